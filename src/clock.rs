@@ -1,0 +1,242 @@
+//! The only reader of time: the system's clock, and a manual one that tests move by hand.
+//!
+//! Wall-clock times are milliseconds since the Unix epoch (UTC) in a `u64`, everywhere.
+#![allow(clippy::disallowed_methods)] // this file is where time is read
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+/// Milliseconds since 1970-01-01T00:00:00Z.
+pub type UnixMs = u64;
+
+/// The longest single wait on the system's clock before the caller looks at it again, milliseconds.
+const SYSTEM_WAIT_MS_MAX: u64 = 60_000;
+
+/// A source of time, cheap to clone. All clones of a manual clock move together.
+#[derive(Clone)]
+pub enum Clock {
+    System,
+    Manual(Arc<ManualClock>),
+}
+
+/// A clock that stands still until [`ManualClock::advance_ms`] moves it; alarms that come due
+/// fire before that call returns.
+pub struct ManualClock {
+    state: Mutex<ManualState>,
+}
+
+struct ManualState {
+    now_ms: UnixMs,
+    alarms: Vec<(UnixMs, Alarm)>,
+}
+
+enum Alarm {
+    Thread(Sender<()>),
+    Task(tokio::sync::oneshot::Sender<()>),
+}
+
+impl Clock {
+    /// A manual clock that shows `start_ms`, and the handle that moves it.
+    pub fn manual(start_ms: UnixMs) -> (Clock, Arc<ManualClock>) {
+        let state = ManualState { now_ms: start_ms, alarms: Vec::new() };
+        let manual = Arc::new(ManualClock { state: Mutex::new(state) });
+        (Clock::Manual(manual.clone()), manual)
+    }
+
+    /// Now, in milliseconds since the Unix epoch.
+    pub fn now_ms(&self) -> UnixMs {
+        match self {
+            Clock::System => SystemTime::now()
+                .duration_since(UNIX_EPOCH)
+                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+            Clock::Manual(manual) => manual.lock().now_ms,
+        }
+    }
+
+    /// Milliseconds since `origin` that never go back with the wall clock, for rate limits. Under a
+    /// manual clock they are the clock's own.
+    pub fn monotonic_ms(&self, origin: Instant) -> u64 {
+        match self {
+            Clock::System => u64::try_from(origin.elapsed().as_millis()).unwrap_or(u64::MAX),
+            Clock::Manual(manual) => manual.lock().now_ms,
+        }
+    }
+
+    /// A monotonic instant for measuring durations and for deadlines of outgoing calls. It is the
+    /// machine's own even under a manual clock: sockets do not wait for a test's clock.
+    pub fn instant(&self) -> Instant {
+        Instant::now()
+    }
+
+    /// Takes the next message, or gives `Timeout` once the clock has reached `at_ms` (`None`: waits
+    /// for as long as it takes). `Disconnected` when all senders are gone.
+    pub fn recv_until<T>(
+        &self,
+        receiver: &Receiver<T>,
+        at_ms: Option<UnixMs>,
+    ) -> Result<T, RecvTimeoutError> {
+        let Some(at_ms) = at_ms else {
+            return receiver.recv().map_err(|_| RecvTimeoutError::Disconnected);
+        };
+        match self {
+            Clock::System => {
+                // Capped, so that a step of the wall clock is noticed within a minute.
+                let wait_ms = at_ms.saturating_sub(self.now_ms()).min(SYSTEM_WAIT_MS_MAX);
+                receiver.recv_timeout(Duration::from_millis(wait_ms))
+            }
+            Clock::Manual(manual) => {
+                let (sender, alarm) = crossbeam_channel::bounded(1);
+                manual.register(at_ms, Alarm::Thread(sender));
+                crossbeam_channel::select! {
+                    recv(receiver) -> message => message.map_err(|_| RecvTimeoutError::Disconnected),
+                    recv(alarm) -> _ => Err(RecvTimeoutError::Timeout),
+                }
+            }
+        }
+    }
+
+    /// Completes when the clock has reached `at_ms`; at once when it already has.
+    pub async fn sleep_until(&self, at_ms: UnixMs) {
+        match self {
+            Clock::System => {
+                let wait = at_ms.saturating_sub(self.now_ms());
+                tokio::time::sleep(Duration::from_millis(wait)).await;
+            }
+            Clock::Manual(manual) => {
+                let (sender, receiver) = tokio::sync::oneshot::channel();
+                manual.register(at_ms, Alarm::Task(sender));
+                // An error would mean that the clock is gone, and nobody can wait for it then.
+                let _ = receiver.await;
+            }
+        }
+    }
+}
+
+impl ManualClock {
+    /// Moves the clock forward and fires the alarms that have come due.
+    pub fn advance_ms(&self, by_ms: u64) {
+        let mut state = self.lock();
+        state.now_ms = state.now_ms.saturating_add(by_ms);
+        Self::fire_due(&mut state);
+    }
+
+    /// Sets the clock, backwards too, as a step of the wall clock would.
+    pub fn set_ms(&self, now_ms: UnixMs) {
+        let mut state = self.lock();
+        state.now_ms = now_ms;
+        Self::fire_due(&mut state);
+    }
+
+    fn fire_due(state: &mut ManualState) {
+        let now_ms = state.now_ms;
+        let (due, later) =
+            std::mem::take(&mut state.alarms).into_iter().partition(|(at_ms, _)| *at_ms <= now_ms);
+        state.alarms = later;
+        for (_, alarm) in due {
+            fire(alarm);
+        }
+    }
+
+    fn register(&self, at_ms: UnixMs, alarm: Alarm) {
+        let mut state = self.lock();
+        state.alarms.retain(|(_, alarm)| !abandoned(alarm));
+        if at_ms <= state.now_ms {
+            fire(alarm);
+        } else {
+            state.alarms.push((at_ms, alarm));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, ManualState> {
+        // The state is valid after every statement, so a panic elsewhere cannot have torn it.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Whoever waited may have gone; there is nobody to tell then.
+fn fire(alarm: Alarm) {
+    match alarm {
+        Alarm::Thread(sender) => drop(sender.try_send(())),
+        Alarm::Task(sender) => drop(sender.send(())),
+    }
+}
+
+fn abandoned(alarm: &Alarm) -> bool {
+    match alarm {
+        // A thread's alarm cannot be asked; it lives for one wait and fires at most once.
+        Alarm::Thread(_) => false,
+        Alarm::Task(sender) => sender.is_closed(),
+    }
+}
+
+/// `2026-05-11T12:00:00+00:00`: UTC, whole seconds, as contract 1.7 writes times.
+pub fn rfc3339_seconds(at_ms: UnixMs) -> String {
+    let seconds = i64::try_from(at_ms / 1000).unwrap_or(i64::MAX);
+    let at = time::OffsetDateTime::from_unix_timestamp(seconds)
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}+00:00",
+        at.year(),
+        u8::from(at.month()),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second()
+    )
+}
+
+/// The calendar month (UTC) that `at_ms` lies in, as `year * 100 + month`: 202605.
+pub fn calendar_month(at_ms: UnixMs) -> u32 {
+    let seconds = i64::try_from(at_ms / 1000).unwrap_or(i64::MAX);
+    let at = time::OffsetDateTime::from_unix_timestamp(seconds)
+        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    u32::try_from(at.year()).unwrap_or(0) * 100 + u32::from(u8::from(at.month()))
+}
+
+/// The first millisecond of the calendar month (UTC) after the one that `at_ms` lies in.
+pub fn next_month_ms(at_ms: UnixMs) -> UnixMs {
+    let month = calendar_month(at_ms);
+    let (year, month) =
+        if month % 100 == 12 { (month / 100 + 1, 1) } else { (month / 100, month % 100 + 1) };
+    let first = time::Month::try_from(month as u8)
+        .and_then(|month| time::Date::from_calendar_date(year as i32, month, 1));
+    first.map_or(u64::MAX, |date| {
+        u64::try_from(date.midnight().assume_utc().unix_timestamp()).unwrap_or(0) * 1000
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_in_whole_seconds_with_an_offset() {
+        assert_eq!(rfc3339_seconds(1_778_500_800_999), "2026-05-11T12:00:00+00:00");
+    }
+
+    #[test]
+    fn months_follow_the_calendar_over_the_turn_of_a_year() {
+        let december_31 = 1_798_761_599_999; // 2026-12-31T23:59:59.999Z
+        assert_eq!(calendar_month(december_31), 202_612);
+        assert_eq!(next_month_ms(december_31), december_31 + 1);
+        assert_eq!(calendar_month(december_31 + 1), 202_701);
+    }
+
+    #[test]
+    fn a_manual_clock_fires_what_is_due_and_only_that() {
+        let (clock, manual) = Clock::manual(1_000);
+        let (sender, receiver) = crossbeam_channel::unbounded::<u8>();
+        assert_eq!(clock.recv_until(&receiver, Some(1_000)), Err(RecvTimeoutError::Timeout));
+        let waiting = {
+            let (clock, receiver) = (clock.clone(), receiver.clone());
+            std::thread::spawn(move || clock.recv_until(&receiver, Some(2_000)))
+        };
+        manual.advance_ms(999);
+        manual.advance_ms(1);
+        assert_eq!(waiting.join().unwrap(), Err(RecvTimeoutError::Timeout));
+        sender.send(7).unwrap();
+        assert_eq!(clock.recv_until(&receiver, None), Ok(7));
+    }
+}
