@@ -1,4 +1,6 @@
 //! answerd: prompts to AI answer engines as durable jobs, answers back as data.
 
+pub mod catalog;
 pub mod clock;
+pub mod config;
 pub mod rate;

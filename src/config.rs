@@ -1,0 +1,293 @@
+//! config.toml and `ANSWERD_*` become [`Settings`]: read in `file`, checked in `check`, once, at
+//! the start. Secrets are loaded with them and cannot be printed.
+
+mod check;
+pub mod file;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+pub use file::{Auth, LogFormat};
+
+/// The most worker threads one scraper may have.
+pub const WORKERS_MAX: usize = 1_024;
+/// The longest retention, hours (90 days).
+pub const RETENTION_HOURS_MAX: u64 = 2_160;
+/// The most retries a job may have.
+pub const RETRIES_MAX: u32 = 20;
+/// The account of those who need no key.
+pub const ANONYMOUS: &str = "anonymous";
+/// The longest name of a key, a scraper or an upstream, in characters.
+pub const NAME_CHARS_MAX: usize = 64;
+
+/// Why there are no settings. Each says what to change.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    #[error("cannot read {path}: {error}")]
+    Unreadable { path: String, error: std::io::Error },
+    #[error("{origin} is not valid TOML: {message}")]
+    Syntax { origin: String, message: String },
+    #[error("a setting has the wrong type: {message}")]
+    Type { message: String },
+    #[error("{}", sentences(.0).join("\n"))]
+    Unknown(Vec<UnknownSetting>),
+    #[error("{}", .0.join("\n"))]
+    Invalid(Vec<String>),
+}
+
+impl ConfigError {
+    /// All that is wrong, a sentence each.
+    pub fn problems(&self) -> Vec<String> {
+        match self {
+            ConfigError::Unreadable { .. }
+            | ConfigError::Syntax { .. }
+            | ConfigError::Type { .. } => vec![self.to_string()],
+            ConfigError::Unknown(settings) => sentences(settings),
+            ConfigError::Invalid(problems) => problems.clone(),
+        }
+    }
+}
+
+/// A setting that does not exist.
+#[derive(Debug, PartialEq, Eq)]
+pub struct UnknownSetting {
+    /// Its section and name: `http.bnid`.
+    pub path: String,
+    /// The name beside it that was probably meant.
+    pub nearest: Option<String>,
+}
+
+fn sentences(settings: &[UnknownSetting]) -> Vec<String> {
+    let sentence = |UnknownSetting { path, nearest }: &UnknownSetting| match nearest {
+        Some(nearest) => format!("unknown setting `{path}`; did you mean `{nearest}`?"),
+        None => format!("unknown setting `{path}`"),
+    };
+    settings.iter().map(sentence).collect()
+}
+
+/// A secret: it can be used where it is meant to be, and cannot be printed by accident.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(secret: impl Into<String>) -> Secret {
+        Secret(secret.into())
+    }
+
+    /// The secret itself, for the one header that carries it.
+    pub fn reveal(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("Secret(hidden)")
+    }
+}
+
+/// All settings, checked.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    pub http: Http,
+    pub store: Store,
+    pub cache: file::Cache,
+    pub retry: file::Retry,
+    pub queue: file::Queue,
+    pub log: file::Log,
+    pub practice: file::Practice,
+    pub keys: Vec<Key>,
+    pub upstreams: BTreeMap<String, Upstream>,
+    pub scrapers: BTreeMap<String, Scraper>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Http {
+    pub bind: SocketAddr,
+    /// Without a slash at its end; `None` derives it from the address that was bound.
+    pub public_url: Option<String>,
+    /// Whether scrapes need a key.
+    pub keys_needed: bool,
+    pub workers: usize,
+    pub connections_max: usize,
+    pub body_bytes_max: usize,
+    pub head_timeout_seconds: u64,
+    pub keep_alive_seconds: u64,
+    pub grace_seconds: u64,
+    /// Origins whose pages may call, as a browser sends them; `*` allows every one.
+    pub cors_origins: Vec<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Store {
+    pub path: PathBuf,
+    pub retention_ms: u64,
+    pub cache_bytes: usize,
+    pub quick_repair: bool,
+}
+
+/// An API key as it is configured: its hash, never itself.
+#[derive(Clone, Debug)]
+pub struct Key {
+    pub name: String,
+    /// SHA-256 of the key.
+    pub hash: [u8; 32],
+    /// `None`: no allowance is set.
+    pub monthly_credits: Option<u64>,
+    /// `None`: no limit is set.
+    pub requests_per_minute: Option<u32>,
+}
+
+/// What an upstream speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UpstreamKind {
+    Openai,
+    Perplexity,
+    Gemini,
+    Xai,
+    Anthropic,
+    Mistral,
+    Compatible,
+    Searchapi,
+    Serpapi,
+    Dataforseo,
+    Practice,
+}
+
+impl UpstreamKind {
+    pub const ALL: [(&'static str, UpstreamKind); 11] = [
+        ("openai", UpstreamKind::Openai),
+        ("perplexity", UpstreamKind::Perplexity),
+        ("gemini", UpstreamKind::Gemini),
+        ("xai", UpstreamKind::Xai),
+        ("anthropic", UpstreamKind::Anthropic),
+        ("mistral", UpstreamKind::Mistral),
+        ("compatible", UpstreamKind::Compatible),
+        ("searchapi", UpstreamKind::Searchapi),
+        ("serpapi", UpstreamKind::Serpapi),
+        ("dataforseo", UpstreamKind::Dataforseo),
+        ("practice", UpstreamKind::Practice),
+    ];
+
+    pub fn word(self) -> &'static str {
+        // Every variant stands in the table; a test holds that.
+        Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
+    }
+
+    /// Whether a call is impossible without a key.
+    pub const fn needs_key(self) -> bool {
+        match self {
+            UpstreamKind::Openai
+            | UpstreamKind::Perplexity
+            | UpstreamKind::Gemini
+            | UpstreamKind::Xai
+            | UpstreamKind::Anthropic
+            | UpstreamKind::Mistral
+            | UpstreamKind::Searchapi
+            | UpstreamKind::Serpapi
+            | UpstreamKind::Dataforseo => true,
+            UpstreamKind::Compatible | UpstreamKind::Practice => false,
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    pub name: String,
+    pub kind: UpstreamKind,
+    /// Without a slash at its end; empty for the kind's own address.
+    pub base_url: String,
+    pub api_key: Option<Secret>,
+    /// The header that carries the key; empty for the kind's own.
+    pub auth_header: String,
+    pub model: String,
+    /// The longest one call may take.
+    pub timeout_seconds: u64,
+    /// `None`: no cap.
+    pub in_flight_max: Option<usize>,
+    /// `None`: no limit of our own.
+    pub requests_per_minute: Option<u32>,
+    pub proxy: Option<String>,
+    /// What has to be set before it can be used, as a sentence; `None` when it is ready.
+    pub missing: Option<String>,
+}
+
+#[derive(Clone, Debug)]
+pub struct Scraper {
+    pub name: String,
+    /// Names of upstreams in the order in which they are tried.
+    pub upstreams: Vec<String>,
+    pub workers: usize,
+    pub credits: u32,
+    pub refused_countries: Vec<String>,
+}
+
+impl Settings {
+    /// Reads the defaults, the file and the environment, and checks them.
+    ///
+    /// # Errors
+    /// All that is wrong, each with the setting's name and the way out.
+    pub fn load(path: Option<&Path>) -> Result<Settings, ConfigError> {
+        // A variable that is no UTF-8 is nobody's setting, or is refused where its value is looked
+        // at; `std::env::vars` would panic on any.
+        let environment = std::env::vars_os()
+            .map(|(name, value)| {
+                (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+            })
+            .collect();
+        Settings::load_from(path, &environment)
+    }
+
+    /// As [`Settings::load`], with a given environment.
+    ///
+    /// # Errors
+    /// As [`Settings::load`].
+    pub fn load_from(
+        path: Option<&Path>,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<Settings, ConfigError> {
+        let pairs = environment.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let typed = file::load(path, pairs)?;
+        let mut problems = Vec::new();
+        let settings = check::check(typed, environment, &mut problems);
+        match settings {
+            Some(settings) if problems.is_empty() => Ok(settings),
+            _ => Err(ConfigError::Invalid(problems)),
+        }
+    }
+
+    /// What a scraper lacks before it can be used, as a sentence that names the setting; `None`
+    /// when at least one of its upstreams is ready.
+    pub fn missing(&self, scraper: &Scraper) -> Option<String> {
+        if scraper.upstreams.is_empty() {
+            return Some(format!("set `upstreams` in [scrapers.{}]", scraper.name));
+        }
+        let mut missing = Vec::new();
+        for name in &scraper.upstreams {
+            match self.upstreams.get(name).map(|upstream| &upstream.missing) {
+                Some(None) => return None,
+                Some(Some(sentence)) => missing.push(sentence.clone()),
+                // `check` has refused names that do not exist.
+                None => {}
+            }
+        }
+        Some(missing.join(", or "))
+    }
+}
+
+/// The hash of an API key, as `hash` in `[[keys]]` holds it.
+pub fn key_hash(key: &str) -> [u8; 32] {
+    Sha256::digest(key.as_bytes()).into()
+}
+
+/// Whether a key, a scraper or an upstream may be called so.
+pub fn is_name(name: &str) -> bool {
+    (1..=NAME_CHARS_MAX).contains(&name.len())
+        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
+}

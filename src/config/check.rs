@@ -1,0 +1,385 @@
+//! From settings as typed to [`Settings`]: every rule that a type cannot hold, and what each
+//! upstream still lacks. All problems are collected, so that one start shows them all.
+
+use std::collections::BTreeMap;
+use std::net::ToSocketAddrs;
+use std::path::PathBuf;
+
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
+
+use super::file::{self, Auth};
+use super::{
+    ANONYMOUS, Http, Key, NAME_CHARS_MAX, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper, Secret,
+    Settings, Store, Upstream, UpstreamKind, WORKERS_MAX, is_name,
+};
+use crate::catalog;
+
+/// The settings, when they could be made sense of; they are sound only if `problems` stays empty.
+pub(super) fn check(
+    typed: file::File,
+    environment: &BTreeMap<String, String>,
+    problems: &mut Vec<String>,
+) -> Option<Settings> {
+    check_ranges(&typed, problems);
+    check_level(&typed.log.level, problems);
+    let keys = check_keys(&typed.keys, problems);
+    // Taken before the upstreams are checked: one with a wrong `kind` is wrong, but it is there.
+    let names: Vec<String> = typed.upstreams.keys().cloned().collect();
+    let upstreams: BTreeMap<String, Upstream> = typed
+        .upstreams
+        .into_iter()
+        .filter_map(|(name, upstream)| {
+            Some((name.clone(), check_upstream(name, upstream, environment, problems)?))
+        })
+        .collect();
+    let scrapers = typed
+        .scrapers
+        .into_iter()
+        .map(|(name, scraper)| (name.clone(), check_scraper(name, scraper, &names, problems)))
+        .collect();
+    let http = check_http(&typed.http, !typed.keys.is_empty(), problems)?;
+    Some(Settings {
+        http,
+        store: Store {
+            path: PathBuf::from(&typed.store.path),
+            retention_ms: typed.store.retention_hours.saturating_mul(3_600_000),
+            cache_bytes: typed.store.cache_mib << 20,
+            quick_repair: typed.store.quick_repair,
+        },
+        cache: typed.cache,
+        retry: typed.retry,
+        queue: typed.queue,
+        log: typed.log,
+        practice: typed.practice,
+        keys,
+        upstreams,
+        scrapers,
+    })
+}
+
+fn check_ranges(typed: &file::File, problems: &mut Vec<String>) {
+    let file::File { store, cache, retry, queue, practice, .. } = typed;
+    range(problems, "store.retention_hours", store.retention_hours, 1, RETENTION_HOURS_MAX);
+    range(problems, "store.cache_mib", store.cache_mib as u64, 1, 65_536);
+    range(problems, "cache.ttl_seconds", cache.ttl_seconds, 0, RETENTION_HOURS_MAX * 3_600);
+    range(problems, "cache.entries_max", cache.entries_max as u64, 0, 100_000_000);
+    range(problems, "retry.retries", u64::from(retry.retries), 0, u64::from(RETRIES_MAX));
+    range(problems, "retry.backoff_max_ms", retry.backoff_max_ms, 1, 3_600_000);
+    range(problems, "retry.backoff_ms", retry.backoff_ms, 1, retry.backoff_max_ms.max(1));
+    range(problems, "queue.jobs_max", queue.jobs_max as u64, 1, 10_000_000);
+    range(problems, "practice.latency_ms", practice.latency_ms, 0, 600_000);
+    range(problems, "practice.failure_percent", u64::from(practice.failure_percent), 0, 100);
+    range(problems, "practice.payload_bytes", practice.payload_bytes as u64, 0, 4 << 20);
+    if store.path.is_empty() {
+        problems.push("`store.path` must name a directory; it is empty".to_owned());
+    }
+}
+
+fn range(problems: &mut Vec<String>, name: &str, given: u64, least: u64, most: u64) {
+    if !(least..=most).contains(&given) {
+        problems.push(format!("`{name}` must be {least} to {most}; it is {given}"));
+    }
+}
+
+fn check_level(level: &str, problems: &mut Vec<String>) {
+    // A filter takes any lone word for the name of a module and would log nothing else; here a
+    // lone word is a level, so that a misspelt one is found.
+    let mut words = level.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
+    let sound = words.all(|word| !word.is_empty() && word.parse::<LevelFilter>().is_ok())
+        && EnvFilter::try_new(level).is_ok();
+    if !sound {
+        problems.push(format!(
+            "`log.level` must be error, warn, info, debug or trace, or a filter such as \
+             `answerd=debug,warn`; it is `{level}`"
+        ));
+    }
+}
+
+fn check_http(typed: &file::Http, has_keys: bool, problems: &mut Vec<String>) -> Option<Http> {
+    range(problems, "http.workers", typed.workers as u64, 1, 256);
+    range(problems, "http.connections_max", typed.connections_max as u64, 1, 1_000_000);
+    range(problems, "http.body_kib_max", typed.body_kib_max as u64, 64, 1 << 20);
+    range(problems, "http.head_timeout_seconds", typed.head_timeout_seconds, 1, 600);
+    range(problems, "http.keep_alive_seconds", typed.keep_alive_seconds, 1, 3_600);
+    range(problems, "http.grace_seconds", typed.grace_seconds, 0, 3_600);
+    check_origins(&typed.cors_origins, problems);
+    let public_url = check_public_url(&typed.public_url, problems);
+    let bind = typed.bind.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
+    let Some(bind) = bind else {
+        problems.push(format!(
+            "`http.bind` must be an address and a port such as `127.0.0.1:8080`; it is `{}`",
+            typed.bind
+        ));
+        return None;
+    };
+    let way_out = "make a key with `answerd keygen NAME` and put the lines it prints into \
+                   config.toml";
+    let keys_needed = match typed.auth {
+        Auth::Open => false,
+        Auth::Keys => {
+            if !has_keys {
+                problems.push(format!(
+                    "`http.auth` is \"keys\" and no key is configured, so nobody could submit: \
+                     {way_out}, or set `http.auth = \"auto\"`"
+                ));
+            }
+            true
+        }
+        Auth::Auto => {
+            let reachable = !bind.ip().is_loopback();
+            if reachable && !has_keys {
+                problems.push(format!(
+                    "`http.bind` is {bind} and no key is configured, so anybody who reaches that \
+                     address could spend your credits: {way_out}, or bind to 127.0.0.1, or set \
+                     `http.auth = \"open\"`"
+                ));
+            }
+            has_keys || reachable
+        }
+    };
+    Some(Http {
+        bind,
+        public_url,
+        keys_needed,
+        workers: typed.workers,
+        connections_max: typed.connections_max,
+        body_bytes_max: typed.body_kib_max << 10,
+        head_timeout_seconds: typed.head_timeout_seconds,
+        keep_alive_seconds: typed.keep_alive_seconds,
+        grace_seconds: typed.grace_seconds,
+        cors_origins: typed.cors_origins.clone(),
+    })
+}
+
+fn check_origins(origins: &[String], problems: &mut Vec<String>) {
+    for origin in origins.iter().filter(|origin| *origin != "*") {
+        // Compared with what browsers send, letter by letter.
+        let sent = url::Url::parse(origin).map(|url| url.origin().ascii_serialization());
+        if sent.as_ref() != Ok(origin) {
+            problems.push(format!(
+                "`http.cors_origins` must hold \"*\" or origins such as \
+                 `https://app.example.com`, in lower case and without a path; it holds `{origin}`"
+            ));
+        }
+    }
+}
+
+fn check_public_url(typed: &str, problems: &mut Vec<String>) -> Option<String> {
+    let given = typed.trim_end_matches('/');
+    if given == "auto" {
+        return None;
+    }
+    // A path is appended to it, so nothing may stand where the path ends.
+    let sound = web_address(given)
+        .is_some_and(|url| url.query().is_none() && url.fragment().is_none() && !has_login(&url));
+    if !sound {
+        problems.push(format!(
+            "`http.public_url` must be `auto` or an http(s) address such as \
+             `https://answers.example.com`; it is `{given}`"
+        ));
+    }
+    Some(given.to_owned())
+}
+
+fn web_address(given: &str) -> Option<url::Url> {
+    let url = url::Url::parse(given).ok()?;
+    (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+}
+
+fn has_login(url: &url::Url) -> bool {
+    !url.username().is_empty() || url.password().is_some()
+}
+
+fn check_keys(typed: &[file::Key], problems: &mut Vec<String>) -> Vec<Key> {
+    let mut keys: Vec<Key> = Vec::with_capacity(typed.len());
+    for (at, key) in typed.iter().enumerate() {
+        let Some(key) = check_key(at, key, problems) else { continue };
+        if keys.iter().any(|earlier| earlier.name == key.name) {
+            problems.push(format!("two keys have the name `{}`", key.name));
+        }
+        if keys.iter().any(|earlier| earlier.hash == key.hash) {
+            problems.push(format!("the key `{}` has the same hash as another", key.name));
+        }
+        keys.push(key);
+    }
+    keys
+}
+
+fn check_key(at: usize, typed: &file::Key, problems: &mut Vec<String>) -> Option<Key> {
+    if !is_name(&typed.name) || typed.name == ANONYMOUS {
+        problems.push(format!(
+            "`name` of [[keys]] number {} must be 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` \
+             or `.`, and not `{ANONYMOUS}`; it is `{}`",
+            at + 1,
+            typed.name
+        ));
+    }
+    let hash = typed.hash.strip_prefix("sha256:").and_then(from_hex);
+    let Some(hash) = hash else {
+        problems.push(format!(
+            "`hash` of the key `{}` must be `sha256:` and 64 hexadecimal digits, as `answerd \
+             keygen` prints it",
+            typed.name
+        ));
+        return None;
+    };
+    Some(Key {
+        name: typed.name.clone(),
+        hash,
+        monthly_credits: Some(typed.monthly_credits).filter(|credits| *credits > 0),
+        requests_per_minute: Some(typed.requests_per_minute).filter(|limit| *limit > 0),
+    })
+}
+
+fn from_hex(hex: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    // Digits only: `from_str_radix` would take a sign as well.
+    if hex.len() != 64 || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (at, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&hex[at * 2..at * 2 + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+fn check_upstream(
+    name: String,
+    typed: file::Upstream,
+    environment: &BTreeMap<String, String>,
+    problems: &mut Vec<String>,
+) -> Option<Upstream> {
+    let section = format!("upstreams.{name}");
+    if !is_name(&name) {
+        problems.push(format!("[{section}]: a name is letters, digits, `-`, `_` or `.`"));
+    }
+    let kinds = UpstreamKind::ALL;
+    let Some((_, kind)) = kinds.iter().find(|(word, _)| *word == typed.kind) else {
+        let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
+        problems.push(format!(
+            "`kind` in [{section}] must be one of {}; it is `{}`",
+            words.join(", "),
+            typed.kind
+        ));
+        return None;
+    };
+    let base_url = typed.base_url.trim_end_matches('/').to_owned();
+    check_addresses(&section, &base_url, &typed.proxy, problems);
+    if !typed.auth_header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        problems.push(format!(
+            "`auth_header` in [{section}] must be the name of a header such as `X-Api-Key`; it is \
+             `{}`",
+            typed.auth_header
+        ));
+    }
+    range(problems, &format!("{section}.timeout_seconds"), typed.timeout_seconds, 1, 600);
+    let (api_key, no_key) = load_secret(&section, &typed, environment, problems);
+    // Where a key is optional it is missed only by those who say where it is.
+    let key_wanted =
+        kind.needs_key() || !typed.api_key_env.is_empty() || !typed.api_key_file.is_empty();
+    let no_server = (*kind == UpstreamKind::Compatible
+        && (base_url.is_empty() || typed.model.is_empty()))
+    .then(|| format!("set `base_url` and `model` in [{section}]"));
+    let missing: Vec<String> = no_server.into_iter().chain(no_key.filter(|_| key_wanted)).collect();
+    Some(Upstream {
+        name,
+        kind: *kind,
+        base_url,
+        api_key,
+        auth_header: typed.auth_header,
+        model: typed.model,
+        timeout_seconds: typed.timeout_seconds,
+        in_flight_max: Some(typed.in_flight_max).filter(|cap| *cap > 0),
+        requests_per_minute: Some(typed.requests_per_minute).filter(|limit| *limit > 0),
+        proxy: Some(typed.proxy).filter(|proxy| !proxy.is_empty()),
+        missing: (!missing.is_empty()).then(|| missing.join(" and ")),
+    })
+}
+
+fn check_addresses(section: &str, base_url: &str, proxy: &str, problems: &mut Vec<String>) {
+    // The value is not repeated where it may hold a password.
+    match web_address(base_url) {
+        None if base_url.is_empty() => {}
+        None => problems.push(format!(
+            "`base_url` in [{section}] must be an http(s) address; it is `{base_url}`"
+        )),
+        Some(url) if has_login(&url) => problems.push(format!(
+            "`base_url` in [{section}] holds a login, which does not belong into a file: send it \
+             as a key, with `auth_header = \"Authorization\"` and `api_key_env`"
+        )),
+        Some(_) => {}
+    }
+    if !proxy.is_empty() && web_address(proxy).is_none() {
+        problems.push(format!("`proxy` in [{section}] must be an http(s) address"));
+    }
+}
+
+/// The key of an upstream from where its settings say, or what is missing.
+fn load_secret(
+    section: &str,
+    typed: &file::Upstream,
+    environment: &BTreeMap<String, String>,
+    problems: &mut Vec<String>,
+) -> (Option<Secret>, Option<String>) {
+    let file::Upstream { api_key_env: variable, api_key_file: path, .. } = typed;
+    let (secret, way_out) = if !path.is_empty() {
+        let text = std::fs::read_to_string(path).unwrap_or_else(|error| {
+            problems.push(format!("`api_key_file` in [{section}] cannot be read: {path}: {error}"));
+            String::new()
+        });
+        (text, format!("put a key into {path} for [{section}]"))
+    } else if !variable.is_empty() {
+        let value = environment.get(variable).cloned().unwrap_or_default();
+        (value, format!("set the variable {variable} for [{section}]"))
+    } else {
+        (String::new(), format!("set `api_key_env` or `api_key_file` in [{section}]"))
+    };
+    let secret = secret.trim();
+    if secret.is_empty() {
+        return (None, Some(way_out));
+    }
+    if !secret.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        problems.push(format!("the key of [{section}] has characters that no key has"));
+        return (None, None);
+    }
+    (Some(Secret::new(secret)), None)
+}
+
+fn check_scraper(
+    name: String,
+    typed: file::Scraper,
+    upstreams: &[String],
+    problems: &mut Vec<String>,
+) -> Scraper {
+    let section = format!("scrapers.{name}");
+    if !is_name(&name) {
+        problems.push(format!("[{section}]: a name is letters, digits, `-`, `_` or `.`"));
+    }
+    for (at, upstream) in typed.upstreams.iter().enumerate() {
+        if !upstreams.contains(upstream) {
+            problems.push(format!(
+                "`upstreams` of [{section}] names `{upstream}`, which is not there; there are {}",
+                upstreams.join(", ")
+            ));
+        }
+        if typed.upstreams[..at].contains(upstream) {
+            problems.push(format!("`upstreams` of [{section}] names `{upstream}` twice"));
+        }
+    }
+    range(problems, &format!("{section}.workers"), typed.workers as u64, 1, WORKERS_MAX as u64);
+    let refused_countries: Vec<String> =
+        typed.refused_countries.iter().map(|code| code.to_ascii_uppercase()).collect();
+    for code in refused_countries.iter().filter(|code| !catalog::is_country(code)) {
+        problems.push(format!(
+            "`refused_countries` of [{section}] takes ISO 3166-1 alpha-2 codes; `{code}` is none"
+        ));
+    }
+    Scraper {
+        name,
+        upstreams: typed.upstreams,
+        workers: typed.workers,
+        credits: typed.credits,
+        refused_countries,
+    }
+}
