@@ -3,4 +3,6 @@
 pub mod catalog;
 pub mod clock;
 pub mod config;
+pub mod id;
+pub mod job;
 pub mod rate;

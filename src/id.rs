@@ -1,0 +1,155 @@
+//! The job id: a UUID v4 that carries its row number, encrypted.
+//!
+//! A job's plain value is 48 bits of row number and 74 bits from the operating system's generator,
+//! laid into the 122 free bits of a UUID v4. The id is that value encrypted with AES-128 and
+//! cycle-walked (encrypted again) until the version and variant bits are right; 64 rounds on
+//! average. A look-up walks back, reads the row, and compares the 74 stored bits in constant time,
+//! so that an id stays unguessable even to somebody who has the key.
+
+use aes::Aes128;
+use aes::cipher::{BlockCipherDecrypt, BlockCipherEncrypt, KeyInit};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+/// The largest row number that an id can carry.
+pub const ROW_MAX: u64 = (1 << 48) - 1;
+
+const NONCE_BITS: u32 = 74;
+const NONCE_MASK: u128 = (1 << NONCE_BITS) - 1;
+/// Where a UUID v4 has its version (4) and its variant (binary 10): RFC 9562, section 5.4.
+const FIXED_MASK: u128 = (0xf << 76) | (0b11 << 62);
+const FIXED_BITS: u128 = (0x4 << 76) | (0b10 << 62);
+/// The nonce bits that lie below the variant; the 12 others lie between version and variant.
+const NONCE_LOW_MASK: u128 = (1 << 62) - 1;
+
+/// The operating system's generator did not answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the operating system's random generator failed: {0}")]
+pub struct NoRandomness(#[from] getrandom::Error);
+
+/// What a job id carries.
+#[derive(Clone, Copy, Debug)]
+pub struct Plain {
+    /// At most [`ROW_MAX`].
+    pub row: u64,
+    /// 74 random bits.
+    pub nonce: u128,
+}
+
+impl Plain {
+    /// Whether the nonce is `stored`, in time that does not depend on where they differ.
+    pub fn has_nonce(&self, stored: u128) -> bool {
+        self.nonce.to_be_bytes().ct_eq(&stored.to_be_bytes()).into()
+    }
+}
+
+/// 74 bits from the operating system's generator.
+///
+/// # Errors
+/// The generator failed.
+pub fn fresh_nonce() -> Result<u128, NoRandomness> {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes)?;
+    Ok(u128::from_be_bytes(bytes) & NONCE_MASK)
+}
+
+/// A fresh AES-128 key for [`IdCipher`].
+///
+/// # Errors
+/// The generator failed.
+pub fn fresh_key() -> Result<[u8; 16], NoRandomness> {
+    let mut key = [0; 16];
+    getrandom::fill(&mut key)?;
+    Ok(key)
+}
+
+/// Makes ids from rows and finds the rows of ids. One key for the life of a store.
+#[derive(Clone)]
+pub struct IdCipher {
+    aes: Aes128,
+}
+
+impl IdCipher {
+    pub fn new(key: [u8; 16]) -> IdCipher {
+        IdCipher { aes: Aes128::new(&key.into()) }
+    }
+
+    /// The id of a job.
+    pub fn seal(&self, row: u64, nonce: u128) -> Uuid {
+        debug_assert!(row <= ROW_MAX && nonce <= NONCE_MASK);
+        let mut value = lay_out(row, nonce);
+        loop {
+            let mut block = value.to_be_bytes().into();
+            self.aes.encrypt_block(&mut block);
+            value = u128::from_be_bytes(block.into());
+            if value & FIXED_MASK == FIXED_BITS {
+                return Uuid::from_u128(value);
+            }
+        }
+    }
+
+    /// What an id carries; `None` for a UUID that is not a version 4. Any v4 gives a row: whether
+    /// that row is the id's is for the caller to check with [`Plain::has_nonce`].
+    pub fn open(&self, id: Uuid) -> Option<Plain> {
+        let mut value = id.as_u128();
+        if value & FIXED_MASK != FIXED_BITS {
+            return None;
+        }
+        loop {
+            let mut block = value.to_be_bytes().into();
+            self.aes.decrypt_block(&mut block);
+            value = u128::from_be_bytes(block.into());
+            if value & FIXED_MASK == FIXED_BITS {
+                return Some(take_out(value));
+            }
+        }
+    }
+}
+
+fn lay_out(row: u64, nonce: u128) -> u128 {
+    (u128::from(row) << 80) | FIXED_BITS | ((nonce >> 62) << 64) | (nonce & NONCE_LOW_MASK)
+}
+
+fn take_out(value: u128) -> Plain {
+    let nonce = (((value >> 64) & 0xfff) << 62) | (value & NONCE_LOW_MASK);
+    // The shift leaves 48 bits.
+    Plain { row: (value >> 80) as u64, nonce }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn an_id_gives_back_what_it_carries(
+            key: [u8; 16],
+            row in 0..=ROW_MAX,
+            nonce in 0..=NONCE_MASK,
+        ) {
+            let cipher = IdCipher::new(key);
+            let id = cipher.seal(row, nonce);
+            prop_assert_eq!(id.get_version_num(), 4);
+            prop_assert_eq!(id.get_variant(), uuid::Variant::RFC4122);
+            let plain = cipher.open(id).unwrap();
+            prop_assert_eq!(plain.row, row);
+            prop_assert!(plain.has_nonce(nonce));
+            prop_assert!(!plain.has_nonce(nonce ^ 1));
+        }
+
+        #[test]
+        fn any_uuid_is_opened_or_refused(value: u128) {
+            let _ = IdCipher::new([7; 16]).open(Uuid::from_u128(value));
+        }
+    }
+
+    #[test]
+    fn ids_of_neighbouring_rows_share_nothing_visible() {
+        let cipher = IdCipher::new(fresh_key().unwrap());
+        let (a, b) = (cipher.seal(1, 5), cipher.seal(2, 5));
+        let differing = (a.as_u128() ^ b.as_u128()).count_ones();
+        assert!(differing > 20, "{differing} bits differ");
+    }
+}

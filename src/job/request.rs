@@ -1,0 +1,375 @@
+//! What a client asks for: parameters as they were typed, their rules, and the checked request.
+//! Contract 1.3.
+
+use crate::catalog;
+
+/// The longest prompt, in Unicode scalar values (contract 1.3).
+pub const PROMPT_CHARS_MAX: usize = 4_000;
+/// Bounds and default of `timeout`, in seconds (contract 1.3).
+pub const TIMEOUT_SECONDS_MIN: f64 = 10.0;
+pub const TIMEOUT_SECONDS_MAX: f64 = 600.0;
+pub const TIMEOUT_SECONDS_DEFAULT: f64 = 300.0;
+/// The longest `mode`, in characters.
+pub const MODE_CHARS_MAX: usize = 64;
+/// The longest `label`, in characters (contract part 2).
+pub const LABEL_CHARS_MAX: usize = 200;
+/// Bounds of `start_within`, in seconds (contract part 2).
+pub const START_WITHIN_SECONDS_MIN: f64 = 1.0;
+pub const START_WITHIN_SECONDS_MAX: f64 = 86_400.0;
+/// The longest `Idempotency-Key`, in characters (contract part 2).
+pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
+
+/// A checked request for one scrape.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ScrapeRequest {
+    /// A configured scraper's name.
+    pub scraper: String,
+    /// 1 to [`PROMPT_CHARS_MAX`] characters, not blank, as the client sent it.
+    pub prompt: String,
+    /// ISO 3166-1 alpha-2, upper case.
+    pub country: String,
+    pub bypass_cache: bool,
+    /// The time one attempt may take (for an interactive call: the whole scrape), milliseconds.
+    pub timeout_ms: u32,
+    pub web_search: bool,
+    pub markdown_json: bool,
+    pub mode: Option<String>,
+}
+
+/// How a job is to be handled, apart from what is asked: nothing here shapes the answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Handling {
+    /// The client's own word for the job; at most [`LABEL_CHARS_MAX`] characters.
+    pub label: Option<String>,
+    /// The time inside which the first attempt must start, milliseconds.
+    pub start_within_ms: Option<u32>,
+    /// Says which submits are one and the same; see [`check_idempotency_key`].
+    pub idempotency_key: Option<String>,
+}
+
+/// What is kept of an idempotency key and of the request that it came with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Idempotency {
+    /// Of the account and the key.
+    pub key_hash: u128,
+    /// Of all that the client asked for.
+    pub request_hash: u128,
+}
+
+/// The parameters of a scrape as a client gave them: typed, not yet checked.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RawRequest {
+    pub prompt: Option<String>,
+    pub country: Option<String>,
+    pub bypass_cache: Option<bool>,
+    /// Seconds.
+    pub timeout: Option<f64>,
+    pub web_search: Option<bool>,
+    pub markdown_json: Option<bool>,
+    pub mode: Option<String>,
+    pub label: Option<String>,
+    /// Seconds.
+    pub start_within: Option<f64>,
+}
+
+/// A parameter that breaks its rule.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct Invalid {
+    /// A stable word for machines, such as `prompt_too_long`.
+    pub code: &'static str,
+    /// Names the parameter, its rule and the value given.
+    pub sentence: String,
+}
+
+impl Invalid {
+    pub fn new(code: &'static str, sentence: String) -> Invalid {
+        Invalid { code, sentence }
+    }
+}
+
+/// Shortens a value for an error's sentence, at 60 characters, and quotes it.
+pub fn quoted(value: &str) -> String {
+    const CHARS_MAX: usize = 60;
+    let mut short: String = value
+        .chars()
+        .take(CHARS_MAX)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect();
+    if value.chars().nth(CHARS_MAX).is_some() {
+        short.push('…');
+    }
+    format!("`{short}`")
+}
+
+impl RawRequest {
+    /// Checks and takes what says how the job is to be handled (contract part 2).
+    ///
+    /// # Errors
+    /// The first parameter that breaks its rule.
+    pub fn take_handling(&mut self) -> Result<Handling, Invalid> {
+        Ok(Handling {
+            label: check_label(self.label.take())?,
+            start_within_ms: check_start_within(self.start_within.take())?,
+            idempotency_key: None,
+        })
+    }
+
+    /// Checks every rule of contract 1.3 and fills in the defaults. `refused_countries` are those
+    /// of the scraper, in upper case.
+    ///
+    /// # Errors
+    /// The first parameter that breaks its rule.
+    pub fn check(
+        self,
+        scraper: &str,
+        refused_countries: &[String],
+    ) -> Result<ScrapeRequest, Invalid> {
+        let prompt = check_prompt(self.prompt)?;
+        let country = check_country(self.country, scraper, refused_countries)?;
+        let timeout_ms = check_timeout(self.timeout)?;
+        let mode = check_mode(self.mode)?;
+        Ok(ScrapeRequest {
+            scraper: scraper.to_owned(),
+            prompt,
+            country,
+            bypass_cache: self.bypass_cache.unwrap_or(false),
+            timeout_ms,
+            web_search: self.web_search.unwrap_or(true),
+            markdown_json: self.markdown_json.unwrap_or(false),
+            mode,
+        })
+    }
+}
+
+fn check_prompt(prompt: Option<String>) -> Result<String, Invalid> {
+    let Some(prompt) = prompt else {
+        return Err(Invalid::new(
+            "prompt_missing",
+            format!("Parameter `prompt` is required: 1 to {PROMPT_CHARS_MAX} characters."),
+        ));
+    };
+    if prompt.trim().is_empty() {
+        return Err(Invalid::new(
+            "prompt_blank",
+            format!(
+                "Parameter `prompt` must be 1 to {PROMPT_CHARS_MAX} characters and not blank; \
+                 given: {}.",
+                quoted(&prompt)
+            ),
+        ));
+    }
+    let chars = prompt.chars().count();
+    if chars > PROMPT_CHARS_MAX {
+        return Err(Invalid::new(
+            "prompt_too_long",
+            format!(
+                "Parameter `prompt` must be 1 to {PROMPT_CHARS_MAX} characters; \
+                 given: {chars} characters."
+            ),
+        ));
+    }
+    if prompt.contains('\0') {
+        return Err(Invalid::new(
+            "prompt_invalid",
+            format!(
+                "Parameter `prompt` must not contain the character U+0000; given: {}.",
+                quoted(&prompt)
+            ),
+        ));
+    }
+    Ok(prompt)
+}
+
+fn check_country(
+    country: Option<String>,
+    scraper: &str,
+    refused_countries: &[String],
+) -> Result<String, Invalid> {
+    let given = country.unwrap_or_else(|| "US".to_owned());
+    let country = given.to_ascii_uppercase();
+    if !catalog::is_country(&country) {
+        return Err(Invalid::new(
+            "country_invalid",
+            format!(
+                "Parameter `country` must be an ISO 3166-1 alpha-2 code such as `US`; given: {}.",
+                quoted(&given)
+            ),
+        ));
+    }
+    if refused_countries.contains(&country) {
+        return Err(Invalid::new(
+            "country_refused",
+            format!(
+                "Parameter `country` must be a country that `{scraper}` serves, which {} is not; \
+                 given: {}.",
+                refused_countries.join(" and "),
+                quoted(&given)
+            ),
+        ));
+    }
+    Ok(country)
+}
+
+fn check_timeout(timeout: Option<f64>) -> Result<u32, Invalid> {
+    let seconds = timeout.unwrap_or(TIMEOUT_SECONDS_DEFAULT);
+    if !(TIMEOUT_SECONDS_MIN..=TIMEOUT_SECONDS_MAX).contains(&seconds) {
+        return Err(Invalid::new(
+            "timeout_invalid",
+            format!(
+                "Parameter `timeout` must be {TIMEOUT_SECONDS_MIN} to {TIMEOUT_SECONDS_MAX} \
+                 seconds; given: `{seconds}`."
+            ),
+        ));
+    }
+    // In range by the check above, so at most 600,000.
+    Ok((seconds * 1000.0).round() as u32)
+}
+
+fn check_mode(mode: Option<String>) -> Result<Option<String>, Invalid> {
+    let Some(mode) = mode.filter(|mode| !mode.is_empty()) else { return Ok(None) };
+    if mode.chars().count() > MODE_CHARS_MAX || mode.contains(char::is_control) {
+        return Err(Invalid::new(
+            "mode_invalid",
+            format!(
+                "Parameter `mode` must be at most {MODE_CHARS_MAX} characters without control \
+                 characters; given: {}.",
+                quoted(&mode)
+            ),
+        ));
+    }
+    Ok(Some(mode))
+}
+
+/// Checks the value of an `Idempotency-Key` header: 1 to [`IDEMPOTENCY_KEY_CHARS_MAX`] visible
+/// ASCII characters.
+///
+/// # Errors
+/// It is not that.
+pub fn check_idempotency_key(value: &[u8]) -> Result<String, Invalid> {
+    let visible = value.iter().all(u8::is_ascii_graphic);
+    if !visible || !(1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&value.len()) {
+        return Err(Invalid::new(
+            "idempotency_key_invalid",
+            format!(
+                "Header `Idempotency-Key` must be 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII \
+                 characters; given: {}.",
+                quoted(&String::from_utf8_lossy(value))
+            ),
+        ));
+    }
+    Ok(String::from_utf8_lossy(value).into_owned())
+}
+
+fn check_label(label: Option<String>) -> Result<Option<String>, Invalid> {
+    let Some(label) = label.filter(|label| !label.is_empty()) else { return Ok(None) };
+    if label.chars().count() > LABEL_CHARS_MAX || label.contains(char::is_control) {
+        return Err(Invalid::new(
+            "label_invalid",
+            format!(
+                "Parameter `label` must be at most {LABEL_CHARS_MAX} characters without control \
+                 characters; given: {}.",
+                quoted(&label)
+            ),
+        ));
+    }
+    Ok(Some(label))
+}
+
+fn check_start_within(start_within: Option<f64>) -> Result<Option<u32>, Invalid> {
+    let Some(seconds) = start_within else { return Ok(None) };
+    if !(START_WITHIN_SECONDS_MIN..=START_WITHIN_SECONDS_MAX).contains(&seconds) {
+        return Err(Invalid::new(
+            "start_within_invalid",
+            format!(
+                "Parameter `start_within` must be {START_WITHIN_SECONDS_MIN} to \
+                 {START_WITHIN_SECONDS_MAX} seconds; given: `{seconds}`."
+            ),
+        ));
+    }
+    // In range by the check above, so at most 86,400,000.
+    Ok(Some((seconds * 1000.0).round() as u32))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(prompt: &str) -> RawRequest {
+        RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() }
+    }
+
+    #[test]
+    fn defaults_are_those_of_the_contract() {
+        let request = raw("hi").check("chatgpt", &[]).unwrap();
+        assert_eq!(request.country, "US");
+        assert_eq!(request.timeout_ms, 300_000);
+        assert!(request.web_search && !request.bypass_cache && !request.markdown_json);
+    }
+
+    #[test]
+    fn prompts_are_counted_in_characters_not_bytes() {
+        assert!(raw(&"ü".repeat(PROMPT_CHARS_MAX)).check("chatgpt", &[]).is_ok());
+        let refused = raw(&"ü".repeat(PROMPT_CHARS_MAX + 1)).check("chatgpt", &[]).unwrap_err();
+        assert_eq!(refused.code, "prompt_too_long");
+        assert!(refused.sentence.contains("4001"), "{refused}");
+    }
+
+    #[test]
+    fn a_refusal_names_parameter_rule_and_value() {
+        let refused_countries = ["JP".to_owned(), "TW".to_owned()];
+        let cases = [
+            (RawRequest::default(), "prompt_missing", "`prompt`", "required"),
+            (raw(" \n"), "prompt_blank", "`prompt`", "not blank"),
+            (raw("a\0b"), "prompt_invalid", "`prompt`", "U+0000"),
+            (
+                RawRequest { country: Some("USA".to_owned()), ..raw("x") },
+                "country_invalid",
+                "`country`",
+                "`USA`",
+            ),
+            (
+                RawRequest { country: Some("jp".to_owned()), ..raw("x") },
+                "country_refused",
+                "`country`",
+                "`jp`",
+            ),
+            (
+                RawRequest { timeout: Some(9.99), ..raw("x") },
+                "timeout_invalid",
+                "`timeout`",
+                "`9.99`",
+            ),
+            (
+                RawRequest { timeout: Some(f64::NAN), ..raw("x") },
+                "timeout_invalid",
+                "`timeout`",
+                "`NaN`",
+            ),
+            (RawRequest { mode: Some("x".repeat(65)), ..raw("x") }, "mode_invalid", "`mode`", "64"),
+        ];
+        for (given, code, parameter, detail) in cases {
+            let refused = given.check("gemini", &refused_countries).unwrap_err();
+            assert_eq!(refused.code, code);
+            assert!(refused.sentence.contains(parameter), "{refused}");
+            assert!(refused.sentence.contains(detail), "{refused}");
+        }
+    }
+
+    #[test]
+    fn labels_and_start_deadlines_keep_their_rules() {
+        let take = |label: &str, start_within: Option<f64>| {
+            let label = Some(label.to_owned());
+            RawRequest { label, start_within, ..RawRequest::default() }.take_handling()
+        };
+        let label = "ü".repeat(LABEL_CHARS_MAX);
+        assert_eq!(take(&label, None).unwrap().label, Some(label));
+        assert_eq!(take("", Some(1.5)).unwrap().start_within_ms, Some(1_500));
+        for wrong in ["x".repeat(LABEL_CHARS_MAX + 1), "a\nb".to_owned()] {
+            assert_eq!(take(&wrong, None).unwrap_err().code, "label_invalid");
+        }
+        for wrong in [0.99, 86_400.5, -1.0, f64::NAN, f64::INFINITY] {
+            assert_eq!(take("a", Some(wrong)).unwrap_err().code, "start_within_invalid");
+        }
+    }
+}
