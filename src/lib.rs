@@ -1,5 +1,6 @@
 //! answerd: prompts to AI answer engines as durable jobs, answers back as data.
 
+pub mod answer;
 pub mod catalog;
 pub mod clock;
 pub mod config;

@@ -1,0 +1,88 @@
+//! An answer: what an upstream returns, in one shape for all of them; and the result, that answer
+//! rendered into the scraper's JSON. Pure functions over text.
+
+mod arrays;
+mod links;
+mod markdown;
+mod marks;
+mod numbering;
+mod plain;
+mod result;
+mod tags;
+mod tidy;
+mod tree;
+
+pub use links::{clean_url, domain};
+pub use plain::plain_text;
+pub use result::{ResultFacts, as_cached, filled_arrays, render};
+
+/// Where an answer was had: the word in `provenance.kind` (contract part 2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Api,
+    Browser,
+    Serp,
+    Practice,
+}
+
+impl Kind {
+    pub const fn word(self) -> &'static str {
+        match self {
+            Kind::Api => "api",
+            Kind::Browser => "browser",
+            Kind::Serp => "serp",
+            Kind::Practice => "practice",
+        }
+    }
+}
+
+/// A page that was consulted, cited or found. Empty strings where the upstream says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Source {
+    pub url: String,
+    pub title: String,
+    /// The passage of the page (or, where the upstream gives only that, of the answer) it supports.
+    pub snippet: String,
+    /// Passages of the page that the answer rests on.
+    pub highlights: Vec<String>,
+    /// The site's name; filled from the domain where the upstream gives none.
+    pub website_name: String,
+    pub favicon: Option<String>,
+}
+
+/// A product card.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Product {
+    pub asin: String,
+    pub title: String,
+    pub url: String,
+    pub rating: String,
+    pub reviews: String,
+}
+
+/// What an upstream returned. A list is `None` when the upstream cannot give it at all
+/// (`unsupported`) and empty when it had nothing to give this time.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The answer in Markdown, citation marks included as the upstream wrote them.
+    pub markdown: String,
+    /// The plain text; derived from `markdown` by [`Answer::tidied`] where it is empty.
+    pub text: String,
+    /// The model's name as the upstream gave it.
+    pub model: Option<String>,
+    /// The searches the engine made.
+    pub queries: Option<Vec<String>>,
+    /// Everything consulted, in order of first appearance. A marker `[n]` in `markdown` names
+    /// `sources[n - 1]`.
+    pub sources: Option<Vec<Source>>,
+    /// What the answer points at.
+    pub citations: Option<Vec<Source>>,
+    /// Posts on X that were found.
+    pub x_results: Option<Vec<Source>>,
+    pub related_questions: Option<Vec<String>>,
+    pub products: Option<Vec<Product>>,
+    /// The conversation's or the page's address.
+    pub url: Option<String>,
+    /// What a reader of the answer should know, in sentences ("The engine made no search.").
+    pub warnings: Vec<String>,
+}

@@ -1,0 +1,218 @@
+//! Tidying: whatever an upstream returned becomes an answer that keeps the promises of contract
+//! 1.6. No U+0000, no empty items, addresses cleaned and each once, markers that name their source,
+//! and nothing without a limit. Rules 4 and 5 of the shared normalisation rules.
+
+use std::collections::HashMap;
+
+use super::links::{clean_url, domain};
+use super::numbering::renumbered;
+use super::{Answer, Product, Source, plain_text};
+
+/// The longest Markdown or plain text, bytes.
+pub const TEXT_BYTES_MAX: usize = 1 << 20;
+/// The most items in a list of the answer.
+pub const LIST_ITEMS_MAX: usize = 1_000;
+/// The longest title, name, query or question, bytes.
+pub const LINE_BYTES_MAX: usize = 2_000;
+/// The longest snippet or highlight, bytes.
+pub const PASSAGE_BYTES_MAX: usize = 8_000;
+/// The most highlights of one source.
+pub const HIGHLIGHTS_MAX: usize = 20;
+/// The most warnings.
+pub const WARNINGS_MAX: usize = 20;
+
+impl Answer {
+    /// The answer with every promise of contract 1.6 kept. Tidying a second time changes nothing.
+    #[must_use]
+    pub fn tidied(mut self) -> Answer {
+        let was_cut =
+            clean(&mut self.markdown, TEXT_BYTES_MAX) | clean(&mut self.text, TEXT_BYTES_MAX);
+        if was_cut {
+            self.warnings.push(format!("The answer was cut at {TEXT_BYTES_MAX} bytes."));
+        }
+        self.model = self.model.map(line).filter(|model| !model.is_empty());
+        self.url = self.url.as_deref().and_then(clean_url);
+        self.queries = self.queries.map(distinct_lines);
+        self.related_questions = self.related_questions.map(distinct_lines);
+        self.products = self.products.map(distinct_products);
+        self.warnings = distinct_lines(self.warnings);
+        self.warnings.truncate(WARNINGS_MAX);
+        self.tidy_sources();
+        if self.text.trim().is_empty() {
+            self.text = plain_text(&self.markdown);
+            clean(&mut self.text, TEXT_BYTES_MAX);
+        }
+        self
+    }
+
+    fn tidy_sources(&mut self) {
+        if let Some(sources) = self.sources.take() {
+            let (sources, places) = distinct_sources(sources);
+            let moved = places.iter().enumerate().any(|(at, place)| *place != Some(at));
+            if moved && self.markdown.contains('[') {
+                let place = |number: usize| Some(places.get(number - 1).copied()?? + 1);
+                self.markdown = renumbered(&self.markdown, place);
+            }
+            self.sources = Some(sources);
+        }
+        self.citations = self.citations.take().map(|citations| distinct_sources(citations).0);
+        self.x_results = self.x_results.take().map(|results| distinct_sources(results).0);
+        share_names(&mut self.sources, &mut self.citations);
+        for list in [&mut self.sources, &mut self.citations, &mut self.x_results] {
+            list.iter_mut().flatten().for_each(fill_names);
+        }
+    }
+}
+
+/// Takes U+0000 out, and what lies beyond `bytes_max`; whether there was such a thing.
+fn clean(text: &mut String, bytes_max: usize) -> bool {
+    if text.contains('\0') {
+        text.retain(|c| c != '\0');
+    }
+    let is_long = text.len() > bytes_max;
+    if is_long {
+        text.truncate(text.floor_char_boundary(bytes_max));
+    }
+    is_long
+}
+
+fn trimmed(mut text: String, bytes_max: usize) -> String {
+    clean(&mut text, bytes_max);
+    let kept = text.trim();
+    if kept.len() == text.len() { text } else { kept.to_owned() }
+}
+
+fn line(text: String) -> String {
+    trimmed(text, LINE_BYTES_MAX)
+}
+
+/// The lines that are not empty, each once, in order of first appearance.
+fn distinct_lines(lines: Vec<String>) -> Vec<String> {
+    let mut seen = std::collections::HashSet::new();
+    let lines = lines.into_iter().map(line).filter(|line| !line.is_empty());
+    lines.filter(|line| seen.insert(line.clone())).take(LIST_ITEMS_MAX).collect()
+}
+
+fn distinct_products(products: Vec<Product>) -> Vec<Product> {
+    let mut seen = std::collections::HashSet::new();
+    let products = products.into_iter().map(|product| Product {
+        asin: line(product.asin),
+        title: line(product.title),
+        url: clean_url(&product.url).unwrap_or_default(),
+        rating: line(product.rating),
+        reviews: line(product.reviews),
+    });
+    let products = products.filter(|product| {
+        let key = [&product.asin, &product.url, &product.title].into_iter().find(|k| !k.is_empty());
+        key.is_some_and(|key| seen.insert(key.clone()))
+    });
+    products.take(LIST_ITEMS_MAX).collect()
+}
+
+/// The sources with an address, each once, in order of first appearance, and for each that was
+/// given the place it has now.
+fn distinct_sources(given: Vec<Source>) -> (Vec<Source>, Vec<Option<usize>>) {
+    let mut kept: Vec<Source> = Vec::with_capacity(given.len().min(LIST_ITEMS_MAX));
+    let mut place_of: HashMap<String, usize> = HashMap::new();
+    let mut places = Vec::with_capacity(given.len());
+    for source in given {
+        let Some(url) = clean_url(&source.url) else {
+            places.push(None);
+            continue;
+        };
+        if let Some(place) = place_of.get(&url) {
+            kept[*place].complete(tidy_source(source, url));
+            places.push(Some(*place));
+        } else if kept.len() < LIST_ITEMS_MAX {
+            place_of.insert(url.clone(), kept.len());
+            places.push(Some(kept.len()));
+            kept.push(tidy_source(source, url));
+        } else {
+            places.push(None);
+        }
+    }
+    (kept, places)
+}
+
+fn tidy_source(source: Source, url: String) -> Source {
+    let title = line(source.title);
+    let highlights = source.highlights.into_iter().map(|text| trimmed(text, PASSAGE_BYTES_MAX));
+    Source {
+        url,
+        // xAI's titles are "1", "2": rule 5.
+        title: if title.bytes().all(|byte| byte.is_ascii_digit()) { String::new() } else { title },
+        snippet: trimmed(source.snippet, PASSAGE_BYTES_MAX),
+        highlights: highlights.filter(|text| !text.is_empty()).take(HIGHLIGHTS_MAX).collect(),
+        website_name: line(source.website_name),
+        favicon: source.favicon.as_deref().and_then(clean_url),
+    }
+}
+
+impl Source {
+    /// Takes from another mention of the same page what this one lacks; passages are added up.
+    pub(crate) fn complete(&mut self, other: Source) {
+        let strings = [
+            (&mut self.title, other.title),
+            (&mut self.snippet, other.snippet),
+            (&mut self.website_name, other.website_name),
+        ];
+        for (own, other) in strings {
+            if own.is_empty() {
+                *own = other;
+            }
+        }
+        for passage in other.highlights {
+            if self.highlights.len() < HIGHLIGHTS_MAX && !self.highlights.contains(&passage) {
+                self.highlights.push(passage);
+            }
+        }
+        if self.favicon.is_none() {
+            self.favicon = other.favicon;
+        }
+    }
+}
+
+/// Sources and citations of the same page name it the same: OpenAI's sources come without titles,
+/// which its citations have.
+fn share_names(sources: &mut Option<Vec<Source>>, citations: &mut Option<Vec<Source>>) {
+    let (Some(sources), Some(citations)) = (sources, citations) else { return };
+    let place_of: HashMap<String, usize> =
+        sources.iter().enumerate().map(|(place, source)| (source.url.clone(), place)).collect();
+    for citation in citations {
+        let Some(source) = place_of.get(&citation.url).map(|place| &mut sources[*place]) else {
+            continue;
+        };
+        let pairs = [
+            (&mut source.title, &mut citation.title),
+            (&mut source.website_name, &mut citation.website_name),
+        ];
+        for (one, other) in pairs {
+            if one.is_empty() {
+                one.clone_from(other);
+            } else if other.is_empty() {
+                other.clone_from(one);
+            }
+        }
+        if source.favicon.is_none() {
+            source.favicon.clone_from(&citation.favicon);
+        } else if citation.favicon.is_none() {
+            citation.favicon.clone_from(&source.favicon);
+        }
+    }
+}
+
+fn fill_names(source: &mut Source) {
+    if !source.title.is_empty() && !source.website_name.is_empty() {
+        return;
+    }
+    let site = domain(&source.url).unwrap_or_default();
+    if source.title.is_empty() {
+        source.title.clone_from(&site);
+    }
+    if source.website_name.is_empty() {
+        source.website_name = site;
+    }
+}
+
+#[cfg(test)]
+mod tests;
