@@ -7,3 +7,4 @@ pub mod config;
 pub mod id;
 pub mod job;
 pub mod rate;
+pub mod store;

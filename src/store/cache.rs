@@ -1,0 +1,120 @@
+//! The cache: which finished job may serve an identical request. The table keeps entries by time,
+//! so that its keys only rise; the index from a request's hash is kept in memory and rebuilt at
+//! the start.
+
+use std::collections::{HashMap, VecDeque};
+
+use sha2::{Digest, Sha256};
+
+use super::tables::Row;
+use crate::clock::UnixMs;
+use crate::job::ScrapeRequest;
+
+/// The hash under which a request's result is cached: everything that shapes the answer.
+pub fn request_hash(request: &ScrapeRequest) -> u128 {
+    let mut hasher = Sha256::new();
+    for part in [&request.scraper, &request.country, request.mode.as_deref().unwrap_or("")] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    hasher.update([u8::from(request.web_search), u8::from(request.markdown_json)]);
+    hasher.update(&request.prompt);
+    let digest: [u8; 32] = hasher.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    u128::from_be_bytes(half)
+}
+
+/// Where a cached result is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CacheEntry {
+    pub row: Row,
+    pub stored_ms: UnixMs,
+}
+
+/// The index in memory. Holds at most `entries_max`; the oldest give way.
+pub(super) struct CacheIndex {
+    entries_max: usize,
+    by_hash: HashMap<u128, CacheEntry>,
+    /// Every insertion in order of time; those that a later one has replaced too.
+    by_age: VecDeque<(u128, CacheEntry)>,
+}
+
+impl CacheIndex {
+    pub fn new(entries_max: usize) -> CacheIndex {
+        CacheIndex { entries_max, by_hash: HashMap::new(), by_age: VecDeque::new() }
+    }
+
+    pub fn insert(&mut self, hash: u128, entry: CacheEntry) {
+        self.by_hash.insert(hash, entry);
+        self.by_age.push_back((hash, entry));
+        while self.by_age.len() > self.entries_max {
+            self.forget_oldest();
+        }
+    }
+
+    /// The entry for a hash that was stored at `from_ms` or later.
+    pub fn get(&self, hash: u128, from_ms: UnixMs) -> Option<CacheEntry> {
+        self.by_hash.get(&hash).copied().filter(|entry| entry.stored_ms >= from_ms)
+    }
+
+    /// Forgets what was stored before `from_ms`.
+    pub fn forget_before(&mut self, from_ms: UnixMs) {
+        while self.by_age.front().is_some_and(|(_, entry)| entry.stored_ms < from_ms) {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((hash, entry)) = self.by_age.pop_front()
+            && self.by_hash.get(&hash) == Some(&entry)
+        {
+            self.by_hash.remove(&hash);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::RawRequest;
+
+    fn entry(row: Row, stored_ms: UnixMs) -> CacheEntry {
+        CacheEntry { row, stored_ms }
+    }
+
+    #[test]
+    fn what_shapes_the_answer_shapes_the_hash() {
+        let request = RawRequest { prompt: Some("x".to_owned()), ..RawRequest::default() }
+            .check("chatgpt", &[])
+            .unwrap();
+        let hash = request_hash(&request);
+        assert_eq!(hash, request_hash(&ScrapeRequest { timeout_ms: 10_000, ..request.clone() }));
+        assert_eq!(hash, request_hash(&ScrapeRequest { bypass_cache: true, ..request.clone() }));
+        for other in [
+            ScrapeRequest { prompt: "y".to_owned(), ..request.clone() },
+            ScrapeRequest { scraper: "grok".to_owned(), ..request.clone() },
+            ScrapeRequest { country: "DE".to_owned(), ..request.clone() },
+            ScrapeRequest { web_search: false, ..request.clone() },
+            ScrapeRequest { markdown_json: true, ..request.clone() },
+            ScrapeRequest { mode: Some("deep".to_owned()), ..request.clone() },
+        ] {
+            assert_ne!(hash, request_hash(&other), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn the_oldest_give_way_and_a_newer_answer_stays() {
+        let mut index = CacheIndex::new(2);
+        index.insert(1, entry(10, 100));
+        index.insert(1, entry(11, 200));
+        index.insert(2, entry(12, 300));
+        assert_eq!(index.get(1, 0), Some(entry(11, 200)));
+        index.insert(3, entry(13, 400));
+        assert_eq!(index.get(1, 0), None);
+        assert_eq!(index.get(2, 301), None);
+        index.forget_before(400);
+        assert_eq!((index.get(2, 0), index.get(3, 0)), (None, Some(entry(13, 400))));
+        assert_eq!(index.by_age.len(), 1);
+    }
+}

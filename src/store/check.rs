@@ -1,0 +1,358 @@
+//! `db check`, `db compact`, `db export`: what is done to the store of a stopped service. The check
+//! walks every index both ways.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
+use std::path::Path;
+
+use redb::{ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
+
+use super::open::open_existing;
+use super::tables::{self, Row};
+use super::{Credits, Store, StoreError, record};
+use crate::clock::{self, UnixMs};
+use crate::id::IdCipher;
+use crate::job::{Job, State};
+
+/// The most problems that a report lists by name; the rest are counted.
+const PROBLEMS_LISTED_MAX: usize = 100;
+
+/// What `db check` found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckReport {
+    pub jobs: u64,
+    pub unfinished: u64,
+    pub results: u64,
+    pub cache_entries: u64,
+    pub accounts: u64,
+    /// Sentences; at most [`PROBLEMS_LISTED_MAX`] of them.
+    pub problems: Vec<String>,
+    /// All problems, listed or not.
+    pub problems_total: u64,
+}
+
+impl CheckReport {
+    fn problem(&mut self, sentence: String) {
+        self.problems_total += 1;
+        if self.problems.len() < PROBLEMS_LISTED_MAX {
+            self.problems.push(sentence);
+        }
+    }
+}
+
+/// What the indexes must say of a job. Small, since there is one for each in memory.
+struct Indexed {
+    scraper: u16,
+    interactive: bool,
+    finished: bool,
+    done: bool,
+    due_ms: UnixMs,
+    expires_ms: UnixMs,
+    start_deadline_ms: Option<UnixMs>,
+    key_hash: Option<u128>,
+}
+
+/// What walking the jobs says that the other tables must hold.
+#[derive(Default)]
+struct Expected {
+    jobs: BTreeMap<Row, Indexed>,
+    credits: BTreeMap<(String, u32), Credits>,
+}
+
+impl Store {
+    /// Reads the whole store of a stopped service: the database's own checksums, every record, and
+    /// every index in both directions.
+    ///
+    /// # Errors
+    /// It cannot be opened or read at all; what can be read and is wrong is in the report.
+    pub fn check(directory: &Path) -> Result<CheckReport, StoreError> {
+        let mut database = open_existing(directory)?;
+        let mut report = CheckReport::default();
+        if !database.check_integrity()? {
+            report.problem("the database's pages were inconsistent and have been repaired".into());
+        }
+        let transaction = database.begin_read()?;
+        let expected = check_jobs(&transaction, &mut report)?;
+        check_indexes(&transaction, &expected, &mut report)?;
+        check_deadlines(&transaction, &expected, &mut report)?;
+        check_idempotency(&transaction, &expected, &mut report)?;
+        check_results(&transaction, &expected, &mut report)?;
+        check_credits(&transaction, &expected, &mut report)?;
+        drop(transaction);
+        database.close()?;
+        Ok(report)
+    }
+
+    /// Gives unused pages of a stopped service's store back to the file system: the file's size in
+    /// bytes before and after.
+    ///
+    /// # Errors
+    /// The store cannot be opened or written.
+    pub fn compact(directory: &Path) -> Result<(u64, u64), StoreError> {
+        let mut database = open_existing(directory)?;
+        let before = super::open::file_bytes(directory)?;
+        // Each call moves what it can; it says whether another one may move more.
+        while database.compact()? {}
+        database.close()?;
+        Ok((before, super::open::file_bytes(directory)?))
+    }
+
+    /// Writes every job that can be read as a line of JSON, oldest first; `line` renders it. Gives
+    /// the number of jobs written and of those that could not be read.
+    ///
+    /// # Errors
+    /// The store cannot be opened, or `out` cannot be written.
+    pub fn export(
+        directory: &Path,
+        out: &mut dyn Write,
+        line: impl Fn(&Job, uuid::Uuid, Option<&[u8]>) -> Vec<u8>,
+    ) -> Result<(u64, u64), StoreError> {
+        let database = open_existing(directory)?;
+        let transaction = database.begin_read()?;
+        let key = transaction.open_table(tables::META)?.get(super::open::META_ID_KEY)?;
+        let key = key.and_then(|key| <[u8; 16]>::try_from(key.value()).ok());
+        let cipher =
+            IdCipher::new(key.ok_or(StoreError::Damaged("the key of the ids is missing"))?);
+        let results = transaction.open_table(tables::RESULTS)?;
+        let (mut written, mut unreadable) = (0, 0);
+        visit_jobs(&transaction, |row, job| {
+            let Ok((job, _)) = job else {
+                unreadable += 1;
+                return Ok(());
+            };
+            let stored = results.get(row)?;
+            let result = stored.as_ref().map(|stored| record::decode_result(stored.value()));
+            let id = cipher.seal(row, job.nonce);
+            let mut json = line(&job, id, result.and_then(Result::ok));
+            json.push(b'\n');
+            written += 1;
+            out.write_all(&json).map_err(|error| super::open::directory_error(directory, error))
+        })?;
+        Ok((written, unreadable))
+    }
+}
+
+/// Calls `visit` with every job's row and its record, or why that cannot be read.
+fn visit_jobs(
+    transaction: &ReadTransaction,
+    mut visit: impl FnMut(Row, Result<(Job, u16), StoreError>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut names: HashMap<u16, String> = HashMap::new();
+    for entry in transaction.open_table(tables::SCRAPERS)?.iter()? {
+        let (number, name) = entry?;
+        names.insert(number.value(), name.value().to_owned());
+    }
+    let prompts = transaction.open_table(tables::PROMPTS)?;
+    for entry in transaction.open_table(tables::JOBS)?.iter()? {
+        let (row, bytes) = entry?;
+        let row = row.value();
+        let job = record::decode_job(
+            row,
+            bytes.value(),
+            |number| names.get(&number).cloned(),
+            || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned())),
+        );
+        visit(row, job)?;
+    }
+    Ok(())
+}
+
+fn check_jobs(
+    transaction: &ReadTransaction,
+    report: &mut CheckReport,
+) -> Result<Expected, StoreError> {
+    let mut expected = Expected::default();
+    visit_jobs(transaction, |row, job| {
+        report.jobs += 1;
+        let (job, scraper) = match job {
+            Ok(read) => read,
+            Err(error) => {
+                report.problem(format!("job row {row} cannot be read: {error}"));
+                return Ok(());
+            }
+        };
+        if job.price > 0 {
+            let key = (job.account.clone(), clock::calendar_month(job.created_ms));
+            let credits = expected.credits.entry(key).or_default();
+            match job.state {
+                State::Done => credits.used += u64::from(job.price),
+                State::Failed(_) => {}
+                State::Queued | State::Running | State::WaitingRetry { .. } => {
+                    credits.reserved += u64::from(job.price);
+                }
+            }
+        }
+        let indexed = Indexed {
+            scraper,
+            interactive: job.interactive,
+            finished: job.state.finished(),
+            done: job.state == State::Done,
+            due_ms: job.due_ms,
+            expires_ms: job.expires_ms,
+            start_deadline_ms: job.start_deadline_ms(),
+            key_hash: job.idempotency.map(|known| known.key_hash),
+        };
+        expected.jobs.insert(row, indexed);
+        Ok(())
+    })?;
+    Ok(expected)
+}
+
+fn check_indexes(
+    transaction: &ReadTransaction,
+    expected: &Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let ready = transaction.open_table(tables::READY)?;
+    let expiry = transaction.open_table(tables::EXPIRY)?;
+    for (row, job) in &expected.jobs {
+        let indexed = ready.get((job.scraper, job.interactive, job.due_ms, *row))?.is_some();
+        let unfinished = !job.finished;
+        report.unfinished += u64::from(unfinished);
+        if unfinished != indexed {
+            let wrong = if indexed { "finished but ready" } else { "unfinished but not ready" };
+            report.problem(format!("job row {row} is {wrong} in the index"));
+        }
+        if expiry.get((job.expires_ms, *row))?.is_none() {
+            report.problem(format!("job row {row} is not in the expiry index"));
+        }
+    }
+    for entry in ready.iter()? {
+        let (scraper, interactive, due_ms, row) = entry?.0.value();
+        let matches = expected.jobs.get(&row).is_some_and(|job| {
+            (job.scraper, job.interactive, job.due_ms) == (scraper, interactive, due_ms)
+                && !job.finished
+        });
+        if !matches {
+            report.problem(format!("the ready index names row {row}, whose job does not match"));
+        }
+    }
+    for entry in expiry.iter()? {
+        let (expires_ms, row) = entry?.0.value();
+        if expected.jobs.get(&row).is_none_or(|job| job.expires_ms != expires_ms) {
+            report.problem(format!("the expiry index names row {row}, whose job does not match"));
+        }
+    }
+    Ok(())
+}
+
+fn check_deadlines(
+    transaction: &ReadTransaction,
+    expected: &Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let deadlines = transaction.open_table(tables::DEADLINES)?;
+    for (row, job) in &expected.jobs {
+        if let Some(at_ms) = job.start_deadline_ms
+            && deadlines.get((at_ms, *row))?.is_none()
+        {
+            report.problem(format!("job row {row} is not in the deadline index"));
+        }
+    }
+    for entry in deadlines.iter()? {
+        let (at_ms, row) = entry?.0.value();
+        if expected.jobs.get(&row).is_none_or(|job| job.start_deadline_ms != Some(at_ms)) {
+            report.problem(format!("the deadline index names row {row}, whose job does not match"));
+        }
+    }
+    Ok(())
+}
+
+/// Every key leads to a job that came with it, and every job's key to it or to a later one, which
+/// may have taken the key over once this one had expired.
+fn check_idempotency(
+    transaction: &ReadTransaction,
+    expected: &Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let keys = transaction.open_table(tables::IDEMPOTENCY)?;
+    for (row, job) in &expected.jobs {
+        let Some(key_hash) = job.key_hash else { continue };
+        if keys.get(key_hash)?.is_none_or(|newest| newest.value() < *row) {
+            report.problem(format!("job row {row} is not found by its idempotency key"));
+        }
+    }
+    for entry in keys.iter()? {
+        let (key_hash, row) = entry?;
+        let row = row.value();
+        if expected.jobs.get(&row).is_none_or(|job| job.key_hash != Some(key_hash.value())) {
+            report.problem(format!("an idempotency key names row {row}, whose job does not match"));
+        }
+    }
+    Ok(())
+}
+
+fn check_results(
+    transaction: &ReadTransaction,
+    expected: &Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let results = transaction.open_table(tables::RESULTS)?;
+    report.results = results.len()?;
+    report.cache_entries = transaction.open_table(tables::CACHE)?.len()?;
+    for entry in results.iter()? {
+        let (row, bytes) = entry?;
+        let row = row.value();
+        match expected.jobs.get(&row) {
+            Some(job) if job.done => {}
+            _ => report.problem(format!("result row {row} belongs to no finished job")),
+        }
+        let sound = record::decode_result(bytes.value())
+            .is_ok_and(|json| serde_json::from_slice::<serde::de::IgnoredAny>(json).is_ok());
+        if !sound {
+            report.problem(format!("result row {row} is not a result"));
+        }
+    }
+    for (row, job) in &expected.jobs {
+        if job.done && results.get(*row)?.is_none() {
+            report.problem(format!("job row {row} is done and has no result"));
+        }
+    }
+    for entry in transaction.open_table(tables::PROMPTS)?.iter()? {
+        let row = entry?.0.value();
+        if !expected.jobs.contains_key(&row) {
+            report.problem(format!("prompt row {row} belongs to no job"));
+        }
+    }
+    Ok(())
+}
+
+/// Reservations must match exactly. Use may exceed what the jobs say, since they expire before
+/// their month ends.
+fn check_credits(
+    transaction: &ReadTransaction,
+    expected: &Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let mut stored: BTreeMap<(String, u32), Credits> = BTreeMap::new();
+    for entry in transaction.open_table(tables::CREDITS)?.iter()? {
+        let (key, bytes) = entry?;
+        let (account, month) = key.value();
+        match record::decode_credits(bytes.value()) {
+            Ok(credits) => drop(stored.insert((account.to_owned(), month), credits)),
+            Err(error) => {
+                report.problem(format!("the credits of {account} cannot be read: {error}"));
+            }
+        }
+    }
+    report.accounts = stored.len() as u64;
+    let keys = stored.keys().chain(expected.credits.keys()).cloned();
+    for key in keys.collect::<std::collections::BTreeSet<_>>() {
+        let have = stored.get(&key).copied().unwrap_or_default();
+        let want = expected.credits.get(&key).copied().unwrap_or_default();
+        let (account, month) = key;
+        if have.reserved != want.reserved {
+            report.problem(format!(
+                "{account} has {} credits reserved in {month}, its unfinished jobs {}",
+                have.reserved, want.reserved
+            ));
+        }
+        if have.used < want.used {
+            report.problem(format!(
+                "{account} has used {} credits in {month}, its finished jobs {}",
+                have.used, want.used
+            ));
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,93 @@
+//! Why the store could not do something, and what that means for a transaction and for the service.
+
+use std::sync::Arc;
+
+/// An error of the store. Cheap to clone: everyone in a failed transaction gets it.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    #[error("the database failed: {0}")]
+    Database(Arc<redb::Error>),
+    #[error("{path} cannot be used: {error}; `store.path` says where the store is")]
+    Directory { path: String, error: Arc<std::io::Error> },
+    #[error(
+        "there is no store at {0}; `store.path` says where it is, and the first start of the \
+         service makes it"
+    )]
+    Missing(String),
+    #[error("{0} is in use by another process; stop that first, for one process has a store")]
+    InUse(String),
+    #[error(
+        "the store has records of version {0}, which this answerd does not know; it was written by \
+         another version"
+    )]
+    Version(u32),
+    #[error("the store is damaged: {0}; `answerd db check` tells more")]
+    Damaged(&'static str),
+    #[error("too many writes wait for the disk; try again in a moment")]
+    Busy,
+    #[error("the store is closed")]
+    Closed,
+    #[error("a write to the store panicked; nothing of its transaction is stored")]
+    Panicked,
+    #[error(transparent)]
+    NoRandomness(Arc<crate::id::NoRandomness>),
+}
+
+impl StoreError {
+    /// Whether nothing of the transaction can be kept. The others are found before an operation
+    /// has changed anything.
+    pub(super) fn voids_transaction(&self) -> bool {
+        match self {
+            StoreError::Database(_) | StoreError::Panicked => true,
+            StoreError::Directory { .. }
+            | StoreError::Missing(_)
+            | StoreError::InUse(_)
+            | StoreError::Version(_)
+            | StoreError::Damaged(_)
+            | StoreError::Busy
+            | StoreError::Closed
+            | StoreError::NoRandomness(_) => false,
+        }
+    }
+
+    /// Whether every later write will fail as well, until the database has been opened again.
+    pub(super) fn latches(&self) -> bool {
+        match self {
+            StoreError::Database(_) => true,
+            StoreError::Panicked
+            | StoreError::Directory { .. }
+            | StoreError::Missing(_)
+            | StoreError::InUse(_)
+            | StoreError::Version(_)
+            | StoreError::Damaged(_)
+            | StoreError::Busy
+            | StoreError::Closed
+            | StoreError::NoRandomness(_) => false,
+        }
+    }
+}
+
+impl From<crate::id::NoRandomness> for StoreError {
+    fn from(error: crate::id::NoRandomness) -> StoreError {
+        StoreError::NoRandomness(Arc::new(error))
+    }
+}
+
+/// redb has an error type for each operation; here they are one.
+macro_rules! from_redb {
+    ($($error:ty),*) => {$(
+        impl From<$error> for StoreError {
+            fn from(error: $error) -> StoreError {
+                StoreError::Database(Arc::new(error.into()))
+            }
+        }
+    )*};
+}
+from_redb!(
+    redb::StorageError,
+    redb::TableError,
+    redb::DatabaseError,
+    redb::TransactionError,
+    redb::CommitError,
+    redb::CompactionError
+);

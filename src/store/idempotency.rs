@@ -1,0 +1,102 @@
+//! Idempotency keys: which job a repeated submit belongs to. An entry lives as long as its job.
+
+use redb::ReadableTable;
+use sha2::{Digest, Sha256};
+
+use super::tables::{Row, Tables};
+use super::{Scrapers, StoreError, jobs};
+use crate::clock::UnixMs;
+use crate::job::{Handling, Idempotency, Job, ScrapeRequest};
+
+/// What is kept of a key, which is the account's own, and of the request that it came with.
+pub fn idempotency_of(
+    account: &str,
+    key: &str,
+    request: &ScrapeRequest,
+    handling: &Handling,
+) -> Idempotency {
+    let flags = [request.bypass_cache, request.web_search, request.markdown_json].map(u8::from);
+    Idempotency {
+        key_hash: hash(&[account.as_bytes(), key.as_bytes()]),
+        request_hash: hash(&[
+            request.scraper.as_bytes(),
+            request.prompt.as_bytes(),
+            request.country.as_bytes(),
+            &request.timeout_ms.to_be_bytes(),
+            &flags,
+            request.mode.as_deref().unwrap_or_default().as_bytes(),
+            handling.label.as_deref().unwrap_or_default().as_bytes(),
+            &handling.start_within_ms.unwrap_or_default().to_be_bytes(),
+        ]),
+    }
+}
+
+/// The first half of a SHA-256 over parts that cannot run into one another.
+fn hash(parts: &[&[u8]]) -> u128 {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let digest: [u8; 32] = hasher.finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    u128::from_be_bytes(half)
+}
+
+/// The job that was submitted with this key before, if it exists at `now_ms`.
+pub(super) fn find(
+    tables: &Tables<'_>,
+    scrapers: &Scrapers,
+    known: Idempotency,
+    now_ms: UnixMs,
+) -> Result<Option<Job>, StoreError> {
+    let Some(row) = tables.idempotency.get(known.key_hash)?.map(|row| row.value()) else {
+        return Ok(None);
+    };
+    let job = jobs::read(tables, scrapers, row)?.map(|(job, _)| job);
+    let same_key = |job: &Job| job.idempotency.is_some_and(|of| of.key_hash == known.key_hash);
+    Ok(job.filter(|job| job.expires_ms > now_ms && same_key(job)))
+}
+
+/// Forgets the key of a job that is removed. A later job may have taken the key over in the time
+/// between this one's expiry and its removal.
+pub(super) fn forget(tables: &mut Tables<'_>, job: &Job) -> Result<(), StoreError> {
+    let Some(known) = job.idempotency else { return Ok(()) };
+    if tables.idempotency.get(known.key_hash)?.map(|row: redb::AccessGuard<'_, Row>| row.value())
+        == Some(job.row)
+    {
+        tables.idempotency.remove(known.key_hash)?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::RawRequest;
+
+    #[test]
+    fn accounts_and_keys_do_not_mix_and_everything_asked_for_counts() {
+        let request = RawRequest { prompt: Some("x".to_owned()), ..RawRequest::default() }
+            .check("chatgpt", &[])
+            .unwrap();
+        let handling = Handling::default();
+        let known = |account, key| idempotency_of(account, key, &request, &handling);
+        assert_eq!(known("a", "k"), known("a", "k"));
+        assert_ne!(known("a", "bk").key_hash, known("ab", "k").key_hash);
+        assert_eq!(known("a", "1").request_hash, known("b", "2").request_hash);
+        for other in [
+            ScrapeRequest { prompt: "y".to_owned(), ..request.clone() },
+            ScrapeRequest { scraper: "grok".to_owned(), ..request.clone() },
+            ScrapeRequest { country: "DE".to_owned(), ..request.clone() },
+            ScrapeRequest { timeout_ms: 10_000, ..request.clone() },
+            ScrapeRequest { bypass_cache: true, ..request.clone() },
+            ScrapeRequest { mode: Some("deep".to_owned()), ..request.clone() },
+        ] {
+            assert_ne!(idempotency_of("a", "k", &other, &handling), known("a", "k"), "{other:?}");
+        }
+        let labelled = Handling { label: Some("l".to_owned()), ..Handling::default() };
+        assert_ne!(idempotency_of("a", "k", &request, &labelled), known("a", "k"));
+    }
+}

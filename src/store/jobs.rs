@@ -1,0 +1,217 @@
+//! A job's row and everything that must change with it, in one transaction: ready, expiry
+//! and deadline indexes, result, credits, cache entry. Each operation checks first and writes second, because a
+//! refusal inside a batch must leave nothing behind.
+
+use redb::ReadableTable;
+
+use super::tables::{Effect, Row, Tables};
+use super::{Scrapers, StoreError, SubmitRefusal, TransitionRefusal, idempotency, record};
+use crate::clock::UnixMs;
+use crate::job::{Event, Job, State};
+
+/// A result and whether it may serve others.
+pub struct NewResult {
+    /// The result object as it is sent.
+    pub json: Vec<u8>,
+    /// The request's hash where the result goes into the cache.
+    pub cache_hash: Option<u128>,
+}
+
+/// The limits a submit has to keep.
+#[derive(Clone, Copy, Debug)]
+pub struct SubmitLimits {
+    /// The most unfinished jobs of the scraper.
+    pub unfinished_max: usize,
+    /// The account's credits in a calendar month; `None` sets none.
+    pub monthly_credits: Option<u64>,
+}
+
+/// Writes a new job; one that is born `done` brings its result. Gives the job of this idempotency
+/// key, where there is one already, and writes nothing then.
+pub(super) fn insert(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    job: Job,
+    result: Option<&[u8]>,
+    limits: SubmitLimits,
+) -> Result<Result<Job, SubmitRefusal>, StoreError> {
+    if let Some(known) = job.idempotency
+        && let Some(earlier) = idempotency::find(tables, scrapers, known, job.created_ms)?
+    {
+        // Before the limits: a repeated submit asks for nothing new.
+        let same = earlier.idempotency == Some(known);
+        return Ok(if same { Ok(earlier) } else { Err(SubmitRefusal::KeyReused) });
+    }
+    let scraper = scrapers.number(&job.request.scraper)?;
+    let unfinished = !job.state.finished();
+    if unfinished && scrapers.depth(scraper, &tables.depth_changes) >= limits.unfinished_max {
+        return Ok(Err(SubmitRefusal::QueueFull));
+    }
+    if !tables.affordable(&job, limits.monthly_credits)? {
+        return Ok(Err(SubmitRefusal::CreditLimit));
+    }
+    let bytes = record::encode_job(&job, scraper)?;
+    tables.load_credits(&job)?;
+
+    tables.jobs.insert(job.row, bytes.as_slice())?;
+    if job.request.prompt.len() > record::PROMPT_INLINE_BYTES_MAX {
+        tables.prompts.insert(job.row, job.request.prompt.as_str())?;
+    }
+    tables.expiry.insert((job.expires_ms, job.row), ())?;
+    if let Some(known) = job.idempotency {
+        tables.idempotency.insert(known.key_hash, job.row)?;
+    }
+    if let Some(json) = result {
+        tables.results.insert(job.row, record::encode_result(json).as_slice())?;
+    }
+    if unfinished {
+        tables.reserve(&job)?;
+        tables.ready.insert((scraper, job.interactive, job.due_ms, job.row), ())?;
+        if let Some(at_ms) = job.start_deadline_ms() {
+            tables.deadlines.insert((at_ms, job.row), ())?;
+            tables.effects.push(Effect::Deadline { at_ms });
+        }
+        *tables.depth_changes.entry(scraper).or_default() += 1;
+        tables.effects.push(Effect::Ready {
+            scraper,
+            row: job.row,
+            due_ms: job.due_ms,
+            interactive: job.interactive,
+        });
+    }
+    Ok(Ok(job))
+}
+
+/// Applies the event that `decide` chooses for the job as it stands; a success brings its result.
+/// Gives the job as it is now.
+pub(super) fn transition(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    row: Row,
+    now_ms: UnixMs,
+    decide: impl FnOnce(&Job) -> Event,
+    result: Option<&NewResult>,
+) -> Result<Result<Job, TransitionRefusal>, StoreError> {
+    transition_if(tables, scrapers, row, now_ms, |job| Some(decide(job)), result)
+}
+
+/// As [`transition`]; a job for which `decide` chooses nothing is not the caller's to change, and
+/// not there for it.
+pub(super) fn transition_if(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    row: Row,
+    now_ms: UnixMs,
+    decide: impl FnOnce(&Job) -> Option<Event>,
+    result: Option<&NewResult>,
+) -> Result<Result<Job, TransitionRefusal>, StoreError> {
+    let Some((mut job, scraper)) = read(tables, scrapers, row)? else {
+        return Ok(Err(TransitionRefusal::Gone));
+    };
+    if job.expires_ms <= now_ms {
+        return Ok(Err(TransitionRefusal::Gone));
+    }
+    let Some(event) = decide(&job) else { return Ok(Err(TransitionRefusal::Gone)) };
+    let due_before_ms = job.due_ms;
+    let deadline_before_ms = job.start_deadline_ms();
+    if let Err(refused) = job.apply(event, now_ms) {
+        return Ok(Err(TransitionRefusal::Refused(refused)));
+    }
+    let bytes = record::encode_job(&job, scraper)?;
+    tables.load_credits(&job)?;
+
+    tables.jobs.insert(row, bytes.as_slice())?;
+    if let (Some(before_ms), None) = (deadline_before_ms, job.start_deadline_ms()) {
+        tables.deadlines.remove((before_ms, row))?;
+    }
+    match job.state {
+        State::Done | State::Failed(_) => {
+            tables.ready.remove((scraper, job.interactive, due_before_ms, row))?;
+            tables.settle(&job)?;
+            if let (State::Done, Some(result)) = (&job.state, result) {
+                write_result(tables, row, now_ms, result)?;
+            }
+            ended(tables, scraper, row);
+        }
+        State::Queued | State::WaitingRetry { .. } => {
+            if job.due_ms != due_before_ms {
+                tables.ready.remove((scraper, job.interactive, due_before_ms, row))?;
+                tables.ready.insert((scraper, job.interactive, job.due_ms, row), ())?;
+            }
+            tables.effects.push(Effect::Ready {
+                scraper,
+                row,
+                due_ms: job.due_ms,
+                interactive: job.interactive,
+            });
+        }
+        // The ready index keeps a running job, so that a start after a crash finds it there.
+        State::Running => tables.effects.push(Effect::Started { row }),
+    }
+    Ok(Ok(job))
+}
+
+fn write_result(
+    tables: &mut Tables<'_>,
+    row: Row,
+    now_ms: UnixMs,
+    result: &NewResult,
+) -> Result<(), StoreError> {
+    tables.results.insert(row, record::encode_result(&result.json).as_slice())?;
+    if let Some(hash) = result.cache_hash {
+        tables.cache.insert((now_ms, row), hash)?;
+        tables.effects.push(Effect::Cached { hash, stored_ms: now_ms, row });
+    }
+    Ok(())
+}
+
+/// Removes a job that has expired and all that belongs to it but its cache entry, which the cache's own sweep
+/// removes and which without a result serves nobody.
+pub(super) fn remove(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    row: Row,
+    now_ms: UnixMs,
+) -> Result<(), StoreError> {
+    let Some((job, scraper)) = read(tables, scrapers, row)? else { return Ok(()) };
+    if job.expires_ms > now_ms {
+        return Ok(());
+    }
+    tables.load_credits(&job)?;
+
+    tables.expiry.remove((job.expires_ms, row))?;
+    tables.jobs.remove(row)?;
+    idempotency::forget(tables, &job)?;
+    if job.request.prompt.len() > record::PROMPT_INLINE_BYTES_MAX {
+        tables.prompts.remove(row)?;
+    }
+    match job.state {
+        State::Done => drop(tables.results.remove(row)?),
+        State::Failed(_) => {}
+        State::Queued | State::Running | State::WaitingRetry { .. } => {
+            tables.ready.remove((scraper, job.interactive, job.due_ms, row))?;
+            if let Some(at_ms) = job.start_deadline_ms() {
+                tables.deadlines.remove((at_ms, row))?;
+            }
+            tables.settle(&job)?;
+            ended(tables, scraper, row);
+        }
+    }
+    Ok(())
+}
+
+fn ended(tables: &mut Tables<'_>, scraper: u16, row: Row) {
+    *tables.depth_changes.entry(scraper).or_default() -= 1;
+    tables.effects.push(Effect::Ended { scraper, row });
+}
+
+/// The job of a row and its scraper's number.
+pub(super) fn read(
+    tables: &Tables<'_>,
+    scrapers: &Scrapers,
+    row: Row,
+) -> Result<Option<(Job, u16)>, StoreError> {
+    let Some(bytes) = tables.jobs.get(row)? else { return Ok(None) };
+    let long_prompt = || Ok(tables.prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
+    record::decode_job(row, bytes.value(), |number| scrapers.name(number), long_prompt).map(Some)
+}

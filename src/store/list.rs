@@ -1,0 +1,108 @@
+//! The list of an account's jobs, newest first, in bounded pages. Each page is a read transaction
+//! of its own: one that is held for long keeps the writer's old pages and makes the file grow.
+
+use std::ops::Bound;
+
+use uuid::Uuid;
+
+use super::tables::{self, Row};
+use super::{Store, StoreError, record};
+use crate::clock::UnixMs;
+use crate::id::Plain;
+use crate::job::Job;
+
+/// The most rows that one page looks at, matching or not: what a page costs at most. Few in unit
+/// tests, so that they can have more.
+pub const LIST_ROWS_MAX: usize = if cfg!(test) { 16 } else { 10_000 };
+/// The nonce of a cursor. No client has made it up: it has to come out of the cipher.
+const CURSOR_NONCE: u128 = 0;
+
+/// Which jobs are listed; what is `None` does not matter.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ListFilter {
+    pub account: String,
+    /// `pending`, `done` or `failed`.
+    pub status: Option<&'static str>,
+    pub scraper: Option<String>,
+    pub label: Option<String>,
+    /// Submitted at this moment or later.
+    pub since_ms: Option<UnixMs>,
+}
+
+impl ListFilter {
+    fn matches(&self, job: &Job) -> bool {
+        job.account == self.account
+            && self.status.is_none_or(|status| job.state.status() == status)
+            && self.scraper.as_ref().is_none_or(|scraper| job.request.scraper == *scraper)
+            && self.label.as_ref().is_none_or(|label| job.label.as_ref() == Some(label))
+            && self.since_ms.is_none_or(|since_ms| job.created_ms >= since_ms)
+    }
+}
+
+/// Where a page begins: behind this row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cursor(Row);
+
+/// A page of the list.
+#[derive(Clone, Debug, Default)]
+pub struct ListPage {
+    pub jobs: Vec<Job>,
+    /// Where the next page begins; `None` when nothing is left.
+    pub next: Option<Cursor>,
+}
+
+impl Store {
+    /// The newest of the jobs that match, exist at `now_ms` and lie behind `after`: at most
+    /// `jobs_max` of them, and fewer when [`LIST_ROWS_MAX`] rows have been looked at.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn list(
+        &self,
+        filter: &ListFilter,
+        after: Option<Cursor>,
+        jobs_max: usize,
+        now_ms: UnixMs,
+    ) -> Result<ListPage, StoreError> {
+        self.shared.read(|transaction| {
+            let jobs = transaction.open_table(tables::JOBS)?;
+            let prompts = transaction.open_table(tables::PROMPTS)?;
+            let end = after.map_or(Bound::Unbounded, |Cursor(row)| Bound::Excluded(row));
+            let mut page = ListPage::default();
+            let rows = jobs.range((Bound::<Row>::Unbounded, end))?.rev();
+            for (looked_at, entry) in rows.enumerate() {
+                if page.jobs.len() >= jobs_max || looked_at >= LIST_ROWS_MAX {
+                    return Ok(page);
+                }
+                let (row, bytes) = entry?;
+                let row = row.value();
+                page.next = Some(Cursor(row));
+                let long_prompt = || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
+                let name = |number| self.scrapers.name(number);
+                match record::decode_job(row, bytes.value(), name, long_prompt) {
+                    Ok((job, _)) if job.expires_ms > now_ms && filter.matches(&job) => {
+                        page.jobs.push(job);
+                    }
+                    Ok(_) => {}
+                    Err(error) if error.voids_transaction() => return Err(error),
+                    // One damaged record does not hide the others; `db check` names it.
+                    Err(error) => tracing::error!(row, %error, "a job could not be listed"),
+                }
+            }
+            page.next = None;
+            Ok(page)
+        })
+    }
+
+    /// A cursor as clients see it. It looks like a job's id and tells as little: a row number would
+    /// tell how many jobs everybody has.
+    pub fn cursor_id(&self, Cursor(row): Cursor) -> Uuid {
+        self.cipher.seal(row, CURSOR_NONCE)
+    }
+
+    /// The cursor that a client has sent back; `None` when it is none of this store's.
+    pub fn cursor(&self, id: Uuid) -> Option<Cursor> {
+        let plain: Plain = self.cipher.open(id)?;
+        plain.has_nonce(CURSOR_NONCE).then_some(Cursor(plain.row))
+    }
+}

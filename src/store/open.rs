@@ -1,0 +1,229 @@
+//! Opening the store: the directory and the file, the format's version, the id key, the scrapers'
+//! numbers, and the indexes that live in memory.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::{Arc, Mutex, OnceLock, RwLock};
+
+use redb::backends::FileBackend;
+use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, WriteTransaction};
+
+use super::cache::{CacheEntry, CacheIndex};
+use super::tables::{self, META, SCRAPERS};
+use super::{ScraperEntry, Scrapers, Shared, Store, StoreError, writer};
+use crate::clock::UnixMs;
+use crate::id::{self, IdCipher};
+
+/// The database's file in the store's directory.
+const FILE_NAME: &str = "answerd.redb";
+/// The version of the tables' layout that this build reads and writes.
+const FORMAT: u32 = 1;
+const META_FORMAT: &str = "format";
+pub(super) const META_ID_KEY: &str = "id_key";
+/// The least that redb is given for its pages while `db` commands run, bytes.
+const TOOL_CACHE_BYTES: usize = 64 << 20;
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Made, with mode 0700, when it is not there.
+    pub directory: PathBuf,
+    /// Memory for the database's pages, bytes.
+    pub cache_bytes: usize,
+    pub quick_repair: bool,
+    /// Every configured scraper.
+    pub scrapers: Vec<String>,
+    /// The most results that the cache remembers.
+    pub cache_entries_max: usize,
+    /// Results stored earlier are not taken into the cache.
+    pub cache_from_ms: UnixMs,
+}
+
+impl Store {
+    /// Opens the store, makes it when it is not there, repairs it after a crash, and starts its
+    /// writer.
+    ///
+    /// # Errors
+    /// The directory cannot be used, another process has it, it was written by another version,
+    /// or the database is damaged.
+    pub fn open(options: &OpenOptions) -> Result<Store, StoreError> {
+        let path = make_directory(&options.directory)?;
+        let database = open_database(&path, options.cache_bytes)?;
+        let (key, scrapers) = prepare(&database, &options.scrapers)?;
+        let (next_row, cache) = rebuild(&database, options)?;
+        let scrapers = Arc::new(scrapers);
+        let shared = Arc::new(Shared {
+            database: RwLock::new(Some(database)),
+            latest: Mutex::new(None),
+            quick_repair: options.quick_repair,
+            scrapers: scrapers.clone(),
+            cache: Mutex::new(cache),
+            listener: OnceLock::new(),
+            latched: OnceLock::new(),
+            commits: AtomicU64::new(0),
+            writes: AtomicU64::new(0),
+        });
+        let (queue, thread) = writer::spawn(shared.clone())
+            .map_err(|error| directory_error(&options.directory, error))?;
+        Ok(Store {
+            shared,
+            cipher: IdCipher::new(key),
+            scrapers,
+            next_row: AtomicU64::new(next_row),
+            queue: RwLock::new(Some(queue)),
+            writer: Mutex::new(Some(thread)),
+        })
+    }
+}
+
+/// Opens the database of a stopped service, for the `db` commands. It must be there.
+pub(super) fn open_existing(directory: &Path) -> Result<Database, StoreError> {
+    let path = directory.join(FILE_NAME);
+    if let Err(error) = std::fs::metadata(&path) {
+        return Err(match error.kind() {
+            std::io::ErrorKind::NotFound => StoreError::Missing(path.display().to_string()),
+            _ => directory_error(&path, error),
+        });
+    }
+    let database = open_database(&path, TOOL_CACHE_BYTES)?;
+    let transaction = database.begin_read()?;
+    check_format(
+        transaction.open_table(META)?.get(META_FORMAT)?.map(|found| found.value().to_vec()),
+    )?;
+    drop(transaction);
+    Ok(database)
+}
+
+/// The size of the database's file.
+pub(super) fn file_bytes(directory: &Path) -> Result<u64, StoreError> {
+    let path = directory.join(FILE_NAME);
+    let metadata = std::fs::metadata(&path).map_err(|error| directory_error(&path, error))?;
+    Ok(metadata.len())
+}
+
+fn make_directory(directory: &Path) -> Result<PathBuf, StoreError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| directory_error(directory, error))?;
+    Ok(directory.join(FILE_NAME))
+}
+
+fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let file = std::fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(false)
+        .mode(0o600)
+        .open(path)
+        .map_err(|error| directory_error(path, error))?;
+    // A new file's name is on disk only when its directory is, whatever is synced of the file.
+    if let Some(directory) = path.parent().filter(|path| !path.as_os_str().is_empty()) {
+        std::fs::File::open(directory)
+            .and_then(|directory| directory.sync_all())
+            .map_err(|error| directory_error(directory, error))?;
+    }
+    let backend = FileBackend::new(file);
+    match backend.and_then(|backend| {
+        Database::builder().set_cache_size(cache_bytes).create_with_backend(backend)
+    }) {
+        Ok(database) => Ok(database),
+        Err(DatabaseError::DatabaseAlreadyOpen) => {
+            Err(StoreError::InUse(path.display().to_string()))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+pub(super) fn directory_error(path: &Path, error: std::io::Error) -> StoreError {
+    StoreError::Directory { path: path.display().to_string(), error: Arc::new(error) }
+}
+
+fn check_format(stored: Option<Vec<u8>>) -> Result<(), StoreError> {
+    let Some(bytes) = stored else {
+        return Err(StoreError::Damaged("the store does not say its format"));
+    };
+    match bytes.try_into().map(u32::from_be_bytes) {
+        Ok(FORMAT) => Ok(()),
+        Ok(other) => Err(StoreError::Version(other)),
+        Err(_) => Err(StoreError::Damaged("the store's format is not readable")),
+    }
+}
+
+/// Makes what a new store needs, checks what an old one says, and gives every scraper a number.
+fn prepare(database: &Database, scrapers: &[String]) -> Result<([u8; 16], Scrapers), StoreError> {
+    let transaction = database.begin_write()?;
+    let key = prepare_meta(&transaction)?;
+    let entries = number_scrapers(&transaction, scrapers)?;
+    // Opening a table makes it, so that readers find every table there.
+    drop(tables::Tables::open(&transaction)?);
+    transaction.commit()?;
+    Ok((key, Scrapers { entries }))
+}
+
+fn prepare_meta(transaction: &WriteTransaction) -> Result<[u8; 16], StoreError> {
+    let mut meta = transaction.open_table(META)?;
+    let stored_key = meta.get(META_ID_KEY)?.map(|key| key.value().to_vec());
+    let Some(stored_key) = stored_key else {
+        let key = id::fresh_key()?;
+        meta.insert(META_ID_KEY, key.as_slice())?;
+        meta.insert(META_FORMAT, FORMAT.to_be_bytes().as_slice())?;
+        return Ok(key);
+    };
+    check_format(meta.get(META_FORMAT)?.map(|format| format.value().to_vec()))?;
+    stored_key.try_into().map_err(|_| StoreError::Damaged("the key of the ids is not readable"))
+}
+
+fn number_scrapers(
+    transaction: &WriteTransaction,
+    configured: &[String],
+) -> Result<Vec<ScraperEntry>, StoreError> {
+    let mut table = transaction.open_table(SCRAPERS)?;
+    let mut names: Vec<(u16, String)> = Vec::new();
+    for entry in table.iter()? {
+        let (number, name) = entry?;
+        names.push((number.value(), name.value().to_owned()));
+    }
+    for name in configured {
+        if !names.iter().any(|(_, known)| known == name) {
+            let number = names.last().map_or(0, |(last, _)| last + 1);
+            table.insert(number, name.as_str())?;
+            names.push((number, name.clone()));
+        }
+    }
+    let ready = transaction.open_table(tables::READY)?;
+    let mut entries = Vec::with_capacity(names.len());
+    for (number, name) in names {
+        let waiting = ready.range((number, false, 0, 0)..=(number, true, u64::MAX, u64::MAX))?;
+        let unfinished = AtomicUsize::new(waiting.count());
+        entries.push(ScraperEntry { number, name, unfinished });
+    }
+    Ok(entries)
+}
+
+/// The next row number and the cache's index. A cache entry outlives its job, and would serve the
+/// result of whichever job had its row next: so it counts as a use of the row, as does all that
+/// damage may have left of one.
+fn rebuild(database: &Database, options: &OpenOptions) -> Result<(u64, CacheIndex), StoreError> {
+    let transaction = database.begin_read()?;
+    let jobs = transaction.open_table(tables::JOBS)?;
+    let prompts = transaction.open_table(tables::PROMPTS)?;
+    let results = transaction.open_table(tables::RESULTS)?;
+    let mut last_row = jobs.last()?.map_or(0, |(row, _)| row.value());
+    last_row = last_row.max(prompts.last()?.map_or(0, |(row, _)| row.value()));
+    last_row = last_row.max(results.last()?.map_or(0, |(row, _)| row.value()));
+    let mut cache = CacheIndex::new(options.cache_entries_max);
+    for entry in transaction.open_table(tables::CACHE)?.iter()? {
+        let (key, hash) = entry?;
+        let (stored_ms, row) = key.value();
+        last_row = last_row.max(row);
+        if stored_ms >= options.cache_from_ms {
+            cache.insert(hash.value(), CacheEntry { row, stored_ms });
+        }
+    }
+    Ok((last_row + 1, cache))
+}

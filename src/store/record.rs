@@ -1,0 +1,290 @@
+//! Records as they stand on disk: structs of their own, encoded with bincode behind a version
+//! byte. The only file that names bincode.
+
+use bincode::{Decode, Encode};
+
+use super::StoreError;
+use super::credits::Credits;
+use crate::job::{Failure, Idempotency, Job, Reason, ScrapeRequest, State};
+
+/// The version that this build writes, and the newest it reads.
+const VERSION: u8 = 1;
+/// Prompts longer than this stand in a table of their own, so that the row that every attempt
+/// rewrites stays small.
+pub const PROMPT_INLINE_BYTES_MAX: usize = 512;
+
+#[derive(Encode, Decode)]
+struct JobV1 {
+    nonce: u128,
+    scraper: u16,
+    prompt: Option<String>,
+    country: String,
+    bypass_cache: bool,
+    timeout_ms: u32,
+    web_search: bool,
+    markdown_json: bool,
+    mode: Option<String>,
+    account: String,
+    state: StateV1,
+    attempts: u32,
+    lease: u32,
+    created_ms: u64,
+    due_ms: u64,
+    expires_ms: u64,
+    started_ms: Option<u64>,
+    completed_ms: Option<u64>,
+    price: u32,
+    interactive: bool,
+    deadline_ms: Option<u64>,
+    cached: bool,
+    label: Option<String>,
+    start_by_ms: Option<u64>,
+    /// The hashes of the idempotency key and of the request.
+    idempotency: Option<(u128, u128)>,
+}
+
+#[derive(Encode, Decode)]
+enum StateV1 {
+    Queued,
+    Running,
+    WaitingRetry(FailureV1),
+    Done,
+    Failed(FailureV1),
+}
+
+#[derive(Encode, Decode)]
+struct FailureV1 {
+    code: String,
+    sentence: String,
+}
+
+#[derive(Encode, Decode)]
+struct CreditsV1 {
+    reserved: u64,
+    used: u64,
+}
+
+/// A job's record, with its prompt only when that is short.
+pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
+    let inline = job.request.prompt.len() <= PROMPT_INLINE_BYTES_MAX;
+    encode(&JobV1 {
+        nonce: job.nonce,
+        scraper,
+        prompt: inline.then(|| job.request.prompt.clone()),
+        country: job.request.country.clone(),
+        bypass_cache: job.request.bypass_cache,
+        timeout_ms: job.request.timeout_ms,
+        web_search: job.request.web_search,
+        markdown_json: job.request.markdown_json,
+        mode: job.request.mode.clone(),
+        account: job.account.clone(),
+        state: state_to_disk(&job.state),
+        attempts: job.attempts,
+        lease: job.lease,
+        created_ms: job.created_ms,
+        due_ms: job.due_ms,
+        expires_ms: job.expires_ms,
+        started_ms: job.started_ms,
+        completed_ms: job.completed_ms,
+        price: job.price,
+        interactive: job.interactive,
+        deadline_ms: job.deadline_ms,
+        cached: job.cached,
+        label: job.label.clone(),
+        start_by_ms: job.start_by_ms,
+        idempotency: job.idempotency.map(|known| (known.key_hash, known.request_hash)),
+    })
+}
+
+/// A job from its record. `scraper_name` gives the name of a scraper's number, `long_prompt` the
+/// prompt that stands outside of the record. Gives the scraper's number too.
+pub fn decode_job(
+    row: u64,
+    bytes: &[u8],
+    scraper_name: impl FnOnce(u16) -> Option<String>,
+    long_prompt: impl FnOnce() -> Result<Option<String>, StoreError>,
+) -> Result<(Job, u16), StoreError> {
+    let disk: JobV1 = decode(bytes)?;
+    let prompt = match disk.prompt {
+        Some(prompt) => prompt,
+        None => long_prompt()?.ok_or(StoreError::Damaged("a job's prompt is missing"))?,
+    };
+    let scraper = scraper_name(disk.scraper)
+        .ok_or(StoreError::Damaged("a job names a scraper that is not in the table"))?;
+    let job = Job {
+        row,
+        nonce: disk.nonce,
+        request: ScrapeRequest {
+            scraper,
+            prompt,
+            country: disk.country,
+            bypass_cache: disk.bypass_cache,
+            timeout_ms: disk.timeout_ms,
+            web_search: disk.web_search,
+            markdown_json: disk.markdown_json,
+            mode: disk.mode,
+        },
+        account: disk.account,
+        state: state_from_disk(disk.state)?,
+        attempts: disk.attempts,
+        lease: disk.lease,
+        created_ms: disk.created_ms,
+        due_ms: disk.due_ms,
+        expires_ms: disk.expires_ms,
+        started_ms: disk.started_ms,
+        completed_ms: disk.completed_ms,
+        price: disk.price,
+        interactive: disk.interactive,
+        deadline_ms: disk.deadline_ms,
+        cached: disk.cached,
+        label: disk.label,
+        start_by_ms: disk.start_by_ms,
+        idempotency: disk
+            .idempotency
+            .map(|(key_hash, request_hash)| Idempotency { key_hash, request_hash }),
+    };
+    Ok((job, disk.scraper))
+}
+
+pub fn encode_credits(credits: Credits) -> Result<Vec<u8>, StoreError> {
+    encode(&CreditsV1 { reserved: credits.reserved, used: credits.used })
+}
+
+pub fn decode_credits(bytes: &[u8]) -> Result<Credits, StoreError> {
+    let CreditsV1 { reserved, used } = decode(bytes)?;
+    Ok(Credits { reserved, used })
+}
+
+/// A result's bytes behind the version byte.
+pub fn encode_result(json: &[u8]) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(json.len() + 1);
+    bytes.push(VERSION);
+    bytes.extend_from_slice(json);
+    bytes
+}
+
+/// The JSON of a stored result.
+pub fn decode_result(bytes: &[u8]) -> Result<&[u8], StoreError> {
+    body(bytes)
+}
+
+fn state_to_disk(state: &State) -> StateV1 {
+    match state {
+        State::Queued => StateV1::Queued,
+        State::Running => StateV1::Running,
+        State::WaitingRetry { last } => StateV1::WaitingRetry(failure_to_disk(last)),
+        State::Done => StateV1::Done,
+        State::Failed(failure) => StateV1::Failed(failure_to_disk(failure)),
+    }
+}
+
+fn state_from_disk(state: StateV1) -> Result<State, StoreError> {
+    Ok(match state {
+        StateV1::Queued => State::Queued,
+        StateV1::Running => State::Running,
+        StateV1::WaitingRetry(last) => State::WaitingRetry { last: failure_from_disk(last)? },
+        StateV1::Done => State::Done,
+        StateV1::Failed(failure) => State::Failed(failure_from_disk(failure)?),
+    })
+}
+
+fn failure_to_disk(failure: &Failure) -> FailureV1 {
+    FailureV1 { code: failure.reason.code().to_owned(), sentence: failure.sentence.clone() }
+}
+
+fn failure_from_disk(disk: FailureV1) -> Result<Failure, StoreError> {
+    let reason = Reason::from_code(&disk.code)
+        .ok_or(StoreError::Damaged("a job's reason is not one that answerd knows"))?;
+    Ok(Failure { reason, sentence: disk.sentence })
+}
+
+fn encode(value: &impl Encode) -> Result<Vec<u8>, StoreError> {
+    let mut bytes = Vec::with_capacity(256);
+    bytes.push(VERSION);
+    bincode::encode_into_std_write(value, &mut bytes, bincode::config::standard())
+        .map_err(|_| StoreError::Damaged("a record could not be encoded"))?;
+    Ok(bytes)
+}
+
+fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, StoreError> {
+    let body = body(bytes)?;
+    let (value, read) = bincode::decode_from_slice(body, bincode::config::standard())
+        .map_err(|_| StoreError::Damaged("a record cannot be decoded"))?;
+    if read == body.len() {
+        Ok(value)
+    } else {
+        Err(StoreError::Damaged("a record has bytes behind its end"))
+    }
+}
+
+fn body(bytes: &[u8]) -> Result<&[u8], StoreError> {
+    match bytes.split_first() {
+        Some((&VERSION, body)) => Ok(body),
+        Some((&version, _)) => Err(StoreError::Version(u32::from(version))),
+        None => Err(StoreError::Damaged("a record is empty")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::RawRequest;
+
+    fn job(prompt: &str) -> Job {
+        let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
+        Job {
+            row: 7,
+            nonce: 99,
+            request: raw.check("chatgpt", &[]).unwrap(),
+            account: "team-a".to_owned(),
+            state: State::WaitingRetry { last: Failure::new(Reason::Overloaded, "busy") },
+            attempts: 2,
+            lease: 3,
+            created_ms: 1_778_500_800_000,
+            due_ms: 1_778_500_801_000,
+            expires_ms: 1_778_587_200_000,
+            started_ms: Some(1_778_500_800_100),
+            completed_ms: None,
+            price: 3,
+            interactive: true,
+            deadline_ms: Some(1_778_500_860_000),
+            cached: false,
+            label: Some("nightly".to_owned()),
+            start_by_ms: Some(1_778_500_900_000),
+            idempotency: None,
+        }
+    }
+
+    #[test]
+    fn a_job_comes_back_as_it_went() {
+        let job = job("short");
+        let bytes = encode_job(&job, 4).unwrap();
+        assert!(bytes.len() < 200, "{} bytes", bytes.len());
+        let name = |number| (number == 4).then(|| "chatgpt".to_owned());
+        let (read, number) = decode_job(7, &bytes, name, || Ok(None)).unwrap();
+        assert_eq!((read, number), (job, 4));
+    }
+
+    #[test]
+    fn a_long_prompt_stands_elsewhere() {
+        let job = job(&"long ".repeat(600));
+        let bytes = encode_job(&job, 4).unwrap();
+        assert!(bytes.len() < 200, "{} bytes", bytes.len());
+        let name = |_| Some("chatgpt".to_owned());
+        let prompt = job.request.prompt.clone();
+        let (read, _) = decode_job(7, &bytes, name, || Ok(Some(prompt))).unwrap();
+        assert_eq!(read, job);
+        assert!(matches!(decode_job(7, &bytes, name, || Ok(None)), Err(StoreError::Damaged(_))));
+    }
+
+    #[test]
+    fn a_newer_or_broken_record_is_an_error_never_a_guess() {
+        let mut bytes = encode_job(&job("x"), 4).unwrap();
+        bytes.push(0);
+        let name = |_| Some("chatgpt".to_owned());
+        assert!(matches!(decode_job(7, &bytes, name, || Ok(None)), Err(StoreError::Damaged(_))));
+        bytes[0] = 9;
+        assert!(matches!(decode_job(7, &bytes, name, || Ok(None)), Err(StoreError::Version(9))));
+        assert!(matches!(decode_credits(&[]), Err(StoreError::Damaged(_))));
+    }
+}

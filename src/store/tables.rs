@@ -1,0 +1,94 @@
+//! The tables of the database, named once, and the set of them that a write transaction opens.
+//!
+//! Every key but one only rises over time, which is what makes writes cheap: see the design's facts.
+
+use std::collections::HashMap;
+
+use redb::{Table, TableDefinition, WriteTransaction};
+
+use super::StoreError;
+use super::credits::Touched;
+
+/// A job's row number.
+pub type Row = u64;
+/// A key of [`READY`].
+pub type ReadyKey = (u16, bool, u64, Row);
+
+/// `format`, `id_key`: what the store knows of itself.
+pub const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
+/// Scraper names by the number that other tables use for them.
+pub const SCRAPERS: TableDefinition<u16, &str> = TableDefinition::new("scrapers");
+/// The job records: see `record`.
+pub const JOBS: TableDefinition<Row, &[u8]> = TableDefinition::new("jobs");
+/// Prompts that are too long to stand in the job's record.
+pub const PROMPTS: TableDefinition<Row, &str> = TableDefinition::new("prompts");
+/// Results as they are sent, behind a version byte.
+pub const RESULTS: TableDefinition<Row, &[u8]> = TableDefinition::new("results");
+/// Every unfinished job by scraper number, whether somebody waits for it, and the time it is due:
+/// `(scraper, interactive, due_ms, row)`. The two kinds stand apart so that a retry that somebody
+/// waits for is found without a walk over the queue behind which it must not wait.
+pub const READY: TableDefinition<ReadyKey, ()> = TableDefinition::new("ready");
+/// Every job by the time it ceases to exist: `(expires_ms, row)`.
+pub const EXPIRY: TableDefinition<(u64, Row), ()> = TableDefinition::new("expiry");
+/// Every job that must start before a moment and has not yet: `(start_by_ms, row)`.
+pub const DEADLINES: TableDefinition<(u64, Row), ()> = TableDefinition::new("deadlines");
+/// The newest job of each idempotency key, by the key's hash. The one table whose keys do not
+/// rise: it costs only those who use it, and would cost everyone memory as an index there.
+pub const IDEMPOTENCY: TableDefinition<u128, Row> = TableDefinition::new("idempotency");
+/// Results that may serve other jobs, by the time they were made: `(stored_ms, row)` to the
+/// request's hash.
+pub const CACHE: TableDefinition<(u64, Row), u128> = TableDefinition::new("cache");
+/// Credits by account and calendar month (`202605`).
+pub const CREDITS: TableDefinition<(&str, u32), &[u8]> = TableDefinition::new("credits");
+
+/// All tables of one write transaction, and what is to be done when it has been committed.
+pub struct Tables<'t> {
+    pub jobs: Table<'t, Row, &'static [u8]>,
+    pub prompts: Table<'t, Row, &'static str>,
+    pub results: Table<'t, Row, &'static [u8]>,
+    pub ready: Table<'t, ReadyKey, ()>,
+    pub expiry: Table<'t, (u64, Row), ()>,
+    pub deadlines: Table<'t, (u64, Row), ()>,
+    pub idempotency: Table<'t, u128, Row>,
+    pub cache: Table<'t, (u64, Row), u128>,
+    pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
+    /// Accounts read in this transaction; the changed are written back once, before the commit.
+    pub credits_touched: HashMap<(String, u32), Touched>,
+    /// How this transaction changes the number of unfinished jobs, by scraper number.
+    pub depth_changes: HashMap<u16, isize>,
+    pub effects: Vec<Effect>,
+}
+
+/// What follows from a committed write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A job waits for a worker from `due_ms` on.
+    Ready { scraper: u16, row: Row, due_ms: u64, interactive: bool },
+    /// A job fails at this moment unless it has started.
+    Deadline { at_ms: u64 },
+    /// An attempt of a job has started.
+    Started { row: Row },
+    /// A job has ended or has ceased to exist.
+    Ended { scraper: u16, row: Row },
+    /// A result may serve identical requests.
+    Cached { hash: u128, stored_ms: u64, row: Row },
+}
+
+impl<'t> Tables<'t> {
+    pub fn open(transaction: &'t WriteTransaction) -> Result<Tables<'t>, StoreError> {
+        Ok(Tables {
+            jobs: transaction.open_table(JOBS)?,
+            prompts: transaction.open_table(PROMPTS)?,
+            results: transaction.open_table(RESULTS)?,
+            ready: transaction.open_table(READY)?,
+            expiry: transaction.open_table(EXPIRY)?,
+            deadlines: transaction.open_table(DEADLINES)?,
+            idempotency: transaction.open_table(IDEMPOTENCY)?,
+            cache: transaction.open_table(CACHE)?,
+            credits: transaction.open_table(CREDITS)?,
+            credits_touched: HashMap::new(),
+            depth_changes: HashMap::new(),
+            effects: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,270 @@
+//! The store under test: a directory that lasts, jobs to put into it, a way to hold the writer,
+//! and its whole state as text.
+
+mod broken;
+mod group_commit;
+mod life;
+mod list;
+mod model;
+mod refusals;
+mod reopen;
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::path::Path;
+
+use crossbeam_channel::Sender;
+use redb::{ReadTransaction, ReadableTable};
+use tempfile::TempDir;
+
+use super::tables::{self, Tables};
+use super::*;
+use crate::job::{RawRequest, ScrapeRequest};
+
+/// 2026-05-11T12:00:00Z.
+const START_MS: UnixMs = 1_778_500_800_000;
+const MONTH: u32 = 202_605;
+const RETENTION_MS: u64 = 86_400_000;
+const NO_LIMITS: SubmitLimits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
+
+fn options(directory: &Path) -> OpenOptions {
+    OpenOptions {
+        directory: directory.to_owned(),
+        cache_bytes: 1 << 20,
+        quick_repair: false,
+        scrapers: vec!["chatgpt".to_owned(), "perplexity".to_owned()],
+        cache_entries_max: 100,
+        cache_from_ms: 0,
+    }
+}
+
+/// A store that can be closed, broken and opened again.
+struct Fixture {
+    directory: TempDir,
+    store: Store,
+}
+
+impl Fixture {
+    fn new() -> Fixture {
+        let directory = tempfile::tempdir().unwrap();
+        let store = Store::open(&options(directory.path())).unwrap();
+        Fixture { directory, store }
+    }
+
+    fn reopen(self) -> Fixture {
+        self.store.close();
+        let store = Store::open(&options(self.directory.path())).unwrap();
+        Fixture { store, ..self }
+    }
+
+    /// Closes the store and gives what its check finds.
+    fn check(self) -> CheckReport {
+        self.store.close();
+        Store::check(self.directory.path()).unwrap()
+    }
+
+    fn new_job(&self, prompt: &str) -> Job {
+        let identity = self.store.new_identity().unwrap();
+        Job {
+            row: identity.row,
+            nonce: identity.nonce,
+            request: request(prompt),
+            account: "team-a".to_owned(),
+            state: State::Queued,
+            attempts: 0,
+            lease: 0,
+            created_ms: START_MS,
+            due_ms: START_MS,
+            expires_ms: START_MS + RETENTION_MS,
+            started_ms: None,
+            completed_ms: None,
+            price: 3,
+            interactive: false,
+            deadline_ms: None,
+            cached: false,
+            label: None,
+            start_by_ms: None,
+            idempotency: None,
+        }
+    }
+
+    fn submit(&self, job: Job) -> Job {
+        self.store.submit(job, None, NO_LIMITS).wait().unwrap().unwrap()
+    }
+
+    /// Applies an event `after_ms` after the start of the test.
+    fn apply(&self, row: Row, after_ms: u64, event: Event) -> Job {
+        self.apply_with(row, after_ms, event, None)
+    }
+
+    fn apply_with(&self, row: Row, after_ms: u64, event: Event, result: Option<NewResult>) -> Job {
+        self.store.transition(row, START_MS + after_ms, move |_| event, result).unwrap().unwrap()
+    }
+
+    /// A job that is done, with a result that serves requests of this hash.
+    fn done(&self, prompt: &str, cache_hash: Option<u128>) -> Job {
+        let job = self.submit(self.new_job(prompt));
+        self.apply(job.row, 0, Event::Start);
+        let result = NewResult { json: br#"{"text":"42"}"#.to_vec(), cache_hash };
+        self.apply_with(job.row, 1, Event::Succeed { lease: 1 }, Some(result))
+    }
+
+    /// Runs something inside a transaction of the writer.
+    fn write<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<T> {
+        self.store.queue(|queue| queue.submit(run))
+    }
+
+    /// Occupies the writer until something is sent: what is queued meanwhile is one batch.
+    fn hold_writer(&self) -> Sender<()> {
+        let (entered, inside) = crossbeam_channel::bounded(1);
+        let (release, released) = crossbeam_channel::bounded::<()>(1);
+        let held = self.write(move |_| {
+            entered.send(()).unwrap();
+            released.recv().unwrap();
+            Ok(())
+        });
+        inside.recv().unwrap();
+        drop(held);
+        release
+    }
+
+    fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> T) -> T {
+        self.store.shared.read(|transaction| Ok(read(transaction))).unwrap()
+    }
+
+    /// Every byte of every table that jobs change.
+    fn bytes(&self) -> BTreeMap<&'static str, Vec<String>> {
+        macro_rules! rows {
+            ($transaction:expr, $table:expr) => {{
+                let table = $transaction.open_table($table).unwrap();
+                let rows = table.iter().unwrap().map(|entry| {
+                    let (key, value) = entry.unwrap();
+                    format!("{:?} {:?}", key.value(), value.value())
+                });
+                rows.collect()
+            }};
+        }
+        self.read(|transaction| {
+            BTreeMap::from([
+                ("jobs", rows!(transaction, tables::JOBS)),
+                ("prompts", rows!(transaction, tables::PROMPTS)),
+                ("results", rows!(transaction, tables::RESULTS)),
+                ("ready", rows!(transaction, tables::READY)),
+                ("expiry", rows!(transaction, tables::EXPIRY)),
+                ("deadlines", rows!(transaction, tables::DEADLINES)),
+                ("idempotency", rows!(transaction, tables::IDEMPOTENCY)),
+                ("cache", rows!(transaction, tables::CACHE)),
+                ("credits", rows!(transaction, tables::CREDITS)),
+            ])
+        })
+    }
+
+    /// The whole state, a line for a row, without what is random.
+    fn state(&self) -> String {
+        let scrapers = &self.store.scrapers;
+        self.read(|transaction| {
+            let mut text = String::new();
+            print_jobs(&mut text, transaction, scrapers);
+            print_indexes(&mut text, transaction, scrapers);
+            for entry in transaction.open_table(tables::CREDITS).unwrap().iter().unwrap() {
+                let (key, value) = entry.unwrap();
+                let (account, month) = key.value();
+                let Credits { reserved, used } = record::decode_credits(value.value()).unwrap();
+                writeln!(text, "credits {account} {month}: {reserved} reserved, {used} used")
+                    .unwrap();
+            }
+            for entry in &scrapers.entries {
+                let unfinished = self.store.unfinished(entry.number);
+                if unfinished > 0 {
+                    writeln!(text, "unfinished {}: {unfinished}", entry.name).unwrap();
+                }
+            }
+            text
+        })
+    }
+}
+
+fn request(prompt: &str) -> ScrapeRequest {
+    let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
+    raw.check("chatgpt", &[]).unwrap()
+}
+
+/// A time as it is printed: milliseconds after the start of the test.
+fn after(at_ms: UnixMs) -> String {
+    format!("+{}", at_ms.checked_sub(START_MS).unwrap())
+}
+
+fn print_jobs(text: &mut String, transaction: &ReadTransaction, scrapers: &Scrapers) {
+    let prompts = transaction.open_table(tables::PROMPTS).unwrap();
+    for entry in transaction.open_table(tables::JOBS).unwrap().iter().unwrap() {
+        let (row, bytes) = entry.unwrap();
+        let row = row.value();
+        let prompt = || Ok(prompts.get(row).unwrap().map(|prompt| prompt.value().to_owned()));
+        let name = |number| scrapers.name(number);
+        let (job, _) = record::decode_job(row, bytes.value(), name, prompt).unwrap();
+        let state = match &job.state {
+            State::Queued => "queued".to_owned(),
+            State::Running => "running".to_owned(),
+            State::WaitingRetry { last } => format!("waiting after {}", last.reason.code()),
+            State::Done => "done".to_owned(),
+            State::Failed(failure) => format!("failed with {}", failure.reason.code()),
+        };
+        write!(text, "job {row} {} {}: {state}", job.request.scraper, job.account).unwrap();
+        write!(text, ", attempts {}, lease {}, price {}", job.attempts, job.lease, job.price)
+            .unwrap();
+        write!(text, ", due {}, expires {}", after(job.due_ms), after(job.expires_ms)).unwrap();
+        for (word, at_ms) in [("started", job.started_ms), ("completed", job.completed_ms)] {
+            if let Some(at_ms) = at_ms {
+                write!(text, ", {word} {}", after(at_ms)).unwrap();
+            }
+        }
+        for (word, set) in [("interactive", job.interactive), ("cached", job.cached)] {
+            if set {
+                write!(text, ", {word}").unwrap();
+            }
+        }
+        if let Some(label) = &job.label {
+            write!(text, ", label {label}").unwrap();
+        }
+        text.push('\n');
+    }
+    for entry in prompts.iter().unwrap() {
+        let (row, prompt) = entry.unwrap();
+        writeln!(text, "prompt {}: {} bytes", row.value(), prompt.value().len()).unwrap();
+    }
+    for entry in transaction.open_table(tables::RESULTS).unwrap().iter().unwrap() {
+        let (row, bytes) = entry.unwrap();
+        let json = record::decode_result(bytes.value()).unwrap().to_vec();
+        let json = String::from_utf8(json).unwrap();
+        writeln!(text, "result {}: {json}", row.value()).unwrap();
+    }
+}
+
+fn print_indexes(text: &mut String, transaction: &ReadTransaction, scrapers: &Scrapers) {
+    for entry in transaction.open_table(tables::READY).unwrap().iter().unwrap() {
+        let (scraper, interactive, due_ms, row) = entry.unwrap().0.value();
+        let lane = if interactive { "interactive" } else { "queued" };
+        let name = scrapers.name(scraper).unwrap();
+        writeln!(text, "ready {name} {lane} {}: {row}", after(due_ms)).unwrap();
+    }
+    for entry in transaction.open_table(tables::EXPIRY).unwrap().iter().unwrap() {
+        let (expires_ms, row) = entry.unwrap().0.value();
+        writeln!(text, "expiry {}: {row}", after(expires_ms)).unwrap();
+    }
+    for entry in transaction.open_table(tables::DEADLINES).unwrap().iter().unwrap() {
+        let (start_by_ms, row) = entry.unwrap().0.value();
+        writeln!(text, "deadline {}: {row}", after(start_by_ms)).unwrap();
+    }
+    for entry in transaction.open_table(tables::IDEMPOTENCY).unwrap().iter().unwrap() {
+        let (key_hash, row) = entry.unwrap();
+        writeln!(text, "idempotency key {}: {}", key_hash.value(), row.value()).unwrap();
+    }
+    for entry in transaction.open_table(tables::CACHE).unwrap().iter().unwrap() {
+        let (key, hash) = entry.unwrap();
+        let (stored_ms, row) = key.value();
+        writeln!(text, "cache {} {row}: hash {}", after(stored_ms), hash.value()).unwrap();
+    }
+}

@@ -1,0 +1,455 @@
+//! The store against a model that is a map: random operations with a manual time, and after each
+//! of them both say the same.
+
+use std::collections::HashMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::job::{Failure, Idempotency, Reason};
+
+const LIFE_MS: u64 = 10_000;
+/// How many of the newest jobs are read after each operation.
+const READ_JOBS_MAX: usize = 12;
+const CACHE_MS: u64 = 4_000;
+const UNFINISHED_MAX: usize = 6;
+const ALLOWANCE: u64 = 25;
+const SCRAPERS: [&str; 2] = ["chatgpt", "perplexity"];
+const ACCOUNTS: [&str; 2] = ["team-a", "team-b"];
+
+#[derive(Clone, Debug)]
+enum Operation {
+    Submit {
+        scraper: usize,
+        account: usize,
+        price: u32,
+        interactive: bool,
+        long: bool,
+        start_within_ms: Option<u64>,
+        /// The hashes of an idempotency key and of a request.
+        key: Option<(u128, u128)>,
+    },
+    BornDone {
+        account: usize,
+    },
+    Start(usize),
+    /// With the lease that holds or, when `stale`, one before it.
+    Succeed {
+        at: usize,
+        stale: bool,
+        hash: u128,
+    },
+    Retry {
+        at: usize,
+        wait_ms: u64,
+    },
+    Fail(usize),
+    Release(usize),
+    Stop(usize),
+    Advance(u64),
+    EndOverdue,
+    Sweep,
+    Reopen,
+}
+
+fn operation() -> impl Strategy<Value = Operation> {
+    let at = 0..30_usize;
+    prop_oneof![
+        8 => (
+            (0..2_usize, 0..2_usize, 0..4_u32, any::<bool>(), prop::bool::weighted(0.2)),
+            prop::option::of(0..4_000_u64),
+            prop::option::weighted(0.3, (0..4_u128, 0..2_u128)),
+        ).prop_map(|((scraper, account, price, interactive, long), start_within_ms, key)| {
+            Operation::Submit { scraper, account, price, interactive, long, start_within_ms, key }
+        }),
+        1 => (0..2_usize).prop_map(|account| Operation::BornDone { account }),
+        8 => at.clone().prop_map(Operation::Start),
+        6 => (at.clone(), prop::bool::weighted(0.2), 0..3_u128)
+            .prop_map(|(at, stale, hash)| Operation::Succeed { at, stale, hash }),
+        4 => (at.clone(), 0..3_000_u64)
+            .prop_map(|(at, wait_ms)| Operation::Retry { at, wait_ms }),
+        2 => at.clone().prop_map(Operation::Fail),
+        2 => at.clone().prop_map(Operation::Release),
+        2 => at.prop_map(Operation::Stop),
+        5 => (0..3_000_u64).prop_map(Operation::Advance),
+        3 => Just(Operation::EndOverdue),
+        2 => Just(Operation::Sweep),
+        1 => Just(Operation::Reopen),
+    ]
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Queued,
+    Running,
+    Waiting,
+    Done,
+    Failed,
+}
+
+impl Phase {
+    fn of(state: &State) -> Phase {
+        match state {
+            State::Queued => Phase::Queued,
+            State::Running => Phase::Running,
+            State::WaitingRetry { .. } => Phase::Waiting,
+            State::Done => Phase::Done,
+            State::Failed(_) => Phase::Failed,
+        }
+    }
+
+    fn finished(self) -> bool {
+        matches!(self, Phase::Done | Phase::Failed)
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Expected {
+    id: Uuid,
+    phase: Phase,
+    scraper: usize,
+    account: usize,
+    price: u64,
+    interactive: bool,
+    attempts: u32,
+    lease: u32,
+    due_ms: UnixMs,
+    expires_ms: UnixMs,
+    /// Until an attempt has started.
+    start_by_ms: Option<UnixMs>,
+    idempotency: Option<Idempotency>,
+}
+
+struct Model {
+    fixture: Option<Fixture>,
+    now_ms: UnixMs,
+    jobs: HashMap<Row, Expected>,
+    /// Every row that was ever accepted, and its id.
+    accepted: Vec<(Row, Uuid)>,
+    used: [u64; 2],
+    /// The newest entry of each hash.
+    cache: HashMap<u128, (Row, UnixMs)>,
+}
+
+impl Model {
+    fn new() -> Model {
+        Model {
+            fixture: Some(Fixture::new()),
+            now_ms: START_MS,
+            jobs: HashMap::new(),
+            accepted: Vec::new(),
+            used: [0; 2],
+            cache: HashMap::new(),
+        }
+    }
+
+    fn fixture(&self) -> &Fixture {
+        self.fixture.as_ref().unwrap()
+    }
+
+    fn reserved(&self, account: usize) -> u64 {
+        let unfinished = self.jobs.values().filter(|job| !job.phase.finished());
+        unfinished.filter(|job| job.account == account).map(|job| job.price).sum()
+    }
+
+    fn unfinished(&self, scraper: usize) -> usize {
+        let jobs = self.jobs.values();
+        jobs.filter(|job| job.scraper == scraper && !job.phase.finished()).count()
+    }
+
+    fn run(&mut self, operation: Operation) {
+        match operation {
+            Operation::Submit {
+                scraper,
+                account,
+                price,
+                interactive,
+                long,
+                start_within_ms,
+                key,
+            } => {
+                let mut job = self.fixture().new_job(if long { LONG } else { "short" });
+                job.request.scraper = SCRAPERS[scraper].to_owned();
+                (job.price, job.interactive) = (price, interactive);
+                job.idempotency = key.map(|(key_hash, request_hash)| {
+                    // An account's keys are its own.
+                    Idempotency { key_hash: key_hash * 2 + account as u128, request_hash }
+                });
+                job.start_by_ms = start_within_ms.map(|within_ms| self.now_ms + within_ms);
+                self.submit(job, scraper, account, None);
+            }
+            Operation::BornDone { account } => {
+                let mut job = self.fixture().new_job("cached");
+                (job.state, job.price, job.cached) = (State::Done, 0, true);
+                let json = result_of(job.row);
+                self.submit(job, 0, account, Some(json));
+            }
+            Operation::Start(at) => self.apply(at, false, |_| Event::Start, None),
+            Operation::Succeed { at, stale, hash } => {
+                // No two results of one moment: their order would be by row after a reopen.
+                self.now_ms += 1;
+                self.apply(at, stale, |lease| Event::Succeed { lease }, Some(hash));
+            }
+            Operation::Retry { at, wait_ms } => {
+                let due_ms = self.now_ms + wait_ms;
+                let last = Failure::new(Reason::Overloaded, "busy");
+                let event = |lease| Event::RetryLater { lease, due_ms, last, spent: true };
+                self.apply(at, false, event, None);
+            }
+            Operation::Fail(at) => {
+                let failure = Failure::new(Reason::Refused, "no");
+                self.apply(at, false, |lease| Event::Fail { lease, failure }, None);
+            }
+            Operation::Release(at) => {
+                self.apply(at, false, |lease| Event::Release { lease }, None);
+            }
+            Operation::Stop(at) => {
+                let failure = Failure::new(Reason::Canceled, "no");
+                self.apply(at, false, |_| Event::Stop { failure }, None);
+            }
+            Operation::Advance(by_ms) => self.now_ms += by_ms,
+            Operation::EndOverdue => self.end_overdue(),
+            Operation::Sweep => self.sweep(),
+            Operation::Reopen => {
+                self.fixture = self.fixture.take().map(Fixture::reopen);
+            }
+        }
+        self.compare();
+    }
+
+    fn submit(&mut self, mut job: Job, scraper: usize, account: usize, result: Option<Vec<u8>>) {
+        job.account = ACCOUNTS[account].to_owned();
+        (job.created_ms, job.due_ms) = (self.now_ms, self.now_ms);
+        job.expires_ms = self.now_ms + LIFE_MS;
+        let price = u64::from(job.price);
+        let phase = Phase::of(&job.state);
+        let earlier = job.idempotency.and_then(|known| {
+            let same = self.jobs.iter().filter(|(_, job)| job.expires_ms > self.now_ms);
+            let same = same.filter_map(|(row, job)| Some((*row, job.idempotency?)));
+            same.filter(|(_, of)| of.key_hash == known.key_hash).max_by_key(|(row, _)| *row)
+        });
+        if let Some((row, of)) = earlier {
+            let limits = SubmitLimits { unfinished_max: 0, monthly_credits: Some(0) };
+            let known = job.idempotency;
+            let submitted = self.fixture().store.submit(job, result, limits).wait().unwrap();
+            let expected = if known == Some(of) { Ok(row) } else { Err(SubmitRefusal::KeyReused) };
+            assert_eq!(submitted.map(|job| job.row), expected);
+            return;
+        }
+        let expected = if !phase.finished() && self.unfinished(scraper) >= UNFINISHED_MAX {
+            Err(SubmitRefusal::QueueFull)
+        } else if price > 0 && self.reserved(account) + self.used[account] + price > ALLOWANCE {
+            Err(SubmitRefusal::CreditLimit)
+        } else {
+            Ok(job.clone())
+        };
+        let limits =
+            SubmitLimits { unfinished_max: UNFINISHED_MAX, monthly_credits: Some(ALLOWANCE) };
+        let submitted = self.fixture().store.submit(job.clone(), result, limits).wait().unwrap();
+        assert_eq!(submitted, expected);
+        if submitted.is_ok() {
+            let id = self.fixture().store.id_of(&job);
+            self.accepted.push((job.row, id));
+            let known = Expected {
+                id,
+                phase,
+                scraper,
+                account,
+                price,
+                interactive: job.interactive,
+                attempts: 0,
+                lease: 0,
+                due_ms: job.due_ms,
+                expires_ms: job.expires_ms,
+                start_by_ms: job.start_by_ms,
+                idempotency: job.idempotency,
+            };
+            assert!(self.jobs.insert(job.row, known).is_none(), "a row was given twice");
+        }
+    }
+
+    /// Applies to one of the accepted jobs the event that `event` makes of a lease.
+    fn apply(
+        &mut self,
+        at: usize,
+        stale: bool,
+        event: impl FnOnce(u32) -> Event,
+        hash: Option<u128>,
+    ) {
+        if self.accepted.is_empty() {
+            return;
+        }
+        // Counted from the newest: the oldest are mostly gone.
+        let row = self.accepted[self.accepted.len() - 1 - at % self.accepted.len()].0;
+        let now_ms = self.now_ms;
+        let known = self.jobs.get_mut(&row).filter(|job| job.expires_ms > now_ms);
+        let lease = known.as_ref().map_or(0, |job| job.lease).wrapping_sub(u32::from(stale));
+        let event = event(lease);
+        let expected = match known {
+            None => Err(TransitionRefusal::Gone),
+            Some(job) => job.expect(&event).map_err(TransitionRefusal::Refused),
+        };
+        let result = hash.map(|hash| NewResult { json: result_of(row), cache_hash: Some(hash) });
+        let done = hash.filter(|_| expected == Ok(Phase::Done));
+        let applied = self.fixture().store.transition(row, now_ms, move |_| event, result).unwrap();
+        assert_eq!(applied.map(|job| Phase::of(&job.state)), expected);
+        if let Some(hash) = done {
+            let job = &self.jobs[&row];
+            self.used[job.account] += job.price;
+            self.cache.insert(hash, (row, now_ms));
+        }
+    }
+
+    fn end_overdue(&mut self) {
+        let now_ms = self.now_ms;
+        let mut expected = Vec::new();
+        for (row, job) in &mut self.jobs {
+            if job.deadline_ms().is_some_and(|at_ms| at_ms <= now_ms) && job.expires_ms > now_ms {
+                job.phase = Phase::Failed;
+                expected.push(*row);
+            }
+        }
+        expected.sort_unstable();
+        let overdue = self.fixture().store.end_overdue(now_ms).unwrap();
+        let mut ended: Vec<Row> = overdue.ended.iter().map(|job| job.row).collect();
+        ended.sort_unstable();
+        assert_eq!(ended, expected);
+    }
+
+    fn sweep(&mut self) {
+        let now_ms = self.now_ms;
+        let expired = self.jobs.values().filter(|job| job.expires_ms <= now_ms).count();
+        let swept = self.fixture().store.sweep(now_ms, now_ms - CACHE_MS).unwrap();
+        assert_eq!(swept.jobs, expired);
+        self.jobs.retain(|_, job| job.expires_ms > now_ms);
+    }
+
+    fn compare(&self) {
+        let store = &self.fixture().store;
+        for (account, name) in ACCOUNTS.into_iter().enumerate() {
+            let credits = Credits { reserved: self.reserved(account), used: self.used[account] };
+            assert_eq!(store.credits(name, MONTH).unwrap(), credits, "{name}");
+        }
+        for scraper in 0..SCRAPERS.len() {
+            assert_eq!(store.unfinished(scraper as u16), self.unfinished(scraper));
+            for interactive in [true, false] {
+                self.compare_ready(scraper, interactive);
+            }
+        }
+        for (row, id) in self.accepted.iter().rev().take(READ_JOBS_MAX) {
+            let read = store.read_job(*id, self.now_ms, |job, result| {
+                assert_eq!(result.map(<[u8]>::to_vec), {
+                    (job.state == State::Done).then(|| result_of(*row))
+                });
+                (Phase::of(&job.state), job.attempts, job.lease, job.due_ms)
+            });
+            // A row that nothing names any more may be given again after a reopen; an id never is.
+            let known = self.jobs.get(row).filter(|job| job.id == *id);
+            let known = known.filter(|job| job.expires_ms > self.now_ms);
+            let known = known.map(|job| (job.phase, job.attempts, job.lease, job.due_ms));
+            assert_eq!(read.unwrap(), known, "row {row}");
+        }
+        let from_ms = self.now_ms - CACHE_MS;
+        for (hash, (row, stored_ms)) in &self.cache {
+            let exists = self.jobs.get(row).is_some_and(|job| job.expires_ms > self.now_ms);
+            let serves = *stored_ms >= from_ms && exists;
+            let expected = serves.then(|| (*stored_ms, result_of(*row)));
+            assert_eq!(store.cached(*hash, from_ms, self.now_ms).unwrap(), expected);
+        }
+    }
+
+    fn compare_ready(&self, scraper: usize, interactive: bool) {
+        let mut known: Vec<(UnixMs, Row)> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| job.scraper == scraper && job.interactive == interactive)
+            .filter(|(_, job)| !job.phase.finished() && job.due_ms <= self.now_ms)
+            .map(|(row, job)| (job.due_ms, *row))
+            .collect();
+        known.sort_unstable();
+        let mut visited = Vec::new();
+        let visit = |row| {
+            visited.push(row);
+            ControlFlow::Continue(())
+        };
+        let store = &self.fixture().store;
+        store.visit_ready(scraper as u16, interactive, self.now_ms, visit).unwrap();
+        assert_eq!(visited, known.into_iter().map(|(_, row)| row).collect::<Vec<_>>());
+    }
+}
+
+impl Expected {
+    /// When it ends because it has not started.
+    fn deadline_ms(&self) -> Option<UnixMs> {
+        self.start_by_ms.filter(|_| !self.phase.finished())
+    }
+
+    /// Follows an event, or says why it is refused.
+    fn expect(&mut self, event: &Event) -> Result<Phase, Refused> {
+        if self.phase.finished() {
+            return Err(Refused::Finished);
+        }
+        let held = |lease: u32| match self.phase {
+            Phase::Running if lease == self.lease => Ok(()),
+            Phase::Running => Err(Refused::StaleLease),
+            Phase::Queued | Phase::Waiting | Phase::Done | Phase::Failed => {
+                Err(Refused::NotRunning)
+            }
+        };
+        match event {
+            Event::Start => {
+                self.attempts += 1;
+                self.lease += 1;
+                self.phase = Phase::Running;
+                self.start_by_ms = None;
+            }
+            Event::Succeed { lease } => {
+                held(*lease)?;
+                self.phase = Phase::Done;
+            }
+            Event::RetryLater { lease, due_ms, .. } => {
+                held(*lease)?;
+                (self.phase, self.due_ms) = (Phase::Waiting, *due_ms);
+            }
+            Event::Fail { lease, .. } => {
+                held(*lease)?;
+                self.phase = Phase::Failed;
+            }
+            Event::Release { lease } => {
+                held(*lease)?;
+                self.attempts -= 1;
+                self.phase = Phase::Queued;
+            }
+            Event::Stop { .. } => self.phase = Phase::Failed,
+        }
+        Ok(self.phase)
+    }
+}
+
+/// Too long to stand in the record.
+const LONG: &str = match std::str::from_utf8(&[b'x'; 600]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
+
+fn result_of(row: Row) -> Vec<u8> {
+    format!("{{\"row\":{row}}}").into_bytes()
+}
+
+proptest! {
+    // Few and long: opening costs more than writing.
+    #![proptest_config(ProptestConfig { cases: 8, max_shrink_iters: 200, ..ProptestConfig::default() })]
+
+    #[test]
+    fn the_store_does_what_the_model_does(
+        operations in prop::collection::vec(operation(), 100..160),
+    ) {
+        let mut model = Model::new();
+        for operation in operations {
+            model.run(operation);
+        }
+        let report = model.fixture.take().unwrap().check();
+        prop_assert_eq!(report.problems, Vec::<String>::new());
+        prop_assert_eq!(report.jobs, model.jobs.len() as u64);
+    }
+}

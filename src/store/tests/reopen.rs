@@ -1,0 +1,141 @@
+//! What a close and an open keep, rebuild, and refuse.
+
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+use crate::job::{Failure, Reason};
+
+#[test]
+fn every_state_survives() {
+    let fixture = Fixture::new();
+    fixture.submit(fixture.new_job("queued"));
+    let running = fixture.submit(fixture.new_job(&"long ".repeat(200))).row;
+    fixture.apply(running, 10, Event::Start);
+    let waiting = fixture.submit(fixture.new_job("waiting")).row;
+    fixture.apply(waiting, 10, Event::Start);
+    let last = Failure::new(Reason::Overloaded, "busy");
+    let event = Event::RetryLater { lease: 1, due_ms: START_MS + 900, last, spent: true };
+    fixture.apply(waiting, 20, event);
+    let done = fixture.done("done", Some(7));
+    let failed = fixture.submit(fixture.new_job("failed")).row;
+    let failure = Failure::new(Reason::Canceled, "no");
+    fixture.apply(failed, 30, Event::Stop { failure });
+
+    let ids = |fixture: &Fixture| -> Vec<(Row, Uuid)> {
+        let jobs = (1..=5).map(|row| {
+            let id = fixture.store.read_row(row, START_MS, |job, _| fixture.store.id_of(job));
+            (row, id.unwrap().unwrap())
+        });
+        jobs.collect()
+    };
+    let (state, bytes, before) = (fixture.state(), fixture.bytes(), ids(&fixture));
+    let fixture = fixture.reopen();
+    assert_eq!(fixture.state(), state);
+    assert_eq!(fixture.bytes(), bytes);
+    assert_eq!(ids(&fixture), before);
+    for (row, id) in before {
+        let found = fixture.store.read_job(id, START_MS, |job, _| job.row).unwrap();
+        assert_eq!(found, Some(row));
+    }
+    assert_eq!(fixture.store.unfinished(0), 3);
+    let cached = fixture.store.cached(7, START_MS, START_MS).unwrap();
+    assert_eq!(cached, Some((START_MS + 1, br#"{"text":"42"}"#.to_vec())));
+    assert_eq!(fixture.store.new_identity().unwrap().row, 6);
+    assert_eq!(done.row, 4);
+}
+
+#[test]
+fn a_row_that_the_cache_still_names_is_not_given_again() {
+    let fixture = Fixture::new();
+    let early = Job { expires_ms: START_MS + 100, ..fixture.new_job("early") };
+    let row = fixture.submit(early).row;
+    fixture.apply(row, 10, Event::Start);
+    let result = NewResult { json: b"\"early\"".to_vec(), cache_hash: Some(7) };
+    fixture.apply_with(row, 90, Event::Succeed { lease: 1 }, Some(result));
+    assert_eq!(fixture.store.sweep(START_MS + 100, START_MS).unwrap().jobs, 1);
+
+    let fixture = fixture.reopen();
+    let other = fixture.done("another prompt", None);
+    assert_ne!(other.row, row);
+    assert_eq!(fixture.store.cached(7, START_MS, START_MS + 200).unwrap(), None);
+}
+
+#[test]
+fn results_from_before_the_cache_begins_stay_out_of_it() {
+    let fixture = Fixture::new();
+    fixture.done("x", Some(7));
+    fixture.store.close();
+    let later = OpenOptions { cache_from_ms: START_MS + 2, ..options(fixture.directory.path()) };
+    let store = Store::open(&later).unwrap();
+    assert_eq!(store.cached(7, 0, START_MS).unwrap(), None);
+    store.close();
+}
+
+#[test]
+fn scrapers_keep_their_numbers() {
+    let fixture = Fixture::new();
+    fixture.store.close();
+    let scrapers = vec!["gemini".to_owned(), "perplexity".to_owned()];
+    let changed = OpenOptions { scrapers, ..options(fixture.directory.path()) };
+    let store = Store::open(&changed).unwrap();
+    let numbers: Vec<_> = store.scrapers().collect();
+    assert_eq!(numbers, [(0, "chatgpt"), (1, "perplexity"), (2, "gemini")]);
+    store.close();
+}
+
+#[test]
+fn two_cannot_share_a_store() {
+    let fixture = Fixture::new();
+    let second = Store::open(&options(fixture.directory.path()));
+    assert!(matches!(second.err(), Some(StoreError::InUse(path)) if path.contains("answerd.redb")));
+    let check = Store::check(fixture.directory.path());
+    assert!(matches!(check, Err(StoreError::InUse(_))));
+}
+
+#[test]
+fn a_newer_format_is_refused() {
+    let fixture = Fixture::new();
+    fixture.store.close();
+    let path = fixture.directory.path().join("answerd.redb");
+    let database = redb::Database::open(path).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let newer = 2_u32.to_be_bytes();
+    transaction.open_table(tables::META).unwrap().insert("format", newer.as_slice()).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    let opened = Store::open(&options(fixture.directory.path()));
+    assert!(matches!(opened.err(), Some(StoreError::Version(2))));
+    let checked = Store::check(fixture.directory.path());
+    assert!(matches!(checked, Err(StoreError::Version(2))));
+}
+
+#[test]
+fn an_error_names_the_path_that_cannot_be_used() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("a-file");
+    std::fs::write(&file, "x").unwrap();
+    let below = file.join("below");
+    let Some(error) = Store::open(&options(&below)).err() else { panic!("it was opened") };
+    assert!(error.to_string().contains(below.to_str().unwrap()), "{error}");
+
+    let missing = directory.path().join("missing");
+    let error = Store::check(&missing).unwrap_err();
+    assert!(error.to_string().contains(missing.to_str().unwrap()), "{error}");
+    assert!(!missing.exists(), "a check makes nothing");
+
+    let taken = directory.path().join("taken");
+    std::fs::create_dir_all(taken.join("answerd.redb")).unwrap();
+    let Some(error) = Store::open(&options(&taken)).err() else { panic!("it was opened") };
+    assert!(error.to_string().contains("answerd.redb"), "{error}");
+}
+
+#[test]
+fn only_the_owner_may_read_it() {
+    let directory = tempfile::tempdir().unwrap();
+    let made = directory.path().join("data");
+    let store = Store::open(&options(&made)).unwrap();
+    let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+    assert_eq!(mode(&made), 0o700);
+    assert_eq!(mode(&made.join("answerd.redb")), 0o600);
+    store.close();
+}

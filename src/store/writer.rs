@@ -1,0 +1,186 @@
+//! The only thread that writes. It drains its queue into one transaction (group commit), commits
+//! with an fsync, and only then answers everyone in it: whoever has an answer has it on disk.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, Sender, TrySendError};
+use tokio::sync::oneshot;
+
+use super::tables::Tables;
+use super::{Shared, StoreError};
+
+/// The most writes that may wait for the writer; one more is refused as busy.
+pub const WRITES_WAITING_MAX: usize = 8_192;
+/// The most writes in one transaction. Draining what is queued is enough (the design's facts):
+/// the writer never waits for more.
+pub const BATCH_WRITES_MAX: usize = 1_024;
+
+/// A write that waits for its transaction.
+trait Write: Send {
+    /// Runs inside the transaction.
+    ///
+    /// # Errors
+    /// Only what makes the whole transaction void.
+    fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), StoreError>;
+
+    /// Answers whoever waits, after the commit or its failure.
+    fn settle(self: Box<Self>, committed: Result<(), StoreError>);
+}
+
+struct Operation<T, F> {
+    run: Option<F>,
+    outcome: Option<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Write for Operation<T, F>
+where
+    T: Send,
+    F: FnOnce(&mut Tables<'_>) -> Result<T, StoreError> + Send,
+{
+    fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), StoreError> {
+        let Some(run) = self.run.take() else { return Ok(()) };
+        match run(tables) {
+            Err(error) if error.voids_transaction() => Err(error),
+            outcome => {
+                self.outcome = Some(outcome);
+                Ok(())
+            }
+        }
+    }
+
+    fn settle(self: Box<Self>, committed: Result<(), StoreError>) {
+        let answer = match (committed, self.outcome) {
+            (Err(error), _) => Err(error),
+            (Ok(()), Some(outcome)) => outcome,
+            (Ok(()), None) => Err(StoreError::Closed),
+        };
+        // Whoever asked may have gone; the write stands all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// The answer to a write, when it has been committed.
+#[must_use = "a write is not done before its answer is there"]
+pub struct Pending<T>(Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>);
+
+impl<T> Pending<T> {
+    pub(super) fn refused(error: StoreError) -> Pending<T> {
+        Pending(Err(error))
+    }
+
+    /// Waits without blocking the thread.
+    ///
+    /// # Errors
+    /// The write was refused or its transaction failed: nothing of it is stored.
+    pub async fn committed(self) -> Result<T, StoreError> {
+        self.0?.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Waits and blocks the thread; not for handlers.
+    ///
+    /// # Errors
+    /// As [`Pending::committed`].
+    pub fn wait(self) -> Result<T, StoreError> {
+        self.0?.blocking_recv().unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+/// The queue's end that everyone else holds.
+pub(super) struct WriteQueue {
+    sender: Sender<Box<dyn Write>>,
+}
+
+impl WriteQueue {
+    /// Queues a write without waiting: full is an error, so that a handler never blocks.
+    pub fn submit<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<T> {
+        let (reply, answer) = oneshot::channel();
+        let operation = Operation { run: Some(run), outcome: None, reply };
+        Pending(match self.sender.try_send(Box::new(operation)) {
+            Ok(()) => Ok(answer),
+            Err(TrySendError::Full(_)) => Err(StoreError::Busy),
+            Err(TrySendError::Disconnected(_)) => Err(StoreError::Closed),
+        })
+    }
+
+    /// Queues a write and blocks while the queue is full: for the engine's threads, whose writes
+    /// must not be refused.
+    pub fn submit_blocking<T: Send + 'static>(
+        &self,
+        run: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
+    ) -> Pending<T> {
+        let (reply, answer) = oneshot::channel();
+        let operation = Operation { run: Some(run), outcome: None, reply };
+        match self.sender.send(Box::new(operation)) {
+            Ok(()) => Pending(Ok(answer)),
+            Err(_) => Pending(Err(StoreError::Closed)),
+        }
+    }
+}
+
+/// Starts the writer. It ends, having written all that was queued, when the queue is dropped.
+pub(super) fn spawn(shared: Arc<Shared>) -> std::io::Result<(WriteQueue, JoinHandle<()>)> {
+    let (sender, receiver) = crossbeam_channel::bounded(WRITES_WAITING_MAX);
+    let thread = std::thread::Builder::new()
+        .name("store-writer".to_owned())
+        .spawn(move || run(&receiver, &shared))?;
+    Ok((WriteQueue { sender }, thread))
+}
+
+fn run(receiver: &Receiver<Box<dyn Write>>, shared: &Shared) {
+    let mut batch = Vec::with_capacity(BATCH_WRITES_MAX);
+    while let Ok(first) = receiver.recv() {
+        batch.push(first);
+        batch.extend(receiver.try_iter().take(BATCH_WRITES_MAX - 1));
+        // The last net: a panic of redb's own, after one of a write has been caught further in.
+        let outcome = catch_unwind(AssertUnwindSafe(|| transact(shared, &mut batch)))
+            .unwrap_or_else(|_| {
+                // What of the database is still sound is not known: only opening it again tells.
+                shared.latch(StoreError::Panicked);
+                Err(StoreError::Panicked)
+            });
+        if let Err(error) = &outcome
+            && error.latches()
+        {
+            shared.latch(error.clone());
+        }
+        for write in batch.drain(..) {
+            write.settle(outcome.clone());
+        }
+    }
+}
+
+/// Runs the batch in one transaction, commits it, and lets its effects follow.
+fn transact(shared: &Shared, batch: &mut [Box<dyn Write>]) -> Result<(), StoreError> {
+    if let Some(error) = shared.latched() {
+        return Err(error);
+    }
+    let database = shared.database.read().map_err(|_| StoreError::Panicked)?;
+    let database = database.as_ref().ok_or(StoreError::Closed)?;
+    let mut transaction = database.begin_write()?;
+    transaction.set_quick_repair(shared.quick_repair);
+    let mut tables = Tables::open(&transaction)?;
+    // A panic is a defect of one write. It is caught while the transaction stands, so that this is
+    // aborted in order: dropped by the unwinding, it would leak its pages until a repair.
+    catch_unwind(AssertUnwindSafe(|| run_all(batch, &mut tables)))
+        .unwrap_or(Err(StoreError::Panicked))?;
+    let effects = std::mem::take(&mut tables.effects);
+    let depth_changes = std::mem::take(&mut tables.depth_changes);
+    drop(tables);
+    transaction.commit()?;
+    shared.forget_latest();
+    shared.committed(batch.len(), &effects, &depth_changes);
+    Ok(())
+}
+
+fn run_all(batch: &mut [Box<dyn Write>], tables: &mut Tables<'_>) -> Result<(), StoreError> {
+    for write in batch {
+        write.run(tables)?;
+    }
+    tables.flush_credits()
+}
