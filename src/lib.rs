@@ -8,3 +8,4 @@ pub mod id;
 pub mod job;
 pub mod rate;
 pub mod store;
+pub mod upstream;

@@ -1,0 +1,250 @@
+//! One upstream as the registry runs it: its cap of calls under way, its own rate limit, its
+//! breaker, and what went wrong last.
+
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::breaker::{Admission, Breaker, Circuit, FAILURES_MAX};
+use super::{Call, Upstream, UpstreamError};
+use crate::answer::{Answer, Kind};
+use crate::clock::{Clock, UnixMs};
+use crate::job::{Reason, ScrapeRequest};
+use crate::rate::RateLimit;
+
+/// How soon an upstream whose cap is reached is worth asking again, milliseconds.
+const FULL_WAIT_MS: u64 = 1_000;
+
+/// An upstream with the limits of its settings.
+pub struct Member {
+    pub upstream: Arc<dyn Upstream>,
+    /// `None`: no cap.
+    pub in_flight_max: Option<usize>,
+    /// `None`: no limit of our own.
+    pub requests_per_minute: Option<u32>,
+}
+
+/// How an upstream fares.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamStatus {
+    pub name: String,
+    pub kind: Kind,
+    pub circuit: Circuit,
+    pub in_flight: usize,
+    pub in_flight_max: Option<usize>,
+    pub last_error: Option<LastError>,
+}
+
+/// The latest failure of an upstream, whoever was to blame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LastError {
+    pub at_ms: UnixMs,
+    pub reason: Reason,
+    pub sentence: String,
+}
+
+/// Why an upstream cannot be asked now, as what follows its name, and when it may be worth trying.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Busy {
+    pub sentence: String,
+    pub wait_ms: u64,
+    /// A limit of our own holds it back, and not a failure.
+    pub at_limit: bool,
+}
+
+pub(super) struct Lane {
+    upstream: Arc<dyn Upstream>,
+    in_flight_max: Option<usize>,
+    in_flight: AtomicUsize,
+    limit: Option<RateLimit>,
+    breaker: Breaker,
+    last_error: Mutex<Option<LastError>>,
+    clock: Clock,
+}
+
+/// A call under way. However it ends, by a panic too, its place becomes free.
+pub(super) struct Flight<'a> {
+    lane: &'a Lane,
+    is_probe: bool,
+}
+
+impl Lane {
+    pub fn new(member: Member, clock: Clock) -> Lane {
+        let limit = member.requests_per_minute.and_then(NonZeroU32::new);
+        Lane {
+            limit: limit.map(|most| RateLimit::per_minute(most, &clock)),
+            upstream: member.upstream,
+            in_flight_max: member.in_flight_max,
+            in_flight: AtomicUsize::new(0),
+            breaker: Breaker::new(),
+            last_error: Mutex::new(None),
+            clock,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        self.upstream.name()
+    }
+
+    pub fn kind(&self) -> Kind {
+        self.upstream.kind()
+    }
+
+    /// Takes a place for one call.
+    ///
+    /// # Errors
+    /// It is full, rests, or has used up its minute.
+    pub fn enter(&self) -> Result<Flight<'_>, Busy> {
+        let most = self.in_flight_max.unwrap_or(usize::MAX);
+        let entered =
+            self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |under_way| {
+                (under_way < most).then_some(under_way + 1)
+            });
+        if entered.is_err() {
+            let sentence =
+                format!("{} has all {most} calls of its `in_flight_max` under way", self.name());
+            return Err(Busy { sentence, wait_ms: FULL_WAIT_MS, at_limit: true });
+        }
+        // From here on the place is given back when `flight` goes.
+        let mut flight = Flight { lane: self, is_probe: false };
+        match self.breaker.admit(self.clock.now_ms()) {
+            Admission::Call => {}
+            Admission::Probe => flight.is_probe = true,
+            Admission::Rest { wait_ms } => {
+                let mut sentence =
+                    format!("{} rests after {FAILURES_MAX} failures in a row", self.name());
+                if let Some(last) = self.last_error() {
+                    let last = last.sentence.trim_end_matches('.').to_owned();
+                    sentence.push_str(&format!(" (the last: {last})"));
+                }
+                return Err(Busy { sentence, wait_ms, at_limit: false });
+            }
+        }
+        // Last, because what is taken here does not come back.
+        if let Some(Err(wait_ms)) = self.limit.as_ref().map(RateLimit::take) {
+            let sentence = format!("{} has used up its `requests_per_minute`", self.name());
+            return Err(Busy { sentence, wait_ms, at_limit: true });
+        }
+        Ok(flight)
+    }
+
+    pub fn status(&self) -> UpstreamStatus {
+        UpstreamStatus {
+            name: self.name().to_owned(),
+            kind: self.kind(),
+            circuit: self.breaker.circuit(self.clock.now_ms()),
+            in_flight: self.in_flight.load(Ordering::Relaxed),
+            in_flight_max: self.in_flight_max,
+            last_error: self.last_error(),
+        }
+    }
+
+    fn last_error(&self) -> Option<LastError> {
+        // It is written whole.
+        self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn remember(&self, error: &UpstreamError) {
+        let last = LastError {
+            at_ms: self.clock.now_ms(),
+            reason: error.reason,
+            sentence: error.sentence.clone(),
+        };
+        *self.last_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(last);
+    }
+}
+
+impl Flight<'_> {
+    /// Asks, and lets the breaker know how it went.
+    ///
+    /// # Errors
+    /// As [`Upstream::ask`], and [`Reason::Empty`] for an answer that says nothing.
+    pub fn ask(mut self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
+        let lane = self.lane;
+        let outcome = lane.upstream.ask(request, call).map(Answer::tidied).and_then(|answer| {
+            if says_nothing(&answer) {
+                let sentence = format!("{} gave an answer without text.", lane.name());
+                return Err(UpstreamError::new(Reason::Empty, sentence));
+            }
+            Ok(answer)
+        });
+        let verdict = match &outcome {
+            Ok(_) => Verdict::Well,
+            Err(error) => {
+                lane.remember(error);
+                verdict(error.reason)
+            }
+        };
+        match verdict {
+            Verdict::Well => lane.breaker.succeed(),
+            Verdict::Ill => lane.breaker.fail(self.is_probe, lane.clock.now_ms()),
+            Verdict::Unknown => return outcome,
+        }
+        self.is_probe = false;
+        outcome
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        if self.is_probe {
+            self.lane.breaker.abandon(self.lane.clock.now_ms());
+        }
+        self.lane.in_flight.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+fn says_nothing(answer: &Answer) -> bool {
+    answer.text.trim().is_empty()
+        && answer.markdown.trim().is_empty()
+        && answer.products.as_ref().is_none_or(Vec::is_empty)
+}
+
+/// What an attempt shows of the upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Well,
+    Ill,
+    Unknown,
+}
+
+fn verdict(reason: Reason) -> Verdict {
+    match reason {
+        Reason::Unreachable
+        | Reason::UpstreamTimeout
+        | Reason::Overloaded
+        | Reason::UpstreamRateLimited
+        | Reason::UpstreamError
+        | Reason::Garbled
+        | Reason::Auth
+        | Reason::Quota
+        | Reason::Blocked => Verdict::Ill,
+        // It read the request and answered it, if not as hoped.
+        Reason::Empty
+        | Reason::Incomplete
+        | Reason::TooLarge
+        | Reason::BadRequest
+        | Reason::Refused => Verdict::Well,
+        // It was not asked at all, or nobody waited for what it would say.
+        Reason::CountryUnsupported
+        | Reason::NoUpstream
+        | Reason::AtLimit
+        | Reason::Panicked
+        | Reason::Crashed
+        | Reason::Timeout
+        | Reason::Canceled
+        | Reason::NotStartedInTime => Verdict::Unknown,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn those_that_are_to_blame_are_ill() {
+        for reason in Reason::ALL {
+            assert_eq!(verdict(reason) == Verdict::Ill, reason.blames_upstream(), "{reason:?}");
+        }
+    }
+}

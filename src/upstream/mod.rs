@@ -1,0 +1,80 @@
+//! Upstreams: where answers come from. The trait they share and the errors they give. What an
+//! upstream speaks is in its own file; the call over HTTP is in `http`.
+
+mod breaker;
+mod connect;
+pub mod http;
+mod lane;
+pub mod practice;
+pub mod provider;
+pub mod providers;
+mod registry;
+
+pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
+pub use connect::{Injected, alone, connect};
+pub use http::InvalidProxy;
+pub use lane::{LastError, Member, UpstreamStatus};
+pub use registry::{AnsweredBy, Registry};
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use crate::answer::{Answer, Kind};
+use crate::job::{Failure, Reason, ScrapeRequest};
+
+/// Something that answers prompts. Called from worker threads, several at once.
+pub trait Upstream: Send + Sync {
+    /// Its name in config.toml (`[upstreams.NAME]`).
+    fn name(&self) -> &str;
+
+    /// Where its answers are had.
+    fn kind(&self) -> Kind;
+
+    /// Asks once and waits for the answer, until `call.deadline` at the latest. The answer is
+    /// tidied by the caller ([`Answer::tidied`]).
+    ///
+    /// # Errors
+    /// Why there is no answer, classified by [`Reason`].
+    fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError>;
+}
+
+/// The bounds of one call.
+#[derive(Clone)]
+pub struct Call {
+    /// When the caller gives up (the machine's monotonic clock).
+    pub deadline: Instant,
+    /// Set when the answer is not wanted any more; looked at between the steps of a call.
+    pub canceled: Arc<AtomicBool>,
+}
+
+impl Call {
+    /// Whether the answer is not wanted any more.
+    pub fn is_canceled(&self) -> bool {
+        self.canceled.load(Ordering::Relaxed)
+    }
+}
+
+/// Why an upstream gave no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{sentence}")]
+pub struct UpstreamError {
+    pub reason: Reason,
+    /// One sentence for the client and the operator, without secrets or prompt.
+    pub sentence: String,
+    /// How long the upstream asks us to wait before the next try, milliseconds.
+    pub retry_after_ms: Option<u64>,
+}
+
+impl UpstreamError {
+    pub fn new(reason: Reason, sentence: impl Into<String>) -> UpstreamError {
+        let Failure { reason, sentence } = Failure::new(reason, sentence);
+        UpstreamError { reason, sentence, retry_after_ms: None }
+    }
+
+    #[must_use]
+    pub fn retry_after_ms(mut self, wait_ms: Option<u64>) -> UpstreamError {
+        self.retry_after_ms = wait_ms;
+        self
+    }
+}

@@ -1,0 +1,307 @@
+//! The shape of chat completions, with what gateways add to it: `annotations` (OpenRouter),
+//! `citations` and `search_results` (Perplexity's retired Sonar), `executed_tools` (Groq).
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+use crate::answer::{Answer, Source};
+use crate::job::ScrapeRequest;
+use crate::upstream::UpstreamError;
+
+use super::account::Account;
+use super::annotations::Annotated;
+use super::error_body::Verdict;
+use super::source_list::{SourceList, source};
+use super::{markers, spans, walk};
+
+/// What models that think aloud put before their answer.
+const THOUGHT: (&str, &str) = ("<think>", "</think>");
+
+/// Reads a chat completion. Lists that nothing in it speaks of are `None`: most servers cannot
+/// search.
+///
+/// # Errors
+/// It holds an error, a refusal, a part of an answer, or none.
+pub fn read(
+    account: &Account,
+    request: &ScrapeRequest,
+    body: &Value,
+) -> Result<Answer, UpstreamError> {
+    let choice = choice(account, request, body)?;
+    let message = &choice["message"];
+    let mut annotated = Annotated::default();
+    let mut markdown = String::new();
+    match &message["content"] {
+        Value::String(text) => {
+            let answer = without_thought(text);
+            // Offsets count from the start of what was sent, thought included.
+            annotated.read(walk::list(message, "annotations"), text, 0);
+            let cut = text.len() - answer.len();
+            annotated.spans.retain(|span| span.start >= cut);
+            annotated.spans.iter_mut().for_each(|span| *span = span.start - cut..span.end - cut);
+            markdown.push_str(answer);
+        }
+        parts => {
+            for part in parts.as_array().into_iter().flatten() {
+                if matches!(walk::text(part, "type"), "text" | "output_text" | "") {
+                    markdown.push_str(walk::text(part, "text"));
+                }
+            }
+            annotated.read(walk::list(message, "annotations"), &markdown, 0);
+        }
+    }
+    ended(account, choice, &markdown)?;
+    let mut pages = Pages::read(body, message);
+    let markdown = pages.renumbered(&markdown);
+    // Rewritten marks move the text, and then the plain text is derived from the whole.
+    if pages.moved {
+        annotated.spans.clear();
+    }
+    let text = spans::plain_without(&markdown, annotated.spans);
+    for cited in annotated.cited.into_vec() {
+        pages.sources.add(cited.clone());
+        pages.cited.add(cited);
+    }
+    let cites = pages.cites || message["annotations"].is_array();
+    let lists = cites || pages.queries.is_some();
+    Ok(Answer {
+        markdown,
+        text,
+        model: walk::named(body, "model"),
+        queries: pages.queries,
+        sources: lists.then(|| pages.sources.into_vec()),
+        citations: cites.then(|| pages.cited.into_vec()),
+        related_questions: related(body),
+        ..Answer::default()
+    })
+}
+
+/// The one choice, unless the body holds an error in its place.
+fn choice<'a>(
+    account: &Account,
+    request: &ScrapeRequest,
+    body: &'a Value,
+) -> Result<&'a Value, UpstreamError> {
+    if !body["error"].is_null() {
+        return Err(account.failure(request, &body["error"]));
+    }
+    let Some(choices) = body["choices"].as_array() else {
+        return Err(account.garbled("answered with JSON that has no `choices`"));
+    };
+    let Some(choice) = choices.first() else { return Err(account.empty()) };
+    if !choice["error"].is_null() {
+        return Err(account.failure(request, &choice["error"]));
+    }
+    if walk::text(choice, "finish_reason") == "error" {
+        let message = "the model behind it gave an error";
+        return Err(account.fail(request, Verdict::FAILED, message));
+    }
+    Ok(choice)
+}
+
+/// Whether the choice ended as an answer does.
+fn ended(account: &Account, choice: &Value, markdown: &str) -> Result<(), UpstreamError> {
+    match walk::text(choice, "finish_reason") {
+        "length" => return Err(account.incomplete("length")),
+        "content_filter" => return Err(account.refused("content_filter")),
+        _ => {}
+    }
+    if !markdown.trim().is_empty() {
+        return Ok(());
+    }
+    let refusal = walk::text(&choice["message"], "refusal");
+    Err(if refusal.is_empty() { account.empty() } else { account.refused("refusal") })
+}
+
+/// The text without the thought it begins with: all of it when the thought never ends.
+fn without_thought(text: &str) -> &str {
+    let Some(thought) = text.trim_start().strip_prefix(THOUGHT.0) else { return text };
+    thought.split_once(THOUGHT.1).map_or("", |(_, answer)| answer.trim_start())
+}
+
+/// The pages that a gateway lists beside the text.
+struct Pages {
+    sources: SourceList,
+    cited: SourceList,
+    queries: Option<Vec<String>>,
+    /// Where the page of mark `[n]` stands in `sources`.
+    marks: HashMap<u64, usize>,
+    /// Whether the body speaks of citations at all.
+    cites: bool,
+    /// Whether a mark was rewritten.
+    moved: bool,
+}
+
+impl Pages {
+    fn read(body: &Value, message: &Value) -> Pages {
+        let mut pages = Pages {
+            sources: SourceList::default(),
+            cited: SourceList::default(),
+            queries: None,
+            marks: HashMap::new(),
+            cites: false,
+            moved: false,
+        };
+        // Proxies put them into the message.
+        let holder = if body["citations"].is_array() || body["search_results"].is_array() {
+            body
+        } else {
+            message
+        };
+        let results = walk::list(holder, "search_results");
+        let citations = walk::list(holder, "citations");
+        pages.cites = holder["citations"].is_array() || holder["search_results"].is_array();
+        // The marks count the citations where there are any, else the results.
+        let marked = if citations.is_empty() { results } else { citations };
+        for (at, page) in marked.iter().enumerate() {
+            let url = page.as_str().unwrap_or_else(|| walk::text(page, "url"));
+            if let Some(place) = pages.sources.add(found(url, page)) {
+                pages.marks.insert(at as u64 + 1, place);
+            }
+        }
+        for page in results {
+            pages.sources.add(found(walk::text(page, "url"), page));
+        }
+        pages.tools(message);
+        pages
+    }
+
+    /// Groq's compound models: the searches they ran.
+    fn tools(&mut self, message: &Value) {
+        for tool in walk::list(message, "executed_tools") {
+            let queries = self.queries.get_or_insert_default();
+            queries.extend(walk::queries(&tool["arguments"]));
+            for page in walk::list(&tool["search_results"], "results") {
+                self.sources.add(found(walk::text(page, "url"), page));
+            }
+        }
+    }
+
+    /// The text with its marks naming `sources`; what they name is cited.
+    fn renumbered(&mut self, markdown: &str) -> String {
+        let Pages { sources, cited, marks, .. } = self;
+        let renumbered = markers::rewritten(markdown, |id| {
+            let place = *marks.get(&id)?;
+            cited.add(sources.get(place)?.clone());
+            Some(place + 1)
+        });
+        self.moved = renumbered != markdown;
+        renumbered
+    }
+}
+
+fn found(url: &str, page: &Value) -> Source {
+    source(url, walk::text(page, "title"), walk::first_text(page, &["snippet", "content"]))
+}
+
+fn related(body: &Value) -> Option<Vec<String>> {
+    body["related_questions"].as_array()?;
+    Some(walk::texts(body, "related_questions"))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::job::Reason;
+    use crate::upstream::providers::trials::{account, request};
+
+    fn chat(message: Value) -> Value {
+        json!({"model": "m", "choices": [{"index": 0, "finish_reason": "stop",
+            "message": message}]})
+    }
+
+    fn answer(body: &Value) -> Answer {
+        read(&account(), &request(), body).unwrap()
+    }
+
+    #[test]
+    fn a_plain_server_can_give_no_lists() {
+        let answer =
+            answer(&chat(json!({"role": "assistant", "content": "Paris.", "reasoning": "hm"})));
+        assert_eq!((answer.markdown.as_str(), answer.model.as_deref()), ("Paris.", Some("m")));
+        assert_eq!((answer.queries, answer.sources, answer.citations), (None, None, None));
+    }
+
+    #[test]
+    fn thoughts_are_cut_at_the_start_only() {
+        let markdown = |content: &str| answer(&chat(json!({"content": content}))).markdown;
+        assert_eq!(markdown("\n<think>\nhm\n</think>\n\nParis."), "Paris.");
+        assert_eq!(markdown("Write <think>so</think>."), "Write <think>so</think>.");
+        assert_eq!(markdown("<think></think>Paris.</think>"), "Paris.</think>");
+        let endless = chat(json!({"content": "<think>hm"}));
+        assert_eq!(read(&account(), &request(), &endless).unwrap_err().reason, Reason::Empty);
+    }
+
+    #[test]
+    fn content_may_be_parts() {
+        let parts = json!([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
+            {"type": "text", "text": "Par"}, {"type": "text", "text": "is."}]);
+        assert_eq!(answer(&chat(json!({"content": parts}))).markdown, "Paris.");
+    }
+
+    #[test]
+    fn marks_count_the_citations_and_name_the_sources() {
+        let mut body = chat(json!({"content": "One.[1] Two.[3]"}));
+        body["citations"] =
+            json!(["https://a.example/", "https://b.example/", "https://a.example/"]);
+        body["search_results"] = json!([{"url": "https://b.example/", "title": "B", "snippet": "s"},
+            {"url": "https://c.example/", "title": "C"}]);
+        body["related_questions"] = json!(["And then?", ""]);
+        let answer = answer(&body);
+        assert_eq!(answer.markdown, "One.[1] Two.[1]");
+        let sources = answer.sources.unwrap();
+        assert_eq!(sources.len(), 3);
+        assert_eq!((sources[1].title.as_str(), sources[1].snippet.as_str()), ("B", "s"));
+        assert_eq!(answer.citations.unwrap().len(), 1);
+        assert_eq!(answer.related_questions.unwrap(), ["And then?"]);
+        assert_eq!(answer.queries, None);
+    }
+
+    #[test]
+    fn annotations_and_tools_are_read() {
+        let content = "<think>hm</think>\nSee ([a](https://a.example/)).";
+        let at = content.find('(').unwrap();
+        let annotations = json!([{"type": "url_citation",
+            "url_citation": {"url": "https://a.example/",
+            "title": "A", "content": "passage", "start_index": at,
+                "end_index": content.len() - 1}}]);
+        let tools = json!([{"type": "search", "arguments": "{\"query\": \"q\"}", "output": "…",
+            "search_results": {"results": [{"url": "https://b.example/", "title": "B",
+                "content": "c", "score": 0.9}]}}]);
+        let answer = answer(&chat(
+            json!({"content": content, "annotations": annotations, "executed_tools": tools}),
+        ));
+        assert_eq!(answer.markdown, "See ([a](https://a.example/)).");
+        assert_eq!(answer.text, "See.");
+        assert_eq!(answer.queries.unwrap(), ["q"]);
+        let urls: Vec<String> = answer.sources.unwrap().into_iter().map(|page| page.url).collect();
+        assert_eq!(urls, ["https://b.example/", "https://a.example/"]);
+        assert_eq!(answer.citations.unwrap()[0].snippet, "passage");
+    }
+
+    #[test]
+    fn a_200_can_be_a_failure() {
+        let reason = |body: Value| read(&account(), &request(), &body).unwrap_err().reason;
+        let ended =
+            |how: &str| json!({"choices": [{"finish_reason": how, "message": {"content": "Pa"}}]});
+        assert_eq!(reason(ended("length")), Reason::Incomplete);
+        assert_eq!(reason(ended("content_filter")), Reason::Refused);
+        assert_eq!(reason(ended("error")), Reason::UpstreamError);
+        assert_eq!(reason(chat(json!({"content": null, "refusal": "I can't."}))), Reason::Refused);
+        assert_eq!(reason(chat(json!({"content": null, "tool_calls": []}))), Reason::Empty);
+        assert_eq!(reason(json!({"choices": []})), Reason::Empty);
+        assert_eq!(
+            reason(json!({"error": {"code": 429, "message": "x"}})),
+            Reason::UpstreamRateLimited
+        );
+        assert_eq!(
+            reason(json!({"choices": [{"error": {"code": 502, "message": "x"}}]})),
+            Reason::UpstreamError
+        );
+        assert_eq!(reason(json!({})), Reason::Garbled);
+        assert_eq!(reason(Value::Null), Reason::Garbled);
+    }
+}

@@ -1,0 +1,132 @@
+//! Any server with OpenAI-compatible chat completions: a model on the same machine, or a gateway
+//! that searches by itself.
+
+use serde_json::json;
+
+use crate::answer::Kind;
+use crate::config;
+use crate::job::ScrapeRequest;
+use crate::upstream::UpstreamError;
+use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+
+use super::account::{Account, Shipped, SignIn};
+use super::chat_completion;
+use super::place::place;
+
+/// The address and the model are the operator's; the configuration asks for them.
+const SHIPPED: Shipped = Shipped { base_url: "", model: "", sign_in: SignIn::Bearer };
+
+/// A server with chat completions.
+pub struct Compatible {
+    account: Account,
+}
+
+impl Compatible {
+    /// With the settings of its section.
+    pub fn new(settings: &config::Upstream) -> Compatible {
+        Compatible { account: Account::new(settings, &SHIPPED) }
+    }
+}
+
+impl Provider for Compatible {
+    fn kind(&self) -> Kind {
+        Kind::Api
+    }
+
+    fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+        let body = json!({
+            "model": self.account.model,
+            "messages": [
+                {"role": "system", "content": place(&request.country).hint()},
+                {"role": "user", "content": request.prompt},
+            ],
+            "stream": false,
+        });
+        Ok(self.account.post("/chat/completions", body))
+    }
+
+    fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
+        let body = self.account.read(request, replies)?;
+        let answer = chat_completion::read(&self.account, request, &body)?;
+        Ok(Step::Done(Box::new(answer)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::UpstreamKind;
+    use crate::job::Reason;
+    use crate::upstream::providers::trials::{answer, failure, reply, request, settings, survives};
+
+    fn compatible() -> Compatible {
+        let mut settings = settings(UpstreamKind::Compatible);
+        settings.base_url = "http://localhost:11434/v1".to_owned();
+        settings.model = "qwen3:0.6b".to_owned();
+        Compatible::new(&settings)
+    }
+
+    #[test]
+    fn the_prompt_is_sent_as_it_is_and_a_key_only_when_there_is_one() {
+        let mut settings = settings(UpstreamKind::Compatible);
+        settings.base_url = "http://localhost:11434/v1".to_owned();
+        settings.api_key = None;
+        let sent = Compatible::new(&settings).request(&request()).unwrap();
+        assert_eq!(sent.url, "http://localhost:11434/v1/chat/completions");
+        assert!(sent.headers.is_empty());
+        let body = sent.body.unwrap();
+        assert_eq!(body["messages"][0]["content"], "The user is in Germany.");
+        assert_eq!(body["messages"][1]["content"], request().prompt);
+        assert_eq!(compatible().request(&request()).unwrap().headers.len(), 1);
+    }
+
+    #[test]
+    fn errors_of_local_servers_are_told_apart() {
+        assert_eq!(
+            failure(
+                &compatible(),
+                503,
+                &json!({"error": {"message": "Loading model",
+            "type": "unavailable_error", "code": 503}})
+            )
+            .reason,
+            Reason::Overloaded
+        );
+        assert_eq!(
+            failure(&compatible(), 404, &json!({"error": "model not found"})).reason,
+            Reason::BadRequest
+        );
+        assert_eq!(
+            failure(
+                &compatible(),
+                422,
+                &json!({"detail": [{"loc": ["body"], "msg": "field required"}]})
+            )
+            .reason,
+            Reason::BadRequest
+        );
+        let page = HttpReply { body: b"<html>".to_vec(), ..reply(502, &[], &json!(0)) };
+        assert_eq!(
+            compatible().reply(&request(), &[page]).unwrap_err().reason,
+            Reason::UpstreamError
+        );
+        let page = HttpReply { body: b"<html>".to_vec(), ..reply(403, &[], &json!(0)) };
+        assert_eq!(compatible().reply(&request(), &[page]).unwrap_err().reason, Reason::Blocked);
+    }
+
+    #[test]
+    fn no_reply_panics() {
+        let body = json!({"model": "m", "citations": ["https://a.example/"],
+            "related_questions": ["q"],
+            "search_results": [{"url": "https://a.example/", "title": "A"}],
+            "choices": [{"finish_reason": "stop",
+                "message": {"content": "<think>é</think>A.[1] ([a](https://a.example/))",
+                "annotations": [{"type": "url_citation",
+                    "url_citation": {"url": "https://a.example/", "start_index": 24,
+                    "end_index": 49}}],
+                "executed_tools": [{"arguments": "{\"query\":\"q\"}",
+                    "search_results": {"results": [{"url": "https://b.example/"}]}}]}}]});
+        assert_eq!(answer(&compatible(), &body).markdown, "A.[1] ([a](https://a.example/))");
+        survives(&compatible(), &[body]);
+    }
+}

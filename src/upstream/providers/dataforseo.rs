@@ -1,0 +1,353 @@
+//! DataForSEO: Google's AI Mode, or ChatGPT's page; `model` names which. Its failures come with
+//! status 200 and a number of its own.
+
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Kind, Product};
+use crate::config;
+use crate::job::{Reason, ScrapeRequest};
+use crate::upstream::UpstreamError;
+use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+
+use super::account::{Account, Shipped, SignIn};
+use super::error_body::Verdict;
+use super::place::place;
+use super::source_list::SourceList;
+use super::{serp_page, walk};
+
+const SHIPPED: Shipped = Shipped {
+    base_url: "https://api.dataforseo.com",
+    model: "google_ai_mode",
+    // The key is `login:password`.
+    sign_in: SignIn::Basic,
+};
+/// `status_code` of a reply and of a task that went well.
+const OK: u64 = 20_000;
+/// How deep the items of an answer may nest.
+const DEPTH_MAX: usize = 6;
+
+/// What can be asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Page {
+    GoogleAiMode,
+    Chatgpt,
+}
+
+/// One page at DataForSEO.
+pub struct Dataforseo {
+    account: Account,
+    /// `None` when `model` names neither.
+    page: Option<Page>,
+}
+
+impl Dataforseo {
+    /// With the settings of its section.
+    pub fn new(settings: &config::Upstream) -> Dataforseo {
+        let account = Account::new(settings, &SHIPPED);
+        let page = match account.model.as_str() {
+            "google_ai_mode" | "ai_mode" => Some(Page::GoogleAiMode),
+            "chatgpt" | "chat_gpt" => Some(Page::Chatgpt),
+            _ => None,
+        };
+        Dataforseo { account, page }
+    }
+
+    fn page(&self) -> Result<Page, UpstreamError> {
+        self.page.ok_or_else(|| self.account.model_unknown("google_ai_mode, chatgpt"))
+    }
+
+    /// The one result of the one task.
+    fn result<'a>(
+        &self,
+        request: &ScrapeRequest,
+        body: &'a Value,
+    ) -> Result<&'a Value, UpstreamError> {
+        if body["status_code"].as_u64().is_some_and(|code| code != OK) {
+            return Err(self.failed(request, body));
+        }
+        let Some(task) = walk::list(body, "tasks").first() else {
+            return Err(self.account.garbled("answered with JSON that has no `tasks`"));
+        };
+        if task["status_code"].as_u64() != Some(OK) {
+            return Err(self.failed(request, task));
+        }
+        walk::list(task, "result").first().ok_or_else(|| self.account.empty())
+    }
+
+    fn failed(&self, request: &ScrapeRequest, body: &Value) -> UpstreamError {
+        let message = walk::text(body, "status_message");
+        let about_place =
+            ["location", "language"].iter().any(|word| message.to_lowercase().contains(word));
+        let verdict = match body["status_code"].as_u64().unwrap_or(0) {
+            40_100 | 40_104 => Verdict::KEY_REFUSED,
+            40_200 | 40_203 | 40_210 => Verdict::NO_QUOTA,
+            40_202 | 40_209 => Verdict::RATE_LIMITED,
+            40_102 => Verdict::new(Reason::Empty, "found no answer"),
+            40_500..40_600 if about_place => Verdict::NO_COUNTRY,
+            40_000..50_000 => Verdict::INVALID,
+            _ => Verdict::FAILED,
+        };
+        self.account.fail(request, verdict, message)
+    }
+}
+
+impl Provider for Dataforseo {
+    fn kind(&self) -> Kind {
+        Kind::Serp
+    }
+
+    fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+        let place = place(&request.country);
+        let Some(location) = place.google_criteria_id() else {
+            return Err(self.account.country_unsupported(request, "it has no number for it"));
+        };
+        let mut task = json!({
+            // It decodes what it is sent as if it were an address.
+            "keyword": request.prompt.replace('%', "%25").replace('+', "%2B"),
+            "location_code": location,
+            "language_code": place.language,
+        });
+        let path = match self.page()? {
+            Page::GoogleAiMode => "/v3/serp/google/ai_mode/live/advanced",
+            Page::Chatgpt => {
+                task["force_web_search"] = json!(request.web_search);
+                "/v3/ai_optimization/chat_gpt/llm_scraper/live/advanced"
+            }
+        };
+        Ok(self.account.post(path, json!([task])))
+    }
+
+    fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
+        let page = self.page()?;
+        let body = self.account.read(request, replies)?;
+        let result = self.result(request, &body)?;
+        let answer = match page {
+            Page::GoogleAiMode => ai_mode(result),
+            Page::Chatgpt => chatgpt(result),
+        };
+        if answer.markdown.trim().is_empty() {
+            return Err(self.account.empty());
+        }
+        Ok(Step::Done(Box::new(answer)))
+    }
+}
+
+fn ai_mode(result: &Value) -> Answer {
+    let overviews: Vec<&Value> = walk::list(result, "items")
+        .iter()
+        .filter(|item| walk::text(item, "type") == "ai_overview")
+        .collect();
+    let mut pages = SourceList::default();
+    // Those of the whole answer first: its marks count them.
+    for overview in &overviews {
+        listed(overview, &["references"], &mut pages);
+    }
+    for overview in &overviews {
+        collect(overview, 0, &mut pages);
+    }
+    let pages = pages.into_vec();
+    Answer {
+        markdown: texts(&overviews),
+        sources: Some(pages.clone()),
+        citations: Some(pages),
+        url: page_address(result),
+        ..Answer::default()
+    }
+}
+
+fn chatgpt(result: &Value) -> Answer {
+    let items: Vec<&Value> = walk::list(result, "items").iter().collect();
+    let mut citations = SourceList::default();
+    listed(result, &["sources"], &mut citations);
+    for item in &items {
+        collect(item, 0, &mut citations);
+    }
+    let mut sources = citations.clone();
+    listed(result, &["search_results"], &mut sources);
+    let markdown = walk::text(result, "markdown");
+    Answer {
+        markdown: if markdown.is_empty() { texts(&items) } else { markdown.to_owned() },
+        model: walk::named(result, "model").or(walk::named(result, "model_name")),
+        queries: Some(walk::texts(result, "fan_out_queries")),
+        sources: Some(sources.into_vec()),
+        citations: Some(citations.into_vec()),
+        products: Some(products(&items)),
+        url: page_address(result),
+        ..Answer::default()
+    }
+}
+
+fn page_address(result: &Value) -> Option<String> {
+    walk::named(result, "check_url")
+}
+
+/// The items' Markdown, their own or their parts'.
+fn texts(items: &[&Value]) -> String {
+    let mut paragraphs = Vec::new();
+    for item in items {
+        let whole = walk::first_text(item, &["markdown", "text"]);
+        if !whole.is_empty() {
+            paragraphs.push(whole);
+            continue;
+        }
+        let parts = walk::list(item, "items").iter();
+        paragraphs.extend(parts.map(|part| walk::first_text(part, &["markdown", "text"])));
+    }
+    paragraphs.retain(|paragraph| !paragraph.is_empty());
+    paragraphs.join("\n\n")
+}
+
+fn listed(value: &Value, keys: &[&str], pages: &mut SourceList) {
+    for page in keys.iter().flat_map(|key| walk::list(value, key)) {
+        pages.add(serp_page::read_page(page));
+    }
+}
+
+/// The pages that an item and its parts name.
+fn collect(item: &Value, depth: usize, pages: &mut SourceList) {
+    if depth == DEPTH_MAX {
+        return;
+    }
+    listed(item, &["references", "sources", "links"], pages);
+    for part in walk::list(item, "items").iter().chain(walk::list(item, "components")) {
+        collect(part, depth + 1, pages);
+    }
+}
+
+fn products(items: &[&Value]) -> Vec<Product> {
+    items
+        .iter()
+        .filter(|item| walk::text(item, "type").contains("product"))
+        .flat_map(|item| walk::list(item, "items"))
+        .map(serp_page::read_product)
+        .filter(|product| !product.title.is_empty())
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Secret, UpstreamKind};
+    use crate::upstream::providers::trials::{
+        answer, failure, request, secrets, settings, survives,
+    };
+
+    fn dataforseo(model: &str) -> Dataforseo {
+        let mut settings = settings(UpstreamKind::Dataforseo);
+        settings.model = model.to_owned();
+        settings.api_key = Some(Secret::new("me@example.com:key-of-tests"));
+        Dataforseo::new(&settings)
+    }
+
+    fn envelope(result: Value) -> Value {
+        json!({"version": "0.1", "status_code": 20000, "status_message": "Ok.",
+            "tasks": [{"id": "t", "status_code": 20000, "status_message": "Ok.",
+                "result": [result]}]})
+    }
+
+    fn overview() -> Value {
+        envelope(json!({"keyword": "k", "check_url": "https://www.google.com/search?q=k&udm=50",
+                "items": [
+            {"type": "organic", "title": "no"},
+            {"type": "ai_overview", "markdown": "Ruby **4.0.6**.",
+             "items": [{"type": "ai_overview_element", "text": "Ruby", "references": [
+                {"source": "B", "url": "https://b.example/", "title": "B", "text": "t"}]}],
+             "references": [{"type": "ai_overview_reference", "source": "Ruby",
+                 "domain": "a.example",
+                "url": "https://a.example/", "title": "A", "text": "s"}]}]}))
+    }
+
+    fn conversation() -> Value {
+        envelope(
+            json!({"model": "gpt-5-3", "markdown": "Buy **this**.", "fan_out_queries": ["best ring",
+                ""],
+            "sources": [{"title": "A", "snippet": "s", "domain": "a.example",
+                "url": "https://a.example/"}],
+            "search_results": [{"title": "B", "url": "https://b.example/", "description": "d"}],
+            "items": [{"type": "chat_gpt_text", "markdown": "Buy **this**.", "sources": null},
+                {"type": "chat_gpt_products", "items": [{"title": "Ring",
+                    "url": "https://shop.example/",
+                    "rating": {"value": 4.5, "votes_count": 12}}]}]}),
+        )
+    }
+
+    #[test]
+    fn the_country_is_a_number_and_the_keyword_is_escaped() {
+        let asked = ScrapeRequest { prompt: "100% C++".to_owned(), ..request() };
+        let sent = dataforseo("").request(&asked).unwrap();
+        assert_eq!(sent.url, "https://api.dataforseo.com/v3/serp/google/ai_mode/live/advanced");
+        assert_eq!(
+            secrets(&sent),
+            [("authorization", "Basic bWVAZXhhbXBsZS5jb206a2V5LW9mLXRlc3Rz")]
+        );
+        assert_eq!(
+            sent.body.unwrap(),
+            json!([{"keyword": "100%25 C%2B%2B", "location_code": 2276, "language_code": "de"}])
+        );
+        let sent = dataforseo("chatgpt").request(&request()).unwrap();
+        assert!(sent.url.ends_with("/chat_gpt/llm_scraper/live/advanced"));
+        assert_eq!(sent.body.unwrap()[0]["force_web_search"], true);
+        assert_eq!(dataforseo("bing").request(&request()).unwrap_err().reason, Reason::BadRequest);
+    }
+
+    #[test]
+    fn an_overview_has_its_references() {
+        let answer = answer(&dataforseo(""), &overview());
+        assert_eq!(answer.markdown, "Ruby **4.0.6**.");
+        let citations = answer.citations.unwrap();
+        assert_eq!((citations.len(), citations[0].url.as_str()), (2, "https://a.example/"));
+        assert_eq!(
+            (citations[0].website_name.as_str(), citations[0].snippet.as_str()),
+            ("Ruby", "s")
+        );
+        assert!(answer.url.unwrap().contains("udm=50"));
+        assert_eq!((answer.queries, answer.products), (None, None));
+    }
+
+    #[test]
+    fn a_conversation_has_its_queries_and_products() {
+        let answer = answer(&dataforseo("chatgpt"), &conversation());
+        assert_eq!(
+            (answer.markdown.as_str(), answer.model.as_deref()),
+            ("Buy **this**.", Some("gpt-5-3"))
+        );
+        assert_eq!(answer.queries.unwrap(), ["best ring"]);
+        assert_eq!((answer.citations.unwrap().len(), answer.sources.unwrap().len()), (1, 2));
+        let products = answer.products.unwrap();
+        assert_eq!((products[0].title.as_str(), products[0].reviews.as_str()), ("Ring", "12"));
+    }
+
+    #[test]
+    fn failures_are_told_apart() {
+        let task = |code: u64, message: &str| {
+            json!({"status_code": 20000,
+            "tasks": [{"status_code": code, "status_message": message, "result": null}]})
+        };
+        let reason = |body: Value| failure(&dataforseo(""), 200, &body).reason;
+        assert_eq!(reason(task(40_100, "You are not Authorized.")), Reason::Auth);
+        assert_eq!(reason(task(40_210, "Insufficient Funds.")), Reason::Quota);
+        assert_eq!(reason(task(40_202, "Rate limit.")), Reason::UpstreamRateLimited);
+        assert_eq!(reason(task(40_102, "No Search Results.")), Reason::Empty);
+        assert_eq!(
+            reason(task(40_501, "Invalid Field: 'location_code'.")),
+            Reason::CountryUnsupported
+        );
+        assert_eq!(reason(task(40_501, "Invalid Field: 'keyword'.")), Reason::BadRequest);
+        assert_eq!(reason(task(50_000, "Internal Error.")), Reason::UpstreamError);
+        assert_eq!(reason(task(20_000, "Ok.")), Reason::Empty);
+        assert_eq!(reason(json!({"status_code": 40_200, "tasks": []})), Reason::Quota);
+        assert_eq!(reason(json!({"status_code": 20_000, "tasks": null})), Reason::Garbled);
+        assert_eq!(reason(envelope(json!({"items": []}))), Reason::Empty);
+        assert_eq!(
+            failure(&dataforseo(""), 401, &json!({"status_code": 40100, "status_message": "x"}))
+                .reason,
+            Reason::Auth
+        );
+    }
+
+    #[test]
+    fn no_reply_panics() {
+        survives(&dataforseo(""), &[overview()]);
+        survives(&dataforseo("chatgpt"), &[conversation()]);
+    }
+}

@@ -1,0 +1,223 @@
+//! OpenAI's Responses API with its `web_search` tool, and whoever speaks it under another address:
+//! Azure (with `auth_header = "api-key"`), gateways, DeepSeek.
+
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Kind};
+use crate::config;
+use crate::job::ScrapeRequest;
+use crate::upstream::UpstreamError;
+use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+
+use super::account::{Account, Shipped, SignIn};
+use super::place::place;
+use super::{no_search_warning, responses};
+
+const SHIPPED: Shipped =
+    Shipped { base_url: "https://api.openai.com/v1", model: "gpt-6-luna", sign_in: SignIn::Bearer };
+
+/// OpenAI, or whoever speaks its Responses API.
+pub struct Openai {
+    account: Account,
+}
+
+impl Openai {
+    /// With the settings of its section.
+    pub fn new(settings: &config::Upstream) -> Openai {
+        Openai { account: Account::new(settings, &SHIPPED) }
+    }
+}
+
+impl Provider for Openai {
+    fn kind(&self) -> Kind {
+        Kind::Api
+    }
+
+    fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+        let mut body = json!({
+            "model": self.account.model,
+            "input": [{"role": "user", "content": request.prompt}],
+            "store": false,
+            "stream": false,
+        });
+        if request.web_search {
+            body["tools"] = json!([{
+                "type": "web_search",
+                "user_location": {"type": "approximate", "country": request.country},
+            }]);
+            // Left to itself the model may answer from memory.
+            body["tool_choice"] = json!("required");
+            body["include"] = json!(["web_search_call.action.sources"]);
+        } else {
+            body["instructions"] = Value::String(place(&request.country).hint());
+        }
+        Ok(self.account.post("/responses", body))
+    }
+
+    fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
+        let body = self.account.read(request, replies)?;
+        if let Some(next) = responses::pending(&self.account, request, &body)? {
+            return Ok(Step::Next(next));
+        }
+        let reading = responses::read(&self.account, &body)?;
+        Ok(Step::Done(Box::new(Answer {
+            warnings: no_search_warning(request, reading.searched).into_iter().collect(),
+            markdown: reading.markdown,
+            text: reading.text,
+            model: reading.model,
+            queries: Some(reading.queries),
+            sources: Some(reading.sources.into_vec()),
+            citations: Some(reading.cited.into_vec()),
+            ..Answer::default()
+        })))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::UpstreamKind;
+    use crate::job::Reason;
+    use crate::upstream::provider::{HeaderValue, Method};
+    use crate::upstream::providers::trials::{
+        answer, failure, ok, reply, request, secrets, settings, survives,
+    };
+
+    fn openai() -> Openai {
+        Openai::new(&settings(UpstreamKind::Openai))
+    }
+
+    fn searched() -> Value {
+        let text = "Ruby **4.0.6**. ([r.example](https://r.example/?utm_source=openai))";
+        json!({"id": "resp_1", "status": "completed", "error": null, "model": "gpt-6-luna-2026",
+            "output": [
+            {"type": "reasoning", "id": "rs_1", "summary": []},
+            {"type": "web_search_call", "id": "ws_1", "status": "completed", "action": {
+                "type": "search", "query": "ruby", "queries": ["ruby", "ruby stable"],
+                "sources": [{"type": "url", "url": "https://other.example/"}]}},
+            {"type": "message", "role": "assistant", "content": [
+                {"type": "output_text", "text": text, "annotations": [{"type": "url_citation",
+                    "start_index": 16, "end_index": text.chars().count(), "title": "Ruby",
+                    "url": "https://r.example/?utm_source=openai"}]}]}]})
+    }
+
+    #[test]
+    fn a_search_is_asked_for_in_the_country_of_the_request() {
+        let sent = openai().request(&request()).unwrap();
+        assert_eq!(
+            (sent.method, sent.url.as_str()),
+            (Method::Post, "https://api.openai.com/v1/responses")
+        );
+        assert_eq!(secrets(&sent), [("authorization", "Bearer key-of-tests")]);
+        let body = sent.body.unwrap();
+        assert_eq!(body["model"], "gpt-6-luna");
+        assert_eq!(body["input"][0]["content"], request().prompt);
+        assert_eq!(body["tools"][0]["user_location"]["country"], "DE");
+        assert_eq!((&body["tool_choice"], &body["store"]), (&json!("required"), &json!(false)));
+
+        let quiet = ScrapeRequest { web_search: false, ..request() };
+        let body = openai().request(&quiet).unwrap().body.unwrap();
+        assert!(body["tools"].is_null() && body["tool_choice"].is_null());
+        assert_eq!(body["instructions"], "The user is in Germany.");
+    }
+
+    #[test]
+    fn azure_is_an_address_and_a_header() {
+        let mut settings = settings(UpstreamKind::Openai);
+        settings.base_url = "https://res.openai.azure.com/openai/v1".to_owned();
+        settings.auth_header = "api-key".to_owned();
+        settings.model = "my-deployment".to_owned();
+        let sent = Openai::new(&settings).request(&request()).unwrap();
+        assert_eq!(sent.url, "https://res.openai.azure.com/openai/v1/responses");
+        assert_eq!(
+            sent.headers,
+            [("api-key".to_owned(), HeaderValue::Secret(settings.api_key.unwrap()))]
+        );
+        assert_eq!(sent.body.unwrap()["model"], "my-deployment");
+    }
+
+    #[test]
+    fn an_answer_has_its_queries_sources_and_citations() {
+        let answer = answer(&openai(), &searched());
+        assert_eq!(answer.model.as_deref(), Some("gpt-6-luna-2026"));
+        assert!(answer.markdown.ends_with("utm_source=openai))"));
+        assert!(answer.text.contains("4.0.6") && !answer.text.contains("r.example"));
+        assert_eq!(answer.queries.unwrap(), ["ruby", "ruby stable"]);
+        assert_eq!(answer.sources.unwrap().len(), 2);
+        assert_eq!(answer.citations.unwrap()[0].title, "Ruby");
+        assert_eq!(
+            (answer.related_questions, answer.products, answer.x_results),
+            (None, None, None)
+        );
+        assert!(answer.warnings.is_empty());
+    }
+
+    #[test]
+    fn no_search_is_legal_and_told() {
+        let mut body = searched();
+        body["output"] = json!([body["output"][2]]);
+        body["output"][0]["content"][0]["annotations"] = json!([]);
+        let answer = answer(&openai(), &body);
+        assert_eq!(answer.queries, Some(Vec::new()));
+        assert_eq!(answer.sources, Some(Vec::new()));
+        assert_eq!(answer.warnings, ["The engine made no search."]);
+        assert_eq!(answer.text, "");
+        let quiet = ScrapeRequest { web_search: false, ..request() };
+        let Step::Done(answer) = openai().reply(&quiet, &[ok(&body)]).unwrap() else { panic!() };
+        assert!(answer.warnings.is_empty());
+    }
+
+    #[test]
+    fn a_background_answer_is_asked_for_until_it_is_there() {
+        let begun = json!({"id": "resp_1", "status": "queued", "output": []});
+        let Step::Next(next) = openai().reply(&request(), &[ok(&begun)]).unwrap() else { panic!() };
+        assert_eq!((next.method, next.body), (Method::Get, None));
+        assert_eq!(next.url, "https://api.openai.com/v1/responses/resp_1");
+        let replies = [ok(&begun), ok(&searched())];
+        assert!(matches!(openai().reply(&request(), &replies), Ok(Step::Done(_))));
+    }
+
+    #[test]
+    fn failures_are_told_apart() {
+        let limited = json!({"error": {"message": "Slow down.", "type": "requests",
+            "code": "rate_limit_exceeded"}});
+        let error = openai()
+            .reply(&request(), &[reply(429, &[("retry-after", "20")], &limited)])
+            .unwrap_err();
+        assert_eq!(
+            (error.reason, error.retry_after_ms),
+            (Reason::UpstreamRateLimited, Some(20_000))
+        );
+        assert_eq!(error.sentence, "test limits how fast it may be asked (HTTP 429): Slow down.");
+
+        let quota = json!({"error": {"message": "No credits.", "type": "insufficient_quota",
+            "code": "insufficient_quota"}});
+        let error = openai()
+            .reply(&request(), &[reply(429, &[("retry-after", "20")], &quota)])
+            .unwrap_err();
+        assert_eq!((error.reason, error.retry_after_ms), (Reason::Quota, None));
+
+        let key = json!({"error": {"message": "Incorrect API key provided: key-of-tests.",
+            "code": "invalid_api_key"}});
+        let error = openai().reply(&request(), &[reply(401, &[], &key)]).unwrap_err();
+        assert_eq!(error.reason, Reason::Auth);
+        assert_eq!(
+            error.sentence,
+            "test refused the key (HTTP 401); look at `api_key_env` of [upstreams.test]."
+        );
+
+        let invalid = json!({"error": {"message": "Unsupported parameter.",
+            "type": "invalid_request_error"}});
+        assert_eq!(failure(&openai(), 400, &invalid).reason, Reason::BadRequest);
+        assert_eq!(failure(&openai(), 503, &json!({})).reason, Reason::Overloaded);
+        let final_word = reply(500, &[("x-should-retry", "false")], &json!({}));
+        assert!(!openai().reply(&request(), &[final_word]).unwrap_err().reason.retryable());
+        let page = HttpReply { status: 200, headers: Vec::new(), body: b"<html>".to_vec() };
+        assert_eq!(openai().reply(&request(), &[page]).unwrap_err().reason, Reason::Garbled);
+    }
+
+    #[test]
+    fn no_reply_panics() {
+        survives(&openai(), &[searched(), json!({"id": "r", "status": "queued"})]);
+    }
+}

@@ -1,0 +1,284 @@
+//! Perplexity's Agent API: the shape of the Responses API with `search_results` items, whose pages
+//! the text marks by id. Gateways still answer in the shape of the retired Sonar API; that is read
+//! too.
+
+use std::collections::HashMap;
+
+use serde_json::{Value, json};
+
+use crate::answer::{Answer, Kind, Source};
+use crate::config;
+use crate::job::ScrapeRequest;
+use crate::upstream::UpstreamError;
+use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+
+use super::account::{Account, Shipped, SignIn};
+use super::place::place;
+use super::responses::Reading;
+use super::source_list::{SourceList, source};
+use super::{chat_completion, markers, no_search_warning, responses, walk};
+
+const SHIPPED: Shipped = Shipped {
+    base_url: "https://api.perplexity.ai/v1",
+    model: "perplexity/sonar",
+    sign_in: SignIn::Bearer,
+};
+
+/// A `model` that begins so names a preset ("preset:fast"), which chooses the model itself.
+const PRESET: &str = "preset:";
+
+/// Perplexity, or a gateway to it.
+pub struct Perplexity {
+    account: Account,
+}
+
+impl Perplexity {
+    /// With the settings of its section.
+    pub fn new(settings: &config::Upstream) -> Perplexity {
+        Perplexity { account: Account::new(settings, &SHIPPED) }
+    }
+}
+
+impl Provider for Perplexity {
+    fn kind(&self) -> Kind {
+        Kind::Api
+    }
+
+    // Unknown fields are refused, so nothing is sent that the API's reference does not name.
+    fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+        let mut body = json!({"input": request.prompt, "store": false});
+        match self.account.model.strip_prefix(PRESET) {
+            Some(preset) => body["preset"] = json!(preset),
+            None => body["model"] = json!(self.account.model),
+        }
+        if request.web_search {
+            body["tools"] =
+                json!([{"type": "web_search", "user_location": {"country": request.country}}]);
+            body["tool_choice"] = json!({"type": "web_search"});
+        } else {
+            body["instructions"] = json!(place(&request.country).hint());
+        }
+        Ok(self.account.post("/agent", body))
+    }
+
+    fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
+        let body = self.account.read(request, replies)?;
+        if body["choices"].is_array() {
+            let answer = chat_completion::read(&self.account, request, &body)?;
+            return Ok(Step::Done(Box::new(as_sonar(request, answer))));
+        }
+        if let Some(next) = responses::pending(&self.account, request, &body)? {
+            return Ok(Step::Next(next));
+        }
+        let reading = responses::read(&self.account, &body)?;
+        Ok(Step::Done(Box::new(agent_answer(request, &body, reading))))
+    }
+}
+
+/// Sonar always searched, and a missing list is an empty one.
+fn as_sonar(request: &ScrapeRequest, mut answer: Answer) -> Answer {
+    let sources = answer.sources.get_or_insert_default();
+    answer.warnings.extend(no_search_warning(request, !sources.is_empty()));
+    answer.citations.get_or_insert_default();
+    answer
+}
+
+fn agent_answer(request: &ScrapeRequest, body: &Value, reading: Reading) -> Answer {
+    let mut found = Found::default();
+    walk::list(body, "output").iter().for_each(|item| found.take(item));
+    let Found { mut sources, mut queries, ids } = found;
+    let mut citations = SourceList::default();
+    let markdown = markers::rewritten(&reading.markdown, |id| {
+        let place = *ids.get(&id)?;
+        citations.add(sources.get(place)?.clone());
+        Some(place + 1)
+    });
+    let text = if markdown == reading.markdown { reading.text } else { String::new() };
+    // Presets run models that cite and search in ways of their own.
+    queries.extend(reading.queries);
+    for page in reading.sources.into_vec() {
+        sources.add(page);
+    }
+    for page in reading.cited.into_vec() {
+        citations.add(page);
+    }
+    let searched = reading.searched || !queries.is_empty() || !sources.is_empty();
+    Answer {
+        warnings: no_search_warning(request, searched).into_iter().collect(),
+        markdown,
+        text,
+        model: reading.model,
+        queries: Some(queries),
+        sources: Some(sources.into_vec()),
+        citations: Some(citations.into_vec()),
+        ..Answer::default()
+    }
+}
+
+/// What the search items of a response add up to.
+#[derive(Default)]
+struct Found {
+    sources: SourceList,
+    queries: Vec<String>,
+    /// Where the page with an id stands in `sources`. Ids are the response's, over all its items.
+    ids: HashMap<u64, usize>,
+}
+
+impl Found {
+    fn take(&mut self, item: &Value) {
+        match walk::text(item, "type") {
+            "search_results" => {
+                self.queries.extend(walk::texts(item, "queries"));
+                for page in walk::list(item, "results") {
+                    self.page(page);
+                }
+            }
+            "fetch_url_results" => {
+                for page in walk::list(item, "contents") {
+                    self.page(page);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn page(&mut self, page: &Value) {
+        let read: Source =
+            source(walk::text(page, "url"), walk::text(page, "title"), walk::text(page, "snippet"));
+        let Some(place) = self.sources.add(read) else { return };
+        if let Some(id) = markers::id_of(&walk::scalar(&page["id"])) {
+            self.ids.entry(id).or_insert(place);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::UpstreamKind;
+    use crate::job::Reason;
+    use crate::upstream::providers::trials::{
+        answer, failure, ok, request, secrets, settings, survives,
+    };
+
+    fn perplexity() -> Perplexity {
+        Perplexity::new(&settings(UpstreamKind::Perplexity))
+    }
+
+    fn searched() -> Value {
+        json!({"id": "resp_1", "status": "completed", "error": null, "model": "openai/gpt-6-luna",
+            "output": [
+            {"type": "search_results", "queries": ["what is ts"], "results": [
+                {"id": 3, "url": "https://a.example/", "title": "A", "snippet": "s",
+                    "source": "web"},
+                {"id": 4, "url": "https://b.example/", "title": "B", "snippet": "t"}]},
+            {"type": "finance_results", "results": [1]},
+            {"type": "search_results", "queries": ["ts site", ""], "results": [
+                {"id": 7, "url": "https://c.example/", "title": "C"},
+                {"id": "web:9", "url": "https://a.example/"}]},
+            {"type": "fetch_url_results", "contents": [{"url": "https://d.example/", "title": "D",
+                "snippet": "u"}]},
+            {"type": "message", "role": "assistant", "status": "completed", "content": [
+                {"type": "output_text", "text": "Typed.[7] Yes.[web:3][web:9] No.[99]",
+                    "annotations": []}]}]})
+    }
+
+    fn sonar() -> Value {
+        json!({"model": "sonar", "object": "chat.completion", "citations": ["https://a.example/",
+            "https://b.example/"],
+            "choices": [{"index": 0, "finish_reason": "stop", "message": {"role": "assistant",
+                "content": "Many.[2]"}}]})
+    }
+
+    #[test]
+    fn only_documented_fields_are_sent() {
+        let sent = perplexity().request(&request()).unwrap();
+        assert_eq!(sent.url, "https://api.perplexity.ai/v1/agent");
+        assert_eq!(secrets(&sent), [("authorization", "Bearer key-of-tests")]);
+        assert_eq!(
+            sent.body.unwrap(),
+            json!({"input": request().prompt, "store": false,
+            "model": "perplexity/sonar", "tool_choice": {"type": "web_search"},
+            "tools": [{"type": "web_search", "user_location": {"country": "DE"}}]})
+        );
+        let quiet = ScrapeRequest { web_search: false, ..request() };
+        assert!(perplexity().request(&quiet).unwrap().body.unwrap()["tools"].is_null());
+        let mut settings = settings(UpstreamKind::Perplexity);
+        settings.model = "preset:fast".to_owned();
+        let body = Perplexity::new(&settings).request(&request()).unwrap().body.unwrap();
+        assert_eq!((&body["preset"], &body["model"]), (&json!("fast"), &Value::Null));
+    }
+
+    #[test]
+    fn marks_name_the_sources_whatever_their_ids() {
+        let answer = answer(&perplexity(), &searched());
+        assert_eq!(answer.markdown, "Typed.[3] Yes.[1] No.[99]");
+        assert_eq!(answer.model.as_deref(), Some("openai/gpt-6-luna"));
+        assert_eq!(answer.queries.unwrap(), ["what is ts", "ts site"]);
+        let urls: Vec<String> = answer.sources.unwrap().into_iter().map(|page| page.url).collect();
+        assert_eq!(
+            urls,
+            [
+                "https://a.example/",
+                "https://b.example/",
+                "https://c.example/",
+                "https://d.example/"
+            ]
+        );
+        let cited: Vec<String> =
+            answer.citations.unwrap().into_iter().map(|page| page.title).collect();
+        assert_eq!(cited, ["C", "A"]);
+        assert_eq!((answer.text.as_str(), answer.related_questions), ("", None));
+    }
+
+    #[test]
+    fn the_retired_shape_is_still_read() {
+        let answer = answer(&perplexity(), &sonar());
+        assert_eq!(answer.markdown, "Many.[2]");
+        assert_eq!(answer.sources.unwrap().len(), 2);
+        assert_eq!(answer.citations.unwrap()[0].url, "https://b.example/");
+        assert_eq!(answer.queries, None);
+    }
+
+    #[test]
+    fn no_search_is_told_and_a_background_answer_asked_for() {
+        let mut body = searched();
+        body["output"] = json!([body["output"][4]]);
+        assert_eq!(answer(&perplexity(), &body).warnings, ["The engine made no search."]);
+        let begun = json!({"id": "resp_1", "status": "queued"});
+        let Ok(Step::Next(next)) = perplexity().reply(&request(), &[ok(&begun)]) else { panic!() };
+        assert_eq!(next.url, "https://api.perplexity.ai/v1/responses/resp_1");
+    }
+
+    #[test]
+    fn failures_are_told_apart() {
+        let error = |code: u16, kind: &str| {
+            json!({"error": {"message": "No.", "type": kind,
+            "code": code}})
+        };
+        assert_eq!(
+            failure(&perplexity(), 401, &error(401, "invalid_api_key")).reason,
+            Reason::Auth
+        );
+        assert_eq!(
+            failure(&perplexity(), 429, &error(429, "request_rate_limit_exceeded")).reason,
+            Reason::UpstreamRateLimited
+        );
+        assert_eq!(
+            failure(&perplexity(), 400, &error(400, "invalid_request")).reason,
+            Reason::BadRequest
+        );
+        assert_eq!(
+            failure(&perplexity(), 424, &error(424, "failed_dependency")).reason,
+            Reason::BadRequest
+        );
+        let cut =
+            json!({"status": "incomplete", "incomplete_details": {"reason": "max_output_tokens"}});
+        assert_eq!(failure(&perplexity(), 200, &cut).reason, Reason::Incomplete);
+    }
+
+    #[test]
+    fn no_reply_panics() {
+        survives(&perplexity(), &[searched(), sonar()]);
+    }
+}

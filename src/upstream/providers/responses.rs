@@ -1,0 +1,301 @@
+//! The shape of OpenAI's Responses API, which xAI, Perplexity, Azure and DeepSeek speak too: what
+//! its statuses mean, which of its messages is the answer, and what its search calls consulted.
+
+use serde_json::Value;
+
+use crate::job::{Reason, ScrapeRequest};
+use crate::upstream::UpstreamError;
+use crate::upstream::provider::HttpRequest;
+
+use super::account::Account;
+use super::annotations::Annotated;
+use super::error_body::Verdict;
+use super::source_list::{SourceList, source};
+use super::{spans, walk};
+
+/// The longest id that goes into an address, in bytes.
+const ID_BYTES_MAX: usize = 200;
+/// DeepSeek lists the id of a call among its queries.
+const CALL_ID_QUERY: &str = "ws_call_id=";
+
+/// What a finished response holds.
+#[derive(Debug, Default)]
+pub struct Reading {
+    pub markdown: String,
+    /// Plain text without the inline citations; empty when none was found and checked.
+    pub text: String,
+    pub model: Option<String>,
+    pub queries: Vec<String>,
+    /// What was consulted, the cited pages last.
+    pub sources: SourceList,
+    pub cited: SourceList,
+    /// Whether any search was made, successful or not.
+    pub searched: bool,
+}
+
+/// The request that looks at a background response again, while it is not finished.
+///
+/// # Errors
+/// The response failed, was cut short, was canceled or cannot be found again.
+pub fn pending(
+    account: &Account,
+    request: &ScrapeRequest,
+    body: &Value,
+) -> Result<Option<HttpRequest>, UpstreamError> {
+    match walk::text(body, "status") {
+        "queued" | "in_progress" => {
+            let id = walk::text(body, "id");
+            let sound = (1..=ID_BYTES_MAX).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+            if !sound {
+                return Err(account.garbled("began an answer without an id to ask for it"));
+            }
+            Ok(Some(account.get(&format!("/responses/{id}"))))
+        }
+        "failed" => Err(account.failure(request, &body["error"])),
+        "cancelled" | "canceled" => Err(account.fail(
+            request,
+            Verdict::new(Reason::UpstreamError, "canceled its answer"),
+            "",
+        )),
+        "incomplete" => Err(match walk::word(&body["incomplete_details"], "reason") {
+            "content_filter" => account.refused("content_filter"),
+            "" => account.incomplete("no reason given"),
+            reason => account.incomplete(reason),
+        }),
+        // "completed", or a gateway that sends none: the output decides.
+        _ if !body["output"].is_array() && !body["error"].is_null() => {
+            Err(account.failure(request, &body["error"]))
+        }
+        _ => Ok(None),
+    }
+}
+
+/// Reads a finished response.
+///
+/// # Errors
+/// It is of another shape, or holds a refusal or nothing in the place of an answer.
+pub fn read(account: &Account, body: &Value) -> Result<Reading, UpstreamError> {
+    let Some(output) = body["output"].as_array() else {
+        return Err(account.garbled("answered with JSON that has no `output`"));
+    };
+    let mut reading = Reading { model: walk::named(body, "model"), ..Reading::default() };
+    let mut annotated = Annotated::default();
+    let mut refused = false;
+    for message in answer_messages(output) {
+        refused |= read_message(message, &mut reading.markdown, &mut annotated);
+    }
+    if reading.markdown.trim().is_empty() {
+        return Err(if refused { account.refused("refusal") } else { account.empty() });
+    }
+    reading.text = spans::plain_without(&reading.markdown, annotated.spans);
+    reading.cited = annotated.cited;
+    for item in output {
+        read_call(item, &mut reading);
+    }
+    // xAI's docs name a list of everything consulted, beside the calls.
+    for url in walk::texts(body, "citations") {
+        reading.sources.add(source(&url, "", ""));
+    }
+    for cited in reading.cited.iter() {
+        reading.sources.add(source(&cited.url, &cited.title, &cited.snippet));
+    }
+    reading.searched |= !reading.sources.is_empty();
+    Ok(reading)
+}
+
+/// The messages that are the answer: the final ones where phases are told, else the last that says
+/// anything; earlier ones narrate the search.
+fn answer_messages(output: &[Value]) -> Vec<&Value> {
+    let messages: Vec<&Value> = output
+        .iter()
+        .filter(|item| walk::text(item, "type") == "message" && says_something(item))
+        .filter(|item| matches!(walk::text(item, "role"), "assistant" | ""))
+        .collect();
+    let of_phase = |phase: &str| -> Vec<&Value> {
+        messages.iter().copied().filter(|item| walk::text(item, "phase") == phase).collect()
+    };
+    let last_answer = of_phase("final_answer");
+    if !last_answer.is_empty() {
+        return last_answer;
+    }
+    // Commentary is an answer only when there is nothing else.
+    of_phase("").last().or(messages.last()).copied().into_iter().collect()
+}
+
+fn says_something(message: &Value) -> bool {
+    match &message["content"] {
+        Value::String(text) => !text.trim().is_empty(),
+        Value::Array(parts) => {
+            parts.iter().any(|part| !walk::first_text(part, &["text", "refusal"]).is_empty())
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+    }
+}
+
+/// Appends a message's text; gives whether it holds a refusal.
+fn read_message(message: &Value, markdown: &mut String, annotated: &mut Annotated) -> bool {
+    if !markdown.is_empty() {
+        markdown.push_str("\n\n");
+    }
+    if let Value::String(text) = &message["content"] {
+        markdown.push_str(text);
+        return false;
+    }
+    let mut refused = false;
+    for part in walk::list(message, "content") {
+        match walk::text(part, "type") {
+            "output_text" | "text" => {
+                let text = walk::text(part, "text");
+                annotated.read(walk::list(part, "annotations"), text, markdown.len());
+                markdown.push_str(text);
+            }
+            "refusal" => refused = true,
+            // Reasoning and whatever comes next.
+            _ => {}
+        }
+    }
+    refused
+}
+
+/// Reads a search call: OpenAI's `action`, xAI's older `arguments` and its tools' `input`.
+fn read_call(item: &Value, reading: &mut Reading) {
+    match walk::text(item, "type") {
+        "web_search_call" | "x_search_call" => reading.searched = true,
+        "custom_tool_call" if walk::text(item, "name").contains("search") => {
+            reading.searched = true;
+        }
+        _ => return,
+    }
+    let action = &item["action"];
+    for arguments in [action, &item["arguments"], &item["input"]] {
+        let queries = walk::queries(arguments);
+        reading.queries.extend(queries.into_iter().filter(|one| !one.starts_with(CALL_ID_QUERY)));
+    }
+    for list in [walk::list(action, "sources"), walk::list(item, "results")] {
+        for page in list {
+            let snippet = walk::first_text(page, &["snippet", "content", "text"]);
+            reading.sources.add(source(
+                walk::text(page, "url"),
+                walk::text(page, "title"),
+                snippet,
+            ));
+        }
+    }
+    // `open_page` and `find_in_page`.
+    reading.sources.add(source(walk::text(action, "url"), "", ""));
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::upstream::providers::trials::{account, request};
+
+    fn body(output: Value) -> Value {
+        json!({"id": "resp_1", "status": "completed", "model": "m", "output": output})
+    }
+
+    fn message(text: &str) -> Value {
+        json!({"type": "message", "role": "assistant",
+               "content": [{"type": "output_text", "text": text, "annotations": []}]})
+    }
+
+    fn phased(text: &str, phase: &str) -> Value {
+        let mut message = message(text);
+        message["phase"] = json!(phase);
+        message
+    }
+
+    fn markdown(output: Value) -> String {
+        read(&account(), &body(output)).unwrap().markdown
+    }
+
+    #[test]
+    fn the_answer_is_the_final_message_and_not_what_narrates_the_search() {
+        let one = [phased("Let me look.", "commentary"), phased("Four.", "final_answer")];
+        assert_eq!(markdown(json!(one)), "Four.");
+        assert_eq!(markdown(json!([message("Let me look."), message("Four.")])), "Four.");
+        assert_eq!(markdown(json!([message("Four."), message(" ")])), "Four.");
+        assert_eq!(markdown(json!([message("Four."), phased("Done.", "commentary")])), "Four.");
+        assert_eq!(markdown(json!([phased("Four.", "commentary")])), "Four.");
+        let two = [phased("Four.", "final_answer"), phased("Five.", "final_answer")];
+        assert_eq!(markdown(json!(two)), "Four.\n\nFive.");
+        let parts = json!([{"type": "message", "content": [
+            {"type": "reasoning_text", "text": "hm"},
+            {"type": "output_text", "text": "Fo"}, {"type": "output_text", "text": "ur."}]}]);
+        assert_eq!(markdown(parts), "Four.");
+        assert_eq!(markdown(json!([{"type": "message", "content": "Four."}])), "Four.");
+    }
+
+    #[test]
+    fn calls_of_every_generation_are_read() {
+        let reading = read(&account(), &body(json!([
+            {"type": "reasoning", "summary": []},
+            {"type": "web_search_call", "action": {"type": "search", "query": "a",
+                "queries": ["a", "b", "ws_call_id=call_1"], "sources": [
+                {"type": "url", "url": "https://a.example/"},
+                {"type": "api", "name": "oai-weather"}]}},
+            {"type": "web_search_call", "action": {"type": "search", "query": ""}},
+            {"type": "web_search_call", "action": {"type": "open_page",
+                "url": "https://b.example/"}},
+            {"type": "web_search_call", "status": "failed"},
+            {"type": "web_search_call", "action": {"type": "dance", "with": 3}},
+            {"type": "web_search_call", "name": "web_search", "arguments": "{\"query\":\"c\"}"},
+            {"type": "custom_tool_call", "name": "x_keyword_search", "input": "{\"query\":\"d\"}"},
+            {"type": "custom_tool_call", "name": "play", "input": "{\"query\":\"e\"}"},
+            message("Four."),
+        ])))
+        .unwrap();
+        assert_eq!(reading.queries, ["a", "b", "c", "d"]);
+        let urls: Vec<&str> = reading.sources.iter().map(|page| page.url.as_str()).collect();
+        assert_eq!(urls, ["https://a.example/", "https://b.example/"]);
+        assert!(reading.searched && reading.cited.is_empty());
+    }
+
+    #[test]
+    fn a_200_can_be_a_failure() {
+        let request = request();
+        let reason = |body: Value| pending(&account(), &request, &body).unwrap_err().reason;
+        assert_eq!(
+            reason(json!({"status": "failed", "error": {"code": "server_error",
+            "message": "x"}})),
+            Reason::UpstreamError
+        );
+        assert_eq!(
+            reason(json!({"status": "failed", "error": {"code": "rate_limit_exceeded",
+            "message": "x"}})),
+            Reason::UpstreamRateLimited
+        );
+        assert_eq!(reason(json!({"status": "failed", "error": null})), Reason::UpstreamError);
+        assert_eq!(reason(json!({"status": "cancelled"})), Reason::UpstreamError);
+        assert_eq!(
+            reason(json!({"status": "incomplete",
+            "incomplete_details": {"reason": "max_output_tokens"}})),
+            Reason::Incomplete
+        );
+        assert_eq!(
+            reason(json!({"status": "incomplete",
+            "incomplete_details": {"reason": "content_filter"}})),
+            Reason::Refused
+        );
+        assert_eq!(reason(json!({"error": {"message": "x"}})), Reason::UpstreamError);
+        assert_eq!(reason(json!({"status": "queued", "id": "../keys"})), Reason::Garbled);
+        assert_eq!(reason(json!({"status": "queued"})), Reason::Garbled);
+        let done = json!({"status": "completed", "error": null, "output": []});
+        assert_eq!(pending(&account(), &request, &done), Ok(None));
+    }
+
+    #[test]
+    fn a_refusal_is_told_apart_from_nothing() {
+        let reason = |output: Value| read(&account(), &body(output)).unwrap_err().reason;
+        let refusal = json!([{"type": "message", "content": [
+            {"type": "refusal", "refusal": "I can't help with that."}]}]);
+        assert_eq!(reason(refusal), Reason::Refused);
+        assert_eq!(reason(json!([])), Reason::Empty);
+        assert_eq!(reason(json!([{"type": "reasoning"}])), Reason::Empty);
+        assert_eq!(reason(json!("text")), Reason::Garbled);
+        assert_eq!(read(&account(), &json!({})).unwrap_err().reason, Reason::Garbled);
+    }
+}

@@ -1,0 +1,245 @@
+//! SearchApi.io: one shape for five consumer engines; `model` names the engine.
+
+use serde_json::Value;
+use url::form_urlencoded;
+
+use crate::answer::{Answer, Kind};
+use crate::config;
+use crate::job::ScrapeRequest;
+use crate::upstream::UpstreamError;
+use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+
+use super::account::{Account, Shipped, SignIn};
+use super::place::place;
+use super::source_list::SourceList;
+use super::{serp_page, walk};
+
+const SHIPPED: Shipped = Shipped {
+    base_url: "https://www.searchapi.io/api/v1",
+    model: "chatgpt",
+    sign_in: SignIn::Bearer,
+};
+/// From where engines without a place are asked.
+const HOME_COUNTRY: &str = "US";
+
+/// The engines whose answers have the shared shape.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Engine {
+    Chatgpt,
+    Perplexity,
+    Gemini,
+    BingCopilot,
+    GoogleAiMode,
+}
+
+impl Engine {
+    const ALL: [(&'static str, Engine); 5] = [
+        ("chatgpt", Engine::Chatgpt),
+        ("perplexity", Engine::Perplexity),
+        ("gemini", Engine::Gemini),
+        ("bing_copilot", Engine::BingCopilot),
+        ("google_ai_mode", Engine::GoogleAiMode),
+    ];
+}
+
+/// One engine at SearchApi.io.
+pub struct Searchapi {
+    account: Account,
+    /// `None` when `model` names none of them.
+    engine: Option<Engine>,
+}
+
+impl Searchapi {
+    /// With the settings of its section.
+    pub fn new(settings: &config::Upstream) -> Searchapi {
+        let account = Account::new(settings, &SHIPPED);
+        let engine =
+            Engine::ALL.iter().find(|(name, _)| *name == account.model).map(|(_, engine)| *engine);
+        Searchapi { account, engine }
+    }
+
+    fn engine(&self) -> Result<Engine, UpstreamError> {
+        self.engine.ok_or_else(|| {
+            let names: Vec<&str> = Engine::ALL.iter().map(|(name, _)| *name).collect();
+            self.account.model_unknown(&names.join(", "))
+        })
+    }
+}
+
+impl Provider for Searchapi {
+    fn kind(&self) -> Kind {
+        Kind::Serp
+    }
+
+    fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+        let engine = self.engine()?;
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("engine", &self.account.model).append_pair("q", &request.prompt);
+        match engine {
+            Engine::GoogleAiMode => {
+                query.append_pair("location", &place(&request.country).name);
+            }
+            // An answer from another country under this one's name would be worse than none.
+            Engine::Chatgpt | Engine::Perplexity | Engine::Gemini | Engine::BingCopilot
+                if request.country != HOME_COUNTRY =>
+            {
+                return Err(self.account.country_unsupported(request, "its engine takes no place"));
+            }
+            Engine::Chatgpt => {
+                query.append_pair("web_search", if request.web_search { "true" } else { "false" });
+            }
+            Engine::Perplexity | Engine::Gemini | Engine::BingCopilot => {}
+        }
+        Ok(self.account.get(&format!("/search?{}", query.finish())))
+    }
+
+    fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
+        let engine = self.engine()?;
+        let body = self.account.read(request, replies)?;
+        let markdown = serp_page::markdown(&self.account, request, &body)?;
+        let citations = serp_page::pages(&body, "reference_links");
+        let sources = with_web_results(&body, citations.clone());
+        let asks = match engine {
+            Engine::Perplexity | Engine::Gemini => true,
+            Engine::Chatgpt | Engine::BingCopilot | Engine::GoogleAiMode => {
+                body["related_questions"].is_array()
+            }
+        };
+        let sells = match engine {
+            Engine::GoogleAiMode => true,
+            Engine::Chatgpt | Engine::Perplexity | Engine::Gemini | Engine::BingCopilot => false,
+        };
+        Ok(Step::Done(Box::new(Answer {
+            markdown,
+            model: walk::named(&body["response_metadata"], "model"),
+            sources: Some(sources.into_vec()),
+            citations: Some(citations.into_vec()),
+            related_questions: asks.then(|| serp_page::related_questions(&body)),
+            products: sells.then(|| serp_page::products(&body)),
+            ..Answer::default()
+        })))
+    }
+}
+
+/// The links an answer rests on, and behind them what else was found.
+fn with_web_results(body: &Value, mut sources: SourceList) -> SourceList {
+    for page in serp_page::pages(body, "web_results").into_vec() {
+        sources.add(page);
+    }
+    sources
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::UpstreamKind;
+    use crate::job::Reason;
+    use crate::upstream::provider::Method;
+    use crate::upstream::providers::trials::{
+        answer, failure, request, secrets, settings, survives,
+    };
+
+    fn searchapi(engine: &str) -> Searchapi {
+        let mut settings = settings(UpstreamKind::Searchapi);
+        settings.model = engine.to_owned();
+        Searchapi::new(&settings)
+    }
+
+    fn page() -> Value {
+        json!({"search_metadata": {"id": "s", "status": "Success"},
+            "markdown": "Ruby **4.0.6** [1].",
+            "text_blocks": [{"type": "paragraph", "answer": "Ruby 4.0.6"}],
+            "reference_links": [{"index": 0, "title": "Ruby", "link": "https://a.example/",
+                "source": "Ruby", "snippet": "s", "favicon": "https://a.example/i.png"}],
+            "web_results": [{"title": "B", "link": "https://b.example/", "snippet": "t"},
+                {"title": "A", "link": "https://a.example/"}],
+            "related_questions": ["And 5.0?", {"question": "Why?"}, {}],
+            "shopping_results": [{"title": "Ring", "product_link": "https://shop.example/",
+                "rating": 4.5, "reviews": 12}],
+            "response_metadata": {"model": "gpt-5.3"}})
+    }
+
+    #[test]
+    fn the_prompt_is_a_query_parameter_and_the_key_is_not() {
+        let us =
+            ScrapeRequest {
+                country: "US".to_owned(), prompt: "a&b c+d é".to_owned(), ..request()
+            };
+        let sent = searchapi("chatgpt").request(&us).unwrap();
+        assert_eq!((sent.method, sent.body.is_none()), (Method::Get, true));
+        assert_eq!(
+            sent.url,
+            "https://www.searchapi.io/api/v1/search\
+             ?engine=chatgpt&q=a%26b+c%2Bd+%C3%A9&web_search=true"
+        );
+        assert_eq!(secrets(&sent), [("authorization", "Bearer key-of-tests")]);
+        let quiet = ScrapeRequest { web_search: false, ..us };
+        assert!(searchapi("chatgpt").request(&quiet).unwrap().url.ends_with("web_search=false"));
+    }
+
+    #[test]
+    fn only_engines_with_a_place_serve_other_countries() {
+        let sent = searchapi("google_ai_mode").request(&request()).unwrap();
+        assert!(sent.url.ends_with("&location=Germany"), "{}", sent.url);
+        for engine in ["chatgpt", "perplexity", "gemini", "bing_copilot"] {
+            let error = searchapi(engine).request(&request()).unwrap_err();
+            assert_eq!(error.reason, Reason::CountryUnsupported);
+            assert!(error.sentence.contains("DE"), "{}", error.sentence);
+        }
+        let error = searchapi("altavista").request(&request()).unwrap_err();
+        assert_eq!(error.reason, Reason::BadRequest);
+        assert!(error.sentence.contains("`altavista`") && error.sentence.contains("bing_copilot"));
+    }
+
+    #[test]
+    fn every_engine_has_its_lists() {
+        let first = answer(&searchapi("google_ai_mode"), &page());
+        assert_eq!(first.markdown, "Ruby **4.0.6** [1].");
+        assert_eq!(first.model.as_deref(), Some("gpt-5.3"));
+        let citations = first.citations.unwrap();
+        assert_eq!((citations.len(), citations[0].website_name.as_str()), (1, "Ruby"));
+        assert_eq!(first.sources.unwrap().len(), 2);
+        assert_eq!(first.related_questions.unwrap(), ["And 5.0?", "Why?"]);
+        let products = first.products.unwrap();
+        assert_eq!((products[0].rating.as_str(), products[0].reviews.as_str()), ("4.5", "12"));
+        assert_eq!(first.queries, None);
+        let bare = json!({"text_blocks": [{"type": "paragraph", "answer": "Four."}]});
+        let second = answer(&searchapi("bing_copilot"), &bare);
+        assert_eq!((second.markdown.as_str(), second.sources), ("Four.", Some(Vec::new())));
+        assert_eq!((second.related_questions, second.products), (None, None));
+    }
+
+    #[test]
+    fn failures_are_told_apart() {
+        let chatgpt = searchapi("chatgpt");
+        assert_eq!(
+            failure(&chatgpt, 401, &json!({"error": "Invalid API key."})).reason,
+            Reason::Auth
+        );
+        let spent =
+            json!({"error": "You have used all of the searches for the month. Upgrade your plan."});
+        assert_eq!(failure(&chatgpt, 429, &spent).reason, Reason::Quota);
+        assert_eq!(
+            failure(&chatgpt, 429, &json!({"error": "Too many requests."})).reason,
+            Reason::UpstreamRateLimited
+        );
+        assert_eq!(
+            failure(&chatgpt, 200, &json!({"error": "Engine broke."})).reason,
+            Reason::UpstreamError
+        );
+        assert_eq!(
+            failure(&chatgpt, 200, &json!({"error": "The engine hasn't returned any results."}))
+                .reason,
+            Reason::Empty
+        );
+        assert_eq!(failure(&chatgpt, 200, &json!({})).reason, Reason::Empty);
+        assert_eq!(failure(&chatgpt, 200, &json!(7)).reason, Reason::Garbled);
+    }
+
+    #[test]
+    fn no_reply_panics() {
+        survives(&searchapi("google_ai_mode"), &[page()]);
+    }
+}

@@ -1,0 +1,111 @@
+//! What the SERP vendors' JSON has in common: an answer as Markdown or blocks, the links it rests
+//! on, further results, questions, and products.
+
+use serde_json::Value;
+
+use crate::answer::{Product, Source};
+use crate::job::ScrapeRequest;
+use crate::upstream::UpstreamError;
+
+use super::account::Account;
+use super::error_body::Verdict;
+use super::source_list::{SourceList, source};
+use super::{text_blocks, walk};
+
+/// Under which names the vendors list products.
+const SHOPPING: &[&str] =
+    &["shopping_results", "inline_shopping_results", "inline_shopping", "shopping_ads", "products"];
+/// How the vendors say that an engine had nothing to say.
+const NOTHING: &[&str] = &["any results", "no results", "not found any"];
+
+/// The answer's Markdown.
+///
+/// # Errors
+/// The search failed though the status is 200, or there is no text.
+pub fn markdown(
+    account: &Account,
+    request: &ScrapeRequest,
+    body: &Value,
+) -> Result<String, UpstreamError> {
+    let status = walk::text(&body["search_metadata"], "status");
+    if status == "Error" {
+        return Err(account.failure(request, body));
+    }
+    let mut markdown = walk::first_text(body, &["markdown", "reconstructed_markdown"]).to_owned();
+    if markdown.is_empty() {
+        let heading = walk::text(body, "header").trim();
+        let blocks = text_blocks::markdown(walk::list(body, "text_blocks"));
+        let parts = [heading, blocks.as_str()];
+        markdown =
+            parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
+    }
+    if !markdown.trim().is_empty() {
+        return Ok(markdown);
+    }
+    let error = walk::text(body, "error").to_lowercase();
+    Err(if !error.is_empty() && !NOTHING.iter().any(|phrase| error.contains(phrase)) {
+        account.failure(request, body)
+    } else if matches!(status, "Queued" | "Processing") {
+        let message = "the search has not ended";
+        account.fail(request, Verdict::FAILED, message)
+    } else if body.is_object() {
+        account.empty()
+    } else {
+        account.garbled("answered with JSON of another shape")
+    })
+}
+
+/// The pages of the list under `key`, in its order: marks in the text count them.
+pub fn pages(body: &Value, key: &str) -> SourceList {
+    let mut pages = SourceList::default();
+    for page in walk::list(body, key) {
+        pages.add(read_page(page));
+    }
+    pages
+}
+
+/// A page as any of the vendors writes one.
+pub fn read_page(page: &Value) -> Source {
+    let url = walk::first_text(page, &["link", "url"]);
+    let snippet = walk::first_text(page, &["snippet", "text", "description"]);
+    Source {
+        website_name: walk::first_text(page, &["source_name", "source", "domain"]).to_owned(),
+        favicon: walk::named(page, "favicon"),
+        ..source(url, walk::text(page, "title"), snippet)
+    }
+}
+
+/// The products that the body lists.
+pub fn products(body: &Value) -> Vec<Product> {
+    let listed = SHOPPING.iter().flat_map(|key| walk::list(body, key));
+    listed.map(read_product).filter(|product| !product.title.is_empty()).collect()
+}
+
+/// A product as any of the vendors writes one.
+pub fn read_product(product: &Value) -> Product {
+    let rating = &product["rating"];
+    let of = |value: &Value, keys: &[&str]| {
+        keys.iter().map(|key| walk::scalar(&value[key])).find(|text| !text.is_empty())
+    };
+    Product {
+        asin: walk::text(product, "asin").to_owned(),
+        title: walk::text(product, "title").trim().to_owned(),
+        url: walk::first_text(product, &["product_link", "link", "url"]).to_owned(),
+        rating: of(product, &["rating"]).or(of(rating, &["value"])).unwrap_or_default(),
+        reviews: of(product, &["reviews", "reviews_count"])
+            .or(of(rating, &["votes_count"]))
+            .unwrap_or_default(),
+    }
+}
+
+/// The questions under `related_questions`, which are strings or objects.
+pub fn related_questions(body: &Value) -> Vec<String> {
+    walk::list(body, "related_questions")
+        .iter()
+        .map(|question| {
+            question.as_str().unwrap_or_else(|| walk::first_text(question, &["question", "title"]))
+        })
+        .map(|question| question.trim().to_owned())
+        .filter(|question| !question.is_empty())
+        .collect()
+}

@@ -1,0 +1,93 @@
+//! A list of pages in order of first appearance, each once: what providers name in several places
+//! is one source with all that was said of it.
+
+use std::collections::HashMap;
+
+use crate::answer::{Source, clean_url};
+
+/// The most pages kept of one answer; no engine names a tenth of that.
+const SOURCES_MAX: usize = 2_000;
+
+/// Pages without repetition. Built by [`SourceList::add`].
+#[derive(Clone, Debug, Default)]
+pub struct SourceList {
+    sources: Vec<Source>,
+    /// Where each cleaned address stands in `sources`.
+    places: HashMap<String, usize>,
+}
+
+impl SourceList {
+    /// Adds a page or completes the one with the same address, and gives its place; `None` when
+    /// the address is none that a reader could open.
+    pub fn add(&mut self, mut source: Source) -> Option<usize> {
+        let url = clean_url(source.url.trim()).filter(|url| !url.is_empty())?;
+        if let Some(place) = self.places.get(&url) {
+            self.sources.get_mut(*place)?.complete(source);
+            return Some(*place);
+        }
+        if self.sources.len() == SOURCES_MAX {
+            return None;
+        }
+        let place = self.sources.len();
+        source.url.clone_from(&url);
+        self.sources.push(source);
+        self.places.insert(url, place);
+        Some(place)
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.sources.is_empty()
+    }
+
+    /// The page at a place that [`SourceList::add`] gave.
+    pub fn get(&self, place: usize) -> Option<&Source> {
+        self.sources.get(place)
+    }
+
+    /// Where the page with this address stands.
+    pub fn place(&self, url: &str) -> Option<usize> {
+        self.places.get(&clean_url(url.trim())?).copied()
+    }
+
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter()
+    }
+
+    pub fn into_vec(self) -> Vec<Source> {
+        self.sources
+    }
+}
+
+/// A page with an address, a title and a passage.
+pub fn source(url: &str, title: &str, snippet: &str) -> Source {
+    Source {
+        url: url.trim().to_owned(),
+        title: title.trim().to_owned(),
+        snippet: snippet.trim().to_owned(),
+        ..Source::default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_named_twice_is_one_source_with_all_that_was_said() {
+        let mut list = SourceList::default();
+        assert_eq!(list.add(source("https://a.example/", "", "")), Some(0));
+        assert_eq!(list.add(source("https://b.example/", "B", "")), Some(1));
+        let again = Source {
+            highlights: vec!["passage".to_owned()],
+            ..source("https://a.example/", "A", "passage")
+        };
+        assert_eq!(list.add(again.clone()), Some(0));
+        assert_eq!(list.add(again), Some(0));
+        assert_eq!(list.add(source(" ", "nothing", "")), None);
+        assert_eq!(list.place("https://b.example/"), Some(1));
+        let sources = list.into_vec();
+        assert_eq!(sources.len(), 2);
+        assert_eq!((sources[0].title.as_str(), sources[0].snippet.as_str()), ("A", "passage"));
+        assert_eq!(sources[0].highlights, ["passage"]);
+    }
+}

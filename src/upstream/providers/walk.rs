@@ -1,0 +1,99 @@
+//! Tolerant steps through JSON whose shape is not ours to decide: what is missing, null or of
+//! another type reads as empty.
+
+use serde_json::Value;
+
+/// The string under `key` as it is; empty when there is none.
+pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+    value[key].as_str().unwrap_or_default()
+}
+
+/// The string under `key` as something that may have no name: `None` when it is empty.
+pub fn named(value: &Value, key: &str) -> Option<String> {
+    Some(text(value, key).trim()).filter(|name| !name.is_empty()).map(str::to_owned)
+}
+
+/// The machine word under `key`, such as `max_output_tokens`; empty when there is none, or when it
+/// is no such word: words go into sentences unchecked.
+pub fn word<'a>(value: &'a Value, key: &str) -> &'a str {
+    const BYTES_MAX: usize = 64;
+    let word = text(value, key);
+    let sound = word.len() <= BYTES_MAX
+        && word.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte));
+    if sound { word } else { "" }
+}
+
+/// The first of `keys` that holds a string which is not blank; empty when none does.
+pub fn first_text<'a>(value: &'a Value, keys: &[&str]) -> &'a str {
+    keys.iter().map(|key| text(value, key)).find(|text| !text.trim().is_empty()).unwrap_or_default()
+}
+
+/// The array under `key`; empty when there is none.
+pub fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+    value[key].as_array().map_or(&[], Vec::as_slice)
+}
+
+/// The strings of the array under `key` that are not blank, trimmed.
+pub fn texts(value: &Value, key: &str) -> Vec<String> {
+    list(value, key)
+        .iter()
+        .filter_map(Value::as_str)
+        .map(str::trim)
+        .filter(|text| !text.is_empty())
+        .map(str::to_owned)
+        .collect()
+}
+
+/// A string or a number as text: providers write ratings and codes both ways.
+pub fn scalar(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.trim().to_owned(),
+        Value::Number(number) => number.to_string(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
+    }
+}
+
+/// The queries in the arguments of a search tool, which come as an object or as JSON in a string:
+/// `queries`, else `query`.
+pub fn queries(arguments: &Value) -> Vec<String> {
+    let parsed: Value;
+    let arguments = match arguments {
+        Value::String(json) => {
+            parsed = serde_json::from_str(json).unwrap_or_default();
+            &parsed
+        }
+        other => other,
+    };
+    let many = texts(arguments, "queries");
+    if !many.is_empty() {
+        return many;
+    }
+    let one = text(arguments, "query").trim();
+    if one.is_empty() { Vec::new() } else { vec![one.to_owned()] }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_is_not_there_reads_as_empty() {
+        let value = json!({"a": null, "b": 7, "c": [" x ", "", 1, "y"], "d": " "});
+        assert_eq!((text(&value, "a"), text(&value, "b"), text(&Value::Null, "a")), ("", "", ""));
+        assert_eq!(first_text(&value, &["a", "d", "e"]), "");
+        assert_eq!(word(&json!({"a": "max_tokens"}), "a"), "max_tokens");
+        assert_eq!(word(&json!({"a": "a sentence"}), "a"), "");
+        assert_eq!(texts(&value, "c"), ["x", "y"]);
+        assert!(list(&value, "b").is_empty());
+    }
+
+    #[test]
+    fn queries_are_read_from_objects_and_from_strings_of_json() {
+        assert_eq!(queries(&json!({"query": "a", "queries": ["b", "c"]})), ["b", "c"]);
+        assert_eq!(queries(&json!(r#"{"query": "a", "num_results": 5}"#)), ["a"]);
+        assert_eq!(queries(&json!("not json")), Vec::<String>::new());
+        assert_eq!(queries(&json!({"query": ""})), Vec::<String>::new());
+    }
+}

@@ -1,0 +1,186 @@
+//! The upstreams of every scraper, in order: the next is tried when one cannot answer. A failure
+//! that another try may mend is given back once, so that the job comes back after its backoff to
+//! the upstream it prefers; from the second attempt on, and when an upstream itself asks for a
+//! pause, the next one is tried at once.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use super::lane::{Busy, Lane, Member, UpstreamStatus};
+use super::{Call, UpstreamError};
+use crate::answer::{Answer, Kind};
+use crate::clock::Clock;
+use crate::job::{Reason, ScrapeRequest};
+
+/// The attempt from which on failures that another try may mend go on to the next upstream.
+const FALLBACK_ATTEMPT: u32 = 2;
+
+/// Which upstream an answer is from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AnsweredBy {
+    /// Its name in config.toml.
+    pub upstream: String,
+    pub kind: Kind,
+}
+
+/// All upstreams that are ready, and which of them each scraper asks. Cheap to share: a call takes
+/// no lock that another holds while it waits.
+pub struct Registry {
+    /// By scraper, in the order in which they are tried.
+    scrapers: HashMap<String, Vec<Arc<Lane>>>,
+    lanes: Vec<Arc<Lane>>,
+    clock: Clock,
+}
+
+impl Registry {
+    /// `scrapers` names for each scraper its upstreams in order; names that are not among
+    /// `members` (they lack their key, say) are passed over.
+    pub fn new(
+        members: Vec<Member>,
+        scrapers: impl IntoIterator<Item = (String, Vec<String>)>,
+        clock: Clock,
+    ) -> Registry {
+        let lanes: Vec<Arc<Lane>> =
+            members.into_iter().map(|member| Arc::new(Lane::new(member, clock.clone()))).collect();
+        let by_name: BTreeMap<&str, &Arc<Lane>> =
+            lanes.iter().map(|lane| (lane.name(), lane)).collect();
+        let scrapers = scrapers
+            .into_iter()
+            .map(|(scraper, names)| {
+                let known = names.iter().filter_map(|name| by_name.get(name.as_str()));
+                (scraper, known.map(|lane| Arc::clone(lane)).collect())
+            })
+            .collect();
+        Registry { scrapers, lanes, clock }
+    }
+
+    /// Asks a scraper's upstreams for the `attempt`-th time (from 1). The answer is tidied.
+    ///
+    /// # Errors
+    /// [`Reason::AtLimit`] when limits of our own are all that holds them back, and
+    /// [`Reason::NoUpstream`] when none that could serve the request can be asked now; else the
+    /// failure of the first upstream that may do better another time, else of the last one tried.
+    pub fn ask(
+        &self,
+        scraper: &str,
+        request: &ScrapeRequest,
+        call: &Call,
+        attempt: u32,
+    ) -> Result<(Answer, AnsweredBy), UpstreamError> {
+        let mut failures = Failures::default();
+        for lane in self.scrapers.get(scraper).map_or(&[][..], Vec::as_slice) {
+            if call.is_canceled() {
+                return Err(UpstreamError::new(Reason::Canceled, "The job was canceled."));
+            }
+            if failures.any() && self.clock.instant() >= call.deadline {
+                break;
+            }
+            let flight = match lane.enter() {
+                Ok(flight) => flight,
+                Err(busy) => {
+                    failures.busy.push(busy);
+                    continue;
+                }
+            };
+            let error = match flight.ask(request, call) {
+                Ok(answer) => {
+                    let upstream = lane.name().to_owned();
+                    return Ok((answer, AnsweredBy { upstream, kind: lane.kind() }));
+                }
+                Err(error) => error,
+            };
+            match after_failure(&error, attempt) {
+                Then::End => return Err(error),
+                Then::NextUpstream => failures.tried.push(error),
+            }
+        }
+        Err(failures.telling(scraper))
+    }
+
+    /// How every upstream fares, in the order in which they were given.
+    pub fn status(&self) -> Vec<UpstreamStatus> {
+        self.lanes.iter().map(|lane| lane.status()).collect()
+    }
+}
+
+/// What follows from an upstream's failure within an attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    NextUpstream,
+    End,
+}
+
+fn after_failure(error: &UpstreamError, attempt: u32) -> Then {
+    match error.reason {
+        // Not here, whenever it is asked; perhaps elsewhere.
+        Reason::Auth
+        | Reason::Quota
+        | Reason::Blocked
+        | Reason::CountryUnsupported
+        | Reason::BadRequest
+        | Reason::Incomplete
+        | Reason::TooLarge
+        | Reason::Refused => Then::NextUpstream,
+        Reason::Unreachable
+        | Reason::UpstreamTimeout
+        | Reason::Overloaded
+        | Reason::UpstreamRateLimited
+        | Reason::UpstreamError
+        | Reason::Garbled
+        | Reason::Empty
+        | Reason::AtLimit
+        | Reason::NoUpstream
+        | Reason::Panicked
+        | Reason::Crashed => {
+            // An upstream that asks for a pause will not answer sooner, and its pause may be longer
+            // than anybody waits.
+            if attempt < FALLBACK_ATTEMPT && error.retry_after_ms.is_none() {
+                Then::End
+            } else {
+                Then::NextUpstream
+            }
+        }
+        // Nobody waits any more.
+        Reason::Timeout | Reason::Canceled | Reason::NotStartedInTime => Then::End,
+    }
+}
+
+/// Why no upstream of a scraper answered.
+#[derive(Default)]
+struct Failures {
+    tried: Vec<UpstreamError>,
+    busy: Vec<Busy>,
+}
+
+impl Failures {
+    fn any(&self) -> bool {
+        !self.tried.is_empty()
+    }
+
+    /// The failure that says most of what to do now.
+    fn telling(mut self, scraper: &str) -> UpstreamError {
+        if let Some(at) = self.tried.iter().position(|error| error.reason.retryable()) {
+            return self.tried.swap_remove(at);
+        }
+        let Some(wait_ms) = self.busy.iter().map(|busy| busy.wait_ms).min() else {
+            let none = || {
+                let sentence = format!(
+                    "No upstream of {scraper} is ready; look at `upstreams` of [scrapers.{scraper}]."
+                );
+                UpstreamError::new(Reason::NoUpstream, sentence)
+            };
+            return self.tried.pop().unwrap_or_else(none);
+        };
+        // Those that were tried cannot serve this request; one that was not may.
+        let busy = self.busy.iter().map(|busy| busy.sentence.as_str());
+        let tried = self.tried.iter().map(|error| error.sentence.trim_end_matches('.'));
+        let reasons: Vec<&str> = busy.chain(tried).collect();
+        let sentence = format!("No upstream of {scraper} can answer now: {}.", reasons.join("; "));
+        let only_limits = self.tried.is_empty() && self.busy.iter().all(|busy| busy.at_limit);
+        let reason = if only_limits { Reason::AtLimit } else { Reason::NoUpstream };
+        UpstreamError::new(reason, sentence).retry_after_ms(Some(wait_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests;
