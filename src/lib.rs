@@ -6,6 +6,7 @@ pub mod clock;
 pub mod config;
 pub mod id;
 pub mod job;
+pub mod practice;
 pub mod rate;
 pub mod store;
 pub mod upstream;

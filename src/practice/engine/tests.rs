@@ -1,0 +1,251 @@
+//! What the engine finds in the guide as it ships.
+
+use std::sync::LazyLock;
+
+use super::*;
+
+/// Questions as people put them, and the sections (`slug#anchor`) of which one must come first.
+const RETRIEVAL: &[(&str, &[&str])] = &[
+    (
+        "when do results expire",
+        &["storage#how-long-are-results-kept", "how-it-works#how-is-expiry-exact"],
+    ),
+    ("what is the retention of a job", &["storage#how-long-are-results-kept"]),
+    ("retention_hours", &["storage#how-long-are-results-kept", "configuration#store"]),
+    (
+        "How long are results kept when it runs on a Hetzner machine in Falkenstein?",
+        &["storage#how-long-are-results-kept"],
+    ),
+    ("what is answerd and what does it do", &["concepts#what-is-answerd"]),
+    (
+        "is it compatible with ScrapeLLM",
+        &["migrating#what-is-compatible", "migrating#how-do-i-move-from-scrapellm-to-answerd"],
+    ),
+    (
+        "migrate from scrapellm",
+        &[
+            "migrating#how-do-i-move-from-scrapellm-to-answerd",
+            "migrating#migrating-from-scrapellm",
+        ],
+    ),
+    ("how do I start the server", &["quick-start#how-do-i-build-and-start-answerd"]),
+    (
+        "how to submit a prompt",
+        &[
+            "command-line#how-do-i-submit-a-prompt-from-the-command-line",
+            "quick-start#how-do-i-send-my-first-prompt",
+            "api#how-do-i-queue-a-scrape",
+        ],
+    ),
+    ("python example", &["quick-start#how-do-i-use-answerd-from-python"]),
+    (
+        "do I need an API key",
+        &["security#when-does-answerd-need-a-key", "migrating#do-i-need-a-new-api-key"],
+    ),
+    (
+        "keygen",
+        &["command-line#what-does-answerd-keygen-print", "security#how-do-i-make-an-api-key"],
+    ),
+    ("how do I create an API key", &["security#how-do-i-make-an-api-key"]),
+    ("revoke an api key", &["security#how-do-i-revoke-or-replace-a-key"]),
+    ("what is a credit worth", &["concepts#what-is-a-credit", "results#what-is-in-a-result"]),
+    (
+        "how much does a scrape cost",
+        &[
+            "concepts#what-is-a-credit",
+            "scrapers#how-do-i-change-the-price-of-a-scrape",
+            "upstreams#how-many-requests-does-one-scrape-cost-at-the-provider",
+        ],
+    ),
+    ("which fields does the result have", &["results#what-is-in-a-result"]),
+    ("get the answer as markdown", &["api#how-do-i-get-the-answer-as-markdown"]),
+    ("why is the sources array empty", &["results#why-is-an-array-empty"]),
+    ("how can I simulate failures", &["practice#how-do-i-rehearse-slow-answers-and-failures"]),
+    ("make the practice engine slow", &["practice#how-do-i-rehearse-slow-answers-and-failures"]),
+    ("pratcice engine", &["practice#the-practice-engine", "practice#what-is-the-practice-engine"]),
+    (
+        "how many retries are there",
+        &[
+            "errors-and-retries#how-often-is-a-failed-attempt-tried-again",
+            "limits#how-many-attempts-does-a-job-have",
+            "configuration#retry",
+        ],
+    ),
+    ("I get a 429, what now", &["errors-and-retries#what-should-my-client-do-with-a-429"]),
+    (
+        "rate limit exceeded",
+        &[
+            "errors-and-retries#what-should-my-client-do-with-a-429",
+            "limits#how-many-requests-may-a-key-make",
+            "errors-and-retries#what-does-the-code-of-a-refused-request-mean",
+        ],
+    ),
+    ("what does error 408 mean", &["errors-and-retries#what-does-408-mean"]),
+    (
+        "maximum length of a prompt in characters",
+        &["parameters#how-long-may-a-prompt-be", "limits#which-limits-does-a-request-have"],
+    ),
+    ("how many characters may a prompt have", &["parameters#how-long-may-a-prompt-be"]),
+    ("which countries are supported", &["parameters#which-countries-can-i-ask-for"]),
+    ("bypass the cache", &["parameters#how-do-i-skip-the-cache"]),
+    ("how does caching work", &["concepts#how-does-the-cache-work"]),
+    ("change the timeout", &["parameters#what-does-the-parameter-timeout-do"]),
+    ("run it as a systemd service", &["running#how-do-i-run-answerd-under-systemd"]),
+    ("docker container", &["running#how-do-i-run-answerd-in-a-container-or-by-hand"]),
+    (
+        "nginx reverse proxy https",
+        &["running#how-do-i-run-answerd-behind-a-reverse-proxy", "security#does-answerd-speak-tls"],
+    ),
+    ("upgrade to a new version", &["running#how-do-i-upgrade-answerd"]),
+    ("what happens if the power goes out", &["storage#does-a-job-survive-a-crash-or-a-power-cut"]),
+    (
+        "are jobs lost after kill -9",
+        &[
+            "running#what-happens-when-answerd-is-killed",
+            "how-it-works#why-does-a-job-never-get-lost-or-end-twice",
+            "storage#what-happens-to-running-jobs-when-the-process-dies",
+        ],
+    ),
+    ("disk full", &["storage#what-happens-when-the-disk-is-full"]),
+    ("backup the database", &["storage#how-do-i-back-up-the-store"]),
+    (
+        "compact the database",
+        &[
+            "storage#how-do-i-make-the-database-file-smaller",
+            "command-line#what-do-the-db-commands-do",
+        ],
+    ),
+    ("use ollama", &["upstreams#how-do-i-add-an-openai-compatible-server-such-as-ollama"]),
+    ("add my own scraper", &["scrapers#how-do-i-add-a-scraper-of-my-own"]),
+    (
+        "environment variables",
+        &[
+            "configuration#which-environment-variables-are-settings",
+            "scrapers#which-environment-variable-does-each-scraper-need",
+        ],
+    ),
+    ("how many workers should I configure", &["running#how-many-workers-does-a-scraper-need"]),
+    ("does it need internet access", &["faq#does-answerd-need-the-internet"]),
+    ("is answerd free of charge", &["faq#is-answerd-free"]),
+    (
+        "circuit breaker",
+        &[
+            "concepts#what-is-a-circuit-breaker",
+            "errors-and-retries#when-does-the-circuit-breaker-open",
+        ],
+    ),
+    (
+        "difference between sources and citations",
+        &["results#what-is-the-difference-between-sources-and-citations"],
+    ),
+    ("who can see my results", &["security#who-can-read-a-result"]),
+    ("is the database encrypted", &["security#is-the-store-encrypted"]),
+    ("what is a job", &["concepts#what-is-a-job"]),
+    ("job states", &["concepts#which-states-does-a-job-go-through"]),
+    (
+        "how to wait for the answer synchronously",
+        &[
+            "api#how-do-i-run-a-scrape-and-wait-for-the-answer",
+            "quick-start#how-do-i-ask-and-wait-in-one-call",
+        ],
+    ),
+    ("exit codes of the command line", &["command-line#which-exit-codes-are-there"]),
+    (
+        "readyz",
+        &[
+            "api#what-do-healthz-and-readyz-mean",
+            "running#how-do-i-check-the-health-of-the-service",
+        ],
+    ),
+    ("can I run several instances", &["running#can-i-run-several-instances-of-answerd"]),
+    ("how fast is it", &["how-it-works#how-fast-is-the-store"]),
+];
+
+/// Questions about something else.
+const NOT_COVERED: &[&str] = &[
+    "What is the capital of France?",
+    "best CRM for small teams",
+    "best laptops for students",
+    "what's the weather in Paris tomorrow",
+    "what are the best running shoes for beginners",
+    "who won the world cup in 2022",
+    "write me a poem about the sea",
+    "how do I cook rice",
+    "Does it work with Kubernetes and Helm charts?",
+    "compare iPhone and Samsung cameras",
+    "cheap flights from Berlin to Lisbon in May",
+    "日本の首都はどこですか",
+    "hello",
+    "???",
+];
+
+static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(""));
+
+fn name_of_first(engine: &Engine, question: &str) -> String {
+    let findings = engine.find(question);
+    let Some(hit) = findings.hits.first() else { return String::new() };
+    let section = &engine.guide.sections[hit.section];
+    format!("{}#{}", engine.guide.pages[section.page].slug, section.anchor)
+}
+
+#[test]
+fn questions_find_their_sections() {
+    let engine = &*ENGINE;
+    // All that are wrong at once: a change of weights moves several.
+    let mut wrong = Vec::new();
+    for (question, expected) in RETRIEVAL {
+        let found = name_of_first(engine, question);
+        if !expected.contains(&found.as_str()) {
+            wrong.push(format!("{question}: {found}, not {}", expected[0]));
+        } else if !engine.find(question).covered {
+            wrong.push(format!("{question}: not covered"));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_question_of_the_guide_finds_itself() {
+    let engine = &*ENGINE;
+    for section in engine.guide.sections.iter().filter(|section| section.is_question()) {
+        // The same question may be answered on two pages.
+        let found = engine.find(&section.heading);
+        let first = &engine.guide.sections[found.hits[0].section];
+        assert_eq!(first.heading, section.heading);
+        assert!(found.covered, "{}", section.heading);
+    }
+}
+
+#[test]
+fn what_the_guide_does_not_cover_is_known_as_that() {
+    let engine = &*ENGINE;
+    let covered: Vec<_> =
+        NOT_COVERED.iter().filter(|question| engine.find(question).covered).collect();
+    assert!(covered.is_empty(), "{covered:#?}");
+}
+
+#[test]
+fn searches_are_the_question_its_key_terms_and_other_words_for_them() {
+    let engine = &*ENGINE;
+    let queries = engine.find("  How long are\nresults KEPT? ").queries;
+    assert_eq!(queries[0], "How long are results KEPT");
+    assert_eq!(queries[1], "long results kept");
+    assert!(queries[2].starts_with("long results kept ") && queries[2].contains("expire"));
+    assert_eq!(engine.find(" ?! ").queries, ["?!"]);
+    assert!(engine.find("pratcice scraper").queries[1].starts_with("pratcice scraper practice"));
+    let long = engine.find(&"long words here ".repeat(200)).queries;
+    assert!(long.iter().all(|query| query.chars().count() <= QUERY_CHARS_MAX));
+}
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_text_gets_an_answer(question in "\\PC{1,120}") {
+        let answer = ENGINE.answer(&question, 0);
+        assert!(!answer.markdown.trim().is_empty());
+        assert!(answer.queries.len() <= 3);
+        let urls = answer.sources.iter().map(|source| source.url.as_str());
+        assert!(urls.clone().all(|url| url.starts_with("/docs/")));
+    }
+}

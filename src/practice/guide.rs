@@ -1,0 +1,127 @@
+//! The user guide: its pages, built into the binary, and the sections they are made of.
+
+use super::passage::{self, Section};
+
+/// Names the pages once; each is `src/docs/NAME.md`.
+macro_rules! pages {
+    ($($slug:literal),* $(,)?) => {
+        &[$(($slug, include_str!(concat!("../docs/", $slug, ".md")))),*]
+    };
+}
+
+/// The pages, (slug, Markdown), in reading order. A page that is new in `src/docs` is added here.
+pub const PAGES: &[(&str, &str)] = pages![
+    "quick-start",
+    "concepts",
+    "command-line",
+    "api",
+    "parameters",
+    "results",
+    "errors-and-retries",
+    "scrapers",
+    "upstreams",
+    "practice",
+    "configuration",
+    "storage",
+    "running",
+    "security",
+    "limits",
+    "migrating",
+    "how-it-works",
+    "faq",
+];
+
+/// A page of the guide.
+#[derive(Clone, Debug)]
+pub struct Page {
+    /// Its name in addresses: `/docs/{slug}`.
+    pub slug: &'static str,
+    /// Its first heading.
+    pub title: String,
+    /// Its first sentence, as plain text; empty when it begins with another heading.
+    pub summary: String,
+}
+
+/// The pages and, in reading order, all their sections.
+#[derive(Clone, Debug)]
+pub struct Guide {
+    pub pages: Vec<Page>,
+    pub(super) sections: Vec<Section>,
+}
+
+impl Guide {
+    /// Reads the guide. Links between its pages become addresses that begin with `public_url`.
+    pub fn read(public_url: &str) -> Guide {
+        Guide::of(PAGES, public_url)
+    }
+
+    pub(super) fn of(texts: &[(&'static str, &str)], public_url: &str) -> Guide {
+        let mut guide = Guide { pages: Vec::new(), sections: Vec::new() };
+        for (page, (slug, text)) in texts.iter().enumerate() {
+            let sections = passage::sections(text, page, slug, public_url);
+            let first = sections.first();
+            guide.pages.push(Page {
+                slug,
+                title: first.map_or_else(|| (*slug).to_owned(), |first| first.heading.clone()),
+                summary: first
+                    .and_then(|first| first.passages.first())
+                    .map(|passage| passage.text.clone())
+                    .unwrap_or_default(),
+            });
+            guide.sections.extend(sections);
+        }
+        guide
+    }
+}
+
+/// The Markdown of a page.
+pub fn text(slug: &str) -> Option<&'static str> {
+    PAGES.iter().find(|(known, _)| *known == slug).map(|(_, text)| *text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_page_in_the_directory_is_built_in() {
+        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs");
+        let mut files: Vec<String> = std::fs::read_dir(directory)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        let mut listed: Vec<String> = PAGES.iter().map(|(slug, _)| format!("{slug}.md")).collect();
+        files.sort();
+        listed.sort();
+        assert_eq!(files, listed);
+    }
+
+    #[test]
+    fn every_page_begins_with_its_title() {
+        for (slug, text) in PAGES {
+            assert!(text.starts_with("# "), "{slug} does not begin with a `# ` heading");
+        }
+        for page in Guide::read("").pages {
+            assert!(!page.title.is_empty() && !page.summary.is_empty(), "{}", page.slug);
+        }
+    }
+
+    #[test]
+    fn links_between_pages_lead_to_sections_that_exist() {
+        let guide = Guide::read("");
+        let known: Vec<String> = guide
+            .sections
+            .iter()
+            .map(|section| format!("/docs/{}#{}", guide.pages[section.page].slug, section.anchor))
+            .collect();
+        for passage in guide.sections.iter().flat_map(|section| &section.passages) {
+            for target in passage.markdown.split("](/docs/").skip(1) {
+                let target = format!("/docs/{}", target.split(')').next().unwrap());
+                let found = known.iter().any(|known| {
+                    *known == target || known.split('#').next() == Some(target.as_str())
+                });
+                assert!(found, "{target} in: {}", passage.markdown);
+            }
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! Markdown of the guide and of answers as HTML, and the frame of every page that is made of them.
+//! Raw HTML in Markdown is shown as text.
+
+use pulldown_cmark::{BrokenLink, CowStr, Event, Parser, Tag, TagEnd, html};
+
+use super::passage::{Anchors, guide_href, options};
+
+/// The class of the element that a citation mark is.
+pub const MARK_CLASS: &str = "mark";
+/// What the id of a source's list item begins with; the number of its mark follows.
+pub const SOURCE_ID_PREFIX: &str = "source-";
+
+/// Text for a place between tags or inside a quoted attribute.
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            _ => escaped.push(c),
+        }
+    }
+    escaped
+}
+
+/// The blocks of an answer as HTML, in order; a mark from 1 to `sources` links to its source.
+pub fn answer_blocks(markdown: &str, sources: usize) -> Vec<String> {
+    let mark = |link: BrokenLink<'_>| {
+        let number: usize = link.reference.parse().ok()?;
+        let known = (1..=sources).contains(&number);
+        known.then(|| (format!("#{SOURCE_ID_PREFIX}{number}").into(), CowStr::Borrowed("")))
+    };
+    let parser = Parser::new_with_broken_link_callback(markdown, options(), Some(mark));
+    let mut blocks = Vec::new();
+    let mut block: Vec<Event<'_>> = Vec::new();
+    let mut depth = 0_usize;
+    let mut in_mark = false;
+    for event in parser {
+        match &event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth -= 1,
+            _ => {}
+        }
+        match event {
+            Event::Start(Tag::Link { dest_url, .. }) if is_source(&dest_url) => {
+                in_mark = true;
+                let open = format!("<sup class=\"{MARK_CLASS}\"><a href=\"{dest_url}\">[");
+                block.push(Event::InlineHtml(open.into()));
+            }
+            Event::End(TagEnd::Link) if in_mark => {
+                in_mark = false;
+                block.push(Event::InlineHtml("]</a></sup>".into()));
+            }
+            event => block.push(as_text(event)),
+        }
+        if depth == 0 {
+            let mut rendered = String::new();
+            html::push_html(&mut rendered, block.drain(..));
+            blocks.push(rendered);
+        }
+    }
+    blocks
+}
+
+fn is_source(address: &str) -> bool {
+    address.strip_prefix('#').is_some_and(|id| id.starts_with(SOURCE_ID_PREFIX))
+}
+
+/// A page of the guide as HTML: headings have ids and links to themselves, links between pages lead
+/// to `/docs/`, wide tables scroll by themselves.
+pub fn guide_page(markdown: &str, slug: &str) -> String {
+    let mut anchors = Anchors::default();
+    let mut events: Vec<Event<'_>> = Vec::new();
+    let mut heading: Option<usize> = None;
+    for event in Parser::new_ext(markdown, options()) {
+        match event {
+            Event::Start(Tag::Heading { .. }) => {
+                heading = Some(events.len());
+                events.push(event);
+            }
+            Event::End(TagEnd::Heading(_)) => {
+                if let Some(start) = heading.take() {
+                    let id = anchors.next(&text_of(&events[start..]));
+                    let link = format!(
+                        " <a class=\"anchor\" href=\"#{0}\" aria-label=\"Link here\">#</a>",
+                        escape(&id)
+                    );
+                    if let Event::Start(Tag::Heading { id: slot, .. }) = &mut events[start] {
+                        *slot = Some(id.into());
+                    }
+                    events.push(Event::InlineHtml(link.into()));
+                }
+                events.push(event);
+            }
+            Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
+                let dest_url = match guide_href(&dest_url, slug, "") {
+                    Some(href) => href.into(),
+                    None => dest_url,
+                };
+                events.push(Event::Start(Tag::Link { link_type, dest_url, title, id }));
+            }
+            Event::Start(Tag::Table(_)) => {
+                let open = "<div class=\"wide\" tabindex=\"0\">";
+                events.extend([Event::Html(open.into()), event]);
+            }
+            Event::End(TagEnd::Table) => events.extend([event, Event::Html("</div>\n".into())]),
+            event => events.push(as_text(event)),
+        }
+    }
+    let mut rendered = String::with_capacity(markdown.len() * 3 / 2);
+    html::push_html(&mut rendered, events.into_iter());
+    rendered
+}
+
+/// Raw HTML becomes the text that it is.
+fn as_text(event: Event<'_>) -> Event<'_> {
+    match event {
+        Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
+        event => event,
+    }
+}
+
+fn text_of(events: &[Event<'_>]) -> String {
+    let texts = events.iter().filter_map(|event| match event {
+        Event::Text(text) | Event::Code(text) => Some(&**text),
+        _ => None,
+    });
+    texts.collect()
+}
+
+/// What every page is framed in.
+pub struct Frame<'a> {
+    pub title: &'a str,
+    /// The path in the navigation that is this page's, such as `/docs`.
+    pub here: &'a str,
+    /// The path of the page's script, where it has one.
+    pub script: Option<&'a str>,
+}
+
+const NAVIGATION: &[(&str, &str)] = &[("/practice", "Practice"), ("/docs", "Guide")];
+
+/// A complete page around the content of its `main` element.
+pub fn page(frame: &Frame<'_>, main: &str) -> String {
+    let links: String = NAVIGATION
+        .iter()
+        .map(|(path, name)| {
+            let current = if *path == frame.here { " aria-current=\"page\"" } else { "" };
+            format!("<a href=\"{path}\"{current}>{name}</a>")
+        })
+        .collect();
+    let script = frame
+        .script
+        .map_or_else(String::new, |path| format!("<script src=\"{path}\" defer></script>\n"));
+    format!(
+        "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{title} · answerd</title>\n\
+         <link rel=\"icon\" href=\"data:,\">\n\
+         <link rel=\"stylesheet\" href=\"/practice.css\">\n{script}</head>\n<body>\n\
+         <header class=\"bar\"><a class=\"name\" href=\"/\">answerd</a>\
+         <nav aria-label=\"Pages\">{links}</nav></header>\n\
+         <main>\n{main}</main>\n</body>\n</html>\n",
+        title = escape(frame.title),
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn marks_become_links_and_only_valid_ones() {
+        let blocks = answer_blocks("One. [1] Two. [2]\n\n- `[1]` is code [1]\n- [9] \\[1]", 2);
+        assert_eq!(
+            blocks,
+            [
+                "<p>One. <sup class=\"mark\"><a href=\"#source-1\">[1]</a></sup> Two. \
+             <sup class=\"mark\"><a href=\"#source-2\">[2]</a></sup></p>\n",
+                "<ul>\n<li><code>[1]</code> is code <sup class=\"mark\"><a href=\"#source-1\">[1]</a>\
+             </sup></li>\n<li>[9] [1]</li>\n</ul>\n",
+            ]
+        );
+    }
+
+    #[test]
+    fn raw_html_is_shown_and_not_obeyed() {
+        let blocks = answer_blocks("a <b>c</b>\n\n<script>x</script>", 0).concat();
+        assert!(!blocks.contains("<b>") && !blocks.contains("<script"), "{blocks}");
+        assert!(!guide_page("<script>x</script>\n", "s").contains("<script"));
+        assert_eq!(escape("<a b='c'>\"&"), "&lt;a b=&#39;c&#39;&gt;&quot;&amp;");
+    }
+
+    #[test]
+    fn headings_of_the_guide_can_be_linked_to() {
+        let html = guide_page("# A `b`\n\nSee [x](y.md#z).\n\n| a |\n|---|\n| 1 |\n", "s");
+        assert!(html.contains("<h1 id=\"a-b\">A <code>b</code> <a class=\"anchor\" href=\"#a-b\""));
+        assert!(html.contains("<a href=\"/docs/y#z\">x</a>"));
+        assert!(html.contains("<div class=\"wide\" tabindex=\"0\"><table>"));
+    }
+}
