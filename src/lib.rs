@@ -4,6 +4,7 @@ pub mod answer;
 pub mod catalog;
 pub mod clock;
 pub mod config;
+pub mod engine;
 pub mod id;
 pub mod job;
 pub mod practice;

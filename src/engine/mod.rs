@@ -1,0 +1,381 @@
+//! The engine: fixed pools of worker threads, one per scraper, and the timer. It hears of every
+//! commit from the store, and what it forgets or misses the ready index still has.
+
+mod health;
+mod queue;
+mod retry;
+#[cfg(test)]
+mod tests;
+mod timer;
+mod waiters;
+mod worker;
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::thread::JoinHandle;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
+use tokio::sync::oneshot;
+
+pub use health::{HealthReport, WINDOW_MINUTES};
+pub use queue::HINTS_MAX;
+
+use crate::clock::{Clock, UnixMs};
+use crate::config::{Settings, file::Retry};
+use crate::job::{Event, Job, State};
+use crate::store::{Effect, Listener, Row, Store, StoreError};
+use crate::upstream::{Registry, UpstreamStatus};
+use queue::{Offer, Queue};
+use waiters::Waiters;
+
+/// The most jobs that are counted to say how far behind in the queue one is.
+const AHEAD_COUNTED_MAX: usize = 256;
+
+/// What the engine works with.
+pub struct Engine {
+    store: Arc<Store>,
+    clock: Clock,
+    upstreams: Registry,
+    retry: Retry,
+    cache_ttl_ms: u64,
+    /// The start of `markdown_url`, without a slash at its end.
+    public_url: String,
+    /// By the store's number of the scraper.
+    queues: Vec<Queue>,
+    /// Those who wait for a job's end.
+    waiters: Waiters,
+    /// Those who wait for a job's next transition.
+    watchers: Waiters,
+    nudges: Mutex<Option<Sender<()>>>,
+    /// When the timer's next pass is due, so that not every deadline has to wake it. The end of
+    /// time while a pass runs: it may have looked at the deadlines already.
+    timer_wakes_ms: AtomicU64,
+    /// Workers end when the sender is gone.
+    stopping: (Mutex<Option<Sender<()>>>, Receiver<()>),
+    /// Set when the store refuses every write.
+    store_failed: (Sender<()>, Receiver<()>),
+    threads: Mutex<Threads>,
+    stopped: AtomicBool,
+    /// Set before the running attempts are given back: one that starts later goes back by itself.
+    giving_back: AtomicBool,
+}
+
+/// How busy a scraper is, and how it has fared.
+pub struct Standing {
+    /// Jobs that wait for their first attempt or for another.
+    pub waiting: usize,
+    pub running: usize,
+    pub health: HealthReport,
+}
+
+/// The engine's threads, and a channel that is disconnected when the last worker has ended.
+#[derive(Default)]
+struct Threads {
+    workers: Vec<JoinHandle<()>>,
+    workers_ended: Option<Receiver<()>>,
+    timer: Option<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts the workers of every scraper that is configured, or that has jobs left from when it
+    /// was, and the timer, which finds what the last run has left.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub fn start(
+        store: Arc<Store>,
+        upstreams: Registry,
+        settings: &Settings,
+        public_url: String,
+        clock: Clock,
+    ) -> std::io::Result<Arc<Engine>> {
+        let mut queues: Vec<Queue> = store
+            .scrapers()
+            .map(|(number, name)| {
+                let workers = match settings.scrapers.get(name) {
+                    Some(scraper) if settings.missing(scraper).is_none() => scraper.workers,
+                    // One worker, so that jobs from before end with a reason.
+                    _ if store.unfinished(number) > 0 => 1,
+                    _ => 0,
+                };
+                Queue::new(number, name.to_owned(), workers)
+            })
+            .collect();
+        queues.sort_by_key(|queue| queue.scraper);
+        let (nudge, nudges) = crossbeam_channel::bounded(1);
+        let (stop, stopping) = crossbeam_channel::bounded(0);
+        let engine = Arc::new(Engine {
+            store: store.clone(),
+            clock,
+            upstreams,
+            retry: settings.retry.clone(),
+            cache_ttl_ms: settings.cache.ttl_seconds.saturating_mul(1000),
+            public_url,
+            queues,
+            waiters: Waiters::default(),
+            watchers: Waiters::default(),
+            nudges: Mutex::new(Some(nudge)),
+            timer_wakes_ms: AtomicU64::new(UnixMs::MAX),
+            stopping: (Mutex::new(Some(stop)), stopping),
+            store_failed: crossbeam_channel::bounded(1),
+            threads: Mutex::new(Threads::default()),
+            stopped: AtomicBool::new(false),
+            giving_back: AtomicBool::new(false),
+        });
+        store.listen(Arc::new(Arc::downgrade(&engine)));
+        engine.spawn_threads(nudges)?;
+        Ok(engine)
+    }
+
+    fn spawn_threads(self: &Arc<Engine>, nudges: Receiver<()>) -> std::io::Result<()> {
+        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
+        // Each worker holds a sender; nothing is ever sent.
+        let (alive, ended) = crossbeam_channel::bounded::<()>(0);
+        for (at, queue) in self.queues.iter().enumerate() {
+            for number in 1..=queue.workers {
+                let (engine, alive) = (self.clone(), alive.clone());
+                let thread = std::thread::Builder::new()
+                    .name(format!("{}-{number}", queue.name))
+                    .spawn(move || {
+                    worker::run(&engine, &engine.queues[at]);
+                    drop(alive);
+                })?;
+                threads.workers.push(thread);
+            }
+        }
+        threads.workers_ended = Some(ended);
+        let engine = self.clone();
+        let timer = std::thread::Builder::new()
+            .name("timer".to_owned())
+            .spawn(move || timer::run(&engine, &nudges))?;
+        threads.timer = Some(timer);
+        Ok(())
+    }
+
+    /// Registers for the end of a job. Register first and look at the job second.
+    pub fn wait_for(&self, row: Row) -> oneshot::Receiver<()> {
+        self.waiters.register(row)
+    }
+
+    /// Forgets those who have stopped waiting for a job.
+    pub fn tidy_waiters(&self, row: Row) {
+        self.waiters.tidy(row);
+    }
+
+    /// Registers for the next transition of a job, as [`Engine::wait_for`] does for its end; `None`
+    /// when there will be none before the process ends.
+    pub fn watch(&self, row: Row) -> Option<oneshot::Receiver<()>> {
+        let changed = self.watchers.register(row);
+        (!self.watchers.closed()).then_some(changed)
+    }
+
+    /// Forgets those who have stopped watching a job.
+    pub fn tidy_watchers(&self, row: Row) {
+        self.watchers.tidy(row);
+    }
+
+    /// How long a scraper's jobs are likely to take until a new one starts, milliseconds.
+    pub fn wait_estimate_ms(&self, scraper: &str) -> u64 {
+        let queue = self.queues.iter().find(|queue| queue.name == scraper);
+        queue.map_or(0, |queue| queue.wait_estimate_ms(self.store.unfinished(queue.scraper)))
+    }
+
+    /// How long it is likely to take until a pending job has ended, milliseconds: from how many
+    /// jobs are ahead of it and how long attempts have taken of late. What lies behind
+    /// `horizon_ms` is not counted out.
+    pub fn end_estimate_ms(&self, job: &Job, horizon_ms: u64) -> u64 {
+        let queue = self.queues.iter().find(|queue| queue.name == job.request.scraper);
+        let Some(queue) = queue else { return 0 };
+        let run_ms = queue.wait_estimate_ms(queue.workers);
+        let now_ms = self.clock.now_ms();
+        let wait_ms = match job.state {
+            State::Queued => queue.wait_estimate_ms(self.ahead(queue, job, horizon_ms)),
+            State::WaitingRetry { .. } => job.due_ms.saturating_sub(now_ms),
+            State::Running | State::Done | State::Failed(_) => 0,
+        };
+        wait_ms.saturating_add(run_ms)
+    }
+
+    /// How many jobs go before a queued one, counted until they fill the horizon.
+    fn ahead(&self, queue: &Queue, job: &Job, horizon_ms: u64) -> usize {
+        let mut ahead = 0;
+        let counted =
+            self.store.visit_ready(queue.scraper, job.interactive, self.clock.now_ms(), |row| {
+                let enough = ahead >= AHEAD_COUNTED_MAX
+                    || queue.wait_estimate_ms(ahead) >= horizon_ms
+                    || queue.wait_estimate_ms(1) == 0;
+                if row == job.row || enough {
+                    return ControlFlow::Break(());
+                }
+                ahead += 1;
+                ControlFlow::Continue(())
+            });
+        match counted {
+            Ok(()) if ahead < AHEAD_COUNTED_MAX => ahead,
+            // It is far behind: the whole queue is near enough.
+            Ok(()) | Err(_) => self.store.unfinished(queue.scraper),
+        }
+    }
+
+    /// How busy a scraper is and how it has fared; `None` for one that the store does not know.
+    pub fn standing(&self, scraper: &str) -> Option<Standing> {
+        let queue = self.queues.iter().find(|queue| queue.name == scraper)?;
+        let running = queue.all_running().len();
+        Some(Standing {
+            waiting: self.store.unfinished(queue.scraper).saturating_sub(running),
+            running,
+            health: queue.health.report(self.clock.now_ms()),
+        })
+    }
+
+    /// How every upstream fares.
+    pub fn upstreams(&self) -> Vec<UpstreamStatus> {
+        self.upstreams.status()
+    }
+
+    /// Receives a message when the store has failed for good.
+    pub fn store_failures(&self) -> Receiver<()> {
+        self.store_failed.1.clone()
+    }
+
+    /// Results stored before this moment no longer serve others.
+    pub fn cache_from_ms(&self, now_ms: UnixMs) -> UnixMs {
+        now_ms.saturating_sub(self.cache_ttl_ms)
+    }
+
+    /// When a result stored at `stored_ms` ceases to serve others.
+    fn cache_until_ms(&self, stored_ms: UnixMs) -> UnixMs {
+        stored_ms.saturating_add(self.cache_ttl_ms).saturating_add(1)
+    }
+
+    /// Makes the timer look at the queues.
+    fn nudge(&self) {
+        let nudges = self.nudges.lock().unwrap_or_else(PoisonError::into_inner);
+        match nudges.as_ref().map(|nudges| nudges.try_send(())) {
+            // One nudge waits already: the pass it causes sees what this one is for.
+            Some(Ok(()) | Err(TrySendError::Full(()))) => {}
+            Some(Err(TrySendError::Disconnected(()))) | None => {}
+        }
+    }
+
+    /// Stops: no attempt starts any more, running ones may finish for `grace_ms`, the rest go back
+    /// without an attempt spent. Returns when nothing of the engine writes any more.
+    pub fn stop(&self, grace_ms: u64) {
+        if self.stopped.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        drop(self.stopping.0.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.nudges.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let threads =
+            std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        if let Some(timer) = threads.timer {
+            // A panic of the timer is in the log; there is nothing left for it to do.
+            let _ = timer.join();
+        }
+        let until_ms = self.clock.now_ms().saturating_add(grace_ms);
+        if self.workers_ended_by(threads.workers_ended.as_ref(), until_ms) {
+            for worker in threads.workers {
+                let _ = worker.join();
+            }
+        } else {
+            self.give_back();
+        }
+        self.waiters.wake_all();
+        self.watchers.wake_all();
+    }
+
+    /// Whether all workers ended before the time was up.
+    fn workers_ended_by(&self, ended: Option<&Receiver<()>>, until_ms: UnixMs) -> bool {
+        let Some(ended) = ended else { return true };
+        loop {
+            match self.clock.recv_until(ended, Some(until_ms)) {
+                Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) if self.clock.now_ms() >= until_ms => return false,
+                // One long wait may be cut into several.
+                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+    }
+
+    /// Hands ready jobs to their queues and wakes those who wait for ended ones.
+    fn committed(&self, effects: &[Effect]) {
+        let mut nudge = false;
+        for effect in effects {
+            match effect {
+                Effect::Ready { scraper, row, due_ms, interactive } => {
+                    let queue = self.queues.iter().find(|queue| queue.scraper == *scraper);
+                    match queue {
+                        Some(queue) if *due_ms <= self.clock.now_ms() => {
+                            nudge |= queue.offer(*row, *interactive) == Offer::Full
+                                && queue.wants_refill();
+                        }
+                        Some(_) => nudge = true,
+                        None => {}
+                    }
+                    self.watchers.wake(*row);
+                }
+                Effect::Deadline { at_ms } => {
+                    nudge |= *at_ms < self.timer_wakes_ms.load(Ordering::SeqCst);
+                }
+                Effect::Started { row } => self.watchers.wake(*row),
+                Effect::Ended { scraper, row } => {
+                    if let Some(queue) = self.queues.iter().find(|queue| queue.scraper == *scraper)
+                    {
+                        queue.cancel(*row);
+                    }
+                    self.waiters.wake(*row);
+                    self.watchers.wake(*row);
+                }
+                Effect::Cached { .. } => {}
+            }
+        }
+        if nudge {
+            self.nudge();
+        }
+    }
+
+    /// Gives back every attempt that still runs. Its thread is left to end with the process; the
+    /// lease that it holds is worth nothing any more.
+    fn give_back(&self) {
+        self.giving_back.store(true, Ordering::SeqCst);
+        for queue in &self.queues {
+            for (row, lease) in queue.all_running() {
+                queue.cancel(row);
+                self.release(queue, row, lease);
+            }
+        }
+    }
+
+    /// Gives back one attempt, unspent.
+    fn release(&self, queue: &Queue, row: Row, lease: u32) {
+        let now_ms = self.clock.now_ms();
+        match self.store.transition(row, now_ms, move |_| Event::Release { lease }, None) {
+            Ok(Ok(job)) => tracing::info!(
+                job = %self.store.id_of(&job), scraper = queue.name,
+                "attempt given back at the stop"
+            ),
+            // It ended on its own in this moment.
+            Ok(Err(_)) => {}
+            Err(error) => tracing::error!(%error, "an attempt could not be given back"),
+        }
+    }
+}
+
+/// The store's commits reach the engine here, on the writer's thread. Weak, because the engine
+/// holds the store.
+impl Listener for Weak<Engine> {
+    fn committed(&self, effects: &[Effect]) {
+        if let Some(engine) = self.upgrade() {
+            engine.committed(effects);
+        }
+    }
+
+    fn failed(&self, error: &StoreError) {
+        tracing::error!(%error, "the store has failed: no write is possible any more");
+        if let Some(engine) = self.upgrade() {
+            // A full channel has the message already.
+            let _ = engine.store_failed.0.try_send(());
+        }
+    }
+}

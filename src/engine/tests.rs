@@ -1,0 +1,215 @@
+//! The engine with a store of its own, a manual clock, and an upstream that asks the test.
+
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::*;
+use crate::answer::{Answer, Kind};
+use crate::clock::ManualClock;
+use crate::job::{Job, RawRequest, Reason, ScrapeRequest, State};
+use crate::store::{OpenOptions, SubmitLimits};
+use crate::upstream::{Call, Upstream, UpstreamError};
+
+const START_MS: UnixMs = 1_778_500_800_000;
+/// How long a test waits for another thread before it fails.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Tells the test each prompt, and waits for what it decides.
+struct Gated {
+    asked: Sender<String>,
+    decided: Receiver<Result<(), Reason>>,
+}
+
+impl Upstream for Gated {
+    fn name(&self) -> &str {
+        "gated"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Api
+    }
+
+    fn ask(&self, request: &ScrapeRequest, _: &Call) -> Result<Answer, UpstreamError> {
+        let _ = self.asked.send(request.prompt.clone());
+        match self.decided.recv().unwrap_or(Err(Reason::Unreachable)) {
+            Ok(()) => Ok(Answer { markdown: "42".to_owned(), ..Answer::default() }),
+            Err(reason) => Err(UpstreamError::new(reason, "The test says no.")),
+        }
+    }
+}
+
+/// One worker on one scraper.
+struct Fixture {
+    engine: Arc<Engine>,
+    store: Arc<Store>,
+    clock: Arc<ManualClock>,
+    asked: Receiver<String>,
+    decide: Option<Sender<Result<(), Reason>>>,
+    _directory: tempfile::TempDir,
+}
+
+impl Fixture {
+    fn new() -> Fixture {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.toml");
+        let config = "[upstreams.gated]\nkind = \"practice\"\n\
+                      [scrapers.chatgpt]\nupstreams = [\"gated\"]\nworkers = 1\n";
+        std::fs::write(&file, config).unwrap();
+        let settings = Settings::load_from(Some(&file), &BTreeMap::new()).unwrap();
+        let options = OpenOptions {
+            directory: directory.path().join("data"),
+            cache_bytes: 1 << 20,
+            quick_repair: false,
+            scrapers: vec!["chatgpt".to_owned()],
+            cache_entries_max: 10,
+            cache_from_ms: 0,
+        };
+        let store = Arc::new(Store::open(&options).unwrap());
+        let (clock, manual) = Clock::manual(START_MS);
+        let (ask, asked) = crossbeam_channel::unbounded();
+        let (decide, decided) = crossbeam_channel::unbounded();
+        let gated: Arc<dyn Upstream> = Arc::new(Gated { asked: ask, decided });
+        let injected = HashMap::from([("gated".to_owned(), gated)]);
+        let upstreams =
+            crate::upstream::connect(&settings, "http://127.0.0.1:9", injected, &clock).unwrap();
+        let engine =
+            Engine::start(store.clone(), upstreams, &settings, String::new(), clock).unwrap();
+        let decide = Some(decide);
+        Fixture { engine, store, clock: manual, asked, decide, _directory: directory }
+    }
+
+    fn new_job(&self, prompt: &str, interactive: bool) -> Job {
+        let identity = self.store.new_identity().unwrap();
+        let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
+        Job {
+            row: identity.row,
+            nonce: identity.nonce,
+            request: raw.check("chatgpt", &[]).unwrap(),
+            account: "anonymous".to_owned(),
+            state: State::Queued,
+            attempts: 0,
+            lease: 0,
+            created_ms: START_MS,
+            due_ms: START_MS,
+            expires_ms: START_MS + 86_400_000,
+            started_ms: None,
+            completed_ms: None,
+            price: 3,
+            interactive,
+            deadline_ms: None,
+            cached: false,
+            label: None,
+            start_by_ms: None,
+            idempotency: None,
+        }
+    }
+
+    fn submit(&self, job: Job) {
+        let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
+        self.store.submit(job, None, limits).wait().unwrap().unwrap();
+    }
+
+    fn queue(&self) -> &Queue {
+        &self.engine.queues[0]
+    }
+
+    #[track_caller]
+    fn asked(&self) -> String {
+        self.asked.recv_timeout(PATIENCE).expect("no attempt began")
+    }
+
+    fn decide(&self, outcome: Result<(), Reason>) {
+        self.decide.as_ref().unwrap().send(outcome).unwrap();
+    }
+
+    fn state(&self, row: Row) -> (State, u32) {
+        let read = self.store.read_row(row, START_MS, |job, _| (job.state.clone(), job.attempts));
+        read.unwrap().unwrap()
+    }
+}
+
+impl Drop for Fixture {
+    fn drop(&mut self) {
+        // An attempt that still asks gets no answer.
+        drop(self.decide.take());
+        self.engine.stop(60_000);
+        self.store.close();
+    }
+}
+
+#[test]
+fn a_retry_that_somebody_waits_for_does_not_queue_behind_the_backlog() {
+    let fixture = Fixture::new();
+    fixture.submit(fixture.new_job("first", false));
+    assert_eq!(fixture.asked(), "first");
+    let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
+    let backlog: Vec<_> = (0..HINTS_MAX + 100)
+        .map(|_| fixture.store.submit(fixture.new_job("backlog", false), None, limits))
+        .collect();
+    for pending in backlog {
+        pending.wait().unwrap().unwrap();
+    }
+    fixture.submit(fixture.new_job("waited for", true));
+
+    fixture.decide(Ok(()));
+    assert_eq!(fixture.asked(), "waited for");
+    fixture.decide(Err(Reason::Overloaded));
+    assert_eq!(fixture.asked(), "backlog");
+    // The wait before the second attempt is at most a second.
+    fixture.clock.advance_ms(1_000);
+    let (interactive, _) = fixture.queue().receivers();
+    let offered = (0..10_000_000).any(|_| {
+        std::thread::yield_now();
+        interactive.len() == 1
+    });
+    assert!(offered, "the timer has not offered the retry");
+    fixture.decide(Ok(()));
+    assert_eq!(fixture.asked(), "waited for");
+}
+
+#[test]
+fn a_backlog_larger_than_the_channel_is_worked_off() {
+    let fixture = Fixture::new();
+    let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
+    let count = 2 * HINTS_MAX + 100;
+    let backlog: Vec<_> = (0..count)
+        .map(|n| fixture.store.submit(fixture.new_job(&n.to_string(), false), None, limits))
+        .collect();
+    for pending in backlog {
+        pending.wait().unwrap().unwrap();
+    }
+    for n in 0..count {
+        assert_eq!(fixture.asked(), n.to_string(), "in the order of the submits, each once");
+        fixture.decide(Err(Reason::Refused));
+    }
+}
+
+#[test]
+fn a_row_that_was_lost_is_found_again() {
+    let fixture = Fixture::new();
+    let job = fixture.new_job("lost", false);
+    let row = job.row;
+    // As when the write of a start has failed: the row is let go of, and nobody is told.
+    fixture.queue().running(row, 1);
+    fixture.submit(job);
+    fixture.queue().let_go(row);
+    assert!(fixture.asked.try_recv().is_err());
+    fixture.clock.advance_ms(timer::PASS_EVERY_MS);
+    assert_eq!(fixture.asked(), "lost");
+}
+
+#[test]
+fn an_attempt_that_starts_while_attempts_are_given_back_goes_back_too() {
+    let fixture = Fixture::new();
+    let job = fixture.new_job("late", false);
+    let row = job.row;
+    fixture.queue().running(row, 0);
+    fixture.submit(job);
+    fixture.engine.give_back();
+    let pass = worker::pass(&fixture.engine, fixture.queue(), row);
+    assert_eq!(pass, worker::Pass::Skipped);
+    assert_eq!(fixture.state(row), (State::Queued, 0));
+    assert!(fixture.asked.try_recv().is_err());
+}

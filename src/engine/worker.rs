@@ -1,0 +1,203 @@
+//! A worker: takes rows from its scraper's queue and runs one attempt of each. One pass is one
+//! function; the loop around it only receives.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use super::queue::Queue;
+use super::{Engine, retry};
+use crate::answer::{self, Answer, ResultFacts};
+use crate::catalog::Array;
+use crate::job::{Event, Job, Reason, State};
+use crate::store::{NewResult, Row, StoreError, request_hash};
+use crate::upstream::{AnsweredBy, Call, UpstreamError};
+
+/// What became of a row that a worker took.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pass {
+    /// An attempt ran, and its outcome is stored.
+    Ran,
+    /// An attempt ran, and another follows.
+    WillRetry,
+    /// There was nothing to run: the job had ended, expired, or could not start any more.
+    Skipped,
+    /// The store failed; the job is as a crash would have left it.
+    StoreFailed,
+}
+
+/// Takes rows, those first that somebody waits for, until the engine stops.
+pub(super) fn run(engine: &Engine, queue: &Queue) {
+    let (interactive, queued) = queue.receivers();
+    loop {
+        let received = crossbeam_channel::select_biased! {
+            recv(engine.stopping.1) -> _ => return,
+            recv(interactive) -> row => row,
+            recv(queued) -> row => row,
+        };
+        let Ok(row) = received else { return };
+        let pass = pass(engine, queue, row);
+        // Once and here only: a second time could let go of what the timer has offered since, and
+        // let two workers run the job. And before the nudge, since the timer skips taken rows.
+        queue.let_go(row);
+        if pass == Pass::WillRetry || queue.wants_refill() {
+            engine.nudge();
+        }
+    }
+}
+
+/// Runs one attempt of a row, from its start in the store to its outcome there.
+pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
+    let started_ms = engine.clock.now_ms();
+    let attempts_max = engine.retry.retries + 1;
+    let picked_up = engine.store.transition(
+        row,
+        started_ms,
+        move |job| job.pick_up(attempts_max, started_ms),
+        None,
+    );
+    let job = match picked_up {
+        Ok(Ok(job)) if job.state == State::Running => job,
+        Ok(Ok(job)) => {
+            log_end(engine, &job);
+            return Pass::Skipped;
+        }
+        Ok(Err(_)) => return Pass::Skipped,
+        Err(error) => return store_failed(&error),
+    };
+    let id = engine.store.id_of(&job);
+    tracing::info!(
+        job = %id, scraper = queue.name, attempt = job.attempts,
+        waited_ms = started_ms.saturating_sub(job.due_ms), "job started"
+    );
+
+    let canceled = queue.running(row, job.lease);
+    if engine.giving_back.load(Ordering::SeqCst) {
+        // The row was taken before the stop; those that give back may not have seen this attempt.
+        engine.release(queue, row, job.lease);
+        return Pass::Skipped;
+    }
+    let origin = engine.clock.instant();
+    let began_ms = engine.clock.monotonic_ms(origin);
+    let outcome = attempt(engine, &job, canceled);
+    let run_ms = engine.clock.monotonic_ms(origin).saturating_sub(began_ms);
+    queue.note_run_ms(run_ms);
+    let told = outcome.as_ref().map(|(_, filled)| filled.as_slice()).map_err(|error| error.reason);
+    queue.health.note(engine.clock.now_ms(), run_ms, told);
+    let outcome = outcome.map(|(result, _)| result);
+    match store_outcome(engine, &job, outcome) {
+        Ok(Some(job)) => {
+            log_end(engine, &job);
+            match job.state {
+                State::WaitingRetry { .. } => Pass::WillRetry,
+                State::Queued | State::Running | State::Done | State::Failed(_) => Pass::Ran,
+            }
+        }
+        Ok(None) => {
+            tracing::info!(job = %id, attempt = job.attempts, "late outcome dropped");
+            Pass::Ran
+        }
+        Err(error) => store_failed(&error),
+    }
+}
+
+fn store_failed(error: &StoreError) -> Pass {
+    tracing::error!(%error, "a worker could not write to the store");
+    Pass::StoreFailed
+}
+
+/// Asks the scraper's upstreams and renders the answer; gives the arrays that have something with
+/// it. A panic of either fails this attempt and
+/// nothing else: it must not cost the pool a thread.
+fn attempt(
+    engine: &Engine,
+    job: &Job,
+    canceled: Arc<AtomicBool>,
+) -> Result<(NewResult, Vec<Array>), UpstreamError> {
+    let now_ms = engine.clock.now_ms();
+    let mut budget_ms = u64::from(job.request.timeout_ms);
+    if let Some(deadline_ms) = job.deadline_ms {
+        budget_ms = budget_ms.min(deadline_ms.saturating_sub(now_ms));
+    }
+    let began = engine.clock.instant();
+    let deadline = began + Duration::from_millis(budget_ms);
+    let call = Call { deadline, canceled };
+    let asked = catch_unwind(AssertUnwindSafe(|| {
+        let (answer, by) =
+            engine.upstreams.ask(&job.request.scraper, &job.request, &call, job.attempts)?;
+        let elapsed = engine.clock.instant().duration_since(began);
+        let filled = answer::filled_arrays(&answer, &job.request.scraper);
+        Ok((render(engine, job, &answer, &by, elapsed), filled))
+    }));
+    asked.unwrap_or_else(|_| {
+        Err(UpstreamError::new(
+            Reason::Panicked,
+            "The attempt ended in a defect of answerd; the log has its trace.",
+        ))
+    })
+}
+
+fn render(
+    engine: &Engine,
+    job: &Job,
+    answer: &Answer,
+    by: &AnsweredBy,
+    elapsed: Duration,
+) -> NewResult {
+    let json = answer::render(
+        answer,
+        &ResultFacts {
+            request: &job.request,
+            job_id: &engine.store.id_of(job).to_string(),
+            public_url: &engine.public_url,
+            credits_used: job.price,
+            elapsed_ms: elapsed.as_secs_f64() * 1000.0,
+            upstream: &by.upstream,
+            kind: by.kind,
+        },
+    );
+    let cache_hash = (engine.cache_ttl_ms > 0).then(|| request_hash(&job.request));
+    NewResult { json, cache_hash }
+}
+
+/// Stores what the attempt brought; `None` when the job did not wait for it any more.
+fn store_outcome(
+    engine: &Engine,
+    job: &Job,
+    outcome: Result<NewResult, UpstreamError>,
+) -> Result<Option<Job>, StoreError> {
+    let (event, result) = match outcome {
+        Ok(result) => (Event::Succeed { lease: job.lease }, Some(result)),
+        Err(error) => {
+            (retry::after_failure(job, error, &engine.retry, engine.clock.now_ms()), None)
+        }
+    };
+    let now_ms = engine.clock.now_ms();
+    let stored = engine.store.transition(job.row, now_ms, move |_| event, result)?;
+    Ok(stored.ok())
+}
+
+/// One line for a job's transition out of an attempt; never a prompt.
+pub(super) fn log_end(engine: &Engine, job: &Job) {
+    let id = engine.store.id_of(job);
+    let scraper = job.request.scraper.as_str();
+    let attempt = job.attempts;
+    let run_ms = match (job.started_ms, job.completed_ms) {
+        (Some(started_ms), Some(completed_ms)) => completed_ms.saturating_sub(started_ms),
+        _ => 0,
+    };
+    match &job.state {
+        State::Done => tracing::info!(job = %id, scraper, attempt, run_ms, "job done"),
+        State::Failed(failure) => tracing::warn!(
+            job = %id, scraper, attempt, run_ms,
+            code = failure.reason.code(), reason = failure.sentence, "job failed"
+        ),
+        State::WaitingRetry { last } => tracing::warn!(
+            job = %id, scraper, attempt,
+            retry_in_ms = job.due_ms.saturating_sub(engine.clock.now_ms()),
+            code = last.reason.code(), reason = last.sentence, "attempt failed"
+        ),
+        State::Queued | State::Running => {}
+    }
+}
