@@ -1,0 +1,108 @@
+//! `GET /scrapers`: every scraper with what it takes, what it costs, whether it is configured, and
+//! how it fares. No key: a client may look before it has one, and nothing here is secret.
+
+use actix_web::{HttpResponse, web};
+use serde_json::{Map, Value, json};
+
+use crate::catalog;
+use crate::clock::rfc3339_seconds;
+use crate::config::Scraper;
+use crate::job::{
+    MODE_CHARS_MAX, PROMPT_CHARS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX,
+    TIMEOUT_SECONDS_MIN,
+};
+use crate::service::{HEALTH_SECONDS, HealthReport, ScraperStatus, Service, UpstreamStanding};
+use crate::upstream::{Circuit, UpstreamStatus};
+
+/// All scrapers, those that ship with answerd first.
+pub async fn list(service: web::Data<Service>) -> HttpResponse {
+    let scrapers: Vec<Value> = service.scrapers().iter().map(scraper).collect();
+    HttpResponse::Ok().json(json!({ "scrapers": scrapers }))
+}
+
+fn scraper(status: &ScraperStatus<'_>) -> Value {
+    let Scraper { name, workers, credits, refused_countries, .. } = status.scraper;
+    let arrays: Vec<&str> = catalog::arrays(name).iter().map(|array| array.name()).collect();
+    json!({
+        "name": name,
+        "configured": status.missing.is_none(),
+        "missing": status.missing,
+        "credits": credits,
+        "refused_countries": refused_countries,
+        "parameters": parameters(name),
+        "arrays": arrays,
+        "workers": workers,
+        "queue": { "waiting": status.waiting, "running": status.running },
+        "upstreams": status.upstreams.iter().map(upstream).collect::<Vec<Value>>(),
+        "health": health(name, &status.health),
+    })
+}
+
+/// The parameters of a scrape as contract 1.3 has them.
+fn parameters(scraper: &str) -> Value {
+    let boolean = |default: bool| json!({ "type": "boolean", "default": default });
+    let mut parameters = json!({
+        "prompt": {
+            "type": "string", "required": true, "length_min": 1, "length_max": PROMPT_CHARS_MAX,
+        },
+        "country": { "type": "string", "format": "ISO 3166-1 alpha-2", "default": "US" },
+        "bypass_cache": boolean(false),
+        "timeout": {
+            "type": "number", "unit": "seconds", "minimum": TIMEOUT_SECONDS_MIN,
+            "maximum": TIMEOUT_SECONDS_MAX, "default": TIMEOUT_SECONDS_DEFAULT,
+        },
+        "web_search": boolean(true),
+        "mode": { "type": "string", "length_max": MODE_CHARS_MAX, "default": null },
+    });
+    if catalog::shipped(scraper).is_some_and(|entry| entry.markdown_json) {
+        parameters["markdown_json"] = boolean(false);
+    }
+    parameters
+}
+
+fn upstream(standing: &UpstreamStanding<'_>) -> Value {
+    let status = standing.status.as_ref();
+    let (breaker, rest_ms) = match status.map(|status| status.circuit) {
+        Some(Circuit::Closed { .. }) => (Some("closed"), None),
+        Some(Circuit::Open { wait_ms }) => (Some("open"), Some(wait_ms)),
+        Some(Circuit::HalfOpen) => (Some("half_open"), None),
+        None => (None, None),
+    };
+    json!({
+        "name": standing.name,
+        "kind": standing.kind,
+        "configured": standing.missing.is_none(),
+        "missing": standing.missing,
+        "breaker": breaker,
+        "probe_in_seconds": rest_ms.map(|rest_ms| rest_ms.div_ceil(1000)),
+        "in_flight": status.map(|status| status.in_flight),
+        "in_flight_max": status.and_then(|status| status.in_flight_max),
+        "last_error": status.and_then(last_error),
+    })
+}
+
+fn last_error(status: &UpstreamStatus) -> Option<Value> {
+    status.last_error.as_ref().map(|last| {
+        json!({
+            "at": rfc3339_seconds(last.at_ms), "code": last.reason.code(), "error": last.sentence,
+        })
+    })
+}
+
+fn health(scraper: &str, report: &HealthReport) -> Value {
+    let seconds = |time_ms: Option<u64>| time_ms.map(|time_ms| time_ms as f64 / 1000.0);
+    let rate = (report.attempts > 0).then(|| report.succeeded as f64 / report.attempts as f64);
+    let filled: Map<String, Value> = catalog::arrays(scraper)
+        .iter()
+        .map(|array| (array.name().to_owned(), json!(report.fill_rate(*array))))
+        .collect();
+    json!({
+        "window_seconds": HEALTH_SECONDS,
+        "attempts": report.attempts,
+        "succeeded": report.succeeded,
+        "success_rate": rate,
+        "p50_seconds": seconds(report.p50_ms),
+        "p95_seconds": seconds(report.p95_ms),
+        "non_empty": filled,
+    })
+}

@@ -1,0 +1,125 @@
+//! The user guide in the browser: `/docs` lists its pages, `/docs/{slug}` shows one. Rendered once,
+//! at the first request.
+
+use std::sync::LazyLock;
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, web};
+
+use super::site;
+use crate::job::quoted;
+use crate::practice::guide::{Guide, PAGES};
+use crate::practice::html::{self, Frame, escape};
+
+/// Every page as it is sent, by its slug.
+static RENDERED: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(rendered);
+static INDEX: LazyLock<String> = LazyLock::new(index);
+
+/// Puts the guide's pages into an app.
+pub fn configure(app: &mut web::ServiceConfig) {
+    app.service(super::get("/docs", web::get().to(pages)))
+        .service(super::get("/docs/{slug}", web::get().to(page)));
+}
+
+/// `GET /docs`
+pub async fn pages() -> HttpResponse {
+    site::html(StatusCode::OK, INDEX.clone())
+}
+
+/// `GET /docs/{slug}`
+pub async fn page(slug: web::Path<String>) -> HttpResponse {
+    match RENDERED.iter().find(|(known, _)| *known == slug.as_str()) {
+        Some((_, page)) => site::html(StatusCode::OK, page.clone()),
+        None => {
+            let detail = format!("The guide has no page {}; `/docs` lists them.", quoted(&slug));
+            site::error(StatusCode::NOT_FOUND, "not_found", &detail)
+        }
+    }
+}
+
+fn index() -> String {
+    let items: String = Guide::read("")
+        .pages
+        .iter()
+        .map(|page| {
+            let (title, summary) = (escape(&page.title), escape(&page.summary));
+            format!(
+                "<li><a href=\"/docs/{}\">{title}</a><p class=\"summary\">{summary}</p></li>\n",
+                page.slug
+            )
+        })
+        .collect();
+    let main = format!(
+        "<h1>Guide</h1>\n<p>How answerd is used and run. Ask the \
+         <a href=\"/practice\">practice engine</a> to find something in it.</p>\n\
+         <ul class=\"pages\">\n{items}</ul>\n"
+    );
+    html::page(&Frame { title: "Guide", here: "/docs", script: None }, &main)
+}
+
+fn rendered() -> Vec<(&'static str, String)> {
+    let guide = Guide::read("");
+    let link = |at: Option<usize>, rel: &str, arrow: &str| {
+        at.and_then(|at| guide.pages.get(at)).map_or_else(
+            || "<span></span>".to_owned(),
+            |page| {
+                let title = escape(&page.title);
+                format!("<a rel=\"{rel}\" href=\"/docs/{}\">{arrow}{title}</a>", page.slug)
+            },
+        )
+    };
+    PAGES
+        .iter()
+        .enumerate()
+        .map(|(at, (slug, text))| {
+            let main = format!(
+                "<article class=\"guide\">\n{}</article>\n\
+                 <nav class=\"turns\" aria-label=\"Neighbouring pages\">{}{}</nav>\n",
+                html::guide_page(text, slug),
+                link(at.checked_sub(1), "prev", "← "),
+                link(Some(at + 1), "next", "→ "),
+            );
+            let title = guide.pages.get(at).map_or(*slug, |page| page.title.as_str());
+            (*slug, html::page(&Frame { title, here: "/docs", script: None }, &main))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::CONTENT_SECURITY_POLICY;
+    use actix_web::test::{TestRequest, call_service, init_service, read_body};
+    use actix_web::{App, rt};
+
+    use super::*;
+
+    async fn get(path: &str) -> (u16, String, bool) {
+        let app = init_service(App::new().configure(configure)).await;
+        let reply = call_service(&app, TestRequest::get().uri(path).to_request()).await;
+        let policy = reply.headers().contains_key(CONTENT_SECURITY_POLICY);
+        let status = reply.status().as_u16();
+        (status, String::from_utf8(read_body(reply).await.to_vec()).unwrap(), policy)
+    }
+
+    #[test]
+    fn every_page_is_listed_and_shown_with_a_policy() {
+        rt::System::new().block_on(async {
+            let (status, index, policy) = get("/docs").await;
+            assert!(status == 200 && policy);
+            for (slug, _) in PAGES {
+                assert!(index.contains(&format!("href=\"/docs/{slug}\"")));
+                let (status, page, policy) = get(&format!("/docs/{slug}")).await;
+                assert!(status == 200 && policy && page.contains("<h1 id=\""), "{slug}");
+            }
+        });
+    }
+
+    #[test]
+    fn an_unknown_page_is_an_error_in_json() {
+        rt::System::new().block_on(async {
+            let (status, body, _) = get("/docs/none%22such").await;
+            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
+            assert_eq!((status, body["code"].as_str()), (404, Some("not_found")));
+        });
+    }
+}

@@ -1,0 +1,85 @@
+//! What every response passes on its way out: the bound on URLs, the request's id, the caller's
+//! rate limit, and the headers that let a browser's page of another origin read it.
+
+use actix_web::body::{EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, ResponseError, web};
+use tracing::Instrument;
+use uuid::Uuid;
+
+use super::URL_BYTES_MAX;
+use super::cors::Cors;
+use super::error::ApiError;
+use crate::service::{Caller, Service};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+/// The longest request id that is taken from a client, bytes.
+const REQUEST_ID_BYTES_MAX: usize = 128;
+
+/// Answers what needs no handler, and lays the headers of every response around the rest.
+pub async fn around(
+    request: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, actix_web::Error> {
+    let id = request_id(&request);
+    let cors = request.app_data::<web::Data<Cors>>().cloned();
+    let origin = request.headers().get("origin").cloned();
+    let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    let preflight =
+        cors.as_ref().and_then(|cors| cors.preflight(request.request(), origin.as_ref()));
+    let mut response = if let Some(preflight) = preflight {
+        request.into_response(preflight).map_into_right_body()
+    } else if target_bytes > URL_BYTES_MAX {
+        let error = ApiError::url_too_long(target_bytes, URL_BYTES_MAX);
+        request.into_response(error.error_response()).map_into_right_body()
+    } else {
+        // Never the query: it may hold a prompt and a key.
+        let span = tracing::debug_span!(
+            "request", id = id.to_str().unwrap_or_default(), method = %request.method(),
+            path = request.path()
+        );
+        next.call(request).instrument(span).await?.map_into_left_body()
+    };
+    rate_limit(&mut response);
+    if let Some(cors) = cors {
+        cors.lay_on(response.headers_mut(), origin.as_ref());
+    }
+    response.headers_mut().insert(REQUEST_ID, id);
+    Ok(response)
+}
+
+/// The client's own id, where it can be used as it is; else a new one.
+fn request_id(request: &ServiceRequest) -> HeaderValue {
+    let sound = |id: &&HeaderValue| {
+        (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
+            && id.as_bytes().iter().all(u8::is_ascii_graphic)
+    };
+    request.headers().get(REQUEST_ID).filter(sound).cloned().unwrap_or_else(|| {
+        // A UUID is made of what a header may hold.
+        HeaderValue::from_str(&Uuid::new_v4().to_string())
+            .unwrap_or_else(|_| HeaderValue::from_static("none"))
+    })
+}
+
+/// How the caller stands, when it has a limit: the headers of
+/// draft-ietf-httpapi-ratelimit-headers. `t` is when the whole quota is there again.
+fn rate_limit<B>(response: &mut ServiceResponse<B>) {
+    let standing = {
+        let request = response.request();
+        let Some(service) = request.app_data::<web::Data<Service>>() else { return };
+        // The extractor of a `Caller` leaves it here.
+        request.extensions().get::<Caller>().and_then(|caller| service.rate_standing(caller))
+    };
+    let Some(standing) = standing else { return };
+    let policy = format!("\"default\";q={};w=60", standing.per_minute);
+    let limit = format!("\"default\";r={};t={}", standing.left, standing.whole_in_seconds);
+    for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            response.headers_mut().insert(name, value);
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! The one error envelope: JSON with `detail`, `code`, and `job_id` where a job exists. Contract
+//! 1.10. The only place that decides status, code and sentence of an error.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ALLOW, RETRY_AFTER};
+use actix_web::{HttpResponse, ResponseError};
+use uuid::Uuid;
+
+use crate::job::{Invalid, quoted};
+use crate::service::ServiceError;
+use crate::store::StoreError;
+
+/// An error as a client sees it.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{detail}")]
+pub struct ApiError {
+    pub status: StatusCode,
+    /// A stable word for machines.
+    pub code: &'static str,
+    pub detail: String,
+    pub retry_after_seconds: Option<u64>,
+    pub allow: Option<&'static str>,
+    pub job_id: Option<Uuid>,
+}
+
+impl ApiError {
+    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> ApiError {
+        let detail = detail.into();
+        ApiError { status, code, detail, retry_after_seconds: None, allow: None, job_id: None }
+    }
+
+    fn retry_after(mut self, seconds: u64) -> ApiError {
+        self.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    /// 400: a parameter is missing or invalid.
+    pub fn bad_request(code: &'static str, detail: impl Into<String>) -> ApiError {
+        ApiError::new(StatusCode::BAD_REQUEST, code, detail)
+    }
+
+    /// 404: no such path.
+    pub fn no_path(path: &str) -> ApiError {
+        let detail = format!("There is nothing at {}.", quoted(path));
+        ApiError::new(StatusCode::NOT_FOUND, "not_found", detail)
+    }
+
+    /// 405, with what the path takes.
+    pub fn method(given: &str, allow: &'static str) -> ApiError {
+        let detail = format!("This path takes {allow}; given: {}.", quoted(given));
+        let mut error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
+        error.allow = Some(allow);
+        error
+    }
+
+    /// 413: the body is larger than the limit.
+    pub fn body_too_large(bytes_max: usize) -> ApiError {
+        ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            format!("The request's body must be at most {bytes_max} bytes."),
+        )
+    }
+
+    /// 413: the path and query are longer than the limit.
+    pub fn url_too_long(given: usize, bytes_max: usize) -> ApiError {
+        ApiError::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "url_too_long",
+            format!(
+                "The URL must be at most {bytes_max} bytes; given: {given} bytes. A POST takes the parameters as a JSON body too."
+            ),
+        )
+    }
+
+    /// 404: no such job.
+    pub fn job_not_found(retention_hours: u64) -> ApiError {
+        ApiError::new(
+            StatusCode::NOT_FOUND,
+            "job_not_found",
+            format!(
+                "Job not found. It may have expired (jobs are retained for {retention_hours} \
+                 hours) or the ID is invalid."
+            ),
+        )
+    }
+
+    /// The error of a use case. `retention_hours` is for the sentence of a missing job.
+    pub fn from_service(error: ServiceError, retention_hours: u64) -> ApiError {
+        match error {
+            ServiceError::KeyMissing => ApiError::new(
+                StatusCode::UNAUTHORIZED,
+                "key_missing",
+                "Missing API key. Pass your key in the X-API-Key header or as ?api_key= in the URL.",
+            ),
+            ServiceError::KeyInvalid => {
+                ApiError::new(StatusCode::UNAUTHORIZED, "key_invalid", "Invalid API key.")
+            }
+            ServiceError::ScraperUnknown { given, names } => ApiError::new(
+                StatusCode::NOT_FOUND,
+                "scraper_unknown",
+                format!("There is no scraper {}; there are {}.", quoted(&given), names.join(", ")),
+            ),
+            ServiceError::NotConfigured { scraper, missing } => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "scraper_not_configured",
+                format!("The scraper `{scraper}` is not configured: {missing}."),
+            )
+            .retry_after(NOT_CONFIGURED_SECONDS),
+            ServiceError::JobNotFound => ApiError::job_not_found(retention_hours),
+            ServiceError::IdempotencyKeyReused => ApiError::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "This `Idempotency-Key` came with another request before. Send each request with \
+                 a key of its own.",
+            ),
+            ServiceError::JobFinished { id } => {
+                let mut error = ApiError::new(
+                    StatusCode::CONFLICT,
+                    "job_finished",
+                    "The job has ended already; there is nothing left to cancel.",
+                );
+                error.job_id = Some(id);
+                error
+            }
+            ServiceError::CreditLimit { retry_after_seconds } => ApiError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "credit_limit",
+                "Credit limit reached. Upgrade your plan or wait for your billing cycle to reset.",
+            )
+            .retry_after(retry_after_seconds),
+            ServiceError::RateLimit { retry_after_seconds } => ApiError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "rate_limit",
+                "Rate limit exceeded. Retry after a moment.",
+            )
+            .retry_after(retry_after_seconds),
+            ServiceError::QueueFull { retry_after_seconds } => ApiError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "queue_full",
+                "Scraper queue full. Retry in a few seconds.",
+            )
+            .retry_after(retry_after_seconds),
+            ServiceError::Failed { id, failure } => {
+                // Every reason's status is a valid one.
+                let status = StatusCode::from_u16(failure.reason.http_status())
+                    .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+                let mut error = ApiError::new(status, failure.reason.code(), failure.sentence);
+                error.job_id = Some(id);
+                error
+            }
+            ServiceError::Stopping => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "shutting_down",
+                "The service is shutting down. Retry in a few seconds.",
+            )
+            .retry_after(STOPPING_SECONDS),
+            ServiceError::Interrupted { id } => {
+                let mut error = ApiError::from_service(ServiceError::Stopping, retention_hours);
+                error.detail.push_str(" The job is kept and goes on after the next start.");
+                error.job_id = Some(id);
+                error
+            }
+            ServiceError::Store(error) => ApiError::from_store(&error),
+        }
+    }
+
+    fn from_store(error: &StoreError) -> ApiError {
+        let (code, detail) = match error {
+            StoreError::Busy => ("storage_busy", "The disk is busy. Retry in a moment."),
+            StoreError::Closed => ("shutting_down", "The service is shutting down."),
+            StoreError::Panicked | StoreError::Damaged(_) | StoreError::Version(_) => {
+                return ApiError::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "storage_failed",
+                    "The store could not be read or written; the service's log says why.",
+                );
+            }
+            StoreError::Database(_)
+            | StoreError::Directory { .. }
+            | StoreError::Missing(_)
+            | StoreError::InUse(_)
+            | StoreError::NoRandomness(_) => (
+                "storage_failed",
+                "The service cannot write to its disk at the moment; nothing of this request is \
+                 stored.",
+            ),
+        };
+        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(STOPPING_SECONDS)
+    }
+}
+
+/// `Retry-After` while a scraper lacks its settings: it takes a person to change that.
+const NOT_CONFIGURED_SECONDS: u64 = 60;
+/// `Retry-After` while the service stops or cannot write.
+const STOPPING_SECONDS: u64 = 5;
+
+impl From<Invalid> for ApiError {
+    fn from(invalid: Invalid) -> ApiError {
+        ApiError::bad_request(invalid.code, invalid.sentence)
+    }
+}
+
+impl ResponseError for ApiError {
+    fn status_code(&self) -> StatusCode {
+        self.status
+    }
+
+    fn error_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::build(self.status);
+        if let Some(seconds) = self.retry_after_seconds {
+            response.insert_header((RETRY_AFTER, seconds));
+        }
+        if let Some(allow) = self.allow {
+            response.insert_header((ALLOW, allow));
+        }
+        let mut body = serde_json::json!({ "detail": self.detail, "code": self.code });
+        if let Some(id) = self.job_id {
+            body["job_id"] = id.to_string().into();
+        }
+        response.json(body)
+    }
+}

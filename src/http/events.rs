@@ -1,0 +1,125 @@
+//! `GET /jobs/{job_id}/events`: a job's transitions as Server-Sent Events, as the HTML standard
+//! has them. One event is made at a time, when the connection takes it; nothing is buffered, and
+//! of states that came and went meanwhile only the latest is told. Contract part 2.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpRequest, HttpResponse, web};
+use uuid::Uuid;
+
+use super::error::ApiError;
+use super::{render, site};
+use crate::job::{Job, Reason, State};
+use crate::service::{Service, ServiceError};
+
+/// How often a silent stream shows that it is alive, milliseconds.
+const KEEP_ALIVE_MS: u64 = 15_000;
+const KEEP_ALIVE: &str = ": keep-alive\n\n";
+
+/// Streams from the job as it stands until it has ended. `Last-Event-ID` leaves out what the client
+/// has seen.
+pub async fn stream(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let id = id.into_inner();
+    // One that is not ours is as good as none.
+    let last = request.headers().get("last-event-id");
+    let seen = last.and_then(|last| last.to_str().ok()).and_then(|last| last.trim().parse().ok());
+    let nothing_left = service
+        .job(&id, |job, _, _| {
+            job.state.finished() && seen.is_some_and(|seen| job.revision() <= seen)
+        })
+        .map_err(|error| ApiError::from_service(error, service.retention_hours()))?;
+    if nothing_left {
+        // Tells an EventSource not to connect again.
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((site::ACCEL_BUFFERING, "no"))
+        .body(Events { next: Some(Box::pin(next(service, id, seen))) }))
+}
+
+/// The body of a stream: the piece that is awaited; `None` after the last.
+struct Events {
+    next: Option<Pin<Box<dyn Future<Output = Option<Piece>>>>>,
+}
+
+/// What is sent next, and where the stream goes on.
+struct Piece {
+    text: web::Bytes,
+    service: web::Data<Service>,
+    id: String,
+    seen: Option<u64>,
+    last: bool,
+}
+
+/// Waits for the next event, or for the time of a keep-alive; `None` when there is nothing more to
+/// tell: the job is gone, or the service stops and the client has to connect again.
+async fn next(service: web::Data<Service>, id: String, seen: Option<u64>) -> Option<Piece> {
+    let until_ms = service.now_ms().saturating_add(KEEP_ALIVE_MS);
+    let change = service
+        .next_change(&id, seen, until_ms, |job, uuid| {
+            (event(job, uuid), job.revision(), job.state.finished())
+        })
+        .await;
+    let (text, seen, last) = match change {
+        Ok(Some((text, revision, last))) => (text.into(), Some(revision), last),
+        Ok(None) => (web::Bytes::from_static(KEEP_ALIVE.as_bytes()), seen, false),
+        Err(ServiceError::JobNotFound | ServiceError::Stopping) => return None,
+        Err(error) => {
+            tracing::warn!(?error, "a stream of events ended early");
+            return None;
+        }
+    };
+    Some(Piece { text, service, id, seen, last })
+}
+
+/// One event: its number, its name, and the job object without the result.
+fn event(job: &Job, id: Uuid) -> Vec<u8> {
+    let mut text = format!("id: {}\nevent: {}\ndata: ", job.revision(), name(&job.state));
+    // JSON on one line: line breaks in strings are escaped.
+    text.push_str(&String::from_utf8_lossy(&render::job_object(job, id, None)));
+    text.push_str("\n\n");
+    text.into_bytes()
+}
+
+fn name(state: &State) -> &'static str {
+    match state {
+        State::Queued => "queued",
+        State::Running => "running",
+        State::WaitingRetry { .. } => "retry",
+        State::Done => "done",
+        State::Failed(failure) if failure.reason == Reason::Canceled => "canceled",
+        State::Failed(_) => "failed",
+    }
+}
+
+impl MessageBody for Events {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
+        let Some(awaited) = &mut self.next else { return Poll::Ready(None) };
+        let piece = ready!(awaited.as_mut().poll(context));
+        let Some(Piece { text, service, id, seen, last }) = piece else {
+            self.next = None;
+            return Poll::Ready(None);
+        };
+        self.next = (!last).then(|| Box::pin(next(service, id, seen)) as Pin<Box<_>>);
+        Poll::Ready(Some(Ok(text)))
+    }
+}

@@ -1,0 +1,91 @@
+//! `GET /jobs/{job_id}` and `GET /md/{job_id}.md`: no key, the id is unguessable. Contract 1.7, 1.8.
+//! `DELETE /jobs/{job_id}` cancels, which takes the key that made the job.
+
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde::Deserialize;
+
+use super::error::ApiError;
+use super::poll::{self, Form};
+use super::{params, render};
+use crate::job::quoted;
+use crate::service::{Caller, Service, ServiceError};
+
+/// The longest that a poll may wait, seconds (contract part 2).
+const WAIT_SECONDS_MAX: f64 = 60.0;
+
+/// The job object; with `wait`, once the job has ended or the wait is over.
+pub async fn get(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let form = Form::of(&request)?;
+    if let Some(wait_ms) = wait_ms(&request)? {
+        let waited = service.wait_for_end(&id, wait_ms).await;
+        waited.map_err(|error| refused(&service, error))?;
+    }
+    poll::answer(&service, &id, &request, form).map_err(|error| refused(&service, error))
+}
+
+/// Cancels a job of the caller's; gives the job object as it is then. Contract part 2.
+pub async fn cancel(
+    service: web::Data<Service>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let canceled = service.cancel(&caller, &id).await;
+    let job = canceled.map_err(|error| refused(&service, error))?;
+    let json = render::job_object(&job, service.id_of(&job), None);
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
+}
+
+/// The answer's Markdown of a job that is done.
+pub async fn markdown(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    #[derive(Deserialize)]
+    struct Markdown {
+        result_markdown: String,
+    }
+    let found = service
+        .job(&id, |_, _, result| {
+            result.and_then(|json| serde_json::from_slice::<Markdown>(json).ok())
+        })
+        .and_then(|markdown| markdown.ok_or(ServiceError::JobNotFound))
+        .map_err(|error| refused(&service, error))?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/markdown; charset=utf-8"))
+        .body(found.result_markdown))
+}
+
+/// How long the client wants to wait: `?wait=S`, or `Prefer: wait=S` (RFC 7240, section 4.3). A
+/// preference that is no number is ignored, as that section says.
+fn wait_ms(request: &HttpRequest) -> Result<Option<u64>, ApiError> {
+    let given = params::pairs(request.query_string())?.into_iter().find(|(name, _)| name == "wait");
+    if let Some((_, value)) = given {
+        let seconds = value.parse().ok().filter(|wait| (0.0..=WAIT_SECONDS_MAX).contains(wait));
+        let seconds: f64 = seconds.ok_or_else(|| {
+            ApiError::bad_request(
+                "wait_invalid",
+                format!(
+                    "Parameter `wait` must be 0 to {WAIT_SECONDS_MAX} seconds; given: {}.",
+                    quoted(&value)
+                ),
+            )
+        })?;
+        return Ok(Some((seconds * 1000.0) as u64));
+    }
+    let preferred = request
+        .headers()
+        .get_all("prefer")
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .find_map(|preference| preference.trim().strip_prefix("wait=")?.trim().parse::<f64>().ok());
+    Ok(preferred.map(|seconds| (seconds.clamp(0.0, WAIT_SECONDS_MAX) * 1000.0) as u64))
+}
+
+fn refused(service: &Service, error: ServiceError) -> ApiError {
+    ApiError::from_service(error, service.retention_hours())
+}

@@ -1,0 +1,205 @@
+//! `GET /jobs`: the jobs of the key that asks, newest first, in pages or as an export that is
+//! streamed. Contract part 2.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
+use actix_web::{HttpRequest, HttpResponse, web};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::error::ApiError;
+use super::{export, params, render};
+use crate::clock::UnixMs;
+use crate::job::quoted;
+use crate::service::{Caller, Service, ServiceError};
+use crate::store::{Cursor, ListFilter, ListPage};
+
+/// Bounds and default of `limit`, jobs in a page.
+const LIMIT_MAX: usize = 200;
+const LIMIT_DEFAULT: usize = 50;
+
+/// What was asked for, checked.
+struct Query {
+    filter: ListFilter,
+    after: Option<Cursor>,
+    limit: usize,
+}
+
+/// A page, or all pages in a row where `Accept` names a format of lines.
+pub async fn list(
+    service: web::Data<Service>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let query = query(&service, caller, request.query_string())?;
+    if let Some(format) = wanted_format(&request) {
+        let body = Export::new(service, query, format);
+        let content_type = (CONTENT_TYPE, format.content_type());
+        return Ok(HttpResponse::Ok().insert_header(content_type).body(body));
+    }
+    let page = read_page(service.clone(), query.filter, query.after, query.limit).await;
+    let (page, _) =
+        page.map_err(|error| ApiError::from_service(error, service.retention_hours()))?;
+    let mut json = b"{\"jobs\":[".to_vec();
+    for (at, job) in page.jobs.iter().enumerate() {
+        if at > 0 {
+            json.push(b',');
+        }
+        json.extend_from_slice(&render::job_object(job, service.id_of(job), None));
+    }
+    json.extend_from_slice(b"],\"next_cursor\":");
+    match page.next {
+        // Of hexadecimal digits only.
+        Some(next) => {
+            json.extend_from_slice(format!("\"{}\"}}", service.cursor_text(next)).as_bytes());
+        }
+        None => json.extend_from_slice(b"null}"),
+    }
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
+}
+
+/// The first format of lines that `Accept` names.
+fn wanted_format(request: &HttpRequest) -> Option<export::Format> {
+    let accept = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    accept
+        .flat_map(|value| value.split(','))
+        .filter_map(|media_type| media_type.split(';').next())
+        .find_map(|media_type| export::Format::of(media_type.trim()))
+}
+
+fn query(service: &Service, caller: Caller, query: &str) -> Result<Query, ApiError> {
+    let filter = ListFilter { account: caller.account, ..ListFilter::default() };
+    let mut asked = Query { filter, after: None, limit: LIMIT_DEFAULT };
+    for (name, value) in params::pairs(query)? {
+        match name.as_str() {
+            "status" => asked.filter.status = Some(status(&value)?),
+            "scraper" => asked.filter.scraper = Some(value),
+            "label" => asked.filter.label = Some(value),
+            "since" => asked.filter.since_ms = Some(since_ms(&value)?),
+            "limit" => asked.limit = limit(&value)?,
+            "cursor" => {
+                let cursor = service.cursor(&value);
+                let rule = "the `next_cursor` of an earlier page";
+                asked.after =
+                    Some(cursor.ok_or_else(|| invalid("cursor_invalid", "cursor", rule, &value))?);
+            }
+            _ => {}
+        }
+    }
+    Ok(asked)
+}
+
+fn invalid(code: &'static str, name: &str, rule: &str, given: &str) -> ApiError {
+    let sentence = format!("Parameter `{name}` must be {rule}; given: {}.", quoted(given));
+    ApiError::bad_request(code, sentence)
+}
+
+fn status(value: &str) -> Result<&'static str, ApiError> {
+    let word = ["pending", "done", "failed"].into_iter().find(|word| *word == value);
+    word.ok_or_else(|| invalid("status_invalid", "status", "`pending`, `done` or `failed`", value))
+}
+
+fn limit(value: &str) -> Result<usize, ApiError> {
+    let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
+    limit.ok_or_else(|| invalid("limit_invalid", "limit", &format!("1 to {LIMIT_MAX}"), value))
+}
+
+/// A moment in RFC 3339 or in seconds since 1970.
+fn since_ms(value: &str) -> Result<UnixMs, ApiError> {
+    if let Ok(seconds) = value.parse::<u64>() {
+        return Ok(seconds.saturating_mul(1000));
+    }
+    // Times as we write them end with `+00:00`, and an unencoded plus is a space in a query.
+    let at = OffsetDateTime::parse(&value.replace(' ', "+"), &Rfc3339)
+        .ok()
+        .and_then(|at| u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok());
+    let rule = "a time such as `2026-05-11T12:00:00Z`, or Unix seconds";
+    at.ok_or_else(|| invalid("since_invalid", "since", rule, value))
+}
+
+type PageRead = Result<(ListPage, ListFilter), ServiceError>;
+
+/// Reads a page off the actix threads: one may look at many rows.
+async fn read_page(
+    service: web::Data<Service>,
+    filter: ListFilter,
+    after: Option<Cursor>,
+    limit: usize,
+) -> PageRead {
+    let read = web::block(move || Ok((service.list(&filter, after, limit)?, filter))).await;
+    // The pool refuses only while the process ends.
+    read.unwrap_or(Err(ServiceError::Stopping))
+}
+
+/// All pages in a row. Nothing of the store is held while the client takes its time.
+struct Export {
+    service: web::Data<Service>,
+    format: export::Format,
+    ready: VecDeque<web::Bytes>,
+    reading: Option<Pin<Box<dyn Future<Output = PageRead>>>>,
+}
+
+impl Export {
+    fn new(service: web::Data<Service>, query: Query, format: export::Format) -> Export {
+        let reading = read_page(service.clone(), query.filter, query.after, LIMIT_MAX);
+        let header = format.header().map(web::Bytes::from_static);
+        Export {
+            service,
+            format,
+            ready: header.into_iter().collect(),
+            reading: Some(Box::pin(reading)),
+        }
+    }
+
+    fn take(&mut self, page: &ListPage) {
+        let mut lines = Vec::new();
+        for job in &page.jobs {
+            self.format.line(&mut lines, job, self.service.id_of(job));
+        }
+        if !lines.is_empty() {
+            self.ready.push_back(lines.into());
+        }
+    }
+}
+
+impl MessageBody for Export {
+    type Error = ApiError;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<web::Bytes, ApiError>>> {
+        loop {
+            if let Some(lines) = self.ready.pop_front() {
+                return Poll::Ready(Some(Ok(lines)));
+            }
+            let Some(reading) = &mut self.reading else { return Poll::Ready(None) };
+            let read = ready!(reading.as_mut().poll(context));
+            self.reading = None;
+            match read {
+                Ok((page, filter)) => {
+                    self.take(&page);
+                    if let Some(next) = page.next {
+                        let reading =
+                            read_page(self.service.clone(), filter, Some(next), LIMIT_MAX);
+                        self.reading = Some(Box::pin(reading));
+                    }
+                }
+                // The connection is cut, so that nobody takes a part for the whole.
+                Err(error) => {
+                    let hours = self.service.retention_hours();
+                    return Poll::Ready(Some(Err(ApiError::from_service(error, hours))));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The HTTP front end: the running server, and every route once. Handlers parse, call the service
+//! and answer; the rules are below.
+
+mod auth;
+mod cors;
+mod discovery;
+mod docs;
+mod edge;
+mod error;
+mod events;
+mod export;
+mod jobs;
+mod list;
+mod ops;
+mod params;
+mod poll;
+mod practice;
+mod refusals;
+mod render;
+mod scrapers;
+mod server;
+mod site;
+mod usage;
+
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+
+pub use error::ApiError;
+pub use render::job_object;
+pub use server::{ServeError, Server, StartError, Stopper};
+
+use crate::service::Service;
+
+/// The longest path and query, bytes: a prompt of 4,000 characters fits, percent-encoded.
+pub const URL_BYTES_MAX: usize = 60_000;
+
+/// The limits of a request that handlers keep.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    pub body_bytes_max: usize,
+}
+
+/// What every worker of the server shares.
+#[derive(Clone)]
+struct State {
+    service: web::Data<Service>,
+    limits: web::Data<Limits>,
+    cors: web::Data<cors::Cors>,
+    practice: web::Data<practice::PracticeState>,
+}
+
+/// Every route. What is not here is a 404, and another method a 405 with `Allow`.
+fn routes(config: &mut web::ServiceConfig, state: &State) {
+    config
+        .app_data(state.service.clone())
+        .app_data(state.limits.clone())
+        .app_data(state.cors.clone())
+        .service(get("/scrapers", web::get().to(discovery::list)))
+        .service(get("/scrapers/{scraper}", web::get().to(scrapers::run)))
+        .service(
+            web::resource("/scrapers/{scraper}/jobs")
+                .route(web::post().to(scrapers::submit))
+                .default_service(web::to(only_post)),
+        )
+        .service(get("/usage", web::get().to(usage::get)))
+        .service(get("/jobs", web::get().to(list::list)))
+        .service(
+            web::resource("/jobs/{id}")
+                .route(web::get().to(jobs::get))
+                .route(web::delete().to(jobs::cancel))
+                .default_service(web::to(only_get_delete)),
+        )
+        .service(get("/jobs/{id}/events", web::get().to(events::stream)))
+        .service(get("/md/{id}.md", web::get().to(jobs::markdown)))
+        .service(get("/healthz", web::get().to(ops::healthz)))
+        .service(get("/readyz", web::get().to(ops::readyz)))
+        .configure(|config| practice::configure(config, state.practice.clone()))
+        .configure(docs::configure)
+        .default_service(web::to(no_path));
+}
+
+/// A path that takes GET and nothing else.
+fn get(path: &str, route: actix_web::Route) -> actix_web::Resource {
+    web::resource(path).route(route).default_service(web::to(only_get))
+}
+
+async fn only_get(request: HttpRequest) -> HttpResponse {
+    ApiError::method(request.method().as_str(), "GET").error_response()
+}
+
+async fn only_get_delete(request: HttpRequest) -> HttpResponse {
+    ApiError::method(request.method().as_str(), "GET, DELETE").error_response()
+}
+
+async fn only_post(request: HttpRequest) -> HttpResponse {
+    ApiError::method(request.method().as_str(), "POST").error_response()
+}
+
+async fn no_path(request: HttpRequest) -> HttpResponse {
+    ApiError::no_path(request.path()).error_response()
+}

@@ -1,0 +1,277 @@
+//! Parameters from a query string or a JSON body: strictly decoded, typed, not yet checked. The
+//! rules of contract 1.3 are in `job`.
+
+use serde_json::Value;
+
+use super::error::ApiError;
+use crate::job::{RawRequest, quoted};
+
+/// A query string's pairs in order, decoded: `+` and `%20` are a space.
+///
+/// # Errors
+/// A percent escape is malformed, or what it encodes is not UTF-8.
+pub fn pairs(query: &str) -> Result<Vec<(String, String)>, ApiError> {
+    query
+        .split('&')
+        .filter(|pair| !pair.is_empty())
+        .map(|pair| {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            Ok((decode(name)?, decode(value)?))
+        })
+        .collect()
+}
+
+fn decode(encoded: &str) -> Result<String, ApiError> {
+    let bytes = encoded.as_bytes();
+    let mut decoded = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'+' => decoded.push(b' '),
+            b'%' => {
+                let escape = bytes.get(at + 1..at + 3).and_then(hex_byte).ok_or_else(|| {
+                    let rest: String = encoded[at..].chars().take(3).collect();
+                    ApiError::bad_request(
+                        "query_invalid",
+                        format!(
+                            "The query must be percent-encoded, `%` followed by two hexadecimal \
+                             digits; given: {}.",
+                            quoted(&rest)
+                        ),
+                    )
+                })?;
+                decoded.push(escape);
+                at += 2;
+            }
+            byte => decoded.push(byte),
+        }
+        at += 1;
+    }
+    String::from_utf8(decoded).map_err(|error| {
+        let lossy = String::from_utf8_lossy(error.as_bytes()).into_owned();
+        ApiError::bad_request(
+            "query_invalid",
+            format!("The query must be UTF-8 when decoded; given: {}.", quoted(&lossy)),
+        )
+    })
+}
+
+fn hex_byte(digits: &[u8]) -> Option<u8> {
+    let digit = |byte: u8| char::from(byte).to_digit(16);
+    match digits {
+        [high, low] => u8::try_from(digit(*high)? * 16 + digit(*low)?).ok(),
+        _ => None,
+    }
+}
+
+/// The parameters of a scrape in a query string. Unknown ones are ignored.
+///
+/// # Errors
+/// The query is malformed, a parameter is there twice, or has the wrong type.
+pub fn from_query(query: &str) -> Result<RawRequest, ApiError> {
+    let mut raw = RawRequest::default();
+    for (name, value) in pairs(query)? {
+        let repeated = match name.as_str() {
+            "prompt" => raw.prompt.replace(value).is_some(),
+            "country" => raw.country.replace(value).is_some(),
+            "bypass_cache" => raw.bypass_cache.replace(boolean(&name, &value)?).is_some(),
+            "timeout" => raw.timeout.replace(seconds(&name, &value)?).is_some(),
+            "web_search" => raw.web_search.replace(boolean(&name, &value)?).is_some(),
+            "markdown_json" => raw.markdown_json.replace(boolean(&name, &value)?).is_some(),
+            "mode" => raw.mode.replace(value).is_some(),
+            "label" => raw.label.replace(value).is_some(),
+            "start_within" => raw.start_within.replace(seconds(&name, &value)?).is_some(),
+            _ => false,
+        };
+        if repeated {
+            return Err(ApiError::bad_request(
+                "parameter_repeated",
+                format!("Parameter `{name}` must be given once; it is there twice."),
+            ));
+        }
+    }
+    Ok(raw)
+}
+
+fn boolean(name: &str, value: &str) -> Result<bool, ApiError> {
+    match value {
+        "true" | "True" | "1" => Ok(true),
+        "false" | "False" | "0" => Ok(false),
+        _ => Err(wrong_type(name, "`true`, `false`, `True`, `False`, `1` or `0`", value)),
+    }
+}
+
+fn seconds(name: &str, value: &str) -> Result<f64, ApiError> {
+    value.parse().map_err(|_| wrong_type(name, "a number of seconds", value))
+}
+
+fn wrong_type(name: &str, rule: &str, given: &str) -> ApiError {
+    ApiError::bad_request(
+        "parameter_invalid",
+        format!("Parameter `{name}` must be {rule}; given: {}.", quoted(given)),
+    )
+}
+
+/// The parameters of a scrape in a JSON body; an empty body has none. Unknown ones are ignored,
+/// and `null` is as good as absent.
+///
+/// # Errors
+/// The body is not a JSON object, or a parameter has the wrong type.
+pub fn from_body(body: &[u8]) -> Result<RawRequest, ApiError> {
+    if body.iter().all(u8::is_ascii_whitespace) {
+        return Ok(RawRequest::default());
+    }
+    let fields = match serde_json::from_slice(body) {
+        Ok(Value::Object(fields)) => fields,
+        Ok(other) => return Err(body_invalid(&quoted(&other.to_string()))),
+        Err(error) => return Err(body_invalid(&error.to_string())),
+    };
+    let mut raw = RawRequest::default();
+    for (name, value) in fields {
+        if value.is_null() {
+            continue;
+        }
+        match name.as_str() {
+            "prompt" => raw.prompt = Some(json_string(&name, value)?),
+            "country" => raw.country = Some(json_string(&name, value)?),
+            "bypass_cache" => raw.bypass_cache = Some(json_boolean(&name, &value)?),
+            "timeout" => raw.timeout = Some(json_seconds(&name, &value)?),
+            "web_search" => raw.web_search = Some(json_boolean(&name, &value)?),
+            "markdown_json" => raw.markdown_json = Some(json_boolean(&name, &value)?),
+            "mode" => raw.mode = Some(json_string(&name, value)?),
+            "label" => raw.label = Some(json_string(&name, value)?),
+            "start_within" => raw.start_within = Some(json_seconds(&name, &value)?),
+            _ => {}
+        }
+    }
+    Ok(raw)
+}
+
+fn body_invalid(given: &str) -> ApiError {
+    ApiError::bad_request(
+        "body_invalid",
+        format!("The request's body must be empty or a JSON object of parameters; given: {given}."),
+    )
+}
+
+fn json_string(name: &str, value: Value) -> Result<String, ApiError> {
+    match value {
+        Value::String(text) => Ok(text),
+        other => Err(wrong_type(name, "a string", &other.to_string())),
+    }
+}
+
+fn json_boolean(name: &str, value: &Value) -> Result<bool, ApiError> {
+    value.as_bool().ok_or_else(|| wrong_type(name, "`true` or `false`", &value.to_string()))
+}
+
+fn json_seconds(name: &str, value: &Value) -> Result<f64, ApiError> {
+    value.as_f64().ok_or_else(|| wrong_type(name, "a number of seconds", &value.to_string()))
+}
+
+/// Lays query and body together.
+///
+/// # Errors
+/// A parameter stands in both.
+pub fn together(query: RawRequest, body: RawRequest) -> Result<RawRequest, ApiError> {
+    fn either<T>(name: &str, query: Option<T>, body: Option<T>) -> Result<Option<T>, ApiError> {
+        if query.is_some() && body.is_some() {
+            return Err(ApiError::bad_request(
+                "parameter_conflict",
+                format!(
+                    "Parameter `{name}` must be given in the query or in the body; it is in both."
+                ),
+            ));
+        }
+        Ok(query.or(body))
+    }
+    Ok(RawRequest {
+        prompt: either("prompt", query.prompt, body.prompt)?,
+        country: either("country", query.country, body.country)?,
+        bypass_cache: either("bypass_cache", query.bypass_cache, body.bypass_cache)?,
+        timeout: either("timeout", query.timeout, body.timeout)?,
+        web_search: either("web_search", query.web_search, body.web_search)?,
+        markdown_json: either("markdown_json", query.markdown_json, body.markdown_json)?,
+        mode: either("mode", query.mode, body.mode)?,
+        label: either("label", query.label, body.label)?,
+        start_within: either("start_within", query.start_within, body.start_within)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn code(outcome: Result<RawRequest, ApiError>) -> &'static str {
+        outcome.map_or_else(|error| error.code, |_| "ok")
+    }
+
+    #[test]
+    fn both_forms_of_a_space_and_every_boolean_are_read() {
+        let raw = from_query("prompt=a+b%20c%2B&bypass_cache=True&web_search=0&timeout=60.0&x=y");
+        let expected = RawRequest {
+            prompt: Some("a b c+".to_owned()),
+            bypass_cache: Some(true),
+            web_search: Some(false),
+            timeout: Some(60.0),
+            ..RawRequest::default()
+        };
+        assert_eq!(raw.unwrap(), expected);
+    }
+
+    #[test]
+    fn malformed_queries_are_refused() {
+        for (query, expected) in [
+            ("prompt=%", "query_invalid"),
+            ("prompt=%4", "query_invalid"),
+            ("prompt=%zz", "query_invalid"),
+            ("prompt=%ff", "query_invalid"),
+            ("other=%e4", "query_invalid"),
+            ("prompt=a&prompt=b", "parameter_repeated"),
+            ("bypass_cache=yes", "parameter_invalid"),
+            ("bypass_cache=TRUE", "parameter_invalid"),
+            ("timeout=soon", "parameter_invalid"),
+            ("timeout=", "parameter_invalid"),
+            ("", "ok"),
+            ("&&=&a", "ok"),
+        ] {
+            assert_eq!(code(from_query(query)), expected, "{query}");
+        }
+    }
+
+    #[test]
+    fn bodies_are_objects_with_typed_fields() {
+        for (body, expected) in [
+            (r#"{"prompt":"x","timeout":60,"bypass_cache":true,"mode":null}"#, "ok"),
+            ("", "ok"),
+            (" \n", "ok"),
+            ("[]", "body_invalid"),
+            ("{", "body_invalid"),
+            ("prompt=x", "body_invalid"),
+            (r#"{"prompt":1}"#, "parameter_invalid"),
+            (r#"{"timeout":"60"}"#, "parameter_invalid"),
+            (r#"{"web_search":"true"}"#, "parameter_invalid"),
+        ] {
+            assert_eq!(code(from_body(body.as_bytes())), expected, "{body}");
+        }
+        assert_eq!(code(from_body(b"{\"prompt\":\"\xff\"}")), "body_invalid");
+    }
+
+    #[test]
+    fn a_parameter_in_both_places_is_refused() {
+        let one = || from_query("country=DE").unwrap();
+        assert_eq!(code(together(one(), one())), "parameter_conflict");
+        let body = from_body(br#"{"prompt":"x"}"#).unwrap();
+        assert_eq!(together(one(), body).unwrap().prompt.as_deref(), Some("x"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_query_and_any_body_is_read_or_refused(query: String, body: Vec<u8>) {
+            let _ = from_query(&query);
+            let _ = from_body(&body);
+        }
+    }
+}

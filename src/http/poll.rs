@@ -1,0 +1,97 @@
+//! What makes polling cheap: an `ETag` that follows the job's transitions, 304 for what the client
+//! has already, the job object without its result, and when to come again. Contract part 2.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, EntityTag, Header, IfNoneMatch, RETRY_AFTER,
+};
+use actix_web::{HttpRequest, HttpResponse};
+use uuid::Uuid;
+
+use super::error::ApiError;
+use super::{params, render};
+use crate::job::{Job, quoted};
+use crate::service::{Service, ServiceError};
+
+/// How much of the job object a client wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    Whole,
+    /// `fields=status`: without the result.
+    Status,
+}
+
+impl Form {
+    /// What `?fields=` asks for: a list with commas, of which only `status` is defined.
+    ///
+    /// # Errors
+    /// It names something else.
+    pub fn of(request: &HttpRequest) -> Result<Form, ApiError> {
+        let given =
+            params::pairs(request.query_string())?.into_iter().find(|(name, _)| name == "fields");
+        let Some((_, fields)) = given else { return Ok(Form::Whole) };
+        match fields.split(',').map(str::trim).find(|field| *field != "status") {
+            None => Ok(Form::Status),
+            Some(unknown) => Err(ApiError::bad_request(
+                "fields_invalid",
+                format!("Parameter `fields` must be `status`; given: {}.", quoted(unknown)),
+            )),
+        }
+    }
+
+    /// The strong tag of this form of a job. It changes with every transition, and with the
+    /// release, because a newer one may write the same job with more fields.
+    fn tag(self, job: &Job, id: Uuid) -> EntityTag {
+        let form = match self {
+            Form::Whole => "",
+            Form::Status => "-status",
+        };
+        let release = env!("CARGO_PKG_VERSION");
+        EntityTag::new_strong(format!("{id}-{}-{release}{form}", job.revision()))
+    }
+}
+
+/// The job object as a poll gets it, or 304 when the client has it.
+///
+/// # Errors
+/// There is no such job, or the store failed.
+pub fn answer(
+    service: &Service,
+    id: &str,
+    request: &HttpRequest,
+    form: Form,
+) -> Result<HttpResponse, ServiceError> {
+    // A header that cannot be read is as good as none (RFC 9110, section 13.1.2).
+    let known = IfNoneMatch::parse(request).ok();
+    let (tag, json, pending) = service.job(id, |job, id, result| {
+        let tag = form.tag(job, id);
+        let json = (!has(known.as_ref(), &tag)).then(|| match form {
+            Form::Whole => render::job_object(job, id, result),
+            Form::Status => render::job_object(job, id, None),
+        });
+        // The estimate reads the store too, which must not happen inside of this read.
+        (tag, json, (!job.state.finished()).then(|| job.clone()))
+    })?;
+    let status = if json.is_some() { StatusCode::OK } else { StatusCode::NOT_MODIFIED };
+    let mut response = HttpResponse::build(status);
+    response.insert_header((ETAG, tag.to_string()));
+    // It may be kept, but must not be used again without asking.
+    response.insert_header((CACHE_CONTROL, "no-cache"));
+    if let Some(job) = pending {
+        response.insert_header((RETRY_AFTER, service.poll_after_seconds(&job)));
+    }
+    Ok(match json {
+        Some(json) => response.insert_header((CONTENT_TYPE, "application/json")).body(json),
+        None => response.finish(),
+    })
+}
+
+/// Whether the client has what this tag names. Tags are compared weakly, as RFC 9110 says for
+/// `If-None-Match`.
+fn has(known: Option<&IfNoneMatch>, tag: &EntityTag) -> bool {
+    match known {
+        Some(IfNoneMatch::Any) => true,
+        Some(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(tag)),
+        None => false,
+    }
+}

@@ -1,0 +1,124 @@
+//! The HTTP parser's own refusals, as JSON: what it cannot read never reaches a handler, and it
+//! answers with a bare status. This stream replaces that answer on its way out (contract 1.10:
+//! errors are JSON, always).
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use actix_rt::net::{ActixStream, Ready, TcpStream};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use uuid::Uuid;
+
+/// A bare answer of the parser: its first line, and what goes out instead of it.
+struct Refusal {
+    bare: &'static [u8],
+    status: &'static str,
+    code: &'static str,
+    detail: &'static str,
+}
+
+/// The parser's answers have no body and close the connection; none of ours is like that.
+const REFUSALS: &[Refusal] = &[
+    Refusal {
+        bare: b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n",
+        status: "400 Bad Request",
+        code: "request_invalid",
+        detail: "The request is not valid HTTP/1.1.",
+    },
+    Refusal {
+        bare: b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n",
+        status: "413 Payload Too Large",
+        code: "url_too_long",
+        detail: "The URL and the headers together are too large. A POST takes the parameters as a \
+                 JSON body too.",
+    },
+    Refusal {
+        bare: b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n",
+        status: "408 Request Timeout",
+        code: "request_timeout",
+        detail: "The request's head did not arrive in time.",
+    },
+];
+
+impl Refusal {
+    fn reply(&self) -> Vec<u8> {
+        let Refusal { status, code, detail, .. } = self;
+        let body = serde_json::json!({ "detail": detail, "code": code }).to_string();
+        format!(
+            "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\
+             content-type: application/json\r\nx-request-id: {}\r\n\r\n{body}",
+            body.len(),
+            Uuid::new_v4()
+        )
+        .into_bytes()
+    }
+}
+
+/// A connection whose bare refusals go out as JSON.
+pub struct Connection {
+    stream: TcpStream,
+    /// What still has to go out instead of a bare refusal.
+    replacement: Option<(Vec<u8>, usize)>,
+}
+
+impl Connection {
+    pub fn new(stream: TcpStream) -> Connection {
+        Connection { stream, replacement: None }
+    }
+}
+
+impl AsyncWrite for Connection {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let this = &mut *self;
+        if this.replacement.is_none() {
+            let refusal = REFUSALS.iter().find(|refusal| bytes.starts_with(refusal.bare));
+            this.replacement = refusal.map(|refusal| (refusal.reply(), 0));
+        }
+        let Some((reply, sent)) = &mut this.replacement else {
+            return Pin::new(&mut this.stream).poll_write(context, bytes);
+        };
+        // The caller offers the same bytes again until all of ours are out.
+        while *sent < reply.len() {
+            let written = ready!(Pin::new(&mut this.stream).poll_write(context, &reply[*sent..]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            *sent += written;
+        }
+        this.replacement = None;
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(context)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+impl AsyncRead for Connection {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.stream).poll_read(context, buffer)
+    }
+}
+
+impl ActixStream for Connection {
+    fn poll_read_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_read_ready(&self.stream, context)
+    }
+
+    fn poll_write_ready(&self, context: &mut Context<'_>) -> Poll<io::Result<Ready>> {
+        ActixStream::poll_write_ready(&self.stream, context)
+    }
+}

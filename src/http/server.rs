@@ -1,0 +1,341 @@
+//! A running answerd: store, engine and HTTP server, started in order and stopped in the reverse.
+//!
+//! A stop goes: no new jobs, but polls go on; the engine lets running attempts finish inside the
+//! grace period and gives the rest back; the HTTP server finishes its requests; the store is
+//! closed properly.
+
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use actix_http::HttpService;
+use actix_rt::net::TcpStream;
+use actix_server::ServerHandle;
+use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::AppConfig;
+use actix_web::{App, middleware, web};
+use crossbeam_channel::{Receiver, Sender};
+use tokio::sync::Notify;
+
+use super::cors::Cors;
+use super::practice::PracticeState;
+use super::refusals::Connection;
+use super::{Limits, State, edge, routes};
+use crate::clock::Clock;
+use crate::config::{self, Settings};
+use crate::engine::Engine;
+use crate::practice;
+use crate::service::Service;
+use crate::store::{OpenOptions, Store, StoreError, WriterStats};
+use crate::upstream::{self, Injected, InvalidProxy};
+
+/// Connections that wait to be accepted.
+const BACKLOG_MAX: i32 = 4_096;
+/// How long open requests may take to finish once the engine has stopped, seconds.
+const CLOSE_SECONDS: u64 = 5;
+
+/// Why a service did not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error("cannot listen on {address}: {error}; choose another `http.bind`")]
+    Listen { address: SocketAddr, error: std::io::Error },
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Proxy(#[from] InvalidProxy),
+    #[error("cannot start a thread: {0}")]
+    Thread(std::io::Error),
+    #[error("the HTTP server did not start: {0}")]
+    Http(String),
+}
+
+/// Why a service ended other than by being stopped.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    #[error("the store failed: {0}")]
+    Store(StoreError),
+    #[error("the HTTP server ended: {0}")]
+    Http(String),
+}
+
+/// A running service.
+pub struct Server {
+    address: SocketAddr,
+    store: Arc<Store>,
+    service: web::Data<Service>,
+    stop: Sender<()>,
+    supervisor: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Server {
+    /// Opens the store, starts the engine, and listens.
+    ///
+    /// # Errors
+    /// What could not be started, with the setting to look at. Nothing is left running.
+    pub fn start(settings: Settings, clock: Clock) -> Result<Server, StartError> {
+        Server::start_with(settings, clock, Injected::new())
+    }
+
+    /// As [`Server::start`], with upstreams of the caller's own.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_with(
+        settings: Settings,
+        clock: Clock,
+        injected: Injected,
+    ) -> Result<Server, StartError> {
+        let listener = listen(settings.http.bind)?;
+        let address = listener.local_addr().map_err(StartError::Thread)?;
+        let local_url = local_url(address);
+        let public_url = settings.http.public_url.clone().unwrap_or_else(|| local_url.clone());
+        let settings = Arc::new(settings);
+
+        let store = Arc::new(Store::open(&open_options(&settings, &clock))?);
+        let upstreams = upstream::connect(&settings, &local_url, injected, &clock)?;
+        let engine =
+            Engine::start(store.clone(), upstreams, &settings, public_url.clone(), clock.clone())
+                .map_err(StartError::Thread)?;
+        let service = web::Data::new(Service::new(
+            store.clone(),
+            engine.clone(),
+            settings.clone(),
+            public_url.clone(),
+            clock.clone(),
+        ));
+        let state = State {
+            service: service.clone(),
+            limits: web::Data::new(Limits { body_bytes_max: settings.http.body_bytes_max }),
+            cors: web::Data::new(Cors::new(&settings.http.cors_origins)),
+            practice: web::Data::new(PracticeState::new(
+                Arc::new(practice::Engine::new(&public_url)),
+                settings.practice.clone(),
+                clock,
+            )),
+        };
+        let http = spawn_http(listener, &settings, state)?;
+        let (stop, stopped) = crossbeam_channel::bounded(1);
+        let parts = Parts { settings, store: store.clone(), engine, service: service.clone() };
+        let supervisor = std::thread::Builder::new()
+            .name("supervisor".to_owned())
+            .spawn(move || supervise(&parts, &stopped, http))
+            .map_err(StartError::Thread)?;
+        Ok(Server { address, store, service, stop, supervisor })
+    }
+
+    /// The address that was really bound.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where the server is reached from this machine, without a slash at its end.
+    pub fn base_url(&self) -> String {
+        local_url(self.address)
+    }
+
+    /// The service behind it.
+    pub fn service(&self) -> &Service {
+        &self.service
+    }
+
+    /// What the store's writer has done so far.
+    pub fn writer_stats(&self) -> WriterStats {
+        self.store.writer_stats()
+    }
+
+    /// Begins the stop and returns at once.
+    pub fn stop(&self) {
+        self.stopper().stop();
+    }
+
+    /// What begins the stop from another thread, while one waits for the end.
+    pub fn stopper(&self) -> Stopper {
+        Stopper(self.stop.clone())
+    }
+
+    /// Waits until the service has stopped and the store is closed.
+    ///
+    /// # Errors
+    /// It did not stop because it was asked to.
+    pub fn wait(self) -> Result<(), ServeError> {
+        self.supervisor
+            .join()
+            .unwrap_or_else(|_| Err(ServeError::Http("its supervisor panicked".to_owned())))
+    }
+}
+
+/// Begins the stop of a server from another thread.
+#[derive(Clone)]
+pub struct Stopper(Sender<()>);
+
+impl Stopper {
+    /// Begins the stop and returns at once.
+    pub fn stop(&self) {
+        // A full channel has the message already.
+        let _ = self.0.try_send(());
+    }
+}
+
+/// What has to be stopped, in the order of the stop.
+struct Parts {
+    settings: Arc<Settings>,
+    service: web::Data<Service>,
+    engine: Arc<Engine>,
+    store: Arc<Store>,
+}
+
+/// Waits for whatever ends the service, and takes it down in order.
+fn supervise(parts: &Parts, stopped: &Receiver<()>, http: HttpThread) -> Result<(), ServeError> {
+    let failures = parts.engine.store_failures();
+    let ended = crossbeam_channel::select! {
+        recv(stopped) -> _ => Ok(()),
+        recv(failures) -> _ => {
+            let error = parts.store.failure().unwrap_or(StoreError::Closed);
+            Err(ServeError::Store(error))
+        }
+        recv(http.ended) -> outcome => {
+            Err(ServeError::Http(outcome.unwrap_or_else(|_| "its thread panicked".to_owned())))
+        }
+    };
+    tracing::info!("stopping");
+    parts.service.begin_stop();
+    let grace_seconds = if ended.is_ok() { parts.settings.http.grace_seconds } else { 0 };
+    parts.engine.stop(grace_seconds.saturating_mul(1000));
+    http.stop();
+    let stats = parts.store.writer_stats();
+    parts.store.close();
+    tracing::info!(commits = stats.commits, writes = stats.writes, "stopped");
+    ended
+}
+
+/// The thread that runs the HTTP server; `ended` says why it ended.
+struct HttpThread {
+    thread: JoinHandle<()>,
+    ended: Receiver<String>,
+    handle: ServerHandle,
+    /// Tells idle connections that the server stops.
+    closing: Arc<Notify>,
+}
+
+impl HttpThread {
+    /// Lets open requests finish for [`CLOSE_SECONDS`] and returns when the server has ended.
+    fn stop(self) {
+        // The future only sends the command; the thread carries it out.
+        drop(self.handle.stop(true));
+        self.closing.notify_waiters();
+        // A panic of the thread is in the log.
+        let _ = self.thread.join();
+    }
+}
+
+fn spawn_http(
+    listener: TcpListener,
+    settings: &Settings,
+    state: State,
+) -> Result<HttpThread, StartError> {
+    let (started, starting) = crossbeam_channel::bounded(1);
+    let (end, ended) = crossbeam_channel::bounded(1);
+    let http = settings.http.clone();
+    let closing = Arc::new(Notify::new());
+    let signal = closing.clone();
+    let thread = std::thread::Builder::new()
+        .name("http".to_owned())
+        .spawn(move || {
+            let outcome = actix_web::rt::System::new().block_on(async move {
+                let server = serve(listener, &http, state, signal)?;
+                // The starter waits for it.
+                let _ = started.send(server.handle());
+                server.await
+            });
+            let _ = end.send(match outcome {
+                Ok(()) => "it was stopped".to_owned(),
+                Err(error) => error.to_string(),
+            });
+        })
+        .map_err(StartError::Thread)?;
+    match starting.recv() {
+        Ok(handle) => Ok(HttpThread { thread, ended, handle, closing }),
+        Err(_) => Err(StartError::Http(ended.recv().unwrap_or_default())),
+    }
+}
+
+/// The server as `actix_web::HttpServer` makes it, but over connections whose bare refusals are
+/// JSON.
+fn serve(
+    listener: TcpListener,
+    http: &config::Http,
+    state: State,
+    closing: Arc<Notify>,
+) -> std::io::Result<actix_server::Server> {
+    let head_timeout = Duration::from_secs(http.head_timeout_seconds);
+    let keep_alive = Duration::from_secs(http.keep_alive_seconds);
+    let builder = actix_server::Server::build()
+        .workers(http.workers)
+        .max_concurrent_connections(http.connections_max)
+        .shutdown_timeout(CLOSE_SECONDS)
+        .disable_signals()
+        .listen("answerd", listener, move || {
+            let state = state.clone();
+            let closing = closing.clone();
+            let app = App::new()
+                .wrap(middleware::from_fn(edge::around))
+                .configure(|config| routes(config, &state))
+                .into_factory()
+                .map_err(|error: actix_web::Error| error.error_response());
+            let http = HttpService::build()
+                .graceful_shutdown_signal(move || {
+                    let closing = closing.clone();
+                    async move { closing.notified().await }
+                })
+                .client_request_timeout(head_timeout)
+                .keep_alive(keep_alive)
+                .tcp_nodelay(true)
+                .h1(map_config(app, |_| AppConfig::default()));
+            fn_service(async |stream: TcpStream| {
+                let peer = stream.peer_addr().ok();
+                Ok((Connection::new(stream), peer))
+            })
+            .and_then(http)
+        })?;
+    Ok(builder.run())
+}
+
+fn listen(address: SocketAddr) -> Result<TcpListener, StartError> {
+    use socket2::{Domain, Protocol, Socket, Type};
+    let bound = || -> std::io::Result<TcpListener> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG_MAX)?;
+        Ok(socket.into())
+    };
+    bound().map_err(|error| StartError::Listen { address, error })
+}
+
+/// Where this machine reaches an address that was bound; one that means "all" is reached on
+/// loopback.
+fn local_url(address: SocketAddr) -> String {
+    let mut reached = address;
+    if address.ip().is_unspecified() {
+        reached.set_ip(match address {
+            SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    format!("http://{reached}")
+}
+
+fn open_options(settings: &Settings, clock: &Clock) -> OpenOptions {
+    OpenOptions {
+        directory: settings.store.path.clone(),
+        cache_bytes: settings.store.cache_bytes,
+        quick_repair: settings.store.quick_repair,
+        scrapers: settings.scrapers.keys().cloned().collect(),
+        cache_entries_max: settings.cache.entries_max,
+        cache_from_ms: clock
+            .now_ms()
+            .saturating_sub(settings.cache.ttl_seconds.saturating_mul(1000)),
+    }
+}

@@ -1,0 +1,42 @@
+//! What HTML pages and their assets are sent with: a content security policy that allows nothing
+//! but our own files, and the headers that go with it.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::{HttpResponse, ResponseError};
+
+use super::error::ApiError;
+
+/// Scripts, styles and requests of our own origin only; no frames, no plug-ins, no inline code.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+                      img-src 'self' data:; form-action 'self'; base-uri 'none'; \
+                      frame-ancestors 'none'";
+
+/// The header with which a reverse proxy is told not to hold a stream back.
+pub const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+
+/// An HTML page.
+pub fn html(status: StatusCode, page: String) -> HttpResponse {
+    HttpResponse::build(status)
+        .content_type("text/html; charset=utf-8")
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .body(page)
+}
+
+/// A script or a style that is built in.
+pub fn asset(content_type: &'static str, text: &'static str) -> HttpResponse {
+    HttpResponse::Ok()
+        .content_type(content_type)
+        .insert_header((CACHE_CONTROL, "public, max-age=300"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .body(text)
+}
+
+/// An error as every path of the API gives it (contract 1.10).
+pub fn error(status: StatusCode, code: &'static str, detail: &str) -> HttpResponse {
+    ApiError::new(status, code, detail).error_response()
+}

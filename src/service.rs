@@ -1,0 +1,630 @@
+//! The use cases: all that http and cli may ask of a running service. Rules live here and below;
+//! the edges parse, call and answer.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use crate::answer;
+use crate::catalog;
+use crate::clock::{Clock, UnixMs, calendar_month, next_month_ms};
+use crate::config::{ANONYMOUS, Key, Scraper, Settings};
+use crate::engine::{Engine, Standing, WINDOW_MINUTES};
+use crate::job::{Event, Failure, Handling, Job, Refused, ScrapeRequest, State};
+use crate::rate::{self, RateLimit};
+use crate::store::{
+    Credits, Cursor, ListFilter, ListPage, Store, StoreError, SubmitLimits, SubmitRefusal,
+    TransitionRefusal, idempotency_of, request_hash,
+};
+use crate::upstream::UpstreamStatus;
+
+pub use crate::engine::HealthReport;
+
+/// What an interactive call leaves of the client's own budget, milliseconds: published clients
+/// give up at exactly their time-out (contract 1.4).
+pub const CLIENT_MARGIN_MS: u64 = 250;
+/// The least and the most that a `Retry-After` of ours says, seconds.
+const RETRY_AFTER_SECONDS_MIN: u64 = 1;
+const RETRY_AFTER_SECONDS_MAX: u64 = 60;
+/// Further than this nobody has to look, milliseconds.
+const POLL_HORIZON_MS: u64 = RETRY_AFTER_SECONDS_MAX * 1000;
+
+/// How far back a scraper's health looks, seconds.
+pub const HEALTH_SECONDS: u64 = WINDOW_MINUTES * 60;
+/// The least that a poll of a pending job says, seconds, as the 202 of its submit does.
+const POLL_AFTER_SECONDS_MIN: u64 = 2;
+
+/// Who calls, and what they may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Caller {
+    pub account: String,
+    pub monthly_credits: Option<u64>,
+}
+
+/// Why a use case could not be done.
+#[derive(Clone, Debug)]
+pub enum ServiceError {
+    KeyMissing,
+    KeyInvalid,
+    /// Names the scrapers that exist.
+    ScraperUnknown {
+        given: String,
+        names: Vec<String>,
+    },
+    /// What is missing, as a sentence.
+    NotConfigured {
+        scraper: String,
+        missing: String,
+    },
+    JobNotFound,
+    /// The idempotency key came with another request before.
+    IdempotencyKeyReused,
+    /// The job has ended, so it cannot be canceled.
+    JobFinished {
+        id: Uuid,
+    },
+    CreditLimit {
+        retry_after_seconds: u64,
+    },
+    RateLimit {
+        retry_after_seconds: u64,
+    },
+    QueueFull {
+        retry_after_seconds: u64,
+    },
+    /// The job of an interactive call failed.
+    Failed {
+        id: Uuid,
+        failure: Failure,
+    },
+    Stopping,
+    /// The service stops while the job of an interactive call waits or runs; it goes on after the
+    /// next start and can be polled.
+    Interrupted {
+        id: Uuid,
+    },
+    Store(StoreError),
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> ServiceError {
+        ServiceError::Store(error)
+    }
+}
+
+/// What an account has spent in a calendar month (UTC).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Usage {
+    /// `None` where the key has no allowance.
+    pub monthly_credits: Option<u64>,
+    pub credits: Credits,
+    /// When the month ends and the allowance is whole again.
+    pub resets_ms: UnixMs,
+}
+
+impl Usage {
+    /// What the allowance still covers; what is reserved counts as spent until its job has ended.
+    pub fn left(&self) -> Option<u64> {
+        let taken = self.credits.used.saturating_add(self.credits.reserved);
+        self.monthly_credits.map(|allowance| allowance.saturating_sub(taken))
+    }
+}
+
+/// Whether the service takes jobs.
+#[derive(Clone, Debug)]
+pub enum Readiness {
+    Ready,
+    Stopping,
+    StoreFailed(StoreError),
+}
+
+/// A scraper, and how it stands now.
+pub struct ScraperStatus<'a> {
+    pub scraper: &'a Scraper,
+    /// What has to be set before it can be used, as a sentence.
+    pub missing: Option<String>,
+    /// Jobs that wait for an attempt.
+    pub waiting: usize,
+    pub running: usize,
+    /// In the order in which they are tried.
+    pub upstreams: Vec<UpstreamStanding<'a>>,
+    pub health: HealthReport,
+}
+
+/// An upstream of a scraper, and how it stands now.
+pub struct UpstreamStanding<'a> {
+    /// Its name in config.toml.
+    pub name: &'a str,
+    /// What it speaks: the word in config.toml.
+    pub kind: &'static str,
+    pub missing: Option<&'a str>,
+    /// `None` while something is missing.
+    pub status: Option<UpstreamStatus>,
+}
+
+/// A running service.
+pub struct Service {
+    store: Arc<Store>,
+    engine: Arc<Engine>,
+    settings: Arc<Settings>,
+    public_url: String,
+    clock: Clock,
+    /// By account, of those that have a limit.
+    limiters: HashMap<String, RateLimit>,
+    stopping: AtomicBool,
+}
+
+impl Service {
+    /// `public_url` is the start of `markdown_url`, without a slash at its end.
+    pub fn new(
+        store: Arc<Store>,
+        engine: Arc<Engine>,
+        settings: Arc<Settings>,
+        public_url: String,
+        clock: Clock,
+    ) -> Service {
+        let limiters = settings.keys.iter().filter_map(|key| limiter(key, &clock)).collect();
+        let stopping = AtomicBool::new(false);
+        Service { store, engine, settings, public_url, clock, limiters, stopping }
+    }
+
+    /// Who holds this key. Keys are compared over their hashes, in constant time (contract 1.2).
+    ///
+    /// # Errors
+    /// A key is needed and missing, or the given one is none of the configured.
+    pub fn authenticate(&self, given: Option<&str>) -> Result<Caller, ServiceError> {
+        let anonymous = Caller { account: ANONYMOUS.to_owned(), monthly_credits: None };
+        let Some(given) = given.filter(|key| !key.is_empty()) else {
+            let open = !self.settings.http.keys_needed;
+            return if open { Ok(anonymous) } else { Err(ServiceError::KeyMissing) };
+        };
+        if self.settings.keys.is_empty() {
+            // Nothing to check it against: a client that always sends a key is welcome.
+            return Ok(anonymous);
+        }
+        let hash: [u8; 32] = Sha256::digest(given.as_bytes()).into();
+        // Every key is looked at, so that the time does not tell which one came close.
+        let mut found = None;
+        for key in &self.settings.keys {
+            if bool::from(key.hash.ct_eq(&hash)) {
+                found = Some(key);
+            }
+        }
+        found
+            .map(|key| Caller { account: key.name.clone(), monthly_credits: key.monthly_credits })
+            .ok_or(ServiceError::KeyInvalid)
+    }
+
+    /// A scraper by its name in a path, ready to be used.
+    ///
+    /// # Errors
+    /// There is none of that name, or none of its upstreams is configured.
+    pub fn scraper(&self, name: &str) -> Result<&Scraper, ServiceError> {
+        let Some(scraper) = self.settings.scrapers.get(name) else {
+            return Err(ServiceError::ScraperUnknown {
+                given: name.to_owned(),
+                names: self.settings.scrapers.keys().cloned().collect(),
+            });
+        };
+        match self.settings.missing(scraper) {
+            None => Ok(scraper),
+            Some(missing) => Err(ServiceError::NotConfigured { scraper: name.to_owned(), missing }),
+        }
+    }
+
+    /// Every scraper as `GET /scrapers` shows it, those that ship with answerd first.
+    pub fn scrapers(&self) -> Vec<ScraperStatus<'_>> {
+        let upstreams = self.engine.upstreams();
+        let shipped = catalog::SCRAPERS.iter().filter_map(|e| self.settings.scrapers.get(e.name));
+        let own = self.settings.scrapers.values().filter(|s| catalog::shipped(&s.name).is_none());
+        shipped.chain(own).filter_map(|scraper| self.scraper_status(scraper, &upstreams)).collect()
+    }
+
+    fn scraper_status<'a>(
+        &'a self,
+        scraper: &'a Scraper,
+        statuses: &[UpstreamStatus],
+    ) -> Option<ScraperStatus<'a>> {
+        // The store numbers every configured scraper when it is opened.
+        let Standing { waiting, running, health } = self.engine.standing(&scraper.name)?;
+        let configured = scraper.upstreams.iter().filter_map(|name| {
+            let upstream = self.settings.upstreams.get(name)?;
+            Some(UpstreamStanding {
+                name,
+                kind: upstream.kind.word(),
+                missing: upstream.missing.as_deref(),
+                status: statuses.iter().find(|status| status.name == *name).cloned(),
+            })
+        });
+        Some(ScraperStatus {
+            scraper,
+            missing: self.settings.missing(scraper),
+            waiting,
+            running,
+            upstreams: configured.collect(),
+            health,
+        })
+    }
+
+    /// Queues a job. When this returns, the job is on disk. Says too whether it was there before,
+    /// because its submit is a repeated one.
+    ///
+    /// # Errors
+    /// The job was refused; nothing of it is stored.
+    pub async fn submit(
+        &self,
+        caller: &Caller,
+        request: ScrapeRequest,
+        handling: Handling,
+    ) -> Result<(Job, bool), ServiceError> {
+        self.submit_job(caller, request, handling, None).await
+    }
+
+    /// Runs a scrape and waits for its end: the JSON of the result.
+    ///
+    /// # Errors
+    /// As [`Service::submit`]; or the job failed, its `timeout` included.
+    pub async fn scrape(
+        &self,
+        caller: &Caller,
+        request: ScrapeRequest,
+        handling: Handling,
+    ) -> Result<Vec<u8>, ServiceError> {
+        let budget_ms = u64::from(request.timeout_ms).saturating_sub(CLIENT_MARGIN_MS);
+        let deadline_ms = self.clock.now_ms().saturating_add(budget_ms);
+        let (job, _) = self.submit_job(caller, request, handling, Some(deadline_ms)).await?;
+        let ended = self.engine.wait_for(job.row);
+        if !self.finished(&job)? {
+            tokio::select! {
+                // An error would mean that nobody wakes us: the deadline then does.
+                Ok(()) = ended => {}
+                () = self.clock.sleep_until(deadline_ms) => self.time_out(&job).await?,
+            }
+        }
+        self.engine.tidy_waiters(job.row);
+        self.outcome(&job)
+    }
+
+    /// Reads a job with the JSON of its result. `read` gets the bytes as the store has them.
+    ///
+    /// # Errors
+    /// There is no such job, or no longer; or the store failed.
+    pub fn job<T>(
+        &self,
+        id: &str,
+        read: impl FnOnce(&Job, Uuid, Option<&[u8]>) -> T,
+    ) -> Result<T, ServiceError> {
+        let uuid = parse_id(id)?;
+        let now_ms = self.clock.now_ms();
+        self.store
+            .read_job(uuid, now_ms, |job, result| read(job, uuid, result))?
+            .ok_or(ServiceError::JobNotFound)
+    }
+
+    /// Waits until the job has ended or `wait_ms` have passed, whichever comes first.
+    ///
+    /// # Errors
+    /// There is no such job, or the store failed.
+    pub async fn wait_for_end(&self, id: &str, wait_ms: u64) -> Result<(), ServiceError> {
+        let until_ms = self.clock.now_ms().saturating_add(wait_ms);
+        let row = self.job(id, |job, _, _| job.row)?;
+        let ended = self.engine.wait_for(row);
+        if !self.job(id, |job, _, _| job.state.finished())? {
+            tokio::select! {
+                Ok(()) = ended => {}
+                () = self.clock.sleep_until(until_ms) => {}
+            }
+        }
+        self.engine.tidy_waiters(row);
+        Ok(())
+    }
+
+    /// Reads a job as soon as its revision is above `seen`; `None` when it is not by `until_ms`.
+    /// Nothing of the store is held while it waits.
+    ///
+    /// # Errors
+    /// There is no such job, or no longer; the service stops; or the store failed.
+    pub async fn next_change<T>(
+        &self,
+        id: &str,
+        seen: Option<u64>,
+        until_ms: UnixMs,
+        read: impl Fn(&Job, Uuid) -> T,
+    ) -> Result<Option<T>, ServiceError> {
+        let row = self.job(id, |job, _, _| job.row)?;
+        loop {
+            let changed = self.engine.watch(row);
+            let found = self.job(id, |job, uuid, _| {
+                seen.is_none_or(|seen| job.revision() > seen).then(|| read(job, uuid))
+            });
+            match (found, changed) {
+                (Ok(None), Some(changed)) => tokio::select! {
+                    Ok(()) = changed => continue,
+                    () = self.clock.sleep_until(until_ms) => {
+                        self.engine.tidy_watchers(row);
+                        return Ok(None);
+                    }
+                },
+                (Ok(None), None) => return Err(ServiceError::Stopping),
+                (found, changed) => {
+                    drop(changed);
+                    self.engine.tidy_watchers(row);
+                    return found;
+                }
+            }
+        }
+    }
+
+    /// The time, for those who wait.
+    pub fn now_ms(&self) -> UnixMs {
+        self.clock.now_ms()
+    }
+
+    /// When a pending job is worth looking at again, seconds: when it is likely to have ended.
+    pub fn poll_after_seconds(&self, job: &Job) -> u64 {
+        let estimate_ms = self.engine.end_estimate_ms(job, POLL_HORIZON_MS);
+        bounded_wait(estimate_ms.div_ceil(1000)).max(POLL_AFTER_SECONDS_MIN)
+    }
+
+    /// How a caller stands to its rate limit; `None` when it has none.
+    pub fn rate_standing(&self, caller: &Caller) -> Option<rate::Standing> {
+        self.limiters.get(&caller.account).map(RateLimit::standing)
+    }
+
+    /// Ends a job of the caller's because it is not wanted any more: its credits come back, and a
+    /// running attempt is told to stop. Gives the job as it is then.
+    ///
+    /// # Errors
+    /// The caller has no such job, it has ended already, or the store failed.
+    pub async fn cancel(&self, caller: &Caller, id: &str) -> Result<Job, ServiceError> {
+        let id = parse_id(id)?;
+        let now_ms = self.clock.now_ms();
+        let account = caller.account.clone();
+        match self.store.stop_owned(id, account, now_ms, Failure::canceled()).await? {
+            Ok(job) => {
+                tracing::info!(
+                    job = %id, scraper = job.request.scraper, account = job.account,
+                    attempt = job.attempts, "job canceled"
+                );
+                Ok(job)
+            }
+            Err(TransitionRefusal::Gone) => Err(ServiceError::JobNotFound),
+            // A stop needs neither a lease nor a running attempt: it is refused only by an end.
+            Err(TransitionRefusal::Refused(
+                Refused::Finished | Refused::StaleLease | Refused::NotRunning,
+            )) => Err(ServiceError::JobFinished { id }),
+        }
+    }
+
+    /// A page of the jobs that match, newest first. Blocks its thread for as long as it takes to
+    /// look at [`crate::store::LIST_ROWS_MAX`] rows.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn list(
+        &self,
+        filter: &ListFilter,
+        after: Option<Cursor>,
+        jobs_max: usize,
+    ) -> Result<ListPage, ServiceError> {
+        Ok(self.store.list(filter, after, jobs_max, self.clock.now_ms())?)
+    }
+
+    /// What the caller has spent this month.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn usage(&self, caller: &Caller) -> Result<Usage, ServiceError> {
+        let now_ms = self.clock.now_ms();
+        let credits = self.store.credits(&caller.account, calendar_month(now_ms))?;
+        let monthly_credits = caller.monthly_credits;
+        Ok(Usage { monthly_credits, credits, resets_ms: next_month_ms(now_ms) })
+    }
+
+    /// A cursor as clients see it.
+    pub fn cursor_text(&self, cursor: Cursor) -> String {
+        self.store.cursor_id(cursor).simple().to_string()
+    }
+
+    /// The cursor that a client has sent back; `None` when it is none of ours.
+    pub fn cursor(&self, text: &str) -> Option<Cursor> {
+        Uuid::try_parse(text).ok().and_then(|id| self.store.cursor(id))
+    }
+
+    /// The id of a job.
+    pub fn id_of(&self, job: &Job) -> Uuid {
+        self.store.id_of(job)
+    }
+
+    /// Whether the service takes jobs now.
+    pub fn readiness(&self) -> Readiness {
+        if let Some(error) = self.store.failure() {
+            return Readiness::StoreFailed(error);
+        }
+        if self.stopping.load(Ordering::Relaxed) { Readiness::Stopping } else { Readiness::Ready }
+    }
+
+    /// From now on no job is taken.
+    pub fn begin_stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+    }
+
+    /// How long results are kept, hours: for the sentence of a 404.
+    pub fn retention_hours(&self) -> u64 {
+        self.settings.store.retention_ms / 3_600_000
+    }
+
+    async fn submit_job(
+        &self,
+        caller: &Caller,
+        request: ScrapeRequest,
+        handling: Handling,
+        deadline_ms: Option<UnixMs>,
+    ) -> Result<(Job, bool), ServiceError> {
+        match self.readiness() {
+            Readiness::Ready => {}
+            Readiness::Stopping => return Err(ServiceError::Stopping),
+            Readiness::StoreFailed(error) => return Err(error.into()),
+        }
+        self.within_rate(caller)?;
+        let scraper = self.scraper(&request.scraper)?;
+        let (job, result) = self.new_job(caller, scraper, request, handling, deadline_ms)?;
+        let limits = SubmitLimits {
+            // Running jobs do not wait, so they come on top.
+            unfinished_max: self.settings.queue.jobs_max + scraper.workers,
+            monthly_credits: caller.monthly_credits,
+        };
+        let row = job.row;
+        match self.store.submit(job, result, limits).committed().await? {
+            Ok(job) if job.row != row => Ok((job, true)),
+            Ok(job) => {
+                tracing::info!(
+                    job = %self.id_of(&job), scraper = job.request.scraper,
+                    account = job.account, cached = job.cached, "job accepted"
+                );
+                Ok((job, false))
+            }
+            Err(SubmitRefusal::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
+            Err(SubmitRefusal::CreditLimit) => {
+                let reset_ms = next_month_ms(self.clock.now_ms());
+                let wait_ms = reset_ms.saturating_sub(self.clock.now_ms());
+                Err(ServiceError::CreditLimit { retry_after_seconds: wait_ms.div_ceil(1000) })
+            }
+            Err(SubmitRefusal::QueueFull) => Err(ServiceError::QueueFull {
+                retry_after_seconds: self.queue_retry_after_seconds(&scraper.name),
+            }),
+        }
+    }
+
+    /// The job as it will be written; one that the cache can answer is born `done`.
+    fn new_job(
+        &self,
+        caller: &Caller,
+        scraper: &Scraper,
+        request: ScrapeRequest,
+        handling: Handling,
+        deadline_ms: Option<UnixMs>,
+    ) -> Result<(Job, Option<Vec<u8>>), ServiceError> {
+        let now_ms = self.clock.now_ms();
+        let identity = self.store.new_identity()?;
+        let result = self.cached_result(&request, &identity.id.to_string(), now_ms);
+        let cached = result.is_some();
+        let idempotency = handling
+            .idempotency_key
+            .as_deref()
+            .map(|key| idempotency_of(&caller.account, key, &request, &handling));
+        let job = Job {
+            row: identity.row,
+            nonce: identity.nonce,
+            request,
+            account: caller.account.clone(),
+            state: if cached { State::Done } else { State::Queued },
+            attempts: 0,
+            lease: 0,
+            created_ms: now_ms,
+            due_ms: now_ms,
+            expires_ms: now_ms.saturating_add(self.settings.store.retention_ms),
+            started_ms: None,
+            completed_ms: cached.then_some(now_ms),
+            price: if cached { 0 } else { scraper.credits },
+            interactive: deadline_ms.is_some(),
+            deadline_ms,
+            cached,
+            label: handling.label,
+            start_by_ms: handling.start_within_ms.map(|within_ms| now_ms + u64::from(within_ms)),
+            idempotency,
+        };
+        Ok((job, result))
+    }
+
+    fn cached_result(&self, request: &ScrapeRequest, id: &str, now_ms: UnixMs) -> Option<Vec<u8>> {
+        if request.bypass_cache || self.settings.cache.ttl_seconds == 0 {
+            return None;
+        }
+        let from_ms = self.engine.cache_from_ms(now_ms);
+        let found = match self.store.cached(request_hash(request), from_ms, now_ms) {
+            Ok(found) => found,
+            Err(error) => {
+                // A fresh scrape answers just as well as a result that cannot be read.
+                tracing::error!(%error, "a cached result could not be read");
+                None
+            }
+        };
+        found
+            .and_then(|(stored_ms, json)| answer::as_cached(&json, id, &self.public_url, stored_ms))
+    }
+
+    fn within_rate(&self, caller: &Caller) -> Result<(), ServiceError> {
+        let Some(limiter) = self.limiters.get(&caller.account) else { return Ok(()) };
+        limiter.take().map_err(|wait_ms| ServiceError::RateLimit {
+            retry_after_seconds: bounded_wait(wait_ms.div_ceil(1000)),
+        })
+    }
+
+    /// When a hundredth of the queue is likely to be done.
+    fn queue_retry_after_seconds(&self, scraper: &str) -> u64 {
+        bounded_wait(self.engine.wait_estimate_ms(scraper).div_ceil(100 * 1000))
+    }
+
+    fn finished(&self, job: &Job) -> Result<bool, ServiceError> {
+        let now_ms = self.clock.now_ms();
+        let state = self.store.read_row(job.row, now_ms, |job, _| job.state.finished())?;
+        Ok(state.unwrap_or(true))
+    }
+
+    /// Ends the job because its time is up; nothing when it has just ended by itself.
+    async fn time_out(&self, job: &Job) -> Result<(), ServiceError> {
+        let failure = Failure::timeout(job.request.timeout_ms);
+        let stopped = self
+            .store
+            .transition_async(job.row, self.clock.now_ms(), |_| Event::Stop { failure })
+            .await?;
+        match stopped {
+            Ok(job) => {
+                tracing::warn!(
+                    job = %self.id_of(&job), scraper = job.request.scraper,
+                    attempt = job.attempts, code = "timeout", "job failed"
+                );
+                Ok(())
+            }
+            Err(TransitionRefusal::Refused(Refused::Finished)) => Ok(()),
+            Err(TransitionRefusal::Gone) => Err(ServiceError::JobNotFound),
+            // A stop needs neither a lease nor a running attempt.
+            Err(TransitionRefusal::Refused(Refused::StaleLease | Refused::NotRunning)) => Ok(()),
+        }
+    }
+
+    fn outcome(&self, job: &Job) -> Result<Vec<u8>, ServiceError> {
+        let now_ms = self.clock.now_ms();
+        let read = self.store.read_row(job.row, now_ms, |job, result| match &job.state {
+            State::Done => Ok(result.unwrap_or_default().to_vec()),
+            State::Failed(failure) => {
+                Err(ServiceError::Failed { id: self.id_of(job), failure: failure.clone() })
+            }
+            State::Queued | State::Running | State::WaitingRetry { .. } => {
+                Err(ServiceError::Interrupted { id: self.id_of(job) })
+            }
+        })?;
+        read.unwrap_or(Err(ServiceError::JobNotFound))
+    }
+}
+
+/// The id in a path. Only the form that we send: the parser would take braces and URNs too.
+fn parse_id(id: &str) -> Result<Uuid, ServiceError> {
+    let parsed = (id.len() == 36).then(|| Uuid::try_parse(id).ok()).flatten();
+    parsed.ok_or(ServiceError::JobNotFound)
+}
+
+fn bounded_wait(seconds: u64) -> u64 {
+    seconds.clamp(RETRY_AFTER_SECONDS_MIN, RETRY_AFTER_SECONDS_MAX)
+}
+
+fn limiter(key: &Key, clock: &Clock) -> Option<(String, RateLimit)> {
+    let per_minute = NonZeroU32::new(key.requests_per_minute?)?;
+    Some((key.name.clone(), RateLimit::per_minute(per_minute, clock)))
+}
