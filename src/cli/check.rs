@@ -1,0 +1,107 @@
+//! `answerd check`: whether a start would succeed, and which scrapers would be ready; with --live
+//! also whether the upstreams answer.
+
+use clap::Args as ClapArgs;
+use serde_json::json;
+
+use super::console::{Console, Tone};
+use super::error::CommandError;
+use super::overview::Overview;
+use super::settings::ConfigArgs;
+use super::{Exit, live};
+use crate::clock::Clock;
+use crate::config::{ConfigError, Settings};
+
+const EXAMPLES: &str = "\
+Examples:
+  answerd check
+  answerd check --config /etc/answerd/config.toml
+  answerd check --json | jq '.scrapers[] | select(.ready).name'
+  answerd check --live                        call every upstream that is ready, once
+  answerd check --live --json | jq '.upstreams[] | select(.state == \"failed\")'";
+
+/// Check the settings and show which scrapers are ready
+///
+/// Reads the settings as `serve` would and, without --live, calls nobody. Exits with 2 and names
+/// everything that is wrong when `serve` would refuse them. A scraper that lacks a key is shown with
+/// the setting it lacks and is no error. With --live it exits with 1 when an upstream that was
+/// called did not answer.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Call every upstream that is ready once and show what came back
+    ///
+    /// Costs one request at each provider, or what one answer takes there. The calls are made one
+    /// after the other, each within its upstream's `timeout_seconds`; no service has to run.
+    #[arg(long)]
+    live: bool,
+    /// What --live asks
+    #[arg(long, value_name = "PROMPT", default_value = live::PROMPT, requires = "live")]
+    prompt: String,
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Prints what is wrong with the settings, or what they amount to; with --live what the upstreams
+/// said.
+///
+/// # Errors
+/// The prompt breaks its rule, or stdout cannot be written to.
+pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+    let loaded = args.config.load();
+    let (settings, origin) = match loaded {
+        Ok(loaded) => loaded,
+        Err(error) => return refused(&error, console),
+    };
+    let overview = Overview::new(&settings, &origin, settings.http.bind);
+    if args.live {
+        return match call_all(&settings, &overview, &args.prompt, console) {
+            Err(CommandError::Config(error)) => refused(&error, console),
+            outcome => outcome,
+        };
+    }
+    if console.is_json() {
+        let mut document = json!(overview);
+        document["ok"] = json!(true);
+        console.document(&document)?;
+    } else {
+        console.result(&overview.table(console.paint()))?;
+    }
+    if let Some(warning) = overview.open_door() {
+        let mark = console.err_paint().tint(Tone::Warning, "note:");
+        console.note(&format!("{mark} {warning}"));
+    }
+    Ok(Exit::Done)
+}
+
+fn refused(error: &ConfigError, console: &mut Console) -> Result<Exit, CommandError> {
+    let problems = error.problems();
+    if console.is_json() {
+        console.document(&json!({ "ok": false, "problems": problems }))?;
+    }
+    for problem in problems {
+        let mark = console.err_paint().tint(Tone::Bad, "wrong:");
+        console.note(&format!("{mark} {problem}"));
+    }
+    Ok(Exit::WrongUse)
+}
+
+fn call_all(
+    settings: &Settings,
+    overview: &Overview,
+    prompt: &str,
+    console: &mut Console,
+) -> Result<Exit, CommandError> {
+    let report = live::call_all(settings, prompt, &Clock::System, console)?;
+    let all_answered = report.all_answered();
+    if console.is_json() {
+        let mut document = json!(overview);
+        document["upstreams"] = report.document();
+        document["ok"] = json!(all_answered);
+        console.document(&document)?;
+    } else {
+        console.result(&report.table(console.paint()))?;
+    }
+    console.note(&report.summary());
+    Ok(if all_answered { Exit::Done } else { Exit::Failed })
+}

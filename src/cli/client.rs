@@ -1,0 +1,335 @@
+//! A client of the public HTTP API: what the commands that talk to a server need of it, typed.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use ureq::http::Response;
+use ureq::{Agent, Body, RequestBuilder};
+use url::{Host, Url};
+
+use super::view::Job;
+use crate::config::Secret;
+
+/// Where `answerd serve` listens unless it is told otherwise.
+pub const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+/// How long to wait for a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long one call may take: the API answers at once, or within the few seconds of a poll.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// The largest reply that is read, bytes.
+const REPLY_BYTES_MAX: u64 = 64 << 20;
+
+/// Why a call brought no result.
+#[derive(Debug, thiserror::Error)]
+pub enum ClientError {
+    #[error("`{given}` is not the address of a server; one is `{DEFAULT_URL}`")]
+    Address { given: String },
+    #[error("the API key has characters that no key has; it is set by --key or ANSWERD_API_KEY")]
+    Key,
+    #[error(
+        "cannot reach {url}: {reason}. Start a server with `answerd serve`, or name another \
+         address with --url or ANSWERD_URL"
+    )]
+    Unreachable { url: String, reason: String },
+    #[error("{detail}")]
+    Refused { status: u16, code: Option<String>, detail: String },
+    #[error("{url} sent what answerd would not ({reason}); is it the right address?")]
+    Garbled { url: String, reason: String },
+}
+
+impl ClientError {
+    /// Whether the same call may well succeed a moment later.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            ClientError::Unreachable { .. } => true,
+            ClientError::Refused { status, .. } => matches!(status, 429 | 503),
+            ClientError::Address { .. } | ClientError::Key | ClientError::Garbled { .. } => false,
+        }
+    }
+}
+
+/// The parameters of a scrape (contract 1.3); those left out take the server's defaults.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Submission {
+    pub prompt: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub timeout: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bypass_cache: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web_search: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub markdown_json: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mode: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<String>,
+    /// Seconds.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_within: Option<f64>,
+    /// Sent as a header.
+    #[serde(skip)]
+    pub idempotency_key: Option<String>,
+}
+
+/// What `GET /usage` tells; `document` is the whole of it.
+#[derive(Deserialize)]
+pub struct Usage {
+    pub account: String,
+    pub monthly_credits: Option<u64>,
+    pub used: u64,
+    pub reserved: u64,
+    pub left: Option<u64>,
+    pub resets_at: String,
+    #[serde(skip)]
+    pub document: Value,
+}
+
+/// A page of `GET /jobs`.
+pub struct Page {
+    pub jobs: Vec<Job>,
+    pub next_cursor: Option<String>,
+}
+
+/// The envelope of every error (contract 1.10).
+#[derive(Deserialize)]
+struct Envelope {
+    detail: String,
+    #[serde(default)]
+    code: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct RawPage {
+    jobs: Vec<Value>,
+    next_cursor: Option<String>,
+}
+
+/// Calls one server, as one key.
+pub struct Client {
+    agent: Agent,
+    base: Url,
+    key: Option<Secret>,
+}
+
+impl Client {
+    /// A client of the server at `url`, which sends `key` where there is one.
+    ///
+    /// # Errors
+    /// The address is none, or the key cannot stand in a header. Nothing is called yet.
+    pub fn new(url: &str, key: Option<Secret>) -> Result<Client, ClientError> {
+        let mut base = Url::parse(url)
+            .ok()
+            .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
+            .ok_or_else(|| ClientError::Address { given: url.to_owned() })?;
+        base.set_query(None);
+        base.set_fragment(None);
+        let is_plain = |key: &Secret| key.reveal().bytes().all(|byte| byte.is_ascii_graphic());
+        if !key.as_ref().is_none_or(is_plain) {
+            return Err(ClientError::Key);
+        }
+        let config = Agent::config_builder()
+            .http_status_as_error(false)
+            // The API never redirects, and a redirect would carry the key to another host.
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .timeout_connect(Some(CONNECT_TIMEOUT))
+            .timeout_global(Some(CALL_TIMEOUT))
+            .user_agent(concat!("answerd/", env!("CARGO_PKG_VERSION")));
+        // A proxy for the world cannot reach this machine's own loopback.
+        let config = if is_loopback(&base) { config.proxy(None) } else { config };
+        Ok(Client { agent: config.build().new_agent(), base, key })
+    }
+
+    /// Submits a job.
+    ///
+    /// # Errors
+    /// The server refused it or could not be reached.
+    pub fn submit(&self, scraper: &str, submission: &Submission) -> Result<Job, ClientError> {
+        // The prompt goes into the body, out of sight of the access logs that keep addresses.
+        let request = self.agent.post(self.path(&["scrapers", scraper, "jobs"]).as_str());
+        let mut request = self.keyed(request);
+        if let Some(key) = &submission.idempotency_key {
+            request = request.header("idempotency-key", key);
+        }
+        self.job_of(request.send_json(submission))
+    }
+
+    /// Cancels a job; gives it as it is then.
+    ///
+    /// # Errors
+    /// The key has no such job, it has ended, or the server could not be reached.
+    pub fn cancel(&self, id: &str) -> Result<Job, ClientError> {
+        self.job_of(self.keyed(self.agent.delete(self.path(&["jobs", id]).as_str())).call())
+    }
+
+    /// A page of the key's jobs, newest first; `query` as `GET /jobs` takes it.
+    ///
+    /// # Errors
+    /// The server refused it or could not be reached.
+    pub fn list(&self, query: &[(&str, String)]) -> Result<Page, ClientError> {
+        let mut url = self.path(&["jobs"]);
+        url.query_pairs_mut().extend_pairs(query);
+        let document = self.document_of(self.keyed(self.agent.get(url.as_str())).call())?;
+        let mut raw = RawPage::deserialize(document).map_err(|error| self.unreadable(&error))?;
+        let jobs = raw.jobs.drain(..).map(Job::read).collect::<Result<_, _>>();
+        let jobs = jobs.map_err(|error| self.unreadable(&error))?;
+        Ok(Page { jobs, next_cursor: raw.next_cursor })
+    }
+
+    /// What the key has spent this month, as `GET /usage` tells it.
+    ///
+    /// # Errors
+    /// The server refused or could not be reached.
+    pub fn usage(&self) -> Result<Usage, ClientError> {
+        let url = self.path(&["usage"]);
+        let document = self.document_of(self.keyed(self.agent.get(url.as_str())).call())?;
+        let usage = Usage::deserialize(&document).map_err(|error| self.unreadable(&error))?;
+        Ok(Usage { document, ..usage })
+    }
+
+    fn keyed<T>(&self, request: RequestBuilder<T>) -> RequestBuilder<T> {
+        match &self.key {
+            Some(key) => request.header("x-api-key", key.reveal()),
+            None => request,
+        }
+    }
+
+    /// The job as it stands. Needs no key: the id is the secret (contract 1.2).
+    ///
+    /// # Errors
+    /// There is no such job, or the server could not be reached.
+    pub fn job(&self, id: &str) -> Result<Job, ClientError> {
+        self.job_of(self.agent.get(self.path(&["jobs", id]).as_str()).call())
+    }
+
+    /// The job once it has ended, or as it stands after `wait_seconds`. A server that does not know
+    /// this parameter tells at once.
+    ///
+    /// # Errors
+    /// As [`Client::job`].
+    pub fn job_within(&self, id: &str, wait_seconds: u64) -> Result<Job, ClientError> {
+        let mut url = self.path(&["jobs", id]);
+        url.query_pairs_mut().append_pair("wait", &wait_seconds.to_string());
+        self.job_of(self.agent.get(url.as_str()).call())
+    }
+
+    fn path(&self, segments: &[&str]) -> Url {
+        let mut url = self.base.clone();
+        // Only an address without a host has no segments, and `new` refuses those.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(segments);
+        }
+        url
+    }
+
+    fn job_of(&self, reply: Result<Response<Body>, ureq::Error>) -> Result<Job, ClientError> {
+        Job::read(self.document_of(reply)?).map_err(|error| self.unreadable(&error))
+    }
+
+    fn document_of(
+        &self,
+        reply: Result<Response<Body>, ureq::Error>,
+    ) -> Result<Value, ClientError> {
+        let mut reply = reply.map_err(|error| self.call_failed(error))?;
+        let status = reply.status().as_u16();
+        let body = reply.body_mut().with_config().limit(REPLY_BYTES_MAX).read_to_vec();
+        let body = body.map_err(|error| self.call_failed(error))?;
+        if !(200..300).contains(&status) {
+            return Err(match serde_json::from_slice(&body) {
+                Ok(Envelope { detail, code }) => ClientError::Refused { status, code, detail },
+                // A proxy before a server that is down, being restarted say.
+                Err(_) if matches!(status, 502..=504) => {
+                    self.unreachable(format!("what stands before it answers {status}"))
+                }
+                Err(_) => self.garbled(format!("status {status} without a reason")),
+            });
+        }
+        serde_json::from_slice(&body).map_err(|error| self.unreadable(&error))
+    }
+
+    fn unreadable(&self, error: &serde_json::Error) -> ClientError {
+        self.garbled(error.to_string())
+    }
+
+    fn call_failed(&self, error: ureq::Error) -> ClientError {
+        match error {
+            // So rustls tells of a certificate that it does not trust, and of no TLS at all.
+            ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+                self.unreachable(format!("no trusted TLS connection ({error})"))
+            }
+            ureq::Error::Io(error) => self.unreachable(error.to_string()),
+            ureq::Error::Timeout(_) => self.unreachable("it did not answer in time".to_owned()),
+            error @ (ureq::Error::HostNotFound
+            | ureq::Error::ConnectionFailed
+            | ureq::Error::ConnectProxyFailed(_)
+            | ureq::Error::InvalidProxyUrl
+            | ureq::Error::Tls(_)
+            | ureq::Error::Rustls(_)) => self.unreachable(error.to_string()),
+            // The enum is ureq's and open; what remains is about the reply.
+            error => self.garbled(error.to_string()),
+        }
+    }
+
+    fn unreachable(&self, reason: String) -> ClientError {
+        ClientError::Unreachable { url: self.address(), reason }
+    }
+
+    fn garbled(&self, reason: String) -> ClientError {
+        ClientError::Garbled { url: self.address(), reason }
+    }
+
+    fn address(&self) -> String {
+        self.base.as_str().trim_end_matches('/').to_owned()
+    }
+}
+
+fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_address_or_no_key_is_refused_before_any_call() {
+        for wrong in ["", "localhost:8080", "127.0.0.1:8080", "ftp://host", "http://"] {
+            let refused = Client::new(wrong, None).err();
+            assert!(matches!(refused, Some(ClientError::Address { .. })), "{wrong}");
+        }
+        let key = Some(Secret::new("ak_two\nlines"));
+        assert!(matches!(Client::new(DEFAULT_URL, key).err(), Some(ClientError::Key)));
+    }
+
+    #[test]
+    fn an_id_stays_one_segment_below_the_path_of_the_address() {
+        let client = Client::new("https://host/answers/", None).unwrap();
+        let path = |id| client.path(&["jobs", id]).to_string();
+        assert_eq!(path("a/../b?c"), "https://host/answers/jobs/a%2F..%2Fb%3Fc");
+        let client = Client::new("http://localhost:8080", None).unwrap();
+        assert_eq!(client.path(&["jobs", "a"]).as_str(), "http://localhost:8080/jobs/a");
+    }
+
+    #[test]
+    fn only_this_machine_is_loopback() {
+        for (url, loopback) in [
+            ("http://localhost:1", true),
+            ("http://127.0.0.2", true),
+            ("http://[::1]:1", true),
+            ("http://localhost.example.com", false),
+            ("http://10.0.0.1", false),
+        ] {
+            assert_eq!(is_loopback(&Url::parse(url).unwrap()), loopback, "{url}");
+        }
+    }
+}

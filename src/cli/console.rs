@@ -1,0 +1,162 @@
+//! Where a command writes: results to stdout, messages to stderr, colours only where a person
+//! looks on.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::error::CommandError;
+
+/// What a piece of text means; shown as a colour where there are colours.
+#[derive(Clone, Copy, Debug)]
+pub enum Tone {
+    Heading,
+    Good,
+    Warning,
+    Bad,
+    Aside,
+}
+
+/// Colours text, or leaves it as it is.
+#[derive(Clone, Copy, Debug)]
+pub struct Paint(bool);
+
+impl Paint {
+    /// Text without colours.
+    #[cfg(test)]
+    pub const PLAIN: Paint = Paint(false);
+
+    fn for_stream(stream: &impl IsTerminal) -> Paint {
+        // https://no-color.org: set and not empty, whatever its value.
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+            || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
+        Paint(stream.is_terminal() && !refused)
+    }
+
+    pub const fn is_on(self) -> bool {
+        self.0
+    }
+
+    pub fn tint(self, tone: Tone, text: &str) -> String {
+        let code = match tone {
+            Tone::Heading => "1",
+            Tone::Good => "32",
+            Tone::Warning => "33",
+            Tone::Bad => "31",
+            Tone::Aside => "2",
+        };
+        if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
+    }
+}
+
+/// The two streams of a command and who reads them.
+pub struct Console {
+    out: Box<dyn Write>,
+    err: Box<dyn Write>,
+    json: bool,
+    out_paint: Paint,
+    err_paint: Paint,
+    out_is_terminal: bool,
+    err_is_terminal: bool,
+}
+
+impl Console {
+    /// The streams of this process.
+    pub fn of_process(json: bool) -> Console {
+        Console {
+            out_paint: Paint::for_stream(&io::stdout()),
+            err_paint: Paint::for_stream(&io::stderr()),
+            out_is_terminal: io::stdout().is_terminal(),
+            err_is_terminal: io::stderr().is_terminal(),
+            out: Box::new(io::stdout()),
+            err: Box::new(io::stderr()),
+            json,
+        }
+    }
+
+    /// Streams of a test; no terminal looks on.
+    #[cfg(test)]
+    pub fn of_test(out: Box<dyn Write>, err: Box<dyn Write>, json: bool) -> Console {
+        Console {
+            out,
+            err,
+            json,
+            out_paint: Paint::PLAIN,
+            err_paint: Paint::PLAIN,
+            out_is_terminal: false,
+            err_is_terminal: false,
+        }
+    }
+
+    /// Whether results are for programs.
+    pub fn is_json(&self) -> bool {
+        self.json
+    }
+
+    /// Whether a person sees stdout as it is written.
+    pub fn out_is_terminal(&self) -> bool {
+        self.out_is_terminal
+    }
+
+    /// Whether a person sees stderr as it is written.
+    pub fn err_is_terminal(&self) -> bool {
+        self.err_is_terminal
+    }
+
+    /// The colours of stdout.
+    pub fn paint(&self) -> Paint {
+        self.out_paint
+    }
+
+    /// The colours of stderr.
+    pub fn err_paint(&self) -> Paint {
+        self.err_paint
+    }
+
+    /// Writes a result for people, as lines.
+    ///
+    /// # Errors
+    /// Stdout cannot be written to.
+    pub fn result(&mut self, text: &str) -> Result<(), CommandError> {
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        write!(self.out, "{text}{end}")
+            .and_then(|()| self.out.flush())
+            .map_err(CommandError::Output)
+    }
+
+    /// Writes a result for programs: one JSON document on one line.
+    ///
+    /// # Errors
+    /// Stdout cannot be written to.
+    pub fn document(&mut self, document: &impl Serialize) -> Result<(), CommandError> {
+        let text = serde_json::to_string(document).map_err(io::Error::from);
+        text.map_err(CommandError::Output).and_then(|text| self.result(&text))
+    }
+
+    /// Writes a message to stderr. Where even that fails there is nobody to tell.
+    pub fn note(&mut self, text: &str) {
+        let _ = writeln!(self.err, "{text}");
+    }
+}
+
+/// Text from elsewhere without what a terminal would obey: all control characters but line breaks
+/// and tabs.
+pub fn printable(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn colours_wrap_the_text_or_are_not_there() {
+        assert_eq!(Paint(true).tint(Tone::Good, "ready"), "\x1b[32mready\x1b[0m");
+        assert_eq!(Paint::PLAIN.tint(Tone::Bad, "failed"), "failed");
+    }
+
+    #[test]
+    fn an_answer_cannot_command_the_terminal() {
+        assert_eq!(printable("a\x1b[2J\u{9b}b\r\n\tc\u{7}"), "a[2Jb\n\tc");
+    }
+}

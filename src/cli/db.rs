@@ -1,0 +1,160 @@
+//! `answerd db`: looks after the store of a service that does not run: check, compact, export.
+
+use std::io::{self, BufWriter, Write};
+use std::path::Path;
+
+use clap::{Args as ClapArgs, Subcommand};
+use serde_json::json;
+
+use super::Exit;
+use super::console::{Console, Paint, Tone};
+use super::error::CommandError;
+use super::overview::fact;
+use super::settings::ConfigArgs;
+use crate::http::job_object;
+use crate::store::{CheckReport, Store};
+
+const EXAMPLES: &str = "\
+Examples:
+  answerd db check
+  answerd db compact --config /etc/answerd/config.toml
+  answerd db export > jobs.ndjson
+  answerd db export | jq -r 'select(.status == \"failed\").error'";
+
+/// Look after the store while the service is stopped
+///
+/// The store is the one that the settings name. One process has it at a time: while the service
+/// runs, these commands refuse to start and leave everything as it is.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    /// Check that the store is sound
+    ///
+    /// Reads every page and every row and compares rows with their indexes. Exits with 1 when
+    /// something is wrong, and says what.
+    Check(ConfigArgs),
+    /// Give unused space back to the file system
+    ///
+    /// The file grows by doubling and keeps its size when jobs expire; this makes it small again.
+    Compact(ConfigArgs),
+    /// Print every job that is in the store
+    ///
+    /// One job object on a line (NDJSON), oldest first, as `GET /jobs/{id}` would show it.
+    Export(ConfigArgs),
+}
+
+/// Runs the task on the store that the settings name.
+///
+/// # Errors
+/// The settings are refused, or the store cannot be opened or read.
+pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+    match args.task {
+        Task::Check(config) => {
+            let (settings, _) = config.load()?;
+            check(&settings.store.path, console)
+        }
+        Task::Compact(config) => {
+            let (settings, _) = config.load()?;
+            compact(&settings.store.path, console)
+        }
+        Task::Export(config) => {
+            let (settings, _) = config.load()?;
+            export(&settings.store.path, console)
+        }
+    }
+}
+
+fn check(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
+    let report = Store::check(path)?;
+    if console.is_json() {
+        console.document(&json!({
+            "ok": report.problems_total == 0,
+            "jobs": report.jobs,
+            "unfinished": report.unfinished,
+            "results": report.results,
+            "cache_entries": report.cache_entries,
+            "accounts": report.accounts,
+            "problems_total": report.problems_total,
+            "problems": report.problems,
+        }))?;
+    } else {
+        console.result(&check_text(&report, console.paint()))?;
+    }
+    Ok(if report.problems_total == 0 { Exit::Done } else { Exit::Failed })
+}
+
+fn check_text(report: &CheckReport, paint: Paint) -> String {
+    let mut text = String::new();
+    let jobs = format!("{}, {} of them unfinished", report.jobs, report.unfinished);
+    fact(&mut text, paint, "jobs", &jobs);
+    fact(&mut text, paint, "results", &report.results.to_string());
+    fact(&mut text, paint, "cache", &report.cache_entries.to_string());
+    fact(&mut text, paint, "accounts", &report.accounts.to_string());
+    if report.problems_total == 0 {
+        fact(&mut text, paint, "state", &paint.tint(Tone::Good, "sound"));
+    }
+    for problem in &report.problems {
+        fact(&mut text, paint, "wrong", &paint.tint(Tone::Bad, problem));
+    }
+    let unlisted = report.problems_total - report.problems.len() as u64;
+    if unlisted > 0 {
+        fact(&mut text, paint, "wrong", &format!("and {unlisted} more"));
+    }
+    text
+}
+
+fn compact(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
+    let (bytes_before, bytes_after) = Store::compact(path)?;
+    if console.is_json() {
+        console.document(&json!({ "bytes_before": bytes_before, "bytes_after": bytes_after }))?;
+    } else {
+        let (before, after) = (mebibytes(bytes_before), mebibytes(bytes_after));
+        console.result(&format!("{before} before, {after} now"))?;
+    }
+    Ok(Exit::Done)
+}
+
+/// The same with and without --json: the lines are for programs anyway.
+fn export(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
+    let mut lines = BufWriter::new(io::stdout().lock());
+    let (written, unreadable) = Store::export(path, &mut lines, job_object)?;
+    lines.flush().map_err(CommandError::Output)?;
+    console.note(&format!("{written} jobs"));
+    if unreadable == 0 {
+        return Ok(Exit::Done);
+    }
+    console.note(&format!("{unreadable} jobs could not be read; `answerd db check` tells more"));
+    Ok(Exit::Failed)
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{:.1} MiB", bytes as f64 / f64::from(1 << 20))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_check_says_sound_or_what_is_wrong() {
+        let sound = CheckReport { jobs: 12, unfinished: 2, results: 9, ..CheckReport::default() };
+        insta::assert_snapshot!(check_text(&sound, Paint::PLAIN), @r"
+        jobs       12, 2 of them unfinished
+        results    9
+        cache      0
+        accounts   0
+        state      sound
+        ");
+        let problems = vec!["job row 7 is not in the expiry index".to_owned()];
+        let wrong = CheckReport { problems, problems_total: 3, ..sound };
+        let text = check_text(&wrong, Paint::PLAIN);
+        assert!(text.contains("wrong      job row 7 is not in the expiry index\n"), "{text}");
+        assert!(text.ends_with("wrong      and 2 more\n"), "{text}");
+    }
+}

@@ -1,0 +1,160 @@
+//! Why a command ends without its result: the sentence, the word for programs, the exit code.
+
+use std::io;
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::Exit;
+use super::client::ClientError;
+use super::console::{Console, Tone, printable};
+use crate::config::ConfigError;
+use crate::http::{ServeError, StartError};
+use crate::store::StoreError;
+
+/// Why a command ends without its result. Each says what to do where something can be done.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("{0}")]
+    WrongUse(String),
+    #[error(transparent)]
+    Client(#[from] ClientError),
+    #[error(transparent)]
+    Start(#[from] StartError),
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error("the job {job_id} has no answer yet: `answerd watch {job_id}` waits for it")]
+    NotDone { job_id: String },
+    #[error("the job failed: {sentence}")]
+    JobFailed { sentence: String, code: Option<String> },
+    #[error("stopped before the job had ended")]
+    Interrupted,
+    #[error("cannot use the directory {path}: {error}")]
+    Directory { path: PathBuf, error: io::Error },
+    #[error("cannot read the prompt from stdin: {0}")]
+    Input(io::Error),
+    #[error("cannot write to stdout: {0}")]
+    Output(io::Error),
+    #[error("cannot listen for signals: {0}")]
+    Signals(io::Error),
+    #[error("the operating system gave no random bytes: {0}")]
+    Random(getrandom::Error),
+    #[error("cannot start the log: {0}")]
+    Log(String),
+}
+
+impl CommandError {
+    fn exit(&self) -> Exit {
+        match self {
+            CommandError::Config(_) | CommandError::WrongUse(_) => Exit::WrongUse,
+            CommandError::Client(error) => match error {
+                ClientError::Address { .. } | ClientError::Key => Exit::WrongUse,
+                ClientError::Unreachable { .. } => Exit::Unreachable,
+                ClientError::Refused { .. } | ClientError::Garbled { .. } => Exit::Failed,
+            },
+            CommandError::Start(_)
+            | CommandError::Serve(_)
+            | CommandError::Store(_)
+            | CommandError::NotDone { .. }
+            | CommandError::JobFailed { .. }
+            | CommandError::Interrupted
+            | CommandError::Directory { .. }
+            | CommandError::Input(_)
+            | CommandError::Output(_)
+            | CommandError::Signals(_)
+            | CommandError::Random(_)
+            | CommandError::Log(_) => Exit::Failed,
+        }
+    }
+
+    /// The stable word for programs; the server's own where it gave one.
+    fn code(&self) -> &str {
+        self.servers_code().unwrap_or(match self {
+            CommandError::Config(_) => "settings_invalid",
+            CommandError::WrongUse(_) => "wrong_use",
+            CommandError::Client(error) => match error {
+                ClientError::Address { .. } => "address_invalid",
+                ClientError::Key => "key_invalid",
+                ClientError::Unreachable { .. } => "server_unreachable",
+                ClientError::Refused { .. } => "refused",
+                ClientError::Garbled { .. } => "reply_garbled",
+            },
+            CommandError::Start(_) => "start_failed",
+            CommandError::Serve(_) => "serve_failed",
+            CommandError::Store(_) => "store_failed",
+            CommandError::NotDone { .. } => "not_done",
+            CommandError::JobFailed { .. } => "job_failed",
+            CommandError::Interrupted => "interrupted",
+            CommandError::Directory { .. } => "directory_unusable",
+            CommandError::Input(_) => "input_unreadable",
+            CommandError::Output(_) => "output_unwritable",
+            CommandError::Signals(_) => "signals_unavailable",
+            CommandError::Random(_) => "random_unavailable",
+            CommandError::Log(_) => "log_unavailable",
+        })
+    }
+
+    /// The word with which the server itself said why.
+    fn servers_code(&self) -> Option<&str> {
+        match self {
+            CommandError::Client(ClientError::Refused { code, .. })
+            | CommandError::JobFailed { code, .. } => code.as_deref(),
+            CommandError::Client(
+                ClientError::Address { .. }
+                | ClientError::Key
+                | ClientError::Unreachable { .. }
+                | ClientError::Garbled { .. },
+            )
+            | CommandError::Config(_)
+            | CommandError::WrongUse(_)
+            | CommandError::Start(_)
+            | CommandError::Serve(_)
+            | CommandError::Store(_)
+            | CommandError::NotDone { .. }
+            | CommandError::Interrupted
+            | CommandError::Directory { .. }
+            | CommandError::Input(_)
+            | CommandError::Output(_)
+            | CommandError::Signals(_)
+            | CommandError::Random(_)
+            | CommandError::Log(_) => None,
+        }
+    }
+}
+
+/// Tells why a command ended, and gives its exit code.
+pub fn report(error: &CommandError, console: &mut Console) -> Exit {
+    if let CommandError::Output(error) = error
+        && error.kind() == io::ErrorKind::BrokenPipe
+    {
+        // `answerd get ID | head` is no failure.
+        return Exit::Done;
+    }
+    let label = console.err_paint().tint(Tone::Bad, "answerd:");
+    let code = error.servers_code().map_or_else(String::new, |code| format!(" ({code})"));
+    console.note(&format!("{label} {}", printable(&format!("{error}{code}"))));
+    if console.is_json() {
+        let document = json!({ "detail": error.to_string(), "code": error.code() });
+        // Stdout is gone too, then; stderr has the sentence.
+        let _ = console.document(&document);
+    }
+    error.exit()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        let mut console = Console::of_test(Box::new(io::sink()), Box::new(io::sink()), false);
+        let error = CommandError::Output(io::ErrorKind::BrokenPipe.into());
+        assert_eq!(report(&error, &mut console), Exit::Done);
+        let error = CommandError::Output(io::ErrorKind::StorageFull.into());
+        assert_eq!(report(&error, &mut console), Exit::Failed);
+    }
+}

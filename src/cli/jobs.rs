@@ -1,0 +1,307 @@
+//! The commands about one job of a running server: submit, get, watch, cancel.
+
+use std::convert::Infallible;
+use std::io::Read;
+
+use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
+
+use super::Exit;
+use super::client::{Client, ClientError, DEFAULT_URL, Submission};
+use super::console::{Console, Tone, printable};
+use super::error::CommandError;
+use super::follow::follow;
+use super::view::{Job, Status};
+use crate::clock::Clock;
+use crate::config::Secret;
+use crate::job::{PROMPT_CHARS_MAX, check_idempotency_key};
+
+/// The longest prompt on stdin, bytes: no character takes more than four, and a line break ends it.
+const PROMPT_BYTES_MAX: u64 = PROMPT_CHARS_MAX as u64 * 4 + 2;
+
+/// Which server, and as whom.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Server")]
+pub struct ServerArgs {
+    /// The server's address [default: http://127.0.0.1:8080]
+    #[arg(long, env = "ANSWERD_URL", value_name = "URL")]
+    url: Option<String>,
+    /// The API key, where the server needs one
+    ///
+    /// Better set in the environment: a command line is seen by everybody on the machine.
+    #[arg(
+        long,
+        env = "ANSWERD_API_KEY",
+        hide_env_values = true,
+        value_name = "KEY",
+        value_parser = |key: &str| Ok::<Secret, Infallible>(Secret::new(key))
+    )]
+    key: Option<Secret>,
+}
+
+impl ServerArgs {
+    /// A client of that server.
+    ///
+    /// # Errors
+    /// The address or the key is none.
+    pub fn client(self) -> Result<Client, ClientError> {
+        // Set but empty is how compose files say "not set".
+        let url = self.url.filter(|url| !url.is_empty());
+        let key = self.key.filter(|key| !key.reveal().is_empty());
+        Client::new(url.as_deref().unwrap_or(DEFAULT_URL), key)
+    }
+}
+
+const SUBMIT_EXAMPLES: &str = "\
+Examples:
+  answerd submit practice \"How long are jobs kept?\" --wait
+  id=$(answerd submit chatgpt \"Best running shoes?\" --country DE)
+  answerd submit chatgpt - --wait < prompt.txt
+  answerd submit perplexity \"Who won?\" --wait --json | jq .result.sources";
+
+/// Submit a prompt as a job
+///
+/// Prints the job's id as soon as the job is on the server's disk; with --wait the finished job.
+/// Exits with 1 when the server refuses the job or, with --wait, when the job fails.
+#[derive(Debug, Args)]
+#[command(after_help = SUBMIT_EXAMPLES)]
+pub struct SubmitArgs {
+    /// The scraper to ask: chatgpt, perplexity, practice, ...
+    scraper: String,
+    /// The prompt; `-` reads it from stdin
+    prompt: String,
+    /// Wait until the job has ended and print it
+    #[arg(long)]
+    wait: bool,
+    /// The country to ask from, ISO 3166-1 alpha-2 [default: US]
+    #[arg(long, value_name = "CODE")]
+    country: Option<String>,
+    /// How long one attempt may take, 10 to 600 seconds [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<f64>,
+    /// Ask even where the cache holds an answer
+    #[arg(long)]
+    bypass_cache: bool,
+    /// Answer from the model alone, where the engine can
+    #[arg(long)]
+    no_web_search: bool,
+    /// Add the token tree of the Markdown to the result
+    #[arg(long)]
+    markdown_json: bool,
+    /// A mode of the engine, where it has modes
+    #[arg(long, value_name = "MODE")]
+    mode: Option<String>,
+    /// A word of yours for the job, at most 200 characters
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+    /// Fail unless the first attempt starts inside 1 to 86400 seconds
+    #[arg(long, value_name = "SECONDS")]
+    start_within: Option<f64>,
+    /// Submit once: the same key and request again give the job that there is
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+const GET_EXAMPLES: &str = "\
+Examples:
+  answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10
+  answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --markdown > answer.md
+  answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --json | jq .result.links";
+
+/// Print a job as it stands
+///
+/// Needs no key: who knows a job's id may read it. Exits with 1 when there is no such job or the
+/// job has failed; a job that still runs is no failure unless --markdown asks for its answer.
+#[derive(Debug, Args)]
+#[command(after_help = GET_EXAMPLES)]
+pub struct GetArgs {
+    /// The job's id, as `submit` printed it
+    // Empty is what "$(answerd submit ...)" leaves when the submit failed.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    id: String,
+    /// Print the answer's Markdown alone
+    #[arg(long, conflicts_with = "json")]
+    markdown: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+const WATCH_EXAMPLES: &str = "\
+Examples:
+  answerd watch 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10
+  answerd watch \"$(answerd submit practice 'What is a job?')\" --json";
+
+/// Wait until a job has ended and print it
+///
+/// Shows on stderr what the job does meanwhile, and sits out a restart of the server. Ctrl-C ends
+/// the watch, not the job. Exits with 1 when the job fails.
+#[derive(Debug, Args)]
+#[command(after_help = WATCH_EXAMPLES)]
+pub struct WatchArgs {
+    /// The job's id, as `submit` printed it
+    // Empty is what "$(answerd submit ...)" leaves when the submit failed.
+    #[arg(value_parser = NonEmptyStringValueParser::new())]
+    id: String,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+const CANCEL_EXAMPLES: &str = "\
+Examples:
+  answerd cancel 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10
+  answerd list --status pending --all --json | jq -r '.jobs[].job_id' | xargs -n 1 answerd cancel";
+
+/// Cancel a job that has not ended
+///
+/// Takes the key that made the job. Its credits come back, and an attempt that runs is told to
+/// stop. Exits with 1 when there is no such job or it has ended already.
+#[derive(Debug, Args)]
+#[command(after_help = CANCEL_EXAMPLES)]
+pub struct CancelArgs {
+    /// The job's id, as `submit` printed it
+    id: String,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Submits a job, and waits for it where that was asked for.
+///
+/// # Errors
+/// The prompt cannot be read, the server refuses it, or cannot be reached.
+pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<Exit, CommandError> {
+    let submission = Submission {
+        prompt: prompt(args.prompt, std::io::stdin())?,
+        country: args.country,
+        timeout: args.timeout,
+        bypass_cache: args.bypass_cache.then_some(true),
+        web_search: args.no_web_search.then_some(false),
+        markdown_json: args.markdown_json.then_some(true),
+        mode: args.mode,
+        label: args.label,
+        start_within: args.start_within,
+        idempotency_key: args.idempotency_key.map(idempotency_key).transpose()?,
+    };
+    let client = args.server.client()?;
+    let job = client.submit(&args.scraper, &submission)?;
+    if args.wait {
+        let job = wait(&client, job, console)?;
+        return show(&job, console);
+    }
+    if console.is_json() {
+        console.document(&job.document)?;
+    } else {
+        console.result(&printable(&job.job_id))?;
+        let hint = format!("{}; `answerd watch {}` waits for it", job.progress(), job.job_id);
+        console.note(&console.err_paint().tint(Tone::Aside, &printable(&hint)));
+    }
+    Ok(Exit::Done)
+}
+
+/// Prints a job or its Markdown.
+///
+/// # Errors
+/// There is no such job, no answer yet where the answer was wanted, or no server.
+pub fn get(args: GetArgs, console: &mut Console) -> Result<Exit, CommandError> {
+    let job = args.server.client()?.job(&args.id)?;
+    if !args.markdown {
+        return show(&job, console);
+    }
+    let Some(answer) = job.result else {
+        return Err(match job.status {
+            Status::Pending | Status::Done => CommandError::NotDone { job_id: job.job_id },
+            Status::Failed => CommandError::JobFailed {
+                sentence: job.error.unwrap_or_default(),
+                code: job.error_code,
+            },
+        });
+    };
+    // A file gets the answer to the letter; a terminal must not obey it.
+    if console.out_is_terminal() {
+        console.result(&printable(&answer.result_markdown))?;
+    } else {
+        console.result(&answer.result_markdown)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Waits for a job and prints it.
+///
+/// # Errors
+/// There is no such job, or the server stays out of reach.
+pub fn watch(args: WatchArgs, console: &mut Console) -> Result<Exit, CommandError> {
+    let client = args.server.client()?;
+    let job = client.job(&args.id)?;
+    let job = wait(&client, job, console)?;
+    show(&job, console)
+}
+
+/// Cancels a job and prints it. The job fails by that, the command does not.
+///
+/// # Errors
+/// The key has no such job, it has ended, or the server cannot be reached.
+pub fn cancel(args: CancelArgs, console: &mut Console) -> Result<Exit, CommandError> {
+    let job = args.server.client()?.cancel(&args.id)?;
+    show(&job, console)?;
+    Ok(Exit::Done)
+}
+
+fn idempotency_key(given: String) -> Result<String, CommandError> {
+    check_idempotency_key(given.as_bytes())
+        .map_err(|invalid| CommandError::WrongUse(invalid.to_string()))
+}
+
+/// Ctrl-C ends the process as it is, so nothing else has to end the wait.
+fn wait(client: &Client, job: Job, console: &mut Console) -> Result<Job, CommandError> {
+    follow(client, job, &Clock::System, &crossbeam_channel::never(), console)
+}
+
+/// Prints a job; the exit code is the job's.
+///
+/// # Errors
+/// Stdout cannot be written to.
+pub fn show(job: &Job, console: &mut Console) -> Result<Exit, CommandError> {
+    if console.is_json() {
+        console.document(&job.document)?;
+    } else {
+        console.result(&job.text(console.paint()))?;
+    }
+    Ok(match job.status {
+        Status::Pending | Status::Done => Exit::Done,
+        Status::Failed => Exit::Failed,
+    })
+}
+
+fn prompt(given: String, stdin: impl Read) -> Result<String, CommandError> {
+    if given != "-" {
+        return Ok(given);
+    }
+    let mut text = String::new();
+    let read = stdin.take(PROMPT_BYTES_MAX + 1).read_to_string(&mut text);
+    if read.map_err(CommandError::Input)? as u64 > PROMPT_BYTES_MAX {
+        return Err(CommandError::WrongUse(format!(
+            "the prompt on stdin is longer than {PROMPT_CHARS_MAX} characters"
+        )));
+    }
+    let end = text.trim_end_matches(['\r', '\n']).len();
+    text.truncate(end);
+    Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prompt_is_the_argument_or_stdin_without_its_last_line_break() {
+        assert_eq!(prompt("what?".to_owned(), "other".as_bytes()).unwrap(), "what?");
+        let stdin = |text: &str| prompt("-".to_owned(), text.as_bytes());
+        assert_eq!(stdin("two\nlines\r\n").unwrap(), "two\nlines");
+        assert_eq!(stdin("").unwrap(), "");
+        assert_eq!(stdin(&"🦀".repeat(PROMPT_CHARS_MAX)).unwrap().chars().count(), 4_000);
+        assert!(matches!(stdin(&"a".repeat(20_000)), Err(CommandError::WrongUse(_))));
+        let broken = prompt("-".to_owned(), &[0xff_u8][..]);
+        assert!(matches!(broken, Err(CommandError::Input(_))));
+    }
+}

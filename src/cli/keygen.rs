@@ -1,0 +1,158 @@
+//! `answerd keygen`: a new API key, shown once, and the lines of config.toml that let it in.
+
+use clap::Args as ClapArgs;
+use serde_json::json;
+
+use super::Exit;
+use super::console::{Console, Tone};
+use super::error::CommandError;
+use crate::config::{self, ANONYMOUS, NAME_CHARS_MAX};
+
+/// What every key begins with, so that people and secret scanners know one when they see it.
+const PREFIX: &str = "ak_";
+const ALPHABET: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+/// Characters after the prefix: 43 of 62 kinds hold 256 bits.
+const RANDOM_CHARS: usize = 43;
+/// The largest multiple of the alphabet's size that a byte can hold: bytes from here on would
+/// make the alphabet's first characters more likely than its last.
+const FAIR_BYTES: u8 = 248;
+
+const EXAMPLES: &str = "\
+Examples:
+  answerd keygen team-a
+  answerd keygen team-a --credits 10000 --rpm 600 >> config.toml
+  answerd keygen team-a --json | jq -r .key";
+
+/// Make an API key
+///
+/// Prints the key once, on stderr, and the lines for config.toml on stdout, so that `>>` adds them
+/// to the file and the key itself goes nowhere but before your eyes. Only the key's hash is kept;
+/// a lost key is replaced by a new one.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The account that the key's jobs and credits are counted under
+    name: String,
+    /// Credits it may use in a calendar month
+    #[arg(long, value_name = "N")]
+    credits: Option<u64>,
+    /// Scrapes it may submit in a minute
+    #[arg(long, value_name = "N")]
+    rpm: Option<u32>,
+}
+
+/// Prints a new key and the lines that let it in.
+///
+/// # Errors
+/// The name cannot be one, or there is no randomness to be had.
+pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+    if !config::is_name(&args.name) || args.name == ANONYMOUS {
+        return Err(CommandError::WrongUse(format!(
+            "the name of a key is 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`, and not \
+             `{ANONYMOUS}`; it is `{}`",
+            args.name
+        )));
+    }
+    let key = new_key().map_err(CommandError::Random)?;
+    let hash = hash_text(&key);
+    let lines = config_lines(&args, &hash);
+    if console.is_json() {
+        let Args { name, credits, rpm } = args;
+        console.document(&json!({
+            "name": name, "key": key, "hash": hash, "monthly_credits": credits,
+            "requests_per_minute": rpm, "config": lines,
+        }))?;
+    } else {
+        let paint = console.err_paint();
+        console.note(&format!("{}\n", paint.tint(Tone::Heading, &key)));
+        console.note("That is the key; it is not shown again. These lines let it in:");
+        console.result(&lines)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// 256 bits from the operating system's generator, in letters and digits: nothing that a shell, a
+/// URL or a double click would take apart.
+fn new_key() -> Result<String, getrandom::Error> {
+    let mut key = PREFIX.to_owned();
+    let mut bytes = [0; RANDOM_CHARS];
+    while key.len() < PREFIX.len() + RANDOM_CHARS {
+        getrandom::fill(&mut bytes)?;
+        let room = PREFIX.len() + RANDOM_CHARS - key.len();
+        let fair = bytes.iter().filter(|byte| **byte < FAIR_BYTES).take(room);
+        key.extend(fair.map(|byte| char::from(ALPHABET[usize::from(*byte) % ALPHABET.len()])));
+    }
+    Ok(key)
+}
+
+fn hash_text(key: &str) -> String {
+    let digits = config::key_hash(key).map(|byte| format!("{byte:02x}"));
+    format!("sha256:{}", digits.concat())
+}
+
+fn config_lines(args: &Args, hash: &str) -> String {
+    // The line break keeps the heading apart from a file that ends without one.
+    let mut lines = format!("\n[[keys]]\nname = \"{}\"\nhash = \"{hash}\"\n", args.name);
+    if let Some(credits) = args.credits {
+        lines.push_str(&format!("monthly_credits = {credits}\n"));
+    }
+    if let Some(rpm) = args.rpm {
+        lines.push_str(&format!("requests_per_minute = {rpm}\n"));
+    }
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::cli::test_server::streams;
+    use crate::config::Settings;
+
+    #[test]
+    fn keys_are_long_plain_and_never_the_same() {
+        let keys: Vec<String> = (0..50).map(|_| new_key().unwrap()).collect();
+        for (at, key) in keys.iter().enumerate() {
+            let random = key.strip_prefix("ak_").unwrap();
+            assert_eq!(random.len(), RANDOM_CHARS);
+            assert!(random.bytes().all(|byte| byte.is_ascii_alphanumeric()));
+            assert!(!keys[..at].contains(key));
+        }
+    }
+
+    #[test]
+    fn the_printed_lines_let_the_printed_key_in() {
+        let (mut console, written) = streams(false);
+        let args = Args { name: "team-a".to_owned(), credits: Some(10_000), rpm: Some(600) };
+        assert_eq!(run(args, &mut console).unwrap(), Exit::Done);
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("config.toml");
+        std::fs::write(&path, written.out()).unwrap();
+        let settings = Settings::load_from(Some(&path), &BTreeMap::new()).unwrap();
+        let key = written.err().lines().next().unwrap().to_owned();
+        assert_eq!(settings.keys[0].name, "team-a");
+        assert_eq!(settings.keys[0].hash, config::key_hash(&key));
+        assert_eq!(settings.keys[0].monthly_credits, Some(10_000));
+        assert_eq!(settings.keys[0].requests_per_minute, Some(600));
+        assert!(!written.out().contains(&key), "the key must not reach the file");
+    }
+
+    #[test]
+    fn programs_get_it_all_in_one_document() {
+        let (mut console, written) = streams(true);
+        run(Args { name: "a".to_owned(), credits: None, rpm: None }, &mut console).unwrap();
+        let document: serde_json::Value = serde_json::from_str(&written.out()).unwrap();
+        assert_eq!(document["hash"], hash_text(document["key"].as_str().unwrap()));
+        assert_eq!(written.err(), "");
+    }
+
+    #[test]
+    fn what_config_would_refuse_is_no_name() {
+        for name in ["", "a b", "anonymous", "\"", &"a".repeat(65)] {
+            let args = Args { name: name.to_owned(), credits: None, rpm: None };
+            let refused = run(args, &mut streams(false).0);
+            assert!(matches!(refused, Err(CommandError::WrongUse(_))), "{name}");
+        }
+    }
+}

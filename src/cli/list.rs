@@ -1,0 +1,96 @@
+//! `answerd list`: the jobs of a key on a running server.
+
+use clap::Args as ClapArgs;
+use serde_json::json;
+
+use super::Exit;
+use super::console::Console;
+use super::error::CommandError;
+use super::jobs::ServerArgs;
+use super::view::Job;
+
+/// How many jobs are listed unless something else is said.
+const LIMIT_DEFAULT: usize = 50;
+/// The most jobs that the API gives in a page.
+const PAGE_JOBS_MAX: usize = 200;
+
+const EXAMPLES: &str = "\
+Examples:
+  answerd list
+  answerd list --status failed --since 2026-05-11T12:00:00Z
+  answerd list --label nightly --all --json | jq -r '.jobs[].job_id'";
+
+/// List the jobs of a key, newest first
+///
+/// One job on a line: id, time, status, scraper, label and prompt. With --json one document with
+/// the job objects, without their results, and a cursor where more are left.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// Only jobs with this status: pending, done or failed
+    #[arg(long, value_parser = ["pending", "done", "failed"])]
+    status: Option<String>,
+    /// Only jobs of this scraper
+    #[arg(long, value_name = "NAME")]
+    scraper: Option<String>,
+    /// Only jobs with this label
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+    /// Only jobs submitted at this time or later: RFC 3339, or Unix seconds
+    #[arg(long, value_name = "TIME")]
+    since: Option<String>,
+    /// The most jobs to list [default: 50]
+    #[arg(long, value_name = "N", conflicts_with = "all")]
+    limit: Option<usize>,
+    /// List all of them
+    #[arg(long)]
+    all: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Lists jobs, page after page until there are enough.
+///
+/// # Errors
+/// The server refuses, or cannot be reached.
+pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+    let limit = if args.all { usize::MAX } else { args.limit.unwrap_or(LIMIT_DEFAULT) };
+    let filters = [
+        ("status", args.status),
+        ("scraper", args.scraper),
+        ("label", args.label),
+        ("since", args.since),
+    ];
+    let filters: Vec<(&str, String)> =
+        filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let client = args.server.client()?;
+    let mut jobs: Vec<Job> = Vec::new();
+    let mut cursor: Option<String> = None;
+    while jobs.len() < limit {
+        let mut query = filters.clone();
+        query.push(("limit", (limit - jobs.len()).min(PAGE_JOBS_MAX).to_string()));
+        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+        let page = client.list(&query)?;
+        jobs.extend(page.jobs);
+        cursor = page.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    print(&jobs, cursor.as_deref(), console)?;
+    Ok(Exit::Done)
+}
+
+fn print(jobs: &[Job], cursor: Option<&str>, console: &mut Console) -> Result<(), CommandError> {
+    if console.is_json() {
+        let documents: Vec<_> = jobs.iter().map(|job| &job.document).collect();
+        return console.document(&json!({ "jobs": documents, "next_cursor": cursor }));
+    }
+    for job in jobs {
+        console.result(&job.line(console.paint()))?;
+    }
+    let more = if cursor.is_some() { "; there may be more, which --all lists" } else { "" };
+    let noun = if jobs.len() == 1 { "job" } else { "jobs" };
+    console.note(&format!("{} {noun}{more}", jobs.len()));
+    Ok(())
+}

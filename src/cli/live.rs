@@ -1,0 +1,97 @@
+//! `answerd check --live`: one short prompt to every upstream that is ready, one after the other.
+//! What came back is told in `report`.
+
+mod report;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+pub use report::Report;
+use report::{Outcome, Trial};
+
+use super::console::Console;
+use super::error::CommandError;
+use super::progress::Progress;
+use crate::clock::Clock;
+use crate::config::{ConfigError, Settings, Upstream, UpstreamKind};
+use crate::job::{RawRequest, ScrapeRequest};
+use crate::upstream::{self, Call, Registry};
+
+/// A question that is cheap to answer and whose answer needs a search.
+pub const PROMPT: &str = "Which is the current stable version of Rust? Answer in one sentence.";
+
+/// The attempt that a trial is: the first, and there is no other.
+const ATTEMPT: u32 = 1;
+
+/// Calls every upstream that is ready, within its own time limit. The connections of all are made
+/// up first, so that a wrong setting is found before anything is spent.
+///
+/// # Errors
+/// The prompt breaks its rule, or an upstream's proxy cannot be used; nobody was called then.
+pub fn call_all(
+    settings: &Settings,
+    prompt: &str,
+    clock: &Clock,
+    console: &mut Console,
+) -> Result<Report, CommandError> {
+    let request = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
+    let request =
+        request.check("check", &[]).map_err(|invalid| CommandError::WrongUse(invalid.sentence))?;
+    let mut ready = Vec::new();
+    let mut others = Vec::new();
+    for configured in settings.upstreams.values() {
+        match &configured.missing {
+            Some(missing) => {
+                others.push(Trial::new(configured, Outcome::NotReady { missing: missing.clone() }));
+            }
+            None if is_part_of_the_service(configured) => {
+                others.push(Trial::new(configured, Outcome::Skipped));
+            }
+            None => {
+                let registry = upstream::alone(configured, "", clock)
+                    .map_err(|error| ConfigError::Invalid(vec![error.to_string()]))?;
+                ready.push((configured, registry));
+            }
+        }
+    }
+    let mut trials: Vec<Trial> = ready
+        .iter()
+        .map(|(configured, registry)| call(configured, registry, &request, clock, console))
+        .collect();
+    trials.append(&mut others);
+    Ok(Report::new(trials))
+}
+
+/// The practice page is served by `serve`, which does not run in this command.
+fn is_part_of_the_service(configured: &Upstream) -> bool {
+    configured.kind == UpstreamKind::Practice && configured.base_url.is_empty()
+}
+
+fn call(
+    configured: &Upstream,
+    registry: &Registry,
+    request: &ScrapeRequest,
+    clock: &Clock,
+    console: &mut Console,
+) -> Trial {
+    let Upstream { name, timeout_seconds, .. } = configured;
+    let mut progress = Progress::new(console);
+    progress.show(&format!("asking {name}, for {timeout_seconds} s at most"), console);
+    let begun = clock.instant();
+    let deadline = begun + Duration::from_secs(*timeout_seconds);
+    // Ctrl-C ends the process as it is, so nothing has to cancel the call.
+    let call = Call { deadline, canceled: Arc::new(AtomicBool::new(false)) };
+    let asked = registry.ask(name, request, &call, ATTEMPT);
+    let seconds = clock.instant().saturating_duration_since(begun).as_secs_f64();
+    Trial::new(
+        configured,
+        match asked {
+            Ok((answer, _)) => Outcome::Answered { seconds, answer: Box::new(answer) },
+            Err(error) => Outcome::Failed { seconds, error },
+        },
+    )
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+//! What a live check found: a table for people, a document for programs.
+
+use std::fmt::Write;
+
+use serde_json::{Value, json};
+
+use crate::answer::Answer;
+use crate::cli::console::{Paint, Tone, printable};
+use crate::config::Upstream;
+use crate::job::Reason;
+use crate::upstream::UpstreamError;
+
+/// How one upstream fared.
+pub struct Trial {
+    upstream: String,
+    kind: &'static str,
+    /// As the answer names it, else as it is configured; empty for the kind's default.
+    model: String,
+    pub(super) outcome: Outcome,
+}
+
+pub enum Outcome {
+    Answered { seconds: f64, answer: Box<Answer> },
+    Failed { seconds: f64, error: UpstreamError },
+    NotReady { missing: String },
+    Skipped,
+}
+
+impl Outcome {
+    /// The word for programs and its form for people.
+    const fn word(&self) -> &'static str {
+        match self {
+            Outcome::Answered { .. } => "answered",
+            Outcome::Failed { .. } => "failed",
+            Outcome::NotReady { .. } => "not_ready",
+            Outcome::Skipped => "skipped",
+        }
+    }
+
+    const fn tone(&self) -> Tone {
+        match self {
+            Outcome::Answered { .. } => Tone::Good,
+            Outcome::Failed { .. } => Tone::Bad,
+            Outcome::NotReady { .. } => Tone::Warning,
+            Outcome::Skipped => Tone::Aside,
+        }
+    }
+}
+
+/// What all upstreams did.
+pub struct Report {
+    /// In the order of their names; those that were called come first.
+    pub(super) trials: Vec<Trial>,
+}
+
+/// The lists of an answer by their columns; `None` where the upstream cannot give the list.
+fn fields(answer: &Answer) -> [(&'static str, Option<usize>); 5] {
+    [
+        ("queries", answer.queries.as_ref().map(Vec::len)),
+        ("sources", answer.sources.as_ref().map(Vec::len)),
+        ("citations", answer.citations.as_ref().map(Vec::len)),
+        ("related", answer.related_questions.as_ref().map(Vec::len)),
+        ("products", answer.products.as_ref().map(Vec::len)),
+    ]
+}
+
+impl Report {
+    /// Those that were called stand first.
+    pub fn new(trials: Vec<Trial>) -> Report {
+        Report { trials }
+    }
+
+    /// Whether every upstream that was called has answered.
+    pub fn all_answered(&self) -> bool {
+        self.count("failed") == 0
+    }
+
+    /// How many did what, in a line.
+    pub fn summary(&self) -> String {
+        if self.count("answered") + self.count("failed") == 0 {
+            return "no upstream was called: none is ready".to_owned();
+        }
+        format!(
+            "{} answered, {} failed, {} not ready",
+            self.count("answered"),
+            self.count("failed"),
+            self.count("not_ready")
+        )
+    }
+
+    fn count(&self, word: &str) -> usize {
+        self.trials.iter().filter(|trial| trial.outcome.word() == word).count()
+    }
+
+    /// For programs.
+    pub fn document(&self) -> Value {
+        self.trials.iter().map(Trial::document).collect()
+    }
+
+    /// For people: a row for each upstream, and below it what there is to say.
+    pub fn table(&self, paint: Paint) -> String {
+        let width = |least: &str, of: fn(&Trial) -> &str| {
+            let widths = self.trials.iter().map(|trial| of(trial).chars().count());
+            widths.max().unwrap_or_default().max(least.len())
+        };
+        let widths = Widths {
+            upstream: width("upstream", |trial| &trial.upstream),
+            kind: width("kind", |trial| trial.kind),
+            model: width("model", |trial| &trial.model),
+        };
+        let heading = format!(
+            "{:<upstream$}  {:<kind$}  state      {:<model$}  seconds  queries  sources  citations  \
+             related  products",
+            "upstream",
+            "kind",
+            "model",
+            upstream = widths.upstream,
+            kind = widths.kind,
+            model = widths.model,
+        );
+        let mut text = format!("{}\n", paint.tint(Tone::Heading, &heading));
+        for trial in &self.trials {
+            trial.rows(&mut text, &widths, paint);
+        }
+        text
+    }
+}
+
+/// The widths of the columns whose texts are not known beforehand, in characters.
+struct Widths {
+    upstream: usize,
+    kind: usize,
+    model: usize,
+}
+
+impl Trial {
+    /// `configured` is the upstream that was tried.
+    pub fn new(configured: &Upstream, outcome: Outcome) -> Trial {
+        let named = match &outcome {
+            Outcome::Answered { answer, .. } => answer.model.clone(),
+            Outcome::Failed { .. } | Outcome::NotReady { .. } | Outcome::Skipped => None,
+        };
+        Trial {
+            upstream: configured.name.clone(),
+            kind: configured.kind.word(),
+            model: named.unwrap_or_else(|| configured.model.clone()),
+            outcome,
+        }
+    }
+
+    fn document(&self) -> Value {
+        let mut document = json!({
+            "upstream": self.upstream,
+            "kind": self.kind,
+            "model": (!self.model.is_empty()).then_some(&self.model),
+            "state": self.outcome.word(),
+        });
+        match &self.outcome {
+            Outcome::Answered { seconds, answer } => {
+                document["seconds"] = json!(seconds);
+                for (name, count) in fields(answer) {
+                    document["fields"][name] = json!(count);
+                }
+                document["answer"] = json!(answer.text);
+                document["warnings"] = json!(answer.warnings);
+            }
+            Outcome::Failed { seconds, error } => {
+                document["seconds"] = json!(seconds);
+                document["detail"] = json!(error.sentence);
+                document["code"] = json!(error.reason.code());
+                document["advice"] = json!(advice(error.reason, &self.upstream));
+            }
+            Outcome::NotReady { missing } => document["missing"] = json!(missing),
+            Outcome::Skipped => {}
+        }
+        document
+    }
+
+    fn rows(&self, text: &mut String, widths: &Widths, paint: Paint) {
+        let state = format!("{:<9}", self.outcome.word().replace('_', " "));
+        let model = if self.model.is_empty() { "-" } else { &self.model };
+        let mut row = format!(
+            "{:<upstream$}  {:<kind$}  {}  {:<model_width$}",
+            self.upstream,
+            self.kind,
+            paint.tint(self.outcome.tone(), &state),
+            one_line(model),
+            upstream = widths.upstream,
+            kind = widths.kind,
+            model_width = widths.model,
+        );
+        // Writing to a string cannot fail.
+        match &self.outcome {
+            Outcome::Answered { seconds, answer } => {
+                let _ = write!(row, "  {seconds:>7.1}");
+                for (name, count) in fields(answer) {
+                    let count = count.map_or_else(|| "-".to_owned(), |count| count.to_string());
+                    let _ = write!(row, "  {count:>width$}", width = name.len());
+                }
+            }
+            Outcome::Failed { seconds, .. } => {
+                let _ = write!(row, "  {seconds:>7.1}");
+            }
+            Outcome::NotReady { .. } | Outcome::Skipped => {}
+        }
+        let _ = writeln!(text, "{}", row.trim_end());
+        for remark in self.remarks() {
+            let _ = writeln!(text, "{:width$}  {remark}", "", width = widths.upstream);
+        }
+    }
+
+    /// What there is to say below the row.
+    fn remarks(&self) -> Vec<String> {
+        match &self.outcome {
+            Outcome::Answered { answer, .. } => {
+                answer.warnings.iter().map(|warning| one_line(warning)).collect()
+            }
+            Outcome::Failed { error, .. } => {
+                let what = format!("{} ({})", one_line(&error.sentence), error.reason.code());
+                [what].into_iter().chain(advice(error.reason, &self.upstream)).collect()
+            }
+            Outcome::NotReady { missing } => vec![one_line(missing)],
+            Outcome::Skipped => {
+                vec!["it is part of the service; `answerd demo` shows it answer".to_owned()]
+            }
+        }
+    }
+}
+
+/// What to do about a failure, where its own sentence leaves that open.
+fn advice(reason: Reason, upstream: &str) -> Option<String> {
+    let section = format!("[upstreams.{upstream}]");
+    Some(match reason {
+        Reason::Unreachable => {
+            format!("look at `base_url` and `proxy` of {section}, and at this machine's network")
+        }
+        Reason::Blocked => format!(
+            "something before the API refuses this machine: look at `base_url` and `proxy` of \
+             {section}"
+        ),
+        Reason::Garbled => format!("does `base_url` of {section} lead to an API of its `kind`?"),
+        Reason::UpstreamTimeout => {
+            format!("raise `timeout_seconds` of {section}, or choose a faster `model`")
+        }
+        Reason::Overloaded
+        | Reason::UpstreamRateLimited
+        | Reason::UpstreamError
+        | Reason::Empty => "it may pass: try again in a minute".to_owned(),
+        Reason::Quota => "look at the plan and the balance with the provider".to_owned(),
+        Reason::Refused | Reason::Incomplete | Reason::TooLarge => {
+            "try another prompt with --prompt".to_owned()
+        }
+        // Their sentences name the setting.
+        Reason::Auth | Reason::BadRequest | Reason::CountryUnsupported => return None,
+        // A single call does not end so.
+        Reason::NoUpstream
+        | Reason::AtLimit
+        | Reason::Panicked
+        | Reason::Crashed
+        | Reason::Timeout
+        | Reason::NotStartedInTime
+        | Reason::Canceled => return None,
+    })
+}
+
+fn one_line(text: &str) -> String {
+    printable(text).replace(['\n', '\t'], " ")
+}

@@ -1,0 +1,126 @@
+//! The command line: what can be typed, which command runs, and what its exit code says. Commands
+//! parse, call and print; the rules are the server's.
+
+mod check;
+mod client;
+mod console;
+mod db;
+mod demo;
+mod error;
+mod follow;
+mod jobs;
+mod keygen;
+mod list;
+mod live;
+mod log;
+mod overview;
+mod progress;
+mod serve;
+mod settings;
+mod signals;
+#[cfg(test)]
+mod test_server;
+#[cfg(test)]
+mod tests;
+mod unit;
+mod usage;
+mod view;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use console::Console;
+
+/// What a command's exit code says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Exit {
+    Done,
+    /// The job or the call failed.
+    Failed,
+    /// The command line or the settings are wrong.
+    WrongUse,
+    /// No server answers at the address.
+    Unreachable,
+}
+
+impl Exit {
+    const fn code(self) -> u8 {
+        match self {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            // What clap exits with as well.
+            Exit::WrongUse => 2,
+            Exit::Unreachable => 3,
+        }
+    }
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  answerd demo                               see it work, without a key or a file
+  answerd serve                              run the service
+  answerd submit practice \"What is a job?\" --wait
+                                             ask the running service
+
+Exit codes: 0 done, 1 the job or the call failed, 2 wrong use, 3 the server cannot be reached.
+`answerd COMMAND --help` says more than `answerd COMMAND -h`.";
+
+/// Prompts to AI answer engines as durable jobs, answers back as data
+///
+/// answerd takes prompts over an HTTP API, keeps them as jobs on disk, asks the engines that are
+/// configured (official APIs, SERP vendors), tries again where that can help, and hands the answers
+/// back as JSON. It is one binary with an embedded store and needs nothing beside it.
+#[derive(Debug, Parser)]
+#[command(version, after_help = EXAMPLES, disable_help_subcommand = true, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    /// Print JSON on stdout, and nothing else there
+    ///
+    /// One document on one line. Errors are `{"detail", "code"}` on stdout as well; progress and
+    /// messages for people stay on stderr.
+    #[arg(long, global = true)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Serve(serve::Args),
+    Demo(demo::Args),
+    Check(check::Args),
+    Keygen(keygen::Args),
+    Submit(jobs::SubmitArgs),
+    Get(jobs::GetArgs),
+    Watch(jobs::WatchArgs),
+    List(list::Args),
+    Cancel(jobs::CancelArgs),
+    Usage(usage::Args),
+    Db(db::Args),
+    Unit(unit::Args),
+}
+
+/// Runs the command that this process was started with.
+pub fn main() -> ExitCode {
+    let Cli { command, json } = Cli::parse();
+    let mut console = Console::of_process(json);
+    ExitCode::from(run(command, &mut console).code())
+}
+
+fn run(command: Command, console: &mut Console) -> Exit {
+    let outcome = match command {
+        Command::Serve(args) => serve::run(args, console),
+        Command::Demo(args) => demo::run(args, console),
+        Command::Check(args) => check::run(args, console),
+        Command::Keygen(args) => keygen::run(args, console),
+        Command::Submit(args) => jobs::submit(args, console),
+        Command::Get(args) => jobs::get(args, console),
+        Command::Watch(args) => jobs::watch(args, console),
+        Command::List(args) => list::run(args, console),
+        Command::Cancel(args) => jobs::cancel(args, console),
+        Command::Usage(args) => usage::run(args, console),
+        Command::Db(args) => db::run(args, console),
+        Command::Unit(unit::Args {}) => unit::run(console),
+    };
+    outcome.unwrap_or_else(|error| error::report(&error, console))
+}

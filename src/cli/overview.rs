@@ -1,0 +1,203 @@
+//! What the settings amount to: where the service listens, who may use it, where its data is, and
+//! which scrapers are ready or what they lack.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::console::{Paint, Tone};
+use super::settings::Origin;
+use crate::config::{self, Settings};
+
+/// The settings as an operator looks at them; serializes for `--json`.
+#[derive(Serialize)]
+pub struct Overview {
+    /// The file they come from.
+    settings: String,
+    listen: SocketAddr,
+    data: PathBuf,
+    keys_needed: bool,
+    /// The names of the keys.
+    keys: Vec<String>,
+    scrapers: Vec<Scraper>,
+}
+
+#[derive(Serialize)]
+struct Scraper {
+    name: String,
+    ready: bool,
+    /// What would make it ready, as a sentence.
+    missing: Option<String>,
+    upstreams: Vec<String>,
+    workers: usize,
+    credits: u32,
+    refused_countries: Vec<String>,
+}
+
+impl Overview {
+    /// `listen` is the address that was bound, or will be.
+    pub fn new(settings: &Settings, origin: &Origin, listen: SocketAddr) -> Overview {
+        let path = &settings.store.path;
+        let mut scrapers: Vec<Scraper> =
+            settings.scrapers.values().map(|scraper| row(settings, scraper)).collect();
+        scrapers.sort_by_key(|scraper| !scraper.ready);
+        Overview {
+            settings: origin.to_string(),
+            listen,
+            // Without a working directory a relative path is all there is to show.
+            data: std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+            keys_needed: settings.http.keys_needed,
+            keys: settings.keys.iter().map(|key| key.name.clone()).collect(),
+            scrapers,
+        }
+    }
+
+    /// Who may submit, where that is everybody: as a warning. Harmless on loopback.
+    pub fn open_door(&self) -> Option<String> {
+        (!self.keys_needed).then(|| {
+            let reach = if self.listen.ip().is_loopback() {
+                "every program on this machine".to_owned()
+            } else {
+                format!("whoever reaches {}", self.listen)
+            };
+            format!("no key is needed: {reach} may submit jobs and spend the upstreams' quotas")
+        })
+    }
+
+    /// A few lines for a start: facts first, then each scraper that is not ready.
+    pub fn lines(&self, paint: Paint) -> String {
+        let mut text = self.facts(paint);
+        let ready: Vec<&str> =
+            self.scrapers.iter().filter(|s| s.ready).map(|s| s.name.as_str()).collect();
+        let ready = if ready.is_empty() {
+            paint.tint(Tone::Bad, "none")
+        } else {
+            paint.tint(Tone::Good, &ready.join(", "))
+        };
+        fact(&mut text, paint, "ready", &ready);
+        let mut name = "not ready";
+        for scraper in &self.scrapers {
+            if let Some(missing) = &scraper.missing {
+                fact(&mut text, paint, name, &format!("{}: {missing}", scraper.name));
+                name = "";
+            }
+        }
+        text
+    }
+
+    /// The facts and a table of all scrapers.
+    pub fn table(&self, paint: Paint) -> String {
+        let mut text = self.facts(paint);
+        let names = self.scrapers.iter().map(|scraper| scraper.name.len());
+        let width = names.max().unwrap_or_default().max("scraper".len());
+        let heading = format!("{:<width$}  state      workers  credits  upstreams", "scraper");
+        let _ = write!(text, "\n{}\n", paint.tint(Tone::Heading, &heading));
+        for scraper in &self.scrapers {
+            let state = if scraper.ready {
+                paint.tint(Tone::Good, "ready    ")
+            } else {
+                paint.tint(Tone::Warning, "not ready")
+            };
+            let Scraper { name, workers, credits, upstreams, .. } = scraper;
+            let line = format!(
+                "{name:<width$}  {state}  {workers:>7}  {credits:>7}  {}",
+                upstreams.join(", ")
+            );
+            let _ = writeln!(text, "{}", line.trim_end());
+            if let Some(missing) = &scraper.missing {
+                let _ = writeln!(text, "{:width$}  {missing}", "");
+            }
+        }
+        text
+    }
+
+    fn facts(&self, paint: Paint) -> String {
+        let keys = match (self.keys_needed, self.keys.as_slice()) {
+            (true, names) => format!("needed; there are {}", names.join(", ")),
+            (false, []) => "not needed, none configured".to_owned(),
+            (false, names) => format!("not needed; there are {}", names.join(", ")),
+        };
+        let mut text = String::new();
+        fact(&mut text, paint, "settings", &self.settings);
+        fact(&mut text, paint, "listen", &self.listen.to_string());
+        fact(&mut text, paint, "keys", &keys);
+        fact(&mut text, paint, "data", &self.data.display().to_string());
+        text
+    }
+}
+
+fn row(settings: &Settings, scraper: &config::Scraper) -> Scraper {
+    let missing = settings.missing(scraper);
+    Scraper {
+        name: scraper.name.clone(),
+        ready: missing.is_none(),
+        missing,
+        upstreams: scraper.upstreams.clone(),
+        workers: scraper.workers,
+        credits: scraper.credits,
+        refused_countries: scraper.refused_countries.clone(),
+    }
+}
+
+/// One line: a name in a column of its own, and what there is to say.
+pub fn fact(text: &mut String, paint: Paint, name: &str, value: &str) {
+    // Writing to a string cannot fail.
+    let _ = writeln!(text, "{}  {value}", paint.tint(Tone::Aside, &format!("{name:<9}")));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    fn overview(pairs: &[(&str, &str)]) -> Overview {
+        let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        let mut settings = Settings::load_from(None, &pairs.collect::<BTreeMap<_, _>>()).unwrap();
+        settings.store.path = PathBuf::from("/var/lib/answerd");
+        settings
+            .scrapers
+            .retain(|name, _| ["practice", "chatgpt", "claude"].contains(&name.as_str()));
+        Overview::new(&settings, &Origin::Defaults, settings.http.bind)
+    }
+
+    #[test]
+    fn a_start_says_in_a_few_lines_what_there_is() {
+        insta::assert_snapshot!(overview(&[]).lines(Paint::PLAIN), @r"
+    settings   the built-in defaults
+    listen     127.0.0.1:8080
+    keys       not needed, none configured
+    data       /var/lib/answerd
+    ready      practice
+    not ready  chatgpt: set the variable OPENAI_API_KEY for [upstreams.openai], or set the variable SEARCHAPI_API_KEY for [upstreams.searchapi_chatgpt]
+               claude: set the variable ANTHROPIC_API_KEY for [upstreams.anthropic]
+    ");
+    }
+
+    #[test]
+    fn a_check_shows_a_table() {
+        let overview = overview(&[("ANTHROPIC_API_KEY", "secret")]);
+        insta::assert_snapshot!(overview.table(Paint::PLAIN), @r"
+    settings   the built-in defaults
+    listen     127.0.0.1:8080
+    keys       not needed, none configured
+    data       /var/lib/answerd
+
+    scraper   state      workers  credits  upstreams
+    claude    ready            8        3  anthropic
+    practice  ready            8        3  practice
+    chatgpt   not ready        8        3  openai, searchapi_chatgpt
+              set the variable OPENAI_API_KEY for [upstreams.openai], or set the variable SEARCHAPI_API_KEY for [upstreams.searchapi_chatgpt]
+    ");
+        assert!(!serde_json::to_string(&overview).unwrap().contains("secret"));
+    }
+
+    #[test]
+    fn an_open_door_is_told_and_whom_it_is_open_to() {
+        insta::assert_snapshot!(overview(&[]).open_door().unwrap(), @"no key is needed: every program on this machine may submit jobs and spend the upstreams' quotas");
+        let open = [("ANSWERD_HTTP__BIND", "0.0.0.0:80"), ("ANSWERD_HTTP__AUTH", "open")];
+        assert!(overview(&open).open_door().unwrap().contains("whoever reaches 0.0.0.0:80"));
+    }
+}

@@ -1,0 +1,78 @@
+//! `answerd serve`: the service, from its settings to its last job.
+
+use clap::Args as ClapArgs;
+use sd_notify::NotifyState;
+use serde_json::json;
+
+use super::Exit;
+use super::console::Console;
+use super::error::CommandError;
+use super::overview::{Overview, fact};
+use super::settings::ConfigArgs;
+use super::{log, signals};
+use crate::clock::Clock;
+use crate::http::Server;
+
+const EXAMPLES: &str = "\
+Examples:
+  answerd serve
+  answerd serve --config /etc/answerd/config.toml
+  ANSWERD_HTTP__BIND=127.0.0.1:9000 ANSWERD_STORE__PATH=/tmp/answerd answerd serve
+  OPENAI_API_KEY=sk-... answerd serve         the scraper `chatgpt` is ready then";
+
+/// Run the service
+///
+/// Serves the HTTP API and runs the jobs until SIGTERM or Ctrl-C. Then it takes no more jobs, lets
+/// running attempts end for as long as `grace_seconds` says, and exits; a second signal ends it at
+/// once. What was acknowledged is on disk and goes on at the next start. Settings come from the
+/// built-in defaults, the settings file and the environment, the later over the earlier. Logs go to
+/// stderr. Under systemd it says when it is ready and when it stops (Type=notify).
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    config: ConfigArgs,
+}
+
+/// Serves until a signal comes or the store fails for good.
+///
+/// # Errors
+/// The settings are refused, the server does not start, or its store failed for good.
+pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+    let (settings, origin) = args.config.load()?;
+    log::start(&settings.log, console)?;
+    let server = Server::start(settings.clone(), Clock::System)?;
+    let stopper = server.stopper();
+    signals::on_stop(move || {
+        tracing::info!("stopping; a second signal ends the process at once");
+        notify(NotifyState::Stopping);
+        stopper.stop();
+    })?;
+    let overview = Overview::new(&settings, &origin, server.address());
+    if console.is_json() {
+        let mut document = json!(overview);
+        document["url"] = json!(server.base_url());
+        console.document(&document)?;
+    } else {
+        let paint = console.paint();
+        let mut text = format!("answerd {}\n", env!("CARGO_PKG_VERSION"));
+        fact(&mut text, paint, "url", &server.base_url());
+        text.push_str(&overview.lines(paint));
+        console.result(&text)?;
+    }
+    if let Some(warning) = overview.open_door() {
+        tracing::warn!("{warning}");
+    }
+    tracing::info!(url = server.base_url(), "ready");
+    notify(NotifyState::Ready);
+    server.wait()?;
+    tracing::info!("stopped");
+    Ok(Exit::Done)
+}
+
+/// Tells systemd, where it started us with Type=notify; does nothing elsewhere.
+fn notify(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd could not be told how the service stands");
+    }
+}

@@ -1,0 +1,92 @@
+//! Which settings file a command uses: the one that is named, ./config.toml where there is one, or
+//! none.
+
+use std::ffi::OsString;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+
+use crate::config::{ConfigError, Settings};
+
+/// The file that is read without being named.
+const FILE_NAME: &str = "config.toml";
+
+#[derive(Debug, Args)]
+pub struct ConfigArgs {
+    /// The settings file; without it ./config.toml is read where there is one
+    ///
+    /// A file needs only what differs from the defaults. Every setting can also be given in the
+    /// environment, which goes before the file: `bind` in [http] is ANSWERD_HTTP__BIND.
+    // An empty variable is how compose files say "not set", and clap takes no empty path.
+    #[arg(
+        long,
+        env = "ANSWERD_CONFIG",
+        value_name = "FILE",
+        value_parser = clap::value_parser!(OsString)
+    )]
+    config: Option<OsString>,
+}
+
+/// Where settings come from, beside the environment.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// --config or ANSWERD_CONFIG.
+    Named(PathBuf),
+    /// The working directory has a config.toml.
+    WorkingDirectory,
+    /// The defaults that are built in.
+    Defaults,
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Origin::Named(path) => write!(formatter, "{}", path.display()),
+            Origin::WorkingDirectory => write!(formatter, "./{FILE_NAME}"),
+            Origin::Defaults => formatter.write_str("the built-in defaults"),
+        }
+    }
+}
+
+impl ConfigArgs {
+    /// The settings, and where they come from.
+    ///
+    /// # Errors
+    /// All that is wrong with them.
+    pub fn load(self) -> Result<(Settings, Origin), ConfigError> {
+        let origin = self.origin(Path::new(""));
+        let settings = match &origin {
+            Origin::Named(path) => Settings::load(Some(path)),
+            Origin::WorkingDirectory => Settings::load(Some(Path::new(FILE_NAME))),
+            Origin::Defaults => Settings::load(None),
+        };
+        settings.map(|settings| (settings, origin))
+    }
+
+    fn origin(self, working_directory: &Path) -> Origin {
+        match self.config.filter(|path| !path.is_empty()) {
+            Some(path) => Origin::Named(path.into()),
+            None if working_directory.join(FILE_NAME).is_file() => Origin::WorkingDirectory,
+            None => Origin::Defaults,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_named_file_goes_before_the_one_that_lies_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let origin = |config: Option<&str>| {
+            ConfigArgs { config: config.map(OsString::from) }.origin(directory.path())
+        };
+        assert_eq!(origin(None), Origin::Defaults);
+        assert_eq!(origin(Some("")), Origin::Defaults);
+        std::fs::write(directory.path().join(FILE_NAME), "").unwrap();
+        assert_eq!(origin(None), Origin::WorkingDirectory);
+        assert_eq!(origin(Some("other.toml")), Origin::Named("other.toml".into()));
+    }
+}

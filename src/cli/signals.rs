@@ -1,0 +1,32 @@
+//! The signals that end a service: the first asks it to stop, the second ends the process.
+
+use std::thread;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use signal_hook::low_level;
+
+use super::error::CommandError;
+
+/// Runs `begin` on a thread of its own at the first SIGINT or SIGTERM. At the second the process
+/// exits with 130 or 143 there and then: somebody does not want to wait for the graceful stop.
+///
+/// # Errors
+/// The operating system refuses the handler or the thread.
+pub fn on_stop(begin: impl FnOnce() + Send + 'static) -> Result<(), CommandError> {
+    let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(CommandError::Signals)?;
+    let mut begin = Some(begin);
+    let watch = move || {
+        for signal in signals.forever() {
+            match begin.take() {
+                Some(begin) => begin(),
+                None => low_level::exit(128 + signal),
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(watch)
+        .map(drop)
+        .map_err(CommandError::Signals)
+}

@@ -1,0 +1,120 @@
+//! A server for tests: gives the replies it was told to, in order, and keeps what it was asked.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+
+use serde_json::{Value, json};
+
+use super::console::Console;
+
+pub struct TestServer {
+    url: String,
+    thread: JoinHandle<Vec<String>>,
+}
+
+impl TestServer {
+    /// Starts a server that answers one request for each reply (status and JSON body).
+    pub fn answering(replies: Vec<(u16, String)>) -> TestServer {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let thread = std::thread::spawn(move || {
+            replies.into_iter().map(|reply| answer_one(&listener, &reply)).collect()
+        });
+        TestServer { url, thread }
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// What it was asked, once all its replies are spent: head and body of each request.
+    pub fn asked(self) -> Vec<String> {
+        self.thread.join().unwrap()
+    }
+}
+
+fn answer_one(listener: &TcpListener, (status, body): &(u16, String)) -> String {
+    let (stream, _) = listener.accept().unwrap();
+    let mut reader = BufReader::new(stream);
+    let mut asked = String::new();
+    let mut body_bytes = 0;
+    loop {
+        let start = asked.len();
+        reader.read_line(&mut asked).unwrap();
+        let line = asked[start..].trim().to_ascii_lowercase();
+        if let Some(length) = line.strip_prefix("content-length:") {
+            body_bytes = length.trim().parse().unwrap();
+        }
+        if line.is_empty() {
+            break;
+        }
+    }
+    let mut sent = vec![0; body_bytes];
+    reader.read_exact(&mut sent).unwrap();
+    asked.push_str(&String::from_utf8(sent).unwrap());
+    let length = body.len();
+    write!(
+        reader.get_mut(),
+        "HTTP/1.1 {status} Status\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
+    )
+    .unwrap();
+    asked
+}
+
+/// A job object as the server shows it; a done one has a result.
+pub fn job(status: &str, phase: &str) -> Value {
+    let mut job = json!({
+        "job_id": "0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10", "status": status, "scraper": "practice",
+        "prompt": "What?", "country": "US", "phase": phase, "attempts": 1,
+    });
+    if status == "done" {
+        job["result"] = json!({
+            "result": "An answer.", "result_markdown": "*An* answer.", "credits_used": 3,
+            "elapsed_ms": 12.0, "cached": false, "markdown_url": "http://host/md/0b7c.md",
+            "sources": [{"title": "A page", "url": "https://a.example/", "snippet": ""}],
+        });
+    }
+    if status == "failed" {
+        job["error"] = json!("The upstream did not answer.");
+        job["error_code"] = json!("upstream_unreachable");
+    }
+    job
+}
+
+/// What was written to a console of a test.
+#[derive(Clone, Default)]
+pub struct Written {
+    out: Arc<Mutex<Vec<u8>>>,
+    err: Arc<Mutex<Vec<u8>>>,
+}
+
+struct Stream(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Written {
+    pub fn out(&self) -> String {
+        String::from_utf8(self.out.lock().unwrap().clone()).unwrap()
+    }
+
+    pub fn err(&self) -> String {
+        String::from_utf8(self.err.lock().unwrap().clone()).unwrap()
+    }
+}
+
+/// A console whose streams are kept.
+pub fn streams(json: bool) -> (Console, Written) {
+    let written = Written::default();
+    let stream = |kept: &Arc<Mutex<Vec<u8>>>| Box::new(Stream(kept.clone()));
+    (Console::of_test(stream(&written.out), stream(&written.err), json), written)
+}

@@ -1,0 +1,315 @@
+//! Whole command lines against a server that gives set replies: what they send, print and exit with.
+
+use clap::CommandFactory;
+use serde_json::Value;
+
+use super::test_server::{TestServer, job, streams};
+use super::*;
+
+struct Ran {
+    exit: Exit,
+    out: String,
+    err: String,
+}
+
+fn run_line(line: &[&str]) -> Ran {
+    let Cli { command, json } = Cli::try_parse_from([&["answerd"], line].concat()).unwrap();
+    let (mut console, written) = streams(json);
+    let exit = run(command, &mut console);
+    Ran { exit, out: written.out(), err: written.err() }
+}
+
+/// Runs a client command against a server with these replies.
+fn against(replies: Vec<(u16, String)>, line: &[&str]) -> (Ran, Vec<String>) {
+    let server = TestServer::answering(replies);
+    let ran = run_line(&[line, &["--url", server.url()]].concat());
+    (ran, server.asked())
+}
+
+fn ok(job: &Value) -> (u16, String) {
+    (200, job.to_string())
+}
+
+/// The JSON body of a request.
+fn body(asked: &str) -> Value {
+    serde_json::from_str(asked.split_once("\r\n\r\n").unwrap().1).unwrap()
+}
+
+#[test]
+fn the_command_line_is_sound() {
+    Cli::command().debug_assert();
+}
+
+#[test]
+fn every_command_has_a_long_help_and_examples_of_its_own() {
+    for command in Cli::command().get_subcommands() {
+        let name = command.get_name();
+        let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        assert!(help.starts_with("Examples:\n"), "{name}");
+        assert!(help.contains(&format!("answerd {name}")), "{name}");
+        assert!(command.get_long_about().is_some(), "{name}");
+    }
+}
+
+#[test]
+fn wrong_use_exits_with_the_code_that_clap_gives() {
+    let error = Cli::try_parse_from(["answerd", "submit", "chatgpt"]).unwrap_err();
+    assert_eq!(error.exit_code(), i32::from(Exit::WrongUse.code()));
+    for wrong in [
+        &["answerd", "get", "id", "--markdown", "--json"][..],
+        &["answerd", "watch", ""],
+        &["answerd", "check", "--prompt", "What?"],
+    ] {
+        let error = Cli::try_parse_from(wrong).map(drop).unwrap_err();
+        assert_eq!(error.exit_code(), 2, "{wrong:?}");
+    }
+}
+
+#[test]
+fn no_help_shows_a_key_from_the_environment() {
+    let help = Cli::command().find_subcommand_mut("submit").unwrap().render_long_help();
+    assert!(help.to_string().contains("[env: ANSWERD_API_KEY]"));
+}
+
+#[test]
+fn submit_sends_what_was_given_and_prints_the_id_alone() {
+    let (ran, asked) = against(
+        vec![(202, job("pending", "queued").to_string())],
+        &[
+            "submit",
+            "chatgpt",
+            "What?",
+            "--country",
+            "DE",
+            "--timeout",
+            "60",
+            "--bypass-cache",
+            "--no-web-search",
+            "--markdown-json",
+            "--mode",
+            "deep",
+            "--label",
+            "nightly",
+            "--start-within",
+            "30",
+            "--idempotency-key",
+            "k-1",
+            "--key",
+            "ak_secret",
+        ],
+    );
+    assert_eq!(ran.exit, Exit::Done);
+    assert_eq!(ran.out, "0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10\n");
+    assert!(ran.err.contains("answerd watch 0b7c1e0e"), "{}", ran.err);
+    assert!(asked[0].starts_with("POST /scrapers/chatgpt/jobs HTTP/1.1\r\n"), "{}", asked[0]);
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nidempotency-key: k-1\r\n"));
+    insta::assert_snapshot!(body(&asked[0]), @r#"{"prompt":"What?","country":"DE","timeout":60.0,"bypass_cache":true,"web_search":false,"markdown_json":true,"mode":"deep","label":"nightly","start_within":30.0}"#);
+}
+
+#[test]
+fn an_idempotency_key_that_is_none_is_wrong_use() {
+    let ran = run_line(&["submit", "practice", "What?", "--idempotency-key", "two words"]);
+    assert_eq!(ran.exit, Exit::WrongUse);
+    assert!(ran.err.contains("visible ASCII"), "{}", ran.err);
+}
+
+#[test]
+fn cancel_prints_the_job_and_is_no_failure_by_itself() {
+    let mut canceled = job("failed", "finished");
+    canceled["error_code"] = "canceled".into();
+    let (ran, asked) = against(vec![ok(&canceled)], &["cancel", "an-id", "--key", "ak_secret"]);
+    assert_eq!(ran.exit, Exit::Done);
+    assert!(ran.out.contains("(canceled)"), "{}", ran.out);
+    assert!(asked[0].starts_with("DELETE /jobs/an-id HTTP/1.1\r\n"), "{}", asked[0]);
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
+    let refusal = r#"{"detail": "The job has ended already.", "code": "job_finished"}"#;
+    let (ran, _) = against(vec![(409, refusal.to_owned())], &["cancel", "id"]);
+    assert_eq!(ran.exit, Exit::Failed);
+    assert!(ran.err.contains("(job_finished)"), "{}", ran.err);
+}
+
+/// A page of the list.
+fn page(cursor: Option<&str>) -> (u16, String) {
+    let mut listed = job("done", "finished");
+    listed["created_at"] = "2026-05-11T12:00:00+00:00".into();
+    listed["label"] = "nightly".into();
+    let document = serde_json::json!({ "jobs": [listed], "next_cursor": cursor });
+    (200, document.to_string())
+}
+
+#[test]
+fn list_prints_a_line_for_a_job_and_says_when_there_are_more() {
+    let line = ["list", "--status", "done", "--label", "a b", "--limit", "1", "--key", "ak_secret"];
+    let (ran, asked) = against(vec![page(Some("c1"))], &line);
+    assert_eq!(ran.exit, Exit::Done);
+    insta::assert_snapshot!(ran.out, @"0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10  2026-05-11T12:00:00+00:00  done     practice        [nightly] What?");
+    assert_eq!(ran.err, "1 job; there may be more, which --all lists\n");
+    assert!(asked[0].starts_with("GET /jobs?status=done&label=a+b&limit=1 HTTP/1.1\r\n"));
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
+}
+
+#[test]
+fn list_all_follows_the_cursors_to_the_end() {
+    let (ran, asked) = against(vec![page(Some("c1")), page(None)], &["list", "--all", "--json"]);
+    let document: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(document["jobs"].as_array().unwrap().len(), 2);
+    assert!(document["next_cursor"].is_null());
+    assert!(asked[0].starts_with("GET /jobs?limit=200 "), "{}", asked[0]);
+    assert!(asked[1].starts_with("GET /jobs?limit=200&cursor=c1 "), "{}", asked[1]);
+}
+
+#[test]
+fn usage_prints_what_is_left_or_that_there_is_no_limit() {
+    let document = |allowance: Option<u64>, left: Option<u64>| {
+        let usage = serde_json::json!({
+            "account": "team-a", "monthly_credits": allowance, "used": 6, "reserved": 3,
+            "left": left, "resets_at": "2026-06-01T00:00:00+00:00",
+        });
+        vec![(200, usage.to_string())]
+    };
+    let (ran, asked) = against(document(Some(10), Some(1)), &["usage", "--key", "ak_secret"]);
+    assert!(asked[0].starts_with("GET /usage HTTP/1.1\r\n"), "{}", asked[0]);
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
+    insta::assert_snapshot!(ran.out, @r"
+    account    team-a
+    allowance  10
+    used       6
+    reserved   3
+    left       1
+    resets     2026-06-01T00:00:00+00:00
+    ");
+    let (ran, _) = against(document(None, None), &["usage"]);
+    assert!(ran.out.contains("left       no limit\n"), "{}", ran.out);
+}
+
+#[test]
+fn submit_leaves_the_defaults_to_the_server() {
+    let queued = (202, job("pending", "queued").to_string());
+    let (_, asked) = against(vec![queued], &["submit", "practice", "What?"]);
+    assert_eq!(body(&asked[0]), serde_json::json!({ "prompt": "What?" }));
+}
+
+#[test]
+fn submit_and_wait_prints_the_finished_job() {
+    let replies = vec![(202, job("pending", "queued").to_string()), ok(&job("done", "finished"))];
+    let (ran, asked) = against(replies, &["submit", "practice", "What?", "--wait"]);
+    assert_eq!(ran.exit, Exit::Done);
+    assert!(ran.out.contains("An answer.") && ran.out.contains("https://a.example/"));
+    insta::assert_snapshot!(ran.err, @r"
+    queued: on disk, waiting for a worker
+    done
+    ");
+    assert!(
+        asked[1].starts_with("GET /jobs/0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10?wait=2 HTTP/1.1\r\n")
+    );
+}
+
+#[test]
+fn a_failed_job_exits_with_1_wherever_it_is_printed() {
+    let failed = || vec![ok(&job("failed", "finished"))];
+    for line in [&["get", "id"][..], &["watch", "id"], &["get", "id", "--json"]] {
+        let (ran, _) = against(failed(), line);
+        assert_eq!(ran.exit, Exit::Failed, "{line:?}");
+        assert!(ran.out.contains("upstream_unreachable"), "{line:?}");
+    }
+    let (ran, _) = against(failed(), &["get", "id", "--markdown"]);
+    assert_eq!((ran.exit, ran.out.as_str()), (Exit::Failed, ""));
+    assert!(ran.err.contains("the job failed: The upstream did not answer."));
+}
+
+#[test]
+fn get_prints_the_job_its_markdown_or_its_json() {
+    let done = || vec![ok(&job("done", "finished"))];
+    let (ran, _) = against(done(), &["get", "id"]);
+    assert!(ran.out.contains("An answer."));
+    let (ran, _) = against(done(), &["get", "id", "--markdown"]);
+    assert_eq!(ran.out, "*An* answer.\n");
+    let (ran, _) = against(done(), &["--json", "get", "id"]);
+    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), job("done", "finished"));
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn a_job_that_runs_is_no_failure_until_its_answer_is_asked_for() {
+    let running = || vec![ok(&job("pending", "running"))];
+    let (ran, _) = against(running(), &["get", "id"]);
+    assert_eq!(ran.exit, Exit::Done);
+    let (ran, _) = against(running(), &["get", "id", "--markdown"]);
+    assert_eq!(ran.exit, Exit::Failed);
+    assert!(ran.err.contains("answerd watch 0b7c1e0e"), "{}", ran.err);
+}
+
+#[test]
+fn the_reason_and_the_code_of_a_refusal_are_told() {
+    let refusal = r#"{"detail": "Invalid API key.", "code": "invalid_api_key"}"#;
+    let (ran, _) = against(vec![(401, refusal.to_owned())], &["submit", "chatgpt", "What?"]);
+    assert_eq!(ran.exit, Exit::Failed);
+    assert_eq!(ran.err, "answerd: Invalid API key. (invalid_api_key)\n");
+    let line = ["submit", "chatgpt", "What?", "--json"];
+    let (ran, _) = against(vec![(401, refusal.to_owned())], &line);
+    insta::assert_snapshot!(ran.out, @r#"{"detail":"Invalid API key.","code":"invalid_api_key"}"#);
+}
+
+#[test]
+fn a_server_that_is_not_answerd_is_told_from_one_that_is() {
+    for reply in [(500, "<html>".to_owned()), (200, "[]".to_owned()), (302, String::new())] {
+        let (ran, _) = against(vec![reply], &["get", "id"]);
+        assert_eq!(ran.exit, Exit::Failed);
+        assert!(ran.err.contains("is it the right address?"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_proxy_whose_server_is_down_is_no_server() {
+    let (ran, _) = against(vec![(502, "<html>".to_owned())], &["get", "id"]);
+    assert_eq!(ran.exit, Exit::Unreachable);
+    assert!(ran.err.contains("502"), "{}", ran.err);
+}
+
+#[test]
+fn without_a_server_every_client_command_exits_with_3_and_says_what_to_do() {
+    // Port 1 is nobody's: a free one could become that of another test meanwhile.
+    let url = "http://127.0.0.1:1";
+    for line in [
+        &["submit", "practice", "What?"][..],
+        &["get", "id"],
+        &["watch", "id"],
+        &["list"],
+        &["cancel", "id"],
+    ] {
+        let ran = run_line(&[line, &["--url", url]].concat());
+        assert_eq!(ran.exit, Exit::Unreachable, "{line:?}");
+        assert!(ran.err.contains(url) && ran.err.contains("answerd serve"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn an_address_that_is_none_is_wrong_use() {
+    let ran = run_line(&["get", "id", "--url", "localhost:8080"]);
+    assert_eq!(ran.exit, Exit::WrongUse);
+    assert!(ran.err.contains("http://127.0.0.1:8080"), "{}", ran.err);
+}
+
+#[test]
+fn check_names_all_that_is_wrong_and_exits_with_2() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("config.toml");
+    let file = path.to_str().unwrap();
+    std::fs::write(&path, "[http]\nworkers = 0\n[store]\npath = \"\"\n").unwrap();
+    let ran = run_line(&["check", "--config", file]);
+    assert_eq!((ran.exit, ran.out.as_str()), (Exit::WrongUse, ""));
+    assert_eq!(ran.err.lines().count(), 2, "{}", ran.err);
+    let ran = run_line(&["check", "--config", file, "--json"]);
+    let document: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(document["problems"].as_array().unwrap().len(), 2);
+    assert_eq!(run_line(&["serve", "--config", file]).exit, Exit::WrongUse);
+
+    std::fs::write(&path, "").unwrap();
+    let ran = run_line(&["check", "--config", file]);
+    assert_eq!(ran.exit, Exit::Done);
+    assert!(ran.out.contains("practice"), "{}", ran.out);
+    let ran = run_line(&["check", "--config", file, "--json"]);
+    let document: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(document["ok"], true);
+}

@@ -1,0 +1,319 @@
+//! A job as the API shows it (contract 1.7 and part 2), and that job as text for people.
+
+use std::fmt::Write;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::console::{Paint, Tone, printable};
+
+/// How much of a prompt is shown above its answer, characters.
+const PROMPT_CHARS_MAX: usize = 72;
+
+/// The arrays of a result that list pages. The first that holds any is shown: the others of the
+/// same result repeat it (contract 1.6).
+const PAGE_ARRAYS: [&str; 7] =
+    ["sources", "citations", "web_sources", "search_results", "links", "x_results", "products"];
+
+/// A job object. Only what commands look at is typed; `document` is the whole of it.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Job {
+    pub job_id: String,
+    pub status: Status,
+    pub scraper: String,
+    pub prompt: String,
+    pub country: String,
+    pub result: Option<Answer>,
+    /// Why it failed, as a sentence.
+    pub error: Option<String>,
+    pub error_code: Option<String>,
+    pub phase: Option<Phase>,
+    pub attempts: Option<u32>,
+    pub created_at: Option<String>,
+    pub label: Option<String>,
+    #[serde(skip)]
+    pub document: Value,
+}
+
+/// What the contract lets `status` say.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    Pending,
+    Done,
+    Failed,
+}
+
+/// Where a job stands more finely; servers that speak only the compatible part do not say.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    Queued,
+    Running,
+    WaitingRetry,
+    Finished,
+    /// A word that a later server may say.
+    #[serde(other)]
+    Other,
+}
+
+/// The parts of a result object that are shown.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Answer {
+    pub result: String,
+    pub result_markdown: String,
+    pub llm_model: Option<String>,
+    #[serde(default)]
+    pub credits_used: u64,
+    #[serde(default)]
+    pub elapsed_ms: f64,
+    #[serde(default)]
+    pub cached: bool,
+    #[serde(default)]
+    pub markdown_url: String,
+}
+
+impl Job {
+    /// Reads a job object.
+    ///
+    /// # Errors
+    /// It is none.
+    pub fn read(document: Value) -> Result<Job, serde_json::Error> {
+        let job = Job::deserialize(&document)?;
+        Ok(Job { document, ..job })
+    }
+
+    /// Whether it will not change any more.
+    pub fn is_finished(&self) -> bool {
+        match self.status {
+            Status::Pending => false,
+            Status::Done | Status::Failed => true,
+        }
+    }
+
+    /// One line for people who wait.
+    pub fn progress(&self) -> String {
+        let attempts = self.attempts.unwrap_or_default();
+        match (self.status, self.phase) {
+            (Status::Done, _) => "done".to_owned(),
+            (Status::Failed, _) => "failed".to_owned(),
+            (Status::Pending, Some(Phase::Queued)) => {
+                "queued: on disk, waiting for a worker".to_owned()
+            }
+            (Status::Pending, Some(Phase::Running)) => format!("running: attempt {attempts}"),
+            (Status::Pending, Some(Phase::WaitingRetry)) => {
+                format!("waiting to try again: attempt {attempts} failed")
+            }
+            (Status::Pending, Some(Phase::Finished | Phase::Other) | None) => "pending".to_owned(),
+        }
+    }
+
+    /// The whole job as text: what was asked, how it went, the answer, the pages behind it.
+    pub fn text(&self, paint: Paint) -> String {
+        let mut text = String::new();
+        let mut line = |name: &str, value: &str| {
+            // Writing to a string cannot fail.
+            let _ = writeln!(text, "{}  {}", paint.tint(Tone::Aside, &format!("{name:<6}")), value);
+        };
+        line("job", &printable(&self.job_id));
+        line("status", &self.status_text(paint));
+        line("asked", &format!("{} ({})", printable(&self.scraper), printable(&self.country)));
+        line("prompt", &shortened(&self.prompt));
+        let Some(answer) = &self.result else { return text };
+        if let Some(model) = &answer.llm_model {
+            line("model", &printable(model));
+        }
+        if !answer.markdown_url.is_empty() {
+            line("link", &printable(&answer.markdown_url));
+        }
+        let _ = write!(text, "\n{}\n", printable(answer.result.trim()));
+        text.push_str(&self.pages(paint));
+        text
+    }
+
+    /// One line of a list: id, when, status, scraper, and the label or else the prompt.
+    pub fn line(&self, paint: Paint) -> String {
+        let (word, tone) = match self.status {
+            Status::Pending => ("pending", Tone::Warning),
+            Status::Done => ("done", Tone::Good),
+            Status::Failed => ("failed", Tone::Bad),
+        };
+        let label = self.label.as_deref().map(|label| format!("[{}] ", shortened(label)));
+        format!(
+            "{}  {}  {}  {:<14}  {}{}",
+            printable(&self.job_id),
+            printable(self.created_at.as_deref().unwrap_or_default()),
+            paint.tint(tone, &format!("{word:<7}")),
+            printable(&self.scraper),
+            label.unwrap_or_default(),
+            shortened(&self.prompt)
+        )
+    }
+
+    fn status_text(&self, paint: Paint) -> String {
+        match self.status {
+            Status::Pending => paint.tint(Tone::Warning, &self.progress()),
+            Status::Failed => {
+                let sentence = self.error.as_deref().unwrap_or("no reason was given");
+                let code = self.error_code.as_ref().map(|code| format!(" ({code})"));
+                let told = printable(&(sentence.to_owned() + &code.unwrap_or_default()));
+                format!("{}: {told}", paint.tint(Tone::Bad, "failed"))
+            }
+            Status::Done => {
+                let done = paint.tint(Tone::Good, "done");
+                let Some(answer) = &self.result else { return done };
+                let how = if answer.cached {
+                    "from the cache".to_owned()
+                } else {
+                    format!("in {}", duration(answer.elapsed_ms))
+                };
+                let attempts = match self.attempts {
+                    Some(attempts @ 2..) => format!(", {attempts} attempts"),
+                    Some(0 | 1) | None => String::new(),
+                };
+                format!("{done} {how}{attempts}, {} credits", answer.credits_used)
+            }
+        }
+    }
+
+    fn pages(&self, paint: Paint) -> String {
+        let of = |name| self.document["result"][name].as_array().filter(|pages| !pages.is_empty());
+        let Some((name, pages)) =
+            PAGE_ARRAYS.iter().find_map(|name| of(*name).map(|pages| (name, pages)))
+        else {
+            return String::new();
+        };
+        let mut text = format!("\n{}\n", paint.tint(Tone::Heading, &name.replace('_', " ")));
+        for (at, page) in pages.iter().enumerate() {
+            let field = |name| page[name].as_str().map(str::trim).unwrap_or_default();
+            let title = [field("title"), field("text"), field("url")]
+                .into_iter()
+                .find(|title| !title.is_empty())
+                .unwrap_or_default();
+            let _ = writeln!(text, "{:>3}  {}", at + 1, printable(title).replace('\n', " "));
+            let url = printable(field("url"));
+            if !url.is_empty() && url != title {
+                let _ = writeln!(text, "     {}", paint.tint(Tone::Aside, &url));
+            }
+        }
+        text
+    }
+}
+
+/// The first line of a prompt, cut where it gets long.
+fn shortened(prompt: &str) -> String {
+    let prompt = printable(prompt);
+    let first = prompt.trim().lines().next().unwrap_or_default();
+    let mut short: String = first.chars().take(PROMPT_CHARS_MAX).collect();
+    if short.len() < prompt.trim().len() {
+        short.push('…');
+    }
+    short
+}
+
+fn duration(elapsed_ms: f64) -> String {
+    if elapsed_ms < 1_000.0 {
+        format!("{elapsed_ms:.0} ms")
+    } else {
+        format!("{:.1} s", elapsed_ms / 1_000.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn pending() -> Value {
+        json!({
+            "job_id": "6f1c", "status": "pending", "scraper": "chatgpt", "prompt": "What?\nAnd why?",
+            "country": "US", "created_at": "2026-05-11T12:00:00+00:00", "completed_at": null,
+        })
+    }
+
+    fn done() -> Value {
+        let mut job = pending();
+        job["status"] = json!("done");
+        job["attempts"] = json!(2);
+        job["result"] = json!({
+            "result": "An answer.\u{1b}[2J\n", "result_markdown": "*An* answer.", "sources": [],
+            "links": [
+                {"url": "https://a.example/", "text": "A\npage"},
+                {"url": "https://b.example/", "text": ""},
+            ],
+            "search_queries": ["what"], "llm_model": "some-model", "credits_used": 3,
+            "elapsed_ms": 1234.5, "cached": false, "markdown_url": "http://host/md/6f1c.md",
+        });
+        job
+    }
+
+    fn text(document: Value) -> String {
+        Job::read(document).unwrap().text(Paint::PLAIN)
+    }
+
+    #[test]
+    fn a_finished_job_shows_its_answer_and_pages() {
+        insta::assert_snapshot!(text(done()), @r"
+    job     6f1c
+    status  done in 1.2 s, 2 attempts, 3 credits
+    asked   chatgpt (US)
+    prompt  What?…
+    model   some-model
+    link    http://host/md/6f1c.md
+
+    An answer.[2J
+
+    links
+      1  A page
+         https://a.example/
+      2  https://b.example/
+    ");
+    }
+
+    #[test]
+    fn a_cached_answer_says_so() {
+        let mut job = done();
+        job["result"]["cached"] = json!(true);
+        job["result"]["credits_used"] = json!(0);
+        assert!(text(job).contains("done from the cache, 2 attempts, 0 credits"));
+    }
+
+    #[test]
+    fn a_failed_job_shows_why() {
+        let mut job = pending();
+        job["status"] = json!("failed");
+        job["error"] = json!("The key was refused.");
+        job["error_code"] = json!("upstream_auth");
+        insta::assert_snapshot!(text(job), @r"
+    job     6f1c
+    status  failed: The key was refused. (upstream_auth)
+    asked   chatgpt (US)
+    prompt  What?…
+    ");
+    }
+
+    #[test]
+    fn progress_names_the_phase_where_the_server_tells_it() {
+        let progress = |phase: Value| {
+            let mut job = pending();
+            job["phase"] = phase;
+            job["attempts"] = json!(1);
+            Job::read(job).unwrap().progress()
+        };
+        assert_eq!(progress(json!("queued")), "queued: on disk, waiting for a worker");
+        assert_eq!(progress(json!("running")), "running: attempt 1");
+        assert_eq!(progress(json!("waiting_retry")), "waiting to try again: attempt 1 failed");
+        assert_eq!(progress(json!("a later word")), "pending");
+        assert_eq!(progress(Value::Null), "pending");
+    }
+
+    #[test]
+    fn what_is_no_job_is_refused() {
+        let mut job = pending();
+        job["status"] = json!("queued");
+        assert!(Job::read(job).is_err());
+        assert!(Job::read(json!({})).is_err());
+        assert!(Job::read(json!([])).is_err());
+    }
+}
