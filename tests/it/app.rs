@@ -1,0 +1,415 @@
+//! The app builder: a server with settings, clock and scripted upstreams of the test's choice, and
+//! a client for it. Dropping it checks the store both ways.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Condvar, Mutex};
+
+use answerd::answer::{Answer, Kind, Source};
+use answerd::clock::{Clock, ManualClock};
+use answerd::config::Settings;
+use answerd::http::Server;
+use answerd::job::{Reason, ScrapeRequest};
+use answerd::store::Store;
+use answerd::upstream::{Call, Injected, Upstream, UpstreamError};
+use serde_json::Value;
+
+/// 2026-05-11T12:00:00Z, where manual clocks start.
+pub const START_MS: u64 = 1_778_500_800_000;
+
+/// What a scripted upstream does with a question.
+pub enum Step {
+    Answer(Box<Answer>),
+    Fail(UpstreamError),
+    Panic,
+    /// Answers when the gate opens, canceled or not.
+    Hold(Gate),
+}
+
+/// Holds an attempt until it is opened. [`Gate::arrived`] waits for the attempt to be there.
+#[derive(Clone, Default)]
+pub struct Gate(Arc<(Mutex<GateState>, Condvar)>);
+
+#[derive(Default)]
+struct GateState {
+    arrived: usize,
+    open: bool,
+}
+
+impl Gate {
+    /// Waits until so many attempts have come to the gate.
+    pub fn arrived(&self, count: usize) {
+        let (state, changed) = &*self.0;
+        let state = state.lock().unwrap();
+        let waited =
+            changed.wait_timeout_while(state, std::time::Duration::from_secs(20), |state| {
+                state.arrived < count
+            });
+        assert!(!waited.unwrap().1.timed_out(), "no attempt came to the gate");
+    }
+
+    pub fn open(&self) {
+        let (state, changed) = &*self.0;
+        state.lock().unwrap().open = true;
+        changed.notify_all();
+    }
+
+    /// Arrives, and waits until it is open.
+    pub fn pass(&self) {
+        let (state, changed) = &*self.0;
+        let mut state = state.lock().unwrap();
+        state.arrived += 1;
+        changed.notify_all();
+        drop(changed.wait_while(state, |state| !state.open).unwrap());
+    }
+}
+
+/// An upstream that does what the test says, step by step, and then answers everything.
+pub struct Scripted {
+    name: String,
+    steps: Mutex<VecDeque<Step>>,
+    pub asked: Mutex<Vec<ScrapeRequest>>,
+    /// The flag of the latest call that tells it to stop.
+    stop: Mutex<Option<Arc<AtomicBool>>>,
+}
+
+impl Scripted {
+    pub fn new(name: &str, steps: impl IntoIterator<Item = Step>) -> Arc<Scripted> {
+        Arc::new(Scripted {
+            name: name.to_owned(),
+            steps: Mutex::new(steps.into_iter().collect()),
+            asked: Mutex::default(),
+            stop: Mutex::default(),
+        })
+    }
+
+    /// Whether the latest call has been told that its answer is not wanted any more.
+    pub fn told_to_stop(&self) -> bool {
+        self.stop.lock().unwrap().as_ref().is_some_and(|stop| stop.load(Ordering::SeqCst))
+    }
+
+    pub fn asked(&self) -> usize {
+        self.asked.lock().unwrap().len()
+    }
+}
+
+impl Upstream for Scripted {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Api
+    }
+
+    fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
+        *self.stop.lock().unwrap() = Some(call.canceled.clone());
+        self.asked.lock().unwrap().push(request.clone());
+        let step = self.steps.lock().unwrap().pop_front();
+        match step {
+            None => Ok(answer(&request.prompt)),
+            Some(Step::Answer(answer)) => Ok(*answer),
+            Some(Step::Fail(error)) => Err(error),
+            Some(Step::Panic) => panic!("scripted"),
+            Some(Step::Hold(gate)) => {
+                gate.pass();
+                Ok(answer(&request.prompt))
+            }
+        }
+    }
+}
+
+pub fn fail(reason: Reason) -> Step {
+    Step::Fail(UpstreamError::new(reason, "The script says no."))
+}
+
+/// An answer with something in every list.
+pub fn answer(prompt: &str) -> Answer {
+    let source = |n: usize| Source {
+        url: format!("https://example.com/{n}"),
+        title: format!("Page {n}"),
+        snippet: format!("Snippet {n}."),
+        ..Source::default()
+    };
+    Answer {
+        markdown: format!("The answer to **{}** is 42. [1]", prompt.len()),
+        model: Some("scripted-1".to_owned()),
+        queries: Some(vec!["what is it".to_owned()]),
+        sources: Some(vec![source(1), source(2)]),
+        citations: Some(vec![source(1)]),
+        ..Answer::default()
+    }
+}
+
+/// A server under test.
+pub struct App {
+    server: Option<Server>,
+    pub base: String,
+    agent: ureq::Agent,
+    pub directory: Arc<tempfile::TempDir>,
+    builder: Option<Builder>,
+}
+
+/// A reply, read whole.
+#[derive(Debug)]
+pub struct Reply {
+    pub status: u16,
+    pub headers: HashMap<String, String>,
+    pub text: String,
+}
+
+impl Reply {
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{self:?}");
+        self.json()
+    }
+
+    #[track_caller]
+    pub fn code(&self) -> String {
+        assert_eq!(self.headers["content-type"], "application/json", "{self:?}");
+        let json = self.json();
+        assert!(json["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{self:?}");
+        json["code"].as_str().unwrap().to_owned()
+    }
+}
+
+/// What a server under test is started with.
+#[derive(Clone)]
+pub struct Builder {
+    settings: BTreeMap<String, String>,
+    config: String,
+    clock: Clock,
+    injected: Injected,
+    directory: Arc<tempfile::TempDir>,
+}
+
+impl Builder {
+    /// A server with the shipped settings, the system's clock, and a temporary store.
+    pub fn new() -> Builder {
+        let directory = Arc::new(tempfile::tempdir().unwrap());
+        let mut settings = BTreeMap::new();
+        let store = directory.path().join("data").display().to_string();
+        settings.insert("ANSWERD_STORE__PATH".to_owned(), store);
+        settings.insert("ANSWERD_HTTP__BIND".to_owned(), "127.0.0.1:0".to_owned());
+        Builder {
+            settings,
+            config: String::new(),
+            clock: Clock::System,
+            injected: Injected::new(),
+            directory,
+        }
+    }
+
+    /// A setting, as the environment names it without its prefix: `("RETRY__RETRIES", "0")`.
+    pub fn set(mut self, name: &str, value: impl ToString) -> Builder {
+        self.settings.insert(format!("ANSWERD_{name}"), value.to_string());
+        self
+    }
+
+    /// A variable of the environment that is no setting: where a key is, say.
+    pub fn env(mut self, name: &str, value: &str) -> Builder {
+        self.settings.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    /// Lines of config.toml.
+    pub fn config(mut self, lines: &str) -> Builder {
+        self.config.push_str(lines);
+        self.config.push('\n');
+        self
+    }
+
+    /// Takes settings back whose names begin so.
+    pub fn without(mut self, prefix: &str) -> Builder {
+        self.settings.retain(|name, _| !name.starts_with(&format!("ANSWERD_{prefix}")));
+        self
+    }
+
+    /// A clock that the test moves.
+    pub fn manual(mut self) -> (Builder, Arc<ManualClock>) {
+        let (clock, manual) = Clock::manual(START_MS);
+        self.clock = clock;
+        (self, manual)
+    }
+
+    /// The scraper `chatgpt`, and any other named, answered by a scripted upstream.
+    pub fn scripted(mut self, scraper: &str, upstream: &Arc<Scripted>) -> Builder {
+        self.injected.insert(upstream.name.clone(), upstream.clone());
+        self = self.config(&format!("[upstreams.{}]\nkind = \"practice\"", upstream.name));
+        self.set(
+            &format!("SCRAPERS__{}__UPSTREAMS", scraper.to_uppercase()),
+            format!("[\"{}\"]", upstream.name),
+        )
+    }
+
+    pub fn start(self) -> App {
+        let file = self.directory.path().join("config.toml");
+        std::fs::write(&file, &self.config).unwrap();
+        let settings = Settings::load_from(Some(&file), &self.settings).unwrap();
+        let server =
+            Server::start_with(settings, self.clock.clone(), self.injected.clone()).unwrap();
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .timeout_global(Some(std::time::Duration::from_secs(60)))
+            .proxy(None)
+            .build();
+        App {
+            base: server.base_url(),
+            server: Some(server),
+            agent: config.new_agent(),
+            directory: self.directory.clone(),
+            builder: Some(self),
+        }
+    }
+}
+
+impl App {
+    pub fn server(&self) -> &Server {
+        self.server.as_ref().unwrap()
+    }
+
+    pub fn store_path(&self) -> PathBuf {
+        self.directory.path().join("data")
+    }
+
+    /// Stops the server in order and starts it again on the same store.
+    pub fn restart(mut self) -> App {
+        let server = self.server.take().unwrap();
+        server.stop();
+        server.wait().unwrap();
+        self.builder.take().unwrap().start()
+    }
+
+    /// As [`App::restart`], with a change of what it is started with.
+    pub fn restart_with(mut self, change: impl FnOnce(Builder) -> Builder) -> App {
+        let server = self.server.take().unwrap();
+        server.stop();
+        server.wait().unwrap();
+        change(self.builder.take().unwrap()).start()
+    }
+
+    pub fn get(&self, path: &str) -> Reply {
+        self.get_with(path, &[])
+    }
+
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(request.call())
+    }
+
+    /// The lines of a response as they come.
+    pub fn lines(
+        &self,
+        path: &str,
+        headers: &[(&str, &str)],
+    ) -> impl Iterator<Item = String> + Send + use<> {
+        let mut request = self.agent.get(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let reply = request.call().unwrap();
+        assert_eq!(reply.status(), 200);
+        let body = std::io::BufReader::new(reply.into_body().into_reader());
+        std::io::BufRead::lines(body).map(|line| line.unwrap())
+    }
+
+    pub fn post(&self, path: &str) -> Reply {
+        self.post_with(path, &[], "")
+    }
+
+    pub fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut request = self.agent.post(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(request.send(body))
+    }
+
+    pub fn method(&self, method: &str, path: &str) -> Reply {
+        self.method_with(method, path, &[])
+    }
+
+    pub fn method_with(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(()).unwrap();
+        read(self.agent.run(request))
+    }
+
+    /// Queues a job; gives its id.
+    #[track_caller]
+    pub fn submit(&self, scraper: &str, prompt: &str) -> String {
+        let reply = self.post(&format!("/scrapers/{scraper}/jobs?prompt={}", encoded(prompt)));
+        reply.expect(202)["job_id"].as_str().unwrap().to_owned()
+    }
+
+    /// The job as soon as it is as wanted: for states that no poll can wait for.
+    #[track_caller]
+    pub fn until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+        for _ in 0..100_000 {
+            let job = self.get(&format!("/jobs/{id}")).expect(200);
+            if wanted(&job) {
+                return job;
+            }
+        }
+        panic!("the job never came to that state");
+    }
+
+    /// The job once it has ended: a long poll, not a loop.
+    #[track_caller]
+    pub fn ended(&self, id: &str) -> Value {
+        let job = self.get(&format!("/jobs/{id}?wait=30")).expect(200);
+        assert_ne!(job["status"], "pending", "{job:#}");
+        job
+    }
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        let Some(server) = self.server.take() else { return };
+        server.stop();
+        let waited = server.wait();
+        if !std::thread::panicking() {
+            waited.unwrap();
+            assert_sound(&self.store_path());
+        }
+    }
+}
+
+/// Every index of a store agrees with every record, both ways.
+#[track_caller]
+pub fn assert_sound(store: &Path) {
+    let report = Store::check(store).unwrap();
+    assert!(report.problems.is_empty(), "{report:#?}");
+}
+
+pub fn encoded(text: &str) -> String {
+    url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
+}
+
+fn read(reply: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Reply {
+    let mut reply = reply.unwrap();
+    let headers = reply
+        .headers()
+        .iter()
+        .map(|(name, value)| (name.to_string(), value.to_str().unwrap().to_owned()))
+        .collect();
+    Reply {
+        status: reply.status().as_u16(),
+        headers,
+        text: reply.body_mut().read_to_string().unwrap(),
+    }
+}

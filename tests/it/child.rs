@@ -1,0 +1,118 @@
+//! A second real process to kill: the answerd binary, serving on a port and a store of its own.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::Value;
+
+/// A running `answerd serve`. Dropping it kills it.
+pub struct Served {
+    child: Child,
+    stdout: BufReader<ChildStdout>,
+    pub base: String,
+    agent: ureq::Agent,
+}
+
+/// Runs an `answerd` command to its end.
+pub fn answerd(arguments: &[&str], store: &Path) -> std::process::Output {
+    command(store).args(arguments).output().unwrap()
+}
+
+fn command(store: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_answerd"));
+    command
+        .env("ANSWERD_STORE__PATH", store)
+        .env("ANSWERD_HTTP__BIND", "127.0.0.1:0")
+        .env("ANSWERD_LOG__LEVEL", "warn")
+        .current_dir(store.parent().unwrap());
+    command
+}
+
+impl Served {
+    pub fn start(store: &Path, settings: &[(&str, &str)]) -> Served {
+        Served::start_with(store, settings, |_| {})
+    }
+
+    /// As [`Served::start`], with a change of the command before it runs.
+    pub fn start_with(
+        store: &Path,
+        settings: &[(&str, &str)],
+        change: impl FnOnce(&mut Command),
+    ) -> Served {
+        let mut command = command(store);
+        command
+            .args(["serve", "--json"])
+            .envs(settings.iter().map(|(name, value)| (format!("ANSWERD_{name}"), value)))
+            .stdout(Stdio::piped())
+            .stdin(Stdio::null());
+        change(&mut command);
+        let mut child = command.spawn().unwrap();
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        let mut line = String::new();
+        stdout.read_line(&mut line).unwrap();
+        let started: Value = serde_json::from_str(&line)
+            .unwrap_or_else(|error| panic!("the server did not start: {error}: {line:?}"));
+        let agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(std::time::Duration::from_secs(60)))
+            .proxy(None)
+            .build()
+            .new_agent();
+        Served { child, stdout, base: started["url"].as_str().unwrap().to_owned(), agent }
+    }
+
+    pub fn get(&self, path: &str) -> Result<(u16, Value), ureq::Error> {
+        let mut reply = self.agent.get(format!("{}{path}", self.base)).call()?;
+        let text = reply.body_mut().read_to_string()?;
+        Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap()))
+    }
+
+    pub fn post(&self, path: &str) -> Result<(u16, Value), ureq::Error> {
+        let mut reply = self.agent.post(format!("{}{path}", self.base)).send_empty()?;
+        let text = reply.body_mut().read_to_string()?;
+        // A reply that a kill has cut off acknowledges nothing.
+        Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap_or_default()))
+    }
+
+    /// SIGKILL while others hold the client.
+    pub fn signal_kill(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-9", &id]).status().unwrap().success());
+    }
+
+    /// SIGKILL: nothing is closed, nothing is flushed.
+    pub fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// SIGTERM, and waits for the end: the exit code.
+    pub fn terminate(&mut self) -> Option<i32> {
+        let sent = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
+        assert!(sent.success());
+        self.child.wait().unwrap().code()
+    }
+
+    /// What it has printed since its start, once it has ended.
+    pub fn printed(&mut self) -> String {
+        let mut printed = String::new();
+        self.stdout.read_to_string(&mut printed).unwrap();
+        printed
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Both fail when it has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A directory for a store, and the store's path in it.
+pub fn store_directory() -> (tempfile::TempDir, PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let store = directory.path().join("data");
+    (directory, store)
+}

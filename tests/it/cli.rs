@@ -1,0 +1,241 @@
+//! The commands of the binary as somebody types them: what they print, and with what they exit.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::{Value, json};
+
+use crate::child::{Served, answerd, store_directory};
+
+/// An address at which nobody listens.
+const NOBODY: &str = "http://127.0.0.1:1";
+const QUESTION: &str = "How long are results kept?";
+
+fn code(output: &Output) -> i32 {
+    output.status.code().unwrap()
+}
+
+fn out(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn err(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+/// The one document that a command with --json prints.
+fn document(output: &Output) -> Value {
+    let text = out(output);
+    assert_eq!(text.lines().count(), 1, "{text}");
+    serde_json::from_str(&text).unwrap()
+}
+
+#[test]
+fn a_demo_gives_a_finished_job_with_sources() {
+    let (directory, store) = store_directory();
+    let demo = answerd(&["demo", "--once", "--json"], &store);
+    assert_eq!(code(&demo), 0, "{}", err(&demo));
+    let job = document(&demo);
+    assert_eq!(job["status"], "done");
+    assert!(!job["result"]["result"].as_str().unwrap().is_empty());
+    assert!(!job["result"]["sources"].as_array().unwrap().is_empty());
+    assert!(!err(&demo).contains("curl"), "nobody serves any more: {}", err(&demo));
+    // It keeps away from where a service would have its data.
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn a_job_goes_from_submit_over_get_and_watch_into_the_export() {
+    let (_directory, store) = store_directory();
+    let mut served = Served::start(&store, &[]);
+    let base = served.base.clone();
+    let at = |line: &[&str]| answerd(&[line, &["--url", base.as_str()]].concat(), &store);
+
+    let waited = at(&["submit", "practice", QUESTION, "--wait"]);
+    assert_eq!(code(&waited), 0, "{}", err(&waited));
+    assert!(out(&waited).contains("\nsources\n"), "{}", out(&waited));
+    assert!(err(&waited).starts_with("queued"), "{}", err(&waited));
+
+    let submitted = at(&["submit", "practice", "What is a job?"]);
+    assert_eq!(code(&submitted), 0);
+    let id = out(&submitted).trim().to_owned();
+    let watched = at(&["watch", &id, "--json"]);
+    assert_eq!((code(&watched), &document(&watched)["status"]), (0, &json!("done")));
+    let got = at(&["get", &id, "--json"]);
+    assert_eq!(document(&got), document(&watched));
+    let markdown = at(&["get", &id, "--markdown"]);
+    assert_eq!(out(&markdown).trim_end(), document(&got)["result"]["result_markdown"]);
+
+    let gone = at(&["get", "00000000-0000-4000-8000-000000000000", "--json"]);
+    assert_eq!((code(&gone), &document(&gone)["code"]), (1, &json!("job_not_found")));
+    let unknown = at(&["submit", "nobody", "What?"]);
+    assert_eq!(code(&unknown), 1);
+    assert!(err(&unknown).contains("practice"), "it names those there are: {}", err(&unknown));
+
+    let in_use = answerd(&["db", "check"], &store);
+    assert_eq!(code(&in_use), 1);
+    assert!(err(&in_use).contains("in use by another process"), "{}", err(&in_use));
+    assert_eq!(served.terminate(), Some(0));
+    the_store_can_be_looked_after(&store, 2);
+}
+
+fn the_store_can_be_looked_after(store: &Path, jobs: usize) {
+    let checked = answerd(&["db", "check", "--json"], store);
+    assert_eq!(code(&checked), 0, "{}", err(&checked));
+    assert_eq!(
+        (&document(&checked)["ok"], &document(&checked)["jobs"]),
+        (&json!(true), &json!(jobs))
+    );
+    let exported = answerd(&["db", "export"], store);
+    assert_eq!((code(&exported), out(&exported).lines().count()), (0, jobs));
+    for line in out(&exported).lines() {
+        assert_eq!(serde_json::from_str::<Value>(line).unwrap()["status"], "done");
+    }
+    let compacted = answerd(&["db", "compact", "--json"], store);
+    assert_eq!(code(&compacted), 0, "{}", err(&compacted));
+    assert!(document(&compacted)["bytes_after"].as_u64().unwrap() > 0);
+    assert_eq!(code(&answerd(&["db", "check"], store)), 0);
+}
+
+#[test]
+fn without_a_store_the_db_commands_say_where_they_looked_and_make_none() {
+    let (directory, store) = store_directory();
+    for task in ["check", "compact", "export"] {
+        let output = answerd(&["db", task, "--json"], &store);
+        assert_eq!((code(&output), &document(&output)["code"]), (1, &json!("store_failed")));
+        let told = err(&output);
+        assert!(told.contains(store.to_str().unwrap()) && told.contains("`store.path`"), "{told}");
+    }
+    assert_eq!(std::fs::read_dir(directory.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn without_a_server_the_client_commands_exit_with_3() {
+    let (_directory, store) = store_directory();
+    for line in [&["submit", "practice", "What?"][..], &["get", "id"], &["watch", "id"]] {
+        let output = answerd(&[line, &["--url", NOBODY, "--json"]].concat(), &store);
+        assert_eq!((code(&output), &document(&output)["code"]), (3, &json!("server_unreachable")));
+        assert!(err(&output).contains("answerd serve"), "{}", err(&output));
+    }
+}
+
+#[test]
+fn an_unknown_setting_exits_with_2_and_names_the_nearest() {
+    let (directory, store) = store_directory();
+    let file = directory.path().join("config.toml");
+    std::fs::write(&file, "[http]\nbnid = \"127.0.0.1:0\"\n").unwrap();
+    // From the working directory, and by name.
+    for line in [&["serve"][..], &["check"], &["check", "--live"], &["db", "check"]] {
+        let named = [line, &["--config", file.to_str().unwrap()]].concat();
+        for line in [line, &named] {
+            let output = answerd(line, &store);
+            assert_eq!(code(&output), 2, "{line:?}");
+            let told = err(&output);
+            assert!(told.contains("`http.bnid`; did you mean `bind`?"), "{told}");
+        }
+    }
+}
+
+#[test]
+fn a_command_line_that_is_none_exits_with_2_and_says_how_it_goes() {
+    let (_directory, store) = store_directory();
+    for line in [&["submit", "practice"][..], &["sumbit"], &["get", ""], &["keygen"], &["db"], &[]]
+    {
+        let output = answerd(line, &store);
+        assert_eq!((code(&output), out(&output).as_str()), (2, ""), "{line:?}");
+        assert!(err(&output).contains("--help"), "{line:?}: {}", err(&output));
+    }
+}
+
+#[test]
+fn keygen_keeps_the_key_apart_from_the_lines_for_the_file() {
+    let (directory, store) = store_directory();
+    let made = answerd(&["keygen", "team-a"], &store);
+    assert_eq!(code(&made), 0);
+    let key = err(&made).lines().next().unwrap().to_owned();
+    assert!(key.starts_with("ak_") && !out(&made).contains(&key));
+    std::fs::write(directory.path().join("config.toml"), out(&made)).unwrap();
+    let checked = answerd(&["check", "--json"], &store);
+    assert_eq!((code(&checked), &document(&checked)["keys"]), (0, &json!(["team-a"])));
+}
+
+#[test]
+fn systemd_takes_the_unit() {
+    let (directory, store) = store_directory();
+    let unit = answerd(&["unit"], &store);
+    assert_eq!(code(&unit), 0);
+    assert!(out(&unit).contains("\nType=notify\n"));
+    if Command::new("systemd-analyze").arg("--version").output().is_err() {
+        return;
+    }
+    // It wants to find the program.
+    let text = out(&unit).replace("/usr/local/bin/answerd", env!("CARGO_BIN_EXE_answerd"));
+    let file = directory.path().join("answerd.service");
+    std::fs::write(&file, text).unwrap();
+    let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file).output();
+    let verified = verified.unwrap();
+    assert!(verified.status.success(), "{}", err(&verified));
+}
+
+/// Runs `check --live` with one upstream of the kind `compatible` at an address. Of the environment
+/// it sees nothing, so that no key of the machine is used.
+fn check_live(base_url: &str) -> Output {
+    let (directory, _) = store_directory();
+    let file = format!(
+        "[upstreams.local]\nkind = \"compatible\"\nbase_url = \"{base_url}\"\nmodel = \"m\"\n"
+    );
+    std::fs::write(directory.path().join("config.toml"), file).unwrap();
+    Command::new(env!("CARGO_BIN_EXE_answerd"))
+        .args(["check", "--live", "--json", "--prompt", "What is new?"])
+        .env_clear()
+        .current_dir(directory.path())
+        .output()
+        .unwrap()
+}
+
+/// A server that gives one answer: its address, and then what it was asked.
+fn chat_completions() -> (String, std::thread::JoinHandle<String>) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    let thread = std::thread::spawn(move || {
+        let mut reader = BufReader::new(listener.accept().unwrap().0);
+        let mut length = 0;
+        loop {
+            let mut line = String::new();
+            reader.read_line(&mut line).unwrap();
+            if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+            if line.trim().is_empty() {
+                break;
+            }
+        }
+        let mut asked = vec![0; length];
+        reader.read_exact(&mut asked).unwrap();
+        let body =
+            json!({"model": "m-1", "choices": [{"message": {"content": "Much."}}]}).to_string();
+        let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
+        reader.get_mut().write_all((head + &body).as_bytes()).unwrap();
+        String::from_utf8(asked).unwrap()
+    });
+    (url, thread)
+}
+
+#[test]
+fn a_live_check_exits_with_0_when_all_answer_and_with_1_when_one_does_not() {
+    let (url, server) = chat_completions();
+    let well = check_live(&url);
+    assert!(server.join().unwrap().contains("What is new?"));
+    assert_eq!((code(&well), &document(&well)["ok"]), (0, &json!(true)), "{}", err(&well));
+    let local = document(&well)["upstreams"][0].clone();
+    assert_eq!((&local["upstream"], &local["state"]), (&json!("local"), &json!("answered")));
+    assert_eq!((&local["model"], &local["answer"]), (&json!("m-1"), &json!("Much.")));
+    assert!(err(&well).starts_with("asking local"), "{}", err(&well));
+
+    let gone = check_live(NOBODY);
+    assert_eq!((code(&gone), &document(&gone)["ok"]), (1, &json!(false)));
+    assert_eq!(document(&gone)["upstreams"][0]["code"], "upstream_unreachable");
+    assert_eq!(code(&check_live("no address")), 2);
+}

@@ -1,0 +1,190 @@
+//! Every error is JSON with `detail` and `code`, names the parameter, the rule and the value, and
+//! leaves nothing behind. Contract 1.3 and 1.10.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use crate::app::{App, Builder, Scripted, encoded};
+
+fn app() -> App {
+    Builder::new()
+        .scripted("chatgpt", &Scripted::new("script", []))
+        .scripted("gemini", &Scripted::new("script2", []))
+        .start()
+}
+
+/// Bad queries: what is sent, the code, and what the sentence must contain.
+const BAD_QUERIES: &[(&str, &str, &[&str])] = &[
+    ("", "prompt_missing", &["`prompt`", "required"]),
+    ("prompt=", "prompt_blank", &["`prompt`", "not blank"]),
+    ("prompt=%20%09", "prompt_blank", &["`prompt`", "not blank"]),
+    ("prompt=a%00b", "prompt_invalid", &["`prompt`", "U+0000"]),
+    ("prompt=%", "query_invalid", &["percent", "`%`"]),
+    ("prompt=%g1", "query_invalid", &["percent", "`%g1`"]),
+    ("prompt=%ff", "query_invalid", &["UTF-8"]),
+    ("prompt=x&prompt=y", "parameter_repeated", &["`prompt`", "twice"]),
+    ("prompt=x&country=USA", "country_invalid", &["`country`", "3166", "`USA`"]),
+    ("prompt=x&country=XX", "country_invalid", &["`country`", "`XX`"]),
+    ("prompt=x&country=", "country_invalid", &["`country`", "``"]),
+    ("prompt=x&timeout=9.9", "timeout_invalid", &["`timeout`", "10 to 600", "`9.9`"]),
+    ("prompt=x&timeout=601", "timeout_invalid", &["`timeout`", "`601`"]),
+    ("prompt=x&timeout=nan", "timeout_invalid", &["`timeout`", "`NaN`"]),
+    ("prompt=x&timeout=soon", "parameter_invalid", &["`timeout`", "number", "`soon`"]),
+    ("prompt=x&bypass_cache=yes", "parameter_invalid", &["`bypass_cache`", "`true`", "`yes`"]),
+    ("prompt=x&web_search=2", "parameter_invalid", &["`web_search`", "`2`"]),
+    ("prompt=x&markdown_json=", "parameter_invalid", &["`markdown_json`", "``"]),
+    ("prompt=x&mode=%0a", "mode_invalid", &["`mode`", "control"]),
+];
+
+#[test]
+fn bad_parameters_are_named_with_rule_and_value_on_both_paths() {
+    let app = app();
+    let before = app.server().writer_stats();
+    for (query, code, parts) in BAD_QUERIES {
+        let replies = [
+            app.get(&format!("/scrapers/chatgpt?{query}")),
+            app.post(&format!("/scrapers/chatgpt/jobs?{query}")),
+        ];
+        for reply in replies {
+            assert_eq!((reply.status, reply.code().as_str()), (400, *code), "{query}");
+            let detail = reply.json()["detail"].as_str().unwrap().to_owned();
+            for part in *parts {
+                assert!(detail.contains(part), "{query}: {detail}");
+            }
+        }
+    }
+    let long = app.get(&format!("/scrapers/chatgpt?prompt={}", "x".repeat(4_001)));
+    assert_eq!(long.code(), "prompt_too_long");
+    assert_eq!(app.server().writer_stats(), before, "a refusal writes nothing");
+}
+
+#[test]
+fn refused_countries_are_those_of_the_scraper() {
+    let app = app();
+    for country in ["JP", "tw"] {
+        let refused = app.post(&format!("/scrapers/gemini/jobs?prompt=x&country={country}"));
+        assert_eq!(refused.code(), "country_refused");
+        app.post(&format!("/scrapers/chatgpt/jobs?prompt=x&country={country}")).expect(202);
+    }
+}
+
+#[test]
+fn bodies_are_checked_like_queries() {
+    let app = app();
+    let json = [("content-type", "application/json")];
+    for (body, code) in [
+        ("{", "body_invalid"),
+        ("[1]", "body_invalid"),
+        ("prompt=x", "body_invalid"),
+        (r#"{"prompt":5}"#, "parameter_invalid"),
+        (r#"{"prompt":"x","timeout":"60"}"#, "parameter_invalid"),
+        (r#"{"prompt":"x","timeout":1}"#, "timeout_invalid"),
+        (r#"{"prompt":"  "}"#, "prompt_blank"),
+        (r#"{"prompt":"a\u0000"}"#, "prompt_invalid"),
+        ("{}", "prompt_missing"),
+    ] {
+        let reply = app.post_with("/scrapers/chatgpt/jobs", &json, body);
+        assert_eq!((reply.status, reply.code().as_str()), (400, code), "{body}");
+    }
+    let both = app.post_with("/scrapers/chatgpt/jobs?prompt=x", &json, r#"{"prompt":"y"}"#);
+    assert_eq!(both.code(), "parameter_conflict");
+    let split = app.post_with("/scrapers/chatgpt/jobs?country=fr", &json, r#"{"prompt":"y"}"#);
+    assert_eq!(split.expect(202)["country"], "FR");
+    let large = format!(r#"{{"prompt":"{}"}}"#, "x".repeat(300 << 10));
+    let reply = app.post_with("/scrapers/chatgpt/jobs", &json, &large);
+    assert_eq!((reply.status, reply.code().as_str()), (413, "body_too_large"));
+}
+
+#[test]
+fn unknown_paths_methods_and_scrapers_are_json_too() {
+    let app = app();
+    for path in ["/", "/nothing", "/jobs/", "/jobs/a/b", "/scrapers/", "/md/x", "/%ff"] {
+        let reply = app.get(path);
+        assert_eq!(reply.status, 404, "{path}");
+        reply.code();
+    }
+    let unknown = app.get("/scrapers/altavista?prompt=x");
+    assert_eq!((unknown.status, unknown.code().as_str()), (404, "scraper_unknown"));
+    let detail = unknown.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("altavista") && detail.contains("perplexity"), "{detail}");
+
+    let missing = app.get("/scrapers/perplexity?prompt=x");
+    assert_eq!((missing.status, missing.code().as_str()), (503, "scraper_not_configured"));
+    let detail = missing.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("PERPLEXITY_API_KEY"), "{detail}");
+    assert!(missing.headers.contains_key("retry-after"));
+
+    for (method, path, allow) in [
+        ("POST", "/scrapers/chatgpt", "GET"),
+        ("DELETE", "/scrapers/chatgpt/jobs", "POST"),
+        ("PUT", "/jobs/x", "GET, DELETE"),
+        ("POST", "/md/x.md", "GET"),
+        ("POST", "/healthz", "GET"),
+    ] {
+        let reply = app.method(method, path);
+        assert_eq!((reply.status, reply.code().as_str()), (405, "method_not_allowed"), "{path}");
+        assert_eq!(reply.headers["allow"], allow, "{path}");
+    }
+}
+
+#[test]
+fn ids_that_are_unknown_or_no_ids_are_one_404() {
+    let app = app();
+    for id in [
+        "x",
+        "00000000-0000-0000-0000-000000000000",
+        "6f1c2d3e-4b5a-4c7d-8e9f-0a1b2c3d4e5f",
+        "{6f1c2d3e-4b5a-4c7d-8e9f-0a1b2c3d4e5f}",
+        "6f1c2d3e4b5a4c7d8e9f0a1b2c3d4e5f",
+        "%00",
+    ] {
+        for path in [format!("/jobs/{}", encoded(id)), format!("/md/{}.md", encoded(id))] {
+            let reply = app.get(&path);
+            assert_eq!((reply.status, reply.code().as_str()), (404, "job_not_found"), "{path}");
+        }
+    }
+}
+
+/// Sends bytes as they are and reads until the server closes.
+fn raw(app: &App, request: &[u8]) -> String {
+    let address = app.base.strip_prefix("http://").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    // A server that refuses early may close before it has read everything.
+    let _ = stream.write_all(request);
+    let mut reply = Vec::new();
+    let _ = stream.read_to_end(&mut reply);
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+#[test]
+fn what_is_not_http_gets_an_answer_and_stops_nothing() {
+    let app = app();
+    let long_url = format!(
+        "GET /scrapers/chatgpt?prompt={} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
+        "x".repeat(61_000)
+    );
+    let reply = raw(&app, long_url.as_bytes());
+    assert!(reply.starts_with("HTTP/1.1 413"), "{reply}");
+    assert!(reply.contains("url_too_long"), "{reply}");
+    let huge_url = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(200_000));
+    let many_headers = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(500));
+    for request in [
+        huge_url.as_bytes(),
+        many_headers.as_bytes(),
+        b"\x00\x01\x02\r\n\r\n",
+        b"GET\r\n\r\n",
+        b"GET / HTTP/9.9\r\n\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n",
+        b"POST /scrapers/chatgpt/jobs HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
+        b"POST /scrapers/chatgpt/jobs HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+    ] {
+        let reply = raw(&app, request);
+        let shown = String::from_utf8_lossy(&request[..request.len().min(60)]).into_owned();
+        assert!(reply.starts_with("HTTP/1.1 4"), "{shown:?}: {reply}");
+        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains("content-type: application/json"), "{shown:?}: {reply}");
+        let error: serde_json::Value = serde_json::from_str(body).unwrap();
+        assert!(error["detail"].is_string() && error["code"].is_string(), "{error}");
+    }
+    assert_eq!(app.get("/healthz").status, 200);
+}

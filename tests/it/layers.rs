@@ -1,0 +1,111 @@
+//! The layers of the design, held as text: a file imports only from rows above its own, and some
+//! names stand in one file only.
+
+use std::path::{Path, PathBuf};
+
+/// The rows of the design, lowest first. `cli` is last.
+const ROWS: &[&str] = &[
+    "clock", "rate", "catalog", "config", "id", "job", "answer", "store", "upstream", "practice",
+    "engine", "service", "http", "cli",
+];
+
+fn sources() -> Vec<(PathBuf, String)> {
+    fn walk(directory: &Path, found: &mut Vec<(PathBuf, String)>) {
+        for entry in std::fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                if !path.ends_with("tests") {
+                    walk(&path, found);
+                }
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = std::fs::read_to_string(&path).unwrap();
+                found.push((path, text));
+            }
+        }
+    }
+    let mut found = Vec::new();
+    walk(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut found);
+    found
+}
+
+/// The row that a file belongs to: the first part of its path below `src`.
+fn row_of(path: &Path) -> String {
+    let below = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
+    let first = below.components().next().unwrap().as_os_str().to_str().unwrap();
+    first.trim_end_matches(".rs").to_owned()
+}
+
+/// The code of a file without its unit tests, which may look further.
+fn without_tests(text: &str) -> &str {
+    text.split("#[cfg(test)]").next().unwrap_or(text)
+}
+
+#[test]
+fn imports_run_downward_only() {
+    for (path, text) in sources() {
+        let row = row_of(&path);
+        if row == "lib" || row == "main" || path.ends_with("tests.rs") {
+            continue;
+        }
+        let place = ROWS.iter().position(|known| *known == row);
+        let place = place.unwrap_or_else(|| panic!("{row} is no row of the design"));
+        for (above, name) in ROWS.iter().enumerate().skip(place + 1) {
+            let import = format!("crate::{name}");
+            for (number, line) in without_tests(&text).lines().enumerate() {
+                let names = line.match_indices(&import).any(|(at, _)| {
+                    let next = line[at + import.len()..].chars().next();
+                    !next.is_some_and(|c| c.is_alphanumeric() || c == '_')
+                });
+                assert!(
+                    !names,
+                    "{}:{} reaches up to {name} (row {above}): {line}",
+                    path.display(),
+                    number + 1
+                );
+            }
+        }
+    }
+}
+
+/// A word, and the files that may name it.
+const NAMED_IN: &[(&str, &[&str])] = &[
+    ("redb", &["store/"]),
+    ("bincode", &["store/record.rs"]),
+    ("begin_write", &["store/writer.rs", "store/open.rs"]),
+    ("SystemTime::now", &["clock.rs"]),
+    ("Instant::now", &["clock.rs"]),
+    ("actix_web", &["http/"]),
+    ("ureq", &["upstream/", "cli/client.rs"]),
+    ("clap", &["cli/"]),
+];
+
+#[test]
+fn some_names_stand_in_one_place_only() {
+    for (path, text) in sources() {
+        let shown = path.display().to_string();
+        let code: Vec<&str> = without_tests(&text)
+            .lines()
+            .filter(|line| !line.trim_start().starts_with("//"))
+            .collect();
+        for (word, places) in NAMED_IN {
+            if places.iter().any(|place| shown.contains(&format!("src/{place}"))) {
+                continue;
+            }
+            for line in &code {
+                let path_like =
+                    line.contains(&format!("{word}::")) || line.contains(&format!("{word}("));
+                assert!(!path_like, "{shown} names {word}: {line}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_file_opens_with_its_charter() {
+    for (path, text) in sources() {
+        if row_of(&path) == "main" || path.ends_with("tests.rs") {
+            continue;
+        }
+        assert!(text.starts_with("//!"), "{} has no charter", path.display());
+    }
+}

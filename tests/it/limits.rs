@@ -1,0 +1,162 @@
+//! Keys, credits, rate limits and the queue's limit: contract 1.2, 1.9 and the three 429s.
+
+use crate::app::{App, Builder, Gate, Scripted, Step, fail};
+use answerd::clock::calendar_month;
+use answerd::job::Reason;
+
+/// `sha256:` of `secret-a` and `secret-b`.
+pub fn keys(lines_of_a: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let hash = |key: &str| -> String {
+        Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
+    };
+    format!(
+        "[[keys]]\nname = \"a\"\nhash = \"sha256:{}\"\n{lines_of_a}\n\
+         [[keys]]\nname = \"b\"\nhash = \"sha256:{}\"\n",
+        hash("secret-a"),
+        hash("secret-b"),
+    )
+}
+
+pub const A: [(&str, &str); 1] = [("x-api-key", "secret-a")];
+pub const B: [(&str, &str); 1] = [("x-api-key", "secret-b")];
+
+fn submit(app: &App, headers: &[(&str, &str)], prompt: &str) -> crate::app::Reply {
+    app.post_with(&format!("/scrapers/chatgpt/jobs?prompt={prompt}"), headers, "")
+}
+
+#[test]
+fn a_key_is_taken_from_three_places_and_the_header_wins() {
+    let app =
+        Builder::new().config(&keys("")).scripted("chatgpt", &Scripted::new("script", [])).start();
+    let missing = submit(&app, &[], "x");
+    assert_eq!((missing.status, missing.code().as_str()), (401, "key_missing"));
+    assert_eq!(
+        missing.json()["detail"],
+        "Missing API key. Pass your key in the X-API-Key header or as ?api_key= in the URL."
+    );
+    let wrong = submit(&app, &[("x-api-key", "wrong")], "x");
+    assert_eq!((wrong.status, wrong.code().as_str()), (401, "key_invalid"));
+    assert_eq!(wrong.json()["detail"], "Invalid API key.");
+
+    submit(&app, &A, "x").expect(202);
+    submit(&app, &[("authorization", "Bearer secret-b")], "x").expect(202);
+    app.post("/scrapers/chatgpt/jobs?prompt=x&api_key=secret-a").expect(202);
+    app.get("/scrapers/chatgpt?prompt=x&api_key=secret-a").expect(200);
+    let header_wins = app.post_with(
+        "/scrapers/chatgpt/jobs?prompt=x&api_key=secret-a",
+        &[("x-api-key", "wrong")],
+        "",
+    );
+    assert_eq!(header_wins.status, 401);
+    // Polls need no key.
+    let id = submit(&app, &A, "y").expect(202)["job_id"].as_str().unwrap().to_owned();
+    assert_eq!(app.ended(&id)["status"], "done");
+}
+
+#[test]
+fn without_keys_any_key_is_welcome() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
+    submit(&app, &[("x-api-key", "whatever")], "x").expect(202);
+    submit(&app, &[], "x").expect(202);
+}
+
+#[test]
+fn credits_are_reserved_kept_and_given_back() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("script", [Step::Hold(gate.clone()), fail(Reason::Refused)]);
+    let (builder, clock) = Builder::new().manual();
+    let app = builder
+        .config(&keys("monthly_credits = 7"))
+        .set("SCRAPERS__CHATGPT__WORKERS", 1)
+        .scripted("chatgpt", &upstream)
+        .start();
+    let first = submit(&app, &A, "one").expect(202)["job_id"].as_str().unwrap().to_owned();
+    let second = submit(&app, &A, "two").expect(202)["job_id"].as_str().unwrap().to_owned();
+    gate.arrived(1);
+    let refused = submit(&app, &A, "three");
+    assert_eq!((refused.status, refused.code().as_str()), (429, "credit_limit"));
+    assert_eq!(
+        refused.json()["detail"],
+        "Credit limit reached. Upgrade your plan or wait for your billing cycle to reset."
+    );
+    assert!(refused.headers.contains_key("retry-after"));
+    submit(&app, &B, "three").expect(202); // no allowance is set for this key
+    gate.open();
+    assert_eq!(app.ended(&first)["status"], "done");
+    assert_eq!(app.ended(&second)["status"], "failed");
+    // Three are used, four are left: the failed job's credits came back.
+    submit(&app, &A, "four").expect(202);
+    assert_eq!(submit(&app, &A, "five").status, 429);
+    // A cached answer costs nothing.
+    assert_eq!(submit(&app, &A, "one").expect(202)["result"]["credits_used"], 0);
+    // A new month begins anew.
+    let month = calendar_month(crate::app::START_MS);
+    clock.advance_ms(31 * 86_400_000);
+    assert_ne!(calendar_month(crate::app::START_MS + 31 * 86_400_000), month);
+    submit(&app, &A, "six").expect(202);
+}
+
+#[test]
+fn a_rate_limit_says_when_to_come_back() {
+    let (builder, clock) = Builder::new().manual();
+    let app = builder
+        .config(&keys("requests_per_minute = 2"))
+        .scripted("chatgpt", &Scripted::new("script", []))
+        .start();
+    submit(&app, &A, "1").expect(202);
+    app.get_with("/scrapers/chatgpt?prompt=1", &A).expect(200);
+    let refused = submit(&app, &A, "3");
+    assert_eq!((refused.status, refused.code().as_str()), (429, "rate_limit"));
+    assert_eq!(refused.json()["detail"], "Rate limit exceeded. Retry after a moment.");
+    let wait: u64 = refused.headers["retry-after"].parse().unwrap();
+    assert!((1..=30).contains(&wait), "{wait}");
+    submit(&app, &B, "3").expect(202);
+    clock.advance_ms(wait * 1_000);
+    submit(&app, &A, "3").expect(202);
+}
+
+#[test]
+fn a_full_queue_refuses_and_loses_nothing() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app = Builder::new()
+        .set("QUEUE__JOBS_MAX", 2)
+        .set("SCRAPERS__CHATGPT__WORKERS", 1)
+        .scripted("chatgpt", &upstream)
+        .start();
+    let taken: Vec<String> = (0..3).map(|n| app.submit("chatgpt", &format!("p{n}"))).collect();
+    gate.arrived(1);
+    let refused = submit(&app, &[], "more");
+    assert_eq!((refused.status, refused.code().as_str()), (429, "queue_full"));
+    assert_eq!(refused.json()["detail"], "Scraper queue full. Retry in a few seconds.");
+    assert!(refused.headers["retry-after"].parse::<u64>().unwrap() >= 1);
+    gate.open();
+    for id in &taken {
+        assert_eq!(app.ended(id)["status"], "done");
+    }
+    submit(&app, &[], "more").expect(202);
+}
+
+#[test]
+fn usage_says_what_is_used_reserved_and_left() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let (builder, _clock) = Builder::new().manual();
+    let app = builder.config(&keys("monthly_credits = 7")).scripted("chatgpt", &upstream).start();
+    let id = submit(&app, &A, "x").expect(202)["job_id"].as_str().unwrap().to_owned();
+    gate.arrived(1);
+    let expected = |used: u64, reserved: u64| {
+        serde_json::json!({
+            "account": "a", "monthly_credits": 7, "used": used, "reserved": reserved, "left": 4,
+            "resets_at": "2026-06-01T00:00:00+00:00",
+        })
+    };
+    assert_eq!(app.get_with("/usage", &A).expect(200), expected(0, 3));
+    gate.open();
+    app.ended(&id);
+    assert_eq!(app.get_with("/usage", &A).expect(200), expected(3, 0));
+    let other = app.get_with("/usage", &B).expect(200);
+    assert_eq!((&other["used"], other["left"].is_null()), (&0.into(), true));
+    assert_eq!(app.get("/usage").code(), "key_missing");
+}

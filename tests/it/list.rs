@@ -1,0 +1,156 @@
+//! The list of jobs: whose, which, in what order, in pages and as an export. Contract part 2.
+
+use answerd::job::Reason;
+use serde_json::Value;
+
+use crate::app::{App, Builder, Gate, START_MS, Scripted, Step, encoded, fail};
+use crate::limits::{A, B, keys};
+
+fn submit(app: &App, headers: &[(&str, &str)], query: &str) -> String {
+    let reply = app.post_with(&format!("/scrapers/chatgpt/jobs?{query}"), headers, "");
+    reply.expect(202)["job_id"].as_str().unwrap().to_owned()
+}
+
+fn list(app: &App, query: &str) -> Value {
+    app.get_with(&format!("/jobs?{query}"), &A).expect(200)
+}
+
+fn prompts(page: &Value) -> Vec<&str> {
+    let jobs = page["jobs"].as_array().unwrap();
+    jobs.iter().map(|job| job["prompt"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_key_lists_its_own_jobs_newest_first_without_results() {
+    let app = Builder::new().config(&keys("")).scripted("chatgpt", &Scripted::new("s", [])).start();
+    let one = submit(&app, &A, "prompt=one");
+    submit(&app, &B, "prompt=theirs");
+    let two = submit(&app, &A, "prompt=two&label=l");
+    app.ended(&one);
+    let mut expected = app.ended(&two);
+    expected.as_object_mut().unwrap().shift_remove("result");
+    let page = list(&app, "");
+    assert_eq!(prompts(&page), ["two", "one"]);
+    assert_eq!(page["jobs"][0], expected);
+    assert!(page["next_cursor"].is_null());
+    assert_eq!(app.get("/jobs").code(), "key_missing");
+}
+
+#[test]
+fn without_keys_everybody_lists_the_jobs_of_all() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("s", [])).start();
+    assert_eq!(app.get("/jobs").expect(200)["jobs"], Value::Array(Vec::new()));
+    app.ended(&app.submit("chatgpt", "x"));
+    assert_eq!(prompts(&app.get("/jobs").expect(200)), ["x"]);
+}
+
+#[test]
+fn pages_follow_one_another_while_jobs_come_in() {
+    let app = Builder::new().config(&keys("")).scripted("chatgpt", &Scripted::new("s", [])).start();
+    for n in 0..7 {
+        submit(&app, &A, &format!("prompt=p{n}"));
+    }
+    let first = list(&app, "limit=3");
+    assert_eq!(prompts(&first), ["p6", "p5", "p4"]);
+    submit(&app, &A, "prompt=new");
+    let next = |page: &Value| {
+        let cursor = page["next_cursor"].as_str().unwrap();
+        list(&app, &format!("limit=3&cursor={cursor}"))
+    };
+    let second = next(&first);
+    assert_eq!(prompts(&second), ["p3", "p2", "p1"]);
+    let third = next(&second);
+    assert_eq!((prompts(&third), &third["next_cursor"]), (vec!["p0"], &Value::Null));
+    // A cursor looks like an id, and is none.
+    let cursor = first["next_cursor"].as_str().unwrap();
+    assert_eq!(app.get(&format!("/jobs/{cursor}")).status, 404);
+}
+
+#[test]
+fn filters_narrow_the_list() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("s", [fail(Reason::Refused), Step::Hold(gate.clone())]);
+    let (builder, clock) = Builder::new().manual();
+    let app = builder
+        .config(&keys(""))
+        .set("SCRAPERS__CHATGPT__WORKERS", 1)
+        .scripted("chatgpt", &upstream)
+        .scripted("grok", &Scripted::new("s2", []))
+        .start();
+    app.ended(&submit(&app, &A, "prompt=failed&label=red"));
+    clock.advance_ms(10_000);
+    submit(&app, &A, "prompt=pending&label=red");
+    let done = app.post_with("/scrapers/grok/jobs?prompt=done", &A, "").expect(202);
+    app.ended(done["job_id"].as_str().unwrap());
+    let seconds = START_MS / 1_000 + 1;
+    for (query, expected) in [
+        ("status=failed", vec!["failed"]),
+        ("status=pending", vec!["pending"]),
+        ("status=done", vec!["done"]),
+        ("scraper=grok", vec!["done"]),
+        ("scraper=other", vec![]),
+        ("label=red", vec!["pending", "failed"]),
+        ("label=re", vec![]),
+        ("label=red&status=failed", vec!["failed"]),
+        ("since=2026-05-11T12:00:01Z", vec!["done", "pending"]),
+        ("since=2026-05-11T14:00:00+02:00", vec!["done", "pending", "failed"]),
+        (&format!("since={seconds}"), vec!["done", "pending"]),
+    ] {
+        assert_eq!(prompts(&list(&app, query)), expected, "{query}");
+    }
+    gate.open();
+    // What has expired is not there, swept or not.
+    clock.advance_ms(86_400_000 - 10_000);
+    assert_eq!(prompts(&list(&app, "")), ["done", "pending"]);
+}
+
+#[test]
+fn wrong_filters_are_refused() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("s", [])).start();
+    let id = app.submit("chatgpt", "x");
+    for (query, code) in [
+        ("status=queued", "status_invalid"),
+        ("limit=0", "limit_invalid"),
+        ("limit=201", "limit_invalid"),
+        ("limit=x", "limit_invalid"),
+        ("since=yesterday", "since_invalid"),
+        ("since=-1", "since_invalid"),
+        ("since=1960-01-01T00:00:00Z", "since_invalid"),
+        ("cursor=1", "cursor_invalid"),
+        (&format!("cursor={id}"), "cursor_invalid"),
+    ] {
+        let refused = app.get(&format!("/jobs?{query}"));
+        assert_eq!((refused.status, refused.code().as_str()), (400, code), "{query}");
+    }
+}
+
+#[test]
+fn exports_have_a_line_for_every_job() {
+    // More than fit in one page.
+    const JOBS: usize = 230;
+    let app = Builder::new().config(&keys("")).scripted("chatgpt", &Scripted::new("s", [])).start();
+    let tricky = submit(&app, &A, &format!("prompt={}&label=a,b", encoded("say \"hi\",\nplease")));
+    for n in 1..JOBS {
+        submit(&app, &A, &format!("prompt=p{n}"));
+    }
+    submit(&app, &B, "prompt=theirs");
+    let accept = |media_type| {
+        let reply = app.get_with("/jobs?limit=1", &[A[0], ("accept", media_type)]);
+        assert_eq!(reply.status, 200);
+        reply
+    };
+    let lines = accept("application/x-ndjson");
+    assert_eq!(lines.headers["content-type"], "application/x-ndjson");
+    let jobs: Vec<Value> =
+        lines.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!((jobs.len(), &jobs[0]["prompt"]), (JOBS, &"p229".into()));
+    assert_eq!(jobs[JOBS - 1]["job_id"], tricky.as_str());
+
+    let csv = accept("text/html, text/csv;q=0.9");
+    assert_eq!(csv.headers["content-type"], "text/csv; charset=utf-8");
+    let (header, rest) = csv.text.split_once("\r\n").unwrap();
+    assert!(header.starts_with("job_id,status,scraper,prompt,country,label,error,"), "{header}");
+    assert_eq!(rest.matches("\r\n").count(), JOBS);
+    assert!(rest.contains(",chatgpt,\"say \"\"hi\"\",\nplease\",US,\"a,b\","), "{rest}");
+    assert!(accept("*/*").json()["jobs"].is_array());
+}

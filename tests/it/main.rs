@@ -1,0 +1,23 @@
+//! The integration tests: one binary, a real server on a port of its own, real sockets, a real
+//! store in a directory of its own.
+// A test may panic: that is how it fails.
+#![allow(clippy::unwrap_used)]
+
+mod app;
+mod cancel;
+mod child;
+mod cli;
+mod contract;
+mod discovery;
+mod edge;
+mod errors;
+mod events;
+mod guide;
+mod handling;
+mod layers;
+mod lifecycle;
+mod limits;
+mod list;
+mod poll;
+mod providers;
+mod restart;

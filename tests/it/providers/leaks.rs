@@ -1,0 +1,85 @@
+//! Whatever the level of the log, and whatever the libraries below have to say: no key, no prompt.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::net::TcpStream;
+
+use serde_json::json;
+
+use super::cases::{self, Case, KEY};
+use super::server::{Provider, Says};
+use crate::child::{Served, store_directory};
+
+/// One word, so that no encoding on the way makes it another.
+const PROMPT: &str = "planted-question-81d3";
+/// The key of a caller, in the address of the request.
+const CALLER: &str = "planted-caller-47aa";
+
+/// Runs jobs against `provider` in a process of its own; gives all that it has printed.
+fn printed(case: &Case, provider: &Provider, format: &str) -> String {
+    let (directory, store) = store_directory();
+    let config = directory.path().join("config.toml");
+    let lines = format!(
+        "{}[scrapers.{}]\nupstreams = [\"local\"]\n",
+        case.upstream("local", provider),
+        case.scraper
+    );
+    std::fs::write(&config, lines).unwrap();
+    let log = directory.path().join("log");
+    let settings = [
+        ("LOG__LEVEL", "trace"),
+        ("LOG__FORMAT", format),
+        ("RETRY__RETRIES", "1"),
+        ("RETRY__BACKOFF_MS", "1"),
+    ];
+    let mut served = Served::start_with(&store, &settings, |command| {
+        command.arg("--config").arg(&config);
+        command.env("PLANTED_KEY", KEY).env("RUST_LOG", "trace");
+        command.stderr(File::create(&log).unwrap());
+    });
+    let path = format!(
+        "/scrapers/{}/jobs?prompt={PROMPT}&country={}&api_key={CALLER}",
+        case.scraper, case.country
+    );
+    let (status, job) = served.post(&path).unwrap();
+    assert_eq!(status, 202, "{job}");
+    // What is refused says why, to the caller alone.
+    let path = format!("/scrapers/{}/jobs?prompt={PROMPT}&mode=%00", case.scraper);
+    assert_eq!(served.post(&path).unwrap().0, 400);
+    let mut raw = TcpStream::connect(served.base.strip_prefix("http://").unwrap()).unwrap();
+    let request = format!("GET /jobs?prompt={PROMPT} HTTP/9.9\r\nx-api-key: {CALLER}\r\n\r\n");
+    raw.write_all(request.as_bytes()).unwrap();
+    raw.read_to_end(&mut Vec::new()).unwrap();
+
+    let path = format!("/jobs/{}?wait=30", job["job_id"].as_str().unwrap());
+    let (_, job) = served.get(&path).unwrap();
+    assert_ne!(job["status"], "pending", "{job}");
+    assert_eq!(served.terminate(), Some(0));
+    served.printed() + &std::fs::read_to_string(&log).unwrap()
+}
+
+#[test]
+fn neither_key_nor_prompt_is_printed_at_the_finest_level() {
+    let says = || {
+        let message = format!("What is {PROMPT}? Not with {KEY}.");
+        Says::json(503, &json!({"error": {"message": message}}))
+    };
+    let mut dead = Provider::always(says());
+    dead.kill();
+    let rows = [
+        (cases::openai(), Provider::always(says()), "json"),
+        // Key and prompt go into the address.
+        (cases::serpapi(), Provider::always(says()), "json"),
+        (cases::serpapi(), Provider::always(Says::Half(vec![b' '; 100])), "text"),
+        (cases::serpapi(), dead, "json"),
+        (cases::serpapi(), Provider::always(cases::serpapi().replies().remove(0)), "json"),
+    ];
+    for (case, provider, format) in rows {
+        let printed = printed(&case, &provider, format);
+        assert!(printed.contains("job started"), "the log is on: {printed}");
+        for part in KEY.split(':').chain([KEY, PROMPT, CALLER]) {
+            let line = printed.lines().find(|line| line.contains(part));
+            assert_eq!(line, None, "{} {format}: {part}", case.name);
+        }
+    }
+}

@@ -1,0 +1,13 @@
+//! Jobs through the real call to providers on the loopback: what is sent, what comes back, what
+//! happens when it fails, and who answers then.
+
+mod answers;
+mod cases;
+mod failures;
+mod fallback;
+mod leaks;
+mod limits;
+mod own;
+mod retries;
+mod server;
+mod table;

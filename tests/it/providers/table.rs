@@ -1,0 +1,94 @@
+//! A table of failures: providers that say something else than an answer, all upstreams of one
+//! server, and what each of their jobs must end with.
+
+use super::cases::{Case, KEY, PROMPT};
+use super::server::{Provider, Says};
+use crate::app::{App, Builder};
+
+/// How often a job is tried here.
+const ATTEMPTS: usize = 3;
+
+/// What a job must end with.
+#[derive(Clone, Copy)]
+pub struct Ends {
+    code: &'static str,
+    /// How many requests the provider got.
+    asked: usize,
+    /// What the sentence must contain.
+    says: &'static str,
+}
+
+pub const fn at_once(code: &'static str, says: &'static str) -> Ends {
+    Ends { code, asked: 1, says }
+}
+
+/// After every attempt that there is.
+pub const fn in_the_end(code: &'static str, says: &'static str) -> Ends {
+    Ends { code, asked: ATTEMPTS, says }
+}
+
+/// The rows so far, each a provider with an upstream and a scraper of its own.
+#[derive(Default)]
+pub struct Table {
+    config: String,
+    rows: Vec<Row>,
+}
+
+struct Row {
+    name: String,
+    country: &'static str,
+    provider: Provider,
+    ends: Ends,
+}
+
+impl Table {
+    /// A provider of a kind that says the same to every request.
+    pub fn row(&mut self, what: &str, case: &Case, says: Says, ends: Ends) {
+        let number = self.rows.len();
+        let name = format!("{} {what}", case.name);
+        let provider = Provider::always(says);
+        self.config.push_str(&case.upstream(&format!("local-{number}"), &provider));
+        self.config.push_str(&format!(
+            "[scrapers.row-{number}]\nupstreams = [\"local-{number}\"]\nworkers = 1\n"
+        ));
+        self.rows.push(Row { name, country: case.country, provider, ends });
+    }
+
+    /// Runs a job for every row, all at once.
+    #[track_caller]
+    pub fn check(self) {
+        let app = Builder::new()
+            .env("PLANTED_KEY", KEY)
+            .config(&self.config)
+            .set("RETRY__RETRIES", ATTEMPTS - 1)
+            .set("RETRY__BACKOFF_MS", 1)
+            .start();
+        let rows = self.rows.iter().enumerate();
+        let ids: Vec<String> = rows.map(|(number, row)| submit(&app, number, row)).collect();
+        for (row, id) in self.rows.iter().zip(ids) {
+            let Row { name, ends, .. } = row;
+            let job = app.ended(&id);
+            assert_eq!(job["status"], "failed", "{name}: {job:#}");
+            assert_eq!(job["error_code"], ends.code, "{name}: {job:#}");
+            assert_eq!(row.provider.asked().len(), ends.asked, "{name}: {job:#}");
+            assert_eq!(job["attempts"], ends.asked, "{name}: {job:#}");
+            let sentence = job["error"].as_str().unwrap();
+            assert!(sentence.contains(ends.says), "{name}: {sentence}");
+            for part in private_parts() {
+                assert!(!sentence.contains(part), "{name}: {sentence}");
+            }
+        }
+    }
+}
+
+fn submit(app: &App, number: usize, row: &Row) -> String {
+    let prompt = crate::app::encoded(PROMPT);
+    let path = format!("/scrapers/row-{number}/jobs?prompt={prompt}&country={}", row.country);
+    app.post(&path).expect(202)["job_id"].as_str().unwrap().to_owned()
+}
+
+/// What no sentence may hold: the key or a half of it, a stretch of the prompt, an address.
+fn private_parts() -> impl Iterator<Item = &'static str> {
+    let (prompt, _) = PROMPT.split_once('?').unwrap();
+    KEY.split(':').chain([prompt, "naïve", "127.0.0.1"])
+}

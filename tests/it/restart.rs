@@ -1,0 +1,253 @@
+//! Stops, starts and kills: what was acknowledged is there once and ends, whatever happens.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use answerd::job::Reason;
+use answerd::store::Store;
+
+use crate::app::{Builder, Gate, Scripted, Step, assert_sound, fail};
+use crate::child::{Served, answerd, store_directory};
+
+#[test]
+fn queued_jobs_run_after_a_restart() {
+    let gate = Gate::default();
+    let held = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app = Builder::new()
+        .set("SCRAPERS__CHATGPT__WORKERS", 1)
+        .set("HTTP__GRACE_SECONDS", 0)
+        .scripted("chatgpt", &held)
+        .start();
+    let ids: Vec<String> = (0..5).map(|n| app.submit("chatgpt", &format!("p{n}"))).collect();
+    gate.arrived(1);
+    let app = app.restart();
+    gate.open();
+    for id in &ids {
+        let job = app.ended(id);
+        assert_eq!(job["status"], "done");
+        assert_eq!(job["attempts"], 1, "the attempt that the stop cut off is not spent");
+    }
+}
+
+#[test]
+fn a_running_attempt_may_finish_inside_the_grace_period() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app = Builder::new().scripted("chatgpt", &upstream).start();
+    let id = app.submit("chatgpt", "slow");
+    gate.arrived(1);
+    app.server().stop();
+    // Not ready any more, and polls still answered: that is what a client sees of the stop.
+    while app.get("/readyz").status == 200 {}
+    assert_eq!(app.get("/readyz").code(), "shutting_down");
+    let refused = app.post("/scrapers/chatgpt/jobs?prompt=late");
+    assert_eq!((refused.status, refused.code().as_str()), (503, "shutting_down"));
+    assert!(refused.headers.contains_key("retry-after"));
+    assert_eq!(app.get(&format!("/jobs/{id}")).expect(200)["status"], "pending");
+    gate.open();
+    let app = app.restart();
+    let job = app.get(&format!("/jobs/{id}")).expect(200);
+    assert_eq!((job["status"].as_str(), job["attempts"].as_u64()), (Some("done"), Some(1)));
+    assert_eq!(upstream.asked(), 1);
+}
+
+#[test]
+fn a_stop_tells_those_who_wait_that_their_job_goes_on() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app = Builder::new().set("HTTP__GRACE_SECONDS", 0).scripted("chatgpt", &upstream).start();
+    let id = std::thread::scope(|scope| {
+        let call = scope.spawn(|| app.get("/scrapers/chatgpt?prompt=slow"));
+        gate.arrived(1);
+        app.server().stop();
+        let reply = call.join().unwrap();
+        assert_eq!((reply.status, reply.code().as_str()), (503, "shutting_down"));
+        reply.json()["job_id"].as_str().unwrap().to_owned()
+    });
+    gate.open();
+    let app = app.restart();
+    assert_eq!(app.ended(&id)["status"], "done");
+}
+
+#[test]
+fn a_retry_keeps_its_time_over_a_restart() {
+    let upstream = Scripted::new("script", [fail(Reason::Overloaded)]);
+    let (builder, clock) = Builder::new().manual();
+    let app = builder.scripted("chatgpt", &upstream).start();
+    let id = app.submit("chatgpt", "again");
+    app.until(&id, |job| job["phase"] == "waiting_retry");
+    let app = app.restart();
+    assert_eq!(app.get(&format!("/jobs/{id}")).expect(200)["phase"], "waiting_retry");
+    assert_eq!(upstream.asked(), 1);
+    clock.advance_ms(1_000);
+    let job = app.ended(&id);
+    assert_eq!((job["status"].as_str(), job["attempts"].as_u64()), (Some("done"), Some(2)));
+}
+
+#[test]
+fn jobs_of_a_scraper_that_is_no_longer_configured_end_with_a_reason() {
+    let gate = Gate::default();
+    let held = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app = Builder::new()
+        .set("SCRAPERS__MINE__WORKERS", 1)
+        .set("HTTP__GRACE_SECONDS", 0)
+        .set("RETRY__RETRIES", 0)
+        .scripted("mine", &held)
+        .start();
+    let id = app.submit("mine", "x");
+    gate.arrived(1);
+    let app = app.restart_with(|builder| builder.without("SCRAPERS__MINE"));
+    gate.open();
+    let job = app.ended(&id);
+    assert_eq!(
+        (job["status"].as_str(), job["error_code"].as_str()),
+        (Some("failed"), Some("no_upstream"))
+    );
+}
+
+#[test]
+fn more_jobs_than_the_channel_holds_all_run_once() {
+    const WORKERS: usize = 16;
+    const CLIENTS: usize = 32;
+    const JOBS_PER_CLIENT: usize = 50;
+    let gate = Gate::default();
+    let upstream = Scripted::new("script", (0..WORKERS).map(|_| Step::Hold(gate.clone())));
+    let app = Builder::new()
+        .set("SCRAPERS__CHATGPT__WORKERS", WORKERS)
+        .scripted("chatgpt", &upstream)
+        .start();
+    let ids: Vec<String> = std::thread::scope(|scope| {
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|client| {
+                let app = &app;
+                scope.spawn(move || -> Vec<String> {
+                    (0..JOBS_PER_CLIENT)
+                        .map(|n| app.submit("chatgpt", &format!("{client} {n}")))
+                        .collect()
+                })
+            })
+            .collect();
+        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    });
+    gate.arrived(WORKERS);
+    assert!(ids.len() > answerd::engine::HINTS_MAX + WORKERS);
+    gate.open();
+    for id in &ids {
+        assert_eq!(app.ended(id)["status"], "done");
+    }
+    let asked = upstream.asked.lock().unwrap();
+    let prompts: HashSet<&str> = asked.iter().map(|request| request.prompt.as_str()).collect();
+    assert_eq!((asked.len(), prompts.len()), (ids.len(), ids.len()));
+}
+
+#[test]
+fn many_submits_share_a_commit() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
+    let before = app.server().writer_stats();
+    std::thread::scope(|scope| {
+        for client in 0..64 {
+            let app = &app;
+            scope.spawn(move || {
+                for n in 0..20 {
+                    app.submit("chatgpt", &format!("{client} {n}"));
+                }
+            });
+        }
+    });
+    let after = app.server().writer_stats();
+    let writes = after.writes - before.writes;
+    let commits = after.commits - before.commits;
+    assert!(writes >= 64 * 20);
+    assert!(writes > 5 * commits, "{writes} writes in {commits} commits");
+}
+
+#[test]
+fn a_term_signal_ends_the_process_in_order() {
+    let (_directory, store) = store_directory();
+    let mut served = Served::start(&store, &[]);
+    let (status, job) = served.post("/scrapers/practice/jobs?prompt=how+long").unwrap();
+    assert_eq!(status, 202);
+    assert_eq!(served.terminate(), Some(0));
+    let served = Served::start(&store, &[]);
+    let id = job["job_id"].as_str().unwrap();
+    let (_, job) = served.get(&format!("/jobs/{id}?wait=30")).unwrap();
+    assert_eq!(job["status"], "done");
+}
+
+#[test]
+fn a_second_process_on_the_same_store_is_refused() {
+    let (_directory, store) = store_directory();
+    let _served = Served::start(&store, &[]);
+    let second = answerd(&["serve"], &store);
+    assert_eq!(second.status.code(), Some(1));
+    let told = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(told.contains("in use by another process"), "{told}");
+}
+
+/// Kills a loaded server again and again, with the ledger in the client.
+#[test]
+fn nothing_acknowledged_is_lost_to_kill_9() {
+    const ROUNDS: usize = 5;
+    const CLIENTS: usize = 4;
+    // Enough of each round's jobs are queued and running when the process dies.
+    const ACKNOWLEDGED_BEFORE_KILL: usize = 150;
+    let settings = [("PRACTICE__LATENCY_MS", "20"), ("SCRAPERS__PRACTICE__WORKERS", "4")];
+    let (_directory, store) = store_directory();
+    let mut acknowledged: Vec<String> = Vec::new();
+    for round in 0..ROUNDS {
+        let served = Served::start(&store, &settings);
+        let killed = AtomicBool::new(false);
+        let count = AtomicUsize::new(0);
+        let (enough, reached) = std::sync::mpsc::channel();
+        let ledgers: Vec<Vec<String>> = std::thread::scope(|scope| {
+            let clients: Vec<_> = (0..CLIENTS)
+                .map(|client| {
+                    let (served, killed, count) = (&served, &killed, &count);
+                    let enough = enough.clone();
+                    scope.spawn(move || {
+                        let mut ledger = Vec::new();
+                        for n in 0.. {
+                            let path =
+                                format!("/scrapers/practice/jobs?prompt={round}+{client}+{n}");
+                            let Ok((202, job)) = served.post(&path) else { break };
+                            let Some(id) = job["job_id"].as_str() else { break };
+                            ledger.push(id.to_owned());
+                            if count.fetch_add(1, Ordering::Relaxed) == ACKNOWLEDGED_BEFORE_KILL {
+                                enough.send(()).unwrap();
+                            }
+                            if killed.load(Ordering::Relaxed) {
+                                break;
+                            }
+                        }
+                        ledger
+                    })
+                })
+                .collect();
+            reached.recv().unwrap();
+            served.signal_kill();
+            killed.store(true, Ordering::Relaxed);
+            clients.into_iter().map(|client| client.join().unwrap()).collect()
+        });
+        served.kill();
+        acknowledged.extend(ledgers.into_iter().flatten());
+    }
+
+    let mut served = Served::start(&store, &settings);
+    let mut statuses = std::collections::BTreeMap::new();
+    for id in &acknowledged {
+        let (status, job) = served.get(&format!("/jobs/{id}?wait=60")).unwrap();
+        assert_eq!(status, 200, "{id} was acknowledged and is lost");
+        let ended = job["status"].as_str().unwrap().to_owned();
+        assert_ne!(ended, "pending", "{job}");
+        assert!(job["attempts"].as_u64().unwrap() <= 4, "{job}");
+        *statuses.entry(ended).or_insert(0) += 1;
+    }
+    assert_eq!(acknowledged.iter().collect::<HashSet<_>>().len(), acknowledged.len());
+    assert_eq!(served.terminate(), Some(0));
+    assert_sound(&store);
+    // A client may have died before it wrote its acknowledgement down, so there may be more.
+    let stored = Store::check(&store).unwrap().jobs as usize;
+    assert!(stored >= acknowledged.len());
+    assert!(stored <= acknowledged.len() + ROUNDS * CLIENTS, "{stored}: a job is there twice");
+    eprintln!("{} acknowledged over {ROUNDS} kills: {statuses:?}", acknowledged.len());
+}
