@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod app;
+mod browser;
 mod cancel;
 mod child;
 mod cli;
