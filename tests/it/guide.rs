@@ -28,9 +28,17 @@ fn every_error_code_is_in_the_guide() {
     let page = page("errors-and-retries");
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
     let mut codes = Vec::new();
-    for file in
-        ["http/error.rs", "http/params.rs", "http/refusals.rs", "http/jobs.rs", "job/request.rs"]
-    {
+    for file in [
+        "http/error.rs",
+        "http/jobs.rs",
+        "http/list.rs",
+        "http/params.rs",
+        "http/poll.rs",
+        "http/practice.rs",
+        "http/refusals.rs",
+        "http/scrapers.rs",
+        "job/request.rs",
+    ] {
         let text = std::fs::read_to_string(format!("{root}/{file}")).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();
         for word in code.split('"').skip(1).step_by(2) {
@@ -52,6 +60,10 @@ fn every_error_code_is_in_the_guide() {
                 "_configured",
                 "_found",
                 "_down",
+                "_reused",
+                "_finished",
+                "_allowed",
+                "_failure",
             ];
             let is_code = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
             if is_code && ends.iter().any(|end| word.ends_with(end)) {
