@@ -22,7 +22,7 @@ mod server;
 mod site;
 mod usage;
 
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, guard, web};
 
 pub use error::ApiError;
 pub use render::job_object;
@@ -71,8 +71,8 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         )
         .service(get("/jobs/{id}/events", web::get().to(events::stream)))
         .service(get("/md/{id}.md", web::get().to(jobs::markdown)))
-        .service(get("/healthz", web::get().to(ops::healthz)))
-        .service(get("/readyz", web::get().to(ops::readyz)))
+        .service(probe("/healthz", probed().to(ops::healthz)))
+        .service(probe("/readyz", probed().to(ops::readyz)))
         .configure(|config| practice::configure(config, state.practice.clone()))
         .configure(docs::configure)
         .default_service(web::to(no_path));
@@ -81,6 +81,19 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
 /// A path that takes GET and nothing else.
 fn get(path: &str, route: actix_web::Route) -> actix_web::Resource {
     web::resource(path).route(route).default_service(web::to(only_get))
+}
+
+/// A path that probes ask: many of them send HEAD.
+fn probe(path: &str, route: actix_web::Route) -> actix_web::Resource {
+    web::resource(path).route(route).default_service(web::to(only_get_head))
+}
+
+fn probed() -> actix_web::Route {
+    web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
+}
+
+async fn only_get_head(request: HttpRequest) -> HttpResponse {
+    ApiError::method(request.method().as_str(), "GET, HEAD").error_response()
 }
 
 async fn only_get(request: HttpRequest) -> HttpResponse {

@@ -183,4 +183,6 @@ fn health_and_readiness_are_answered() {
     let app = app_for("chatgpt", Vec::new());
     assert_eq!(app.get("/healthz").expect(200)["status"], "ok");
     assert_eq!(app.get("/readyz").expect(200)["status"], "ready");
+    let probed = app.method("HEAD", "/readyz");
+    assert_eq!((probed.status, probed.text.as_str()), (200, ""));
 }

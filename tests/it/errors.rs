@@ -119,7 +119,7 @@ fn unknown_paths_methods_and_scrapers_are_json_too() {
         ("DELETE", "/scrapers/chatgpt/jobs", "POST"),
         ("PUT", "/jobs/x", "GET, DELETE"),
         ("POST", "/md/x.md", "GET"),
-        ("POST", "/healthz", "GET"),
+        ("POST", "/healthz", "GET, HEAD"),
     ] {
         let reply = app.method(method, path);
         assert_eq!((reply.status, reply.code().as_str()), (405, "method_not_allowed"), "{path}");
