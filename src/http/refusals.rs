@@ -24,7 +24,7 @@ const REFUSALS: &[Refusal] = &[
         bare: b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n",
         status: "400 Bad Request",
         code: "request_invalid",
-        detail: "The request is not valid HTTP/1.1.",
+        detail: "The request is not valid HTTP/1.1. A URL must be percent-encoded.",
     },
     Refusal {
         bare: b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n",

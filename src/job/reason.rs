@@ -173,7 +173,7 @@ impl Reason {
     pub const fn http_status(self) -> u16 {
         match self {
             Reason::Timeout | Reason::NotStartedInTime => 408,
-            Reason::Unreachable | Reason::UpstreamTimeout => 504,
+            Reason::Unreachable | Reason::UpstreamTimeout | Reason::NoUpstream => 504,
             Reason::Overloaded
             | Reason::UpstreamRateLimited
             | Reason::UpstreamError
@@ -187,7 +187,6 @@ impl Reason {
             | Reason::Refused
             | Reason::Blocked
             | Reason::CountryUnsupported
-            | Reason::NoUpstream
             | Reason::AtLimit
             | Reason::Panicked
             | Reason::Crashed

@@ -201,7 +201,7 @@ fn check_country(
         return Err(Invalid::new(
             "country_refused",
             format!(
-                "Parameter `country` must be a country that `{scraper}` serves, which {} is not; \
+                "Parameter `country` must be a country that `{scraper}` serves; it refuses {}; \
                  given: {}.",
                 refused_countries.join(" and "),
                 quoted(&given)
