@@ -165,8 +165,9 @@ proptest! {
     fn any_answer_can_be_tidied_and_once_is_enough(answer in any_answer()) {
         let tidied = answer.clone().tidied();
         prop_assert_eq!(answer.sources.is_some(), tidied.sources.is_some());
-        let shown = format!("{tidied:?}");
-        prop_assert!(!shown.contains("\\0"), "{}", shown);
+        // A backslash of the text itself is shown as two; only U+0000 is left as `\0` without them.
+        let shown = format!("{tidied:?}").replace(r"\\", "");
+        prop_assert!(!shown.contains(r"\0"), "{}", shown);
         prop_assert_eq!(tidied.clone().tidied(), tidied);
     }
 }
