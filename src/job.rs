@@ -5,7 +5,7 @@
 mod reason;
 mod request;
 
-pub use reason::{FAILURE_BYTES_MAX, Failure, Reason};
+pub use reason::{FAILURE_BYTES_MAX, Failure, Reason, Verdict};
 pub use request::*;
 
 use crate::clock::UnixMs;

@@ -141,8 +141,8 @@ impl Reason {
         }
     }
 
-    /// Whether it says that the upstream is ill, rather than that this request is.
-    pub const fn blames_upstream(self) -> bool {
+    /// What it shows of the upstream: only an ill one is to blame, and is rested in the end.
+    pub const fn verdict(self) -> Verdict {
         match self {
             Reason::Unreachable
             | Reason::UpstreamTimeout
@@ -152,20 +152,22 @@ impl Reason {
             | Reason::Garbled
             | Reason::Auth
             | Reason::Quota
-            | Reason::Blocked => true,
+            | Reason::Blocked => Verdict::Ill,
+            // It read the request and answered it, if not as hoped.
             Reason::Empty
             | Reason::Incomplete
             | Reason::TooLarge
             | Reason::BadRequest
-            | Reason::Refused
-            | Reason::CountryUnsupported
+            | Reason::Refused => Verdict::Well,
+            // It was not asked at all, or nobody waited for what it would say.
+            Reason::CountryUnsupported
             | Reason::NoUpstream
             | Reason::AtLimit
             | Reason::Panicked
             | Reason::Crashed
             | Reason::Timeout
             | Reason::Canceled
-            | Reason::NotStartedInTime => false,
+            | Reason::NotStartedInTime => Verdict::Unknown,
         }
     }
 
@@ -193,6 +195,14 @@ impl Reason {
             | Reason::Canceled => 500,
         }
     }
+}
+
+/// What an attempt shows of the upstream that made it fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    Well,
+    Ill,
+    Unknown,
 }
 
 /// Why a job failed: the reason and one sentence without secrets or prompt.

@@ -9,7 +9,7 @@ use super::breaker::{Admission, Breaker, Circuit, FAILURES_MAX};
 use super::{Call, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::clock::{Clock, UnixMs};
-use crate::job::{Reason, ScrapeRequest};
+use crate::job::{Reason, ScrapeRequest, Verdict};
 use crate::rate::RateLimit;
 
 /// How soon an upstream whose cap is reached is worth asking again, milliseconds.
@@ -172,7 +172,7 @@ impl Flight<'_> {
             Ok(_) => Verdict::Well,
             Err(error) => {
                 lane.remember(error);
-                verdict(error.reason)
+                error.reason.verdict()
             }
         };
         match verdict {
@@ -198,53 +198,4 @@ fn says_nothing(answer: &Answer) -> bool {
     answer.text.trim().is_empty()
         && answer.markdown.trim().is_empty()
         && answer.products.as_ref().is_none_or(Vec::is_empty)
-}
-
-/// What an attempt shows of the upstream.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Well,
-    Ill,
-    Unknown,
-}
-
-fn verdict(reason: Reason) -> Verdict {
-    match reason {
-        Reason::Unreachable
-        | Reason::UpstreamTimeout
-        | Reason::Overloaded
-        | Reason::UpstreamRateLimited
-        | Reason::UpstreamError
-        | Reason::Garbled
-        | Reason::Auth
-        | Reason::Quota
-        | Reason::Blocked => Verdict::Ill,
-        // It read the request and answered it, if not as hoped.
-        Reason::Empty
-        | Reason::Incomplete
-        | Reason::TooLarge
-        | Reason::BadRequest
-        | Reason::Refused => Verdict::Well,
-        // It was not asked at all, or nobody waited for what it would say.
-        Reason::CountryUnsupported
-        | Reason::NoUpstream
-        | Reason::AtLimit
-        | Reason::Panicked
-        | Reason::Crashed
-        | Reason::Timeout
-        | Reason::Canceled
-        | Reason::NotStartedInTime => Verdict::Unknown,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn those_that_are_to_blame_are_ill() {
-        for reason in Reason::ALL {
-            assert_eq!(verdict(reason) == Verdict::Ill, reason.blames_upstream(), "{reason:?}");
-        }
-    }
 }

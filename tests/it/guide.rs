@@ -1,6 +1,6 @@
 //! What the guide says of codes is what the code says.
 
-use answerd::job::Reason;
+use answerd::job::{Reason, Verdict};
 
 fn page(name: &str) -> String {
     let path = format!("{}/src/docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
@@ -17,7 +17,7 @@ fn every_reason_has_its_row_with_what_follows_from_it() {
         let cells: Vec<&str> = row.trim_matches('|').split('|').map(str::trim).collect();
         let word = |yes: bool| if yes { "yes" } else { "no" };
         assert!(cells[2].starts_with(word(reason.retryable())), "{row}");
-        assert_eq!(cells[3], word(reason.blames_upstream()), "{row}");
+        assert_eq!(cells[3], word(reason.verdict() == Verdict::Ill), "{row}");
         assert_eq!(cells[4], reason.http_status().to_string(), "{row}");
     }
 }
