@@ -4,7 +4,7 @@
 use redb::ReadableTable;
 
 use super::tables::{Row, Tables};
-use super::{Scrapers, StoreError, jobs};
+use super::{Scrapers, StoreError, TransitionRefusal, jobs};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job};
 
@@ -57,7 +57,13 @@ pub(super) fn end_overdue(
         match jobs::transition_if(tables, scrapers, key.1, now_ms, decide, None) {
             Err(error) if error.voids_transaction() => return Err(error),
             Ok(Ok(job)) => overdue.ended.push(job),
-            Err(_) | Ok(Err(_)) => {}
+            // It has expired and waits for the sweep, which would find its entry gone.
+            Ok(Err(TransitionRefusal::Gone)) => match jobs::remove(tables, scrapers, key.1, now_ms)
+            {
+                Err(error) if error.voids_transaction() => return Err(error),
+                Err(_) | Ok(()) => {}
+            },
+            Err(_) | Ok(Err(TransitionRefusal::Refused(_))) => {}
         }
     }
     Ok(overdue)

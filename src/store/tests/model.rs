@@ -314,6 +314,10 @@ impl Model {
         let mut ended: Vec<Row> = overdue.ended.iter().map(|job| job.row).collect();
         ended.sort_unstable();
         assert_eq!(ended, expected);
+        // Those that have expired meanwhile go at once.
+        self.jobs.retain(|_, job| {
+            job.expires_ms > now_ms || job.deadline_ms().is_none_or(|at_ms| at_ms > now_ms)
+        });
     }
 
     fn sweep(&mut self) {
