@@ -65,13 +65,13 @@ pub struct Job {
     pub expires_ms: UnixMs,
     pub started_ms: Option<UnixMs>,
     pub completed_ms: Option<UnixMs>,
-    /// Credits reserved at submit, kept on success.
+    /// Credits reserved at submit, kept on success unless the cache has answered.
     pub price: u32,
     /// Somebody waits for it on an open connection: it goes ahead of queued jobs.
     pub interactive: bool,
     /// When the whole job fails with [`Reason::Timeout`]; only interactive jobs have one.
     pub deadline_ms: Option<UnixMs>,
-    /// Its result was another job's, from the cache.
+    /// Its result was another job's, from the cache: nothing is charged for it.
     pub cached: bool,
     /// The client's own word for it.
     pub label: Option<String>,
@@ -88,12 +88,15 @@ pub enum Event {
     Start,
     /// The attempt with this lease brought an answer.
     Succeed { lease: u32 },
+    /// The attempt with this lease found in the cache what it would have asked for.
+    ServeCached { lease: u32 },
     /// The attempt with this lease failed and the next is due at `due_ms`. One that could not even
     /// ask is not `spent`.
     RetryLater { lease: u32, due_ms: UnixMs, last: Failure, spent: bool },
     /// The attempt with this lease failed for good.
     Fail { lease: u32, failure: Failure },
-    /// The process stops: the attempt with this lease goes back unspent.
+    /// The attempt with this lease goes back unspent: the process stops, or another job's attempt
+    /// asks for the same already.
     Release { lease: u32 },
     /// Ended from outside, whatever runs: a deadline, a cancel.
     Stop { failure: Failure },
@@ -130,6 +133,12 @@ impl Job {
                 self.held(lease)?;
                 self.finish(State::Done, now_ms);
             }
+            Event::ServeCached { lease } => {
+                self.held(lease)?;
+                self.attempts -= 1;
+                self.cached = true;
+                self.finish(State::Done, now_ms);
+            }
             Event::RetryLater { lease, due_ms, last, spent } => {
                 self.held(lease)?;
                 self.attempts -= u32::from(!spent);
@@ -148,6 +157,15 @@ impl Job {
             Event::Stop { failure } => self.finish(State::Failed(failure), now_ms),
         }
         Ok(())
+    }
+
+    /// Credits that its end costs (contract 1.9).
+    pub fn charge(&self) -> u32 {
+        match self.state {
+            State::Done if !self.cached => self.price,
+            State::Done | State::Failed(_) => 0,
+            State::Queued | State::Running | State::WaitingRetry { .. } => 0,
+        }
     }
 
     /// When the job fails unless an attempt starts before; `None` once one has started.

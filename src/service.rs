@@ -10,7 +10,6 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use crate::answer;
 use crate::catalog;
 use crate::clock::{Clock, UnixMs, calendar_month, next_month_ms};
 use crate::config::{ANONYMOUS, Key, Scraper, Settings};
@@ -19,7 +18,7 @@ use crate::job::{Event, Failure, Handling, Job, Refused, ScrapeRequest, State};
 use crate::rate::{self, RateLimit};
 use crate::store::{
     Credits, Cursor, ListFilter, ListPage, Store, StoreError, SubmitLimits, SubmitRefusal,
-    TransitionRefusal, idempotency_of, request_hash,
+    TransitionRefusal, idempotency_of,
 };
 use crate::upstream::UpstreamStatus;
 
@@ -152,7 +151,6 @@ pub struct Service {
     store: Arc<Store>,
     engine: Arc<Engine>,
     settings: Arc<Settings>,
-    public_url: String,
     clock: Clock,
     /// By account, of those that have a limit.
     limiters: HashMap<String, RateLimit>,
@@ -160,17 +158,15 @@ pub struct Service {
 }
 
 impl Service {
-    /// `public_url` is the start of `markdown_url`, without a slash at its end.
     pub fn new(
         store: Arc<Store>,
         engine: Arc<Engine>,
         settings: Arc<Settings>,
-        public_url: String,
         clock: Clock,
     ) -> Service {
         let limiters = settings.keys.iter().filter_map(|key| limiter(key, &clock)).collect();
         let stopping = AtomicBool::new(false);
-        Service { store, engine, settings, public_url, clock, limiters, stopping }
+        Service { store, engine, settings, clock, limiters, stopping }
     }
 
     /// Who holds this key. Keys are compared over their hashes, in constant time (contract 1.2).
@@ -512,7 +508,7 @@ impl Service {
     ) -> Result<(Job, Option<Vec<u8>>), ServiceError> {
         let now_ms = self.clock.now_ms();
         let identity = self.store.new_identity()?;
-        let result = self.cached_result(&request, &identity.id.to_string(), now_ms);
+        let result = self.engine.cached_result(&request, &identity.id.to_string());
         let cached = result.is_some();
         let idempotency = handling
             .idempotency_key
@@ -540,23 +536,6 @@ impl Service {
             idempotency,
         };
         Ok((job, result))
-    }
-
-    fn cached_result(&self, request: &ScrapeRequest, id: &str, now_ms: UnixMs) -> Option<Vec<u8>> {
-        if request.bypass_cache || self.settings.cache.ttl_seconds == 0 {
-            return None;
-        }
-        let from_ms = self.engine.cache_from_ms(now_ms);
-        let found = match self.store.cached(request_hash(request), from_ms, now_ms) {
-            Ok(found) => found,
-            Err(error) => {
-                // A fresh scrape answers just as well as a result that cannot be read.
-                tracing::error!(%error, "a cached result could not be read");
-                None
-            }
-        };
-        found
-            .and_then(|(stored_ms, json)| answer::as_cached(&json, id, &self.public_url, stored_ms))
     }
 
     fn within_rate(&self, caller: &Caller) -> Result<(), ServiceError> {

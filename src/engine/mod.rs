@@ -1,6 +1,7 @@
 //! The engine: fixed pools of worker threads, one per scraper, and the timer. It hears of every
 //! commit from the store, and what it forgets or misses the ready index still has.
 
+mod flights;
 mod health;
 mod queue;
 mod retry;
@@ -21,11 +22,13 @@ use tokio::sync::oneshot;
 pub use health::{HealthReport, WINDOW_MINUTES};
 pub use queue::HINTS_MAX;
 
+use crate::answer;
 use crate::clock::{Clock, UnixMs};
 use crate::config::{Settings, file::Retry};
-use crate::job::{Event, Job, State};
-use crate::store::{Effect, Listener, Row, Store, StoreError};
+use crate::job::{Event, Job, ScrapeRequest, State};
+use crate::store::{Effect, Listener, Row, Store, StoreError, request_hash};
 use crate::upstream::{Registry, UpstreamStatus};
+use flights::Flights;
 use queue::{Offer, Queue};
 use waiters::Waiters;
 
@@ -43,6 +46,8 @@ pub struct Engine {
     public_url: String,
     /// By the store's number of the scraper.
     queues: Vec<Queue>,
+    /// What is being asked for.
+    flights: Flights,
     /// Those who wait for a job's end.
     waiters: Waiters,
     /// Those who wait for a job's next transition.
@@ -113,6 +118,7 @@ impl Engine {
             cache_ttl_ms: settings.cache.ttl_seconds.saturating_mul(1000),
             public_url,
             queues,
+            flights: Flights::default(),
             waiters: Waiters::default(),
             watchers: Waiters::default(),
             nudges: Mutex::new(Some(nudge)),
@@ -239,6 +245,22 @@ impl Engine {
         self.store_failed.1.clone()
     }
 
+    /// What the cache holds for a request, rendered for the job of this id; `None` where it holds
+    /// nothing, or is not to be asked.
+    pub fn cached_result(&self, request: &ScrapeRequest, id: &str) -> Option<Vec<u8>> {
+        if request.bypass_cache || self.cache_ttl_ms == 0 {
+            return None;
+        }
+        let now_ms = self.clock.now_ms();
+        let found = self.store.cached(request_hash(request), self.cache_from_ms(now_ms), now_ms);
+        let (stored_ms, json) = found.unwrap_or_else(|error| {
+            // A fresh scrape answers just as well as a result that cannot be read.
+            tracing::error!(%error, "a cached result could not be read");
+            None
+        })?;
+        answer::as_cached(&json, id, &self.public_url, stored_ms)
+    }
+
     /// Results stored before this moment no longer serve others.
     pub fn cache_from_ms(&self, now_ms: UnixMs) -> UnixMs {
         now_ms.saturating_sub(self.cache_ttl_ms)
@@ -347,7 +369,7 @@ impl Engine {
         }
     }
 
-    /// Gives back one attempt, unspent.
+    /// Gives back one attempt at the stop, unspent.
     fn release(&self, queue: &Queue, row: Row, lease: u32) {
         let now_ms = self.clock.now_ms();
         match self.store.transition(row, now_ms, move |_| Event::Release { lease }, None) {

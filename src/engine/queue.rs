@@ -133,6 +133,13 @@ impl Queue {
         entry.canceled.clone()
     }
 
+    /// Notes that no attempt of a row runs any more, though it stays taken.
+    pub fn rests(&self, row: Row) {
+        if let Some(entry) = self.taken().get_mut(&row) {
+            entry.lease = None;
+        }
+    }
+
     /// Lets go of a row: the ready index may offer it again.
     pub fn let_go(&self, row: Row) {
         self.taken().remove(&row);

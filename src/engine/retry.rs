@@ -80,6 +80,7 @@ mod tests {
             Event::RetryLater { due_ms, .. } => Some(due_ms),
             Event::Start
             | Event::Succeed { .. }
+            | Event::ServeCached { .. }
             | Event::Fail { .. }
             | Event::Release { .. }
             | Event::Stop { .. } => None,

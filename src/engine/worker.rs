@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use super::flights::{Boarding, Flights};
 use super::queue::Queue;
 use super::{Engine, retry};
 use crate::answer::{self, Answer, ResultFacts};
@@ -21,8 +22,12 @@ pub(super) enum Pass {
     Ran,
     /// An attempt ran, and another follows.
     WillRetry,
-    /// There was nothing to run: the job had ended, expired, or could not start any more.
+    /// There was nothing to run: the job had ended, expired, or could not start any more; or the
+    /// cache has answered it.
     Skipped,
+    /// Another job's attempt asks for the same. The row waits for its end, and is no longer this
+    /// worker's to let go of.
+    Waits,
     /// The store failed; the job is as a crash would have left it.
     StoreFailed,
 }
@@ -40,7 +45,9 @@ pub(super) fn run(engine: &Engine, queue: &Queue) {
         let pass = pass(engine, queue, row);
         // Once and here only: a second time could let go of what the timer has offered since, and
         // let two workers run the job. And before the nudge, since the timer skips taken rows.
-        queue.let_go(row);
+        if pass != Pass::Waits {
+            queue.let_go(row);
+        }
         if pass == Pass::WillRetry || queue.wants_refill() {
             engine.nudge();
         }
@@ -78,6 +85,15 @@ pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
         engine.release(queue, row, job.lease);
         return Pass::Skipped;
     }
+    // Held until the outcome is stored, and with it what the cache has for those who wait.
+    let _flight = match Flights::board(engine, queue, &job) {
+        Boarding::Follow(hash) => return follow(engine, queue, &job, hash),
+        Boarding::Lead(flight) => Some(flight),
+        Boarding::Alone => None,
+    };
+    if let Some(json) = engine.cached_result(&job.request, &id.to_string()) {
+        return serve_cached(engine, &job, json);
+    }
     let origin = engine.clock.instant();
     let began_ms = engine.clock.monotonic_ms(origin);
     let outcome = attempt(engine, &job, canceled);
@@ -97,6 +113,43 @@ pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
         Ok(None) => {
             tracing::info!(job = %id, attempt = job.attempts, "late outcome dropped");
             Pass::Ran
+        }
+        Err(error) => store_failed(&error),
+    }
+}
+
+/// Gives the attempt back, unspent, and makes the row wait for the one that asks already.
+fn follow(engine: &Engine, queue: &Queue, job: &Job, hash: u128) -> Pass {
+    let lease = job.lease;
+    let now_ms = engine.clock.now_ms();
+    if let Err(error) =
+        engine.store.transition(job.row, now_ms, move |_| Event::Release { lease }, None)
+    {
+        return store_failed(&error);
+    }
+    queue.rests(job.row);
+    // Last: once the row waits there, another worker may have it at any moment.
+    if engine.flights.wait(hash, job.row, job.interactive) { Pass::Waits } else { Pass::WillRetry }
+}
+
+/// Ends a job with what the cache has come to hold since its submit.
+fn serve_cached(engine: &Engine, job: &Job, json: Vec<u8>) -> Pass {
+    let lease = job.lease;
+    let result = NewResult { json, cache_hash: None };
+    let now_ms = engine.clock.now_ms();
+    let stored = engine.store.transition(
+        job.row,
+        now_ms,
+        move |_| Event::ServeCached { lease },
+        Some(result),
+    );
+    match stored {
+        Ok(stored) => {
+            // A refusal means that it has ended meanwhile, by a cancel say.
+            if let Ok(job) = stored {
+                log_end(engine, &job);
+            }
+            Pass::Skipped
         }
         Err(error) => store_failed(&error),
     }

@@ -101,7 +101,6 @@ impl Server {
             store.clone(),
             engine.clone(),
             settings.clone(),
-            public_url.clone(),
             clock.clone(),
         ));
         let state = State {

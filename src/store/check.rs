@@ -175,8 +175,7 @@ fn check_jobs(
             let key = (job.account.clone(), clock::calendar_month(job.created_ms));
             let credits = expected.credits.entry(key).or_default();
             match job.state {
-                State::Done => credits.used += u64::from(job.price),
-                State::Failed(_) => {}
+                State::Done | State::Failed(_) => credits.used += u64::from(job.charge()),
                 State::Queued | State::Running | State::WaitingRetry { .. } => {
                     credits.reserved += u64::from(job.price);
                 }

@@ -6,7 +6,7 @@ use redb::ReadableTable;
 use super::tables::Tables;
 use super::{StoreError, record};
 use crate::clock;
-use crate::job::{Job, State};
+use crate::job::Job;
 
 /// What an account has reserved and used in a month.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -54,10 +54,7 @@ impl Tables<'_> {
         }
         let credits = self.credits_of(job)?;
         credits.reserved = credits.reserved.saturating_sub(price);
-        match job.state {
-            State::Done => credits.used += price,
-            State::Queued | State::Running | State::WaitingRetry { .. } | State::Failed(_) => {}
-        }
+        credits.used += u64::from(job.charge());
         Ok(())
     }
 

@@ -22,3 +22,4 @@ mod list;
 mod poll;
 mod providers;
 mod restart;
+mod sharing;

@@ -34,6 +34,7 @@ enum Operation {
     },
     Start(usize),
     /// With the lease that holds or, when `stale`, one before it.
+    ServeCached(usize),
     Succeed {
         at: usize,
         stale: bool,
@@ -66,6 +67,7 @@ fn operation() -> impl Strategy<Value = Operation> {
         8 => at.clone().prop_map(Operation::Start),
         6 => (at.clone(), prop::bool::weighted(0.2), 0..3_u128)
             .prop_map(|(at, stale, hash)| Operation::Succeed { at, stale, hash }),
+        2 => at.clone().prop_map(Operation::ServeCached),
         4 => (at.clone(), 0..3_000_u64)
             .prop_map(|(at, wait_ms)| Operation::Retry { at, wait_ms }),
         2 => at.clone().prop_map(Operation::Fail),
@@ -189,6 +191,10 @@ impl Model {
                 // No two results of one moment: their order would be by row after a reopen.
                 self.now_ms += 1;
                 self.apply(at, stale, |lease| Event::Succeed { lease }, Some(hash));
+            }
+            Operation::ServeCached(at) => {
+                self.now_ms += 1;
+                self.apply(at, false, |lease| Event::ServeCached { lease }, Some(0));
             }
             Operation::Retry { at, wait_ms } => {
                 let due_ms = self.now_ms + wait_ms;
@@ -409,6 +415,12 @@ impl Expected {
             }
             Event::Succeed { lease } => {
                 held(*lease)?;
+                self.phase = Phase::Done;
+            }
+            Event::ServeCached { lease } => {
+                held(*lease)?;
+                self.attempts -= 1;
+                self.price = 0;
                 self.phase = Phase::Done;
             }
             Event::RetryLater { lease, due_ms, .. } => {

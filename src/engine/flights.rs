@@ -1,0 +1,82 @@
+//! Single flight: while one job's attempt asks for an answer, jobs that ask for the same wait for
+//! it instead of asking too. Then the cache answers them, or, where the attempt failed, the first
+//! of them asks. Only in memory: a job that waits here is in the ready index like any other.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::Engine;
+use super::queue::{Offer, Queue};
+use crate::job::Job;
+use crate::store::{Row, request_hash};
+
+/// The attempts under way by the hash of what they ask for, each with the jobs that wait for it.
+#[derive(Default)]
+pub struct Flights(Mutex<HashMap<u128, Vec<Waiting>>>);
+
+/// A job that waits for another one's attempt.
+struct Waiting {
+    row: Row,
+    interactive: bool,
+}
+
+/// How an attempt stands to the others that ask for the same.
+pub enum Boarding<'a> {
+    /// It asks. Others wait for it until the flight is dropped.
+    Lead(Flight<'a>),
+    /// It asks, and nobody waits for it: it wants an answer of its own, or the cache is off.
+    Alone,
+    /// Another one asks already.
+    Follow(u128),
+}
+
+/// An attempt that others wait for. Dropping it, once the outcome is stored, lets them go on.
+pub struct Flight<'a> {
+    engine: &'a Engine,
+    queue: &'a Queue,
+    hash: u128,
+}
+
+impl Flights {
+    /// Whether the job's attempt has to ask by itself.
+    pub fn board<'a>(engine: &'a Engine, queue: &'a Queue, job: &Job) -> Boarding<'a> {
+        if engine.cache_ttl_ms == 0 {
+            return Boarding::Alone;
+        }
+        let hash = request_hash(&job.request);
+        let mut under_way = engine.flights.under_way();
+        if !under_way.contains_key(&hash) {
+            under_way.insert(hash, Vec::new());
+            return Boarding::Lead(Flight { engine, queue, hash });
+        }
+        if job.request.bypass_cache { Boarding::Alone } else { Boarding::Follow(hash) }
+    }
+
+    /// Makes a row wait for the attempt under way; false when that has ended meanwhile.
+    pub fn wait(&self, hash: u128, row: Row, interactive: bool) -> bool {
+        match self.under_way().get_mut(&hash) {
+            Some(waiting) => {
+                waiting.push(Waiting { row, interactive });
+                true
+            }
+            None => false,
+        }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<u128, Vec<Waiting>>> {
+        // Every change is one insertion or removal, so a panic cannot have torn the map.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Flight<'_> {
+    fn drop(&mut self) {
+        let waiting = self.engine.flights.under_way().remove(&self.hash);
+        for Waiting { row, interactive } in waiting.into_iter().flatten() {
+            self.queue.let_go(row);
+            if self.queue.offer_from_index(row, interactive) == Offer::Full {
+                self.engine.nudge();
+            }
+        }
+    }
+}
