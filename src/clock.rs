@@ -173,9 +173,7 @@ fn abandoned(alarm: &Alarm) -> bool {
 
 /// `2026-05-11T12:00:00+00:00`: UTC, whole seconds, as contract 1.7 writes times.
 pub fn rfc3339_seconds(at_ms: UnixMs) -> String {
-    let seconds = i64::try_from(at_ms / 1000).unwrap_or(i64::MAX);
-    let at = time::OffsetDateTime::from_unix_timestamp(seconds)
-        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let at = utc(at_ms);
     format!(
         "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}+00:00",
         at.year(),
@@ -189,10 +187,47 @@ pub fn rfc3339_seconds(at_ms: UnixMs) -> String {
 
 /// The calendar month (UTC) that `at_ms` lies in, as `year * 100 + month`: 202605.
 pub fn calendar_month(at_ms: UnixMs) -> u32 {
-    let seconds = i64::try_from(at_ms / 1000).unwrap_or(i64::MAX);
-    let at = time::OffsetDateTime::from_unix_timestamp(seconds)
-        .unwrap_or(time::OffsetDateTime::UNIX_EPOCH);
+    let at = utc(at_ms);
     u32::try_from(at.year()).unwrap_or(0) * 100 + u32::from(u8::from(at.month()))
+}
+
+/// The calendar day (UTC) that `at_ms` lies in, as `year * 10,000 + month * 100 + day`: 20260511.
+pub fn calendar_day(at_ms: UnixMs) -> u32 {
+    day_number(utc(at_ms).date())
+}
+
+/// The calendar day that lies so many days before another, both as [`calendar_day`] gives them; 0
+/// where there is none.
+pub fn days_before(day: u32, days: u64) -> u32 {
+    let date = time::Month::try_from((day / 100 % 100) as u8)
+        .and_then(|month| {
+            time::Date::from_calendar_date((day / 10_000) as i32, month, (day % 100) as u8)
+        })
+        .ok();
+    let days = time::Duration::days(i64::try_from(days).unwrap_or(i64::MAX));
+    date.and_then(|date| date.checked_sub(days)).map_or(0, day_number)
+}
+
+/// `2026-05-11`, of a day as [`calendar_day`] gives it.
+pub fn day_text(day: u32) -> String {
+    format!("{:04}-{:02}-{:02}", day / 10_000, day / 100 % 100, day % 100)
+}
+
+/// The first millisecond of the calendar month (UTC) that `at_ms` lies in.
+pub fn month_start_ms(at_ms: UnixMs) -> UnixMs {
+    let date = utc(at_ms).date();
+    let first = date.replace_day(1).unwrap_or(date).midnight().assume_utc();
+    u64::try_from(first.unix_timestamp()).unwrap_or(0) * 1000
+}
+
+fn day_number(date: time::Date) -> u32 {
+    let year = u32::try_from(date.year()).unwrap_or(0);
+    (year * 100 + u32::from(u8::from(date.month()))) * 100 + u32::from(date.day())
+}
+
+fn utc(at_ms: UnixMs) -> time::OffsetDateTime {
+    let seconds = i64::try_from(at_ms / 1000).unwrap_or(i64::MAX);
+    time::OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
 }
 
 /// The first millisecond of the calendar month (UTC) after the one that `at_ms` lies in.
@@ -222,6 +257,17 @@ mod tests {
         assert_eq!(calendar_month(december_31), 202_612);
         assert_eq!(next_month_ms(december_31), december_31 + 1);
         assert_eq!(calendar_month(december_31 + 1), 202_701);
+    }
+
+    #[test]
+    fn days_are_counted_over_leap_days_and_years() {
+        assert_eq!(calendar_day(1_778_500_800_000), 20_260_511);
+        assert_eq!(calendar_day(month_start_ms(1_778_500_800_000)), 20_260_501);
+        assert_eq!(month_start_ms(1_778_500_800_000) % 86_400_000, 0);
+        assert_eq!(days_before(20_240_301, 1), 20_240_229);
+        assert_eq!(days_before(20_260_101, 366), 20_241_231);
+        assert_eq!(days_before(20_261_301, 1), 0);
+        assert_eq!(day_text(20_260_511), "2026-05-11");
     }
 
     #[test]

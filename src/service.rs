@@ -11,18 +11,19 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use crate::catalog;
-use crate::clock::{Clock, UnixMs, calendar_month, next_month_ms};
+use crate::clock::{Clock, UnixMs, calendar_month, month_start_ms, next_month_ms};
 use crate::config::{ANONYMOUS, Key, Scraper, Settings};
 use crate::engine::{Engine, Standing, WINDOW_MINUTES};
 use crate::job::{Event, Failure, Handling, Job, Refused, ScrapeRequest, State};
 use crate::rate::{self, RateLimit};
 use crate::store::{
-    Credits, Cursor, ListFilter, ListPage, Store, StoreError, SubmitLimits, SubmitRefusal,
+    Credits, Cursor, DayUse, ListFilter, ListPage, Store, StoreError, SubmitLimits, SubmitRefusal,
     TransitionRefusal, idempotency_of,
 };
 use crate::upstream::UpstreamStatus;
 
 pub use crate::engine::HealthReport;
+pub use crate::store::DAYS_KEPT_MAX;
 
 /// What an interactive call leaves of the client's own budget, milliseconds: published clients
 /// give up at exactly their time-out (contract 1.4).
@@ -33,6 +34,7 @@ const RETRY_AFTER_SECONDS_MAX: u64 = 60;
 /// Further than this nobody has to look, milliseconds.
 const POLL_HORIZON_MS: u64 = RETRY_AFTER_SECONDS_MAX * 1000;
 
+const DAY_MS: u64 = 86_400_000;
 /// How far back a scraper's health looks, seconds.
 pub const HEALTH_SECONDS: u64 = WINDOW_MINUTES * 60;
 /// The least that a poll of a pending job says, seconds, as the 202 of its submit does.
@@ -96,14 +98,16 @@ impl From<StoreError> for ServiceError {
     }
 }
 
-/// What an account has spent in a calendar month (UTC).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What an account has spent in a calendar month (UTC), and used day by day.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Usage {
     /// `None` where the key has no allowance.
     pub monthly_credits: Option<u64>,
     pub credits: Credits,
     /// When the month ends and the allowance is whole again.
     pub resets_ms: UnixMs,
+    /// The days of the period on which it used something, oldest first.
+    pub days: Vec<DayUse>,
 }
 
 impl Usage {
@@ -411,15 +415,24 @@ impl Service {
         Ok(self.store.list(filter, after, jobs_max, self.clock.now_ms())?)
     }
 
-    /// What the caller has spent this month.
+    /// What the caller has spent this month, and has used on each of the last `days` days, at most
+    /// [`DAYS_KEPT_MAX`]; `None` means the days of this month.
     ///
     /// # Errors
     /// The store failed.
-    pub fn usage(&self, caller: &Caller) -> Result<Usage, ServiceError> {
+    pub fn usage(&self, caller: &Caller, days: Option<u64>) -> Result<Usage, ServiceError> {
         let now_ms = self.clock.now_ms();
         let credits = self.store.credits(&caller.account, calendar_month(now_ms))?;
-        let monthly_credits = caller.monthly_credits;
-        Ok(Usage { monthly_credits, credits, resets_ms: next_month_ms(now_ms) })
+        let from_ms = match days {
+            Some(days) => now_ms.saturating_sub(days.saturating_sub(1) * DAY_MS),
+            None => month_start_ms(now_ms),
+        };
+        Ok(Usage {
+            monthly_credits: caller.monthly_credits,
+            credits,
+            resets_ms: next_month_ms(now_ms),
+            days: self.store.usage(&caller.account, from_ms, now_ms)?,
+        })
     }
 
     /// A cursor as clients see it.

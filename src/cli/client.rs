@@ -1,5 +1,6 @@
 //! A client of the public HTTP API: what the commands that talk to a server need of it, typed.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -85,8 +86,30 @@ pub struct Usage {
     pub reserved: u64,
     pub left: Option<u64>,
     pub resets_at: String,
+    /// Of the whole period, by scraper. Older servers do not tell.
+    #[serde(default)]
+    pub scrapers: BTreeMap<String, Used>,
+    #[serde(default)]
+    pub days: Vec<UsageDay>,
     #[serde(skip)]
     pub document: Value,
+}
+
+/// What was used on one day, by scraper.
+#[derive(Deserialize)]
+pub struct UsageDay {
+    pub date: String,
+    pub scrapers: BTreeMap<String, Used>,
+}
+
+/// What became of the jobs for one scraper.
+#[derive(Deserialize)]
+pub struct Used {
+    pub jobs: u64,
+    pub done: u64,
+    pub failed: u64,
+    pub cached: u64,
+    pub credits: u64,
 }
 
 /// A page of `GET /jobs`.
@@ -185,8 +208,11 @@ impl Client {
     ///
     /// # Errors
     /// The server refused or could not be reached.
-    pub fn usage(&self) -> Result<Usage, ClientError> {
-        let url = self.path(&["usage"]);
+    pub fn usage(&self, days: Option<u64>) -> Result<Usage, ClientError> {
+        let mut url = self.path(&["usage"]);
+        if let Some(days) = days {
+            url.query_pairs_mut().append_pair("days", &days.to_string());
+        }
         let document = self.document_of(self.keyed(self.agent.get(url.as_str())).call())?;
         let usage = Usage::deserialize(&document).map_err(|error| self.unreadable(&error))?;
         Ok(Usage { document, ..usage })

@@ -165,6 +165,10 @@ fn usage_prints_what_is_left_or_that_there_is_no_limit() {
         let usage = serde_json::json!({
             "account": "team-a", "monthly_credits": allowance, "used": 6, "reserved": 3,
             "left": left, "resets_at": "2026-06-01T00:00:00+00:00",
+            "scrapers": { "chatgpt": { "jobs": 3, "done": 2, "failed": 0, "cached": 0, "credits": 6 } },
+            "days": [{ "date": "2026-05-11", "scrapers": {
+                "chatgpt": { "jobs": 3, "done": 2, "failed": 0, "cached": 0, "credits": 6 },
+            } }],
         });
         vec![(200, usage.to_string())]
     };
@@ -178,6 +182,10 @@ fn usage_prints_what_is_left_or_that_there_is_no_limit() {
     reserved   3
     left       1
     resets     2026-06-01T00:00:00+00:00
+
+    day         scraper            jobs     done   failed   cached  credits
+    2026-05-11  chatgpt               3        2        0        0        6
+    in all      chatgpt               3        2        0        0        6
     ");
     let (ran, _) = against(document(None, None), &["usage"]);
     assert!(ran.out.contains("left       no limit\n"), "{}", ran.out);

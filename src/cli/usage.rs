@@ -1,10 +1,12 @@
 //! `answerd usage`: what a key has spent this month and has left.
 
+use std::fmt::Write;
+
 use clap::Args as ClapArgs;
 
 use super::Exit;
-use super::client::Usage;
-use super::console::{Console, Paint, printable};
+use super::client::{Usage, Used};
+use super::console::{Console, Paint, Tone, printable};
 use super::error::CommandError;
 use super::jobs::ServerArgs;
 use super::overview::fact;
@@ -12,15 +14,23 @@ use super::overview::fact;
 const EXAMPLES: &str = "\
 Examples:
   answerd usage
+  answerd usage --days 30
   answerd usage --json | jq .left";
+
+/// The columns of the table.
+const HEADER: &str = "\nday         scraper            jobs     done   failed   cached  credits";
 
 /// Show the credits that a key has spent and has left
 ///
 /// They count by calendar month (UTC). Reserved credits belong to jobs that have not ended: they
-/// become used when the job is done, and come back when it fails.
+/// become used when the job is done, and come back when it fails. Below them stands what was used
+/// of each scraper, day by day.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
+    /// Show the use of the last 1 to 400 days [default: the days of this month]
+    #[arg(long, value_name = "N")]
+    days: Option<u64>,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -30,13 +40,22 @@ pub struct Args {
 /// # Errors
 /// The server refuses, or cannot be reached.
 pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
-    let usage = args.server.client()?.usage()?;
+    let usage = args.server.client()?.usage(args.days)?;
     if console.is_json() {
         console.document(&usage.document)?;
     } else {
         console.result(&text(&usage, console.paint()))?;
     }
     Ok(Exit::Done)
+}
+
+/// Every day's scrapers, and the sums of the whole period behind them.
+fn lines(usage: &Usage) -> impl Iterator<Item = (&str, &str, &Used)> {
+    let days = usage.days.iter();
+    let days =
+        days.flat_map(|day| day.scrapers.iter().map(|(name, used)| (&*day.date, name, used)));
+    let sums = usage.scrapers.iter().map(|(name, used)| ("in all", name, used));
+    days.chain(sums).map(|(date, name, used)| (date, name.as_str(), used))
 }
 
 fn text(usage: &Usage, paint: Paint) -> String {
@@ -48,5 +67,22 @@ fn text(usage: &Usage, paint: Paint) -> String {
     fact(&mut text, paint, "reserved", &usage.reserved.to_string());
     fact(&mut text, paint, "left", &bounded(usage.left));
     fact(&mut text, paint, "resets", &printable(&usage.resets_at));
+    if !usage.days.is_empty() {
+        text.push_str(&paint.tint(Tone::Aside, HEADER));
+    }
+    for (date, scraper, used) in lines(usage) {
+        // Writing to a string cannot fail.
+        let _ = write!(
+            text,
+            "\n{:<10}  {:<14}  {:>7}  {:>7}  {:>7}  {:>7}  {:>7}",
+            printable(date),
+            printable(scraper),
+            used.jobs,
+            used.done,
+            used.failed,
+            used.cached,
+            used.credits
+        );
+    }
     text
 }

@@ -3,6 +3,7 @@
 //! of them asks. Only in memory: a job that waits here is in the ready index like any other.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::Engine;
@@ -45,11 +46,14 @@ impl Flights {
         }
         let hash = request_hash(&job.request);
         let mut under_way = engine.flights.under_way();
-        if !under_way.contains_key(&hash) {
-            under_way.insert(hash, Vec::new());
-            return Boarding::Lead(Flight { engine, queue, hash });
+        match under_way.entry(hash) {
+            Entry::Vacant(entry) => {
+                entry.insert(Vec::new());
+                Boarding::Lead(Flight { engine, queue, hash })
+            }
+            Entry::Occupied(_) if job.request.bypass_cache => Boarding::Alone,
+            Entry::Occupied(_) => Boarding::Follow(hash),
         }
-        if job.request.bypass_cache { Boarding::Alone } else { Boarding::Follow(hash) }
     }
 
     /// Makes a row wait for the attempt under way; false when that has ended meanwhile.

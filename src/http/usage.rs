@@ -1,17 +1,38 @@
-//! `GET /usage`: what the key that asks has spent this month and has left. Contract part 2.
+//! `GET /usage`: what the key that asks has spent this month and has left, and what it used day by
+//! day. Contract part 2.
 
-use actix_web::{HttpResponse, web};
-use serde_json::json;
+use actix_web::{HttpRequest, HttpResponse, web};
+use serde_json::{Map, Value, json};
 
 use super::error::ApiError;
-use crate::clock::rfc3339_seconds;
-use crate::service::{Caller, Service};
+use super::params;
+use crate::clock::{day_text, rfc3339_seconds};
+use crate::job::quoted;
+use crate::service::{Caller, DAYS_KEPT_MAX, Service};
+use crate::store::{DayUse, Use};
 
-/// The credits of the calendar month (UTC).
-pub async fn get(service: web::Data<Service>, caller: Caller) -> Result<HttpResponse, ApiError> {
+/// The credits of the calendar month (UTC); with `days`, the use of so many days instead of this
+/// month's.
+pub async fn get(
+    service: web::Data<Service>,
+    caller: Caller,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let days = days(&request)?;
     let usage = service
-        .usage(&caller)
+        .usage(&caller, days)
         .map_err(|error| ApiError::from_service(error, service.retention_hours()))?;
+    let mut scrapers: Vec<(&str, Use)> = Vec::new();
+    for (name, used) in usage.days.iter().flat_map(|day| &day.scrapers) {
+        match scrapers.iter_mut().find(|(known, _)| known == name) {
+            Some((_, sum)) => *sum = sum.and(*used),
+            None => scrapers.push((name, *used)),
+        }
+    }
+    let days = usage.days.iter().map(|DayUse { day, scrapers }| {
+        let uses = scrapers.iter().map(|(name, used)| (name.as_str(), *used));
+        json!({ "date": day_text(*day), "scrapers": by_scraper(uses) })
+    });
     Ok(HttpResponse::Ok().json(json!({
         "account": caller.account,
         "monthly_credits": usage.monthly_credits,
@@ -19,5 +40,31 @@ pub async fn get(service: web::Data<Service>, caller: Caller) -> Result<HttpResp
         "reserved": usage.credits.reserved,
         "left": usage.left(),
         "resets_at": rfc3339_seconds(usage.resets_ms),
+        "scrapers": by_scraper(scrapers.iter().copied()),
+        "days": days.collect::<Vec<Value>>(),
     })))
+}
+
+fn by_scraper<'a>(uses: impl Iterator<Item = (&'a str, Use)>) -> Map<String, Value> {
+    let object = |used: Use| {
+        json!({
+            "jobs": used.jobs,
+            "done": used.done,
+            "failed": used.failed,
+            "cached": used.cached,
+            "credits": used.credits,
+        })
+    };
+    uses.map(|(name, used)| (name.to_owned(), object(used))).collect()
+}
+
+fn days(request: &HttpRequest) -> Result<Option<u64>, ApiError> {
+    let given = params::pairs(request.query_string())?.into_iter().find(|(name, _)| name == "days");
+    let Some((_, value)) = given else { return Ok(None) };
+    let days = value.parse().ok().filter(|days| (1..=DAYS_KEPT_MAX).contains(days));
+    days.map(Some).ok_or_else(|| {
+        let rule = format!("1 to {DAYS_KEPT_MAX}");
+        let sentence = format!("Parameter `days` must be {rule}; given: {}.", quoted(&value));
+        ApiError::bad_request("days_invalid", sentence)
+    })
 }

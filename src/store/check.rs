@@ -9,6 +9,7 @@ use redb::{ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetada
 
 use super::open::open_existing;
 use super::tables::{self, Row};
+use super::usage::{self, Day};
 use super::{Credits, Store, StoreError, record};
 use crate::clock::{self, UnixMs};
 use crate::id::IdCipher;
@@ -57,6 +58,7 @@ struct Indexed {
 struct Expected {
     jobs: BTreeMap<Row, Indexed>,
     credits: BTreeMap<(String, u32), Credits>,
+    usage: BTreeMap<(String, u32), Day>,
 }
 
 impl Store {
@@ -78,6 +80,7 @@ impl Store {
         check_idempotency(&transaction, &expected, &mut report)?;
         check_results(&transaction, &expected, &mut report)?;
         check_credits(&transaction, &expected, &mut report)?;
+        check_usage(&transaction, &expected, &mut report)?;
         drop(transaction);
         database.close()?;
         Ok(report)
@@ -181,6 +184,8 @@ fn check_jobs(
                 }
             }
         }
+        let day = (job.account.clone(), clock::calendar_day(job.created_ms));
+        expected.usage.entry(day).or_default().of(scraper).count(&job);
         let indexed = Indexed {
             scraper,
             interactive: job.interactive,
@@ -327,6 +332,9 @@ fn check_credits(
     for entry in transaction.open_table(tables::CREDITS)?.iter()? {
         let (key, bytes) = entry?;
         let (account, month) = key.value();
+        if month >= usage::DAY_MIN {
+            continue;
+        }
         match record::decode_credits(bytes.value()) {
             Ok(credits) => drop(stored.insert((account.to_owned(), month), credits)),
             Err(error) => {
@@ -351,6 +359,30 @@ fn check_credits(
                 "{account} has used {} credits in {month}, its finished jobs {}",
                 have.used, want.used
             ));
+        }
+    }
+    Ok(())
+}
+
+/// What an account used on a day may exceed what the jobs say, since they expire.
+fn check_usage(
+    transaction: &ReadTransaction,
+    expected: &Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let credits = transaction.open_table(tables::CREDITS)?;
+    for ((account, day), want) in &expected.usage {
+        let mut have = match credits.get((account.as_str(), *day))? {
+            Some(bytes) => record::decode_day(bytes.value()).unwrap_or_default(),
+            None => Day::default(),
+        };
+        for (scraper, want) in &want.0 {
+            let have = *have.of(*scraper);
+            if !have.covers(*want) {
+                report.problem(format!(
+                    "{account} has used {have:?} of scraper {scraper} on {day}, its jobs {want:?}"
+                ));
+            }
         }
     }
     Ok(())

@@ -52,7 +52,9 @@ pub(super) fn insert(
     }
     let bytes = record::encode_job(&job, scraper)?;
     tables.load_credits(&job)?;
+    tables.load_usage(&job)?;
 
+    tables.count_submit(&job, scraper)?;
     tables.jobs.insert(job.row, bytes.as_slice())?;
     if job.request.prompt.len() > record::PROMPT_INLINE_BYTES_MAX {
         tables.prompts.insert(job.row, job.request.prompt.as_str())?;
@@ -119,6 +121,7 @@ pub(super) fn transition_if(
     }
     let bytes = record::encode_job(&job, scraper)?;
     tables.load_credits(&job)?;
+    tables.load_usage(&job)?;
 
     tables.jobs.insert(row, bytes.as_slice())?;
     if let (Some(before_ms), None) = (deadline_before_ms, job.start_deadline_ms()) {
@@ -128,6 +131,7 @@ pub(super) fn transition_if(
         State::Done | State::Failed(_) => {
             tables.ready.remove((scraper, job.interactive, due_before_ms, row))?;
             tables.settle(&job)?;
+            tables.count_end(&job, scraper)?;
             if let (State::Done, Some(result)) = (&job.state, result) {
                 write_result(tables, row, now_ms, result)?;
             }
@@ -178,6 +182,7 @@ pub(super) fn remove(
         return Ok(());
     }
     tables.load_credits(&job)?;
+    tables.load_usage(&job)?;
 
     tables.expiry.remove((job.expires_ms, row))?;
     tables.jobs.remove(row)?;
@@ -194,6 +199,7 @@ pub(super) fn remove(
                 tables.deadlines.remove((at_ms, row))?;
             }
             tables.settle(&job)?;
+            tables.count_expired(&job, scraper)?;
             ended(tables, scraper, row);
         }
     }

@@ -15,6 +15,7 @@ mod snapshot;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod usage;
 mod writer;
 
 use std::collections::HashMap;
@@ -37,6 +38,7 @@ pub use jobs::{NewResult, SubmitLimits};
 pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
 pub use open::OpenOptions;
 pub use tables::{Effect, Row};
+pub use usage::{DAYS_KEPT_MAX, DayUse, Use};
 pub use writer::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX};
 
 use crate::clock::UnixMs;

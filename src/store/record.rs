@@ -5,6 +5,7 @@ use bincode::{Decode, Encode};
 
 use super::StoreError;
 use super::credits::Credits;
+use super::usage::{Day, Use};
 use crate::job::{Failure, Idempotency, Job, Reason, ScrapeRequest, State};
 
 /// The version that this build writes, and the newest it reads.
@@ -63,6 +64,10 @@ struct CreditsV1 {
     reserved: u64,
     used: u64,
 }
+
+/// By the scraper's number: jobs, done, failed, cached, credits.
+#[derive(Encode, Decode)]
+struct DayV1(Vec<(u16, [u64; 5])>);
 
 /// A job's record, with its prompt only when that is short.
 pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
@@ -153,6 +158,23 @@ pub fn encode_credits(credits: Credits) -> Result<Vec<u8>, StoreError> {
 pub fn decode_credits(bytes: &[u8]) -> Result<Credits, StoreError> {
     let CreditsV1 { reserved, used } = decode(bytes)?;
     Ok(Credits { reserved, used })
+}
+
+pub fn encode_day(day: &Day) -> Result<Vec<u8>, StoreError> {
+    let of = |used: Use| [used.jobs, used.done, used.failed, used.cached, used.credits];
+    encode(&DayV1(day.0.iter().map(|(scraper, used)| (*scraper, of(*used))).collect()))
+}
+
+pub fn decode_day(bytes: &[u8]) -> Result<Day, StoreError> {
+    let DayV1(disk) = decode(bytes)?;
+    let of = |[jobs, done, failed, cached, credits]: [u64; 5]| Use {
+        jobs,
+        done,
+        failed,
+        cached,
+        credits,
+    };
+    Ok(Day(disk.into_iter().map(|(scraper, used)| (scraper, of(used))).collect()))
 }
 
 /// A result's bytes behind the version byte.

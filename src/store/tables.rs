@@ -8,6 +8,7 @@ use redb::{Table, TableDefinition, WriteTransaction};
 
 use super::StoreError;
 use super::credits::Touched;
+use super::usage::TouchedDay;
 
 /// A job's row number.
 pub type Row = u64;
@@ -38,7 +39,8 @@ pub const IDEMPOTENCY: TableDefinition<u128, Row> = TableDefinition::new("idempo
 /// Results that may serve other jobs, by the time they were made: `(stored_ms, row)` to the
 /// request's hash.
 pub const CACHE: TableDefinition<(u64, Row), u128> = TableDefinition::new("cache");
-/// Credits by account and calendar month (`202605`).
+/// Credits by account and calendar month (`202605`), and in the same place, so that one page is
+/// written for both, what it used on each day (`20260511`).
 pub const CREDITS: TableDefinition<(&str, u32), &[u8]> = TableDefinition::new("credits");
 
 /// All tables of one write transaction, and what is to be done when it has been committed.
@@ -54,6 +56,8 @@ pub struct Tables<'t> {
     pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
     /// Accounts read in this transaction; the changed are written back once, before the commit.
     pub credits_touched: HashMap<(String, u32), Touched>,
+    /// The same for what accounts used on a day.
+    pub usage_touched: HashMap<(String, u32), TouchedDay>,
     /// How this transaction changes the number of unfinished jobs, by scraper number.
     pub depth_changes: HashMap<u16, isize>,
     pub effects: Vec<Effect>,
@@ -87,6 +91,7 @@ impl<'t> Tables<'t> {
             cache: transaction.open_table(CACHE)?,
             credits: transaction.open_table(CREDITS)?,
             credits_touched: HashMap::new(),
+            usage_touched: HashMap::new(),
             depth_changes: HashMap::new(),
             effects: Vec::new(),
         })

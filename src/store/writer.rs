@@ -182,5 +182,6 @@ fn run_all(batch: &mut [Box<dyn Write>], tables: &mut Tables<'_>) -> Result<(), 
     for write in batch {
         write.run(tables)?;
     }
-    tables.flush_credits()
+    tables.flush_credits()?;
+    tables.flush_usage()
 }

@@ -3,6 +3,7 @@
 use crate::app::{App, Builder, Gate, Scripted, Step, fail};
 use answerd::clock::calendar_month;
 use answerd::job::Reason;
+use serde_json::json;
 
 /// `sha256:` of `secret-a` and `secret-b`.
 pub fn keys(lines_of_a: &str) -> String {
@@ -147,9 +148,15 @@ fn usage_says_what_is_used_reserved_and_left() {
     let id = submit(&app, &A, "x").expect(202)["job_id"].as_str().unwrap().to_owned();
     gate.arrived(1);
     let expected = |used: u64, reserved: u64| {
+        let done = used / 3;
+        let chatgpt = serde_json::json!({
+            "jobs": 1, "done": done, "failed": 0, "cached": 0, "credits": used,
+        });
         serde_json::json!({
             "account": "a", "monthly_credits": 7, "used": used, "reserved": reserved, "left": 4,
             "resets_at": "2026-06-01T00:00:00+00:00",
+            "scrapers": { "chatgpt": chatgpt },
+            "days": [{ "date": "2026-05-11", "scrapers": { "chatgpt": chatgpt } }],
         })
     };
     assert_eq!(app.get_with("/usage", &A).expect(200), expected(0, 3));
@@ -158,5 +165,51 @@ fn usage_says_what_is_used_reserved_and_left() {
     assert_eq!(app.get_with("/usage", &A).expect(200), expected(3, 0));
     let other = app.get_with("/usage", &B).expect(200);
     assert_eq!((&other["used"], other["left"].is_null()), (&0.into(), true));
+    assert_eq!((&other["scrapers"], &other["days"]), (&json!({}), &json!([])));
     assert_eq!(app.get("/usage").code(), "key_missing");
+}
+
+#[test]
+fn usage_is_told_by_day_and_by_scraper() {
+    let no = || fail(Reason::Refused);
+    let (chatgpt, grok) = (Scripted::new("one", [no()]), Scripted::new("two", []));
+    let (builder, clock) = Builder::new().manual();
+    let app = builder
+        .config(&keys(""))
+        .set("SCRAPERS__GROK__CREDITS", 5)
+        .scripted("chatgpt", &chatgpt)
+        .scripted("grok", &grok)
+        .start();
+    let ended = |path: &str| {
+        let job = app.post_with(path, &A, "").expect(202);
+        app.ended(job["job_id"].as_str().unwrap())
+    };
+    assert_eq!(ended("/scrapers/chatgpt/jobs?prompt=x")["status"], "failed");
+    ended("/scrapers/chatgpt/jobs?prompt=x");
+    assert_eq!(ended("/scrapers/chatgpt/jobs?prompt=x")["result"]["cached"], true);
+    clock.advance_ms(12 * 3_600_000); // the next day, by a hair
+    ended("/scrapers/grok/jobs?prompt=y");
+
+    let app = app.restart();
+    let usage = app.get_with("/usage?days=1", &A).expect(200);
+    let grok = json!({ "jobs": 1, "done": 1, "failed": 0, "cached": 0, "credits": 5 });
+    assert_eq!(usage["days"], json!([{ "date": "2026-05-12", "scrapers": { "grok": grok } }]));
+    let usage = app.get_with("/usage?days=2", &A).expect(200);
+    let chatgpt = json!({ "jobs": 3, "done": 2, "failed": 1, "cached": 1, "credits": 3 });
+    assert_eq!(usage["scrapers"], json!({ "chatgpt": chatgpt, "grok": grok }));
+    assert_eq!(
+        usage["days"][0],
+        json!({ "date": "2026-05-11", "scrapers": { "chatgpt": chatgpt } })
+    );
+    // Unless asked otherwise, this month's.
+    assert_eq!(app.get_with("/usage", &A).expect(200)["days"], usage["days"]);
+    for wrong in ["0", "401", "-1", "x", ""] {
+        let refused = app.get_with(&format!("/usage?days={wrong}"), &A);
+        assert_eq!((refused.status, refused.code().as_str()), (400, "days_invalid"));
+    }
+    // What is older than a year and a bit is forgotten with the first job of a new day.
+    clock.advance_ms(401 * 86_400_000);
+    app.post_with("/scrapers/chatgpt/jobs?prompt=z", &A, "").expect(202);
+    let days = &app.get_with("/usage?days=400", &A).expect(200)["days"];
+    assert_eq!(days.as_array().unwrap().len(), 1, "{days:#}");
 }

@@ -14,6 +14,7 @@ fn a_job_is_tried_twice_and_done() {
     ready chatgpt queued +0: 1
     expiry +86400000: 1
     credits team-a 202605: 3 reserved, 0 used
+    use team-a 20260511 scraper 0: 1 jobs, 0 done, 0 failed, 0 cached, 0 credits
     unfinished chatgpt: 1
     ");
 
@@ -23,6 +24,7 @@ fn a_job_is_tried_twice_and_done() {
     ready chatgpt queued +0: 1
     expiry +86400000: 1
     credits team-a 202605: 3 reserved, 0 used
+    use team-a 20260511 scraper 0: 1 jobs, 0 done, 0 failed, 0 cached, 0 credits
     unfinished chatgpt: 1
     ");
 
@@ -34,6 +36,7 @@ fn a_job_is_tried_twice_and_done() {
     ready chatgpt queued +2500: 1
     expiry +86400000: 1
     credits team-a 202605: 3 reserved, 0 used
+    use team-a 20260511 scraper 0: 1 jobs, 0 done, 0 failed, 0 cached, 0 credits
     unfinished chatgpt: 1
     ");
 
@@ -43,6 +46,7 @@ fn a_job_is_tried_twice_and_done() {
     ready chatgpt queued +2500: 1
     expiry +86400000: 1
     credits team-a 202605: 3 reserved, 0 used
+    use team-a 20260511 scraper 0: 1 jobs, 0 done, 0 failed, 0 cached, 0 credits
     unfinished chatgpt: 1
     ");
 
@@ -54,6 +58,7 @@ fn a_job_is_tried_twice_and_done() {
     expiry +86400000: 1
     cache +3000 1: hash 7
     credits team-a 202605: 0 reserved, 3 used
+    use team-a 20260511 scraper 0: 1 jobs, 1 done, 0 failed, 0 cached, 3 credits
     "#);
     assert_eq!(fixture.check().problems, Vec::<String>::new());
 }
@@ -78,6 +83,7 @@ fn a_job_that_does_not_start_in_time_ends_and_one_that_does_goes_on() {
     expiry +86400000: 2
     deadline +5000: 2
     credits team-a 202605: 6 reserved, 0 used
+    use team-a 20260511 scraper 0: 2 jobs, 0 done, 0 failed, 0 cached, 0 credits
     unfinished chatgpt: 2
     ");
     assert!(fixture.store.end_overdue(START_MS + 4_999).unwrap().ended.is_empty());
@@ -89,6 +95,7 @@ fn a_job_that_does_not_start_in_time_ends_and_one_that_does_goes_on() {
     expiry +86400000: 1
     expiry +86400000: 2
     credits team-a 202605: 3 reserved, 0 used
+    use team-a 20260511 scraper 0: 2 jobs, 0 done, 1 failed, 0 cached, 0 credits
     unfinished chatgpt: 1
     ");
     assert_eq!(fixture.check().problems, Vec::<String>::new());
@@ -105,6 +112,7 @@ fn other_ends_and_the_sweep_of_all() {
     job 1 chatgpt team-a: failed with answer_refused, attempts 1, lease 1, price 3, due +0, expires +86400000, started +10, completed +20
     expiry +86400000: 1
     credits team-a 202605: 0 reserved, 0 used
+    use team-a 20260511 scraper 0: 1 jobs, 0 done, 1 failed, 0 cached, 0 credits
     ");
 
     let waited_for = Job { interactive: true, ..fixture.new_job("third") };
@@ -118,6 +126,7 @@ fn other_ends_and_the_sweep_of_all() {
     expiry +86400000: 1
     expiry +86400000: 2
     credits team-a 202605: 3 reserved, 0 used
+    use team-a 20260511 scraper 0: 2 jobs, 0 done, 1 failed, 0 cached, 0 credits
     unfinished chatgpt: 1
     ");
 
@@ -140,6 +149,7 @@ fn other_ends_and_the_sweep_of_all() {
     expiry +86400000: 2
     expiry +86400000: 3
     credits team-a 202605: 3 reserved, 0 used
+    use team-a 20260511 scraper 0: 3 jobs, 1 done, 1 failed, 1 cached, 0 credits
     unfinished chatgpt: 1
     "#);
 
@@ -163,6 +173,7 @@ fn other_ends_and_the_sweep_of_all() {
     expiry +86400000: 5
     cache +1 5: hash 9
     credits team-a 202605: 6 reserved, 3 used
+    use team-a 20260511 scraper 0: 5 jobs, 2 done, 1 failed, 1 cached, 3 credits
     unfinished chatgpt: 2
     "#);
 
@@ -171,6 +182,9 @@ fn other_ends_and_the_sweep_of_all() {
     assert_eq!(swept, Swept::default());
     let swept = fixture.store.sweep(all_gone_ms, all_gone_ms).unwrap();
     assert_eq!((swept.jobs, swept.cache_entries), (5, 1));
-    assert_snapshot!(fixture.state(), @"credits team-a 202605: 0 reserved, 3 used");
+    assert_snapshot!(fixture.state(), @r"
+    credits team-a 202605: 0 reserved, 3 used
+    use team-a 20260511 scraper 0: 5 jobs, 2 done, 3 failed, 1 cached, 3 credits
+    ");
     assert_eq!(fixture.check().problems, Vec::<String>::new());
 }

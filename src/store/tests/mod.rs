@@ -172,6 +172,15 @@ impl Fixture {
             for entry in transaction.open_table(tables::CREDITS).unwrap().iter().unwrap() {
                 let (key, value) = entry.unwrap();
                 let (account, month) = key.value();
+                if month >= usage::DAY_MIN {
+                    print_day(
+                        &mut text,
+                        account,
+                        month,
+                        &record::decode_day(value.value()).unwrap(),
+                    );
+                    continue;
+                }
                 let Credits { reserved, used } = record::decode_credits(value.value()).unwrap();
                 writeln!(text, "credits {account} {month}: {reserved} reserved, {used} used")
                     .unwrap();
@@ -195,6 +204,18 @@ fn request(prompt: &str) -> ScrapeRequest {
 /// A time as it is printed: milliseconds after the start of the test.
 fn after(at_ms: UnixMs) -> String {
     format!("+{}", at_ms.checked_sub(START_MS).unwrap())
+}
+
+fn print_day(text: &mut String, account: &str, day: u32, used: &usage::Day) {
+    for (scraper, used) in &used.0 {
+        let Use { jobs, done, failed, cached, credits } = used;
+        writeln!(
+            text,
+            "use {account} {day} scraper {scraper}: {jobs} jobs, {done} done, {failed} failed, \
+             {cached} cached, {credits} credits"
+        )
+        .unwrap();
+    }
 }
 
 fn print_jobs(text: &mut String, transaction: &ReadTransaction, scrapers: &Scrapers) {

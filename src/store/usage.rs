@@ -1,0 +1,199 @@
+//! What accounts use: for each account, day (UTC, the day of the submit) and scraper, how many jobs
+//! came, how they ended and what they cost. A record holds one account's day, beside its credits.
+
+use std::collections::hash_map::Entry;
+
+use redb::ReadableTable;
+
+use super::tables::{self, Tables};
+use super::{Store, StoreError, record};
+use crate::clock::{self, UnixMs};
+use crate::job::{Job, State};
+
+/// How long a day is remembered, days.
+pub const DAYS_KEPT_MAX: u64 = 400;
+/// The least number of a day (`20260511`): what is less is a month of credits.
+pub(super) const DAY_MIN: u32 = 1_000_000;
+
+/// What became of the jobs that an account submitted to one scraper on one day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Use {
+    pub jobs: u64,
+    pub done: u64,
+    pub failed: u64,
+    /// Of those that are done: answered from the cache.
+    pub cached: u64,
+    /// Credits charged.
+    pub credits: u64,
+}
+
+impl Use {
+    /// Adds a job as it stands.
+    pub fn count(&mut self, job: &Job) {
+        self.jobs += 1;
+        self.count_end(job);
+    }
+
+    /// Adds how a job has ended; nothing while it has not.
+    fn count_end(&mut self, job: &Job) {
+        match job.state {
+            State::Queued | State::Running | State::WaitingRetry { .. } => {}
+            State::Done => self.done += 1,
+            State::Failed(_) => self.failed += 1,
+        }
+        self.cached += u64::from(job.cached);
+        self.credits += u64::from(job.charge());
+    }
+
+    /// Whether nothing of it is less than `other`'s.
+    pub fn covers(self, other: Use) -> bool {
+        self.jobs >= other.jobs
+            && self.done >= other.done
+            && self.failed >= other.failed
+            && self.cached >= other.cached
+            && self.credits >= other.credits
+    }
+
+    /// The sum of two.
+    #[must_use]
+    pub fn and(self, other: Use) -> Use {
+        Use {
+            jobs: self.jobs + other.jobs,
+            done: self.done + other.done,
+            failed: self.failed + other.failed,
+            cached: self.cached + other.cached,
+            credits: self.credits + other.credits,
+        }
+    }
+}
+
+/// What an account used on one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DayUse {
+    /// As a number: `20260511`.
+    pub day: u32,
+    /// By the scraper's name.
+    pub scrapers: Vec<(String, Use)>,
+}
+
+/// One account's day: by the scraper's number, in ascending order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Day(pub Vec<(u16, Use)>);
+
+impl Day {
+    pub fn of(&mut self, scraper: u16) -> &mut Use {
+        let at = match self.0.binary_search_by_key(&scraper, |(number, _)| *number) {
+            Ok(at) => at,
+            Err(at) => {
+                self.0.insert(at, (scraper, Use::default()));
+                at
+            }
+        };
+        &mut self.0[at].1
+    }
+}
+
+/// A record that the transaction under way has read, and may have changed.
+pub struct TouchedDay {
+    day: Day,
+    /// Whether it was in the table before.
+    known: bool,
+    changed: bool,
+}
+
+impl Tables<'_> {
+    /// Reads the record that will be changed for this job, so that a damaged one refuses the
+    /// operation before it has changed anything.
+    pub(super) fn load_usage(&mut self, job: &Job) -> Result<(), StoreError> {
+        self.usage_of(job).map(drop)
+    }
+
+    /// Counts a new job as it stands.
+    pub(super) fn count_submit(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
+        let touched = self.usage_of(job)?;
+        touched.changed = true;
+        touched.day.of(scraper).count(job);
+        Ok(())
+    }
+
+    /// Counts the end of a job that was counted when it came.
+    pub(super) fn count_end(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
+        let touched = self.usage_of(job)?;
+        touched.changed = true;
+        touched.day.of(scraper).count_end(job);
+        Ok(())
+    }
+
+    /// Counts a job that has expired before it could end.
+    pub(super) fn count_expired(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
+        let touched = self.usage_of(job)?;
+        touched.changed = true;
+        touched.day.of(scraper).failed += 1;
+        Ok(())
+    }
+
+    fn usage_of(&mut self, job: &Job) -> Result<&mut TouchedDay, StoreError> {
+        let key = (job.account.clone(), clock::calendar_day(job.created_ms));
+        match self.usage_touched.entry(key) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => {
+                let (account, day) = entry.key();
+                let stored = self.credits.get((account.as_str(), *day))?;
+                let known = stored.is_some();
+                let day = match stored {
+                    Some(bytes) => record::decode_day(bytes.value())?,
+                    None => Day::default(),
+                };
+                Ok(entry.insert(TouchedDay { day, known, changed: false }))
+            }
+        }
+    }
+
+    /// Writes back every record that this transaction has changed. With an account's first job of
+    /// a day its oldest days are forgotten.
+    pub(super) fn flush_usage(&mut self) -> Result<(), StoreError> {
+        for ((account, day), touched) in self.usage_touched.drain() {
+            if !touched.changed {
+                continue;
+            }
+            let bytes = record::encode_day(&touched.day)?;
+            self.credits.insert((account.as_str(), day), bytes.as_slice())?;
+            if touched.known {
+                continue;
+            }
+            let kept_from = clock::days_before(day, DAYS_KEPT_MAX);
+            let old = (account.as_str(), DAY_MIN)..(account.as_str(), kept_from.max(DAY_MIN));
+            self.credits.retain_in(old, |_, _| false)?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// An account's use on the days (UTC) from that of `from_ms` to that of `to_ms`, both
+    /// included, oldest first; those on which it used nothing are left out.
+    ///
+    /// # Errors
+    /// The store failed or is damaged.
+    pub fn usage(
+        &self,
+        account: &str,
+        from_ms: UnixMs,
+        to_ms: UnixMs,
+    ) -> Result<Vec<DayUse>, StoreError> {
+        self.shared.read(|transaction| {
+            let credits = transaction.open_table(tables::CREDITS)?;
+            let from = clock::calendar_day(from_ms.min(to_ms));
+            let mut days = Vec::new();
+            for entry in credits.range((account, from)..=(account, clock::calendar_day(to_ms)))? {
+                let (key, bytes) = entry?;
+                let uses = record::decode_day(bytes.value())?.0.into_iter();
+                // Every scraper that was ever used has kept its number.
+                let named =
+                    uses.filter_map(|(number, used)| Some((self.scrapers.name(number)?, used)));
+                days.push(DayUse { day: key.value().1, scrapers: named.collect() });
+            }
+            Ok(days)
+        })
+    }
+}
