@@ -2,9 +2,11 @@
 //! changes its state. What is asked for is in `request`, why it fails in `reason`. Pure: no clock,
 //! no store, no I/O.
 
+mod batch;
 mod reason;
 mod request;
 
+pub use batch::*;
 pub use reason::{FAILURE_BYTES_MAX, Failure, Reason, Verdict};
 pub use request::*;
 
@@ -79,6 +81,8 @@ pub struct Job {
     pub start_by_ms: Option<UnixMs>,
     /// What finds it again when its submit is repeated.
     pub idempotency: Option<Idempotency>,
+    /// The batch that it was submitted with.
+    pub batch: Option<BatchKey>,
 }
 
 /// What can happen to a job.
@@ -247,6 +251,7 @@ mod tests {
             label: None,
             start_by_ms: None,
             idempotency: None,
+            batch: None,
         }
     }
 

@@ -1,6 +1,8 @@
 //! The use cases: all that http and cli may ask of a running service. Rules live here and below;
 //! the edges parse, call and answer.
 
+mod batches;
+
 use std::collections::HashMap;
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -17,10 +19,12 @@ use crate::engine::{Engine, Standing, WINDOW_MINUTES};
 use crate::job::{Event, Failure, Handling, Job, Refused, ScrapeRequest, State};
 use crate::rate::{self, RateLimit};
 use crate::store::{
-    Credits, Cursor, DayUse, ListFilter, ListPage, Store, StoreError, SubmitLimits, SubmitRefusal,
-    TransitionRefusal, idempotency_of,
+    Credits, Cursor, DayUse, ListFilter, ListPage, NewIdentity, Store, StoreError, SubmitLimits,
+    SubmitRefusal, TransitionRefusal, idempotency_of,
 };
 use crate::upstream::UpstreamStatus;
+
+pub use batches::NewBatch;
 
 pub use crate::engine::HealthReport;
 pub use crate::store::DAYS_KEPT_MAX;
@@ -63,6 +67,9 @@ pub enum ServiceError {
         missing: String,
     },
     JobNotFound,
+    BatchNotFound,
+    /// Every job of the batch has ended, so it cannot be canceled.
+    BatchFinished,
     /// The idempotency key came with another request before.
     IdempotencyKeyReused,
     /// The job has ended, so it cannot be canceled.
@@ -475,19 +482,14 @@ impl Service {
         handling: Handling,
         deadline_ms: Option<UnixMs>,
     ) -> Result<(Job, bool), ServiceError> {
-        match self.readiness() {
-            Readiness::Ready => {}
-            Readiness::Stopping => return Err(ServiceError::Stopping),
-            Readiness::StoreFailed(error) => return Err(error.into()),
-        }
+        self.accepting()?;
         self.within_rate(caller)?;
         let scraper = self.scraper(&request.scraper)?;
-        let (job, result) = self.new_job(caller, scraper, request, handling, deadline_ms)?;
-        let limits = SubmitLimits {
-            // Running jobs do not wait, so they come on top.
-            unfinished_max: self.settings.queue.jobs_max + scraper.workers,
-            monthly_credits: caller.monthly_credits,
-        };
+        let identity = self.store.new_identity()?;
+        let now_ms = self.clock.now_ms();
+        let (job, result) =
+            self.new_job(caller, scraper, identity, now_ms, request, handling, deadline_ms);
+        let limits = self.submit_limits(caller, scraper);
         let row = job.row;
         match self.store.submit(job, result, limits).committed().await? {
             Ok(job) if job.row != row => Ok((job, true)),
@@ -499,28 +501,46 @@ impl Service {
                 Ok((job, false))
             }
             Err(SubmitRefusal::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
-            Err(SubmitRefusal::CreditLimit) => {
-                let reset_ms = next_month_ms(self.clock.now_ms());
-                let wait_ms = reset_ms.saturating_sub(self.clock.now_ms());
-                Err(ServiceError::CreditLimit { retry_after_seconds: wait_ms.div_ceil(1000) })
-            }
-            Err(SubmitRefusal::QueueFull) => Err(ServiceError::QueueFull {
-                retry_after_seconds: self.queue_retry_after_seconds(&scraper.name),
-            }),
+            Err(SubmitRefusal::CreditLimit) => Err(self.credit_limit()),
+            Err(SubmitRefusal::QueueFull) => Err(self.queue_full(&scraper.name)),
         }
     }
 
+    /// Whether jobs are taken.
+    fn accepting(&self) -> Result<(), ServiceError> {
+        match self.readiness() {
+            Readiness::Ready => Ok(()),
+            Readiness::Stopping => Err(ServiceError::Stopping),
+            Readiness::StoreFailed(error) => Err(error.into()),
+        }
+    }
+
+    fn submit_limits(&self, caller: &Caller, scraper: &Scraper) -> SubmitLimits {
+        SubmitLimits {
+            // Running jobs do not wait, so they come on top.
+            unfinished_max: self.settings.queue.jobs_max + scraper.workers,
+            monthly_credits: caller.monthly_credits,
+        }
+    }
+
+    fn credit_limit(&self) -> ServiceError {
+        let now_ms = self.clock.now_ms();
+        let wait_ms = next_month_ms(now_ms).saturating_sub(now_ms);
+        ServiceError::CreditLimit { retry_after_seconds: wait_ms.div_ceil(1000) }
+    }
+
     /// The job as it will be written; one that the cache can answer is born `done`.
+    #[expect(clippy::too_many_arguments, reason = "what a job is made of")]
     fn new_job(
         &self,
         caller: &Caller,
         scraper: &Scraper,
+        identity: NewIdentity,
+        now_ms: UnixMs,
         request: ScrapeRequest,
         handling: Handling,
         deadline_ms: Option<UnixMs>,
-    ) -> Result<(Job, Option<Vec<u8>>), ServiceError> {
-        let now_ms = self.clock.now_ms();
-        let identity = self.store.new_identity()?;
+    ) -> (Job, Option<Vec<u8>>) {
         let result = self.engine.cached_result(&request, &identity.id.to_string());
         let cached = result.is_some();
         let idempotency = handling
@@ -547,8 +567,9 @@ impl Service {
             label: handling.label,
             start_by_ms: handling.start_within_ms.map(|within_ms| now_ms + u64::from(within_ms)),
             idempotency,
+            batch: None,
         };
-        Ok((job, result))
+        (job, result)
     }
 
     fn within_rate(&self, caller: &Caller) -> Result<(), ServiceError> {
@@ -558,9 +579,11 @@ impl Service {
         })
     }
 
-    /// When a hundredth of the queue is likely to be done.
-    fn queue_retry_after_seconds(&self, scraper: &str) -> u64 {
-        bounded_wait(self.engine.wait_estimate_ms(scraper).div_ceil(100 * 1000))
+    /// The scraper's queue is full: a hundredth of it is likely to be done in so many seconds.
+    fn queue_full(&self, scraper: &str) -> ServiceError {
+        let wait_ms = self.engine.wait_estimate_ms(scraper);
+        let retry_after_seconds = bounded_wait(wait_ms.div_ceil(100 * 1000));
+        ServiceError::QueueFull { retry_after_seconds }
     }
 
     fn finished(&self, job: &Job) -> Result<bool, ServiceError> {

@@ -100,6 +100,7 @@ fn check_http(typed: &file::Http, has_keys: bool, problems: &mut Vec<String>) ->
     range(problems, "http.workers", typed.workers as u64, 1, 256);
     range(problems, "http.connections_max", typed.connections_max as u64, 1, 1_000_000);
     range(problems, "http.body_kib_max", typed.body_kib_max as u64, 64, 1 << 20);
+    range(problems, "http.batch_kib_max", typed.batch_kib_max as u64, 64, 1 << 20);
     range(problems, "http.head_timeout_seconds", typed.head_timeout_seconds, 1, 600);
     range(problems, "http.keep_alive_seconds", typed.keep_alive_seconds, 1, 3_600);
     range(problems, "http.grace_seconds", typed.grace_seconds, 0, 3_600);
@@ -145,6 +146,7 @@ fn check_http(typed: &file::Http, has_keys: bool, problems: &mut Vec<String>) ->
         workers: typed.workers,
         connections_max: typed.connections_max,
         body_bytes_max: typed.body_kib_max << 10,
+        batch_bytes_max: typed.batch_kib_max << 10,
         head_timeout_seconds: typed.head_timeout_seconds,
         keep_alive_seconds: typed.keep_alive_seconds,
         grace_seconds: typed.grace_seconds,

@@ -43,6 +43,7 @@ pub struct Http {
     pub workers: usize,
     pub connections_max: usize,
     pub body_kib_max: usize,
+    pub batch_kib_max: usize,
     pub head_timeout_seconds: u64,
     pub keep_alive_seconds: u64,
     pub grace_seconds: u64,

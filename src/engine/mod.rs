@@ -349,6 +349,7 @@ impl Engine {
                     self.waiters.wake(*row);
                     self.watchers.wake(*row);
                 }
+                Effect::BatchEnded { row } => self.waiters.wake(*row),
                 Effect::Cached { .. } => {}
             }
         }

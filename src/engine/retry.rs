@@ -72,6 +72,7 @@ mod tests {
             label: None,
             start_by_ms: None,
             idempotency: None,
+            batch: None,
         }
     }
 

@@ -8,8 +8,8 @@ use crate::catalog;
 use crate::clock::rfc3339_seconds;
 use crate::config::Scraper;
 use crate::job::{
-    MODE_CHARS_MAX, PROMPT_CHARS_MAX, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX,
-    TIMEOUT_SECONDS_MIN,
+    LABEL_CHARS_MAX, MODE_CHARS_MAX, PROMPT_CHARS_MAX, SAMPLES_MAX, START_WITHIN_SECONDS_MAX,
+    START_WITHIN_SECONDS_MIN, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MIN,
 };
 use crate::service::{HEALTH_SECONDS, HealthReport, ScraperStatus, Service, UpstreamStanding};
 use crate::upstream::{Circuit, UpstreamStatus};
@@ -53,6 +53,12 @@ fn parameters(scraper: &str) -> Value {
         },
         "web_search": boolean(true),
         "mode": { "type": "string", "length_max": MODE_CHARS_MAX, "default": null },
+        "label": { "type": "string", "length_max": LABEL_CHARS_MAX, "default": null },
+        "start_within": {
+            "type": "number", "unit": "seconds", "minimum": START_WITHIN_SECONDS_MIN,
+            "maximum": START_WITHIN_SECONDS_MAX, "default": null,
+        },
+        "samples": { "type": "integer", "minimum": 1, "maximum": SAMPLES_MAX, "default": null },
     });
     if catalog::shipped(scraper).is_some_and(|entry| entry.markdown_json) {
         parameters["markdown_json"] = boolean(false);

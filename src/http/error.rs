@@ -108,6 +108,19 @@ impl ApiError {
             )
             .retry_after(NOT_CONFIGURED_SECONDS),
             ServiceError::JobNotFound => ApiError::job_not_found(retention_hours),
+            ServiceError::BatchNotFound => ApiError::new(
+                StatusCode::NOT_FOUND,
+                "batch_not_found",
+                format!(
+                    "Batch not found. It may have expired (batches are retained for \
+                     {retention_hours} hours) or the ID is invalid."
+                ),
+            ),
+            ServiceError::BatchFinished => ApiError::new(
+                StatusCode::CONFLICT,
+                "batch_finished",
+                "Every job of the batch has ended already; there is nothing left to cancel.",
+            ),
             ServiceError::IdempotencyKeyReused => ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",

@@ -62,7 +62,10 @@ pub async fn markdown(
 
 /// How long the client wants to wait: `?wait=S`, or `Prefer: wait=S` (RFC 7240, section 4.3). A
 /// preference that is no number is ignored, as that section says.
-fn wait_ms(request: &HttpRequest) -> Result<Option<u64>, ApiError> {
+///
+/// # Errors
+/// The parameter is no number of seconds, or out of its bounds.
+pub fn wait_ms(request: &HttpRequest) -> Result<Option<u64>, ApiError> {
     let given = params::pairs(request.query_string())?.into_iter().find(|(name, _)| name == "wait");
     if let Some((_, value)) = given {
         let seconds = value.parse().ok().filter(|wait| (0.0..=WAIT_SECONDS_MAX).contains(wait));

@@ -11,6 +11,7 @@ use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
 use actix_web::{HttpRequest, HttpResponse, web};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
+use uuid::Uuid;
 
 use super::error::ApiError;
 use super::{export, params, render};
@@ -80,6 +81,12 @@ fn query(service: &Service, caller: Caller, query: &str) -> Result<Query, ApiErr
             "status" => asked.filter.status = Some(status(&value)?),
             "scraper" => asked.filter.scraper = Some(value),
             "label" => asked.filter.label = Some(value),
+            "batch" => {
+                let id = Uuid::try_parse(&value);
+                let rule = "the id of a batch";
+                asked.filter.batch =
+                    Some(id.map_err(|_| invalid("batch_id_invalid", "batch", rule, &value))?);
+            }
             "since" => asked.filter.since_ms = Some(since_ms(&value)?),
             "limit" => asked.limit = limit(&value)?,
             "cursor" => {

@@ -2,6 +2,9 @@
 //! and answer; the rules are below.
 
 mod auth;
+mod batch_request;
+mod batches;
+mod body;
 mod cors;
 mod discovery;
 mod docs;
@@ -37,6 +40,8 @@ pub const URL_BYTES_MAX: usize = 60_000;
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     pub body_bytes_max: usize,
+    /// Of a batch.
+    pub batch_bytes_max: usize,
 }
 
 /// What every worker of the server shares.
@@ -60,6 +65,17 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
             web::resource("/scrapers/{scraper}/jobs")
                 .route(web::post().to(scrapers::submit))
                 .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/batches")
+                .route(web::post().to(batches::submit))
+                .default_service(web::to(only_post)),
+        )
+        .service(
+            web::resource("/batches/{id}")
+                .route(web::get().to(batches::get))
+                .route(web::delete().to(batches::cancel))
+                .default_service(web::to(only_get_delete)),
         )
         .service(get("/usage", web::get().to(usage::get)))
         .service(get("/jobs", web::get().to(list::list)))

@@ -1,7 +1,7 @@
 //! Parameters from a query string or a JSON body: strictly decoded, typed, not yet checked. The
 //! rules of contract 1.3 are in `job`.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
 use super::error::ApiError;
 use crate::job::{RawRequest, quoted};
@@ -81,6 +81,7 @@ pub fn from_query(query: &str) -> Result<RawRequest, ApiError> {
             "mode" => raw.mode.replace(value).is_some(),
             "label" => raw.label.replace(value).is_some(),
             "start_within" => raw.start_within.replace(seconds(&name, &value)?).is_some(),
+            "samples" => raw.samples.replace(count(&name, &value)?).is_some(),
             _ => false,
         };
         if repeated {
@@ -105,7 +106,12 @@ fn seconds(name: &str, value: &str) -> Result<f64, ApiError> {
     value.parse().map_err(|_| wrong_type(name, "a number of seconds", value))
 }
 
-fn wrong_type(name: &str, rule: &str, given: &str) -> ApiError {
+fn count(name: &str, value: &str) -> Result<usize, ApiError> {
+    value.parse().map_err(|_| wrong_type(name, "a whole number", value))
+}
+
+/// A value that is not of the type that the rule names.
+pub fn wrong_type(name: &str, rule: &str, given: &str) -> ApiError {
     ApiError::bad_request(
         "parameter_invalid",
         format!("Parameter `{name}` must be {rule}; given: {}.", quoted(given)),
@@ -118,14 +124,29 @@ fn wrong_type(name: &str, rule: &str, given: &str) -> ApiError {
 /// # Errors
 /// The body is not a JSON object, or a parameter has the wrong type.
 pub fn from_body(body: &[u8]) -> Result<RawRequest, ApiError> {
+    from_fields(object(body)?)
+}
+
+/// A JSON body's fields; an empty body has none.
+///
+/// # Errors
+/// The body is not a JSON object.
+pub fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(RawRequest::default());
+        return Ok(Map::new());
     }
-    let fields = match serde_json::from_slice(body) {
-        Ok(Value::Object(fields)) => fields,
-        Ok(other) => return Err(body_invalid(&quoted(&other.to_string()))),
-        Err(error) => return Err(body_invalid(&error.to_string())),
-    };
+    match serde_json::from_slice(body) {
+        Ok(Value::Object(fields)) => Ok(fields),
+        Ok(other) => Err(body_invalid(&quoted(&other.to_string()))),
+        Err(error) => Err(body_invalid(&error.to_string())),
+    }
+}
+
+/// The parameters of a scrape among the fields of a JSON object.
+///
+/// # Errors
+/// A parameter has the wrong type.
+pub fn from_fields(fields: Map<String, Value>) -> Result<RawRequest, ApiError> {
     let mut raw = RawRequest::default();
     for (name, value) in fields {
         if value.is_null() {
@@ -141,6 +162,7 @@ pub fn from_body(body: &[u8]) -> Result<RawRequest, ApiError> {
             "mode" => raw.mode = Some(json_string(&name, value)?),
             "label" => raw.label = Some(json_string(&name, value)?),
             "start_within" => raw.start_within = Some(json_seconds(&name, &value)?),
+            "samples" => raw.samples = Some(json_count(&name, &value)?),
             _ => {}
         }
     }
@@ -154,11 +176,20 @@ fn body_invalid(given: &str) -> ApiError {
     )
 }
 
-fn json_string(name: &str, value: Value) -> Result<String, ApiError> {
+/// A string, or an error that names the parameter.
+///
+/// # Errors
+/// It is something else.
+pub fn json_string(name: &str, value: Value) -> Result<String, ApiError> {
     match value {
         Value::String(text) => Ok(text),
         other => Err(wrong_type(name, "a string", &other.to_string())),
     }
+}
+
+fn json_count(name: &str, value: &Value) -> Result<usize, ApiError> {
+    let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
+    count.ok_or_else(|| wrong_type(name, "a whole number", &value.to_string()))
 }
 
 fn json_boolean(name: &str, value: &Value) -> Result<bool, ApiError> {
@@ -195,6 +226,7 @@ pub fn together(query: RawRequest, body: RawRequest) -> Result<RawRequest, ApiEr
         mode: either("mode", query.mode, body.mode)?,
         label: either("label", query.label, body.label)?,
         start_within: either("start_within", query.start_within, body.start_within)?,
+        samples: either("samples", query.samples, body.samples)?,
     })
 }
 

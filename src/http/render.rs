@@ -33,6 +33,9 @@ pub fn job_object(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
     field(&mut json, "expires_at", Some(&rfc3339_seconds(job.expires_ms)));
     field(&mut json, "label", job.label.as_deref());
     field(&mut json, "error_code", last_failure(&job.state).map(|last| last.reason.code()));
+    if let Some(batch) = job.batch {
+        field(&mut json, "batch_id", Some(&batch.id.to_string()));
+    }
     json.push(b'}');
     json
 }

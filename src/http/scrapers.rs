@@ -1,24 +1,18 @@
-//! `GET /scrapers/{scraper}` runs a scrape and waits; `POST /scrapers/{scraper}/jobs` queues one.
+//! `GET /scrapers/{scraper}` runs a scrape and waits; `POST /scrapers/{scraper}/jobs` queues one, or
+//! with `samples` several of the same.
 //! Contract 1.4 and 1.5.
-
-use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::error::ApiError;
-use super::{Limits, params, render};
+use super::{Limits, batch_request, batches, body, params, render};
 use crate::job::check_idempotency_key;
 use crate::service::{Caller, Service};
 
 /// `Retry-After` of a job that has just been taken, seconds.
 const POLL_AFTER_SECONDS: u64 = 2;
-/// The longest a client may take to send a body, seconds.
-const BODY_SECONDS_MAX: u64 = 30;
-/// How much of a body that is too large is read all the same, bytes: a client that still sends when
-/// the connection closes would not see why.
-const DRAINED_BYTES_MAX: usize = 1 << 20;
 
 /// Runs one and waits.
 pub async fn run(
@@ -48,11 +42,19 @@ pub async fn submit(
     let refused = |error| ApiError::from_service(error, service.retention_hours());
     let known = service.scraper(&scraper).map_err(refused)?;
     let query = params::from_query(request.query_string())?;
-    let body = params::from_body(&read_body(&request, payload, &limits).await?)?;
+    let body = params::from_body(&body::read(&request, payload, limits.body_bytes_max).await?)?;
     let mut raw = params::together(query, body)?;
     let mut handling = raw.take_handling()?;
     handling.idempotency_key = idempotency_key(&request)?;
+    let samples = raw.samples.take();
     let scrape = raw.check(&known.name, &known.refused_countries)?;
+    if let Some(samples) = samples {
+        let key = handling.idempotency_key.take();
+        let whole = format!("{samples} {scrape:?} {handling:?}").into_bytes();
+        let mut asked = batch_request::of_samples(samples, scrape, handling)?;
+        asked.idempotency = key.map(|key| (key, whole));
+        return batches::accept(service, &caller, asked).await;
+    }
     let (job, replayed) = service.submit(&caller, scrape, handling).await.map_err(refused)?;
     let id = service.id_of(&job).to_string();
     let json = if job.state.finished() {
@@ -73,7 +75,10 @@ pub async fn submit(
 }
 
 /// The request's `Idempotency-Key`, where it has one.
-fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
+///
+/// # Errors
+/// It is there several times, or breaks its rule.
+pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
     let mut values = request.headers().get_all("idempotency-key");
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -83,37 +88,4 @@ fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
         ));
     }
     Ok(Some(check_idempotency_key(value.as_bytes())?))
-}
-
-/// The whole body, within the limits on its size and on the time it takes.
-async fn read_body(
-    request: &HttpRequest,
-    payload: web::Payload,
-    limits: &Limits,
-) -> Result<web::Bytes, ApiError> {
-    let announced = request
-        .headers()
-        .get("content-length")
-        .and_then(|length| length.to_str().ok())
-        .and_then(|length| length.parse::<usize>().ok());
-    let read_bytes_max = limits.body_bytes_max.saturating_add(DRAINED_BYTES_MAX);
-    if announced.is_some_and(|bytes| bytes > read_bytes_max) {
-        return Err(ApiError::body_too_large(limits.body_bytes_max));
-    }
-    let read = payload.to_bytes_limited(read_bytes_max);
-    match tokio::time::timeout(Duration::from_secs(BODY_SECONDS_MAX), read).await {
-        Ok(Ok(Ok(body))) if body.len() <= limits.body_bytes_max => Ok(body),
-        Ok(Ok(Ok(_))) => Err(ApiError::body_too_large(limits.body_bytes_max)),
-        Ok(Ok(Err(_))) => Err(ApiError::bad_request(
-            "body_invalid",
-            "The request's body must be complete and correctly encoded; it ended early or its \
-             chunks are malformed.",
-        )),
-        Ok(Err(_)) => Err(ApiError::body_too_large(limits.body_bytes_max)),
-        Err(_) => Err(ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "body_timeout",
-            format!("The request's body must arrive within {BODY_SECONDS_MAX} seconds."),
-        )),
-    }
 }

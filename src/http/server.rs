@@ -105,7 +105,10 @@ impl Server {
         ));
         let state = State {
             service: service.clone(),
-            limits: web::Data::new(Limits { body_bytes_max: settings.http.body_bytes_max }),
+            limits: web::Data::new(Limits {
+                body_bytes_max: settings.http.body_bytes_max,
+                batch_bytes_max: settings.http.batch_bytes_max,
+            }),
             cors: web::Data::new(Cors::new(&settings.http.cors_origins)),
             practice: web::Data::new(PracticeState::new(
                 Arc::new(practice::Engine::new(&public_url)),

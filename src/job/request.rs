@@ -70,6 +70,8 @@ pub struct RawRequest {
     pub label: Option<String>,
     /// Seconds.
     pub start_within: Option<f64>,
+    /// How many scrapes of the same to make, as a batch.
+    pub samples: Option<usize>,
 }
 
 /// A parameter that breaks its rule.
@@ -103,6 +105,23 @@ pub fn quoted(value: &str) -> String {
 }
 
 impl RawRequest {
+    /// What is not given here is taken from `defaults`.
+    #[must_use]
+    pub fn or(self, defaults: &RawRequest) -> RawRequest {
+        RawRequest {
+            prompt: self.prompt.or_else(|| defaults.prompt.clone()),
+            country: self.country.or_else(|| defaults.country.clone()),
+            bypass_cache: self.bypass_cache.or(defaults.bypass_cache),
+            timeout: self.timeout.or(defaults.timeout),
+            web_search: self.web_search.or(defaults.web_search),
+            markdown_json: self.markdown_json.or(defaults.markdown_json),
+            mode: self.mode.or_else(|| defaults.mode.clone()),
+            label: self.label.or_else(|| defaults.label.clone()),
+            start_within: self.start_within.or(defaults.start_within),
+            samples: self.samples.or(defaults.samples),
+        }
+    }
+
     /// Checks and takes what says how the job is to be handled (contract part 2).
     ///
     /// # Errors
@@ -261,7 +280,11 @@ pub fn check_idempotency_key(value: &[u8]) -> Result<String, Invalid> {
     Ok(String::from_utf8_lossy(value).into_owned())
 }
 
-fn check_label(label: Option<String>) -> Result<Option<String>, Invalid> {
+/// Checks a label of a job or a batch; an empty one is none.
+///
+/// # Errors
+/// It is longer than [`LABEL_CHARS_MAX`], or has control characters.
+pub fn check_label(label: Option<String>) -> Result<Option<String>, Invalid> {
     let Some(label) = label.filter(|label| !label.is_empty()) else { return Ok(None) };
     if label.chars().count() > LABEL_CHARS_MAX || label.contains(char::is_control) {
         return Err(Invalid::new(

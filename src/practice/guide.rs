@@ -16,6 +16,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "command-line",
     "api",
     "parameters",
+    "batches",
     "results",
     "errors-and-retries",
     "scrapers",

@@ -13,7 +13,7 @@ use super::usage::{self, Day};
 use super::{Credits, Store, StoreError, record};
 use crate::clock::{self, UnixMs};
 use crate::id::IdCipher;
-use crate::job::{Job, State};
+use crate::job::{Batch, Ended, Job, State};
 
 /// The most problems that a report lists by name; the rest are counted.
 const PROBLEMS_LISTED_MAX: usize = 100;
@@ -51,12 +51,14 @@ struct Indexed {
     expires_ms: UnixMs,
     start_deadline_ms: Option<UnixMs>,
     key_hash: Option<u128>,
+    batch: Option<Row>,
 }
 
 /// What walking the jobs says that the other tables must hold.
 #[derive(Default)]
 struct Expected {
     jobs: BTreeMap<Row, Indexed>,
+    batches: BTreeMap<Row, Batch>,
     credits: BTreeMap<(String, u32), Credits>,
     usage: BTreeMap<(String, u32), Day>,
 }
@@ -74,7 +76,8 @@ impl Store {
             report.problem("the database's pages were inconsistent and have been repaired".into());
         }
         let transaction = database.begin_read()?;
-        let expected = check_jobs(&transaction, &mut report)?;
+        let mut expected = check_jobs(&transaction, &mut report)?;
+        expected.batches = check_batches(&transaction, &expected, &mut report)?;
         check_indexes(&transaction, &expected, &mut report)?;
         check_deadlines(&transaction, &expected, &mut report)?;
         check_idempotency(&transaction, &expected, &mut report)?;
@@ -195,11 +198,70 @@ fn check_jobs(
             expires_ms: job.expires_ms,
             start_deadline_ms: job.start_deadline_ms(),
             key_hash: job.idempotency.map(|known| known.key_hash),
+            batch: job.batch.map(|batch| batch.row),
         };
         expected.jobs.insert(row, indexed);
         Ok(())
     })?;
     Ok(expected)
+}
+
+/// Every batch is in the expiry index, and its counts are those of its jobs. What has expired is
+/// swept row by row, the batch first, so that some of its jobs may be there without it.
+fn check_batches(
+    transaction: &ReadTransaction,
+    expected: &Expected,
+    report: &mut CheckReport,
+) -> Result<BTreeMap<Row, Batch>, StoreError> {
+    let expiry = transaction.open_table(tables::EXPIRY)?;
+    let ends = transaction.open_table(tables::BATCH_ENDS)?;
+    let mut batches = BTreeMap::new();
+    for entry in transaction.open_table(tables::BATCHES)?.iter()? {
+        let (row, bytes) = entry?;
+        let row = row.value();
+        let Some((done, failed, completed_ms)) = ends.get(row)?.map(|ended| ended.value()) else {
+            report.problem(format!("batch row {row} has no counts"));
+            continue;
+        };
+        match record::decode_batch(row, bytes.value(), Ended { done, failed, completed_ms }) {
+            Ok(batch) => drop(batches.insert(row, batch)),
+            Err(error) => report.problem(format!("batch row {row} cannot be read: {error}")),
+        }
+    }
+    for (row, batch) in &batches {
+        if expiry.get((batch.expires_ms, *row))?.is_none() {
+            report.problem(format!("batch row {row} is not in the expiry index"));
+        }
+        let rows = *row + 1..=*row + u64::from(batch.items);
+        let (mut pending, mut done, mut failed) = (0, 0, 0);
+        for (_, job) in expected.jobs.range(rows).filter(|(_, job)| job.batch == Some(*row)) {
+            let count = match (job.finished, job.done) {
+                (false, _) => &mut pending,
+                (true, true) => &mut done,
+                (true, false) => &mut failed,
+            };
+            *count += 1;
+        }
+        let Ended { done: counted_done, failed: counted_failed, .. } = batch.ended;
+        // One that expired before it started may be gone before its batch.
+        if (batch.pending(), counted_done) != (pending, done) || counted_failed < failed {
+            report.problem(format!(
+                "batch row {row} counts {} pending, {counted_done} done and {counted_failed} \
+                 failed, its jobs are {pending}, {done} and {failed}",
+                batch.pending()
+            ));
+        }
+        if (batch.pending() == 0) != batch.ended.completed_ms.is_some() {
+            report.problem(format!("batch row {row} does not know whether it has ended"));
+        }
+    }
+    for entry in ends.iter()? {
+        let row = entry?.0.value();
+        if !batches.contains_key(&row) {
+            report.problem(format!("batch counts of row {row} belong to no batch"));
+        }
+    }
+    Ok(batches)
 }
 
 fn check_indexes(
@@ -233,7 +295,9 @@ fn check_indexes(
     }
     for entry in expiry.iter()? {
         let (expires_ms, row) = entry?.0.value();
-        if expected.jobs.get(&row).is_none_or(|job| job.expires_ms != expires_ms) {
+        let job_ms = expected.jobs.get(&row).map(|job| job.expires_ms);
+        let batch_ms = || expected.batches.get(&row).map(|batch| batch.expires_ms);
+        if job_ms.or_else(batch_ms) != Some(expires_ms) {
             report.problem(format!("the expiry index names row {row}, whose job does not match"));
         }
     }
@@ -279,7 +343,9 @@ fn check_idempotency(
     for entry in keys.iter()? {
         let (key_hash, row) = entry?;
         let row = row.value();
-        if expected.jobs.get(&row).is_none_or(|job| job.key_hash != Some(key_hash.value())) {
+        let job_key = expected.jobs.get(&row).map(|job| job.key_hash);
+        let batch_key = || expected.batches.get(&row).map(|b| b.idempotency.map(|of| of.key_hash));
+        if job_key.or_else(batch_key).flatten() != Some(key_hash.value()) {
             report.problem(format!("an idempotency key names row {row}, whose job does not match"));
         }
     }

@@ -15,14 +15,15 @@ pub const SWEEP_ROWS_MAX: usize = 1_000;
 /// What one pass has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Swept {
-    pub jobs: usize,
+    /// Jobs and batches.
+    pub rows: usize,
     pub cache_entries: usize,
 }
 
 impl Swept {
     /// Whether another pass would find more.
     pub fn full(&self) -> bool {
-        self.jobs == SWEEP_ROWS_MAX || self.cache_entries == SWEEP_ROWS_MAX
+        self.rows == SWEEP_ROWS_MAX || self.cache_entries == SWEEP_ROWS_MAX
     }
 }
 
@@ -97,5 +98,5 @@ pub(super) fn sweep(
     for key in &stale {
         tables.cache.remove(*key)?;
     }
-    Ok(Swept { jobs: rows.len(), cache_entries: stale.len() })
+    Ok(Swept { rows: rows.len(), cache_entries: stale.len() })
 }

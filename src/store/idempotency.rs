@@ -4,9 +4,9 @@ use redb::ReadableTable;
 use sha2::{Digest, Sha256};
 
 use super::tables::{Row, Tables};
-use super::{Scrapers, StoreError, jobs};
+use super::{Scrapers, StoreError, batches, jobs};
 use crate::clock::UnixMs;
-use crate::job::{Handling, Idempotency, Job, ScrapeRequest};
+use crate::job::{Batch, Handling, Idempotency, Job, ScrapeRequest};
 
 /// What is kept of a key, which is the account's own, and of the request that it came with.
 pub fn idempotency_of(
@@ -31,6 +31,14 @@ pub fn idempotency_of(
     }
 }
 
+/// As [`idempotency_of`], for a batch: `asked` is the whole of what the client asked for.
+pub fn idempotency_of_batch(account: &str, key: &str, asked: &[u8]) -> Idempotency {
+    Idempotency {
+        key_hash: hash(&[account.as_bytes(), key.as_bytes()]),
+        request_hash: hash(&[b"batch", asked]),
+    }
+}
+
 /// The first half of a SHA-256 over parts that cannot run into one another.
 fn hash(parts: &[&[u8]]) -> u128 {
     let mut hasher = Sha256::new();
@@ -44,27 +52,43 @@ fn hash(parts: &[&[u8]]) -> u128 {
     u128::from_be_bytes(half)
 }
 
-/// The job that was submitted with this key before, if it exists at `now_ms`.
+/// What was submitted with a key before.
+pub(super) enum Holder {
+    Job(Box<Job>),
+    Batch(Box<Batch>),
+}
+
+/// What was submitted with this key before, if it exists at `now_ms`.
 pub(super) fn find(
     tables: &Tables<'_>,
     scrapers: &Scrapers,
     known: Idempotency,
     now_ms: UnixMs,
-) -> Result<Option<Job>, StoreError> {
+) -> Result<Option<Holder>, StoreError> {
     let Some(row) = tables.idempotency.get(known.key_hash)?.map(|row| row.value()) else {
         return Ok(None);
     };
-    let job = jobs::read(tables, scrapers, row)?.map(|(job, _)| job);
-    let same_key = |job: &Job| job.idempotency.is_some_and(|of| of.key_hash == known.key_hash);
-    Ok(job.filter(|job| job.expires_ms > now_ms && same_key(job)))
+    let holds = |of: Option<Idempotency>, expires_ms: UnixMs| {
+        expires_ms > now_ms && of.is_some_and(|of| of.key_hash == known.key_hash)
+    };
+    if let Some((job, _)) = jobs::read(tables, scrapers, row)? {
+        return Ok(holds(job.idempotency, job.expires_ms).then(|| Holder::Job(Box::new(job))));
+    }
+    let batch = batches::read(tables, row)?;
+    let batch = batch.filter(|batch| holds(batch.idempotency, batch.expires_ms));
+    Ok(batch.map(|batch| Holder::Batch(Box::new(batch))))
 }
 
-/// Forgets the key of a job that is removed. A later job may have taken the key over in the time
+/// Forgets the key of a row that is removed. A later one may have taken the key over in the time
 /// between this one's expiry and its removal.
-pub(super) fn forget(tables: &mut Tables<'_>, job: &Job) -> Result<(), StoreError> {
-    let Some(known) = job.idempotency else { return Ok(()) };
+pub(super) fn forget(
+    tables: &mut Tables<'_>,
+    idempotency: Option<Idempotency>,
+    row: Row,
+) -> Result<(), StoreError> {
+    let Some(known) = idempotency else { return Ok(()) };
     if tables.idempotency.get(known.key_hash)?.map(|row: redb::AccessGuard<'_, Row>| row.value())
-        == Some(job.row)
+        == Some(row)
     {
         tables.idempotency.remove(known.key_hash)?;
     }

@@ -4,8 +4,9 @@
 
 use redb::ReadableTable;
 
+use super::idempotency::Holder;
 use super::tables::{Effect, Row, Tables};
-use super::{Scrapers, StoreError, SubmitRefusal, TransitionRefusal, idempotency, record};
+use super::{Scrapers, StoreError, SubmitRefusal, TransitionRefusal, batches, idempotency, record};
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State};
 
@@ -36,11 +37,13 @@ pub(super) fn insert(
     limits: SubmitLimits,
 ) -> Result<Result<Job, SubmitRefusal>, StoreError> {
     if let Some(known) = job.idempotency
-        && let Some(earlier) = idempotency::find(tables, scrapers, known, job.created_ms)?
+        && let Some(holder) = idempotency::find(tables, scrapers, known, job.created_ms)?
     {
         // Before the limits: a repeated submit asks for nothing new.
-        let same = earlier.idempotency == Some(known);
-        return Ok(if same { Ok(earlier) } else { Err(SubmitRefusal::KeyReused) });
+        return Ok(match holder {
+            Holder::Job(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
+            Holder::Job(_) | Holder::Batch(_) => Err(SubmitRefusal::KeyReused),
+        });
     }
     let scraper = scrapers.number(&job.request.scraper)?;
     let unfinished = !job.state.finished();
@@ -132,6 +135,9 @@ pub(super) fn transition_if(
             tables.ready.remove((scraper, job.interactive, due_before_ms, row))?;
             tables.settle(&job)?;
             tables.count_end(&job, scraper)?;
+            if let Some(batch) = job.batch {
+                batches::count_end(tables, batch, job.state == State::Done, now_ms)?;
+            }
             if let (State::Done, Some(result)) = (&job.state, result) {
                 write_result(tables, row, now_ms, result)?;
             }
@@ -169,7 +175,7 @@ fn write_result(
     Ok(())
 }
 
-/// Removes a job that has expired and all that belongs to it but its cache entry, which the cache's own sweep
+/// Removes a job or a batch that has expired and all that belongs to it but its cache entry, which the cache's own sweep
 /// removes and which without a result serves nobody.
 pub(super) fn remove(
     tables: &mut Tables<'_>,
@@ -177,7 +183,9 @@ pub(super) fn remove(
     row: Row,
     now_ms: UnixMs,
 ) -> Result<(), StoreError> {
-    let Some((job, scraper)) = read(tables, scrapers, row)? else { return Ok(()) };
+    let Some((job, scraper)) = read(tables, scrapers, row)? else {
+        return batches::remove(tables, row, now_ms);
+    };
     if job.expires_ms > now_ms {
         return Ok(());
     }
@@ -186,7 +194,7 @@ pub(super) fn remove(
 
     tables.expiry.remove((job.expires_ms, row))?;
     tables.jobs.remove(row)?;
-    idempotency::forget(tables, &job)?;
+    idempotency::forget(tables, job.idempotency, row)?;
     if job.request.prompt.len() > record::PROMPT_INLINE_BYTES_MAX {
         tables.prompts.remove(row)?;
     }
@@ -200,6 +208,9 @@ pub(super) fn remove(
             }
             tables.settle(&job)?;
             tables.count_expired(&job, scraper)?;
+            if let Some(batch) = job.batch {
+                batches::count_end(tables, batch, false, now_ms)?;
+            }
             ended(tables, scraper, row);
         }
     }

@@ -25,6 +25,8 @@ pub struct ListFilter {
     pub status: Option<&'static str>,
     pub scraper: Option<String>,
     pub label: Option<String>,
+    /// Of this batch.
+    pub batch: Option<Uuid>,
     /// Submitted at this moment or later.
     pub since_ms: Option<UnixMs>,
 }
@@ -34,6 +36,7 @@ impl ListFilter {
         job.account == self.account
             && self.status.is_none_or(|status| job.state.status() == status)
             && self.scraper.as_ref().is_none_or(|scraper| job.request.scraper == *scraper)
+            && self.batch.is_none_or(|id| job.batch.is_some_and(|batch| batch.id == id))
             && self.label.as_ref().is_none_or(|label| job.label.as_ref() == Some(label))
             && self.since_ms.is_none_or(|since_ms| job.created_ms >= since_ms)
     }

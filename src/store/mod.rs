@@ -1,6 +1,7 @@
 //! The store: jobs, results, credits and their indexes in one redb file. Every method of [`Store`]
 //! is one atomic step. Nothing outside of this folder knows redb.
 
+mod batches;
 mod cache;
 mod check;
 mod credits;
@@ -28,12 +29,13 @@ use std::thread::JoinHandle;
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 use uuid::Uuid;
 
+pub use batches::NewItem;
 pub use cache::{CacheEntry, request_hash};
 pub use check::CheckReport;
 pub use credits::Credits;
 pub use error::StoreError;
 pub use expiry::{Overdue, SWEEP_ROWS_MAX, Swept};
-pub use idempotency::idempotency_of;
+pub use idempotency::{idempotency_of, idempotency_of_batch};
 pub use jobs::{NewResult, SubmitLimits};
 pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
 pub use open::OpenOptions;
@@ -186,6 +188,7 @@ impl Shared {
                 Effect::Ready { .. }
                 | Effect::Started { .. }
                 | Effect::Deadline { .. }
+                | Effect::BatchEnded { .. }
                 | Effect::Ended { .. } => {}
             }
         }
@@ -253,8 +256,16 @@ impl Store {
     /// # Errors
     /// The operating system's generator failed.
     pub fn new_identity(&self) -> Result<NewIdentity, StoreError> {
+        self.identity_of(self.next_rows(1))
+    }
+
+    /// The first of so many fresh row numbers.
+    fn next_rows(&self, count: u64) -> Row {
+        self.next_row.fetch_add(count, Ordering::Relaxed)
+    }
+
+    fn identity_of(&self, row: Row) -> Result<NewIdentity, StoreError> {
         let nonce = id::fresh_nonce()?;
-        let row = self.next_row.fetch_add(1, Ordering::Relaxed);
         Ok(NewIdentity { row, nonce, id: self.cipher.seal(row, nonce) })
     }
 

@@ -216,6 +216,8 @@ fn rebuild(database: &Database, options: &OpenOptions) -> Result<(u64, CacheInde
     let mut last_row = jobs.last()?.map_or(0, |(row, _)| row.value());
     last_row = last_row.max(prompts.last()?.map_or(0, |(row, _)| row.value()));
     last_row = last_row.max(results.last()?.map_or(0, |(row, _)| row.value()));
+    let batches = transaction.open_table(tables::BATCHES)?;
+    last_row = last_row.max(batches.last()?.map_or(0, |(row, _)| row.value()));
     let mut cache = CacheIndex::new(options.cache_entries_max);
     for entry in transaction.open_table(tables::CACHE)?.iter()? {
         let (key, hash) = entry?;

@@ -2,11 +2,15 @@
 //! byte. The only file that names bincode.
 
 use bincode::{Decode, Encode};
+use uuid::Uuid;
 
 use super::StoreError;
 use super::credits::Credits;
 use super::usage::{Day, Use};
-use crate::job::{Failure, Idempotency, Job, Reason, ScrapeRequest, State};
+use crate::job::{
+    Batch, BatchKey, Ended, Failure, Idempotency, ItemRefusal, Job, Reason, RefusedItem,
+    ScrapeRequest, State,
+};
 
 /// The version that this build writes, and the newest it reads.
 const VERSION: u8 = 1;
@@ -42,6 +46,27 @@ struct JobV1 {
     start_by_ms: Option<u64>,
     /// The hashes of the idempotency key and of the request.
     idempotency: Option<(u128, u128)>,
+    /// The batch's row and id.
+    batch: Option<(u64, u128)>,
+}
+
+#[derive(Encode, Decode)]
+struct BatchV1 {
+    id: u128,
+    account: String,
+    label: Option<String>,
+    items: u32,
+    refused: Vec<(u32, ItemRefusalV1)>,
+    created_ms: u64,
+    expires_ms: u64,
+    idempotency: Option<(u128, u128)>,
+}
+
+#[derive(Encode, Decode)]
+enum ItemRefusalV1 {
+    Invalid { code: String, detail: String },
+    QueueFull,
+    CreditLimit,
 }
 
 #[derive(Encode, Decode)]
@@ -97,7 +122,8 @@ pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
         cached: job.cached,
         label: job.label.clone(),
         start_by_ms: job.start_by_ms,
-        idempotency: job.idempotency.map(|known| (known.key_hash, known.request_hash)),
+        idempotency: job.idempotency.map(idempotency_to_disk),
+        batch: job.batch.map(|batch| (batch.row, batch.id.as_u128())),
     })
 }
 
@@ -144,11 +170,69 @@ pub fn decode_job(
         cached: disk.cached,
         label: disk.label,
         start_by_ms: disk.start_by_ms,
-        idempotency: disk
-            .idempotency
-            .map(|(key_hash, request_hash)| Idempotency { key_hash, request_hash }),
+        idempotency: disk.idempotency.map(idempotency_from_disk),
+        batch: disk.batch.map(|(row, id)| BatchKey { row, id: Uuid::from_u128(id) }),
     };
     Ok((job, disk.scraper))
+}
+
+/// A batch's record, without what its jobs' ends change.
+pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
+    encode(&BatchV1 {
+        id: batch.key.id.as_u128(),
+        account: batch.account.clone(),
+        label: batch.label.clone(),
+        items: batch.items,
+        refused: batch
+            .refused
+            .iter()
+            .map(|item| {
+                let why = match item.why.clone() {
+                    ItemRefusal::Invalid { code, detail } => {
+                        ItemRefusalV1::Invalid { code, detail }
+                    }
+                    ItemRefusal::QueueFull => ItemRefusalV1::QueueFull,
+                    ItemRefusal::CreditLimit => ItemRefusalV1::CreditLimit,
+                };
+                (item.index, why)
+            })
+            .collect(),
+        created_ms: batch.created_ms,
+        expires_ms: batch.expires_ms,
+        idempotency: batch.idempotency.map(idempotency_to_disk),
+    })
+}
+
+/// A batch from its record, and from what its jobs' ends have changed.
+pub fn decode_batch(row: u64, bytes: &[u8], ended: Ended) -> Result<Batch, StoreError> {
+    let disk: BatchV1 = decode(bytes)?;
+    let refused = disk.refused.into_iter().map(|(index, why)| {
+        let why = match why {
+            ItemRefusalV1::Invalid { code, detail } => ItemRefusal::Invalid { code, detail },
+            ItemRefusalV1::QueueFull => ItemRefusal::QueueFull,
+            ItemRefusalV1::CreditLimit => ItemRefusal::CreditLimit,
+        };
+        RefusedItem { index, why }
+    });
+    Ok(Batch {
+        key: BatchKey { row, id: Uuid::from_u128(disk.id) },
+        account: disk.account,
+        label: disk.label,
+        items: disk.items,
+        refused: refused.collect(),
+        created_ms: disk.created_ms,
+        expires_ms: disk.expires_ms,
+        idempotency: disk.idempotency.map(idempotency_from_disk),
+        ended,
+    })
+}
+
+fn idempotency_to_disk(known: Idempotency) -> (u128, u128) {
+    (known.key_hash, known.request_hash)
+}
+
+fn idempotency_from_disk((key_hash, request_hash): (u128, u128)) -> Idempotency {
+    Idempotency { key_hash, request_hash }
 }
 
 pub fn encode_credits(credits: Credits) -> Result<Vec<u8>, StoreError> {
@@ -274,6 +358,7 @@ mod tests {
             label: Some("nightly".to_owned()),
             start_by_ms: Some(1_778_500_900_000),
             idempotency: None,
+            batch: None,
         }
     }
 

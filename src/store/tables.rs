@@ -36,6 +36,13 @@ pub const DEADLINES: TableDefinition<(u64, Row), ()> = TableDefinition::new("dea
 /// The newest job of each idempotency key, by the key's hash. The one table whose keys do not
 /// rise: it costs only those who use it, and would cost everyone memory as an index there.
 pub const IDEMPOTENCY: TableDefinition<u128, Row> = TableDefinition::new("idempotency");
+/// The batches: see `record`. A batch has its row in [`EXPIRY`] and its key in [`IDEMPOTENCY`] as a
+/// job has.
+pub const BATCHES: TableDefinition<Row, &[u8]> = TableDefinition::new("batches");
+/// How many of each batch's jobs are done and have failed, and when the last one ended: apart from
+/// the batch's record, which may be long and does not change.
+pub const BATCH_ENDS: TableDefinition<Row, (u32, u32, Option<u64>)> =
+    TableDefinition::new("batch_ends");
 /// Results that may serve other jobs, by the time they were made: `(stored_ms, row)` to the
 /// request's hash.
 pub const CACHE: TableDefinition<(u64, Row), u128> = TableDefinition::new("cache");
@@ -52,6 +59,8 @@ pub struct Tables<'t> {
     pub expiry: Table<'t, (u64, Row), ()>,
     pub deadlines: Table<'t, (u64, Row), ()>,
     pub idempotency: Table<'t, u128, Row>,
+    pub batches: Table<'t, Row, &'static [u8]>,
+    pub batch_ends: Table<'t, Row, (u32, u32, Option<u64>)>,
     pub cache: Table<'t, (u64, Row), u128>,
     pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
     /// Accounts read in this transaction; the changed are written back once, before the commit.
@@ -74,6 +83,8 @@ pub enum Effect {
     Started { row: Row },
     /// A job has ended or has ceased to exist.
     Ended { scraper: u16, row: Row },
+    /// The last job of a batch has ended.
+    BatchEnded { row: Row },
     /// A result may serve identical requests.
     Cached { hash: u128, stored_ms: u64, row: Row },
 }
@@ -88,6 +99,8 @@ impl<'t> Tables<'t> {
             expiry: transaction.open_table(EXPIRY)?,
             deadlines: transaction.open_table(DEADLINES)?,
             idempotency: transaction.open_table(IDEMPOTENCY)?,
+            batches: transaction.open_table(BATCHES)?,
+            batch_ends: transaction.open_table(BATCH_ENDS)?,
             cache: transaction.open_table(CACHE)?,
             credits: transaction.open_table(CREDITS)?,
             credits_touched: HashMap::new(),

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod app;
+mod batches;
 mod browser;
 mod cancel;
 mod child;

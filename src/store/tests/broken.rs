@@ -223,7 +223,7 @@ fn damage_does_not_stop_the_sweep() {
     garble.wait().unwrap();
 
     let now_ms = START_MS + RETENTION_MS;
-    assert_eq!(fixture.store.sweep(now_ms, now_ms).unwrap().jobs, 5);
+    assert_eq!(fixture.store.sweep(now_ms, now_ms).unwrap().rows, 5);
     assert_eq!(fixture.store.sweep(now_ms, now_ms).unwrap(), Swept::default());
     for row in [rows[0], rows[2]] {
         assert!(fixture.store.read_row(row, START_MS, |_, _| ()).unwrap().is_none());

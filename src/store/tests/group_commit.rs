@@ -1,6 +1,7 @@
 //! One transaction for all that is queued, and what a write that panics means for the others.
 
 use super::*;
+use crate::job::{BATCH_ITEMS_MAX, Batch, Ended};
 
 #[test]
 fn what_is_queued_meanwhile_is_one_commit() {
@@ -19,6 +20,39 @@ fn what_is_queued_meanwhile_is_one_commit() {
     assert_eq!((before.commits, before.writes), (0, 0));
     assert_eq!((stats.commits, stats.writes), (2, 51));
     assert_eq!(fixture.store.unfinished(0), 50);
+}
+
+#[test]
+fn a_batch_is_one_commit() {
+    let fixture = Fixture::new();
+    let (key, identities) = fixture.store.new_batch_identity(BATCH_ITEMS_MAX).unwrap();
+    let items = identities.iter().map(|identity| NewItem {
+        job: Job {
+            row: identity.row,
+            nonce: identity.nonce,
+            batch: Some(key),
+            ..fixture.new_job("one of many")
+        },
+        result: None,
+        limits: NO_LIMITS,
+    });
+    let batch = Batch {
+        key,
+        account: "team-a".to_owned(),
+        label: None,
+        items: BATCH_ITEMS_MAX as u32,
+        refused: Vec::new(),
+        created_ms: START_MS,
+        expires_ms: START_MS + RETENTION_MS,
+        idempotency: None,
+        ended: Ended::default(),
+    };
+    let before = fixture.store.writer_stats().commits;
+    let submitted = fixture.store.submit_batch(batch, items.collect()).wait().unwrap().unwrap();
+    assert_eq!(fixture.store.writer_stats().commits, before + 1);
+    assert_eq!((submitted.pending(), fixture.store.unfinished(0)), (1_000, 1_000));
+    let report = fixture.check();
+    assert_eq!((report.jobs, report.problems), (1_000, Vec::new()));
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn other_ends_and_the_sweep_of_all() {
     let swept = fixture.store.sweep(all_gone_ms - 1, START_MS).unwrap();
     assert_eq!(swept, Swept::default());
     let swept = fixture.store.sweep(all_gone_ms, all_gone_ms).unwrap();
-    assert_eq!((swept.jobs, swept.cache_entries), (5, 1));
+    assert_eq!((swept.rows, swept.cache_entries), (5, 1));
     assert_snapshot!(fixture.state(), @r"
     credits team-a 202605: 0 reserved, 3 used
     use team-a 20260511 scraper 0: 5 jobs, 2 done, 3 failed, 1 cached, 3 credits

@@ -85,6 +85,7 @@ impl Fixture {
             label: None,
             start_by_ms: None,
             idempotency: None,
+            batch: None,
         }
     }
 

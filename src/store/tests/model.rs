@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::job::{Failure, Idempotency, Reason};
+use crate::job::{Batch, Ended, Failure, Idempotency, ItemRefusal, Reason, RefusedItem};
 
 const LIFE_MS: u64 = 10_000;
 /// How many of the newest jobs are read after each operation.
@@ -28,6 +28,10 @@ enum Operation {
         start_within_ms: Option<u64>,
         /// The hashes of an idempotency key and of a request.
         key: Option<(u128, u128)>,
+    },
+    Batch {
+        account: usize,
+        prices: Vec<u32>,
     },
     BornDone {
         account: usize,
@@ -64,6 +68,8 @@ fn operation() -> impl Strategy<Value = Operation> {
             Operation::Submit { scraper, account, price, interactive, long, start_within_ms, key }
         }),
         1 => (0..2_usize).prop_map(|account| Operation::BornDone { account }),
+        1 => (0..2_usize, prop::collection::vec(0..4_u32, 0..5))
+            .prop_map(|(account, prices)| Operation::Batch { account, prices }),
         8 => at.clone().prop_map(Operation::Start),
         6 => (at.clone(), prop::bool::weighted(0.2), 0..3_u128)
             .prop_map(|(at, stale, hash)| Operation::Succeed { at, stale, hash }),
@@ -126,6 +132,8 @@ struct Model {
     fixture: Option<Fixture>,
     now_ms: UnixMs,
     jobs: HashMap<Row, Expected>,
+    /// When each batch expires.
+    batches: Vec<UnixMs>,
     /// Every row that was ever accepted, and its id.
     accepted: Vec<(Row, Uuid)>,
     used: [u64; 2],
@@ -139,6 +147,7 @@ impl Model {
             fixture: Some(Fixture::new()),
             now_ms: START_MS,
             jobs: HashMap::new(),
+            batches: Vec::new(),
             accepted: Vec::new(),
             used: [0; 2],
             cache: HashMap::new(),
@@ -180,6 +189,7 @@ impl Model {
                 job.start_by_ms = start_within_ms.map(|within_ms| self.now_ms + within_ms);
                 self.submit(job, scraper, account, None);
             }
+            Operation::Batch { account, prices } => self.submit_batch(account, &prices),
             Operation::BornDone { account } => {
                 let mut job = self.fixture().new_job("cached");
                 (job.state, job.price, job.cached) = (State::Done, 0, true);
@@ -254,24 +264,80 @@ impl Model {
         let submitted = self.fixture().store.submit(job.clone(), result, limits).wait().unwrap();
         assert_eq!(submitted, expected);
         if submitted.is_ok() {
-            let id = self.fixture().store.id_of(&job);
-            self.accepted.push((job.row, id));
-            let known = Expected {
-                id,
-                phase,
-                scraper,
-                account,
-                price,
-                interactive: job.interactive,
-                attempts: 0,
-                lease: 0,
-                due_ms: job.due_ms,
-                expires_ms: job.expires_ms,
-                start_by_ms: job.start_by_ms,
-                idempotency: job.idempotency,
-            };
-            assert!(self.jobs.insert(job.row, known).is_none(), "a row was given twice");
+            self.accept(&job, phase, scraper, account);
         }
+    }
+
+    /// A batch of jobs for the first scraper with these prices.
+    fn submit_batch(&mut self, account: usize, prices: &[u32]) {
+        let (key, identities) = self.fixture().store.new_batch_identity(prices.len()).unwrap();
+        let items = prices.iter().zip(&identities).map(|(price, identity)| {
+            let template = self.fixture().new_job("one of a batch");
+            let job = Job {
+                row: identity.row,
+                nonce: identity.nonce,
+                account: ACCOUNTS[account].to_owned(),
+                price: *price,
+                created_ms: self.now_ms,
+                due_ms: self.now_ms,
+                expires_ms: self.now_ms + LIFE_MS,
+                batch: Some(key),
+                ..template
+            };
+            let limits =
+                SubmitLimits { unfinished_max: UNFINISHED_MAX, monthly_credits: Some(ALLOWANCE) };
+            NewItem { job, result: None, limits }
+        });
+        let items: Vec<NewItem> = items.collect();
+        let mut expected = Vec::new();
+        for (index, NewItem { job, .. }) in items.iter().enumerate() {
+            let price = u64::from(job.price);
+            let why = if self.unfinished(0) >= UNFINISHED_MAX {
+                ItemRefusal::QueueFull
+            } else if price > 0 && self.reserved(account) + self.used[account] + price > ALLOWANCE {
+                ItemRefusal::CreditLimit
+            } else {
+                self.accept(job, Phase::Queued, 0, account);
+                continue;
+            };
+            expected.push(RefusedItem { index: index as u32, why });
+        }
+        let batch = Batch {
+            key,
+            account: ACCOUNTS[account].to_owned(),
+            label: None,
+            items: prices.len() as u32,
+            refused: Vec::new(),
+            created_ms: self.now_ms,
+            expires_ms: self.now_ms + LIFE_MS,
+            idempotency: None,
+            ended: Ended::default(),
+        };
+        let submitted = self.fixture().store.submit_batch(batch, items).wait().unwrap().unwrap();
+        assert_eq!(submitted.refused, expected);
+        self.batches.push(submitted.expires_ms);
+        let read = self.fixture().store.batch(key.id, self.now_ms).unwrap();
+        assert_eq!(read, Some(submitted));
+    }
+
+    fn accept(&mut self, job: &Job, phase: Phase, scraper: usize, account: usize) {
+        let id = self.fixture().store.id_of(job);
+        self.accepted.push((job.row, id));
+        let known = Expected {
+            id,
+            phase,
+            scraper,
+            account,
+            price: u64::from(job.price),
+            interactive: job.interactive,
+            attempts: 0,
+            lease: 0,
+            due_ms: job.due_ms,
+            expires_ms: job.expires_ms,
+            start_by_ms: job.start_by_ms,
+            idempotency: job.idempotency,
+        };
+        assert!(self.jobs.insert(job.row, known).is_none(), "a row was given twice");
     }
 
     /// Applies to one of the accepted jobs the event that `event` makes of a lease.
@@ -328,9 +394,12 @@ impl Model {
 
     fn sweep(&mut self) {
         let now_ms = self.now_ms;
-        let expired = self.jobs.values().filter(|job| job.expires_ms <= now_ms).count();
+        let jobs = self.jobs.values().map(|job| job.expires_ms);
+        let expired = jobs.chain(self.batches.iter().copied()).filter(|at_ms| *at_ms <= now_ms);
+        let expired = expired.count();
+        self.batches.retain(|at_ms| *at_ms > now_ms);
         let swept = self.fixture().store.sweep(now_ms, now_ms - CACHE_MS).unwrap();
-        assert_eq!(swept.jobs, expired);
+        assert_eq!(swept.rows, expired);
         self.jobs.retain(|_, job| job.expires_ms > now_ms);
     }
 

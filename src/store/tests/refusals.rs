@@ -31,6 +31,7 @@ fn job(row: Row, account: &str) -> Job {
         label: None,
         start_by_ms: None,
         idempotency: None,
+        batch: None,
     }
 }
 
@@ -124,10 +125,10 @@ fn one_key_is_one_job_until_that_has_expired() {
     let gone_ms = START_MS + RETENTION_MS;
     let late = fixture.store.submit(keyed(5, 9, gone_ms), None, NO_LIMITS).wait().unwrap();
     assert_eq!(late.unwrap().row, 5, "the first has expired, swept or not");
-    assert_eq!(fixture.store.sweep(gone_ms, gone_ms).unwrap().jobs, 1);
+    assert_eq!(fixture.store.sweep(gone_ms, gone_ms).unwrap().rows, 1);
     let again = fixture.store.submit(keyed(6, 9, gone_ms), None, NO_LIMITS).wait().unwrap();
     assert_eq!(again.unwrap().row, 5, "the sweep has left the key to its new job");
-    assert_eq!(fixture.store.sweep(gone_ms + RETENTION_MS, gone_ms).unwrap().jobs, 1);
+    assert_eq!(fixture.store.sweep(gone_ms + RETENTION_MS, gone_ms).unwrap().rows, 1);
     assert!(fixture.bytes()["idempotency"].is_empty());
     assert_eq!(fixture.check().problems, Vec::<String>::new());
 }

@@ -1,0 +1,202 @@
+//! What `POST /batches` asks for: a list of items, or a matrix of prompts, scrapers and countries,
+//! with defaults for all of them. An item that breaks a rule is refused by itself; a body that is
+//! no batch is refused whole.
+
+use serde_json::{Map, Value};
+
+use super::error::ApiError;
+use super::params;
+use crate::job::{
+    BATCH_ITEMS_MAX, Handling, ItemRefusal, RawRequest, SAMPLES_MAX, ScrapeRequest, check_label,
+    quoted,
+};
+use crate::service::{NewBatch, Service};
+
+/// An item as it is asked for: which scraper, and the parameters.
+struct Item {
+    scraper: Option<String>,
+    raw: RawRequest,
+}
+
+/// Reads the body of `POST /batches`.
+///
+/// # Errors
+/// It is no JSON object, has neither items nor a matrix, or too many items; or a parameter that is
+/// meant for all items has the wrong type.
+pub fn parse(service: &Service, body: &[u8]) -> Result<NewBatch, ApiError> {
+    let mut fields = params::object(body)?;
+    let items = take_list(&mut fields, "items")?;
+    let prompts = take_list(&mut fields, "prompts")?;
+    let scrapers = take_list(&mut fields, "scrapers")?;
+    let countries = take_list(&mut fields, "countries")?;
+    let scraper = take_string(&mut fields, "scraper")?;
+    let mut defaults = params::from_fields(fields)?;
+    let label = check_label(defaults.label.clone())?;
+    let samples = defaults.samples.take();
+    check_samples(samples)?;
+    let wanted = match (items, prompts) {
+        (Some(items), None) if scrapers.is_none() && countries.is_none() => {
+            check_count(&[items.len()], samples)?;
+            items.into_iter().map(|item| read_item(item, scraper.as_deref(), &defaults)).collect()
+        }
+        (None, Some(prompts)) => {
+            let one = |given: Option<String>| given.map(Value::String).into_iter().collect();
+            let scrapers = scrapers.unwrap_or_else(|| one(scraper));
+            let countries = countries.unwrap_or_else(|| one(defaults.country.take()));
+            matrix(&prompts, &scrapers, &countries, samples, &defaults)?
+        }
+        (Some(_), None) | (Some(_), Some(_)) | (None, None) => {
+            return Err(ApiError::bad_request(
+                "batch_invalid",
+                "A batch must have either `items`, a list of objects, or `prompts`, a list of \
+                 strings, with `scrapers` and `countries` where wanted.",
+            ));
+        }
+    };
+    let copies = samples.unwrap_or(1);
+    let mut items = Vec::with_capacity(wanted.len() * copies);
+    for item in wanted {
+        let checked = item.and_then(|item| check(service, item, samples.is_some()));
+        for _ in 1..copies {
+            items.push(checked.clone());
+        }
+        items.push(checked);
+    }
+    Ok(NewBatch { label, items, idempotency: None })
+}
+
+/// The batch that `samples` makes of one request: none of them is served by another's answer.
+///
+/// # Errors
+/// `samples` is out of its bounds.
+pub fn of_samples(
+    samples: usize,
+    request: ScrapeRequest,
+    handling: Handling,
+) -> Result<NewBatch, ApiError> {
+    check_samples(Some(samples))?;
+    let label = handling.label.clone();
+    let request = ScrapeRequest { bypass_cache: true, ..request };
+    let items = (0..samples).map(|_| Ok((request.clone(), handling.clone()))).collect();
+    Ok(NewBatch { label, items, idempotency: None })
+}
+
+fn check_samples(samples: Option<usize>) -> Result<(), ApiError> {
+    match samples {
+        Some(samples) if !(1..=SAMPLES_MAX).contains(&samples) => Err(ApiError::bad_request(
+            "samples_invalid",
+            format!("Parameter `samples` must be 1 to {SAMPLES_MAX}; given: `{samples}`."),
+        )),
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// That there is something in every list, and in all not too much.
+fn check_count(lengths: &[usize], samples: Option<usize>) -> Result<(), ApiError> {
+    let count = lengths.iter().chain(&samples).try_fold(1, |count: usize, n| count.checked_mul(*n));
+    match count {
+        Some(1..=BATCH_ITEMS_MAX) => Ok(()),
+        Some(0) => Err(ApiError::bad_request(
+            "batch_invalid",
+            "A batch must have at least one item; one of its lists is empty.",
+        )),
+        Some(_) | None => Err(ApiError::bad_request(
+            "batch_too_large",
+            format!(
+                "A batch must have at most {BATCH_ITEMS_MAX} items; given: {}. Send several.",
+                count.map_or("very many".to_owned(), |count| count.to_string())
+            ),
+        )),
+    }
+}
+
+type Asked = Result<Item, ItemRefusal>;
+
+fn read_item(item: Value, scraper: Option<&str>, defaults: &RawRequest) -> Asked {
+    let Value::Object(mut fields) = item else {
+        return Err(ItemRefusal::Invalid {
+            code: "item_invalid".to_owned(),
+            detail: format!(
+                "An item must be a JSON object of parameters; given: {}.",
+                quoted(&item.to_string())
+            ),
+        });
+    };
+    let scraper = take_string(&mut fields, "scraper")?.or(scraper.map(str::to_owned));
+    let raw = params::from_fields(fields)?.or(defaults);
+    Ok(Item { scraper, raw })
+}
+
+/// Every prompt with every scraper and every country, the last changing first.
+fn matrix(
+    prompts: &[Value],
+    scrapers: &[Value],
+    countries: &[Value],
+    samples: Option<usize>,
+    defaults: &RawRequest,
+) -> Result<Vec<Asked>, ApiError> {
+    // Where a list is not given, the item's own check says what is missing, or the default holds.
+    let texts = |name: &str, list: &[Value]| -> Result<Vec<Option<String>>, ApiError> {
+        let texts = list.iter().map(|value| params::json_string(name, value.clone()).map(Some));
+        if list.is_empty() { Ok(vec![None]) } else { texts.collect() }
+    };
+    check_count(&[prompts.len(), scrapers.len().max(1), countries.len().max(1)], samples)?;
+    let prompts = texts("prompts", prompts)?;
+    let scrapers = texts("scrapers", scrapers)?;
+    let countries = texts("countries", countries)?;
+    let mut items = Vec::new();
+    for prompt in &prompts {
+        for scraper in &scrapers {
+            for country in &countries {
+                let raw = RawRequest {
+                    prompt: prompt.clone(),
+                    country: country.clone(),
+                    ..defaults.clone()
+                };
+                items.push(Ok(Item { scraper: scraper.clone(), raw }));
+            }
+        }
+    }
+    Ok(items)
+}
+
+fn check(
+    service: &Service,
+    item: Item,
+    sampled: bool,
+) -> Result<(ScrapeRequest, Handling), ItemRefusal> {
+    let Item { scraper, mut raw } = item;
+    let Some(scraper) = scraper else {
+        return Err(ItemRefusal::Invalid {
+            code: "scraper_missing".to_owned(),
+            detail: "Parameter `scraper` is required: an item names the scraper to ask.".to_owned(),
+        });
+    };
+    let known = service.scraper(&scraper);
+    let known = known.map_err(|e| ApiError::from_service(e, service.retention_hours()))?;
+    let handling = raw.take_handling().map_err(ApiError::from)?;
+    let request = raw.check(&known.name, &known.refused_countries).map_err(ApiError::from)?;
+    let bypass_cache = request.bypass_cache || sampled;
+    Ok((ScrapeRequest { bypass_cache, ..request }, handling))
+}
+
+impl From<ApiError> for ItemRefusal {
+    fn from(error: ApiError) -> ItemRefusal {
+        ItemRefusal::Invalid { code: error.code.to_owned(), detail: error.detail }
+    }
+}
+
+fn take_list(fields: &mut Map<String, Value>, name: &str) -> Result<Option<Vec<Value>>, ApiError> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::Array(list)) => Ok(Some(list)),
+        Some(other) => Err(params::wrong_type(name, "a list", &other.to_string())),
+    }
+}
+
+fn take_string(fields: &mut Map<String, Value>, name: &str) -> Result<Option<String>, ApiError> {
+    match fields.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(value) => params::json_string(name, value).map(Some),
+    }
+}

@@ -1,0 +1,175 @@
+//! `POST /batches`, and `GET` and `DELETE` of `/batches/{batch_id}`: jobs that are submitted
+//! together. Also what `samples` of a single POST becomes. Contract part 2.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use serde_json::{Value, json};
+
+use super::batch_request;
+use super::error::ApiError;
+use super::poll::Form;
+use super::{Limits, body, jobs, scrapers};
+use crate::clock::{UnixMs, rfc3339_seconds};
+use crate::job::{Batch, ItemRefusal, State};
+use crate::service::{Caller, NewBatch, Service, ServiceError};
+
+/// `Retry-After` of a batch that has not ended, seconds.
+const POLL_AFTER_SECONDS: u64 = 2;
+
+/// Queues the items of the body: the 202 is sent when they are on disk.
+pub async fn submit(
+    service: web::Data<Service>,
+    limits: web::Data<Limits>,
+    caller: Caller,
+    request: HttpRequest,
+    payload: web::Payload,
+) -> Result<HttpResponse, ApiError> {
+    let body = body::read(&request, payload, limits.batch_bytes_max).await?;
+    let mut asked = batch_request::parse(&service, &body)?;
+    let key = scrapers::idempotency_key(&request)?;
+    asked.idempotency = key.map(|key| (key, body.to_vec()));
+    accept(service, &caller, asked).await
+}
+
+/// Submits a batch and answers with it.
+///
+/// # Errors
+/// The whole of it was refused.
+pub async fn accept(
+    service: web::Data<Service>,
+    caller: &Caller,
+    asked: NewBatch,
+) -> Result<HttpResponse, ApiError> {
+    let submitted = service.submit_batch(caller, asked).await;
+    let (batch, replayed) = submitted.map_err(|error| refused(&service, error))?;
+    let mut response = HttpResponse::build(StatusCode::ACCEPTED);
+    response.insert_header((LOCATION, format!("/batches/{}", batch.key.id)));
+    if replayed {
+        response.insert_header(("idempotency-replayed", "true"));
+    }
+    answer(service, response, batch, Form::Whole).await
+}
+
+/// The batch object; with `wait`, once all its jobs have ended or the wait is over.
+pub async fn get(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+    request: HttpRequest,
+) -> Result<HttpResponse, ApiError> {
+    let form = Form::of(&request)?;
+    if let Some(wait_ms) = jobs::wait_ms(&request)? {
+        let waited = service.wait_for_batch(&id, wait_ms).await;
+        waited.map_err(|error| refused(&service, error))?;
+    }
+    let batch = service.batch(&id).map_err(|error| refused(&service, error))?;
+    answer(service, HttpResponse::Ok(), batch, form).await
+}
+
+/// Cancels every job of the batch that has not ended; gives the batch object as it is then.
+pub async fn cancel(
+    service: web::Data<Service>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let canceled = service.cancel_batch(&caller, &id).await;
+    let batch = canceled.map_err(|error| refused(&service, error))?;
+    answer(service, HttpResponse::Ok(), batch, Form::Whole).await
+}
+
+async fn answer(
+    service: web::Data<Service>,
+    mut response: HttpResponseBuilder,
+    batch: Batch,
+    form: Form,
+) -> Result<HttpResponse, ApiError> {
+    let pending = batch.ended.completed_ms.is_none();
+    let (again, errors) = (service.clone(), service.clone());
+    let object = match form {
+        Form::Status => Ok(batch_object(&batch, None)),
+        // Off the actix threads: it looks at up to a thousand rows.
+        Form::Whole => {
+            web::block(move || Ok(batch_object(&batch, Some(items(&again, &batch)?))))
+                .await
+                // The pool refuses only while the process ends.
+                .unwrap_or(Err(ServiceError::Stopping))
+        }
+    };
+    let object = object.map_err(|error| refused(&errors, error))?;
+    response.insert_header((CONTENT_TYPE, "application/json"));
+    if pending {
+        response.insert_header((RETRY_AFTER, POLL_AFTER_SECONDS));
+    }
+    Ok(response.body(object.to_string()))
+}
+
+/// The batch object.
+fn batch_object(batch: &Batch, items: Option<Vec<Value>>) -> Value {
+    let time = |at_ms: Option<UnixMs>| at_ms.map(rfc3339_seconds);
+    let mut object = json!({
+        "batch_id": batch.key.id.to_string(),
+        "status": if batch.ended.completed_ms.is_some() { "done" } else { "pending" },
+        "label": batch.label,
+        "created_at": time(Some(batch.created_ms)),
+        "completed_at": time(batch.ended.completed_ms),
+        "expires_at": time(Some(batch.expires_ms)),
+        "counts": {
+            "items": batch.items,
+            "refused": batch.refused.len(),
+            "pending": batch.pending(),
+            "done": batch.ended.done,
+            "failed": batch.ended.failed,
+        },
+    });
+    if let Some(items) = items {
+        object["items"] = Value::Array(items);
+    }
+    object
+}
+
+/// Every item in its place: its job, or why there is none.
+fn items(service: &Service, batch: &Batch) -> Result<Vec<Value>, ServiceError> {
+    let mut items = Vec::with_capacity(batch.items as usize);
+    service.visit_batch(batch, |index, job| {
+        let mut item = json!({
+            "index": index,
+            "job_id": service.id_of(job).to_string(),
+            "status": job.state.status(),
+            "scraper": job.request.scraper,
+            "country": job.request.country,
+        });
+        if let State::Failed(failure) = &job.state {
+            item["error_code"] = failure.reason.code().into();
+        }
+        items.push((index, item));
+    })?;
+    items.extend(batch.refused.iter().map(|item| {
+        let (code, detail) = told(service, &item.why);
+        (item.index, json!({ "index": item.index, "error": { "code": code, "detail": detail } }))
+    }));
+    items.sort_by_key(|(index, _)| *index);
+    Ok(items.into_iter().map(|(_, item)| item).collect())
+}
+
+/// A refusal as it is told of a job that is submitted alone.
+fn told(service: &Service, why: &ItemRefusal) -> (String, String) {
+    match why {
+        ItemRefusal::Invalid { code, detail } => (code.clone(), detail.clone()),
+        // An item is told why, and not when to come again.
+        ItemRefusal::QueueFull => {
+            limit(service, ServiceError::QueueFull { retry_after_seconds: 0 })
+        }
+        ItemRefusal::CreditLimit => {
+            limit(service, ServiceError::CreditLimit { retry_after_seconds: 0 })
+        }
+    }
+}
+
+fn limit(service: &Service, error: ServiceError) -> (String, String) {
+    let error = refused(service, error);
+    (error.code.to_owned(), error.detail)
+}
+
+fn refused(service: &Service, error: ServiceError) -> ApiError {
+    ApiError::from_service(error, service.retention_hours())
+}

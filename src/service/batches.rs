@@ -1,0 +1,141 @@
+//! The use cases of batches: submit, read, wait, cancel.
+
+use super::{Caller, Service, ServiceError, parse_id};
+use crate::clock::UnixMs;
+use crate::job::{
+    Batch, Ended, Failure, Handling, ItemRefusal, Job, Refused, RefusedItem, ScrapeRequest,
+};
+use crate::store::{NewItem, StoreError, SubmitRefusal, TransitionRefusal, idempotency_of_batch};
+
+/// What a client asks for with a batch.
+pub struct NewBatch {
+    /// The client's own word for the batch.
+    pub label: Option<String>,
+    /// In the client's order: what is asked, or why it cannot be.
+    pub items: Vec<Result<(ScrapeRequest, Handling), ItemRefusal>>,
+    /// The key that says which submits are one and the same, and the whole of what was asked for.
+    pub idempotency: Option<(String, Vec<u8>)>,
+}
+
+impl Service {
+    /// Queues a batch. When this returns, every accepted item is a job on disk. Says too whether
+    /// the batch was there before, because its submit is a repeated one.
+    ///
+    /// # Errors
+    /// The whole batch was refused; nothing of it is stored. An item that is refused by itself is
+    /// told in the batch.
+    pub async fn submit_batch(
+        &self,
+        caller: &Caller,
+        asked: NewBatch,
+    ) -> Result<(Batch, bool), ServiceError> {
+        self.accepting()?;
+        self.within_rate(caller)?;
+        let (key, identities) = self.store.new_batch_identity(asked.items.len())?;
+        let now_ms = self.clock.now_ms();
+        let mut batch = Batch {
+            key,
+            account: caller.account.clone(),
+            label: asked.label,
+            items: u32::try_from(asked.items.len()).unwrap_or(u32::MAX),
+            refused: Vec::new(),
+            created_ms: now_ms,
+            expires_ms: now_ms.saturating_add(self.settings.store.retention_ms),
+            idempotency: asked
+                .idempotency
+                .map(|(key, whole)| idempotency_of_batch(&caller.account, &key, &whole)),
+            ended: Ended::default(),
+        };
+        let mut items = Vec::with_capacity(asked.items.len());
+        for ((index, item), identity) in (0..).zip(asked.items).zip(identities) {
+            match item {
+                Ok((request, handling)) => {
+                    let scraper = self.scraper(&request.scraper)?;
+                    let limits = self.submit_limits(caller, scraper);
+                    let (job, result) =
+                        self.new_job(caller, scraper, identity, now_ms, request, handling, None);
+                    let job = Job { batch: Some(key), ..job };
+                    items.push(NewItem { job, result, limits });
+                }
+                Err(why) => batch.refused.push(RefusedItem { index, why }),
+            }
+        }
+        match self.store.submit_batch(batch, items).committed().await? {
+            Ok(batch) => {
+                let replayed = batch.key != key;
+                if !replayed {
+                    tracing::info!(
+                        batch = %batch.key.id, account = batch.account,
+                        items = batch.items, refused = batch.refused.len(), "batch accepted"
+                    );
+                }
+                Ok((batch, replayed))
+            }
+            Err(SubmitRefusal::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
+            // Limits refuse items, never a batch.
+            Err(SubmitRefusal::QueueFull | SubmitRefusal::CreditLimit) => {
+                Err(StoreError::Damaged("a batch was refused as a job").into())
+            }
+        }
+    }
+
+    /// A batch as it stands.
+    ///
+    /// # Errors
+    /// There is no such batch, or no longer; or the store failed.
+    pub fn batch(&self, id: &str) -> Result<Batch, ServiceError> {
+        let id = parse_id(id).map_err(|_| ServiceError::BatchNotFound)?;
+        self.store.batch(id, self.clock.now_ms())?.ok_or(ServiceError::BatchNotFound)
+    }
+
+    /// Calls `visit` with the place and the job of every item that became one, in their order.
+    /// Blocks its thread for as long as it takes to look at them all.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn visit_batch(
+        &self,
+        batch: &Batch,
+        visit: impl FnMut(u32, &Job),
+    ) -> Result<(), ServiceError> {
+        Ok(self.store.visit_batch(batch, visit)?)
+    }
+
+    /// Waits until every job of the batch has ended or `wait_ms` have passed, whichever comes first.
+    ///
+    /// # Errors
+    /// There is no such batch, or the store failed.
+    pub async fn wait_for_batch(&self, id: &str, wait_ms: u64) -> Result<(), ServiceError> {
+        let until_ms: UnixMs = self.clock.now_ms().saturating_add(wait_ms);
+        let row = self.batch(id)?.key.row;
+        let ended = self.engine.wait_for(row);
+        if self.batch(id)?.ended.completed_ms.is_none() {
+            tokio::select! {
+                Ok(()) = ended => {}
+                () = self.clock.sleep_until(until_ms) => {}
+            }
+        }
+        self.engine.tidy_waiters(row);
+        Ok(())
+    }
+
+    /// Ends every unfinished job of a batch of the caller's, as [`Service::cancel`] does for one.
+    ///
+    /// # Errors
+    /// The caller has no such batch, all its jobs have ended already, or the store failed.
+    pub async fn cancel_batch(&self, caller: &Caller, id: &str) -> Result<Batch, ServiceError> {
+        let id = parse_id(id).map_err(|_| ServiceError::BatchNotFound)?;
+        let now_ms = self.clock.now_ms();
+        let account = caller.account.clone();
+        match self.store.stop_batch(id, account, now_ms, Failure::canceled()).await? {
+            Ok(batch) => {
+                tracing::info!(batch = %id, account = batch.account, "batch canceled");
+                Ok(batch)
+            }
+            Err(TransitionRefusal::Gone) => Err(ServiceError::BatchNotFound),
+            Err(TransitionRefusal::Refused(
+                Refused::Finished | Refused::StaleLease | Refused::NotRunning,
+            )) => Err(ServiceError::BatchFinished),
+        }
+    }
+}

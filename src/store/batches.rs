@@ -1,0 +1,255 @@
+//! Batches: jobs that are submitted in one transaction, and the count of those that have ended. A
+//! batch's items have the rows behind its own, in their order.
+
+use redb::ReadableTable;
+use subtle::ConstantTimeEq;
+use uuid::Uuid;
+
+use super::idempotency::Holder;
+use super::tables::{self, Effect, Row, Tables};
+use super::writer::Pending;
+use super::{
+    NewIdentity, Scrapers, Store, StoreError, SubmitLimits, SubmitRefusal, TransitionRefusal,
+    idempotency, jobs, record,
+};
+use crate::clock::UnixMs;
+use crate::job::{
+    Batch, BatchKey, Ended, Event, Failure, ItemRefusal, Job, Refused, RefusedItem, State,
+};
+
+/// A job that is about to be written with its batch.
+pub struct NewItem {
+    pub job: Job,
+    /// The result of one that is born `done`.
+    pub result: Option<Vec<u8>>,
+    pub limits: SubmitLimits,
+}
+
+impl Store {
+    /// The identity of a batch and of each of its items, for [`Store::submit_batch`].
+    ///
+    /// # Errors
+    /// The operating system's generator failed.
+    pub fn new_batch_identity(
+        &self,
+        items: usize,
+    ) -> Result<(BatchKey, Vec<NewIdentity>), StoreError> {
+        let row = self.next_rows(items as u64 + 1);
+        let key = BatchKey { row, id: self.identity_of(row)?.id };
+        let identities = (row + 1..=row + items as u64).map(|row| self.identity_of(row));
+        Ok((key, identities.collect::<Result<_, _>>()?))
+    }
+
+    /// Writes a batch with the jobs of those items that keep their limits. Where its idempotency
+    /// key came with the same request before, nothing is written, and the answer is that earlier
+    /// batch: it has another row.
+    pub fn submit_batch(
+        &self,
+        batch: Batch,
+        items: Vec<NewItem>,
+    ) -> Pending<Result<Batch, SubmitRefusal>> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| queue.submit(move |tables| insert(tables, &scrapers, batch, items)))
+    }
+
+    /// Reads a batch, if it exists at `now_ms`.
+    ///
+    /// # Errors
+    /// The store failed or is damaged.
+    pub fn batch(&self, id: Uuid, now_ms: UnixMs) -> Result<Option<Batch>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(None) };
+        self.shared.read(|transaction| {
+            let batches = transaction.open_table(tables::BATCHES)?;
+            let Some(bytes) = batches.get(plain.row)? else { return Ok(None) };
+            let ends = transaction.open_table(tables::BATCH_ENDS)?;
+            let ended = ends.get(plain.row)?.map(|ended| ended_of(ended.value()));
+            let batch = record::decode_batch(plain.row, bytes.value(), ended.unwrap_or_default())?;
+            Ok((is(&batch, id) && batch.expires_ms > now_ms).then_some(batch))
+        })
+    }
+
+    /// Calls `visit` with the place and the job of every item that became one, in their order.
+    ///
+    /// # Errors
+    /// The store failed or is damaged.
+    pub fn visit_batch(
+        &self,
+        batch: &Batch,
+        mut visit: impl FnMut(u32, &Job),
+    ) -> Result<(), StoreError> {
+        self.shared.read(|transaction| {
+            let jobs = transaction.open_table(tables::JOBS)?;
+            let prompts = transaction.open_table(tables::PROMPTS)?;
+            for entry in jobs.range(rows(batch))? {
+                let (row, bytes) = entry?;
+                let row = row.value();
+                let long_prompt = || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
+                let name = |number| self.scrapers.name(number);
+                let (job, _) = record::decode_job(row, bytes.value(), name, long_prompt)?;
+                if job.batch == Some(batch.key) {
+                    // Inside the batch's rows, which are few.
+                    visit((row - batch.key.row - 1) as u32, &job);
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Ends every unfinished job of a batch with `failure`, because its owner wants it to. Does not
+    /// block the thread. Another account's batch is as good as none.
+    ///
+    /// # Errors
+    /// The store failed, or its writer has too much to do; every job is as it was.
+    pub async fn stop_batch(
+        &self,
+        id: Uuid,
+        account: String,
+        now_ms: UnixMs,
+        failure: Failure,
+    ) -> Result<Result<Batch, TransitionRefusal>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(Err(TransitionRefusal::Gone)) };
+        let scrapers = self.scrapers.clone();
+        let pending = self.queue(|queue| {
+            queue.submit(move |tables| {
+                let batch = read(tables, plain.row)?.filter(|batch| {
+                    let owned = is(batch, id) && batch.account == account;
+                    owned && batch.expires_ms > now_ms
+                });
+                let Some(batch) = batch else { return Ok(Err(TransitionRefusal::Gone)) };
+                stop(tables, &scrapers, &batch, now_ms, &failure)
+            })
+        });
+        pending.committed().await
+    }
+}
+
+/// Whether a batch has this id, in time that does not depend on where they differ.
+fn is(batch: &Batch, id: Uuid) -> bool {
+    batch.key.id.as_bytes().ct_eq(id.as_bytes()).into()
+}
+
+/// The rows of a batch's items.
+fn rows(batch: &Batch) -> std::ops::RangeInclusive<Row> {
+    batch.key.row + 1..=batch.key.row + u64::from(batch.items)
+}
+
+fn ended_of((done, failed, completed_ms): (u32, u32, Option<u64>)) -> Ended {
+    Ended { done, failed, completed_ms }
+}
+
+fn insert(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    mut batch: Batch,
+    items: Vec<NewItem>,
+) -> Result<Result<Batch, SubmitRefusal>, StoreError> {
+    if let Some(known) = batch.idempotency
+        && let Some(holder) = idempotency::find(tables, scrapers, known, batch.created_ms)?
+    {
+        return Ok(match holder {
+            Holder::Batch(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
+            Holder::Batch(_) | Holder::Job(_) => Err(SubmitRefusal::KeyReused),
+        });
+    }
+    // Whatever a job's insert may refuse as damaged, before the first one has changed anything.
+    for item in &items {
+        scrapers.number(&item.job.request.scraper)?;
+        tables.load_credits(&item.job)?;
+        tables.load_usage(&item.job)?;
+    }
+
+    for NewItem { job, result, limits } in items {
+        // Inside the batch's rows, which are few.
+        let index = (job.row - batch.key.row - 1) as u32;
+        let why = match jobs::insert(tables, scrapers, job, result.as_deref(), limits)? {
+            Ok(job) => {
+                batch.ended.done += u32::from(job.state == State::Done);
+                continue;
+            }
+            Err(SubmitRefusal::QueueFull) => ItemRefusal::QueueFull,
+            // An item has no key of its own.
+            Err(SubmitRefusal::CreditLimit | SubmitRefusal::KeyReused) => ItemRefusal::CreditLimit,
+        };
+        batch.refused.push(RefusedItem { index, why });
+    }
+    batch.refused.sort_by_key(|item| item.index);
+    if batch.pending() == 0 {
+        batch.ended.completed_ms = Some(batch.created_ms);
+    }
+    let row = batch.key.row;
+    tables.batches.insert(row, record::encode_batch(&batch)?.as_slice())?;
+    tables.expiry.insert((batch.expires_ms, row), ())?;
+    if let Some(known) = batch.idempotency {
+        tables.idempotency.insert(known.key_hash, row)?;
+    }
+    write_ended(tables, &batch)?;
+    Ok(Ok(batch))
+}
+
+fn stop(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    batch: &Batch,
+    now_ms: UnixMs,
+    failure: &Failure,
+) -> Result<Result<Batch, TransitionRefusal>, StoreError> {
+    if batch.pending() == 0 {
+        return Ok(Err(TransitionRefusal::Refused(Refused::Finished)));
+    }
+    for row in rows(batch) {
+        let decide = |job: &Job| {
+            let member = job.batch == Some(batch.key);
+            member.then(|| Event::Stop { failure: failure.clone() })
+        };
+        match jobs::transition_if(tables, scrapers, row, now_ms, decide, None) {
+            Err(error) if error.voids_transaction() => return Err(error),
+            // A damaged job does not keep the others from being stopped.
+            Err(_) | Ok(_) => {}
+        }
+    }
+    let stopped = read(tables, batch.key.row)?;
+    Ok(stopped.ok_or(TransitionRefusal::Gone))
+}
+
+/// The batch of a row.
+pub(super) fn read(tables: &Tables<'_>, row: Row) -> Result<Option<Batch>, StoreError> {
+    let Some(bytes) = tables.batches.get(row)? else { return Ok(None) };
+    let ended = tables.batch_ends.get(row)?.map(|ended| ended_of(ended.value()));
+    record::decode_batch(row, bytes.value(), ended.unwrap_or_default()).map(Some)
+}
+
+/// Counts the end of one of a batch's jobs. A batch that is no longer there, or cannot be read,
+/// does not keep its jobs from ending.
+pub(super) fn count_end(
+    tables: &mut Tables<'_>,
+    key: BatchKey,
+    done: bool,
+    now_ms: UnixMs,
+) -> Result<(), StoreError> {
+    let mut batch = match read(tables, key.row) {
+        Ok(Some(batch)) if batch.key == key => batch,
+        Err(error) if error.voids_transaction() => return Err(error),
+        Ok(_) | Err(_) => return Ok(()),
+    };
+    if batch.count_end(done, now_ms) {
+        tables.effects.push(Effect::BatchEnded { row: key.row });
+    }
+    write_ended(tables, &batch)
+}
+
+fn write_ended(tables: &mut Tables<'_>, batch: &Batch) -> Result<(), StoreError> {
+    let Ended { done, failed, completed_ms } = batch.ended;
+    tables.batch_ends.insert(batch.key.row, (done, failed, completed_ms))?;
+    Ok(())
+}
+
+/// Removes a batch that has expired, where the row is one's. Its jobs expire by themselves.
+pub(super) fn remove(tables: &mut Tables<'_>, row: Row, now_ms: UnixMs) -> Result<(), StoreError> {
+    let Some(batch) = read(tables, row)?.filter(|batch| batch.expires_ms <= now_ms) else {
+        return Ok(());
+    };
+    tables.expiry.remove((batch.expires_ms, row))?;
+    tables.batches.remove(row)?;
+    tables.batch_ends.remove(row)?;
+    idempotency::forget(tables, batch.idempotency, row)
+}
