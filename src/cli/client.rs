@@ -9,7 +9,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body, RequestBuilder};
 use url::{Host, Url};
 
-use super::view::Job;
+use super::view::{Job, Status};
 use crate::config::Secret;
 
 /// Where `answerd serve` listens unless it is told otherwise.
@@ -112,6 +112,31 @@ pub struct Used {
     pub credits: u64,
 }
 
+/// A batch as the API shows it.
+#[derive(Debug, Deserialize)]
+pub struct Batch {
+    pub batch_id: String,
+    pub status: Status,
+    pub counts: Counts,
+    /// In the order in which they were sent.
+    pub items: Vec<BatchItem>,
+}
+
+/// How the items of a batch stand.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Counts {
+    pub done: usize,
+    pub failed: usize,
+}
+
+/// An item of a batch: a job, or why there is none.
+#[derive(Debug, Deserialize)]
+pub struct BatchItem {
+    pub job_id: Option<String>,
+    /// `{code, detail}`.
+    pub error: Option<Value>,
+}
+
 /// A page of `GET /jobs`.
 pub struct Page {
     pub jobs: Vec<Job>,
@@ -180,6 +205,26 @@ impl Client {
             request = request.header("idempotency-key", key);
         }
         self.job_of(request.send_json(submission))
+    }
+
+    /// Submits a batch, once for each idempotency key.
+    ///
+    /// # Errors
+    /// The server refused it or could not be reached.
+    pub fn submit_batch(&self, batch: &Value, key: &str) -> Result<Batch, ClientError> {
+        let request = self.agent.post(self.path(&["batches"]).as_str());
+        let request = self.keyed(request).header("idempotency-key", key);
+        self.batch_of(request.send_json(batch))
+    }
+
+    /// The batch once all its jobs have ended, or as it stands after `wait_seconds`.
+    ///
+    /// # Errors
+    /// There is no such batch, or the server could not be reached.
+    pub fn batch_within(&self, id: &str, wait_seconds: u64) -> Result<Batch, ClientError> {
+        let mut url = self.path(&["batches", id]);
+        url.query_pairs_mut().append_pair("wait", &wait_seconds.to_string());
+        self.batch_of(self.agent.get(url.as_str()).call())
     }
 
     /// Cancels a job; gives it as it is then.
@@ -255,6 +300,10 @@ impl Client {
 
     fn job_of(&self, reply: Result<Response<Body>, ureq::Error>) -> Result<Job, ClientError> {
         Job::read(self.document_of(reply)?).map_err(|error| self.unreadable(&error))
+    }
+
+    fn batch_of(&self, reply: Result<Response<Body>, ureq::Error>) -> Result<Batch, ClientError> {
+        Batch::deserialize(self.document_of(reply)?).map_err(|error| self.unreadable(&error))
     }
 
     fn document_of(

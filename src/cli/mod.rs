@@ -1,6 +1,7 @@
 //! The command line: what can be typed, which command runs, and what its exit code says. Commands
 //! parse, call and print; the rules are the server's.
 
+mod batch;
 mod check;
 mod client;
 mod console;
@@ -91,6 +92,7 @@ enum Command {
     Check(check::Args),
     Keygen(keygen::Args),
     Submit(jobs::SubmitArgs),
+    Batch(batch::Args),
     Get(jobs::GetArgs),
     Watch(jobs::WatchArgs),
     List(list::Args),
@@ -114,6 +116,7 @@ fn run(command: Command, console: &mut Console) -> Exit {
         Command::Check(args) => check::run(args, console),
         Command::Keygen(args) => keygen::run(args, console),
         Command::Submit(args) => jobs::submit(args, console),
+        Command::Batch(args) => batch::run(args, console),
         Command::Get(args) => jobs::get(args, console),
         Command::Watch(args) => jobs::watch(args, console),
         Command::List(args) => list::run(args, console),

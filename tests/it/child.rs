@@ -19,7 +19,8 @@ pub fn answerd(arguments: &[&str], store: &Path) -> std::process::Output {
     command(store).args(arguments).output().unwrap()
 }
 
-fn command(store: &Path) -> Command {
+/// The command, not run yet.
+pub fn command(store: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_answerd"));
     command
         .env("ANSWERD_STORE__PATH", store)

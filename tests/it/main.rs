@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod app;
+mod batch_file;
 mod batches;
 mod browser;
 mod cancel;

@@ -1,0 +1,112 @@
+//! `answerd batch`: the prompts of a file, submitted in batches, and their answers, collected in the
+//! order of the file.
+
+mod input;
+mod output;
+mod work;
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use serde_json::json;
+
+use super::Exit;
+use super::console::Console;
+use super::error::CommandError;
+use super::jobs::ServerArgs;
+use crate::clock::Clock;
+use output::Output;
+use work::{Defaults, Work};
+
+const EXAMPLES: &str = "\
+Examples:
+  answerd batch prompts.csv --scraper chatgpt --out answers.csv
+  answerd batch prompts.ndjson --out answers.ndjson
+  answerd batch prompts.csv --scraper practice | jq -r .job.result.result
+
+A CSV file needs a header with the column `prompt`; an NDJSON file has an object on each line. What is
+no parameter of a scrape is yours and comes back beside the answer.";
+
+/// Submit the prompts of a file and collect the answers
+///
+/// Writes a line for each line of the file, in its order, once all have ended. Stopped half way, the
+/// same command goes on where it was: no prompt is asked twice. Exits with 1 when a line was refused or
+/// its job failed.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// The file: FILE.csv, FILE.ndjson or FILE.jsonl
+    file: PathBuf,
+    /// Where the answers go: CSV when it ends in .csv, otherwise NDJSON [default: stdout]
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// The scraper of lines that name none
+    #[arg(long, value_name = "NAME")]
+    scraper: Option<String>,
+    /// The country of lines that name none, ISO 3166-1 alpha-2 [default: US]
+    #[arg(long, value_name = "CODE")]
+    country: Option<String>,
+    /// The label of lines that have none
+    #[arg(long, value_name = "TEXT")]
+    label: Option<String>,
+    /// How long one attempt may take where the line does not say, 10 to 600 seconds [default: 300]
+    #[arg(long, value_name = "SECONDS")]
+    timeout: Option<f64>,
+    /// Ask even where the cache holds an answer
+    #[arg(long)]
+    bypass_cache: bool,
+    /// Ask everything anew, whatever an earlier run has asked
+    #[arg(long)]
+    again: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// How the lines of a file ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Tally {
+    done: usize,
+    failed: usize,
+    refused: usize,
+}
+
+impl Tally {
+    fn ended(self) -> usize {
+        self.done + self.failed + self.refused
+    }
+
+    fn text(self, lines: usize) -> String {
+        let Tally { done, failed, refused } = self;
+        let ended = self.ended();
+        format!("{ended} of {lines} ended: {done} done, {failed} failed, {refused} refused")
+    }
+}
+
+/// Works through a file.
+///
+/// # Errors
+/// The file or the output is unusable, the server refuses, or stays out of reach.
+pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+    let input = input::read(&args.file)?;
+    let mut output = Output::open(args.out.as_deref(), &input.columns)?;
+    let defaults = Defaults {
+        scraper: args.scraper,
+        country: args.country,
+        label: args.label,
+        timeout: args.timeout,
+        bypass_cache: args.bypass_cache.then_some(true),
+    };
+    let salt = if args.again { work::fresh_salt()? } else { String::new() };
+    let client = args.server.client()?;
+    let work = Work::new(&client, &Clock::System, &input.lines, &defaults, &salt);
+    let tally = work.run(console, &mut output)?;
+    output.finish()?;
+    let lines = input.lines.len();
+    if console.is_json() && args.out.is_some() {
+        let Tally { done, failed, refused } = tally;
+        console.document(
+            &json!({ "lines": lines, "done": done, "failed": failed, "refused": refused }),
+        )?;
+    }
+    Ok(if tally.done == lines { Exit::Done } else { Exit::Failed })
+}
