@@ -5,6 +5,7 @@ mod check;
 pub mod file;
 #[cfg(test)]
 mod tests;
+mod webhooks;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -14,6 +15,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 pub use file::{Auth, LogFormat};
+pub use webhooks::SigningKey;
 
 /// The most worker threads one scraper may have.
 pub const WORKERS_MAX: usize = 1_024;
@@ -102,6 +104,7 @@ pub struct Settings {
     pub queue: file::Queue,
     pub log: file::Log,
     pub practice: file::Practice,
+    pub webhooks: Webhooks,
     pub keys: Vec<Key>,
     pub upstreams: BTreeMap<String, Upstream>,
     pub scrapers: BTreeMap<String, Scraper>,
@@ -131,6 +134,21 @@ pub struct Store {
     pub retention_ms: u64,
     pub cache_bytes: usize,
     pub quick_repair: bool,
+}
+
+#[derive(Clone, Debug)]
+pub struct Webhooks {
+    /// What signs: the current key first, then the previous one while it still counts. None means
+    /// that webhooks are not configured.
+    pub keys: Vec<SigningKey>,
+    /// What has to be set before webhooks can be sent, as a sentence; `None` when all is there.
+    pub missing: Option<String>,
+    /// Receivers that need not be public: hosts, or hosts with a port.
+    pub allow_hosts: Vec<String>,
+    /// The longest one attempt may take.
+    pub timeout_seconds: u64,
+    /// Threads that deliver.
+    pub workers: usize,
 }
 
 /// An API key as it is configured: its hash, never itself.

@@ -1,14 +1,18 @@
 //! A job: one prompt for one scraper, from submit to `done` or `failed`, and the one function that
-//! changes its state. What is asked for is in `request`, why it fails in `reason`. Pure: no clock,
-//! no store, no I/O.
+//! changes its state. What is asked for is in `request`, why it fails in `reason`, how its webhook
+//! fares in `delivery`. Pure: no clock, no store, no I/O.
 
 mod batch;
+mod delivery;
 mod reason;
 mod request;
+mod webhook_url;
 
 pub use batch::*;
+pub use delivery::*;
 pub use reason::{FAILURE_BYTES_MAX, Failure, Reason, Verdict};
 pub use request::*;
+pub use webhook_url::{WEBHOOK_URL_CHARS_MAX, check_webhook_url};
 
 use crate::clock::UnixMs;
 
@@ -83,6 +87,8 @@ pub struct Job {
     pub idempotency: Option<Idempotency>,
     /// The batch that it was submitted with.
     pub batch: Option<BatchKey>,
+    /// Where its end is told.
+    pub webhook_url: Option<String>,
 }
 
 /// What can happen to a job.
@@ -252,6 +258,7 @@ mod tests {
             start_by_ms: None,
             idempotency: None,
             batch: None,
+            webhook_url: None,
         }
     }
 

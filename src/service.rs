@@ -2,6 +2,7 @@
 //! the edges parse, call and answer.
 
 mod batches;
+mod webhooks;
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -28,6 +29,7 @@ pub use batches::NewBatch;
 
 pub use crate::engine::HealthReport;
 pub use crate::store::DAYS_KEPT_MAX;
+pub use webhooks::WebhookStatus;
 
 /// What an interactive call leaves of the client's own budget, milliseconds: published clients
 /// give up at exactly their time-out (contract 1.4).
@@ -70,6 +72,18 @@ pub enum ServiceError {
     BatchNotFound,
     /// Every job of the batch has ended, so it cannot be canceled.
     BatchFinished,
+    /// Nothing can sign webhooks. What is missing, as a sentence.
+    WebhooksNotConfigured {
+        missing: String,
+    },
+    /// The job or the batch was submitted without a webhook.
+    WebhookNotFound {
+        job_id: Option<Uuid>,
+    },
+    /// The job or the batch has not ended, so there is nothing to send again.
+    WebhookWaits {
+        job_id: Option<Uuid>,
+    },
     /// The idempotency key came with another request before.
     IdempotencyKeyReused,
     /// The job has ended, so it cannot be canceled.
@@ -483,6 +497,9 @@ impl Service {
         deadline_ms: Option<UnixMs>,
     ) -> Result<(Job, bool), ServiceError> {
         self.accepting()?;
+        if handling.webhook_url.is_some() {
+            self.webhooks_ready()?;
+        }
         self.within_rate(caller)?;
         let scraper = self.scraper(&request.scraper)?;
         let identity = self.store.new_identity()?;
@@ -568,6 +585,7 @@ impl Service {
             start_by_ms: handling.start_within_ms.map(|within_ms| now_ms + u64::from(within_ms)),
             idempotency,
             batch: None,
+            webhook_url: handling.webhook_url,
         };
         (job, result)
     }

@@ -6,6 +6,7 @@ mod links;
 mod markdown;
 mod marks;
 mod numbering;
+pub mod object;
 mod plain;
 mod result;
 mod tags;

@@ -11,7 +11,7 @@ use tracing_subscriber::filter::LevelFilter;
 use super::file::{self, Auth};
 use super::{
     ANONYMOUS, Http, Key, NAME_CHARS_MAX, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper, Secret,
-    Settings, Store, Upstream, UpstreamKind, WORKERS_MAX, is_name,
+    Settings, Store, Upstream, UpstreamKind, WORKERS_MAX, is_name, webhooks,
 };
 use crate::catalog;
 
@@ -23,6 +23,7 @@ pub(super) fn check(
 ) -> Option<Settings> {
     check_ranges(&typed, problems);
     check_level(&typed.log.level, problems);
+    let webhooks = webhooks::check(&typed.webhooks, environment, problems);
     let keys = check_keys(&typed.keys, problems);
     // Taken before the upstreams are checked: one with a wrong `kind` is wrong, but it is there.
     let names: Vec<String> = typed.upstreams.keys().cloned().collect();
@@ -52,6 +53,7 @@ pub(super) fn check(
         queue: typed.queue,
         log: typed.log,
         practice: typed.practice,
+        webhooks,
         keys,
         upstreams,
         scrapers,

@@ -28,6 +28,7 @@ pub struct File {
     pub queue: Queue,
     pub log: Log,
     pub practice: Practice,
+    pub webhooks: Webhooks,
     #[serde(default)]
     pub keys: Vec<Key>,
     pub upstreams: BTreeMap<String, Upstream>,
@@ -113,6 +114,18 @@ pub struct Practice {
     pub latency_ms: u64,
     pub failure_percent: u8,
     pub payload_bytes: usize,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a table")]
+pub struct Webhooks {
+    pub secret_env: String,
+    pub secret_file: String,
+    pub previous_secret_env: String,
+    pub previous_secret_file: String,
+    pub allow_hosts: Vec<String>,
+    pub timeout_seconds: u64,
+    pub workers: usize,
 }
 
 #[derive(Debug, Default, Deserialize, Serialize)]

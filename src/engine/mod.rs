@@ -9,6 +9,7 @@ mod retry;
 mod tests;
 mod timer;
 mod waiters;
+mod webhook;
 mod worker;
 
 use std::ops::ControlFlow;
@@ -27,10 +28,12 @@ use crate::clock::{Clock, UnixMs};
 use crate::config::{Settings, file::Retry};
 use crate::job::{Event, Job, ScrapeRequest, State};
 use crate::store::{Effect, Listener, Row, Store, StoreError, request_hash};
+use crate::upstream::http::Lookup;
 use crate::upstream::{Registry, UpstreamStatus};
 use flights::Flights;
 use queue::{Offer, Queue};
 use waiters::Waiters;
+use webhook::Deliverer;
 
 /// The most jobs that are counted to say how far behind in the queue one is.
 const AHEAD_COUNTED_MAX: usize = 256;
@@ -52,6 +55,7 @@ pub struct Engine {
     waiters: Waiters,
     /// Those who wait for a job's next transition.
     watchers: Waiters,
+    deliverer: Deliverer,
     nudges: Mutex<Option<Sender<()>>>,
     /// When the timer's next pass is due, so that not every deadline has to wake it. The end of
     /// time while a pass runs: it may have looked at the deadlines already.
@@ -84,7 +88,8 @@ struct Threads {
 
 impl Engine {
     /// Starts the workers of every scraper that is configured, or that has jobs left from when it
-    /// was, and the timer, which finds what the last run has left.
+    /// was, the deliverer of webhooks, and the timer, which finds what the last run has left.
+    /// `lookup` resolves the hosts of webhooks in the place of the system, where there is one.
     ///
     /// # Errors
     /// A thread cannot be started.
@@ -93,6 +98,7 @@ impl Engine {
         upstreams: Registry,
         settings: &Settings,
         public_url: String,
+        lookup: Option<Lookup>,
         clock: Clock,
     ) -> std::io::Result<Arc<Engine>> {
         let mut queues: Vec<Queue> = store
@@ -108,6 +114,7 @@ impl Engine {
             })
             .collect();
         queues.sort_by_key(|queue| queue.scraper);
+        let deliverer = Deliverer::start(store.clone(), &settings.webhooks, lookup, clock.clone())?;
         let (nudge, nudges) = crossbeam_channel::bounded(1);
         let (stop, stopping) = crossbeam_channel::bounded(0);
         let engine = Arc::new(Engine {
@@ -121,6 +128,7 @@ impl Engine {
             flights: Flights::default(),
             waiters: Waiters::default(),
             watchers: Waiters::default(),
+            deliverer,
             nudges: Mutex::new(Some(nudge)),
             timer_wakes_ms: AtomicU64::new(UnixMs::MAX),
             stopping: (Mutex::new(Some(stop)), stopping),
@@ -289,6 +297,7 @@ impl Engine {
         }
         drop(self.stopping.0.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(self.nudges.lock().unwrap_or_else(PoisonError::into_inner).take());
+        let delivering = self.deliverer.begin_stop();
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(timer) = threads.timer {
@@ -303,6 +312,8 @@ impl Engine {
         } else {
             self.give_back();
         }
+        // A delivery that is cut off is made again: nothing of it is written.
+        self.workers_ended_by(delivering.as_ref(), until_ms);
         self.waiters.wake_all();
         self.watchers.wake_all();
     }
@@ -340,6 +351,7 @@ impl Engine {
                 Effect::Deadline { at_ms } => {
                     nudge |= *at_ms < self.timer_wakes_ms.load(Ordering::SeqCst);
                 }
+                Effect::Delivery { .. } => self.deliverer.nudge(),
                 Effect::Started { row } => self.watchers.wake(*row),
                 Effect::Ended { scraper, row } => {
                     if let Some(queue) = self.queues.iter().find(|queue| queue.scraper == *scraper)

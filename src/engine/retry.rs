@@ -35,7 +35,7 @@ fn backoff_ms(row: u64, attempt: u32, settings: &Retry) -> u64 {
 
 /// A number that differs between jobs and attempts: a round of SplitMix64. It need not be
 /// unpredictable, and a restart may choose the same.
-fn spread(row: u64, attempt: u32) -> u64 {
+pub(super) fn spread(row: u64, attempt: u32) -> u64 {
     let mut mixed = row.wrapping_mul(31).wrapping_add(u64::from(attempt));
     mixed = mixed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -73,6 +73,7 @@ mod tests {
             start_by_ms: None,
             idempotency: None,
             batch: None,
+            webhook_url: None,
         }
     }
 

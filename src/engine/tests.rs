@@ -75,7 +75,7 @@ impl Fixture {
         let upstreams =
             crate::upstream::connect(&settings, "http://127.0.0.1:9", injected, &clock).unwrap();
         let engine =
-            Engine::start(store.clone(), upstreams, &settings, String::new(), clock).unwrap();
+            Engine::start(store.clone(), upstreams, &settings, String::new(), None, clock).unwrap();
         let decide = Some(decide);
         Fixture { engine, store, clock: manual, asked, decide, _directory: directory }
     }
@@ -104,6 +104,7 @@ impl Fixture {
             start_by_ms: None,
             idempotency: None,
             batch: None,
+            webhook_url: None,
         }
     }
 

@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::params;
 use crate::job::{
     BATCH_ITEMS_MAX, Handling, ItemRefusal, RawRequest, SAMPLES_MAX, ScrapeRequest, check_label,
-    quoted,
+    check_webhook_url, quoted,
 };
 use crate::service::{NewBatch, Service};
 
@@ -32,6 +32,7 @@ pub fn parse(service: &Service, body: &[u8]) -> Result<NewBatch, ApiError> {
     let scraper = take_string(&mut fields, "scraper")?;
     let mut defaults = params::from_fields(fields)?;
     let label = check_label(defaults.label.clone())?;
+    let webhook_url = defaults.webhook_url.take().map(|url| check_webhook_url(&url)).transpose()?;
     let samples = defaults.samples.take();
     check_samples(samples)?;
     let wanted = match (items, prompts) {
@@ -62,7 +63,7 @@ pub fn parse(service: &Service, body: &[u8]) -> Result<NewBatch, ApiError> {
         }
         items.push(checked);
     }
-    Ok(NewBatch { label, items, idempotency: None })
+    Ok(NewBatch { label, items, webhook_url, idempotency: None })
 }
 
 /// The batch that `samples` makes of one request: none of them is served by another's answer.
@@ -72,13 +73,15 @@ pub fn parse(service: &Service, body: &[u8]) -> Result<NewBatch, ApiError> {
 pub fn of_samples(
     samples: usize,
     request: ScrapeRequest,
-    handling: Handling,
+    mut handling: Handling,
 ) -> Result<NewBatch, ApiError> {
     check_samples(Some(samples))?;
+    // One webhook at the batch's end, and none for each of its jobs.
+    let webhook_url = handling.webhook_url.take();
     let label = handling.label.clone();
     let request = ScrapeRequest { bypass_cache: true, ..request };
     let items = (0..samples).map(|_| Ok((request.clone(), handling.clone()))).collect();
-    Ok(NewBatch { label, items, idempotency: None })
+    Ok(NewBatch { label, items, webhook_url, idempotency: None })
 }
 
 fn check_samples(samples: Option<usize>) -> Result<(), ApiError> {

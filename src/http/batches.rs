@@ -10,7 +10,7 @@ use super::batch_request;
 use super::error::ApiError;
 use super::poll::Form;
 use super::{Limits, body, jobs, scrapers};
-use crate::clock::{UnixMs, rfc3339_seconds};
+use crate::answer::object::batch_object;
 use crate::job::{Batch, ItemRefusal, State};
 use crate::service::{Caller, NewBatch, Service, ServiceError};
 
@@ -86,13 +86,17 @@ async fn answer(
     let pending = batch.ended.completed_ms.is_none();
     let (again, errors) = (service.clone(), service.clone());
     let object = match form {
-        Form::Status => Ok(batch_object(&batch, None)),
+        Form::Status => Ok(batch_object(&batch)),
         // Off the actix threads: it looks at up to a thousand rows.
         Form::Whole => {
-            web::block(move || Ok(batch_object(&batch, Some(items(&again, &batch)?))))
-                .await
-                // The pool refuses only while the process ends.
-                .unwrap_or(Err(ServiceError::Stopping))
+            web::block(move || {
+                let mut object = batch_object(&batch);
+                object["items"] = Value::Array(items(&again, &batch)?);
+                Ok(object)
+            })
+            .await
+            // The pool refuses only while the process ends.
+            .unwrap_or(Err(ServiceError::Stopping))
         }
     };
     let object = object.map_err(|error| refused(&errors, error))?;
@@ -101,30 +105,6 @@ async fn answer(
         response.insert_header((RETRY_AFTER, POLL_AFTER_SECONDS));
     }
     Ok(response.body(object.to_string()))
-}
-
-/// The batch object.
-fn batch_object(batch: &Batch, items: Option<Vec<Value>>) -> Value {
-    let time = |at_ms: Option<UnixMs>| at_ms.map(rfc3339_seconds);
-    let mut object = json!({
-        "batch_id": batch.key.id.to_string(),
-        "status": if batch.ended.completed_ms.is_some() { "done" } else { "pending" },
-        "label": batch.label,
-        "created_at": time(Some(batch.created_ms)),
-        "completed_at": time(batch.ended.completed_ms),
-        "expires_at": time(Some(batch.expires_ms)),
-        "counts": {
-            "items": batch.items,
-            "refused": batch.refused.len(),
-            "pending": batch.pending(),
-            "done": batch.ended.done,
-            "failed": batch.ended.failed,
-        },
-    });
-    if let Some(items) = items {
-        object["items"] = Value::Array(items);
-    }
-    object
 }
 
 /// Every item in its place: its job, or why there is none.

@@ -121,6 +121,24 @@ impl ApiError {
                 "batch_finished",
                 "Every job of the batch has ended already; there is nothing left to cancel.",
             ),
+            ServiceError::WebhooksNotConfigured { missing } => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "webhooks_not_configured",
+                format!("Webhooks are not configured: {missing}."),
+            )
+            .retry_after(NOT_CONFIGURED_SECONDS),
+            ServiceError::WebhookNotFound { job_id } => {
+                let detail = "It was submitted without `webhook_url`, so it has no webhook.";
+                let mut error = ApiError::new(StatusCode::NOT_FOUND, "webhook_not_found", detail);
+                error.job_id = job_id;
+                error
+            }
+            ServiceError::WebhookWaits { job_id } => {
+                let detail = "It has not ended; its webhook is sent when it has.";
+                let mut error = ApiError::new(StatusCode::CONFLICT, "webhook_waits", detail);
+                error.job_id = job_id;
+                error
+            }
             ServiceError::IdempotencyKeyReused => ApiError::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",

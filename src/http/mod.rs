@@ -19,18 +19,18 @@ mod params;
 mod poll;
 mod practice;
 mod refusals;
-mod render;
 mod scrapers;
 mod server;
 mod site;
 mod usage;
+mod webhooks;
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError, guard, web};
 
 pub use error::ApiError;
-pub use render::job_object;
 pub use server::{ServeError, Server, StartError, Stopper};
 
+use crate::answer::object as render;
 use crate::service::Service;
 
 /// The longest path and query, bytes: a prompt of 4,000 characters fits, percent-encoded.
@@ -86,6 +86,18 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
                 .default_service(web::to(only_get_delete)),
         )
         .service(get("/jobs/{id}/events", web::get().to(events::stream)))
+        .service(
+            web::resource("/jobs/{id}/webhook")
+                .route(web::get().to(webhooks::of_job))
+                .route(web::post().to(webhooks::send_again_of_job))
+                .default_service(web::to(only_get_post)),
+        )
+        .service(
+            web::resource("/batches/{id}/webhook")
+                .route(web::get().to(webhooks::of_batch))
+                .route(web::post().to(webhooks::send_again_of_batch))
+                .default_service(web::to(only_get_post)),
+        )
         .service(get("/md/{id}.md", web::get().to(jobs::markdown)))
         .service(probe("/healthz", probed().to(ops::healthz)))
         .service(probe("/readyz", probed().to(ops::readyz)))
@@ -118,6 +130,10 @@ async fn only_get(request: HttpRequest) -> HttpResponse {
 
 async fn only_get_delete(request: HttpRequest) -> HttpResponse {
     ApiError::method(request.method().as_str(), "GET, DELETE").error_response()
+}
+
+async fn only_get_post(request: HttpRequest) -> HttpResponse {
+    ApiError::method(request.method().as_str(), "GET, POST").error_response()
 }
 
 async fn only_post(request: HttpRequest) -> HttpResponse {

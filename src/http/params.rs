@@ -82,6 +82,7 @@ pub fn from_query(query: &str) -> Result<RawRequest, ApiError> {
             "label" => raw.label.replace(value).is_some(),
             "start_within" => raw.start_within.replace(seconds(&name, &value)?).is_some(),
             "samples" => raw.samples.replace(count(&name, &value)?).is_some(),
+            "webhook_url" => raw.webhook_url.replace(value).is_some(),
             _ => false,
         };
         if repeated {
@@ -163,6 +164,7 @@ pub fn from_fields(fields: Map<String, Value>) -> Result<RawRequest, ApiError> {
             "label" => raw.label = Some(json_string(&name, value)?),
             "start_within" => raw.start_within = Some(json_seconds(&name, &value)?),
             "samples" => raw.samples = Some(json_count(&name, &value)?),
+            "webhook_url" => raw.webhook_url = Some(json_string(&name, value)?),
             _ => {}
         }
     }
@@ -227,6 +229,7 @@ pub fn together(query: RawRequest, body: RawRequest) -> Result<RawRequest, ApiEr
         label: either("label", query.label, body.label)?,
         start_within: either("start_within", query.start_within, body.start_within)?,
         samples: either("samples", query.samples, body.samples)?,
+        webhook_url: either("webhook_url", query.webhook_url, body.webhook_url)?,
     })
 }
 

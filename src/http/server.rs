@@ -28,6 +28,7 @@ use crate::engine::Engine;
 use crate::practice;
 use crate::service::Service;
 use crate::store::{OpenOptions, Store, StoreError, WriterStats};
+use crate::upstream::http::Lookup;
 use crate::upstream::{self, Injected, InvalidProxy};
 
 /// Connections that wait to be accepted.
@@ -86,6 +87,19 @@ impl Server {
         clock: Clock,
         injected: Injected,
     ) -> Result<Server, StartError> {
+        Server::start_resolving(settings, clock, injected, None)
+    }
+
+    /// As [`Server::start_with`], with a look-up of the caller's own for the hosts of webhooks.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub fn start_resolving(
+        settings: Settings,
+        clock: Clock,
+        injected: Injected,
+        lookup: Option<Lookup>,
+    ) -> Result<Server, StartError> {
         let listener = listen(settings.http.bind)?;
         let address = listener.local_addr().map_err(StartError::Thread)?;
         let local_url = local_url(address);
@@ -94,9 +108,15 @@ impl Server {
 
         let store = Arc::new(Store::open(&open_options(&settings, &clock))?);
         let upstreams = upstream::connect(&settings, &local_url, injected, &clock)?;
-        let engine =
-            Engine::start(store.clone(), upstreams, &settings, public_url.clone(), clock.clone())
-                .map_err(StartError::Thread)?;
+        let engine = Engine::start(
+            store.clone(),
+            upstreams,
+            &settings,
+            public_url.clone(),
+            lookup,
+            clock.clone(),
+        )
+        .map_err(StartError::Thread)?;
         let service = web::Data::new(Service::new(
             store.clone(),
             engine.clone(),

@@ -55,6 +55,8 @@ pub struct Batch {
     /// From this moment on it does not exist, as its jobs do not.
     pub expires_ms: UnixMs,
     pub idempotency: Option<Idempotency>,
+    /// Where its end is told.
+    pub webhook_url: Option<String>,
     pub ended: Ended,
 }
 

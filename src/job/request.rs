@@ -1,6 +1,7 @@
 //! What a client asks for: parameters as they were typed, their rules, and the checked request.
 //! Contract 1.3.
 
+use super::webhook_url::check_webhook_url;
 use crate::catalog;
 
 /// The longest prompt, in Unicode scalar values (contract 1.3).
@@ -45,6 +46,8 @@ pub struct Handling {
     pub start_within_ms: Option<u32>,
     /// Says which submits are one and the same; see [`check_idempotency_key`].
     pub idempotency_key: Option<String>,
+    /// Where the job's end is told; see [`super::check_webhook_url`].
+    pub webhook_url: Option<String>,
 }
 
 /// What is kept of an idempotency key and of the request that it came with.
@@ -72,6 +75,7 @@ pub struct RawRequest {
     pub start_within: Option<f64>,
     /// How many scrapes of the same to make, as a batch.
     pub samples: Option<usize>,
+    pub webhook_url: Option<String>,
 }
 
 /// A parameter that breaks its rule.
@@ -119,6 +123,7 @@ impl RawRequest {
             label: self.label.or_else(|| defaults.label.clone()),
             start_within: self.start_within.or(defaults.start_within),
             samples: self.samples.or(defaults.samples),
+            webhook_url: self.webhook_url.or_else(|| defaults.webhook_url.clone()),
         }
     }
 
@@ -131,6 +136,7 @@ impl RawRequest {
             label: check_label(self.label.take())?,
             start_within_ms: check_start_within(self.start_within.take())?,
             idempotency_key: None,
+            webhook_url: self.webhook_url.take().map(|url| check_webhook_url(&url)).transpose()?,
         })
     }
 

@@ -18,6 +18,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "parameters",
     "batches",
     "results",
+    "webhooks",
     "errors-and-retries",
     "scrapers",
     "upstreams",

@@ -13,6 +13,8 @@ pub struct NewBatch {
     pub label: Option<String>,
     /// In the client's order: what is asked, or why it cannot be.
     pub items: Vec<Result<(ScrapeRequest, Handling), ItemRefusal>>,
+    /// Where the batch's end is told.
+    pub webhook_url: Option<String>,
     /// The key that says which submits are one and the same, and the whole of what was asked for.
     pub idempotency: Option<(String, Vec<u8>)>,
 }
@@ -30,6 +32,10 @@ impl Service {
         asked: NewBatch,
     ) -> Result<(Batch, bool), ServiceError> {
         self.accepting()?;
+        let jobs = asked.items.iter().flatten();
+        if asked.webhook_url.is_some() || jobs.into_iter().any(|(_, h)| h.webhook_url.is_some()) {
+            self.webhooks_ready()?;
+        }
         self.within_rate(caller)?;
         let (key, identities) = self.store.new_batch_identity(asked.items.len())?;
         let now_ms = self.clock.now_ms();
@@ -44,6 +50,7 @@ impl Service {
             idempotency: asked
                 .idempotency
                 .map(|(key, whole)| idempotency_of_batch(&caller.account, &key, &whole)),
+            webhook_url: asked.webhook_url,
             ended: Ended::default(),
         };
         let mut items = Vec::with_capacity(asked.items.len());

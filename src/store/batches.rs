@@ -10,7 +10,7 @@ use super::tables::{self, Effect, Row, Tables};
 use super::writer::Pending;
 use super::{
     NewIdentity, Scrapers, Store, StoreError, SubmitLimits, SubmitRefusal, TransitionRefusal,
-    idempotency, jobs, record,
+    idempotency, jobs, outbox, record,
 };
 use crate::clock::UnixMs;
 use crate::job::{
@@ -58,13 +58,21 @@ impl Store {
     /// The store failed or is damaged.
     pub fn batch(&self, id: Uuid, now_ms: UnixMs) -> Result<Option<Batch>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
+        let batch = self.batch_of_row(plain.row)?;
+        Ok(batch.filter(|batch| is(batch, id) && batch.expires_ms > now_ms))
+    }
+
+    /// The batch of a row, whether it has expired or not.
+    ///
+    /// # Errors
+    /// The store failed or is damaged.
+    pub fn batch_of_row(&self, row: Row) -> Result<Option<Batch>, StoreError> {
         self.shared.read(|transaction| {
             let batches = transaction.open_table(tables::BATCHES)?;
-            let Some(bytes) = batches.get(plain.row)? else { return Ok(None) };
+            let Some(bytes) = batches.get(row)? else { return Ok(None) };
             let ends = transaction.open_table(tables::BATCH_ENDS)?;
-            let ended = ends.get(plain.row)?.map(|ended| ended_of(ended.value()));
-            let batch = record::decode_batch(plain.row, bytes.value(), ended.unwrap_or_default())?;
-            Ok((is(&batch, id) && batch.expires_ms > now_ms).then_some(batch))
+            let ended = ends.get(row)?.map(|ended| ended_of(ended.value()));
+            record::decode_batch(row, bytes.value(), ended.unwrap_or_default()).map(Some)
         })
     }
 
@@ -124,7 +132,7 @@ impl Store {
 }
 
 /// Whether a batch has this id, in time that does not depend on where they differ.
-fn is(batch: &Batch, id: Uuid) -> bool {
+pub(super) fn is(batch: &Batch, id: Uuid) -> bool {
     batch.key.id.as_bytes().ct_eq(id.as_bytes()).into()
 }
 
@@ -183,6 +191,7 @@ fn insert(
         tables.idempotency.insert(known.key_hash, row)?;
     }
     write_ended(tables, &batch)?;
+    outbox::file(tables, row, outbox::prepare_batch(&batch)?)?;
     Ok(Ok(batch))
 }
 
@@ -233,6 +242,7 @@ pub(super) fn count_end(
     };
     if batch.count_end(done, now_ms) {
         tables.effects.push(Effect::BatchEnded { row: key.row });
+        outbox::file(tables, key.row, outbox::prepare_batch(&batch)?)?;
     }
     write_ended(tables, &batch)
 }
@@ -248,7 +258,11 @@ pub(super) fn remove(tables: &mut Tables<'_>, row: Row, now_ms: UnixMs) -> Resul
     let Some(batch) = read(tables, row)?.filter(|batch| batch.expires_ms <= now_ms) else {
         return Ok(());
     };
+    if outbox::holds(tables, row, batch.expires_ms, now_ms)? {
+        return Ok(());
+    }
     tables.expiry.remove((batch.expires_ms, row))?;
+    outbox::forget(tables, row)?;
     tables.batches.remove(row)?;
     tables.batch_ends.remove(row)?;
     idempotency::forget(tables, batch.idempotency, row)

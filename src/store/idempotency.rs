@@ -27,6 +27,7 @@ pub fn idempotency_of(
             request.mode.as_deref().unwrap_or_default().as_bytes(),
             handling.label.as_deref().unwrap_or_default().as_bytes(),
             &handling.start_within_ms.unwrap_or_default().to_be_bytes(),
+            handling.webhook_url.as_deref().unwrap_or_default().as_bytes(),
         ]),
     }
 }
@@ -122,5 +123,8 @@ mod tests {
         }
         let labelled = Handling { label: Some("l".to_owned()), ..Handling::default() };
         assert_ne!(idempotency_of("a", "k", &request, &labelled), known("a", "k"));
+        let webhook_url = Some("https://a.example/".to_owned());
+        let told = Handling { webhook_url, ..Handling::default() };
+        assert_ne!(idempotency_of("a", "k", &request, &told), known("a", "k"));
     }
 }

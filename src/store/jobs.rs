@@ -1,12 +1,14 @@
 //! A job's row and everything that must change with it, in one transaction: ready, expiry
-//! and deadline indexes, result, credits, cache entry. Each operation checks first and writes second, because a
+//! and deadline indexes, result, credits, cache entry, delivery. Each operation checks first and writes second, because a
 //! refusal inside a batch must leave nothing behind.
 
 use redb::ReadableTable;
 
 use super::idempotency::Holder;
 use super::tables::{Effect, Row, Tables};
-use super::{Scrapers, StoreError, SubmitRefusal, TransitionRefusal, batches, idempotency, record};
+use super::{
+    Scrapers, StoreError, SubmitRefusal, TransitionRefusal, batches, idempotency, outbox, record,
+};
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State};
 
@@ -54,11 +56,13 @@ pub(super) fn insert(
         return Ok(Err(SubmitRefusal::CreditLimit));
     }
     let bytes = record::encode_job(&job, scraper)?;
+    let delivery = outbox::prepare(&job)?;
     tables.load_credits(&job)?;
     tables.load_usage(&job)?;
 
     tables.count_submit(&job, scraper)?;
     tables.jobs.insert(job.row, bytes.as_slice())?;
+    outbox::file(tables, job.row, delivery)?;
     if job.request.prompt.len() > record::PROMPT_INLINE_BYTES_MAX {
         tables.prompts.insert(job.row, job.request.prompt.as_str())?;
     }
@@ -123,10 +127,12 @@ pub(super) fn transition_if(
         return Ok(Err(TransitionRefusal::Refused(refused)));
     }
     let bytes = record::encode_job(&job, scraper)?;
+    let delivery = outbox::prepare(&job)?;
     tables.load_credits(&job)?;
     tables.load_usage(&job)?;
 
     tables.jobs.insert(row, bytes.as_slice())?;
+    outbox::file(tables, row, delivery)?;
     if let (Some(before_ms), None) = (deadline_before_ms, job.start_deadline_ms()) {
         tables.deadlines.remove((before_ms, row))?;
     }
@@ -175,8 +181,9 @@ fn write_result(
     Ok(())
 }
 
-/// Removes a job or a batch that has expired and all that belongs to it but its cache entry, which the cache's own sweep
-/// removes and which without a result serves nobody.
+/// Removes a job or a batch that has expired and all that belongs to it but its cache entry, which
+/// the cache's own sweep removes and which without a result serves nobody. One whose delivery is
+/// pending stays.
 pub(super) fn remove(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,
@@ -189,9 +196,13 @@ pub(super) fn remove(
     if job.expires_ms > now_ms {
         return Ok(());
     }
+    if outbox::holds(tables, row, job.expires_ms, now_ms)? {
+        return Ok(());
+    }
     tables.load_credits(&job)?;
     tables.load_usage(&job)?;
 
+    outbox::forget(tables, row)?;
     tables.expiry.remove((job.expires_ms, row))?;
     tables.jobs.remove(row)?;
     idempotency::forget(tables, job.idempotency, row)?;

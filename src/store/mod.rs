@@ -11,6 +11,7 @@ mod idempotency;
 mod jobs;
 mod list;
 mod open;
+mod outbox;
 mod record;
 mod snapshot;
 mod tables;
@@ -39,6 +40,7 @@ pub use idempotency::{idempotency_of, idempotency_of_batch};
 pub use jobs::{NewResult, SubmitLimits};
 pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
 pub use open::OpenOptions;
+pub use outbox::ResendRefusal;
 pub use tables::{Effect, Row};
 pub use usage::{DAYS_KEPT_MAX, DayUse, Use};
 pub use writer::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX};
@@ -189,6 +191,7 @@ impl Shared {
                 | Effect::Started { .. }
                 | Effect::Deadline { .. }
                 | Effect::BatchEnded { .. }
+                | Effect::Delivery { .. }
                 | Effect::Ended { .. } => {}
             }
         }

@@ -218,6 +218,8 @@ fn rebuild(database: &Database, options: &OpenOptions) -> Result<(u64, CacheInde
     last_row = last_row.max(results.last()?.map_or(0, |(row, _)| row.value()));
     let batches = transaction.open_table(tables::BATCHES)?;
     last_row = last_row.max(batches.last()?.map_or(0, |(row, _)| row.value()));
+    let deliveries = transaction.open_table(tables::DELIVERIES)?;
+    last_row = last_row.max(deliveries.last()?.map_or(0, |(row, _)| row.value()));
     let mut cache = CacheIndex::new(options.cache_entries_max);
     for entry in transaction.open_table(tables::CACHE)?.iter()? {
         let (key, hash) = entry?;

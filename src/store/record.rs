@@ -1,8 +1,12 @@
 //! Records as they stand on disk: structs of their own, encoded with bincode behind a version
-//! byte. The only file that names bincode.
+//! byte. Only here and in the files of this folder is bincode named.
+
+mod delivery;
 
 use bincode::{Decode, Encode};
 use uuid::Uuid;
+
+pub use delivery::{decode_delivery, encode_delivery};
 
 use super::StoreError;
 use super::credits::Credits;
@@ -48,6 +52,7 @@ struct JobV1 {
     idempotency: Option<(u128, u128)>,
     /// The batch's row and id.
     batch: Option<(u64, u128)>,
+    webhook_url: Option<String>,
 }
 
 #[derive(Encode, Decode)]
@@ -60,6 +65,7 @@ struct BatchV1 {
     created_ms: u64,
     expires_ms: u64,
     idempotency: Option<(u128, u128)>,
+    webhook_url: Option<String>,
 }
 
 #[derive(Encode, Decode)]
@@ -124,6 +130,7 @@ pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
         start_by_ms: job.start_by_ms,
         idempotency: job.idempotency.map(idempotency_to_disk),
         batch: job.batch.map(|batch| (batch.row, batch.id.as_u128())),
+        webhook_url: job.webhook_url.clone(),
     })
 }
 
@@ -172,6 +179,7 @@ pub fn decode_job(
         start_by_ms: disk.start_by_ms,
         idempotency: disk.idempotency.map(idempotency_from_disk),
         batch: disk.batch.map(|(row, id)| BatchKey { row, id: Uuid::from_u128(id) }),
+        webhook_url: disk.webhook_url,
     };
     Ok((job, disk.scraper))
 }
@@ -200,6 +208,7 @@ pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
         created_ms: batch.created_ms,
         expires_ms: batch.expires_ms,
         idempotency: batch.idempotency.map(idempotency_to_disk),
+        webhook_url: batch.webhook_url.clone(),
     })
 }
 
@@ -223,6 +232,7 @@ pub fn decode_batch(row: u64, bytes: &[u8], ended: Ended) -> Result<Batch, Store
         created_ms: disk.created_ms,
         expires_ms: disk.expires_ms,
         idempotency: disk.idempotency.map(idempotency_from_disk),
+        webhook_url: disk.webhook_url,
         ended,
     })
 }
@@ -359,6 +369,7 @@ mod tests {
             start_by_ms: Some(1_778_500_900_000),
             idempotency: None,
             batch: None,
+            webhook_url: Some("https://a.example/hook".to_owned()),
         }
     }
 

@@ -43,6 +43,11 @@ pub const BATCHES: TableDefinition<Row, &[u8]> = TableDefinition::new("batches")
 /// the batch's record, which may be long and does not change.
 pub const BATCH_ENDS: TableDefinition<Row, (u32, u32, Option<u64>)> =
     TableDefinition::new("batch_ends");
+/// Every delivery that is pending, by the time its next attempt is due: `(due_ms, row)` to its
+/// receiver's number, so that those are passed over cheaply whose receiver has enough to do.
+pub const OUTBOX: TableDefinition<(u64, Row), u64> = TableDefinition::new("outbox");
+/// The deliveries of webhooks, pending or over, by the row of what they tell of.
+pub const DELIVERIES: TableDefinition<Row, &[u8]> = TableDefinition::new("deliveries");
 /// Results that may serve other jobs, by the time they were made: `(stored_ms, row)` to the
 /// request's hash.
 pub const CACHE: TableDefinition<(u64, Row), u128> = TableDefinition::new("cache");
@@ -61,6 +66,8 @@ pub struct Tables<'t> {
     pub idempotency: Table<'t, u128, Row>,
     pub batches: Table<'t, Row, &'static [u8]>,
     pub batch_ends: Table<'t, Row, (u32, u32, Option<u64>)>,
+    pub outbox: Table<'t, (u64, Row), u64>,
+    pub deliveries: Table<'t, Row, &'static [u8]>,
     pub cache: Table<'t, (u64, Row), u128>,
     pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
     /// Accounts read in this transaction; the changed are written back once, before the commit.
@@ -79,6 +86,8 @@ pub enum Effect {
     Ready { scraper: u16, row: Row, due_ms: u64, interactive: bool },
     /// A job fails at this moment unless it has started.
     Deadline { at_ms: u64 },
+    /// A webhook is to be sent at this moment.
+    Delivery { due_ms: u64 },
     /// An attempt of a job has started.
     Started { row: Row },
     /// A job has ended or has ceased to exist.
@@ -101,6 +110,8 @@ impl<'t> Tables<'t> {
             idempotency: transaction.open_table(IDEMPOTENCY)?,
             batches: transaction.open_table(BATCHES)?,
             batch_ends: transaction.open_table(BATCH_ENDS)?,
+            outbox: transaction.open_table(OUTBOX)?,
+            deliveries: transaction.open_table(DELIVERIES)?,
             cache: transaction.open_table(CACHE)?,
             credits: transaction.open_table(CREDITS)?,
             credits_touched: HashMap::new(),

@@ -12,6 +12,7 @@ use answerd::config::Settings;
 use answerd::http::Server;
 use answerd::job::{Reason, ScrapeRequest};
 use answerd::store::Store;
+use answerd::upstream::http::Lookup;
 use answerd::upstream::{Call, Injected, Upstream, UpstreamError};
 use serde_json::Value;
 
@@ -186,6 +187,7 @@ pub struct Builder {
     config: String,
     clock: Clock,
     injected: Injected,
+    lookup: Option<Lookup>,
     directory: Arc<tempfile::TempDir>,
 }
 
@@ -202,6 +204,7 @@ impl Builder {
             config: String::new(),
             clock: Clock::System,
             injected: Injected::new(),
+            lookup: None,
             directory,
         }
     }
@@ -238,6 +241,16 @@ impl Builder {
         (self, manual)
     }
 
+    /// A clock of the test's own.
+    pub fn at(self, clock: Clock) -> Builder {
+        Builder { clock, ..self }
+    }
+
+    /// Resolves the hosts of webhooks in the place of the system.
+    pub fn lookup(self, lookup: Lookup) -> Builder {
+        Builder { lookup: Some(lookup), ..self }
+    }
+
     /// The scraper `chatgpt`, and any other named, answered by a scripted upstream.
     pub fn scripted(mut self, scraper: &str, upstream: &Arc<Scripted>) -> Builder {
         self.injected.insert(upstream.name.clone(), upstream.clone());
@@ -252,8 +265,9 @@ impl Builder {
         let file = self.directory.path().join("config.toml");
         std::fs::write(&file, &self.config).unwrap();
         let settings = Settings::load_from(Some(&file), &self.settings).unwrap();
+        let (clock, injected) = (self.clock.clone(), self.injected.clone());
         let server =
-            Server::start_with(settings, self.clock.clone(), self.injected.clone()).unwrap();
+            Server::start_resolving(settings, clock, injected, self.lookup.clone()).unwrap();
         let config = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .max_redirects(0)

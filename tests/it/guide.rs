@@ -40,7 +40,9 @@ fn every_error_code_is_in_the_guide() {
         "http/refusals.rs",
         "http/scrapers.rs",
         "http/usage.rs",
+        "http/webhooks.rs",
         "job/request.rs",
+        "job/webhook_url.rs",
     ] {
         let text = std::fs::read_to_string(format!("{root}/{file}")).unwrap();
         let code = text.split("#[cfg(test)]").next().unwrap();

@@ -23,5 +23,7 @@ mod limits;
 mod list;
 mod poll;
 mod providers;
+mod receiver;
 mod restart;
 mod sharing;
+mod webhooks;

@@ -45,6 +45,7 @@ fn a_batch_is_one_commit() {
         created_ms: START_MS,
         expires_ms: START_MS + RETENTION_MS,
         idempotency: None,
+        webhook_url: None,
         ended: Ended::default(),
     };
     let before = fixture.store.writer_stats().commits;

@@ -6,6 +6,7 @@ mod group_commit;
 mod life;
 mod list;
 mod model;
+mod outbox;
 mod refusals;
 mod reopen;
 
@@ -86,6 +87,7 @@ impl Fixture {
             start_by_ms: None,
             idempotency: None,
             batch: None,
+            webhook_url: None,
         }
     }
 
@@ -158,6 +160,8 @@ impl Fixture {
                 ("deadlines", rows!(transaction, tables::DEADLINES)),
                 ("idempotency", rows!(transaction, tables::IDEMPOTENCY)),
                 ("cache", rows!(transaction, tables::CACHE)),
+                ("outbox", rows!(transaction, tables::OUTBOX)),
+                ("deliveries", rows!(transaction, tables::DELIVERIES)),
                 ("credits", rows!(transaction, tables::CREDITS)),
             ])
         })
@@ -283,6 +287,10 @@ fn print_indexes(text: &mut String, transaction: &ReadTransaction, scrapers: &Sc
     for entry in transaction.open_table(tables::IDEMPOTENCY).unwrap().iter().unwrap() {
         let (key_hash, row) = entry.unwrap();
         writeln!(text, "idempotency key {}: {}", key_hash.value(), row.value()).unwrap();
+    }
+    for entry in transaction.open_table(tables::OUTBOX).unwrap().iter().unwrap() {
+        let (due_ms, row) = entry.unwrap().0.value();
+        writeln!(text, "outbox {}: {row}", after(due_ms)).unwrap();
     }
     for entry in transaction.open_table(tables::CACHE).unwrap().iter().unwrap() {
         let (key, hash) = entry.unwrap();

@@ -1,12 +1,15 @@
 //! The store against a model that is a map: random operations with a manual time, and after each
 //! of them both say the same.
 
+mod outbox;
+
 use std::collections::HashMap;
 
 use proptest::prelude::*;
 
 use super::*;
 use crate::job::{Batch, Ended, Failure, Idempotency, ItemRefusal, Reason, RefusedItem};
+use outbox::{Told, URL};
 
 const LIFE_MS: u64 = 10_000;
 /// How many of the newest jobs are read after each operation.
@@ -28,6 +31,7 @@ enum Operation {
         start_within_ms: Option<u64>,
         /// The hashes of an idempotency key and of a request.
         key: Option<(u128, u128)>,
+        webhook: bool,
     },
     Batch {
         account: usize,
@@ -36,6 +40,12 @@ enum Operation {
     BornDone {
         account: usize,
     },
+    /// An attempt to deliver, with this status.
+    Deliver {
+        at: usize,
+        status: u16,
+    },
+    SendAgain(usize),
     Start(usize),
     /// With the lease that holds or, when `stale`, one before it.
     ServeCached(usize),
@@ -64,8 +74,12 @@ fn operation() -> impl Strategy<Value = Operation> {
             (0..2_usize, 0..2_usize, 0..4_u32, any::<bool>(), prop::bool::weighted(0.2)),
             prop::option::of(0..4_000_u64),
             prop::option::weighted(0.3, (0..4_u128, 0..2_u128)),
-        ).prop_map(|((scraper, account, price, interactive, long), start_within_ms, key)| {
-            Operation::Submit { scraper, account, price, interactive, long, start_within_ms, key }
+            any::<bool>(),
+        ).prop_map(|(what, start_within_ms, key, webhook)| {
+            let (scraper, account, price, interactive, long) = what;
+            Operation::Submit {
+                scraper, account, price, interactive, long, start_within_ms, key, webhook,
+            }
         }),
         1 => (0..2_usize).prop_map(|account| Operation::BornDone { account }),
         1 => (0..2_usize, prop::collection::vec(0..4_u32, 0..5))
@@ -78,7 +92,10 @@ fn operation() -> impl Strategy<Value = Operation> {
             .prop_map(|(at, wait_ms)| Operation::Retry { at, wait_ms }),
         2 => at.clone().prop_map(Operation::Fail),
         2 => at.clone().prop_map(Operation::Release),
-        2 => at.prop_map(Operation::Stop),
+        2 => at.clone().prop_map(Operation::Stop),
+        6 => (at.clone(), prop::sample::select(vec![204, 410, 500]))
+            .prop_map(|(at, status)| Operation::Deliver { at, status }),
+        2 => at.prop_map(Operation::SendAgain),
         5 => (0..3_000_u64).prop_map(Operation::Advance),
         3 => Just(Operation::EndOverdue),
         2 => Just(Operation::Sweep),
@@ -126,6 +143,10 @@ struct Expected {
     /// Until an attempt has started.
     start_by_ms: Option<UnixMs>,
     idempotency: Option<Idempotency>,
+    webhook: bool,
+    delivery: Option<Told>,
+    /// Until when the sweep leaves it alone, once it has expired while its delivery is pending.
+    held_until_ms: Option<UnixMs>,
 }
 
 struct Model {
@@ -178,6 +199,7 @@ impl Model {
                 long,
                 start_within_ms,
                 key,
+                webhook,
             } => {
                 let mut job = self.fixture().new_job(if long { LONG } else { "short" });
                 job.request.scraper = SCRAPERS[scraper].to_owned();
@@ -186,6 +208,7 @@ impl Model {
                     // An account's keys are its own.
                     Idempotency { key_hash: key_hash * 2 + account as u128, request_hash }
                 });
+                job.webhook_url = webhook.then(|| URL.to_owned());
                 job.start_by_ms = start_within_ms.map(|within_ms| self.now_ms + within_ms);
                 self.submit(job, scraper, account, None);
             }
@@ -193,6 +216,8 @@ impl Model {
             Operation::BornDone { account } => {
                 let mut job = self.fixture().new_job("cached");
                 (job.state, job.price, job.cached) = (State::Done, 0, true);
+                job.completed_ms = Some(self.now_ms);
+                job.webhook_url = Some(URL.to_owned());
                 let json = result_of(job.row);
                 self.submit(job, 0, account, Some(json));
             }
@@ -223,6 +248,8 @@ impl Model {
                 let failure = Failure::new(Reason::Canceled, "no");
                 self.apply(at, false, |_| Event::Stop { failure }, None);
             }
+            Operation::Deliver { at, status } => self.deliver(at, status),
+            Operation::SendAgain(at) => self.send_again(at),
             Operation::Advance(by_ms) => self.now_ms += by_ms,
             Operation::EndOverdue => self.end_overdue(),
             Operation::Sweep => self.sweep(),
@@ -311,6 +338,7 @@ impl Model {
             created_ms: self.now_ms,
             expires_ms: self.now_ms + LIFE_MS,
             idempotency: None,
+            webhook_url: None,
             ended: Ended::default(),
         };
         let submitted = self.fixture().store.submit_batch(batch, items).wait().unwrap().unwrap();
@@ -336,7 +364,11 @@ impl Model {
             expires_ms: job.expires_ms,
             start_by_ms: job.start_by_ms,
             idempotency: job.idempotency,
+            webhook: job.webhook_url.is_some(),
+            delivery: None,
+            held_until_ms: None,
         };
+        let known = known.told(self.now_ms);
         assert!(self.jobs.insert(job.row, known).is_none(), "a row was given twice");
     }
 
@@ -348,18 +380,18 @@ impl Model {
         event: impl FnOnce(u32) -> Event,
         hash: Option<u128>,
     ) {
-        if self.accepted.is_empty() {
-            return;
-        }
-        // Counted from the newest: the oldest are mostly gone.
-        let row = self.accepted[self.accepted.len() - 1 - at % self.accepted.len()].0;
+        let Some(row) = self.row_at(at) else { return };
         let now_ms = self.now_ms;
         let known = self.jobs.get_mut(&row).filter(|job| job.expires_ms > now_ms);
         let lease = known.as_ref().map_or(0, |job| job.lease).wrapping_sub(u32::from(stale));
         let event = event(lease);
         let expected = match known {
             None => Err(TransitionRefusal::Gone),
-            Some(job) => job.expect(&event).map_err(TransitionRefusal::Refused),
+            Some(job) => {
+                let expected = job.expect(&event).map_err(TransitionRefusal::Refused);
+                *job = job.clone().told(now_ms);
+                expected
+            }
         };
         let result = hash.map(|hash| NewResult { json: result_of(row), cache_hash: Some(hash) });
         let done = hash.filter(|_| expected == Ok(Phase::Done));
@@ -378,6 +410,7 @@ impl Model {
         for (row, job) in &mut self.jobs {
             if job.deadline_ms().is_some_and(|at_ms| at_ms <= now_ms) && job.expires_ms > now_ms {
                 job.phase = Phase::Failed;
+                *job = job.clone().told(now_ms);
                 expected.push(*row);
             }
         }
@@ -394,16 +427,26 @@ impl Model {
 
     fn sweep(&mut self) {
         let now_ms = self.now_ms;
-        let jobs = self.jobs.values().map(|job| job.expires_ms);
-        let expired = jobs.chain(self.batches.iter().copied()).filter(|at_ms| *at_ms <= now_ms);
-        let expired = expired.count();
+        let filed = |job: &Expected| job.held_until_ms.unwrap_or(job.expires_ms) <= now_ms;
+        let expired = self.jobs.values().filter(|job| filed(job)).count();
+        let batches = self.batches.len();
         self.batches.retain(|at_ms| *at_ms > now_ms);
         let swept = self.fixture().store.sweep(now_ms, now_ms - CACHE_MS).unwrap();
-        assert_eq!(swept.rows, expired);
-        self.jobs.retain(|_, job| job.expires_ms > now_ms);
+        assert_eq!(swept.rows, expired + batches - self.batches.len());
+        self.jobs.retain(|_, job| !filed(job) || job.pending());
+        for job in self.jobs.values_mut().filter(|job| filed(job)) {
+            job.held_until_ms = Some(now_ms + 3_600_000);
+        }
+    }
+
+    /// The row of one of the accepted jobs, counted from the newest: the oldest are mostly gone.
+    fn row_at(&self, at: usize) -> Option<Row> {
+        let newest = self.accepted.len().checked_sub(1 + at % self.accepted.len().max(1))?;
+        Some(self.accepted[newest].0)
     }
 
     fn compare(&self) {
+        self.compare_outbox();
         let store = &self.fixture().store;
         for (account, name) in ACCOUNTS.into_iter().enumerate() {
             let credits = Credits { reserved: self.reserved(account), used: self.used[account] };

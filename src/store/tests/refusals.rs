@@ -32,6 +32,7 @@ fn job(row: Row, account: &str) -> Job {
         start_by_ms: None,
         idempotency: None,
         batch: None,
+        webhook_url: None,
     }
 }
 

@@ -1,11 +1,15 @@
 //! The call over HTTP that all providers share: one client with its bounds, what its failures
 //! mean, where redirecting addresses lead, and which addresses are public.
 
+mod address;
 mod client;
 mod errors;
+mod post;
 mod redirects;
 
+pub use address::{Lookup, is_public};
 pub use client::{BODY_BYTES_MAX, HttpUpstream, InvalidProxy, ROUNDS_MAX};
+pub use post::{Poster, Receipt};
 
 #[cfg(test)]
 mod tests;

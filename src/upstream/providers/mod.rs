@@ -17,7 +17,7 @@ mod perplexity;
 mod place;
 mod place_table;
 mod responses;
-mod retry_after;
+pub(super) mod retry_after;
 mod searchapi;
 mod serp_page;
 mod serpapi;

@@ -53,7 +53,8 @@ fn a_providers_own_wait_is_kept_to_the_millisecond() {
         let id = case.submit(&app);
         let job = waiting(&app, &id);
         assert_eq!(job["error_code"], "upstream_rate_limited", "{wait_ms}: {job:#}");
-        let sooner = case.submit(&app);
+        // Another question: the answer to the same one would serve both.
+        let sooner = case.submit_prompt(&app, "another");
         waiting(&app, &sooner);
 
         clock.advance_ms(wait_ms - 1);

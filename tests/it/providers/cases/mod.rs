@@ -122,10 +122,14 @@ impl Case {
 
     /// Queues the prompt; gives the job's id.
     pub fn submit(&self, app: &App) -> String {
+        self.submit_prompt(app, PROMPT)
+    }
+
+    pub fn submit_prompt(&self, app: &App, prompt: &str) -> String {
         let path = format!(
             "/scrapers/{}/jobs?prompt={}&country={}",
             self.scraper,
-            encoded(PROMPT),
+            encoded(prompt),
             self.country
         );
         app.post(&path).expect(202)["job_id"].as_str().unwrap().to_owned()

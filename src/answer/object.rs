@@ -1,10 +1,11 @@
-//! The job object of contract 1.7, written field by field in its order. The result's bytes go in
-//! as the store has them.
+//! The job object of contract 1.7, written field by field in its order, the result's bytes as the
+//! store has them; and the batch object.
 
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use crate::clock::{UnixMs, rfc3339_seconds};
-use crate::job::{Failure, Job, State};
+use crate::job::{Batch, Failure, Job, State};
 
 /// The job object as JSON.
 pub fn job_object(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
@@ -38,6 +39,25 @@ pub fn job_object(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
     }
     json.push(b'}');
     json
+}
+
+/// The batch object of contract part 2, without its items.
+pub fn batch_object(batch: &Batch) -> Value {
+    json!({
+        "batch_id": batch.key.id.to_string(),
+        "status": if batch.ended.completed_ms.is_some() { "done" } else { "pending" },
+        "label": batch.label,
+        "created_at": rfc3339_seconds(batch.created_ms),
+        "completed_at": time(batch.ended.completed_ms),
+        "expires_at": rfc3339_seconds(batch.expires_ms),
+        "counts": {
+            "items": batch.items,
+            "refused": batch.refused.len(),
+            "pending": batch.pending(),
+            "done": batch.ended.done,
+            "failed": batch.ended.failed,
+        },
+    })
 }
 
 /// Where a job stands, finer than its status (contract part 2).

@@ -1,0 +1,105 @@
+//! One attempt to deliver: what is told, how it is signed, and what becomes of it.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use uuid::Uuid;
+
+use super::{Shared, signature};
+use crate::answer::object::{batch_object, job_object};
+use crate::clock::UnixMs;
+use crate::engine::retry;
+use crate::job::{Delivery, DeliveryAttempt, DeliveryState, Outcome, SendFailure, Subject};
+use crate::store::{Row, StoreError};
+use crate::upstream::http::Receipt;
+
+/// What is sent.
+struct Message {
+    /// Of the job or the batch that it tells of.
+    id: Uuid,
+    payload: Vec<u8>,
+}
+
+/// Makes an attempt and notes it; nothing, when none is due any more.
+///
+/// # Errors
+/// The store failed, or lacks a part of what is to be sent: nothing is noted.
+pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
+    // The row was found in a state of the store that may be past.
+    let delivery = shared.store.delivery(row)?.ok_or(StoreError::Damaged("a delivery is gone"))?;
+    let at_ms = shared.clock.now_ms();
+    if delivery.due_ms().is_none_or(|due_ms| due_ms > at_ms) {
+        return Ok(());
+    }
+    let message = message(shared, row, delivery.subject)?;
+    let origin = shared.clock.instant();
+    let began_ms = shared.clock.monotonic_ms(origin);
+    let sent = catch_unwind(AssertUnwindSafe(|| send(shared, &delivery, &message, at_ms)));
+    let receipt = sent.unwrap_or(Receipt {
+        outcome: Outcome::Failed(SendFailure::Panicked),
+        retry_after_ms: None,
+    });
+    let took_ms = shared.clock.monotonic_ms(origin).saturating_sub(began_ms);
+    let attempt = DeliveryAttempt { at_ms, took_ms, outcome: receipt.outcome };
+    let spread = retry::spread(row, delivery.attempts);
+    let noted = shared.store.note_delivery(
+        row,
+        attempt,
+        delivery.resends,
+        receipt.retry_after_ms,
+        spread,
+    )?;
+    if let Some(delivery) = noted {
+        log(&delivery, message.id, attempt);
+    }
+    Ok(())
+}
+
+/// What is told of a row: the object as a poll gets it, a batch's without its items.
+fn message(shared: &Shared, row: Row, subject: Subject) -> Result<Message, StoreError> {
+    let message = match subject {
+        // At the beginning of time nothing has expired: what is due to be told is told, though
+        // clients do not see the job any more.
+        Subject::Job => shared.store.read_row(row, 0, |job, result| {
+            let id = shared.store.id_of(job);
+            Message { id, payload: job_object(job, id, result) }
+        })?,
+        Subject::Batch => shared.store.batch_of_row(row)?.map(|batch| Message {
+            id: batch.key.id,
+            payload: batch_object(&batch).to_string().into_bytes(),
+        }),
+    };
+    message.ok_or(StoreError::Damaged("what a delivery tells of is missing"))
+}
+
+fn send(shared: &Shared, delivery: &Delivery, message: &Message, at_ms: UnixMs) -> Receipt {
+    let id = delivery.subject.message_id(message.id);
+    let timestamp = (at_ms / 1000).to_string();
+    let signatures = signature::signatures(&shared.keys, &id, &timestamp, &message.payload);
+    let headers = [
+        ("webhook-id", id.as_str()),
+        ("webhook-timestamp", timestamp.as_str()),
+        ("webhook-signature", signatures.as_str()),
+    ];
+    shared.poster.post(&delivery.url, &headers, &message.payload)
+}
+
+/// One line for an attempt; never the address.
+fn log(delivery: &Delivery, of: Uuid, DeliveryAttempt { took_ms, outcome, .. }: DeliveryAttempt) {
+    let attempt = delivery.attempts;
+    let outcome = match outcome {
+        Outcome::Status(status) => status.to_string(),
+        Outcome::Failed(failure) => failure.word().to_owned(),
+    };
+    match delivery.state {
+        DeliveryState::Delivered => {
+            tracing::info!(%of, attempt, outcome, took_ms, "webhook delivered");
+        }
+        DeliveryState::Pending { .. } => {
+            tracing::warn!(%of, attempt, outcome, took_ms, "webhook not delivered yet");
+        }
+        DeliveryState::Failed(why) => {
+            let why = why.word();
+            tracing::warn!(%of, attempt, outcome, took_ms, why, "webhook given up");
+        }
+    }
+}

@@ -1,0 +1,100 @@
+//! The use cases of webhooks: how a delivery stands, and sending it again.
+
+use uuid::Uuid;
+
+use super::{Caller, Service, ServiceError, parse_id};
+use crate::job::{Delivery, Subject};
+use crate::store::ResendRefusal;
+
+/// The webhook of a job or a batch.
+#[derive(Clone, Debug)]
+pub struct WebhookStatus {
+    pub subject: Subject,
+    /// Of what it tells of.
+    pub id: Uuid,
+    pub url: String,
+    /// `None` while that has not ended.
+    pub delivery: Option<Delivery>,
+}
+
+impl Service {
+    /// How the webhook of a job or a batch of the caller's stands.
+    ///
+    /// # Errors
+    /// The caller has no such job or batch, it has no webhook, or the store failed.
+    pub fn webhook(
+        &self,
+        caller: &Caller,
+        subject: Subject,
+        id: &str,
+    ) -> Result<WebhookStatus, ServiceError> {
+        let (row, id, url, account) = match subject {
+            Subject::Job => self.job(id, |job, job_id, _| {
+                (job.row, job_id, job.webhook_url.clone(), job.account.clone())
+            })?,
+            Subject::Batch => {
+                let batch = self.batch(id)?;
+                (batch.key.row, batch.key.id, batch.webhook_url, batch.account)
+            }
+        };
+        if account != caller.account {
+            return Err(not_found(subject));
+        }
+        let url = url.ok_or(ServiceError::WebhookNotFound { job_id: job_id(subject, id) })?;
+        Ok(WebhookStatus { subject, id, url, delivery: self.store.delivery(row)? })
+    }
+
+    /// Sends the webhook of a job or a batch of the caller's once more, whatever has become of it.
+    /// Counts as a request under the caller's rate limit.
+    ///
+    /// # Errors
+    /// The caller has no such job or batch, it has no webhook or has not ended, nothing can sign,
+    /// the caller is too fast, or the store failed.
+    pub async fn send_webhook_again(
+        &self,
+        caller: &Caller,
+        subject: Subject,
+        id: &str,
+    ) -> Result<WebhookStatus, ServiceError> {
+        let id = parse_id(id).map_err(|_| not_found(subject))?;
+        self.webhooks_ready()?;
+        self.within_rate(caller)?;
+        let now_ms = self.clock.now_ms();
+        match self.store.send_again(subject, id, caller.account.clone(), now_ms).await? {
+            Ok(delivery) => {
+                tracing::info!(of = %id, account = caller.account, "webhook sent again");
+                let url = delivery.url.clone();
+                Ok(WebhookStatus { subject, id, url, delivery: Some(delivery) })
+            }
+            Err(ResendRefusal::Gone) => Err(not_found(subject)),
+            Err(ResendRefusal::NoWebhook) => {
+                Err(ServiceError::WebhookNotFound { job_id: job_id(subject, id) })
+            }
+            Err(ResendRefusal::Unfinished) => {
+                Err(ServiceError::WebhookWaits { job_id: job_id(subject, id) })
+            }
+        }
+    }
+
+    /// Whether webhooks can be signed.
+    pub(super) fn webhooks_ready(&self) -> Result<(), ServiceError> {
+        match &self.settings.webhooks.missing {
+            None => Ok(()),
+            Some(missing) => Err(ServiceError::WebhooksNotConfigured { missing: missing.clone() }),
+        }
+    }
+}
+
+fn not_found(subject: Subject) -> ServiceError {
+    match subject {
+        Subject::Job => ServiceError::JobNotFound,
+        Subject::Batch => ServiceError::BatchNotFound,
+    }
+}
+
+fn job_id(subject: Subject, id: Uuid) -> Option<Uuid> {
+    match subject {
+        Subject::Job => Some(id),
+        Subject::Batch => None,
+    }
+}

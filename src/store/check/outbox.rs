@@ -1,0 +1,79 @@
+//! The check of the outbox: every ended job with a webhook has its delivery, every pending delivery
+//! its entry, and the other way round.
+
+use std::collections::BTreeMap;
+
+use redb::{ReadTransaction, ReadableTable};
+
+use super::{CheckReport, Expected};
+use crate::clock::UnixMs;
+use crate::job::{Delivery, Subject, receiver_of};
+use crate::store::tables::{self, Row};
+use crate::store::{StoreError, record};
+
+/// Every delivery that can be read.
+pub(super) fn read_all(
+    transaction: &ReadTransaction,
+    report: &mut CheckReport,
+) -> Result<BTreeMap<Row, Delivery>, StoreError> {
+    let mut deliveries = BTreeMap::new();
+    for entry in transaction.open_table(tables::DELIVERIES)?.iter()? {
+        let (row, bytes) = entry?;
+        let row = row.value();
+        match record::decode_delivery(bytes.value()) {
+            Ok(delivery) => drop(deliveries.insert(row, delivery)),
+            Err(error) => report.problem(format!("delivery row {row} cannot be read: {error}")),
+        }
+    }
+    Ok(deliveries)
+}
+
+pub(super) fn check(
+    transaction: &ReadTransaction,
+    expected: &Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let outbox = transaction.open_table(tables::OUTBOX)?;
+    let told = expected.jobs.iter().filter(|(_, job)| job.finished && job.webhook);
+    for (row, _) in told.filter(|(row, _)| !expected.deliveries.contains_key(row)) {
+        report.problem(format!("job row {row} has ended and its webhook has no delivery"));
+    }
+    let told = expected
+        .batches
+        .iter()
+        .filter(|(_, batch)| batch.webhook_url.is_some() && batch.ended.completed_ms.is_some());
+    for (row, _) in told.filter(|(row, _)| !expected.deliveries.contains_key(row)) {
+        report.problem(format!("batch row {row} has ended and its webhook has no delivery"));
+    }
+    for (row, delivery) in &expected.deliveries {
+        let batch = || expected.batches.get(row).filter(|batch| batch.webhook_url.is_some());
+        let belongs = match delivery.subject {
+            Subject::Batch => batch().is_some_and(|batch| batch.ended.completed_ms.is_some()),
+            Subject::Job => expected.jobs.get(row).is_some_and(|job| job.finished && job.webhook),
+        };
+        if !belongs {
+            report.problem(format!(
+                "delivery row {row} belongs to nothing that has ended and has a webhook"
+            ));
+        }
+        if let Some(due_ms) = delivery.due_ms()
+            && outbox.get((due_ms, *row))?.is_none()
+        {
+            report.problem(format!("delivery row {row} is pending and not in the outbox"));
+        }
+    }
+    for entry in outbox.iter()? {
+        let (key, receiver) = entry?;
+        let (due_ms, row) = key.value();
+        if !matches(expected.deliveries.get(&row), due_ms, receiver.value()) {
+            report.problem(format!("the outbox names row {row}, whose delivery does not match"));
+        }
+    }
+    Ok(())
+}
+
+fn matches(delivery: Option<&Delivery>, due_ms: UnixMs, receiver: u64) -> bool {
+    delivery.is_some_and(|delivery| {
+        delivery.due_ms() == Some(due_ms) && receiver_of(&delivery.url) == receiver
+    })
+}

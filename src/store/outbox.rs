@@ -1,0 +1,294 @@
+//! The outbox: what is to be told to webhooks, filed in the transaction that ends a job. A delivery
+//! stays as long as its job; while it is pending, the job stays for it, though nobody but the
+//! deliverer sees that once the job has expired.
+
+use redb::ReadableTable;
+use uuid::Uuid;
+
+use super::tables::{self, Effect, Row, Tables};
+use super::{Scrapers, Store, StoreError, batches, jobs, record};
+use crate::clock::UnixMs;
+use crate::id::Plain;
+use crate::job::{Batch, Delivery, DeliveryAttempt, Job, Subject, receiver_of};
+
+/// For how long the sweep leaves an expired job alone whose delivery is pending, milliseconds.
+const HOLD_MS: u64 = 3_600_000;
+
+/// Why a webhook is not sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResendRefusal {
+    /// There is no such job, or no longer, or it is another account's.
+    Gone,
+    /// It was submitted without a webhook.
+    NoWebhook,
+    /// It has not ended: its webhook will be sent when it does.
+    Unfinished,
+}
+
+/// The delivery that a job brings about by its end, ready to be written; `None` while it has not
+/// ended, and for one without a webhook.
+pub(super) fn prepare(job: &Job) -> Result<Option<(Delivery, Vec<u8>)>, StoreError> {
+    prepare_of(Subject::Job, job.webhook_url.as_deref(), job.completed_ms)
+}
+
+/// As [`prepare`], for a batch.
+pub(super) fn prepare_batch(batch: &Batch) -> Result<Option<(Delivery, Vec<u8>)>, StoreError> {
+    prepare_of(Subject::Batch, batch.webhook_url.as_deref(), batch.ended.completed_ms)
+}
+
+fn prepare_of(
+    subject: Subject,
+    url: Option<&str>,
+    ended_ms: Option<UnixMs>,
+) -> Result<Option<(Delivery, Vec<u8>)>, StoreError> {
+    let (Some(url), Some(ended_ms)) = (url, ended_ms) else { return Ok(None) };
+    let delivery = Delivery::new(subject, url.to_owned(), ended_ms);
+    let bytes = record::encode_delivery(&delivery)?;
+    Ok(Some((delivery, bytes)))
+}
+
+/// Files what [`prepare`] has made.
+pub(super) fn file(
+    tables: &mut Tables<'_>,
+    row: Row,
+    prepared: Option<(Delivery, Vec<u8>)>,
+) -> Result<(), StoreError> {
+    let Some((delivery, bytes)) = prepared else { return Ok(()) };
+    tables.deliveries.insert(row, bytes.as_slice())?;
+    if let Some(due_ms) = delivery.due_ms() {
+        tables.outbox.insert((due_ms, row), receiver_of(&delivery.url))?;
+        tables.effects.push(Effect::Delivery { due_ms });
+    }
+    Ok(())
+}
+
+/// Whether what has expired at `expires_ms` stays because its delivery is pending. It is filed anew
+/// in the expiry index then, so that the sweep comes back to it.
+pub(super) fn holds(
+    tables: &mut Tables<'_>,
+    row: Row,
+    expires_ms: UnixMs,
+    now_ms: UnixMs,
+) -> Result<bool, StoreError> {
+    let Some(mut delivery) = read(tables, row)? else { return Ok(false) };
+    if !delivery.keeps_subject(now_ms) {
+        return Ok(false);
+    }
+    let filed_ms = delivery.held_until_ms.unwrap_or(expires_ms);
+    let until_ms = now_ms.saturating_add(HOLD_MS);
+    delivery.held_until_ms = Some(until_ms);
+    let bytes = record::encode_delivery(&delivery)?;
+
+    tables.expiry.remove((filed_ms, row))?;
+    tables.expiry.insert((until_ms, row), ())?;
+    tables.deliveries.insert(row, bytes.as_slice())?;
+    Ok(true)
+}
+
+/// Removes the delivery of a row that is removed.
+pub(super) fn forget(tables: &mut Tables<'_>, row: Row) -> Result<(), StoreError> {
+    let Some(delivery) = read(tables, row)? else { return Ok(()) };
+    if let Some(due_ms) = delivery.due_ms() {
+        tables.outbox.remove((due_ms, row))?;
+    }
+    if let Some(held_ms) = delivery.held_until_ms {
+        tables.expiry.remove((held_ms, row))?;
+    }
+    tables.deliveries.remove(row)?;
+    Ok(())
+}
+
+/// Changes a delivery with its entry in the outbox. One that ends lets go of the job that it has
+/// held.
+fn change(
+    tables: &mut Tables<'_>,
+    expires_ms: UnixMs,
+    row: Row,
+    mut delivery: Delivery,
+    change: impl FnOnce(&mut Delivery),
+) -> Result<Delivery, StoreError> {
+    let due_before_ms = delivery.due_ms();
+    change(&mut delivery);
+    let held_ms = delivery.held_until_ms.filter(|_| delivery.due_ms().is_none());
+    if held_ms.is_some() {
+        delivery.held_until_ms = None;
+    }
+    let bytes = record::encode_delivery(&delivery)?;
+
+    if let Some(due_ms) = due_before_ms {
+        tables.outbox.remove((due_ms, row))?;
+    }
+    if let Some(held_ms) = held_ms {
+        tables.expiry.remove((held_ms, row))?;
+        tables.expiry.insert((expires_ms, row), ())?;
+    }
+    if let Some(due_ms) = delivery.due_ms() {
+        tables.outbox.insert((due_ms, row), receiver_of(&delivery.url))?;
+    }
+    tables.deliveries.insert(row, bytes.as_slice())?;
+    Ok(delivery)
+}
+
+fn read(tables: &Tables<'_>, row: Row) -> Result<Option<Delivery>, StoreError> {
+    let Some(bytes) = tables.deliveries.get(row)? else { return Ok(None) };
+    record::decode_delivery(bytes.value()).map(Some)
+}
+
+/// When what a delivery tells of ceases to exist; `None` when it is not there.
+fn expires_ms(
+    tables: &Tables<'_>,
+    scrapers: &Scrapers,
+    row: Row,
+    subject: Subject,
+) -> Result<Option<UnixMs>, StoreError> {
+    match subject {
+        Subject::Job => Ok(jobs::read(tables, scrapers, row)?.map(|(job, _)| job.expires_ms)),
+        Subject::Batch => Ok(batches::read(tables, row)?.map(|batch| batch.expires_ms)),
+    }
+}
+
+impl Store {
+    /// Walks the deliveries that are due at `now_ms`, in the order in which they came due, until
+    /// `visit` breaks: the row of each, and its receiver's number ([`receiver_of`]).
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn visit_outbox(
+        &self,
+        now_ms: UnixMs,
+        mut visit: impl FnMut(Row, u64) -> std::ops::ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.shared.read(|transaction| {
+            let outbox = transaction.open_table(tables::OUTBOX)?;
+            for entry in outbox.range(..=(now_ms, Row::MAX))? {
+                let (key, receiver) = entry?;
+                if visit(key.value().1, receiver.value()).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// When the next delivery comes due after `now_ms`.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn next_delivery_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
+        self.shared.read(|transaction| {
+            let outbox = transaction.open_table(tables::OUTBOX)?;
+            let mut later = outbox.range((now_ms.saturating_add(1), 0)..)?;
+            Ok(later.next().transpose()?.map(|(key, _)| key.value().0))
+        })
+    }
+
+    /// The delivery of a row.
+    ///
+    /// # Errors
+    /// The store failed or is damaged.
+    pub fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
+        self.shared.read(|transaction| {
+            let deliveries = transaction.open_table(tables::DELIVERIES)?;
+            let stored = deliveries.get(row)?;
+            stored.map(|bytes| record::decode_delivery(bytes.value())).transpose()
+        })
+    }
+
+    /// Notes an attempt that was made in the round `resends` of a delivery; `retry_after_ms` is
+    /// what the receiver asked for. Blocks until it is committed. Gives the delivery as it is
+    /// then; `None` when it is not there any more.
+    ///
+    /// # Errors
+    /// The store failed; the delivery is as it was.
+    pub fn note_delivery(
+        &self,
+        row: Row,
+        attempt: DeliveryAttempt,
+        resends: u32,
+        retry_after_ms: Option<u64>,
+        spread: u64,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                let Some(delivery) = read(tables, row)? else { return Ok(None) };
+                let Some(expires_ms) = expires_ms(tables, &scrapers, row, delivery.subject)? else {
+                    return Ok(None);
+                };
+                let note = |delivery: &mut Delivery| {
+                    delivery.note(attempt, resends, retry_after_ms, spread);
+                };
+                change(tables, expires_ms, row, delivery, note).map(Some)
+            })
+        })
+        .wait()
+    }
+
+    /// Makes the webhook of a job or a batch of `account`'s due once more, whatever has become of
+    /// it. Does not block the thread.
+    ///
+    /// # Errors
+    /// The store failed, or its writer has too much to do; the delivery is as it was.
+    pub async fn send_again(
+        &self,
+        subject: Subject,
+        id: Uuid,
+        account: String,
+        now_ms: UnixMs,
+    ) -> Result<Result<Delivery, ResendRefusal>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(Err(ResendRefusal::Gone)) };
+        let scrapers = self.scrapers.clone();
+        let pending = self.queue(|queue| {
+            queue.submit(move |tables| {
+                let found = told(tables, &scrapers, subject, plain, id)?;
+                let mine = |told: &Told| told.account == account && told.expires_ms > now_ms;
+                let Some(told) = found.filter(mine) else { return Ok(Err(ResendRefusal::Gone)) };
+                if !told.webhook {
+                    return Ok(Err(ResendRefusal::NoWebhook));
+                }
+                let Some(delivery) = read(tables, plain.row)? else {
+                    return Ok(Err(ResendRefusal::Unfinished));
+                };
+                let again = |delivery: &mut Delivery| delivery.send_again(now_ms);
+                let delivery = change(tables, told.expires_ms, plain.row, delivery, again)?;
+                tables.effects.push(Effect::Delivery { due_ms: now_ms });
+                Ok(Ok(delivery))
+            })
+        });
+        pending.committed().await
+    }
+}
+
+/// What a webhook tells of, as far as sending it again has to know it.
+struct Told {
+    account: String,
+    expires_ms: UnixMs,
+    webhook: bool,
+}
+
+fn told(
+    tables: &Tables<'_>,
+    scrapers: &Scrapers,
+    subject: Subject,
+    plain: Plain,
+    id: Uuid,
+) -> Result<Option<Told>, StoreError> {
+    match subject {
+        Subject::Job => {
+            let job = jobs::read(tables, scrapers, plain.row)?.map(|(job, _)| job);
+            Ok(job.filter(|job| plain.has_nonce(job.nonce)).map(|job| Told {
+                account: job.account,
+                expires_ms: job.expires_ms,
+                webhook: job.webhook_url.is_some(),
+            }))
+        }
+        Subject::Batch => {
+            let batch = batches::read(tables, plain.row)?;
+            Ok(batch.filter(|batch| batches::is(batch, id)).map(|batch| Told {
+                account: batch.account,
+                expires_ms: batch.expires_ms,
+                webhook: batch.webhook_url.is_some(),
+            }))
+        }
+    }
+}
