@@ -72,6 +72,8 @@ pub struct Submission {
     /// Seconds.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub start_within: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_url: Option<String>,
     /// Sent as a header.
     #[serde(skip)]
     pub idempotency_key: Option<String>,
@@ -261,6 +263,19 @@ impl Client {
         let document = self.document_of(self.keyed(self.agent.get(url.as_str())).call())?;
         let usage = Usage::deserialize(&document).map_err(|error| self.unreadable(&error))?;
         Ok(Usage { document, ..usage })
+    }
+
+    /// How the webhook of a job stands; with `again` it is made due once more.
+    ///
+    /// # Errors
+    /// The key has no such job, it has no webhook, or the server could not be reached.
+    pub fn webhook(&self, id: &str, again: bool) -> Result<Value, ClientError> {
+        let url = self.path(&["jobs", id, "webhook"]);
+        self.document_of(if again {
+            self.keyed(self.agent.post(url.as_str())).send_empty()
+        } else {
+            self.keyed(self.agent.get(url.as_str())).call()
+        })
     }
 
     fn keyed<T>(&self, request: RequestBuilder<T>) -> RequestBuilder<T> {

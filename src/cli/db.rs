@@ -11,7 +11,7 @@ use super::console::{Console, Paint, Tone};
 use super::error::CommandError;
 use super::overview::fact;
 use super::settings::ConfigArgs;
-use crate::http::job_object;
+use crate::answer::object::job_object;
 use crate::store::{CheckReport, Store};
 
 const EXAMPLES: &str = "\

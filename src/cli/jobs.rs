@@ -97,6 +97,9 @@ pub struct SubmitArgs {
     /// Fail unless the first attempt starts inside 1 to 86400 seconds
     #[arg(long, value_name = "SECONDS")]
     start_within: Option<f64>,
+    /// Where the server is to tell the job's end
+    #[arg(long, value_name = "URL")]
+    webhook_url: Option<String>,
     /// Submit once: the same key and request again give the job that there is
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -181,6 +184,7 @@ pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<Exit, CommandEr
         mode: args.mode,
         label: args.label,
         start_within: args.start_within,
+        webhook_url: args.webhook_url,
         idempotency_key: args.idempotency_key.map(idempotency_key).transpose()?,
     };
     let client = args.server.client()?;

@@ -1,4 +1,5 @@
-//! `answerd keygen`: a new API key, shown once, and the lines of config.toml that let it in.
+//! `answerd keygen`: a new API key, shown once, and the lines of config.toml that let it in; or a
+//! secret for webhooks.
 
 use clap::Args as ClapArgs;
 use serde_json::json;
@@ -21,18 +22,24 @@ const EXAMPLES: &str = "\
 Examples:
   answerd keygen team-a
   answerd keygen team-a --credits 10000 --rpm 600 >> config.toml
-  answerd keygen team-a --json | jq -r .key";
+  answerd keygen team-a --json | jq -r .key
+  answerd keygen --webhook                    a secret that signs webhooks";
 
 /// Make an API key
 ///
 /// Prints the key once, on stderr, and the lines for config.toml on stdout, so that `>>` adds them
 /// to the file and the key itself goes nowhere but before your eyes. Only the key's hash is kept;
-/// a lost key is replaced by a new one.
+/// a lost key is replaced by a new one. With --webhook it prints a secret that signs webhooks, on
+/// stdout: the service takes it from the variable that `secret_env` in [webhooks] names.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The account that the key's jobs and credits are counted under
-    name: String,
+    #[arg(required_unless_present = "webhook")]
+    name: Option<String>,
+    /// Make a secret that signs webhooks instead
+    #[arg(long, conflicts_with_all = ["name", "credits", "rpm"])]
+    webhook: bool,
     /// Credits it may use in a calendar month
     #[arg(long, value_name = "N")]
     credits: Option<u64>,
@@ -46,18 +53,21 @@ pub struct Args {
 /// # Errors
 /// The name cannot be one, or there is no randomness to be had.
 pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
-    if !config::is_name(&args.name) || args.name == ANONYMOUS {
+    if args.webhook {
+        return webhook_secret(console);
+    }
+    let name = args.name.as_deref().unwrap_or_default();
+    if !config::is_name(name) || name == ANONYMOUS {
         return Err(CommandError::WrongUse(format!(
             "the name of a key is 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`, and not \
-             `{ANONYMOUS}`; it is `{}`",
-            args.name
+             `{ANONYMOUS}`; it is `{name}`"
         )));
     }
     let key = new_key().map_err(CommandError::Random)?;
     let hash = hash_text(&key);
-    let lines = config_lines(&args, &hash);
+    let lines = config_lines(name, &args, &hash);
     if console.is_json() {
-        let Args { name, credits, rpm } = args;
+        let Args { credits, rpm, .. } = args;
         console.document(&json!({
             "name": name, "key": key, "hash": hash, "monthly_credits": credits,
             "requests_per_minute": rpm, "config": lines,
@@ -67,6 +77,22 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
         console.note(&format!("{}\n", paint.tint(Tone::Heading, &key)));
         console.note("That is the key; it is not shown again. These lines let it in:");
         console.result(&lines)?;
+    }
+    Ok(Exit::Done)
+}
+
+/// Bytes of a secret for webhooks: as many as its signatures have.
+const WEBHOOK_SECRET_BYTES: usize = 32;
+
+fn webhook_secret(console: &mut Console) -> Result<Exit, CommandError> {
+    let mut bytes = [0; WEBHOOK_SECRET_BYTES];
+    getrandom::fill(&mut bytes).map_err(CommandError::Random)?;
+    let secret = config::SigningKey::text_of(&bytes);
+    if console.is_json() {
+        console.document(&json!({ "secret": secret }))?;
+    } else {
+        console.result(&secret)?;
+        console.note("The service and the receivers of its webhooks need it; nobody else does.");
     }
     Ok(Exit::Done)
 }
@@ -90,9 +116,9 @@ fn hash_text(key: &str) -> String {
     format!("sha256:{}", digits.concat())
 }
 
-fn config_lines(args: &Args, hash: &str) -> String {
+fn config_lines(name: &str, args: &Args, hash: &str) -> String {
     // The line break keeps the heading apart from a file that ends without one.
-    let mut lines = format!("\n[[keys]]\nname = \"{}\"\nhash = \"{hash}\"\n", args.name);
+    let mut lines = format!("\n[[keys]]\nname = \"{name}\"\nhash = \"{hash}\"\n");
     if let Some(credits) = args.credits {
         lines.push_str(&format!("monthly_credits = {credits}\n"));
     }
@@ -110,6 +136,22 @@ mod tests {
     use crate::cli::test_server::streams;
     use crate::config::Settings;
 
+    fn named(name: &str) -> Args {
+        Args { name: Some(name.to_owned()), webhook: false, credits: None, rpm: None }
+    }
+
+    #[test]
+    fn a_webhook_secret_is_one_that_the_settings_take() {
+        let (mut console, written) = streams(false);
+        let args = Args { name: None, webhook: true, credits: None, rpm: None };
+        run(args, &mut console).unwrap();
+        let name = "ANSWERD_WEBHOOK_SECRET".to_owned();
+        let environment = BTreeMap::from([(name, written.out())]);
+        let webhooks = Settings::load_from(None, &environment).unwrap().webhooks;
+        assert_eq!(webhooks.keys[0].bytes().len(), WEBHOOK_SECRET_BYTES);
+        assert!(!written.err().contains("whsec_"));
+    }
+
     #[test]
     fn keys_are_long_plain_and_never_the_same() {
         let keys: Vec<String> = (0..50).map(|_| new_key().unwrap()).collect();
@@ -124,7 +166,7 @@ mod tests {
     #[test]
     fn the_printed_lines_let_the_printed_key_in() {
         let (mut console, written) = streams(false);
-        let args = Args { name: "team-a".to_owned(), credits: Some(10_000), rpm: Some(600) };
+        let args = Args { credits: Some(10_000), rpm: Some(600), ..named("team-a") };
         assert_eq!(run(args, &mut console).unwrap(), Exit::Done);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
@@ -141,7 +183,7 @@ mod tests {
     #[test]
     fn programs_get_it_all_in_one_document() {
         let (mut console, written) = streams(true);
-        run(Args { name: "a".to_owned(), credits: None, rpm: None }, &mut console).unwrap();
+        run(named("a"), &mut console).unwrap();
         let document: serde_json::Value = serde_json::from_str(&written.out()).unwrap();
         assert_eq!(document["hash"], hash_text(document["key"].as_str().unwrap()));
         assert_eq!(written.err(), "");
@@ -150,8 +192,7 @@ mod tests {
     #[test]
     fn what_config_would_refuse_is_no_name() {
         for name in ["", "a b", "anonymous", "\"", &"a".repeat(65)] {
-            let args = Args { name: name.to_owned(), credits: None, rpm: None };
-            let refused = run(args, &mut streams(false).0);
+            let refused = run(named(name), &mut streams(false).0);
             assert!(matches!(refused, Err(CommandError::WrongUse(_))), "{name}");
         }
     }

@@ -26,6 +26,7 @@ mod tests;
 mod unit;
 mod usage;
 mod view;
+mod webhook;
 
 use std::process::ExitCode;
 
@@ -97,6 +98,7 @@ enum Command {
     Watch(jobs::WatchArgs),
     List(list::Args),
     Cancel(jobs::CancelArgs),
+    Webhook(webhook::Args),
     Usage(usage::Args),
     Db(db::Args),
     Unit(unit::Args),
@@ -121,6 +123,7 @@ fn run(command: Command, console: &mut Console) -> Exit {
         Command::Watch(args) => jobs::watch(args, console),
         Command::List(args) => list::run(args, console),
         Command::Cancel(args) => jobs::cancel(args, console),
+        Command::Webhook(args) => webhook::run(args, console),
         Command::Usage(args) => usage::run(args, console),
         Command::Db(args) => db::run(args, console),
         Command::Unit(unit::Args {}) => unit::run(console),

@@ -92,6 +92,8 @@ fn submit_sends_what_was_given_and_prints_the_id_alone() {
             "nightly",
             "--start-within",
             "30",
+            "--webhook-url",
+            "https://a.example/hook",
             "--idempotency-key",
             "k-1",
             "--key",
@@ -104,7 +106,7 @@ fn submit_sends_what_was_given_and_prints_the_id_alone() {
     assert!(asked[0].starts_with("POST /scrapers/chatgpt/jobs HTTP/1.1\r\n"), "{}", asked[0]);
     assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
     assert!(asked[0].to_ascii_lowercase().contains("\r\nidempotency-key: k-1\r\n"));
-    insta::assert_snapshot!(body(&asked[0]), @r#"{"prompt":"What?","country":"DE","timeout":60.0,"bypass_cache":true,"web_search":false,"markdown_json":true,"mode":"deep","label":"nightly","start_within":30.0}"#);
+    insta::assert_snapshot!(body(&asked[0]), @r#"{"prompt":"What?","country":"DE","timeout":60.0,"bypass_cache":true,"web_search":false,"markdown_json":true,"mode":"deep","label":"nightly","start_within":30.0,"webhook_url":"https://a.example/hook"}"#);
 }
 
 #[test]
@@ -112,6 +114,40 @@ fn an_idempotency_key_that_is_none_is_wrong_use() {
     let ran = run_line(&["submit", "practice", "What?", "--idempotency-key", "two words"]);
     assert_eq!(ran.exit, Exit::WrongUse);
     assert!(ran.err.contains("visible ASCII"), "{}", ran.err);
+}
+
+#[test]
+fn webhook_shows_the_delivery_and_sends_it_again() {
+    let mut document = serde_json::json!({
+        "job_id": "an-id", "webhook_id": "msg_an-id", "url": "https://a.example/hook",
+        "state": "pending", "reason": null, "attempts": 2, "resends": 0,
+        "next_attempt_at": "2026-05-11T12:05:00+00:00", "log": [
+            {"at": "2026-05-11T12:00:00+00:00", "took_ms": 7, "status": 500, "error": null},
+            {"at": "2026-05-11T12:00:05+00:00", "took_ms": 9, "status": null, "error": "timeout"},
+        ],
+    });
+    let (ran, asked) = against(vec![ok(&document)], &["webhook", "an-id", "--key", "ak_secret"]);
+    assert_eq!(ran.exit, Exit::Done);
+    insta::assert_snapshot!(ran.out, @r"
+    state      pending
+    url        https://a.example/hook
+    id         msg_an-id
+    attempts   2
+    next       2026-05-11T12:05:00+00:00
+    tried      2026-05-11T12:00:00+00:00  500  7 ms
+    tried      2026-05-11T12:00:05+00:00  timeout  9 ms
+    ");
+    assert!(asked[0].starts_with("GET /jobs/an-id/webhook HTTP/1.1\r\n"), "{}", asked[0]);
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
+    let (ran, asked) =
+        against(vec![(202, document.to_string())], &["webhook", "an-id", "--resend", "--json"]);
+    assert_eq!(ran.exit, Exit::Done);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&ran.out).unwrap(), document);
+    assert!(asked[0].starts_with("POST /jobs/an-id/webhook HTTP/1.1\r\n"), "{}", asked[0]);
+    (document["state"], document["reason"]) = ("failed".into(), "gone".into());
+    let (ran, _) = against(vec![ok(&document)], &["webhook", "an-id"]);
+    assert_eq!(ran.exit, Exit::Failed);
+    assert!(ran.out.contains("failed (gone)"), "{}", ran.out);
 }
 
 #[test]
