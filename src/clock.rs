@@ -174,15 +174,23 @@ fn abandoned(alarm: &Alarm) -> bool {
 /// `2026-05-11T12:00:00+00:00`: UTC, whole seconds, as contract 1.7 writes times.
 pub fn rfc3339_seconds(at_ms: UnixMs) -> String {
     let at = utc(at_ms);
-    format!(
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}+00:00",
-        at.year(),
-        u8::from(at.month()),
-        at.day(),
-        at.hour(),
-        at.minute(),
-        at.second()
-    )
+    let year = u32::try_from(at.year()).unwrap_or(0);
+    // Digit by digit, since every poll writes several.
+    let mut text = String::with_capacity(25);
+    let mut digits = |number: u32, places: u32, behind: char| {
+        for place in (0..places).rev() {
+            text.push(char::from(b'0' + (number / 10_u32.pow(place) % 10) as u8));
+        }
+        text.push(behind);
+    };
+    digits(year, 4, '-');
+    digits(u8::from(at.month()).into(), 2, '-');
+    digits(at.day().into(), 2, 'T');
+    digits(at.hour().into(), 2, ':');
+    digits(at.minute().into(), 2, ':');
+    digits(at.second().into(), 2, '+');
+    text.push_str("00:00");
+    text
 }
 
 /// The calendar month (UTC) that `at_ms` lies in, as `year * 100 + month`: 202605.

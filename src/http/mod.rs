@@ -59,13 +59,20 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         .app_data(state.service.clone())
         .app_data(state.limits.clone())
         .app_data(state.cors.clone())
-        .service(get("/scrapers", web::get().to(discovery::list)))
-        .service(get("/scrapers/{scraper}", web::get().to(scrapers::run)))
+        // Tried in this order: what is asked for most stands first.
+        .service(
+            web::resource("/jobs/{id}")
+                .route(web::get().to(jobs::get))
+                .route(web::delete().to(jobs::cancel))
+                .default_service(web::to(only_get_delete)),
+        )
         .service(
             web::resource("/scrapers/{scraper}/jobs")
                 .route(web::post().to(scrapers::submit))
                 .default_service(web::to(only_post)),
         )
+        .service(get("/scrapers", web::get().to(discovery::list)))
+        .service(get("/scrapers/{scraper}", web::get().to(scrapers::run)))
         .service(
             web::resource("/batches")
                 .route(web::post().to(batches::submit))
@@ -79,12 +86,6 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         )
         .service(get("/usage", web::get().to(usage::get)))
         .service(get("/jobs", web::get().to(list::list)))
-        .service(
-            web::resource("/jobs/{id}")
-                .route(web::get().to(jobs::get))
-                .route(web::delete().to(jobs::cancel))
-                .default_service(web::to(only_get_delete)),
-        )
         .service(get("/jobs/{id}/events", web::get().to(events::stream)))
         .service(
             web::resource("/jobs/{id}/webhook")
