@@ -1,5 +1,6 @@
 //! The load bench: a real server with a real store, real sockets, an upstream that answers at once
-//! with 2 KiB. Prints submits, polls and whole jobs a second at several numbers of connections,
+//! with 2 KiB, and one that does not answer, so that what is submitted to it only waits. Prints
+//! submits, polls and whole jobs a second at several numbers of connections,
 //! with the same poll of a static body from the same actix beside it. `cargo bench --bench load`.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
@@ -7,6 +8,8 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use answerd::answer::{Answer, Kind};
@@ -37,13 +40,31 @@ impl Upstream for Instantly {
     }
 }
 
+struct Never;
+
+impl Upstream for Never {
+    fn name(&self) -> &str {
+        "never"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Practice
+    }
+
+    fn ask(&self, _: &ScrapeRequest, _: &Call) -> Result<Answer, UpstreamError> {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
 fn main() {
     let directory = std::env::var("BENCH_DIR").map_or_else(|_| std::env::temp_dir(), Into::into);
     let directory = tempfile::tempdir_in(directory).unwrap();
     let server = start(directory.path());
     let address = server.address();
 
-    let id = job_id(&exchange(&mut connect(address), &submit("the polled one", 0)));
+    let id = job_id(&exchange(&mut connect(address), &submit("practice", "the polled one", 0)));
     exchange(&mut connect(address), &format!("GET /jobs/{id}?wait=30 HTTP/1.1\r\nhost: b\r\n\r\n"));
     let poll = format!("GET /jobs/{id} HTTP/1.1\r\nhost: b\r\n\r\n");
     let body = exchange(&mut connect(address), &poll);
@@ -56,16 +77,12 @@ fn main() {
     );
     for connections in CONNECTIONS {
         let before = server.writer_stats();
-        let submits =
-            load(address, connections, |client, n| submit(&format!("{connections} {client}"), n));
+        let submits = load(address, connections, |client, n| {
+            submit("chatgpt", &format!("{connections} {client}"), n)
+        });
         let after = server.writer_stats();
         let per_commit =
             (after.writes - before.writes) as f64 / (after.commits - before.commits).max(1) as f64;
-        // The queue of the cell before must not run on in this one.
-        exchange(
-            &mut connect(address),
-            "GET /scrapers/practice?prompt=last HTTP/1.1\r\nhost: b\r\n\r\n",
-        );
         let polls = load(address, connections, |_, _| poll.clone());
         let fixed = load(static_address, connections, |_, _| poll.clone());
         println!(
@@ -99,12 +116,17 @@ fn start(directory: &std::path::Path) -> Server {
         ("ANSWERD_STORE__PATH", directory.join("data").display().to_string()),
         ("ANSWERD_QUEUE__JOBS_MAX", "10000000".to_owned()),
         ("ANSWERD_SCRAPERS__PRACTICE__WORKERS", "64".to_owned()),
+        ("ANSWERD_UPSTREAMS__NEVER__KIND", "practice".to_owned()),
+        ("ANSWERD_SCRAPERS__CHATGPT__UPSTREAMS", "[\"never\"]".to_owned()),
+        ("ANSWERD_SCRAPERS__CHATGPT__WORKERS", "1".to_owned()),
+        ("ANSWERD_HTTP__GRACE_SECONDS", "0".to_owned()),
     ];
     let environment =
         environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let settings = Settings::load_from(None, &environment).unwrap();
     let mut injected = Injected::new();
     injected.insert("practice".to_owned(), Arc::new(Instantly));
+    injected.insert("never".to_owned(), Arc::new(Never));
     Server::start_with(settings, Clock::System, injected).unwrap()
 }
 
@@ -133,39 +155,53 @@ struct Load {
     p99_ms: f64,
 }
 
-/// Keeps so many connections busy with requests and counts the answers.
-fn load(
-    address: SocketAddr,
-    connections: usize,
-    request: impl Fn(usize, usize) -> String + Sync,
-) -> Load {
+/// Keeps so many connections busy with requests and counts the answers. One thread drives them all,
+/// so that the client leaves the processors to the server.
+fn load(address: SocketAddr, connections: usize, request: impl Fn(usize, usize) -> String) -> Load {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let began = Instant::now();
     let until = began + Duration::from_secs(CELL_SECONDS);
-    let mut times: Vec<Duration> = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..connections)
-            .map(|client| {
-                let request = &request;
-                scope.spawn(move || {
-                    let mut stream = connect(address);
-                    let mut times = Vec::new();
-                    for n in 0.. {
-                        let sent = Instant::now();
-                        if sent >= until {
-                            break;
-                        }
-                        exchange(&mut stream, &request(client, n));
-                        times.push(sent.elapsed());
-                    }
-                    times
-                })
-            })
-            .collect();
-        clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
+    let request = &request;
+    let clients = (0..connections).map(|client| async move {
+        let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        let (mut times, mut reply) = (Vec::new(), vec![0; 64 << 10]);
+        for n in 0.. {
+            let sent = Instant::now();
+            if sent >= until {
+                break;
+            }
+            stream.write_all(request(client, n).as_bytes()).await.unwrap();
+            read_reply(&mut stream, &mut reply).await;
+            times.push(sent.elapsed());
+        }
+        times
     });
+    let mut times: Vec<Duration> =
+        runtime.block_on(futures_util::future::join_all(clients)).into_iter().flatten().collect();
     let seconds = began.elapsed().as_secs_f64();
     times.sort_unstable();
     let p99 = times[(times.len() - 1) * 99 / 100];
     Load { per_second: times.len() as f64 / seconds, p99_ms: p99.as_secs_f64() * 1000.0 }
+}
+
+/// Reads one whole reply; it must be a success.
+async fn read_reply(stream: &mut tokio::net::TcpStream, reply: &mut [u8]) {
+    let mut held = 0;
+    loop {
+        let read = stream.read(&mut reply[held..]).await.unwrap();
+        assert!(read > 0, "the server closed the connection");
+        held += read;
+        if let Some(end) = whole(&reply[..held]) {
+            assert_eq!(held, end);
+            assert!(
+                reply.starts_with(b"HTTP/1.1 20"),
+                "{}",
+                String::from_utf8_lossy(&reply[..held])
+            );
+            return;
+        }
+    }
 }
 
 fn connect(address: SocketAddr) -> TcpStream {
@@ -174,10 +210,10 @@ fn connect(address: SocketAddr) -> TcpStream {
     stream
 }
 
-fn submit(prompt: &str, n: usize) -> String {
+fn submit(scraper: &str, prompt: &str, n: usize) -> String {
     let prompt = prompt.replace(' ', "+");
     format!(
-        "POST /scrapers/practice/jobs?prompt={prompt}+{n} HTTP/1.1\r\nhost: b\r\n\
+        "POST /scrapers/{scraper}/jobs?prompt={prompt}+{n} HTTP/1.1\r\nhost: b\r\n\
          content-length: 0\r\n\r\n"
     )
 }
@@ -204,7 +240,7 @@ fn exchange(stream: &mut TcpStream, request: &str) -> String {
 /// Where a reply ends, once all of it is there.
 fn whole(reply: &[u8]) -> Option<usize> {
     let head = reply.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
-    let text = std::str::from_utf8(&reply[..head]).unwrap().to_ascii_lowercase();
+    let text = std::str::from_utf8(&reply[..head]).unwrap();
     let length: usize =
         text.split("content-length: ").nth(1)?.split("\r\n").next()?.parse().unwrap();
     (reply.len() >= head + length).then_some(head + length)
