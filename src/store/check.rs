@@ -8,7 +8,7 @@ use std::io::Write;
 use std::ops::Bound;
 use std::path::Path;
 
-use redb::{ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
 use super::open::open_existing;
 use super::tables::{self, Row};
@@ -84,7 +84,14 @@ impl Store {
     /// # Errors
     /// It cannot be opened or read at all; what can be read and is wrong is in the report.
     pub fn check(directory: &Path) -> Result<CheckReport, StoreError> {
-        let mut database = open_existing(directory)?;
+        Store::check_on(open_existing(directory)?)
+    }
+
+    /// As [`Store::check`], of a database that is open.
+    ///
+    /// # Errors
+    /// As [`Store::check`].
+    pub(super) fn check_on(mut database: Database) -> Result<CheckReport, StoreError> {
         let mut report = CheckReport::default();
         if !database.check_integrity()? {
             report.problem("the database's pages were inconsistent and have been repaired".into());

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError, ReadableDatabase, ReadableTable, WriteTransaction};
+use redb::{
+    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, WriteTransaction,
+};
 
 use super::cache::{CacheEntry, CacheIndex};
 use super::tables::{self, META, SCRAPERS};
@@ -48,7 +50,14 @@ impl Store {
     /// or the database is damaged.
     pub fn open(options: &OpenOptions) -> Result<Store, StoreError> {
         let path = make_directory(&options.directory)?;
-        let database = open_database(&path, options.cache_bytes)?;
+        Store::open_on(open_database(&path, options.cache_bytes)?, options)
+    }
+
+    /// Opens the store in a database, whatever that lies on.
+    ///
+    /// # Errors
+    /// As [`Store::open`].
+    pub(super) fn open_on(database: Database, options: &OpenOptions) -> Result<Store, StoreError> {
         let (key, scrapers) = prepare(&database, &options.scrapers)?;
         let (next_row, cache) = rebuild(&database, options)?;
         let scrapers = Arc::new(scrapers);
@@ -128,15 +137,21 @@ fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, StoreError
             .map_err(|error| directory_error(directory, error))?;
     }
     let backend = FileBackend::new(file);
-    match backend.and_then(|backend| {
-        Database::builder().set_cache_size(cache_bytes).create_with_backend(backend)
-    }) {
+    match backend.and_then(|backend| create(backend, cache_bytes)) {
         Ok(database) => Ok(database),
         Err(DatabaseError::DatabaseAlreadyOpen) => {
             Err(StoreError::InUse(path.display().to_string()))
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The database on a backend: made when that is empty, repaired when it was not closed.
+pub(super) fn create(
+    backend: impl StorageBackend,
+    cache_bytes: usize,
+) -> Result<Database, DatabaseError> {
+    Database::builder().set_cache_size(cache_bytes).create_with_backend(backend)
 }
 
 pub(super) fn directory_error(path: &Path, error: std::io::Error) -> StoreError {

@@ -2,6 +2,7 @@
 //! and its whole state as text.
 
 mod broken;
+mod crash;
 mod group_commit;
 mod life;
 mod list;
@@ -122,16 +123,7 @@ impl Fixture {
 
     /// Occupies the writer until something is sent: what is queued meanwhile is one batch.
     fn hold_writer(&self) -> Sender<()> {
-        let (entered, inside) = crossbeam_channel::bounded(1);
-        let (release, released) = crossbeam_channel::bounded::<()>(1);
-        let held = self.write(move |_| {
-            entered.send(()).unwrap();
-            released.recv().unwrap();
-            Ok(())
-        });
-        inside.recv().unwrap();
-        drop(held);
-        release
+        hold_writer(&self.store)
     }
 
     fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> T) -> T {
@@ -199,6 +191,21 @@ impl Fixture {
             text
         })
     }
+}
+
+/// As [`Fixture::hold_writer`].
+fn hold_writer(store: &Store) -> Sender<()> {
+    let (entered, inside) = crossbeam_channel::bounded(1);
+    let (release, released) = crossbeam_channel::bounded::<()>(1);
+    let hold = move |_: &mut Tables<'_>| {
+        entered.send(()).unwrap();
+        released.recv().unwrap();
+        Ok(())
+    };
+    let held = store.queue(|queue| queue.submit(hold));
+    inside.recv().unwrap();
+    drop(held);
+    release
 }
 
 fn request(prompt: &str) -> ScrapeRequest {

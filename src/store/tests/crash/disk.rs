@@ -1,0 +1,114 @@
+//! A disk in memory that notes, in order, what the database does to it.
+
+use std::io::{Error, ErrorKind};
+use std::sync::{Arc, Mutex};
+
+use redb::StorageBackend;
+
+/// One thing that the database did to the disk.
+#[derive(Clone, Debug)]
+pub enum Entry {
+    Write {
+        offset: usize,
+        bytes: Vec<u8>,
+    },
+    Length(usize),
+    /// All before it is on the platter.
+    Sync,
+}
+
+impl Entry {
+    /// Does it to an image, whose end a write does not move.
+    pub fn apply(&self, image: &mut Vec<u8>) {
+        match self {
+            Entry::Write { offset, bytes } => write(image, *offset, bytes),
+            Entry::Length(length) => image.resize(*length, 0),
+            Entry::Sync => {}
+        }
+    }
+}
+
+/// Writes what of `bytes` lies inside the image.
+pub fn write(image: &mut [u8], offset: usize, bytes: &[u8]) {
+    let end = (offset + bytes.len()).min(image.len());
+    if let Some(place) = image.get_mut(offset..end) {
+        place.copy_from_slice(&bytes[..end - offset]);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    image: Vec<u8>,
+    log: Vec<Entry>,
+}
+
+/// A handle of the disk; its clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Disk {
+    held: Arc<Mutex<Held>>,
+    /// Says that it has synced, and has not.
+    lies: bool,
+}
+
+impl Disk {
+    pub fn new(image: Vec<u8>) -> Disk {
+        let held = Held { image, log: Vec::new() };
+        Disk { held: Arc::new(Mutex::new(held)), lies: false }
+    }
+
+    pub fn lying() -> Disk {
+        Disk { lies: true, ..Disk::default() }
+    }
+
+    /// How much the log holds by now.
+    pub fn position(&self) -> usize {
+        self.held.lock().unwrap().log.len()
+    }
+
+    /// The image as it is, and the log that has led to it.
+    pub fn take(self) -> (Vec<u8>, Vec<Entry>) {
+        let mut held = self.held.lock().unwrap();
+        (std::mem::take(&mut held.image), std::mem::take(&mut held.log))
+    }
+
+    fn note(&self, entry: Entry) {
+        let mut held = self.held.lock().unwrap();
+        entry.apply(&mut held.image);
+        held.log.push(entry);
+    }
+}
+
+impl StorageBackend for Disk {
+    fn len(&self) -> Result<u64, Error> {
+        Ok(self.held.lock().unwrap().image.len() as u64)
+    }
+
+    fn read(&self, offset: u64, out: &mut [u8]) -> Result<(), Error> {
+        let held = self.held.lock().unwrap();
+        let offset = offset as usize;
+        let bytes = held.image.get(offset..offset + out.len());
+        out.copy_from_slice(bytes.ok_or(Error::from(ErrorKind::UnexpectedEof))?);
+        Ok(())
+    }
+
+    fn set_len(&self, length: u64) -> Result<(), Error> {
+        self.note(Entry::Length(length as usize));
+        Ok(())
+    }
+
+    fn sync_data(&self) -> Result<(), Error> {
+        if !self.lies {
+            self.note(Entry::Sync);
+        }
+        Ok(())
+    }
+
+    fn write(&self, offset: u64, bytes: &[u8]) -> Result<(), Error> {
+        let (offset, length) = (offset as usize, self.held.lock().unwrap().image.len());
+        if offset + bytes.len() > length {
+            return Err(Error::from(ErrorKind::UnexpectedEof));
+        }
+        self.note(Entry::Write { offset, bytes: bytes.to_vec() });
+        Ok(())
+    }
+}
