@@ -40,6 +40,17 @@ pub struct Cutter<'l> {
     next: usize,
 }
 
+/// A place in a log for a cut: any, or, as often, in front of the next sync, where the most is at
+/// stake.
+pub fn place(log: &[Entry], dice: &mut Dice) -> usize {
+    let any = dice.below(log.len() + 1);
+    let sync = |entry: &Entry| matches!(entry, Entry::Sync);
+    match log[any..].iter().position(sync) {
+        Some(later) if dice.percent(50) => any + later,
+        _ => any,
+    }
+}
+
 /// What a cut left, and whether a write was torn by it.
 pub struct Survived {
     pub image: Vec<u8>,
@@ -65,7 +76,7 @@ impl<'l> Cutter<'l> {
         // How likely a write is to survive, and to be torn, differs from cut to cut: nearly all
         // and nearly none are the cases between which a database must decide.
         let kept = [0, 10, 50, 90, 100][dice.below(5)];
-        let torn = [0, 5, 50][dice.below(3)];
+        let torn = [0, 10, 50][dice.below(3)];
         for entry in &self.log[self.next..point] {
             if dice.percent(torn) {
                 survived.torn |= tear(&mut survived.image, entry, dice);

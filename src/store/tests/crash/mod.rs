@@ -19,7 +19,9 @@ use super::super::{Store, StoreError, open};
 /// How many steps each life of a store has, and how many cuts are made in each.
 const STEPS: usize = 80;
 const POINTS_PER_LIFE: usize = 25;
-const POINTS: usize = 250;
+const POINTS: usize = 200;
+/// How many cuts find a defect.
+const DEFECT_POINTS: usize = 50;
 const SEED: u64 = 1;
 const CHECK_CACHE_BYTES: usize = 1 << 20;
 /// The findings that are kept as sentences; the rest are counted.
@@ -92,7 +94,7 @@ fn judge(seed: u64, points: usize, defect: Defect) -> Figures {
     let mut dice = Dice::new(seed);
     let quick_repair = seed % 2 == 1;
     let Run { log, ledger } = workload::run(dice.next(), STEPS, quick_repair, defect);
-    let mut places: Vec<usize> = (0..points).map(|_| dice.below(log.len() + 1)).collect();
+    let mut places: Vec<usize> = (0..points).map(|_| cut::place(&log, &mut dice)).collect();
     places.sort_unstable();
     let mut cutter = Cutter::new(Vec::new(), &log);
     for point in places {
@@ -102,7 +104,7 @@ fn judge(seed: u64, points: usize, defect: Defect) -> Figures {
         let before = survived.image.clone();
         let opened = catch_unwind(AssertUnwindSafe(|| {
             let log = recover(survived.image, quick_repair, &ledger, point, &mut figures)?;
-            let at = dice.below(log.len() + 1);
+            let at = cut::place(&log, &mut dice);
             let second = Cutter::new(before, &log).cut(at, &mut dice);
             figures.second_cuts += 1;
             recover(second.image, quick_repair, &ledger, point, &mut figures).map(drop)
@@ -166,4 +168,25 @@ fn nothing_acknowledged_is_lost_by_a_power_cut() {
     );
     assert!(figures.sound(), "seed {seed}: {findings:#?}");
     assert!(*torn > 0 && second_cuts == points);
+}
+
+#[test]
+fn a_disk_that_does_not_sync_is_found_out() {
+    let figures = campaign(SEED, DEFECT_POINTS, Defect::NoSync);
+    assert!(!figures.sound(), "{figures:#?}");
+}
+
+#[test]
+fn an_answer_before_the_commit_is_found_out() {
+    let figures = campaign(SEED, DEFECT_POINTS, Defect::EarlyAnswer);
+    assert!(figures.lost > 0, "{figures:#?}");
+    assert_eq!((figures.inconsistent, figures.unopenable), (0, 0), "{figures:#?}");
+}
+
+#[test]
+fn an_index_in_a_transaction_of_its_own_is_found_out() {
+    let figures = campaign(SEED, DEFECT_POINTS, Defect::IndexApart);
+    let names_it = |finding: &String| finding.contains("unfinished but not ready in the index");
+    assert!(figures.findings.iter().any(names_it), "{figures:#?}");
+    assert_eq!((figures.lost, figures.unopenable), (0, 0), "{figures:#?}");
 }
