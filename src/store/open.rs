@@ -120,14 +120,31 @@ fn make_directory(directory: &Path) -> Result<PathBuf, StoreError> {
     Ok(directory.join(FILE_NAME))
 }
 
+/// Makes an empty database under another name and renames it when it is whole: a cut while redb
+/// lays out a new file would leave one that it does not know for its own.
+fn make_database(path: &Path, cache_bytes: usize) -> Result<(), StoreError> {
+    let failed = |error| directory_error(path, error);
+    let directory = path.parent().unwrap_or(path);
+    // With mode 0600, as is this crate's way.
+    let new = tempfile::Builder::new().prefix(".new-").tempfile_in(directory).map_err(failed)?;
+    let file = new.as_file().try_clone().map_err(failed)?;
+    create(FileBackend::new(file)?, cache_bytes)?.close()?;
+    new.as_file().sync_all().map_err(failed)?;
+    match new.persist_noclobber(path) {
+        Ok(_) => Ok(()),
+        // Another process was faster; that it has the store is found when this one opens it.
+        Err(refused) if refused.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
+        Err(refused) => Err(failed(refused.error)),
+    }
+}
+
 fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
-    use std::os::unix::fs::OpenOptionsExt;
+    if !path.exists() {
+        make_database(path, cache_bytes)?;
+    }
     let file = std::fs::OpenOptions::new()
         .read(true)
         .write(true)
-        .create(true)
-        .truncate(false)
-        .mode(0o600)
         .open(path)
         .map_err(|error| directory_error(path, error))?;
     // A new file's name is on disk only when its directory is, whatever is synced of the file.

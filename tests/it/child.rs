@@ -76,6 +76,24 @@ impl Served {
         Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap_or_default()))
     }
 
+    /// Any request, with an idempotency key or without one.
+    pub fn send(
+        &self,
+        method: &str,
+        path: &str,
+        key: Option<&str>,
+        body: &str,
+    ) -> Result<(u16, Value), ureq::Error> {
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let mut reply = self.agent.run(request.body(body.to_owned()).unwrap())?;
+        let text = reply.body_mut().read_to_string()?;
+        Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap()))
+    }
+
     /// SIGKILL while others hold the client.
     pub fn signal_kill(&self) {
         let id = self.child.id().to_string();

@@ -3,7 +3,7 @@
 use redb::WriteTransaction;
 
 use super::*;
-use crate::job::Idempotency;
+use crate::job::{Batch, Ended, Idempotency};
 
 /// Breaks a sound store of three jobs (1 queued, 2 running, 3 done) and gives what the check says.
 fn problems(damage: impl FnOnce(&WriteTransaction)) -> String {
@@ -230,4 +230,24 @@ fn damage_does_not_stop_the_sweep() {
     }
     assert!(fixture.store.read_row(lasting, now_ms, |_, _| ()).unwrap().is_some());
     assert_eq!(fixture.store.next_expiry_ms().unwrap(), Some(START_MS + 2 * RETENTION_MS));
+}
+
+#[test]
+fn a_batch_of_no_items_is_checked_as_any() {
+    let fixture = Fixture::new();
+    let (key, _) = fixture.store.new_batch_identity(0).unwrap();
+    let batch = Batch {
+        key,
+        account: "team-a".to_owned(),
+        label: None,
+        items: 0,
+        refused: Vec::new(),
+        created_ms: START_MS,
+        expires_ms: START_MS + RETENTION_MS,
+        idempotency: None,
+        webhook_url: None,
+        ended: Ended::default(),
+    };
+    fixture.store.submit_batch(batch, Vec::new()).wait().unwrap().unwrap();
+    assert_eq!(fixture.check().problems, Vec::<String>::new());
 }

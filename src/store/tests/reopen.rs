@@ -137,5 +137,7 @@ fn only_the_owner_may_read_it() {
     let mode = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&made), 0o700);
     assert_eq!(mode(&made.join("answerd.redb")), 0o600);
+    // The name under which it was laid out is gone.
+    assert_eq!(std::fs::read_dir(&made).unwrap().count(), 1);
     store.close();
 }

@@ -56,8 +56,8 @@ impl Disk {
         Disk { held: Arc::new(Mutex::new(held)), lies: false }
     }
 
-    pub fn lying() -> Disk {
-        Disk { lies: true, ..Disk::default() }
+    pub fn lying(image: Vec<u8>) -> Disk {
+        Disk { lies: true, ..Disk::new(image) }
     }
 
     /// How much the log holds by now.

@@ -93,10 +93,10 @@ fn judge(seed: u64, points: usize, defect: Defect) -> Figures {
     let mut figures = Figures::default();
     let mut dice = Dice::new(seed);
     let quick_repair = seed % 2 == 1;
-    let Run { log, ledger } = workload::run(dice.next(), STEPS, quick_repair, defect);
+    let Run { born, log, ledger } = workload::run(dice.next(), STEPS, quick_repair, defect);
     let mut places: Vec<usize> = (0..points).map(|_| cut::place(&log, &mut dice)).collect();
     places.sort_unstable();
-    let mut cutter = Cutter::new(Vec::new(), &log);
+    let mut cutter = Cutter::new(born, &log);
     for point in places {
         let survived = cutter.cut(point, &mut dice);
         figures.points += 1;

@@ -29,6 +29,8 @@ pub enum Defect {
 }
 
 pub struct Run {
+    /// The disk at the beginning: an empty database, which the store renames when it is whole.
+    pub born: Vec<u8>,
     pub log: Vec<Entry>,
     pub ledger: Ledger,
 }
@@ -39,9 +41,19 @@ pub fn open(disk: Disk, quick_repair: bool) -> Result<Store, crate::store::Store
     Store::open_on(open::create(disk, CACHE_BYTES)?, &options)
 }
 
+fn born() -> Vec<u8> {
+    let disk = Disk::default();
+    drop(open::create(disk.clone(), CACHE_BYTES).unwrap());
+    disk.take().0
+}
+
 /// Lives `steps` steps.
 pub fn run(seed: u64, steps: usize, quick_repair: bool, defect: Defect) -> Run {
-    let disk = if defect == Defect::NoSync { Disk::lying() } else { Disk::default() };
+    let born = born();
+    let disk = match defect {
+        Defect::NoSync => Disk::lying(born.clone()),
+        Defect::None | Defect::EarlyAnswer | Defect::IndexApart => Disk::new(born.clone()),
+    };
     let mut life = Life {
         store: open(disk.clone(), quick_repair).unwrap(),
         disk,
@@ -56,7 +68,7 @@ pub fn run(seed: u64, steps: usize, quick_repair: bool, defect: Defect) -> Run {
         life.step();
     }
     life.store.close();
-    Run { log: life.disk.take().1, ledger: life.ledger }
+    Run { born, log: life.disk.take().1, ledger: life.ledger }
 }
 
 struct Life {
