@@ -17,6 +17,7 @@ mod errors;
 mod events;
 mod guide;
 mod handling;
+mod kill_client;
 mod kill_loop;
 mod layers;
 mod lifecycle;

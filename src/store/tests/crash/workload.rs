@@ -85,7 +85,7 @@ struct Life {
 
 /// A write that has been queued.
 enum Asked {
-    Submit(Job, Option<Vec<u8>>, Pending<Result<Job, SubmitRefusal>>),
+    Submit(Row, Option<Vec<u8>>, Pending<Result<Job, SubmitRefusal>>),
     Batch(BatchKey, Vec<Job>, Pending<Result<Batch, SubmitRefusal>>),
     Event(Option<Vec<u8>>, Pending<Result<Job, TransitionRefusal>>),
 }
@@ -181,7 +181,7 @@ impl Life {
         } else {
             self.store.submit(job.clone(), result.clone(), limits)
         };
-        Asked::Submit(job, result, pending)
+        Asked::Submit(job.row, result, pending)
     }
 
     /// As a defective store would: the index comes in the next transaction.
@@ -288,12 +288,12 @@ impl Life {
 
     fn settle(&mut self, asked: usize, write: Asked) {
         match write {
-            Asked::Submit(job, result, pending) => {
+            Asked::Submit(row, result, pending) => {
                 let answer = pending.wait().unwrap();
                 let span = self.span(asked);
                 // Another row is that of the job which had the key before.
                 if let Ok(submitted) = answer
-                    && submitted.row == job.row
+                    && submitted.row == row
                 {
                     self.note(span, (submitted, result));
                 }
