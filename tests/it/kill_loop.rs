@@ -15,7 +15,7 @@ const ROUNDS: usize = 5;
 const SEED: u64 = 1;
 const CLIENTS: usize = 4;
 /// A kill comes after so many answers of a round at most, and while the next are on their way.
-const ANSWERS_MAX: usize = 200;
+const ANSWERS_MAX: usize = 160;
 /// Slow and unsteady enough that jobs run, wait and fail at every kill.
 const SETTINGS: [(&str, &str); 7] = [
     ("LOG__LEVEL", "error"),
