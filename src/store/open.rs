@@ -125,7 +125,7 @@ fn make_directory(directory: &Path) -> Result<PathBuf, StoreError> {
 fn make_database(path: &Path, cache_bytes: usize) -> Result<(), StoreError> {
     let failed = |error| directory_error(path, error);
     let directory = path.parent().unwrap_or(path);
-    // With mode 0600, as is this crate's way.
+    // The crate makes it with mode 0600 and removes it when it is not renamed.
     let new = tempfile::Builder::new().prefix(".new-").tempfile_in(directory).map_err(failed)?;
     let file = new.as_file().try_clone().map_err(failed)?;
     create(FileBackend::new(file)?, cache_bytes)?.close()?;
