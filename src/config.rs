@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-pub use file::{Auth, LogFormat};
+pub use file::{Auth, Evidence, LogFormat};
 pub use webhooks::SigningKey;
 
 /// The most worker threads one scraper may have.
@@ -105,6 +105,7 @@ pub struct Settings {
     pub log: file::Log,
     pub practice: file::Practice,
     pub webhooks: Webhooks,
+    pub browser: Browser,
     pub keys: Vec<Key>,
     pub upstreams: BTreeMap<String, Upstream>,
     pub scrapers: BTreeMap<String, Scraper>,
@@ -151,6 +152,19 @@ pub struct Webhooks {
     pub workers: usize,
 }
 
+/// What holds for every upstream of the kind `browser`.
+#[derive(Clone, Debug)]
+pub struct Browser {
+    /// The folder of the operator's own recipes.
+    pub recipes: Option<PathBuf>,
+    /// Width and height of the window, pixels.
+    pub viewport: (u32, u32),
+    pub session_jobs_max: u32,
+    pub session_bytes_max: u64,
+    pub evidence: Evidence,
+    pub evidence_bytes_max: u64,
+}
+
 /// An API key as it is configured: its hash, never itself.
 #[derive(Clone, Debug)]
 pub struct Key {
@@ -176,11 +190,12 @@ pub enum UpstreamKind {
     Searchapi,
     Serpapi,
     Dataforseo,
+    Browser,
     Practice,
 }
 
 impl UpstreamKind {
-    pub const ALL: [(&'static str, UpstreamKind); 11] = [
+    pub const ALL: [(&'static str, UpstreamKind); 12] = [
         ("openai", UpstreamKind::Openai),
         ("perplexity", UpstreamKind::Perplexity),
         ("gemini", UpstreamKind::Gemini),
@@ -191,6 +206,7 @@ impl UpstreamKind {
         ("searchapi", UpstreamKind::Searchapi),
         ("serpapi", UpstreamKind::Serpapi),
         ("dataforseo", UpstreamKind::Dataforseo),
+        ("browser", UpstreamKind::Browser),
         ("practice", UpstreamKind::Practice),
     ];
 
@@ -211,7 +227,7 @@ impl UpstreamKind {
             | UpstreamKind::Searchapi
             | UpstreamKind::Serpapi
             | UpstreamKind::Dataforseo => true,
-            UpstreamKind::Compatible | UpstreamKind::Practice => false,
+            UpstreamKind::Compatible | UpstreamKind::Browser | UpstreamKind::Practice => false,
         }
     }
 }
@@ -233,6 +249,12 @@ pub struct Upstream {
     /// `None`: no limit of our own.
     pub requests_per_minute: Option<u32>,
     pub proxy: Option<String>,
+    /// The recipe of a browser's page; empty for every other kind.
+    pub recipe: String,
+    /// Of a WebDriver server, without a slash at its end; `None` starts chromedriver here.
+    pub webdriver_url: Option<String>,
+    /// Browsers at once.
+    pub sessions: usize,
     /// What has to be set before it can be used, as a sentence; `None` when it is ready.
     pub missing: Option<String>,
 }

@@ -20,10 +20,11 @@ use crate::engine::{Engine, Standing, WINDOW_MINUTES};
 use crate::job::{Event, Failure, Handling, Job, Refused, ScrapeRequest, State};
 use crate::rate::{self, RateLimit};
 use crate::store::{
-    Credits, Cursor, DayUse, ListFilter, ListPage, NewIdentity, Store, StoreError, SubmitLimits,
-    SubmitRefusal, TransitionRefusal, idempotency_of,
+    Credits, Cursor, DayUse, EvidenceFile, ListFilter, ListPage, NewIdentity, Store, StoreError,
+    SubmitLimits, SubmitRefusal, TransitionRefusal, idempotency_of,
 };
 use crate::upstream::UpstreamStatus;
+use crate::upstream::browser::recipe::Problem;
 
 pub use batches::NewBatch;
 
@@ -471,6 +472,49 @@ impl Service {
         self.store.id_of(job)
     }
 
+    /// Reads the operator's recipes again. A file that breaks a rule is passed over and logged; gives
+    /// what is wrong with such files.
+    pub fn reload_recipes(&self) -> Vec<Problem> {
+        let Some(folder) = &self.settings.browser.recipes else {
+            tracing::info!("there is no folder of recipes to read again");
+            return Vec::new();
+        };
+        let problems = self.engine.reload_recipes(folder);
+        for problem in &problems {
+            tracing::error!(%problem, "a recipe was not loaded");
+        }
+        tracing::info!(folder = %folder.display(), "recipes read again");
+        problems
+    }
+
+    /// The files that the attempts of a job of the caller's have left. Reads a directory.
+    ///
+    /// # Errors
+    /// The caller has no such job, or the files cannot be read.
+    pub fn evidence(&self, caller: &Caller, id: &str) -> Result<Vec<EvidenceFile>, ServiceError> {
+        let job = self.own_job(caller, id)?;
+        Ok(self.engine.evidence().list((&job).into()).map_err(unreadable)?)
+    }
+
+    /// One of these files; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// As [`Service::evidence`].
+    pub fn evidence_file(
+        &self,
+        caller: &Caller,
+        id: &str,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, ServiceError> {
+        let job = self.own_job(caller, id)?;
+        Ok(self.engine.evidence().read((&job).into(), name).map_err(unreadable)?)
+    }
+
+    fn own_job(&self, caller: &Caller, id: &str) -> Result<Job, ServiceError> {
+        let job = self.job(id, |job, _, _| job.clone())?;
+        if job.account == caller.account { Ok(job) } else { Err(ServiceError::JobNotFound) }
+    }
+
     /// Whether the service takes jobs now.
     pub fn readiness(&self) -> Readiness {
         if let Some(error) = self.store.failure() {
@@ -660,4 +704,9 @@ fn bounded_wait(seconds: u64) -> u64 {
 fn limiter(key: &Key, clock: &Clock) -> Option<(String, RateLimit)> {
     let per_minute = NonZeroU32::new(key.requests_per_minute?)?;
     Some((key.name.clone(), RateLimit::per_minute(per_minute, clock)))
+}
+
+/// Files beside the database that cannot be read.
+fn unreadable(error: std::io::Error) -> StoreError {
+    StoreError::Directory { path: "evidence".to_owned(), error: Arc::new(error) }
 }

@@ -175,6 +175,11 @@ fn links(answer: &Answer) -> Vec<LinkItem<'_>> {
         };
         items.push(LinkItem { url: link.url.into(), text });
     }
+    for link in &answer.links {
+        if seen.insert(Cow::Borrowed(&link.url)) {
+            items.push(LinkItem { url: (&link.url).into(), text: (&link.text).into() });
+        }
+    }
     for source in cited {
         if seen.insert(Cow::Borrowed(&source.url)) {
             items.push(LinkItem { url: (&source.url).into(), text: (&source.title).into() });

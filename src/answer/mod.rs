@@ -51,6 +51,13 @@ pub struct Source {
     pub favicon: Option<String>,
 }
 
+/// A link that the page shows beside the answer's text.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    pub url: String,
+    pub text: String,
+}
+
 /// A product card.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Product {
@@ -78,6 +85,8 @@ pub struct Answer {
     pub sources: Option<Vec<Source>>,
     /// What the answer points at.
     pub citations: Option<Vec<Source>>,
+    /// Links beside those in `markdown`.
+    pub links: Vec<Link>,
     /// Posts on X that were found.
     pub x_results: Option<Vec<Source>>,
     pub related_questions: Option<Vec<String>>,

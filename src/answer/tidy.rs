@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use super::links::{clean_url, domain};
 use super::numbering::renumbered;
-use super::{Answer, Product, Source, plain_text};
+use super::{Answer, Link, Product, Source, plain_text};
 
 /// The longest Markdown or plain text, bytes.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -34,6 +34,7 @@ impl Answer {
         self.url = self.url.as_deref().and_then(clean_url);
         self.queries = self.queries.map(distinct_lines);
         self.related_questions = self.related_questions.map(distinct_lines);
+        self.links = distinct_links(self.links);
         self.products = self.products.map(distinct_products);
         self.warnings = distinct_lines(self.warnings);
         self.warnings.truncate(WARNINGS_MAX);
@@ -91,6 +92,18 @@ fn distinct_lines(lines: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     let lines = lines.into_iter().map(line).filter(|line| !line.is_empty());
     lines.filter(|line| seen.insert(line.clone())).take(LIST_ITEMS_MAX).collect()
+}
+
+/// The links with an address; one without a text is called by its domain.
+fn distinct_links(links: Vec<Link>) -> Vec<Link> {
+    let mut seen = std::collections::HashSet::new();
+    let links = links.into_iter().filter_map(|link| {
+        let url = clean_url(&link.url)?;
+        let text = Some(line(link.text)).filter(|text| !text.is_empty());
+        let text = text.unwrap_or_else(|| domain(&url).unwrap_or_default());
+        Some(Link { url, text })
+    });
+    links.filter(|link| seen.insert(link.url.clone())).take(LIST_ITEMS_MAX).collect()
 }
 
 fn distinct_products(products: Vec<Product>) -> Vec<Product> {

@@ -152,7 +152,7 @@ mod tests {
         let (mut console, written) = streams(false);
         let url = server.url().to_owned();
         let asked = ask(&url, "It's what?", &crossbeam_channel::never(), &mut console);
-        let told = written.err() + &written.out();
+        let told = written.err() + written.out().as_str();
         (asked.map(|(exit, _)| exit), told.replace(&url, "http://HOST"), server.asked())
     }
 

@@ -41,6 +41,8 @@ pub enum CommandError {
     Output(io::Error),
     #[error("cannot listen for signals: {0}")]
     Signals(io::Error),
+    #[error("cannot start a thread for the browser: {0}")]
+    Browser(io::Error),
     #[error("the operating system gave no random bytes: {0}")]
     Random(getrandom::Error),
     #[error("cannot start the log: {0}")]
@@ -66,6 +68,7 @@ impl CommandError {
             | CommandError::Input(_)
             | CommandError::Output(_)
             | CommandError::Signals(_)
+            | CommandError::Browser(_)
             | CommandError::Random(_)
             | CommandError::Log(_) => Exit::Failed,
         }
@@ -93,6 +96,7 @@ impl CommandError {
             CommandError::Input(_) => "input_unreadable",
             CommandError::Output(_) => "output_unwritable",
             CommandError::Signals(_) => "signals_unavailable",
+            CommandError::Browser(_) => "browser_unavailable",
             CommandError::Random(_) => "random_unavailable",
             CommandError::Log(_) => "log_unavailable",
         })
@@ -120,6 +124,7 @@ impl CommandError {
             | CommandError::Input(_)
             | CommandError::Output(_)
             | CommandError::Signals(_)
+            | CommandError::Browser(_)
             | CommandError::Random(_)
             | CommandError::Log(_) => None,
         }

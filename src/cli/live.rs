@@ -3,8 +3,6 @@
 
 mod report;
 
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 pub use report::Report;
@@ -49,7 +47,7 @@ pub fn call_all(
                 others.push(Trial::new(configured, Outcome::Skipped));
             }
             None => {
-                let registry = upstream::alone(configured, "", clock)
+                let registry = upstream::alone(settings, configured, "", clock)
                     .map_err(|error| ConfigError::Invalid(vec![error.to_string()]))?;
                 ready.push((configured, registry));
             }
@@ -65,7 +63,12 @@ pub fn call_all(
 
 /// The practice page is served by `serve`, which does not run in this command.
 fn is_part_of_the_service(configured: &Upstream) -> bool {
-    configured.kind == UpstreamKind::Practice && configured.base_url.is_empty()
+    let asks_the_service = match configured.kind {
+        UpstreamKind::Practice => true,
+        UpstreamKind::Browser => configured.recipe == "practice",
+        _ => false,
+    };
+    asks_the_service && configured.base_url.is_empty()
 }
 
 fn call(
@@ -81,7 +84,7 @@ fn call(
     let begun = clock.instant();
     let deadline = begun + Duration::from_secs(*timeout_seconds);
     // Ctrl-C ends the process as it is, so nothing has to cancel the call.
-    let call = Call { deadline, canceled: Arc::new(AtomicBool::new(false)) };
+    let call = Call::until(deadline);
     let asked = registry.ask(name, request, &call, ATTEMPT);
     let seconds = clock.instant().saturating_duration_since(begun).as_secs_f64();
     Trial::new(

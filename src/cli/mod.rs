@@ -16,6 +16,7 @@ mod live;
 mod log;
 mod overview;
 mod progress;
+mod recipe;
 mod serve;
 mod settings;
 mod signals;
@@ -100,6 +101,7 @@ enum Command {
     Cancel(jobs::CancelArgs),
     Webhook(webhook::Args),
     Usage(usage::Args),
+    Recipe(recipe::Args),
     Db(db::Args),
     Unit(unit::Args),
 }
@@ -125,6 +127,7 @@ fn run(command: Command, console: &mut Console) -> Exit {
         Command::Cancel(args) => jobs::cancel(args, console),
         Command::Webhook(args) => webhook::run(args, console),
         Command::Usage(args) => usage::run(args, console),
+        Command::Recipe(args) => recipe::run(args, console),
         Command::Db(args) => db::run(args, console),
         Command::Unit(unit::Args {}) => unit::run(console),
     };

@@ -48,6 +48,8 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
         notify(NotifyState::Stopping);
         stopper.stop();
     })?;
+    let reloader = server.reloader();
+    signals::on_hangup(move || reloader.reload())?;
     let overview = Overview::new(&settings, &origin, server.address());
     if console.is_json() {
         let mut document = json!(overview);

@@ -1,8 +1,9 @@
-//! The signals that end a service: the first asks it to stop, the second ends the process.
+//! The signals of a service: SIGHUP reads recipes again; of those that end it the first asks it to
+//! stop, the second ends the process.
 
 use std::thread;
 
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
 use signal_hook::low_level;
 
@@ -27,6 +28,19 @@ pub fn on_stop(begin: impl FnOnce() + Send + 'static) -> Result<(), CommandError
     thread::Builder::new()
         .name("signals".to_owned())
         .spawn(watch)
+        .map(drop)
+        .map_err(CommandError::Signals)
+}
+
+/// Runs `again` on a thread of its own at every SIGHUP.
+///
+/// # Errors
+/// The operating system refuses the handler or the thread.
+pub fn on_hangup(again: impl Fn() + Send + 'static) -> Result<(), CommandError> {
+    let mut signals = Signals::new([SIGHUP]).map_err(CommandError::Signals)?;
+    thread::Builder::new()
+        .name("hangups".to_owned())
+        .spawn(move || signals.forever().for_each(|_| again()))
         .map(drop)
         .map_err(CommandError::Signals)
 }

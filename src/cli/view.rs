@@ -156,7 +156,7 @@ impl Job {
             Status::Failed => {
                 let sentence = self.error.as_deref().unwrap_or("no reason was given");
                 let code = self.error_code.as_ref().map(|code| format!(" ({code})"));
-                let told = printable(&(sentence.to_owned() + &code.unwrap_or_default()));
+                let told = printable(&(sentence.to_owned() + code.unwrap_or_default().as_str()));
                 format!("{}: {told}", paint.tint(Tone::Bad, "failed"))
             }
             Status::Done => {

@@ -10,8 +10,8 @@ use tracing_subscriber::filter::LevelFilter;
 
 use super::file::{self, Auth};
 use super::{
-    ANONYMOUS, Http, Key, NAME_CHARS_MAX, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper, Secret,
-    Settings, Store, Upstream, UpstreamKind, WORKERS_MAX, is_name, webhooks,
+    ANONYMOUS, Browser, Http, Key, NAME_CHARS_MAX, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper,
+    Secret, Settings, Store, Upstream, UpstreamKind, WORKERS_MAX, is_name, webhooks,
 };
 use crate::catalog;
 
@@ -54,6 +54,7 @@ pub(super) fn check(
         log: typed.log,
         practice: typed.practice,
         webhooks,
+        browser: check_browser(&typed.browser, problems),
         keys,
         upstreams,
         scrapers,
@@ -75,6 +76,31 @@ fn check_ranges(typed: &file::File, problems: &mut Vec<String>) {
     range(problems, "practice.payload_bytes", practice.payload_bytes as u64, 0, 4 << 20);
     if store.path.is_empty() {
         problems.push("`store.path` must name a directory; it is empty".to_owned());
+    }
+}
+
+fn check_browser(typed: &file::Browser, problems: &mut Vec<String>) -> Browser {
+    range(problems, "browser.session_jobs_max", u64::from(typed.session_jobs_max), 1, 1_000_000);
+    range(problems, "browser.session_mib_max", typed.session_mib_max, 256, 65_536);
+    range(problems, "browser.evidence_mib_max", typed.evidence_mib_max, 1, 1 << 20);
+    let sides = typed.viewport.split_once('x');
+    let sides = sides.and_then(|(width, height)| Some((width.parse().ok()?, height.parse().ok()?)));
+    let sides = sides
+        .filter(|(width, height)| (320..=7_680).contains(width) && (240..=4_320).contains(height));
+    if sides.is_none() {
+        problems.push(format!(
+            "`browser.viewport` must be a width from 320 to 7680 and a height from 240 to 4320 \
+             such as `1366x900`; it is `{}`",
+            typed.viewport
+        ));
+    }
+    Browser {
+        recipes: Some(PathBuf::from(&typed.recipes)).filter(|_| !typed.recipes.is_empty()),
+        viewport: sides.unwrap_or_default(),
+        session_jobs_max: typed.session_jobs_max,
+        session_bytes_max: typed.session_mib_max << 20,
+        evidence: typed.evidence,
+        evidence_bytes_max: typed.evidence_mib_max << 20,
     }
 }
 
@@ -285,6 +311,10 @@ fn check_upstream(
     let no_server = (*kind == UpstreamKind::Compatible
         && (base_url.is_empty() || typed.model.is_empty()))
     .then(|| format!("set `base_url` and `model` in [{section}]"));
+    check_webdriver(&section, &typed, problems);
+    let no_recipe = (*kind == UpstreamKind::Browser && typed.recipe.is_empty())
+        .then(|| format!("set `recipe` in [{section}]"));
+    let no_server = no_server.or(no_recipe);
     let missing: Vec<String> = no_server.into_iter().chain(no_key.filter(|_| key_wanted)).collect();
     Some(Upstream {
         name,
@@ -297,8 +327,32 @@ fn check_upstream(
         in_flight_max: Some(typed.in_flight_max).filter(|cap| *cap > 0),
         requests_per_minute: Some(typed.requests_per_minute).filter(|limit| *limit > 0),
         proxy: Some(typed.proxy).filter(|proxy| !proxy.is_empty()),
+        recipe: typed.recipe,
+        webdriver_url: Some(typed.webdriver_url.trim_end_matches('/').to_owned())
+            .filter(|url| url != "auto"),
+        sessions: typed.sessions,
         missing: (!missing.is_empty()).then(|| missing.join(" and ")),
     })
+}
+
+fn check_webdriver(section: &str, typed: &file::Upstream, problems: &mut Vec<String>) {
+    range(problems, &format!("{section}.sessions"), typed.sessions as u64, 1, 256);
+    // Its client speaks no TLS: a driver can do anything in its browser and belongs into a network
+    // of one's own.
+    let is_plain = |url: &url::Url| url.scheme() == "http" && !has_login(url);
+    if typed.webdriver_url != "auto" && web_address(&typed.webdriver_url).filter(is_plain).is_none()
+    {
+        problems.push(format!(
+            "`webdriver_url` in [{section}] must be `auto` or an http address without a login, \
+             such as `http://127.0.0.1:4444`"
+        ));
+    }
+    let is_browser = typed.kind == "browser";
+    if is_browser && web_address(&typed.proxy).is_some_and(|url| has_login(&url)) {
+        problems.push(format!(
+            "`proxy` in [{section}] holds a login, which Chromium cannot send to a proxy"
+        ));
+    }
 }
 
 fn check_addresses(section: &str, base_url: &str, proxy: &str, problems: &mut Vec<String>) {

@@ -29,6 +29,7 @@ pub struct File {
     pub log: Log,
     pub practice: Practice,
     pub webhooks: Webhooks,
+    pub browser: Browser,
     #[serde(default)]
     pub keys: Vec<Key>,
     pub upstreams: BTreeMap<String, Upstream>,
@@ -128,6 +129,27 @@ pub struct Webhooks {
     pub workers: usize,
 }
 
+/// What holds for every upstream of the kind `browser`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(expecting = "a table")]
+pub struct Browser {
+    pub recipes: String,
+    pub viewport: String,
+    pub session_jobs_max: u32,
+    pub session_mib_max: u64,
+    pub evidence: Evidence,
+    pub evidence_mib_max: u64,
+}
+
+/// Which attempts leave evidence.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum Evidence {
+    Failures,
+    Always,
+    Never,
+}
+
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, expecting = "a table")]
 pub struct Key {
@@ -151,6 +173,9 @@ pub struct Upstream {
     pub in_flight_max: usize,
     pub requests_per_minute: u32,
     pub proxy: String,
+    pub recipe: String,
+    pub webdriver_url: String,
+    pub sessions: usize,
 }
 
 impl Default for Upstream {
@@ -166,6 +191,9 @@ impl Default for Upstream {
             in_flight_max: 0,
             requests_per_minute: 0,
             proxy: String::new(),
+            recipe: String::new(),
+            webdriver_url: "auto".to_owned(),
+            sessions: 2,
         }
     }
 }

@@ -203,7 +203,7 @@ fn a_key_is_a_name_and_a_hash_and_both_are_its_own() {
     for hash in ["sha256:HEX", "", &HASH[..70], &HASH.replacen("9f", "+f", 1)] {
         assert!(problems(with_file(&key("a", hash))).contains("64 hexadecimal digits"), "{hash}");
     }
-    insta::assert_snapshot!(problems(with_file(&(key("a", HASH) + &key("a", HASH)))), @r"
+    insta::assert_snapshot!(problems(with_file(&(key("a", HASH) + key("a", HASH).as_str()))), @r"
     two keys have the name `a`
     the key `a` has the same hash as another
     ");
@@ -223,7 +223,7 @@ fn all_problems_are_told_at_once() {
     `store.retention_hours` must be 1 to 2160; it is 0
     `store.path` must name a directory; it is empty
     `log.level` must be error, warn, info, debug or trace, or a filter such as `answerd=debug,warn`; it is `verbose`
-    `kind` in [upstreams.mine] must be one of openai, perplexity, gemini, xai, anthropic, mistral, compatible, searchapi, serpapi, dataforseo, practice; it is `openia`
+    `kind` in [upstreams.mine] must be one of openai, perplexity, gemini, xai, anthropic, mistral, compatible, searchapi, serpapi, dataforseo, browser, practice; it is `openia`
     `base_url` in [upstreams.other] holds a login, which does not belong into a file: send it as a key, with `auth_header = "Authorization"` and `api_key_env`
     `proxy` in [upstreams.other] must be an http(s) address
     `auth_header` in [upstreams.other] must be the name of a header such as `X-Api-Key`; it is `X Key`

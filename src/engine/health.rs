@@ -125,6 +125,7 @@ fn tells(reason: Reason) -> bool {
         | Reason::BadRequest
         | Reason::Refused
         | Reason::Blocked
+        | Reason::RecipeOutdated
         | Reason::CountryUnsupported
         | Reason::NoUpstream
         | Reason::Panicked

@@ -1,6 +1,7 @@
 //! The engine: fixed pools of worker threads, one per scraper, and the timer. It hears of every
 //! commit from the store, and what it forgets or misses the ready index still has.
 
+mod evidence;
 mod flights;
 mod health;
 mod queue;
@@ -13,6 +14,7 @@ mod webhook;
 mod worker;
 
 use std::ops::ControlFlow;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
@@ -27,7 +29,8 @@ use crate::answer;
 use crate::clock::{Clock, UnixMs};
 use crate::config::{Settings, file::Retry};
 use crate::job::{Event, Job, ScrapeRequest, State};
-use crate::store::{Effect, Listener, Row, Store, StoreError, request_hash};
+use crate::store::{Effect, EvidenceFolder, Listener, Row, Store, StoreError, request_hash};
+use crate::upstream::browser::recipe::Problem;
 use crate::upstream::http::Lookup;
 use crate::upstream::{Registry, UpstreamStatus};
 use flights::Flights;
@@ -47,6 +50,8 @@ pub struct Engine {
     cache_ttl_ms: u64,
     /// The start of `markdown_url`, without a slash at its end.
     public_url: String,
+    /// What attempts at pages have left.
+    evidence: EvidenceFolder,
     /// By the store's number of the scraper.
     queues: Vec<Queue>,
     /// What is being asked for.
@@ -124,6 +129,10 @@ impl Engine {
             retry: settings.retry.clone(),
             cache_ttl_ms: settings.cache.ttl_seconds.saturating_mul(1000),
             public_url,
+            evidence: EvidenceFolder::new(
+                &settings.store.path,
+                settings.browser.evidence_bytes_max,
+            ),
             queues,
             flights: Flights::default(),
             waiters: Waiters::default(),
@@ -137,6 +146,9 @@ impl Engine {
             stopped: AtomicBool::new(false),
             giving_back: AtomicBool::new(false),
         });
+        if let Err(error) = engine.evidence.sweep(engine.clock.now_ms()) {
+            tracing::warn!(%error, "evidence left over from another run could not be removed");
+        }
         store.listen(Arc::new(Arc::downgrade(&engine)));
         engine.spawn_threads(nudges)?;
         Ok(engine)
@@ -243,6 +255,16 @@ impl Engine {
         })
     }
 
+    /// What attempts at pages have left.
+    pub fn evidence(&self) -> &EvidenceFolder {
+        &self.evidence
+    }
+
+    /// Reads a folder of recipes again; gives what is wrong with files that were passed over.
+    pub fn reload_recipes(&self, folder: &Path) -> Vec<Problem> {
+        self.upstreams.reload_recipes(folder)
+    }
+
     /// How every upstream fares.
     pub fn upstreams(&self) -> Vec<UpstreamStatus> {
         self.upstreams.status()
@@ -314,6 +336,7 @@ impl Engine {
         }
         // A delivery that is cut off is made again: nothing of it is written.
         self.workers_ended_by(delivering.as_ref(), until_ms);
+        self.upstreams.close();
         self.waiters.wake_all();
         self.watchers.wake_all();
     }

@@ -59,6 +59,9 @@ fn pass(engine: &Engine, now_ms: UnixMs, swept_ms: &mut UnixMs) -> Result<UnixMs
         && next_sweep_ms(engine)?.is_some_and(|due_ms| due_ms <= now_ms)
     {
         let swept = engine.store.sweep(now_ms, engine.cache_from_ms(now_ms))?;
+        if let Err(error) = engine.evidence.sweep(now_ms) {
+            tracing::warn!(%error, "evidence of expired jobs could not be removed");
+        }
         if swept.full() {
             // More is left, but queues come first.
             return Ok(now_ms);

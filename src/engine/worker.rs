@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use super::flights::{Boarding, Flights};
 use super::queue::Queue;
-use super::{Engine, retry};
+use super::{Engine, evidence, retry};
 use crate::answer::{self, Answer, ResultFacts};
 use crate::catalog::Array;
 use crate::job::{Event, Job, Reason, State};
@@ -175,7 +175,7 @@ fn attempt(
     }
     let began = engine.clock.instant();
     let deadline = began + Duration::from_millis(budget_ms);
-    let call = Call { deadline, canceled };
+    let call = Call::new(deadline, canceled);
     let asked = catch_unwind(AssertUnwindSafe(|| {
         let (answer, by) =
             engine.upstreams.ask(&job.request.scraper, &job.request, &call, job.attempts)?;
@@ -183,6 +183,7 @@ fn attempt(
         let filled = answer::filled_arrays(&answer, &job.request.scraper);
         Ok((render(engine, job, &answer, &by, elapsed), filled))
     }));
+    evidence::keep(engine, job, call.take_evidence());
     asked.unwrap_or_else(|_| {
         Err(UpstreamError::new(
             Reason::Panicked,

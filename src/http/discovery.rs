@@ -12,6 +12,7 @@ use crate::job::{
     START_WITHIN_SECONDS_MIN, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MIN,
 };
 use crate::service::{HEALTH_SECONDS, HealthReport, ScraperStatus, Service, UpstreamStanding};
+use crate::upstream::browser::RecipeHealth;
 use crate::upstream::{Circuit, UpstreamStatus};
 
 /// All scrapers, those that ship with answerd first.
@@ -84,6 +85,26 @@ fn upstream(standing: &UpstreamStanding<'_>) -> Value {
         "in_flight": status.map(|status| status.in_flight),
         "in_flight_max": status.and_then(|status| status.in_flight_max),
         "last_error": status.and_then(last_error),
+        "recipe": status.and_then(|status| status.recipe.as_ref()).map(recipe),
+    })
+}
+
+/// A recipe and how it fits its page: a selector whose first alternative does not match any more, or
+/// none, is a page that has changed.
+fn recipe(health: &RecipeHealth) -> Value {
+    let selectors: Map<String, Value> = health
+        .selectors
+        .iter()
+        .map(|(name, matches)| {
+            let counts = json!({ "alternatives": matches.alternatives, "none": matches.none });
+            (name.clone(), counts)
+        })
+        .collect();
+    json!({
+        "name": health.recipe,
+        "version": health.version,
+        "last_verified": health.last_verified,
+        "selectors": selectors,
     })
 }
 

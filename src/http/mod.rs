@@ -11,6 +11,7 @@ mod docs;
 mod edge;
 mod error;
 mod events;
+mod evidence;
 mod export;
 mod jobs;
 mod list;
@@ -99,6 +100,8 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
                 .route(web::post().to(webhooks::send_again_of_batch))
                 .default_service(web::to(only_get_post)),
         )
+        .service(get("/jobs/{id}/evidence", web::get().to(evidence::list)))
+        .service(get("/jobs/{id}/evidence/{file}", web::get().to(evidence::file)))
         .service(get("/md/{id}.md", web::get().to(jobs::markdown)))
         .service(probe("/healthz", probed().to(ops::healthz)))
         .service(probe("/readyz", probed().to(ops::readyz)))

@@ -29,7 +29,7 @@ use crate::practice;
 use crate::service::Service;
 use crate::store::{OpenOptions, Store, StoreError, WriterStats};
 use crate::upstream::http::Lookup;
-use crate::upstream::{self, Injected, InvalidProxy};
+use crate::upstream::{self, ConnectError, Injected};
 
 /// Connections that wait to be accepted.
 const BACKLOG_MAX: i32 = 4_096;
@@ -44,7 +44,7 @@ pub enum StartError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
-    Proxy(#[from] InvalidProxy),
+    Upstream(#[from] ConnectError),
     #[error("cannot start a thread: {0}")]
     Thread(std::io::Error),
     #[error("the HTTP server did not start: {0}")]
@@ -176,6 +176,11 @@ impl Server {
         Stopper(self.stop.clone())
     }
 
+    /// What reads the recipes again from another thread.
+    pub fn reloader(&self) -> Reloader {
+        Reloader(self.service.clone())
+    }
+
     /// Waits until the service has stopped and the store is closed.
     ///
     /// # Errors
@@ -196,6 +201,16 @@ impl Stopper {
     pub fn stop(&self) {
         // A full channel has the message already.
         let _ = self.0.try_send(());
+    }
+}
+
+/// Reads the recipes of a server again from another thread.
+pub struct Reloader(web::Data<Service>);
+
+impl Reloader {
+    /// Reads them, and logs what is wrong.
+    pub fn reload(&self) {
+        self.0.reload_recipes();
     }
 }
 

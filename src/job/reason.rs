@@ -35,6 +35,8 @@ pub enum Reason {
     Refused,
     /// A page asked for a login, a captcha or another check, which we do not evade.
     Blocked,
+    /// The page is not as its recipe says.
+    RecipeOutdated,
     /// The upstream cannot serve this country.
     CountryUnsupported,
     /// None of the scraper's upstreams can take a request now.
@@ -55,7 +57,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    pub const ALL: [Reason; 22] = [
+    pub const ALL: [Reason; 23] = [
         Reason::Unreachable,
         Reason::UpstreamTimeout,
         Reason::Overloaded,
@@ -70,6 +72,7 @@ impl Reason {
         Reason::BadRequest,
         Reason::Refused,
         Reason::Blocked,
+        Reason::RecipeOutdated,
         Reason::CountryUnsupported,
         Reason::NoUpstream,
         Reason::AtLimit,
@@ -97,6 +100,7 @@ impl Reason {
             Reason::BadRequest => "upstream_bad_request",
             Reason::Refused => "answer_refused",
             Reason::Blocked => "blocked",
+            Reason::RecipeOutdated => "recipe_outdated",
             Reason::CountryUnsupported => "country_unsupported",
             Reason::NoUpstream => "no_upstream",
             Reason::AtLimit => "upstream_at_limit",
@@ -134,6 +138,7 @@ impl Reason {
             | Reason::BadRequest
             | Reason::Refused
             | Reason::Blocked
+            | Reason::RecipeOutdated
             | Reason::CountryUnsupported
             | Reason::Timeout
             | Reason::Canceled
@@ -152,7 +157,8 @@ impl Reason {
             | Reason::Garbled
             | Reason::Auth
             | Reason::Quota
-            | Reason::Blocked => Verdict::Ill,
+            | Reason::Blocked
+            | Reason::RecipeOutdated => Verdict::Ill,
             // It read the request and answered it, if not as hoped.
             Reason::Empty
             | Reason::Incomplete
@@ -188,6 +194,7 @@ impl Reason {
             | Reason::BadRequest
             | Reason::Refused
             | Reason::Blocked
+            | Reason::RecipeOutdated
             | Reason::CountryUnsupported
             | Reason::AtLimit
             | Reason::Panicked

@@ -22,6 +22,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "errors-and-retries",
     "scrapers",
     "upstreams",
+    "recipes",
     "practice",
     "configuration",
     "storage",

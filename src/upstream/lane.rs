@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::breaker::{Admission, Breaker, Circuit, FAILURES_MAX};
+use super::browser::RecipeHealth;
 use super::{Call, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::clock::{Clock, UnixMs};
@@ -33,6 +34,8 @@ pub struct UpstreamStatus {
     pub in_flight: usize,
     pub in_flight_max: Option<usize>,
     pub last_error: Option<LastError>,
+    /// How its recipe fits the page, where it has one.
+    pub recipe: Option<RecipeHealth>,
 }
 
 /// The latest failure of an upstream, whoever was to blame.
@@ -128,6 +131,10 @@ impl Lane {
         Ok(flight)
     }
 
+    pub fn upstream(&self) -> &dyn Upstream {
+        self.upstream.as_ref()
+    }
+
     pub fn status(&self) -> UpstreamStatus {
         UpstreamStatus {
             name: self.name().to_owned(),
@@ -136,6 +143,7 @@ impl Lane {
             in_flight: self.in_flight.load(Ordering::Relaxed),
             in_flight_max: self.in_flight_max,
             last_error: self.last_error(),
+            recipe: self.upstream.recipe_health(),
         }
     }
 

@@ -2,7 +2,9 @@
 //! upstream speaks is in its own file; the call over HTTP is in `http`.
 
 mod breaker;
+pub mod browser;
 mod connect;
+pub mod evidence;
 pub mod http;
 mod lane;
 pub mod practice;
@@ -11,14 +13,18 @@ pub mod providers;
 mod registry;
 
 pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
-pub use connect::{Injected, alone, connect};
+pub use connect::{ConnectError, Injected, alone, connect};
 pub use http::InvalidProxy;
 pub use lane::{LastError, Member, UpstreamStatus};
 pub use registry::{AnsweredBy, Registry};
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
+
+use browser::RecipeHealth;
+use browser::recipes::Recipes;
+use evidence::Evidence;
 
 use crate::answer::{Answer, Kind};
 use crate::job::{Failure, Reason, ScrapeRequest};
@@ -37,6 +43,17 @@ pub trait Upstream: Send + Sync {
     /// # Errors
     /// Why there is no answer, classified by [`Reason`].
     fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError>;
+
+    /// How its recipe fits the page; `None` where there is no recipe.
+    fn recipe_health(&self) -> Option<RecipeHealth> {
+        None
+    }
+
+    /// Takes the recipes that are there now, where it has one.
+    fn load_recipes(&self, _recipes: &Recipes) {}
+
+    /// Ends what it keeps running between calls. Nothing is asked after that.
+    fn close(&self) {}
 }
 
 /// The bounds of one call.
@@ -46,9 +63,30 @@ pub struct Call {
     pub deadline: Instant,
     /// Set when the answer is not wanted any more; looked at between the steps of a call.
     pub canceled: Arc<AtomicBool>,
+    /// What upstreams want kept of the attempt.
+    evidence: Arc<Mutex<Vec<Evidence>>>,
 }
 
 impl Call {
+    pub fn new(deadline: Instant, canceled: Arc<AtomicBool>) -> Call {
+        Call { deadline, canceled, evidence: Arc::default() }
+    }
+
+    /// A call that nobody cancels.
+    pub fn until(deadline: Instant) -> Call {
+        Call::new(deadline, Arc::default())
+    }
+
+    /// Hands evidence of this call to the caller.
+    pub fn keep(&self, evidence: Evidence) {
+        self.evidence.lock().unwrap_or_else(PoisonError::into_inner).push(evidence);
+    }
+
+    /// What upstreams have handed over.
+    pub fn take_evidence(&self) -> Vec<Evidence> {
+        std::mem::take(&mut *self.evidence.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Whether the answer is not wanted any more.
     pub fn is_canceled(&self) -> bool {
         self.canceled.load(Ordering::Relaxed)

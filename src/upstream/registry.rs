@@ -4,8 +4,11 @@
 //! pause, the next one is tried at once.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
+use super::browser::recipe::Problem;
+use super::browser::recipes::{Recipes, read_folder};
 use super::lane::{Busy, Lane, Member, UpstreamStatus};
 use super::{Call, UpstreamError};
 use crate::answer::{Answer, Kind};
@@ -29,6 +32,8 @@ pub struct Registry {
     /// By scraper, in the order in which they are tried.
     scrapers: HashMap<String, Vec<Arc<Lane>>>,
     lanes: Vec<Arc<Lane>>,
+    /// What browsers go by.
+    recipes: Mutex<Recipes>,
     clock: Clock,
 }
 
@@ -51,7 +56,30 @@ impl Registry {
                 (scraper, known.map(|lane| Arc::clone(lane)).collect())
             })
             .collect();
-        Registry { scrapers, lanes, clock }
+        Registry { scrapers, lanes, recipes: Mutex::default(), clock }
+    }
+
+    /// As it is, with the recipes that its browsers were made with.
+    pub fn with_recipes(self, recipes: Recipes) -> Registry {
+        Registry { recipes: Mutex::new(recipes), ..self }
+    }
+
+    /// Reads a folder of recipes again; attempts that begin from now on go by them. A file that
+    /// breaks a rule changes nothing.
+    pub fn reload_recipes(&self, folder: &Path) -> Vec<Problem> {
+        let mut recipes = self.recipes.lock().unwrap_or_else(PoisonError::into_inner);
+        let problems = read_folder(folder, &mut recipes);
+        for lane in &self.lanes {
+            lane.upstream().load_recipes(&recipes);
+        }
+        problems
+    }
+
+    /// Ends what upstreams keep running between calls.
+    pub fn close(&self) {
+        for lane in &self.lanes {
+            lane.upstream().close();
+        }
     }
 
     /// Asks a scraper's upstreams for the `attempt`-th time (from 1). The answer is tidied.
@@ -116,6 +144,7 @@ fn after_failure(error: &UpstreamError, attempt: u32) -> Then {
         Reason::Auth
         | Reason::Quota
         | Reason::Blocked
+        | Reason::RecipeOutdated
         | Reason::CountryUnsupported
         | Reason::BadRequest
         | Reason::Incomplete

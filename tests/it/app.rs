@@ -234,6 +234,11 @@ impl Builder {
         self
     }
 
+    /// Where the store is, and whatever else the test puts there.
+    pub fn directory(&self) -> PathBuf {
+        self.directory.path().to_owned()
+    }
+
     /// A clock that the test moves.
     pub fn manual(mut self) -> (Builder, Arc<ManualClock>) {
         let (clock, manual) = Clock::manual(START_MS);

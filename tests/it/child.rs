@@ -94,6 +94,10 @@ impl Served {
         Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap()))
     }
 
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// SIGKILL while others hold the client.
     pub fn signal_kill(&self) {
         let id = self.child.id().to_string();

@@ -217,7 +217,7 @@ fn chat_completions() -> (String, std::thread::JoinHandle<String>) {
         let body =
             json!({"model": "m-1", "choices": [{"message": {"content": "Much."}}]}).to_string();
         let head = format!("HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n", body.len());
-        reader.get_mut().write_all((head + &body).as_bytes()).unwrap();
+        reader.get_mut().write_all((head + body.as_str()).as_bytes()).unwrap();
         String::from_utf8(asked).unwrap()
     });
     (url, thread)

@@ -23,6 +23,7 @@ mod layers;
 mod lifecycle;
 mod limits;
 mod list;
+mod pages;
 mod poll;
 mod providers;
 mod receiver;

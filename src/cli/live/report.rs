@@ -246,6 +246,9 @@ fn advice(reason: Reason, upstream: &str) -> Option<String> {
         | Reason::UpstreamRateLimited
         | Reason::UpstreamError
         | Reason::Empty => "it may pass: try again in a minute".to_owned(),
+        Reason::RecipeOutdated => {
+            "the page has changed: look at it with `answerd recipe run`".to_owned()
+        }
         Reason::Quota => "look at the plan and the balance with the provider".to_owned(),
         Reason::Refused | Reason::Incomplete | Reason::TooLarge => {
             "try another prompt with --prompt".to_owned()

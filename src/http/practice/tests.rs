@@ -141,7 +141,7 @@ impl Served {
         let deadline = Clock::System.instant() + Duration::from_millis(wait_ms);
         let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
         let request = raw.check("practice", &[]).unwrap();
-        upstream.ask(&request, &Call { deadline, canceled: Arc::default() })
+        upstream.ask(&request, &Call::until(deadline))
     }
 }
 
@@ -199,7 +199,7 @@ fn another_page_or_none_is_told_apart() {
     let upstream = PracticeUpstream::new("practice".into(), base_url, 10, Clock::System);
     let raw = RawRequest { prompt: Some("answerd".to_owned()), ..RawRequest::default() };
     let deadline = Clock::System.instant() + Duration::from_secs(10);
-    let call = Call { deadline, canceled: Arc::default() };
+    let call = Call::until(deadline);
     let error = upstream.ask(&raw.check("practice", &[]).unwrap(), &call).unwrap_err();
     assert_eq!(error.reason, Reason::Unreachable, "{error}");
 }

@@ -3,8 +3,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, unbounded};
@@ -177,6 +176,9 @@ fn settings() -> config::Upstream {
         in_flight_max: None,
         requests_per_minute: None,
         proxy: None,
+        recipe: String::new(),
+        webdriver_url: None,
+        sessions: 1,
         missing: None,
     }
 }
@@ -187,7 +189,7 @@ fn now() -> Instant {
 
 fn call_within(milliseconds: u64) -> Call {
     let deadline = now() + Duration::from_millis(milliseconds);
-    Call { deadline, canceled: Arc::new(AtomicBool::new(false)) }
+    Call::until(deadline)
 }
 
 fn ask_with(fake: Fake, call: &Call) -> Result<Answer, UpstreamError> {

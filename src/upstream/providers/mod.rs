@@ -29,13 +29,15 @@ mod trials;
 mod walk;
 mod xai;
 
+pub use place::place;
+
 use crate::config::{self, UpstreamKind};
 use crate::job::ScrapeRequest;
 
 use super::provider::Provider;
 
-/// The provider that an upstream's settings name; `None` for the practice engine, which is no
-/// provider over HTTP.
+/// The provider that an upstream's settings name; `None` for a browser and the practice engine,
+/// which are no providers over HTTP.
 pub fn provider(settings: &config::Upstream) -> Option<Box<dyn Provider>> {
     Some(match settings.kind {
         UpstreamKind::Openai => Box::new(openai::Openai::new(settings)),
@@ -48,7 +50,7 @@ pub fn provider(settings: &config::Upstream) -> Option<Box<dyn Provider>> {
         UpstreamKind::Searchapi => Box::new(searchapi::Searchapi::new(settings)),
         UpstreamKind::Serpapi => Box::new(serpapi::Serpapi::new(settings)),
         UpstreamKind::Dataforseo => Box::new(dataforseo::Dataforseo::new(settings)),
-        UpstreamKind::Practice => return None,
+        UpstreamKind::Browser | UpstreamKind::Practice => return None,
     })
 }
 
@@ -65,10 +67,10 @@ mod tests {
     use crate::upstream::provider::HeaderValue;
 
     #[test]
-    fn every_kind_but_practice_is_a_provider_that_hides_its_key() {
+    fn every_kind_of_an_api_is_a_provider_that_hides_its_key() {
         for (word, kind) in UpstreamKind::ALL {
             let Some(provider) = provider(&settings(kind)) else {
-                assert_eq!(kind, UpstreamKind::Practice);
+                assert!(matches!(kind, UpstreamKind::Browser | UpstreamKind::Practice));
                 continue;
             };
             let us = ScrapeRequest { country: "US".to_owned(), ..request() };

@@ -42,6 +42,9 @@ pub fn settings(kind: UpstreamKind) -> config::Upstream {
         in_flight_max: None,
         requests_per_minute: None,
         proxy: None,
+        recipe: String::new(),
+        webdriver_url: None,
+        sessions: 1,
         missing: None,
     }
 }

@@ -105,7 +105,7 @@ impl Trial {
 
     fn ask_within(&self, attempt: u32, milliseconds: u64) -> Result<String, UpstreamError> {
         let deadline = Clock::System.instant() + Duration::from_millis(milliseconds);
-        self.ask_call(attempt, &Call { deadline, canceled: Arc::new(AtomicBool::new(false)) })
+        self.ask_call(attempt, &Call::until(deadline))
     }
 
     fn ask_call(&self, attempt: u32, call: &Call) -> Result<String, UpstreamError> {
@@ -206,7 +206,7 @@ fn a_cancel_ends_the_attempt() {
     assert_eq!(trial.reason(2), Reason::Canceled);
     assert_eq!(trial.asked(), "a");
     let deadline = Clock::System.instant() + Duration::from_secs(60);
-    let call = Call { deadline, canceled: Arc::new(AtomicBool::new(true)) };
+    let call = Call::new(deadline, Arc::new(AtomicBool::new(true)));
     assert_eq!(trial.ask_call(1, &call).unwrap_err().reason, Reason::Canceled);
     assert_eq!(trial.asked(), "");
 }
@@ -274,7 +274,7 @@ fn a_scraper_without_upstreams_names_the_setting() {
     let raw = RawRequest { prompt: Some("x".to_owned()), ..RawRequest::default() };
     let request = raw.check("amazon_rufus", &[]).unwrap();
     let deadline = Clock::System.instant() + Duration::from_secs(60);
-    let call = Call { deadline, canceled: Arc::new(AtomicBool::new(false)) };
+    let call = Call::until(deadline);
     let error = trial.registry.ask("amazon_rufus", &request, &call, 1).unwrap_err();
     assert_eq!((error.reason, error.retry_after_ms), (Reason::NoUpstream, None));
     assert!(error.sentence.contains("`upstreams` of [scrapers.amazon_rufus]"), "{error}");

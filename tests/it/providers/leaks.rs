@@ -55,7 +55,7 @@ fn printed(case: &Case, provider: &Provider, format: &str) -> String {
     let (_, job) = served.get(&path).unwrap();
     assert_ne!(job["status"], "pending", "{job}");
     assert_eq!(served.terminate(), Some(0));
-    served.printed() + &std::fs::read_to_string(&log).unwrap()
+    served.printed() + std::fs::read_to_string(&log).unwrap().as_str()
 }
 
 #[test]

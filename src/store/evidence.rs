@@ -1,0 +1,221 @@
+//! Evidence of attempts, kept as files beside the database: each job has a directory whose name says
+//! when it expires, so that removing needs no index. Readable by our own user only.
+
+use std::fs::{self, DirBuilder, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use crate::clock::UnixMs;
+use crate::job::Job;
+
+use super::Row;
+
+/// The directory in the store's.
+const FOLDER_NAME: &str = "evidence";
+/// The largest file, bytes.
+pub const EVIDENCE_FILE_BYTES_MAX: usize = 8 << 20;
+/// The most files of one job: of as many attempts as a job may have at several upstreams.
+pub const EVIDENCE_FILES_MAX: usize = 100;
+/// Digits of a time in a name, so that names sort as times do.
+const TIME_DIGITS: usize = 15;
+
+/// The evidence of all jobs.
+pub struct EvidenceFolder {
+    path: PathBuf,
+    bytes_max: u64,
+    /// Held while something is added or removed.
+    changing: Mutex<()>,
+}
+
+/// Whose evidence it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner {
+    pub row: Row,
+    pub expires_ms: UnixMs,
+}
+
+impl From<&Job> for Owner {
+    fn from(job: &Job) -> Owner {
+        Owner { row: job.row, expires_ms: job.expires_ms }
+    }
+}
+
+/// A file of evidence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EvidenceFile {
+    pub name: String,
+    pub bytes: u64,
+}
+
+impl EvidenceFolder {
+    /// Below a store's directory; nothing is made before there is something to keep. All of it takes
+    /// `bytes_max` at most.
+    pub fn new(store: &Path, bytes_max: u64) -> EvidenceFolder {
+        EvidenceFolder { path: store.join(FOLDER_NAME), bytes_max, changing: Mutex::new(()) }
+    }
+
+    fn of(&self, job: Owner) -> PathBuf {
+        self.path.join(format!("{:0TIME_DIGITS$}-{}", job.expires_ms, job.row))
+    }
+
+    /// Keeps files of a job; what is too large, or one too many, is left out. The jobs that expire
+    /// first lose theirs when there is too much.
+    ///
+    /// # Errors
+    /// They cannot be written.
+    pub fn put(&self, job: Owner, files: &[(String, &[u8])]) -> io::Result<()> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        let folder = self.of(job);
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
+        let kept = files_in(&folder)?.len();
+        for (name, content) in files.iter().take(EVIDENCE_FILES_MAX.saturating_sub(kept)) {
+            if content.len() > EVIDENCE_FILE_BYTES_MAX {
+                continue;
+            }
+            let mut options = OpenOptions::new();
+            let mut file = options
+                .write(true)
+                .create(true)
+                .truncate(true)
+                .mode(0o600)
+                .open(folder.join(name))?;
+            file.write_all(content)?;
+        }
+        self.bound(&folder)
+    }
+
+    fn bound(&self, newest: &Path) -> io::Result<()> {
+        let mut folders = Vec::new();
+        for (_, folder) in self.folders()? {
+            let bytes: u64 = files_in(&folder)?.iter().map(|file| file.bytes).sum();
+            folders.push((folder, bytes));
+        }
+        let mut total: u64 = folders.iter().map(|(_, bytes)| bytes).sum();
+        for (folder, bytes) in folders.iter().filter(|(folder, _)| folder != newest) {
+            if total <= self.bytes_max {
+                break;
+            }
+            fs::remove_dir_all(folder)?;
+            total -= bytes;
+        }
+        Ok(())
+    }
+
+    /// The files of a job, by name.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn list(&self, job: Owner) -> io::Result<Vec<EvidenceFile>> {
+        files_in(&self.of(job))
+    }
+
+    /// A file of a job; `None` when it has none of that name.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn read(&self, job: Owner, name: &str) -> io::Result<Option<Vec<u8>>> {
+        // A name that is listed leads nowhere else.
+        if !self.list(job)?.iter().any(|file| file.name == name) {
+            return Ok(None);
+        }
+        fs::read(self.of(job).join(name)).map(Some)
+    }
+
+    /// Removes what belongs to jobs that have expired at `now_ms`, and what belongs to none.
+    ///
+    /// # Errors
+    /// It cannot be removed.
+    pub fn sweep(&self, now_ms: UnixMs) -> io::Result<()> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        for (expires_ms, folder) in self.folders()? {
+            if expires_ms.is_none_or(|expires_ms| expires_ms <= now_ms) {
+                fs::remove_dir_all(folder)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// All jobs' directories with the times in their names, the earliest first.
+    fn folders(&self) -> io::Result<Vec<(Option<UnixMs>, PathBuf)>> {
+        let entries = match fs::read_dir(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries?,
+        };
+        let mut folders = Vec::new();
+        for entry in entries {
+            let entry = entry?;
+            let name = entry.file_name();
+            let time = name.to_str().and_then(|name| name.split_once('-')?.0.parse().ok());
+            folders.push((time, entry.path()));
+        }
+        folders.sort();
+        Ok(folders)
+    }
+}
+
+fn files_in(folder: &Path) -> io::Result<Vec<EvidenceFile>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut files = Vec::new();
+    for entry in entries {
+        let entry = entry?;
+        let bytes = entry.metadata()?.len();
+        files.extend(entry.file_name().into_string().map(|name| EvidenceFile { name, bytes }));
+    }
+    files.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+    fn job(row: Row, expires_ms: UnixMs) -> Owner {
+        Owner { row, expires_ms }
+    }
+
+    #[test]
+    fn evidence_is_kept_until_its_job_expires() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = EvidenceFolder::new(directory.path(), 1 << 20);
+        let (early, late) = (job(1, 1_000), job(2, 2_000));
+        assert_eq!(folder.list(early).unwrap(), []);
+        folder.put(early, &[("1-a.json".to_owned(), b"one")]).unwrap();
+        folder.put(early, &[("2-a.json".to_owned(), b"four")]).unwrap();
+        folder.put(late, &[("1-a.png".to_owned(), b"two")]).unwrap();
+        let names: Vec<String> =
+            folder.list(early).unwrap().into_iter().map(|file| file.name).collect();
+        assert_eq!(names, ["1-a.json", "2-a.json"]);
+        assert_eq!(folder.read(early, "2-a.json").unwrap().unwrap(), b"four");
+        assert_eq!(folder.read(early, "../evidence").unwrap(), None);
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        assert_eq!(mode(&folder.of(early)), 0o700);
+        assert_eq!(mode(&folder.of(early).join("1-a.json")), 0o600);
+        fs::create_dir(directory.path().join("evidence/stray")).unwrap();
+        folder.sweep(1_000).unwrap();
+        assert_eq!(folder.list(early).unwrap(), []);
+        assert_eq!(fs::read_dir(directory.path().join("evidence")).unwrap().count(), 1);
+        folder.sweep(2_000).unwrap();
+        assert_eq!(folder.list(late).unwrap(), []);
+    }
+
+    #[test]
+    fn the_oldest_goes_when_there_is_too_much() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = EvidenceFolder::new(directory.path(), 250);
+        let files = [("a".to_owned(), &[0; 100][..])];
+        for row in 1..=3 {
+            folder.put(job(row, 1_000 * row), &files).unwrap();
+        }
+        let left = |row: u64| folder.list(job(row, 1_000 * row)).unwrap().len();
+        assert_eq!([left(1), left(2), left(3)], [0, 1, 1]);
+        let large = vec![0; EVIDENCE_FILE_BYTES_MAX + 1];
+        folder.put(job(4, 4_000), &[("large".to_owned(), &large)]).unwrap();
+        assert_eq!(left(4), 0);
+    }
+}

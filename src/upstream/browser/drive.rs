@@ -1,0 +1,364 @@
+//! Drives a page as a recipe says, from its address to the end of its answer. What is read then is
+//! in `collect`.
+
+use std::time::Duration;
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::bounds::Bounds;
+use super::fault::Fault;
+use super::look::{Look, Point, Question};
+use super::recipe::{Key, PromptBox, Recipe, Selectors, Submit};
+use super::session::Session;
+use super::steps::Trace;
+use crate::clock::Clock;
+use crate::job::Reason;
+
+/// How often the page is looked at while something is waited for.
+pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often a banner is clicked before it is let be.
+const DISMISSALS_MAX: usize = 5;
+/// The longest answer, characters.
+const ANSWER_CHARS_MAX: usize = 1 << 20;
+/// How many looks lie between two at the memory of the browser and its windows.
+const LOOKS_PER_CARE: u32 = 10;
+/// How long an editor may take to take over what was typed.
+const TYPED_WAIT: Duration = Duration::from_millis(50);
+/// The keys of WebDriver (W3C WebDriver, section 17.4.2).
+const ENTER: char = '\u{e007}';
+const END: char = '\u{e010}';
+
+/// One attempt in one session.
+pub struct Drive<'a> {
+    pub recipe: &'a Recipe,
+    pub session: &'a mut Session,
+    pub bounds: Bounds,
+    pub trace: &'a mut Trace,
+    pub clock: &'a Clock,
+    /// The most memory that the browser may take, bytes.
+    pub memory_bytes_max: u64,
+    pub prompt: &'a str,
+    question: Question,
+    /// How often each banner was clicked.
+    dismissed: Vec<usize>,
+    looks: u32,
+}
+
+/// What an attempt is made of.
+pub struct Attempt<'a> {
+    pub recipe: &'a Recipe,
+    pub session: &'a mut Session,
+    pub bounds: Bounds,
+    pub trace: &'a mut Trace,
+    pub clock: &'a Clock,
+    pub memory_bytes_max: u64,
+    pub prompt: &'a str,
+}
+
+/// What was typed.
+#[derive(Deserialize)]
+struct Typed {
+    same: bool,
+    chars: usize,
+}
+
+#[derive(Deserialize)]
+struct Focused {
+    alt: i64,
+    point: Option<Point>,
+}
+
+#[derive(Deserialize)]
+pub(super) struct Clickable {
+    pub alt: i64,
+    /// How many there are to click.
+    pub count: usize,
+    pub found: bool,
+    pub point: Option<Point>,
+}
+
+impl<'a> Drive<'a> {
+    pub fn new(attempt: Attempt<'a>) -> Drive<'a> {
+        let Attempt { recipe, session, bounds, trace, clock, memory_bytes_max, prompt } = attempt;
+        Drive {
+            question: Question::new(recipe, prompt),
+            dismissed: vec![0; recipe.dismiss.len()],
+            looks: 0,
+            recipe,
+            session,
+            bounds,
+            trace,
+            clock,
+            memory_bytes_max,
+            prompt,
+        }
+    }
+
+    /// From the page's address to the end of its answer; gives what to find the answer by.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub async fn reach_answer(&mut self, url: &str) -> Result<Value, Fault> {
+        let opened = self.session.open(url, &self.bounds).await;
+        self.trace.done("open the page");
+        if let Err(Fault::Broken(what)) = &opened
+            && what.contains("net::ERR_")
+        {
+            let code = what.split("net::").nth(1).unwrap_or_default();
+            let code = code.split_whitespace().next().unwrap_or_default().to_owned();
+            return Err(Fault::page(Reason::Unreachable, format!("cannot open the page ({code})")));
+        }
+        opened?;
+        if !self.recipe.frame.is_empty() {
+            self.enter_frame().await?;
+        }
+        if let (Some(prompt_box), Some(submit)) = (&self.recipe.prompt, &self.recipe.submit) {
+            self.wait_for_box(prompt_box).await?;
+            self.type_prompt(prompt_box).await?;
+            let baseline = self.ask("baseline", &self.question.answer()).await?;
+            let since: f64 = self.ask("now", &Value::Null).await?;
+            self.question.sent(baseline, since);
+            self.submit(submit, prompt_box).await?;
+        }
+        self.wait_for_answer().await?;
+        Ok(self.question.answer())
+    }
+
+    /// Calls a function of the page's script and tells of the dialogs that were in its way.
+    pub(super) async fn ask<T: serde::de::DeserializeOwned>(
+        &mut self,
+        function: &str,
+        argument: &Value,
+    ) -> Result<T, Fault> {
+        let given = self.session.call(function, argument, &self.bounds).await;
+        for text in self.session.take_dialogs() {
+            self.trace.done("dismiss a dialog").note(text);
+        }
+        given
+    }
+
+    /// Looks at the page, clicks a banner away, and ends when the page shows that there will be no
+    /// answer.
+    async fn look(&mut self) -> Result<Look, Fault> {
+        let asked = self.question.asked().clone();
+        let look: Look = self.ask("look", &asked).await?;
+        self.question.check(&look)?;
+        if let Some(banner) = &look.dismiss {
+            if let Some(point) = banner.point {
+                self.session.click(point.x, point.y, &self.bounds).await?;
+            }
+            if let Some(known) = self.recipe.dismiss.get(banner.index) {
+                let name = format!("dismiss {}", known.name);
+                self.trace.matched(name, &known.click, banner.alt);
+            }
+            if let Some(times) = self.dismissed.get_mut(banner.index) {
+                *times += 1;
+                if *times >= DISMISSALS_MAX {
+                    self.question.forget_banner(banner.index);
+                }
+            }
+        }
+        self.looks += 1;
+        if self.looks.is_multiple_of(LOOKS_PER_CARE) {
+            self.care().await?;
+        }
+        Ok(look)
+    }
+
+    /// Closes windows that the page has opened, and ends an attempt that fills the memory.
+    async fn care(&mut self) -> Result<(), Fault> {
+        let closed = self.session.close_other_windows(&self.bounds).await?;
+        if closed > 0 {
+            self.trace.done("close windows").note(format!("{closed} that the page has opened"));
+            if !self.recipe.frame.is_empty() {
+                self.session.enter_frame(&self.recipe.frame, &self.bounds).await?;
+            }
+        }
+        let bytes = self.session.memory_bytes();
+        if bytes > self.memory_bytes_max {
+            let mib = self.memory_bytes_max >> 20;
+            return Err(Fault::Broken(format!("the page takes more than {mib} MiB of memory")));
+        }
+        Ok(())
+    }
+
+    async fn enter_frame(&mut self) -> Result<(), Fault> {
+        let wait_ms = self.recipe.prompt.as_ref().map_or(15_000, |prompt| prompt.wait_ms);
+        let bounds = self.bounds.within(Duration::from_millis(wait_ms));
+        loop {
+            self.look().await?;
+            if self.session.enter_frame(&self.recipe.frame, &self.bounds).await? {
+                self.trace.done("enter the frame");
+                return Ok(());
+            }
+            if bounds.left().is_zero() {
+                return Err(self.outdated("frame", &self.recipe.frame.clone(), "frame").await);
+            }
+            self.bounds.sleep("waiting for the frame", LOOK_EVERY).await?;
+        }
+    }
+
+    async fn wait_for_box(&mut self, prompt_box: &PromptBox) -> Result<(), Fault> {
+        let bounds = self.bounds.within(Duration::from_millis(prompt_box.wait_ms));
+        loop {
+            let look = self.look().await?;
+            // A banner that is still being clicked away may cover it.
+            if look.r#box >= 0 && look.dismiss.is_none() {
+                self.trace.matched("prompt.box", &prompt_box.r#box, look.r#box);
+                return Ok(());
+            }
+            if bounds.left().is_zero() {
+                return Err(self.outdated("prompt.box", &prompt_box.r#box, "box").await);
+            }
+            self.bounds.sleep("waiting for the prompt box", LOOK_EVERY).await?;
+        }
+    }
+
+    async fn type_prompt(&mut self, prompt_box: &PromptBox) -> Result<(), Fault> {
+        let select = &prompt_box.r#box;
+        let focused: Focused = self.ask("focusBox", &json!({ "box": select })).await?;
+        if let Some(point) = focused.point.filter(|_| focused.alt >= 0) {
+            self.session.click(point.x, point.y, &self.bounds).await?;
+        }
+        let mut typed = Typed { same: false, chars: 0 };
+        for how in ["insert", "devtools", "assign"] {
+            if how == "devtools" {
+                self.typed(select, "select").await?;
+                self.session.insert_text(self.prompt, &self.bounds).await?;
+            } else {
+                typed = self.typed(select, how).await?;
+            }
+            if !typed.same {
+                self.bounds.sleep("typing the prompt", TYPED_WAIT).await?;
+                typed = self.typed(select, "look").await?;
+            }
+            if typed.same {
+                break;
+            }
+        }
+        // Pages that listen for keys only learn of the prompt by one.
+        self.session.press(false, END, &self.bounds).await?;
+        self.trace.done("type the prompt").note(format!("{} characters", typed.chars));
+        if typed.same {
+            return Ok(());
+        }
+        let given = self.prompt.chars().count();
+        let sentence =
+            format!("took {} characters of the prompt's {given} into its box", typed.chars);
+        Err(Fault::page(Reason::BadRequest, sentence))
+    }
+
+    async fn typed(&mut self, select: &Selectors, how: &str) -> Result<Typed, Fault> {
+        let argument = json!({ "box": select, "prompt": self.prompt, "how": how });
+        self.ask("type", &argument).await
+    }
+
+    async fn submit(&mut self, submit: &Submit, prompt_box: &PromptBox) -> Result<(), Fault> {
+        let bounds = self.bounds.within(Duration::from_millis(submit.wait_ms));
+        while !submit.click.is_empty() {
+            let asked = json!({ "select": submit.click, "usable": true });
+            let button: Clickable = self.ask("clickable", &asked).await?;
+            if button.found {
+                self.click(button.point).await?;
+                self.trace.matched("submit.click", &submit.click, button.alt);
+                return Ok(());
+            }
+            if bounds.left().is_zero() {
+                break;
+            }
+            self.look().await?;
+            self.bounds.sleep("waiting for the button that sends", LOOK_EVERY).await?;
+        }
+        let Some(key) = submit.key else {
+            return Err(self.outdated("submit.click", &submit.click, "click").await);
+        };
+        if !submit.click.is_empty() {
+            self.trace.matched("submit.click", &submit.click, -1);
+        }
+        let focused: Focused = self.ask("focusBox", &json!({ "box": prompt_box.r#box })).await?;
+        if focused.alt < 0 {
+            return Err(self.outdated("prompt.box", &prompt_box.r#box, "box").await);
+        }
+        self.session.press(key == Key::ControlEnter, ENTER, &self.bounds).await?;
+        self.trace.done("press the key that sends");
+        Ok(())
+    }
+
+    pub(super) async fn click(&mut self, point: Option<Point>) -> Result<(), Fault> {
+        if let Some(point) = point {
+            self.session.click(point.x, point.y, &self.bounds).await?;
+        }
+        Ok(())
+    }
+
+    async fn wait_for_answer(&mut self) -> Result<(), Fault> {
+        let complete = &self.recipe.complete;
+        let bounds = self.bounds.within(Duration::from_millis(complete.wait_ms));
+        let unchanged = Duration::from_millis(complete.unchanged_ms);
+        let mut last = (String::new(), self.clock.instant());
+        let mut begun = false;
+        loop {
+            let look = self.look().await?;
+            let now = self.clock.instant();
+            if look.answer.hash != last.0 {
+                last = (look.answer.hash.clone(), now);
+            }
+            if look.answer.chars > ANSWER_CHARS_MAX {
+                let sentence = format!("gave an answer of more than {ANSWER_CHARS_MAX} characters");
+                return Err(Fault::page(Reason::TooLarge, sentence));
+            }
+            if look.answer.begun && !begun {
+                begun = true;
+                self.trace.matched("answer.select", &self.recipe.answer.select, look.answer.alt);
+                self.trace.note("the answer begins");
+            }
+            let waits_for = [
+                (!look.answer.begun, "an answer"),
+                (look.appears < 0 && !complete.appears.is_empty(), "`appears`"),
+                (look.present >= 0, "`gone`"),
+                (!look.request_ended, "`request_ended`"),
+                (now.saturating_duration_since(last.1) < unchanged, "`unchanged_ms`"),
+            ];
+            let Some((_, missing)) = waits_for.iter().find(|(waits, _)| *waits) else {
+                if !complete.appears.is_empty() {
+                    self.trace.matched("complete.appears", &complete.appears, look.appears);
+                } else {
+                    self.trace.done("the answer is complete");
+                }
+                self.trace.note(format!("{} characters", look.answer.chars));
+                return Ok(());
+            };
+            if bounds.left().is_zero() || self.bounds.left().is_zero() {
+                return Err(self.incomplete(begun, missing).await);
+            }
+            self.bounds.sleep("waiting for the answer", LOOK_EVERY).await?;
+        }
+    }
+
+    async fn incomplete(&mut self, begun: bool, missing: &str) -> Fault {
+        let what = if begun {
+            format!("has begun an answer that did not become complete: it waited for {missing}")
+        } else {
+            self.miss("answer.select", &self.recipe.answer.select.clone(), "answer").await;
+            "showed no answer in time".to_owned()
+        };
+        Fault::page(Reason::UpstreamTimeout, what)
+    }
+
+    /// A selector without which nothing goes on matches nothing.
+    async fn outdated(&mut self, name: &str, select: &Selectors, kind: &str) -> Fault {
+        self.miss(name, select, kind).await;
+        let sentence = format!("has nothing that `{name}` of its recipe names");
+        Fault::page(Reason::RecipeOutdated, sentence)
+    }
+
+    /// Notes a miss with what could have been meant.
+    pub(super) async fn miss(&mut self, name: &str, select: &Selectors, kind: &str) {
+        self.trace.matched(name, select, -1).note("nothing matches");
+        let asked = json!({ "select": select, "kind": kind });
+        if let Ok(nearest) = self.ask::<Vec<String>>("nearest", &asked).await {
+            self.trace.nearest(nearest);
+        }
+    }
+}

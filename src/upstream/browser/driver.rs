@@ -1,0 +1,172 @@
+//! The chromedriver that answerd starts and supervises itself: Debian's, found on the path, in a
+//! process group of its own that ends with the service, however that ends.
+
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, ChildStdin, Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use super::processes;
+
+/// How long chromedriver may take until it listens.
+const START_TIMEOUT: Duration = Duration::from_secs(15);
+/// What stands above the driver: it waits until the pipe from answerd breaks, which a `kill -9` of
+/// answerd does too, and then ends its whole process group, browsers included.
+const GUARD: &str = r#""$@" & cat > /dev/null; kill -9 0"#;
+/// What chromedriver says when it listens; the port follows.
+const STARTED: &str = "was started successfully on port ";
+
+/// Why there is no chromedriver.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum DriverError {
+    #[error(
+        "`{0}` is not on the path: install the packages `chromium` and `chromium-driver`, or set \
+         `webdriver_url` to a WebDriver server"
+    )]
+    NotInstalled(&'static str),
+    #[error("chromedriver did not start: {0}")]
+    NotStarted(String),
+}
+
+/// A chromedriver of our own. It starts with the first session and is shared by all upstreams.
+pub struct LocalDriver {
+    /// Profiles, logs and leftovers are below it.
+    folder: PathBuf,
+    running: Mutex<Option<Running>>,
+}
+
+struct Running {
+    guard: Child,
+    /// The guard ends when this is closed.
+    pipe: Option<ChildStdin>,
+    url: String,
+}
+
+impl LocalDriver {
+    /// Browsers of a run that was killed are ended here: their folder is ours alone.
+    pub fn new(folder: PathBuf) -> Arc<LocalDriver> {
+        if folder.exists() {
+            let ended = processes::end_all(&folder);
+            if ended > 0 {
+                tracing::warn!(processes = ended, "browsers left over from another run were ended");
+            }
+            // What cannot be removed now is written over.
+            let _ = std::fs::remove_dir_all(&folder);
+        }
+        Arc::new(LocalDriver { folder, running: Mutex::new(None) })
+    }
+
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Its address; starts it when it does not run.
+    ///
+    /// # Errors
+    /// It is not installed, or does not start.
+    pub fn url(&self) -> Result<String, DriverError> {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(running) = running.as_ref() {
+            return Ok(running.url.clone());
+        }
+        let started = start(&self.folder)?;
+        let url = started.url.clone();
+        *running = Some(started);
+        Ok(url)
+    }
+
+    /// Ends it and all its browsers. A later session would start it again.
+    pub fn stop(&self) {
+        drop(self.running.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+
+    /// Ends it when it is the one at `url`, which does not answer any more: the next session starts
+    /// another. All its browsers end with it.
+    pub fn give_up(&self, url: &str) {
+        let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
+        if running.as_ref().is_some_and(|running| running.url == url) {
+            drop(running.take());
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        drop(self.pipe.take());
+        // It ends its own group; there is nothing to be done about a failure.
+        let _ = self.guard.wait();
+    }
+}
+
+impl Drop for LocalDriver {
+    fn drop(&mut self) {
+        self.stop();
+        processes::end_all(&self.folder);
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+fn start(folder: &Path) -> Result<Running, DriverError> {
+    for program in ["chromedriver", "chromium"] {
+        if !is_on_path(program) {
+            return Err(DriverError::NotInstalled(program));
+        }
+    }
+    let failed = |error: std::io::Error| DriverError::NotStarted(error.to_string());
+    make_private(folder).map_err(failed)?;
+    let mut guard = Command::new("sh")
+        .args(["-c", GUARD, "answerd-browsers", "chromedriver", "--port=0"])
+        .arg(format!("--log-path={}", folder.join("chromedriver.log").display()))
+        .arg("--log-level=SEVERE")
+        // Chromium keeps crash reports there, which belong to us and not to the user.
+        .env("XDG_CONFIG_HOME", folder.join("config"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .process_group(0)
+        .spawn()
+        .map_err(failed)?;
+    let pipe = guard.stdin.take();
+    let (sender, port) = crossbeam_channel::bounded(1);
+    if let Some(stdout) = guard.stdout.take() {
+        // Reads to the end, so that the driver never waits for a reader.
+        let read = move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                if let Some((_, port)) = line.split_once(STARTED) {
+                    // Nobody waits any more when it took too long.
+                    let _ = sender.try_send(port.trim().trim_end_matches('.').to_owned());
+                }
+            }
+        };
+        std::thread::Builder::new().name("chromedriver".to_owned()).spawn(read).map_err(failed)?;
+    }
+    let mut running = Running { guard, pipe, url: String::new() };
+    let port = port.recv_timeout(START_TIMEOUT).map_err(|_| {
+        let seconds = START_TIMEOUT.as_secs();
+        DriverError::NotStarted(format!("it did not listen within {seconds} seconds"))
+    })?;
+    running.url = format!("http://127.0.0.1:{port}");
+    tracing::info!(url = running.url, "chromedriver started");
+    if is_root() {
+        tracing::warn!("browsers run as root, and so without their sandbox: use another user");
+    }
+    Ok(running)
+}
+
+/// A directory that nobody else may look into.
+pub fn make_private(folder: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn is_on_path(program: &str) -> bool {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
+}
+
+/// Whether this process is root's: Chromium's sandbox refuses to work for root.
+pub fn is_root() -> bool {
+    rustix::process::geteuid().is_root()
+}

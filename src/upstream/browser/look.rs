@@ -1,0 +1,159 @@
+//! How a page stands: what its script is asked, what it says, and what follows from it whatever the
+//! step.
+
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::fault::Fault;
+use super::recipe::{Recipe, Shows, Sign};
+use crate::job::Reason;
+
+/// Human checks that are known on every page, as selectors of what is visible of them.
+const HUMAN_CHECKS: [&str; 5] = [
+    "iframe[src*=\"challenges.cloudflare.com\"]",
+    "iframe[src*=\"hcaptcha.com\"][src*=\"challenge\"]",
+    "iframe[src*=\"recaptcha/api2/bframe\"]",
+    "iframe[src*=\"recaptcha/enterprise/bframe\"]",
+    "#challenge-form, #challenge-stage, form#captcha-form",
+];
+
+/// What the page's script says.
+#[derive(Debug, Deserialize)]
+pub struct Look {
+    /// HTTP status of the page; 0 where the browser does not tell.
+    status: u16,
+    /// `document.readyState`.
+    ready: String,
+    pub answer: AnswerLook,
+    sign: Option<SignSeen>,
+    pub r#box: i64,
+    pub dismiss: Option<BannerSeen>,
+    pub appears: i64,
+    /// The alternative of `gone` that is still there.
+    pub present: i64,
+    pub request_ended: bool,
+}
+
+/// The answer as far as it has come.
+#[derive(Debug, Deserialize)]
+pub struct AnswerLook {
+    pub alt: i64,
+    pub chars: usize,
+    /// Whether there is text in it.
+    pub begun: bool,
+    pub hash: String,
+}
+
+#[derive(Debug, Deserialize)]
+struct SignSeen {
+    index: usize,
+    how: String,
+}
+
+/// A banner in the way.
+#[derive(Debug, Deserialize)]
+pub struct BannerSeen {
+    pub index: usize,
+    pub alt: i64,
+    /// Where it can be clicked; `None` when it was clicked already.
+    pub point: Option<Point>,
+}
+
+/// A point of the window, pixels.
+#[derive(Clone, Copy, Debug, Deserialize)]
+pub struct Point {
+    pub x: i64,
+    pub y: i64,
+}
+
+/// What a recipe has the page looked at for.
+pub struct Question {
+    asked: Value,
+    signs: Vec<Sign>,
+}
+
+impl Question {
+    pub fn new(recipe: &Recipe, prompt: &str) -> Question {
+        let mut signs = recipe.signs.clone();
+        signs.push(Sign {
+            shows: Shows::HumanCheck,
+            select: super::recipe::Selectors(HUMAN_CHECKS.map(str::to_owned).to_vec()),
+            text: Vec::new(),
+            url: Vec::new(),
+        });
+        let dismiss: Vec<_> = recipe.dismiss.iter().map(|banner| &banner.click).collect();
+        let shown: Vec<Value> = signs
+            .iter()
+            .map(|sign| json!({ "select": sign.select, "text": sign.text, "url": sign.url }))
+            .collect();
+        let prompt_box = recipe.prompt.as_ref().map(|prompt| &prompt.r#box);
+        let asked = json!({
+            "answer": { "select": recipe.answer.select, "which": recipe.answer.which },
+            "signs": shown,
+            "prompt": prompt,
+            "box": prompt_box.cloned().unwrap_or_default(),
+            "dismiss": dismiss,
+            "appears": recipe.complete.appears,
+            "gone": recipe.complete.gone,
+            "request_ended": recipe.complete.request_ended,
+            "since": 0,
+        });
+        Question { asked, signs }
+    }
+
+    pub fn asked(&self) -> &Value {
+        &self.asked
+    }
+
+    /// What to find the answer by; after [`Question::sent`] only what is new since then.
+    pub fn answer(&self) -> Value {
+        self.asked["answer"].clone()
+    }
+
+    /// Takes what there is before the prompt is sent for no answer to it. `since` is the page's
+    /// time, milliseconds.
+    pub fn sent(&mut self, baseline: Value, since: f64) {
+        self.asked["answer"]["baseline"] = baseline;
+        self.asked["since"] = json!(since);
+    }
+
+    /// Looks no more for a banner that does not go away.
+    pub fn forget_banner(&mut self, index: usize) {
+        self.asked["dismiss"][index] = json!([]);
+    }
+
+    /// Whether the page shows that there will be no answer.
+    ///
+    /// # Errors
+    /// It does.
+    pub fn check(&self, look: &Look) -> Result<(), Fault> {
+        if let Some(seen) = &look.sign
+            && let Some(sign) = self.signs.get(seen.index)
+        {
+            let (reason, what) = shown(sign.shows);
+            return Err(Fault::page(reason, format!("{what} ({})", seen.how)));
+        }
+        // A page that has what we need may be served with any status.
+        let is_useless = look.r#box < 0 && !look.answer.begun && look.ready == "complete";
+        if look.status >= 400 && is_useless {
+            let reason = match look.status {
+                403 => Reason::Blocked,
+                429 => Reason::UpstreamRateLimited,
+                503 => Reason::Overloaded,
+                _ => Reason::UpstreamError,
+            };
+            return Err(Fault::page(reason, format!("answered with status {}", look.status)));
+        }
+        Ok(())
+    }
+}
+
+fn shown(shows: Shows) -> (Reason, &'static str) {
+    match shows {
+        Shows::Blocked => (Reason::Blocked, "refuses to serve us"),
+        Shows::Login => (Reason::Blocked, "asks for a login"),
+        Shows::HumanCheck => (Reason::Blocked, "asks for a proof that a human is there"),
+        Shows::RateLimited => (Reason::UpstreamRateLimited, "says that it was asked too often"),
+        Shows::Failed => (Reason::UpstreamError, "says that something went wrong"),
+    }
+}

@@ -1,0 +1,111 @@
+//! The processes of browsers, told by their profile's folder on their command lines: how much
+//! memory they take, and their end. From `/proc`; where there is none, nothing is found.
+
+use std::path::{Path, PathBuf};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+/// What marks a browser and its driver as ours: these arguments name a folder of ours.
+const MARKS: [&str; 2] = ["--user-data-dir=", "--log-path="];
+
+/// Ends every process whose command line names this folder or one below it; gives how many.
+pub fn end_all(folder: &Path) -> usize {
+    let found = marked(folder);
+    for pid in &found {
+        // One that has ended by itself is gone already.
+        let _ = kill_process(*pid, Signal::KILL);
+    }
+    found.len()
+}
+
+/// The memory that the browser with this profile takes, all its processes together, bytes;
+/// memory that they share counts once.
+pub fn memory_bytes(profile: &Path) -> u64 {
+    let parents: Vec<(Pid, Option<Pid>)> = pids().map(|pid| (pid, parent(pid))).collect();
+    let mut own = marked(profile);
+    let mut at = 0;
+    while let Some(above) = own.get(at).copied() {
+        at += 1;
+        for (pid, parent) in &parents {
+            if *parent == Some(above) && !own.contains(pid) {
+                own.push(*pid);
+            }
+        }
+    }
+    own.into_iter().filter_map(proportional_bytes).sum()
+}
+
+fn marked(folder: &Path) -> Vec<Pid> {
+    let folder = folder.display().to_string();
+    let names_it = |argument: &[u8]| {
+        let argument = String::from_utf8_lossy(argument);
+        MARKS.iter().any(|mark| {
+            argument
+                .strip_prefix(mark)
+                .and_then(|path| path.strip_prefix(folder.as_str()))
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        })
+    };
+    let is_marked = |pid: &Pid| {
+        std::fs::read(proc(*pid).join("cmdline"))
+            .is_ok_and(|line| line.split(|byte| *byte == 0).any(names_it))
+    };
+    pids().filter(is_marked).collect()
+}
+
+fn pids() -> impl Iterator<Item = Pid> {
+    let entries = std::fs::read_dir("/proc").into_iter().flatten();
+    entries.filter_map(|entry| Pid::from_raw(entry.ok()?.file_name().to_str()?.parse().ok()?))
+}
+
+fn proc(pid: Pid) -> PathBuf {
+    PathBuf::from(format!("/proc/{}", pid.as_raw_nonzero()))
+}
+
+fn parent(pid: Pid) -> Option<Pid> {
+    let stat = std::fs::read_to_string(proc(pid).join("stat")).ok()?;
+    // The name before it is in parentheses and may hold anything.
+    let parent = stat.rsplit_once(')')?.1.split_whitespace().nth(1)?;
+    Pid::from_raw(parent.parse().ok()?)
+}
+
+fn proportional_bytes(pid: Pid) -> Option<u64> {
+    let rollup = std::fs::read_to_string(proc(pid).join("smaps_rollup")).ok()?;
+    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kib << 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::process::{Command, Stdio};
+
+    use super::*;
+
+    #[test]
+    fn only_processes_of_the_folder_are_ended() {
+        let folder = tempfile::tempdir().unwrap();
+        let start = |path: &str| {
+            // A shell's further arguments are there for whoever looks.
+            let mark = format!("--user-data-dir={}{path}", folder.path().display());
+            let mut child = Command::new("sh")
+                .args(["-c", "echo; read -r _", "sh", &mark])
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            // Its command line is there once it runs.
+            child.stdout.as_mut().unwrap().read_exact(&mut [0]).unwrap();
+            child
+        };
+        let (mut own, mut other) = (start("/s-1"), start("-other/s-1"));
+        assert_eq!(marked(folder.path()).len(), 1);
+        assert!(memory_bytes(folder.path()) > 0);
+        assert_eq!(end_all(folder.path()), 1);
+        assert!(!own.wait().unwrap().success());
+        assert!(other.try_wait().unwrap().is_none());
+        other.kill().unwrap();
+        other.wait().unwrap();
+    }
+}

@@ -1,0 +1,258 @@
+//! A recipe: how the page of an answer engine is driven and read. A TOML file, described for those
+//! who write one in `src/docs/recipes.md`, checked as a whole before it is used.
+
+mod parts;
+mod read;
+mod selector;
+#[cfg(test)]
+mod tests;
+
+use regex_lite::Regex;
+use serde::Serialize;
+use toml::de::DeTable;
+
+use crate::catalog::Array;
+use read::{Section, Source};
+
+pub use read::nearest;
+
+/// The largest file, bytes.
+pub const RECIPE_BYTES_MAX: usize = 256 << 10;
+/// The most alternatives of one selector.
+const ALTERNATIVES_MAX: usize = 20;
+/// The most `[[dismiss]]` and the most `[[reveal]]` of a recipe.
+const STEPS_MAX: usize = 20;
+/// The longest wait of one step, milliseconds.
+const WAIT_MS_MAX: u64 = 600_000;
+/// The longest regular expression, bytes.
+const PATTERN_BYTES_MAX: usize = 300;
+
+/// A rule that a recipe breaks, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {rule}")]
+pub struct Problem {
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    pub rule: String,
+}
+
+/// Selectors of which the first that matches counts. Empty: none was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Selectors(pub Vec<String>);
+
+impl Selectors {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// How one page is driven and read.
+#[derive(Clone, Debug)]
+pub struct Recipe {
+    pub name: String,
+    /// Rises with every change of the recipe.
+    pub version: u64,
+    /// The page's address, or a path on the upstream's `base_url`. May hold `{prompt}`,
+    /// `{country}` and `{language}`.
+    pub url: String,
+    /// The day on which it was last seen to work against the live page; `None`: never.
+    pub last_verified: Option<String>,
+    /// The iframe that holds the conversation; empty: the page itself.
+    pub frame: Selectors,
+    pub dismiss: Vec<Dismiss>,
+    /// `None`: the prompt is in the address.
+    pub prompt: Option<PromptBox>,
+    pub submit: Option<Submit>,
+    pub complete: Complete,
+    pub answer: AnswerPart,
+    pub reveal: Vec<Reveal>,
+    pub arrays: Vec<ArrayPart>,
+    pub signs: Vec<Sign>,
+}
+
+/// A banner that is clicked away whenever it is seen.
+#[derive(Clone, Debug, Serialize)]
+pub struct Dismiss {
+    pub name: String,
+    pub click: Selectors,
+}
+
+/// Where the prompt goes.
+#[derive(Clone, Debug)]
+pub struct PromptBox {
+    pub r#box: Selectors,
+    pub wait_ms: u64,
+}
+
+/// How the prompt is sent.
+#[derive(Clone, Debug)]
+pub struct Submit {
+    /// Empty: by the key alone.
+    pub click: Selectors,
+    pub key: Option<Key>,
+    /// How long the button may take until it can be clicked.
+    pub wait_ms: u64,
+}
+
+/// A key that sends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Key {
+    Enter,
+    ControlEnter,
+}
+
+/// When the answer is whole: all that is given must hold at once.
+#[derive(Clone, Debug, Serialize)]
+pub struct Complete {
+    pub appears: Selectors,
+    pub gone: Selectors,
+    pub unchanged_ms: u64,
+    /// A part of the address of a request that must have ended since the prompt was sent.
+    pub request_ended: Option<String>,
+    pub wait_ms: u64,
+}
+
+/// Where the answer is.
+#[derive(Clone, Debug)]
+pub struct AnswerPart {
+    pub select: Selectors,
+    pub which: Which,
+    /// All of them are taken out, not the first that matches.
+    pub remove: Selectors,
+    /// Citation marks in the answer.
+    pub marks: Option<Marks>,
+    /// The model's name, anywhere on the page.
+    pub model: Option<Field>,
+}
+
+/// Which of several matches is the answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Which {
+    First,
+    Last,
+    All,
+}
+
+/// Citation marks: what they are, and how they tell their source.
+#[derive(Clone, Debug)]
+pub struct Marks {
+    pub item: Selectors,
+    /// The number of the source, from 1.
+    pub number: Option<Field>,
+    /// The address of the source.
+    pub url: Option<Field>,
+}
+
+/// What is done to see a list before it is read.
+#[derive(Clone, Debug)]
+pub struct Reveal {
+    pub name: String,
+    pub click: Selectors,
+    /// Click every match and not only the first.
+    pub each: bool,
+    pub scroll: Selectors,
+    pub wait_for: Selectors,
+    pub wait_ms: u64,
+    /// Arrays that are read right after this step.
+    pub read: Vec<Array>,
+}
+
+/// Where the entries of an array are.
+#[derive(Clone, Debug)]
+pub struct ArrayPart {
+    pub array: Array,
+    pub item: Selectors,
+    pub fields: Vec<(&'static str, Field)>,
+}
+
+/// A value of an element.
+#[derive(Clone, Debug)]
+pub struct Field {
+    /// Below the item; empty: the item itself.
+    pub select: Selectors,
+    /// `None`: the text.
+    pub attribute: Option<String>,
+    /// Of an address: the value of this parameter in its query.
+    pub parameter: Option<String>,
+    /// The first group, or the whole match, is the value.
+    pub pattern: Option<Regex>,
+}
+
+/// What shows that there will be no answer, and of what kind that is.
+#[derive(Clone, Debug)]
+pub struct Sign {
+    pub shows: Shows,
+    pub select: Selectors,
+    /// Texts on the page before the answer begins; any of them.
+    pub text: Vec<String>,
+    /// Parts of the page's address; any of them.
+    pub url: Vec<String>,
+}
+
+/// What a sign shows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    Blocked,
+    Login,
+    HumanCheck,
+    RateLimited,
+    Failed,
+}
+
+impl Shows {
+    /// The tables of a recipe that hold signs.
+    const ALL: [(&'static str, Shows); 5] = [
+        ("blocked", Shows::Blocked),
+        ("login", Shows::Login),
+        ("human_check", Shows::HumanCheck),
+        ("rate_limited", Shows::RateLimited),
+        ("failed", Shows::Failed),
+    ];
+}
+
+/// The arrays that a recipe can fill, with the fields of their entries; the first is required.
+const ARRAYS: [(Array, &[&str]); 9] = [
+    (Array::Links, &["url", "text", "position"]),
+    (Array::Sources, PAGE_FIELDS),
+    (Array::Citations, PAGE_FIELDS),
+    (Array::WebSources, PAGE_FIELDS),
+    (Array::XResults, PAGE_FIELDS),
+    (Array::SearchResults, PAGE_FIELDS),
+    (Array::SearchQueries, &["text", "position"]),
+    (Array::RelatedQuestions, &["text", "position"]),
+    (Array::Products, &["title", "url", "asin", "rating", "reviews", "position"]),
+];
+const PAGE_FIELDS: &[&str] =
+    &["url", "title", "snippet", "website_name", "favicon", "highlights", "position"];
+
+impl Recipe {
+    /// Reads a recipe. `file` is what problems call it.
+    ///
+    /// # Errors
+    /// Every rule that it breaks, with file and line.
+    pub fn parse(file: &str, text: &str) -> Result<Recipe, Vec<Problem>> {
+        let source = Source::new(file, text);
+        if text.len() > RECIPE_BYTES_MAX {
+            source.problem(&(0..0), format!("a recipe has at most {RECIPE_BYTES_MAX} bytes"));
+            return Err(source.problems());
+        }
+        let table = match DeTable::parse(text) {
+            Ok(table) => table,
+            Err(error) => {
+                let span = error.span().unwrap_or(0..0);
+                source.problem(&span, format!("not valid TOML: {}", error.message()));
+                return Err(source.problems());
+            }
+        };
+        let span = 0..0;
+        let recipe = parts::recipe(Section::new(&source, "the recipe", table.get_ref(), span));
+        let problems = source.problems();
+        match recipe {
+            Some(recipe) if problems.is_empty() => Ok(recipe),
+            Some(_) | None => Err(problems),
+        }
+    }
+}

@@ -1,0 +1,402 @@
+//! The parts of a recipe, each read from its table.
+
+use std::ops::Range;
+
+use regex_lite::Regex;
+
+use super::read::{Entry, Section, nearest};
+use super::selector::broken_rule;
+use super::{
+    ALTERNATIVES_MAX, ARRAYS, AnswerPart, ArrayPart, Complete, Dismiss, Field, Key, Marks,
+    PATTERN_BYTES_MAX, PromptBox, Recipe, Reveal, STEPS_MAX, Selectors, Shows, Sign, Submit,
+    WAIT_MS_MAX, Which,
+};
+use crate::catalog::Array;
+use crate::config::is_name;
+
+/// How long the prompt box may take to appear unless `wait_ms` says otherwise, milliseconds.
+const BOX_WAIT_MS: u64 = 15_000;
+/// How long the button that sends may take, milliseconds.
+const SUBMIT_WAIT_MS: u64 = 5_000;
+/// How long an answer may take, milliseconds.
+const ANSWER_WAIT_MS: u64 = 120_000;
+/// How long a text must stay as it is to be whole, milliseconds.
+const UNCHANGED_MS: u64 = 1_000;
+/// How long a list may take to show, milliseconds.
+const REVEAL_WAIT_MS: u64 = 3_000;
+
+/// The whole file.
+pub(super) fn recipe(file: Section<'_>) -> Option<Recipe> {
+    let name = name(&file);
+    let version = file.number("version", 1, 1_000_000, 0);
+    if version == 0 && file.get("version").is_none() {
+        file.problem("`version` is missing: a whole number that rises with every change");
+    }
+    let prompt = file.section("prompt").map(prompt_box);
+    let submit = file.section("submit").map(submit);
+    let url = url(&file, prompt.is_some());
+    if prompt.is_some() != submit.is_some() {
+        file.problem(
+            "[prompt] and [submit] go together: where the prompt goes, and how it is sent",
+        );
+    }
+    let answer = file.section("answer").map(answer);
+    if answer.is_none() {
+        file.problem("[answer] is missing: where the answer is");
+    }
+    let recipe = Recipe {
+        name,
+        version,
+        url,
+        last_verified: last_verified(&file),
+        frame: selectors(&file, "frame"),
+        dismiss: steps(&file, "dismiss").into_iter().map(dismiss).collect(),
+        prompt,
+        submit,
+        complete: complete(file.section("complete")),
+        reveal: steps(&file, "reveal").into_iter().map(reveal).collect(),
+        arrays: file.section("arrays").map(arrays).unwrap_or_default(),
+        signs: Shows::ALL
+            .into_iter()
+            .filter_map(|(key, shows)| Some(sign(file.section(key)?, shows)))
+            .collect(),
+        answer: answer?,
+    };
+    file.finish();
+    Some(recipe)
+}
+
+fn name(file: &Section<'_>) -> String {
+    let Some((name, span)) = file.string("name") else {
+        file.problem("`name` is missing: what settings call this recipe");
+        return String::new();
+    };
+    if !is_name(&name) {
+        let rule =
+            format!("`name` must be 1 to 64 letters, digits, `-`, `_` or `.`; it is `{name}`");
+        file.source.problem(&span, rule);
+    }
+    name
+}
+
+fn url(file: &Section<'_>, has_prompt_box: bool) -> String {
+    let Some((url, span)) = file.string("url") else {
+        file.problem("`url` is missing: the address of the page");
+        return String::new();
+    };
+    let plain = url.replace(['{', '}'], "");
+    let is_address = url::Url::parse(&plain)
+        .is_ok_and(|url| matches!(url.scheme(), "http" | "https") && url.has_host());
+    if !(is_address || (url.starts_with('/') && !url.starts_with("//"))) {
+        let rule = format!(
+            "`url` must be an http(s) address, or a path such as `/chat` on the upstream's \
+             `base_url`; it is `{url}`"
+        );
+        file.source.problem(&span, rule);
+    }
+    let rest = ["{prompt}", "{country}", "{language}"]
+        .iter()
+        .fold(url.clone(), |url, placeholder| url.replace(placeholder, ""));
+    if rest.contains(['{', '}']) {
+        let rule = "`url` knows the placeholders {prompt}, {country} and {language} only";
+        file.source.problem(&span, rule);
+    }
+    if !has_prompt_box && !url.contains("{prompt}") {
+        let rule =
+            "the prompt goes nowhere: give [prompt] and [submit], or put {prompt} into `url`";
+        file.source.problem(&span, rule);
+    }
+    url
+}
+
+fn last_verified(file: &Section<'_>) -> Option<String> {
+    let Some((day, span)) = file.string("last_verified") else {
+        file.problem(
+            "`last_verified` is missing: the day on which it worked against the live page, or \
+             \"never\"",
+        );
+        return None;
+    };
+    if day == "never" {
+        return None;
+    }
+    let format = time::macros::format_description!("[year]-[month]-[day]");
+    if time::Date::parse(&day, format).is_err() {
+        let rule = format!(
+            "`last_verified` must be a day such as \"2026-11-24\" or \"never\"; it is `{day}`"
+        );
+        file.source.problem(&span, rule);
+    }
+    Some(day)
+}
+
+fn steps<'a>(file: &Section<'a>, key: &'static str) -> Vec<Section<'a>> {
+    let steps = file.sections(key);
+    if let Some(one_too_many) = steps.get(STEPS_MAX) {
+        one_too_many.problem(format!("there are at most {STEPS_MAX} [[{key}]]"));
+    }
+    steps
+}
+
+/// Selectors under a key, each checked.
+fn selectors(section: &Section<'_>, key: &'static str) -> Selectors {
+    section.get(key).map_or_else(Selectors::default, |entry| selectors_of(section, key, &entry))
+}
+
+fn selectors_of(section: &Section<'_>, key: &str, entry: &Entry<'_>) -> Selectors {
+    let given = section.strings_of(key, entry);
+    if let Some((_, span)) = given.get(ALTERNATIVES_MAX) {
+        let rule = format!("`{key}` in {} has at most {ALTERNATIVES_MAX} selectors", section.name);
+        section.source.problem(span, rule);
+    }
+    for (selector, span) in &given {
+        if let Some(rule) = broken_rule(selector) {
+            section.source.problem(span, format!("`{key}` in {}: {rule}", section.name));
+        }
+    }
+    Selectors(given.into_iter().map(|(selector, _)| selector).collect())
+}
+
+/// As [`selectors`], of a key that must be there.
+fn required(section: &Section<'_>, key: &'static str, what: &str) -> Selectors {
+    let found = selectors(section, key);
+    if section.get(key).is_none() {
+        section.problem(format!("`{key}` is missing in {}: {what}", section.name));
+    }
+    found
+}
+
+fn dismiss(section: Section<'_>) -> Dismiss {
+    let click = required(&section, "click", "what is clicked when it is seen");
+    let named = section.string("name").map(|(name, _)| name);
+    let name = named.unwrap_or_else(|| "banner".to_owned());
+    section.finish();
+    Dismiss { name, click }
+}
+
+fn prompt_box(section: Section<'_>) -> PromptBox {
+    let r#box = required(&section, "box", "the field that the prompt is typed into");
+    let wait_ms = section.number("wait_ms", 0, WAIT_MS_MAX, BOX_WAIT_MS);
+    section.finish();
+    PromptBox { r#box, wait_ms }
+}
+
+fn submit(section: Section<'_>) -> Submit {
+    let click = selectors(&section, "click");
+    let key = section.string("key").and_then(|(key, span)| match key.as_str() {
+        "Enter" => Some(Key::Enter),
+        "Control+Enter" => Some(Key::ControlEnter),
+        _ => {
+            let rule = "`key` in [submit] must be \"Enter\" or \"Control+Enter\"";
+            section.source.problem(&span, rule);
+            None
+        }
+    });
+    if section.get("click").is_none() && section.get("key").is_none() {
+        section.problem("[submit] needs `click`, the button that sends, or `key`, or both");
+    }
+    let wait_ms = section.number("wait_ms", 0, WAIT_MS_MAX, SUBMIT_WAIT_MS);
+    section.finish();
+    Submit { click, key, wait_ms }
+}
+
+fn complete(section: Option<Section<'_>>) -> Complete {
+    let Some(section) = section else {
+        return Complete {
+            appears: Selectors::default(),
+            gone: Selectors::default(),
+            unchanged_ms: UNCHANGED_MS,
+            request_ended: None,
+            wait_ms: ANSWER_WAIT_MS,
+        };
+    };
+    let request_ended = section.string("request_ended").map(|(part, span)| {
+        if part.trim().is_empty() {
+            section.source.problem(&span, "`request_ended` must be a part of a request's address");
+        }
+        part
+    });
+    let complete = Complete {
+        appears: selectors(&section, "appears"),
+        gone: selectors(&section, "gone"),
+        unchanged_ms: section.number("unchanged_ms", 0, WAIT_MS_MAX, UNCHANGED_MS),
+        request_ended,
+        wait_ms: section.number("wait_ms", 1, WAIT_MS_MAX, ANSWER_WAIT_MS),
+    };
+    section.finish();
+    complete
+}
+
+fn answer(section: Section<'_>) -> AnswerPart {
+    let which = match section.string("which") {
+        None => Which::Last,
+        Some((word, span)) => match word.as_str() {
+            "first" => Which::First,
+            "last" => Which::Last,
+            "all" => Which::All,
+            _ => {
+                let rule = format!(
+                    "`which` in [answer] must be \"first\", \"last\" or \"all\"; it is `{word}`"
+                );
+                section.source.problem(&span, rule);
+                Which::Last
+            }
+        },
+    };
+    let part = AnswerPart {
+        select: required(&section, "select", "the element that holds the answer"),
+        which,
+        remove: selectors(&section, "remove"),
+        marks: section.section("marks").map(marks),
+        model: field(&section, "model"),
+    };
+    section.finish();
+    part
+}
+
+fn marks(section: Section<'_>) -> Marks {
+    let marks = Marks {
+        item: required(&section, "item", "the citation marks in the answer"),
+        number: field(&section, "number"),
+        url: field(&section, "url"),
+    };
+    if section.get("number").is_none() && section.get("url").is_none() {
+        section.problem(
+            "[marks] needs `number`, where a mark tells the number of its source, or `url`, where \
+             it tells its address, or both",
+        );
+    }
+    section.finish();
+    marks
+}
+
+fn reveal(section: Section<'_>) -> Reveal {
+    let reveal = Reveal {
+        name: section.string("name").map_or_else(|| "reveal".to_owned(), |(name, _)| name),
+        click: selectors(&section, "click"),
+        each: section.boolean("each").unwrap_or(false),
+        scroll: selectors(&section, "scroll"),
+        wait_for: selectors(&section, "wait_for"),
+        wait_ms: section.number("wait_ms", 0, WAIT_MS_MAX, REVEAL_WAIT_MS),
+        read: section.strings("read").into_iter().filter_map(|it| to_read(&section, it)).collect(),
+    };
+    if ["click", "scroll", "wait_for"].iter().all(|key| section.get(key).is_none()) {
+        section.problem("[[reveal]] needs at least one of `click`, `scroll` and `wait_for`");
+    }
+    section.finish();
+    reveal
+}
+
+fn to_read(section: &Section<'_>, (name, span): (String, Range<usize>)) -> Option<Array> {
+    let known = ARRAYS.iter().find(|(array, _)| array.name() == name);
+    if known.is_none() {
+        section.source.problem(&span, unknown_array(&name));
+    }
+    known.map(|(array, _)| *array)
+}
+
+fn unknown_array(name: &str) -> String {
+    let names: Vec<&str> = ARRAYS.iter().map(|(array, _)| array.name()).collect();
+    match nearest(name, &names) {
+        Some(nearest) => format!("there is no array `{name}`; did you mean `{nearest}`?"),
+        None => format!("there is no array `{name}`; there are {}", names.join(", ")),
+    }
+}
+
+fn arrays(section: Section<'_>) -> Vec<ArrayPart> {
+    let part = |(name, entry): (&str, Entry<'_>)| {
+        let Some((array, fields)) = ARRAYS.iter().find(|(array, _)| array.name() == name) else {
+            section.source.problem(&entry.span, unknown_array(name));
+            return None;
+        };
+        let Some(table) = entry.value.as_table() else {
+            let rule = format!("`{name}` must be a table, `[arrays.{name}]`");
+            section.source.problem(&entry.span, rule);
+            return None;
+        };
+        let name = format!("[arrays.{name}]");
+        Some(array_part(Section::new(section.source, name, table, entry.span), *array, fields))
+    };
+    section.tables().filter_map(part).collect()
+}
+
+fn array_part(section: Section<'_>, array: Array, names: &'static [&'static str]) -> ArrayPart {
+    let item = required(&section, "item", "what each entry of the array is on the page");
+    let mut fields: Vec<_> =
+        names.iter().filter_map(|name| Some((*name, field(&section, name)?))).collect();
+    let whole_item =
+        || Field { select: Selectors::default(), attribute: None, parameter: None, pattern: None };
+    if names.contains(&"text") && section.get("text").is_none() {
+        fields.push(("text", whole_item()));
+    }
+    if let Some(first) = names.first().filter(|first| **first != "text")
+        && section.get(first).is_none()
+    {
+        section.problem(format!("`{first}` is missing in {}", section.name));
+    }
+    section.finish();
+    ArrayPart { array, item, fields }
+}
+
+/// A field: a selector or a list of them whose text is taken, or a table that says more.
+fn field(section: &Section<'_>, key: &'static str) -> Option<Field> {
+    let entry = section.get(key)?;
+    let Some(table) = entry.value.as_table() else {
+        let select = selectors_of(section, key, &entry);
+        return Some(Field { select, attribute: None, parameter: None, pattern: None });
+    };
+    let name = format!("`{key}` of {}", section.name);
+    let inner = Section::new(section.source, name, table, entry.span);
+    let attribute = inner.string("attribute").map(|(attribute, span)| {
+        if attribute.is_empty() || attribute.contains(|c: char| c.is_whitespace() || c == '=') {
+            inner.source.problem(&span, "`attribute` must be the name of an attribute");
+        }
+        attribute
+    });
+    let field = Field {
+        select: selectors(&inner, "select"),
+        attribute,
+        parameter: inner.string("parameter").map(|(parameter, _)| parameter),
+        pattern: pattern(&inner),
+    };
+    inner.finish();
+    Some(field)
+}
+
+fn pattern(section: &Section<'_>) -> Option<Regex> {
+    let (pattern, span) = section.string("pattern")?;
+    if pattern.len() > PATTERN_BYTES_MAX {
+        let rule = format!("a pattern has at most {PATTERN_BYTES_MAX} bytes");
+        section.source.problem(&span, rule);
+        return None;
+    }
+    match Regex::new(&pattern) {
+        Ok(pattern) => Some(pattern),
+        Err(error) => {
+            section.source.problem(&span, format!("`pattern` of {}: {error}", section.name));
+            None
+        }
+    }
+}
+
+/// A sign takes any of its ways; at least one must be given.
+fn sign(section: Section<'_>, shows: Shows) -> Sign {
+    let texts = |key| -> Vec<String> {
+        let given = section.strings(key);
+        for (_, span) in given.iter().filter(|(text, _)| text.trim().is_empty()) {
+            section.source.problem(span, format!("`{key}` in {} holds a blank text", section.name));
+        }
+        given.into_iter().map(|(text, _)| text).collect()
+    };
+    let sign = Sign {
+        shows,
+        select: selectors(&section, "select"),
+        text: texts("text"),
+        url: texts("url"),
+    };
+    if ["select", "text", "url"].iter().all(|key| section.get(key).is_none()) {
+        section.problem(format!("{} needs `select`, `text` or `url`", section.name));
+    }
+    section.finish();
+    sign
+}

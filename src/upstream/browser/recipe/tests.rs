@@ -1,0 +1,135 @@
+//! What a recipe may hold, and what is said of one that breaks a rule.
+
+use super::*;
+
+const SMALL: &str = "name = \"x\"\nversion = 1\nurl = \"https://h.example/?q={prompt}\"\n\
+                     last_verified = \"never\"\n[answer]\nselect = \"main\"\n";
+
+fn problems(text: &str) -> Vec<String> {
+    let problems = Recipe::parse("x.toml", text).expect_err("a problem");
+    problems.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_small_recipe_has_defaults() {
+    let recipe = Recipe::parse("x.toml", SMALL).unwrap();
+    assert_eq!((recipe.version, recipe.last_verified), (1, None));
+    assert_eq!((recipe.complete.unchanged_ms, recipe.answer.which), (1_000, Which::Last));
+    assert!(recipe.prompt.is_none() && recipe.arrays.is_empty());
+}
+
+#[test]
+fn every_key_is_read() {
+    let recipe = Recipe::parse(
+        "all.toml",
+        r##"
+        name = "all"
+        version = 7
+        url = "/chat?hl={language}&gl={country}"
+        last_verified = "2026-11-24"
+        frame = ["iframe#a", "iframe.b"]
+        [[dismiss]]
+        name = "cookies"
+        click = ["#no", 'button:text("Reject all")']
+        [prompt]
+        box = "chat-app >>> textarea"
+        wait_ms = 1_000
+        [submit]
+        click = "button.send"
+        key = "Control+Enter"
+        wait_ms = 2000
+        [complete]
+        appears = "button.copy"
+        gone = "button.stop"
+        unchanged_ms = 500
+        request_ended = "/api/chat"
+        wait_ms = 60000
+        [answer]
+        select = [".answer", "article"]
+        which = "all"
+        remove = ["button", "svg"]
+        model = ".model"
+        marks = { item = "sup", number = "a", url = { attribute = "href" } }
+        [[reveal]]
+        name = "open"
+        click = "button.sources"
+        each = true
+        scroll = ".panel"
+        wait_for = ".panel li"
+        wait_ms = 100
+        read = ["sources"]
+        [arrays.sources]
+        item = ".panel li"
+        url = { select = "a", attribute = "href", parameter = "u" }
+        title = [".t", "b"]
+        highlights = "mark"
+        position = { attribute = "data-n", pattern = '(\d+)' }
+        [arrays.products]
+        item = ".card"
+        title = "h3"
+        asin = { attribute = "data-asin" }
+        [arrays.related_questions]
+        item = ".more button"
+        [blocked]
+        text = ["unusual traffic"]
+        [login]
+        url = "/login"
+        [human_check]
+        select = "iframe.captcha"
+        [rate_limited]
+        text = "limit"
+        [failed]
+        select = ".error"
+        "##,
+    )
+    .unwrap();
+    assert_eq!(recipe.signs.len(), 5);
+    assert_eq!(recipe.arrays.len(), 3);
+    assert_eq!(recipe.reveal[0].read, [Array::Sources]);
+    assert_eq!(recipe.submit.unwrap().key, Some(Key::ControlEnter));
+    let sources = recipe.arrays.iter().find(|part| part.array == Array::Sources).unwrap();
+    let names: Vec<&str> = sources.fields.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names, ["url", "title", "highlights", "position"]);
+}
+
+#[test]
+fn a_problem_names_file_line_and_rule() {
+    let text = SMALL.replace("select = \"main\"", "selct = \"main\"");
+    assert_eq!(
+        problems(&text),
+        [
+            "x.toml:5: `select` is missing in [answer]: the element that holds the answer",
+            "x.toml:6: unknown key `selct` in [answer]; did you mean `select`?"
+        ]
+    );
+    let text = SMALL.replace("\"main\"", "[\"main\",\n\"div[\"]");
+    assert_eq!(problems(&text), ["x.toml:7: `select` in [answer]: `div[` is no CSS selector"]);
+    assert_eq!(problems("a = \n").len(), 1);
+}
+
+#[test]
+fn each_rule_is_told() {
+    for (from, to, rule) in [
+        ("{prompt}", "", "the prompt goes nowhere"),
+        ("{prompt}", "{prompt}{city}", "knows the placeholders"),
+        ("https", "ftp", "`url` must be an http(s) address"),
+        ("version = 1", "version = 0", "from 1 to 1000000"),
+        ("version = 1", "", "`version` is missing"),
+        ("\"x\"", "\"a b\"", "`name` must be"),
+        ("never", "soon", "`last_verified` must be"),
+        ("[answer]", "[submit]\nkey = \"Enter\"\n[answer]", "go together"),
+        ("[answer]", "[submit]\nkey = \"Tab\"\n[answer]", "`key` in [submit]"),
+        ("[answer]", "[arrays.source]\nitem = \"a\"\n[answer]", "did you mean `sources`?"),
+        ("[answer]", "[arrays.sources]\nitem = \"a\"\n[answer]", "`url` is missing"),
+        ("[answer]", "[blocked]\n[answer]", "[blocked] needs"),
+        ("[answer]", "[blocked]\ntext = \" \"\n[answer]", "holds a blank text"),
+        ("[answer]", "[[reveal]]\nwait_ms = 1\n[answer]", "needs at least one of"),
+        ("[answer]", "[[reveal]]\nclick = 1\n[answer]", "must be a string, or a list"),
+        ("[answer]", "[answer]\nmarks = { item = \"a\" }", "[marks] needs `number`"),
+        ("[answer]", "[answer]\nwhich = \"best\"", "`which` in [answer]"),
+        ("[answer]", "[answer]\nmodel = { pattern = \"(\" }", "`pattern` of `model`"),
+    ] {
+        let told = problems(&SMALL.replace(from, to));
+        assert!(told.iter().any(|problem| problem.contains(rule)), "{rule}: {told:?}");
+    }
+}

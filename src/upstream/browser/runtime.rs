@@ -1,0 +1,38 @@
+//! The thread on which the WebDriver client's connections live. Upstreams are called from threads of
+//! their own, which wait here.
+
+use tokio::runtime::{Builder, Handle};
+
+/// A runtime with one thread, which may be dropped anywhere.
+pub struct Runtime {
+    handle: Handle,
+    /// Taken when it is dropped.
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Runtime {
+    /// # Errors
+    /// The thread cannot be started.
+    pub fn start() -> std::io::Result<Runtime> {
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("browsers")
+            .enable_all()
+            .build()?;
+        Ok(Runtime { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+
+    /// Waits for a future on the calling thread, which must not be one of a runtime.
+    pub fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.handle.block_on(future)
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // Does not wait, which is forbidden on the threads of another runtime.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! Two hundred jobs through four browsers, one in ten of which kills its own: all end, and nothing
+//! stays behind.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use super::builder;
+use super::faults::{browsers, kill};
+use super::server::PageServer;
+
+const PAGE: &str = "<!doctype html><meta charset=utf-8><textarea></textarea>\
+    <button id=send>Send</button><div id=out></div><script>\
+    send.addEventListener('click', async () => {\
+      const prompt = document.querySelector('textarea').value;\
+      if (prompt.includes('die')) { await fetch('/die'); return; }\
+      out.className = 'answer'; out.textContent = 'Echo: ' + prompt;\
+    });</script>";
+const JOBS: usize = 200;
+const SESSIONS: usize = 4;
+
+/// The main process of the browser at the other end of a connection.
+fn browser_at(from: SocketAddr, store: &Path) -> Option<u32> {
+    let port = format!(":{:04X}", from.port());
+    let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
+    let inode = table.lines().find_map(|line| {
+        let columns: Vec<&str> = line.split_whitespace().collect();
+        columns[1].ends_with(&port).then(|| format!("socket:[{}]", columns[9]))
+    })?;
+    let holds = |pid: u32| {
+        let files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok();
+        files.into_iter().flatten().any(|file| {
+            file.and_then(|file| std::fs::read_link(file.path()))
+                .is_ok_and(|link| link.as_os_str() == inode.as_str())
+        })
+    };
+    let parent = |pid: u32| -> Option<u32> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        stat.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
+    };
+    let mains: Vec<u32> =
+        browsers(store).into_iter().filter(|(_, main)| *main).map(|(pid, _)| pid).collect();
+    let entries = std::fs::read_dir("/proc").unwrap();
+    let mut pids =
+        entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
+    let mut at = pids.find(|pid| holds(*pid));
+    while let Some(pid) = at {
+        if mains.contains(&pid) {
+            return Some(pid);
+        }
+        at = parent(pid).filter(|parent| *parent > 1);
+    }
+    None
+}
+
+fn resident_kib() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches("kB").trim().parse().unwrap()
+}
+
+#[test]
+fn two_hundred_jobs_of_which_one_in_ten_kills_its_browser_all_end() {
+    let store: Arc<OnceLock<PathBuf>> = Arc::default();
+    let known = store.clone();
+    let server = PageServer::start_with(&[("/page", PAGE), ("/die", "")], move |path, from| {
+        if path == "/die" {
+            kill(browser_at(from, known.get().unwrap()).expect("the browser that asked"));
+        }
+    });
+    let app = builder(&server, "/page")
+        .set("UPSTREAMS__PAGE__SESSIONS", SESSIONS.to_string())
+        .set("SCRAPERS__PAGE__WORKERS", SESSIONS.to_string())
+        .set("BROWSER__EVIDENCE", "never")
+        .start();
+    store.set(app.store_path()).unwrap();
+    let dies = |number: usize| number % 10 == 7;
+    let ids: Vec<String> = (0..JOBS)
+        .map(|number| {
+            let word = if dies(number) { "die" } else { "hello" };
+            app.submit("page", &format!("{word} {number}"))
+        })
+        .collect();
+    let (mut processes_max, mut early_kib) = (0, 0);
+    for (number, id) in ids.iter().enumerate() {
+        let job = app.ended(id);
+        if dies(number) {
+            assert_eq!(job["error_code"], "upstream_unreachable", "{job:#}");
+        } else {
+            assert_eq!(job["result"]["result"], format!("Echo: hello {number}"), "{job:#}");
+        }
+        let mains = browsers(&app.store_path()).into_iter().filter(|(_, main)| *main).count();
+        processes_max = processes_max.max(mains);
+        if number == JOBS / 4 {
+            early_kib = resident_kib();
+        }
+    }
+    // One that was killed may be there for a moment beside the one that takes its place.
+    assert!(processes_max <= SESSIONS + 2, "{processes_max} browsers at once");
+    let grown_kib = resident_kib().saturating_sub(early_kib);
+    assert!(grown_kib < 64 << 10, "the service has grown by {grown_kib} KiB");
+    assert_eq!(server.asked("/die"), JOBS / 10);
+    let path = app.store_path();
+    drop(app);
+    assert_eq!(browsers(&path), []);
+    assert!(!path.join("browser").exists(), "profiles are left");
+}

@@ -1,0 +1,170 @@
+//! The binary and its browsers: they end with it, however it ends, and `answerd recipe` drives pages by
+//! itself.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::RECIPE;
+use super::faults::{browsers, kill};
+use super::server::PageServer;
+use crate::child::{Served, answerd, store_directory};
+
+const UNFINISHED: &str = include_str!("unfinished.html");
+const CHAT: &str = include_str!("chat.html");
+
+fn serve(store: &Path, server: &PageServer, path: &str) -> Served {
+    let recipes = store.parent().unwrap().join("recipes");
+    std::fs::create_dir_all(&recipes).unwrap();
+    std::fs::write(recipes.join("page.toml"), RECIPE.replace("PATH", path)).unwrap();
+    Served::start(
+        store,
+        &[
+            ("BROWSER__RECIPES", recipes.to_str().unwrap()),
+            ("UPSTREAMS__PAGE__KIND", "browser"),
+            ("UPSTREAMS__PAGE__RECIPE", "page"),
+            ("UPSTREAMS__PAGE__BASE_URL", &server.base),
+            ("SCRAPERS__PAGE__UPSTREAMS", "[\"page\"]"),
+            ("HTTP__GRACE_SECONDS", "0"),
+        ],
+    )
+}
+
+/// Waits until no browser of a store is left: a process takes a moment to end.
+fn assert_no_browser(store: &Path) {
+    let gone = (0..500).any(|_| {
+        let gone = browsers(store).is_empty();
+        if !gone {
+            // The end of somebody else's child cannot be waited for in another way.
+            std::thread::park_timeout(Duration::from_millis(10));
+        }
+        gone
+    });
+    assert!(gone, "browsers are left: {:?}", browsers(store));
+}
+
+#[test]
+fn no_browser_outlives_the_service_however_it_ends() {
+    let (_directory, store) = store_directory();
+    let server = PageServer::start(&[("/unfinished", UNFINISHED), ("/begun", "")]);
+    for (round, ends_well) in [false, true].into_iter().enumerate() {
+        let mut served = serve(&store, &server, "/unfinished");
+        served.post("/scrapers/page/jobs?prompt=hello").unwrap();
+        while server.asked("/begun") == round {
+            std::thread::yield_now();
+        }
+        assert!(!browsers(&store).is_empty());
+        if ends_well {
+            assert_eq!(served.terminate(), Some(0));
+        } else {
+            served.kill();
+        }
+        assert_no_browser(&store);
+    }
+}
+
+#[test]
+fn browsers_that_lost_their_guard_are_ended_by_the_next_start() {
+    let (_directory, store) = store_directory();
+    let server = PageServer::start(&[("/unfinished", UNFINISHED), ("/begun", "")]);
+    let served = serve(&store, &server, "/unfinished");
+    served.post("/scrapers/page/jobs?prompt=hello").unwrap();
+    while server.asked("/begun") == 0 {
+        std::thread::yield_now();
+    }
+    // The guard is the parent of the driver, whose command line names the store.
+    let mark = format!("--log-path={}", store.display());
+    let named = |pid: &u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|line| line.contains(&mark) && line.contains("answerd-browsers"))
+    };
+    let entries = std::fs::read_dir("/proc").unwrap();
+    let pids = entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    let guards: Vec<u32> = pids.filter(named).collect();
+    assert_eq!(guards.len(), 1);
+    kill(guards[0]);
+    served.kill();
+    let left = browsers(&store);
+    assert!(!left.is_empty(), "nothing was left to be ended");
+    let mut next = serve(&store, &server, "/unfinished");
+    // They are ended before the service listens; its own may have begun already.
+    let now = browsers(&store);
+    assert!(!left.iter().any(|one| now.contains(one)), "{left:?} {now:?}");
+    assert_eq!(next.terminate(), Some(0));
+    assert_no_browser(&store);
+}
+
+#[test]
+fn a_recipe_is_listed_checked_and_run_from_the_command_line() {
+    let (directory, store) = store_directory();
+    let run = |arguments: &[&str]| {
+        let output = answerd(arguments, &store);
+        let text = String::from_utf8(output.stdout).unwrap();
+        let json: Value = serde_json::from_str(&text).unwrap_or_default();
+        (output.status.code().unwrap(), json, String::from_utf8(output.stderr).unwrap())
+    };
+    let (code, listed, _) = run(&["recipe", "list", "--json"]);
+    assert_eq!(code, 0);
+    let recipes = listed["recipes"].as_array().unwrap();
+    assert!(recipes.iter().any(|recipe| recipe["name"] == "practice"), "{listed}");
+
+    let evidence = directory.path().join("seen");
+    let (code, ran, told) = run(&[
+        "recipe",
+        "run",
+        "practice",
+        "--json",
+        "--prompt",
+        "How long are results kept?",
+        "--evidence",
+        evidence.to_str().unwrap(),
+    ]);
+    assert_eq!(code, 0, "{ran:#} {told}");
+    assert!(ran["answer"]["text"].as_str().unwrap().contains("24 hours"));
+    assert!(!ran["answer"]["sources"].as_array().unwrap().is_empty());
+    assert!(std::fs::read(evidence.join("screenshot.png")).unwrap().starts_with(b"\x89PNG"));
+    assert_no_browser(directory.path());
+
+    let server = PageServer::start(&[("/chat", CHAT)]);
+    let file = directory.path().join("page.toml");
+    let path = file.to_str().unwrap().to_owned();
+    let outdated =
+        RECIPE.replace("PATH", "/chat").replace("\"chat-box >>> [contenteditable]\",", "");
+    std::fs::write(&file, outdated).unwrap();
+    assert_eq!(run(&["recipe", "check", &path]).0, 0);
+    let (code, _, told) =
+        run(&["recipe", "run", &path, "--prompt", "hello", "--base-url", &server.base]);
+    assert_eq!(code, 1);
+    assert!(
+        told.contains("recipe_outdated") && told.contains("perhaps <div contenteditable"),
+        "{told}"
+    );
+
+    std::fs::write(&file, RECIPE.replace("[prompt]", "[promt]")).unwrap();
+    let (code, _, told) = run(&["recipe", "check", &path]);
+    assert_eq!(code, 1);
+    assert!(told.contains("did you mean `prompt`?"), "{told}");
+    assert_eq!(run(&["recipe", "run", "practise", "--prompt", "x"]).0, 2);
+}
+
+#[test]
+fn a_hangup_reads_the_recipes_again() {
+    let (_directory, store) = store_directory();
+    let server = PageServer::start(&[]);
+    let served = serve(&store, &server, "/chat");
+    let file = store.parent().unwrap().join("recipes/page.toml");
+    std::fs::write(&file, RECIPE.replace("PATH", "/chat").replace("version = 1", "version = 9"))
+        .unwrap();
+    let id = served.id().to_string();
+    assert!(Command::new("kill").args(["-HUP", &id]).status().unwrap().success());
+    let version = || {
+        let (_, scrapers) = served.get("/scrapers").unwrap();
+        let scrapers = scrapers["scrapers"].as_array().unwrap().clone();
+        let page = scrapers.into_iter().find(|it| it["name"] == "page").unwrap();
+        page["upstreams"][0]["recipe"]["version"].as_u64().unwrap()
+    };
+    while version() == 1 {}
+    assert_eq!(version(), 9);
+}
