@@ -173,23 +173,25 @@ fn abandoned(alarm: &Alarm) -> bool {
 
 /// `2026-05-11T12:00:00+00:00`: UTC, whole seconds, as contract 1.7 writes times.
 pub fn rfc3339_seconds(at_ms: UnixMs) -> String {
+    String::from_utf8_lossy(&rfc3339_ascii(at_ms)).into_owned()
+}
+
+/// The same as ASCII, for those who write many.
+pub fn rfc3339_ascii(at_ms: UnixMs) -> [u8; 25] {
     let at = utc(at_ms);
-    let year = u32::try_from(at.year()).unwrap_or(0);
-    // Digit by digit, since every poll writes several.
-    let mut text = String::with_capacity(25);
-    let mut digits = |number: u32, places: u32, behind: char| {
-        for place in (0..places).rev() {
-            text.push(char::from(b'0' + (number / 10_u32.pow(place) % 10) as u8));
+    let mut text = *b"0000-00-00T00:00:00+00:00";
+    let mut write = |from: usize, digits: usize, mut number: u32| {
+        for digit in text[from..from + digits].iter_mut().rev() {
+            *digit = b'0' + (number % 10) as u8;
+            number /= 10;
         }
-        text.push(behind);
     };
-    digits(year, 4, '-');
-    digits(u8::from(at.month()).into(), 2, '-');
-    digits(at.day().into(), 2, 'T');
-    digits(at.hour().into(), 2, ':');
-    digits(at.minute().into(), 2, ':');
-    digits(at.second().into(), 2, '+');
-    text.push_str("00:00");
+    write(0, 4, u32::try_from(at.year()).unwrap_or(0));
+    write(5, 2, u8::from(at.month()).into());
+    write(8, 2, at.day().into());
+    write(11, 2, at.hour().into());
+    write(14, 2, at.minute().into());
+    write(17, 2, at.second().into());
     text
 }
 

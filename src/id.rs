@@ -6,6 +6,8 @@
 //! average. A look-up walks back, reads the row, and compares the 74 stored bits in constant time,
 //! so that an id stays unguessable even to somebody who has the key.
 
+use std::cell::RefCell;
+
 use aes::Aes128;
 use aes::cipher::common::BlockSizeUser;
 use aes::cipher::{
@@ -18,6 +20,8 @@ use uuid::Uuid;
 /// The largest row number that an id can carry.
 pub const ROW_MAX: u64 = (1 << 48) - 1;
 
+/// How many of [`quick_uuid`] come from one call of the operating system.
+const UUIDS_AT_ONCE: usize = 64;
 const NONCE_BITS: u32 = 74;
 const NONCE_MASK: u128 = (1 << NONCE_BITS) - 1;
 /// Where a UUID v4 has its version (4) and its variant (binary 10): RFC 9562, section 5.4.
@@ -55,6 +59,27 @@ pub fn fresh_nonce() -> Result<u128, NoRandomness> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes)?;
     Ok(u128::from_be_bytes(bytes) & NONCE_MASK)
+}
+
+/// A UUID v4 for what is named and not guarded, such as a request. The operating system is asked
+/// for [`UUIDS_AT_ONCE`] at a time.
+///
+/// # Errors
+/// The generator failed.
+pub fn quick_uuid() -> Result<Uuid, NoRandomness> {
+    thread_local! {
+        static SPARE: RefCell<Vec<[u8; 16]>> = const { RefCell::new(Vec::new()) };
+    }
+    SPARE.with_borrow_mut(|spare| {
+        if let Some(bytes) = spare.pop() {
+            return Ok(uuid::Builder::from_random_bytes(bytes).into_uuid());
+        }
+        let mut fetched = [[0; 16]; UUIDS_AT_ONCE];
+        getrandom::fill(fetched.as_flattened_mut())?;
+        let [first, rest @ ..] = fetched;
+        spare.extend_from_slice(&rest);
+        Ok(uuid::Builder::from_random_bytes(first).into_uuid())
+    })
 }
 
 /// A fresh AES-128 key for [`IdCipher`].
@@ -168,6 +193,14 @@ mod tests {
         fn any_uuid_is_opened_or_refused(value: u128) {
             let _ = IdCipher::new([7; 16]).open(Uuid::from_u128(value));
         }
+    }
+
+    #[test]
+    fn quick_uuids_differ_and_are_version_four() {
+        let ids: Vec<Uuid> = (0..3 * UUIDS_AT_ONCE).map(|_| quick_uuid().unwrap()).collect();
+        assert!(ids.iter().all(|id| id.as_u128() & FIXED_MASK == FIXED_BITS));
+        let distinct: std::collections::HashSet<&Uuid> = ids.iter().collect();
+        assert_eq!(distinct.len(), ids.len());
     }
 
     #[test]

@@ -4,41 +4,37 @@
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::clock::{UnixMs, rfc3339_seconds};
+use crate::clock::{UnixMs, rfc3339_ascii, rfc3339_seconds};
 use crate::job::{Batch, Failure, Job, State};
 
 /// The job object as JSON.
 pub fn job_object(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
     let result_bytes = result.map_or(0, <[u8]>::len);
-    let mut json = Vec::with_capacity(512 + job.request.prompt.len() + result_bytes);
-    json.push(b'{');
-    field(&mut json, "job_id", Some(&id.to_string()));
-    field(&mut json, "status", Some(job.state.status()));
-    field(&mut json, "scraper", Some(&job.request.scraper));
-    field(&mut json, "prompt", Some(&job.request.prompt));
-    field(&mut json, "country", Some(&job.request.country));
+    let mut json = Writer(Vec::with_capacity(640 + job.request.prompt.len() + result_bytes));
+    json.plain("job_id", id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+    json.plain("status", job.state.status());
+    json.text("scraper", Some(&job.request.scraper));
+    json.text("prompt", Some(&job.request.prompt));
+    json.text("country", Some(&job.request.country));
     if let Some(result) = result {
-        name(&mut json, "result");
-        json.extend_from_slice(result);
+        json.value("result", result);
     }
     if let State::Failed(failure) = &job.state {
-        field(&mut json, "error", Some(&failure.sentence));
+        json.text("error", Some(&failure.sentence));
     }
-    field(&mut json, "created_at", Some(&rfc3339_seconds(job.created_ms)));
-    field(&mut json, "completed_at", time(job.completed_ms).as_deref());
+    json.time("created_at", Some(job.created_ms));
+    json.time("completed_at", job.completed_ms);
     // What answerd adds stands behind what clients of the contract know.
-    field(&mut json, "phase", Some(phase(&job.state)));
-    name(&mut json, "attempts");
-    json.extend_from_slice(job.attempts.to_string().as_bytes());
-    field(&mut json, "started_at", time(job.started_ms).as_deref());
-    field(&mut json, "expires_at", Some(&rfc3339_seconds(job.expires_ms)));
-    field(&mut json, "label", job.label.as_deref());
-    field(&mut json, "error_code", last_failure(&job.state).map(|last| last.reason.code()));
+    json.plain("phase", phase(&job.state));
+    json.value("attempts", job.attempts.to_string().as_bytes());
+    json.time("started_at", job.started_ms);
+    json.time("expires_at", Some(job.expires_ms));
+    json.text("label", job.label.as_deref());
+    json.text("error_code", last_failure(&job.state).map(|last| last.reason.code()));
     if let Some(batch) = job.batch {
-        field(&mut json, "batch_id", Some(&batch.id.to_string()));
+        json.plain("batch_id", batch.id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     }
-    json.push(b'}');
-    json
+    json.end()
 }
 
 /// The batch object of contract part 2, without its items.
@@ -82,20 +78,55 @@ fn time(at_ms: Option<UnixMs>) -> Option<String> {
     at_ms.map(rfc3339_seconds)
 }
 
-fn name(json: &mut Vec<u8>, name: &str) {
-    if json.len() > 1 {
-        json.push(b',');
-    }
-    json.push(b'"');
-    json.extend_from_slice(name.as_bytes());
-    json.extend_from_slice(b"\":");
-}
+/// A JSON object field by field. Every poll writes one, so what needs no escaping is not searched
+/// for it.
+struct Writer(Vec<u8>);
 
-fn field(json: &mut Vec<u8>, field: &str, value: Option<&str>) {
-    name(json, field);
-    match value {
-        // Writing a string to a vector cannot fail.
-        Some(value) => drop(serde_json::to_writer(json, value)),
-        None => json.extend_from_slice(b"null"),
+impl Writer {
+    /// A value that is JSON already.
+    fn value(&mut self, name: &str, json: &[u8]) {
+        self.name(name);
+        self.0.extend_from_slice(json);
+    }
+
+    /// A string of our own that has nothing to escape in it.
+    fn plain(&mut self, name: &str, value: &str) {
+        debug_assert!(value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_:+".contains(&byte)));
+        self.name(name);
+        self.quoted(value.as_bytes());
+    }
+
+    fn text(&mut self, name: &str, value: Option<&str>) {
+        self.name(name);
+        match value {
+            // Writing a string to a vector cannot fail.
+            Some(value) => drop(serde_json::to_writer(&mut self.0, value)),
+            None => self.0.extend_from_slice(b"null"),
+        }
+    }
+
+    fn time(&mut self, name: &str, at_ms: Option<UnixMs>) {
+        self.name(name);
+        match at_ms {
+            Some(at_ms) => self.quoted(&rfc3339_ascii(at_ms)),
+            None => self.0.extend_from_slice(b"null"),
+        }
+    }
+
+    fn name(&mut self, name: &str) {
+        self.0.push(if self.0.is_empty() { b'{' } else { b',' });
+        self.quoted(name.as_bytes());
+        self.0.push(b':');
+    }
+
+    fn quoted(&mut self, ascii: &[u8]) {
+        self.0.push(b'"');
+        self.0.extend_from_slice(ascii);
+        self.0.push(b'"');
+    }
+
+    fn end(mut self) -> Vec<u8> {
+        self.0.push(b'}');
+        self.0
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::batch_request;
 use super::error::ApiError;
 use super::poll::Form;
-use super::{Limits, body, jobs, scrapers};
+use super::{Limits, body, jobs, params, scrapers};
 use crate::answer::object::batch_object;
 use crate::job::{Batch, ItemRefusal, State};
 use crate::service::{Caller, NewBatch, Service, ServiceError};
@@ -57,8 +57,9 @@ pub async fn get(
     id: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let form = Form::of(&request)?;
-    if let Some(wait_ms) = jobs::wait_ms(&request)? {
+    let query = params::pairs(request.query_string())?;
+    let form = Form::of(&query)?;
+    if let Some(wait_ms) = jobs::wait_ms(&query, &request)? {
         let waited = service.wait_for_batch(&id, wait_ms).await;
         waited.map_err(|error| refused(&service, error))?;
     }

@@ -12,9 +12,10 @@ use uuid::Uuid;
 use super::URL_BYTES_MAX;
 use super::cors::Cors;
 use super::error::ApiError;
+use crate::id::quick_uuid;
 use crate::service::{Caller, Service};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// The longest request id that is taken from a client, bytes.
@@ -48,7 +49,7 @@ pub async fn around(
     if let Some(cors) = cors {
         cors.lay_on(response.headers_mut(), origin.as_ref());
     }
-    response.headers_mut().insert(REQUEST_ID, id);
+    response.headers_mut().insert(REQUEST_ID.clone(), id);
     Ok(response)
 }
 
@@ -58,11 +59,15 @@ fn request_id(request: &ServiceRequest) -> HeaderValue {
         (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
             && id.as_bytes().iter().all(u8::is_ascii_graphic)
     };
-    request.headers().get(REQUEST_ID).filter(sound).cloned().unwrap_or_else(|| {
-        // A UUID is made of what a header may hold.
-        HeaderValue::from_str(&Uuid::new_v4().to_string())
-            .unwrap_or_else(|_| HeaderValue::from_static("none"))
-    })
+    request.headers().get(&REQUEST_ID).filter(sound).cloned().unwrap_or_else(fresh_id)
+}
+
+fn fresh_id() -> HeaderValue {
+    let id = quick_uuid().unwrap_or_default();
+    let mut text = Uuid::encode_buffer();
+    // A UUID is made of what a header may hold.
+    HeaderValue::from_str(id.hyphenated().encode_lower(&mut text))
+        .unwrap_or_else(|_| HeaderValue::from_static("none"))
 }
 
 /// How the caller stands, when it has a limit: the headers of

@@ -1,7 +1,7 @@
 //! `GET /jobs/{job_id}` and `GET /md/{job_id}.md`: no key, the id is unguessable. Contract 1.7, 1.8.
 //! `DELETE /jobs/{job_id}` cancels, which takes the key that made the job.
 
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_TYPE, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
@@ -11,6 +11,7 @@ use super::{params, render};
 use crate::job::quoted;
 use crate::service::{Caller, Service, ServiceError};
 
+const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// The longest that a poll may wait, seconds (contract part 2).
 const WAIT_SECONDS_MAX: f64 = 60.0;
 
@@ -20,8 +21,9 @@ pub async fn get(
     id: web::Path<String>,
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
-    let form = Form::of(&request)?;
-    if let Some(wait_ms) = wait_ms(&request)? {
+    let query = params::pairs(request.query_string())?;
+    let form = Form::of(&query)?;
+    if let Some(wait_ms) = wait_ms(&query, &request)? {
         let waited = service.wait_for_end(&id, wait_ms).await;
         waited.map_err(|error| refused(&service, error))?;
     }
@@ -65,8 +67,11 @@ pub async fn markdown(
 ///
 /// # Errors
 /// The parameter is no number of seconds, or out of its bounds.
-pub fn wait_ms(request: &HttpRequest) -> Result<Option<u64>, ApiError> {
-    let given = params::pairs(request.query_string())?.into_iter().find(|(name, _)| name == "wait");
+pub fn wait_ms(
+    query: &[(String, String)],
+    request: &HttpRequest,
+) -> Result<Option<u64>, ApiError> {
+    let given = query.iter().find(|(name, _)| name == "wait");
     if let Some((_, value)) = given {
         let seconds = value.parse().ok().filter(|wait| (0.0..=WAIT_SECONDS_MAX).contains(wait));
         let seconds: f64 = seconds.ok_or_else(|| {
@@ -74,7 +79,7 @@ pub fn wait_ms(request: &HttpRequest) -> Result<Option<u64>, ApiError> {
                 "wait_invalid",
                 format!(
                     "Parameter `wait` must be 0 to {WAIT_SECONDS_MAX} seconds; given: {}.",
-                    quoted(&value)
+                    quoted(value)
                 ),
             )
         })?;
@@ -82,7 +87,7 @@ pub fn wait_ms(request: &HttpRequest) -> Result<Option<u64>, ApiError> {
     }
     let preferred = request
         .headers()
-        .get_all("prefer")
+        .get_all(PREFER)
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .find_map(|preference| preference.trim().strip_prefix("wait=")?.trim().parse::<f64>().ok());

@@ -3,15 +3,17 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, EntityTag, Header, IfNoneMatch, RETRY_AFTER,
+    CACHE_CONTROL, CONTENT_TYPE, ETAG, Header, HeaderValue, IF_NONE_MATCH, IfNoneMatch, RETRY_AFTER,
 };
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
 use super::error::ApiError;
-use super::{params, render};
+use super::render;
 use crate::job::{Job, quoted};
 use crate::service::{Service, ServiceError};
+
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// How much of the job object a client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,9 +28,8 @@ impl Form {
     ///
     /// # Errors
     /// It names something else.
-    pub fn of(request: &HttpRequest) -> Result<Form, ApiError> {
-        let given =
-            params::pairs(request.query_string())?.into_iter().find(|(name, _)| name == "fields");
+    pub fn of(query: &[(String, String)]) -> Result<Form, ApiError> {
+        let given = query.iter().find(|(name, _)| name == "fields");
         let Some((_, fields)) = given else { return Ok(Form::Whole) };
         match fields.split(',').map(str::trim).find(|field| *field != "status") {
             None => Ok(Form::Status),
@@ -39,15 +40,14 @@ impl Form {
         }
     }
 
-    /// The strong tag of this form of a job. It changes with every transition, and with the
-    /// release, because a newer one may write the same job with more fields.
-    fn tag(self, job: &Job, id: Uuid) -> EntityTag {
+    /// The strong tag of this form of a job, with its quotes. It changes with every transition, and
+    /// with the release, because a newer one may write the same job with more fields.
+    fn tag(self, job: &Job, id: Uuid) -> String {
         let form = match self {
             Form::Whole => "",
             Form::Status => "-status",
         };
-        let release = env!("CARGO_PKG_VERSION");
-        EntityTag::new_strong(format!("{id}-{}-{release}{form}", job.revision()))
+        format!("\"{id}-{}-{}{form}\"", job.revision(), env!("CARGO_PKG_VERSION"))
     }
 }
 
@@ -62,7 +62,8 @@ pub fn answer(
     form: Form,
 ) -> Result<HttpResponse, ServiceError> {
     // A header that cannot be read is as good as none (RFC 9110, section 13.1.2).
-    let known = IfNoneMatch::parse(request).ok();
+    let conditional = request.headers().contains_key(IF_NONE_MATCH);
+    let known = conditional.then(|| IfNoneMatch::parse(request).ok()).flatten();
     let (tag, json, pending) = service.job(id, |job, id, result| {
         let tag = form.tag(job, id);
         let json = (!has(known.as_ref(), &tag)).then(|| match form {
@@ -74,24 +75,26 @@ pub fn answer(
     })?;
     let status = if json.is_some() { StatusCode::OK } else { StatusCode::NOT_MODIFIED };
     let mut response = HttpResponse::build(status);
-    response.insert_header((ETAG, tag.to_string()));
+    response.insert_header((ETAG, tag));
     // It may be kept, but must not be used again without asking.
-    response.insert_header((CACHE_CONTROL, "no-cache"));
+    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-cache")));
     if let Some(job) = pending {
         response.insert_header((RETRY_AFTER, service.poll_after_seconds(&job)));
     }
     Ok(match json {
-        Some(json) => response.insert_header((CONTENT_TYPE, "application/json")).body(json),
+        Some(json) => response.insert_header((CONTENT_TYPE, JSON)).body(json),
         None => response.finish(),
     })
 }
 
 /// Whether the client has what this tag names. Tags are compared weakly, as RFC 9110 says for
 /// `If-None-Match`.
-fn has(known: Option<&IfNoneMatch>, tag: &EntityTag) -> bool {
+fn has(known: Option<&IfNoneMatch>, tag: &str) -> bool {
     match known {
         Some(IfNoneMatch::Any) => true,
-        Some(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(tag)),
+        Some(IfNoneMatch::Items(tags)) => {
+            tags.iter().any(|known| known.tag() == tag.trim_matches('"'))
+        }
         None => false,
     }
 }

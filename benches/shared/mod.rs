@@ -1,0 +1,245 @@
+//! What the benches share: a server of answerd with upstreams of the bench's own, and a client that
+//! keeps a number of connections busy from one thread.
+#![allow(dead_code, reason = "each bench uses its part")]
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use answerd::answer::{Answer, Kind};
+use answerd::clock::Clock;
+use answerd::config::Settings;
+use answerd::http::Server;
+use answerd::job::ScrapeRequest;
+use answerd::upstream::{Call, Injected, Upstream, UpstreamError};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// As in the binary, so that what is measured is what people run.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+/// The numbers of connections at which everything is measured.
+pub const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
+/// The Markdown of every answer, bytes.
+pub const ANSWER_BYTES: usize = 2_048;
+const REPLY_BYTES_MAX: usize = 64 << 10;
+
+/// Answers at once.
+struct Instantly;
+
+impl Upstream for Instantly {
+    fn name(&self) -> &str {
+        "practice"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Practice
+    }
+
+    fn ask(&self, _: &ScrapeRequest, _: &Call) -> Result<Answer, UpstreamError> {
+        Ok(Answer { markdown: "x".repeat(ANSWER_BYTES), ..Answer::default() })
+    }
+}
+
+/// Never answers, so that what is submitted to it only waits.
+struct Never;
+
+impl Upstream for Never {
+    fn name(&self) -> &str {
+        "never"
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Practice
+    }
+
+    fn ask(&self, _: &ScrapeRequest, _: &Call) -> Result<Answer, UpstreamError> {
+        loop {
+            std::thread::park();
+        }
+    }
+}
+
+/// A server whose scraper `practice` answers at once and whose `chatgpt` never does.
+pub fn start(directory: &Path) -> Server {
+    let environment = [
+        ("ANSWERD_HTTP__BIND", "127.0.0.1:0".to_owned()),
+        ("ANSWERD_STORE__PATH", directory.join("data").display().to_string()),
+        ("ANSWERD_QUEUE__JOBS_MAX", "10000000".to_owned()),
+        ("ANSWERD_SCRAPERS__PRACTICE__WORKERS", "64".to_owned()),
+        ("ANSWERD_UPSTREAMS__NEVER__KIND", "practice".to_owned()),
+        ("ANSWERD_SCRAPERS__CHATGPT__UPSTREAMS", "[\"never\"]".to_owned()),
+        ("ANSWERD_SCRAPERS__CHATGPT__WORKERS", "1".to_owned()),
+        ("ANSWERD_HTTP__GRACE_SECONDS", "0".to_owned()),
+    ];
+    let environment =
+        environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    let settings = Settings::load_from(None, &environment).unwrap();
+    let mut injected = Injected::new();
+    injected.insert("practice".to_owned(), Arc::new(Instantly));
+    injected.insert("never".to_owned(), Arc::new(Never));
+    Server::start_with(settings, Clock::System, injected).unwrap()
+}
+
+/// A folder for what is measured: below `BENCH_DIR`, where that is set.
+pub fn directory() -> tempfile::TempDir {
+    let parent = std::env::var("BENCH_DIR").map_or_else(|_| std::env::temp_dir(), Into::into);
+    tempfile::tempdir_in(parent).unwrap()
+}
+
+/// The submit of a job that only waits.
+pub fn submit(scraper: &str, prompt: &str, n: usize) -> String {
+    let prompt = prompt.replace(' ', "+");
+    format!(
+        "POST /scrapers/{scraper}/jobs?prompt={prompt}+{n} HTTP/1.1\r\nhost: b\r\n\
+         content-length: 0\r\n\r\n"
+    )
+}
+
+/// What a load brought.
+pub struct Load {
+    pub per_second: f64,
+    /// Sorted.
+    pub times: Vec<Duration>,
+}
+
+impl Load {
+    /// Several loads of equal length as one.
+    pub fn together(loads: Vec<Load>) -> Load {
+        let per_second = loads.iter().map(|load| load.per_second).sum::<f64>() / loads.len() as f64;
+        let mut times: Vec<Duration> = loads.into_iter().flat_map(|load| load.times).collect();
+        times.sort_unstable();
+        Load { per_second, times }
+    }
+
+    /// A quantile of the times, milliseconds.
+    pub fn quantile_ms(&self, quantile: f64) -> f64 {
+        let at = ((self.times.len() - 1) as f64 * quantile) as usize;
+        self.times[at].as_secs_f64() * 1000.0
+    }
+}
+
+/// How a protocol is spoken: what is sent first on a connection, the requests, and where a reply
+/// ends.
+pub trait Protocol {
+    /// What is sent once on a connection, and how the answer to it ends.
+    fn hello(&self, _client: usize) -> Option<(String, &'static [u8])> {
+        None
+    }
+
+    fn request(&self, client: usize, n: usize) -> String;
+
+    /// How long the reply at the front is, once all of it is there; it must be a success.
+    fn reply(&self, held: &[u8]) -> Option<usize>;
+}
+
+/// Requests over HTTP/1.1.
+pub struct Http<F>(pub F);
+
+impl<F: Fn(usize, usize) -> String> Protocol for Http<F> {
+    fn request(&self, client: usize, n: usize) -> String {
+        self.0(client, n)
+    }
+
+    fn reply(&self, held: &[u8]) -> Option<usize> {
+        let end = http_reply_bytes(held)?;
+        assert!(held.starts_with(b"HTTP/1.1 20"), "{}", String::from_utf8_lossy(held));
+        Some(end)
+    }
+}
+
+/// How long the HTTP reply at the front is, once all of it is there.
+pub fn http_reply_bytes(held: &[u8]) -> Option<usize> {
+    let head = held.windows(4).position(|four| four == b"\r\n\r\n")? + 4;
+    let text = std::str::from_utf8(&held[..head]).unwrap().to_ascii_lowercase();
+    let length: usize =
+        text.split("content-length: ").nth(1)?.split("\r\n").next()?.parse().unwrap();
+    (held.len() >= head + length).then_some(head + length)
+}
+
+/// Keeps so many connections busy with requests for so many seconds and counts the answers. One
+/// thread drives them all, so that the client leaves the processors to the server.
+pub fn load(
+    address: SocketAddr,
+    connections: usize,
+    seconds: u64,
+    protocol: &impl Protocol,
+) -> Load {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let began = Instant::now();
+    let until = began + Duration::from_secs(seconds);
+    let clients = (0..connections).map(|client| drive(address, client, until, protocol));
+    let mut times: Vec<Duration> =
+        runtime.block_on(futures_util::future::join_all(clients)).into_iter().flatten().collect();
+    let seconds = began.elapsed().as_secs_f64();
+    times.sort_unstable();
+    Load { per_second: times.len() as f64 / seconds, times }
+}
+
+async fn drive(
+    address: SocketAddr,
+    client: usize,
+    until: Instant,
+    protocol: &impl Protocol,
+) -> Vec<Duration> {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
+    let (mut times, mut reply) = (Vec::new(), vec![0; REPLY_BYTES_MAX]);
+    if let Some((hello, end)) = protocol.hello(client) {
+        stream.write_all(hello.as_bytes()).await.unwrap();
+        let mut held = 0;
+        while !reply[..held].ends_with(end) {
+            held += read(&mut stream, &mut reply[held..]).await;
+        }
+    }
+    for n in 0.. {
+        let sent = Instant::now();
+        if sent >= until {
+            break;
+        }
+        stream.write_all(protocol.request(client, n).as_bytes()).await.unwrap();
+        let mut held = 0;
+        loop {
+            held += read(&mut stream, &mut reply[held..]).await;
+            if let Some(end) = protocol.reply(&reply[..held]) {
+                assert_eq!(held, end, "a reply has bytes behind its end");
+                break;
+            }
+        }
+        times.push(sent.elapsed());
+    }
+    times
+}
+
+async fn read(stream: &mut TcpStream, into: &mut [u8]) -> usize {
+    let read = stream.read(into).await.unwrap();
+    assert!(read > 0, "the server closed the connection");
+    read
+}
+
+/// The middle of a hundred fsyncs of one page, milliseconds.
+pub fn fsync_ms(directory: &Path) -> f64 {
+    let mut file = std::fs::File::create(directory.join("fsync")).unwrap();
+    let mut times: Vec<Duration> = (0..100)
+        .map(|_| {
+            file.write_all(&[7; 4096]).unwrap();
+            let began = Instant::now();
+            file.sync_data().unwrap();
+            began.elapsed()
+        })
+        .collect();
+    times.sort_unstable();
+    times[50].as_secs_f64() * 1000.0
+}
+
+/// The processor time of this process so far, all threads.
+pub fn processor_seconds(process: &str) -> f64 {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+    let behind_name = stat.rsplit_once(") ").unwrap().1;
+    let fields: Vec<&str> = behind_name.split(' ').collect();
+    // User and system time in ticks of a hundredth of a second.
+    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+}
