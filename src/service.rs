@@ -172,6 +172,15 @@ pub struct UpstreamStanding<'a> {
     pub status: Option<UpstreamStatus>,
 }
 
+/// A job that was taken.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    pub job: Job,
+    pub id: Uuid,
+    /// It was there before, because its submit is a repeated one.
+    pub replayed: bool,
+}
+
 /// A running service.
 pub struct Service {
     store: Arc<Store>,
@@ -273,8 +282,7 @@ impl Service {
         })
     }
 
-    /// Queues a job. When this returns, the job is on disk. Says too whether it was there before,
-    /// because its submit is a repeated one.
+    /// Queues a job. When this returns, the job is on disk.
     ///
     /// # Errors
     /// The job was refused; nothing of it is stored.
@@ -283,7 +291,7 @@ impl Service {
         caller: &Caller,
         request: ScrapeRequest,
         handling: Handling,
-    ) -> Result<(Job, bool), ServiceError> {
+    ) -> Result<Accepted, ServiceError> {
         self.submit_job(caller, request, handling, None).await
     }
 
@@ -299,7 +307,8 @@ impl Service {
     ) -> Result<Vec<u8>, ServiceError> {
         let budget_ms = u64::from(request.timeout_ms).saturating_sub(CLIENT_MARGIN_MS);
         let deadline_ms = self.clock.now_ms().saturating_add(budget_ms);
-        let (job, _) = self.submit_job(caller, request, handling, Some(deadline_ms)).await?;
+        let Accepted { job, .. } =
+            self.submit_job(caller, request, handling, Some(deadline_ms)).await?;
         let ended = self.engine.wait_for(job.row);
         if !self.finished(&job)? {
             tokio::select! {
@@ -539,7 +548,7 @@ impl Service {
         request: ScrapeRequest,
         handling: Handling,
         deadline_ms: Option<UnixMs>,
-    ) -> Result<(Job, bool), ServiceError> {
+    ) -> Result<Accepted, ServiceError> {
         self.accepting()?;
         if handling.webhook_url.is_some() {
             self.webhooks_ready()?;
@@ -551,15 +560,15 @@ impl Service {
         let (job, result) =
             self.new_job(caller, scraper, identity, now_ms, request, handling, deadline_ms);
         let limits = self.submit_limits(caller, scraper);
-        let row = job.row;
+        let NewIdentity { row, id, .. } = identity;
         match self.store.submit(job, result, limits).committed().await? {
-            Ok(job) if job.row != row => Ok((job, true)),
+            Ok(job) if job.row != row => Ok(Accepted { id: self.id_of(&job), job, replayed: true }),
             Ok(job) => {
                 tracing::info!(
-                    job = %self.id_of(&job), scraper = job.request.scraper,
+                    job = %id, scraper = job.request.scraper,
                     account = job.account, cached = job.cached, "job accepted"
                 );
-                Ok((job, false))
+                Ok(Accepted { job, id, replayed: false })
             }
             Err(SubmitRefusal::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
             Err(SubmitRefusal::CreditLimit) => Err(self.credit_limit()),

@@ -91,7 +91,9 @@ impl Writer {
 
     /// A string of our own that has nothing to escape in it.
     fn plain(&mut self, name: &str, value: &str) {
-        debug_assert!(value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_:+".contains(&byte)));
+        debug_assert!(
+            value.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_:+".contains(&byte))
+        );
         self.name(name);
         self.quoted(value.as_bytes());
     }

@@ -46,7 +46,7 @@ fn pass(engine: &Engine, now_ms: UnixMs, swept_ms: &mut UnixMs) -> Result<UnixMs
     if engine.store.next_deadline_ms()?.is_some_and(|at_ms| at_ms <= now_ms) {
         let overdue = engine.store.end_overdue(now_ms)?;
         for job in &overdue.ended {
-            worker::log_end(engine, job);
+            worker::log_end(engine, job, engine.store.id_of(job));
         }
         if overdue.full {
             return Ok(now_ms);

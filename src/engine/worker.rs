@@ -6,6 +6,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use uuid::Uuid;
+
 use super::flights::{Boarding, Flights};
 use super::queue::Queue;
 use super::{Engine, evidence, retry};
@@ -67,7 +69,7 @@ pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
     let job = match picked_up {
         Ok(Ok(job)) if job.state == State::Running => job,
         Ok(Ok(job)) => {
-            log_end(engine, &job);
+            log_end(engine, &job, engine.store.id_of(&job));
             return Pass::Skipped;
         }
         Ok(Err(_)) => return Pass::Skipped,
@@ -92,11 +94,11 @@ pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
         Boarding::Alone => None,
     };
     if let Some(json) = engine.cached_result(&job.request, &id.to_string()) {
-        return serve_cached(engine, &job, json);
+        return serve_cached(engine, &job, id, json);
     }
     let origin = engine.clock.instant();
     let began_ms = engine.clock.monotonic_ms(origin);
-    let outcome = attempt(engine, &job, canceled);
+    let outcome = attempt(engine, &job, id, canceled);
     let run_ms = engine.clock.monotonic_ms(origin).saturating_sub(began_ms);
     queue.note_run_ms(run_ms);
     let told = outcome.as_ref().map(|(_, filled)| filled.as_slice()).map_err(|error| error.reason);
@@ -104,7 +106,7 @@ pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
     let outcome = outcome.map(|(result, _)| result);
     match store_outcome(engine, &job, outcome) {
         Ok(Some(job)) => {
-            log_end(engine, &job);
+            log_end(engine, &job, id);
             match job.state {
                 State::WaitingRetry { .. } => Pass::WillRetry,
                 State::Queued | State::Running | State::Done | State::Failed(_) => Pass::Ran,
@@ -133,7 +135,7 @@ fn follow(engine: &Engine, queue: &Queue, job: &Job, hash: u128) -> Pass {
 }
 
 /// Ends a job with what the cache has come to hold since its submit.
-fn serve_cached(engine: &Engine, job: &Job, json: Vec<u8>) -> Pass {
+fn serve_cached(engine: &Engine, job: &Job, id: Uuid, json: Vec<u8>) -> Pass {
     let lease = job.lease;
     let result = NewResult { json, cache_hash: None };
     let now_ms = engine.clock.now_ms();
@@ -147,7 +149,7 @@ fn serve_cached(engine: &Engine, job: &Job, json: Vec<u8>) -> Pass {
         Ok(stored) => {
             // A refusal means that it has ended meanwhile, by a cancel say.
             if let Ok(job) = stored {
-                log_end(engine, &job);
+                log_end(engine, &job, id);
             }
             Pass::Skipped
         }
@@ -166,6 +168,7 @@ fn store_failed(error: &StoreError) -> Pass {
 fn attempt(
     engine: &Engine,
     job: &Job,
+    id: Uuid,
     canceled: Arc<AtomicBool>,
 ) -> Result<(NewResult, Vec<Array>), UpstreamError> {
     let now_ms = engine.clock.now_ms();
@@ -181,7 +184,7 @@ fn attempt(
             engine.upstreams.ask(&job.request.scraper, &job.request, &call, job.attempts)?;
         let elapsed = engine.clock.instant().duration_since(began);
         let filled = answer::filled_arrays(&answer, &job.request.scraper);
-        Ok((render(engine, job, &answer, &by, elapsed), filled))
+        Ok((render(engine, job, id, &answer, &by, elapsed), filled))
     }));
     evidence::keep(engine, job, call.take_evidence());
     asked.unwrap_or_else(|_| {
@@ -195,6 +198,7 @@ fn attempt(
 fn render(
     engine: &Engine,
     job: &Job,
+    id: Uuid,
     answer: &Answer,
     by: &AnsweredBy,
     elapsed: Duration,
@@ -203,7 +207,7 @@ fn render(
         answer,
         &ResultFacts {
             request: &job.request,
-            job_id: &engine.store.id_of(job).to_string(),
+            job_id: &id.to_string(),
             public_url: &engine.public_url,
             credits_used: job.price,
             elapsed_ms: elapsed.as_secs_f64() * 1000.0,
@@ -233,8 +237,7 @@ fn store_outcome(
 }
 
 /// One line for a job's transition out of an attempt; never a prompt.
-pub(super) fn log_end(engine: &Engine, job: &Job) {
-    let id = engine.store.id_of(job);
+pub(super) fn log_end(engine: &Engine, job: &Job, id: Uuid) {
     let scraper = job.request.scraper.as_str();
     let attempt = job.attempts;
     let run_ms = match (job.started_ms, job.completed_ms) {

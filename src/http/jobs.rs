@@ -67,10 +67,7 @@ pub async fn markdown(
 ///
 /// # Errors
 /// The parameter is no number of seconds, or out of its bounds.
-pub fn wait_ms(
-    query: &[(String, String)],
-    request: &HttpRequest,
-) -> Result<Option<u64>, ApiError> {
+pub fn wait_ms(query: &[(String, String)], request: &HttpRequest) -> Result<Option<u64>, ApiError> {
     let given = query.iter().find(|(name, _)| name == "wait");
     if let Some((_, value)) = given {
         let seconds = value.parse().ok().filter(|wait| (0.0..=WAIT_SECONDS_MAX).contains(wait));

@@ -9,7 +9,7 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use super::error::ApiError;
 use super::{Limits, batch_request, batches, body, params, render};
 use crate::job::check_idempotency_key;
-use crate::service::{Caller, Service};
+use crate::service::{Accepted, Caller, Service};
 
 /// `Retry-After` of a job that has just been taken, seconds.
 const POLL_AFTER_SECONDS: u64 = 2;
@@ -55,12 +55,12 @@ pub async fn submit(
         asked.idempotency = key.map(|key| (key, whole));
         return batches::accept(service, &caller, asked).await;
     }
-    let (job, replayed) = service.submit(&caller, scrape, handling).await.map_err(refused)?;
-    let id = service.id_of(&job).to_string();
+    let Accepted { job, id, replayed } =
+        service.submit(&caller, scrape, handling).await.map_err(refused)?;
     let json = if job.state.finished() {
-        service.job(&id, render::job_object).map_err(refused)?
+        service.job(&id.to_string(), render::job_object).map_err(refused)?
     } else {
-        render::job_object(&job, service.id_of(&job), None)
+        render::job_object(&job, id, None)
     };
     let mut response = HttpResponse::build(StatusCode::ACCEPTED);
     response.insert_header((LOCATION, format!("/jobs/{id}")));
