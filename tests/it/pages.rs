@@ -20,6 +20,10 @@ last_verified = "never"
 [[dismiss]]
 name = "cookies"
 click = ["#nothing", 'button:text("reject all")']
+[[prepare]]
+name = "open the chat"
+click = "#start"
+wait_ms = 0
 [prompt]
 box = ["#old-box", "chat-box >>> [contenteditable]", "textarea", "input[name=q]"]
 wait_ms = 3000
@@ -176,4 +180,54 @@ fn a_chat_in_an_iframe_is_driven_wherever_it_comes_from() {
         let job = ask(&builder.start(), "you 👋");
         assert_eq!(job["result"]["result"], "Heard true you 👋", "{path} {job:#}");
     }
+}
+
+#[test]
+fn what_has_to_be_clicked_first_is_clicked_once() {
+    const PAGE: &str = "<!doctype html><meta charset=utf-8><button id=start>Chat</button>\
+        <div id=chat></div><script>let opened = 0; start.onclick = () => { opened += 1;\
+        setTimeout(() => { chat.innerHTML = '<textarea></textarea><button id=send>Send</button>';\
+        send.onclick = () => { chat.className = 'answer'; chat.textContent = 'Opened ' + opened; };\
+        }, 200); };</script>";
+    let server = PageServer::start(&[("/page", PAGE)]);
+    let app = builder(&server, "/page").start();
+    assert_eq!(ask(&app, "hello")["result"]["result"], "Opened 1");
+}
+
+/// A WebDriver server that answerd has not started. Dropping it ends it.
+struct Driver(std::process::Child);
+
+impl Drop for Driver {
+    fn drop(&mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+}
+
+#[test]
+fn a_webdriver_server_of_ones_own_is_used_and_left_running() {
+    use std::io::BufRead;
+    let mut driver = std::process::Command::new("chromedriver")
+        .arg("--port=0")
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = std::io::BufReader::new(driver.stdout.take().unwrap()).lines();
+    let driver = Driver(driver);
+    let started = lines
+        .find(|line| line.as_ref().unwrap().contains("successfully on port "))
+        .unwrap()
+        .unwrap();
+    let port = started.rsplit(' ').next().unwrap().trim_end_matches('.').to_owned();
+    let server = PageServer::start(&[("/chat", include_str!("pages/chat.html"))]);
+    let url = format!("http://127.0.0.1:{port}");
+    let app = builder(&server, "/chat").set("UPSTREAMS__PAGE__WEBDRIVER_URL", &url).start();
+    let job = ask(&app, "hello");
+    assert_eq!(job["status"], "done", "{job:#}");
+    assert!(!app.store_path().join("browser").exists(), "no driver of our own was started");
+    drop(app);
+    let status = ureq::get(format!("{url}/status")).call().unwrap();
+    assert_eq!(status.status(), 200);
+    drop(driver);
 }

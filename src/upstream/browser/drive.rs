@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::bounds::Bounds;
 use super::fault::Fault;
 use super::look::{Look, Point, Question};
-use super::recipe::{Key, PromptBox, Recipe, Selectors, Submit};
+use super::recipe::{Key, Prepare, PromptBox, Recipe, Selectors, Submit};
 use super::session::Session;
 use super::steps::Trace;
 use crate::clock::Clock;
@@ -113,6 +113,9 @@ impl<'a> Drive<'a> {
         if !self.recipe.frame.is_empty() {
             self.enter_frame().await?;
         }
+        for step in &self.recipe.prepare {
+            self.prepare(step).await?;
+        }
         if let (Some(prompt_box), Some(submit)) = (&self.recipe.prompt, &self.recipe.submit) {
             self.wait_for_box(prompt_box).await?;
             self.type_prompt(prompt_box).await?;
@@ -196,6 +199,30 @@ impl<'a> Drive<'a> {
                 return Err(self.outdated("frame", &self.recipe.frame.clone(), "frame").await);
             }
             self.bounds.sleep("waiting for the frame", LOOK_EVERY).await?;
+        }
+    }
+
+    /// Clicks what has to be clicked before; a page that has no such thing does without.
+    async fn prepare(&mut self, step: &Prepare) -> Result<(), Fault> {
+        let name = format!("prepare {}", step.name);
+        let bounds = self.bounds.within(Duration::from_millis(step.wait_ms));
+        loop {
+            let look = self.look().await?;
+            let asked = json!({ "select": step.click, "usable": true });
+            // A banner that is still being clicked away may cover it.
+            if look.dismiss.is_none() {
+                let target: Clickable = self.ask("clickable", &asked).await?;
+                if target.found {
+                    self.click(target.point).await?;
+                    self.trace.matched(name, &step.click, target.alt);
+                    return Ok(());
+                }
+            }
+            if bounds.left().is_zero() {
+                self.miss(&name, &step.click, "click").await;
+                return Ok(());
+            }
+            self.bounds.sleep("waiting for what is clicked first", LOOK_EVERY).await?;
         }
     }
 

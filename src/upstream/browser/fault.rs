@@ -59,7 +59,6 @@ impl Fault {
 
 impl From<WebDriverError> for Fault {
     fn from(error: WebDriverError) -> Fault {
-        let first_line = |text: String| text.lines().next().unwrap_or_default().to_owned();
         match error.as_inner() {
             WebDriverErrorInner::UnexpectedAlertOpen(info) => {
                 let data = info.value.data.as_ref();
@@ -67,7 +66,7 @@ impl From<WebDriverError> for Fault {
                 Fault::Dialog(text.unwrap_or_default().to_owned())
             }
             WebDriverErrorInner::JavascriptError(info) => {
-                let message = first_line(info.value.message.clone());
+                let message = one_line(&info.value.message);
                 if is_move(&message) {
                     return Fault::Moved;
                 }
@@ -80,11 +79,18 @@ impl From<WebDriverError> for Fault {
             | WebDriverErrorInner::NoSuchElement(_) => Fault::Moved,
             // The rest is the browser's end in one form or the other.
             _ => {
-                let message = first_line(error.to_string());
+                let message = one_line(&error.to_string());
                 if is_move(&message) { Fault::Moved } else { Fault::Broken(message) }
             }
         }
     }
+}
+
+/// The beginning of what chromedriver says, which goes on with a trace.
+fn one_line(text: &str) -> String {
+    const CHARS_MAX: usize = 200;
+    let text = text.split("Stacktrace:").next().unwrap_or_default();
+    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().take(CHARS_MAX).collect()
 }
 
 /// What chromedriver says when a script's page went away under it.

@@ -17,6 +17,7 @@ pub mod recipe;
 pub mod recipes;
 mod runtime;
 mod session;
+mod setup;
 mod steps;
 mod time_zones;
 
@@ -42,7 +43,7 @@ pub use drift::{Matches, RecipeHealth};
 pub use driver::{LocalDriver, is_root, make_private};
 pub use pool::Limits;
 pub use runtime::Runtime;
-pub use session::Setup;
+pub use setup::Setup;
 pub use steps::{Step, Watch};
 
 /// The folder of browsers in the store's.

@@ -9,7 +9,8 @@ use super::driver::LocalDriver;
 use super::fault::Fault;
 use super::place::Place;
 use super::runtime::Runtime;
-use super::session::{Session, Setup};
+use super::session::Session;
+use super::setup::Setup;
 use crate::job::Reason;
 
 /// How long a waiting attempt sleeps before it looks whether it is still wanted.

@@ -62,6 +62,7 @@ pub struct Recipe {
     /// The iframe that holds the conversation; empty: the page itself.
     pub frame: Selectors,
     pub dismiss: Vec<Dismiss>,
+    pub prepare: Vec<Prepare>,
     /// `None`: the prompt is in the address.
     pub prompt: Option<PromptBox>,
     pub submit: Option<Submit>,
@@ -77,6 +78,15 @@ pub struct Recipe {
 pub struct Dismiss {
     pub name: String,
     pub click: Selectors,
+}
+
+/// What is clicked before the prompt is typed.
+#[derive(Clone, Debug)]
+pub struct Prepare {
+    pub name: String,
+    pub click: Selectors,
+    /// How long it may take to appear.
+    pub wait_ms: u64,
 }
 
 /// Where the prompt goes.

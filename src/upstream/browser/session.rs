@@ -8,21 +8,19 @@ use std::time::Duration;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use thirtyfour::action_chain::ActionChain;
+use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::{Capabilities, WebDriver, WebElement, WindowHandle};
 
 use super::bounds::Bounds;
 use super::fault::Fault;
 use super::place::Place;
 use super::recipe::Selectors;
+use super::setup::{COMMAND_TIMEOUT, LOAD_TIMEOUT, Setup, capabilities, remove};
 use super::{driver, processes};
 
 /// How long a browser may take to start, and to end in order.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const END_TIMEOUT: Duration = Duration::from_secs(3);
-/// How long one command may take; longer ones belong to a page that hangs.
-const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a page may take to load before its prompt box is looked for in what there is.
-const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// The most dialogs that are dismissed within one command, and the most navigations waited out.
 const AGAIN_MAX: usize = 20;
 /// How long a page that navigates is left alone, milliseconds.
@@ -30,21 +28,14 @@ const MOVED_WAIT: Duration = Duration::from_millis(50);
 
 /// The page's script with the call at its end.
 static SCRIPT: LazyLock<Arc<str>> = LazyLock::new(|| {
-    Arc::from(concat!(include_str!("page.js"), "\nreturn run(arguments[0], arguments[1]);\n"))
+    Arc::from(concat!(
+        include_str!("page/find.js"),
+        include_str!("page/act.js"),
+        include_str!("page/read.js"),
+        include_str!("page/run.js"),
+        "\nreturn run(arguments[0], arguments[1]);\n"
+    ))
 });
-
-/// What a browser is started with.
-#[derive(Clone, Debug)]
-pub struct Setup {
-    pub webdriver_url: String,
-    /// Its folder of profiles when the driver runs on this machine and is ours.
-    pub folder: Option<PathBuf>,
-    pub proxy: Option<String>,
-    /// Width and height of the window, pixels.
-    pub viewport: (u32, u32),
-    /// With a window that can be watched.
-    pub headed: bool,
-}
 
 /// A running browser. [`Session::end`] it: dropped, it is only forgotten.
 pub struct Session {
@@ -137,6 +128,12 @@ impl Session {
     pub async fn open(&mut self, url: &str, bounds: &Bounds) -> Result<(), Fault> {
         let opened =
             bounds.within(LOAD_TIMEOUT).hold("opening the page", self.driver.goto(url)).await?;
+        // What there is of a page that goes on loading may be enough.
+        if let Err(error) = &opened
+            && matches!(error.as_inner(), WebDriverErrorInner::WebDriverTimeout(_))
+        {
+            return Ok(());
+        }
         match opened.map_err(Fault::from) {
             Err(Fault::Dialog(text)) => self.dialogs.push(text),
             Err(fault) => return Err(fault),
@@ -358,75 +355,4 @@ async fn end(driver: WebDriver, profile: Option<&Path>) {
         let _ = again.leak();
     }
     remove(profile);
-}
-
-/// Ends what is left of a browser and removes its profile.
-fn remove(profile: Option<&Path>) {
-    let Some(profile) = profile else { return };
-    processes::end_all(profile);
-    // Where Chromium keeps the socket by which it knows that the profile is in use.
-    if let Ok(socket) = std::fs::read_link(profile.join("SingletonSocket"))
-        && let Some(folder) = socket.parent()
-        && folder.file_name().is_some_and(|name| name.to_string_lossy().contains(".Chromium."))
-    {
-        let _ = std::fs::remove_dir_all(folder);
-    }
-    // A process that is about to end may write once more; the driver's folder goes at the end.
-    let _ = std::fs::remove_dir_all(profile);
-}
-
-fn capabilities(
-    setup: &Setup,
-    profile: Option<&Path>,
-    place: &Place,
-) -> Result<Capabilities, Fault> {
-    let (width, height) = setup.viewport;
-    let mut arguments = vec![
-        format!("--window-size={width},{height}"),
-        format!("--lang={}", place.language),
-        "--no-first-run".to_owned(),
-        "--no-default-browser-check".to_owned(),
-        "--disable-background-networking".to_owned(),
-        "--disable-component-update".to_owned(),
-        "--disable-sync".to_owned(),
-        "--disable-gpu".to_owned(),
-        // Small containers have a /dev/shm that pages fill.
-        "--disable-dev-shm-usage".to_owned(),
-    ];
-    if !setup.headed {
-        arguments.push("--headless".to_owned());
-    }
-    if profile.is_some() && driver::is_root() {
-        arguments.push("--no-sandbox".to_owned());
-    }
-    arguments.extend(setup.proxy.as_ref().map(|proxy| format!("--proxy-server={proxy}")));
-    arguments.extend(profile.map(|profile| format!("--user-data-dir={}", profile.display())));
-    let preferences = json!({
-        "intl.accept_languages": place.languages(),
-        // 1 allows and 2 blocks; 3 of downloads blocks them all.
-        "profile.default_content_setting_values.geolocation": 1,
-        "profile.default_content_setting_values.notifications": 2,
-        "profile.default_content_setting_values.popups": 2,
-        "download_restrictions": 3,
-        "credentials_enable_service": false,
-    });
-    let mut capabilities = Capabilities::new();
-    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    for (name, value) in [
-        ("browserName", json!("chrome")),
-        ("pageLoadStrategy", json!("eager")),
-        ("unhandledPromptBehavior", json!("dismiss and notify")),
-        (
-            "timeouts",
-            json!({
-                "script": milliseconds(COMMAND_TIMEOUT),
-                "pageLoad": milliseconds(LOAD_TIMEOUT) - 1_000,
-                "implicit": 0,
-            }),
-        ),
-        ("goog:chromeOptions", json!({ "args": arguments, "prefs": preferences })),
-    ] {
-        capabilities.set(name, value)?;
-    }
-    Ok(capabilities)
 }

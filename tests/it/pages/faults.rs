@@ -101,6 +101,38 @@ fn a_page_that_is_not_as_its_recipe_says_is_told() {
 }
 
 #[test]
+fn a_page_that_cannot_be_opened_is_unreachable() {
+    let server = PageServer::start(&[]);
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let base = format!("http://{nobody}");
+    let app = builder(&server, "/chat").set("UPSTREAMS__PAGE__BASE_URL", base).start();
+    let job = ask(&app, "hello");
+    assert_eq!(job["error_code"], "upstream_unreachable", "{job:#}");
+    assert!(job["error"].as_str().unwrap().contains("ERR_CONNECTION_REFUSED"), "{job:#}");
+    assert_eq!(error_of("/nowhere").0, "upstream_error");
+}
+
+#[test]
+fn a_page_that_never_loads_ends_with_the_time() {
+    let server = PageServer::start(&[]);
+    let app = builder(&server, "/hang").set("UPSTREAMS__PAGE__TIMEOUT_SECONDS", "3").start();
+    assert_eq!(ask(&app, "hello")["error_code"], "upstream_timeout");
+}
+
+#[test]
+fn a_canceled_job_lets_go_of_its_page() {
+    let server = PageServer::start(&[("/unfinished", include_str!("unfinished.html"))]);
+    let app = builder(&server, "/unfinished").set("UPSTREAMS__PAGE__SESSIONS", "1").start();
+    for round in 0..2 {
+        let id = app.submit("page", &format!("hello {round}"));
+        while server.asked("/begun") == round {
+            std::thread::yield_now();
+        }
+        app.method("DELETE", &format!("/jobs/{id}")).expect(200);
+    }
+}
+
+#[test]
 fn dialogs_windows_and_downloads_do_not_stop_an_answer() {
     let server = PageServer::start(PAGES);
     let app = builder(&server, "/dialogs").start();

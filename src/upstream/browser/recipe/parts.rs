@@ -8,14 +8,16 @@ use super::read::{Entry, Section, nearest};
 use super::selector::broken_rule;
 use super::{
     ALTERNATIVES_MAX, ARRAYS, AnswerPart, ArrayPart, Complete, Dismiss, Field, Key, Marks,
-    PATTERN_BYTES_MAX, PromptBox, Recipe, Reveal, STEPS_MAX, Selectors, Shows, Sign, Submit,
-    WAIT_MS_MAX, Which,
+    PATTERN_BYTES_MAX, Prepare, PromptBox, Recipe, Reveal, STEPS_MAX, Selectors, Shows, Sign,
+    Submit, WAIT_MS_MAX, Which,
 };
 use crate::catalog::Array;
 use crate::config::is_name;
 
 /// How long the prompt box may take to appear unless `wait_ms` says otherwise, milliseconds.
 const BOX_WAIT_MS: u64 = 15_000;
+/// How long what is clicked before may take, milliseconds.
+const PREPARE_WAIT_MS: u64 = 3_000;
 /// How long the button that sends may take, milliseconds.
 const SUBMIT_WAIT_MS: u64 = 5_000;
 /// How long an answer may take, milliseconds.
@@ -51,6 +53,7 @@ pub(super) fn recipe(file: Section<'_>) -> Option<Recipe> {
         last_verified: last_verified(&file),
         frame: selectors(&file, "frame"),
         dismiss: steps(&file, "dismiss").into_iter().map(dismiss).collect(),
+        prepare: steps(&file, "prepare").into_iter().map(prepare).collect(),
         prompt,
         submit,
         complete: complete(file.section("complete")),
@@ -172,6 +175,16 @@ fn dismiss(section: Section<'_>) -> Dismiss {
     let name = named.unwrap_or_else(|| "banner".to_owned());
     section.finish();
     Dismiss { name, click }
+}
+
+fn prepare(section: Section<'_>) -> Prepare {
+    let step = Prepare {
+        name: section.string("name").map_or_else(|| "prepare".to_owned(), |(name, _)| name),
+        click: required(&section, "click", "what is clicked before the prompt is typed"),
+        wait_ms: section.number("wait_ms", 0, WAIT_MS_MAX, PREPARE_WAIT_MS),
+    };
+    section.finish();
+    step
 }
 
 fn prompt_box(section: Section<'_>) -> PromptBox {

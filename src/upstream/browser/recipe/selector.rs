@@ -1,5 +1,5 @@
 //! What a selector may look like: CSS, with ` >>> ` to step into a shadow root or an iframe and
-//! `:text("...")` for what an element says. The page's script (`page.js`) evaluates it.
+//! `:text("...")` for what an element says. The page's script (`page/find.js`) evaluates it.
 
 use scraper::Selector;
 

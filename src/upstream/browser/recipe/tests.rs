@@ -31,6 +31,10 @@ fn every_key_is_read() {
         [[dismiss]]
         name = "cookies"
         click = ["#no", 'button:text("Reject all")']
+        [[prepare]]
+        name = "chat"
+        click = "button.chat"
+        wait_ms = 10
         [prompt]
         box = "chat-app >>> textarea"
         wait_ms = 1_000
@@ -84,7 +88,7 @@ fn every_key_is_read() {
     )
     .unwrap();
     assert_eq!(recipe.signs.len(), 5);
-    assert_eq!(recipe.arrays.len(), 3);
+    assert_eq!((recipe.arrays.len(), recipe.prepare.len()), (3, 1));
     assert_eq!(recipe.reveal[0].read, [Array::Sources]);
     assert_eq!(recipe.submit.unwrap().key, Some(Key::ControlEnter));
     let sources = recipe.arrays.iter().find(|part| part.array == Array::Sources).unwrap();

@@ -1,0 +1,107 @@
+//! What a browser is started with, and what is removed after its end.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+use thirtyfour::Capabilities;
+
+use super::fault::Fault;
+use super::place::Place;
+use super::{driver, processes};
+
+/// How long one command may take; longer ones belong to a page that hangs.
+pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
+/// How long a page may take to load before its prompt box is looked for in what there is.
+pub const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What a browser is started with.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub webdriver_url: String,
+    /// Its folder of profiles when the driver runs on this machine and is ours.
+    pub folder: Option<PathBuf>,
+    pub proxy: Option<String>,
+    /// Width and height of the window, pixels.
+    pub viewport: (u32, u32),
+    /// With a window that can be watched.
+    pub headed: bool,
+}
+
+/// Ends what is left of a browser and removes its profile.
+pub fn remove(profile: Option<&Path>) {
+    let Some(profile) = profile else { return };
+    processes::end_all(profile);
+    // Where Chromium keeps the socket by which it knows that the profile is in use.
+    if let Ok(socket) = std::fs::read_link(profile.join("SingletonSocket"))
+        && let Some(folder) = socket.parent()
+        && folder.file_name().is_some_and(|name| name.to_string_lossy().contains(".Chromium."))
+    {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+    // A process that is about to end may write once more; the driver's folder goes at the end.
+    let _ = std::fs::remove_dir_all(profile);
+}
+
+/// What WebDriver is told to start.
+///
+/// # Errors
+/// A value cannot be written as JSON.
+pub fn capabilities(
+    setup: &Setup,
+    profile: Option<&Path>,
+    place: &Place,
+) -> Result<Capabilities, Fault> {
+    let (width, height) = setup.viewport;
+    let mut arguments = vec![
+        format!("--window-size={width},{height}"),
+        format!("--lang={}", place.language),
+        "--no-first-run".to_owned(),
+        "--no-default-browser-check".to_owned(),
+        "--disable-background-networking".to_owned(),
+        "--disable-component-update".to_owned(),
+        "--disable-sync".to_owned(),
+        "--disable-gpu".to_owned(),
+        // Small containers have a /dev/shm that pages fill.
+        "--disable-dev-shm-usage".to_owned(),
+    ];
+    if !setup.headed {
+        arguments.push("--headless".to_owned());
+    }
+    // A driver on this machine is taken to run as the same user.
+    let url = url::Url::parse(&setup.webdriver_url).ok();
+    let is_here = url.is_some_and(|url| matches!(url.host_str(), Some("127.0.0.1" | "localhost")));
+    if (profile.is_some() || is_here) && driver::is_root() {
+        arguments.push("--no-sandbox".to_owned());
+    }
+    arguments.extend(setup.proxy.as_ref().map(|proxy| format!("--proxy-server={proxy}")));
+    arguments.extend(profile.map(|profile| format!("--user-data-dir={}", profile.display())));
+    let preferences = json!({
+        "intl.accept_languages": place.languages(),
+        // 1 allows and 2 blocks; 3 of downloads blocks them all.
+        "profile.default_content_setting_values.geolocation": 1,
+        "profile.default_content_setting_values.notifications": 2,
+        "profile.default_content_setting_values.popups": 2,
+        "download_restrictions": 3,
+        "credentials_enable_service": false,
+    });
+    let mut capabilities = Capabilities::new();
+    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    for (name, value) in [
+        ("browserName", json!("chrome")),
+        ("pageLoadStrategy", json!("eager")),
+        ("unhandledPromptBehavior", json!("dismiss and notify")),
+        (
+            "timeouts",
+            json!({
+                "script": milliseconds(COMMAND_TIMEOUT),
+                "pageLoad": milliseconds(LOAD_TIMEOUT) - 1_000,
+                "implicit": 0,
+            }),
+        ),
+        ("goog:chromeOptions", json!({ "args": arguments, "prefs": preferences })),
+    ] {
+        capabilities.set(name, value)?;
+    }
+    Ok(capabilities)
+}
