@@ -4,12 +4,11 @@
 mod faults;
 mod many;
 mod process;
-mod server;
 
 use serde_json::Value;
 
 use crate::app::{App, Builder};
-use server::PageServer;
+use crate::page_server::PageServer;
 
 /// A recipe for the pages of these tests.
 const RECIPE: &str = r##"

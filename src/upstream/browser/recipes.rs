@@ -18,7 +18,16 @@ macro_rules! shipped {
 }
 
 /// The recipes that ship with answerd, (file, text). A new file in `recipes/` is added here.
-pub const SHIPPED: &[(&str, &str)] = shipped!["practice"];
+pub const SHIPPED: &[(&str, &str)] = shipped![
+    "amazon_rufus",
+    "chatgpt",
+    "copilot",
+    "gemini",
+    "google_ai_mode",
+    "grok",
+    "perplexity",
+    "practice",
+];
 
 /// Recipes by name.
 pub type Recipes = BTreeMap<String, Arc<Recipe>>;

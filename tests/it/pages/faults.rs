@@ -5,9 +5,9 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::server::PageServer;
 use super::{ask, builder};
 use crate::app::App;
+use crate::page_server::PageServer;
 
 /// A page with a prompt box whose button runs this script.
 macro_rules! page {

@@ -7,7 +7,7 @@ use std::sync::{Arc, OnceLock};
 
 use super::builder;
 use super::faults::{browsers, kill};
-use super::server::PageServer;
+use crate::page_server::PageServer;
 
 const PAGE: &str = "<!doctype html><meta charset=utf-8><textarea></textarea>\
     <button id=send>Send</button><div id=out></div><script>\

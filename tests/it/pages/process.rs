@@ -9,8 +9,8 @@ use serde_json::Value;
 
 use super::RECIPE;
 use super::faults::{browsers, kill};
-use super::server::PageServer;
 use crate::child::{Served, answerd, store_directory};
+use crate::page_server::PageServer;
 
 const UNFINISHED: &str = include_str!("unfinished.html");
 const CHAT: &str = include_str!("chat.html");

@@ -131,7 +131,9 @@ const copied = (roots, { remove, marks }) => {
       if (language) {
         code.className = "language-" + language;
       }
-      code.append(codeText(node, removed));
+      // What stands around the one code in a block is the page's: its language, buttons.
+      const codes = node.querySelectorAll("code");
+      code.append(codeText(codes.length === 1 ? codes[0] : node, removed));
       block.append(code);
       into.append(block);
       return;
