@@ -132,6 +132,22 @@ fn a_session_takes_on_the_country_and_forgets_the_job_before() {
     assert!(german.starts_with("de-DE Europe/Berlin visits 1 cookie no 52.5"), "{german}");
 }
 
+/// The proxy is the page server: what is asked through one stands there with its whole address.
+#[test]
+fn a_session_goes_through_the_proxy_of_its_upstream() {
+    const ADDRESS: &str = "http://chat.example/page";
+    const PAGE: &str = "<!doctype html><textarea></textarea><button id=send>Send</button>\
+        <div id=out></div><script>send.onclick = () => { out.className = 'answer';\
+        out.textContent = 'At ' + location.host; };</script>";
+    let server = PageServer::start(&[(ADDRESS, PAGE)]);
+    let app = builder(&server, "/page")
+        .set("UPSTREAMS__PAGE__BASE_URL", "http://chat.example")
+        .set("UPSTREAMS__PAGE__PROXY", &server.base)
+        .start();
+    assert_eq!(ask(&app, "hello")["result"]["result"], "At chat.example");
+    assert_eq!(server.asked(ADDRESS), 1);
+}
+
 #[test]
 fn a_recipe_is_read_again_and_a_broken_one_changes_nothing() {
     let server = PageServer::start(&[("/chat", include_str!("pages/chat.html"))]);
