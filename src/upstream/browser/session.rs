@@ -9,7 +9,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use thirtyfour::action_chain::ActionChain;
 use thirtyfour::error::WebDriverErrorInner;
-use thirtyfour::{Capabilities, WebDriver, WebElement, WindowHandle};
+use thirtyfour::{WebDriver, WebElement, WindowHandle};
 
 use super::bounds::Bounds;
 use super::fault::Fault;
