@@ -2,6 +2,7 @@
 //! the edges parse, call and answer.
 
 mod batches;
+mod stats;
 mod webhooks;
 
 use std::collections::HashMap;
@@ -11,6 +12,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::catalog;
@@ -28,8 +30,9 @@ use crate::upstream::browser::recipe::Problem;
 
 pub use batches::NewBatch;
 
-pub use crate::engine::HealthReport;
+pub use crate::engine::{ATTEMPT_JOBS_MAX, AttemptEnd, BUCKET_SECONDS, DayBucket, HealthReport};
 pub use crate::store::DAYS_KEPT_MAX;
+pub use stats::LiveStatus;
 pub use webhooks::WebhookStatus;
 
 /// What an interactive call leaves of the client's own budget, milliseconds: published clients
@@ -190,6 +193,8 @@ pub struct Service {
     /// By account, of those that have a limit.
     limiters: HashMap<String, RateLimit>,
     stopping: AtomicBool,
+    /// Wakes those who would wait beyond the stop.
+    stop_told: Notify,
 }
 
 impl Service {
@@ -201,7 +206,8 @@ impl Service {
     ) -> Service {
         let limiters = settings.keys.iter().filter_map(|key| limiter(key, &clock)).collect();
         let stopping = AtomicBool::new(false);
-        Service { store, engine, settings, clock, limiters, stopping }
+        let stop_told = Notify::new();
+        Service { store, engine, settings, clock, limiters, stopping, stop_told }
     }
 
     /// Who holds this key. Keys are compared over their hashes, in constant time (contract 1.2).
@@ -534,7 +540,8 @@ impl Service {
 
     /// From now on no job is taken.
     pub fn begin_stop(&self) {
-        self.stopping.store(true, Ordering::Relaxed);
+        self.stopping.store(true, Ordering::SeqCst);
+        self.stop_told.notify_waiters();
     }
 
     /// How long results are kept, hours: for the sentence of a 404.

@@ -15,7 +15,7 @@ const STEPS: usize = 8;
 const STEPS_SHIFT: u32 = STEPS.trailing_zeros();
 /// Doublings that are told apart: up to 2^21 ms, more than half an hour.
 const DOUBLINGS: usize = 19;
-const TIMES: usize = DOUBLINGS * STEPS;
+pub(super) const TIMES: usize = DOUBLINGS * STEPS;
 
 /// The minutes in which something happened, oldest first; at most [`WINDOW_MINUTES`].
 #[derive(Default)]
@@ -109,7 +109,7 @@ impl HealthReport {
 }
 
 /// Whether a failed attempt says how the scraper fares.
-fn tells(reason: Reason) -> bool {
+pub(super) fn tells(reason: Reason) -> bool {
     match reason {
         Reason::Unreachable
         | Reason::UpstreamTimeout
@@ -143,7 +143,7 @@ fn add<const N: usize>(sums: &mut [u64; N], counts: &[u32; N]) {
 
 /// Where a time is counted: below [`STEPS`] each millisecond by itself, above it by the doubling
 /// and the bits that follow its first.
-fn place(run_ms: u64) -> usize {
+pub(super) fn place(run_ms: u64) -> usize {
     let doubling = run_ms.max(1).ilog2().saturating_sub(STEPS_SHIFT);
     let step = (run_ms >> doubling) as usize;
     (doubling as usize * STEPS + step).min(TIMES - 1)
@@ -156,7 +156,7 @@ fn middle_ms(place: usize) -> u64 {
     (step << doubling) + ((1 << doubling) >> 1)
 }
 
-fn quantile(times: &[u64; TIMES], count: u64, percent: u64) -> Option<u64> {
+pub(super) fn quantile(times: &[u64; TIMES], count: u64, percent: u64) -> Option<u64> {
     let rank = (count * percent).div_ceil(100).max(1);
     let mut seen = 0;
     times

@@ -1,6 +1,8 @@
 //! The engine: fixed pools of worker threads, one per scraper, and the timer. It hears of every
 //! commit from the store, and what it forgets or misses the ready index still has.
 
+mod attempts;
+mod day;
 mod evidence;
 mod flights;
 mod health;
@@ -22,6 +24,8 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use tokio::sync::oneshot;
 
+pub use attempts::{ATTEMPT_JOBS_MAX, AttemptEnd};
+pub use day::{BUCKET_SECONDS, DayBucket};
 pub use health::{HealthReport, WINDOW_MINUTES};
 pub use queue::HINTS_MAX;
 
@@ -33,6 +37,7 @@ use crate::store::{Effect, EvidenceFolder, Listener, Row, Store, StoreError, req
 use crate::upstream::browser::recipe::Problem;
 use crate::upstream::http::Lookup;
 use crate::upstream::{Registry, UpstreamStatus};
+use attempts::Attempts;
 use flights::Flights;
 use queue::{Offer, Queue};
 use waiters::Waiters;
@@ -54,6 +59,10 @@ pub struct Engine {
     evidence: EvidenceFolder,
     /// By the store's number of the scraper.
     queues: Vec<Queue>,
+    /// How the attempts of late have ended.
+    attempts: Attempts,
+    /// When the counts in memory began.
+    since_ms: UnixMs,
     /// What is being asked for.
     flights: Flights,
     /// Those who wait for a job's end.
@@ -124,7 +133,6 @@ impl Engine {
         let (stop, stopping) = crossbeam_channel::bounded(0);
         let engine = Arc::new(Engine {
             store: store.clone(),
-            clock,
             upstreams,
             retry: settings.retry.clone(),
             cache_ttl_ms: settings.cache.ttl_seconds.saturating_mul(1000),
@@ -134,6 +142,8 @@ impl Engine {
                 settings.browser.evidence_bytes_max,
             ),
             queues,
+            attempts: Attempts::default(),
+            since_ms: clock.now_ms(),
             flights: Flights::default(),
             waiters: Waiters::default(),
             watchers: Waiters::default(),
@@ -145,6 +155,7 @@ impl Engine {
             threads: Mutex::new(Threads::default()),
             stopped: AtomicBool::new(false),
             giving_back: AtomicBool::new(false),
+            clock,
         });
         if let Err(error) = engine.evidence.sweep(engine.clock.now_ms()) {
             tracing::warn!(%error, "evidence left over from another run could not be removed");
@@ -253,6 +264,30 @@ impl Engine {
             running,
             health: queue.health.report(self.clock.now_ms()),
         })
+    }
+
+    /// When the counts in memory began: those of [`Engine::standing`], [`Engine::day`] and
+    /// [`Engine::attempts`].
+    pub fn since_ms(&self) -> UnixMs {
+        self.since_ms
+    }
+
+    /// What a scraper has done over the last day, oldest first; nothing for one that the store does
+    /// not know.
+    pub fn day(&self, scraper: &str) -> Vec<DayBucket> {
+        let queue = self.queues.iter().find(|queue| queue.name == scraper);
+        queue.map_or_else(Vec::new, |queue| queue.day.report(self.clock.now_ms()))
+    }
+
+    /// As [`Engine::day`], of the piece of the day that it is now.
+    pub fn day_now(&self, scraper: &str) -> Option<DayBucket> {
+        let queue = self.queues.iter().find(|queue| queue.name == scraper);
+        queue.and_then(|queue| queue.day.now(self.clock.now_ms()))
+    }
+
+    /// How the attempts of a job have ended, oldest first, as far as they are remembered.
+    pub fn attempts(&self, row: Row) -> Vec<AttemptEnd> {
+        self.attempts.of(row)
     }
 
     /// What attempts at pages have left.
@@ -385,6 +420,12 @@ impl Engine {
                     self.watchers.wake(*row);
                 }
                 Effect::BatchEnded { row } => self.waiters.wake(*row),
+                Effect::Counted { scraper, what } => {
+                    if let Some(queue) = self.queues.iter().find(|queue| queue.scraper == *scraper)
+                    {
+                        queue.day.count(self.clock.now_ms(), *what);
+                    }
+                }
                 Effect::Cached { .. } => {}
             }
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crossbeam_channel::{Receiver, Sender};
 
+use super::day::Day;
 use super::health::Health;
 use crate::store::Row;
 
@@ -37,6 +38,8 @@ pub struct Queue {
     run_average_ms: AtomicU64,
     /// How its attempts have ended of late.
     pub health: Health,
+    /// What it has done over the last day.
+    pub day: Day,
 }
 
 /// A bounded channel of rows.
@@ -77,6 +80,7 @@ impl Queue {
             taken: Mutex::new(HashMap::new()),
             run_average_ms: AtomicU64::new(0),
             health: Health::default(),
+            day: Day::default(),
         }
     }
 

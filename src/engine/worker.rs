@@ -8,12 +8,13 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
+use super::attempts::AttemptEnd;
 use super::flights::{Boarding, Flights};
 use super::queue::Queue;
 use super::{Engine, evidence, retry};
 use crate::answer::{self, Answer, ResultFacts};
 use crate::catalog::Array;
-use crate::job::{Event, Job, Reason, State};
+use crate::job::{Event, Failure, Job, Reason, State};
 use crate::store::{NewResult, Row, StoreError, request_hash};
 use crate::upstream::{AnsweredBy, Call, UpstreamError};
 
@@ -101,6 +102,7 @@ pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
     let outcome = attempt(engine, &job, id, canceled);
     let run_ms = engine.clock.monotonic_ms(origin).saturating_sub(began_ms);
     queue.note_run_ms(run_ms);
+    note_end(engine, queue, &job, run_ms, outcome.as_ref().err());
     let told = outcome.as_ref().map(|(_, filled)| filled.as_slice()).map_err(|error| error.reason);
     queue.health.note(engine.clock.now_ms(), run_ms, told);
     let outcome = outcome.map(|(result, _)| result);
@@ -118,6 +120,16 @@ pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
         }
         Err(error) => store_failed(&error),
     }
+}
+
+/// Notes an attempt's end where the day and the job's own attempts are told of.
+fn note_end(engine: &Engine, queue: &Queue, job: &Job, run_ms: u64, error: Option<&UpstreamError>) {
+    let now_ms = engine.clock.now_ms();
+    queue.day.attempted(now_ms, run_ms, error.map(|error| error.reason));
+    let failure = error.map(|error| Failure::new(error.reason, error.sentence.clone()));
+    let started_ms = now_ms.saturating_sub(run_ms);
+    let end = AttemptEnd { number: job.attempts, started_ms, run_ms, failure };
+    engine.attempts.note(job.row, end);
 }
 
 /// Gives the attempt back, unspent, and makes the row wait for the one that asks already.

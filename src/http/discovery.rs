@@ -39,6 +39,19 @@ fn scraper(status: &ScraperStatus<'_>) -> Value {
     })
 }
 
+/// The part of a scraper that changes while the service runs.
+pub fn live(status: &ScraperStatus<'_>) -> Value {
+    let name = &status.scraper.name;
+    json!({
+        "name": name,
+        "configured": status.missing.is_none(),
+        "workers": status.scraper.workers,
+        "queue": { "waiting": status.waiting, "running": status.running },
+        "upstreams": status.upstreams.iter().map(upstream).collect::<Vec<Value>>(),
+        "health": health(name, &status.health),
+    })
+}
+
 /// The parameters of a scrape as contract 1.3 has them.
 fn parameters(scraper: &str) -> Value {
     let boolean = |default: bool| json!({ "type": "boolean", "default": default });

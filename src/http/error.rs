@@ -73,6 +73,16 @@ impl ApiError {
         )
     }
 
+    /// 429: so many streams of events are open already.
+    pub fn streams_full(streams_max: usize) -> ApiError {
+        ApiError::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "streams_full",
+            format!("There are {streams_max} streams of these events already."),
+        )
+        .retry_after(STREAMS_SECONDS)
+    }
+
     /// 404: no such job.
     pub fn job_not_found(retention_hours: u64) -> ApiError {
         ApiError::new(
@@ -223,6 +233,8 @@ impl ApiError {
 
 /// `Retry-After` while a scraper lacks its settings: it takes a person to change that.
 const NOT_CONFIGURED_SECONDS: u64 = 60;
+/// `Retry-After` while too many streams are open: dashboards are closed now and then.
+const STREAMS_SECONDS: u64 = 15;
 /// `Retry-After` while the service stops or cannot write.
 const STOPPING_SECONDS: u64 = 5;
 

@@ -16,13 +16,16 @@ use uuid::Uuid;
 use super::error::ApiError;
 use super::{export, params, render};
 use crate::clock::UnixMs;
-use crate::job::quoted;
+use crate::job::{LABEL_CHARS_MAX, quoted};
 use crate::service::{Caller, Service, ServiceError};
 use crate::store::{Cursor, ListFilter, ListPage};
 
 /// Bounds and default of `limit`, jobs in a page.
 const LIMIT_MAX: usize = 200;
 const LIMIT_DEFAULT: usize = 50;
+
+/// The longest `search`, characters: that of a label.
+const SEARCH_CHARS_MAX: usize = LABEL_CHARS_MAX;
 
 /// What was asked for, checked.
 struct Query {
@@ -81,6 +84,7 @@ fn query(service: &Service, caller: Caller, query: &str) -> Result<Query, ApiErr
             "status" => asked.filter.status = Some(status(&value)?),
             "scraper" => asked.filter.scraper = Some(value),
             "label" => asked.filter.label = Some(value),
+            "search" => asked.filter.search = Some(search(&value)?),
             "batch" => {
                 let id = Uuid::try_parse(&value);
                 let rule = "the id of a batch";
@@ -109,6 +113,14 @@ fn invalid(code: &'static str, name: &str, rule: &str, given: &str) -> ApiError 
 fn status(value: &str) -> Result<&'static str, ApiError> {
     let word = ["pending", "done", "failed"].into_iter().find(|word| *word == value);
     word.ok_or_else(|| invalid("status_invalid", "status", "`pending`, `done` or `failed`", value))
+}
+
+fn search(value: &str) -> Result<String, ApiError> {
+    if (1..=SEARCH_CHARS_MAX).contains(&value.chars().count()) {
+        return Ok(value.to_lowercase());
+    }
+    let rule = format!("1 to {SEARCH_CHARS_MAX} characters");
+    Err(invalid("search_invalid", "search", &rule, value))
 }
 
 fn limit(value: &str) -> Result<usize, ApiError> {

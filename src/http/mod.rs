@@ -1,6 +1,7 @@
 //! The HTTP front end: the running server, and every route once. Handlers parse, call the service
 //! and answer; the rules are below.
 
+mod attempts;
 mod auth;
 mod batch_request;
 mod batches;
@@ -23,6 +24,7 @@ mod refusals;
 mod scrapers;
 mod server;
 mod site;
+mod stats;
 mod usage;
 mod webhooks;
 
@@ -52,6 +54,7 @@ struct State {
     limits: web::Data<Limits>,
     cors: web::Data<cors::Cors>,
     practice: web::Data<practice::PracticeState>,
+    streams: web::Data<stats::Streams>,
 }
 
 /// Every route. What is not here is a 404, and another method a 405 with `Allow`.
@@ -60,6 +63,7 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         .app_data(state.service.clone())
         .app_data(state.limits.clone())
         .app_data(state.cors.clone())
+        .app_data(state.streams.clone())
         // Tried in this order: what is asked for most stands first.
         .service(
             web::resource("/jobs/{id}")
@@ -87,6 +91,9 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         )
         .service(get("/usage", web::get().to(usage::get)))
         .service(get("/jobs", web::get().to(list::list)))
+        .service(get("/stats", web::get().to(stats::get)))
+        .service(get("/stats/events", web::get().to(stats::stream)))
+        .service(get("/jobs/{id}/attempts", web::get().to(attempts::list)))
         .service(get("/jobs/{id}/events", web::get().to(events::stream)))
         .service(
             web::resource("/jobs/{id}/webhook")

@@ -129,6 +129,7 @@ impl Server {
                 body_bytes_max: settings.http.body_bytes_max,
                 batch_bytes_max: settings.http.batch_bytes_max,
             }),
+            streams: web::Data::default(),
             cors: web::Data::new(Cors::new(&settings.http.cors_origins)),
             practice: web::Data::new(PracticeState::new(
                 Arc::new(practice::Engine::new(&public_url)),

@@ -14,6 +14,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "quick-start",
     "concepts",
     "command-line",
+    "dashboard",
     "api",
     "parameters",
     "batches",

@@ -25,6 +25,8 @@ pub struct ListFilter {
     pub status: Option<&'static str>,
     pub scraper: Option<String>,
     pub label: Option<String>,
+    /// The label or the prompt has this, whatever the case of its letters; in lower case.
+    pub search: Option<String>,
     /// Of this batch.
     pub batch: Option<Uuid>,
     /// Submitted at this moment or later.
@@ -38,8 +40,14 @@ impl ListFilter {
             && self.scraper.as_ref().is_none_or(|scraper| job.request.scraper == *scraper)
             && self.batch.is_none_or(|id| job.batch.is_some_and(|batch| batch.id == id))
             && self.label.as_ref().is_none_or(|label| job.label.as_ref() == Some(label))
+            && self.search.as_ref().is_none_or(|search| has(job, search))
             && self.since_ms.is_none_or(|since_ms| job.created_ms >= since_ms)
     }
+}
+
+fn has(job: &Job, search: &str) -> bool {
+    let label = job.label.iter().map(String::as_str);
+    label.chain([job.request.prompt.as_str()]).any(|text| text.to_lowercase().contains(search))
 }
 
 /// Where a page begins: behind this row.

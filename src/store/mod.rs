@@ -43,7 +43,7 @@ pub use jobs::{NewResult, SubmitLimits};
 pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
 pub use open::OpenOptions;
 pub use outbox::ResendRefusal;
-pub use tables::{Effect, Row};
+pub use tables::{Counted, Effect, Row};
 pub use usage::{DAYS_KEPT_MAX, DayUse, Use};
 pub use writer::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX};
 
@@ -194,6 +194,7 @@ impl Shared {
                 | Effect::Deadline { .. }
                 | Effect::BatchEnded { .. }
                 | Effect::Delivery { .. }
+                | Effect::Counted { .. }
                 | Effect::Ended { .. } => {}
             }
         }

@@ -94,8 +94,21 @@ pub enum Effect {
     Ended { scraper: u16, row: Row },
     /// The last job of a batch has ended.
     BatchEnded { row: Row },
+    /// A job was counted into the day's use.
+    Counted { scraper: u16, what: Counted },
     /// A result may serve identical requests.
     Cached { hash: u128, stored_ms: u64, row: Row },
+}
+
+/// What is counted of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counted {
+    /// It came.
+    Submitted,
+    Done,
+    /// It failed, or expired before it could end.
+    Failed,
+    Canceled,
 }
 
 impl<'t> Tables<'t> {

@@ -5,10 +5,10 @@ use std::collections::hash_map::Entry;
 
 use redb::ReadableTable;
 
-use super::tables::{self, Tables};
+use super::tables::{self, Counted, Effect, Tables};
 use super::{Store, StoreError, record};
 use crate::clock::{self, UnixMs};
-use crate::job::{Job, State};
+use crate::job::{Job, Reason, State};
 
 /// How long a day is remembered, days.
 pub const DAYS_KEPT_MAX: u64 = 400;
@@ -113,6 +113,10 @@ impl Tables<'_> {
         let touched = self.usage_of(job)?;
         touched.changed = true;
         touched.day.of(scraper).count(job);
+        self.effects.push(Effect::Counted { scraper, what: Counted::Submitted });
+        if job.state.finished() {
+            self.tell_end(job, scraper);
+        }
         Ok(())
     }
 
@@ -121,7 +125,18 @@ impl Tables<'_> {
         let touched = self.usage_of(job)?;
         touched.changed = true;
         touched.day.of(scraper).count_end(job);
+        self.tell_end(job, scraper);
         Ok(())
+    }
+
+    fn tell_end(&mut self, job: &Job, scraper: u16) {
+        let what = match &job.state {
+            State::Done => Counted::Done,
+            State::Failed(failure) if failure.reason == Reason::Canceled => Counted::Canceled,
+            State::Failed(_) => Counted::Failed,
+            State::Queued | State::Running | State::WaitingRetry { .. } => return,
+        };
+        self.effects.push(Effect::Counted { scraper, what });
     }
 
     /// Counts a job that has expired before it could end.
@@ -129,6 +144,7 @@ impl Tables<'_> {
         let touched = self.usage_of(job)?;
         touched.changed = true;
         touched.day.of(scraper).failed += 1;
+        self.effects.push(Effect::Counted { scraper, what: Counted::Failed });
         Ok(())
     }
 

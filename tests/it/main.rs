@@ -31,4 +31,5 @@ mod receiver;
 mod replicas;
 mod restart;
 mod sharing;
+mod stats;
 mod webhooks;

@@ -1,0 +1,38 @@
+//! `GET /jobs/{id}/attempts`: how the attempts of a job have ended, one by one. Takes the key that
+//! made the job.
+
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use crate::clock::rfc3339_seconds;
+use crate::service::{AttemptEnd, Caller, Service};
+
+/// The attempts that are remembered, oldest first.
+pub async fn list(
+    service: web::Data<Service>,
+    caller: Caller,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let attempts = service
+        .attempts(&caller, &id)
+        .map_err(|error| ApiError::from_service(error, service.retention_hours()))?;
+    let attempts: Vec<Value> = attempts.iter().map(attempt).collect();
+    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
+        "job_id": id.to_ascii_lowercase(),
+        "since": rfc3339_seconds(service.since_ms()),
+        "attempts": attempts,
+    })))
+}
+
+fn attempt(end: &AttemptEnd) -> Value {
+    let failure = end.failure.as_ref();
+    json!({
+        "attempt": end.number,
+        "started_at": rfc3339_seconds(end.started_ms),
+        "seconds": end.run_ms as f64 / 1000.0,
+        "error_code": failure.map(|failure| failure.reason.code()),
+        "error": failure.map(|failure| &failure.sentence),
+    })
+}

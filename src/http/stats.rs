@@ -1,0 +1,165 @@
+//! `GET /stats`: what every scraper has done over the last day; `GET /stats/events` tells as
+//! Server-Sent Events how they stand, whenever that has changed. Both need a key where keys are
+//! needed. What they tell is of all keys together: nothing of a job, a prompt or an account.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::header::CACHE_CONTROL;
+use actix_web::{HttpResponse, web};
+use serde_json::{Value, json};
+
+use super::error::ApiError;
+use super::{discovery, site};
+use crate::clock::{UnixMs, rfc3339_seconds};
+use crate::service::{BUCKET_SECONDS, Caller, DayBucket, LiveStatus, Service};
+
+/// The least time between two events of a stream, milliseconds.
+const EVENT_EVERY_MS: u64 = 1_000;
+/// How often a silent stream shows that it is alive, milliseconds.
+const KEEP_ALIVE_MS: u64 = 15_000;
+const KEEP_ALIVE: &str = ": keep-alive\n\n";
+/// The most streams at once, of all clients together: each costs a look at every scraper a second.
+const STREAMS_MAX: usize = 64;
+
+/// How many streams are open.
+#[derive(Clone, Default)]
+pub struct Streams(Arc<AtomicUsize>);
+
+/// A stream's place among them, free again when it is dropped.
+struct Place(Streams);
+
+impl Streams {
+    fn enter(&self) -> Option<Place> {
+        let open = self.0.fetch_add(1, Ordering::Relaxed);
+        // Dropped when it is one too many.
+        let place = Place(self.clone());
+        (open < STREAMS_MAX).then_some(place)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// The last day of every scraper in buckets; those in which nothing happened are left out.
+pub async fn get(service: web::Data<Service>, _: Caller) -> HttpResponse {
+    let now_ms = service.now_ms();
+    let scrapers = service.days().into_iter().map(|(status, day)| {
+        json!({
+            "name": status.scraper.name,
+            "queue": { "waiting": status.waiting, "running": status.running },
+            "buckets": day.iter().map(bucket).collect::<Vec<Value>>(),
+        })
+    });
+    let scrapers: Vec<Value> = scrapers.collect();
+    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
+        "now": rfc3339_seconds(now_ms),
+        "since": rfc3339_seconds(service.since_ms()),
+        "bucket_seconds": BUCKET_SECONDS,
+        "scrapers": scrapers,
+    }))
+}
+
+/// Streams how every scraper stands, at once and then whenever it has changed.
+pub async fn stream(
+    service: web::Data<Service>,
+    streams: web::Data<Streams>,
+    _: Caller,
+) -> Result<HttpResponse, ApiError> {
+    let place = streams.enter().ok_or_else(|| ApiError::streams_full(STREAMS_MAX))?;
+    let stream = Stream { service, _place: place, told: String::new(), told_ms: None };
+    Ok(HttpResponse::Ok()
+        .content_type("text/event-stream")
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((site::ACCEL_BUFFERING, "no"))
+        .body(Events { next: Some(Box::pin(next(stream))) }))
+}
+
+fn bucket(bucket: &DayBucket) -> Value {
+    let seconds = |time_ms: Option<u64>| time_ms.map(|time_ms| time_ms as f64 / 1000.0);
+    json!({
+        "at": rfc3339_seconds(bucket.at_ms),
+        "submitted": bucket.submitted,
+        "done": bucket.done,
+        "failed": bucket.failed,
+        "canceled": bucket.canceled,
+        "attempts_succeeded": bucket.attempts_succeeded,
+        "attempts_failed": bucket.attempts_failed,
+        "p50_seconds": seconds(bucket.p50_ms),
+        "p95_seconds": seconds(bucket.p95_ms),
+    })
+}
+
+fn snapshot(service: &Service) -> String {
+    let scraper = |LiveStatus { status, bucket: latest }: &LiveStatus<'_>| {
+        let mut object = discovery::live(status);
+        object["bucket"] = latest.as_ref().map(bucket).into();
+        object
+    };
+    let scrapers: Vec<Value> = service.live().iter().map(scraper).collect();
+    json!({ "since": rfc3339_seconds(service.since_ms()), "scrapers": scrapers }).to_string()
+}
+
+/// What a stream goes on with.
+struct Stream {
+    service: web::Data<Service>,
+    _place: Place,
+    /// What was told last, and when something was sent last.
+    told: String,
+    told_ms: Option<UnixMs>,
+}
+
+/// The next piece, and the stream to go on with; `None` when the service stops.
+async fn next(mut stream: Stream) -> Option<(web::Bytes, Stream)> {
+    if let Some(told_ms) = stream.told_ms {
+        let until_ms = told_ms.saturating_add(EVENT_EVERY_MS);
+        stream.service.pause(until_ms).await.then_some(())?;
+    }
+    loop {
+        let now_ms = stream.service.now_ms();
+        let now = snapshot(&stream.service);
+        if now != stream.told {
+            let text = format!("event: overview\ndata: {now}\n\n");
+            stream.told = now;
+            stream.told_ms = Some(now_ms);
+            return Some((text.into(), stream));
+        }
+        if stream.told_ms.is_none_or(|told_ms| now_ms.saturating_sub(told_ms) >= KEEP_ALIVE_MS) {
+            stream.told_ms = Some(now_ms);
+            return Some((web::Bytes::from_static(KEEP_ALIVE.as_bytes()), stream));
+        }
+        stream.service.pause(now_ms.saturating_add(EVENT_EVERY_MS)).await.then_some(())?;
+    }
+}
+
+/// The body of a stream: the piece that is awaited; `None` after the last.
+struct Events {
+    next: Option<Pin<Box<dyn Future<Output = Option<(web::Bytes, Stream)>>>>>,
+}
+
+impl MessageBody for Events {
+    type Error = std::convert::Infallible;
+
+    fn size(&self) -> BodySize {
+        BodySize::Stream
+    }
+
+    fn poll_next(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
+        let Some(awaited) = &mut self.next else { return Poll::Ready(None) };
+        let piece = ready!(awaited.as_mut().poll(context));
+        self.next = None;
+        let Some((text, stream)) = piece else { return Poll::Ready(None) };
+        self.next = Some(Box::pin(next(stream)));
+        Poll::Ready(Some(Ok(text)))
+    }
+}
