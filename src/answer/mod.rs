@@ -16,6 +16,7 @@ mod tree;
 pub use links::{clean_url, domain};
 pub use plain::plain_text;
 pub use result::{ResultFacts, as_cached, filled_arrays, render};
+pub use tree::token_tree;
 
 /// Where an answer was had: the word in `provenance.kind` (contract part 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
-//! `GET /jobs/{id}/attempts`: how the attempts of a job have ended, one by one. Takes the key that
-//! made the job.
+//! `GET /jobs/{id}/attempts`: what a job asks for, and how its attempts have ended, one by one.
+//! Takes the key that made the job.
 
 use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use crate::clock::rfc3339_seconds;
+use crate::job::{Job, ScrapeRequest};
 use crate::service::{AttemptEnd, Caller, Service};
 
 /// The attempts that are remembered, oldest first.
@@ -15,7 +16,7 @@ pub async fn list(
     caller: Caller,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
-    let attempts = service
+    let (job, attempts) = service
         .attempts(&caller, &id)
         .map_err(|error| ApiError::from_service(error, service.retention_hours()))?;
     let attempts: Vec<Value> = attempts.iter().map(attempt).collect();
@@ -23,7 +24,37 @@ pub async fn list(
         "job_id": id.to_ascii_lowercase(),
         "since": rfc3339_seconds(service.since_ms()),
         "attempts": attempts,
+        "parameters": parameters(&job),
     })))
+}
+
+/// What was asked for, as a body that would ask for it again.
+fn parameters(job: &Job) -> Value {
+    let ScrapeRequest {
+        scraper: _,
+        prompt,
+        country,
+        bypass_cache,
+        timeout_ms,
+        web_search,
+        markdown_json,
+        mode,
+    } = &job.request;
+    let mut parameters = json!({
+        "prompt": prompt,
+        "country": country,
+        "bypass_cache": bypass_cache,
+        "timeout": f64::from(*timeout_ms) / 1000.0,
+        "web_search": web_search,
+        "markdown_json": markdown_json,
+    });
+    let texts = [("mode", mode), ("label", &job.label), ("webhook_url", &job.webhook_url)];
+    for (name, text) in texts {
+        if let Some(text) = text {
+            parameters[name] = text.as_str().into();
+        }
+    }
+    parameters
 }
 
 fn attempt(end: &AttemptEnd) -> Value {

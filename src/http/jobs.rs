@@ -8,6 +8,7 @@ use serde::Deserialize;
 use super::error::ApiError;
 use super::poll::{self, Form};
 use super::{params, render};
+use crate::answer::token_tree;
 use crate::job::quoted;
 use crate::service::{Caller, Service, ServiceError};
 
@@ -47,19 +48,37 @@ pub async fn markdown(
     service: web::Data<Service>,
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
+    let markdown = answer_markdown(&service, &id)?;
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/markdown; charset=utf-8"))
+        .body(markdown))
+}
+
+/// The same as the tokens of `markdown_json`, for clients that show it: text that no parser of
+/// theirs has to be trusted with.
+pub async fn tokens(
+    service: web::Data<Service>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, ApiError> {
+    let markdown = answer_markdown(&service, &id)?;
+    // Off the actix threads: an answer may be large.
+    let tokens = web::block(move || serde_json::json!({ "tokens": token_tree(&markdown) })).await;
+    let tokens = tokens.map_err(|_| refused(&service, ServiceError::Stopping))?;
+    Ok(HttpResponse::Ok().json(tokens))
+}
+
+fn answer_markdown(service: &Service, id: &str) -> Result<String, ApiError> {
     #[derive(Deserialize)]
     struct Markdown {
         result_markdown: String,
     }
     let found = service
-        .job(&id, |_, _, result| {
+        .job(id, |_, _, result| {
             result.and_then(|json| serde_json::from_slice::<Markdown>(json).ok())
         })
         .and_then(|markdown| markdown.ok_or(ServiceError::JobNotFound))
-        .map_err(|error| refused(&service, error))?;
-    Ok(HttpResponse::Ok()
-        .insert_header((CONTENT_TYPE, "text/markdown; charset=utf-8"))
-        .body(found.result_markdown))
+        .map_err(|error| refused(service, error))?;
+    Ok(found.result_markdown)
 }
 
 /// How long the client wants to wait: `?wait=S`, or `Prefer: wait=S` (RFC 7240, section 4.3). A

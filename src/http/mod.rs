@@ -7,6 +7,7 @@ mod batch_request;
 mod batches;
 mod body;
 mod cors;
+mod dashboard;
 mod discovery;
 mod docs;
 mod edge;
@@ -109,11 +110,13 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         )
         .service(get("/jobs/{id}/evidence", web::get().to(evidence::list)))
         .service(get("/jobs/{id}/evidence/{file}", web::get().to(evidence::file)))
+        .service(get("/md/{id}.json", web::get().to(jobs::tokens)))
         .service(get("/md/{id}.md", web::get().to(jobs::markdown)))
         .service(probe("/healthz", probed().to(ops::healthz)))
         .service(probe("/readyz", probed().to(ops::readyz)))
         .configure(|config| practice::configure(config, state.practice.clone()))
         .configure(docs::configure)
+        .configure(dashboard::configure)
         .default_service(web::to(no_path));
 }
 

@@ -10,7 +10,7 @@ use actix_web::{HttpResponse, ResponseError};
 use super::error::ApiError;
 
 /// Scripts, styles and requests of our own origin only; no frames, no plug-ins, no inline code.
-const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 

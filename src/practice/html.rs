@@ -161,7 +161,7 @@ pub fn page(frame: &Frame<'_>, main: &str) -> String {
          <title>{title} · answerd</title>\n\
          <link rel=\"icon\" href=\"data:,\">\n\
          <link rel=\"stylesheet\" href=\"/practice.css\">\n{script}</head>\n<body>\n\
-         <header class=\"bar\"><a class=\"name\" href=\"/docs\">answerd</a>\
+         <header class=\"bar\"><a class=\"name\" href=\"/\">answerd</a>\
          <nav aria-label=\"Pages\">{links}</nav></header>\n\
          <main>\n{main}</main>\n</body>\n</html>\n",
         title = escape(frame.title),

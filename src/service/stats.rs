@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering;
 use super::{Caller, ScraperStatus, Service, ServiceError};
 use crate::clock::UnixMs;
 use crate::engine::{AttemptEnd, DayBucket};
+use crate::job::Job;
 
 /// A scraper, how it stands now, and the five minutes that have begun.
 pub struct LiveStatus<'a> {
@@ -39,13 +40,19 @@ impl Service {
         live.collect()
     }
 
-    /// How the attempts of a job of the caller's have ended, oldest first, as far as they are
+    /// A job of the caller's, and how its attempts have ended, oldest first, as far as they are
     /// remembered since the start.
     ///
     /// # Errors
     /// The caller has no such job, or the store failed.
-    pub fn attempts(&self, caller: &Caller, id: &str) -> Result<Vec<AttemptEnd>, ServiceError> {
-        Ok(self.engine.attempts(self.own_job(caller, id)?.row))
+    pub fn attempts(
+        &self,
+        caller: &Caller,
+        id: &str,
+    ) -> Result<(Job, Vec<AttemptEnd>), ServiceError> {
+        let job = self.own_job(caller, id)?;
+        let attempts = self.engine.attempts(job.row);
+        Ok((job, attempts))
     }
 
     /// Waits until `until_ms`; gives false, at once, when the service stops.

@@ -1,0 +1,105 @@
+// Starts the dashboard: signs in where that is needed, and shows the view that the address names.
+
+import { Away, currentKey, json, useKey, whenTold } from "./api.js";
+import { compare } from "./compare.js";
+import { announce, el, fill } from "./dom.js";
+import { job } from "./job.js";
+import { jobs } from "./jobs.js";
+import { live } from "./live.js";
+import { overview } from "./overview.js";
+import { prompt } from "./prompt.js";
+import { mark, shell } from "./shell.js";
+import { signIn } from "./sign_in.js";
+import { usage as usageView } from "./usage.js";
+
+const main = document.getElementById("main");
+/** What the server knows of the key; null while nobody is signed in. */
+let usage = null;
+/** Ends the view that is shown. */
+let leave = () => {};
+
+/** Path, the tab it belongs to, and the view: a function that fills `main` and gives its end. */
+const VIEWS = [
+  [/^\/$/, "/", overview],
+  [/^\/jobs$/, "/jobs", jobs],
+  [/^\/jobs\/([0-9a-f-]{36})$/, "/jobs", job],
+  [/^\/new$/, "/new", prompt],
+  [/^\/compare\/([0-9a-f-]{36})$/, "/new", compare],
+  [/^\/usage$/, "/usage", usageView],
+];
+
+function show({ focus }) {
+  leave();
+  leave = () => {};
+  if (!usage) return;
+  const [path, query = ""] = location.hash.slice(1).split("?");
+  for (const [pattern, tab, view] of VIEWS) {
+    const found = (path || "/").match(pattern);
+    if (!found) continue;
+    mark(tab, usage);
+    const ended = new AbortController();
+    fill(main);
+    const stop = view(main, { id: found[1], query: new URLSearchParams(query), usage, signal: ended.signal });
+    leave = () => {
+      ended.abort();
+      stop?.();
+    };
+    settle(focus);
+    return;
+  }
+  mark("", usage);
+  fill(main, el("div", { class: "empty" }, el("h1", {}, "Not here"),
+    el("p", {}, "The dashboard has no such view. "), el("a", { class: "button", href: "#/" }, "Overview")));
+  settle(focus);
+}
+
+/** Names the page after its heading, and takes the focus there after a step from view to view. */
+function settle(focus) {
+  const heading = main.querySelector("h1");
+  document.title = heading ? `${heading.textContent} · answerd` : "answerd";
+  if (!focus) return;
+  scrollTo(0, 0);
+  if (!main.contains(document.activeElement)) main.focus({ preventScroll: true });
+  announce(heading?.textContent ?? "");
+}
+
+function signedIn(known) {
+  usage = known;
+  live.start();
+  show({ focus: true });
+}
+
+function signOut(refusal) {
+  const hadKey = Boolean(currentKey());
+  live.stop();
+  leave();
+  leave = () => {};
+  usage = null;
+  useKey("");
+  mark("", null);
+  document.title = "Sign in · answerd";
+  const reason = refusal instanceof Error && hadKey ? "The server does not take this key any more." : "";
+  signIn(main, { reason, signedIn });
+}
+
+async function start() {
+  try {
+    signedIn(await json("/usage"));
+  } catch (error) {
+    if (!(error instanceof Away) && error.status === 401) return;
+    fill(main, el("div", { class: "empty" }, el("h1", {}, "The server does not answer"),
+      el("p", {}, error.message), el("p", { class: "quiet" }, "This page tries again by itself.")));
+    setTimeout(start, 2000);
+  }
+}
+
+whenTold({
+  signedOut: (refusal) => {
+    // The form tells of its own key itself.
+    if (!document.getElementById("key")) signOut(refusal);
+  },
+  away: () => live.doubt(),
+});
+shell({ signOut });
+addEventListener("hashchange", () => show({ focus: true }));
+start();

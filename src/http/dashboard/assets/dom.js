@@ -1,0 +1,118 @@
+// Elements without markup: text stays text, so nothing that a stranger wrote can become code.
+
+const SVG = "http://www.w3.org/2000/svg";
+
+/** An HTML element. `on` is an object of listeners; what is false, null or undefined is left out. */
+export function el(tag, attributes, ...children) {
+  return filled(document.createElement(tag), attributes, children);
+}
+
+/** An SVG element. */
+export function svg(tag, attributes, ...children) {
+  return filled(document.createElementNS(SVG, tag), attributes, children);
+}
+
+function filled(element, attributes, children) {
+  for (const [name, value] of Object.entries(attributes ?? {})) {
+    if (name === "on") {
+      for (const [event, listener] of Object.entries(value)) element.addEventListener(event, listener);
+    } else if (value !== false && value !== null && value !== undefined) {
+      element.setAttribute(name, value === true ? "" : value);
+    }
+  }
+  append(element, children);
+  return element;
+}
+
+function append(element, children) {
+  for (const child of children) {
+    if (Array.isArray(child)) append(element, child);
+    else if (child !== null && child !== undefined && child !== false) element.append(child);
+  }
+}
+
+/** Puts children in the place of what an element has. */
+export function fill(element, ...children) {
+  element.replaceChildren();
+  append(element, children);
+}
+
+/**
+ * Makes what an element shows like `wanted`, changing only what differs, so that focus, selection
+ * and open details stay. Listeners are not taken over: for content that has none but links.
+ */
+export function become(element, wanted) {
+  if (element.nodeType !== wanted.nodeType || element.nodeName !== wanted.nodeName) {
+    element.replaceWith(wanted);
+    return;
+  }
+  if (element.nodeType !== Node.ELEMENT_NODE) {
+    if (element.data !== wanted.data) element.data = wanted.data;
+    return;
+  }
+  const kept = element.nodeName === "DETAILS" ? ["open"] : [];
+  for (const { name } of [...element.attributes]) {
+    if (!wanted.hasAttribute(name) && !kept.includes(name)) element.removeAttribute(name);
+  }
+  for (const { name, value } of [...wanted.attributes]) {
+    if (element.getAttribute(name) !== value && !kept.includes(name)) element.setAttribute(name, value);
+  }
+  const [now, next] = [[...element.childNodes], [...wanted.childNodes]];
+  next.forEach((child, at) => (now[at] ? become(now[at], child) : element.append(child)));
+  now.slice(next.length).forEach((child) => child.remove());
+}
+
+/** Says something to those who listen to the page instead of seeing it. */
+export function announce(text) {
+  document.getElementById("announcer").textContent = text;
+}
+
+const ICONS = {
+  overview: "M3 13h4V4H3zm7 0h4V8h-4zM3 17h14",
+  jobs: "M3 5h14M3 10h14M3 15h9",
+  prompt: "M4 4h12v9H9l-4 3v-3H4z",
+  usage: "M10 3v14M6 7a3 3 0 0 1 3-2h3a2.5 2.5 0 0 1 0 5H8a2.5 2.5 0 0 0 0 5h3a3 3 0 0 0 3-2",
+  guide: "M4 4h5a2 2 0 0 1 2 2v11a2 2 0 0 0-2-2H4zM16 4h-3a2 2 0 0 0-2 2v11a2 2 0 0 1 2-2h3z",
+  sun: "M10 6.5a3.5 3.5 0 1 0 0 7 3.5 3.5 0 0 0 0-7zM10 2v2m0 12v2M2 10h2m12 0h2M4.3 4.3l1.4 1.4m8.6 8.6 1.4 1.4m0-11.4-1.4 1.4m-8.6 8.6-1.4 1.4",
+  moon: "M16 11.5A6.5 6.5 0 0 1 8.5 4 6.5 6.5 0 1 0 16 11.5z",
+  keys: "M3 6h14v9H3zM6 9h.01M9 9h.01M12 9h.01M14.5 9h.01M7 12h6",
+  leave: "M8 4H4v12h4M12 7l3 3-3 3m3-3H8",
+};
+
+/** A drawn sign; decoration only, so its button or link needs words too. */
+export function icon(name) {
+  return svg("svg", { class: "icon", viewBox: "0 0 20 20", "aria-hidden": "true" }, svg("path", { d: ICONS[name] }));
+}
+
+/** Copies text, also where the page is not served over TLS. */
+export async function copy(text) {
+  if (navigator.clipboard && window.isSecureContext) {
+    await navigator.clipboard.writeText(text);
+    return;
+  }
+  const area = el("textarea", { class: "out-of-sight", readonly: true, "aria-hidden": "true" });
+  const focused = document.activeElement;
+  area.value = text;
+  document.body.append(area);
+  area.select();
+  const copied = document.execCommand("copy");
+  area.remove();
+  focused?.focus();
+  if (!copied) throw new Error("The browser does not let the page copy.");
+}
+
+/** A button that copies what `text()` gives, and says so. */
+export function copyButton(label, text) {
+  const button = el("button", { type: "button", class: "button small", on: { click: copied } }, label);
+  async function copied() {
+    try {
+      await copy(text());
+      button.textContent = "Copied";
+      announce("Copied to the clipboard.");
+    } catch {
+      button.textContent = "Not allowed to copy";
+    }
+    setTimeout(() => (button.textContent = label), 2000);
+  }
+  return button;
+}

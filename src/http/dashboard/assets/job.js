@@ -1,0 +1,171 @@
+// One job: its answer, where it came from, what happened to it, and what can be done with it.
+
+import { Refusal, currentKey, events, json } from "./api.js";
+import { answer } from "./answer.js";
+import { announce, copyButton, el, fill } from "./dom.js";
+import { duration, moment, quoted, whole } from "./format.js";
+import { evidence, queries, rawJson, sources, timeline, webhook } from "./job_parts.js";
+import { statusBadge } from "./jobs.js";
+import { live } from "./live.js";
+
+export function job(main, { id, signal }) {
+  const title = el("div", { class: "title" }, el("h1", {}, "Job"));
+  const body = el("div", {}, el("p", { class: "quiet loading" }, "Loading …"));
+  fill(main, el("a", { class: "back", href: "#/jobs" }, "← Jobs"), title, body);
+  live.addEventListener("back", load, { signal });
+  /** What has happened while somebody looked. */
+  const seen = [];
+  load();
+
+  async function load() {
+    try {
+      const found = await read(id, signal);
+      if (signal.aborted) return;
+      draw(found);
+      if (found.job.status === "pending") follow();
+    } catch (error) {
+      if (!signal.aborted) failed(error);
+    }
+  }
+
+  function failed(error) {
+    const gone = error instanceof Refusal && error.status === 404;
+    if (!gone && body.querySelector(".job")) return;
+    fill(body, el("div", { class: "card empty" }, el("h2", {}, gone ? "This job is not there" : "This job could not be loaded"), el("p", {}, error.message), el("a", { class: "button", href: "#/jobs" }, "All jobs")));
+  }
+
+  /** Reads the events of a job that has not ended; each makes the view look again. */
+  async function follow() {
+    try {
+      let first = true;
+      await events(`/jobs/${id}/events`, {
+        signal,
+        event: async (name, now) => {
+          seen.push({ name, at: new Date().toISOString(), code: now.error_code });
+          const again = !first;
+          first = false;
+          if (!again) return;
+          announce(`The job is now: ${name}.`);
+          try {
+            const found = await read(id, signal);
+            if (!signal.aborted) draw(found);
+          } catch {
+            // The next event, or the server's coming back, tries again.
+          }
+        },
+      });
+    } catch {
+      // As above.
+    }
+  }
+
+  function draw(found) {
+    const { job: now, asked } = found;
+    const busy = now.status === "pending";
+    const cancel = busy && found.own && action("Cancel", "danger", cancelJob);
+    const again = asked && action("Run again", busy ? "" : "primary", runAgain);
+    fill(title, el("h1", {}, "Job"), statusBadge(now), el("div", { class: "controls" }, cancel, again,
+      copyButton("Copy as curl", () => curl(now, asked))));
+    document.title = `${now.prompt.slice(0, 60)} · answerd`;
+    fill(body, el("div", { class: "job" },
+      el("div", { class: "main-column" },
+        el("section", { class: "card prompt-card" }, el("h2", {}, "Prompt"), el("p", { class: "prompt" }, now.prompt)),
+        result(found),
+        sources(now.result),
+        queries(now.result)),
+      el("div", { class: "side-column" },
+        details(now, asked),
+        timeline(found, seen),
+        evidence(found),
+        webhook(found, load)),
+      rawJson(now)));
+  }
+
+  function action(name, kind, run) {
+    const button = el("button", { type: "button", class: `button ${kind}`, on: { click: once } }, name);
+    async function once() {
+      button.disabled = true;
+      try {
+        await run();
+      } catch (error) {
+        if (signal.aborted) return;
+        announce(error.message);
+        title.querySelector(".error")?.remove();
+        title.append(el("p", { class: "error" }, error.message));
+        button.disabled = false;
+      }
+    }
+    return button;
+  }
+
+  async function cancelJob() {
+    await json(`/jobs/${id}`, { method: "DELETE" });
+    announce("The job was canceled.");
+    await load();
+  }
+
+  /** The same prompt once more; never from the cache, or it would bring the same answer. */
+  async function runAgain() {
+    const { job: now, asked } = await read(id, signal);
+    const again = await json(`/scrapers/${now.scraper}/jobs`, { method: "POST", body: { ...asked, bypass_cache: true } });
+    location.hash = `/jobs/${again.job_id}`;
+  }
+}
+
+/** All that is known of a job. What only its own key may see is missing where the key is another. */
+export async function read(id, signal) {
+  const own = (path) => json(`/jobs/${id}/${path}`, { signal }).catch((error) => {
+    if (error instanceof Refusal && (error.status === 404 || error.status === 401)) return null;
+    throw error;
+  });
+  const [now, attempts] = await Promise.all([json(`/jobs/${id}`, { signal }), own("attempts")]);
+  const asked = attempts?.parameters;
+  const [tokens, evidence, webhook] = await Promise.all([
+    now.status === "done" ? json(`/md/${id}.json`, { signal }).then((answered) => answered.tokens) : null,
+    attempts && own("evidence"),
+    asked?.webhook_url ? own("webhook") : null,
+  ]);
+  return { job: now, tokens, attempts, evidence, webhook, own: Boolean(attempts), asked };
+}
+
+function result({ job: now, tokens }) {
+  if (now.status === "failed") {
+    return el("section", { class: "card failure" }, el("h2", {}, now.error_code === "canceled" ? "Canceled" : "Failed"),
+      el("p", {}, now.error), el("p", { class: "small" }, el("code", {}, now.error_code), " ", el("a", { href: "/docs/errors-and-retries" }, "What it means")));
+  }
+  if (now.status === "pending") {
+    const says = { queued: "It waits for a worker.", running: "An attempt is running.", waiting_retry: "An attempt failed; another follows." }[now.phase];
+    return el("section", { class: "card waiting" }, el("h2", {}, "No answer yet"), el("p", {}, says ?? "", " This page shows it when it is there."));
+  }
+  const markdown = () => now.result.result_markdown;
+  return el("section", { class: "card" }, el("div", { class: "card-head" }, el("h2", {}, "Answer"), copyButton("Copy Markdown", markdown)), answer(tokens));
+}
+
+function details(now, asked) {
+  const { result: found } = now;
+  const pair = (name, value) => (value || value === 0) && [el("dt", {}, name), el("dd", {}, value)];
+  const provenance = found?.provenance;
+  return el("section", { class: "card" }, el("h2", {}, "Details"), el("dl", { class: "details" },
+    pair("Scraper", now.scraper),
+    pair("Upstream", provenance && `${provenance.upstream} (${provenance.kind})`),
+    pair("Model", found?.llm_model),
+    pair("Country", now.country),
+    pair("Label", now.label),
+    pair("Attempts", whole(now.attempts)),
+    pair("Attempt took", found && duration(found.elapsed_ms / 1000)),
+    pair("Credits", found && whole(found.credits_used)),
+    pair("Cached", found?.cached && ["yes, from ", moment(found.cached_at)]),
+    pair("Web search", asked && !asked.web_search && "off"),
+    pair("Mode", asked?.mode),
+    pair("Time-out", asked && duration(asked.timeout)),
+    pair("Batch", now.batch_id && el("a", { href: `#/compare/${now.batch_id}` }, "side by side")),
+    pair("Expires", moment(now.expires_at)),
+    pair("Id", el("code", { class: "id" }, now.job_id))));
+}
+
+/** The command that submits the same job. */
+export function curl(now, asked) {
+  const body = JSON.stringify(asked ?? { prompt: now.prompt, country: now.country });
+  const key = currentKey() ? ` \\\n  -H "X-API-Key: $ANSWERD_API_KEY"` : "";
+  return `curl -X POST ${quoted(`${location.origin}/scrapers/${now.scraper}/jobs`)}${key} \\\n  -H 'Content-Type: application/json' \\\n  -d ${quoted(body)}`;
+}

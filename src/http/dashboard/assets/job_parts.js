@@ -1,0 +1,118 @@
+// The parts of one job's view that have data of their own: sources, queries, timeline, evidence,
+// webhook, raw JSON.
+
+import { json, picture, text } from "./api.js";
+import { outward } from "./answer.js";
+import { announce, copyButton, el, fill } from "./dom.js";
+import { bytes, duration, host, moment, plural, words } from "./format.js";
+import { badge } from "./overview_parts.js";
+
+const SOURCE_ARRAYS = ["sources", "citations", "web_sources", "x_results", "search_results", "links", "products"];
+/** The most entries of a list that are shown at once. */
+const SHOWN_MAX = 100;
+
+/** The arrays of a result that name pages, each as a list. */
+export function sources(result) {
+  const lists = SOURCE_ARRAYS.filter((name) => result?.[name] !== undefined).map((name) => {
+    const list = result[name];
+    const state = result.provenance?.fields?.[name];
+    const says = state === "unsupported" ? "the upstream does not give them" : "none";
+    return el("section", { class: "card sources", "data-array": name }, el("div", { class: "card-head" },
+      el("h2", {}, heading(name), list.length > 0 && el("span", { class: "count" }, list.length)),
+      list.length === 0 && el("span", { class: "quiet small" }, says)),
+      list.length > 0 && el("ol", {}, list.slice(0, SHOWN_MAX).map(source)),
+      list.length > SHOWN_MAX && el("p", { class: "quiet small" }, `${list.length - SHOWN_MAX} more are in the JSON below.`));
+  });
+  return lists.length > 0 && lists;
+}
+
+const heading = (name) => words(name).replace(/^./, (first) => first.toUpperCase());
+
+function source(entry) {
+  const about = entry.snippet || entry.preview || [entry.rating, entry.reviews].filter(Boolean).join(", ");
+  return el("li", {}, outward(entry.url, entry.title || entry.text || entry.url),
+    el("span", { class: "quiet small host" }, host(entry.url)), about && el("p", { class: "quiet small snippet" }, about));
+}
+
+/** The searches that the upstream made, and what it would be asked next. */
+export function queries(result) {
+  return ["search_queries", "related_questions"].filter((name) => result?.[name]?.length > 0).map((name) =>
+    el("section", { class: "card" }, el("h2", {}, heading(name)), el("ul", { class: "chips" }, result[name].slice(0, SHOWN_MAX).map((query) => el("li", {}, query)))));
+}
+
+/** What happened to the job, in the order in which it did. */
+export function timeline({ job, attempts }, seen) {
+  const known = attempts?.attempts ?? [];
+  const entry = (tone, what, at, more) => el("li", { class: tone }, el("span", { class: "what" }, what), el("span", { class: "quiet small" }, at), more);
+  const ended = { done: ["good", "Done"], failed: ["bad", job.error_code === "canceled" ? "Canceled" : "Failed"] }[job.status];
+  const missing = job.attempts - known.length - (job.phase === "running" ? 1 : 0);
+  return el("section", { class: "card" }, el("h2", {}, "Timeline"), el("ol", { class: "timeline" },
+    entry("", "Submitted", moment(job.created_at)),
+    missing > 0 && entry("idle", `${plural(missing, "attempt")} before the service started`, moment(job.started_at)),
+    known.map((attempt) => entry(attempt.error ? "bad" : "good", `Attempt ${attempt.attempt} ${attempt.error ? "failed" : "brought the answer"}`,
+      [moment(attempt.started_at), `, took ${duration(attempt.seconds)}`],
+      attempt.error && el("p", { class: "small" }, attempt.error, " ", el("code", {}, attempt.error_code)))),
+    job.phase === "running" && entry("accent", `Attempt ${job.attempts} is running`, seen.length ? ["since ", moment(seen.at(-1).at)] : ""),
+    job.phase === "waiting_retry" && entry("warn", "Waits for the next attempt", job.error_code ? words(job.error_code) : ""),
+    job.phase === "queued" && entry("accent", "Waits for a worker", ""),
+    ended && entry(ended[0], job.result?.cached ? "Done, answered from the cache" : ended[1], moment(job.completed_at))));
+}
+
+/** What attempts at web pages have left; nothing where there is none. */
+export function evidence({ evidence: found }) {
+  if (!found || found.attempts.length === 0) return null;
+  return el("section", { class: "card" }, el("h2", {}, "Evidence"), found.attempts.map((attempt, number) =>
+    el("details", { class: "evidence", open: number === found.attempts.length - 1 },
+      el("summary", {}, `Attempt ${attempt.attempt ?? number + 1}`),
+      attempt.steps && el("ol", { class: "small" }, attempt.steps.map((step) => el("li", {}, typeof step === "string" ? step : stepText(step)))),
+      el("ul", { class: "plain" }, (attempt.files ?? []).map(file)))));
+}
+
+const stepText = (step) => Object.entries(step).filter(([, value]) => ["string", "number"].includes(typeof value)).map(([name, value]) => `${words(name)}: ${value}`).join(", ");
+
+function file({ name, type, bytes: size, path }) {
+  const shown = el("div", {});
+  const button = el("button", { type: "button", class: "button small", on: { click: open } }, `Show ${name}`);
+  async function open() {
+    button.disabled = true;
+    try {
+      if (type === "image/png") fill(shown, el("img", { class: "screenshot", alt: `Screenshot ${name}`, src: await picture(path) }));
+      else fill(shown, el("pre", { tabindex: "0" }, await text(path)));
+    } catch (error) {
+      button.disabled = false;
+      fill(shown, el("p", { class: "error" }, error.message));
+    }
+  }
+  return el("li", {}, button, " ", el("span", { class: "quiet small" }, bytes(size)), shown);
+}
+
+/** How the delivery of the job's webhook stands; nothing where it has none. */
+export function webhook({ job, webhook: found }, reload) {
+  if (!found) return null;
+  const tone = { waiting: "idle", pending: "warn", delivered: "good", failed: "bad" }[found.state];
+  const again = el("button", { type: "button", class: "button small", on: { click: send } }, "Send again");
+  const said = el("p", { class: "error" });
+  async function send() {
+    again.disabled = true;
+    try {
+      await json(`/jobs/${job.job_id}/webhook`, { method: "POST" });
+      announce("The webhook is sent again.");
+      await reload();
+    } catch (error) {
+      again.disabled = false;
+      said.textContent = error.message;
+    }
+  }
+  return el("section", { class: "card" }, el("div", { class: "card-head" }, el("h2", {}, "Webhook"), badge(found.state, tone)),
+    el("p", { class: "small url" }, found.url), found.reason && el("p", { class: "small" }, words(found.reason)),
+    found.next_attempt_at && el("p", { class: "quiet small" }, "Next try ", moment(found.next_attempt_at)),
+    el("ol", { class: "timeline" }, found.log.map(({ at, took_ms, status, error }) => el("li", { class: status >= 200 && status < 300 ? "good" : "bad" },
+      el("span", { class: "what" }, status ? `Status ${status}` : words(error ?? "no answer")), el("span", { class: "quiet small" }, moment(at), `, took ${duration(took_ms / 1000)}`)))),
+    found.state !== "waiting" && again, said);
+}
+
+/** The job object as the API gives it. */
+export function rawJson(job) {
+  const raw = JSON.stringify(job, null, 2);
+  return el("section", { class: "card raw" }, el("details", {}, el("summary", {}, el("h2", {}, "JSON")), copyButton("Copy JSON", () => raw), el("pre", { tabindex: "0" }, el("code", {}, raw))));
+}

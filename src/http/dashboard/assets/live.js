@@ -1,0 +1,109 @@
+// The stream of how the scrapers stand, which is also how the page knows that the server is there.
+
+import { Refusal, events, json } from "./api.js";
+
+const RETRY_MS_MAX = 10_000;
+
+/**
+ * Where the page stands with the server: `connecting`, `live`, or `away` with the time of the next
+ * try. Sends the events `state`, `overview` (what the scrapers do) and `back`.
+ */
+class Live extends EventTarget {
+  state = "connecting";
+  /** When the next try begins; while the server is away. */
+  nextTryMs = 0;
+  /** Why the stream is not there, when the server itself is. */
+  reason = "";
+  overview = null;
+  #stop = null;
+  #wake = () => {};
+
+  /** Begins, or begins anew with another key. */
+  start() {
+    this.stop();
+    this.#stop = new AbortController();
+    this.#run(this.#stop.signal);
+  }
+
+  stop() {
+    this.#stop?.abort();
+    this.#stop = null;
+    this.#wake();
+    this.overview = null;
+    this.#set("connecting");
+  }
+
+  /** Tries again at once. */
+  retry() {
+    this.#wake();
+  }
+
+  /** Somebody else has seen that nobody answers. */
+  doubt() {
+    if (this.state === "live" && this.#stop) this.start();
+  }
+
+  async #run(signal) {
+    let failures = 0;
+    let lost = false;
+    while (!signal.aborted) {
+      this.reason = "";
+      try {
+        await events("/stats/events", {
+          signal,
+          opened: () => {
+            failures = 0;
+            this.#set("live");
+            if (lost) this.dispatchEvent(new Event("back"));
+            lost = false;
+          },
+          event: (_, data) => {
+            this.overview = data;
+            this.dispatchEvent(new CustomEvent("overview", { detail: data }));
+          },
+        });
+      } catch (error) {
+        if (signal.aborted) return;
+        if (error instanceof Refusal && error.status === 401) return;
+        if (error instanceof Refusal) this.reason = error.message;
+      }
+      if (signal.aborted) return;
+      lost = true;
+      await this.#pause(Math.min(500 * 2 ** failures, RETRY_MS_MAX), signal);
+      failures += 1;
+    }
+  }
+
+  async #pause(ms, signal) {
+    this.nextTryMs = Date.now() + ms;
+    this.#set("away");
+    await new Promise((done) => {
+      this.#wake = done;
+      setTimeout(done, ms);
+      signal.addEventListener("abort", done);
+    });
+  }
+
+  #set(state) {
+    this.state = state;
+    this.dispatchEvent(new Event("state"));
+  }
+}
+
+export const live = new Live();
+
+let known = null;
+
+/** Every scraper with what it takes; asked for once, and again after the server was away. */
+export function scrapers() {
+  known ??= json("/scrapers").then(
+    (list) => list.scrapers,
+    (error) => {
+      known = null;
+      throw error;
+    },
+  );
+  return known;
+}
+
+live.addEventListener("back", () => (known = null));

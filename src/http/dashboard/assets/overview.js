@@ -1,0 +1,155 @@
+// What the service does now and did over the last day.
+
+import { json } from "./api.js";
+import { Chart } from "./chart.js";
+import { become, el, fill } from "./dom.js";
+import { clock, duration, learnTime, percent, serverNow, short, whole } from "./format.js";
+import { live, scrapers } from "./live.js";
+import { problems, scraperTable, tile, unready, upstreamTable } from "./overview_parts.js";
+import { meter } from "./usage.js";
+
+/** Name, how far back, and how long a bucket of the charts is. Milliseconds. */
+const RANGES = [
+  ["1 h", 3_600_000, 300_000],
+  ["6 h", 21_600_000, 300_000],
+  ["24 h", 86_400_000, 900_000],
+];
+/** How often the day is fetched again, milliseconds; between, the stream tells of the latest bucket. */
+const REFRESH_MS = 60_000;
+
+export function overview(main, { usage, signal }) {
+  let day = null;
+  let known = [];
+  let range = RANGES[2];
+  let picked = false;
+  let chosen = "";
+  const charts = {
+    throughput: new Chart({ title: "Throughput", kind: "bars", series: [{ name: "done", tone: "good" }, { name: "failed", tone: "bad" }], format: short }),
+    success: new Chart({ title: "Success of attempts", kind: "lines", series: [{ name: "brought an answer", tone: "good", filled: true }], format: percent, max: 1 }),
+    latency: new Chart({ title: "Latency of attempts", kind: "lines", series: [{ name: "p50", tone: "accent", filled: true }, { name: "p95", tone: "second" }], format: duration }),
+  };
+  const choice = el("select", { id: "chart-scraper", on: { change: () => { chosen = choice.value; draw(); } } });
+  const ranges = el("div", { class: "segments", role: "group", "aria-label": "How far back" },
+    RANGES.map((each) => el("button", { type: "button", on: { click: () => { picked = true; pick(each); } } }, each[0])));
+  const parts = {
+    problems: el("div", {}),
+    tiles: el("dl", { class: "tiles" }),
+    scrapers: el("div", {}),
+    upstreams: el("div", {}),
+    unready: el("div", {}),
+    credits: el("div", {}),
+    since: el("p", { class: "quiet small since" }),
+  };
+  fill(main,
+    el("div", { class: "title" }, el("h1", {}, "Overview"),
+      el("div", { class: "controls" }, el("label", { class: "out-of-sight", for: "chart-scraper" }, "Scraper of the charts"), choice, ranges)),
+    parts.problems, parts.tiles,
+    el("section", { class: "charts", "aria-label": "Charts" }, Object.values(charts).map((chart) => chart.figure)),
+    parts.since, parts.scrapers, parts.upstreams,
+    el("div", { class: "pair" }, parts.credits, parts.unready));
+
+  live.addEventListener("overview", merge, { signal });
+  live.addEventListener("back", load, { signal });
+  const timer = setInterval(load, REFRESH_MS);
+  load();
+  return () => {
+    clearInterval(timer);
+    for (const chart of Object.values(charts)) chart.close();
+  };
+
+  function pick(each) {
+    range = each;
+    RANGES.forEach((known, at) => ranges.children[at].setAttribute("aria-pressed", String(known === each)));
+    draw();
+  }
+
+  async function load() {
+    try {
+      [day, known, usage] = await Promise.all([json("/stats", { signal }), scrapers(), json("/usage", { signal })]);
+    } catch {
+      // The banner tells of it, and `back` comes when it is over.
+      return;
+    }
+    if (signal.aborted) return;
+    learnTime(day.now);
+    // A service that has just started has no day to show.
+    const upMs = serverNow() - Date.parse(day.since);
+    if (!picked) pick(RANGES.find(([, back]) => upMs < back) ?? RANGES.at(-1));
+    merge();
+  }
+
+  /** Puts the bucket that the stream has told into the day. */
+  function merge() {
+    if (!day) return;
+    for (const now of live.overview?.scrapers ?? []) {
+      const scraper = day.scrapers.find(({ name }) => name === now.name);
+      if (!scraper || !now.bucket) continue;
+      const at = scraper.buckets.findIndex((bucket) => bucket.at === now.bucket.at);
+      if (at >= 0) scraper.buckets[at] = now.bucket;
+      else scraper.buckets.push(now.bucket);
+    }
+    draw();
+  }
+
+  function draw() {
+    if (!day) return;
+    const now = (live.overview?.scrapers ?? known).filter((scraper) => scraper.configured);
+    become(parts.problems, el("div", {}, problems(now, known)));
+    become(parts.scrapers, el("div", {}, scraperTable(now)));
+    become(parts.upstreams, el("div", {}, upstreamTable(now)));
+    become(parts.unready, el("div", {}, unready(known)));
+    become(parts.credits, el("div", {}, meter(usage)));
+    drawChoice(now);
+    drawCharts(now);
+  }
+
+  function drawChoice(now) {
+    const names = ["", ...now.map(({ name }) => name)];
+    if (names.length === choice.options.length) return;
+    fill(choice, names.map((name) => el("option", { value: name }, name || "All scrapers")));
+    choice.value = chosen;
+  }
+
+  function drawCharts(now) {
+    const [title, back, step] = range;
+    const end = Math.floor(serverNow() / step) * step;
+    const times = Array.from({ length: back / step }, (_, at) => end - back + step * (at + 1));
+    const bins = times.map(() => ({ done: 0, failed: 0, submitted: 0, succeeded: 0, wrong: 0, p50: 0, p95: null }));
+    for (const scraper of day.scrapers) {
+      if (chosen && scraper.name !== chosen) continue;
+      for (const bucket of scraper.buckets) {
+        const bin = bins[Math.floor((Date.parse(bucket.at) - times[0]) / step)];
+        if (bin) add(bin, bucket);
+      }
+    }
+    const sum = (field) => bins.reduce((total, bin) => total + bin[field], 0);
+    const [attempts, succeeded] = [sum("succeeded") + sum("wrong"), sum("succeeded")];
+    const p95 = Math.max(...bins.map((bin) => bin.p95 ?? 0));
+    const empty = `Nothing has ended in the last ${title}`;
+    charts.throughput.update({ times, values: [bins.map((bin) => bin.done), bins.map((bin) => bin.failed)], now: sum("done") + sum("failed") ? `${whole(sum("done"))} done, ${whole(sum("failed"))} failed` : "", empty });
+    charts.success.update({ times, values: [bins.map(({ succeeded: good, wrong }) => (good + wrong ? good / (good + wrong) : null))], now: attempts ? `${percent(succeeded / attempts)} of ${whole(attempts)}` : "", empty });
+    charts.latency.update({ times, values: [bins.map((bin) => (bin.succeeded ? bin.p50 / bin.succeeded : null)), bins.map((bin) => bin.p95)], now: p95 ? `p95 up to ${duration(p95)}` : "", empty });
+    const running = now.filter(({ name }) => !chosen || name === chosen);
+    const total = (field) => running.reduce((all, scraper) => all + scraper.queue[field], 0);
+    become(parts.tiles, el("dl", { class: "tiles" },
+      tile("Waiting", short(total("waiting")), "jobs, now"),
+      tile("Running", short(total("running")), `of ${short(running.reduce((all, { workers }) => all + workers, 0))} workers`),
+      tile("Submitted", short(sum("submitted")), `in ${title}`),
+      tile("Done", short(sum("done")), `in ${title}`, sum("done") ? "good" : ""),
+      tile("Failed", short(sum("failed")), `in ${title}`, sum("failed") ? "bad" : ""),
+      tile("Success", attempts ? percent(succeeded / attempts) : "–", "of attempts", attempts && succeeded / attempts < 0.9 ? "bad" : "")));
+    const since = Date.parse(day.since);
+    parts.since.textContent = serverNow() - since < back ? `Counted since the service started, ${clock(since)}. Before that nothing is known.` : "";
+  }
+}
+
+/** Adds five minutes of a scraper to a bin: medians weigh by answers, the p95 is the slowest's. */
+function add(bin, bucket) {
+  bin.submitted += bucket.submitted;
+  bin.done += bucket.done;
+  bin.failed += bucket.failed;
+  bin.succeeded += bucket.attempts_succeeded;
+  bin.wrong += bucket.attempts_failed;
+  bin.p50 += (bucket.p50_seconds ?? 0) * bucket.attempts_succeeded;
+  if (bucket.p95_seconds !== null) bin.p95 = Math.max(bin.p95 ?? 0, bucket.p95_seconds);
+}

@@ -1,0 +1,114 @@
+// The parts of the overview that are tables and lists: made anew at every event, without listeners.
+
+import { el } from "./dom.js";
+import { duration, moment, percent, plural, short, words } from "./format.js";
+
+/** A number with its name. */
+export function tile(name, value, more, tone = "") {
+  return el("div", { class: "card tile" }, el("dt", {}, name), el("dd", { class: `value ${tone}` }, value), el("dd", { class: "quiet small" }, more));
+}
+
+/** A word with a colour that says how it is meant. */
+export const badge = (text, tone) => el("span", { class: `badge ${tone}` }, text);
+
+/** What is wrong now, each with its reason and where to read on; nothing where all is well. */
+export function problems(now, known) {
+  const found = [];
+  for (const scraper of now) {
+    for (const upstream of scraper.upstreams) {
+      if (upstream.breaker !== "open" && upstream.breaker !== "half_open") continue;
+      found.push(el("li", {}, el("strong", {}, `${scraper.name}: the upstream ${upstream.name} is resting`),
+        upstream.last_error ? [". ", upstream.last_error.error, " (", el("code", {}, upstream.last_error.code), ", ", moment(upstream.last_error.at), ")."] : ".",
+        upstream.breaker === "open" && upstream.probe_in_seconds !== null ? ` It is tried again in ${upstream.probe_in_seconds} s.` : " One request tries it now."));
+    }
+    const { health } = scraper;
+    const open = scraper.upstreams.some(({ breaker }) => breaker === "open" || breaker === "half_open");
+    if (!open && health.attempts >= 5 && health.success_rate < 0.5) {
+      const last = scraper.upstreams.map((upstream) => upstream.last_error).find(Boolean);
+      found.push(el("li", {}, el("strong", {}, `${scraper.name}: ${percent(1 - health.success_rate)} of the attempts of the last hour failed`),
+        last ? [". The latest reason: ", last.error, " (", el("code", {}, last.code), ")"] : "."));
+    }
+  }
+  if (found.length === 0) {
+    const own = known.filter(({ configured, name }) => configured && name !== "practice");
+    if (own.length > 0 || known.length === 0) return null;
+    return el("div", { class: "note" }, el("strong", {}, "Only the practice engine is ready."),
+      " It answers questions about answerd, so you can try everything now. For the others set the key of a provider: ",
+      el("a", { href: "/docs/scrapers" }, "what each scraper needs"), ".");
+  }
+  return el("div", { class: "note bad" }, el("h2", {}, `${plural(found.length, "thing needs", "things need")} a look`), el("ul", {}, found));
+}
+
+/** How every scraper stands. */
+export function scraperTable(now) {
+  const head = ["Scraper", "Waiting", "Running", "Success", "p50", "p95", "Filled arrays"];
+  return el("section", { class: "card flush", "aria-labelledby": "scrapers-title" },
+    el("div", { class: "card-head" }, el("h2", { id: "scrapers-title" }, "Scrapers"), el("span", { class: "quiet small" }, "health of the last hour")),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Scrapers" }, el("table", { class: "rows stacked" },
+      el("thead", {}, el("tr", {}, head.map((name, at) => el("th", { scope: "col", class: at > 0 && at < 6 ? "number" : null }, name)))),
+      el("tbody", {}, now.map(scraperRow)))));
+}
+
+function scraperRow(scraper) {
+  const { name, queue, workers, health, upstreams } = scraper;
+  const open = upstreams.filter(({ breaker }) => breaker === "open").length;
+  const bad = open > 0 || (health.attempts >= 5 && health.success_rate < 0.5);
+  const tone = bad ? "bad" : health.attempts === 0 ? "idle" : health.success_rate < 0.9 ? "warn" : "good";
+  const says = { bad: "in trouble", idle: "nothing in the last hour", warn: "some attempts fail", good: "well" }[tone];
+  const cell = (label, value, more) => el("td", { class: "number", "data-label": label }, value, more);
+  return el("tr", {},
+    el("th", { scope: "row" }, el("span", { class: `dot ${tone}`, role: "img", "aria-label": says, title: says }), el("a", { href: `#/jobs?scraper=${encodeURIComponent(name)}` }, name)),
+    cell("Waiting", short(queue.waiting)),
+    cell("Running", short(queue.running), el("span", { class: "quiet" }, ` / ${workers}`)),
+    cell("Success", percent(health.success_rate), health.attempts > 0 && el("span", { class: "quiet" }, ` of ${short(health.attempts)}`)),
+    cell("p50", duration(health.p50_seconds)),
+    cell("p95", duration(health.p95_seconds)),
+    el("td", { "data-label": "Filled arrays" }, health.succeeded ? el("ul", { class: "fills" }, Object.entries(health.non_empty).map(fillRate)) : el("span", { class: "quiet" }, "–")));
+}
+
+function fillRate([array, rate]) {
+  return el("li", {}, el("span", { class: "fill-name" }, words(array)), el("meter", { min: 0, max: 1, value: rate, "aria-label": `${words(array)} filled` }), el("span", { class: "number" }, percent(rate)));
+}
+
+/** How every upstream stands; one that several scrapers share stands once. */
+export function upstreamTable(now) {
+  const upstreams = new Map();
+  for (const scraper of now) {
+    for (const upstream of scraper.upstreams.filter(({ configured }) => configured)) {
+      const known = upstreams.get(upstream.name);
+      if (known) known.scrapers.push(scraper.name);
+      else upstreams.set(upstream.name, { ...upstream, scrapers: [scraper.name] });
+    }
+  }
+  const head = ["Upstream", "Kind", "Breaker", "In flight", "Last error"];
+  return el("section", { class: "card flush", "aria-labelledby": "upstreams-title" },
+    el("div", { class: "card-head" }, el("h2", { id: "upstreams-title" }, "Upstreams"), el("a", { class: "small", href: "/docs/upstreams" }, "What a breaker does")),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Upstreams" }, el("table", { class: "rows stacked" },
+      el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col", class: name === "In flight" ? "number" : null }, name)))),
+      el("tbody", {}, [...upstreams.values()].map(upstreamRow)))));
+}
+
+function upstreamRow({ name, kind, breaker, probe_in_seconds, in_flight, in_flight_max, last_error, recipe, scrapers }) {
+  const [word, tone] = { closed: ["closed", "good"], open: ["open", "bad"], half_open: ["probing", "warn"] }[breaker] ?? ["–", ""];
+  return el("tr", {},
+    el("th", { scope: "row" }, name, el("span", { class: "quiet small under" }, `for ${scrapers.join(", ")}`)),
+    el("td", { "data-label": "Kind" }, kind, recipe && el("span", { class: "quiet small under" }, `recipe ${recipe.name} ${recipe.version}`)),
+    el("td", { "data-label": "Breaker" }, badge(word, tone), breaker === "open" && el("span", { class: "quiet small" }, ` probe in ${probe_in_seconds} s`)),
+    el("td", { class: "number", "data-label": "In flight" }, short(in_flight ?? 0), in_flight_max !== null && el("span", { class: "quiet" }, ` / ${short(in_flight_max)}`)),
+    el("td", { "data-label": "Last error", class: "wide" }, last_error ? [last_error.error, el("span", { class: "quiet small under" }, el("code", {}, last_error.code), " ", moment(last_error.at))] : el("span", { class: "quiet" }, "none")));
+}
+
+/** The scrapers that lack something, and what. */
+export function lacking(known) {
+  const rest = known.filter(({ configured }) => !configured);
+  if (rest.length === 0) return null;
+  return el("details", { class: "lacking" },
+    el("summary", {}, plural(rest.length, "scraper is", "scrapers are"), " not configured"),
+    el("ul", { class: "plain" }, rest.map(({ name, missing }) => el("li", {}, el("strong", {}, name), el("span", { class: "quiet small under" }, missing)))));
+}
+
+/** The same as a card of its own. */
+export function unready(known) {
+  const rest = lacking(known);
+  return rest && el("section", { class: "card" }, rest);
+}

@@ -1,0 +1,75 @@
+// What the key has spent and has left, and what it used day by day.
+
+import { json } from "./api.js";
+import { become, el, fill } from "./dom.js";
+import { day as dayName, moment, plural, short, whole } from "./format.js";
+import { live } from "./live.js";
+
+const DAYS = 30;
+
+export function usage(main, { usage: known, signal }) {
+  const body = el("div", { class: "stack" });
+  fill(main, el("div", { class: "title" }, el("h1", {}, "Usage")), body);
+  live.addEventListener("back", load, { signal });
+  load();
+
+  async function load() {
+    try {
+      known = await json(`/usage?days=${DAYS}`, { signal });
+    } catch {
+      return;
+    }
+    if (!signal.aborted) become(body, el("div", { class: "stack" }, meter(known), days(known), perScraper(known)));
+  }
+}
+
+/** The credits of the month. */
+export function meter(usage) {
+  const { account, monthly_credits: allowance, used, reserved, left, resets_at } = usage;
+  const who = account === "anonymous" ? "everybody (no keys are configured)" : `the key ${account}`;
+  const part = allowance ? (used + reserved) / allowance : 0;
+  return el("section", { class: "card", "aria-labelledby": "credits-title" },
+    el("div", { class: "card-head" }, el("h2", { id: "credits-title" }, "Credits this month"), el("span", { class: "quiet small" }, who)),
+    el("p", { class: "big" }, whole(used), allowance === null ? " used" : ` of ${whole(allowance)} used`),
+    allowance !== null && el("meter", { class: "long", min: 0, max: allowance || 1, value: used + reserved, high: allowance * 0.9, optimum: 0, "aria-label": "Credits used or reserved" }),
+    el("p", { class: "quiet" },
+      reserved > 0 && `${plural(reserved, "credit")} reserved for jobs that have not ended. `,
+      allowance === null ? "No monthly limit. " : [el("strong", { class: part > 0.9 ? "bad" : null }, `${whole(left)} left`), ". "],
+      "The month ends ", moment(resets_at), " (UTC)."));
+}
+
+function days({ days }) {
+  const most = Math.max(1, ...days.map((day) => total(day, "credits")));
+  const rows = [...days].reverse();
+  if (rows.length === 0) {
+    return el("section", { class: "card empty" }, el("h2", {}, "Nothing used yet"),
+      el("p", {}, "The last 30 days stand here, day by day, once this key has submitted something."),
+      el("a", { class: "button primary", href: "#/new" }, "Submit a prompt"));
+  }
+  return table("Day by day", "the last 30 days, UTC", ["Day", "Jobs", "Done", "Failed", "Cached", "Credits", ""], rows.map((day) => el("tr", {},
+    el("th", { scope: "row" }, dayName(day.date)),
+    FIELDS.map((field) => cell(field, total(day, field))),
+    el("td", { class: "bar-cell", "aria-hidden": "true" }, el("meter", { class: "plain-meter", min: 0, max: most, value: total(day, "credits") })))));
+}
+
+function perScraper({ scrapers }) {
+  const names = Object.keys(scrapers).sort((a, b) => scrapers[b].credits - scrapers[a].credits);
+  if (names.length === 0) return null;
+  return table("By scraper", "the last 30 days", ["Scraper", "Jobs", "Done", "Failed", "Cached", "Credits"], names.map((name) => el("tr", {},
+    el("th", { scope: "row" }, name),
+    FIELDS.map((field) => cell(field, scrapers[name][field])))));
+}
+
+const FIELDS = ["jobs", "done", "failed", "cached", "credits"];
+/** Where it is narrow, what matters least is left out. */
+const place = (field) => `number ${field.toLowerCase() === "cached" ? "less" : ""}`;
+const cell = (field, value) => el("td", { class: place(field) }, short(value));
+const total = (day, field) => Object.values(day.scrapers).reduce((sum, used) => sum + used[field], 0);
+
+function table(title, note, head, rows) {
+  return el("section", { class: "card flush" },
+    el("div", { class: "card-head" }, el("h2", {}, title), el("span", { class: "quiet small" }, note)),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, el("table", { class: "rows" },
+      el("thead", {}, el("tr", {}, head.map((name, at) => (name ? el("th", { scope: "col", class: at > 0 ? place(name) : null }, name) : el("td", { class: "less" }))))),
+      el("tbody", {}, rows))));
+}
