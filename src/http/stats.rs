@@ -126,7 +126,9 @@ async fn next(mut stream: Stream) -> Option<(web::Bytes, Stream)> {
         let now_ms = stream.service.now_ms();
         let now = snapshot(&stream.service);
         if now != stream.told {
-            let text = format!("event: overview\ndata: {now}\n\n");
+            // The time alone is no change.
+            let time = rfc3339_seconds(now_ms);
+            let text = format!("event: overview\ndata: {{\"now\":\"{time}\",{}\n\n", &now[1..]);
             stream.told = now;
             stream.told_ms = Some(now_ms);
             return Some((text.into(), stream));

@@ -228,6 +228,11 @@ impl Builder {
         self
     }
 
+    /// Takes another config.toml than so far.
+    pub fn other_config(self, change: impl FnOnce(&str) -> String) -> Builder {
+        Builder { config: change(&self.config), ..self }
+    }
+
     /// Takes settings back whose names begin so.
     pub fn without(mut self, prefix: &str) -> Builder {
         self.settings.retain(|name, _| !name.starts_with(&format!("ANSWERD_{prefix}")));
@@ -257,12 +262,17 @@ impl Builder {
     }
 
     /// The scraper `chatgpt`, and any other named, answered by a scripted upstream.
-    pub fn scripted(mut self, scraper: &str, upstream: &Arc<Scripted>) -> Builder {
-        self.injected.insert(upstream.name.clone(), upstream.clone());
-        self = self.config(&format!("[upstreams.{}]\nkind = \"practice\"", upstream.name));
+    pub fn scripted(self, scraper: &str, upstream: &Arc<Scripted>) -> Builder {
+        self.upstream(scraper, &upstream.name, upstream.clone())
+    }
+
+    /// A scraper that is answered by an upstream of the test's own.
+    pub fn upstream(mut self, scraper: &str, name: &str, upstream: Arc<dyn Upstream>) -> Builder {
+        self.injected.insert(name.to_owned(), upstream);
+        self = self.config(&format!("[upstreams.{name}]\nkind = \"practice\""));
         self.set(
             &format!("SCRAPERS__{}__UPSTREAMS", scraper.to_uppercase()),
-            format!("[\"{}\"]", upstream.name),
+            format!("[\"{name}\"]"),
         )
     }
 

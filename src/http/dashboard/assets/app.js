@@ -63,10 +63,10 @@ function settle(focus) {
   announce(heading?.textContent ?? "");
 }
 
-function signedIn(known) {
+function signedIn(known, focus) {
   usage = known;
   live.start();
-  show({ focus: true });
+  show({ focus });
 }
 
 function signOut(refusal) {
@@ -79,12 +79,12 @@ function signOut(refusal) {
   mark("", null);
   document.title = "Sign in · answerd";
   const reason = refusal instanceof Error && hadKey ? "The server does not take this key any more." : "";
-  signIn(main, { reason, signedIn });
+  signIn(main, { reason, signedIn: (known) => signedIn(known, true) });
 }
 
 async function start() {
   try {
-    signedIn(await json("/usage"));
+    signedIn(await json("/usage"), false);
   } catch (error) {
     if (!(error instanceof Away) && error.status === 401) return;
     fill(main, el("div", { class: "empty" }, el("h1", {}, "The server does not answer"),

@@ -4,7 +4,7 @@ import { Refusal, events, json } from "./api.js";
 import { answer } from "./answer.js";
 import { announce, copyButton, el, fill } from "./dom.js";
 import { duration, host, plural } from "./format.js";
-import { read } from "./job.js";
+import { changed, read } from "./job.js";
 import { statusBadge } from "./jobs.js";
 import { live } from "./live.js";
 
@@ -69,12 +69,10 @@ export function compare(main, { id, signal }) {
     try {
       await show(item, card);
       if (found.get(item.job_id)?.job.status !== "pending") return;
-      let first = true;
       await events(`/jobs/${item.job_id}/events`, {
         signal,
-        event: (name) => {
-          if (!first) show(item, card).catch(() => {});
-          first = false;
+        event: (name, now) => {
+          if (changed(found.get(item.job_id)?.job, now)) show(item, card).catch(() => {});
           if (["done", "failed", "canceled"].includes(name)) announce(`${item.scraper}: ${name}.`);
         },
       });
@@ -94,11 +92,11 @@ export function compare(main, { id, signal }) {
       el("p", { class: "quiet small" }, job.result ? [job.result.llm_model, job.result.llm_model && " · ", duration(job.result.elapsed_ms / 1000), job.result.cached && " · cached", ` · ${plural(cited(job.result).size, "site")} cited`] : job.phase === "running" ? "Running …" : job.status === "pending" ? "Waiting …" : ""),
       job.error ? el("p", { class: "error" }, job.error) : tokens && answer(tokens),
       el("div", { class: "buttons" }, el("a", { class: "button small", href: `#/jobs/${job.job_id}` }, "Whole job"), tokens && copyButton("Copy Markdown", () => job.result.result_markdown)));
-    if (job.status !== "pending") await ended();
+    if (job.status !== "pending") ended();
     fill(sites, siteTable([...found.values()].filter((each) => each.job.result)));
   }
 
-  async function ended() {
+  function ended() {
     const open = [...found.values()].some(({ job }) => job.status === "pending");
     if (!open) fill(controls);
   }

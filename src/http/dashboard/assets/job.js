@@ -3,10 +3,13 @@
 import { Refusal, currentKey, events, json } from "./api.js";
 import { answer } from "./answer.js";
 import { announce, copyButton, el, fill } from "./dom.js";
-import { duration, moment, quoted, whole } from "./format.js";
+import { duration, moment, quoted, serverNow, whole } from "./format.js";
 import { evidence, queries, rawJson, sources, timeline, webhook } from "./job_parts.js";
 import { statusBadge } from "./jobs.js";
 import { live } from "./live.js";
+
+/** How often a delivery that is under way is looked at, milliseconds. */
+const WEBHOOK_MS = 2000;
 
 export function job(main, { id, signal }) {
   const title = el("div", { class: "title" }, el("h1", {}, "Job"));
@@ -15,14 +18,21 @@ export function job(main, { id, signal }) {
   live.addEventListener("back", load, { signal });
   /** What has happened while somebody looked. */
   const seen = [];
+  let shown = null;
+  let following = false;
+  let again = null;
   load();
+  return () => clearTimeout(again);
 
   async function load() {
     try {
       const found = await read(id, signal);
       if (signal.aborted) return;
       draw(found);
-      if (found.job.status === "pending") follow();
+      if (found.job.status === "pending" && !following) follow();
+      // Nothing tells of deliveries as they happen.
+      clearTimeout(again);
+      if (found.webhook?.state === "pending") again = setTimeout(load, WEBHOOK_MS);
     } catch (error) {
       if (!signal.aborted) failed(error);
     }
@@ -34,33 +44,28 @@ export function job(main, { id, signal }) {
     fill(body, el("div", { class: "card empty" }, el("h2", {}, gone ? "This job is not there" : "This job could not be loaded"), el("p", {}, error.message), el("a", { class: "button", href: "#/jobs" }, "All jobs")));
   }
 
-  /** Reads the events of a job that has not ended; each makes the view look again. */
+  /** Reads the events of a job that has not ended; each that tells of a change makes the view look again. */
   async function follow() {
+    following = true;
     try {
-      let first = true;
       await events(`/jobs/${id}/events`, {
         signal,
-        event: async (name, now) => {
-          seen.push({ name, at: new Date().toISOString(), code: now.error_code });
-          const again = !first;
-          first = false;
-          if (!again) return;
+        event: (name, now) => {
+          seen.push({ name, at: new Date(serverNow()).toISOString() });
+          if (!changed(shown, now)) return;
           announce(`The job is now: ${name}.`);
-          try {
-            const found = await read(id, signal);
-            if (!signal.aborted) draw(found);
-          } catch {
-            // The next event, or the server's coming back, tries again.
-          }
+          load();
         },
       });
     } catch {
-      // As above.
+      // The server's coming back tries again.
     }
+    following = false;
   }
 
   function draw(found) {
     const { job: now, asked } = found;
+    shown = now;
     const busy = now.status === "pending";
     const cancel = busy && found.own && action("Cancel", "danger", cancelJob);
     const again = asked && action("Run again", busy ? "" : "primary", runAgain);
@@ -111,6 +116,9 @@ export function job(main, { id, signal }) {
     location.hash = `/jobs/${again.job_id}`;
   }
 }
+
+/** Whether a job is another than it was; a result does not come with events. */
+export const changed = (before, now) => before?.phase !== now.phase || before?.attempts !== now.attempts;
 
 /** All that is known of a job. What only its own key may see is missing where the key is another. */
 export async function read(id, signal) {

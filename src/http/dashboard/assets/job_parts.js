@@ -63,12 +63,17 @@ export function evidence({ evidence: found }) {
   if (!found || found.attempts.length === 0) return null;
   return el("section", { class: "card" }, el("h2", {}, "Evidence"), found.attempts.map((attempt, number) =>
     el("details", { class: "evidence", open: number === found.attempts.length - 1 },
-      el("summary", {}, `Attempt ${attempt.attempt ?? number + 1}`),
-      attempt.steps && el("ol", { class: "small" }, attempt.steps.map((step) => el("li", {}, typeof step === "string" ? step : stepText(step)))),
+      el("summary", {}, `Attempt ${attempt.attempt} at ${attempt.upstream}`),
+      attempt.steps && el("ol", { class: "small" }, attempt.steps.map(step)),
       el("ul", { class: "plain" }, (attempt.files ?? []).map(file)))));
 }
 
-const stepText = (step) => Object.entries(step).filter(([, value]) => ["string", "number"].includes(typeof value)).map(([name, value]) => `${words(name)}: ${value}`).join(", ");
+/** What was done on the page, and what came of it. */
+function step({ name, took_ms, matched, alternative, note, nearest = [] }) {
+  return el("li", {}, name, el("span", { class: "quiet" }, ` ${duration(took_ms / 1000)}`), note && [": ", note],
+    matched && [" ", el("code", {}, matched), alternative && el("span", { class: "quiet" }, ` ${alternative}`)],
+    nearest.length > 0 && el("span", { class: "quiet under" }, "near it: ", nearest.join(", ")));
+}
 
 function file({ name, type, bytes: size, path }) {
   const shown = el("div", {});

@@ -1,6 +1,7 @@
 // The stream of how the scrapers stand, which is also how the page knows that the server is there.
 
 import { Refusal, events, json } from "./api.js";
+import { learnTime } from "./format.js";
 
 const RETRY_MS_MAX = 10_000;
 
@@ -58,6 +59,7 @@ class Live extends EventTarget {
             lost = false;
           },
           event: (_, data) => {
+            learnTime(data.now);
             this.overview = data;
             this.dispatchEvent(new CustomEvent("overview", { detail: data }));
           },

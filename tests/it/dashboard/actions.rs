@@ -1,0 +1,155 @@
+//! One job, and what can be done with it.
+
+use answerd::job::Reason;
+use serde_json::json;
+
+use crate::app::{Builder, Gate, Scripted, Step, fail};
+use crate::dashboard::Dashboard;
+use crate::limits::{A, keys};
+use crate::receiver::{Does, Receiver};
+
+#[test]
+fn a_job_is_shown_with_all_that_belongs_to_it() {
+    let app = Builder::new().start();
+    let id = app.submit("practice", "How long are results kept?");
+    let job = app.ended(&id);
+    let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
+    let browser = &dashboard.browser;
+    browser.until("document.querySelector('.answer')");
+    for text in [
+        "24 hours",
+        "Sources",
+        "Citations",
+        "Search queries",
+        "Related questions",
+        "answerd-practice-1",
+        "Attempt 1 brought the answer",
+        "Submitted",
+        &id,
+    ] {
+        dashboard.shows(text);
+    }
+    let source = job["result"]["sources"][0]["url"].as_str().unwrap();
+    let link = format!("document.querySelector('.sources a[href={}]')", json!(source));
+    assert_eq!(browser.until(&format!("{link}.rel")), "noopener noreferrer nofollow");
+    dashboard.click("JSON");
+    let raw = browser.run("return document.querySelector('.raw pre').textContent");
+    let raw: serde_json::Value = serde_json::from_str(raw.as_str().unwrap()).unwrap();
+    assert_eq!(raw, job);
+    assert_eq!(browser.run("return document.title"), "How long are results kept? · answerd");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn a_job_is_followed_canceled_and_run_again() {
+    let gates = [Gate::default(), Gate::default()];
+    let steps = gates.iter().map(|gate| Step::Hold(gate.clone()));
+    let app = Builder::new()
+        .config(&keys(""))
+        .set("SCRAPERS__CHATGPT__WORKERS", 1)
+        .scripted("chatgpt", &Scripted::new("script", steps))
+        .start();
+    let path = "/scrapers/chatgpt/jobs?prompt=it%27s+%22me%22&label=l&country=de&web_search=false";
+    let job = app.post_with(path, &A, "").expect(202);
+    let id = job["job_id"].as_str().unwrap();
+    gates[0].arrived(1);
+    let dashboard = Dashboard::signed_in(&app, "secret-a", &format!("/jobs/{id}"));
+    let browser = &dashboard.browser;
+    dashboard.shows("Attempt 1 is running");
+    dashboard.click("Cancel");
+    dashboard.shows("Canceled");
+    gates[0].open();
+    assert_eq!(app.get(&format!("/jobs/{id}")).expect(200)["error_code"], "canceled");
+
+    dashboard.click("Run again");
+    gates[1].arrived(1);
+    browser.until(&format!("location.hash !== '#/jobs/{id}'"));
+    dashboard.shows("Attempt 1 is running");
+    let again = browser.run("return location.hash.slice(7)").as_str().unwrap().to_owned();
+    let asked = app.get_with(&format!("/jobs/{again}/attempts"), &A).expect(200);
+    let parameters = json!({
+        "prompt": "it's \"me\"", "country": "DE", "bypass_cache": true, "timeout": 300.0,
+        "web_search": false, "markdown_json": false, "label": "l",
+    });
+    assert_eq!(asked["parameters"], parameters);
+    gates[1].open();
+    // The end comes over the stream of events; nothing is loaded again.
+    browser.until("document.querySelector('.answer')");
+    dashboard.shows("Attempt 1 brought the answer");
+
+    browser.devtools(
+        "Browser.grantPermissions",
+        json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] }),
+    );
+    dashboard.click("Copy as curl");
+    dashboard.shows("Copied");
+    let copied = browser.wait_for("navigator.clipboard.readText().then(done, (e) => done(`${e}`))");
+    let command = copied.as_str().unwrap();
+    assert!(!command.contains("secret-a"), "{command}");
+    let run = std::process::Command::new("sh")
+        .args(["-c", command])
+        .env("ANSWERD_API_KEY", "secret-a")
+        .output()
+        .unwrap();
+    let answered: serde_json::Value =
+        serde_json::from_slice(&run.stdout).unwrap_or_else(|_| panic!("{command}: {run:?}"));
+    assert_eq!(answered["prompt"], "it's \"me\"");
+    assert_eq!(answered["label"], "l");
+    app.ended(answered["job_id"].as_str().unwrap());
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn attempts_that_failed_are_told_with_their_reasons() {
+    let steps = [fail(Reason::Overloaded), fail(Reason::Refused)];
+    let (builder, clock) = Builder::new().manual();
+    let app = builder.scripted("chatgpt", &Scripted::new("script", steps)).start();
+    let id = app.submit("chatgpt", "x");
+    app.until(&id, |job| job["phase"] == "waiting_retry");
+    let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
+    dashboard.shows("Attempt 1 failed");
+    dashboard.shows("Waits for the next attempt");
+    clock.advance_ms(60_000);
+    dashboard.shows("Attempt 2 failed");
+    dashboard.shows("answer_refused");
+    dashboard.browser.until("document.querySelector('.failure')");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn the_deliveries_of_a_webhook_are_shown_and_made_again() {
+    let receiver = Receiver::start([Does::Status(410, "")]);
+    let app = crate::webhooks::builder(&Scripted::new("script", [])).start();
+    let id = crate::webhooks::submit(&app, "x", &receiver.url());
+    receiver.told();
+    let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
+    dashboard.shows("Status 410");
+    dashboard.click("Send again");
+    receiver.told();
+    dashboard.shows("Status 204");
+    dashboard.shows("delivered");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn the_evidence_of_a_page_is_shown() {
+    let app = Builder::new()
+        .set("RETRY__RETRIES", 0)
+        .set("PRACTICE__FAILURE_PERCENT", 100)
+        .config(
+            "[upstreams.browser]\nkind = \"browser\"\nrecipe = \"practice\"\nsessions = 1\n\
+             [scrapers.paged]\nupstreams = [\"browser\"]",
+        )
+        .start();
+    let id = app.submit("paged", "How long are results kept?");
+    app.ended(&id);
+    let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
+    dashboard.shows("Evidence");
+    dashboard.shows("Attempt 1 at browser");
+    let button = "[...document.querySelectorAll('.evidence button')]\
+                  .find((button) => button.textContent.endsWith('.png'))";
+    dashboard.browser.until(button);
+    dashboard.browser.run(&format!("{button}.click()"));
+    dashboard.browser.until("document.querySelector('.screenshot').naturalWidth > 300");
+    dashboard.is_at_peace();
+}

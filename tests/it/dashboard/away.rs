@@ -1,0 +1,81 @@
+//! A server that goes away and comes back, and a key that is taken back.
+
+use std::net::TcpListener;
+
+use crate::app::{Builder, Scripted};
+use crate::dashboard::Dashboard;
+use crate::limits::{A, keys};
+
+/// An address that is free now and stays so: nobody else asks for this one.
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+#[test]
+fn a_server_that_goes_away_is_told_of_and_found_again() {
+    let address = free_address();
+    let app = Builder::new()
+        .set("HTTP__BIND", &address)
+        .scripted("chatgpt", &Scripted::new("script", []))
+        .start();
+    let dashboard = Dashboard::open(&app, "/jobs");
+    dashboard.shows("No jobs yet");
+    dashboard.shows("Live");
+    let app = app.restart_with(|builder| {
+        dashboard.shows("The server cannot be reached.");
+        dashboard.shows("Away");
+        dashboard.browser.until("document.querySelector('#banner button')");
+        dashboard.browser.until("getComputedStyle(document.querySelector('main')).opacity < 1");
+        builder
+    });
+    dashboard.click("Try now");
+    dashboard.browser.until("document.getElementById('banner').hidden");
+    dashboard.shows("Live");
+    dashboard.browser.until("document.getElementById('announcer').textContent.length > 0");
+    // What happens from then on is seen, without the page being loaded again.
+    app.ended(&app.submit("chatgpt", "after the restart"));
+    dashboard.shows("after the restart");
+    dashboard.asks_nobody_else();
+}
+
+#[test]
+fn a_page_that_is_opened_while_the_server_starts_waits_for_it() {
+    let address = free_address();
+    let app = Builder::new().set("HTTP__BIND", &address).start();
+    let dashboard = Dashboard::open(&app, "/usage");
+    dashboard.shows("Nothing used yet");
+    // The page is there, and the server is not: as after a reload out of a cache.
+    let app = app.restart_with(|builder| {
+        dashboard.shows("Away");
+        dashboard.go("/jobs");
+        dashboard.shows("The server cannot be reached.");
+        builder
+    });
+    dashboard.shows("No jobs yet");
+    drop(app);
+}
+
+#[test]
+fn a_key_that_is_taken_back_leads_to_the_form() {
+    let address = free_address();
+    let app = Builder::new()
+        .set("HTTP__BIND", &address)
+        .config(&keys(""))
+        .scripted("chatgpt", &Scripted::new("script", []))
+        .start();
+    app.post_with("/scrapers/chatgpt/jobs?prompt=mine", &A, "").expect(202);
+    let dashboard = Dashboard::signed_in(&app, "secret-a", "/jobs");
+    dashboard.shows("mine");
+    // Only the key of the other one is left.
+    let app = app.restart_with(|builder| {
+        builder.other_config(|config| {
+            let (before, _) = config.split_once("[[keys]]\nname = \"b\"").unwrap();
+            let (_, own) = before.split_once("[[keys]]").unwrap();
+            config.replace(&format!("[[keys]]{own}"), "")
+        })
+    });
+    dashboard.shows("The server does not take this key any more.");
+    dashboard.browser.until("sessionStorage.length === 0");
+    assert!(!dashboard.browser.run("return document.body.innerText").to_string().contains("mine"));
+    drop(app);
+}

@@ -1,0 +1,87 @@
+//! The list of jobs: filters, pages, and ten thousand of them.
+
+use answerd::job::Reason;
+use serde_json::json;
+
+use crate::app::{Builder, Gate, Scripted, Step, fail};
+use crate::dashboard::Dashboard;
+
+const PROMPTS: &str =
+    "[...document.querySelectorAll('#jobs tbody a')].map((link) => link.textContent).join('|')";
+
+#[test]
+fn the_list_is_filtered_and_kept_up_to_date() {
+    let gate = Gate::default();
+    let steps = [fail(Reason::Refused), Step::Hold(gate.clone())];
+    let app = Builder::new()
+        .set("SCRAPERS__CHATGPT__WORKERS", 1)
+        .scripted("chatgpt", &Scripted::new("script", steps))
+        .start();
+    app.ended(&app.submit("chatgpt", "refused"));
+    app.submit("chatgpt", "held");
+    gate.arrived(1);
+    let labelled = app.post("/scrapers/practice/jobs?prompt=What+is+a+job%3F&label=Nightly+7");
+    app.ended(labelled.expect(202)["job_id"].as_str().unwrap());
+    let dashboard = Dashboard::open(&app, "/jobs");
+    let lists = |wanted: &str| drop(dashboard.browser.until(&format!("{PROMPTS} === '{wanted}'")));
+    lists("What is a job?|held|refused");
+    dashboard.shows("running");
+    dashboard.shows("Nightly 7");
+    dashboard.click("Failed");
+    lists("refused");
+    assert_eq!(dashboard.browser.run("return location.hash"), "#/jobs?status=failed");
+    dashboard.click("Pending");
+    lists("held");
+    dashboard.click("All");
+    dashboard.browser.write("#search", "nightly");
+    lists("What is a job?");
+    dashboard.browser.write("#search", " none");
+    dashboard.shows("No job matches");
+    dashboard.click("Show all jobs");
+    lists("What is a job?|held|refused");
+    dashboard.browser.until("document.querySelector('#scraper option[value=practice]')");
+    dashboard.browser.click("#scraper option[value=practice]");
+    lists("What is a job?");
+    // The filters are in the address, so the view can be kept as a bookmark.
+    dashboard.browser.post("/refresh", json!({}));
+    lists("What is a job?");
+    dashboard.browser.until("document.getElementById('scraper').value === 'practice'");
+    dashboard.go("/jobs?status=pending");
+    lists("held");
+    gate.open();
+    dashboard.shows("No job matches");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn ten_thousand_jobs_are_paged_and_searched() {
+    let app = Builder::new().start();
+    app.ended(&app.post("/scrapers/practice/jobs?prompt=What+is+a+job%3F&label=the+oldest").expect(202)
+        ["job_id"].as_str().unwrap().to_owned());
+    // The cache answers them, so that they are there at once.
+    for batch in 0..10 {
+        let items: Vec<_> = (0..1_000)
+            .map(|n| json!({ "prompt": "What is a job?", "label": format!("run {batch}-{n}") }))
+            .collect();
+        let body = json!({ "scraper": "practice", "items": items }).to_string();
+        app.post_with("/batches", &[], &body).expect(202);
+    }
+    let dashboard = Dashboard::open(&app, "/jobs");
+    let browser = &dashboard.browser;
+    let label = "document.querySelector('#jobs tbody .label').textContent";
+    browser.until(&format!("{label} === 'run 9-999'"));
+    assert_eq!(browser.run("return document.querySelectorAll('#jobs tbody tr').length"), 50);
+    for page in 1..=4 {
+        dashboard.click("Older");
+        browser.until(&format!("{label} === 'run 9-{}'", 999 - page * 50));
+    }
+    dashboard.shows("Page 5");
+    dashboard.click("Newer");
+    browser.until(&format!("{label} === 'run 9-849'"));
+    assert!(browser.run("return document.querySelectorAll('*').length").as_u64().unwrap() < 1_500);
+    // Behind all the others, further than one page of the server looks.
+    browser.write("#search", "the oldest");
+    browser.until(&format!("{label} === 'the oldest'"));
+    assert_eq!(browser.run("return document.querySelectorAll('#jobs tbody tr').length"), 1);
+    dashboard.is_at_peace();
+}

@@ -1,0 +1,93 @@
+//! The dashboard in a real Chromium: each view, each action, and what it does when things go wrong.
+
+mod actions;
+mod away;
+mod hostile;
+mod jobs;
+mod prompt;
+mod views;
+
+use serde_json::json;
+
+use crate::app::App;
+use crate::chromium::Browser;
+
+/// A browser that looks at the dashboard of a server.
+struct Dashboard {
+    browser: Browser,
+    base: String,
+}
+
+impl Dashboard {
+    /// Opens a view by its path behind the `#`.
+    fn open(app: &App, path: &str) -> Dashboard {
+        let dashboard = Dashboard { browser: Browser::start(true), base: app.base.clone() };
+        dashboard.size(1440, 900);
+        dashboard.browser.open(&format!("{}/#{path}", app.base));
+        dashboard
+    }
+
+    /// As [`Dashboard::open`], signed in with a key.
+    fn signed_in(app: &App, key: &str, path: &str) -> Dashboard {
+        let dashboard = Dashboard::open(app, path);
+        dashboard.sign_in(key);
+        dashboard.browser.until("!document.getElementById('key') && document.querySelector('h1')");
+        // Without the key the first call is a 401, of which the browser itself tells.
+        dashboard.browser.console();
+        dashboard
+    }
+
+    fn sign_in(&self, key: &str) {
+        self.browser.until("document.getElementById('key')");
+        self.browser.write("#key", key);
+        self.browser.click("form button");
+    }
+
+    /// Goes to another view, as a link would.
+    fn go(&self, path: &str) {
+        self.browser.run(&format!("location.hash = '{path}'"));
+    }
+
+    fn size(&self, width: u32, height: u32) {
+        let size = json!({
+            "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
+        });
+        self.browser.devtools("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    /// Waits until what is shown has a text.
+    #[track_caller]
+    fn shows(&self, text: &str) {
+        self.browser.until(&format!("document.body.innerText.includes({})", json!(text)));
+    }
+
+    /// Clicks the button or link with this name.
+    #[track_caller]
+    fn click(&self, name: &str) {
+        let found = format!(
+            "[...document.querySelectorAll('button, a, summary')].find((each) => \
+             each.innerText.trim() === {} && !each.disabled && each.offsetParent)",
+            json!(name)
+        );
+        self.browser.until(&found);
+        self.browser.run(&format!("{found}.click()"));
+    }
+
+    /// Every address that was asked for is the server's own, and nothing was refused or went wrong.
+    #[track_caller]
+    fn is_at_peace(&self) {
+        let console = self.browser.console();
+        assert!(console.is_empty(), "{console:#?}");
+        self.asks_nobody_else();
+    }
+
+    #[track_caller]
+    fn asks_nobody_else(&self) {
+        let requested = self.browser.requested();
+        assert!(requested.iter().any(|address| address.starts_with(&self.base)), "{requested:#?}");
+        for address in requested {
+            let own = address.starts_with(&format!("{}/", self.base));
+            assert!(own || address.starts_with("data:"), "asked for {address}");
+        }
+    }
+}

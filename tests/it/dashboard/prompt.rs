@@ -1,0 +1,75 @@
+//! The form that asks several scrapers at once, and their answers side by side.
+
+use crate::app::{Builder, Gate, Scripted, Step};
+use crate::dashboard::Dashboard;
+
+#[test]
+fn one_prompt_goes_to_several_scrapers_and_comes_back_side_by_side() {
+    let gate = Gate::default();
+    let held = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app = Builder::new().scripted("chatgpt", &held).start();
+    let dashboard = Dashboard::open(&app, "/new");
+    let browser = &dashboard.browser;
+    browser.until("document.querySelector('.choice input[value=chatgpt]').checked");
+    browser.click(".choice input[value=practice]");
+    dashboard.shows("2 jobs, at most 6 credits");
+    browser.write("#prompt", "How long are results kept?");
+    browser.write("#label", "both");
+    browser.click("#country option[value=DE]");
+    dashboard.click("Submit");
+    gate.arrived(1);
+    browser.until("location.hash.startsWith('#/compare/')");
+    browser.until("document.querySelector('[aria-label=practice] .answer')");
+    dashboard.shows("Running");
+    gate.open();
+    browser.until("document.querySelector('[aria-label=chatgpt] .answer')");
+    // Whom each of them cites: the script names one page of this site, and practice none.
+    browser.until(
+        "[...document.querySelectorAll('.columns + div tr')].some((row) => \
+         row.textContent === 'example.com1–')",
+    );
+    let jobs = app.get("/jobs").expect(200);
+    for job in jobs["jobs"].as_array().unwrap() {
+        assert_eq!((&job["country"], &job["label"]), (&"DE".into(), &"both".into()));
+    }
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn all_that_has_not_ended_is_canceled_at_once() {
+    let gate = Gate::default();
+    let held = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app = Builder::new()
+        .scripted("chatgpt", &held)
+        .config("[scrapers.other]\nupstreams = [\"script\"]\nworkers = 1")
+        .set("SCRAPERS__CHATGPT__WORKERS", 1)
+        .start();
+    let body = r#"{"prompts": ["x", "y"], "scrapers": ["chatgpt"]}"#;
+    let batch = app.post_with("/batches", &[], body).expect(202);
+    gate.arrived(1);
+    let dashboard =
+        Dashboard::open(&app, &format!("/compare/{}", batch["batch_id"].as_str().unwrap()));
+    dashboard.click("Cancel all");
+    dashboard.browser.until(
+        "[...document.querySelectorAll('.column .badge')].filter((badge) => \
+         badge.textContent === 'canceled').length === 2",
+    );
+    dashboard.browser.until("!document.querySelector('.button.danger')");
+    gate.open();
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn what_the_server_refuses_is_told_beside_the_form() {
+    let app = Builder::new().start();
+    let dashboard = Dashboard::open(&app, "/new");
+    let browser = &dashboard.browser;
+    browser.until("document.querySelector('.choice')");
+    browser.run("document.getElementById('prompt').value = 'x'.repeat(4001)");
+    dashboard.click("Submit");
+    dashboard.shows("Parameter `prompt` must be 1 to 4000 characters");
+    browser.run("document.getElementById('prompt').value = 'What is a job?'");
+    dashboard.click("Submit");
+    browser.until("document.querySelector('.answer')");
+    dashboard.asks_nobody_else();
+}

@@ -1,0 +1,284 @@
+//! Signing in, the overview and the usage, the shell around every view, and how all of it fits.
+
+use std::sync::Arc;
+
+use answerd::answer::{Answer, Kind};
+use answerd::clock::ManualClock;
+use answerd::job::{Reason, ScrapeRequest};
+use answerd::upstream::{Call, Upstream, UpstreamError};
+use base64::Engine as _;
+use serde_json::json;
+
+use crate::app::{App, Builder, Gate, Scripted, Step, answer, fail};
+use crate::dashboard::Dashboard;
+use crate::limits::{A, keys};
+
+#[test]
+fn a_key_is_asked_for_kept_for_the_tab_and_forgotten() {
+    let app = Builder::new().config(&keys("monthly_credits = 100")).start();
+    let dashboard = Dashboard::open(&app, "/usage");
+    let browser = &dashboard.browser;
+    dashboard.sign_in("wrong");
+    dashboard.shows("The server does not know this key.");
+    browser.run("document.getElementById('key').value = ''");
+    dashboard.sign_in("secret-a");
+    dashboard.shows("the key a");
+    dashboard.shows("of 100 used");
+    browser.open(&format!("{}/", app.base));
+    browser.until("document.querySelector('.tiles')");
+    let elsewhere = "return document.cookie + JSON.stringify(localStorage) + location.href";
+    assert!(!browser.run(elsewhere).to_string().contains("secret-a"));
+    assert!(browser.requested().iter().all(|address| !address.contains("secret-a")));
+    browser.click("#sign-out");
+    browser.until("document.getElementById('key') && sessionStorage.length === 0");
+    assert_eq!(browser.run("return document.title"), "Sign in · answerd");
+}
+
+#[test]
+fn the_overview_is_live() {
+    let gate = Gate::default();
+    let mut steps = vec![Step::Hold(gate.clone())];
+    // So many that the breaker opens.
+    steps.extend((0..5).map(|_| fail(Reason::Auth)));
+    let app = Builder::new()
+        .set("SCRAPERS__CHATGPT__WORKERS", 1)
+        .scripted("chatgpt", &Scripted::new("script", steps))
+        .start();
+    let dashboard = Dashboard::open(&app, "/");
+    let tile = |name: &str, value: &str| {
+        dashboard.browser.until(&format!(
+            "[...document.querySelectorAll('.tile')].some((tile) => \
+             tile.innerText.startsWith('{name}\\n{value}\\n'))"
+        ))
+    };
+    tile("Running", "0");
+    dashboard.shows("Nothing has ended in the last 1 h");
+    app.submit("chatgpt", "held");
+    gate.arrived(1);
+    let failing: Vec<String> =
+        (0..5).map(|n| app.submit("chatgpt", &format!("fails {n}"))).collect();
+    tile("Running", "1");
+    tile("Waiting", "5");
+    gate.open();
+    failing.iter().for_each(|id| drop(app.ended(id)));
+    tile("Done", "1");
+    tile("Failed", "5");
+    tile("Success", "17%");
+    dashboard.shows("the upstream script is resting");
+    dashboard.shows("The script says no.");
+    dashboard.shows("upstream_auth");
+    let table = "document.querySelector('.chart tbody').textContent";
+    dashboard.browser.until(&format!("/^\\d\\d:\\d\\d15$/.test({table})"));
+    // Fill rates of the last hour: an answer had something in each array.
+    dashboard.shows("search queries");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn everything_can_be_done_by_keyboard() {
+    let app = Builder::new().start();
+    let ids: Vec<String> =
+        (0..3).map(|n| app.submit("practice", &format!("What is {n}?"))).collect();
+    ids.iter().for_each(|id| drop(app.ended(id)));
+    let dashboard = Dashboard::open(&app, "/");
+    let browser = &dashboard.browser;
+    browser.until("document.querySelector('.tile')");
+    browser.press(&["g", "j"]);
+    browser.until("document.querySelectorAll('#jobs tbody tr').length === 3");
+    browser.press(&["j", "j", "k", "j"]);
+    browser.until("document.activeElement.textContent === 'What is 1?'");
+    browser.press(&["\u{E007}"]); // Enter
+    browser.until("document.querySelector('.answer')");
+    browser.press(&["/"]);
+    browser.until("document.activeElement.id === 'search'");
+    browser.press(&["?"]);
+    assert_eq!(browser.run("return document.getElementById('search').value"), "?");
+    browser.run("document.getElementById('main').focus()");
+    browser.press(&["?"]);
+    browser.until("document.querySelector('dialog[open]')");
+    browser.click("#shortcuts-on");
+    browser.press(&["\u{E00C}"]); // Escape
+    browser.until("!document.querySelector('dialog')");
+    browser.press(&["g", "u", "\u{E004}"]); // and Tab, which is none of ours
+    assert!(browser.run("return location.hash").as_str().unwrap().starts_with("#/jobs"));
+    // A chart is walked along with the arrows.
+    dashboard.go("/");
+    browser.until("document.querySelector('.bar-part')");
+    browser.run("document.querySelector('.plot').focus()");
+    browser.press(&["\u{E012}"]); // left
+    browser.until("document.querySelector('.chart [aria-live]').textContent.includes('done 3')");
+    // The first thing that Tab reaches leads past the navigation.
+    browser.post("/refresh", json!({}));
+    browser.until("document.querySelector('.tile')");
+    browser.press(&["\u{E004}"]);
+    browser.until("document.activeElement.className === 'skip'");
+    browser.press(&["\u{E007}"]);
+    browser.until("document.activeElement.id === 'main'");
+}
+
+#[test]
+fn the_colours_can_be_turned_and_stay() {
+    let app = Builder::new().start();
+    let dashboard = Dashboard::open(&app, "/");
+    let ground = "return getComputedStyle(document.querySelector('.card')).backgroundColor";
+    dashboard.browser.until("document.querySelector('.card')");
+    let light = dashboard.browser.run(ground);
+    dashboard.browser.click("[aria-label='Dark colours']");
+    let dark = dashboard.browser.run(ground);
+    assert_ne!(light, dark);
+    dashboard.browser.open(&format!("{}/", app.base));
+    dashboard.browser.until("document.querySelector('.card')");
+    assert_eq!(dashboard.browser.run(ground), dark);
+}
+
+#[test]
+fn an_empty_service_says_what_to_do_next() {
+    let app = Builder::new().start();
+    let dashboard = Dashboard::open(&app, "/");
+    dashboard.shows("Only the practice engine is ready.");
+    dashboard.shows("scrapers are not configured");
+    dashboard.go("/jobs");
+    dashboard.shows("No jobs yet");
+    dashboard.go("/usage");
+    dashboard.shows("Nothing used yet");
+    dashboard.go("/compare/00000000-0000-4000-8000-000000000000");
+    dashboard.shows("This comparison is not there");
+    dashboard.go("/jobs/00000000-0000-4000-8000-000000000000");
+    dashboard.shows("This job is not there");
+    dashboard.go("/nothing");
+    dashboard.shows("The dashboard has no such view.");
+    dashboard.asks_nobody_else();
+}
+
+/// Answers, or does not, and takes its time doing it by moving the test's clock.
+struct Paced {
+    name: &'static str,
+    clock: Arc<ManualClock>,
+    ms: u64,
+}
+
+impl Upstream for Paced {
+    fn name(&self) -> &str {
+        self.name
+    }
+
+    fn kind(&self) -> Kind {
+        Kind::Api
+    }
+
+    fn ask(&self, request: &ScrapeRequest, _: &Call) -> Result<Answer, UpstreamError> {
+        let weight = request.prompt.bytes().map(u64::from).sum::<u64>();
+        self.clock.advance_ms(self.ms + self.ms * (weight % 7) / 4);
+        if weight % 23 == 0 {
+            return Err(UpstreamError::new(Reason::Garbled, "The answer could not be read."));
+        }
+        Ok(Answer { markdown: include_str!("answer.md").to_owned(), ..answer(&request.prompt) })
+    }
+}
+
+/// A service with a day behind it, and a few jobs of every kind.
+fn a_day(prompts: &[&str]) -> (App, String, String, String) {
+    let (builder, clock) = Builder::new()
+        .config(&keys("monthly_credits = 5000"))
+        .set("CACHE__TTL_SECONDS", 0)
+        .set("RETRY__RETRIES", 0)
+        .manual();
+    let mut builder = builder.set("STORE__RETENTION_HOURS", 24);
+    for (scraper, name, ms) in [
+        ("chatgpt", "openai-us", 9_000),
+        ("perplexity", "sonar", 5_000),
+        ("gemini", "gemini-grounded", 3_000),
+    ] {
+        let paced = Paced { name, clock: clock.clone(), ms };
+        builder = builder.upstream(scraper, name, Arc::new(paced));
+    }
+    let app = builder.start();
+    let submit = |scraper: &str, prompt: &str, label: &str| {
+        let prompt = crate::app::encoded(prompt);
+        let path = format!("/scrapers/{scraper}/jobs?prompt={prompt}{label}");
+        let job = app.post_with(&path, &A, "").expect(202);
+        let id = job["job_id"].as_str().unwrap().to_owned();
+        app.ended(&id);
+        id
+    };
+    let scrapers = ["chatgpt", "perplexity", "gemini"];
+    for piece in 0..94_u64 {
+        let load = 1 + (piece * 7 % 5) + u64::from((30..70).contains(&piece)) * 3;
+        for n in 0..load {
+            let prompt = prompts[(piece + n) as usize % prompts.len()];
+            submit(scrapers[(piece + n) as usize % 3], &format!("{prompt} {piece}.{n}"), "");
+        }
+        clock.advance_ms(900_000_u64.saturating_sub(load * 8_000));
+    }
+    let items: Vec<_> = scrapers
+        .iter()
+        .map(|scraper| json!({ "scraper": scraper, "prompt": prompts[0] }))
+        .collect();
+    let batch = json!({ "items": items, "label": "shoes", "country": "DE" }).to_string();
+    let batch = app.post_with("/batches", &A, &batch).expect(202);
+    let batch = batch["batch_id"].as_str().unwrap().to_owned();
+    app.get(&format!("/batches/{batch}?wait=30")).expect(200);
+    let failed = (0..).map(|n| format!("Which running shoes are best? {n}"));
+    let failed =
+        failed.into_iter().find(|it| it.bytes().map(u64::from).sum::<u64>() % 23 == 0).unwrap();
+    let failed = submit("chatgpt", &failed, "&label=nightly");
+    let done = submit("perplexity", prompts[1], "&label=nightly");
+    (app, batch, failed, done)
+}
+
+/// Every view at 1440 and 360 px, light and dark: it fits, and nothing goes wrong. With the variable
+/// `ANSWERD_SCREENSHOTS` the pictures are kept in the directory that it names.
+#[test]
+fn every_view_fits_in_every_form() {
+    let prompts = [
+        "What are the best running shoes for a marathon?",
+        "Which CRM do analysts recommend for small teams?",
+        "Compare electric cars with a range of 400 km",
+        "Is answerd a good name for a job queue?",
+    ];
+    let (app, batch, failed, done) = a_day(&prompts);
+    let dashboard = Dashboard::signed_in(&app, "secret-a", "/");
+    let kept = std::env::var_os("ANSWERD_SCREENSHOTS").map(std::path::PathBuf::from);
+    let views = [
+        ("overview", "/".to_owned(), "document.querySelector('.line-part')"),
+        ("jobs", "/jobs".to_owned(), "document.querySelectorAll('#jobs tbody tr').length === 50"),
+        ("job", format!("/jobs/{done}"), "document.querySelector('.answer table')"),
+        ("failed", format!("/jobs/{failed}"), "document.querySelector('.failure')"),
+        ("new", "/new".to_owned(), "document.querySelectorAll('.choice').length === 4"),
+        (
+            "compare",
+            format!("/compare/{batch}"),
+            "document.querySelectorAll('.column .badge').length === 3 && \
+             document.querySelector('.columns + div table')",
+        ),
+        ("usage", "/usage".to_owned(), "document.querySelector('.rows')"),
+    ];
+    let browser = &dashboard.browser;
+    for (width, height) in [(1440, 900), (360, 780)] {
+        dashboard.size(width, height);
+        for scheme in ["light", "dark"] {
+            let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+            browser.devtools("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+            for (name, path, ready) in &views {
+                dashboard.go("/nothing");
+                dashboard.shows("no such view");
+                dashboard.go(path);
+                browser.until(ready);
+                let over = "return document.documentElement.scrollWidth - innerWidth";
+                let over = browser.run(over).as_i64().unwrap();
+                assert!(over <= 0, "{name} is {over} px too wide at {width}");
+                if let Some(directory) = &kept {
+                    let picture =
+                        browser.devtools("Page.captureScreenshot", json!({ "format": "png" }));
+                    let bytes = base64::engine::general_purpose::STANDARD
+                        .decode(picture["data"].as_str().unwrap())
+                        .unwrap();
+                    std::fs::create_dir_all(directory).unwrap();
+                    let file = format!("{name}-{width}-{scheme}.png");
+                    std::fs::write(directory.join(file), bytes).unwrap();
+                }
+            }
+        }
+    }
+    dashboard.is_at_peace();
+}
