@@ -22,6 +22,7 @@ impl Dashboard {
     /// Opens a view by its path behind the `#`.
     fn open(app: &App, path: &str) -> Dashboard {
         let dashboard = Dashboard { browser: Browser::start(true), base: app.base.clone() };
+        dashboard.browser.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
         dashboard.size(1440, 900);
         dashboard.browser.open(&format!("{}/#{path}", app.base));
         dashboard

@@ -25,7 +25,7 @@ export class Chart {
     this.now = el("span", { class: "now" });
     this.body = el("tbody", {});
     this.figure = el("figure", { class: "card chart" },
-      el("figcaption", {}, el("h3", {}, title), this.now),
+      el("figcaption", {}, el("h2", {}, title), this.now),
       el("div", { class: "plot-area" }, this.picture, this.tip),
       el("ul", { class: "legend" }, series.map(({ name, tone }) => el("li", {}, el("span", { class: `swatch ${tone}`, "aria-hidden": "true" }), name))),
       note && el("p", { class: "quiet small" }, note),

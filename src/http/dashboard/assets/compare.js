@@ -124,7 +124,7 @@ function siteTable(all) {
   names.sort((a, b) => spread(b) - spread(a) || sum(b) - sum(a) || a.localeCompare(b));
   return el("section", { class: "card flush" },
     el("div", { class: "card-head" }, el("h2", {}, "Cited sites"), el("span", { class: "quiet small" }, "pages of each")),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Cited sites" }, el("table", { class: "rows" },
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the cited sites" }, el("table", { class: "rows" },
       el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Site"), columns.map(({ name }) => el("th", { scope: "col", class: "number" }, name)))),
       el("tbody", {}, names.slice(0, 50).map((site) => el("tr", {}, el("th", { scope: "row" }, site), columns.map(({ sites }) => el("td", { class: "number" }, sites.get(site) ?? "–"))))))));
 }

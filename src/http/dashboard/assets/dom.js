@@ -84,6 +84,12 @@ export function icon(name) {
   return svg("svg", { class: "icon", viewBox: "0 0 20 20", "aria-hidden": "true" }, svg("path", { d: ICONS[name] }));
 }
 
+/** A bar that is filled in part, 0 to 1; `says` is what it means, for those who do not see it. */
+export function gauge(part, says, kind = "") {
+  const width = `${Math.min(Math.max(part, 0), 1) * 100}%`;
+  return svg("svg", { class: `gauge ${kind}`, role: says ? "img" : null, "aria-label": says, "aria-hidden": says ? null : "true" }, svg("rect", { width, height: "100%" }));
+}
+
 /** Copies text, also where the page is not served over TLS. */
 export async function copy(text) {
   if (navigator.clipboard && window.isSecureContext) {

@@ -3,7 +3,7 @@
 import { json } from "./api.js";
 import { Chart } from "./chart.js";
 import { become, el, fill } from "./dom.js";
-import { clock, duration, learnTime, percent, serverNow, short, whole } from "./format.js";
+import { duration, fullTime, learnTime, percent, serverNow, short, whole } from "./format.js";
 import { live, scrapers } from "./live.js";
 import { problems, scraperTable, tile, unready, upstreamTable } from "./overview_parts.js";
 import { meter } from "./usage.js";
@@ -139,7 +139,7 @@ export function overview(main, { usage, signal }) {
       tile("Failed", short(sum("failed")), `in ${title}`, sum("failed") ? "bad" : ""),
       tile("Success", attempts ? percent(succeeded / attempts) : "–", "of attempts", attempts && succeeded / attempts < 0.9 ? "bad" : "")));
     const since = Date.parse(day.since);
-    parts.since.textContent = serverNow() - since < back ? `Counted since the service started, ${clock(since)}. Before that nothing is known.` : "";
+    parts.since.textContent = serverNow() - since < back ? `Counted since the service started, ${fullTime(since)}. Before that nothing is known.` : "";
   }
 }
 

@@ -1,6 +1,6 @@
 // The parts of the overview that are tables and lists: made anew at every event, without listeners.
 
-import { el } from "./dom.js";
+import { el, gauge } from "./dom.js";
 import { duration, moment, percent, plural, short, words } from "./format.js";
 
 /** A number with its name. */
@@ -26,7 +26,7 @@ export function problems(now, known) {
     if (!open && health.attempts >= 5 && health.success_rate < 0.5) {
       const last = scraper.upstreams.map((upstream) => upstream.last_error).find(Boolean);
       found.push(el("li", {}, el("strong", {}, `${scraper.name}: ${percent(1 - health.success_rate)} of the attempts of the last hour failed`),
-        last ? [". The latest reason: ", last.error, " (", el("code", {}, last.code), ")"] : "."));
+        last ? [". The latest reason: ", last.error, " (", el("code", {}, last.code), ")."] : "."));
     }
   }
   if (found.length === 0) {
@@ -44,7 +44,7 @@ export function scraperTable(now) {
   const head = ["Scraper", "Waiting", "Running", "Success", "p50", "p95", "Filled arrays"];
   return el("section", { class: "card flush", "aria-labelledby": "scrapers-title" },
     el("div", { class: "card-head" }, el("h2", { id: "scrapers-title" }, "Scrapers"), el("span", { class: "quiet small" }, "health of the last hour")),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Scrapers" }, el("table", { class: "rows stacked" },
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the scrapers" }, el("table", { class: "rows stacked" },
       el("thead", {}, el("tr", {}, head.map((name, at) => el("th", { scope: "col", class: at > 0 && at < 6 ? "number" : null }, name)))),
       el("tbody", {}, now.map(scraperRow)))));
 }
@@ -67,7 +67,7 @@ function scraperRow(scraper) {
 }
 
 function fillRate([array, rate]) {
-  return el("li", {}, el("span", { class: "fill-name" }, words(array)), el("meter", { min: 0, max: 1, value: rate, "aria-label": `${words(array)} filled` }), el("span", { class: "number" }, percent(rate)));
+  return el("li", {}, el("span", { class: "fill-name" }, words(array)), gauge(rate), el("span", { class: "number" }, percent(rate)));
 }
 
 /** How every upstream stands; one that several scrapers share stands once. */
@@ -83,7 +83,7 @@ export function upstreamTable(now) {
   const head = ["Upstream", "Kind", "Breaker", "In flight", "Last error"];
   return el("section", { class: "card flush", "aria-labelledby": "upstreams-title" },
     el("div", { class: "card-head" }, el("h2", { id: "upstreams-title" }, "Upstreams"), el("a", { class: "small", href: "/docs/upstreams" }, "What a breaker does")),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Upstreams" }, el("table", { class: "rows stacked" },
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the upstreams" }, el("table", { class: "rows stacked" },
       el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col", class: name === "In flight" ? "number" : null }, name)))),
       el("tbody", {}, [...upstreams.values()].map(upstreamRow)))));
 }

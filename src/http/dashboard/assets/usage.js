@@ -1,8 +1,8 @@
 // What the key has spent and has left, and what it used day by day.
 
 import { json } from "./api.js";
-import { become, el, fill } from "./dom.js";
-import { day as dayName, moment, plural, short, whole } from "./format.js";
+import { become, el, fill, gauge } from "./dom.js";
+import { day as dayName, moment, percent, plural, short, whole } from "./format.js";
 import { live } from "./live.js";
 
 const DAYS = 30;
@@ -31,7 +31,7 @@ export function meter(usage) {
   return el("section", { class: "card", "aria-labelledby": "credits-title" },
     el("div", { class: "card-head" }, el("h2", { id: "credits-title" }, "Credits this month"), el("span", { class: "quiet small" }, who)),
     el("p", { class: "big" }, whole(used), allowance === null ? " used" : ` of ${whole(allowance)} used`),
-    allowance !== null && el("meter", { class: "long", min: 0, max: allowance || 1, value: used + reserved, high: allowance * 0.9, optimum: 0, "aria-label": "Credits used or reserved" }),
+    allowance !== null && gauge(part, `${percent(Math.min(part, 1))} used or reserved`, part > 0.9 ? "long full" : "long"),
     el("p", { class: "quiet" },
       reserved > 0 && `${plural(reserved, "credit")} reserved for jobs that have not ended. `,
       allowance === null ? "No monthly limit. " : [el("strong", { class: part > 0.9 ? "bad" : null }, `${whole(left)} left`), ". "],
@@ -49,7 +49,7 @@ function days({ days }) {
   return table("Day by day", "the last 30 days, UTC", ["Day", "Jobs", "Done", "Failed", "Cached", "Credits", ""], rows.map((day) => el("tr", {},
     el("th", { scope: "row" }, dayName(day.date)),
     FIELDS.map((field) => cell(field, total(day, field))),
-    el("td", { class: "bar-cell", "aria-hidden": "true" }, el("meter", { class: "plain-meter", min: 0, max: most, value: total(day, "credits") })))));
+    el("td", { class: "bar-cell", "aria-hidden": "true" }, gauge(total(day, "credits") / most)))));
 }
 
 function perScraper({ scrapers }) {
@@ -69,7 +69,7 @@ const total = (day, field) => Object.values(day.scrapers).reduce((sum, used) => 
 function table(title, note, head, rows) {
   return el("section", { class: "card flush" },
     el("div", { class: "card-head" }, el("h2", {}, title), el("span", { class: "quiet small" }, note)),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": title }, el("table", { class: "rows" },
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${title}` }, el("table", { class: "rows" },
       el("thead", {}, el("tr", {}, head.map((name, at) => (name ? el("th", { scope: "col", class: at > 0 ? place(name) : null }, name) : el("td", { class: "less" }))))),
       el("tbody", {}, rows))));
 }
