@@ -268,13 +268,15 @@ fn every_view_fits_in_every_form() {
                 let over = browser.run(over).as_i64().unwrap();
                 assert!(over <= 0, "{name} is {over} px too wide at {width}");
                 if let Some(directory) = &kept {
-                    let picture =
-                        browser.devtools("Page.captureScreenshot", json!({ "format": "png" }));
+                    let picture = browser.devtools(
+                        "Page.captureScreenshot",
+                        json!({ "format": "webp", "quality": 85 }),
+                    );
                     let bytes = base64::engine::general_purpose::STANDARD
                         .decode(picture["data"].as_str().unwrap())
                         .unwrap();
                     std::fs::create_dir_all(directory).unwrap();
-                    let file = format!("{name}-{width}-{scheme}.png");
+                    let file = format!("{name}-{width}-{scheme}.webp");
                     std::fs::write(directory.join(file), bytes).unwrap();
                 }
             }
