@@ -141,9 +141,12 @@ async fn next(mut stream: Stream) -> Option<(web::Bytes, Stream)> {
     }
 }
 
+/// What [`next`] gives, awaited.
+type Next = Pin<Box<dyn Future<Output = Option<(web::Bytes, Stream)>>>>;
+
 /// The body of a stream: the piece that is awaited; `None` after the last.
 struct Events {
-    next: Option<Pin<Box<dyn Future<Output = Option<(web::Bytes, Stream)>>>>>,
+    next: Option<Next>,
 }
 
 impl MessageBody for Events {

@@ -1,6 +1,7 @@
 //! One job, and what can be done with it.
 
 use answerd::job::Reason;
+use answerd::upstream::UpstreamError;
 use serde_json::json;
 
 use crate::app::{Builder, Gate, Scripted, Step, fail};
@@ -101,18 +102,41 @@ fn a_job_is_followed_canceled_and_run_again() {
 
 #[test]
 fn attempts_that_failed_are_told_with_their_reasons() {
-    let steps = [fail(Reason::Overloaded), fail(Reason::Refused)];
-    let (builder, clock) = Builder::new().manual();
-    let app = builder.scripted("chatgpt", &Scripted::new("script", steps)).start();
+    let gate = Gate::default();
+    let steps = [fail(Reason::Overloaded), Step::Hold(gate.clone()), fail(Reason::Refused)];
+    let app = Builder::new()
+        .set("RETRY__BACKOFF_MS", 1)
+        .scripted("chatgpt", &Scripted::new("script", steps))
+        .start();
+    let id = app.submit("chatgpt", "x");
+    gate.arrived(1);
+    let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
+    dashboard.shows("Attempt 1 failed");
+    dashboard.shows("upstream_overloaded");
+    dashboard.shows("Attempt 2 is running");
+    gate.open();
+    dashboard.shows("Attempt 2 brought the answer");
+    let refused = app.submit("chatgpt", "y");
+    app.ended(&refused);
+    dashboard.go(&format!("/jobs/{refused}"));
+    dashboard.browser.until("document.querySelector('.failure')");
+    dashboard.shows("answer_refused");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn a_job_that_waits_for_its_next_attempt_says_why() {
+    let error = UpstreamError::new(Reason::Overloaded, "Busy.").retry_after_ms(Some(60_000));
+    let app =
+        Builder::new().scripted("chatgpt", &Scripted::new("script", [Step::Fail(error)])).start();
     let id = app.submit("chatgpt", "x");
     app.until(&id, |job| job["phase"] == "waiting_retry");
     let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
-    dashboard.shows("Attempt 1 failed");
+    dashboard.shows("waits to retry");
     dashboard.shows("Waits for the next attempt");
-    clock.advance_ms(60_000);
-    dashboard.shows("Attempt 2 failed");
-    dashboard.shows("answer_refused");
-    dashboard.browser.until("document.querySelector('.failure')");
+    dashboard.shows("Busy.");
+    dashboard.click("Cancel");
+    dashboard.shows("Canceled");
     dashboard.is_at_peace();
 }
 

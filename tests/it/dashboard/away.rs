@@ -79,3 +79,28 @@ fn a_key_that_is_taken_back_leads_to_the_form() {
     assert!(!dashboard.browser.run("return document.body.innerText").to_string().contains("mine"));
     drop(app);
 }
+
+#[test]
+fn a_tab_that_nobody_sees_holds_no_connection_and_catches_up() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
+    let dashboard = Dashboard::open(&app, "/jobs");
+    dashboard.shows("Live");
+    dashboard.shows("No jobs yet");
+    let see = |hidden: bool| {
+        dashboard.browser.run(&format!(
+            "Object.defineProperty(document, 'hidden', {{ value: {hidden}, configurable: true }});
+             document.dispatchEvent(new Event('visibilitychange'));"
+        ))
+    };
+    let streams = || {
+        let asked = dashboard.browser.requested();
+        asked.iter().filter(|address| address.ends_with("/stats/events")).count()
+    };
+    assert_eq!(streams(), 1);
+    see(true);
+    app.ended(&app.submit("chatgpt", "while nobody looked"));
+    assert_eq!(streams(), 0);
+    see(false);
+    dashboard.shows("while nobody looked");
+    assert_eq!(streams(), 1);
+}

@@ -56,8 +56,9 @@ fn the_list_is_filtered_and_kept_up_to_date() {
 #[test]
 fn ten_thousand_jobs_are_paged_and_searched() {
     let app = Builder::new().start();
-    app.ended(&app.post("/scrapers/practice/jobs?prompt=What+is+a+job%3F&label=the+oldest").expect(202)
-        ["job_id"].as_str().unwrap().to_owned());
+    let path = "/scrapers/practice/jobs?prompt=What+is+a+job%3F&label=the+oldest";
+    let oldest = app.post(path).expect(202);
+    app.ended(oldest["job_id"].as_str().unwrap());
     // The cache answers them, so that they are there at once.
     for batch in 0..10 {
         let items: Vec<_> = (0..1_000)

@@ -1,5 +1,7 @@
 //! The form that asks several scrapers at once, and their answers side by side.
 
+use serde_json::json;
+
 use crate::app::{Builder, Gate, Scripted, Step};
 use crate::dashboard::Dashboard;
 
@@ -25,7 +27,7 @@ fn one_prompt_goes_to_several_scrapers_and_comes_back_side_by_side() {
     browser.until("document.querySelector('[aria-label=chatgpt] .answer')");
     // Whom each of them cites: the script names one page of this site, and practice none.
     browser.until(
-        "[...document.querySelectorAll('.columns + div tr')].some((row) => \
+        "[...document.querySelectorAll('.sites tr')].some((row) => \
          row.textContent === 'example.com1–')",
     );
     let jobs = app.get("/jobs").expect(200);
@@ -39,20 +41,19 @@ fn one_prompt_goes_to_several_scrapers_and_comes_back_side_by_side() {
 fn all_that_has_not_ended_is_canceled_at_once() {
     let gate = Gate::default();
     let held = Scripted::new("script", [Step::Hold(gate.clone())]);
-    let app = Builder::new()
-        .scripted("chatgpt", &held)
-        .config("[scrapers.other]\nupstreams = [\"script\"]\nworkers = 1")
-        .set("SCRAPERS__CHATGPT__WORKERS", 1)
-        .start();
-    let body = r#"{"prompts": ["x", "y"], "scrapers": ["chatgpt"]}"#;
-    let batch = app.post_with("/batches", &[], body).expect(202);
+    let app =
+        Builder::new().scripted("chatgpt", &held).set("SCRAPERS__CHATGPT__WORKERS", 1).start();
+    // More than a browser opens connections to one server.
+    let prompts: Vec<String> = (0..12).map(|n| format!("prompt {n}")).collect();
+    let body = json!({ "prompts": prompts, "scrapers": ["chatgpt"] }).to_string();
+    let batch = app.post_with("/batches", &[], &body).expect(202);
     gate.arrived(1);
     let dashboard =
         Dashboard::open(&app, &format!("/compare/{}", batch["batch_id"].as_str().unwrap()));
     dashboard.click("Cancel all");
     dashboard.browser.until(
         "[...document.querySelectorAll('.column .badge')].filter((badge) => \
-         badge.textContent === 'canceled').length === 2",
+         badge.textContent === 'canceled').length === 12",
     );
     dashboard.browser.until("!document.querySelector('.button.danger')");
     gate.open();

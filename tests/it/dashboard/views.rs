@@ -249,7 +249,7 @@ fn every_view_fits_in_every_form() {
             "compare",
             format!("/compare/{batch}"),
             "document.querySelectorAll('.column .badge').length === 3 && \
-             document.querySelector('.columns + div table')",
+             document.querySelector('.sites table')",
         ),
         ("usage", "/usage".to_owned(), "document.querySelector('.rows')"),
     ];

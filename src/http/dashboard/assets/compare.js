@@ -1,6 +1,6 @@
 // The jobs of a batch side by side: what each answers, and which sites they cite.
 
-import { Refusal, events, json } from "./api.js";
+import { Refusal, json } from "./api.js";
 import { answer } from "./answer.js";
 import { announce, copyButton, el, fill } from "./dom.js";
 import { duration, host, plural } from "./format.js";
@@ -16,10 +16,13 @@ export function compare(main, { id, signal }) {
   const controls = el("div", { class: "controls" });
   const question = el("div", {});
   const columns = el("div", { class: "columns" });
-  const sites = el("div", {});
-  fill(main, el("a", { class: "back", href: "#/new" }, "← New prompt"), el("div", { class: "title" }, el("h1", {}, "Side by side"), controls), question, columns, sites);
+  const rest = el("p", { class: "quiet" });
+  const sites = el("div", { class: "sites" });
+  fill(main, el("a", { class: "back", href: "#/new" }, "← New prompt"), el("div", { class: "title" }, el("h1", {}, "Side by side"), controls), question, columns, rest, sites);
   /** What is known of each job, by its id. */
   const found = new Map();
+  let looking = false;
+  live.addEventListener("overview", look, { signal });
   live.addEventListener("back", load, { signal });
   load();
 
@@ -41,7 +44,8 @@ export function compare(main, { id, signal }) {
     fill(controls, pending && el("button", { type: "button", class: "button danger", on: { click: cancel } }, "Cancel all"));
     const more = batch.items.length - items.length;
     fill(columns, items.map((item) => (item.job_id ? column(item) : refused(item))));
-    if (more > 0) columns.after(el("p", { class: "quiet" }, `${plural(more, "more job")} of this batch: `, el("a", { href: "#/jobs" }, "all jobs")));
+    fill(rest, more > 0 && `${plural(more, "more job")} of this batch are in the list of jobs.`);
+    for (const item of items.filter(({ job_id }) => job_id)) show(item).catch(() => {});
   }
 
   async function cancel({ currentTarget }) {
@@ -60,30 +64,30 @@ export function compare(main, { id, signal }) {
   }
 
   function column(item) {
-    const card = el("section", { class: "card column", "aria-label": item.scraper, "data-job": item.job_id }, el("h2", {}, item.scraper));
-    update(item, card);
-    return card;
+    return el("section", { class: "card column", "aria-label": item.scraper, "data-job": item.job_id }, el("h2", {}, item.scraper));
   }
 
-  async function update(item, card) {
+  /** Something has changed at the server: perhaps a job of these. One after the other, so that few connections do. */
+  async function look() {
+    if (looking) return;
+    looking = true;
     try {
-      await show(item, card);
-      if (found.get(item.job_id)?.job.status !== "pending") return;
-      await events(`/jobs/${item.job_id}/events`, {
-        signal,
-        event: (name, now) => {
-          if (changed(found.get(item.job_id)?.job, now)) show(item, card).catch(() => {});
-          if (["done", "failed", "canceled"].includes(name)) announce(`${item.scraper}: ${name}.`);
-        },
-      });
+      for (const { job } of [...found.values()].filter((known) => known.job.status === "pending")) {
+        const now = await json(`/jobs/${job.job_id}?fields=status`, { signal });
+        if (!changed(job, now)) continue;
+        await show(now);
+        if (now.status !== "pending") announce(`${now.scraper}: ${now.status}.`);
+      }
     } catch {
       // The banner tells of a server that is away; when it is back, all is drawn again.
     }
+    looking = false;
   }
 
-  async function show(item, card) {
+  async function show(item) {
     const known = await read(item.job_id, signal);
-    if (signal.aborted) return;
+    const card = columns.querySelector(`[data-job="${item.job_id}"]`);
+    if (signal.aborted || !card) return;
     found.set(item.job_id, known);
     const { job, tokens } = known;
     fill(question, el("section", { class: "card prompt-card" }, el("p", { class: "prompt" }, job.prompt)));

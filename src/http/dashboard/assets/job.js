@@ -1,9 +1,9 @@
 // One job: its answer, where it came from, what happened to it, and what can be done with it.
 
-import { Refusal, currentKey, events, json } from "./api.js";
+import { Refusal, currentKey, json } from "./api.js";
 import { answer } from "./answer.js";
 import { announce, copyButton, el, fill } from "./dom.js";
-import { duration, moment, quoted, serverNow, whole } from "./format.js";
+import { duration, moment, quoted, whole, words } from "./format.js";
 import { evidence, queries, rawJson, sources, timeline, webhook } from "./job_parts.js";
 import { statusBadge } from "./jobs.js";
 import { live } from "./live.js";
@@ -16,10 +16,9 @@ export function job(main, { id, signal }) {
   const body = el("div", {}, el("p", { class: "quiet loading" }, "Loading …"));
   fill(main, el("a", { class: "back", href: "#/jobs" }, "← Jobs"), title, body);
   live.addEventListener("back", load, { signal });
-  /** What has happened while somebody looked. */
-  const seen = [];
+  live.addEventListener("overview", look, { signal });
   let shown = null;
-  let following = false;
+  let looking = false;
   let again = null;
   load();
   return () => clearTimeout(again);
@@ -29,7 +28,6 @@ export function job(main, { id, signal }) {
       const found = await read(id, signal);
       if (signal.aborted) return;
       draw(found);
-      if (found.job.status === "pending" && !following) follow();
       // Nothing tells of deliveries as they happen.
       clearTimeout(again);
       if (found.webhook?.state === "pending") again = setTimeout(load, WEBHOOK_MS);
@@ -44,23 +42,20 @@ export function job(main, { id, signal }) {
     fill(body, el("div", { class: "card empty" }, el("h2", {}, gone ? "This job is not there" : "This job could not be loaded"), el("p", {}, error.message), el("a", { class: "button", href: "#/jobs" }, "All jobs")));
   }
 
-  /** Reads the events of a job that has not ended; each that tells of a change makes the view look again. */
-  async function follow() {
-    following = true;
+  /** Something has changed at the server: perhaps this job. */
+  async function look() {
+    if (shown?.status !== "pending" || looking) return;
+    looking = true;
     try {
-      await events(`/jobs/${id}/events`, {
-        signal,
-        event: (name, now) => {
-          seen.push({ name, at: new Date(serverNow()).toISOString() });
-          if (!changed(shown, now)) return;
-          announce(`The job is now: ${name}.`);
-          load();
-        },
-      });
+      const now = await json(`/jobs/${id}?fields=status`, { signal });
+      if (changed(shown, now)) {
+        announce(`The job is now ${words(now.phase === "finished" ? now.status : now.phase)}.`);
+        await load();
+      }
     } catch {
-      // The server's coming back tries again.
+      // The banner tells of it, and the server's coming back looks again.
     }
-    following = false;
+    looking = false;
   }
 
   function draw(found) {
@@ -80,7 +75,7 @@ export function job(main, { id, signal }) {
         queries(now.result)),
       el("div", { class: "side-column" },
         details(now, asked),
-        timeline(found, seen),
+        timeline(found),
         evidence(found),
         webhook(found, load)),
       rawJson(now)));

@@ -41,7 +41,7 @@ export function queries(result) {
 }
 
 /** What happened to the job, in the order in which it did. */
-export function timeline({ job, attempts }, seen) {
+export function timeline({ job, attempts }) {
   const known = attempts?.attempts ?? [];
   const entry = (tone, what, at, more) => el("li", { class: tone }, el("span", { class: "what" }, what), el("span", { class: "quiet small" }, at), more);
   const ended = { done: ["good", "Done"], failed: ["bad", job.error_code === "canceled" ? "Canceled" : "Failed"] }[job.status];
@@ -52,7 +52,7 @@ export function timeline({ job, attempts }, seen) {
     known.map((attempt) => entry(attempt.error ? "bad" : "good", `Attempt ${attempt.attempt} ${attempt.error ? "failed" : "brought the answer"}`,
       [moment(attempt.started_at), `, took ${duration(attempt.seconds)}`],
       attempt.error && el("p", { class: "small" }, attempt.error, " ", el("code", {}, attempt.error_code)))),
-    job.phase === "running" && entry("accent", `Attempt ${job.attempts} is running`, seen.length ? ["since ", moment(seen.at(-1).at)] : ""),
+    job.phase === "running" && entry("accent", `Attempt ${job.attempts} is running`, job.attempts === 1 ? ["since ", moment(job.started_at)] : ""),
     job.phase === "waiting_retry" && entry("warn", "Waits for the next attempt", job.error_code ? words(job.error_code) : ""),
     job.phase === "queued" && entry("accent", "Waits for a worker", ""),
     ended && entry(ended[0], job.result?.cached ? "Done, answered from the cache" : ended[1], moment(job.completed_at))));

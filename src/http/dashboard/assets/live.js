@@ -19,17 +19,28 @@ class Live extends EventTarget {
   #stop = null;
   #wake = () => {};
 
+  constructor() {
+    super();
+    // A browser opens six connections to a server at most, for all tabs together, and a stream
+    // takes one: a tab that nobody sees has none.
+    document.addEventListener("visibilitychange", () => {
+      if (!this.#stop) return;
+      this.#stop.abort();
+      this.#stop = new AbortController();
+      if (!document.hidden) this.#run(this.#stop.signal, true);
+    });
+  }
+
   /** Begins, or begins anew with another key. */
   start() {
     this.stop();
     this.#stop = new AbortController();
-    this.#run(this.#stop.signal);
+    this.#run(this.#stop.signal, false);
   }
 
   stop() {
     this.#stop?.abort();
     this.#stop = null;
-    this.#wake();
     this.overview = null;
     this.#set("connecting");
   }
@@ -41,12 +52,15 @@ class Live extends EventTarget {
 
   /** Somebody else has seen that nobody answers. */
   doubt() {
-    if (this.state === "live" && this.#stop) this.start();
+    if (this.state !== "live" || !this.#stop) return;
+    this.#stop.abort();
+    this.#stop = new AbortController();
+    this.#run(this.#stop.signal, true);
   }
 
-  async #run(signal) {
+  /** Follows the stream until it is told to stop. `lost` says that something may have been missed. */
+  async #run(signal, lost) {
     let failures = 0;
-    let lost = false;
     while (!signal.aborted) {
       this.reason = "";
       try {
