@@ -2,6 +2,7 @@
 //! commit from the store, and what it forgets or misses the ready index still has.
 
 mod attempts;
+mod counts;
 mod day;
 mod evidence;
 mod flights;
@@ -264,30 +265,6 @@ impl Engine {
             running,
             health: queue.health.report(self.clock.now_ms()),
         })
-    }
-
-    /// When the counts in memory began: those of [`Engine::standing`], [`Engine::day`] and
-    /// [`Engine::attempts`].
-    pub fn since_ms(&self) -> UnixMs {
-        self.since_ms
-    }
-
-    /// What a scraper has done over the last day, oldest first; nothing for one that the store does
-    /// not know.
-    pub fn day(&self, scraper: &str) -> Vec<DayBucket> {
-        let queue = self.queues.iter().find(|queue| queue.name == scraper);
-        queue.map_or_else(Vec::new, |queue| queue.day.report(self.clock.now_ms()))
-    }
-
-    /// As [`Engine::day`], of the piece of the day that it is now.
-    pub fn day_now(&self, scraper: &str) -> Option<DayBucket> {
-        let queue = self.queues.iter().find(|queue| queue.name == scraper);
-        queue.and_then(|queue| queue.day.now(self.clock.now_ms()))
-    }
-
-    /// How the attempts of a job have ended, oldest first, as far as they are remembered.
-    pub fn attempts(&self, row: Row) -> Vec<AttemptEnd> {
-        self.attempts.of(row)
     }
 
     /// What attempts at pages have left.

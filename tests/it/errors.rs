@@ -98,7 +98,16 @@ fn bodies_are_checked_like_queries() {
 #[test]
 fn unknown_paths_methods_and_scrapers_are_json_too() {
     let app = app();
-    for path in ["/", "/nothing", "/jobs/", "/jobs/a/b", "/scrapers/", "/md/x", "/%ff"] {
+    for path in [
+        "/dashboard",
+        "/dashboard/x.js",
+        "/nothing",
+        "/jobs/",
+        "/jobs/a/b",
+        "/scrapers/",
+        "/md/x",
+        "/%ff",
+    ] {
         let reply = app.get(path);
         assert_eq!(reply.status, 404, "{path}");
         reply.code();

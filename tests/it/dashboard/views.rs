@@ -35,6 +35,21 @@ fn a_key_is_asked_for_kept_for_the_tab_and_forgotten() {
 }
 
 #[test]
+fn files_are_asked_for_each_time_and_sent_when_they_have_changed() {
+    let app = Builder::new().config(&keys("")).start();
+    let page = app.get("/");
+    assert_eq!((page.status, page.headers["cache-control"].as_str()), (200, "no-cache"));
+    assert!(!page.text.contains("secret") && page.text.contains("/dashboard/app.js"));
+    let script = app.get("/dashboard/app.js");
+    assert_eq!(script.headers["content-type"], "text/javascript; charset=utf-8");
+    assert_eq!(script.headers["x-content-type-options"], "nosniff");
+    let tag = script.headers["etag"].as_str();
+    let again = app.get_with("/dashboard/app.js", &[("if-none-match", tag)]);
+    assert_eq!((again.status, again.text.as_str()), (304, ""));
+    assert_eq!(app.get_with("/dashboard/app.js", &[("if-none-match", "\"old\"")]).status, 200);
+}
+
+#[test]
 fn the_overview_is_live() {
     let gate = Gate::default();
     let mut steps = vec![Step::Hold(gate.clone())];

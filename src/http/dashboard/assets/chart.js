@@ -209,7 +209,8 @@ function joined(list) {
 
 /** The next number above that is good to read on an axis. */
 function nice(value) {
-  if (value <= 0) return 1;
+  if (value <= 0) return 2;
   const size = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 4, 5, 8, 10].map((part) => part * size).find((top) => top >= value);
+  // Half of each is a whole number, where jobs are counted.
+  return [1, 2, 4, 6, 8, 10].map((part) => part * size).find((top) => top >= value && (top > 1 || value < 1));
 }

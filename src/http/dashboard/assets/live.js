@@ -6,11 +6,11 @@ import { learnTime } from "./format.js";
 const RETRY_MS_MAX = 10_000;
 
 /**
- * Where the page stands with the server: `connecting`, `live`, or `away` with the time of the next
- * try. Sends the events `state`, `overview` (what the scrapers do) and `back`.
+ * Where the page stands with the server: `off` while nobody is signed in, `connecting`, `live`, or
+ * `away` with the time of the next try. Sends the events `state`, `overview` (what the scrapers do) and `back`.
  */
 class Live extends EventTarget {
-  state = "connecting";
+  state = "off";
   /** When the next try begins; while the server is away. */
   nextTryMs = 0;
   /** Why the stream is not there, when the server itself is. */
@@ -34,6 +34,7 @@ class Live extends EventTarget {
   /** Begins, or begins anew with another key. */
   start() {
     this.stop();
+    this.#set("connecting");
     this.#stop = new AbortController();
     this.#run(this.#stop.signal, false);
   }
@@ -42,7 +43,7 @@ class Live extends EventTarget {
     this.#stop?.abort();
     this.#stop = null;
     this.overview = null;
-    this.#set("connecting");
+    this.#set("off");
   }
 
   /** Tries again at once. */

@@ -52,6 +52,7 @@ export function mark(path, usage) {
   }
   document.getElementById("account").textContent = usage && usage.account !== "anonymous" ? usage.account : "";
   document.getElementById("sign-out").hidden = !currentKey();
+  document.documentElement.classList.toggle("signed-out", !usage);
 }
 
 const dark = () => {
@@ -77,18 +78,19 @@ function remember(name, value) {
 let shown = "";
 
 function showState(state) {
-  const words = { live: "Live", connecting: "Connecting", away: "Away" };
+  const words = { live: "Live", connecting: "Connecting", away: "Away", off: "" };
   state.className = `state ${live.state}`;
+  state.hidden = live.state === "off";
   fill(state, el("span", { class: "dot", "aria-hidden": "true" }), words[live.state]);
   document.documentElement.classList.toggle("away", live.state === "away");
   if (live.state === "live" && shown === "away") announce("The server is back.");
-  if (live.state !== "connecting") shown = live.state;
+  if (live.state === "live" || live.state === "away") shown = live.state;
   showBanner();
 }
 
 function showBanner() {
   const banner = document.getElementById("banner");
-  if (live.state === "live") banner.hidden = true;
+  if (live.state === "live" || live.state === "off") banner.hidden = true;
   if (live.state !== "away") return;
   const seconds = Math.max(0, Math.ceil((live.nextTryMs - Date.now()) / 1000));
   const when = seconds > 1 ? `Trying again in ${seconds} s.` : "Trying again.";
