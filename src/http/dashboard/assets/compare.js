@@ -6,7 +6,7 @@ import { announce, copyButton, el, fill } from "./dom.js";
 import { duration, host, plural } from "./format.js";
 import { changed, read } from "./job.js";
 import { statusBadge } from "./jobs.js";
-import { live } from "./live.js";
+import { follow, live } from "./live.js";
 
 /** The most jobs that are shown side by side. */
 const COLUMNS_MAX = 20;
@@ -21,8 +21,7 @@ export function compare(main, { id, signal }) {
   fill(main, el("a", { class: "back", href: "#/new" }, "← New prompt"), el("div", { class: "title" }, el("h1", {}, "Side by side"), controls), question, columns, rest, sites);
   /** What is known of each job, by its id. */
   const found = new Map();
-  let looking = false;
-  live.addEventListener("overview", look, { signal });
+  const lookNow = follow(look, signal);
   live.addEventListener("back", load, { signal });
   load();
 
@@ -45,7 +44,8 @@ export function compare(main, { id, signal }) {
     const more = batch.items.length - items.length;
     fill(columns, items.map((item) => (item.job_id ? column(item) : refused(item))));
     fill(rest, more > 0 && `${plural(more, "more job")} of this batch are in the list of jobs.`);
-    for (const item of items.filter(({ job_id }) => job_id)) show(item).catch(() => {});
+    // What changes between the reading and its end is seen by the look after it.
+    Promise.allSettled(items.filter(({ job_id }) => job_id).map(show)).then(lookNow);
   }
 
   async function cancel({ currentTarget }) {
@@ -69,19 +69,12 @@ export function compare(main, { id, signal }) {
 
   /** Something has changed at the server: perhaps a job of these. One after the other, so that few connections do. */
   async function look() {
-    if (looking) return;
-    looking = true;
-    try {
-      for (const { job } of [...found.values()].filter((known) => known.job.status === "pending")) {
-        const now = await json(`/jobs/${job.job_id}?fields=status`, { signal });
-        if (!changed(job, now)) continue;
-        await show(now);
-        if (now.status !== "pending") announce(`${now.scraper}: ${now.status}.`);
-      }
-    } catch {
-      // The banner tells of a server that is away; when it is back, all is drawn again.
+    for (const { job } of [...found.values()].filter((known) => known.job.status === "pending")) {
+      const now = await json(`/jobs/${job.job_id}?fields=status`, { signal });
+      if (!changed(job, now)) continue;
+      await show(now);
+      if (now.status !== "pending") announce(`${now.scraper}: ${now.status}.`);
     }
-    looking = false;
   }
 
   async function show(item) {

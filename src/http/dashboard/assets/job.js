@@ -6,7 +6,7 @@ import { announce, copyButton, el, fill } from "./dom.js";
 import { duration, moment, quoted, whole, words } from "./format.js";
 import { evidence, queries, rawJson, sources, timeline, webhook } from "./job_parts.js";
 import { statusBadge } from "./jobs.js";
-import { live } from "./live.js";
+import { follow, live } from "./live.js";
 
 /** How often a delivery that is under way is looked at, milliseconds. */
 const WEBHOOK_MS = 2000;
@@ -16,9 +16,9 @@ export function job(main, { id, signal }) {
   const body = el("div", {}, el("p", { class: "quiet loading" }, "Loading …"));
   fill(main, el("a", { class: "back", href: "#/jobs" }, "← Jobs"), title, body);
   live.addEventListener("back", load, { signal });
-  live.addEventListener("overview", look, { signal });
+  const lookNow = follow(look, signal);
   let shown = null;
-  let looking = false;
+  let drawn = "";
   let again = null;
   load();
   return () => clearTimeout(again);
@@ -27,7 +27,12 @@ export function job(main, { id, signal }) {
     try {
       const found = await read(id, signal);
       if (signal.aborted) return;
-      draw(found);
+      const text = JSON.stringify(found);
+      // What somebody reads, has selected or has opened stays as it is unless it is another.
+      if (text !== drawn) draw(found);
+      drawn = text;
+      // What has changed between the reading and now.
+      if (found.job.status === "pending") lookNow();
       // Nothing tells of deliveries as they happen.
       clearTimeout(again);
       if (found.webhook?.state === "pending") again = setTimeout(load, WEBHOOK_MS);
@@ -44,18 +49,11 @@ export function job(main, { id, signal }) {
 
   /** Something has changed at the server: perhaps this job. */
   async function look() {
-    if (shown?.status !== "pending" || looking) return;
-    looking = true;
-    try {
-      const now = await json(`/jobs/${id}?fields=status`, { signal });
-      if (changed(shown, now)) {
-        announce(`The job is now ${words(now.phase === "finished" ? now.status : now.phase)}.`);
-        await load();
-      }
-    } catch {
-      // The banner tells of it, and the server's coming back looks again.
-    }
-    looking = false;
+    if (shown?.status !== "pending") return;
+    const now = await json(`/jobs/${id}?fields=status`, { signal });
+    if (!changed(shown, now)) return;
+    announce(`The job is now ${words(now.phase === "finished" ? now.status : now.phase)}.`);
+    await load();
   }
 
   function draw(found) {

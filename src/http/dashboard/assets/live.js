@@ -109,6 +109,28 @@ class Live extends EventTarget {
 
 export const live = new Live();
 
+/**
+ * Has `look` called whenever something has changed at the server: one call at a time, and another
+ * when more has changed meanwhile. Gives the function that looks now.
+ */
+export function follow(look, signal) {
+  let looking = false;
+  let more = false;
+  async function run() {
+    more = true;
+    if (looking) return;
+    looking = true;
+    while (more && !signal.aborted) {
+      more = false;
+      // The banner tells of a server that is away; when it is back, views read everything anew.
+      await look().catch(() => {});
+    }
+    looking = false;
+  }
+  live.addEventListener("overview", run, { signal });
+  return run;
+}
+
 let known = null;
 
 /** Every scraper with what it takes; asked for once, and again after the server was away. */
