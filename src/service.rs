@@ -2,22 +2,21 @@
 //! the edges parse, call and answer.
 
 mod batches;
+mod keyring;
+mod pulse;
 mod stats;
 mod webhooks;
 
-use std::collections::HashMap;
-use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 
-use sha2::{Digest, Sha256};
-use subtle::ConstantTimeEq;
+use keyring::Keyring;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::catalog;
 use crate::clock::{Clock, UnixMs, calendar_month, month_start_ms, next_month_ms};
-use crate::config::{ANONYMOUS, Key, Scraper, Settings};
+use crate::config::{Scraper, Settings};
 use crate::engine::{Engine, Standing, WINDOW_MINUTES};
 use crate::job::{Event, Failure, Handling, Job, Refused, ScrapeRequest, State};
 use crate::rate::{self, RateLimit};
@@ -190,8 +189,7 @@ pub struct Service {
     engine: Arc<Engine>,
     settings: Arc<Settings>,
     clock: Clock,
-    /// By account, of those that have a limit.
-    limiters: HashMap<String, RateLimit>,
+    keyring: RwLock<Arc<Keyring>>,
     stopping: AtomicBool,
     /// Wakes those who would wait beyond the stop.
     stop_told: Notify,
@@ -204,10 +202,10 @@ impl Service {
         settings: Arc<Settings>,
         clock: Clock,
     ) -> Service {
-        let limiters = settings.keys.iter().filter_map(|key| limiter(key, &clock)).collect();
+        let keyring = RwLock::new(Arc::new(Keyring::new(&settings, &clock)));
         let stopping = AtomicBool::new(false);
         let stop_told = Notify::new();
-        Service { store, engine, settings, clock, limiters, stopping, stop_told }
+        Service { store, engine, settings, clock, keyring, stopping, stop_told }
     }
 
     /// Who holds this key. Keys are compared over their hashes, in constant time (contract 1.2).
@@ -215,26 +213,19 @@ impl Service {
     /// # Errors
     /// A key is needed and missing, or the given one is none of the configured.
     pub fn authenticate(&self, given: Option<&str>) -> Result<Caller, ServiceError> {
-        let anonymous = Caller { account: ANONYMOUS.to_owned(), monthly_credits: None };
-        let Some(given) = given.filter(|key| !key.is_empty()) else {
-            let open = !self.settings.http.keys_needed;
-            return if open { Ok(anonymous) } else { Err(ServiceError::KeyMissing) };
-        };
-        if self.settings.keys.is_empty() {
-            // Nothing to check it against: a client that always sends a key is welcome.
-            return Ok(anonymous);
-        }
-        let hash: [u8; 32] = Sha256::digest(given.as_bytes()).into();
-        // Every key is looked at, so that the time does not tell which one came close.
-        let mut found = None;
-        for key in &self.settings.keys {
-            if bool::from(key.hash.ct_eq(&hash)) {
-                found = Some(key);
-            }
-        }
-        found
-            .map(|key| Caller { account: key.name.clone(), monthly_credits: key.monthly_credits })
-            .ok_or(ServiceError::KeyInvalid)
+        self.keyring().holder(given)
+    }
+
+    /// Puts the keys of other settings in force; gives how many they are.
+    pub fn reload_keys(&self, settings: &Settings) -> usize {
+        let mut ring = self.keyring.write().unwrap_or_else(PoisonError::into_inner);
+        *ring = Arc::new(ring.followed_by(settings, &self.clock));
+        ring.len()
+    }
+
+    fn keyring(&self) -> Arc<Keyring> {
+        // It is replaced whole.
+        self.keyring.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// A scraper by its name in a path, ready to be used.
@@ -410,7 +401,7 @@ impl Service {
 
     /// How a caller stands to its rate limit; `None` when it has none.
     pub fn rate_standing(&self, caller: &Caller) -> Option<rate::Standing> {
-        self.limiters.get(&caller.account).map(RateLimit::standing)
+        self.keyring().limit(&caller.account).map(RateLimit::standing)
     }
 
     /// Ends a job of the caller's because it is not wanted any more: its credits come back, and a
@@ -651,8 +642,9 @@ impl Service {
     }
 
     fn within_rate(&self, caller: &Caller) -> Result<(), ServiceError> {
-        let Some(limiter) = self.limiters.get(&caller.account) else { return Ok(()) };
-        limiter.take().map_err(|wait_ms| ServiceError::RateLimit {
+        let ring = self.keyring();
+        let Some(limit) = ring.limit(&caller.account) else { return Ok(()) };
+        limit.take().map_err(|wait_ms| ServiceError::RateLimit {
             retry_after_seconds: bounded_wait(wait_ms.div_ceil(1000)),
         })
     }
@@ -715,11 +707,6 @@ fn parse_id(id: &str) -> Result<Uuid, ServiceError> {
 
 fn bounded_wait(seconds: u64) -> u64 {
     seconds.clamp(RETRY_AFTER_SECONDS_MIN, RETRY_AFTER_SECONDS_MAX)
-}
-
-fn limiter(key: &Key, clock: &Clock) -> Option<(String, RateLimit)> {
-    let per_minute = NonZeroU32::new(key.requests_per_minute?)?;
-    Some((key.name.clone(), RateLimit::per_minute(per_minute, clock)))
 }
 
 /// Files beside the database that cannot be read.

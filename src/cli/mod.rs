@@ -17,6 +17,7 @@ mod log;
 mod overview;
 mod progress;
 mod recipe;
+mod reload;
 mod serve;
 mod settings;
 mod signals;
@@ -27,6 +28,7 @@ mod tests;
 mod unit;
 mod usage;
 mod view;
+mod watchdog;
 mod webhook;
 
 use std::process::ExitCode;
@@ -129,7 +131,7 @@ fn run(command: Command, console: &mut Console) -> Exit {
         Command::Usage(args) => usage::run(args, console),
         Command::Recipe(args) => recipe::run(args, console),
         Command::Db(args) => db::run(args, console),
-        Command::Unit(unit::Args {}) => unit::run(console),
+        Command::Unit(args) => unit::run(&args, console),
     };
     outcome.unwrap_or_else(|error| error::report(&error, console))
 }

@@ -9,7 +9,7 @@ use super::console::Console;
 use super::error::CommandError;
 use super::overview::{Overview, fact};
 use super::settings::ConfigArgs;
-use super::{log, signals};
+use super::{log, reload, signals, watchdog};
 use crate::clock::Clock;
 use crate::http::Server;
 
@@ -25,8 +25,9 @@ Examples:
 /// Serves the HTTP API and runs the jobs until SIGTERM or Ctrl-C. Then it takes no more jobs, lets
 /// running attempts end for as long as `grace_seconds` says, and exits; a second signal ends it at
 /// once. What was acknowledged is on disk and goes on at the next start. Settings come from the
-/// built-in defaults, the settings file and the environment, the later over the earlier. Logs go to
-/// stderr. Under systemd it says when it is ready and when it stops (Type=notify).
+/// built-in defaults, the settings file and the environment, the later over the earlier. SIGHUP reads
+/// API keys, recipes and the log level again. Logs go to stderr. Under systemd it says when it is
+/// ready, that it lives, and when it stops (Type=notify, WatchdogSec).
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -40,7 +41,7 @@ pub struct Args {
 /// The settings are refused, the server does not start, or its store failed for good.
 pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     let (settings, origin) = args.config.load()?;
-    log::start(&settings.log, console)?;
+    let level = log::start(&settings.log, console)?;
     let server = Server::start(settings.clone(), Clock::System)?;
     let stopper = server.stopper();
     signals::on_stop(move || {
@@ -49,7 +50,8 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
         stopper.stop();
     })?;
     let reloader = server.reloader();
-    signals::on_hangup(move || reloader.reload())?;
+    let hung_up = reloader.clone();
+    signals::on_hangup(move || reload::again(&args.config, &level, &hung_up))?;
     let overview = Overview::new(&settings, &origin, server.address());
     if console.is_json() {
         let mut document = json!(overview);
@@ -67,13 +69,16 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     }
     tracing::info!(url = server.base_url(), "ready");
     notify(NotifyState::Ready);
+    // The watchdog ends with it.
+    let (_running, ended) = crossbeam_channel::bounded(0);
+    watchdog::start(reloader, Clock::System, ended)?;
     server.wait()?;
     tracing::info!("stopped");
     Ok(Exit::Done)
 }
 
 /// Tells systemd, where it started us with Type=notify; does nothing elsewhere.
-fn notify(state: NotifyState<'_>) {
+pub(super) fn notify(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "systemd could not be told how the service stands");
     }

@@ -12,7 +12,7 @@ use crate::config::{ConfigError, Settings};
 /// The file that is read without being named.
 const FILE_NAME: &str = "config.toml";
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ConfigArgs {
     /// The settings file; without it ./config.toml is read where there is one
     ///
@@ -54,7 +54,7 @@ impl ConfigArgs {
     ///
     /// # Errors
     /// All that is wrong with them.
-    pub fn load(self) -> Result<(Settings, Origin), ConfigError> {
+    pub fn load(&self) -> Result<(Settings, Origin), ConfigError> {
         let origin = self.origin(Path::new(""));
         let settings = match &origin {
             Origin::Named(path) => Settings::load(Some(path)),
@@ -64,8 +64,8 @@ impl ConfigArgs {
         settings.map(|settings| (settings, origin))
     }
 
-    fn origin(self, working_directory: &Path) -> Origin {
-        match self.config.filter(|path| !path.is_empty()) {
+    fn origin(&self, working_directory: &Path) -> Origin {
+        match self.config.as_ref().filter(|path| !path.is_empty()) {
             Some(path) => Origin::Named(path.into()),
             None if working_directory.join(FILE_NAME).is_file() => Origin::WorkingDirectory,
             None => Origin::Defaults,

@@ -1,5 +1,5 @@
-//! The signals of a service: SIGHUP reads recipes again; of those that end it the first asks it to
-//! stop, the second ends the process.
+//! The signals of a service: SIGHUP reloads; of those that end it the first asks it to stop, the
+//! second ends the process.
 
 use std::thread;
 

@@ -1,4 +1,6 @@
-//! `answerd unit`: the systemd unit that ships with the binary.
+//! `answerd unit`: the systemd unit that ships with the binary, and what browsers need beside it.
+
+use std::path::{Path, PathBuf};
 
 use clap::Args as ClapArgs;
 use serde_json::json;
@@ -8,33 +10,63 @@ use super::console::Console;
 use super::error::CommandError;
 
 const UNIT: &str = include_str!("assets/answerd.service");
+const BROWSER: &str = include_str!("assets/browser.conf");
+/// Where the unit, as it is kept, looks for the binary.
+const BINARY: &str = "/usr/local/bin/answerd";
 
 const EXAMPLES: &str = "\
 Examples:
   sudo install answerd /usr/local/bin/
   answerd unit | sudo tee /etc/systemd/system/answerd.service
-  sudo systemctl daemon-reload && sudo systemctl enable --now answerd";
+  sudo systemctl daemon-reload && sudo systemctl enable --now answerd
+  answerd unit --browser                      what upstreams of the kind `browser` need beside it";
 
 /// Print a systemd unit for the service
 ///
-/// The unit runs /usr/local/bin/answerd as a user of its own that owns nothing but its data in
+/// The unit runs the binary as a user of its own that owns nothing but its data in
 /// /var/lib/answerd, with settings in /etc/answerd/config.toml and keys of upstreams in
 /// /etc/answerd/environment or as systemd credentials; both files may be missing.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {}
+pub struct Args {
+    /// Print the drop-in that lets the service drive Chromium instead
+    ///
+    /// It belongs into /etc/systemd/system/answerd.service.d/browser.conf and takes back what
+    /// Chromium cannot live with: it is needed for upstreams of the kind `browser` only.
+    #[arg(long)]
+    browser: bool,
+    /// The binary that the unit runs
+    #[arg(long, value_name = "PATH", default_value = BINARY, conflicts_with = "browser")]
+    binary: PathBuf,
+}
 
 /// Prints the unit.
 ///
 /// # Errors
 /// Stdout cannot be written to.
-pub fn run(console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: &Args, console: &mut Console) -> Result<Exit, CommandError> {
+    let unit = if args.browser { BROWSER.to_owned() } else { unit_of(&args.binary)? };
     if console.is_json() {
-        console.document(&json!({ "unit": UNIT }))?;
+        console.document(&json!({ "unit": unit }))?;
     } else {
-        console.result(UNIT)?;
+        console.result(&unit)?;
     }
     Ok(Exit::Done)
+}
+
+/// The unit with another binary. systemd splits at spaces and reads `%` and `$`, so a path that has
+/// to be quoted is refused.
+fn unit_of(binary: &Path) -> Result<String, CommandError> {
+    let path = binary.to_str().filter(|path| {
+        path.starts_with('/')
+            && path.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._+-".contains(&byte))
+    });
+    path.map(|path| UNIT.replace(BINARY, path)).ok_or_else(|| {
+        CommandError::WrongUse(format!(
+            "--binary is an absolute path of letters, digits and `/._+-`; it is `{}`",
+            binary.display()
+        ))
+    })
 }
 
 #[cfg(test)]
@@ -62,6 +94,16 @@ mod tests {
         let settings = Settings::load_from(None, &Default::default()).unwrap();
         let files: usize = directive("LimitNOFILE").parse().unwrap();
         assert!(files > settings.http.workers * settings.http.connections_max + 1_000);
+    }
+
+    #[test]
+    fn the_unit_runs_the_binary_that_is_named() {
+        let unit = unit_of(Path::new("/usr/bin/answerd")).unwrap();
+        assert!(unit.contains("\nExecStart=/usr/bin/answerd serve\n") && !unit.contains("/local/"));
+        assert_eq!(unit_of(Path::new(BINARY)).unwrap(), UNIT);
+        for wrong in ["answerd", "/opt/two words/answerd", "/a%b"] {
+            assert!(matches!(unit_of(Path::new(wrong)), Err(CommandError::WrongUse(_))), "{wrong}");
+        }
     }
 
     #[test]

@@ -75,6 +75,8 @@ pub struct Engine {
     /// When the timer's next pass is due, so that not every deadline has to wake it. The end of
     /// time while a pass runs: it may have looked at the deadlines already.
     timer_wakes_ms: AtomicU64,
+    /// Passes that the timer has begun.
+    timer_passes: AtomicU64,
     /// Workers end when the sender is gone.
     stopping: (Mutex<Option<Sender<()>>>, Receiver<()>),
     /// Set when the store refuses every write.
@@ -151,6 +153,7 @@ impl Engine {
             deliverer,
             nudges: Mutex::new(Some(nudge)),
             timer_wakes_ms: AtomicU64::new(UnixMs::MAX),
+            timer_passes: AtomicU64::new(0),
             stopping: (Mutex::new(Some(stop)), stopping),
             store_failed: crossbeam_channel::bounded(1),
             threads: Mutex::new(Threads::default()),
@@ -311,6 +314,12 @@ impl Engine {
     /// When a result stored at `stored_ms` ceases to serve others.
     fn cache_until_ms(&self, stored_ms: UnixMs) -> UnixMs {
         stored_ms.saturating_add(self.cache_ttl_ms).saturating_add(1)
+    }
+
+    /// How many passes the timer has begun; asks it for another.
+    pub fn timer_passes(&self) -> u64 {
+        self.nudge();
+        self.timer_passes.load(Ordering::SeqCst)
     }
 
     /// Makes the timer look at the queues.

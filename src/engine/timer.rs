@@ -25,6 +25,7 @@ pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
     let mut swept_ms = 0;
     loop {
         engine.timer_wakes_ms.store(UnixMs::MAX, Ordering::SeqCst);
+        engine.timer_passes.fetch_add(1, Ordering::SeqCst);
         let now_ms = engine.clock.now_ms();
         let wake_ms = match pass(engine, now_ms, &mut swept_ms) {
             Ok(wake_ms) => wake_ms,

@@ -32,7 +32,7 @@ mod webhooks;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, guard, web};
 
 pub use error::ApiError;
-pub use server::{ServeError, Server, StartError, Stopper};
+pub use server::{Reloader, ServeError, Server, StartError, Stopper};
 
 use crate::answer::object as render;
 use crate::service::Service;

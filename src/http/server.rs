@@ -177,7 +177,7 @@ impl Server {
         Stopper(self.stop.clone())
     }
 
-    /// What reads the recipes again from another thread.
+    /// What reads keys and recipes again, and feels the pulse, from another thread.
     pub fn reloader(&self) -> Reloader {
         Reloader(self.service.clone())
     }
@@ -205,13 +205,24 @@ impl Stopper {
     }
 }
 
-/// Reads the recipes of a server again from another thread.
+/// Changes what a running server can change, from another thread, and feels its pulse.
+#[derive(Clone)]
 pub struct Reloader(web::Data<Service>);
 
 impl Reloader {
-    /// Reads them, and logs what is wrong.
-    pub fn reload(&self) {
+    /// Puts the keys of these settings in force and reads the recipes again; logs what is wrong with
+    /// them. Gives how many keys there are. Jobs and calls under way go on.
+    pub fn reload(&self, settings: &Settings) -> usize {
         self.0.reload_recipes();
+        self.0.reload_keys(settings)
+    }
+
+    /// See [`Service::pulse`].
+    ///
+    /// # Errors
+    /// The store takes no writes.
+    pub fn pulse(&self) -> Result<u64, StoreError> {
+        self.0.pulse()
     }
 }
 

@@ -561,6 +561,15 @@ impl Store {
         self.shared.latched()
     }
 
+    /// Commits a write that changes nothing: whether the writer and the disk still answer. Blocks for
+    /// as long as they take.
+    ///
+    /// # Errors
+    /// The store takes no writes.
+    pub fn probe(&self) -> Result<(), StoreError> {
+        self.queue(|queue| queue.submit_blocking(|_| Ok(()))).wait()
+    }
+
     pub fn writer_stats(&self) -> WriterStats {
         WriterStats {
             commits: self.shared.commits.load(Ordering::Relaxed),

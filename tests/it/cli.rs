@@ -174,9 +174,25 @@ fn systemd_takes_the_unit() {
     let text = out(&unit).replace("/usr/local/bin/answerd", env!("CARGO_BIN_EXE_answerd"));
     let file = directory.path().join("answerd.service");
     std::fs::write(&file, text).unwrap();
-    let verified = Command::new("systemd-analyze").args(["verify", "--man=no"]).arg(&file).output();
-    let verified = verified.unwrap();
-    assert!(verified.status.success(), "{}", err(&verified));
+    let analyze = |line: &[&str]| {
+        let analyzed = Command::new("systemd-analyze").args(line).arg(&file).output().unwrap();
+        assert!(analyzed.status.success(), "{}", err(&analyzed));
+        assert_eq!(err(&analyzed), "", "a directive that is passed over protects nobody");
+        out(&analyzed)
+    };
+    // In tenths: what the guide states.
+    let exposure = |tenths: &str| {
+        let threshold = format!("--threshold={tenths}");
+        analyze(&["security", "--offline=true", "--no-pager", &threshold]);
+    };
+    analyze(&["verify", "--man=no"]);
+    exposure("12");
+    let browser = answerd(&["unit", "--browser"], &store);
+    let folder = directory.path().join("answerd.service.d");
+    std::fs::create_dir(&folder).unwrap();
+    std::fs::write(folder.join("browser.conf"), out(&browser)).unwrap();
+    analyze(&["verify", "--man=no"]);
+    exposure("21");
 }
 
 /// Runs `check --live` with one upstream of the kind `compatible` at an address. Of the environment

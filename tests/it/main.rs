@@ -30,6 +30,7 @@ mod pages;
 mod poll;
 mod providers;
 mod receiver;
+mod reload;
 mod replicas;
 mod restart;
 mod sharing;

@@ -1,0 +1,74 @@
+//! The watchdog of systemd: told that the service lives, for as long as its pulse says so.
+
+use std::thread;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use sd_notify::NotifyState;
+
+use super::error::CommandError;
+use crate::clock::Clock;
+use crate::http::Reloader;
+
+/// Looks in the time that systemd allows between two signs of life: one that comes late is made up
+/// for by the next.
+const LOOKS: u32 = 3;
+
+/// Tells systemd that the service lives, where it asked for that (`WatchdogSec`), on a thread of its
+/// own until `ended` is disconnected. Nothing is told while the writer does not commit or the
+/// engine's timer stands still; systemd then ends the service and starts it again.
+///
+/// # Errors
+/// The operating system refuses the thread.
+pub fn start(server: Reloader, clock: Clock, ended: Receiver<()>) -> Result<(), CommandError> {
+    let Some(allowed) = sd_notify::watchdog_enabled() else { return Ok(()) };
+    let every_ms = every_ms(allowed);
+    let watch = move || {
+        let mut before = None;
+        loop {
+            let pulse = server.pulse();
+            match &pulse {
+                Ok(now) if moved(before, *now) => super::serve::notify(NotifyState::Watchdog),
+                Ok(_) => tracing::error!("the engine's timer stands still"),
+                Err(error) => tracing::error!(%error, "the store takes no writes"),
+            }
+            before = pulse.ok().or(before);
+            let next_ms = clock.now_ms().saturating_add(every_ms);
+            match clock.recv_until(&ended, Some(next_ms)) {
+                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    };
+    thread::Builder::new()
+        .name("watchdog".to_owned())
+        .spawn(watch)
+        .map(drop)
+        .map_err(CommandError::Signals)
+}
+
+fn every_ms(allowed: Duration) -> u64 {
+    u64::try_from((allowed / LOOKS).as_millis()).unwrap_or(u64::MAX).max(1)
+}
+
+/// Whether the timer has begun a pass since the look before.
+fn moved(before: Option<u64>, now: u64) -> bool {
+    before.is_none_or(|before| now > before)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_that_stands_still_is_no_sign_of_life() {
+        assert!(moved(None, 0) && moved(Some(4), 5));
+        assert!(!moved(Some(5), 5));
+    }
+
+    #[test]
+    fn there_are_looks_enough_to_miss_one() {
+        assert_eq!(every_ms(Duration::from_secs(60)), 20_000);
+        assert_eq!(every_ms(Duration::ZERO), 1);
+    }
+}

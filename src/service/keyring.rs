@@ -1,0 +1,134 @@
+//! The API keys that are in force: who holds one, and how often each may call. A reload puts another
+//! ring in the place of this one; calls under way keep what they began with.
+
+use std::collections::HashMap;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use super::{Caller, ServiceError};
+use crate::clock::Clock;
+use crate::config::{ANONYMOUS, Key, Settings};
+use crate::rate::RateLimit;
+
+/// The keys of the settings, and the limits of those that have one.
+pub(super) struct Keyring {
+    keys: Vec<Key>,
+    /// Whether a call without a key is refused.
+    needed: bool,
+    /// By account.
+    limiters: HashMap<String, Arc<RateLimit>>,
+}
+
+impl Keyring {
+    pub fn new(settings: &Settings, clock: &Clock) -> Keyring {
+        let limiters = settings.keys.iter().filter_map(|key| limiter(key, None, clock)).collect();
+        Keyring { keys: settings.keys.clone(), needed: settings.http.keys_needed, limiters }
+    }
+
+    /// The ring of other settings. What an account has used of an unchanged limit stays used. A
+    /// service that needs keys goes on to need them: only a start can open it, because only a start
+    /// compares that with the address that is bound.
+    pub fn followed_by(&self, settings: &Settings, clock: &Clock) -> Keyring {
+        let limiters = settings.keys.iter();
+        let limiters = limiters.filter_map(|key| limiter(key, Some(self), clock)).collect();
+        let needed = self.needed || settings.http.keys_needed;
+        Keyring { keys: settings.keys.clone(), needed, limiters }
+    }
+
+    /// How many keys there are.
+    pub fn len(&self) -> usize {
+        self.keys.len()
+    }
+
+    /// Who holds this key. Keys are compared over their hashes, in constant time (contract 1.2).
+    ///
+    /// # Errors
+    /// A key is needed and missing, or the given one is none of these.
+    pub fn holder(&self, given: Option<&str>) -> Result<Caller, ServiceError> {
+        let anonymous = Caller { account: ANONYMOUS.to_owned(), monthly_credits: None };
+        let Some(given) = given.filter(|key| !key.is_empty()) else {
+            return if self.needed { Err(ServiceError::KeyMissing) } else { Ok(anonymous) };
+        };
+        if self.keys.is_empty() && !self.needed {
+            // Nothing to check it against: a client that always sends a key is welcome.
+            return Ok(anonymous);
+        }
+        let hash: [u8; 32] = Sha256::digest(given.as_bytes()).into();
+        // Every key is looked at, so that the time does not tell which one came close.
+        let mut found = None;
+        for key in &self.keys {
+            if bool::from(key.hash.ct_eq(&hash)) {
+                found = Some(key);
+            }
+        }
+        found
+            .map(|key| Caller { account: key.name.clone(), monthly_credits: key.monthly_credits })
+            .ok_or(ServiceError::KeyInvalid)
+    }
+
+    /// The limit of an account; `None` when it has none.
+    pub fn limit(&self, account: &str) -> Option<&RateLimit> {
+        self.limiters.get(account).map(AsRef::as_ref)
+    }
+}
+
+/// The limit of a key, with what is left of it in the ring before where it is the same.
+fn limiter(key: &Key, before: Option<&Keyring>, clock: &Clock) -> Option<(String, Arc<RateLimit>)> {
+    let per_minute = NonZeroU32::new(key.requests_per_minute?)?;
+    let kept = before
+        .and_then(|ring| ring.limiters.get(&key.name))
+        .filter(|limit| limit.standing().per_minute == per_minute.get());
+    let limit = kept.cloned().unwrap_or_else(|| Arc::new(RateLimit::per_minute(per_minute, clock)));
+    Some((key.name.clone(), limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+    use crate::config::key_hash;
+
+    fn settings(keys: &[(&str, u32)]) -> Settings {
+        let mut settings = Settings::load_from(None, &BTreeMap::new()).unwrap();
+        settings.http.keys_needed = !keys.is_empty();
+        settings.keys = keys
+            .iter()
+            .map(|(name, per_minute)| Key {
+                name: (*name).to_owned(),
+                hash: key_hash(name),
+                monthly_credits: None,
+                requests_per_minute: Some(*per_minute),
+            })
+            .collect();
+        settings
+    }
+
+    #[test]
+    fn a_limit_that_stays_keeps_what_was_used_of_it() {
+        let (clock, _manual) = Clock::manual(1_000_000);
+        let ring = Keyring::new(&settings(&[("a", 2), ("b", 2)]), &clock);
+        for account in ["a", "b"] {
+            ring.limit(account).unwrap().take().unwrap();
+        }
+        let ring = ring.followed_by(&settings(&[("a", 2), ("b", 9)]), &clock);
+        assert_eq!(ring.limit("a").unwrap().standing().left, 1);
+        assert_eq!(ring.limit("b").unwrap().standing().left, 9);
+    }
+
+    #[test]
+    fn a_ring_without_keys_does_not_open_what_was_shut() {
+        let (clock, _manual) = Clock::manual(1_000_000);
+        let open = Keyring::new(&settings(&[]), &clock);
+        assert!(open.holder(None).is_ok() && open.holder(Some("a")).is_ok());
+        let shut = open.followed_by(&settings(&[("a", 2)]), &clock);
+        assert!(matches!(shut.holder(None), Err(ServiceError::KeyMissing)));
+        assert_eq!(shut.holder(Some("a")).unwrap().account, "a");
+        let still = shut.followed_by(&settings(&[]), &clock);
+        assert!(matches!(still.holder(None), Err(ServiceError::KeyMissing)));
+        assert!(matches!(still.holder(Some("a")), Err(ServiceError::KeyInvalid)));
+    }
+}
