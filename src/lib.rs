@@ -1,4 +1,6 @@
 //! answerd: prompts to AI answer engines as durable jobs, answers back as data.
+//!
+#![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod answer;
 pub mod catalog;
