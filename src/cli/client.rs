@@ -265,6 +265,14 @@ impl Client {
         Ok(Usage { document, ..usage })
     }
 
+    /// What `GET /readyz` says of a service that takes jobs.
+    ///
+    /// # Errors
+    /// It takes none, or could not be reached.
+    pub fn ready(&self) -> Result<Value, ClientError> {
+        self.document_of(self.agent.get(self.path(&["readyz"]).as_str()).call())
+    }
+
     /// How the webhook of a job stands; with `again` it is made due once more.
     ///
     /// # Errors

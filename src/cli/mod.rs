@@ -16,10 +16,12 @@ mod live;
 mod log;
 mod overview;
 mod progress;
+mod ready;
 mod recipe;
 mod reload;
 mod serve;
 mod settings;
+mod shell;
 mod signals;
 #[cfg(test)]
 mod test_server;
@@ -105,7 +107,10 @@ enum Command {
     Usage(usage::Args),
     Recipe(recipe::Args),
     Db(db::Args),
+    Ready(ready::Args),
     Unit(unit::Args),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
 }
 
 /// Runs the command that this process was started with.
@@ -131,7 +136,10 @@ fn run(command: Command, console: &mut Console) -> Exit {
         Command::Usage(args) => usage::run(args, console),
         Command::Recipe(args) => recipe::run(args, console),
         Command::Db(args) => db::run(args, console),
+        Command::Ready(args) => ready::run(args, console),
         Command::Unit(args) => unit::run(&args, console),
+        Command::Completions(args) => shell::completions(&args, console),
+        Command::Man(args) => shell::man(&args, console),
     };
     outcome.unwrap_or_else(|error| error::report(&error, console))
 }

@@ -51,6 +51,56 @@ fn every_command_has_a_long_help_and_examples_of_its_own() {
     }
 }
 
+/// Every command and the commands below it, with the words that lead to them.
+fn visit(command: &clap::Command, words: &str, seen: &mut impl FnMut(&str, &clap::Command)) {
+    seen(words, command);
+    for below in command.get_subcommands() {
+        visit(below, &format!("{words} {}", below.get_name()), seen);
+    }
+}
+
+#[test]
+fn completions_know_every_command_in_every_shell() {
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        let ran = run_line(&["completions", shell]);
+        assert_eq!((ran.exit, ran.err.as_str()), (Exit::Done, ""));
+        for command in Cli::command().get_subcommands() {
+            assert!(ran.out.contains(command.get_name()), "{shell}: {}", command.get_name());
+        }
+        assert!(ran.out.contains("bypass-cache"), "{shell}");
+    }
+    assert!(Cli::try_parse_from(["answerd", "completions", "csh"]).is_err());
+}
+
+#[test]
+fn there_is_a_manual_page_for_every_command() {
+    let ran = run_line(&["man"]);
+    assert_eq!(ran.exit, Exit::Done);
+    assert!(ran.out.contains(".TH answerd 1") && ran.out.contains("Exit codes"), "{}", ran.out);
+    let directory = tempfile::tempdir().unwrap();
+    let ran = run_line(&["man", "--out", directory.path().to_str().unwrap()]);
+    assert_eq!((ran.exit, ran.out.as_str()), (Exit::Done, ""));
+    visit(&Cli::command(), "answerd", &mut |words, _| {
+        let name = words.replace(' ', "-");
+        let page = directory.path().join(format!("{name}.1"));
+        assert!(std::fs::read_to_string(page).unwrap().contains(&format!(".TH {name} 1")));
+    });
+    let nowhere = run_line(&["man", "--out", "/nowhere/at/all"]);
+    assert_eq!(nowhere.exit, Exit::Failed);
+    assert!(nowhere.err.contains("/nowhere/at/all"), "{}", nowhere.err);
+}
+
+#[test]
+fn ready_says_whether_jobs_are_taken() {
+    let (ran, asked) = against(vec![(200, r#"{"status":"ready"}"#.to_owned())], &["ready"]);
+    assert_eq!((ran.exit, ran.out.as_str()), (Exit::Done, "ready\n"));
+    assert!(asked[0].starts_with("GET /readyz HTTP/1.1\r\n"), "{}", asked[0]);
+    let refusal = r#"{"detail": "The service stops.", "code": "shutting_down"}"#;
+    let (ran, _) = against(vec![(503, refusal.to_owned())], &["ready"]);
+    assert_eq!(ran.exit, Exit::Failed);
+    assert!(ran.err.contains("(shutting_down)"), "{}", ran.err);
+}
+
 #[test]
 fn wrong_use_exits_with_the_code_that_clap_gives() {
     let error = Cli::try_parse_from(["answerd", "submit", "chatgpt"]).unwrap_err();

@@ -1,0 +1,38 @@
+//! `answerd ready`: whether a running service takes jobs, for health checks that have no curl.
+
+use clap::Args as ClapArgs;
+
+use super::Exit;
+use super::console::Console;
+use super::error::CommandError;
+use super::jobs::ServerArgs;
+
+const EXAMPLES: &str = "\
+Examples:
+  answerd ready
+  answerd ready --url http://127.0.0.1:9000 || echo \"not ready\"";
+
+/// Ask whether the service takes jobs
+///
+/// Exits with 0 when it does, with 1 and the reason when it stops or its store has failed, and with 3
+/// when nobody answers. Needs no key and asks no upstream.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Asks the server and prints what it says.
+///
+/// # Errors
+/// The service takes no jobs, or cannot be reached.
+pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+    let document = args.server.client()?.ready()?;
+    if console.is_json() {
+        console.document(&document)?;
+    } else {
+        console.result("ready")?;
+    }
+    Ok(Exit::Done)
+}

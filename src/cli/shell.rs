@@ -1,0 +1,92 @@
+//! `answerd completions` and `answerd man`: what shells and `man` want to know of the command line, made
+//! from its definition.
+
+use std::io;
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, CommandFactory};
+use clap_complete::{Generator, Shell};
+use clap_mangen::Man;
+use serde_json::json;
+
+use super::console::Console;
+use super::error::CommandError;
+use super::{Cli, Exit};
+
+const COMPLETIONS_EXAMPLES: &str = "\
+Examples:
+  answerd completions bash | sudo tee /usr/share/bash-completion/completions/answerd
+  answerd completions zsh > ~/.zfunc/_answerd
+  answerd completions fish > ~/.config/fish/completions/answerd.fish";
+
+const MAN_EXAMPLES: &str = "\
+Examples:
+  answerd man | man -l -
+  answerd man --out /usr/local/share/man/man1   a page for each command as well";
+
+/// Print what lets a shell complete commands and options
+///
+/// Bash and fish find the file under the names below at the next start; zsh wants its directory in
+/// `fpath` before `compinit`.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = COMPLETIONS_EXAMPLES)]
+pub struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+/// Print the manual page
+///
+/// With --out it writes a page for every command into a directory: answerd.1, answerd-submit.1 and so
+/// on.
+#[derive(Debug, ClapArgs)]
+#[command(after_help = MAN_EXAMPLES)]
+pub struct ManArgs {
+    /// Write all pages into this directory, which must be there
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Prints the completions of a shell.
+///
+/// # Errors
+/// Stdout cannot be written to.
+pub fn completions(args: &CompletionsArgs, console: &mut Console) -> Result<Exit, CommandError> {
+    let mut command = Cli::command();
+    command.set_bin_name("answerd");
+    command.build();
+    let mut bytes = Vec::new();
+    args.shell.try_generate(&command, &mut bytes).map_err(CommandError::Output)?;
+    print("completions", &bytes, console)
+}
+
+/// Prints the manual page, or writes all of them.
+///
+/// # Errors
+/// Stdout or the directory cannot be written to.
+pub fn man(args: &ManArgs, console: &mut Console) -> Result<Exit, CommandError> {
+    let Some(path) = &args.out else {
+        let mut bytes = Vec::new();
+        Man::new(Cli::command()).render(&mut bytes).map_err(CommandError::Output)?;
+        return print("man", &bytes, console);
+    };
+    clap_mangen::generate_to(Cli::command(), path)
+        .map_err(|error| CommandError::Directory { path: path.clone(), error })?;
+    if console.is_json() {
+        console.document(&json!({ "directory": path }))?;
+    } else {
+        console.note(&format!("wrote the pages into {}", path.display()));
+    }
+    Ok(Exit::Done)
+}
+
+fn print(name: &str, bytes: &[u8], console: &mut Console) -> Result<Exit, CommandError> {
+    let text = std::str::from_utf8(bytes).map_err(io::Error::other);
+    let text = text.map_err(CommandError::Output)?;
+    if console.is_json() {
+        console.document(&json!({ name: text }))?;
+    } else {
+        console.result(text)?;
+    }
+    Ok(Exit::Done)
+}
