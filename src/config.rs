@@ -135,6 +135,8 @@ pub struct Store {
     pub retention_ms: u64,
     pub cache_bytes: usize,
     pub quick_repair: bool,
+    /// 0 sets no floor.
+    pub free_mib_min: u64,
 }
 
 #[derive(Clone, Debug)]

@@ -526,7 +526,10 @@ impl Service {
         if let Some(error) = self.store.failure() {
             return Readiness::StoreFailed(error);
         }
-        if self.stopping.load(Ordering::Relaxed) { Readiness::Stopping } else { Readiness::Ready }
+        if self.stopping.load(Ordering::Relaxed) {
+            return Readiness::Stopping;
+        }
+        self.store.room().map_or_else(Readiness::StoreFailed, |()| Readiness::Ready)
     }
 
     /// From now on no job is taken.

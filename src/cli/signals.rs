@@ -1,11 +1,12 @@
 //! The signals of a service: SIGHUP reloads; of those that end it the first asks it to stop, the
 //! second ends the process.
 
+use std::sync::Arc;
 use std::thread;
 
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::iterator::Signals;
-use signal_hook::low_level;
+use signal_hook::{flag, low_level};
 
 use super::error::CommandError;
 
@@ -16,6 +17,8 @@ use super::error::CommandError;
 /// The operating system refuses the handler or the thread.
 pub fn on_stop(begin: impl FnOnce() + Send + 'static) -> Result<(), CommandError> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(CommandError::Signals)?;
+    // A limit on the size of files fails a write then, as a full disk does, and not the process.
+    flag::register(SIGXFSZ, Arc::default()).map_err(CommandError::Signals)?;
     let mut begin = Some(begin);
     let watch = move || {
         for signal in signals.forever() {

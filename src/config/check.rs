@@ -15,6 +15,9 @@ use super::{
 };
 use crate::catalog;
 
+/// The highest floor of free space, MiB (1 TiB).
+const FREE_MIB_MAX: u64 = 1 << 20;
+
 /// The settings, when they could be made sense of; they are sound only if `problems` stays empty.
 pub(super) fn check(
     typed: file::File,
@@ -47,6 +50,7 @@ pub(super) fn check(
             retention_ms: typed.store.retention_hours.saturating_mul(3_600_000),
             cache_bytes: typed.store.cache_mib << 20,
             quick_repair: typed.store.quick_repair,
+            free_mib_min: typed.store.free_mib_min,
         },
         cache: typed.cache,
         retry: typed.retry,
@@ -65,6 +69,7 @@ fn check_ranges(typed: &file::File, problems: &mut Vec<String>) {
     let file::File { store, cache, retry, queue, practice, .. } = typed;
     range(problems, "store.retention_hours", store.retention_hours, 1, RETENTION_HOURS_MAX);
     range(problems, "store.cache_mib", store.cache_mib as u64, 1, 65_536);
+    range(problems, "store.free_mib_min", store.free_mib_min, 0, FREE_MIB_MAX);
     range(problems, "cache.ttl_seconds", cache.ttl_seconds, 0, RETENTION_HOURS_MAX * 3_600);
     range(problems, "cache.entries_max", cache.entries_max as u64, 0, 100_000_000);
     range(problems, "retry.retries", u64::from(retry.retries), 0, u64::from(RETRIES_MAX));

@@ -71,6 +71,7 @@ pub struct Store {
     pub retention_hours: u64,
     pub cache_mib: usize,
     pub quick_repair: bool,
+    pub free_mib_min: u64,
 }
 
 #[derive(Clone, Debug, Deserialize)]

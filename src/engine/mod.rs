@@ -8,6 +8,7 @@ mod evidence;
 mod flights;
 mod health;
 mod queue;
+mod recovery;
 mod retry;
 #[cfg(test)]
 mod tests;
@@ -41,6 +42,7 @@ use crate::upstream::{Registry, UpstreamStatus};
 use attempts::Attempts;
 use flights::Flights;
 use queue::{Offer, Queue};
+use recovery::Outage;
 use waiters::Waiters;
 use webhook::Deliverer;
 
@@ -79,8 +81,10 @@ pub struct Engine {
     timer_passes: AtomicU64,
     /// Workers end when the sender is gone.
     stopping: (Mutex<Option<Sender<()>>>, Receiver<()>),
-    /// Set when the store refuses every write.
+    /// Set when the store is damaged, so that opening it again does not help.
     store_failed: (Sender<()>, Receiver<()>),
+    /// While the store refuses every write.
+    outage: Outage,
     threads: Mutex<Threads>,
     stopped: AtomicBool,
     /// Set before the running attempts are given back: one that starts later goes back by itself.
@@ -156,6 +160,7 @@ impl Engine {
             timer_passes: AtomicU64::new(0),
             stopping: (Mutex::new(Some(stop)), stopping),
             store_failed: crossbeam_channel::bounded(1),
+            outage: Outage::default(),
             threads: Mutex::new(Threads::default()),
             stopped: AtomicBool::new(false),
             giving_back: AtomicBool::new(false),
@@ -285,7 +290,7 @@ impl Engine {
         self.upstreams.status()
     }
 
-    /// Receives a message when the store has failed for good.
+    /// Receives a message when the store is damaged.
     pub fn store_failures(&self) -> Receiver<()> {
         self.store_failed.1.clone()
     }
@@ -457,10 +462,9 @@ impl Listener for Weak<Engine> {
     }
 
     fn failed(&self, error: &StoreError) {
-        tracing::error!(%error, "the store has failed: no write is possible any more");
+        tracing::error!(%error, "the store has failed: no job is taken until it works again");
         if let Some(engine) = self.upgrade() {
-            // A full channel has the message already.
-            let _ = engine.store_failed.0.try_send(());
+            engine.store_broke();
         }
     }
 }

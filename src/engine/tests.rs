@@ -9,6 +9,7 @@ use super::*;
 use crate::answer::{Answer, Kind};
 use crate::clock::ManualClock;
 use crate::job::{Job, RawRequest, Reason, ScrapeRequest, State};
+use crate::store::tests::failing::{Fault, Faulty};
 use crate::store::{OpenOptions, SubmitLimits};
 use crate::upstream::{Call, Upstream, UpstreamError};
 
@@ -47,6 +48,7 @@ struct Fixture {
     clock: Arc<ManualClock>,
     asked: Receiver<String>,
     decide: Option<Sender<Result<(), Reason>>>,
+    storage: Faulty,
     _directory: tempfile::TempDir,
 }
 
@@ -62,11 +64,13 @@ impl Fixture {
             directory: directory.path().join("data"),
             cache_bytes: 1 << 20,
             quick_repair: false,
+            free_mib_min: 0,
             scrapers: vec!["chatgpt".to_owned()],
             cache_entries_max: 10,
             cache_from_ms: 0,
         };
-        let store = Arc::new(Store::open(&options).unwrap());
+        let storage = Faulty::new();
+        let store = Arc::new(storage.open(&options));
         let (clock, manual) = Clock::manual(START_MS);
         let (ask, asked) = crossbeam_channel::unbounded();
         let (decide, decided) = crossbeam_channel::unbounded();
@@ -77,7 +81,7 @@ impl Fixture {
         let engine =
             Engine::start(store.clone(), upstreams, &settings, String::new(), None, clock).unwrap();
         let decide = Some(decide);
-        Fixture { engine, store, clock: manual, asked, decide, _directory: directory }
+        Fixture { engine, store, clock: manual, asked, decide, storage, _directory: directory }
     }
 
     fn new_job(&self, prompt: &str, interactive: bool) -> Job {
@@ -124,6 +128,15 @@ impl Fixture {
 
     fn decide(&self, outcome: Result<(), Reason>) {
         self.decide.as_ref().unwrap().send(outcome).unwrap();
+    }
+
+    /// Moves the clock, in small steps that let no job expire, until the store works again.
+    #[track_caller]
+    fn recovered(&self) {
+        until("the store does not recover", || {
+            self.clock.advance_ms(1);
+            self.store.failure().is_none()
+        });
     }
 
     fn state(&self, row: Row) -> (State, u32) {
@@ -214,4 +227,107 @@ fn an_attempt_that_starts_while_attempts_are_given_back_goes_back_too() {
     assert_eq!(pass, worker::Pass::Skipped);
     assert_eq!(fixture.state(row), (State::Queued, 0));
     assert!(fixture.asked.try_recv().is_err());
+}
+
+/// Waits for what another thread does.
+#[track_caller]
+fn until(what: &str, mut holds: impl FnMut() -> bool) {
+    let held = (0..10_000_000).any(|_| {
+        std::thread::yield_now();
+        holds()
+    });
+    assert!(held, "{what}");
+}
+
+#[test]
+fn an_answer_that_cannot_be_written_is_kept_until_it_can() {
+    let fixture = Fixture::new();
+    let job = fixture.new_job("paid for", false);
+    let row = job.row;
+    fixture.submit(job);
+    let queued = fixture.new_job("queued", false);
+    let queued_row = queued.row;
+    fixture.submit(queued);
+    assert_eq!(fixture.asked(), "paid for");
+    let mut ended = fixture.engine.wait_for(row);
+
+    fixture.storage.refuse(Fault::Writes);
+    fixture.decide(Ok(()));
+    until("the store has not failed", || fixture.store.failure().is_some());
+    for _ in 0..5 {
+        fixture.clock.advance_ms(recovery::PAUSE_MS_MAX);
+        let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
+        let refused = fixture.store.submit(fixture.new_job("refused", false), None, limits);
+        assert!(refused.wait().is_err());
+        assert!(ended.try_recv().is_err());
+    }
+
+    fixture.storage.refuse(Fault::Nothing);
+    fixture.recovered();
+    assert_eq!(fixture.asked(), "queued", "the worker goes on");
+    assert_eq!(fixture.state(row), (State::Done, 1));
+    assert_eq!(fixture.state(queued_row), (State::Running, 1));
+    until("who waits was not told", || ended.try_recv().is_ok());
+    assert!(fixture.asked.try_recv().is_err(), "nothing was asked twice");
+    fixture.decide(Ok(()));
+}
+
+#[test]
+fn an_answer_that_was_written_and_reported_as_failed_stands_once() {
+    let fixture = Fixture::new();
+    let job = fixture.new_job("first", false);
+    let row = job.row;
+    fixture.submit(job);
+    assert_eq!(fixture.asked(), "first");
+    fixture.submit(fixture.new_job("second", false));
+    let ended = fixture.engine.wait_for(row);
+    fixture.storage.refuse(Fault::Confirms);
+    fixture.decide(Ok(()));
+    until("the store has not failed", || fixture.store.failure().is_some());
+    fixture.storage.refuse(Fault::Nothing);
+    fixture.recovered();
+    ended.blocking_recv().unwrap();
+    assert_eq!(fixture.state(row), (State::Done, 1));
+    assert_eq!(fixture.asked(), "second");
+    fixture.decide(Ok(()));
+}
+
+#[test]
+fn a_start_that_was_written_and_reported_as_failed_is_made_good() {
+    let fixture = Fixture::new();
+    let job = Job { due_ms: START_MS + 5_000, ..fixture.new_job("later", false) };
+    let row = job.row;
+    fixture.submit(job);
+    fixture.storage.refuse(Fault::Confirms);
+    until("the start has not failed", || {
+        fixture.clock.advance_ms(1);
+        fixture.store.failure().is_some()
+    });
+    assert!(fixture.asked.try_recv().is_err(), "what is not written is not begun");
+    fixture.storage.refuse(Fault::Nothing);
+    fixture.recovered();
+    assert_eq!(fixture.asked(), "later");
+    let ended = fixture.engine.wait_for(row);
+    fixture.decide(Ok(()));
+    ended.blocking_recv().unwrap();
+    let (state, attempts) = fixture.state(row);
+    assert_eq!(state, State::Done);
+    assert!(attempts <= 2, "a start that stands counts, as that of a crash does");
+}
+
+#[test]
+fn damage_is_reported_and_nothing_is_served_from_it() {
+    let fixture = Fixture::new();
+    let failures = fixture.engine.store_failures();
+    fixture.storage.refuse(Fault::Writes);
+    let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
+    let refused = fixture.store.submit(fixture.new_job("x", false), None, limits);
+    assert!(refused.wait().is_err());
+    fixture.storage.ruin();
+    fixture.storage.refuse(Fault::Nothing);
+    until("the damage is not reported", || {
+        fixture.clock.advance_ms(1);
+        failures.try_recv().is_ok()
+    });
+    assert!(fixture.store.failure().is_some_and(|error| error.is_damage()));
 }

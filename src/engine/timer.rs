@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::queue::{Offer, Queue};
+use super::recovery::Recovery;
 use super::{Engine, worker};
 use crate::clock::UnixMs;
 use crate::store::StoreError;
@@ -23,16 +24,19 @@ const AFTER_ERROR_MS: u64 = 1_000;
 /// Runs passes until the nudges' sender is gone.
 pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
     let mut swept_ms = 0;
+    let mut recovery = Recovery::default();
     loop {
         engine.timer_wakes_ms.store(UnixMs::MAX, Ordering::SeqCst);
         engine.timer_passes.fetch_add(1, Ordering::SeqCst);
         let now_ms = engine.clock.now_ms();
-        let wake_ms = match pass(engine, now_ms, &mut swept_ms) {
-            Ok(wake_ms) => wake_ms,
-            Err(error) => {
+        recovery.look_at_room(engine);
+        let wake_ms = if engine.store.failure().is_some() {
+            recovery.step(engine, now_ms)
+        } else {
+            pass(engine, now_ms, &mut swept_ms).unwrap_or_else(|error| {
                 tracing::error!(%error, "the timer could not use the store");
                 now_ms.saturating_add(AFTER_ERROR_MS)
-            }
+            })
         };
         engine.timer_wakes_ms.store(wake_ms, Ordering::SeqCst);
         match engine.clock.recv_until(nudges, Some(wake_ms)) {

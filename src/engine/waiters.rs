@@ -42,6 +42,15 @@ impl Waiters {
         self.closed.load(Ordering::SeqCst)
     }
 
+    /// Every row that somebody waits for.
+    pub fn rows(&self) -> Vec<Row> {
+        let shards = self.shards.iter();
+        let rows = |shard: &Mutex<HashMap<Row, _>>| -> Vec<Row> {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
+        };
+        shards.flat_map(rows).collect()
+    }
+
     /// Wakes everyone who waits for a row.
     pub fn wake(&self, row: Row) {
         let waiting = self.shard(row).remove(&row);

@@ -51,6 +51,10 @@ pub(super) fn run(engine: &Engine, queue: &Queue) {
         if pass != Pass::Waits {
             queue.let_go(row);
         }
+        if pass == Pass::StoreFailed {
+            // The other rows of the channel would fare no better.
+            engine.await_store();
+        }
         if pass == Pass::WillRetry || queue.wants_refill() {
             engine.nudge();
         }
@@ -231,7 +235,8 @@ fn render(
     NewResult { json, cache_hash }
 }
 
-/// Stores what the attempt brought; `None` when the job did not wait for it any more.
+/// Stores what the attempt brought, once the store works; `None` when the job did not wait for it any
+/// more.
 fn store_outcome(
     engine: &Engine,
     job: &Job,
@@ -243,9 +248,16 @@ fn store_outcome(
             (retry::after_failure(job, error, &engine.retry, engine.clock.now_ms()), None)
         }
     };
-    let now_ms = engine.clock.now_ms();
-    let stored = engine.store.transition(job.row, now_ms, move |_| event, result)?;
-    Ok(stored.ok())
+    loop {
+        let (event, result) = (event.clone(), result.clone());
+        let now_ms = engine.clock.now_ms();
+        match engine.store.transition(job.row, now_ms, move |_| event, result) {
+            // The answer is paid for: it is kept until the store takes it. Where it has taken it
+            // and could not say so, the job has ended and this one comes too late.
+            Err(error) if error.latches() && engine.await_store() => {}
+            stored => return Ok(stored?.ok()),
+        }
+    }
 }
 
 /// One line for a job's transition out of an attempt; never a prompt.

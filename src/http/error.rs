@@ -209,8 +209,15 @@ impl ApiError {
     fn from_store(error: &StoreError) -> ApiError {
         let (code, detail) = match error {
             StoreError::Busy => ("storage_busy", "The disk is busy. Retry in a moment."),
+            StoreError::SpaceLow { .. } => (
+                "storage_full",
+                "The service's disk is almost full: no new job is taken until there is space again.",
+            ),
             StoreError::Closed => ("shutting_down", "The service is shutting down."),
-            StoreError::Panicked | StoreError::Damaged(_) | StoreError::Version(_) => {
+            StoreError::Panicked
+            | StoreError::Damaged(_)
+            | StoreError::Unsound { .. }
+            | StoreError::Version(_) => {
                 return ApiError::new(
                     StatusCode::INTERNAL_SERVER_ERROR,
                     "storage_failed",
@@ -223,8 +230,8 @@ impl ApiError {
             | StoreError::InUse(_)
             | StoreError::NoRandomness(_) => (
                 "storage_failed",
-                "The service cannot write to its disk at the moment; nothing of this request is \
-                 stored.",
+                "The service cannot use its disk at the moment. Retry in a few seconds, with an \
+                 `Idempotency-Key` where a job must not run twice.",
             ),
         };
         ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, detail).retry_after(STOPPING_SECONDS)

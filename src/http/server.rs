@@ -381,6 +381,7 @@ fn open_options(settings: &Settings, clock: &Clock) -> OpenOptions {
         directory: settings.store.path.clone(),
         cache_bytes: settings.store.cache_bytes,
         quick_repair: settings.store.quick_repair,
+        free_mib_min: settings.store.free_mib_min,
         scrapers: settings.scrapers.keys().cloned().collect(),
         cache_entries_max: settings.cache.entries_max,
         cache_from_ms: clock

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
+use super::medium::{FileMedium, directory_error};
 use super::open::open_existing;
 use super::tables::{self, Row};
 use super::usage::{self, Day};
@@ -84,7 +85,7 @@ impl Store {
     /// # Errors
     /// It cannot be opened or read at all; what can be read and is wrong is in the report.
     pub fn check(directory: &Path) -> Result<CheckReport, StoreError> {
-        Store::check_on(open_existing(directory)?)
+        Store::check_on(open_existing(&FileMedium::new(directory))?)
     }
 
     /// As [`Store::check`], of a database that is open.
@@ -117,12 +118,13 @@ impl Store {
     /// # Errors
     /// The store cannot be opened or written.
     pub fn compact(directory: &Path) -> Result<(u64, u64), StoreError> {
-        let mut database = open_existing(directory)?;
-        let before = super::open::file_bytes(directory)?;
+        let file = FileMedium::new(directory);
+        let mut database = open_existing(&file)?;
+        let before = file.bytes()?;
         // Each call moves what it can; it says whether another one may move more.
         while database.compact()? {}
         database.close()?;
-        Ok((before, super::open::file_bytes(directory)?))
+        Ok((before, file.bytes()?))
     }
 
     /// Writes every job that can be read as a line of JSON, oldest first; `line` renders it. Gives
@@ -135,7 +137,7 @@ impl Store {
         out: &mut dyn Write,
         line: impl Fn(&Job, uuid::Uuid, Option<&[u8]>) -> Vec<u8>,
     ) -> Result<(u64, u64), StoreError> {
-        let database = open_existing(directory)?;
+        let database = open_existing(&FileMedium::new(directory))?;
         let transaction = database.begin_read()?;
         let key = transaction.open_table(tables::META)?.get(super::open::META_ID_KEY)?;
         let key = key.and_then(|key| <[u8; 16]>::try_from(key.value()).ok());
@@ -154,7 +156,7 @@ impl Store {
             let mut json = line(&job, id, result.and_then(Result::ok));
             json.push(b'\n');
             written += 1;
-            out.write_all(&json).map_err(|error| super::open::directory_error(directory, error))
+            out.write_all(&json).map_err(|error| directory_error(directory, error))
         })?;
         Ok((written, unreadable))
     }

@@ -23,8 +23,18 @@ pub enum StoreError {
     Version(u32),
     #[error("the store is damaged: {0}; `answerd db check` tells more")]
     Damaged(&'static str),
+    #[error(
+        "{path} is damaged, or no database of answerd: {error}; `answerd db check` and the guide's \
+         page on storage tell more"
+    )]
+    Unsound { path: String, error: Arc<redb::Error> },
     #[error("too many writes wait for the disk; try again in a moment")]
     Busy,
+    #[error(
+        "only {free_mib} MiB are free where the store is, and `store.free_mib_min` keeps \
+         {free_mib_min} of them; no job is taken until there is more space"
+    )]
+    SpaceLow { free_mib: u64, free_mib_min: u64 },
     #[error("the store is closed")]
     Closed,
     #[error("a write to the store panicked; nothing of its transaction is stored")]
@@ -44,26 +54,65 @@ impl StoreError {
             | StoreError::InUse(_)
             | StoreError::Version(_)
             | StoreError::Damaged(_)
+            | StoreError::Unsound { .. }
             | StoreError::Busy
+            | StoreError::SpaceLow { .. }
             | StoreError::Closed
             | StoreError::NoRandomness(_) => false,
         }
     }
 
-    /// Whether every later write will fail as well, until the database has been opened again.
-    pub(super) fn latches(&self) -> bool {
+    /// Whether everything later will fail as well, until the database has been opened again. What
+    /// is damaged fails by itself and leaves the rest as it is.
+    pub fn latches(&self) -> bool {
         match self {
-            StoreError::Database(_) => true,
+            StoreError::Database(_) => !self.is_damage(),
             StoreError::Panicked
             | StoreError::Directory { .. }
             | StoreError::Missing(_)
             | StoreError::InUse(_)
             | StoreError::Version(_)
             | StoreError::Damaged(_)
+            | StoreError::Unsound { .. }
             | StoreError::Busy
+            | StoreError::SpaceLow { .. }
             | StoreError::Closed
             | StoreError::NoRandomness(_) => false,
         }
+    }
+}
+
+impl StoreError {
+    /// Whether opening the database again cannot help: what is in it is not sound, or not ours.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            StoreError::Damaged(_) | StoreError::Version(_) | StoreError::Unsound { .. } => true,
+            StoreError::Database(error) => is_unsound(error),
+            StoreError::Directory { .. }
+            | StoreError::Missing(_)
+            | StoreError::InUse(_)
+            | StoreError::Busy
+            | StoreError::SpaceLow { .. }
+            | StoreError::Closed
+            | StoreError::Panicked
+            | StoreError::NoRandomness(_) => false,
+        }
+    }
+}
+
+/// Whether the database says that its content is at fault, and not what it is kept on.
+pub(super) fn is_unsound(error: &redb::Error) -> bool {
+    match error {
+        redb::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+        redb::Error::Corrupted(_)
+        | redb::Error::UpgradeRequired(_)
+        | redb::Error::RepairAborted
+        | redb::Error::TableTypeMismatch { .. }
+        | redb::Error::TableIsMultimap(_)
+        | redb::Error::TypeDefinitionChanged { .. }
+        | redb::Error::TableDoesNotExist(_) => true,
+        // redb may add more; none of those that it has besides speaks of the content.
+        _ => false,
     }
 }
 

@@ -13,6 +13,7 @@ use crate::clock::UnixMs;
 use crate::job::{Event, Job, State};
 
 /// A result and whether it may serve others.
+#[derive(Clone)]
 pub struct NewResult {
     /// The result object as it is sent.
     pub json: Vec<u8>,

@@ -11,13 +11,15 @@ mod expiry;
 mod idempotency;
 mod jobs;
 mod list;
+mod medium;
 mod open;
 mod outbox;
 mod record;
+mod recovery;
 mod snapshot;
 mod tables;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod usage;
 mod writer;
 
@@ -51,6 +53,7 @@ use crate::clock::UnixMs;
 use crate::id::{self, IdCipher};
 use crate::job::{Event, Failure, Job, Refused, State};
 use cache::CacheIndex;
+use medium::Medium;
 use snapshot::Snapshot;
 use writer::WriteQueue;
 
@@ -77,7 +80,7 @@ pub enum TransitionRefusal {
 pub trait Listener: Send + Sync {
     /// What a commit has brought about, in order.
     fn committed(&self, effects: &[Effect]);
-    /// The store refuses every write from now on.
+    /// The store refuses every write until it has recovered.
     fn failed(&self, error: &StoreError);
 }
 
@@ -106,11 +109,14 @@ pub struct Store {
     next_row: AtomicU64,
     queue: RwLock<Option<WriteQueue>>,
     writer: Mutex<Option<JoinHandle<()>>>,
+    /// What it was opened with and on, for when it has to be opened again.
+    options: OpenOptions,
+    medium: Box<dyn Medium>,
 }
 
 /// What the writer's thread and the readers share.
 struct Shared {
-    /// `None` once the store is closed.
+    /// `None` once the store is closed, and while it recovers.
     database: RwLock<Option<Database>>,
     /// The latest committed state, once somebody has read it.
     latest: Mutex<Option<Arc<Snapshot>>>,
@@ -118,7 +124,8 @@ struct Shared {
     scrapers: Arc<Scrapers>,
     cache: Mutex<CacheIndex>,
     listener: OnceLock<Arc<dyn Listener>>,
-    latched: OnceLock<StoreError>,
+    /// Why every write is refused, when it is.
+    latched: Mutex<Option<StoreError>>,
     commits: AtomicU64,
     writes: AtomicU64,
 }
@@ -160,11 +167,15 @@ impl Scrapers {
 
 impl Shared {
     fn latched(&self) -> Option<StoreError> {
-        self.latched.get().cloned()
+        self.latched.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     fn latch(&self, error: StoreError) {
-        if self.latched.set(error.clone()).is_ok()
+        let earlier = {
+            let mut latched = self.latched.lock().unwrap_or_else(PoisonError::into_inner);
+            latched.replace(error.clone())
+        };
+        if earlier.is_none()
             && let Some(listener) = self.listener.get()
         {
             listener.failed(&error);
@@ -218,7 +229,23 @@ impl Shared {
         read: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        read(&database.as_ref().ok_or(StoreError::Closed)?.begin_read()?)
+        let database = database.as_ref().ok_or_else(|| self.absent())?;
+        self.noted(guarded(|| read(&database.begin_read()?)))
+    }
+
+    /// Latches on what makes everything later fail as well.
+    fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &outcome
+            && error.latches()
+        {
+            self.latch(error.clone());
+        }
+        outcome
+    }
+
+    /// Why there is no database.
+    fn absent(&self) -> StoreError {
+        self.latched().unwrap_or(StoreError::Closed)
     }
 
     /// Reads the latest committed state, through tables that are opened once for each.
@@ -228,26 +255,35 @@ impl Shared {
     ) -> Result<T, StoreError> {
         // Held while reading: the database is not closed under a reader.
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().ok_or(StoreError::Closed)?;
-        let snapshot = {
-            // Opened under the lock: the writer drops what is here after its commit, so that a
-            // state which is older than the latest commit cannot be put back behind it.
-            let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-            match &*latest {
-                Some(snapshot) => snapshot.clone(),
-                None => {
-                    let snapshot = Arc::new(Snapshot::open(&database.begin_read()?)?);
-                    latest.insert(snapshot).clone()
+        let database = database.as_ref().ok_or_else(|| self.absent())?;
+        self.noted(guarded(|| {
+            let snapshot = {
+                // Opened under the lock: the writer drops what is here after its commit, so that a
+                // state which is older than the latest commit cannot be put back behind it.
+                let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+                match &*latest {
+                    Some(snapshot) => snapshot.clone(),
+                    None => {
+                        let snapshot = Arc::new(Snapshot::open(&database.begin_read()?)?);
+                        latest.insert(snapshot).clone()
+                    }
                 }
-            }
-        };
-        read(&snapshot)
+            };
+            read(&snapshot)
+        }))
     }
 
     /// Forgets the state that a commit has replaced.
     fn forget_latest(&self) {
         drop(self.latest.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
+}
+
+/// Runs what reads the database. Bytes that are not what redb has written can make it panic: that
+/// is damage, and the end of this reading only.
+fn guarded<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or(Err(StoreError::Damaged("a page of the database cannot be read")))
 }
 
 impl Store {

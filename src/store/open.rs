@@ -1,27 +1,28 @@
 //! Opening the store: the directory and the file, the format's version, the id key, the scrapers'
 //! numbers, and the indexes that live in memory.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 
-use redb::backends::FileBackend;
 use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, WriteTransaction,
 };
 
 use super::cache::{CacheEntry, CacheIndex};
+use super::medium::{FileMedium, Medium, directory_error};
 use super::tables::{self, META, SCRAPERS};
-use super::{ScraperEntry, Scrapers, Shared, Store, StoreError, writer};
+use super::{ScraperEntry, Scrapers, Shared, Store, StoreError, guarded, writer};
 use crate::clock::UnixMs;
 use crate::id::{self, IdCipher};
 
-/// The database's file in the store's directory.
-const FILE_NAME: &str = "answerd.redb";
 /// The version of the tables' layout that this build reads and writes.
 const FORMAT: u32 = 1;
 const META_FORMAT: &str = "format";
 pub(super) const META_ID_KEY: &str = "id_key";
+const META_PROBE: &str = "probe";
+/// What a probe of the disk writes, bytes.
+const PROBE_BYTES: usize = 256 << 10;
 /// The least that redb is given for its pages while `db` commands run, bytes.
 const TOOL_CACHE_BYTES: usize = 64 << 20;
 
@@ -33,6 +34,8 @@ pub struct OpenOptions {
     /// Memory for the database's pages, bytes.
     pub cache_bytes: usize,
     pub quick_repair: bool,
+    /// Below this much free space no new job is taken, MiB; 0 sets no such floor.
+    pub free_mib_min: u64,
     /// Every configured scraper.
     pub scrapers: Vec<String>,
     /// The most results that the cache remembers.
@@ -49,17 +52,21 @@ impl Store {
     /// The directory cannot be used, another process has it, it was written by another version,
     /// or the database is damaged.
     pub fn open(options: &OpenOptions) -> Result<Store, StoreError> {
-        let path = make_directory(&options.directory)?;
-        Store::open_on(open_database(&path, options.cache_bytes)?, options)
+        Store::open_on(Box::new(FileMedium::new(&options.directory)), options)
     }
 
-    /// Opens the store in a database, whatever that lies on.
+    /// Opens the store on whatever keeps its bytes.
     ///
     /// # Errors
     /// As [`Store::open`].
-    pub(super) fn open_on(database: Database, options: &OpenOptions) -> Result<Store, StoreError> {
+    pub(super) fn open_on(
+        medium: Box<dyn Medium>,
+        options: &OpenOptions,
+    ) -> Result<Store, StoreError> {
+        let database = open_database(medium.as_ref(), options.cache_bytes, true)?;
         let (key, scrapers) = prepare(&database, &options.scrapers)?;
-        let (next_row, cache) = rebuild(&database, options)?;
+        let (next_row, cache) =
+            rebuild(&database, options.cache_entries_max, options.cache_from_ms)?;
         let scrapers = Arc::new(scrapers);
         let shared = Arc::new(Shared {
             database: RwLock::new(Some(database)),
@@ -68,7 +75,7 @@ impl Store {
             scrapers: scrapers.clone(),
             cache: Mutex::new(cache),
             listener: OnceLock::new(),
-            latched: OnceLock::new(),
+            latched: Mutex::new(None),
             commits: AtomicU64::new(0),
             writes: AtomicU64::new(0),
         });
@@ -81,20 +88,24 @@ impl Store {
             next_row: AtomicU64::new(next_row),
             queue: RwLock::new(Some(queue)),
             writer: Mutex::new(Some(thread)),
+            options: options.clone(),
+            medium,
         })
     }
 }
 
+/// Opens a medium's database. What is damaged so that redb panics is refused as damaged.
+pub(super) fn open_database(
+    medium: &dyn Medium,
+    cache_bytes: usize,
+    make: bool,
+) -> Result<Database, StoreError> {
+    guarded(|| medium.open(cache_bytes, make))
+}
+
 /// Opens the database of a stopped service, for the `db` commands. It must be there.
-pub(super) fn open_existing(directory: &Path) -> Result<Database, StoreError> {
-    let path = directory.join(FILE_NAME);
-    if let Err(error) = std::fs::metadata(&path) {
-        return Err(match error.kind() {
-            std::io::ErrorKind::NotFound => StoreError::Missing(path.display().to_string()),
-            _ => directory_error(&path, error),
-        });
-    }
-    let database = open_database(&path, TOOL_CACHE_BYTES)?;
+pub(super) fn open_existing(medium: &dyn Medium) -> Result<Database, StoreError> {
+    let database = open_database(medium, TOOL_CACHE_BYTES, false)?;
     let transaction = database.begin_read()?;
     check_format(
         transaction.open_table(META)?.get(META_FORMAT)?.map(|found| found.value().to_vec()),
@@ -103,76 +114,12 @@ pub(super) fn open_existing(directory: &Path) -> Result<Database, StoreError> {
     Ok(database)
 }
 
-/// The size of the database's file.
-pub(super) fn file_bytes(directory: &Path) -> Result<u64, StoreError> {
-    let path = directory.join(FILE_NAME);
-    let metadata = std::fs::metadata(&path).map_err(|error| directory_error(&path, error))?;
-    Ok(metadata.len())
-}
-
-fn make_directory(directory: &Path) -> Result<PathBuf, StoreError> {
-    use std::os::unix::fs::DirBuilderExt;
-    std::fs::DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)
-        .map_err(|error| directory_error(directory, error))?;
-    Ok(directory.join(FILE_NAME))
-}
-
-/// Makes an empty database under another name and renames it when it is whole: a cut while redb
-/// lays out a new file would leave one that it does not know for its own.
-fn make_database(path: &Path, cache_bytes: usize) -> Result<(), StoreError> {
-    let failed = |error| directory_error(path, error);
-    let directory = path.parent().unwrap_or(path);
-    // The crate makes it with mode 0600 and removes it when it is not renamed.
-    let new = tempfile::Builder::new().prefix(".new-").tempfile_in(directory).map_err(failed)?;
-    let file = new.as_file().try_clone().map_err(failed)?;
-    create(FileBackend::new(file)?, cache_bytes)?.close()?;
-    new.as_file().sync_all().map_err(failed)?;
-    match new.persist_noclobber(path) {
-        Ok(_) => Ok(()),
-        // Another process was faster; that it has the store is found when this one opens it.
-        Err(refused) if refused.error.kind() == std::io::ErrorKind::AlreadyExists => Ok(()),
-        Err(refused) => Err(failed(refused.error)),
-    }
-}
-
-fn open_database(path: &Path, cache_bytes: usize) -> Result<Database, StoreError> {
-    if !path.exists() {
-        make_database(path, cache_bytes)?;
-    }
-    let file = std::fs::OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(path)
-        .map_err(|error| directory_error(path, error))?;
-    // A new file's name is on disk only when its directory is, whatever is synced of the file.
-    if let Some(directory) = path.parent().filter(|path| !path.as_os_str().is_empty()) {
-        std::fs::File::open(directory)
-            .and_then(|directory| directory.sync_all())
-            .map_err(|error| directory_error(directory, error))?;
-    }
-    let backend = FileBackend::new(file);
-    match backend.and_then(|backend| create(backend, cache_bytes)) {
-        Ok(database) => Ok(database),
-        Err(DatabaseError::DatabaseAlreadyOpen) => {
-            Err(StoreError::InUse(path.display().to_string()))
-        }
-        Err(error) => Err(error.into()),
-    }
-}
-
 /// The database on a backend: made when that is empty, repaired when it was not closed.
 pub(super) fn create(
     backend: impl StorageBackend,
     cache_bytes: usize,
 ) -> Result<Database, DatabaseError> {
     Database::builder().set_cache_size(cache_bytes).create_with_backend(backend)
-}
-
-pub(super) fn directory_error(path: &Path, error: std::io::Error) -> StoreError {
-    StoreError::Directory { path: path.display().to_string(), error: Arc::new(error) }
 }
 
 fn check_format(stored: Option<Vec<u8>>) -> Result<(), StoreError> {
@@ -187,7 +134,10 @@ fn check_format(stored: Option<Vec<u8>>) -> Result<(), StoreError> {
 }
 
 /// Makes what a new store needs, checks what an old one says, and gives every scraper a number.
-fn prepare(database: &Database, scrapers: &[String]) -> Result<([u8; 16], Scrapers), StoreError> {
+pub(super) fn prepare(
+    database: &Database,
+    scrapers: &[String],
+) -> Result<([u8; 16], Scrapers), StoreError> {
     let transaction = database.begin_write()?;
     let key = prepare_meta(&transaction)?;
     let entries = number_scrapers(&transaction, scrapers)?;
@@ -195,6 +145,17 @@ fn prepare(database: &Database, scrapers: &[String]) -> Result<([u8; 16], Scrape
     drop(tables::Tables::open(&transaction)?);
     transaction.commit()?;
     Ok((key, Scrapers { entries }))
+}
+
+/// Writes something and removes it again, each for good: there is room, and the disk takes it.
+pub(super) fn probe(database: &Database) -> Result<(), StoreError> {
+    let transaction = database.begin_write()?;
+    transaction.open_table(META)?.insert(META_PROBE, vec![0; PROBE_BYTES].as_slice())?;
+    transaction.commit()?;
+    let transaction = database.begin_write()?;
+    drop(transaction.open_table(META)?.remove(META_PROBE)?);
+    transaction.commit()?;
+    Ok(())
 }
 
 fn prepare_meta(transaction: &WriteTransaction) -> Result<[u8; 16], StoreError> {
@@ -240,7 +201,11 @@ fn number_scrapers(
 /// The next row number and the cache's index. A cache entry outlives its job, and would serve the
 /// result of whichever job had its row next: so it counts as a use of the row, as does all that
 /// damage may have left of one.
-fn rebuild(database: &Database, options: &OpenOptions) -> Result<(u64, CacheIndex), StoreError> {
+pub(super) fn rebuild(
+    database: &Database,
+    cache_entries_max: usize,
+    cache_from_ms: UnixMs,
+) -> Result<(u64, CacheIndex), StoreError> {
     let transaction = database.begin_read()?;
     let jobs = transaction.open_table(tables::JOBS)?;
     let prompts = transaction.open_table(tables::PROMPTS)?;
@@ -252,12 +217,12 @@ fn rebuild(database: &Database, options: &OpenOptions) -> Result<(u64, CacheInde
     last_row = last_row.max(batches.last()?.map_or(0, |(row, _)| row.value()));
     let deliveries = transaction.open_table(tables::DELIVERIES)?;
     last_row = last_row.max(deliveries.last()?.map_or(0, |(row, _)| row.value()));
-    let mut cache = CacheIndex::new(options.cache_entries_max);
+    let mut cache = CacheIndex::new(cache_entries_max);
     for entry in transaction.open_table(tables::CACHE)?.iter()? {
         let (key, hash) = entry?;
         let (stored_ms, row) = key.value();
         last_row = last_row.max(row);
-        if stored_ms >= options.cache_from_ms {
+        if stored_ms >= cache_from_ms {
             cache.insert(hash.value(), CacheEntry { row, stored_ms });
         }
     }

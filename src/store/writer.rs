@@ -137,6 +137,12 @@ fn run(receiver: &Receiver<Box<dyn Write>>, shared: &Shared) {
     while let Ok(first) = receiver.recv() {
         batch.push(first);
         batch.extend(receiver.try_iter().take(BATCH_WRITES_MAX - 1));
+        if let Some(error) = shared.latched() {
+            for write in batch.drain(..) {
+                write.settle(Err(error.clone()));
+            }
+            continue;
+        }
         // The last net: a panic of redb's own, after one of a write has been caught further in.
         let outcome = catch_unwind(AssertUnwindSafe(|| transact(shared, &mut batch)))
             .unwrap_or_else(|_| {
@@ -144,11 +150,7 @@ fn run(receiver: &Receiver<Box<dyn Write>>, shared: &Shared) {
                 shared.latch(StoreError::Panicked);
                 Err(StoreError::Panicked)
             });
-        if let Err(error) = &outcome
-            && error.latches()
-        {
-            shared.latch(error.clone());
-        }
+        let outcome = shared.noted(outcome);
         for write in batch.drain(..) {
             write.settle(outcome.clone());
         }
@@ -157,11 +159,8 @@ fn run(receiver: &Receiver<Box<dyn Write>>, shared: &Shared) {
 
 /// Runs the batch in one transaction, commits it, and lets its effects follow.
 fn transact(shared: &Shared, batch: &mut [Box<dyn Write>]) -> Result<(), StoreError> {
-    if let Some(error) = shared.latched() {
-        return Err(error);
-    }
     let database = shared.database.read().map_err(|_| StoreError::Panicked)?;
-    let database = database.as_ref().ok_or(StoreError::Closed)?;
+    let database = database.as_ref().ok_or_else(|| shared.absent())?;
     let mut transaction = database.begin_write()?;
     transaction.set_quick_repair(shared.quick_repair);
     let mut tables = Tables::open(&transaction)?;

@@ -94,10 +94,6 @@ impl Served {
         Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap()))
     }
 
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
     /// SIGKILL while others hold the client.
     pub fn signal_kill(&self) {
         let id = self.child.id().to_string();
@@ -114,6 +110,16 @@ impl Served {
     pub fn terminate(&mut self) -> Option<i32> {
         let sent = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(sent.success());
+        self.child.wait().unwrap().code()
+    }
+
+    /// The process's number.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Waits for it to end by itself: the exit code.
+    pub fn wait(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 

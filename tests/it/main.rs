@@ -14,6 +14,7 @@ mod cli;
 mod contract;
 mod dashboard;
 mod discovery;
+mod disk;
 mod edge;
 mod errors;
 mod events;

@@ -3,6 +3,7 @@
 
 mod broken;
 mod crash;
+pub(crate) mod failing;
 mod group_commit;
 mod life;
 mod list;
@@ -34,6 +35,7 @@ fn options(directory: &Path) -> OpenOptions {
         directory: directory.to_owned(),
         cache_bytes: 1 << 20,
         quick_repair: false,
+        free_mib_min: 0,
         scrapers: vec!["chatgpt".to_owned(), "perplexity".to_owned()],
         cache_entries_max: 100,
         cache_from_ms: 0,

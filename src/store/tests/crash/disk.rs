@@ -3,7 +3,10 @@
 use std::io::{Error, ErrorKind};
 use std::sync::{Arc, Mutex};
 
-use redb::StorageBackend;
+use redb::{Database, StorageBackend};
+
+use crate::store::medium::Medium;
+use crate::store::{StoreError, open};
 
 /// One thing that the database did to the disk.
 #[derive(Clone, Debug)]
@@ -71,10 +74,30 @@ impl Disk {
         (std::mem::take(&mut held.image), std::mem::take(&mut held.log))
     }
 
+    /// What it holds now.
+    pub fn image(&self) -> Vec<u8> {
+        self.held.lock().unwrap().image.clone()
+    }
+
+    /// Puts something else on it, behind the back of whoever has it open.
+    pub fn replace(&self, image: Vec<u8>) {
+        self.held.lock().unwrap().image = image;
+    }
+
     fn note(&self, entry: Entry) {
         let mut held = self.held.lock().unwrap();
         entry.apply(&mut held.image);
         held.log.push(entry);
+    }
+}
+
+impl Medium for Disk {
+    fn open(&self, cache_bytes: usize, _: bool) -> Result<Database, StoreError> {
+        Ok(open::create(self.clone(), cache_bytes)?)
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        None
     }
 }
 

@@ -3,7 +3,7 @@
 //! any of the rest, opened and judged against what the store had acknowledged by then.
 
 mod cut;
-mod disk;
+pub mod disk;
 mod ledger;
 mod workload;
 

@@ -37,8 +37,9 @@ pub struct Run {
 
 /// Opens the store on a disk.
 pub fn open(disk: Disk, quick_repair: bool) -> Result<Store, crate::store::StoreError> {
-    let options = OpenOptions { quick_repair, ..options(std::path::Path::new("")) };
-    Store::open_on(open::create(disk, CACHE_BYTES)?, &options)
+    let small = options(std::path::Path::new(""));
+    let options = OpenOptions { quick_repair, cache_bytes: CACHE_BYTES, ..small };
+    Store::open_on(Box::new(disk), &options)
 }
 
 fn born() -> Vec<u8> {

@@ -1,0 +1,121 @@
+//! While the store refuses every write: who waits for it, how often it is opened again, and what is
+//! made good when it works.
+
+use std::sync::{Mutex, PoisonError};
+
+use crossbeam_channel::{Receiver, Sender};
+
+use super::Engine;
+use crate::clock::UnixMs;
+
+/// The wait between the first failure to open the store again and the next try, milliseconds; it
+/// doubles each time.
+const PAUSE_MS: u64 = 250;
+/// The longest wait between two tries, milliseconds.
+pub(super) const PAUSE_MS_MAX: u64 = 30_000;
+
+/// A channel that is there while the store refuses every write, and is disconnected when it works
+/// again. Nothing is ever sent.
+#[derive(Default)]
+pub(super) struct Outage(Mutex<Option<(Sender<()>, Receiver<()>)>>);
+
+/// When the timer opens the store again.
+pub(super) struct Recovery {
+    pause_ms: u64,
+    next_ms: UnixMs,
+    /// There was no room for new jobs when it was last looked at.
+    low: bool,
+}
+
+impl Default for Recovery {
+    fn default() -> Recovery {
+        Recovery { pause_ms: PAUSE_MS, next_ms: 0, low: false }
+    }
+}
+
+impl Recovery {
+    /// Says once in the log when the room for new jobs ends, and when there is some again.
+    pub fn look_at_room(&mut self, engine: &Engine) {
+        let room = engine.store.room();
+        if room.is_err() != self.low {
+            self.low = room.is_err();
+            match room {
+                Ok(()) => tracing::info!("there is space for new jobs again"),
+                Err(error) => tracing::warn!(%error, "new jobs are refused"),
+            }
+        }
+    }
+
+    /// Opens the store again if it is time to; gives when there is more to do.
+    pub fn step(&mut self, engine: &Engine, now_ms: UnixMs) -> UnixMs {
+        // A clock that was set back must not put the next try off.
+        if now_ms < self.next_ms && self.next_ms <= now_ms.saturating_add(self.pause_ms) {
+            return self.next_ms;
+        }
+        match engine.store.recover(engine.cache_from_ms(now_ms)) {
+            Ok(()) => {
+                *self = Recovery { low: self.low, ..Recovery::default() };
+                tracing::info!("the store works again");
+                engine.store_works();
+                now_ms
+            }
+            Err(error) => {
+                tracing::error!(%error, "the store could not be opened again");
+                if error.is_damage() {
+                    // A full channel has the message already.
+                    let _ = engine.store_failed.0.try_send(());
+                }
+                self.next_ms = now_ms.saturating_add(self.pause_ms);
+                let next_ms = self.next_ms;
+                self.pause_ms = (self.pause_ms * 2).min(PAUSE_MS_MAX);
+                next_ms
+            }
+        }
+    }
+}
+
+impl Engine {
+    /// The store refuses every write from now on. On the writer's thread.
+    pub(super) fn store_broke(&self) {
+        let mut outage = self.outage.0.lock().unwrap_or_else(PoisonError::into_inner);
+        outage.get_or_insert_with(|| crossbeam_channel::bounded(0));
+        drop(outage);
+        self.nudge();
+    }
+
+    /// Lets go on who waits for the store, and tells those who wait for jobs of what was written
+    /// without a word: a commit that was reported as failed may stand all the same.
+    fn store_works(&self) {
+        {
+            let mut outage = self.outage.0.lock().unwrap_or_else(PoisonError::into_inner);
+            if self.store.failure().is_some() {
+                // It has failed again, which is why they go on waiting.
+                return;
+            }
+            outage.take();
+        }
+        let now_ms = self.clock.now_ms();
+        for row in self.waiters.rows() {
+            let pending = self.store.read_row(row, now_ms, |job, _| !job.state.finished());
+            if !matches!(pending, Ok(Some(true))) {
+                self.waiters.wake(row);
+            }
+        }
+        for row in self.watchers.rows() {
+            self.watchers.wake(row);
+        }
+    }
+
+    /// Blocks while the store refuses every write; `false` when the engine stops before it works.
+    pub(super) fn await_store(&self) -> bool {
+        let works = {
+            let outage = self.outage.0.lock().unwrap_or_else(PoisonError::into_inner);
+            outage.as_ref().map(|(_, works)| works.clone())
+        };
+        let Some(works) = works else { return true };
+        crossbeam_channel::select! {
+            recv(self.stopping.1) -> _ => false,
+            recv(works) -> _ => true,
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! Where the database's bytes are: a file in the store's directory. The tests have disks of their
+//! own, which lose power and fail as they are told.
+
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use redb::backends::FileBackend;
+use redb::{Database, DatabaseError};
+
+use super::StoreError;
+use super::error::is_unsound;
+use super::open::create;
+
+/// The database's file in the store's directory.
+const FILE_NAME: &str = "answerd.redb";
+
+/// What a database is opened on, and after a failure of the storage opened on again.
+pub(super) trait Medium: Send + Sync {
+    /// Opens the database with so much memory for its pages, bytes; one that is not there is made when `make` allows it.
+    ///
+    /// # Errors
+    /// The medium cannot be used, or what is on it is no sound database.
+    fn open(&self, cache_bytes: usize, make: bool) -> Result<Database, StoreError>;
+
+    /// How many bytes can still be written; `None` where nobody knows.
+    fn free_bytes(&self) -> Option<u64>;
+}
+
+/// The file of a store's directory.
+pub(super) struct FileMedium {
+    path: PathBuf,
+}
+
+impl FileMedium {
+    pub fn new(directory: &Path) -> FileMedium {
+        FileMedium { path: directory.join(FILE_NAME) }
+    }
+
+    /// The size of the file, bytes.
+    ///
+    /// # Errors
+    /// It is not there, or the directory cannot be read.
+    pub fn bytes(&self) -> Result<u64, StoreError> {
+        match std::fs::metadata(&self.path) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(StoreError::Missing(self.path.display().to_string()))
+            }
+            Err(error) => Err(directory_error(&self.path, error)),
+        }
+    }
+
+    /// Makes an empty database under another name and renames it when it is whole: a cut while redb
+    /// lays out a new file would leave one that it does not know for its own.
+    fn make(&self, cache_bytes: usize) -> Result<(), StoreError> {
+        let directory = self.directory();
+        make_directory(directory)?;
+        if self.path.exists() {
+            return Ok(());
+        }
+        let failed = |error| directory_error(&self.path, error);
+        // The crate makes it with mode 0600 and removes it when it is not renamed.
+        let new =
+            tempfile::Builder::new().prefix(".new-").tempfile_in(directory).map_err(failed)?;
+        let file = new.as_file().try_clone().map_err(failed)?;
+        create(FileBackend::new(file)?, cache_bytes)?.close()?;
+        new.as_file().sync_all().map_err(failed)?;
+        match new.persist_noclobber(&self.path) {
+            Ok(_) => Ok(()),
+            // Another process was faster; that it has the store is found when this one opens it.
+            Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => Ok(()),
+            Err(refused) => Err(failed(refused.error)),
+        }
+    }
+
+    fn unsound(&self, error: impl Into<Arc<redb::Error>>) -> StoreError {
+        StoreError::Unsound { path: self.path.display().to_string(), error: error.into() }
+    }
+
+    fn directory(&self) -> &Path {
+        match self.path.parent() {
+            Some(directory) if !directory.as_os_str().is_empty() => directory,
+            _ => Path::new("."),
+        }
+    }
+}
+
+impl Medium for FileMedium {
+    fn free_bytes(&self) -> Option<u64> {
+        let found = rustix::fs::statvfs(self.directory()).ok()?;
+        Some(found.f_bavail.saturating_mul(found.f_frsize))
+    }
+
+    fn open(&self, cache_bytes: usize, make: bool) -> Result<Database, StoreError> {
+        if make {
+            self.make(cache_bytes)?;
+        }
+        if self.bytes()? == 0 {
+            // redb would make a new database of it. Ours are never made in their place.
+            return Err(self.unsound(redb::Error::Corrupted("the file is empty".to_owned())));
+        }
+        let file = File::options().read(true).write(true).open(&self.path);
+        let file = file.map_err(|error| directory_error(&self.path, error))?;
+        // A new file's name is on disk only when its directory is, whatever is synced of the file.
+        File::open(self.directory())
+            .and_then(|directory| directory.sync_all())
+            .map_err(|error| directory_error(self.directory(), error))?;
+        match FileBackend::new(file).and_then(|backend| create(backend, cache_bytes)) {
+            Ok(database) => Ok(database),
+            Err(DatabaseError::DatabaseAlreadyOpen) => {
+                Err(StoreError::InUse(self.path.display().to_string()))
+            }
+            Err(error) => Err(match StoreError::from(error) {
+                StoreError::Database(error) if is_unsound(&error) => self.unsound(error),
+                other => other,
+            }),
+        }
+    }
+}
+
+fn make_directory(directory: &Path) -> Result<(), StoreError> {
+    use std::os::unix::fs::DirBuilderExt;
+    std::fs::DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+        .map_err(|error| directory_error(directory, error))
+}
+
+pub(super) fn directory_error(path: &Path, error: std::io::Error) -> StoreError {
+    StoreError::Directory { path: path.display().to_string(), error: Arc::new(error) }
+}

@@ -1,0 +1,94 @@
+//! After a failure of the storage: the database is closed and opened again, and what is in memory
+//! is made anew from what is on disk. And how much room there is before it comes to that.
+
+use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
+
+use redb::Database;
+
+use super::open::{open_database, prepare, probe, rebuild};
+use super::{Store, StoreError};
+use crate::clock::UnixMs;
+use crate::id::IdCipher;
+
+impl Store {
+    /// Whether there is room for new jobs.
+    ///
+    /// # Errors
+    /// [`StoreError::SpaceLow`]: less is free than the settings keep for what is under way.
+    pub fn room(&self) -> Result<(), StoreError> {
+        let free_mib_min = self.options.free_mib_min;
+        if free_mib_min == 0 {
+            return Ok(());
+        }
+        match self.medium.free_bytes().map(|bytes| bytes >> 20) {
+            Some(free_mib) if free_mib < free_mib_min => {
+                Err(StoreError::SpaceLow { free_mib, free_mib_min })
+            }
+            Some(_) | None => Ok(()),
+        }
+    }
+
+    /// Opens the database again after a failure of the storage, and proves that it takes writes;
+    /// until then every write is refused. A write that has failed before may be found done after
+    /// it: nobody was told that it was, or that it was not. Does nothing while nothing has failed.
+    ///
+    /// # Errors
+    /// The storage still fails, and this can be tried again; or [`StoreError::is_damage`].
+    pub fn recover(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
+        if self.shared.latched().is_none() {
+            return Ok(());
+        }
+        let recovered = self.reopen(cache_from_ms);
+        let mut latched = self.shared.latched.lock().unwrap_or_else(PoisonError::into_inner);
+        *latched = recovered.as_ref().err().cloned();
+        recovered
+    }
+
+    fn reopen(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
+        // The file's lock is its own: the old one has to be gone before the new one is opened.
+        drop(self.replace(None));
+        let opened = self.open_sound(cache_from_ms);
+        let database = match opened {
+            Ok(database) => database,
+            Err(error) => {
+                // What is there can be read meanwhile, where it still can be opened.
+                self.replace(
+                    open_database(self.medium.as_ref(), self.options.cache_bytes, false).ok(),
+                );
+                return Err(error);
+            }
+        };
+        self.replace(Some(database));
+        Ok(())
+    }
+
+    /// Opens the database and proves that it takes writes, and brings what is in memory up to it.
+    fn open_sound(&self, cache_from_ms: UnixMs) -> Result<Database, StoreError> {
+        let options = &self.options;
+        let database = open_database(self.medium.as_ref(), options.cache_bytes, false)?;
+        let (key, scrapers) = prepare(&database, &options.scrapers)?;
+        if self.cipher.seal(0, 0) != IdCipher::new(key).seal(0, 0) {
+            return Err(StoreError::Damaged("another store has taken its place"));
+        }
+        probe(&database)?;
+        let (next_row, cache) = rebuild(&database, options.cache_entries_max, cache_from_ms)?;
+        // Rows that were given to jobs whose writes have failed are not given again.
+        self.next_row.fetch_max(next_row, Ordering::Relaxed);
+        *self.shared.cache_index() = cache;
+        for counted in scrapers.entries {
+            if let Some(entry) = self.scrapers.entry(counted.number) {
+                let unfinished = counted.unfinished.into_inner();
+                entry.unfinished.store(unfinished, Ordering::Relaxed);
+            }
+        }
+        Ok(database)
+    }
+
+    /// Puts a database in the place of the one that is there, once nobody reads that any more.
+    fn replace(&self, database: Option<Database>) -> Option<Database> {
+        let mut place = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
+        self.shared.forget_latest();
+        std::mem::replace(&mut *place, database)
+    }
+}

@@ -1,0 +1,253 @@
+//! A storage that fails as it is told, and what the store does then and afterwards.
+
+use std::io;
+
+use redb::{Database, StorageBackend};
+
+use super::crash::disk::Disk;
+use super::medium::Medium;
+use super::*;
+
+/// What the storage refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    Nothing,
+    /// Every write, for want of space.
+    Writes,
+    /// Every read.
+    Reads,
+    /// To say that it has synced what it has.
+    Confirms,
+}
+
+/// The storage; its clones are the same.
+#[derive(Clone, Debug)]
+pub(crate) struct Faulty {
+    disk: Disk,
+    fault: Arc<Mutex<Fault>>,
+    free_bytes: Arc<AtomicU64>,
+}
+
+impl Faulty {
+    pub fn new() -> Faulty {
+        Faulty {
+            disk: Disk::default(),
+            fault: Arc::new(Mutex::new(Fault::Nothing)),
+            free_bytes: Arc::new(AtomicU64::new(u64::MAX)),
+        }
+    }
+
+    pub fn refuse(&self, fault: Fault) {
+        *self.fault.lock().unwrap() = fault;
+    }
+
+    /// Puts what is no database in the place of what is there.
+    pub fn ruin(&self) {
+        self.disk.replace(vec![7; 1 << 20]);
+    }
+
+    fn check(&self, fault: Fault, kind: io::ErrorKind) -> io::Result<()> {
+        if *self.fault.lock().unwrap() == fault { Err(kind.into()) } else { Ok(()) }
+    }
+
+    pub fn open(&self, options: &OpenOptions) -> Store {
+        Store::open_on(Box::new(self.clone()), options).unwrap()
+    }
+
+    fn store(&self, options: &OpenOptions) -> Fixture {
+        Fixture { directory: tempfile::tempdir().unwrap(), store: self.open(options) }
+    }
+
+    fn fixture(&self) -> Fixture {
+        self.store(&options(Path::new("")))
+    }
+
+    /// What the check finds once the store is closed.
+    fn problems(&self, fixture: Fixture) -> Vec<String> {
+        fixture.store.close();
+        let database = Medium::open(self, 1 << 20, false).unwrap();
+        Store::check_on(database).unwrap().problems
+    }
+}
+
+impl Medium for Faulty {
+    fn open(&self, cache_bytes: usize, make: bool) -> Result<Database, StoreError> {
+        if make {
+            // Made on the sound disk, where it is not there; opened through the faults then.
+            drop(self.disk.open(cache_bytes, make)?);
+        }
+        Ok(open::create(self.clone(), cache_bytes)?)
+    }
+
+    fn free_bytes(&self) -> Option<u64> {
+        Some(self.free_bytes.load(Ordering::Relaxed))
+    }
+}
+
+impl StorageBackend for Faulty {
+    fn len(&self) -> io::Result<u64> {
+        self.disk.len()
+    }
+
+    fn read(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        self.check(Fault::Reads, io::ErrorKind::Other)?;
+        self.disk.read(at, out)
+    }
+
+    fn set_len(&self, bytes: u64) -> io::Result<()> {
+        self.check(Fault::Writes, io::ErrorKind::StorageFull)?;
+        self.disk.set_len(bytes)
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        self.check(Fault::Writes, io::ErrorKind::StorageFull)?;
+        self.disk.sync_data()?;
+        self.check(Fault::Confirms, io::ErrorKind::Other)
+    }
+
+    fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
+        self.check(Fault::Writes, io::ErrorKind::StorageFull)?;
+        self.disk.write(at, bytes)
+    }
+}
+
+/// Counts what it is told.
+#[derive(Default)]
+struct Told(AtomicUsize);
+
+impl Listener for Told {
+    fn committed(&self, _: &[Effect]) {}
+
+    fn failed(&self, _: &StoreError) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
+    let storage = Faulty::new();
+    let fixture = storage.fixture();
+    let told = Arc::new(Told::default());
+    fixture.store.listen(told.clone());
+    let queued = fixture.submit(fixture.new_job("queued"));
+    let done = fixture.done("done", Some(7));
+    let state = fixture.state();
+
+    storage.refuse(Fault::Writes);
+    for _ in 0..3 {
+        let refused = fixture.store.submit(fixture.new_job("refused"), None, NO_LIMITS).wait();
+        assert!(refused.is_err_and(|error| error.latches() && !error.is_damage()));
+    }
+    assert_eq!(told.0.load(Ordering::Relaxed), 1);
+    for _ in 0..3 {
+        assert!(fixture.store.recover(0).is_err());
+        assert!(fixture.store.failure().is_some_and(|error| error.latches()));
+    }
+    assert!(fixture.store.submit(fixture.new_job("refused"), None, NO_LIMITS).wait().is_err());
+
+    storage.refuse(Fault::Nothing);
+    fixture.store.recover(0).unwrap();
+    assert!(fixture.store.failure().is_none());
+    assert_eq!(fixture.state(), state);
+    assert_eq!(fixture.store.unfinished(0), 1);
+    let cached = fixture.store.cached(7, 0, START_MS).unwrap();
+    assert_eq!(cached, Some((START_MS + 1, br#"{"text":"42"}"#.to_vec())));
+    let later = fixture.submit(fixture.new_job("later"));
+    assert!(later.row > done.row && done.row > queued.row);
+    fixture.apply(queued.row, 10, Event::Start);
+
+    // And once more: whoever listens hears of each failure.
+    storage.refuse(Fault::Writes);
+    assert!(fixture.store.sweep(START_MS + RETENTION_MS, START_MS).is_err());
+    assert_eq!(told.0.load(Ordering::Relaxed), 2);
+    storage.refuse(Fault::Nothing);
+    fixture.store.recover(0).unwrap();
+    assert_eq!(storage.problems(fixture), Vec::<String>::new());
+}
+
+#[test]
+fn a_commit_that_stands_and_was_reported_as_failed_is_counted_once() {
+    let storage = Faulty::new();
+    let fixture = storage.fixture();
+    let running = fixture.submit(fixture.new_job("running")).row;
+    fixture.apply(running, 10, Event::Start);
+    storage.refuse(Fault::Confirms);
+    let result = || Some(NewResult { json: b"{}".to_vec(), cache_hash: Some(7) });
+    let succeed = |_: &Job| Event::Succeed { lease: 1 };
+    let told = fixture.store.transition(running, START_MS + 20, succeed, result());
+    assert!(told.is_err_and(|error| error.latches()));
+    storage.refuse(Fault::Nothing);
+    fixture.store.recover(0).unwrap();
+
+    // Whether it stands is the disk's business; that it is there once is the store's.
+    let state = |row| fixture.store.read_row(row, START_MS, |job, _| job.state.clone()).unwrap();
+    let stood = state(running) == Some(State::Done);
+    assert_eq!(fixture.store.unfinished(0), usize::from(!stood));
+    let again = fixture.store.transition(running, START_MS + 30, succeed, result()).unwrap();
+    match again {
+        Ok(job) => assert_eq!((job.state, stood), (State::Done, false)),
+        Err(refused) => {
+            assert_eq!((refused, stood), (TransitionRefusal::Refused(Refused::Finished), true));
+        }
+    }
+    assert_eq!((state(running), fixture.store.unfinished(0)), (Some(State::Done), 0));
+    assert!(fixture.store.cached(7, 0, START_MS).unwrap().is_some());
+    assert_eq!(storage.problems(fixture), Vec::<String>::new());
+}
+
+#[test]
+fn a_disk_that_cannot_be_read_is_noticed_by_readers() {
+    let storage = Faulty::new();
+    let small = OpenOptions { cache_bytes: 0, ..options(Path::new("")) };
+    let fixture = storage.store(&small);
+    let row = fixture.submit(fixture.new_job("x")).row;
+    storage.refuse(Fault::Reads);
+    let read = || fixture.store.read_row(row, START_MS, |job, _| job.row);
+    assert!(read().is_err_and(|error| error.latches()));
+    assert!(fixture.store.failure().is_some());
+    assert!(fixture.store.recover(0).is_err());
+    assert!(read().is_err_and(|error| error.latches()), "a reason, and not that it is closed");
+    storage.refuse(Fault::Nothing);
+    fixture.store.recover(0).unwrap();
+    assert_eq!(read().unwrap(), Some(row));
+    assert_eq!(storage.problems(fixture), Vec::<String>::new());
+}
+
+#[test]
+fn damage_and_another_store_are_told_from_a_failure_that_passes() {
+    for image in [vec![7; 1 << 20], other_store()] {
+        let storage = Faulty::new();
+        let fixture = storage.fixture();
+        storage.refuse(Fault::Writes);
+        assert!(fixture.store.submit(fixture.new_job("x"), None, NO_LIMITS).wait().is_err());
+        storage.refuse(Fault::Nothing);
+        storage.disk.replace(image);
+        assert!(fixture.store.recover(0).is_err_and(|error| error.is_damage()));
+        assert!(fixture.store.failure().is_some_and(|error| error.is_damage()));
+        assert!(fixture.store.submit(fixture.new_job("x"), None, NO_LIMITS).wait().is_err());
+        fixture.store.close();
+    }
+}
+
+/// What a disk holds on which another store was made.
+fn other_store() -> Vec<u8> {
+    let storage = Faulty::new();
+    storage.fixture().store.close();
+    storage.disk.image()
+}
+
+#[test]
+fn a_floor_of_free_space_is_kept() {
+    let storage = Faulty::new();
+    let floor = OpenOptions { free_mib_min: 100, ..options(Path::new("")) };
+    let fixture = storage.store(&floor);
+    for (free_mib, enough) in [(100, true), (99, false), (0, false), (5_000, true)] {
+        storage.free_bytes.store(free_mib << 20, Ordering::Relaxed);
+        let room = fixture.store.room();
+        assert_eq!(room.is_ok(), enough, "{free_mib}: {room:?}");
+    }
+    storage.free_bytes.store(3 << 20, Ordering::Relaxed);
+    let sentence = fixture.store.room().unwrap_err().to_string();
+    assert!(sentence.contains("only 3 MiB") && sentence.contains("free_mib_min"), "{sentence}");
+    fixture.store.close();
+}
