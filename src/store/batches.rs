@@ -13,9 +13,9 @@ use super::{
     idempotency, jobs, outbox, record,
 };
 use crate::clock::UnixMs;
-use crate::job::{
-    Batch, BatchKey, Ended, Event, Failure, ItemRefusal, Job, Refused, RefusedItem, State,
-};
+use crate::job::{Batch, BatchKey, Event, Failure, ItemRefusal, Job, Refused, RefusedItem, State};
+
+const COUNTS_MISSING: StoreError = StoreError::Damaged("a batch's counts are missing");
 
 /// A job that is about to be written with its batch.
 pub struct NewItem {
@@ -71,8 +71,9 @@ impl Store {
             let batches = transaction.open_table(tables::BATCHES)?;
             let Some(bytes) = batches.get(row)? else { return Ok(None) };
             let ends = transaction.open_table(tables::BATCH_ENDS)?;
-            let ended = ends.get(row)?.map(|ended| ended_of(ended.value()));
-            record::decode_batch(row, bytes.value(), ended.unwrap_or_default()).map(Some)
+            let ended = ends.get(row)?.ok_or(COUNTS_MISSING)?;
+            record::decode_batch(row, bytes.value(), record::decode_ended(row, ended.value())?)
+                .map(Some)
         })
     }
 
@@ -139,10 +140,6 @@ pub(super) fn is(batch: &Batch, id: Uuid) -> bool {
 /// The rows of a batch's items.
 fn rows(batch: &Batch) -> std::ops::RangeInclusive<Row> {
     batch.key.row + 1..=batch.key.row + u64::from(batch.items)
-}
-
-fn ended_of((done, failed, completed_ms): (u32, u32, Option<u64>)) -> Ended {
-    Ended { done, failed, completed_ms }
 }
 
 fn insert(
@@ -223,8 +220,8 @@ fn stop(
 /// The batch of a row.
 pub(super) fn read(tables: &Tables<'_>, row: Row) -> Result<Option<Batch>, StoreError> {
     let Some(bytes) = tables.batches.get(row)? else { return Ok(None) };
-    let ended = tables.batch_ends.get(row)?.map(|ended| ended_of(ended.value()));
-    record::decode_batch(row, bytes.value(), ended.unwrap_or_default()).map(Some)
+    let ended = tables.batch_ends.get(row)?.ok_or(COUNTS_MISSING)?;
+    record::decode_batch(row, bytes.value(), record::decode_ended(row, ended.value())?).map(Some)
 }
 
 /// Counts the end of one of a batch's jobs. A batch that is no longer there, or cannot be read,
@@ -248,8 +245,8 @@ pub(super) fn count_end(
 }
 
 fn write_ended(tables: &mut Tables<'_>, batch: &Batch) -> Result<(), StoreError> {
-    let Ended { done, failed, completed_ms } = batch.ended;
-    tables.batch_ends.insert(batch.key.row, (done, failed, completed_ms))?;
+    let row = batch.key.row;
+    tables.batch_ends.insert(row, record::encode_ended(row, batch.ended)?.as_slice())?;
     Ok(())
 }
 

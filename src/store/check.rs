@@ -1,11 +1,12 @@
 //! `db check`, `db compact`, `db export`: what is done to the store of a stopped service. The check
 //! walks every index both ways.
 
+mod batches;
 mod outbox;
+mod rows;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::ops::Bound;
 use std::path::Path;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
@@ -14,10 +15,11 @@ use super::medium::{FileMedium, directory_error};
 use super::open::open_existing;
 use super::tables::{self, Row};
 use super::usage::{self, Day};
-use super::{Credits, Store, StoreError, record};
+use super::{Credits, Store, StoreError, guarded, record};
 use crate::clock::{self, UnixMs};
 use crate::id::IdCipher;
-use crate::job::{Batch, Delivery, Ended, Job, State};
+use crate::job::{Batch, Delivery, Job, State};
+use rows::visit_jobs;
 
 /// The most problems that a report lists by name; the rest are counted.
 const PROBLEMS_LISTED_MAX: usize = 100;
@@ -88,27 +90,30 @@ impl Store {
         Store::check_on(open_existing(&FileMedium::new(directory))?)
     }
 
-    /// As [`Store::check`], of a database that is open.
+    /// As [`Store::check`], of a database that is open. What cannot be read is a problem, and the
+    /// rest is read all the same.
     ///
     /// # Errors
     /// As [`Store::check`].
     pub(super) fn check_on(mut database: Database) -> Result<CheckReport, StoreError> {
         let mut report = CheckReport::default();
-        if !database.check_integrity()? {
-            report.problem("the database's pages were inconsistent and have been repaired".into());
+        match guarded(|| Ok(database.check_integrity()?)) {
+            Ok(true) => {}
+            Ok(false) => {
+                let repaired = "the database's pages were inconsistent and have been repaired";
+                report.problem(repaired.to_owned());
+            }
+            Err(error) => report.problem(format!("the database's pages are inconsistent: {error}")),
         }
         let transaction = database.begin_read()?;
-        let mut expected = check_jobs(&transaction, &mut report)?;
-        expected.batches = check_batches(&transaction, &expected, &mut report)?;
-        check_indexes(&transaction, &expected, &mut report)?;
-        check_deadlines(&transaction, &expected, &mut report)?;
-        check_idempotency(&transaction, &expected, &mut report)?;
-        outbox::check(&transaction, &expected, &mut report)?;
-        check_results(&transaction, &expected, &mut report)?;
-        check_credits(&transaction, &expected, &mut report)?;
-        check_usage(&transaction, &expected, &mut report)?;
+        let mut expected = Expected::default();
+        for (what, walk) in WALKS {
+            if let Err(error) = guarded(|| walk(&transaction, &mut expected, &mut report)) {
+                report.problem(format!("{what} cannot be read: {error}"));
+            }
+        }
         drop(transaction);
-        database.close()?;
+        guarded(|| Ok(database.close()?))?;
         Ok(report)
     }
 
@@ -150,10 +155,16 @@ impl Store {
                 unreadable += 1;
                 return Ok(());
             };
-            let stored = results.get(row)?;
-            let result = stored.as_ref().map(|stored| record::decode_result(stored.value()));
+            let result = guarded(|| {
+                let Some(stored) = results.get(row)? else { return Ok(None) };
+                Ok(Some(record::decode_result(row, stored.value())?.to_vec()))
+            });
+            let Ok(result) = result else {
+                unreadable += 1;
+                return Ok(());
+            };
             let id = cipher.seal(row, job.nonce);
-            let mut json = line(&job, id, result.and_then(Result::ok));
+            let mut json = line(&job, id, result.as_deref());
             json.push(b'\n');
             written += 1;
             out.write_all(&json).map_err(|error| directory_error(directory, error))
@@ -162,37 +173,27 @@ impl Store {
     }
 }
 
-/// Calls `visit` with every job's row and its record, or why that cannot be read.
-fn visit_jobs(
-    transaction: &ReadTransaction,
-    mut visit: impl FnMut(Row, Result<(Job, u16), StoreError>) -> Result<(), StoreError>,
-) -> Result<(), StoreError> {
-    let mut names: HashMap<u16, String> = HashMap::new();
-    for entry in transaction.open_table(tables::SCRAPERS)?.iter()? {
-        let (number, name) = entry?;
-        names.insert(number.value(), name.value().to_owned());
-    }
-    let prompts = transaction.open_table(tables::PROMPTS)?;
-    for entry in transaction.open_table(tables::JOBS)?.iter()? {
-        let (row, bytes) = entry?;
-        let row = row.value();
-        let job = record::decode_job(
-            row,
-            bytes.value(),
-            |number| names.get(&number).cloned(),
-            || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned())),
-        );
-        visit(row, job)?;
-    }
-    Ok(())
-}
+type Walk = fn(&ReadTransaction, &mut Expected, &mut CheckReport) -> Result<(), StoreError>;
+
+/// In this order: the first say what the others must hold.
+const WALKS: [(&str, Walk); 10] = [
+    ("the table of deliveries", outbox::read_all),
+    ("the table of jobs", check_jobs),
+    ("the tables of batches", batches::check),
+    ("the ready and expiry indexes", check_indexes),
+    ("the deadline index", check_deadlines),
+    ("the table of idempotency keys", check_idempotency),
+    ("the outbox", outbox::check),
+    ("the tables of results and prompts", check_results),
+    ("the table of credits", check_credits),
+    ("the days in the table of credits", check_usage),
+];
 
 fn check_jobs(
     transaction: &ReadTransaction,
+    expected: &mut Expected,
     report: &mut CheckReport,
-) -> Result<Expected, StoreError> {
-    let deliveries = outbox::read_all(transaction, report)?;
-    let mut expected = Expected { deliveries, ..Expected::default() };
+) -> Result<(), StoreError> {
     visit_jobs(transaction, |row, job| {
         report.jobs += 1;
         let (job, scraper) = match job {
@@ -229,74 +230,12 @@ fn check_jobs(
         };
         expected.jobs.insert(row, indexed);
         Ok(())
-    })?;
-    Ok(expected)
-}
-
-/// Every batch is in the expiry index, and its counts are those of its jobs. What has expired is
-/// swept row by row, the batch first, so that some of its jobs may be there without it.
-fn check_batches(
-    transaction: &ReadTransaction,
-    expected: &Expected,
-    report: &mut CheckReport,
-) -> Result<BTreeMap<Row, Batch>, StoreError> {
-    let expiry = transaction.open_table(tables::EXPIRY)?;
-    let ends = transaction.open_table(tables::BATCH_ENDS)?;
-    let mut batches = BTreeMap::new();
-    for entry in transaction.open_table(tables::BATCHES)?.iter()? {
-        let (row, bytes) = entry?;
-        let row = row.value();
-        let Some((done, failed, completed_ms)) = ends.get(row)?.map(|ended| ended.value()) else {
-            report.problem(format!("batch row {row} has no counts"));
-            continue;
-        };
-        match record::decode_batch(row, bytes.value(), Ended { done, failed, completed_ms }) {
-            Ok(batch) => drop(batches.insert(row, batch)),
-            Err(error) => report.problem(format!("batch row {row} cannot be read: {error}")),
-        }
-    }
-    for (row, batch) in &batches {
-        let held_ms = expected.deliveries.get(row).and_then(|delivery| delivery.held_until_ms);
-        if expiry.get((held_ms.unwrap_or(batch.expires_ms), *row))?.is_none() {
-            report.problem(format!("batch row {row} is not in the expiry index"));
-        }
-        let rows = (Bound::Excluded(*row), Bound::Included(*row + u64::from(batch.items)));
-        let (mut pending, mut done, mut failed) = (0, 0, 0);
-        for (_, job) in expected.jobs.range(rows).filter(|(_, job)| job.batch == Some(*row)) {
-            let count = match (job.finished, job.done) {
-                (false, _) => &mut pending,
-                (true, true) => &mut done,
-                (true, false) => &mut failed,
-            };
-            *count += 1;
-        }
-        let Ended { done: counted_done, failed: counted_failed, .. } = batch.ended;
-        // Ended jobs may be gone before their batch: one that expired before it could start, and all
-        // of them before a batch whose webhook was delivered late.
-        let short = counted_done < done || counted_failed < failed;
-        if batch.pending() != pending || short {
-            report.problem(format!(
-                "batch row {row} counts {} pending, {counted_done} done and {counted_failed} \
-                 failed, its jobs are {pending}, {done} and {failed}",
-                batch.pending()
-            ));
-        }
-        if (batch.pending() == 0) != batch.ended.completed_ms.is_some() {
-            report.problem(format!("batch row {row} does not know whether it has ended"));
-        }
-    }
-    for entry in ends.iter()? {
-        let row = entry?.0.value();
-        if !batches.contains_key(&row) {
-            report.problem(format!("batch counts of row {row} belong to no batch"));
-        }
-    }
-    Ok(batches)
+    })
 }
 
 fn check_indexes(
     transaction: &ReadTransaction,
-    expected: &Expected,
+    expected: &mut Expected,
     report: &mut CheckReport,
 ) -> Result<(), StoreError> {
     let ready = transaction.open_table(tables::READY)?;
@@ -335,7 +274,7 @@ fn check_indexes(
 
 fn check_deadlines(
     transaction: &ReadTransaction,
-    expected: &Expected,
+    expected: &mut Expected,
     report: &mut CheckReport,
 ) -> Result<(), StoreError> {
     let deadlines = transaction.open_table(tables::DEADLINES)?;
@@ -359,7 +298,7 @@ fn check_deadlines(
 /// may have taken the key over once this one had expired.
 fn check_idempotency(
     transaction: &ReadTransaction,
-    expected: &Expected,
+    expected: &mut Expected,
     report: &mut CheckReport,
 ) -> Result<(), StoreError> {
     let keys = transaction.open_table(tables::IDEMPOTENCY)?;
@@ -383,7 +322,7 @@ fn check_idempotency(
 
 fn check_results(
     transaction: &ReadTransaction,
-    expected: &Expected,
+    expected: &mut Expected,
     report: &mut CheckReport,
 ) -> Result<(), StoreError> {
     let results = transaction.open_table(tables::RESULTS)?;
@@ -396,7 +335,7 @@ fn check_results(
             Some(job) if job.done => {}
             _ => report.problem(format!("result row {row} belongs to no finished job")),
         }
-        let sound = record::decode_result(bytes.value())
+        let sound = record::decode_result(row, bytes.value())
             .is_ok_and(|json| serde_json::from_slice::<serde::de::IgnoredAny>(json).is_ok());
         if !sound {
             report.problem(format!("result row {row} is not a result"));
@@ -420,7 +359,7 @@ fn check_results(
 /// their month ends.
 fn check_credits(
     transaction: &ReadTransaction,
-    expected: &Expected,
+    expected: &mut Expected,
     report: &mut CheckReport,
 ) -> Result<(), StoreError> {
     let mut stored: BTreeMap<(String, u32), Credits> = BTreeMap::new();
@@ -430,7 +369,7 @@ fn check_credits(
         if month >= usage::DAY_MIN {
             continue;
         }
-        match record::decode_credits(bytes.value()) {
+        match record::decode_credits(month, bytes.value()) {
             Ok(credits) => drop(stored.insert((account.to_owned(), month), credits)),
             Err(error) => {
                 report.problem(format!("the credits of {account} cannot be read: {error}"));
@@ -462,13 +401,19 @@ fn check_credits(
 /// What an account used on a day may exceed what the jobs say, since they expire.
 fn check_usage(
     transaction: &ReadTransaction,
-    expected: &Expected,
+    expected: &mut Expected,
     report: &mut CheckReport,
 ) -> Result<(), StoreError> {
     let credits = transaction.open_table(tables::CREDITS)?;
     for ((account, day), want) in &expected.usage {
         let mut have = match credits.get((account.as_str(), *day))? {
-            Some(bytes) => record::decode_day(bytes.value()).unwrap_or_default(),
+            Some(bytes) => match record::decode_day(*day, bytes.value()) {
+                Ok(have) => have,
+                Err(error) => {
+                    report.problem(format!("{account}'s use on {day} cannot be read: {error}"));
+                    continue;
+                }
+            },
             None => Day::default(),
         };
         for (scraper, want) in &want.0 {

@@ -76,7 +76,7 @@ impl Tables<'_> {
                 let (account, month) = entry.key();
                 let stored = self.credits.get((account.as_str(), *month))?;
                 let credits = match stored {
-                    Some(bytes) => record::decode_credits(bytes.value())?,
+                    Some(bytes) => record::decode_credits(*month, bytes.value())?,
                     None => Credits::default(),
                 };
                 Ok(&mut entry.insert(Touched { stored: credits, now: credits }).now)
@@ -91,7 +91,7 @@ impl Tables<'_> {
             if credits.now == credits.stored {
                 continue;
             }
-            let bytes = record::encode_credits(credits.now)?;
+            let bytes = record::encode_credits(month, credits.now)?;
             self.credits.insert((account.as_str(), month), bytes.as_slice())?;
         }
         Ok(())

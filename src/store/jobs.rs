@@ -72,7 +72,7 @@ pub(super) fn insert(
         tables.idempotency.insert(known.key_hash, job.row)?;
     }
     if let Some(json) = result {
-        tables.results.insert(job.row, record::encode_result(json).as_slice())?;
+        tables.results.insert(job.row, record::encode_result(job.row, json).as_slice())?;
     }
     if unfinished {
         tables.reserve(&job)?;
@@ -174,7 +174,7 @@ fn write_result(
     now_ms: UnixMs,
     result: &NewResult,
 ) -> Result<(), StoreError> {
-    tables.results.insert(row, record::encode_result(&result.json).as_slice())?;
+    tables.results.insert(row, record::encode_result(row, &result.json).as_slice())?;
     if let Some(hash) = result.cache_hash {
         tables.cache.insert((now_ms, row), hash)?;
         tables.effects.push(Effect::Cached { hash, stored_ms: now_ms, row });

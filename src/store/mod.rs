@@ -5,6 +5,7 @@ mod batches;
 mod cache;
 mod check;
 mod credits;
+mod envelope;
 mod error;
 mod evidence;
 mod expiry;
@@ -470,7 +471,7 @@ impl Store {
             }
             let stored =
                 snapshot.results.get(row)?.ok_or(StoreError::Damaged("a result is missing"))?;
-            Ok(Some(read(&job, Some(record::decode_result(stored.value())?))))
+            Ok(Some(read(&job, Some(record::decode_result(row, stored.value())?))))
         })
     }
 
@@ -578,7 +579,9 @@ impl Store {
         self.shared.read(|transaction| {
             let credits = transaction.open_table(tables::CREDITS)?;
             let stored = credits.get((account, month))?;
-            stored.map_or(Ok(Credits::default()), |bytes| record::decode_credits(bytes.value()))
+            stored.map_or(Ok(Credits::default()), |bytes| {
+                record::decode_credits(month, bytes.value())
+            })
         })
     }
 

@@ -12,12 +12,14 @@ use redb::{
 use super::cache::{CacheEntry, CacheIndex};
 use super::medium::{FileMedium, Medium, directory_error};
 use super::tables::{self, META, SCRAPERS};
-use super::{ScraperEntry, Scrapers, Shared, Store, StoreError, guarded, writer};
+use super::{ScraperEntry, Scrapers, Shared, Store, StoreError, guarded, record, writer};
 use crate::clock::UnixMs;
 use crate::id::{self, IdCipher};
+use crate::job::Ended;
 
-/// The version of the tables' layout that this build reads and writes.
-const FORMAT: u32 = 1;
+/// The version of the tables' layout that this build writes. It reads the first too, whose records
+/// have no checksums, and makes it the second.
+const FORMAT: u32 = 2;
 const META_FORMAT: &str = "format";
 pub(super) const META_ID_KEY: &str = "id_key";
 const META_PROBE: &str = "probe";
@@ -107,10 +109,13 @@ pub(super) fn open_database(
 pub(super) fn open_existing(medium: &dyn Medium) -> Result<Database, StoreError> {
     let database = open_database(medium, TOOL_CACHE_BYTES, false)?;
     let transaction = database.begin_read()?;
-    check_format(
+    let format = check_format(
         transaction.open_table(META)?.get(META_FORMAT)?.map(|found| found.value().to_vec()),
     )?;
     drop(transaction);
+    if format < FORMAT {
+        prepare(&database, &[])?;
+    }
     Ok(database)
 }
 
@@ -122,12 +127,13 @@ pub(super) fn create(
     Database::builder().set_cache_size(cache_bytes).create_with_backend(backend)
 }
 
-fn check_format(stored: Option<Vec<u8>>) -> Result<(), StoreError> {
+/// The format of a store, if it is one that this build reads.
+fn check_format(stored: Option<Vec<u8>>) -> Result<u32, StoreError> {
     let Some(bytes) = stored else {
         return Err(StoreError::Damaged("the store does not say its format"));
     };
     match bytes.try_into().map(u32::from_be_bytes) {
-        Ok(FORMAT) => Ok(()),
+        Ok(known @ 1..=FORMAT) => Ok(known),
         Ok(other) => Err(StoreError::Version(other)),
         Err(_) => Err(StoreError::Damaged("the store's format is not readable")),
     }
@@ -167,8 +173,24 @@ fn prepare_meta(transaction: &WriteTransaction) -> Result<[u8; 16], StoreError> 
         meta.insert(META_FORMAT, FORMAT.to_be_bytes().as_slice())?;
         return Ok(key);
     };
-    check_format(meta.get(META_FORMAT)?.map(|format| format.value().to_vec()))?;
+    if check_format(meta.get(META_FORMAT)?.map(|format| format.value().to_vec()))? < FORMAT {
+        seal_batch_counts(transaction)?;
+        meta.insert(META_FORMAT, FORMAT.to_be_bytes().as_slice())?;
+    }
     stored_key.try_into().map_err(|_| StoreError::Damaged("the key of the ids is not readable"))
+}
+
+/// From the first format: the one table whose values have no room for a checksum.
+fn seal_batch_counts(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    let mut sealed = transaction.open_table(tables::BATCH_ENDS)?;
+    for entry in transaction.open_table(tables::BATCH_ENDS_1)?.iter()? {
+        let (row, ended) = entry?;
+        let (row, (done, failed, completed_ms)) = (row.value(), ended.value());
+        let ended = Ended { done, failed, completed_ms };
+        sealed.insert(row, record::encode_ended(row, ended)?.as_slice())?;
+    }
+    transaction.delete_table(tables::BATCH_ENDS_1)?;
+    Ok(())
 }
 
 fn number_scrapers(

@@ -28,22 +28,28 @@ pub enum ResendRefusal {
 /// The delivery that a job brings about by its end, ready to be written; `None` while it has not
 /// ended, and for one without a webhook.
 pub(super) fn prepare(job: &Job) -> Result<Option<(Delivery, Vec<u8>)>, StoreError> {
-    prepare_of(Subject::Job, job.webhook_url.as_deref(), job.completed_ms)
+    prepare_of(job.row, Subject::Job, job.webhook_url.as_deref(), job.completed_ms)
 }
 
 /// As [`prepare`], for a batch.
 pub(super) fn prepare_batch(batch: &Batch) -> Result<Option<(Delivery, Vec<u8>)>, StoreError> {
-    prepare_of(Subject::Batch, batch.webhook_url.as_deref(), batch.ended.completed_ms)
+    prepare_of(
+        batch.key.row,
+        Subject::Batch,
+        batch.webhook_url.as_deref(),
+        batch.ended.completed_ms,
+    )
 }
 
 fn prepare_of(
+    row: Row,
     subject: Subject,
     url: Option<&str>,
     ended_ms: Option<UnixMs>,
 ) -> Result<Option<(Delivery, Vec<u8>)>, StoreError> {
     let (Some(url), Some(ended_ms)) = (url, ended_ms) else { return Ok(None) };
     let delivery = Delivery::new(subject, url.to_owned(), ended_ms);
-    let bytes = record::encode_delivery(&delivery)?;
+    let bytes = record::encode_delivery(row, &delivery)?;
     Ok(Some((delivery, bytes)))
 }
 
@@ -77,7 +83,7 @@ pub(super) fn holds(
     let filed_ms = delivery.held_until_ms.unwrap_or(expires_ms);
     let until_ms = now_ms.saturating_add(HOLD_MS);
     delivery.held_until_ms = Some(until_ms);
-    let bytes = record::encode_delivery(&delivery)?;
+    let bytes = record::encode_delivery(row, &delivery)?;
 
     tables.expiry.remove((filed_ms, row))?;
     tables.expiry.insert((until_ms, row), ())?;
@@ -113,7 +119,7 @@ fn change(
     if held_ms.is_some() {
         delivery.held_until_ms = None;
     }
-    let bytes = record::encode_delivery(&delivery)?;
+    let bytes = record::encode_delivery(row, &delivery)?;
 
     if let Some(due_ms) = due_before_ms {
         tables.outbox.remove((due_ms, row))?;
@@ -131,7 +137,7 @@ fn change(
 
 fn read(tables: &Tables<'_>, row: Row) -> Result<Option<Delivery>, StoreError> {
     let Some(bytes) = tables.deliveries.get(row)? else { return Ok(None) };
-    record::decode_delivery(bytes.value()).map(Some)
+    record::decode_delivery(row, bytes.value()).map(Some)
 }
 
 /// When what a delivery tells of ceases to exist; `None` when it is not there.
@@ -190,7 +196,7 @@ impl Store {
         self.shared.read(|transaction| {
             let deliveries = transaction.open_table(tables::DELIVERIES)?;
             let stored = deliveries.get(row)?;
-            stored.map(|bytes| record::decode_delivery(bytes.value())).transpose()
+            stored.map(|bytes| record::decode_delivery(row, bytes.value())).transpose()
         })
     }
 

@@ -8,9 +8,9 @@ use uuid::Uuid;
 
 pub use delivery::{decode_delivery, encode_delivery};
 
-use super::StoreError;
 use super::credits::Credits;
 use super::usage::{Day, Use};
+use super::{StoreError, envelope};
 use crate::job::{
     Batch, BatchKey, Ended, Failure, Idempotency, ItemRefusal, Job, Reason, RefusedItem,
     ScrapeRequest, State,
@@ -21,6 +21,8 @@ const VERSION: u8 = 1;
 /// Prompts longer than this stand in a table of their own, so that the row that every attempt
 /// rewrites stays small.
 pub const PROMPT_INLINE_BYTES_MAX: usize = 512;
+/// The most that a record may make its reader allocate, bytes: damage must not ask for more.
+const RECORD_BYTES_MAX: usize = 16 << 20;
 
 #[derive(Encode, Decode)]
 struct JobV1 {
@@ -69,6 +71,13 @@ struct BatchV1 {
 }
 
 #[derive(Encode, Decode)]
+struct EndedV1 {
+    done: u32,
+    failed: u32,
+    completed_ms: Option<u64>,
+}
+
+#[derive(Encode, Decode)]
 enum ItemRefusalV1 {
     Invalid { code: String, detail: String },
     QueueFull,
@@ -103,7 +112,7 @@ struct DayV1(Vec<(u16, [u64; 5])>);
 /// A job's record, with its prompt only when that is short.
 pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
     let inline = job.request.prompt.len() <= PROMPT_INLINE_BYTES_MAX;
-    encode(&JobV1 {
+    let mut body = encode(&JobV1 {
         nonce: job.nonce,
         scraper,
         prompt: inline.then(|| job.request.prompt.clone()),
@@ -131,7 +140,12 @@ pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
         idempotency: job.idempotency.map(idempotency_to_disk),
         batch: job.batch.map(|batch| (batch.row, batch.id.as_u128())),
         webhook_url: job.webhook_url.clone(),
-    })
+    })?;
+    if !inline {
+        // What stands outside of the record is under its checksum all the same.
+        body.extend_from_slice(&envelope::checksum(job.row, job.request.prompt.as_bytes()));
+    }
+    Ok(envelope::seal(VERSION, job.row, &body))
 }
 
 /// A job from its record. `scraper_name` gives the name of a scraper's number, `long_prompt` the
@@ -142,10 +156,20 @@ pub fn decode_job(
     scraper_name: impl FnOnce(u16) -> Option<String>,
     long_prompt: impl FnOnce() -> Result<Option<String>, StoreError>,
 ) -> Result<(Job, u16), StoreError> {
-    let disk: JobV1 = decode(bytes)?;
+    let (disk, rest) = decode::<JobV1>(envelope::open(VERSION, row, bytes)?)?;
     let prompt = match disk.prompt {
-        Some(prompt) => prompt,
-        None => long_prompt()?.ok_or(StoreError::Damaged("a job's prompt is missing"))?,
+        Some(prompt) => {
+            at_end(rest)?;
+            prompt
+        }
+        None => {
+            let prompt = long_prompt()?.ok_or(StoreError::Damaged("a job's prompt is missing"))?;
+            if rest != envelope::checksum(row, prompt.as_bytes()) {
+                // One of before there were checksums.
+                at_end(rest)?;
+            }
+            prompt
+        }
     };
     let scraper = scraper_name(disk.scraper)
         .ok_or(StoreError::Damaged("a job names a scraper that is not in the table"))?;
@@ -186,7 +210,7 @@ pub fn decode_job(
 
 /// A batch's record, without what its jobs' ends change.
 pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
-    encode(&BatchV1 {
+    let disk = BatchV1 {
         id: batch.key.id.as_u128(),
         account: batch.account.clone(),
         label: batch.label.clone(),
@@ -209,12 +233,13 @@ pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
         expires_ms: batch.expires_ms,
         idempotency: batch.idempotency.map(idempotency_to_disk),
         webhook_url: batch.webhook_url.clone(),
-    })
+    };
+    seal(batch.key.row, &disk)
 }
 
 /// A batch from its record, and from what its jobs' ends have changed.
 pub fn decode_batch(row: u64, bytes: &[u8], ended: Ended) -> Result<Batch, StoreError> {
-    let disk: BatchV1 = decode(bytes)?;
+    let disk: BatchV1 = unseal(row, bytes)?;
     let refused = disk.refused.into_iter().map(|(index, why)| {
         let why = match why {
             ItemRefusalV1::Invalid { code, detail } => ItemRefusal::Invalid { code, detail },
@@ -245,22 +270,36 @@ fn idempotency_from_disk((key_hash, request_hash): (u128, u128)) -> Idempotency 
     Idempotency { key_hash, request_hash }
 }
 
-pub fn encode_credits(credits: Credits) -> Result<Vec<u8>, StoreError> {
-    encode(&CreditsV1 { reserved: credits.reserved, used: credits.used })
+/// What a batch's jobs' ends change of it.
+pub fn encode_ended(row: u64, ended: Ended) -> Result<Vec<u8>, StoreError> {
+    let Ended { done, failed, completed_ms } = ended;
+    seal(row, &EndedV1 { done, failed, completed_ms })
 }
 
-pub fn decode_credits(bytes: &[u8]) -> Result<Credits, StoreError> {
-    let CreditsV1 { reserved, used } = decode(bytes)?;
+pub fn decode_ended(row: u64, bytes: &[u8]) -> Result<Ended, StoreError> {
+    let EndedV1 { done, failed, completed_ms } = unseal(row, bytes)?;
+    Ok(Ended { done, failed, completed_ms })
+}
+
+/// What an account has of a month (`202605`).
+pub fn encode_credits(month: u32, credits: Credits) -> Result<Vec<u8>, StoreError> {
+    seal(u64::from(month), &CreditsV1 { reserved: credits.reserved, used: credits.used })
+}
+
+pub fn decode_credits(month: u32, bytes: &[u8]) -> Result<Credits, StoreError> {
+    let CreditsV1 { reserved, used } = unseal(u64::from(month), bytes)?;
     Ok(Credits { reserved, used })
 }
 
-pub fn encode_day(day: &Day) -> Result<Vec<u8>, StoreError> {
+/// What an account used on a day (`20260511`).
+pub fn encode_day(date: u32, day: &Day) -> Result<Vec<u8>, StoreError> {
     let of = |used: Use| [used.jobs, used.done, used.failed, used.cached, used.credits];
-    encode(&DayV1(day.0.iter().map(|(scraper, used)| (*scraper, of(*used))).collect()))
+    let disk = DayV1(day.0.iter().map(|(scraper, used)| (*scraper, of(*used))).collect());
+    seal(u64::from(date), &disk)
 }
 
-pub fn decode_day(bytes: &[u8]) -> Result<Day, StoreError> {
-    let DayV1(disk) = decode(bytes)?;
+pub fn decode_day(date: u32, bytes: &[u8]) -> Result<Day, StoreError> {
+    let DayV1(disk) = unseal(u64::from(date), bytes)?;
     let of = |[jobs, done, failed, cached, credits]: [u64; 5]| Use {
         jobs,
         done,
@@ -271,17 +310,14 @@ pub fn decode_day(bytes: &[u8]) -> Result<Day, StoreError> {
     Ok(Day(disk.into_iter().map(|(scraper, used)| (scraper, of(used))).collect()))
 }
 
-/// A result's bytes behind the version byte.
-pub fn encode_result(json: &[u8]) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(json.len() + 1);
-    bytes.push(VERSION);
-    bytes.extend_from_slice(json);
-    bytes
+/// A result as it is stored.
+pub fn encode_result(row: u64, json: &[u8]) -> Vec<u8> {
+    envelope::seal(VERSION, row, json)
 }
 
 /// The JSON of a stored result.
-pub fn decode_result(bytes: &[u8]) -> Result<&[u8], StoreError> {
-    body(bytes)
+pub fn decode_result(row: u64, bytes: &[u8]) -> Result<&[u8], StoreError> {
+    envelope::open(VERSION, row, bytes)
 }
 
 fn state_to_disk(state: &State) -> StateV1 {
@@ -314,30 +350,37 @@ fn failure_from_disk(disk: FailureV1) -> Result<Failure, StoreError> {
     Ok(Failure { reason, sentence: disk.sentence })
 }
 
+/// A record with its checksum, which covers the row or the date that it belongs to.
+fn seal(row: u64, value: &impl Encode) -> Result<Vec<u8>, StoreError> {
+    Ok(envelope::seal(VERSION, row, &encode(value)?))
+}
+
+fn unseal<T: Decode<()>>(row: u64, bytes: &[u8]) -> Result<T, StoreError> {
+    let (value, rest) = decode(envelope::open(VERSION, row, bytes)?)?;
+    at_end(rest)?;
+    Ok(value)
+}
+
 fn encode(value: &impl Encode) -> Result<Vec<u8>, StoreError> {
     let mut bytes = Vec::with_capacity(256);
-    bytes.push(VERSION);
     bincode::encode_into_std_write(value, &mut bytes, bincode::config::standard())
         .map_err(|_| StoreError::Damaged("a record could not be encoded"))?;
     Ok(bytes)
 }
 
-fn decode<T: Decode<()>>(bytes: &[u8]) -> Result<T, StoreError> {
-    let body = body(bytes)?;
-    let (value, read) = bincode::decode_from_slice(body, bincode::config::standard())
+/// The value, and what follows it.
+fn decode<T: Decode<()>>(body: &[u8]) -> Result<(T, &[u8]), StoreError> {
+    let config = bincode::config::standard().with_limit::<RECORD_BYTES_MAX>();
+    let (value, read) = bincode::decode_from_slice(body, config)
         .map_err(|_| StoreError::Damaged("a record cannot be decoded"))?;
-    if read == body.len() {
-        Ok(value)
-    } else {
-        Err(StoreError::Damaged("a record has bytes behind its end"))
-    }
+    Ok((value, body.get(read..).unwrap_or_default()))
 }
 
-fn body(bytes: &[u8]) -> Result<&[u8], StoreError> {
-    match bytes.split_first() {
-        Some((&VERSION, body)) => Ok(body),
-        Some((&version, _)) => Err(StoreError::Version(u32::from(version))),
-        None => Err(StoreError::Damaged("a record is empty")),
+fn at_end(rest: &[u8]) -> Result<(), StoreError> {
+    if rest.is_empty() {
+        Ok(())
+    } else {
+        Err(StoreError::Damaged("a record has bytes behind its end"))
     }
 }
 
@@ -403,6 +446,6 @@ mod tests {
         assert!(matches!(decode_job(7, &bytes, name, || Ok(None)), Err(StoreError::Damaged(_))));
         bytes[0] = 9;
         assert!(matches!(decode_job(7, &bytes, name, || Ok(None)), Err(StoreError::Version(9))));
-        assert!(matches!(decode_credits(&[]), Err(StoreError::Damaged(_))));
+        assert!(matches!(decode_credits(202_605, &[]), Err(StoreError::Damaged(_))));
     }
 }

@@ -41,7 +41,9 @@ pub const IDEMPOTENCY: TableDefinition<u128, Row> = TableDefinition::new("idempo
 pub const BATCHES: TableDefinition<Row, &[u8]> = TableDefinition::new("batches");
 /// How many of each batch's jobs are done and have failed, and when the last one ended: apart from
 /// the batch's record, which may be long and does not change.
-pub const BATCH_ENDS: TableDefinition<Row, (u32, u32, Option<u64>)> =
+pub const BATCH_ENDS: TableDefinition<Row, &[u8]> = TableDefinition::new("batch_counts");
+/// The same in a store of the first format: done, failed, and when the last one ended.
+pub const BATCH_ENDS_1: TableDefinition<Row, (u32, u32, Option<u64>)> =
     TableDefinition::new("batch_ends");
 /// Every delivery that is pending, by the time its next attempt is due: `(due_ms, row)` to its
 /// receiver's number, so that those are passed over cheaply whose receiver has enough to do.
@@ -65,7 +67,7 @@ pub struct Tables<'t> {
     pub deadlines: Table<'t, (u64, Row), ()>,
     pub idempotency: Table<'t, u128, Row>,
     pub batches: Table<'t, Row, &'static [u8]>,
-    pub batch_ends: Table<'t, Row, (u32, u32, Option<u64>)>,
+    pub batch_ends: Table<'t, Row, &'static [u8]>,
     pub outbox: Table<'t, (u64, Row), u64>,
     pub deliveries: Table<'t, Row, &'static [u8]>,
     pub cache: Table<'t, (u64, Row), u128>,

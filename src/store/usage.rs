@@ -157,7 +157,7 @@ impl Tables<'_> {
                 let stored = self.credits.get((account.as_str(), *day))?;
                 let known = stored.is_some();
                 let day = match stored {
-                    Some(bytes) => record::decode_day(bytes.value())?,
+                    Some(bytes) => record::decode_day(*day, bytes.value())?,
                     None => Day::default(),
                 };
                 Ok(entry.insert(TouchedDay { day, known, changed: false }))
@@ -172,7 +172,7 @@ impl Tables<'_> {
             if !touched.changed {
                 continue;
             }
-            let bytes = record::encode_day(&touched.day)?;
+            let bytes = record::encode_day(day, &touched.day)?;
             self.credits.insert((account.as_str(), day), bytes.as_slice())?;
             if touched.known {
                 continue;
@@ -203,11 +203,12 @@ impl Store {
             let mut days = Vec::new();
             for entry in credits.range((account, from)..=(account, clock::calendar_day(to_ms)))? {
                 let (key, bytes) = entry?;
-                let uses = record::decode_day(bytes.value())?.0.into_iter();
+                let day = key.value().1;
+                let uses = record::decode_day(day, bytes.value())?.0.into_iter();
                 // Every scraper that was ever used has kept its number.
                 let named =
                     uses.filter_map(|(number, used)| Some((self.scrapers.name(number)?, used)));
-                days.push(DayUse { day: key.value().1, scrapers: named.collect() });
+                days.push(DayUse { day, scrapers: named.collect() });
             }
             Ok(days)
         })

@@ -1,36 +1,34 @@
 //! The check of the outbox: every ended job with a webhook has its delivery, every pending delivery
 //! its entry, and the other way round.
 
-use std::collections::BTreeMap;
-
 use redb::{ReadTransaction, ReadableTable};
 
 use super::{CheckReport, Expected};
 use crate::clock::UnixMs;
 use crate::job::{Delivery, Subject, receiver_of};
-use crate::store::tables::{self, Row};
+use crate::store::tables;
 use crate::store::{StoreError, record};
 
 /// Every delivery that can be read.
 pub(super) fn read_all(
     transaction: &ReadTransaction,
+    expected: &mut Expected,
     report: &mut CheckReport,
-) -> Result<BTreeMap<Row, Delivery>, StoreError> {
-    let mut deliveries = BTreeMap::new();
+) -> Result<(), StoreError> {
     for entry in transaction.open_table(tables::DELIVERIES)?.iter()? {
         let (row, bytes) = entry?;
         let row = row.value();
-        match record::decode_delivery(bytes.value()) {
-            Ok(delivery) => drop(deliveries.insert(row, delivery)),
+        match record::decode_delivery(row, bytes.value()) {
+            Ok(delivery) => drop(expected.deliveries.insert(row, delivery)),
             Err(error) => report.problem(format!("delivery row {row} cannot be read: {error}")),
         }
     }
-    Ok(deliveries)
+    Ok(())
 }
 
 pub(super) fn check(
     transaction: &ReadTransaction,
-    expected: &Expected,
+    expected: &mut Expected,
     report: &mut CheckReport,
 ) -> Result<(), StoreError> {
     let outbox = transaction.open_table(tables::OUTBOX)?;

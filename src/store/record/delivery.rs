@@ -3,7 +3,7 @@
 use bincode::{Decode, Encode};
 
 use super::super::StoreError;
-use super::{decode, encode};
+use super::{seal, unseal};
 use crate::job::{
     Delivery, DeliveryAttempt, DeliveryState, Outcome, SendFailure, Subject, Undelivered,
 };
@@ -49,8 +49,8 @@ enum OutcomeV1 {
     Failed(String),
 }
 
-pub fn encode_delivery(delivery: &Delivery) -> Result<Vec<u8>, StoreError> {
-    encode(&DeliveryV1 {
+pub fn encode_delivery(row: u64, delivery: &Delivery) -> Result<Vec<u8>, StoreError> {
+    let disk = DeliveryV1 {
         subject: match delivery.subject {
             Subject::Job => SubjectV1::Job,
             Subject::Batch => SubjectV1::Batch,
@@ -67,11 +67,12 @@ pub fn encode_delivery(delivery: &Delivery) -> Result<Vec<u8>, StoreError> {
         resends: delivery.resends,
         log: delivery.log.iter().map(attempt_to_disk).collect(),
         held_until_ms: delivery.held_until_ms,
-    })
+    };
+    seal(row, &disk)
 }
 
-pub fn decode_delivery(bytes: &[u8]) -> Result<Delivery, StoreError> {
-    let disk: DeliveryV1 = decode(bytes)?;
+pub fn decode_delivery(row: u64, bytes: &[u8]) -> Result<Delivery, StoreError> {
+    let disk: DeliveryV1 = unseal(row, bytes)?;
     Ok(Delivery {
         subject: match disk.subject {
             SubjectV1::Job => Subject::Job,
@@ -131,8 +132,8 @@ mod tests {
         let ends = Undelivered::ALL.map(DeliveryState::Failed);
         for state in ends.into_iter().chain([delivery.state, DeliveryState::Delivered]) {
             delivery.state = state;
-            let bytes = encode_delivery(&delivery).unwrap();
-            assert_eq!(decode_delivery(&bytes).unwrap(), delivery);
+            let bytes = encode_delivery(7, &delivery).unwrap();
+            assert_eq!(decode_delivery(7, &bytes).unwrap(), delivery);
         }
     }
 }

@@ -127,7 +127,7 @@ fn keys_that_do_not_match_are_found() {
 fn credits_that_do_not_add_up_are_found() {
     let wrong = problems(|transaction| {
         let mut credits = transaction.open_table(tables::CREDITS).unwrap();
-        let bytes = record::encode_credits(Credits { reserved: 7, used: 1 }).unwrap();
+        let bytes = record::encode_credits(MONTH, Credits { reserved: 7, used: 1 }).unwrap();
         credits.insert(("team-a", MONTH), bytes.as_slice()).unwrap();
     });
     assert_eq!(
@@ -160,8 +160,8 @@ fn records_that_cannot_be_read_are_found() {
 fn results_and_prompts_that_belong_to_nothing_are_found() {
     let stray = problems(|transaction| {
         let mut results = transaction.open_table(tables::RESULTS).unwrap();
-        results.insert(1, record::encode_result(b"{}").as_slice()).unwrap();
-        results.insert(3, record::encode_result(b"{not json").as_slice()).unwrap();
+        results.insert(1, record::encode_result(1, b"{}").as_slice()).unwrap();
+        results.insert(3, record::encode_result(3, b"{not json").as_slice()).unwrap();
         transaction.open_table(tables::PROMPTS).unwrap().insert(99, "long").unwrap();
     });
     assert_eq!(

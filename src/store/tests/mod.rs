@@ -4,6 +4,7 @@
 mod broken;
 mod crash;
 pub(crate) mod failing;
+mod flips;
 mod group_commit;
 mod life;
 mod list;
@@ -176,11 +177,12 @@ impl Fixture {
                         &mut text,
                         account,
                         month,
-                        &record::decode_day(value.value()).unwrap(),
+                        &record::decode_day(month, value.value()).unwrap(),
                     );
                     continue;
                 }
-                let Credits { reserved, used } = record::decode_credits(value.value()).unwrap();
+                let Credits { reserved, used } =
+                    record::decode_credits(month, value.value()).unwrap();
                 writeln!(text, "credits {account} {month}: {reserved} reserved, {used} used")
                     .unwrap();
             }
@@ -272,7 +274,7 @@ fn print_jobs(text: &mut String, transaction: &ReadTransaction, scrapers: &Scrap
     }
     for entry in transaction.open_table(tables::RESULTS).unwrap().iter().unwrap() {
         let (row, bytes) = entry.unwrap();
-        let json = record::decode_result(bytes.value()).unwrap().to_vec();
+        let json = record::decode_result(row.value(), bytes.value()).unwrap().to_vec();
         let json = String::from_utf8(json).unwrap();
         writeln!(text, "result {}: {json}", row.value()).unwrap();
     }

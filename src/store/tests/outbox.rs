@@ -117,7 +117,9 @@ fn an_outbox_that_does_not_match_is_found() {
         tables.outbox.insert((START_MS, rows[2]), 7)?;
         tables.deliveries.insert(rows[3], [9].as_slice())?;
         let bytes = tables.deliveries.get(rows[1])?.map(|bytes| bytes.value().to_vec());
-        tables.deliveries.insert(plain, bytes.unwrap().as_slice())?;
+        let delivery = record::decode_delivery(rows[1], &bytes.unwrap())?;
+        let strayed = record::encode_delivery(plain, &delivery)?;
+        tables.deliveries.insert(plain, strayed.as_slice())?;
         Ok(())
     });
     damage.wait().unwrap();

@@ -99,14 +99,14 @@ fn a_newer_format_is_refused() {
     let path = fixture.directory.path().join("answerd.redb");
     let database = redb::Database::open(path).unwrap();
     let transaction = database.begin_write().unwrap();
-    let newer = 2_u32.to_be_bytes();
+    let newer = 3_u32.to_be_bytes();
     transaction.open_table(tables::META).unwrap().insert("format", newer.as_slice()).unwrap();
     transaction.commit().unwrap();
     drop(database);
     let opened = Store::open(&options(fixture.directory.path()));
-    assert!(matches!(opened.err(), Some(StoreError::Version(2))));
+    assert!(matches!(opened.err(), Some(StoreError::Version(3))));
     let checked = Store::check(fixture.directory.path());
-    assert!(matches!(checked, Err(StoreError::Version(2))));
+    assert!(matches!(checked, Err(StoreError::Version(3))));
 }
 
 #[test]

@@ -2,7 +2,7 @@
 //! sync; for thousands of points of that log, a disk on which a cut has left what was synced and
 //! any of the rest, opened and judged against what the store had acknowledged by then.
 
-mod cut;
+pub mod cut;
 pub mod disk;
 mod ledger;
 mod workload;
@@ -148,7 +148,7 @@ fn campaign(seed: u64, points: usize, defect: Defect) -> Figures {
 }
 
 /// A number from the environment, for the long run.
-fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
+pub fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")),
         Err(_) => default,

@@ -1,0 +1,86 @@
+//! The walk over the jobs of a store that may be damaged: it finds what lies behind a page that
+//! cannot be read.
+
+use std::collections::{BTreeSet, HashMap};
+
+use redb::{ReadTransaction, ReadableTable};
+
+use crate::job::Job;
+use crate::store::tables::{self, Row};
+use crate::store::{StoreError, guarded, record};
+
+/// The most rows that are looked for behind a damaged page.
+const ROWS_UNSEEN_MAX: u64 = 10_000_000;
+
+/// Calls `visit` with every job's row and its record, or why that cannot be read. One that cannot
+/// be reached hides no other.
+pub(super) fn visit_jobs(
+    transaction: &ReadTransaction,
+    mut visit: impl FnMut(Row, Result<(Job, u16), StoreError>) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let names = guarded(|| {
+        let mut names: HashMap<u16, String> = HashMap::new();
+        for entry in transaction.open_table(tables::SCRAPERS)?.iter()? {
+            let (number, name) = entry?;
+            names.insert(number.value(), name.value().to_owned());
+        }
+        Ok(names)
+    })?;
+    let jobs = transaction.open_table(tables::JOBS)?;
+    let prompts = transaction.open_table(tables::PROMPTS)?;
+    for row in rows(transaction)? {
+        let job = guarded(|| {
+            let Some(bytes) = jobs.get(row)? else { return Ok(None) };
+            record::decode_job(
+                row,
+                bytes.value(),
+                |number| names.get(&number).cloned(),
+                || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned())),
+            )
+            .map(Some)
+        });
+        match job.transpose() {
+            Some(job) => visit(row, job)?,
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// The rows of all jobs, lowest first. Where the table cannot be walked through, all that may lie
+/// behind the damage are among them.
+fn rows(transaction: &ReadTransaction) -> Result<Vec<Row>, StoreError> {
+    let jobs = transaction.open_table(tables::JOBS)?;
+    let mut rows = Vec::new();
+    let walked = guarded(|| {
+        for entry in jobs.iter()? {
+            rows.push(entry?.0.value());
+        }
+        Ok(())
+    });
+    if walked.is_ok() {
+        return Ok(rows);
+    }
+    let mut behind: BTreeSet<Row> = BTreeSet::new();
+    // Whatever stops these walks, what they have found is found.
+    let _ = guarded(|| {
+        for entry in jobs.iter()?.rev() {
+            behind.insert(entry?.0.value());
+        }
+        Ok(())
+    });
+    let expiry = transaction.open_table(tables::EXPIRY)?;
+    for backward in [false, true] {
+        let _ = guarded(|| {
+            let mut entries = expiry.iter()?;
+            while let Some(entry) = if backward { entries.next_back() } else { entries.next() } {
+                behind.insert(entry?.0.value().1);
+            }
+            Ok(())
+        });
+    }
+    let first = rows.last().map_or(0, |last| last + 1);
+    let last = behind.last().copied().unwrap_or(first);
+    rows.extend(first..=last.min(first.saturating_add(ROWS_UNSEEN_MAX)));
+    Ok(rows)
+}

@@ -1,0 +1,158 @@
+//! Bits that flip on the disk, in every region of the file: what is read is as it was written or an
+//! error, the check finds what is wrong, and the export saves the rest.
+
+use super::crash::cut::Dice;
+use super::*;
+
+/// Files that are damaged, in the ordinary run.
+const FLIPS: u64 = 40;
+/// The first page of the file, bytes: it has the database's header.
+const HEADER_BYTES: usize = 4_096;
+const JOBS: u64 = 120;
+
+/// A store's file, and what every job and its result must read as.
+struct Sound {
+    image: Vec<u8>,
+    jobs: Vec<(Uuid, Job, Option<Vec<u8>>)>,
+}
+
+fn sound() -> Sound {
+    let fixture = Fixture::new();
+    let mut jobs = Vec::new();
+    for n in 0..JOBS {
+        let prompt = format!("prompt {n} ").repeat(if n % 5 == 0 { 90 } else { 1 });
+        let mut job = fixture.submit(fixture.new_job(&prompt));
+        let mut result = None;
+        if n % 3 > 0 {
+            job = fixture.apply(job.row, 10, Event::Start);
+        }
+        if n % 3 == 2 {
+            let json = format!("{{\"row\":{},\"text\":\"{}\"}}", job.row, "42 ".repeat(300));
+            let new =
+                NewResult { json: json.clone().into_bytes(), cache_hash: Some(job.row.into()) };
+            job = fixture.apply_with(job.row, 20, Event::Succeed { lease: 1 }, Some(new));
+            result = Some(json.into_bytes());
+        }
+        jobs.push((fixture.store.id_of(&job), job, result));
+    }
+    fixture.store.close();
+    Sound { image: std::fs::read(file(fixture.directory.path())).unwrap(), jobs }
+}
+
+fn file(directory: &Path) -> std::path::PathBuf {
+    directory.join("answerd.redb")
+}
+
+/// What damaged files have shown.
+#[derive(Debug, Default)]
+struct Figures {
+    /// The store did not open, and said that it is damaged.
+    refused: usize,
+    /// Jobs that were read as they are, that were refused, and that were not found.
+    right: usize,
+    errors: usize,
+    missing: usize,
+    /// Files in which the check found something.
+    found: usize,
+    exported: usize,
+}
+
+/// Flips one to three bits, a quarter of the time in the header and else in pages that are used.
+fn flip(image: &mut [u8], dice: &mut Dice) {
+    for _ in 0..=dice.below(3) {
+        let at = if dice.percent(25) {
+            dice.below(HEADER_BYTES)
+        } else {
+            loop {
+                let at = dice.below(image.len());
+                let page = at - at % HEADER_BYTES;
+                let end = image.len().min(page + HEADER_BYTES);
+                if image[page..end].iter().any(|byte| *byte != 0) {
+                    break at;
+                }
+            }
+        };
+        image[at] ^= 1 << dice.below(8);
+    }
+}
+
+fn line(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
+    let result = result.map(|json| String::from_utf8_lossy(json).into_owned());
+    format!("{id} {job:?} {result:?}").into_bytes()
+}
+
+/// Reads all that there is of a damaged store by every way there is; nothing of it may be wrong.
+fn probe(directory: &Path, sound: &Sound, figures: &mut Figures) {
+    let lines: std::collections::HashSet<Vec<u8>> =
+        sound.jobs.iter().map(|(id, job, result)| line(job, *id, result.as_deref())).collect();
+    let mut out = Vec::new();
+    let complete = match Store::export(directory, &mut out, line) {
+        Ok((written, unreadable)) => {
+            figures.exported += written as usize;
+            for line in out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
+                assert!(lines.contains(line), "{}", String::from_utf8_lossy(line));
+            }
+            unreadable == 0 && written == JOBS
+        }
+        Err(_) => false,
+    };
+    let image = std::fs::read(file(directory)).unwrap();
+    let whole = read_all(directory, sound, figures);
+    std::fs::write(file(directory), image).unwrap();
+    let found = !Store::check(directory).is_ok_and(|report| report.problems_total == 0);
+    figures.found += usize::from(found);
+    assert!(found || (whole && complete), "what cannot be read is not found by the check");
+}
+
+/// Whether every job was read, and as it is.
+fn read_all(directory: &Path, sound: &Sound, figures: &mut Figures) -> bool {
+    let store = match Store::open(&options(directory)) {
+        Ok(store) => store,
+        Err(error) => {
+            assert!(error.is_damage(), "{error}");
+            figures.refused += 1;
+            return false;
+        }
+    };
+    let mut whole = true;
+    for (id, job, result) in &sound.jobs {
+        match store.read_job(*id, START_MS, |job, result| (job.clone(), result.map(<[u8]>::to_vec)))
+        {
+            Ok(Some((read, json))) => {
+                assert_eq!((&read, &json), (job, result));
+                figures.right += 1;
+                continue;
+            }
+            Ok(None) => figures.missing += 1,
+            Err(_) => figures.errors += 1,
+        }
+        whole = false;
+    }
+    // Work goes on around the damage, or is refused: it does not take the process with it.
+    for (_, job, _) in sound.jobs.iter().step_by(40) {
+        let _ = store.transition(job.row, START_MS + 30, |_| Event::Start, None);
+    }
+    let _ = store.sweep(START_MS + 2 * RETENTION_MS, START_MS);
+    store.close();
+    whole
+}
+
+#[test]
+fn flipped_bits_are_never_served() {
+    let seed = crash::setting("ANSWERD_CRASH_SEED", 1);
+    let flips = crash::setting("ANSWERD_FLIPS", FLIPS);
+    let sound = sound();
+    let directory = tempfile::tempdir().unwrap();
+    let mut dice = Dice::new(seed);
+    let mut figures = Figures::default();
+    for _ in 0..flips {
+        let mut image = sound.image.clone();
+        flip(&mut image, &mut dice);
+        std::fs::write(file(directory.path()), &image).unwrap();
+        probe(directory.path(), &sound, &mut figures);
+    }
+    eprintln!("{flips} damaged files from seed {seed}: {figures:?}");
+    assert!(figures.errors > 0 && figures.found > 0, "{figures:?}");
+    let all = flips as usize * sound.jobs.len();
+    assert!(figures.exported > all / 2, "the export saves little: {figures:?} of {all}");
+}
