@@ -6,8 +6,16 @@ use super::Engine;
 use crate::job::Job;
 use crate::upstream::evidence::Evidence;
 
-/// Keeps the evidence of an attempt. An attempt ends as it ends, whether that works or not.
+/// Keeps the evidence of an attempt. An attempt ends as it ends, whether that works or not; below the
+/// floor of free space the room is left to what jobs need.
 pub(super) fn keep(engine: &Engine, job: &Job, evidence: Vec<Evidence>) {
+    if evidence.is_empty() {
+        return;
+    }
+    if let Err(error) = engine.store.room() {
+        tracing::warn!(job = %engine.store.id_of(job), %error, "evidence is not kept");
+        return;
+    }
     for one in evidence {
         let start = format!("{:02}-{}", job.attempts, one.upstream);
         let about = json!({

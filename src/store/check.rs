@@ -11,6 +11,7 @@ use std::path::Path;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
+use super::evidence::EvidenceFolder;
 use super::medium::{FileMedium, directory_error};
 use super::open::open_existing;
 use super::tables::{self, Row};
@@ -81,13 +82,19 @@ impl Expected {
 }
 
 impl Store {
-    /// Reads the whole store of a stopped service: the database's own checksums, every record, and
-    /// every index in both directions.
+    /// Reads the whole store of a stopped service: the database's own checksums, every record,
+    /// every index in both directions, and the evidence beside it.
     ///
     /// # Errors
     /// It cannot be opened or read at all; what can be read and is wrong is in the report.
     pub fn check(directory: &Path) -> Result<CheckReport, StoreError> {
-        Store::check_on(open_existing(&FileMedium::new(directory))?)
+        let mut report = Store::check_on(open_existing(&FileMedium::new(directory))?)?;
+        let evidence = EvidenceFolder::new(directory, u64::MAX).problems();
+        match evidence {
+            Ok(problems) => problems.into_iter().for_each(|problem| report.problem(problem)),
+            Err(error) => report.problem(format!("the evidence cannot be read: {error}")),
+        }
+        Ok(report)
     }
 
     /// As [`Store::check`], of a database that is open. What cannot be read is a problem, and the

@@ -18,6 +18,8 @@ const FOLDER_NAME: &str = "evidence";
 pub const EVIDENCE_FILE_BYTES_MAX: usize = 8 << 20;
 /// The most files of one job: of as many attempts as a job may have at several upstreams.
 pub const EVIDENCE_FILES_MAX: usize = 100;
+/// Digits of the checksum at the end of a file's name.
+const CHECKSUM_DIGITS: usize = 8;
 /// Digits of a time in a name, so that names sort as times do.
 const TIME_DIGITS: usize = 15;
 
@@ -47,6 +49,35 @@ impl From<&Job> for Owner {
 pub struct EvidenceFile {
     pub name: String,
     pub bytes: u64,
+    /// Of its content; those of before there were checksums have none.
+    checksum: Option<u32>,
+}
+
+/// The name on disk, which ends in a checksum: the content is as the browser gave it.
+fn stored_name(name: &str, content: &[u8]) -> String {
+    format!("{name}.{:0CHECKSUM_DIGITS$x}", crc32fast::hash(content))
+}
+
+/// A name on disk as it was given, and its checksum.
+fn split_name(stored: String) -> (String, Option<u32>) {
+    let split = stored.rsplit_once('.').filter(|(_, digits)| digits.len() == CHECKSUM_DIGITS);
+    match split.and_then(|(name, digits)| Some((name, u32::from_str_radix(digits, 16).ok()?))) {
+        Some((name, checksum)) => (name.to_owned(), Some(checksum)),
+        None => (stored, None),
+    }
+}
+
+fn read_sound(folder: &Path, file: &EvidenceFile) -> io::Result<Vec<u8>> {
+    let stored = match file.checksum {
+        Some(checksum) => format!("{}.{checksum:0CHECKSUM_DIGITS$x}", file.name),
+        None => file.name.clone(),
+    };
+    let content = fs::read(folder.join(stored))?;
+    if file.checksum.is_some_and(|checksum| checksum != crc32fast::hash(&content)) {
+        let why = "it does not match its checksum";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, why));
+    }
+    Ok(content)
 }
 
 impl EvidenceFolder {
@@ -74,14 +105,15 @@ impl EvidenceFolder {
             if content.len() > EVIDENCE_FILE_BYTES_MAX {
                 continue;
             }
+            let path = folder.join(stored_name(name, content));
             let mut options = OpenOptions::new();
-            let mut file = options
-                .write(true)
-                .create(true)
-                .truncate(true)
-                .mode(0o600)
-                .open(folder.join(name))?;
-            file.write_all(content)?;
+            let mut file =
+                options.write(true).create(true).truncate(true).mode(0o600).open(&path)?;
+            if let Err(error) = file.write_all(content) {
+                // Half of it would be found damaged, and takes room that the disk does not have.
+                let _ = fs::remove_file(&path);
+                return Err(error);
+            }
         }
         self.bound(&folder)
     }
@@ -114,13 +146,30 @@ impl EvidenceFolder {
     /// A file of a job; `None` when it has none of that name.
     ///
     /// # Errors
-    /// It cannot be read.
+    /// It cannot be read, or is not as it was written.
     pub fn read(&self, job: Owner, name: &str) -> io::Result<Option<Vec<u8>>> {
         // A name that is listed leads nowhere else.
-        if !self.list(job)?.iter().any(|file| file.name == name) {
+        let Some(file) = self.list(job)?.into_iter().find(|file| file.name == name) else {
             return Ok(None);
+        };
+        read_sound(&self.of(job), &file).map(Some)
+    }
+
+    /// A sentence for each file that cannot be read or is not as it was written.
+    ///
+    /// # Errors
+    /// The folders cannot be listed.
+    pub(super) fn problems(&self) -> io::Result<Vec<String>> {
+        let mut problems = Vec::new();
+        for (_, folder) in self.folders()? {
+            for file in files_in(&folder)? {
+                if let Err(error) = read_sound(&folder, &file) {
+                    let path = folder.join(&file.name);
+                    problems.push(format!("the evidence {}: {error}", path.display()));
+                }
+            }
         }
-        fs::read(self.of(job).join(name)).map(Some)
+        Ok(problems)
     }
 
     /// Removes what belongs to jobs that have expired at `now_ms`, and what belongs to none.
@@ -164,7 +213,10 @@ fn files_in(folder: &Path) -> io::Result<Vec<EvidenceFile>> {
     for entry in entries {
         let entry = entry?;
         let bytes = entry.metadata()?.len();
-        files.extend(entry.file_name().into_string().map(|name| EvidenceFile { name, bytes }));
+        files.extend(entry.file_name().into_string().map(|stored| {
+            let (name, checksum) = split_name(stored);
+            EvidenceFile { name, bytes, checksum }
+        }));
     }
     files.sort_by(|one, other| one.name.cmp(&other.name));
     Ok(files)
@@ -195,13 +247,31 @@ mod tests {
         assert_eq!(folder.read(early, "../evidence").unwrap(), None);
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&folder.of(early)), 0o700);
-        assert_eq!(mode(&folder.of(early).join("1-a.json")), 0o600);
+        assert_eq!(mode(&folder.of(early).join(stored_name("1-a.json", b"one"))), 0o600);
         fs::create_dir(directory.path().join("evidence/stray")).unwrap();
         folder.sweep(1_000).unwrap();
         assert_eq!(folder.list(early).unwrap(), []);
         assert_eq!(fs::read_dir(directory.path().join("evidence")).unwrap().count(), 1);
         folder.sweep(2_000).unwrap();
         assert_eq!(folder.list(late).unwrap(), []);
+    }
+
+    #[test]
+    fn damaged_evidence_is_found_and_not_given() {
+        let directory = tempfile::tempdir().unwrap();
+        let folder = EvidenceFolder::new(directory.path(), 1 << 20);
+        let job = job(1, 1_000);
+        folder
+            .put(job, &[("1-a.json".to_owned(), b"one"), ("2-a.json".to_owned(), b"two")])
+            .unwrap();
+        fs::write(folder.of(job).join("old.json"), b"of before there were checksums").unwrap();
+        assert_eq!(folder.problems().unwrap(), Vec::<String>::new());
+        fs::write(folder.of(job).join(stored_name("1-a.json", b"one")), b"onf").unwrap();
+        assert!(folder.read(job, "1-a.json").is_err());
+        assert_eq!(folder.read(job, "2-a.json").unwrap().unwrap(), b"two");
+        assert!(folder.read(job, "old.json").unwrap().is_some());
+        let problems = folder.problems().unwrap();
+        assert!(problems.len() == 1 && problems[0].contains("1-a.json"), "{problems:?}");
     }
 
     #[test]
