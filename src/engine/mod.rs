@@ -42,7 +42,6 @@ use crate::upstream::{Registry, UpstreamStatus};
 use attempts::Attempts;
 use flights::Flights;
 use queue::{Offer, Queue};
-use recovery::Outage;
 use waiters::Waiters;
 use webhook::Deliverer;
 
@@ -83,8 +82,6 @@ pub struct Engine {
     stopping: (Mutex<Option<Sender<()>>>, Receiver<()>),
     /// Set when the store is damaged, so that opening it again does not help.
     store_failed: (Sender<()>, Receiver<()>),
-    /// While the store refuses every write.
-    outage: Outage,
     threads: Mutex<Threads>,
     stopped: AtomicBool,
     /// Set before the running attempts are given back: one that starts later goes back by itself.
@@ -160,7 +157,6 @@ impl Engine {
             timer_passes: AtomicU64::new(0),
             stopping: (Mutex::new(Some(stop)), stopping),
             store_failed: crossbeam_channel::bounded(1),
-            outage: Outage::default(),
             threads: Mutex::new(Threads::default()),
             stopped: AtomicBool::new(false),
             giving_back: AtomicBool::new(false),
@@ -302,13 +298,18 @@ impl Engine {
             return None;
         }
         let now_ms = self.clock.now_ms();
-        let found = self.store.cached(request_hash(request), self.cache_from_ms(now_ms), now_ms);
-        let (stored_ms, json) = found.unwrap_or_else(|error| {
+        let hash = request_hash(request);
+        let found = self.store.cached(hash, self.cache_from_ms(now_ms), now_ms);
+        let cached = found.unwrap_or_else(|error| {
             // A fresh scrape answers just as well as a result that cannot be read.
             tracing::error!(%error, "a cached result could not be read");
             None
         })?;
-        answer::as_cached(&json, id, &self.public_url, stored_ms)
+        if request_hash(&cached.request) != hash {
+            tracing::error!("an entry of the cache leads to another request's result");
+            return None;
+        }
+        answer::as_cached(&cached.json, id, &self.public_url, cached.stored_ms)
     }
 
     /// Results stored before this moment no longer serve others.
@@ -464,7 +465,7 @@ impl Listener for Weak<Engine> {
     fn failed(&self, error: &StoreError) {
         tracing::error!(%error, "the store has failed: no job is taken until it works again");
         if let Some(engine) = self.upgrade() {
-            engine.store_broke();
+            engine.nudge();
         }
     }
 }

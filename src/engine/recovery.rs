@@ -1,10 +1,6 @@
 //! While the store refuses every write: who waits for it, how often it is opened again, and what is
 //! made good when it works.
 
-use std::sync::{Mutex, PoisonError};
-
-use crossbeam_channel::{Receiver, Sender};
-
 use super::Engine;
 use crate::clock::UnixMs;
 
@@ -13,11 +9,6 @@ use crate::clock::UnixMs;
 const PAUSE_MS: u64 = 250;
 /// The longest wait between two tries, milliseconds.
 pub(super) const PAUSE_MS_MAX: u64 = 30_000;
-
-/// A channel that is there while the store refuses every write, and is disconnected when it works
-/// again. Nothing is ever sent.
-#[derive(Default)]
-pub(super) struct Outage(Mutex<Option<(Sender<()>, Receiver<()>)>>);
 
 /// When the timer opens the store again.
 pub(super) struct Recovery {
@@ -75,25 +66,9 @@ impl Recovery {
 }
 
 impl Engine {
-    /// The store refuses every write from now on. On the writer's thread.
-    pub(super) fn store_broke(&self) {
-        let mut outage = self.outage.0.lock().unwrap_or_else(PoisonError::into_inner);
-        outage.get_or_insert_with(|| crossbeam_channel::bounded(0));
-        drop(outage);
-        self.nudge();
-    }
-
-    /// Lets go on who waits for the store, and tells those who wait for jobs of what was written
-    /// without a word: a commit that was reported as failed may stand all the same.
+    /// The store works again. Those who wait for jobs hear of what was written without a word, since
+    /// a commit that was reported as failed may stand all the same; so may a delivery of it.
     fn store_works(&self) {
-        {
-            let mut outage = self.outage.0.lock().unwrap_or_else(PoisonError::into_inner);
-            if self.store.failure().is_some() {
-                // It has failed again, which is why they go on waiting.
-                return;
-            }
-            outage.take();
-        }
         let now_ms = self.clock.now_ms();
         for row in self.waiters.rows() {
             let pending = self.store.read_row(row, now_ms, |job, _| !job.state.finished());
@@ -104,18 +79,15 @@ impl Engine {
         for row in self.watchers.rows() {
             self.watchers.wake(row);
         }
+        self.deliverer.nudge();
     }
 
     /// Blocks while the store refuses every write; `false` when the engine stops before it works.
     pub(super) fn await_store(&self) -> bool {
-        let works = {
-            let outage = self.outage.0.lock().unwrap_or_else(PoisonError::into_inner);
-            outage.as_ref().map(|(_, works)| works.clone())
-        };
-        let Some(works) = works else { return true };
+        let Some(over) = self.store.outage() else { return true };
         crossbeam_channel::select! {
             recv(self.stopping.1) -> _ => false,
-            recv(works) -> _ => true,
+            recv(over) -> _ => true,
         }
     }
 }

@@ -7,12 +7,11 @@ mod signature;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
 use crate::clock::{Clock, UnixMs};
 use crate::config::{SigningKey, Webhooks};
@@ -50,7 +49,8 @@ struct Shared {
     taken: Mutex<Taken>,
     /// The dispatcher ends when it is gone.
     nudges: Mutex<Option<Sender<()>>>,
-    stopping: AtomicBool,
+    /// Disconnected when no attempt begins any more.
+    stopping: (Mutex<Option<Sender<()>>>, Receiver<()>),
 }
 
 /// What is under way.
@@ -92,6 +92,7 @@ impl Deliverer {
     ) -> std::io::Result<Deliverer> {
         let timeout = Duration::from_secs(settings.timeout_seconds);
         let (nudge, nudges) = crossbeam_channel::bounded(1);
+        let (stop, stopping) = crossbeam_channel::bounded(0);
         let shared = Arc::new(Shared {
             store,
             clock,
@@ -100,7 +101,7 @@ impl Deliverer {
             workers: settings.workers,
             taken: Mutex::default(),
             nudges: Mutex::new(Some(nudge)),
-            stopping: AtomicBool::new(false),
+            stopping: (Mutex::new(Some(stop)), stopping),
         });
         let threads = if shared.keys.is_empty() {
             shared.tell_of_the_unsent(settings);
@@ -119,7 +120,7 @@ impl Deliverer {
     /// Begins no attempt any more. Gives what is disconnected when those under way have ended;
     /// one that is cut off by the end of the process is made again after the next start.
     pub fn begin_stop(&self) -> Option<Receiver<()>> {
-        self.shared.stopping.store(true, Ordering::SeqCst);
+        drop(self.shared.stopping.0.lock().unwrap_or_else(PoisonError::into_inner).take());
         drop(self.shared.nudges.lock().unwrap_or_else(PoisonError::into_inner).take());
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
@@ -192,6 +193,15 @@ impl Shared {
         }
     }
 
+    /// Blocks while the store refuses every write; `false` when it is time to stop before it works.
+    fn await_store(&self) -> bool {
+        let Some(over) = self.store.outage() else { return true };
+        crossbeam_channel::select! {
+            recv(self.stopping.1) -> _ => false,
+            recv(over) -> _ => true,
+        }
+    }
+
     fn taken(&self) -> MutexGuard<'_, Taken> {
         // Nothing panics while it is held.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
@@ -201,14 +211,15 @@ impl Shared {
 /// Makes attempts until the dispatcher has ended.
 fn work(shared: &Shared, hints: &Receiver<Hint>) {
     while let Ok(hint) = hints.recv() {
-        if shared.stopping.load(Ordering::SeqCst) {
+        if shared.stopping.1.try_recv() == Err(TryRecvError::Disconnected) {
             return;
         }
         let made = attempt::run(shared, hint.row);
         if let Err(error) = &made {
             tracing::error!(row = hint.row, %error, "a webhook's delivery could not be read or noted");
         }
-        shared.let_go(hint, made.is_ok());
+        // What has failed with the store as a whole is made again when that works.
+        shared.let_go(hint, made.is_ok() || made.is_err_and(|error| error.latches()));
         shared.nudge();
     }
 }
@@ -230,6 +241,10 @@ fn dispatch(shared: &Shared, hints: &Sender<Hint>, nudges: &Receiver<()>) {
 /// Gives the workers what is due, oldest first; gives when the next pass is due at the latest.
 fn pass(shared: &Shared, hints: &Sender<Hint>) -> Result<UnixMs, StoreError> {
     let now_ms = shared.clock.now_ms();
+    if shared.store.outage().is_some() {
+        // What is sent now could not be noted.
+        return Ok(now_ms.saturating_add(AFTER_ERROR_MS));
+    }
     shared.store.visit_outbox(now_ms, |row, receiver| {
         let hint = Hint { row, receiver };
         match shared.take(hint) {

@@ -25,6 +25,15 @@ pub fn request_hash(request: &ScrapeRequest) -> u128 {
     u128::from_be_bytes(half)
 }
 
+/// A result that may serve an identical request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cached {
+    pub stored_ms: UnixMs,
+    /// What it answers. Whoever serves it compares: damage may have led to another's result.
+    pub request: ScrapeRequest,
+    pub json: Vec<u8>,
+}
+
 /// Where a cached result is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheEntry {

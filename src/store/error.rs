@@ -103,7 +103,11 @@ impl StoreError {
 /// Whether the database says that its content is at fault, and not what it is kept on.
 pub(super) fn is_unsound(error: &redb::Error) -> bool {
     match error {
-        redb::Error::Io(error) => error.kind() == std::io::ErrorKind::InvalidData,
+        // A page that is said to lie behind the end of the file is read no more than one that is torn.
+        redb::Error::Io(error) => matches!(
+            error.kind(),
+            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
+        ),
         redb::Error::Corrupted(_)
         | redb::Error::UpgradeRequired(_)
         | redb::Error::RepairAborted

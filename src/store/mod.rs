@@ -35,7 +35,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable};
 use uuid::Uuid;
 
 pub use batches::NewItem;
-pub use cache::{CacheEntry, request_hash};
+pub use cache::{CacheEntry, Cached, request_hash};
 pub use check::CheckReport;
 pub use credits::Credits;
 pub use error::StoreError;
@@ -55,6 +55,7 @@ use crate::id::{self, IdCipher};
 use crate::job::{Event, Failure, Job, Refused, State};
 use cache::CacheIndex;
 use medium::Medium;
+use recovery::Latch;
 use snapshot::Snapshot;
 use writer::WriteQueue;
 
@@ -126,7 +127,7 @@ struct Shared {
     cache: Mutex<CacheIndex>,
     listener: OnceLock<Arc<dyn Listener>>,
     /// Why every write is refused, when it is.
-    latched: Mutex<Option<StoreError>>,
+    latched: Mutex<Option<Latch>>,
     commits: AtomicU64,
     writes: AtomicU64,
 }
@@ -168,17 +169,16 @@ impl Scrapers {
 
 impl Shared {
     fn latched(&self) -> Option<StoreError> {
-        self.latched.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let latched = self.latched.lock().unwrap_or_else(PoisonError::into_inner);
+        latched.as_ref().map(|latch| latch.error.clone())
     }
 
     fn latch(&self, error: StoreError) {
-        let earlier = {
+        let first = {
             let mut latched = self.latched.lock().unwrap_or_else(PoisonError::into_inner);
-            latched.replace(error.clone())
+            Latch::set(&mut latched, error.clone())
         };
-        if earlier.is_none()
-            && let Some(listener) = self.listener.get()
-        {
+        if first && let Some(listener) = self.listener.get() {
             listener.failed(&error);
         }
     }
@@ -476,7 +476,7 @@ impl Store {
     }
 
     /// The cached result for a request's hash that was stored at `from_ms` or later and whose job
-    /// still exists at `now_ms`: when it was stored, and its JSON.
+    /// still exists at `now_ms`.
     ///
     /// # Errors
     /// The store failed or is damaged.
@@ -485,11 +485,13 @@ impl Store {
         hash: u128,
         from_ms: UnixMs,
         now_ms: UnixMs,
-    ) -> Result<Option<(UnixMs, Vec<u8>)>, StoreError> {
+    ) -> Result<Option<Cached>, StoreError> {
         let Some(entry) = self.shared.cache_index().get(hash, from_ms) else { return Ok(None) };
-        let json =
-            self.read_row(entry.row, now_ms, |_, result| result.map(<[u8]>::to_vec))?.flatten();
-        Ok(json.map(|json| (entry.stored_ms, json)))
+        let found = self.read_row(entry.row, now_ms, |job, result| {
+            let json = result?.to_vec();
+            Some(Cached { stored_ms: entry.stored_ms, request: job.request.clone(), json })
+        });
+        Ok(found?.flatten())
     }
 
     /// Walks a scraper's unfinished jobs that are due at `now_ms` and that somebody waits for

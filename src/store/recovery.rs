@@ -4,6 +4,7 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
+use crossbeam_channel::{Receiver, Sender};
 use redb::Database;
 
 use super::open::{open_database, prepare, probe, rebuild};
@@ -11,7 +12,37 @@ use super::{Store, StoreError};
 use crate::clock::UnixMs;
 use crate::id::IdCipher;
 
+/// Why every write is refused, and what tells when that is over.
+pub(super) struct Latch {
+    pub error: StoreError,
+    /// Disconnected when it is over. Nothing is ever sent.
+    over: (Sender<()>, Receiver<()>),
+}
+
+impl Latch {
+    /// Notes an error; whether it is the first.
+    pub fn set(latched: &mut Option<Latch>, error: StoreError) -> bool {
+        match latched {
+            Some(latch) => {
+                latch.error = error;
+                false
+            }
+            None => {
+                *latched = Some(Latch { error, over: crossbeam_channel::bounded(0) });
+                true
+            }
+        }
+    }
+}
+
 impl Store {
+    /// While every write is refused, a channel that is disconnected when the store works again;
+    /// nothing is ever sent. `None` while it works.
+    pub fn outage(&self) -> Option<Receiver<()>> {
+        let latched = self.shared.latched.lock().unwrap_or_else(PoisonError::into_inner);
+        latched.as_ref().map(|latch| latch.over.1.clone())
+    }
+
     /// Whether there is room for new jobs.
     ///
     /// # Errors
@@ -41,7 +72,10 @@ impl Store {
         }
         let recovered = self.reopen(cache_from_ms);
         let mut latched = self.shared.latched.lock().unwrap_or_else(PoisonError::into_inner);
-        *latched = recovered.as_ref().err().cloned();
+        match &recovered {
+            Ok(()) => *latched = None,
+            Err(error) => drop(Latch::set(&mut latched, error.clone())),
+        }
         recovered
     }
 

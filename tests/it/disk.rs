@@ -5,8 +5,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::app::assert_sound;
+use crate::app::{Gate, assert_sound, encoded};
 use crate::child::{Served, answerd, store_directory};
+use crate::receiver::{Does, Receiver, SECRET};
+use crate::webhooks::ALLOW_LOOPBACK;
 
 /// The size of a small disk, MiB.
 const DISK_MIB: usize = 24;
@@ -122,18 +124,7 @@ fn a_full_disk_is_outlived_and_nothing_is_lost() {
         assert_eq!(status, 202);
         acknowledged.push(first["job_id"].as_str().unwrap().to_owned());
         disk.fill(&served);
-        // As soon as a write succeeds again the service is ready, and a small one may fit into what
-        // the database has free inside of its file. So it is filled until that is used up too.
-        loop {
-            let (ids, refusal) = submit_until_refused(&served);
-            assert_eq!(refusal["code"], "storage_failed", "{refusal}");
-            acknowledged.extend(ids);
-            let (status, ready) = served.get("/readyz").unwrap();
-            if status == 503 {
-                assert_eq!(ready["code"], "storage_failed");
-                break;
-            }
-        }
+        acknowledged.extend(fail(&served));
         assert_eq!(served.get("/healthz").unwrap().0, 200);
         for id in &acknowledged {
             let (status, job) = served.get(&format!("/jobs/{id}")).unwrap();
@@ -148,6 +139,70 @@ fn a_full_disk_is_outlived_and_nothing_is_lost() {
     }
     assert_eq!(served.terminate(), Some(0), "it was never started again");
     assert_sound(&disk.store());
+}
+
+/// The receiver has a webhook in its hands when the disk fills; what it says is noted when there is
+/// space again, and it is not told twice.
+#[test]
+fn a_delivery_that_cannot_be_noted_is_not_made_again() {
+    let disk = SmallDisk::new();
+    let gate = Gate::default();
+    let receiver = Receiver::start([Does::Hang(gate.clone())]);
+    let settings = [
+        ("STORE__FREE_MIB_MIN", "0"),
+        ("WEBHOOKS__ALLOW_HOSTS", ALLOW_LOOPBACK),
+        ("PRACTICE__LATENCY_MS", "1"),
+    ];
+    let mut served = Served::start_with(&disk.store(), &settings, |command| {
+        command.env("ANSWERD_WEBHOOK_SECRET", SECRET);
+        for proxy in ["HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"] {
+            command.env_remove(proxy);
+        }
+    });
+    let submit = |prompt: &str| {
+        let url = encoded(&receiver.url());
+        let path = format!("/scrapers/practice/jobs?prompt={prompt}&webhook_url={url}");
+        let (status, job) = served.post(&path).unwrap();
+        assert_eq!(status, 202, "{job}");
+        job["job_id"].as_str().unwrap().to_owned()
+    };
+    let first = submit("first");
+    assert_eq!(receiver.told().id(), format!("msg_{first}"));
+    gate.arrived(1);
+    disk.fill(&served);
+    fail(&served);
+    gate.open();
+    disk.free(&served);
+    await_ready(&served);
+    let second = submit("second");
+    assert_eq!(receiver.told().id(), format!("msg_{second}"));
+    for id in [first, second] {
+        let delivered = (0..TRIES_MAX).find_map(|_| {
+            let (_, status) = served.get(&format!("/jobs/{id}/webhook")).unwrap();
+            (status["state"] == "delivered").then_some(status)
+        });
+        assert_eq!(delivered.unwrap()["attempts"], 1);
+    }
+    assert!(!receiver.told_more());
+    assert_eq!(served.terminate(), Some(0));
+    assert_sound(&disk.store());
+}
+
+/// Submits until the disk is so full that the service says it is not ready.
+fn fail(served: &Served) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    // As soon as a write succeeds again the service is ready, and a small one may fit into what the
+    // database has free inside of its file. So it is filled until that is used up too.
+    loop {
+        let (ids, refusal) = submit_until_refused(served);
+        assert_eq!(refusal["code"], "storage_failed", "{refusal}");
+        acknowledged.extend(ids);
+        let (status, ready) = served.get("/readyz").unwrap();
+        if status == 503 {
+            assert_eq!(ready["code"], "storage_failed");
+            return acknowledged;
+        }
+    }
 }
 
 #[test]
@@ -192,11 +247,7 @@ fn a_read_only_disk_is_refused_with_its_path() {
     let disk = SmallDisk::new();
     assert_eq!(Served::start(&disk.store(), &[]).terminate(), Some(0));
     disk.read_only();
-    let refused = answerd(&["serve"], &disk.store());
-    let told = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(refused.status.code(), Some(1), "{told}");
-    assert!(told.contains(disk.store().to_str().unwrap()), "{told}");
-    assert!(told.contains("store.path"), "{told}");
+    refused_with_its_path(&disk.store(), "store.path");
 }
 
 #[test]
@@ -214,6 +265,48 @@ fn what_is_no_database_is_refused_and_left_as_it_is() {
             assert!(told.contains("damaged"), "{command:?}: {told}");
         }
         assert!(std::fs::read(&file).unwrap() == content, "{} bytes", content.len());
+    }
+}
+
+#[test]
+fn what_cannot_be_read_is_refused_with_its_path() {
+    let (_directory, store) = store_directory();
+    // A folder has no bytes to read, for root either.
+    std::fs::create_dir_all(store.join("answerd.redb")).unwrap();
+    refused_with_its_path(&store, "store.path");
+}
+
+#[test]
+fn a_store_of_a_newer_version_is_refused_and_left_as_it_is() {
+    let (_directory, store) = store_directory();
+    assert_eq!(Served::start(&store, &[]).terminate(), Some(0));
+    let file = store.join("answerd.redb");
+    let database = redb::Database::open(&file).unwrap();
+    let transaction = database.begin_write().unwrap();
+    let meta = redb::TableDefinition::<&str, &[u8]>::new("meta");
+    let newer = 99_u32.to_be_bytes();
+    transaction.open_table(meta).unwrap().insert("format", newer.as_slice()).unwrap();
+    transaction.commit().unwrap();
+    drop(database);
+    for command in [&["serve"][..], &["db", "check"], &["db", "export"], &["db", "compact"]] {
+        let refused = answerd(command, &store);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{command:?}: {told}");
+        assert!(told.contains("99") && told.contains("another version"), "{command:?}: {told}");
+    }
+    let database = redb::Database::open(&file).unwrap();
+    let transaction = redb::ReadableDatabase::begin_read(&database).unwrap();
+    let format = transaction.open_table(meta).unwrap().get("format").unwrap();
+    assert_eq!(format.unwrap().value(), newer);
+}
+
+fn refused_with_its_path(store: &Path, setting: &str) {
+    for command in [&["serve"][..], &["db", "check"], &["db", "export"]] {
+        let refused = answerd(command, store);
+        let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+        assert_eq!(refused.status.code(), Some(1), "{command:?}: {told}");
+        assert!(told.contains(store.to_str().unwrap()), "{command:?}: {told}");
+        assert!(told.contains(setting), "{command:?}: {told}");
     }
 }
 

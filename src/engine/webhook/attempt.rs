@@ -41,13 +41,20 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
     let took_ms = shared.clock.monotonic_ms(origin).saturating_sub(began_ms);
     let attempt = DeliveryAttempt { at_ms, took_ms, outcome: receipt.outcome };
     let spread = retry::spread(row, delivery.attempts);
-    let noted = shared.store.note_delivery(
-        row,
-        attempt,
-        delivery.resends,
-        receipt.retry_after_ms,
-        spread,
-    )?;
+    let retry_after_ms = receipt.retry_after_ms;
+    let noted = loop {
+        let noted =
+            shared.store.note_delivery(row, attempt, delivery.resends, retry_after_ms, spread);
+        match noted {
+            // It was sent: that is kept until the store takes it, so that it is not sent again.
+            Err(error) if error.latches() && shared.await_store() => {}
+            noted => break noted?,
+        }
+        let stands = shared.store.delivery(row)?;
+        if stands.as_ref().is_some_and(|delivery| delivery.log.last() == Some(&attempt)) {
+            break stands;
+        }
+    };
     if let Some(delivery) = noted {
         log(&delivery, message.id, attempt);
     }

@@ -7,6 +7,7 @@ use redb::{Database, StorageBackend};
 use super::crash::disk::Disk;
 use super::medium::Medium;
 use super::*;
+use crate::job::{Failure, Reason};
 
 /// What the storage refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,7 +132,14 @@ fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     fixture.store.listen(told.clone());
     let queued = fixture.submit(fixture.new_job("queued"));
     let done = fixture.done("done", Some(7));
-    let state = fixture.state();
+    let (batch, _) = flips::submit_batch(&fixture);
+    let webhook_url = Some("https://a.example/hook".to_owned());
+    let told_of = fixture.submit(Job { webhook_url, ..fixture.new_job("told of") }).row;
+    let failure = Failure::new(Reason::Canceled, "no");
+    fixture.apply(told_of, 10, Event::Stop { failure });
+    let delivery = fixture.store.delivery(told_of).unwrap();
+    assert!(delivery.is_some());
+    let (state, bytes) = (fixture.state(), fixture.bytes());
 
     storage.refuse(Fault::Writes);
     for _ in 0..3 {
@@ -149,9 +157,12 @@ fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     fixture.store.recover(0).unwrap();
     assert!(fixture.store.failure().is_none());
     assert_eq!(fixture.state(), state);
-    assert_eq!(fixture.store.unfinished(0), 1);
-    let cached = fixture.store.cached(7, 0, START_MS).unwrap();
-    assert_eq!(cached, Some((START_MS + 1, br#"{"text":"42"}"#.to_vec())));
+    assert_eq!(fixture.bytes(), bytes);
+    assert_eq!(fixture.store.batch(batch.key.id, START_MS).unwrap(), Some(batch));
+    assert_eq!(fixture.store.delivery(told_of).unwrap(), delivery);
+    assert_eq!(fixture.store.unfinished(0), 2);
+    let cached = fixture.store.cached(7, 0, START_MS).unwrap().unwrap();
+    assert_eq!((cached.stored_ms, &cached.json[..]), (START_MS + 1, &br#"{"text":"42"}"#[..]));
     let later = fixture.submit(fixture.new_job("later"));
     assert!(later.row > done.row && done.row > queued.row);
     fixture.apply(queued.row, 10, Event::Start);

@@ -3,17 +3,23 @@
 
 use super::crash::cut::Dice;
 use super::*;
+use crate::job::{Batch, Delivery, Ended, Failure, Reason};
 
 /// Files that are damaged, in the ordinary run.
 const FLIPS: u64 = 40;
 /// The first page of the file, bytes: it has the database's header.
 const HEADER_BYTES: usize = 4_096;
 const JOBS: u64 = 120;
+const BATCHES: usize = 20;
 
 /// A store's file, and what every job and its result must read as.
 struct Sound {
     image: Vec<u8>,
     jobs: Vec<(Uuid, Job, Option<Vec<u8>>)>,
+    batches: Vec<Batch>,
+    deliveries: Vec<(Row, Delivery)>,
+    days: Vec<DayUse>,
+    credits: Credits,
 }
 
 fn sound() -> Sound {
@@ -21,7 +27,9 @@ fn sound() -> Sound {
     let mut jobs = Vec::new();
     for n in 0..JOBS {
         let prompt = format!("prompt {n} ").repeat(if n % 5 == 0 { 90 } else { 1 });
-        let mut job = fixture.submit(fixture.new_job(&prompt));
+        let webhook_url = (n % 2 == 0).then(|| format!("https://a.example/{n}"));
+        let new = Job { webhook_url, ..fixture.new_job(&prompt) };
+        let mut job = fixture.submit(new);
         let mut result = None;
         if n % 3 > 0 {
             job = fixture.apply(job.row, 10, Event::Start);
@@ -35,8 +43,52 @@ fn sound() -> Sound {
         }
         jobs.push((fixture.store.id_of(&job), job, result));
     }
-    fixture.store.close();
-    Sound { image: std::fs::read(file(fixture.directory.path())).unwrap(), jobs }
+    let mut batches = Vec::new();
+    for _ in 0..BATCHES {
+        let (batch, items) = submit_batch(&fixture);
+        batches.push(batch);
+        jobs.extend(items.into_iter().map(|job| (fixture.store.id_of(&job), job, None)));
+    }
+    let store = &fixture.store;
+    let delivery = |row| store.delivery(row).unwrap().map(|delivery| (row, delivery));
+    let deliveries = jobs.iter().filter_map(|(_, job, _)| delivery(job.row)).collect();
+    let days = store.usage("team-a", START_MS, START_MS).unwrap();
+    let credits = store.credits("team-a", MONTH).unwrap();
+    store.close();
+    let image = std::fs::read(file(fixture.directory.path())).unwrap();
+    Sound { image, jobs, batches, deliveries, days, credits }
+}
+
+/// A batch of two, of which one has failed.
+pub(super) fn submit_batch(fixture: &Fixture) -> (Batch, Vec<Job>) {
+    let (key, identities) = fixture.store.new_batch_identity(2).unwrap();
+    let job = |identity: NewIdentity| Job {
+        row: identity.row,
+        nonce: identity.nonce,
+        batch: Some(key),
+        ..fixture.new_job("an item")
+    };
+    let items: Vec<Job> = identities.into_iter().map(job).collect();
+    let batch = Batch {
+        key,
+        account: "team-a".to_owned(),
+        label: Some("nightly".to_owned()),
+        items: 2,
+        refused: Vec::new(),
+        created_ms: START_MS,
+        expires_ms: START_MS + RETENTION_MS,
+        idempotency: None,
+        webhook_url: None,
+        ended: Ended::default(),
+    };
+    let new = |job: &Job| NewItem { job: job.clone(), result: None, limits: NO_LIMITS };
+    let pending = fixture.store.submit_batch(batch, items.iter().map(new).collect());
+    pending.wait().unwrap().unwrap();
+    let failure = Failure::new(Reason::Canceled, "no");
+    let failed = fixture.apply(items[0].row, 10, Event::Stop { failure });
+    let batch = fixture.store.batch(key.id, START_MS).unwrap().unwrap();
+    assert_eq!(batch.ended.failed, 1);
+    (batch, vec![failed, items[1].clone()])
 }
 
 fn file(directory: &Path) -> std::path::PathBuf {
@@ -92,7 +144,7 @@ fn probe(directory: &Path, sound: &Sound, figures: &mut Figures) {
             for line in out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                 assert!(lines.contains(line), "{}", String::from_utf8_lossy(line));
             }
-            unreadable == 0 && written == JOBS
+            unreadable == 0 && written == sound.jobs.len() as u64
         }
         Err(_) => false,
     };
@@ -128,12 +180,57 @@ fn read_all(directory: &Path, sound: &Sound, figures: &mut Figures) -> bool {
         }
         whole = false;
     }
+    whole &= read_others(&store, sound, figures);
     // Work goes on around the damage, or is refused: it does not take the process with it.
     for (_, job, _) in sound.jobs.iter().step_by(40) {
         let _ = store.transition(job.row, START_MS + 30, |_| Event::Start, None);
     }
     let _ = store.sweep(START_MS + 2 * RETENTION_MS, START_MS);
     store.close();
+    whole
+}
+
+/// The same for all that is not a job.
+fn read_others(store: &Store, sound: &Sound, figures: &mut Figures) -> bool {
+    let mut whole = true;
+    let mut judge = |right: Result<bool, StoreError>| match right {
+        Ok(right) => {
+            figures.right += usize::from(right);
+            figures.missing += usize::from(!right);
+            whole &= right;
+        }
+        Err(_) => {
+            figures.errors += 1;
+            whole = false;
+        }
+    };
+    // What is not found may be missing, and is never another.
+    fn same<T: PartialEq + std::fmt::Debug>(found: Option<T>, known: &T) -> bool {
+        found.is_some_and(|found| {
+            assert_eq!(&found, known);
+            true
+        })
+    }
+    for known in &sound.batches {
+        judge(store.batch(known.key.id, START_MS).map(|found| same(found, known)));
+    }
+    for (row, known) in &sound.deliveries {
+        judge(store.delivery(*row).map(|found| same(found, known)));
+    }
+    for (_, job, result) in &sound.jobs {
+        let Some(result) = result else { continue };
+        // An entry that leads to another's result is found out by the request in it.
+        let cached = store.cached(job.row.into(), 0, START_MS);
+        judge(cached.map(|found| match found {
+            Some(found) if found.request == job.request => same(Some(&found.json), &result),
+            Some(_) | None => false,
+        }));
+    }
+    let days = store.usage("team-a", START_MS, START_MS);
+    judge(days.map(|days| same((!days.is_empty()).then_some(days), &sound.days)));
+    let credits = store.credits("team-a", MONTH);
+    let none = Credits::default();
+    judge(credits.map(|found| same((found != none).then_some(found), &sound.credits)));
     whole
 }
 

@@ -38,8 +38,8 @@ fn every_state_survives() {
         assert_eq!(found, Some(row));
     }
     assert_eq!(fixture.store.unfinished(0), 3);
-    let cached = fixture.store.cached(7, START_MS, START_MS).unwrap();
-    assert_eq!(cached, Some((START_MS + 1, br#"{"text":"42"}"#.to_vec())));
+    let cached = fixture.store.cached(7, START_MS, START_MS).unwrap().unwrap();
+    assert_eq!((cached.stored_ms, &cached.json[..]), (START_MS + 1, &br#"{"text":"42"}"#[..]));
     assert_eq!(fixture.store.new_identity().unwrap().row, 6);
     assert_eq!(done.row, 4);
 }
@@ -90,6 +90,64 @@ fn two_cannot_share_a_store() {
     assert!(matches!(second.err(), Some(StoreError::InUse(path)) if path.contains("answerd.redb")));
     let check = Store::check(fixture.directory.path());
     assert!(matches!(check, Err(StoreError::InUse(_))));
+}
+
+/// Makes of a store what a build before there were checksums has left.
+fn into_the_first_format(fixture: &Fixture) {
+    use redb::ReadableDatabase;
+    let path = fixture.directory.path().join("answerd.redb");
+    let database = redb::Database::open(path).unwrap();
+    let snapshot = database.begin_read().unwrap();
+    let transaction = database.begin_write().unwrap();
+    let unsealed = |bytes: &[u8]| [&[1], &bytes[5..]].concat();
+    for table in [tables::JOBS, tables::RESULTS, tables::BATCHES, tables::DELIVERIES] {
+        for entry in snapshot.open_table(table).unwrap().iter().unwrap() {
+            let (row, bytes) = entry.unwrap();
+            let mut table = transaction.open_table(table).unwrap();
+            table.insert(row.value(), unsealed(bytes.value()).as_slice()).unwrap();
+        }
+    }
+    for entry in snapshot.open_table(tables::CREDITS).unwrap().iter().unwrap() {
+        let (key, bytes) = entry.unwrap();
+        let mut table = transaction.open_table(tables::CREDITS).unwrap();
+        table.insert(key.value(), unsealed(bytes.value()).as_slice()).unwrap();
+    }
+    for entry in snapshot.open_table(tables::BATCH_ENDS).unwrap().iter().unwrap() {
+        let (row, bytes) = entry.unwrap();
+        let ended = record::decode_ended(row.value(), bytes.value()).unwrap();
+        let old = (ended.done, ended.failed, ended.completed_ms);
+        transaction.open_table(tables::BATCH_ENDS_1).unwrap().insert(row.value(), old).unwrap();
+    }
+    transaction.delete_table(tables::BATCH_ENDS).unwrap();
+    let format = 1_u32.to_be_bytes();
+    transaction.open_table(tables::META).unwrap().insert("format", format.as_slice()).unwrap();
+    transaction.commit().unwrap();
+}
+
+#[test]
+fn a_store_of_the_first_format_is_read_and_made_the_second() {
+    for checked in [false, true] {
+        let fixture = Fixture::new();
+        let (batch, _) = flips::submit_batch(&fixture);
+        let webhook_url = Some("https://a.example/hook".to_owned());
+        let told_of = fixture.submit(Job { webhook_url, ..fixture.new_job("told of") }).row;
+        let failure = Failure::new(Reason::Canceled, "no");
+        fixture.apply(told_of, 10, Event::Stop { failure });
+        fixture.done("done", Some(7));
+        let state = fixture.state();
+        let delivery = fixture.store.delivery(told_of).unwrap().unwrap();
+        fixture.store.close();
+        into_the_first_format(&fixture);
+        if checked {
+            let report = Store::check(fixture.directory.path()).unwrap();
+            assert_eq!(report.problems, Vec::<String>::new());
+        }
+        let fixture = fixture.reopen();
+        assert_eq!(fixture.state(), state);
+        assert_eq!(fixture.store.batch(batch.key.id, START_MS).unwrap(), Some(batch));
+        assert_eq!(fixture.store.delivery(told_of).unwrap(), Some(delivery));
+        assert_eq!(fixture.check().problems, Vec::<String>::new());
+    }
 }
 
 #[test]
