@@ -133,9 +133,11 @@ impl Store {
         let file = FileMedium::new(directory);
         let mut database = open_existing(&file)?;
         let before = file.bytes()?;
-        // Each call moves what it can; it says whether another one may move more.
-        while database.compact()? {}
-        database.close()?;
+        guarded(|| {
+            // Each call moves what it can; it says whether another one may move more.
+            while database.compact()? {}
+            Ok(database.close()?)
+        })?;
         Ok((before, file.bytes()?))
     }
 
@@ -151,20 +153,23 @@ impl Store {
     ) -> Result<(u64, u64), StoreError> {
         let database = open_existing(&FileMedium::new(directory))?;
         let transaction = database.begin_read()?;
-        let key = transaction.open_table(tables::META)?.get(super::open::META_ID_KEY)?;
-        let key = key.and_then(|key| <[u8; 16]>::try_from(key.value()).ok());
+        let key = guarded(|| {
+            let key = transaction.open_table(tables::META)?.get(super::open::META_ID_KEY)?;
+            Ok(key.and_then(|key| <[u8; 16]>::try_from(key.value()).ok()))
+        })?;
         let cipher =
             IdCipher::new(key.ok_or(StoreError::Damaged("the key of the ids is missing"))?);
-        let results = transaction.open_table(tables::RESULTS)?;
+        let results = guarded(|| Ok(transaction.open_table(tables::RESULTS)?))?;
         let (mut written, mut unreadable) = (0, 0);
         visit_jobs(&transaction, |row, job| {
             let Ok((job, _)) = job else {
                 unreadable += 1;
                 return Ok(());
             };
-            let result = guarded(|| {
-                let Some(stored) = results.get(row)? else { return Ok(None) };
-                Ok(Some(record::decode_result(row, stored.value())?.to_vec()))
+            let result = guarded(|| match results.get(row)? {
+                Some(stored) => Ok(Some(record::decode_result(row, stored.value())?.to_vec())),
+                None if job.state == State::Done => Err(StoreError::Damaged("a result is missing")),
+                None => Ok(None),
             });
             let Ok(result) = result else {
                 unreadable += 1;

@@ -66,9 +66,9 @@ impl Store {
         options: &OpenOptions,
     ) -> Result<Store, StoreError> {
         let database = open_database(medium.as_ref(), options.cache_bytes, true)?;
-        let (key, scrapers) = prepare(&database, &options.scrapers)?;
+        let (key, scrapers) = guarded(|| prepare(&database, &options.scrapers))?;
         let (next_row, cache) =
-            rebuild(&database, options.cache_entries_max, options.cache_from_ms)?;
+            guarded(|| rebuild(&database, options.cache_entries_max, options.cache_from_ms))?;
         let scrapers = Arc::new(scrapers);
         let shared = Arc::new(Shared {
             database: RwLock::new(Some(database)),
@@ -108,14 +108,14 @@ pub(super) fn open_database(
 /// Opens the database of a stopped service, for the `db` commands. It must be there.
 pub(super) fn open_existing(medium: &dyn Medium) -> Result<Database, StoreError> {
     let database = open_database(medium, TOOL_CACHE_BYTES, false)?;
-    let transaction = database.begin_read()?;
-    let format = check_format(
-        transaction.open_table(META)?.get(META_FORMAT)?.map(|found| found.value().to_vec()),
-    )?;
-    drop(transaction);
-    if format < FORMAT {
-        prepare(&database, &[])?;
-    }
+    guarded(|| {
+        let transaction = database.begin_read()?;
+        let format = transaction.open_table(META)?.get(META_FORMAT)?;
+        if check_format(format.map(|found| found.value().to_vec()))? < FORMAT {
+            prepare(&database, &[])?;
+        }
+        Ok(())
+    })?;
     Ok(database)
 }
 

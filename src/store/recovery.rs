@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, Sender};
 use redb::Database;
 
 use super::open::{open_database, prepare, probe, rebuild};
-use super::{Store, StoreError};
+use super::{Store, StoreError, guarded};
 use crate::clock::UnixMs;
 use crate::id::IdCipher;
 
@@ -82,7 +82,7 @@ impl Store {
     fn reopen(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
         // The file's lock is its own: the old one has to be gone before the new one is opened.
         drop(self.replace(None));
-        let opened = self.open_sound(cache_from_ms);
+        let opened = guarded(|| self.open_sound(cache_from_ms));
         let database = match opened {
             Ok(database) => database,
             Err(error) => {

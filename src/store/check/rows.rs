@@ -26,9 +26,9 @@ pub(super) fn visit_jobs(
         }
         Ok(names)
     })?;
-    let jobs = transaction.open_table(tables::JOBS)?;
-    let prompts = transaction.open_table(tables::PROMPTS)?;
-    for row in rows(transaction)? {
+    let jobs = guarded(|| Ok(transaction.open_table(tables::JOBS)?))?;
+    let prompts = guarded(|| Ok(transaction.open_table(tables::PROMPTS)?))?;
+    for row in guarded(|| rows(transaction))? {
         let job = guarded(|| {
             let Some(bytes) = jobs.get(row)? else { return Ok(None) };
             record::decode_job(
@@ -39,9 +39,8 @@ pub(super) fn visit_jobs(
             )
             .map(Some)
         });
-        match job.transpose() {
-            Some(job) => visit(row, job)?,
-            None => {}
+        if let Some(job) = job.transpose() {
+            visit(row, job)?;
         }
     }
     Ok(())
