@@ -3,6 +3,7 @@
 
 mod batches;
 mod keyring;
+mod metrics;
 mod pulse;
 mod stats;
 mod webhooks;
@@ -29,8 +30,12 @@ use crate::upstream::browser::recipe::Problem;
 
 pub use batches::NewBatch;
 
-pub use crate::engine::{ATTEMPT_JOBS_MAX, AttemptEnd, BUCKET_SECONDS, DayBucket, HealthReport};
+pub use crate::engine::{
+    ATTEMPT_JOBS_MAX, AttemptEnd, BUCKET_SECONDS, DayBucket, HealthReport, RUN_BOUNDS_MS,
+    TotalsReport,
+};
 pub use crate::store::DAYS_KEPT_MAX;
+pub use crate::store::WriterStats;
 pub use stats::LiveStatus;
 pub use webhooks::WebhookStatus;
 

@@ -1,6 +1,6 @@
 //! What is read of the counts that the engine keeps in memory: a scraper's day, a job's attempts.
 
-use super::{AttemptEnd, DayBucket, Engine};
+use super::{AttemptEnd, DayBucket, Engine, TotalsReport};
 use crate::clock::UnixMs;
 use crate::store::Row;
 
@@ -22,6 +22,12 @@ impl Engine {
     pub fn day_now(&self, scraper: &str) -> Option<DayBucket> {
         let queue = self.queues.iter().find(|queue| queue.name == scraper);
         queue.and_then(|queue| queue.day.now(self.clock.now_ms()))
+    }
+
+    /// What a scraper has done since the start; `None` for one that the store does not know.
+    pub fn totals(&self, scraper: &str) -> Option<TotalsReport> {
+        let queue = self.queues.iter().find(|queue| queue.name == scraper)?;
+        Some(queue.totals.report())
     }
 
     /// How the attempts of a job have ended, oldest first, as far as they are remembered.

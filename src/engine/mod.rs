@@ -13,6 +13,7 @@ mod retry;
 #[cfg(test)]
 mod tests;
 mod timer;
+mod totals;
 mod waiters;
 mod webhook;
 mod worker;
@@ -30,6 +31,7 @@ pub use attempts::{ATTEMPT_JOBS_MAX, AttemptEnd};
 pub use day::{BUCKET_SECONDS, DayBucket};
 pub use health::{HealthReport, WINDOW_MINUTES};
 pub use queue::HINTS_MAX;
+pub use totals::{RUN_BOUNDS_MS, TotalsReport};
 
 use crate::answer;
 use crate::clock::{Clock, UnixMs};
@@ -416,6 +418,7 @@ impl Engine {
                     if let Some(queue) = self.queues.iter().find(|queue| queue.scraper == *scraper)
                     {
                         queue.day.count(self.clock.now_ms(), *what);
+                        queue.totals.count(*what);
                     }
                 }
                 Effect::Cached { .. } => {}

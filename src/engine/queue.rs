@@ -10,6 +10,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::day::Day;
 use super::health::Health;
+use super::totals::Totals;
 use crate::store::Row;
 
 /// The most row numbers in each of a scraper's two channels; few in unit tests, so that they can
@@ -40,6 +41,8 @@ pub struct Queue {
     pub health: Health,
     /// What it has done over the last day.
     pub day: Day,
+    /// What it has done since the start.
+    pub totals: Totals,
 }
 
 /// A bounded channel of rows.
@@ -81,6 +84,7 @@ impl Queue {
             run_average_ms: AtomicU64::new(0),
             health: Health::default(),
             day: Day::default(),
+            totals: Totals::default(),
         }
     }
 

@@ -129,7 +129,9 @@ pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
 /// Notes an attempt's end where the day and the job's own attempts are told of.
 fn note_end(engine: &Engine, queue: &Queue, job: &Job, run_ms: u64, error: Option<&UpstreamError>) {
     let now_ms = engine.clock.now_ms();
-    queue.day.attempted(now_ms, run_ms, error.map(|error| error.reason));
+    let failed = error.map(|error| error.reason);
+    queue.day.attempted(now_ms, run_ms, failed);
+    queue.totals.attempted(run_ms, failed);
     let failure = error.map(|error| Failure::new(error.reason, error.sentence.clone()));
     let started_ms = now_ms.saturating_sub(run_ms);
     let end = AttemptEnd { number: job.attempts, started_ms, run_ms, failure };

@@ -17,6 +17,7 @@ mod evidence;
 mod export;
 mod jobs;
 mod list;
+mod metrics;
 mod ops;
 mod params;
 mod poll;
@@ -92,6 +93,7 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         )
         .service(get("/usage", web::get().to(usage::get)))
         .service(get("/jobs", web::get().to(list::list)))
+        .service(get("/metrics", web::get().to(metrics::get)))
         .service(get("/stats", web::get().to(stats::get)))
         .service(get("/stats/events", web::get().to(stats::stream)))
         .service(get("/jobs/{id}/attempts", web::get().to(attempts::list)))

@@ -28,6 +28,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "configuration",
     "storage",
     "running",
+    "monitoring",
     "security",
     "limits",
     "migrating",

@@ -26,6 +26,7 @@ mod layers;
 mod lifecycle;
 mod limits;
 mod list;
+mod metrics;
 mod page_server;
 mod pages;
 mod poll;

@@ -1,0 +1,85 @@
+//! Prometheus' text format, version 0.0.4: families of samples with labels. What is told is counted
+//! elsewhere, so nothing is registered here and nothing kept.
+
+use std::fmt::Write;
+
+/// What a family's samples are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Counter,
+    Gauge,
+    Histogram,
+}
+
+impl Kind {
+    fn word(self) -> &'static str {
+        match self {
+            Kind::Counter => "counter",
+            Kind::Gauge => "gauge",
+            Kind::Histogram => "histogram",
+        }
+    }
+}
+
+/// The text so far.
+#[derive(Default)]
+pub struct Exposition(String);
+
+/// A family that samples are being added to.
+pub struct Family<'a> {
+    text: &'a mut String,
+    name: &'static str,
+}
+
+impl Exposition {
+    /// Begins a family. Each name is begun once.
+    pub fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Family<'_> {
+        let kind = kind.word();
+        // Writing to a string cannot fail.
+        let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
+        Family { text: &mut self.0, name }
+    }
+
+    pub fn finish(self) -> String {
+        self.0
+    }
+}
+
+impl Family<'_> {
+    pub fn sample(&mut self, labels: &[(&str, &str)], value: f64) {
+        self.part("", labels, value);
+    }
+
+    /// A sample of one of a histogram's parts: `_bucket`, `_sum`, `_count`.
+    pub fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) {
+        self.text.push_str(self.name);
+        self.text.push_str(suffix);
+        for (at, (name, value)) in labels.iter().enumerate() {
+            let before = if at == 0 { '{' } else { ',' };
+            let value = value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+            let _ = write!(self.text, "{before}{name}=\"{value}\"");
+        }
+        if !labels.is_empty() {
+            self.text.push('}');
+        }
+        let _ = writeln!(self.text, " {value}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn samples_stand_behind_their_family_and_labels_are_escaped() {
+        let mut out = Exposition::default();
+        let mut family = out.family("a_total", Kind::Counter, "Help.");
+        family.sample(&[], 3.0);
+        family.sample(&[("of", "a\"b\\c\n"), ("and", "d")], 0.5);
+        assert_eq!(
+            out.finish(),
+            "# HELP a_total Help.\n# TYPE a_total counter\na_total 3\n\
+             a_total{of=\"a\\\"b\\\\c\\n\",and=\"d\"} 0.5\n"
+        );
+    }
+}
