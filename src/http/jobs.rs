@@ -14,7 +14,7 @@ use crate::service::{Caller, Service, ServiceError};
 
 const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// The longest that a poll may wait, seconds (contract part 2).
-const WAIT_SECONDS_MAX: f64 = 60.0;
+pub const WAIT_SECONDS_MAX: f64 = 60.0;
 
 /// The job object; with `wait`, once the job has ended or the wait is over.
 pub async fn get(

@@ -21,11 +21,11 @@ use crate::service::{Caller, Service, ServiceError};
 use crate::store::{Cursor, ListFilter, ListPage};
 
 /// Bounds and default of `limit`, jobs in a page.
-const LIMIT_MAX: usize = 200;
-const LIMIT_DEFAULT: usize = 50;
+pub const LIMIT_MAX: usize = 200;
+pub const LIMIT_DEFAULT: usize = 50;
 
 /// The longest `search`, characters: that of a label.
-const SEARCH_CHARS_MAX: usize = LABEL_CHARS_MAX;
+pub const SEARCH_CHARS_MAX: usize = LABEL_CHARS_MAX;
 
 /// What was asked for, checked.
 struct Query {

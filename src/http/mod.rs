@@ -18,6 +18,7 @@ mod export;
 mod jobs;
 mod list;
 mod metrics;
+mod openapi;
 mod ops;
 mod params;
 mod poll;
@@ -93,6 +94,7 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         )
         .service(get("/usage", web::get().to(usage::get)))
         .service(get("/jobs", web::get().to(list::list)))
+        .service(get("/openapi.json", web::get().to(openapi::get)))
         .service(get("/metrics", web::get().to(metrics::get)))
         .service(get("/stats", web::get().to(stats::get)))
         .service(get("/stats/events", web::get().to(stats::stream)))

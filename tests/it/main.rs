@@ -27,6 +27,7 @@ mod lifecycle;
 mod limits;
 mod list;
 mod metrics;
+mod openapi;
 mod page_server;
 mod pages;
 mod poll;

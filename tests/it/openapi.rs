@@ -1,0 +1,214 @@
+//! `GET /openapi.json`: that it names what there is and nothing else, and that real replies are as its
+//! schemas say.
+
+use std::collections::BTreeSet;
+
+use serde_json::{Value, json};
+
+use crate::app::{App, Builder};
+
+const API: &str = include_str!("../../src/docs/api.md");
+const METHODS: [&str; 3] = ["get", "post", "delete"];
+
+fn document(app: &App) -> Value {
+    let document = app.get("/openapi.json").expect(200);
+    assert_eq!(document["openapi"], "3.1.0");
+    document
+}
+
+/// Every (method, path) of the document.
+fn operations(document: &Value) -> BTreeSet<(String, String)> {
+    let paths = document["paths"].as_object().unwrap();
+    let each = paths.iter().flat_map(|(path, methods)| {
+        let methods = methods.as_object().unwrap().keys();
+        methods.map(|method| (method.to_uppercase(), path.clone())).collect::<Vec<_>>()
+    });
+    each.collect()
+}
+
+#[test]
+fn the_document_and_the_guide_name_the_same() {
+    let document = document(&Builder::new().start());
+    let told: BTreeSet<(String, String)> = API
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split_once('`')?.0.split_once(' '))
+        .filter(|(method, _)| METHODS.contains(&method.to_lowercase().as_str()))
+        .map(|(method, path)| (method.to_owned(), path.to_owned()))
+        .collect();
+    let real = operations(&document);
+    // Described in their pages of the guide, and not in this table.
+    let elsewhere = ["/jobs/{job_id}/evidence/{file}", "/batches/{batch_id}/webhook"];
+    let missing: Vec<_> =
+        real.difference(&told).filter(|(_, path)| !elsewhere.contains(&path.as_str())).collect();
+    assert!(missing.is_empty(), "not in api.md: {missing:?}");
+    let unknown: Vec<_> = told.difference(&real).collect();
+    assert!(unknown.is_empty(), "not in the document: {unknown:?}");
+}
+
+#[test]
+fn every_path_is_there_with_its_methods_and_no_others() {
+    let app = Builder::new().start();
+    let document = document(&app);
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        let real = path
+            .replace("{job_id}", "00000000-0000-4000-8000-000000000000")
+            .replace("{batch_id}", "00000000-0000-4000-8000-000000000000")
+            .replace("{scraper}", "practice")
+            .replace("{file}", "1.html");
+        let reply = app.method("PUT", &real);
+        assert_eq!(reply.status, 405, "{path}");
+        let allowed: BTreeSet<String> = reply.headers["allow"]
+            .split(", ")
+            .map(str::to_lowercase)
+            .filter(|method| method != "head")
+            .collect();
+        let told: BTreeSet<String> = methods.as_object().unwrap().keys().cloned().collect();
+        assert_eq!(allowed, told, "{path}");
+        // A parameter of the path is told of, and nothing else is.
+        for method in methods.as_object().unwrap().values() {
+            let parameters = method["parameters"].as_array().unwrap();
+            let names: BTreeSet<String> = parameters
+                .iter()
+                .filter(|it| it["in"] == "path")
+                .map(|it| format!("{{{}}}", it["name"].as_str().unwrap()))
+                .collect();
+            assert!(names.iter().all(|name| path.contains(name.as_str())), "{path}: {names:?}");
+            assert_eq!(names.len(), path.matches('{').count(), "{path}");
+        }
+    }
+}
+
+/// Every reference leads somewhere.
+fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+    match value {
+        Value::Object(fields) => {
+            found.extend(fields.get("$ref").and_then(Value::as_str));
+            fields.values().for_each(|field| references(field, found));
+        }
+        Value::Array(items) => items.iter().for_each(|item| references(item, found)),
+        _ => {}
+    }
+}
+
+#[test]
+fn every_reference_leads_somewhere() {
+    let document = document(&Builder::new().start());
+    let mut found = Vec::new();
+    references(&document, &mut found);
+    assert!(found.len() > 50);
+    for reference in found {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    }
+}
+
+/// Why a value is not as a schema says; the keywords that the document uses.
+fn fault(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let target = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+        return fault(document, target, value, at);
+    }
+    if let Some(any) = schema["anyOf"].as_array() {
+        let faults: Vec<_> = any.iter().map(|schema| fault(document, schema, value, at)).collect();
+        let fits = faults.iter().any(Option::is_none);
+        return (!fits).then(|| format!("{at} is none of them: {faults:?}"));
+    }
+    let kinds = match &schema["type"] {
+        Value::Null => Vec::new(),
+        Value::Array(kinds) => kinds.iter().filter_map(Value::as_str).collect(),
+        kind => vec![kind.as_str().unwrap()],
+    };
+    let is = |kind: &&str| match *kind {
+        "object" => value.is_object(),
+        "array" => value.is_array(),
+        "string" => value.is_string(),
+        "integer" => value.is_i64() || value.is_u64(),
+        "number" => value.is_number(),
+        "boolean" => value.is_boolean(),
+        "null" => value.is_null(),
+        other => panic!("the schema has the type {other}"),
+    };
+    if !kinds.is_empty() && !kinds.iter().any(is) {
+        return Some(format!("{at} is no {kinds:?}: {value}"));
+    }
+    if let Some(words) = schema["enum"].as_array()
+        && !words.contains(value)
+    {
+        return Some(format!("{at} is none of {words:?}: {value}"));
+    }
+    let required = schema["required"].as_array().into_iter().flatten();
+    for name in required.filter_map(Value::as_str) {
+        if value.get(name).is_none() {
+            return Some(format!("{at} has no `{name}`"));
+        }
+    }
+    if let (Some(properties), Some(fields)) = (schema["properties"].as_object(), value.as_object())
+    {
+        for (name, field) in fields {
+            let at = format!("{at}.{name}");
+            // A field that the document does not name is one that nobody will look for.
+            let Some(schema) = properties.get(name) else {
+                return Some(format!("{at} is not told"));
+            };
+            if let Some(fault) = fault(document, schema, field, &at) {
+                return Some(fault);
+            }
+        }
+    }
+    let items = value.as_array().into_iter().flatten().filter(|_| !schema["items"].is_null());
+    items.filter_map(|item| fault(document, &schema["items"], item, at)).next()
+}
+
+fn assert_conforms(document: &Value, method: &str, path: &str, status: &str, value: &Value) {
+    let reply = &document["paths"][path][method]["responses"][status];
+    let reply = match reply["$ref"].as_str() {
+        Some(reference) => document.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
+        None => reply,
+    };
+    let schema = &reply["content"]["application/json"]["schema"];
+    assert!(schema.is_object(), "{method} {path} has no {status}");
+    if let Some(fault) = fault(document, schema, value, "reply") {
+        panic!("{method} {path} {status}: {fault}\n{value:#}");
+    }
+}
+
+#[test]
+fn real_replies_are_as_the_schemas_say() {
+    let app = Builder::new().start();
+    let document = document(&app);
+    let conforms = |method: &str, path: &str, status: &str, value: &Value| {
+        assert_conforms(&document, method, path, status, value);
+    };
+    let submit = "/scrapers/{scraper}/jobs";
+    let job = app.post("/scrapers/practice/jobs?prompt=How+long&label=x").expect(202);
+    conforms("post", submit, "202", &job);
+    let ended = app.ended(job["job_id"].as_str().unwrap());
+    assert_eq!(ended["status"], "done");
+    conforms("get", "/jobs/{job_id}", "200", &ended);
+    let samples = app.post("/scrapers/practice/jobs?prompt=How+long&samples=2").expect(202);
+    conforms("post", submit, "202", &samples);
+    conforms(
+        "get",
+        "/scrapers/{scraper}",
+        "200",
+        &app.get("/scrapers/practice?prompt=Why").expect(200),
+    );
+    conforms("get", "/scrapers", "200", &app.get("/scrapers").expect(200));
+    conforms("get", "/jobs", "200", &app.get("/jobs").expect(200));
+    let items =
+        json!({ "items": [{ "scraper": "practice", "prompt": "a" }, { "scraper": "gone" }] });
+    let json = [("content-type", "application/json")];
+    let batch = app.post_with("/batches", &json, &items.to_string()).expect(202);
+    conforms("post", "/batches", "202", &batch);
+    let path = format!("/batches/{}?wait=30", batch["batch_id"].as_str().unwrap());
+    conforms("get", "/batches/{batch_id}", "200", &app.get(&path).expect(200));
+    for (method, path, real, status) in [
+        ("get", "/scrapers/{scraper}", "/scrapers/practice", 400),
+        ("get", "/scrapers/{scraper}", "/scrapers/gone?prompt=a", 404),
+        ("get", "/scrapers/{scraper}", "/scrapers/perplexity?prompt=a", 503),
+        ("get", "/jobs/{job_id}", "/jobs/none", 404),
+        ("get", "/jobs", "/jobs?limit=0", 400),
+    ] {
+        conforms(method, path, &status.to_string(), &app.get(real).expect(status));
+    }
+}
