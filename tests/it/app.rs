@@ -442,3 +442,15 @@ fn read(reply: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Reply {
         text: reply.body_mut().read_to_string().unwrap(),
     }
 }
+
+/// Asks until there is an answer: for what no call can wait for.
+#[track_caller]
+pub fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+    for _ in 0..200_000 {
+        if let Some(found) = ask() {
+            return found;
+        }
+        std::thread::yield_now();
+    }
+    panic!("it never came to that");
+}

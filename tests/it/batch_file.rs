@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::Value;
 
+use crate::app::until;
 use crate::child::{Served, command, store_directory};
 
 const LINES: usize = 1_000;
@@ -48,10 +49,10 @@ fn a_file_that_is_cut_off_twice_ends_with_one_result_for_each_line() {
 
     let server = Served::start(&store, &settings);
     let mut client = batch(&store, &server, &arguments).stderr(Stdio::null()).spawn().unwrap();
-    while used(&server, "done") < LINES / 3 {}
+    until(|| (used(&server, "done") >= LINES / 3).then_some(()));
     client.kill().unwrap();
     client.wait().unwrap();
-    while used(&server, "done") < LINES / 2 {}
+    until(|| (used(&server, "done") >= LINES / 2).then_some(()));
     server.kill();
     assert!(!directory.path().join("answers.ndjson").exists(), "a part is not taken for the whole");
 

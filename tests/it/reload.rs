@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::app::until;
 use crate::child::{Served, answerd, store_directory};
 
 /// How long a sign of life may take on a busy machine.
@@ -80,7 +81,7 @@ fn a_hangup_lets_new_keys_in_and_old_ones_out_and_keeps_what_holds_when_the_file
 
     std::fs::write(&file, format!("[log]\nlevel = \"warn\"\n{second_lines}")).unwrap();
     hang_up(&served);
-    while status(&served, &first) == 200 {}
+    until(|| (status(&served, &first) != 200).then_some(()));
     assert_eq!((status(&served, &first), status(&served, &second)), (401, 200));
 
     // Without any key it stays shut.

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use answerd::job::Reason;
 
-use crate::app::{Builder, Gate, Scripted, Step, fail};
+use crate::app::{Builder, Gate, Scripted, Step, fail, until};
 use crate::child::{Served, answerd, store_directory};
 
 #[test]
@@ -36,7 +36,7 @@ fn a_running_attempt_may_finish_inside_the_grace_period() {
     gate.arrived(1);
     app.server().stop();
     // Not ready any more, and polls still answered: that is what a client sees of the stop.
-    while app.get("/readyz").status == 200 {}
+    until(|| (app.get("/readyz").status != 200).then_some(()));
     assert_eq!(app.get("/readyz").code(), "shutting_down");
     let refused = app.post("/scrapers/chatgpt/jobs?prompt=late");
     assert_eq!((refused.status, refused.code().as_str()), (503, "shutting_down"));

@@ -3,7 +3,7 @@
 use answerd::job::Reason;
 use serde_json::Value;
 
-use crate::app::{App, Builder, Gate, Scripted, Step, fail};
+use crate::app::{App, Builder, Gate, Scripted, Step, fail, until};
 use crate::limits::{A, keys};
 
 fn submit(app: &App, query: &str) -> String {
@@ -118,7 +118,7 @@ fn one_that_waits_for_another_can_be_canceled_and_keeps_its_own_time_out() {
     std::thread::scope(|scope| {
         let call = scope.spawn(|| app.get_with("/scrapers/chatgpt?prompt=same&timeout=10", &A));
         // It has been taken up when the list shows it, and the marker behind it is done.
-        while pending(&app) < 2 {}
+        until(|| (pending(&app) >= 2).then_some(()));
         taken_up(&app, "another");
         clock.advance_ms(10_000);
         let reply = call.join().unwrap();

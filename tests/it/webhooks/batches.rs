@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{manual, until};
-use crate::app::{App, Gate, START_MS, Scripted, Step};
+use super::manual;
+use crate::app::{App, Gate, START_MS, Scripted, Step, until};
 use crate::limits::{A, B, keys};
 use crate::receiver::{Does, Receiver};
 

@@ -4,8 +4,8 @@ use answerd::clock::rfc3339_seconds;
 use answerd::job::Reason;
 use serde_json::Value;
 
-use super::{after_attempts, builder, manual, submit, until};
-use crate::app::{Gate, START_MS, Scripted, Step, encoded, fail};
+use super::{after_attempts, builder, manual, submit};
+use crate::app::{Gate, START_MS, Scripted, Step, encoded, fail, until};
 use crate::limits::A;
 use crate::receiver::{Does, OTHER_SECRET, Receiver, SECRET};
 

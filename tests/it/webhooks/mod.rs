@@ -13,7 +13,7 @@ use std::sync::Arc;
 use answerd::clock::ManualClock;
 use serde_json::Value;
 
-use crate::app::{App, Builder, Scripted, encoded};
+use crate::app::{App, Builder, Scripted, encoded, until};
 use crate::limits::A;
 use crate::receiver::SECRET;
 
@@ -47,16 +47,4 @@ pub fn status(app: &App, id: &str) -> Value {
 #[track_caller]
 pub fn after_attempts(app: &App, id: &str, attempts: u64) -> Value {
     until(|| Some(status(app, id)).filter(|status| status["attempts"] == attempts))
-}
-
-/// Asks until there is an answer: for what no call can wait for.
-#[track_caller]
-pub fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
-    for _ in 0..200_000 {
-        if let Some(found) = ask() {
-            return found;
-        }
-        std::thread::yield_now();
-    }
-    panic!("it never came to that");
 }

@@ -3,8 +3,8 @@
 use answerd::clock::Clock;
 use answerd::store::Store;
 
-use super::{ALLOW_LOOPBACK, after_attempts, builder, manual, submit, until};
-use crate::app::{Gate, Scripted};
+use super::{ALLOW_LOOPBACK, after_attempts, builder, manual, submit};
+use crate::app::{Gate, Scripted, until};
 use crate::child::Served;
 use crate::limits::A;
 use crate::receiver::{Does, Receiver, SECRET};
