@@ -10,7 +10,7 @@ use crate::answer::{Answer, Kind};
 use crate::clock::ManualClock;
 use crate::job::{Job, RawRequest, Reason, ScrapeRequest, State};
 use crate::store::tests::failing::{Fault, Faulty};
-use crate::store::{OpenOptions, SubmitLimits};
+use crate::store::{OpenOptions, QuickRepair, SubmitLimits};
 use crate::upstream::{Call, Upstream, UpstreamError};
 
 const START_MS: UnixMs = 1_778_500_800_000;
@@ -63,7 +63,7 @@ impl Fixture {
         let options = OpenOptions {
             directory: directory.path().join("data"),
             cache_bytes: 1 << 20,
-            quick_repair: false,
+            quick_repair: QuickRepair::Never,
             free_mib_min: 0,
             scrapers: vec!["chatgpt".to_owned()],
             cache_entries_max: 10,

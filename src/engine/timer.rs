@@ -15,6 +15,12 @@ use crate::store::StoreError;
 /// The least time between two sweeps that are not part of one, milliseconds: expiry is exact at
 /// read, so removing can wait until there is a transaction's worth of it.
 const SWEEP_EVERY_MS: u64 = 5_000;
+/// How long the sweep rests after a full pass, in times of what that pass took: who polls meanwhile
+/// should not notice it.
+const SWEEP_RESTS: u64 = 4;
+/// What has expired so long ago is swept without a rest, milliseconds: more expires than a sweep with
+/// rests can remove.
+const SWEEP_LATE_MS: u64 = 600_000;
 /// The longest time between two passes, milliseconds. Every wait should end with a nudge or at a
 /// due time; this finds what a defect or a failed write has left lying in the ready index.
 pub(super) const PASS_EVERY_MS: u64 = 10_000;
@@ -23,7 +29,7 @@ const AFTER_ERROR_MS: u64 = 1_000;
 
 /// Runs passes until the nudges' sender is gone.
 pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
-    let mut swept_ms = 0;
+    let mut sweep_from_ms = 0;
     let mut recovery = Recovery::default();
     loop {
         engine.timer_wakes_ms.store(UnixMs::MAX, Ordering::SeqCst);
@@ -33,7 +39,7 @@ pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
         let wake_ms = if engine.store.failure().is_some() {
             recovery.step(engine, now_ms)
         } else {
-            pass(engine, now_ms, &mut swept_ms).unwrap_or_else(|error| {
+            pass(engine, now_ms, &mut sweep_from_ms).unwrap_or_else(|error| {
                 tracing::error!(%error, "the timer could not use the store");
                 now_ms.saturating_add(AFTER_ERROR_MS)
             })
@@ -47,7 +53,7 @@ pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
 }
 
 /// One pass; gives when the next one is due at the latest.
-fn pass(engine: &Engine, now_ms: UnixMs, swept_ms: &mut UnixMs) -> Result<UnixMs, StoreError> {
+fn pass(engine: &Engine, now_ms: UnixMs, sweep_from_ms: &mut UnixMs) -> Result<UnixMs, StoreError> {
     if engine.store.next_deadline_ms()?.is_some_and(|at_ms| at_ms <= now_ms) {
         let overdue = engine.store.end_overdue(now_ms)?;
         for job in &overdue.ended {
@@ -60,22 +66,26 @@ fn pass(engine: &Engine, now_ms: UnixMs, swept_ms: &mut UnixMs) -> Result<UnixMs
     for queue in &engine.queues {
         refill(engine, queue, now_ms)?;
     }
-    if now_ms >= swept_ms.saturating_add(SWEEP_EVERY_MS)
-        && next_sweep_ms(engine)?.is_some_and(|due_ms| due_ms <= now_ms)
+    if now_ms >= *sweep_from_ms
+        && let Some(due_ms) = next_sweep_ms(engine)?.filter(|due_ms| *due_ms <= now_ms)
     {
+        let began = engine.clock.instant();
         let swept = engine.store.sweep(now_ms, engine.cache_from_ms(now_ms))?;
         if let Err(error) = engine.evidence.sweep(now_ms) {
             tracing::warn!(%error, "evidence of expired jobs could not be removed");
         }
-        if swept.full() {
+        let took_ms = engine.clock.monotonic_ms(began);
+        let rest_ms = match swept.full() {
             // More is left, but queues come first.
-            return Ok(now_ms);
-        }
-        *swept_ms = now_ms;
+            true if now_ms - due_ms > SWEEP_LATE_MS => 0,
+            true => took_ms.saturating_mul(SWEEP_RESTS),
+            false => SWEEP_EVERY_MS,
+        };
+        *sweep_from_ms = engine.clock.now_ms().saturating_add(rest_ms);
     }
     let mut wake_ms = now_ms.saturating_add(PASS_EVERY_MS);
     if let Some(due_ms) = next_sweep_ms(engine)? {
-        wake_ms = wake_ms.min(due_ms.max(swept_ms.saturating_add(SWEEP_EVERY_MS)));
+        wake_ms = wake_ms.min(due_ms.max(*sweep_from_ms));
     }
     if let Some(at_ms) = engine.store.next_deadline_ms()? {
         wake_ms = wake_ms.min(at_ms);

@@ -27,7 +27,7 @@ use crate::config::{self, Settings};
 use crate::engine::Engine;
 use crate::practice;
 use crate::service::Service;
-use crate::store::{OpenOptions, Store, StoreError, WriterStats};
+use crate::store::{OpenOptions, QuickRepair, Store, StoreError, WriterStats};
 use crate::upstream::http::Lookup;
 use crate::upstream::{self, ConnectError, Injected};
 
@@ -35,6 +35,8 @@ use crate::upstream::{self, ConnectError, Injected};
 const BACKLOG_MAX: i32 = 4_096;
 /// How long open requests may take to finish once the engine has stopped, seconds.
 const CLOSE_SECONDS: u64 = 5;
+/// How long nothing is written until the store is made to need no repair after a crash.
+const STORE_REST: Duration = Duration::from_millis(100);
 
 /// Why a service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -380,7 +382,11 @@ fn open_options(settings: &Settings, clock: &Clock) -> OpenOptions {
     OpenOptions {
         directory: settings.store.path.clone(),
         cache_bytes: settings.store.cache_bytes,
-        quick_repair: settings.store.quick_repair,
+        quick_repair: if settings.store.quick_repair {
+            QuickRepair::Always
+        } else {
+            QuickRepair::AfterRest(STORE_REST)
+        },
         free_mib_min: settings.store.free_mib_min,
         scrapers: settings.scrapers.keys().cloned().collect(),
         cache_entries_max: settings.cache.entries_max,

@@ -1,5 +1,6 @@
-//! What time does to jobs: the start deadlines that pass, and expiry. Rows whose time has passed are removed in bounded passes. Reads do not rely on it: a
-//! job ceases to exist at the exact moment, whether it has been swept or not.
+//! What time does to jobs: the start deadlines that pass, and expiry. Rows whose time has passed are
+//! removed in bounded passes. Reads do not rely on it: a job ceases to exist at the exact moment,
+//! whether it has been swept or not.
 
 use redb::ReadableTable;
 
@@ -8,9 +9,9 @@ use super::{Scrapers, StoreError, TransitionRefusal, jobs};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job};
 
-/// The most rows that one pass removes: a larger one would hold up the writer (the design's
-/// facts: 1,000 rows take 2.5 ms).
-pub const SWEEP_ROWS_MAX: usize = 1_000;
+/// The most rows that one pass removes: while it runs nothing else is written, and who polls has one
+/// core less.
+pub const SWEEP_ROWS_MAX: usize = 250;
 
 /// What one pass has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

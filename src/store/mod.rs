@@ -44,7 +44,7 @@ pub use expiry::{Overdue, SWEEP_ROWS_MAX, Swept};
 pub use idempotency::{idempotency_of, idempotency_of_batch};
 pub use jobs::{NewResult, SubmitLimits};
 pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
-pub use open::OpenOptions;
+pub use open::{OpenOptions, QuickRepair};
 pub use outbox::ResendRefusal;
 pub use tables::{Counted, Effect, Row};
 pub use usage::{DAYS_KEPT_MAX, DayUse, Use};
@@ -122,7 +122,7 @@ struct Shared {
     database: RwLock<Option<Database>>,
     /// The latest committed state, once somebody has read it.
     latest: Mutex<Option<Arc<Snapshot>>>,
-    quick_repair: bool,
+    quick_repair: QuickRepair,
     scrapers: Arc<Scrapers>,
     cache: Mutex<CacheIndex>,
     listener: OnceLock<Arc<dyn Listener>>,

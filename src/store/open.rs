@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
+use std::time::Duration;
 
 use redb::{
     Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, WriteTransaction,
@@ -28,6 +29,17 @@ const PROBE_BYTES: usize = 256 << 10;
 /// The least that redb is given for its pages while `db` commands run, bytes.
 const TOOL_CACHE_BYTES: usize = 64 << 20;
 
+/// Which commits are made so that an opening after a crash behind them needs no repair, which reads
+/// the whole file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuickRepair {
+    /// All of them, which makes each take longer.
+    Always,
+    /// Those before which nothing was written for so long; where none was, one is made for it.
+    AfterRest(Duration),
+    Never,
+}
+
 /// How a store is opened.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
@@ -35,7 +47,7 @@ pub struct OpenOptions {
     pub directory: PathBuf,
     /// Memory for the database's pages, bytes.
     pub cache_bytes: usize,
-    pub quick_repair: bool,
+    pub quick_repair: QuickRepair,
     /// Below this much free space no new job is taken, MiB; 0 sets no such floor.
     pub free_mib_min: u64,
     /// Every configured scraper.

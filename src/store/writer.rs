@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use crossbeam_channel::{Receiver, Sender, TrySendError};
+use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, TrySendError};
 use tokio::sync::oneshot;
 
 use super::tables::Tables;
-use super::{Shared, StoreError};
+use super::{QuickRepair, Shared, StoreError};
 
 /// The most writes that may wait for the writer; one more is refused as busy.
 pub const WRITES_WAITING_MAX: usize = 8_192;
@@ -134,7 +134,10 @@ pub(super) fn spawn(shared: Arc<Shared>) -> std::io::Result<(WriteQueue, JoinHan
 
 fn run(receiver: &Receiver<Box<dyn Write>>, shared: &Shared) {
     let mut batch = Vec::with_capacity(BATCH_WRITES_MAX);
-    while let Ok(first) = receiver.recv() {
+    // Whether an opening after a crash would need no repair.
+    let mut settled = false;
+    loop {
+        let Ok((first, rested)) = next(receiver, shared, &mut settled) else { return };
         batch.push(first);
         batch.extend(receiver.try_iter().take(BATCH_WRITES_MAX - 1));
         if let Some(error) = shared.latched() {
@@ -143,26 +146,58 @@ fn run(receiver: &Receiver<Box<dyn Write>>, shared: &Shared) {
             }
             continue;
         }
-        // The last net: a panic of redb's own, after one of a write has been caught further in.
-        let outcome = catch_unwind(AssertUnwindSafe(|| transact(shared, &mut batch)))
-            .unwrap_or_else(|_| {
-                // What of the database is still sound is not known: only opening it again tells.
-                shared.latch(StoreError::Panicked);
-                Err(StoreError::Panicked)
-            });
-        let outcome = shared.noted(outcome);
+        let quick = rested || shared.quick_repair == QuickRepair::Always;
+        settled = quick;
+        let outcome = transact_guarded(shared, &mut batch, quick);
         for write in batch.drain(..) {
             write.settle(outcome.clone());
         }
     }
 }
 
-/// Runs the batch in one transaction, commits it, and lets its effects follow.
-fn transact(shared: &Shared, batch: &mut [Box<dyn Write>]) -> Result<(), StoreError> {
+/// Waits for the next write; gives whether the writer has rested before it. At the beginning of a
+/// rest the database is settled.
+fn next(
+    receiver: &Receiver<Box<dyn Write>>,
+    shared: &Shared,
+    settled: &mut bool,
+) -> Result<(Box<dyn Write>, bool), RecvError> {
+    let QuickRepair::AfterRest(rest) = shared.quick_repair else {
+        return Ok((receiver.recv()?, false));
+    };
+    match receiver.recv_timeout(rest) {
+        Ok(first) => return Ok((first, false)),
+        Err(RecvTimeoutError::Disconnected) => return Err(RecvError),
+        Err(RecvTimeoutError::Timeout) => {}
+    }
+    if !*settled && shared.latched().is_none() {
+        *settled = transact_guarded(shared, &mut [], true).is_ok();
+    }
+    Ok((receiver.recv()?, true))
+}
+
+/// As [`transact`], with the last net: for a panic of redb's own, after one of a write has been
+/// caught further in.
+fn transact_guarded(
+    shared: &Shared,
+    batch: &mut [Box<dyn Write>],
+    quick: bool,
+) -> Result<(), StoreError> {
+    let outcome = catch_unwind(AssertUnwindSafe(|| transact(shared, batch, quick)));
+    shared.noted(outcome.unwrap_or_else(|_| {
+        // What of the database is still sound is not known: only opening it again tells.
+        shared.latch(StoreError::Panicked);
+        Err(StoreError::Panicked)
+    }))
+}
+
+/// Runs the batch in one transaction, commits it, and lets its effects follow. A `quick` commit
+/// takes longer, and the database needs no repair after a crash behind it.
+fn transact(shared: &Shared, batch: &mut [Box<dyn Write>], quick: bool) -> Result<(), StoreError> {
     let database = shared.database.read().map_err(|_| StoreError::Panicked)?;
     let database = database.as_ref().ok_or_else(|| shared.absent())?;
     let mut transaction = database.begin_write()?;
-    transaction.set_quick_repair(shared.quick_repair);
+    transaction.set_quick_repair(quick);
     let mut tables = Tables::open(&transaction)?;
     // A panic is a defect of one write. It is caught while the transaction stands, so that this is
     // aborted in order: dropped by the unwinding, it would leak its pages until a repair.

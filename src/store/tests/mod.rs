@@ -35,7 +35,7 @@ fn options(directory: &Path) -> OpenOptions {
     OpenOptions {
         directory: directory.to_owned(),
         cache_bytes: 1 << 20,
-        quick_repair: false,
+        quick_repair: QuickRepair::Never,
         free_mib_min: 0,
         scrapers: vec!["chatgpt".to_owned(), "perplexity".to_owned()],
         cache_entries_max: 100,

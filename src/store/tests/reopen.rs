@@ -1,6 +1,8 @@
 //! What a close and an open keep, rebuild, and refuse.
 
 use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use super::*;
 use crate::job::{Failure, Reason};
@@ -198,4 +200,36 @@ fn only_the_owner_may_read_it() {
     // The name under which it was laid out is gone.
     assert_eq!(std::fs::read_dir(&made).unwrap().count(), 1);
     store.close();
+}
+
+#[test]
+fn a_store_at_rest_needs_no_repair_after_a_crash() {
+    let directory = tempfile::tempdir().unwrap();
+    let rests = |rest| OpenOptions { quick_repair: rest, ..options(directory.path()) };
+    // What a killed process would leave now.
+    let repaired = || {
+        let image = directory.path().join("image");
+        std::fs::copy(directory.path().join("answerd.redb"), &image).unwrap();
+        let repaired = Arc::new(AtomicBool::new(false));
+        let noted = repaired.clone();
+        let mut builder = redb::Database::builder();
+        builder.set_repair_callback(move |_| noted.store(true, Ordering::Relaxed));
+        // One that was copied in the middle of a commit may be torn.
+        builder.open(image).is_err() || repaired.load(Ordering::Relaxed)
+    };
+
+    let store = Store::open(&rests(QuickRepair::Never)).unwrap();
+    let fixture = Fixture { directory: tempfile::tempdir().unwrap(), store };
+    fixture.submit(fixture.new_job("one"));
+    assert!(repaired());
+    fixture.store.close();
+
+    let store = Store::open(&rests(QuickRepair::AfterRest(Duration::from_millis(1)))).unwrap();
+    let fixture = Fixture { directory: fixture.directory, store };
+    fixture.submit(fixture.new_job("two"));
+    let mut asked = 0;
+    while repaired() {
+        asked += 1;
+        assert!(asked < 10_000, "it never rested");
+    }
 }

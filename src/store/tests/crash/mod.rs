@@ -9,12 +9,13 @@ mod workload;
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use self::cut::{Cutter, Dice};
 use self::disk::{Disk, Entry};
 use self::ledger::Ledger;
 use self::workload::{Defect, Run};
-use super::super::{Store, StoreError, open};
+use super::super::{QuickRepair, Store, StoreError, open};
 
 /// How many steps each life of a store has, and how many cuts are made in each.
 const STEPS: usize = 80;
@@ -65,7 +66,7 @@ impl Figures {
 /// disk.
 fn recover(
     image: Vec<u8>,
-    quick_repair: bool,
+    quick_repair: QuickRepair,
     ledger: &Ledger,
     point: usize,
     figures: &mut Figures,
@@ -92,7 +93,12 @@ fn recover(
 fn judge(seed: u64, points: usize, defect: Defect) -> Figures {
     let mut figures = Figures::default();
     let mut dice = Dice::new(seed);
-    let quick_repair = seed % 2 == 1;
+    let quick_repair = match seed % 3 {
+        0 => QuickRepair::Never,
+        1 => QuickRepair::Always,
+        // Commits of both kinds, one behind the other.
+        _ => QuickRepair::AfterRest(Duration::ZERO),
+    };
     let Run { born, log, ledger } = workload::run(dice.next(), STEPS, quick_repair, defect);
     let mut places: Vec<usize> = (0..points).map(|_| cut::place(&log, &mut dice)).collect();
     places.sort_unstable();

@@ -6,7 +6,9 @@ use super::cut::Dice;
 use super::disk::{Disk, Entry};
 use super::ledger::{Ledger, Span, Stored};
 use crate::job::{Batch, BatchKey, Ended, Event, Failure, Idempotency, Job, Reason, State};
-use crate::store::{NewIdentity, NewItem, NewResult, OpenOptions, Pending, Row, Store, open};
+use crate::store::{
+    NewIdentity, NewItem, NewResult, OpenOptions, Pending, QuickRepair, Row, Store, open,
+};
 use crate::store::{SubmitLimits, SubmitRefusal, TransitionRefusal, jobs};
 
 /// How long jobs and cache entries exist.
@@ -36,7 +38,7 @@ pub struct Run {
 }
 
 /// Opens the store on a disk.
-pub fn open(disk: Disk, quick_repair: bool) -> Result<Store, crate::store::StoreError> {
+pub fn open(disk: Disk, quick_repair: QuickRepair) -> Result<Store, crate::store::StoreError> {
     let small = options(std::path::Path::new(""));
     let options = OpenOptions { quick_repair, cache_bytes: CACHE_BYTES, ..small };
     Store::open_on(Box::new(disk), &options)
@@ -49,7 +51,7 @@ fn born() -> Vec<u8> {
 }
 
 /// Lives `steps` steps.
-pub fn run(seed: u64, steps: usize, quick_repair: bool, defect: Defect) -> Run {
+pub fn run(seed: u64, steps: usize, quick_repair: QuickRepair, defect: Defect) -> Run {
     let born = born();
     let disk = match defect {
         Defect::NoSync => Disk::lying(born.clone()),
@@ -75,7 +77,7 @@ pub fn run(seed: u64, steps: usize, quick_repair: bool, defect: Defect) -> Run {
 struct Life {
     store: Store,
     disk: Disk,
-    quick_repair: bool,
+    quick_repair: QuickRepair,
     defect: Defect,
     dice: Dice,
     now_ms: u64,
