@@ -31,6 +31,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "monitoring",
     "security",
     "limits",
+    "performance",
     "migrating",
     "how-it-works",
     "faq",

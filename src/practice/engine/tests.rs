@@ -170,7 +170,10 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
         ],
     ),
     ("can I run several instances", &["running#can-i-run-several-instances-of-answerd"]),
-    ("how fast is it", &["how-it-works#how-fast-is-the-store"]),
+    ("how fast is it", &["performance#how-fast-is-answerd"]),
+    ("is it faster than redis", &["performance#is-answerd-faster-than-redis-postgresql-or-bullmq"]),
+    ("memory of a long poll", &["performance#what-do-waiting-clients-cost"]),
+    ("run the benchmarks", &["performance#how-do-i-run-the-benchmarks"]),
 ];
 
 /// Questions about something else.
