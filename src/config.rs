@@ -9,7 +9,7 @@ mod webhooks;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -125,6 +125,10 @@ pub struct Http {
     pub head_timeout_seconds: u64,
     pub keep_alive_seconds: u64,
     pub grace_seconds: u64,
+    /// The most wrong keys from one address that are looked at; 0 sets no limit.
+    pub key_failures_per_minute: u32,
+    /// Proxies that tell the address of a client.
+    pub trusted_proxies: Vec<IpAddr>,
     /// Origins whose pages may call, as a browser sends them; `*` allows every one.
     pub cors_origins: Vec<String>,
 }

@@ -2,15 +2,18 @@
 //! the edges parse, call and answer.
 
 mod batches;
+mod failed_keys;
 mod keyring;
 mod metrics;
 mod pulse;
 mod stats;
 mod webhooks;
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use failed_keys::FailedKeys;
 use keyring::Keyring;
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -66,6 +69,10 @@ pub struct Caller {
 pub enum ServiceError {
     KeyMissing,
     KeyInvalid,
+    /// Too many wrong keys came from the same address.
+    KeyGuessing {
+        retry_after_seconds: u64,
+    },
     /// Names the scrapers that exist.
     ScraperUnknown {
         given: String,
@@ -195,6 +202,7 @@ pub struct Service {
     settings: Arc<Settings>,
     clock: Clock,
     keyring: RwLock<Arc<Keyring>>,
+    failed_keys: FailedKeys,
     stopping: AtomicBool,
     /// Wakes those who would wait beyond the stop.
     stop_told: Notify,
@@ -208,17 +216,35 @@ impl Service {
         clock: Clock,
     ) -> Service {
         let keyring = RwLock::new(Arc::new(Keyring::new(&settings, &clock)));
+        let failed_keys = FailedKeys::new(settings.http.key_failures_per_minute, &clock);
         let stopping = AtomicBool::new(false);
         let stop_told = Notify::new();
-        Service { store, engine, settings, clock, keyring, stopping, stop_told }
+        Service { store, engine, settings, clock, keyring, failed_keys, stopping, stop_told }
     }
 
     /// Who holds this key. Keys are compared over their hashes, in constant time (contract 1.2).
     ///
     /// # Errors
-    /// A key is needed and missing, or the given one is none of the configured.
-    pub fn authenticate(&self, given: Option<&str>) -> Result<Caller, ServiceError> {
-        self.keyring().holder(given)
+    /// A key is needed and missing, or the given one is none of the configured, or too many from
+    /// this address were not, so that this one was not looked at.
+    pub fn authenticate(
+        &self,
+        given: Option<&str>,
+        from: Option<IpAddr>,
+    ) -> Result<Caller, ServiceError> {
+        if given.is_some() {
+            self.failed_keys.listen_to(from)?;
+        }
+        let holder = self.keyring().holder(given);
+        if matches!(holder, Err(ServiceError::KeyInvalid)) {
+            self.failed_keys.note(from);
+        }
+        holder
+    }
+
+    /// The proxies whose word about a client's address is taken.
+    pub fn trusted_proxies(&self) -> &[IpAddr] {
+        &self.settings.http.trusted_proxies
     }
 
     /// Puts the keys of other settings in force; gives how many they are.

@@ -2,7 +2,7 @@
 //! upstream still lacks. All problems are collected, so that one start shows them all.
 
 use std::collections::BTreeMap;
-use std::net::ToSocketAddrs;
+use std::net::{IpAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
 use tracing_subscriber::EnvFilter;
@@ -137,6 +137,13 @@ fn check_http(typed: &file::Http, has_keys: bool, problems: &mut Vec<String>) ->
     range(problems, "http.head_timeout_seconds", typed.head_timeout_seconds, 1, 600);
     range(problems, "http.keep_alive_seconds", typed.keep_alive_seconds, 1, 3_600);
     range(problems, "http.grace_seconds", typed.grace_seconds, 0, 3_600);
+    range(
+        problems,
+        "http.key_failures_per_minute",
+        u64::from(typed.key_failures_per_minute),
+        0,
+        1_000_000,
+    );
     check_origins(&typed.cors_origins, problems);
     let public_url = check_public_url(&typed.public_url, problems);
     let bind = typed.bind.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
@@ -183,6 +190,8 @@ fn check_http(typed: &file::Http, has_keys: bool, problems: &mut Vec<String>) ->
         head_timeout_seconds: typed.head_timeout_seconds,
         keep_alive_seconds: typed.keep_alive_seconds,
         grace_seconds: typed.grace_seconds,
+        key_failures_per_minute: typed.key_failures_per_minute,
+        trusted_proxies: check_proxies(&typed.trusted_proxies, problems),
         cors_origins: typed.cors_origins.clone(),
     })
 }
@@ -198,6 +207,20 @@ fn check_origins(origins: &[String], problems: &mut Vec<String>) {
             ));
         }
     }
+}
+
+fn check_proxies(typed: &[String], problems: &mut Vec<String>) -> Vec<IpAddr> {
+    let mut proxies = Vec::with_capacity(typed.len());
+    for given in typed {
+        match given.parse::<IpAddr>() {
+            Ok(address) => proxies.push(address.to_canonical()),
+            Err(_) => problems.push(format!(
+                "`http.trusted_proxies` must hold IP addresses such as `127.0.0.1`; it holds \
+                 `{given}`"
+            )),
+        }
+    }
+    proxies
 }
 
 fn check_public_url(typed: &str, problems: &mut Vec<String>) -> Option<String> {

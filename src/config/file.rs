@@ -49,6 +49,8 @@ pub struct Http {
     pub head_timeout_seconds: u64,
     pub keep_alive_seconds: u64,
     pub grace_seconds: u64,
+    pub key_failures_per_minute: u32,
+    pub trusted_proxies: Vec<String>,
     pub cors_origins: Vec<String>,
 }
 

@@ -8,7 +8,7 @@ use actix_web::http::header::AUTHORIZATION;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use super::error::ApiError;
-use super::params;
+use super::{address, params};
 use crate::service::{Caller, Service};
 
 impl FromRequest for Caller {
@@ -31,8 +31,9 @@ fn caller(request: &HttpRequest) -> Result<Caller, ApiError> {
         return Err(ApiError::no_path(request.path()));
     };
     let key = key_of(request)?;
+    let from = address::client(request, service.trusted_proxies());
     service
-        .authenticate(key.as_deref())
+        .authenticate(key.as_deref(), from)
         .map_err(|error| ApiError::from_service(error, service.retention_hours()))
 }
 

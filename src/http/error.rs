@@ -106,6 +106,12 @@ impl ApiError {
             ServiceError::KeyInvalid => {
                 ApiError::new(StatusCode::UNAUTHORIZED, "key_invalid", "Invalid API key.")
             }
+            ServiceError::KeyGuessing { retry_after_seconds } => ApiError::new(
+                StatusCode::TOO_MANY_REQUESTS,
+                "key_guessing",
+                "Too many invalid API keys came from this address. Retry after a moment.",
+            )
+            .retry_after(retry_after_seconds),
             ServiceError::ScraperUnknown { given, names } => ApiError::new(
                 StatusCode::NOT_FOUND,
                 "scraper_unknown",

@@ -1,6 +1,7 @@
 //! The HTTP front end: the running server, and every route once. Handlers parse, call the service
 //! and answer; the rules are below.
 
+mod address;
 mod attempts;
 mod auth;
 mod batch_request;

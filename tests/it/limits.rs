@@ -56,6 +56,46 @@ fn a_key_is_taken_from_three_places_and_the_header_wins() {
 }
 
 #[test]
+fn an_address_that_tries_wrong_keys_is_not_listened_to_for_a_minute() {
+    let (builder, clock) = Builder::new().config(&keys("")).manual();
+    let app = builder
+        .set("HTTP__KEY_FAILURES_PER_MINUTE", 3)
+        .set("HTTP__TRUSTED_PROXIES", "[\"127.0.0.1\"]")
+        .scripted("chatgpt", &Scripted::new("script", []))
+        .start();
+    let guesser = ("x-forwarded-for", "192.0.2.1, 203.0.113.7");
+    let guess = || submit(&app, &[("x-api-key", "wrong"), guesser], "x");
+    for _ in 0..3 {
+        assert_eq!(guess().status, 401);
+    }
+    clock.advance_ms(18_000);
+    let refused = guess();
+    assert_eq!((refused.status, refused.code().as_str()), (429, "key_guessing"));
+    assert_eq!(refused.headers["retry-after"], "42");
+    // A right key is not told from a wrong one.
+    assert_eq!(submit(&app, &[A[0], guesser], "x").status, 429);
+    // Everybody else is served, those too who call as the proxy does.
+    submit(&app, &[A[0], ("x-forwarded-for", "203.0.113.7, 203.0.113.8")], "x").expect(202);
+    submit(&app, &A, "x").expect(202);
+    clock.advance_ms(42_000);
+    submit(&app, &[A[0], guesser], "x").expect(202);
+}
+
+#[test]
+fn what_an_unknown_peer_reports_of_itself_counts_for_nothing() {
+    let app = Builder::new()
+        .config(&keys(""))
+        .set("HTTP__KEY_FAILURES_PER_MINUTE", 1)
+        .scripted("chatgpt", &Scripted::new("script", []))
+        .start();
+    let reported = ("x-forwarded-for", "203.0.113.7");
+    for _ in 0..3 {
+        assert_eq!(submit(&app, &[("x-api-key", "wrong"), reported], "x").status, 401);
+    }
+    submit(&app, &[A[0], reported], "x").expect(202);
+}
+
+#[test]
 fn without_keys_any_key_is_welcome() {
     let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
     submit(&app, &[("x-api-key", "whatever")], "x").expect(202);
