@@ -15,4 +15,6 @@ pub mod practice;
 pub mod rate;
 pub mod service;
 pub mod store;
+#[cfg(test)]
+mod tests;
 pub mod upstream;

@@ -6,6 +6,7 @@ use toml::{Table, Value};
 
 use super::*;
 use crate::catalog;
+use crate::tests::fuzz;
 
 fn environment(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
     pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
@@ -314,4 +315,18 @@ fn no_value_in_config_toml_looks_like_a_secret() {
         let named = settings.get("api_key_env").and_then(Value::as_str).unwrap_or_default();
         assert!(named.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_'), "{named}");
     }
+}
+
+#[test]
+fn fuzzed_files_are_read_or_refused_in_sentences() {
+    let examples = [
+        "[http]\nbind = \"127.0.0.1:0\"\ncors_origins = [\"https://a.example\"]\n[store]\npath = \"d\"",
+        "[[keys]]\nname = \"a\"\nhash = \"sha256:00\"\nmonthly_credits = 5\n[cache]\nttl_seconds = 1",
+        "[upstreams.x]\nkind = \"openai\"\nmodel = \"m\"\n[scrapers.chatgpt]\nupstreams = [\"x\"]",
+    ];
+    fuzz::text("config.toml", &examples, |text| {
+        if let Err(error) = with_file(text) {
+            assert!(!error.to_string().is_empty());
+        }
+    });
 }

@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::URL_BYTES_MAX;
 use super::cors::Cors;
 use super::error::ApiError;
+use super::unread::Unread;
 use crate::id::quick_uuid;
 use crate::service::{Caller, Service};
 
@@ -23,10 +24,11 @@ const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Answers what needs no handler, and lays the headers of every response around the rest.
 pub async fn around(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
+    mut request: ServiceRequest,
+    next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, actix_web::Error> {
     let id = request_id(&request);
+    let unread = Unread::keep(&mut request);
     let cors = request.app_data::<web::Data<Cors>>().cloned();
     let origin = request.headers().get("origin").cloned();
     let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
@@ -50,7 +52,10 @@ pub async fn around(
         cors.lay_on(response.headers_mut(), origin.as_ref());
     }
     response.headers_mut().insert(REQUEST_ID.clone(), id);
-    Ok(response)
+    Ok(match unread {
+        Some(unread) => unread.until_sent(response),
+        None => response,
+    })
 }
 
 /// The client's own id, where it can be used as it is; else a new one.

@@ -29,6 +29,7 @@ mod scrapers;
 mod server;
 mod site;
 mod stats;
+mod unread;
 mod usage;
 mod webhooks;
 

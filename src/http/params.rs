@@ -238,6 +238,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::tests::fuzz;
 
     fn code(outcome: Result<RawRequest, ApiError>) -> &'static str {
         outcome.map_or_else(|error| error.code, |_| "ok")
@@ -292,6 +293,44 @@ mod tests {
             assert_eq!(code(from_body(body.as_bytes())), expected, "{body}");
         }
         assert_eq!(code(from_body(b"{\"prompt\":\"\xff\"}")), "body_invalid");
+    }
+
+    /// What is refused is refused in a sentence of bounded length, and what is read keeps the rules.
+    fn read_or_refused(outcome: Result<RawRequest, ApiError>) {
+        match outcome.map(|raw| raw.check("practice", &[])) {
+            Err(error) => assert!(
+                error.status.is_client_error() && (1..2_000).contains(&error.detail.len()),
+                "{error:?}"
+            ),
+            Ok(Err(invalid)) => {
+                assert!((1..2_000).contains(&invalid.sentence.len()), "{invalid:?}");
+            }
+            Ok(Ok(request)) => {
+                assert!((1..=4_000).contains(&request.prompt.chars().count()));
+                assert!((10_000..=600_000).contains(&request.timeout_ms));
+                assert!(!request.prompt.contains('\0') && !request.prompt.trim().is_empty());
+            }
+        }
+    }
+
+    #[test]
+    fn fuzzed_queries_are_read_or_refused() {
+        let examples = [
+            "prompt=a+b%20c%2B&bypass_cache=True&web_search=0&timeout=60.0&country=de",
+            "prompt=%F0%9F%A6%80&label=x&start_within=60&samples=3&mode=fast&markdown_json=1",
+            "prompt=x&webhook_url=https%3A%2F%2Fa.example%2Fhook&api_key=k",
+        ];
+        fuzz::text("query", &examples, |query| read_or_refused(from_query(query)));
+    }
+
+    #[test]
+    fn fuzzed_bodies_are_read_or_refused() {
+        let examples = [
+            r#"{"prompt":"a b","bypass_cache":true,"web_search":false,"timeout":60.5,"country":"DE"}"#,
+            r#"{"prompt":"\ud83e\udd80","label":"x","start_within":60,"samples":3,"mode":null}"#,
+            r#"{"prompt":"x","webhook_url":"https://a.example/hook","other":[{"a":[1e3]}]}"#,
+        ];
+        fuzz::bytes("body", &examples, |body| read_or_refused(from_body(body)));
     }
 
     #[test]

@@ -30,6 +30,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "running",
     "monitoring",
     "security",
+    "threat-model",
     "limits",
     "performance",
     "migrating",

@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod app;
+mod attacks;
 mod batch_file;
 mod batches;
 mod browser;

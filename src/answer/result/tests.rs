@@ -3,6 +3,7 @@ use serde_json::Value;
 use super::*;
 use crate::answer::{Product, Source};
 use crate::job::RawRequest;
+use crate::tests::fuzz;
 
 fn source(number: u32, url: &str) -> Source {
     Source {
@@ -302,4 +303,23 @@ fn what_is_no_result_cannot_be_served_from_the_cache() {
     }
     let with_rest = [rendered(&full(), &request("grok")), b"x".to_vec()].concat();
     assert_eq!(as_cached(&with_rest, "id", "http://a.example", 0), None);
+}
+
+#[test]
+fn fuzzed_answers_become_one_sound_object() {
+    let examples = [
+        "# Title\n\n**Ruby** is at 4.0 [1], see [the news](https://www.b.example/news).\n\n- a\n  - b",
+        "| a | b |\n| - | - |\n| 1 | 2 |\n\n```rust\nfn main() {}\n```\n\n> quoted [2][3] ^x^",
+        "1. one\n2. two\n\n![image](https://i.example/x.png) <b>bold</b> &amp; https://c.example/",
+    ];
+    fuzz::text("answer", &examples, |markdown| {
+        let answer = Answer { markdown: markdown.to_owned(), ..full() }.tidied();
+        let request = ScrapeRequest { markdown_json: true, ..request("chatgpt") };
+        let object: Value = serde_json::from_slice(&rendered(&answer, &request)).unwrap();
+        let text = object["result"].as_str().unwrap();
+        assert!(!text.contains('\0') && text.len() <= 8 * markdown.len() + 64, "{text:?}");
+        for link in object["links"].as_array().into_iter().flatten() {
+            assert!(link["url"].as_str().unwrap().starts_with("http"), "{link}");
+        }
+    });
 }

@@ -1,9 +1,9 @@
 //! Bits that flip on the disk, in every region of the file: what is read is as it was written or an
 //! error, the check finds what is wrong, and the export saves the rest.
 
-use super::crash::cut::Dice;
 use super::*;
 use crate::job::{Batch, Delivery, Ended, Failure, Reason};
+use crate::tests::fuzz::Dice;
 
 /// Files that are damaged, in the ordinary run.
 const FLIPS: u64 = 40;

@@ -107,6 +107,7 @@ fn mark_or_link(handlers: &dyn Handlers, element: Element<'_>) -> Option<Handler
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tests::fuzz;
 
     fn shown(html: &str) -> String {
         markdown(html, |url| (url == "https://a.example/").then_some(1)).unwrap()
@@ -141,5 +142,19 @@ mod tests {
         }
         assert_eq!(shown(&format!("{}a{}", "<div>".repeat(200), "</div>".repeat(200))), "a");
         assert_eq!(shown(&"<p>a<br></p>".repeat(1_000)).matches('a').count(), 1_000);
+    }
+
+    #[test]
+    fn fuzzed_html_is_converted_or_refused() {
+        let examples = [
+            "<div><h2>T</h2><p>Some <b>bold</b> <code>a_b</code> <a href=\"https://h.example/\">l</a></p>",
+            "<ul><li>One<ol><li>Two</li></ol></li></ul><pre><code class=\"language-rust\">fn</code></pre>",
+            "<table><tr><th>A</th></tr><tr><td>1 | 2</td></tr></table><blockquote>q</blockquote>",
+            "<p>\u{e000}x<sup>1</sup>&amp;&#x1F980;<br/><img alt=\"i\" src=\"x\"><script>1</script>",
+        ];
+        fuzz::text("html", &examples, |html| {
+            let Ok(markdown) = markdown(html, |_| Some(1)) else { return };
+            assert!(!markdown.contains([BEGIN, NEXT, END]), "{markdown:?}");
+        });
     }
 }

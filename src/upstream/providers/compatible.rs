@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn no_reply_panics() {
+    fn fuzzed_replies_never_panic() {
         let body = json!({"model": "m", "citations": ["https://a.example/"],
             "related_questions": ["q"],
             "search_results": [{"url": "https://a.example/", "title": "A"}],

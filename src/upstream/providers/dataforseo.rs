@@ -346,7 +346,7 @@ mod tests {
     }
 
     #[test]
-    fn no_reply_panics() {
+    fn fuzzed_replies_never_panic() {
         survives(&dataforseo(""), &[overview()]);
         survives(&dataforseo("chatgpt"), &[conversation()]);
     }

@@ -278,7 +278,7 @@ mod tests {
     }
 
     #[test]
-    fn no_reply_panics() {
+    fn fuzzed_replies_never_panic() {
         survives(&perplexity(), &[searched(), sonar()]);
     }
 }

@@ -239,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn no_reply_panics() {
+    fn fuzzed_replies_never_panic() {
         survives(&searchapi("google_ai_mode"), &[page()]);
     }
 }

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn no_reply_panics() {
+    fn fuzzed_replies_never_panic() {
         survives(&serpapi(), &[page()]);
     }
 }

@@ -10,6 +10,7 @@ use super::account::{Account, Shipped, SignIn};
 use crate::answer::Answer;
 use crate::config::{self, Secret, UpstreamKind};
 use crate::job::ScrapeRequest;
+use crate::tests::fuzz;
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{HeaderValue, HttpReply, HttpRequest, Provider, Step};
 
@@ -111,15 +112,18 @@ pub fn survives(provider: &dyn Provider, bodies: &[Value]) {
     let wait = prop::option::of("[0-9]{1,4}|\\PC{0,12}");
     let earlier = select(bodies.to_vec());
     let strategy = (status, body, wait, prop::option::of(earlier), any::<bool>());
-    TestRunner::new(config)
-        .run(&strategy, |(status, body, wait, earlier, web_search)| {
-            let headers = wait.map(|wait| ("retry-after".to_owned(), wait)).into_iter().collect();
-            let mut replies: Vec<HttpReply> = earlier.iter().map(ok).collect();
-            replies.push(HttpReply { status, headers, body });
-            let request = ScrapeRequest { web_search, ..request() };
-            check(provider.reply(&request, &replies), &request)
-        })
-        .unwrap();
+    fuzz::repeated(|| {
+        TestRunner::new(config.clone())
+            .run(&strategy, |(status, body, wait, earlier, web_search)| {
+                let headers =
+                    wait.map(|wait| ("retry-after".to_owned(), wait)).into_iter().collect();
+                let mut replies: Vec<HttpReply> = earlier.iter().map(ok).collect();
+                replies.push(HttpReply { status, headers, body });
+                let request = ScrapeRequest { web_search, ..request() };
+                check(provider.reply(&request, &replies), &request)
+            })
+            .unwrap();
+    });
 }
 
 /// What holds for every outcome.

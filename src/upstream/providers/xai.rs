@@ -219,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn no_reply_panics() {
+    fn fuzzed_replies_never_panic() {
         survives(&xai(), &[newer(), older()]);
     }
 }

@@ -1,36 +1,10 @@
 //! What a power cut leaves on the disk: all that was synced, and any of what came later.
 
 use super::disk::{Entry, write};
+use crate::tests::fuzz::Dice;
 
 /// What a disk writes whole or not at all, bytes.
 const SECTOR_BYTES: usize = 512;
-
-/// Numbers that a seed determines (SplitMix64).
-#[derive(Clone, Debug)]
-pub struct Dice(u64);
-
-impl Dice {
-    pub fn new(seed: u64) -> Dice {
-        Dice(seed)
-    }
-
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
-    }
-
-    /// One of `0..bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
-        (self.next() % bound as u64) as usize
-    }
-
-    pub fn percent(&mut self, chance: usize) -> bool {
-        self.below(100) < chance
-    }
-}
 
 /// Goes through a log and keeps the image that is certain to be on the disk.
 pub struct Cutter<'l> {

@@ -11,11 +11,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use self::cut::{Cutter, Dice};
+use self::cut::Cutter;
 use self::disk::{Disk, Entry};
 use self::ledger::Ledger;
 use self::workload::{Defect, Run};
 use super::super::{QuickRepair, Store, StoreError, open};
+use crate::tests::fuzz::Dice;
 
 /// How many steps each life of a store has, and how many cuts are made in each.
 const STEPS: usize = 80;

@@ -2,7 +2,6 @@
 //! acknowledged when.
 
 use super::super::{NO_LIMITS, START_MS, hold_writer, options, request};
-use super::cut::Dice;
 use super::disk::{Disk, Entry};
 use super::ledger::{Ledger, Span, Stored};
 use crate::job::{Batch, BatchKey, Ended, Event, Failure, Idempotency, Job, Reason, State};
@@ -10,6 +9,7 @@ use crate::store::{
     NewIdentity, NewItem, NewResult, OpenOptions, Pending, QuickRepair, Row, Store, open,
 };
 use crate::store::{SubmitLimits, SubmitRefusal, TransitionRefusal, jobs};
+use crate::tests::fuzz::Dice;
 
 /// How long jobs and cache entries exist.
 const LIFE_MS: u64 = 10_000;

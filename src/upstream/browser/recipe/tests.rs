@@ -1,6 +1,7 @@
 //! What a recipe may hold, and what is said of one that breaks a rule.
 
 use super::*;
+use crate::tests::fuzz;
 
 const SMALL: &str = "name = \"x\"\nversion = 1\nurl = \"https://h.example/?q={prompt}\"\n\
                      last_verified = \"never\"\n[answer]\nselect = \"main\"\n";
@@ -136,4 +137,25 @@ fn each_rule_is_told() {
         let told = problems(&SMALL.replace(from, to));
         assert!(told.iter().any(|problem| problem.contains(rule)), "{rule}: {told:?}");
     }
+}
+
+#[test]
+fn fuzzed_recipes_are_read_or_refused_with_a_line() {
+    let examples = [
+        SMALL,
+        include_str!("../recipes/chatgpt.toml"),
+        include_str!("../recipes/amazon_rufus.toml"),
+        include_str!("../recipes/practice.toml"),
+    ];
+    fuzz::text("recipe", &examples, |text| {
+        if let Err(problems) = Recipe::parse("x.toml", text) {
+            assert!(!problems.is_empty());
+            let lines = text.lines().count() + 1;
+            for problem in problems.iter().map(ToString::to_string) {
+                let line = problem.strip_prefix("x.toml:").and_then(|rest| rest.split(':').next());
+                let line: usize = line.and_then(|line| line.parse().ok()).expect(&problem);
+                assert!((1..=lines).contains(&line), "{problem}");
+            }
+        }
+    });
 }

@@ -1,0 +1,165 @@
+//! Clients that mean harm: slow, silent, endless and very many ones. Each is refused in bounded time
+//! and memory, and others are served meanwhile.
+
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use crate::app::until;
+use crate::child::{Served, store_directory};
+
+/// What one connection may cost the service, with what its allocator keeps, bytes.
+const CONNECTION_BYTES_MAX: u64 = 64 << 10;
+/// What a refused body may cost the service, bytes.
+const BODY_BYTES_MAX: u64 = 32 << 20;
+/// Files that may be open more than before: what serves the test's own client, say.
+const FILES_LEFT_MAX: usize = 16;
+
+fn serve(settings: &[(&str, &str)]) -> (Served, TempDir) {
+    let (directory, store) = store_directory();
+    (Served::start(&store, settings), directory)
+}
+
+fn connect(served: &Served) -> TcpStream {
+    TcpStream::connect(served.base.strip_prefix("http://").unwrap()).unwrap()
+}
+
+fn resident_bytes(served: &Served) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", served.id())).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+}
+
+fn open_files(served: &Served) -> usize {
+    std::fs::read_dir(PathBuf::from(format!("/proc/{}/fd", served.id()))).unwrap().count()
+}
+
+fn is_served(served: &Served) -> bool {
+    served.get("/readyz").is_ok_and(|(status, _)| status == 200)
+}
+
+/// All that the server says until it closes; it may close before it has read everything.
+fn rest(mut stream: TcpStream) -> String {
+    let mut reply = Vec::new();
+    match stream.read_to_end(&mut reply) {
+        Ok(_) => {}
+        Err(error) => assert_eq!(error.kind(), ErrorKind::ConnectionReset),
+    }
+    String::from_utf8_lossy(&reply).into_owned()
+}
+
+#[test]
+fn a_head_that_never_ends_is_given_up() {
+    let (served, _directory) = serve(&[("HTTP__HEAD_TIMEOUT_SECONDS", "1")]);
+    let mut slow = connect(&served);
+    slow.write_all(b"GET /jobs/").unwrap();
+    assert!(is_served(&served));
+    let reply = rest(slow);
+    assert!(reply.starts_with("HTTP/1.1 408") && reply.contains("request_timeout"), "{reply}");
+}
+
+#[test]
+fn a_body_without_end_is_cut_off() {
+    let (served, _directory) = serve(&[]);
+    let before = resident_bytes(&served);
+    let path = "/scrapers/practice/jobs";
+    let mut announced = connect(&served);
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1073741824\r\n\r\n");
+    announced.write_all(head.as_bytes()).unwrap();
+    let mut reply = String::new();
+    BufReader::new(announced).read_line(&mut reply).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 413"), "{reply}");
+
+    let mut endless = connect(&served);
+    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
+    endless.write_all(head.as_bytes()).unwrap();
+    let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
+    let sent = (0..16_384).take_while(|_| endless.write_all(&chunk).is_ok()).count();
+    assert!(sent < 1_024, "{sent} chunks of 64 KiB were taken");
+    assert!(is_served(&served));
+    let grown = resident_bytes(&served).saturating_sub(before);
+    assert!(grown < BODY_BYTES_MAX, "{grown} bytes");
+}
+
+#[test]
+fn requests_that_come_all_at_once_are_answered_in_order() {
+    let (served, _directory) = serve(&[]);
+    let mut stream = connect(&served);
+    let mut reader = BufReader::new(stream.try_clone().unwrap());
+    let count = 2_000;
+    std::thread::scope(|scope| {
+        scope.spawn(move || {
+            for number in 0..count {
+                let request = format!(
+                    "GET /healthz HTTP/1.1\r\nhost: x\r\nx-request-id: number-{number}\r\n\r\n"
+                );
+                stream.write_all(request.as_bytes()).unwrap();
+            }
+        });
+        for number in 0..count {
+            let (mut length, mut id) = (0, String::new());
+            loop {
+                let mut line = String::new();
+                reader.read_line(&mut line).unwrap();
+                let line = line.trim_end().to_ascii_lowercase();
+                if line.is_empty() {
+                    break;
+                }
+                if let Some(value) = line.strip_prefix("content-length: ") {
+                    length = value.parse().unwrap();
+                }
+                if let Some(value) = line.strip_prefix("x-request-id: ") {
+                    id = value.to_owned();
+                }
+            }
+            assert_eq!(id, format!("number-{number}"));
+            reader.read_exact(&mut vec![0; length]).unwrap();
+        }
+    });
+}
+
+#[test]
+fn connections_that_say_nothing_take_little_and_shut_nobody_out() {
+    let (served, _directory) = serve(&[("HTTP__HEAD_TIMEOUT_SECONDS", "600")]);
+    let (before, files) = (resident_bytes(&served), open_files(&served));
+    let count = 300;
+    let mut idle: Vec<TcpStream> = (0..count).map(|_| connect(&served)).collect();
+    for half in idle.iter_mut().step_by(2) {
+        half.write_all(b"POST /scrapers/practice/jobs HTTP/1.1\r\nhost: x\r\n").unwrap();
+    }
+    until(|| (open_files(&served) >= files + count).then_some(()));
+    assert!(is_served(&served));
+    let grown = resident_bytes(&served).saturating_sub(before);
+    assert!(grown < count as u64 * CONNECTION_BYTES_MAX, "{grown} bytes");
+    drop(idle);
+    until(|| (open_files(&served) <= files + FILES_LEFT_MAX).then_some(()));
+}
+
+#[test]
+fn more_connections_than_are_allowed_wait_for_the_silent_ones_to_be_closed() {
+    let (served, _directory) = serve(&[
+        ("HTTP__WORKERS", "1"),
+        ("HTTP__CONNECTIONS_MAX", "10"),
+        ("HTTP__HEAD_TIMEOUT_SECONDS", "1"),
+    ]);
+    let silent: Vec<TcpStream> = (0..40).map(|_| connect(&served)).collect();
+    assert!(is_served(&served));
+    drop(silent);
+}
+
+#[test]
+fn connections_that_come_and_go_leave_nothing() {
+    let (served, _directory) = serve(&[]);
+    assert!(is_served(&served));
+    let files = open_files(&served);
+    for number in 0..3_000 {
+        let mut stream = connect(&served);
+        if number % 3 == 0 {
+            stream.write_all(b"GET /scrapers HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+        }
+    }
+    until(|| (open_files(&served) <= files + FILES_LEFT_MAX).then_some(()));
+    assert!(is_served(&served));
+}
