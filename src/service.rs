@@ -57,6 +57,9 @@ pub const HEALTH_SECONDS: u64 = WINDOW_MINUTES * 60;
 /// The least that a poll of a pending job says, seconds, as the 202 of its submit does.
 const POLL_AFTER_SECONDS_MIN: u64 = 2;
 
+/// The length of a job's id in a path, bytes.
+pub const JOB_ID_BYTES: usize = 36;
+
 /// Who calls, and what they may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Caller {
@@ -735,7 +738,7 @@ impl Service {
 
 /// The id in a path. Only the form that we send: the parser would take braces and URNs too.
 fn parse_id(id: &str) -> Result<Uuid, ServiceError> {
-    let parsed = (id.len() == 36).then(|| Uuid::try_parse(id).ok()).flatten();
+    let parsed = (id.len() == JOB_ID_BYTES).then(|| Uuid::try_parse(id).ok()).flatten();
     parsed.ok_or(ServiceError::JobNotFound)
 }
 

@@ -3,7 +3,7 @@
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, ResponseError, web};
 use tracing::Instrument;
@@ -27,7 +27,7 @@ pub async fn around(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, actix_web::Error> {
-    let id = request_id(&request);
+    let id = request_id(request.headers());
     let unread = Unread::keep(&mut request);
     let cors = request.app_data::<web::Data<Cors>>().cloned();
     let origin = request.headers().get("origin").cloned();
@@ -48,23 +48,33 @@ pub async fn around(
         next.call(request).instrument(span).await?.map_into_left_body()
     };
     rate_limit(&mut response);
-    if let Some(cors) = cors {
-        cors.lay_on(response.headers_mut(), origin.as_ref());
-    }
-    response.headers_mut().insert(REQUEST_ID.clone(), id);
+    lay_on(response.headers_mut(), cors.as_deref().map(AsRef::as_ref), origin.as_ref(), id);
     Ok(match unread {
         Some(unread) => unread.until_sent(response),
         None => response,
     })
 }
 
+/// The headers of every response.
+pub fn lay_on(
+    headers: &mut HeaderMap,
+    cors: Option<&Cors>,
+    origin: Option<&HeaderValue>,
+    id: HeaderValue,
+) {
+    if let Some(cors) = cors {
+        cors.lay_on(headers, origin);
+    }
+    headers.insert(REQUEST_ID.clone(), id);
+}
+
 /// The client's own id, where it can be used as it is; else a new one.
-fn request_id(request: &ServiceRequest) -> HeaderValue {
+pub fn request_id(headers: &HeaderMap) -> HeaderValue {
     let sound = |id: &&HeaderValue| {
         (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
             && id.as_bytes().iter().all(u8::is_ascii_graphic)
     };
-    request.headers().get(&REQUEST_ID).filter(sound).cloned().unwrap_or_else(fresh_id)
+    headers.get(&REQUEST_ID).filter(sound).cloned().unwrap_or_else(fresh_id)
 }
 
 fn fresh_id() -> HeaderValue {

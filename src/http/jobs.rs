@@ -12,7 +12,8 @@ use crate::answer::token_tree;
 use crate::job::quoted;
 use crate::service::{Caller, Service, ServiceError};
 
-const PREFER: HeaderName = HeaderName::from_static("prefer");
+/// RFC 7240.
+pub const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// The longest that a poll may wait, seconds (contract part 2).
 pub const WAIT_SECONDS_MAX: f64 = 60.0;
 

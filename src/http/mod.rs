@@ -24,6 +24,7 @@ mod ops;
 mod params;
 mod poll;
 mod practice;
+mod quick;
 mod refusals;
 mod scrapers;
 mod server;
@@ -62,7 +63,8 @@ struct State {
     streams: web::Data<stats::Streams>,
 }
 
-/// Every route. What is not here is a 404, and another method a 405 with `Allow`.
+/// Every route. What is not here is a 404, and another method a 405 with `Allow`. The plainest poll is
+/// answered before this is asked: see [`quick`].
 fn routes(config: &mut web::ServiceConfig, state: &State) {
     config
         .app_data(state.service.clone())

@@ -64,9 +64,22 @@ pub fn answer(
     // A header that cannot be read is as good as none (RFC 9110, section 13.1.2).
     let conditional = request.headers().contains_key(IF_NONE_MATCH);
     let known = conditional.then(|| IfNoneMatch::parse(request).ok()).flatten();
+    answer_unless(service, id, known.as_ref(), form)
+}
+
+/// The job object as a poll gets it, or 304 when it is what the client has.
+///
+/// # Errors
+/// As [`answer`].
+pub fn answer_unless(
+    service: &Service,
+    id: &str,
+    known: Option<&IfNoneMatch>,
+    form: Form,
+) -> Result<HttpResponse, ServiceError> {
     let (tag, json, pending) = service.job(id, |job, id, result| {
         let tag = form.tag(job, id);
-        let json = (!has(known.as_ref(), &tag)).then(|| match form {
+        let json = (!has(known, &tag)).then(|| match form {
             Form::Whole => render::job_object(job, id, result),
             Form::Status => render::job_object(job, id, None),
         });

@@ -9,10 +9,13 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_http::HttpService;
+use actix_http::{HttpService, Request, Response};
 use actix_rt::net::TcpStream;
 use actix_server::ServerHandle;
-use actix_service::{IntoServiceFactory, ServiceFactoryExt, fn_service, map_config};
+use actix_service::{
+    IntoServiceFactory, Service as _, ServiceFactoryExt, apply_fn_factory, fn_service, map_config,
+};
+use actix_web::body::EitherBody;
 use actix_web::dev::AppConfig;
 use actix_web::{App, middleware, web};
 use crossbeam_channel::{Receiver, Sender};
@@ -21,7 +24,7 @@ use tokio::sync::Notify;
 use super::cors::Cors;
 use super::practice::PracticeState;
 use super::refusals::Connection;
-use super::{Limits, State, edge, routes};
+use super::{Limits, State, edge, quick, routes};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::engine::Engine;
@@ -342,7 +345,20 @@ fn serve(
                 .client_request_timeout(head_timeout)
                 .keep_alive(keep_alive)
                 .tcp_nodelay(true)
-                .h1(map_config(app, |_| AppConfig::default()));
+                .h1(apply_fn_factory(
+                    map_config(app, |_| AppConfig::default()),
+                    move |request: Request, app| {
+                        let answer =
+                            quick::answer(&state, &request).ok_or_else(|| app.call(request));
+                        async move {
+                            Ok(match answer {
+                                Ok(quick) => quick.map_body(|_, body| EitherBody::right(body)),
+                                Err(common) => Response::from(common.await?)
+                                    .map_body(|_, body| EitherBody::left(body)),
+                            })
+                        }
+                    },
+                ));
             fn_service(async |stream: TcpStream| {
                 let peer = stream.peer_addr().ok();
                 Ok((Connection::new(stream), peer))

@@ -104,3 +104,45 @@ fn the_wait_between_polls_grows_with_the_queue_and_the_time_of_a_run() {
     // The first of them runs, one is ahead of the second, and no wait is longer than a minute.
     assert_eq!(waits, ["9", "18", "60"]);
 }
+
+/// The plainest poll is answered before the router (`http/quick.rs`); a query, even an empty one,
+/// takes it through.
+#[test]
+fn a_plain_poll_and_one_through_the_router_are_answered_alike() {
+    let gate = Gate::default();
+    let upstream =
+        Scripted::new("script", [Step::Hold(gate.clone()), crate::app::fail(Reason::Auth)]);
+    let origins = "[http]\ncors_origins = [\"https://a.example\"]\n";
+    let app = Builder::new().config(origins).scripted("chatgpt", &upstream).start();
+    let alike = |id: &str, status: u16| {
+        let path = format!("/jobs/{id}");
+        let [plain, routed] = [app.get(&path), app.get(&format!("{path}?"))].map(|mut reply| {
+            assert_eq!(reply.headers.remove("x-request-id").unwrap().len(), 36);
+            reply.headers.remove("date");
+            (reply.status, reply.headers, reply.text)
+        });
+        assert_eq!(plain, routed);
+        assert_eq!(plain.0, status);
+    };
+    let held = app.submit("chatgpt", "held");
+    gate.arrived(1);
+    alike(&held, 200);
+    gate.open();
+    app.ended(&held);
+    alike(&held, 200);
+    let failed = app.submit("chatgpt", "failed");
+    app.ended(&failed);
+    alike(&failed, 200);
+    for unknown in ["00000000-0000-4000-8000-000000000000", "no-id-but-as-long-as-one-would-be-36"]
+    {
+        alike(unknown, 404);
+    }
+    let path = format!("/jobs/{held}");
+    let named = app.get_with(&path, &[("x-request-id", "mine")]);
+    assert_eq!(named.headers["x-request-id"], "mine");
+    let allowed = app.get_with(&path, &[("origin", "https://a.example")]);
+    assert_eq!(allowed.headers["access-control-allow-origin"], "https://a.example");
+    assert_eq!(app.get_with(&path, &[("prefer", "wait=1")]).status, 200);
+    assert_eq!(app.method("POST", &path).status, 405);
+    assert_eq!(app.method("HEAD", &path).status, 405);
+}
