@@ -1,7 +1,8 @@
 //! The load bench: a real server with a real store, real sockets, an upstream that answers at once
 //! with 2 KiB, and one that does not answer, so that what is submitted to it only waits. Prints
 //! submits, polls and whole jobs a second at several numbers of connections, with the same poll of a
-//! static body from the same actix beside it. `cargo bench --bench load`.
+//! static body from the same actix beside it. `cargo bench --bench load`; behind `--` the names of
+//! tables (`submits`, `polls`, `whole`) and numbers of connections, where not all are wanted.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
 mod shared;
@@ -31,20 +32,39 @@ fn main() {
     let body = body.split_once("\r\n\r\n").unwrap().1.to_owned();
     let static_address = start_static(body.clone());
 
-    println!("submits: durable; the jobs only wait");
-    println!("connections |  per second  p50 ms  p99 ms  p99.9 ms | jobs/fsync | fsync ms");
-    for connections in CONNECTIONS {
-        submits(&server, directory.path(), connections);
+    let named: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let (counts, tables): (Vec<_>, Vec<_>) =
+        named.into_iter().partition(|name| name.bytes().all(|byte| byte.is_ascii_digit()));
+    let wanted = |table: &str| tables.is_empty() || tables.iter().any(|name| name == table);
+    let counts: Vec<usize> = match counts.as_slice() {
+        [] => CONNECTIONS.to_vec(),
+        counts => counts.iter().map(|count| count.parse().unwrap()).collect(),
+    };
+    if wanted("submits") {
+        println!("submits: durable; the jobs only wait");
+        println!(
+            "connections |  per second  p50 ms  p99 ms  p99.9 ms | jobs/fsync | processor us each | \
+             fsync ms"
+        );
+        for &connections in &counts {
+            submits(&server, directory.path(), connections);
+        }
     }
-    println!("polls of a body of {} bytes, and the same body sent as it is", body.len());
-    println!("connections |  per second  p50 ms  p99 ms  p99.9 ms |  static/s | ratio");
-    for connections in CONNECTIONS {
-        polls(address, static_address, &poll, connections);
+    if wanted("polls") {
+        println!("polls of a body of {} bytes, and the same body sent as it is", body.len());
+        println!("connections |  per second  p50 ms  p99 ms  p99.9 ms |  static/s | ratio");
+        for &connections in &counts {
+            polls(address, static_address, &poll, connections);
+        }
     }
-    println!("whole jobs: submitted, run and answered on one connection");
-    println!("connections |  per second  p50 ms  p99 ms  p99.9 ms | processor us each | fsync ms");
-    for connections in CONNECTIONS {
-        whole_jobs(address, directory.path(), connections);
+    if wanted("whole") {
+        println!("whole jobs: submitted, run and answered on one connection");
+        println!(
+            "connections |  per second  p50 ms  p99 ms  p99.9 ms | processor us each | fsync ms"
+        );
+        for &connections in &counts {
+            whole_jobs(address, directory.path(), connections);
+        }
     }
     server.stop();
     server.wait().unwrap();
@@ -52,12 +72,15 @@ fn main() {
 
 fn submits(server: &Server, directory: &Path, connections: usize) {
     let before = (server.writer_stats(), fsync_ms(directory));
+    let spent = processor_seconds("self");
     let protocol = Http(|client, n| submit("chatgpt", &format!("{connections} {client}"), n));
     let load = load(server.address(), connections, CELL_SECONDS, &protocol);
+    let each_us = (processor_seconds("self") - spent) * 1e6 / load.times.len() as f64;
     let after = (server.writer_stats(), fsync_ms(directory));
     let commits = (after.0.commits - before.0.commits).max(1) as f64;
     let per_commit = (after.0.writes - before.0.writes) as f64 / commits;
-    println!("{} | {per_commit:10.1} | {}", row(connections, &load), drift(before.1, after.1));
+    let drift = drift(before.1, after.1);
+    println!("{} | {per_commit:10.1} | {each_us:17.0} | {drift}", row(connections, &load));
 }
 
 fn polls(address: SocketAddr, static_address: SocketAddr, poll: &str, connections: usize) {

@@ -23,12 +23,12 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The numbers of connections at which everything is measured.
 pub const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
-/// The Markdown of every answer, bytes.
-pub const ANSWER_BYTES: usize = 2_048;
+/// The Markdown of every answer, bytes, unless told otherwise: its result, which has it twice, has 2 KiB.
+pub const ANSWER_BYTES: usize = 720;
 const REPLY_BYTES_MAX: usize = 64 << 10;
 
-/// Answers at once.
-struct Instantly;
+/// Answers at once, always the same.
+struct Instantly(String);
 
 impl Upstream for Instantly {
     fn name(&self) -> &str {
@@ -40,7 +40,7 @@ impl Upstream for Instantly {
     }
 
     fn ask(&self, _: &ScrapeRequest, _: &Call) -> Result<Answer, UpstreamError> {
-        Ok(Answer { markdown: "x".repeat(ANSWER_BYTES), ..Answer::default() })
+        Ok(Answer { markdown: self.0.clone(), ..Answer::default() })
     }
 }
 
@@ -63,8 +63,28 @@ impl Upstream for Never {
     }
 }
 
+/// The start of the guide as an answer: real Markdown of so many bytes.
+fn text(bytes: usize) -> String {
+    let pages = [
+        include_str!("../../src/docs/concepts.md"),
+        include_str!("../../src/docs/storage.md"),
+        include_str!("../../src/docs/recipes.md"),
+    ];
+    let mut text = pages.concat().repeat(1 + bytes / pages[0].len());
+    while !text.is_char_boundary(bytes) {
+        text.push(' ');
+    }
+    text.truncate(bytes);
+    text
+}
+
 /// A server whose scraper `practice` answers at once and whose `chatgpt` never does.
 pub fn start(directory: &Path) -> Server {
+    start_answering(directory, ANSWER_BYTES)
+}
+
+/// As [`start`], with answers of so many bytes.
+pub fn start_answering(directory: &Path, answer_bytes: usize) -> Server {
     let environment = [
         ("ANSWERD_HTTP__BIND", "127.0.0.1:0".to_owned()),
         ("ANSWERD_STORE__PATH", directory.join("data").display().to_string()),
@@ -79,7 +99,7 @@ pub fn start(directory: &Path) -> Server {
         environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let settings = Settings::load_from(None, &environment).unwrap();
     let mut injected = Injected::new();
-    injected.insert("practice".to_owned(), Arc::new(Instantly));
+    injected.insert("practice".to_owned(), Arc::new(Instantly(text(answer_bytes))));
     injected.insert("never".to_owned(), Arc::new(Never));
     Server::start_with(settings, Clock::System, injected).unwrap()
 }
