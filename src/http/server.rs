@@ -348,8 +348,9 @@ fn serve(
                 .h1(apply_fn_factory(
                     map_config(app, |_| AppConfig::default()),
                     move |request: Request, app| {
-                        let answer =
-                            quick::answer(&state, &request).ok_or_else(|| app.call(request));
+                        // In a box: the connection has room for this future for all its life.
+                        let answer = quick::answer(&state, &request)
+                            .ok_or_else(|| Box::pin(app.call(request)));
                         async move {
                             Ok(match answer {
                                 Ok(quick) => quick.map_body(|_, body| EitherBody::right(body)),
