@@ -223,8 +223,9 @@ fn an_attempt_that_starts_while_attempts_are_given_back_goes_back_too() {
     fixture.queue().running(row, 0);
     fixture.submit(job);
     fixture.engine.give_back();
-    let pass = worker::pass(&fixture.engine, fixture.queue(), row);
-    assert_eq!(pass, worker::Pass::Skipped);
+    let starting = worker::start(&fixture.engine, row);
+    let pass = worker::pass(&fixture.engine, fixture.queue(), row, starting);
+    assert_eq!(pass.err(), Some(worker::Pass::Skipped));
     assert_eq!(fixture.state(row), (State::Queued, 0));
     assert!(fixture.asked.try_recv().is_err());
 }

@@ -1,5 +1,5 @@
-//! A worker: takes rows from its scraper's queue and runs one attempt of each. One pass is one
-//! function; the loop around it only receives.
+//! A worker: takes rows from its scraper's queue and runs one attempt of each: it starts, passes and
+//! ends, each a function; the loop around them only receives.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,13 +9,14 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::attempts::AttemptEnd;
-use super::flights::{Boarding, Flights};
+use super::flights::{Boarding, Flight, Flights};
 use super::queue::Queue;
 use super::{Engine, evidence, retry};
 use crate::answer::{self, Answer, ResultFacts};
 use crate::catalog::Array;
+use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job, Reason, State};
-use crate::store::{NewResult, Row, StoreError, request_hash};
+use crate::store::{NewResult, Pending, Row, StoreError, TransitionRefusal, request_hash};
 use crate::upstream::{AnsweredBy, Call, UpstreamError};
 
 /// What became of a row that a worker took.
@@ -35,50 +36,122 @@ pub(super) enum Pass {
     StoreFailed,
 }
 
-/// Takes rows, those first that somebody waits for, until the engine stops.
+/// A start on its way to the disk.
+pub(super) struct Starting {
+    started_ms: UnixMs,
+    written: Pending<Result<Job, TransitionRefusal>>,
+}
+
+/// An attempt that is over, and whose outcome is on its way to the disk.
+pub(super) struct Ending<'a> {
+    job: Job,
+    id: Uuid,
+    event: Event,
+    result: Option<NewResult>,
+    written: Pending<Result<Job, TransitionRefusal>>,
+    /// Held until the outcome is stored, and with it what the cache has for those who wait.
+    _flight: Option<Flight<'a>>,
+}
+
+/// What a worker does next.
+enum Next {
+    Row(Row),
+    /// No row is there now.
+    Nothing,
+    Stop,
+}
+
+/// Takes rows, those first that somebody waits for, until the engine stops. The start of a row is
+/// written behind the outcome of the one before, so that one transaction mostly takes both, and the
+/// thread waits once for the two.
 pub(super) fn run(engine: &Engine, queue: &Queue) {
-    let (interactive, queued) = queue.receivers();
+    let mut ending: Option<Ending<'_>> = None;
     loop {
-        let received = crossbeam_channel::select_biased! {
-            recv(engine.stopping.1) -> _ => return,
-            recv(interactive) -> row => row,
-            recv(queued) -> row => row,
+        let next = next(engine, queue, ending.is_none());
+        let starting = match &next {
+            Next::Row(row) => Some((*row, start(engine, *row))),
+            Next::Nothing | Next::Stop => None,
         };
-        let Ok(row) = received else { return };
-        let pass = pass(engine, queue, row);
-        // Once and here only: a second time could let go of what the timer has offered since, and
-        // let two workers run the job. And before the nudge, since the timer skips taken rows.
-        if pass != Pass::Waits {
-            queue.let_go(row);
+        if let Some(ending) = ending.take() {
+            let row = ending.job.row;
+            let_go(engine, queue, row, end(engine, ending));
         }
-        if pass == Pass::StoreFailed {
-            // The other rows of the channel would fare no better.
-            engine.await_store();
+        if let Some((row, starting)) = starting {
+            match pass(engine, queue, row, starting) {
+                Ok(over) => ending = Some(over),
+                Err(pass) => let_go(engine, queue, row, pass),
+            }
         }
-        if pass == Pass::WillRetry || queue.wants_refill() {
-            engine.nudge();
+        if matches!(next, Next::Stop) {
+            return;
         }
     }
 }
 
-/// Runs one attempt of a row, from its start in the store to its outcome there.
-pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
+/// The next row, waiting for one if `wait`.
+fn next(engine: &Engine, queue: &Queue, wait: bool) -> Next {
+    let (interactive, queued) = queue.receivers();
+    let received = if wait {
+        crossbeam_channel::select_biased! {
+            recv(engine.stopping.1) -> _ => return Next::Stop,
+            recv(interactive) -> row => row,
+            recv(queued) -> row => row,
+        }
+    } else {
+        crossbeam_channel::select_biased! {
+            recv(engine.stopping.1) -> _ => return Next::Stop,
+            recv(interactive) -> row => row,
+            recv(queued) -> row => row,
+            default => return Next::Nothing,
+        }
+    };
+    received.map_or(Next::Stop, Next::Row)
+}
+
+/// Lets go of a row after what became of it.
+fn let_go(engine: &Engine, queue: &Queue, row: Row, pass: Pass) {
+    // Once and here only: a second time could let go of what the timer has offered since, and let
+    // two workers run the job. And before the nudge, since the timer skips taken rows.
+    if pass != Pass::Waits {
+        queue.let_go(row);
+    }
+    if pass == Pass::StoreFailed {
+        // The other rows of the channel would fare no better.
+        engine.await_store();
+    }
+    // After a failure the timer may have filled the queue before this row was let go.
+    let offer = matches!(pass, Pass::WillRetry | Pass::StoreFailed);
+    if offer || queue.wants_refill() {
+        engine.nudge();
+    }
+}
+
+/// Begins to write that an attempt of a row starts.
+pub(super) fn start(engine: &Engine, row: Row) -> Starting {
     let started_ms = engine.clock.now_ms();
     let attempts_max = engine.retry.retries + 1;
-    let picked_up = engine.store.transition(
-        row,
-        started_ms,
-        move |job| job.pick_up(attempts_max, started_ms),
-        None,
-    );
-    let job = match picked_up {
+    let decide = move |job: &Job| job.pick_up(attempts_max, started_ms);
+    let written = engine.store.begin_transition(row, started_ms, decide, None);
+    Starting { started_ms, written }
+}
+
+/// Runs one attempt of a row, from its start in the store until its outcome is on the way there; or
+/// says why there was none.
+pub(super) fn pass<'a>(
+    engine: &'a Engine,
+    queue: &'a Queue,
+    row: Row,
+    starting: Starting,
+) -> Result<Ending<'a>, Pass> {
+    let Starting { started_ms, written } = starting;
+    let job = match written.wait() {
         Ok(Ok(job)) if job.state == State::Running => job,
         Ok(Ok(job)) => {
             log_end(engine, &job, engine.store.id_of(&job));
-            return Pass::Skipped;
+            return Err(Pass::Skipped);
         }
-        Ok(Err(_)) => return Pass::Skipped,
-        Err(error) => return store_failed(&error),
+        Ok(Err(_)) => return Err(Pass::Skipped),
+        Err(error) => return Err(store_failed(&error)),
     };
     let id = engine.store.id_of(&job);
     tracing::info!(
@@ -90,16 +163,15 @@ pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
     if engine.giving_back.load(Ordering::SeqCst) {
         // The row was taken before the stop; those that give back may not have seen this attempt.
         engine.release(queue, row, job.lease);
-        return Pass::Skipped;
+        return Err(Pass::Skipped);
     }
-    // Held until the outcome is stored, and with it what the cache has for those who wait.
-    let _flight = match Flights::board(engine, queue, &job) {
-        Boarding::Follow(hash) => return follow(engine, queue, &job, hash),
+    let flight = match Flights::board(engine, queue, &job) {
+        Boarding::Follow(hash) => return Err(follow(engine, queue, &job, hash)),
         Boarding::Lead(flight) => Some(flight),
         Boarding::Alone => None,
     };
     if let Some(json) = engine.cached_result(&job.request, &id.to_string()) {
-        return serve_cached(engine, &job, id, json);
+        return Err(serve_cached(engine, &job, id, json));
     }
     let origin = engine.clock.instant();
     let began_ms = engine.clock.monotonic_ms(origin);
@@ -109,20 +181,49 @@ pub(super) fn pass(engine: &Engine, queue: &Queue, row: Row) -> Pass {
     note_end(engine, queue, &job, run_ms, outcome.as_ref().err());
     let told = outcome.as_ref().map(|(_, filled)| filled.as_slice()).map_err(|error| error.reason);
     queue.health.note(engine.clock.now_ms(), run_ms, told);
-    let outcome = outcome.map(|(result, _)| result);
-    match store_outcome(engine, &job, outcome) {
-        Ok(Some(job)) => {
-            log_end(engine, &job, id);
-            match job.state {
-                State::WaitingRetry { .. } => Pass::WillRetry,
-                State::Queued | State::Running | State::Done | State::Failed(_) => Pass::Ran,
+    let (event, result) = match outcome {
+        Ok((result, _)) => (Event::Succeed { lease: job.lease }, Some(result)),
+        Err(error) => {
+            (retry::after_failure(&job, error, &engine.retry, engine.clock.now_ms()), None)
+        }
+    };
+    let written = write_outcome(engine, job.row, event.clone(), result.clone());
+    Ok(Ending { job, id, event, result, written, _flight: flight })
+}
+
+fn write_outcome(
+    engine: &Engine,
+    row: Row,
+    event: Event,
+    result: Option<NewResult>,
+) -> Pending<Result<Job, TransitionRefusal>> {
+    engine.store.begin_transition(row, engine.clock.now_ms(), move |_| event, result)
+}
+
+/// Waits until the outcome of an attempt is stored, for as long as the store does not work too.
+pub(super) fn end(engine: &Engine, ending: Ending<'_>) -> Pass {
+    let Ending { job, id, event, result, mut written, _flight } = ending;
+    loop {
+        match written.wait() {
+            Ok(Ok(job)) => {
+                log_end(engine, &job, id);
+                return match job.state {
+                    State::WaitingRetry { .. } => Pass::WillRetry,
+                    State::Queued | State::Running | State::Done | State::Failed(_) => Pass::Ran,
+                };
             }
+            // The job did not wait for it any more.
+            Ok(Err(_)) => {
+                tracing::info!(job = %id, attempt = job.attempts, "late outcome dropped");
+                return Pass::Ran;
+            }
+            // The answer is paid for: it is kept until the store takes it. Where it has taken it
+            // and could not say so, the job has ended and this one comes too late.
+            Err(error) if error.latches() && engine.await_store() => {
+                written = write_outcome(engine, job.row, event.clone(), result.clone());
+            }
+            Err(error) => return store_failed(&error),
         }
-        Ok(None) => {
-            tracing::info!(job = %id, attempt = job.attempts, "late outcome dropped");
-            Pass::Ran
-        }
-        Err(error) => store_failed(&error),
     }
 }
 
@@ -235,31 +336,6 @@ fn render(
     );
     let cache_hash = (engine.cache_ttl_ms > 0).then(|| request_hash(&job.request));
     NewResult { json, cache_hash }
-}
-
-/// Stores what the attempt brought, once the store works; `None` when the job did not wait for it any
-/// more.
-fn store_outcome(
-    engine: &Engine,
-    job: &Job,
-    outcome: Result<NewResult, UpstreamError>,
-) -> Result<Option<Job>, StoreError> {
-    let (event, result) = match outcome {
-        Ok(result) => (Event::Succeed { lease: job.lease }, Some(result)),
-        Err(error) => {
-            (retry::after_failure(job, error, &engine.retry, engine.clock.now_ms()), None)
-        }
-    };
-    loop {
-        let (event, result) = (event.clone(), result.clone());
-        let now_ms = engine.clock.now_ms();
-        match engine.store.transition(job.row, now_ms, move |_| event, result) {
-            // The answer is paid for: it is kept until the store takes it. Where it has taken it
-            // and could not say so, the job has ended and this one comes too late.
-            Err(error) if error.latches() && engine.await_store() => {}
-            stored => return Ok(stored?.ok()),
-        }
-    }
 }
 
 /// One line for a job's transition out of an attempt; never a prompt.

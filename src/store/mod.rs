@@ -346,13 +346,24 @@ impl Store {
         decide: impl FnOnce(&Job) -> Event + Send + 'static,
         result: Option<NewResult>,
     ) -> Result<Result<Job, TransitionRefusal>, StoreError> {
+        self.begin_transition(row, now_ms, decide, result).wait()
+    }
+
+    /// As [`Store::transition`], but blocks only while the writer has too much to do. What is begun
+    /// by one thread is written in the order in which it was begun.
+    pub fn begin_transition(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        decide: impl FnOnce(&Job) -> Event + Send + 'static,
+        result: Option<NewResult>,
+    ) -> Pending<Result<Job, TransitionRefusal>> {
         let scrapers = self.scrapers.clone();
         self.queue(|queue| {
             queue.submit_blocking(move |tables| {
                 jobs::transition(tables, &scrapers, row, now_ms, decide, result.as_ref())
             })
         })
-        .wait()
     }
 
     /// As [`Store::transition`] without a result, for handlers: does not block the thread.
