@@ -2,6 +2,8 @@
 //! commit from the store, and what it forgets or misses the ready index still has.
 
 mod attempts;
+#[cfg(test)]
+pub(crate) mod breakpoints;
 mod counts;
 mod day;
 mod evidence;
@@ -11,7 +13,7 @@ mod queue;
 mod recovery;
 mod retry;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod timer;
 mod totals;
 mod waiters;
@@ -88,6 +90,8 @@ pub struct Engine {
     stopped: AtomicBool,
     /// Set before the running attempts are given back: one that starts later goes back by itself.
     giving_back: AtomicBool,
+    #[cfg(test)]
+    breakpoints: Arc<breakpoints::Breakpoints>,
 }
 
 /// How busy a scraper is, and how it has fared.
@@ -121,6 +125,20 @@ impl Engine {
         lookup: Option<Lookup>,
         clock: Clock,
     ) -> std::io::Result<Arc<Engine>> {
+        let engine = Engine::new(store, upstreams, settings, public_url, lookup, clock);
+        engine.run(settings)?;
+        Ok(engine)
+    }
+
+    /// An engine whose threads have not been started.
+    fn new(
+        store: Arc<Store>,
+        upstreams: Registry,
+        settings: &Settings,
+        public_url: String,
+        lookup: Option<Lookup>,
+        clock: Clock,
+    ) -> Arc<Engine> {
         let mut queues: Vec<Queue> = store
             .scrapers()
             .map(|(number, name)| {
@@ -134,11 +152,19 @@ impl Engine {
             })
             .collect();
         queues.sort_by_key(|queue| queue.scraper);
-        let deliverer = Deliverer::start(store.clone(), &settings.webhooks, lookup, clock.clone())?;
-        let (nudge, nudges) = crossbeam_channel::bounded(1);
         let (stop, stopping) = crossbeam_channel::bounded(0);
-        let engine = Arc::new(Engine {
-            store: store.clone(),
+        #[cfg(test)]
+        let breakpoints = Arc::<breakpoints::Breakpoints>::default();
+        Arc::new(Engine {
+            deliverer: Deliverer::new(
+                store.clone(),
+                &settings.webhooks,
+                lookup,
+                clock.clone(),
+                #[cfg(test)]
+                breakpoints.clone(),
+            ),
+            store,
             upstreams,
             retry: settings.retry.clone(),
             cache_ttl_ms: settings.cache.ttl_seconds.saturating_mul(1000),
@@ -153,8 +179,7 @@ impl Engine {
             flights: Flights::default(),
             waiters: Waiters::default(),
             watchers: Waiters::default(),
-            deliverer,
-            nudges: Mutex::new(Some(nudge)),
+            nudges: Mutex::default(),
             timer_wakes_ms: AtomicU64::new(UnixMs::MAX),
             timer_passes: AtomicU64::new(0),
             stopping: (Mutex::new(Some(stop)), stopping),
@@ -162,14 +187,22 @@ impl Engine {
             threads: Mutex::new(Threads::default()),
             stopped: AtomicBool::new(false),
             giving_back: AtomicBool::new(false),
+            #[cfg(test)]
+            breakpoints,
             clock,
-        });
-        if let Err(error) = engine.evidence.sweep(engine.clock.now_ms()) {
+        })
+    }
+
+    /// Starts its threads.
+    fn run(self: &Arc<Engine>, settings: &Settings) -> std::io::Result<()> {
+        if let Err(error) = self.evidence.sweep(self.clock.now_ms()) {
             tracing::warn!(%error, "evidence left over from another run could not be removed");
         }
-        store.listen(Arc::new(Arc::downgrade(&engine)));
-        engine.spawn_threads(nudges)?;
-        Ok(engine)
+        let (nudge, nudges) = crossbeam_channel::bounded(1);
+        *self.nudges.lock().unwrap_or_else(PoisonError::into_inner) = Some(nudge);
+        self.store.listen(Arc::new(Arc::downgrade(self)));
+        self.deliverer.run(&settings.webhooks)?;
+        self.spawn_threads(nudges)
     }
 
     fn spawn_threads(self: &Arc<Engine>, nudges: Receiver<()>) -> std::io::Result<()> {

@@ -165,6 +165,12 @@ impl Queue {
         self.taken().iter().filter_map(|(row, taken)| Some((*row, taken.lease?))).collect()
     }
 
+    /// Every row that is taken, with the lease of the attempt that runs.
+    #[cfg(test)]
+    pub fn all_taken(&self) -> std::collections::BTreeMap<Row, Option<u32>> {
+        self.taken().iter().map(|(row, taken)| (*row, taken.lease)).collect()
+    }
+
     /// Notes how long an attempt took.
     pub fn note_run_ms(&self, run_ms: u64) {
         let before = self.run_average_ms.load(Ordering::Relaxed);

@@ -2,6 +2,8 @@
 //! made good when it works.
 
 use super::Engine;
+#[cfg(test)]
+use super::breakpoints::Point;
 use crate::clock::UnixMs;
 
 /// The wait between the first failure to open the store again and the next try, milliseconds; it
@@ -85,6 +87,8 @@ impl Engine {
     /// Blocks while the store refuses every write; `false` when the engine stops before it works.
     pub(super) fn await_store(&self) -> bool {
         let Some(over) = self.store.outage() else { return true };
+        #[cfg(test)]
+        self.breakpoints.reach(Point::StoreOut);
         crossbeam_channel::select! {
             recv(self.stopping.1) -> _ => false,
             recv(over) -> _ => true,

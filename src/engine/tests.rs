@@ -1,5 +1,11 @@
 //! The engine with a store of its own, a manual clock, and an upstream that asks the test.
 
+mod planned;
+pub(crate) mod receiver;
+pub(crate) mod script;
+pub(crate) mod steps;
+mod world;
+
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
@@ -85,31 +91,7 @@ impl Fixture {
     }
 
     fn new_job(&self, prompt: &str, interactive: bool) -> Job {
-        let identity = self.store.new_identity().unwrap();
-        let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
-        Job {
-            row: identity.row,
-            nonce: identity.nonce,
-            request: raw.check("chatgpt", &[]).unwrap(),
-            account: "anonymous".to_owned(),
-            state: State::Queued,
-            attempts: 0,
-            lease: 0,
-            created_ms: START_MS,
-            due_ms: START_MS,
-            expires_ms: START_MS + 86_400_000,
-            started_ms: None,
-            completed_ms: None,
-            price: 3,
-            interactive,
-            deadline_ms: None,
-            cached: false,
-            label: None,
-            start_by_ms: None,
-            idempotency: None,
-            batch: None,
-            webhook_url: None,
-        }
+        Job { interactive, ..new_job(&self.store, prompt) }
     }
 
     fn submit(&self, job: Job) {
@@ -142,6 +124,35 @@ impl Fixture {
     fn state(&self, row: Row) -> (State, u32) {
         let read = self.store.read_row(row, START_MS, |job, _| (job.state.clone(), job.attempts));
         read.unwrap().unwrap()
+    }
+}
+
+/// A job that nobody has submitted yet.
+fn new_job(store: &Store, prompt: &str) -> Job {
+    let identity = store.new_identity().unwrap();
+    let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
+    Job {
+        row: identity.row,
+        nonce: identity.nonce,
+        request: raw.check("chatgpt", &[]).unwrap(),
+        account: "anonymous".to_owned(),
+        state: State::Queued,
+        attempts: 0,
+        lease: 0,
+        created_ms: START_MS,
+        due_ms: START_MS,
+        expires_ms: START_MS + 86_400_000,
+        started_ms: None,
+        completed_ms: None,
+        price: 3,
+        interactive: false,
+        deadline_ms: None,
+        cached: false,
+        label: None,
+        start_by_ms: None,
+        idempotency: None,
+        batch: None,
+        webhook_url: None,
     }
 }
 

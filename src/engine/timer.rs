@@ -2,10 +2,13 @@
 //! jobs that did not start in time, and sweeps what has expired. Everything it does can be done again: it keeps no state that matters.
 
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
+#[cfg(test)]
+use super::breakpoints::Point;
 use super::queue::{Offer, Queue};
 use super::recovery::Recovery;
 use super::{Engine, worker};
@@ -32,19 +35,21 @@ pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
     let mut sweep_from_ms = 0;
     let mut recovery = Recovery::default();
     loop {
+        #[cfg(test)]
+        engine.breakpoints.reach(Point::PassBegins);
         engine.timer_wakes_ms.store(UnixMs::MAX, Ordering::SeqCst);
         engine.timer_passes.fetch_add(1, Ordering::SeqCst);
         let now_ms = engine.clock.now_ms();
-        recovery.look_at_room(engine);
-        let wake_ms = if engine.store.failure().is_some() {
-            recovery.step(engine, now_ms)
-        } else {
-            pass(engine, now_ms, &mut sweep_from_ms).unwrap_or_else(|error| {
-                tracing::error!(%error, "the timer could not use the store");
-                now_ms.saturating_add(AFTER_ERROR_MS)
-            })
-        };
+        let looked = catch_unwind(AssertUnwindSafe(|| {
+            look(engine, now_ms, &mut recovery, &mut sweep_from_ms)
+        }));
+        let wake_ms = looked.unwrap_or_else(|_| {
+            tracing::error!("the timer panicked; it goes on");
+            now_ms.saturating_add(AFTER_ERROR_MS)
+        });
         engine.timer_wakes_ms.store(wake_ms, Ordering::SeqCst);
+        #[cfg(test)]
+        engine.breakpoints.reach(Point::PassEnded);
         match engine.clock.recv_until(nudges, Some(wake_ms)) {
             Ok(()) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
@@ -52,10 +57,31 @@ pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
     }
 }
 
+/// Recovers the store or makes a pass, whichever it is time for; gives when to look again.
+fn look(
+    engine: &Engine,
+    now_ms: UnixMs,
+    recovery: &mut Recovery,
+    sweep_from_ms: &mut UnixMs,
+) -> UnixMs {
+    recovery.look_at_room(engine);
+    if engine.store.failure().is_some() {
+        return recovery.step(engine, now_ms);
+    }
+    pass(engine, now_ms, sweep_from_ms).unwrap_or_else(|error| {
+        tracing::error!(%error, "the timer could not use the store");
+        now_ms.saturating_add(AFTER_ERROR_MS)
+    })
+}
+
 /// One pass; gives when the next one is due at the latest.
 fn pass(engine: &Engine, now_ms: UnixMs, sweep_from_ms: &mut UnixMs) -> Result<UnixMs, StoreError> {
     if engine.store.next_deadline_ms()?.is_some_and(|at_ms| at_ms <= now_ms) {
+        #[cfg(test)]
+        engine.breakpoints.reach(Point::OverdueFound);
         let overdue = engine.store.end_overdue(now_ms)?;
+        #[cfg(test)]
+        engine.breakpoints.reach(Point::OverdueEnded);
         for job in &overdue.ended {
             worker::log_end(engine, job, engine.store.id_of(job));
         }
@@ -69,8 +95,12 @@ fn pass(engine: &Engine, now_ms: UnixMs, sweep_from_ms: &mut UnixMs) -> Result<U
     if now_ms >= *sweep_from_ms
         && let Some(due_ms) = next_sweep_ms(engine)?.filter(|due_ms| *due_ms <= now_ms)
     {
+        #[cfg(test)]
+        engine.breakpoints.reach(Point::ExpiredFound);
         let began = engine.clock.instant();
         let swept = engine.store.sweep(now_ms, engine.cache_from_ms(now_ms))?;
+        #[cfg(test)]
+        engine.breakpoints.reach(Point::ExpiredRemoved);
         if let Err(error) = engine.evidence.sweep(now_ms) {
             tracing::warn!(%error, "evidence of expired jobs could not be removed");
         }

@@ -7,12 +7,15 @@ mod signature;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 
+#[cfg(test)]
+use super::breakpoints::{Breakpoints, Point};
 use crate::clock::{Clock, UnixMs};
 use crate::config::{SigningKey, Webhooks};
 use crate::store::{Row, Store, StoreError};
@@ -51,6 +54,8 @@ struct Shared {
     nudges: Mutex<Option<Sender<()>>>,
     /// Disconnected when no attempt begins any more.
     stopping: (Mutex<Option<Sender<()>>>, Receiver<()>),
+    #[cfg(test)]
+    breakpoints: Arc<Breakpoints>,
 }
 
 /// What is under way.
@@ -79,19 +84,16 @@ enum Take {
 }
 
 impl Deliverer {
-    /// Starts the pool, which finds what the last run has left. `lookup` takes the place of the
-    /// system's, where there is one.
-    ///
-    /// # Errors
-    /// A thread cannot be started.
-    pub fn start(
+    /// A deliverer whose pool has not been started. `lookup` takes the place of the system's, where
+    /// there is one.
+    pub fn new(
         store: Arc<Store>,
         settings: &Webhooks,
         lookup: Option<Lookup>,
         clock: Clock,
-    ) -> std::io::Result<Deliverer> {
+        #[cfg(test)] breakpoints: Arc<Breakpoints>,
+    ) -> Deliverer {
         let timeout = Duration::from_secs(settings.timeout_seconds);
-        let (nudge, nudges) = crossbeam_channel::bounded(1);
         let (stop, stopping) = crossbeam_channel::bounded(0);
         let shared = Arc::new(Shared {
             store,
@@ -100,16 +102,39 @@ impl Deliverer {
             poster: Poster::new(timeout, &settings.allow_hosts, lookup),
             workers: settings.workers,
             taken: Mutex::default(),
-            nudges: Mutex::new(Some(nudge)),
+            nudges: Mutex::default(),
             stopping: (Mutex::new(Some(stop)), stopping),
+            #[cfg(test)]
+            breakpoints,
         });
-        let threads = if shared.keys.is_empty() {
-            shared.tell_of_the_unsent(settings);
-            Threads::default()
-        } else {
-            shared.spawn_threads(nudges)?
-        };
-        Ok(Deliverer { shared, threads: Mutex::new(threads) })
+        Deliverer { shared, threads: Mutex::default() }
+    }
+
+    /// Starts the pool, which finds what the last run has left.
+    ///
+    /// # Errors
+    /// A thread cannot be started.
+    pub fn run(&self, settings: &Webhooks) -> std::io::Result<()> {
+        if self.shared.keys.is_empty() {
+            self.shared.tell_of_the_unsent(settings);
+            return Ok(());
+        }
+        let (nudge, nudges) = crossbeam_channel::bounded(1);
+        *self.shared.nudges.lock().unwrap_or_else(PoisonError::into_inner) = Some(nudge);
+        let threads = self.shared.spawn_threads(nudges)?;
+        *self.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
+        Ok(())
+    }
+
+    /// Whether a thread that is idle has been given a delivery, or will be.
+    #[cfg(test)]
+    pub fn has_due(&self, now_ms: UnixMs) -> bool {
+        let mut due = false;
+        let visited = self.shared.store.visit_outbox(now_ms, |row, _| {
+            due |= !self.shared.taken().rows.contains(&row);
+            ControlFlow::Continue(())
+        });
+        (visited.is_ok() && due) || self.shared.taken().in_flight > 0
     }
 
     /// Makes the dispatcher look at the outbox.
@@ -196,6 +221,8 @@ impl Shared {
     /// Blocks while the store refuses every write; `false` when it is time to stop before it works.
     fn await_store(&self) -> bool {
         let Some(over) = self.store.outage() else { return true };
+        #[cfg(test)]
+        self.breakpoints.reach(Point::StoreOut);
         crossbeam_channel::select! {
             recv(self.stopping.1) -> _ => false,
             recv(over) -> _ => true,
@@ -210,16 +237,31 @@ impl Shared {
 
 /// Makes attempts until the dispatcher has ended.
 fn work(shared: &Shared, hints: &Receiver<Hint>) {
-    while let Ok(hint) = hints.recv() {
+    loop {
+        #[cfg(test)]
+        shared.breakpoints.reach(Point::SenderIdle);
+        let Ok(hint) = hints.recv() else { return };
         if shared.stopping.1.try_recv() == Err(TryRecvError::Disconnected) {
             return;
         }
-        let made = attempt::run(shared, hint.row);
-        if let Err(error) = &made {
-            tracing::error!(row = hint.row, %error, "a webhook's delivery could not be read or noted");
-        }
-        // What has failed with the store as a whole is made again when that works.
-        shared.let_go(hint, made.is_ok() || made.is_err_and(|error| error.latches()));
+        // The last net, behind that around the sending: a defect must not cost the pool a thread.
+        let made = catch_unwind(AssertUnwindSafe(|| attempt::run(shared, hint.row)));
+        let settled = match made {
+            Ok(Ok(())) => true,
+            Ok(Err(error)) => {
+                tracing::error!(row = hint.row, %error, "a webhook's delivery could not be read or noted");
+                // What has failed with the store as a whole is made again when that works.
+                error.latches()
+            }
+            Err(_) => {
+                tracing::error!(
+                    row = hint.row,
+                    "a webhook's delivery panicked; it waits for a restart"
+                );
+                false
+            }
+        };
+        shared.let_go(hint, settled);
         shared.nudge();
     }
 }

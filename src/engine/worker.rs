@@ -9,6 +9,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::attempts::AttemptEnd;
+#[cfg(test)]
+use super::breakpoints::Point;
 use super::flights::{Boarding, Flight, Flights};
 use super::queue::Queue;
 use super::{Engine, evidence, retry};
@@ -34,6 +36,8 @@ pub(super) enum Pass {
     Waits,
     /// The store failed; the job is as a crash would have left it.
     StoreFailed,
+    /// A defect of answerd; the job is as a crash would have left it.
+    Panicked,
 }
 
 /// A start on its way to the disk.
@@ -69,15 +73,16 @@ pub(super) fn run(engine: &Engine, queue: &Queue) {
     loop {
         let next = next(engine, queue, ending.is_none());
         let starting = match &next {
-            Next::Row(row) => Some((*row, start(engine, *row))),
+            Next::Row(row) => Some((*row, caught(*row, || Ok(start(engine, *row))))),
             Next::Nothing | Next::Stop => None,
         };
         if let Some(ending) = ending.take() {
             let row = ending.job.row;
-            let_go(engine, queue, row, end(engine, ending));
+            let pass = caught(row, || Ok(end(engine, ending)));
+            let_go(engine, queue, row, pass.unwrap_or_else(|panicked| panicked));
         }
         if let Some((row, starting)) = starting {
-            match pass(engine, queue, row, starting) {
+            match starting.and_then(|starting| caught(row, || pass(engine, queue, row, starting))) {
                 Ok(over) => ending = Some(over),
                 Err(pass) => let_go(engine, queue, row, pass),
             }
@@ -88,10 +93,20 @@ pub(super) fn run(engine: &Engine, queue: &Queue) {
     }
 }
 
+/// The last net, behind that around the attempt: a defect must not cost the pool a thread.
+fn caught<T>(row: Row, step: impl FnOnce() -> Result<T, Pass>) -> Result<T, Pass> {
+    catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| {
+        tracing::error!(row, "a worker panicked; the timer will offer its job again");
+        Err(Pass::Panicked)
+    })
+}
+
 /// The next row, waiting for one if `wait`.
 fn next(engine: &Engine, queue: &Queue, wait: bool) -> Next {
     let (interactive, queued) = queue.receivers();
     let received = if wait {
+        #[cfg(test)]
+        engine.breakpoints.reach(Point::WorkerIdle);
         crossbeam_channel::select_biased! {
             recv(engine.stopping.1) -> _ => return Next::Stop,
             recv(interactive) -> row => row,
@@ -128,6 +143,8 @@ fn let_go(engine: &Engine, queue: &Queue, row: Row, pass: Pass) {
 
 /// Begins to write that an attempt of a row starts.
 pub(super) fn start(engine: &Engine, row: Row) -> Starting {
+    #[cfg(test)]
+    engine.breakpoints.reach(Point::RowTaken);
     let started_ms = engine.clock.now_ms();
     let attempts_max = engine.retry.retries + 1;
     let decide = move |job: &Job| job.pick_up(attempts_max, started_ms);
@@ -153,6 +170,8 @@ pub(super) fn pass<'a>(
         Ok(Err(_)) => return Err(Pass::Skipped),
         Err(error) => return Err(store_failed(&error)),
     };
+    #[cfg(test)]
+    engine.breakpoints.reach(Point::StartWritten);
     let id = engine.store.id_of(&job);
     tracing::info!(
         job = %id, scraper = queue.name, attempt = job.attempts,
@@ -187,6 +206,8 @@ pub(super) fn pass<'a>(
             (retry::after_failure(&job, error, &engine.retry, engine.clock.now_ms()), None)
         }
     };
+    #[cfg(test)]
+    engine.breakpoints.reach(Point::OutcomeKnown);
     let written = write_outcome(engine, job.row, event.clone(), result.clone());
     Ok(Ending { job, id, event, result, written, _flight: flight })
 }
@@ -203,11 +224,11 @@ fn write_outcome(
 /// Waits until the outcome of an attempt is stored, for as long as the store does not work too.
 pub(super) fn end(engine: &Engine, ending: Ending<'_>) -> Pass {
     let Ending { job, id, event, result, mut written, _flight } = ending;
-    loop {
+    let pass = loop {
         match written.wait() {
             Ok(Ok(job)) => {
                 log_end(engine, &job, id);
-                return match job.state {
+                break match job.state {
                     State::WaitingRetry { .. } => Pass::WillRetry,
                     State::Queued | State::Running | State::Done | State::Failed(_) => Pass::Ran,
                 };
@@ -215,16 +236,19 @@ pub(super) fn end(engine: &Engine, ending: Ending<'_>) -> Pass {
             // The job did not wait for it any more.
             Ok(Err(_)) => {
                 tracing::info!(job = %id, attempt = job.attempts, "late outcome dropped");
-                return Pass::Ran;
+                break Pass::Ran;
             }
             // The answer is paid for: it is kept until the store takes it. Where it has taken it
             // and could not say so, the job has ended and this one comes too late.
             Err(error) if error.latches() && engine.await_store() => {
                 written = write_outcome(engine, job.row, event.clone(), result.clone());
             }
-            Err(error) => return store_failed(&error),
+            Err(error) => break store_failed(&error),
         }
-    }
+    };
+    #[cfg(test)]
+    engine.breakpoints.reach(Point::OutcomeWritten);
+    pass
 }
 
 /// Notes an attempt's end where the day and the job's own attempts are told of.
@@ -299,6 +323,8 @@ fn attempt(
     let deadline = began + Duration::from_millis(budget_ms);
     let call = Call::new(deadline, canceled);
     let asked = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(test)]
+        engine.breakpoints.reach(Point::Asking);
         let (answer, by) =
             engine.upstreams.ask(&job.request.scraper, &job.request, &call, job.attempts)?;
         let elapsed = engine.clock.instant().duration_since(began);

@@ -7,6 +7,8 @@ use uuid::Uuid;
 use super::{Shared, signature};
 use crate::answer::object::{batch_object, job_object};
 use crate::clock::UnixMs;
+#[cfg(test)]
+use crate::engine::breakpoints::Point;
 use crate::engine::retry;
 use crate::job::{Delivery, DeliveryAttempt, DeliveryState, Outcome, SendFailure, Subject};
 use crate::store::{Row, StoreError};
@@ -33,7 +35,11 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
     let message = message(shared, row, delivery.subject)?;
     let origin = shared.clock.instant();
     let began_ms = shared.clock.monotonic_ms(origin);
-    let sent = catch_unwind(AssertUnwindSafe(|| send(shared, &delivery, &message, at_ms)));
+    let sent = catch_unwind(AssertUnwindSafe(|| {
+        #[cfg(test)]
+        shared.breakpoints.reach(Point::WebhookUnsent);
+        send(shared, &delivery, &message, at_ms)
+    }));
     let receipt = sent.unwrap_or(Receipt {
         outcome: Outcome::Failed(SendFailure::Panicked),
         retry_after_ms: None,
@@ -42,6 +48,8 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
     let attempt = DeliveryAttempt { at_ms, took_ms, outcome: receipt.outcome };
     let spread = retry::spread(row, delivery.attempts);
     let retry_after_ms = receipt.retry_after_ms;
+    #[cfg(test)]
+    shared.breakpoints.reach(Point::WebhookSent);
     let noted = loop {
         let noted =
             shared.store.note_delivery(row, attempt, delivery.resends, retry_after_ms, spread);
@@ -55,6 +63,8 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
             break stands;
         }
     };
+    #[cfg(test)]
+    shared.breakpoints.reach(Point::WebhookNoted);
     if let Some(delivery) = noted {
         log(&delivery, message.id, attempt);
     }

@@ -1,6 +1,7 @@
 //! A storage that fails as it is told, and what the store does then and afterwards.
 
 use std::io;
+use std::sync::atomic::AtomicBool;
 
 use redb::{Database, StorageBackend};
 
@@ -17,7 +18,7 @@ pub(crate) enum Fault {
     Writes,
     /// Every read.
     Reads,
-    /// To say that it has synced what it has.
+    /// To say that it has synced what it has, once that has a new header: with it a commit stands.
     Confirms,
 }
 
@@ -27,6 +28,8 @@ pub(crate) struct Faulty {
     disk: Disk,
     fault: Arc<Mutex<Fault>>,
     free_bytes: Arc<AtomicU64>,
+    /// The database's header was written and not synced yet.
+    header_waits: Arc<AtomicBool>,
 }
 
 impl Faulty {
@@ -35,6 +38,7 @@ impl Faulty {
             disk: Disk::default(),
             fault: Arc::new(Mutex::new(Fault::Nothing)),
             free_bytes: Arc::new(AtomicU64::new(u64::MAX)),
+            header_waits: Arc::default(),
         }
     }
 
@@ -63,9 +67,19 @@ impl Faulty {
         self.store(&options(Path::new("")))
     }
 
+    /// What a process that is killed now leaves behind.
+    pub fn after_kill(&self) -> Faulty {
+        Faulty { disk: Disk::new(self.disk.image()), ..Faulty::new() }
+    }
+
     /// What the check finds once the store is closed.
     fn problems(&self, fixture: Fixture) -> Vec<String> {
         fixture.store.close();
+        self.check_closed()
+    }
+
+    /// What the check finds where the store has been closed.
+    pub fn check_closed(&self) -> Vec<String> {
         let database = Medium::open(self, 1 << 20, false).unwrap();
         Store::check_on(database).unwrap().problems
     }
@@ -103,11 +117,15 @@ impl StorageBackend for Faulty {
     fn sync_data(&self) -> io::Result<()> {
         self.check(Fault::Writes, io::ErrorKind::StorageFull)?;
         self.disk.sync_data()?;
-        self.check(Fault::Confirms, io::ErrorKind::Other)
+        if self.header_waits.swap(false, Ordering::Relaxed) {
+            self.check(Fault::Confirms, io::ErrorKind::Other)?;
+        }
+        Ok(())
     }
 
     fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
         self.check(Fault::Writes, io::ErrorKind::StorageFull)?;
+        self.header_waits.fetch_or(at == 0, Ordering::Relaxed);
         self.disk.write(at, bytes)
     }
 }

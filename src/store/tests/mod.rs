@@ -1,5 +1,4 @@
-//! The store under test: a directory that lasts, jobs to put into it, a way to hold the writer,
-//! and its whole state as text.
+//! The store under test: a directory that lasts, jobs to put into it, and a way to hold the writer.
 
 mod broken;
 mod crash;
@@ -10,11 +9,11 @@ mod life;
 mod list;
 mod model;
 mod outbox;
+pub(crate) mod print;
 mod refusals;
 mod reopen;
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 use std::path::Path;
 
 use crossbeam_channel::Sender;
@@ -164,36 +163,7 @@ impl Fixture {
 
     /// The whole state, a line for a row, without what is random.
     fn state(&self) -> String {
-        let scrapers = &self.store.scrapers;
-        self.read(|transaction| {
-            let mut text = String::new();
-            print_jobs(&mut text, transaction, scrapers);
-            print_indexes(&mut text, transaction, scrapers);
-            for entry in transaction.open_table(tables::CREDITS).unwrap().iter().unwrap() {
-                let (key, value) = entry.unwrap();
-                let (account, month) = key.value();
-                if month >= usage::DAY_MIN {
-                    print_day(
-                        &mut text,
-                        account,
-                        month,
-                        &record::decode_day(month, value.value()).unwrap(),
-                    );
-                    continue;
-                }
-                let Credits { reserved, used } =
-                    record::decode_credits(month, value.value()).unwrap();
-                writeln!(text, "credits {account} {month}: {reserved} reserved, {used} used")
-                    .unwrap();
-            }
-            for entry in &scrapers.entries {
-                let unfinished = self.store.unfinished(entry.number);
-                if unfinished > 0 {
-                    writeln!(text, "unfinished {}: {unfinished}", entry.name).unwrap();
-                }
-            }
-            text
-        })
+        print::state(&self.store)
     }
 }
 
@@ -215,97 +185,4 @@ fn hold_writer(store: &Store) -> Sender<()> {
 fn request(prompt: &str) -> ScrapeRequest {
     let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
     raw.check("chatgpt", &[]).unwrap()
-}
-
-/// A time as it is printed: milliseconds after the start of the test.
-fn after(at_ms: UnixMs) -> String {
-    format!("+{}", at_ms.checked_sub(START_MS).unwrap())
-}
-
-fn print_day(text: &mut String, account: &str, day: u32, used: &usage::Day) {
-    for (scraper, used) in &used.0 {
-        let Use { jobs, done, failed, cached, credits } = used;
-        writeln!(
-            text,
-            "use {account} {day} scraper {scraper}: {jobs} jobs, {done} done, {failed} failed, \
-             {cached} cached, {credits} credits"
-        )
-        .unwrap();
-    }
-}
-
-fn print_jobs(text: &mut String, transaction: &ReadTransaction, scrapers: &Scrapers) {
-    let prompts = transaction.open_table(tables::PROMPTS).unwrap();
-    for entry in transaction.open_table(tables::JOBS).unwrap().iter().unwrap() {
-        let (row, bytes) = entry.unwrap();
-        let row = row.value();
-        let prompt = || Ok(prompts.get(row).unwrap().map(|prompt| prompt.value().to_owned()));
-        let name = |number| scrapers.name(number);
-        let (job, _) = record::decode_job(row, bytes.value(), name, prompt).unwrap();
-        let state = match &job.state {
-            State::Queued => "queued".to_owned(),
-            State::Running => "running".to_owned(),
-            State::WaitingRetry { last } => format!("waiting after {}", last.reason.code()),
-            State::Done => "done".to_owned(),
-            State::Failed(failure) => format!("failed with {}", failure.reason.code()),
-        };
-        write!(text, "job {row} {} {}: {state}", job.request.scraper, job.account).unwrap();
-        write!(text, ", attempts {}, lease {}, price {}", job.attempts, job.lease, job.price)
-            .unwrap();
-        write!(text, ", due {}, expires {}", after(job.due_ms), after(job.expires_ms)).unwrap();
-        for (word, at_ms) in [("started", job.started_ms), ("completed", job.completed_ms)] {
-            if let Some(at_ms) = at_ms {
-                write!(text, ", {word} {}", after(at_ms)).unwrap();
-            }
-        }
-        for (word, set) in [("interactive", job.interactive), ("cached", job.cached)] {
-            if set {
-                write!(text, ", {word}").unwrap();
-            }
-        }
-        if let Some(label) = &job.label {
-            write!(text, ", label {label}").unwrap();
-        }
-        text.push('\n');
-    }
-    for entry in prompts.iter().unwrap() {
-        let (row, prompt) = entry.unwrap();
-        writeln!(text, "prompt {}: {} bytes", row.value(), prompt.value().len()).unwrap();
-    }
-    for entry in transaction.open_table(tables::RESULTS).unwrap().iter().unwrap() {
-        let (row, bytes) = entry.unwrap();
-        let json = record::decode_result(row.value(), bytes.value()).unwrap().to_vec();
-        let json = String::from_utf8(json).unwrap();
-        writeln!(text, "result {}: {json}", row.value()).unwrap();
-    }
-}
-
-fn print_indexes(text: &mut String, transaction: &ReadTransaction, scrapers: &Scrapers) {
-    for entry in transaction.open_table(tables::READY).unwrap().iter().unwrap() {
-        let (scraper, interactive, due_ms, row) = entry.unwrap().0.value();
-        let lane = if interactive { "interactive" } else { "queued" };
-        let name = scrapers.name(scraper).unwrap();
-        writeln!(text, "ready {name} {lane} {}: {row}", after(due_ms)).unwrap();
-    }
-    for entry in transaction.open_table(tables::EXPIRY).unwrap().iter().unwrap() {
-        let (expires_ms, row) = entry.unwrap().0.value();
-        writeln!(text, "expiry {}: {row}", after(expires_ms)).unwrap();
-    }
-    for entry in transaction.open_table(tables::DEADLINES).unwrap().iter().unwrap() {
-        let (start_by_ms, row) = entry.unwrap().0.value();
-        writeln!(text, "deadline {}: {row}", after(start_by_ms)).unwrap();
-    }
-    for entry in transaction.open_table(tables::IDEMPOTENCY).unwrap().iter().unwrap() {
-        let (key_hash, row) = entry.unwrap();
-        writeln!(text, "idempotency key {}: {}", key_hash.value(), row.value()).unwrap();
-    }
-    for entry in transaction.open_table(tables::OUTBOX).unwrap().iter().unwrap() {
-        let (due_ms, row) = entry.unwrap().0.value();
-        writeln!(text, "outbox {}: {row}", after(due_ms)).unwrap();
-    }
-    for entry in transaction.open_table(tables::CACHE).unwrap().iter().unwrap() {
-        let (key, hash) = entry.unwrap();
-        let (stored_ms, row) = key.value();
-        writeln!(text, "cache {} {row}: hash {}", after(stored_ms), hash.value()).unwrap();
-    }
 }

@@ -1,0 +1,221 @@
+//! Steps the engine's threads one at a time: each stops at every breakpoint until the test lets it
+//! go on, so that what happens and in which order is the test's choice alone.
+
+use std::collections::BTreeMap;
+use std::panic::resume_unwind;
+use std::sync::{Condvar, Mutex, MutexGuard};
+
+use super::super::breakpoints::Point;
+use super::super::*;
+use super::PATIENCE;
+
+/// What a thread that stands at a point is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    GoOn,
+    Panic,
+}
+
+/// Where a thread is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Thread {
+    Runs,
+    Stands(Point),
+    Told(Order),
+}
+
+/// What holds for all threads.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Mode {
+    #[default]
+    Stepped,
+    /// Nobody stops any more.
+    Free,
+    /// The process is dead: a thread does nothing behind the point that it has come to.
+    Killed,
+}
+
+#[derive(Default)]
+struct State {
+    mode: Mode,
+    /// By the thread's name.
+    threads: BTreeMap<String, Thread>,
+}
+
+/// An engine that is stepped.
+pub(crate) struct Steps {
+    pub engine: Arc<Engine>,
+    state: Arc<(Mutex<State>, Condvar)>,
+}
+
+impl Steps {
+    /// An engine all of whose threads stand at their first points.
+    pub fn start(
+        store: Arc<Store>,
+        upstreams: Registry,
+        settings: &Settings,
+        clock: Clock,
+    ) -> Steps {
+        let engine = Engine::new(store, upstreams, settings, String::new(), None, clock);
+        let state = Arc::<(Mutex<State>, Condvar)>::default();
+        let stopped = state.clone();
+        engine.breakpoints.set(Arc::new(move |point| stop_at(&stopped, point)));
+        engine.run(settings).unwrap();
+        let steps = Steps { engine, state };
+        let mut threads = vec!["timer".to_owned()];
+        for queue in &steps.engine.queues {
+            threads.extend((1..=queue.workers).map(|number| format!("{}-{number}", queue.name)));
+        }
+        if !settings.webhooks.keys.is_empty() {
+            let senders = 1..=settings.webhooks.workers;
+            threads.extend(senders.map(|number| format!("webhook-{number}")));
+        }
+        for name in threads {
+            steps.wait_for(&name);
+        }
+        steps
+    }
+
+    /// The threads that have something to do, by name, each at its point.
+    pub fn ready(&self) -> Vec<(String, Point)> {
+        let stand = self.stand();
+        stand.into_iter().filter(|(name, point)| self.can_go_on(name, *point)).collect()
+    }
+
+    /// Lets a thread do its next step, or fail in it; gives the point at which it stands then,
+    /// `None` where its panic has ended it.
+    #[track_caller]
+    pub fn step(&self, name: &str, order: Order) -> Point {
+        {
+            let mut state = lock(&self.state.0);
+            let thread = state.threads.get_mut(name).expect("there is no such thread");
+            assert!(matches!(thread, Thread::Stands(_)), "{name}: {thread:?}");
+            *thread = Thread::Told(order);
+            self.state.1.notify_all();
+        }
+        self.wait_for(name)
+    }
+
+    /// When something comes due for one of the threads, if none has anything to do before.
+    pub fn next_due_ms(&self) -> UnixMs {
+        let timer_ms = self.engine.timer_wakes_ms.load(Ordering::SeqCst);
+        let sender_ms = self.engine.store.next_delivery_ms(self.engine.clock.now_ms());
+        timer_ms.min(sender_ms.ok().flatten().unwrap_or(UnixMs::MAX))
+    }
+
+    /// The rows that the queues hold, each with the lease of its attempt.
+    pub fn taken(&self) -> String {
+        let mut text = String::new();
+        for queue in &self.engine.queues {
+            for (row, lease) in queue.all_taken() {
+                let held = lease.map_or("waits".to_owned(), |lease| format!("runs, lease {lease}"));
+                text.push_str(&format!("taken by {} {row}: {held}\n", queue.name));
+            }
+        }
+        text
+    }
+
+    /// Ends all threads where they stand, as a SIGKILL would. What the store's medium holds has to
+    /// be saved before.
+    pub fn kill(&self) {
+        self.end(Mode::Killed);
+    }
+
+    /// Stops the engine in order; attempts that run go back.
+    pub fn stop(&self) {
+        self.end(Mode::Free);
+    }
+
+    fn end(&self, mode: Mode) {
+        lock(&self.state.0).mode = mode;
+        self.state.1.notify_all();
+        self.engine.stop(0);
+    }
+
+    fn stand(&self) -> Vec<(String, Point)> {
+        let state = lock(&self.state.0);
+        let stands = |(name, thread): (&String, &Thread)| match thread {
+            Thread::Stands(point) => Some((name.clone(), *point)),
+            Thread::Runs | Thread::Told(_) => None,
+        };
+        state.threads.iter().filter_map(stands).collect()
+    }
+
+    /// Whether a thread that goes on from a point comes to another one without more ado.
+    fn can_go_on(&self, name: &str, point: Point) -> bool {
+        let engine = &self.engine;
+        let now_ms = engine.clock.now_ms();
+        match point {
+            Point::WorkerIdle => {
+                let queue = engine.queues.iter().find(|queue| {
+                    name.strip_prefix(&queue.name).is_some_and(|rest| rest.starts_with('-'))
+                });
+                let (interactive, queued) = queue.expect("a worker has a queue").receivers();
+                !interactive.is_empty() || !queued.is_empty()
+            }
+            Point::SenderIdle => {
+                engine.store.outage().is_none() && engine.deliverer.has_due(now_ms)
+            }
+            Point::PassEnded => {
+                let nudges = engine.nudges.lock().unwrap();
+                nudges.as_ref().is_some_and(|nudges| !nudges.is_empty())
+                    || engine.timer_wakes_ms.load(Ordering::SeqCst) <= now_ms
+            }
+            Point::StoreOut => engine.store.outage().is_none(),
+            Point::RowTaken
+            | Point::StartWritten
+            | Point::Asking
+            | Point::OutcomeKnown
+            | Point::OutcomeWritten
+            | Point::WebhookUnsent
+            | Point::WebhookSent
+            | Point::WebhookNoted
+            | Point::PassBegins
+            | Point::OverdueFound
+            | Point::OverdueEnded
+            | Point::ExpiredFound
+            | Point::ExpiredRemoved => true,
+        }
+    }
+
+    /// Waits until a thread stands.
+    #[track_caller]
+    fn wait_for(&self, name: &str) -> Point {
+        let runs = |state: &mut State| !matches!(state.threads.get(name), Some(Thread::Stands(_)));
+        let waited = self.state.1.wait_timeout_while(lock(&self.state.0), PATIENCE, runs).unwrap();
+        match waited.0.threads.get(name) {
+            Some(Thread::Stands(point)) => *point,
+            elsewhere => panic!("{name} has come to no point: {elsewhere:?}"),
+        }
+    }
+}
+
+/// The hook: the calling thread stops until it is told what to do.
+fn stop_at((state, changed): &(Mutex<State>, Condvar), point: Point) {
+    let current = std::thread::current();
+    let name = current.name().expect("the engine's threads have names").to_owned();
+    let mut held = lock(state);
+    if held.mode == Mode::Stepped {
+        held.threads.insert(name.clone(), Thread::Stands(point));
+        changed.notify_all();
+    }
+    let stands = |state: &mut State| {
+        state.mode == Mode::Stepped && state.threads[&name] == Thread::Stands(point)
+    };
+    held = changed.wait_while(held, stands).unwrap();
+    let told = held.threads.insert(name, Thread::Runs);
+    let mode = held.mode;
+    drop(held);
+    match (mode, told) {
+        // Without the message that a panic prints.
+        (Mode::Killed, _) => resume_unwind(Box::new("killed by the test")),
+        (Mode::Stepped, Some(Thread::Told(Order::Panic))) => {
+            resume_unwind(Box::new("a planned panic"));
+        }
+        (Mode::Free | Mode::Stepped, _) => {}
+    }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap()
+}
