@@ -1,6 +1,7 @@
 //! Mangled input for whatever reads what others write. Each parser's tests try some of it in every
-//! run; `ANSWERD_FUZZ_SECONDS=600 cargo test --release --locked --lib fuzzed -- --nocapture` tries
-//! each for so long, from `ANSWERD_FUZZ_SEED`.
+//! run; `ANSWERD_FUZZ_SECONDS=600 ANSWERD_FUZZ_INPUTS=10000000 cargo test --release --locked --lib
+//! fuzzed -- --nocapture --test-threads 2` tries each until the first of both bounds, from
+//! `ANSWERD_FUZZ_SEED`. More threads than processors take the time of each other.
 #![allow(clippy::disallowed_methods, clippy::print_stdout, reason = "it measures its own time")]
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -101,19 +102,51 @@ impl Dice {
     }
 }
 
-/// Runs once, or again and again for the time that is set.
-pub fn repeated(mut run: impl FnMut()) {
-    let began = Instant::now();
-    run();
-    while duration().is_some_and(|duration| began.elapsed() < duration) {
-        run();
+/// How long a target is tried: until the first bound that is set.
+struct Bounds {
+    began: Instant,
+    duration_max: Option<Duration>,
+    inputs_max: Option<u64>,
+}
+
+impl Bounds {
+    fn from_environment() -> Bounds {
+        let number = |name: &str| {
+            let text = std::env::var(name).ok()?;
+            Some(text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")))
+        };
+        Bounds {
+            began: Instant::now(),
+            duration_max: number("ANSWERD_FUZZ_SECONDS").map(Duration::from_secs),
+            inputs_max: number("ANSWERD_FUZZ_INPUTS"),
+        }
+    }
+
+    /// Whether another input is tried after so many; as many as `default` where nothing is set.
+    fn allow(&self, inputs: u64, default: u64) -> bool {
+        match (self.duration_max, self.inputs_max) {
+            (None, None) => inputs < default,
+            (duration, max) => {
+                duration.is_none_or(|duration| self.began.elapsed() < duration)
+                    && max.is_none_or(|max| inputs < max)
+            }
+        }
+    }
+
+    fn print(&self, name: &str, inputs: u64, from: &str) {
+        println!("{name}: {inputs} inputs in {} s, {from}", self.began.elapsed().as_secs());
     }
 }
 
-/// For how long each target is tried; `None` tries it a fixed number of times.
-fn duration() -> Option<Duration> {
-    let seconds = std::env::var("ANSWERD_FUZZ_SECONDS").ok()?;
-    Some(Duration::from_secs(seconds.parse().expect("ANSWERD_FUZZ_SECONDS is a number")))
+/// Runs what tries so many inputs each time: once, or until a bound that is set.
+pub fn repeated(name: &str, inputs_per_run: u64, mut run: impl FnMut()) {
+    let bounds = Bounds::from_environment();
+    let mut inputs = 0;
+    while bounds.allow(inputs, inputs_per_run) {
+        run();
+        inputs += inputs_per_run;
+    }
+    bounds.print(name, inputs, "seeds of the system");
 }
 
 /// Gives `check` mangled forms of the examples. It panics on what must not be; the input is printed
@@ -121,9 +154,9 @@ fn duration() -> Option<Duration> {
 pub fn bytes(name: &str, examples: &[&str], check: impl Fn(&[u8])) {
     let seed = std::env::var("ANSWERD_FUZZ_SEED").map_or(7, |seed| seed.parse().expect("a number"));
     let mut dice = Dice::new(seed);
-    let (until, began) = (duration(), Instant::now());
+    let bounds = Bounds::from_environment();
     let mut inputs: u64 = 0;
-    while until.map_or(inputs < INPUTS, |until| began.elapsed() < until) {
+    while bounds.allow(inputs, INPUTS) {
         let input = mangled(examples, &mut dice);
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| check(&input))) {
             println!("{name}, seed {seed}, input {inputs}: {:?}", String::from_utf8_lossy(&input));
@@ -131,7 +164,7 @@ pub fn bytes(name: &str, examples: &[&str], check: impl Fn(&[u8])) {
         }
         inputs += 1;
     }
-    println!("{name}: {inputs} inputs, seed {seed}");
+    bounds.print(name, inputs, &format!("seed {seed}"));
 }
 
 /// As [`bytes`], for what only takes text.

@@ -1,6 +1,8 @@
 //! What the tests of all providers share: a request, settings, replies, and the trial that no
 //! reply, however mangled, makes a provider panic, tell a secret or pass an empty answer.
 
+use std::panic::Location;
+
 use proptest::prelude::*;
 use proptest::sample::select;
 use proptest::test_runner::{Config, TestRunner};
@@ -93,6 +95,7 @@ pub fn secrets(request: &HttpRequest) -> Vec<(&str, &str)> {
 }
 
 /// Tries a provider with mangled forms of the replies it knows, and with any bytes at all.
+#[track_caller]
 pub fn survives(provider: &dyn Provider, bodies: &[Value]) {
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let known = select(bodies.to_vec());
@@ -112,7 +115,7 @@ pub fn survives(provider: &dyn Provider, bodies: &[Value]) {
     let wait = prop::option::of("[0-9]{1,4}|\\PC{0,12}");
     let earlier = select(bodies.to_vec());
     let strategy = (status, body, wait, prop::option::of(earlier), any::<bool>());
-    fuzz::repeated(|| {
+    fuzz::repeated(Location::caller().file(), u64::from(CASES), || {
         TestRunner::new(config.clone())
             .run(&strategy, |(status, body, wait, earlier, web_search)| {
                 let headers =
