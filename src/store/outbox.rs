@@ -12,7 +12,7 @@ use crate::id::Plain;
 use crate::job::{Batch, Delivery, DeliveryAttempt, Job, Subject, receiver_of};
 
 /// For how long the sweep leaves an expired job alone whose delivery is pending, milliseconds.
-const HOLD_MS: u64 = 3_600_000;
+pub(super) const HOLD_MS: u64 = 3_600_000;
 
 /// Why a webhook is not sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -153,6 +153,46 @@ fn expires_ms(
     }
 }
 
+/// Changes the delivery of a row as an attempt demands; `None` when it is not there any more.
+pub(super) fn note(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    row: Row,
+    note: impl FnOnce(&mut Delivery),
+) -> Result<Option<Delivery>, StoreError> {
+    let Some(delivery) = read(tables, row)? else { return Ok(None) };
+    let Some(expires_ms) = expires_ms(tables, scrapers, row, delivery.subject)? else {
+        return Ok(None);
+    };
+    change(tables, expires_ms, row, delivery, note).map(Some)
+}
+
+/// [`Store::send_again`] inside a transaction.
+pub(super) fn send_again(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    subject: Subject,
+    plain: Plain,
+    id: Uuid,
+    account: &str,
+    now_ms: UnixMs,
+) -> Result<Result<Delivery, ResendRefusal>, StoreError> {
+    let mine = |told: &Told| told.account == account && told.expires_ms > now_ms;
+    let Some(told) = told(tables, scrapers, subject, plain, id)?.filter(mine) else {
+        return Ok(Err(ResendRefusal::Gone));
+    };
+    if !told.webhook {
+        return Ok(Err(ResendRefusal::NoWebhook));
+    }
+    let Some(delivery) = read(tables, plain.row)? else {
+        return Ok(Err(ResendRefusal::Unfinished));
+    };
+    let again = |delivery: &mut Delivery| delivery.send_again(now_ms);
+    let delivery = change(tables, told.expires_ms, plain.row, delivery, again)?;
+    tables.effects.push(Effect::Delivery { due_ms: now_ms });
+    Ok(Ok(delivery))
+}
+
 impl Store {
     /// Walks the deliveries that are due at `now_ms`, in the order in which they came due, until
     /// `visit` breaks: the row of each, and its receiver's number ([`receiver_of`]).
@@ -217,14 +257,9 @@ impl Store {
         let scrapers = self.scrapers.clone();
         self.queue(|queue| {
             queue.submit_blocking(move |tables| {
-                let Some(delivery) = read(tables, row)? else { return Ok(None) };
-                let Some(expires_ms) = expires_ms(tables, &scrapers, row, delivery.subject)? else {
-                    return Ok(None);
-                };
-                let note = |delivery: &mut Delivery| {
+                note(tables, &scrapers, row, |delivery| {
                     delivery.note(attempt, resends, retry_after_ms, spread);
-                };
-                change(tables, expires_ms, row, delivery, note).map(Some)
+                })
             })
         })
         .wait()
@@ -246,19 +281,7 @@ impl Store {
         let scrapers = self.scrapers.clone();
         let pending = self.queue(|queue| {
             queue.submit(move |tables| {
-                let found = told(tables, &scrapers, subject, plain, id)?;
-                let mine = |told: &Told| told.account == account && told.expires_ms > now_ms;
-                let Some(told) = found.filter(mine) else { return Ok(Err(ResendRefusal::Gone)) };
-                if !told.webhook {
-                    return Ok(Err(ResendRefusal::NoWebhook));
-                }
-                let Some(delivery) = read(tables, plain.row)? else {
-                    return Ok(Err(ResendRefusal::Unfinished));
-                };
-                let again = |delivery: &mut Delivery| delivery.send_again(now_ms);
-                let delivery = change(tables, told.expires_ms, plain.row, delivery, again)?;
-                tables.effects.push(Effect::Delivery { due_ms: now_ms });
-                Ok(Ok(delivery))
+                send_again(tables, &scrapers, subject, plain, id, &account, now_ms)
             })
         });
         pending.committed().await

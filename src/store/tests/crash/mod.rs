@@ -3,6 +3,7 @@
 //! any of the rest, opened and judged against what the store had acknowledged by then.
 
 pub mod cut;
+mod deliveries;
 pub mod disk;
 mod ledger;
 mod workload;

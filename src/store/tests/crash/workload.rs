@@ -1,10 +1,14 @@
 //! A random life of a store on a disk that notes everything, and the ledger of what was
 //! acknowledged when.
 
+mod webhooks;
+
 use super::super::{NO_LIMITS, START_MS, hold_writer, options, request};
 use super::disk::{Disk, Entry};
 use super::ledger::{Ledger, Span, Stored};
-use crate::job::{Batch, BatchKey, Ended, Event, Failure, Idempotency, Job, Reason, State};
+use crate::job::{
+    Batch, BatchKey, Delivery, Ended, Event, Failure, Idempotency, Job, Reason, State,
+};
 use crate::store::{
     NewIdentity, NewItem, NewResult, OpenOptions, Pending, QuickRepair, Row, Store, open,
 };
@@ -91,6 +95,8 @@ enum Asked {
     Submit(Row, Option<Vec<u8>>, Pending<Result<Job, SubmitRefusal>>),
     Batch(BatchKey, Vec<Job>, Pending<Result<Batch, SubmitRefusal>>),
     Event(Option<Vec<u8>>, Pending<Result<Job, TransitionRefusal>>),
+    /// Whatever was asked for, its answer is the delivery of the row as it is then.
+    Delivery(Row, Pending<Option<Delivery>>),
 }
 
 impl Life {
@@ -126,8 +132,10 @@ impl Life {
 
     fn ask(&mut self) -> Asked {
         match self.dice.below(100) {
-            0..35 => self.submit(),
-            35..40 => self.submit_batch(),
+            0..30 => self.submit(),
+            30..36 => self.submit_batch(),
+            36..54 => self.attempt().unwrap_or_else(|| self.submit()),
+            54..58 => self.send_again().unwrap_or_else(|| self.submit()),
             _ if self.newest.is_empty() => self.submit(),
             _ => self.event(),
         }
@@ -156,7 +164,7 @@ impl Life {
             start_by_ms: None,
             idempotency: None,
             batch: None,
-            webhook_url: None,
+            webhook_url: self.webhook_url(),
         }
     }
 
@@ -232,7 +240,7 @@ impl Life {
             created_ms: self.now_ms,
             expires_ms: self.now_ms + LIFE_MS,
             idempotency: self.idempotency(1),
-            webhook_url: None,
+            webhook_url: self.webhook_url(),
             ended: Ended::default(),
         };
         let pending = self.store.submit_batch(batch, all.iter().map(new).collect());
@@ -318,6 +326,13 @@ impl Life {
                     self.note(span, (job, result));
                 }
             }
+            Asked::Delivery(row, pending) => {
+                let answer = pending.wait().unwrap();
+                let span = self.span(asked);
+                if let Some(delivery) = answer {
+                    self.ledger.deliveries.note(row, span, delivery);
+                }
+            }
         }
     }
 
@@ -330,7 +345,7 @@ impl Life {
         if self.newest.len() > LIVELY_JOBS_MAX {
             self.newest.remove(0);
         }
-        self.ledger.note(self.store.id_of(job), span, Some(stored));
+        self.ledger.note(self.store.id_of(job), span, stored);
     }
 
     fn note_batch(&mut self, span: Span, batch: Batch, items: Vec<Job>) {
