@@ -1,5 +1,7 @@
-//! The user guide in the browser: `/docs` lists its pages, `/docs/{slug}` shows one. Rendered once,
-//! at the first request.
+//! The user guide in the browser: `/docs` lists its pages, `/docs/{slug}` shows one, `/docs/search`
+//! finds sections. Rendered once, at the first request.
+
+mod search;
 
 use std::sync::LazyLock;
 
@@ -11,6 +13,10 @@ use crate::job::quoted;
 use crate::practice::guide::{Guide, PAGES};
 use crate::practice::html::{self, Frame, escape};
 
+/// Where the guide is in the navigation.
+const HERE: &str = "/docs";
+
+static GUIDE: LazyLock<Guide> = LazyLock::new(|| Guide::read(""));
 /// Every page as it is sent, by its slug.
 static RENDERED: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(rendered);
 static INDEX: LazyLock<String> = LazyLock::new(index);
@@ -18,6 +24,8 @@ static INDEX: LazyLock<String> = LazyLock::new(index);
 /// Puts the guide's pages into an app.
 pub fn configure(app: &mut web::ServiceConfig) {
     app.service(super::get("/docs", web::get().to(pages)))
+        .service(super::get("/docs/search", web::get().to(search::show)))
+        .service(super::get(search::SCRIPT_PATH, web::get().to(search::script)))
         .service(super::get("/docs/{slug}", web::get().to(page)));
 }
 
@@ -37,8 +45,15 @@ pub async fn page(slug: web::Path<String>) -> HttpResponse {
     }
 }
 
+/// A page of the guide around its content; `here` is its place in the navigation, and `query` stands
+/// in its search box.
+fn framed(title: &str, here: &str, query: &str, main: &str) -> String {
+    let script = Some(search::SCRIPT_PATH);
+    html::page(&Frame { title, here, script, search: Some(query) }, main)
+}
+
 fn index() -> String {
-    let items: String = Guide::read("")
+    let items: String = GUIDE
         .pages
         .iter()
         .map(|page| {
@@ -50,15 +65,15 @@ fn index() -> String {
         })
         .collect();
     let main = format!(
-        "<h1>Guide</h1>\n<p>How answerd is used and run. Ask the \
-         <a href=\"/practice\">practice engine</a> to find something in it.</p>\n\
+        "<h1>Guide</h1>\n<p>How answerd is used and run. Search it above, or ask the \
+         <a href=\"/practice\">practice engine</a> a question.</p>\n\
          <ul class=\"pages\">\n{items}</ul>\n"
     );
-    html::page(&Frame { title: "Guide", here: "/docs", script: None }, &main)
+    framed("Guide", HERE, "", &main)
 }
 
 fn rendered() -> Vec<(&'static str, String)> {
-    let guide = Guide::read("");
+    let guide = &*GUIDE;
     let link = |at: Option<usize>, rel: &str, arrow: &str| {
         at.and_then(|at| guide.pages.get(at)).map_or_else(
             || "<span></span>".to_owned(),
@@ -80,7 +95,7 @@ fn rendered() -> Vec<(&'static str, String)> {
                 link(Some(at + 1), "next", "→ "),
             );
             let title = guide.pages.get(at).map_or(*slug, |page| page.title.as_str());
-            (*slug, html::page(&Frame { title, here: "/docs", script: None }, &main))
+            (*slug, framed(title, HERE, "", &main))
         })
         .collect()
 }

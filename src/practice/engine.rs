@@ -83,6 +83,17 @@ pub(super) struct Wanted {
     stand_ins: Vec<Term>,
 }
 
+impl Findings {
+    /// The stems of the words it is about and of those that may stand for them.
+    pub fn sought(&self) -> Vec<String> {
+        let stems = |word: &Wanted| {
+            let stand_ins = word.stand_ins.iter().map(|term| term.stem.clone());
+            std::iter::once(word.term.stem.clone()).chain(stand_ins).collect::<Vec<_>>()
+        };
+        self.wanted.iter().flat_map(stems).collect()
+    }
+}
+
 /// How much of what is wanted is there, by rarity, 0 to 1; `there` says it for one stem.
 pub(super) fn share(wanted: &[Wanted], there: impl Fn(&str) -> f32) -> f32 {
     let total: f32 = wanted.iter().map(|word| word.rarity).sum();
@@ -106,7 +117,8 @@ impl Engine {
         Engine::over(Guide::read(public_url), public_url)
     }
 
-    pub(super) fn over(guide: Guide, public_url: &str) -> Engine {
+    /// Indexes a guide that has been read already.
+    pub fn over(guide: Guide, public_url: &str) -> Engine {
         let index = Index::new(&guide);
         Engine { guide, index, public_url: public_url.to_owned() }
     }

@@ -62,7 +62,8 @@ impl Guide {
         Guide::of(PAGES, public_url)
     }
 
-    pub(super) fn of(texts: &[(&'static str, &str)], public_url: &str) -> Guide {
+    /// Reads pages, each (slug, Markdown), as [`Guide::read`] does those that are built in.
+    pub fn of(texts: &[(&'static str, &str)], public_url: &str) -> Guide {
         let mut guide = Guide { pages: Vec::new(), sections: Vec::new() };
         for (page, (slug, text)) in texts.iter().enumerate() {
             let sections = passage::sections(text, page, slug, public_url);

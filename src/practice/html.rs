@@ -3,6 +3,7 @@
 
 use pulldown_cmark::{BrokenLink, CowStr, Event, Parser, Tag, TagEnd, html};
 
+use super::QUERY_CHARS_MAX;
 use super::passage::{Anchors, guide_href, options};
 
 /// The class of the element that a citation mark is.
@@ -138,9 +139,12 @@ pub struct Frame<'a> {
     pub here: &'a str,
     /// The path of the page's script, where it has one.
     pub script: Option<&'a str>,
+    /// What stands in the search box of the guide, on pages that have one.
+    pub search: Option<&'a str>,
 }
 
-const NAVIGATION: &[(&str, &str)] = &[("/practice", "Practice"), ("/docs", "Guide")];
+const NAVIGATION: &[(&str, &str)] =
+    &[("/practice", "Practice"), ("/docs", "Guide")];
 
 /// A complete page around the content of its `main` element.
 pub fn page(frame: &Frame<'_>, main: &str) -> String {
@@ -151,6 +155,7 @@ pub fn page(frame: &Frame<'_>, main: &str) -> String {
             format!("<a href=\"{path}\"{current}>{name}</a>")
         })
         .collect();
+    let search = frame.search.map_or_else(String::new, search_box);
     let script = frame
         .script
         .map_or_else(String::new, |path| format!("<script src=\"{path}\" defer></script>\n"));
@@ -162,9 +167,22 @@ pub fn page(frame: &Frame<'_>, main: &str) -> String {
          <link rel=\"icon\" href=\"data:,\">\n\
          <link rel=\"stylesheet\" href=\"/practice.css\">\n{script}</head>\n<body>\n\
          <header class=\"bar\"><a class=\"name\" href=\"/\">answerd</a>\
-         <nav aria-label=\"Pages\">{links}</nav></header>\n\
+         <nav aria-label=\"Pages\">{links}</nav>{search}</header>\n\
          <main>\n{main}</main>\n</body>\n</html>\n",
         title = escape(frame.title),
+    )
+}
+
+/// The search box; the list in it is filled by its script, and without one it is an ordinary form.
+fn search_box(query: &str) -> String {
+    format!(
+        "<form id=\"search\" role=\"search\" action=\"/docs/search\" method=\"get\">\
+         <label class=\"unseen\" for=\"sought\">Search the guide</label>\
+         <input id=\"sought\" name=\"q\" type=\"search\" value=\"{}\" \
+         maxlength=\"{QUERY_CHARS_MAX}\" placeholder=\"Search the guide\" autocomplete=\"off\">\
+         <ul id=\"suggestions\" aria-label=\"Found\" hidden></ul>\
+         <span id=\"suggested\" class=\"unseen\" role=\"status\"></span></form>",
+        escape(query)
     )
 }
 

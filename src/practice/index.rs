@@ -17,6 +17,8 @@ const TEXT_ABOUTNESS: f32 = 0.75;
 const STOP_WORD_WEIGHT: f32 = 0.15;
 /// The shortest word whose spelling is corrected, in letters.
 const SPELLING_CHARS_MIN: usize = 6;
+/// The shortest beginning of a word that is completed, in letters.
+const BEGUN_CHARS_MIN: usize = 3;
 
 /// The index; built once, then only read.
 pub struct Index {
@@ -190,6 +192,11 @@ impl Index {
         }
     }
 
+    /// Whether a section has a word anywhere.
+    pub fn holds(&self, section: usize, stem: &str) -> bool {
+        self.postings(stem).binary_search_by_key(&section, |posting| posting.section).is_ok()
+    }
+
     /// The sorted, distinct stems of a section's heading.
     pub fn heading(&self, section: usize) -> &[String] {
         &self.headings[section]
@@ -241,6 +248,18 @@ impl Index {
             // By name where equally frequent: the order of a map must not show in an answer.
             .max_by(|(a, x), (b, y)| x.postings.len().cmp(&y.postings.len()).then(b.cmp(a)))?;
         Some(Term { word: entry.word.clone(), stem: stem.clone(), stop: false })
+    }
+
+    /// The word of the guide that begins as an unknown one does, the most frequent first.
+    pub fn completed(&self, begun: &Term) -> Option<&str> {
+        if self.knows(&begun.stem) || begun.word.chars().count() < BEGUN_CHARS_MIN {
+            return None;
+        }
+        let entries = self.entries.values().filter(|entry| entry.word.starts_with(&begun.word));
+        // By name where equally frequent: the order of a map must not show.
+        let best = entries
+            .max_by(|a, b| a.postings.len().cmp(&b.postings.len()).then(b.word.cmp(&a.word)));
+        best.map(|entry| entry.word.as_str())
     }
 }
 

@@ -4,7 +4,7 @@
 //!
 //! `guide` holds the pages, `passage` cuts them into sections and passages, `terms` and `index` find
 //! the sections for a question, `engine` searches, `select` and `compose` write the answer, `html` and `page`
-//! show it.
+//! show it; `search` finds sections for readers of the guide.
 
 mod compose;
 mod engine;
@@ -14,12 +14,14 @@ mod index;
 mod inline;
 pub mod page;
 mod passage;
+mod search;
 mod select;
 mod terms;
 mod vocabulary;
 
 pub use engine::{Engine, PracticeAnswer, PracticeSource};
 pub use passage::guide_href;
+pub use search::{Found, QUERY_CHARS_MAX};
 
 /// The model's name on the page and in results.
 pub const MODEL: &str = "answerd-practice-1";

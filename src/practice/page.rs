@@ -144,7 +144,7 @@ fn framed(title: &str, above: &str, conversation: &str) -> String {
          <div id=\"conversation\" aria-live=\"polite\">\n{conversation}</div>\n\
          <template id=\"turn\">\n{template}</template>\n"
     );
-    page(&Frame { title, here: "/practice", script: Some("/practice.js") }, &main)
+    page(&Frame { title, here: "/practice", script: Some("/practice.js"), search: None }, &main)
 }
 
 /// The start of a question, for the window's title.

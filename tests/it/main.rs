@@ -16,6 +16,7 @@ mod contract;
 mod dashboard;
 mod discovery;
 mod disk;
+mod docs;
 mod edge;
 mod errors;
 mod events;

@@ -1,0 +1,133 @@
+//! The guide as its readers meet it: over HTTP, and in a real Chromium.
+
+use serde_json::json;
+
+use crate::app::{App, Builder, Reply};
+use crate::chromium::Browser;
+
+/// The addresses that the search page lists, in order.
+fn found(page: &Reply) -> Vec<String> {
+    let list = page.text.split("<ol id=\"found\">").nth(1).unwrap_or_default();
+    let links = list.split("<li><a href=\"").skip(1);
+    links.map(|rest| rest.split('"').next().unwrap().to_owned()).collect()
+}
+
+fn search(app: &App, query: &str) -> Reply {
+    let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+    app.get(&format!("/docs/search?q={query}"))
+}
+
+#[test]
+fn the_search_page_finds_sections_and_links_to_them() {
+    let app = Builder::new().start();
+    let page = search(&app, "verify webhook signature");
+    assert_eq!(page.status, 200);
+    assert!(page.headers["content-security-policy"].contains("default-src 'none'"));
+    let links = found(&page);
+    assert_eq!(links[0], "/docs/webhooks#how-do-i-verify-a-webhooks-signature");
+    assert!(links.len() > 3 && page.text.contains("<mark>signature</mark>"));
+    for link in links {
+        let (path, anchor) = link.split_once('#').unwrap();
+        let target = app.get(path);
+        assert_eq!(target.status, 200, "{link}");
+        assert!(target.text.contains(&format!(" id=\"{anchor}\"")), "{link}");
+    }
+    // Every page of the guide has the box.
+    for path in ["/docs", "/docs/api", "/docs/search"] {
+        assert!(app.get(path).text.contains("<form id=\"search\" role=\"search\""), "{path}");
+    }
+}
+
+#[test]
+fn a_query_is_bounded_and_shown_as_the_text_that_it_is() {
+    let app = Builder::new().start();
+    let hostile = search(&app, "\"><script>alert(1)</script>&retry\0");
+    assert_eq!(hostile.status, 200);
+    assert!(!hostile.text.contains("<script>"), "{}", hostile.text);
+    assert!(
+        hostile.text.contains("value=\"&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt;&amp;retry")
+    );
+    assert_eq!(search(&app, &"ä".repeat(200)).status, 200);
+    let long = search(&app, &"ä".repeat(201));
+    assert_eq!(long.status, 400);
+    assert!(long.text.contains("at most 200 characters; this one has 201"));
+    let none = search(&app, "zzzzzz");
+    assert!(found(&none).is_empty() && none.text.contains("has nothing on <q>zzzzzz</q>"));
+    assert_eq!(app.get("/docs/search").status, 200);
+    assert_eq!(app.method("POST", "/docs/search?q=x").code(), "method_not_allowed");
+}
+
+fn sized(browser: &Browser, width: u32) {
+    let size = json!({
+        "width": width, "height": 780, "deviceScaleFactor": 1, "mobile": false,
+    });
+    browser.devtools("Emulation.setDeviceMetricsOverride", size);
+    browser.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
+}
+
+const DOWN: &str = "\u{e015}";
+const ESCAPE: &str = "\u{e00c}";
+const ENTER: &str = "\u{e007}";
+
+#[test]
+fn one_finds_a_section_with_the_keyboard_alone_on_a_small_screen() {
+    let app = Builder::new().start();
+    let browser = Browser::start(true);
+    sized(&browser, 360);
+    browser.open(&format!("{}/docs/api", app.base));
+    browser.press(&["/"]);
+    browser.until("document.activeElement.id === 'sought'");
+    // Typed letter by letter, and the last word not to its end.
+    browser.press(&["b", "a", "c", "k", "u", "p", " ", "s", "t", "o"]);
+    let first = "document.querySelector('#suggestions:not([hidden]) a')";
+    browser.until(&format!("{first}.hash === '#how-do-i-back-up-the-store'"));
+    assert_eq!(browser.run("return document.getElementById('sought').value"), "backup sto");
+    let fits = "document.documentElement.scrollWidth <= innerWidth";
+    assert_eq!(browser.run(&format!("return {fits}")), true);
+    browser.press(&[DOWN]);
+    browser.until(&format!("document.activeElement === {first}"));
+    browser.press(&[ESCAPE]);
+    browser.until("document.getElementById('suggestions').hidden");
+    browser.until("document.activeElement.id === 'sought'");
+    browser.press(&["r"]);
+    browser.until(first);
+    browser.press(&[DOWN, ENTER]);
+    browser.until("location.href.endsWith('/docs/storage#how-do-i-back-up-the-store')");
+    browser.until("document.querySelector(':target').getBoundingClientRect().top < innerHeight");
+    assert_eq!(browser.console(), Vec::<String>::new());
+    for address in browser.requested() {
+        assert!(address.starts_with(&format!("{}/", app.base)) || address.starts_with("data:"));
+    }
+}
+
+#[test]
+fn without_a_script_the_box_is_a_form() {
+    let app = Builder::new().start();
+    let browser = Browser::start(false);
+    sized(&browser, 360);
+    browser.open(&format!("{}/docs", app.base));
+    browser.write("#sought", &format!("exit codes{ENTER}"));
+    browser.click("#found li:first-child a");
+    assert!(browser.text("h1").starts_with("The command line"), "{}", browser.text("h1"));
+}
+
+#[test]
+fn no_page_of_the_guide_is_wider_than_a_small_screen() {
+    let app = Builder::new().start();
+    let index = app.get("/docs").text;
+    let pages: Vec<&str> = index
+        .split("<li><a href=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap())
+        .chain(["/docs", "/docs/search?q=webhook+signature"])
+        .collect();
+    assert!(pages.len() > 20);
+    let browser = Browser::start(true);
+    sized(&browser, 360);
+    for page in pages {
+        browser.open(&format!("{}{page}", app.base));
+        let width = browser.run("return document.documentElement.scrollWidth");
+        assert_eq!(width, 360, "{page}");
+    }
+    assert_eq!(browser.console(), Vec::<String>::new());
+}
