@@ -1,6 +1,7 @@
 //! The user guide in the browser: `/docs` lists its pages, `/docs/{slug}` shows one, `/docs/search`
-//! finds sections. Rendered once, at the first request.
+//! finds sections. The API reference is a page like the others. Rendered once, at the first request.
 
+mod reference;
 mod search;
 
 use std::sync::LazyLock;
@@ -13,10 +14,21 @@ use crate::job::quoted;
 use crate::practice::guide::{Guide, PAGES};
 use crate::practice::html::{self, Frame, escape};
 
-/// Where the guide is in the navigation.
+/// Where the guide and the reference are in the navigation.
 const HERE: &str = "/docs";
+const REFERENCE_PATH: &str = "/docs/reference";
 
-static GUIDE: LazyLock<Guide> = LazyLock::new(|| Guide::read(""));
+/// The pages, (slug, Markdown), in reading order: those of the guide, and the reference.
+static TEXTS: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(|| {
+    let pages = PAGES.iter().map(|(slug, text)| (*slug, (*text).to_owned()));
+    pages.chain([(reference::SLUG, reference::markdown())]).collect()
+});
+/// The same, read.
+static GUIDE: LazyLock<Guide> = LazyLock::new(|| {
+    let texts: Vec<(&'static str, &str)> =
+        TEXTS.iter().map(|(slug, text)| (*slug, text.as_str())).collect();
+    Guide::of(&texts, "")
+});
 /// Every page as it is sent, by its slug.
 static RENDERED: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(rendered);
 static INDEX: LazyLock<String> = LazyLock::new(index);
@@ -83,7 +95,7 @@ fn rendered() -> Vec<(&'static str, String)> {
             },
         )
     };
-    PAGES
+    TEXTS
         .iter()
         .enumerate()
         .map(|(at, (slug, text))| {
@@ -94,8 +106,9 @@ fn rendered() -> Vec<(&'static str, String)> {
                 link(at.checked_sub(1), "prev", "← "),
                 link(Some(at + 1), "next", "→ "),
             );
+            let here = if *slug == reference::SLUG { REFERENCE_PATH } else { HERE };
             let title = guide.pages.get(at).map_or(*slug, |page| page.title.as_str());
-            (*slug, framed(title, HERE, "", &main))
+            (*slug, framed(title, here, "", &main))
         })
         .collect()
 }
@@ -121,7 +134,7 @@ mod tests {
         rt::System::new().block_on(async {
             let (status, index, policy) = get("/docs").await;
             assert!(status == 200 && policy);
-            for (slug, _) in PAGES {
+            for (slug, _) in TEXTS.iter() {
                 assert!(index.contains(&format!("href=\"/docs/{slug}\"")));
                 let (status, page, policy) = get(&format!("/docs/{slug}")).await;
                 assert!(status == 200 && policy && page.contains("<h1 id=\""), "{slug}");

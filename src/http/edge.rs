@@ -20,7 +20,7 @@ static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 /// The longest request id that is taken from a client, bytes.
-const REQUEST_ID_BYTES_MAX: usize = 128;
+pub const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Answers what needs no handler, and lays the headers of every response around the rest.
 pub async fn around(

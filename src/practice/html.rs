@@ -144,7 +144,7 @@ pub struct Frame<'a> {
 }
 
 const NAVIGATION: &[(&str, &str)] =
-    &[("/practice", "Practice"), ("/docs", "Guide")];
+    &[("/practice", "Practice"), ("/docs", "Guide"), ("/docs/reference", "API")];
 
 /// A complete page around the content of its `main` element.
 pub fn page(frame: &Frame<'_>, main: &str) -> String {

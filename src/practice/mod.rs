@@ -20,7 +20,7 @@ mod terms;
 mod vocabulary;
 
 pub use engine::{Engine, PracticeAnswer, PracticeSource};
-pub use passage::guide_href;
+pub use passage::{anchor, guide_href};
 pub use search::{Found, QUERY_CHARS_MAX};
 
 /// The model's name on the page and in results.

@@ -1,5 +1,7 @@
-//! `GET /openapi.json`: that it names what there is and nothing else, and that real replies are as its
-//! schemas say.
+//! `GET /openapi.json`: that it names what there is and nothing else, that real replies are as its
+//! schemas say, and that what it says has not changed unseen.
+
+mod errors;
 
 use std::collections::BTreeSet;
 
@@ -54,6 +56,7 @@ fn every_path_is_there_with_its_methods_and_no_others() {
             .replace("{job_id}", "00000000-0000-4000-8000-000000000000")
             .replace("{batch_id}", "00000000-0000-4000-8000-000000000000")
             .replace("{scraper}", "practice")
+            .replace("{page}", "api")
             .replace("{file}", "1.html");
         let reply = app.method("PUT", &real);
         assert_eq!(reply.status, 405, "{path}");
@@ -108,6 +111,14 @@ fn fault(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<St
         let target = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
         return fault(document, target, value, at);
     }
+    if let Some(all) = schema["allOf"].as_array() {
+        // The first is whole, the others narrow some of its fields.
+        let narrowed = all[1..].iter().flat_map(|schema| schema["properties"].as_object().unwrap());
+        let mut faults = narrowed.filter_map(|(name, schema)| {
+            fault(document, schema, &value[name], &format!("{at}.{name}"))
+        });
+        return fault(document, &all[0], value, at).or_else(|| faults.next());
+    }
     if let Some(any) = schema["anyOf"].as_array() {
         let faults: Vec<_> = any.iter().map(|schema| fault(document, schema, value, at)).collect();
         let fits = faults.iter().any(Option::is_none);
@@ -136,11 +147,18 @@ fn fault(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<St
     {
         return Some(format!("{at} is none of {words:?}: {value}"));
     }
-    let required = schema["required"].as_array().into_iter().flatten();
+    let required = schema["required"].as_array().filter(|_| value.is_object());
+    let required = required.into_iter().flatten();
     for name in required.filter_map(Value::as_str) {
         if value.get(name).is_none() {
             return Some(format!("{at} has no `{name}`"));
         }
+    }
+    if let (true, Some(fields)) = (schema["additionalProperties"].is_object(), value.as_object()) {
+        let each = fields.iter().filter_map(|(name, field)| {
+            fault(document, &schema["additionalProperties"], field, &format!("{at}.{name}"))
+        });
+        return each.into_iter().next();
     }
     if let (Some(properties), Some(fields)) = (schema["properties"].as_object(), value.as_object())
     {
@@ -159,12 +177,104 @@ fn fault(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<St
     items.filter_map(|item| fault(document, &schema["items"], item, at)).next()
 }
 
+/// Every media type object of a method: of its body and of its replies.
+fn contents(operation: &Value) -> Vec<&Value> {
+    let replies = operation["responses"].as_object().unwrap().values();
+    let bodies = replies.chain([&operation["requestBody"]]);
+    let contents = bodies.filter_map(|body| body["content"].as_object());
+    contents.flat_map(|content| content.values()).collect()
+}
+
+#[test]
+fn the_examples_are_as_the_schemas_say() {
+    let document = document(&Builder::new().start());
+    let kinds = ["paths", "webhooks"].map(|kind| document[kind].as_object().unwrap());
+    let operations = kinds
+        .iter()
+        .flat_map(|paths| paths.values().flat_map(|methods| methods.as_object().unwrap().values()));
+    let mut checked = 0;
+    for operation in operations {
+        let name = operation["operationId"].as_str().unwrap();
+        for content in contents(operation) {
+            let own = content.get("example");
+            let named = content["examples"].as_object().into_iter().flat_map(|it| it.values());
+            let named = named.map(|example| {
+                let pointer = example["$ref"].as_str().unwrap().strip_prefix('#').unwrap();
+                &document.pointer(pointer).unwrap()["value"]
+            });
+            for example in own.into_iter().chain(named) {
+                checked += 1;
+                if let Some(fault) = fault(&document, &content["schema"], example, name) {
+                    panic!("the example of {fault}");
+                }
+            }
+        }
+    }
+    assert!(checked > 200, "{checked}");
+}
+
+#[test]
+fn the_document_has_not_changed_unseen() {
+    let mut document = document(&Builder::new().start());
+    // Every method and reply names it.
+    assert_eq!(document["info"]["version"].take(), env!("CARGO_PKG_VERSION"));
+    insta::assert_snapshot!("document", lines(&document, 0));
+}
+
+/// JSON in lines that can be compared: what is short stands on one.
+fn lines(value: &Value, depth: usize) -> String {
+    const CHARS_MAX: usize = 110;
+    let short = value.to_string();
+    if short.chars().count() + depth <= CHARS_MAX {
+        return short;
+    }
+    let indent = " ".repeat(depth + 1);
+    let each: Vec<String> = match value {
+        Value::Object(fields) => fields
+            .iter()
+            .map(|(name, field)| format!("{indent}{name:?}: {}", lines(field, depth + 1)))
+            .collect(),
+        Value::Array(items) => {
+            items.iter().map(|item| format!("{indent}{}", lines(item, depth + 1))).collect()
+        }
+        _ => return short,
+    };
+    let (open, close) = if value.is_object() { ('{', '}') } else { ('[', ']') };
+    format!("{open}\n{}\n{}{close}", each.join(",\n"), &indent[1..])
+}
+
+#[test]
+fn every_method_can_be_named_and_says_what_every_reply_has() {
+    let document = document(&Builder::new().start());
+    let mut names = BTreeSet::new();
+    for (path, methods) in document["paths"].as_object().unwrap() {
+        for operation in methods.as_object().unwrap().values() {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(names.insert(name), "{name} is there twice");
+            let keyed = !operation["security"].as_array().unwrap().is_empty();
+            for (status, reply) in operation["responses"].as_object().unwrap() {
+                let limited = keyed && status.starts_with('2');
+                let has = |header: &str| reply["headers"][header].is_object();
+                if status != "default" {
+                    assert!(has("X-Request-Id"), "{path} {status}");
+                    assert_eq!(has("RateLimit"), limited, "{path} {status}");
+                    assert!(has("Retry-After") || !["429", "503"].contains(&status.as_str()));
+                }
+            }
+            let mut taken = BTreeSet::new();
+            for parameter in operation["parameters"].as_array().unwrap() {
+                let one = (parameter["$ref"].to_string(), parameter["name"].to_string());
+                assert!(taken.insert(one), "{path}: {parameter} is there twice");
+                let told = parameter["$ref"].is_string()
+                    || parameter["description"].as_str().is_some_and(|it| !it.is_empty());
+                assert!(told, "{path}: {parameter}");
+            }
+        }
+    }
+}
+
 fn assert_conforms(document: &Value, method: &str, path: &str, status: &str, value: &Value) {
     let reply = &document["paths"][path][method]["responses"][status];
-    let reply = match reply["$ref"].as_str() {
-        Some(reference) => document.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
-        None => reply,
-    };
     let schema = &reply["content"]["application/json"]["schema"];
     assert!(schema.is_object(), "{method} {path} has no {status}");
     if let Some(fault) = fault(document, schema, value, "reply") {
@@ -202,6 +312,19 @@ fn real_replies_are_as_the_schemas_say() {
     conforms("post", "/batches", "202", &batch);
     let path = format!("/batches/{}?wait=30", batch["batch_id"].as_str().unwrap());
     conforms("get", "/batches/{batch_id}", "200", &app.get(&path).expect(200));
+    let id = ended["job_id"].as_str().unwrap();
+    for (path, real) in [
+        ("/jobs/{job_id}/attempts", format!("/jobs/{id}/attempts")),
+        ("/jobs/{job_id}/evidence", format!("/jobs/{id}/evidence")),
+        ("/md/{job_id}.json", format!("/md/{id}.json")),
+        ("/usage", "/usage".to_owned()),
+        ("/stats", "/stats".to_owned()),
+        ("/healthz", "/healthz".to_owned()),
+        ("/readyz", "/readyz".to_owned()),
+        ("/openapi.json", "/openapi.json".to_owned()),
+    ] {
+        conforms("get", path, "200", &app.get(&real).expect(200));
+    }
     for (method, path, real, status) in [
         ("get", "/scrapers/{scraper}", "/scrapers/practice", 400),
         ("get", "/scrapers/{scraper}", "/scrapers/gone?prompt=a", 404),

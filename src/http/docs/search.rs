@@ -15,7 +15,7 @@ use crate::practice::{Engine, Found, QUERY_CHARS_MAX};
 pub const SCRIPT_PATH: &str = "/docs/search.js";
 const SCRIPT: &str = include_str!("search.js");
 
-/// Built at the first search.
+/// Over the guide and the reference. Built at the first search.
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::over(GUIDE.clone(), ""));
 
 /// `GET /docs/search`

@@ -2,12 +2,14 @@
 
 use serde_json::{Map, Value, json};
 
+use super::examples::{BATCH_ID, JOB_ID, PROMPT};
+use crate::http::edge::REQUEST_ID_BYTES_MAX;
 use crate::http::jobs::WAIT_SECONDS_MAX;
 use crate::http::list::{LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CHARS_MAX};
 use crate::job::{
     IDEMPOTENCY_KEY_CHARS_MAX, LABEL_CHARS_MAX, MODE_CHARS_MAX, PROMPT_CHARS_MAX, SAMPLES_MAX,
     START_WITHIN_SECONDS_MAX, START_WITHIN_SECONDS_MIN, TIMEOUT_SECONDS_DEFAULT,
-    TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MIN,
+    TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MIN, WEBHOOK_URL_CHARS_MAX,
 };
 use crate::service::DAYS_KEPT_MAX;
 
@@ -16,11 +18,11 @@ pub fn scrape() -> Map<String, Value> {
     let Value::Object(properties) = json!({
         "prompt": {
             "type": "string", "minLength": 1, "maxLength": PROMPT_CHARS_MAX,
-            "description": "What is asked; not blank.", "examples": ["latest stable Ruby version"],
+            "description": "What is asked; not blank.", "examples": [PROMPT],
         },
         "country": {
             "type": "string", "pattern": "^[A-Za-z]{2}$", "default": "US",
-            "description": "ISO 3166-1 alpha-2, in any case.", "examples": ["DE"],
+            "description": "ISO 3166-1 alpha-2, in any case; a scraper may refuse some.", "examples": ["DE"],
         },
         "bypass_cache": {
             "type": "boolean", "default": false,
@@ -70,7 +72,7 @@ pub fn queued() -> Map<String, Value> {
     properties.insert(
         "webhook_url".to_owned(),
         json!({
-            "type": "string", "format": "uri",
+            "type": "string", "format": "uri", "maxLength": WEBHOOK_URL_CHARS_MAX,
             "description": "An http(s) address, to which the end is told.",
         }),
     );
@@ -79,88 +81,157 @@ pub fn queued() -> Map<String, Value> {
 
 /// Properties as parameters of the query.
 pub fn in_query(properties: Map<String, Value>, required: &[&str]) -> Vec<Value> {
-    let one = |(name, mut schema): (String, Value)| {
-        let mut description = json!("");
-        if let Some(given) = schema.as_object_mut().and_then(|it| it.remove("description")) {
-            description = given;
+    let one = |(name, schema): (String, Value)| {
+        let mut parameter = of("query", &name, "", schema);
+        if let Some(description) =
+            parameter["schema"].as_object_mut().and_then(|it| it.remove("description"))
+        {
+            parameter["description"] = description;
         }
-        json!({
-            "name": name, "in": "query", "required": required.contains(&name.as_str()),
-            "description": description, "schema": schema,
-        })
+        parameter["required"] = required.contains(&name.as_str()).into();
+        parameter
     };
     properties.into_iter().map(one).collect()
 }
 
-pub fn path(name: &str, description: &str) -> Value {
-    let schema = if name.ends_with("_id") {
-        json!({ "type": "string", "format": "uuid" })
-    } else {
-        json!({ "type": "string" })
-    };
-    json!({ "name": name, "in": "path", "required": true, "description": description, "schema": schema })
+fn of(place: &str, name: &str, description: &str, schema: Value) -> Value {
+    json!({ "name": name, "in": place, "description": description, "schema": schema })
 }
 
-/// What a poll takes of a job or a batch.
-pub fn poll() -> Vec<Value> {
+pub fn scraper() -> Value {
+    let schema = json!({ "type": "string", "examples": ["practice"] });
+    required(of("path", "scraper", "A name from GET /scrapers.", schema))
+}
+
+pub fn job_id() -> Value {
+    path_id("job_id", JOB_ID)
+}
+
+pub fn batch_id() -> Value {
+    path_id("batch_id", BATCH_ID)
+}
+
+fn path_id(name: &str, example: &str) -> Value {
+    let schema = json!({ "type": "string", "format": "uuid", "examples": [example] });
+    required(of("path", name, "The id from the submit.", schema))
+}
+
+pub fn file() -> Value {
+    let schema = json!({ "type": "string", "examples": ["01-chatgpt_page.png"] });
+    required(of("path", "file", "A name from the evidence.", schema))
+}
+
+pub fn page() -> Value {
+    let schema = json!({ "type": "string", "examples": ["quick-start"] });
+    required(of("path", "page", "A name from GET /docs.", schema))
+}
+
+fn required(mut parameter: Value) -> Value {
+    parameter["required"] = true.into();
+    parameter
+}
+
+/// How a poll waits and what it wants of a job or a batch.
+pub fn wait() -> Vec<Value> {
+    let seconds =
+        json!({ "type": "number", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "examples": [30] });
+    let fields = json!({ "type": "string", "enum": ["status"] });
+    let prefer = json!({ "type": "string", "examples": ["wait=30"] });
     vec![
-        json!({
-            "name": "wait", "in": "query",
-            "description": "Waits so many seconds at most for the end.",
-            "schema": { "type": "number", "minimum": 0, "maximum": WAIT_SECONDS_MAX },
-        }),
-        json!({
-            "name": "fields", "in": "query", "description": "`status` leaves the result out.",
-            "schema": { "type": "string", "enum": ["status"] },
-        }),
-        json!({
-            "name": "If-None-Match", "in": "header",
-            "description": "The ETag of an earlier reply: 304 when nothing has changed.",
-            "schema": { "type": "string" },
-        }),
+        of("query", "wait", "Waits so many seconds at most for the end.", seconds),
+        of("query", "fields", "`status` leaves the result or the items out.", fields),
+        of("header", "Prefer", "The same as `wait`, which counts when both are there.", prefer),
     ]
 }
 
-pub fn idempotency_key() -> Value {
-    json!({
-        "name": "Idempotency-Key", "in": "header",
-        "description": "The same key with the same request gives the same job.",
-        "schema": {
-            "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_CHARS_MAX,
-            "pattern": "^[\\x21-\\x7e]+$",
-        },
-    })
+/// What a poll of a job takes.
+pub fn poll() -> Vec<Value> {
+    let known = "The ETag of an earlier reply: 304 when nothing has changed.";
+    let mut parameters = wait();
+    parameters.push(of("header", "If-None-Match", known, json!({ "type": "string" })));
+    parameters
 }
 
+pub fn last_event_id() -> Value {
+    let description = "The `id` of the last event that was seen: only what came later is told.";
+    of("header", "Last-Event-ID", description, json!({ "type": "string", "examples": ["3"] }))
+}
+
+pub fn idempotency_key() -> Value {
+    let schema = json!({
+        "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_CHARS_MAX,
+        "pattern": "^[\\x21-\\x7e]+$", "examples": ["order-4711"],
+    });
+    let description = "The same key with the same request gives the same job.";
+    of("header", "Idempotency-Key", description, schema)
+}
+
+/// The filters and the pages of a list.
 pub fn list() -> Vec<Value> {
-    let of = |name: &str, description: &str, schema: Value| json!({ "name": name, "in": "query", "description": description, "schema": schema });
+    let text = || json!({ "type": "string" });
+    let search = json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_CHARS_MAX });
+    let since = json!({ "type": "string", "examples": ["2026-05-11T12:00:00Z", "1778500800"] });
+    let limit =
+        json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT });
     vec![
-        of("status", "", json!({ "type": "string", "enum": ["pending", "done", "failed"] })),
-        of("scraper", "", json!({ "type": "string" })),
-        of("label", "Exactly this label.", json!({ "type": "string" })),
         of(
+            "query",
+            "status",
+            "Jobs that stand so.",
+            json!({ "type": "string", "enum": ["pending", "done", "failed"] }),
+        ),
+        of("query", "scraper", "Jobs of this scraper.", text()),
+        of("query", "label", "Exactly this label.", text()),
+        of(
+            "query",
             "search",
-            "Jobs whose label or prompt holds this.",
-            json!({ "type": "string", "maxLength": SEARCH_CHARS_MAX }),
-        ),
-        of("batch", "The jobs of this batch.", json!({ "type": "string", "format": "uuid" })),
-        of(
-            "since",
-            "Jobs created from then on.",
-            json!({ "type": "string", "format": "date-time" }),
+            "Jobs whose label or prompt holds this, whatever the case of its letters.",
+            search,
         ),
         of(
-            "limit",
-            "",
-            json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT }),
+            "query",
+            "batch",
+            "The jobs of this batch.",
+            json!({ "type": "string", "format": "uuid" }),
         ),
-        of("cursor", "The `next_cursor` of an earlier page.", json!({ "type": "string" })),
+        of("query", "since", "Jobs created from then on: RFC 3339, or Unix seconds.", since),
+        of("query", "limit", "Jobs in a page; of no effect on an export.", limit),
+        of(
+            "query",
+            "cursor",
+            "The `next_cursor` of the page before, with the same filters.",
+            text(),
+        ),
+        of(
+            "header",
+            "Accept",
+            "`application/x-ndjson` or `text/csv` for an export of all that match.",
+            text(),
+        ),
     ]
 }
 
 pub fn days() -> Value {
-    json!({
-        "name": "days", "in": "query", "description": "So many days instead of the month.",
-        "schema": { "type": "integer", "minimum": 1, "maximum": DAYS_KEPT_MAX },
-    })
+    let schema = json!({ "type": "integer", "minimum": 1, "maximum": DAYS_KEPT_MAX });
+    of("query", "days", "So many days instead of the month.", schema)
+}
+
+/// What is asked of the practice engine, or sought in the guide.
+pub fn question(description: &str, chars_max: usize) -> Value {
+    of(
+        "query",
+        "q",
+        description,
+        json!({ "type": "string", "maxLength": chars_max, "examples": ["retry"] }),
+    )
+}
+
+/// What every method takes.
+pub fn components() -> Value {
+    let schema = json!({
+        "type": "string", "minLength": 1, "maxLength": REQUEST_ID_BYTES_MAX,
+        "pattern": "^[\\x21-\\x7e]+$",
+    });
+    let description = "An id of your own for the request, which its reply and the log carry.";
+    json!({ "RequestId": of("header", "X-Request-Id", description, schema) })
 }

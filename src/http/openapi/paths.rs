@@ -1,420 +1,126 @@
 //! Every path with its methods: what it takes, what it answers, and which errors it has.
 
+mod batches;
+mod jobs;
+
 use serde_json::{Value, json};
 
-use super::{parameters, schemas};
-
-/// Whether a method takes a key.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Key {
-    Needed,
-    None,
-}
-
-/// A method of a path.
-struct Method {
-    summary: &'static str,
-    key: Key,
-    parameters: Vec<Value>,
-    /// Status, description, media type and schema of each success.
-    replies: Replies,
-    errors: &'static [&'static str],
-}
-
-impl Method {
-    fn value(self, tag: &str) -> Value {
-        let mut responses = json!({});
-        for (status, description, media_type, schema) in self.replies {
-            responses[*status] = json!({ "description": description });
-            if !media_type.is_empty() {
-                let schema = if schema.is_empty() {
-                    json!({ "type": "string" })
-                } else {
-                    schemas::of(schema)
-                };
-                responses[*status]["content"] = json!({ *media_type: { "schema": schema } });
-            }
-        }
-        let keyed: &[&str] = if self.key == Key::Needed { &["401"] } else { &[] };
-        for status in self.errors.iter().chain(keyed) {
-            responses[*status] = json!({ "$ref": format!("#/components/responses/{status}") });
-        }
-        let security = match self.key {
-            // One of the three; or none, where the operator has configured no keys.
-            Key::Needed => json!([{ "header": [] }, { "query": [] }, { "bearer": [] }, {}]),
-            Key::None => json!([]),
-        };
-        json!({
-            "summary": self.summary, "tags": [tag], "security": security,
-            "parameters": self.parameters, "responses": responses,
-        })
-    }
-}
-
-const JSON: &str = "application/json";
-const HTML: &str = "text/html";
-const EVENTS: &str = "text/event-stream";
-
-type Replies = &'static [(&'static str, &'static str, &'static str, &'static str)];
-
-fn method(
-    summary: &'static str,
-    key: Key,
-    parameters: Vec<Value>,
-    replies: Replies,
-    errors: &'static [&'static str],
-) -> Method {
-    Method { summary, key, parameters, replies, errors }
-}
+use super::errors::{ASKED, LIMITED, QUEUED, READS, WRITES, reasons};
+use super::method::{EVENTS, HTML, JSON, Key, Method, Reply};
+use super::{examples, parameters, schemas};
+use crate::practice::{QUERY_CHARS_MAX, QUESTION_CHARS_MAX};
 
 pub fn all() -> Value {
     let mut paths = json!({});
     scrapes(&mut paths);
-    jobs(&mut paths);
-    batches(&mut paths);
+    jobs::add(&mut paths);
+    batches::add(&mut paths);
     operations(&mut paths);
     pages(&mut paths);
     paths
 }
 
-fn scraper() -> Value {
-    parameters::path("scraper", "A name from GET /scrapers.")
-}
-
-fn job_id() -> Value {
-    parameters::path("job_id", "The id from the submit.")
-}
-
-fn batch_id() -> Value {
-    parameters::path("batch_id", "The id from the submit.")
-}
-
 fn scrapes(paths: &mut Value) {
-    let with_scraper = |mut parameters: Vec<Value>| {
-        parameters.insert(0, scraper());
-        parameters
-    };
-    paths["/scrapers"]["get"] = method(
-        "Every scraper, what it takes and how it fares",
-        Key::None,
-        Vec::new(),
-        &[("200", "Those that ship first.", JSON, "Scrapers")],
-        &[],
-    )
-    .value("scrapes");
-    paths["/scrapers/{scraper}"]["get"] = method(
-        "Runs a scrape and waits for it",
-        Key::Needed,
-        with_scraper(parameters::in_query(parameters::scrape(), &["prompt"])),
-        &[("200", "The result.", JSON, "Result")],
-        &["400", "404", "408", "413", "429", "500", "503", "504"],
-    )
-    .value("scrapes");
+    paths["/scrapers"]["get"] =
+        Method::new("listScrapers", "Every scraper, what it takes and how it fares", Key::None)
+            .answers("200", Reply::json("Those that ship first.", "Scrapers", examples::scrapers()))
+            .value("scrapes");
+    let mut asked = vec![parameters::scraper()];
+    asked.extend(parameters::in_query(parameters::scrape(), &["prompt"]));
+    let run = Method::new("runScrape", "Runs a scrape and waits for it", Key::Needed)
+        .about("A scrape that does not finish inside `timeout` is stopped with 408, 250 milliseconds early.")
+        .takes(asked)
+        .answers("200", Reply::json("The result.", "Result", examples::result()))
+        .fails(&[ASKED, LIMITED, WRITES, &reasons()]);
+    paths["/scrapers/{scraper}"]["get"] = run.value("scrapes");
     // What is in the body need not be in the query.
-    let mut in_query = with_scraper(parameters::in_query(parameters::queued(), &[]));
-    in_query.push(parameters::idempotency_key());
-    let mut submit = method(
-        "Queues a scrape; with `samples`, a batch of the same",
-        Key::Needed,
-        in_query,
-        &[("202", "It is on disk.", JSON, "")],
-        &["400", "404", "413", "422", "429", "503"],
+    let mut queued = vec![parameters::scraper()];
+    queued.extend(parameters::in_query(parameters::queued(), &[]));
+    queued.push(parameters::idempotency_key());
+    let taken = schemas::any_of(&["Job", "Batch"]);
+    let accepted = Reply::of(
+        "It is on disk. A job that the cache answers is `done` already.",
+        JSON,
+        taken,
+        Some(examples::pending()),
     )
-    .value("scrapes");
-    submit["responses"]["202"]["content"][JSON]["schema"] =
-        json!({ "anyOf": [schemas::of("Job"), schemas::of("Batch")] });
-    submit["responses"]["202"]["headers"] = json!({
-        "Location": { "description": "Where to poll.", "schema": { "type": "string" } },
-        "Retry-After": { "description": "Seconds.", "schema": { "type": "integer" } },
-    });
-    submit["requestBody"] = json!({
-        "description": "The parameters, where they are not in the query.",
-        "content": { JSON: { "schema": schemas::of("Scrape") } },
-    });
-    paths["/scrapers/{scraper}/jobs"]["post"] = submit;
-}
-
-fn jobs(paths: &mut Value) {
-    let with_id = |mut parameters: Vec<Value>| {
-        parameters.insert(0, job_id());
-        parameters
-    };
-    let mut add = |path: &str, verb: &str, method: Method| {
-        paths[path][verb] = method.value("jobs");
-    };
-    add(
-        "/jobs",
-        "get",
-        method(
-            "The jobs of a key, newest first",
-            Key::Needed,
-            parameters::list(),
-            &[("200", "A page.", JSON, "Jobs")],
-            &["400", "503"],
-        ),
-    );
-    add(
-        "/jobs/{job_id}",
-        "get",
-        method(
-            "A job, and its result",
-            Key::None,
-            with_id(parameters::poll()),
-            &[("200", "As it stands.", JSON, "Job"), ("304", "Nothing has changed.", "", "")],
-            &["400", "404", "503"],
-        ),
-    );
-    add(
-        "/jobs/{job_id}",
-        "delete",
-        method(
-            "Cancels a job of the key's",
-            Key::Needed,
-            with_id(Vec::new()),
-            &[("200", "The job, failed.", JSON, "Job")],
-            &["404", "409", "503"],
-        ),
-    );
-    add(
-        "/jobs/{job_id}/events",
-        "get",
-        method(
-            "What happens to a job, as it happens",
-            Key::None,
-            with_id(Vec::new()),
-            &[("200", "Events: queued, running, retry, done, failed, canceled.", EVENTS, "")],
-            &["404", "503"],
-        ),
-    );
-    add(
-        "/jobs/{job_id}/attempts",
-        "get",
-        method(
-            "How a job's attempts have ended",
-            Key::Needed,
-            with_id(Vec::new()),
-            &[("200", "As far as they are remembered.", JSON, "Object")],
-            &["404", "503"],
-        ),
-    );
-    add(
-        "/jobs/{job_id}/webhook",
-        "get",
-        method(
-            "How the delivery of a job's webhook stands",
-            Key::Needed,
-            with_id(Vec::new()),
-            &[("200", "Every attempt.", JSON, "Object")],
-            &["404", "503"],
-        ),
-    );
-    add(
-        "/jobs/{job_id}/webhook",
-        "post",
-        method(
-            "Sends a job's webhook again",
-            Key::Needed,
-            with_id(Vec::new()),
-            &[("202", "It is due.", JSON, "Object")],
-            &["404", "409", "429", "503"],
-        ),
-    );
-    add(
-        "/jobs/{job_id}/evidence",
-        "get",
-        method(
-            "What attempts at web pages have left",
-            Key::Needed,
-            with_id(Vec::new()),
-            &[("200", "Steps, and files with their paths.", JSON, "Object")],
-            &["404", "503"],
-        ),
-    );
-    let file = parameters::path("file", "A name from the evidence.");
-    add(
-        "/jobs/{job_id}/evidence/{file}",
-        "get",
-        method(
-            "One of those files",
-            Key::Needed,
-            with_id(vec![file]),
-            &[("200", "The file.", "application/octet-stream", "")],
-            &["404", "503"],
-        ),
-    );
-    add(
-        "/md/{job_id}.md",
-        "get",
-        method(
-            "The answer as Markdown",
-            Key::None,
-            with_id(Vec::new()),
-            &[("200", "The Markdown.", "text/markdown", "")],
-            &["404", "503"],
-        ),
-    );
-    add(
-        "/md/{job_id}.json",
-        "get",
-        method(
-            "The answer as a tree of tokens",
-            Key::None,
-            with_id(Vec::new()),
-            &[("200", "The tokens.", JSON, "")],
-            &["404", "503"],
-        ),
-    );
-}
-
-fn batches(paths: &mut Value) {
-    let with_id = |mut parameters: Vec<Value>| {
-        parameters.insert(0, batch_id());
-        parameters
-    };
-    let mut submit = method(
-        "Queues up to a thousand scrapes at once",
-        Key::Needed,
-        vec![parameters::idempotency_key()],
-        &[("202", "What was accepted is on disk.", JSON, "Batch")],
-        &["400", "413", "422", "429", "503"],
-    )
-    .value("batches");
-    submit["requestBody"] = json!({
-        "required": true, "content": { JSON: { "schema": schemas::of("NewBatch") } },
-    });
-    paths["/batches"]["post"] = submit;
-    let mut add = |path: &str, verb: &str, method: Method| {
-        paths[path][verb] = method.value("batches");
-    };
-    add(
-        "/batches/{batch_id}",
-        "get",
-        method(
-            "How the jobs of a batch stand",
-            Key::None,
-            with_id(parameters::poll()),
-            &[("200", "As it stands.", JSON, "Batch"), ("304", "Nothing has changed.", "", "")],
-            &["400", "404", "503"],
-        ),
-    );
-    add(
-        "/batches/{batch_id}",
-        "delete",
-        method(
-            "Cancels what has not ended",
-            Key::Needed,
-            with_id(Vec::new()),
-            &[("200", "The batch.", JSON, "Batch")],
-            &["404", "409", "503"],
-        ),
-    );
-    add(
-        "/batches/{batch_id}/webhook",
-        "get",
-        method(
-            "How the delivery of a batch's webhook stands",
-            Key::Needed,
-            with_id(Vec::new()),
-            &[("200", "Every attempt.", JSON, "Object")],
-            &["404", "503"],
-        ),
-    );
-    add(
-        "/batches/{batch_id}/webhook",
-        "post",
-        method(
-            "Sends a batch's webhook again",
-            Key::Needed,
-            with_id(Vec::new()),
-            &[("202", "It is due.", JSON, "Object")],
-            &["404", "409", "429", "503"],
-        ),
-    );
+    .with(&["Location", "Retry-After", "Idempotency-Replayed"]);
+    paths["/scrapers/{scraper}/jobs"]["post"] =
+        Method::new("submitJob", "Queues a scrape; with `samples`, a batch of the same", Key::Needed)
+            .about("The parameters stand in the query or in a JSON object as the body, or partly in each; one that is in both is refused.")
+            .takes(queued)
+            .takes_body(false, "The parameters that are not in the query.", "Scrape", examples::scrape())
+            .answers("202", accepted)
+            .fails(&[ASKED, &["parameter_conflict"], QUEUED, LIMITED, WRITES])
+            .value("scrapes");
 }
 
 fn operations(paths: &mut Value) {
     let mut add = |path: &str, method: Method| {
         paths[path]["get"] = method.value("operations");
     };
+    let usage = Reply::json("By day and by scraper.", "Usage", examples::usage());
     add(
         "/usage",
-        method(
-            "The credits of a key",
-            Key::Needed,
-            vec![parameters::days()],
-            &[("200", "By day and by scraper.", JSON, "Object")],
-            &["400", "503"],
-        ),
+        Method::new("getUsage", "The credits of a key", Key::Needed)
+            .takes(vec![parameters::days()])
+            .answers("200", usage)
+            .fails(&[&["days_invalid"], READS]),
     );
+    let stats = Reply::json("In buckets of five minutes.", "Stats", examples::stats());
     add(
         "/stats",
-        method(
-            "What every scraper has done over the last day",
-            Key::Needed,
-            Vec::new(),
-            &[("200", "In buckets of five minutes.", JSON, "Object")],
-            &[],
-        ),
+        Method::new("getStats", "What every scraper has done over the last day", Key::Needed)
+            .answers("200", stats),
     );
+    let stream = Reply::text("Events of the name `overview`.", EVENTS, None);
     add(
         "/stats/events",
-        method(
-            "How the scrapers stand, as it changes",
-            Key::Needed,
-            Vec::new(),
-            &[("200", "Events: overview.", EVENTS, "")],
-            &["429"],
-        ),
+        Method::new("streamStats", "How the scrapers stand, as it changes", Key::Needed)
+            .answers("200", stream)
+            .fails(&[&["streams_full"]]),
     );
+    let metrics =
+        Reply::text("The text format, version 0.0.4.", "text/plain", Some("answerd_ready 1\n"));
     add(
         "/metrics",
-        method(
-            "How the service fares, for Prometheus",
-            Key::Needed,
-            Vec::new(),
-            &[("200", "The text format, version 0.0.4.", "text/plain", "")],
-            &[],
-        ),
+        Method::new("getMetrics", "How the service fares, for Prometheus", Key::Needed)
+            .answers("200", metrics),
     );
+    let alive = Reply::json("It is.", "Status", json!({ "status": "ok" }));
     add(
         "/healthz",
-        method(
-            "Whether the process is alive",
-            Key::None,
-            Vec::new(),
-            &[("200", "It is.", JSON, "Object")],
-            &[],
-        ),
+        Method::new("isAlive", "Whether the process is alive", Key::None).answers("200", alive),
     );
+    let ready = Reply::json("They are.", "Status", json!({ "status": "ready" }));
     add(
         "/readyz",
-        method(
-            "Whether jobs are taken",
-            Key::None,
-            Vec::new(),
-            &[("200", "They are.", JSON, "Object")],
-            &["503"],
-        ),
+        Method::new("isReady", "Whether jobs are taken", Key::None)
+            .answers("200", ready)
+            .fails(&[WRITES]),
     );
+    let document = Reply::of("OpenAPI 3.1.", JSON, json!({ "type": "object" }), None);
     add(
         "/openapi.json",
-        method(
-            "This document",
-            Key::None,
-            Vec::new(),
-            &[("200", "OpenAPI 3.1.", JSON, "Object")],
-            &[],
-        ),
+        Method::new("getOpenApi", "This document", Key::None).answers("200", document),
     );
 }
 
 fn pages(paths: &mut Value) {
-    for (path, summary) in [
-        ("/", "The dashboard"),
-        ("/docs", "The guide"),
-        ("/practice", "The practice engine's page"),
+    let sought = parameters::question("What is sought.", QUERY_CHARS_MAX);
+    let asked =
+        parameters::question("A question; without one there is a form.", QUESTION_CHARS_MAX);
+    for (path, id, summary, parameters) in [
+        ("/", "showDashboard", "The dashboard", vec![]),
+        ("/docs", "showGuide", "The guide", vec![]),
+        ("/docs/reference", "showReference", "This document for readers", vec![]),
+        ("/docs/search", "searchGuide", "What the guide has on something", vec![sought]),
+        ("/docs/{page}", "showGuidePage", "A page of the guide", vec![parameters::page()]),
+        ("/practice", "askPractice", "The practice engine's page", vec![asked]),
     ] {
-        let page = method(summary, Key::None, Vec::new(), &[("200", "A page.", HTML, "")], &[]);
+        let page = Method::new(id, summary, Key::None)
+            .takes(parameters)
+            .answers("200", Reply::text("A page.", HTML, None));
         paths[path]["get"] = page.value("pages");
     }
 }
@@ -424,16 +130,18 @@ pub fn webhooks() -> Value {
     let headers = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| {
         json!({ "name": name, "in": "header", "required": true, "schema": { "type": "string" } })
     });
-    let told = |summary: &str, schema: &str| {
+    let told = |id: &str, summary: &str, schema: &str, example: Value| {
+        let content = json!({ JSON: { "schema": schemas::of(schema), "example": example } });
         json!({ "post": {
+            "operationId": id,
             "summary": summary,
             "parameters": headers,
-            "requestBody": { "content": { JSON: { "schema": schemas::of(schema) } } },
+            "requestBody": { "required": true, "content": content },
             "responses": { "2XX": { "description": "It was taken; anything else is tried again." } },
         } })
     };
     json!({
-        "job.ended": told("A job has ended", "Job"),
-        "batch.ended": told("The last job of a batch has ended", "Batch"),
+        "job.ended": told("jobEnded", "A job has ended", "Job", examples::done()),
+        "batch.ended": told("batchEnded", "The last job of a batch has ended", "Batch", examples::batch()),
     })
 }

@@ -1,226 +1,238 @@
 //! What requests and replies are made of.
 
+mod reports;
+mod result;
+
 use serde_json::{Value, json};
 
-use super::parameters;
-use crate::catalog::{Array, SCRAPERS};
-use crate::job::{BATCH_ITEMS_MAX, Reason, SAMPLES_MAX};
+use super::{errors, parameters};
+use crate::job::{BATCH_ITEMS_MAX, LABEL_CHARS_MAX, PROMPT_CHARS_MAX};
 
 /// A reference to one of [`all`].
 pub fn of(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
+/// One of several.
+pub fn any_of(names: &[&str]) -> Value {
+    json!({ "anyOf": names.iter().map(|name| of(name)).collect::<Vec<Value>>() })
+}
+
 pub fn all() -> Value {
-    let time = || json!({ "type": "string", "format": "date-time" });
-    let time_or_null = || json!({ "type": ["string", "null"], "format": "date-time" });
-    let text_or_null = || json!({ "type": ["string", "null"] });
-    let count = || json!({ "type": "integer", "minimum": 0 });
-    let id = || json!({ "type": "string", "format": "uuid" });
-    let codes: Vec<&str> = Reason::ALL.iter().map(|reason| reason.code()).collect();
-    json!({
+    let mut schemas = json!({
         "Error": {
             "type": "object",
+            "description": "Why a request was refused or a scrape failed.",
             "required": ["detail", "code"],
             "properties": {
                 "detail": { "type": "string", "description": "What is wrong, as a sentence." },
                 "code": { "type": "string", "description": "A stable word for programs." },
-                "job_id": id(),
+                "job_id": id("The job, where there is one."),
             },
         },
-        "Scrape": { "type": "object", "required": ["prompt"], "properties": parameters::queued() },
-        "Result": result(),
-        "Source": {
-            "type": "object", "required": ["title", "url", "snippet"],
-            "properties": {
-                "title": { "type": "string" }, "url": { "type": "string" },
-                "snippet": { "type": "string" },
-                "highlights": { "type": "array", "items": { "type": "string" } },
-                "website_name": { "type": "string" }, "favicon": text_or_null(),
-            },
-        },
-        "Job": {
+        "Scrape": {
             "type": "object",
-            "required": [
-                "job_id", "status", "scraper", "prompt", "country", "created_at", "completed_at",
-                "phase", "attempts", "started_at", "expires_at", "label", "error_code",
-            ],
-            "properties": {
-                "job_id": id(),
-                "status": { "type": "string", "enum": ["pending", "done", "failed"] },
-                "scraper": { "type": "string" },
-                "prompt": { "type": "string" },
-                "country": { "type": "string" },
-                "result": of("Result"),
-                "error": { "type": "string", "description": "Why it failed, as a sentence." },
-                "created_at": time(),
-                "completed_at": time_or_null(),
-                "phase": {
-                    "type": "string",
-                    "enum": ["queued", "running", "waiting_retry", "finished"],
-                },
-                "attempts": count(),
-                "started_at": time_or_null(),
-                "expires_at": time(),
-                "label": text_or_null(),
-                "error_code": {
-                    "type": ["string", "null"],
-                    "description": format!("One of: {}.", codes.join(", ")),
-                },
-                "batch_id": id(),
-            },
+            "description": "The parameters of a scrape. In the query or in the body.",
+            "properties": parameters::queued(),
         },
+        "Result": result::result(),
+        "Source": result::source(),
+        "Provenance": result::provenance(),
+        "Job": job(),
         "Jobs": {
-            "type": "object", "required": ["jobs", "next_cursor"],
+            "type": "object", "description": "A page of jobs.",
+            "required": ["jobs", "next_cursor"],
             "properties": {
-                "jobs": { "type": "array", "items": of("Job") }, "next_cursor": text_or_null(),
-            },
-        },
-        "NewBatch": {
-            "type": "object",
-            "description": "Either `items`, or `prompts` with `scrapers` and `countries`. What else is given holds for every item.",
-            "properties": {
-                "items": { "type": "array", "maxItems": BATCH_ITEMS_MAX, "items": { "type": "object" } },
-                "prompts": { "type": "array", "maxItems": BATCH_ITEMS_MAX, "items": { "type": "string" } },
-                "scrapers": { "type": "array", "items": { "type": "string" } },
-                "countries": { "type": "array", "items": { "type": "string" } },
-                "scraper": { "type": "string" },
-                "samples": { "type": "integer", "minimum": 1, "maximum": SAMPLES_MAX },
-                "label": { "type": "string" },
-                "webhook_url": { "type": "string", "format": "uri" },
-            },
-        },
-        "Batch": {
-            "type": "object",
-            "required": ["batch_id", "status", "created_at", "completed_at", "expires_at", "counts"],
-            "properties": {
-                "batch_id": id(),
-                "status": { "type": "string", "enum": ["pending", "done"] },
-                "label": text_or_null(),
-                "created_at": time(),
-                "completed_at": time_or_null(),
-                "expires_at": time(),
-                "counts": {
-                    "type": "object",
-                    "required": ["items", "refused", "pending", "done", "failed"],
-                    "properties": {
-                        "items": count(), "refused": count(), "pending": count(),
-                        "done": count(), "failed": count(),
-                    },
+                "jobs": { "type": "array", "items": of("Job"), "description": "Without results." },
+                "next_cursor": {
+                    "type": ["string", "null"],
+                    "description": "For the `cursor` of the next page; null when there is none.",
                 },
-                "items": { "type": "array", "items": { "type": "object" } },
             },
         },
-        "Scrapers": {
-            "type": "object", "required": ["scrapers"],
-            "properties": { "scrapers": { "type": "array", "items": {
-                "type": "object",
-                "required": ["name", "configured", "credits", "parameters", "arrays", "queue", "health"],
-                "properties": {
-                    "name": { "type": "string" }, "configured": { "type": "boolean" },
-                    "missing": text_or_null(), "credits": count(),
-                    "refused_countries": { "type": "array", "items": { "type": "string" } },
-                    "parameters": { "type": "object" },
-                    "arrays": { "type": "array", "items": { "type": "string" } },
-                    "workers": count(), "queue": { "type": "object" },
-                    "upstreams": { "type": "array", "items": { "type": "object" } },
-                    "health": { "type": "object" },
-                },
-            } } },
-        },
-        "Object": { "type": "object" },
-    })
+        "NewBatch": new_batch(),
+        "NewItem": new_item(),
+        "Batch": batch(),
+        "BatchItem": batch_item(),
+    });
+    reports::add(&mut schemas);
+    schemas
 }
 
-/// Contract 1.6: what every result has, and the arrays of any.
-fn result() -> Value {
-    let mut properties = json!({
-        "scraper": { "type": "string" },
-        "status": { "type": "string", "enum": ["done"] },
-        "job_id": { "type": "string", "format": "uuid" },
-        "prompt": { "type": "string" },
-        "country": { "type": "string" },
-        "result": { "type": "string", "description": "The answer as plain text." },
-        "result_markdown": { "type": "string" },
-        "llm_model": { "type": ["string", "null"] },
-        "credits_used": { "type": "integer", "minimum": 0 },
-        "elapsed_ms": { "type": "number" },
-        "cached": { "type": "boolean" },
-        "markdown_url": { "type": "string", "format": "uri" },
-        "cached_at": { "type": "string", "format": "date-time" },
-        "url": { "type": "string" },
-        "markdown_json": {},
-        "warnings": { "type": "array", "items": { "type": "string" } },
-        "provenance": {
-            "type": "object", "required": ["upstream", "kind", "fields"],
-            "properties": {
-                "upstream": { "type": "string" },
-                "kind": { "type": "string", "enum": ["api", "browser", "serp", "practice"] },
-                "fields": { "type": "object" },
-            },
-        },
+fn time(description: &str) -> Value {
+    json!({ "type": "string", "format": "date-time", "description": description })
+}
+
+fn time_or_null(description: &str) -> Value {
+    json!({ "type": ["string", "null"], "format": "date-time", "description": description })
+}
+
+fn text(description: &str) -> Value {
+    json!({ "type": "string", "description": description })
+}
+
+fn text_or_null(description: &str) -> Value {
+    json!({ "type": ["string", "null"], "description": description })
+}
+
+fn count(description: &str) -> Value {
+    json!({ "type": "integer", "minimum": 0, "description": description })
+}
+
+fn id(description: &str) -> Value {
+    json!({ "type": "string", "format": "uuid", "description": description })
+}
+
+fn list(items: Value, description: &str) -> Value {
+    json!({ "type": "array", "items": items, "description": description })
+}
+
+/// An object of which every property is required but those whose names end with `?`.
+fn object(description: &str, properties: &[(&str, Value)]) -> Value {
+    let mut schema =
+        json!({ "type": "object", "description": description, "required": [], "properties": {} });
+    for (name, property) in properties {
+        let optional = name.strip_suffix('?');
+        if let (None, Some(required)) = (optional, schema["required"].as_array_mut()) {
+            required.push((*name).into());
+        }
+        schema["properties"][optional.unwrap_or(name)] = property.clone();
+    }
+    schema
+}
+
+/// Contract 1.7, and the finer state of part 2.
+fn job() -> Value {
+    let status = json!({
+        "type": "string", "enum": ["pending", "done", "failed"], "description": "Whether it has ended, and how.",
     });
-    for array in SCRAPERS.iter().flat_map(|scraper| scraper.arrays) {
-        properties[array.name()] = json!({ "type": "array", "items": item(*array) });
+    let phase = json!({
+        "type": "string", "enum": ["queued", "running", "waiting_retry", "finished"],
+        "description": "Where it stands.",
+    });
+    let codes: Vec<Value> =
+        errors::reasons().into_iter().map(Value::from).chain([Value::Null]).collect();
+    let error_code = json!({
+        "type": ["string", "null"], "enum": codes,
+        "description": "Why it failed, or its latest attempt while it waits for the next.",
+    });
+    object(
+        "A job as it stands.",
+        &[
+            ("job_id", id("The id to ask for.")),
+            ("status", status),
+            ("scraper", text("The scraper's name.")),
+            ("prompt", text("As it was sent.")),
+            ("country", text("In upper case.")),
+            ("result?", of("Result")),
+            ("error?", text("Only when it failed: why, as a sentence.")),
+            ("created_at", time("When it was submitted.")),
+            ("completed_at", time_or_null("When it ended; null while pending.")),
+            ("phase", phase),
+            ("attempts", count("Attempts started so far.")),
+            ("started_at", time_or_null("When the first attempt began.")),
+            ("expires_at", time("From then on it is gone.")),
+            ("label", text_or_null("The label that was sent with it.")),
+            ("error_code", error_code),
+            ("batch_id?", id("The batch that it is part of.")),
+        ],
+    )
+}
+
+/// What holds for every item can be one parameter of the whole.
+fn new_batch() -> Value {
+    let mut properties = parameters::queued();
+    let texts = |chars_max: usize| json!({ "type": "string", "maxLength": chars_max });
+    let listed = |items: Value, description: &str| {
+        json!({
+            "type": "array", "minItems": 1, "maxItems": BATCH_ITEMS_MAX, "items": items,
+            "description": description,
+        })
+    };
+    properties.remove("prompt");
+    for (name, property) in [
+        ("items", listed(of("NewItem"), "What is asked, one by one.")),
+        (
+            "prompts",
+            listed(texts(PROMPT_CHARS_MAX), "Prompts: each goes to every scraper and country."),
+        ),
+        ("scrapers", listed(json!({ "type": "string" }), "Where the prompts go.")),
+        ("countries", listed(json!({ "type": "string" }), "Instead of one `country`.")),
+        ("scraper", text("The scraper of items that name none.")),
+        (
+            "label",
+            json!({ "type": "string", "maxLength": LABEL_CHARS_MAX, "description": "Of the batch and of its jobs." }),
+        ),
+    ] {
+        properties.insert(name.to_owned(), property);
     }
     json!({
         "type": "object",
-        "description": "The arrays are those of the scraper: GET /scrapers names them.",
-        "required": [
-            "scraper", "status", "job_id", "prompt", "country", "result", "result_markdown",
-            "llm_model", "credits_used", "elapsed_ms", "cached", "markdown_url", "provenance",
-        ],
+        "description": "Either `items`, or `prompts` with `scrapers` and `countries`. What else is given holds for every item that does not say otherwise.",
         "properties": properties,
     })
 }
 
-fn item(array: Array) -> Value {
-    let texts = |names: &[&str]| {
-        let mut properties = json!({});
-        for name in names {
-            properties[*name] = json!({ "type": "string" });
-        }
-        json!({ "type": "object", "required": names, "properties": properties })
-    };
-    match array {
-        Array::Links => texts(&["url", "text"]),
-        Array::Sources | Array::Citations => of("Source"),
-        Array::WebSources | Array::XResults => texts(&["title", "url", "preview"]),
-        Array::SearchResults => texts(&["title", "url", "snippet", "website_name"]),
-        Array::SearchQueries | Array::RelatedQuestions => json!({ "type": "string" }),
-        Array::Products => texts(&["asin", "title", "url", "rating", "reviews"]),
+fn new_item() -> Value {
+    let mut properties = parameters::scrape();
+    properties.insert("scraper".to_owned(), text("The scraper to ask."));
+    if let Some(webhook_url) = parameters::queued().remove("webhook_url") {
+        properties.insert("webhook_url".to_owned(), webhook_url);
     }
+    json!({
+        "type": "object", "description": "One scrape of a batch; refused by itself where it breaks a rule.",
+        "properties": properties,
+    })
 }
 
-/// The errors of contract 1.10, by status.
-pub fn responses() -> Value {
-    let mut responses = json!({});
-    for (name, description) in [
-        (
-            "400",
-            "A parameter is missing or invalid; `detail` names it, its rule and what was given.",
-        ),
-        ("401", "The key is missing or none of the configured."),
-        ("404", "There is no such thing, or no longer."),
-        ("405", "The path takes another method; `Allow` names it."),
-        ("408", "The answer did not come inside `timeout`."),
-        ("409", "It has ended, or has not ended, and can therefore not be changed so."),
-        ("413", "The body or the URL is too large."),
-        ("422", "The idempotency key came with another request before."),
-        ("429", "Credits, the rate limit or a full queue; `code` tells them apart."),
-        ("500", "The scrape failed; `detail` has the reason."),
-        ("503", "The service stops, the store fails, or the scraper is not configured."),
-        ("504", "The upstream could not be reached."),
-    ] {
-        responses[name] = json!({
-            "description": description,
-            "content": { "application/json": { "schema": of("Error") } },
-        });
-        if name == "429" || name == "503" {
-            responses[name]["headers"] = json!({
-                "Retry-After": { "description": "Seconds.", "schema": { "type": "integer" } },
-            });
-        }
-    }
-    responses
+fn batch() -> Value {
+    let counts = object(
+        "How many items there are, and how they stand.",
+        &[
+            ("items", count("All.")),
+            ("refused", count("Those that became no job.")),
+            ("pending", count("")),
+            ("done", count("")),
+            ("failed", count("")),
+        ],
+    );
+    let status = json!({
+        "type": "string", "enum": ["pending", "done"],
+        "description": "`done` when every job has ended, one way or the other.",
+    });
+    object(
+        "A batch as it stands.",
+        &[
+            ("batch_id", id("The id to ask for.")),
+            ("status", status),
+            ("label", text_or_null("The label that was sent with it.")),
+            ("created_at", time("When it was submitted.")),
+            ("completed_at", time_or_null("When its last job ended.")),
+            ("expires_at", time("From then on it is gone.")),
+            ("counts", counts),
+            (
+                "items?",
+                list(
+                    of("BatchItem"),
+                    "In the order of the request; not there with `fields=status`.",
+                ),
+            ),
+        ],
+    )
+}
+
+fn batch_item() -> Value {
+    let refused = object("Why it became no job.", &[("code", text("")), ("detail", text(""))]);
+    object(
+        "An item of a batch: its job, or why there is none.",
+        &[
+            ("index", count("Its place in the request.")),
+            ("job_id?", id("")),
+            ("status?", json!({ "type": "string", "enum": ["pending", "done", "failed"] })),
+            ("scraper?", text("")),
+            ("country?", text("")),
+            ("error_code?", text("Why its job failed.")),
+            ("error?", refused),
+        ],
+    )
 }

@@ -1,0 +1,230 @@
+//! Examples of requests and replies. A test holds them to the schemas of the document.
+
+use serde_json::{Value, json};
+
+pub const JOB_ID: &str = "0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10";
+pub const BATCH_ID: &str = "7f6b1c0e-52a4-4c8e-9a0d-3d6f0b8e21c5";
+pub const PROMPT: &str = "latest stable Ruby version";
+const CREATED: &str = "2026-05-11T12:00:00+00:00";
+const ENDED: &str = "2026-05-11T12:00:09+00:00";
+const EXPIRES: &str = "2026-05-12T12:00:00+00:00";
+
+pub fn result() -> Value {
+    json!({
+        "scraper": "chatgpt",
+        "status": "done",
+        "job_id": JOB_ID,
+        "prompt": PROMPT,
+        "country": "US",
+        "result": "The latest stable version is Ruby 3.4.",
+        "result_markdown": "The latest stable version is **Ruby 3.4**.",
+        "links": [{ "url": "https://www.ruby-lang.org/en/downloads/", "text": "Download Ruby" }],
+        "search_queries": ["latest stable ruby version"],
+        "llm_model": "gpt-5-mini",
+        "credits_used": 3,
+        "elapsed_ms": 8412.7,
+        "cached": false,
+        "markdown_url": format!("http://127.0.0.1:8080/md/{JOB_ID}.md"),
+        "provenance": {
+            "upstream": "openai", "kind": "api",
+            "fields": { "links": "ok", "search_queries": "ok" },
+        },
+    })
+}
+
+/// A job that waits in its queue.
+pub fn pending() -> Value {
+    json!({
+        "job_id": JOB_ID,
+        "status": "pending",
+        "scraper": "chatgpt",
+        "prompt": PROMPT,
+        "country": "US",
+        "created_at": CREATED,
+        "completed_at": null,
+        "phase": "queued",
+        "attempts": 0,
+        "started_at": null,
+        "expires_at": EXPIRES,
+        "label": null,
+        "error_code": null,
+    })
+}
+
+pub fn done() -> Value {
+    let mut job = json!({
+        "job_id": JOB_ID,
+        "status": "done",
+        "scraper": "chatgpt",
+        "prompt": PROMPT,
+        "country": "US",
+        "result": result(),
+    });
+    for (name, value) in [
+        ("created_at", json!(CREATED)),
+        ("completed_at", json!(ENDED)),
+        ("phase", json!("finished")),
+        ("attempts", json!(1)),
+        ("started_at", json!(CREATED)),
+        ("expires_at", json!(EXPIRES)),
+        ("label", Value::Null),
+        ("error_code", Value::Null),
+    ] {
+        job[name] = value;
+    }
+    job
+}
+
+pub fn canceled() -> Value {
+    let mut job = pending();
+    job["status"] = "failed".into();
+    job["error"] = "The job was canceled.".into();
+    job["completed_at"] = ENDED.into();
+    job["phase"] = "finished".into();
+    job["error_code"] = "canceled".into();
+    job
+}
+
+pub fn jobs() -> Value {
+    json!({ "jobs": [pending()], "next_cursor": null })
+}
+
+pub fn scrape() -> Value {
+    json!({ "prompt": PROMPT, "country": "DE", "label": "nightly" })
+}
+
+pub fn new_batch() -> Value {
+    json!({
+        "prompts": [PROMPT], "scrapers": ["chatgpt", "perplexity"], "countries": ["US"],
+        "label": "nightly",
+    })
+}
+
+pub fn batch() -> Value {
+    json!({
+        "batch_id": BATCH_ID,
+        "status": "pending",
+        "label": "nightly",
+        "created_at": CREATED,
+        "completed_at": null,
+        "expires_at": EXPIRES,
+        "counts": { "items": 2, "refused": 1, "pending": 1, "done": 0, "failed": 0 },
+        "items": [
+            {
+                "index": 0, "job_id": JOB_ID, "status": "pending", "scraper": "chatgpt",
+                "country": "US",
+            },
+            { "index": 1, "error": { "code": "scraper_unknown", "detail": "There is no scraper `gone`; there are chatgpt." } },
+        ],
+    })
+}
+
+pub fn scrapers() -> Value {
+    json!({ "scrapers": [{
+        "name": "chatgpt",
+        "configured": true,
+        "missing": null,
+        "credits": 3,
+        "refused_countries": [],
+        "parameters": { "timeout": { "type": "number", "unit": "seconds", "minimum": 10.0, "maximum": 600.0, "default": 300.0 } },
+        "arrays": ["links", "search_queries"],
+        "workers": 8,
+        "queue": { "waiting": 12, "running": 8 },
+        "upstreams": [{
+            "name": "openai", "kind": "openai", "configured": true, "missing": null,
+            "breaker": "closed", "probe_in_seconds": null, "in_flight": 8, "in_flight_max": null,
+            "last_error": { "at": CREATED, "code": "upstream_overloaded", "error": "openai answered with status 503." },
+            "recipe": null,
+        }],
+        "health": {
+            "window_seconds": 3600, "attempts": 34, "succeeded": 31, "success_rate": 0.912,
+            "p50_seconds": 11.5, "p95_seconds": 30.0,
+            "non_empty": { "links": 0.9, "search_queries": 1.0 },
+        },
+    }] })
+}
+
+fn used() -> Value {
+    json!({ "jobs": 1500, "done": 1400, "failed": 60, "cached": 0, "credits": 4200 })
+}
+
+pub fn usage() -> Value {
+    json!({
+        "account": "team-a",
+        "monthly_credits": 10000,
+        "used": 4200,
+        "reserved": 30,
+        "left": 5770,
+        "resets_at": "2026-06-01T00:00:00+00:00",
+        "scrapers": { "chatgpt": used() },
+        "days": [{ "date": "2026-05-11", "scrapers": { "chatgpt": used() } }],
+    })
+}
+
+pub fn stats() -> Value {
+    json!({
+        "now": "2026-05-11T12:03:20+00:00",
+        "since": "2026-05-11T09:00:00+00:00",
+        "bucket_seconds": 300,
+        "scrapers": [{
+            "name": "chatgpt",
+            "queue": { "waiting": 12, "running": 8 },
+            "buckets": [{
+                "at": CREATED, "submitted": 40, "done": 31, "failed": 1, "canceled": 0,
+                "attempts_succeeded": 31, "attempts_failed": 3, "p50_seconds": 11.5,
+                "p95_seconds": 30.0,
+            }],
+        }],
+    })
+}
+
+pub fn attempts() -> Value {
+    json!({
+        "job_id": JOB_ID,
+        "since": "2026-05-11T09:00:00+00:00",
+        "attempts": [{
+            "attempt": 1, "started_at": CREATED, "seconds": 8.412, "error_code": null,
+            "error": null,
+        }],
+        "parameters": {
+            "prompt": PROMPT, "country": "US", "bypass_cache": false, "timeout": 300.0,
+            "web_search": true, "markdown_json": false,
+        },
+    })
+}
+
+pub fn delivery(subject: &str, id: &str) -> Value {
+    json!({
+        subject: id,
+        "webhook_id": format!("msg_{id}"),
+        "url": "https://app.example.com/hook",
+        "state": "delivered",
+        "reason": null,
+        "attempts": 1,
+        "resends": 0,
+        "next_attempt_at": null,
+        "log": [{ "at": ENDED, "took_ms": 41, "status": 204, "error": null }],
+    })
+}
+
+pub fn evidence() -> Value {
+    json!({
+        "job_id": JOB_ID,
+        "attempts": [{
+            "attempt": 1,
+            "upstream": "chatgpt_page",
+            "url": "https://chat.example.com/",
+            "steps": [{ "name": "find `prompt`", "at_ms": 1210, "took_ms": 34, "matched": "#prompt", "alternative": "1 of 3" }],
+            "files": [{
+                "name": "01-chatgpt_page.png", "type": "image/png", "bytes": 48211,
+                "path": format!("/jobs/{JOB_ID}/evidence/01-chatgpt_page.png"),
+            }],
+        }],
+    })
+}
+
+pub fn tokens() -> Value {
+    json!({ "tokens": [{ "type": "paragraph", "children": [{ "type": "text", "raw": "Ruby 3.4" }] }] })
+}
+
+pub const EVENTS: &str = "id: 3\nevent: done\ndata: {\"job_id\":\"0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10\",\"status\":\"done\",...}\n\n";

@@ -1,0 +1,181 @@
+//! A method of a path as the document shows it: what it takes, what it answers, and its errors.
+
+use serde_json::{Map, Value, json};
+
+use super::{errors, schemas};
+
+pub const JSON: &str = "application/json";
+pub const HTML: &str = "text/html";
+pub const EVENTS: &str = "text/event-stream";
+
+/// Whether a method takes a key.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Key {
+    Needed,
+    None,
+}
+
+/// A method of a path.
+pub struct Method {
+    operation: Value,
+    key: Key,
+    codes: Vec<&'static str>,
+}
+
+impl Method {
+    /// `id` names it for generated clients.
+    pub fn new(id: &str, summary: &str, key: Key) -> Method {
+        let security = match key {
+            // One of the three; or none, where the operator has configured no keys.
+            Key::Needed => json!([{ "header": [] }, { "query": [] }, { "bearer": [] }, {}]),
+            Key::None => json!([]),
+        };
+        let operation = json!({
+            "operationId": id, "summary": summary, "tags": [], "security": security,
+            "parameters": [{ "$ref": "#/components/parameters/RequestId" }], "responses": {},
+        });
+        Method { operation, key, codes: Vec::new() }
+    }
+
+    pub fn about(mut self, description: &str) -> Method {
+        self.operation["description"] = description.into();
+        self
+    }
+
+    /// Parameters, in front of those that every method has.
+    pub fn takes(mut self, parameters: Vec<Value>) -> Method {
+        if let Some(own) = self.operation["parameters"].as_array_mut() {
+            let every = own.pop();
+            own.extend(parameters);
+            own.extend(every);
+        }
+        self
+    }
+
+    /// A JSON body with an example of it.
+    pub fn takes_body(
+        mut self,
+        required: bool,
+        description: &str,
+        schema: &str,
+        example: Value,
+    ) -> Method {
+        self.operation["requestBody"] = json!({
+            "required": required, "description": description,
+            "content": { JSON: { "schema": schemas::of(schema), "example": example } },
+        });
+        self
+    }
+
+    /// A success.
+    pub fn answers(mut self, status: &str, reply: Reply) -> Method {
+        let mut headers = reply.headers;
+        headers.push("X-Request-Id");
+        if self.key == Key::Needed {
+            headers.extend(["RateLimit-Policy", "RateLimit"]);
+        }
+        let mut response =
+            json!({ "description": reply.description, "headers": header_references(&headers) });
+        if !reply.content.is_empty() {
+            response["content"] = reply.content.into();
+        }
+        self.operation["responses"][status] = response;
+        self
+    }
+
+    /// The codes that it can be refused with, beside those of any request and of keys.
+    pub fn fails(mut self, codes: &[&[&'static str]]) -> Method {
+        self.codes = errors::all_of(codes);
+        self
+    }
+
+    /// The operation object, in the group that `tag` names.
+    pub fn value(mut self, tag: &str) -> Value {
+        let keyed: errors::Codes = if self.key == Key::Needed { errors::KEYED } else { &[] };
+        let codes = errors::all_of(&[keyed, &self.codes]);
+        for (status, response) in errors::responses(&codes) {
+            self.operation["responses"][status] = response;
+        }
+        self.operation["responses"]["default"] = json!({ "$ref": "#/components/responses/Any" });
+        self.operation["tags"] = json!([tag]);
+        self.operation
+    }
+}
+
+/// A success of a method.
+pub struct Reply {
+    description: &'static str,
+    content: Map<String, Value>,
+    headers: Vec<&'static str>,
+}
+
+impl Reply {
+    /// One without a body.
+    pub fn empty(description: &'static str) -> Reply {
+        Reply { description, content: Map::new(), headers: Vec::new() }
+    }
+
+    /// A JSON object of the schema with this name.
+    pub fn json(description: &'static str, schema: &str, example: Value) -> Reply {
+        Reply::of(description, JSON, schemas::of(schema), Some(example))
+    }
+
+    /// Text of a media type.
+    pub fn text(description: &'static str, media_type: &str, example: Option<&str>) -> Reply {
+        let schema = json!({ "type": "string" });
+        Reply::of(description, media_type, schema, example.map(Value::from))
+    }
+
+    pub fn of(
+        description: &'static str,
+        media_type: &str,
+        schema: Value,
+        example: Option<Value>,
+    ) -> Reply {
+        Reply::empty(description).or(media_type, schema, example)
+    }
+
+    /// The same in another media type.
+    pub fn or(mut self, media_type: &str, schema: Value, example: Option<Value>) -> Reply {
+        let mut content = json!({ "schema": schema });
+        if let Some(example) = example {
+            content["example"] = example;
+        }
+        self.content.insert(media_type.to_owned(), content);
+        self
+    }
+
+    /// Headers of it that [`headers`] describes.
+    pub fn with(mut self, headers: &[&'static str]) -> Reply {
+        self.headers.extend(headers);
+        self
+    }
+}
+
+/// References to some of [`headers`].
+pub fn header_references(names: &[&str]) -> Value {
+    let reference = |name: &&str| {
+        let reference = json!({ "$ref": format!("#/components/headers/{name}") });
+        ((*name).to_owned(), reference)
+    };
+    names.iter().map(reference).collect::<Map<String, Value>>().into()
+}
+
+/// The headers of replies.
+pub fn headers() -> Value {
+    let header = |description: &str, schema: Value, example: &str| json!({ "description": description, "schema": schema, "example": example });
+    let text = || json!({ "type": "string" });
+    let seconds = json!({ "type": "integer", "minimum": 0 });
+    let mut headers = json!({
+        "Location": header("Where to poll.", text(), "/jobs/0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10"),
+        "Retry-After": header("In how many seconds to come again; not there where nothing is awaited.", seconds, ""),
+        "ETag": header("A strong tag that changes with every transition of the job.", text(), "\"0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10-3-0.1.0\""),
+        "Idempotency-Replayed": header("Only there when the key came with the same request before: this is what it made then.", json!({ "type": "string", "enum": ["true"] }), "true"),
+        "Allow": header("With 405: the methods that the path takes.", text(), "GET, DELETE"),
+        "X-Request-Id": header("That of the request, where it brought one that can be used; else a new UUID.", text(), "5b7f0a52-2f0e-4a3c-9c11-4f1d3c0a7e66"),
+        "RateLimit-Policy": header("The key's limit `q` in a window of `w` seconds; not there without one (draft-ietf-httpapi-ratelimit-headers).", text(), "\"default\";q=600;w=60"),
+        "RateLimit": header("How many submits are left, and in `t` seconds all are there again.", text(), "\"default\";r=598;t=1"),
+    });
+    headers["Retry-After"]["example"] = json!(2);
+    headers
+}
