@@ -17,6 +17,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "dashboard",
     "api",
     "parameters",
+    "clients",
     "batches",
     "results",
     "webhooks",

@@ -1,8 +1,13 @@
-//! What the guide says of codes is what the code says.
+//! What the guide says of codes is what the code says; its examples are run.
+
+mod clients;
+pub mod examples;
+mod shell;
 
 use answerd::job::{Reason, Verdict};
 
-fn page(name: &str) -> String {
+/// The Markdown of a page.
+pub fn page(name: &str) -> String {
     let path = format!("{}/src/docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).unwrap()
 }

@@ -37,7 +37,9 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
             "api#how-do-i-queue-a-scrape",
         ],
     ),
-    ("python example", &["quick-start#how-do-i-use-answerd-from-python"]),
+    ("python example", &["clients#how-do-i-use-answerd-from-python"]),
+    ("javascript fetch", &["clients#how-do-i-use-answerd-from-javascript"]),
+    ("call it from rust", &["clients#how-do-i-use-answerd-from-rust"]),
     (
         "do I need an API key",
         &["security#when-does-answerd-need-a-key", "migrating#do-i-need-a-new-api-key"],
@@ -174,6 +176,15 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
     ("is it faster than redis", &["performance#is-answerd-faster-than-redis-postgresql-or-bullmq"]),
     ("memory of a long poll", &["performance#what-do-waiting-clients-cost"]),
     ("run the benchmarks", &["performance#how-do-i-run-the-benchmarks"]),
+    ("open the dashboard", &["dashboard#how-do-i-open-the-dashboard"]),
+    ("sign in to the dashboard", &["dashboard#how-do-i-sign-in-to-the-dashboard"]),
+    ("prometheus alerts", &["monitoring#which-alerts-should-i-have"]),
+    ("who could attack the service", &["threat-model#who-may-attack-and-what-stops-them"]),
+    ("send a list of prompts as a batch", &["batches#how-do-i-send-a-batch-of-prompts"]),
+    ("how are job ids made", &["how-it-works#how-are-job-ids-made"]),
+    ("check my configuration file", &["configuration#how-do-i-check-my-configuration"]),
+    ("names that are allowed", &["limits#which-names-are-allowed"]),
+    ("restore a backup", &["storage#how-do-i-restore-a-backup"]),
 ];
 
 /// Questions about something else.
@@ -217,6 +228,16 @@ fn questions_find_their_sections() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn every_page_is_found_first_by_a_question() {
+    let found: Vec<String> =
+        RETRIEVAL.iter().map(|(question, _)| name_of_first(&ENGINE, question)).collect();
+    for page in &ENGINE.guide.pages {
+        let start = format!("{}#", page.slug);
+        assert!(found.iter().any(|name| name.starts_with(&start)), "{}", page.slug);
+    }
 }
 
 #[test]

@@ -1,0 +1,170 @@
+//! The commands of the guide, run as they stand there: a path, a parameter or an option that does not
+//! exist is told.
+
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use super::examples::{examples, run};
+use crate::app::{App, Builder};
+
+/// Statuses that say that a command was understood. A job of the test has ended, so that nothing is
+/// left to cancel.
+const UNDERSTOOD: &[&str] = &["200", "202", "204", "304", "409"];
+
+/// What the guide's commands are about, and what stands for it here.
+struct Stage {
+    app: App,
+    job_id: String,
+    batch_id: String,
+    directory: tempfile::TempDir,
+}
+
+impl Stage {
+    fn set() -> Stage {
+        let app =
+            Builder::new().env("ANSWERD_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let app = app.start();
+        let job_id = app.submit("practice", "What is a job?");
+        app.ended(&job_id);
+        let batch = app.post("/scrapers/practice/jobs?prompt=a&samples=2").expect(202);
+        let batch_id = batch["batch_id"].as_str().unwrap().to_owned();
+        let directory = tempfile::tempdir().unwrap();
+        let stage = Stage { app, job_id, batch_id, directory };
+        // The real one, which tells the status of each reply as well.
+        stage.put("curl", "#!/bin/sh\nexec /usr/bin/env -i PATH=\"$REAL_PATH\" curl -sS -w '%{stderr}status %{http_code}\\n' \"$@\"\n");
+        std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_answerd"), stage.at("answerd")).unwrap();
+        stage
+    }
+
+    fn at(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    fn put(&self, name: &str, text: &str) {
+        std::fs::write(self.at(name), text).unwrap();
+        std::fs::set_permissions(self.at(name), std::fs::Permissions::from_mode(0o755)).unwrap();
+    }
+
+    /// A command about this server and what is on it.
+    fn staged(&self, command: &str) -> String {
+        let mut staged = command.replace("http://127.0.0.1:8080", &self.app.base);
+        for scraper in ["chatgpt", "perplexity", "grok", "copilot"] {
+            staged = staged.replace(&format!("scrapers/{scraper}"), "scrapers/practice");
+            staged = staged.replace(&format!("\"{scraper}\""), "\"practice\"");
+        }
+        replace_ids(&staged, &self.job_id, &self.batch_id)
+    }
+
+    /// What a command printed, and the statuses of its calls.
+    #[track_caller]
+    fn run(&self, command: &str) -> (String, Vec<String>) {
+        let real = std::env::var("PATH").unwrap();
+        let path = format!("{}:{real}", self.directory.path().display());
+        let environment = [("PATH", path.as_str()), ("REAL_PATH", &real), ("KEY", "none")];
+        let ended = run("sh", &["-ec", command], &environment, self.directory.path());
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert!(ended.status.success(), "{command}\n{told}");
+        let statuses = told.lines().filter_map(|line| line.strip_prefix("status "));
+        let statuses = statuses.map(str::to_owned).collect();
+        (String::from_utf8_lossy(&ended.stdout).into_owned(), statuses)
+    }
+}
+
+/// Every UUID of an example becomes one that is there.
+fn replace_ids(command: &str, job_id: &str, batch_id: &str) -> String {
+    let mut replaced = String::new();
+    let mut rest = command;
+    let is_id = |text: &str| text.get(..36).is_some_and(|id| uuid::Uuid::try_parse(id).is_ok());
+    while let Some(at) = (0..rest.len()).find(|at| rest.get(*at..).is_some_and(is_id)) {
+        let of_batch = rest[..at].ends_with("/batches/") || rest[..at].ends_with("batch=");
+        replaced.push_str(&rest[..at]);
+        replaced.push_str(if of_batch { batch_id } else { job_id });
+        rest = &rest[at + 36..];
+    }
+    replaced + rest
+}
+
+/// The commands with curl of a page, each a whole block.
+fn calls(page: &str) -> Vec<String> {
+    let blocks = examples(page).into_iter().filter(|it| it.language == "sh");
+    blocks.map(|it| it.code).filter(|code| code.starts_with("curl ")).collect()
+}
+
+#[track_caller]
+fn assert_understood(stage: &Stage, name: &str, page: &str) -> usize {
+    let calls = calls(page);
+    for call in &calls {
+        let (_, statuses) = stage.run(&stage.staged(call));
+        assert!(!statuses.is_empty(), "{name}: {call}");
+        for status in statuses {
+            assert!(UNDERSTOOD.contains(&status.as_str()), "{name}: {status} for {call}");
+        }
+    }
+    calls.len()
+}
+
+#[test]
+fn the_calls_of_the_guide_are_understood() {
+    let stage = Stage::set();
+    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/docs");
+    let mut count = 0;
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
+        count += assert_understood(&stage, &name, &super::page(&name));
+    }
+    assert!(count > 15, "{count}");
+}
+
+/// The reference is HTML here; its code stands there as it does in Markdown.
+fn blocks_of_html(page: &str) -> String {
+    let mut blocks = String::new();
+    for block in page.split("<pre><code class=\"language-sh\">").skip(1) {
+        let code = block.split("</code>").next().unwrap();
+        let code = code.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">");
+        blocks.push_str(&format!("```sh\n{}```\n", code.replace("&amp;", "&")));
+    }
+    blocks
+}
+
+/// What the reference calls and this server has not got: evidence, webhooks, and open streams.
+const NOT_HERE: &[&str] = &["/evidence/", "/webhook'", "/stats/events'"];
+
+#[test]
+fn the_calls_of_the_reference_are_understood() {
+    let stage = Stage::set();
+    let reference = stage.app.get("/docs/reference");
+    let blocks = blocks_of_html(&reference.text);
+    let calls = calls(&blocks);
+    assert!(calls.len() > 30, "{}", calls.len());
+    for call in calls {
+        if NOT_HERE.iter().any(|path| call.contains(path)) {
+            continue;
+        }
+        let (_, statuses) = stage.run(&stage.staged(&call));
+        assert!(UNDERSTOOD.contains(&statuses[0].as_str()), "{statuses:?} for {call}");
+    }
+}
+
+#[test]
+fn the_quick_start_leads_to_an_answer() {
+    let stage = Stage::set();
+    let page = super::page("quick-start");
+    let commands: Vec<String> = examples(&page)
+        .into_iter()
+        .filter(|it| it.language == "sh")
+        .map(|it| it.code)
+        // The service runs already, and is not built by its own test.
+        .filter(|code| !code.contains("cargo ") && !code.contains("answerd serve"))
+        .collect();
+    let mut printed = String::new();
+    for command in &commands {
+        let staged = stage.staged(command);
+        let at = format!("export ANSWERD_URL={}\n{staged}", stage.app.base);
+        let (out, statuses) = stage.run(&at);
+        assert!(statuses.iter().all(|status| UNDERSTOOD.contains(&status.as_str())), "{command}");
+        printed.push_str(&out);
+    }
+    assert!(commands.len() >= 6, "{commands:#?}");
+    assert!(printed.contains("24 hours"), "{printed}");
+}
