@@ -2,7 +2,9 @@
 
 mod clients;
 pub mod examples;
+mod settings;
 mod shell;
+mod words;
 
 use answerd::job::{Reason, Verdict};
 
