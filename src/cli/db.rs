@@ -10,6 +10,7 @@ use super::Exit;
 use super::console::{Console, Paint, Tone};
 use super::error::CommandError;
 use super::overview::fact;
+use super::progress::Progress;
 use super::settings::ConfigArgs;
 use crate::answer::object::job_object;
 use crate::store::{CheckReport, Store};
@@ -18,6 +19,21 @@ const EXAMPLES: &str = "\
 Examples:
   answerd db check
   answerd db compact --config /etc/answerd/config.toml
+  answerd db export > jobs.ndjson
+  answerd db export | jq -r 'select(.status == \"failed\").error'";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  answerd db check
+  answerd db check --json | jq -r '.problems[]'";
+
+const COMPACT_EXAMPLES: &str = "\
+Examples:
+  answerd db compact
+  answerd db compact --config /etc/answerd/config.toml";
+
+const EXPORT_EXAMPLES: &str = "\
+Examples:
   answerd db export > jobs.ndjson
   answerd db export | jq -r 'select(.status == \"failed\").error'";
 
@@ -38,14 +54,17 @@ enum Task {
     ///
     /// Reads every page and every row and compares rows with their indexes. Exits with 1 when
     /// something is wrong, and says what.
+    #[command(after_help = CHECK_EXAMPLES)]
     Check(ConfigArgs),
     /// Give unused space back to the file system
     ///
     /// The file grows by doubling and keeps its size when jobs expire; this makes it small again.
+    #[command(after_help = COMPACT_EXAMPLES)]
     Compact(ConfigArgs),
     /// Print every job that is in the store
     ///
     /// One job object on a line (NDJSON), oldest first, as `GET /jobs/{id}` would show it.
+    #[command(after_help = EXPORT_EXAMPLES)]
     Export(ConfigArgs),
 }
 
@@ -71,7 +90,10 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
 }
 
 fn check(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
-    let report = Store::check(path)?;
+    let report = {
+        let _working = Progress::working("reading every page and every row", console);
+        Store::check(path)?
+    };
     if console.is_json() {
         console.document(&json!({
             "ok": report.problems_total == 0,
@@ -110,7 +132,10 @@ fn check_text(report: &CheckReport, paint: Paint) -> String {
 }
 
 fn compact(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
-    let (bytes_before, bytes_after) = Store::compact(path)?;
+    let (bytes_before, bytes_after) = {
+        let _working = Progress::working("moving pages together", console);
+        Store::compact(path)?
+    };
     if console.is_json() {
         console.document(&json!({ "bytes_before": bytes_before, "bytes_after": bytes_after }))?;
     } else {

@@ -102,6 +102,25 @@ impl CommandError {
         })
     }
 
+    /// What to do next, where the server's sentence does not say it for somebody at a terminal.
+    fn hint(&self) -> Option<&'static str> {
+        match self.servers_code()? {
+            "key_missing" => Some("set ANSWERD_API_KEY, or give --key"),
+            "key_invalid" => {
+                Some("`answerd keygen NAME` makes a key; its lines go into the server's settings")
+            }
+            "job_not_found" => Some("`answerd list` shows the jobs of your key"),
+            "scraper_not_configured" => {
+                Some("`answerd check`, where the server runs, shows what it lacks")
+            }
+            "credit_limit" => {
+                Some("`answerd usage` shows what was used, and when the month begins anew")
+            }
+            "queue_full" | "rate_limit" => Some("the same command works a little later"),
+            _ => None,
+        }
+    }
+
     /// The word with which the server itself said why.
     fn servers_code(&self) -> Option<&str> {
         match self {
@@ -142,6 +161,9 @@ pub fn report(error: &CommandError, console: &mut Console) -> Exit {
     let label = console.err_paint().tint(Tone::Bad, "answerd:");
     let code = error.servers_code().map_or_else(String::new, |code| format!(" ({code})"));
     console.note(&format!("{label} {}", printable(&format!("{error}{code}"))));
+    if let Some(hint) = error.hint() {
+        console.note(&format!("{} {hint}", console.err_paint().tint(Tone::Aside, "next:")));
+    }
     if console.is_json() {
         let document = json!({ "detail": error.to_string(), "code": error.code() });
         // Stdout is gone too, then; stderr has the sentence.
@@ -152,7 +174,20 @@ pub fn report(error: &CommandError, console: &mut Console) -> Exit {
 
 #[cfg(test)]
 mod tests {
+    use super::super::test_server::streams;
     use super::*;
+
+    #[test]
+    fn a_refusal_says_what_to_do_next() {
+        let (mut console, written) = streams(false);
+        let (code, detail) = (Some("key_missing".to_owned()), "Missing API key.".to_owned());
+        let error = ClientError::Refused { status: 401, code, detail }.into();
+        assert_eq!(report(&error, &mut console), Exit::Failed);
+        assert_eq!(
+            written.err(),
+            "answerd: Missing API key. (key_missing)\nnext: set ANSWERD_API_KEY, or give --key\n"
+        );
+    }
 
     #[test]
     fn a_closed_pipe_is_no_failure() {

@@ -7,9 +7,13 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+use super::client::DEFAULT_URL;
 use super::console::{Paint, Tone};
 use super::settings::Origin;
 use crate::config::{self, Settings};
+
+/// Scrapers that lack something and are named at a start.
+const NAMES_SHOWN_MAX: usize = 3;
 
 /// The settings as an operator looks at them; serializes for `--json`.
 #[derive(Serialize)]
@@ -66,25 +70,39 @@ impl Overview {
         })
     }
 
-    /// A few lines for a start: facts first, then each scraper that is not ready.
-    pub fn lines(&self, paint: Paint) -> String {
+    /// Ten lines at most for a start: the facts, which scrapers are ready, where people look, and
+    /// what to do next. `base` is where the service is reached from this machine.
+    pub fn lines(&self, base: &str, paint: Paint) -> String {
         let mut text = self.facts(paint);
-        let ready: Vec<&str> =
-            self.scrapers.iter().filter(|s| s.ready).map(|s| s.name.as_str()).collect();
-        let ready = if ready.is_empty() {
+        let named = |ready: bool| {
+            let names = self.scrapers.iter().filter(|scraper| scraper.ready == ready);
+            names.map(|scraper| scraper.name.as_str()).collect::<Vec<&str>>()
+        };
+        let (ready, missing) = (named(true), named(false));
+        let shown = if ready.is_empty() {
             paint.tint(Tone::Bad, "none")
         } else {
             paint.tint(Tone::Good, &ready.join(", "))
         };
-        fact(&mut text, paint, "ready", &ready);
-        let mut name = "not ready";
-        for scraper in &self.scrapers {
-            if let Some(missing) = &scraper.missing {
-                fact(&mut text, paint, name, &format!("{}: {missing}", scraper.name));
-                name = "";
-            }
+        fact(&mut text, paint, "ready", &shown);
+        if !missing.is_empty() {
+            let names = shortened(&missing);
+            let told = format!("{names}: `answerd check` says what each of them lacks");
+            fact(&mut text, paint, "not ready", &told);
+        }
+        fact(&mut text, paint, "dashboard", &format!("{base}/"));
+        fact(&mut text, paint, "guide", &format!("{base}/docs"));
+        if let Some(scraper) = ready.iter().find(|name| **name == "practice").or(ready.first()) {
+            fact(&mut text, paint, "try", &self.first_command(scraper, base));
         }
         text
+    }
+
+    /// What asks a scraper for the first time, in another terminal.
+    fn first_command(&self, scraper: &str, base: &str) -> String {
+        let url = if base == DEFAULT_URL { String::new() } else { format!(" --url {base}") };
+        let key = if self.keys_needed { "ANSWERD_API_KEY=YOUR-KEY " } else { "" };
+        format!("{key}answerd submit {scraper} \"What is a job?\" --wait{url}")
     }
 
     /// The facts and a table of all scrapers.
@@ -116,7 +134,9 @@ impl Overview {
     fn facts(&self, paint: Paint) -> String {
         let keys = match (self.keys_needed, self.keys.as_slice()) {
             (true, names) => format!("needed; there are {}", names.join(", ")),
-            (false, []) => "not needed, none configured".to_owned(),
+            (false, []) => {
+                "not needed, none configured; `answerd keygen NAME` makes one".to_owned()
+            }
             (false, names) => format!("not needed; there are {}", names.join(", ")),
         };
         let mut text = String::new();
@@ -125,6 +145,16 @@ impl Overview {
         fact(&mut text, paint, "keys", &keys);
         fact(&mut text, paint, "data", &self.data.display().to_string());
         text
+    }
+}
+
+/// Names for one line: the first few, and how many more there are.
+fn shortened(names: &[&str]) -> String {
+    match names.get(..NAMES_SHOWN_MAX) {
+        Some(first) if names.len() > NAMES_SHOWN_MAX + 1 => {
+            format!("{} and {} more", first.join(", "), names.len() - NAMES_SHOWN_MAX)
+        }
+        Some(_) | None => names.join(", "),
     }
 }
 
@@ -165,15 +195,23 @@ mod tests {
 
     #[test]
     fn a_start_says_in_a_few_lines_what_there_is() {
-        insta::assert_snapshot!(overview(&[]).lines(Paint::PLAIN), @r"
-    settings   the built-in defaults
-    listen     127.0.0.1:8080
-    keys       not needed, none configured
-    data       /var/lib/answerd
-    ready      practice
-    not ready  chatgpt: set the variable OPENAI_API_KEY for [upstreams.openai], or set the variable SEARCHAPI_API_KEY for [upstreams.searchapi_chatgpt]
-               claude: set the variable ANTHROPIC_API_KEY for [upstreams.anthropic]
-    ");
+        insta::assert_snapshot!(overview(&[]).lines(DEFAULT_URL, Paint::PLAIN), @r#"
+        settings   the built-in defaults
+        listen     127.0.0.1:8080
+        keys       not needed, none configured; `answerd keygen NAME` makes one
+        data       /var/lib/answerd
+        ready      practice
+        not ready  chatgpt, claude: `answerd check` says what each of them lacks
+        dashboard  http://127.0.0.1:8080/
+        guide      http://127.0.0.1:8080/docs
+        try        answerd submit practice "What is a job?" --wait
+        "#);
+    }
+
+    #[test]
+    fn many_names_are_shortened() {
+        assert_eq!(shortened(&["a", "b", "c", "d"]), "a, b, c, d");
+        assert_eq!(shortened(&["a", "b", "c", "d", "e"]), "a, b, c and 2 more");
     }
 
     #[test]
@@ -182,7 +220,7 @@ mod tests {
         insta::assert_snapshot!(overview.table(Paint::PLAIN), @r"
     settings   the built-in defaults
     listen     127.0.0.1:8080
-    keys       not needed, none configured
+    keys       not needed, none configured; `answerd keygen NAME` makes one
     data       /var/lib/answerd
 
     scraper   state      workers  credits  upstreams

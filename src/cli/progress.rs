@@ -34,6 +34,15 @@ impl Progress {
         Progress { spinner, shown: String::new() }
     }
 
+    /// That something goes on which may take long; nothing where no person looks on.
+    pub fn working(what: &str, console: &Console) -> Progress {
+        let progress = Progress::new(console);
+        if let Some(spinner) = &progress.spinner {
+            spinner.set_message(what.to_owned());
+        }
+        progress
+    }
+
     /// Shows where the job stands.
     pub fn show(&mut self, status: &str, console: &mut Console) {
         if self.shown == status {

@@ -36,6 +36,21 @@ Examples:
   answerd recipe run practice --prompt \"How long are results kept?\"
   answerd recipe run ./my_page.toml --prompt \"What is Rust?\" --headed --evidence ./evidence";
 
+const LIST_EXAMPLES: &str = "\
+Examples:
+  answerd recipe list
+  answerd recipe list --json | jq -r '.recipes[].name'";
+
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  answerd recipe check my_page.toml
+  answerd recipe check /etc/answerd/recipes/*.toml";
+
+const RUN_EXAMPLES: &str = "\
+Examples:
+  answerd recipe run practice --prompt \"How long are results kept?\"
+  answerd recipe run ./my_page.toml --prompt \"What is Rust?\" --headed --evidence ./evidence";
+
 /// Look after recipes: how pages are asked in a browser
 ///
 /// A recipe is a TOML file that says where on an answer engine's page the prompt goes and where the
@@ -50,8 +65,10 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 enum Task {
     /// Show the recipes that ship and those in the folder of the settings
+    #[command(after_help = LIST_EXAMPLES)]
     List(ConfigArgs),
     /// Check files: every rule that they break, with its line
+    #[command(after_help = CHECK_EXAMPLES)]
     Check {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
@@ -61,6 +78,7 @@ enum Task {
     /// Starts a browser, shows each step with its time and the selector that matched, and where one
     /// matched nothing the elements that could have been meant. The recipe `practice` is run against
     /// a practice page of its own unless --base-url names another.
+    #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
 }
 

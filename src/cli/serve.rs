@@ -7,7 +7,7 @@ use serde_json::json;
 use super::Exit;
 use super::console::Console;
 use super::error::CommandError;
-use super::overview::{Overview, fact};
+use super::overview::Overview;
 use super::settings::ConfigArgs;
 use super::{log, reload, signals, watchdog};
 use crate::clock::Clock;
@@ -60,8 +60,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     } else {
         let paint = console.paint();
         let mut text = format!("answerd {}\n", env!("CARGO_PKG_VERSION"));
-        fact(&mut text, paint, "url", &server.base_url());
-        text.push_str(&overview.lines(paint));
+        text.push_str(&overview.lines(&server.base_url(), paint));
         console.result(&text)?;
     }
     if let Some(warning) = overview.open_door() {

@@ -42,13 +42,28 @@ fn the_command_line_is_sound() {
 
 #[test]
 fn every_command_has_a_long_help_and_examples_of_its_own() {
-    for command in Cli::command().get_subcommands() {
-        let name = command.get_name();
+    visit(&Cli::command(), "answerd", &mut |words, command| {
         let help = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        assert!(help.starts_with("Examples:\n"), "{name}");
-        assert!(help.contains(&format!("answerd {name}")), "{name}");
-        assert!(command.get_long_about().is_some(), "{name}");
-    }
+        assert!(help.starts_with("Examples:\n") && help.contains(words), "{words}");
+        let short = words.split(' ').count() > 2;
+        assert!(short || command.get_long_about().is_some() || words == "answerd", "{words}");
+        // What is shown can be typed: options that a command does not know are told.
+        for line in help.lines().filter_map(|line| line.trim_start().strip_prefix(words)) {
+            for word in line.split_whitespace().filter(|word| word.starts_with("--")) {
+                let known = |argument: &clap::Arg| {
+                    argument
+                        .get_long()
+                        .is_some_and(|long| word.trim_end_matches(')') == format!("--{long}"))
+                };
+                let piped = line.split(['|', '>']).next().is_some_and(|own| !own.contains(word));
+                let root = Cli::command();
+                let global = root.get_arguments().any(known);
+                let below = command.get_subcommands().any(|below| below.get_arguments().any(known));
+                let own = command.get_arguments().any(known);
+                assert!(piped || own || global || below || words == "answerd", "{words}: {word}");
+            }
+        }
+    });
 }
 
 /// Every command and the commands below it, with the words that lead to them.

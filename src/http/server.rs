@@ -44,7 +44,9 @@ const STORE_REST: Duration = Duration::from_millis(100);
 /// Why a service did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error("cannot listen on {address}: {error}; choose another `http.bind`")]
+    #[error(
+        "cannot listen on {address}: {error}; where another answerd runs there, stop that, or choose another address with `bind` in [http] or ANSWERD_HTTP__BIND"
+    )]
     Listen { address: SocketAddr, error: std::io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),

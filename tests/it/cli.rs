@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
@@ -254,4 +254,40 @@ fn a_live_check_exits_with_0_when_all_answer_and_with_1_when_one_does_not() {
     assert_eq!((code(&gone), &document(&gone)["ok"]), (1, &json!(false)));
     assert_eq!(document(&gone)["upstreams"][0]["code"], "upstream_unreachable");
     assert_eq!(code(&check_live("no address")), 2);
+}
+
+#[test]
+fn a_first_start_says_in_ten_lines_what_there_is_and_what_to_type_next() {
+    let (directory, store) = store_directory();
+    let mut serve = crate::child::command(&store);
+    let mut serve =
+        serve.arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut printed = BufReader::new(serve.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut lines: Vec<String> = Vec::new();
+    // Nothing comes after the line that says what to type.
+    while !lines.last().is_some_and(|line| line.starts_with("try ")) {
+        lines.push(printed.next().unwrap());
+    }
+    assert!(lines.len() <= 10, "{lines:#?}");
+    let fact = |name: &str| {
+        let line = lines.iter().find_map(|line| line.strip_prefix(&format!("{name:<9}  ")));
+        line.unwrap_or_else(|| panic!("no {name}: {lines:#?}")).to_owned()
+    };
+    assert_eq!(fact("data"), store.display().to_string());
+    assert_eq!(fact("ready"), "practice");
+    assert!(fact("not ready").ends_with("`answerd check` says what each of them lacks"));
+    let get = |address: &str| {
+        let agent = ureq::Agent::config_builder().proxy(None).build().new_agent();
+        agent.get(address).call().unwrap().status().as_u16()
+    };
+    assert_eq!((get(&fact("dashboard")), get(&fact("guide"))), (200, 200));
+    // The command is typed as it stands there.
+    let bin = Path::new(env!("CARGO_BIN_EXE_answerd")).parent().unwrap().to_owned();
+    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
+    let typed = Command::new("sh").args(["-c", &fact("try")]).env("PATH", path).output().unwrap();
+    serve.kill().unwrap();
+    serve.wait().unwrap();
+    assert_eq!(code(&typed), 0, "{}", err(&typed));
+    assert!(out(&typed).contains("A job is one prompt"), "{}", out(&typed));
+    drop(directory);
 }
