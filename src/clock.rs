@@ -70,6 +70,12 @@ impl Clock {
         Instant::now()
     }
 
+    /// Starts measuring a duration.
+    pub fn stopwatch(&self) -> Stopwatch {
+        let origin = self.instant();
+        Stopwatch { clock: self.clone(), origin, began_ms: self.monotonic_ms(origin) }
+    }
+
     /// Takes the next message, or gives `Timeout` once the clock has reached `at_ms` (`None`: waits
     /// for as long as it takes). `Disconnected` when all senders are gone.
     pub fn recv_until<T>(
@@ -111,6 +117,32 @@ impl Clock {
                 let _ = receiver.await;
             }
         }
+    }
+}
+
+/// Measures how long something takes; under a manual clock in the clock's own time.
+#[derive(Clone)]
+pub struct Stopwatch {
+    clock: Clock,
+    origin: Instant,
+    began_ms: u64,
+}
+
+impl Stopwatch {
+    /// Since it was started.
+    pub fn elapsed(&self) -> Duration {
+        match self.clock {
+            Clock::System => self.origin.elapsed(),
+            Clock::Manual(_) => {
+                let now_ms = self.clock.monotonic_ms(self.origin);
+                Duration::from_millis(now_ms.saturating_sub(self.began_ms))
+            }
+        }
+    }
+
+    /// The same in whole milliseconds.
+    pub fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 }
 

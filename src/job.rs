@@ -5,12 +5,14 @@
 mod batch;
 mod delivery;
 mod reason;
+mod reason_counts;
 mod request;
 mod webhook_url;
 
 pub use batch::*;
 pub use delivery::*;
 pub use reason::{FAILURE_BYTES_MAX, Failure, Reason, Verdict};
+pub use reason_counts::ReasonCounts;
 pub use request::*;
 pub use webhook_url::{WEBHOOK_URL_CHARS_MAX, check_webhook_url};
 

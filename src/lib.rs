@@ -15,6 +15,7 @@ pub mod practice;
 pub mod rate;
 pub mod service;
 pub mod store;
+pub mod tally;
 #[cfg(test)]
 mod tests;
 pub mod upstream;

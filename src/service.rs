@@ -34,7 +34,7 @@ use crate::upstream::browser::recipe::Problem;
 pub use batches::NewBatch;
 
 pub use crate::engine::{
-    ATTEMPT_JOBS_MAX, AttemptEnd, BUCKET_SECONDS, DayBucket, HealthReport, RUN_BOUNDS_MS,
+    ATTEMPT_JOBS_MAX, AttemptEnd, BUCKET_SECONDS, DayBucket, DeliveryCounts, HealthReport,
     TotalsReport,
 };
 pub use crate::store::DAYS_KEPT_MAX;

@@ -1,8 +1,10 @@
-//! What is read of the counts that the engine keeps in memory: a scraper's day, a job's attempts.
+//! What is read of the counts that the engine keeps in memory: a scraper's day, a job's attempts, what
+//! was done since the start.
 
-use super::{AttemptEnd, DayBucket, Engine, TotalsReport};
+use super::{AttemptEnd, DayBucket, DeliveryCounts, Engine, TotalsReport};
 use crate::clock::UnixMs;
 use crate::store::Row;
+use crate::upstream::CallCounts;
 
 impl Engine {
     /// When the counts in memory began: those of [`Engine::standing`], [`Engine::day`] and
@@ -28,6 +30,16 @@ impl Engine {
     pub fn totals(&self, scraper: &str) -> Option<TotalsReport> {
         let queue = self.queues.iter().find(|queue| queue.name == scraper)?;
         Some(queue.totals.report())
+    }
+
+    /// What the calls of every upstream have come to since the start.
+    pub fn upstream_calls(&self) -> Vec<CallCounts> {
+        self.upstreams.calls()
+    }
+
+    /// What has become of the attempts to deliver webhooks since the start.
+    pub fn deliveries(&self) -> DeliveryCounts {
+        self.deliverer.counts()
     }
 
     /// How the attempts of a job have ended, oldest first, as far as they are remembered.

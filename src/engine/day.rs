@@ -58,7 +58,7 @@ impl Day {
     pub fn count(&self, now_ms: UnixMs, what: Counted) {
         self.with_bucket(now_ms, |bucket| match what {
             Counted::Submitted => bucket.submitted += 1,
-            Counted::Done => bucket.done += 1,
+            Counted::Done | Counted::Cached => bucket.done += 1,
             Counted::Failed => bucket.failed += 1,
             Counted::Canceled => bucket.canceled += 1,
         });

@@ -33,7 +33,8 @@ pub use attempts::{ATTEMPT_JOBS_MAX, AttemptEnd};
 pub use day::{BUCKET_SECONDS, DayBucket};
 pub use health::{HealthReport, WINDOW_MINUTES};
 pub use queue::HINTS_MAX;
-pub use totals::{RUN_BOUNDS_MS, TotalsReport};
+pub use totals::TotalsReport;
+pub use webhook::DeliveryCounts;
 
 use crate::answer;
 use crate::clock::{Clock, UnixMs};
@@ -329,7 +330,7 @@ impl Engine {
     /// What the cache holds for a request, rendered for the job of this id; `None` where it holds
     /// nothing, or is not to be asked.
     pub fn cached_result(&self, request: &ScrapeRequest, id: &str) -> Option<Vec<u8>> {
-        if request.bypass_cache || self.cache_ttl_ms == 0 {
+        if !self.caches(request) {
             return None;
         }
         let now_ms = self.clock.now_ms();
@@ -345,6 +346,11 @@ impl Engine {
             return None;
         }
         answer::as_cached(&cached.json, id, &self.public_url, cached.stored_ms)
+    }
+
+    /// Whether the cache may answer a request.
+    fn caches(&self, request: &ScrapeRequest) -> bool {
+        !request.bypass_cache && self.cache_ttl_ms > 0
     }
 
     /// Results stored before this moment no longer serve others.

@@ -3,41 +3,68 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::job::Reason;
+use crate::job::{Reason, ReasonCounts};
 use crate::store::Counted;
+use crate::tally::{Histogram, HistogramReport};
 
-/// The upper bounds of the histogram of attempts, milliseconds.
-pub const RUN_BOUNDS_MS: [u64; 10] =
-    [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 180_000];
+/// The upper bounds of the histogram of attempts, milliseconds; a job's `timeout` is at most the last.
+const RUN_BOUNDS_MS: [u64; 11] =
+    [100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 180_000, 600_000];
+/// The upper bounds of the histogram of waits, milliseconds.
+const WAIT_BOUNDS_MS: [u64; 11] =
+    [10, 50, 100, 500, 1_000, 5_000, 10_000, 60_000, 300_000, 1_800_000, 7_200_000];
 
 /// A scraper's counts.
-#[derive(Default)]
 pub struct Totals {
     submitted: AtomicU64,
     done: AtomicU64,
     failed: AtomicU64,
     canceled: AtomicU64,
-    /// Attempts that brought an answer, by the bound they stayed within; the last is beyond all.
-    runs: [AtomicU64; RUN_BOUNDS_MS.len() + 1],
-    /// How long those took together, milliseconds.
-    run_sum_ms: AtomicU64,
-    /// Attempts that failed, by the place of the reason in [`Reason::ALL`].
-    failures: [AtomicU64; Reason::ALL.len()],
+    cache_hits: AtomicU64,
+    cache_misses: AtomicU64,
+    /// How long attempts were due before they began.
+    waits: Histogram,
+    /// How long attempts took that brought an answer.
+    runs: Histogram,
+    /// Why the others failed.
+    failures: ReasonCounts,
 }
 
 /// The counts at a moment.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TotalsReport {
     pub submitted: u64,
+    /// With those that the cache has answered.
     pub done: u64,
     /// Without those that were canceled.
     pub failed: u64,
     pub canceled: u64,
-    /// As in the counts, each by itself and not summed up.
-    pub runs: [u64; RUN_BOUNDS_MS.len() + 1],
-    pub run_sum_ms: u64,
+    /// Jobs that the cache has answered.
+    pub cache_hits: u64,
+    /// Jobs that it might have answered, and could not.
+    pub cache_misses: u64,
+    /// From when an attempt was due to its start, milliseconds.
+    pub waits: HistogramReport,
+    /// How long attempts took that brought an answer, milliseconds.
+    pub runs: HistogramReport,
     /// The reasons with which attempts have failed, and how often.
     pub failures: Vec<(Reason, u64)>,
+}
+
+impl Default for Totals {
+    fn default() -> Totals {
+        Totals {
+            submitted: AtomicU64::new(0),
+            done: AtomicU64::new(0),
+            failed: AtomicU64::new(0),
+            canceled: AtomicU64::new(0),
+            cache_hits: AtomicU64::new(0),
+            cache_misses: AtomicU64::new(0),
+            waits: Histogram::new(&WAIT_BOUNDS_MS),
+            runs: Histogram::new(&RUN_BOUNDS_MS),
+            failures: ReasonCounts::default(),
+        }
+    }
 }
 
 impl Totals {
@@ -46,42 +73,52 @@ impl Totals {
         let counter = match what {
             Counted::Submitted => &self.submitted,
             Counted::Done => &self.done,
+            Counted::Cached => {
+                increment(&self.cache_hits);
+                &self.done
+            }
             Counted::Failed => &self.failed,
             Counted::Canceled => &self.canceled,
         };
-        counter.fetch_add(1, Ordering::Relaxed);
+        increment(counter);
+    }
+
+    /// Counts a job that the cache might have answered, and could not.
+    pub fn cache_missed(&self) {
+        increment(&self.cache_misses);
+    }
+
+    /// Counts an attempt that begins to ask, so long after it was due.
+    pub fn attempt_begins(&self, waited_ms: u64) {
+        self.waits.observe(waited_ms);
     }
 
     /// Counts an attempt that has ended, and why there was no answer.
     pub fn attempted(&self, run_ms: u64, failed: Option<Reason>) {
-        let counter = match failed {
-            None => {
-                self.run_sum_ms.fetch_add(run_ms, Ordering::Relaxed);
-                let bound = RUN_BOUNDS_MS.iter().position(|bound_ms| run_ms <= *bound_ms);
-                &self.runs[bound.unwrap_or(RUN_BOUNDS_MS.len())]
-            }
-            Some(reason) => {
-                let place = Reason::ALL.iter().position(|known| *known == reason);
-                // Every reason is in the list.
-                &self.failures[place.unwrap_or_default()]
-            }
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
+        match failed {
+            None => self.runs.observe(run_ms),
+            Some(reason) => self.failures.note(reason),
+        }
     }
 
     pub fn report(&self) -> TotalsReport {
         let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
-        let failures = Reason::ALL.into_iter().zip(self.failures.iter().map(read));
         TotalsReport {
             submitted: read(&self.submitted),
             done: read(&self.done),
             failed: read(&self.failed),
             canceled: read(&self.canceled),
-            runs: self.runs.each_ref().map(read),
-            run_sum_ms: read(&self.run_sum_ms),
-            failures: failures.filter(|(_, count)| *count > 0).collect(),
+            cache_hits: read(&self.cache_hits),
+            cache_misses: read(&self.cache_misses),
+            waits: self.waits.report(),
+            runs: self.runs.report(),
+            failures: self.failures.report(),
         }
     }
+}
+
+fn increment(counter: &AtomicU64) {
+    counter.fetch_add(1, Ordering::Relaxed);
 }
 
 #[cfg(test)]
@@ -91,19 +128,23 @@ mod tests {
     #[test]
     fn everything_is_counted_in_its_place() {
         let totals = Totals::default();
-        for what in [Counted::Submitted, Counted::Done, Counted::Failed, Counted::Canceled] {
+        for what in
+            [Counted::Submitted, Counted::Done, Counted::Cached, Counted::Failed, Counted::Canceled]
+        {
             totals.count(what);
         }
-        for reason in Reason::ALL {
-            totals.attempted(5, Some(reason));
-        }
+        totals.cache_missed();
+        totals.attempt_begins(11);
+        totals.attempted(5, Some(Reason::Empty));
         for run_ms in [100, 101, 999_999] {
             totals.attempted(run_ms, None);
         }
         let report = totals.report();
-        assert_eq!((report.submitted, report.done, report.failed, report.canceled), (1, 1, 1, 1));
-        assert_eq!(report.failures, Reason::ALL.map(|reason| (reason, 1)));
-        assert_eq!(report.runs, [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
-        assert_eq!(report.run_sum_ms, 1_000_200);
+        assert_eq!((report.submitted, report.done, report.failed, report.canceled), (1, 2, 1, 1));
+        assert_eq!((report.cache_hits, report.cache_misses), (1, 1));
+        assert_eq!((report.waits.counts[1], report.waits.count(), report.waits.sum), (1, 1, 11));
+        assert_eq!(report.failures, [(Reason::Empty, 1)]);
+        assert_eq!(report.runs.counts, [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
+        assert_eq!(report.runs.sum, 1_000_200);
     }
 }

@@ -4,6 +4,7 @@
 
 mod attempt;
 mod signature;
+mod tally;
 
 use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
@@ -20,6 +21,9 @@ use crate::clock::{Clock, UnixMs};
 use crate::config::{SigningKey, Webhooks};
 use crate::store::{Row, Store, StoreError};
 use crate::upstream::http::{Lookup, Poster};
+use tally::DeliveryTally;
+
+pub use tally::DeliveryCounts;
 
 /// The longest time between two looks at the outbox, milliseconds. Every wait should end with a
 /// nudge or at a due time; this finds what a defect has left lying.
@@ -50,6 +54,7 @@ struct Shared {
     poster: Poster,
     workers: usize,
     taken: Mutex<Taken>,
+    tally: DeliveryTally,
     /// The dispatcher ends when it is gone.
     nudges: Mutex<Option<Sender<()>>>,
     /// Disconnected when no attempt begins any more.
@@ -103,6 +108,7 @@ impl Deliverer {
             workers: settings.workers,
             taken: Mutex::default(),
             nudges: Mutex::default(),
+            tally: DeliveryTally::default(),
             stopping: (Mutex::new(Some(stop)), stopping),
             #[cfg(test)]
             breakpoints,
@@ -140,6 +146,11 @@ impl Deliverer {
     /// Makes the dispatcher look at the outbox.
     pub fn nudge(&self) {
         self.shared.nudge();
+    }
+
+    /// What has become of the attempts since the start.
+    pub fn counts(&self) -> DeliveryCounts {
+        self.shared.tally.report()
     }
 
     /// Begins no attempt any more. Gives what is disconnected when those under way have ended;

@@ -192,10 +192,13 @@ pub(super) fn pass<'a>(
     if let Some(json) = engine.cached_result(&job.request, &id.to_string()) {
         return Err(serve_cached(engine, &job, id, json));
     }
-    let origin = engine.clock.instant();
-    let began_ms = engine.clock.monotonic_ms(origin);
+    queue.totals.attempt_begins(started_ms.saturating_sub(job.due_ms));
+    if job.attempts == 1 && engine.caches(&job.request) {
+        queue.totals.cache_missed();
+    }
+    let watch = engine.clock.stopwatch();
     let outcome = attempt(engine, &job, id, canceled);
-    let run_ms = engine.clock.monotonic_ms(origin).saturating_sub(began_ms);
+    let run_ms = watch.elapsed_ms();
     queue.note_run_ms(run_ms);
     note_end(engine, queue, &job, run_ms, outcome.as_ref().err());
     let told = outcome.as_ref().map(|(_, filled)| filled.as_slice()).map_err(|error| error.reason);

@@ -10,6 +10,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 
 use super::site;
+use super::traffic::Traffic;
 use crate::job::quoted;
 use crate::practice::guide::{Guide, PAGES};
 use crate::practice::html::{self, Frame, escape};
@@ -34,11 +35,11 @@ static RENDERED: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(rendered)
 static INDEX: LazyLock<String> = LazyLock::new(index);
 
 /// Puts the guide's pages into an app.
-pub fn configure(app: &mut web::ServiceConfig) {
-    app.service(super::get("/docs", web::get().to(pages)))
-        .service(super::get("/docs/search", web::get().to(search::show)))
-        .service(super::get(search::SCRIPT_PATH, web::get().to(search::script)))
-        .service(super::get("/docs/{slug}", web::get().to(page)));
+pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic) {
+    app.service(super::get(traffic, "/docs", web::get().to(pages)))
+        .service(super::get(traffic, "/docs/search", web::get().to(search::show)))
+        .service(super::get(traffic, search::SCRIPT_PATH, web::get().to(search::script)))
+        .service(super::get(traffic, "/docs/{slug}", web::get().to(page)));
 }
 
 /// `GET /docs`
@@ -120,9 +121,13 @@ mod tests {
     use actix_web::{App, rt};
 
     use super::*;
+    use crate::clock::Clock;
 
     async fn get(path: &str) -> (u16, String, bool) {
-        let app = init_service(App::new().configure(configure)).await;
+        let app = init_service(App::new().configure(|app| {
+            configure(app, &Traffic::new(Clock::System));
+        }))
+        .await;
         let reply = call_service(&app, TestRequest::get().uri(path).to_request()).await;
         let policy = reply.headers().contains_key(CONTENT_SECURITY_POLICY);
         let status = reply.status().as_u16();

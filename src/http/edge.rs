@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::URL_BYTES_MAX;
 use super::cors::Cors;
 use super::error::ApiError;
+use super::traffic::{self, Traffic};
 use super::unread::Unread;
 use crate::id::quick_uuid;
 use crate::service::{Caller, Service};
@@ -27,6 +28,7 @@ pub async fn around(
     mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, actix_web::Error> {
+    let watch = request.app_data::<web::Data<Traffic>>().map(|traffic| traffic.begin());
     let id = request_id(request.headers());
     let unread = Unread::keep(&mut request);
     let cors = request.app_data::<web::Data<Cors>>().cloned();
@@ -47,6 +49,9 @@ pub async fn around(
         );
         next.call(request).instrument(span).await?.map_into_left_body()
     };
+    if let Some(watch) = watch {
+        traffic::count(&response, &watch);
+    }
     rate_limit(&mut response);
     lay_on(response.headers_mut(), cors.as_deref().map(AsRef::as_ref), origin.as_ref(), id);
     Ok(match unread {

@@ -2,155 +2,99 @@
 //! where keys are needed, and tells nothing of a job, a prompt or an account.
 
 mod exposition;
+mod work;
 
 use actix_web::{HttpResponse, web};
 
-use crate::service::{Caller, RUN_BOUNDS_MS, Readiness, ScraperStatus, Service, TotalsReport};
-use crate::upstream::Circuit;
+use super::traffic::Traffic;
+use crate::service::{Caller, Readiness, Service};
 use exposition::{Exposition, Kind};
 
 /// Version 0.0.4 of the text format.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+const MICROSECONDS: f64 = 1e6;
 
 /// Everything, as it stands now.
-pub async fn get(service: web::Data<Service>, _: Caller) -> HttpResponse {
-    HttpResponse::Ok().content_type(CONTENT_TYPE).body(text(&service))
+pub async fn get(
+    service: web::Data<Service>,
+    traffic: web::Data<Traffic>,
+    _: Caller,
+) -> HttpResponse {
+    let mut out = Exposition::default();
+    standing(&mut out, &service);
+    work::tell(&mut out, &service);
+    http(&mut out, &traffic);
+    store(&mut out, &service);
+    process(&mut out, &service);
+    HttpResponse::Ok().content_type(CONTENT_TYPE).body(out.finish())
 }
 
-fn text(service: &Service) -> String {
-    let mut out = Exposition::default();
+fn standing(out: &mut Exposition, service: &Service) {
     let ready = matches!(service.readiness(), Readiness::Ready);
     out.family("answerd_build_info", Kind::Gauge, "The release that runs; always 1.")
         .sample(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     out.family("answerd_ready", Kind::Gauge, "1 while jobs are taken, as /readyz says.")
         .sample(&[], f64::from(u8::from(ready)));
-    let scrapers = service.scrapers();
-    queues(&mut out, &scrapers);
-    let totals: Vec<(&str, TotalsReport)> = scrapers
-        .iter()
-        .filter_map(|status| {
-            let name = status.scraper.name.as_str();
-            Some((name, service.totals(name)?))
-        })
-        .collect();
-    jobs(&mut out, &totals);
-    attempts(&mut out, &totals);
-    upstreams(&mut out, &scrapers);
-    store(&mut out, service);
-    process(&mut out, service);
-    out.finish()
 }
 
-fn queues(out: &mut Exposition, scrapers: &[ScraperStatus<'_>]) {
-    let mut family =
-        out.family("answerd_jobs_waiting", Kind::Gauge, "Jobs that wait for an attempt.");
-    for status in scrapers {
-        family.sample(&[("scraper", &status.scraper.name)], status.waiting as f64);
-    }
-    let mut family = out.family("answerd_jobs_running", Kind::Gauge, "Jobs whose attempt runs.");
-    for status in scrapers {
-        family.sample(&[("scraper", &status.scraper.name)], status.running as f64);
-    }
-}
-
-fn jobs(out: &mut Exposition, totals: &[(&str, TotalsReport)]) {
+fn http(out: &mut Exposition, traffic: &Traffic) {
+    let routes = traffic.report();
     let mut family = out.family(
-        "answerd_jobs_submitted_total",
+        "answerd_http_requests_total",
         Kind::Counter,
-        "Jobs that were taken since the start.",
+        "Requests answered since the start, by route, method and class of status.",
     );
-    for (scraper, total) in totals {
-        family.sample(&[("scraper", scraper)], total.submitted as f64);
-    }
-    let mut family = out.family(
-        "answerd_jobs_ended_total",
-        Kind::Counter,
-        "Jobs that have ended since the start: done, failed, canceled.",
-    );
-    for (scraper, total) in totals {
-        let ends = [("done", total.done), ("failed", total.failed), ("canceled", total.canceled)];
-        for (end, count) in ends {
-            family.sample(&[("scraper", scraper), ("end", end)], count as f64);
-        }
-    }
-}
-
-fn attempts(out: &mut Exposition, totals: &[(&str, TotalsReport)]) {
-    let mut family = out.family(
-        "answerd_attempts_failed_total",
-        Kind::Counter,
-        "Attempts without an answer since the start, by the reason's code.",
-    );
-    for (scraper, total) in totals {
-        for (reason, count) in &total.failures {
-            family.sample(&[("scraper", scraper), ("code", reason.code())], *count as f64);
+    for route in &routes {
+        for (method, status, count) in &route.requests {
+            let labels = [("route", route.route), ("method", *method), ("status", *status)];
+            family.sample(&labels, *count as f64);
         }
     }
     let mut family = out.family(
-        "answerd_attempt_seconds",
+        "answerd_http_request_seconds",
         Kind::Histogram,
-        "How long attempts took that brought an answer.",
+        "How long requests took until the head of their response was ready.",
     );
-    for (scraper, total) in totals {
-        let mut within = 0;
-        for (bound_ms, count) in RUN_BOUNDS_MS.iter().zip(&total.runs) {
-            within += count;
-            let bound = (*bound_ms as f64 / 1000.0).to_string();
-            family.part("_bucket", &[("scraper", scraper), ("le", &bound)], within as f64);
-        }
-        let all = total.runs.iter().sum::<u64>() as f64;
-        family.part("_bucket", &[("scraper", scraper), ("le", "+Inf")], all);
-        family.part("_sum", &[("scraper", scraper)], total.run_sum_ms as f64 / 1000.0);
-        family.part("_count", &[("scraper", scraper)], all);
-    }
-}
-
-fn upstreams(out: &mut Exposition, scrapers: &[ScraperStatus<'_>]) {
-    let mut known: Vec<_> = scrapers
-        .iter()
-        .flat_map(|status| &status.upstreams)
-        .filter_map(|upstream| upstream.status.as_ref())
-        .collect();
-    // One upstream may serve several scrapers.
-    known.sort_by(|one, other| one.name.cmp(&other.name));
-    known.dedup_by(|one, other| one.name == other.name);
-    let mut family = out.family(
-        "answerd_upstream_available",
-        Kind::Gauge,
-        "1 while calls are made, 0.5 while a probe is under way, 0 while it rests after failures.",
-    );
-    for upstream in &known {
-        let available = match upstream.circuit {
-            Circuit::Closed { .. } => 1.0,
-            Circuit::HalfOpen => 0.5,
-            Circuit::Open { .. } => 0.0,
-        };
-        family.sample(&[("upstream", &upstream.name)], available);
-    }
-    let mut family =
-        out.family("answerd_upstream_in_flight", Kind::Gauge, "Calls that are under way.");
-    for upstream in &known {
-        family.sample(&[("upstream", &upstream.name)], upstream.in_flight as f64);
+    for route in &routes {
+        family.histogram(&[("route", route.route)], &route.took_microseconds, MICROSECONDS);
     }
 }
 
 fn store(out: &mut Exposition, service: &Service) {
-    let stats = service.writer_stats();
+    let batches = service.store_batches();
     out.family(
         "answerd_store_commits_total",
         Kind::Counter,
         "Transactions committed since the start, each with one fsync.",
     )
-    .sample(&[], stats.commits as f64);
+    .sample(&[], batches.count() as f64);
     out.family(
-        "answerd_store_writes_total",
-        Kind::Counter,
-        "Writes in those transactions; divided by the commits, how many share an fsync.",
+        "answerd_store_batch_writes",
+        Kind::Histogram,
+        "How many writes shared a transaction and its fsync.",
     )
-    .sample(&[], stats.writes as f64);
-    if let Some(bytes) = service.store_bytes() {
-        out.family("answerd_store_bytes", Kind::Gauge, "The files in the store's folder, bytes.")
-            .sample(&[], bytes as f64);
+    .histogram(&[], &batches, 1.0);
+    // What cannot be told at the moment is left out.
+    let sizes = service.store_sizes();
+    let gauges = [
+        ("answerd_store_jobs", "Jobs that are kept.", sizes.map(|sizes| sizes.jobs)),
+        (
+            "answerd_webhooks_waiting",
+            "Webhooks that are still to be delivered.",
+            sizes.map(|sizes| sizes.deliveries_pending),
+        ),
+        ("answerd_store_bytes", "The files in the store's folder, bytes.", service.store_bytes()),
+        (
+            "answerd_store_free_bytes",
+            "What is free on the disk of the store, bytes.",
+            service.store_free_bytes(),
+        ),
+    ];
+    for (name, help, value) in gauges {
+        let mut family = out.family(name, Kind::Gauge, help);
+        if let Some(value) = value {
+            family.sample(&[], value as f64);
+        }
     }
 }
 

@@ -30,6 +30,7 @@ mod scrapers;
 mod server;
 mod site;
 mod stats;
+mod traffic;
 mod unread;
 mod usage;
 mod webhooks;
@@ -41,6 +42,7 @@ pub use server::{Reloader, ServeError, Server, StartError, Stopper};
 
 use crate::answer::object as render;
 use crate::service::Service;
+use traffic::{POLL_PATH, Traffic};
 
 /// The longest path and query, bytes: a prompt of 4,000 characters fits, percent-encoded.
 pub const URL_BYTES_MAX: usize = 60_000;
@@ -61,81 +63,90 @@ struct State {
     cors: web::Data<cors::Cors>,
     practice: web::Data<practice::PracticeState>,
     streams: web::Data<stats::Streams>,
+    traffic: web::Data<Traffic>,
 }
 
 /// Every route. What is not here is a 404, and another method a 405 with `Allow`. The plainest poll is
 /// answered before this is asked: see [`quick`].
 fn routes(config: &mut web::ServiceConfig, state: &State) {
+    let traffic = &*state.traffic;
     config
         .app_data(state.service.clone())
         .app_data(state.limits.clone())
         .app_data(state.cors.clone())
         .app_data(state.streams.clone())
+        .app_data(state.traffic.clone())
         // Tried in this order: what is asked for most stands first.
         .service(
-            web::resource("/jobs/{id}")
+            traffic
+                .resource(POLL_PATH)
                 .route(web::get().to(jobs::get))
                 .route(web::delete().to(jobs::cancel))
                 .default_service(web::to(only_get_delete)),
         )
         .service(
-            web::resource("/scrapers/{scraper}/jobs")
+            traffic
+                .resource("/scrapers/{scraper}/jobs")
                 .route(web::post().to(scrapers::submit))
                 .default_service(web::to(only_post)),
         )
-        .service(get("/scrapers", web::get().to(discovery::list)))
-        .service(get("/scrapers/{scraper}", web::get().to(scrapers::run)))
+        .service(get(traffic, "/scrapers", web::get().to(discovery::list)))
+        .service(get(traffic, "/scrapers/{scraper}", web::get().to(scrapers::run)))
         .service(
-            web::resource("/batches")
+            traffic
+                .resource("/batches")
                 .route(web::post().to(batches::submit))
                 .default_service(web::to(only_post)),
         )
         .service(
-            web::resource("/batches/{id}")
+            traffic
+                .resource("/batches/{id}")
                 .route(web::get().to(batches::get))
                 .route(web::delete().to(batches::cancel))
                 .default_service(web::to(only_get_delete)),
         )
-        .service(get("/usage", web::get().to(usage::get)))
-        .service(get("/jobs", web::get().to(list::list)))
-        .service(get("/openapi.json", web::get().to(openapi::get)))
-        .service(get("/metrics", web::get().to(metrics::get)))
-        .service(get("/stats", web::get().to(stats::get)))
-        .service(get("/stats/events", web::get().to(stats::stream)))
-        .service(get("/jobs/{id}/attempts", web::get().to(attempts::list)))
-        .service(get("/jobs/{id}/events", web::get().to(events::stream)))
+        .service(get(traffic, "/usage", web::get().to(usage::get)))
+        .service(get(traffic, "/jobs", web::get().to(list::list)))
+        .service(get(traffic, "/openapi.json", web::get().to(openapi::get)))
+        .service(get(traffic, "/metrics", web::get().to(metrics::get)))
+        .service(get(traffic, "/stats", web::get().to(stats::get)))
+        .service(get(traffic, "/stats/events", web::get().to(stats::stream)))
+        .service(get(traffic, "/jobs/{id}/attempts", web::get().to(attempts::list)))
+        .service(get(traffic, "/jobs/{id}/events", web::get().to(events::stream)))
         .service(
-            web::resource("/jobs/{id}/webhook")
+            traffic
+                .resource("/jobs/{id}/webhook")
                 .route(web::get().to(webhooks::of_job))
                 .route(web::post().to(webhooks::send_again_of_job))
                 .default_service(web::to(only_get_post)),
         )
         .service(
-            web::resource("/batches/{id}/webhook")
+            traffic
+                .resource("/batches/{id}/webhook")
                 .route(web::get().to(webhooks::of_batch))
                 .route(web::post().to(webhooks::send_again_of_batch))
                 .default_service(web::to(only_get_post)),
         )
-        .service(get("/jobs/{id}/evidence", web::get().to(evidence::list)))
-        .service(get("/jobs/{id}/evidence/{file}", web::get().to(evidence::file)))
-        .service(get("/md/{id}.json", web::get().to(jobs::tokens)))
-        .service(get("/md/{id}.md", web::get().to(jobs::markdown)))
-        .service(probe("/healthz", probed().to(ops::healthz)))
-        .service(probe("/readyz", probed().to(ops::readyz)))
-        .configure(|config| practice::configure(config, state.practice.clone()))
-        .configure(docs::configure)
-        .configure(dashboard::configure)
+        .service(get(traffic, "/jobs/{id}/evidence", web::get().to(evidence::list)))
+        .service(get(traffic, "/jobs/{id}/evidence/{file}", web::get().to(evidence::file)))
+        .service(get(traffic, "/md/{id}.json", web::get().to(jobs::tokens)))
+        .service(get(traffic, "/md/{id}.md", web::get().to(jobs::markdown)))
+        .service(probe(traffic, "/healthz", probed().to(ops::healthz)))
+        .service(probe(traffic, "/readyz", probed().to(ops::readyz)))
+        .configure(|config| practice::configure(config, traffic, state.practice.clone()))
+        .configure(|config| docs::configure(config, traffic))
+        .configure(|config| dashboard::configure(config, traffic))
         .default_service(web::to(no_path));
 }
 
 /// A path that takes GET and nothing else.
-fn get(path: &str, route: actix_web::Route) -> actix_web::Resource {
-    web::resource(path).route(route).default_service(web::to(only_get))
+fn get(traffic: &Traffic, path: &'static str, route: actix_web::Route) -> actix_web::Resource {
+    traffic.resource(path).route(route).default_service(web::to(only_get))
 }
 
 /// A path that probes ask: many of them send HEAD.
-fn probe(path: &str, route: actix_web::Route) -> actix_web::Resource {
-    web::resource(path).route(route).default_service(web::to(only_get_head))
+fn probe(traffic: &Traffic, path: &'static str, route: actix_web::Route) -> actix_web::Resource {
+    traffic.resource(path).route(route).default_service(web::to(only_get_head))
 }
 
 fn probed() -> actix_web::Route {

@@ -16,6 +16,7 @@ use actix_web::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::site;
+use super::traffic::Traffic;
 use crate::clock::Clock;
 use crate::config::file::Practice;
 use crate::practice::page::{self, SCRIPT, STYLE};
@@ -70,12 +71,12 @@ impl PracticeState {
 }
 
 /// Puts the practice page into an app.
-pub fn configure(app: &mut web::ServiceConfig, state: web::Data<PracticeState>) {
+pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic, state: web::Data<PracticeState>) {
     app.app_data(state)
-        .service(super::get("/practice", web::get().to(show)))
-        .service(super::get("/practice/stream", web::get().to(stream)))
-        .service(super::get("/practice.js", web::get().to(script)))
-        .service(super::get("/practice.css", web::get().to(style)));
+        .service(super::get(traffic, "/practice", web::get().to(show)))
+        .service(super::get(traffic, "/practice/stream", web::get().to(stream)))
+        .service(super::get(traffic, "/practice.js", web::get().to(script)))
+        .service(super::get(traffic, "/practice.css", web::get().to(style)));
 }
 
 /// `GET /practice`: the form, or with `q` the answer.

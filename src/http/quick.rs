@@ -26,8 +26,10 @@ pub fn answer(state: &State, request: &Request) -> Option<Response<BoxBody>> {
     if OTHER_FORMS.iter().any(|name| request.headers().contains_key(name)) {
         return None;
     }
+    let watch = state.traffic.begin();
     let request_id = edge::request_id(request.headers());
     let mut response = poll::answer_unless(&state.service, id, None, Form::Whole).ok()?;
     edge::lay_on(response.headers_mut(), Some(&state.cors), None, request_id);
+    state.traffic.count_quick_poll(&watch);
     Some(response.into())
 }

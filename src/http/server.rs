@@ -24,6 +24,7 @@ use tokio::sync::Notify;
 use super::cors::Cors;
 use super::practice::PracticeState;
 use super::refusals::Connection;
+use super::traffic::Traffic;
 use super::{Limits, State, edge, quick, routes};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
@@ -137,6 +138,7 @@ impl Server {
                 batch_bytes_max: settings.http.batch_bytes_max,
             }),
             streams: web::Data::default(),
+            traffic: web::Data::new(Traffic::new(clock.clone())),
             cors: web::Data::new(Cors::new(&settings.http.cors_origins)),
             practice: web::Data::new(PracticeState::new(
                 Arc::new(practice::Engine::new(&public_url)),

@@ -2,8 +2,10 @@
 //! process.
 
 use super::Service;
-use crate::engine::TotalsReport;
-use crate::store::WriterStats;
+use crate::engine::{DeliveryCounts, TotalsReport};
+use crate::store::StoreSizes;
+use crate::tally::HistogramReport;
+use crate::upstream::CallCounts;
 
 /// What the operating system says of this process; `None` where it has no `/proc`.
 #[derive(Clone, Copy, Debug, Default)]
@@ -21,8 +23,29 @@ impl Service {
         self.engine.totals(scraper)
     }
 
-    pub fn writer_stats(&self) -> WriterStats {
-        self.store.writer_stats()
+    /// What the calls of every upstream have come to since the start.
+    pub fn upstream_calls(&self) -> Vec<CallCounts> {
+        self.engine.upstream_calls()
+    }
+
+    /// What has become of the attempts to deliver webhooks since the start.
+    pub fn deliveries(&self) -> DeliveryCounts {
+        self.engine.deliveries()
+    }
+
+    /// How many writes the store's commits since the start have had.
+    pub fn store_batches(&self) -> HistogramReport {
+        self.store.batches()
+    }
+
+    /// How much the store holds; `None` while it cannot be read.
+    pub fn store_sizes(&self) -> Option<StoreSizes> {
+        self.store.sizes().ok()
+    }
+
+    /// What is free where the store's files are, bytes; `None` where nobody knows.
+    pub fn store_free_bytes(&self) -> Option<u64> {
+        self.store.free_bytes()
     }
 
     /// The size of the database's file, bytes; `None` when it cannot be told.

@@ -17,6 +17,7 @@ mod open;
 mod outbox;
 mod record;
 mod recovery;
+mod sizes;
 mod snapshot;
 mod tables;
 #[cfg(test)]
@@ -46,6 +47,7 @@ pub use jobs::{NewResult, SubmitLimits};
 pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
 pub use open::{OpenOptions, QuickRepair};
 pub use outbox::ResendRefusal;
+pub use sizes::StoreSizes;
 pub use tables::{Counted, Effect, Row};
 pub use usage::{DAYS_KEPT_MAX, DayUse, Use};
 pub use writer::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX};
@@ -53,11 +55,15 @@ pub use writer::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX};
 use crate::clock::UnixMs;
 use crate::id::{self, IdCipher};
 use crate::job::{Event, Failure, Job, Refused, State};
+use crate::tally::{Histogram, HistogramReport};
 use cache::CacheIndex;
 use medium::Medium;
 use recovery::Latch;
 use snapshot::Snapshot;
 use writer::WriteQueue;
+
+/// The upper bounds of the histogram of batches, writes; [`BATCH_WRITES_MAX`] is the last.
+const BATCH_BOUNDS: [u64; 8] = [1, 2, 4, 8, 16, 64, 256, 1_024];
 
 /// Why a job was not taken. Nothing of it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,8 +134,8 @@ struct Shared {
     listener: OnceLock<Arc<dyn Listener>>,
     /// Why every write is refused, when it is.
     latched: Mutex<Option<Latch>>,
-    commits: AtomicU64,
-    writes: AtomicU64,
+    /// The writes of each commit.
+    batches: Histogram,
 }
 
 /// The scrapers that the store knows: names by number, and how many unfinished jobs each has.
@@ -184,8 +190,7 @@ impl Shared {
     }
 
     fn committed(&self, writes: usize, effects: &[Effect], depth_changes: &HashMap<u16, isize>) {
-        self.commits.fetch_add(1, Ordering::Relaxed);
-        self.writes.fetch_add(writes as u64, Ordering::Relaxed);
+        self.batches.observe(writes as u64);
         for (number, change) in depth_changes {
             if let Some(entry) = self.scrapers.entry(*number) {
                 // Only the writer's thread changes the count, so load and store cannot race.
@@ -623,10 +628,13 @@ impl Store {
     }
 
     pub fn writer_stats(&self) -> WriterStats {
-        WriterStats {
-            commits: self.shared.commits.load(Ordering::Relaxed),
-            writes: self.shared.writes.load(Ordering::Relaxed),
-        }
+        let batches = self.batches();
+        WriterStats { commits: batches.count(), writes: batches.sum }
+    }
+
+    /// How many writes the commits since the start have had.
+    pub fn batches(&self) -> HistogramReport {
+        self.shared.batches.report()
     }
 
     /// Writes what is queued, ends the writer and closes the database properly. Later calls find

@@ -13,10 +13,13 @@ use redb::{
 use super::cache::{CacheEntry, CacheIndex};
 use super::medium::{FileMedium, Medium, directory_error};
 use super::tables::{self, META, SCRAPERS};
-use super::{ScraperEntry, Scrapers, Shared, Store, StoreError, guarded, record, writer};
+use super::{
+    BATCH_BOUNDS, ScraperEntry, Scrapers, Shared, Store, StoreError, guarded, record, writer,
+};
 use crate::clock::UnixMs;
 use crate::id::{self, IdCipher};
 use crate::job::Ended;
+use crate::tally::Histogram;
 
 /// The version of the tables' layout that this build writes. It reads the first too, whose records
 /// have no checksums, and makes it the second.
@@ -90,8 +93,7 @@ impl Store {
             cache: Mutex::new(cache),
             listener: OnceLock::new(),
             latched: Mutex::new(None),
-            commits: AtomicU64::new(0),
-            writes: AtomicU64::new(0),
+            batches: Histogram::new(&BATCH_BOUNDS),
         });
         let (queue, thread) = writer::spawn(shared.clone())
             .map_err(|error| directory_error(&options.directory, error))?;

@@ -108,6 +108,8 @@ pub enum Counted {
     /// It came.
     Submitted,
     Done,
+    /// It is done with an answer that the cache had.
+    Cached,
     /// It failed, or expired before it could end.
     Failed,
     Canceled,

@@ -131,6 +131,7 @@ impl Tables<'_> {
 
     fn tell_end(&mut self, job: &Job, scraper: u16) {
         let what = match &job.state {
+            State::Done if job.cached => Counted::Cached,
             State::Done => Counted::Done,
             State::Failed(failure) if failure.reason == Reason::Canceled => Counted::Canceled,
             State::Failed(_) => Counted::Failed,

@@ -9,12 +9,16 @@ use super::breaker::{Admission, Breaker, Circuit, FAILURES_MAX};
 use super::browser::RecipeHealth;
 use super::{Call, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
-use crate::clock::{Clock, UnixMs};
-use crate::job::{Reason, ScrapeRequest, Verdict};
+use crate::clock::{Clock, Stopwatch, UnixMs};
+use crate::job::{Reason, ReasonCounts, ScrapeRequest, Verdict};
 use crate::rate::RateLimit;
+use crate::tally::{Histogram, HistogramReport};
 
 /// How soon an upstream whose cap is reached is worth asking again, milliseconds.
 const FULL_WAIT_MS: u64 = 1_000;
+/// The upper bounds of the histogram of calls, milliseconds.
+const CALL_BOUNDS_MS: [u64; 11] =
+    [50, 100, 250, 500, 1_000, 2_500, 5_000, 10_000, 30_000, 60_000, 180_000];
 
 /// An upstream with the limits of its settings.
 pub struct Member {
@@ -36,6 +40,17 @@ pub struct UpstreamStatus {
     pub last_error: Option<LastError>,
     /// How its recipe fits the page, where it has one.
     pub recipe: Option<RecipeHealth>,
+}
+
+/// What the calls of an upstream have come to since the start.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CallCounts {
+    /// Its name in config.toml.
+    pub name: String,
+    /// How long they took, however they ended, milliseconds.
+    pub took_ms: HistogramReport,
+    /// The reasons for which there was no answer, and how often.
+    pub errors: Vec<(Reason, u64)>,
 }
 
 /// The latest failure of an upstream, whoever was to blame.
@@ -62,6 +77,8 @@ pub(super) struct Lane {
     limit: Option<RateLimit>,
     breaker: Breaker,
     last_error: Mutex<Option<LastError>>,
+    took_ms: Histogram,
+    errors: ReasonCounts,
     clock: Clock,
 }
 
@@ -69,6 +86,8 @@ pub(super) struct Lane {
 pub(super) struct Flight<'a> {
     lane: &'a Lane,
     is_probe: bool,
+    /// Runs while the upstream is asked.
+    asked: Option<Stopwatch>,
 }
 
 impl Lane {
@@ -81,6 +100,8 @@ impl Lane {
             in_flight: AtomicUsize::new(0),
             breaker: Breaker::new(),
             last_error: Mutex::new(None),
+            took_ms: Histogram::new(&CALL_BOUNDS_MS),
+            errors: ReasonCounts::default(),
             clock,
         }
     }
@@ -109,7 +130,7 @@ impl Lane {
             return Err(Busy { sentence, wait_ms: FULL_WAIT_MS, at_limit: true });
         }
         // From here on the place is given back when `flight` goes.
-        let mut flight = Flight { lane: self, is_probe: false };
+        let mut flight = Flight { lane: self, is_probe: false, asked: None };
         match self.breaker.admit(self.clock.now_ms()) {
             Admission::Call => {}
             Admission::Probe => flight.is_probe = true,
@@ -147,6 +168,14 @@ impl Lane {
         }
     }
 
+    pub fn calls(&self) -> CallCounts {
+        CallCounts {
+            name: self.name().to_owned(),
+            took_ms: self.took_ms.report(),
+            errors: self.errors.report(),
+        }
+    }
+
     fn last_error(&self) -> Option<LastError> {
         // It is written whole.
         self.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
@@ -169,6 +198,7 @@ impl Flight<'_> {
     /// As [`Upstream::ask`], and [`Reason::Empty`] for an answer that says nothing.
     pub fn ask(mut self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
         let lane = self.lane;
+        self.asked = Some(lane.clock.stopwatch());
         let outcome = lane.upstream.ask(request, call).map(Answer::tidied).and_then(|answer| {
             if says_nothing(&answer) {
                 let sentence = format!("{} gave an answer without text.", lane.name());
@@ -176,6 +206,7 @@ impl Flight<'_> {
             }
             Ok(answer)
         });
+        self.note_end(outcome.as_ref().err().map(|error| error.reason));
         let verdict = match &outcome {
             Ok(_) => Verdict::Well,
             Err(error) => {
@@ -191,10 +222,21 @@ impl Flight<'_> {
         self.is_probe = false;
         outcome
     }
+
+    /// Counts the call, once.
+    fn note_end(&mut self, failed: Option<Reason>) {
+        let Some(asked) = self.asked.take() else { return };
+        self.lane.took_ms.observe(asked.elapsed_ms());
+        if let Some(reason) = failed {
+            self.lane.errors.note(reason);
+        }
+    }
 }
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
+        // Its end is still to be counted where the call panicked.
+        self.note_end(Some(Reason::Panicked));
         if self.is_probe {
             self.lane.breaker.abandon(self.lane.clock.now_ms());
         }

@@ -15,7 +15,7 @@ mod registry;
 pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
 pub use connect::{ConnectError, Injected, alone, connect};
 pub use http::InvalidProxy;
-pub use lane::{LastError, Member, UpstreamStatus};
+pub use lane::{CallCounts, LastError, Member, UpstreamStatus};
 pub use registry::{AnsweredBy, Registry};
 
 use std::sync::atomic::{AtomicBool, Ordering};

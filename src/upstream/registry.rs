@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::browser::recipe::Problem;
 use super::browser::recipes::{Recipes, read_folder};
-use super::lane::{Busy, Lane, Member, UpstreamStatus};
+use super::lane::{Busy, CallCounts, Lane, Member, UpstreamStatus};
 use super::{Call, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::clock::Clock;
@@ -128,6 +128,11 @@ impl Registry {
     /// How every upstream fares, in the order in which they were given.
     pub fn status(&self) -> Vec<UpstreamStatus> {
         self.lanes.iter().map(|lane| lane.status()).collect()
+    }
+
+    /// What the calls of every upstream have come to since the start, in the same order.
+    pub fn calls(&self) -> Vec<CallCounts> {
+        self.lanes.iter().map(|lane| lane.calls()).collect()
     }
 }
 

@@ -33,8 +33,7 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
         return Ok(());
     }
     let message = message(shared, row, delivery.subject)?;
-    let origin = shared.clock.instant();
-    let began_ms = shared.clock.monotonic_ms(origin);
+    let watch = shared.clock.stopwatch();
     let sent = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
         shared.breakpoints.reach(Point::WebhookUnsent);
@@ -44,7 +43,7 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
         outcome: Outcome::Failed(SendFailure::Panicked),
         retry_after_ms: None,
     });
-    let took_ms = shared.clock.monotonic_ms(origin).saturating_sub(began_ms);
+    let took_ms = watch.elapsed_ms();
     let attempt = DeliveryAttempt { at_ms, took_ms, outcome: receipt.outcome };
     let spread = retry::spread(row, delivery.attempts);
     let retry_after_ms = receipt.retry_after_ms;
@@ -66,6 +65,7 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
     #[cfg(test)]
     shared.breakpoints.reach(Point::WebhookNoted);
     if let Some(delivery) = noted {
+        shared.tally.note(delivery.state);
         log(&delivery, message.id, attempt);
     }
     Ok(())

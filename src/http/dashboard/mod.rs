@@ -13,6 +13,7 @@ use sha2::{Digest, Sha256};
 
 use super::error::ApiError;
 use super::site;
+use super::traffic::Traffic;
 
 const PAGE: &str = include_str!("assets/index.html");
 const SCRIPT_TYPE: &str = "text/javascript; charset=utf-8";
@@ -63,9 +64,12 @@ static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 /// Puts the dashboard into an app.
-pub fn configure(app: &mut web::ServiceConfig) {
-    app.service(super::get("/", web::get().to(page)))
-        .service(super::get("/dashboard/{file}", web::get().to(asset)));
+pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic) {
+    app.service(super::get(traffic, "/", web::get().to(page))).service(super::get(
+        traffic,
+        "/dashboard/{file}",
+        web::get().to(asset),
+    ));
 }
 
 /// `GET /`

@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use crate::tally::HistogramReport;
+
 /// What a family's samples are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
@@ -50,8 +52,26 @@ impl Family<'_> {
         self.part("", labels, value);
     }
 
-    /// A sample of one of a histogram's parts: `_bucket`, `_sum`, `_count`.
-    pub fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) {
+    /// The samples of a histogram whose values are counted in `units` to one of the family's.
+    pub fn histogram(&mut self, labels: &[(&str, &str)], report: &HistogramReport, units: f64) {
+        let mut within = 0;
+        for (bound, count) in report.bounds.iter().zip(&report.counts) {
+            within += count;
+            self.bucket(labels, &(*bound as f64 / units).to_string(), within);
+        }
+        let all = report.count();
+        self.bucket(labels, "+Inf", all);
+        self.part("_sum", labels, report.sum as f64 / units);
+        self.part("_count", labels, all as f64);
+    }
+
+    fn bucket(&mut self, labels: &[(&str, &str)], bound: &str, within: u64) {
+        let mut labels = labels.to_vec();
+        labels.push(("le", bound));
+        self.part("_bucket", &labels, within as f64);
+    }
+
+    fn part(&mut self, suffix: &str, labels: &[(&str, &str)], value: f64) {
         self.text.push_str(self.name);
         self.text.push_str(suffix);
         for (at, (name, value)) in labels.iter().enumerate() {
@@ -69,6 +89,20 @@ impl Family<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_histogram_sums_its_buckets_up() {
+        let mut out = Exposition::default();
+        let report = HistogramReport { bounds: &[500, 2_000], counts: vec![2, 1, 4], sum: 50_250 };
+        out.family("a_seconds", Kind::Histogram, "Help.").histogram(&[("of", "b")], &report, 1e3);
+        assert_eq!(
+            out.finish(),
+            "# HELP a_seconds Help.\n# TYPE a_seconds histogram\n\
+             a_seconds_bucket{of=\"b\",le=\"0.5\"} 2\na_seconds_bucket{of=\"b\",le=\"2\"} 3\n\
+             a_seconds_bucket{of=\"b\",le=\"+Inf\"} 7\na_seconds_sum{of=\"b\"} 50.25\n\
+             a_seconds_count{of=\"b\"} 7\n"
+        );
+    }
 
     #[test]
     fn samples_stand_behind_their_family_and_labels_are_escaped() {

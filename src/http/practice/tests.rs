@@ -16,9 +16,10 @@ use crate::upstream::{Call, Upstream, UpstreamError};
 const AS_IS: Practice = Practice { latency_ms: 0, failure_percent: 0, payload_bytes: 0 };
 
 async fn replies(settings: Practice, clock: Clock, paths: &[&str]) -> Vec<ServiceResponse> {
+    let traffic = Traffic::new(clock.clone());
     let state = PracticeState::new(Arc::new(Engine::new("http://h")), settings, clock);
     let state = web::Data::new(state);
-    let app = init_service(App::new().configure(|app| configure(app, state))).await;
+    let app = init_service(App::new().configure(|app| configure(app, &traffic, state))).await;
     let mut replies = Vec::new();
     for path in paths {
         replies.push(call_service(&app, TestRequest::get().uri(path).to_request()).await);
@@ -119,10 +120,13 @@ impl Served {
             rt::System::new().block_on(async move {
                 let engine = Arc::new(Engine::new("http://h"));
                 let state = web::Data::new(PracticeState::new(engine, settings, Clock::System));
+                let traffic = Arc::new(Traffic::new(Clock::System));
                 let server = HttpServer::new(move || {
-                    let state = state.clone();
-                    let practice = |app: &mut web::ServiceConfig| configure(app, state);
-                    App::new().configure(practice).configure(crate::http::docs::configure)
+                    let pages = |app: &mut web::ServiceConfig| {
+                        crate::http::docs::configure(app, &traffic);
+                        configure(app, &traffic, state.clone());
+                    };
+                    App::new().configure(pages)
                 });
                 let server = server.workers(1).bind(("127.0.0.1", 0)).unwrap();
                 let port = server.addrs()[0].port();
