@@ -1,5 +1,6 @@
 //! The user guide in the browser: `/docs` lists its pages, `/docs/{slug}` shows one, `/docs/search`
-//! finds sections. The API reference is a page like the others. Rendered once, at the first request.
+//! finds sections, and `/docs/assets/{file}` is what they offer for other programs. The API reference is
+//! a page like the others. Rendered once, at the first request.
 
 mod reference;
 mod search;
@@ -12,7 +13,7 @@ use actix_web::{HttpResponse, web};
 use super::site;
 use super::traffic::Traffic;
 use crate::job::quoted;
-use crate::practice::guide::{Guide, PAGES};
+use crate::practice::guide::{FILES, Guide, PAGES};
 use crate::practice::html::{self, Frame, escape};
 
 /// Where the guide and the reference are in the navigation.
@@ -39,7 +40,8 @@ pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic) {
     app.service(super::get(traffic, "/docs", web::get().to(pages)))
         .service(super::get(traffic, "/docs/search", web::get().to(search::show)))
         .service(super::get(traffic, search::SCRIPT_PATH, web::get().to(search::script)))
-        .service(super::get(traffic, "/docs/{slug}", web::get().to(page)));
+        .service(super::get(traffic, "/docs/{slug}", web::get().to(page)))
+        .service(super::get(traffic, "/docs/assets/{file}", web::get().to(file)));
 }
 
 /// `GET /docs`
@@ -56,6 +58,17 @@ pub async fn page(slug: web::Path<String>) -> HttpResponse {
             site::error(StatusCode::NOT_FOUND, "not_found", &detail)
         }
     }
+}
+
+/// `GET /docs/assets/{file}`
+pub async fn file(file: web::Path<String>) -> HttpResponse {
+    let Some((name, text)) = FILES.iter().find(|(known, _)| *known == file.as_str()) else {
+        let detail = format!("The guide has no file {}.", quoted(&file));
+        return site::error(StatusCode::NOT_FOUND, "not_found", &detail);
+    };
+    // RFC 9512 names YAML's type.
+    let json = name.ends_with(".json");
+    site::asset(if json { "application/json" } else { "application/yaml" }, text)
 }
 
 /// A page of the guide around its content; `here` is its place in the navigation, and `query` stands

@@ -39,6 +39,12 @@ pub const PAGES: &[(&str, &str)] = pages![
     "faq",
 ];
 
+/// Files that the pages offer, (name, text): `src/docs/assets/NAME`, at `/docs/assets/NAME`.
+pub const FILES: &[(&str, &str)] = &[
+    ("alerts.yaml", include_str!("../docs/assets/alerts.yaml")),
+    ("grafana.json", include_str!("../docs/assets/grafana.json")),
+];
+
 /// A page of the guide.
 #[derive(Clone, Debug)]
 pub struct Page {
@@ -92,17 +98,25 @@ pub fn text(slug: &str) -> Option<&'static str> {
 mod tests {
     use super::*;
 
-    #[test]
-    fn every_page_in_the_directory_is_built_in() {
-        let directory = concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs");
-        let mut files: Vec<String> = std::fs::read_dir(directory)
+    /// The names in a directory below the crate's, sorted.
+    fn names_in(directory: &str) -> Vec<String> {
+        let directory = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(directory);
+        let mut names: Vec<String> = std::fs::read_dir(directory)
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
             .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn everything_in_the_directory_is_built_in() {
         let mut listed: Vec<String> = PAGES.iter().map(|(slug, _)| format!("{slug}.md")).collect();
-        files.sort();
+        listed.push("assets".to_owned());
         listed.sort();
-        assert_eq!(files, listed);
+        assert_eq!(names_in("src/docs"), listed);
+        let listed: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names_in("src/docs/assets"), listed);
     }
 
     #[test]
@@ -118,10 +132,12 @@ mod tests {
     #[test]
     fn links_between_pages_lead_to_sections_that_exist() {
         let guide = Guide::read("");
+        let files = FILES.iter().map(|(name, _)| format!("/docs/assets/{name}"));
         let known: Vec<String> = guide
             .sections
             .iter()
             .map(|section| format!("/docs/{}#{}", guide.pages[section.page].slug, section.anchor))
+            .chain(files)
             .collect();
         for passage in guide.sections.iter().flat_map(|section| &section.passages) {
             for target in passage.markdown.split("](/docs/").skip(1) {

@@ -61,7 +61,7 @@ pub fn options() -> Options {
     Options::ENABLE_TABLES
 }
 
-/// Where a link in the guide leads: `other.md#part` and `#part` become addresses under
+/// Where a link in the guide leads: `other.md#part`, `#part` and `assets/file` become addresses under
 /// `{public_url}/docs/`; `None` for any other link, which stays as it is.
 pub fn guide_href(link: &str, slug: &str, public_url: &str) -> Option<String> {
     let (file, anchor) = match link.split_once('#') {
@@ -70,6 +70,7 @@ pub fn guide_href(link: &str, slug: &str, public_url: &str) -> Option<String> {
     };
     let page = match file {
         "" => slug,
+        file if file.starts_with("assets/") => file,
         file => file.strip_suffix(".md").filter(|page| !page.contains('/'))?,
     };
     Some(format!("{public_url}/docs/{page}{anchor}"))

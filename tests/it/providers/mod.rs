@@ -2,12 +2,12 @@
 //! happens when it fails, and who answers then.
 
 mod answers;
-mod cases;
+pub mod cases;
 mod failures;
 mod fallback;
 mod leaks;
 mod limits;
 mod own;
 mod retries;
-mod server;
+pub mod server;
 mod table;
