@@ -3,6 +3,7 @@
 
 mod check;
 pub mod file;
+mod secret_source;
 #[cfg(test)]
 mod tests;
 mod webhooks;

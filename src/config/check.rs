@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::file::{self, Auth};
+use super::secret_source::SecretSource;
 use super::{
     ANONYMOUS, Browser, Http, Key, NAME_CHARS_MAX, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper,
     Secret, Settings, Store, Upstream, UpstreamKind, WORKERS_MAX, is_name, webhooks,
@@ -409,19 +410,17 @@ fn load_secret(
     problems: &mut Vec<String>,
 ) -> (Option<Secret>, Option<String>) {
     let file::Upstream { api_key_env: variable, api_key_file: path, .. } = typed;
-    let (secret, way_out) = if !path.is_empty() {
-        let text = std::fs::read_to_string(path).unwrap_or_else(|error| {
-            problems.push(format!("`api_key_file` in [{section}] cannot be read: {path}: {error}"));
-            String::new()
-        });
-        (text, format!("put a key into {path} for [{section}]"))
+    let (setting, way_out) = if !path.is_empty() {
+        ("api_key_file", format!("put a key into {path} for [{section}]"))
     } else if !variable.is_empty() {
-        let value = environment.get(variable).cloned().unwrap_or_default();
-        (value, format!("set the variable {variable} for [{section}]"))
+        ("api_key_env", format!("set the variable {variable} for [{section}]"))
     } else {
-        (String::new(), format!("set `api_key_env` or `api_key_file` in [{section}]"))
+        ("api_key_env", format!("set `api_key_env` or `api_key_file` in [{section}]"))
     };
-    let secret = secret.trim();
+    let secret = SecretSource { file: path, variable }.read(environment).unwrap_or_else(|error| {
+        problems.push(format!("`{setting}` in [{section}] {error}"));
+        String::new()
+    });
     if secret.is_empty() {
         return (None, Some(way_out));
     }

@@ -308,6 +308,33 @@ fn a_secret_comes_from_its_file_or_variable_and_is_never_printed() {
 }
 
 #[test]
+fn a_secret_may_be_a_credential_of_systemd() {
+    let directory = tempfile::tempdir().unwrap();
+    let credentials = ("CREDENTIALS_DIRECTORY", directory.path().to_str().unwrap());
+    let key = |environment: &[(&str, &str)]| {
+        with_env(environment).map(|settings| settings.upstreams["openai"].api_key.clone())
+    };
+    assert_eq!(key(&[credentials]).unwrap(), None);
+    std::fs::write(directory.path().join("OPENAI_API_KEY"), "from-the-credential\n").unwrap();
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    std::fs::write(directory.path().join("ANSWERD_WEBHOOK_SECRET"), secret).unwrap();
+    assert_eq!(key(&[credentials]).unwrap(), Some(Secret::new("from-the-credential")));
+    assert_eq!(with_env(&[credentials]).unwrap().webhooks.missing, None);
+    let variable = ("OPENAI_API_KEY", "from-the-variable");
+    assert_eq!(key(&[credentials, variable]).unwrap(), Some(Secret::new("from-the-variable")));
+
+    // A name that leads elsewhere is no credential.
+    let outside = ("ANSWERD_UPSTREAMS__OPENAI__API_KEY_ENV", "../OPENAI_API_KEY");
+    let inside = directory.path().join("inside");
+    std::fs::create_dir(&inside).unwrap();
+    let below = ("CREDENTIALS_DIRECTORY", inside.to_str().unwrap());
+    assert_eq!(key(&[below, outside]).unwrap(), None);
+    // One that is there and cannot be read is told of.
+    std::fs::create_dir(inside.join("OPENAI_API_KEY")).unwrap();
+    assert!(problems(with_env(&[below])).contains("`api_key_env` in [upstreams.openai]"));
+}
+
+#[test]
 fn no_value_in_config_toml_looks_like_a_secret() {
     let defaults: Table = file::DEFAULTS.parse().unwrap();
     for upstream in defaults["upstreams"].as_table().unwrap().values() {

@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use url::Url;
 
+use super::secret_source::SecretSource;
 use super::{Webhooks, file};
 
 /// What every secret begins with (Standard Webhooks, "Signature scheme").
@@ -96,20 +97,16 @@ impl Source<'_> {
         environment: &BTreeMap<String, String>,
         problems: &mut Vec<String>,
     ) -> Option<SigningKey> {
-        let text = if self.file.is_empty() {
-            environment.get(self.env).cloned().unwrap_or_default()
-        } else {
-            std::fs::read_to_string(self.file).unwrap_or_else(|error| {
-                let Source { setting, file, .. } = self;
-                problems.push(format!("`webhooks.{setting}_file` cannot be read: {file}: {error}"));
-                String::new()
-            })
-        };
-        let text = text.trim();
+        let Source { setting, file, env } = *self;
+        let text = SecretSource { file, variable: env }.read(environment).unwrap_or_else(|error| {
+            let which = if file.is_empty() { "env" } else { "file" };
+            problems.push(format!("`webhooks.{setting}_{which}` {error}"));
+            String::new()
+        });
         if text.is_empty() {
             return None;
         }
-        let key = SigningKey::parse(text);
+        let key = SigningKey::parse(&text);
         if key.is_none() {
             // Never the secret itself.
             problems.push(format!(

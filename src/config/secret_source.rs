@@ -1,0 +1,67 @@
+//! Where a secret is: in a file that the settings name, in a variable, or in a credential of systemd that
+//! is called as the variable.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, ErrorKind};
+use std::path::Path;
+
+/// What systemd sets to the directory with a unit's credentials (systemd.exec(5), "Credentials").
+const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
+
+/// Where one secret may be; empty where it is not.
+pub(super) struct SecretSource<'a> {
+    pub file: &'a str,
+    pub variable: &'a str,
+}
+
+/// A file with a secret that cannot be read.
+#[derive(Debug)]
+pub(super) struct Unreadable {
+    path: String,
+    error: io::Error,
+}
+
+impl fmt::Display for Unreadable {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "cannot be read: {}: {}", self.path, self.error)
+    }
+}
+
+impl SecretSource<'_> {
+    /// The secret without the space around it; empty where there is none. A file goes before the
+    /// variable, and the variable before the credential.
+    ///
+    /// # Errors
+    /// The file, or the credential, is there and cannot be read; or the file is not there.
+    pub fn read(&self, environment: &BTreeMap<String, String>) -> Result<String, Unreadable> {
+        let text = if !self.file.is_empty() {
+            read(Path::new(self.file))?
+        } else {
+            // An empty variable is how compose files say "not set".
+            match environment.get(self.variable).filter(|value| !value.trim().is_empty()) {
+                Some(value) => value.clone(),
+                None => self.credential(environment)?,
+            }
+        };
+        Ok(text.trim().to_owned())
+    }
+
+    fn credential(&self, environment: &BTreeMap<String, String>) -> Result<String, Unreadable> {
+        // What is no name of a variable could lead out of the directory.
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+        let name = Some(self.variable).filter(|name| !name.is_empty() && name.bytes().all(is_name));
+        let (Some(directory), Some(name)) = (environment.get(CREDENTIALS_DIRECTORY), name) else {
+            return Ok(String::new());
+        };
+        match read(&Path::new(directory).join(name)) {
+            Err(unreadable) if unreadable.error.kind() == ErrorKind::NotFound => Ok(String::new()),
+            found => found,
+        }
+    }
+}
+
+fn read(path: &Path) -> Result<String, Unreadable> {
+    std::fs::read_to_string(path)
+        .map_err(|error| Unreadable { path: path.display().to_string(), error })
+}
