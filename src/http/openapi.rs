@@ -2,6 +2,7 @@
 //! requests are checked with; tests ask every path of it, hold real replies and its own examples to
 //! its schemas, and keep a snapshot of it. `http::docs` makes the reference for readers from it.
 
+mod codes;
 mod errors;
 mod examples;
 mod method;

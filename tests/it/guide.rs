@@ -2,6 +2,7 @@
 
 mod clients;
 pub mod examples;
+mod links;
 mod settings;
 mod shell;
 mod words;

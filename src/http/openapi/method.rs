@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{errors, schemas};
+use super::{codes, errors, schemas};
 
 pub const JSON: &str = "application/json";
 pub const HTML: &str = "text/html";
@@ -91,7 +91,7 @@ impl Method {
 
     /// The operation object, in the group that `tag` names.
     pub fn value(mut self, tag: &str) -> Value {
-        let keyed: errors::Codes = if self.key == Key::Needed { errors::KEYED } else { &[] };
+        let keyed: codes::Codes = if self.key == Key::Needed { codes::KEYED } else { &[] };
         let codes = errors::all_of(&[keyed, &self.codes]);
         for (status, response) in errors::responses(&codes) {
             self.operation["responses"][status] = response;

@@ -5,7 +5,8 @@ mod jobs;
 
 use serde_json::{Value, json};
 
-use super::errors::{ASKED, LIMITED, QUEUED, READS, WRITES, reasons};
+use super::codes::{ASKED, LIMITED, QUEUED, READS, WRITES};
+use super::errors::reasons;
 use super::method::{EVENTS, HTML, JSON, Key, Method, Reply};
 use super::{examples, parameters, schemas};
 use crate::practice::{QUERY_CHARS_MAX, QUESTION_CHARS_MAX};

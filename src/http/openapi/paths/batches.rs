@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use crate::http::openapi::errors::{BATCH, POLL, QUEUED, READS, WRITES};
+use crate::http::openapi::codes::{BATCH, POLL, QUEUED, READS, WRITES};
 use crate::http::openapi::examples::{self, BATCH_ID};
 use crate::http::openapi::method::{Key, Method, Reply};
 use crate::http::openapi::parameters;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::http::openapi::errors::{LIST, POLL, READS, WRITES};
+use crate::http::openapi::codes::{LIST, POLL, READS, WRITES};
 use crate::http::openapi::examples::{self, JOB_ID};
 use crate::http::openapi::method::{EVENTS, JSON, Key, Method, Reply};
 use crate::http::openapi::{parameters, schemas};
