@@ -7,12 +7,21 @@ mod settings;
 mod shell;
 mod words;
 
+use std::path::PathBuf;
+
 use answerd::job::{Reason, Verdict};
 
 /// The Markdown of a page.
 pub fn page(name: &str) -> String {
     let path = format!("{}/src/docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).unwrap()
+}
+
+/// The files of all pages.
+pub fn files() -> Vec<PathBuf> {
+    let found = std::fs::read_dir(format!("{}/src/docs", env!("CARGO_MANIFEST_DIR"))).unwrap();
+    let paths = found.map(|entry| entry.unwrap().path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
 }
 
 #[test]

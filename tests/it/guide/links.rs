@@ -12,8 +12,7 @@ fn root() -> &'static Path {
 
 /// The README, ARCHITECTURE and the guide.
 fn texts() -> Vec<(PathBuf, String)> {
-    let pages = std::fs::read_dir(root().join("src/docs")).unwrap();
-    let mut files: Vec<PathBuf> = pages.map(|entry| entry.unwrap().path()).collect();
+    let mut files = super::files();
     files.extend(["README.md", "src/ARCHITECTURE.md"].map(|name| root().join(name)));
     let read = |path: PathBuf| (path.clone(), std::fs::read_to_string(path).unwrap());
     files.into_iter().map(read).collect()

@@ -2,7 +2,6 @@
 //! exist is told.
 
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 
 use super::examples::{examples, run};
 use crate::app::{App, Builder};
@@ -106,10 +105,8 @@ fn assert_understood(stage: &Stage, name: &str, page: &str) -> usize {
 #[test]
 fn the_calls_of_the_guide_are_understood() {
     let stage = Stage::set();
-    let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/docs");
     let mut count = 0;
-    for entry in std::fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
+    for path in super::files() {
         let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
         count += assert_understood(&stage, &name, &super::page(&name));
     }

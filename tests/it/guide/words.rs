@@ -46,8 +46,7 @@ fn prose(page: &str) -> String {
 #[test]
 fn every_term_is_spelled_in_one_way() {
     let root = env!("CARGO_MANIFEST_DIR");
-    let pages = std::fs::read_dir(format!("{root}/src/docs")).unwrap();
-    let mut files: Vec<_> = pages.map(|entry| entry.unwrap().path()).collect();
+    let mut files = super::files();
     files.extend(["README.md", "config.toml"].map(|name| format!("{root}/{name}").into()));
     let mut wrong = Vec::new();
     for file in files {
