@@ -1,10 +1,11 @@
 //! A client of the kill loop: it submits, repeats, cancels and polls at random, and keeps a ledger
-//! of what it was told.
+//! of what it was told, and of whose webhook it must hear.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use serde_json::{Value, json};
 
+use crate::app::encoded;
 use crate::child::Served;
 
 const ITEMS_MAX: usize = 6;
@@ -31,6 +32,7 @@ struct Keyed {
     key: String,
     path: String,
     body: String,
+    hooked: bool,
 }
 
 /// What the client knows of a job that was acknowledged.
@@ -43,6 +45,8 @@ pub struct Known {
 
 pub struct Client {
     name: usize,
+    /// Of the receiver of webhooks.
+    hook: String,
     dice: Dice,
     /// How much it has asked for; makes every prompt and key another one.
     asked: usize,
@@ -51,10 +55,15 @@ pub struct Client {
     pub batches: BTreeMap<String, Vec<String>>,
     /// With the id that it was answered with.
     keyed: Vec<(Keyed, String)>,
+    /// The jobs and batches that were acknowledged with a webhook.
+    hooked: HashSet<String>,
+    /// What each of their webhooks must tell, once they have ended.
+    pub to_tell: BTreeMap<String, Value>,
     /// Asked for, and not answered by the time of the kill.
     unanswered: Option<Keyed>,
-    /// The prompts of submits without a key that were not answered: each may be a job or not.
-    pub uncertain: HashSet<String>,
+    /// The prompts of submits without a key that were not answered, and whether they had a webhook:
+    /// each may be a job or not.
+    pub uncertain: HashMap<String, bool>,
     pub repeated: usize,
 }
 
@@ -62,16 +71,19 @@ pub struct Client {
 pub struct Killed;
 
 impl Client {
-    pub fn new(name: usize, seed: u64) -> Client {
+    pub fn new(name: usize, seed: u64, hook: String) -> Client {
         Client {
             name,
+            hook,
             dice: Dice(seed.wrapping_mul(1_000).wrapping_add(name as u64)),
             asked: 0,
             jobs: BTreeMap::new(),
             batches: BTreeMap::new(),
             keyed: Vec::new(),
+            hooked: HashSet::new(),
+            to_tell: BTreeMap::new(),
             unanswered: None,
-            uncertain: HashSet::new(),
+            uncertain: HashMap::new(),
             repeated: 0,
         }
     }
@@ -123,24 +135,33 @@ impl Client {
 
     fn new_job(&mut self) -> Keyed {
         let key = self.new_name();
-        let path = format!("/scrapers/practice/jobs?prompt={key}");
-        Keyed { key, path, body: String::new() }
+        let mut path = format!("/scrapers/practice/jobs?prompt={key}");
+        let hooked = self.dice.below(2) == 0;
+        if hooked {
+            path.push_str(&format!("&webhook_url={}", encoded(&self.hook)));
+        }
+        Keyed { key, path, body: String::new(), hooked }
     }
 
     fn new_batch(&mut self) -> Keyed {
         let key = self.new_name();
         let count = 1 + self.dice.below(ITEMS_MAX);
         let prompts: Vec<String> = (0..count).map(|item| format!("{key}-{item}")).collect();
-        let body = json!({ "scraper": "practice", "prompts": prompts }).to_string();
-        Keyed { key, path: "/batches".to_owned(), body }
+        let mut body = json!({ "scraper": "practice", "prompts": prompts });
+        let hooked = self.dice.below(2) == 0;
+        if hooked {
+            body["webhook_url"] = json!(self.hook);
+        }
+        Keyed { key, path: "/batches".to_owned(), body: body.to_string(), hooked }
     }
 
     fn submit(&mut self, served: &Served) -> Result<(), Killed> {
-        let Keyed { key: prompt, path, .. } = self.new_job();
-        self.uncertain.insert(prompt.clone());
+        let Keyed { key: prompt, path, hooked, .. } = self.new_job();
+        self.uncertain.insert(prompt.clone(), hooked);
         let job = call(served, "POST", &path, None, "")?.expect(202)?;
         self.uncertain.remove(&prompt);
         let id = text(&job, "job_id");
+        self.hooked.extend(hooked.then(|| id.clone()));
         assert!(self.jobs.insert(id, Known::default()).is_none(), "one id was given twice: {job}");
         Ok(())
     }
@@ -162,6 +183,7 @@ impl Client {
             assert!(self.batches.insert(id.clone(), jobs).is_none(), "{answer}");
             id
         };
+        self.hooked.extend(keyed.hooked.then(|| id.clone()));
         self.keyed.push((keyed, id));
         Ok(())
     }
@@ -223,14 +245,21 @@ impl Client {
             let job = ended(served, &id)?;
             self.compare(&id, &job);
             done += usize::from(job["status"] == "done");
+            if self.hooked.contains(&id) {
+                self.to_tell.insert(id, job);
+            }
         }
         for (id, jobs) in &self.batches {
-            let batch = call(served, "GET", &format!("/batches/{id}"), None, "")?.expect(200)?;
+            let path = format!("/batches/{id}?fields=status");
+            let batch = call(served, "GET", &path, None, "")?.expect(200)?;
             let counts = &batch["counts"];
             let count = |name: &str| counts[name].as_u64().unwrap();
             assert_eq!((count("refused"), count("pending")), (0, 0), "{batch}");
             assert_eq!(count("items"), jobs.len() as u64, "{batch}");
             assert_eq!(count("done") + count("failed"), count("items"), "{batch}");
+            if self.hooked.contains(id) {
+                self.to_tell.insert(id.clone(), batch);
+            }
         }
         for at in 0..self.keyed.len() {
             self.repeat(served, at)?;
