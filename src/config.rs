@@ -125,6 +125,8 @@ pub struct Http {
     pub batch_bytes_max: usize,
     pub head_timeout_seconds: u64,
     pub keep_alive_seconds: u64,
+    /// How long a write to a client may wait without any progress.
+    pub write_timeout_seconds: u64,
     pub grace_seconds: u64,
     /// The most wrong keys from one address that are looked at; 0 sets no limit.
     pub key_failures_per_minute: u32,

@@ -137,6 +137,7 @@ fn check_http(typed: &file::Http, has_keys: bool, problems: &mut Vec<String>) ->
     range(problems, "http.batch_kib_max", typed.batch_kib_max as u64, 64, 1 << 20);
     range(problems, "http.head_timeout_seconds", typed.head_timeout_seconds, 1, 600);
     range(problems, "http.keep_alive_seconds", typed.keep_alive_seconds, 1, 3_600);
+    range(problems, "http.write_timeout_seconds", typed.write_timeout_seconds, 1, 3_600);
     range(problems, "http.grace_seconds", typed.grace_seconds, 0, 3_600);
     range(
         problems,
@@ -190,6 +191,7 @@ fn check_http(typed: &file::Http, has_keys: bool, problems: &mut Vec<String>) ->
         batch_bytes_max: typed.batch_kib_max << 10,
         head_timeout_seconds: typed.head_timeout_seconds,
         keep_alive_seconds: typed.keep_alive_seconds,
+        write_timeout_seconds: typed.write_timeout_seconds,
         grace_seconds: typed.grace_seconds,
         key_failures_per_minute: typed.key_failures_per_minute,
         trusted_proxies: check_proxies(&typed.trusted_proxies, problems),

@@ -48,6 +48,7 @@ pub struct Http {
     pub batch_kib_max: usize,
     pub head_timeout_seconds: u64,
     pub keep_alive_seconds: u64,
+    pub write_timeout_seconds: u64,
     pub grace_seconds: u64,
     pub key_failures_per_minute: u32,
     pub trusted_proxies: Vec<String>,

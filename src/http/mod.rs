@@ -29,6 +29,7 @@ mod refusals;
 mod scrapers;
 mod server;
 mod site;
+mod stall;
 mod stats;
 mod traffic;
 mod unread;

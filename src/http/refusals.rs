@@ -5,10 +5,13 @@
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use actix_rt::net::{ActixStream, Ready, TcpStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use uuid::Uuid;
+
+use super::stall::WriteStall;
 
 /// A bare answer of the parser: its first line, and what goes out instead of it.
 struct Refusal {
@@ -55,16 +58,18 @@ impl Refusal {
     }
 }
 
-/// A connection whose bare refusals go out as JSON.
+/// A connection whose bare refusals go out as JSON, and that ends when its client does not read.
 pub struct Connection {
     stream: TcpStream,
+    stall: WriteStall,
     /// What still has to go out instead of a bare refusal.
     replacement: Option<(Vec<u8>, usize)>,
 }
 
 impl Connection {
-    pub fn new(stream: TcpStream) -> Connection {
-        Connection { stream, replacement: None }
+    /// A write may wait for `write_timeout` without any progress.
+    pub fn new(stream: TcpStream, write_timeout: Duration) -> Connection {
+        Connection { stream, stall: WriteStall::new(write_timeout), replacement: None }
     }
 }
 
@@ -80,11 +85,12 @@ impl AsyncWrite for Connection {
             this.replacement = refusal.map(|refusal| (refusal.reply(), 0));
         }
         let Some((reply, sent)) = &mut this.replacement else {
-            return Pin::new(&mut this.stream).poll_write(context, bytes);
+            return this.stall.poll_write(&mut this.stream, context, bytes);
         };
         // The caller offers the same bytes again until all of ours are out.
         while *sent < reply.len() {
-            let written = ready!(Pin::new(&mut this.stream).poll_write(context, &reply[*sent..]))?;
+            let rest = &reply[*sent..];
+            let written = ready!(this.stall.poll_write(&mut this.stream, context, rest))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }

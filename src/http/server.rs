@@ -328,6 +328,7 @@ fn serve(
 ) -> std::io::Result<actix_server::Server> {
     let head_timeout = Duration::from_secs(http.head_timeout_seconds);
     let keep_alive = Duration::from_secs(http.keep_alive_seconds);
+    let write_timeout = Duration::from_secs(http.write_timeout_seconds);
     let builder = actix_server::Server::build()
         .workers(http.workers)
         .max_concurrent_connections(http.connections_max)
@@ -364,9 +365,9 @@ fn serve(
                         }
                     },
                 ));
-            fn_service(async |stream: TcpStream| {
+            fn_service(move |stream: TcpStream| {
                 let peer = stream.peer_addr().ok();
-                Ok((Connection::new(stream), peer))
+                async move { Ok((Connection::new(stream, write_timeout), peer)) }
             })
             .and_then(http)
         })?;

@@ -4,16 +4,25 @@
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
 use crate::app::until;
 use crate::child::{Served, store_directory};
+use crate::kill_loop::setting;
 
 /// What one connection may cost the service, with what its allocator keeps, bytes.
 const CONNECTION_BYTES_MAX: u64 = 64 << 10;
 /// What a refused body may cost the service, bytes.
 const BODY_BYTES_MAX: u64 = 32 << 20;
+/// Connections that only stand there, where nothing is set.
+const IDLE_CONNECTIONS: u64 = 300;
+/// Clients that do not read what they ask for, and the size of that, bytes.
+const READERS: usize = 60;
+const RESULT_BYTES: u64 = 1 << 20;
+/// How long a client waits to be cut off before its test fails.
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Files that may be open more than before: what serves the test's own client, say.
 const FILES_LEFT_MAX: usize = 16;
 
@@ -124,7 +133,7 @@ fn requests_that_come_all_at_once_are_answered_in_order() {
 fn connections_that_say_nothing_take_little_and_shut_nobody_out() {
     let (served, _directory) = serve(&[("HTTP__HEAD_TIMEOUT_SECONDS", "600")]);
     let (before, files) = (resident_bytes(&served), open_files(&served));
-    let count = 300;
+    let count = setting("ANSWERD_IDLE_CONNECTIONS", IDLE_CONNECTIONS) as usize;
     let mut idle: Vec<TcpStream> = (0..count).map(|_| connect(&served)).collect();
     for half in idle.iter_mut().step_by(2) {
         half.write_all(b"POST /scrapers/practice/jobs HTTP/1.1\r\nhost: x\r\n").unwrap();
@@ -135,6 +144,72 @@ fn connections_that_say_nothing_take_little_and_shut_nobody_out() {
     assert!(grown < count as u64 * CONNECTION_BYTES_MAX, "{grown} bytes");
     drop(idle);
     until(|| (open_files(&served) <= files + FILES_LEFT_MAX).then_some(()));
+}
+
+/// A job with a result of [`RESULT_BYTES`], as the path of its poll.
+fn large_result(served: &Served) -> String {
+    let (_, job) = served.post("/scrapers/practice/jobs?prompt=large").unwrap();
+    let path = format!("/jobs/{}", job["job_id"].as_str().unwrap());
+    let (_, job) = served.get(&format!("{path}?wait=60&fields=status")).unwrap();
+    assert_eq!(job["status"], "done", "{job}");
+    path
+}
+
+fn ask(served: &Served, path: &str) -> TcpStream {
+    let mut stream = connect(served);
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).unwrap();
+    stream
+}
+
+#[test]
+fn who_asks_without_reading_is_cut_off_and_who_waits_is_not() {
+    let payload = RESULT_BYTES.to_string();
+    let (served, _directory) =
+        serve(&[("HTTP__WRITE_TIMEOUT_SECONDS", "1"), ("PRACTICE__PAYLOAD_BYTES", &payload)]);
+    let path = large_result(&served);
+    let files = open_files(&served);
+    let mut greedy = ask(&served, &path);
+    greedy.set_write_timeout(Some(PATIENCE)).unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    let error = loop {
+        // It takes more until the replies fill every buffer, and then it waits.
+        if let Err(error) = greedy.write_all(request.as_bytes()) {
+            break error.kind();
+        }
+    };
+    assert!(matches!(error, ErrorKind::ConnectionReset | ErrorKind::BrokenPipe), "{error}");
+    until(|| (open_files(&served) <= files + FILES_LEFT_MAX).then_some(()));
+
+    // A poll that waits longer than that has nothing to write meanwhile, nor has a stream.
+    let slow = [("HTTP__WRITE_TIMEOUT_SECONDS", "1"), ("PRACTICE__LATENCY_MS", "600000")];
+    let (served, _directory) = serve(&slow);
+    let (_, job) = served.post("/scrapers/practice/jobs?prompt=slow").unwrap();
+    let path = format!("/jobs/{}", job["job_id"].as_str().unwrap());
+    let events = ask(&served, &format!("{path}/events"));
+    let (status, job) = served.get(&format!("{path}?wait=3")).unwrap();
+    assert_eq!((status, &job["status"]), (200, &"pending".into()), "{job}");
+    served.send("DELETE", &path, None, "").unwrap();
+    let canceled = BufReader::new(events).lines().map(Result::unwrap);
+    assert!(canceled.into_iter().any(|line| line == "event: canceled"));
+}
+
+#[test]
+fn results_that_nobody_reads_take_bounded_memory_and_shut_nobody_out() {
+    let payload = RESULT_BYTES.to_string();
+    let (served, _directory) =
+        serve(&[("HTTP__WRITE_TIMEOUT_SECONDS", "600"), ("PRACTICE__PAYLOAD_BYTES", &payload)]);
+    let path = large_result(&served);
+    let before = resident_bytes(&served);
+    let readers: Vec<TcpStream> = (0..READERS).map(|_| ask(&served, &path)).collect();
+    for reader in &readers {
+        // Its reply has begun.
+        assert_eq!(reader.peek(&mut [0]).unwrap(), 1);
+    }
+    assert!(is_served(&served));
+    let grown = resident_bytes(&served).saturating_sub(before);
+    // The result, and its copy on its way out.
+    let each_max = 2 * RESULT_BYTES + CONNECTION_BYTES_MAX;
+    assert!(grown < READERS as u64 * each_max, "{grown} bytes");
 }
 
 #[test]
