@@ -20,8 +20,8 @@ use uuid::Uuid;
 /// The largest row number that an id can carry.
 pub const ROW_MAX: u64 = (1 << 48) - 1;
 
-/// How many of [`quick_uuid`] come from one call of the operating system.
-const UUIDS_AT_ONCE: usize = 64;
+/// How many times 16 bytes come from one call of the operating system.
+const RANDOM_AT_ONCE: usize = 64;
 const NONCE_BITS: u32 = 74;
 const NONCE_MASK: u128 = (1 << NONCE_BITS) - 1;
 /// Where a UUID v4 has its version (4) and its variant (binary 10): RFC 9562, section 5.4.
@@ -56,29 +56,32 @@ impl Plain {
 /// # Errors
 /// The generator failed.
 pub fn fresh_nonce() -> Result<u128, NoRandomness> {
-    let mut bytes = [0; 16];
-    getrandom::fill(&mut bytes)?;
-    Ok(u128::from_be_bytes(bytes) & NONCE_MASK)
+    Ok(u128::from_be_bytes(random()?) & NONCE_MASK)
 }
 
-/// A UUID v4 for what is named and not guarded, such as a request. The operating system is asked
-/// for [`UUIDS_AT_ONCE`] at a time.
+/// A UUID v4 for what is named and not guarded, such as a request.
 ///
 /// # Errors
 /// The generator failed.
 pub fn quick_uuid() -> Result<Uuid, NoRandomness> {
+    Ok(uuid::Builder::from_random_bytes(random()?).into_uuid())
+}
+
+/// 16 bytes from the operating system's generator, given out once. It is asked for
+/// [`RANDOM_AT_ONCE`] at a time, because a call of it costs as much as the rest of an id.
+fn random() -> Result<[u8; 16], NoRandomness> {
     thread_local! {
         static SPARE: RefCell<Vec<[u8; 16]>> = const { RefCell::new(Vec::new()) };
     }
     SPARE.with_borrow_mut(|spare| {
         if let Some(bytes) = spare.pop() {
-            return Ok(uuid::Builder::from_random_bytes(bytes).into_uuid());
+            return Ok(bytes);
         }
-        let mut fetched = [[0; 16]; UUIDS_AT_ONCE];
+        let mut fetched = [[0; 16]; RANDOM_AT_ONCE];
         getrandom::fill(fetched.as_flattened_mut())?;
         let [first, rest @ ..] = fetched;
         spare.extend_from_slice(&rest);
-        Ok(uuid::Builder::from_random_bytes(first).into_uuid())
+        Ok(first)
     })
 }
 
@@ -197,7 +200,7 @@ mod tests {
 
     #[test]
     fn quick_uuids_differ_and_are_version_four() {
-        let ids: Vec<Uuid> = (0..3 * UUIDS_AT_ONCE).map(|_| quick_uuid().unwrap()).collect();
+        let ids: Vec<Uuid> = (0..3 * RANDOM_AT_ONCE).map(|_| quick_uuid().unwrap()).collect();
         assert!(ids.iter().all(|id| id.as_u128() & FIXED_MASK == FIXED_BITS));
         let distinct: std::collections::HashSet<&Uuid> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());
