@@ -7,13 +7,12 @@
 
 mod shared;
 
-use std::io::{Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::SocketAddr;
 use std::path::Path;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use answerd::http::Server;
-use shared::{CONNECTIONS, Http, fsync_ms, http_reply_bytes, load, processor_seconds, submit};
+use shared::{CONNECTIONS, Connection, Http, fsync_ms, load, processor_seconds, submit};
 
 /// How long each cell is measured, seconds.
 const CELL_SECONDS: u64 = 4;
@@ -25,10 +24,11 @@ fn main() {
     let server = shared::start(directory.path());
     let address = server.address();
 
-    let id = job_id(&exchange(address, &submit("practice", "the polled one", 0)));
-    exchange(address, &format!("GET /jobs/{id}?wait=30 HTTP/1.1\r\nhost: b\r\n\r\n"));
+    let mut connection = Connection::open(address);
+    let id = job_id(&connection.exchange(&submit("practice", "the polled one", 0)));
+    connection.exchange(&format!("GET /jobs/{id}?wait=30 HTTP/1.1\r\nhost: b\r\n\r\n"));
     let poll = format!("GET /jobs/{id} HTTP/1.1\r\nhost: b\r\n\r\n");
-    let body = exchange(address, &poll);
+    let body = connection.exchange(&poll);
     let body = body.split_once("\r\n\r\n").unwrap().1.to_owned();
     let static_address = start_static(body.clone());
 
@@ -150,26 +150,6 @@ fn start_static(body: String) -> SocketAddr {
         actix_web::rt::System::new().block_on(server.run()).unwrap();
     });
     receiver.recv().unwrap()
-}
-
-/// Sends a request and reads the whole reply; it must be a success.
-fn exchange(address: SocketAddr, request: &str) -> String {
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut reply = Vec::with_capacity(8 << 10);
-    let mut piece = [0; 16 << 10];
-    loop {
-        let read = stream.read(&mut piece).unwrap();
-        assert!(read > 0, "the server closed the connection");
-        reply.extend_from_slice(&piece[..read]);
-        if let Some(end) = http_reply_bytes(&reply) {
-            assert_eq!(reply.len(), end);
-            break;
-        }
-    }
-    let reply = String::from_utf8(reply).unwrap();
-    assert!(reply.starts_with("HTTP/1.1 20"), "{reply}");
-    reply
 }
 
 fn job_id(reply: &str) -> String {

@@ -7,15 +7,17 @@
 mod shared;
 
 use std::collections::VecDeque;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use answerd::job::{Job, RawRequest, State};
-use answerd::store::{OpenOptions, QuickRepair, Store, SubmitLimits};
-use shared::{ANSWER_BYTES, Http, Load, fsync_ms, load, submit};
+use answerd::job::{Job, State};
+use answerd::store::{QuickRepair, Store, SubmitLimits};
+use shared::{
+    ANSWER_BYTES, Http, Load, fsync_ms, load, now_ms, open_store, queued_job, serve, submit,
+};
 
 /// Finished jobs, unless `SCALE_JOBS` says otherwise.
 const JOBS: usize = 1_000_000;
@@ -101,18 +103,8 @@ fn main() {
 
 /// Fills a new store; gives the ids of some finished jobs and of those that do not expire soon.
 fn fill(directory: &Path, jobs: usize) -> (Vec<String>, Vec<String>) {
-    let store = Store::open(&OpenOptions {
-        directory: directory.to_owned(),
-        cache_bytes: 64 << 20,
-        quick_repair: QuickRepair::Always,
-        free_mib_min: 0,
-        scrapers: vec!["practice".to_owned(), "chatgpt".to_owned()],
-        cache_entries_max: 0,
-        cache_from_ms: 0,
-    })
-    .unwrap();
-    let now_ms = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
-    let now_ms = u64::try_from(now_ms).unwrap();
+    let store = open_store(directory, QuickRepair::Always, &["practice", "chatgpt"]);
+    let now_ms = now_ms();
     let result = format!("{{\"result\":\"{}\"}}", "x".repeat(ANSWER_BYTES)).into_bytes();
     let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
     let waiting = jobs / FINISHED_FOR_EACH_WAITING;
@@ -128,31 +120,14 @@ fn fill(directory: &Path, jobs: usize) -> (Vec<String>, Vec<String>) {
             ids.push(identity.id.to_string());
         }
         let prompt = format!("What is said about number {number}?");
-        let raw = RawRequest { prompt: Some(prompt), ..RawRequest::default() };
         let scraper = if done { "practice" } else { "chatgpt" };
         let soon_ms = EXPIRES_AFTER_SECONDS * 1000 + FILL_SECONDS_MAX * 1000;
-        let job = Job {
-            row: identity.row,
-            nonce: identity.nonce,
-            request: raw.check(scraper, &[]).unwrap(),
-            account: "anonymous".to_owned(),
-            state: if done { State::Done } else { State::Queued },
-            attempts: u32::from(done),
-            lease: 0,
-            created_ms: now_ms,
-            due_ms: now_ms,
-            expires_ms: now_ms + if lasts { 86_400_000 } else { soon_ms },
-            started_ms: None,
-            completed_ms: done.then_some(now_ms),
-            price: 0,
-            interactive: false,
-            deadline_ms: None,
-            cached: false,
-            label: None,
-            start_by_ms: None,
-            idempotency: None,
-            batch: None,
-            webhook_url: None,
+        let expires_ms = now_ms + if lasts { 86_400_000 } else { soon_ms };
+        let job = queued_job(identity, scraper, prompt, now_ms, expires_ms);
+        let job = if done {
+            Job { state: State::Done, attempts: 1, completed_ms: Some(now_ms), ..job }
+        } else {
+            job
         };
         under_way.push_back(store.submit(job, done.then(|| result.clone()), limits));
         if under_way.len() >= FILLING {
@@ -213,7 +188,8 @@ struct Process {
 impl Process {
     fn start(store: &Path, quick_repair: bool) -> Process {
         let began = Instant::now();
-        let mut child = Command::new(env!("CARGO_BIN_EXE_answerd"))
+        let mut command = Command::new(env!("CARGO_BIN_EXE_answerd"));
+        command
             .args(["serve", "--json"])
             .env("ANSWERD_STORE__PATH", store)
             .env("ANSWERD_HTTP__BIND", "127.0.0.1:0")
@@ -225,14 +201,8 @@ impl Process {
             .env("ANSWERD_UPSTREAMS__SLOW__KIND", "practice")
             .env("ANSWERD_SCRAPERS__CHATGPT__WORKERS", "1")
             .env("ANSWERD_PRACTICE__LATENCY_MS", "60000")
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
-        let url = line.split("\"url\":\"http://").nth(1).unwrap();
-        let address: SocketAddr = url.split(['"', '/']).next().unwrap().parse().unwrap();
+            .stderr(Stdio::null());
+        let (child, address) = serve(&mut command);
         let ready = || -> std::io::Result<bool> {
             let mut stream = TcpStream::connect(address)?;
             stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: b\r\n\r\n")?;

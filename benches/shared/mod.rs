@@ -2,17 +2,19 @@
 //! keeps a number of connections busy from one thread.
 #![allow(dead_code, reason = "each bench uses its part")]
 
-use std::io::Write;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use answerd::answer::{Answer, Kind};
 use answerd::clock::Clock;
 use answerd::config::Settings;
 use answerd::http::Server;
-use answerd::job::ScrapeRequest;
+use answerd::job::{Job, RawRequest, ScrapeRequest, State};
+use answerd::store::{NewIdentity, OpenOptions, QuickRepair, Store};
 use answerd::upstream::{Call, Injected, Upstream, UpstreamError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -110,6 +112,64 @@ pub fn directory() -> tempfile::TempDir {
     tempfile::tempdir_in(parent).unwrap()
 }
 
+/// A store of its own in a folder, without a cache of results.
+pub fn open_store(directory: &Path, quick_repair: QuickRepair, scrapers: &[&str]) -> Store {
+    Store::open(&OpenOptions {
+        directory: directory.to_owned(),
+        cache_bytes: 64 << 20,
+        quick_repair,
+        free_mib_min: 0,
+        scrapers: scrapers.iter().map(|&name| name.to_owned()).collect(),
+        cache_entries_max: 0,
+        cache_from_ms: 0,
+    })
+    .unwrap()
+}
+
+/// A job that waits for its first attempt.
+pub fn queued_job(
+    identity: NewIdentity,
+    scraper: &str,
+    prompt: String,
+    now_ms: u64,
+    expires_ms: u64,
+) -> Job {
+    let raw = RawRequest { prompt: Some(prompt), ..RawRequest::default() };
+    Job {
+        row: identity.row,
+        nonce: identity.nonce,
+        request: raw.check(scraper, &[]).unwrap(),
+        account: "anonymous".to_owned(),
+        state: State::Queued,
+        attempts: 0,
+        lease: 0,
+        created_ms: now_ms,
+        due_ms: now_ms,
+        expires_ms,
+        started_ms: None,
+        completed_ms: None,
+        price: 0,
+        interactive: false,
+        deadline_ms: None,
+        cached: false,
+        label: None,
+        start_by_ms: None,
+        idempotency: None,
+        batch: None,
+        webhook_url: None,
+    }
+}
+
+/// Runs what begins an `answerd serve --json`, and waits until it listens.
+pub fn serve(command: &mut Command) -> (Child, SocketAddr) {
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    let started: serde_json::Value = serde_json::from_str(&line).unwrap();
+    let url = started["url"].as_str().unwrap();
+    (child, url.trim_start_matches("http://").parse().unwrap())
+}
+
 /// The submit of a job that only waits.
 pub fn submit(scraper: &str, prompt: &str, n: usize) -> String {
     let prompt = prompt.replace(' ', "+");
@@ -180,6 +240,33 @@ pub fn http_reply_bytes(held: &[u8]) -> Option<usize> {
     (held.len() >= head + length).then_some(head + length)
 }
 
+/// A connection that waits for each reply before it sends the next request.
+pub struct Connection(std::net::TcpStream);
+
+impl Connection {
+    pub fn open(address: SocketAddr) -> Connection {
+        let stream = std::net::TcpStream::connect(address).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Connection(stream)
+    }
+
+    /// Sends a request and gives the whole reply; it must be a success.
+    pub fn exchange(&mut self, request: &str) -> String {
+        self.0.write_all(request.as_bytes()).unwrap();
+        let mut reply = Vec::with_capacity(8 << 10);
+        let mut piece = [0; 16 << 10];
+        while http_reply_bytes(&reply).is_none() {
+            let read = self.0.read(&mut piece).unwrap();
+            assert!(read > 0, "the server closed the connection");
+            reply.extend_from_slice(&piece[..read]);
+        }
+        assert_eq!(http_reply_bytes(&reply), Some(reply.len()));
+        let reply = String::from_utf8(reply).unwrap();
+        assert!(reply.starts_with("HTTP/1.1 20"), "{reply}");
+        reply
+    }
+}
+
 /// Keeps so many connections busy with requests for so many seconds and counts the answers. One
 /// thread drives them all, so that the client leaves the processors to the server.
 pub fn load(
@@ -238,6 +325,12 @@ async fn read(stream: &mut TcpStream, into: &mut [u8]) -> usize {
     let read = stream.read(into).await.unwrap();
     assert!(read > 0, "the server closed the connection");
     read
+}
+
+/// The wall clock, milliseconds since 1970.
+pub fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
+    u64::try_from(since.as_millis()).unwrap()
 }
 
 /// The middle of a hundred fsyncs of one page, milliseconds.

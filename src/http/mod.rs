@@ -21,7 +21,7 @@ mod list;
 mod metrics;
 mod openapi;
 mod ops;
-mod params;
+pub mod params;
 mod poll;
 mod practice;
 mod quick;

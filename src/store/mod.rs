@@ -47,6 +47,7 @@ pub use jobs::{NewResult, SubmitLimits};
 pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
 pub use open::{OpenOptions, QuickRepair};
 pub use outbox::ResendRefusal;
+pub use record::{decode_job, encode_job};
 pub use sizes::StoreSizes;
 pub use tables::{Counted, Effect, Row};
 pub use usage::{DAYS_KEPT_MAX, DayUse, Use};

@@ -109,7 +109,10 @@ struct CreditsV1 {
 #[derive(Encode, Decode)]
 struct DayV1(Vec<(u16, [u64; 5])>);
 
-/// A job's record, with its prompt only when that is short.
+/// A job's record, with its prompt only when that is at most [`PROMPT_INLINE_BYTES_MAX`] bytes.
+///
+/// # Errors
+/// A field is longer than a record can hold.
 pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
     let inline = job.request.prompt.len() <= PROMPT_INLINE_BYTES_MAX;
     let mut body = encode(&JobV1 {
@@ -150,6 +153,9 @@ pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
 
 /// A job from its record. `scraper_name` gives the name of a scraper's number, `long_prompt` the
 /// prompt that stands outside of the record. Gives the scraper's number too.
+///
+/// # Errors
+/// The record is damaged or another row's, or what it refers to is not there.
 pub fn decode_job(
     row: u64,
     bytes: &[u8],
