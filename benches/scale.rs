@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use answerd::job::{Job, State};
 use answerd::store::{QuickRepair, Store, SubmitLimits};
 use shared::{
-    ANSWER_BYTES, Http, Load, fsync_ms, load, now_ms, open_store, queued_job, serve, submit,
+    Http, Load, RESULT_BYTES, fsync_ms, load, now_ms, open_store, queued_job, serve, submit,
 };
 
 /// Finished jobs, unless `SCALE_JOBS` says otherwise.
@@ -105,7 +105,7 @@ fn main() {
 fn fill(directory: &Path, jobs: usize) -> (Vec<String>, Vec<String>) {
     let store = open_store(directory, QuickRepair::Always, &["practice", "chatgpt"]);
     let now_ms = now_ms();
-    let result = format!("{{\"result\":\"{}\"}}", "x".repeat(ANSWER_BYTES)).into_bytes();
+    let result = format!("{{\"result\":\"{}\"}}", "x".repeat(RESULT_BYTES)).into_bytes();
     let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
     let waiting = jobs / FINISHED_FOR_EACH_WAITING;
     let (mut ids, mut lasting) = (Vec::new(), Vec::new());

@@ -12,7 +12,7 @@ use answerd::store::{
 };
 use criterion::{Criterion, Throughput};
 
-use crate::shared::{ANSWER_BYTES, directory, open_store, queued_job};
+use crate::shared::{RESULT_BYTES, directory, open_store, queued_job};
 
 /// The numbers of writes in one transaction.
 const BATCHES: [usize; 4] = [1, 8, 64, 512];
@@ -171,7 +171,7 @@ impl StoreBench {
     }
 
     fn finish(&self, jobs: &[Job]) -> Written<TransitionRefusal> {
-        let json = format!("{{\"result\":\"{}\"}}", "x".repeat(ANSWER_BYTES)).into_bytes();
+        let json = format!("{{\"result\":\"{}\"}}", "x".repeat(RESULT_BYTES)).into_bytes();
         let finish = |job: &Job| {
             let lease = job.lease;
             let result = NewResult { json: json.clone(), cache_hash: None };

@@ -25,8 +25,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The numbers of connections at which everything is measured.
 pub const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
-/// The Markdown of every answer, bytes, unless told otherwise: its result, which has it twice, has 2 KiB.
-pub const ANSWER_BYTES: usize = 720;
+/// The results that are measured, bytes.
+pub const RESULT_BYTES: usize = 2_048;
+/// The Markdown of every answer, bytes: its result, which has it twice, has [`RESULT_BYTES`].
+const ANSWER_BYTES: usize = 720;
 const REPLY_BYTES_MAX: usize = 64 << 10;
 
 /// Answers at once, always the same.
@@ -82,11 +84,6 @@ fn text(bytes: usize) -> String {
 
 /// A server whose scraper `practice` answers at once and whose `chatgpt` never does.
 pub fn start(directory: &Path) -> Server {
-    start_answering(directory, ANSWER_BYTES)
-}
-
-/// As [`start`], with answers of so many bytes.
-pub fn start_answering(directory: &Path, answer_bytes: usize) -> Server {
     let environment = [
         ("ANSWERD_HTTP__BIND", "127.0.0.1:0".to_owned()),
         ("ANSWERD_STORE__PATH", directory.join("data").display().to_string()),
@@ -101,7 +98,7 @@ pub fn start_answering(directory: &Path, answer_bytes: usize) -> Server {
         environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let settings = Settings::load_from(None, &environment).unwrap();
     let mut injected = Injected::new();
-    injected.insert("practice".to_owned(), Arc::new(Instantly(text(answer_bytes))));
+    injected.insert("practice".to_owned(), Arc::new(Instantly(text(ANSWER_BYTES))));
     injected.insert("never".to_owned(), Arc::new(Never));
     Server::start_with(settings, Clock::System, injected).unwrap()
 }
