@@ -11,8 +11,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type UnixMs = u64;
 
-/// The longest single wait on the system's clock before the caller looks at it again, milliseconds.
-const SYSTEM_WAIT_MS_MAX: u64 = 60_000;
+/// The longest single wait of a thread before it looks at the clock again, milliseconds.
+const WAIT_MS_MAX: u64 = 60_000;
 
 /// A source of time, cheap to clone. All clones of a manual clock move together.
 #[derive(Clone)]
@@ -28,8 +28,12 @@ pub struct ManualClock {
 }
 
 struct ManualState {
+    /// The wall clock.
     now_ms: UnixMs,
-    alarms: Vec<(UnixMs, Alarm)>,
+    /// What the machine's monotonic clock would say.
+    monotonic_ms: u64,
+    /// By the monotonic clock: a step of the wall clock cuts no wait short and makes none longer.
+    alarms: Vec<(u64, Alarm)>,
 }
 
 enum Alarm {
@@ -40,7 +44,7 @@ enum Alarm {
 impl Clock {
     /// A manual clock that shows `start_ms`, and the handle that moves it.
     pub fn manual(start_ms: UnixMs) -> (Clock, Arc<ManualClock>) {
-        let state = ManualState { now_ms: start_ms, alarms: Vec::new() };
+        let state = ManualState { now_ms: start_ms, monotonic_ms: start_ms, alarms: Vec::new() };
         let manual = Arc::new(ManualClock { state: Mutex::new(state) });
         (Clock::Manual(manual.clone()), manual)
     }
@@ -55,12 +59,12 @@ impl Clock {
         }
     }
 
-    /// Milliseconds since `origin` that never go back with the wall clock, for rate limits. Under a
-    /// manual clock they are the clock's own.
+    /// Milliseconds that no step of the wall clock changes, for rate limits and durations: since
+    /// `origin`, and under a manual clock since a moment of its own.
     pub fn monotonic_ms(&self, origin: Instant) -> u64 {
         match self {
             Clock::System => u64::try_from(origin.elapsed().as_millis()).unwrap_or(u64::MAX),
-            Clock::Manual(manual) => manual.lock().now_ms,
+            Clock::Manual(manual) => manual.lock().monotonic_ms,
         }
     }
 
@@ -77,7 +81,8 @@ impl Clock {
     }
 
     /// Takes the next message, or gives `Timeout` once the clock has reached `at_ms` (`None`: waits
-    /// for as long as it takes). `Disconnected` when all senders are gone.
+    /// for as long as it takes), or after a minute, so that a step of the wall clock is noticed.
+    /// `Disconnected` when all senders are gone.
     pub fn recv_until<T>(
         &self,
         receiver: &Receiver<T>,
@@ -86,15 +91,12 @@ impl Clock {
         let Some(at_ms) = at_ms else {
             return receiver.recv().map_err(|_| RecvTimeoutError::Disconnected);
         };
+        let wait_ms = at_ms.saturating_sub(self.now_ms()).min(WAIT_MS_MAX);
         match self {
-            Clock::System => {
-                // Capped, so that a step of the wall clock is noticed within a minute.
-                let wait_ms = at_ms.saturating_sub(self.now_ms()).min(SYSTEM_WAIT_MS_MAX);
-                receiver.recv_timeout(Duration::from_millis(wait_ms))
-            }
+            Clock::System => receiver.recv_timeout(Duration::from_millis(wait_ms)),
             Clock::Manual(manual) => {
                 let (sender, alarm) = crossbeam_channel::bounded(1);
-                manual.register(at_ms, Alarm::Thread(sender));
+                manual.register(wait_ms, Alarm::Thread(sender));
                 crossbeam_channel::select! {
                     recv(receiver) -> message => message.map_err(|_| RecvTimeoutError::Disconnected),
                     recv(alarm) -> _ => Err(RecvTimeoutError::Timeout),
@@ -103,16 +105,14 @@ impl Clock {
         }
     }
 
-    /// Completes when the clock has reached `at_ms`; at once when it already has.
+    /// Completes when the clock has reached `at_ms`, as it goes now; at once when it already has.
     pub async fn sleep_until(&self, at_ms: UnixMs) {
+        let wait_ms = at_ms.saturating_sub(self.now_ms());
         match self {
-            Clock::System => {
-                let wait = at_ms.saturating_sub(self.now_ms());
-                tokio::time::sleep(Duration::from_millis(wait)).await;
-            }
+            Clock::System => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
             Clock::Manual(manual) => {
                 let (sender, receiver) = tokio::sync::oneshot::channel();
-                manual.register(at_ms, Alarm::Task(sender));
+                manual.register(wait_ms, Alarm::Task(sender));
                 // An error would mean that the clock is gone, and nobody can wait for it then.
                 let _ = receiver.await;
             }
@@ -147,22 +147,12 @@ impl Stopwatch {
 }
 
 impl ManualClock {
-    /// Moves the clock forward and fires the alarms that have come due.
+    /// Lets time pass and fires the alarms that have come due.
     pub fn advance_ms(&self, by_ms: u64) {
         let mut state = self.lock();
         state.now_ms = state.now_ms.saturating_add(by_ms);
-        Self::fire_due(&mut state);
-    }
-
-    /// Sets the clock, backwards too, as a step of the wall clock would.
-    pub fn set_ms(&self, now_ms: UnixMs) {
-        let mut state = self.lock();
-        state.now_ms = now_ms;
-        Self::fire_due(&mut state);
-    }
-
-    fn fire_due(state: &mut ManualState) {
-        let now_ms = state.now_ms;
+        state.monotonic_ms = state.monotonic_ms.saturating_add(by_ms);
+        let now_ms = state.monotonic_ms;
         let (due, later) =
             std::mem::take(&mut state.alarms).into_iter().partition(|(at_ms, _)| *at_ms <= now_ms);
         state.alarms = later;
@@ -171,12 +161,18 @@ impl ManualClock {
         }
     }
 
-    fn register(&self, at_ms: UnixMs, alarm: Alarm) {
+    /// Sets the wall clock, as NTP or an operator would. No time passes by that.
+    pub fn set_ms(&self, now_ms: UnixMs) {
+        self.lock().now_ms = now_ms;
+    }
+
+    fn register(&self, wait_ms: u64, alarm: Alarm) {
         let mut state = self.lock();
         state.alarms.retain(|(_, alarm)| !abandoned(alarm));
-        if at_ms <= state.now_ms {
+        if wait_ms == 0 {
             fire(alarm);
         } else {
+            let at_ms = state.monotonic_ms.saturating_add(wait_ms);
             state.alarms.push((at_ms, alarm));
         }
     }
@@ -326,5 +322,27 @@ mod tests {
         assert_eq!(waiting.join().unwrap(), Err(RecvTimeoutError::Timeout));
         sender.send(7).unwrap();
         assert_eq!(clock.recv_until(&receiver, None), Ok(7));
+    }
+
+    #[test]
+    fn a_step_of_the_wall_clock_changes_no_wait() {
+        let (clock, manual) = Clock::manual(1_000);
+        let (_sender, receiver) = crossbeam_channel::unbounded::<u8>();
+        let waiting = {
+            let (clock, receiver) = (clock.clone(), receiver.clone());
+            std::thread::spawn(move || clock.recv_until(&receiver, Some(2_000)))
+        };
+        while manual.lock().alarms.is_empty() {
+            std::thread::yield_now();
+        }
+        let origin = clock.instant();
+        let before_ms = clock.monotonic_ms(origin);
+        manual.set_ms(500_000);
+        manual.set_ms(0);
+        assert_eq!((clock.now_ms(), clock.monotonic_ms(origin)), (0, before_ms));
+        manual.advance_ms(999);
+        assert_eq!(manual.lock().alarms.len(), 1);
+        manual.advance_ms(1);
+        assert_eq!(waiting.join().unwrap(), Err(RecvTimeoutError::Timeout));
     }
 }

@@ -117,4 +117,18 @@ mod tests {
         manual.advance_ms(3_600_000);
         assert_eq!(limit.standing(), Standing { per_minute: 60, left: 60, whole_in_seconds: 0 });
     }
+
+    #[test]
+    fn a_step_of_the_wall_clock_neither_shuts_a_limit_nor_opens_it() {
+        let (clock, manual) = Clock::manual(1_778_500_800_000);
+        let limit = RateLimit::per_minute(NonZeroU32::new(60).unwrap(), &clock);
+        (0..60).for_each(|_| limit.take().unwrap());
+        for at_ms in [0, 1_810_036_800_000] {
+            manual.set_ms(at_ms);
+            assert!((1..=1_000).contains(&limit.take().unwrap_err()));
+            assert_eq!(limit.standing().left, 0);
+            manual.advance_ms(1_000);
+            assert_eq!(limit.take(), Ok(()));
+        }
+    }
 }

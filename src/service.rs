@@ -399,6 +399,8 @@ impl Service {
         read: impl Fn(&Job, Uuid) -> T,
     ) -> Result<Option<T>, ServiceError> {
         let row = self.job(id, |job, _, _| job.row)?;
+        // One wait, whatever wakes it meanwhile: a step of the clock must not make it longer.
+        let mut time_is_up = std::pin::pin!(self.clock.sleep_until(until_ms));
         loop {
             let changed = self.engine.watch(row);
             let found = self.job(id, |job, uuid, _| {
@@ -407,7 +409,7 @@ impl Service {
             match (found, changed) {
                 (Ok(None), Some(changed)) => tokio::select! {
                     Ok(()) = changed => continue,
-                    () = self.clock.sleep_until(until_ms) => {
+                    () = &mut time_is_up => {
                         self.engine.tidy_watchers(row);
                         return Ok(None);
                     }

@@ -17,6 +17,7 @@ pub(crate) mod tests;
 mod timer;
 mod totals;
 mod waiters;
+mod wall;
 mod webhook;
 mod worker;
 
@@ -48,6 +49,7 @@ use attempts::Attempts;
 use flights::Flights;
 use queue::{Offer, Queue};
 use waiters::Waiters;
+use wall::Wall;
 use webhook::Deliverer;
 
 /// The most jobs that are counted to say how far behind in the queue one is.
@@ -394,8 +396,9 @@ impl Engine {
             // A panic of the timer is in the log; there is nothing left for it to do.
             let _ = timer.join();
         }
-        let until_ms = self.clock.now_ms().saturating_add(grace_ms);
-        if self.workers_ended_by(threads.workers_ended.as_ref(), until_ms) {
+        let wall = Wall::new(&self.clock);
+        let until_ms = wall.monotonic_ms(&self.clock).saturating_add(grace_ms);
+        if self.ended_by(threads.workers_ended.as_ref(), &wall, until_ms) {
             for worker in threads.workers {
                 let _ = worker.join();
             }
@@ -403,19 +406,22 @@ impl Engine {
             self.give_back();
         }
         // A delivery that is cut off is made again: nothing of it is written.
-        self.workers_ended_by(delivering.as_ref(), until_ms);
+        self.ended_by(delivering.as_ref(), &wall, until_ms);
         self.upstreams.close();
         self.waiters.wake_all();
         self.watchers.wake_all();
     }
 
-    /// Whether all workers ended before the time was up.
-    fn workers_ended_by(&self, ended: Option<&Receiver<()>>, until_ms: UnixMs) -> bool {
+    /// Whether all threads of a pool ended before the time was up, by the monotonic clock: who sets
+    /// the clock back must not hold up a stop.
+    fn ended_by(&self, ended: Option<&Receiver<()>>, wall: &Wall, until_ms: u64) -> bool {
         let Some(ended) = ended else { return true };
         loop {
-            match self.clock.recv_until(ended, Some(until_ms)) {
+            let left_ms = until_ms.saturating_sub(wall.monotonic_ms(&self.clock));
+            let wake_ms = self.clock.now_ms().saturating_add(left_ms);
+            match self.clock.recv_until(ended, Some(wake_ms)) {
                 Err(RecvTimeoutError::Disconnected) => return true,
-                Err(RecvTimeoutError::Timeout) if self.clock.now_ms() >= until_ms => return false,
+                Err(RecvTimeoutError::Timeout) if left_ms == 0 => return false,
                 // One long wait may be cut into several.
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}
             }

@@ -66,15 +66,7 @@ impl Fixture {
                       [scrapers.chatgpt]\nupstreams = [\"gated\"]\nworkers = 1\n";
         std::fs::write(&file, config).unwrap();
         let settings = Settings::load_from(Some(&file), &BTreeMap::new()).unwrap();
-        let options = OpenOptions {
-            directory: directory.path().join("data"),
-            cache_bytes: 1 << 20,
-            quick_repair: QuickRepair::Never,
-            free_mib_min: 0,
-            scrapers: vec!["chatgpt".to_owned()],
-            cache_entries_max: 10,
-            cache_from_ms: 0,
-        };
+        let options = options(directory.path());
         let storage = Faulty::new();
         let store = Arc::new(storage.open(&options));
         let (clock, manual) = Clock::manual(START_MS);
@@ -124,6 +116,18 @@ impl Fixture {
     fn state(&self, row: Row) -> (State, u32) {
         let read = self.store.read_row(row, START_MS, |job, _| (job.state.clone(), job.attempts));
         read.unwrap().unwrap()
+    }
+}
+
+fn options(directory: &Path) -> OpenOptions {
+    OpenOptions {
+        directory: directory.join("data"),
+        cache_bytes: 1 << 20,
+        quick_repair: QuickRepair::Never,
+        free_mib_min: 0,
+        scrapers: vec!["chatgpt".to_owned()],
+        cache_entries_max: 10,
+        cache_from_ms: 0,
     }
 }
 

@@ -11,9 +11,10 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use super::breakpoints::Point;
 use super::queue::{Offer, Queue};
 use super::recovery::Recovery;
+use super::wall::{self, Step, Wall};
 use super::{Engine, worker};
 use crate::clock::UnixMs;
-use crate::store::StoreError;
+use crate::store::{ReadyKey, StoreError};
 
 /// The least time between two sweeps that are not part of one, milliseconds: expiry is exact at
 /// read, so removing can wait until there is a transaction's worth of it.
@@ -30,19 +31,49 @@ pub(super) const PASS_EVERY_MS: u64 = 10_000;
 /// How long the timer waits after an error of the store before it tries again, milliseconds.
 const AFTER_ERROR_MS: u64 = 1_000;
 
+/// For how long after a step of the clock, or a start at which it may be wrong, nothing is removed,
+/// milliseconds: a clock is usually put right soon, and what has expired by the wrong one is then
+/// there again.
+const SWEEP_HOLD_MS: u64 = 600_000;
+
+/// What the timer keeps from pass to pass.
+struct Timer<'a> {
+    engine: &'a Engine,
+    recovery: Recovery,
+    wall: Wall,
+    /// When the next sweep may begin, by the monotonic clock.
+    sweep_from_ms: u64,
+    /// What is left to do after the clock was set back.
+    hasten: Option<Hasten>,
+}
+
+/// Waits by a clock that was set back so much are made shorter by it, behind this key.
+#[derive(Clone, Copy)]
+struct Hasten {
+    by_ms: u64,
+    after: Option<ReadyKey>,
+}
+
 /// Runs passes until the nudges' sender is gone.
 pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
-    let mut sweep_from_ms = 0;
-    let mut recovery = Recovery::default();
+    let mut timer = Timer {
+        engine,
+        recovery: Recovery::default(),
+        wall: Wall::new(&engine.clock),
+        sweep_from_ms: 0,
+        hasten: None,
+    };
+    match wall::at_start(engine) {
+        Ok(step) => timer.heed(step),
+        Err(error) => tracing::error!(%error, "the newest job could not be looked at"),
+    }
     loop {
         #[cfg(test)]
         engine.breakpoints.reach(Point::PassBegins);
         engine.timer_wakes_ms.store(UnixMs::MAX, Ordering::SeqCst);
         engine.timer_passes.fetch_add(1, Ordering::SeqCst);
         let now_ms = engine.clock.now_ms();
-        let looked = catch_unwind(AssertUnwindSafe(|| {
-            look(engine, now_ms, &mut recovery, &mut sweep_from_ms)
-        }));
+        let looked = catch_unwind(AssertUnwindSafe(|| timer.look(now_ms)));
         let wake_ms = looked.unwrap_or_else(|_| {
             tracing::error!("the timer panicked; it goes on");
             now_ms.saturating_add(AFTER_ERROR_MS)
@@ -57,65 +88,106 @@ pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
     }
 }
 
-/// Recovers the store or makes a pass, whichever it is time for; gives when to look again.
-fn look(
-    engine: &Engine,
-    now_ms: UnixMs,
-    recovery: &mut Recovery,
-    sweep_from_ms: &mut UnixMs,
-) -> UnixMs {
-    recovery.look_at_room(engine);
-    if engine.store.failure().is_some() {
-        return recovery.step(engine, now_ms);
+impl Timer<'_> {
+    /// Recovers the store or makes a pass, whichever it is time for; gives when to look again.
+    fn look(&mut self, now_ms: UnixMs) -> UnixMs {
+        let engine = self.engine;
+        self.recovery.look_at_room(engine);
+        let step = self.wall.look(&engine.clock);
+        self.heed(step);
+        if engine.store.failure().is_some() {
+            return self.recovery.step(engine, now_ms);
+        }
+        self.pass(now_ms).unwrap_or_else(|error| {
+            tracing::error!(%error, "the timer could not use the store");
+            now_ms.saturating_add(AFTER_ERROR_MS)
+        })
     }
-    pass(engine, now_ms, sweep_from_ms).unwrap_or_else(|error| {
-        tracing::error!(%error, "the timer could not use the store");
-        now_ms.saturating_add(AFTER_ERROR_MS)
-    })
-}
 
-/// One pass; gives when the next one is due at the latest.
-fn pass(engine: &Engine, now_ms: UnixMs, sweep_from_ms: &mut UnixMs) -> Result<UnixMs, StoreError> {
-    if engine.store.next_deadline_ms()?.is_some_and(|at_ms| at_ms <= now_ms) {
-        #[cfg(test)]
-        engine.breakpoints.reach(Point::OverdueFound);
-        let overdue = engine.store.end_overdue(now_ms)?;
-        #[cfg(test)]
-        engine.breakpoints.reach(Point::OverdueEnded);
-        for job in &overdue.ended {
-            worker::log_end(engine, job, engine.store.id_of(job));
-        }
-        if overdue.full {
-            return Ok(now_ms);
+    /// Does what a step of the clock asks for.
+    fn heed(&mut self, step: Option<Step>) {
+        match step {
+            Some(Step::Forward) => {
+                let until_ms = self.wall.monotonic_ms(&self.engine.clock) + SWEEP_HOLD_MS;
+                self.sweep_from_ms = self.sweep_from_ms.max(until_ms);
+            }
+            Some(Step::Back { by_ms }) => {
+                let before_ms = self.hasten.map_or(0, |hasten| hasten.by_ms);
+                self.hasten = Some(Hasten { by_ms: before_ms.saturating_add(by_ms), after: None });
+            }
+            None => {}
         }
     }
-    for queue in &engine.queues {
-        refill(engine, queue, now_ms)?;
+
+    /// One pass; gives when the next one is due at the latest.
+    fn pass(&mut self, now_ms: UnixMs) -> Result<UnixMs, StoreError> {
+        let engine = self.engine;
+        if engine.store.next_deadline_ms()?.is_some_and(|at_ms| at_ms <= now_ms) {
+            #[cfg(test)]
+            engine.breakpoints.reach(Point::OverdueFound);
+            let overdue = engine.store.end_overdue(now_ms)?;
+            #[cfg(test)]
+            engine.breakpoints.reach(Point::OverdueEnded);
+            for job in &overdue.ended {
+                worker::log_end(engine, job, engine.store.id_of(job));
+            }
+            if overdue.full {
+                return Ok(now_ms);
+            }
+        }
+        if let Some(Hasten { by_ms, after }) = self.hasten {
+            let after = engine.store.hasten(now_ms, by_ms, after)?;
+            self.hasten = after.map(|_| Hasten { by_ms, after });
+            if self.hasten.is_some() {
+                return Ok(now_ms);
+            }
+        }
+        for queue in &engine.queues {
+            refill(engine, queue, now_ms)?;
+        }
+        let monotonic_ms = self.wall.monotonic_ms(&engine.clock);
+        if monotonic_ms >= self.sweep_from_ms
+            && let Some(due_ms) = next_sweep_ms(engine)?.filter(|due_ms| *due_ms <= now_ms)
+        {
+            self.sweep(now_ms, due_ms)?;
+        }
+        let sweep_in_ms = self.sweep_from_ms.saturating_sub(self.wall.monotonic_ms(&engine.clock));
+        next_pass_ms(engine, now_ms, now_ms.saturating_add(sweep_in_ms))
     }
-    if now_ms >= *sweep_from_ms
-        && let Some(due_ms) = next_sweep_ms(engine)?.filter(|due_ms| *due_ms <= now_ms)
-    {
+
+    /// Removes what has expired, the first of it at `due_ms`, and decides when to go on with it.
+    fn sweep(&mut self, now_ms: UnixMs, due_ms: UnixMs) -> Result<(), StoreError> {
+        let engine = self.engine;
         #[cfg(test)]
         engine.breakpoints.reach(Point::ExpiredFound);
-        let began = engine.clock.instant();
+        let began_ms = self.wall.monotonic_ms(&engine.clock);
         let swept = engine.store.sweep(now_ms, engine.cache_from_ms(now_ms))?;
         #[cfg(test)]
         engine.breakpoints.reach(Point::ExpiredRemoved);
         if let Err(error) = engine.evidence.sweep(now_ms) {
             tracing::warn!(%error, "evidence of expired jobs could not be removed");
         }
-        let took_ms = engine.clock.monotonic_ms(began);
+        let ended_ms = self.wall.monotonic_ms(&engine.clock);
         let rest_ms = match swept.full() {
             // More is left, but queues come first.
             true if now_ms - due_ms > SWEEP_LATE_MS => 0,
-            true => took_ms.saturating_mul(SWEEP_RESTS),
+            true => (ended_ms - began_ms).saturating_mul(SWEEP_RESTS),
             false => SWEEP_EVERY_MS,
         };
-        *sweep_from_ms = engine.clock.now_ms().saturating_add(rest_ms);
+        self.sweep_from_ms = ended_ms.saturating_add(rest_ms);
+        Ok(())
     }
+}
+
+/// When the next pass is due at the latest, one with a sweep not before `sweep_from_ms`.
+fn next_pass_ms(
+    engine: &Engine,
+    now_ms: UnixMs,
+    sweep_from_ms: UnixMs,
+) -> Result<UnixMs, StoreError> {
     let mut wake_ms = now_ms.saturating_add(PASS_EVERY_MS);
     if let Some(due_ms) = next_sweep_ms(engine)? {
-        wake_ms = wake_ms.min(due_ms.max(*sweep_from_ms));
+        wake_ms = wake_ms.min(due_ms.max(sweep_from_ms));
     }
     if let Some(at_ms) = engine.store.next_deadline_ms()? {
         wake_ms = wake_ms.min(at_ms);

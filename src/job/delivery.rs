@@ -172,6 +172,13 @@ impl Delivery {
         }
     }
 
+    /// Whether an attempt is due at `now_ms`. None is put off for longer than [`DELIVERY_MS_MAX`]: one
+    /// that seems to be was filed by a clock that was ahead.
+    pub fn is_due(&self, now_ms: UnixMs) -> bool {
+        let late_ms = now_ms.saturating_add(DELIVERY_MS_MAX);
+        self.due_ms().is_some_and(|due_ms| due_ms <= now_ms || due_ms > late_ms)
+    }
+
     /// Whether its subject is kept for it at `now_ms`: while it is tried, and as long again for a
     /// service that was down meanwhile.
     pub fn keeps_subject(&self, now_ms: UnixMs) -> bool {
@@ -205,6 +212,9 @@ impl Delivery {
             return;
         }
         self.round_attempts = self.round_attempts.saturating_add(1);
+        // It began by a clock that was ahead, where it began after this attempt: the day counts from
+        // here.
+        self.began_ms = self.began_ms.min(attempt.at_ms);
         let now_ms = attempt.at_ms.saturating_add(attempt.took_ms);
         self.state = match attempt.outcome {
             Outcome::Status(200..=299) => DeliveryState::Delivered,
@@ -269,6 +279,21 @@ mod tests {
         assert_eq!(times, [0, 5, 305, 2_105, 9_305, 27_305, 63_305, 86_400]);
         assert_eq!(delivery.state, DeliveryState::Failed(Undelivered::Exhausted));
         assert_eq!((delivery.attempts, delivery.log.len()), (8, 8));
+    }
+
+    #[test]
+    fn a_delivery_from_a_clock_that_was_ahead_is_tried_now_and_for_a_day() {
+        let year_ms = 365 * DELIVERY_MS_MAX;
+        let mut delivery = Delivery::new(Subject::Job, String::new(), START_MS + year_ms);
+        assert!(delivery.is_due(START_MS));
+        let mut at_ms = START_MS;
+        while delivery.due_ms().is_some() {
+            assert!(at_ms <= START_MS + DELIVERY_MS_MAX);
+            assert!(delivery.is_due(at_ms));
+            delivery.note(attempt(at_ms, Outcome::Status(500)), 0, None, 0);
+            at_ms = delivery.due_ms().unwrap_or(at_ms);
+        }
+        assert_eq!(delivery.attempts, 8);
     }
 
     #[test]

@@ -1,13 +1,14 @@
-//! What time does to jobs: the start deadlines that pass, and expiry. Rows whose time has passed are
+//! What time does to jobs: the start deadlines that pass, expiry, and waits that a clock that was set
+//! back would make too long. Rows whose time has passed are
 //! removed in bounded passes. Reads do not rely on it: a job ceases to exist at the exact moment,
 //! whether it has been swept or not.
 
 use redb::ReadableTable;
 
-use super::tables::{Row, Tables};
-use super::{Scrapers, StoreError, TransitionRefusal, jobs};
+use super::tables::{Effect, ReadyKey, Row, Tables};
+use super::{Scrapers, StoreError, TransitionRefusal, jobs, record};
 use crate::clock::UnixMs;
-use crate::job::{Event, Failure, Job};
+use crate::job::{Event, Failure, Job, State};
 
 /// The most rows that one pass removes: while it runs nothing else is written, and who polls has one
 /// core less.
@@ -69,6 +70,45 @@ pub(super) fn end_overdue(
         }
     }
     Ok(overdue)
+}
+
+/// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much earlier,
+/// those behind `after` in the ready index. Gives the last of them when there may be more.
+pub(super) fn hasten(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    now_ms: UnixMs,
+    by_ms: u64,
+    after: Option<ReadyKey>,
+) -> Result<Option<ReadyKey>, StoreError> {
+    let mut later: Vec<ReadyKey> = Vec::new();
+    for (scraper, interactive) in scrapers.lanes() {
+        let from = (scraper, interactive, now_ms.saturating_add(1), 0);
+        let range = tables.ready.range(from..=(scraper, interactive, u64::MAX, Row::MAX))?;
+        let keys = range.map(|entry| entry.map(|(key, _)| key.value()));
+        let keys = keys.filter(|key| !matches!(key, Ok(key) if Some(*key) <= after));
+        for key in keys.take(SWEEP_ROWS_MAX - later.len()) {
+            later.push(key?);
+        }
+    }
+    for key in &later {
+        let (scraper, interactive, before_ms, row) = *key;
+        let mut job = match jobs::read(tables, scrapers, row) {
+            Ok(Some((job, _))) => job,
+            Err(error) if error.voids_transaction() => return Err(error),
+            // For `db check` to report.
+            Ok(None) | Err(_) => continue,
+        };
+        let due_ms = before_ms.saturating_sub(by_ms).max(now_ms);
+        job.due_ms = due_ms;
+        tables.jobs.insert(row, record::encode_job(&job, scraper)?.as_slice())?;
+        tables.ready.remove(*key)?;
+        tables.ready.insert((scraper, interactive, due_ms, row), ())?;
+        if job.state != State::Running {
+            tables.effects.push(Effect::Ready { scraper, row, due_ms, interactive });
+        }
+    }
+    Ok((later.len() == SWEEP_ROWS_MAX).then(|| later.last().copied()).flatten())
 }
 
 /// Removes jobs that have expired at `now_ms`, and cache entries stored before `cache_from_ms`.

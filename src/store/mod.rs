@@ -49,7 +49,7 @@ pub use open::{OpenOptions, QuickRepair};
 pub use outbox::ResendRefusal;
 pub use record::{decode_job, encode_job};
 pub use sizes::StoreSizes;
-pub use tables::{Counted, Effect, Row};
+pub use tables::{Counted, Effect, ReadyKey, Row};
 pub use usage::{DAYS_KEPT_MAX, DayUse, Use};
 pub use writer::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX};
 
@@ -167,6 +167,12 @@ impl Scrapers {
         let committed =
             self.entry(number).map_or(0, |entry| entry.unfinished.load(Ordering::Relaxed));
         committed.saturating_add_signed(changes.get(&number).copied().unwrap_or(0))
+    }
+
+    /// The beginnings of all keys of the ready index, in its order: every scraper's number, without
+    /// and with somebody who waits.
+    fn lanes(&self) -> impl Iterator<Item = (u16, bool)> {
+        self.entries.iter().flat_map(|entry| [(entry.number, false), (entry.number, true)])
     }
 
     fn entry(&self, number: u16) -> Option<&ScraperEntry> {
@@ -444,6 +450,28 @@ impl Store {
         .wait()
     }
 
+    /// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much
+    /// earlier, but not before that: the clock was set back, and by it they would wait too long.
+    /// Begins behind `after`, and gives what to go on behind when there may be more. Blocks until it
+    /// is committed.
+    ///
+    /// # Errors
+    /// The store failed; no job was changed.
+    pub fn hasten(
+        &self,
+        now_ms: UnixMs,
+        by_ms: u64,
+        after: Option<ReadyKey>,
+    ) -> Result<Option<ReadyKey>, StoreError> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                expiry::hasten(tables, &scrapers, now_ms, by_ms, after)
+            })
+        })
+        .wait()
+    }
+
     /// Reads the job of an id with the JSON of its result, if it exists at `now_ms`. The bytes are
     /// the database's own: `read` copies what it needs.
     ///
@@ -566,6 +594,30 @@ impl Store {
             let expiry = transaction.open_table(tables::EXPIRY)?;
             Ok(expiry.first()?.map(|(key, _)| key.value().0))
         })
+    }
+
+    /// When the last job ceases to exist.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn last_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+        self.shared.read(|transaction| {
+            let expiry = transaction.open_table(tables::EXPIRY)?;
+            Ok(expiry.last()?.map(|(key, _)| key.value().0))
+        })
+    }
+
+    /// When the newest job was submitted, by the clock of that time.
+    ///
+    /// # Errors
+    /// The store failed or is damaged.
+    pub fn newest_created_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+        let newest = self.shared.read(|transaction| {
+            let jobs = transaction.open_table(tables::JOBS)?;
+            Ok(jobs.last()?.map(|(row, _)| row.value()))
+        })?;
+        // At the beginning of time nothing has expired.
+        newest.map_or(Ok(None), |row| self.read_row(row, 0, |job, _| job.created_ms))
     }
 
     /// When the first of the jobs that must start by a moment, and have not, ends for that.

@@ -9,7 +9,7 @@ use super::tables::{self, Effect, Row, Tables};
 use super::{Scrapers, Store, StoreError, batches, jobs, record};
 use crate::clock::UnixMs;
 use crate::id::Plain;
-use crate::job::{Batch, Delivery, DeliveryAttempt, Job, Subject, receiver_of};
+use crate::job::{Batch, DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Job, Subject, receiver_of};
 
 /// For how long the sweep leaves an expired job alone whose delivery is pending, milliseconds.
 pub(super) const HOLD_MS: u64 = 3_600_000;
@@ -194,8 +194,9 @@ pub(super) fn send_again(
 }
 
 impl Store {
-    /// Walks the deliveries that are due at `now_ms`, in the order in which they came due, until
-    /// `visit` breaks: the row of each, and its receiver's number ([`receiver_of`]).
+    /// Walks the deliveries that are due at `now_ms` ([`Delivery::is_due`]), in the order in which
+    /// they came due, until `visit` breaks: the row of each, and its receiver's number
+    /// ([`receiver_of`]).
     ///
     /// # Errors
     /// The store failed.
@@ -206,7 +207,10 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.shared.read(|transaction| {
             let outbox = transaction.open_table(tables::OUTBOX)?;
-            for entry in outbox.range(..=(now_ms, Row::MAX))? {
+            let due = outbox.range(..=(now_ms, Row::MAX))?;
+            let too_late_ms = now_ms.saturating_add(DELIVERY_MS_MAX);
+            let too_late = outbox.range((too_late_ms, Row::MAX)..)?;
+            for entry in due.chain(too_late) {
                 let (key, receiver) = entry?;
                 if visit(key.value().1, receiver.value()).is_break() {
                     break;

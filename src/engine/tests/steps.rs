@@ -82,8 +82,8 @@ impl Steps {
         stand.into_iter().filter(|(name, point)| self.can_go_on(name, *point)).collect()
     }
 
-    /// Lets a thread do its next step, or fail in it; gives the point at which it stands then,
-    /// `None` where its panic has ended it.
+    /// Lets a thread do its next step, or panic where it stands; gives the point at which it stands
+    /// then.
     #[track_caller]
     pub fn step(&self, name: &str, order: Order) -> Point {
         {
@@ -182,10 +182,13 @@ impl Steps {
     #[track_caller]
     fn wait_for(&self, name: &str) -> Point {
         let runs = |state: &mut State| !matches!(state.threads.get(name), Some(Thread::Stands(_)));
-        let waited = self.state.1.wait_timeout_while(lock(&self.state.0), PATIENCE, runs).unwrap();
-        match waited.0.threads.get(name) {
-            Some(Thread::Stands(point)) => *point,
-            elsewhere => panic!("{name} has come to no point: {elsewhere:?}"),
+        let waited = self.state.1.wait_timeout_while(lock(&self.state.0), PATIENCE, runs);
+        let elsewhere = waited.unwrap_or_else(PoisonError::into_inner).0.threads.get(name).copied();
+        match elsewhere {
+            Some(Thread::Stands(point)) => point,
+            Some(Thread::Runs | Thread::Told(_)) | None => {
+                panic!("{name} has come to no point: {elsewhere:?}")
+            }
         }
     }
 }
@@ -202,7 +205,7 @@ fn stop_at((state, changed): &(Mutex<State>, Condvar), point: Point) {
     let stands = |state: &mut State| {
         state.mode == Mode::Stepped && state.threads[&name] == Thread::Stands(point)
     };
-    held = changed.wait_while(held, stands).unwrap();
+    held = changed.wait_while(held, stands).unwrap_or_else(PoisonError::into_inner);
     let told = held.threads.insert(name, Thread::Runs);
     let mode = held.mode;
     drop(held);
@@ -217,5 +220,6 @@ fn stop_at((state, changed): &(Mutex<State>, Condvar), point: Point) {
 }
 
 fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
-    state.lock().unwrap()
+    // A test that fails holds it, and its threads have to end all the same.
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }

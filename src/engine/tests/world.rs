@@ -31,7 +31,7 @@ pub(super) struct World {
     story: String,
     /// The state that the story has told last.
     told: BTreeSet<String>,
-    _directory: tempfile::TempDir,
+    directory: tempfile::TempDir,
 }
 
 impl World {
@@ -56,7 +56,7 @@ impl World {
             receiver: Receiver::start(),
             story: String::new(),
             told: BTreeSet::new(),
-            _directory: directory,
+            directory,
         };
         world.begin(Faulty::new());
         world
@@ -64,15 +64,7 @@ impl World {
 
     /// Starts a process on what the last one has left.
     fn begin(&mut self, storage: Faulty) {
-        let store = Arc::new(storage.open(&OpenOptions {
-            directory: self.settings.store.path.clone(),
-            cache_bytes: 1 << 20,
-            quick_repair: QuickRepair::Never,
-            free_mib_min: 0,
-            scrapers: vec!["chatgpt".to_owned()],
-            cache_entries_max: 10,
-            cache_from_ms: 0,
-        }));
+        let store = Arc::new(storage.open(&options(self.directory.path())));
         let script: Arc<dyn Upstream> = self.script.clone();
         let injected = HashMap::from([("scripted".to_owned(), script)]);
         let clock = &self.clock.0;

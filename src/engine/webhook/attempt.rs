@@ -29,7 +29,7 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
     // The row was found in a state of the store that may be past.
     let delivery = shared.store.delivery(row)?.ok_or(StoreError::Damaged("a delivery is gone"))?;
     let at_ms = shared.clock.now_ms();
-    if delivery.due_ms().is_none_or(|due_ms| due_ms > at_ms) {
+    if !delivery.is_due(at_ms) {
         return Ok(());
     }
     let message = message(shared, row, delivery.subject)?;

@@ -188,3 +188,30 @@ fn other_ends_and_the_sweep_of_all() {
     ");
     assert_eq!(fixture.check().problems, Vec::<String>::new());
 }
+
+#[test]
+fn waits_are_made_shorter_in_passes_and_each_once() {
+    let fixture = Fixture::new();
+    let wait_ms = 10_000;
+    let rows: Vec<Row> = (0..SWEEP_ROWS_MAX as u64 + 50)
+        .map(|n| {
+            let due_ms = START_MS + wait_ms + n % 3;
+            let interactive = n % 2 == 0;
+            let job = Job { due_ms, interactive, ..fixture.new_job("waits") };
+            fixture.submit(job).row
+        })
+        .collect();
+    let ready = fixture.submit(fixture.new_job("ready")).row;
+    let mut after = fixture.store.hasten(START_MS, wait_ms - 1, None).unwrap();
+    assert!(after.is_some());
+    after = fixture.store.hasten(START_MS, wait_ms - 1, after).unwrap();
+    assert_eq!(after, None);
+    let due_ms = |row| fixture.store.read_row(row, START_MS, |job, _| job.due_ms).unwrap();
+    for (n, row) in (0..).zip(&rows) {
+        assert_eq!(due_ms(*row), Some(START_MS + 1 + n % 3));
+    }
+    assert_eq!(due_ms(ready), Some(START_MS));
+    fixture.store.hasten(START_MS, 60_000, None).unwrap();
+    assert_eq!(due_ms(rows[1]), Some(START_MS), "never before now");
+    assert_eq!(fixture.check().problems, Vec::<String>::new());
+}

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::manual;
-use crate::app::{App, Gate, START_MS, Scripted, Step, until};
+use crate::app::{App, Gate, Scripted, Step, until};
 use crate::limits::{A, B, keys};
 use crate::receiver::{Does, Receiver};
 
@@ -49,7 +49,7 @@ fn the_end_of_the_last_job_is_told_once_and_survives_a_restart() {
 
     // Its jobs and it expire, and what waits to be told is told all the same.
     let app = app.restart();
-    clock.set_ms(START_MS + 86_400_000);
+    clock.advance_ms(86_400_000);
     assert_eq!(app.get(&format!("/batches/{id}")).code(), "batch_not_found");
     let again = receiver.told();
     assert_eq!((again.id(), &again.body), (first.id(), &first.body));
