@@ -752,3 +752,6 @@ fn bounded_wait(seconds: u64) -> u64 {
 fn unreadable(error: std::io::Error) -> StoreError {
     StoreError::Directory { path: "evidence".to_owned(), error: Arc::new(error) }
 }
+
+#[cfg(test)]
+mod tests;

@@ -365,6 +365,12 @@ impl Engine {
         stored_ms.saturating_add(self.cache_ttl_ms).saturating_add(1)
     }
 
+    /// Makes the deliverer look at the outbox, as it does by itself within a minute.
+    #[cfg(test)]
+    pub fn look_at_webhooks(&self) {
+        self.deliverer.nudge();
+    }
+
     /// How many passes the timer has begun; asks it for another.
     pub fn timer_passes(&self) -> u64 {
         self.nudge();

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use crate::answer::{Answer, Kind};
 use crate::clock::Clock;
@@ -14,6 +14,8 @@ use crate::upstream::{Call, Upstream, UpstreamError};
 pub(crate) enum Act {
     Answer,
     Fail(Reason),
+    /// Asks for a pause of so many milliseconds.
+    Limit(u64),
     Panic,
     /// Says nothing until nobody waits any more.
     Hang,
@@ -23,12 +25,23 @@ pub(crate) enum Act {
 #[derive(Default)]
 pub(crate) struct Script {
     acts: Mutex<VecDeque<Act>>,
+    hangs: AtomicBool,
     asked: AtomicU64,
 }
 
 impl Script {
     pub fn of(acts: impl IntoIterator<Item = Act>) -> Script {
         Script { acts: Mutex::new(acts.into_iter().collect()), ..Script::default() }
+    }
+
+    /// Puts this act in the place of all that are left.
+    pub fn next(&self, act: Act) {
+        *self.acts.lock().unwrap() = VecDeque::from([act]);
+    }
+
+    /// Makes it hang, whatever is written down, or no longer.
+    pub fn hang(&self, hangs: bool) {
+        self.hangs.store(hangs, Ordering::SeqCst);
     }
 
     /// How often it was asked.
@@ -49,9 +62,13 @@ impl Upstream for Script {
     fn ask(&self, _: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
         self.asked.fetch_add(1, Ordering::SeqCst);
         let act = self.acts.lock().unwrap().pop_front().unwrap_or(Act::Answer);
-        match act {
+        match if self.hangs.load(Ordering::SeqCst) { Act::Hang } else { act } {
             Act::Answer => Ok(Answer { markdown: "42".to_owned(), ..Answer::default() }),
             Act::Fail(reason) => Err(UpstreamError::new(reason, "The test says no.")),
+            Act::Limit(wait_ms) => {
+                let limited = UpstreamError::new(Reason::UpstreamRateLimited, "The test is busy.");
+                Err(limited.retry_after_ms(Some(wait_ms)))
+            }
             // Without the message that a panic prints.
             Act::Panic => std::panic::resume_unwind(Box::new("a planned panic")),
             Act::Hang => {
