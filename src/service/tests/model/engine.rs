@@ -60,7 +60,6 @@ impl Model {
     }
 
     fn step_worker(&mut self, scraper: usize, name: &str, at: Point) {
-        let now_ms = self.world.now_ms();
         match at {
             Point::WorkerIdle => {
                 let row = self.workers[scraper].channel.pop_front();
@@ -68,12 +67,7 @@ impl Model {
                 self.workers[scraper].holds = row;
                 assert_eq!(self.step(name), Point::RowTaken);
             }
-            Point::RowTaken => {
-                let row = self.workers[scraper].holds.unwrap();
-                let begins = self.pick_up(row, now_ms);
-                let expected = if begins { Point::StartWritten } else { Point::WorkerIdle };
-                self.rests(scraper, name, expected);
-            }
+            Point::RowTaken => self.begin_attempt(scraper, name),
             Point::StartWritten => {
                 let row = self.workers[scraper].holds.unwrap();
                 let cached = self.serve_cached(row);
@@ -86,12 +80,31 @@ impl Model {
                 let act = self.next_act(scraper);
                 self.world.script.next(act);
                 assert_eq!(self.step(name), Point::OutcomeKnown);
+                let behind = self.workers[scraper].channel.pop_front();
+                if behind.is_some() {
+                    // Its start is written behind the outcome.
+                    assert_eq!(self.step(name), Point::RowTaken);
+                }
                 assert_eq!(self.step(name), Point::OutcomeWritten);
                 self.end_attempt(scraper, act);
-                self.rests(scraper, name, Point::WorkerIdle);
+                match behind {
+                    Some(_) => {
+                        self.workers[scraper].holds = behind;
+                        self.begin_attempt(scraper, name);
+                    }
+                    None => self.rests(scraper, name, Point::WorkerIdle),
+                }
             }
             elsewhere => panic!("{name} at {elsewhere:?}"),
         }
+    }
+
+    /// Makes the step that writes the start of the row that a worker holds.
+    fn begin_attempt(&mut self, scraper: usize, name: &str) {
+        let row = self.workers[scraper].holds.unwrap();
+        let begins = self.pick_up(row, self.world.now_ms());
+        let expected = if begins { Point::StartWritten } else { Point::WorkerIdle };
+        self.rests(scraper, name, expected);
     }
 
     /// Makes a step that leads to a point; who is idle has let go of its row.
