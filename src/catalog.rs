@@ -35,7 +35,7 @@ impl Array {
     }
 }
 
-/// One scraper as it ships. An operator's own scrapers get [`general`].
+/// One scraper as it ships. An operator's own scrapers get the general arrays.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub name: &'static str,

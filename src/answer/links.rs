@@ -46,7 +46,7 @@ pub(super) struct Link {
 
 /// An address as answerd gives it: http or https, in the form of the WHATWG URL standard, without
 /// the marks of the engine that handed it out. `None` when it is no such address or longer than
-/// [`URL_BYTES_MAX`]. Cleaning a second time changes nothing.
+/// `URL_BYTES_MAX`. Cleaning a second time changes nothing.
 pub fn clean_url(raw: &str) -> Option<String> {
     if raw.len() > URL_BYTES_MAX {
         return None;

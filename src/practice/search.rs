@@ -30,7 +30,7 @@ pub struct Found {
 
 impl Engine {
     /// The sections that have a word of the query or one that may stand for it, best first, at most
-    /// [`FOUND_MAX`]. The last word may be unfinished. Nothing for a query without words.
+    /// `FOUND_MAX`. The last word may be unfinished. Nothing for a query without words.
     pub fn search(&self, query: &str) -> Vec<Found> {
         let query = self.finished(query);
         let findings = self.find(&query);

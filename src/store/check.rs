@@ -33,7 +33,7 @@ pub struct CheckReport {
     pub results: u64,
     pub cache_entries: u64,
     pub accounts: u64,
-    /// Sentences; at most [`PROBLEMS_LISTED_MAX`] of them.
+    /// Sentences; at most `PROBLEMS_LISTED_MAX` of them.
     pub problems: Vec<String>,
     /// All problems, listed or not.
     pub problems_total: u64,
