@@ -2,8 +2,8 @@
 
 use super::*;
 use crate::job::{
-    DELIVERY_MS_MAX, Delivery, DeliveryAttempt, DeliveryState, Failure, Outcome, Reason,
-    receiver_of,
+    DELIVERY_MS_MAX, Delivery, DeliveryAttempt, DeliveryState, Failure, Idempotency, Outcome,
+    Reason, receiver_of,
 };
 
 const URL: &str = "https://a.example/hook";
@@ -91,6 +91,30 @@ fn an_expired_job_stays_until_its_delivery_is_over() {
     assert_eq!(fixture.note(row, expires_ms, 200), None);
     let report = fixture.check();
     assert_eq!((report.problems, report.jobs), (Vec::new(), 0));
+}
+
+/// Found by the power-cut simulator.
+#[test]
+fn a_key_that_went_with_a_later_job_is_no_damage_of_one_that_waits_to_be_told() {
+    let fixture = Fixture::new();
+    let idempotency = Some(Idempotency { key_hash: 5, request_hash: 1 });
+    let webhook_url = Some(URL.to_owned());
+    let told = fixture.submit(Job { webhook_url, idempotency, ..fixture.new_job("told") }).row;
+    let failure = Failure::new(Reason::Canceled, "no");
+    fixture.apply(told, 0, Event::Stop { failure });
+    let created_ms = START_MS + RETENTION_MS;
+    let expires_ms = created_ms + 1_000;
+    fixture.store.sweep(created_ms, 0).unwrap();
+    let later = Job { idempotency, created_ms, expires_ms, ..fixture.new_job("later") };
+    let later = fixture.submit(later).row;
+    assert!(later > told);
+    fixture.store.sweep(expires_ms, 0).unwrap();
+    assert!(fixture.exists(told) && !fixture.exists(later));
+    let fixture = fixture.reopen();
+    fixture.note(told, expires_ms, 200);
+    let fixture = fixture.reopen();
+    assert!(fixture.exists(told));
+    assert_eq!(fixture.check().problems, Vec::<String>::new());
 }
 
 #[test]
