@@ -1,5 +1,6 @@
 //! One job, and what can be done with it.
 
+use answerd::answer::Answer;
 use answerd::job::Reason;
 use answerd::upstream::UpstreamError;
 use serde_json::json;
@@ -175,5 +176,26 @@ fn the_evidence_of_a_page_is_shown() {
     dashboard.browser.until(button);
     dashboard.browser.run(&format!("{button}.click()"));
     dashboard.browser.until("document.querySelector('.screenshot').naturalWidth > 300");
+    dashboard.is_at_peace();
+}
+
+/// An answer may begin with a heading of any depth and leave out others; the page has two above it.
+#[test]
+fn the_headings_of_an_answer_go_down_one_level_at_a_time() {
+    let markdown =
+        "## A\n\n#### B\n\n###### C\n\n### D\n\n# E\n\n- [x] done\n- [ ] open\n\n###### F";
+    let answer = Answer { markdown: markdown.to_owned(), ..Answer::default() };
+    let script = Scripted::new("script", [Step::Answer(Box::new(answer))]);
+    let app = Builder::new().scripted("own", &script).start();
+    let id = app.submit("own", "x");
+    app.ended(&id);
+    let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
+    dashboard.browser.until("document.querySelector('.answer h3')");
+    let headings = "return [...document.querySelectorAll('.answer :is(h1, h2, h3, h4, h5, h6)')]
+                      .map((heading) => heading.tagName[1] + heading.textContent).join(' ')";
+    assert_eq!(dashboard.browser.run(headings), "3A 4B 5C 4D 3E 4F");
+    let tasks = "return [...document.querySelectorAll('.answer .task')]
+                   .map((task) => task.textContent).join('|')";
+    assert_eq!(dashboard.browser.run(tasks), "☑ done|☐ open");
     dashboard.is_at_peace();
 }

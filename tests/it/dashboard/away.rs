@@ -25,7 +25,9 @@ fn a_server_that_goes_away_is_told_of_and_found_again() {
         dashboard.shows("The server cannot be reached.");
         dashboard.shows("Away");
         dashboard.browser.until("document.querySelector('#banner button')");
-        dashboard.browser.until("getComputedStyle(document.querySelector('main')).opacity < 1");
+        dashboard
+            .browser
+            .until("getComputedStyle(document.querySelector('main')).filter === 'grayscale(1)'");
         builder
     });
     dashboard.click("Try now");

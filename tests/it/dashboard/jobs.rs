@@ -27,6 +27,7 @@ fn the_list_is_filtered_and_kept_up_to_date() {
     lists("What is a job?|held|refused");
     dashboard.shows("running");
     dashboard.shows("Nightly 7");
+    assert_eq!(dashboard.browser.run("return document.querySelector('.paging').hidden"), true);
     dashboard.click("Failed");
     lists("refused");
     assert_eq!(dashboard.browser.run("return location.hash"), "#/jobs?status=failed");

@@ -7,7 +7,9 @@ mod jobs;
 mod prompt;
 mod views;
 
-use serde_json::json;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
 
 use crate::app::App;
 use crate::chromium::Browser;
@@ -54,6 +56,33 @@ impl Dashboard {
             "width": width, "height": height, "deviceScaleFactor": 1, "mobile": false,
         });
         self.browser.devtools("Emulation.setDeviceMetricsOverride", size);
+    }
+
+    /// Has the page shown as to somebody who prefers a `scheme` of colours, `light` or `dark`.
+    fn prefers(&self, scheme: &str) {
+        let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
+        self.browser.devtools("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+    }
+
+    /// What is seen now, as WebP.
+    fn picture(&self) -> Vec<u8> {
+        let form = json!({ "format": "webp", "quality": 85 });
+        let picture = self.browser.devtools("Page.captureScreenshot", form);
+        STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
+    }
+
+    /// The rules of accessibility that the page breaks seriously, by the script axe-core.
+    fn violations(&self, axe: &str) -> Vec<Value> {
+        self.browser.run(&format!("if (!window.axe) {{ {axe}; }}"));
+        let found = self.browser.wait_for(
+            "axe.run({ resultTypes: ['violations'] }).then(
+               ({ violations }) => done(violations.map(({ impact, id, nodes }) =>
+                 ({ impact, id, where: nodes.map(({ html }) => html) }))),
+               (error) => done([{ impact: 'serious', id: `${error}` }]))",
+        );
+        let serious =
+            |rule: &Value| ["serious", "critical"].contains(&rule["impact"].as_str().unwrap());
+        found.as_array().unwrap().iter().filter(|rule| serious(rule)).cloned().collect()
     }
 
     /// Waits until what is shown has a text.

@@ -6,7 +6,6 @@ use answerd::answer::{Answer, Kind};
 use answerd::clock::ManualClock;
 use answerd::job::{Reason, ScrapeRequest};
 use answerd::upstream::{Call, Upstream, UpstreamError};
-use base64::Engine as _;
 use serde_json::json;
 
 use crate::app::{App, Builder, Gate, Scripted, Step, answer, fail};
@@ -242,7 +241,8 @@ fn a_day(prompts: &[&str]) -> (App, String, String, String) {
 }
 
 /// Every view at 1440 and 360 px, light and dark: it fits, and nothing goes wrong. With the variable
-/// `ANSWERD_SCREENSHOTS` the pictures are kept in the directory that it names.
+/// `ANSWERD_SCREENSHOTS` the pictures are kept in the directory that it names; with `ANSWERD_AXE`, which
+/// names the file `axe.min.js` of the npm package axe-core, its rules of accessibility are held as well.
 #[test]
 fn every_view_fits_in_every_form() {
     let prompts = [
@@ -254,6 +254,7 @@ fn every_view_fits_in_every_form() {
     let (app, batch, failed, done) = a_day(&prompts);
     let dashboard = Dashboard::signed_in(&app, "secret-a", "/");
     let kept = std::env::var_os("ANSWERD_SCREENSHOTS").map(std::path::PathBuf::from);
+    let axe = std::env::var_os("ANSWERD_AXE").map(|file| std::fs::read_to_string(file).unwrap());
     let views = [
         ("overview", "/".to_owned(), "document.querySelector('.line-part')"),
         ("jobs", "/jobs".to_owned(), "document.querySelectorAll('#jobs tbody tr').length === 50"),
@@ -268,31 +269,26 @@ fn every_view_fits_in_every_form() {
         ),
         ("usage", "/usage".to_owned(), "document.querySelector('.rows')"),
     ];
-    let browser = &dashboard.browser;
     for (width, height) in [(1440, 900), (360, 780)] {
         dashboard.size(width, height);
         for scheme in ["light", "dark"] {
-            let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
-            browser.devtools("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
+            dashboard.prefers(scheme);
             for (name, path, ready) in &views {
                 dashboard.go("/nothing");
                 dashboard.shows("no such view");
                 dashboard.go(path);
-                browser.until(ready);
+                dashboard.browser.until(ready);
                 let over = "return document.documentElement.scrollWidth - innerWidth";
-                let over = browser.run(over).as_i64().unwrap();
+                let over = dashboard.browser.run(over).as_i64().unwrap();
                 assert!(over <= 0, "{name} is {over} px too wide at {width}");
                 if let Some(directory) = &kept {
-                    let picture = browser.devtools(
-                        "Page.captureScreenshot",
-                        json!({ "format": "webp", "quality": 85 }),
-                    );
-                    let bytes = base64::engine::general_purpose::STANDARD
-                        .decode(picture["data"].as_str().unwrap())
-                        .unwrap();
                     std::fs::create_dir_all(directory).unwrap();
-                    let file = format!("{name}-{width}-{scheme}.webp");
-                    std::fs::write(directory.join(file), bytes).unwrap();
+                    let file = directory.join(format!("{name}-{width}-{scheme}.webp"));
+                    std::fs::write(file, dashboard.picture()).unwrap();
+                }
+                if let Some(axe) = &axe {
+                    let found = dashboard.violations(axe);
+                    assert!(found.is_empty(), "{name} at {width} px, {scheme}: {found:#?}");
                 }
             }
         }

@@ -6,8 +6,12 @@ import { el } from "./dom.js";
 /** The deepest nesting that is shown as such, levels. */
 const LEVELS_MAX = 24;
 
+/** The depths of the headings that the next one may stand below, outermost first. */
+let above = [];
+
 /** The elements of a list of tokens. */
 export function answer(tokens) {
+  above = [];
   return el("div", { class: "answer" }, shown(tokens, 0));
 }
 
@@ -31,11 +35,15 @@ const SHOWN = {
   code: (token) => el("pre", { tabindex: "0" }, el("code", {}, plain(token))),
   br: () => el("br"),
   hr: () => el("hr"),
-  // The page has headings of its own above these.
-  heading: (token, level) => el(`h${Math.min(Math.max(Number(token.depth) || 1, 1) + 2, 6)}`, {}, shown(token.tokens, level)),
+  // The page has two levels of its own above these, and none may be left out on the way down.
+  heading: (token, level) => {
+    const depth = Number(token.depth) || 1;
+    above = [...above.filter((outer) => outer < depth), depth];
+    return el(`h${Math.min(above.length + 2, 6)}`, {}, shown(token.tokens, level));
+  },
   list: (token, level) =>
     el(token.ordered ? "ol" : "ul", { start: token.ordered && Number.isInteger(token.start) ? token.start : null },
-      (token.items ?? []).map((item) => el("li", {}, item.task && (item.checked ? "☑ " : "☐ "), shown(item.tokens, level)))),
+      (token.items ?? []).map((item) => el("li", { class: item.task && "task" }, item.task && (item.checked ? "☑ " : "☐ "), shown(item.tokens, level)))),
   table: (token, level) =>
     el("div", { class: "scroll", tabindex: "0" }, el("table", {},
       el("thead", {}, el("tr", {}, (token.header ?? []).map((cell) => el("th", { scope: "col" }, shown(cell.tokens, level))))),

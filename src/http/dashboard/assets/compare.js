@@ -83,14 +83,16 @@ export function compare(main, { id, signal }) {
     if (signal.aborted || !card) return;
     found.set(item.job_id, known);
     const { job, tokens } = known;
-    fill(question, el("section", { class: "card prompt-card" }, el("p", { class: "prompt" }, job.prompt)));
+    fill(question, el("section", { class: "card prompt-card" }, el("p", { class: "prompt", tabindex: "0" }, job.prompt)));
     fill(card,
       el("div", { class: "card-head" }, el("h2", {}, item.scraper, " ", el("span", { class: "quiet small" }, item.country)), statusBadge(job)),
       el("p", { class: "quiet small" }, job.result ? [job.result.llm_model, job.result.llm_model && " · ", duration(job.result.elapsed_ms / 1000), job.result.cached && " · cached", ` · ${plural(cited(job.result).size, "site")} cited`] : job.phase === "running" ? "Running …" : job.status === "pending" ? "Waiting …" : ""),
-      job.error ? el("p", { class: "error" }, job.error) : tokens && answer(tokens),
+      job.error ? el("p", { class: "error" }, job.error) : tokens && el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Answer of ${item.scraper}` }, answer(tokens)),
       el("div", { class: "buttons" }, el("a", { class: "button small", href: `#/jobs/${job.job_id}` }, "Whole job"), tokens && copyButton("Copy Markdown", () => job.result.result_markdown)));
     if (job.status !== "pending") ended();
-    fill(sites, siteTable([...found.values()].filter((each) => each.job.result)));
+    // In the order of the columns, whichever came first.
+    const inOrder = [...columns.querySelectorAll("[data-job]")].map(({ dataset }) => found.get(dataset.job));
+    fill(sites, siteTable(inOrder.filter((each) => each?.job.result)));
   }
 
   function ended() {

@@ -67,7 +67,7 @@ export function job(main, { id, signal }) {
     document.title = `${now.prompt.slice(0, 60)} · answerd`;
     fill(body, el("div", { class: "job" },
       el("div", { class: "main-column" },
-        el("section", { class: "card prompt-card" }, el("h2", {}, "Prompt"), el("p", { class: "prompt" }, now.prompt)),
+        el("section", { class: "card prompt-card" }, el("h2", {}, "Prompt"), el("p", { class: "prompt", tabindex: "0" }, now.prompt)),
         result(found),
         sources(now.result),
         queries(now.result)),

@@ -30,13 +30,13 @@ export function jobs(main, { query, signal }) {
   const older = el("button", { type: "button", class: "button", disabled: true, on: { click: goOlder } }, "Older");
   const newer = el("button", { type: "button", class: "button", disabled: true, on: { click: goNewer } }, "Newer");
   const where = el("span", { class: "quiet small", id: "where" });
+  const paging = el("nav", { class: "paging", "aria-label": "Pages of the list", hidden: true }, newer, where, older);
   fill(main,
     el("div", { class: "title" }, el("h1", {}, "Jobs"), el("a", { class: "button primary", href: "#/new" }, "New prompt")),
     el("form", { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
       el("label", { class: "out-of-sight", for: "search" }, "Search in labels and prompts"), search, status,
       el("label", { class: "out-of-sight", for: "scraper" }, "Scraper"), scraper),
-    list,
-    el("nav", { class: "paging", "aria-label": "Pages of the list" }, newer, where, older));
+    list, paging);
 
   if (query.get("focus") === "search") search.focus();
   scrapers().then(fillScrapers, () => {});
@@ -130,6 +130,7 @@ export function jobs(main, { query, signal }) {
   function draw(found) {
     newer.disabled = pages.length === 1;
     older.disabled = !next;
+    paging.hidden = newer.disabled && older.disabled;
     where.textContent = found.length ? `Page ${pages.length}` : "";
     const filtered = Object.values(filter).some(Boolean);
     if (found.length === 0) fill(list, filtered ? noMatch() : firstStep());
