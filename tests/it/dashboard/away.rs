@@ -4,6 +4,7 @@ use std::net::TcpListener;
 
 use crate::app::{Builder, Scripted};
 use crate::dashboard::Dashboard;
+use crate::dashboard::relay::Relay;
 use crate::limits::{A, keys};
 
 /// An address that is free now and stays so: nobody else asks for this one.
@@ -105,4 +106,28 @@ fn a_tab_that_nobody_sees_holds_no_connection_and_catches_up() {
     see(false);
     dashboard.shows("while nobody looked");
     assert_eq!(streams(), 1);
+}
+
+/// As where a network breaks: what was open says nothing more, and what is new does not come through.
+#[test]
+fn a_server_behind_a_broken_network_is_away_though_the_stream_is_still_open() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
+    let relay = Relay::start(&app.base);
+    let dashboard = Dashboard::open_at(&relay.base, "/");
+    dashboard.shows("Live");
+    dashboard.shows("Throughput");
+    relay.cut();
+    // A call notices it, long before the stream has said nothing for too long.
+    dashboard.go("/jobs");
+    dashboard.shows("Away");
+    dashboard.shows("The server cannot be reached.");
+    let before = relay.refused();
+    dashboard
+        .browser
+        .until("/Trying again in [2-9] s/.test(document.getElementById('banner').innerText)");
+    assert!(relay.refused() - before < 10, "it tries again without a rest");
+    relay.mend();
+    app.ended(&app.submit("chatgpt", "after the mending"));
+    dashboard.shows("after the mending");
+    dashboard.shows("Live");
 }

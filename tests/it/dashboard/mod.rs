@@ -5,6 +5,7 @@ mod away;
 mod hostile;
 mod jobs;
 mod prompt;
+mod relay;
 mod views;
 
 use base64::Engine as _;
@@ -23,10 +24,15 @@ struct Dashboard {
 impl Dashboard {
     /// Opens a view by its path behind the `#`.
     fn open(app: &App, path: &str) -> Dashboard {
-        let dashboard = Dashboard { browser: Browser::start(true), base: app.base.clone() };
+        Dashboard::open_at(&app.base, path)
+    }
+
+    /// As [`Dashboard::open`], at another address than the server's own.
+    fn open_at(base: &str, path: &str) -> Dashboard {
+        let dashboard = Dashboard { browser: Browser::start(true), base: base.to_owned() };
         dashboard.browser.devtools("Emulation.setScrollbarsHidden", json!({ "hidden": true }));
         dashboard.size(1440, 900);
-        dashboard.browser.open(&format!("{}/#{path}", app.base));
+        dashboard.browser.open(&format!("{base}/#{path}"));
         dashboard
     }
 

@@ -54,6 +54,8 @@ class Live extends EventTarget {
   /** Somebody else has seen that nobody answers. */
   doubt() {
     if (this.state !== "live" || !this.#stop) return;
+    // First of all, so that the next try's own failure is no new doubt.
+    this.#set("connecting");
     this.#stop.abort();
     this.#stop = new AbortController();
     this.#run(this.#stop.signal, true);
