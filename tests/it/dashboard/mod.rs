@@ -2,6 +2,7 @@
 
 mod actions;
 mod away;
+mod cut_off;
 mod hostile;
 mod jobs;
 mod prompt;

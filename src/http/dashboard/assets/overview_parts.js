@@ -3,6 +3,12 @@
 import { el, gauge } from "./dom.js";
 import { duration, moment, percent, plural, short, words } from "./format.js";
 
+/** Attempts of the last hour from which on their failing says something: fewer than one job makes with its retries. */
+const TELLING_ATTEMPTS = 3;
+
+/** Whether most attempts of the last hour failed. */
+const failing = ({ attempts, success_rate }) => attempts >= TELLING_ATTEMPTS && success_rate < 0.5;
+
 /** A number with its name. */
 export function tile(name, value, more, tone = "") {
   return el("div", { class: "card tile" }, el("dt", {}, name), el("dd", { class: `value ${tone}` }, value), el("dd", { class: "quiet small" }, more));
@@ -19,11 +25,11 @@ export function problems(now, known) {
       if (upstream.breaker !== "open" && upstream.breaker !== "half_open") continue;
       found.push(el("li", {}, el("strong", {}, `${scraper.name}: the upstream ${upstream.name} is resting`),
         upstream.last_error ? [". ", upstream.last_error.error, " (", el("code", {}, upstream.last_error.code), ", ", moment(upstream.last_error.at), ")."] : ".",
-        upstream.breaker === "open" && upstream.probe_in_seconds !== null ? ` It is tried again in ${upstream.probe_in_seconds} s.` : " One request tries it now."));
+        upstream.breaker === "half_open" ? " One request tries it now." : upstream.probe_in_seconds ? ` It is tried again in ${upstream.probe_in_seconds} s.` : " The next request tries it."));
     }
     const { health } = scraper;
     const open = scraper.upstreams.some(({ breaker }) => breaker === "open" || breaker === "half_open");
-    if (!open && health.attempts >= 5 && health.success_rate < 0.5) {
+    if (!open && failing(health)) {
       const last = scraper.upstreams.map((upstream) => upstream.last_error).find(Boolean);
       found.push(el("li", {}, el("strong", {}, `${scraper.name}: ${percent(1 - health.success_rate)} of the attempts of the last hour failed`),
         last ? [". The latest reason: ", last.error, " (", el("code", {}, last.code), ")."] : "."));
@@ -52,7 +58,7 @@ export function scraperTable(now) {
 function scraperRow(scraper) {
   const { name, queue, workers, health, upstreams } = scraper;
   const open = upstreams.filter(({ breaker }) => breaker === "open").length;
-  const bad = open > 0 || (health.attempts >= 5 && health.success_rate < 0.5);
+  const bad = open > 0 || failing(health);
   const tone = bad ? "bad" : health.attempts === 0 ? "idle" : health.success_rate < 0.9 ? "warn" : "good";
   const says = { bad: "in trouble", idle: "nothing in the last hour", warn: "some attempts fail", good: "well" }[tone];
   const cell = (label, value, more) => el("td", { class: "number", "data-label": label }, value, more);
@@ -93,7 +99,7 @@ function upstreamRow({ name, kind, breaker, probe_in_seconds, in_flight, in_flig
   return el("tr", {},
     el("th", { scope: "row" }, name, el("span", { class: "quiet small under" }, `for ${scrapers.join(", ")}`)),
     el("td", { "data-label": "Kind" }, kind, recipe && el("span", { class: "quiet small under" }, `recipe ${recipe.name} ${recipe.version}`)),
-    el("td", { "data-label": "Breaker" }, badge(word, tone), breaker === "open" && el("span", { class: "quiet small" }, ` probe in ${probe_in_seconds} s`)),
+    el("td", { "data-label": "Breaker" }, badge(word, tone), breaker === "open" && el("span", { class: "quiet small" }, probe_in_seconds ? ` probe in ${probe_in_seconds} s` : " probe at the next request")),
     el("td", { class: "number", "data-label": "In flight" }, short(in_flight ?? 0), in_flight_max !== null && el("span", { class: "quiet" }, ` / ${short(in_flight_max)}`)),
     el("td", { "data-label": "Last error", class: "wide" }, last_error ? [last_error.error, el("span", { class: "quiet small under" }, el("code", {}, last_error.code), " ", moment(last_error.at))] : el("span", { class: "quiet" }, "none")));
 }
