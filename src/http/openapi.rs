@@ -5,6 +5,7 @@
 mod codes;
 mod errors;
 mod examples;
+mod links;
 mod method;
 mod parameters;
 mod paths;

@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::answer::token_tree;
+
 pub const JOB_ID: &str = "0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10";
 pub const BATCH_ID: &str = "7f6b1c0e-52a4-4c8e-9a0d-3d6f0b8e21c5";
 pub const PROMPT: &str = "latest stable Ruby version";
@@ -224,7 +226,7 @@ pub fn evidence() -> Value {
 }
 
 pub fn tokens() -> Value {
-    json!({ "tokens": [{ "type": "paragraph", "children": [{ "type": "text", "raw": "Ruby 3.4" }] }] })
+    json!({ "tokens": token_tree("Ruby **3.4**") })
 }
 
 pub const EVENTS: &str = "id: 3\nevent: done\ndata: {\"job_id\":\"0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10\",\"status\":\"done\",...}\n\n";

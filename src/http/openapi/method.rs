@@ -6,7 +6,7 @@ use super::{codes, errors, schemas};
 
 pub const JSON: &str = "application/json";
 pub const HTML: &str = "text/html";
-pub const EVENTS: &str = "text/event-stream";
+const EVENTS: &str = "text/event-stream";
 
 /// Whether a method takes a key.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -124,6 +124,15 @@ impl Reply {
     pub fn text(description: &'static str, media_type: &str, example: Option<&str>) -> Reply {
         let schema = json!({ "type": "string" });
         Reply::of(description, media_type, schema, example.map(Value::from))
+    }
+
+    /// Events as they happen. Without a schema: some readers would take it to be of the whole body, and
+    /// others of each event.
+    pub fn events(description: &'static str, example: Option<&str>) -> Reply {
+        let content = example.map_or_else(|| json!({}), |example| json!({ "example": example }));
+        let mut reply = Reply::empty(description);
+        reply.content.insert(EVENTS.to_owned(), content);
+        reply
     }
 
     pub fn of(

@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use super::codes::{ASKED, LIMITED, QUEUED, READS, WRITES};
 use super::errors::reasons;
-use super::method::{EVENTS, HTML, JSON, Key, Method, Reply};
-use super::{examples, parameters, schemas};
+use super::method::{HTML, JSON, Key, Method, Reply};
+use super::{examples, links, parameters, schemas};
 use crate::practice::{QUERY_CHARS_MAX, QUESTION_CHARS_MAX};
 
 pub fn all() -> Value {
@@ -18,6 +18,7 @@ pub fn all() -> Value {
     batches::add(&mut paths);
     operations(&mut paths);
     pages(&mut paths);
+    links::add(&mut paths);
     paths
 }
 
@@ -74,7 +75,7 @@ fn operations(paths: &mut Value) {
         Method::new("getStats", "What every scraper has done over the last day", Key::Needed)
             .answers("200", stats),
     );
-    let stream = Reply::text("Events of the name `overview`.", EVENTS, None);
+    let stream = Reply::events("Events of the name `overview`.", None);
     add(
         "/stats/events",
         Method::new("streamStats", "How the scrapers stand, as it changes", Key::Needed)

@@ -38,6 +38,8 @@ pub fn all() -> Value {
         "Result": result::result(),
         "Source": result::source(),
         "Provenance": result::provenance(),
+        "Tokens": result::tokens(),
+        "Token": result::token(),
         "Job": job(),
         "Jobs": {
             "type": "object", "description": "A page of jobs.",

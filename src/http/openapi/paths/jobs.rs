@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::http::openapi::codes::{LIST, POLL, READS, WRITES};
 use crate::http::openapi::examples::{self, JOB_ID};
-use crate::http::openapi::method::{EVENTS, JSON, Key, Method, Reply};
+use crate::http::openapi::method::{JSON, Key, Method, Reply};
 use crate::http::openapi::{parameters, schemas};
 
 const GONE: &[&str] = &["job_not_found"];
@@ -36,9 +36,8 @@ pub fn add(paths: &mut Value) {
             .answers("200", Reply::json("The job, failed.", "Job", examples::canceled()))
             .fails(&[GONE, &["job_finished"], WRITES]),
     );
-    let stream = Reply::text(
+    let stream = Reply::events(
         "Events: queued, running, retry, done, failed, canceled.",
-        EVENTS,
         Some(examples::EVENTS),
     );
     add(

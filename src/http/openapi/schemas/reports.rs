@@ -20,7 +20,6 @@ pub fn add(schemas: &mut Value) {
         ("Attempts", attempts()),
         ("Delivery", delivery()),
         ("Evidence", evidence()),
-        ("Tokens", object("A token tree.", &[("tokens", list(json!({ "type": "object" }), ""))])),
     ] {
         schemas[name] = schema;
     }

@@ -30,7 +30,7 @@ pub fn result() -> Value {
         ("url?", text("The conversation's or the page's address, where there is one.")),
         (
             "markdown_json?",
-            json!({ "description": "The token tree of `result_markdown`, where it was asked for." }),
+            list(of("Token"), "The token tree of `result_markdown`, where it was asked for."),
         ),
         ("warnings?", list(json!({ "type": "string" }), "What a reader should know about it.")),
         ("provenance", of("Provenance")),
@@ -77,6 +77,25 @@ pub fn provenance() -> Value {
         "Where an answer is from.",
         &[("upstream", text("Its name in the settings.")), ("kind", kind), ("fields", states)],
     )
+}
+
+pub fn tokens() -> Value {
+    object("A token tree.", &[("tokens", list(of("Token"), "In the order of the text."))])
+}
+
+/// What every token has, whatever its type.
+pub fn token() -> Value {
+    let mut schema = object(
+        "A piece of Markdown, as the lexer of marked.js names it: what else it has depends on `type`.",
+        &[
+            ("type", text("Such as `paragraph` or `link`.")),
+            ("raw?", text("The piece as it was written.")),
+            ("text?", text("What it says.")),
+            ("tokens?", list(of("Token"), "Its parts.")),
+        ],
+    );
+    schema["additionalProperties"] = true.into();
+    schema
 }
 
 const fn about(array: Array) -> &'static str {
