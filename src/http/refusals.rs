@@ -13,38 +13,51 @@ use uuid::Uuid;
 
 use super::stall::WriteStall;
 
-/// A bare answer of the parser: its first line, and what goes out instead of it.
+/// A bare answer of the parser: its status, and what goes out instead of it.
 struct Refusal {
-    bare: &'static [u8],
+    bare: &'static str,
     status: &'static str,
     code: &'static str,
     detail: &'static str,
 }
 
-/// The parser's answers have no body and close the connection; none of ours is like that.
 const REFUSALS: &[Refusal] = &[
     Refusal {
-        bare: b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\nconnection: close\r\n",
+        bare: "400 Bad Request",
         status: "400 Bad Request",
         code: "request_invalid",
         detail: "The request is not valid HTTP/1.1. A URL must be percent-encoded.",
     },
     Refusal {
-        bare: b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-length: 0\r\n",
+        bare: "431 Request Header Fields Too Large",
         status: "413 Payload Too Large",
         code: "url_too_long",
         detail: "The URL and the headers together are too large. A POST takes the parameters as a \
                  JSON body too.",
     },
     Refusal {
-        bare: b"HTTP/1.1 408 Request Timeout\r\ncontent-length: 0\r\n",
+        bare: "408 Request Timeout",
         status: "408 Request Timeout",
         code: "request_timeout",
         detail: "The request's head did not arrive in time.",
     },
 ];
 
+/// All that a bare answer has. The version and `connection` are those of the request before it on the
+/// same connection; none of our answers goes without a body and its type.
+const BARE_HEADERS: &[&str] = &["content-length: 0", "connection: ", "date: "];
+
 impl Refusal {
+    /// The one that these bytes are, if they are nothing but a bare answer.
+    fn of(bytes: &[u8]) -> Option<&'static Refusal> {
+        let told = bytes.strip_prefix(b"HTTP/1.1 ").or_else(|| bytes.strip_prefix(b"HTTP/1.0 "))?;
+        let refusal = REFUSALS.iter().find(|refusal| told.starts_with(refusal.bare.as_bytes()))?;
+        let rest = std::str::from_utf8(&told[refusal.bare.len()..]).ok()?;
+        let headers = rest.strip_prefix("\r\n")?.strip_suffix("\r\n\r\n")?;
+        let bare = |header: &str| BARE_HEADERS.iter().any(|known| header.starts_with(known));
+        headers.split("\r\n").all(bare).then_some(refusal)
+    }
+
     fn reply(&self) -> Vec<u8> {
         let Refusal { status, code, detail, .. } = self;
         let body = serde_json::json!({ "detail": detail, "code": code }).to_string();
@@ -81,8 +94,7 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.replacement.is_none() {
-            let refusal = REFUSALS.iter().find(|refusal| bytes.starts_with(refusal.bare));
-            this.replacement = refusal.map(|refusal| (refusal.reply(), 0));
+            this.replacement = Refusal::of(bytes).map(|refusal| (refusal.reply(), 0));
         }
         let Some((reply, sent)) = &mut this.replacement else {
             return this.stall.poll_write(&mut this.stream, context, bytes);

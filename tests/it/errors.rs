@@ -156,8 +156,29 @@ fn ids_that_are_unknown_or_no_ids_are_one_404() {
 
 /// Sends bytes as they are and reads until the server closes.
 fn raw(app: &App, request: &[u8]) -> String {
-    let address = app.base.strip_prefix("http://").unwrap();
-    let mut stream = TcpStream::connect(address).unwrap();
+    raw_on(connect(app), request)
+}
+
+fn connect(app: &App) -> TcpStream {
+    TcpStream::connect(app.base.strip_prefix("http://").unwrap()).unwrap()
+}
+
+/// A connection that has had a good request already.
+fn used(app: &App, version: &str) -> TcpStream {
+    let mut stream = connect(app);
+    let good = format!("GET /healthz {version}\r\nhost: x\r\nconnection: keep-alive\r\n\r\n");
+    stream.write_all(good.as_bytes()).unwrap();
+    let mut reply = Vec::new();
+    while !reply.ends_with(br#"{"status":"ok"}"#) {
+        let mut piece = [0; 1_024];
+        let read = stream.read(&mut piece).unwrap();
+        assert!(read > 0, "closed after {}", String::from_utf8_lossy(&reply));
+        reply.extend_from_slice(&piece[..read]);
+    }
+    stream
+}
+
+fn raw_on(mut stream: TcpStream, request: &[u8]) -> String {
     // A server that refuses early may close before it has read everything.
     let _ = stream.write_all(request);
     let mut reply = Vec::new();
@@ -187,13 +208,15 @@ fn what_is_not_http_gets_an_answer_and_stops_nothing() {
         b"POST /scrapers/chatgpt/jobs HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
         b"POST /scrapers/chatgpt/jobs HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
     ] {
-        let reply = raw(&app, request);
         let shown = String::from_utf8_lossy(&request[..request.len().min(60)]).into_owned();
-        assert!(reply.starts_with("HTTP/1.1 4"), "{shown:?}: {reply}");
-        let (head, body) = reply.split_once("\r\n\r\n").unwrap();
-        assert!(head.contains("content-type: application/json"), "{shown:?}: {reply}");
-        let error: serde_json::Value = serde_json::from_str(body).unwrap();
-        assert!(error["detail"].is_string() && error["code"].is_string(), "{error}");
+        for connection in [connect(&app), used(&app, "HTTP/1.1"), used(&app, "HTTP/1.0")] {
+            let reply = raw_on(connection, request);
+            assert!(reply.starts_with("HTTP/1.1 4"), "{shown:?}: {reply}");
+            let (head, body) = reply.split_once("\r\n\r\n").unwrap();
+            assert!(head.contains("content-type: application/json"), "{shown:?}: {reply}");
+            let error: serde_json::Value = serde_json::from_str(body).unwrap();
+            assert!(error["detail"].is_string() && error["code"].is_string(), "{error}");
+        }
     }
     assert_eq!(app.get("/healthz").status, 200);
 }
