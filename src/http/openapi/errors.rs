@@ -53,7 +53,8 @@ fn statuses(code: &str) -> Vec<u16> {
     refused.chain(failed).chain(down).collect()
 }
 
-/// The responses of a method that has these codes, by status.
+/// The responses of a method that has these codes, by status. What any request can be refused with
+/// stands in each that it has the status of, for there the default does not hold.
 pub fn responses(codes: &[&'static str]) -> Map<String, Value> {
     let mut by_status: Vec<(u16, Vec<&str>)> = Vec::new();
     for code in codes {
@@ -61,6 +62,14 @@ pub fn responses(codes: &[&'static str]) -> Map<String, Value> {
             match by_status.iter_mut().find(|(known, _)| *known == status) {
                 Some((_, codes)) => codes.push(code),
                 None => by_status.push((status, vec![code])),
+            }
+        }
+    }
+    for code in ANY {
+        for status in statuses(code) {
+            let known = by_status.iter_mut().find(|(known, _)| *known == status);
+            if let Some((_, codes)) = known.filter(|(_, codes)| !codes.contains(code)) {
+                codes.push(code);
             }
         }
     }

@@ -120,10 +120,17 @@ fn pages(paths: &mut Value) {
         ("/docs/{page}", "showGuidePage", "A page of the guide", vec![parameters::page()]),
         ("/practice", "askPractice", "The practice engine's page", vec![asked]),
     ] {
+        let asks = parameters.iter().any(|parameter| parameter["name"] == "q");
         let page = Method::new(id, summary, Key::None)
             .takes(parameters)
-            .answers("200", Reply::text("A page.", HTML, None));
+            .answers("200", Reply::text("A page.", HTML, None))
+            .fails(if asks { &[&["request_invalid"]] } else { &[] });
         paths[path]["get"] = page.value("pages");
+        if asks {
+            // A page says that `q` is too long.
+            let content = &mut paths[path]["get"]["responses"]["400"]["content"];
+            content[HTML] = json!({ "schema": { "type": "string" } });
+        }
     }
 }
 

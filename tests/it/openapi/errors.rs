@@ -96,11 +96,12 @@ fn untold(document: &Value, method: &str, path: &str, reply: &Reply, code: &str)
     let status = reply.status.to_string();
     let own = &document["paths"][path][method.to_lowercase()]["responses"][status];
     let any = &document["components"]["responses"]["Any"];
-    let example = [own, any].into_iter().find_map(|response| {
-        let examples = &response["content"]["application/json"]["examples"];
-        examples[code]["$ref"].as_str()
-    });
-    let Some(example) = example else { return Some(format!("{code} is not told")) };
+    // The default is only for statuses that the method does not tell of.
+    let response = if own.is_object() { own } else { any };
+    let examples = &response["content"]["application/json"]["examples"];
+    let Some(example) = examples[code]["$ref"].as_str() else {
+        return Some(format!("{code} is not told"));
+    };
     let mut value = document.pointer(&example[1..]).unwrap()["value"].clone();
     let mut real = reply.json();
     for body in [&mut value, &mut real] {
@@ -131,6 +132,10 @@ fn errors_come_as_their_examples_say() {
     let large = ask(&app, "POST", "/scrapers/practice/jobs", &" ".repeat((256 << 10) + 1));
     assert_told(&document, "POST", SUBMIT, &large, "body_too_large");
 
+    let path = "/scrapers/practice/jobs?prompt=";
+    let long = ask(&app, "POST", &format!("{path}{}", "x".repeat(60_001 - path.len())), "");
+    assert_told(&document, "POST", SUBMIT, &long, "url_too_long");
+
     let submit = |key: &str, prompt: &str| {
         let path = format!("/scrapers/practice/jobs?prompt={prompt}");
         app.post_with(&path, &[("idempotency-key", key)], "")
@@ -144,6 +149,19 @@ fn errors_come_as_their_examples_say() {
     assert_told(&document, "DELETE", "/jobs/{job_id}", &again, "job_finished");
     let webhook = app.get(&format!("/jobs/{id}/webhook"));
     assert_told(&document, "GET", "/jobs/{job_id}/webhook", &webhook, "webhook_not_found");
+}
+
+#[test]
+fn pages_refuse_in_a_media_type_that_is_told() {
+    let app = Builder::new().start();
+    let document = document(&app);
+    for path in ["/docs/search", "/practice"] {
+        let reply = app.get(&format!("{path}?q={}", "x".repeat(5_000)));
+        assert_eq!(reply.status, 400, "{path}");
+        let told = &document["paths"][path]["get"]["responses"]["400"]["content"];
+        let media_type = reply.headers["content-type"].split(';').next().unwrap();
+        assert!(told[media_type].is_object(), "{path}: {media_type} is none of {told}");
+    }
 }
 
 fn keyed() -> App {
