@@ -1,8 +1,9 @@
 //! The load bench: a real server with a real store, real sockets, an upstream that answers at once
-//! with 2 KiB, and one that does not answer, so that what is submitted to it only waits. Prints
-//! submits, polls and whole jobs a second at several numbers of connections, with the same poll of a
-//! static body from the same actix beside it. `cargo bench --bench load`; behind `--` the names of
-//! tables (`submits`, `polls`, `whole`) and numbers of connections, where not all are wanted.
+//! with 2 KiB, one that takes its time, and one that does not answer, so that what is submitted to it
+//! only waits. Prints submits, polls and whole jobs a second at several numbers of connections, with the
+//! same poll of a static body from the same actix beside it. `cargo bench --bench load`; behind `--` the
+//! names of tables (`submits`, `polls`, `whole`, `slow`) and numbers of connections, where not all are
+//! wanted.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
 mod shared;
@@ -12,7 +13,9 @@ use std::path::Path;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use answerd::http::Server;
-use shared::{CONNECTIONS, Connection, Http, fsync_ms, load, processor_seconds, submit};
+use shared::{
+    CONNECTIONS, Connection, Http, SLOW_MS, SLOW_WORKERS, fsync_ms, load, processor_seconds, submit,
+};
 
 /// How long each cell is measured, seconds.
 const CELL_SECONDS: u64 = 4;
@@ -42,28 +45,30 @@ fn main() {
     };
     if wanted("submits") {
         println!("submits: durable; the jobs only wait");
-        println!(
-            "connections |  per second  p50 ms  p99 ms  p99.9 ms | jobs/fsync | processor us each | \
-             fsync ms"
-        );
+        println!("{HEADINGS} | {} | jobs/fsync", Meter::HEADINGS);
         for &connections in &counts {
             submits(&server, directory.path(), connections);
         }
     }
     if wanted("polls") {
         println!("polls of a body of {} bytes, and the same body sent as it is", body.len());
-        println!("connections |  per second  p50 ms  p99 ms  p99.9 ms |  static/s | ratio");
+        println!("{HEADINGS} |  static/s | ratio");
         for &connections in &counts {
             polls(address, static_address, &poll, connections);
         }
     }
     if wanted("whole") {
         println!("whole jobs: submitted, run and answered on one connection");
-        println!(
-            "connections |  per second  p50 ms  p99 ms  p99.9 ms | processor us each | fsync ms"
-        );
+        println!("{HEADINGS} | {}", Meter::HEADINGS);
         for &connections in &counts {
-            whole_jobs(address, directory.path(), connections);
+            whole_jobs(address, directory.path(), "practice", connections);
+        }
+    }
+    if wanted("slow") {
+        println!("the same with an upstream that takes {SLOW_MS} ms, and {SLOW_WORKERS} workers");
+        println!("{HEADINGS} | {}", Meter::HEADINGS);
+        for connections in [SLOW_WORKERS / 2, SLOW_WORKERS] {
+            whole_jobs(address, directory.path(), "perplexity", connections);
         }
     }
     server.stop();
@@ -71,16 +76,14 @@ fn main() {
 }
 
 fn submits(server: &Server, directory: &Path, connections: usize) {
-    let before = (server.writer_stats(), fsync_ms(directory));
-    let spent = processor_seconds("self");
+    let (before, meter) = (server.writer_stats(), Meter::begin(directory));
     let protocol = Http(|client, n| submit("chatgpt", &format!("{connections} {client}"), n));
     let load = load(server.address(), connections, CELL_SECONDS, &protocol);
-    let each_us = (processor_seconds("self") - spent) * 1e6 / load.times.len() as f64;
-    let after = (server.writer_stats(), fsync_ms(directory));
-    let commits = (after.0.commits - before.0.commits).max(1) as f64;
-    let per_commit = (after.0.writes - before.0.writes) as f64 / commits;
-    let drift = drift(before.1, after.1);
-    println!("{} | {per_commit:10.1} | {each_us:17.0} | {drift}", row(connections, &load));
+    let spent = meter.end(directory, load.times.len());
+    let after = server.writer_stats();
+    let commits = (after.commits - before.commits).max(1) as f64;
+    let per_commit = (after.writes - before.writes) as f64 / commits;
+    println!("{} | {spent} | {per_commit:10.1}", row(connections, &load));
 }
 
 fn polls(address: SocketAddr, static_address: SocketAddr, poll: &str, connections: usize) {
@@ -101,18 +104,53 @@ fn polls(address: SocketAddr, static_address: SocketAddr, poll: &str, connection
     );
 }
 
-fn whole_jobs(address: SocketAddr, directory: &Path, connections: usize) {
-    let before = (processor_seconds("self"), fsync_ms(directory));
+fn whole_jobs(address: SocketAddr, directory: &Path, scraper: &str, connections: usize) {
+    let meter = Meter::begin(directory);
     let protocol = Http(|client, n| {
         let prompt = format!("whole+{connections}+{client}+{n}");
-        format!("GET /scrapers/practice?prompt={prompt} HTTP/1.1\r\nhost: b\r\n\r\n")
+        format!("GET /scrapers/{scraper}?prompt={prompt} HTTP/1.1\r\nhost: b\r\n\r\n")
     });
     let load = load(address, connections, CELL_SECONDS, &protocol);
-    // The client's own is in it, because it is the same process.
-    let each_us = (processor_seconds("self") - before.0) * 1e6 / load.times.len() as f64;
-    let drift = drift(before.1, fsync_ms(directory));
-    println!("{} | {each_us:17.0} | {drift}", row(connections, &load));
+    println!("{} | {}", row(connections, &load), meter.end(directory, load.times.len()));
 }
+
+/// What a cell costs this process: the client's part is in it.
+struct Meter {
+    processor_seconds: f64,
+    written_bytes: u64,
+    fsync_ms: f64,
+}
+
+impl Meter {
+    const HEADINGS: &str = "processor us each  KiB written each  resident MiB  fsync ms";
+
+    fn begin(directory: &Path) -> Meter {
+        Meter {
+            fsync_ms: fsync_ms(directory),
+            written_bytes: process_figure("io", "write_bytes:"),
+            processor_seconds: processor_seconds("self"),
+        }
+    }
+
+    fn end(self, directory: &Path, jobs: usize) -> String {
+        let processor_us = (processor_seconds("self") - self.processor_seconds) * 1e6;
+        let written_kib =
+            (process_figure("io", "write_bytes:") - self.written_bytes) as f64 / 1024.0;
+        let resident_mib = process_figure("status", "VmRSS:") / 1024;
+        let drift = drift(self.fsync_ms, fsync_ms(directory));
+        let (processor_us, written_kib) = (processor_us / jobs as f64, written_kib / jobs as f64);
+        format!("{processor_us:17.0}  {written_kib:16.1}  {resident_mib:12}  {drift}")
+    }
+}
+
+/// A number that the kernel tells of this process.
+fn process_figure(file: &str, name: &str) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/self/{file}")).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix(name)).unwrap();
+    line.split_whitespace().next().unwrap().parse().unwrap()
+}
+
+const HEADINGS: &str = "connections |  per second  p50 ms  p99 ms  p99.9 ms";
 
 fn row(connections: usize, load: &shared::Load) -> String {
     format!(

@@ -31,10 +31,14 @@ pub const RESULT_BYTES: usize = 2_048;
 const ANSWER_BYTES: usize = 720;
 const REPLY_BYTES_MAX: usize = 64 << 10;
 
-/// Answers at once, always the same.
-struct Instantly(String);
+/// How long the slow upstream takes, milliseconds, and how many it is asked by at once.
+pub const SLOW_MS: u64 = 100;
+pub const SLOW_WORKERS: usize = 512;
 
-impl Upstream for Instantly {
+/// Answers after a time, always the same.
+struct After(Duration, String);
+
+impl Upstream for After {
     fn name(&self) -> &str {
         "practice"
     }
@@ -44,7 +48,8 @@ impl Upstream for Instantly {
     }
 
     fn ask(&self, _: &ScrapeRequest, _: &Call) -> Result<Answer, UpstreamError> {
-        Ok(Answer { markdown: self.0.clone(), ..Answer::default() })
+        std::thread::sleep(self.0);
+        Ok(Answer { markdown: self.1.clone(), ..Answer::default() })
     }
 }
 
@@ -82,13 +87,16 @@ fn text(bytes: usize) -> String {
     text
 }
 
-/// A server whose scraper `practice` answers at once and whose `chatgpt` never does.
+/// A server whose scraper `practice` answers at once, `perplexity` after [`SLOW_MS`], and `chatgpt` never.
 pub fn start(directory: &Path) -> Server {
     let environment = [
         ("ANSWERD_HTTP__BIND", "127.0.0.1:0".to_owned()),
         ("ANSWERD_STORE__PATH", directory.join("data").display().to_string()),
         ("ANSWERD_QUEUE__JOBS_MAX", "10000000".to_owned()),
         ("ANSWERD_SCRAPERS__PRACTICE__WORKERS", "64".to_owned()),
+        ("ANSWERD_UPSTREAMS__SLOW__KIND", "practice".to_owned()),
+        ("ANSWERD_SCRAPERS__PERPLEXITY__UPSTREAMS", "[\"slow\"]".to_owned()),
+        ("ANSWERD_SCRAPERS__PERPLEXITY__WORKERS", SLOW_WORKERS.to_string()),
         ("ANSWERD_UPSTREAMS__NEVER__KIND", "practice".to_owned()),
         ("ANSWERD_SCRAPERS__CHATGPT__UPSTREAMS", "[\"never\"]".to_owned()),
         ("ANSWERD_SCRAPERS__CHATGPT__WORKERS", "1".to_owned()),
@@ -98,7 +106,9 @@ pub fn start(directory: &Path) -> Server {
         environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let settings = Settings::load_from(None, &environment).unwrap();
     let mut injected = Injected::new();
-    injected.insert("practice".to_owned(), Arc::new(Instantly(text(ANSWER_BYTES))));
+    injected.insert("practice".to_owned(), Arc::new(After(Duration::ZERO, text(ANSWER_BYTES))));
+    let slow = After(Duration::from_millis(SLOW_MS), text(ANSWER_BYTES));
+    injected.insert("slow".to_owned(), Arc::new(slow));
     injected.insert("never".to_owned(), Arc::new(Never));
     Server::start_with(settings, Clock::System, injected).unwrap()
 }
