@@ -109,7 +109,7 @@ struct CreditsV1 {
 #[derive(Encode, Decode)]
 struct DayV1(Vec<(u16, [u64; 5])>);
 
-/// A job's record, with its prompt only when that is at most [`PROMPT_INLINE_BYTES_MAX`] bytes.
+/// A job's record, with its prompt only when that is short.
 ///
 /// # Errors
 /// A field is longer than a record can hold.

@@ -12,7 +12,7 @@ use super::usage::TouchedDay;
 
 /// A job's row number.
 pub type Row = u64;
-/// A key of [`READY`].
+/// A key of the ready index.
 pub type ReadyKey = (u16, bool, u64, Row);
 
 /// `format`, `id_key`: what the store knows of itself.
