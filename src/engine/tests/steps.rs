@@ -123,6 +123,8 @@ impl Steps {
 
     /// Stops the engine in order; attempts that run go back.
     pub fn stop(&self) {
+        // As a stop begins: whoever is let go on takes no row any more.
+        drop(lock(&self.engine.stopping.0).take());
         self.end(Mode::Free);
     }
 
@@ -219,7 +221,7 @@ fn stop_at((state, changed): &(Mutex<State>, Condvar), point: Point) {
     }
 }
 
-fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+fn lock<T>(state: &Mutex<T>) -> MutexGuard<'_, T> {
     // A test that fails holds it, and its threads have to end all the same.
     state.lock().unwrap_or_else(PoisonError::into_inner)
 }

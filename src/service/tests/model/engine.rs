@@ -324,8 +324,10 @@ impl Model {
     /// Another process has the jobs: one that was stopped in order has given back what ran.
     pub(super) fn reborn(&mut self, in_order: bool) {
         let now_ms = self.world.now_ms();
-        for job in self.jobs.values_mut().filter(|job| job.phase == Phase::Running) {
-            if in_order && job.exists(now_ms) {
+        // Not those whose outcome came after their expiry, before the clock was set back again.
+        let held: Vec<u64> = self.workers.iter().filter_map(|worker| worker.holds).collect();
+        for (row, job) in self.jobs.iter_mut().filter(|(_, job)| job.phase == Phase::Running) {
+            if in_order && job.exists(now_ms) && held.contains(row) {
                 job.attempts -= 1;
                 job.phase = Phase::Queued;
             }
