@@ -92,7 +92,7 @@ pub struct Engine {
     threads: Mutex<Threads>,
     stopped: AtomicBool,
     /// Set before the running attempts are given back: one that starts later goes back by itself.
-    giving_back: AtomicBool,
+    giving_back: Arc<AtomicBool>,
     #[cfg(test)]
     breakpoints: Arc<breakpoints::Breakpoints>,
 }
@@ -189,7 +189,7 @@ impl Engine {
             store_failed: crossbeam_channel::bounded(1),
             threads: Mutex::new(Threads::default()),
             stopped: AtomicBool::new(false),
-            giving_back: AtomicBool::new(false),
+            giving_back: Arc::default(),
             #[cfg(test)]
             breakpoints,
             clock,
@@ -480,29 +480,31 @@ impl Engine {
         }
     }
 
-    /// Gives back every attempt that still runs. Its thread is left to end with the process; the
-    /// lease that it holds is worth nothing any more.
+    /// Gives back, unspent, every attempt that runs or is about to. Its thread is left to end with
+    /// the process; the lease that it holds is worth nothing any more.
     fn give_back(&self) {
+        // Starts are decided where they are written, and from here on none is: one that was written
+        // before is seen by the release behind it, whether or not its worker has gone on yet.
         self.giving_back.store(true, Ordering::SeqCst);
+        let now_ms = self.clock.now_ms();
+        let mut released = Vec::new();
         for queue in &self.queues {
-            for (row, lease) in queue.all_running() {
+            for row in queue.all_taken() {
                 queue.cancel(row);
-                self.release(queue, row, lease);
+                let release = |job: &Job| Event::Release { lease: job.lease };
+                released.push((queue, self.store.begin_transition(row, now_ms, release, None)));
             }
         }
-    }
-
-    /// Gives back one attempt at the stop, unspent.
-    fn release(&self, queue: &Queue, row: Row, lease: u32) {
-        let now_ms = self.clock.now_ms();
-        match self.store.transition(row, now_ms, move |_| Event::Release { lease }, None) {
-            Ok(Ok(job)) => tracing::info!(
-                job = %self.store.id_of(&job), scraper = queue.name,
-                "attempt given back at the stop"
-            ),
-            // It ended on its own in this moment.
-            Ok(Err(_)) => {}
-            Err(error) => tracing::error!(%error, "an attempt could not be given back"),
+        for (queue, written) in released {
+            match written.wait() {
+                Ok(Ok(job)) => tracing::info!(
+                    job = %self.store.id_of(&job), scraper = queue.name,
+                    "attempt given back at the stop"
+                ),
+                // It waits in the channel, or ended on its own in this moment.
+                Ok(Err(_)) => {}
+                Err(error) => tracing::error!(%error, "an attempt could not be given back"),
+            }
         }
     }
 }

@@ -165,9 +165,14 @@ impl Queue {
         self.taken().iter().filter_map(|(row, taken)| Some((*row, taken.lease?))).collect()
     }
 
+    /// Every row that a channel holds or a worker has.
+    pub fn all_taken(&self) -> Vec<Row> {
+        self.taken().keys().copied().collect()
+    }
+
     /// Every row that is taken, with the lease of the attempt that runs.
     #[cfg(test)]
-    pub fn all_taken(&self) -> std::collections::BTreeMap<Row, Option<u32>> {
+    pub fn leases(&self) -> std::collections::BTreeMap<Row, Option<u32>> {
         self.taken().iter().map(|(row, taken)| (*row, taken.lease)).collect()
     }
 

@@ -245,6 +245,21 @@ fn an_attempt_that_starts_while_attempts_are_given_back_goes_back_too() {
     assert!(fixture.asked.try_recv().is_err());
 }
 
+#[test]
+fn an_attempt_whose_start_is_written_goes_back_though_its_worker_never_goes_on() {
+    let fixture = Fixture::new();
+    let job = fixture.new_job("cut off", false);
+    let row = job.row;
+    fixture.queue().running(row, 0);
+    fixture.submit(job);
+    let starting = worker::start(&fixture.engine, row);
+    fixture.engine.give_back();
+    assert_eq!(fixture.state(row), (State::Queued, 0));
+    let pass = worker::pass(&fixture.engine, fixture.queue(), row, starting);
+    assert_eq!(pass.err(), Some(worker::Pass::Skipped));
+    assert!(fixture.asked.try_recv().is_err());
+}
+
 /// Waits for what another thread does.
 #[track_caller]
 fn until(what: &str, mut holds: impl FnMut() -> bool) {

@@ -147,7 +147,12 @@ pub(super) fn start(engine: &Engine, row: Row) -> Starting {
     engine.breakpoints.reach(Point::RowTaken);
     let started_ms = engine.clock.now_ms();
     let attempts_max = engine.retry.retries + 1;
-    let decide = move |job: &Job| job.pick_up(attempts_max, started_ms);
+    let giving_back = engine.giving_back.clone();
+    let decide = move |job: &Job| match giving_back.load(Ordering::SeqCst) {
+        false => job.pick_up(attempts_max, started_ms),
+        // Refused of a job that does not run: this one comes after all that was given back.
+        true => Event::Release { lease: job.lease },
+    };
     let written = engine.store.begin_transition(row, started_ms, decide, None);
     Starting { started_ms, written }
 }
@@ -180,8 +185,7 @@ pub(super) fn pass<'a>(
 
     let canceled = queue.running(row, job.lease);
     if engine.giving_back.load(Ordering::SeqCst) {
-        // The row was taken before the stop; those that give back may not have seen this attempt.
-        engine.release(queue, row, job.lease);
+        // It has gone back already, or does so in this moment.
         return Err(Pass::Skipped);
     }
     let flight = match Flights::board(engine, queue, &job) {

@@ -32,6 +32,8 @@ enum Failure {
     Panic,
     /// The process is killed.
     Killed,
+    /// The process is stopped in order, with no time left for what runs.
+    Stopped,
     /// The owner cancels the job.
     Canceled,
 }
@@ -63,6 +65,11 @@ fn fail(world: &mut World, point: Point, failure: Failure, row: Row) {
             }
         }
         Failure::Killed => world.kill(),
+        Failure::Stopped => {
+            world.stop();
+            let unspent = world.state().iter().all(|line| !line.contains("running"));
+            assert!(unspent, "an attempt was not given back: {:#?}", world.state());
+        }
         Failure::Canceled => drop(world.cancel(row)),
     }
 }
@@ -132,8 +139,14 @@ fn stories_of_the_timer(
     change: impl Fn(&mut Job),
     end: impl Fn(World, Row) -> String,
 ) -> String {
-    let failures =
-        [Failure::Full, Failure::Unconfirmed, Failure::Panic, Failure::Killed, Failure::Canceled];
+    let failures = [
+        Failure::Full,
+        Failure::Unconfirmed,
+        Failure::Panic,
+        Failure::Killed,
+        Failure::Stopped,
+        Failure::Canceled,
+    ];
     failures.iter().map(|failure| stories(&points, *failure, &change, &end)).collect()
 }
 
@@ -157,6 +170,11 @@ fn a_commit_that_was_written_and_reported_as_failed_at_every_point() {
 #[test]
 fn a_kill_at_every_point() {
     assert_snapshot!(stories(&OF_A_JOB, Failure::Killed, |_| {}, end));
+}
+
+#[test]
+fn a_stop_at_every_point() {
+    assert_snapshot!(stories(&OF_A_JOB, Failure::Stopped, |_| {}, end));
 }
 
 #[test]

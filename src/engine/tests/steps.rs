@@ -29,6 +29,9 @@ enum Thread {
 enum Mode {
     #[default]
     Stepped,
+    /// A stop that has no time left: the timer comes to its end, and everyone else stands where he
+    /// is until the process ends.
+    Stopping,
     /// Nobody stops any more.
     Free,
     /// The process is dead: a thread does nothing behind the point that it has come to.
@@ -107,7 +110,7 @@ impl Steps {
     pub fn taken(&self) -> String {
         let mut text = String::new();
         for queue in &self.engine.queues {
-            for (row, lease) in queue.all_taken() {
+            for (row, lease) in queue.leases() {
                 let held = lease.map_or("waits".to_owned(), |lease| format!("runs, lease {lease}"));
                 text.push_str(&format!("taken by {} {row}: {held}\n", queue.name));
             }
@@ -126,6 +129,12 @@ impl Steps {
         // As a stop begins: whoever is let go on takes no row any more.
         drop(lock(&self.engine.stopping.0).take());
         self.end(Mode::Free);
+    }
+
+    /// Stops the engine in order while every thread stands where it is, and ends the process there.
+    pub fn stop_where_they_stand(&self) {
+        self.end(Mode::Stopping);
+        self.end(Mode::Killed);
     }
 
     fn end(&self, mode: Mode) {
@@ -200,15 +209,19 @@ fn stop_at((state, changed): &(Mutex<State>, Condvar), point: Point) {
     let current = std::thread::current();
     let name = current.name().expect("the engine's threads have names").to_owned();
     let mut held = lock(state);
-    if held.mode == Mode::Stepped {
+    let may_stand = |mode: Mode| match mode {
+        Mode::Stepped => true,
+        Mode::Stopping => name != "timer",
+        Mode::Free | Mode::Killed => false,
+    };
+    if may_stand(held.mode) {
         held.threads.insert(name.clone(), Thread::Stands(point));
         changed.notify_all();
     }
-    let stands = |state: &mut State| {
-        state.mode == Mode::Stepped && state.threads[&name] == Thread::Stands(point)
-    };
+    let stands =
+        |state: &mut State| may_stand(state.mode) && state.threads[&name] == Thread::Stands(point);
     held = changed.wait_while(held, stands).unwrap_or_else(PoisonError::into_inner);
-    let told = held.threads.insert(name, Thread::Runs);
+    let told = held.threads.insert(name.clone(), Thread::Runs);
     let mode = held.mode;
     drop(held);
     match (mode, told) {
@@ -217,7 +230,7 @@ fn stop_at((state, changed): &(Mutex<State>, Condvar), point: Point) {
         (Mode::Stepped, Some(Thread::Told(Order::Panic))) => {
             resume_unwind(Box::new("a planned panic"));
         }
-        (Mode::Free | Mode::Stepped, _) => {}
+        (Mode::Free | Mode::Stepped | Mode::Stopping, _) => {}
     }
 }
 

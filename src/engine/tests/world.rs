@@ -108,6 +108,15 @@ impl World {
         self.tell("a new process");
     }
 
+    /// The process stops in order, with no time left for what runs, and another one starts.
+    pub fn stop(&mut self) {
+        let life = self.life.take().unwrap();
+        life.steps.stop_where_they_stand();
+        life.store.close();
+        self.begin(life.storage.after_kill());
+        self.tell("a new process");
+    }
+
     pub fn refuse(&self, fault: Fault) {
         self.life().storage.refuse(fault);
     }
