@@ -198,9 +198,6 @@ impl Engine {
 
     /// Starts its threads.
     fn run(self: &Arc<Engine>, settings: &Settings) -> std::io::Result<()> {
-        if let Err(error) = self.evidence.sweep(self.clock.now_ms()) {
-            tracing::warn!(%error, "evidence left over from another run could not be removed");
-        }
         let (nudge, nudges) = crossbeam_channel::bounded(1);
         *self.nudges.lock().unwrap_or_else(PoisonError::into_inner) = Some(nudge);
         self.store.listen(Arc::new(Arc::downgrade(self)));

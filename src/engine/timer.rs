@@ -45,6 +45,8 @@ struct Timer<'a> {
     sweep_from_ms: u64,
     /// What is left to do after the clock was set back.
     hasten: Option<Hasten>,
+    /// A process before this one may have left evidence of jobs that are gone.
+    leftovers: bool,
 }
 
 /// Waits by a clock that was set back so much are made shorter by it, behind this key.
@@ -62,6 +64,7 @@ pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
         wall: Wall::new(&engine.clock),
         sweep_from_ms: 0,
         hasten: None,
+        leftovers: true,
     };
     match wall::at_start(engine) {
         Ok(step) => timer.heed(step),
@@ -146,10 +149,12 @@ impl Timer<'_> {
             refill(engine, queue, now_ms)?;
         }
         let monotonic_ms = self.wall.monotonic_ms(&engine.clock);
-        if monotonic_ms >= self.sweep_from_ms
-            && let Some(due_ms) = next_sweep_ms(engine)?.filter(|due_ms| *due_ms <= now_ms)
-        {
-            self.sweep(now_ms, due_ms)?;
+        if monotonic_ms >= self.sweep_from_ms {
+            match next_sweep_ms(engine)?.filter(|due_ms| *due_ms <= now_ms) {
+                Some(due_ms) => self.sweep(now_ms, due_ms)?,
+                None if self.leftovers => self.sweep_evidence(now_ms),
+                None => {}
+            }
         }
         let sweep_in_ms = self.sweep_from_ms.saturating_sub(self.wall.monotonic_ms(&engine.clock));
         next_pass_ms(engine, now_ms, now_ms.saturating_add(sweep_in_ms))
@@ -164,9 +169,7 @@ impl Timer<'_> {
         let swept = engine.store.sweep(now_ms, engine.cache_from_ms(now_ms))?;
         #[cfg(test)]
         engine.breakpoints.reach(Point::ExpiredRemoved);
-        if let Err(error) = engine.evidence.sweep(now_ms) {
-            tracing::warn!(%error, "evidence of expired jobs could not be removed");
-        }
+        self.sweep_evidence(now_ms);
         let ended_ms = self.wall.monotonic_ms(&engine.clock);
         let rest_ms = match swept.full() {
             // More is left, but queues come first.
@@ -176,6 +179,13 @@ impl Timer<'_> {
         };
         self.sweep_from_ms = ended_ms.saturating_add(rest_ms);
         Ok(())
+    }
+
+    fn sweep_evidence(&mut self, now_ms: UnixMs) {
+        self.leftovers = false;
+        if let Err(error) = self.engine.evidence.sweep(now_ms) {
+            tracing::warn!(%error, "evidence of expired jobs could not be removed");
+        }
     }
 }
 

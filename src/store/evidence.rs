@@ -33,14 +33,14 @@ pub struct EvidenceFolder {
 
 /// Whose evidence it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Owner {
+pub struct EvidenceOwner {
     pub row: Row,
     pub expires_ms: UnixMs,
 }
 
-impl From<&Job> for Owner {
-    fn from(job: &Job) -> Owner {
-        Owner { row: job.row, expires_ms: job.expires_ms }
+impl From<&Job> for EvidenceOwner {
+    fn from(job: &Job) -> EvidenceOwner {
+        EvidenceOwner { row: job.row, expires_ms: job.expires_ms }
     }
 }
 
@@ -87,7 +87,7 @@ impl EvidenceFolder {
         EvidenceFolder { path: store.join(FOLDER_NAME), bytes_max, changing: Mutex::new(()) }
     }
 
-    fn of(&self, job: Owner) -> PathBuf {
+    fn of(&self, job: EvidenceOwner) -> PathBuf {
         self.path.join(format!("{:0TIME_DIGITS$}-{}", job.expires_ms, job.row))
     }
 
@@ -96,7 +96,7 @@ impl EvidenceFolder {
     ///
     /// # Errors
     /// They cannot be written.
-    pub fn put(&self, job: Owner, files: &[(String, &[u8])]) -> io::Result<()> {
+    pub fn put(&self, job: EvidenceOwner, files: &[(String, &[u8])]) -> io::Result<()> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.of(job);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
@@ -139,7 +139,7 @@ impl EvidenceFolder {
     ///
     /// # Errors
     /// They cannot be read.
-    pub fn list(&self, job: Owner) -> io::Result<Vec<EvidenceFile>> {
+    pub fn list(&self, job: EvidenceOwner) -> io::Result<Vec<EvidenceFile>> {
         files_in(&self.of(job))
     }
 
@@ -147,7 +147,7 @@ impl EvidenceFolder {
     ///
     /// # Errors
     /// It cannot be read, or is not as it was written.
-    pub fn read(&self, job: Owner, name: &str) -> io::Result<Option<Vec<u8>>> {
+    pub fn read(&self, job: EvidenceOwner, name: &str) -> io::Result<Option<Vec<u8>>> {
         // A name that is listed leads nowhere else.
         let Some(file) = self.list(job)?.into_iter().find(|file| file.name == name) else {
             return Ok(None);
@@ -227,8 +227,8 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     use super::*;
-    fn job(row: Row, expires_ms: UnixMs) -> Owner {
-        Owner { row, expires_ms }
+    fn job(row: Row, expires_ms: UnixMs) -> EvidenceOwner {
+        EvidenceOwner { row, expires_ms }
     }
 
     #[test]

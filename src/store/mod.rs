@@ -40,7 +40,7 @@ pub use cache::{CacheEntry, Cached, request_hash};
 pub use check::CheckReport;
 pub use credits::Credits;
 pub use error::StoreError;
-pub use evidence::{EvidenceFile, EvidenceFolder};
+pub use evidence::{EvidenceFile, EvidenceFolder, EvidenceOwner};
 pub use expiry::{Overdue, SWEEP_ROWS_MAX, Swept};
 pub use idempotency::{idempotency_of, idempotency_of_batch};
 pub use jobs::{NewResult, SubmitLimits};

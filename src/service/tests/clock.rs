@@ -8,6 +8,7 @@ use super::*;
 use crate::engine::breakpoints::Point;
 use crate::engine::tests::steps::Order;
 use crate::job::{RawRequest, Reason};
+use crate::store::EvidenceOwner;
 
 const YEAR_MS: u64 = 365 * 86_400_000;
 const MINUTE_MS: u64 = 60_000;
@@ -134,6 +135,35 @@ fn a_start_with_the_clock_a_year_ahead_loses_nothing_when_it_is_put_right() {
     let expires_ms = START_MS + RETENTION_MS;
     assert_eq!(world.told(&done), Some(("done", 1, expires_ms)));
     assert_eq!(world.told(&queued), Some(("done", 1, expires_ms)));
+}
+
+#[test]
+fn evidence_stays_as_long_as_its_job_whatever_the_clock_says_at_a_start() {
+    let mut world = World::new("");
+    world.submit("chatgpt");
+    world.settle();
+    let owner = EvidenceOwner { row: 1, expires_ms: START_MS + RETENTION_MS };
+    let left = EvidenceOwner { row: 9, expires_ms: START_MS - 1 };
+    for owner in [owner, left] {
+        let evidence = world.life().steps.engine.evidence();
+        evidence.put(owner, &[("1-page.html".to_owned(), b"<p>")]).unwrap();
+    }
+    let files = |world: &World| {
+        let evidence = world.life().steps.engine.evidence();
+        [owner, left].map(|owner| evidence.list(owner).unwrap().len())
+    };
+    world.clock.1.set_ms(START_MS + YEAR_MS);
+    world.restart();
+    world.settle();
+    assert_eq!(files(&world), [1, 1]);
+
+    world.clock.1.set_ms(START_MS);
+    world.restart();
+    world.settle();
+    assert_eq!(files(&world), [1, 0], "what a process before has left over goes");
+    world.clock.1.advance_ms(RETENTION_MS);
+    world.settle();
+    assert_eq!(files(&world), [0, 0]);
 }
 
 #[test]
