@@ -21,6 +21,14 @@ struct Refusal {
     detail: &'static str,
 }
 
+const TOO_LONG: Refusal = Refusal {
+    bare: "431 Request Header Fields Too Large",
+    status: "413 Payload Too Large",
+    code: "url_too_long",
+    detail: "The URL and the headers together are too large. A POST takes the parameters as a JSON \
+             body too.",
+};
+
 const REFUSALS: &[Refusal] = &[
     Refusal {
         bare: "400 Bad Request",
@@ -28,13 +36,7 @@ const REFUSALS: &[Refusal] = &[
         code: "request_invalid",
         detail: "The request is not valid HTTP/1.1. A URL must be percent-encoded.",
     },
-    Refusal {
-        bare: "431 Request Header Fields Too Large",
-        status: "413 Payload Too Large",
-        code: "url_too_long",
-        detail: "The URL and the headers together are too large. A POST takes the parameters as a \
-                 JSON body too.",
-    },
+    TOO_LONG,
     Refusal {
         bare: "408 Request Timeout",
         status: "408 Request Timeout",
@@ -71,10 +73,38 @@ impl Refusal {
     }
 }
 
+/// The longest URL that the parser reads, bytes; a longer one is no valid URL to it. The crate `http`
+/// counts them in sixteen bits.
+const PARSED_URL_BYTES_MAX: usize = 65_534;
+
+/// The first line of a request, as it arrives.
+#[derive(Default)]
+struct FirstLine {
+    bytes: usize,
+    complete: bool,
+}
+
+impl FirstLine {
+    fn arrives(&mut self, bytes: &[u8]) {
+        if !self.complete {
+            let end = bytes.iter().position(|byte| *byte == b'\n');
+            self.bytes += end.unwrap_or(bytes.len());
+            self.complete = end.is_some();
+        }
+    }
+
+    /// What goes out instead of a bare answer to it.
+    fn refusal(&self, bare: &'static Refusal) -> &'static Refusal {
+        if self.bytes > PARSED_URL_BYTES_MAX { &TOO_LONG } else { bare }
+    }
+}
+
 /// A connection whose bare refusals go out as JSON, and that ends when its client does not read.
 pub struct Connection {
     stream: TcpStream,
     stall: WriteStall,
+    /// Of what has come since something was last sent.
+    first_line: FirstLine,
     /// What still has to go out instead of a bare refusal.
     replacement: Option<(Vec<u8>, usize)>,
 }
@@ -82,7 +112,12 @@ pub struct Connection {
 impl Connection {
     /// A write may wait for `write_timeout` without any progress.
     pub fn new(stream: TcpStream, write_timeout: Duration) -> Connection {
-        Connection { stream, stall: WriteStall::new(write_timeout), replacement: None }
+        Connection {
+            stream,
+            stall: WriteStall::new(write_timeout),
+            first_line: FirstLine::default(),
+            replacement: None,
+        }
     }
 }
 
@@ -94,7 +129,9 @@ impl AsyncWrite for Connection {
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
         if this.replacement.is_none() {
-            this.replacement = Refusal::of(bytes).map(|refusal| (refusal.reply(), 0));
+            let refusal = Refusal::of(bytes).map(|bare| this.first_line.refusal(bare));
+            this.replacement = refusal.map(|refusal| (refusal.reply(), 0));
+            this.first_line = FirstLine::default();
         }
         let Some((reply, sent)) = &mut this.replacement else {
             return this.stall.poll_write(&mut this.stream, context, bytes);
@@ -127,7 +164,10 @@ impl AsyncRead for Connection {
         context: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_read(context, buffer)
+        let before = buffer.filled().len();
+        let read = Pin::new(&mut self.stream).poll_read(context, buffer);
+        self.first_line.arrives(&buffer.filled()[before..]);
+        read
     }
 }
 

@@ -154,11 +154,6 @@ fn ids_that_are_unknown_or_no_ids_are_one_404() {
     }
 }
 
-/// Sends bytes as they are and reads until the server closes.
-fn raw(app: &App, request: &[u8]) -> String {
-    raw_on(connect(app), request)
-}
-
 fn connect(app: &App) -> TcpStream {
     TcpStream::connect(app.base.strip_prefix("http://").unwrap()).unwrap()
 }
@@ -178,6 +173,7 @@ fn used(app: &App, version: &str) -> TcpStream {
     stream
 }
 
+/// Sends bytes as they are and reads until the server closes.
 fn raw_on(mut stream: TcpStream, request: &[u8]) -> String {
     // A server that refuses early may close before it has read everything.
     let _ = stream.write_all(request);
@@ -189,13 +185,15 @@ fn raw_on(mut stream: TcpStream, request: &[u8]) -> String {
 #[test]
 fn what_is_not_http_gets_an_answer_and_stops_nothing() {
     let app = app();
-    let long_url = format!(
-        "GET /scrapers/chatgpt?prompt={} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n",
-        "x".repeat(61_000)
-    );
-    let reply = raw(&app, long_url.as_bytes());
-    assert!(reply.starts_with("HTTP/1.1 413"), "{reply}");
-    assert!(reply.contains("url_too_long"), "{reply}");
+    for bytes in [61_000, 65_500, 65_600, 90_000, 127_000, 132_000] {
+        let url = format!("/scrapers/chatgpt?prompt={}", "x".repeat(bytes));
+        let request = format!("GET {url} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        for connection in [connect(&app), used(&app, "HTTP/1.1")] {
+            let reply = raw_on(connection, request.as_bytes());
+            assert!(reply.starts_with("HTTP/1.1 413"), "{bytes}: {reply}");
+            assert!(reply.contains("url_too_long"), "{bytes}: {reply}");
+        }
+    }
     let huge_url = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(200_000));
     let many_headers = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(500));
     for request in [
