@@ -184,6 +184,8 @@ pub struct Key {
     pub monthly_credits: Option<u64>,
     /// `None`: no limit is set.
     pub requests_per_minute: Option<u32>,
+    /// Whether it sees the credits of all keys.
+    pub operator: bool,
 }
 
 /// What an upstream speaks.

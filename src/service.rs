@@ -7,6 +7,7 @@ mod keyring;
 mod metrics;
 mod pulse;
 mod stats;
+mod usage;
 mod webhooks;
 
 use std::net::IpAddr;
@@ -19,14 +20,14 @@ use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::catalog;
-use crate::clock::{Clock, UnixMs, calendar_month, month_start_ms, next_month_ms};
+use crate::clock::{Clock, UnixMs, next_month_ms};
 use crate::config::{Scraper, Settings};
 use crate::engine::{Engine, Standing, WINDOW_MINUTES};
 use crate::job::{Event, Failure, Handling, Job, Refused, ScrapeRequest, State};
 use crate::rate::{self, RateLimit};
 use crate::store::{
-    Credits, Cursor, DayUse, EvidenceFile, ListFilter, ListPage, NewIdentity, Store, StoreError,
-    SubmitLimits, SubmitRefusal, TransitionRefusal, idempotency_of,
+    Cursor, EvidenceFile, ListFilter, ListPage, NewIdentity, Store, StoreError, SubmitLimits,
+    SubmitRefusal, TransitionRefusal, idempotency_of,
 };
 use crate::upstream::UpstreamStatus;
 use crate::upstream::browser::recipe::Problem;
@@ -40,6 +41,7 @@ pub use crate::engine::{
 pub use crate::store::DAYS_KEPT_MAX;
 pub use crate::store::WriterStats;
 pub use stats::LiveStatus;
+pub use usage::{AccountCredits, Usage};
 pub use webhooks::WebhookStatus;
 
 /// What an interactive call leaves of the client's own budget, milliseconds: published clients
@@ -65,6 +67,8 @@ pub const JOB_ID_BYTES: usize = 36;
 pub struct Caller {
     pub account: String,
     pub monthly_credits: Option<u64>,
+    /// Whether it sees the credits of all keys.
+    pub operator: bool,
 }
 
 /// Why a use case could not be done.
@@ -134,26 +138,6 @@ pub enum ServiceError {
 impl From<StoreError> for ServiceError {
     fn from(error: StoreError) -> ServiceError {
         ServiceError::Store(error)
-    }
-}
-
-/// What an account has spent in a calendar month (UTC), and used day by day.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Usage {
-    /// `None` where the key has no allowance.
-    pub monthly_credits: Option<u64>,
-    pub credits: Credits,
-    /// When the month ends and the allowance is whole again.
-    pub resets_ms: UnixMs,
-    /// The days of the period on which it used something, oldest first.
-    pub days: Vec<DayUse>,
-}
-
-impl Usage {
-    /// What the allowance still covers; what is reserved counts as spent until its job has ended.
-    pub fn left(&self) -> Option<u64> {
-        let taken = self.credits.used.saturating_add(self.credits.reserved);
-        self.monthly_credits.map(|allowance| allowance.saturating_sub(taken))
     }
 }
 
@@ -477,26 +461,6 @@ impl Service {
         jobs_max: usize,
     ) -> Result<ListPage, ServiceError> {
         Ok(self.store.list(filter, after, jobs_max, self.clock.now_ms())?)
-    }
-
-    /// What the caller has spent this month, and has used on each of the last `days` days, at most
-    /// [`DAYS_KEPT_MAX`]; `None` means the days of this month.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub fn usage(&self, caller: &Caller, days: Option<u64>) -> Result<Usage, ServiceError> {
-        let now_ms = self.clock.now_ms();
-        let credits = self.store.credits(&caller.account, calendar_month(now_ms))?;
-        let from_ms = match days {
-            Some(days) => now_ms.saturating_sub(days.saturating_sub(1) * DAY_MS),
-            None => month_start_ms(now_ms),
-        };
-        Ok(Usage {
-            monthly_credits: caller.monthly_credits,
-            credits,
-            resets_ms: next_month_ms(now_ms),
-            days: self.store.usage(&caller.account, from_ms, now_ms)?,
-        })
     }
 
     /// A cursor as clients see it.

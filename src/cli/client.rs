@@ -93,8 +93,21 @@ pub struct Usage {
     pub scrapers: BTreeMap<String, Used>,
     #[serde(default)]
     pub days: Vec<UsageDay>,
+    /// Of every key; told to an operator's key only.
+    #[serde(default)]
+    pub accounts: Vec<AccountCredits>,
     #[serde(skip)]
     pub document: Value,
+}
+
+/// What a key has spent this month, as an operator sees it.
+#[derive(Deserialize)]
+pub struct AccountCredits {
+    pub account: String,
+    pub monthly_credits: Option<u64>,
+    pub used: u64,
+    pub reserved: u64,
+    pub left: Option<u64>,
 }
 
 /// What was used on one day, by scraper.

@@ -23,6 +23,7 @@ Examples:
   answerd keygen team-a
   answerd keygen team-a --credits 10000 --rpm 600 >> config.toml
   answerd keygen team-a --json | jq -r .key
+  answerd keygen boss --operator              sees what every key has spent
   answerd keygen --webhook                    a secret that signs webhooks";
 
 /// Make an API key
@@ -38,7 +39,7 @@ pub struct Args {
     #[arg(required_unless_present = "webhook")]
     name: Option<String>,
     /// Make a secret that signs webhooks instead
-    #[arg(long, conflicts_with_all = ["name", "credits", "rpm"])]
+    #[arg(long, conflicts_with_all = ["name", "credits", "rpm", "operator"])]
     webhook: bool,
     /// Credits it may use in a calendar month
     #[arg(long, value_name = "N")]
@@ -46,6 +47,9 @@ pub struct Args {
     /// Scrapes it may submit in a minute
     #[arg(long, value_name = "N")]
     rpm: Option<u32>,
+    /// Let it see the credits of all keys
+    #[arg(long)]
+    operator: bool,
 }
 
 /// Prints a new key and the lines that let it in.
@@ -67,10 +71,10 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     let hash = hash_text(&key);
     let lines = config_lines(name, &args, &hash);
     if console.is_json() {
-        let Args { credits, rpm, .. } = args;
+        let Args { credits, rpm, operator, .. } = args;
         console.document(&json!({
             "name": name, "key": key, "hash": hash, "monthly_credits": credits,
-            "requests_per_minute": rpm, "config": lines,
+            "requests_per_minute": rpm, "operator": operator, "config": lines,
         }))?;
     } else {
         let paint = console.err_paint();
@@ -125,6 +129,9 @@ fn config_lines(name: &str, args: &Args, hash: &str) -> String {
     if let Some(rpm) = args.rpm {
         lines.push_str(&format!("requests_per_minute = {rpm}\n"));
     }
+    if args.operator {
+        lines.push_str("operator = true\n");
+    }
     lines
 }
 
@@ -137,13 +144,19 @@ mod tests {
     use crate::config::Settings;
 
     fn named(name: &str) -> Args {
-        Args { name: Some(name.to_owned()), webhook: false, credits: None, rpm: None }
+        Args {
+            name: Some(name.to_owned()),
+            webhook: false,
+            credits: None,
+            rpm: None,
+            operator: false,
+        }
     }
 
     #[test]
     fn a_webhook_secret_is_one_that_the_settings_take() {
         let (mut console, written) = streams(false);
-        let args = Args { name: None, webhook: true, credits: None, rpm: None };
+        let args = Args { name: None, webhook: true, ..named("") };
         run(args, &mut console).unwrap();
         let name = "ANSWERD_WEBHOOK_SECRET".to_owned();
         let environment = BTreeMap::from([(name, written.out())]);
@@ -166,7 +179,8 @@ mod tests {
     #[test]
     fn the_printed_lines_let_the_printed_key_in() {
         let (mut console, written) = streams(false);
-        let args = Args { credits: Some(10_000), rpm: Some(600), ..named("team-a") };
+        let args =
+            Args { credits: Some(10_000), rpm: Some(600), operator: true, ..named("team-a") };
         assert_eq!(run(args, &mut console).unwrap(), Exit::Done);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
@@ -177,6 +191,7 @@ mod tests {
         assert_eq!(settings.keys[0].hash, config::key_hash(&key));
         assert_eq!(settings.keys[0].monthly_credits, Some(10_000));
         assert_eq!(settings.keys[0].requests_per_minute, Some(600));
+        assert!(settings.keys[0].operator);
         assert!(!written.out().contains(&key), "the key must not reach the file");
     }
 

@@ -293,6 +293,31 @@ fn usage_prints_what_is_left_or_that_there_is_no_limit() {
 }
 
 #[test]
+fn usage_prints_the_credits_of_every_key_where_they_are_told() {
+    let usage = serde_json::json!({
+        "account": "boss", "monthly_credits": null, "used": 0, "reserved": 0, "left": null,
+        "resets_at": "2026-06-01T00:00:00+00:00", "scrapers": {}, "days": [],
+        "accounts": [
+            { "account": "boss", "monthly_credits": null, "used": 0, "reserved": 0, "left": null },
+            { "account": "team-a", "monthly_credits": 10, "used": 6, "reserved": 3, "left": 1 },
+        ],
+    });
+    let (ran, _) = against(vec![(200, usage.to_string())], &["usage"]);
+    insta::assert_snapshot!(ran.out, @r"
+    account    boss
+    allowance  no limit
+    used       0
+    reserved   0
+    left       no limit
+    resets     2026-06-01T00:00:00+00:00
+
+    account            allowance       used   reserved       left
+    boss                no limit          0          0   no limit
+    team-a                    10          6          3          1
+    ");
+}
+
+#[test]
 fn submit_leaves_the_defaults_to_the_server() {
     let queued = (202, job("pending", "queued").to_string());
     let (_, asked) = against(vec![queued], &["submit", "practice", "What?"]);

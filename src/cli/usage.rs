@@ -5,7 +5,7 @@ use std::fmt::Write;
 use clap::Args as ClapArgs;
 
 use super::Exit;
-use super::client::{Usage, Used};
+use super::client::{AccountCredits, Usage, Used};
 use super::console::{Console, Paint, Tone, printable};
 use super::error::CommandError;
 use super::jobs::ServerArgs;
@@ -18,13 +18,17 @@ Examples:
   answerd usage --json | jq .left";
 
 /// The columns of the table.
-const HEADER: &str = "\nday         scraper            jobs     done   failed   cached  credits";
+const HEADER: &str = "day         scraper            jobs     done   failed   cached  credits";
+
+/// The columns of the table that an operator sees.
+const ACCOUNTS_HEADER: &str = "account            allowance       used   reserved       left";
 
 /// Show the credits that a key has spent and has left
 ///
 /// They count by calendar month (UTC). Reserved credits belong to jobs that have not ended: they
 /// become used when the job is done, and come back when it fails. Below them stands what was used
-/// of each scraper, day by day.
+/// of each scraper, day by day. The key of an operator (`operator = true`) is shown the credits of
+/// every key as well.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -58,8 +62,18 @@ fn lines(usage: &Usage) -> impl Iterator<Item = (&str, &str, &Used)> {
     days.chain(sums).map(|(date, name, used)| (date, name.as_str(), used))
 }
 
+/// A number of credits, where there is one.
+fn bounded(credits: Option<u64>) -> String {
+    credits.map_or("no limit".to_owned(), |credits| credits.to_string())
+}
+
 fn text(usage: &Usage, paint: Paint) -> String {
-    let bounded = |credits: Option<u64>| credits.map_or("no limit".to_owned(), |n| n.to_string());
+    let parts = [facts(usage, paint), days(usage, paint), accounts(&usage.accounts, paint)];
+    let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
+    parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
+}
+
+fn facts(usage: &Usage, paint: Paint) -> String {
     let mut text = String::new();
     fact(&mut text, paint, "account", &printable(&usage.account));
     fact(&mut text, paint, "allowance", &bounded(usage.monthly_credits));
@@ -67,9 +81,15 @@ fn text(usage: &Usage, paint: Paint) -> String {
     fact(&mut text, paint, "reserved", &usage.reserved.to_string());
     fact(&mut text, paint, "left", &bounded(usage.left));
     fact(&mut text, paint, "resets", &printable(&usage.resets_at));
-    if !usage.days.is_empty() {
-        text.push_str(&paint.tint(Tone::Aside, HEADER));
+    text
+}
+
+/// Empty where nothing was used.
+fn days(usage: &Usage, paint: Paint) -> String {
+    if usage.days.is_empty() {
+        return String::new();
     }
+    let mut text = paint.tint(Tone::Aside, HEADER);
     for (date, scraper, used) in lines(usage) {
         // Writing to a string cannot fail.
         let _ = write!(
@@ -82,6 +102,26 @@ fn text(usage: &Usage, paint: Paint) -> String {
             used.failed,
             used.cached,
             used.credits
+        );
+    }
+    text
+}
+
+/// Empty where the key is no operator's.
+fn accounts(accounts: &[AccountCredits], paint: Paint) -> String {
+    if accounts.is_empty() {
+        return String::new();
+    }
+    let mut text = paint.tint(Tone::Aside, ACCOUNTS_HEADER);
+    for of in accounts {
+        let _ = write!(
+            text,
+            "\n{:<16}  {:>10}  {:>9}  {:>9}  {:>9}",
+            printable(&of.account),
+            bounded(of.monthly_credits),
+            of.used,
+            of.reserved,
+            bounded(of.left),
         );
     }
     text

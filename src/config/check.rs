@@ -290,6 +290,7 @@ fn check_key(at: usize, typed: &file::Key, problems: &mut Vec<String>) -> Option
         hash,
         monthly_credits: Some(typed.monthly_credits).filter(|credits| *credits > 0),
         requests_per_minute: Some(typed.requests_per_minute).filter(|limit| *limit > 0),
+        operator: typed.operator,
     })
 }
 

@@ -161,6 +161,7 @@ pub struct Key {
     pub hash: String,
     pub monthly_credits: u64,
     pub requests_per_minute: u32,
+    pub operator: bool,
 }
 
 /// `[upstreams.NAME]`. Empty strings and zeros mean what the sentence in config.toml says.

@@ -1,5 +1,6 @@
 //! `GET /metrics`: how the service fares, in the text format that Prometheus reads. It needs a key
-//! where keys are needed, and tells nothing of a job, a prompt or an account.
+//! where keys are needed, and tells nothing of a job or a prompt; what keys have spent it tells an
+//! operator's key alone.
 
 mod exposition;
 mod work;
@@ -7,7 +8,7 @@ mod work;
 use actix_web::{HttpResponse, web};
 
 use super::traffic::Traffic;
-use crate::service::{Caller, Readiness, Service};
+use crate::service::{AccountCredits, Caller, Readiness, Service};
 use exposition::{Exposition, Kind};
 
 /// Version 0.0.4 of the text format.
@@ -18,13 +19,14 @@ const MICROSECONDS: f64 = 1e6;
 pub async fn get(
     service: web::Data<Service>,
     traffic: web::Data<Traffic>,
-    _: Caller,
+    caller: Caller,
 ) -> HttpResponse {
     let mut out = Exposition::default();
     standing(&mut out, &service);
     work::tell(&mut out, &service);
     http(&mut out, &traffic);
     store(&mut out, &service);
+    credits(&mut out, &service, &caller);
     process(&mut out, &service);
     HttpResponse::Ok().content_type(CONTENT_TYPE).body(out.finish())
 }
@@ -94,6 +96,26 @@ fn store(out: &mut Exposition, service: &Service) {
         let mut family = out.family(name, Kind::Gauge, help);
         if let Some(value) = value {
             family.sample(&[], value as f64);
+        }
+    }
+}
+
+/// Gauges, because they begin anew each month. Of no key unless an operator asks.
+fn credits(out: &mut Exposition, service: &Service, caller: &Caller) {
+    // What cannot be read at the moment is left out.
+    let accounts = service.all_credits(caller).ok().flatten().unwrap_or_default();
+    let gauges = [
+        ("answerd_credits_allowance", "Credits that a key may spend in a month."),
+        ("answerd_credits_used", "Credits that a key has spent this month (UTC)."),
+        ("answerd_credits_reserved", "Credits of a key's jobs that have not ended."),
+    ];
+    for (at, (name, help)) in gauges.into_iter().enumerate() {
+        let mut family = out.family(name, Kind::Gauge, help);
+        for AccountCredits { account, monthly_credits, credits } in &accounts {
+            let values = [*monthly_credits, Some(credits.used), Some(credits.reserved)];
+            if let Some(value) = values[at] {
+                family.sample(&[("account", account)], value as f64);
+            }
         }
     }
 }

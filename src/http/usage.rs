@@ -1,5 +1,5 @@
 //! `GET /usage`: what the key that asks has spent this month and has left, and what it used day by
-//! day. Contract part 2.
+//! day; an operator's key is told the credits of all keys as well. Contract part 2.
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::params;
 use crate::clock::{day_text, rfc3339_seconds};
 use crate::job::quoted;
-use crate::service::{Caller, DAYS_KEPT_MAX, Service};
+use crate::service::{AccountCredits, Caller, DAYS_KEPT_MAX, Service};
 use crate::store::{DayUse, Use};
 
 /// The credits of the calendar month (UTC); with `days`, the use of so many days instead of this
@@ -19,9 +19,9 @@ pub async fn get(
     request: HttpRequest,
 ) -> Result<HttpResponse, ApiError> {
     let days = days(&request)?;
-    let usage = service
-        .usage(&caller, days)
-        .map_err(|error| ApiError::from_service(error, service.retention_hours()))?;
+    let refused = |error| ApiError::from_service(error, service.retention_hours());
+    let usage = service.usage(&caller, days).map_err(refused)?;
+    let accounts = service.all_credits(&caller).map_err(refused)?;
     let mut scrapers: Vec<(&str, Use)> = Vec::new();
     for (name, used) in usage.days.iter().flat_map(|day| &day.scrapers) {
         match scrapers.iter_mut().find(|(known, _)| known == name) {
@@ -33,16 +33,24 @@ pub async fn get(
         let uses = scrapers.iter().map(|(name, used)| (name.as_str(), *used));
         json!({ "date": day_text(*day), "scrapers": by_scraper(uses) })
     });
-    Ok(HttpResponse::Ok().json(json!({
-        "account": caller.account,
-        "monthly_credits": usage.monthly_credits,
-        "used": usage.credits.used,
-        "reserved": usage.credits.reserved,
-        "left": usage.left(),
-        "resets_at": rfc3339_seconds(usage.resets_ms),
-        "scrapers": by_scraper(scrapers.iter().copied()),
-        "days": days.collect::<Vec<Value>>(),
-    })))
+    let mut document = credits(&usage.own);
+    document["resets_at"] = rfc3339_seconds(usage.resets_ms).into();
+    document["scrapers"] = by_scraper(scrapers.iter().copied()).into();
+    document["days"] = days.collect();
+    if let Some(accounts) = accounts {
+        document["accounts"] = accounts.iter().map(credits).collect();
+    }
+    Ok(HttpResponse::Ok().json(document))
+}
+
+fn credits(of: &AccountCredits) -> Value {
+    json!({
+        "account": of.account,
+        "monthly_credits": of.monthly_credits,
+        "used": of.credits.used,
+        "reserved": of.credits.reserved,
+        "left": of.left(),
+    })
 }
 
 fn by_scraper<'a>(uses: impl Iterator<Item = (&'a str, Use)>) -> Map<String, Value> {

@@ -38,6 +38,11 @@ impl Keyring {
         Keyring { keys: settings.keys.clone(), needed, limiters }
     }
 
+    /// All of them, in the order of the settings.
+    pub fn keys(&self) -> &[Key] {
+        &self.keys
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.keys.len()
@@ -48,7 +53,8 @@ impl Keyring {
     /// # Errors
     /// A key is needed and missing, or the given one is none of these.
     pub fn holder(&self, given: Option<&str>) -> Result<Caller, ServiceError> {
-        let anonymous = Caller { account: ANONYMOUS.to_owned(), monthly_credits: None };
+        let anonymous =
+            Caller { account: ANONYMOUS.to_owned(), monthly_credits: None, operator: false };
         let Some(given) = given.filter(|key| !key.is_empty()) else {
             return if self.needed { Err(ServiceError::KeyMissing) } else { Ok(anonymous) };
         };
@@ -65,7 +71,11 @@ impl Keyring {
             }
         }
         found
-            .map(|key| Caller { account: key.name.clone(), monthly_credits: key.monthly_credits })
+            .map(|key| Caller {
+                account: key.name.clone(),
+                monthly_credits: key.monthly_credits,
+                operator: key.operator,
+            })
             .ok_or(ServiceError::KeyInvalid)
     }
 
@@ -102,6 +112,7 @@ mod tests {
                 hash: key_hash(name),
                 monthly_credits: None,
                 requests_per_minute: Some(*per_minute),
+                operator: false,
             })
             .collect();
         settings

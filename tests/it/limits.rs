@@ -210,6 +210,48 @@ fn usage_says_what_is_used_reserved_and_left() {
 }
 
 #[test]
+fn an_operator_sees_the_credits_of_every_key_and_nobody_else_does() {
+    let (gate, upstream) = (Gate::default(), Scripted::new("script", []));
+    let held = Scripted::new("held", [Step::Hold(gate.clone())]);
+    let lines = format!("{}operator = true\nmonthly_credits = 20\n", keys("monthly_credits = 7"));
+    let builder = Builder::new().config(&lines).scripted("chatgpt", &upstream);
+    let app = builder.scripted("grok", &held).start();
+    let id = submit(&app, &A, "x").expect(202)["job_id"].as_str().unwrap().to_owned();
+    app.ended(&id);
+    app.post_with("/scrapers/grok/jobs?prompt=x", &A, "").expect(202);
+    gate.arrived(1);
+    let account = |name: &str, allowance: u64, used: u64, reserved: u64| {
+        json!({
+            "account": name, "monthly_credits": allowance, "used": used, "reserved": reserved,
+            "left": allowance - used - reserved,
+        })
+    };
+    let usage = app.get_with("/usage", &B).expect(200);
+    assert_eq!(usage["accounts"], json!([account("a", 7, 3, 3), account("b", 20, 0, 0)]));
+    assert_eq!((&usage["account"], &usage["days"]), (&json!("b"), &json!([])));
+    let metrics = app.get_with("/metrics", &B).text;
+    for line in [
+        "answerd_credits_allowance{account=\"a\"} 7",
+        "answerd_credits_used{account=\"a\"} 3",
+        "answerd_credits_reserved{account=\"a\"} 3",
+        "answerd_credits_used{account=\"b\"} 0",
+    ] {
+        assert!(metrics.lines().any(|told| told == line), "{line}: {metrics}");
+    }
+    assert!(!metrics.contains("secret-a") && !metrics.contains("sha256"));
+    // It is no master key: the jobs of another stay out of its reach.
+    assert_eq!(app.get_with("/jobs", &B).expect(200)["jobs"], json!([]));
+    // Another key is told of itself alone.
+    let own = app.get_with("/usage", &A).expect(200);
+    assert!(own.get("accounts").is_none() && !own.to_string().contains("\"b\""), "{own}");
+    let metrics = app.get_with("/metrics", &A).text;
+    assert!(metrics.contains("# TYPE answerd_credits_used gauge"));
+    assert!(!metrics.contains("account="), "{metrics}");
+    assert_eq!(app.get("/metrics").code(), "key_missing");
+    gate.open();
+}
+
+#[test]
 fn usage_is_told_by_day_and_by_scraper() {
     let no = || fail(Reason::Refused);
     let (chatgpt, grok) = (Scripted::new("one", [no()]), Scripted::new("two", []));

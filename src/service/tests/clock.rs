@@ -22,7 +22,8 @@ impl World {
         let request = raw.check(scraper, &[]).unwrap();
         let webhook_url = Some(self.receiver.url());
         let handling = Handling { webhook_url, ..Handling::default() };
-        let caller = Caller { account: "team-a".to_owned(), monthly_credits: None };
+        let caller =
+            Caller { account: "team-a".to_owned(), monthly_credits: None, operator: false };
         let accepted = self.service().submit(&caller, request, handling);
         self.runtime.block_on(accepted).unwrap().id.to_string()
     }

@@ -11,6 +11,7 @@ use std::collections::VecDeque;
 use proptest::prelude::*;
 
 use super::*;
+use crate::clock::calendar_month;
 use crate::job::{RawRequest, Reason};
 use crate::store::tests::crash::setting;
 use expected::{Expected, Phase};

@@ -34,6 +34,29 @@ fn a_key_is_asked_for_kept_for_the_tab_and_forgotten() {
 }
 
 #[test]
+fn an_operator_is_shown_the_credits_of_every_key_and_another_key_is_not() {
+    let lines = format!("{}operator = true\n", keys("monthly_credits = 4"));
+    let app = Builder::new().config(&lines).start();
+    let job = app.post_with("/scrapers/practice/jobs?prompt=x", &A, "").expect(202);
+    app.ended(job["job_id"].as_str().unwrap());
+    let rows = "[...document.querySelectorAll('[aria-label=\"Table: Credits of every key\"] tbody tr')]\
+                .map((row) => row.innerText.split(/\\s*\\t\\s*/).join('|').trim()).join(';')";
+    let dashboard = Dashboard::signed_in(&app, "secret-b", "/");
+    for view in ["/", "/usage"] {
+        dashboard.go(view);
+        dashboard.browser.until(&format!("{rows} === 'a|3|0|1|4|;b|0|0|–|no limit|'"));
+    }
+    dashboard.is_at_peace();
+    let dashboard = Dashboard::signed_in(&app, "secret-a", "/usage");
+    for view in ["/usage", "/"] {
+        dashboard.go(view);
+        dashboard.shows("of 4 used");
+        dashboard.browser.until(&format!("{rows} === ''"));
+    }
+    dashboard.is_at_peace();
+}
+
+#[test]
 fn files_are_asked_for_each_time_and_sent_when_they_have_changed() {
     let app = Builder::new().config(&keys("")).start();
     let page = app.get("/");

@@ -50,6 +50,7 @@ const NO_DEFAULT: &[(&str, &str, &str)] = &[
     ("keys", "hash", "required"),
     ("keys", "monthly_credits", "0"),
     ("keys", "requests_per_minute", "0"),
+    ("keys", "operator", "false"),
     ("upstreams", "kind", "required"),
 ];
 

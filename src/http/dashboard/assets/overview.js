@@ -6,7 +6,7 @@ import { become, el, fill } from "./dom.js";
 import { duration, fullTime, learnTime, percent, serverNow, short, whole } from "./format.js";
 import { live, scrapers } from "./live.js";
 import { problems, scraperTable, tile, unready, upstreamTable } from "./overview_parts.js";
-import { meter } from "./usage.js";
+import { everyKey, meter } from "./usage.js";
 
 /** Name, how far back, and how long a bucket of the charts is. Milliseconds. */
 const RANGES = [
@@ -37,7 +37,7 @@ export function overview(main, { usage, signal }) {
     scrapers: el("div", {}),
     upstreams: el("div", {}),
     unready: el("div", {}),
-    credits: el("div", {}),
+    credits: el("div", { class: "stack" }),
     since: el("p", { class: "quiet small since" }),
   };
   fill(main,
@@ -98,7 +98,7 @@ export function overview(main, { usage, signal }) {
     become(parts.scrapers, el("div", {}, scraperTable(now)));
     become(parts.upstreams, el("div", {}, upstreamTable(now)));
     become(parts.unready, el("div", {}, unready(known)));
-    become(parts.credits, el("div", {}, meter(usage)));
+    become(parts.credits, el("div", { class: "stack" }, meter(usage), everyKey(usage)));
     drawChoice(now);
     drawCharts(now);
   }

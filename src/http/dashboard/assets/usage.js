@@ -1,4 +1,4 @@
-// What the key has spent and has left, and what it used day by day.
+// What the key has spent and has left, and what it used day by day; for an operator, what every key has spent.
 
 import { json } from "./api.js";
 import { become, el, fill, gauge } from "./dom.js";
@@ -19,7 +19,7 @@ export function usage(main, { usage: known, signal }) {
     } catch {
       return;
     }
-    if (!signal.aborted) become(body, el("div", { class: "stack" }, meter(known), days(known), perScraper(known)));
+    if (!signal.aborted) become(body, el("div", { class: "stack" }, meter(known), everyKey(known), days(known), perScraper(known)));
   }
 }
 
@@ -36,6 +36,23 @@ export function meter(usage) {
       reserved > 0 && `${plural(reserved, "credit")} reserved for jobs that have not ended. `,
       allowance === null ? "No monthly limit. " : [el("strong", { class: part > 0.9 ? "bad" : null }, `${whole(left)} left`), ". "],
       "The month ends ", moment(resets_at), " (UTC)."));
+}
+
+/** The same of every key, for an operator; nothing for anybody else, who is not told. */
+export function everyKey({ accounts }) {
+  if (!accounts) return null;
+  const name = (allowance) => (allowance === null ? el("span", { class: "quiet" }, "no limit") : short(allowance));
+  return table("Credits of every key", "this month, UTC", ["Key", "Used", "Reserved", "Left", "Allowance", ""], accounts.map(({ account, monthly_credits: allowance, used, reserved, left }) => {
+    const part = allowance ? (used + reserved) / allowance : 0;
+    const tight = allowance !== null && part > 0.9;
+    return el("tr", {},
+      el("th", { scope: "row", class: "account-name" }, account),
+      cell("Used", used),
+      cell("Reserved", reserved),
+      el("td", { class: "number" }, left === null ? "–" : el("strong", { class: tight ? "bad" : null }, short(left))),
+      el("td", { class: "number" }, name(allowance)),
+      el("td", { class: "bar-cell", "aria-hidden": "true" }, allowance !== null && gauge(part, "", tight ? "full" : "")));
+  }));
 }
 
 function days({ days }) {

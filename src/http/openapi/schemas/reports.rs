@@ -15,6 +15,7 @@ pub fn add(schemas: &mut Value) {
         ("Health", health()),
         ("Used", used()),
         ("Usage", usage()),
+        ("AccountCredits", object("What a key has spent this month (UTC).", &account_credits())),
         ("Stats", stats()),
         ("Bucket", bucket()),
         ("Attempts", attempts()),
@@ -130,8 +131,18 @@ fn used() -> Value {
     )
 }
 
-fn usage() -> Value {
+fn account_credits() -> Vec<(&'static str, Value)> {
     let count_or_null = |description: &str| json!({ "type": ["integer", "null"], "minimum": 0, "description": description });
+    vec![
+        ("account", text("The key's name.")),
+        ("monthly_credits", count_or_null("Null for a key without an allowance.")),
+        ("used", count("")),
+        ("reserved", count("Of jobs that have not ended.")),
+        ("left", count_or_null("")),
+    ]
+}
+
+fn usage() -> Value {
     let day = object(
         "",
         &[
@@ -139,19 +150,15 @@ fn usage() -> Value {
             ("scrapers", map(of("Used"), "")),
         ],
     );
-    object(
-        "The credits of a key in this month (UTC).",
-        &[
-            ("account", text("The key's name.")),
-            ("monthly_credits", count_or_null("Null for a key without an allowance.")),
-            ("used", count("")),
-            ("reserved", count("Of jobs that have not ended.")),
-            ("left", count_or_null("")),
-            ("resets_at", time("")),
-            ("scrapers", map(of("Used"), "The sums of the days.")),
-            ("days", list(day, "Days on which something was used.")),
-        ],
-    )
+    let accounts = list(of("AccountCredits"), "Of every key; told to an operator's key alone.");
+    let mut fields = account_credits();
+    fields.extend([
+        ("resets_at", time("")),
+        ("scrapers", map(of("Used"), "The sums of the days.")),
+        ("days", list(day, "Days on which something was used.")),
+        ("accounts?", accounts),
+    ]);
+    object("The credits of a key in this month (UTC).", &fields)
 }
 
 fn stats() -> Value {

@@ -10,7 +10,11 @@ enum Refusal {
 
 impl Model {
     pub(super) fn caller(account: usize) -> Caller {
-        Caller { account: ACCOUNTS[account].to_owned(), monthly_credits: Some(ALLOWANCE) }
+        Caller {
+            account: ACCOUNTS[account].to_owned(),
+            monthly_credits: Some(ALLOWANCE),
+            operator: false,
+        }
     }
 
     fn asked(&self, submit: &Submit) -> (ScrapeRequest, Handling) {

@@ -1,6 +1,7 @@
 //! Whether the service shows what the model knows: every job and batch, lists, credits, webhooks.
 
 use super::*;
+use crate::store::Credits;
 
 impl Model {
     pub(super) fn unfinished(&self, scraper: usize) -> usize {
@@ -42,7 +43,7 @@ impl Model {
         }
         let month = calendar_month(now_ms);
         for account in 0..ACCOUNTS.len() {
-            let credits = service.usage(&Model::caller(account), None).unwrap().credits;
+            let credits = service.usage(&Model::caller(account), None).unwrap().own.credits;
             let (reserved, used) = (self.reserved(account, month), self.used(account, month));
             assert_eq!(credits, Credits { reserved, used });
             for (status, label) in [(None, None), (Some("done"), None), (None, Some(LABELS[0]))] {

@@ -1,0 +1,80 @@
+//! What accounts have spent: the caller's own, and of all keys where an operator asks.
+
+use super::{Caller, DAY_MS, Service, ServiceError};
+use crate::clock::{UnixMs, calendar_month, month_start_ms, next_month_ms};
+use crate::store::{Credits, DayUse};
+
+/// What an account has spent in a calendar month (UTC), of what it may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AccountCredits {
+    pub account: String,
+    /// `None` where the key has no allowance.
+    pub monthly_credits: Option<u64>,
+    pub credits: Credits,
+}
+
+impl AccountCredits {
+    /// What the allowance still covers; what is reserved counts as spent until its job has ended.
+    pub fn left(&self) -> Option<u64> {
+        let taken = self.credits.used.saturating_add(self.credits.reserved);
+        self.monthly_credits.map(|allowance| allowance.saturating_sub(taken))
+    }
+}
+
+/// What an account has spent in a calendar month (UTC), and used day by day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Usage {
+    pub own: AccountCredits,
+    /// When the month ends and the allowance is whole again.
+    pub resets_ms: UnixMs,
+    /// The days of the period on which it used something, oldest first.
+    pub days: Vec<DayUse>,
+}
+
+impl Service {
+    /// What the caller has spent this month, and has used on each of the last `days` days, at most
+    /// [`DAYS_KEPT_MAX`](super::DAYS_KEPT_MAX); `None` means the days of this month.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn usage(&self, caller: &Caller, days: Option<u64>) -> Result<Usage, ServiceError> {
+        let now_ms = self.clock.now_ms();
+        let from_ms = match days {
+            Some(days) => now_ms.saturating_sub(days.saturating_sub(1) * DAY_MS),
+            None => month_start_ms(now_ms),
+        };
+        Ok(Usage {
+            own: self.account_credits(&caller.account, caller.monthly_credits)?,
+            resets_ms: next_month_ms(now_ms),
+            days: self.store.usage(&caller.account, from_ms, now_ms)?,
+        })
+    }
+
+    /// What every key has spent this month, in the order of the settings; `None` unless the caller is
+    /// an operator.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn all_credits(
+        &self,
+        caller: &Caller,
+    ) -> Result<Option<Vec<AccountCredits>>, ServiceError> {
+        if !caller.operator {
+            return Ok(None);
+        }
+        let ring = self.keyring();
+        let keys = ring.keys().iter();
+        keys.map(|key| self.account_credits(&key.name, key.monthly_credits))
+            .collect::<Result<_, _>>()
+            .map(Some)
+    }
+
+    fn account_credits(
+        &self,
+        account: &str,
+        monthly_credits: Option<u64>,
+    ) -> Result<AccountCredits, ServiceError> {
+        let credits = self.store.credits(account, calendar_month(self.clock.now_ms()))?;
+        Ok(AccountCredits { account: account.to_owned(), monthly_credits, credits })
+    }
+}
