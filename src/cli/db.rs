@@ -1,5 +1,6 @@
 //! `answerd db`: looks after the store of a service that does not run: check, compact, export.
 
+use std::cell::Cell;
 use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
@@ -14,6 +15,9 @@ use super::progress::Progress;
 use super::settings::ConfigArgs;
 use crate::answer::object::job_object;
 use crate::store::{CheckReport, Store};
+
+/// After how many jobs of an export the count that is shown changes.
+const PROGRESS_JOBS: u64 = 1_000;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -102,6 +106,8 @@ fn check(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
             "results": report.results,
             "cache_entries": report.cache_entries,
             "accounts": report.accounts,
+            "file_bytes": report.file_bytes,
+            "free_bytes": free_bytes(&report),
             "problems_total": report.problems_total,
             "problems": report.problems,
         }))?;
@@ -118,6 +124,8 @@ fn check_text(report: &CheckReport, paint: Paint) -> String {
     fact(&mut text, paint, "results", &report.results.to_string());
     fact(&mut text, paint, "cache", &report.cache_entries.to_string());
     fact(&mut text, paint, "accounts", &report.accounts.to_string());
+    let (file, free) = (mebibytes(report.file_bytes), mebibytes(free_bytes(report)));
+    fact(&mut text, paint, "file", &format!("{file}, {free} of it free"));
     if report.problems_total == 0 {
         fact(&mut text, paint, "state", &paint.tint(Tone::Good, "sound"));
     }
@@ -129,6 +137,11 @@ fn check_text(report: &CheckReport, paint: Paint) -> String {
         fact(&mut text, paint, "wrong", &format!("and {unlisted} more"));
     }
     text
+}
+
+/// What the file has room for without growing.
+fn free_bytes(report: &CheckReport) -> u64 {
+    report.file_bytes.saturating_sub(report.used_bytes)
 }
 
 fn compact(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
@@ -148,7 +161,19 @@ fn compact(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
 /// The same with and without --json: the lines are for programs anyway.
 fn export(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
     let mut lines = BufWriter::new(io::stdout().lock());
-    let (written, unreadable) = Store::export(path, &mut lines, job_object)?;
+    let (written, unreadable) = {
+        // Not among the lines, where a person sees those as well.
+        let alone = !console.out_is_terminal();
+        let working = alone.then(|| Progress::working("writing jobs", console));
+        let seen = Cell::new(0_u64);
+        Store::export(path, &mut lines, |job, id, result| {
+            seen.set(seen.get() + 1);
+            if let Some(working) = working.as_ref().filter(|_| seen.get() % PROGRESS_JOBS == 0) {
+                working.say(format!("writing jobs, {} so far", seen.get()));
+            }
+            job_object(job, id, result)
+        })?
+    };
     lines.flush().map_err(CommandError::Output)?;
     console.note(&format!("{written} jobs"));
     if unreadable == 0 {
@@ -168,12 +193,20 @@ mod tests {
 
     #[test]
     fn a_check_says_sound_or_what_is_wrong() {
-        let sound = CheckReport { jobs: 12, unfinished: 2, results: 9, ..CheckReport::default() };
+        let sound = CheckReport {
+            jobs: 12,
+            unfinished: 2,
+            results: 9,
+            file_bytes: 3 << 20,
+            used_bytes: 1 << 20,
+            ..CheckReport::default()
+        };
         insta::assert_snapshot!(check_text(&sound, Paint::PLAIN), @r"
         jobs       12, 2 of them unfinished
         results    9
         cache      0
         accounts   0
+        file       3.0 MiB, 2.0 MiB of it free
         state      sound
         ");
         let problems = vec!["job row 7 is not in the expiry index".to_owned()];

@@ -37,10 +37,15 @@ impl Progress {
     /// That something goes on which may take long; nothing where no person looks on.
     pub fn working(what: &str, console: &Console) -> Progress {
         let progress = Progress::new(console);
-        if let Some(spinner) = &progress.spinner {
-            spinner.set_message(what.to_owned());
-        }
+        progress.say(what.to_owned());
         progress
+    }
+
+    /// How far it has come; nothing where no person looks on.
+    pub fn say(&self, what: String) {
+        if let Some(spinner) = &self.spinner {
+            spinner.set_message(what);
+        }
     }
 
     /// Shows where the job stands.

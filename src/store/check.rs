@@ -33,6 +33,10 @@ pub struct CheckReport {
     pub results: u64,
     pub cache_entries: u64,
     pub accounts: u64,
+    /// The database's file, bytes.
+    pub file_bytes: u64,
+    /// What its pages take that are in use; the rest of the file is free for what comes.
+    pub used_bytes: u64,
     /// Sentences; at most `PROBLEMS_LISTED_MAX` of them.
     pub problems: Vec<String>,
     /// All problems, listed or not.
@@ -90,7 +94,9 @@ impl Store {
     /// # Errors
     /// It cannot be opened or read at all; what can be read and is wrong is in the report.
     pub fn check(directory: &Path) -> Result<CheckReport, StoreError> {
-        let mut report = Store::check_on(open_existing(&FileMedium::new(directory))?)?;
+        let file = FileMedium::new(directory);
+        let mut report = Store::check_on(open_existing(&file)?)?;
+        report.file_bytes = file.bytes()?;
         let evidence = EvidenceFolder::new(directory, u64::MAX).problems();
         match evidence {
             Ok(problems) => problems.into_iter().for_each(|problem| report.problem(problem)),
@@ -122,6 +128,10 @@ impl Store {
             }
         }
         drop(transaction);
+        match guarded(|| used_bytes(&database)) {
+            Ok(used_bytes) => report.used_bytes = used_bytes,
+            Err(error) => report.problem(format!("the pages in use cannot be counted: {error}")),
+        }
         guarded(|| Ok(database.close()?))?;
         Ok(report)
     }
@@ -185,6 +195,15 @@ impl Store {
         })?;
         Ok((written, unreadable))
     }
+}
+
+/// What the pages in use take. redb tells it only together with what a walk through every tree finds,
+/// so it is no metric.
+fn used_bytes(database: &Database) -> Result<u64, StoreError> {
+    let transaction = database.begin_write()?;
+    let stats = transaction.stats()?;
+    transaction.abort()?;
+    Ok(stats.allocated_pages() * stats.page_size() as u64)
 }
 
 type Walk = fn(&ReadTransaction, &mut Expected, &mut CheckReport) -> Result<(), StoreError>;

@@ -7,7 +7,7 @@ use std::process::{Command, Output, Stdio};
 
 use serde_json::{Value, json};
 
-use crate::child::{Served, answerd, store_directory};
+use crate::child::{Served, answerd, command, store_directory};
 
 /// An address at which nobody listens.
 const NOBODY: &str = "http://127.0.0.1:1";
@@ -81,6 +81,21 @@ fn a_job_goes_from_submit_over_get_and_watch_into_the_export() {
     the_store_can_be_looked_after(&store, 2);
 }
 
+/// What somebody sees who types a command.
+fn on_a_terminal(line: &str, store: &Path) -> String {
+    let line = format!("'{}' {line}", env!("CARGO_BIN_EXE_answerd"));
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &line, "/dev/null"]).env("TERM", "xterm");
+    let output = terminal
+        .envs(command(store).get_envs().filter_map(|(k, v)| Some((k, v?))))
+        .current_dir(store.parent().unwrap())
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert_eq!(code(&output), 0, "{line}: {}", out(&output));
+    out(&output)
+}
+
 fn the_store_can_be_looked_after(store: &Path, jobs: usize) {
     let checked = answerd(&["db", "check", "--json"], store);
     assert_eq!(code(&checked), 0, "{}", err(&checked));
@@ -93,6 +108,21 @@ fn the_store_can_be_looked_after(store: &Path, jobs: usize) {
     for line in out(&exported).lines() {
         assert_eq!(serde_json::from_str::<Value>(line).unwrap()["status"], "done");
     }
+    for (task, shown) in [
+        ("check", "reading every page"),
+        ("compact", "moving pages"),
+        ("export >lines", "writing jobs"),
+    ] {
+        let typed = on_a_terminal(&format!("db {task}"), store);
+        assert!(typed.contains(shown), "{task}: {typed:?}");
+    }
+    // Among the lines it would only be in the way.
+    assert!(!on_a_terminal("db export", store).contains("writing jobs"));
+    let checked = document(&checked);
+    let bytes = |name: &str| checked[name].as_u64().unwrap();
+    let file = std::fs::metadata(store.join("answerd.redb")).unwrap().len();
+    assert!(0 < bytes("free_bytes") && bytes("free_bytes") < bytes("file_bytes"), "{checked}");
+    assert!(bytes("file_bytes") <= file, "{checked}");
     let compacted = answerd(&["db", "compact", "--json"], store);
     assert_eq!(code(&compacted), 0, "{}", err(&compacted));
     assert!(document(&compacted)["bytes_after"].as_u64().unwrap() > 0);
