@@ -1,6 +1,7 @@
 //! The use cases of batches: submit, read, wait, cancel.
 
-use super::{Caller, Service, ServiceError, parse_id};
+use super::jobs::parse_id;
+use super::{Caller, Service, ServiceError};
 use crate::clock::UnixMs;
 use crate::job::{
     Batch, Ended, Failure, Handling, ItemRefusal, Job, Refused, RefusedItem, ScrapeRequest,

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::{Caller, Service, ServiceError, parse_id};
+use super::jobs::parse_id;
+use super::{Caller, Service, ServiceError};
 use crate::job::{Delivery, Subject};
 use crate::store::ResendRefusal;
 

@@ -4,10 +4,12 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::task::Poll;
 
+use uuid::Uuid;
+
 use super::*;
 use crate::engine::breakpoints::Point;
 use crate::engine::tests::steps::Order;
-use crate::job::{RawRequest, Reason};
+use crate::job::{Handling, Job, RawRequest, Reason};
 use crate::store::EvidenceOwner;
 
 const YEAR_MS: u64 = 365 * 86_400_000;

@@ -9,10 +9,11 @@ mod expected;
 use std::collections::VecDeque;
 
 use proptest::prelude::*;
+use uuid::Uuid;
 
 use super::*;
 use crate::clock::calendar_month;
-use crate::job::{RawRequest, Reason};
+use crate::job::{Handling, Job, RawRequest, Reason, ScrapeRequest};
 use crate::store::tests::crash::setting;
 use expected::{Expected, Phase};
 

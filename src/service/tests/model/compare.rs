@@ -1,7 +1,7 @@
 //! Whether the service shows what the model knows: every job and batch, lists, credits, webhooks.
 
 use super::*;
-use crate::store::Credits;
+use crate::store::{Credits, ListFilter};
 
 impl Model {
     pub(super) fn unfinished(&self, scraper: usize) -> usize {

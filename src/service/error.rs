@@ -1,0 +1,76 @@
+//! Why a use case could not be done.
+
+use uuid::Uuid;
+
+use crate::job::Failure;
+use crate::store::StoreError;
+
+/// Why a use case could not be done.
+#[derive(Clone, Debug)]
+pub enum ServiceError {
+    KeyMissing,
+    KeyInvalid,
+    /// Too many wrong keys came from the same address.
+    KeyGuessing {
+        retry_after_seconds: u64,
+    },
+    /// Names the scrapers that exist.
+    ScraperUnknown {
+        given: String,
+        names: Vec<String>,
+    },
+    /// What is missing, as a sentence.
+    NotConfigured {
+        scraper: String,
+        missing: String,
+    },
+    JobNotFound,
+    BatchNotFound,
+    /// Every job of the batch has ended, so it cannot be canceled.
+    BatchFinished,
+    /// Nothing can sign webhooks. What is missing, as a sentence.
+    WebhooksNotConfigured {
+        missing: String,
+    },
+    /// The job or the batch was submitted without a webhook.
+    WebhookNotFound {
+        job_id: Option<Uuid>,
+    },
+    /// The job or the batch has not ended, so there is nothing to send again.
+    WebhookWaits {
+        job_id: Option<Uuid>,
+    },
+    /// The idempotency key came with another request before.
+    IdempotencyKeyReused,
+    /// The job has ended, so it cannot be canceled.
+    JobFinished {
+        id: Uuid,
+    },
+    CreditLimit {
+        retry_after_seconds: u64,
+    },
+    RateLimit {
+        retry_after_seconds: u64,
+    },
+    QueueFull {
+        retry_after_seconds: u64,
+    },
+    /// The job of an interactive call failed.
+    Failed {
+        id: Uuid,
+        failure: Failure,
+    },
+    Stopping,
+    /// The service stops while the job of an interactive call waits or runs; it goes on after the
+    /// next start and can be polled.
+    Interrupted {
+        id: Uuid,
+    },
+    Store(StoreError),
+}
+
+impl From<StoreError> for ServiceError {
+    fn from(error: StoreError) -> ServiceError {
+        ServiceError::Store(error)
+    }
+}

@@ -1,0 +1,192 @@
+//! Jobs that were taken: reading, waiting, canceling, listing, and the evidence of their attempts.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::{Caller, RETRY_AFTER_SECONDS_MAX, Service, ServiceError, bounded_wait};
+use crate::clock::UnixMs;
+use crate::job::{Failure, Job, Refused};
+use crate::store::{Cursor, EvidenceFile, ListFilter, ListPage, StoreError, TransitionRefusal};
+
+/// Further than this nobody has to look, milliseconds.
+const POLL_HORIZON_MS: u64 = RETRY_AFTER_SECONDS_MAX * 1000;
+
+/// The least that a poll of a pending job says, seconds, as the 202 of its submit does.
+const POLL_AFTER_SECONDS_MIN: u64 = 2;
+
+/// The length of a job's id in a path, bytes.
+pub const JOB_ID_BYTES: usize = 36;
+
+impl Service {
+    /// Reads a job with the JSON of its result. `read` gets the bytes as the store has them.
+    ///
+    /// # Errors
+    /// There is no such job, or no longer; or the store failed.
+    pub fn job<T>(
+        &self,
+        id: &str,
+        read: impl FnOnce(&Job, Uuid, Option<&[u8]>) -> T,
+    ) -> Result<T, ServiceError> {
+        let uuid = parse_id(id)?;
+        let now_ms = self.clock.now_ms();
+        self.store
+            .read_job(uuid, now_ms, |job, result| read(job, uuid, result))?
+            .ok_or(ServiceError::JobNotFound)
+    }
+
+    /// Waits until the job has ended or `wait_ms` have passed, whichever comes first.
+    ///
+    /// # Errors
+    /// There is no such job, or the store failed.
+    pub async fn wait_for_end(&self, id: &str, wait_ms: u64) -> Result<(), ServiceError> {
+        let until_ms = self.clock.now_ms().saturating_add(wait_ms);
+        let row = self.job(id, |job, _, _| job.row)?;
+        let ended = self.engine.wait_for(row);
+        if !self.job(id, |job, _, _| job.state.finished())? {
+            tokio::select! {
+                Ok(()) = ended => {}
+                () = self.clock.sleep_until(until_ms) => {}
+            }
+        }
+        self.engine.tidy_waiters(row);
+        Ok(())
+    }
+
+    /// Reads a job as soon as its revision is above `seen`; `None` when it is not by `until_ms`.
+    /// Nothing of the store is held while it waits.
+    ///
+    /// # Errors
+    /// There is no such job, or no longer; the service stops; or the store failed.
+    pub async fn next_change<T>(
+        &self,
+        id: &str,
+        seen: Option<u64>,
+        until_ms: UnixMs,
+        read: impl Fn(&Job, Uuid) -> T,
+    ) -> Result<Option<T>, ServiceError> {
+        let row = self.job(id, |job, _, _| job.row)?;
+        // One wait, whatever wakes it meanwhile: a step of the clock must not make it longer.
+        let mut time_is_up = std::pin::pin!(self.clock.sleep_until(until_ms));
+        loop {
+            let changed = self.engine.watch(row);
+            let found = self.job(id, |job, uuid, _| {
+                seen.is_none_or(|seen| job.revision() > seen).then(|| read(job, uuid))
+            });
+            match (found, changed) {
+                (Ok(None), Some(changed)) => tokio::select! {
+                    Ok(()) = changed => continue,
+                    () = &mut time_is_up => {
+                        self.engine.tidy_watchers(row);
+                        return Ok(None);
+                    }
+                },
+                (Ok(None), None) => return Err(ServiceError::Stopping),
+                (found, changed) => {
+                    drop(changed);
+                    self.engine.tidy_watchers(row);
+                    return found;
+                }
+            }
+        }
+    }
+
+    /// When a pending job is worth looking at again, seconds: when it is likely to have ended.
+    pub fn poll_after_seconds(&self, job: &Job) -> u64 {
+        let estimate_ms = self.engine.end_estimate_ms(job, POLL_HORIZON_MS);
+        bounded_wait(estimate_ms.div_ceil(1000)).max(POLL_AFTER_SECONDS_MIN)
+    }
+
+    /// Ends a job of the caller's because it is not wanted any more: its credits come back, and a
+    /// running attempt is told to stop. Gives the job as it is then.
+    ///
+    /// # Errors
+    /// The caller has no such job, it has ended already, or the store failed.
+    pub async fn cancel(&self, caller: &Caller, id: &str) -> Result<Job, ServiceError> {
+        let id = parse_id(id)?;
+        let now_ms = self.clock.now_ms();
+        let account = caller.account.clone();
+        match self.store.stop_owned(id, account, now_ms, Failure::canceled()).await? {
+            Ok(job) => {
+                tracing::info!(
+                    job = %id, scraper = job.request.scraper, account = job.account,
+                    attempt = job.attempts, "job canceled"
+                );
+                Ok(job)
+            }
+            Err(TransitionRefusal::Gone) => Err(ServiceError::JobNotFound),
+            // A stop needs neither a lease nor a running attempt: it is refused only by an end.
+            Err(TransitionRefusal::Refused(
+                Refused::Finished | Refused::StaleLease | Refused::NotRunning,
+            )) => Err(ServiceError::JobFinished { id }),
+        }
+    }
+
+    /// A page of the jobs that match, newest first. Blocks its thread for as long as it takes to
+    /// look at [`crate::store::LIST_ROWS_MAX`] rows.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn list(
+        &self,
+        filter: &ListFilter,
+        after: Option<Cursor>,
+        jobs_max: usize,
+    ) -> Result<ListPage, ServiceError> {
+        Ok(self.store.list(filter, after, jobs_max, self.clock.now_ms())?)
+    }
+
+    /// A cursor as clients see it.
+    pub fn cursor_text(&self, cursor: Cursor) -> String {
+        self.store.cursor_id(cursor).simple().to_string()
+    }
+
+    /// The cursor that a client has sent back; `None` when it is none of ours.
+    pub fn cursor(&self, text: &str) -> Option<Cursor> {
+        Uuid::try_parse(text).ok().and_then(|id| self.store.cursor(id))
+    }
+
+    /// The id of a job.
+    pub fn id_of(&self, job: &Job) -> Uuid {
+        self.store.id_of(job)
+    }
+
+    /// The files that the attempts of a job of the caller's have left. Reads a directory.
+    ///
+    /// # Errors
+    /// The caller has no such job, or the files cannot be read.
+    pub fn evidence(&self, caller: &Caller, id: &str) -> Result<Vec<EvidenceFile>, ServiceError> {
+        let job = self.own_job(caller, id)?;
+        Ok(self.engine.evidence().list((&job).into()).map_err(unreadable)?)
+    }
+
+    /// One of these files; `None` when there is none of that name.
+    ///
+    /// # Errors
+    /// As [`Service::evidence`].
+    pub fn evidence_file(
+        &self,
+        caller: &Caller,
+        id: &str,
+        name: &str,
+    ) -> Result<Option<Vec<u8>>, ServiceError> {
+        let job = self.own_job(caller, id)?;
+        Ok(self.engine.evidence().read((&job).into(), name).map_err(unreadable)?)
+    }
+
+    pub(super) fn own_job(&self, caller: &Caller, id: &str) -> Result<Job, ServiceError> {
+        let job = self.job(id, |job, _, _| job.clone())?;
+        if job.account == caller.account { Ok(job) } else { Err(ServiceError::JobNotFound) }
+    }
+}
+
+/// The id in a path. Only the form that we send: the parser would take braces and URNs too.
+pub(super) fn parse_id(id: &str) -> Result<Uuid, ServiceError> {
+    let parsed = (id.len() == JOB_ID_BYTES).then(|| Uuid::try_parse(id).ok()).flatten();
+    parsed.ok_or(ServiceError::JobNotFound)
+}
+
+/// Files beside the database that cannot be read.
+fn unreadable(error: std::io::Error) -> StoreError {
+    StoreError::Directory { path: "evidence".to_owned(), error: Arc::new(error) }
+}

@@ -1,0 +1,221 @@
+//! Taking a job, and the interactive call that waits for its own.
+
+use uuid::Uuid;
+
+use super::{Caller, Readiness, Service, ServiceError, bounded_wait};
+use crate::clock::{UnixMs, next_month_ms};
+use crate::config::Scraper;
+use crate::job::{Event, Failure, Handling, Job, Refused, ScrapeRequest, State};
+use crate::store::{NewIdentity, SubmitLimits, SubmitRefusal, TransitionRefusal, idempotency_of};
+
+/// What an interactive call leaves of the client's own budget, milliseconds: published clients
+/// give up at exactly their time-out (contract 1.4).
+const CLIENT_MARGIN_MS: u64 = 250;
+
+/// A job that was taken.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    pub job: Job,
+    pub id: Uuid,
+    /// It was there before, because its submit is a repeated one.
+    pub replayed: bool,
+}
+
+impl Service {
+    /// Queues a job. When this returns, the job is on disk.
+    ///
+    /// # Errors
+    /// The job was refused; nothing of it is stored.
+    pub async fn submit(
+        &self,
+        caller: &Caller,
+        request: ScrapeRequest,
+        handling: Handling,
+    ) -> Result<Accepted, ServiceError> {
+        self.submit_job(caller, request, handling, None).await
+    }
+
+    /// Runs a scrape and waits for its end: the JSON of the result.
+    ///
+    /// # Errors
+    /// As [`Service::submit`]; or the job failed, its `timeout` included.
+    pub async fn scrape(
+        &self,
+        caller: &Caller,
+        request: ScrapeRequest,
+        handling: Handling,
+    ) -> Result<Vec<u8>, ServiceError> {
+        let budget_ms = u64::from(request.timeout_ms).saturating_sub(CLIENT_MARGIN_MS);
+        let deadline_ms = self.clock.now_ms().saturating_add(budget_ms);
+        let Accepted { job, .. } =
+            self.submit_job(caller, request, handling, Some(deadline_ms)).await?;
+        let ended = self.engine.wait_for(job.row);
+        if !self.finished(&job)? {
+            tokio::select! {
+                // An error would mean that nobody wakes us: the deadline then does.
+                Ok(()) = ended => {}
+                () = self.clock.sleep_until(deadline_ms) => self.time_out(&job).await?,
+            }
+        }
+        self.engine.tidy_waiters(job.row);
+        self.outcome(&job)
+    }
+
+    async fn submit_job(
+        &self,
+        caller: &Caller,
+        request: ScrapeRequest,
+        handling: Handling,
+        deadline_ms: Option<UnixMs>,
+    ) -> Result<Accepted, ServiceError> {
+        self.accepting()?;
+        if handling.webhook_url.is_some() {
+            self.webhooks_ready()?;
+        }
+        self.within_rate(caller)?;
+        let scraper = self.scraper(&request.scraper)?;
+        let identity = self.store.new_identity()?;
+        let now_ms = self.clock.now_ms();
+        let (job, result) =
+            self.new_job(caller, scraper, identity, now_ms, request, handling, deadline_ms);
+        let limits = self.submit_limits(caller, scraper);
+        let NewIdentity { row, id, .. } = identity;
+        match self.store.submit(job, result, limits).committed().await? {
+            Ok(job) if job.row != row => Ok(Accepted { id: self.id_of(&job), job, replayed: true }),
+            Ok(job) => {
+                tracing::info!(
+                    job = %id, scraper = job.request.scraper,
+                    account = job.account, cached = job.cached, "job accepted"
+                );
+                Ok(Accepted { job, id, replayed: false })
+            }
+            Err(SubmitRefusal::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
+            Err(SubmitRefusal::CreditLimit) => Err(self.credit_limit()),
+            Err(SubmitRefusal::QueueFull) => Err(self.queue_full(&scraper.name)),
+        }
+    }
+
+    /// Whether jobs are taken.
+    pub(super) fn accepting(&self) -> Result<(), ServiceError> {
+        match self.readiness() {
+            Readiness::Ready => Ok(()),
+            Readiness::Stopping => Err(ServiceError::Stopping),
+            Readiness::StoreFailed(error) => Err(error.into()),
+        }
+    }
+
+    pub(super) fn submit_limits(&self, caller: &Caller, scraper: &Scraper) -> SubmitLimits {
+        SubmitLimits {
+            // Running jobs do not wait, so they come on top.
+            unfinished_max: self.settings.queue.jobs_max + scraper.workers,
+            monthly_credits: caller.monthly_credits,
+        }
+    }
+
+    pub(super) fn credit_limit(&self) -> ServiceError {
+        let now_ms = self.clock.now_ms();
+        let wait_ms = next_month_ms(now_ms).saturating_sub(now_ms);
+        ServiceError::CreditLimit { retry_after_seconds: wait_ms.div_ceil(1000) }
+    }
+
+    /// The job as it will be written; one that the cache can answer is born `done`.
+    #[expect(clippy::too_many_arguments, reason = "what a job is made of")]
+    pub(super) fn new_job(
+        &self,
+        caller: &Caller,
+        scraper: &Scraper,
+        identity: NewIdentity,
+        now_ms: UnixMs,
+        request: ScrapeRequest,
+        handling: Handling,
+        deadline_ms: Option<UnixMs>,
+    ) -> (Job, Option<Vec<u8>>) {
+        let result = self.engine.cached_result(&request, &identity.id.to_string());
+        let cached = result.is_some();
+        let idempotency = handling
+            .idempotency_key
+            .as_deref()
+            .map(|key| idempotency_of(&caller.account, key, &request, &handling));
+        let job = Job {
+            row: identity.row,
+            nonce: identity.nonce,
+            request,
+            account: caller.account.clone(),
+            state: if cached { State::Done } else { State::Queued },
+            attempts: 0,
+            lease: 0,
+            created_ms: now_ms,
+            due_ms: now_ms,
+            expires_ms: now_ms.saturating_add(self.settings.store.retention_ms),
+            started_ms: None,
+            completed_ms: cached.then_some(now_ms),
+            price: if cached { 0 } else { scraper.credits },
+            interactive: deadline_ms.is_some(),
+            deadline_ms,
+            cached,
+            label: handling.label,
+            start_by_ms: handling.start_within_ms.map(|within_ms| now_ms + u64::from(within_ms)),
+            idempotency,
+            batch: None,
+            webhook_url: handling.webhook_url,
+        };
+        (job, result)
+    }
+
+    pub(super) fn within_rate(&self, caller: &Caller) -> Result<(), ServiceError> {
+        let ring = self.keyring();
+        let Some(limit) = ring.limit(&caller.account) else { return Ok(()) };
+        limit.take().map_err(|wait_ms| ServiceError::RateLimit {
+            retry_after_seconds: bounded_wait(wait_ms.div_ceil(1000)),
+        })
+    }
+
+    /// The scraper's queue is full: a hundredth of it is likely to be done in so many seconds.
+    pub(super) fn queue_full(&self, scraper: &str) -> ServiceError {
+        let wait_ms = self.engine.wait_estimate_ms(scraper);
+        let retry_after_seconds = bounded_wait(wait_ms.div_ceil(100 * 1000));
+        ServiceError::QueueFull { retry_after_seconds }
+    }
+
+    fn finished(&self, job: &Job) -> Result<bool, ServiceError> {
+        let now_ms = self.clock.now_ms();
+        let state = self.store.read_row(job.row, now_ms, |job, _| job.state.finished())?;
+        Ok(state.unwrap_or(true))
+    }
+
+    /// Ends the job because its time is up; nothing when it has just ended by itself.
+    async fn time_out(&self, job: &Job) -> Result<(), ServiceError> {
+        let failure = Failure::timeout(job.request.timeout_ms);
+        let stopped = self
+            .store
+            .transition_async(job.row, self.clock.now_ms(), |_| Event::Stop { failure })
+            .await?;
+        match stopped {
+            Ok(job) => {
+                tracing::warn!(
+                    job = %self.id_of(&job), scraper = job.request.scraper,
+                    attempt = job.attempts, code = "timeout", "job failed"
+                );
+                Ok(())
+            }
+            Err(TransitionRefusal::Refused(Refused::Finished)) => Ok(()),
+            Err(TransitionRefusal::Gone) => Err(ServiceError::JobNotFound),
+            // A stop needs neither a lease nor a running attempt.
+            Err(TransitionRefusal::Refused(Refused::StaleLease | Refused::NotRunning)) => Ok(()),
+        }
+    }
+
+    fn outcome(&self, job: &Job) -> Result<Vec<u8>, ServiceError> {
+        let now_ms = self.clock.now_ms();
+        let read = self.store.read_row(job.row, now_ms, |job, result| match &job.state {
+            State::Done => Ok(result.unwrap_or_default().to_vec()),
+            State::Failed(failure) => {
+                Err(ServiceError::Failed { id: self.id_of(job), failure: failure.clone() })
+            }
+            State::Queued | State::Running | State::WaitingRetry { .. } => {
+                Err(ServiceError::Interrupted { id: self.id_of(job) })
+            }
+        })?;
+        read.unwrap_or(Err(ServiceError::JobNotFound))
+    }
+}
