@@ -28,7 +28,7 @@ fn main() {
     let address = server.address();
 
     let mut connection = Connection::open(address);
-    let id = job_id(&connection.exchange(&submit("practice", "the polled one", 0)));
+    let id = job_id(&connection.exchange(&submit("practice", "the+polled+one", 0)));
     connection.exchange(&format!("GET /jobs/{id}?wait=30 HTTP/1.1\r\nhost: b\r\n\r\n"));
     let poll = format!("GET /jobs/{id} HTTP/1.1\r\nhost: b\r\n\r\n");
     let body = connection.exchange(&poll);
@@ -77,7 +77,7 @@ fn main() {
 
 fn submits(server: &Server, directory: &Path, connections: usize) {
     let (before, meter) = (server.writer_stats(), Meter::begin(directory));
-    let protocol = Http(|client, n| submit("chatgpt", &format!("{connections} {client}"), n));
+    let protocol = Http(|client, n| submit("chatgpt", format_args!("{connections}+{client}"), n));
     let load = load(server.address(), connections, CELL_SECONDS, &protocol);
     let spent = meter.end(directory, load.times.len());
     let after = server.writer_stats();

@@ -143,7 +143,7 @@ fn fill(directory: &Path, jobs: usize) -> (Vec<String>, Vec<String>) {
 
 fn measure(name: &str, server: &Process, ids: &[String]) {
     let polls = polls(server, ids);
-    let protocol = Http(|client, n| submit("chatgpt", &format!("more {client}"), n));
+    let protocol = Http(|client, n| submit("chatgpt", format_args!("more+{client}"), n));
     let submits = load(server.address, CONNECTIONS, CELL_SECONDS, &protocol);
     println!(
         "{name} | {:7.2} | {} | {} | {:10.0}",

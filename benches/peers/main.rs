@@ -131,7 +131,7 @@ fn over(
 
 /// Polls of a finished job beside the same body from nginx's disk.
 fn polls(server: &answerd::http::Server, directory: &Path) {
-    let reply = exchange(server, &submit("practice", "the polled one", 0));
+    let reply = exchange(server, &submit("practice", "the+polled+one", 0));
     let id = &reply.split("\"job_id\":\"").nth(1).unwrap()[..36];
     let poll = format!("GET /jobs/{id} HTTP/1.1\r\nhost: b\r\n\r\n");
     exchange(server, &format!("GET /jobs/{id}?wait=30 HTTP/1.1\r\nhost: b\r\n\r\n"));
