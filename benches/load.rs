@@ -11,10 +11,11 @@ mod shared;
 use std::net::SocketAddr;
 use std::path::Path;
 
-use actix_web::{App, HttpResponse, HttpServer, web};
+use actix_web::http::StatusCode;
 use answerd::http::Server;
 use shared::{
-    CONNECTIONS, Connection, Http, SLOW_MS, SLOW_WORKERS, fsync_ms, load, processor_seconds, submit,
+    CONNECTIONS, Connection, Http, SLOW_MS, SLOW_WORKERS, fsync_ms, load, processor_seconds,
+    start_static, submit,
 };
 
 /// How long each cell is measured, seconds.
@@ -33,7 +34,7 @@ fn main() {
     let poll = format!("GET /jobs/{id} HTTP/1.1\r\nhost: b\r\n\r\n");
     let body = connection.exchange(&poll);
     let body = body.split_once("\r\n\r\n").unwrap().1.to_owned();
-    let static_address = start_static(body.clone());
+    let static_address = start_static(StatusCode::OK, body.clone());
 
     let named: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
     let (counts, tables): (Vec<_>, Vec<_>) =
@@ -168,26 +169,6 @@ fn drift(before_ms: f64, after_ms: f64) -> String {
     let verdict =
         if ratio > FSYNC_DRIFT_MAX { ", the disk changed: not to be trusted" } else { "" };
     format!("{before_ms:.2} to {after_ms:.2}{verdict}")
-}
-
-/// A server of the same actix with the same number of workers that sends the same body.
-fn start_static(body: String) -> SocketAddr {
-    let (sender, receiver) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        let server = HttpServer::new(move || {
-            let body = web::Bytes::from(body.clone());
-            App::new().default_service(web::to(move || {
-                let body = body.clone();
-                async move { HttpResponse::Ok().content_type("application/json").body(body) }
-            }))
-        })
-        .workers(2)
-        .bind("127.0.0.1:0")
-        .unwrap();
-        sender.send(server.addrs()[0]).unwrap();
-        actix_web::rt::System::new().block_on(server.run()).unwrap();
-    });
-    receiver.recv().unwrap()
 }
 
 fn job_id(reply: &str) -> String {

@@ -12,11 +12,12 @@ mod protocols;
 mod scripts;
 
 use std::io::{Read, Write};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
 
+use actix_web::http::StatusCode;
 use process::Peer;
-use shared::{CONNECTIONS, Http, Load, fsync_ms, http_reply_bytes, load, submit};
+use shared::{CONNECTIONS, Http, Load, fsync_ms, http_reply_bytes, load, start_static, submit};
 
 /// How often each cell is measured, in turns with the others, and how long each time, seconds.
 const TURNS: usize = 3;
@@ -38,11 +39,16 @@ fn main() {
     let mut contestants = vec![Contestant {
         name: "answerd",
         promises: "checked, priced, indexed, fsynced",
-        measure: Box::new(move |connections| {
-            let protocol = Http(|client, n| submit("chatgpt", &format!("{client}"), n));
-            load(address, connections, TURN_SECONDS, &protocol).per_second
-        }),
+        measure: Box::new(move |connections| submits(address, connections)),
     }];
+    let reply = exchange(&server, &submit("chatgpt", "the+answered+one", 0));
+    let body = reply.split_once("\r\n\r\n").unwrap().1.to_owned();
+    let fixed = start_static(StatusCode::ACCEPTED, body);
+    contestants.push(Contestant {
+        name: "the same POST, a fixed answer",
+        promises: "nothing: what HTTP alone takes",
+        measure: Box::new(move |connections| submits(fixed, connections)),
+    });
     contestants.extend(peers(directory.path()));
 
     println!("durable submits a second; fsync takes {:.2} ms", fsync_ms(directory.path()));
@@ -64,6 +70,12 @@ fn main() {
     drop(contestants);
     server.stop();
     server.wait().unwrap();
+}
+
+/// The submits a second that an HTTP server answers.
+fn submits(address: SocketAddr, connections: usize) -> f64 {
+    let protocol = Http(|client, n| submit("chatgpt", client, n));
+    load(address, connections, TURN_SECONDS, &protocol).per_second
 }
 
 /// The middle of each contestant's turns, at each number of connections.

@@ -10,6 +10,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use actix_web::http::StatusCode;
+use actix_web::{App, HttpResponse, HttpServer, web};
 use answerd::answer::{Answer, Kind};
 use answerd::clock::Clock;
 use answerd::config::Settings;
@@ -112,6 +114,29 @@ pub fn start(directory: &Path) -> Server {
     injected.insert("slow".to_owned(), Arc::new(slow));
     injected.insert("never".to_owned(), Arc::new(Never));
     Server::start_with(settings, Clock::System, injected).unwrap()
+}
+
+/// A server of the same actix with the same number of workers, which answers whatever it is asked with
+/// this status and this body: no service over this library can be faster.
+pub fn start_static(status: StatusCode, body: String) -> SocketAddr {
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let server = HttpServer::new(move || {
+            let body = web::Bytes::from(body.clone());
+            App::new().default_service(web::to(move || {
+                    let body = body.clone();
+                    async move {
+                        HttpResponse::build(status).content_type("application/json").body(body)
+                    }
+                }))
+        })
+        .workers(2)
+        .bind("127.0.0.1:0")
+        .unwrap();
+        sender.send(server.addrs()[0]).unwrap();
+        actix_web::rt::System::new().block_on(server.run()).unwrap();
+    });
+    receiver.recv().unwrap()
 }
 
 /// A folder for what is measured: below `BENCH_DIR`, where that is set.
