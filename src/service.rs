@@ -145,13 +145,18 @@ impl Service {
 
     /// Whether the service takes jobs now.
     pub fn readiness(&self) -> Readiness {
+        self.readiness_with(Store::room)
+    }
+
+    /// The same with another way to tell whether there is room.
+    fn readiness_with(&self, room: fn(&Store) -> Result<(), StoreError>) -> Readiness {
         if let Some(error) = self.store.failure() {
             return Readiness::StoreFailed(error);
         }
         if self.stopping.load(Ordering::Relaxed) {
             return Readiness::Stopping;
         }
-        self.store.room().map_or_else(Readiness::StoreFailed, |()| Readiness::Ready)
+        room(&self.store).map_or_else(Readiness::StoreFailed, |()| Readiness::Ready)
     }
 
     /// From now on no job is taken.

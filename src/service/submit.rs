@@ -6,7 +6,9 @@ use super::{Caller, Readiness, Service, ServiceError, bounded_wait};
 use crate::clock::{UnixMs, next_month_ms};
 use crate::config::Scraper;
 use crate::job::{Event, Failure, Handling, Job, Refused, ScrapeRequest, State};
-use crate::store::{NewIdentity, SubmitLimits, SubmitRefusal, TransitionRefusal, idempotency_of};
+use crate::store::{
+    NewIdentity, Store, SubmitLimits, SubmitRefusal, TransitionRefusal, idempotency_of,
+};
 
 /// What an interactive call leaves of the client's own budget, milliseconds: published clients
 /// give up at exactly their time-out (contract 1.4).
@@ -97,7 +99,7 @@ impl Service {
 
     /// Whether jobs are taken.
     pub(super) fn accepting(&self) -> Result<(), ServiceError> {
-        match self.readiness() {
+        match self.readiness_with(Store::room_for_write) {
             Readiness::Ready => Ok(()),
             Readiness::Stopping => Err(ServiceError::Stopping),
             Readiness::StoreFailed(error) => Err(error.into()),

@@ -28,7 +28,7 @@ mod writer;
 use std::collections::HashMap;
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 use std::thread::JoinHandle;
 
@@ -137,6 +137,8 @@ struct Shared {
     latched: Mutex<Option<Latch>>,
     /// The writes of each commit.
     batches: Histogram,
+    /// Whether there was room when a write was queued for the transaction that the writer begins next.
+    room_seen: AtomicBool,
 }
 
 /// The scrapers that the store knows: names by number, and how many unfinished jobs each has.

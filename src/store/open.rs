@@ -2,7 +2,7 @@
 //! numbers, and the indexes that live in memory.
 
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
@@ -94,6 +94,7 @@ impl Store {
             listener: OnceLock::new(),
             latched: Mutex::new(None),
             batches: Histogram::new(&BATCH_BOUNDS),
+            room_seen: AtomicBool::new(false),
         });
         let (queue, thread) = writer::spawn(shared.clone())
             .map_err(|error| directory_error(&options.directory, error))?;

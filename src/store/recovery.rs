@@ -60,6 +60,19 @@ impl Store {
         }
     }
 
+    /// As [`Store::room`], for a write that is about to be queued. The first that goes into a transaction
+    /// looks, and the others rely on it: what is refused late is at most the writes of one transaction.
+    ///
+    /// # Errors
+    /// As [`Store::room`].
+    pub fn room_for_write(&self) -> Result<(), StoreError> {
+        if !self.shared.room_seen.load(Ordering::Relaxed) {
+            self.room()?;
+            self.shared.room_seen.store(true, Ordering::Relaxed);
+        }
+        Ok(())
+    }
+
     /// Opens the database again after a failure of the storage, and proves that it takes writes;
     /// until then every write is refused. A write that has failed before may be found done after
     /// it: nobody was told that it was, or that it was not. Does nothing while nothing has failed.

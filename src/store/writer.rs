@@ -3,6 +3,7 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, TrySendError};
@@ -140,6 +141,7 @@ fn run(receiver: &Receiver<Box<dyn Write>>, shared: &Shared) {
         let Ok((first, rested)) = next(receiver, shared, &mut settled) else { return };
         batch.push(first);
         batch.extend(receiver.try_iter().take(BATCH_WRITES_MAX - 1));
+        shared.room_seen.store(false, Ordering::Relaxed);
         if let Some(error) = shared.latched() {
             for write in batch.drain(..) {
                 write.settle(Err(error.clone()));

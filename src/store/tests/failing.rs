@@ -280,3 +280,21 @@ fn a_floor_of_free_space_is_kept() {
     assert!(sentence.contains("only 3 MiB") && sentence.contains("free_mib_min"), "{sentence}");
     fixture.store.close();
 }
+
+#[test]
+fn the_floor_is_looked_at_once_for_each_transaction() {
+    let storage = Faulty::new();
+    let floor = OpenOptions { free_mib_min: 100, ..options(Path::new("")) };
+    let fixture = storage.store(&floor);
+    fixture.store.room_for_write().unwrap();
+    storage.free_bytes.store(0, Ordering::Relaxed);
+    fixture.store.room_for_write().unwrap();
+    fixture.submit(fixture.new_job("into the next transaction"));
+    for _ in 0..2 {
+        let room = fixture.store.room_for_write();
+        assert!(matches!(room, Err(StoreError::SpaceLow { free_mib: 0, .. })), "{room:?}");
+    }
+    storage.free_bytes.store(u64::MAX, Ordering::Relaxed);
+    fixture.store.room_for_write().unwrap();
+    fixture.store.close();
+}
