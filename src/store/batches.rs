@@ -1,7 +1,6 @@
 //! Batches: jobs that are submitted in one transaction, and the count of those that have ended. A
 //! batch's items have the rows behind its own, in their order.
 
-use redb::ReadableTable;
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 

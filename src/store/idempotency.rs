@@ -1,6 +1,5 @@
 //! Idempotency keys: which job a repeated submit belongs to. An entry lives as long as its job.
 
-use redb::ReadableTable;
 use sha2::{Digest, Sha256};
 
 use super::tables::{Row, Tables};

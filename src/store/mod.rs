@@ -11,6 +11,7 @@ mod evidence;
 mod expiry;
 mod idempotency;
 mod jobs;
+mod lazy_table;
 mod list;
 mod medium;
 mod open;

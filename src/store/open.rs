@@ -163,7 +163,7 @@ pub(super) fn prepare(
     let key = prepare_meta(&transaction)?;
     let entries = number_scrapers(&transaction, scrapers)?;
     // Opening a table makes it, so that readers find every table there.
-    drop(tables::Tables::open(&transaction)?);
+    tables::make(&transaction)?;
     transaction.commit()?;
     Ok((key, Scrapers { entries }))
 }

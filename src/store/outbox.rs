@@ -2,7 +2,6 @@
 //! stays as long as its job; while it is pending, the job stays for it, though nobody but the
 //! deliverer sees that once the job has expired.
 
-use redb::ReadableTable;
 use uuid::Uuid;
 
 use super::tables::{self, Effect, Row, Tables};

@@ -8,6 +8,7 @@ use redb::{Table, TableDefinition, WriteTransaction};
 
 use super::StoreError;
 use super::credits::Touched;
+use super::lazy_table::LazyTable;
 use super::usage::TouchedDay;
 
 /// A job's row number.
@@ -57,20 +58,20 @@ pub const CACHE: TableDefinition<(u64, Row), u128> = TableDefinition::new("cache
 /// written for both, what it used on each day (`20260511`).
 pub const CREDITS: TableDefinition<(&str, u32), &[u8]> = TableDefinition::new("credits");
 
-/// All tables of one write transaction, and what is to be done when it has been committed.
+/// All tables of one write transaction, those that every submit writes open already, and what is to be done when it has been committed.
 pub struct Tables<'t> {
     pub jobs: Table<'t, Row, &'static [u8]>,
-    pub prompts: Table<'t, Row, &'static str>,
-    pub results: Table<'t, Row, &'static [u8]>,
+    pub prompts: LazyTable<'t, Row, &'static str>,
+    pub results: LazyTable<'t, Row, &'static [u8]>,
     pub ready: Table<'t, ReadyKey, ()>,
     pub expiry: Table<'t, (u64, Row), ()>,
-    pub deadlines: Table<'t, (u64, Row), ()>,
-    pub idempotency: Table<'t, u128, Row>,
-    pub batches: Table<'t, Row, &'static [u8]>,
-    pub batch_ends: Table<'t, Row, &'static [u8]>,
-    pub outbox: Table<'t, (u64, Row), u64>,
-    pub deliveries: Table<'t, Row, &'static [u8]>,
-    pub cache: Table<'t, (u64, Row), u128>,
+    pub deadlines: LazyTable<'t, (u64, Row), ()>,
+    pub idempotency: LazyTable<'t, u128, Row>,
+    pub batches: LazyTable<'t, Row, &'static [u8]>,
+    pub batch_ends: LazyTable<'t, Row, &'static [u8]>,
+    pub outbox: LazyTable<'t, (u64, Row), u64>,
+    pub deliveries: LazyTable<'t, Row, &'static [u8]>,
+    pub cache: LazyTable<'t, (u64, Row), u128>,
     pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
     /// Accounts read in this transaction; the changed are written back once, before the commit.
     pub credits_touched: HashMap<(String, u32), Touched>,
@@ -115,21 +116,36 @@ pub enum Counted {
     Canceled,
 }
 
+/// Makes the tables that are not there yet.
+pub fn make(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    drop(Tables::open(transaction)?);
+    transaction.open_table(PROMPTS)?;
+    transaction.open_table(RESULTS)?;
+    transaction.open_table(DEADLINES)?;
+    transaction.open_table(IDEMPOTENCY)?;
+    transaction.open_table(BATCHES)?;
+    transaction.open_table(BATCH_ENDS)?;
+    transaction.open_table(OUTBOX)?;
+    transaction.open_table(DELIVERIES)?;
+    transaction.open_table(CACHE)?;
+    Ok(())
+}
+
 impl<'t> Tables<'t> {
     pub fn open(transaction: &'t WriteTransaction) -> Result<Tables<'t>, StoreError> {
         Ok(Tables {
             jobs: transaction.open_table(JOBS)?,
-            prompts: transaction.open_table(PROMPTS)?,
-            results: transaction.open_table(RESULTS)?,
+            prompts: LazyTable::new(transaction, PROMPTS),
+            results: LazyTable::new(transaction, RESULTS),
             ready: transaction.open_table(READY)?,
             expiry: transaction.open_table(EXPIRY)?,
-            deadlines: transaction.open_table(DEADLINES)?,
-            idempotency: transaction.open_table(IDEMPOTENCY)?,
-            batches: transaction.open_table(BATCHES)?,
-            batch_ends: transaction.open_table(BATCH_ENDS)?,
-            outbox: transaction.open_table(OUTBOX)?,
-            deliveries: transaction.open_table(DELIVERIES)?,
-            cache: transaction.open_table(CACHE)?,
+            deadlines: LazyTable::new(transaction, DEADLINES),
+            idempotency: LazyTable::new(transaction, IDEMPOTENCY),
+            batches: LazyTable::new(transaction, BATCHES),
+            batch_ends: LazyTable::new(transaction, BATCH_ENDS),
+            outbox: LazyTable::new(transaction, OUTBOX),
+            deliveries: LazyTable::new(transaction, DELIVERIES),
+            cache: LazyTable::new(transaction, CACHE),
             credits: transaction.open_table(CREDITS)?,
             credits_touched: HashMap::new(),
             usage_touched: HashMap::new(),
