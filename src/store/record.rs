@@ -24,19 +24,20 @@ pub const PROMPT_INLINE_BYTES_MAX: usize = 512;
 /// The most that a record may make its reader allocate, bytes: damage must not ask for more.
 const RECORD_BYTES_MAX: usize = 16 << 20;
 
+/// A record's strings are `S`: borrowed where it is written, owned where it is read.
 #[derive(Encode, Decode)]
-struct JobV1 {
+struct JobV1<S> {
     nonce: u128,
     scraper: u16,
-    prompt: Option<String>,
-    country: String,
+    prompt: Option<S>,
+    country: S,
     bypass_cache: bool,
     timeout_ms: u32,
     web_search: bool,
     markdown_json: bool,
-    mode: Option<String>,
-    account: String,
-    state: StateV1,
+    mode: Option<S>,
+    account: S,
+    state: StateV1<S>,
     attempts: u32,
     lease: u32,
     created_ms: u64,
@@ -48,13 +49,13 @@ struct JobV1 {
     interactive: bool,
     deadline_ms: Option<u64>,
     cached: bool,
-    label: Option<String>,
+    label: Option<S>,
     start_by_ms: Option<u64>,
     /// The hashes of the idempotency key and of the request.
     idempotency: Option<(u128, u128)>,
     /// The batch's row and id.
     batch: Option<(u64, u128)>,
-    webhook_url: Option<String>,
+    webhook_url: Option<S>,
 }
 
 #[derive(Encode, Decode)]
@@ -85,18 +86,18 @@ enum ItemRefusalV1 {
 }
 
 #[derive(Encode, Decode)]
-enum StateV1 {
+enum StateV1<S> {
     Queued,
     Running,
-    WaitingRetry(FailureV1),
+    WaitingRetry(FailureV1<S>),
     Done,
-    Failed(FailureV1),
+    Failed(FailureV1<S>),
 }
 
 #[derive(Encode, Decode)]
-struct FailureV1 {
-    code: String,
-    sentence: String,
+struct FailureV1<S> {
+    code: S,
+    sentence: S,
 }
 
 #[derive(Encode, Decode)]
@@ -118,14 +119,14 @@ pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
     let mut body = encode(&JobV1 {
         nonce: job.nonce,
         scraper,
-        prompt: inline.then(|| job.request.prompt.clone()),
-        country: job.request.country.clone(),
+        prompt: inline.then_some(job.request.prompt.as_str()),
+        country: &job.request.country,
         bypass_cache: job.request.bypass_cache,
         timeout_ms: job.request.timeout_ms,
         web_search: job.request.web_search,
         markdown_json: job.request.markdown_json,
-        mode: job.request.mode.clone(),
-        account: job.account.clone(),
+        mode: job.request.mode.as_deref(),
+        account: &job.account,
         state: state_to_disk(&job.state),
         attempts: job.attempts,
         lease: job.lease,
@@ -138,11 +139,11 @@ pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
         interactive: job.interactive,
         deadline_ms: job.deadline_ms,
         cached: job.cached,
-        label: job.label.clone(),
+        label: job.label.as_deref(),
         start_by_ms: job.start_by_ms,
         idempotency: job.idempotency.map(idempotency_to_disk),
         batch: job.batch.map(|batch| (batch.row, batch.id.as_u128())),
-        webhook_url: job.webhook_url.clone(),
+        webhook_url: job.webhook_url.as_deref(),
     })?;
     if !inline {
         // What stands outside of the record is under its checksum all the same.
@@ -162,7 +163,7 @@ pub fn decode_job(
     scraper_name: impl FnOnce(u16) -> Option<String>,
     long_prompt: impl FnOnce() -> Result<Option<String>, StoreError>,
 ) -> Result<(Job, u16), StoreError> {
-    let (disk, rest) = decode::<JobV1>(envelope::open(VERSION, row, bytes)?)?;
+    let (disk, rest) = decode::<JobV1<String>>(envelope::open(VERSION, row, bytes)?)?;
     let prompt = match disk.prompt {
         Some(prompt) => {
             at_end(rest)?;
@@ -326,7 +327,7 @@ pub fn decode_result(row: u64, bytes: &[u8]) -> Result<&[u8], StoreError> {
     envelope::open(VERSION, row, bytes)
 }
 
-fn state_to_disk(state: &State) -> StateV1 {
+fn state_to_disk(state: &State) -> StateV1<&str> {
     match state {
         State::Queued => StateV1::Queued,
         State::Running => StateV1::Running,
@@ -336,7 +337,7 @@ fn state_to_disk(state: &State) -> StateV1 {
     }
 }
 
-fn state_from_disk(state: StateV1) -> Result<State, StoreError> {
+fn state_from_disk(state: StateV1<String>) -> Result<State, StoreError> {
     Ok(match state {
         StateV1::Queued => State::Queued,
         StateV1::Running => State::Running,
@@ -346,11 +347,11 @@ fn state_from_disk(state: StateV1) -> Result<State, StoreError> {
     })
 }
 
-fn failure_to_disk(failure: &Failure) -> FailureV1 {
-    FailureV1 { code: failure.reason.code().to_owned(), sentence: failure.sentence.clone() }
+fn failure_to_disk(failure: &Failure) -> FailureV1<&str> {
+    FailureV1 { code: failure.reason.code(), sentence: &failure.sentence }
 }
 
-fn failure_from_disk(disk: FailureV1) -> Result<Failure, StoreError> {
+fn failure_from_disk(disk: FailureV1<String>) -> Result<Failure, StoreError> {
     let reason = Reason::from_code(&disk.code)
         .ok_or(StoreError::Damaged("a job's reason is not one that answerd knows"))?;
     Ok(Failure { reason, sentence: disk.sentence })
