@@ -29,6 +29,7 @@ use std::thread::JoinHandle;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TrySendError};
 use tokio::sync::oneshot;
+use uuid::Uuid;
 
 pub use attempts::{ATTEMPT_JOBS_MAX, AttemptEnd};
 pub use day::{BUCKET_SECONDS, DayBucket};
@@ -328,7 +329,7 @@ impl Engine {
 
     /// What the cache holds for a request, rendered for the job of this id; `None` where it holds
     /// nothing, or is not to be asked.
-    pub fn cached_result(&self, request: &ScrapeRequest, id: &str) -> Option<Vec<u8>> {
+    pub fn cached_result(&self, request: &ScrapeRequest, id: Uuid) -> Option<Vec<u8>> {
         if !self.caches(request) {
             return None;
         }
@@ -344,7 +345,7 @@ impl Engine {
             tracing::error!("an entry of the cache leads to another request's result");
             return None;
         }
-        answer::as_cached(&cached.json, id, &self.public_url, cached.stored_ms)
+        answer::as_cached(&cached.json, &id.to_string(), &self.public_url, cached.stored_ms)
     }
 
     /// Whether the cache may answer a request.
@@ -434,12 +435,13 @@ impl Engine {
     /// Hands ready jobs to their queues and wakes those who wait for ended ones.
     fn committed(&self, effects: &[Effect]) {
         let mut nudge = false;
+        let now_ms = self.clock.now_ms();
         for effect in effects {
             match effect {
                 Effect::Ready { scraper, row, due_ms, interactive } => {
                     let queue = self.queues.iter().find(|queue| queue.scraper == *scraper);
                     match queue {
-                        Some(queue) if *due_ms <= self.clock.now_ms() => {
+                        Some(queue) if *due_ms <= now_ms => {
                             nudge |= queue.offer(*row, *interactive) == Offer::Full
                                 && queue.wants_refill();
                         }
@@ -465,7 +467,7 @@ impl Engine {
                 Effect::Counted { scraper, what } => {
                     if let Some(queue) = self.queues.iter().find(|queue| queue.scraper == *scraper)
                     {
-                        queue.day.count(self.clock.now_ms(), *what);
+                        queue.day.count(now_ms, *what);
                         queue.totals.count(*what);
                     }
                 }

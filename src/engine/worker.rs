@@ -193,7 +193,7 @@ pub(super) fn pass<'a>(
         Boarding::Lead(flight) => Some(flight),
         Boarding::Alone => None,
     };
-    if let Some(json) = engine.cached_result(&job.request, &id.to_string()) {
+    if let Some(json) = engine.cached_result(&job.request, id) {
         return Err(serve_cached(engine, &job, id, json));
     }
     queue.totals.attempt_begins(started_ms.saturating_sub(job.due_ms));

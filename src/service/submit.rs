@@ -132,7 +132,7 @@ impl Service {
         handling: Handling,
         deadline_ms: Option<UnixMs>,
     ) -> (Job, Option<Vec<u8>>) {
-        let result = self.engine.cached_result(&request, &identity.id.to_string());
+        let result = self.engine.cached_result(&request, identity.id);
         let cached = result.is_some();
         let idempotency = handling
             .idempotency_key
