@@ -1,20 +1,24 @@
 //! Where a request comes from: the peer of its connection, or, behind a proxy that the settings
 //! name, the address that the proxy reports in `X-Forwarded-For`.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use actix_web::HttpRequest;
+use actix_web::http::header::{HeaderMap, HeaderName};
 
-const FORWARDED_FOR: &str = "x-forwarded-for";
+const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// The address of the client. Each proxy appends the address that it has seen, so the list is read
 /// from its end for as long as it is a trusted proxy that speaks; what stands before that may be
 /// invented. `None` where the connection has no address.
-pub fn client(request: &HttpRequest, trusted_proxies: &[IpAddr]) -> Option<IpAddr> {
-    let mut address = request.peer_addr()?.ip().to_canonical();
+pub fn client(
+    peer: Option<SocketAddr>,
+    headers: &HeaderMap,
+    trusted_proxies: &[IpAddr],
+) -> Option<IpAddr> {
+    let mut address = peer?.ip().to_canonical();
     let trusted = |address: &IpAddr| trusted_proxies.contains(address);
     let headers: Vec<&str> =
-        request.headers().get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok()).collect();
+        headers.get_all(FORWARDED_FOR).filter_map(|value| value.to_str().ok()).collect();
     let mut reported = headers.iter().rev().flat_map(|value| value.rsplit(','));
     while trusted(&address) {
         let Some(before) = reported.next().and_then(|text| text.trim().parse::<IpAddr>().ok())
@@ -38,7 +42,8 @@ mod tests {
             request = request.append_header((FORWARDED_FOR, *value));
         }
         let trusted: Vec<IpAddr> = trusted.iter().map(|text| text.parse().unwrap()).collect();
-        client(&request.to_http_request(), &trusted).unwrap().to_string()
+        let request = request.to_http_request();
+        client(request.peer_addr(), request.headers(), &trusted).unwrap().to_string()
     }
 
     #[test]

@@ -25,9 +25,10 @@ pub async fn submit(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
-    let body = body::read(&request, payload, limits.batch_bytes_max).await?;
+    let headers = request.headers();
+    let body = body::read(headers, payload.into_inner(), limits.batch_bytes_max).await?;
     let mut asked = batch_request::parse(&service, &body)?;
-    let key = scrapers::idempotency_key(&request)?;
+    let key = scrapers::idempotency_key(headers)?;
     asked.idempotency = key.map(|key| (key, body.to_vec()));
     accept(service, &caller, asked).await
 }

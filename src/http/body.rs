@@ -2,8 +2,11 @@
 
 use std::time::Duration;
 
+use actix_web::body::{BodyStream, to_bytes_limited};
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, web};
+use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
+use actix_web::web::Bytes;
 
 use super::error::ApiError;
 
@@ -13,25 +16,28 @@ const BODY_SECONDS_MAX: u64 = 30;
 /// the connection closes would not see why.
 const DRAINED_BYTES_MAX: usize = 1 << 20;
 
-/// The whole body of a request.
+/// The whole body of a request with these headers.
 ///
 /// # Errors
 /// It is larger than `bytes_max`, broken, or too slow.
 pub async fn read(
-    request: &HttpRequest,
-    payload: web::Payload,
+    headers: &HeaderMap,
+    payload: Payload,
     bytes_max: usize,
-) -> Result<web::Bytes, ApiError> {
-    let announced = request
-        .headers()
-        .get("content-length")
+) -> Result<Bytes, ApiError> {
+    if matches!(payload, Payload::None) {
+        // Nothing to wait for, and so nothing that needs a timer.
+        return Ok(Bytes::new());
+    }
+    let announced = headers
+        .get(CONTENT_LENGTH)
         .and_then(|length| length.to_str().ok())
         .and_then(|length| length.parse::<usize>().ok());
     let read_bytes_max = bytes_max.saturating_add(DRAINED_BYTES_MAX);
     if announced.is_some_and(|bytes| bytes > read_bytes_max) {
         return Err(ApiError::body_too_large(bytes_max));
     }
-    let read = payload.to_bytes_limited(read_bytes_max);
+    let read = to_bytes_limited(BodyStream::new(payload), read_bytes_max);
     match tokio::time::timeout(Duration::from_secs(BODY_SECONDS_MAX), read).await {
         Ok(Ok(Ok(body))) if body.len() <= bytes_max => Ok(body),
         Ok(Ok(Ok(_))) => Err(ApiError::body_too_large(bytes_max)),

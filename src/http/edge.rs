@@ -3,10 +3,11 @@
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, ResponseError, web};
-use tracing::Instrument;
+use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
+use tracing::{Instrument, Span};
 use uuid::Uuid;
 
 use super::URL_BYTES_MAX;
@@ -15,6 +16,7 @@ use super::error::ApiError;
 use super::traffic::{self, Traffic};
 use super::unread::Unread;
 use crate::id::quick_uuid;
+use crate::rate::Standing;
 use crate::service::{Caller, Service};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -42,22 +44,26 @@ pub async fn around(
         let error = ApiError::url_too_long(target_bytes, URL_BYTES_MAX);
         request.into_response(error.error_response()).map_into_right_body()
     } else {
-        // Never the query: it may hold a prompt and a key.
-        let span = tracing::debug_span!(
-            "request", id = id.to_str().unwrap_or_default(), method = %request.method(),
-            path = request.path()
-        );
+        let span = span(&id, request.method(), request.path());
         next.call(request).instrument(span).await?.map_into_left_body()
     };
     if let Some(watch) = watch {
         traffic::count(&response, &watch);
     }
-    rate_limit(&mut response);
+    if let Some(standing) = standing(response.request()) {
+        rate_limit(response.headers_mut(), standing);
+    }
     lay_on(response.headers_mut(), cors.as_deref().map(AsRef::as_ref), origin.as_ref(), id);
     Ok(match unread {
         Some(unread) => unread.until_sent(response),
         None => response,
     })
+}
+
+/// What the log tells of a request beside what it logs.
+pub fn span(id: &HeaderValue, method: &Method, path: &str) -> Span {
+    // Never the query: it may hold a prompt and a key.
+    tracing::debug_span!("request", id = id.to_str().unwrap_or_default(), %method, path)
 }
 
 /// The headers of every response.
@@ -90,21 +96,21 @@ fn fresh_id() -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static("none"))
 }
 
-/// How the caller stands, when it has a limit: the headers of
-/// draft-ietf-httpapi-ratelimit-headers. `t` is when the whole quota is there again.
-fn rate_limit<B>(response: &mut ServiceResponse<B>) {
-    let standing = {
-        let request = response.request();
-        let Some(service) = request.app_data::<web::Data<Service>>() else { return };
-        // The extractor of a `Caller` leaves it here.
-        request.extensions().get::<Caller>().and_then(|caller| service.rate_standing(caller))
-    };
-    let Some(standing) = standing else { return };
+/// How the caller stands, when it has a limit.
+fn standing(request: &HttpRequest) -> Option<Standing> {
+    let service = request.app_data::<web::Data<Service>>()?;
+    // The extractor of a `Caller` leaves it here.
+    request.extensions().get::<Caller>().and_then(|caller| service.rate_standing(caller))
+}
+
+/// Tells the caller how it stands: the headers of draft-ietf-httpapi-ratelimit-headers. `t` is when
+/// the whole quota is there again.
+pub fn rate_limit(headers: &mut HeaderMap, standing: Standing) {
     let policy = format!("\"default\";q={};w=60", standing.per_minute);
     let limit = format!("\"default\";r={};t={}", standing.left, standing.whole_in_seconds);
     for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
-            response.headers_mut().insert(name, value);
+            headers.insert(name, value);
         }
     }
 }

@@ -43,7 +43,7 @@ pub use server::{Reloader, ServeError, Server, StartError, Stopper};
 
 use crate::answer::object as render;
 use crate::service::Service;
-use traffic::{POLL_PATH, Traffic};
+use traffic::{POLL_PATH, SUBMIT_PATH, Traffic};
 
 /// The longest path and query, bytes: a prompt of 4,000 characters fits, percent-encoded.
 pub const URL_BYTES_MAX: usize = 60_000;
@@ -67,8 +67,8 @@ struct State {
     traffic: web::Data<Traffic>,
 }
 
-/// Every route. What is not here is a 404, and another method a 405 with `Allow`. The plainest poll is
-/// answered before this is asked: see [`quick`].
+/// Every route. What is not here is a 404, and another method a 405 with `Allow`. The plainest polls and
+/// submits are answered before this is asked: see [`quick`].
 fn routes(config: &mut web::ServiceConfig, state: &State) {
     let traffic = &*state.traffic;
     config
@@ -87,7 +87,7 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         )
         .service(
             traffic
-                .resource("/scrapers/{scraper}/jobs")
+                .resource(SUBMIT_PATH)
                 .route(web::post().to(scrapers::submit))
                 .default_service(web::to(only_post)),
         )

@@ -6,11 +6,14 @@ use serde_json::{Map, Value};
 use super::error::ApiError;
 use crate::job::{RawRequest, quoted};
 
+/// A query string's names and values in order.
+pub type Pairs = Vec<(String, String)>;
+
 /// A query string's pairs in order, decoded: `+` and `%20` are a space.
 ///
 /// # Errors
 /// A percent escape is malformed, or what it encodes is not UTF-8.
-pub fn pairs(query: &str) -> Result<Vec<(String, String)>, ApiError> {
+pub fn pairs(query: &str) -> Result<Pairs, ApiError> {
     query
         .split('&')
         .filter(|pair| !pair.is_empty())
@@ -69,8 +72,16 @@ fn hex_byte(digits: &[u8]) -> Option<u8> {
 /// # Errors
 /// The query is malformed, a parameter is there twice, or has the wrong type.
 pub fn from_query(query: &str) -> Result<RawRequest, ApiError> {
+    from_pairs(pairs(query)?)
+}
+
+/// As [`from_query`], where the query has been decoded.
+///
+/// # Errors
+/// A parameter is there twice, or has the wrong type.
+pub fn from_pairs(pairs: Pairs) -> Result<RawRequest, ApiError> {
     let mut raw = RawRequest::default();
-    for (name, value) in pairs(query)? {
+    for (name, value) in pairs {
         let repeated = match name.as_str() {
             "prompt" => raw.prompt.replace(value).is_some(),
             "country" => raw.country.replace(value).is_some(),

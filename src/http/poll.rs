@@ -13,7 +13,8 @@ use super::render;
 use crate::job::{Job, quoted};
 use crate::service::{Service, ServiceError};
 
-const JSON: HeaderValue = HeaderValue::from_static("application/json");
+/// The type of every JSON body.
+pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// How much of the job object a client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

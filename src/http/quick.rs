@@ -1,29 +1,57 @@
-//! The poll in its plainest form, `GET /jobs/{id}` without a query and without a header that changes
-//! the answer, answered before the router. Clients send it more often than all else together, and
-//! the way through the router costs as much as the answer itself. Whatever is not exactly that, and
-//! every refusal, goes the common way.
+//! What clients send more often than all else together, answered before the router: the plainest poll,
+//! `GET /jobs/{id}` without a query, and the plainest submit, `POST /scrapers/{scraper}/jobs`, both
+//! without a header that only the router's way looks at. That way costs as much as a poll's answer.
+//! Whatever is not exactly that, and every refusal of a poll, goes it.
+
+use std::pin::Pin;
+use std::rc::Rc;
 
 use actix_http::{Request, Response};
-use actix_web::HttpMessage;
 use actix_web::body::BoxBody;
 use actix_web::http::Method;
 use actix_web::http::header::{HeaderName, IF_NONE_MATCH, ORIGIN, TRANSFER_ENCODING};
+use actix_web::{HttpMessage, HttpResponse, ResponseError};
+use tracing::Instrument;
 
+use super::error::ApiError;
 use super::jobs::PREFER;
 use super::poll::{self, Form};
-use super::{State, edge};
-use crate::service::JOB_ID_BYTES;
+use super::{State, URL_BYTES_MAX, auth, edge, params, scrapers};
+use crate::service::{Caller, JOB_ID_BYTES};
 
 /// What a poll that is not of the plainest form brings.
-const OTHER_FORMS: [HeaderName; 4] = [IF_NONE_MATCH, PREFER, ORIGIN, TRANSFER_ENCODING];
+const OTHER_POLLS: [HeaderName; 4] = [IF_NONE_MATCH, PREFER, ORIGIN, TRANSFER_ENCODING];
+/// What a submit that is not of the plainest form brings.
+const OTHER_SUBMITS: [HeaderName; 2] = [ORIGIN, TRANSFER_ENCODING];
+
+/// How a request is answered.
+pub enum Way<C> {
+    /// It was a poll.
+    Answered(Response<BoxBody>),
+    /// It is a submit.
+    Submit(Pin<Box<dyn Future<Output = Response<BoxBody>>>>),
+    /// Through the router.
+    Common(C),
+}
+
+/// The way of a request; `common` is that through the router.
+pub fn way<C>(state: &Rc<State>, request: Request, common: impl FnOnce(Request) -> C) -> Way<C> {
+    if let Some(response) = poll(state, &request) {
+        Way::Answered(response)
+    } else if is_plain_submit(&request) {
+        Way::Submit(Box::pin(submit(state.clone(), request)))
+    } else {
+        Way::Common(common(request))
+    }
+}
 
 /// The answer to a request, where it is the plainest poll of a job that is there.
-pub fn answer(state: &State, request: &Request) -> Option<Response<BoxBody>> {
+fn poll(state: &State, request: &Request) -> Option<Response<BoxBody>> {
     if request.method() != Method::GET || request.uri().query().is_some() {
         return None;
     }
     let id = request.path().strip_prefix("/jobs/").filter(|id| id.len() == JOB_ID_BYTES)?;
-    if OTHER_FORMS.iter().any(|name| request.headers().contains_key(name)) {
+    if brings_any(request, &OTHER_POLLS) {
         return None;
     }
     let watch = state.traffic.begin();
@@ -32,4 +60,58 @@ pub fn answer(state: &State, request: &Request) -> Option<Response<BoxBody>> {
     edge::lay_on(response.headers_mut(), Some(&state.cors), None, request_id);
     state.traffic.count_quick_poll(&watch);
     Some(response.into())
+}
+
+fn is_plain_submit(request: &Request) -> bool {
+    let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
+    request.method() == Method::POST
+        && submitted_to(request.path()).is_some()
+        && target_bytes <= URL_BYTES_MAX
+        && !brings_any(request, &OTHER_SUBMITS)
+}
+
+/// The scraper in the path of a submit that needs no decoding.
+fn submitted_to(path: &str) -> Option<&str> {
+    let scraper = path.strip_prefix("/scrapers/")?.strip_suffix("/jobs")?;
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
+    (!scraper.is_empty() && scraper.bytes().all(plain)).then_some(scraper)
+}
+
+fn brings_any(request: &Request, names: &[HeaderName]) -> bool {
+    names.iter().any(|name| request.headers().contains_key(name))
+}
+
+/// The answer to a plain submit: what [`edge::around`] does around [`scrapers::submit`], without what
+/// no plain submit needs.
+async fn submit(state: Rc<State>, mut request: Request) -> Response<BoxBody> {
+    let watch = state.traffic.begin();
+    let id = edge::request_id(request.headers());
+    let span = edge::span(&id, request.method(), request.path());
+    let (outcome, caller) = submit_outcome(&state, &mut request).instrument(span).await;
+    let mut response = outcome.unwrap_or_else(|error| error.error_response());
+    state.traffic.count_quick_submit(response.status(), &watch);
+    if let Some(standing) = caller.and_then(|caller| state.service.rate_standing(&caller)) {
+        edge::rate_limit(response.headers_mut(), standing);
+    }
+    edge::lay_on(response.headers_mut(), Some(&state.cors), None, id);
+    response.into()
+}
+
+/// What has become of a submit, and who has sent it.
+async fn submit_outcome(
+    state: &State,
+    request: &mut Request,
+) -> (Result<HttpResponse, ApiError>, Option<Caller>) {
+    let payload = request.take_payload();
+    let headers = request.headers();
+    let query = params::pairs(request.uri().query().unwrap_or_default());
+    let caller = auth::caller(&state.service, headers, request.peer_addr(), query.as_ref());
+    let caller = match caller {
+        Ok(caller) => caller,
+        Err(error) => return (Err(error), None),
+    };
+    let scraper = submitted_to(request.path()).unwrap_or_default();
+    let (service, limits) = (&state.service, &state.limits);
+    let outcome = scrapers::accept(service, limits, &caller, scraper, query, headers, payload);
+    (outcome.await, Some(caller))
 }

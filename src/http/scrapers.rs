@@ -2,17 +2,21 @@
 //! with `samples` several of the same.
 //! Contract 1.4 and 1.5.
 
+use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::error::ApiError;
+use super::params::Pairs;
+use super::poll::JSON;
 use super::{Limits, batch_request, batches, body, params, render};
 use crate::job::check_idempotency_key;
 use crate::service::{Accepted, Caller, Service};
 
 /// `Retry-After` of a job that has just been taken, seconds.
 const POLL_AFTER_SECONDS: u64 = 2;
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Runs one and waits.
 pub async fn run(
@@ -39,13 +43,31 @@ pub async fn submit(
     request: HttpRequest,
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
+    let query = params::pairs(request.query_string());
+    let (headers, payload) = (request.headers(), payload.into_inner());
+    accept(&service, &limits, &caller, &scraper, query, headers, payload).await
+}
+
+/// As [`submit`], by what the request is made of.
+///
+/// # Errors
+/// Nothing was queued.
+pub async fn accept(
+    service: &web::Data<Service>,
+    limits: &Limits,
+    caller: &Caller,
+    scraper: &str,
+    query: Result<Pairs, ApiError>,
+    headers: &HeaderMap,
+    payload: Payload,
+) -> Result<HttpResponse, ApiError> {
     let refused = |error| ApiError::from_service(error, service.retention_hours());
-    let known = service.scraper(&scraper).map_err(refused)?;
-    let query = params::from_query(request.query_string())?;
-    let body = params::from_body(&body::read(&request, payload, limits.body_bytes_max).await?)?;
+    let known = service.scraper(scraper).map_err(refused)?;
+    let query = params::from_pairs(query?)?;
+    let body = params::from_body(&body::read(headers, payload, limits.body_bytes_max).await?)?;
     let mut raw = params::together(query, body)?;
     let mut handling = raw.take_handling()?;
-    handling.idempotency_key = idempotency_key(&request)?;
+    handling.idempotency_key = idempotency_key(headers)?;
     let samples = raw.samples.take();
     let scrape = raw.check(&known.name, &known.refused_countries)?;
     if let Some(samples) = samples {
@@ -53,10 +75,10 @@ pub async fn submit(
         let whole = format!("{samples} {scrape:?} {handling:?}").into_bytes();
         let mut asked = batch_request::of_samples(samples, scrape, handling)?;
         asked.idempotency = key.map(|key| (key, whole));
-        return batches::accept(service, &caller, asked).await;
+        return batches::accept(service.clone(), caller, asked).await;
     }
     let Accepted { job, id, replayed } =
-        service.submit(&caller, scrape, handling).await.map_err(refused)?;
+        service.submit(caller, scrape, handling).await.map_err(refused)?;
     let json = if job.state.finished() {
         service.job(&id.to_string(), render::job_object).map_err(refused)?
     } else {
@@ -64,7 +86,7 @@ pub async fn submit(
     };
     let mut response = HttpResponse::build(StatusCode::ACCEPTED);
     response.insert_header((LOCATION, format!("/jobs/{id}")));
-    response.insert_header((CONTENT_TYPE, "application/json"));
+    response.insert_header((CONTENT_TYPE, JSON));
     if replayed {
         response.insert_header(("idempotency-replayed", "true"));
     }
@@ -74,12 +96,12 @@ pub async fn submit(
     Ok(response.body(json))
 }
 
-/// The request's `Idempotency-Key`, where it has one.
+/// The `Idempotency-Key` among these headers, where there is one.
 ///
 /// # Errors
 /// It is there several times, or breaks its rule.
-pub fn idempotency_key(request: &HttpRequest) -> Result<Option<String>, ApiError> {
-    let mut values = request.headers().get_all("idempotency-key");
+pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+    let mut values = headers.get_all(IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
         return Err(ApiError::bad_request(

@@ -5,6 +5,7 @@
 //! closed properly.
 
 use std::net::{SocketAddr, TcpListener};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tokio::sync::Notify;
 
 use super::cors::Cors;
 use super::practice::PracticeState;
+use super::quick::Way;
 use super::refusals::Connection;
 use super::traffic::Traffic;
 use super::{Limits, State, edge, quick, routes};
@@ -335,7 +337,7 @@ fn serve(
         .shutdown_timeout(CLOSE_SECONDS)
         .disable_signals()
         .listen("answerd", listener, move || {
-            let state = state.clone();
+            let state = Rc::new(state.clone());
             let closing = closing.clone();
             let app = App::new()
                 .wrap(middleware::from_fn(edge::around))
@@ -354,14 +356,18 @@ fn serve(
                     map_config(app, |_| AppConfig::default()),
                     move |request: Request, app| {
                         // In a box: the connection has room for this future for all its life.
-                        let answer = quick::answer(&state, &request)
-                            .ok_or_else(|| Box::pin(app.call(request)));
+                        let way =
+                            quick::way(&state, request, |request| Box::pin(app.call(request)));
                         async move {
-                            Ok(match answer {
-                                Ok(quick) => quick.map_body(|_, body| EitherBody::right(body)),
-                                Err(common) => Response::from(common.await?)
-                                    .map_body(|_, body| EitherBody::left(body)),
-                            })
+                            let quick = match way {
+                                Way::Answered(response) => response,
+                                Way::Submit(submit) => submit.await,
+                                Way::Common(answer) => {
+                                    let answer = Response::from(answer.await?);
+                                    return Ok(answer.map_body(|_, body| EitherBody::left(body)));
+                                }
+                            };
+                            Ok(quick.map_body(|_, body| EitherBody::right(body)))
                         }
                     },
                 ));

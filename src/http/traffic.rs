@@ -19,6 +19,8 @@ const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "other"]
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// The route of polls.
 pub const POLL_PATH: &str = "/jobs/{id}";
+/// The route of submits.
+pub const SUBMIT_PATH: &str = "/scrapers/{scraper}/jobs";
 /// The route of what was answered without one.
 const NO_ROUTE: &str = "none";
 /// The upper bounds of the histogram, microseconds. Calls that wait take up to 600 seconds.
@@ -41,8 +43,9 @@ pub struct Traffic {
     clock: Clock,
     /// Locked while an app is put together and while it is told, not by a request.
     routes: Mutex<BTreeMap<&'static str, Arc<Route>>>,
-    /// That of polls, some of which are answered before there is a route.
+    /// Those of polls and submits, some of which are answered before there is a route.
     polls: Arc<Route>,
+    submits: Arc<Route>,
     unrouted: Route,
 }
 
@@ -65,9 +68,9 @@ pub struct RouteReport {
 
 impl Traffic {
     pub fn new(clock: Clock) -> Traffic {
-        let polls = Arc::new(Route::new());
-        let routes = Mutex::new(BTreeMap::from([(POLL_PATH, polls.clone())]));
-        Traffic { clock, routes, polls, unrouted: Route::new() }
+        let [polls, submits] = std::array::from_fn(|_| Arc::new(Route::new()));
+        let routes = BTreeMap::from([(POLL_PATH, polls.clone()), (SUBMIT_PATH, submits.clone())]);
+        Traffic { clock, routes: Mutex::new(routes), polls, submits, unrouted: Route::new() }
     }
 
     /// What serves a path, with its requests counted.
@@ -85,6 +88,11 @@ impl Traffic {
     /// Counts a poll that was answered with 200 before the router.
     pub fn count_quick_poll(&self, watch: &Stopwatch) {
         self.polls.count(&Method::GET, StatusCode::OK, watch);
+    }
+
+    /// Counts a submit that was answered before the router.
+    pub fn count_quick_submit(&self, status: StatusCode, watch: &Stopwatch) {
+        self.submits.count(&Method::POST, status, watch);
     }
 
     /// Every route that was asked for.

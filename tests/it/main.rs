@@ -34,6 +34,7 @@ mod page_server;
 mod pages;
 mod poll;
 mod providers;
+mod quick;
 mod receiver;
 mod reload;
 mod replicas;

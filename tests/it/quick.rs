@@ -1,0 +1,112 @@
+//! The plainest submit is answered before the router (`http/quick.rs`). One letter of the path
+//! percent-encoded takes it through: both ways must answer alike, and count alike.
+
+use crate::app::{App, Builder, Gate, Scripted, Step};
+use crate::limits::{A, keys};
+
+const PLAIN: &str = "chatgpt";
+const ROUTED: &str = "chatgp%74";
+
+/// What a client sees of a submit, without what differs from job to job.
+type Seen = (u16, Vec<(String, String)>, String);
+
+fn submit(app: &App, scraper: &str, query: &str, headers: &[(&str, &str)], body: &str) -> Seen {
+    let mut reply = app.post_with(&format!("/scrapers/{scraper}/jobs{query}"), headers, body);
+    assert_eq!(reply.headers.remove("x-request-id").unwrap().len(), 36);
+    reply.headers.remove("date");
+    for id in ["job_id", "batch_id"] {
+        let json: serde_json::Value = serde_json::from_str(&reply.text).unwrap();
+        let Some(id) = json[id].as_str() else { continue };
+        reply.text = reply.text.replace(id, "ID");
+        if let Some(location) = reply.headers.get_mut("location") {
+            *location = location.replace(id, "ID");
+        }
+    }
+    let mut headers: Vec<(String, String)> = reply.headers.into_iter().collect();
+    headers.sort();
+    (reply.status, headers, reply.text)
+}
+
+/// Whatever a submit can bring and be refused for, in an order in which each is reached.
+fn story(scraper: &str) -> (Vec<Seen>, Vec<String>) {
+    let limits = "monthly_credits = 15\nrequests_per_minute = 11\n";
+    let (builder, _clock) = Builder::new().manual();
+    // The first job is held, and the others wait behind it: none becomes an answer of the cache.
+    let gate = Gate::default();
+    let app = builder
+        .config(&keys(limits))
+        .set("HTTP__BODY_KIB_MAX", 64)
+        .set("SCRAPERS__CHATGPT__CREDITS", 3)
+        .set("SCRAPERS__CHATGPT__WORKERS", 1)
+        .scripted("chatgpt", &Scripted::new("script", [Step::Hold(gate.clone())]))
+        .start();
+    let submit = |query: &str, headers: &[(&str, &str)], body: &str| {
+        submit(&app, scraper, query, headers, body)
+    };
+    let again = [A[0], ("idempotency-key", "once")];
+    let seen = vec![
+        submit("?prompt=x", &[], ""),
+        submit("?prompt=x", &[("x-api-key", "wrong")], ""),
+        submit("?prompt=%zz", &[], ""),
+        submit("?prompt=%zz", &A, ""),
+        submit("", &A, ""),
+        submit("?prompt=x&timeout=soon", &A, ""),
+        submit("?prompt=x&api_key=secret-a", &[], ""),
+        submit("?country=DE", &[("authorization", "Bearer secret-a")], r#"{"prompt":"x"}"#),
+        submit("?prompt=x", &A, r#"{"prompt":"x"}"#),
+        submit("", &A, "{"),
+        submit("", &A, &format!(r#"{{"prompt":"x","other":"{}"}}"#, "y".repeat(64 << 10))),
+        submit("?prompt=x", &again, ""),
+        submit("?prompt=x", &again, ""),
+        submit("?prompt=y", &again, ""),
+        submit("?prompt=x&samples=2", &A, ""),
+        submit("?prompt=x", &A, ""),
+        submit("?prompt=x&label=l&start_within=60&web_search=0", &A, ""),
+        submit("?prompt=x&webhook_url=ftp%3A%2F%2Fa.example", &A, ""),
+        submit("?prompt=x", &A, ""),
+        submit("?prompt=x", &A, ""),
+        submit("?prompt=x", &A, ""),
+        submit("?prompt=x", &A, ""),
+    ];
+    let metrics = app.get_with("/metrics", &A).text;
+    let counted = |line: &&str| {
+        line.starts_with("answerd_http") && line.contains("route=\"/scrapers/{scraper}/jobs\"")
+    };
+    let counts = metrics.lines().filter(counted).filter(|line| !line.contains("_seconds_"));
+    gate.open();
+    (seen, counts.map(str::to_owned).collect())
+}
+
+#[test]
+fn a_plain_submit_and_one_through_the_router_are_answered_and_counted_alike() {
+    let (plain, plain_counts) = story(PLAIN);
+    let (routed, routed_counts) = story(ROUTED);
+    for (plain, routed) in plain.iter().zip(&routed) {
+        assert_eq!(plain, routed);
+    }
+    assert_eq!(plain_counts, routed_counts);
+    assert!(!plain_counts.is_empty());
+    let mut statuses: Vec<u16> = plain.iter().map(|(status, ..)| *status).collect();
+    statuses.sort_unstable();
+    statuses.dedup();
+    assert_eq!(statuses, [202, 400, 401, 413, 422, 429]);
+}
+
+#[test]
+fn what_is_no_plain_submit_goes_the_common_way() {
+    let app = Builder::new()
+        .config("[http]\ncors_origins = [\"https://a.example\"]\n")
+        .scripted("chatgpt", &Scripted::new("script", []))
+        .start();
+    let path = "/scrapers/chatgpt/jobs?prompt=x";
+    let allowed = app.post_with(path, &[("origin", "https://a.example")], "");
+    assert_eq!(allowed.headers["access-control-allow-origin"], "https://a.example");
+    assert_eq!(app.post("/scrapers/unknown/jobs?prompt=x").code(), "scraper_unknown");
+    assert_eq!(app.post("/scrapers//jobs?prompt=x").code(), "not_found");
+    assert_eq!(app.post("/scrapers/a/b/jobs?prompt=x").code(), "not_found");
+    assert_eq!(app.get(path).status, 405);
+    let long = format!("{path}&other={}", "y".repeat(answerd::http::URL_BYTES_MAX));
+    assert_eq!(app.post(&long).code(), "url_too_long");
+    let named = app.post_with(path, &[("x-request-id", "mine")], "");
+    assert_eq!((named.status, named.headers["x-request-id"].as_str()), (202, "mine"));
+}
