@@ -55,7 +55,7 @@ pub use usage::{DAYS_KEPT_MAX, DayUse, Use};
 pub use writer::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX};
 
 use crate::clock::UnixMs;
-use crate::id::{self, IdCipher};
+use crate::id::IdCipher;
 use crate::job::{Event, Failure, Job, Refused, State};
 use crate::tally::{Histogram, HistogramReport};
 use cache::CacheIndex;
@@ -323,8 +323,8 @@ impl Store {
     }
 
     fn identity_of(&self, row: Row) -> Result<NewIdentity, StoreError> {
-        let nonce = id::fresh_nonce()?;
-        Ok(NewIdentity { row, nonce, id: self.cipher.seal(row, nonce) })
+        let (nonce, id) = self.cipher.seal_fresh(row)?;
+        Ok(NewIdentity { row, nonce, id })
     }
 
     /// The id of a job.
