@@ -130,4 +130,11 @@ fn no_page_of_the_guide_is_wider_than_a_small_screen() {
         assert_eq!(width, 360, "{page}");
     }
     assert_eq!(browser.console(), Vec::<String>::new());
+    // What a name means stands beside it, however long the name is.
+    for page in ["configuration", "monitoring"] {
+        browser.open(&format!("{}/docs/{page}", app.base));
+        let hidden = "return [...document.querySelectorAll('.wide')]\
+                      .filter((table) => table.scrollWidth > table.clientWidth).length";
+        assert_eq!(browser.run(hidden), 0, "{page}");
+    }
 }

@@ -214,9 +214,9 @@ impl Upstream for Paced {
 }
 
 /// A service with a day behind it, and a few jobs of every kind.
-fn a_day(prompts: &[&str]) -> (App, String, String, String) {
+fn a_day(prompts: &[&str]) -> (App, String, [String; 3]) {
     let (builder, clock) = Builder::new()
-        .config(&keys("monthly_credits = 5000"))
+        .config(&keys("monthly_credits = 5000\noperator = true"))
         .set("CACHE__TTL_SECONDS", 0)
         .set("RETRY__RETRIES", 0)
         .manual();
@@ -260,7 +260,9 @@ fn a_day(prompts: &[&str]) -> (App, String, String, String) {
         failed.into_iter().find(|it| it.bytes().map(u64::from).sum::<u64>() % 23 == 0).unwrap();
     let failed = submit("chatgpt", &failed, "&label=nightly");
     let done = submit("perplexity", prompts[1], "&label=nightly");
-    (app, batch, failed, done)
+    let question = "How do I verify a webhook, and what happens when my receiver is down?";
+    let explained = submit("practice", question, "&label=docs");
+    (app, batch, [failed, done, explained])
 }
 
 /// Every view at 1440 and 360 px, light and dark: it fits, and nothing goes wrong. With the variable
@@ -274,7 +276,7 @@ fn every_view_fits_in_every_form() {
         "Compare electric cars with a range of 400 km",
         "Is answerd a good name for a job queue?",
     ];
-    let (app, batch, failed, done) = a_day(&prompts);
+    let (app, batch, [failed, done, explained]) = a_day(&prompts);
     let dashboard = Dashboard::signed_in(&app, "secret-a", "/");
     let kept = std::env::var_os("ANSWERD_SCREENSHOTS").map(std::path::PathBuf::from);
     let axe = std::env::var_os("ANSWERD_AXE").map(|file| std::fs::read_to_string(file).unwrap());
@@ -282,6 +284,7 @@ fn every_view_fits_in_every_form() {
         ("overview", "/".to_owned(), "document.querySelector('.line-part')"),
         ("jobs", "/jobs".to_owned(), "document.querySelectorAll('#jobs tbody tr').length === 50"),
         ("job", format!("/jobs/{done}"), "document.querySelector('.answer table')"),
+        ("explained", format!("/jobs/{explained}"), "document.querySelector('.answer')"),
         ("failed", format!("/jobs/{failed}"), "document.querySelector('.failure')"),
         ("new", "/new".to_owned(), "document.querySelectorAll('.choice').length === 4"),
         (
