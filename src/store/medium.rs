@@ -64,8 +64,8 @@ impl FileMedium {
         // The crate makes it with mode 0600 and removes it when it is not renamed.
         let new =
             tempfile::Builder::new().prefix(".new-").tempfile_in(directory).map_err(failed)?;
-        let file = new.as_file().try_clone().map_err(failed)?;
-        create(FileBackend::new(file)?, cache_bytes)?.close()?;
+        let backend = || FileBackend::new(new.as_file().try_clone()?);
+        create(backend, cache_bytes)?.close()?;
         new.as_file().sync_all().map_err(failed)?;
         match new.persist_noclobber(&self.path) {
             Ok(_) => Ok(()),
@@ -103,11 +103,12 @@ impl Medium for FileMedium {
         }
         let file = File::options().read(true).write(true).open(&self.path);
         let file = file.map_err(|error| directory_error(&self.path, error))?;
+        let backend = || FileBackend::new(file.try_clone()?);
         // A new file's name is on disk only when its directory is, whatever is synced of the file.
         File::open(self.directory())
             .and_then(|directory| directory.sync_all())
             .map_err(|error| directory_error(self.directory(), error))?;
-        match FileBackend::new(file).and_then(|backend| create(backend, cache_bytes)) {
+        match create(backend, cache_bytes) {
             Ok(database) => Ok(database),
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 Err(StoreError::InUse(self.path.display().to_string()))

@@ -7,7 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
 use redb::{
-    Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend, WriteTransaction,
+    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend,
+    WriteTransaction,
 };
 
 use super::cache::{CacheEntry, CacheIndex};
@@ -31,6 +32,9 @@ const META_PROBE: &str = "probe";
 const PROBE_BYTES: usize = 256 << 10;
 /// The least that redb is given for its pages while `db` commands run, bytes.
 const TOOL_CACHE_BYTES: usize = 64 << 20;
+
+/// What redb is given for its pages while it repairs a database, bytes: the branches above a page.
+const REPAIR_CACHE_BYTES: usize = 1 << 20;
 
 /// Which commits are made so that an opening after a crash behind them needs no repair, which reads
 /// the whole file.
@@ -134,12 +138,26 @@ pub(super) fn open_existing(medium: &dyn Medium) -> Result<Database, StoreError>
     Ok(database)
 }
 
-/// The database on a backend: made when that is empty, repaired when it was not closed.
-pub(super) fn create(
-    backend: impl StorageBackend,
+/// The database on a backend, which is opened by the first argument: made when that is empty, repaired
+/// when it was not closed. A repair reads every page twice, in two walks: pages that nobody asks for
+/// again only drive what the processor has at hand out of its caches, so that it is done with little
+/// memory, and the database opened once more.
+pub(super) fn create<B: StorageBackend>(
+    backend: impl Fn() -> Result<B, DatabaseError>,
     cache_bytes: usize,
 ) -> Result<Database, DatabaseError> {
-    Database::builder().set_cache_size(cache_bytes).create_with_backend(backend)
+    let open = |builder: &mut Builder| builder.create_with_backend(backend()?);
+    let unrepaired = open(
+        Database::builder()
+            .set_cache_size(cache_bytes)
+            .set_repair_callback(redb::RepairSession::abort),
+    );
+    match unrepaired {
+        Err(DatabaseError::RepairAborted) => {}
+        outcome => return outcome,
+    }
+    open(Database::builder().set_cache_size(REPAIR_CACHE_BYTES))?.close()?;
+    open(Database::builder().set_cache_size(cache_bytes))
 }
 
 /// The format of a store, if it is one that this build reads.

@@ -91,7 +91,7 @@ impl Medium for Faulty {
             // Made on the sound disk, where it is not there; opened through the faults then.
             drop(self.disk.open(cache_bytes, make)?);
         }
-        Ok(open::create(self.clone(), cache_bytes)?)
+        Ok(open::create(|| Ok(self.clone()), cache_bytes)?)
     }
 
     fn free_bytes(&self) -> Option<u64> {

@@ -93,7 +93,7 @@ impl Disk {
 
 impl Medium for Disk {
     fn open(&self, cache_bytes: usize, _: bool) -> Result<Database, StoreError> {
-        Ok(open::create(self.clone(), cache_bytes)?)
+        Ok(open::create(|| Ok(self.clone()), cache_bytes)?)
     }
 
     fn free_bytes(&self) -> Option<u64> {

@@ -79,7 +79,8 @@ fn recover(
     store.close();
     drop(store);
     let (image, log) = disk.take();
-    let mut report = Store::check_on(open::create(Disk::new(image.clone()), CHECK_CACHE_BYTES)?)?;
+    let mut report =
+        Store::check_on(open::create(|| Ok(Disk::new(image.clone())), CHECK_CACHE_BYTES)?)?;
     if report.jobs != verdict.jobs {
         report.problems.push(format!("{} jobs, {} are known", report.jobs, verdict.jobs));
     }

@@ -50,7 +50,7 @@ pub fn open(disk: Disk, quick_repair: QuickRepair) -> Result<Store, crate::store
 
 fn born() -> Vec<u8> {
     let disk = Disk::default();
-    drop(open::create(disk.clone(), CACHE_BYTES).unwrap());
+    drop(open::create(|| Ok(disk.clone()), CACHE_BYTES).unwrap());
     disk.take().0
 }
 
