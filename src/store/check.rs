@@ -13,7 +13,7 @@ use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableT
 
 use super::evidence::EvidenceFolder;
 use super::medium::{FileMedium, directory_error};
-use super::open::open_existing;
+use super::open::{self, open_existing};
 use super::tables::{self, Row};
 use super::usage::{self, Day};
 use super::{Credits, Store, StoreError, guarded, record};
@@ -128,7 +128,7 @@ impl Store {
             }
         }
         drop(transaction);
-        match guarded(|| used_bytes(&database)) {
+        match guarded(|| open::used_bytes(&database)) {
             Ok(used_bytes) => report.used_bytes = used_bytes,
             Err(error) => report.problem(format!("the pages in use cannot be counted: {error}")),
         }
@@ -166,7 +166,7 @@ impl Store {
         let database = open_existing(&FileMedium::new(directory))?;
         let transaction = database.begin_read()?;
         let key = guarded(|| {
-            let key = transaction.open_table(tables::META)?.get(super::open::META_ID_KEY)?;
+            let key = transaction.open_table(tables::META)?.get(open::META_ID_KEY)?;
             Ok(key.and_then(|key| <[u8; 16]>::try_from(key.value()).ok()))
         })?;
         let cipher =
@@ -195,15 +195,6 @@ impl Store {
         })?;
         Ok((written, unreadable))
     }
-}
-
-/// What the pages in use take. redb tells it only together with what a walk through every tree finds,
-/// so it is no metric.
-fn used_bytes(database: &Database) -> Result<u64, StoreError> {
-    let transaction = database.begin_write()?;
-    let stats = transaction.stats()?;
-    transaction.abort()?;
-    Ok(stats.allocated_pages() * stats.page_size() as u64)
 }
 
 type Walk = fn(&ReadTransaction, &mut Expected, &mut CheckReport) -> Result<(), StoreError>;

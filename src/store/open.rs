@@ -160,6 +160,15 @@ pub(super) fn create<B: StorageBackend>(
     open(Database::builder().set_cache_size(cache_bytes))
 }
 
+/// What the pages in use take, of a database that nobody else has. redb tells it only together with what a walk through every tree finds,
+/// so it is no metric.
+pub(super) fn used_bytes(database: &Database) -> Result<u64, StoreError> {
+    let transaction = database.begin_write()?;
+    let stats = transaction.stats()?;
+    transaction.abort()?;
+    Ok(stats.allocated_pages() * stats.page_size() as u64)
+}
+
 /// The format of a store, if it is one that this build reads.
 fn check_format(stored: Option<Vec<u8>>) -> Result<u32, StoreError> {
     let Some(bytes) = stored else {
