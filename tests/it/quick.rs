@@ -3,6 +3,7 @@
 
 use crate::app::{App, Builder, Gate, Scripted, Step};
 use crate::limits::{A, keys};
+use regex_lite::Regex;
 
 const PLAIN: &str = "chatgpt";
 const ROUTED: &str = "chatgp%74";
@@ -14,17 +15,12 @@ fn submit(app: &App, scraper: &str, query: &str, headers: &[(&str, &str)], body:
     let mut reply = app.post_with(&format!("/scrapers/{scraper}/jobs{query}"), headers, body);
     assert_eq!(reply.headers.remove("x-request-id").unwrap().len(), 36);
     reply.headers.remove("date");
-    for id in ["job_id", "batch_id"] {
-        let json: serde_json::Value = serde_json::from_str(&reply.text).unwrap();
-        let Some(id) = json[id].as_str() else { continue };
-        reply.text = reply.text.replace(id, "ID");
-        if let Some(location) = reply.headers.get_mut("location") {
-            *location = location.replace(id, "ID");
-        }
-    }
-    let mut headers: Vec<(String, String)> = reply.headers.into_iter().collect();
+    let ids = Regex::new("[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}").unwrap();
+    let without_ids = |text: &str| ids.replace_all(text, "ID").into_owned();
+    let headers = reply.headers.into_iter();
+    let mut headers: Vec<_> = headers.map(|(name, value)| (name, without_ids(&value))).collect();
     headers.sort();
-    (reply.status, headers, reply.text)
+    (reply.status, headers, without_ids(&reply.text))
 }
 
 /// Whatever a submit can bring and be refused for, in an order in which each is reached.
