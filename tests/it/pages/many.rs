@@ -23,15 +23,17 @@ const SESSIONS: usize = 4;
 fn browser_at(from: SocketAddr, store: &Path) -> Option<u32> {
     let port = format!(":{:04X}", from.port());
     let table = std::fs::read_to_string("/proc/net/tcp").unwrap();
-    let inode = table.lines().find_map(|line| {
+    // Other connections of the machine may have the same port at their end.
+    let of_port = |line: &str| {
         let columns: Vec<&str> = line.split_whitespace().collect();
         columns[1].ends_with(&port).then(|| format!("socket:[{}]", columns[9]))
-    })?;
-    let holds = |pid: u32| {
+    };
+    let sockets: Vec<String> = table.lines().filter_map(of_port).collect();
+    let holds = |pid: &u32| {
         let files = std::fs::read_dir(format!("/proc/{pid}/fd")).ok();
         files.into_iter().flatten().any(|file| {
             file.and_then(|file| std::fs::read_link(file.path()))
-                .is_ok_and(|link| link.as_os_str() == inode.as_str())
+                .is_ok_and(|link| sockets.iter().any(|socket| link.as_os_str() == socket.as_str()))
         })
     };
     let parent = |pid: u32| -> Option<u32> {
@@ -41,16 +43,13 @@ fn browser_at(from: SocketAddr, store: &Path) -> Option<u32> {
     let mains: Vec<u32> =
         browsers(store).into_iter().filter(|(_, main)| *main).map(|(pid, _)| pid).collect();
     let entries = std::fs::read_dir("/proc").unwrap();
+    let main_above = |pid: u32| {
+        let above = std::iter::successors(Some(pid), |pid| parent(*pid).filter(|pid| *pid > 1));
+        above.into_iter().find(|pid| mains.contains(pid))
+    };
     let mut pids =
         entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    let mut at = pids.find(|pid| holds(*pid));
-    while let Some(pid) = at {
-        if mains.contains(&pid) {
-            return Some(pid);
-        }
-        at = parent(pid).filter(|parent| *parent > 1);
-    }
-    None
+    pids.find_map(|pid| holds(&pid).then(|| main_above(pid)).flatten())
 }
 
 fn resident_kib() -> u64 {
