@@ -38,12 +38,12 @@ const REPLY_BYTES_MAX: usize = 64 << 10;
 pub const SLOW_MS: u64 = 100;
 pub const SLOW_WORKERS: usize = 512;
 
-/// Answers after a time, always the same.
-struct After(Duration, String);
+/// Answers by this name after a time, always the same.
+struct After(&'static str, Duration, String);
 
 impl Upstream for After {
     fn name(&self) -> &str {
-        "practice"
+        self.0
     }
 
     fn kind(&self) -> Kind {
@@ -51,8 +51,8 @@ impl Upstream for After {
     }
 
     fn ask(&self, _: &ScrapeRequest, _: &Call) -> Result<Answer, UpstreamError> {
-        std::thread::sleep(self.0);
-        Ok(Answer { markdown: self.1.clone(), ..Answer::default() })
+        std::thread::sleep(self.1);
+        Ok(Answer { markdown: self.2.clone(), ..Answer::default() })
     }
 }
 
@@ -109,8 +109,9 @@ pub fn start(directory: &Path) -> Server {
         environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let settings = Settings::load_from(None, &environment).unwrap();
     let mut injected = Injected::new();
-    injected.insert("practice".to_owned(), Arc::new(After(Duration::ZERO, text(ANSWER_BYTES))));
-    let slow = After(Duration::from_millis(SLOW_MS), text(ANSWER_BYTES));
+    let practice = After("practice", Duration::ZERO, text(ANSWER_BYTES));
+    injected.insert("practice".to_owned(), Arc::new(practice));
+    let slow = After("slow", Duration::from_millis(SLOW_MS), text(ANSWER_BYTES));
     injected.insert("slow".to_owned(), Arc::new(slow));
     injected.insert("never".to_owned(), Arc::new(Never));
     Server::start_with(settings, Clock::System, injected).unwrap()
