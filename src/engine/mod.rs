@@ -152,7 +152,7 @@ impl Engine {
                     _ if store.unfinished(number) > 0 => 1,
                     _ => 0,
                 };
-                Queue::new(number, name.to_owned(), workers)
+                Queue::new(number, name.to_owned(), workers, clock.clone())
             })
             .collect();
         queues.sort_by_key(|queue| queue.scraper);

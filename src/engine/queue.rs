@@ -5,12 +5,14 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use crossbeam_channel::{Receiver, Sender};
 
 use super::day::Day;
 use super::health::Health;
 use super::totals::Totals;
+use crate::clock::Clock;
 use crate::store::Row;
 
 /// The most row numbers in each of a scraper's two channels; few in unit tests, so that they can
@@ -18,6 +20,13 @@ use crate::store::Row;
 pub const HINTS_MAX: usize = if cfg!(test) { 64 } else { 1_024 };
 /// How much one run weighs in the average of run times: a sixteenth.
 const RUN_AVERAGE_SHIFT: u32 = 4;
+
+/// What a channel holds: a row that is ready, and since when.
+#[derive(Clone, Copy, Debug)]
+pub struct Hint {
+    pub row: Row,
+    offered: Instant,
+}
 
 /// A row that a channel holds or a worker runs.
 struct Taken {
@@ -32,6 +41,7 @@ pub struct Queue {
     pub scraper: u16,
     pub name: String,
     pub workers: usize,
+    clock: Clock,
     interactive: Lane,
     queued: Lane,
     taken: Mutex<HashMap<Row, Taken>>,
@@ -45,9 +55,9 @@ pub struct Queue {
     pub totals: Totals,
 }
 
-/// A bounded channel of rows.
+/// A bounded channel of ready rows.
 struct Lane {
-    channel: (Sender<Row>, Receiver<Row>),
+    channel: (Sender<Hint>, Receiver<Hint>),
     /// Rows are ready that were not offered to the channel. Stored before, and read after, a look
     /// at the channel's length, by threads that must not both miss the other: hence `SeqCst`.
     overflow: AtomicBool,
@@ -73,11 +83,12 @@ pub enum Offer {
 }
 
 impl Queue {
-    pub fn new(scraper: u16, name: String, workers: usize) -> Queue {
+    pub fn new(scraper: u16, name: String, workers: usize, clock: Clock) -> Queue {
         Queue {
             scraper,
             name,
             workers,
+            clock,
             interactive: Lane::new(),
             queued: Lane::new(),
             taken: Mutex::new(HashMap::new()),
@@ -104,7 +115,8 @@ impl Queue {
             return Offer::Taken;
         }
         let lane = self.lane(interactive);
-        if lane.channel.0.try_send(row).is_err() {
+        let hint = Hint { row, offered: self.clock.instant() };
+        if lane.channel.0.try_send(hint).is_err() {
             lane.overflow.store(true, Ordering::SeqCst);
             return Offer::Full;
         }
@@ -128,8 +140,14 @@ impl Queue {
     }
 
     /// The channels' ends for a worker: interactive jobs first.
-    pub fn receivers(&self) -> (&Receiver<Row>, &Receiver<Row>) {
+    pub fn receivers(&self) -> (&Receiver<Hint>, &Receiver<Hint>) {
         (&self.interactive.channel.1, &self.queued.channel.1)
+    }
+
+    /// Counts how long a row was in its channel until a worker took it; gives the row.
+    pub fn picked_up(&self, hint: Hint) -> Row {
+        self.totals.picked_up(self.clock.instant().duration_since(hint.offered));
+        hint.row
     }
 
     /// Notes that an attempt with this lease runs; gives the flag that cancels it.
@@ -205,7 +223,7 @@ mod tests {
     use super::*;
 
     fn queue() -> Queue {
-        Queue::new(0, "practice".to_owned(), 2)
+        Queue::new(0, "practice".to_owned(), 2, Clock::System)
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! from. In memory only; a restart begins at nought, as Prometheus expects.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use crate::job::{Reason, ReasonCounts};
 use crate::store::Counted;
@@ -14,6 +15,11 @@ const RUN_BOUNDS_MS: [u64; 11] =
 const WAIT_BOUNDS_MS: [u64; 11] =
     [10, 50, 100, 500, 1_000, 5_000, 10_000, 60_000, 300_000, 1_800_000, 7_200_000];
 
+/// The upper bounds of the histogram of how long workers left rows in their queue, microseconds: as
+/// short as a thread's wake-up, and as long as a backlog.
+const PICKUP_BOUNDS_MICROSECONDS: [u64; 13] =
+    [25, 50, 75, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000, 10_000_000];
+
 /// A scraper's counts.
 pub struct Totals {
     submitted: AtomicU64,
@@ -24,6 +30,8 @@ pub struct Totals {
     cache_misses: AtomicU64,
     /// How long attempts were due before they began.
     waits: Histogram,
+    /// How long rows were in the queue until a worker took them.
+    pickups: Histogram,
     /// How long attempts took that brought an answer.
     runs: Histogram,
     /// Why the others failed.
@@ -45,6 +53,9 @@ pub struct TotalsReport {
     pub cache_misses: u64,
     /// From when an attempt was due to its start, milliseconds.
     pub waits: HistogramReport,
+    /// From when a row was offered, at once behind the commit that made it ready, until a worker took
+    /// it, microseconds.
+    pub pickups: HistogramReport,
     /// How long attempts took that brought an answer, milliseconds.
     pub runs: HistogramReport,
     /// The reasons with which attempts have failed, and how often.
@@ -61,6 +72,7 @@ impl Default for Totals {
             cache_hits: AtomicU64::new(0),
             cache_misses: AtomicU64::new(0),
             waits: Histogram::new(&WAIT_BOUNDS_MS),
+            pickups: Histogram::new(&PICKUP_BOUNDS_MICROSECONDS),
             runs: Histogram::new(&RUN_BOUNDS_MS),
             failures: ReasonCounts::default(),
         }
@@ -93,6 +105,11 @@ impl Totals {
         self.waits.observe(waited_ms);
     }
 
+    /// Counts a row that a worker has taken, so long after it was offered.
+    pub fn picked_up(&self, after: Duration) {
+        self.pickups.observe(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
+    }
+
     /// Counts an attempt that has ended, and why there was no answer.
     pub fn attempted(&self, run_ms: u64, failed: Option<Reason>) {
         match failed {
@@ -111,6 +128,7 @@ impl Totals {
             cache_hits: read(&self.cache_hits),
             cache_misses: read(&self.cache_misses),
             waits: self.waits.report(),
+            pickups: self.pickups.report(),
             runs: self.runs.report(),
             failures: self.failures.report(),
         }
@@ -135,6 +153,7 @@ mod tests {
         }
         totals.cache_missed();
         totals.attempt_begins(11);
+        totals.picked_up(Duration::from_micros(101));
         totals.attempted(5, Some(Reason::Empty));
         for run_ms in [100, 101, 999_999] {
             totals.attempted(run_ms, None);
@@ -143,6 +162,7 @@ mod tests {
         assert_eq!((report.submitted, report.done, report.failed, report.canceled), (1, 2, 1, 1));
         assert_eq!((report.cache_hits, report.cache_misses), (1, 1));
         assert_eq!((report.waits.counts[1], report.waits.count(), report.waits.sum), (1, 1, 11));
+        assert_eq!((report.pickups.counts[4], report.pickups.sum), (1, 101));
         assert_eq!(report.failures, [(Reason::Empty, 1)]);
         assert_eq!(report.runs.counts, [1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1]);
         assert_eq!(report.runs.sum, 1_000_200);

@@ -109,18 +109,18 @@ fn next(engine: &Engine, queue: &Queue, wait: bool) -> Next {
         engine.breakpoints.reach(Point::WorkerIdle);
         crossbeam_channel::select_biased! {
             recv(engine.stopping.1) -> _ => return Next::Stop,
-            recv(interactive) -> row => row,
-            recv(queued) -> row => row,
+            recv(interactive) -> hint => hint,
+            recv(queued) -> hint => hint,
         }
     } else {
         crossbeam_channel::select_biased! {
             recv(engine.stopping.1) -> _ => return Next::Stop,
-            recv(interactive) -> row => row,
-            recv(queued) -> row => row,
+            recv(interactive) -> hint => hint,
+            recv(queued) -> hint => hint,
             default => return Next::Nothing,
         }
     };
-    received.map_or(Next::Stop, Next::Row)
+    received.map_or(Next::Stop, |hint| Next::Row(queue.picked_up(hint)))
 }
 
 /// Lets go of a row after what became of it.

@@ -6,6 +6,7 @@ use crate::service::{ScraperStatus, Service, TotalsReport};
 use crate::upstream::Circuit;
 
 const MILLISECONDS: f64 = 1e3;
+const MICROSECONDS: f64 = 1e6;
 
 /// Adds the families of all that.
 pub fn tell(out: &mut Exposition, service: &Service) {
@@ -91,6 +92,14 @@ fn attempts(out: &mut Exposition, totals: &[(&str, TotalsReport)]) {
     );
     for (scraper, total) in totals {
         family.histogram(&[("scraper", scraper)], &total.waits, MILLISECONDS);
+    }
+    let mut family = out.family(
+        "answerd_attempt_pickup_seconds",
+        Kind::Histogram,
+        "How long attempts that could begin at once waited for a worker, from the commit on.",
+    );
+    for (scraper, total) in totals {
+        family.histogram(&[("scraper", scraper)], &total.pickups, MICROSECONDS);
     }
     let mut family = out.family(
         "answerd_attempt_seconds",

@@ -58,6 +58,7 @@ fn what_was_done_is_counted() {
         ("answerd_jobs_ended_total{scraper=\"gone\",end=\"failed\"}", 1.0),
         ("answerd_attempts_failed_total{scraper=\"gone\",code=\"upstream_unreachable\"}", 1.0),
         ("answerd_attempt_seconds_bucket{scraper=\"practice\",le=\"+Inf\"}", 2.0),
+        ("answerd_attempt_pickup_seconds_count{scraper=\"practice\"}", 2.0),
         ("answerd_attempt_seconds_count{scraper=\"practice\"}", 2.0),
         ("answerd_jobs_waiting{scraper=\"practice\"}", 0.0),
         ("answerd_upstream_in_flight{upstream=\"gone\"}", 0.0),
