@@ -31,15 +31,15 @@ pub const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
 /// The results that are measured, bytes.
 pub const RESULT_BYTES: usize = 2_048;
 /// The Markdown of every answer, bytes: its result, which has it twice, has [`RESULT_BYTES`].
-const ANSWER_BYTES: usize = 720;
-const REPLY_BYTES_MAX: usize = 64 << 10;
+pub const ANSWER_BYTES: usize = 720;
+const REPLY_BYTES_MAX: usize = 2 << 20;
 
 /// How long the slow upstream takes, milliseconds, and how many it is asked by at once.
 pub const SLOW_MS: u64 = 100;
 pub const SLOW_WORKERS: usize = 512;
 
 /// Answers by this name after a time, always the same.
-struct After(&'static str, Duration, String);
+pub struct After(pub &'static str, pub Duration, pub String);
 
 impl Upstream for After {
     fn name(&self) -> &str {
@@ -76,7 +76,7 @@ impl Upstream for Never {
 }
 
 /// The start of the guide as an answer: real Markdown of so many bytes.
-fn text(bytes: usize) -> String {
+pub fn text(bytes: usize) -> String {
     let pages = [
         include_str!("../../src/docs/concepts.md"),
         include_str!("../../src/docs/storage.md"),
@@ -92,6 +92,11 @@ fn text(bytes: usize) -> String {
 
 /// A server whose scraper `practice` answers at once, `perplexity` after [`SLOW_MS`], and `chatgpt` never.
 pub fn start(directory: &Path) -> Server {
+    start_with(directory, Arc::new(After("practice", Duration::ZERO, text(ANSWER_BYTES))))
+}
+
+/// The same with another upstream for `practice`.
+pub fn start_with(directory: &Path, practice: Arc<dyn Upstream>) -> Server {
     let environment = [
         ("ANSWERD_HTTP__BIND", "127.0.0.1:0".to_owned()),
         ("ANSWERD_STORE__PATH", directory.join("data").display().to_string()),
@@ -109,8 +114,7 @@ pub fn start(directory: &Path) -> Server {
         environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let settings = Settings::load_from(None, &environment).unwrap();
     let mut injected = Injected::new();
-    let practice = After("practice", Duration::ZERO, text(ANSWER_BYTES));
-    injected.insert("practice".to_owned(), Arc::new(practice));
+    injected.insert("practice".to_owned(), practice);
     let slow = After("slow", Duration::from_millis(SLOW_MS), text(ANSWER_BYTES));
     injected.insert("slow".to_owned(), Arc::new(slow));
     injected.insert("never".to_owned(), Arc::new(Never));

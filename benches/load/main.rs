@@ -2,11 +2,15 @@
 //! with 2 KiB, one that takes its time, and one that does not answer, so that what is submitted to it
 //! only waits. Prints submits, polls and whole jobs a second at several numbers of connections, with the
 //! same poll of a static body from the same actix beside it. `cargo bench --bench load`; behind `--` the
-//! names of tables (`submits`, `polls`, `whole`, `slow`) and numbers of connections, where not all are
-//! wanted.
+//! names of tables (`submits`, `polls`, `whole`, `slow`, `sizes`, `starts`) and numbers of connections, where
+//! not all are wanted.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
+#[path = "../shared/mod.rs"]
 mod shared;
+
+mod sizes;
+mod starts;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -74,6 +78,12 @@ fn main() {
     }
     server.stop();
     server.wait().unwrap();
+    if wanted("sizes") {
+        sizes::table();
+    }
+    if wanted("starts") {
+        starts::table();
+    }
 }
 
 fn submits(server: &Server, directory: &Path, connections: usize) {
