@@ -14,6 +14,7 @@ mod scripts;
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::path::Path;
+use std::rc::Rc;
 
 use actix_web::http::StatusCode;
 use process::Peer;
@@ -99,12 +100,13 @@ fn in_turns(contestants: &[Contestant]) -> Vec<Vec<f64>> {
 fn peers(directory: &Path) -> Vec<Contestant> {
     let mut found = Vec::new();
     if let Some(redis) = process::redis(directory) {
-        let address = redis.address;
+        let redis = Rc::new(redis);
+        let own = redis.clone();
         found.push(Contestant {
             name: "Redis LPUSH, appendfsync always",
             promises: "appended, fsynced",
             measure: Box::new(move |connections| {
-                load(address, connections, TURN_SECONDS, &protocols::Redis).per_second
+                load(own.address, connections, TURN_SECONDS, &protocols::Redis).per_second
             }),
         });
         found.extend(scripts::bullmq(redis));

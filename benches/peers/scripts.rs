@@ -47,9 +47,9 @@ pub fn postgres(peer: Peer) -> Vec<Contestant> {
 }
 
 /// BullMQ on a Redis.
-pub fn bullmq(redis: Peer) -> Option<Contestant> {
+pub fn bullmq(redis: Rc<Peer>) -> Option<Contestant> {
     let address = redis.address.to_string();
-    node("BullMQ on Redis, appendfsync always", "bullmq.mjs", address, Rc::new(redis))
+    node("BullMQ on Redis, appendfsync always", "bullmq.mjs", address, redis)
 }
 
 /// A contestant that a script drives: it takes an address, how many submits are under way at once
