@@ -168,7 +168,9 @@ fn export(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
         let seen = Cell::new(0_u64);
         Store::export(path, &mut lines, |job, id, result| {
             seen.set(seen.get() + 1);
-            if let Some(working) = working.as_ref().filter(|_| seen.get() % PROGRESS_JOBS == 0) {
+            if let Some(working) =
+                working.as_ref().filter(|_| seen.get().is_multiple_of(PROGRESS_JOBS))
+            {
                 working.say(format!("writing jobs, {} so far", seen.get()));
             }
             job_object(job, id, result)
