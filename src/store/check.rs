@@ -14,9 +14,10 @@ use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableT
 use super::evidence::EvidenceFolder;
 use super::medium::{FileMedium, directory_error};
 use super::open::{self, open_existing};
+use super::shared::guarded;
 use super::tables::{self, Row};
 use super::usage::{self, Day};
-use super::{Credits, Store, StoreError, guarded, record};
+use super::{Credits, Store, StoreError, record};
 use crate::clock::{self, UnixMs};
 use crate::id::IdCipher;
 use crate::job::{Batch, Delivery, Job, State};

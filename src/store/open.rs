@@ -13,10 +13,10 @@ use redb::{
 
 use super::cache::{CacheEntry, CacheIndex};
 use super::medium::{FileMedium, Medium, directory_error};
+use super::scrapers::ScraperEntry;
+use super::shared::{BATCH_BOUNDS, Shared, guarded};
 use super::tables::{self, META, SCRAPERS};
-use super::{
-    BATCH_BOUNDS, ScraperEntry, Scrapers, Shared, Store, StoreError, guarded, record, writer,
-};
+use super::{Scrapers, Store, StoreError, record, writer};
 use crate::clock::UnixMs;
 use crate::id::{self, IdCipher};
 use crate::job::Ended;

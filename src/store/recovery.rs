@@ -8,7 +8,8 @@ use crossbeam_channel::{Receiver, Sender};
 use redb::Database;
 
 use super::open::{open_database, prepare, probe, rebuild};
-use super::{Store, StoreError, guarded};
+use super::shared::guarded;
+use super::{Store, StoreError};
 use crate::clock::UnixMs;
 use crate::id::IdCipher;
 

@@ -9,8 +9,9 @@ use std::thread::JoinHandle;
 use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, TrySendError};
 use tokio::sync::oneshot;
 
+use super::shared::Shared;
 use super::tables::Tables;
-use super::{QuickRepair, Shared, StoreError};
+use super::{QuickRepair, StoreError};
 
 /// The most writes that may wait for the writer; one more is refused as busy.
 pub const WRITES_WAITING_MAX: usize = 8_192;

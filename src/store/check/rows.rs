@@ -6,8 +6,9 @@ use std::collections::{BTreeSet, HashMap};
 use redb::{ReadTransaction, ReadableTable};
 
 use crate::job::Job;
+use crate::store::shared::guarded;
 use crate::store::tables::{self, Row};
-use crate::store::{StoreError, guarded, record};
+use crate::store::{StoreError, record};
 
 /// The most rows that are looked for behind a damaged page.
 const ROWS_UNSEEN_MAX: u64 = 10_000_000;

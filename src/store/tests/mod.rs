@@ -14,7 +14,9 @@ mod refusals;
 mod reopen;
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::path::Path;
+use std::sync::atomic::AtomicUsize;
 
 use crossbeam_channel::Sender;
 use redb::{ReadTransaction, ReadableTable};
@@ -22,7 +24,7 @@ use tempfile::TempDir;
 
 use super::tables::{self, Tables};
 use super::*;
-use crate::job::{RawRequest, ScrapeRequest};
+use crate::job::{RawRequest, ScrapeRequest, State};
 
 /// 2026-05-11T12:00:00Z.
 const START_MS: UnixMs = 1_778_500_800_000;

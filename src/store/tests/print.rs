@@ -6,7 +6,7 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::super::*;
 use super::START_MS;
-use crate::job::{DeliveryState, Subject};
+use crate::job::{DeliveryState, State, Subject};
 
 /// The whole state.
 pub(crate) fn state(store: &Store) -> String {

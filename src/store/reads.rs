@@ -1,0 +1,196 @@
+//! What is read of jobs and of the indexes: nothing here writes.
+
+use std::ops::ControlFlow;
+
+use redb::ReadableTable;
+use uuid::Uuid;
+
+use super::{Cached, Credits, Row, Store, StoreError, record, tables};
+use crate::clock::UnixMs;
+use crate::job::{Job, State};
+
+impl Store {
+    /// Reads the job of an id with the JSON of its result, if it exists at `now_ms`. The bytes are
+    /// the database's own: `read` copies what it needs.
+    ///
+    /// # Errors
+    /// The store failed or is damaged.
+    pub fn read_job<T>(
+        &self,
+        id: Uuid,
+        now_ms: UnixMs,
+        read: impl FnOnce(&Job, Option<&[u8]>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(None) };
+        self.read_row(plain.row, now_ms, |job, result| {
+            plain.has_nonce(job.nonce).then(|| read(job, result))
+        })
+        .map(Option::flatten)
+    }
+
+    /// As [`Store::read_job`], by row number.
+    ///
+    /// # Errors
+    /// The store failed or is damaged.
+    pub fn read_row<T>(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        read: impl FnOnce(&Job, Option<&[u8]>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        self.shared.read_latest(|snapshot| {
+            let Some(bytes) = snapshot.jobs.get(row)? else { return Ok(None) };
+            let (job, _) = record::decode_job(
+                row,
+                bytes.value(),
+                |number| self.scrapers.name(number),
+                || Ok(snapshot.prompts.get(row)?.map(|prompt| prompt.value().to_owned())),
+            )?;
+            if job.expires_ms <= now_ms {
+                return Ok(None);
+            }
+            if job.state != State::Done {
+                return Ok(Some(read(&job, None)));
+            }
+            let stored =
+                snapshot.results.get(row)?.ok_or(StoreError::Damaged("a result is missing"))?;
+            Ok(Some(read(&job, Some(record::decode_result(row, stored.value())?))))
+        })
+    }
+
+    /// The cached result for a request's hash that was stored at `from_ms` or later and whose job
+    /// still exists at `now_ms`.
+    ///
+    /// # Errors
+    /// The store failed or is damaged.
+    pub fn cached(
+        &self,
+        hash: u128,
+        from_ms: UnixMs,
+        now_ms: UnixMs,
+    ) -> Result<Option<Cached>, StoreError> {
+        let Some(entry) = self.shared.cache_index().get(hash, from_ms) else { return Ok(None) };
+        let found = self.read_row(entry.row, now_ms, |job, result| {
+            let json = result?.to_vec();
+            Some(Cached { stored_ms: entry.stored_ms, request: job.request.clone(), json })
+        });
+        Ok(found?.flatten())
+    }
+
+    /// Walks a scraper's unfinished jobs that are due at `now_ms` and that somebody waits for
+    /// (`interactive`) or nobody does, in the order in which they came due, until `visit` breaks.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn visit_ready(
+        &self,
+        scraper: u16,
+        interactive: bool,
+        now_ms: UnixMs,
+        mut visit: impl FnMut(Row) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.shared.read(|transaction| {
+            let ready = transaction.open_table(tables::READY)?;
+            let due = (scraper, interactive, 0, 0)..=(scraper, interactive, now_ms, Row::MAX);
+            for entry in ready.range(due)? {
+                if visit(entry?.0.value().3).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// When the next of a scraper's unfinished jobs comes due after `now_ms`.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn next_ready_ms(
+        &self,
+        scraper: u16,
+        now_ms: UnixMs,
+    ) -> Result<Option<UnixMs>, StoreError> {
+        self.shared.read(|transaction| {
+            let ready = transaction.open_table(tables::READY)?;
+            let mut earliest_ms = None;
+            for interactive in [true, false] {
+                let after = (scraper, interactive, now_ms.saturating_add(1), 0);
+                let mut later = ready.range(after..=(scraper, interactive, u64::MAX, Row::MAX))?;
+                let due_ms = later.next().transpose()?.map(|(key, _)| key.value().2);
+                earliest_ms = earliest_ms.into_iter().chain(due_ms).min();
+            }
+            Ok(earliest_ms)
+        })
+    }
+
+    /// When the oldest job ceases to exist.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn next_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+        self.shared.read(|transaction| {
+            let expiry = transaction.open_table(tables::EXPIRY)?;
+            Ok(expiry.first()?.map(|(key, _)| key.value().0))
+        })
+    }
+
+    /// When the last job ceases to exist.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn last_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+        self.shared.read(|transaction| {
+            let expiry = transaction.open_table(tables::EXPIRY)?;
+            Ok(expiry.last()?.map(|(key, _)| key.value().0))
+        })
+    }
+
+    /// When the newest job was submitted, by the clock of that time.
+    ///
+    /// # Errors
+    /// The store failed or is damaged.
+    pub fn newest_created_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+        let newest = self.shared.read(|transaction| {
+            let jobs = transaction.open_table(tables::JOBS)?;
+            Ok(jobs.last()?.map(|(row, _)| row.value()))
+        })?;
+        // At the beginning of time nothing has expired.
+        newest.map_or(Ok(None), |row| self.read_row(row, 0, |job, _| job.created_ms))
+    }
+
+    /// When the first of the jobs that must start by a moment, and have not, ends for that.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn next_deadline_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+        self.shared.read(|transaction| {
+            let deadlines = transaction.open_table(tables::DEADLINES)?;
+            Ok(deadlines.first()?.map(|(key, _)| key.value().0))
+        })
+    }
+
+    /// When the oldest result was stored that the cache's table still has.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn oldest_cached_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+        self.shared.read(|transaction| {
+            let cache = transaction.open_table(tables::CACHE)?;
+            Ok(cache.first()?.map(|(key, _)| key.value().0))
+        })
+    }
+
+    /// What an account has reserved and used in a calendar month.
+    ///
+    /// # Errors
+    /// The store failed.
+    pub fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
+        self.shared.read(|transaction| {
+            let credits = transaction.open_table(tables::CREDITS)?;
+            let stored = credits.get((account, month))?;
+            stored.map_or(Ok(Credits::default()), |bytes| {
+                record::decode_credits(month, bytes.value())
+            })
+        })
+    }
+}

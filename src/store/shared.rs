@@ -1,0 +1,160 @@
+//! What the writer's thread and the readers share: the database, the state that was committed last,
+//! and why nothing is written where that is so.
+
+use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use redb::{Database, ReadTransaction, ReadableDatabase};
+
+use super::cache::CacheIndex;
+use super::recovery::Latch;
+use super::snapshot::Snapshot;
+use super::{CacheEntry, Effect, Listener, QuickRepair, Scrapers, StoreError};
+use crate::tally::Histogram;
+
+/// The upper bounds of the histogram of batches, writes; [`BATCH_WRITES_MAX`](super::BATCH_WRITES_MAX) is the last.
+pub(super) const BATCH_BOUNDS: [u64; 8] = [1, 2, 4, 8, 16, 64, 256, 1_024];
+
+/// What the writer's thread and the readers share.
+pub(super) struct Shared {
+    /// `None` once the store is closed, and while it recovers.
+    pub(super) database: RwLock<Option<Database>>,
+    /// The latest committed state, once somebody has read it.
+    pub(super) latest: Mutex<Option<Arc<Snapshot>>>,
+    pub(super) quick_repair: QuickRepair,
+    pub(super) scrapers: Arc<Scrapers>,
+    pub(super) cache: Mutex<CacheIndex>,
+    pub(super) listener: OnceLock<Arc<dyn Listener>>,
+    /// Why every write is refused, when it is.
+    pub(super) latched: Mutex<Option<Latch>>,
+    /// The writes of each commit.
+    pub(super) batches: Histogram,
+    /// Whether there was room when a write was queued for the transaction that the writer begins next.
+    pub(super) room_seen: AtomicBool,
+}
+
+impl Shared {
+    pub(super) fn latched(&self) -> Option<StoreError> {
+        let latched = self.latched.lock().unwrap_or_else(PoisonError::into_inner);
+        latched.as_ref().map(|latch| latch.error.clone())
+    }
+
+    pub(super) fn latch(&self, error: StoreError) {
+        let first = {
+            let mut latched = self.latched.lock().unwrap_or_else(PoisonError::into_inner);
+            Latch::set(&mut latched, error.clone())
+        };
+        if first && let Some(listener) = self.listener.get() {
+            listener.failed(&error);
+        }
+    }
+
+    pub(super) fn committed(
+        &self,
+        writes: usize,
+        effects: &[Effect],
+        depth_changes: &HashMap<u16, isize>,
+    ) {
+        self.batches.observe(writes as u64);
+        for (number, change) in depth_changes {
+            if let Some(entry) = self.scrapers.entry(*number) {
+                // Only the writer's thread changes the count, so load and store cannot race.
+                let unfinished = entry.unfinished.load(Ordering::Relaxed);
+                entry
+                    .unfinished
+                    .store(unfinished.saturating_add_signed(*change), Ordering::Relaxed);
+            }
+        }
+        for effect in effects {
+            match effect {
+                Effect::Cached { hash, stored_ms, row } => {
+                    let entry = CacheEntry { row: *row, stored_ms: *stored_ms };
+                    self.cache_index().insert(*hash, entry);
+                }
+                Effect::Ready { .. }
+                | Effect::Started { .. }
+                | Effect::Deadline { .. }
+                | Effect::BatchEnded { .. }
+                | Effect::Delivery { .. }
+                | Effect::Counted { .. }
+                | Effect::Ended { .. } => {}
+            }
+        }
+        if let Some(listener) = self.listener.get() {
+            // What is committed stays so, and its writers must hear that. What a panicking
+            // listener has missed stands in the ready index.
+            let told = catch_unwind(AssertUnwindSafe(|| listener.committed(effects)));
+            if told.is_err() {
+                tracing::error!("the listener to the store's commits panicked");
+            }
+        }
+    }
+
+    pub(super) fn cache_index(&self) -> MutexGuard<'_, CacheIndex> {
+        // An index that a panic has left half-changed can at worst miss an entry.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn read<T>(
+        &self,
+        read: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(|| self.absent())?;
+        self.noted(guarded(|| read(&database.begin_read()?)))
+    }
+
+    /// Latches on what makes everything later fail as well.
+    pub(super) fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(error) = &outcome
+            && error.latches()
+        {
+            self.latch(error.clone());
+        }
+        outcome
+    }
+
+    /// Why there is no database.
+    pub(super) fn absent(&self) -> StoreError {
+        self.latched().unwrap_or(StoreError::Closed)
+    }
+
+    /// Reads the latest committed state, through tables that are opened once for each.
+    pub(super) fn read_latest<T>(
+        &self,
+        read: impl FnOnce(&Snapshot) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        // Held while reading: the database is not closed under a reader.
+        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(|| self.absent())?;
+        self.noted(guarded(|| {
+            let snapshot = {
+                // Opened under the lock: the writer drops what is here after its commit, so that a
+                // state which is older than the latest commit cannot be put back behind it.
+                let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+                match &*latest {
+                    Some(snapshot) => snapshot.clone(),
+                    None => {
+                        let snapshot = Arc::new(Snapshot::open(&database.begin_read()?)?);
+                        latest.insert(snapshot).clone()
+                    }
+                }
+            };
+            read(&snapshot)
+        }))
+    }
+
+    /// Forgets the state that a commit has replaced.
+    pub(super) fn forget_latest(&self) {
+        drop(self.latest.lock().unwrap_or_else(PoisonError::into_inner).take());
+    }
+}
+
+/// Runs what reads the database. Bytes that are not what redb has written can make it panic: that
+/// is damage, and the end of this reading only.
+pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or(Err(StoreError::Damaged("a page of the database cannot be read")))
+}
