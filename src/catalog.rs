@@ -1,4 +1,4 @@
-//! The catalogue of scrapers: their names, the arrays in their results, which countries they
+//! The catalog of scrapers: their names, the arrays in their results, which countries they
 //! refuse and what they cost unless config.toml says otherwise. Contract 1.1, 1.3, 1.6 and 1.9.
 
 /// An array of a result object. The name is the field's name in the JSON.

@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_of_neighbouring_rows_share_nothing_visible() {
+    fn ids_of_neighboring_rows_share_nothing_visible() {
         let cipher = IdCipher::new(fresh_key().unwrap());
         let (a, b) = (cipher.seal(1, 5), cipher.seal(2, 5));
         let differing = (a.as_u128() ^ b.as_u128()).count_ones();

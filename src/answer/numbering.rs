@@ -14,7 +14,7 @@ pub(super) fn renumbered(markdown: &str, place: impl Fn(usize) -> Option<usize>)
     let kept = kept_ranges(markdown);
     let mut kept = kept.iter().peekable();
     let mut out = String::with_capacity(markdown.len());
-    // The end and the new number of the marker before, to know a neighbour by.
+    // The end and the new number of the marker before, to know a neighbor by.
     let mut before: Option<(usize, usize)> = None;
     let mut at = 0;
     while let Some(found) = markdown[at..].find('[') {

@@ -1,4 +1,4 @@
-//! Where a command writes: results to stdout, messages to stderr, colours only where a person
+//! Where a command writes: results to stdout, messages to stderr, colors only where a person
 //! looks on.
 
 use std::io::{self, IsTerminal, Write};
@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::error::CommandError;
 
-/// What a piece of text means; shown as a colour where there are colours.
+/// What a piece of text means; shown as a color where there are colors.
 #[derive(Clone, Copy, Debug)]
 pub enum Tone {
     Heading,
@@ -17,12 +17,12 @@ pub enum Tone {
     Aside,
 }
 
-/// Colours text, or leaves it as it is.
+/// Colors text, or leaves it as it is.
 #[derive(Clone, Copy, Debug)]
 pub struct Paint(bool);
 
 impl Paint {
-    /// Text without colours.
+    /// Text without colors.
     #[cfg(test)]
     pub const PLAIN: Paint = Paint(false);
 
@@ -103,12 +103,12 @@ impl Console {
         self.err_is_terminal
     }
 
-    /// The colours of stdout.
+    /// The colors of stdout.
     pub fn paint(&self) -> Paint {
         self.out_paint
     }
 
-    /// The colours of stderr.
+    /// The colors of stderr.
     pub fn err_paint(&self) -> Paint {
         self.err_paint
     }
@@ -150,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn colours_wrap_the_text_or_are_not_there() {
+    fn colors_wrap_the_text_or_are_not_there() {
         assert_eq!(Paint(true).tint(Tone::Good, "ready"), "\x1b[32mready\x1b[0m");
         assert_eq!(Paint::PLAIN.tint(Tone::Bad, "failed"), "failed");
     }

@@ -91,7 +91,7 @@ fn what_config_toml_shows_as_comments_are_the_defaults() {
 }
 
 #[test]
-fn config_toml_has_every_scraper_of_the_catalogue_and_its_countries() {
+fn config_toml_has_every_scraper_of_the_catalog_and_its_countries() {
     let settings = with_env(&[]).unwrap();
     for entry in catalog::SCRAPERS {
         let scraper = &settings.scrapers[entry.name];

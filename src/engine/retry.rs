@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upstreams_own_wait_is_honoured_inside_the_deadline() {
+    fn the_upstreams_own_wait_is_honored_inside_the_deadline() {
         let error = UpstreamError::new(Reason::UpstreamRateLimited, "slow down")
             .retry_after_ms(Some(30_000));
         let event = after_failure(&job(1), error.clone(), &SETTINGS, 10);

@@ -115,7 +115,7 @@ fn rendered() -> Vec<(&'static str, String)> {
         .map(|(at, (slug, text))| {
             let main = format!(
                 "<article class=\"guide\">\n{}</article>\n\
-                 <nav class=\"turns\" aria-label=\"Neighbouring pages\">{}{}</nav>\n",
+                 <nav class=\"turns\" aria-label=\"Neighboring pages\">{}{}</nav>\n",
                 html::guide_page(text, slug),
                 link(at.checked_sub(1), "prev", "← "),
                 link(Some(at + 1), "next", "→ "),

@@ -231,18 +231,18 @@ fn kind_group(kind: Kind) -> Kind {
 }
 
 /// Headings of the guide that ask something: of sections that were found and not cited, then of the
-/// best section's neighbours, then from the guide's beginning.
+/// best section's neighbors, then from the guide's beginning.
 fn related(engine: &Engine, question: &str, findings: &Findings, cited: &[usize]) -> Vec<String> {
     let sections = &engine.guide.sections;
     let best = findings.hits.first().map(|hit| hit.section);
     let page = best.map(|best| sections[best].page);
     let found = findings.hits.iter().take(2 * RELATED_MAX).map(|hit| hit.section);
     let after = best.map_or(0, |best| best + 1)..sections.len();
-    let neighbours =
+    let neighbors =
         after.chain(0..sections.len()).filter(|section| Some(sections[*section].page) == page);
     let asked = stems(terms(question));
     let mut chosen: Vec<&str> = Vec::new();
-    for at in found.chain(neighbours).chain(0..sections.len()) {
+    for at in found.chain(neighbors).chain(0..sections.len()) {
         let section = &sections[at];
         let fresh = section.is_question()
             && !(findings.covered && cited.contains(&at))

@@ -1,4 +1,4 @@
-//! Text to search terms: words are normalised, lightly stemmed, and known as stop words or not.
+//! Text to search terms: words are normalized, lightly stemmed, and known as stop words or not.
 
 use std::sync::LazyLock;
 
@@ -13,7 +13,7 @@ const WORD_CHARS_MAX: usize = 64;
 /// A word of a text as it is searched for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Term {
-    /// The word, normalised, as a person would recognise it.
+    /// The word, normalized, as a person would recognize it.
     pub word: String,
     /// What is compared.
     pub stem: String,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn text_becomes_normalised_words() {
+    fn text_becomes_normalized_words() {
         let words: Vec<String> =
             terms("Ｄon’t CAFÉ `retention_hours`?").into_iter().map(|term| term.word).collect();
         assert_eq!(words, ["dont", "cafe", "retention", "hours", "retention_hours"]);

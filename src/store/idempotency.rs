@@ -120,8 +120,8 @@ mod tests {
         ] {
             assert_ne!(idempotency_of("a", "k", &other, &handling), known("a", "k"), "{other:?}");
         }
-        let labelled = Handling { label: Some("l".to_owned()), ..Handling::default() };
-        assert_ne!(idempotency_of("a", "k", &request, &labelled), known("a", "k"));
+        let labeled = Handling { label: Some("l".to_owned()), ..Handling::default() };
+        assert_ne!(idempotency_of("a", "k", &request, &labeled), known("a", "k"));
         let webhook_url = Some("https://a.example/".to_owned());
         let told = Handling { webhook_url, ..Handling::default() };
         assert_ne!(idempotency_of("a", "k", &request, &told), known("a", "k"));

@@ -1,5 +1,5 @@
 //! What a ScrapeLLM client sees, field by field and in order: contract 1.4 to 1.8, as a table over
-//! every scraper of the catalogue.
+//! every scraper of the catalog.
 
 use answerd::answer::{Answer, Product, Source};
 use answerd::catalog;

@@ -66,7 +66,7 @@ pub fn plain_without(markdown: &str, spans: Vec<Range<usize>>) -> String {
     plain_text(&kept)
 }
 
-/// The spans in order, neighbours that only a separator divides made one, with the parentheses
+/// The spans in order, neighbors that only a separator divides made one, with the parentheses
 /// around them.
 fn grown(markdown: &str, mut spans: Vec<Range<usize>>) -> Vec<Range<usize>> {
     spans.sort_by_key(|span| (span.start, span.end));

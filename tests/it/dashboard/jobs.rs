@@ -20,8 +20,8 @@ fn the_list_is_filtered_and_kept_up_to_date() {
     app.ended(&app.submit("chatgpt", "refused"));
     app.submit("chatgpt", "held");
     gate.arrived(1);
-    let labelled = app.post("/scrapers/practice/jobs?prompt=What+is+a+job%3F&label=Nightly+7");
-    app.ended(labelled.expect(202)["job_id"].as_str().unwrap());
+    let labeled = app.post("/scrapers/practice/jobs?prompt=What+is+a+job%3F&label=Nightly+7");
+    app.ended(labeled.expect(202)["job_id"].as_str().unwrap());
     let dashboard = Dashboard::open(&app, "/jobs");
     let lists = |wanted: &str| drop(dashboard.browser.until(&format!("{PROMPTS} === '{wanted}'")));
     lists("What is a job?|held|refused");

@@ -65,7 +65,7 @@ impl Dashboard {
         self.browser.devtools("Emulation.setDeviceMetricsOverride", size);
     }
 
-    /// Has the page shown as to somebody who prefers a `scheme` of colours, `light` or `dark`.
+    /// Has the page shown as to somebody who prefers a `scheme` of colors, `light` or `dark`.
     fn prefers(&self, scheme: &str) {
         let feature = json!({ "name": "prefers-color-scheme", "value": scheme });
         self.browser.devtools("Emulation.setEmulatedMedia", json!({ "features": [feature] }));

@@ -154,13 +154,13 @@ fn everything_can_be_done_by_keyboard() {
 }
 
 #[test]
-fn the_colours_can_be_turned_and_stay() {
+fn the_colors_can_be_turned_and_stay() {
     let app = Builder::new().start();
     let dashboard = Dashboard::open(&app, "/");
     let ground = "return getComputedStyle(document.querySelector('.card')).backgroundColor";
     dashboard.browser.until("document.querySelector('.card')");
     let light = dashboard.browser.run(ground);
-    dashboard.browser.click("[aria-label='Dark colours']");
+    dashboard.browser.click("[aria-label='Dark colors']");
     let dark = dashboard.browser.run(ground);
     assert_ne!(light, dark);
     dashboard.browser.open(&format!("{}/", app.base));

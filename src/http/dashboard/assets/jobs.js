@@ -174,7 +174,7 @@ function row(job) {
     el("td", { class: "of-submitted" }, moment(job.created_at)));
 }
 
-/** How a job stands, in a word with a colour. */
+/** How a job stands, in a word with a color. */
 export function statusBadge(job) {
   if (job.status === "done") return badge("done", "good");
   if (job.error_code === "canceled" && job.status === "failed") return badge("canceled", "idle");

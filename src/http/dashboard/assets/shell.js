@@ -1,4 +1,4 @@
-// What stands around every view: the tabs, the state of the connection, the colours, the keyboard.
+// What stands around every view: the tabs, the state of the connection, the colors, the keyboard.
 
 import { currentKey } from "./api.js";
 import { announce, el, fill, icon } from "./dom.js";
@@ -61,7 +61,7 @@ const dark = () => {
 };
 
 function drawTheme(button) {
-  const name = dark() ? "Light colours" : "Dark colours";
+  const name = dark() ? "Light colors" : "Dark colors";
   button.title = name;
   button.setAttribute("aria-label", name);
   fill(button, icon(dark() ? "sun" : "moon"));
@@ -149,7 +149,7 @@ function showHelp() {
   const on = el("input", { type: "checkbox", id: "shortcuts-on" });
   on.checked = shortcutsOn();
   on.addEventListener("change", () => remember(SHORTCUTS, on.checked ? "on" : "off"));
-  const dialog = el("dialog", { class: "card", "aria-labelledby": "help-title" },
+  const dialog = el("dialog", { class: "card", "aria-labeledby": "help-title" },
     el("h2", { id: "help-title" }, "Keyboard shortcuts"),
     el("table", { class: "shortcuts" }, el("tbody", {},
       TABS.map((tab) => row(["g", tab.key], tab.name)),

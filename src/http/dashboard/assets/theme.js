@@ -1,7 +1,7 @@
-// Sets the colours before anything is drawn: those that were chosen, else those of the system.
+// Sets the colors before anything is drawn: those that were chosen, else those of the system.
 try {
   const chosen = localStorage.getItem("answerd.theme");
   if (chosen === "light" || chosen === "dark") document.documentElement.dataset.theme = chosen;
 } catch {
-  // Without storage the system's colours do.
+  // Without storage the system's colors do.
 }
