@@ -111,6 +111,7 @@ pub fn wait_ms(query: &[(String, String)], request: &HttpRequest) -> Result<Opti
     Ok(preferred.map(|seconds| (seconds.clamp(0.0, WAIT_SECONDS_MAX) * 1000.0) as u64))
 }
 
-fn refused(service: &Service, error: ServiceError) -> ApiError {
+/// The refusal of a use case.
+pub fn refused(service: &Service, error: ServiceError) -> ApiError {
     ApiError::from_service(error, service.retention_hours())
 }

@@ -1,7 +1,8 @@
 //! What clients send more often than all else together, answered before the router: the plainest poll,
-//! `GET /jobs/{id}` without a query, and the plainest submit, `POST /scrapers/{scraper}/jobs`, both
-//! without a header that only the router's way looks at. That way costs as much as a poll's answer.
-//! Whatever is not exactly that, and every refusal of a poll, goes it.
+//! `GET /jobs/{id}`, with no query or `wait` alone, and the plainest submit,
+//! `POST /scrapers/{scraper}/jobs`, both without a header that only the router's way looks at. That way
+//! costs as much as a poll's answer, and what waits there holds all of its request meanwhile. Whatever
+//! is not exactly that, and every refusal of a poll that does not wait, goes it.
 
 use std::pin::Pin;
 use std::rc::Rc;
@@ -9,57 +10,100 @@ use std::rc::Rc;
 use actix_http::{Request, Response};
 use actix_web::body::BoxBody;
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderName, IF_NONE_MATCH, ORIGIN, TRANSFER_ENCODING};
+use actix_web::http::header::{HeaderName, HeaderValue, IF_NONE_MATCH, ORIGIN, TRANSFER_ENCODING};
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use tracing::Instrument;
 
 use super::error::ApiError;
-use super::jobs::PREFER;
+use super::jobs::{self, PREFER};
 use super::poll::{self, Form};
 use super::{State, URL_BYTES_MAX, auth, edge, params, scrapers};
 use crate::service::{Caller, JOB_ID_BYTES};
 
 /// What a poll that is not of the plainest form brings.
 const OTHER_POLLS: [HeaderName; 4] = [IF_NONE_MATCH, PREFER, ORIGIN, TRANSFER_ENCODING];
+/// The most digits in the `wait` of a plain poll.
+const WAIT_DIGITS_MAX: usize = 2;
 /// What a submit that is not of the plainest form brings.
 const OTHER_SUBMITS: [HeaderName; 2] = [ORIGIN, TRANSFER_ENCODING];
 
 /// How a request is answered.
 pub enum Way<C> {
-    /// It was a poll.
+    /// It was a poll that does not wait.
     Answered(Response<BoxBody>),
-    /// It is a submit.
-    Submit(Pin<Box<dyn Future<Output = Response<BoxBody>>>>),
+    /// It is a poll that waits, or a submit.
+    Begun(Pin<Box<dyn Future<Output = Response<BoxBody>>>>),
     /// Through the router.
     Common(C),
 }
 
 /// The way of a request; `common` is that through the router.
 pub fn way<C>(state: &Rc<State>, request: Request, common: impl FnOnce(Request) -> C) -> Way<C> {
-    if let Some(response) = poll(state, &request) {
-        Way::Answered(response)
-    } else if is_plain_submit(&request) {
-        Way::Submit(Box::pin(submit(state.clone(), request)))
+    if let Some(id) = polled(&request) {
+        match request.uri().query() {
+            None => {
+                if let Some(response) = poll(state, &request, id) {
+                    return Way::Answered(response);
+                }
+            }
+            Some(query) => {
+                if let Some(wait_ms) = plain_wait_ms(query) {
+                    let request_id = edge::request_id(request.headers());
+                    let waits = long_poll(state.clone(), id.to_owned(), wait_ms, request_id);
+                    return Way::Begun(Box::pin(waits));
+                }
+            }
+        }
+    }
+    if is_plain_submit(&request) {
+        Way::Begun(Box::pin(submit(state.clone(), request)))
     } else {
         Way::Common(common(request))
     }
 }
 
-/// The answer to a request, where it is the plainest poll of a job that is there.
-fn poll(state: &State, request: &Request) -> Option<Response<BoxBody>> {
-    if request.method() != Method::GET || request.uri().query().is_some() {
-        return None;
-    }
+/// The id in the path of a plain poll.
+fn polled(request: &Request) -> Option<&str> {
     let id = request.path().strip_prefix("/jobs/").filter(|id| id.len() == JOB_ID_BYTES)?;
-    if brings_any(request, &OTHER_POLLS) {
-        return None;
-    }
+    (request.method() == Method::GET && !brings_any(request, &OTHER_POLLS)).then_some(id)
+}
+
+/// The answer to a plain poll, where its job is there.
+fn poll(state: &State, request: &Request, id: &str) -> Option<Response<BoxBody>> {
     let watch = state.traffic.begin();
     let request_id = edge::request_id(request.headers());
     let mut response = poll::answer_unless(&state.service, id, None, Form::Whole).ok()?;
     edge::lay_on(response.headers_mut(), Some(&state.cors), None, request_id);
-    state.traffic.count_quick_poll(&watch);
+    state.traffic.count_quick_poll(response.status(), &watch);
     Some(response.into())
+}
+
+/// How long a query asks to wait that asks for nothing else, milliseconds.
+fn plain_wait_ms(query: &str) -> Option<u64> {
+    let seconds = query.strip_prefix("wait=")?;
+    let digits = seconds.len() <= WAIT_DIGITS_MAX && seconds.bytes().all(|b| b.is_ascii_digit());
+    let seconds = seconds.parse::<u32>().ok().filter(|_| digits)?;
+    (f64::from(seconds) <= jobs::WAIT_SECONDS_MAX).then_some(u64::from(seconds) * 1_000)
+}
+
+/// The answer to a plain poll that waits. Its request is dropped before: nobody needs its buffers
+/// meanwhile, and there may be thousands.
+async fn long_poll(
+    state: Rc<State>,
+    id: String,
+    wait_ms: u64,
+    request_id: HeaderValue,
+) -> Response<BoxBody> {
+    let watch = state.traffic.begin();
+    let outcome = match state.service.wait_for_end(&id, wait_ms).await {
+        Ok(()) => poll::answer_unless(&state.service, &id, None, Form::Whole),
+        Err(error) => Err(error),
+    };
+    let refused = |error| jobs::refused(&state.service, error).error_response();
+    let mut response = outcome.unwrap_or_else(refused);
+    state.traffic.count_quick_poll(response.status(), &watch);
+    edge::lay_on(response.headers_mut(), Some(&state.cors), None, request_id);
+    response.into()
 }
 
 fn is_plain_submit(request: &Request) -> bool {

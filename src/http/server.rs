@@ -361,7 +361,7 @@ fn serve(
                         async move {
                             let quick = match way {
                                 Way::Answered(response) => response,
-                                Way::Submit(submit) => submit.await,
+                                Way::Begun(answer) => answer.await,
                                 Way::Common(answer) => {
                                     let answer = Response::from(answer.await?);
                                     return Ok(answer.map_body(|_, body| EitherBody::left(body)));

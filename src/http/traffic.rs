@@ -85,9 +85,9 @@ impl Traffic {
         self.clock.stopwatch()
     }
 
-    /// Counts a poll that was answered with 200 before the router.
-    pub fn count_quick_poll(&self, watch: &Stopwatch) {
-        self.polls.count(&Method::GET, StatusCode::OK, watch);
+    /// Counts a poll that was answered before the router.
+    pub fn count_quick_poll(&self, status: StatusCode, watch: &Stopwatch) {
+        self.polls.count(&Method::GET, status, watch);
     }
 
     /// Counts a submit that was answered before the router.

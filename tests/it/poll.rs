@@ -105,8 +105,8 @@ fn the_wait_between_polls_grows_with_the_queue_and_the_time_of_a_run() {
     assert_eq!(waits, ["9", "18", "60"]);
 }
 
-/// The plainest poll is answered before the router (`http/quick.rs`); a query, even an empty one,
-/// takes it through.
+/// The plainest poll is answered before the router (`http/quick.rs`); an empty query, or a fraction of
+/// a second to wait, takes it through.
 #[test]
 fn a_plain_poll_and_one_through_the_router_are_answered_alike() {
     let gate = Gate::default();
@@ -114,28 +114,37 @@ fn a_plain_poll_and_one_through_the_router_are_answered_alike() {
         Scripted::new("script", [Step::Hold(gate.clone()), crate::app::fail(Reason::Auth)]);
     let origins = "[http]\ncors_origins = [\"https://a.example\"]\n";
     let app = Builder::new().config(origins).scripted("chatgpt", &upstream).start();
-    let alike = |id: &str, status: u16| {
-        let path = format!("/jobs/{id}");
-        let [plain, routed] = [app.get(&path), app.get(&format!("{path}?"))].map(|mut reply| {
-            assert_eq!(reply.headers.remove("x-request-id").unwrap().len(), 36);
-            reply.headers.remove("date");
-            (reply.status, reply.headers, reply.text)
-        });
-        assert_eq!(plain, routed);
-        assert_eq!(plain.0, status);
+    let at_once = [("", "?"), ("?wait=0", "?wait=0.0")];
+    let of_what_has_ended = [("", "?"), ("?wait=0", "?wait=0.0"), ("?wait=60", "?wait=60.0")];
+    let alike = |id: &str, status: u16, queries: &[(&str, &str)]| {
+        for (plain, routed) in queries {
+            let [plain, routed] = [plain, routed].map(|query| {
+                let mut reply = app.get(&format!("/jobs/{id}{query}"));
+                assert_eq!(reply.headers.remove("x-request-id").unwrap().len(), 36);
+                reply.headers.remove("date");
+                (reply.status, reply.headers, reply.text)
+            });
+            assert_eq!(plain, routed);
+            assert_eq!(plain.0, status);
+        }
     };
     let held = app.submit("chatgpt", "held");
     gate.arrived(1);
-    alike(&held, 200);
+    alike(&held, 200, &at_once);
     gate.open();
     app.ended(&held);
-    alike(&held, 200);
+    alike(&held, 200, &of_what_has_ended);
     let failed = app.submit("chatgpt", "failed");
     app.ended(&failed);
-    alike(&failed, 200);
+    alike(&failed, 200, &of_what_has_ended);
+    alike(
+        &failed,
+        400,
+        &[("?wait=61", "?wait=61&"), ("?wait=", "?wait=&"), ("?wait=-1", "?wait=-1&")],
+    );
     for unknown in ["00000000-0000-4000-8000-000000000000", "no-id-but-as-long-as-one-would-be-36"]
     {
-        alike(unknown, 404);
+        alike(unknown, 404, &of_what_has_ended);
     }
     let path = format!("/jobs/{held}");
     let named = app.get_with(&path, &[("x-request-id", "mine")]);
