@@ -54,7 +54,7 @@ pub fn caller(
 }
 
 /// The key from where the contract allows it: `X-API-Key`, then `?api_key=`, then a bearer token.
-fn key_of<'a>(
+pub(super) fn key_of<'a>(
     headers: &'a HeaderMap,
     query: Result<&'a Pairs, &ApiError>,
 ) -> Result<Option<&'a str>, ApiError> {

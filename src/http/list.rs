@@ -68,7 +68,7 @@ pub async fn list(
 }
 
 /// The first format of lines that `Accept` names.
-fn wanted_format(request: &HttpRequest) -> Option<export::Format> {
+pub(super) fn wanted_format(request: &HttpRequest) -> Option<export::Format> {
     let accept = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     accept
         .flat_map(|value| value.split(','))

@@ -31,6 +31,8 @@ mod server;
 mod site;
 mod stall;
 mod stats;
+#[cfg(test)]
+mod tests;
 mod traffic;
 mod unread;
 mod usage;
