@@ -265,6 +265,22 @@ fn a_day(prompts: &[&str]) -> (App, String, [String; 3]) {
     (app, batch, [failed, done, explained])
 }
 
+/// The ARIA attributes of the page that no standard has, and references that lead to nothing.
+const BROKEN_ARIA: &str = "
+    const known = /^aria-(atomic|busy|checked|controls|current|describedby|disabled|expanded|haspopup|\
+        hidden|invalid|keyshortcuts|label|labelledby|live|modal|pressed|relevant|required|\
+        roledescription|selected|sort|value(max|min|now|text))$/;
+    const broken = [];
+    for (const element of document.querySelectorAll('*')) {
+        for (const { name, value } of element.attributes) {
+            if (name.startsWith('aria-') && !known.test(name)) broken.push(name);
+            if (/^aria-(controls|describedby|labelledby)$/.test(name))
+                for (const id of value.split(/\\s+/))
+                    if (!document.getElementById(id)) broken.push(`${name}=${id}`);
+        }
+    }
+    return broken;";
+
 /// Every view at 1440 and 360 px, light and dark: it fits, and nothing goes wrong. With the variable
 /// `ANSWERD_SCREENSHOTS` the pictures are kept in the directory that it names; with `ANSWERD_AXE`, which
 /// names the file `axe.min.js` of the npm package axe-core, its rules of accessibility are held as well.
@@ -307,6 +323,8 @@ fn every_view_fits_in_every_form() {
                 let over = "return document.documentElement.scrollWidth - innerWidth";
                 let over = dashboard.browser.run(over).as_i64().unwrap();
                 assert!(over <= 0, "{name} is {over} px too wide at {width}");
+                let broken = dashboard.browser.run(BROKEN_ARIA);
+                assert_eq!(broken, json!([]), "{name} at {width} px");
                 if let Some(directory) = &kept {
                     std::fs::create_dir_all(directory).unwrap();
                     let file = directory.join(format!("{name}-{width}-{scheme}.webp"));

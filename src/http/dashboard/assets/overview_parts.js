@@ -48,7 +48,7 @@ export function problems(now, known) {
 /** How every scraper stands. */
 export function scraperTable(now) {
   const head = ["Scraper", "Waiting", "Running", "Success", "p50", "p95", "Filled arrays"];
-  return el("section", { class: "card flush", "aria-labeledby": "scrapers-title" },
+  return el("section", { class: "card flush", "aria-labelledby": "scrapers-title" },
     el("div", { class: "card-head" }, el("h2", { id: "scrapers-title" }, "Scrapers"), el("span", { class: "quiet small" }, "health of the last hour")),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the scrapers" }, el("table", { class: "rows stacked" },
       el("thead", {}, el("tr", {}, head.map((name, at) => el("th", { scope: "col", class: at > 0 && at < 6 ? "number" : null }, name)))),
@@ -87,7 +87,7 @@ export function upstreamTable(now) {
     }
   }
   const head = ["Upstream", "Kind", "Breaker", "In flight", "Last error"];
-  return el("section", { class: "card flush", "aria-labeledby": "upstreams-title" },
+  return el("section", { class: "card flush", "aria-labelledby": "upstreams-title" },
     el("div", { class: "card-head" }, el("h2", { id: "upstreams-title" }, "Upstreams"), el("a", { class: "small", href: "/docs/upstreams" }, "What a breaker does")),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the upstreams" }, el("table", { class: "rows stacked" },
       el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col", class: name === "In flight" ? "number" : null }, name)))),

@@ -149,7 +149,7 @@ function showHelp() {
   const on = el("input", { type: "checkbox", id: "shortcuts-on" });
   on.checked = shortcutsOn();
   on.addEventListener("change", () => remember(SHORTCUTS, on.checked ? "on" : "off"));
-  const dialog = el("dialog", { class: "card", "aria-labeledby": "help-title" },
+  const dialog = el("dialog", { class: "card", "aria-labelledby": "help-title" },
     el("h2", { id: "help-title" }, "Keyboard shortcuts"),
     el("table", { class: "shortcuts" }, el("tbody", {},
       TABS.map((tab) => row(["g", tab.key], tab.name)),

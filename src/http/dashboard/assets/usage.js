@@ -28,7 +28,7 @@ export function meter(usage) {
   const { account, monthly_credits: allowance, used, reserved, left, resets_at } = usage;
   const who = account === "anonymous" ? "everybody (no keys are configured)" : `the key ${account}`;
   const part = allowance ? (used + reserved) / allowance : 0;
-  return el("section", { class: "card", "aria-labeledby": "credits-title" },
+  return el("section", { class: "card", "aria-labelledby": "credits-title" },
     el("div", { class: "card-head" }, el("h2", { id: "credits-title" }, "Credits this month"), el("span", { class: "quiet small" }, who)),
     el("p", { class: "big" }, whole(used), allowance === null ? " used" : ` of ${whole(allowance)} used`),
     allowance !== null && gauge(part, `${percent(Math.min(part, 1))} used or reserved`, part > 0.9 ? "long full" : "long"),
