@@ -14,7 +14,7 @@ use crossbeam_channel::{Receiver, Sender};
 use super::*;
 use crate::answer::{Answer, Kind};
 use crate::clock::ManualClock;
-use crate::job::{Job, RawRequest, Reason, ScrapeRequest, State};
+use crate::job::{Event, Job, RawRequest, Reason, ScrapeRequest, State};
 use crate::store::tests::failing::{Fault, Faulty};
 use crate::store::{OpenOptions, QuickRepair, SubmitLimits};
 use crate::upstream::{Call, Upstream, UpstreamError};
