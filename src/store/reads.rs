@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use redb::ReadableTable;
+use redb::{ReadableTable, TableDefinition, Value};
 use uuid::Uuid;
 
 use super::{Cached, Credits, Row, Store, StoreError, record, tables};
@@ -128,10 +128,7 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub fn next_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|transaction| {
-            let expiry = transaction.open_table(tables::EXPIRY)?;
-            Ok(expiry.first()?.map(|(key, _)| key.value().0))
-        })
+        self.earliest_ms(tables::EXPIRY)
     }
 
     /// When the last job ceases to exist.
@@ -163,10 +160,7 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub fn next_deadline_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|transaction| {
-            let deadlines = transaction.open_table(tables::DEADLINES)?;
-            Ok(deadlines.first()?.map(|(key, _)| key.value().0))
-        })
+        self.earliest_ms(tables::DEADLINES)
     }
 
     /// When the oldest result was stored that the cache's table still has.
@@ -174,10 +168,7 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub fn oldest_cached_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|transaction| {
-            let cache = transaction.open_table(tables::CACHE)?;
-            Ok(cache.first()?.map(|(key, _)| key.value().0))
-        })
+        self.earliest_ms(tables::CACHE)
     }
 
     /// What an account has reserved and used in a calendar month.
@@ -191,6 +182,17 @@ impl Store {
             stored.map_or(Ok(Credits::default()), |bytes| {
                 record::decode_credits(month, bytes.value())
             })
+        })
+    }
+
+    /// The earliest time in a table whose keys begin with one.
+    fn earliest_ms<V: Value + 'static>(
+        &self,
+        table: TableDefinition<(u64, Row), V>,
+    ) -> Result<Option<UnixMs>, StoreError> {
+        self.shared.read(|transaction| {
+            let table = transaction.open_table(table)?;
+            Ok(table.first()?.map(|(key, _)| key.value().0))
         })
     }
 }
