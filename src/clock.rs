@@ -91,12 +91,14 @@ impl Clock {
         let Some(at_ms) = at_ms else {
             return receiver.recv().map_err(|_| RecvTimeoutError::Disconnected);
         };
-        let wait_ms = at_ms.saturating_sub(self.now_ms()).min(WAIT_MS_MAX);
         match self {
-            Clock::System => receiver.recv_timeout(Duration::from_millis(wait_ms)),
+            Clock::System => {
+                let wait_ms = at_ms.saturating_sub(self.now_ms()).min(WAIT_MS_MAX);
+                receiver.recv_timeout(Duration::from_millis(wait_ms))
+            }
             Clock::Manual(manual) => {
                 let (sender, alarm) = crossbeam_channel::bounded(1);
-                manual.register(wait_ms, Alarm::Thread(sender));
+                manual.register(at_ms, WAIT_MS_MAX, Alarm::Thread(sender));
                 crossbeam_channel::select! {
                     recv(receiver) -> message => message.map_err(|_| RecvTimeoutError::Disconnected),
                     recv(alarm) -> _ => Err(RecvTimeoutError::Timeout),
@@ -107,12 +109,14 @@ impl Clock {
 
     /// Completes when the clock has reached `at_ms`, as it goes now; at once when it already has.
     pub async fn sleep_until(&self, at_ms: UnixMs) {
-        let wait_ms = at_ms.saturating_sub(self.now_ms());
         match self {
-            Clock::System => tokio::time::sleep(Duration::from_millis(wait_ms)).await,
+            Clock::System => {
+                let wait_ms = at_ms.saturating_sub(self.now_ms());
+                tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            }
             Clock::Manual(manual) => {
                 let (sender, receiver) = tokio::sync::oneshot::channel();
-                manual.register(wait_ms, Alarm::Task(sender));
+                manual.register(at_ms, u64::MAX, Alarm::Task(sender));
                 // An error would mean that the clock is gone, and nobody can wait for it then.
                 let _ = receiver.await;
             }
@@ -166,9 +170,12 @@ impl ManualClock {
         self.lock().now_ms = now_ms;
     }
 
-    fn register(&self, wait_ms: u64, alarm: Alarm) {
+    /// Sets an alarm at a time of the wall clock, or after the longest wait. How long that is off is
+    /// found under the lock: an advance in between would make the wait longer by as much.
+    fn register(&self, at_ms: UnixMs, wait_ms_max: u64, alarm: Alarm) {
         let mut state = self.lock();
         state.alarms.retain(|(_, alarm)| !abandoned(alarm));
+        let wait_ms = at_ms.saturating_sub(state.now_ms).min(wait_ms_max);
         if wait_ms == 0 {
             fire(alarm);
         } else {

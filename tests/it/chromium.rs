@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 /// The key under which WebDriver names an element (W3C WebDriver, section 12.1).
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
-/// How long a page may take to become as wanted, milliseconds.
+/// How long a page may take to come or to become as wanted, milliseconds.
 const PATIENCE_MS: u64 = 20_000;
 
 /// A Chromium with one window. Dropping it ends the browser and its driver.
@@ -40,6 +40,8 @@ impl Browser {
         let permission = if javascript { 1 } else { 2 };
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
+            // A page that a click leads to may come after the click's answer.
+            "timeouts": { "implicit": PATIENCE_MS },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
             "goog:chromeOptions": {
                 "args": [

@@ -108,6 +108,7 @@ fn without_a_script_the_box_is_a_form() {
     browser.open(&format!("{}/docs", app.base));
     browser.write("#sought", &format!("exit codes{ENTER}"));
     browser.click("#found li:first-child a");
+    browser.element("#which-exit-codes-are-there");
     assert!(browser.text("h1").starts_with("The command line"), "{}", browser.text("h1"));
 }
 
