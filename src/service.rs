@@ -4,6 +4,7 @@
 mod batches;
 mod error;
 mod failed_keys;
+mod free_pages;
 mod jobs;
 mod keyring;
 mod metrics;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use failed_keys::FailedKeys;
+use free_pages::FreePages;
 use keyring::Keyring;
 use tokio::sync::Notify;
 
@@ -77,6 +79,7 @@ pub struct Service {
     clock: Clock,
     keyring: RwLock<Arc<Keyring>>,
     failed_keys: FailedKeys,
+    free_pages: Arc<FreePages>,
     stopping: AtomicBool,
     /// Wakes those who would wait beyond the stop.
     stop_told: Notify,
@@ -93,7 +96,17 @@ impl Service {
         let failed_keys = FailedKeys::new(settings.http.key_failures_per_minute, &clock);
         let stopping = AtomicBool::new(false);
         let stop_told = Notify::new();
-        Service { store, engine, settings, clock, keyring, failed_keys, stopping, stop_told }
+        Service {
+            free_pages: Arc::new(FreePages::new(clock.clone())),
+            store,
+            engine,
+            settings,
+            clock,
+            keyring,
+            failed_keys,
+            stopping,
+            stop_told,
+        }
     }
 
     /// Who holds this key. Keys are compared over their hashes, in constant time (contract 1.2).

@@ -87,6 +87,11 @@ fn store(out: &mut Exposition, service: &Service) {
         ),
         ("answerd_store_bytes", "The files in the store's folder, bytes.", service.store_bytes()),
         (
+            "answerd_store_free_page_bytes",
+            "Pages of the database's file that hold nothing, bytes.",
+            service.store_free_page_bytes(),
+        ),
+        (
             "answerd_store_free_bytes",
             "What is free on the disk of the store, bytes.",
             service.store_free_bytes(),

@@ -48,7 +48,13 @@ impl Service {
         self.store.free_bytes()
     }
 
-    /// The size of the database's file, bytes; `None` when it cannot be told.
+    /// What the pages of the database's file take that hold nothing, bytes, as it was found within the
+    /// last minutes; `None` before it was found first.
+    pub fn store_free_page_bytes(&self) -> Option<u64> {
+        self.free_pages.bytes(&self.store)
+    }
+
+    /// The size of the store's files, bytes; `None` when it cannot be told.
     pub fn store_bytes(&self) -> Option<u64> {
         let folder = std::fs::read_dir(&self.settings.store.path).ok()?;
         let files = folder.filter_map(|entry| entry.ok()?.metadata().ok());

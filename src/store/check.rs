@@ -12,7 +12,7 @@ use std::path::Path;
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
 use super::evidence::EvidenceFolder;
-use super::medium::{FileMedium, directory_error};
+use super::medium::{FileMedium, Medium, directory_error};
 use super::open::{self, open_existing};
 use super::shared::guarded;
 use super::tables::{self, Row};

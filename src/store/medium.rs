@@ -24,6 +24,12 @@ pub(super) trait Medium: Send + Sync {
     /// The medium cannot be used, or what is on it is no sound database.
     fn open(&self, cache_bytes: usize, make: bool) -> Result<Database, StoreError>;
 
+    /// The size of what the database is in, bytes.
+    ///
+    /// # Errors
+    /// It is not there, or cannot be looked at.
+    fn bytes(&self) -> Result<u64, StoreError>;
+
     /// How many bytes can still be written; `None` where nobody knows.
     fn free_bytes(&self) -> Option<u64>;
 }
@@ -36,20 +42,6 @@ pub(super) struct FileMedium {
 impl FileMedium {
     pub fn new(directory: &Path) -> FileMedium {
         FileMedium { path: directory.join(FILE_NAME) }
-    }
-
-    /// The size of the file, bytes.
-    ///
-    /// # Errors
-    /// It is not there, or the directory cannot be read.
-    pub fn bytes(&self) -> Result<u64, StoreError> {
-        match std::fs::metadata(&self.path) {
-            Ok(metadata) => Ok(metadata.len()),
-            Err(error) if error.kind() == ErrorKind::NotFound => {
-                Err(StoreError::Missing(self.path.display().to_string()))
-            }
-            Err(error) => Err(directory_error(&self.path, error)),
-        }
     }
 
     /// Makes an empty database under another name and renames it when it is whole: a cut while redb
@@ -88,6 +80,16 @@ impl FileMedium {
 }
 
 impl Medium for FileMedium {
+    fn bytes(&self) -> Result<u64, StoreError> {
+        match std::fs::metadata(&self.path) {
+            Ok(metadata) => Ok(metadata.len()),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                Err(StoreError::Missing(self.path.display().to_string()))
+            }
+            Err(error) => Err(directory_error(&self.path, error)),
+        }
+    }
+
     fn free_bytes(&self) -> Option<u64> {
         let found = rustix::fs::statvfs(self.directory()).ok()?;
         Some(found.f_bavail.saturating_mul(found.f_frsize))

@@ -94,6 +94,10 @@ impl Medium for Faulty {
         Ok(open::create(|| Ok(self.clone()), cache_bytes)?)
     }
 
+    fn bytes(&self) -> Result<u64, StoreError> {
+        Medium::bytes(&self.disk)
+    }
+
     fn free_bytes(&self) -> Option<u64> {
         Some(self.free_bytes.load(Ordering::Relaxed))
     }

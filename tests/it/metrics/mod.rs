@@ -172,6 +172,43 @@ fn the_store_tells_its_batches_and_its_room() {
 }
 
 #[test]
+fn what_is_free_inside_the_file_is_told_from_the_second_scrape_on() {
+    let (builder, clock) = Builder::new().manual();
+    let app = builder.start();
+    // What is free, as it was found last, and what is in use then.
+    let found = || {
+        until(|| {
+            let (samples, _) = scrape(&app);
+            let free = *samples.get("answerd_store_free_page_bytes")?;
+            Some((free, samples["answerd_store_bytes"] - free))
+        })
+    };
+    assert!(!scrape(&app).0.contains_key("answerd_store_free_page_bytes"), "before the first walk");
+    let (free, empty) = found();
+    assert!(free > 0.0 && empty > 0.0, "{free} free, {empty} in use");
+    let prompt = "long ".repeat(700);
+    for n in 0..40 {
+        app.ended(&app.submit("practice", &format!("{n} {prompt}")));
+    }
+    clock.advance_ms(299_999);
+    assert_eq!(found().0, free, "not looked for again");
+    clock.advance_ms(1);
+    // Another job each time, because as much may be free as before.
+    let full = until(|| {
+        app.ended(&app.submit("practice", &prompt));
+        clock.advance_ms(300_000);
+        let (now_free, used) = found();
+        (now_free != free).then_some(used)
+    });
+    assert!(full - empty > 40.0 * 3_500.0, "{empty} to {full}");
+    clock.advance_ms(25 * 3_600_000);
+    until(|| {
+        clock.advance_ms(300_000);
+        (found().1 < full / 2.0).then_some(())
+    });
+}
+
+#[test]
 fn webhooks_are_counted_by_what_became_of_them() {
     let receiver = Receiver::start([Does::Status(500, ""), Does::Status(410, "")]);
     let upstream = Scripted::new("scripted", []);

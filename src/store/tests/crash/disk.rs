@@ -96,6 +96,10 @@ impl Medium for Disk {
         Ok(open::create(|| Ok(self.clone()), cache_bytes)?)
     }
 
+    fn bytes(&self) -> Result<u64, StoreError> {
+        Ok(self.held.lock().unwrap().image.len() as u64)
+    }
+
     fn free_bytes(&self) -> Option<u64> {
         None
     }
