@@ -192,6 +192,14 @@ fn keygen_keeps_the_key_apart_from_the_lines_for_the_file() {
 }
 
 #[test]
+fn the_packages_changelog_begins_with_this_version() {
+    let changelog = include_str!("../../src/cli/assets/debian/changelog");
+    // The revision that cargo-deb gives where none is named.
+    let expected = format!("answerd ({}-1) unstable;", env!("CARGO_PKG_VERSION"));
+    assert!(changelog.starts_with(&expected), "{changelog}");
+}
+
+#[test]
 fn systemd_takes_the_unit() {
     let (directory, store) = store_directory();
     let unit = answerd(&["unit"], &store);
