@@ -28,9 +28,9 @@ impl Store {
         })
     }
 
-    /// About what the pages of the database's file take that hold nothing, bytes: what comes next goes there before
-    /// the file grows. Reads through every tree, a few seconds for a million jobs; a table at a
-    /// time, so that what is freed meanwhile is not kept for long.
+    /// About what the pages of the database's file take that hold nothing, bytes: what comes next
+    /// goes there before the file grows. Reads through every tree, which takes some seconds for a
+    /// million jobs; a table at a time, so that what is freed meanwhile is not kept for long.
     ///
     /// # Errors
     /// The store failed.
