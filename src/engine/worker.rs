@@ -308,7 +308,12 @@ fn serve_cached(engine: &Engine, job: &Job, id: Uuid, json: Vec<u8>) -> Pass {
 }
 
 fn store_failed(error: &StoreError) -> Pass {
-    tracing::error!(%error, "a worker could not write to the store");
+    if error.is_closed() {
+        // The stop gave back what ran, and closed the store then.
+        tracing::debug!("what a worker did is dropped: the service stops");
+    } else {
+        tracing::error!(%error, "a worker could not write to the store");
+    }
     Pass::StoreFailed
 }
 

@@ -83,6 +83,11 @@ impl StoreError {
 }
 
 impl StoreError {
+    /// Whether the store was closed, as it is at a stop.
+    pub fn is_closed(&self) -> bool {
+        matches!(self, StoreError::Closed)
+    }
+
     /// Whether opening the database again cannot help: what is in it is not sound, or not ours.
     pub fn is_damage(&self) -> bool {
         match self {

@@ -83,6 +83,28 @@ fn a_retry_keeps_its_time_over_a_restart() {
 }
 
 #[test]
+fn a_stop_over_running_attempts_is_no_error_in_the_log() {
+    let (directory, store) = store_directory();
+    let path = directory.path().join("log");
+    let file = std::fs::File::create(&path).unwrap();
+    let settings = [
+        ("PRACTICE__LATENCY_MS", "600000"),
+        ("HTTP__GRACE_SECONDS", "0"),
+        ("SCRAPERS__PRACTICE__WORKERS", "64"),
+    ];
+    let mut served = Served::start_with(&store, &settings, |command| {
+        command.env("ANSWERD_LOG__LEVEL", "info").stderr(file);
+    });
+    for n in 0..200 {
+        served.post(&format!("/scrapers/practice/jobs?prompt=q{n}")).unwrap();
+    }
+    assert_eq!(served.terminate(), Some(0));
+    let log = std::fs::read_to_string(path).unwrap();
+    assert!(log.contains("attempt given back at the stop"), "{log}");
+    assert!(!log.contains("ERROR"), "{log}");
+}
+
+#[test]
 fn jobs_of_a_scraper_that_is_no_longer_configured_end_with_a_reason() {
     let gate = Gate::default();
     let held = Scripted::new("script", [Step::Hold(gate.clone())]);
