@@ -1,7 +1,8 @@
 //! The peers bench: durable submits to answerd beside those of the queues that people would
-//! otherwise take, each told to have every job on the disk before it answers; and polls beside a
-//! file that nginx serves. `benches/peers/install` installs them, `cargo bench --bench peers` runs
-//! them in turns in one run. A peer that is not there is left out and named.
+//! otherwise take, each told to have every job on the disk before it answers; whole jobs beside those of
+//! job servers; and polls beside a file that nginx serves. `benches/peers/install` installs them,
+//! `cargo bench --bench peers` runs them in turns in one run; behind `--` the names of tables (`submits`,
+//! `whole`, `polls`), where not all are wanted. A peer that is not there is left out and named.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
 #[path = "../shared/mod.rs"]
@@ -33,49 +34,90 @@ struct Contestant {
     measure: Box<dyn Fn(usize) -> f64>,
 }
 
+/// Who takes part in each table, answerd first.
+struct Contestants {
+    submits: Vec<Contestant>,
+    /// Jobs that a worker takes and ends with 2 KiB, until that is acknowledged too.
+    whole: Vec<Contestant>,
+}
+
 fn main() {
+    // What begins with a dash is cargo's own.
+    let named: Vec<String> = std::env::args().skip(1).filter(|a| !a.starts_with('-')).collect();
+    let wanted = |table: &str| named.is_empty() || named.iter().any(|name| name == table);
     let directory = shared::directory();
     let server = shared::start(directory.path());
     let address = server.address();
-    let mut contestants = vec![Contestant {
-        name: "answerd",
-        promises: "checked, priced, indexed, fsynced",
-        measure: Box::new(move |connections| submits(address, connections)),
-    }];
     let reply = exchange(&server, &submit("chatgpt", "the+answered+one", 0));
     let body = reply.split_once("\r\n\r\n").unwrap().1.to_owned();
     let fixed = start_static(StatusCode::ACCEPTED, body);
-    contestants.push(Contestant {
-        name: "the same POST, a fixed answer",
-        promises: "nothing: what HTTP alone takes",
-        measure: Box::new(move |connections| submits(fixed, connections)),
-    });
-    contestants.extend(peers(directory.path()));
+    let mut contestants = Contestants {
+        submits: vec![
+            Contestant {
+                name: "answerd",
+                promises: "checked, priced, indexed, fsynced",
+                measure: Box::new(move |connections| submits(address, connections)),
+            },
+            Contestant {
+                name: "the same POST, a fixed answer",
+                promises: "nothing: what HTTP alone takes",
+                measure: Box::new(move |connections| submits(fixed, connections)),
+            },
+        ],
+        whole: vec![Contestant {
+            name: "answerd",
+            promises: "submitted, started and ended, each fsynced",
+            measure: Box::new(move |connections| whole(address, connections)),
+        }],
+    };
+    peers(directory.path(), &mut contestants);
 
-    println!("durable submits a second; fsync takes {:.2} ms", fsync_ms(directory.path()));
-    print!("{:34}", "connections");
-    CONNECTIONS.iter().for_each(|connections| print!(" | {connections:>15}"));
-    println!(" | what an answer promises");
-    let rates = in_turns(&contestants);
-    for (contestant, own) in contestants.iter().zip(&rates) {
-        print!("{:34}", contestant.name);
-        for (own, ours) in own.iter().zip(&rates[0]) {
-            print!(" | {own:8.0} {:>6}", format!("x{:.2}", ours / own));
-        }
-        println!(" | {}", contestant.promises);
+    println!("fsync takes {:.2} ms", fsync_ms(directory.path()));
+    if wanted("submits") {
+        table("durable submits a second", &contestants.submits);
     }
-    println!("xN: answerd's rate is N times this one's");
-
-    polls(&server, directory.path());
+    if wanted("whole") {
+        table("whole jobs a second, durable at both ends", &contestants.whole);
+    }
+    if wanted("polls") {
+        polls(&server, directory.path());
+    }
     println!("fsync takes {:.2} ms now", fsync_ms(directory.path()));
     drop(contestants);
     server.stop();
     server.wait().unwrap();
 }
 
+fn table(title: &str, contestants: &[Contestant]) {
+    println!("{title}");
+    print!("{:35}", "connections");
+    CONNECTIONS.iter().for_each(|connections| print!(" | {connections:>15}"));
+    println!(" | what an answer promises");
+    let rates = in_turns(contestants);
+    for (contestant, own) in contestants.iter().zip(&rates) {
+        print!("{:35}", contestant.name);
+        for (own, ours) in own.iter().zip(&rates[0]) {
+            print!(" | {own:8.0} {:>6}", format!("x{:.2}", ours / own));
+        }
+        println!(" | {}", contestant.promises);
+    }
+    println!("xN: answerd's rate is N times this one's");
+}
+
 /// The submits a second that an HTTP server answers.
 fn submits(address: SocketAddr, connections: usize) -> f64 {
     let protocol = Http(|client, n| submit("chatgpt", client, n));
+    load(address, connections, TURN_SECONDS, &protocol).per_second
+}
+
+/// The jobs a second that answerd runs and answers on the connection of their submit.
+fn whole(address: SocketAddr, connections: usize) -> f64 {
+    // No prompt twice: the cache would answer.
+    let began_ms = shared::now_ms();
+    let protocol = Http(|client, n| {
+        let prompt = format!("whole+{began_ms}+{client}+{n}");
+        format!("GET /scrapers/practice?prompt={prompt} HTTP/1.1\r\nhost: b\r\n\r\n")
+    });
     load(address, connections, TURN_SECONDS, &protocol).per_second
 }
 
@@ -97,22 +139,21 @@ fn in_turns(contestants: &[Contestant]) -> Vec<Vec<f64>> {
     rates
 }
 
-fn peers(directory: &Path) -> Vec<Contestant> {
-    let mut found = Vec::new();
+fn peers(directory: &Path, found: &mut Contestants) {
     if let Some(redis) = process::redis(directory) {
         let redis = Rc::new(redis);
         let own = redis.clone();
-        found.push(Contestant {
+        found.submits.push(Contestant {
             name: "Redis LPUSH, appendfsync always",
             promises: "appended, fsynced",
             measure: Box::new(move |connections| {
                 load(own.address, connections, TURN_SECONDS, &protocols::Redis).per_second
             }),
         });
-        found.extend(scripts::bullmq(redis));
+        scripts::bullmq(&redis, found);
     }
     if let Some(beanstalkd) = process::beanstalkd(directory) {
-        found.push(over(
+        found.submits.push(over(
             beanstalkd,
             "beanstalkd, fsync on each",
             "appended, fsynced",
@@ -120,12 +161,12 @@ fn peers(directory: &Path) -> Vec<Contestant> {
         ));
     }
     if let Some(nats) = process::nats(directory) {
-        found.push(over(nats, "NATS JetStream, sync always", "appended, fsynced", protocols::Nats));
+        let promises = "appended, fsynced";
+        found.submits.push(over(nats, "NATS JetStream, sync always", promises, protocols::Nats));
     }
     if let Some(postgres) = process::postgres(directory) {
-        found.extend(scripts::postgres(postgres));
+        scripts::postgres(postgres, found);
     }
-    found
 }
 
 /// A peer that our own client can speak to. It runs for as long as the contestant lives.

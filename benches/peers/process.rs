@@ -46,14 +46,19 @@ pub fn beanstalkd(directory: &Path) -> Option<Peer> {
 }
 
 pub fn nats(directory: &Path) -> Option<Peer> {
-    let peer = start(directory, "nats-server", |port, own| {
+    let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/nats/bin/nats-server");
+    if !program.exists() {
+        missing("nats-server");
+        return None;
+    }
+    let peer = start_present(directory, "nats-server", |port, own| {
         let settings = format!(
             "listen: \"127.0.0.1:{port}\"\njetstream {{ store_dir: \"{}\", sync_interval: always }}\n",
             own.display()
         );
         let file = own.join("nats.conf");
         std::fs::write(&file, settings).unwrap();
-        let mut command = Command::new("nats-server");
+        let mut command = Command::new(program);
         command.arg("-c").arg(file);
         command
     })?;
@@ -166,7 +171,16 @@ fn start(
     if !present(program) {
         return None;
     }
-    let own = directory.join(program);
+    start_present(directory, program, command)
+}
+
+/// As [`start`], of what is known to be there. `name` is that of its folder.
+fn start_present(
+    directory: &Path,
+    name: &str,
+    command: impl FnOnce(u16, &Path) -> Command,
+) -> Option<Peer> {
+    let own = directory.join(name);
     std::fs::create_dir(&own).unwrap();
     let port = free_port();
     let command = command(port, &own);

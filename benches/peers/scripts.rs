@@ -6,11 +6,11 @@ use std::process::{Command, Stdio};
 use std::rc::Rc;
 
 use super::process::{self, Peer};
-use super::{Contestant, TURN_SECONDS};
+use super::{Contestant, Contestants, TURN_SECONDS};
 
 /// A plain insert of a row with an index, and pg-boss on the same server.
-pub fn postgres(peer: Peer) -> Vec<Contestant> {
-    let Some(programs) = process::postgres_programs() else { return Vec::new() };
+pub fn postgres(peer: Peer, found: &mut Contestants) {
+    let Some(programs) = process::postgres_programs() else { return };
     let peer = Rc::new(peer);
     let table = "create table jobs (id bigserial primary key, due timestamptz default now(), \
                  body text); create index on jobs (due);";
@@ -23,7 +23,7 @@ pub fn postgres(peer: Peer) -> Vec<Contestant> {
     let script = peer.directory.join("insert.sql");
     std::fs::write(&script, "insert into jobs (body) values (repeat('x', 128));\n").unwrap();
     let url = format!("postgres://postgres@{}/postgres", peer.address);
-    let insert = Contestant {
+    found.submits.push(Contestant {
         name: "PostgreSQL insert",
         promises: "in the write-ahead log, fsynced",
         measure: {
@@ -40,46 +40,52 @@ pub fn postgres(peer: Peer) -> Vec<Contestant> {
                 number_behind("tps = ", &output)
             })
         },
-    };
-    let mut all = vec![insert];
-    all.extend(node("pg-boss on PostgreSQL", "pgboss.mjs", url, peer));
-    all
+    });
+    node("pg-boss on PostgreSQL", "pgboss.mjs", &url, &peer, found);
 }
 
 /// BullMQ on a Redis.
-pub fn bullmq(redis: Rc<Peer>) -> Option<Contestant> {
+pub fn bullmq(redis: &Rc<Peer>, found: &mut Contestants) {
     let address = redis.address.to_string();
-    node("BullMQ on Redis, appendfsync always", "bullmq.mjs", address, redis)
+    node("BullMQ on Redis, appendfsync always", "bullmq.mjs", &address, redis, found);
 }
 
-/// A contestant that a script drives: it takes an address, how many submits are under way at once
-/// and how long, and prints how many a second were acknowledged.
+/// A job server that a script drives, for its submits and for whole jobs.
 fn node(
     name: &'static str,
     script: &'static str,
-    address: String,
-    peer: Rc<Peer>,
-) -> Option<Contestant> {
+    address: &str,
+    peer: &Rc<Peer>,
+    found: &mut Contestants,
+) {
     let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/node");
     if !process::present("node") {
-        return None;
+        return;
     }
     if !folder.join("node_modules").exists() {
         println!("left out: {name}; benches/peers/install installs it");
-        return None;
+        return;
     }
-    let measure = Box::new(move |connections: usize| {
-        // The server runs for as long as somebody measures it.
-        let _peer = &peer;
-        let output = Command::new("node")
-            .arg(folder.join(script))
-            .args([&address, &connections.to_string(), &TURN_SECONDS.to_string()])
-            .stderr(Stdio::inherit())
-            .output()
-            .unwrap();
-        number_behind("per second: ", &output)
-    });
-    Some(Contestant { name, promises: "queued by its library, fsynced", measure })
+    // It takes an address, how many jobs are under way at once, how long, and which work it is; and
+    // prints how many a second were acknowledged, or ended.
+    let measure = |work: &'static str| -> Box<dyn Fn(usize) -> f64> {
+        let (script, address, peer) = (folder.join(script), address.to_owned(), peer.clone());
+        Box::new(move |connections: usize| {
+            // The server runs for as long as somebody measures it.
+            let _peer = &peer;
+            let output = Command::new("node")
+                .arg(&script)
+                .args([&address, &connections.to_string(), &TURN_SECONDS.to_string(), work])
+                .stderr(Stdio::inherit())
+                .output()
+                .unwrap();
+            number_behind("per second: ", &output)
+        })
+    };
+    let promises = "queued by its library, fsynced";
+    found.submits.push(Contestant { name, promises, measure: measure("submits") });
+    let promises = "taken and ended by its library, both fsynced";
+    found.whole.push(Contestant { name, promises, measure: measure("whole") });
 }
 
 fn server(peer: &Peer) -> Vec<String> {
