@@ -49,6 +49,9 @@ impl Protocol for Beanstalkd {
     }
 }
 
+/// What a NATS server sends to see whether its client is still there.
+const PING: &[u8] = b"PING\r\n";
+
 /// A message to a stream of JetStream, answered on an inbox of the connection's own.
 pub struct Nats;
 
@@ -64,16 +67,25 @@ impl Protocol for Nats {
     }
 
     fn reply(&self, held: &[u8]) -> Option<usize> {
-        let head = line(held)?;
-        must_start(held, b"MSG inbox.");
+        // The server asks at any time whether the client is there; it waits minutes for the answer.
+        let asked = if held.starts_with(PING) { PING.len() } else { 0 };
+        let message = &held[asked..];
+        let head = line(message)?;
+        must_start(message, b"MSG inbox.");
         let length: usize =
-            std::str::from_utf8(&held[..head - 2]).unwrap().rsplit(' ').next()?.parse().unwrap();
-        let end = head + length + 2;
+            std::str::from_utf8(&message[..head - 2]).unwrap().rsplit(' ').next()?.parse().unwrap();
+        let end = asked + head + length + 2;
         assert!(
             !held.windows(7).any(|seven| seven == b"\"error\""),
             "{}",
             String::from_utf8_lossy(held)
         );
-        (held.len() >= end).then_some(end)
+        match held.get(end..) {
+            Some(PING) => Some(held.len()),
+            Some([]) => Some(end),
+            Some(rest) if PING.starts_with(rest) => None,
+            Some(_) => Some(end),
+            None => None,
+        }
     }
 }
