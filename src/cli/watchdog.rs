@@ -1,4 +1,4 @@
-//! The watchdog of systemd: told that the service lives, for as long as its pulse says so.
+//! The watchdog of systemd: notified for as long as the service has a heartbeat.
 
 use std::thread;
 use std::time::Duration;
@@ -14,25 +14,25 @@ use crate::http::Reloader;
 /// for by the next.
 const LOOKS: u32 = 3;
 
-/// Tells systemd that the service lives, where it asked for that (`WatchdogSec`), on a thread of its
-/// own until `ended` is disconnected. Nothing is told while the writer does not commit or the
+/// Notifies systemd that the service is alive, where it asked for that (`WatchdogSec`), on a thread
+/// of its own until `ended` is disconnected. It sends nothing while the writer does not answer or the
 /// engine's timer stands still; systemd then ends the service and starts it again.
 ///
 /// # Errors
-/// The operating system refuses the thread.
+/// Returns an error if the operating system refuses the thread.
 pub fn start(server: Reloader, clock: Clock, ended: Receiver<()>) -> Result<(), CommandError> {
     let Some(allowed) = sd_notify::watchdog_enabled() else { return Ok(()) };
     let every_ms = every_ms(allowed);
     let watch = move || {
         let mut before = None;
         loop {
-            let pulse = server.pulse();
-            match &pulse {
+            let heartbeat = server.heartbeat();
+            match &heartbeat {
                 Ok(now) if moved(before, *now) => super::serve::notify(NotifyState::Watchdog),
                 Ok(_) => tracing::error!("the engine's timer stands still"),
-                Err(error) => tracing::error!(%error, "the store takes no writes"),
+                Err(error) => tracing::error!(%error, "the store's writer has ended"),
             }
-            before = pulse.ok().or(before);
+            before = heartbeat.ok().or(before);
             let next_ms = clock.now_ms().saturating_add(every_ms);
             match clock.recv_until(&ended, Some(next_ms)) {
                 Ok(()) | Err(RecvTimeoutError::Timeout) => {}

@@ -188,7 +188,7 @@ impl Server {
         Stopper(self.stop.clone())
     }
 
-    /// What reads keys and recipes again, and feels the pulse, from another thread.
+    /// Returns a handle that reads keys and recipes again, and reads the heartbeat, from another thread.
     pub fn reloader(&self) -> Reloader {
         Reloader(self.service.clone())
     }
@@ -216,7 +216,7 @@ impl Stopper {
     }
 }
 
-/// Changes what a running server can change, from another thread, and feels its pulse.
+/// Changes what a running server can change, and reads its heartbeat, from another thread.
 #[derive(Clone)]
 pub struct Reloader(web::Data<Service>);
 
@@ -228,12 +228,12 @@ impl Reloader {
         self.0.reload_keys(settings)
     }
 
-    /// See [`Service::pulse`].
+    /// See [`Service::heartbeat`].
     ///
     /// # Errors
-    /// The store takes no writes.
-    pub fn pulse(&self) -> Result<u64, StoreError> {
-        self.0.pulse()
+    /// Returns an error if the store's writer has ended.
+    pub fn heartbeat(&self) -> Result<u64, StoreError> {
+        self.0.heartbeat()
     }
 }
 

@@ -41,4 +41,5 @@ mod replicas;
 mod restart;
 mod sharing;
 mod stats;
+mod watchdog;
 mod webhooks;

@@ -1,17 +1,12 @@
-//! SIGHUP and systemd's watchdog, in a real process: what is read again, what stays, and what is told.
+//! SIGHUP in a real process: what is read again, and what stays.
 
-use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::time::Duration;
 
 use serde_json::Value;
 
 use crate::app::until;
 use crate::child::{Served, answerd, store_directory};
-
-/// How long a sign of life may take on a busy machine.
-const SIGN_SECONDS: u64 = 60;
 
 /// Makes a key: itself, and the lines that let it in.
 fn key(name: &str, store: &Path) -> (String, String) {
@@ -113,27 +108,4 @@ fn a_hangup_changes_the_level_of_the_log() {
     logged(&log, "were read again", 1);
     let heard = ask();
     assert!(!logged(&log, &heard, 1).contains(&unheard));
-}
-
-#[test]
-fn systemd_is_told_that_the_service_is_ready_lives_and_stops() {
-    let (directory, store) = store_directory();
-    let path = directory.path().join("notify");
-    let socket = UnixDatagram::bind(&path).unwrap();
-    socket.set_read_timeout(Some(Duration::from_secs(SIGN_SECONDS))).unwrap();
-    let heard = || {
-        let mut message = [0; 4_096];
-        let length = socket.recv(&mut message).unwrap();
-        String::from_utf8_lossy(&message[..length]).trim().to_owned()
-    };
-    let mut served = Served::start_with(&store, &[], |command| {
-        command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "300000");
-    });
-    assert_eq!(heard(), "READY=1");
-    for _ in 0..3 {
-        assert_eq!(heard(), "WATCHDOG=1");
-    }
-    assert_eq!(served.terminate(), Some(0));
-    let rest = std::iter::repeat_with(heard).find(|message| message != "WATCHDOG=1");
-    assert_eq!(rest.as_deref(), Some("STOPPING=1"));
 }
