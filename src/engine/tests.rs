@@ -1,5 +1,6 @@
 //! The engine with a store of its own, a manual clock, and an upstream that asks the test.
 
+mod one_state;
 mod planned;
 pub(crate) mod receiver;
 pub(crate) mod script;

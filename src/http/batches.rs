@@ -49,7 +49,7 @@ pub async fn accept(
     if replayed {
         response.insert_header(("idempotency-replayed", "true"));
     }
-    answer(service, response, batch, Form::Whole).await
+    answer(service, response, batch.key.id.to_string(), Form::Whole).await
 }
 
 /// The batch object; with `wait`, once all its jobs have ended or the wait is over.
@@ -64,8 +64,7 @@ pub async fn get(
         let waited = service.wait_for_batch(&id, wait_ms).await;
         waited.map_err(|error| refused(&service, error))?;
     }
-    let batch = service.batch(&id).map_err(|error| refused(&service, error))?;
-    answer(service, HttpResponse::Ok(), batch, form).await
+    answer(service, HttpResponse::Ok(), id.into_inner(), form).await
 }
 
 /// Cancels every job of the batch that has not ended; gives the batch object as it is then.
@@ -75,44 +74,39 @@ pub async fn cancel(
     id: web::Path<String>,
 ) -> Result<HttpResponse, ApiError> {
     let canceled = service.cancel_batch(&caller, &id).await;
-    let batch = canceled.map_err(|error| refused(&service, error))?;
-    answer(service, HttpResponse::Ok(), batch, Form::Whole).await
+    canceled.map_err(|error| refused(&service, error))?;
+    answer(service, HttpResponse::Ok(), id.into_inner(), Form::Whole).await
 }
 
 async fn answer(
     service: web::Data<Service>,
     mut response: HttpResponseBuilder,
-    batch: Batch,
+    id: String,
     form: Form,
 ) -> Result<HttpResponse, ApiError> {
-    let pending = batch.ended.completed_ms.is_none();
-    let (again, errors) = (service.clone(), service.clone());
+    let errors = service.clone();
     let object = match form {
-        Form::Status => Ok(batch_object(&batch)),
+        Form::Status => service.batch(&id).map(|batch| (batch_object(&batch), batch)),
         // Off the actix threads: it looks at up to a thousand rows.
         Form::Whole => {
-            web::block(move || {
-                let mut object = batch_object(&batch);
-                object["items"] = Value::Array(items(&again, &batch)?);
-                Ok(object)
-            })
-            .await
-            // The pool refuses only while the process ends.
-            .unwrap_or(Err(ServiceError::Stopping))
+            web::block(move || whole(&service, &id))
+                .await
+                // The pool refuses only while the process ends.
+                .unwrap_or(Err(ServiceError::Stopping))
         }
     };
-    let object = object.map_err(|error| refused(&errors, error))?;
+    let (object, batch) = object.map_err(|error| refused(&errors, error))?;
     response.insert_header((CONTENT_TYPE, "application/json"));
-    if pending {
+    if batch.ended.completed_ms.is_none() {
         response.insert_header((RETRY_AFTER, POLL_AFTER_SECONDS));
     }
     Ok(response.body(object.to_string()))
 }
 
-/// Every item in its place: its job, or why there is none.
-fn items(service: &Service, batch: &Batch) -> Result<Vec<Value>, ServiceError> {
-    let mut items = Vec::with_capacity(batch.items as usize);
-    service.visit_batch(batch, |index, job| {
+/// The batch object with every item in its place: its job, or why there is none.
+fn whole(service: &Service, id: &str) -> Result<(Value, Batch), ServiceError> {
+    let mut items = Vec::new();
+    let batch = service.batch_with_jobs(id, |index, job| {
         let mut item = json!({
             "index": index,
             "job_id": service.id_of(job).to_string(),
@@ -130,7 +124,9 @@ fn items(service: &Service, batch: &Batch) -> Result<Vec<Value>, ServiceError> {
         (item.index, json!({ "index": item.index, "error": { "code": code, "detail": detail } }))
     }));
     items.sort_by_key(|(index, _)| *index);
-    Ok(items.into_iter().map(|(_, item)| item).collect())
+    let mut object = batch_object(&batch);
+    object["items"] = items.into_iter().map(|(_, item)| item).collect();
+    Ok((object, batch))
 }
 
 /// A refusal as it is told of a job that is submitted alone.

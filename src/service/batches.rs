@@ -96,17 +96,19 @@ impl Service {
         self.store.batch(id, self.clock.now_ms())?.ok_or(ServiceError::BatchNotFound)
     }
 
-    /// Calls `visit` with the place and the job of every item that became one, in their order.
-    /// Blocks its thread for as long as it takes to look at them all.
+    /// Reads a batch and calls `visit` with the place and the job of every item that became one, in
+    /// their order. Blocks its thread for as long as it takes to look at them all.
     ///
     /// # Errors
-    /// The store failed.
-    pub fn visit_batch(
+    /// Returns an error if there is no such batch, or no longer; or if the store failed.
+    pub fn batch_with_jobs(
         &self,
-        batch: &Batch,
+        id: &str,
         visit: impl FnMut(u32, &Job),
-    ) -> Result<(), ServiceError> {
-        Ok(self.store.visit_batch(batch, visit)?)
+    ) -> Result<Batch, ServiceError> {
+        let id = parse_id(id).map_err(|_| ServiceError::BatchNotFound)?;
+        let found = self.store.batch_with_jobs(id, self.clock.now_ms(), visit)?;
+        found.ok_or(ServiceError::BatchNotFound)
     }
 
     /// Waits until every job of the batch has ended or `wait_ms` have passed, whichever comes first.

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::jobs::parse_id;
 use super::{Caller, Service, ServiceError};
 use crate::job::{Delivery, Subject};
-use crate::store::ResendRefusal;
+use crate::store::{Reported, ResendRefusal};
 
 /// The webhook of a job or a batch.
 #[derive(Clone, Debug)]
@@ -29,20 +29,16 @@ impl Service {
         subject: Subject,
         id: &str,
     ) -> Result<WebhookStatus, ServiceError> {
-        let (row, id, url, account) = match subject {
-            Subject::Job => self.job(id, |job, job_id, _| {
-                (job.row, job_id, job.webhook_url.clone(), job.account.clone())
-            })?,
-            Subject::Batch => {
-                let batch = self.batch(id)?;
-                (batch.key.row, batch.key.id, batch.webhook_url, batch.account)
-            }
-        };
-        if account != caller.account {
-            return Err(not_found(subject));
-        }
+        let id = parse_id(id).map_err(|_| not_found(subject))?;
+        let now_ms = self.clock.now_ms();
+        let found = self.store.webhook_of(subject, id, now_ms, |reported| match reported {
+            Reported::Job(job, _) => (job.account.clone(), job.webhook_url.clone()),
+            Reported::Batch(batch) => (batch.account.clone(), batch.webhook_url.clone()),
+        })?;
+        let own = found.filter(|((account, _), _)| *account == caller.account);
+        let ((_, url), delivery) = own.ok_or_else(|| not_found(subject))?;
         let url = url.ok_or(ServiceError::WebhookNotFound { job_id: job_id(subject, id) })?;
-        Ok(WebhookStatus { subject, id, url, delivery: self.store.delivery(row)? })
+        Ok(WebhookStatus { subject, id, url, delivery })
     }
 
     /// Sends the webhook of a job or a batch of the caller's once more, whatever has become of it.

@@ -5,6 +5,7 @@ use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::idempotency::Holder;
+use super::snapshot::Snapshot;
 use super::tables::{self, Effect, Row, Tables};
 use super::writer::Pending;
 use super::{
@@ -54,44 +55,30 @@ impl Store {
     /// Reads a batch, if it exists at `now_ms`.
     ///
     /// # Errors
-    /// The store failed or is damaged.
+    /// Returns an error if the store failed or is damaged.
     pub fn batch(&self, id: Uuid, now_ms: UnixMs) -> Result<Option<Batch>, StoreError> {
-        let Some(plain) = self.cipher.open(id) else { return Ok(None) };
-        let batch = self.batch_of_row(plain.row)?;
-        Ok(batch.filter(|batch| is(batch, id) && batch.expires_ms > now_ms))
+        self.shared.read(|snapshot| self.batch_in(snapshot, id, now_ms))
     }
 
-    /// The batch of a row, whether it has expired or not.
+    /// Reads a batch, if it exists at `now_ms`, and calls `visit` with the place and the job of every
+    /// item that became one, in their order: all of one state, so that the counts are those of the jobs.
     ///
     /// # Errors
-    /// The store failed or is damaged.
-    pub fn batch_of_row(&self, row: Row) -> Result<Option<Batch>, StoreError> {
-        self.shared.read(|transaction| {
-            let batches = transaction.open_table(tables::BATCHES)?;
-            let Some(bytes) = batches.get(row)? else { return Ok(None) };
-            let ends = transaction.open_table(tables::BATCH_ENDS)?;
-            let ended = ends.get(row)?.ok_or(COUNTS_MISSING)?;
-            record::decode_batch(row, bytes.value(), record::decode_ended(row, ended.value())?)
-                .map(Some)
-        })
-    }
-
-    /// Calls `visit` with the place and the job of every item that became one, in their order.
-    ///
-    /// # Errors
-    /// The store failed or is damaged.
-    pub fn visit_batch(
+    /// Returns an error if the store failed or is damaged.
+    pub fn batch_with_jobs(
         &self,
-        batch: &Batch,
+        id: Uuid,
+        now_ms: UnixMs,
         mut visit: impl FnMut(u32, &Job),
-    ) -> Result<(), StoreError> {
-        self.shared.read(|transaction| {
-            let jobs = transaction.open_table(tables::JOBS)?;
-            let prompts = transaction.open_table(tables::PROMPTS)?;
-            for entry in jobs.range(rows(batch))? {
+    ) -> Result<Option<Batch>, StoreError> {
+        self.shared.read(|snapshot| {
+            let Some(batch) = self.batch_in(snapshot, id, now_ms)? else { return Ok(None) };
+            let tables = snapshot.rows()?;
+            for entry in tables.jobs.range(rows(&batch))? {
                 let (row, bytes) = entry?;
                 let row = row.value();
-                let long_prompt = || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
+                let long_prompt =
+                    || Ok(tables.prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
                 let name = |number| self.scrapers.name(number);
                 let (job, _) = record::decode_job(row, bytes.value(), name, long_prompt)?;
                 if job.batch == Some(batch.key) {
@@ -99,8 +86,19 @@ impl Store {
                     visit((row - batch.key.row - 1) as u32, &job);
                 }
             }
-            Ok(())
+            Ok(Some(batch))
         })
+    }
+
+    pub(super) fn batch_in(
+        &self,
+        snapshot: &Snapshot,
+        id: Uuid,
+        now_ms: UnixMs,
+    ) -> Result<Option<Batch>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(None) };
+        let batch = batch_of_row(snapshot, plain.row)?;
+        Ok(batch.filter(|batch| is(batch, id) && batch.expires_ms > now_ms))
     }
 
     /// Ends every unfinished job of a batch with `failure`, because its owner wants it to. Does not
@@ -129,6 +127,15 @@ impl Store {
         });
         pending.committed().await
     }
+}
+
+/// The batch of a row, whether it has expired or not.
+pub(super) fn batch_of_row(snapshot: &Snapshot, row: Row) -> Result<Option<Batch>, StoreError> {
+    let batches = snapshot.open_table(tables::BATCHES)?;
+    let Some(bytes) = batches.get(row)? else { return Ok(None) };
+    let ends = snapshot.open_table(tables::BATCH_ENDS)?;
+    let ended = ends.get(row)?.ok_or(COUNTS_MISSING)?;
+    record::decode_batch(row, bytes.value(), record::decode_ended(row, ended.value())?).map(Some)
 }
 
 /// Whether a batch has this id, in time that does not depend on where they differ.

@@ -75,9 +75,9 @@ impl Store {
         jobs_max: usize,
         now_ms: UnixMs,
     ) -> Result<ListPage, StoreError> {
-        self.shared.read(|transaction| {
-            let jobs = transaction.open_table(tables::JOBS)?;
-            let prompts = transaction.open_table(tables::PROMPTS)?;
+        self.shared.read(|snapshot| {
+            let jobs = snapshot.open_table(tables::JOBS)?;
+            let prompts = snapshot.open_table(tables::PROMPTS)?;
             let end = after.map_or(Bound::Unbounded, |Cursor(row)| Bound::Excluded(row));
             let mut page = ListPage::default();
             let rows = jobs.range((Bound::<Row>::Unbounded, end))?.rev();

@@ -99,6 +99,8 @@ impl Store {
             latched: Mutex::new(None),
             batches: Histogram::new(&BATCH_BOUNDS),
             room_seen: AtomicBool::new(false),
+            #[cfg(test)]
+            after_commit: Mutex::default(),
         });
         let (queue, thread) = writer::spawn(shared.clone())
             .map_err(|error| directory_error(&options.directory, error))?;

@@ -4,6 +4,7 @@
 
 use uuid::Uuid;
 
+use super::snapshot::Snapshot;
 use super::tables::{self, Effect, Row, Tables};
 use super::{Scrapers, Store, StoreError, batches, jobs, record};
 use crate::clock::UnixMs;
@@ -12,6 +13,14 @@ use crate::job::{Batch, DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Job, Subject
 
 /// For how long the sweep leaves an expired job alone whose delivery is pending, milliseconds.
 pub(super) const HOLD_MS: u64 = 3_600_000;
+
+/// What a delivery reports.
+#[derive(Clone, Copy, Debug)]
+pub enum Reported<'a> {
+    /// With the JSON of its result.
+    Job(&'a Job, Option<&'a [u8]>),
+    Batch(&'a Batch),
+}
 
 /// Why a webhook is not sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -204,8 +213,8 @@ impl Store {
         now_ms: UnixMs,
         mut visit: impl FnMut(Row, u64) -> std::ops::ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.shared.read(|transaction| {
-            let outbox = transaction.open_table(tables::OUTBOX)?;
+        self.shared.read(|snapshot| {
+            let outbox = snapshot.open_table(tables::OUTBOX)?;
             let due = outbox.range(..=(now_ms, Row::MAX))?;
             let too_late_ms = now_ms.saturating_add(DELIVERY_MS_MAX);
             let too_late = outbox.range((too_late_ms, Row::MAX)..)?;
@@ -224,22 +233,76 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub fn next_delivery_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|transaction| {
-            let outbox = transaction.open_table(tables::OUTBOX)?;
+        self.shared.read(|snapshot| {
+            let outbox = snapshot.open_table(tables::OUTBOX)?;
             let mut later = outbox.range((now_ms.saturating_add(1), 0)..)?;
             Ok(later.next().transpose()?.map(|(key, _)| key.value().0))
         })
     }
 
-    /// The delivery of a row.
+    /// Returns the delivery of a row.
     ///
     /// # Errors
-    /// The store failed or is damaged.
+    /// Returns an error if the store failed or is damaged.
     pub fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
-        self.shared.read(|transaction| {
-            let deliveries = transaction.open_table(tables::DELIVERIES)?;
-            let stored = deliveries.get(row)?;
-            stored.map(|bytes| record::decode_delivery(row, bytes.value())).transpose()
+        self.shared.read(|snapshot| delivery_in(snapshot, row))
+    }
+
+    /// Reads the delivery of a row together with what it reports, both of one state, whether that has
+    /// expired for clients or not.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged; a delivery whose job or batch is missing or
+    /// has not ended is damage.
+    pub fn read_delivery<T>(
+        &self,
+        row: Row,
+        read: impl FnOnce(&Delivery, Reported<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        self.shared.read(|snapshot| {
+            let delivery =
+                delivery_in(snapshot, row)?.ok_or(StoreError::Damaged("a delivery is gone"))?;
+            let read = match delivery.subject {
+                // At the beginning of time nothing has expired.
+                Subject::Job => self.row_in(snapshot, row, 0, |job, result| {
+                    job.state.finished().then(|| read(&delivery, Reported::Job(job, result)))
+                })?,
+                Subject::Batch => batches::batch_of_row(snapshot, row)?.map(|batch| {
+                    let ended = batch.ended.completed_ms.is_some();
+                    ended.then(|| read(&delivery, Reported::Batch(&batch)))
+                }),
+            };
+            read.ok_or(StoreError::Damaged("the job or batch of a delivery is missing"))?
+                .ok_or(StoreError::Damaged("the job or batch of a delivery has not ended"))
+        })
+    }
+
+    /// Reads the delivery of a job or a batch that exists at `now_ms`, in one state with what `read`
+    /// takes from that; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn webhook_of<T>(
+        &self,
+        subject: Subject,
+        id: Uuid,
+        now_ms: UnixMs,
+        read: impl FnOnce(Reported<'_>) -> T,
+    ) -> Result<Option<(T, Option<Delivery>)>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(None) };
+        self.shared.read(|snapshot| {
+            let read = match subject {
+                Subject::Job => self
+                    .row_in(snapshot, plain.row, now_ms, |job, result| {
+                        plain.has_nonce(job.nonce).then(|| read(Reported::Job(job, result)))
+                    })?
+                    .flatten(),
+                Subject::Batch => {
+                    self.batch_in(snapshot, id, now_ms)?.map(|batch| read(Reported::Batch(&batch)))
+                }
+            };
+            let Some(read) = read else { return Ok(None) };
+            Ok(Some((read, delivery_in(snapshot, plain.row)?)))
         })
     }
 
@@ -289,6 +352,12 @@ impl Store {
         });
         pending.committed().await
     }
+}
+
+fn delivery_in(snapshot: &Snapshot, row: Row) -> Result<Option<Delivery>, StoreError> {
+    let deliveries = snapshot.open_table(tables::DELIVERIES)?;
+    let stored = deliveries.get(row)?;
+    stored.map(|bytes| record::decode_delivery(row, bytes.value())).transpose()
 }
 
 /// What a webhook tells of, as far as sending it again has to know it.

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use redb::{ReadableTable, TableDefinition, Value};
 use uuid::Uuid;
 
+use super::snapshot::Snapshot;
 use super::{Cached, Credits, Row, Store, StoreError, record, tables};
 use crate::clock::UnixMs;
 use crate::job::{Job, State};
@@ -38,24 +39,33 @@ impl Store {
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<&[u8]>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        self.shared.read_latest(|snapshot| {
-            let Some(bytes) = snapshot.jobs.get(row)? else { return Ok(None) };
-            let (job, _) = record::decode_job(
-                row,
-                bytes.value(),
-                |number| self.scrapers.name(number),
-                || Ok(snapshot.prompts.get(row)?.map(|prompt| prompt.value().to_owned())),
-            )?;
-            if job.expires_ms <= now_ms {
-                return Ok(None);
-            }
-            if job.state != State::Done {
-                return Ok(Some(read(&job, None)));
-            }
-            let stored =
-                snapshot.results.get(row)?.ok_or(StoreError::Damaged("a result is missing"))?;
-            Ok(Some(read(&job, Some(record::decode_result(row, stored.value())?))))
-        })
+        self.shared.read(|snapshot| self.row_in(snapshot, row, now_ms, read))
+    }
+
+    /// As [`Store::read_row`], of a state that is read already.
+    pub(super) fn row_in<T>(
+        &self,
+        snapshot: &Snapshot,
+        row: Row,
+        now_ms: UnixMs,
+        read: impl FnOnce(&Job, Option<&[u8]>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let tables = snapshot.rows()?;
+        let Some(bytes) = tables.jobs.get(row)? else { return Ok(None) };
+        let (job, _) = record::decode_job(
+            row,
+            bytes.value(),
+            |number| self.scrapers.name(number),
+            || Ok(tables.prompts.get(row)?.map(|prompt| prompt.value().to_owned())),
+        )?;
+        if job.expires_ms <= now_ms {
+            return Ok(None);
+        }
+        if job.state != State::Done {
+            return Ok(Some(read(&job, None)));
+        }
+        let stored = tables.results.get(row)?.ok_or(StoreError::Damaged("a result is missing"))?;
+        Ok(Some(read(&job, Some(record::decode_result(row, stored.value())?))))
     }
 
     /// The cached result for a request's hash that was stored at `from_ms` or later and whose job
@@ -89,8 +99,8 @@ impl Store {
         now_ms: UnixMs,
         mut visit: impl FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.shared.read(|transaction| {
-            let ready = transaction.open_table(tables::READY)?;
+        self.shared.read(|snapshot| {
+            let ready = snapshot.open_table(tables::READY)?;
             let due = (scraper, interactive, 0, 0)..=(scraper, interactive, now_ms, Row::MAX);
             for entry in ready.range(due)? {
                 if visit(entry?.0.value().3).is_break() {
@@ -110,8 +120,8 @@ impl Store {
         scraper: u16,
         now_ms: UnixMs,
     ) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|transaction| {
-            let ready = transaction.open_table(tables::READY)?;
+        self.shared.read(|snapshot| {
+            let ready = snapshot.open_table(tables::READY)?;
             let mut earliest_ms = None;
             for interactive in [true, false] {
                 let after = (scraper, interactive, now_ms.saturating_add(1), 0);
@@ -136,8 +146,8 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub fn last_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|transaction| {
-            let expiry = transaction.open_table(tables::EXPIRY)?;
+        self.shared.read(|snapshot| {
+            let expiry = snapshot.open_table(tables::EXPIRY)?;
             Ok(expiry.last()?.map(|(key, _)| key.value().0))
         })
     }
@@ -147,12 +157,11 @@ impl Store {
     /// # Errors
     /// The store failed or is damaged.
     pub fn newest_created_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        let newest = self.shared.read(|transaction| {
-            let jobs = transaction.open_table(tables::JOBS)?;
-            Ok(jobs.last()?.map(|(row, _)| row.value()))
-        })?;
-        // At the beginning of time nothing has expired.
-        newest.map_or(Ok(None), |row| self.read_row(row, 0, |job, _| job.created_ms))
+        self.shared.read(|snapshot| {
+            let newest = snapshot.rows()?.jobs.last()?.map(|(row, _)| row.value());
+            // At the beginning of time nothing has expired.
+            newest.map_or(Ok(None), |row| self.row_in(snapshot, row, 0, |job, _| job.created_ms))
+        })
     }
 
     /// When the first of the jobs that must start by a moment, and have not, ends for that.
@@ -176,8 +185,8 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
-        self.shared.read(|transaction| {
-            let credits = transaction.open_table(tables::CREDITS)?;
+        self.shared.read(|snapshot| {
+            let credits = snapshot.open_table(tables::CREDITS)?;
             let stored = credits.get((account, month))?;
             stored.map_or(Ok(Credits::default()), |bytes| {
                 record::decode_credits(month, bytes.value())
@@ -190,8 +199,8 @@ impl Store {
         &self,
         table: TableDefinition<(u64, Row), V>,
     ) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|transaction| {
-            let table = transaction.open_table(table)?;
+        self.shared.read(|snapshot| {
+            let table = snapshot.open_table(table)?;
             Ok(table.first()?.map(|(key, _)| key.value().0))
         })
     }

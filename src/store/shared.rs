@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
-use redb::{Database, ReadTransaction, ReadableDatabase};
+use redb::{Database, ReadableDatabase};
 
 use super::cache::CacheIndex;
 use super::recovery::Latch;
@@ -33,6 +33,9 @@ pub(super) struct Shared {
     pub(super) batches: Histogram,
     /// Whether there was room when a write was queued for the transaction that the writer begins next.
     pub(super) room_seen: AtomicBool,
+    /// Called by the writer between a commit and the change of what readers see.
+    #[cfg(test)]
+    pub(super) after_commit: Mutex<Option<Arc<dyn Fn() + Send + Sync>>>,
 }
 
 impl Shared {
@@ -97,13 +100,32 @@ impl Shared {
         self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Reads the latest committed state that any reader has seen.
+    ///
+    /// All readers share it, so that none sees a commit before the others do: the writer lets go of the
+    /// old state before it reports what it has committed.
     pub(super) fn read<T>(
         &self,
-        read: impl FnOnce(&ReadTransaction) -> Result<T, StoreError>,
+        read: impl FnOnce(&Snapshot) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
+        // Held while reading: the database is not closed under a reader.
         let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
         let database = database.as_ref().ok_or_else(|| self.absent())?;
-        self.noted(guarded(|| read(&database.begin_read()?)))
+        self.noted(guarded(|| {
+            let snapshot = {
+                // Opened under the lock: the writer drops what is here after its commit, so that a
+                // state which is older than the latest commit cannot be put back after it.
+                let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
+                match &*latest {
+                    Some(snapshot) => snapshot.clone(),
+                    None => {
+                        let snapshot = Arc::new(Snapshot::new(database.begin_read()?));
+                        latest.insert(snapshot).clone()
+                    }
+                }
+            };
+            read(&snapshot)
+        }))
     }
 
     /// Latches on what makes everything later fail as well.
@@ -121,29 +143,12 @@ impl Shared {
         self.latched().unwrap_or(StoreError::Closed)
     }
 
-    /// Reads the latest committed state, through tables that are opened once for each.
-    pub(super) fn read_latest<T>(
-        &self,
-        read: impl FnOnce(&Snapshot) -> Result<T, StoreError>,
-    ) -> Result<T, StoreError> {
-        // Held while reading: the database is not closed under a reader.
-        let database = self.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().ok_or_else(|| self.absent())?;
-        self.noted(guarded(|| {
-            let snapshot = {
-                // Opened under the lock: the writer drops what is here after its commit, so that a
-                // state which is older than the latest commit cannot be put back behind it.
-                let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
-                match &*latest {
-                    Some(snapshot) => snapshot.clone(),
-                    None => {
-                        let snapshot = Arc::new(Snapshot::open(&database.begin_read()?)?);
-                        latest.insert(snapshot).clone()
-                    }
-                }
-            };
-            read(&snapshot)
-        }))
+    #[cfg(test)]
+    pub(super) fn reach_after_commit(&self) {
+        let hook = self.after_commit.lock().unwrap().clone();
+        if let Some(hook) = hook {
+            hook();
+        }
     }
 
     /// Forgets the state that a commit has replaced.

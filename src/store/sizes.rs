@@ -20,10 +20,10 @@ impl Store {
     /// # Errors
     /// The store failed.
     pub fn sizes(&self) -> Result<StoreSizes, StoreError> {
-        self.shared.read(|transaction| {
+        self.shared.read(|snapshot| {
             Ok(StoreSizes {
-                jobs: transaction.open_table(tables::JOBS)?.len()?,
-                deliveries_pending: transaction.open_table(tables::OUTBOX)?.len()?,
+                jobs: snapshot.open_table(tables::JOBS)?.len()?,
+                deliveries_pending: snapshot.open_table(tables::OUTBOX)?.len()?,
             })
         })
     }
@@ -36,11 +36,11 @@ impl Store {
     /// The store failed.
     pub fn free_page_bytes(&self) -> Result<u64, StoreError> {
         let tables: Vec<_> =
-            self.shared.read(|transaction| Ok(transaction.list_tables()?.collect()))?;
+            self.shared.read(|snapshot| Ok(snapshot.transaction().list_tables()?.collect()))?;
         let mut used_bytes = 0;
         for table in tables {
-            used_bytes += self.shared.read(|transaction| {
-                let stats = transaction.open_untyped_table(table)?.stats()?;
+            used_bytes += self.shared.read(|snapshot| {
+                let stats = snapshot.transaction().open_untyped_table(table)?.stats()?;
                 Ok(stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes())
             })?;
         }

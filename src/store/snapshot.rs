@@ -1,7 +1,8 @@
-//! The tables that a poll reads, opened once for each committed state of the store and shared by
-//! everybody who reads that state. Opening them costs more than the poll's own look-ups.
+//! One committed state of the store, shared by everybody who reads while it is the latest.
 
-use redb::{ReadOnlyTable, ReadTransaction};
+use std::sync::OnceLock;
+
+use redb::{Key, ReadOnlyTable, ReadTransaction, TableDefinition, Value};
 
 use super::StoreError;
 use super::tables::{self, Row};
@@ -9,17 +10,46 @@ use super::tables::{self, Row};
 /// One committed state. The writer drops the shared one after each commit, so that it never pins
 /// more than the latest state's pages.
 pub(super) struct Snapshot {
+    transaction: ReadTransaction,
+    rows: OnceLock<RowTables>,
+}
+
+/// The tables that a poll reads. Opening them costs more than the poll's own look-ups, so that they
+/// are opened once for each state.
+pub(super) struct RowTables {
     pub jobs: ReadOnlyTable<Row, &'static [u8]>,
     pub prompts: ReadOnlyTable<Row, &'static str>,
     pub results: ReadOnlyTable<Row, &'static [u8]>,
 }
 
 impl Snapshot {
-    pub fn open(transaction: &ReadTransaction) -> Result<Snapshot, StoreError> {
-        Ok(Snapshot {
-            jobs: transaction.open_table(tables::JOBS)?,
-            prompts: transaction.open_table(tables::PROMPTS)?,
-            results: transaction.open_table(tables::RESULTS)?,
-        })
+    pub fn new(transaction: ReadTransaction) -> Snapshot {
+        Snapshot { transaction, rows: OnceLock::new() }
+    }
+
+    pub fn open_table<K: Key + 'static, V: Value + 'static>(
+        &self,
+        definition: TableDefinition<'_, K, V>,
+    ) -> Result<ReadOnlyTable<K, V>, StoreError> {
+        Ok(self.transaction.open_table(definition)?)
+    }
+
+    /// The whole state, for what reads every table.
+    pub fn transaction(&self) -> &ReadTransaction {
+        &self.transaction
+    }
+
+    pub fn rows(&self) -> Result<&RowTables, StoreError> {
+        match self.rows.get() {
+            Some(rows) => Ok(rows),
+            None => {
+                let rows = RowTables {
+                    jobs: self.open_table(tables::JOBS)?,
+                    prompts: self.open_table(tables::PROMPTS)?,
+                    results: self.open_table(tables::RESULTS)?,
+                };
+                Ok(self.rows.get_or_init(|| rows))
+            }
+        }
     }
 }

@@ -198,8 +198,8 @@ impl Store {
         from_ms: UnixMs,
         to_ms: UnixMs,
     ) -> Result<Vec<DayUse>, StoreError> {
-        self.shared.read(|transaction| {
-            let credits = transaction.open_table(tables::CREDITS)?;
+        self.shared.read(|snapshot| {
+            let credits = snapshot.open_table(tables::CREDITS)?;
             let from = clock::calendar_day(from_ms.min(to_ms));
             let mut days = Vec::new();
             for entry in credits.range((account, from)..=(account, clock::calendar_day(to_ms)))? {

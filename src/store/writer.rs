@@ -210,6 +210,8 @@ fn transact(shared: &Shared, batch: &mut [Box<dyn Write>], quick: bool) -> Resul
     let depth_changes = std::mem::take(&mut tables.depth_changes);
     drop(tables);
     transaction.commit()?;
+    #[cfg(test)]
+    shared.reach_after_commit();
     shared.forget_latest();
     shared.committed(batch.len(), &effects, &depth_changes);
     Ok(())

@@ -79,6 +79,10 @@ impl World {
         self.life.as_ref().unwrap()
     }
 
+    pub fn store(&self) -> &Arc<Store> {
+        &self.life().store
+    }
+
     pub fn steps(&self) -> &Steps {
         &self.life().steps
     }

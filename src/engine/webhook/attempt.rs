@@ -10,8 +10,8 @@ use crate::clock::UnixMs;
 #[cfg(test)]
 use crate::engine::breakpoints::Point;
 use crate::engine::retry;
-use crate::job::{Delivery, DeliveryAttempt, DeliveryState, Outcome, SendFailure, Subject};
-use crate::store::{Row, StoreError};
+use crate::job::{Delivery, DeliveryAttempt, DeliveryState, Outcome, SendFailure};
+use crate::store::{Reported, Row, StoreError};
 use crate::upstream::http::Receipt;
 
 /// What is sent.
@@ -26,13 +26,12 @@ struct Message {
 /// # Errors
 /// The store failed, or lacks a part of what is to be sent: nothing is noted.
 pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
-    // The row was found in a state of the store that may be past.
-    let delivery = shared.store.delivery(row)?.ok_or(StoreError::Damaged("a delivery is gone"))?;
     let at_ms = shared.clock.now_ms();
-    if !delivery.is_due(at_ms) {
-        return Ok(());
-    }
-    let message = message(shared, row, delivery.subject)?;
+    // The row was found in a state of the store that may be past.
+    let due = shared.store.read_delivery(row, |delivery, reported| {
+        delivery.is_due(at_ms).then(|| (delivery.clone(), message(shared, reported)))
+    })?;
+    let Some((delivery, message)) = due else { return Ok(()) };
     let watch = shared.clock.stopwatch();
     let sent = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
@@ -71,21 +70,17 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What is told of a row: the object as a poll gets it, a batch's without its items.
-fn message(shared: &Shared, row: Row, subject: Subject) -> Result<Message, StoreError> {
-    let message = match subject {
-        // At the beginning of time nothing has expired: what is due to be told is told, though
-        // clients do not see the job any more.
-        Subject::Job => shared.store.read_row(row, 0, |job, result| {
+/// Returns what is sent: the object as a poll gets it, a batch's without its items.
+fn message(shared: &Shared, reported: Reported<'_>) -> Message {
+    match reported {
+        Reported::Job(job, result) => {
             let id = shared.store.id_of(job);
             Message { id, payload: job_object(job, id, result) }
-        })?,
-        Subject::Batch => shared.store.batch_of_row(row)?.map(|batch| Message {
-            id: batch.key.id,
-            payload: batch_object(&batch).to_string().into_bytes(),
-        }),
-    };
-    message.ok_or(StoreError::Damaged("what a delivery tells of is missing"))
+        }
+        Reported::Batch(batch) => {
+            Message { id: batch.key.id, payload: batch_object(batch).to_string().into_bytes() }
+        }
+    }
 }
 
 fn send(shared: &Shared, delivery: &Delivery, message: &Message, at_ms: UnixMs) -> Receipt {

@@ -8,6 +8,7 @@ mod group_commit;
 mod life;
 mod list;
 mod model;
+mod one_state;
 mod outbox;
 pub(crate) mod print;
 mod refusals;
@@ -41,6 +42,17 @@ fn options(directory: &Path) -> OpenOptions {
         scrapers: vec!["chatgpt".to_owned(), "perplexity".to_owned()],
         cache_entries_max: 100,
         cache_from_ms: 0,
+    }
+}
+
+impl Store {
+    /// Makes the writer call `hook` between each commit and the change of what readers see.
+    pub(crate) fn after_commit(&self, hook: impl Fn() + Send + Sync + 'static) {
+        *self.shared.after_commit.lock().unwrap() = Some(Arc::new(hook));
+    }
+
+    pub(crate) fn forget_after_commit(&self) {
+        *self.shared.after_commit.lock().unwrap() = None;
     }
 }
 
@@ -131,7 +143,7 @@ impl Fixture {
     }
 
     fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> T) -> T {
-        self.store.shared.read(|transaction| Ok(read(transaction))).unwrap()
+        self.store.shared.read(|snapshot| Ok(read(snapshot.transaction()))).unwrap()
     }
 
     /// Every byte of every table that jobs change.

@@ -25,7 +25,7 @@ pub(crate) fn state(store: &Store) -> String {
         }
         text
     };
-    store.shared.read(|transaction| Ok(print(transaction))).unwrap()
+    store.shared.read(|snapshot| Ok(print(snapshot.transaction()))).unwrap()
 }
 
 /// A time as it is printed: milliseconds after the start of the test.

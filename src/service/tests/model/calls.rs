@@ -98,7 +98,7 @@ impl Model {
         let now_ms = self.world.now_ms();
         let mut rows = BTreeMap::new();
         let visit = |index, job: &Job| drop(rows.insert(index, job.clone()));
-        self.world.service().visit_batch(&batch, visit).unwrap();
+        self.world.service().batch_with_jobs(&batch.key.id.to_string(), visit).unwrap();
         let place = self.batches.len();
         self.batches.push(ExpectedBatch {
             id: batch.key.id.to_string(),
