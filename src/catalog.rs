@@ -109,6 +109,14 @@ pub fn is_country(alpha_2: &str) -> bool {
         && celes::Country::from_alpha2(alpha_2).is_ok()
 }
 
+/// Returns the alpha-2 codes of all countries, sorted.
+pub fn countries() -> Vec<&'static str> {
+    let mut codes: Vec<&'static str> =
+        celes::Country::get_countries().iter().map(|country| country.alpha2).collect();
+    codes.sort_unstable();
+    codes
+}
+
 /// The English short name of a country by its alpha-2 code in upper case ("Germany").
 pub fn country_name(alpha_2: &str) -> Option<&'static str> {
     celes::Country::from_alpha2(alpha_2).ok().map(|country| country.long_name)

@@ -46,7 +46,7 @@ use crate::job::{Job, ScrapeRequest, State};
 use crate::store::{Effect, EvidenceFolder, Listener, Row, Store, StoreError, request_hash};
 use crate::upstream::browser::recipe::Problem;
 use crate::upstream::http::Lookup;
-use crate::upstream::{Registry, UpstreamStatus};
+use crate::upstream::{Registry, Served, UpstreamStatus};
 use attempts::Attempts;
 use flights::Flights;
 use queue::{Offer, Queue};
@@ -320,6 +320,11 @@ impl Engine {
     /// How every upstream fares.
     pub fn upstreams(&self) -> Vec<UpstreamStatus> {
         self.upstreams.status()
+    }
+
+    /// Returns what a scraper's upstreams take together.
+    pub fn served(&self, scraper: &str) -> Served {
+        self.upstreams.served(scraper)
     }
 
     /// Receives a message when the store is damaged.

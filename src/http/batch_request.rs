@@ -178,7 +178,7 @@ fn check(
     let known = service.scraper(&scraper);
     let known = known.map_err(|e| ApiError::from_service(e, service.retention_hours()))?;
     let handling = raw.take_handling().map_err(ApiError::from)?;
-    let request = raw.check(&known.name, &known.refused_countries).map_err(ApiError::from)?;
+    let request = service.check(known, raw).map_err(ApiError::from)?;
     let bypass_cache = request.bypass_cache || sampled;
     Ok((ScrapeRequest { bypass_cache, ..request }, handling))
 }

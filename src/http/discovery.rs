@@ -8,7 +8,7 @@ use crate::catalog;
 use crate::clock::rfc3339_seconds;
 use crate::config::Scraper;
 use crate::job::{
-    LABEL_CHARS_MAX, MODE_CHARS_MAX, PROMPT_CHARS_MAX, SAMPLES_MAX, START_WITHIN_SECONDS_MAX,
+    LABEL_CHARS_MAX, MODE_CHARS_MAX, SAMPLES_MAX, START_WITHIN_SECONDS_MAX,
     START_WITHIN_SECONDS_MIN, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MIN,
 };
 use crate::service::{HEALTH_SECONDS, HealthReport, ScraperStatus, Service, UpstreamStanding};
@@ -22,15 +22,15 @@ pub async fn list(service: web::Data<Service>) -> HttpResponse {
 }
 
 fn scraper(status: &ScraperStatus<'_>) -> Value {
-    let Scraper { name, workers, credits, refused_countries, .. } = status.scraper;
+    let Scraper { name, workers, credits, .. } = status.scraper;
     let arrays: Vec<&str> = catalog::arrays(name).iter().map(|array| array.name()).collect();
     json!({
         "name": name,
         "configured": status.missing.is_none(),
         "missing": status.missing,
         "credits": credits,
-        "refused_countries": refused_countries,
-        "parameters": parameters(name),
+        "refused_countries": status.refused_countries,
+        "parameters": parameters(name, status.prompt_chars_max),
         "arrays": arrays,
         "workers": workers,
         "queue": { "waiting": status.waiting, "running": status.running },
@@ -53,11 +53,11 @@ pub fn live(status: &ScraperStatus<'_>) -> Value {
 }
 
 /// The parameters of a scrape as contract 1.3 has them.
-fn parameters(scraper: &str) -> Value {
+fn parameters(scraper: &str, prompt_chars_max: usize) -> Value {
     let boolean = |default: bool| json!({ "type": "boolean", "default": default });
     let mut parameters = json!({
         "prompt": {
-            "type": "string", "required": true, "length_min": 1, "length_max": PROMPT_CHARS_MAX,
+            "type": "string", "required": true, "length_min": 1, "length_max": prompt_chars_max,
         },
         "country": { "type": "string", "format": "ISO 3166-1 alpha-2", "default": "US" },
         "bypass_cache": boolean(false),

@@ -29,7 +29,7 @@ pub async fn run(
     let mut raw = params::from_query(request.query_string())?;
     let known = service.scraper(&scraper).map_err(refused)?;
     let handling = raw.take_handling()?;
-    let scrape = raw.check(&known.name, &known.refused_countries)?;
+    let scrape = service.check(known, raw)?;
     let json = service.scrape(&caller, scrape, handling).await.map_err(refused)?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
 }
@@ -69,7 +69,7 @@ pub async fn accept(
     let mut handling = raw.take_handling()?;
     handling.idempotency_key = idempotency_key(headers)?;
     let samples = raw.samples.take();
-    let scrape = raw.check(&known.name, &known.refused_countries)?;
+    let scrape = service.check(known, raw)?;
     if let Some(samples) = samples {
         let key = handling.idempotency_key.take();
         let whole = format!("{samples} {scrape:?} {handling:?}").into_bytes();

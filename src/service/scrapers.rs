@@ -4,6 +4,7 @@ use super::{HealthReport, Service, ServiceError};
 use crate::catalog;
 use crate::config::Scraper;
 use crate::engine::Standing;
+use crate::job::{Invalid, RawRequest, ScrapeRequest};
 use crate::upstream::UpstreamStatus;
 use crate::upstream::browser::recipe::Problem;
 
@@ -12,6 +13,10 @@ pub struct ScraperStatus<'a> {
     pub scraper: &'a Scraper,
     /// What has to be set before it can be used, as a sentence.
     pub missing: Option<String>,
+    /// By its settings, or because no upstream serves them; alpha-2 codes.
+    pub refused_countries: Vec<String>,
+    /// The longest prompt that some upstream takes, characters.
+    pub prompt_chars_max: usize,
     /// Jobs that wait for an attempt.
     pub waiting: usize,
     pub running: usize,
@@ -49,6 +54,17 @@ impl Service {
         }
     }
 
+    /// Checks the parameters of a scrape against their rules, and against what is known of the
+    /// scraper's upstreams.
+    ///
+    /// # Errors
+    /// Returns an error if a parameter breaks its rule, or no upstream takes the request.
+    pub fn check(&self, scraper: &Scraper, raw: RawRequest) -> Result<ScrapeRequest, Invalid> {
+        let request = raw.check(&scraper.name, &scraper.refused_countries)?;
+        self.engine.served(&scraper.name).check(&request)?;
+        Ok(request)
+    }
+
     /// Every scraper as `GET /scrapers` shows it, those that ship with answerd first.
     pub fn scrapers(&self) -> Vec<ScraperStatus<'_>> {
         let upstreams = self.engine.upstreams();
@@ -73,9 +89,18 @@ impl Service {
                 status: statuses.iter().find(|status| status.name == *name).cloned(),
             })
         });
+        let served = self.engine.served(&scraper.name);
+        let mut refused_countries = scraper.refused_countries.clone();
+        for country in served.refused_countries() {
+            if !scraper.refused_countries.iter().any(|refused| refused == country) {
+                refused_countries.push(country.to_owned());
+            }
+        }
         Some(ScraperStatus {
             scraper,
             missing: self.settings.missing(scraper),
+            refused_countries,
+            prompt_chars_max: served.prompt_chars_max(),
             waiting,
             running,
             upstreams: configured.collect(),

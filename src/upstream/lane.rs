@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::breaker::{Admission, Breaker, Circuit, FAILURES_MAX};
 use super::browser::RecipeHealth;
-use super::{Call, Upstream, UpstreamError};
+use super::{Call, Limits, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::clock::{Clock, Stopwatch, UnixMs};
 use crate::job::{Reason, ReasonCounts, ScrapeRequest, Verdict};
@@ -112,6 +112,10 @@ impl Lane {
 
     pub fn kind(&self) -> Kind {
         self.upstream.kind()
+    }
+
+    pub fn limits(&self) -> Limits {
+        self.upstream.limits()
     }
 
     /// Takes a place for one call.

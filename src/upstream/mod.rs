@@ -7,6 +7,7 @@ mod connect;
 pub mod evidence;
 pub mod http;
 mod lane;
+mod limits;
 pub mod practice;
 pub mod provider;
 pub mod providers;
@@ -16,6 +17,7 @@ pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
 pub use connect::{ConnectError, Injected, alone, connect};
 pub use http::InvalidProxy;
 pub use lane::{CallCounts, LastError, Member, UpstreamStatus};
+pub use limits::{Limits, Served};
 pub use registry::{AnsweredBy, Registry};
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -36,6 +38,11 @@ pub trait Upstream: Send + Sync {
 
     /// Where its answers are had.
     fn kind(&self) -> Kind;
+
+    /// Returns what it takes, as far as that is known before a call. It is asked for nothing else.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
 
     /// Asks once and waits for the answer, until `call.deadline` at the latest. The answer is
     /// tidied by the caller ([`Answer::tidied`]).

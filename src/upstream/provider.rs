@@ -5,17 +5,22 @@ use crate::answer::{Answer, Kind};
 use crate::config::Secret;
 use crate::job::ScrapeRequest;
 
-use super::UpstreamError;
+use super::{Limits, UpstreamError};
 
 /// A provider's protocol. Implementations hold their settings and no other state.
 pub trait Provider: Send + Sync {
     /// Where its answers are had.
     fn kind(&self) -> Kind;
 
-    /// The first HTTP request for a scrape.
+    /// Returns what it takes, as far as that is known before a call.
+    fn limits(&self) -> Limits {
+        Limits::default()
+    }
+
+    /// Returns the first HTTP request for a scrape that is within the limits.
     ///
     /// # Errors
-    /// The provider cannot serve this request (its country, say); nothing was sent.
+    /// Returns an error if the provider's settings cannot be used; nothing was sent.
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError>;
 
     /// Reads the replies so far, the latest last; there is at least one.

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::browser::recipe::Problem;
 use super::browser::recipes::{Recipes, read_folder};
 use super::lane::{Busy, CallCounts, Lane, Member, UpstreamStatus};
-use super::{Call, UpstreamError};
+use super::{Call, Served, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::clock::Clock;
 use crate::job::{Reason, ScrapeRequest};
@@ -88,6 +88,8 @@ impl Registry {
     /// [`Reason::AtLimit`] when limits of our own are all that holds them back, and
     /// [`Reason::NoUpstream`] when none that could serve the request can be asked now; else the
     /// failure of the first upstream that may do better another time, else of the last one tried.
+    /// Upstreams whose limits leave the request out are passed over; where all are, that is the
+    /// failure.
     pub fn ask(
         &self,
         scraper: &str,
@@ -102,6 +104,10 @@ impl Registry {
             }
             if failures.any() && self.clock.instant() >= call.deadline {
                 break;
+            }
+            if let Err(unfit) = lane.limits().check(lane.name(), request) {
+                failures.unfit = Some(unfit);
+                continue;
             }
             let flight = match lane.enter() {
                 Ok(flight) => flight,
@@ -123,6 +129,12 @@ impl Registry {
             }
         }
         Err(failures.telling(scraper))
+    }
+
+    /// Returns what a scraper's upstreams take together.
+    pub fn served(&self, scraper: &str) -> Served {
+        let lanes = self.scrapers.get(scraper).map_or(&[][..], Vec::as_slice);
+        Served::new(lanes.iter().map(|lane| lane.limits()))
     }
 
     /// How every upstream fares, in the order in which they were given.
@@ -184,6 +196,8 @@ fn after_failure(error: &UpstreamError, attempt: u32) -> Then {
 struct Failures {
     tried: Vec<UpstreamError>,
     busy: Vec<Busy>,
+    /// Why the last of those that are known not to take the request does not.
+    unfit: Option<UpstreamError>,
 }
 
 impl Failures {
@@ -203,7 +217,7 @@ impl Failures {
                 );
                 UpstreamError::new(Reason::NoUpstream, sentence)
             };
-            return self.tried.pop().unwrap_or_else(none);
+            return self.tried.pop().or(self.unfit).unwrap_or_else(none);
         };
         // Those that were tried cannot serve this request; one that was not may.
         let busy = self.busy.iter().map(|busy| busy.sentence.as_str());

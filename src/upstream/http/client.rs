@@ -16,7 +16,7 @@ use crate::clock::Clock;
 use crate::config;
 use crate::job::{Reason, ScrapeRequest};
 use crate::upstream::provider::{HeaderValue, HttpReply, HttpRequest, Method, Provider, Step};
-use crate::upstream::{Call, Upstream, UpstreamError};
+use crate::upstream::{Call, Limits, Upstream, UpstreamError};
 
 /// The largest body that is read, after decompression, bytes.
 pub const BODY_BYTES_MAX: u64 = 8 << 20;
@@ -217,6 +217,10 @@ impl Upstream for HttpUpstream {
 
     fn kind(&self) -> Kind {
         self.provider.kind()
+    }
+
+    fn limits(&self) -> Limits {
+        self.provider.limits()
     }
 
     fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {

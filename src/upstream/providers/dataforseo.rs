@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, Kind, Product};
 use crate::config;
 use crate::job::{Reason, ScrapeRequest};
-use crate::upstream::UpstreamError;
 use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
@@ -23,6 +23,10 @@ const SHIPPED: Shipped = Shipped {
 };
 /// `status_code` of a reply and of a task that went well.
 const OK: u64 = 20_000;
+/// The longest `keyword`, characters: of the SERP API, and of the LLM scraper (the vendor's help
+/// page "Rules and limitations of keyword fields", and the reference of the LLM scraper).
+const AI_MODE_PROMPT_CHARS_MAX: usize = 700;
+const CHATGPT_PROMPT_CHARS_MAX: usize = 2_000;
 /// How deep the items of an answer may nest.
 const DEPTH_MAX: usize = 6;
 
@@ -94,6 +98,18 @@ impl Dataforseo {
 impl Provider for Dataforseo {
     fn kind(&self) -> Kind {
         Kind::Serp
+    }
+
+    fn limits(&self) -> Limits {
+        match self.page {
+            Some(Page::GoogleAiMode) => {
+                Limits { prompt_chars_max: AI_MODE_PROMPT_CHARS_MAX, ..Limits::default() }
+            }
+            Some(Page::Chatgpt) => {
+                Limits { prompt_chars_max: CHATGPT_PROMPT_CHARS_MAX, ..Limits::default() }
+            }
+            None => Limits::default(),
+        }
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
@@ -288,6 +304,19 @@ mod tests {
         assert!(sent.url.ends_with("/chat_gpt/llm_scraper/live/advanced"));
         assert_eq!(sent.body.unwrap()[0]["force_web_search"], true);
         assert_eq!(dataforseo("bing").request(&request()).unwrap_err().reason, Reason::BadRequest);
+    }
+
+    #[test]
+    fn prompt_limits_are_those_of_each_page() {
+        for (model, chars_max) in [("google_ai_mode", 700), ("chatgpt", 2_000)] {
+            let limits = dataforseo(model).limits();
+            let prompt = |chars: usize| {
+                let request = ScrapeRequest { prompt: "%".repeat(chars), ..request() };
+                limits.check(model, &request).map_err(|error| error.reason)
+            };
+            assert_eq!(prompt(chars_max), Ok(()));
+            assert_eq!(prompt(chars_max + 1), Err(Reason::BadRequest));
+        }
     }
 
     #[test]

@@ -6,8 +6,8 @@ use url::form_urlencoded;
 use crate::answer::{Answer, Kind};
 use crate::config;
 use crate::job::ScrapeRequest;
-use crate::upstream::UpstreamError;
 use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};
 use super::place::place;
@@ -19,8 +19,9 @@ const SHIPPED: Shipped = Shipped {
     model: "chatgpt",
     sign_in: SignIn::Bearer,
 };
-/// From where engines without a place are asked.
-const HOME_COUNTRY: &str = "US";
+/// From where engines without a place are asked. An answer from there under another country's name
+/// would be worse than none.
+const HOME_COUNTRIES: &[&str] = &["US"];
 
 /// The engines whose answers have the shared shape.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +72,16 @@ impl Provider for Searchapi {
         Kind::Serp
     }
 
+    fn limits(&self) -> Limits {
+        let countries = match self.engine {
+            Some(Engine::Chatgpt | Engine::Perplexity | Engine::Gemini | Engine::BingCopilot) => {
+                Some(HOME_COUNTRIES)
+            }
+            Some(Engine::GoogleAiMode) | None => None,
+        };
+        Limits { countries, ..Limits::default() }
+    }
+
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         let engine = self.engine()?;
         let mut query = form_urlencoded::Serializer::new(String::new());
@@ -78,12 +89,6 @@ impl Provider for Searchapi {
         match engine {
             Engine::GoogleAiMode => {
                 query.append_pair("location", &place(&request.country).name);
-            }
-            // An answer from another country under this one's name would be worse than none.
-            Engine::Chatgpt | Engine::Perplexity | Engine::Gemini | Engine::BingCopilot
-                if request.country != HOME_COUNTRY =>
-            {
-                return Err(self.account.country_unsupported(request, "its engine takes no place"));
             }
             Engine::Chatgpt => {
                 query.append_pair("web_search", if request.web_search { "true" } else { "false" });
@@ -181,10 +186,11 @@ mod tests {
 
     #[test]
     fn only_engines_with_a_place_serve_other_countries() {
+        assert_eq!(searchapi("google_ai_mode").limits(), Limits::default());
         let sent = searchapi("google_ai_mode").request(&request()).unwrap();
         assert!(sent.url.ends_with("&location=Germany"), "{}", sent.url);
         for engine in ["chatgpt", "perplexity", "gemini", "bing_copilot"] {
-            let error = searchapi(engine).request(&request()).unwrap_err();
+            let error = searchapi(engine).limits().check(engine, &request()).unwrap_err();
             assert_eq!(error.reason, Reason::CountryUnsupported);
             assert!(error.sentence.contains("DE"), "{}", error.sentence);
         }

@@ -6,8 +6,8 @@ use url::form_urlencoded;
 use crate::answer::{Answer, Kind};
 use crate::config;
 use crate::job::ScrapeRequest;
-use crate::upstream::UpstreamError;
 use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};
 use super::place::place;
@@ -21,7 +21,7 @@ const SHIPPED: Shipped = Shipped {
 const GOOGLE_AI_MODE: &str = "google_ai_mode";
 const BING_COPILOT: &str = "bing_copilot";
 /// From where an engine without a place is asked.
-const HOME_COUNTRY: &str = "US";
+const HOME_COUNTRIES: &[&str] = &["US"];
 
 /// One engine at SerpApi.
 pub struct Serpapi {
@@ -40,6 +40,11 @@ impl Provider for Serpapi {
         Kind::Serp
     }
 
+    fn limits(&self) -> Limits {
+        let countries = (self.account.model == BING_COPILOT).then_some(HOME_COUNTRIES);
+        Limits { countries, ..Limits::default() }
+    }
+
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         let mut query = form_urlencoded::Serializer::new(String::new());
         query.append_pair("engine", &self.account.model).append_pair("q", &request.prompt);
@@ -49,10 +54,7 @@ impl Provider for Serpapi {
                 query.append_pair("gl", &place.google_country());
                 query.append_pair("hl", &place.google_language());
             }
-            BING_COPILOT if request.country == HOME_COUNTRY => {}
-            BING_COPILOT => {
-                return Err(self.account.country_unsupported(request, "its engine takes no place"));
-            }
+            BING_COPILOT => {}
             _ => {
                 let known = format!("{GOOGLE_AI_MODE}, {BING_COPILOT}");
                 return Err(self.account.model_unknown(&known));
@@ -117,7 +119,8 @@ mod tests {
         assert!(sent.headers.is_empty());
         let mut settings = settings(UpstreamKind::Serpapi);
         settings.model = BING_COPILOT.to_owned();
-        let error = Serpapi::new(&settings).request(&request()).unwrap_err();
+        let limits = Serpapi::new(&settings).limits();
+        let error = limits.check("copilot", &request()).unwrap_err();
         assert_eq!(error.reason, Reason::CountryUnsupported);
         settings.model = "google".to_owned();
         assert_eq!(

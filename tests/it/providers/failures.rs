@@ -4,7 +4,7 @@
 use serde_json::{Value, json};
 
 use super::cases::{self, Case, KEY, PROMPT};
-use super::server::{Provider, Says};
+use super::server::Says;
 use super::table::{Table, at_once, in_the_end};
 
 /// Few enough that their sockets fit into the files that a process may open.
@@ -222,15 +222,4 @@ fn a_provider_that_says_no_retry_gets_none() {
         table.row(&status.to_string(), &cases::openai(), says, at_once(code, "HTTP"));
     }
     table.check();
-}
-
-#[test]
-fn a_country_that_cannot_be_served_is_refused_before_anything_is_sent() {
-    let case = Case { country: "DE", ..cases::searchapi_chatgpt() };
-    let provider = Provider::always(Says::json(500, &Value::Null));
-    let app = case.builder(&provider).start();
-    let job = app.ended(&case.submit(&app));
-    assert_eq!(job["error_code"], "country_unsupported");
-    assert!(job["error"].as_str().unwrap().contains("cannot serve the country DE"), "{job:#}");
-    assert!(provider.asked().is_empty());
 }

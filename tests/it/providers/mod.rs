@@ -9,5 +9,6 @@ mod leaks;
 mod limits;
 mod own;
 mod retries;
+mod served;
 pub mod server;
 mod table;

@@ -50,7 +50,12 @@ fn scraper() -> Value {
             ("configured", flag("Whether it can be used.")),
             ("missing", text_or_null("Which setting is missing.")),
             ("credits", count("What a scrape costs.")),
-            ("refused_countries", texts("Countries that are a 400.")),
+            (
+                "refused_countries",
+                texts(
+                    "Countries that are a 400, by its settings or because none of its upstreams serves them.",
+                ),
+            ),
             ("parameters", parameters),
             ("arrays", texts("The arrays of its result.")),
             ("workers", count("Jobs that run at once.")),
