@@ -163,7 +163,7 @@ fn shown(load: &Load) -> String {
 fn polls(server: &Process, ids: &[String]) -> Load {
     let protocol = Http(|client, n| {
         let id = &ids[(client * 7_919 + n * 104_729) % ids.len()];
-        format!("GET /jobs/{id} HTTP/1.1\r\nhost: b\r\n\r\n")
+        format!("GET /jobs/{id} HTTP/1.1\r\nhost: localhost\r\n\r\n")
     });
     load(server.address, CONNECTIONS, CELL_SECONDS, &protocol)
 }
@@ -205,7 +205,7 @@ impl Process {
         let (child, address) = serve(&mut command);
         let ready = || -> std::io::Result<bool> {
             let mut stream = TcpStream::connect(address)?;
-            stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: b\r\n\r\n")?;
+            stream.write_all(b"GET /readyz HTTP/1.1\r\nhost: localhost\r\n\r\n")?;
             let mut reply = [0; 12];
             stream.read_exact(&mut reply)?;
             Ok(&reply == b"HTTP/1.1 200")

@@ -23,7 +23,7 @@ fn run(name: &str, count: usize, path: &str, wanted: &str) {
     let directory = tempfile::tempdir().unwrap();
     let (mut server, address) = start(directory.path());
     let id = submit(&address);
-    let request = format!("GET /jobs/{id}{path} HTTP/1.1\r\nhost: b\r\n\r\n");
+    let request = format!("GET /jobs/{id}{path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let before_kib = resident_kib(&server);
     let began = Instant::now();
     let mut waiting: Vec<TcpStream> = (0..count)
@@ -36,7 +36,7 @@ fn run(name: &str, count: usize, path: &str, wanted: &str) {
     let connected = began.elapsed();
     // The server has read them all when one more request, on a connection of its own, is answered.
     let mut probe = TcpStream::connect(&address).unwrap();
-    probe.write_all(b"GET /healthz HTTP/1.1\r\nhost: b\r\n\r\n").unwrap();
+    probe.write_all(b"GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     assert!(probe.read(&mut [0; 512]).unwrap() > 0);
     let each_kib = (resident_kib(&server) - before_kib) as f64 / count as f64;
     assert!(connected < Duration::from_millis(JOB_MS), "the job ended before all were there");
@@ -75,7 +75,7 @@ fn start(directory: &std::path::Path) -> (Child, String) {
 
 fn submit(address: &str) -> String {
     let mut stream = TcpStream::connect(address).unwrap();
-    let request = "POST /scrapers/practice/jobs?prompt=What+is+a+job HTTP/1.1\r\nhost: b\r\n\
+    let request = "POST /scrapers/practice/jobs?prompt=What+is+a+job HTTP/1.1\r\nhost: localhost\r\n\
                    content-length: 0\r\n\r\n";
     stream.write_all(request.as_bytes()).unwrap();
     let answer = read_until(&mut stream, "\"job_id\":\"");

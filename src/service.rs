@@ -129,6 +129,11 @@ impl Service {
         holder
     }
 
+    /// Whether anybody may call without a key.
+    pub fn is_open(&self) -> bool {
+        !self.keyring().is_needed()
+    }
+
     /// The proxies whose word about a client's address is taken.
     pub fn trusted_proxies(&self) -> &[IpAddr] {
         &self.settings.http.trusted_proxies

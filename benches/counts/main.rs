@@ -76,7 +76,7 @@ fn count() -> Counts {
         }
         let counted = Counted::start(directory.path(), &store, name);
         let mut connection = Connection::open(counted.address);
-        let head = format!("HTTP/1.1\r\nhost: b\r\nx-api-key: {KEY}\r\n");
+        let head = format!("HTTP/1.1\r\nhost: localhost\r\nx-api-key: {KEY}\r\n");
         for id in ids.iter().cycle().take(polls) {
             connection.exchange(&format!("GET /jobs/{id} {head}\r\n"));
         }

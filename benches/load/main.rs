@@ -34,8 +34,8 @@ fn main() {
 
     let mut connection = Connection::open(address);
     let id = job_id(&connection.exchange(&submit("practice", "the+polled+one", 0)));
-    connection.exchange(&format!("GET /jobs/{id}?wait=30 HTTP/1.1\r\nhost: b\r\n\r\n"));
-    let poll = format!("GET /jobs/{id} HTTP/1.1\r\nhost: b\r\n\r\n");
+    connection.exchange(&format!("GET /jobs/{id}?wait=30 HTTP/1.1\r\nhost: localhost\r\n\r\n"));
+    let poll = format!("GET /jobs/{id} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let body = connection.exchange(&poll);
     let body = body.split_once("\r\n\r\n").unwrap().1.to_owned();
     let static_address = start_static(StatusCode::OK, body.clone());
@@ -119,7 +119,7 @@ fn whole_jobs(address: SocketAddr, directory: &Path, scraper: &str, connections:
     let meter = Meter::begin(directory);
     let protocol = Http(|client, n| {
         let prompt = format!("whole+{connections}+{client}+{n}");
-        format!("GET /scrapers/{scraper}?prompt={prompt} HTTP/1.1\r\nhost: b\r\n\r\n")
+        format!("GET /scrapers/{scraper}?prompt={prompt} HTTP/1.1\r\nhost: localhost\r\n\r\n")
     });
     let load = load(address, connections, CELL_SECONDS, &protocol);
     println!("{} | {}", row(connections, &load), meter.end(directory, load.times.len()));

@@ -31,7 +31,9 @@ fn row(kib: usize) {
         shared::start_with(directory.path(), Arc::new(After("practice", Duration::ZERO, answer)));
     let mut connection = Connection::open(server.address());
     let whole = |client: usize, n: usize| {
-        format!("GET /scrapers/practice?prompt=sized+{client}+{n} HTTP/1.1\r\nhost: b\r\n\r\n")
+        format!(
+            "GET /scrapers/practice?prompt=sized+{client}+{n} HTTP/1.1\r\nhost: localhost\r\n\r\n"
+        )
     };
     let reply = connection.exchange(&whole(CONNECTIONS, 0));
     let result_bytes = reply.split_once("\r\n\r\n").unwrap().1.len();
@@ -39,7 +41,7 @@ fn row(kib: usize) {
     let meter = Meter::begin(directory.path());
     let jobs = load(server.address(), CONNECTIONS, CELL_SECONDS, &Http(whole));
     let spent = meter.end(directory.path(), jobs.times.len());
-    let poll = format!("GET /jobs/{} HTTP/1.1\r\nhost: b\r\n\r\n", job_id(&reply));
+    let poll = format!("GET /jobs/{} HTTP/1.1\r\nhost: localhost\r\n\r\n", job_id(&reply));
     let polls = load(server.address(), CONNECTIONS, CELL_SECONDS, &Http(|_, _| poll.clone()));
     println!(
         "{:10.1} | {} | {spent} | {}",

@@ -89,7 +89,7 @@ pub fn table() {
         CELL_SECONDS,
         &Http(|client, n| {
             let prompt = format!("whole+{client}+{n}");
-            format!("GET /scrapers/practice?prompt={prompt} HTTP/1.1\r\nhost: b\r\n\r\n")
+            format!("GET /scrapers/practice?prompt={prompt} HTTP/1.1\r\nhost: localhost\r\n\r\n")
         }),
     );
     while asked.try_recv().is_ok() {}
@@ -199,7 +199,7 @@ struct Pickups(Vec<(u64, u64)>);
 
 impl Pickups {
     fn read(address: SocketAddr) -> Pickups {
-        let request = "GET /metrics HTTP/1.1\r\nhost: b\r\n\r\n";
+        let request = "GET /metrics HTTP/1.1\r\nhost: localhost\r\n\r\n";
         let metrics = Connection::open(address).exchange(request);
         let lines = metrics.lines().filter_map(|line| line.strip_prefix(METRIC));
         Pickups(

@@ -116,7 +116,7 @@ fn whole(address: SocketAddr, connections: usize) -> f64 {
     let began_ms = shared::now_ms();
     let protocol = Http(|client, n| {
         let prompt = format!("whole+{began_ms}+{client}+{n}");
-        format!("GET /scrapers/practice?prompt={prompt} HTTP/1.1\r\nhost: b\r\n\r\n")
+        format!("GET /scrapers/practice?prompt={prompt} HTTP/1.1\r\nhost: localhost\r\n\r\n")
     });
     load(address, connections, TURN_SECONDS, &protocol).per_second
 }
@@ -188,14 +188,14 @@ fn over(
 fn polls(server: &answerd::http::Server, directory: &Path) {
     let reply = exchange(server, &submit("practice", "the+polled+one", 0));
     let id = &reply.split("\"job_id\":\"").nth(1).unwrap()[..36];
-    let poll = format!("GET /jobs/{id} HTTP/1.1\r\nhost: b\r\n\r\n");
-    exchange(server, &format!("GET /jobs/{id}?wait=30 HTTP/1.1\r\nhost: b\r\n\r\n"));
+    let poll = format!("GET /jobs/{id} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    exchange(server, &format!("GET /jobs/{id}?wait=30 HTTP/1.1\r\nhost: localhost\r\n\r\n"));
     let reply = exchange(server, &poll);
     let body = reply.split_once("\r\n\r\n").unwrap().1;
     let Some(nginx) = process::nginx(directory, body) else { return };
     println!("polls a second of a body of {} bytes", body.len());
     println!("connections |  answerd | nginx, a file | ratio");
-    let get = "GET /body HTTP/1.1\r\nhost: b\r\n\r\n".to_owned();
+    let get = "GET /body HTTP/1.1\r\nhost: localhost\r\n\r\n".to_owned();
     for connections in CONNECTIONS {
         let rate = |address, request: &str| {
             let turns = (0..TURNS)

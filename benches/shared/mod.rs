@@ -213,7 +213,7 @@ pub fn serve(command: &mut Command) -> (Child, SocketAddr) {
 /// The submit of a prompt that is encoded as a query is, with a number behind it.
 pub fn submit(scraper: &str, prompt: impl Display, n: usize) -> String {
     format!(
-        "POST /scrapers/{scraper}/jobs?prompt={prompt}+{n} HTTP/1.1\r\nhost: b\r\n\
+        "POST /scrapers/{scraper}/jobs?prompt={prompt}+{n} HTTP/1.1\r\nhost: localhost\r\n\
          content-length: 0\r\n\r\n"
     )
 }

@@ -60,7 +60,13 @@ impl Cors {
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     }
 
-    fn allows(&self, origin: &HeaderValue) -> bool {
+    /// Whether every origin is allowed.
+    pub fn allows_any(&self) -> bool {
+        self.any
+    }
+
+    /// Whether pages of this origin may call.
+    pub fn allows(&self, origin: &HeaderValue) -> bool {
         self.any || self.origins.iter().any(|allowed| origin.as_bytes() == allowed.as_bytes())
     }
 }

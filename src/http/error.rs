@@ -39,6 +39,30 @@ impl ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
+    /// 403: the host that was asked is none of this service's. `given` is quoted.
+    pub fn foreign_host(given: &str) -> ApiError {
+        ApiError::new(
+            StatusCode::FORBIDDEN,
+            "foreign_host",
+            format!(
+                "While no API key is needed, `Host` must be `localhost`, a loopback address, the \
+                 address that `bind` names, or the host of `public_url`; given: {given}."
+            ),
+        )
+    }
+
+    /// 403: a web page of another origin calls. `given` is quoted.
+    pub fn cross_site(given: &str) -> ApiError {
+        ApiError::new(
+            StatusCode::FORBIDDEN,
+            "cross_site",
+            format!(
+                "While no API key is needed, a web page of another origin may call only if \
+                 `cors_origins` lists its origin; given: {given}."
+            ),
+        )
+    }
+
     /// 404: no such path.
     pub fn no_path(path: &str) -> ApiError {
         let detail = format!("There is nothing at {}.", quoted(path));

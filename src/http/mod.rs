@@ -21,6 +21,7 @@ mod list;
 mod metrics;
 mod openapi;
 mod ops;
+mod origin;
 pub mod params;
 mod poll;
 mod practice;
@@ -64,6 +65,7 @@ struct State {
     service: web::Data<Service>,
     limits: web::Data<Limits>,
     cors: web::Data<cors::Cors>,
+    origin: web::Data<origin::OriginCheck>,
     practice: web::Data<practice::PracticeState>,
     streams: web::Data<stats::Streams>,
     traffic: web::Data<Traffic>,

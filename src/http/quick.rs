@@ -29,7 +29,7 @@ const OTHER_SUBMITS: [HeaderName; 2] = [ORIGIN, TRANSFER_ENCODING];
 
 /// How a request is answered.
 pub enum Way<C> {
-    /// It was a poll that does not wait.
+    /// It was a poll that does not wait, or one that no page may send.
     Answered(Response<BoxBody>),
     /// It is a poll that waits, or a submit.
     Begun(Pin<Box<dyn Future<Output = Response<BoxBody>>>>),
@@ -39,6 +39,11 @@ pub enum Way<C> {
 
 /// The way of a request; `common` is that through the router.
 pub fn way<C>(state: &Rc<State>, request: Request, common: impl FnOnce(Request) -> C) -> Way<C> {
+    if state.service.is_open()
+        && let Err(error) = state.origin.check(request.head())
+    {
+        return Way::Answered(refuse(state, &request, &error));
+    }
     if let Some(id) = polled(&request) {
         match request.uri().query() {
             None => {
@@ -60,6 +65,17 @@ pub fn way<C>(state: &Rc<State>, request: Request, common: impl FnOnce(Request) 
     } else {
         Way::Common(common(request))
     }
+}
+
+/// The answer to a request that goes no further.
+fn refuse(state: &State, request: &Request, error: &ApiError) -> Response<BoxBody> {
+    let watch = state.traffic.begin();
+    let request_id = edge::request_id(request.headers());
+    let origin = request.headers().get(ORIGIN);
+    let mut response = error.error_response();
+    edge::lay_on(response.headers_mut(), Some(&state.cors), origin, request_id);
+    state.traffic.count_unrouted(request.method(), response.status(), &watch);
+    response.into()
 }
 
 /// The id in the path of a plain poll.

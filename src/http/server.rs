@@ -23,6 +23,7 @@ use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::Notify;
 
 use super::cors::Cors;
+use super::origin::OriginCheck;
 use super::practice::PracticeState;
 use super::quick::Way;
 use super::refusals::Connection;
@@ -133,6 +134,9 @@ impl Server {
             settings.clone(),
             clock.clone(),
         ));
+        let cors = web::Data::new(Cors::new(&settings.http.cors_origins));
+        let origin =
+            OriginCheck::new(address.ip(), settings.http.public_url.as_deref(), cors.clone());
         let state = State {
             service: service.clone(),
             limits: web::Data::new(Limits {
@@ -141,7 +145,8 @@ impl Server {
             }),
             streams: web::Data::default(),
             traffic: web::Data::new(Traffic::new(clock.clone())),
-            cors: web::Data::new(Cors::new(&settings.http.cors_origins)),
+            cors,
+            origin: web::Data::new(origin),
             practice: web::Data::new(PracticeState::new(
                 Arc::new(practice::Engine::new(&public_url)),
                 settings.practice.clone(),

@@ -95,6 +95,11 @@ impl Traffic {
         self.submits.count(&Method::POST, status, watch);
     }
 
+    /// Counts a request that was refused before it had a route.
+    pub fn count_unrouted(&self, method: &Method, status: StatusCode, watch: &Stopwatch) {
+        self.unrouted.count(method, status, watch);
+    }
+
     /// Every route that was asked for.
     pub fn report(&self) -> Vec<RouteReport> {
         let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);

@@ -43,6 +43,11 @@ impl Keyring {
         &self.keys
     }
 
+    /// Whether a call without a key is refused.
+    pub fn is_needed(&self) -> bool {
+        self.needed
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.keys.len()

@@ -75,14 +75,16 @@ fn a_body_without_end_is_cut_off() {
     let before = resident_bytes(&served);
     let path = "/scrapers/practice/jobs";
     let mut announced = connect(&served);
-    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ncontent-length: 1073741824\r\n\r\n");
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 1073741824\r\n\r\n");
     announced.write_all(head.as_bytes()).unwrap();
     let mut reply = String::new();
     BufReader::new(announced).read_line(&mut reply).unwrap();
     assert!(reply.starts_with("HTTP/1.1 413"), "{reply}");
 
     let mut endless = connect(&served);
-    let head = format!("POST {path} HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n");
+    let head =
+        format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\n");
     endless.write_all(head.as_bytes()).unwrap();
     let chunk = [b"10000\r\n".as_slice(), &vec![b' '; 0x10000], b"\r\n"].concat();
     let sent = (0..16_384).take_while(|_| endless.write_all(&chunk).is_ok()).count();
@@ -102,7 +104,7 @@ fn requests_that_come_all_at_once_are_answered_in_order() {
         scope.spawn(move || {
             for number in 0..count {
                 let request = format!(
-                    "GET /healthz HTTP/1.1\r\nhost: x\r\nx-request-id: number-{number}\r\n\r\n"
+                    "GET /healthz HTTP/1.1\r\nhost: localhost\r\nx-request-id: number-{number}\r\n\r\n"
                 );
                 stream.write_all(request.as_bytes()).unwrap();
             }
@@ -136,7 +138,7 @@ fn connections_that_say_nothing_take_little_and_shut_nobody_out() {
     let count = setting("ANSWERD_IDLE_CONNECTIONS", IDLE_CONNECTIONS) as usize;
     let mut idle: Vec<TcpStream> = (0..count).map(|_| connect(&served)).collect();
     for half in idle.iter_mut().step_by(2) {
-        half.write_all(b"POST /scrapers/practice/jobs HTTP/1.1\r\nhost: x\r\n").unwrap();
+        half.write_all(b"POST /scrapers/practice/jobs HTTP/1.1\r\nhost: localhost\r\n").unwrap();
     }
     until(|| (open_files(&served) >= files + count).then_some(()));
     assert!(is_served(&served));
@@ -157,7 +159,7 @@ fn large_result(served: &Served) -> String {
 
 fn ask(served: &Served, path: &str) -> TcpStream {
     let mut stream = connect(served);
-    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n").as_bytes()).unwrap();
+    stream.write_all(format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).unwrap();
     stream
 }
 
@@ -170,7 +172,7 @@ fn who_asks_without_reading_is_cut_off_and_who_waits_is_not() {
     let files = open_files(&served);
     let mut greedy = ask(&served, &path);
     greedy.set_write_timeout(Some(PATIENCE)).unwrap();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\n\r\n");
+    let request = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
     let error = loop {
         // It takes more until the replies fill every buffer, and then it waits.
         if let Err(error) = greedy.write_all(request.as_bytes()) {
@@ -232,7 +234,7 @@ fn connections_that_come_and_go_leave_nothing() {
     for number in 0..3_000 {
         let mut stream = connect(&served);
         if number % 3 == 0 {
-            stream.write_all(b"GET /scrapers HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+            stream.write_all(b"GET /scrapers HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
         }
     }
     until(|| (open_files(&served) <= files + FILES_LEFT_MAX).then_some(()));

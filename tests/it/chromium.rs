@@ -21,6 +21,11 @@ pub struct Browser {
 
 impl Browser {
     pub fn start(javascript: bool) -> Browser {
+        Browser::start_with(javascript, &[])
+    }
+
+    /// As [`Browser::start`], with more arguments on Chromium's command line.
+    pub fn start_with(javascript: bool, arguments: &[&str]) -> Browser {
         let mut driver = Command::new("chromedriver")
             .args(["--port=0", "--allowed-ips=127.0.0.1"])
             .stdout(Stdio::piped())
@@ -37,19 +42,28 @@ impl Browser {
             .unwrap();
         let agent = ureq::Agent::config_builder().proxy(None).build().new_agent();
         let profile = tempfile::tempdir().unwrap();
+        let profile_argument = format!("--user-data-dir={}", profile.path().display());
         let permission = if javascript { 1 } else { 2 };
+        let mut args = vec![
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--disable-quic",
+            "--no-first-run",
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--disable-dev-shm-usage",
+            &profile_argument,
+        ];
+        args.extend(arguments);
         let capabilities = json!({ "capabilities": { "alwaysMatch": {
             "browserName": "chrome",
             // A page that a click leads to may come after the click's answer.
             "timeouts": { "implicit": PATIENCE_MS },
             "goog:loggingPrefs": { "browser": "ALL", "performance": "ALL" },
             "goog:chromeOptions": {
-                "args": [
-                    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic",
-                    "--no-first-run", "--disable-background-networking",
-                    "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage",
-                    format!("--user-data-dir={}", profile.path().display()),
-                ],
+                "args": args,
                 "prefs": { "profile.managed_default_content_settings.javascript": permission },
             },
         }}});

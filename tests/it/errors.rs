@@ -161,7 +161,8 @@ fn connect(app: &App) -> TcpStream {
 /// A connection that has had a good request already.
 fn used(app: &App, version: &str) -> TcpStream {
     let mut stream = connect(app);
-    let good = format!("GET /healthz {version}\r\nhost: x\r\nconnection: keep-alive\r\n\r\n");
+    let good =
+        format!("GET /healthz {version}\r\nhost: localhost\r\nconnection: keep-alive\r\n\r\n");
     stream.write_all(good.as_bytes()).unwrap();
     let mut reply = Vec::new();
     while !reply.ends_with(br#"{"status":"ok"}"#) {
@@ -187,14 +188,14 @@ fn what_is_not_http_gets_an_answer_and_stops_nothing() {
     let app = app();
     for bytes in [61_000, 65_500, 65_600, 90_000, 127_000, 132_000] {
         let url = format!("/scrapers/chatgpt?prompt={}", "x".repeat(bytes));
-        let request = format!("GET {url} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let request = format!("GET {url} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n");
         for connection in [connect(&app), used(&app, "HTTP/1.1")] {
             let reply = raw_on(connection, request.as_bytes());
             assert!(reply.starts_with("HTTP/1.1 413"), "{bytes}: {reply}");
             assert!(reply.contains("url_too_long"), "{bytes}: {reply}");
         }
     }
-    let huge_url = format!("GET /{} HTTP/1.1\r\nhost: x\r\n\r\n", "x".repeat(200_000));
+    let huge_url = format!("GET /{} HTTP/1.1\r\nhost: localhost\r\n\r\n", "x".repeat(200_000));
     let many_headers = format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(500));
     for request in [
         huge_url.as_bytes(),
@@ -202,9 +203,9 @@ fn what_is_not_http_gets_an_answer_and_stops_nothing() {
         b"\x00\x01\x02\r\n\r\n",
         b"GET\r\n\r\n",
         b"GET / HTTP/9.9\r\n\r\n",
-        b"GET /\xff\xfe HTTP/1.1\r\nhost: x\r\n\r\n",
-        b"POST /scrapers/chatgpt/jobs HTTP/1.1\r\nhost: x\r\ncontent-length: -1\r\n\r\n",
-        b"POST /scrapers/chatgpt/jobs HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
+        b"GET /\xff\xfe HTTP/1.1\r\nhost: localhost\r\n\r\n",
+        b"POST /scrapers/chatgpt/jobs HTTP/1.1\r\nhost: localhost\r\ncontent-length: -1\r\n\r\n",
+        b"POST /scrapers/chatgpt/jobs HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n",
     ] {
         let shown = String::from_utf8_lossy(&request[..request.len().min(60)]).into_owned();
         for connection in [connect(&app), used(&app, "HTTP/1.1"), used(&app, "HTTP/1.0")] {

@@ -126,7 +126,7 @@ fn a_stream_is_silent_while_nothing_changes() {
 /// What a stream is answered with; the connection is closed at once.
 fn status_line(app: &App) -> String {
     let mut connection = TcpStream::connect(app.base.trim_start_matches("http://")).unwrap();
-    connection.write_all(b"GET /stats/events HTTP/1.1\r\nhost: x\r\n\r\n").unwrap();
+    connection.write_all(b"GET /stats/events HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
     BufReader::new(connection).lines().next().unwrap().unwrap()
 }
 

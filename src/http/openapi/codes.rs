@@ -103,6 +103,16 @@ pub const CODES: &[(&str, u16, &str)] = &[
         "Missing API key. Pass your key in the X-API-Key header or as ?api_key= in the URL.",
     ),
     ("key_invalid", 401, "Invalid API key."),
+    (
+        "foreign_host",
+        403,
+        "While no API key is needed, `Host` must be `localhost`, a loopback address, the address that `bind` names, or the host of `public_url`; given: `a.example`.",
+    ),
+    (
+        "cross_site",
+        403,
+        "While no API key is needed, a web page of another origin may call only if `cors_origins` lists its origin; given: `https://a.example`.",
+    ),
     ("not_found", 404, "There is nothing at `/none`."),
     (
         "scraper_unknown",
@@ -235,6 +245,8 @@ pub const KEYED: Codes = &["key_missing", "key_invalid", "key_guessing"];
 pub const ANY: Codes = &[
     "query_invalid",
     "request_invalid",
+    "foreign_host",
+    "cross_site",
     "not_found",
     "method_not_allowed",
     "request_timeout",

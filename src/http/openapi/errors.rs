@@ -15,6 +15,7 @@ fn about(status: u16) -> &'static str {
     match status {
         400 => "A parameter is missing or invalid; `detail` names it, its rule and what was given.",
         401 => "The key is missing or none of the configured.",
+        403 => "No key is needed, and a web page of another site calls.",
         404 => "There is no such thing, or no longer.",
         405 => "The path takes another method; `Allow` names it.",
         408 => "The answer did not come inside `timeout`, or the request not in time.",
@@ -108,7 +109,8 @@ fn response(status: u16, codes: &[&str]) -> Value {
 pub fn components() -> Value {
     let mut any = response(400, ANY);
     any["description"] = json!(
-        "What any request can meet: 400 for one that is not HTTP or cannot be decoded, 404 for an \
+        "What any request can meet: 400 for one that is not HTTP or cannot be decoded, 403 for one \
+         of another site's page while no key is needed, 404 for an \
          unknown path, 405 for another method, 408 and 413 for one that is too slow or too long."
     );
     any["headers"] = method::header_references(&["X-Request-Id", "Allow"]);
