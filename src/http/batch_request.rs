@@ -8,9 +8,12 @@ use super::error::ApiError;
 use super::params;
 use crate::job::{
     BATCH_ITEMS_MAX, Handling, ItemRefusal, RawRequest, SAMPLES_MAX, ScrapeRequest, check_label,
-    check_webhook_url, quoted,
+    quoted,
 };
 use crate::service::{NewBatch, Service};
+
+/// Fields of a batch that would be lost in an item.
+const OF_THE_BATCH: [&str; 5] = ["samples", "items", "prompts", "scrapers", "countries"];
 
 /// An item as it is asked for: which scraper, and the parameters.
 struct Item {
@@ -29,10 +32,14 @@ pub fn parse(service: &Service, body: &[u8]) -> Result<NewBatch, ApiError> {
     let prompts = take_list(&mut fields, "prompts")?;
     let scrapers = take_list(&mut fields, "scrapers")?;
     let countries = take_list(&mut fields, "countries")?;
+    if [&scrapers, &countries].iter().any(|list| list.as_ref().is_some_and(Vec::is_empty)) {
+        check_count(&[0], None)?;
+    }
     let scraper = take_string(&mut fields, "scraper")?;
     let mut defaults = params::from_fields(fields)?;
     let label = check_label(defaults.label.clone())?;
-    let webhook_url = defaults.webhook_url.take().map(|url| check_webhook_url(&url)).transpose()?;
+    let webhook_url = defaults.webhook_url.take();
+    let webhook_url = webhook_url.map(|url| service.check_webhook_url(&url)).transpose()?;
     let samples = defaults.samples.take();
     check_samples(samples)?;
     let wanted = match (items, prompts) {
@@ -41,6 +48,18 @@ pub fn parse(service: &Service, body: &[u8]) -> Result<NewBatch, ApiError> {
             items.into_iter().map(|item| read_item(item, scraper.as_deref(), &defaults)).collect()
         }
         (None, Some(prompts)) => {
+            for (one, list, both) in [
+                ("prompt", "prompts", defaults.prompt.is_some()),
+                ("scraper", "scrapers", scraper.is_some() && scrapers.is_some()),
+                ("country", "countries", defaults.country.is_some() && countries.is_some()),
+            ] {
+                if both {
+                    return Err(ApiError::bad_request(
+                        "batch_invalid",
+                        format!("A batch must have either `{one}` or `{list}`; it has both."),
+                    ));
+                }
+            }
             let one = |given: Option<String>| given.map(Value::String).into_iter().collect();
             let scrapers = scrapers.unwrap_or_else(|| one(scraper));
             let countries = countries.unwrap_or_else(|| one(defaults.country.take()));
@@ -126,6 +145,16 @@ fn read_item(item: Value, scraper: Option<&str>, defaults: &RawRequest) -> Asked
         });
     };
     let scraper = take_string(&mut fields, "scraper")?.or(scraper.map(str::to_owned));
+    if let Some(name) =
+        OF_THE_BATCH.iter().find(|name| fields.get(**name).is_some_and(|it| !it.is_null()))
+    {
+        return Err(ItemRefusal::Invalid {
+            code: "item_invalid".to_owned(),
+            detail: format!(
+                "An item must not have `{name}`: it belongs beside the items, to the batch."
+            ),
+        });
+    }
     let raw = params::from_fields(fields)?.or(defaults);
     Ok(Item { scraper, raw })
 }
@@ -177,7 +206,7 @@ fn check(
     };
     let known = service.scraper(&scraper);
     let known = known.map_err(|e| ApiError::from_service(e, service.retention_hours()))?;
-    let handling = raw.take_handling().map_err(ApiError::from)?;
+    let handling = service.take_handling(&mut raw).map_err(ApiError::from)?;
     let request = service.check(known, raw).map_err(ApiError::from)?;
     let bypass_cache = request.bypass_cache || sampled;
     Ok((ScrapeRequest { bypass_cache, ..request }, handling))

@@ -28,7 +28,7 @@ pub async fn run(
     let refused = |error| ApiError::from_service(error, service.retention_hours());
     let mut raw = params::from_query(request.query_string())?;
     let known = service.scraper(&scraper).map_err(refused)?;
-    let handling = raw.take_handling()?;
+    let handling = service.take_handling(&mut raw)?;
     let scrape = service.check(known, raw)?;
     let json = service.scrape(&caller, scrape, handling).await.map_err(refused)?;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
@@ -66,7 +66,7 @@ pub async fn accept(
     let query = params::from_pairs(query?)?;
     let body = params::from_body(&body::read(headers, payload, limits.body_bytes_max).await?)?;
     let mut raw = params::together(query, body)?;
-    let mut handling = raw.take_handling()?;
+    let mut handling = service.take_handling(&mut raw)?;
     handling.idempotency_key = idempotency_key(headers)?;
     let samples = raw.samples.take();
     let scrape = service.check(known, raw)?;

@@ -1,11 +1,13 @@
 //! The use cases of webhooks: how a delivery stands, and sending it again.
 
+use url::Url;
 use uuid::Uuid;
 
 use super::jobs::parse_id;
 use super::{Caller, Service, ServiceError};
-use crate::job::{Delivery, Subject};
+use crate::job::{Delivery, Handling, Invalid, RawRequest, Subject, check_webhook_url, quoted};
 use crate::store::{Reported, ResendRefusal};
+use crate::upstream::http::names_internal_host;
 
 /// The webhook of a job or a batch.
 #[derive(Clone, Debug)]
@@ -71,6 +73,39 @@ impl Service {
                 Err(ServiceError::WebhookWaits { job_id: job_id(subject, id) })
             }
         }
+    }
+
+    /// Checks and takes what says how a job is to be handled.
+    ///
+    /// # Errors
+    /// Returns an error if a parameter breaks its rule.
+    pub fn take_handling(&self, raw: &mut RawRequest) -> Result<Handling, Invalid> {
+        let handling = raw.take_handling()?;
+        if let Some(url) = &handling.webhook_url {
+            self.check_webhook_url(url)?;
+        }
+        Ok(handling)
+    }
+
+    /// Checks the address of a webhook, and returns it as it is called. Where a name leads is not
+    /// looked at before the delivery.
+    ///
+    /// # Errors
+    /// Returns an error if the address breaks its rule, or names an internal host outright that
+    /// `allow_hosts` does not list.
+    pub fn check_webhook_url(&self, given: &str) -> Result<String, Invalid> {
+        let url = check_webhook_url(given)?;
+        let parsed = Url::parse(&url).ok();
+        let allow_hosts = &self.settings.webhooks.allow_hosts;
+        if let Some(url) = parsed.filter(|url| names_internal_host(url, allow_hosts)) {
+            let sentence = format!(
+                "Parameter `webhook_url` must lead to a public address, or to a host that \
+                 `allow_hosts` in [webhooks] lists; given: the host {}.",
+                quoted(url.host_str().unwrap_or_default())
+            );
+            return Err(Invalid::new("webhook_url_invalid", sentence));
+        }
+        Ok(url)
     }
 
     /// Whether webhooks can be signed.

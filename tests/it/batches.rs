@@ -321,3 +321,66 @@ fn a_wait_for_a_batch_ends_with_its_last_job_over_a_restart() {
     assert_eq!(ended(&app, &id(&batch))["counts"]["done"], 2);
     gate.open();
 }
+
+#[test]
+fn fields_of_the_batch_are_refused_in_an_item() {
+    let (upstream, builder) = open();
+    let app = builder.start();
+    let items: Vec<Value> = [
+        json!({ "samples": 3 }),
+        json!({ "countries": ["DE", "FR"] }),
+        json!({ "scrapers": ["chatgpt"] }),
+        json!({ "prompts": ["b"] }),
+        json!({ "items": [] }),
+        json!({ "samples": null }),
+    ]
+    .into_iter()
+    .map(|mut item| {
+        item["prompt"] = "a".into();
+        item
+    })
+    .collect();
+    let batch = post(&app, &json!({ "scraper": "chatgpt", "items": items })).expect(202);
+    for (item, name) in batch["items"].as_array().unwrap().iter().zip([
+        "samples",
+        "countries",
+        "scrapers",
+        "prompts",
+    ]) {
+        assert_eq!(item["error"]["code"], "item_invalid", "{item:#}");
+        assert!(item["error"]["detail"].as_str().unwrap().contains(&format!("`{name}`")), "{item}");
+    }
+    assert_eq!(batch["counts"]["refused"], 5);
+    ended(&app, &id(&batch));
+    assert_eq!(upstream.asked(), 1, "null is as good as absent");
+}
+
+#[test]
+fn a_list_and_its_single_value_are_not_both_taken() {
+    let (_, builder) = open();
+    let app = builder.start();
+    let before = app.server().writer_stats();
+    for (field, value, word) in [
+        ("country", json!("US"), "`countries`"),
+        ("scraper", json!("chatgpt"), "`scrapers`"),
+        ("prompt", json!("b"), "`prompts`"),
+        ("countries", json!([]), "empty"),
+        ("scrapers", json!([]), "empty"),
+    ] {
+        let mut body = json!({ "prompts": ["a"], "scrapers": ["chatgpt"], "countries": ["DE"] });
+        body[field] = value;
+        let refused = post(&app, &body);
+        assert_eq!((refused.status, refused.code().as_str()), (400, "batch_invalid"), "{field}");
+        assert!(refused.json()["detail"].as_str().unwrap().contains(word), "{refused:?}");
+    }
+    assert_eq!(app.server().writer_stats(), before, "a refusal writes nothing");
+    // A prompt beside items is that of those that have none.
+    let body = json!({ "scraper": "chatgpt", "prompt": "a", "items": [{}, { "prompt": "b" }] });
+    let batch = post(&app, &body).expect(202);
+    let prompts: Vec<Value> = job_ids(&batch)
+        .iter()
+        .map(|id| app.get(&format!("/jobs/{id}")).expect(200)["prompt"].clone())
+        .collect();
+    assert_eq!(prompts, ["a", "b"]);
+    ended(&app, &id(&batch));
+}

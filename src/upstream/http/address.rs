@@ -12,6 +12,7 @@ use ureq::config::Config;
 use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
+use url::{Host, Url};
 
 /// Looks up the addresses of a host and a port.
 pub type Lookup = Arc<dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + Sync>;
@@ -81,6 +82,33 @@ fn within_v6(ip: Ipv6Addr, (network, prefix): (Ipv6Addr, u32)) -> bool {
     (ip.to_bits() ^ network.to_bits()) >> (u128::BITS - prefix) == 0
 }
 
+/// Returns whether a URL names an internal host without a look-up: by an address that is not public,
+/// or as `localhost` (RFC 6761, section 6.3), and `allow_hosts` does not list it. Where any other
+/// name leads is known only when it is called.
+pub fn names_internal_host(url: &Url, allow_hosts: &[String]) -> bool {
+    let internal = match url.host() {
+        Some(Host::Ipv4(ip)) => !is_public(ip.into()),
+        Some(Host::Ipv6(ip)) => !is_public(ip.into()),
+        Some(Host::Domain(name)) => {
+            let name = name.trim_end_matches('.');
+            name == "localhost" || name.ends_with(".localhost")
+        }
+        None => false,
+    };
+    let port = url.port_or_known_default().unwrap_or_default();
+    internal && !allows(allow_hosts, url.host_str().unwrap_or_default(), port)
+}
+
+/// Returns whether `allow_hosts` lists the host, by itself or with this port.
+fn allows(allow_hosts: &[String], host: &str, port: u16) -> bool {
+    let host = host.trim_end_matches('.').to_ascii_lowercase();
+    allow_hosts.iter().any(|allowed| {
+        let allowed = allowed.to_ascii_lowercase();
+        let with_port = allowed.strip_prefix(&host).and_then(|rest| rest.strip_prefix(':'));
+        allowed == host || with_port.is_some_and(|given| given.parse() == Ok(port))
+    })
+}
+
 /// Every address of the host is internal, so it is not connected to.
 #[derive(Debug, thiserror::Error)]
 #[error("the host has no public address")]
@@ -90,23 +118,18 @@ pub struct NotPublic;
 pub(super) struct PublicResolver {
     lookup: Option<Lookup>,
     system: DefaultResolver,
-    /// Hosts, or hosts with a port, in lower case and without a dot at the end.
+    /// Hosts, or hosts with a port, without a dot at the end.
     allow_hosts: Vec<String>,
 }
 
 impl PublicResolver {
     /// `lookup` takes the place of the system's, where there is one.
     pub fn new(allow_hosts: &[String], lookup: Option<Lookup>) -> PublicResolver {
-        let allow_hosts = allow_hosts.iter().map(|host| host.to_ascii_lowercase()).collect();
-        PublicResolver { lookup, system: DefaultResolver::default(), allow_hosts }
-    }
-
-    fn allows(&self, host: &str, port: u16) -> bool {
-        let host = host.trim_end_matches('.').to_ascii_lowercase();
-        self.allow_hosts.iter().any(|allowed| {
-            let with_port = allowed.strip_prefix(&host).and_then(|rest| rest.strip_prefix(':'));
-            *allowed == host || with_port.is_some_and(|given| given.parse() == Ok(port))
-        })
+        PublicResolver {
+            lookup,
+            system: DefaultResolver::default(),
+            allow_hosts: allow_hosts.to_vec(),
+        }
     }
 
     fn look_up(
@@ -150,7 +173,7 @@ impl Resolver for PublicResolver {
         if found.is_empty() {
             return Err(ureq::Error::HostNotFound);
         }
-        if self.allows(host, port) {
+        if allows(&self.allow_hosts, host, port) {
             return Ok(found);
         }
         let mut public = self.empty();
@@ -296,7 +319,6 @@ mod tests {
     #[test]
     fn a_host_is_allowed_by_name_or_with_its_port() {
         let allow = ["Inside.example", "10.0.0.1:8080", "[::1]"].map(str::to_owned);
-        let resolver = PublicResolver::new(&allow, None);
         for (host, port, allowed) in [
             ("inside.example", 80, true),
             ("INSIDE.example.", 9, true),
@@ -307,7 +329,7 @@ mod tests {
             ("10.0.0.1", 80, false),
             ("[::1]", 1, true),
         ] {
-            assert_eq!(resolver.allows(host, port), allowed, "{host}:{port}");
+            assert_eq!(allows(&allow, host, port), allowed, "{host}:{port}");
         }
     }
 }

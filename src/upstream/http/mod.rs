@@ -7,7 +7,7 @@ mod errors;
 mod post;
 mod redirects;
 
-pub use address::{Lookup, is_public};
+pub use address::{Lookup, is_public, names_internal_host};
 pub use client::{BODY_BYTES_MAX, HttpUpstream, InvalidProxy, ROUNDS_MAX};
 pub use post::{Poster, Receipt};
 

@@ -4,17 +4,19 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::json;
+
 use super::{after_attempts, builder, manual, submit};
-use crate::app::Scripted;
+use crate::app::{Scripted, encoded};
+use crate::limits::A;
 use crate::receiver::{Does, Receiver};
 
-/// Everything that can be written for this machine or the network behind it, without `allow_hosts`.
+/// Everything that can be written for this machine or the network behind it, without `allow_hosts`:
+/// alone, with samples, for a batch and for one of its items.
 #[test]
-fn no_form_of_an_address_leads_inside() {
-    let v4 = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = v4.local_addr().unwrap().port();
-    let v6 = TcpListener::bind(("::1", port)).ok();
+fn internal_address_is_refused_at_submit_in_any_form() {
     let app = builder(&Scripted::new("script", [])).set("WEBHOOKS__ALLOW_HOSTS", "[]").start();
+    let before = app.server().writer_stats();
     for host in [
         "127.0.0.1",
         "127.0.0.1.",
@@ -33,6 +35,7 @@ fn no_form_of_an_address_leads_inside() {
         "localhost",
         "LOCALHOST",
         "localhost.",
+        "hooks.localhost",
         "[::1]",
         "[0:0:0:0:0:0:0:1]",
         "[::]",
@@ -56,19 +59,67 @@ fn no_form_of_an_address_leads_inside() {
         "224.0.0.1",
         "255.255.255.255",
     ] {
-        let id = submit(&app, host, &format!("http://{host}:{port}/hook"));
-        let status = after_attempts(&app, &id, 1);
-        let error = status["log"][0]["error"].as_str().unwrap();
-        // Not every system resolves this one.
-        let unknown = host == "localhost." && error == "name_not_found";
-        assert!(error == "address_not_public" || unknown, "{host}: {status}");
-        assert_eq!(status["state"], "pending", "{host}");
+        let url = format!("http://{host}:8080/hook");
+        let body = json!({ "prompt": "x", "webhook_url": url }).to_string();
+        let with_samples = json!({ "prompt": "x", "samples": 2, "webhook_url": url }).to_string();
+        let batch =
+            json!({ "scraper": "chatgpt", "prompts": ["x"], "webhook_url": url }).to_string();
+        for refused in [
+            app.post_with("/scrapers/chatgpt/jobs", &A, &body),
+            app.post_with("/scrapers/chatgpt/jobs", &A, &with_samples),
+            app.post_with("/batches", &A, &batch),
+            app.get_with(&format!("/scrapers/chatgpt?prompt=x&webhook_url={}", encoded(&url)), &A),
+        ] {
+            assert_eq!((refused.status, refused.code().as_str()), (400, "webhook_url_invalid"));
+            let detail = refused.json()["detail"].clone();
+            assert!(detail.as_str().unwrap().contains("`allow_hosts`"), "{host}: {detail}");
+        }
     }
-    for listener in v6.iter().chain([&v4]) {
-        listener.set_nonblocking(true).unwrap();
-        let connected = listener.accept().map(|_| ()).map_err(|error| error.kind());
-        assert_eq!(connected, Err(std::io::ErrorKind::WouldBlock), "somebody connected");
+    assert_eq!(app.server().writer_stats(), before, "a refusal writes nothing");
+    let items = json!([
+        { "prompt": "x", "webhook_url": "http://10.0.0.1/hook" },
+        { "prompt": "x", "webhook_url": "https://app.example/hook" },
+    ]);
+    let batch = json!({ "scraper": "chatgpt", "items": items }).to_string();
+    let batch = app.post_with("/batches", &A, &batch).expect(202);
+    assert_eq!(batch["items"][0]["error"]["code"], "webhook_url_invalid", "{batch:#}");
+    assert!(batch["items"][1]["job_id"].is_string(), "{batch:#}");
+}
+
+#[test]
+fn internal_address_that_is_allowed_is_taken_with_its_port_alone() {
+    let app = builder(&Scripted::new("script", []))
+        .set("WEBHOOKS__ALLOW_HOSTS", r#"["10.0.0.1:8080", "localhost", "[::1]:9"]"#)
+        .lookup(Arc::new(|_, _| Ok(Vec::new())))
+        .start();
+    for (url, status) in [
+        ("http://10.0.0.1:8080/", 202),
+        ("http://10.0.0.1:8081/", 400),
+        ("http://localhost:1/", 202),
+        ("https://[::1]:9/", 202),
+        ("https://[::1]/", 400),
+    ] {
+        let path = format!("/scrapers/chatgpt/jobs?prompt=x&webhook_url={}", encoded(url));
+        assert_eq!(app.post_with(&path, &A, "").status, status, "{url}");
     }
+}
+
+/// A name is judged by where it leads, at the delivery.
+#[test]
+fn name_that_leads_inside_is_taken_and_not_called() {
+    let v4 = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = v4.local_addr().unwrap();
+    let app = builder(&Scripted::new("script", []))
+        .set("WEBHOOKS__ALLOW_HOSTS", "[]")
+        .lookup(Arc::new(move |_, _| Ok(vec![address])))
+        .start();
+    let id = submit(&app, "x", &format!("http://inside.example:{}/hook", address.port()));
+    let status = after_attempts(&app, &id, 1);
+    assert_eq!(status["log"][0]["error"], "address_not_public", "{status}");
+    assert_eq!(status["state"], "pending");
+    v4.set_nonblocking(true).unwrap();
+    let connected = v4.accept().map(|_| ()).map_err(|error| error.kind());
+    assert_eq!(connected, Err(std::io::ErrorKind::WouldBlock), "somebody connected");
 }
 
 #[test]
