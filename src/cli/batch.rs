@@ -15,6 +15,7 @@ use super::console::Console;
 use super::error::CommandError;
 use super::jobs::ServerArgs;
 use crate::clock::Clock;
+use crate::http::Formulas;
 use output::Output;
 use work::{Defaults, Work};
 
@@ -40,6 +41,9 @@ pub struct Args {
     /// Where the answers go: CSV when it ends in .csv, otherwise NDJSON [default: stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
+    /// Cells of a CSV file that a spreadsheet would run: escape puts a ' before them, keep leaves them
+    #[arg(long, value_name = "HOW", default_value = "escape", value_parser = formulas)]
+    formulas: Formulas,
     /// The scraper of lines that name none
     #[arg(long, value_name = "NAME")]
     scraper: Option<String>,
@@ -60,6 +64,10 @@ pub struct Args {
     again: bool,
     #[command(flatten)]
     server: ServerArgs,
+}
+
+fn formulas(word: &str) -> Result<Formulas, String> {
+    Formulas::of(word).ok_or_else(|| "must be escape or keep".to_owned())
 }
 
 /// How the lines of a file ended.
@@ -88,7 +96,7 @@ impl Tally {
 /// The file or the output is unusable, the server refuses, or stays out of reach.
 pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     let input = input::read(&args.file)?;
-    let mut output = Output::open(args.out.as_deref(), &input.columns)?;
+    let mut output = Output::open(args.out.as_deref(), &input.columns, args.formulas)?;
     let defaults = Defaults {
         scraper: args.scraper,
         country: args.country,

@@ -1,5 +1,7 @@
 //! A job as a line: NDJSON, or CSV as RFC 4180 writes it.
 
+use std::borrow::Cow;
+
 use uuid::Uuid;
 
 use super::render;
@@ -9,6 +11,40 @@ use crate::job::Job;
 /// The columns of the CSV, in order.
 const CSV_HEADER: &[u8] = b"job_id,status,scraper,prompt,country,label,error,error_code,\
     created_at,completed_at,phase,attempts,started_at,expires_at\r\n";
+
+/// What becomes of cells that a spreadsheet would take for a formula.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Formulas {
+    /// They get a `'` in front (OWASP, "CSV Injection").
+    Escape,
+    Keep,
+}
+
+impl Formulas {
+    /// Returns the choice of this word.
+    pub fn of(word: &str) -> Option<Formulas> {
+        match word {
+            "escape" => Some(Formulas::Escape),
+            "keep" => Some(Formulas::Keep),
+            _ => None,
+        }
+    }
+
+    /// Returns a cell as it is written. A number is none that a spreadsheet would run.
+    pub fn cell(self, text: &str) -> Cow<'_, str> {
+        let runs = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text);
+        match self {
+            Formulas::Escape if runs => Cow::Owned(format!("'{text}")),
+            Formulas::Escape | Formulas::Keep => Cow::Borrowed(text),
+        }
+    }
+}
+
+fn is_number(text: &str) -> bool {
+    // Rust reads `-inf` as a number, too.
+    let plain = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    text.bytes().all(plain) && text.parse::<f64>().is_ok()
+}
 
 /// A format with a line for a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,18 +78,18 @@ impl Format {
     }
 
     /// Adds the line of a job.
-    pub fn line(self, lines: &mut Vec<u8>, job: &Job, id: Uuid) {
+    pub fn line(self, lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
         match self {
             Format::NdJson => {
                 lines.extend_from_slice(&render::job_object(job, id, None));
                 lines.push(b'\n');
             }
-            Format::Csv => csv_line(lines, job, id),
+            Format::Csv => csv_line(lines, job, id, formulas),
         }
     }
 }
 
-fn csv_line(lines: &mut Vec<u8>, job: &Job, id: Uuid) {
+fn csv_line(lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
     let last = render::last_failure(&job.state);
     let error = last.filter(|_| job.state.finished());
     let time = |at_ms: Option<u64>| at_ms.map(rfc3339_seconds).unwrap_or_default();
@@ -77,6 +113,7 @@ fn csv_line(lines: &mut Vec<u8>, job: &Job, id: Uuid) {
         if at > 0 {
             lines.push(b',');
         }
+        let cell = formulas.cell(cell);
         if cell.contains([',', '"', '\r', '\n']) {
             lines.push(b'"');
             lines.extend_from_slice(cell.replace('"', "\"\"").as_bytes());

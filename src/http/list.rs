@@ -14,6 +14,7 @@ use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use super::error::ApiError;
+use super::export::Formulas;
 use super::{export, params, render};
 use crate::clock::UnixMs;
 use crate::job::{LABEL_CHARS_MAX, quoted};
@@ -32,6 +33,7 @@ struct Query {
     filter: ListFilter,
     after: Option<Cursor>,
     limit: usize,
+    formulas: Formulas,
 }
 
 /// A page, or all pages in a row where `Accept` names a format of lines.
@@ -78,7 +80,7 @@ pub(super) fn wanted_format(request: &HttpRequest) -> Option<export::Format> {
 
 fn query(service: &Service, caller: Caller, query: &str) -> Result<Query, ApiError> {
     let filter = ListFilter { account: caller.account, ..ListFilter::default() };
-    let mut asked = Query { filter, after: None, limit: LIMIT_DEFAULT };
+    let mut asked = Query { filter, after: None, limit: LIMIT_DEFAULT, formulas: Formulas::Escape };
     for (name, value) in params::pairs(query)? {
         match name.as_str() {
             "status" => asked.filter.status = Some(status(&value)?),
@@ -93,6 +95,11 @@ fn query(service: &Service, caller: Caller, query: &str) -> Result<Query, ApiErr
             }
             "since" => asked.filter.since_ms = Some(since_ms(&value)?),
             "limit" => asked.limit = limit(&value)?,
+            "formulas" => {
+                let (code, rule) = ("formulas_invalid", "`escape` or `keep`");
+                asked.formulas =
+                    Formulas::of(&value).ok_or_else(|| invalid(code, "formulas", rule, &value))?;
+            }
             "cursor" => {
                 let cursor = service.cursor(&value);
                 let rule = "the `next_cursor` of an earlier page";
@@ -159,6 +166,7 @@ async fn read_page(
 struct Export {
     service: web::Data<Service>,
     format: export::Format,
+    formulas: Formulas,
     ready: VecDeque<web::Bytes>,
     reading: Option<Pin<Box<dyn Future<Output = PageRead>>>>,
 }
@@ -170,6 +178,7 @@ impl Export {
         Export {
             service,
             format,
+            formulas: query.formulas,
             ready: header.into_iter().collect(),
             reading: Some(Box::pin(reading)),
         }
@@ -178,7 +187,7 @@ impl Export {
     fn take(&mut self, page: &ListPage) {
         let mut lines = Vec::new();
         for job in &page.jobs {
-            self.format.line(&mut lines, job, self.service.id_of(job));
+            self.format.line(&mut lines, job, self.service.id_of(job), self.formulas);
         }
         if !lines.is_empty() {
             self.ready.push_back(lines.into());

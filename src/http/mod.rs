@@ -42,6 +42,7 @@ mod webhooks;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, guard, web};
 
 pub use error::ApiError;
+pub use export::Formulas;
 pub use server::{Reloader, ServeError, Server, StartError, Stopper};
 
 use crate::answer::object as render;

@@ -118,3 +118,24 @@ fn lines_that_are_refused_or_fail_are_told_in_their_place() {
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8(wrong.stderr).unwrap().contains("none.csv"));
 }
+
+#[test]
+fn csv_output_escapes_what_a_spreadsheet_would_run() {
+    let (directory, store) = store_directory();
+    let text = "=own,change,prompt\n=1+1,-5,What is a job?\n";
+    std::fs::write(directory.path().join("prompts.csv"), text).unwrap();
+    let server = Served::start(&store, &[]);
+    let written = |more: &[&str]| {
+        let arguments = ["prompts.csv", "--scraper", "practice", "--out", "answers.csv"];
+        finished(batch(&store, &server, &[&arguments, more].concat()).output().unwrap());
+        std::fs::read_to_string(directory.path().join("answers.csv")).unwrap()
+    };
+    let escaped = written(&[]);
+    assert!(escaped.starts_with("'=own,change,prompt,job_id,"), "{escaped}");
+    assert!(escaped.contains("\r\n'=1+1,-5,What is a job?,"), "{escaped}");
+    let kept = written(&["--formulas", "keep"]);
+    assert!(kept.starts_with("=own,change,") && kept.contains("\r\n=1+1,-5,What"), "{kept}");
+    let wrong = batch(&store, &server, &["prompts.csv", "--formulas", "run"]).output().unwrap();
+    assert_eq!(wrong.status.code(), Some(2));
+    assert!(String::from_utf8(wrong.stderr).unwrap().contains("--formulas"));
+}

@@ -154,3 +154,42 @@ fn exports_have_a_line_for_every_job() {
     assert!(rest.contains(",chatgpt,\"say \"\"hi\"\",\nplease\",US,\"a,b\","), "{rest}");
     assert!(accept("*/*").json()["jobs"].is_array());
 }
+
+#[test]
+fn csv_cells_that_a_spreadsheet_would_run_get_an_apostrophe() {
+    let app = Builder::new().config(&keys("")).scripted("chatgpt", &Scripted::new("s", [])).start();
+    let cells = [
+        ("=HYPERLINK(\"http://a.example\")", true),
+        ("+49 30 1", true),
+        ("-inf", true),
+        ("@cmd", true),
+        ("\tx", true),
+        ("\rx", true),
+        ("-5.5", false),
+        ("+3e2", false),
+        ("a=b", false),
+        ("'=1", false),
+    ];
+    for (cell, _) in cells {
+        submit(&app, &A, &format!("prompt={}", encoded(cell)));
+    }
+    submit(&app, &A, "prompt=last&label=%3D1%2B1");
+    let rows = |query: &str| {
+        let reply = app.get_with(&format!("/jobs{query}"), &[A[0], ("accept", "text/csv")]);
+        let mut reader = csv::Reader::from_reader(reply.text.as_bytes());
+        let rows = reader.records().map(|row| row.unwrap());
+        let mut rows: Vec<(String, String)> =
+            rows.map(|row| (row[3].to_owned(), row[5].to_owned())).collect();
+        rows.reverse();
+        rows
+    };
+    let (escaped, kept) = (rows(""), rows("?formulas=keep"));
+    for (((cell, runs), (escaped, _)), (kept, _)) in cells.iter().zip(&escaped).zip(&kept) {
+        assert_eq!(kept, cell);
+        let expected = if *runs { format!("'{cell}") } else { (*cell).to_owned() };
+        assert_eq!(*escaped, expected);
+    }
+    assert_eq!((escaped[10].1.as_str(), kept[10].1.as_str()), ("'=1+1", "=1+1"));
+    let refused = app.get_with("/jobs?formulas=run", &A);
+    assert_eq!((refused.status, refused.code().as_str()), (400, "formulas_invalid"));
+}

@@ -1,6 +1,7 @@
 //! Where `answerd batch` writes: a line for each line of the input, as JSON or as CSV. A file has its
 //! name only once it is complete.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +11,7 @@ use tempfile::NamedTempFile;
 use super::input::Line;
 use crate::cli::console::Console;
 use crate::cli::error::CommandError;
+use crate::http::Formulas;
 
 /// The columns behind the input's own.
 const COLUMNS: [&str; 8] = [
@@ -33,7 +35,7 @@ pub enum Outcome {
 
 enum Format {
     NdJson,
-    Csv { columns: Vec<String> },
+    Csv { columns: Vec<String>, formulas: Formulas },
 }
 
 /// The output under way.
@@ -49,17 +51,22 @@ impl Output {
     ///
     /// # Errors
     /// A file cannot be made beside `path`.
-    pub fn open(path: Option<&Path>, columns: &[String]) -> Result<Output, CommandError> {
+    pub fn open(
+        path: Option<&Path>,
+        columns: &[String],
+        formulas: Formulas,
+    ) -> Result<Output, CommandError> {
         let Some(path) = path else { return Ok(Output { format: Format::NdJson, file: None }) };
         let csv = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("csv"));
         let directory = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let directory = directory.unwrap_or(Path::new("."));
         let file = NamedTempFile::new_in(directory).map_err(|error| unwritable(path, &error))?;
-        let format = if csv { Format::Csv { columns: columns.to_vec() } } else { Format::NdJson };
+        let format =
+            if csv { Format::Csv { columns: columns.to_vec(), formulas } } else { Format::NdJson };
         let mut output = Output { format, file: Some((file, path.to_owned())) };
         if csv {
             let names = columns.iter().map(String::as_str).chain(COLUMNS);
-            let header = csv_line(names)?;
+            let header = csv_line(names.map(|name| formulas.cell(name)))?;
             output.write_file(&header)?;
         }
         Ok(output)
@@ -85,10 +92,10 @@ impl Output {
                 }
                 format!("{document}\n").into_bytes()
             }
-            Format::Csv { columns } => {
+            Format::Csv { columns, formulas } => {
                 let own = columns.iter().map(|name| cell(line.fields().get(name)));
                 let cells: Vec<String> = own.chain(cells(outcome)).collect();
-                csv_line(cells.iter().map(String::as_str))?
+                csv_line(cells.iter().map(|cell| formulas.cell(cell)))?
             }
         };
         if self.file.is_some() {
@@ -144,9 +151,10 @@ fn cell(value: Option<&Value>) -> String {
     }
 }
 
-fn csv_line<'a>(cells: impl Iterator<Item = &'a str>) -> Result<Vec<u8>, CommandError> {
+fn csv_line<'a>(cells: impl Iterator<Item = Cow<'a, str>>) -> Result<Vec<u8>, CommandError> {
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let cells = cells.map(Cow::into_owned);
     let written = writer.write_record(cells).map_err(std::io::Error::from);
     written.map_err(CommandError::Output)?;
     writer.into_inner().map_err(|error| CommandError::Output(error.into_error()))
