@@ -213,22 +213,33 @@ fn json_seconds(name: &str, value: &Value) -> Result<f64, ApiError> {
     value.as_f64().ok_or_else(|| wrong_type(name, "a number of seconds", &value.to_string()))
 }
 
-/// Lays query and body together.
+/// Merges the parameters of the query with those of the body. The same value in both is no conflict:
+/// generated clients may send a parameter wherever the document has it.
 ///
 /// # Errors
-/// A parameter stands in both.
+/// Returns an error if a parameter stands in both with different values.
 pub fn together(query: RawRequest, body: RawRequest) -> Result<RawRequest, ApiError> {
-    fn either<T>(name: &str, query: Option<T>, body: Option<T>) -> Result<Option<T>, ApiError> {
-        if query.is_some() && body.is_some() {
+    fn either<T: PartialEq>(
+        name: &str,
+        query: Option<T>,
+        body: Option<T>,
+    ) -> Result<Option<T>, ApiError> {
+        if query.is_some() && body.is_some() && query != body {
             return Err(ApiError::bad_request(
                 "parameter_conflict",
                 format!(
-                    "Parameter `{name}` must be given in the query or in the body; it is in both."
+                    "Parameter `{name}` must have one value; the query and the body have \
+                     different ones."
                 ),
             ));
         }
         Ok(query.or(body))
     }
+    // A country is the same in any case.
+    let same_country = |own: &String| {
+        query.country.as_ref().is_some_and(|country| country.eq_ignore_ascii_case(own))
+    };
+    let body = RawRequest { country: body.country.filter(|own| !same_country(own)), ..body };
     Ok(RawRequest {
         prompt: either("prompt", query.prompt, body.prompt)?,
         country: either("country", query.country, body.country)?,
@@ -345,9 +356,17 @@ mod tests {
     }
 
     #[test]
-    fn a_parameter_in_both_places_is_refused() {
-        let one = || from_query("country=DE").unwrap();
-        assert_eq!(code(together(one(), one())), "parameter_conflict");
+    fn only_different_values_in_query_and_body_are_a_conflict() {
+        let one = || from_query("country=DE&timeout=60").unwrap();
+        assert_eq!(together(one(), one()).unwrap(), one());
+        let same = from_body(br#"{"country":"DE","timeout":60.0}"#).unwrap();
+        assert_eq!(together(one(), same).unwrap(), one());
+        let lower = from_body(br#"{"country":"de"}"#).unwrap();
+        assert_eq!(together(one(), lower).unwrap(), one());
+        for other in [r#"{"country":"US"}"#, r#"{"timeout":61}"#] {
+            let other = from_body(other.as_bytes()).unwrap();
+            assert_eq!(code(together(one(), other)), "parameter_conflict");
+        }
         let body = from_body(br#"{"prompt":"x"}"#).unwrap();
         assert_eq!(together(one(), body).unwrap().prompt.as_deref(), Some("x"));
     }

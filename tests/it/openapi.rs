@@ -1,6 +1,7 @@
 //! `GET /openapi.json`: that it names what there is and nothing else, that real replies are as its
 //! schemas say, and that what it says has not changed unseen.
 
+mod defaults;
 mod errors;
 
 use std::collections::BTreeSet;

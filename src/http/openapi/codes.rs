@@ -60,7 +60,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
     (
         "parameter_conflict",
         400,
-        "Parameter `country` must be given in the query or in the body; it is in both.",
+        "Parameter `country` must have one value; the query and the body have different ones.",
     ),
     (
         "idempotency_key_invalid",
@@ -88,6 +88,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
         "Parameter `since` must be a time such as `2026-05-11T12:00:00Z`, or Unix seconds; given: `today`.",
     ),
     ("limit_invalid", 400, "Parameter `limit` must be 1 to 200; given: `0`."),
+    ("formulas_invalid", 400, "Parameter `formulas` must be `escape` or `keep`; given: `run`."),
     (
         "cursor_invalid",
         400,
@@ -238,6 +239,7 @@ pub const LIST: Codes = &[
     "limit_invalid",
     "cursor_invalid",
     "batch_id_invalid",
+    "formulas_invalid",
 ];
 /// Of every method that takes a key.
 pub const KEYED: Codes = &["key_missing", "key_invalid", "key_guessing"];

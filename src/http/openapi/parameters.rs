@@ -13,7 +13,14 @@ use crate::job::{
 };
 use crate::service::DAYS_KEPT_MAX;
 
-/// What a scrape takes, as properties of an object: contract 1.3 and part 2.
+/// A country's code; which letters are one, [`crate::catalog`] knows.
+pub const COUNTRY: &str = "^[A-Za-z]{2}$";
+/// Text without control characters.
+const NO_CONTROLS: &str = "^[^\\x00-\\x1f\\x7f-\\x9f]*$";
+
+/// What a scrape takes, as properties of an object: contract 1.3 and part 2. None has a `default`: a
+/// generated client would send it, over the value that stands elsewhere, in the query or beside the
+/// items of a batch.
 pub fn scrape() -> Map<String, Value> {
     let Value::Object(properties) = json!({
         "prompt": {
@@ -21,41 +28,68 @@ pub fn scrape() -> Map<String, Value> {
             "description": "What is asked; not blank.", "examples": [PROMPT],
         },
         "country": {
-            "type": "string", "pattern": "^[A-Za-z]{2}$", "default": "US",
-            "description": "ISO 3166-1 alpha-2, in any case; a scraper may refuse some.", "examples": ["DE"],
+            "type": "string", "pattern": COUNTRY,
+            "description": "ISO 3166-1 alpha-2, in any case; a scraper may refuse some. `US` where none is given.",
+            "examples": ["DE"],
         },
         "bypass_cache": {
-            "type": "boolean", "default": false,
+            "type": "boolean",
             "description": "Asks an upstream even where the cache could answer.",
         },
         "timeout": {
             "type": "number", "minimum": TIMEOUT_SECONDS_MIN, "maximum": TIMEOUT_SECONDS_MAX,
-            "default": TIMEOUT_SECONDS_DEFAULT, "description": "Seconds that a scrape may take.",
+            "description": format!("Seconds that a scrape may take; {TIMEOUT_SECONDS_DEFAULT} where none are given."),
         },
         "web_search": {
-            "type": "boolean", "default": true,
-            "description": "Searches the web, where the upstream can switch it.",
+            "type": "boolean",
+            "description": "Searches the web, where the upstream can switch it; `true` where it is not given.",
         },
         "markdown_json": {
-            "type": "boolean", "default": false,
+            "type": "boolean",
             "description": "Adds the token tree of the Markdown, where the scraper has it.",
         },
         "mode": {
-            "type": "string", "maxLength": MODE_CHARS_MAX,
+            "type": "string", "maxLength": MODE_CHARS_MAX, "pattern": NO_CONTROLS,
             "description": "A word for upstreams that know modes.",
         },
-        "label": {
-            "type": "string", "maxLength": LABEL_CHARS_MAX,
-            "description": "A word of your own, echoed in the job.",
-        },
+        "label": label("A word of your own, echoed in the job."),
         "start_within": {
             "type": "number", "minimum": START_WITHIN_SECONDS_MIN,
             "maximum": START_WITHIN_SECONDS_MAX,
             "description": "Seconds; a job that has not started by then fails.",
         },
+        "webhook_url": {
+            "type": "string", "format": "uri", "maxLength": WEBHOOK_URL_CHARS_MAX,
+            "description": "An http(s) address, to which the end is told: public, or one that `allow_hosts` lists.",
+        },
     }) else {
         return Map::new();
     };
+    properties
+}
+
+/// A label, within its rules.
+pub fn label(description: &str) -> Value {
+    json!({
+        "type": "string", "maxLength": LABEL_CHARS_MAX, "pattern": NO_CONTROLS,
+        "description": description,
+    })
+}
+
+/// What a scrape takes that has only one place to stand in, so that it has defaults.
+pub fn waited_for() -> Map<String, Value> {
+    let mut properties = scrape();
+    for (name, default) in [
+        ("country", json!("US")),
+        ("bypass_cache", json!(false)),
+        ("timeout", json!(TIMEOUT_SECONDS_DEFAULT)),
+        ("web_search", json!(true)),
+        ("markdown_json", json!(false)),
+    ] {
+        if let Some(property) = properties.get_mut(name) {
+            property["default"] = default;
+        }
+    }
     properties
 }
 
@@ -67,13 +101,6 @@ pub fn queued() -> Map<String, Value> {
         json!({
             "type": "integer", "minimum": 1, "maximum": SAMPLES_MAX,
             "description": "So many scrapes of the same, as a batch.",
-        }),
-    );
-    properties.insert(
-        "webhook_url".to_owned(),
-        json!({
-            "type": "string", "format": "uri", "maxLength": WEBHOOK_URL_CHARS_MAX,
-            "description": "An http(s) address, to which the end is told.",
         }),
     );
     properties
@@ -173,6 +200,11 @@ pub fn list() -> Vec<Value> {
     let since = json!({ "type": "string", "examples": ["2026-05-11T12:00:00Z", "1778500800"] });
     let limit =
         json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT });
+    let cursor = json!({
+        "type": "string", "pattern": "^[0-9a-f]{32}$",
+        "examples": ["5b7f0a522f0e4a3c9c114f1d3c0a7e66"],
+    });
+    let formulas = json!({ "type": "string", "enum": ["escape", "keep"], "default": "escape" });
     vec![
         of(
             "query",
@@ -200,7 +232,13 @@ pub fn list() -> Vec<Value> {
             "query",
             "cursor",
             "The `next_cursor` of the page before, with the same filters.",
-            text(),
+            cursor,
+        ),
+        of(
+            "query",
+            "formulas",
+            "Cells of a CSV export that a spreadsheet would run: with `'` before them, or as they are.",
+            formulas,
         ),
         of(
             "header",

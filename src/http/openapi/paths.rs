@@ -28,7 +28,7 @@ fn scrapes(paths: &mut Value) {
             .answers("200", Reply::json("Those that ship first.", "Scrapers", examples::scrapers()))
             .value("scrapes");
     let mut asked = vec![parameters::scraper()];
-    asked.extend(parameters::in_query(parameters::scrape(), &["prompt"]));
+    asked.extend(parameters::in_query(parameters::waited_for(), &["prompt"]));
     let run = Method::new("runScrape", "Runs a scrape and waits for it", Key::Needed)
         .about("A scrape that does not finish inside `timeout` is stopped with 408, 250 milliseconds early.")
         .takes(asked)
@@ -49,9 +49,9 @@ fn scrapes(paths: &mut Value) {
     .with(&["Location", "Retry-After", "Idempotency-Replayed"]);
     paths["/scrapers/{scraper}/jobs"]["post"] =
         Method::new("submitJob", "Queues a scrape; with `samples`, a batch of the same", Key::Needed)
-            .about("The parameters stand in the query or in a JSON object as the body, or partly in each; one that is in both is refused.")
+            .about("The parameters stand in the query or in a JSON object as the body, or partly in each; one with different values in both is refused.")
             .takes(queued)
-            .takes_body(false, "The parameters that are not in the query.", "Scrape", examples::scrape())
+            .takes_body(false, "Parameters; those that are in the query need not be here.", "Scrape", examples::scrape())
             .answers("202", accepted)
             .fails(&[ASKED, &["parameter_conflict"], QUEUED, LIMITED, WRITES])
             .value("scrapes");
@@ -124,7 +124,11 @@ fn pages(paths: &mut Value) {
         let page = Method::new(id, summary, Key::None)
             .takes(parameters)
             .answers("200", Reply::text("A page.", HTML, None))
-            .fails(if asks { &[&["request_invalid"]] } else { &[] });
+            .fails(match path {
+                "/docs/{page}" => &[&["not_found"]],
+                _ if asks => &[&["request_invalid"]],
+                _ => &[],
+            });
         paths[path]["get"] = page.value("pages");
         if asks {
             // A page says that `q` is too long.
@@ -144,6 +148,8 @@ pub fn webhooks() -> Value {
         json!({ "post": {
             "operationId": id,
             "summary": summary,
+            // A receiver checks the signature: no key of its own is sent.
+            "security": [],
             "parameters": headers,
             "requestBody": { "required": true, "content": content },
             "responses": { "2XX": { "description": "It was taken; anything else is tried again." } },

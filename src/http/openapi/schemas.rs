@@ -6,7 +6,7 @@ mod result;
 use serde_json::{Value, json};
 
 use super::{errors, parameters};
-use crate::job::{BATCH_ITEMS_MAX, LABEL_CHARS_MAX, PROMPT_CHARS_MAX};
+use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX};
 
 /// A reference to one of [`all`].
 pub fn of(name: &str) -> Value {
@@ -144,27 +144,28 @@ fn job() -> Value {
 /// What holds for every item can be one parameter of the whole.
 fn new_batch() -> Value {
     let mut properties = parameters::queued();
-    let texts = |chars_max: usize| json!({ "type": "string", "maxLength": chars_max });
+    let prompt = json!({ "type": "string", "minLength": 1, "maxLength": PROMPT_CHARS_MAX });
+    let country = json!({ "type": "string", "pattern": parameters::COUNTRY });
     let listed = |items: Value, description: &str| {
         json!({
             "type": "array", "minItems": 1, "maxItems": BATCH_ITEMS_MAX, "items": items,
             "description": description,
         })
     };
-    properties.remove("prompt");
+    properties["prompt"]["description"] = "The prompt of items that have none.".into();
     for (name, property) in [
         ("items", listed(of("NewItem"), "What is asked, one by one.")),
         (
             "prompts",
-            listed(texts(PROMPT_CHARS_MAX), "Prompts: each goes to every scraper and country."),
+            listed(prompt, "Prompts: each goes to every scraper and country. Instead of `prompt`."),
         ),
-        ("scrapers", listed(json!({ "type": "string" }), "Where the prompts go.")),
-        ("countries", listed(json!({ "type": "string" }), "Instead of one `country`.")),
-        ("scraper", text("The scraper of items that name none.")),
         (
-            "label",
-            json!({ "type": "string", "maxLength": LABEL_CHARS_MAX, "description": "Of the batch and of its jobs." }),
+            "scrapers",
+            listed(json!({ "type": "string" }), "Where the prompts go. Instead of one `scraper`."),
         ),
+        ("countries", listed(country, "Where the prompts are asked. Instead of one `country`.")),
+        ("scraper", text("The scraper of items that name none.")),
+        ("label", parameters::label("Of the batch, and of its jobs that have none of their own.")),
     ] {
         properties.insert(name.to_owned(), property);
     }
@@ -178,11 +179,9 @@ fn new_batch() -> Value {
 fn new_item() -> Value {
     let mut properties = parameters::scrape();
     properties.insert("scraper".to_owned(), text("The scraper to ask."));
-    if let Some(webhook_url) = parameters::queued().remove("webhook_url") {
-        properties.insert("webhook_url".to_owned(), webhook_url);
-    }
     json!({
-        "type": "object", "description": "One scrape of a batch; refused by itself where it breaks a rule.",
+        "type": "object",
+        "description": "One scrape of a batch; refused by itself where it breaks a rule. What is not given here is what stands beside the items.",
         "properties": properties,
     })
 }

@@ -59,6 +59,7 @@ const PROVOKED: &[(&str, &str, &str, &str, &str)] = &[
     ("GET", "/jobs?search=", "", "/jobs", "search_invalid"),
     ("GET", "/jobs?since=today", "", "/jobs", "since_invalid"),
     ("GET", "/jobs?limit=0", "", "/jobs", "limit_invalid"),
+    ("GET", "/jobs?formulas=run", "", "/jobs", "formulas_invalid"),
     ("GET", "/jobs?cursor=1", "", "/jobs", "cursor_invalid"),
     ("GET", "/jobs?batch=1", "", "/jobs", "batch_id_invalid"),
     ("GET", "/usage?days=0", "", "/usage", "days_invalid"),
