@@ -11,6 +11,10 @@ pub const MARK_CLASS: &str = "mark";
 /// What the id of a source's list item begins with; the number of its mark follows.
 pub const SOURCE_ID_PREFIX: &str = "source-";
 
+/// How a block of code and a table begin: they scroll by themselves, so the keyboard has to reach them.
+const CODE: &str = "<pre tabindex=\"0\" role=\"group\" aria-label=\"Code\">";
+const TABLE: &str = "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Table\">";
+
 /// Text for a place between tags or inside a quoted attribute.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 16);
@@ -60,7 +64,7 @@ pub fn answer_blocks(markdown: &str, sources: usize) -> Vec<String> {
         if depth == 0 {
             let mut rendered = String::new();
             html::push_html(&mut rendered, block.drain(..));
-            blocks.push(rendered);
+            blocks.push(scrollable(&rendered));
         }
     }
     blocks
@@ -104,8 +108,7 @@ pub fn guide_page(markdown: &str, slug: &str) -> String {
                 events.push(Event::Start(Tag::Link { link_type, dest_url, title, id }));
             }
             Event::Start(Tag::Table(_)) => {
-                let open = "<div class=\"wide\" tabindex=\"0\">";
-                events.extend([Event::Html(open.into()), event]);
+                events.extend([Event::Html(TABLE.into()), event]);
             }
             Event::End(TagEnd::Table) => events.extend([event, Event::Html("</div>\n".into())]),
             event => events.push(as_text(event)),
@@ -113,7 +116,12 @@ pub fn guide_page(markdown: &str, slug: &str) -> String {
     }
     let mut rendered = String::with_capacity(markdown.len() * 3 / 2);
     html::push_html(&mut rendered, events.into_iter());
-    rendered
+    scrollable(&rendered)
+}
+
+/// Lets the keyboard reach every block of code; only those begin so, as raw HTML is text.
+fn scrollable(rendered: &str) -> String {
+    rendered.replace("<pre>", CODE)
 }
 
 /// Raw HTML becomes the text that it is.
@@ -217,6 +225,6 @@ mod tests {
         let html = guide_page("# A `b`\n\nSee [x](y.md#z).\n\n| a |\n|---|\n| 1 |\n", "s");
         assert!(html.contains("<h1 id=\"a-b\">A <code>b</code> <a class=\"anchor\" href=\"#a-b\""));
         assert!(html.contains("<a href=\"/docs/y#z\">x</a>"));
-        assert!(html.contains("<div class=\"wide\" tabindex=\"0\"><table>"));
+        assert!(html.contains(&format!("{TABLE}<table>")));
     }
 }

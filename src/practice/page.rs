@@ -37,7 +37,7 @@ pub fn answer_page(question: &str, answer: &PracticeAnswer) -> String {
 /// What is shown with a 503 when `failure_percent` says so.
 pub fn failure_page(question: &str) -> String {
     let content = format!(
-        "<h1 id=\"question\">{}</h1>\n\
+        "<h1 id=\"question\" dir=\"auto\" tabindex=\"0\">{}</h1>\n\
          <p id=\"failure\" class=\"failure\">The practice engine was told to fail this question \
          (<code>practice.failure_percent</code>). Ask again in a second.</p>\n",
         escape(question)
@@ -114,7 +114,7 @@ fn question_item(question: &str) -> String {
 fn turn(question: &str, parts: &Parts) -> String {
     let hidden = |content: &str| if content.is_empty() { " hidden" } else { "" };
     format!(
-        "<h1 id=\"question\">{question}</h1>\n\
+        "<h1 id=\"question\" dir=\"auto\" tabindex=\"0\">{question}</h1>\n\
          <section class=\"searches\"{}><h2>Searches</h2>\n<ul id=\"searches\">\n{}</ul></section>\n\
          <article id=\"answer\" data-model=\"{MODEL}\">\n{}</article>\n\
          <section class=\"sources\"{}><h2>Sources</h2>\n<ol id=\"sources\">\n{}</ol></section>\n\
@@ -136,7 +136,7 @@ fn framed(title: &str, above: &str, conversation: &str) -> String {
     let main = format!(
         "{above}<form id=\"ask\" action=\"/practice\" method=\"get\">\n\
          <label for=\"q\">Your question</label>\n\
-         <textarea id=\"q\" name=\"q\" rows=\"2\" maxlength=\"{QUESTION_CHARS_MAX}\" required>\
+         <textarea id=\"q\" name=\"q\" rows=\"2\" dir=\"auto\" maxlength=\"{QUESTION_CHARS_MAX}\" required>\
          </textarea>\n\
          <div class=\"buttons\"><button type=\"submit\">Ask</button>\
          <button type=\"button\" id=\"stop\" hidden>Stop</button>\

@@ -131,6 +131,14 @@ fn no_page_of_the_guide_is_wider_than_a_small_screen() {
         assert_eq!(width, 360, "{page}");
     }
     assert_eq!(browser.console(), Vec::<String>::new());
+    // Not everybody has a pointer to scroll with.
+    browser.open(&format!("{}/docs/quick-start", app.base));
+    let out_of_reach = "return [...document.querySelectorAll('pre, .wide')]
+        .filter((each) => each.tabIndex < 0 || !each.role || !each.ariaLabel).length";
+    assert_eq!(browser.run(out_of_reach), 0);
+    browser.run("[...document.querySelectorAll('pre')].find((each) => each.scrollWidth > each.clientWidth).focus()");
+    browser.press(&["\u{e014}"]); // right
+    browser.until("document.activeElement.scrollLeft > 0");
     // What a name means stands beside it, however long the name is.
     for page in ["configuration", "monitoring"] {
         browser.open(&format!("{}/docs/{page}", app.base));

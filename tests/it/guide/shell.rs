@@ -116,7 +116,7 @@ fn the_calls_of_the_guide_are_understood() {
 /// The reference is HTML here; its code stands there as it does in Markdown.
 fn blocks_of_html(page: &str) -> String {
     let mut blocks = String::new();
-    for block in page.split("<pre><code class=\"language-sh\">").skip(1) {
+    for block in page.split("<code class=\"language-sh\">").skip(1) {
         let code = block.split("</code>").next().unwrap();
         let code = code.replace("&quot;", "\"").replace("&lt;", "<").replace("&gt;", ">");
         blocks.push_str(&format!("```sh\n{}```\n", code.replace("&amp;", "&")));
