@@ -156,6 +156,27 @@ impl Browser {
         );
     }
 
+    /// Moves the pointer to the middle of an element, and leaves it there.
+    pub fn hover(&self, selector: &str) {
+        let origin = json!({ ELEMENT: self.element(selector) });
+        let step = json!({ "type": "pointerMove", "origin": origin, "x": 0, "y": 0 });
+        let pointer = json!({ "type": "pointer", "id": "p", "actions": [step] });
+        self.post("/actions", json!({ "actions": [pointer] }));
+    }
+
+    /// Opens a new tab and goes on in it; returns the one before.
+    pub fn new_tab(&self) -> String {
+        let before = self.agent.get(format!("{}/window", self.session)).call().unwrap();
+        let before = before.into_body().read_json::<Value>().unwrap()["value"].take();
+        let tab = self.post("/window/new", json!({ "type": "tab" }));
+        self.switch_to(tab["handle"].as_str().unwrap());
+        before.as_str().unwrap().to_owned()
+    }
+
+    pub fn switch_to(&self, tab: &str) {
+        self.post("/window", json!({ "handle": tab }));
+    }
+
     /// A command of the Chrome DevTools Protocol.
     pub fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters }))

@@ -157,6 +157,60 @@ fn the_deliveries_of_a_webhook_are_shown_and_made_again() {
 }
 
 #[test]
+fn run_again_calls_the_webhook_only_where_that_is_chosen() {
+    let receiver = Receiver::start([]);
+    let app = crate::webhooks::builder(&Scripted::new("script", [])).start();
+    let id = crate::webhooks::submit(&app, "x", &receiver.url());
+    let first = receiver.told();
+    let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
+    let browser = &dashboard.browser;
+    let run_again = || {
+        let before = browser.run("return location.hash").as_str().unwrap().to_owned();
+        dashboard.click("Run again");
+        browser.until(&format!("location.hash !== '{before}'"));
+        let again = browser.run("return location.hash.slice(7)").as_str().unwrap().to_owned();
+        app.ended(&again);
+        app.get(&format!("/jobs/{again}/attempts")).expect(200)["parameters"].clone()
+    };
+    // It is said which webhook there is, and that nobody has chosen to call it.
+    browser.until("document.querySelector('.webhook-choice input').checked === false");
+    dashboard.shows(&format!("also call the webhook {}", receiver.url()));
+    let parameters = run_again();
+    assert_eq!((&parameters["prompt"], &parameters["webhook_url"]), (&json!("x"), &json!(null)));
+    browser
+        .until("document.querySelector('.answer') && !document.querySelector('.webhook-choice')");
+    dashboard.go(&format!("/jobs/{id}"));
+    browser.click(".webhook-choice input");
+    assert_eq!(run_again()["webhook_url"], receiver.url());
+    // Those of the first and of the third job, and none of the second.
+    let second = receiver.told();
+    assert_ne!(first.json()["job_id"], second.json()["job_id"]);
+    let third = browser.run("return location.hash.slice(7)");
+    assert_eq!(second.json()["job_id"], third);
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn a_cached_job_shows_no_duration_of_an_attempt_that_it_did_not_make() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
+    let asked = app.submit("chatgpt", "x");
+    app.ended(&asked);
+    let body = json!({ "prompts": ["x"], "scrapers": ["chatgpt"] }).to_string();
+    let batch = app.post_with("/batches", &[], &body).expect(202);
+    let cached = batch["items"][0]["job_id"].as_str().unwrap();
+    let dashboard = Dashboard::open(&app, &format!("/jobs/{asked}"));
+    dashboard.shows("Attempt took");
+    dashboard.go(&format!("/jobs/{cached}"));
+    dashboard.shows("yes, from");
+    let page = dashboard.browser.run("return document.body.innerText").to_string();
+    assert!(!page.contains("Attempt took"), "{page}");
+    // Nor where it stands beside others.
+    dashboard.go(&format!("/compare/{}", batch["batch_id"].as_str().unwrap()));
+    dashboard.shows("scripted-1 · cached · 1 site cited");
+    dashboard.is_at_peace();
+}
+
+#[test]
 fn the_evidence_of_a_page_is_shown() {
     let app = Builder::new()
         .set("RETRY__RETRIES", 0)

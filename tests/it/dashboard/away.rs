@@ -131,3 +131,34 @@ fn a_server_behind_a_broken_network_is_away_though_the_stream_is_still_open() {
     dashboard.shows("after the mending");
     dashboard.shows("Live");
 }
+
+#[test]
+fn an_error_vanishes_when_the_server_is_back() {
+    let app = Builder::new().config(&keys("")).start();
+    let relay = Relay::start(&app.base);
+    let dashboard = Dashboard::open_at(&relay.base, "/new");
+    let browser = &dashboard.browser;
+    let says = |id: &str, text: &str| {
+        browser.until(&format!("document.getElementById('{id}').textContent === '{text}'"));
+    };
+    let away = "The server cannot be reached.";
+    browser.until("document.getElementById('key')");
+    relay.cut();
+    dashboard.sign_in("secret-a");
+    says("key-error", away);
+    relay.mend();
+    says("key-error", "");
+    browser.run("document.getElementById('key').value = ''");
+    dashboard.sign_in("secret-a");
+    browser.until("document.querySelector('.choice')");
+    browser.write("#prompt", "What is a job?");
+    relay.cut();
+    dashboard.click("Submit");
+    says("form-error", away);
+    relay.mend();
+    says("form-error", "");
+    // What the server itself refuses stays, for it is as wrong as before.
+    browser.run("document.getElementById('prompt').value = 'x'.repeat(4001)");
+    dashboard.click("Submit");
+    dashboard.shows("Parameter `prompt` must be 1 to 4000 characters");
+}

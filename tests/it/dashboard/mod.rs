@@ -5,8 +5,11 @@ mod away;
 mod cut_off;
 mod hostile;
 mod jobs;
+mod layout;
 mod prompt;
+mod reading;
 mod relay;
+mod sign_in;
 mod views;
 
 use base64::Engine as _;

@@ -38,6 +38,44 @@ fn one_prompt_goes_to_several_scrapers_and_comes_back_side_by_side() {
 }
 
 #[test]
+fn every_prompt_of_a_batch_heads_its_own_answers() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
+    let prompts = ["one", "the second", "a third prompt"];
+    let body = json!({ "prompts": prompts, "scrapers": ["chatgpt", "practice"] }).to_string();
+    let batch = app.post_with("/batches", &[], &body).expect(202);
+    let dashboard =
+        Dashboard::open(&app, &format!("/compare/{}", batch["batch_id"].as_str().unwrap()));
+    let browser = &dashboard.browser;
+    browser.until("document.querySelectorAll('.column .answer').length === 6");
+    // The scripted answer says how long its prompt is.
+    let groups =
+        "return [...document.querySelectorAll('main section:has(> .columns)')].map((group) => [
+        group.querySelector('h2').textContent,
+        [...group.querySelectorAll('.column')].map((column) => column.ariaLabel).join(' '),
+        group.querySelector('[aria-label=chatgpt] .answer strong').textContent])";
+    let expected =
+        prompts.map(|prompt| json!([prompt, "chatgpt practice", prompt.len().to_string()]));
+    assert_eq!(browser.run(groups), json!(expected));
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn more_jobs_than_stand_side_by_side_are_a_link_away() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
+    app.ended(&app.submit("chatgpt", "of no batch"));
+    let prompts: Vec<String> = (0..25).map(|n| format!("prompt {n}")).collect();
+    let body = json!({ "prompts": prompts, "scrapers": ["chatgpt"] }).to_string();
+    let batch = app.post_with("/batches", &[], &body).expect(202);
+    let dashboard =
+        Dashboard::open(&app, &format!("/compare/{}", batch["batch_id"].as_str().unwrap()));
+    dashboard.click("5 more jobs of this batch");
+    dashboard.browser.until("document.querySelectorAll('#jobs tbody tr').length === 25");
+    dashboard.click("Side by side");
+    dashboard.browser.until("document.querySelectorAll('.column .answer').length === 20");
+    dashboard.is_at_peace();
+}
+
+#[test]
 fn all_that_has_not_ended_is_canceled_at_once() {
     let gate = Gate::default();
     let held = Scripted::new("script", [Step::Hold(gate.clone())]);

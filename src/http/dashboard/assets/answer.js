@@ -1,17 +1,20 @@
 // An answer's Markdown as elements. The server parses it (`/md/{id}.json`); here every token becomes
 // an element of this list or plain text. Links lead to http and https only; pictures are never loaded.
 
-import { el } from "./dom.js";
+import { directed, el, scrolls } from "./dom.js";
 
 /** The deepest nesting that is shown as such, levels. */
 const LEVELS_MAX = 24;
 
 /** The depths of the headings that the next one may stand below, outermost first. */
 let above = [];
+/** How many levels of headings the page has above the answer. */
+let outer = 2;
 
-/** The elements of a list of tokens. */
-export function answer(tokens) {
+/** The elements of a list of tokens, below so many levels of headings. */
+export function answer(tokens, levels = 2) {
   above = [];
+  outer = levels;
   return el("div", { class: "answer" }, shown(tokens, 0));
 }
 
@@ -21,43 +24,49 @@ function shown(tokens, level) {
 }
 
 const plain = (token) => token.text ?? token.raw ?? "";
-const into = (tag) => (token, level) => el(tag, {}, shown(token.tokens, level));
+const into = (tag, attributes) => (token, level) => el(tag, attributes, shown(token.tokens, level));
+/** What is read from right to left in one place may be read from left to right in the next. */
+const AUTO = { dir: "auto" };
+const cells = (row, tag, attributes, level) => row.map((cell) => el(tag, { ...AUTO, ...attributes }, shown(cell.tokens, level)));
+const code = (...children) => el("pre", { dir: "ltr", ...scrolls("Code") }, children);
 
 const SHOWN = {
-  paragraph: into("p"),
-  blockquote: into("blockquote"),
+  paragraph: into("p", AUTO),
+  blockquote: (token, level) => directed(el("blockquote", {}, shown(token.tokens, level))),
   em: into("em"),
   strong: into("strong"),
   del: into("del"),
   text: plain,
-  html: (token) => (token.block ? el("pre", {}, plain(token)) : plain(token)),
+  html: (token) => (token.block ? code(plain(token)) : plain(token)),
   codespan: (token) => el("code", {}, plain(token)),
-  code: (token) => el("pre", { tabindex: "0" }, el("code", {}, plain(token))),
+  code: (token) => code(el("code", {}, plain(token))),
   br: () => el("br"),
   hr: () => el("hr"),
-  // The page has two levels of its own above these, and none may be left out on the way down.
+  // The page has levels of its own above these, and none may be left out on the way down.
   heading: (token, level) => {
     const depth = Number(token.depth) || 1;
-    above = [...above.filter((outer) => outer < depth), depth];
-    return el(`h${Math.min(above.length + 2, 6)}`, {}, shown(token.tokens, level));
+    above = [...above.filter((higher) => higher < depth), depth];
+    return el(`h${Math.min(above.length + outer, 6)}`, AUTO, shown(token.tokens, level));
   },
-  list: (token, level) =>
-    el(token.ordered ? "ol" : "ul", { start: token.ordered && Number.isInteger(token.start) ? token.start : null },
-      (token.items ?? []).map((item) => el("li", { class: item.task && "task" }, item.task && (item.checked ? "☑ " : "☐ "), shown(item.tokens, level)))),
+  list: (token, level) => {
+    const start = token.ordered && Number.isInteger(token.start) ? token.start : null;
+    return directed(el(token.ordered ? "ol" : "ul", { start }, (token.items ?? []).map((item) =>
+      directed(el("li", { class: item.task && "task" }, item.task && (item.checked ? "☑ " : "☐ "), shown(item.tokens, level))))));
+  },
   table: (token, level) =>
-    el("div", { class: "scroll", tabindex: "0" }, el("table", {},
-      el("thead", {}, el("tr", {}, (token.header ?? []).map((cell) => el("th", { scope: "col" }, shown(cell.tokens, level))))),
-      el("tbody", {}, (token.rows ?? []).map((row) => el("tr", {}, row.map((cell) => el("td", {}, shown(cell.tokens, level)))))))),
+    el("div", { class: "scroll", ...scrolls("Table") }, directed(el("table", {},
+      el("thead", {}, el("tr", {}, cells(token.header ?? [], "th", { scope: "col" }, level))),
+      el("tbody", {}, (token.rows ?? []).map((row) => el("tr", {}, cells(row, "td", {}, level))))))),
   link: (token, level) => outward(token.href, shown(token.tokens, level)),
   image: (token) => outward(token.href, ["[picture", token.text ? `: ${token.text}` : "", "]"]),
   footnote_reference: (token) => el("sup", {}, plain(token)),
-  footnote: (token, level) => el("div", { class: "footnote" }, el("sup", {}, token.label ?? ""), " ", shown(token.tokens, level)),
+  footnote: (token, level) => el("div", { class: "footnote", ...AUTO }, el("sup", {}, token.label ?? ""), " ", shown(token.tokens, level)),
 };
 
 /** A link to another site, or what stands in it where the address is of no such kind. */
 export function outward(address, children, attributes = {}) {
   const safe = webAddress(address);
-  return safe ? el("a", { ...attributes, href: safe, target: "_blank", rel: "noopener noreferrer nofollow" }, children) : el("span", {}, children);
+  return safe ? el("a", { ...attributes, href: safe, target: "_blank", rel: "noopener noreferrer nofollow" }, children) : el("span", attributes, children);
 }
 
 /** An absolute address of the web, or null. */

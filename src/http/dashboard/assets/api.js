@@ -1,6 +1,7 @@
 // Calls to the server with the key in a header, never in an address.
 
-const KEY = "answerd.key";
+import { currentKey } from "./session.js";
+
 /** How long a call may take before the server counts as away, milliseconds. */
 const CALL_MS = 30_000;
 
@@ -20,30 +21,6 @@ export class Away extends Error {
   }
 }
 
-let key = stored();
-
-function stored() {
-  try {
-    return sessionStorage.getItem(KEY) ?? "";
-  } catch {
-    return "";
-  }
-}
-
-/** The key that is signed in with; empty for none. */
-export const currentKey = () => key;
-
-/** Remembers a key for as long as the tab is open. */
-export function useKey(given) {
-  key = given;
-  try {
-    if (given) sessionStorage.setItem(KEY, given);
-    else sessionStorage.removeItem(KEY);
-  } catch {
-    // It lasts until the page is loaded again.
-  }
-}
-
 const told = { signedOut: () => {}, away: () => {} };
 
 /** Sets what is done when the key is refused and when nobody answers. */
@@ -51,6 +28,7 @@ export const whenTold = (listeners) => Object.assign(told, listeners);
 
 async function reach(path, options) {
   const headers = new Headers(options.headers);
+  const key = currentKey();
   if (key) headers.set("X-API-Key", key);
   let reply;
   try {
@@ -63,7 +41,8 @@ async function reach(path, options) {
   if (reply.ok) return reply;
   const body = await reply.json().catch(() => null);
   const refusal = new Refusal(reply.status, body);
-  if (reply.status === 401) told.signedOut(refusal);
+  // A key that another tab has handed over since is not the one that was refused.
+  if (reply.status === 401 && key === currentKey()) told.signedOut(refusal);
   if (refusal.code === "shutting_down") told.away();
   throw refusal;
 }

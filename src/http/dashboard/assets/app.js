@@ -1,13 +1,15 @@
 // Starts the dashboard: signs in where that is needed, and shows the view that the address names.
 
-import { Away, currentKey, json, useKey, whenTold } from "./api.js";
+import { Away, json, whenTold } from "./api.js";
 import { compare } from "./compare.js";
 import { announce, el, fill } from "./dom.js";
 import { job } from "./job.js";
 import { jobs } from "./jobs.js";
 import { live } from "./live.js";
 import { overview } from "./overview.js";
+import { arrive, depart, forgetPlaces, restore } from "./places.js";
 import { prompt } from "./prompt.js";
+import { currentKey, dropKey, endSession, whenShared } from "./session.js";
 import { mark, shell } from "./shell.js";
 import { signIn } from "./sign_in.js";
 import { usage as usageView } from "./usage.js";
@@ -28,7 +30,7 @@ const VIEWS = [
   [/^\/usage$/, "/usage", usageView],
 ];
 
-function show({ focus }) {
+function show({ focus, from }) {
   leave();
   leave = () => {};
   if (!usage) return;
@@ -38,13 +40,20 @@ function show({ focus }) {
     if (!found) continue;
     mark(tab, usage);
     const ended = new AbortController();
+    const place = arrive(from);
+    let settled = false;
     fill(main);
-    const stop = view(main, { id: found[1], query: new URLSearchParams(query), usage, signal: ended.signal });
+    // A view that was left before is put back once, when it has drawn what there is to see.
+    const drawn = () => {
+      if (place && !settled && !ended.signal.aborted) restore(main, place);
+      settled = true;
+    };
+    const stop = view(main, { id: found[1], query: new URLSearchParams(query), usage, signal: ended.signal, kept: place?.kept, drawn });
     leave = () => {
       ended.abort();
-      stop?.();
+      depart(main, stop?.());
     };
-    settle(focus);
+    settle(focus, place && settled);
     return;
   }
   mark("", usage);
@@ -54,13 +63,14 @@ function show({ focus }) {
 }
 
 /** Names the page after its heading, and takes the focus there after a step from view to view. */
-function settle(focus) {
+function settle(focus, restored = false) {
   const heading = main.querySelector("h1");
   document.title = heading ? `${heading.textContent} · answerd` : "answerd";
   if (!focus) return;
+  announce(heading?.textContent ?? "");
+  if (restored) return;
   scrollTo(0, 0);
   if (!main.contains(document.activeElement)) main.focus({ preventScroll: true });
-  announce(heading?.textContent ?? "");
 }
 
 function signedIn(known, focus) {
@@ -69,20 +79,21 @@ function signedIn(known, focus) {
   show({ focus });
 }
 
-function signOut(refusal) {
-  const hadKey = Boolean(currentKey());
+/** Forgets the key in this tab, and shows the form. */
+function signOut(reason = "") {
   live.stop();
   leave();
   leave = () => {};
+  forgetPlaces();
   usage = null;
-  useKey("");
+  dropKey();
   mark("", null);
   document.title = "Sign in · answerd";
-  const reason = refusal instanceof Error && hadKey ? "The server does not take this key any more." : "";
   signIn(main, { reason, signedIn: (known) => signedIn(known, true) });
 }
 
 async function start() {
+  if (usage) return;
   try {
     signedIn(await json("/usage"), false);
   } catch (error) {
@@ -94,12 +105,21 @@ async function start() {
 }
 
 whenTold({
-  signedOut: (refusal) => {
+  signedOut: () => {
     // The form tells of its own key itself.
-    if (!document.getElementById("key")) signOut(refusal);
+    if (!document.getElementById("key")) signOut(currentKey() ? "The server does not take this key any more." : "");
   },
   away: () => live.doubt(),
 });
-shell({ signOut });
-addEventListener("hashchange", () => show({ focus: true }));
+whenShared({
+  given: start,
+  ended: () => signOut("You have signed out in another tab."),
+});
+shell({
+  signOut: () => {
+    endSession();
+    signOut();
+  },
+});
+addEventListener("hashchange", ({ oldURL }) => show({ focus: true, from: new URL(oldURL).hash }));
 start();

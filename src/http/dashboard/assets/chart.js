@@ -2,7 +2,7 @@
 // along with the pointer or the arrow keys, and there as a table for those who cannot see them.
 
 import { clock } from "./format.js";
-import { el, fill, svg } from "./dom.js";
+import { el, fill, scrolls, svg } from "./dom.js";
 
 const HEIGHT = 168;
 const PAD = { top: 10, right: 8, bottom: 22, left: 50 };
@@ -31,7 +31,7 @@ export class Chart {
       note && el("p", { class: "quiet small" }, note),
       this.said,
       el("details", { class: "as-table" }, el("summary", {}, `${title} as a table`),
-        el("div", { class: "scroll", tabindex: "0" }, el("table", {},
+        el("div", { class: "scroll", ...scrolls(`${title} as a table`) }, el("table", {},
           el("thead", {}, el("tr", {}, ["Time", ...series.map(({ name }) => name)].map((name) => el("th", { scope: "col" }, name)))),
           this.body))));
     this.picture.addEventListener("pointermove", (event) => this.#point(event));

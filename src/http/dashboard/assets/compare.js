@@ -2,7 +2,7 @@
 
 import { Refusal, json } from "./api.js";
 import { answer } from "./answer.js";
-import { announce, copyButton, el, fill } from "./dom.js";
+import { announce, breakable, copyButton, el, fill, keepingFocus, order, scrolls } from "./dom.js";
 import { duration, host, plural } from "./format.js";
 import { changed, read } from "./job.js";
 import { statusBadge } from "./jobs.js";
@@ -12,15 +12,15 @@ import { follow, live } from "./live.js";
 const COLUMNS_MAX = 20;
 const CITING = ["sources", "citations", "web_sources", "search_results", "links"];
 
-export function compare(main, { id, signal }) {
+export function compare(main, { id, signal, drawn }) {
   const controls = el("div", { class: "controls" });
-  const question = el("div", {});
-  const columns = el("div", { class: "columns" });
+  const groups = el("div", { class: "stack" });
   const rest = el("p", { class: "quiet" });
-  const sites = el("div", { class: "sites" });
-  fill(main, el("a", { class: "back", href: "#/new" }, "← New prompt"), el("div", { class: "title" }, el("h1", {}, "Side by side"), controls), question, columns, rest, sites);
-  /** What is known of each job, by its id. */
-  const found = new Map();
+  fill(main, el("a", { class: "back", href: "#/new" }, "← New prompt"), el("div", { class: "title" }, el("h1", {}, "Side by side"), controls), groups, rest);
+  /** Every item's card, and what is known of its job, in the order of the batch; by job, or by place where it was refused. */
+  const cells = new Map();
+  /** The group of every prompt; of those whose prompt is not known, under the empty one. */
+  const known = new Map();
   const lookNow = follow(look, signal);
   live.addEventListener("back", load, { signal });
   load();
@@ -31,21 +31,42 @@ export function compare(main, { id, signal }) {
       if (signal.aborted) return;
       draw(batch);
     } catch (error) {
-      if (signal.aborted || columns.children.length > 0) return;
+      if (signal.aborted || cells.size > 0) return;
       const gone = error instanceof Refusal && error.status === 404;
-      fill(columns, el("div", { class: "card empty" }, el("h2", {}, gone ? "This comparison is not there" : "It could not be loaded"), el("p", {}, error.message)));
+      fill(groups, el("div", { class: "card empty" }, el("h2", {}, gone ? "This comparison is not there" : "It could not be loaded"), el("p", {}, error.message)));
     }
   }
 
   function draw(batch) {
-    const items = batch.items.slice(0, COLUMNS_MAX);
     const pending = batch.status === "pending";
     fill(controls, pending && el("button", { type: "button", class: "button danger", on: { click: cancel } }, "Cancel all"));
-    const more = batch.items.length - items.length;
-    fill(columns, items.map((item) => (item.job_id ? column(item) : refused(item))));
-    fill(rest, more > 0 && `${plural(more, "more job")} of this batch are in the list of jobs.`);
+    for (const item of batch.items.slice(0, COLUMNS_MAX)) {
+      const key = item.job_id ?? item.index;
+      if (!cells.has(key)) cells.set(key, { item, card: item.job_id ? column(item) : refused(item), found: null });
+    }
+    arrange();
+    const more = batch.items.length - cells.size;
+    fill(rest, more > 0 && el("a", { href: `#/jobs?search=${id}` }, `${plural(more, "more job")} of this batch`));
     // What changes between the reading and its end is seen by the look after it.
-    Promise.allSettled(items.filter(({ job_id }) => job_id).map(show)).then(lookNow);
+    Promise.allSettled([...cells.values()].filter(({ item }) => item.job_id).map(show)).then(() => {
+      drawn();
+      lookNow();
+    });
+  }
+
+  /** Puts every card under its prompt. */
+  function arrange() {
+    const members = Map.groupBy(cells.values(), ({ found }) => found?.job.prompt ?? "");
+    for (const prompt of members.keys()) if (!known.has(prompt)) known.set(prompt, group(prompt));
+    order(groups, [...members.keys()].map((prompt) => known.get(prompt).section));
+    for (const [prompt, own] of members) order(known.get(prompt).columns, own.map(({ card }) => card));
+  }
+
+  function group(prompt) {
+    const columns = el("div", { class: "columns" });
+    const sites = el("div", { class: "sites" });
+    const heading = prompt && el("div", { class: "card prompt-card" }, el("div", { class: "prompt", ...scrolls("Prompt") }, el("h2", { dir: "auto" }, prompt)));
+    return { section: el("section", { class: "stack" }, heading, columns, sites), columns, sites };
   }
 
   async function cancel({ currentTarget }) {
@@ -60,44 +81,52 @@ export function compare(main, { id, signal }) {
   }
 
   function refused({ error }) {
-    return el("section", { class: "card column failure" }, el("h2", {}, "Refused"), el("p", {}, error.detail), el("p", { class: "small" }, el("code", {}, error.code)));
+    return el("section", { class: "card column failure" }, el("h3", {}, "Refused"), el("p", {}, error.detail), el("p", { class: "small" }, el("code", {}, error.code)));
   }
 
   function column(item) {
-    return el("section", { class: "card column", "aria-label": item.scraper, "data-job": item.job_id }, el("h2", {}, item.scraper));
+    return el("section", { class: "card column", "aria-label": item.scraper }, el("h3", {}, breakable(item.scraper)));
   }
 
   /** Something has changed at the server: perhaps a job of these. One after the other, so that few connections do. */
   async function look() {
-    for (const { job } of [...found.values()].filter((known) => known.job.status === "pending")) {
+    for (const cell of [...cells.values()].filter(({ found }) => found?.job.status === "pending")) {
+      const { job } = cell.found;
       const now = await json(`/jobs/${job.job_id}?fields=status`, { signal });
       if (!changed(job, now)) continue;
-      await show(now);
+      await show(cell);
       if (now.status !== "pending") announce(`${now.scraper}: ${now.status}.`);
     }
+    if (!controls.hasChildNodes()) return;
+    const batch = await json(`/batches/${id}?fields=status`, { signal });
+    if (batch.status !== "pending") fill(controls);
   }
 
-  async function show(item) {
-    const known = await read(item.job_id, signal);
-    const card = columns.querySelector(`[data-job="${item.job_id}"]`);
-    if (signal.aborted || !card) return;
-    found.set(item.job_id, known);
-    const { job, tokens } = known;
-    fill(question, el("section", { class: "card prompt-card" }, el("p", { class: "prompt", tabindex: "0" }, job.prompt)));
-    fill(card,
-      el("div", { class: "card-head" }, el("h2", {}, item.scraper, " ", el("span", { class: "quiet small" }, item.country)), statusBadge(job)),
-      el("p", { class: "quiet small" }, job.result ? [job.result.llm_model, job.result.llm_model && " · ", duration(job.result.elapsed_ms / 1000), job.result.cached && " · cached", ` · ${plural(cited(job.result).size, "site")} cited`] : job.phase === "running" ? "Running …" : job.status === "pending" ? "Waiting …" : ""),
-      job.error ? el("p", { class: "error" }, job.error) : tokens && el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Answer of ${item.scraper}` }, answer(tokens)),
-      el("div", { class: "buttons" }, el("a", { class: "button small", href: `#/jobs/${job.job_id}` }, "Whole job"), tokens && copyButton("Copy Markdown", () => job.result.result_markdown)));
-    if (job.status !== "pending") ended();
+  async function show(cell) {
+    const { item, card } = cell;
+    const found = await read(item.job_id, signal);
+    if (signal.aborted) return;
+    const same = JSON.stringify(found) === JSON.stringify(cell.found);
+    cell.found = found;
+    arrange();
+    if (same) return;
+    keepingFocus(card, () => fill(card, content(item, found)));
     // In the order of the columns, whichever came first.
-    const inOrder = [...columns.querySelectorAll("[data-job]")].map(({ dataset }) => found.get(dataset.job));
-    fill(sites, siteTable(inOrder.filter((each) => each?.job.result)));
+    const { prompt } = found.job;
+    const done = [...cells.values()].map((each) => each.found).filter((each) => each?.job.result && each.job.prompt === prompt);
+    fill(known.get(prompt).sites, siteTable(done));
   }
 
-  function ended() {
-    const open = [...found.values()].some(({ job }) => job.status === "pending");
-    if (!open) fill(controls);
+  function content(item, { job, tokens }) {
+    const { result } = job;
+    const took = result && (result.cached ? "cached" : duration(result.elapsed_ms / 1000));
+    const state = result ? [result.llm_model, took, `${plural(cited(result).size, "site")} cited`].filter(Boolean).join(" · ") : job.phase === "running" ? "Running …" : job.status === "pending" ? "Waiting …" : "";
+    return [
+      el("div", { class: "card-head" }, el("h3", {}, breakable(item.scraper), " ", el("span", { class: "quiet small" }, item.country)), statusBadge(job)),
+      el("p", { class: "quiet small" }, state),
+      job.error ? el("p", { class: "error" }, job.error) : tokens && el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Answer of ${item.scraper}` }, answer(tokens, 3)),
+      el("div", { class: "buttons" }, el("a", { class: "button small", href: `#/jobs/${job.job_id}` }, "Whole job"), tokens && copyButton("Copy Markdown", () => result.result_markdown)),
+    ];
   }
 }
 
@@ -122,8 +151,8 @@ function siteTable(all) {
   const sum = (site) => columns.reduce((pages, { sites }) => pages + (sites.get(site) ?? 0), 0);
   names.sort((a, b) => spread(b) - spread(a) || sum(b) - sum(a) || a.localeCompare(b));
   return el("section", { class: "card flush" },
-    el("div", { class: "card-head" }, el("h2", {}, "Cited sites"), el("span", { class: "quiet small" }, "pages of each")),
+    el("div", { class: "card-head" }, el("h3", {}, "Cited sites"), el("span", { class: "quiet small" }, "pages of each")),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the cited sites" }, el("table", { class: "rows" },
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Site"), columns.map(({ name }) => el("th", { scope: "col", class: "number" }, name)))),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Site"), columns.map(({ name }) => el("th", { scope: "col", class: "number" }, breakable(name))))),
       el("tbody", {}, names.slice(0, 50).map((site) => el("tr", {}, el("th", { scope: "row" }, site), columns.map(({ sites }) => el("td", { class: "number" }, sites.get(site) ?? "–"))))))));
 }

@@ -39,7 +39,7 @@ export function fill(element, ...children) {
 
 /**
  * Makes what an element shows like `wanted`, changing only what differs, so that focus, selection
- * and open details stay. Listeners are not taken over: for content that has none but links.
+ * and open details stay with what has the same `data-key`. Listeners are not taken over: for content that has none but links.
  */
 export function become(element, wanted) {
   if (element.nodeType !== wanted.nodeType || element.nodeName !== wanted.nodeName) {
@@ -57,10 +57,61 @@ export function become(element, wanted) {
   for (const { name, value } of [...wanted.attributes]) {
     if (element.getAttribute(name) !== value && !kept.includes(name)) element.setAttribute(name, value);
   }
-  const [now, next] = [[...element.childNodes], [...wanted.childNodes]];
-  next.forEach((child, at) => (now[at] ? become(now[at], child) : element.append(child)));
-  now.slice(next.length).forEach((child) => child.remove());
+  becomeChildren(element, [...wanted.childNodes]);
 }
+
+const keyOf = (node) => node?.dataset?.key;
+
+/** Children with the same `data-key` are the same thing; those without are matched by their place. */
+function becomeChildren(element, wanted) {
+  const keys = new Set(wanted.map(keyOf));
+  // What is gone goes first, so that what stays is not moved: moving takes the focus away.
+  for (const child of [...element.childNodes]) if (keyOf(child) && !keys.has(keyOf(child))) child.remove();
+  const keyed = new Map([...element.childNodes].filter(keyOf).map((child) => [keyOf(child), child]));
+  let place = element.firstChild;
+  for (const child of wanted) {
+    const known = keyOf(child) ? keyed.get(keyOf(child)) : !keyOf(place) && place;
+    if (known && known === place) place = place.nextSibling;
+    else element.insertBefore(known || child, place);
+    if (known) become(known, child);
+  }
+  while (place) {
+    const next = place.nextSibling;
+    place.remove();
+    place = next;
+  }
+}
+
+/** Makes these the children of an element; those that are there already in this order stay untouched. */
+export function order(element, wanted) {
+  for (const child of [...element.children]) if (!wanted.includes(child)) child.remove();
+  wanted.forEach((child, at) => {
+    if (element.children[at] !== child) element.insertBefore(child, element.children[at] ?? null);
+  });
+}
+
+/** Draws something again; the focus stays on the button or link of the same name. */
+export function keepingFocus(container, draw) {
+  const focused = container.contains(document.activeElement) ? document.activeElement : null;
+  draw();
+  if (!focused || focused.isConnected) return;
+  const same = [...container.querySelectorAll(focused.tagName)].find((each) => each.textContent === focused.textContent);
+  same?.focus({ preventScroll: true });
+}
+
+/** The attributes of something that scrolls by itself, so that the keyboard reaches it. */
+export const scrolls = (label) => ({ tabindex: "0", role: "group", "aria-label": label });
+
+/** A name that breaks after `_`, `-` or `.` where it is too long for its line. */
+export const breakable = (name) => name.split(/(?<=[_.-])/).flatMap((piece, at) => (at > 0 ? [el("wbr"), piece] : piece));
+
+/** Lays a container out as its first letter says: `dir="auto"` skips children with a `dir` of their own. */
+export function directed(container) {
+  const letter = container.textContent.match(/\p{L}/u)?.[0];
+  if (letter) container.dir = RIGHT_TO_LEFT.test(letter) ? "rtl" : "ltr";
+  return container;
+}
+const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}\p{Script=Adlam}]/u;
 
 /** Says something to those who listen to the page instead of seeing it. */
 export function announce(text) {

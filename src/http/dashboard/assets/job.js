@@ -1,25 +1,28 @@
 // One job: its answer, where it came from, what happened to it, and what can be done with it.
 
-import { Refusal, currentKey, json } from "./api.js";
+import { Refusal, json } from "./api.js";
 import { answer } from "./answer.js";
-import { announce, copyButton, el, fill } from "./dom.js";
+import { announce, breakable, copyButton, el, fill, keepingFocus, scrolls } from "./dom.js";
 import { duration, moment, quoted, whole, words } from "./format.js";
 import { evidence, queries, rawJson, sources, timeline, webhook } from "./job_parts.js";
-import { statusBadge } from "./jobs.js";
-import { follow, live } from "./live.js";
+import { backToList, statusBadge } from "./jobs.js";
+import { complain, follow, live } from "./live.js";
+import { currentKey } from "./session.js";
 
 /** How often a delivery that is under way is looked at, milliseconds. */
 const WEBHOOK_MS = 2000;
 
-export function job(main, { id, signal }) {
+export function job(main, { id, signal, drawn: settled }) {
   const title = el("div", { class: "title" }, el("h1", {}, "Job"));
   const body = el("div", {}, el("p", { class: "quiet loading" }, "Loading …"));
-  fill(main, el("a", { class: "back", href: "#/jobs" }, "← Jobs"), title, body);
+  fill(main, backToList(), title, body);
   live.addEventListener("back", load, { signal });
   const lookNow = follow(look, signal);
   let shown = null;
   let drawn = "";
   let again = null;
+  /** Whether what is submitted again also calls the webhook of this job. */
+  let withWebhook = false;
   load();
   return () => clearTimeout(again);
 
@@ -29,8 +32,9 @@ export function job(main, { id, signal }) {
       if (signal.aborted) return;
       const text = JSON.stringify(found);
       // What somebody reads, has selected or has opened stays as it is unless it is another.
-      if (text !== drawn) draw(found);
+      if (text !== drawn) keepingFocus(main, () => draw(found));
       drawn = text;
+      settled();
       // What has changed between the reading and now.
       if (found.job.status === "pending") lookNow();
       // Nothing tells of deliveries as they happen.
@@ -63,11 +67,11 @@ export function job(main, { id, signal }) {
     const cancel = busy && found.own && action("Cancel", "danger", cancelJob);
     const again = asked && action("Run again", busy ? "" : "primary", runAgain);
     fill(title, el("h1", {}, "Job"), statusBadge(now), el("div", { class: "controls" }, cancel, again,
-      copyButton("Copy as curl", () => curl(now, asked))));
+      copyButton("Copy as curl", () => curl(now, parameters(asked)))), webhookChoice(asked));
     document.title = `${now.prompt.slice(0, 60)} · answerd`;
     fill(body, el("div", { class: "job" },
       el("div", { class: "main-column" },
-        el("section", { class: "card prompt-card" }, el("h2", {}, "Prompt"), el("p", { class: "prompt", tabindex: "0" }, now.prompt)),
+        el("section", { class: "card prompt-card" }, el("h2", {}, "Prompt"), el("p", { class: "prompt", dir: "auto", ...scrolls("Prompt") }, now.prompt)),
         result(found),
         sources(now.result),
         queries(now.result)),
@@ -89,7 +93,9 @@ export function job(main, { id, signal }) {
         if (signal.aborted) return;
         announce(error.message);
         title.querySelector(".error")?.remove();
-        title.append(el("p", { class: "error" }, error.message));
+        const said = el("p", { class: "error" });
+        title.append(said);
+        complain(said, error);
         button.disabled = false;
       }
     }
@@ -102,10 +108,24 @@ export function job(main, { id, signal }) {
     await load();
   }
 
+  /** What is submitted again would call a webhook that may be in production: only where that is asked for. */
+  function webhookChoice(asked) {
+    if (!asked?.webhook_url) return null;
+    const box = el("input", { type: "checkbox", checked: withWebhook, on: { change: () => (withWebhook = box.checked) } });
+    return el("label", { class: "check small webhook-choice" }, box,
+      el("span", {}, "Run again and Copy as curl also call the webhook ", el("span", { class: "quiet" }, asked.webhook_url)));
+  }
+
+  function parameters(asked) {
+    if (!asked || withWebhook) return asked;
+    const { webhook_url, ...rest } = asked;
+    return rest;
+  }
+
   /** The same prompt once more; never from the cache, or it would bring the same answer. */
   async function runAgain() {
     const { job: now, asked } = await read(id, signal);
-    const again = await json(`/scrapers/${now.scraper}/jobs`, { method: "POST", body: { ...asked, bypass_cache: true } });
+    const again = await json(`/scrapers/${now.scraper}/jobs`, { method: "POST", body: { ...parameters(asked), bypass_cache: true } });
     location.hash = `/jobs/${again.job_id}`;
   }
 }
@@ -147,13 +167,13 @@ function details(now, asked) {
   const pair = (name, value) => (value || value === 0) && [el("dt", {}, name), el("dd", {}, value)];
   const provenance = found?.provenance;
   return el("section", { class: "card" }, el("h2", {}, "Details"), el("dl", { class: "details" },
-    pair("Scraper", now.scraper),
-    pair("Upstream", provenance && `${provenance.upstream} (${provenance.kind})`),
+    pair("Scraper", breakable(now.scraper)),
+    pair("Upstream", provenance && [breakable(provenance.upstream), ` (${provenance.kind})`]),
     pair("Model", found?.llm_model),
     pair("Country", now.country),
-    pair("Label", now.label),
+    pair("Label", now.label && el("span", { dir: "auto" }, now.label)),
     pair("Attempts", whole(now.attempts)),
-    pair("Attempt took", found && duration(found.elapsed_ms / 1000)),
+    pair("Attempt took", found && !found.cached && duration(found.elapsed_ms / 1000)),
     pair("Credits", found && whole(found.credits_used)),
     pair("Cached", found?.cached && ["yes, from ", moment(found.cached_at)]),
     pair("Web search", asked && !asked.web_search && "off"),

@@ -3,8 +3,9 @@
 
 import { json, picture, text } from "./api.js";
 import { outward } from "./answer.js";
-import { announce, copyButton, el, fill } from "./dom.js";
+import { announce, copyButton, el, fill, scrolls } from "./dom.js";
 import { bytes, duration, host, moment, plural, words } from "./format.js";
+import { complain } from "./live.js";
 import { badge } from "./overview_parts.js";
 
 const SOURCE_ARRAYS = ["sources", "citations", "web_sources", "x_results", "search_results", "links", "products"];
@@ -30,14 +31,14 @@ const heading = (name) => words(name).replace(/^./, (first) => first.toUpperCase
 
 function source(entry) {
   const about = entry.snippet || entry.preview || [entry.rating, entry.reviews].filter(Boolean).join(", ");
-  return el("li", {}, outward(entry.url, entry.title || entry.text || entry.url),
-    el("span", { class: "quiet small host" }, host(entry.url)), about && el("p", { class: "quiet small snippet" }, about));
+  return el("li", {}, outward(entry.url, entry.title || entry.text || entry.url, { dir: "auto" }),
+    el("span", { class: "quiet small host" }, host(entry.url)), about && el("p", { class: "quiet small snippet", dir: "auto" }, about));
 }
 
 /** The searches that the upstream made, and what it would be asked next. */
 export function queries(result) {
   return ["search_queries", "related_questions"].filter((name) => result?.[name]?.length > 0).map((name) =>
-    el("section", { class: "card" }, el("h2", {}, heading(name)), el("ul", { class: "chips" }, result[name].slice(0, SHOWN_MAX).map((query) => el("li", {}, query)))));
+    el("section", { class: "card" }, el("h2", {}, heading(name)), el("ul", { class: "chips" }, result[name].slice(0, SHOWN_MAX).map((query) => el("li", { dir: "auto" }, query)))));
 }
 
 /** What happened to the job, in the order in which it did. */
@@ -82,10 +83,12 @@ function file({ name, type, bytes: size, path }) {
     button.disabled = true;
     try {
       if (type === "image/png") fill(shown, el("img", { class: "screenshot", alt: `Screenshot ${name}`, src: await picture(path) }));
-      else fill(shown, el("pre", { tabindex: "0" }, await text(path)));
+      else fill(shown, el("pre", scrolls(name), await text(path)));
     } catch (error) {
       button.disabled = false;
-      fill(shown, el("p", { class: "error" }, error.message));
+      const said = el("p", { class: "error" });
+      fill(shown, said);
+      complain(said, error);
     }
   }
   return el("li", {}, button, " ", el("span", { class: "quiet small" }, bytes(size)), shown);
@@ -105,7 +108,7 @@ export function webhook({ job, webhook: found }, reload) {
       await reload();
     } catch (error) {
       again.disabled = false;
-      said.textContent = error.message;
+      complain(said, error);
     }
   }
   return el("section", { class: "card" }, el("div", { class: "card-head" }, el("h2", {}, "Webhook"), badge(found.state, tone)),
@@ -119,5 +122,5 @@ export function webhook({ job, webhook: found }, reload) {
 /** The job object as the API gives it. */
 export function rawJson(job) {
   const raw = JSON.stringify(job, null, 2);
-  return el("section", { class: "card raw" }, el("details", {}, el("summary", {}, el("h2", {}, "JSON")), copyButton("Copy JSON", () => raw), el("pre", { tabindex: "0" }, el("code", {}, raw))));
+  return el("section", { class: "card raw" }, el("details", {}, el("summary", {}, el("h2", {}, "JSON")), copyButton("Copy JSON", () => raw), el("pre", scrolls("JSON"), el("code", {}, raw))));
 }

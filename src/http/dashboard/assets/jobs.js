@@ -1,32 +1,46 @@
 // The list of the key's jobs: filters in the address, pages by cursor, and kept up to date.
 
-import { currentKey, json } from "./api.js";
-import { announce, become, copyButton, el, fill } from "./dom.js";
+import { json } from "./api.js";
+import { announce, become, breakable, copyButton, el, fill, scrolls } from "./dom.js";
 import { duration, moment, plural, quoted, words } from "./format.js";
 import { live, scrapers } from "./live.js";
 import { badge } from "./overview_parts.js";
+import { currentKey } from "./session.js";
 
 const PAGE_JOBS = 50;
+/** The most new jobs that are counted while somebody reads. */
+const NEW_JOBS_MAX = 200;
+/** An id of a job or a batch, alone or in an address. */
+const ID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/i;
 /** The wait after a key press before the search begins, milliseconds. */
 const TYPING_MS = 250;
 /** The least time between two looks at the first page while jobs come and go, milliseconds. */
 const REFRESH_MS = 2000;
 const STATUSES = [["", "All"], ["pending", "Pending"], ["done", "Done"], ["failed", "Failed"]];
 
-export function jobs(main, { query, signal }) {
+/** The address of the list as it was shown last, with its filters. */
+let address = "#/jobs";
+
+export function jobs(main, { query, usage, signal, kept, drawn }) {
+  address = location.hash;
   const filter = { search: query.get("search") ?? "", status: query.get("status") ?? "", scraper: query.get("scraper") ?? "" };
   /** The cursors of the pages before this one; that of the first page is null. */
-  let pages = [null];
-  let next = null;
+  let pages = kept?.pages ?? [null];
+  let next = kept?.next ?? null;
+  /** The jobs of the page, and the batch that they are of where its id is searched for. */
+  let shown = [];
+  let batch = null;
   let asked = 0;
   let seenMs = 0;
   let refresh = null;
 
-  const search = el("input", { id: "search", type: "search", placeholder: "Label or prompt", maxlength: 200, value: filter.search, autocomplete: "off", on: { input: typed } });
+  const search = el("input", { id: "search", type: "search", placeholder: "Label, prompt or id", maxlength: 200, dir: "auto", value: filter.search, autocomplete: "off", on: { input: typed } });
   const status = el("div", { class: "segments", role: "group", "aria-label": "Status" },
     STATUSES.map(([value, name]) => el("button", { type: "button", "aria-pressed": String(value === filter.status), on: { click: (event) => pickStatus(event, value) } }, name)));
   const scraper = el("select", { id: "scraper", on: { change: () => change({ scraper: scraper.value }) } }, el("option", { value: "" }, "All scrapers"));
-  const list = el("div", { class: "card flush", id: "jobs", "aria-busy": "true" }, el("p", { class: "quiet loading" }, "Loading …"));
+  const newJobs = el("button", { type: "button", class: "button new-jobs", hidden: true, on: { click: showNew } });
+  const ofBatch = el("p", { class: "quiet", id: "of-batch" });
+  const list = el("div", { class: "card flush", id: "jobs", tabindex: "-1", "aria-busy": "true" }, el("p", { class: "quiet loading" }, "Loading …"));
   const older = el("button", { type: "button", class: "button", disabled: true, on: { click: goOlder } }, "Older");
   const newer = el("button", { type: "button", class: "button", disabled: true, on: { click: goNewer } }, "Newer");
   const where = el("span", { class: "quiet small", id: "where" });
@@ -34,22 +48,31 @@ export function jobs(main, { query, signal }) {
   fill(main,
     el("div", { class: "title" }, el("h1", {}, "Jobs"), el("a", { class: "button primary", href: "#/new" }, "New prompt")),
     el("form", { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
-      el("label", { class: "out-of-sight", for: "search" }, "Search in labels and prompts"), search, status,
+      el("label", { class: "out-of-sight", for: "search" }, "Search for a label, a prompt or an id"), search, status,
       el("label", { class: "out-of-sight", for: "scraper" }, "Scraper"), scraper),
-    list, paging);
+    ofBatch, newJobs, list, paging);
 
   if (query.get("focus") === "search") search.focus();
   scrapers().then(fillScrapers, () => {});
   live.addEventListener("overview", stir, { signal });
-  live.addEventListener("back", () => load(), { signal });
+  live.addEventListener("back", () => {
+    scrapers().then(fillScrapers, () => {});
+    load();
+  }, { signal });
   let typing = null;
+  if (kept?.shown.length) {
+    draw({ jobs: kept.shown, next_cursor: next, batch: kept.batch });
+    drawn();
+  }
   load();
   return () => {
     clearTimeout(typing);
     clearTimeout(refresh);
+    return { pages, next, shown, batch };
   };
 
   function fillScrapers(all) {
+    if (scraper.options.length > 1) return;
     for (const { name } of all.filter((each) => each.configured || each.name === filter.scraper)) {
       scraper.append(el("option", { value: name }, name));
     }
@@ -69,7 +92,8 @@ export function jobs(main, { query, signal }) {
   function change(changed) {
     Object.assign(filter, changed);
     const kept = new URLSearchParams(Object.entries(filter).filter(([, value]) => value));
-    history.replaceState(null, "", `#/jobs${kept.size ? `?${kept}` : ""}`);
+    address = `#/jobs${kept.size ? `?${kept}` : ""}`;
+    history.replaceState(history.state, "", address);
     pages = [null];
     load({ told: true });
   }
@@ -94,19 +118,29 @@ export function jobs(main, { query, signal }) {
     }, wait);
   }
 
+  /** Whether somebody is in the list, who must not find another job where this one was. */
+  function reading() {
+    const focused = list.contains(document.activeElement) && document.activeElement !== list;
+    const selection = getSelection();
+    return scrollY > 0 || focused || list.matches(":hover") || (!selection.isCollapsed && selection.containsNode(list, true));
+  }
+
   async function load({ told = false, top = false } = {}) {
     const number = ++asked;
+    const wanted = () => number === asked && !signal.aborted;
+    const held = () => !told && pages.length === 1 && shown.length > 0 && reading();
     list.setAttribute("aria-busy", "true");
     try {
-      const page = await read(pages.at(-1), () => number === asked && !signal.aborted);
+      const page = await read(pages.at(-1), held() ? NEW_JOBS_MAX : PAGE_JOBS, wanted);
       if (!page) return;
       seenMs = Date.now();
-      next = page.next_cursor;
-      draw(page.jobs);
+      if (held()) await hold(page.jobs);
+      else draw(page);
       if (top) scrollTo(0, 0);
       if (told) announce(page.jobs.length ? `${plural(page.jobs.length, "job")} on page ${pages.length}.` : "No job matches.");
+      drawn();
     } catch (error) {
-      if (signal.aborted || number !== asked) return;
+      if (!wanted()) return;
       if (!list.querySelector("table")) fill(list, el("p", { class: "error", role: "alert" }, error.message));
     } finally {
       if (number === asked) list.setAttribute("aria-busy", "false");
@@ -114,42 +148,113 @@ export function jobs(main, { query, signal }) {
   }
 
   /** A page; one of the server's may hold fewer jobs than it can, and so be followed by another. */
-  async function read(cursor, wanted) {
+  async function read(cursor, jobs, wanted) {
+    const id = filter.search.match(ID)?.[0];
+    const named = id && (await readNamed(id, cursor, jobs, wanted));
+    return named || (wanted() ? readMatching(filter, cursor, jobs, wanted) : null);
+  }
+
+  async function readMatching(matching, cursor, jobs, wanted) {
     const found = [];
     for (;;) {
-      const asks = new URLSearchParams({ limit: PAGE_JOBS - found.length });
-      for (const [name, value] of Object.entries({ ...filter, cursor })) if (value) asks.set(name, value);
+      const asks = new URLSearchParams({ limit: jobs - found.length });
+      for (const [name, value] of Object.entries({ ...matching, cursor })) if (value) asks.set(name, value);
       const page = await json(`/jobs?${asks}`, { signal });
       if (!wanted()) return null;
       found.push(...page.jobs);
       cursor = page.next_cursor;
-      if (!cursor || found.length >= PAGE_JOBS) return { jobs: found, next_cursor: cursor };
+      if (!cursor || found.length >= jobs) return { jobs: found, next_cursor: cursor };
     }
   }
 
-  function draw(found) {
+  /** The jobs of the batch, or the job, that an id names; nothing where it names neither. */
+  async function readNamed(id, cursor, jobs, wanted) {
+    const look = (path) => json(path, { signal }).catch((error) => {
+      if (error.status === 404) return null;
+      throw error;
+    });
+    const { status, scraper } = filter;
+    const page = await readMatching({ status, scraper, batch: id }, cursor, jobs, wanted);
+    if (!page || page.jobs.length > 0 || cursor) return page && { ...page, batch: id };
+    const job = await look(`/jobs/${id}?fields=status`);
+    if (job) return { jobs: [job], next_cursor: null };
+    return (await look(`/batches/${id}?fields=status`)) && { ...page, batch: id };
+  }
+
+  /** Brings the jobs that are shown up to date, and only counts those that are new. */
+  async function hold(found) {
+    const latest = new Map(found.map((job) => [job.job_id, job]));
+    const known = new Set(shown.map(({ job_id }) => job_id));
+    // Those that end may no longer match, and those behind many new ones are not in what was found.
+    const missing = shown.filter(({ job_id, status }) => status === "pending" && !latest.has(job_id));
+    await Promise.all(missing.map(async ({ job_id }) => {
+      const now = await json(`/jobs/${job_id}?fields=status`, { signal }).catch(() => null);
+      if (now) latest.set(job_id, now);
+    }));
+    if (signal.aborted) return;
+    shown = shown.map((job) => latest.get(job.job_id) ?? job);
+    become(list.querySelector("table"), table(shown));
+    const first = found.findIndex(({ job_id }) => known.has(job_id));
+    const count = first >= 0 ? first : found.filter(({ created_at }) => created_at > shown[0].created_at).length;
+    if (count === 0) return;
+    if (newJobs.hidden) announce("There are new jobs.");
+    newJobs.textContent = count >= NEW_JOBS_MAX ? `More than ${NEW_JOBS_MAX} new jobs` : plural(count, "new job");
+    newJobs.hidden = false;
+  }
+
+  async function showNew() {
+    await load({ told: true, top: true });
+    list.focus({ preventScroll: true });
+  }
+
+  function draw(page) {
+    const found = page.jobs;
+    next = page.next_cursor;
+    shown = found;
+    batch = page.batch ?? null;
+    newJobs.hidden = true;
     newer.disabled = pages.length === 1;
     older.disabled = !next;
     paging.hidden = newer.disabled && older.disabled;
     where.textContent = found.length ? `Page ${pages.length}` : "";
+    fill(ofBatch, batch && ["Jobs of one batch. ", el("a", { href: `#/compare/${batch}` }, "Side by side")]);
     const filtered = Object.values(filter).some(Boolean);
-    if (found.length === 0) fill(list, filtered ? noMatch() : firstStep());
+    if (found.length === 0) fill(list, filtered ? noMatch() : firstStep(usage));
     else if (list.querySelector("table")) become(list.querySelector("table"), table(found));
     else fill(list, table(found));
   }
 
   function noMatch() {
     const reset = el("button", { type: "button", class: "button", on: { click: () => (location.hash = "/jobs?all") } }, "Show all jobs");
-    return el("div", { class: "empty" }, el("h2", {}, "No job matches"), el("p", { class: "quiet" }, "Jobs are searched as long as the server keeps them."), reset);
+    return el("div", { class: "empty" }, el("h2", {}, "No job matches"), el("p", { class: "quiet" }, keyOf(usage) ? `Only jobs of the key ${keyOf(usage)} are searched, as long as the server keeps them.` : "Jobs are searched as long as the server keeps them."), reset);
   }
 }
 
-function firstStep() {
+/** The name of the key that is signed in with; empty where none is needed. */
+const keyOf = ({ account }) => (account === "anonymous" ? "" : account);
+
+/** What a list without jobs says: a key sees its own jobs, on a server that may have many. */
+function firstStep(usage) {
+  const key = keyOf(usage);
   const curl = `curl -X POST ${quoted(`${location.origin}/scrapers/practice/jobs?prompt=How+long+are+results+kept%3F`)}${currentKey() ? ' -H "X-API-Key: $ANSWERD_API_KEY"' : ""}`;
-  return el("div", { class: "empty" }, el("h2", {}, "No jobs yet"),
-    el("p", {}, "A job is one prompt for one scraper. Submit the first one here, or from a terminal:"),
-    el("pre", {}, el("code", {}, curl)),
+  return el("div", { class: "empty" }, el("h2", {}, key ? `The key ${key} has no jobs` : "No jobs yet"),
+    key && el("p", {}, usage.accounts ? "An operator's key sees the credits of all keys, but only the jobs that it has submitted itself. " : "A key sees only the jobs that it has submitted itself. ",
+      "To see the jobs of another key, sign out and sign in with that key, or paste the id of a job into the search."),
+    el("p", {}, `A job is one prompt for one scraper. Submit ${key ? "one" : "the first one"} here, or from a terminal:`),
+    el("pre", scrolls("Command"), el("code", {}, curl)),
     el("div", { class: "buttons" }, el("a", { class: "button primary", href: "#/new" }, "Submit a prompt"), copyButton("Copy the command", () => curl)));
+}
+
+/** The link back to the list, as it was left. */
+export function backToList() {
+  return el("a", { class: "back", href: address, on: { click } }, "← Jobs");
+  function click(event) {
+    const plain = !(event.ctrlKey || event.metaKey || event.shiftKey || event.altKey);
+    if (!plain || history.state?.from !== address) return;
+    // The entry of the history before this one is the list: with its scroll and its focus.
+    event.preventDefault();
+    history.back();
+  }
 }
 
 function table(found) {
@@ -162,13 +267,13 @@ function table(found) {
 
 function row(job) {
   const seconds = job.completed_at && (Date.parse(job.completed_at) - Date.parse(job.created_at)) / 1000;
-  return el("tr", {},
+  return el("tr", { "data-key": job.job_id },
     el("td", { class: "of-status" }, statusBadge(job)),
     el("th", { scope: "row", class: "of-prompt" },
-      el("a", { href: `#/jobs/${job.job_id}`, "data-step": "" }, job.prompt.slice(0, 300)),
-      job.label && el("span", { class: "label" }, job.label),
+      el("a", { href: `#/jobs/${job.job_id}`, "data-step": "", dir: "auto" }, job.prompt.slice(0, 300)),
+      job.label && el("span", { class: "label", dir: "auto" }, job.label),
       job.error_code && el("span", { class: "quiet small" }, words(job.error_code))),
-    el("td", { class: "of-scraper" }, job.scraper),
+    el("td", { class: "of-scraper" }, breakable(job.scraper)),
     el("td", { class: "of-country" }, job.country),
     el("td", { class: "number of-took" }, job.completed_at ? seconds < 1 ? "< 1 s" : duration(seconds) : "–", job.attempts > 1 && el("span", { class: "quiet small under" }, `${job.attempts} attempts`)),
     el("td", { class: "of-submitted" }, moment(job.created_at)));

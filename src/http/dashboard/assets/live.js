@@ -1,6 +1,6 @@
 // The stream of how the scrapers stand, which is also how the page knows that the server is there.
 
-import { Refusal, events, json } from "./api.js";
+import { Away, Refusal, events, json, text } from "./api.js";
 import { learnTime } from "./format.js";
 
 const RETRY_MS_MAX = 10_000;
@@ -131,6 +131,21 @@ export function follow(look, signal) {
   }
   live.addEventListener("overview", run, { signal });
   return run;
+}
+
+/** How often a server is asked whether it is back while no stream would tell, milliseconds. */
+const ASK_MS = 2000;
+
+/** Says in an element why something failed. That the server was away is taken back when it no longer is. */
+export function complain(element, error) {
+  element.textContent = error.message;
+  if (!(error instanceof Away) && error.code !== "shutting_down") return;
+  const takeBack = () => {
+    if (element.textContent === error.message) element.textContent = "";
+  };
+  const ask = () => element.isConnected && text("/healthz").then(takeBack, () => setTimeout(ask, ASK_MS));
+  if (live.state === "off") ask();
+  else live.addEventListener("back", takeBack, { once: true });
 }
 
 let known = null;

@@ -17,7 +17,7 @@ const RANGES = [
 /** How often the day is fetched again, milliseconds; between, the stream tells of the latest bucket. */
 const REFRESH_MS = 60_000;
 
-export function overview(main, { usage, signal }) {
+export function overview(main, { usage, signal, drawn }) {
   let day = null;
   let known = [];
   let range = RANGES[2];
@@ -76,6 +76,7 @@ export function overview(main, { usage, signal }) {
     const upMs = serverNow() - Date.parse(day.since);
     if (!picked) pick(RANGES.find(([, back]) => upMs < back) ?? RANGES.at(-1));
     merge();
+    drawn();
   }
 
   /** Puts the bucket that the stream has told into the day. */

@@ -1,6 +1,6 @@
 // The parts of the overview that are tables and lists: made anew at every event, without listeners.
 
-import { el, gauge } from "./dom.js";
+import { breakable, el, gauge } from "./dom.js";
 import { duration, moment, percent, plural, short, words } from "./format.js";
 
 /** Attempts of the last hour from which on their failing says something: fewer than one job makes with its retries. */
@@ -23,7 +23,7 @@ export function problems(now, known) {
   for (const scraper of now) {
     for (const upstream of scraper.upstreams) {
       if (upstream.breaker !== "open" && upstream.breaker !== "half_open") continue;
-      found.push(el("li", {}, el("strong", {}, `${scraper.name}: the upstream ${upstream.name} is resting`),
+      found.push(el("li", { "data-key": `${scraper.name} ${upstream.name}` }, el("strong", {}, `${scraper.name}: the upstream ${upstream.name} is resting`),
         upstream.last_error ? [". ", upstream.last_error.error, " (", el("code", {}, upstream.last_error.code), ", ", moment(upstream.last_error.at), ")."] : ".",
         upstream.breaker === "half_open" ? " One request tries it now." : upstream.probe_in_seconds ? ` It is tried again in ${upstream.probe_in_seconds} s.` : " The next request tries it."));
     }
@@ -31,7 +31,7 @@ export function problems(now, known) {
     const open = scraper.upstreams.some(({ breaker }) => breaker === "open" || breaker === "half_open");
     if (!open && failing(health)) {
       const last = scraper.upstreams.map((upstream) => upstream.last_error).find(Boolean);
-      found.push(el("li", {}, el("strong", {}, `${scraper.name}: ${percent(1 - health.success_rate)} of the attempts of the last hour failed`),
+      found.push(el("li", { "data-key": scraper.name }, el("strong", {}, `${scraper.name}: ${percent(1 - health.success_rate)} of the attempts of the last hour failed`),
         last ? [". The latest reason: ", last.error, " (", el("code", {}, last.code), ")."] : "."));
     }
   }
@@ -62,14 +62,14 @@ function scraperRow(scraper) {
   const tone = bad ? "bad" : health.attempts === 0 ? "idle" : health.success_rate < 0.9 ? "warn" : "good";
   const says = { bad: "in trouble", idle: "nothing in the last hour", warn: "some attempts fail", good: "well" }[tone];
   const cell = (label, value, more) => el("td", { class: "number", "data-label": label }, value, more);
-  return el("tr", {},
-    el("th", { scope: "row" }, el("span", { class: `dot ${tone}`, role: "img", "aria-label": says, title: says }), el("a", { href: `#/jobs?scraper=${encodeURIComponent(name)}` }, name)),
+  return el("tr", { "data-key": name },
+    el("th", { scope: "row" }, el("span", { class: `dot ${tone}`, role: "img", "aria-label": says, title: says }), el("a", { href: `#/jobs?scraper=${encodeURIComponent(name)}` }, breakable(name))),
     cell("Waiting", short(queue.waiting)),
     cell("Running", short(queue.running), el("span", { class: "quiet" }, ` / ${workers}`)),
     cell("Success", percent(health.success_rate), health.attempts > 0 && el("span", { class: "quiet" }, ` of ${short(health.attempts)}`)),
     cell("p50", duration(health.p50_seconds)),
     cell("p95", duration(health.p95_seconds)),
-    el("td", { "data-label": "Filled arrays" }, health.succeeded ? el("ul", { class: "fills" }, Object.entries(health.non_empty).map(fillRate)) : el("span", { class: "quiet" }, "–")));
+    el("td", { "data-label": "Filled arrays", class: "full" }, health.succeeded ? el("ul", { class: "fills" }, Object.entries(health.non_empty).map(fillRate)) : el("span", { class: "quiet" }, "–")));
 }
 
 function fillRate([array, rate]) {
@@ -96,12 +96,12 @@ export function upstreamTable(now) {
 
 function upstreamRow({ name, kind, breaker, probe_in_seconds, in_flight, in_flight_max, last_error, recipe, scrapers }) {
   const [word, tone] = { closed: ["closed", "good"], open: ["open", "bad"], half_open: ["probing", "warn"] }[breaker] ?? ["–", ""];
-  return el("tr", {},
-    el("th", { scope: "row" }, name, el("span", { class: "quiet small under" }, `for ${scrapers.join(", ")}`)),
+  return el("tr", { "data-key": name },
+    el("th", { scope: "row" }, breakable(name), el("span", { class: "quiet small under" }, "for ", scrapers.flatMap((scraper, at) => [at > 0 && ", ", breakable(scraper)]))),
     el("td", { "data-label": "Kind" }, kind, recipe && el("span", { class: "quiet small under" }, `recipe ${recipe.name} ${recipe.version}`)),
     el("td", { "data-label": "Breaker" }, badge(word, tone), breaker === "open" && el("span", { class: "quiet small" }, probe_in_seconds ? ` probe in ${probe_in_seconds} s` : " probe at the next request")),
     el("td", { class: "number", "data-label": "In flight" }, short(in_flight ?? 0), in_flight_max !== null && el("span", { class: "quiet" }, ` / ${short(in_flight_max)}`)),
-    el("td", { "data-label": "Last error", class: "wide" }, last_error ? [last_error.error, el("span", { class: "quiet small under" }, el("code", {}, last_error.code), " ", moment(last_error.at))] : el("span", { class: "quiet" }, "none")));
+    el("td", { "data-label": "Last error", class: "wide full" }, last_error ? [last_error.error, el("span", { class: "quiet small under" }, el("code", {}, last_error.code), " ", moment(last_error.at))] : el("span", { class: "quiet" }, "none")));
 }
 
 /** The scrapers that lack something, and what. */
@@ -110,7 +110,7 @@ export function lacking(known) {
   if (rest.length === 0) return null;
   return el("details", { class: "lacking" },
     el("summary", {}, plural(rest.length, "scraper is", "scrapers are"), " not configured"),
-    el("ul", { class: "plain" }, rest.map(({ name, missing }) => el("li", {}, el("strong", {}, name), el("span", { class: "quiet small under" }, missing)))));
+    el("ul", { class: "plain" }, rest.map(({ name, missing }) => el("li", { "data-key": name }, el("strong", {}, breakable(name)), el("span", { class: "quiet small under" }, missing)))));
 }
 
 /** The same as a card of its own. */

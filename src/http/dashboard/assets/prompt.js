@@ -2,19 +2,20 @@
 
 import { json } from "./api.js";
 import { countries } from "./countries.js";
-import { el, fill } from "./dom.js";
+import { breakable, el, fill } from "./dom.js";
 import { plural, whole } from "./format.js";
-import { scrapers } from "./live.js";
+import { complain, live, scrapers } from "./live.js";
 import { lacking } from "./overview_parts.js";
+import { newId } from "./session.js";
 
 const PROMPT_CHARS_MAX = 4000;
 const LABEL_CHARS_MAX = 200;
 
 export function prompt(main, { usage, signal }) {
-  const text = el("textarea", { id: "prompt", rows: 5, required: true, "aria-describedby": "prompt-count form-error", placeholder: "How long are results kept?", on: { input: count, keydown: sendByKey } });
+  const text = el("textarea", { id: "prompt", rows: 5, required: true, dir: "auto", "aria-describedby": "prompt-count form-error", placeholder: "How long are results kept?", on: { input: count, keydown: sendByKey } });
   const counted = el("span", { id: "prompt-count", class: "quiet small" });
   const country = el("select", { id: "country", on: { change: cost } }, countries().map(([code, name]) => el("option", { value: code, selected: code === "US" }, `${name} (${code})`)));
-  const label = el("input", { id: "label", maxlength: LABEL_CHARS_MAX, autocomplete: "off" });
+  const label = el("input", { id: "label", maxlength: LABEL_CHARS_MAX, dir: "auto", autocomplete: "off" });
   const webSearch = el("input", { type: "checkbox", id: "web-search", checked: true });
   const fresh = el("input", { type: "checkbox", id: "fresh" });
   const choices = el("div", { class: "choices" }, el("p", { class: "quiet" }, "Loading …"));
@@ -37,7 +38,12 @@ export function prompt(main, { usage, signal }) {
       el("div", { class: "buttons" }, button, price)));
   count();
   text.focus();
-  scrapers().then(fillChoices, (refused) => (error.textContent = refused.message));
+  live.addEventListener("back", () => known.length === 0 && load(), { signal });
+  load();
+
+  function load() {
+    scrapers().then(fillChoices, (refused) => complain(error, refused));
+  }
 
   function fillChoices(all) {
     if (signal.aborted) return;
@@ -47,7 +53,7 @@ export function prompt(main, { usage, signal }) {
     fill(choices, ready.map(({ name, credits }) =>
       el("label", { class: "choice" },
         el("input", { type: "checkbox", name: "scraper", value: name, checked: name === first?.name, on: { change: cost } }),
-        el("span", {}, name, el("span", { class: "quiet small under" }, plural(credits, "credit"))))));
+        el("span", {}, breakable(name), el("span", { class: "quiet small under" }, plural(credits, "credit"))))));
     const rest = lacking(all);
     if (rest) choices.after(rest);
     if (ready.length === 0) fill(choices, el("p", { class: "error" }, "No scraper is configured. ", el("a", { href: "/docs/scrapers" }, "What each of them needs")));
@@ -99,14 +105,9 @@ export function prompt(main, { usage, signal }) {
       }
     } catch (refused) {
       if (signal.aborted) return;
-      error.textContent = refused.message;
+      complain(error, refused);
       button.disabled = false;
       text.setAttribute("aria-invalid", String(refused.code?.startsWith("prompt_") ?? false));
     }
   }
-}
-
-/** `crypto.randomUUID` is there only where the page is served over TLS or from this machine. */
-function newId() {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

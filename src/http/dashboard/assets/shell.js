@@ -1,8 +1,8 @@
 // What stands around every view: the tabs, the state of the connection, the colors, the keyboard.
 
-import { currentKey } from "./api.js";
 import { announce, el, fill, icon } from "./dom.js";
 import { live } from "./live.js";
+import { currentKey } from "./session.js";
 
 /** The views, in the order of the tabs: path, name, sign, and the key after `g`. */
 export const TABS = [

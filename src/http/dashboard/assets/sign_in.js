@@ -1,7 +1,9 @@
 // The form that asks for a key, where the server needs one.
 
-import { Refusal, json, useKey } from "./api.js";
+import { Refusal, json } from "./api.js";
 import { announce, el, fill } from "./dom.js";
+import { complain } from "./live.js";
+import { dropKey, keepKey, tryKey } from "./session.js";
 
 /** Shows the form; `signedIn` is called with what the server knows of the key. */
 export function signIn(main, { reason, signedIn }) {
@@ -13,7 +15,7 @@ export function signIn(main, { reason, signedIn }) {
   const button = el("button", { class: "button primary", type: "submit" }, "Sign in");
   const form = el("form", { class: "card sign-in", on: { submit } },
     el("h1", {}, "Sign in"),
-    el("p", { class: "quiet" }, "This server asks for an API key. It stays in this tab until you close it or sign out."),
+    el("p", { class: "quiet" }, "This server asks for an API key. It is kept until you sign out or close the last tab of this dashboard."),
     el("label", { for: "key" }, "API key"),
     field,
     error,
@@ -30,16 +32,17 @@ export function signIn(main, { reason, signedIn }) {
     event.preventDefault();
     button.disabled = true;
     error.textContent = "";
-    useKey(field.value.trim());
+    tryKey(field.value.trim());
     try {
       const usage = await json("/usage");
+      keepKey();
       announce("Signed in.");
       signedIn(usage);
     } catch (refused) {
-      useKey("");
+      dropKey();
       button.disabled = false;
       const wrong = refused instanceof Refusal && refused.code === "key_invalid";
-      error.textContent = wrong ? "The server does not know this key." : refused.message;
+      complain(error, wrong ? new Error("The server does not know this key.") : refused);
       field.setAttribute("aria-invalid", "true");
       field.select();
     }

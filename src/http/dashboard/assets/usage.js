@@ -1,13 +1,13 @@
 // What the key has spent and has left, and what it used day by day; for an operator, what every key has spent.
 
 import { json } from "./api.js";
-import { become, el, fill, gauge } from "./dom.js";
+import { become, breakable, el, fill, gauge } from "./dom.js";
 import { day as dayName, moment, percent, plural, short, whole } from "./format.js";
 import { live } from "./live.js";
 
 const DAYS = 30;
 
-export function usage(main, { usage: known, signal }) {
+export function usage(main, { usage: known, signal, drawn }) {
   const body = el("div", { class: "stack" });
   fill(main, el("div", { class: "title" }, el("h1", {}, "Usage")), body);
   live.addEventListener("back", load, { signal });
@@ -19,7 +19,9 @@ export function usage(main, { usage: known, signal }) {
     } catch {
       return;
     }
-    if (!signal.aborted) become(body, el("div", { class: "stack" }, meter(known), everyKey(known), days(known), perScraper(known)));
+    if (signal.aborted) return;
+    become(body, el("div", { class: "stack" }, meter(known), everyKey(known), days(known), perScraper(known)));
+    drawn();
   }
 }
 
@@ -45,12 +47,12 @@ export function everyKey({ accounts }) {
   return table("Credits of every key", "this month, UTC", ["Key", "Used", "Reserved", "Left", "Allowance", ""], accounts.map(({ account, monthly_credits: allowance, used, reserved, left }) => {
     const part = allowance ? (used + reserved) / allowance : 0;
     const tight = allowance !== null && part > 0.9;
-    return el("tr", {},
-      el("th", { scope: "row", class: "account-name" }, account),
+    return el("tr", { "data-key": account },
+      el("th", { scope: "row", class: "account-name" }, breakable(account)),
       cell("Used", used),
       cell("Reserved", reserved),
-      el("td", { class: "number" }, left === null ? "–" : el("strong", { class: tight ? "bad" : null }, short(left))),
-      el("td", { class: "number" }, name(allowance)),
+      el("td", { class: "number", "data-label": "Left" }, left === null ? "–" : el("strong", { class: tight ? "bad" : null }, short(left))),
+      el("td", { class: "number", "data-label": "Allowance" }, name(allowance)),
       el("td", { class: "bar-cell", "aria-hidden": "true" }, allowance !== null && gauge(part, "", tight ? "full" : "")));
   }));
 }
@@ -63,7 +65,7 @@ function days({ days }) {
       el("p", {}, "The last 30 days stand here, day by day, once this key has submitted something."),
       el("a", { class: "button primary", href: "#/new" }, "Submit a prompt"));
   }
-  return table("Day by day", "the last 30 days, UTC", ["Day", "Jobs", "Done", "Failed", "Cached", "Credits", ""], rows.map((day) => el("tr", {},
+  return table("Day by day", "the last 30 days, UTC", ["Day", "Jobs", "Done", "Failed", "Cached", "Credits", ""], rows.map((day) => el("tr", { "data-key": day.date },
     el("th", { scope: "row" }, dayName(day.date)),
     FIELDS.map((field) => cell(field, total(day, field))),
     el("td", { class: "bar-cell", "aria-hidden": "true" }, gauge(total(day, "credits") / most)))));
@@ -72,21 +74,19 @@ function days({ days }) {
 function perScraper({ scrapers }) {
   const names = Object.keys(scrapers).sort((a, b) => scrapers[b].credits - scrapers[a].credits);
   if (names.length === 0) return null;
-  return table("By scraper", "the last 30 days", ["Scraper", "Jobs", "Done", "Failed", "Cached", "Credits"], names.map((name) => el("tr", {},
-    el("th", { scope: "row" }, name),
+  return table("By scraper", "the last 30 days", ["Scraper", "Jobs", "Done", "Failed", "Cached", "Credits"], names.map((name) => el("tr", { "data-key": name },
+    el("th", { scope: "row" }, breakable(name)),
     FIELDS.map((field) => cell(field, scrapers[name][field])))));
 }
 
 const FIELDS = ["jobs", "done", "failed", "cached", "credits"];
-/** Where it is narrow, what matters least is left out. */
-const place = (field) => `number ${field.toLowerCase() === "cached" ? "less" : ""}`;
-const cell = (field, value) => el("td", { class: place(field) }, short(value));
+const cell = (field, value) => el("td", { class: "number", "data-label": field.replace(/^./, (first) => first.toUpperCase()) }, short(value));
 const total = (day, field) => Object.values(day.scrapers).reduce((sum, used) => sum + used[field], 0);
 
 function table(title, note, head, rows) {
   return el("section", { class: "card flush" },
     el("div", { class: "card-head" }, el("h2", {}, title), el("span", { class: "quiet small" }, note)),
-    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${title}` }, el("table", { class: "rows" },
-      el("thead", {}, el("tr", {}, head.map((name, at) => (name ? el("th", { scope: "col", class: at > 0 ? place(name) : null }, name) : el("td", { class: "less" }))))),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Table: ${title}` }, el("table", { class: "rows stacked numbers" },
+      el("thead", {}, el("tr", {}, head.map((name, at) => (name ? el("th", { scope: "col", class: at > 0 ? "number" : null }, name) : el("td", { class: "bar-cell" }))))),
       el("tbody", {}, rows))));
 }
