@@ -1,8 +1,13 @@
 //! The log of a service: lines for people or JSON for programs, always on stderr. It hears `tracing`
 //! alone: what the HTTP client writes to the `log` crate names addresses, and those hold prompts.
 
+use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
+use std::panic::PanicHookInfo;
 
+use tracing::Metadata;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -15,6 +20,10 @@ use crate::config::file::Log;
 /// What libraries say at these levels is nothing for an operator: how they start, and that a client
 /// sent what is no HTTP. Whoever names a library in the filter hears it all the same.
 const QUIET: &str = "actix_server=warn,actix_http=off";
+
+/// The WebDriver client writes whole commands and replies, and so prompts and pages, below this
+/// level. No filter of the operator's brings them back.
+const WEBDRIVER_MOST: LevelFilter = LevelFilter::WARN;
 
 /// Changes the level of the log that was started.
 pub struct Level(reload::Handle<EnvFilter, Registry>);
@@ -41,12 +50,63 @@ pub fn start(settings: &Log, console: &Console) -> Result<Level, CommandError> {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().with_ansi(false).flatten_event(true).boxed(),
     };
+    let lines = lines.with_filter(filter_fn(is_free_of_prompts));
     let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
     started.map_err(|error| CommandError::Log(error.to_string()))?;
+    std::panic::set_hook(Box::new(log_panic));
     Ok(Level(handle))
+}
+
+/// Logs where a thread panicked. Of its message only what the code itself says: what was put
+/// together at run time may quote a prompt, as the message of a slice that splits a character does.
+fn log_panic(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let (thread, what) = (thread.name().unwrap_or_default(), constant_message(panic));
+    // Captured if RUST_BACKTRACE asks for it.
+    let trace = Backtrace::capture();
+    let trace = (trace.status() == BacktraceStatus::Captured).then(|| trace.to_string());
+    tracing::error!(thread, place, what, trace, "a thread panicked");
+}
+
+fn constant_message(panic: &PanicHookInfo<'_>) -> &'static str {
+    panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("a message made at run time")
+}
+
+fn is_free_of_prompts(line: &Metadata<'_>) -> bool {
+    !line.target().starts_with("thirtyfour") || *line.level() <= WEBDRIVER_MOST
 }
 
 fn filter(level: &str) -> Result<EnvFilter, CommandError> {
     EnvFilter::try_new(format!("{QUIET},{level}"))
         .map_err(|error| CommandError::Log(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::catch_unwind;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_logged_without_what_it_quotes() {
+        let (sender, messages) = mpsc::channel();
+        let own = std::thread::current().id();
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |panic| {
+            // Other tests may panic meanwhile.
+            if std::thread::current().id() == own {
+                sender.send(constant_message(panic)).unwrap();
+            } else {
+                before(panic);
+            }
+        }));
+        let prompt = "a private prömpt".to_owned();
+        assert!(catch_unwind(|| panic!("a constant")).is_err());
+        assert!(catch_unwind(|| prompt[..13].len()).is_err());
+        drop(std::panic::take_hook());
+        let messages: Vec<&str> = messages.iter().collect();
+        assert_eq!(messages, ["a constant", "a message made at run time"]);
+    }
 }

@@ -2,13 +2,13 @@
 
 use crate::clock::UnixMs;
 use crate::config::file::Retry;
-use crate::job::{Event, Failure, Job, Reason};
+use crate::job::{Event, Job, Reason};
 use crate::upstream::UpstreamError;
 
 /// Chooses between a retry and the end for the attempt of `job` that has just failed.
-pub fn after_failure(job: &Job, error: UpstreamError, settings: &Retry, now_ms: UnixMs) -> Event {
+pub fn after_failure(job: &Job, error: &UpstreamError, settings: &Retry, now_ms: UnixMs) -> Event {
     let lease = job.lease;
-    let failure = Failure::new(error.reason, error.sentence);
+    let failure = error.failure();
     let spent = failure.reason != Reason::AtLimit;
     if !failure.reason.retryable() || (spent && job.attempts > settings.retries) {
         return Event::Fail { lease, failure };
@@ -106,17 +106,17 @@ mod tests {
     fn four_attempts_are_made_and_no_more() {
         for attempts in 1..=3 {
             let error = UpstreamError::new(Reason::Overloaded, "busy");
-            assert!(due_ms(after_failure(&job(attempts), error, &SETTINGS, 10)).is_some());
+            assert!(due_ms(after_failure(&job(attempts), &error, &SETTINGS, 10)).is_some());
         }
         let error = UpstreamError::new(Reason::Overloaded, "busy");
-        assert_eq!(due_ms(after_failure(&job(4), error, &SETTINGS, 10)), None);
+        assert_eq!(due_ms(after_failure(&job(4), &error, &SETTINGS, 10)), None);
     }
 
     #[test]
     fn waiting_for_our_own_limits_spends_no_attempt() {
         let error = UpstreamError::new(Reason::AtLimit, "full").retry_after_ms(Some(1));
         let mut job = job(4);
-        let event = after_failure(&job, error, &SETTINGS, 10);
+        let event = after_failure(&job, &error, &SETTINGS, 10);
         job.apply(event, 10).unwrap();
         assert!(matches!(job.state, State::WaitingRetry { .. }));
         assert_eq!(job.attempts, 3);
@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn what_cannot_improve_is_not_tried_again() {
         for reason in Reason::ALL {
-            let event = after_failure(&job(1), UpstreamError::new(reason, "x"), &SETTINGS, 10);
+            let event = after_failure(&job(1), &UpstreamError::new(reason, "x"), &SETTINGS, 10);
             assert_eq!(due_ms(event).is_some(), reason.retryable(), "{reason:?}");
         }
     }
@@ -134,9 +134,9 @@ mod tests {
     fn the_upstreams_own_wait_is_honored_inside_the_deadline() {
         let error = UpstreamError::new(Reason::UpstreamRateLimited, "slow down")
             .retry_after_ms(Some(30_000));
-        let event = after_failure(&job(1), error.clone(), &SETTINGS, 10);
+        let event = after_failure(&job(1), &error, &SETTINGS, 10);
         assert_eq!(due_ms(event), Some(30_010));
         let waiting = Job { deadline_ms: Some(20_000), ..job(1) };
-        assert_eq!(due_ms(after_failure(&waiting, error, &SETTINGS, 10)), None);
+        assert_eq!(due_ms(after_failure(&waiting, &error, &SETTINGS, 10)), None);
     }
 }

@@ -132,7 +132,7 @@ impl Timer<'_> {
             #[cfg(test)]
             engine.breakpoints.reach(Point::OverdueEnded);
             for job in &overdue.ended {
-                worker::log_end(engine, job, engine.store.id_of(job));
+                worker::log_end(engine, job, engine.store.id_of(job), None);
             }
             if overdue.full {
                 return Ok(now_ms);

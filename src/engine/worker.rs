@@ -17,7 +17,7 @@ use super::{Engine, evidence, retry};
 use crate::answer::{self, Answer, ResultFacts};
 use crate::catalog::Array;
 use crate::clock::UnixMs;
-use crate::job::{Event, Failure, Job, Reason, State};
+use crate::job::{Event, Job, Reason, State};
 use crate::store::{NewResult, Pending, Row, StoreError, TransitionRefusal, request_hash};
 use crate::upstream::{AnsweredBy, Call, UpstreamError};
 
@@ -52,6 +52,8 @@ pub(super) struct Ending<'a> {
     id: Uuid,
     event: Event,
     result: Option<NewResult>,
+    /// Why the attempt failed, in our own words: those of the job may quote the upstream.
+    log_reason: Option<String>,
     written: Pending<Result<Job, TransitionRefusal>>,
     /// Held until the outcome is stored, and with it what the cache has for those who wait.
     _flight: Option<Flight<'a>>,
@@ -169,7 +171,7 @@ pub(super) fn pass<'a>(
     let job = match written.wait() {
         Ok(Ok(job)) if job.state == State::Running => job,
         Ok(Ok(job)) => {
-            log_end(engine, &job, engine.store.id_of(&job));
+            log_end(engine, &job, engine.store.id_of(&job), None);
             return Err(Pass::Skipped);
         }
         Ok(Err(_)) => return Err(Pass::Skipped),
@@ -207,16 +209,17 @@ pub(super) fn pass<'a>(
     note_end(engine, queue, &job, run_ms, outcome.as_ref().err());
     let told = outcome.as_ref().map(|(_, filled)| filled.as_slice()).map_err(|error| error.reason);
     queue.health.note(engine.clock.now_ms(), run_ms, told);
-    let (event, result) = match outcome {
-        Ok((result, _)) => (Event::Succeed { lease: job.lease }, Some(result)),
+    let (event, result, log_reason) = match outcome {
+        Ok((result, _)) => (Event::Succeed { lease: job.lease }, Some(result), None),
         Err(error) => {
-            (retry::after_failure(&job, error, &engine.retry, engine.clock.now_ms()), None)
+            let event = retry::after_failure(&job, &error, &engine.retry, engine.clock.now_ms());
+            (event, None, Some(error.sentence))
         }
     };
     #[cfg(test)]
     engine.breakpoints.reach(Point::OutcomeKnown);
     let written = write_outcome(engine, job.row, event.clone(), result.clone());
-    Ok(Ending { job, id, event, result, written, _flight: flight })
+    Ok(Ending { job, id, event, result, log_reason, written, _flight: flight })
 }
 
 fn write_outcome(
@@ -230,11 +233,11 @@ fn write_outcome(
 
 /// Waits until the outcome of an attempt is stored, for as long as the store does not work too.
 pub(super) fn end(engine: &Engine, ending: Ending<'_>) -> Pass {
-    let Ending { job, id, event, result, mut written, _flight } = ending;
+    let Ending { job, id, event, result, log_reason, mut written, _flight } = ending;
     let pass = loop {
         match written.wait() {
             Ok(Ok(job)) => {
-                log_end(engine, &job, id);
+                log_end(engine, &job, id, log_reason.as_deref());
                 break match job.state {
                     State::WaitingRetry { .. } => Pass::WillRetry,
                     State::Queued | State::Running | State::Done | State::Failed(_) => Pass::Ran,
@@ -264,7 +267,7 @@ fn note_end(engine: &Engine, queue: &Queue, job: &Job, run_ms: u64, error: Optio
     let failed = error.map(|error| error.reason);
     queue.day.attempted(now_ms, run_ms, failed);
     queue.totals.attempted(run_ms, failed);
-    let failure = error.map(|error| Failure::new(error.reason, error.sentence.clone()));
+    let failure = error.map(UpstreamError::failure);
     let started_ms = now_ms.saturating_sub(run_ms);
     let end = AttemptEnd { number: job.attempts, started_ms, run_ms, failure };
     engine.attempts.note(job.row, end);
@@ -299,7 +302,7 @@ fn serve_cached(engine: &Engine, job: &Job, id: Uuid, json: Vec<u8>) -> Pass {
         Ok(stored) => {
             // A refusal means that it has ended meanwhile, by a cancel say.
             if let Ok(job) = stored {
-                log_end(engine, &job, id);
+                log_end(engine, &job, id, None);
             }
             Pass::Skipped
         }
@@ -376,8 +379,9 @@ fn render(
     NewResult { json, cache_hash }
 }
 
-/// One line for a job's transition out of an attempt; never a prompt.
-pub(super) fn log_end(engine: &Engine, job: &Job, id: Uuid) {
+/// Logs a job's transition out of an attempt, never with a prompt. `reason` says why an upstream
+/// failed; without one, the job's own sentence is ours.
+pub(super) fn log_end(engine: &Engine, job: &Job, id: Uuid, reason: Option<&str>) {
     let scraper = job.request.scraper.as_str();
     let attempt = job.attempts;
     let run_ms = match (job.started_ms, job.completed_ms) {
@@ -388,12 +392,12 @@ pub(super) fn log_end(engine: &Engine, job: &Job, id: Uuid) {
         State::Done => tracing::info!(job = %id, scraper, attempt, run_ms, "job done"),
         State::Failed(failure) => tracing::warn!(
             job = %id, scraper, attempt, run_ms,
-            code = failure.reason.code(), reason = failure.sentence, "job failed"
+            code = failure.reason.code(), reason = reason.unwrap_or(&failure.sentence), "job failed"
         ),
         State::WaitingRetry { last } => tracing::warn!(
             job = %id, scraper, attempt,
             retry_in_ms = job.due_ms.saturating_sub(engine.clock.now_ms()),
-            code = last.reason.code(), reason = last.sentence, "attempt failed"
+            code = last.reason.code(), reason = reason.unwrap_or(&last.sentence), "attempt failed"
         ),
         State::Queued | State::Running => {}
     }

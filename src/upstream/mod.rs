@@ -105,8 +105,10 @@ impl Call {
 #[error("{sentence}")]
 pub struct UpstreamError {
     pub reason: Reason,
-    /// One sentence for the client and the operator, without secrets or prompt.
+    /// One sentence in our own words, for everybody: the log, `GET /scrapers`, other jobs.
     pub sentence: String,
+    /// The sentence with the upstream's words in it, which may repeat the prompt in any spelling.
+    quoting: Option<String>,
     /// How long the upstream asks us to wait before the next try, milliseconds.
     pub retry_after_ms: Option<u64>,
 }
@@ -114,7 +116,24 @@ pub struct UpstreamError {
 impl UpstreamError {
     pub fn new(reason: Reason, sentence: impl Into<String>) -> UpstreamError {
         let Failure { reason, sentence } = Failure::new(reason, sentence);
-        UpstreamError { reason, sentence, retry_after_ms: None }
+        UpstreamError { reason, sentence, quoting: None, retry_after_ms: None }
+    }
+
+    /// Adds the sentence that quotes the upstream, for the job's owner alone.
+    #[must_use]
+    pub fn quoting(mut self, sentence: impl Into<String>) -> UpstreamError {
+        self.quoting = Some(sentence.into());
+        self
+    }
+
+    /// Returns the sentence for the job's owner, who may read the upstream's own words.
+    pub fn for_owner(&self) -> &str {
+        self.quoting.as_deref().unwrap_or(&self.sentence)
+    }
+
+    /// Returns the failure as the job keeps it. Its sentence is the owner's and is never logged.
+    pub fn failure(&self) -> Failure {
+        Failure::new(self.reason, self.for_owner())
     }
 
     #[must_use]

@@ -220,13 +220,17 @@ impl Failures {
             return self.tried.pop().or(self.unfit).unwrap_or_else(none);
         };
         // Those that were tried cannot serve this request; one that was not may.
-        let busy = self.busy.iter().map(|busy| busy.sentence.as_str());
-        let tried = self.tried.iter().map(|error| error.sentence.trim_end_matches('.'));
-        let reasons: Vec<&str> = busy.chain(tried).collect();
-        let sentence = format!("No upstream of {scraper} can answer now: {}.", reasons.join("; "));
+        let sentence = |of_tried: fn(&UpstreamError) -> &str| {
+            let busy = self.busy.iter().map(|busy| busy.sentence.as_str());
+            let tried = self.tried.iter().map(|error| of_tried(error).trim_end_matches('.'));
+            let reasons: Vec<&str> = busy.chain(tried).collect();
+            format!("No upstream of {scraper} can answer now: {}.", reasons.join("; "))
+        };
         let only_limits = self.tried.is_empty() && self.busy.iter().all(|busy| busy.at_limit);
         let reason = if only_limits { Reason::AtLimit } else { Reason::NoUpstream };
-        UpstreamError::new(reason, sentence).retry_after_ms(Some(wait_ms))
+        UpstreamError::new(reason, sentence(|error| &error.sentence))
+            .quoting(sentence(UpstreamError::for_owner))
+            .retry_after_ms(Some(wait_ms))
     }
 }
 

@@ -166,7 +166,7 @@ impl Trial {
             }
             Outcome::Failed { seconds, error } => {
                 document["seconds"] = json!(seconds);
-                document["detail"] = json!(error.sentence);
+                document["detail"] = json!(error.for_owner());
                 document["code"] = json!(error.reason.code());
                 document["advice"] = json!(advice(error.reason, &self.upstream));
             }
@@ -216,7 +216,7 @@ impl Trial {
                 answer.warnings.iter().map(|warning| one_line(warning)).collect()
             }
             Outcome::Failed { error, .. } => {
-                let what = format!("{} ({})", one_line(&error.sentence), error.reason.code());
+                let what = format!("{} ({})", one_line(error.for_owner()), error.reason.code());
                 [what].into_iter().chain(advice(error.reason, &self.upstream)).collect()
             }
             Outcome::NotReady { missing } => vec![one_line(missing)],

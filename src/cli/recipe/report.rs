@@ -54,7 +54,7 @@ impl Run {
                 Ok(answer) => console.result(&printable(&self.text(answer, console)))?,
                 Err(error) => {
                     let code = error.reason.code();
-                    let told = format!("{} ({code})", printable(&error.sentence));
+                    let told = format!("{} ({code})", printable(error.for_owner()));
                     console.note(&console.err_paint().tint(Tone::Bad, &told));
                 }
             }
@@ -98,7 +98,7 @@ impl Run {
             "url": self.evidence.url,
             "steps": self.evidence.steps,
             "answer": self.answer.as_ref().ok().map(shown),
-            "error": error.map(|error| &error.sentence),
+            "error": error.map(UpstreamError::for_owner),
             "code": error.map(|error| error.reason.code()),
         })
     }

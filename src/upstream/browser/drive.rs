@@ -102,11 +102,11 @@ impl<'a> Drive<'a> {
     pub async fn reach_answer(&mut self, url: &str) -> Result<Value, Fault> {
         let opened = self.session.open(url, &self.bounds).await;
         self.trace.done("open the page");
-        if let Err(Fault::Broken(what)) = &opened
-            && what.contains("net::ERR_")
+        if let Err(Fault::Broken(why)) = &opened
+            && let Some((_, code)) = why.theirs.split_once("net::ERR_")
         {
-            let code = what.split("net::").nth(1).unwrap_or_default();
-            let code = code.split_whitespace().next().unwrap_or_default().to_owned();
+            let is_code = |c: &char| c.is_ascii_uppercase() || *c == '_';
+            let code: String = "ERR_".chars().chain(code.chars().take_while(is_code)).collect();
             return Err(Fault::page(Reason::Unreachable, format!("cannot open the page ({code})")));
         }
         opened?;
@@ -181,7 +181,7 @@ impl<'a> Drive<'a> {
         let bytes = self.session.memory_bytes();
         if bytes > self.memory_bytes_max {
             let mib = self.memory_bytes_max >> 20;
-            return Err(Fault::Broken(format!("the page takes more than {mib} MiB of memory")));
+            return Err(Fault::broken(format!("the page takes more than {mib} MiB of memory")));
         }
         Ok(())
     }

@@ -13,18 +13,31 @@ pub enum Fault {
     /// The attempt's time is up.
     Deadline { doing: String },
     /// The browser or its tab is gone, or does what it should not.
-    Broken(String),
+    Broken(Why),
     /// A dialog was open; it is dismissed, and the step can be done again.
     Dialog(String),
     /// The page navigated away under a script; the step can be done again.
     Moved,
     /// The page gave no answer, or not one of use.
-    Page { reason: Reason, sentence: String },
+    Page { reason: Reason, why: Why },
+}
+
+/// Why, in our own words, and what the page or its browser said: that may repeat the prompt, and
+/// is for the job's owner alone.
+#[derive(Clone, Debug)]
+pub struct Why {
+    ours: String,
+    /// Empty if they said nothing.
+    pub theirs: String,
 }
 
 impl Fault {
-    pub fn page(reason: Reason, sentence: impl Into<String>) -> Fault {
-        Fault::Page { reason, sentence: sentence.into() }
+    pub fn page(reason: Reason, ours: impl Into<String>) -> Fault {
+        Fault::Page { reason, why: Why { ours: ours.into(), theirs: String::new() } }
+    }
+
+    pub fn broken(ours: impl Into<String>) -> Fault {
+        Fault::Broken(Why { ours: ours.into(), theirs: String::new() })
     }
 
     /// Whether the session can serve no other job.
@@ -39,21 +52,29 @@ impl Fault {
 
     /// As the job is told. `upstream` is the name in config.toml.
     pub fn told(self, upstream: &str) -> UpstreamError {
-        let (reason, what) = match self {
+        let plain = |ours: String| Why { ours, theirs: String::new() };
+        let (reason, Why { ours, theirs }) = match self {
             Fault::Canceled => {
-                (Reason::Canceled, "was stopped: the answer is not wanted".to_owned())
+                (Reason::Canceled, plain("was stopped: the answer is not wanted".to_owned()))
             }
             Fault::Deadline { doing } => {
-                (Reason::UpstreamTimeout, format!("ran out of time: {doing}"))
+                (Reason::UpstreamTimeout, plain(format!("ran out of time: {doing}")))
             }
-            Fault::Broken(what) => (Reason::Unreachable, format!("lost its browser: {what}")),
+            Fault::Broken(Why { ours, theirs }) => {
+                let ours = format!("lost its browser: {ours}");
+                (Reason::Unreachable, Why { ours, theirs })
+            }
             Fault::Dialog(_) => {
-                (Reason::UpstreamError, "opens one dialog after the other".to_owned())
+                (Reason::UpstreamError, plain("opens one dialog after the other".to_owned()))
             }
-            Fault::Moved => (Reason::UpstreamError, "loads one page after the other".to_owned()),
-            Fault::Page { reason, sentence } => (reason, sentence),
+            Fault::Moved => {
+                (Reason::UpstreamError, plain("loads one page after the other".to_owned()))
+            }
+            Fault::Page { reason, why } => (reason, why),
         };
-        UpstreamError::new(reason, format!("Upstream `{upstream}` {what}."))
+        let ours = format!("Upstream `{upstream}` {ours}");
+        let error = UpstreamError::new(reason, format!("{ours}."));
+        if theirs.is_empty() { error } else { error.quoting(format!("{ours}: {theirs}.")) }
     }
 }
 
@@ -71,18 +92,31 @@ impl From<WebDriverError> for Fault {
                     return Fault::Moved;
                 }
                 let own = message.strip_prefix("javascript error: ").unwrap_or(&message);
-                Fault::page(Reason::RecipeOutdated, format!("could not be driven: {own}"))
+                let ours = "could not be driven: its page's script failed".to_owned();
+                let why = Why { ours, theirs: own.to_owned() };
+                Fault::Page { reason: Reason::RecipeOutdated, why }
             }
-            WebDriverErrorInner::ScriptTimeout(_) => Fault::Broken("the page hangs".to_owned()),
+            WebDriverErrorInner::ScriptTimeout(_) => Fault::broken("the page hangs"),
             WebDriverErrorInner::NoSuchFrame(_)
             | WebDriverErrorInner::StaleElementReference(_)
             | WebDriverErrorInner::NoSuchElement(_) => Fault::Moved,
             // The rest is the browser's end in one form or the other.
             _ => {
                 let message = one_line(&error.to_string());
-                if is_move(&message) { Fault::Moved } else { Fault::Broken(message) }
+                if is_move(&message) {
+                    return Fault::Moved;
+                }
+                let ours = "a command failed".to_owned();
+                Fault::Broken(Why { ours, theirs: message })
             }
         }
+    }
+}
+
+impl Fault {
+    /// A browser did not start. No page was open, so what the driver says is no page's word.
+    pub fn not_started(error: &WebDriverError) -> Fault {
+        Fault::broken(one_line(&error.to_string()))
     }
 }
 

@@ -62,20 +62,21 @@ impl Session {
         let profile = setup.folder.as_ref().map(|folder| folder.join(format!("s-{number}")));
         if let Some(profile) = &profile {
             driver::make_private(profile)
-                .map_err(|error| Fault::Broken(format!("its profile cannot be made: {error}")))?;
+                .map_err(|error| Fault::broken(format!("its profile cannot be made: {error}")))?;
         }
         let capabilities = capabilities(setup, profile.as_deref(), place)?;
         let connect = WebDriver::builder(&setup.webdriver_url, capabilities)
             .request_timeout(START_TIMEOUT + COMMAND_TIMEOUT)
             .connect();
         let started = bounds.within(START_TIMEOUT).hold("starting the browser", connect).await;
-        let driver = match started.and_then(|started| started.map_err(Fault::from)) {
-            Ok(driver) => driver,
-            Err(fault) => {
-                remove(profile.as_deref());
-                return Err(fault);
-            }
-        };
+        let driver =
+            match started.and_then(|started| started.map_err(|error| Fault::not_started(&error))) {
+                Ok(driver) => driver,
+                Err(fault) => {
+                    remove(profile.as_deref());
+                    return Err(fault);
+                }
+            };
         let window = bounds.hold("starting the browser", driver.window()).await;
         let window = window.and_then(|window| window.map_err(Fault::from));
         match window {
@@ -154,8 +155,9 @@ impl Session {
         bounds: &Bounds,
     ) -> Result<T, Fault> {
         let value = self.run(function, argument, bounds).await?;
-        serde_json::from_value(value).map_err(|error| {
-            Fault::Broken(format!("the page's script gave something else in `{function}`: {error}"))
+        // serde's words quote the value, and that is the page's.
+        serde_json::from_value(value).map_err(|_| {
+            Fault::broken(format!("the page's script gave something else in `{function}`"))
         })
     }
 
@@ -174,7 +176,7 @@ impl Session {
             let narrow = bounds.within(COMMAND_TIMEOUT);
             let ran = match narrow.hold(&doing, script).await {
                 Err(Fault::Deadline { .. }) if !bounds.left().is_zero() => {
-                    Err(Fault::Broken("the page hangs".to_owned()))
+                    Err(Fault::broken("the page hangs"))
                 }
                 ran => ran.and_then(|ran| ran.map_err(Fault::from)),
             };

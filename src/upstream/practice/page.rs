@@ -62,9 +62,9 @@ pub fn parse(html: &str) -> Result<Answer, UpstreamError> {
     if article.descendants().any(|node| node.ancestors().nth(NESTING_MAX).is_some()) {
         return Err(too_deep());
     }
-    let markdown = MARKDOWN.convert(&article.inner_html()).map_err(|error| {
-        UpstreamError::new(Reason::Garbled, format!("The answer is no HTML: {error}."))
-    })?;
+    let markdown = MARKDOWN
+        .convert(&article.inner_html())
+        .map_err(|_| UpstreamError::new(Reason::Garbled, "The answer is no HTML."))?;
     if markdown.trim().is_empty() {
         let sentence = "The practice page holds no answer.";
         return Err(UpstreamError::new(Reason::Empty, sentence));

@@ -4,6 +4,7 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
+use url::form_urlencoded;
 
 use crate::config::{self, Secret};
 use crate::job::{Reason, ScrapeRequest};
@@ -15,12 +16,8 @@ use super::retry_after::retry_after_ms;
 
 /// The most of a provider's own message that a sentence carries, in characters.
 const MESSAGE_CHARS_MAX: usize = 200;
-/// So many characters in a row of the prompt make a message one that repeats the prompt.
-const ECHO_CHARS: usize = 24;
 /// A shorter part of a key (of `login:password`) is no secret by itself, in bytes.
 const SECRET_BYTES_MIN: usize = 4;
-/// A shorter prompt may turn up in any message by chance, in characters.
-const ECHO_CHARS_MIN: usize = 4;
 
 /// What a kind of provider ships with.
 pub struct Shipped {
@@ -151,7 +148,7 @@ impl Account {
         self.tell(request, verdict, "", &complaint.message, None)
     }
 
-    /// A failure that the adapter has classified itself, with the provider's words for it.
+    /// Returns a failure that the adapter has classified itself, with the provider's words for it.
     pub fn fail(&self, request: &ScrapeRequest, verdict: Verdict, message: &str) -> UpstreamError {
         self.tell(request, verdict, "", message, None)
     }
@@ -168,16 +165,19 @@ impl Account {
 
     /// The answer was cut short; `limit` is the provider's word for what cut it.
     pub fn incomplete(&self, limit: &str) -> UpstreamError {
-        let sentence = format!("{} cut its answer short ({limit}).", self.upstream);
-        UpstreamError::new(Reason::Incomplete, sentence)
+        self.with_word(Reason::Incomplete, "cut its answer short", limit)
     }
 
     /// The engine declined; `why` is the provider's word for it, if there is one. What the engine
-    /// wrote instead of an answer is left out: it may repeat the prompt.
+    /// wrote instead of an answer is left out: it is no reason.
     pub fn refused(&self, why: &str) -> UpstreamError {
-        let why = if why.is_empty() { String::new() } else { format!(" ({why})") };
-        let sentence = format!("{} declined to answer this prompt{why}.", self.upstream);
-        UpstreamError::new(Reason::Refused, sentence)
+        self.with_word(Reason::Refused, "declined to answer this prompt", why)
+    }
+
+    fn with_word(&self, reason: Reason, phrase: &'static str, word: &str) -> UpstreamError {
+        let own = format!("{} {phrase}", self.upstream);
+        let error = UpstreamError::new(reason, format!("{own}."));
+        if word.is_empty() { error } else { error.quoting(format!("{own} ({word}).")) }
     }
 
     /// Nothing was sent: the country of `request` cannot be asked for there.
@@ -205,42 +205,51 @@ impl Account {
         wait_ms: Option<u64>,
     ) -> UpstreamError {
         let Verdict { reason, phrase, look_at, untold } = verdict;
-        let mut sentence = format!("{} {phrase}", self.upstream);
-        if reason == Reason::CountryUnsupported {
-            sentence.push_str(&format!(" {}", request.country));
-        }
-        sentence.push_str(how);
-        let message = if untold { String::new() } else { self.quotable(message, request) };
-        if !message.is_empty() {
-            sentence.push_str(&format!(": {}", message.trim_end_matches('.')));
-        }
-        if !look_at.is_empty() {
-            sentence.push_str(&format!("; look at `{look_at}` of [upstreams.{}]", self.upstream));
-        }
-        sentence.push('.');
+        let sentence = |message: &str| {
+            let mut sentence = format!("{} {phrase}", self.upstream);
+            if reason == Reason::CountryUnsupported {
+                sentence.push_str(&format!(" {}", request.country));
+            }
+            sentence.push_str(how);
+            if !message.is_empty() {
+                sentence.push_str(&format!(": {}", message.trim_end_matches('.')));
+            }
+            if !look_at.is_empty() {
+                let section = &self.upstream;
+                sentence.push_str(&format!("; look at `{look_at}` of [upstreams.{section}]"));
+            }
+            sentence.push('.');
+            sentence
+        };
         let wait_ms = wait_ms.filter(|_| reason.retryable());
-        UpstreamError::new(reason, sentence).retry_after_ms(wait_ms)
+        let error = UpstreamError::new(reason, sentence("")).retry_after_ms(wait_ms);
+        let message = if untold { String::new() } else { self.quotable(message) };
+        if message.is_empty() { error } else { error.quoting(sentence(&message)) }
     }
 
-    /// A provider's message as it may be shown: short, on one line, without the key, and not at
-    /// all when it repeats the prompt or is a page.
-    fn quotable(&self, message: &str, request: &ScrapeRequest) -> String {
+    /// Returns a provider's message as the job's owner may read it: short and on one line; empty
+    /// if it is a page or holds the key.
+    fn quotable(&self, message: &str) -> String {
         let message = message.split_whitespace().collect::<Vec<_>>().join(" ");
-        if message.starts_with('<') || echoes(&message, &request.prompt) {
+        if message.starts_with('<') || self.holds_key(&message) {
             return String::new();
-        }
-        let mut message = message;
-        if let Some(key) = &self.key {
-            for secret in key.reveal().split(':').chain([key.reveal(), &basic(key.reveal())]) {
-                if secret.len() >= SECRET_BYTES_MIN {
-                    message = message.replace(secret, "[key]");
-                }
-            }
         }
         match message.char_indices().nth(MESSAGE_CHARS_MAX) {
             Some((end, _)) => format!("{}…", message.get(..end).unwrap_or_default().trim_end()),
             None => message,
         }
+    }
+
+    /// Whether a message holds the key or a part of it, in any case and percent-encoded too.
+    fn holds_key(&self, message: &str) -> bool {
+        let Some(key) = &self.key else { return false };
+        let (basic, key) = (basic(key.reveal()).to_lowercase(), key.reveal().to_lowercase());
+        let message = message.to_lowercase();
+        let decoded = percent_decoded(&message);
+        key.split(':')
+            .chain([key.as_str(), basic.as_str()])
+            .filter(|secret| secret.len() >= SECRET_BYTES_MIN)
+            .any(|secret| message.contains(secret) || decoded.contains(secret))
     }
 }
 
@@ -254,16 +263,10 @@ fn basic(key: &str) -> String {
     if key.contains(':') { BASE64_STANDARD.encode(key) } else { key.to_owned() }
 }
 
-/// Whether a message repeats the prompt, or a stretch of it.
-fn echoes(message: &str, prompt: &str) -> bool {
-    let prompt: Vec<char> =
-        prompt.split_whitespace().collect::<Vec<_>>().join(" ").chars().collect();
-    if prompt.len() < ECHO_CHARS_MIN {
-        return false;
-    }
-    prompt
-        .windows(ECHO_CHARS.min(prompt.len()))
-        .any(|stretch| message.contains(&stretch.iter().collect::<String>()))
+fn percent_decoded(text: &str) -> String {
+    // One pair without a name, whatever the text holds.
+    let pair = format!("={}", text.replace('&', "%26"));
+    form_urlencoded::parse(pair.as_bytes()).map(|(_, value)| value.into_owned()).collect()
 }
 
 #[cfg(test)]
@@ -271,38 +274,54 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::upstream::providers::trials::{account, reply, request};
+    use crate::config::UpstreamKind;
+    use crate::upstream::providers::trials::{account, reply, request, settings};
 
-    fn sentence(message: &str) -> String {
+    const OURS: &str = "test called the request invalid (HTTP 400).";
+
+    /// The sentences for everybody and for the job's owner.
+    fn sentences(message: &str) -> (String, String) {
         let body = json!({"error": {"message": message}});
-        account().read(&request(), &[reply(400, &[], &body)]).unwrap_err().sentence
+        let error = account().read(&request(), &[reply(400, &[], &body)]).unwrap_err();
+        (error.sentence.clone(), error.for_owner().to_owned())
     }
 
     #[test]
-    fn messages_are_told_short_and_on_one_line() {
-        assert_eq!(
-            sentence("Unknown\n field `x`."),
-            "test called the request invalid (HTTP 400): Unknown field `x`."
-        );
-        let long = sentence(&"é ".repeat(400));
+    fn a_providers_message_goes_to_the_owner_short_and_on_one_line() {
+        let (ours, owners) = sentences("Unknown\n field `x`.");
+        assert_eq!(ours, OURS);
+        assert_eq!(owners, "test called the request invalid (HTTP 400): Unknown field `x`.");
+        let (ours, long) = sentences(&"é ".repeat(400));
+        assert_eq!(ours, OURS);
         assert!(long.chars().count() < MESSAGE_CHARS_MAX + 80 && long.contains('…'), "{long}");
-        assert_eq!(sentence("<html>oops"), "test called the request invalid (HTTP 400).");
+        assert_eq!(sentences("<html>oops").1, OURS);
     }
 
     #[test]
-    fn neither_key_nor_prompt_is_told() {
-        assert!(sentence("I saw key-of-tests there.").contains("I saw [key] there"));
-        for message in [
-            format!("Cannot answer: {}", request().prompt),
-            "Bad input: 'should I install on the harbour cra'...".to_owned(),
-            "Bad input: should I\n install  on the harbour crane".to_owned(),
-        ] {
-            assert_eq!(sentence(&message), "test called the request invalid (HTTP 400).");
+    fn a_message_with_the_key_in_any_spelling_is_not_quoted() {
+        for spelling in ["key-of-tests", "KEY-of-Tests", "key%2Dof%2dtests", "%6Bey-of-tests&x=1"] {
+            let (ours, owners) = sentences(&format!("I saw {spelling} there."));
+            assert_eq!((ours.as_str(), owners.as_str()), (OURS, OURS), "{spelling}");
         }
-        let short = ScrapeRequest { prompt: "key".to_owned(), ..request() };
-        let body = json!({"error": "A key is missing here."});
-        let error = account().read(&short, &[reply(400, &[], &body)]).unwrap_err();
-        assert!(error.sentence.contains("A key is missing here"), "{error}");
+        let mut settings = settings(UpstreamKind::Dataforseo);
+        settings.api_key = Some(Secret::new("login:password"));
+        let shipped = Shipped { base_url: "x", model: "x", sign_in: SignIn::Basic };
+        let account = Account::new(&settings, &shipped);
+        for spelling in ["Password", "login%3Apassword", "bG9naW46cGFzc3dvcmQ="] {
+            assert!(account.holds_key(spelling), "{spelling}");
+        }
+        assert!(!account.holds_key("Unknown field `x`."));
+    }
+
+    #[test]
+    fn words_of_a_provider_are_the_owners() {
+        let error = account().incomplete("which-ruby");
+        assert_eq!(error.sentence, "test cut its answer short.");
+        assert_eq!(error.for_owner(), "test cut its answer short (which-ruby).");
+        let error = account().refused("which-ruby");
+        assert_eq!(error.sentence, "test declined to answer this prompt.");
+        assert_eq!(error.failure().sentence, "test declined to answer this prompt (which-ruby).");
+        assert_eq!(account().refused("").for_owner(), "test declined to answer this prompt.");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use serde_json::Value;
 
 use crate::answer::{Answer, Source};
-use crate::job::ScrapeRequest;
+use crate::job::{Reason, ScrapeRequest};
 use crate::upstream::UpstreamError;
 
 use super::account::Account;
@@ -94,8 +94,9 @@ fn choice<'a>(
         return Err(account.failure(request, &choice["error"]));
     }
     if walk::text(choice, "finish_reason") == "error" {
-        let message = "the model behind it gave an error";
-        return Err(account.fail(request, Verdict::FAILED, message));
+        let verdict =
+            Verdict::new(Reason::UpstreamError, "failed: the model that it asked had an error");
+        return Err(account.fail(request, verdict, ""));
     }
     Ok(choice)
 }
@@ -205,7 +206,6 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::job::Reason;
     use crate::upstream::providers::trials::{account, request};
 
     fn chat(message: Value) -> Value {

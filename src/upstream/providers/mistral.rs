@@ -216,7 +216,7 @@ mod tests {
             "type": "missing"}]});
         let error = failure(&mistral(), 422, &invalid);
         assert_eq!(
-            (error.reason, error.sentence.as_str()),
+            (error.reason, error.for_owner()),
             (Reason::BadRequest, "test called the request invalid (HTTP 422): Field required.")
         );
         let limited = json!({"object": "error", "message": "Requests rate limit exceeded",

@@ -17,10 +17,19 @@ const UNFINISHED: &str = include_str!("unfinished.html");
 const CHAT: &str = include_str!("chat.html");
 
 fn serve(store: &Path, server: &PageServer, path: &str) -> Served {
+    serve_with(store, server, path, |_| {})
+}
+
+fn serve_with(
+    store: &Path,
+    server: &PageServer,
+    path: &str,
+    change: impl FnOnce(&mut Command),
+) -> Served {
     let recipes = store.parent().unwrap().join("recipes");
     std::fs::create_dir_all(&recipes).unwrap();
     std::fs::write(recipes.join("page.toml"), RECIPE.replace("PATH", path)).unwrap();
-    Served::start(
+    Served::start_with(
         store,
         &[
             ("BROWSER__RECIPES", recipes.to_str().unwrap()),
@@ -30,6 +39,7 @@ fn serve(store: &Path, server: &PageServer, path: &str) -> Served {
             ("SCRAPERS__PAGE__UPSTREAMS", "[\"page\"]"),
             ("HTTP__GRACE_SECONDS", "0"),
         ],
+        change,
     )
 }
 
@@ -167,4 +177,35 @@ fn a_hangup_reads_the_recipes_again() {
         page["upstreams"][0]["recipe"]["version"].as_u64().unwrap()
     };
     assert_eq!(until(|| Some(version()).filter(|version| *version != 1)), 9);
+}
+
+/// A page that shadows what our script reads, and throws the prompt at it.
+const THROWS: &str = "<!doctype html><textarea></textarea><button id=send onclick=\"\
+    const asked = document.querySelector('textarea').value; \
+    Object.defineProperty(document, 'readyState', \
+    { get() { throw new Error('planted-words ' + asked); } })\">Send</button>";
+
+#[test]
+fn log_holds_no_word_of_prompt_or_page() {
+    let (directory, store) = store_directory();
+    let server = PageServer::start(&[("/throws", THROWS)]);
+    let log = directory.path().join("log");
+    let mut served = serve_with(&store, &server, "/throws", |command| {
+        command.env("ANSWERD_LOG__LEVEL", "trace,thirtyfour::session=trace");
+        command.env("ANSWERD_RETRY__RETRIES", "0");
+        command.stderr(std::fs::File::create(&log).unwrap());
+    });
+    let (_, job) = served.post("/scrapers/page/jobs?prompt=planted-question").unwrap();
+    let path = format!("/jobs/{}?wait=60", job["job_id"].as_str().unwrap());
+    let (_, job) = served.get(&path).unwrap();
+    let error = job["error"].as_str().unwrap_or_else(|| panic!("{job:#}"));
+    assert!(error.contains("planted-words planted-question"), "{error}");
+    let scrapers = served.get("/scrapers").unwrap().1.to_string();
+    assert!(scrapers.contains("its page's script failed"), "{scrapers}");
+    assert_eq!(served.terminate(), Some(0));
+    let printed = served.printed() + std::fs::read_to_string(&log).unwrap().as_str();
+    assert!(printed.contains("job failed"), "{printed}");
+    for text in [scrapers, printed] {
+        assert_eq!(text.lines().find(|line| line.contains("planted")), None);
+    }
 }

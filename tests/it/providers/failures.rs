@@ -1,5 +1,5 @@
 //! Everything that a provider can do instead of answering: what the job says then, how often it was
-//! asked, and that neither the key nor the prompt stands in the reason.
+//! asked, and that the key does not stand in the reason.
 
 use serde_json::{Value, json};
 
@@ -27,7 +27,7 @@ fn a_status_means_the_same_of_every_kind() {
         (503, in_the_end("upstream_overloaded", "HTTP 503")),
         (529, in_the_end("upstream_overloaded", "HTTP 529")),
     ];
-    // What providers tell about: the key, which is cut out, and the prompt, with which all is.
+    // A message that holds the key is left out; one that holds the prompt is the owner's to read.
     let messages = [KEY, PROMPT].map(|private| format!("You sent {private}."));
     for kinds in cases::every_kind().chunks(KINDS_AT_ONCE) {
         let mut table = Table::default();

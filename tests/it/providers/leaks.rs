@@ -83,3 +83,68 @@ fn neither_key_nor_prompt_is_printed_at_the_finest_level() {
         }
     }
 }
+
+/// What an upstream writes, in every place from which its words reach a sentence.
+const WORDS: &str = "planted-words-90be";
+
+#[test]
+fn an_upstreams_own_words_go_to_the_jobs_owner_only() {
+    let incomplete = json!({"status": "incomplete", "output": [],
+        "incomplete_details": {"reason": WORDS}});
+    let task = json!({"status_code": 20000, "tasks": [{"status_code": 40501,
+        "status_message": format!("Invalid Field: {WORDS}.")}]});
+    let choice = json!({"choices": [{"error": {"code": 502, "message": WORDS}}]});
+    let blocked = json!({"promptFeedback": {"blockReason": WORDS}});
+    let rows = [
+        (cases::openai(), 503, json!({"error": {"message": WORDS}})),
+        (cases::anthropic(), 500, json!({"error": {"type": WORDS, "message": WORDS}})),
+        (cases::xai(), 400, json!({"code": WORDS, "error": WORDS})),
+        (cases::perplexity(), 200, incomplete),
+        (cases::gemini(), 200, blocked),
+        (cases::compatible(), 200, choice),
+        (cases::dataforseo(), 200, task),
+    ];
+    let (directory, store) = store_directory();
+    let config = directory.path().join("config.toml");
+    let log = directory.path().join("log");
+    let mut lines = String::new();
+    let mut providers = Vec::new();
+    for (number, (case, status, body)) in rows.iter().enumerate() {
+        let provider = Provider::always(Says::json(*status, body));
+        lines += &case.upstream(&format!("local-{number}"), &provider);
+        lines += &format!("[scrapers.row-{number}]\nupstreams = [\"local-{number}\"]\n");
+        providers.push(provider);
+    }
+    std::fs::write(&config, lines).unwrap();
+    let settings = [
+        ("LOG__LEVEL", "trace"),
+        ("RETRY__RETRIES", "4"),
+        ("RETRY__BACKOFF_MS", "1"),
+        ("RETRY__BACKOFF_MAX_MS", "1"),
+    ];
+    let mut served = Served::start_with(&store, &settings, |command| {
+        command.arg("--config").arg(&config).env("PLANTED_KEY", KEY);
+        command.stderr(File::create(&log).unwrap());
+    });
+    for (number, (case, ..)) in rows.iter().enumerate() {
+        let (status, job) = served.post(&format!("/scrapers/row-{number}/jobs?prompt=x")).unwrap();
+        assert_eq!(status, 202, "{job}");
+        let path = format!("/jobs/{}?wait=60", job["job_id"].as_str().unwrap());
+        let job = served.get(&path).unwrap().1;
+        assert_eq!(job["status"], "failed", "{}: {job:#}", case.name);
+        assert!(job["error"].as_str().unwrap().contains(WORDS), "{}: {job:#}", case.name);
+    }
+    // The breakers of these are open now: others are refused for what this job has met.
+    for number in [0, 1, 5] {
+        let path = format!("/scrapers/row-{number}?prompt=y&timeout=10");
+        let (status, error) = served.get(&path).unwrap();
+        assert!(status >= 500 && !error.to_string().contains(WORDS), "{error}");
+    }
+    let scrapers = served.get("/scrapers").unwrap().1.to_string();
+    assert!(scrapers.contains("upstream_overloaded") && !scrapers.contains(WORDS), "{scrapers}");
+    assert_eq!(served.terminate(), Some(0));
+    let printed = served.printed() + std::fs::read_to_string(&log).unwrap().as_str();
+    assert!(printed.contains("local-0 has too much to do (HTTP 503)."), "{printed}");
+    let line = printed.lines().find(|line| line.contains(WORDS));
+    assert_eq!(line, None);
+}
