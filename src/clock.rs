@@ -230,6 +230,22 @@ pub fn rfc3339_ascii(at_ms: UnixMs) -> [u8; 25] {
     text
 }
 
+/// RFC 9110, 5.6.7; nobody we speak to sends the obsolete forms.
+const HTTP_DATE: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(
+    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
+);
+
+/// Returns `Mon, 11 May 2026 12:00:00 GMT`, a time as HTTP's headers write it.
+pub fn http_date(at_ms: UnixMs) -> String {
+    utc(at_ms).format(HTTP_DATE).unwrap_or_default()
+}
+
+/// Parses a time of an HTTP header; `None` if it is none.
+pub fn parse_http_date(text: &str) -> Option<UnixMs> {
+    let at = time::PrimitiveDateTime::parse(text.trim(), HTTP_DATE).ok()?;
+    u64::try_from(at.assume_utc().unix_timestamp()).ok().map(|seconds| seconds * 1000)
+}
+
 /// The calendar month (UTC) that `at_ms` lies in, as `year * 100 + month`: 202605.
 pub fn calendar_month(at_ms: UnixMs) -> u32 {
     let at = utc(at_ms);
@@ -294,6 +310,9 @@ mod tests {
     #[test]
     fn times_are_written_in_whole_seconds_with_an_offset() {
         assert_eq!(rfc3339_seconds(1_778_500_800_999), "2026-05-11T12:00:00+00:00");
+        assert_eq!(http_date(1_778_500_800_999), "Mon, 11 May 2026 12:00:00 GMT");
+        assert_eq!(parse_http_date(" Mon, 11 May 2026 12:00:00 GMT"), Some(1_778_500_800_000));
+        assert_eq!(parse_http_date("soon"), None);
     }
 
     #[test]

@@ -100,11 +100,12 @@ impl Deliverer {
     ) -> Deliverer {
         let timeout = Duration::from_secs(settings.timeout_seconds);
         let (stop, stopping) = crossbeam_channel::bounded(0);
+        let poster = Poster::new(timeout, &settings.allow_hosts, lookup, clock.clone());
         let shared = Arc::new(Shared {
             store,
             clock,
             keys: settings.keys.clone(),
-            poster: Poster::new(timeout, &settings.allow_hosts, lookup),
+            poster,
             workers: settings.workers,
             taken: Mutex::default(),
             nudges: Mutex::default(),

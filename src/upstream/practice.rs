@@ -9,17 +9,17 @@ use ureq::Agent;
 
 pub use page::parse;
 
+use super::http::{BODY_BYTES_MAX, classify_failure, read_headers};
+use super::provider::HttpReply;
+use super::providers::retry_after::retry_after_ms;
 use super::{Call, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::clock::Clock;
 use crate::job::{Reason, ScrapeRequest};
 
-/// The largest page that is read, bytes.
-const PAGE_BYTES_MAX: u64 = 8 << 20;
 /// Connections kept open for the next calls.
 const IDLE_CONNECTIONS_MAX: usize = 64;
-/// The longest wait that a page may ask for, seconds.
-const RETRY_AFTER_SECONDS_MAX: u64 = 3_600;
+
 /// The practice page as an upstream.
 pub struct PracticeUpstream {
     name: String,
@@ -65,14 +65,16 @@ impl PracticeUpstream {
     fn page(&self, address: &str, timeout: Duration) -> Result<String, UpstreamError> {
         let request = self.agent.get(address).header("accept", "text/html");
         let call = request.config().timeout_global(Some(timeout)).build().call();
-        let mut reply = call.map_err(|error| self.transport(&error))?;
+        let failed = |error: &ureq::Error| classify_failure(error, &self.name);
+        let mut reply = call.map_err(|error| failed(&error))?;
         let status = reply.status().as_u16();
         if status != 200 {
-            let asked = reply.headers().get("retry-after").and_then(|value| value.to_str().ok());
-            return Err(self.refused(status).retry_after_ms(asked.and_then(wait_ms)));
+            let headers = read_headers(reply.headers(), &self.clock);
+            let head = HttpReply { status, headers, body: Vec::new() };
+            return Err(self.refused(status).retry_after_ms(retry_after_ms(&head, "")));
         }
-        let body = reply.body_mut().with_config().limit(PAGE_BYTES_MAX).read_to_vec();
-        let body = body.map_err(|error| self.transport(&error))?;
+        let body = reply.body_mut().with_config().limit(BODY_BYTES_MAX).read_to_vec();
+        let body = body.map_err(|error| failed(&error))?;
         String::from_utf8(body)
             .map_err(|_| self.error(Reason::Garbled, "sent a page that is not UTF-8"))
     }
@@ -86,26 +88,6 @@ impl PracticeUpstream {
             _ => Reason::Garbled,
         };
         self.error(reason, &format!("answered with status {status}"))
-    }
-
-    fn transport(&self, error: &ureq::Error) -> UpstreamError {
-        let (reason, what) = match error {
-            ureq::Error::Timeout(_) => {
-                (Reason::UpstreamTimeout, "did not answer in time".to_owned())
-            }
-            ureq::Error::BodyExceedsLimit(bytes) => {
-                (Reason::TooLarge, format!("sent a page of more than {bytes} bytes"))
-            }
-            ureq::Error::Io(error) => {
-                (Reason::Unreachable, format!("could not be reached: {}", error.kind()))
-            }
-            ureq::Error::HostNotFound | ureq::Error::ConnectionFailed => {
-                (Reason::Unreachable, format!("could not be reached: {error}"))
-            }
-            // Not ours, and open to new variants: whatever else there is happened to the reply.
-            other => (Reason::Garbled, format!("did not speak HTTP as it should: {other}")),
-        };
-        self.error(reason, &what)
     }
 }
 
@@ -131,23 +113,5 @@ impl Upstream for PracticeUpstream {
         let mut answer = parse(&page)?;
         answer.url = Some(address);
         Ok(answer)
-    }
-}
-
-/// `Retry-After` in its form of seconds, as milliseconds.
-fn wait_ms(header: &str) -> Option<u64> {
-    let seconds: u64 = header.trim().parse().ok()?;
-    Some(seconds.min(RETRY_AFTER_SECONDS_MAX) * 1_000)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_wait_is_read_and_bounded() {
-        assert_eq!(wait_ms(" 2 "), Some(2_000));
-        assert_eq!(wait_ms("999999999"), Some(RETRY_AFTER_SECONDS_MAX * 1_000));
-        assert_eq!(wait_ms("Wed, 21 Oct 2015 07:28:00 GMT"), None);
     }
 }

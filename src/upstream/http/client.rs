@@ -10,6 +10,7 @@ use ureq::{Agent, Proxy};
 use url::Url;
 
 use super::errors::{classify_failure, unsendable};
+use super::headers::read_headers;
 use super::redirects::follow_redirects;
 use crate::answer::{Answer, Kind};
 use crate::clock::Clock;
@@ -150,10 +151,8 @@ impl HttpUpstream {
                 return Err(self.canceled());
             }
         }
-        let headers = head.headers.iter().filter_map(|(name, value)| {
-            Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-        });
-        Ok(HttpReply { status: head.status.as_u16(), headers: headers.collect(), body })
+        let headers = read_headers(&head.headers, &self.clock);
+        Ok(HttpReply { status: head.status.as_u16(), headers, body })
     }
 
     fn send<B: ureq::AsSendBody>(

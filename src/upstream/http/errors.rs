@@ -6,13 +6,12 @@ use std::io;
 
 use ureq::Timeout;
 
-use super::client::BODY_BYTES_MAX;
 use crate::job::Reason;
 use crate::upstream::UpstreamError;
 
 /// What a failure on the way means. The client's own words for it are left out where they can
 /// hold an address.
-pub(super) fn classify_failure(error: &ureq::Error, upstream: &str) -> UpstreamError {
+pub fn classify_failure(error: &ureq::Error, upstream: &str) -> UpstreamError {
     let (reason, what) = match error {
         ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
             (Reason::Unreachable, "could not be reached in time".to_owned())
@@ -33,8 +32,8 @@ pub(super) fn classify_failure(error: &ureq::Error, upstream: &str) -> UpstreamE
         | ureq::Error::Pem(_) => {
             (Reason::Unreachable, "could not be reached: no trusted TLS connection".to_owned())
         }
-        ureq::Error::BodyExceedsLimit(_) => {
-            let most_mib = BODY_BYTES_MAX >> 20;
+        ureq::Error::BodyExceedsLimit(most_bytes) => {
+            let most_mib = most_bytes >> 20;
             (Reason::TooLarge, format!("answered with more than {most_mib} MiB"))
         }
         ureq::Error::LargeResponseHeader(..) => {

@@ -9,6 +9,8 @@ use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Timeout};
 
 use super::address::{Lookup, NotPublic, PublicResolver};
+use super::headers::read_headers;
+use crate::clock::Clock;
 use crate::job::{Outcome, SendFailure};
 use crate::upstream::provider::HttpReply;
 use crate::upstream::providers::retry_after::retry_after_ms;
@@ -30,12 +32,18 @@ pub struct Receipt {
 /// Posts to addresses that clients have named.
 pub struct Poster {
     agent: Agent,
+    clock: Clock,
 }
 
 impl Poster {
     /// `timeout` is that of a whole request. `allow_hosts` need not be public. `lookup` takes the
     /// place of the system's, where there is one.
-    pub fn new(timeout: Duration, allow_hosts: &[String], lookup: Option<Lookup>) -> Poster {
+    pub fn new(
+        timeout: Duration,
+        allow_hosts: &[String],
+        lookup: Option<Lookup>,
+        clock: Clock,
+    ) -> Poster {
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
         let config = Agent::config_builder()
             .http_status_as_error(false)
@@ -52,7 +60,8 @@ impl Poster {
             .max_idle_connections_per_host(0)
             .build();
         let resolver = PublicResolver::new(allow_hosts, lookup);
-        Poster { agent: Agent::with_parts(config, DefaultConnector::new(), resolver) }
+        let agent = Agent::with_parts(config, DefaultConnector::new(), resolver);
+        Poster { agent, clock }
     }
 
     /// Posts JSON with these headers. The status decides; what becomes of the body behind it does
@@ -65,10 +74,7 @@ impl Poster {
         match request.send(json) {
             Ok(response) => {
                 let status = response.status().as_u16();
-                let headers = response.headers().iter().filter_map(|(name, value)| {
-                    Some((name.as_str().to_owned(), value.to_str().ok()?.to_owned()))
-                });
-                let headers = headers.collect();
+                let headers = read_headers(response.headers(), &self.clock);
                 let reply = HttpReply { status, headers, body: Vec::new() };
                 let asked_to_wait = matches!(status, 429 | 503);
                 let retry_after_ms = if asked_to_wait { retry_after_ms(&reply, "") } else { None };

@@ -301,6 +301,43 @@ fn a_connection_that_breaks_off_is_told_from_an_answer() {
 }
 
 #[test]
+fn chunked_reply_cut_anywhere_is_a_failure() {
+    const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n";
+    const WHOLE: &str = "6\r\n{\"a\":1\r\n1\r\n}\r\n0\r\n\r\n";
+    let whole = ask(&serve(vec![raw(format!("{HEAD}{WHOLE}"))])).unwrap();
+    assert_eq!(whole.markdown, r#"{"a":1}"#);
+    // All before the last chunk, which says that it is the last.
+    for length in 0..WHOLE.len() - "0\r\n\r\n".len() + 1 {
+        let cut = format!("{HEAD}{}", &WHOLE[..length]);
+        let error = ask(&serve(vec![raw(cut)])).unwrap_err();
+        assert_eq!(
+            (error.reason, error.reason.retryable()),
+            (Reason::Unreachable, true),
+            "{length}"
+        );
+    }
+}
+
+#[test]
+fn reply_without_a_date_gets_the_time_of_its_receipt() {
+    let dates = |headers: &str| {
+        let server = serve(vec![answer("429 Slow", headers, "")]);
+        let reply = |replies: &[HttpReply]| {
+            let dates = replies[0].headers.iter().filter(|(name, _)| name == "date");
+            let dates: Vec<&str> = dates.map(|(_, date)| date.as_str()).collect();
+            Err(UpstreamError::new(Reason::UpstreamRateLimited, dates.join("|")))
+        };
+        let fake = Fake { reply: Box::new(reply), ..fake(&server.base_url) };
+        ask_with(fake, &call_within(20_000)).unwrap_err().sentence
+    };
+    let before_ms = Clock::System.now_ms() / 1_000 * 1_000;
+    let own_ms = crate::clock::parse_http_date(&dates("")).unwrap();
+    assert!((before_ms..=Clock::System.now_ms()).contains(&own_ms));
+    let theirs = dates("date: Mon, 11 May 2026 12:00:00 GMT\r\n");
+    assert!(theirs.starts_with("Mon, 11 May 2026 12:00:00 GMT|"), "{theirs}");
+}
+
+#[test]
 fn nobody_there_is_unreachable() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base_url = format!("http://{}", listener.local_addr().unwrap());

@@ -1,41 +1,34 @@
 //! How long a provider asks us to wait before the next try: headers first, then what its error
 //! body says.
 
-use time::PrimitiveDateTime;
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-
+use crate::clock::{UnixMs, parse_http_date};
 use crate::upstream::provider::HttpReply;
 
 /// The longest wait that is believed, milliseconds (a day): more is a mistake or a quota.
 const RETRY_AFTER_MS_MAX: f64 = 86_400_000.0;
 
-/// RFC 9110 5.6.7; the obsolete forms are not sent by anybody we speak to.
-const HTTP_DATE: &[BorrowedFormatItem<'_>] = format_description!(
-    "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
-);
-
-/// `retry-after-ms`, else `retry-after` in seconds or as a date (against the reply's own `date`,
-/// since this is a pure function), else the body's own `delay`, such as "34.4s". Milliseconds.
+/// `retry-after-ms`, else `retry-after` in seconds or as a date (against the reply's first `date`
+/// that is one, since this is a pure function), else the body's own `delay`, such as "34.4s".
+/// Milliseconds.
 pub fn retry_after_ms(reply: &HttpReply, delay: &str) -> Option<u64> {
     reply
         .header("retry-after-ms")
         .and_then(number)
         .or_else(|| {
-            reply.header("retry-after").and_then(|wait| seconds(wait, reply.header("date")))
+            let dates = reply.headers.iter().filter(|(name, _)| name == "date");
+            let now = dates.filter_map(|(_, date)| parse_http_date(date)).next();
+            reply.header("retry-after").and_then(|wait| seconds(wait, now))
         })
         .or_else(|| number(delay.trim().strip_suffix('s')?).map(|seconds| seconds * 1_000.0))
         .map(|wait_ms| wait_ms.min(RETRY_AFTER_MS_MAX) as u64)
 }
 
 /// A retry-after in milliseconds.
-fn seconds(wait: &str, date: Option<&str>) -> Option<f64> {
+fn seconds(wait: &str, now: Option<UnixMs>) -> Option<f64> {
     if let Some(seconds) = number(wait) {
         return Some(seconds * 1_000.0);
     }
-    let then = PrimitiveDateTime::parse(wait.trim(), HTTP_DATE).ok()?;
-    let now = PrimitiveDateTime::parse(date?.trim(), HTTP_DATE).ok()?;
-    Some((then - now).as_seconds_f64().max(0.0) * 1_000.0)
+    Some(parse_http_date(wait)?.saturating_sub(now?) as f64)
 }
 
 /// A finite number that is not negative.
@@ -68,6 +61,10 @@ mod tests {
         let date = ("date", "Mon, 10 Aug 2026 22:29:26 GMT");
         let later = reply(&[("retry-after", "Mon, 10 Aug 2026 22:30:00 GMT"), date]);
         assert_eq!(retry_after_ms(&later, ""), Some(34_000));
+        let two = [later.headers[0].clone(), ("date".to_owned(), "soon".to_owned())];
+        let two = two.into_iter().chain([later.headers[1].clone()]).collect();
+        let two = HttpReply { headers: two, ..reply(&[]) };
+        assert_eq!(retry_after_ms(&two, ""), Some(34_000));
         let past = reply(&[("retry-after", "Mon, 10 Aug 2026 22:00:00 GMT"), date]);
         assert_eq!(retry_after_ms(&past, ""), Some(0));
         let undated = reply(&[("retry-after", "Mon, 10 Aug 2026 22:30:00 GMT")]);
