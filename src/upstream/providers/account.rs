@@ -12,6 +12,7 @@ use crate::upstream::UpstreamError;
 use crate::upstream::provider::{HeaderValue, HttpReply, HttpRequest, Method};
 
 use super::error_body::{self, Complaint, Verdict};
+use super::json_text;
 use super::retry_after::retry_after_ms;
 
 /// The most of a provider's own message that a sentence carries, in characters.
@@ -120,9 +121,9 @@ impl Account {
         let Some(reply) = replies.last() else {
             return Err(self.garbled("gave no reply"));
         };
-        let body = serde_json::from_slice::<Value>(&reply.body);
+        let body = json_text::parse(&reply.body);
         if (200..300).contains(&reply.status) {
-            return body.map_err(|_| self.garbled("answered with something that is not JSON"));
+            return body.ok_or_else(|| self.garbled("answered with something that is not JSON"));
         }
         let body = body.unwrap_or_default();
         let complaint = Complaint::read(&body);

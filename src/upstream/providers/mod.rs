@@ -10,6 +10,7 @@ mod compatible;
 mod dataforseo;
 mod error_body;
 mod gemini;
+mod json_text;
 mod markers;
 mod mistral;
 mod openai;

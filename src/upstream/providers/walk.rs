@@ -3,6 +3,8 @@
 
 use serde_json::Value;
 
+use super::json_text;
+
 /// The string under `key` as it is; empty when there is none.
 pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
@@ -53,23 +55,50 @@ pub fn scalar(value: &Value) -> String {
     }
 }
 
-/// The queries in the arguments of a search tool, which come as an object or as JSON in a string:
-/// `queries`, else `query`.
+/// Returns the queries in the arguments of a search tool, which come as an object or as JSON in a
+/// string: `queries`, else `query`.
 pub fn queries(arguments: &Value) -> Vec<String> {
-    let parsed: Value;
-    let arguments = match arguments {
+    match arguments {
         Value::String(json) => {
-            parsed = serde_json::from_str(json).unwrap_or_default();
-            &parsed
+            let parsed = json_text::parse(json.as_bytes()).unwrap_or_default();
+            if parsed.is_string() { Vec::new() } else { query_list(&parsed) }
         }
-        other => other,
-    };
-    let many = texts(arguments, "queries");
-    if !many.is_empty() {
-        return many;
+        other => query_list(other),
     }
-    let one = text(arguments, "query").trim();
-    if one.is_empty() { Vec::new() } else { vec![one.to_owned()] }
+}
+
+/// Returns the queries in a list of them, each a string or an object that holds one.
+pub fn query_list(value: &Value) -> Vec<String> {
+    let mut queries = Vec::new();
+    collect_queries(value, 0, &mut queries);
+    queries
+}
+
+fn collect_queries(value: &Value, depth: usize, queries: &mut Vec<String>) {
+    const DEPTH_MAX: usize = 4;
+    if depth == DEPTH_MAX {
+        return;
+    }
+    match value {
+        Value::String(query) => {
+            let query = query.trim();
+            if !query.is_empty() {
+                queries.push(query.to_owned());
+            }
+        }
+        Value::Array(items) => {
+            items.iter().for_each(|item| collect_queries(item, depth + 1, queries));
+        }
+        Value::Object(_) => {
+            let before = queries.len();
+            for key in ["queries", "query", "q", "search_query", "text"] {
+                if queries.len() == before {
+                    collect_queries(&value[key], depth + 1, queries);
+                }
+            }
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) => {}
+    }
 }
 
 #[cfg(test)]
@@ -95,5 +124,18 @@ mod tests {
         assert_eq!(queries(&json!(r#"{"query": "a", "num_results": 5}"#)), ["a"]);
         assert_eq!(queries(&json!("not json")), Vec::<String>::new());
         assert_eq!(queries(&json!({"query": ""})), Vec::<String>::new());
+        assert_eq!(queries(&json!(r#""not an object""#)), Vec::<String>::new());
+        assert_eq!(queries(&json!(r#"{"query": "a \ud800"}"#)), ["a \u{fffd}"]);
+    }
+
+    #[test]
+    fn queries_may_be_objects() {
+        assert_eq!(
+            queries(&json!({"queries": [{"query": "a"}, "b", {"q": " c "}, {}]})),
+            ["a", "b", "c"]
+        );
+        assert_eq!(queries(&json!({"query": {"query": "a"}})), ["a"]);
+        assert_eq!(queries(&json!(r#"[{"query": "a"}, {"search_query": "b"}]"#)), ["a", "b"]);
+        assert_eq!(query_list(&json!(["a", {"text": "b"}, 7, null])), ["a", "b"]);
     }
 }
