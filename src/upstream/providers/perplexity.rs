@@ -85,7 +85,12 @@ fn as_sonar(request: &ScrapeRequest, mut answer: Answer) -> Answer {
 
 fn agent_answer(request: &ScrapeRequest, body: &Value, reading: Reading) -> Answer {
     let mut found = Found::default();
-    walk::list(body, "output").iter().for_each(|item| found.take(item));
+    let output = walk::list(body, "output");
+    // Pages that are found after the answer was written have no marks in it.
+    let last_text = output.iter().rposition(|item| walk::text(item, "type") == "message");
+    for (at, item) in output.iter().enumerate() {
+        found.take(item, last_text.is_none_or(|text| at < text));
+    }
     let Found { mut sources, mut queries, ids } = found;
     let mut citations = SourceList::default();
     let markdown = markers::rewritten(&reading.markdown, |id| {
@@ -120,34 +125,33 @@ fn agent_answer(request: &ScrapeRequest, body: &Value, reading: Reading) -> Answ
 struct Found {
     sources: SourceList,
     queries: Vec<String>,
-    /// Where the page with an id stands in `sources`. Ids are the response's, over all its items.
+    /// Where the page with an id stands in `sources`. Where several items count from 1, a mark means
+    /// the item that stands right before the text.
     ids: HashMap<u64, usize>,
 }
 
 impl Found {
-    fn take(&mut self, item: &Value) {
-        match walk::text(item, "type") {
+    fn take(&mut self, item: &Value, is_marked: bool) {
+        let pages = match walk::text(item, "type") {
             "search_results" => {
-                self.queries.extend(walk::texts(item, "queries"));
-                for page in walk::list(item, "results") {
-                    self.page(page);
-                }
+                self.queries.extend(walk::query_list(&item["queries"]));
+                walk::list(item, "results")
             }
-            "fetch_url_results" => {
-                for page in walk::list(item, "contents") {
-                    self.page(page);
-                }
-            }
-            _ => {}
+            "fetch_url_results" => walk::list(item, "contents"),
+            _ => return,
+        };
+        for page in pages {
+            self.page(page, is_marked);
         }
     }
 
-    fn page(&mut self, page: &Value) {
+    fn page(&mut self, page: &Value, is_marked: bool) {
         let read: Source =
             source(walk::text(page, "url"), walk::text(page, "title"), walk::text(page, "snippet"));
         let Some(place) = self.sources.add(read) else { return };
-        if let Some(id) = markers::id_of(&walk::scalar(&page["id"])) {
-            self.ids.entry(id).or_insert(place);
+        let id = markers::id_of(&walk::scalar(&page["id"]));
+        if let Some(id) = id.filter(|_| is_marked) {
+            self.ids.insert(id, place);
         }
     }
 }
@@ -229,6 +233,25 @@ mod tests {
             answer.citations.unwrap().into_iter().map(|page| page.title).collect();
         assert_eq!(cited, ["C", "A"]);
         assert_eq!((answer.text.as_str(), answer.related_questions), ("", None));
+    }
+
+    #[test]
+    fn marks_name_the_search_right_before_the_text() {
+        let page = |id: u64, name: &str| json!({"id": id, "url": format!("https://{name}.example/"), "title": name});
+        let search =
+            |pages: Value| json!({"type": "search_results", "queries": ["q"], "results": pages});
+        let said = |text: &str| json!({"type": "message", "content": [{"type": "output_text", "text": text}]});
+        let body = json!({"status": "completed", "output": [
+            search(json!([page(1, "a"), page(2, "b"), page(3, "c")])),
+            search(json!([page(1, "d"), page(2, "a")])),
+            said("One.[1] Two.[2] Three.[3]"),
+            search(json!([page(1, "e")]))]});
+        let answer = answer(&perplexity(), &body);
+        assert_eq!(answer.sources.unwrap().len(), 5);
+        assert_eq!(answer.markdown, "One.[4] Two.[1] Three.[3]");
+        let cited: Vec<String> =
+            answer.citations.unwrap().into_iter().map(|page| page.title).collect();
+        assert_eq!(cited, ["d", "a", "c"]);
     }
 
     #[test]

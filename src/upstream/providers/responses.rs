@@ -29,11 +29,11 @@ pub struct Reading {
     /// What was consulted, the cited pages last.
     pub sources: SourceList,
     pub cited: SourceList,
-    /// Whether any search was made, successful or not.
+    /// Whether any search was made that did not fail.
     pub searched: bool,
 }
 
-/// The request that looks at a background response again, while it is not finished.
+/// Returns the request that looks at a response again, while it is not finished.
 ///
 /// # Errors
 /// The response failed, was cut short, was canceled or cannot be found again.
@@ -43,15 +43,6 @@ pub fn pending(
     body: &Value,
 ) -> Result<Option<HttpRequest>, UpstreamError> {
     match walk::text(body, "status") {
-        "queued" | "in_progress" => {
-            let id = walk::text(body, "id");
-            let sound = (1..=ID_BYTES_MAX).contains(&id.len())
-                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-            if !sound {
-                return Err(account.garbled("began an answer without an id to ask for it"));
-            }
-            Ok(Some(account.get(&format!("/responses/{id}"))))
-        }
         "failed" => Err(account.failure(request, &body["error"])),
         "cancelled" | "canceled" => Err(account.fail(
             request,
@@ -63,11 +54,22 @@ pub fn pending(
             "" => account.incomplete("no reason given"),
             reason => account.incomplete(reason),
         }),
-        // "completed", or a gateway that sends none: the output decides.
-        _ if !body["output"].is_array() && !body["error"].is_null() => {
+        // A gateway may send no status: the output decides.
+        "completed" | "" if !body["output"].is_array() && !body["error"].is_null() => {
             Err(account.failure(request, &body["error"]))
         }
-        _ => Ok(None),
+        "completed" | "" => Ok(None),
+        // "queued", "in_progress", and what may come: it runs until somebody says that it has ended,
+        // and the caller's deadline bounds how long that is waited for.
+        _ => {
+            let id = walk::text(body, "id");
+            let sound = (1..=ID_BYTES_MAX).contains(&id.len())
+                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
+            if !sound {
+                return Err(account.garbled("began an answer without an id to ask for it"));
+            }
+            Ok(Some(account.get(&format!("/responses/{id}"))))
+        }
     }
 }
 
@@ -104,23 +106,39 @@ pub fn read(account: &Account, body: &Value) -> Result<Reading, UpstreamError> {
     Ok(reading)
 }
 
-/// The messages that are the answer: the final ones where phases are told, else the last that says
-/// anything; earlier ones narrate the search.
+/// Returns the messages that are the answer: the final ones where phases are given, else all after
+/// the last search, or the last of all if none comes after it. Earlier ones narrate the search.
 fn answer_messages(output: &[Value]) -> Vec<&Value> {
-    let messages: Vec<&Value> = output
+    let messages: Vec<(usize, &Value)> = output
         .iter()
-        .filter(|item| walk::text(item, "type") == "message" && says_something(item))
-        .filter(|item| matches!(walk::text(item, "role"), "assistant" | ""))
+        .enumerate()
+        .filter(|(_, item)| walk::text(item, "type") == "message" && says_something(item))
+        .filter(|(_, item)| matches!(walk::text(item, "role"), "assistant" | ""))
         .collect();
-    let of_phase = |phase: &str| -> Vec<&Value> {
-        messages.iter().copied().filter(|item| walk::text(item, "phase") == phase).collect()
+    let of_phase = |phase: &str, from: usize| -> Vec<&Value> {
+        let in_phase = messages.iter().filter(|(_, item)| walk::text(item, "phase") == phase);
+        in_phase.filter(|(at, _)| *at >= from).map(|(_, item)| *item).collect()
     };
-    let last_answer = of_phase("final_answer");
-    if !last_answer.is_empty() {
-        return last_answer;
+    let last_search = output.iter().rposition(is_search).map_or(0, |at| at + 1);
+    let mut answer = of_phase("final_answer", 0);
+    if answer.is_empty() {
+        answer = of_phase("", last_search);
     }
-    // Commentary is an answer only when there is nothing else.
-    of_phase("").last().or(messages.last()).copied().into_iter().collect()
+    if answer.is_empty() {
+        // Commentary is an answer only when there is nothing else.
+        let last = of_phase("", 0).pop().or(messages.last().map(|(_, item)| *item));
+        answer.extend(last);
+    }
+    answer
+}
+
+/// Whether an item is a search or the opening of a page, under any of the names it has.
+fn is_search(item: &Value) -> bool {
+    match walk::text(item, "type") {
+        "web_search_call" | "x_search_call" | "search_results" | "fetch_url_results" => true,
+        "custom_tool_call" => walk::text(item, "name").contains("search"),
+        _ => false,
+    }
 }
 
 fn says_something(message: &Value) -> bool {
@@ -160,13 +178,12 @@ fn read_message(message: &Value, markdown: &mut String, annotated: &mut Annotate
 
 /// Reads a search call: OpenAI's `action`, xAI's older `arguments` and its tools' `input`.
 fn read_call(item: &Value, reading: &mut Reading) {
-    match walk::text(item, "type") {
-        "web_search_call" | "x_search_call" => reading.searched = true,
-        "custom_tool_call" if walk::text(item, "name").contains("search") => {
-            reading.searched = true;
-        }
-        _ => return,
+    // Perplexity's items are its adapter's to read.
+    let is_call = walk::text(item, "type").ends_with("_call") && is_search(item);
+    if !is_call || walk::text(item, "status") == "failed" {
+        return;
     }
+    reading.searched = true;
     let action = &item["action"];
     for arguments in [action, &item["arguments"], &item["input"]] {
         let queries = walk::queries(arguments);
@@ -216,7 +233,6 @@ mod tests {
     fn the_answer_is_the_final_message_and_not_what_narrates_the_search() {
         let one = [phased("Let me look.", "commentary"), phased("Four.", "final_answer")];
         assert_eq!(markdown(json!(one)), "Four.");
-        assert_eq!(markdown(json!([message("Let me look."), message("Four.")])), "Four.");
         assert_eq!(markdown(json!([message("Four."), message(" ")])), "Four.");
         assert_eq!(markdown(json!([message("Four."), phased("Done.", "commentary")])), "Four.");
         assert_eq!(markdown(json!([phased("Four.", "commentary")])), "Four.");
@@ -230,6 +246,50 @@ mod tests {
     }
 
     #[test]
+    fn without_phases_all_text_after_the_last_search_is_the_answer() {
+        let call = json!({"type": "web_search_call", "status": "completed"});
+        let tool = json!({"type": "custom_tool_call", "name": "x_keyword_search"});
+        let thought = json!({"type": "reasoning", "summary": []});
+        let look = message("Let me look.");
+        let (four, close) = (message("Four."), message("Shall I go on?"));
+        let whole = "Four.\n\nShall I go on?";
+        assert_eq!(markdown(json!([look, call, four, thought, close])), whole);
+        assert_eq!(markdown(json!([call, look, tool, four, close])), whole);
+        assert_eq!(markdown(json!([four, close])), whole);
+        // What was said before a search is the answer only where nothing comes after it.
+        assert_eq!(markdown(json!([look, four, call])), "Four.");
+        let commentary = phased("Done.", "commentary");
+        assert_eq!(markdown(json!([look, call, four, close, commentary])), whole);
+    }
+
+    #[test]
+    fn a_failed_search_is_no_search() {
+        let failed = json!({"type": "web_search_call", "status": "failed",
+            "action": {"type": "search", "query": "a"}});
+        let reading = read(&account(), &body(json!([failed, message("Four.")]))).unwrap();
+        assert!(!reading.searched && reading.queries.is_empty());
+        let made = json!({"type": "web_search_call", "status": "completed",
+            "action": {"type": "search", "query": "b"}});
+        let reading = read(&account(), &body(json!([failed, made, message("Four.")]))).unwrap();
+        assert!(reading.searched);
+        assert_eq!(reading.queries, ["b"]);
+    }
+
+    #[test]
+    fn a_response_runs_until_it_is_said_to_have_ended() {
+        let request = request();
+        for status in ["queued", "in_progress", "starting", "searching"] {
+            // What is there so far is no answer yet.
+            let begun = json!({"id": "resp_1", "status": status, "output": [message("Fo")]});
+            let next = pending(&account(), &request, &begun).unwrap().unwrap();
+            assert_eq!(next.url, "https://api.example/responses/resp_1", "{status}");
+        }
+        for ended in [json!({"status": "completed", "output": []}), json!({"output": []})] {
+            assert_eq!(pending(&account(), &request, &ended), Ok(None));
+        }
+    }
+
+    #[test]
     fn calls_of_every_generation_are_read() {
         let reading = read(&account(), &body(json!([
             {"type": "reasoning", "summary": []},
@@ -240,7 +300,7 @@ mod tests {
             {"type": "web_search_call", "action": {"type": "search", "query": ""}},
             {"type": "web_search_call", "action": {"type": "open_page",
                 "url": "https://b.example/"}},
-            {"type": "web_search_call", "status": "failed"},
+            {"type": "web_search_call"},
             {"type": "web_search_call", "action": {"type": "dance", "with": 3}},
             {"type": "web_search_call", "name": "web_search", "arguments": "{\"query\":\"c\"}"},
             {"type": "custom_tool_call", "name": "x_keyword_search", "input": "{\"query\":\"d\"}"},

@@ -59,8 +59,7 @@ impl Provider for Xai {
             return Ok(Step::Next(next));
         }
         let reading = responses::read(&self.account, &body)?;
-        let pages = numbered_first(&reading.markdown, reading.sources);
-        let (posts, sources): (Vec<Source>, Vec<Source>) = pages.into_iter().partition(is_post);
+        let sources = numbered_first(&reading.markdown, reading.sources);
         Ok(Step::Done(Box::new(Answer {
             warnings: no_search_warning(request, reading.searched).into_iter().collect(),
             markdown: reading.markdown,
@@ -69,19 +68,11 @@ impl Provider for Xai {
             queries: Some(reading.queries),
             sources: Some(sources),
             citations: Some(reading.cited.into_vec()),
-            x_results: Some(posts),
+            // Posts are among the sources: a scraper without a list of posts would lose them here.
+            x_results: Some(Vec::new()),
             ..Answer::default()
         })))
     }
-}
-
-/// A post on X, as against a profile or another page there.
-fn is_post(page: &Source) -> bool {
-    url::Url::parse(&page.url).is_ok_and(|url| {
-        let host = url.host_str().unwrap_or_default().trim_start_matches("www.");
-        matches!(host, "x.com" | "twitter.com" | "mobile.twitter.com")
-            && url.path().contains("/status/")
-    })
 }
 
 /// The pages with those first that the text numbers, as in `[[1]](https://…)`, so that mark `n`
@@ -174,8 +165,16 @@ mod tests {
         let answer = answer(&xai(), &newer());
         assert_eq!(answer.queries.unwrap(), ["ruby", "ruby from:x", "ruby"]);
         let urls: Vec<String> = answer.sources.unwrap().into_iter().map(|page| page.url).collect();
-        assert_eq!(urls, ["https://b.example/", "https://a.example/", "https://c.example/"]);
-        assert_eq!(answer.x_results.unwrap()[0].title, "A post");
+        assert_eq!(
+            urls,
+            [
+                "https://b.example/",
+                "https://a.example/",
+                "https://c.example/",
+                "https://x.com/i/status/1"
+            ]
+        );
+        assert_eq!(answer.x_results, Some(Vec::new()));
         assert_eq!(answer.citations.unwrap().len(), 2);
         assert!(answer.markdown.contains("[[1]](https://b.example/)"));
         assert_eq!(answer.text, "It is 4.0.6. So they say.");
@@ -185,8 +184,8 @@ mod tests {
     fn the_older_shape_has_addresses_only() {
         let answer = answer(&xai(), &older());
         assert_eq!(answer.queries.unwrap(), ["what is xAI", "AI"]);
-        assert_eq!(answer.sources.unwrap()[0].url, "https://x.ai/company");
-        assert_eq!(answer.x_results.unwrap()[0].url, "https://x.com/i/status/19");
+        let urls: Vec<String> = answer.sources.unwrap().into_iter().map(|page| page.url).collect();
+        assert_eq!(urls, ["https://x.ai/company", "https://x.com/i/status/19"]);
         assert_eq!((answer.citations.unwrap().len(), answer.text.as_str()), (2, ""));
     }
 
