@@ -13,7 +13,7 @@ use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
 use super::place::place;
 use super::source_list::{SourceList, source};
-use super::{no_search_warning, walk};
+use super::{no_search_warning, source_list, walk};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.anthropic.com",
@@ -195,7 +195,7 @@ impl Turn {
         self.interrupted = false;
         self.markdown.push_str(text);
         for citation in walk::list(block, "citations") {
-            let passage = walk::text(citation, "cited_text").trim();
+            let passage = source_list::passage(walk::text(citation, "cited_text"));
             let url = walk::first_text(citation, &["url", "source"]);
             let highlights = if passage.is_empty() { Vec::new() } else { vec![passage.to_owned()] };
             let page = source(url, walk::text(citation, "title"), passage);
@@ -350,7 +350,7 @@ mod tests {
         refusal["stop_details"] =
             json!({"category": "cyber", "explanation": "Blocked under the policy."});
         assert_eq!(
-            failure(&anthropic(), 200, &refusal).sentence,
+            failure(&anthropic(), 200, &refusal).for_owner(),
             "test declined to answer this prompt: Blocked under the policy."
         );
         assert_eq!(reason(body("refusal", json!([]))), Reason::Refused);

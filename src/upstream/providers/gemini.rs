@@ -13,7 +13,7 @@ use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
 use super::place::place;
 use super::source_list::{SourceList, source};
-use super::{no_search_warning, spans, walk};
+use super::{no_search_warning, source_list, spans, walk};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://generativelanguage.googleapis.com/v1beta",
@@ -43,18 +43,13 @@ impl Provider for Gemini {
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
-        let place = place(&request.country);
         let mut body = json!({
             "contents": [{"role": "user", "parts": [{"text": request.prompt}]}],
-            "systemInstruction": {"parts": [{"text": place.hint()}]},
+            "systemInstruction": {"parts": [{"text": place(&request.country).hint()}]},
         });
         if request.web_search {
+            // `toolConfig.retrievalConfig` takes a place, and is documented for Google Maps only.
             body["tools"] = json!([{"google_search": {}}]);
-            let mut retrieval = json!({"languageCode": place.language});
-            if let Some((latitude, longitude)) = place.at {
-                retrieval["latLng"] = json!({"latitude": latitude, "longitude": longitude});
-            }
-            body["toolConfig"] = json!({"retrievalConfig": retrieval});
         }
         let model = self.account.model.strip_prefix("models/").unwrap_or(&self.account.model);
         Ok(self.account.post(&format!("/models/{model}:generateContent"), body))
@@ -70,7 +65,7 @@ impl Provider for Gemini {
             return Err(self.account.empty());
         }
         let grounding = &candidate["groundingMetadata"];
-        let queries = walk::texts(grounding, "webSearchQueries");
+        let queries = walk::query_list(&grounding["webSearchQueries"]);
         let (sources, citations) = pages(grounding, &parts);
         let searched = !queries.is_empty() || !sources.is_empty();
         Ok(Step::Done(Box::new(Answer {
@@ -134,8 +129,8 @@ fn answer_text(part: &Value) -> &str {
     if part["thought"] == true { "" } else { walk::text(part, "text") }
 }
 
-/// The grounding chunks, and those of them that supports name, with the passage of the answer that
-/// they support.
+/// Returns the grounding chunks, and those of them that supports name, with the passages of the
+/// answer that they support. Where no support names any, all chunks are what the answer rests on.
 fn pages(grounding: &Value, parts: &[&str]) -> (SourceList, SourceList) {
     let mut sources = SourceList::default();
     let chunks: Vec<Option<Source>> =
@@ -149,9 +144,17 @@ fn pages(grounding: &Value, parts: &[&str]) -> (SourceList, SourceList) {
         for index in walk::list(support, "groundingChunkIndices") {
             let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
             if let Some(Some(page)) = index.and_then(|index| chunks.get(index)) {
-                citations.add(Source { snippet: passage.to_owned(), ..page.clone() });
+                let passages = Some(passage.to_owned()).filter(|passage| !passage.is_empty());
+                citations.add(Source {
+                    snippet: passage.to_owned(),
+                    highlights: passages.into_iter().collect(),
+                    ..page.clone()
+                });
             }
         }
+    }
+    if citations.is_empty() {
+        citations = sources.clone();
     }
     (sources, citations)
 }
@@ -170,14 +173,14 @@ fn chunk(chunk: &Value) -> Option<Source> {
 
 /// The answer's words that a support is about: as it quotes them, else by its bytes of the part.
 fn passage<'a>(segment: &'a Value, parts: &[&'a str]) -> &'a str {
-    let quoted = walk::text(segment, "text").trim();
+    let quoted = source_list::passage(walk::text(segment, "text"));
     if !quoted.is_empty() {
         return quoted;
     }
     let number = |key: &str| segment[key].as_u64().unwrap_or(0);
     let part = usize::try_from(number("partIndex")).ok().and_then(|at| parts.get(at));
     part.and_then(|part| spans::byte_slice(part, number("startIndex"), number("endIndex")))
-        .map(str::trim)
+        .map(source_list::passage)
         .unwrap_or_default()
 }
 
@@ -214,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_goes_into_every_field_there_is() {
+    fn the_place_goes_into_the_instruction() {
         let sent = gemini().request(&request()).unwrap();
         assert_eq!(sent.method, Method::Post);
         assert_eq!(
@@ -225,12 +228,12 @@ mod tests {
         assert_eq!(secrets(&sent), [("x-goog-api-key", "key-of-tests")]);
         let body = sent.body.unwrap();
         assert_eq!(body["contents"][0]["parts"][0]["text"], request().prompt);
-        assert_eq!(body["toolConfig"]["retrievalConfig"]["languageCode"], "de");
-        assert_eq!(body["toolConfig"]["retrievalConfig"]["latLng"]["latitude"], 52.5);
+        assert_eq!(body["tools"], json!([{"google_search": {}}]));
+        assert!(body["toolConfig"].is_null());
         assert_eq!(body["systemInstruction"]["parts"][0]["text"], "The user is in Germany.");
         let quiet = ScrapeRequest { web_search: false, ..request() };
         let body = gemini().request(&quiet).unwrap().body.unwrap();
-        assert!(body["tools"].is_null() && body["toolConfig"].is_null());
+        assert!(body["tools"].is_null());
     }
 
     #[test]
@@ -246,7 +249,38 @@ mod tests {
             (citations[0].title.as_str(), citations[0].snippet.as_str()),
             ("wiki.example", "4.0.6")
         );
+        assert_eq!(citations[0].highlights, ["4.0.6", "Neu seit Juli."]);
         assert!(citations[0].url.starts_with(gemini().resolve_prefix().unwrap()));
+    }
+
+    #[test]
+    fn every_passage_of_a_page_is_a_highlight_once() {
+        let mut body = grounded();
+        let support = |text: &str, chunks: Value| json!({"segment": {"text": text}, "groundingChunkIndices": chunks});
+        body["candidates"][0]["groundingMetadata"]["groundingSupports"] = json!([
+            support("One.", json!([0, 2])),
+            support("**", json!([0])),
+            support("Two.", json!([0])),
+            support("One.", json!([0])),
+            support("* ", json!([2]))
+        ]);
+        let citations = answer(&gemini(), &body).citations.unwrap();
+        assert_eq!(citations[0].snippet, "One.");
+        assert_eq!(citations[0].highlights, ["One.", "Two."]);
+        assert_eq!(citations[1].highlights, ["One."]);
+    }
+
+    #[test]
+    fn chunks_without_supports_are_sources_and_citations() {
+        for supports in [Value::Null, json!([]), json!([{"segment": {"text": "x"}}])] {
+            let mut body = grounded();
+            body["candidates"][0]["groundingMetadata"]["groundingSupports"] = supports;
+            let answer = answer(&gemini(), &body);
+            let citations = answer.citations.unwrap();
+            assert_eq!(citations.len(), 2);
+            assert!(citations.iter().all(|page| page.snippet.is_empty()));
+            assert_eq!(answer.sources.unwrap(), citations);
+        }
     }
 
     #[test]

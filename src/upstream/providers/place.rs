@@ -5,6 +5,12 @@ use crate::catalog;
 
 use super::place_table::{ROWS, Row};
 
+/// The countries that take an article in a sentence ("in the Netherlands").
+const WITH_ARTICLE: [&str; 31] = [
+    "AE", "AX", "BQ", "BS", "CC", "CD", "CF", "CG", "CK", "DO", "FK", "FO", "GB", "GM", "IM", "IO",
+    "KM", "KY", "MH", "MP", "MV", "NL", "PH", "SB", "SC", "TC", "TF", "UM", "US", "VG", "VI",
+];
+
 /// A country of ISO 3166-1.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Place {
@@ -40,7 +46,8 @@ impl Place {
     /// For models without a field for the place. It says nothing of the language: the answer is to
     /// follow the question's.
     pub fn hint(&self) -> String {
-        format!("The user is in {}.", self.name)
+        let article = if WITH_ARTICLE.contains(&self.country.as_str()) { "the " } else { "" };
+        format!("The user is in {article}{}.", self.name)
     }
 
     /// Google's `gl`: the code in lower case, but for the United Kingdom.
@@ -77,6 +84,45 @@ mod tests {
             assert!(catalog::is_country(row.alpha_2), "{}", row.alpha_2);
             assert!(row.latitude.abs() <= 90.0 && row.longitude.abs() <= 180.0);
         }
+    }
+
+    #[test]
+    fn hint_has_the_article_that_a_name_takes() {
+        for (country, hint) in [
+            ("US", "The user is in the United States."),
+            ("GB", "The user is in the United Kingdom."),
+            ("NL", "The user is in the Netherlands."),
+            ("CF", "The user is in the Central African Republic."),
+            ("VI", "The user is in the United States Virgin Islands."),
+            ("GS", "The user is in South Georgia and the South Sandwich Islands."),
+            ("FR", "The user is in France."),
+        ] {
+            assert_eq!(place(country).hint(), hint);
+        }
+        // The words that ask for an article, and the names that have one for another reason.
+        let asks = |name: &str| {
+            let last = [
+                "Islands",
+                "Republic",
+                "States",
+                "Kingdom",
+                "Emirates",
+                "Territory",
+                "Territories",
+                "Netherlands",
+                "Philippines",
+                "Bahamas",
+                "Maldives",
+                "Gambia",
+            ];
+            last.iter().any(|word| name.ends_with(word)) || name.contains("Republic of")
+        };
+        for row in ROWS.iter().filter(|row| !["HM", "GS"].contains(&row.alpha_2)) {
+            let has = WITH_ARTICLE.contains(&row.alpha_2);
+            let special = ["IM", "KM", "SC"].contains(&row.alpha_2);
+            assert_eq!(has, asks(row.name) || special, "{}", row.name);
+        }
+        assert!(WITH_ARTICLE.iter().all(|code| ROWS.iter().any(|row| row.alpha_2 == *code)));
     }
 
     #[test]

@@ -66,7 +66,7 @@ pub const ROWS: &[Row] = &[
     row("CA", "Canada", "en", 43.6, -79.4),
     row("CC", "Cocos (Keeling) Islands", "en", -12.2, 96.9),
     row("CD", "Democratic Republic of the Congo", "fr", -4.3, 15.3),
-    row("CF", "Central African Rep.", "fr", 4.4, 18.6),
+    row("CF", "Central African Republic", "fr", 4.4, 18.6),
     row("CG", "Republic of the Congo", "fr", -4.3, 15.3),
     row("CH", "Switzerland", "de", 47.4, 8.5),
     row("CI", "Ivory Coast", "fr", 5.3, -4.0),

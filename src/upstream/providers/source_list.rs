@@ -58,12 +58,18 @@ impl SourceList {
     }
 }
 
-/// A page with an address, a title and a passage.
+/// Returns a passage without the blanks around it; empty if it has no letter and no digit: a `**`
+/// that a provider took for a sentence says nothing.
+pub fn passage(text: &str) -> &str {
+    if text.chars().any(char::is_alphanumeric) { text.trim() } else { "" }
+}
+
+/// Returns a page with an address, a title and a passage.
 pub fn source(url: &str, title: &str, snippet: &str) -> Source {
     Source {
         url: url.trim().to_owned(),
         title: title.trim().to_owned(),
-        snippet: snippet.trim().to_owned(),
+        snippet: passage(snippet).to_owned(),
         ..Source::default()
     }
 }
@@ -84,6 +90,8 @@ mod tests {
         assert_eq!(list.add(again.clone()), Some(0));
         assert_eq!(list.add(again), Some(0));
         assert_eq!(list.add(source(" ", "nothing", "")), None);
+        assert_eq!(source("", "", "** — ").snippet, "");
+        assert_eq!(source("", "", " 答。 ").snippet, "答。");
         assert_eq!(list.place("https://b.example/"), Some(1));
         let sources = list.into_vec();
         assert_eq!(sources.len(), 2);

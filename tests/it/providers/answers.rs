@@ -79,7 +79,8 @@ fn without_web_search_no_search_is_asked_for() {
         assert_eq!(app.ended(&id)["status"], "done", "{}", case.name);
         let sent = provider.asked()[0].json();
         assert!(sent.get("tools").is_none(), "{}: {sent:#}", case.name);
-        assert!(sent.to_string().contains("The user is in United States"), "{}: {sent}", case.name);
+        let hint = "The user is in the United States.";
+        assert!(sent.to_string().contains(hint), "{}: {sent}", case.name);
     }
 }
 
@@ -114,4 +115,41 @@ fn an_answer_without_a_search_is_legal_and_says_so() {
             assert_eq!(state, expected, "{}: {field}", case.name);
         }
     }
+}
+
+#[test]
+fn one_broken_character_costs_no_second_call() {
+    let case = cases::compatible();
+    let rows: [(&[u8], &[u8], &str); 3] = [
+        (b"", b"Red \\ud800 it is.", "Red \u{fffd} it is."),
+        (b"", b"Caf\xc3, 4.", "Caf\u{fffd}, 4."),
+        (b"\xef\xbb\xbf", b"Four.", "Four."),
+    ];
+    for (mark, text, read) in rows {
+        let head = br#"{"model": "m", "choices": [{"message": {"content": ""#;
+        let body = [mark, head, text, br#""}}]}"#].concat();
+        let says = Says::text(200, "application/json", body);
+        let provider = Provider::start([says], Says::json(500, &Value::Null));
+        let app = case.builder(&provider).start();
+        let job = app.ended(&case.submit(&app));
+        assert_eq!((&job["status"], &job["attempts"]), (&"done".into(), &1.into()), "{job:#}");
+        assert_eq!(job["result"]["result_markdown"], read, "{job:#}");
+        assert_eq!(provider.asked().len(), 1);
+    }
+}
+
+#[test]
+fn posts_on_x_stay_among_the_sources_of_a_scraper_of_ones_own() {
+    let case = Case { scraper: "posts", ..cases::xai() };
+    let provider = Provider::start(case.replies(), Says::json(500, &Value::Null));
+    let app = case.builder(&provider).start();
+    let job = app.ended(&case.submit(&app));
+    let sources = job["result"]["sources"].as_array().unwrap_or_else(|| panic!("{job:#}"));
+    let urls: Vec<&str> = sources.iter().map(|page| page["url"].as_str().unwrap()).collect();
+    let expected = [
+        "https://www.ruby-lang.org/",
+        "https://x.com/matz/status/1",
+        "https://endoflife.date/ruby",
+    ];
+    assert_eq!(urls, expected);
 }

@@ -33,7 +33,7 @@ fn an_openai_compatible_server_takes_four_settings() {
     assert_eq!(asked.path(), "/v1/chat/completions");
     assert!(!asked.headers.contains_key("authorization"), "there is no key to send");
     let messages = json!([
-        {"role": "system", "content": "The user is in United States."},
+        {"role": "system", "content": "The user is in the United States."},
         {"role": "user", "content": "Which Ruby?"},
     ]);
     let sent = asked.json();

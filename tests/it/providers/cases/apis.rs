@@ -16,7 +16,8 @@ pub fn gemini() -> Case {
                 {"web": {"uri": "https://www.ruby-lang.org/en/", "title": "ruby-lang.org"}},
                 {"web": {"uri": "https://endoflife.date/ruby", "title": "endoflife.date"}}],
             "groundingSupports": [
-                {"segment": {"partIndex": 1, "endIndex": 25}, "groundingChunkIndices": [0]}]}}],
+                {"segment": {"partIndex": 1, "endIndex": 25}, "groundingChunkIndices": [0]},
+                {"segment": {"text": "It came in July."}, "groundingChunkIndices": [0]}]}}],
         "modelVersion": "gemini-3.6-flash", "responseId": "r"});
     Case {
         name: "gemini",
@@ -30,14 +31,15 @@ pub fn gemini() -> Case {
             path: "/v1beta/models/gemini-3.6-flash:generateContent",
             key: Key::Header("x-goog-api-key"),
             prompt: "/contents/0/parts/0/text",
-            country: ("/toolConfig/retrievalConfig/languageCode", json!("de")),
+            country: ("/systemInstruction/parts/0/text", json!("The user is in Germany.")),
         },
         says: vec![body],
         result: json!({
             "result": "Größe: 4.0.6 is stable. It came in July.",
             "result_markdown": "Größe: 4.0.6 is stable. It came in July.",
             "citations": [{"title": "ruby-lang.org", "url": "https://www.ruby-lang.org/en/",
-                "snippet": "Größe: 4.0.6 is stable.", "highlights": [],
+                "snippet": "Größe: 4.0.6 is stable.",
+                "highlights": ["Größe: 4.0.6 is stable.", "It came in July."],
                 "website_name": "ruby-lang.org", "favicon": null}],
             "search_queries": ["ruby stable", "ruby july"],
             "llm_model": "gemini-3.6-flash",

@@ -152,7 +152,7 @@ pub fn xai() -> Case {
             path: "/v1/responses",
             key: Key::Bearer,
             prompt: "/input/1/content",
-            country: ("/input/0/content", json!("The user is in United Kingdom.")),
+            country: ("/input/0/content", json!("The user is in the United Kingdom.")),
         },
         says: vec![body],
         result: json!({
