@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Kind, Product};
+use crate::answer::{Answer, Kind, Product, Source};
 use crate::config;
 use crate::job::{Reason, ScrapeRequest};
 use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
@@ -12,8 +12,7 @@ use crate::upstream::{Limits, UpstreamError};
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
 use super::place::place;
-use super::source_list::SourceList;
-use super::{serp_page, walk};
+use super::{serp_page, text_blocks, walk};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.dataforseo.com",
@@ -153,16 +152,13 @@ fn ai_mode(result: &Value) -> Answer {
         .iter()
         .filter(|item| walk::text(item, "type") == "ai_overview")
         .collect();
-    let mut pages = SourceList::default();
     // Those of the whole answer first: its marks count them.
-    for overview in &overviews {
-        listed(overview, &["references"], &mut pages);
-    }
-    for overview in &overviews {
-        collect(overview, 0, &mut pages);
-    }
-    let pages = pages.into_vec();
+    let mut pages: Vec<Source> =
+        overviews.iter().flat_map(|overview| serp_page::pages(overview, "references")).collect();
+    let warnings = serp_page::left_out(&pages);
+    pages.extend(of_parts(&overviews));
     Answer {
+        warnings,
         markdown: texts(&overviews),
         sources: Some(pages.clone()),
         citations: Some(pages),
@@ -173,20 +169,18 @@ fn ai_mode(result: &Value) -> Answer {
 
 fn chatgpt(result: &Value) -> Answer {
     let items: Vec<&Value> = walk::list(result, "items").iter().collect();
-    let mut citations = SourceList::default();
-    listed(result, &["sources"], &mut citations);
-    for item in &items {
-        collect(item, 0, &mut citations);
-    }
-    let mut sources = citations.clone();
-    listed(result, &["search_results"], &mut sources);
+    let mut citations = serp_page::pages(result, "sources");
+    let warnings = serp_page::left_out(&citations);
+    citations.extend(of_parts(&items));
+    let found = serp_page::pages(result, "search_results");
     let markdown = walk::text(result, "markdown");
     Answer {
+        warnings,
         markdown: if markdown.is_empty() { texts(&items) } else { markdown.to_owned() },
         model: walk::named(result, "model").or(walk::named(result, "model_name")),
-        queries: Some(walk::texts(result, "fan_out_queries")),
-        sources: Some(sources.into_vec()),
-        citations: Some(citations.into_vec()),
+        queries: Some(walk::query_list(&result["fan_out_queries"])),
+        sources: Some(citations.iter().cloned().chain(found).collect()),
+        citations: Some(citations),
         products: Some(products(&items)),
         url: page_address(result),
         ..Answer::default()
@@ -197,34 +191,63 @@ fn page_address(result: &Value) -> Option<String> {
     walk::named(result, "check_url")
 }
 
-/// The items' Markdown, their own or their parts'.
+/// Returns the items' Markdown, their own or their parts'.
 fn texts(items: &[&Value]) -> String {
     let mut paragraphs = Vec::new();
     for item in items {
-        let whole = walk::first_text(item, &["markdown", "text"]);
-        if !whole.is_empty() {
-            paragraphs.push(whole);
-            continue;
-        }
-        let parts = walk::list(item, "items").iter();
-        paragraphs.extend(parts.map(|part| walk::first_text(part, &["markdown", "text"])));
+        write(item, 0, &mut paragraphs);
     }
-    paragraphs.retain(|paragraph| !paragraph.is_empty());
     paragraphs.join("\n\n")
 }
 
-fn listed(value: &Value, keys: &[&str], pages: &mut SourceList) {
-    for page in keys.iter().flat_map(|key| walk::list(value, key)) {
-        pages.add(serp_page::read_page(page));
-    }
-}
-
-/// The pages that an item and its parts name.
-fn collect(item: &Value, depth: usize, pages: &mut SourceList) {
+/// An item's Markdown holds its parts; its text does not hold those that unfold (`components`), and
+/// without either there are only the parts.
+fn write(item: &Value, depth: usize, paragraphs: &mut Vec<String>) {
     if depth == DEPTH_MAX {
         return;
     }
-    listed(item, &["references", "sources", "links"], pages);
+    let markdown = walk::text(item, "markdown").trim();
+    if !markdown.is_empty() {
+        return paragraphs.push(markdown.to_owned());
+    }
+    let components = walk::list(item, "components");
+    let kind = walk::text(item, "type");
+    let title = walk::text(item, "title").trim();
+    let text = walk::text(item, "text").trim();
+    // A product's title is the product's, and listed with it.
+    let is_titled = !components.is_empty() || kind.ends_with("_component");
+    if is_titled && !title.is_empty() && !text.starts_with(title) {
+        paragraphs.push(format!("**{title}**"));
+    }
+    if !text.is_empty() {
+        paragraphs.push(text.to_owned());
+    }
+    let table = text_blocks::table(&item["table"]);
+    if !table.is_empty() {
+        paragraphs.push(table);
+    }
+    let parts = if text.is_empty() { walk::list(item, "items") } else { &[] };
+    for part in parts.iter().chain(components) {
+        write(part, depth + 1, paragraphs);
+    }
+}
+
+/// The pages that items and their parts name.
+fn of_parts(items: &[&Value]) -> Vec<Source> {
+    let mut pages = Vec::new();
+    for item in items {
+        collect(item, 0, &mut pages);
+    }
+    pages
+}
+
+fn collect(item: &Value, depth: usize, pages: &mut Vec<Source>) {
+    if depth == DEPTH_MAX {
+        return;
+    }
+    for key in ["references", "sources", "links"] {
+        pages.extend(serp_page::pages(item, key));
+    }
     for part in walk::list(item, "items").iter().chain(walk::list(item, "components")) {
         collect(part, depth + 1, pages);
     }
@@ -321,7 +344,7 @@ mod tests {
 
     #[test]
     fn an_overview_has_its_references() {
-        let answer = answer(&dataforseo(""), &overview());
+        let answer = answer(&dataforseo(""), &overview()).tidied();
         assert_eq!(answer.markdown, "Ruby **4.0.6**.");
         let citations = answer.citations.unwrap();
         assert_eq!((citations.len(), citations[0].url.as_str()), (2, "https://a.example/"));
@@ -334,8 +357,49 @@ mod tests {
     }
 
     #[test]
+    fn parts_that_unfold_are_read_where_there_is_no_markdown() {
+        let component = |title: &str, text: &str, url: &str| {
+            json!({"type": "ai_overview_expanded_component", "title": title, "text": text,
+                "references": [{"url": url, "title": title}]})
+        };
+        let body = envelope(json!({"items": [{"type": "ai_overview", "items": [
+            {"type": "ai_overview_element", "title": "Ruby", "text": "Ruby is red."},
+            {"type": "ai_overview_expanded_element", "title": "Versions", "text": "There are two.",
+             "components": [component("4.0", "The newest.", "https://a.example/"),
+                component("", "", "https://b.example/"),
+                component("3.4", "3.4 is older.", "https://c.example/")]},
+            {"type": "ai_overview_table_element", "table": {"table_header": ["a", "b"],
+                "table_content": [["1", "2"]]}},
+            {"type": "ai_overview_expanded_element", "components": [
+                {"type": "ai_overview_expanded_component", "markdown": "**Last** one."}]}]}]}));
+        let answer = answer(&dataforseo(""), &body);
+        assert_eq!(
+            answer.markdown,
+            "Ruby is red.\n\n**Versions**\n\nThere are two.\n\n**4.0**\n\nThe newest.\n\n\
+             3.4 is older.\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\n**Last** one."
+        );
+        assert_eq!(answer.sources.unwrap().len(), 3);
+    }
+
+    #[test]
+    fn marks_count_the_references_that_come_again_and_those_without_an_address() {
+        let reference =
+            |name: &str| json!({"url": format!("https://{name}.example/"), "title": name});
+        let body =
+            envelope(json!({"items": [{"type": "ai_overview", "markdown": "One.[3] Two.[5]",
+            "references": [reference("a"), reference("b"), reference("a"), {"title": "Lost"},
+                reference("c")]}]}));
+        let answer = answer(&dataforseo(""), &body).tidied();
+        assert_eq!(answer.markdown, "One.[1] Two.[3]");
+        let titles: Vec<String> =
+            answer.sources.unwrap().into_iter().map(|page| page.title).collect();
+        assert_eq!(titles, ["a", "b", "c"]);
+        assert_eq!(answer.warnings, ["A reference without an address was left out: Lost"]);
+    }
+
+    #[test]
     fn a_conversation_has_its_queries_and_products() {
-        let answer = answer(&dataforseo("chatgpt"), &conversation());
+        let answer = answer(&dataforseo("chatgpt"), &conversation()).tidied();
         assert_eq!(
             (answer.markdown.as_str(), answer.model.as_deref()),
             ("Buy **this**.", Some("gpt-5-3"))

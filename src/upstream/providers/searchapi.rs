@@ -1,6 +1,5 @@
 //! SearchApi.io: one shape for five consumer engines; `model` names the engine.
 
-use serde_json::Value;
 use url::form_urlencoded;
 
 use crate::answer::{Answer, Kind};
@@ -11,7 +10,6 @@ use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};
 use super::place::place;
-use super::source_list::SourceList;
 use super::{serp_page, walk};
 
 const SHIPPED: Shipped = Shipped {
@@ -103,7 +101,7 @@ impl Provider for Searchapi {
         let body = self.account.read(request, replies)?;
         let markdown = serp_page::markdown(&self.account, request, &body)?;
         let citations = serp_page::pages(&body, "reference_links");
-        let sources = with_web_results(&body, citations.clone());
+        let found = serp_page::pages(&body, "web_results");
         let asks = match engine {
             Engine::Perplexity | Engine::Gemini => true,
             Engine::Chatgpt | Engine::BingCopilot | Engine::GoogleAiMode => {
@@ -117,8 +115,10 @@ impl Provider for Searchapi {
         Ok(Step::Done(Box::new(Answer {
             markdown,
             model: walk::named(&body["response_metadata"], "model"),
-            sources: Some(sources.into_vec()),
-            citations: Some(citations.into_vec()),
+            warnings: serp_page::left_out(&citations),
+            // The links that the answer rests on, and after them what else was found.
+            sources: Some(citations.iter().cloned().chain(found).collect()),
+            citations: Some(citations),
             related_questions: asks.then(|| serp_page::related_questions(&body)),
             products: sells.then(|| serp_page::products(&body)),
             ..Answer::default()
@@ -126,17 +126,9 @@ impl Provider for Searchapi {
     }
 }
 
-/// The links an answer rests on, and behind them what else was found.
-fn with_web_results(body: &Value, mut sources: SourceList) -> SourceList {
-    for page in serp_page::pages(body, "web_results").into_vec() {
-        sources.add(page);
-    }
-    sources
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::config::UpstreamKind;
@@ -201,7 +193,7 @@ mod tests {
 
     #[test]
     fn every_engine_has_its_lists() {
-        let first = answer(&searchapi("google_ai_mode"), &page());
+        let first = answer(&searchapi("google_ai_mode"), &page()).tidied();
         assert_eq!(first.markdown, "Ruby **4.0.6** [1].");
         assert_eq!(first.model.as_deref(), Some("gpt-5.3"));
         let citations = first.citations.unwrap();

@@ -4,12 +4,12 @@
 use serde_json::Value;
 
 use crate::answer::{Product, Source};
-use crate::job::ScrapeRequest;
+use crate::job::{Reason, ScrapeRequest};
 use crate::upstream::UpstreamError;
 
 use super::account::Account;
 use super::error_body::Verdict;
-use super::source_list::{SourceList, source};
+use super::source_list::source;
 use super::{text_blocks, walk};
 
 /// Under which names the vendors list products.
@@ -46,8 +46,8 @@ pub fn markdown(
     Err(if !error.is_empty() && !NOTHING.iter().any(|phrase| error.contains(phrase)) {
         account.failure(request, body)
     } else if matches!(status, "Queued" | "Processing") {
-        let message = "the search has not ended";
-        account.fail(request, Verdict::FAILED, message)
+        let verdict = Verdict::new(Reason::UpstreamError, "has not ended its search");
+        account.fail(request, verdict, "")
     } else if body.is_object() {
         account.empty()
     } else {
@@ -55,13 +55,23 @@ pub fn markdown(
     })
 }
 
-/// The pages of the list under `key`, in its order: marks in the text count them.
-pub fn pages(body: &Value, key: &str) -> SourceList {
-    let mut pages = SourceList::default();
-    for page in walk::list(body, key) {
-        pages.add(read_page(page));
-    }
-    pages
+/// Returns the pages of the list under `key`, all of them and in its order: marks in the text count
+/// them, those that come again or have no address included.
+pub fn pages(body: &Value, key: &str) -> Vec<Source> {
+    walk::list(body, key).iter().map(read_page).collect()
+}
+
+/// Returns a warning for each page that has no address: no list of the result can hold it.
+pub fn left_out(pages: &[Source]) -> Vec<String> {
+    let left_out = pages.iter().filter(|page| page.url.is_empty());
+    let name = |page: &Source| {
+        let names = [&page.title, &page.website_name, &page.snippet];
+        names.into_iter().find(|name| !name.is_empty()).cloned()
+    };
+    left_out
+        .filter_map(name)
+        .map(|name| format!("A reference without an address was left out: {name}"))
+        .collect()
 }
 
 /// A page as any of the vendors writes one.

@@ -68,10 +68,11 @@ impl Provider for Serpapi {
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let body = self.account.read(request, replies)?;
         let markdown = serp_page::markdown(&self.account, request, &body)?;
-        let references = serp_page::pages(&body, "references").into_vec();
+        let references = serp_page::pages(&body, "references");
         let sells = self.account.model == GOOGLE_AI_MODE;
         Ok(Step::Done(Box::new(Answer {
             markdown,
+            warnings: serp_page::left_out(&references),
             sources: Some(references.clone()),
             citations: Some(references),
             products: sells.then(|| serp_page::products(&body)),

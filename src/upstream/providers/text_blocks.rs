@@ -2,18 +2,24 @@
 
 use serde_json::Value;
 
-use super::walk;
+use super::{source_list, walk};
 
 /// How deep lists and expandable blocks may nest.
 const DEPTH_MAX: usize = 8;
+/// The blanks before what nests in an item of a list, at least.
+const INDENT_MIN: usize = 3;
 /// Under which names the vendors keep a block's own text.
 const TEXT: &[&str] = &["answer", "snippet", "text", "markdown"];
 
-/// The blocks as Markdown, paragraphs apart.
+/// Returns the blocks as Markdown, paragraphs apart.
 pub fn markdown(blocks: &[Value]) -> String {
+    nested(blocks, 0)
+}
+
+fn nested(blocks: &[Value], depth: usize) -> String {
     let mut paragraphs = Vec::new();
     for block in blocks {
-        write(block, 0, &mut paragraphs);
+        write(block, depth, &mut paragraphs);
     }
     paragraphs.join("\n\n")
 }
@@ -29,7 +35,14 @@ fn write(block: &Value, depth: usize, paragraphs: &mut Vec<String>) {
             let code = walk::first_text(block, &["code", "answer", "snippet", "text"]);
             format!("```{}\n{}\n```", walk::text(block, "language"), code.trim_end())
         }
-        "table" => table(block),
+        "table" | "comparison" => {
+            let table = table(block);
+            [text, table.as_str()]
+                .into_iter()
+                .filter(|part| !part.is_empty())
+                .collect::<Vec<_>>()
+                .join("\n\n")
+        }
         kind => {
             let ordered = kind == "ordered_list";
             let list = list(block, ordered, depth);
@@ -50,45 +63,58 @@ fn write(block: &Value, depth: usize, paragraphs: &mut Vec<String>) {
     }
 }
 
-/// The items of a list block, nested ones indented.
+/// The items of a list block, what nests in them indented. An item that says nothing has no bullet;
+/// the list in it takes its place.
 fn list(block: &Value, ordered: bool, depth: usize) -> String {
     if depth == DEPTH_MAX {
         return String::new();
     }
     let mut lines = Vec::new();
-    for key in ["list", "items"] {
-        for (at, item) in walk::list(block, key).iter().enumerate() {
-            let text = item.as_str().unwrap_or_else(|| walk::first_text(item, TEXT)).trim();
-            let title = walk::text(item, "title").trim();
-            let mark = if ordered { format!("{}.", at + 1) } else { "-".to_owned() };
-            let line = match (title, text) {
-                ("", "") => continue,
-                ("", text) => format!("{mark} {text}"),
-                (title, "") => format!("{mark} **{title}**"),
-                (title, text) => format!("{mark} **{title}** {text}"),
-            };
-            lines.push(line);
-            lines.extend(list(item, ordered, depth + 1).lines().map(|line| format!("   {line}")));
+    let mut number = 0;
+    for item in ["list", "items"].iter().flat_map(|key| walk::list(block, key)) {
+        let text = item.as_str().unwrap_or_else(|| walk::first_text(item, TEXT));
+        let text = source_list::passage(text);
+        let title = source_list::passage(walk::text(item, "title"));
+        let own = match (title, text) {
+            ("", text) => text.to_owned(),
+            (title, "") => format!("**{title}**"),
+            (title, text) => format!("**{title}** {text}"),
+        };
+        let inner = list(item, ordered, depth + 1);
+        let blocks = nested(walk::list(item, "text_blocks"), depth + 1);
+        let parts = [own, blocks].into_iter().filter(|part| !part.is_empty());
+        let says = parts.collect::<Vec<_>>().join("\n\n");
+        if says.is_empty() {
+            lines.extend(Some(inner).filter(|inner| !inner.is_empty()));
+            continue;
         }
+        number += 1;
+        let mark = if ordered { format!("{number}.") } else { "-".to_owned() };
+        let whole = [says, inner].into_iter().filter(|part| !part.is_empty());
+        let whole = whole.collect::<Vec<_>>().join("\n");
+        lines.push(format!("{mark} {}", indented(&whole, INDENT_MIN.max(mark.len() + 1))));
     }
     lines.join("\n")
 }
 
-/// Rows of cells; the first row is the head.
-fn table(block: &Value) -> String {
+/// The text with every line after its first one moved to the right, blank ones left blank.
+fn indented(text: &str, by: usize) -> String {
+    let margin = format!("\n{}", " ".repeat(by));
+    text.replace('\n', &margin).replace(&format!("{margin}\n"), "\n\n")
+}
+
+/// Returns the rows of a table as Markdown; the first row is the head. A comparison has its products
+/// as the head, and a row for each feature.
+pub fn table(block: &Value) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
-    let cells = |row: &Value| -> Vec<String> {
-        row.as_array()
-            .into_iter()
-            .flatten()
-            .map(|cell| cell_text(cell).replace('|', "\\|"))
-            .collect()
-    };
-    for key in ["headers", "header"] {
-        rows.extend(Some(cells(&block[key])).filter(|row| !row.is_empty()));
+    for key in ["headers", "header", "table_header"] {
+        rows.extend(cells(&block[key]));
     }
-    for key in ["table", "rows"] {
-        rows.extend(walk::list(block, key).iter().map(cells).filter(|row| !row.is_empty()));
+    if let Some(products) = cells(&block["product_labels"]) {
+        rows.push([vec![String::new()], products].concat());
+    }
+    for key in ["table", "rows", "table_content", "comparison"] {
+        rows.extend(walk::list(block, key).iter().filter_map(row));
     }
     let mut lines: Vec<String> =
         rows.iter().map(|row| format!("| {} |", row.join(" | "))).collect();
@@ -96,6 +122,25 @@ fn table(block: &Value) -> String {
         lines.insert(1, format!("|{}", " --- |".repeat(head.len())));
     }
     lines.join("\n")
+}
+
+/// A row of cells, or a feature with a value for each product.
+fn row(row: &Value) -> Option<Vec<String>> {
+    let feature = walk::first_text(row, &["feature", "title", "name"]);
+    match cells(&row["values"]) {
+        Some(values) => Some([vec![cell(feature)], values].concat()),
+        None => cells(row),
+    }
+}
+
+/// The cells of a list; `None` if there is none that says anything.
+fn cells(list: &Value) -> Option<Vec<String>> {
+    let cells: Vec<String> = list.as_array()?.iter().map(|value| cell(&cell_text(value))).collect();
+    cells.iter().any(|cell| !cell.is_empty()).then_some(cells)
+}
+
+fn cell(text: &str) -> String {
+    text.trim().replace('|', "\\|").replace('\n', " ")
 }
 
 fn cell_text(cell: &Value) -> String {
@@ -129,6 +174,41 @@ mod tests {
             "First.\n\n## More\n\n- **Ruby** is red\n   - deep\n- Go\n\n1. one\n2. two\n\n\
              ```python\nprint(1)\n```\n\n| a | b |\n| --- | --- |\n| 1 | 2 |\n\nDetails\n\nInside."
         );
+    }
+
+    #[test]
+    fn comparison_is_a_table() {
+        let blocks = json!([{"type": "comparison", "product_labels": ["Vi", "Emacs"],
+            "comparison": [{"feature": "Size", "values": ["small", "large | huge"]},
+                {"feature": "Modes", "values": ["yes", "no"]}]}]);
+        assert_eq!(
+            markdown(blocks.as_array().unwrap()),
+            "|  | Vi | Emacs |\n| --- | --- | --- |\n| Size | small | large \\| huge |\n\
+             | Modes | yes | no |"
+        );
+    }
+
+    #[test]
+    fn blocks_in_the_items_of_a_list_are_kept() {
+        let blocks = json!([{"type": "list", "list": [
+            {"title": "Ruby", "text_blocks": [{"type": "paragraph", "snippet": "Is red."},
+                {"type": "list", "list": [{"snippet": "deep"}]}]},
+            {"text_blocks": [{"type": "paragraph", "snippet": "Alone."}]},
+            {"snippet": "Go\nis fast"}]}]);
+        assert_eq!(
+            markdown(blocks.as_array().unwrap()),
+            "- **Ruby**\n\n   Is red.\n\n   - deep\n- Alone.\n- Go\n   is fast"
+        );
+    }
+
+    #[test]
+    fn what_says_nothing_leaves_no_bullet() {
+        let blocks = json!([{"type": "list"}, {"type": "list", "list": []},
+            {"type": "list", "list": null}, {"type": "comparison", "comparison": [{}]},
+            {"type": "ordered_list", "list": [{"snippet": "**"}, {"list": []}, {}, "", "one",
+                {"list": [{"snippet": "two"}]}, {"snippet": "three", "list": []}]},
+            {"type": "table", "table": [[""], []]}]);
+        assert_eq!(markdown(blocks.as_array().unwrap()), "1. one\n1. two\n2. three");
     }
 
     #[test]
