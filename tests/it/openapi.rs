@@ -1,8 +1,10 @@
 //! `GET /openapi.json`: that it names what there is and nothing else, that real replies are as its
 //! schemas say, and that what it says has not changed unseen.
 
+mod bounds;
 mod defaults;
 mod errors;
+mod states;
 
 use std::collections::BTreeSet;
 

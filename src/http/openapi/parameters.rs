@@ -240,12 +240,6 @@ pub fn list() -> Vec<Value> {
             "Cells of a CSV export that a spreadsheet would run: with `'` before them, or as they are.",
             formulas,
         ),
-        of(
-            "header",
-            "Accept",
-            "`application/x-ndjson` or `text/csv` for an export of all that match.",
-            text(),
-        ),
     ]
 }
 

@@ -22,7 +22,7 @@ pub fn add(paths: &mut Value) {
         "get",
         Method::new("listJobs", "The jobs of a key, newest first", Key::Needed)
             .about(
-                "In pages without results; or, as `Accept` asks, all that match, a line for each.",
+                "In pages without results; or, where `Accept` asks for `application/x-ndjson` or `text/csv`, all that match, a line for each.",
             )
             .takes(parameters::list())
             .answers("200", page)
