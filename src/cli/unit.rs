@@ -97,6 +97,11 @@ mod tests {
     }
 
     #[test]
+    fn the_unit_leaves_no_core_dump() {
+        assert_eq!(directive("LimitCORE"), "0");
+    }
+
+    #[test]
     fn the_unit_runs_the_binary_that_is_named() {
         let unit = unit_of(Path::new("/usr/bin/answerd")).unwrap();
         assert!(unit.contains("\nExecStart=/usr/bin/answerd serve\n") && !unit.contains("/local/"));

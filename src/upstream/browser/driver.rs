@@ -15,6 +15,28 @@ const START_TIMEOUT: Duration = Duration::from_secs(15);
 /// What stands above the driver: it waits until the pipe from answerd breaks, which a `kill -9` of
 /// answerd does too, and then ends its whole process group, browsers included.
 const GUARD: &str = r#""$@" & cat > /dev/null; kill -9 0"#;
+/// All that the driver and its browsers get of our environment. The rest stays here: it holds the keys of
+/// providers and the secrets of webhooks, and a page that takes over its browser could read it.
+const ENVIRONMENT: [&str; 18] = [
+    "PATH",
+    "HOME",
+    "USER",
+    "LOGNAME",
+    "LANG",
+    "LANGUAGE",
+    "LC_ALL",
+    "LC_CTYPE",
+    "LC_MESSAGES",
+    "TZ",
+    "TMPDIR",
+    "DISPLAY",
+    "WAYLAND_DISPLAY",
+    "XAUTHORITY",
+    "XDG_RUNTIME_DIR",
+    "XDG_CACHE_HOME",
+    "FONTCONFIG_FILE",
+    "FONTCONFIG_PATH",
+];
 /// What chromedriver says when it listens; the port follows.
 const STARTED: &str = "was started successfully on port ";
 
@@ -120,6 +142,8 @@ fn start(folder: &Path) -> Result<Running, DriverError> {
         .args(["-c", GUARD, "answerd-browsers", "chromedriver", "--port=0"])
         .arg(format!("--log-path={}", folder.join("chromedriver.log").display()))
         .arg("--log-level=SEVERE")
+        .env_clear()
+        .envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         // Chromium keeps crash reports there, which belong to us and not to the user.
         .env("XDG_CONFIG_HOME", folder.join("config"))
         .stdin(Stdio::piped())

@@ -16,6 +16,36 @@ use crate::page_server::PageServer;
 const UNFINISHED: &str = include_str!("unfinished.html");
 const CHAT: &str = include_str!("chat.html");
 
+/// A key of a provider in the service's environment.
+const KEY: &str = "sk-of-the-service";
+const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// The processes whose command lines name a folder of the store.
+fn started_for(store: &Path) -> Vec<u32> {
+    let folder = store.display().to_string();
+    let entries = std::fs::read_dir("/proc").unwrap();
+    let pids = entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+    pids.filter(|pid: &u32| {
+        std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
+            .is_ok_and(|line| line.contains(&folder))
+    })
+    .collect()
+}
+
+/// Looks into the environment of a process and of all below it.
+fn assert_no_secret(process: u32) {
+    let read = |what: &str| std::fs::read_to_string(format!("/proc/{process}/{what}"));
+    // One that has just ended holds nothing.
+    let Ok(environment) = std::fs::read(format!("/proc/{process}/environ")) else { return };
+    let environment = String::from_utf8_lossy(&environment).into_owned();
+    let names: Vec<&str> =
+        environment.split('\0').filter_map(|it| Some(it.split_once('=')?.0)).collect();
+    assert!(!environment.contains(KEY), "{names:?}");
+    assert!(!names.iter().any(|name| name.starts_with("ANSWERD_")), "{names:?}");
+    let below = read(&format!("task/{process}/children")).unwrap_or_default();
+    below.split_whitespace().for_each(|child| assert_no_secret(child.parse().unwrap()));
+}
+
 fn serve(store: &Path, server: &PageServer, path: &str) -> Served {
     serve_with(store, server, path, |_| {})
 }
@@ -39,7 +69,10 @@ fn serve_with(
             ("SCRAPERS__PAGE__UPSTREAMS", "[\"page\"]"),
             ("HTTP__GRACE_SECONDS", "0"),
         ],
-        change,
+        |command| {
+            command.env("OPENAI_API_KEY", KEY).env("ANSWERD_WEBHOOK_SECRET", WEBHOOK_SECRET);
+            change(command);
+        },
     )
 }
 
@@ -67,6 +100,11 @@ fn no_browser_outlives_the_service_however_it_ends() {
             std::thread::yield_now();
         }
         assert!(!browsers(&store).is_empty());
+        let all = started_for(&store);
+        assert!(all.len() >= 3, "a guard, a driver and a browser: {all:?}");
+        for process in all {
+            assert_no_secret(process);
+        }
         if ends_well {
             assert_eq!(served.terminate(), Some(0));
         } else {
