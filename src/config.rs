@@ -3,6 +3,7 @@
 
 mod check;
 pub mod file;
+mod redaction;
 mod secret_source;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 pub use file::{Auth, Evidence, LogFormat};
+pub use redaction::quoted;
 pub use webhooks::SigningKey;
 
 /// The most worker threads one scraper may have.
@@ -29,49 +31,12 @@ pub const ANONYMOUS: &str = "anonymous";
 /// The longest name of a key, a scraper or an upstream, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
 
-/// Why there are no settings. Each says what to change.
+/// Why there are no settings: all that is wrong, a sentence each that says what to change. None repeats
+/// a value that may be a secret.
 #[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    #[error("cannot read {path}: {error}")]
-    Unreadable { path: String, error: std::io::Error },
-    #[error("{origin} is not valid TOML: {message}")]
-    Syntax { origin: String, message: String },
-    #[error("a setting has the wrong type: {message}")]
-    Type { message: String },
-    #[error("{}", sentences(.0).join("\n"))]
-    Unknown(Vec<UnknownSetting>),
-    #[error("{}", .0.join("\n"))]
-    Invalid(Vec<String>),
-}
-
-impl ConfigError {
-    /// All that is wrong, a sentence each.
-    pub fn problems(&self) -> Vec<String> {
-        match self {
-            ConfigError::Unreadable { .. }
-            | ConfigError::Syntax { .. }
-            | ConfigError::Type { .. } => vec![self.to_string()],
-            ConfigError::Unknown(settings) => sentences(settings),
-            ConfigError::Invalid(problems) => problems.clone(),
-        }
-    }
-}
-
-/// A setting that does not exist.
-#[derive(Debug, PartialEq, Eq)]
-pub struct UnknownSetting {
-    /// Its section and name: `http.bnid`.
-    pub path: String,
-    /// The name beside it that was probably meant.
-    pub nearest: Option<String>,
-}
-
-fn sentences(settings: &[UnknownSetting]) -> Vec<String> {
-    let sentence = |UnknownSetting { path, nearest }: &UnknownSetting| match nearest {
-        Some(nearest) => format!("unknown setting `{path}`; did you mean `{nearest}`?"),
-        None => format!("unknown setting `{path}`"),
-    };
-    settings.iter().map(sentence).collect()
+#[error("{}", .problems.join("\n"))]
+pub struct ConfigError {
+    pub problems: Vec<String>,
 }
 
 /// A secret: it can be used where it is meant to be, and cannot be printed by accident.
@@ -259,7 +224,8 @@ pub struct Upstream {
     pub in_flight_max: Option<usize>,
     /// `None`: no limit of our own.
     pub requests_per_minute: Option<u32>,
-    pub proxy: Option<String>,
+    /// Its address may hold a login.
+    pub proxy: Option<Secret>,
     /// The recipe of a browser's page; empty for every other kind.
     pub recipe: String,
     /// Of a WebDriver server, without a slash at its end; `None` starts chromedriver here.
@@ -284,16 +250,9 @@ impl Settings {
     /// Reads the defaults, the file and the environment, and checks them.
     ///
     /// # Errors
-    /// All that is wrong, each with the setting's name and the way out.
+    /// Returns an error if anything is wrong: all of it, each with the setting's name and the way out.
     pub fn load(path: Option<&Path>) -> Result<Settings, ConfigError> {
-        // A variable that is no UTF-8 is nobody's setting, or is refused where its value is looked
-        // at; `std::env::vars` would panic on any.
-        let environment = std::env::vars_os()
-            .map(|(name, value)| {
-                (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
-            })
-            .collect();
-        Settings::load_from(path, &environment)
+        Settings::load_from(path, &process_environment())
     }
 
     /// As [`Settings::load`], with a given environment.
@@ -304,14 +263,24 @@ impl Settings {
         path: Option<&Path>,
         environment: &BTreeMap<String, String>,
     ) -> Result<Settings, ConfigError> {
-        let pairs = environment.iter().map(|(name, value)| (name.clone(), value.clone()));
-        let typed = file::load(path, pairs)?;
-        let mut problems = Vec::new();
-        let settings = check::check(typed, environment, &mut problems);
+        let (settings, problems) = Settings::examine(path, environment);
         match settings {
             Some(settings) if problems.is_empty() => Ok(settings),
-            _ => Err(ConfigError::Invalid(problems)),
+            _ => Err(ConfigError { problems }),
         }
+    }
+
+    /// Returns all that is wrong, and the settings as far as they make sense: with problems they are
+    /// good for finding more of them only.
+    pub fn examine(
+        path: Option<&Path>,
+        environment: &BTreeMap<String, String>,
+    ) -> (Option<Settings>, Vec<String>) {
+        let pairs = environment.iter().map(|(name, value)| (name.clone(), value.clone()));
+        let mut problems = Vec::new();
+        let settings = file::load(path, pairs, &mut problems)
+            .and_then(|typed| check::check(typed, environment, &mut problems));
+        (settings, problems)
     }
 
     /// What a scraper lacks before it can be used, as a sentence that names the setting; `None`
@@ -333,13 +302,25 @@ impl Settings {
     }
 }
 
+/// Returns the environment of this process. A variable that is no UTF-8 is refused where its value is
+/// looked at; `std::env::vars` would panic on any.
+pub fn process_environment() -> BTreeMap<String, String> {
+    std::env::vars_os()
+        .map(|(name, value)| {
+            (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+        })
+        .collect()
+}
+
 /// The hash of an API key, as `hash` in `[[keys]]` holds it.
 pub fn key_hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
-/// Whether a key, a scraper or an upstream may be called so.
+/// Whether a key, a scraper or an upstream may be called so. Names are public, so what looks like a key is
+/// none.
 pub fn is_name(name: &str) -> bool {
     (1..=NAME_CHARS_MAX).contains(&name.len())
+        && !redaction::is_marked_as_secret(name)
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
 }

@@ -22,7 +22,7 @@ Examples:
 
 /// Check the settings and show which scrapers are ready
 ///
-/// Reads the settings as `serve` would and, without --live, calls nobody. Exits with 2 and names
+/// Reads the settings as `serve` would and, without --live, calls no upstream. Exits with 2 and names
 /// everything that is wrong when `serve` would refuse them. A scraper that lacks a key is shown with
 /// the setting it lacks and is no error. With --live it exits with 1 when an upstream that was
 /// called did not answer.
@@ -48,7 +48,7 @@ pub struct Args {
 /// # Errors
 /// The prompt breaks its rule, or stdout cannot be written to.
 pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
-    let loaded = args.config.load();
+    let loaded = args.config.load_for_service();
     let (settings, origin) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return refused(&error, console),
@@ -75,7 +75,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
 }
 
 fn refused(error: &ConfigError, console: &mut Console) -> Result<Exit, CommandError> {
-    let problems = error.problems();
+    let problems = &error.problems;
     if console.is_json() {
         console.document(&json!({ "ok": false, "problems": problems }))?;
     }

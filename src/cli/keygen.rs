@@ -64,7 +64,8 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     if !config::is_name(name) || name == ANONYMOUS {
         return Err(CommandError::WrongUse(format!(
             "the name of a key is 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`, and not \
-             `{ANONYMOUS}`; it is `{name}`"
+             `{ANONYMOUS}`, and does not look like a key; it is {}",
+            config::quoted(name)
         )));
     }
     let key = new_key().map_err(CommandError::Random)?;
@@ -96,7 +97,7 @@ fn webhook_secret(console: &mut Console) -> Result<Exit, CommandError> {
         console.document(&json!({ "secret": secret }))?;
     } else {
         console.result(&secret)?;
-        console.note("The service and the receivers of its webhooks need it; nobody else does.");
+        console.note("The service and the receivers of its webhooks need it, and no one else.");
     }
     Ok(Exit::Done)
 }
@@ -206,9 +207,11 @@ mod tests {
 
     #[test]
     fn what_config_would_refuse_is_no_name() {
-        for name in ["", "a b", "anonymous", "\"", &"a".repeat(65)] {
+        let key = new_key().unwrap();
+        for name in ["", "a b", "anonymous", "\"", &"a".repeat(65), &key] {
             let refused = run(named(name), &mut streams(false).0);
-            assert!(matches!(refused, Err(CommandError::WrongUse(_))), "{name}");
+            let Err(CommandError::WrongUse(told)) = refused else { panic!("{name}") };
+            assert!(!told.contains(&key), "{told}");
         }
     }
 }

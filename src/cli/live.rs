@@ -48,7 +48,7 @@ pub fn call_all(
             }
             None => {
                 let registry = upstream::alone(settings, configured, "", clock)
-                    .map_err(|error| ConfigError::Invalid(vec![error.to_string()]))?;
+                    .map_err(|error| ConfigError { problems: vec![error.to_string()] })?;
                 ready.push((configured, registry));
             }
         }

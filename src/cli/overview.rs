@@ -64,7 +64,7 @@ impl Overview {
             let reach = if self.listen.ip().is_loopback() {
                 "every program on this machine".to_owned()
             } else {
-                format!("whoever reaches {}", self.listen)
+                format!("everyone who can reach {}", self.listen)
             };
             format!("no key is needed: {reach} may submit jobs and spend the upstreams' quotas")
         })
@@ -236,6 +236,6 @@ mod tests {
     fn an_open_door_is_told_and_whom_it_is_open_to() {
         insta::assert_snapshot!(overview(&[]).open_door().unwrap(), @"no key is needed: every program on this machine may submit jobs and spend the upstreams' quotas");
         let open = [("ANSWERD_HTTP__BIND", "0.0.0.0:80"), ("ANSWERD_HTTP__AUTH", "open")];
-        assert!(overview(&open).open_door().unwrap().contains("whoever reaches 0.0.0.0:80"));
+        assert!(overview(&open).open_door().unwrap().contains("everyone who can reach 0.0.0.0:80"));
     }
 }

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
-use crate::config::{ConfigError, Settings};
+use crate::config::{self, ConfigError, Settings};
+use crate::upstream;
 
 /// The file that is read without being named.
 const FILE_NAME: &str = "config.toml";
@@ -39,6 +40,16 @@ pub enum Origin {
     Defaults,
 }
 
+impl Origin {
+    fn path(&self) -> Option<&Path> {
+        match self {
+            Origin::Named(path) => Some(path),
+            Origin::WorkingDirectory => Some(Path::new(FILE_NAME)),
+            Origin::Defaults => None,
+        }
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -50,18 +61,28 @@ impl fmt::Display for Origin {
 }
 
 impl ConfigArgs {
-    /// The settings, and where they come from.
+    /// Returns the settings and where they come from.
     ///
     /// # Errors
-    /// All that is wrong with them.
+    /// Returns all that is wrong with them.
     pub fn load(&self) -> Result<(Settings, Origin), ConfigError> {
         let origin = self.origin(Path::new(""));
-        let settings = match &origin {
-            Origin::Named(path) => Settings::load(Some(path)),
-            Origin::WorkingDirectory => Settings::load(Some(Path::new(FILE_NAME))),
-            Origin::Defaults => Settings::load(None),
-        };
-        settings.map(|settings| (settings, origin))
+        Settings::load(origin.path()).map(|settings| (settings, origin))
+    }
+
+    /// As [`ConfigArgs::load`], and checks the recipes that they name as well.
+    ///
+    /// # Errors
+    /// Returns all that is wrong with them.
+    pub fn load_for_service(&self) -> Result<(Settings, Origin), ConfigError> {
+        let origin = self.origin(Path::new(""));
+        let (settings, mut problems) =
+            Settings::examine(origin.path(), &config::process_environment());
+        problems.extend(settings.iter().flat_map(upstream::recipe_problems));
+        match settings {
+            Some(settings) if problems.is_empty() => Ok((settings, origin)),
+            _ => Err(ConfigError { problems }),
+        }
     }
 
     fn origin(&self, working_directory: &Path) -> Origin {

@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::file::{self, Auth};
+use super::redaction::{may_be_secret, quoted};
 use super::secret_source::SecretSource;
 use super::{
     ANONYMOUS, Browser, Http, Key, NAME_CHARS_MAX, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper,
@@ -43,7 +44,8 @@ pub(super) fn check(
         .into_iter()
         .map(|(name, scraper)| (name.clone(), check_scraper(name, scraper, &names, problems)))
         .collect();
-    let http = check_http(&typed.http, !typed.keys.is_empty(), problems)?;
+    let browser = check_browser(&typed.browser, problems);
+    let http = check_http(&typed.http, typed.has_keys, problems)?;
     Some(Settings {
         http,
         store: Store {
@@ -59,7 +61,7 @@ pub(super) fn check(
         log: typed.log,
         practice: typed.practice,
         webhooks,
-        browser: check_browser(&typed.browser, problems),
+        browser,
         keys,
         upstreams,
         scrapers,
@@ -96,8 +98,8 @@ fn check_browser(typed: &file::Browser, problems: &mut Vec<String>) -> Browser {
     if sides.is_none() {
         problems.push(format!(
             "`browser.viewport` must be a width from 320 to 7680 and a height from 240 to 4320 \
-             such as `1366x900`; it is `{}`",
-            typed.viewport
+             such as `1366x900`; it is {}",
+            quoted(&typed.viewport)
         ));
     }
     Browser {
@@ -125,7 +127,8 @@ fn check_level(level: &str, problems: &mut Vec<String>) {
     if !sound {
         problems.push(format!(
             "`log.level` must be error, warn, info, debug or trace, or a filter such as \
-             `answerd=debug,warn`; it is `{level}`"
+             `answerd=debug,warn`; it is {}",
+            quoted(level)
         ));
     }
 }
@@ -151,8 +154,8 @@ fn check_http(typed: &file::Http, has_keys: bool, problems: &mut Vec<String>) ->
     let bind = typed.bind.to_socket_addrs().ok().and_then(|mut addresses| addresses.next());
     let Some(bind) = bind else {
         problems.push(format!(
-            "`http.bind` must be an address and a port such as `127.0.0.1:8080`; it is `{}`",
-            typed.bind
+            "`http.bind` must be an address and a port such as `127.0.0.1:8080`; it is {}",
+            quoted(&typed.bind)
         ));
         return None;
     };
@@ -163,7 +166,7 @@ fn check_http(typed: &file::Http, has_keys: bool, problems: &mut Vec<String>) ->
         Auth::Keys => {
             if !has_keys {
                 problems.push(format!(
-                    "`http.auth` is \"keys\" and no key is configured, so nobody could submit: \
+                    "`http.auth` is \"keys\" and no key is configured, so no one could submit: \
                      {way_out}, or set `http.auth = \"auto\"`"
                 ));
             }
@@ -206,7 +209,8 @@ fn check_origins(origins: &[String], problems: &mut Vec<String>) {
         if sent.as_ref() != Ok(origin) {
             problems.push(format!(
                 "`http.cors_origins` must hold \"*\" or origins such as \
-                 `https://app.example.com`, in lower case and without a path; it holds `{origin}`"
+                 `https://app.example.com`, in lower case and without a path; it holds {}",
+                quoted(origin)
             ));
         }
     }
@@ -219,7 +223,8 @@ fn check_proxies(typed: &[String], problems: &mut Vec<String>) -> Vec<IpAddr> {
             Ok(address) => proxies.push(address.to_canonical()),
             Err(_) => problems.push(format!(
                 "`http.trusted_proxies` must hold IP addresses such as `127.0.0.1`; it holds \
-                 `{given}`"
+                 {}",
+                quoted(given)
             )),
         }
     }
@@ -232,12 +237,12 @@ fn check_public_url(typed: &str, problems: &mut Vec<String>) -> Option<String> {
         return None;
     }
     // A path is appended to it, so nothing may stand where the path ends.
-    let sound = web_address(given)
-        .is_some_and(|url| url.query().is_none() && url.fragment().is_none() && !has_login(&url));
+    let sound = web_address(given).is_some_and(|url| is_bare(&url) && !has_login(&url));
     if !sound {
         problems.push(format!(
             "`http.public_url` must be `auto` or an http(s) address such as \
-             `https://answers.example.com`; it is `{given}`"
+             `https://answers.example.com`, without a login and a query; it is {}",
+            quoted(given)
         ));
     }
     Some(given.to_owned())
@@ -246,6 +251,11 @@ fn check_public_url(typed: &str, problems: &mut Vec<String>) -> Option<String> {
 fn web_address(given: &str) -> Option<url::Url> {
     let url = url::Url::parse(given).ok()?;
     (matches!(url.scheme(), "http" | "https") && url.has_host()).then_some(url)
+}
+
+/// Whether an address ends with its path.
+fn is_bare(url: &url::Url) -> bool {
+    url.query().is_none() && url.fragment().is_none()
 }
 
 fn has_login(url: &url::Url) -> bool {
@@ -257,10 +267,11 @@ fn check_keys(typed: &[file::Key], problems: &mut Vec<String>) -> Vec<Key> {
     for (at, key) in typed.iter().enumerate() {
         let Some(key) = check_key(at, key, problems) else { continue };
         if keys.iter().any(|earlier| earlier.name == key.name) {
-            problems.push(format!("two keys have the name `{}`", key.name));
+            problems.push(format!("two keys have the name {}", quoted(&key.name)));
         }
         if keys.iter().any(|earlier| earlier.hash == key.hash) {
-            problems.push(format!("the key `{}` has the same hash as another", key.name));
+            let name = quoted(&key.name);
+            problems.push(format!("the key {name} has the same hash as another"));
         }
         keys.push(key);
     }
@@ -271,17 +282,17 @@ fn check_key(at: usize, typed: &file::Key, problems: &mut Vec<String>) -> Option
     if !is_name(&typed.name) || typed.name == ANONYMOUS {
         problems.push(format!(
             "`name` of [[keys]] number {} must be 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` \
-             or `.`, and not `{ANONYMOUS}`; it is `{}`",
+             or `.`, and not `{ANONYMOUS}`; it is {}",
             at + 1,
-            typed.name
+            quoted(&typed.name)
         ));
     }
     let hash = typed.hash.strip_prefix("sha256:").and_then(from_hex);
     let Some(hash) = hash else {
         problems.push(format!(
-            "`hash` of the key `{}` must be `sha256:` and 64 hexadecimal digits, as `answerd \
+            "`hash` of the key {} must be `sha256:` and 64 hexadecimal digits, as `answerd \
              keygen` prints it",
-            typed.name
+            quoted(&typed.name)
         ));
         return None;
     };
@@ -306,33 +317,51 @@ fn from_hex(hex: &str) -> Option<[u8; 32]> {
     Some(bytes)
 }
 
+/// Returns names for a sentence, without those that may be secrets.
+fn listed(names: &[String]) -> String {
+    let shown: Vec<&str> =
+        names.iter().map(String::as_str).filter(|name| !may_be_secret(name)).collect();
+    shown.join(", ")
+}
+
+/// Returns what a section is called in sentences, and checks its name.
+fn section(kind: &str, name: &str, problems: &mut Vec<String>) -> String {
+    let shown = if may_be_secret(name) { "NAME" } else { name };
+    let section = format!("{kind}.{shown}");
+    if !is_name(name) {
+        problems.push(format!(
+            "[{section}]: a name is 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`, and does \
+             not look like a key"
+        ));
+    }
+    section
+}
+
 fn check_upstream(
     name: String,
     typed: file::Upstream,
     environment: &BTreeMap<String, String>,
     problems: &mut Vec<String>,
 ) -> Option<Upstream> {
-    let section = format!("upstreams.{name}");
-    if !is_name(&name) {
-        problems.push(format!("[{section}]: a name is letters, digits, `-`, `_` or `.`"));
-    }
+    let section = section("upstreams", &name, problems);
     let kinds = UpstreamKind::ALL;
     let Some((_, kind)) = kinds.iter().find(|(word, _)| *word == typed.kind) else {
         let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
         problems.push(format!(
-            "`kind` in [{section}] must be one of {}; it is `{}`",
+            "`kind` in [{section}] must be one of {}; it is {}",
             words.join(", "),
-            typed.kind
+            quoted(&typed.kind)
         ));
         return None;
     };
     let base_url = typed.base_url.trim_end_matches('/').to_owned();
     check_addresses(&section, &base_url, &typed.proxy, problems);
-    if !typed.auth_header.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+    let is_header = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+    if !typed.auth_header.bytes().all(is_header) || may_be_secret(&typed.auth_header) {
         problems.push(format!(
             "`auth_header` in [{section}] must be the name of a header such as `X-Api-Key`; it is \
-             `{}`",
-            typed.auth_header
+             {}",
+            quoted(&typed.auth_header)
         ));
     }
     range(problems, &format!("{section}.timeout_seconds"), typed.timeout_seconds, 1, 600);
@@ -358,7 +387,7 @@ fn check_upstream(
         timeout_seconds: typed.timeout_seconds,
         in_flight_max: Some(typed.in_flight_max).filter(|cap| *cap > 0),
         requests_per_minute: Some(typed.requests_per_minute).filter(|limit| *limit > 0),
-        proxy: Some(typed.proxy).filter(|proxy| !proxy.is_empty()),
+        proxy: Some(typed.proxy).filter(|proxy| !proxy.is_empty()).map(Secret::new),
         recipe: typed.recipe,
         webdriver_url: Some(typed.webdriver_url.trim_end_matches('/').to_owned())
             .filter(|url| url != "auto"),
@@ -371,7 +400,7 @@ fn check_webdriver(section: &str, typed: &file::Upstream, problems: &mut Vec<Str
     range(problems, &format!("{section}.sessions"), typed.sessions as u64, 1, 256);
     // Its client speaks no TLS: a driver can do anything in its browser and belongs into a network
     // of one's own.
-    let is_plain = |url: &url::Url| url.scheme() == "http" && !has_login(url);
+    let is_plain = |url: &url::Url| url.scheme() == "http" && !has_login(url) && is_bare(url);
     if typed.webdriver_url != "auto" && web_address(&typed.webdriver_url).filter(is_plain).is_none()
     {
         problems.push(format!(
@@ -388,15 +417,17 @@ fn check_webdriver(section: &str, typed: &file::Upstream, problems: &mut Vec<Str
 }
 
 fn check_addresses(section: &str, base_url: &str, proxy: &str, problems: &mut Vec<String>) {
-    // The value is not repeated where it may hold a password.
+    // Their values are not repeated: an address may hold a password or a key.
     match web_address(base_url) {
         None if base_url.is_empty() => {}
-        None => problems.push(format!(
-            "`base_url` in [{section}] must be an http(s) address; it is `{base_url}`"
-        )),
+        None => problems.push(format!("`base_url` in [{section}] must be an http(s) address")),
         Some(url) if has_login(&url) => problems.push(format!(
             "`base_url` in [{section}] holds a login, which does not belong into a file: send it \
              as a key, with `auth_header = \"Authorization\"` and `api_key_env`"
+        )),
+        Some(url) if !is_bare(&url) => problems.push(format!(
+            "`base_url` in [{section}] must end with its path, without `?` and `#`: a path is \
+             appended to it, and a key belongs into the variable that `api_key_env` names"
         )),
         Some(_) => {}
     }
@@ -405,7 +436,7 @@ fn check_addresses(section: &str, base_url: &str, proxy: &str, problems: &mut Ve
     }
 }
 
-/// The key of an upstream from where its settings say, or what is missing.
+/// Returns the key of an upstream from where its settings say, or what is missing.
 fn load_secret(
     section: &str,
     typed: &file::Upstream,
@@ -414,7 +445,7 @@ fn load_secret(
 ) -> (Option<Secret>, Option<String>) {
     let file::Upstream { api_key_env: variable, api_key_file: path, .. } = typed;
     let (setting, way_out) = if !path.is_empty() {
-        ("api_key_file", format!("put a key into {path} for [{section}]"))
+        ("api_key_file", format!("put a key into the file of `api_key_file` in [{section}]"))
     } else if !variable.is_empty() {
         ("api_key_env", format!("set the variable {variable} for [{section}]"))
     } else {
@@ -440,19 +471,18 @@ fn check_scraper(
     upstreams: &[String],
     problems: &mut Vec<String>,
 ) -> Scraper {
-    let section = format!("scrapers.{name}");
-    if !is_name(&name) {
-        problems.push(format!("[{section}]: a name is letters, digits, `-`, `_` or `.`"));
-    }
+    let section = section("scrapers", &name, problems);
     for (at, upstream) in typed.upstreams.iter().enumerate() {
         if !upstreams.contains(upstream) {
             problems.push(format!(
-                "`upstreams` of [{section}] names `{upstream}`, which is not there; there are {}",
-                upstreams.join(", ")
+                "`upstreams` of [{section}] names {}, which is not there; there are {}",
+                quoted(upstream),
+                listed(upstreams)
             ));
         }
         if typed.upstreams[..at].contains(upstream) {
-            problems.push(format!("`upstreams` of [{section}] names `{upstream}` twice"));
+            let name = quoted(upstream);
+            problems.push(format!("`upstreams` of [{section}] names {name} twice"));
         }
     }
     range(problems, &format!("{section}.workers"), typed.workers as u64, 1, WORKERS_MAX as u64);
@@ -460,7 +490,8 @@ fn check_scraper(
         typed.refused_countries.iter().map(|code| code.to_ascii_uppercase()).collect();
     for code in refused_countries.iter().filter(|code| !catalog::is_country(code)) {
         problems.push(format!(
-            "`refused_countries` of [{section}] takes ISO 3166-1 alpha-2 codes; `{code}` is none"
+            "`refused_countries` of [{section}] takes ISO 3166-1 alpha-2 codes; {} is none",
+            quoted(code)
         ));
     }
     Scraper {

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use toml::{Table, Value};
 
-use super::{ConfigError, UnknownSetting};
+use super::redaction::{is_marked_as_secret, is_variable, may_be_secret, quoted};
 
 /// Every setting with its default: the file that ships at the top level of the repository.
 pub const DEFAULTS: &str = include_str!("../../config.toml");
@@ -17,6 +17,9 @@ const ENV_PREFIX: &str = "ANSWERD_";
 
 /// How like an unknown name another must be (Jaro-Winkler, 0 to 1) to be offered in its place.
 const LIKENESS_MIN: f64 = 0.7;
+
+/// The most settings of a wrong type that one start reports.
+const WRONG_TYPES_MAX: usize = 100;
 
 #[derive(Debug, Deserialize)]
 #[serde(expecting = "a table")]
@@ -32,6 +35,9 @@ pub struct File {
     pub browser: Browser,
     #[serde(default)]
     pub keys: Vec<Key>,
+    /// Whether keys are listed at all, sound or not.
+    #[serde(skip)]
+    pub has_keys: bool,
     pub upstreams: BTreeMap<String, Upstream>,
     pub scrapers: BTreeMap<String, Scraper>,
 }
@@ -224,45 +230,143 @@ impl Default for Scraper {
     }
 }
 
-/// Reads the defaults, lays the file (when there is one) and the environment over them.
-///
-/// # Errors
-/// The file cannot be read or parsed, a setting has the wrong type, or a name is unknown.
+/// Reads the defaults, lays the file (when there is one) and the environment over them. Adds everything
+/// that is wrong to `problems`: a file that is missing or no TOML, every setting of a wrong type and every
+/// unknown name. Returns `None` if there is no telling what the settings would be.
 pub fn load(
     path: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
-) -> Result<File, ConfigError> {
-    let defaults: Table = DEFAULTS.parse().map_err(|error| ConfigError::Syntax {
-        origin: "the built-in defaults".to_owned(),
-        message: format!("{error}"),
-    })?;
+    problems: &mut Vec<String>,
+) -> Option<File> {
+    let defaults: Table = match DEFAULTS.parse() {
+        Ok(defaults) => defaults,
+        Err(error) => {
+            problems.push(format!("the built-in defaults are not valid TOML: {error}"));
+            return None;
+        }
+    };
     let mut merged = defaults.clone();
-    if let Some(path) = path {
-        let origin = path.display().to_string();
-        let text = std::fs::read_to_string(path)
-            .map_err(|error| ConfigError::Unreadable { path: origin.clone(), error })?;
-        let table: Table = text.parse().map_err(|error: toml::de::Error| ConfigError::Syntax {
-            origin,
-            message: error.to_string().trim_end().to_owned(),
-        })?;
-        merge(&mut merged, table);
+    let read = path.map_or(Ok(Table::new()), read_file);
+    let is_readable = read.is_ok();
+    match read {
+        Ok(table) => merge(&mut merged, table),
+        Err(problem) => problems.push(problem),
     }
     merge(&mut merged, from_environment(environment, &defaults));
-
-    let mut unknown = Vec::new();
-    let file = serde_ignored::deserialize(Value::Table(merged), |path| {
-        unknown.push(path.to_string());
-    })
-    .map_err(|error: toml::de::Error| ConfigError::Type { message: in_plain_words(&error) })?;
-    if unknown.is_empty() {
-        return Ok(file);
-    }
-    let settings = unknown.into_iter().map(|path| unknown_setting(path, &defaults)).collect();
-    Err(ConfigError::Unknown(settings))
+    let has_keys =
+        merged.get("keys").is_some_and(|keys| keys.as_array().is_none_or(|keys| !keys.is_empty()));
+    take_out_secrets(&mut merged, &defaults, problems);
+    let file = deserialize(merged, &defaults, problems)?;
+    is_readable.then_some(File { has_keys, ..file })
 }
 
-/// What serde says of a wrong type, without the names of Rust's types.
-fn in_plain_words(error: &toml::de::Error) -> String {
+/// Reads a settings file.
+///
+/// # Errors
+/// Returns a sentence if it cannot be read or is no TOML. A parser's own message shows the line, and that
+/// may hold a secret.
+fn read_file(path: &Path) -> Result<Table, String> {
+    let shown = path.display();
+    let text =
+        std::fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
+    text.parse().map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        let message = error.message().replace('\n', " ");
+        format!("{shown} is not valid TOML: line {line}, column {column}: {}", message.trim_end())
+    })
+}
+
+/// Refuses every value that is a secret by its looks, and every `*_env` that is no name of a variable: keys
+/// belong into variables and files, and what is set here is shown by `check`, logs and replies. The value is
+/// replaced at once, so that no later check can repeat it.
+fn take_out_secrets(merged: &mut Table, defaults: &Table, problems: &mut Vec<String>) {
+    let mut found = Vec::new();
+    for (name, value) in merged.iter() {
+        find_secrets(value, &mut vec![name.clone()], &mut found);
+    }
+    // From the end: a key of the API is removed from its list.
+    for path in found.iter().rev() {
+        replace(merged, path, defaults);
+    }
+    problems.extend(found.iter().map(|path| refusal(path)));
+}
+
+fn find_secrets(value: &Value, path: &mut Vec<String>, found: &mut Vec<Vec<String>>) {
+    let below: Vec<(String, &Value)> = match value {
+        Value::Table(table) => table.iter().map(|(name, value)| (name.clone(), value)).collect(),
+        Value::Array(list) => {
+            list.iter().enumerate().map(|(at, value)| (at.to_string(), value)).collect()
+        }
+        Value::String(text) => {
+            let names_variable = path.last().is_some_and(|name| name.ends_with("_env"));
+            let is_sound = if names_variable {
+                text.is_empty() || is_variable(text)
+            } else {
+                !is_marked_as_secret(text)
+            };
+            if !is_sound {
+                found.push(path.clone());
+            }
+            return;
+        }
+        Value::Integer(_) | Value::Float(_) | Value::Boolean(_) | Value::Datetime(_) => return,
+    };
+    for (name, value) in below {
+        path.push(name);
+        find_secrets(value, path, found);
+        path.pop();
+    }
+}
+
+fn refusal(path: &[String]) -> String {
+    let shown: Vec<&str> =
+        path.iter().map(|part| if may_be_secret(part) { "NAME" } else { part.as_str() }).collect();
+    let shown = shown.join(".");
+    if path.last().is_some_and(|name| name.ends_with("_env")) {
+        format!(
+            "`{shown}` must be the name of an environment variable, in capital letters, digits and \
+             `_`; what it holds is not repeated here, because it may be the secret itself: put the \
+             secret into a variable and name that"
+        )
+    } else {
+        format!(
+            "`{shown}` looks like a key, which is not repeated here; keys belong into a variable that \
+             an `*_env` names, or into a file"
+        )
+    }
+}
+
+/// Reads tables into structs. Serde stops at the first wrong type, so each is replaced by what does no
+/// harm and the rest is read again.
+fn deserialize(mut merged: Table, defaults: &Table, problems: &mut Vec<String>) -> Option<File> {
+    for _ in 0..WRONG_TYPES_MAX {
+        let mut unknown = Vec::new();
+        let read: Result<File, toml::de::Error> =
+            serde_ignored::deserialize(Value::Table(merged.clone()), |path| {
+                unknown.push(path.to_string());
+            });
+        match read {
+            Ok(file) => {
+                problems.extend(unknown.iter().map(|path| unknown_setting(path, defaults)));
+                return Some(file);
+            }
+            Err(error) => {
+                let (problem, path) = wrong_type(&error);
+                problems.push(problem);
+                if !replace(&mut merged, &path, defaults) {
+                    return None;
+                }
+            }
+        }
+    }
+    None
+}
+
+/// Returns what serde says of a wrong type, without the names of Rust's types and without a value that may
+/// be a secret; and where it is.
+fn wrong_type(error: &toml::de::Error) -> (String, Vec<String>) {
     let words = [
         ("expected usize", "expected a whole number"),
         ("expected u64", "expected a whole number"),
@@ -272,7 +376,73 @@ fn in_plain_words(error: &toml::de::Error) -> String {
         ("unknown variant", "unknown value"),
     ];
     let message = error.to_string().trim_end().replace('\n', " ");
-    words.iter().fold(message, |message, (rust, plain)| message.replace(rust, plain))
+    let mut message =
+        words.iter().fold(message, |message, (rust, plain)| message.replace(rust, plain));
+    let path = message.rsplit_once("in `").map_or("", |(_, path)| path.trim_end_matches('`'));
+    let path: Vec<String> =
+        path.split(['.', '[', ']']).filter(|part| !part.is_empty()).map(str::to_owned).collect();
+    let given = between(&message, "string \"", "\", expected")
+        .or_else(|| between(&message, "unknown value `", "`, expected"))
+        .filter(|value| may_be_secret(value));
+    if let Some(value) = given.map(str::to_owned) {
+        message = message.replace(&value, "(not shown here, because it may be a secret)");
+    }
+    (format!("a setting has the wrong type: {message}"), path)
+}
+
+fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
+    let (_, rest) = text.split_once(start)?;
+    rest.rsplit_once(end).map(|(value, _)| value)
+}
+
+/// Replaces a value of a wrong type by its default, so that it has no second problem. Returns whether
+/// something changed.
+fn replace(merged: &mut Table, path: &[String], defaults: &Table) -> bool {
+    let names: Vec<&str> = path.iter().map(String::as_str).collect();
+    match names.as_slice() {
+        ["upstreams", name] => {
+            let upstream = Table::from_iter([("kind".to_owned(), any_kind())]);
+            set(table_at(merged, "upstreams"), name, Value::Table(upstream))
+        }
+        ["upstreams", name, "kind"] => set(
+            table_at(merged, "upstreams").and_then(|it| it.get_mut(*name)?.as_table_mut()),
+            "kind",
+            any_kind(),
+        ),
+        ["scrapers", name] => set(table_at(merged, "scrapers"), name, Value::Table(Table::new())),
+        [section @ ("upstreams" | "scrapers"), name, setting, ..] => table_at(merged, section)
+            .and_then(|section| section.get_mut(*name)?.as_table_mut())
+            .is_some_and(|table| table.remove(*setting).is_some()),
+        ["keys", number, ..] => match (merged.get_mut("keys"), number.parse::<usize>()) {
+            (Some(Value::Array(keys)), Ok(at)) if at < keys.len() => {
+                keys.remove(at);
+                true
+            }
+            _ => merged.remove("keys").is_some(),
+        },
+        ["keys"] => merged.remove("keys").is_some(),
+        [section] => defaults
+            .get(*section)
+            .is_some_and(|default| set(Some(merged), section, default.clone())),
+        [section, setting, ..] => defaults
+            .get(*section)
+            .and_then(|table| table.get(*setting))
+            .is_some_and(|default| set(table_at(merged, section), setting, default.clone())),
+        [] => false,
+    }
+}
+
+/// Returns a kind that lacks nothing.
+fn any_kind() -> Value {
+    Value::String("practice".to_owned())
+}
+
+fn set(table: Option<&mut Table>, name: &str, value: Value) -> bool {
+    table.is_some_and(|table| table.insert(name.to_owned(), value).is_some())
+}
+
+fn table_at<'a>(merged: &'a mut Table, section: &str) -> Option<&'a mut Table> {
+    merged.get_mut(section).and_then(Value::as_table_mut)
 }
 
 /// Lays `over` over `base`: tables are merged by key, everything else is replaced.
@@ -327,9 +497,9 @@ fn is_text(path: &[String], defaults: &Table) -> bool {
     template(section, defaults).is_some_and(|table| table.get(name).is_some_and(Value::is_str))
 }
 
-/// Names the unknown setting and the nearest one that exists beside it.
-fn unknown_setting(path: String, defaults: &Table) -> UnknownSetting {
-    let (section, name) = path.rsplit_once('.').unwrap_or(("", &path));
+/// Returns a sentence about an unknown setting, with the nearest one that exists beside it.
+fn unknown_setting(path: &str, defaults: &Table) -> String {
+    let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
     let known = match section.split('.').next().unwrap_or_default() {
         "" => defaults.keys().cloned().chain(["keys".to_owned()]).collect(),
         section => template(section, defaults)
@@ -341,7 +511,15 @@ fn unknown_setting(path: String, defaults: &Table) -> UnknownSetting {
         .filter(|(likeness, _)| *likeness > LIKENESS_MIN)
         .max_by(|(a, _), (b, _)| a.total_cmp(b))
         .map(|(_, known)| known);
-    UnknownSetting { path, nearest }
+    let shown = if may_be_secret(name) {
+        format!("{section}, {}", quoted(name))
+    } else {
+        format!("`{path}`")
+    };
+    match nearest {
+        Some(nearest) => format!("unknown setting {shown}; did you mean `{nearest}`?"),
+        None => format!("unknown setting {shown}"),
+    }
 }
 
 /// All settings of a section with their defaults; `keys`, `upstreams` and `scrapers` hold tables,

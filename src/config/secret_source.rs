@@ -6,6 +6,8 @@ use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
 
+use super::redaction::{is_variable, may_be_secret};
+
 /// What systemd sets to the directory with a unit's credentials (systemd.exec(5), "Credentials").
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
@@ -15,7 +17,7 @@ pub(super) struct SecretSource<'a> {
     pub variable: &'a str,
 }
 
-/// A file with a secret that cannot be read.
+/// A file with a secret that cannot be read. Its path is shown only where it looks like one.
 #[derive(Debug)]
 pub(super) struct Unreadable {
     path: String,
@@ -24,7 +26,16 @@ pub(super) struct Unreadable {
 
 impl fmt::Display for Unreadable {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "cannot be read: {}: {}", self.path, self.error)
+        let Unreadable { path, error } = self;
+        if path.starts_with(['/', '.']) && !may_be_secret(path) {
+            write!(formatter, "cannot be read: {path}: {error}")
+        } else {
+            write!(
+                formatter,
+                "must name a file that can be read ({error}); what it says is not repeated here, \
+                 because it may be the secret itself"
+            )
+        }
     }
 }
 
@@ -49,8 +60,7 @@ impl SecretSource<'_> {
 
     fn credential(&self, environment: &BTreeMap<String, String>) -> Result<String, Unreadable> {
         // What is no name of a variable could lead out of the directory.
-        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-        let name = Some(self.variable).filter(|name| !name.is_empty() && name.bytes().all(is_name));
+        let name = Some(self.variable).filter(|name| is_variable(name));
         let (Some(directory), Some(name)) = (environment.get(CREDENTIALS_DIRECTORY), name) else {
             return Ok(String::new());
         };

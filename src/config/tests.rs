@@ -28,7 +28,7 @@ fn with_both(text: &str, pairs: &[(&str, &str)]) -> Result<Settings, ConfigError
 }
 
 fn problems(settings: Result<Settings, ConfigError>) -> String {
-    settings.unwrap_err().problems().join("\n")
+    settings.unwrap_err().problems.join("\n")
 }
 
 const HASH: &str = "sha256:9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08";
@@ -121,6 +121,7 @@ fn an_unknown_setting_is_refused_with_the_nearest_that_exists() {
     unknown setting `keys.0.hsah`; did you mean `hash`?
     unknown setting `queue.zzz`
     unknown setting `upstreams.openai.modle`; did you mean `model`?
+    `hash` of the key `a` must be `sha256:` and 64 hexadecimal digits, as `answerd keygen` prints it
     ");
     assert!(problems(with_env(&[("ANSWERD_HTTP__BNID", "1")])).contains("http.bnid"));
 }
@@ -192,7 +193,7 @@ fn an_open_door_to_the_network_is_refused_with_the_way_out() {
 
 #[test]
 fn keys_needed_without_any_says_that_nobody_could_submit() {
-    insta::assert_snapshot!(problems(with_env(&[("ANSWERD_HTTP__AUTH", "keys")])), @r#"`http.auth` is "keys" and no key is configured, so nobody could submit: make a key with `answerd keygen NAME` and put the lines it prints into config.toml, or set `http.auth = "auto"`"#);
+    insta::assert_snapshot!(problems(with_env(&[("ANSWERD_HTTP__AUTH", "keys")])), @r#"`http.auth` is "keys" and no key is configured, so no one could submit: make a key with `answerd keygen NAME` and put the lines it prints into config.toml, or set `http.auth = "auto"`"#);
 }
 
 #[test]
@@ -234,7 +235,7 @@ fn all_problems_are_told_at_once() {
     `scrapers.mine.workers` must be 1 to 1024; it is 0
     `refused_countries` of [scrapers.mine] takes ISO 3166-1 alpha-2 codes; `XX` is none
     `http.workers` must be 1 to 256; it is 0
-    `http.public_url` must be `auto` or an http(s) address such as `https://answers.example.com`; it is `answers.example.com`
+    `http.public_url` must be `auto` or an http(s) address such as `https://answers.example.com`, without a login and a query; it is `answers.example.com`
     `http.bind` must be an address and a port such as `127.0.0.1:8080`; it is `8080`
     "#);
 }
@@ -307,6 +308,149 @@ fn a_secret_comes_from_its_file_or_variable_and_is_never_printed() {
     assert!(told.contains("[upstreams.openai]") && !told.contains("two"), "{told}");
 }
 
+/// The path of every setting, with the section's name for those of upstreams and scrapers.
+fn every_setting() -> Vec<(Vec<String>, Value)> {
+    let defaults: Table = file::DEFAULTS.parse().unwrap();
+    let mut sections: Vec<(Vec<String>, Table)> = defaults
+        .into_iter()
+        .filter(|(name, _)| name != "upstreams" && name != "scrapers")
+        .map(|(name, section)| (vec![name], section.as_table().unwrap().clone()))
+        .collect();
+    let of = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+    let upstream = Table::try_from(file::Upstream::default()).unwrap();
+    let scraper = Table::try_from(file::Scraper::default()).unwrap();
+    sections.push((of(&["upstreams", "openai"]), upstream));
+    sections.push((of(&["scrapers", "chatgpt"]), scraper));
+    sections
+        .into_iter()
+        .flat_map(|(path, section)| {
+            section.into_iter().map(move |(name, default)| {
+                (path.iter().cloned().chain([name]).collect::<Vec<String>>(), default)
+            })
+        })
+        .collect()
+}
+
+#[test]
+fn a_key_in_the_place_of_any_setting_is_refused_and_not_repeated() {
+    let key = "sk-live-0123456789abcdefghij";
+    for (path, default) in every_setting() {
+        let value = if default.is_array() { format!("[{key:?}]") } else { format!("{key:?}") };
+        let (name, section) = path.split_last().unwrap();
+        let text = format!("[{}]\n{name} = {value}\n", section.join("."));
+        let told = problems(with_file(&text));
+        assert!(!told.contains("sk-live"), "{text}{told}");
+        assert!(told.contains(name.as_str()) && told.lines().count() == 1, "{text}{told}");
+        // The environment is read the same way.
+        let variable = format!("ANSWERD_{}", path.join("__").to_ascii_uppercase());
+        assert_eq!(problems(with_env(&[(&variable, &value)])), told, "{variable}");
+    }
+    for (path, told) in [
+        ("[[keys]]\nhash = \"HASH\"\nname = \"KEY\"\n", "keys.0.name"),
+        ("[[keys]]\nname = \"a\"\nhash = \"KEY\"\n", "keys.0.hash"),
+        ("[upstreams.KEY]\nkind = \"openai\"\n", "upstreams.NAME"),
+        ("[scrapers.KEY]\nupstreams = [\"KEY\"]\n", "scrapers.NAME"),
+        ("[upstreams.openai]\nKEY = 1\n", "unknown setting"),
+        ("[http]\nworkers = KEY\n", "line 2, column 11"),
+        ("[http]\nauth = \"https://u:KEY@host\"\n", "`http.auth`"),
+    ] {
+        let told_now = problems(with_file(&path.replace("KEY", key).replace("HASH", HASH)));
+        assert!(told_now.contains(told) && !told_now.contains("sk-live"), "{path}{told_now}");
+    }
+}
+
+#[test]
+fn every_env_setting_takes_the_name_of_a_variable_and_nothing_else() {
+    let wrong = [
+        "sk-proj-short",
+        "AIzaSyA0123456789abcdefghijABCDEFGHIJKLM",
+        "0123456789abcdef0123456789ABCDEF",
+        "kZ3mVq8RtY2wXb5nLc7dFg9h",
+        "bG9naW46cGFzc3dvcmQ=",
+        "openai key",
+    ];
+    let settings = every_setting();
+    let names = settings.iter().filter(|(path, _)| path.last().unwrap().ends_with("_env"));
+    assert_eq!(names.clone().count(), 3);
+    for (path, _) in names {
+        let (name, section) = path.split_last().unwrap();
+        for value in wrong {
+            let told =
+                problems(with_file(&format!("[{}]\n{name} = {value:?}\n", section.join("."))));
+            assert!(told.contains("must be the name of an environment variable"), "{told}");
+            assert!(!told.contains(value), "{told}");
+        }
+    }
+    insta::assert_snapshot!(problems(with_file("[upstreams.openai]\napi_key_env = \"sk-1\"")), @"`upstreams.openai.api_key_env` must be the name of an environment variable, in capital letters, digits and `_`; what it holds is not repeated here, because it may be the secret itself: put the secret into a variable and name that");
+}
+
+#[test]
+fn a_wrong_value_that_may_be_a_secret_is_not_repeated() {
+    let files = [
+        ("[http]\npublic_url = \"https://me:TOKEN@host\"", "public_url"),
+        ("[http]\nbind = \"TOKEN\"", "bind"),
+        ("[http]\ncors_origins = [\"https://me:TOKEN@host\"]", "cors_origins"),
+        ("[http]\ntrusted_proxies = [\"TOKEN\"]", "trusted_proxies"),
+        ("[webhooks]\nallow_hosts = [\"https://me:TOKEN@host\"]", "allow_hosts"),
+        ("[log]\nlevel = \"TOKEN\"", "log.level"),
+        ("[browser]\nviewport = \"TOKEN\"", "viewport"),
+        ("[upstreams.openai]\nkind = \"TOKEN\"", "kind"),
+        ("[upstreams.openai]\nbase_url = \"TOKEN\"", "base_url"),
+        ("[upstreams.openai]\nbase_url = \"https://host/v1?key=TOKEN\"", "base_url"),
+        ("[upstreams.openai]\nproxy = \"TOKEN\"", "proxy"),
+        ("[upstreams.openai]\nauth_header = \"Authorization: Bearer TOKEN\"", "auth_header"),
+        ("[upstreams.openai]\nauth_header = \"TOKEN\"", "auth_header"),
+        ("[upstreams.openai]\napi_key_file = \"TOKEN\"", "api_key_file"),
+        ("[upstreams.openai]\nwebdriver_url = \"http://grid/?token=TOKEN\"", "webdriver_url"),
+        ("[webhooks]\nsecret_file = \"TOKEN\"", "secret_file"),
+        ("[scrapers.chatgpt]\nupstreams = [\"TOKEN\"]", "upstreams"),
+        ("[scrapers.chatgpt]\nrefused_countries = [\"TOKEN\"]", "refused_countries"),
+        ("[http]\nworkers = \"TOKEN\"", "workers"),
+        ("[http]\nauth = \"TOKEN\"", "auth"),
+        ("[[keys]]\noperator = \"TOKEN\"", "operator"),
+    ];
+    for (text, name) in files {
+        // As Mistral's, SearchApi's and SerpApi's look: no prefix says what they are.
+        for token in ["kZ3mVq8RtY2wXb5nLc7dFg9h", "0123456789abcdef0123456789abcdef"] {
+            let told = problems(with_file(&text.replace("TOKEN", token)));
+            assert!(told.contains(name), "{text}: {told}");
+            assert!(!told.to_ascii_lowercase().contains(&token.to_ascii_lowercase()), "{told}");
+        }
+    }
+    let proxy = "[upstreams.openai]\nproxy = \"http://me:word@host:3128\"";
+    assert!(!format!("{:?}", with_file(proxy).unwrap()).contains("word"));
+}
+
+#[test]
+fn problems_of_every_kind_are_found_at_once() {
+    let file = "[http]\nbnid = \"x\"\nworkers = \"two\"\ngrace_seconds = 9999\n[queue]\njobs_max = -1\n\
+                [cache]\nttl_seconds = true\n[upstreams.mine]\nkind = 3\nsessions = \"a\"\n\
+                [upstreams.flat]\nmodel = [1]\n[scrapers.mine]\nupstreams = [\"mine\", \"gone\"]\n\
+                workers = \"x\"\n[[keys]]\nname = 7\n[[keys]]\nname = \"b\"\nhash = \"x\"\n\
+                [log]\nlevel = \"loud\"\nformat = \"xml\"\n[upstreams.openai]\n\
+                api_key_env = \"sk-1\"\n";
+    insta::assert_snapshot!(problems(with_both(file, &[("ANSWERD_HTTP__BIND", "0.0.0.0:1")])), @r#"
+    `upstreams.openai.api_key_env` must be the name of an environment variable, in capital letters, digits and `_`; what it holds is not repeated here, because it may be the secret itself: put the secret into a variable and name that
+    a setting has the wrong type: invalid type: boolean `true`, expected a whole number in `cache.ttl_seconds`
+    a setting has the wrong type: invalid type: string "two", expected a whole number in `http.workers`
+    a setting has the wrong type: invalid type: integer `7`, expected a string in `keys.name`
+    a setting has the wrong type: unknown value `xml`, expected `text` or `json` in `log.format`
+    a setting has the wrong type: invalid value: integer `-1`, expected a whole number in `queue.jobs_max`
+    a setting has the wrong type: invalid type: string "x", expected a whole number in `scrapers.mine.workers`
+    a setting has the wrong type: invalid type: sequence, expected a string in `upstreams.flat.model`
+    a setting has the wrong type: invalid type: integer `3`, expected a string in `upstreams.mine.kind`
+    a setting has the wrong type: invalid type: string "a", expected a whole number in `upstreams.mine.sessions`
+    unknown setting `http.bnid`; did you mean `bind`?
+    `log.level` must be error, warn, info, debug or trace, or a filter such as `answerd=debug,warn`; it is `loud`
+    `kind` in [upstreams.flat] must be one of openai, perplexity, gemini, xai, anthropic, mistral, compatible, searchapi, serpapi, dataforseo, browser, practice; it is ``
+    `upstreams` of [scrapers.mine] names `gone`, which is not there; there are anthropic, dataforseo_ai_mode, deepseek, flat, gemini, mine, mistral, openai, perplexity, practice, searchapi_ai_mode, searchapi_chatgpt, searchapi_copilot, searchapi_gemini, searchapi_perplexity, serpapi_ai_mode, xai
+    `http.grace_seconds` must be 0 to 3600; it is 9999
+    "#);
+    // What the environment says is looked at beside a file that is none.
+    let told = problems(with_both("[http", &[("ANSWERD_STORE__PAHT", "x")]));
+    assert!(told.contains("not valid TOML") && told.contains("store.paht"), "{told}");
+}
+
 #[test]
 fn a_secret_may_be_a_credential_of_systemd() {
     let directory = tempfile::tempdir().unwrap();
@@ -323,12 +467,12 @@ fn a_secret_may_be_a_credential_of_systemd() {
     let variable = ("OPENAI_API_KEY", "from-the-variable");
     assert_eq!(key(&[credentials, variable]).unwrap(), Some(Secret::new("from-the-variable")));
 
-    // A name that leads elsewhere is no credential.
+    // A name that leads elsewhere is refused.
     let outside = ("ANSWERD_UPSTREAMS__OPENAI__API_KEY_ENV", "../OPENAI_API_KEY");
     let inside = directory.path().join("inside");
     std::fs::create_dir(&inside).unwrap();
     let below = ("CREDENTIALS_DIRECTORY", inside.to_str().unwrap());
-    assert_eq!(key(&[below, outside]).unwrap(), None);
+    assert!(key(&[below, outside]).is_err());
     // One that is there and cannot be read is told of.
     std::fs::create_dir(inside.join("OPENAI_API_KEY")).unwrap();
     assert!(problems(with_env(&[below])).contains("`api_key_env` in [upstreams.openai]"));

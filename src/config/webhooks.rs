@@ -8,6 +8,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use url::Url;
 
+use super::redaction::quoted;
 use super::secret_source::SecretSource;
 use super::{Webhooks, file};
 
@@ -122,7 +123,7 @@ impl Source<'_> {
         if self.file.is_empty() {
             format!("in the variable {}", self.env)
         } else {
-            format!("in {}", self.file)
+            format!("in the file of `webhooks.{}_file`", self.setting)
         }
     }
 
@@ -133,7 +134,7 @@ impl Source<'_> {
             ("", variable) => {
                 format!("put a secret into the variable {variable} of [webhooks]; {how}")
             }
-            (file, _) => format!("put a secret into {file} for [webhooks]; {how}"),
+            (_, _) => format!("put a secret into the file of `secret_file` in [webhooks]; {how}"),
         }
     }
 }
@@ -148,7 +149,8 @@ fn check_host(given: &str, problems: &mut Vec<String>) -> String {
     let Some(url) = url else {
         problems.push(format!(
             "`webhooks.allow_hosts` must hold hosts such as `hooks.internal`, `10.0.0.7` or \
-             `10.0.0.7:8080`; it holds `{given}`"
+             `10.0.0.7:8080`; it holds {}",
+            quoted(given)
         ));
         return given.to_owned();
     };
@@ -174,7 +176,7 @@ mod tests {
     fn load(pairs: &[(&str, &str)]) -> Result<Webhooks, String> {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let settings = Settings::load_from(None, &pairs.collect::<BTreeMap<_, _>>());
-        settings.map(|settings| settings.webhooks).map_err(|error| error.problems().join("\n"))
+        settings.map(|settings| settings.webhooks).map_err(|error| error.problems.join("\n"))
     }
 
     #[test]

@@ -22,9 +22,7 @@ pub type Injected = HashMap<String, Arc<dyn Upstream>>;
 pub enum ConnectError {
     #[error(transparent)]
     Proxy(#[from] InvalidProxy),
-    #[error(
-        "`recipe` in [upstreams.{upstream}] is `{given}`, which is not there; there are {known}"
-    )]
+    #[error("`recipe` in [upstreams.{upstream}] is {given}, which is not there; there are {known}")]
     RecipeUnknown { upstream: String, given: String, known: String },
     #[error("{}", lines(.0))]
     Recipes(Vec<Problem>),
@@ -67,6 +65,42 @@ pub fn connect(
     let scrapers = scrapers.map(|scraper| (scraper.name.clone(), scraper.upstreams.clone()));
     let recipes = browsers.shared.map(|shared| shared.recipes).unwrap_or_default();
     Ok(Registry::new(members, scrapers, clock.clone()).with_recipes(recipes))
+}
+
+/// Returns what is wrong with the recipes that browsers are configured with, a sentence each. Starts nothing.
+pub fn recipe_problems(settings: &Settings) -> Vec<String> {
+    let browsers = settings.upstreams.values();
+    let browsers = browsers.filter(|it| it.kind == UpstreamKind::Browser && it.missing.is_none());
+    let browsers: Vec<&config::Upstream> = browsers.collect();
+    if browsers.is_empty() {
+        return Vec::new();
+    }
+    let recipes = match all_recipes(settings) {
+        Ok(recipes) => recipes,
+        Err(problems) => return problems.iter().map(ToString::to_string).collect(),
+    };
+    let unknown = browsers.into_iter().filter(|browser| !recipes.contains_key(&browser.recipe));
+    unknown.map(|browser| recipe_unknown(browser, &recipes).to_string()).collect()
+}
+
+/// Returns the recipes that ship, with those of the operator's folder over them.
+///
+/// # Errors
+/// Returns all that is wrong with them.
+fn all_recipes(settings: &Settings) -> Result<Recipes, Vec<Problem>> {
+    let mut recipes = recipes::shipped()?;
+    let problems = settings.browser.recipes.as_ref();
+    let problems = problems.map(|folder| recipes::read_folder(folder, &mut recipes));
+    problems.filter(|problems| !problems.is_empty()).map_or(Ok(recipes), Err)
+}
+
+fn recipe_unknown(browser: &config::Upstream, recipes: &Recipes) -> ConnectError {
+    let known: Vec<&str> = recipes.keys().map(String::as_str).collect();
+    ConnectError::RecipeUnknown {
+        upstream: browser.name.clone(),
+        given: config::quoted(&browser.recipe),
+        known: known.join(", "),
+    }
 }
 
 /// One upstream by itself, under its own name and without its limits: for a trial call.
@@ -126,13 +160,7 @@ struct Shared {
 impl Browsers<'_> {
     fn shared(&mut self) -> Result<&Shared, ConnectError> {
         if self.shared.is_none() {
-            let mut recipes = recipes::shipped().map_err(ConnectError::Recipes)?;
-            if let Some(folder) = &self.settings.browser.recipes {
-                let problems = recipes::read_folder(folder, &mut recipes);
-                if !problems.is_empty() {
-                    return Err(ConnectError::Recipes(problems));
-                }
-            }
+            let recipes = all_recipes(self.settings).map_err(ConnectError::Recipes)?;
             let runtime = Arc::new(Runtime::start().map_err(ConnectError::Thread)?);
             let driver = LocalDriver::new(self.settings.store.path.join(browser::FOLDER));
             self.shared = Some(Shared { recipes, runtime, driver });
@@ -150,12 +178,7 @@ impl Browsers<'_> {
         let settings = self.settings.browser.clone();
         let shared = self.shared()?;
         let Some(recipe) = shared.recipes.get(&configured.recipe) else {
-            let known: Vec<&str> = shared.recipes.keys().map(String::as_str).collect();
-            return Err(ConnectError::RecipeUnknown {
-                upstream: configured.name.clone(),
-                given: configured.recipe.clone(),
-                known: known.join(", "),
-            });
+            return Err(recipe_unknown(configured, &shared.recipes));
         };
         let local = configured.webdriver_url.is_none().then(|| shared.driver.clone());
         let is_path = recipe.url.starts_with('/');
@@ -173,7 +196,7 @@ impl Browsers<'_> {
             setup: Setup {
                 webdriver_url: configured.webdriver_url.clone().unwrap_or_default(),
                 folder: local.as_ref().map(|driver| driver.folder().to_owned()),
-                proxy: configured.proxy.clone(),
+                proxy: configured.proxy.as_ref().map(|proxy| proxy.reveal().to_owned()),
                 viewport: settings.viewport,
                 headed: false,
             },

@@ -14,7 +14,7 @@ pub mod providers;
 mod registry;
 
 pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
-pub use connect::{ConnectError, Injected, alone, connect};
+pub use connect::{ConnectError, Injected, alone, connect, recipe_problems};
 pub use http::InvalidProxy;
 pub use lane::{CallCounts, LastError, Member, UpstreamStatus};
 pub use limits::{Limits, Served};

@@ -63,7 +63,7 @@ impl HttpUpstream {
         provider: Box<dyn Provider>,
         clock: Clock,
     ) -> Result<HttpUpstream, InvalidProxy> {
-        let proxy = settings.proxy.as_deref().map(Proxy::new).transpose();
+        let proxy = settings.proxy.as_ref().map(|proxy| Proxy::new(proxy.reveal())).transpose();
         let proxy = proxy.map_err(|_| InvalidProxy { upstream: settings.name.clone() })?;
         let connect = Some(Duration::from_millis(CONNECT_MS_MAX));
         let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();

@@ -530,7 +530,7 @@ fn settings_that_do_not_hold_are_named() {
         assert_eq!(error.reason, Reason::BadRequest, "{url}");
         assert!(error.sentence.contains("`base_url`"), "{error}");
     }
-    let proxy = config::Upstream { proxy: Some("::".to_owned()), ..settings() };
+    let proxy = config::Upstream { proxy: Some(Secret::new("::")), ..settings() };
     assert!(HttpUpstream::new(&proxy, Box::new(fake("")), Clock::System).is_err());
 }
 
