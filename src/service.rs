@@ -22,6 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use failed_keys::FailedKeys;
 use free_pages::FreePages;
 use keyring::Keyring;
+pub use keyring::ReloadedKeys;
 use tokio::sync::Notify;
 
 use crate::clock::{Clock, UnixMs};
@@ -139,11 +140,17 @@ impl Service {
         &self.settings.http.trusted_proxies
     }
 
-    /// Puts the keys of other settings in force; gives how many they are.
-    pub fn reload_keys(&self, settings: &Settings) -> usize {
+    /// Whether any key is in force.
+    pub fn has_keys(&self) -> bool {
+        !self.keyring().keys().is_empty()
+    }
+
+    /// Puts the keys of other settings in force.
+    pub fn reload_keys(&self, settings: &Settings) -> ReloadedKeys {
         let mut ring = self.keyring.write().unwrap_or_else(PoisonError::into_inner);
-        *ring = Arc::new(ring.followed_by(settings, &self.clock));
-        ring.len()
+        let next = Arc::new(ring.followed_by(settings, &self.clock));
+        let before = std::mem::replace(&mut *ring, next);
+        ReloadedKeys { keys: ring.len(), revoked: before.not_in(&ring) }
     }
 
     fn keyring(&self) -> Arc<Keyring> {

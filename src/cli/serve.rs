@@ -1,5 +1,7 @@
 //! `answerd serve`: the service, from its settings to its last job.
 
+use std::sync::{Arc, OnceLock};
+
 use clap::Args as ClapArgs;
 use sd_notify::NotifyState;
 use serde_json::json;
@@ -11,7 +13,7 @@ use super::overview::Overview;
 use super::settings::ConfigArgs;
 use super::{log, reload, signals, watchdog};
 use crate::clock::Clock;
-use crate::http::Server;
+use crate::http::{Server, Stopper};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -26,8 +28,8 @@ Examples:
 /// running attempts end for as long as `grace_seconds` says, and exits; a second signal ends it at
 /// once. What was acknowledged is on disk and goes on at the next start. Settings come from the
 /// built-in defaults, the settings file and the environment, the later over the earlier. SIGHUP reads
-/// API keys, recipes and the log level again. Logs go to stderr. Under systemd it says when it is
-/// ready, that it lives, and when it stops (Type=notify, WatchdogSec).
+/// API keys, recipes and the log level again. Logs go to stderr. Under systemd it notifies of
+/// readiness, watchdog and stop (Type=notify, WatchdogSec).
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -35,23 +37,30 @@ pub struct Args {
     config: ConfigArgs,
 }
 
-/// Serves until a signal comes or the store fails for good.
+/// Serves until a signal comes or the store fails.
 ///
 /// # Errors
-/// The settings are refused, the server does not start, or its store failed for good.
+/// Returns an error if the settings are refused, the server does not start, or its store fails.
 pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
-    let (settings, origin) = args.config.load()?;
-    let level = log::start(&settings.log, console)?;
-    let server = Server::start(settings.clone(), Clock::System)?;
-    let stopper = server.stopper();
+    // Handlers come first: until they are there, a reload would end the process, and nothing would stop
+    // the first process of a container.
+    let hangups = signals::Hangups::caught()?;
+    let running: Arc<OnceLock<Stopper>> = Arc::default();
+    let to_stop = running.clone();
     signals::on_stop(move || {
+        let Some(stopper) = to_stop.get() else { return signals::exit_now() };
         tracing::info!("stopping; a second signal ends the process at once");
         notify(NotifyState::Stopping);
         stopper.stop();
     })?;
+    let (settings, origin) = args.config.load_for_service()?;
+    let level = log::start(&settings.log, console)?;
+    let server = Server::start(settings.clone(), Clock::System)?;
+    // It is set once, here.
+    let _ = running.set(server.stopper());
     let reloader = server.reloader();
     let hung_up = reloader.clone();
-    signals::on_hangup(move || reload::again(&args.config, &level, &hung_up))?;
+    hangups.each(move || reload::again(&args.config, &level, &hung_up))?;
     let overview = Overview::new(&settings, &origin, server.address());
     if console.is_json() {
         let mut document = json!(overview);
@@ -76,9 +85,9 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     Ok(Exit::Done)
 }
 
-/// Tells systemd, where it started us with Type=notify; does nothing elsewhere.
+/// Notifies systemd, if it started us with Type=notify.
 pub(super) fn notify(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "systemd could not be told how the service stands");
+        tracing::warn!(%error, "systemd could not be notified");
     }
 }

@@ -14,7 +14,7 @@ use super::error::CommandError;
 /// exits with 130 or 143 there and then: somebody does not want to wait for the graceful stop.
 ///
 /// # Errors
-/// The operating system refuses the handler or the thread.
+/// Returns an error if the operating system refuses the handler or the thread.
 pub fn on_stop(begin: impl FnOnce() + Send + 'static) -> Result<(), CommandError> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(CommandError::Signals)?;
     // A limit on the size of files fails a write then, as a full disk does, and not the process.
@@ -35,15 +35,32 @@ pub fn on_stop(begin: impl FnOnce() + Send + 'static) -> Result<(), CommandError
         .map_err(CommandError::Signals)
 }
 
-/// Runs `again` on a thread of its own at every SIGHUP.
-///
-/// # Errors
-/// The operating system refuses the handler or the thread.
-pub fn on_hangup(again: impl Fn() + Send + 'static) -> Result<(), CommandError> {
-    let mut signals = Signals::new([SIGHUP]).map_err(CommandError::Signals)?;
-    thread::Builder::new()
-        .name("hangups".to_owned())
-        .spawn(move || signals.forever().for_each(|_| again()))
-        .map(drop)
-        .map_err(CommandError::Signals)
+/// Ends the process at once with exit code 0: a stop was asked for before anything had begun.
+pub fn exit_now() {
+    low_level::exit(0);
+}
+
+/// SIGHUPs since this was made; without it they would end the process.
+pub struct Hangups(Signals);
+
+impl Hangups {
+    /// Begins to catch SIGHUP.
+    ///
+    /// # Errors
+    /// Returns an error if the operating system refuses the handler.
+    pub fn caught() -> Result<Hangups, CommandError> {
+        Signals::new([SIGHUP]).map(Hangups).map_err(CommandError::Signals)
+    }
+
+    /// Runs `again` on a thread of its own at every SIGHUP, at once if one has come before.
+    ///
+    /// # Errors
+    /// Returns an error if the operating system refuses the thread.
+    pub fn each(mut self, again: impl Fn() + Send + 'static) -> Result<(), CommandError> {
+        thread::Builder::new()
+            .name("hangups".to_owned())
+            .spawn(move || self.0.forever().for_each(|_| again()))
+            .map(drop)
+            .map_err(CommandError::Signals)
+    }
 }

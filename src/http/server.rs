@@ -4,6 +4,7 @@
 //! grace period and gives the rest back; the HTTP server finishes its requests; the store is
 //! closed properly.
 
+use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -33,7 +34,7 @@ use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::engine::Engine;
 use crate::practice;
-use crate::service::Service;
+use crate::service::{ReloadedKeys, Service};
 use crate::store::{OpenOptions, QuickRepair, Store, StoreError, WriterStats};
 use crate::upstream::http::Lookup;
 use crate::upstream::{self, ConnectError, Injected};
@@ -48,9 +49,7 @@ const STORE_REST: Duration = Duration::from_millis(100);
 /// Why a service did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    #[error(
-        "cannot listen on {address}: {error}; where another answerd runs there, stop that, or choose another address with `bind` in [http] or ANSWERD_HTTP__BIND"
-    )]
+    #[error("cannot listen on {address}: {error}; {}", listen_advice(*.address, .error))]
     Listen { address: SocketAddr, error: std::io::Error },
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -60,6 +59,25 @@ pub enum StartError {
     Thread(std::io::Error),
     #[error("the HTTP server did not start: {0}")]
     Http(String),
+}
+
+/// Returns what to do when an address cannot be listened on.
+fn listen_advice(address: SocketAddr, error: &std::io::Error) -> String {
+    let other = "choose another address with `bind` in [http] or ANSWERD_HTTP__BIND";
+    match error.kind() {
+        ErrorKind::AddrInUse => {
+            format!("another program listens there, perhaps another answerd: stop it, or {other}")
+        }
+        ErrorKind::PermissionDenied => format!(
+            "the user {} may not listen on port {} (ports below 1024 need CAP_NET_BIND_SERVICE): \
+             {other}",
+            rustix::process::geteuid().as_raw(),
+            address.port()
+        ),
+        ErrorKind::AddrNotAvailable => format!("no interface has this address: {other}"),
+        // The list of kinds is open.
+        _ => other.to_owned(),
+    }
 }
 
 /// Why a service ended other than by being stopped.
@@ -227,10 +245,15 @@ pub struct Reloader(web::Data<Service>);
 
 impl Reloader {
     /// Puts the keys of these settings in force and reads the recipes again; logs what is wrong with
-    /// them. Gives how many keys there are. Jobs and calls under way go on.
-    pub fn reload(&self, settings: &Settings) -> usize {
+    /// them. Returns which keys there are now. Jobs and calls under way go on.
+    pub fn reload(&self, settings: &Settings) -> ReloadedKeys {
         self.0.reload_recipes();
         self.0.reload_keys(settings)
+    }
+
+    /// Whether any key is in force.
+    pub fn has_keys(&self) -> bool {
+        self.0.has_keys()
     }
 
     /// See [`Service::heartbeat`].
@@ -426,5 +449,21 @@ fn open_options(settings: &Settings, clock: &Clock) -> OpenOptions {
         cache_from_ms: clock
             .now_ms()
             .saturating_sub(settings.cache.ttl_seconds.saturating_mul(1000)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn address_that_may_not_be_bound_is_a_permission_problem() {
+        let address = SocketAddr::from(([127, 0, 0, 1], 80));
+        let text = |kind: ErrorKind| StartError::Listen { address, error: kind.into() }.to_string();
+        let denied = text(ErrorKind::PermissionDenied);
+        assert!(denied.contains("may not listen on port 80"), "{denied}");
+        assert!(!denied.contains("another program"), "{denied}");
+        assert!(text(ErrorKind::AddrInUse).contains("another program listens there"));
+        assert!(text(ErrorKind::Other).contains("`bind` in [http]"));
     }
 }

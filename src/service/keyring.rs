@@ -13,6 +13,14 @@ use crate::clock::Clock;
 use crate::config::{ANONYMOUS, Key, Settings};
 use crate::rate::RateLimit;
 
+/// The keys after a reload.
+pub struct ReloadedKeys {
+    /// How many there are now.
+    pub keys: usize,
+    /// The names of those that are refused from now on.
+    pub revoked: Vec<String>,
+}
+
 /// The keys of the settings, and the limits of those that have one.
 pub(super) struct Keyring {
     keys: Vec<Key>,
@@ -46,6 +54,12 @@ impl Keyring {
     /// Whether a call without a key is refused.
     pub fn is_needed(&self) -> bool {
         self.needed
+    }
+
+    /// Returns the names of the keys that the other ring does not let in.
+    pub fn not_in(&self, other: &Keyring) -> Vec<String> {
+        let gone = self.keys.iter().filter(|key| !other.keys.iter().any(|it| it.hash == key.hash));
+        gone.map(|key| key.name.clone()).collect()
     }
 
     /// How many keys there are.
@@ -133,6 +147,14 @@ mod tests {
         let ring = ring.followed_by(&settings(&[("a", 2), ("b", 9)]), &clock);
         assert_eq!(ring.limit("a").unwrap().standing().left, 1);
         assert_eq!(ring.limit("b").unwrap().standing().left, 9);
+    }
+
+    #[test]
+    fn a_key_that_is_gone_is_named_by_the_ring_before() {
+        let (clock, _manual) = Clock::manual(1_000_000);
+        let ring = Keyring::new(&settings(&[("a", 2), ("b", 2)]), &clock);
+        let next = ring.followed_by(&settings(&[("b", 9), ("c", 1)]), &clock);
+        assert_eq!(ring.not_in(&next), ["a"]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Why the store could not do something, and what that means for a transaction and for the service.
 
+use std::io::ErrorKind;
 use std::sync::Arc;
 
 /// An error of the store. Cheap to clone: everyone in a failed transaction gets it.
@@ -7,14 +8,16 @@ use std::sync::Arc;
 pub enum StoreError {
     #[error("the database failed: {0}")]
     Database(Arc<redb::Error>),
-    #[error("{path} cannot be used: {error}; `store.path` says where the store is")]
+    #[error("{path} cannot be used: {error}; {}", directory_advice(.error.kind()))]
     Directory { path: String, error: Arc<std::io::Error> },
     #[error(
         "there is no store at {0}; `store.path` says where it is, and the first start of the \
          service makes it"
     )]
     Missing(String),
-    #[error("{0} is in use by another process; stop that first, for one process has a store")]
+    #[error(
+        "{0} is in use by another process; stop that one first: a store belongs to one process"
+    )]
     InUse(String),
     #[error(
         "the store has records of version {0}, which this answerd does not know; it was written by \
@@ -41,6 +44,26 @@ pub enum StoreError {
     Panicked,
     #[error(transparent)]
     NoRandomness(Arc<crate::id::NoRandomness>),
+}
+
+/// Returns what to do when the store's directory or file cannot be used.
+fn directory_advice(kind: ErrorKind) -> String {
+    let place = "`store.path` says where the store is";
+    match kind {
+        ErrorKind::PermissionDenied => {
+            let user = rustix::process::geteuid().as_raw();
+            format!("the user {user} needs to read and write it; {place}")
+        }
+        ErrorKind::ReadOnlyFilesystem => format!("its file system is mounted read-only; {place}"),
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            format!("free some space there; {place}")
+        }
+        ErrorKind::NotADirectory | ErrorKind::AlreadyExists | ErrorKind::IsADirectory => {
+            format!("something else has that name; {place}")
+        }
+        // The list of kinds is open.
+        _ => place.to_owned(),
+    }
 }
 
 impl StoreError {
@@ -149,3 +172,32 @@ from_redb!(
     redb::CommitError,
     redb::CompactionError
 );
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn store_that_cannot_be_used_says_why_and_what_to_do() {
+        let text = |kind: ErrorKind| {
+            let (path, error) = ("/data".to_owned(), Arc::new(std::io::Error::from(kind)));
+            StoreError::Directory { path, error }.to_string()
+        };
+        let user = rustix::process::geteuid().as_raw();
+        let denied = text(ErrorKind::PermissionDenied);
+        assert!(denied.starts_with("/data cannot be used: permission denied; "), "{denied}");
+        assert!(
+            denied.contains(&format!("the user {user} needs to read and write it")),
+            "{denied}"
+        );
+        assert!(!denied.contains("another"), "{denied}");
+        for (kind, said) in [
+            (ErrorKind::ReadOnlyFilesystem, "read-only"),
+            (ErrorKind::StorageFull, "free some space"),
+            (ErrorKind::NotADirectory, "something else has that name"),
+            (ErrorKind::Other, "`store.path`"),
+        ] {
+            assert!(text(kind).contains(said), "{}", text(kind));
+        }
+    }
+}
