@@ -14,8 +14,10 @@ use super::Exit;
 use super::console::Console;
 use super::error::CommandError;
 use super::jobs::ServerArgs;
+use super::signals;
 use crate::clock::Clock;
 use crate::http::Formulas;
+use input::Line;
 use output::Output;
 use work::{Defaults, Work};
 
@@ -25,14 +27,15 @@ Examples:
   answerd batch prompts.ndjson --out answers.ndjson
   answerd batch prompts.csv --scraper practice | jq -r .job.result.result
 
-A CSV file needs a header with the column `prompt`; an NDJSON file has an object on each line. What is
-no parameter of a scrape is yours and comes back beside the answer.";
+A CSV file needs a header with the column `prompt`, and has its cells between `,`, `;` or tabs; an NDJSON
+file has an object on each line. What is no parameter of a scrape is yours and comes back beside the
+answer.";
 
 /// Submit the prompts of a file and collect the answers
 ///
-/// Writes a line for each line of the file, in its order, once all have ended. Stopped half way, the
-/// same command goes on where it was: no prompt is asked twice. Exits with 1 when a line was refused or
-/// its job failed.
+/// Writes a line for each line of the file, in its order, once all have ended. Stopped half way, with
+/// Ctrl-C for example, the same command continues where it stopped: no prompt is asked twice. Exits with 1
+/// when it was stopped, a line was refused or its job failed.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -59,7 +62,7 @@ pub struct Args {
     /// Ask even where the cache holds an answer
     #[arg(long)]
     bypass_cache: bool,
-    /// Ask everything anew, whatever an earlier run has asked
+    /// Ignore saved progress and resubmit every line
     #[arg(long)]
     again: bool,
     #[command(flatten)]
@@ -90,12 +93,31 @@ impl Tally {
     }
 }
 
+/// Refuses a file with lines for no scraper before anything is asked: the server would refuse each.
+fn check_scrapers(lines: &[Line]) -> Result<(), CommandError> {
+    let without = lines.iter().enumerate().filter(|(_, line)| !line.has_scraper());
+    let numbers: Vec<usize> = without.map(|(at, _)| at + 1).collect();
+    match numbers.first() {
+        None => Ok(()),
+        Some(first) => Err(CommandError::WrongUse(format!(
+            "{} of {} prompts name no scraper, the first is number {first}: give --scraper NAME, or \
+             fill the column `scraper`",
+            numbers.len(),
+            lines.len()
+        ))),
+    }
+}
+
 /// Works through a file.
 ///
 /// # Errors
-/// The file or the output is unusable, the server refuses, or stays out of reach.
+/// Returns an error if the file or the output is unusable, the server refuses or stays out of reach, or
+/// the work is stopped.
 pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     let input = input::read(&args.file)?;
+    if args.scraper.is_none() {
+        check_scrapers(&input.lines)?;
+    }
     let mut output = Output::open(args.out.as_deref(), &input.columns, args.formulas)?;
     let defaults = Defaults {
         scraper: args.scraper,
@@ -106,7 +128,17 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     };
     let salt = if args.again { work::fresh_salt()? } else { String::new() };
     let client = args.server.client()?;
-    let work = Work::new(&client, &Clock::System, &input.lines, &defaults, &salt);
+    let (stop, stopped) = crossbeam_channel::bounded::<()>(0);
+    signals::on_stop(move || drop(stop))?;
+    let lines = &input.lines;
+    let work = Work {
+        client: &client,
+        clock: &Clock::System,
+        lines,
+        defaults: &defaults,
+        salt: &salt,
+        stopped: &stopped,
+    };
     let tally = work.run(console, &mut output)?;
     output.finish()?;
     let lines = input.lines.len();

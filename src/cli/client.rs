@@ -1,8 +1,10 @@
-//! A client of the public HTTP API: what the commands that talk to a server need of it, typed.
+//! Typed client of the HTTP API.
 
 use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
+use crossbeam_channel::{Receiver, Sender};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use ureq::http::Response;
@@ -10,21 +12,25 @@ use ureq::{Agent, Body, RequestBuilder};
 use url::{Host, Url};
 
 use super::view::{Job, Status};
-use crate::config::Secret;
+use crate::config::{Secret, quoted};
 
-/// Where `answerd serve` listens unless it is told otherwise.
+/// Where `answerd serve` listens by default.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one call may take: the API answers at once, or within the few seconds of a poll.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a stream of events may be silent; servers show every 15 s that they are alive.
+const STREAM_SILENCE_MAX: Duration = Duration::from_secs(40);
+/// The longest line of a stream of events, bytes: a job object without its result.
+const STREAM_LINE_BYTES_MAX: u64 = 1 << 20;
 /// The largest reply that is read, bytes.
 const REPLY_BYTES_MAX: u64 = 64 << 20;
 
 /// Why a call brought no result.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
-    #[error("`{given}` is not the address of a server; one is `{DEFAULT_URL}`")]
+    #[error("{given} is not the address of a server; one is `{DEFAULT_URL}`")]
     Address { given: String },
     #[error("the API key has characters that no key has; it is set by --key or ANSWERD_API_KEY")]
     Key,
@@ -173,6 +179,7 @@ struct RawPage {
 }
 
 /// Calls one server, as one key.
+#[derive(Clone)]
 pub struct Client {
     agent: Agent,
     base: Url,
@@ -188,7 +195,7 @@ impl Client {
         let mut base = Url::parse(url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
-            .ok_or_else(|| ClientError::Address { given: url.to_owned() })?;
+            .ok_or_else(|| ClientError::Address { given: quoted(url) })?;
         base.set_query(None);
         base.set_fragment(None);
         let is_plain = |key: &Secret| key.reveal().bytes().all(|byte| byte.is_ascii_graphic());
@@ -232,7 +239,7 @@ impl Client {
         self.batch_of(request.send_json(batch))
     }
 
-    /// The batch once all its jobs have ended, or as it stands after `wait_seconds`.
+    /// Returns the batch once all its jobs have ended, or after `wait_seconds`.
     ///
     /// # Errors
     /// There is no such batch, or the server could not be reached.
@@ -242,7 +249,7 @@ impl Client {
         self.batch_of(self.agent.get(url.as_str()).call())
     }
 
-    /// Cancels a job; gives it as it is then.
+    /// Cancels a job and returns it.
     ///
     /// # Errors
     /// The key has no such job, it has ended, or the server could not be reached.
@@ -306,7 +313,7 @@ impl Client {
         }
     }
 
-    /// The job as it stands. Needs no key: the id is the secret (contract 1.2).
+    /// Returns the job. Needs no key: the id is the secret (contract 1.2).
     ///
     /// # Errors
     /// There is no such job, or the server could not be reached.
@@ -314,15 +321,43 @@ impl Client {
         self.job_of(self.agent.get(self.path(&["jobs", id]).as_str()).call())
     }
 
-    /// The job once it has ended, or as it stands after `wait_seconds`. A server that does not know
-    /// this parameter tells at once.
-    ///
-    /// # Errors
-    /// As [`Client::job`].
-    pub fn job_within(&self, id: &str, wait_seconds: u64) -> Result<Job, ClientError> {
-        let mut url = self.path(&["jobs", id]);
-        url.query_pairs_mut().append_pair("wait", &wait_seconds.to_string());
-        self.job_of(self.agent.get(url.as_str()).call())
+    /// Returns the job at each of its transitions, without its result, from now on. The channel ends with
+    /// the stream: when the job has ended, when the server stops or is silent for too long, and at once
+    /// where a server has no events.
+    pub fn events(&self, id: &str) -> Receiver<Job> {
+        let (sender, jobs) = crossbeam_channel::unbounded();
+        let (client, id) = (self.clone(), id.to_owned());
+        let read = move || {
+            // Why a stream ends does not matter: the caller polls the job then.
+            let _ = client.read_events(&id, &sender);
+        };
+        // Without a thread the channel ends, as where there are no events.
+        let _ = std::thread::Builder::new().name("events".to_owned()).spawn(read);
+        jobs
+    }
+
+    fn read_events(&self, id: &str, jobs: &Sender<Job>) -> Result<(), ClientError> {
+        let request = self.agent.get(self.path(&["jobs", id, "events"]).as_str());
+        let request = request.config().timeout_global(None);
+        let request = request.timeout_per_read(Some(STREAM_SILENCE_MAX)).build();
+        let reply = request.call().map_err(|error| self.call_failed(error))?;
+        if reply.status().as_u16() != 200 {
+            return Ok(());
+        }
+        let mut stream = BufReader::new(reply.into_body().into_reader());
+        loop {
+            let mut line = String::new();
+            let read = stream.by_ref().take(STREAM_LINE_BYTES_MAX).read_line(&mut line);
+            if read.map_err(|error| self.unreachable(error.to_string()))? == 0 {
+                return Ok(());
+            }
+            let Some(data) = line.strip_prefix("data:") else { continue };
+            let document = serde_json::from_str(data).map_err(|error| self.unreadable(&error))?;
+            let job = Job::read(document).map_err(|error| self.unreadable(&error))?;
+            if jobs.send(job).is_err() {
+                return Ok(());
+            }
+        }
     }
 
     fn path(&self, segments: &[&str]) -> Url {
@@ -369,7 +404,7 @@ impl Client {
 
     fn call_failed(&self, error: ureq::Error) -> ClientError {
         match error {
-            // So rustls tells of a certificate that it does not trust, and of no TLS at all.
+            // rustls reports a certificate that it does not trust, and a peer without TLS, like this.
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
                 self.unreachable(format!("no trusted TLS connection ({error})"))
             }
@@ -394,8 +429,13 @@ impl Client {
         ClientError::Garbled { url: self.address(), reason }
     }
 
+    /// Returns the address for a sentence, without a login.
     fn address(&self) -> String {
-        self.base.as_str().trim_end_matches('/').to_owned()
+        let mut shown = self.base.clone();
+        // Both fail only where there is no host, and `new` refuses such an address.
+        let _ = shown.set_username("");
+        let _ = shown.set_password(None);
+        shown.as_str().trim_end_matches('/').to_owned()
     }
 }
 
@@ -420,6 +460,16 @@ mod tests {
         }
         let key = Some(Secret::new("ak_two\nlines"));
         assert!(matches!(Client::new(DEFAULT_URL, key).err(), Some(ClientError::Key)));
+    }
+
+    #[test]
+    fn no_sentence_shows_the_login_of_an_address() {
+        let refused = Client::new("me:word@host", None).err().unwrap().to_string();
+        assert!(!refused.contains("word"), "{refused}");
+        let client = Client::new("http://me:word@127.0.0.1:9", None).unwrap();
+        let unreachable = client.job("id").err().unwrap().to_string();
+        assert!(unreachable.contains("http://127.0.0.1:9:"), "{unreachable}");
+        assert!(!unreachable.contains("word"), "{unreachable}");
     }
 
     #[test]

@@ -31,8 +31,9 @@ pub enum CommandError {
     NotDone { job_id: String },
     #[error("the job failed: {sentence}")]
     JobFailed { sentence: String, code: Option<String> },
-    #[error("stopped before the job had ended")]
-    Interrupted,
+    /// What was done until then.
+    #[error("{0}")]
+    Interrupted(String),
     #[error("cannot use the directory {path}: {error}")]
     Directory { path: PathBuf, error: io::Error },
     #[error("cannot read the prompt from stdin: {0}")]
@@ -63,7 +64,7 @@ impl CommandError {
             | CommandError::Store(_)
             | CommandError::NotDone { .. }
             | CommandError::JobFailed { .. }
-            | CommandError::Interrupted
+            | CommandError::Interrupted(_)
             | CommandError::Directory { .. }
             | CommandError::Input(_)
             | CommandError::Output(_)
@@ -91,7 +92,7 @@ impl CommandError {
             CommandError::Store(_) => "store_failed",
             CommandError::NotDone { .. } => "not_done",
             CommandError::JobFailed { .. } => "job_failed",
-            CommandError::Interrupted => "interrupted",
+            CommandError::Interrupted(_) => "interrupted",
             CommandError::Directory { .. } => "directory_unusable",
             CommandError::Input(_) => "input_unreadable",
             CommandError::Output(_) => "output_unwritable",
@@ -114,7 +115,7 @@ impl CommandError {
                 Some("`answerd check`, where the server runs, shows what it lacks")
             }
             "credit_limit" => {
-                Some("`answerd usage` shows what was used, and when the month begins anew")
+                Some("`answerd usage` shows what was used, and when the next month begins")
             }
             "queue_full" | "rate_limit" => Some("the same command works a little later"),
             _ => None,
@@ -138,7 +139,7 @@ impl CommandError {
             | CommandError::Serve(_)
             | CommandError::Store(_)
             | CommandError::NotDone { .. }
-            | CommandError::Interrupted
+            | CommandError::Interrupted(_)
             | CommandError::Directory { .. }
             | CommandError::Input(_)
             | CommandError::Output(_)
@@ -150,7 +151,7 @@ impl CommandError {
     }
 }
 
-/// Tells why a command ended, and gives its exit code.
+/// Prints why a command ended, and returns its exit code.
 pub fn report(error: &CommandError, console: &mut Console) -> Exit {
     if let CommandError::Output(error) = error
         && error.kind() == io::ErrorKind::BrokenPipe

@@ -1,7 +1,7 @@
-//! Follows a job until it ends, over passing trouble of the server: polls that the server answers
-//! when the job has ended, and often enough to show where it stands meanwhile.
+//! Follows a job until it ends: by its events, and by polls where there are none or a proxy holds them
+//! back. Sits out restarts of the server.
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
 use super::client::Client;
 use super::console::Console;
@@ -10,19 +10,17 @@ use super::progress::Progress;
 use super::view::Job;
 use crate::clock::Clock;
 
-/// How long the server may wait for the end of the job before it answers a poll, seconds.
-const POLL_WAIT_SECONDS: u64 = 2;
-/// The pause after a poll that did not show the end, milliseconds: for servers that are in trouble,
-/// and for those that do not wait.
+/// After how much silence of a stream of events the job is polled, milliseconds.
+const POLL_AFTER_MS: u64 = 2_000;
+/// The pause between two polls while there is no stream, milliseconds.
 const PAUSE_MS: u64 = 500;
 /// How long a server may be gone (it restarts, say) before the wait is given up, milliseconds.
 const TROUBLE_MS_MAX: u64 = 60_000;
 
-/// Polls until `job` has ended, showing where it stands. A message on `stop`, or its end, ends the
-/// wait as well.
+/// Waits until `job` has ended, showing its state. A message on `stop`, or its end, ends the wait as well.
 ///
 /// # Errors
-/// The server refuses to tell, or stays out of reach for [`TROUBLE_MS_MAX`].
+/// Returns an error if the server refuses, or stays out of reach for [`TROUBLE_MS_MAX`].
 pub fn follow(
     client: &Client,
     mut job: Job,
@@ -30,21 +28,49 @@ pub fn follow(
     stop: &Receiver<()>,
     console: &mut Console,
 ) -> Result<Job, CommandError> {
+    if job.is_finished() {
+        return Ok(job);
+    }
     let mut progress = Progress::new(console);
+    progress.show(&job.progress(), console);
+    let mut events = client.events(&job.job_id);
+    let mut has_events = false;
     let mut trouble_since_ms = None;
     loop {
-        if trouble_since_ms.is_none() {
-            progress.show(&job.progress(), console);
+        let mut stream_ended = false;
+        match clock.recv_until(&events, Some(clock.now_ms() + POLL_AFTER_MS)) {
+            Ok(next) => {
+                has_events = true;
+                progress.show(&next.progress(), console);
+                if !next.is_finished() {
+                    continue;
+                }
+                // The poll brings the result.
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => {
+                stream_ended = true;
+                match clock.recv_until(stop, Some(clock.now_ms() + PAUSE_MS)) {
+                    Err(RecvTimeoutError::Timeout) => {}
+                    Ok(()) | Err(RecvTimeoutError::Disconnected) => return Err(interrupted()),
+                }
+            }
         }
-        if job.is_finished() {
-            return Ok(job);
+        match stop.try_recv() {
+            Err(TryRecvError::Empty) => {}
+            Ok(()) | Err(TryRecvError::Disconnected) => return Err(interrupted()),
         }
-        match client.job_within(&job.job_id, POLL_WAIT_SECONDS) {
+        match client.job(&job.job_id) {
             Ok(next) => {
                 job = next;
-                trouble_since_ms = None;
+                progress.show(&job.progress(), console);
                 if job.is_finished() {
-                    continue;
+                    return Ok(job);
+                }
+                let is_back = trouble_since_ms.take().is_some();
+                if stream_ended && (has_events || is_back) {
+                    has_events = false;
+                    events = client.events(&job.job_id);
                 }
             }
             Err(error) => {
@@ -53,14 +79,14 @@ pub fn follow(
                 if !error.is_passing() || now_ms.saturating_sub(since_ms) >= TROUBLE_MS_MAX {
                     return Err(error.into());
                 }
-                progress.show("the server cannot tell now, trying again", console);
+                progress.show("the server cannot be reached now, trying again", console);
             }
         }
-        match clock.recv_until(stop, Some(clock.now_ms() + PAUSE_MS)) {
-            Err(RecvTimeoutError::Timeout) => {}
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => return Err(CommandError::Interrupted),
-        }
     }
+}
+
+fn interrupted() -> CommandError {
+    CommandError::Interrupted("stopped before the job had ended".to_owned())
 }
 
 #[cfg(test)]
@@ -68,8 +94,37 @@ mod tests {
     use super::*;
     use crate::cli::test_server::{TestServer, job, streams};
 
+    /// The body of a stream with these jobs.
+    fn stream(jobs: &[serde_json::Value]) -> String {
+        jobs.iter().map(|job| format!("id: 1\nevent: running\ndata: {job}\n\n")).collect()
+    }
+
     #[test]
-    fn each_phase_is_told_once_and_passing_trouble_is_sat_out() {
+    fn follow_shows_each_event_without_a_poll_in_between() {
+        let mut ended = job("done", "finished");
+        ended["result"] = serde_json::Value::Null;
+        let events = [job("pending", "running"), job("pending", "waiting_retry"), ended];
+        let whole = job("done", "finished").to_string();
+        let server = TestServer::with_events(vec![stream(&events)], vec![(200, whole)]);
+        let client = Client::new(server.url(), None).unwrap();
+        let (mut console, written) = streams(false);
+        // Its time does not pass, so nothing but an event can wake the wait.
+        let (clock, _manual) = Clock::manual(0);
+        let first = Job::read(job("pending", "queued")).unwrap();
+        let never = crossbeam_channel::never();
+        let ended = follow(&client, first, &clock, &never, &mut console).unwrap();
+        assert!(ended.result.is_some());
+        insta::assert_snapshot!(written.err(), @r"
+    queued: on disk, waiting for a worker
+    running: attempt 1
+    waiting to try again: attempt 1 failed
+    done
+    ");
+        assert_eq!(server.asked().len(), 1);
+    }
+
+    #[test]
+    fn follow_polls_where_there_are_no_events_and_sits_out_trouble() {
         let running = job("pending", "running");
         let server = TestServer::answering(vec![
             (200, running.to_string()),
@@ -86,7 +141,7 @@ mod tests {
         insta::assert_snapshot!(written.err(), @r"
     queued: on disk, waiting for a worker
     running: attempt 1
-    the server cannot tell now, trying again
+    the server cannot be reached now, trying again
     running: attempt 1
     done
     ");
@@ -101,7 +156,7 @@ mod tests {
         let first = Job::read(job("pending", "queued")).unwrap();
         let (mut console, _) = streams(false);
         let ended = follow(&client, first, &Clock::System, &stopped, &mut console);
-        assert!(matches!(ended, Err(CommandError::Interrupted)));
+        assert!(matches!(ended, Err(CommandError::Interrupted(_))));
     }
 
     #[test]

@@ -43,7 +43,7 @@ impl ServerArgs {
     /// A client of that server.
     ///
     /// # Errors
-    /// The address or the key is none.
+    /// Returns an error if the address or the key is invalid.
     pub fn client(self) -> Result<Client, ClientError> {
         // Set but empty is how compose files say "not set".
         let url = self.url.filter(|url| !url.is_empty());
@@ -97,10 +97,10 @@ pub struct SubmitArgs {
     /// Fail unless the first attempt starts inside 1 to 86400 seconds
     #[arg(long, value_name = "SECONDS")]
     start_within: Option<f64>,
-    /// Where the server is to tell the job's end
+    /// Where the server sends the job when it ends
     #[arg(long, value_name = "URL")]
     webhook_url: Option<String>,
-    /// Submit once: the same key and request again give the job that there is
+    /// Submit once: the same key and request return the existing job
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
     #[command(flatten)]
@@ -113,9 +113,9 @@ Examples:
   answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --markdown > answer.md
   answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --json | jq .result.links";
 
-/// Print a job as it stands
+/// Print a job in its current state
 ///
-/// Needs no key: who knows a job's id may read it. Exits with 1 when there is no such job or the
+/// Needs no key: anyone who has a job's id may read it. Exits with 1 when there is no such job or the
 /// job has failed; a job that still runs is no failure unless --markdown asks for its answer.
 #[derive(Debug, Args)]
 #[command(after_help = GET_EXAMPLES)]
@@ -138,7 +138,7 @@ Examples:
 
 /// Wait until a job has ended and print it
 ///
-/// Shows on stderr what the job does meanwhile, and sits out a restart of the server. Ctrl-C ends
+/// Shows each state of the job on stderr, and continues through a restart of the server. Ctrl-C ends
 /// the watch, not the job. Exits with 1 when the job fails.
 #[derive(Debug, Args)]
 #[command(after_help = WATCH_EXAMPLES)]
@@ -158,7 +158,7 @@ Examples:
 
 /// Cancel a job that has not ended
 ///
-/// Takes the key that made the job. Its credits come back, and an attempt that runs is told to
+/// Takes the key that made the job. Its credits come back, and a running attempt is asked to
 /// stop. Exits with 1 when there is no such job or it has ended already.
 #[derive(Debug, Args)]
 #[command(after_help = CANCEL_EXAMPLES)]

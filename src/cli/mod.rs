@@ -35,9 +35,12 @@ mod webhook;
 
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
+use serde_json::json;
 
 use console::Console;
+use error::CommandError;
 
 /// What a command's exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,13 +76,18 @@ Examples:
 Exit codes: 0 done, 1 the job or the call failed, 2 wrong use, 3 the server cannot be reached.
 `answerd COMMAND --help` says more than `answerd COMMAND -h`.";
 
+const VERSION_EXAMPLES: &str = "\
+Examples:
+  answerd version
+  answerd version --json | jq -r .version";
+
 /// Prompts to AI answer engines as durable jobs, answers back as data
 ///
 /// answerd takes prompts over an HTTP API, keeps them as jobs on disk, asks the engines that are
 /// configured (official APIs, SERP vendors), tries again where that can help, and hands the answers
 /// back as JSON. It is one binary with an embedded store and needs nothing beside it.
 #[derive(Debug, Parser)]
-#[command(version, after_help = EXAMPLES, disable_help_subcommand = true, max_term_width = 100)]
+#[command(version, after_help = EXAMPLES, max_term_width = 100)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -111,13 +119,72 @@ enum Command {
     Unit(unit::Args),
     Completions(shell::CompletionsArgs),
     Man(shell::ManArgs),
+    /// Print the version
+    ///
+    /// The same as --version, and with --json a document for programs.
+    #[command(after_help = VERSION_EXAMPLES)]
+    Version,
 }
 
 /// Runs the command that this process was started with.
 pub fn main() -> ExitCode {
-    let Cli { command, json } = Cli::parse();
-    let mut console = Console::of_process(json);
-    ExitCode::from(run(command, &mut console).code())
+    match Cli::try_parse() {
+        Ok(Cli { command, json }) => {
+            let mut console = Console::of_process(json);
+            ExitCode::from(run(command, &mut console).code())
+        }
+        Err(error) if error.use_stderr() => {
+            // What was typed could not be read, so this looks for the word alone.
+            let json = std::env::args_os().skip(1).any(|word| word == "--json");
+            let mut console = Console::of_process(json);
+            ExitCode::from(refuse_line(error, &mut console).code())
+        }
+        Err(help) => help.exit(),
+    }
+}
+
+/// Prints what is wrong with a command line, as every other error is printed.
+fn refuse_line(mut error: clap::Error, console: &mut Console) -> Exit {
+    // clap names everything that is similar, the nearest last.
+    if let Some(ContextValue::Strings(similar)) = error.get(ContextKind::SuggestedSubcommand) {
+        let nearest = similar.last().cloned().into_iter().collect();
+        error.insert(ContextKind::SuggestedSubcommand, ContextValue::Strings(nearest));
+    }
+    if console.is_json() {
+        let detail = if error.kind() == ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand {
+            "a command is missing; --help lists them".to_owned()
+        } else {
+            // The first paragraph says what is wrong, and what follows how it goes.
+            let text = error.render().to_string();
+            let words = text.split("\n\n").next().unwrap_or_default().split_whitespace();
+            let words: Vec<&str> = words.skip_while(|word| *word == "error:").collect();
+            words.join(" ")
+        };
+        // Stdout is gone too, then; stderr has the sentence.
+        let _ = console.document(&json!({ "detail": detail, "code": "wrong_use" }));
+    }
+    let rendered = error.render();
+    let text = if console.err_paint().is_on() {
+        rendered.ansi().to_string()
+    } else {
+        rendered.to_string()
+    };
+    console.note(text.trim_end());
+    Exit::WrongUse
+}
+
+/// Prints the version.
+///
+/// # Errors
+/// Returns an error if stdout cannot be written to.
+fn version(console: &mut Console) -> Result<Exit, CommandError> {
+    let version = env!("CARGO_PKG_VERSION");
+    if console.is_json() {
+        console.document(&json!({ "version": version }))?;
+    } else {
+        console.result(&format!("answerd {version}"))?;
+    }
+    Ok(Exit::Done)
 }
 
 fn run(command: Command, console: &mut Console) -> Exit {
@@ -140,6 +207,7 @@ fn run(command: Command, console: &mut Console) -> Exit {
         Command::Unit(args) => unit::run(&args, console),
         Command::Completions(args) => shell::completions(&args, console),
         Command::Man(args) => shell::man(&args, console),
+        Command::Version => version(console),
     };
     outcome.unwrap_or_else(|error| error::report(&error, console))
 }

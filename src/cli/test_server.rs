@@ -1,7 +1,7 @@
 //! A server for tests: gives the replies it was told to, in order, and keeps what it was asked.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
@@ -15,12 +15,19 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server that answers one request for each reply (status and JSON body).
+    /// Starts a server that answers one request for each reply (status and JSON body), and has no events.
     pub fn answering(replies: Vec<(u16, String)>) -> TestServer {
+        TestServer::with_events(Vec::new(), replies)
+    }
+
+    /// As [`TestServer::answering`], with the bodies of its streams of events, which are no replies of
+    /// those: a client asks for them when it likes.
+    pub fn with_events(streams: Vec<String>, replies: Vec<(u16, String)>) -> TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
+        let mut streams = streams.into_iter();
         let thread = std::thread::spawn(move || {
-            replies.into_iter().map(|reply| answer_one(&listener, &reply)).collect()
+            replies.iter().map(|reply| answer_one(&listener, reply, &mut streams)).collect()
         });
         TestServer { url, thread }
     }
@@ -35,7 +42,33 @@ impl TestServer {
     }
 }
 
-fn answer_one(listener: &TcpListener, (status, body): &(u16, String)) -> String {
+fn answer_one(
+    listener: &TcpListener,
+    (status, body): &(u16, String),
+    streams: &mut impl Iterator<Item = String>,
+) -> String {
+    loop {
+        let (asked, stream) = read_one(listener);
+        let is_stream = asked.lines().next().is_some_and(|line| line.contains("/events "));
+        if !is_stream {
+            answer(stream, *status, body);
+            return asked;
+        }
+        match streams.next() {
+            Some(events) => answer(stream, 200, &events),
+            None => answer(stream, 404, r#"{"detail": "There is nothing here."}"#),
+        }
+    }
+}
+
+fn answer(mut stream: TcpStream, status: u16, body: &str) {
+    let length = body.len();
+    let head =
+        format!("HTTP/1.1 {status} Status\r\ncontent-length: {length}\r\nconnection: close\r\n");
+    write!(stream, "{head}\r\n{body}").unwrap();
+}
+
+fn read_one(listener: &TcpListener) -> (String, TcpStream) {
     let (stream, _) = listener.accept().unwrap();
     let mut reader = BufReader::new(stream);
     let mut asked = String::new();
@@ -54,13 +87,7 @@ fn answer_one(listener: &TcpListener, (status, body): &(u16, String)) -> String 
     let mut sent = vec![0; body_bytes];
     reader.read_exact(&mut sent).unwrap();
     asked.push_str(&String::from_utf8(sent).unwrap());
-    let length = body.len();
-    write!(
-        reader.get_mut(),
-        "HTTP/1.1 {status} Status\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{body}"
-    )
-    .unwrap();
-    asked
+    (asked, reader.into_inner())
 }
 
 /// A job object as the server shows it; a done one has a result.

@@ -124,10 +124,65 @@ fn wrong_use_exits_with_the_code_that_clap_gives() {
         &["answerd", "get", "id", "--markdown", "--json"][..],
         &["answerd", "watch", ""],
         &["answerd", "check", "--prompt", "What?"],
+        &["answerd", "sumbit", "practice", "What?"],
     ] {
         let error = Cli::try_parse_from(wrong).map(drop).unwrap_err();
         assert_eq!(error.exit_code(), 2, "{wrong:?}");
     }
+}
+
+/// What a person, and with --json a program, gets for a line that cannot be read.
+fn refused(line: &[&str], json: bool) -> Ran {
+    let error = Cli::try_parse_from([&["answerd"], line].concat()).map(drop).unwrap_err();
+    let (mut console, written) = streams(json);
+    let exit = refuse_line(error, &mut console);
+    Ran { exit, out: written.out(), err: written.err() }
+}
+
+#[test]
+fn a_misspelt_command_suggests_the_nearest_alone() {
+    for (line, nearest) in [("sumbit", "submit"), ("lst", "list"), ("wacth", "watch")] {
+        let ran = refused(&[line], false);
+        assert_eq!((ran.exit, ran.out.as_str()), (Exit::WrongUse, ""));
+        assert!(
+            ran.err.contains(&format!("a similar subcommand exists: '{nearest}'")),
+            "{}",
+            ran.err
+        );
+    }
+}
+
+#[test]
+fn a_wrong_line_is_a_document_for_programs() {
+    for (line, said) in [
+        (&["sumbit"][..], "unrecognized subcommand 'sumbit'"),
+        (&["submit", "practice"], "the following required arguments were not provided: <PROMPT>"),
+        (&["list", "--limit", "x"], "invalid value 'x' for '--limit <N>'"),
+        (&["get", "id", "--nope"], "unexpected argument '--nope' found"),
+        (&[], "a command is missing"),
+    ] {
+        let ran = refused(line, true);
+        assert_eq!(ran.exit, Exit::WrongUse);
+        let document: Value = serde_json::from_str(&ran.out).unwrap();
+        assert_eq!(document["code"], "wrong_use");
+        assert!(document["detail"].as_str().unwrap().starts_with(said), "{document}");
+        assert!(ran.err.contains("--help"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn help_is_a_command_and_knows_the_others() {
+    for line in [&["help"][..], &["help", "submit"], &["help", "db", "check"]] {
+        let help = Cli::try_parse_from([&["answerd"], line].concat()).map(drop).unwrap_err();
+        assert!(!help.use_stderr() && help.exit_code() == 0, "{help}");
+        let shown = help.to_string();
+        let words = line[1..].join(" ");
+        assert!(shown.contains("Examples:") && shown.contains(&words), "{shown}");
+    }
+    let ran = run_line(&["version"]);
+    assert_eq!(ran.out, format!("answerd {}\n", env!("CARGO_PKG_VERSION")));
+    let ran = run_line(&["version", "--json"]);
+    assert_eq!(ran.out, format!("{{\"version\":\"{}\"}}\n", env!("CARGO_PKG_VERSION")));
 }
 
 #[test]
@@ -334,9 +389,7 @@ fn submit_and_wait_prints_the_finished_job() {
     queued: on disk, waiting for a worker
     done
     ");
-    assert!(
-        asked[1].starts_with("GET /jobs/0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10?wait=2 HTTP/1.1\r\n")
-    );
+    assert!(asked[1].starts_with("GET /jobs/0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10 HTTP/1.1\r\n"));
 }
 
 #[test]

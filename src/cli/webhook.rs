@@ -17,17 +17,17 @@ Examples:
   answerd webhook 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --resend
   answerd webhook 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --json | jq '.log[-1]'";
 
-/// Show how a job's webhook fared, or send it again
+/// Show the delivery of a job's webhook, or send it again
 ///
 /// Takes the key that made the job. Exits with 1 when there is no such job, it has no webhook, or
-/// the delivery has failed for good.
+/// the delivery has failed for the last time.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// The job's id, as `submit` printed it
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
-    /// Send it once more, whatever has become of it
+    /// Send it again, whatever its state
     #[arg(long)]
     resend: bool,
     #[command(flatten)]

@@ -77,7 +77,7 @@ fn a_file_that_is_cut_off_twice_ends_with_one_result_for_each_line() {
     assert_eq!((ids.len(), used(&server, "jobs"), used(&server, "done")), (LINES, LINES, LINES));
     assert!(twice <= WORKERS, "only what ran at the kill runs again; {twice} did");
 
-    // Once more changes nothing, in another format; with --again it is asked anew.
+    // Once more changes nothing, in another format; with --again all of it is submitted again.
     let arguments = ["prompts.csv", "--scraper", "practice", "--out", "answers.csv"];
     finished(batch(&store, &server, &arguments).output().unwrap());
     let csv = std::fs::read_to_string(directory.path().join("answers.csv")).unwrap();
@@ -138,4 +138,45 @@ fn csv_output_escapes_what_a_spreadsheet_would_run() {
     let wrong = batch(&store, &server, &["prompts.csv", "--formulas", "run"]).output().unwrap();
     assert_eq!(wrong.status.code(), Some(2));
     assert!(String::from_utf8(wrong.stderr).unwrap().contains("--formulas"));
+}
+
+#[test]
+fn interrupted_batch_says_what_was_done_and_how_to_continue() {
+    let (directory, store) = store_directory();
+    std::fs::write(directory.path().join("p.csv"), "Prompt;\nWhat is a job?;\nWhy?;\n").unwrap();
+    // No job ends while this runs.
+    let server = Served::start(&store, &[("PRACTICE__LATENCY_MS", "600000")]);
+    let arguments = ["p.csv", "--scraper", "practice", "--out", "answers.csv"];
+    let client =
+        batch(&store, &server, &arguments).stderr(Stdio::piped()).stdout(Stdio::null()).spawn();
+    let client = client.unwrap();
+    until(|| (used(&server, "jobs") == 2).then_some(()));
+    let id = client.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    let ended = client.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+    let told = String::from_utf8(ended.stderr).unwrap();
+    assert!(told.contains("2 of 2 lines were submitted; 0 are done"), "{told}");
+    assert!(told.contains("the same command continues where it stopped"), "{told}");
+    // The file that was begun is not left behind.
+    let left: Vec<String> = std::fs::read_dir(directory.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "p.csv" && name != "data")
+        .collect();
+    assert_eq!(left, Vec::<String>::new());
+}
+
+#[test]
+fn batch_without_a_scraper_is_refused_before_anything_is_sent() {
+    let (directory, store) = store_directory();
+    std::fs::write(directory.path().join("p.csv"), "prompt,scraper\na,practice\nb,\nc,\n").unwrap();
+    let mut line = command(&store);
+    // Nobody listens there.
+    line.env("ANSWERD_URL", "http://127.0.0.1:1").args(["batch", "p.csv"]);
+    let refused = line.output().unwrap();
+    assert_eq!(refused.status.code(), Some(2));
+    let told = String::from_utf8(refused.stderr).unwrap();
+    assert!(told.contains("2 of 3 prompts name no scraper, the first is number 2"), "{told}");
+    assert!(told.contains("--scraper"), "{told}");
 }

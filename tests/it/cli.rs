@@ -177,7 +177,59 @@ fn a_command_line_that_is_none_exits_with_2_and_says_how_it_goes() {
         let output = answerd(line, &store);
         assert_eq!((code(&output), out(&output).as_str()), (2, ""), "{line:?}");
         assert!(err(&output).contains("--help"), "{line:?}: {}", err(&output));
+        let json = answerd(&[line, &["--json"]].concat(), &store);
+        assert_eq!((code(&json), &document(&json)["code"]), (2, &json!("wrong_use")), "{line:?}");
     }
+    for line in [&["help"][..], &["help", "submit"], &["version"], &["--version"]] {
+        assert_eq!(code(&answerd(line, &store)), 0, "{line:?}");
+    }
+}
+
+#[test]
+fn check_finds_every_kind_of_error_and_repeats_no_key() {
+    let (directory, store) = store_directory();
+    let file = "[http]\nbnid = \"x\"\nworkers = \"two\"\ngrace_seconds = 9999\n\
+                [upstreams.openai]\napi_key_env = \"sk-live-0123456789\"\n\
+                [upstreams.page]\nkind = \"browser\"\nrecipe = \"gone\"\n";
+    std::fs::write(directory.path().join("config.toml"), file).unwrap();
+    for line in [&["check", "--json"][..], &["serve"]] {
+        let output = answerd(line, &store);
+        assert_eq!(code(&output), 2, "{line:?}");
+        let told = format!("{}{}", out(&output), err(&output));
+        assert!(!told.contains("sk-live"), "{told}");
+        for found in ["http.bnid", "http.workers", "http.grace_seconds", "api_key_env", "`gone`"] {
+            assert!(told.contains(found), "{line:?} {found}: {told}");
+        }
+    }
+    assert_eq!(
+        document(&answerd(&["check", "--json"], &store))["problems"].as_array().unwrap().len(),
+        5
+    );
+}
+
+#[test]
+fn start_that_fails_says_which_of_the_two_it_is_address_or_store() {
+    let (directory, store) = store_directory();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let mut serve = command(&store);
+    let refused = serve.arg("serve").env("ANSWERD_HTTP__BIND", &address).output().unwrap();
+    assert_eq!(code(&refused), 1);
+    assert!(err(&refused).contains("another program listens there"), "{}", err(&refused));
+    let mut serve = command(&store);
+    serve.arg("serve").env("ANSWERD_HTTP__AUTH", "open");
+    let refused = serve.env("ANSWERD_HTTP__BIND", "192.0.2.1:80").output().unwrap();
+    assert!(err(&refused).contains("no interface has this address"), "{}", err(&refused));
+    assert!(!err(&refused).contains("another program"), "{}", err(&refused));
+
+    let file = directory.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    let mut serve = command(&store);
+    let refused =
+        serve.arg("serve").env("ANSWERD_STORE__PATH", file.join("data")).output().unwrap();
+    assert_eq!(code(&refused), 1);
+    assert!(err(&refused).contains("something else has that name"), "{}", err(&refused));
+    assert!(err(&refused).contains(file.to_str().unwrap()), "{}", err(&refused));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! The file of `answerd batch`: CSV with a header, or a JSON object on each line.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
 use serde_json::{Map, Value};
@@ -13,9 +13,16 @@ pub const LINES_MAX: usize = 100_000;
 /// The largest file, bytes.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
+/// The longest header of a CSV file, bytes.
+const HEADER_BYTES_MAX: u64 = 1 << 20;
+/// What separates cells, in the order in which it is tried: spreadsheets of many countries write `;`.
+const SEPARATORS: [u8; 3] = *b",;\t";
+/// The column that every file has.
+const PROMPT: &str = "prompt";
+
 /// The columns and fields that are parameters of a scrape; all others are the user's own.
 const PARAMETERS: [&str; 10] = [
-    "prompt",
+    PROMPT,
     "scraper",
     "country",
     "timeout",
@@ -35,6 +42,11 @@ impl Line {
     /// All of it, as it was read.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.0
+    }
+
+    /// Whether it says which scraper it is for.
+    pub fn has_scraper(&self) -> bool {
+        self.0.get("scraper").is_some_and(|name| !name.is_null())
     }
 
     /// What is sent.
@@ -78,12 +90,18 @@ pub fn read(path: &Path) -> Result<Input, CommandError> {
 }
 
 fn read_csv(file: impl Read) -> Result<Input, String> {
-    let mut reader = csv::ReaderBuilder::new().from_reader(file);
-    let header = reader.headers().map_err(|error| error.to_string())?.clone();
-    // What spreadsheets put before the first column of a UTF-8 file.
-    let names = header.iter().map(|name| name.trim_start_matches('\u{feff}').trim().to_owned());
-    let columns: Vec<String> = names.collect();
-    if !columns.iter().any(|name| name == "prompt") {
+    let mut file = BufReader::new(file);
+    let mut head = Vec::new();
+    let read = file.by_ref().take(HEADER_BYTES_MAX).read_until(b'\n', &mut head);
+    read.map_err(|error| error.to_string())?;
+    let has_prompt = |separator: &u8| {
+        names(&head, *separator).is_ok_and(|names| names.contains(&PROMPT.to_owned()))
+    };
+    let separator = SEPARATORS.into_iter().find(has_prompt).unwrap_or(SEPARATORS[0]);
+    let names = names(&head, separator)?;
+    // Spreadsheets leave columns without a name at the end.
+    let columns: Vec<String> = names.iter().filter(|name| !name.is_empty()).cloned().collect();
+    if !columns.iter().any(|name| name == PROMPT) {
         return Err(format!(
             "its first line must name the columns, one of them `prompt`; it has {}",
             columns.join(", ")
@@ -94,13 +112,47 @@ fn read_csv(file: impl Read) -> Result<Input, String> {
     {
         return Err(format!("the column `{twice}` is there twice"));
     }
+    let cells_min = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
     let mut lines = Vec::new();
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(separator)
+        .flexible(true)
+        .from_reader(Cursor::new(head).chain(file));
     for record in reader.records() {
         let record = record.map_err(|error| error.to_string())?;
-        let cells = columns.iter().zip(&record).filter(|(_, cell)| !cell.is_empty());
+        let name_of = |at: usize| names.get(at).filter(|name| !name.is_empty());
+        let mut given = record.iter().enumerate().filter(|(_, cell)| !cell.is_empty()).peekable();
+        if given.peek().is_none() {
+            continue;
+        }
+        let has_unnamed = given.clone().any(|(at, _)| name_of(at).is_none());
+        if record.len() < cells_min || has_unnamed {
+            return Err(format!(
+                "line {} has {} cells, and the first line names {}; a text that holds the separator \
+                 `{}` stands in quotes",
+                record.position().map_or(0, csv::Position::line),
+                record.len(),
+                columns.len(),
+                char::from(separator)
+            ));
+        }
+        let cells = given.filter_map(|(at, cell)| Some((name_of(at)?, cell)));
         lines.push(Line(cells.map(|(name, cell)| (name.clone(), typed(name, cell))).collect()));
     }
     Ok(Input { lines, columns })
+}
+
+/// Returns the names in a header. Those of parameters are known in any case.
+fn names(head: &[u8], separator: u8) -> Result<Vec<String>, String> {
+    let mut reader = csv::ReaderBuilder::new().delimiter(separator).from_reader(head);
+    let header = reader.headers().map_err(|error| error.to_string())?;
+    let name = |given: &str| {
+        // What spreadsheets put before the first column of a UTF-8 file.
+        let given = given.trim_start_matches('\u{feff}').trim();
+        let parameter = PARAMETERS.into_iter().find(|name| name.eq_ignore_ascii_case(given));
+        parameter.unwrap_or(given).to_owned()
+    };
+    Ok(header.iter().map(name).collect())
 }
 
 /// A cell as the API takes it. What is not of its type is sent as it is: the server says why not.
@@ -165,12 +217,34 @@ mod tests {
         for (text, why) in [
             ("promt\nx\n", "`prompt`"),
             ("prompt,prompt\nx,y\n", "twice"),
-            ("prompt,a\nx\n", "record 1"),
+            ("prompt,a\nx\n", "line 2 has 1 cells"),
+            ("prompt,a\nWhy, really?,x,y\n", "line 2 has 4 cells"),
+            ("Prompt;PROMPT\nx;y\n", "twice"),
             ("", "`prompt`"),
         ] {
             let refused = read_csv(text.as_bytes()).unwrap_err();
             assert!(refused.contains(why), "{refused}");
         }
+    }
+
+    #[test]
+    fn csv_of_spreadsheets_is_read() {
+        let expected = [
+            json!({ "prompt": "a, b", "scraper": "practice", "Own": "1" }),
+            json!({ "prompt": "c" }),
+        ];
+        for text in [
+            "Prompt,SCRAPER,Own\n\"a, b\",practice,1\nc,,\n",
+            "Prompt,Scraper,Own,,\n\"a, b\",practice,1,,\nc,,\n,,,,\n",
+            "\u{feff}prompt;scraper;Own\r\na, b;practice;1\r\nc;;\r\n",
+            "PROMPT\tscraper\tOwn\n\"a, b\"\tpractice\t1\nc\t\t\n",
+        ] {
+            let input = read_csv(text.as_bytes()).unwrap();
+            assert_eq!(fields(&input), expected, "{text}");
+            assert_eq!(input.columns, ["prompt", "scraper", "Own"], "{text}");
+        }
+        let one = read_csv("Prompt,\nWhat?,\n".as_bytes()).unwrap();
+        assert_eq!((fields(&one), one.columns.len()), (vec![json!({ "prompt": "What?" })], 1));
     }
 
     #[test]

@@ -2,9 +2,11 @@
 //! idempotency keys made of its content, so that the same work again finds the batches that there are.
 
 use std::collections::VecDeque;
+use std::fmt;
+use std::time::Duration;
 
-use crossbeam_channel::RecvTimeoutError;
-use indicatif::{ProgressBar, ProgressStyle};
+use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -46,12 +48,14 @@ pub struct Defaults {
 
 /// A file's lines on their way through a server.
 pub struct Work<'a> {
-    client: &'a Client,
-    clock: &'a Clock,
-    lines: &'a [Line],
-    defaults: &'a Defaults,
-    /// Part of every key: a new one asks everything anew.
-    salt: &'a str,
+    pub client: &'a Client,
+    pub clock: &'a Clock,
+    pub lines: &'a [Line],
+    pub defaults: &'a Defaults,
+    /// Part of every key: a new one submits everything again.
+    pub salt: &'a str,
+    /// Ends when somebody wants the work to stop.
+    pub stopped: &'a Receiver<()>,
 }
 
 /// Some lines that were submitted together, by their numbers, and the batch that they became.
@@ -70,33 +74,37 @@ pub fn fresh_salt() -> Result<String, CommandError> {
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
 }
 
-impl<'a> Work<'a> {
-    pub fn new(
-        client: &'a Client,
-        clock: &'a Clock,
-        lines: &'a [Line],
-        defaults: &'a Defaults,
-        salt: &'a str,
-    ) -> Work<'a> {
-        Work { client, clock, lines, defaults, salt }
-    }
-
-    /// Does all of it; gives how the lines ended.
+impl Work<'_> {
+    /// Submits every line, waits for it and writes it. Returns how the lines ended.
     ///
     /// # Errors
-    /// The server refuses, or stays out of reach for [`TROUBLE_MS_MAX`]; or the output fails.
+    /// Returns an error if the server refuses, or stays out of reach for [`TROUBLE_MS_MAX`]; if the output
+    /// fails; or if the work is stopped.
     pub fn run(&self, console: &mut Console, output: &mut Output) -> Result<Tally, CommandError> {
         let mut progress = Progress::new(self.lines.len(), console);
+        self.work(&mut progress, console, output).map_err(|error| match error {
+            CommandError::Interrupted(_) => CommandError::Interrupted(self.summary(&progress)),
+            error => error,
+        })
+    }
+
+    fn work(
+        &self,
+        progress: &mut Progress,
+        console: &mut Console,
+        output: &mut Output,
+    ) -> Result<Tally, CommandError> {
         let mut submitted = VecDeque::new();
         let numbers: Vec<usize> = (0..self.lines.len()).collect();
         // All of it first: the server works while the answers are waited for.
         for lines in numbers.chunks(BATCH_LINES) {
             submitted.push_back(self.submit(lines, 0, console)?);
+            progress.submitted += lines.len();
         }
         let mut tally = Tally::default();
         while let Some(part) = submitted.pop_front() {
             let first = part.lines.first().copied().unwrap_or_default();
-            let outcomes = self.outcomes(part, tally, &mut progress, console)?;
+            let outcomes = self.outcomes(part, tally, progress, console)?;
             for (at, outcome) in outcomes.iter().enumerate() {
                 count(&mut tally, outcome);
                 output.line(first + at, &self.lines[first + at], outcome, console)?;
@@ -104,6 +112,22 @@ impl<'a> Work<'a> {
             progress.show(tally, console);
         }
         Ok(tally)
+    }
+
+    /// Returns what was done before a stop, and how to continue.
+    fn summary(&self, progress: &Progress) -> String {
+        let Tally { done, failed, refused } = progress.tally;
+        let next = if self.salt.is_empty() {
+            "the same command continues where it stopped"
+        } else {
+            "with --again, the same command submits every line once more"
+        };
+        format!(
+            "stopped: {} of {} lines were submitted; {done} are done, {failed} failed, {refused} were \
+             refused. Submitted jobs go on at the server; {next}",
+            progress.submitted,
+            self.lines.len()
+        )
     }
 
     /// What became of every line of a part, in their order. Lines for which the queue has no room go
@@ -198,6 +222,9 @@ impl<'a> Work<'a> {
     ) -> Result<T, CommandError> {
         let mut trouble_since_ms = None;
         loop {
+            if matches!(self.stopped.try_recv(), Err(TryRecvError::Disconnected)) {
+                return Err(interrupted());
+            }
             let error = match call() {
                 Ok(answer) => return Ok(answer),
                 Err(error) => error,
@@ -216,12 +243,15 @@ impl<'a> Work<'a> {
     }
 
     fn pause(&self) -> Result<(), CommandError> {
-        let never = crossbeam_channel::never::<()>();
-        match self.clock.recv_until(&never, Some(self.clock.now_ms() + PAUSE_MS)) {
+        match self.clock.recv_until(self.stopped, Some(self.clock.now_ms() + PAUSE_MS)) {
             Err(RecvTimeoutError::Timeout) => Ok(()),
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => Err(CommandError::Interrupted),
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => Err(interrupted()),
         }
     }
+}
+
+fn interrupted() -> CommandError {
+    CommandError::Interrupted("stopped before all lines had ended".to_owned())
 }
 
 fn count(tally: &mut Tally, outcome: &Outcome) {
@@ -236,6 +266,9 @@ fn count(tally: &mut Tally, outcome: &Outcome) {
 /// How far the work is: a bar where a person looks on, otherwise a line for each part.
 struct Progress {
     lines: usize,
+    submitted: usize,
+    /// What was shown last.
+    tally: Tally,
     bar: Option<ProgressBar>,
 }
 
@@ -243,18 +276,23 @@ impl Progress {
     fn new(lines: usize, console: &Console) -> Progress {
         let bar = console.err_is_terminal().then(|| {
             let bar = ProgressBar::new(lines as u64);
-            let template = "{wide_bar} {pos}/{len} {msg} {elapsed} (left: {eta})";
+            let template = "{wide_bar} {pos}/{len} {msg} {elapsed} (left: {left})";
             // A template that cannot be read leaves the bar as indicatif draws it.
             if let Ok(style) = ProgressStyle::with_template(template) {
-                bar.set_style(style);
+                let left = |state: &ProgressState, text: &mut dyn fmt::Write| {
+                    // Where even that fails there is nothing to show.
+                    let _ = text.write_str(&left(state.pos(), state.eta()));
+                };
+                bar.set_style(style.with_key("left", left));
             }
             bar
         });
-        Progress { lines, bar }
+        Progress { lines, submitted: 0, tally: Tally::default(), bar }
     }
 
     /// Shows it where it can be shown in place.
-    fn look(&self, tally: Tally) {
+    fn look(&mut self, tally: Tally) {
+        self.tally = tally;
         if let Some(bar) = &self.bar {
             bar.set_position(tally.ended() as u64);
             bar.set_message(format!("{} failed, {} refused", tally.failed, tally.refused));
@@ -262,7 +300,7 @@ impl Progress {
     }
 
     /// Shows it, as a line where there is no bar.
-    fn show(&self, tally: Tally, console: &mut Console) {
+    fn show(&mut self, tally: Tally, console: &mut Console) {
         self.look(tally);
         if self.bar.is_none() || tally.ended() == self.lines {
             console.note(&tally.text(self.lines));
@@ -270,10 +308,26 @@ impl Progress {
     }
 }
 
+/// Returns how long the rest will take; nothing is known of that before the first line has ended.
+fn left(ended: u64, eta: Duration) -> String {
+    if ended == 0 { "unknown".to_owned() } else { format!("{:#}", HumanDuration(eta)) }
+}
+
 impl Drop for Progress {
     fn drop(&mut self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_left_is_unknown_until_a_line_has_ended() {
+        assert_eq!(left(0, Duration::ZERO), "unknown");
+        assert_eq!(left(1, Duration::from_secs(5)), "5s");
     }
 }
