@@ -191,6 +191,27 @@ impl UpstreamKind {
         Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
     }
 
+    /// Returns the values that `model` may have, where it names one of a vendor's engines; none where
+    /// it is the provider's to know its models.
+    pub const fn engines(self) -> &'static [&'static str] {
+        match self {
+            UpstreamKind::Searchapi => {
+                &["chatgpt", "perplexity", "gemini", "bing_copilot", "google_ai_mode"]
+            }
+            UpstreamKind::Serpapi => &["google_ai_mode", "bing_copilot"],
+            UpstreamKind::Dataforseo => &["google_ai_mode", "ai_mode", "chatgpt", "chat_gpt"],
+            UpstreamKind::Openai
+            | UpstreamKind::Perplexity
+            | UpstreamKind::Gemini
+            | UpstreamKind::Xai
+            | UpstreamKind::Anthropic
+            | UpstreamKind::Mistral
+            | UpstreamKind::Compatible
+            | UpstreamKind::Browser
+            | UpstreamKind::Practice => &[],
+        }
+    }
+
     /// Whether a call is impossible without a key.
     pub const fn needs_key(self) -> bool {
         match self {

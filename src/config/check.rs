@@ -364,6 +364,13 @@ fn check_upstream(
             quoted(&typed.auth_header)
         ));
     }
+    let (model, engines) = (typed.model.as_str(), kind.engines());
+    if !model.is_empty() && !engines.is_empty() && !engines.contains(&model) {
+        problems.push(format!(
+            "`model` in [{section}] must be one of {}; it is `{model}`",
+            engines.join(", ")
+        ));
+    }
     range(problems, &format!("{section}.timeout_seconds"), typed.timeout_seconds, 1, 600);
     let (api_key, no_key) = load_secret(&section, &typed, environment, problems);
     // Where a key is optional it is missed only by those who say where it is.

@@ -219,6 +219,7 @@ fn all_problems_are_told_at_once() {
                 [upstreams.mine]\nkind = \"openia\"\n\
                 [upstreams.other]\nkind = \"compatible\"\nbase_url = \"http://me:pw@host/v1\"\n\
                 auth_header = \"X Key\"\nproxy = \"socks\"\ntimeout_seconds = 601\n\
+                [upstreams.vendor]\nkind = \"searchapi\"\nmodel = \"bing\"\n\
                 [scrapers.mine]\nupstreams = [\"mine\", \"gone\", \"mine\"]\nworkers = 0\n\
                 refused_countries = [\"jp\", \"XX\"]\n";
     insta::assert_snapshot!(problems(with_file(file)), @r#"
@@ -230,7 +231,8 @@ fn all_problems_are_told_at_once() {
     `proxy` in [upstreams.other] must be an http(s) address
     `auth_header` in [upstreams.other] must be the name of a header such as `X-Api-Key`; it is `X Key`
     `upstreams.other.timeout_seconds` must be 1 to 600; it is 601
-    `upstreams` of [scrapers.mine] names `gone`, which is not there; there are anthropic, dataforseo_ai_mode, deepseek, gemini, mine, mistral, openai, other, perplexity, practice, searchapi_ai_mode, searchapi_chatgpt, searchapi_copilot, searchapi_gemini, searchapi_perplexity, serpapi_ai_mode, xai
+    `model` in [upstreams.vendor] must be one of chatgpt, perplexity, gemini, bing_copilot, google_ai_mode; it is `bing`
+    `upstreams` of [scrapers.mine] names `gone`, which is not there; there are anthropic, dataforseo_ai_mode, deepseek, gemini, mine, mistral, openai, other, perplexity, practice, searchapi_ai_mode, searchapi_chatgpt, searchapi_copilot, searchapi_gemini, searchapi_perplexity, serpapi_ai_mode, vendor, xai
     `upstreams` of [scrapers.mine] names `mine` twice
     `scrapers.mine.workers` must be 1 to 1024; it is 0
     `refused_countries` of [scrapers.mine] takes ISO 3166-1 alpha-2 codes; `XX` is none

@@ -82,4 +82,15 @@ mod tests {
             assert!(signed || sent.secret_query.is_some(), "{word}");
         }
     }
+
+    #[test]
+    fn every_engine_of_the_settings_is_known_to_its_provider() {
+        for (word, kind) in UpstreamKind::ALL {
+            for engine in kind.engines() {
+                let settings = config::Upstream { model: (*engine).to_owned(), ..settings(kind) };
+                let sent = provider(&settings).unwrap().request(&request());
+                assert!(sent.is_ok(), "{word} {engine}: {sent:?}");
+            }
+        }
+    }
 }
