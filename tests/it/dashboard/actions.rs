@@ -175,6 +175,7 @@ fn run_again_calls_the_webhook_only_where_that_is_chosen() {
     // It is said which webhook there is, and that nobody has chosen to call it.
     browser.until("document.querySelector('.webhook-choice input').checked === false");
     dashboard.shows(&format!("also call the webhook {}", receiver.url()));
+    dashboard.keep("webhook-choice");
     let parameters = run_again();
     assert_eq!((&parameters["prompt"], &parameters["webhook_url"]), (&json!("x"), &json!(null)));
     browser

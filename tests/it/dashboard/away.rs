@@ -155,6 +155,7 @@ fn an_error_vanishes_when_the_server_is_back() {
     relay.cut();
     dashboard.click("Submit");
     says("form-error", away);
+    dashboard.keep("away");
     relay.mend();
     says("form-error", "");
     // What the server itself refuses stays, for it is as wrong as before.

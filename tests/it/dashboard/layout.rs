@@ -58,6 +58,7 @@ fn an_answer_is_laid_out_in_the_direction_of_its_own_writing() {
     let body = json!({ "scraper": "chatgpt", "items": [
         { "prompt": ARABIC_PROMPT, "bypass_cache": true },
         { "prompt": "In English", "scraper": "practice" },
+        { "prompt": "哪些跑鞋最适合参加马拉松比赛？", "scraper": "practice" },
     ] });
     let batch = app.post_with("/batches", &[], &body.to_string()).expect(202);
     let batch = batch["batch_id"].as_str().unwrap();
@@ -69,6 +70,8 @@ fn an_answer_is_laid_out_in_the_direction_of_its_own_writing() {
     for path in [format!("/jobs/{job}"), format!("/compare/{batch}")] {
         dashboard.go(&path);
         let columns = path.starts_with("/compare");
+        dashboard.browser.until("document.querySelector('.answer blockquote')");
+        dashboard.keep(if columns { "rtl-compare" } else { "rtl-job" });
         let first = if columns { ".stack > section:first-child .answer" } else { ".answer" };
         let of = |selector: &str| format!("{first} {selector}");
         is(&of("> :is(h3, h4)"), "rtl");
@@ -83,13 +86,14 @@ fn an_answer_is_laid_out_in_the_direction_of_its_own_writing() {
         is(&of("th"), "rtl ltr");
         is(&of("pre"), "ltr");
         if columns {
-            is(".prompt h2", "rtl ltr");
+            is(".prompt h2", "rtl ltr ltr");
         } else {
             is(".prompt", "rtl");
         }
     }
     dashboard.go("/jobs");
-    is(".of-prompt a", "ltr rtl rtl");
+    is(".of-prompt a", "ltr ltr rtl rtl");
+    dashboard.keep("rtl-jobs");
     is(".label", "rtl");
     dashboard.go("/new");
     dashboard.browser.write("#prompt", ARABIC_PROMPT);
@@ -182,7 +186,6 @@ fn long_names_fit_at_every_width_and_the_keyboard_reaches_what_scrolls() {
     let (app, batch, job) = long_names();
     let dashboard = Dashboard::signed_in(&app, "secret-a", "/");
     let browser = &dashboard.browser;
-    let kept = std::env::var_os("ANSWERD_SCREENSHOTS").map(std::path::PathBuf::from);
     let views = [
         ("overview", "/".to_owned(), "document.querySelectorAll('.stacked tbody tr').length > 4"),
         ("jobs", "/jobs".to_owned(), "document.querySelectorAll('#jobs tbody tr').length === 2"),
@@ -209,10 +212,7 @@ fn long_names_fit_at_every_width_and_the_keyboard_reaches_what_scrolls() {
                     faults.push(format!("{name} at {width} px: {found}"));
                 }
             }
-            if let Some(directory) = &kept {
-                let file = directory.join(format!("long-{name}-{width}.webp"));
-                std::fs::write(file, dashboard.picture()).unwrap();
-            }
+            dashboard.keep(&format!("long-{name}-{width}"));
         }
     }
     assert!(faults.is_empty(), "{faults:#?}");

@@ -74,11 +74,15 @@ impl Dashboard {
         self.browser.devtools("Emulation.setEmulatedMedia", json!({ "features": [feature] }));
     }
 
-    /// What is seen now, as WebP.
-    fn picture(&self) -> Vec<u8> {
+    /// Keeps what is seen now as `NAME.webp` in the directory that `ANSWERD_SCREENSHOTS` names, if it does.
+    fn keep(&self, name: &str) {
+        let Some(directory) = std::env::var_os("ANSWERD_SCREENSHOTS") else { return };
         let form = json!({ "format": "webp", "quality": 85 });
         let picture = self.browser.devtools("Page.captureScreenshot", form);
-        STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
+        let picture = STANDARD.decode(picture["data"].as_str().unwrap()).unwrap();
+        std::fs::create_dir_all(&directory).unwrap();
+        let file = std::path::Path::new(&directory).join(format!("{name}.webp"));
+        std::fs::write(file, picture).unwrap();
     }
 
     /// The rules of accessibility that the page breaks seriously, by the script axe-core.

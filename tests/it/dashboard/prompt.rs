@@ -47,6 +47,7 @@ fn every_prompt_of_a_batch_heads_its_own_answers() {
         Dashboard::open(&app, &format!("/compare/{}", batch["batch_id"].as_str().unwrap()));
     let browser = &dashboard.browser;
     browser.until("document.querySelectorAll('.column .answer').length === 6");
+    dashboard.keep("prompts");
     // The scripted answer says how long its prompt is.
     let groups =
         "return [...document.querySelectorAll('main section:has(> .columns)')].map((group) => [

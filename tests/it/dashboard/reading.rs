@@ -79,6 +79,7 @@ fn new_jobs_wait_while_the_list_has_the_focus() {
     dashboard.has_new("1 new job");
     submitted(&app, "e");
     dashboard.has_new("2 new jobs");
+    dashboard.keep("new-jobs");
     // What is shown is kept up to date meanwhile.
     gate.open();
     dashboard.row_is("c", "done");

@@ -51,6 +51,7 @@ fn a_wrong_key_is_handed_to_no_other_tab() {
     let browser = &dashboard.browser;
     dashboard.sign_in("wrong");
     dashboard.shows("The server does not know this key.");
+    dashboard.keep("sign-in");
     browser.new_tab();
     browser.open(&format!("{}/#/usage", app.base));
     browser.until("document.getElementById('key')");
@@ -68,6 +69,7 @@ fn a_key_without_jobs_is_told_whose_jobs_it_sees() {
     dashboard.shows("The key b has no jobs");
     dashboard.shows("An operator's key sees the credits of all keys, but only the jobs");
     dashboard.shows("sign in with that key");
+    dashboard.keep("no-jobs");
     let page = dashboard.browser.run("return document.body.innerText").to_string();
     assert!(!page.contains("No jobs yet"), "{page}");
     dashboard.go("/jobs?status=failed");
