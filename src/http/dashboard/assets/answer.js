@@ -54,7 +54,7 @@ const SHOWN = {
       directed(el("li", { class: item.task && "task" }, item.task && (item.checked ? "☑ " : "☐ "), shown(item.tokens, level))))));
   },
   table: (token, level) =>
-    el("div", { class: "scroll", ...scrolls("Table") }, directed(el("table", {},
+    directed(el("div", { class: "scroll", ...scrolls("Table") }, el("table", {},
       el("thead", {}, el("tr", {}, cells(token.header ?? [], "th", { scope: "col" }, level))),
       el("tbody", {}, (token.rows ?? []).map((row) => el("tr", {}, cells(row, "td", {}, level))))))),
   link: (token, level) => outward(token.href, shown(token.tokens, level)),
