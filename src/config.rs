@@ -31,8 +31,8 @@ pub const ANONYMOUS: &str = "anonymous";
 /// The longest name of a key, a scraper or an upstream, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
 
-/// Why there are no settings: all that is wrong, a sentence each that says what to change. None repeats
-/// a value that may be a secret.
+/// Why there are no settings: all that is wrong, a sentence each that says what to change. None
+/// repeats a value that may be a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .problems.join("\n"))]
 pub struct ConfigError {
@@ -271,7 +271,8 @@ impl Settings {
     /// Reads the defaults, the file and the environment, and checks them.
     ///
     /// # Errors
-    /// Returns an error if anything is wrong: all of it, each with the setting's name and the way out.
+    /// Returns an error if anything is wrong: all of it, each with the setting's name and the way
+    /// out.
     pub fn load(path: Option<&Path>) -> Result<Settings, ConfigError> {
         Settings::load_from(path, &process_environment())
     }
@@ -291,8 +292,8 @@ impl Settings {
         }
     }
 
-    /// Returns all that is wrong, and the settings as far as they make sense: with problems they are
-    /// good for finding more of them only.
+    /// Returns all that is wrong, and the settings as far as they make sense: with problems they
+    /// are good for finding more of them only.
     pub fn examine(
         path: Option<&Path>,
         environment: &BTreeMap<String, String>,
@@ -323,8 +324,8 @@ impl Settings {
     }
 }
 
-/// Returns the environment of this process. A variable that is no UTF-8 is refused where its value is
-/// looked at; `std::env::vars` would panic on any.
+/// Returns the environment of this process. A variable that is no UTF-8 is refused where its value
+/// is looked at; `std::env::vars` would panic on any.
 pub fn process_environment() -> BTreeMap<String, String> {
     std::env::vars_os()
         .map(|(name, value)| {
@@ -338,8 +339,8 @@ pub fn key_hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
-/// Whether a key, a scraper or an upstream may be called so. Names are public, so what looks like a key is
-/// none.
+/// Whether a key, a scraper or an upstream may be called so. Names are public, so what looks like a
+/// key is none.
 pub fn is_name(name: &str) -> bool {
     (1..=NAME_CHARS_MAX).contains(&name.len())
         && !redaction::is_marked_as_secret(name)

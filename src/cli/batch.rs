@@ -27,15 +27,15 @@ Examples:
   answerd batch prompts.ndjson --out answers.ndjson
   answerd batch prompts.csv --scraper practice | jq -r .job.result.result
 
-A CSV file needs a header with the column `prompt`, and has its cells between `,`, `;` or tabs; an NDJSON
-file has an object on each line. What is no parameter of a scrape is yours and comes back beside the
-answer.";
+A CSV file needs a header with the column `prompt`, and has its cells between `,`, `;` or tabs; an
+NDJSON file has an object on each line. What is no parameter of a scrape is yours and comes back
+beside the answer.";
 
 /// Submit the prompts of a file and collect the answers
 ///
-/// Writes a line for each line of the file, in its order, once all have ended. Stopped half way, with
-/// Ctrl-C for example, the same command continues where it stopped: no prompt is asked twice. Exits with 1
-/// when it was stopped, a line was refused or its job failed.
+/// Writes a line for each line of the file, in its order, once all have ended. Stopped half way,
+/// with Ctrl-C for example, the same command continues where it stopped: no prompt is asked twice.
+/// Exits with 1 when it was stopped, a line was refused or its job failed.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
@@ -100,8 +100,8 @@ fn check_scrapers(lines: &[Line]) -> Result<(), CommandError> {
     match numbers.first() {
         None => Ok(()),
         Some(first) => Err(CommandError::WrongUse(format!(
-            "{} of {} prompts name no scraper, the first is number {first}: give --scraper NAME, or \
-             fill the column `scraper`",
+            "{} of {} prompts name no scraper, the first is number {first}: give --scraper NAME, \
+             or fill the column `scraper`",
             numbers.len(),
             lines.len()
         ))),
@@ -111,8 +111,8 @@ fn check_scrapers(lines: &[Line]) -> Result<(), CommandError> {
 /// Works through a file.
 ///
 /// # Errors
-/// Returns an error if the file or the output is unusable, the server refuses or stays out of reach, or
-/// the work is stopped.
+/// Returns an error if the file or the output is unusable, the server refuses or stays out of
+/// reach, or the work is stopped.
 pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     let input = input::read(&args.file)?;
     if args.scraper.is_none() {

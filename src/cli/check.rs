@@ -22,10 +22,10 @@ Examples:
 
 /// Check the settings and show which scrapers are ready
 ///
-/// Reads the settings as `serve` would and, without --live, calls no upstream. Exits with 2 and names
-/// everything that is wrong when `serve` would refuse them. A scraper that lacks a key is shown with
-/// the setting it lacks and is no error. With --live it exits with 1 when an upstream that was
-/// called did not answer.
+/// Reads the settings as `serve` would and, without --live, calls no upstream. Exits with 2 and
+/// names everything that is wrong when `serve` would refuse them. A scraper that lacks a key is
+/// shown with the setting it lacks and is no error. With --live it exits with 1 when an upstream
+/// that was called did not answer.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

@@ -321,9 +321,9 @@ impl Client {
         self.job_of(self.agent.get(self.path(&["jobs", id]).as_str()).call())
     }
 
-    /// Returns the job at each of its transitions, without its result, from now on. The channel ends with
-    /// the stream: when the job has ended, when the server stops or is silent for too long, and at once
-    /// where a server has no events.
+    /// Returns the job at each of its transitions, without its result, from now on. The channel
+    /// ends with the stream: when the job has ended, when the server stops or is silent for too
+    /// long, and at once where a server has no events.
     pub fn events(&self, id: &str) -> Receiver<Job> {
         let (sender, jobs) = crossbeam_channel::unbounded();
         let (client, id) = (self.clone(), id.to_owned());
@@ -404,7 +404,8 @@ impl Client {
 
     fn call_failed(&self, error: ureq::Error) -> ClientError {
         match error {
-            // rustls reports a certificate that it does not trust, and a peer without TLS, like this.
+            // rustls reports a certificate that it does not trust, and a peer without TLS, like
+            // this.
             ureq::Error::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
                 self.unreachable(format!("no trusted TLS connection ({error})"))
             }

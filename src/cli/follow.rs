@@ -1,5 +1,5 @@
-//! Follows a job until it ends: by its events, and by polls where there are none or a proxy holds them
-//! back. Sits out restarts of the server.
+//! Follows a job until it ends: by its events, and by polls where there are none or a proxy holds
+//! them back. Sits out restarts of the server.
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, TryRecvError};
 
@@ -17,7 +17,8 @@ const PAUSE_MS: u64 = 500;
 /// How long a server may be gone (it restarts, say) before the wait is given up, milliseconds.
 const TROUBLE_MS_MAX: u64 = 60_000;
 
-/// Waits until `job` has ended, showing its state. A message on `stop`, or its end, ends the wait as well.
+/// Waits until `job` has ended, showing its state. A message on `stop`, or its end, ends the wait
+/// as well.
 ///
 /// # Errors
 /// Returns an error if the server refuses, or stays out of reach for [`TROUBLE_MS_MAX`].

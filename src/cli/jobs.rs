@@ -115,8 +115,8 @@ Examples:
 
 /// Print a job in its current state
 ///
-/// Needs no key: anyone who has a job's id may read it. Exits with 1 when there is no such job or the
-/// job has failed; a job that still runs is no failure unless --markdown asks for its answer.
+/// Needs no key: anyone who has a job's id may read it. Exits with 1 when there is no such job or
+/// the job has failed; a job that still runs is no failure unless --markdown asks for its answer.
 #[derive(Debug, Args)]
 #[command(after_help = GET_EXAMPLES)]
 pub struct GetArgs {
@@ -138,8 +138,8 @@ Examples:
 
 /// Wait until a job has ended and print it
 ///
-/// Shows each state of the job on stderr, and continues through a restart of the server. Ctrl-C ends
-/// the watch, not the job. Exits with 1 when the job fails.
+/// Shows each state of the job on stderr, and continues through a restart of the server. Ctrl-C
+/// ends the watch, not the job. Exits with 1 when the job fails.
 #[derive(Debug, Args)]
 #[command(after_help = WATCH_EXAMPLES)]
 pub struct WatchArgs {

@@ -1,6 +1,6 @@
 //! What SIGHUP does to a running service: keys, recipes and the level of the log are read again. All
-//! or nothing: settings that a start would refuse change nothing, and neither do settings without a key
-//! where there were keys.
+//! or nothing: settings that a start would refuse change nothing, and neither do settings without a
+//! key where there were keys.
 
 use super::error::CommandError;
 use super::log::Level;
@@ -29,12 +29,13 @@ pub fn again(config: &ConfigArgs, level: &Level, server: &Reloader) {
             }
             tracing::info!(
                 keys,
-                "keys, recipes and the log level were read again; other settings hold from the next start"
+                "keys, recipes and the log level were read again; other settings hold from the \
+                 next start"
             );
         }
         Err(Refused::NoKeys) => tracing::warn!(
-            "the settings list no key, as a file that is empty or half written does: {UNCHANGED}; to \
-             remove the last key, restart the service"
+            "the settings list no key, as a file that is empty or half written does: {UNCHANGED}; \
+             to remove the last key, restart the service"
         ),
         Err(Refused::Error(CommandError::Config(error))) => {
             for problem in error.problems {

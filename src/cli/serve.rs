@@ -42,8 +42,8 @@ pub struct Args {
 /// # Errors
 /// Returns an error if the settings are refused, the server does not start, or its store fails.
 pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
-    // Handlers come first: until they are there, a reload would end the process, and nothing would stop
-    // the first process of a container.
+    // Handlers come first: until they are there, a reload would end the process, and nothing would
+    // stop the first process of a container.
     let hangups = signals::Hangups::caught()?;
     let running: Arc<OnceLock<Stopper>> = Arc::default();
     let to_stop = running.clone();

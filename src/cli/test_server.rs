@@ -15,13 +15,14 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server that answers one request for each reply (status and JSON body), and has no events.
+    /// Starts a server that answers one request for each reply (status and JSON body), and has no
+    /// events.
     pub fn answering(replies: Vec<(u16, String)>) -> TestServer {
         TestServer::with_events(Vec::new(), replies)
     }
 
-    /// As [`TestServer::answering`], with the bodies of its streams of events, which are no replies of
-    /// those: a client asks for them when it likes.
+    /// As [`TestServer::answering`], with the bodies of its streams of events, which are no replies
+    /// of those: a client asks for them when it likes.
     pub fn with_events(streams: Vec<String>, replies: Vec<(u16, String)>) -> TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());

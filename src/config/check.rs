@@ -330,8 +330,8 @@ fn section(kind: &str, name: &str, problems: &mut Vec<String>) -> String {
     let section = format!("{kind}.{shown}");
     if !is_name(name) {
         problems.push(format!(
-            "[{section}]: a name is 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`, and does \
-             not look like a key"
+            "[{section}]: a name is 1 to {NAME_CHARS_MAX} letters, digits, `-`, `_` or `.`, and \
+             does not look like a key"
         ));
     }
     section

@@ -230,9 +230,10 @@ impl Default for Scraper {
     }
 }
 
-/// Reads the defaults, lays the file (when there is one) and the environment over them. Adds everything
-/// that is wrong to `problems`: a file that is missing or no TOML, every setting of a wrong type and every
-/// unknown name. Returns `None` if there is no telling what the settings would be.
+/// Reads the defaults, lays the file (when there is one) and the environment over them. Adds
+/// everything that is wrong to `problems`: a file that is missing or no TOML, every setting of a
+/// wrong type and every unknown name. Returns `None` if there is no telling what the settings would
+/// be.
 pub fn load(
     path: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
@@ -263,8 +264,8 @@ pub fn load(
 /// Reads a settings file.
 ///
 /// # Errors
-/// Returns a sentence if it cannot be read or is no TOML. A parser's own message shows the line, and that
-/// may hold a secret.
+/// Returns a sentence if it cannot be read or is no TOML. A parser's own message shows the line,
+/// and that may hold a secret.
 fn read_file(path: &Path) -> Result<Table, String> {
     let shown = path.display();
     let text =
@@ -278,9 +279,9 @@ fn read_file(path: &Path) -> Result<Table, String> {
     })
 }
 
-/// Refuses every value that is a secret by its looks, and every `*_env` that is no name of a variable: keys
-/// belong into variables and files, and what is set here is shown by `check`, logs and replies. The value is
-/// replaced at once, so that no later check can repeat it.
+/// Refuses every value that is a secret by its looks, and every `*_env` that is no name of a
+/// variable: keys belong into variables and files, and what is set here is shown by `check`, logs
+/// and replies. The value is replaced at once, so that no later check can repeat it.
 fn take_out_secrets(merged: &mut Table, defaults: &Table, problems: &mut Vec<String>) {
     let mut found = Vec::new();
     for (name, value) in merged.iter() {
@@ -332,14 +333,14 @@ fn refusal(path: &[String]) -> String {
         )
     } else {
         format!(
-            "`{shown}` looks like a key, which is not repeated here; keys belong into a variable that \
-             an `*_env` names, or into a file"
+            "`{shown}` looks like a key, which is not repeated here; keys belong into a variable \
+             that an `*_env` names, or into a file"
         )
     }
 }
 
-/// Reads tables into structs. Serde stops at the first wrong type, so each is replaced by what does no
-/// harm and the rest is read again.
+/// Reads tables into structs. Serde stops at the first wrong type, so each is replaced by what does
+/// no harm and the rest is read again.
 fn deserialize(mut merged: Table, defaults: &Table, problems: &mut Vec<String>) -> Option<File> {
     for _ in 0..WRONG_TYPES_MAX {
         let mut unknown = Vec::new();
@@ -364,8 +365,8 @@ fn deserialize(mut merged: Table, defaults: &Table, problems: &mut Vec<String>) 
     None
 }
 
-/// Returns what serde says of a wrong type, without the names of Rust's types and without a value that may
-/// be a secret; and where it is.
+/// Returns what serde says of a wrong type, without the names of Rust's types and without a value
+/// that may be a secret; and where it is.
 fn wrong_type(error: &toml::de::Error) -> (String, Vec<String>) {
     let words = [
         ("expected usize", "expected a whole number"),
@@ -395,8 +396,8 @@ fn between<'a>(text: &'a str, start: &str, end: &str) -> Option<&'a str> {
     rest.rsplit_once(end).map(|(value, _)| value)
 }
 
-/// Replaces a value of a wrong type by its default, so that it has no second problem. Returns whether
-/// something changed.
+/// Replaces a value of a wrong type by its default, so that it has no second problem. Returns
+/// whether something changed.
 fn replace(merged: &mut Table, path: &[String], defaults: &Table) -> bool {
     let names: Vec<&str> = path.iter().map(String::as_str).collect();
     match names.as_slice() {

@@ -1,5 +1,5 @@
-//! Which values a sentence may repeat. A key that was put where a name or an address belongs must not
-//! reach a screen, a log or a reply.
+//! Which values a sentence may repeat. A key that was put where a name or an address belongs must
+//! not reach a screen, a log or a reply.
 
 /// What the keys of providers, of answerd itself and of webhooks begin with.
 const SECRET_PREFIXES: [&str; 10] =
@@ -17,8 +17,8 @@ pub(super) fn is_marked_as_secret(value: &str) -> bool {
     has_prefix(value) && has_run(value, MARKED_RUN_CHARS_MIN)
 }
 
-/// Whether a value could be a secret, or hold one: a login or a query in an address, a key's prefix, or a
-/// long run of letters and digits.
+/// Whether a value could be a secret, or hold one: a login or a query in an address, a key's
+/// prefix, or a long run of letters and digits.
 pub(super) fn may_be_secret(value: &str) -> bool {
     has_prefix(value) || value.contains(['@', '?']) || has_run(value, RUN_CHARS_MIN)
 }
@@ -46,8 +46,8 @@ pub fn quoted(value: &str) -> String {
     }
 }
 
-/// Whether a value is the name of an environment variable as POSIX has them (XBD 8.1): capital letters,
-/// digits and `_`. The keys of most providers have lower-case letters or `-`.
+/// Whether a value is the name of an environment variable as POSIX has them (XBD 8.1): capital
+/// letters, digits and `_`. The keys of most providers have lower-case letters or `-`.
 pub(super) fn is_variable(value: &str) -> bool {
     value.len() <= VARIABLE_CHARS_MAX
         && value.starts_with(|first: char| first.is_ascii_uppercase() || first == '_')

@@ -67,7 +67,8 @@ pub fn connect(
     Ok(Registry::new(members, scrapers, clock.clone()).with_recipes(recipes))
 }
 
-/// Returns what is wrong with the recipes that browsers are configured with, a sentence each. Starts nothing.
+/// Returns what is wrong with the recipes that browsers are configured with, a sentence each.
+/// Starts nothing.
 pub fn recipe_problems(settings: &Settings) -> Vec<String> {
     let browsers = settings.upstreams.values();
     let browsers = browsers.filter(|it| it.kind == UpstreamKind::Browser && it.missing.is_none());

@@ -35,7 +35,8 @@ fn send(signal: &str, process: u32) {
     assert!(sent.success());
 }
 
-/// Starts a service that waits for its settings at the returned pipe: it is in the middle of its start.
+/// Starts a service that waits for its settings at the returned pipe: it is in the middle of its
+/// start.
 fn starting(store: &Path) -> (Child, PathBuf, File) {
     let pipe = store.parent().unwrap().join("pipe.toml");
     assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());

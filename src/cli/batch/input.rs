@@ -15,7 +15,8 @@ const FILE_BYTES_MAX: u64 = 1 << 30;
 
 /// The longest header of a CSV file, bytes.
 const HEADER_BYTES_MAX: u64 = 1 << 20;
-/// What separates cells, in the order in which it is tried: spreadsheets of many countries write `;`.
+/// What separates cells, in the order in which it is tried: spreadsheets of many countries write
+/// `;`.
 const SEPARATORS: [u8; 3] = *b",;\t";
 /// The column that every file has.
 const PROMPT: &str = "prompt";
@@ -128,8 +129,8 @@ fn read_csv(file: impl Read) -> Result<Input, String> {
         let has_unnamed = given.clone().any(|(at, _)| name_of(at).is_none());
         if record.len() < cells_min || has_unnamed {
             return Err(format!(
-                "line {} has {} cells, and the first line names {}; a text that holds the separator \
-                 `{}` stands in quotes",
+                "line {} has {} cells, and the first line names {}; a text that holds the \
+                 separator `{}` stands in quotes",
                 record.position().map_or(0, csv::Position::line),
                 record.len(),
                 columns.len(),

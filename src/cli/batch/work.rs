@@ -78,8 +78,8 @@ impl Work<'_> {
     /// Submits every line, waits for it and writes it. Returns how the lines ended.
     ///
     /// # Errors
-    /// Returns an error if the server refuses, or stays out of reach for [`TROUBLE_MS_MAX`]; if the output
-    /// fails; or if the work is stopped.
+    /// Returns an error if the server refuses, or stays out of reach for [`TROUBLE_MS_MAX`]; if the
+    /// output fails; or if the work is stopped.
     pub fn run(&self, console: &mut Console, output: &mut Output) -> Result<Tally, CommandError> {
         let mut progress = Progress::new(self.lines.len(), console);
         self.work(&mut progress, console, output).map_err(|error| match error {
@@ -123,8 +123,8 @@ impl Work<'_> {
             "with --again, the same command submits every line once more"
         };
         format!(
-            "stopped: {} of {} lines were submitted; {done} are done, {failed} failed, {refused} were \
-             refused. Submitted jobs go on at the server; {next}",
+            "stopped: {} of {} lines were submitted; {done} are done, {failed} failed, {refused} \
+             were refused. Submitted jobs go on at the server; {next}",
             progress.submitted,
             self.lines.len()
         )

@@ -15,8 +15,9 @@ const START_TIMEOUT: Duration = Duration::from_secs(15);
 /// What stands above the driver: it waits until the pipe from answerd breaks, which a `kill -9` of
 /// answerd does too, and then ends its whole process group, browsers included.
 const GUARD: &str = r#""$@" & cat > /dev/null; kill -9 0"#;
-/// All that the driver and its browsers get of our environment. The rest stays here: it holds the keys of
-/// providers and the secrets of webhooks, and a page that takes over its browser could read it.
+/// All that the driver and its browsers get of our environment. The rest stays here: it holds the
+/// keys of providers and the secrets of webhooks, and a page that takes over its browser could read
+/// it.
 const ENVIRONMENT: [&str; 18] = [
     "PATH",
     "HOME",
