@@ -367,8 +367,9 @@ fn check_upstream(
     let (model, engines) = (typed.model.as_str(), kind.engines());
     if !model.is_empty() && !engines.is_empty() && !engines.contains(&model) {
         problems.push(format!(
-            "`model` in [{section}] must be one of {}; it is `{model}`",
-            engines.join(", ")
+            "`model` in [{section}] must be one of {}; it is {}",
+            engines.join(", "),
+            quoted(model)
         ));
     }
     range(problems, &format!("{section}.timeout_seconds"), typed.timeout_seconds, 1, 600);

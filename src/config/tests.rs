@@ -410,6 +410,7 @@ fn a_wrong_value_that_may_be_a_secret_is_not_repeated() {
         ("[http]\nworkers = \"TOKEN\"", "workers"),
         ("[http]\nauth = \"TOKEN\"", "auth"),
         ("[[keys]]\noperator = \"TOKEN\"", "operator"),
+        ("[upstreams.searchapi_chatgpt]\nmodel = \"TOKEN\"", "model"),
     ];
     for (text, name) in files {
         // As Mistral's, SearchApi's and SerpApi's look: no prefix says what they are.
