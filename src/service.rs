@@ -190,6 +190,13 @@ impl Service {
         self.stop_told.notify_waiters();
     }
 
+    /// Returns when a job or batch that is submitted now ceases to exist: at the second that its
+    /// `expires_at` shows, which shows no part of one.
+    fn expires_ms(&self, now_ms: UnixMs) -> UnixMs {
+        let expires_ms = now_ms.saturating_add(self.settings.store.retention_ms);
+        expires_ms - expires_ms % 1000
+    }
+
     /// How long results are kept, hours: for the sentence of a 404.
     pub fn retention_hours(&self) -> u64 {
         self.settings.store.retention_ms / 3_600_000

@@ -11,6 +11,10 @@ use crate::store::StoreError;
 /// brings about between two looks.
 const STEP_MS_MIN: u64 = 2_000;
 
+/// What has expired so long before a start, milliseconds, the sweep of a running service would have
+/// removed: it did not run, or it held the sweep after a step of the clock.
+const OVERDUE_MS_MAX: u64 = 60_000;
+
 /// How the wall clock was set.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
@@ -80,11 +84,11 @@ pub(super) fn at_start(engine: &Engine) -> Result<Option<Step>, StoreError> {
         );
         return Ok(Some(Step::Back { by_ms }));
     }
-    if engine.store.last_expiry_ms()?.is_some_and(|last_ms| last_ms <= now_ms) {
+    let kept_from_ms = now_ms.saturating_sub(OVERDUE_MS_MAX);
+    if engine.store.next_expiry_ms()?.is_some_and(|first_ms| first_ms <= kept_from_ms) {
         tracing::warn!(
-            by_ms = now_ms - newest_ms,
-            "every job has expired since the service ran: none is removed for a while, in case the \
-             clock is wrong"
+            "jobs have expired that were not removed before the start: none is removed for a while, \
+             in case the clock is wrong"
         );
         return Ok(Some(Step::Forward));
     }

@@ -13,6 +13,7 @@ use super::{Limits, body, jobs, params, scrapers};
 use crate::answer::object::batch_object;
 use crate::job::{Batch, ItemRefusal, State};
 use crate::service::{Caller, NewBatch, Service, ServiceError};
+use crate::store::idempotency_of_batch;
 
 /// `Retry-After` of a batch that has not ended, seconds.
 const POLL_AFTER_SECONDS: u64 = 2;
@@ -29,7 +30,7 @@ pub async fn submit(
     let body = body::read(headers, payload.into_inner(), limits.batch_bytes_max).await?;
     let mut asked = batch_request::parse(&service, &body)?;
     let key = scrapers::idempotency_key(headers)?;
-    asked.idempotency = key.map(|key| (key, body.to_vec()));
+    asked.idempotency = key.map(|key| idempotency_of_batch(&caller.account, &key, &body));
     accept(service, &caller, asked).await
 }
 

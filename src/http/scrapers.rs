@@ -13,6 +13,7 @@ use super::poll::JSON;
 use super::{Limits, batch_request, batches, body, params, render};
 use crate::job::check_idempotency_key;
 use crate::service::{Accepted, Caller, Service};
+use crate::store::idempotency_of_samples;
 
 /// `Retry-After` of a job that has just been taken, seconds.
 const POLL_AFTER_SECONDS: u64 = 2;
@@ -72,9 +73,10 @@ pub async fn accept(
     let scrape = service.check(known, raw)?;
     if let Some(samples) = samples {
         let key = handling.idempotency_key.take();
-        let whole = format!("{samples} {scrape:?} {handling:?}").into_bytes();
+        let idempotency = key
+            .map(|key| idempotency_of_samples(&caller.account, &key, samples, &scrape, &handling));
         let mut asked = batch_request::of_samples(samples, scrape, handling)?;
-        asked.idempotency = key.map(|key| (key, whole));
+        asked.idempotency = idempotency;
         return batches::accept(service.clone(), caller, asked).await;
     }
     let Accepted { job, id, replayed } =

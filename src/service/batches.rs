@@ -4,9 +4,10 @@ use super::jobs::parse_id;
 use super::{Caller, Service, ServiceError};
 use crate::clock::UnixMs;
 use crate::job::{
-    Batch, Ended, Failure, Handling, ItemRefusal, Job, Refused, RefusedItem, ScrapeRequest,
+    Batch, Ended, Failure, Handling, Idempotency, ItemRefusal, Job, Refused, RefusedItem,
+    ScrapeRequest,
 };
-use crate::store::{NewItem, StoreError, SubmitRefusal, TransitionRefusal, idempotency_of_batch};
+use crate::store::{NewItem, StoreError, SubmitRefusal, TransitionRefusal};
 
 /// What a client asks for with a batch.
 pub struct NewBatch {
@@ -16,8 +17,8 @@ pub struct NewBatch {
     pub items: Vec<Result<(ScrapeRequest, Handling), ItemRefusal>>,
     /// Where the batch's end is told.
     pub webhook_url: Option<String>,
-    /// The key that says which submits are one and the same, and the whole of what was asked for.
-    pub idempotency: Option<(String, Vec<u8>)>,
+    /// Which submits are one and the same.
+    pub idempotency: Option<Idempotency>,
 }
 
 impl Service {
@@ -47,10 +48,8 @@ impl Service {
             items: u32::try_from(asked.items.len()).unwrap_or(u32::MAX),
             refused: Vec::new(),
             created_ms: now_ms,
-            expires_ms: now_ms.saturating_add(self.settings.store.retention_ms),
-            idempotency: asked
-                .idempotency
-                .map(|(key, whole)| idempotency_of_batch(&caller.account, &key, &whole)),
+            expires_ms: self.expires_ms(now_ms),
+            idempotency: asked.idempotency,
             webhook_url: asked.webhook_url,
             ended: Ended::default(),
         };

@@ -148,7 +148,7 @@ impl Service {
             lease: 0,
             created_ms: now_ms,
             due_ms: now_ms,
-            expires_ms: now_ms.saturating_add(self.settings.store.retention_ms),
+            expires_ms: self.expires_ms(now_ms),
             started_ms: None,
             completed_ms: cached.then_some(now_ms),
             price: if cached { 0 } else { scraper.credits },

@@ -10,15 +10,30 @@ use super::tables::Row;
 use crate::clock::UnixMs;
 use crate::job::ScrapeRequest;
 
-/// The hash under which a request's result is cached: everything that shapes the answer.
+/// What the cache holds from further in the future than this, milliseconds, is swept: a clock that was
+/// ahead has stored it. Less than that is stored while a sweep is on its way.
+pub(super) const CACHE_AHEAD_MS_MAX: u64 = 60_000;
+
+/// The hash under which a request's result is cached: everything that shapes the answer. The pattern
+/// names every field, so that a new one does not compile until it is decided here.
 pub fn request_hash(request: &ScrapeRequest) -> u128 {
+    let ScrapeRequest {
+        scraper,
+        prompt,
+        country,
+        bypass_cache: _,
+        timeout_ms: _,
+        web_search,
+        markdown_json,
+        mode,
+    } = request;
     let mut hasher = Sha256::new();
-    for part in [&request.scraper, &request.country, request.mode.as_deref().unwrap_or("")] {
+    for part in [scraper, country, mode.as_deref().unwrap_or("")] {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }
-    hasher.update([u8::from(request.web_search), u8::from(request.markdown_json)]);
-    hasher.update(&request.prompt);
+    hasher.update([u8::from(*web_search), u8::from(*markdown_json)]);
+    hasher.update(prompt);
     let digest: [u8; 32] = hasher.finalize().into();
     let mut half = [0; 16];
     half.copy_from_slice(&digest[..16]);
@@ -62,9 +77,20 @@ impl CacheIndex {
         }
     }
 
-    /// The entry for a hash that was stored at `from_ms` or later.
-    pub fn get(&self, hash: u128, from_ms: UnixMs) -> Option<CacheEntry> {
-        self.by_hash.get(&hash).copied().filter(|entry| entry.stored_ms >= from_ms)
+    /// Returns the entry for a hash that was stored from `from_ms` to `now_ms`. One that was stored
+    /// later is of a clock that was ahead: how old it is, is unknown.
+    pub fn get(&self, hash: u128, from_ms: UnixMs, now_ms: UnixMs) -> Option<CacheEntry> {
+        let entry = self.by_hash.get(&hash).copied();
+        entry.filter(|entry| (from_ms..=now_ms).contains(&entry.stored_ms))
+    }
+
+    /// Forgets what was stored after `now_ms`.
+    pub fn forget_after(&mut self, now_ms: UnixMs) {
+        let known = self.by_age.len();
+        self.by_age.retain(|(_, entry)| entry.stored_ms <= now_ms);
+        if self.by_age.len() < known {
+            self.by_hash = self.by_age.iter().copied().collect();
+        }
     }
 
     /// Forgets what was stored before `from_ms`.
@@ -118,12 +144,24 @@ mod tests {
         index.insert(1, entry(10, 100));
         index.insert(1, entry(11, 200));
         index.insert(2, entry(12, 300));
-        assert_eq!(index.get(1, 0), Some(entry(11, 200)));
+        assert_eq!(index.get(1, 0, 400), Some(entry(11, 200)));
         index.insert(3, entry(13, 400));
-        assert_eq!(index.get(1, 0), None);
-        assert_eq!(index.get(2, 301), None);
+        assert_eq!(index.get(1, 0, 400), None);
+        assert_eq!(index.get(2, 301, 400), None);
         index.forget_before(400);
-        assert_eq!((index.get(2, 0), index.get(3, 0)), (None, Some(entry(13, 400))));
+        assert_eq!((index.get(2, 0, 400), index.get(3, 0, 400)), (None, Some(entry(13, 400))));
+        assert_eq!(index.by_age.len(), 1);
+    }
+
+    #[test]
+    fn cache_ignores_and_forgets_what_is_stored_in_the_future() {
+        let mut index = CacheIndex::new(3);
+        index.insert(1, entry(10, 100));
+        index.insert(1, entry(11, 5_000));
+        assert_eq!(index.get(1, 0, 4_999), None);
+        assert_eq!(index.get(1, 0, 5_000), Some(entry(11, 5_000)));
+        index.forget_after(4_999);
+        assert_eq!(index.get(1, 0, 5_000), Some(entry(10, 100)));
         assert_eq!(index.by_age.len(), 1);
     }
 }

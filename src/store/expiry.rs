@@ -5,6 +5,7 @@
 
 use redb::ReadableTable;
 
+use super::cache::CACHE_AHEAD_MS_MAX;
 use super::tables::{Effect, ReadyKey, Row, Tables};
 use super::{Scrapers, StoreError, TransitionRefusal, jobs, record};
 use crate::clock::UnixMs;
@@ -111,7 +112,8 @@ pub(super) fn hasten(
     Ok((later.len() == SWEEP_ROWS_MAX).then(|| later.last().copied()).flatten())
 }
 
-/// Removes jobs that have expired at `now_ms`, and cache entries stored before `cache_from_ms`.
+/// Removes jobs that have expired at `now_ms`, and cache entries stored before `cache_from_ms` or
+/// well after `now_ms`.
 pub(super) fn sweep(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,
@@ -133,7 +135,9 @@ pub(super) fn sweep(
         }
     }
     let mut stale: Vec<(u64, Row)> = Vec::new();
-    for entry in tables.cache.range(..(cache_from_ms, 0))?.take(SWEEP_ROWS_MAX) {
+    let early = tables.cache.range(..(cache_from_ms, 0))?;
+    let future = tables.cache.range((now_ms.saturating_add(CACHE_AHEAD_MS_MAX + 1), 0)..)?;
+    for entry in early.chain(future).take(SWEEP_ROWS_MAX) {
         stale.push(entry?.0.value());
     }
     for key in &stale {

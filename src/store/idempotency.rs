@@ -14,21 +14,54 @@ pub fn idempotency_of(
     request: &ScrapeRequest,
     handling: &Handling,
 ) -> Idempotency {
-    let flags = [request.bypass_cache, request.web_search, request.markdown_json].map(u8::from);
     Idempotency {
         key_hash: hash(&[account.as_bytes(), key.as_bytes()]),
-        request_hash: hash(&[
-            request.scraper.as_bytes(),
-            request.prompt.as_bytes(),
-            request.country.as_bytes(),
-            &request.timeout_ms.to_be_bytes(),
-            &flags,
-            request.mode.as_deref().unwrap_or_default().as_bytes(),
-            handling.label.as_deref().unwrap_or_default().as_bytes(),
-            &handling.start_within_ms.unwrap_or_default().to_be_bytes(),
-            handling.webhook_url.as_deref().unwrap_or_default().as_bytes(),
-        ]),
+        request_hash: asked_hash(request, handling),
     }
+}
+
+/// As [`idempotency_of`], for a batch of `samples` scrapes of the same.
+pub fn idempotency_of_samples(
+    account: &str,
+    key: &str,
+    samples: usize,
+    request: &ScrapeRequest,
+    handling: &Handling,
+) -> Idempotency {
+    let asked = asked_hash(request, handling).to_be_bytes();
+    Idempotency {
+        key_hash: hash(&[account.as_bytes(), key.as_bytes()]),
+        request_hash: hash(&[b"samples", &(samples as u64).to_be_bytes(), &asked]),
+    }
+}
+
+/// The hash of all that a client asks for. The patterns name every field, so that a new one does not
+/// compile until it is decided here. It is hashed only where it is given: the keys of submits from
+/// before it are still found then.
+fn asked_hash(request: &ScrapeRequest, handling: &Handling) -> u128 {
+    let ScrapeRequest {
+        scraper,
+        prompt,
+        country,
+        bypass_cache,
+        timeout_ms,
+        web_search,
+        markdown_json,
+        mode,
+    } = request;
+    let Handling { label, start_within_ms, idempotency_key: _, webhook_url } = handling;
+    let flags = [*bypass_cache, *web_search, *markdown_json].map(u8::from);
+    hash(&[
+        scraper.as_bytes(),
+        prompt.as_bytes(),
+        country.as_bytes(),
+        &timeout_ms.to_be_bytes(),
+        &flags,
+        mode.as_deref().unwrap_or_default().as_bytes(),
+        label.as_deref().unwrap_or_default().as_bytes(),
+        &start_within_ms.unwrap_or_default().to_be_bytes(),
+        webhook_url.as_deref().unwrap_or_default().as_bytes(),
+    ])
 }
 
 /// As [`idempotency_of`], for a batch: `asked` is the whole of what the client asked for.
@@ -99,6 +132,34 @@ pub(super) fn forget(
 mod tests {
     use super::*;
     use crate::job::RawRequest;
+    use crate::store::request_hash;
+
+    /// A key that came with one of these requests is found after an upgrade only if its hash is still
+    /// the same: these figures are on disk.
+    #[test]
+    fn hashes_of_a_request_stay_as_they_are_on_disk() {
+        let raw = RawRequest {
+            prompt: Some("What?".to_owned()),
+            mode: Some("deep".to_owned()),
+            label: Some("l".to_owned()),
+            start_within: Some(60.0),
+            webhook_url: Some("https://a.example/".to_owned()),
+            ..RawRequest::default()
+        };
+        let handling = raw.clone().take_handling().unwrap();
+        let request = raw.check("grok", &[]).unwrap();
+        let known = idempotency_of("team-a", "k", &request, &handling);
+        let samples = idempotency_of_samples("team-a", "k", 3, &request, &handling);
+        assert_eq!(known.key_hash, 0x7093abdd_cbd1b9e9_c6ada5bf_4f2e8487);
+        assert_eq!(known.request_hash, 0x516815d8_83b2ef79_ed4fa221_0a5b1f1d);
+        assert_eq!(samples.request_hash, 0x1c59e4e7_da92f1fe_3af7dfc8_1544fcd4);
+        assert_eq!(request_hash(&request), 0x2fc0af00_293f87cf_dcd1f0c9_5ffebd6a);
+        assert_eq!(samples.key_hash, known.key_hash);
+        assert_ne!(
+            idempotency_of_samples("team-a", "k", 4, &request, &handling).request_hash,
+            samples.request_hash
+        );
+    }
 
     #[test]
     fn accounts_and_keys_do_not_mix_and_everything_asked_for_counts() {

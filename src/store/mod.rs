@@ -37,13 +37,14 @@ use std::thread::JoinHandle;
 use uuid::Uuid;
 
 pub use batches::NewItem;
+use cache::CACHE_AHEAD_MS_MAX;
 pub use cache::{CacheEntry, Cached, request_hash};
 pub use check::CheckReport;
 pub use credits::Credits;
 pub use error::StoreError;
 pub use evidence::{EvidenceFile, EvidenceFolder, EvidenceOwner};
 pub use expiry::{Overdue, SWEEP_ROWS_MAX, Swept};
-pub use idempotency::{idempotency_of, idempotency_of_batch};
+pub use idempotency::{idempotency_of, idempotency_of_batch, idempotency_of_samples};
 pub use jobs::{NewResult, SubmitLimits};
 pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
 pub use open::{OpenOptions, QuickRepair};
@@ -243,12 +244,16 @@ impl Store {
     }
 
     /// Removes at most [`SWEEP_ROWS_MAX`] expired jobs and as many cache entries stored before
-    /// `cache_from_ms`. Blocks until it is committed.
+    /// `cache_from_ms`, or by a clock that was ahead. Blocks until it is committed.
     ///
     /// # Errors
     /// The store failed; nothing was removed.
     pub fn sweep(&self, now_ms: UnixMs, cache_from_ms: UnixMs) -> Result<Swept, StoreError> {
-        self.shared.cache_index().forget_before(cache_from_ms);
+        {
+            let mut cache = self.shared.cache_index();
+            cache.forget_after(now_ms.saturating_add(CACHE_AHEAD_MS_MAX));
+            cache.forget_before(cache_from_ms);
+        }
         let scrapers = self.scrapers.clone();
         self.queue(|queue| {
             queue.submit_blocking(move |tables| {

@@ -68,8 +68,8 @@ impl Store {
         Ok(Some(read(&job, Some(record::decode_result(row, stored.value())?))))
     }
 
-    /// The cached result for a request's hash that was stored at `from_ms` or later and whose job
-    /// still exists at `now_ms`.
+    /// The cached result for a request's hash that was stored from `from_ms` to `now_ms` and whose
+    /// job still exists.
     ///
     /// # Errors
     /// The store failed or is damaged.
@@ -79,7 +79,9 @@ impl Store {
         from_ms: UnixMs,
         now_ms: UnixMs,
     ) -> Result<Option<Cached>, StoreError> {
-        let Some(entry) = self.shared.cache_index().get(hash, from_ms) else { return Ok(None) };
+        let Some(entry) = self.shared.cache_index().get(hash, from_ms, now_ms) else {
+            return Ok(None);
+        };
         let found = self.read_row(entry.row, now_ms, |job, result| {
             let json = result?.to_vec();
             Some(Cached { stored_ms: entry.stored_ms, request: job.request.clone(), json })
@@ -139,17 +141,6 @@ impl Store {
     /// The store failed.
     pub fn next_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
         self.earliest_ms(tables::EXPIRY)
-    }
-
-    /// When the last job ceases to exist.
-    ///
-    /// # Errors
-    /// The store failed.
-    pub fn last_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|snapshot| {
-            let expiry = snapshot.open_table(tables::EXPIRY)?;
-            Ok(expiry.last()?.map(|(key, _)| key.value().0))
-        })
     }
 
     /// When the newest job was submitted, by the clock of that time.

@@ -141,6 +141,74 @@ fn a_start_with_the_clock_a_year_ahead_loses_nothing_when_it_is_put_right() {
 }
 
 #[test]
+fn jobs_and_batches_are_gone_at_the_second_that_they_show() {
+    let world = World::new("");
+    world.clock.1.advance_ms(700);
+    let id = world.submit("chatgpt");
+    let raw = RawRequest { prompt: Some("one of a batch".to_owned()), ..RawRequest::default() };
+    let item = (raw.check("chatgpt", &[]).unwrap(), Handling::default());
+    let asked =
+        NewBatch { label: None, items: vec![Ok(item)], webhook_url: None, idempotency: None };
+    let caller = Caller { account: "team-a".to_owned(), monthly_credits: None, operator: false };
+    let (batch, _) = world.runtime.block_on(world.service().submit_batch(&caller, asked)).unwrap();
+    let batch_id = batch.key.id.to_string();
+    world.settle();
+
+    // `expires_at` shows whole seconds.
+    let shown_ms = world.told(&id).unwrap().2 / 1000 * 1000;
+    assert_eq!(shown_ms, START_MS + RETENTION_MS);
+    world.clock.1.advance_ms(shown_ms - 1 - world.now_ms());
+    assert!(world.told(&id).is_some() && world.service().batch(&batch_id).is_ok());
+    world.clock.1.advance_ms(1);
+    assert!(world.told(&id).is_none() && world.service().batch(&batch_id).is_err());
+}
+
+#[test]
+fn hold_of_the_sweep_survives_a_restart_after_a_step_forward() {
+    let mut world = World::new("");
+    let old = world.submit("chatgpt");
+    world.settle();
+    world.set(START_MS + YEAR_MS);
+    world.submit("chatgpt");
+    world.settle();
+    world.pass(5);
+    world.restart();
+    world.settle();
+    world.pass(9);
+    assert_eq!(world.told(&old), None);
+
+    world.set(START_MS + 14 * MINUTE_MS);
+    assert_eq!(world.told(&old), Some(("done", 1, START_MS + RETENTION_MS)));
+}
+
+#[test]
+fn cache_does_not_serve_what_a_clock_that_was_ahead_has_stored() {
+    let mut world = World::new("");
+    let ask = |world: &World| {
+        let raw = RawRequest { prompt: Some("the same".to_owned()), ..RawRequest::default() };
+        let request = raw.check("chatgpt", &[]).unwrap();
+        let caller =
+            Caller { account: "team-a".to_owned(), monthly_credits: None, operator: false };
+        let accepted = world.service().submit(&caller, request, Handling::default());
+        let cached = world.runtime.block_on(accepted).unwrap().job.cached;
+        world.settle();
+        cached
+    };
+    world.set(START_MS + YEAR_MS);
+    assert!(!ask(&world));
+    world.set(START_MS);
+    assert!(!ask(&world), "an answer of the future was served");
+    assert!(ask(&world));
+    world.restart();
+    world.settle();
+    world.clock.1.advance_ms(RETENTION_MS + MINUTE_MS);
+    world.settle();
+    // The year has passed: what was stored then is not fresh now.
+    world.set(START_MS + YEAR_MS + 1);
+    assert!(!ask(&world), "a year-old answer was served");
+}
+
+#[test]
 fn evidence_stays_as_long_as_its_job_whatever_the_clock_says_at_a_start() {
     let mut world = World::new("");
     world.submit("chatgpt");

@@ -220,7 +220,7 @@ fn read_others(store: &Store, sound: &Sound, figures: &mut Figures) -> bool {
     for (_, job, result) in &sound.jobs {
         let Some(result) = result else { continue };
         // An entry that leads to another's result is found out by the request in it.
-        let cached = store.cached(job.row.into(), 0, START_MS);
+        let cached = store.cached(job.row.into(), 0, START_MS + 1);
         judge(cached.map(|found| match found {
             Some(found) if found.request == job.request => same(Some(&found.json), &result),
             Some(_) | None => false,

@@ -40,7 +40,7 @@ fn every_state_survives() {
         assert_eq!(found, Some(row));
     }
     assert_eq!(fixture.store.unfinished(0), 3);
-    let cached = fixture.store.cached(7, START_MS, START_MS).unwrap().unwrap();
+    let cached = fixture.store.cached(7, START_MS, START_MS + 1).unwrap().unwrap();
     assert_eq!((cached.stored_ms, &cached.json[..]), (START_MS + 1, &br#"{"text":"42"}"#[..]));
     assert_eq!(fixture.store.new_identity().unwrap().row, 6);
     assert_eq!(done.row, 4);
@@ -69,7 +69,7 @@ fn results_from_before_the_cache_begins_stay_out_of_it() {
     fixture.store.close();
     let later = OpenOptions { cache_from_ms: START_MS + 2, ..options(fixture.directory.path()) };
     let store = Store::open(&later).unwrap();
-    assert_eq!(store.cached(7, 0, START_MS).unwrap(), None);
+    assert_eq!(store.cached(7, 0, START_MS + 2).unwrap(), None);
     store.close();
 }
 

@@ -104,7 +104,7 @@ impl Model {
             id: batch.key.id.to_string(),
             row: batch.key.row,
             account,
-            expires_ms: now_ms + RETENTION_MS,
+            expires_ms: super::expected::expires_ms(now_ms),
             gone: false,
             webhook,
             jobs: rows.len() as u32,

@@ -153,7 +153,7 @@ impl Model {
         let entry = self.cache.iter().rev().find(|(what, _)| *what == (scraper, prompt));
         entry.filter(|_| !bypass).is_some_and(|(_, (stored_ms, row))| {
             let exists = self.jobs.get(row).is_some_and(|job| job.exists(now_ms));
-            *stored_ms >= now_ms - CACHE_MS && exists
+            (now_ms - CACHE_MS..=now_ms).contains(stored_ms) && exists
         })
     }
 
@@ -306,7 +306,9 @@ impl Model {
             self.remove(row);
         }
         let from_ms = now_ms - CACHE_MS;
-        self.stored.retain(|(stored_ms, _), _| *stored_ms >= from_ms);
+        let to_ms = now_ms + 60_000;
+        self.stored.retain(|(stored_ms, _), _| (from_ms..=to_ms).contains(stored_ms));
+        self.cache.retain(|(_, (stored_ms, _))| *stored_ms <= to_ms);
         // By a clock that was set back they are not in the order of their times.
         while self.cache.front().is_some_and(|(_, (stored_ms, _))| *stored_ms < from_ms) {
             self.cache.pop_front();

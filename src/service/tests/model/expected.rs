@@ -57,6 +57,11 @@ pub struct Expected {
     pub cached: bool,
 }
 
+/// When what is submitted now ceases to exist: at a whole second, as it is shown.
+pub fn expires_ms(now_ms: UnixMs) -> UnixMs {
+    (now_ms + RETENTION_MS) / 1000 * 1000
+}
+
 impl Expected {
     pub fn new(row: u64, id: String, submit: &Submit, now_ms: UnixMs, cached: bool) -> Expected {
         Expected {
@@ -65,7 +70,7 @@ impl Expected {
             submit: submit.clone(),
             batch: None,
             created_ms: now_ms,
-            expires_ms: now_ms + RETENTION_MS,
+            expires_ms: expires_ms(now_ms),
             due_ms: now_ms,
             phase: if cached { Phase::Done } else { Phase::Queued },
             attempts: 0,
