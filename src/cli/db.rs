@@ -14,7 +14,7 @@ use super::overview::fact;
 use super::progress::Progress;
 use super::settings::ConfigArgs;
 use crate::answer::object::job_object;
-use crate::store::{CheckReport, Store};
+use crate::store::{CheckReport, ExportReport, Store, hide_guarded_panics};
 
 /// After how many jobs of an export the count that is shown changes.
 const PROGRESS_JOBS: u64 = 1_000;
@@ -77,6 +77,7 @@ enum Task {
 /// # Errors
 /// The settings are refused, or the store cannot be opened or read.
 pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+    hide_guarded_panics();
     match args.task {
         Task::Check(config) => {
             let (settings, _) = config.load()?;
@@ -161,7 +162,7 @@ fn compact(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
 /// The same with and without --json: the lines are for programs anyway.
 fn export(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
     let mut lines = BufWriter::new(io::stdout().lock());
-    let (written, unreadable) = {
+    let ExportReport { written, unreadable, unreadable_total } = {
         // Not among the lines, where a person sees those as well.
         let alone = !console.out_is_terminal();
         let working = alone.then(|| Progress::working("writing jobs", console));
@@ -178,10 +179,17 @@ fn export(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
     };
     lines.flush().map_err(CommandError::Output)?;
     console.note(&format!("{written} jobs"));
-    if unreadable == 0 {
+    if unreadable_total == 0 {
         return Ok(Exit::Done);
     }
-    console.note(&format!("{unreadable} jobs could not be read; `answerd db check` tells more"));
+    let listed = unreadable.len() as u64;
+    for what in unreadable {
+        console.note(&format!("not read: {what}"));
+    }
+    if unreadable_total > listed {
+        console.note(&format!("not read: and {} more", unreadable_total - listed));
+    }
+    console.note("`answerd db check` names what is damaged");
     Ok(Exit::Failed)
 }
 

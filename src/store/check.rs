@@ -2,6 +2,7 @@
 //! walks every index both ways.
 
 mod batches;
+mod locate;
 mod outbox;
 mod rows;
 
@@ -45,6 +46,81 @@ pub struct CheckReport {
 }
 
 impl CheckReport {
+    /// Opens the database; what says its format is the first that may be damaged.
+    fn open(&mut self, medium: &dyn Medium) -> Result<Database, StoreError> {
+        let database = open::open_database(medium, open::TOOL_CACHE_BYTES, false)?;
+        match open::bring_up_to_date(&database) {
+            Ok(()) => {}
+            Err(error @ StoreError::Version(_)) => return Err(error),
+            Err(error) => self.problem(format!(
+                "table meta, key \"format\": the store's format cannot be read: {}",
+                error.kind()
+            )),
+        }
+        Ok(database)
+    }
+
+    /// Checks a database that is open. What cannot be read is a problem, and the rest is read all the
+    /// same.
+    pub(super) fn check_database(&mut self, mut database: Database) {
+        let mut broken = false;
+        let damaged = match guarded(|| Ok(database.check_integrity()?)) {
+            Ok(true) => false,
+            Ok(false) => {
+                let repaired = "the database's pages were inconsistent and have been repaired";
+                self.problem(repaired.to_owned());
+                true
+            }
+            Err(error) => {
+                self.problem(format!("the database's pages are inconsistent: {}", error.kind()));
+                broken = true;
+                true
+            }
+        };
+        let named = self.problems_total;
+        match guarded(|| Ok(database.begin_read()?)) {
+            Ok(transaction) => self.check_tables(&transaction, damaged),
+            Err(error) => self.problem(format!("no table can be read: {}", error.kind())),
+        }
+        if broken {
+            if self.problems_total == named {
+                self.problem(
+                    "every table and every record can be read: what has changed are bytes that hold \
+                     nothing, or a name or a key that only the database's own checksums cover"
+                        .to_owned(),
+                );
+            }
+            // It cannot be closed in order any more, nor its pages be counted.
+            let _ = guarded(|| Ok(database.close()?));
+            return;
+        }
+        match guarded(|| open::used_bytes(&database)) {
+            Ok(used_bytes) => self.used_bytes = used_bytes,
+            Err(error) => {
+                self.problem(format!("the pages in use cannot be counted: {}", error.kind()));
+            }
+        }
+        if let Err(error) = guarded(|| Ok(database.close()?)) {
+            self.problem(format!("the database cannot be closed in order: {}", error.kind()));
+        }
+    }
+
+    fn check_tables(&mut self, transaction: &ReadTransaction, damaged: bool) {
+        let mut expected = Expected::default();
+        let mut unread = Vec::new();
+        for (what, walk) in WALKS {
+            if let Err(error) = guarded(|| walk(transaction, &mut expected, self)) {
+                unread.push(format!("{what} cannot be checked: {}", error.kind()));
+            }
+        }
+        if damaged || !unread.is_empty() {
+            let located = locate::unreadable_tables(transaction, self);
+            if !located {
+                unread.into_iter().for_each(|sentence| self.problem(sentence));
+            }
+        }
+    }
+
     fn problem(&mut self, sentence: String) {
         self.problems_total += 1;
         if self.problems.len() < PROBLEMS_LISTED_MAX {
@@ -93,47 +169,18 @@ impl Store {
     /// every index in both directions, and the evidence beside it.
     ///
     /// # Errors
-    /// It cannot be opened or read at all; what can be read and is wrong is in the report.
+    /// Returns an error if it cannot be opened at all; what can be opened and is wrong is in the report.
     pub fn check(directory: &Path) -> Result<CheckReport, StoreError> {
         let file = FileMedium::new(directory);
-        let mut report = Store::check_on(open_existing(&file)?)?;
+        let mut report = CheckReport::default();
+        let database = report.open(&file)?;
+        report.check_database(database);
         report.file_bytes = file.bytes()?;
         let evidence = EvidenceFolder::new(directory, u64::MAX).problems();
         match evidence {
             Ok(problems) => problems.into_iter().for_each(|problem| report.problem(problem)),
             Err(error) => report.problem(format!("the evidence cannot be read: {error}")),
         }
-        Ok(report)
-    }
-
-    /// As [`Store::check`], of a database that is open. What cannot be read is a problem, and the
-    /// rest is read all the same.
-    ///
-    /// # Errors
-    /// As [`Store::check`].
-    pub(super) fn check_on(mut database: Database) -> Result<CheckReport, StoreError> {
-        let mut report = CheckReport::default();
-        match guarded(|| Ok(database.check_integrity()?)) {
-            Ok(true) => {}
-            Ok(false) => {
-                let repaired = "the database's pages were inconsistent and have been repaired";
-                report.problem(repaired.to_owned());
-            }
-            Err(error) => report.problem(format!("the database's pages are inconsistent: {error}")),
-        }
-        let transaction = database.begin_read()?;
-        let mut expected = Expected::default();
-        for (what, walk) in WALKS {
-            if let Err(error) = guarded(|| walk(&transaction, &mut expected, &mut report)) {
-                report.problem(format!("{what} cannot be read: {error}"));
-            }
-        }
-        drop(transaction);
-        match guarded(|| open::used_bytes(&database)) {
-            Ok(used_bytes) => report.used_bytes = used_bytes,
-            Err(error) => report.problem(format!("the pages in use cannot be counted: {error}")),
-        }
-        guarded(|| Ok(database.close()?))?;
         Ok(report)
     }
 
@@ -154,47 +201,82 @@ impl Store {
         Ok((before, file.bytes()?))
     }
 
-    /// Writes every job that can be read as a line of JSON, oldest first; `line` renders it. Gives
-    /// the number of jobs written and of those that could not be read.
+    /// Writes every job that can be read as a line of JSON, oldest first; `line` renders it. A job whose
+    /// result cannot be read is written without it. Where the key of the ids cannot be read, jobs are
+    /// written with the nil id.
     ///
     /// # Errors
-    /// The store cannot be opened, or `out` cannot be written.
+    /// Returns an error if the store cannot be opened, or `out` cannot be written.
     pub fn export(
         directory: &Path,
         out: &mut dyn Write,
         line: impl Fn(&Job, uuid::Uuid, Option<&[u8]>) -> Vec<u8>,
-    ) -> Result<(u64, u64), StoreError> {
-        let database = open_existing(&FileMedium::new(directory))?;
-        let transaction = database.begin_read()?;
-        let key = guarded(|| {
-            let key = transaction.open_table(tables::META)?.get(open::META_ID_KEY)?;
-            Ok(key.and_then(|key| <[u8; 16]>::try_from(key.value()).ok()))
-        })?;
-        let cipher =
-            IdCipher::new(key.ok_or(StoreError::Damaged("the key of the ids is missing"))?);
-        let results = guarded(|| Ok(transaction.open_table(tables::RESULTS)?))?;
-        let (mut written, mut unreadable) = (0, 0);
+    ) -> Result<ExportReport, StoreError> {
+        let medium = FileMedium::new(directory);
+        let database = open::open_database(&medium, open::TOOL_CACHE_BYTES, false)?;
+        let mut report = ExportReport::default();
+        if let Err(error) = open::bring_up_to_date(&database) {
+            match error {
+                StoreError::Version(_) => return Err(error),
+                damage => report.unreadable(format!("the store's format: {}", damage.kind())),
+            }
+        }
+        let transaction = guarded(|| Ok(database.begin_read()?))?;
+        let cipher = match guarded(|| open::id_key(&transaction)) {
+            Ok(key) => Some(IdCipher::new(key)),
+            Err(error) => {
+                report.unreadable(format!("the key of the ids: {}", error.kind()));
+                None
+            }
+        };
+        let results = guarded(|| Ok(transaction.open_table(tables::RESULTS)?));
         visit_jobs(&transaction, |row, job| {
-            let Ok((job, _)) = job else {
-                unreadable += 1;
-                return Ok(());
+            let job = match job {
+                Ok((job, _)) => job,
+                Err(error) => {
+                    report.unreadable(format!("job row {row}: {}", error.kind()));
+                    return Ok(());
+                }
             };
-            let result = guarded(|| match results.get(row)? {
+            let id =
+                cipher.as_ref().map_or(uuid::Uuid::nil(), |cipher| cipher.seal(row, job.nonce));
+            let result = guarded(|| match results.as_ref().map_err(Clone::clone)?.get(row)? {
                 Some(stored) => Ok(Some(record::decode_result(row, stored.value())?.to_vec())),
                 None if job.state == State::Done => Err(StoreError::Damaged("a result is missing")),
                 None => Ok(None),
             });
-            let Ok(result) = result else {
-                unreadable += 1;
-                return Ok(());
-            };
-            let id = cipher.seal(row, job.nonce);
+            let result = result.unwrap_or_else(|error| {
+                if job.state == State::Done {
+                    report.unreadable(format!("the result of job {id}: {}", error.kind()));
+                }
+                None
+            });
             let mut json = line(&job, id, result.as_deref());
             json.push(b'\n');
-            written += 1;
+            report.written += 1;
             out.write_all(&json).map_err(|error| directory_error(directory, error))
         })?;
-        Ok((written, unreadable))
+        Ok(report)
+    }
+}
+
+/// What `db export` has written, and what it could not read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ExportReport {
+    /// Jobs.
+    pub written: u64,
+    /// What could not be read, and why; at most `PROBLEMS_LISTED_MAX` of it.
+    pub unreadable: Vec<String>,
+    /// All that could not be read, listed or not.
+    pub unreadable_total: u64,
+}
+
+impl ExportReport {
+    fn unreadable(&mut self, what: String) {
+        self.unreadable_total += 1;
+        if self.unreadable.len() < PROBLEMS_LISTED_MAX {
+            self.unreadable.push(what);
+        }
     }
 }
 
@@ -224,7 +306,7 @@ fn check_jobs(
         let (job, scraper) = match job {
             Ok(read) => read,
             Err(error) => {
-                report.problem(format!("job row {row} cannot be read: {error}"));
+                report.problem(format!("job row {row} cannot be read: {}", error.kind()));
                 return Ok(());
             }
         };
@@ -406,7 +488,8 @@ fn check_credits(
         match record::decode_credits(month, bytes.value()) {
             Ok(credits) => drop(stored.insert((account.to_owned(), month), credits)),
             Err(error) => {
-                report.problem(format!("the credits of {account} cannot be read: {error}"));
+                report
+                    .problem(format!("the credits of {account} cannot be read: {}", error.kind()));
             }
         }
     }
@@ -444,7 +527,8 @@ fn check_usage(
             Some(bytes) => match record::decode_day(*day, bytes.value()) {
                 Ok(have) => have,
                 Err(error) => {
-                    report.problem(format!("{account}'s use on {day} cannot be read: {error}"));
+                    let kind = error.kind();
+                    report.problem(format!("{account}'s use on {day} cannot be read: {kind}"));
                     continue;
                 }
             },

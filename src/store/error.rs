@@ -111,6 +111,24 @@ impl StoreError {
         matches!(self, StoreError::Closed)
     }
 
+    /// Returns what is wrong, for a report that has said already where: without what to do.
+    pub(super) fn kind(&self) -> String {
+        match self {
+            StoreError::Damaged(what) => (*what).to_owned(),
+            StoreError::Database(error) => error.to_string(),
+            StoreError::Version(_)
+            | StoreError::Unsound { .. }
+            | StoreError::Directory { .. }
+            | StoreError::Missing(_)
+            | StoreError::InUse(_)
+            | StoreError::Busy
+            | StoreError::SpaceLow { .. }
+            | StoreError::Closed
+            | StoreError::Panicked
+            | StoreError::NoRandomness(_) => self.to_string(),
+        }
+    }
+
     /// Whether opening the database again cannot help: what is in it is not sound, or not ours.
     pub fn is_damage(&self) -> bool {
         match self {

@@ -2,12 +2,13 @@
 //! own, which lose power and fail as they are told.
 
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use redb::backends::FileBackend;
-use redb::{Database, DatabaseError};
+use redb::{Database, DatabaseError, StorageBackend};
 
 use super::StoreError;
 use super::error::is_unsound;
@@ -23,6 +24,18 @@ pub(super) trait Medium: Send + Sync {
     /// # Errors
     /// The medium cannot be used, or what is on it is no sound database.
     fn open(&self, cache_bytes: usize, make: bool) -> Result<Database, StoreError>;
+
+    /// Checks whether what the database is in may be written at all.
+    ///
+    /// # Errors
+    /// Returns an error if it may not, as on a file system that is read-only.
+    fn writable(&self) -> Result<(), StoreError>;
+
+    /// Opens what the database is in to be read, whoever else has it open.
+    ///
+    /// # Errors
+    /// Returns an error if it is not there, or cannot be opened.
+    fn reader(&self) -> Result<Box<dyn StorageBackend>, StoreError>;
 
     /// The size of what the database is in, bytes.
     ///
@@ -90,6 +103,16 @@ impl Medium for FileMedium {
         }
     }
 
+    fn writable(&self) -> Result<(), StoreError> {
+        let file = File::options().write(true).open(&self.path);
+        file.map(drop).map_err(|error| directory_error(&self.path, error))
+    }
+
+    fn reader(&self) -> Result<Box<dyn StorageBackend>, StoreError> {
+        let file = File::open(&self.path).map_err(|error| directory_error(&self.path, error))?;
+        Ok(Box::new(FileReader(file)))
+    }
+
     fn free_bytes(&self) -> Option<u64> {
         let found = rustix::fs::statvfs(self.directory()).ok()?;
         Some(found.f_bavail.saturating_mul(found.f_frsize))
@@ -120,6 +143,32 @@ impl Medium for FileMedium {
                 other => other,
             }),
         }
+    }
+}
+
+/// A file that is only read.
+#[derive(Debug)]
+struct FileReader(File);
+
+impl StorageBackend for FileReader {
+    fn len(&self) -> io::Result<u64> {
+        Ok(self.0.metadata()?.len())
+    }
+
+    fn read(&self, at: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(out, at)
+    }
+
+    fn set_len(&self, _: u64) -> io::Result<()> {
+        Err(ErrorKind::ReadOnlyFilesystem.into())
+    }
+
+    fn sync_data(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn write(&self, _: u64, _: &[u8]) -> io::Result<()> {
+        Err(ErrorKind::ReadOnlyFilesystem.into())
     }
 }
 

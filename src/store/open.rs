@@ -7,8 +7,8 @@ use std::sync::{Arc, Mutex, OnceLock, RwLock};
 use std::time::Duration;
 
 use redb::{
-    Builder, Database, DatabaseError, ReadableDatabase, ReadableTable, StorageBackend,
-    WriteTransaction,
+    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable,
+    StorageBackend, WriteTransaction,
 };
 
 use super::cache::{CacheEntry, CacheIndex};
@@ -26,12 +26,12 @@ use crate::tally::Histogram;
 /// have no checksums, and makes it the second.
 const FORMAT: u32 = 2;
 const META_FORMAT: &str = "format";
-pub(super) const META_ID_KEY: &str = "id_key";
+const META_ID_KEY: &str = "id_key";
 const META_PROBE: &str = "probe";
 /// What a probe of the disk writes, bytes.
 const PROBE_BYTES: usize = 256 << 10;
 /// The least that redb is given for its pages while `db` commands run, bytes.
-const TOOL_CACHE_BYTES: usize = 64 << 20;
+pub(super) const TOOL_CACHE_BYTES: usize = 64 << 20;
 
 /// What redb is given for its pages while it repairs a database, bytes: the branches above a page.
 const REPAIR_CACHE_BYTES: usize = 1 << 20;
@@ -99,6 +99,7 @@ impl Store {
             latched: Mutex::new(None),
             batches: Histogram::new(&BATCH_BOUNDS),
             room_seen: AtomicBool::new(false),
+            only_read: AtomicBool::new(false),
             #[cfg(test)]
             after_commit: Mutex::default(),
         });
@@ -129,15 +130,28 @@ pub(super) fn open_database(
 /// Opens the database of a stopped service, for the `db` commands. It must be there.
 pub(super) fn open_existing(medium: &dyn Medium) -> Result<Database, StoreError> {
     let database = open_database(medium, TOOL_CACHE_BYTES, false)?;
+    bring_up_to_date(&database)?;
+    Ok(database)
+}
+
+/// Brings a store of an older format to the present one.
+pub(super) fn bring_up_to_date(database: &Database) -> Result<(), StoreError> {
     guarded(|| {
         let transaction = database.begin_read()?;
         let format = transaction.open_table(META)?.get(META_FORMAT)?;
         if check_format(format.map(|found| found.value().to_vec()))? < FORMAT {
-            prepare(&database, &[])?;
+            drop(transaction);
+            prepare(database, &[])?;
         }
         Ok(())
-    })?;
-    Ok(database)
+    })
+}
+
+/// The key of the ids.
+pub(super) fn id_key(transaction: &ReadTransaction) -> Result<[u8; 16], StoreError> {
+    let key = transaction.open_table(META)?.get(META_ID_KEY)?;
+    let key = key.and_then(|key| <[u8; 16]>::try_from(key.value()).ok());
+    key.ok_or(StoreError::Damaged("the key of the ids is missing"))
 }
 
 /// The database on a backend, which is opened by the first argument: made when that is empty, repaired

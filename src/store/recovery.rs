@@ -9,7 +9,7 @@ use redb::Database;
 
 use super::open::{open_database, prepare, probe, rebuild};
 use super::shared::guarded;
-use super::{Store, StoreError};
+use super::{Store, StoreError, overlay};
 use crate::clock::UnixMs;
 use crate::id::IdCipher;
 
@@ -94,21 +94,39 @@ impl Store {
     }
 
     fn reopen(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
+        let only_read = &self.shared.only_read;
+        if let Err(error) = self.medium.writable() {
+            if !only_read.load(Ordering::Relaxed) {
+                self.read_only();
+            }
+            return Err(error);
+        }
         // The file's lock is its own: the old one has to be gone before the new one is opened.
         drop(self.replace(None));
-        let opened = guarded(|| self.open_sound(cache_from_ms));
-        let database = match opened {
-            Ok(database) => database,
-            Err(error) => {
-                // What is there can be read meanwhile, where it still can be opened.
-                self.replace(
-                    open_database(self.medium.as_ref(), self.options.cache_bytes, false).ok(),
-                );
-                return Err(error);
+        match guarded(|| self.open_sound(cache_from_ms)) {
+            Ok(database) => {
+                self.replace(Some(database));
+                only_read.store(false, Ordering::Relaxed);
+                Ok(())
             }
-        };
-        self.replace(Some(database));
-        Ok(())
+            Err(error) => {
+                self.read_only();
+                Err(error)
+            }
+        }
+    }
+
+    /// Puts what is there, where it can be opened to be read, in the place of a database that has failed,
+    /// of which redb reads nothing more.
+    fn read_only(&self) {
+        drop(self.replace(None));
+        let reader = self.medium.reader();
+        let opened = reader.and_then(|reader| overlay::open(reader, self.options.cache_bytes));
+        if let Err(error) = &opened {
+            tracing::error!(%error, "nothing can be read until the store works again");
+        }
+        self.shared.only_read.store(opened.is_ok(), Ordering::Relaxed);
+        self.replace(opened.ok());
     }
 
     /// Opens the database and proves that it takes writes, and brings what is in memory up to it.

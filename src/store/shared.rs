@@ -1,6 +1,7 @@
 //! What the writer's thread and the readers share: the database, the state that was committed last,
 //! and why nothing is written where that is so.
 
+use std::cell::Cell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -21,6 +22,8 @@ pub(super) const BATCH_BOUNDS: [u64; 8] = [1, 2, 4, 8, 16, 64, 256, 1_024];
 pub(super) struct Shared {
     /// `None` once the store is closed, and while it recovers.
     pub(super) database: RwLock<Option<Database>>,
+    /// Whether the database that is there is only read, because the storage takes no writes.
+    pub(super) only_read: AtomicBool,
     /// The latest committed state, once somebody has read it.
     pub(super) latest: Mutex<Option<Arc<Snapshot>>>,
     pub(super) quick_repair: QuickRepair,
@@ -160,6 +163,23 @@ impl Shared {
 /// Runs what reads the database. Bytes that are not what redb has written can make it panic: that
 /// is damage, and the end of this reading only.
 pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    catch_unwind(AssertUnwindSafe(read))
-        .unwrap_or(Err(StoreError::Damaged("a page of the database cannot be read")))
+    let outer = GUARDED.replace(true);
+    let read = catch_unwind(AssertUnwindSafe(read));
+    GUARDED.set(outer);
+    read.unwrap_or(Err(StoreError::Damaged("a page of the database cannot be read")))
+}
+
+thread_local! {
+    static GUARDED: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps panics that reading a damaged database brings about off the standard error stream, for the
+/// commands that report the damage themselves. Others are shown as before.
+pub fn hide_guarded_panics() {
+    let shown = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !GUARDED.get() {
+            shown(panic);
+        }
+    }));
 }

@@ -324,6 +324,46 @@ fn a_store_that_is_damaged_under_the_service_ends_it() {
     assert_eq!(checked.status.code(), Some(1));
 }
 
+/// One bit of a stored answer flips while the service is stopped.
+#[test]
+fn db_check_and_export_name_what_a_flipped_bit_has_damaged() {
+    let (_directory, store) = store_directory();
+    let mut served = Served::start(&store, &[("PRACTICE__LATENCY_MS", "1")]);
+    let (status, job) = served.post("/scrapers/practice/jobs?prompt=flipped").unwrap();
+    assert_eq!(status, 202, "{job}");
+    let id = job["job_id"].as_str().unwrap().to_owned();
+    assert_eq!(served.get(&format!("/jobs/{id}?wait=60")).unwrap().1["status"], "done");
+    assert_eq!(served.terminate(), Some(0));
+
+    let file = store.join("answerd.redb");
+    let mut bytes = std::fs::read(&file).unwrap();
+    let text = format!("\"job_id\":\"{id}\"").into_bytes();
+    let places: Vec<usize> =
+        (0..bytes.len() - text.len()).filter(|at| bytes[*at..].starts_with(&text)).collect();
+    assert!(!places.is_empty());
+    for at in places {
+        bytes[at + 2] ^= 1;
+    }
+    std::fs::write(&file, &bytes).unwrap();
+
+    let checked = answerd(&["db", "check"], &store);
+    let (found, aside) = (text_of(&checked.stdout), text_of(&checked.stderr));
+    assert_eq!(checked.status.code(), Some(1), "{found}{aside}");
+    assert!(found.contains("result row 1 is not a result"), "{found}{aside}");
+    assert!(!aside.contains("panicked") && !aside.contains("backtrace"), "{aside}");
+
+    let exported = answerd(&["db", "export"], &store);
+    let (lines, aside) = (text_of(&exported.stdout), text_of(&exported.stderr));
+    assert_eq!(exported.status.code(), Some(1), "{aside}");
+    let line: serde_json::Value = serde_json::from_str(lines.trim()).unwrap();
+    assert_eq!((&line["job_id"], &line["prompt"]), (&id.into(), &"flipped".into()));
+    assert!(aside.contains("not read: the result of job "), "{aside}");
+}
+
+fn text_of(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
 fn ruin(store: &Path) {
     let file = store.join("answerd.redb");
     let bytes = std::fs::metadata(&file).unwrap().len() as usize;

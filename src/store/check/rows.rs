@@ -19,25 +19,29 @@ pub(super) fn visit_jobs(
     transaction: &ReadTransaction,
     mut visit: impl FnMut(Row, Result<(Job, u16), StoreError>) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let names = guarded(|| {
-        let mut names: HashMap<u16, String> = HashMap::new();
+    let mut names: HashMap<u16, String> = HashMap::new();
+    let named = guarded(|| {
         for entry in transaction.open_table(tables::SCRAPERS)?.iter()? {
             let (number, name) = entry?;
             names.insert(number.value(), name.value().to_owned());
         }
-        Ok(names)
-    })?;
+        Ok(())
+    });
+    // Jobs are worth more than the names of their scrapers.
+    let name = |number: u16| match (names.get(&number), &named) {
+        (Some(name), _) => Some(name.clone()),
+        (None, Ok(())) => None,
+        (None, Err(_)) => Some(format!("scraper {number}")),
+    };
     let jobs = guarded(|| Ok(transaction.open_table(tables::JOBS)?))?;
-    let prompts = guarded(|| Ok(transaction.open_table(tables::PROMPTS)?))?;
+    let prompts = guarded(|| Ok(transaction.open_table(tables::PROMPTS)?));
     for row in guarded(|| rows(transaction))? {
         let job = guarded(|| {
             let Some(bytes) = jobs.get(row)? else { return Ok(None) };
-            record::decode_job(
-                row,
-                bytes.value(),
-                |number| names.get(&number).cloned(),
-                || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned())),
-            )
+            record::decode_job(row, bytes.value(), name, || {
+                let prompts = prompts.as_ref().map_err(Clone::clone)?;
+                Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned()))
+            })
             .map(Some)
         });
         if let Some(job) = job.transpose() {
@@ -69,9 +73,9 @@ fn rows(transaction: &ReadTransaction) -> Result<Vec<Row>, StoreError> {
         }
         Ok(())
     });
-    let expiry = transaction.open_table(tables::EXPIRY)?;
     for backward in [false, true] {
         let _ = guarded(|| {
+            let expiry = transaction.open_table(tables::EXPIRY)?;
             let mut entries = expiry.iter()?;
             while let Some(entry) = if backward { entries.next_back() } else { entries.next() } {
                 behind.insert(entry?.0.value().1);

@@ -16,6 +16,8 @@ pub(crate) enum Fault {
     Nothing,
     /// Every write, for want of space.
     Writes,
+    /// Every write, because the file system has become read-only.
+    ReadOnly,
     /// Every read.
     Reads,
     /// To say that it has synced what it has, once that has a new header: with it a commit stands.
@@ -55,6 +57,11 @@ impl Faulty {
         if *self.fault.lock().unwrap() == fault { Err(kind.into()) } else { Ok(()) }
     }
 
+    fn check_write(&self) -> io::Result<()> {
+        self.check(Fault::Writes, io::ErrorKind::StorageFull)?;
+        self.check(Fault::ReadOnly, io::ErrorKind::ReadOnlyFilesystem)
+    }
+
     pub fn open(&self, options: &OpenOptions) -> Store {
         Store::open_on(Box::new(self.clone()), options).unwrap()
     }
@@ -81,7 +88,9 @@ impl Faulty {
     /// What the check finds where the store has been closed.
     pub fn check_closed(&self) -> Vec<String> {
         let database = Medium::open(self, 1 << 20, false).unwrap();
-        Store::check_on(database).unwrap().problems
+        let mut report = CheckReport::default();
+        report.check_database(database);
+        report.problems
     }
 }
 
@@ -92,6 +101,15 @@ impl Medium for Faulty {
             drop(self.disk.open(cache_bytes, make)?);
         }
         Ok(open::create(|| Ok(self.clone()), cache_bytes)?)
+    }
+
+    fn writable(&self) -> Result<(), StoreError> {
+        let read_only = self.check(Fault::ReadOnly, io::ErrorKind::ReadOnlyFilesystem);
+        read_only.map_err(|error| super::medium::directory_error(Path::new("disk"), error))
+    }
+
+    fn reader(&self) -> Result<Box<dyn StorageBackend>, StoreError> {
+        Ok(Box::new(self.clone()))
     }
 
     fn bytes(&self) -> Result<u64, StoreError> {
@@ -114,12 +132,12 @@ impl StorageBackend for Faulty {
     }
 
     fn set_len(&self, bytes: u64) -> io::Result<()> {
-        self.check(Fault::Writes, io::ErrorKind::StorageFull)?;
+        self.check_write()?;
         self.disk.set_len(bytes)
     }
 
     fn sync_data(&self) -> io::Result<()> {
-        self.check(Fault::Writes, io::ErrorKind::StorageFull)?;
+        self.check_write()?;
         self.disk.sync_data()?;
         if self.header_waits.swap(false, Ordering::Relaxed) {
             self.check(Fault::Confirms, io::ErrorKind::Other)?;
@@ -128,7 +146,7 @@ impl StorageBackend for Faulty {
     }
 
     fn write(&self, at: u64, bytes: &[u8]) -> io::Result<()> {
-        self.check(Fault::Writes, io::ErrorKind::StorageFull)?;
+        self.check_write()?;
         self.header_waits.fetch_or(at == 0, Ordering::Relaxed);
         self.disk.write(at, bytes)
     }
@@ -144,6 +162,37 @@ impl Listener for Told {
     fn failed(&self, _: &StoreError) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
+}
+
+#[test]
+fn reads_go_on_while_the_file_system_is_read_only() {
+    let storage = Faulty::new();
+    let fixture = storage.fixture();
+    let done = fixture.done("done", None);
+    let queued = fixture.submit(fixture.new_job("queued"));
+    let image = storage.disk.image();
+    let read = |row: Row| {
+        let store = &fixture.store;
+        store.read_row(row, START_MS, |job, result| (job.clone(), result.map(<[u8]>::to_vec)))
+    };
+    let sound = (read(done.row).unwrap(), read(queued.row).unwrap());
+    let state = fixture.state();
+
+    storage.refuse(Fault::ReadOnly);
+    assert!(fixture.store.submit(fixture.new_job("refused"), None, NO_LIMITS).wait().is_err());
+    for _ in 0..3 {
+        assert!(fixture.store.recover(0).is_err());
+        assert!(fixture.store.submit(fixture.new_job("refused"), None, NO_LIMITS).wait().is_err());
+        assert_eq!((read(done.row).unwrap(), read(queued.row).unwrap()), sound);
+        assert_eq!(fixture.state(), state);
+    }
+    assert!(storage.disk.image() == image, "something was written");
+
+    storage.refuse(Fault::Nothing);
+    fixture.store.recover(0).unwrap();
+    assert_eq!(fixture.state(), state);
+    fixture.apply(queued.row, 10, Event::Start);
+    assert_eq!(storage.problems(fixture), Vec::<String>::new());
 }
 
 #[test]

@@ -133,18 +133,34 @@ fn line(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
     format!("{id} {job:?} {result:?}").into_bytes()
 }
 
+/// How a job may be exported: without its result where that cannot be read, and without its id where no
+/// id can be known.
+fn lines_of(id: Uuid, job: &Job, result: &Option<Vec<u8>>) -> Vec<Vec<u8>> {
+    let mut lines = Vec::new();
+    for id in [id, Uuid::nil()] {
+        for result in [result.as_deref(), None] {
+            lines.push(line(job, id, result));
+            // Nor may the name of its scraper be.
+            let mut unnamed = job.clone();
+            unnamed.request.scraper = "scraper 0".to_owned();
+            lines.push(line(&unnamed, id, result));
+        }
+    }
+    lines
+}
+
 /// Reads all that there is of a damaged store by every way there is; nothing of it may be wrong.
 fn probe(directory: &Path, sound: &Sound, figures: &mut Figures) {
     let lines: std::collections::HashSet<Vec<u8>> =
-        sound.jobs.iter().map(|(id, job, result)| line(job, *id, result.as_deref())).collect();
+        sound.jobs.iter().flat_map(|(id, job, result)| lines_of(*id, job, result)).collect();
     let mut out = Vec::new();
     let complete = match Store::export(directory, &mut out, line) {
-        Ok((written, unreadable)) => {
+        Ok(ExportReport { written, unreadable_total, .. }) => {
             figures.exported += written as usize;
             for line in out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
                 assert!(lines.contains(line), "{}", String::from_utf8_lossy(line));
             }
-            unreadable == 0 && written == sound.jobs.len() as u64
+            unreadable_total == 0 && written == sound.jobs.len() as u64
         }
         Err(_) => false,
     };
@@ -220,7 +236,7 @@ fn read_others(store: &Store, sound: &Sound, figures: &mut Figures) -> bool {
     for (_, job, result) in &sound.jobs {
         let Some(result) = result else { continue };
         // An entry that leads to another's result is found out by the request in it.
-        let cached = store.cached(job.row.into(), 0, START_MS + 1);
+        let cached = store.cached(job.row.into(), 0, START_MS + 100);
         judge(cached.map(|found| match found {
             Some(found) if found.request == job.request => same(Some(&found.json), &result),
             Some(_) | None => false,
@@ -252,4 +268,52 @@ fn flipped_bits_are_never_served() {
     assert!(figures.errors > 0 && figures.found > 0, "{figures:?}");
     let all = flips as usize * sound.jobs.len();
     assert!(figures.exported > all / 2, "the export saves little: {figures:?} of {all}");
+}
+
+/// Flips a bit `inside` every page that holds `text`; what the check and the export find then.
+fn damaged(
+    sound: &Sound,
+    text: &[u8],
+    inside: impl Fn(usize) -> usize,
+) -> (CheckReport, ExportReport) {
+    let mut image = sound.image.clone();
+    let found: Vec<usize> =
+        (0..image.len() - text.len()).filter(|at| image[*at..].starts_with(text)).collect();
+    assert!(!found.is_empty());
+    let flips: std::collections::BTreeSet<usize> = found.into_iter().map(inside).collect();
+    for at in flips {
+        image[at] ^= 4;
+    }
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(file(directory.path()), &image).unwrap();
+    let mut out = Vec::new();
+    let exported = Store::export(directory.path(), &mut out, line).unwrap();
+    (Store::check(directory.path()).unwrap(), exported)
+}
+
+#[test]
+fn check_and_export_name_the_record_that_a_bit_has_damaged() {
+    let sound = sound();
+    let (_, job, result) = sound.jobs.iter().find(|(_, _, result)| result.is_some()).unwrap();
+    let text = &result.as_ref().unwrap()[..20];
+    let (report, exported) = damaged(&sound, text, |at| at + 12);
+    let named = format!("result row {} is not a result", job.row);
+    assert!(report.problems.contains(&named), "{:?}", report.problems);
+    assert_eq!(exported.written, sound.jobs.len() as u64);
+    assert_eq!(exported.unreadable_total, 1);
+    assert!(exported.unreadable[0].starts_with("the result of job "), "{exported:?}");
+}
+
+#[test]
+fn check_and_export_name_the_table_and_the_keys_of_a_damaged_page() {
+    let sound = sound();
+    let (report, exported) = damaged(&sound, b"prompt 44 ", |at| at - at % HEADER_BYTES);
+    let named = |problem: &&String| problem.starts_with("table jobs cannot be read after key ");
+    let problem = report.problems.iter().find(named);
+    let problem = problem.unwrap_or_else(|| panic!("{:?}", report.problems));
+    assert!(problem.contains(" before key "), "{problem}");
+    assert!(exported.written > sound.jobs.len() as u64 / 2, "{exported:?}");
+    assert!(exported.unreadable[0].starts_with("job row "), "{exported:?}");
+    let all = exported.written + exported.unreadable_total;
+    assert!(all >= sound.jobs.len() as u64, "{exported:?}");
 }

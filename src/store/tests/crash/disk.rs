@@ -96,6 +96,14 @@ impl Medium for Disk {
         Ok(open::create(|| Ok(self.clone()), cache_bytes)?)
     }
 
+    fn writable(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn reader(&self) -> Result<Box<dyn StorageBackend>, StoreError> {
+        Ok(Box::new(self.clone()))
+    }
+
     fn bytes(&self) -> Result<u64, StoreError> {
         Ok(self.held.lock().unwrap().image.len() as u64)
     }
