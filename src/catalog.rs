@@ -19,6 +19,19 @@ impl Array {
     /// How many there are.
     pub const COUNT: usize = Array::Products as usize + 1;
 
+    /// All of them, in the order of the enum.
+    pub const ALL: [Array; Array::COUNT] = [
+        Array::Links,
+        Array::SearchQueries,
+        Array::Sources,
+        Array::RelatedQuestions,
+        Array::Citations,
+        Array::WebSources,
+        Array::XResults,
+        Array::SearchResults,
+        Array::Products,
+    ];
+
     /// The field's name in the result object.
     pub const fn name(self) -> &'static str {
         match self {

@@ -2,6 +2,7 @@
 //! changes its state. What is asked for is in `request`, why it fails in `reason`, how its webhook
 //! fares in `delivery`. Pure: no clock, no store, no I/O.
 
+mod attempt;
 mod batch;
 mod delivery;
 mod reason;
@@ -9,6 +10,7 @@ mod reason_counts;
 mod request;
 mod webhook_url;
 
+pub use attempt::{ATTEMPTS_KEPT_MAX, AttemptEnd};
 pub use batch::*;
 pub use delivery::*;
 pub use reason::{FAILURE_BYTES_MAX, Failure, Reason, Verdict};

@@ -36,10 +36,7 @@ pub use error::ServiceError;
 pub use jobs::JOB_ID_BYTES;
 pub use scrapers::{ScraperStatus, UpstreamStanding};
 
-pub use crate::engine::{
-    ATTEMPT_JOBS_MAX, AttemptEnd, BUCKET_SECONDS, DayBucket, DeliveryCounts, HealthReport,
-    TotalsReport,
-};
+pub use crate::engine::{BUCKET_SECONDS, DayBucket, DeliveryCounts, HealthReport, TotalsReport};
 pub use crate::store::DAYS_KEPT_MAX;
 pub use crate::store::WriterStats;
 pub use stats::LiveStatus;

@@ -1,16 +1,14 @@
-//! What is read of the counts that the engine keeps in memory: a scraper's day, a job's attempts, what
-//! was done since the start.
+//! What is read of the counts that the engine keeps: a scraper's day, and what was done since the start.
 
-use super::{AttemptEnd, DayBucket, DeliveryCounts, Engine, TotalsReport};
+use super::{DayBucket, DeliveryCounts, Engine, TotalsReport};
 use crate::clock::UnixMs;
-use crate::store::Row;
 use crate::upstream::CallCounts;
 
 impl Engine {
-    /// When the counts in memory began: those of [`Engine::standing`], [`Engine::day`] and
-    /// [`Engine::attempts`].
+    /// Returns when the counts of [`Engine::standing`] and [`Engine::day`] began, in this process or one
+    /// before it.
     pub fn since_ms(&self) -> UnixMs {
-        self.since_ms
+        self.kept.since_ms
     }
 
     /// What a scraper has done over the last day, oldest first; nothing for one that the store does
@@ -40,10 +38,5 @@ impl Engine {
     /// What has become of the attempts to deliver webhooks since the start.
     pub fn deliveries(&self) -> DeliveryCounts {
         self.deliverer.counts()
-    }
-
-    /// How the attempts of a job have ended, oldest first, as far as they are remembered.
-    pub fn attempts(&self, row: Row) -> Vec<AttemptEnd> {
-        self.attempts.of(row)
     }
 }

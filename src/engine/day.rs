@@ -1,5 +1,5 @@
 //! What a scraper has done over the last day: jobs that came and ended, and how long attempts took,
-//! in buckets of five minutes. In memory only; a restart begins anew.
+//! in buckets of five minutes. The store keeps them over a restart.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -7,13 +7,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::health::{self, TIMES};
 use crate::clock::UnixMs;
 use crate::job::Reason;
-use crate::store::Counted;
+use crate::store::{Counted, Counts, CountsKind};
 
 /// How long a bucket is, seconds.
 pub const BUCKET_SECONDS: u64 = 300;
 /// The most buckets that are kept: a day.
-const BUCKETS_MAX: u64 = 86_400 / BUCKET_SECONDS;
-const BUCKET_MS: u64 = BUCKET_SECONDS * 1000;
+pub(super) const BUCKETS_MAX: u64 = 86_400 / BUCKET_SECONDS;
+pub(super) const BUCKET_MS: u64 = BUCKET_SECONDS * 1000;
 
 /// The buckets in which something happened, oldest first; at most [`BUCKETS_MAX`].
 #[derive(Default)]
@@ -90,6 +90,46 @@ impl Day {
     pub fn now(&self, now_ms: UnixMs) -> Option<DayBucket> {
         let buckets = self.lock();
         buckets.back().filter(|bucket| bucket.number == now_ms / BUCKET_MS).map(told)
+    }
+
+    /// Returns the buckets from `from` on, as they are kept.
+    pub fn records(&self, scraper: u16, from: u64) -> Vec<Counts> {
+        let buckets = self.lock();
+        let recent = buckets.iter().filter(|bucket| bucket.number >= from);
+        recent
+            .map(|bucket| Counts {
+                kind: CountsKind::Bucket,
+                scraper,
+                number: bucket.number,
+                named: health::named([
+                    ("submitted", bucket.submitted),
+                    ("done", bucket.done),
+                    ("failed", bucket.failed),
+                    ("canceled", bucket.canceled),
+                    ("attempts_succeeded", bucket.succeeded),
+                    ("attempts_failed", bucket.attempts_failed),
+                ]),
+                times: health::sparse(&bucket.times),
+            })
+            .collect()
+    }
+
+    /// Takes up a bucket that was kept, after those before it.
+    pub fn restore(&self, record: &Counts, now_ms: UnixMs) {
+        let number = now_ms / BUCKET_MS;
+        if record.number > number || record.number + BUCKETS_MAX <= number {
+            return;
+        }
+        self.lock().push_back(Bucket {
+            number: record.number,
+            submitted: record.named("submitted"),
+            done: record.named("done"),
+            failed: record.named("failed"),
+            canceled: record.named("canceled"),
+            succeeded: record.named("attempts_succeeded"),
+            attempts_failed: record.named("attempts_failed"),
+            times: health::dense(&record.times),
+        });
     }
 
     fn with_bucket(&self, now_ms: UnixMs, change: impl FnOnce(&mut Bucket)) {
@@ -177,6 +217,28 @@ mod tests {
         assert_eq!(day.now(last_ms), report.last().copied());
         assert_eq!(day.now(last_ms + BUCKET_MS), None);
         assert!(day.report(last_ms + 2 * 86_400_000).is_empty());
+    }
+
+    #[test]
+    fn day_goes_on_with_the_buckets_that_were_kept() {
+        let day = Day::default();
+        for bucket in 0..5 {
+            let now_ms = START_MS + bucket * BUCKET_MS;
+            for what in [Counted::Submitted, Counted::Done, Counted::Failed, Counted::Canceled] {
+                day.count(now_ms, what);
+            }
+            day.attempted(now_ms, 1_000, None);
+            day.attempted(now_ms, 5, Some(Reason::Overloaded));
+        }
+        let restored = Day::default();
+        let now_ms = START_MS + 4 * BUCKET_MS;
+        for record in day.records(3, 0) {
+            restored.restore(&record, now_ms);
+        }
+        assert_eq!(restored.report(now_ms), day.report(now_ms));
+        assert_eq!(day.records(3, now_ms / BUCKET_MS).len(), 1);
+        restored.count(now_ms, Counted::Done);
+        assert_eq!(restored.now(now_ms).unwrap().done, 2);
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! How a scraper has fared over the last hour: attempts, their times, and which arrays had
-//! something in them. In memory only, in minutes that fall away; a restart begins anew.
+//! something in them. In minutes that fall away; the store keeps them over a restart.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -7,9 +7,11 @@ use std::sync::{Mutex, PoisonError};
 use crate::catalog::Array;
 use crate::clock::UnixMs;
 use crate::job::Reason;
+use crate::store::{Counts, CountsKind};
 
 /// How far back it looks, minutes.
 pub const WINDOW_MINUTES: u64 = 60;
+pub(super) const MINUTE_MS: u64 = 60_000;
 /// Each doubling of a time is cut into this many steps, so a quantile is right to 1 in 16.
 const STEPS: usize = 8;
 const STEPS_SHIFT: u32 = STEPS.trailing_zeros();
@@ -51,7 +53,7 @@ impl Health {
             return;
         }
         let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = now_ms / 60_000;
+        let number = now_ms / MINUTE_MS;
         if minutes.back().is_some_and(|latest| latest.number > number) {
             // The clock was set back: nobody knows how old these are.
             minutes.clear();
@@ -73,10 +75,46 @@ impl Health {
         }
     }
 
+    /// Returns the minutes from `from` on, as they are kept.
+    pub fn records(&self, scraper: u16, from: u64) -> Vec<Counts> {
+        let minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        minutes
+            .iter()
+            .filter(|minute| minute.number >= from)
+            .map(|minute| {
+                let filled = Array::ALL.map(|array| (array.name(), minute.filled[array as usize]));
+                let ends = [(SUCCEEDED, minute.succeeded), (FAILED, minute.failed)];
+                Counts {
+                    kind: CountsKind::Minute,
+                    scraper,
+                    number: minute.number,
+                    named: named(ends.into_iter().chain(filled)),
+                    times: sparse(&minute.times),
+                }
+            })
+            .collect()
+    }
+
+    /// Takes up a minute that was kept, after those before it.
+    pub fn restore(&self, record: &Counts, now_ms: UnixMs) {
+        let number = now_ms / MINUTE_MS;
+        if record.number > number || record.number + WINDOW_MINUTES <= number {
+            return;
+        }
+        let mut minute = Minute::new(record.number);
+        minute.succeeded = record.named(SUCCEEDED);
+        minute.failed = record.named(FAILED);
+        for array in Array::ALL {
+            minute.filled[array as usize] = record.named(array.name());
+        }
+        minute.times = dense(&record.times);
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(minute);
+    }
+
     /// The hour before `now_ms`, give or take the minute that has begun.
     pub fn report(&self, now_ms: UnixMs) -> HealthReport {
         let minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = now_ms / 60_000;
+        let number = now_ms / MINUTE_MS;
         let mut times = [0_u64; TIMES];
         let (mut failed, mut succeeded, mut filled) = (0, 0, [0; Array::COUNT]);
         for minute in minutes.iter().filter(|minute| minute.number + WINDOW_MINUTES > number) {
@@ -106,6 +144,33 @@ impl HealthReport {
     pub fn fill_rate(&self, array: Array) -> Option<f64> {
         (self.succeeded > 0).then(|| self.filled[array as usize] as f64 / self.succeeded as f64)
     }
+}
+
+const SUCCEEDED: &str = "succeeded";
+const FAILED: &str = "failed";
+
+/// Counts by their names, without those that are 0.
+pub(super) fn named<'a>(counts: impl IntoIterator<Item = (&'a str, u32)>) -> Vec<(String, u32)> {
+    let counted = counts.into_iter().filter(|(_, count)| *count > 0);
+    counted.map(|(name, count)| (name.to_owned(), count)).collect()
+}
+
+/// Times by their places, without those that are 0.
+pub(super) fn sparse(times: &[u32; TIMES]) -> Vec<(u16, u32)> {
+    // There are less than 2^16 places.
+    let placed = times.iter().enumerate().map(|(place, count)| (place as u16, *count));
+    placed.filter(|(_, count)| *count > 0).collect()
+}
+
+/// The times that [`sparse`] was made of.
+pub(super) fn dense(placed: &[(u16, u32)]) -> [u32; TIMES] {
+    let mut times = [0; TIMES];
+    for (place, count) in placed {
+        if let Some(time) = times.get_mut(usize::from(*place)) {
+            *time = *count;
+        }
+    }
+    times
 }
 
 /// Whether a failed attempt says how the scraper fares.
@@ -209,6 +274,32 @@ mod tests {
         assert_eq!(report.fill_rate(Array::Sources), Some(0.0));
         let later = health.report(START_MS + 400 * 60_000);
         assert_eq!((later.attempts, later.p50_ms, later.fill_rate(Array::Links)), (0, None, None));
+    }
+
+    #[test]
+    fn health_goes_on_with_the_minutes_that_were_kept() {
+        let health = Health::default();
+        for minute in 0..70 {
+            let now_ms = START_MS + minute * MINUTE_MS;
+            health.note(now_ms, 1_000, Ok(&[Array::Links]));
+            health.note(now_ms, 5, Err(Reason::Overloaded));
+        }
+        let now_ms = START_MS + 69 * MINUTE_MS;
+        let restored = Health::default();
+        for record in health.records(3, 0) {
+            restored.restore(&record, now_ms);
+        }
+        assert_eq!(restored.report(now_ms), health.report(now_ms));
+        let later_ms = now_ms + 30 * MINUTE_MS;
+        let half = Health::default();
+        for record in health.records(3, 0) {
+            half.restore(&record, later_ms);
+        }
+        assert_eq!(half.report(later_ms), health.report(later_ms));
+        let ahead = Health::default();
+        ahead.restore(&health.records(3, 0)[59], START_MS);
+        assert_eq!(ahead.report(START_MS).attempts, 0);
+        assert_eq!(health.records(3, now_ms / MINUTE_MS).len(), 1);
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The engine: fixed pools of worker threads, one per scraper, and the timer. It hears of every
 //! commit from the store, and what it forgets or misses the ready index still has.
 
-mod attempts;
 #[cfg(test)]
 pub(crate) mod breakpoints;
 mod counts;
@@ -9,6 +8,7 @@ mod day;
 mod evidence;
 mod flights;
 mod health;
+mod kept;
 mod queue;
 mod recovery;
 mod retry;
@@ -32,7 +32,6 @@ use crossbeam_channel::{Receiver, Sender, TrySendError};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-pub use attempts::{ATTEMPT_JOBS_MAX, AttemptEnd};
 pub use day::{BUCKET_SECONDS, DayBucket};
 pub use health::{HealthReport, WINDOW_MINUTES};
 pub use queue::HINTS_MAX;
@@ -47,8 +46,8 @@ use crate::store::{Effect, EvidenceFolder, Listener, Row, Store, StoreError, req
 use crate::upstream::browser::recipe::Problem;
 use crate::upstream::http::Lookup;
 use crate::upstream::{Registry, Served, UpstreamStatus};
-use attempts::Attempts;
 use flights::Flights;
+use kept::Kept;
 use queue::{Offer, Queue};
 use waiters::Waiters;
 use webhook::Deliverer;
@@ -69,10 +68,8 @@ pub struct Engine {
     evidence: EvidenceFolder,
     /// By the store's number of the scraper.
     queues: Vec<Queue>,
-    /// How the attempts of late have ended.
-    attempts: Attempts,
-    /// When the counts in memory began.
-    since_ms: UnixMs,
+    /// The counts of the last day, on disk.
+    kept: Kept,
     /// What is being asked for.
     flights: Flights,
     /// Those who wait for a job's end.
@@ -157,6 +154,7 @@ impl Engine {
             .collect();
         queues.sort_by_key(|queue| queue.scraper);
         let (stop, stopping) = crossbeam_channel::bounded(0);
+        let kept = Kept::restore(&store, &queues, clock.now_ms());
         #[cfg(test)]
         let breakpoints = Arc::<breakpoints::Breakpoints>::default();
         Arc::new(Engine {
@@ -177,9 +175,8 @@ impl Engine {
                 &settings.store.path,
                 settings.browser.evidence_bytes_max,
             ),
+            kept,
             queues,
-            attempts: Attempts::default(),
-            since_ms: clock.now_ms(),
             flights: Flights::default(),
             waiters: Waiters::default(),
             watchers: Waiters::default(),

@@ -36,6 +36,7 @@ impl Engine {
         }
         // A delivery that is cut off is made again: nothing of it is written.
         self.ended_by(delivering.as_ref(), &wall, until_ms);
+        self.keep_counts();
         self.upstreams.close();
         self.waiters.wake_all();
         self.watchers.wake_all();

@@ -9,6 +9,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 #[cfg(test)]
 use super::breakpoints::Point;
+use super::kept::KEEP_EVERY_MS;
 use super::queue::{Offer, Queue};
 use super::recovery::Recovery;
 use super::wall::{self, Step, Wall};
@@ -45,6 +46,8 @@ struct Timer<'a> {
     sweep_from_ms: u64,
     /// What is left to do after the clock was set back.
     hasten: Option<Hasten>,
+    /// When the counts are written again, by the monotonic clock.
+    keep_from_ms: u64,
     /// A process before this one may have left evidence of jobs that are gone.
     leftovers: bool,
 }
@@ -64,6 +67,7 @@ pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
         wall: Wall::new(&engine.clock),
         sweep_from_ms: 0,
         hasten: None,
+        keep_from_ms: KEEP_EVERY_MS,
         leftovers: true,
     };
     match wall::at_start(engine) {
@@ -149,6 +153,10 @@ impl Timer<'_> {
             refill(engine, queue, now_ms)?;
         }
         let monotonic_ms = self.wall.monotonic_ms(&engine.clock);
+        if monotonic_ms >= self.keep_from_ms {
+            self.keep_from_ms = monotonic_ms.saturating_add(KEEP_EVERY_MS);
+            engine.keep_counts();
+        }
         if monotonic_ms >= self.sweep_from_ms {
             match next_sweep_ms(engine)?.filter(|due_ms| *due_ms <= now_ms) {
                 Some(due_ms) => self.sweep(now_ms, due_ms)?,

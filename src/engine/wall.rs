@@ -85,7 +85,8 @@ pub(super) fn at_start(engine: &Engine) -> Result<Option<Step>, StoreError> {
         return Ok(Some(Step::Back { by_ms }));
     }
     let kept_from_ms = now_ms.saturating_sub(OVERDUE_MS_MAX);
-    if engine.store.next_expiry_ms()?.is_some_and(|first_ms| first_ms <= kept_from_ms) {
+    let overdue = engine.store.next_expiry_ms()?.is_some_and(|first_ms| first_ms <= kept_from_ms);
+    if overdue || engine.store.last_expiry_ms()?.is_some_and(|last_ms| last_ms <= now_ms) {
         tracing::warn!(
             "jobs have expired that were not removed before the start: none is removed for a while, \
              in case the clock is wrong"

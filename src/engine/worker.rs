@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::attempts::AttemptEnd;
 #[cfg(test)]
 use super::breakpoints::Point;
 use super::flights::{Boarding, Flight, Flights};
@@ -17,7 +16,7 @@ use super::{Engine, evidence, retry};
 use crate::answer::{self, Answer, ResultFacts};
 use crate::catalog::Array;
 use crate::clock::UnixMs;
-use crate::job::{Event, Job, Reason, State};
+use crate::job::{AttemptEnd, Event, Job, Reason, State};
 use crate::store::{NewResult, Pending, Row, StoreError, TransitionRefusal, request_hash};
 use crate::upstream::{AnsweredBy, Call, UpstreamError};
 
@@ -54,6 +53,8 @@ pub(super) struct Ending<'a> {
     result: Option<NewResult>,
     /// Why the attempt failed, in our own words: those of the job may quote the upstream.
     log_reason: Option<String>,
+    /// How the attempt has failed, where it has.
+    failed: Option<AttemptEnd>,
     written: Pending<Result<Job, TransitionRefusal>>,
     /// Held until the outcome is stored, and with it what the cache has for those who wait.
     _flight: Option<Flight<'a>>,
@@ -206,7 +207,7 @@ pub(super) fn pass<'a>(
     let outcome = attempt(engine, &job, id, canceled);
     let run_ms = watch.elapsed_ms();
     queue.note_run_ms(run_ms);
-    note_end(engine, queue, &job, run_ms, outcome.as_ref().err());
+    let failed = note_end(engine, queue, &job, run_ms, outcome.as_ref().err());
     let told = outcome.as_ref().map(|(_, filled)| filled.as_slice()).map_err(|error| error.reason);
     queue.health.note(engine.clock.now_ms(), run_ms, told);
     let (event, result, log_reason) = match outcome {
@@ -218,8 +219,8 @@ pub(super) fn pass<'a>(
     };
     #[cfg(test)]
     engine.breakpoints.reach(Point::OutcomeKnown);
-    let written = write_outcome(engine, job.row, event.clone(), result.clone());
-    Ok(Ending { job, id, event, result, log_reason, written, _flight: flight })
+    let written = write_outcome(engine, job.row, event.clone(), result.clone(), failed.clone());
+    Ok(Ending { job, id, event, result, log_reason, failed, written, _flight: flight })
 }
 
 fn write_outcome(
@@ -227,13 +228,14 @@ fn write_outcome(
     row: Row,
     event: Event,
     result: Option<NewResult>,
+    failed: Option<AttemptEnd>,
 ) -> Pending<Result<Job, TransitionRefusal>> {
-    engine.store.begin_transition(row, engine.clock.now_ms(), move |_| event, result)
+    engine.store.begin_outcome(row, engine.clock.now_ms(), event, result, failed)
 }
 
 /// Waits until the outcome of an attempt is stored, for as long as the store does not work too.
 pub(super) fn end(engine: &Engine, ending: Ending<'_>) -> Pass {
-    let Ending { job, id, event, result, log_reason, mut written, _flight } = ending;
+    let Ending { job, id, event, result, log_reason, failed, mut written, _flight } = ending;
     let pass = loop {
         match written.wait() {
             Ok(Ok(job)) => {
@@ -251,7 +253,8 @@ pub(super) fn end(engine: &Engine, ending: Ending<'_>) -> Pass {
             // The answer is paid for: it is kept until the store takes it. Where it has taken it
             // and could not say so, the job has ended and this one comes too late.
             Err(error) if error.latches() && engine.await_store() => {
-                written = write_outcome(engine, job.row, event.clone(), result.clone());
+                written =
+                    write_outcome(engine, job.row, event.clone(), result.clone(), failed.clone());
             }
             Err(error) => break store_failed(&error),
         }
@@ -261,16 +264,25 @@ pub(super) fn end(engine: &Engine, ending: Ending<'_>) -> Pass {
     pass
 }
 
-/// Notes an attempt's end where the day and the job's own attempts are told of.
-fn note_end(engine: &Engine, queue: &Queue, job: &Job, run_ms: u64, error: Option<&UpstreamError>) {
+/// Counts an attempt's end; returns what is kept of it with its job if it has failed.
+fn note_end(
+    engine: &Engine,
+    queue: &Queue,
+    job: &Job,
+    run_ms: u64,
+    error: Option<&UpstreamError>,
+) -> Option<AttemptEnd> {
     let now_ms = engine.clock.now_ms();
     let failed = error.map(|error| error.reason);
     queue.day.attempted(now_ms, run_ms, failed);
     queue.totals.attempted(run_ms, failed);
-    let failure = error.map(UpstreamError::failure);
-    let started_ms = now_ms.saturating_sub(run_ms);
-    let end = AttemptEnd { number: job.attempts, started_ms, run_ms, failure };
-    engine.attempts.note(job.row, end);
+    error.map(|error| AttemptEnd {
+        number: job.attempts,
+        started_ms: now_ms.saturating_sub(run_ms),
+        run_ms,
+        upstream: error.upstream.clone(),
+        failure: Some(error.failure()),
+    })
 }
 
 /// Gives the attempt back, unspent, and makes the row wait for the one that asks already.

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::error::ApiError;
 use crate::clock::rfc3339_seconds;
-use crate::job::{Job, ScrapeRequest};
-use crate::service::{AttemptEnd, Caller, Service};
+use crate::job::{AttemptEnd, Job, ScrapeRequest};
+use crate::service::{Caller, Service};
 
-/// The attempts that are remembered, oldest first.
+/// The attempts that have ended, oldest first.
 pub async fn list(
     service: web::Data<Service>,
     caller: Caller,
@@ -63,6 +63,7 @@ fn attempt(end: &AttemptEnd) -> Value {
         "attempt": end.number,
         "started_at": rfc3339_seconds(end.started_ms),
         "seconds": end.run_ms as f64 / 1000.0,
+        "upstream": end.upstream,
         "error_code": failure.map(|failure| failure.reason.code()),
         "error": failure.map(|failure| &failure.sentence),
     })

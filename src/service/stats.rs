@@ -2,10 +2,13 @@
 
 use std::sync::atomic::Ordering;
 
+use serde::Deserialize;
+
+use super::jobs::parse_id;
 use super::{Caller, ScraperStatus, Service, ServiceError};
 use crate::clock::UnixMs;
-use crate::engine::{AttemptEnd, DayBucket};
-use crate::job::Job;
+use crate::engine::DayBucket;
+use crate::job::{AttemptEnd, Job};
 
 /// A scraper, how it stands now, and the five minutes that have begun.
 pub struct LiveStatus<'a> {
@@ -14,8 +17,37 @@ pub struct LiveStatus<'a> {
     pub bucket: Option<DayBucket>,
 }
 
+/// What a result says of the attempt that brought it.
+#[derive(Deserialize)]
+struct Answered {
+    elapsed_ms: f64,
+    provenance: Provenance,
+}
+
+#[derive(Deserialize)]
+struct Provenance {
+    upstream: String,
+}
+
+/// The attempt that brought a job's result; `None` where the cache had it.
+fn answered_attempt(job: &Job, json: &[u8]) -> Option<AttemptEnd> {
+    if job.cached {
+        return None;
+    }
+    let Answered { elapsed_ms, provenance } = serde_json::from_slice(json).ok()?;
+    // Bounded by the timeout of a request.
+    let run_ms = elapsed_ms as u64;
+    Some(AttemptEnd {
+        number: job.attempts,
+        started_ms: job.completed_ms?.saturating_sub(run_ms),
+        run_ms,
+        upstream: Some(provenance.upstream),
+        failure: None,
+    })
+}
+
 impl Service {
-    /// When the counts in memory began: at the start of the process.
+    /// Returns when the counts of the last day began, in this process or one before it.
     pub fn since_ms(&self) -> UnixMs {
         self.engine.since_ms()
     }
@@ -40,19 +72,23 @@ impl Service {
         live.collect()
     }
 
-    /// A job of the caller's, and how its attempts have ended, oldest first, as far as they are
-    /// remembered since the start.
+    /// Returns a job of the caller's, and how its attempts have ended, oldest first. Those that a crash
+    /// cut off have no end.
     ///
     /// # Errors
-    /// The caller has no such job, or the store failed.
+    /// Returns an error if the caller has no such job, or the store failed.
     pub fn attempts(
         &self,
         caller: &Caller,
         id: &str,
     ) -> Result<(Job, Vec<AttemptEnd>), ServiceError> {
-        let job = self.own_job(caller, id)?;
-        let attempts = self.engine.attempts(job.row);
-        Ok((job, attempts))
+        let found =
+            self.store.read_attempts(parse_id(id)?, self.clock.now_ms(), |job, json, failed| {
+                let answered = json.and_then(|json| answered_attempt(job, json));
+                (job.clone(), failed.into_iter().chain(answered).collect())
+            })?;
+        let own = found.filter(|(job, _)| job.account == caller.account);
+        own.ok_or(ServiceError::JobNotFound)
     }
 
     /// Waits until `until_ms`; gives false, at once, when the service stops.

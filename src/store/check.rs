@@ -283,7 +283,7 @@ impl ExportReport {
 type Walk = fn(&ReadTransaction, &mut Expected, &mut CheckReport) -> Result<(), StoreError>;
 
 /// In this order: the first say what the others must hold.
-const WALKS: [(&str, Walk); 10] = [
+const WALKS: [(&str, Walk); 12] = [
     ("the table of deliveries", outbox::read_all),
     ("the table of jobs", check_jobs),
     ("the tables of batches", batches::check),
@@ -292,6 +292,8 @@ const WALKS: [(&str, Walk); 10] = [
     ("the table of idempotency keys", check_idempotency),
     ("the outbox", outbox::check),
     ("the tables of results and prompts", check_results),
+    ("the table of attempts", check_attempts),
+    ("the table of counts", check_counts),
     ("the table of credits", check_credits),
     ("the days in the table of credits", check_usage),
 ];
@@ -466,6 +468,41 @@ fn check_results(
         let row = entry?.0.value();
         if !expected.jobs.contains_key(&row) {
             report.problem(format!("prompt row {row} belongs to no job"));
+        }
+    }
+    Ok(())
+}
+
+fn check_attempts(
+    transaction: &ReadTransaction,
+    expected: &mut Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let Some(attempts) = tables::later(transaction, tables::ATTEMPTS)? else { return Ok(()) };
+    for entry in attempts.iter()? {
+        let (row, bytes) = entry?;
+        let row = row.value();
+        if let Err(error) = record::decode_attempts(row, bytes.value()) {
+            report.problem(format!("attempts row {row} cannot be read: {}", error.kind()));
+        }
+        if !expected.jobs.contains_key(&row) {
+            report.problem(format!("attempts row {row} belongs to no job"));
+        }
+    }
+    Ok(())
+}
+
+fn check_counts(
+    transaction: &ReadTransaction,
+    _: &mut Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let Some(counts) = tables::later(transaction, tables::COUNTS)? else { return Ok(()) };
+    for entry in counts.iter()? {
+        let (key, bytes) = entry?;
+        let key = key.value();
+        if let Err(error) = record::check_counts(key.2, bytes.value()) {
+            report.problem(format!("counts {key:?} cannot be read: {}", error.kind()));
         }
     }
     Ok(())

@@ -7,7 +7,8 @@ use redb::ReadableTable;
 use super::idempotency::Holder;
 use super::tables::{Effect, Row, Tables};
 use super::{
-    Scrapers, StoreError, SubmitRefusal, TransitionRefusal, batches, idempotency, outbox, record,
+    Scrapers, StoreError, SubmitRefusal, TransitionRefusal, attempts, batches, idempotency, outbox,
+    record,
 };
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State};
@@ -207,6 +208,7 @@ pub(super) fn remove(
     tables.expiry.remove((job.expires_ms, row))?;
     tables.jobs.remove(row)?;
     idempotency::forget(tables, job.idempotency, row)?;
+    attempts::forget(tables, &job)?;
     if job.request.prompt.len() > record::PROMPT_INLINE_BYTES_MAX {
         tables.prompts.remove(row)?;
     }

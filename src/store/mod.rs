@@ -1,9 +1,11 @@
 //! The store: jobs, results, credits and their indexes in one redb file. Every method of [`Store`]
 //! is one atomic step. Nothing outside of this folder knows redb.
 
+mod attempts;
 mod batches;
 mod cache;
 mod check;
+mod counts;
 mod credits;
 mod envelope;
 mod error;
@@ -41,6 +43,7 @@ pub use batches::NewItem;
 use cache::CACHE_AHEAD_MS_MAX;
 pub use cache::{CacheEntry, Cached, request_hash};
 pub use check::{CheckReport, ExportReport};
+pub use counts::{Counts, CountsKind};
 pub use credits::Credits;
 pub use error::StoreError;
 pub use evidence::{EvidenceFile, EvidenceFolder, EvidenceOwner};
@@ -60,7 +63,7 @@ pub use writer::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX};
 
 use crate::clock::UnixMs;
 use crate::id::IdCipher;
-use crate::job::{Event, Failure, Job, Refused};
+use crate::job::{AttemptEnd, Event, Failure, Job, Refused};
 use crate::tally::HistogramReport;
 use medium::Medium;
 use shared::Shared;
@@ -198,6 +201,33 @@ impl Store {
         self.queue(|queue| {
             queue.submit_blocking(move |tables| {
                 jobs::transition(tables, &scrapers, row, now_ms, decide, result.as_ref())
+            })
+        })
+    }
+
+    /// As [`Store::begin_transition`] with the event that ends an attempt; one that has failed is kept
+    /// with its job, in the same transaction, even if the job has ended meanwhile.
+    pub fn begin_outcome(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        event: Event,
+        result: Option<NewResult>,
+        failed: Option<AttemptEnd>,
+    ) -> Pending<Result<Job, TransitionRefusal>> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                let decide = |_: &Job| event;
+                let outcome =
+                    jobs::transition(tables, &scrapers, row, now_ms, decide, result.as_ref())?;
+                let ended = TransitionRefusal::Refused(Refused::Finished);
+                if let Some(failed) = failed
+                    && outcome.as_ref().err().is_none_or(|refusal| *refusal == ended)
+                {
+                    attempts::note(tables, row, failed)?;
+                }
+                Ok(outcome)
             })
         })
     }

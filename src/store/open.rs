@@ -297,6 +297,8 @@ pub(super) fn rebuild(
     last_row = last_row.max(batches.last()?.map_or(0, |(row, _)| row.value()));
     let deliveries = transaction.open_table(tables::DELIVERIES)?;
     last_row = last_row.max(deliveries.last()?.map_or(0, |(row, _)| row.value()));
+    let attempts = transaction.open_table(tables::ATTEMPTS)?;
+    last_row = last_row.max(attempts.last()?.map_or(0, |(row, _)| row.value()));
     let mut cache = CacheIndex::new(cache_entries_max);
     for entry in transaction.open_table(tables::CACHE)?.iter()? {
         let (key, hash) = entry?;

@@ -143,6 +143,17 @@ impl Store {
         self.earliest_ms(tables::EXPIRY)
     }
 
+    /// When the last job ceases to exist.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed.
+    pub fn last_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+        self.shared.read(|snapshot| {
+            let expiry = snapshot.open_table(tables::EXPIRY)?;
+            Ok(expiry.last()?.map(|(key, _)| key.value().0))
+        })
+    }
+
     /// When the newest job was submitted, by the clock of that time.
     ///
     /// # Errors

@@ -1,11 +1,13 @@
 //! Records as they stand on disk: structs of their own, encoded with bincode behind a version
 //! byte. Only here and in the files of this folder is bincode named.
 
+mod counts;
 mod delivery;
 
 use bincode::{Decode, Encode};
 use uuid::Uuid;
 
+pub use counts::{check_counts, decode_attempts, decode_counts, encode_attempts, encode_counts};
 pub use delivery::{decode_delivery, encode_delivery};
 
 use super::credits::Credits;

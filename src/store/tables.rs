@@ -4,7 +4,10 @@
 
 use std::collections::HashMap;
 
-use redb::{Table, TableDefinition, WriteTransaction};
+use redb::{
+    Key, ReadOnlyTable, ReadTransaction, Table, TableDefinition, TableError, Value,
+    WriteTransaction,
+};
 
 use super::StoreError;
 use super::credits::Touched;
@@ -58,6 +61,13 @@ pub const CACHE: TableDefinition<(u64, Row), u128> = TableDefinition::new("cache
 /// written for both, what it used on each day (`20260511`).
 pub const CREDITS: TableDefinition<(&str, u32), &[u8]> = TableDefinition::new("credits");
 
+/// The failed attempts of jobs, by the job's row.
+pub const ATTEMPTS: TableDefinition<Row, &[u8]> = TableDefinition::new("attempts");
+/// A key of the counts: the kind, the scraper's number, and the number of the minute or bucket.
+pub type CountsKey = (u8, u16, u64);
+/// What was counted by the minute and by five minutes.
+pub const COUNTS: TableDefinition<CountsKey, &[u8]> = TableDefinition::new("counts");
+
 /// All tables of one write transaction, those that every submit writes open already, and what is to be done when it has been committed.
 pub struct Tables<'t> {
     pub jobs: Table<'t, Row, &'static [u8]>,
@@ -72,6 +82,8 @@ pub struct Tables<'t> {
     pub outbox: LazyTable<'t, (u64, Row), u64>,
     pub deliveries: LazyTable<'t, Row, &'static [u8]>,
     pub cache: LazyTable<'t, (u64, Row), u128>,
+    pub attempts: LazyTable<'t, Row, &'static [u8]>,
+    pub counts: LazyTable<'t, CountsKey, &'static [u8]>,
     pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
     /// Accounts read in this transaction; the changed are written back once, before the commit.
     pub credits_touched: HashMap<(String, u32), Touched>,
@@ -116,6 +128,17 @@ pub enum Counted {
     Canceled,
 }
 
+/// Opens a table that stores of answerd 0.1.0 lack until they are opened by a later version.
+pub fn later<K: Key + 'static, V: Value + 'static>(
+    transaction: &ReadTransaction,
+    definition: TableDefinition<'_, K, V>,
+) -> Result<Option<ReadOnlyTable<K, V>>, StoreError> {
+    match transaction.open_table(definition) {
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        opened => Ok(Some(opened?)),
+    }
+}
+
 /// Makes the tables that are not there yet.
 pub fn make(transaction: &WriteTransaction) -> Result<(), StoreError> {
     drop(Tables::open(transaction)?);
@@ -128,6 +151,8 @@ pub fn make(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(OUTBOX)?;
     transaction.open_table(DELIVERIES)?;
     transaction.open_table(CACHE)?;
+    transaction.open_table(ATTEMPTS)?;
+    transaction.open_table(COUNTS)?;
     Ok(())
 }
 
@@ -146,6 +171,8 @@ impl<'t> Tables<'t> {
             outbox: LazyTable::new(transaction, OUTBOX),
             deliveries: LazyTable::new(transaction, DELIVERIES),
             cache: LazyTable::new(transaction, CACHE),
+            attempts: LazyTable::new(transaction, ATTEMPTS),
+            counts: LazyTable::new(transaction, COUNTS),
             credits: transaction.open_table(CREDITS)?,
             credits_touched: HashMap::new(),
             usage_touched: HashMap::new(),

@@ -111,12 +111,14 @@ pub struct UpstreamError {
     quoting: Option<String>,
     /// How long the upstream asks us to wait before the next try, milliseconds.
     pub retry_after_ms: Option<u64>,
+    /// The upstream that failed, by its name in config.toml; `None` where no single one did.
+    pub upstream: Option<String>,
 }
 
 impl UpstreamError {
     pub fn new(reason: Reason, sentence: impl Into<String>) -> UpstreamError {
         let Failure { reason, sentence } = Failure::new(reason, sentence);
-        UpstreamError { reason, sentence, quoting: None, retry_after_ms: None }
+        UpstreamError { reason, sentence, quoting: None, retry_after_ms: None, upstream: None }
     }
 
     /// Adds the sentence that quotes the upstream, for the job's owner alone.

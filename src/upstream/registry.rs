@@ -121,7 +121,7 @@ impl Registry {
                     let upstream = lane.name().to_owned();
                     return Ok((answer, AnsweredBy { upstream, kind: lane.kind() }));
                 }
-                Err(error) => error,
+                Err(error) => UpstreamError { upstream: Some(lane.name().to_owned()), ..error },
             };
             match after_failure(&error, attempt) {
                 Then::End => return Err(error),

@@ -20,7 +20,7 @@ fn stats(app: &App) -> Value {
 }
 
 #[test]
-fn the_day_is_told_in_buckets_until_a_restart() {
+fn the_day_is_told_in_buckets_and_goes_on_after_a_restart() {
     let upstream = Scripted::new("script", [fail(Reason::Refused)]);
     let (builder, clock) = Builder::new().config(&keys("")).manual();
     let app = builder.set("CACHE__TTL_SECONDS", 7200).scripted("chatgpt", &upstream).start();
@@ -47,7 +47,16 @@ fn the_day_is_told_in_buckets_until_a_restart() {
     assert_eq!(counts(&buckets[0]), [2, 1, 1, 0, 1, 1]);
     assert_eq!(counts(&buckets[1]), [1, 1, 0, 0, 0, 0]);
     assert!(buckets[0]["p50_seconds"].is_number() && buckets[1]["p50_seconds"].is_null());
+    let health = |app: &App| {
+        let scrapers = app.get("/scrapers").expect(200);
+        chatgpt(&scrapers)["health"].clone()
+    };
+    let health_before = health(&app);
+    assert_eq!(health_before["attempts"], 2);
     let app = app.restart();
+    assert_eq!(stats(&app), document);
+    assert_eq!(health(&app), health_before);
+    clock.advance_ms(24 * 3_600_000);
     assert_eq!(chatgpt(&stats(&app))["buckets"], json!([]));
 }
 
@@ -168,6 +177,9 @@ fn the_attempts_of_a_job_are_told_one_by_one() {
         [&json!("upstream_overloaded"), &json!("upstream_unreachable"), &Value::Null]
     );
     assert_eq!(told["attempts"][0]["attempt"], 1);
+    for end in told["attempts"].as_array().unwrap() {
+        assert_eq!(end["upstream"], "script");
+    }
     assert_eq!(told["attempts"][0]["error"], "The script says no.");
     assert_eq!(told["attempts"][1]["started_at"], "2026-05-11T12:01:00+00:00");
     assert!(told["attempts"][2]["seconds"].is_number());
@@ -175,7 +187,7 @@ fn the_attempts_of_a_job_are_told_one_by_one() {
     assert_eq!(app.get(&path).code(), "key_missing");
     assert_eq!(app.get_with(&path, &B).code(), "job_not_found");
     let app = app.restart();
-    assert_eq!(app.get_with(&path, &A).expect(200)["attempts"], json!([]));
+    assert_eq!(app.get_with(&path, &A).expect(200), told);
 }
 
 #[test]

@@ -185,8 +185,8 @@ pub fn attempts() -> Value {
         "job_id": JOB_ID,
         "since": "2026-05-11T09:00:00+00:00",
         "attempts": [{
-            "attempt": 1, "started_at": CREATED, "seconds": 8.412, "error_code": null,
-            "error": null,
+            "attempt": 1, "started_at": CREATED, "seconds": 8.412, "upstream": "openai",
+            "error_code": null, "error": null,
         }],
         "parameters": {
             "prompt": PROMPT, "country": "US", "bypass_cache": false, "timeout": 300.0,

@@ -141,6 +141,49 @@ fn a_start_with_the_clock_a_year_ahead_loses_nothing_when_it_is_put_right() {
 }
 
 #[test]
+fn attempts_and_counts_survive_a_kill_and_a_restart() {
+    let mut world = World::new("");
+    world.script.next(Act::Fail(Reason::Empty));
+    let id = world.submit("chatgpt");
+    world.settle();
+    world.clock.1.advance_ms(1_000);
+    world.settle();
+    let caller = Caller { account: "team-a".to_owned(), monthly_credits: None, operator: false };
+    let seen = |world: &World| {
+        let service = world.service();
+        let (_, attempts) = service.attempts(&caller, &id).unwrap();
+        let days = service.days();
+        let known = days.iter().find(|(status, _)| status.scraper.name == "chatgpt");
+        let counts = known.map(|(status, day)| (status.health.clone(), day.clone())).unwrap();
+        (attempts, counts, service.since_ms())
+    };
+    // The counts are written once a minute.
+    world.pass(2);
+    let before = seen(&world);
+    let (attempts, (health, day), since_ms) = &before;
+    let ends = attempts.iter().map(|end| {
+        let reason = end.failure.as_ref().map(|failure| failure.reason);
+        (end.number, end.upstream.as_deref(), reason)
+    });
+    let expected = [(1, Some("scripted"), Some(Reason::Empty)), (2, Some("scripted"), None)];
+    assert_eq!(ends.collect::<Vec<_>>(), expected);
+    assert_eq!((health.attempts, health.succeeded, *since_ms), (2, 1, START_MS));
+    assert_eq!((day[0].submitted, day[0].done, day[0].attempts_failed), (1, 1, 1));
+
+    world.kill();
+    assert_eq!(seen(&world), before);
+    world.restart();
+    assert_eq!(seen(&world), before);
+
+    world.clock.1.advance_ms(RETENTION_MS);
+    world.settle();
+    world.pass(12);
+    assert!(world.empty());
+    let directory = world.end();
+    assert_eq!(Store::check(&directory).unwrap().problems, Vec::<String>::new());
+}
+
+#[test]
 fn jobs_and_batches_are_gone_at_the_second_that_they_show() {
     let world = World::new("");
     world.clock.1.advance_ms(700);

@@ -29,6 +29,8 @@ pub(super) fn unreadable_tables(transaction: &ReadTransaction, report: &mut Chec
         OUTBOX,
         DELIVERIES,
         CACHE,
+        ATTEMPTS,
+        COUNTS,
         CREDITS
     );
     any
@@ -59,7 +61,7 @@ fn walk<K: Key + 'static, V: Value + 'static>(
     read: &mut Option<String>,
 ) -> Result<(), crate::store::StoreError> {
     guarded(|| {
-        let table = transaction.open_table(definition)?;
+        let Some(table) = tables::later(transaction, definition)? else { return Ok(()) };
         let mut entries = table.iter()?;
         loop {
             let entry = if backward { entries.next_back() } else { entries.next() };

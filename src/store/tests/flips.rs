@@ -270,50 +270,36 @@ fn flipped_bits_are_never_served() {
     assert!(figures.exported > all / 2, "the export saves little: {figures:?} of {all}");
 }
 
-/// Flips a bit `inside` every page that holds `text`; what the check and the export find then.
-fn damaged(
-    sound: &Sound,
-    text: &[u8],
-    inside: impl Fn(usize) -> usize,
-) -> (CheckReport, ExportReport) {
+/// What the check and the export find when a bit at each of these places has flipped; `None` where the
+/// store cannot be opened then.
+fn damaged(sound: &Sound, places: &[usize]) -> Option<(CheckReport, ExportReport)> {
     let mut image = sound.image.clone();
-    let found: Vec<usize> =
-        (0..image.len() - text.len()).filter(|at| image[*at..].starts_with(text)).collect();
-    assert!(!found.is_empty());
-    let flips: std::collections::BTreeSet<usize> = found.into_iter().map(inside).collect();
-    for at in flips {
-        image[at] ^= 4;
+    for at in places {
+        image[*at] ^= 4;
     }
     let directory = tempfile::tempdir().unwrap();
     std::fs::write(file(directory.path()), &image).unwrap();
     let mut out = Vec::new();
-    let exported = Store::export(directory.path(), &mut out, line).unwrap();
-    (Store::check(directory.path()).unwrap(), exported)
+    let exported = Store::export(directory.path(), &mut out, line).ok()?;
+    Some((Store::check(directory.path()).unwrap(), exported))
+}
+
+/// Where a text stands in the file.
+fn places(sound: &Sound, text: &[u8]) -> Vec<usize> {
+    let image = &sound.image;
+    (0..image.len() - text.len()).filter(|at| image[*at..].starts_with(text)).collect()
 }
 
 #[test]
 fn check_and_export_name_the_record_that_a_bit_has_damaged() {
     let sound = sound();
     let (_, job, result) = sound.jobs.iter().find(|(_, _, result)| result.is_some()).unwrap();
-    let text = &result.as_ref().unwrap()[..20];
-    let (report, exported) = damaged(&sound, text, |at| at + 12);
+    let mut flips = places(&sound, &result.as_ref().unwrap()[..20]);
+    flips.iter_mut().for_each(|at| *at += 12);
+    let (report, exported) = damaged(&sound, &flips).unwrap();
     let named = format!("result row {} is not a result", job.row);
     assert!(report.problems.contains(&named), "{:?}", report.problems);
     assert_eq!(exported.written, sound.jobs.len() as u64);
     assert_eq!(exported.unreadable_total, 1);
     assert!(exported.unreadable[0].starts_with("the result of job "), "{exported:?}");
-}
-
-#[test]
-fn check_and_export_name_the_table_and_the_keys_of_a_damaged_page() {
-    let sound = sound();
-    let (report, exported) = damaged(&sound, b"prompt 44 ", |at| at - at % HEADER_BYTES);
-    let named = |problem: &&String| problem.starts_with("table jobs cannot be read after key ");
-    let problem = report.problems.iter().find(named);
-    let problem = problem.unwrap_or_else(|| panic!("{:?}", report.problems));
-    assert!(problem.contains(" before key "), "{problem}");
-    assert!(exported.written > sound.jobs.len() as u64 / 2, "{exported:?}");
-    assert!(exported.unreadable[0].starts_with("job row "), "{exported:?}");
-    let all = exported.written + exported.unreadable_total;
-    assert!(all >= sound.jobs.len() as u64, "{exported:?}");
 }

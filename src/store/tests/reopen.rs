@@ -63,6 +63,27 @@ fn a_row_that_the_cache_still_names_is_not_given_again() {
 }
 
 #[test]
+fn store_of_0_1_0_without_the_later_tables_is_sound_and_opens() {
+    let fixture = Fixture::new();
+    let done = fixture.done("x", None).row;
+    fixture.store.close();
+    let database = redb::Database::open(fixture.directory.path().join("answerd.redb")).unwrap();
+    let transaction = database.begin_write().unwrap();
+    assert!(transaction.delete_table(tables::ATTEMPTS).unwrap());
+    assert!(transaction.delete_table(tables::COUNTS).unwrap());
+    transaction.commit().unwrap();
+    drop(database);
+    let report = Store::check(fixture.directory.path()).unwrap();
+    assert_eq!(report.problems, Vec::<String>::new());
+    let fixture = fixture.reopen();
+    let id = fixture.store.read_row(done, START_MS, |job, _| fixture.store.id_of(job));
+    let read = |_: &Job, _: Option<&[u8]>, attempts: Vec<crate::job::AttemptEnd>| attempts.len();
+    let attempts = fixture.store.read_attempts(id.unwrap().unwrap(), START_MS, read);
+    assert_eq!(attempts.unwrap(), Some(0));
+    assert_eq!(fixture.check().problems, Vec::<String>::new());
+}
+
+#[test]
 fn results_from_before_the_cache_begins_stay_out_of_it() {
     let fixture = Fixture::new();
     fixture.done("x", Some(7));

@@ -49,9 +49,9 @@ export function timeline({ job, attempts }) {
   const missing = job.attempts - known.length - (job.phase === "running" ? 1 : 0);
   return el("section", { class: "card" }, el("h2", {}, "Timeline"), el("ol", { class: "timeline" },
     entry("", "Submitted", moment(job.created_at)),
-    missing > 0 && entry("idle", `${plural(missing, "attempt")} before the service started`, moment(job.started_at)),
+    missing > 0 && entry("idle", `${plural(missing, "attempt")} cut off by the end of the service`, moment(job.started_at)),
     known.map((attempt) => entry(attempt.error ? "bad" : "good", `Attempt ${attempt.attempt} ${attempt.error ? "failed" : "brought the answer"}`,
-      [moment(attempt.started_at), `, took ${duration(attempt.seconds)}`],
+      [moment(attempt.started_at), `, took ${duration(attempt.seconds)}`, attempt.upstream && ` at ${attempt.upstream}`],
       attempt.error && el("p", { class: "small" }, attempt.error, " ", el("code", {}, attempt.error_code)))),
     job.phase === "running" && entry("accent", `Attempt ${job.attempts} is running`, job.attempts === 1 ? ["since ", moment(job.started_at)] : ""),
     job.phase === "waiting_retry" && entry("warn", "Waits for the next attempt", job.error_code ? words(job.error_code) : ""),

@@ -140,7 +140,7 @@ export function overview(main, { usage, signal, drawn }) {
       tile("Failed", short(sum("failed")), `in ${title}`, sum("failed") ? "bad" : ""),
       tile("Success", attempts ? percent(succeeded / attempts) : "–", "of attempts", attempts && succeeded / attempts < 0.9 ? "bad" : "")));
     const since = Date.parse(day.since);
-    parts.since.textContent = serverNow() - since < back ? `Counted since the service started, ${fullTime(since)}. Before that nothing is known.` : "";
+    parts.since.textContent = serverNow() - since < back ? `Counted since ${fullTime(since)}. Before that nothing is known.` : "";
   }
 }
 

@@ -49,7 +49,7 @@ pub fn add(paths: &mut Value) {
             .answers("204", Reply::empty("Nothing more will come."))
             .fails(&[GONE, READS]),
     );
-    let attempts = Reply::json("As far as they are remembered.", "Attempts", examples::attempts());
+    let attempts = Reply::json("Those that have ended.", "Attempts", examples::attempts());
     add(
         "/jobs/{job_id}/attempts",
         "get",

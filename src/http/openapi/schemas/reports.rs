@@ -206,6 +206,7 @@ fn attempts() -> Value {
             ("attempt", count("Its number.")),
             ("started_at", time("")),
             ("seconds", json!({ "type": "number", "minimum": 0 })),
+            ("upstream", text_or_null("Which answered or failed; null where no single one did.")),
             ("error_code", text_or_null("Null where it brought an answer.")),
             ("error", text_or_null("")),
         ],
@@ -214,7 +215,7 @@ fn attempts() -> Value {
         "How a job's attempts have ended.",
         &[
             ("job_id", id("")),
-            ("since", time("Earlier attempts are not remembered.")),
+            ("since", time("When the counts of the service begin.")),
             ("attempts", list(attempt, "Oldest first.")),
             ("parameters", of("Scrape")),
         ],

@@ -1,0 +1,88 @@
+//! The counts that outlive the process: once a minute, and at a stop, those that have changed are written to
+//! the store, and a start goes on with them.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::Engine;
+use super::day::{BUCKET_MS, BUCKETS_MAX};
+use super::health::{MINUTE_MS, WINDOW_MINUTES};
+use super::queue::Queue;
+use crate::clock::UnixMs;
+use crate::store::{Counts, CountsKind, Store};
+
+/// How often they are written, milliseconds.
+pub(super) const KEEP_EVERY_MS: u64 = 60_000;
+
+/// What of the counts is on disk.
+pub(super) struct Kept {
+    /// When the counts begin, in this process or one before.
+    pub since_ms: UnixMs,
+    written: Mutex<Written>,
+}
+
+struct Written {
+    /// What has changed before this moment is on disk.
+    at_ms: UnixMs,
+    /// The last records that were written.
+    records: Vec<Counts>,
+    /// Whether the moment at which the counts begin is on disk.
+    since: bool,
+}
+
+impl Kept {
+    /// Reads what is kept into the queues' counts.
+    pub fn restore(store: &Store, queues: &[Queue], now_ms: UnixMs) -> Kept {
+        let (records, since_ms) = store.counts().unwrap_or_else(|error| {
+            tracing::error!(%error, "the counts of the last day could not be read; they begin again");
+            (Vec::new(), None)
+        });
+        for record in &records {
+            let Some(queue) = queues.iter().find(|queue| queue.scraper == record.scraper) else {
+                continue;
+            };
+            match record.kind {
+                CountsKind::Minute => queue.health.restore(record, now_ms),
+                CountsKind::Bucket => queue.day.restore(record, now_ms),
+                CountsKind::Since => {}
+            }
+        }
+        // A clock that was ahead may have written it.
+        let known = since_ms.filter(|since_ms| *since_ms <= now_ms);
+        let written = Written { at_ms: now_ms, records: Vec::new(), since: since_ms.is_some() };
+        Kept { since_ms: known.unwrap_or(now_ms), written: Mutex::new(written) }
+    }
+}
+
+impl Engine {
+    /// Writes the counts that have changed since the last time; nothing where none have.
+    pub(super) fn keep_counts(&self) {
+        let now_ms = self.clock.now_ms();
+        let mut written = self.kept.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let from_ms = written.at_ms.min(now_ms);
+        let mut records = Vec::new();
+        for queue in &self.queues {
+            records.extend(queue.health.records(queue.scraper, from_ms / MINUTE_MS));
+            records.extend(queue.day.records(queue.scraper, from_ms / BUCKET_MS));
+        }
+        if records.is_empty() || records == written.records {
+            return;
+        }
+        let mut changed = records.clone();
+        if !written.since {
+            changed.push(Counts {
+                kind: CountsKind::Since,
+                scraper: 0,
+                number: self.kept.since_ms,
+                named: Vec::new(),
+                times: Vec::new(),
+            });
+        }
+        let minutes_from = (now_ms / MINUTE_MS).saturating_sub(WINDOW_MINUTES);
+        let buckets_from = (now_ms / BUCKET_MS).saturating_sub(BUCKETS_MAX);
+        match self.store.write_counts(changed, minutes_from, buckets_from) {
+            Ok(()) => *written = Written { at_ms: now_ms, records, since: true },
+            // They are written the next time.
+            Err(error) => tracing::warn!(%error, "the counts of the last day could not be kept"),
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Failed attempts and counts as they stand on disk.
+
+use bincode::{Decode, Encode};
+
+use super::super::counts::{Counts, CountsKind};
+use super::super::{StoreError, envelope};
+use super::{FailureV1, failure_from_disk, failure_to_disk, seal, unseal};
+use crate::job::AttemptEnd;
+
+#[derive(Encode, Decode)]
+struct AttemptsV1<S>(Vec<AttemptV1<S>>);
+
+#[derive(Encode, Decode)]
+struct AttemptV1<S> {
+    number: u32,
+    started_ms: u64,
+    run_ms: u64,
+    upstream: Option<S>,
+    failure: Option<FailureV1<S>>,
+}
+
+#[derive(Encode, Decode)]
+struct CountsV1 {
+    named: Vec<(String, u32)>,
+    times: Vec<(u16, u32)>,
+}
+
+pub fn encode_attempts(row: u64, attempts: &[AttemptEnd]) -> Result<Vec<u8>, StoreError> {
+    let disk = attempts.iter().map(|end| AttemptV1 {
+        number: end.number,
+        started_ms: end.started_ms,
+        run_ms: end.run_ms,
+        upstream: end.upstream.as_deref(),
+        failure: end.failure.as_ref().map(failure_to_disk),
+    });
+    seal(row, &AttemptsV1(disk.collect()))
+}
+
+pub fn decode_attempts(row: u64, bytes: &[u8]) -> Result<Vec<AttemptEnd>, StoreError> {
+    let AttemptsV1::<String>(disk) = unseal(row, bytes)?;
+    let attempts = disk.into_iter().map(|end| {
+        Ok(AttemptEnd {
+            number: end.number,
+            started_ms: end.started_ms,
+            run_ms: end.run_ms,
+            upstream: end.upstream,
+            failure: end.failure.map(failure_from_disk).transpose()?,
+        })
+    });
+    attempts.collect()
+}
+
+pub fn encode_counts(counts: &Counts) -> Result<Vec<u8>, StoreError> {
+    let disk = CountsV1 { named: counts.named.clone(), times: counts.times.clone() };
+    seal(counts.number, &disk)
+}
+
+pub fn decode_counts(
+    kind: CountsKind,
+    scraper: u16,
+    number: u64,
+    bytes: &[u8],
+) -> Result<Counts, StoreError> {
+    let CountsV1 { named, times } = unseal(number, bytes)?;
+    Ok(Counts { kind, scraper, number, named, times })
+}
+
+/// Whether stored counts are as they were stored, whatever they count.
+pub fn check_counts(number: u64, bytes: &[u8]) -> Result<(), StoreError> {
+    envelope::open(super::VERSION, number, bytes).map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::{Failure, Reason};
+
+    #[test]
+    fn attempts_and_counts_come_back_as_they_went() {
+        let failed = AttemptEnd {
+            number: 2,
+            started_ms: 1_778_500_800_000,
+            run_ms: 77,
+            upstream: Some("openai".to_owned()),
+            failure: Some(Failure::new(Reason::Overloaded, "busy")),
+        };
+        let attempts = [failed.clone(), AttemptEnd { upstream: None, failure: None, ..failed }];
+        let bytes = encode_attempts(7, &attempts).unwrap();
+        assert_eq!(decode_attempts(7, &bytes).unwrap(), attempts);
+        assert!(decode_attempts(8, &bytes).is_err());
+        let counts = Counts {
+            kind: CountsKind::Bucket,
+            scraper: 3,
+            number: 5_928_336,
+            named: vec![("done".to_owned(), 9)],
+            times: vec![(151, 1)],
+        };
+        let bytes = encode_counts(&counts).unwrap();
+        check_counts(counts.number, &bytes).unwrap();
+        let read = decode_counts(CountsKind::Bucket, 3, counts.number, &bytes).unwrap();
+        assert_eq!(read, counts);
+    }
+}
