@@ -3,7 +3,7 @@
 
 use std::hint::black_box;
 
-use answerd::answer::{Answer, Kind, ResultFacts, Source, as_cached, plain_text, render};
+use answerd::answer::{Answer, Kind, ResultFacts, Source, as_cached, render};
 use answerd::job::RawRequest;
 use criterion::{BatchSize, Criterion, Throughput};
 
@@ -33,7 +33,7 @@ pub fn benches(criterion: &mut Criterion) {
         let mut group = criterion.benchmark_group("text");
         group.throughput(Throughput::Bytes(answer.markdown.len() as u64));
         group.bench_function(format!("plain/{name}"), |bencher| {
-            bencher.iter(|| plain_text(black_box(&answer.markdown)));
+            bencher.iter(|| black_box(&tidied).plain_text());
         });
         group.bench_function(format!("tidy/{name}"), |bencher| {
             bencher.iter_batched(|| answer.clone(), Answer::tidied, BatchSize::SmallInput);

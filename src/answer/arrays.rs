@@ -2,12 +2,12 @@
 //! `provenance` says of it.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use serde::Serialize;
 
+use super::citations::is_mark;
 use super::links::{is_on_x, links_in};
-use super::marks::is_mark;
 use super::{Answer, Source, domain};
 use crate::catalog::Array;
 
@@ -153,25 +153,20 @@ fn x_results<'a>(answer: &'a Answer, consulted: Option<&'a [Source]>) -> (bool, 
 }
 
 /// The links in the text in their order, then what the answer cites beyond them; each address
-/// once. Rule 4 of the shared normalisation rules.
+/// once. A link to a page whose title the engine told is called by that title. Rule 4 of the shared
+/// normalisation rules.
 fn links(answer: &Answer) -> Vec<LinkItem<'_>> {
     let cited = answer.citations.as_deref().or(answer.sources.as_deref()).unwrap_or_default();
+    let titles = titles(answer);
     let mut seen: HashSet<Cow<'_, str>> = HashSet::new();
     let mut items = Vec::with_capacity(cited.len());
     for link in links_in(&answer.markdown) {
         if !seen.insert(Cow::Owned(link.url.clone())) {
             continue;
         }
-        let text = link.text.trim();
-        // `[[1]](url)` is a mark: its text says nothing about the page.
-        let is_named =
-            !text.is_empty() && !is_mark(text) && !text.bytes().all(|b| b.is_ascii_digit());
-        let text = if is_named {
-            Cow::Owned(text.to_owned())
-        } else {
-            let title =
-                cited.iter().find(|source| source.url == link.url).map(|source| &source.title);
-            title.map_or_else(|| domain(&link.url).unwrap_or_default().into(), |title| title.into())
+        let text = match titles.get(link.url.as_str()) {
+            Some(title) => Cow::Borrowed(*title),
+            None => called(&link.url, link.text),
         };
         items.push(LinkItem { url: link.url.into(), text });
     }
@@ -186,6 +181,24 @@ fn links(answer: &Answer) -> Vec<LinkItem<'_>> {
         }
     }
     items
+}
+
+/// The titles that the engine gave pages: a domain in the place of one was put there by tidying.
+fn titles(answer: &Answer) -> HashMap<&str, &str> {
+    let pages = [&answer.sources, &answer.citations].into_iter().flatten().flatten();
+    let titled = pages.filter(|page| {
+        !page.title.is_empty() && domain(&page.url).is_none_or(|site| site != page.title)
+    });
+    titled.map(|page| (page.url.as_str(), page.title.as_str())).collect()
+}
+
+/// The text of a link, or the site's name where it says nothing about the page, as `[[1]](url)`
+/// does.
+fn called(url: &str, text: String) -> Cow<'static, str> {
+    let trimmed = text.trim();
+    let is_named =
+        !trimmed.is_empty() && !is_mark(trimmed) && !trimmed.bytes().all(|b| b.is_ascii_digit());
+    Cow::Owned(if is_named { trimmed.to_owned() } else { domain(url).unwrap_or_default() })
 }
 
 impl Items<'_> {

@@ -1,7 +1,9 @@
 //! The dialect of Markdown that answers are read in, and the guard that keeps a hostile text from
 //! costing more than time in proportion to its length.
 
-use pulldown_cmark::{OffsetIter, Options, Parser};
+use std::ops::Range;
+
+use pulldown_cmark::{Event, OffsetIter, Options, Parser, Tag};
 
 /// The deepest nesting of lists and quotes that is parsed, levels. The parser walks every open
 /// level again for every line, so without a bound 1 MiB of `- - - -` costs minutes.
@@ -12,17 +14,41 @@ const COLUMNS_PER_LEVEL: usize = 2;
 /// Columns that a tab takes at most.
 const TAB_COLUMNS: usize = 4;
 
-/// The events of a text with their places in it; `None` when it nests deeper than
+const DIALECT: Options = Options::ENABLE_TABLES
+    .union(Options::ENABLE_STRIKETHROUGH)
+    .union(Options::ENABLE_TASKLISTS)
+    .union(Options::ENABLE_FOOTNOTES);
+
+/// Returns the events of a text with their places in it; `None` when it nests deeper than
 /// [`NESTING_LEVELS_MAX`], which no answer meant for reading does.
 pub(super) fn parse(markdown: &str) -> Option<OffsetIter<'_>> {
+    parse_as(markdown, DIALECT)
+}
+
+/// As [`parse`], with formulas in dollars as events of their own.
+pub(super) fn parse_with_math(markdown: &str) -> Option<OffsetIter<'_>> {
+    parse_as(markdown, DIALECT.union(Options::ENABLE_MATH))
+}
+
+fn parse_as(markdown: &str, dialect: Options) -> Option<OffsetIter<'_>> {
     if markdown.lines().any(|line| levels(line) > NESTING_LEVELS_MAX) {
         return None;
     }
-    let dialect = Options::ENABLE_TABLES
-        | Options::ENABLE_STRIKETHROUGH
-        | Options::ENABLE_TASKLISTS
-        | Options::ENABLE_FOOTNOTES;
     Some(Parser::new_ext(markdown, dialect).into_offset_iter())
+}
+
+/// Returns where code stands in a text, in order.
+pub(super) fn code_ranges(markdown: &str) -> Vec<Range<usize>> {
+    let events = parse(markdown).into_iter().flatten();
+    let code = events
+        .filter(|(event, _)| matches!(event, Event::Code(_) | Event::Start(Tag::CodeBlock(_))));
+    code.map(|(_, range)| range).collect()
+}
+
+/// Whether a place lies in one of the ranges, which are in order and do not overlap.
+pub(super) fn is_inside(ranges: &[Range<usize>], at: usize) -> bool {
+    let next = ranges.partition_point(|range| range.end <= at);
+    ranges.get(next).is_some_and(|range| range.start <= at)
 }
 
 /// An upper bound of the levels that a line can stand at: its own markers, and one level for every

@@ -2,19 +2,21 @@
 //! rendered into the scraper's JSON. Pure functions over text.
 
 mod arrays;
+mod citations;
 mod links;
 mod markdown;
-mod marks;
-mod numbering;
 pub mod object;
 mod plain;
 mod result;
 mod tags;
+mod thoughts;
 mod tidy;
 mod tree;
 
-pub use links::{clean_url, domain};
-pub use plain::plain_text;
+use serde::de::IgnoredAny;
+
+pub use citations::{Place, cited_numbers, numbered_links, renumbered};
+pub use links::{clean_url, domain, is_too_long};
 pub use result::{ResultFacts, as_cached, filled_arrays, render};
 pub use tree::token_tree;
 
@@ -73,7 +75,8 @@ pub struct Product {
 /// (`unsupported`) and empty when it had nothing to give this time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {
-    /// The answer in Markdown, citation marks included as the upstream wrote them.
+    /// The answer in Markdown, or JSON where that was asked for; citation marks included as the
+    /// upstream wrote them.
     pub markdown: String,
     /// The plain text; derived from `markdown` by [`Answer::tidied`] where it is empty.
     pub text: String,
@@ -82,7 +85,8 @@ pub struct Answer {
     /// The searches the engine made.
     pub queries: Option<Vec<String>>,
     /// Everything consulted, in order of first appearance. A marker `[n]` in `markdown` names
-    /// `sources[n - 1]`.
+    /// `sources[n - 1]`: the upstream's list, with pages that are there twice and those without an
+    /// address, until [`Answer::tidied`] numbers the marks anew.
     pub sources: Option<Vec<Source>>,
     /// What the answer points at.
     pub citations: Option<Vec<Source>>,
@@ -96,4 +100,9 @@ pub struct Answer {
     pub url: Option<String>,
     /// What a reader of the answer should know, in sentences ("The engine made no search.").
     pub warnings: Vec<String>,
+}
+
+/// Whether a text is JSON as a whole: an answer that is must reach the client as it is.
+fn is_json(text: &str) -> bool {
+    serde_json::from_str::<IgnoredAny>(text).is_ok()
 }

@@ -1,28 +1,31 @@
 //! Markdown to plain text for reading: blocks laid out in lines, marks of citations taken out,
 //! code kept as it is.
 
+use std::ops::Range;
+
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
-use super::markdown;
-use super::marks::{Inline, MARK_DIGITS_MAX, is_mark};
+use super::citations::{Inline, Kind, Known};
 use super::tags::without_tags;
+use super::{is_json, markdown};
 
 /// The deepest indentation, columns. Without a bound a deep item with many short lines would come
 /// out many times as long as it went in.
 const INDENT_COLUMNS_MAX: usize = 24;
-/// The most digits of a citation's number where it is the whole text of a link, `[1](url)`. One
-/// that is written by reference, `[1]` with `[1]: url` below, may be longer.
-const LINK_NUMBER_DIGITS_MAX: usize = 2;
 
-/// The plain text of a Markdown text. It takes time in proportion to its length; one that nests
-/// without end is given back as it stands.
-pub fn plain_text(markdown: &str) -> String {
+/// Returns the plain text of a Markdown text, without the citations that name one of the `known`
+/// sources. It takes time in proportion to its length; JSON, and a text that nests without end, are
+/// returned as they are.
+pub(super) fn plain_text(markdown: &str, known: &Known) -> String {
+    if is_json(markdown) {
+        return markdown.to_owned();
+    }
     let Some(events) = markdown::parse(markdown) else {
         return markdown.trim().to_owned();
     };
-    let mut page = Page { out: String::with_capacity(markdown.len()), ..Page::default() };
-    for (event, _) in events {
-        page.take(event);
+    let mut page = Page::new(markdown, known);
+    for (event, range) in events {
+        page.take(event, range);
     }
     page.flush(Gap::Blank);
     page.out.truncate(page.out.trim_end().len());
@@ -37,8 +40,13 @@ enum Gap {
     Blank,
 }
 
-#[derive(Default)]
-struct Page {
+struct Page<'a> {
+    known: &'a Known,
+    /// Where marks stand in the Markdown, in order, and how many have been read.
+    marks: Vec<Range<usize>>,
+    marks_read: usize,
+    /// Where a mark that has begun stands in the running text.
+    mark_start: usize,
     out: String,
     inline: Inline,
     gap: Gap,
@@ -48,8 +56,8 @@ struct Page {
     items: Vec<usize>,
     /// Markers of items that have begun and have no text yet, and the column they stand at.
     markers: Option<(usize, String)>,
-    /// Starts of open links and images.
-    spans: Vec<(usize, LinkType)>,
+    /// Starts of open links and images, and where they lead.
+    spans: Vec<(usize, LinkType, String)>,
     /// The text of an open code block or HTML block.
     verbatim: Option<String>,
     /// The cells of the open row.
@@ -57,8 +65,27 @@ struct Page {
     in_table: bool,
 }
 
-impl Page {
-    fn take(&mut self, event: Event<'_>) {
+impl<'a> Page<'a> {
+    fn new(markdown: &str, known: &'a Known) -> Page<'a> {
+        Page {
+            known,
+            marks: known.marks_in(markdown),
+            marks_read: 0,
+            mark_start: 0,
+            out: String::with_capacity(markdown.len()),
+            inline: Inline::default(),
+            gap: Gap::default(),
+            lists: Vec::new(),
+            items: Vec::new(),
+            markers: None,
+            spans: Vec::new(),
+            verbatim: None,
+            cells: Vec::new(),
+            in_table: false,
+        }
+    }
+
+    fn take(&mut self, event: Event<'_>, range: Range<usize>) {
         match event {
             Event::Start(tag) => self.start(tag),
             Event::End(tag) => self.end(tag),
@@ -67,15 +94,17 @@ impl Page {
             | Event::InlineMath(text)
             | Event::DisplayMath(text) => match &mut self.verbatim {
                 Some(verbatim) => verbatim.push_str(&text),
-                None => self.inline.text.push_str(&text),
+                None => self.text(&text, range),
             },
-            Event::Code(code) => self.inline.push_code(&code),
+            Event::Code(code) => self.inline.text.push_str(&code),
             Event::InlineHtml(tag) => {
                 if tag.get(..3).is_some_and(|start| start.eq_ignore_ascii_case("<br")) {
                     self.break_line();
                 }
             }
-            Event::FootnoteReference(_) => self.inline.end_citation(self.inline.text.len()),
+            Event::FootnoteReference(label) => {
+                self.inline.text.push_str(&format!("[^{label}]"));
+            }
             Event::SoftBreak | Event::HardBreak => self.break_line(),
             Event::Rule => self.flush(Gap::Blank),
             Event::TaskListMarker(done) => {
@@ -84,10 +113,32 @@ impl Page {
         }
     }
 
+    /// Running text, and the marks that begin or end in it: the parser gives their brackets apart.
+    fn text(&mut self, text: &str, range: Range<usize>) {
+        let base = self.inline.text.len();
+        self.inline.text.push_str(text);
+        if text.len() != range.len() {
+            return;
+        }
+        while let Some(mark) = self.marks.get(self.marks_read).filter(|m| m.start < range.end) {
+            if mark.start >= range.start {
+                self.mark_start = base + mark.start - range.start;
+            }
+            if mark.end > range.end {
+                break;
+            }
+            if mark.end > range.start {
+                let end = base + mark.end - range.start;
+                self.inline.push_citation(self.mark_start..end, Kind::Mark);
+            }
+            self.marks_read += 1;
+        }
+    }
+
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
-            Tag::Link { link_type, .. } | Tag::Image { link_type, .. } => {
-                self.spans.push((self.inline.text.len(), link_type));
+            Tag::Link { link_type, dest_url, .. } | Tag::Image { link_type, dest_url, .. } => {
+                self.spans.push((self.inline.text.len(), link_type, dest_url.into_string()));
             }
             Tag::List(first) => {
                 self.flush(Gap::Line);
@@ -105,10 +156,14 @@ impl Page {
             Tag::Paragraph
             | Tag::Heading { .. }
             | Tag::BlockQuote(_)
-            | Tag::FootnoteDefinition(_)
             | Tag::DefinitionList
             | Tag::DefinitionListTitle
             | Tag::DefinitionListDefinition => self.flush(Gap::Line),
+            Tag::FootnoteDefinition(label) => {
+                self.flush(Gap::Line);
+                let column = self.items.last().copied().unwrap_or(0);
+                self.markers = Some((column, format!("[^{label}]: ")));
+            }
             Tag::TableHead
             | Tag::TableRow
             | Tag::TableCell
@@ -138,6 +193,12 @@ impl Page {
                 self.items.pop();
                 self.gap = Gap::Line;
             }
+            TagEnd::FootnoteDefinition => {
+                self.flush(Gap::Blank);
+                if self.markers.is_some() {
+                    self.write("");
+                }
+            }
             TagEnd::CodeBlock | TagEnd::MetadataBlock(_) => {
                 let code = self.verbatim.take().unwrap_or_default();
                 self.write(code.strip_suffix('\n').unwrap_or(&code));
@@ -148,7 +209,7 @@ impl Page {
                 self.inline.text.push_str(text.trim());
                 self.flush(Gap::Blank);
             }
-            TagEnd::TableCell => self.cells.push(self.inline.take()),
+            TagEnd::TableCell => self.cells.push(self.inline.take(true)),
             TagEnd::TableHead | TagEnd::TableRow => {
                 let cells: Vec<&str> = self.cells.iter().map(|cell| cell.trim()).collect();
                 let row = cells.join(" | ");
@@ -163,7 +224,6 @@ impl Page {
             TagEnd::Paragraph
             | TagEnd::Heading(_)
             | TagEnd::BlockQuote(_)
-            | TagEnd::FootnoteDefinition
             | TagEnd::DefinitionList
             | TagEnd::DefinitionListTitle
             | TagEnd::DefinitionListDefinition => self.flush(Gap::Blank),
@@ -192,16 +252,16 @@ impl Page {
     }
 
     fn end_link(&mut self) {
-        let Some((start, link_type)) = self.spans.pop() else { return };
-        let text = self.inline.text[start..].trim();
-        let digits_max =
-            if link_type == LinkType::Inline { LINK_NUMBER_DIGITS_MAX } else { MARK_DIGITS_MAX };
-        let is_number =
-            (1..=digits_max).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_digit());
-        if is_number || is_mark(text) {
-            self.inline.end_citation(start);
-        } else {
-            self.inline.end_link(start);
+        let Some((start, link_type, url)) = self.spans.pop() else { return };
+        let text = &self.inline.text[start..];
+        match self.known.citation(&url, text, link_type) {
+            Some(kind) => self.inline.push_citation(start..self.inline.text.len(), kind),
+            // A number by reference, `[1]` with `[1]: url` below, had its brackets for a reader.
+            None if link_type != LinkType::Inline && is_number(text) => {
+                self.inline.text.insert(start, '[');
+                self.inline.text.push(']');
+            }
+            None => {}
         }
     }
 
@@ -212,7 +272,7 @@ impl Page {
     /// Writes the running text, if there is any, and says what stands behind it.
     fn flush(&mut self, gap: Gap) {
         if !self.inline.text.is_empty() {
-            let text = self.inline.take();
+            let text = self.inline.take(false);
             let text = text.trim();
             if !text.is_empty() {
                 self.write(text);
@@ -255,6 +315,10 @@ impl Page {
             self.out.push_str(line);
         }
     }
+}
+
+fn is_number(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn indent(out: &mut String, columns: usize) {

@@ -4,9 +4,13 @@
 
 use std::collections::HashMap;
 
-use super::links::{clean_url, domain};
-use super::numbering::renumbered;
-use super::{Answer, Link, Product, Source, plain_text};
+use super::citations::{Known, Place, renumbered};
+use super::links::{
+    URL_BYTES_MAX, clean_url, domain, has_long_link, is_too_long, without_engine_marks,
+};
+use super::plain::plain_text;
+use super::thoughts::without_thoughts;
+use super::{Answer, Link, Product, Source, is_json};
 
 /// The longest Markdown or plain text, bytes.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
@@ -25,6 +29,11 @@ impl Answer {
     /// The answer with every promise of contract 1.6 kept. Tidying a second time changes nothing.
     #[must_use]
     pub fn tidied(mut self) -> Answer {
+        self.markdown = without_thoughts(&self.markdown);
+        if self.has_long_address() {
+            let warning = format!("An address longer than {URL_BYTES_MAX} bytes was left out.");
+            self.warnings.push(warning);
+        }
         let was_cut =
             clean(&mut self.markdown, TEXT_BYTES_MAX) | clean(&mut self.text, TEXT_BYTES_MAX);
         if was_cut {
@@ -39,20 +48,45 @@ impl Answer {
         self.warnings = distinct_lines(self.warnings);
         self.warnings.truncate(WARNINGS_MAX);
         self.tidy_sources();
+        if !is_json(&self.markdown) {
+            self.markdown = without_engine_marks(&self.markdown).into_owned();
+        }
         if self.text.trim().is_empty() {
-            self.text = plain_text(&self.markdown);
+            self.text = self.plain_text();
             clean(&mut self.text, TEXT_BYTES_MAX);
         }
         self
+    }
+
+    /// Returns the plain text of a tidied answer: its Markdown without marks and markup.
+    pub fn plain_text(&self) -> String {
+        plain_text(&self.markdown, &Known::of(self))
+    }
+
+    /// Whether an address is left out only because of its length.
+    fn has_long_address(&self) -> bool {
+        let lists = [&self.sources, &self.citations, &self.x_results];
+        let pages = lists.into_iter().flatten().flatten();
+        let mut addresses = pages
+            .flat_map(|page| [Some(&page.url), page.favicon.as_ref()])
+            .chain(self.links.iter().map(|link| Some(&link.url)))
+            .chain(self.products.iter().flatten().map(|product| Some(&product.url)))
+            .chain([self.url.as_ref()])
+            .flatten();
+        addresses.any(|url| is_too_long(url)) || has_long_link(&self.markdown)
     }
 
     fn tidy_sources(&mut self) {
         if let Some(sources) = self.sources.take() {
             let (sources, places) = distinct_sources(sources);
             let moved = places.iter().enumerate().any(|(at, place)| *place != Some(at));
-            if moved && self.markdown.contains('[') {
-                let place = |number: usize| Some(places.get(number - 1).copied()?? + 1);
-                self.markdown = renumbered(&self.markdown, place);
+            if moved {
+                let place = |number: usize| match places.get(number - 1) {
+                    Some(Some(place)) => Place::At(place + 1),
+                    Some(None) => Place::Gone,
+                    None => Place::Unknown,
+                };
+                self.markdown = renumbered(&self.markdown, sources.len(), place);
             }
             self.sources = Some(sources);
         }

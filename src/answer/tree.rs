@@ -88,9 +88,13 @@ impl Tree<'_> {
             Event::HardBreak => self.part("br", "\n", range),
             Event::Rule => self.part("hr", "", range),
             Event::TaskListMarker(done) => {
-                if let Some(open) = self.open.last_mut() {
-                    open.fields.insert("task".to_owned(), true.into());
-                    open.fields.insert("checked".to_owned(), done.into());
+                // In a list with blank lines it stands in the item's first paragraph.
+                let is_item = |open: &&mut Open| {
+                    open.fields.get("type").is_some_and(|kind| kind == "list_item")
+                };
+                if let Some(item) = self.open.iter_mut().rev().find(is_item) {
+                    item.fields.insert("task".to_owned(), true.into());
+                    item.fields.insert("checked".to_owned(), done.into());
                 }
             }
         }
@@ -311,6 +315,18 @@ mod tests {
             {"type":"text","raw":"3","text":"3"}
           {"type":"table_cell","raw":"","text":""}
         "##);
+    }
+
+    #[test]
+    fn tasks_are_items_of_tight_and_loose_lists() {
+        for markdown in ["1. [x] a\n2. [ ] b", "1. [x] a\n\n2. [ ] b"] {
+            let list = &token_tree(markdown)[0];
+            assert_eq!((&list["ordered"], &list["start"]), (&true.into(), &1.into()));
+            let items = list["items"].as_array().unwrap();
+            let tasks: Vec<_> = items.iter().map(|i| (&i["task"], &i["checked"])).collect();
+            let (yes, no) = (Value::from(true), Value::from(false));
+            assert_eq!(tasks, [(&yes, &yes), (&yes, &no)], "{markdown}");
+        }
     }
 
     #[test]

@@ -23,8 +23,8 @@ fn markers_follow_sources_that_moved() {
         ..Answer::default()
     }
     .tidied();
-    assert_eq!(answer.markdown, "A [1], b, c [1][2] and d; `e[4]`.");
-    assert_eq!(answer.text, "A, b, c and d; e[4].");
+    assert_eq!(answer.markdown, "A [1], b, c [1][2] and d [5]; `e[4]`.");
+    assert_eq!(answer.text, "A, b, c and d [5]; e[4].");
     assert_eq!(urls(answer.sources.as_ref()), ["https://a.example/", "https://b.example/"]);
     assert_eq!(answer.sources.as_ref().unwrap()[1].title, "b.example");
 }

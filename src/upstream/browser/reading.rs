@@ -8,7 +8,7 @@ use super::collect::Reading;
 use super::fault::Fault;
 use super::markdown::markdown;
 use super::recipe::{Field, Recipe};
-use crate::answer::{Answer, Link, Product, Source, clean_url};
+use crate::answer::{Answer, Link, Product, Source, cited_numbers, clean_url};
 use crate::catalog::Array;
 use crate::job::Reason;
 
@@ -109,13 +109,7 @@ pub fn answer(recipe: &Recipe, reading: Reading) -> Result<Answer, Fault> {
 
 /// The sources that marks name, in the order in which the marks do.
 fn cited(markdown: &str, sources: &[Source]) -> Vec<Source> {
-    let mut numbers: Vec<usize> = Vec::new();
-    for mark in markdown.split('[').skip(1) {
-        let number = mark.split_once(']').and_then(|(number, _)| number.parse().ok());
-        if let Some(number) = number.filter(|number| !numbers.contains(number)) {
-            numbers.push(number);
-        }
-    }
+    let numbers = cited_numbers(markdown);
     numbers.into_iter().filter_map(|number| sources.get(number.checked_sub(1)?).cloned()).collect()
 }
 

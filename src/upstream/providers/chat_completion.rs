@@ -5,18 +5,14 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::answer::{Answer, Source};
+use crate::answer::{Answer, Place, Source, renumbered};
 use crate::job::{Reason, ScrapeRequest};
 use crate::upstream::UpstreamError;
 
 use super::account::Account;
-use super::annotations::Annotated;
 use super::error_body::Verdict;
 use super::source_list::{SourceList, source};
-use super::{markers, spans, walk};
-
-/// What models that think aloud put before their answer.
-const THOUGHT: (&str, &str) = ("<think>", "</think>");
+use super::{annotations, walk};
 
 /// Reads a chat completion. Lists that nothing in it speaks of are `None`: most servers cannot
 /// search.
@@ -30,44 +26,30 @@ pub fn read(
 ) -> Result<Answer, UpstreamError> {
     let choice = choice(account, request, body)?;
     let message = &choice["message"];
-    let mut annotated = Annotated::default();
-    let mut markdown = String::new();
-    match &message["content"] {
-        Value::String(text) => {
-            let answer = without_thought(text);
-            // Offsets count from the start of what was sent, thought included.
-            annotated.read(walk::list(message, "annotations"), text, 0);
-            let cut = text.len() - answer.len();
-            annotated.spans.retain(|span| span.start >= cut);
-            annotated.spans.iter_mut().for_each(|span| *span = span.start - cut..span.end - cut);
-            markdown.push_str(answer);
-        }
+    let markdown = match &message["content"] {
+        Value::String(text) => text.clone(),
         parts => {
-            for part in parts.as_array().into_iter().flatten() {
-                if matches!(walk::text(part, "type"), "text" | "output_text" | "") {
-                    markdown.push_str(walk::text(part, "text"));
-                }
-            }
-            annotated.read(walk::list(message, "annotations"), &markdown, 0);
+            let parts = parts.as_array().into_iter().flatten();
+            let texts = parts
+                .filter(|part| matches!(walk::text(part, "type"), "text" | "output_text" | ""));
+            texts.map(|part| walk::text(part, "text")).collect()
         }
-    }
+    };
     ended(account, choice, &markdown)?;
     let mut pages = Pages::read(body, message);
-    let markdown = pages.renumbered(&markdown);
-    // Rewritten marks move the text, and then the plain text is derived from the whole.
-    if pages.moved {
-        annotated.spans.clear();
+    let mut annotated = SourceList::default();
+    annotations::read(walk::list(message, "annotations"), &mut annotated);
+    for page in annotated.iter() {
+        pages.sources.add(page.clone());
     }
-    let text = spans::plain_without(&markdown, annotated.spans);
-    for cited in annotated.cited.into_vec() {
-        pages.sources.add(cited.clone());
-        pages.cited.add(cited);
+    let markdown = pages.renumbered(&markdown);
+    for page in annotated.into_vec() {
+        pages.cited.add(page);
     }
     let cites = pages.cites || message["annotations"].is_array();
     let lists = cites || pages.queries.is_some();
     Ok(Answer {
         markdown,
-        text,
         model: walk::named(body, "model"),
         queries: pages.queries,
         sources: lists.then(|| pages.sources.into_vec()),
@@ -115,23 +97,15 @@ fn ended(account: &Account, choice: &Value, markdown: &str) -> Result<(), Upstre
     Err(if refusal.is_empty() { account.empty() } else { account.refused("refusal") })
 }
 
-/// The text without the thought it begins with: all of it when the thought never ends.
-fn without_thought(text: &str) -> &str {
-    let Some(thought) = text.trim_start().strip_prefix(THOUGHT.0) else { return text };
-    thought.split_once(THOUGHT.1).map_or("", |(_, answer)| answer.trim_start())
-}
-
 /// The pages that a gateway lists beside the text.
 struct Pages {
     sources: SourceList,
     cited: SourceList,
     queries: Option<Vec<String>>,
     /// Where the page of mark `[n]` stands in `sources`.
-    marks: HashMap<u64, usize>,
+    marks: HashMap<usize, usize>,
     /// Whether the body speaks of citations at all.
     cites: bool,
-    /// Whether a mark was rewritten.
-    moved: bool,
 }
 
 impl Pages {
@@ -142,7 +116,6 @@ impl Pages {
             queries: None,
             marks: HashMap::new(),
             cites: false,
-            moved: false,
         };
         // Proxies put them into the message.
         let holder = if body["citations"].is_array() || body["search_results"].is_array() {
@@ -158,7 +131,7 @@ impl Pages {
         for (at, page) in marked.iter().enumerate() {
             let url = page.as_str().unwrap_or_else(|| walk::text(page, "url"));
             if let Some(place) = pages.sources.add(found(url, page)) {
-                pages.marks.insert(at as u64 + 1, place);
+                pages.marks.insert(at + 1, place);
             }
         }
         for page in results {
@@ -182,13 +155,16 @@ impl Pages {
     /// The text with its marks naming `sources`; what they name is cited.
     fn renumbered(&mut self, markdown: &str) -> String {
         let Pages { sources, cited, marks, .. } = self;
-        let renumbered = markers::rewritten(markdown, |id| {
-            let place = *marks.get(&id)?;
-            cited.add(sources.get(place)?.clone());
-            Some(place + 1)
-        });
-        self.moved = renumbered != markdown;
-        renumbered
+        // Where only annotations tell of pages, marks can but count those.
+        if marks.is_empty() {
+            return markdown.to_owned();
+        }
+        renumbered(markdown, sources.len(), |number| {
+            let known = marks.get(&number).and_then(|place| Some((place, sources.get(*place)?)));
+            let Some((place, page)) = known else { return Place::Unknown };
+            cited.add(page.clone());
+            Place::At(place + 1)
+        })
     }
 }
 
@@ -226,16 +202,6 @@ mod tests {
     }
 
     #[test]
-    fn thoughts_are_cut_at_the_start_only() {
-        let markdown = |content: &str| answer(&chat(json!({"content": content}))).markdown;
-        assert_eq!(markdown("\n<think>\nhm\n</think>\n\nParis."), "Paris.");
-        assert_eq!(markdown("Write <think>so</think>."), "Write <think>so</think>.");
-        assert_eq!(markdown("<think></think>Paris.</think>"), "Paris.</think>");
-        let endless = chat(json!({"content": "<think>hm"}));
-        assert_eq!(read(&account(), &request(), &endless).unwrap_err().reason, Reason::Empty);
-    }
-
-    #[test]
     fn content_may_be_parts() {
         let parts = json!([{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]},
             {"type": "text", "text": "Par"}, {"type": "text", "text": "is."}]);
@@ -262,12 +228,9 @@ mod tests {
 
     #[test]
     fn annotations_and_tools_are_read() {
-        let content = "<think>hm</think>\nSee ([a](https://a.example/)).";
-        let at = content.find('(').unwrap();
+        let content = "See ([a](https://a.example/)).";
         let annotations = json!([{"type": "url_citation",
-            "url_citation": {"url": "https://a.example/",
-            "title": "A", "content": "passage", "start_index": at,
-                "end_index": content.len() - 1}}]);
+            "url_citation": {"url": "https://a.example/", "title": "A", "content": "passage"}}]);
         let tools = json!([{"type": "search", "arguments": "{\"query\": \"q\"}", "output": "…",
             "search_results": {"results": [{"url": "https://b.example/", "title": "B",
                 "content": "c", "score": 0.9}]}}]);
@@ -275,7 +238,6 @@ mod tests {
             json!({"content": content, "annotations": annotations, "executed_tools": tools}),
         ));
         assert_eq!(answer.markdown, "See ([a](https://a.example/)).");
-        assert_eq!(answer.text, "See.");
         assert_eq!(answer.queries.unwrap(), ["q"]);
         let urls: Vec<String> = answer.sources.unwrap().into_iter().map(|page| page.url).collect();
         assert_eq!(urls, ["https://b.example/", "https://a.example/"]);

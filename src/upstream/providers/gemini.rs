@@ -13,7 +13,7 @@ use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
 use super::place::place;
 use super::source_list::{SourceList, source};
-use super::{no_search_warning, source_list, spans, walk};
+use super::{no_search_warning, source_list, walk};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://generativelanguage.googleapis.com/v1beta",
@@ -179,9 +179,14 @@ fn passage<'a>(segment: &'a Value, parts: &[&'a str]) -> &'a str {
     }
     let number = |key: &str| segment[key].as_u64().unwrap_or(0);
     let part = usize::try_from(number("partIndex")).ok().and_then(|at| parts.get(at));
-    part.and_then(|part| spans::byte_slice(part, number("startIndex"), number("endIndex")))
+    part.and_then(|part| byte_slice(part, number("startIndex"), number("endIndex")))
         .map(source_list::passage)
         .unwrap_or_default()
+}
+
+/// The text at a range of bytes; `None` when it lies outside or splits a character.
+fn byte_slice(text: &str, start: u64, end: u64) -> Option<&str> {
+    text.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
 }
 
 #[cfg(test)]

@@ -11,7 +11,6 @@ mod dataforseo;
 mod error_body;
 mod gemini;
 mod json_text;
-mod markers;
 mod mistral;
 mod openai;
 mod perplexity;
@@ -23,7 +22,6 @@ mod searchapi;
 mod serp_page;
 mod serpapi;
 mod source_list;
-mod spans;
 mod text_blocks;
 #[cfg(test)]
 mod trials;

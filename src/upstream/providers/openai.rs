@@ -63,7 +63,6 @@ impl Provider for Openai {
         Ok(Step::Done(Box::new(Answer {
             warnings: no_search_warning(request, reading.searched).into_iter().collect(),
             markdown: reading.markdown,
-            text: reading.text,
             model: reading.model,
             queries: Some(reading.queries),
             sources: Some(reading.sources.into_vec()),
@@ -141,7 +140,6 @@ mod tests {
         let answer = answer(&openai(), &searched());
         assert_eq!(answer.model.as_deref(), Some("gpt-6-luna-2026"));
         assert!(answer.markdown.ends_with("utm_source=openai))"));
-        assert!(answer.text.contains("4.0.6") && !answer.text.contains("r.example"));
         assert_eq!(answer.queries.unwrap(), ["ruby", "ruby stable"]);
         assert_eq!(answer.sources.unwrap().len(), 2);
         assert_eq!(answer.citations.unwrap()[0].title, "Ruby");
@@ -161,7 +159,6 @@ mod tests {
         assert_eq!(answer.queries, Some(Vec::new()));
         assert_eq!(answer.sources, Some(Vec::new()));
         assert_eq!(answer.warnings, ["The engine made no search."]);
-        assert_eq!(answer.text, "");
         let quiet = ScrapeRequest { web_search: false, ..request() };
         let Step::Done(answer) = openai().reply(&quiet, &[ok(&body)]).unwrap() else { panic!() };
         assert!(answer.warnings.is_empty());

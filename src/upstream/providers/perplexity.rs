@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Kind, Source};
+use crate::answer::{Answer, Kind, Place, Source, renumbered};
 use crate::config;
 use crate::job::ScrapeRequest;
 use crate::upstream::UpstreamError;
@@ -16,7 +16,7 @@ use super::account::{Account, Shipped, SignIn};
 use super::place::place;
 use super::responses::Reading;
 use super::source_list::{SourceList, source};
-use super::{chat_completion, markers, no_search_warning, responses, walk};
+use super::{chat_completion, no_search_warning, responses, walk};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.perplexity.ai/v1",
@@ -92,18 +92,18 @@ fn agent_answer(request: &ScrapeRequest, body: &Value, reading: Reading) -> Answ
         found.take(item, last_text.is_none_or(|text| at < text));
     }
     let Found { mut sources, mut queries, ids } = found;
-    let mut citations = SourceList::default();
-    let markdown = markers::rewritten(&reading.markdown, |id| {
-        let place = *ids.get(&id)?;
-        citations.add(sources.get(place)?.clone());
-        Some(place + 1)
-    });
-    let text = if markdown == reading.markdown { reading.text } else { String::new() };
     // Presets run models that cite and search in ways of their own.
     queries.extend(reading.queries);
     for page in reading.sources.into_vec() {
         sources.add(page);
     }
+    let mut citations = SourceList::default();
+    let markdown = renumbered(&reading.markdown, sources.len(), |id| {
+        let known = ids.get(&id).and_then(|place| Some((place, sources.get(*place)?)));
+        let Some((place, page)) = known else { return Place::Unknown };
+        citations.add(page.clone());
+        Place::At(place + 1)
+    });
     for page in reading.cited.into_vec() {
         citations.add(page);
     }
@@ -111,7 +111,6 @@ fn agent_answer(request: &ScrapeRequest, body: &Value, reading: Reading) -> Answ
     Answer {
         warnings: no_search_warning(request, searched).into_iter().collect(),
         markdown,
-        text,
         model: reading.model,
         queries: Some(queries),
         sources: Some(sources.into_vec()),
@@ -127,7 +126,7 @@ struct Found {
     queries: Vec<String>,
     /// Where the page with an id stands in `sources`. Where several items count from 1, a mark means
     /// the item that stands right before the text.
-    ids: HashMap<u64, usize>,
+    ids: HashMap<usize, usize>,
 }
 
 impl Found {
@@ -149,11 +148,16 @@ impl Found {
         let read: Source =
             source(walk::text(page, "url"), walk::text(page, "title"), walk::text(page, "snippet"));
         let Some(place) = self.sources.add(read) else { return };
-        let id = markers::id_of(&walk::scalar(&page["id"]));
-        if let Some(id) = id.filter(|_| is_marked) {
+        let number = id(&walk::scalar(&page["id"]));
+        if let Some(id) = number.filter(|_| is_marked) {
             self.ids.insert(id, place);
         }
     }
+}
+
+/// The number in `7` and in `web:7`.
+fn id(text: &str) -> Option<usize> {
+    text.rsplit(':').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -232,7 +236,7 @@ mod tests {
         let cited: Vec<String> =
             answer.citations.unwrap().into_iter().map(|page| page.title).collect();
         assert_eq!(cited, ["C", "A"]);
-        assert_eq!((answer.text.as_str(), answer.related_questions), ("", None));
+        assert_eq!(answer.related_questions, None);
     }
 
     #[test]

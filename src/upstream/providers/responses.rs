@@ -8,10 +8,9 @@ use crate::upstream::UpstreamError;
 use crate::upstream::provider::HttpRequest;
 
 use super::account::Account;
-use super::annotations::Annotated;
 use super::error_body::Verdict;
 use super::source_list::{SourceList, source};
-use super::{spans, walk};
+use super::{annotations, walk};
 
 /// The longest id that goes into an address, in bytes.
 const ID_BYTES_MAX: usize = 200;
@@ -22,8 +21,6 @@ const CALL_ID_QUERY: &str = "ws_call_id=";
 #[derive(Debug, Default)]
 pub struct Reading {
     pub markdown: String,
-    /// Plain text without the inline citations; empty when none was found and checked.
-    pub text: String,
     pub model: Option<String>,
     pub queries: Vec<String>,
     /// What was consulted, the cited pages last.
@@ -82,16 +79,13 @@ pub fn read(account: &Account, body: &Value) -> Result<Reading, UpstreamError> {
         return Err(account.garbled("answered with JSON that has no `output`"));
     };
     let mut reading = Reading { model: walk::named(body, "model"), ..Reading::default() };
-    let mut annotated = Annotated::default();
     let mut refused = false;
     for message in answer_messages(output) {
-        refused |= read_message(message, &mut reading.markdown, &mut annotated);
+        refused |= read_message(message, &mut reading.markdown, &mut reading.cited);
     }
     if reading.markdown.trim().is_empty() {
         return Err(if refused { account.refused("refusal") } else { account.empty() });
     }
-    reading.text = spans::plain_without(&reading.markdown, annotated.spans);
-    reading.cited = annotated.cited;
     for item in output {
         read_call(item, &mut reading);
     }
@@ -152,7 +146,7 @@ fn says_something(message: &Value) -> bool {
 }
 
 /// Appends a message's text; gives whether it holds a refusal.
-fn read_message(message: &Value, markdown: &mut String, annotated: &mut Annotated) -> bool {
+fn read_message(message: &Value, markdown: &mut String, cited: &mut SourceList) -> bool {
     if !markdown.is_empty() {
         markdown.push_str("\n\n");
     }
@@ -164,9 +158,8 @@ fn read_message(message: &Value, markdown: &mut String, annotated: &mut Annotate
     for part in walk::list(message, "content") {
         match walk::text(part, "type") {
             "output_text" | "text" => {
-                let text = walk::text(part, "text");
-                annotated.read(walk::list(part, "annotations"), text, markdown.len());
-                markdown.push_str(text);
+                annotations::read(walk::list(part, "annotations"), cited);
+                markdown.push_str(walk::text(part, "text"));
             }
             "refusal" => refused = true,
             // Reasoning and whatever comes next.

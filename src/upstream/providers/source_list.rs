@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use crate::answer::{Source, clean_url};
+use crate::answer::{Source, clean_url, is_too_long};
 
 /// The most pages kept of one answer; no engine names a tenth of that.
 const SOURCES_MAX: usize = 2_000;
@@ -17,10 +17,12 @@ pub struct SourceList {
 }
 
 impl SourceList {
-    /// Adds a page or completes the one with the same address, and gives its place; `None` when
-    /// the address is none that a reader could open.
+    /// Adds a page or completes the one with the same address, and returns its place; `None` when
+    /// the address is none that a reader could open. One that is too long stays as it is: tidying
+    /// leaves it out with a warning.
     pub fn add(&mut self, mut source: Source) -> Option<usize> {
-        let url = clean_url(source.url.trim()).filter(|url| !url.is_empty())?;
+        let too_long = || is_too_long(&source.url).then(|| source.url.clone());
+        let url = clean_url(&source.url).or_else(too_long)?;
         if let Some(place) = self.places.get(&url) {
             self.sources.get_mut(*place)?.complete(source);
             return Some(*place);
@@ -33,6 +35,10 @@ impl SourceList {
         self.sources.push(source);
         self.places.insert(url, place);
         Some(place)
+    }
+
+    pub fn len(&self) -> usize {
+        self.sources.len()
     }
 
     pub fn is_empty(&self) -> bool {

@@ -234,6 +234,29 @@ fn the_evidence_of_a_page_is_shown() {
     dashboard.is_at_peace();
 }
 
+#[test]
+fn task_lists_keep_number_and_indent_and_columns_their_alignment() {
+    let markdown = "1. [x] done\n2. [ ] open\n   - [ ] below\n\n\
+                    | a | b | c |\n|---|:-:|--:|\n| 1 | 2 | 3 |";
+    let answer = Answer { markdown: markdown.to_owned(), ..Answer::default() };
+    let script = Scripted::new("script", [Step::Answer(Box::new(answer))]);
+    let app = Builder::new().scripted("own", &script).start();
+    let id = app.submit("own", "x");
+    app.ended(&id);
+    let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
+    dashboard.browser.until("document.querySelector('.answer td')");
+    let tasks = "return [...document.querySelectorAll('.answer .task')].map((task) => {
+                   const indent = task.getBoundingClientRect().left
+                     - task.parentElement.getBoundingClientRect().left;
+                   return getComputedStyle(task).listStyleType + (indent > 10 ? ' in' : ' out');
+                 }).join('|')";
+    assert_eq!(dashboard.browser.run(tasks), "decimal in|decimal in|none in");
+    let cells = "return [...document.querySelectorAll('.answer :is(th, td)')]
+                   .map((cell) => getComputedStyle(cell).textAlign).join(' ')";
+    assert_eq!(dashboard.browser.run(cells), "left center right left center right");
+    dashboard.is_at_peace();
+}
+
 /// An answer may begin with a heading of any depth and leave out others; the page has two above it.
 #[test]
 fn the_headings_of_an_answer_go_down_one_level_at_a_time() {

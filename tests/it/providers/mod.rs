@@ -3,6 +3,7 @@
 
 mod answers;
 pub mod cases;
+mod citations;
 mod failures;
 mod fallback;
 mod leaks;

@@ -27,7 +27,10 @@ const plain = (token) => token.text ?? token.raw ?? "";
 const into = (tag, attributes) => (token, level) => el(tag, attributes, shown(token.tokens, level));
 /** What is read from right to left in one place may be read from left to right in the next. */
 const AUTO = { dir: "auto" };
-const cells = (row, tag, attributes, level) => row.map((cell) => el(tag, { ...AUTO, ...attributes }, shown(cell.tokens, level)));
+/** The class of a cell of a table, by the alignment of its column. */
+const aligned = (table, column) => ({ center: "to-center", right: "to-right" })[table.align?.[column]] ?? null;
+const cells = (table, row, tag, attributes, level) =>
+  row.map((cell, column) => el(tag, { ...AUTO, ...attributes, class: aligned(table, column) }, shown(cell.tokens, level)));
 const code = (...children) => el("pre", { dir: "ltr", ...scrolls("Code") }, children);
 
 const SHOWN = {
@@ -55,8 +58,8 @@ const SHOWN = {
   },
   table: (token, level) =>
     directed(el("div", { class: "scroll", ...scrolls("Table") }, el("table", {},
-      el("thead", {}, el("tr", {}, cells(token.header ?? [], "th", { scope: "col" }, level))),
-      el("tbody", {}, (token.rows ?? []).map((row) => el("tr", {}, cells(row, "td", {}, level))))))),
+      el("thead", {}, el("tr", {}, cells(token, token.header ?? [], "th", { scope: "col" }, level))),
+      el("tbody", {}, (token.rows ?? []).map((row) => el("tr", {}, cells(token, row, "td", {}, level))))))),
   link: (token, level) => outward(token.href, shown(token.tokens, level)),
   image: (token) => outward(token.href, ["[picture", token.text ? `: ${token.text}` : "", "]"]),
   footnote_reference: (token) => el("sup", {}, plain(token)),

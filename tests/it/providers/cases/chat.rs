@@ -60,7 +60,7 @@ pub fn openrouter() -> Case {
             "result": "It is 4.0.6.",
             "result_markdown": text,
             "links": [
-                {"url": "https://www.ruby-lang.org/", "text": "ruby-lang.org"},
+                {"url": "https://www.ruby-lang.org/", "text": "Ruby"},
                 {"url": "https://endoflife.date/ruby", "text": "Ruby ends"}],
             "sources": [
                 {"title": "Ruby", "url": "https://www.ruby-lang.org/",

@@ -45,9 +45,9 @@ pub fn openai() -> Case {
         says: vec![body],
         result: json!({
             "result": "Größe 🦀: Ruby 4.0.6 is stable.\n\n- Released in July.",
-            "result_markdown": text,
+            "result_markdown": text.replace("?utm_source=openai", ""),
             "links": [
-                {"url": "https://www.ruby-lang.org/en/downloads/", "text": "ruby-lang.org"}],
+                {"url": "https://www.ruby-lang.org/en/downloads/", "text": "Download Ruby"}],
             "search_queries": ["ruby stable", "ruby 4.0"],
             "llm_model": "gpt-6-luna-2026-05-01",
             "provenance": {"upstream": "local", "kind": "api",
