@@ -86,8 +86,11 @@ impl Provider for Mistral {
 /// What the outputs of a conversation add up to.
 #[derive(Default)]
 struct Conversation {
-    /// Of the last message that says anything: earlier ones narrate the search.
+    /// Of the messages after the last search, or before it if none comes after: what is said between
+    /// searches narrates them.
     markdown: String,
+    /// Whether a search came after `markdown`.
+    interrupted: bool,
     model: Option<String>,
     queries: Vec<String>,
     sources: SourceList,
@@ -100,6 +103,7 @@ impl Conversation {
         match walk::text(output, "type") {
             "tool.execution" if walk::text(output, "name").starts_with("web_search") => {
                 self.searched = true;
+                self.interrupted = true;
                 self.queries.extend(walk::queries(&output["arguments"]));
             }
             "message.output" => self.message(output),
@@ -127,9 +131,16 @@ impl Conversation {
         if !model.is_empty() {
             self.model = Some(model.to_owned());
         }
-        if !text.trim().is_empty() {
-            self.markdown = text;
+        if text.trim().is_empty() {
+            return;
         }
+        if std::mem::take(&mut self.interrupted) {
+            self.markdown.clear();
+        }
+        if !self.markdown.is_empty() {
+            self.markdown.push_str("\n\n");
+        }
+        self.markdown.push_str(&text);
     }
 }
 
@@ -196,6 +207,22 @@ mod tests {
         assert_eq!((citations.len(), citations[0].snippet.as_str()), (2, "The current version."));
         assert_eq!(citations[0].favicon.as_deref(), Some("https://a.example/i.png"));
         assert_eq!(answer.sources.unwrap(), citations);
+    }
+
+    #[test]
+    fn all_messages_after_the_last_search_are_the_answer() {
+        let said = |text: &str| json!({"type": "message.output", "content": text});
+        let searches = json!({"type": "tool.execution", "name": "web_search", "arguments": "{}"});
+        for (outputs, expected) in [
+            (
+                json!([said("Let me look."), searches, said("Four."), said("More?")]),
+                "Four.\n\nMore?",
+            ),
+            (json!([said("Four."), said(" "), said("More?")]), "Four.\n\nMore?"),
+            (json!([said("Four."), searches, said("")]), "Four."),
+        ] {
+            assert_eq!(answer(&mistral(), &json!({"outputs": outputs})).markdown, expected);
+        }
     }
 
     #[test]
