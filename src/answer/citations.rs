@@ -104,9 +104,9 @@ pub enum Place {
 }
 
 /// Writes every mark with the numbers that `place` has for its own, each as `[n]`, and takes out
-/// those whose sources are gone. A mark with a number that is unknown stays; where it would name one
-/// of `sources` now, its bracket is escaped. Thoughts go. Code, links, definitions, formulas, and a
-/// text that is JSON stay as they are.
+/// those whose sources are gone. A mark with a number that is unknown stays; where it would name
+/// one of `sources` now, its bracket is escaped. Thoughts go. Code, links, definitions, formulas,
+/// and a text that is JSON stay as they are.
 pub fn renumbered(markdown: &str, sources: usize, mut place: impl FnMut(usize) -> Place) -> String {
     // What a model only thinks of it does not cite.
     let markdown = without_thoughts(markdown);
