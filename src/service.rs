@@ -110,18 +110,16 @@ impl Service {
     /// Who holds this key. Keys are compared over their hashes, in constant time (contract 1.2).
     ///
     /// # Errors
-    /// A key is needed and missing, or the given one is none of the configured, or too many from
-    /// this address were not, so that this one was not looked at.
+    /// Returns an error if a key is needed and missing, or if the given one is none of the
+    /// configured. Only wrong keys are slowed down: others may share the address.
     pub fn authenticate(
         &self,
         given: Option<&str>,
         from: Option<IpAddr>,
     ) -> Result<Caller, ServiceError> {
-        if given.is_some() {
-            self.failed_keys.listen_to(from)?;
-        }
         let holder = self.keyring().holder(given);
         if matches!(holder, Err(ServiceError::KeyInvalid)) {
+            self.failed_keys.check_allowed(from)?;
             self.failed_keys.note(from);
         }
         holder

@@ -1,5 +1,5 @@
-//! Who has tried wrong keys of late: an address that tries many is not listened to for the rest of
-//! its minute, so that keys cannot be guessed at the speed of the network.
+//! Counts wrong keys by address: one that tries many is told to slow down for the rest of its minute.
+//! Right keys pass, for somebody else may call from the same address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -45,11 +45,11 @@ impl FailedKeys {
         }
     }
 
-    /// Whether a key from this address is looked at.
+    /// Checks whether one more wrong key from this address may be answered as such.
     ///
     /// # Errors
-    /// Too many from there were wrong in the last minute.
-    pub fn listen_to(&self, from: Option<IpAddr>) -> Result<(), ServiceError> {
+    /// Returns an error if too many from there were wrong in the last minute.
+    pub fn check_allowed(&self, from: Option<IpAddr>) -> Result<(), ServiceError> {
         let Some(network) = self.counted(from) else { return Ok(()) };
         if self.networks.load(Ordering::Relaxed) == 0 {
             return Ok(());
@@ -124,23 +124,23 @@ mod tests {
     }
 
     #[test]
-    fn a_network_is_not_listened_to_for_the_rest_of_its_minute() {
+    fn a_network_is_slowed_down_for_the_rest_of_its_minute() {
         let (clock, manual) = Clock::manual(1_000_000);
         let failed = FailedKeys::new(2, &clock);
         let other_host = address("2001:db8:0:1::2");
         failed.note(address("2001:db8:0:1::1"));
-        failed.listen_to(other_host).unwrap();
+        failed.check_allowed(other_host).unwrap();
         manual.advance_ms(20_000);
         failed.note(other_host);
-        let refused = failed.listen_to(address("2001:db8:0:1::3")).unwrap_err();
+        let refused = failed.check_allowed(address("2001:db8:0:1::3")).unwrap_err();
         let ServiceError::KeyGuessing { retry_after_seconds: 40 } = refused else {
             panic!("{refused:?}");
         };
-        failed.listen_to(address("2001:db8:0:2::1")).unwrap();
+        failed.check_allowed(address("2001:db8:0:2::1")).unwrap();
         manual.advance_ms(40_000);
-        failed.listen_to(other_host).unwrap();
+        failed.check_allowed(other_host).unwrap();
         failed.note(other_host);
-        failed.listen_to(other_host).unwrap();
+        failed.check_allowed(other_host).unwrap();
     }
 
     #[test]
@@ -149,13 +149,13 @@ mod tests {
         let failed = FailedKeys::new(1, &clock);
         for own in ["127.0.0.1", "::1", "::ffff:127.0.0.1"] {
             failed.note(address(own));
-            failed.listen_to(address(own)).unwrap();
+            failed.check_allowed(address(own)).unwrap();
         }
         failed.note(address("::ffff:203.0.113.7"));
-        assert!(failed.listen_to(address("203.0.113.7")).is_err());
+        assert!(failed.check_allowed(address("203.0.113.7")).is_err());
         let off = FailedKeys::new(0, &clock);
         off.note(address("203.0.113.7"));
-        off.listen_to(address("203.0.113.7")).unwrap();
+        off.check_allowed(address("203.0.113.7")).unwrap();
     }
 
     #[test]
@@ -167,8 +167,8 @@ mod tests {
             manual.advance_ms(1);
         }
         assert_eq!(failed.by_network().len(), NETWORKS_MAX);
-        failed.listen_to(address("203.0.113.0")).unwrap();
-        assert!(failed.listen_to(address("203.0.113.1")).is_err());
+        failed.check_allowed(address("203.0.113.0")).unwrap();
+        assert!(failed.check_allowed(address("203.0.113.1")).is_err());
         manual.advance_ms(WINDOW_MS);
         failed.note(address("203.0.113.99"));
         assert_eq!(failed.by_network().len(), 1);

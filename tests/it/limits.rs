@@ -56,7 +56,7 @@ fn a_key_is_taken_from_three_places_and_the_header_wins() {
 }
 
 #[test]
-fn an_address_that_tries_wrong_keys_is_not_listened_to_for_a_minute() {
+fn an_address_that_tries_wrong_keys_is_slowed_down_and_right_keys_are_served() {
     let (builder, clock) = Builder::new().config(&keys("")).manual();
     let app = builder
         .set("HTTP__KEY_FAILURES_PER_MINUTE", 3)
@@ -72,13 +72,37 @@ fn an_address_that_tries_wrong_keys_is_not_listened_to_for_a_minute() {
     let refused = guess();
     assert_eq!((refused.status, refused.code().as_str()), (429, "key_guessing"));
     assert_eq!(refused.headers["retry-after"], "42");
-    // A right key is not told from a wrong one.
-    assert_eq!(submit(&app, &[A[0], guesser], "x").status, 429);
-    // Everybody else is served, those too who call as the proxy does.
-    submit(&app, &[A[0], ("x-forwarded-for", "203.0.113.7, 203.0.113.8")], "x").expect(202);
-    submit(&app, &A, "x").expect(202);
-    clock.advance_ms(42_000);
+    // Somebody else may call from there, with a right key.
     submit(&app, &[A[0], guesser], "x").expect(202);
+    assert_eq!(guess().status, 429);
+    // The port is none of the address.
+    for same in ["203.0.113.7:4711", "[::ffff:203.0.113.7]:80"] {
+        let guessing = [("x-api-key", "wrong"), ("x-forwarded-for", same)];
+        assert_eq!(submit(&app, &guessing, "x").status, 429, "{same}");
+    }
+    submit(&app, &[A[0], ("x-forwarded-for", "203.0.113.7, 203.0.113.8")], "x").expect(202);
+    clock.advance_ms(42_000);
+    assert_eq!(guess().status, 401);
+}
+
+#[test]
+fn an_address_that_cannot_be_read_counts_for_nobody() {
+    let app = Builder::new()
+        .config(&keys(""))
+        .set("HTTP__KEY_FAILURES_PER_MINUTE", 1)
+        .set("HTTP__TRUSTED_PROXIES", "[\"127.0.0.1\", \"203.0.113.1\"]")
+        .scripted("chatgpt", &Scripted::new("script", []))
+        .start();
+    // The outer proxy is trusted, and everybody comes through it.
+    for reported in ["unknown", "_hidden", "4.4.4"] {
+        let forwarded = format!("{reported}, 203.0.113.1");
+        for _ in 0..3 {
+            let guessing = [("x-api-key", "wrong"), ("x-forwarded-for", forwarded.as_str())];
+            assert_eq!(submit(&app, &guessing, "x").status, 401, "{reported}");
+        }
+    }
+    let of_the_proxy = [("x-api-key", "wrong"), ("x-forwarded-for", "203.0.113.1")];
+    assert_eq!(submit(&app, &of_the_proxy, "x").status, 401, "counted against the proxy");
 }
 
 #[test]
