@@ -76,6 +76,20 @@ impl RateLimit {
         })
     }
 
+    /// Checks whether one is left, without taking it.
+    ///
+    /// # Errors
+    /// Returns the milliseconds until one is left.
+    pub fn check(&self) -> Result<(), u64> {
+        if self.standing().left > 0 {
+            return Ok(());
+        }
+        let now = governor::clock::Clock::now(&self.clock);
+        let since = Duration::from(now.duration_since(self.latest().at)).as_millis();
+        let since_ms = u64::try_from(since).unwrap_or(u64::MAX);
+        Err(60_000_u64.div_ceil(u64::from(self.per_minute)).saturating_sub(since_ms).max(1))
+    }
+
     /// How much is left, with what has come back since the latest request.
     pub fn standing(&self) -> Standing {
         let latest = self.latest();

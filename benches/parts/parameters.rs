@@ -21,7 +21,7 @@ pub fn benches(criterion: &mut Criterion) {
         })
         .to_string();
         let expected = from_query(&query).unwrap();
-        assert_eq!(from_body(body.as_bytes()).unwrap(), expected);
+        assert_eq!(from_body(body.as_bytes(), false).unwrap(), expected);
 
         let mut group = criterion.benchmark_group("parameters");
         group.throughput(Throughput::Bytes(query.len() as u64));
@@ -30,7 +30,7 @@ pub fn benches(criterion: &mut Criterion) {
         });
         group.throughput(Throughput::Bytes(body.len() as u64));
         group.bench_function(format!("body/{name}"), |bencher| {
-            bencher.iter(|| from_body(black_box(body.as_bytes())).unwrap());
+            bencher.iter(|| from_body(black_box(body.as_bytes()), false).unwrap());
         });
         group.throughput(Throughput::Bytes(prompt.len() as u64));
         group.bench_function(format!("check/{name}"), |bencher| {

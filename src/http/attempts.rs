@@ -1,7 +1,6 @@
 //! `GET /jobs/{id}/attempts`: what a job asks for, and how its attempts have ended, one by one.
 //! Takes the key that made the job.
 
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
@@ -20,7 +19,7 @@ pub async fn list(
         .attempts(&caller, &id)
         .map_err(|error| ApiError::from_service(error, service.retention_hours()))?;
     let attempts: Vec<Value> = attempts.iter().map(attempt).collect();
-    Ok(HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
+    Ok(HttpResponse::Ok().json(json!({
         "job_id": id.to_ascii_lowercase(),
         "since": rfc3339_seconds(service.since_ms()),
         "attempts": attempts,

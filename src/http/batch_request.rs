@@ -5,7 +5,7 @@
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
-use super::params;
+use super::{json, params};
 use crate::job::{
     BATCH_ITEMS_MAX, Handling, ItemRefusal, RawRequest, SAMPLES_MAX, ScrapeRequest, check_label,
     quoted,
@@ -21,13 +21,19 @@ struct Item {
     raw: RawRequest,
 }
 
+const SHAPE: json::Shape = json::Shape {
+    fields: params::BODY_FIELDS,
+    lists: &["items", "prompts", "scrapers", "countries"],
+    list_items_max: BATCH_ITEMS_MAX,
+};
+
 /// Reads the body of `POST /batches`.
 ///
 /// # Errors
-/// It is no JSON object, has neither items nor a matrix, or too many items; or a parameter that is
-/// meant for all items has the wrong type.
-pub fn parse(service: &Service, body: &[u8]) -> Result<NewBatch, ApiError> {
-    let mut fields = params::object(body)?;
+/// Returns an error if it is no JSON object, has neither items nor a matrix, has too many items, or
+/// has a field twice; or if a parameter that is meant for all items has the wrong type.
+pub fn parse(service: &Service, body: &[u8], sent_as_form: bool) -> Result<NewBatch, ApiError> {
+    let mut fields = json::object(body, SHAPE, sent_as_form)?;
     let items = take_list(&mut fields, "items")?;
     let prompts = take_list(&mut fields, "prompts")?;
     let scrapers = take_list(&mut fields, "scrapers")?;
@@ -122,13 +128,7 @@ fn check_count(lengths: &[usize], samples: Option<usize>) -> Result<(), ApiError
             "batch_invalid",
             "A batch must have at least one item; one of its lists is empty.",
         )),
-        Some(_) | None => Err(ApiError::bad_request(
-            "batch_too_large",
-            format!(
-                "A batch must have at most {BATCH_ITEMS_MAX} items; given: {}. Send several.",
-                count.map_or("very many".to_owned(), |count| count.to_string())
-            ),
-        )),
+        Some(_) | None => Err(ApiError::batch_too_large(BATCH_ITEMS_MAX, count)),
     }
 }
 

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::batch_request;
 use super::error::ApiError;
 use super::poll::Form;
-use super::{Limits, body, jobs, params, scrapers};
+use super::{Limits, body, jobs, json, params, scrapers};
 use crate::answer::object::batch_object;
 use crate::job::{Batch, ItemRefusal, State};
 use crate::service::{Caller, NewBatch, Service, ServiceError};
@@ -27,10 +27,18 @@ pub async fn submit(
     payload: web::Payload,
 ) -> Result<HttpResponse, ApiError> {
     let headers = request.headers();
-    let body = body::read(headers, payload.into_inner(), limits.batch_bytes_max).await?;
-    let mut asked = batch_request::parse(&service, &body)?;
+    service.check_rate(&caller).map_err(|error| refused(&service, error))?;
     let key = scrapers::idempotency_key(headers)?;
-    asked.idempotency = key.map(|key| idempotency_of_batch(&caller.account, &key, &body));
+    let sent_as_form = json::is_form(headers);
+    let (bytes_max, budget) = (limits.batch_bytes_max, &limits.bodies);
+    let body = body::read(headers, payload.into_inner(), bytes_max, budget).await?;
+    let (again, account) = (service.clone(), caller.account.clone());
+    let parse = move |body: &[u8]| {
+        let mut asked = batch_request::parse(&again, body, sent_as_form)?;
+        asked.idempotency = key.map(|key| idempotency_of_batch(&account, &key, body));
+        Ok(asked)
+    };
+    let (asked, _body) = body::parsed(body, parse).await?;
     accept(service, &caller, asked).await
 }
 

@@ -8,8 +8,10 @@ mod search;
 use std::sync::LazyLock;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
+use actix_web::http::header::LOCATION;
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
+use super::error::ApiError;
 use super::site;
 use super::traffic::Traffic;
 use crate::job::quoted;
@@ -37,11 +39,11 @@ static INDEX: LazyLock<String> = LazyLock::new(index);
 
 /// Puts the guide's pages into an app.
 pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic) {
-    app.service(super::get(traffic, "/docs", web::get().to(pages)))
-        .service(super::get(traffic, "/docs/search", web::get().to(search::show)))
-        .service(super::get(traffic, search::SCRIPT_PATH, web::get().to(search::script)))
-        .service(super::get(traffic, "/docs/{slug}", web::get().to(page)))
-        .service(super::get(traffic, "/docs/assets/{file}", web::get().to(file)));
+    app.service(super::get(traffic, "/docs", super::get_or_head().to(pages)))
+        .service(super::get(traffic, "/docs/search", super::get_or_head().to(search::show)))
+        .service(super::get(traffic, search::SCRIPT_PATH, super::get_or_head().to(search::script)))
+        .service(super::get(traffic, "/docs/{slug}", super::get_or_head().to(page)))
+        .service(super::get(traffic, "/docs/assets/{file}", super::get_or_head().to(file)));
 }
 
 /// `GET /docs`
@@ -50,21 +52,51 @@ pub async fn pages() -> HttpResponse {
 }
 
 /// `GET /docs/{slug}`
-pub async fn page(slug: web::Path<String>) -> HttpResponse {
+pub async fn page(slug: web::Path<String>, request: HttpRequest) -> HttpResponse {
     match RENDERED.iter().find(|(known, _)| *known == slug.as_str()) {
         Some((_, page)) => site::html(StatusCode::OK, page.clone()),
         None => {
             let detail = format!("The guide has no page {}; `/docs` lists them.", quoted(&slug));
-            site::error(StatusCode::NOT_FOUND, "not_found", &detail)
+            not_found(&request, ApiError::not_found(detail))
         }
     }
 }
 
+/// The answer where there is no path. A browser is led on from the forms of a page's address that
+/// people type.
+pub fn nothing_at(request: &HttpRequest) -> HttpResponse {
+    let page = match request.path() {
+        "/dashboard" | "/dashboard/" => Some("/"),
+        path => path.strip_suffix('/').filter(|path| {
+            let slug = path.strip_prefix("/docs/");
+            *path == HERE
+                || slug.is_some_and(|slug| RENDERED.iter().any(|(known, _)| *known == slug))
+        }),
+    };
+    match page.filter(|_| site::wants_html(request)) {
+        Some(page) => HttpResponse::PermanentRedirect().insert_header((LOCATION, page)).finish(),
+        None => not_found(request, ApiError::no_path(request.path())),
+    }
+}
+
+/// A 404: a page for people in a browser, JSON for programs.
+fn not_found(request: &HttpRequest, error: ApiError) -> HttpResponse {
+    if !site::wants_html(request) {
+        return error.error_response();
+    }
+    let main = format!(
+        "<h1>Not found</h1>\n<p>{}</p>\n<p>The <a href=\"/docs\">guide</a> lists its pages, and the \
+         <a href=\"/\">dashboard</a> has the jobs.</p>\n",
+        escape(&error.detail)
+    );
+    site::html(StatusCode::NOT_FOUND, framed("Not found", HERE, "", &main))
+}
+
 /// `GET /docs/assets/{file}`
-pub async fn file(file: web::Path<String>) -> HttpResponse {
+pub async fn file(file: web::Path<String>, request: HttpRequest) -> HttpResponse {
     let Some((name, text)) = FILES.iter().find(|(known, _)| *known == file.as_str()) else {
         let detail = format!("The guide has no file {}.", quoted(&file));
-        return site::error(StatusCode::NOT_FOUND, "not_found", &detail);
+        return not_found(&request, ApiError::not_found(detail));
     };
     // RFC 9512 names YAML's type.
     let json = name.ends_with(".json");

@@ -4,7 +4,9 @@
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{
+    CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
+};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
 use tracing::{Instrument, Span};
@@ -13,8 +15,8 @@ use uuid::Uuid;
 use super::URL_BYTES_MAX;
 use super::cors::Cors;
 use super::error::ApiError;
+use super::head;
 use super::traffic::{self, Traffic};
-use super::unread::Unread;
 use crate::id::quick_uuid;
 use crate::rate::Standing;
 use crate::service::{Caller, Service};
@@ -22,17 +24,18 @@ use crate::service::{Caller, Service};
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 /// The longest request id that is taken from a client, bytes.
 pub const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Answers what needs no handler, and lays the headers of every response around the rest.
 pub async fn around(
-    mut request: ServiceRequest,
+    request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, actix_web::Error> {
     let watch = request.app_data::<web::Data<Traffic>>().map(|traffic| traffic.begin());
     let id = request_id(request.headers());
-    let unread = Unread::keep(&mut request);
     let cors = request.app_data::<web::Data<Cors>>().cloned();
     let origin = request.headers().get("origin").cloned();
     let target_bytes = request.uri().path_and_query().map_or(0, |target| target.as_str().len());
@@ -54,10 +57,12 @@ pub async fn around(
         rate_limit(response.headers_mut(), standing);
     }
     lay_on(response.headers_mut(), cors.as_deref().map(AsRef::as_ref), origin.as_ref(), id);
-    Ok(match unread {
-        Some(unread) => unread.until_sent(response),
-        None => response,
-    })
+    if response.request().method() == Method::HEAD {
+        let (request, reply) = response.into_parts();
+        let reply = head::without_body(reply).map_body(|_, body| EitherBody::right(body.boxed()));
+        return Ok(ServiceResponse::new(request, reply));
+    }
+    Ok(response)
 }
 
 /// What the log tells of a request beside what it logs.
@@ -66,7 +71,8 @@ pub fn span(id: &HeaderValue, method: &Method, path: &str) -> Span {
     tracing::debug_span!("request", id = id.to_str().unwrap_or_default(), %method, path)
 }
 
-/// The headers of every response.
+/// Adds the headers of every response. Of what does not say how long it may be kept nothing is:
+/// most of it holds answers, or what a key has used.
 pub fn lay_on(
     headers: &mut HeaderMap,
     cors: Option<&Cors>,
@@ -76,6 +82,10 @@ pub fn lay_on(
     if let Some(cors) = cors {
         cors.lay_on(headers, origin);
     }
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, NO_STORE);
+    }
+    headers.insert(X_CONTENT_TYPE_OPTIONS, NO_SNIFFING);
     headers.insert(REQUEST_ID.clone(), id);
 }
 

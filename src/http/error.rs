@@ -65,7 +65,11 @@ impl ApiError {
 
     /// 404: no such path.
     pub fn no_path(path: &str) -> ApiError {
-        let detail = format!("There is nothing at {}.", quoted(path));
+        ApiError::not_found(format!("There is nothing at {}.", quoted(path)))
+    }
+
+    /// 404: no such page or file.
+    pub fn not_found(detail: String) -> ApiError {
         ApiError::new(StatusCode::NOT_FOUND, "not_found", detail)
     }
 
@@ -75,6 +79,35 @@ impl ApiError {
         let mut error = ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail);
         error.allow = Some(allow);
         error
+    }
+
+    /// 400: a parameter is there twice, in the element of a list with the index `within`, if any.
+    pub fn repeated(name: &str, within: Option<usize>) -> ApiError {
+        let place = within.map(|index| format!(" of item {index}")).unwrap_or_default();
+        let detail = format!("Parameter `{name}`{place} must be given once; it is there twice.");
+        ApiError::bad_request("parameter_repeated", detail)
+    }
+
+    /// 400: a batch has too many items; `given` is `None` if they cannot be counted.
+    pub fn batch_too_large(items_max: usize, given: Option<usize>) -> ApiError {
+        let given = given.map_or("very many".to_owned(), |given| given.to_string());
+        ApiError::bad_request(
+            "batch_too_large",
+            format!("A batch must have at most {items_max} items; given: {given}. Send several."),
+        )
+    }
+
+    /// 503: the bodies of all requests together hold too much.
+    pub fn bodies_full(bytes_max: usize) -> ApiError {
+        ApiError::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "bodies_full",
+            format!(
+                "The bodies of requests that are being read must be at most {bytes_max} bytes \
+                 together; this one is more. Retry in a few seconds."
+            ),
+        )
+        .retry_after(BODIES_SECONDS)
     }
 
     /// 413: the body is larger than the limit.
@@ -270,6 +303,8 @@ impl ApiError {
 
 /// `Retry-After` while a scraper lacks its settings: it takes a person to change that.
 const NOT_CONFIGURED_SECONDS: u64 = 60;
+/// `Retry-After` while too many bodies are held: they are parsed within a second or two.
+const BODIES_SECONDS: u64 = 2;
 /// `Retry-After` while too many streams are open: dashboards are closed now and then.
 const STREAMS_SECONDS: u64 = 15;
 /// `Retry-After` while the service stops or cannot write.

@@ -1,9 +1,7 @@
 //! `GET /jobs/{id}/evidence` and the files below it: what the attempts at pages have left. Takes the
 //! key that made the job, because a page may show more than its answer.
 
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
-};
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
@@ -23,7 +21,6 @@ pub async fn list(
     let attempts = attempts.await.map_err(|_| ServiceError::Stopping).and_then(|found| found);
     let attempts = attempts.map_err(|error| refused(&known, error))?;
     Ok(HttpResponse::Ok()
-        .insert_header((CACHE_CONTROL, "no-store"))
         .json(json!({ "job_id": shown.to_ascii_lowercase(), "attempts": attempts })))
 }
 
@@ -68,9 +65,7 @@ pub async fn file(
         .map_err(|error| refused(&known, error))?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, shown))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .insert_header((CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
-        .insert_header((CACHE_CONTROL, "no-store"))
         .body(content))
 }
 

@@ -16,7 +16,10 @@ mod error;
 mod events;
 mod evidence;
 mod export;
+mod head;
 mod jobs;
+mod json;
+mod linger;
 mod list;
 mod metrics;
 mod openapi;
@@ -53,11 +56,13 @@ use traffic::{POLL_PATH, SUBMIT_PATH, Traffic};
 pub const URL_BYTES_MAX: usize = 60_000;
 
 /// The limits of a request that handlers keep.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    pub body_bytes_max: usize,
+#[derive(Clone, Debug)]
+struct Limits {
+    body_bytes_max: usize,
     /// Of a batch.
-    pub batch_bytes_max: usize,
+    batch_bytes_max: usize,
+    /// What is held of all bodies.
+    bodies: body::Budget,
 }
 
 /// What every worker of the server shares.
@@ -86,7 +91,7 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         .service(
             traffic
                 .resource(POLL_PATH)
-                .route(web::get().to(jobs::get))
+                .route(get_or_head().to(jobs::get))
                 .route(web::delete().to(jobs::cancel))
                 .default_service(web::to(only_get_delete)),
         )
@@ -96,8 +101,14 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
                 .route(web::post().to(scrapers::submit))
                 .default_service(web::to(only_post)),
         )
-        .service(get(traffic, "/scrapers", web::get().to(discovery::list)))
-        .service(get(traffic, "/scrapers/{scraper}", web::get().to(scrapers::run)))
+        .service(get(traffic, "/scrapers", get_or_head().to(discovery::list)))
+        .service(
+            traffic
+                .resource("/scrapers/{scraper}")
+                // No HEAD: it must be safe, and this runs a scrape.
+                .route(web::get().to(scrapers::run))
+                .default_service(web::to(only_get)),
+        )
         .service(
             traffic
                 .resource("/batches")
@@ -107,55 +118,51 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         .service(
             traffic
                 .resource("/batches/{id}")
-                .route(web::get().to(batches::get))
+                .route(get_or_head().to(batches::get))
                 .route(web::delete().to(batches::cancel))
                 .default_service(web::to(only_get_delete)),
         )
-        .service(get(traffic, "/usage", web::get().to(usage::get)))
-        .service(get(traffic, "/jobs", web::get().to(list::list)))
-        .service(get(traffic, "/openapi.json", web::get().to(openapi::get)))
-        .service(get(traffic, "/metrics", web::get().to(metrics::get)))
-        .service(get(traffic, "/stats", web::get().to(stats::get)))
-        .service(get(traffic, "/stats/events", web::get().to(stats::stream)))
-        .service(get(traffic, "/jobs/{id}/attempts", web::get().to(attempts::list)))
-        .service(get(traffic, "/jobs/{id}/events", web::get().to(events::stream)))
+        .service(get(traffic, "/usage", get_or_head().to(usage::get)))
+        .service(get(traffic, "/jobs", get_or_head().to(list::list)))
+        .service(get(traffic, "/openapi.json", get_or_head().to(openapi::get)))
+        .service(get(traffic, "/metrics", get_or_head().to(metrics::get)))
+        .service(get(traffic, "/stats", get_or_head().to(stats::get)))
+        .service(get(traffic, "/stats/events", get_or_head().to(stats::stream)))
+        .service(get(traffic, "/jobs/{id}/attempts", get_or_head().to(attempts::list)))
+        .service(get(traffic, "/jobs/{id}/events", get_or_head().to(events::stream)))
         .service(
             traffic
                 .resource("/jobs/{id}/webhook")
-                .route(web::get().to(webhooks::of_job))
+                .route(get_or_head().to(webhooks::of_job))
                 .route(web::post().to(webhooks::send_again_of_job))
                 .default_service(web::to(only_get_post)),
         )
         .service(
             traffic
                 .resource("/batches/{id}/webhook")
-                .route(web::get().to(webhooks::of_batch))
+                .route(get_or_head().to(webhooks::of_batch))
                 .route(web::post().to(webhooks::send_again_of_batch))
                 .default_service(web::to(only_get_post)),
         )
-        .service(get(traffic, "/jobs/{id}/evidence", web::get().to(evidence::list)))
-        .service(get(traffic, "/jobs/{id}/evidence/{file}", web::get().to(evidence::file)))
-        .service(get(traffic, "/md/{id}.json", web::get().to(jobs::tokens)))
-        .service(get(traffic, "/md/{id}.md", web::get().to(jobs::markdown)))
-        .service(probe(traffic, "/healthz", probed().to(ops::healthz)))
-        .service(probe(traffic, "/readyz", probed().to(ops::readyz)))
+        .service(get(traffic, "/jobs/{id}/evidence", get_or_head().to(evidence::list)))
+        .service(get(traffic, "/jobs/{id}/evidence/{file}", get_or_head().to(evidence::file)))
+        .service(get(traffic, "/md/{id}.json", get_or_head().to(jobs::tokens)))
+        .service(get(traffic, "/md/{id}.md", get_or_head().to(jobs::markdown)))
+        .service(get(traffic, "/healthz", get_or_head().to(ops::healthz)))
+        .service(get(traffic, "/readyz", get_or_head().to(ops::readyz)))
         .configure(|config| practice::configure(config, traffic, state.practice.clone()))
         .configure(|config| docs::configure(config, traffic))
         .configure(|config| dashboard::configure(config, traffic))
         .default_service(web::to(no_path));
 }
 
-/// A path that takes GET and nothing else.
+/// A path that takes GET, and HEAD with it.
 fn get(traffic: &Traffic, path: &'static str, route: actix_web::Route) -> actix_web::Resource {
-    traffic.resource(path).route(route).default_service(web::to(only_get))
-}
-
-/// A path that probes ask: many of them send HEAD.
-fn probe(traffic: &Traffic, path: &'static str, route: actix_web::Route) -> actix_web::Resource {
     traffic.resource(path).route(route).default_service(web::to(only_get_head))
 }
 
-fn probed() -> actix_web::Route {
+/// The route of what is read: HEAD is served wherever GET is (RFC 9110, section 9.1).
+fn get_or_head() -> actix_web::Route {
     web::route().guard(guard::Any(guard::Get()).or(guard::Head()))
 }
 
@@ -168,11 +175,11 @@ async fn only_get(request: HttpRequest) -> HttpResponse {
 }
 
 async fn only_get_delete(request: HttpRequest) -> HttpResponse {
-    ApiError::method(request.method().as_str(), "GET, DELETE").error_response()
+    ApiError::method(request.method().as_str(), "GET, HEAD, DELETE").error_response()
 }
 
 async fn only_get_post(request: HttpRequest) -> HttpResponse {
-    ApiError::method(request.method().as_str(), "GET, POST").error_response()
+    ApiError::method(request.method().as_str(), "GET, HEAD, POST").error_response()
 }
 
 async fn only_post(request: HttpRequest) -> HttpResponse {
@@ -180,5 +187,5 @@ async fn only_post(request: HttpRequest) -> HttpResponse {
 }
 
 async fn no_path(request: HttpRequest) -> HttpResponse {
-    ApiError::no_path(request.path()).error_response()
+    docs::nothing_at(&request)
 }

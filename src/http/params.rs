@@ -4,6 +4,7 @@
 use serde_json::{Map, Value};
 
 use super::error::ApiError;
+use super::json;
 use crate::job::{RawRequest, quoted};
 
 /// A query string's names and values in order.
@@ -97,10 +98,7 @@ pub fn from_pairs(pairs: Pairs) -> Result<RawRequest, ApiError> {
             _ => false,
         };
         if repeated {
-            return Err(ApiError::bad_request(
-                "parameter_repeated",
-                format!("Parameter `{name}` must be given once; it is there twice."),
-            ));
+            return Err(ApiError::repeated(&name, None));
         }
     }
     Ok(raw)
@@ -130,28 +128,31 @@ pub fn wrong_type(name: &str, rule: &str, given: &str) -> ApiError {
     )
 }
 
+/// The fields of JSON bodies: every parameter of a scrape, and the scraper of a batch or its item.
+pub const BODY_FIELDS: &[&str] = &[
+    "prompt",
+    "country",
+    "bypass_cache",
+    "timeout",
+    "web_search",
+    "markdown_json",
+    "mode",
+    "label",
+    "start_within",
+    "samples",
+    "webhook_url",
+    "scraper",
+];
+const SHAPE: json::Shape = json::Shape { fields: BODY_FIELDS, lists: &[], list_items_max: 0 };
+
 /// The parameters of a scrape in a JSON body; an empty body has none. Unknown ones are ignored,
 /// and `null` is as good as absent.
 ///
 /// # Errors
-/// The body is not a JSON object, or a parameter has the wrong type.
-pub fn from_body(body: &[u8]) -> Result<RawRequest, ApiError> {
-    from_fields(object(body)?)
-}
-
-/// A JSON body's fields; an empty body has none.
-///
-/// # Errors
-/// The body is not a JSON object.
-pub fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
-    if body.iter().all(u8::is_ascii_whitespace) {
-        return Ok(Map::new());
-    }
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(fields)) => Ok(fields),
-        Ok(other) => Err(body_invalid(&quoted(&other.to_string()))),
-        Err(error) => Err(body_invalid(&error.to_string())),
-    }
+/// Returns an error if the body is not a JSON object, or if a parameter is there twice or has the
+/// wrong type.
+pub fn from_body(body: &[u8], sent_as_form: bool) -> Result<RawRequest, ApiError> {
+    from_fields(json::object(body, SHAPE, sent_as_form)?)
 }
 
 /// The parameters of a scrape among the fields of a JSON object.
@@ -180,13 +181,6 @@ pub fn from_fields(fields: Map<String, Value>) -> Result<RawRequest, ApiError> {
         }
     }
     Ok(raw)
-}
-
-fn body_invalid(given: &str) -> ApiError {
-    ApiError::bad_request(
-        "body_invalid",
-        format!("The request's body must be empty or a JSON object of parameters; given: {given}."),
-    )
 }
 
 /// A string, or an error that names the parameter.
@@ -311,10 +305,23 @@ mod tests {
             (r#"{"prompt":1}"#, "parameter_invalid"),
             (r#"{"timeout":"60"}"#, "parameter_invalid"),
             (r#"{"web_search":"true"}"#, "parameter_invalid"),
+            (r#"{"prompt":"a","prompt":"b"}"#, "parameter_repeated"),
+            (r#"{"prompt":"a","country":null,"\u0063ountry":"DE"}"#, "parameter_repeated"),
         ] {
-            assert_eq!(code(from_body(body.as_bytes())), expected, "{body}");
+            assert_eq!(code(from_body(body.as_bytes(), false)), expected, "{body}");
         }
-        assert_eq!(code(from_body(b"{\"prompt\":\"\xff\"}")), "body_invalid");
+        assert_eq!(code(from_body(b"{\"prompt\":\"\xff\"}", false)), "body_invalid");
+    }
+
+    /// A field that is missing in the list would be ignored in bodies.
+    #[test]
+    fn every_parameter_of_a_query_is_a_field_of_bodies() {
+        let source = include_str!("params.rs");
+        let query = source.split("pub fn from_pairs").nth(1).unwrap();
+        let query = query.split("_ => false").next().unwrap();
+        let arms = query.lines().filter_map(|line| line.trim().split_once("\" => raw."));
+        let names: Vec<&str> = arms.map(|(name, _)| name.trim_start_matches('"')).collect();
+        assert_eq!([names.as_slice(), &["scraper"]].concat(), BODY_FIELDS);
     }
 
     /// What is refused is refused in a sentence of bounded length, and what is read keeps the rules.
@@ -352,22 +359,22 @@ mod tests {
             r#"{"prompt":"\ud83e\udd80","label":"x","start_within":60,"samples":3,"mode":null}"#,
             r#"{"prompt":"x","webhook_url":"https://a.example/hook","other":[{"a":[1e3]}]}"#,
         ];
-        fuzz::bytes("body", &examples, |body| read_or_refused(from_body(body)));
+        fuzz::bytes("body", &examples, |body| read_or_refused(from_body(body, false)));
     }
 
     #[test]
     fn only_different_values_in_query_and_body_are_a_conflict() {
         let one = || from_query("country=DE&timeout=60").unwrap();
         assert_eq!(together(one(), one()).unwrap(), one());
-        let same = from_body(br#"{"country":"DE","timeout":60.0}"#).unwrap();
+        let same = from_body(br#"{"country":"DE","timeout":60.0}"#, false).unwrap();
         assert_eq!(together(one(), same).unwrap(), one());
-        let lower = from_body(br#"{"country":"de"}"#).unwrap();
+        let lower = from_body(br#"{"country":"de"}"#, false).unwrap();
         assert_eq!(together(one(), lower).unwrap(), one());
         for other in [r#"{"country":"US"}"#, r#"{"timeout":61}"#] {
-            let other = from_body(other.as_bytes()).unwrap();
+            let other = from_body(other.as_bytes(), false).unwrap();
             assert_eq!(code(together(one(), other)), "parameter_conflict");
         }
-        let body = from_body(br#"{"prompt":"x"}"#).unwrap();
+        let body = from_body(br#"{"prompt":"x"}"#, false).unwrap();
         assert_eq!(together(one(), body).unwrap().prompt.as_deref(), Some("x"));
     }
 
@@ -375,7 +382,7 @@ mod tests {
         #[test]
         fn any_query_and_any_body_is_read_or_refused(query: String, body: Vec<u8>) {
             let _ = from_query(&query);
-            let _ = from_body(&body);
+            let _ = from_body(&body, false);
         }
     }
 }

@@ -3,7 +3,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_TYPE, ETAG, Header, HeaderValue, IF_NONE_MATCH, IfNoneMatch, RETRY_AFTER,
+    CONTENT_TYPE, ETAG, Header, HeaderValue, IF_NONE_MATCH, IfNoneMatch, RETRY_AFTER,
 };
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
@@ -90,8 +90,6 @@ pub fn answer_unless(
     let status = if json.is_some() { StatusCode::OK } else { StatusCode::NOT_MODIFIED };
     let mut response = HttpResponse::build(status);
     response.insert_header((ETAG, tag));
-    // It may be kept, but must not be used again without asking.
-    response.insert_header((CACHE_CONTROL, HeaderValue::from_static("no-cache")));
     if let Some(job) = pending {
         response.insert_header((RETRY_AFTER, service.poll_after_seconds(&job)));
     }

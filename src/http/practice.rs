@@ -12,7 +12,7 @@ use std::task::{Context, Poll};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::error::BlockingError;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CACHE_CONTROL, HeaderValue, RETRY_AFTER};
+use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::site;
@@ -73,10 +73,10 @@ impl PracticeState {
 /// Puts the practice page into an app.
 pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic, state: web::Data<PracticeState>) {
     app.app_data(state)
-        .service(super::get(traffic, "/practice", web::get().to(show)))
-        .service(super::get(traffic, "/practice/stream", web::get().to(stream)))
-        .service(super::get(traffic, "/practice.js", web::get().to(script)))
-        .service(super::get(traffic, "/practice.css", web::get().to(style)));
+        .service(super::get(traffic, "/practice", super::get_or_head().to(show)))
+        .service(super::get(traffic, "/practice/stream", super::get_or_head().to(stream)))
+        .service(super::get(traffic, "/practice.js", super::get_or_head().to(script)))
+        .service(super::get(traffic, "/practice.css", super::get_or_head().to(style)));
 }
 
 /// `GET /practice`: the form, or with `q` the answer.
@@ -127,7 +127,6 @@ pub async fn stream(
     let pieces = state.answered(question, |_, answer| page::stream_pieces(answer)).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
-        .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((site::ACCEL_BUFFERING, "no"))
         .body(Pieces { pieces: pieces.into(), clock: state.clock.clone(), wait: None }))
 }

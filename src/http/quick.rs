@@ -10,7 +10,7 @@ use std::rc::Rc;
 use actix_http::{Request, Response};
 use actix_web::body::BoxBody;
 use actix_web::http::Method;
-use actix_web::http::header::{HeaderName, HeaderValue, IF_NONE_MATCH, ORIGIN, TRANSFER_ENCODING};
+use actix_web::http::header::{HeaderName, HeaderValue, IF_NONE_MATCH, ORIGIN};
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use tracing::Instrument;
 
@@ -21,11 +21,9 @@ use super::{State, URL_BYTES_MAX, auth, edge, params, scrapers};
 use crate::service::{Caller, JOB_ID_BYTES};
 
 /// What a poll that is not of the plainest form brings.
-const OTHER_POLLS: [HeaderName; 4] = [IF_NONE_MATCH, PREFER, ORIGIN, TRANSFER_ENCODING];
+const OTHER_POLLS: [HeaderName; 3] = [IF_NONE_MATCH, PREFER, ORIGIN];
 /// The most digits in the `wait` of a plain poll.
 const WAIT_DIGITS_MAX: usize = 2;
-/// What a submit that is not of the plainest form brings.
-const OTHER_SUBMITS: [HeaderName; 2] = [ORIGIN, TRANSFER_ENCODING];
 
 /// How a request is answered.
 pub enum Way<C> {
@@ -81,7 +79,8 @@ fn refuse(state: &State, request: &Request, error: &ApiError) -> Response<BoxBod
 /// The id in the path of a plain poll.
 fn polled(request: &Request) -> Option<&str> {
     let id = request.path().strip_prefix("/jobs/").filter(|id| id.len() == JOB_ID_BYTES)?;
-    (request.method() == Method::GET && !brings_any(request, &OTHER_POLLS)).then_some(id)
+    let plain = OTHER_POLLS.iter().all(|name| !request.headers().contains_key(name));
+    (request.method() == Method::GET && plain).then_some(id)
 }
 
 /// The answer to a plain poll, where its job is there.
@@ -127,7 +126,7 @@ fn is_plain_submit(request: &Request) -> bool {
     request.method() == Method::POST
         && submitted_to(request.path()).is_some()
         && target_bytes <= URL_BYTES_MAX
-        && !brings_any(request, &OTHER_SUBMITS)
+        && !request.headers().contains_key(ORIGIN)
 }
 
 /// The scraper in the path of a submit that needs no decoding.
@@ -135,10 +134,6 @@ fn submitted_to(path: &str) -> Option<&str> {
     let scraper = path.strip_prefix("/scrapers/")?.strip_suffix("/jobs")?;
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_".contains(&byte);
     (!scraper.is_empty() && scraper.bytes().all(plain)).then_some(scraper)
-}
-
-fn brings_any(request: &Request, names: &[HeaderName]) -> bool {
-    names.iter().any(|name| request.headers().contains_key(name))
 }
 
 /// The answer to a plain submit: what [`edge::around`] does around [`scrapers::submit`], without what

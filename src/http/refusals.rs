@@ -1,6 +1,6 @@
 //! The HTTP parser's own refusals, as JSON: what it cannot read never reaches a handler, and it
 //! answers with a bare status. This stream replaces that answer on its way out (contract 1.10:
-//! errors are JSON, always).
+//! errors are JSON, always). A connection that a refusal ends is read on for a while.
 
 use std::io;
 use std::pin::Pin;
@@ -11,6 +11,7 @@ use actix_rt::net::{ActixStream, Ready, TcpStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use uuid::Uuid;
 
+use super::linger;
 use super::stall::WriteStall;
 
 /// A bare answer of the parser: its status, and what goes out instead of it.
@@ -65,7 +66,8 @@ impl Refusal {
         let body = serde_json::json!({ "detail": detail, "code": code }).to_string();
         format!(
             "HTTP/1.1 {status}\r\ncontent-length: {}\r\nconnection: close\r\n\
-             content-type: application/json\r\nx-request-id: {}\r\n\r\n{body}",
+             content-type: application/json\r\ncache-control: no-store\r\n\
+             x-content-type-options: nosniff\r\nx-request-id: {}\r\n\r\n{body}",
             body.len(),
             Uuid::new_v4()
         )
@@ -107,6 +109,8 @@ pub struct Connection {
     first_line: FirstLine,
     /// What still has to go out instead of a bare refusal.
     replacement: Option<(Vec<u8>, usize)>,
+    /// Whether what was sent last refuses a request and ends the connection.
+    refused: bool,
 }
 
 impl Connection {
@@ -117,6 +121,15 @@ impl Connection {
             stall: WriteStall::new(write_timeout),
             first_line: FirstLine::default(),
             replacement: None,
+            refused: false,
+        }
+    }
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if self.refused {
+            linger::read_on(&self.stream);
         }
     }
 }
@@ -130,11 +143,17 @@ impl AsyncWrite for Connection {
         let this = &mut *self;
         if this.replacement.is_none() {
             let refusal = Refusal::of(bytes).map(|bare| this.first_line.refusal(bare));
+            if bytes.starts_with(b"HTTP/") {
+                this.refused = refusal.is_some() || linger::refuses_and_closes(bytes);
+            }
             this.replacement = refusal.map(|refusal| (refusal.reply(), 0));
             this.first_line = FirstLine::default();
         }
         let Some((reply, sent)) = &mut this.replacement else {
-            return this.stall.poll_write(&mut this.stream, context, bytes);
+            let written = this.stall.poll_write(&mut this.stream, context, bytes);
+            // Nobody reads there any more.
+            this.refused &= !matches!(written, Poll::Ready(Err(_)));
+            return written;
         };
         // The caller offers the same bytes again until all of ours are out.
         while *sent < reply.len() {

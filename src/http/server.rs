@@ -23,12 +23,14 @@ use actix_web::{App, middleware, web};
 use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::Notify;
 
+use super::body::Budget;
 use super::cors::Cors;
 use super::origin::OriginCheck;
 use super::practice::PracticeState;
 use super::quick::Way;
 use super::refusals::Connection;
 use super::traffic::Traffic;
+use super::unread::Unread;
 use super::{Limits, State, edge, quick, routes};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
@@ -160,6 +162,9 @@ impl Server {
             limits: web::Data::new(Limits {
                 body_bytes_max: settings.http.body_bytes_max,
                 batch_bytes_max: settings.http.batch_bytes_max,
+                bodies: Budget::new(
+                    settings.http.body_bytes_max.max(settings.http.batch_bytes_max),
+                ),
             }),
             streams: web::Data::default(),
             traffic: web::Data::new(Traffic::new(clock.clone())),
@@ -382,20 +387,30 @@ fn serve(
                 .tcp_nodelay(true)
                 .h1(apply_fn_factory(
                     map_config(app, |_| AppConfig::default()),
-                    move |request: Request, app| {
+                    move |mut request: Request, app| {
+                        let unread = Unread::keep(&mut request);
                         // In a box: the connection has room for this future for all its life.
                         let way =
                             quick::way(&state, request, |request| Box::pin(app.call(request)));
                         async move {
-                            let quick = match way {
-                                Way::Answered(response) => response,
-                                Way::Begun(answer) => answer.await,
+                            let answer = match way {
+                                Way::Answered(answer) => {
+                                    answer.map_body(|_, body| EitherBody::right(body))
+                                }
+                                Way::Begun(answer) => {
+                                    answer.await.map_body(|_, body| EitherBody::right(body))
+                                }
                                 Way::Common(answer) => {
                                     let answer = Response::from(answer.await?);
-                                    return Ok(answer.map_body(|_, body| EitherBody::left(body)));
+                                    answer.map_body(|_, body| EitherBody::left(body))
                                 }
                             };
-                            Ok(quick.map_body(|_, body| EitherBody::right(body)))
+                            Ok(match unread {
+                                Some(unread) => unread
+                                    .until_sent(answer)
+                                    .map_body(|_, body| EitherBody::right(body)),
+                                None => answer,
+                            })
                         }
                     },
                 ));

@@ -3,9 +3,9 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY,
 };
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
 use super::error::ApiError;
 
@@ -22,7 +22,7 @@ pub fn html(status: StatusCode, page: String) -> HttpResponse {
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((CACHE_CONTROL, "no-cache"))
         .insert_header((REFERRER_POLICY, "no-referrer"))
         .body(page)
 }
@@ -32,8 +32,16 @@ pub fn asset(content_type: &'static str, text: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(content_type)
         .insert_header((CACHE_CONTROL, "public, max-age=300"))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
         .body(text)
+}
+
+/// Whether a browser asks for something that it will show.
+pub fn wants_html(request: &HttpRequest) -> bool {
+    let accept = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+    accept
+        .flat_map(|value| value.split(','))
+        .filter_map(|media_type| media_type.split(';').next())
+        .any(|media_type| media_type.trim().eq_ignore_ascii_case("text/html"))
 }
 
 /// An error as every path of the API gives it (contract 1.10).

@@ -9,7 +9,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, ready};
 
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::header::CACHE_CONTROL;
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
@@ -59,7 +58,7 @@ pub async fn get(service: web::Data<Service>, _: Caller) -> HttpResponse {
         })
     });
     let scrapers: Vec<Value> = scrapers.collect();
-    HttpResponse::Ok().insert_header((CACHE_CONTROL, "no-store")).json(json!({
+    HttpResponse::Ok().json(json!({
         "now": rfc3339_seconds(now_ms),
         "since": rfc3339_seconds(service.since_ms()),
         "bucket_seconds": BUCKET_SECONDS,
@@ -77,7 +76,6 @@ pub async fn stream(
     let stream = Stream { service, _place: place, told: String::new(), told_ms: None };
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
-        .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((site::ACCEL_BUFFERING, "no"))
         .body(Events { next: Some(Box::pin(next(stream))) }))
 }

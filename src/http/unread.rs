@@ -1,15 +1,15 @@
 //! Bodies in chunks that nobody reads to their end. The library below would go on reading such a
 //! body for as long as the client sends, after its answer and for nothing; it closes the connection
-//! behind the answer where the body's reader is still there. So the reader is kept until then.
+//! after the answer where the body's reader is still there. So the reader is kept until then.
 
 use std::cell::RefCell;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use actix_http::{Payload, Request, Response};
 use actix_web::HttpMessage;
-use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
-use actix_web::dev::{Payload, ServiceRequest, ServiceResponse};
+use actix_web::body::{BodySize, BoxBody, MessageBody};
 use actix_web::error::PayloadError;
 use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::web::Bytes;
@@ -21,22 +21,17 @@ pub struct Unread(Rc<RefCell<Payload>>);
 
 impl Unread {
     /// Keeps the reader of a body in chunks; a body whose length is announced needs none.
-    pub fn keep(request: &mut ServiceRequest) -> Option<Unread> {
+    pub fn keep(request: &mut Request) -> Option<Unread> {
         request.headers().contains_key(TRANSFER_ENCODING).then(|| {
             let kept = Unread(Rc::new(RefCell::new(request.take_payload())));
-            request.set_payload(Payload::Stream { payload: Box::pin(kept.clone()) });
+            *request.payload() = Payload::Stream { payload: Box::pin(kept.clone()) };
             kept
         })
     }
 
     /// Lets the reader live as long as the answer's body.
-    pub fn until_sent<B: MessageBody + 'static>(
-        self,
-        response: ServiceResponse<EitherBody<B>>,
-    ) -> ServiceResponse<EitherBody<B>> {
-        response.map_body(|_, body| {
-            EitherBody::right(Answer { body: body.boxed(), _unread: self }.boxed())
-        })
+    pub fn until_sent(self, response: Response<impl MessageBody + 'static>) -> Response<BoxBody> {
+        response.map_body(|_, body| Answer { body: body.boxed(), _unread: self }.boxed())
     }
 }
 

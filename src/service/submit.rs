@@ -164,12 +164,21 @@ impl Service {
         (job, result)
     }
 
+    /// Checks that the caller's rate limit has one left, and takes none: what costs to read is not
+    /// read for somebody who is over it.
+    ///
+    /// # Errors
+    /// Returns an error if the limit is used up.
+    pub fn check_rate(&self, caller: &Caller) -> Result<(), ServiceError> {
+        let ring = self.keyring();
+        let Some(limit) = ring.limit(&caller.account) else { return Ok(()) };
+        limit.check().map_err(rate_limit)
+    }
+
     pub(super) fn within_rate(&self, caller: &Caller) -> Result<(), ServiceError> {
         let ring = self.keyring();
         let Some(limit) = ring.limit(&caller.account) else { return Ok(()) };
-        limit.take().map_err(|wait_ms| ServiceError::RateLimit {
-            retry_after_seconds: bounded_wait(wait_ms.div_ceil(1000)),
-        })
+        limit.take().map_err(rate_limit)
     }
 
     /// The scraper's queue is full: a hundredth of it is likely to be done in so many seconds.
@@ -220,4 +229,8 @@ impl Service {
         })?;
         read.unwrap_or(Err(ServiceError::JobNotFound))
     }
+}
+
+fn rate_limit(wait_ms: u64) -> ServiceError {
+    ServiceError::RateLimit { retry_after_seconds: bounded_wait(wait_ms.div_ceil(1000)) }
 }

@@ -31,6 +31,51 @@ fn every_response_has_a_request_id_and_a_sound_one_is_taken() {
 }
 
 #[test]
+fn nothing_is_kept_but_what_says_so_and_no_type_is_guessed() {
+    let app = app("");
+    let id = app.submit("chatgpt", "x");
+    app.ended(&id);
+    let replies = |path: &str| [app.get(path), app.method("HEAD", path)];
+    for path in [
+        "/scrapers/chatgpt?prompt=x".to_owned(),
+        "/jobs".to_owned(),
+        "/usage".to_owned(),
+        "/stats".to_owned(),
+        "/scrapers".to_owned(),
+        "/metrics".to_owned(),
+        format!("/jobs/{id}"),
+        format!("/jobs/{id}?wait=1"),
+        format!("/jobs/{id}?fields=status"),
+        format!("/jobs/{id}/attempts"),
+        format!("/jobs/{id}/events"),
+        format!("/md/{id}.md"),
+        format!("/md/{id}.json"),
+        "/jobs/none".to_owned(),
+        "/none".to_owned(),
+    ] {
+        for reply in replies(&path) {
+            assert_eq!(reply.headers["cache-control"], "no-store", "{path}");
+            assert_eq!(reply.headers["x-content-type-options"], "nosniff", "{path}");
+        }
+    }
+    let submitted = app.post("/scrapers/chatgpt/jobs?prompt=y");
+    assert_eq!(submitted.headers["cache-control"], "no-store");
+    assert_eq!(submitted.headers["x-content-type-options"], "nosniff");
+    for (path, kept) in [
+        ("/", "no-cache"),
+        ("/docs", "no-cache"),
+        ("/practice?q=job", "no-cache"),
+        ("/dashboard/app.js", "no-cache"),
+        ("/practice.js", "public, max-age=300"),
+        ("/docs/assets/alerts.yaml", "public, max-age=300"),
+    ] {
+        let reply = app.get(path);
+        assert_eq!(reply.headers["cache-control"], kept, "{path}");
+        assert_eq!(reply.headers["x-content-type-options"], "nosniff", "{path}");
+    }
+}
+
+#[test]
 fn a_caller_with_a_limit_sees_how_it_stands() {
     let hash: String = Sha256::digest(b"secret").iter().map(|byte| format!("{byte:02x}")).collect();
     let (builder, clock) = Builder::new().manual();

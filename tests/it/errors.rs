@@ -126,14 +126,46 @@ fn unknown_paths_methods_and_scrapers_are_json_too() {
     for (method, path, allow) in [
         ("POST", "/scrapers/chatgpt", "GET"),
         ("DELETE", "/scrapers/chatgpt/jobs", "POST"),
-        ("PUT", "/jobs/x", "GET, DELETE"),
-        ("POST", "/md/x.md", "GET"),
+        ("PUT", "/jobs/x", "GET, HEAD, DELETE"),
+        ("POST", "/md/x.md", "GET, HEAD"),
         ("POST", "/healthz", "GET, HEAD"),
     ] {
         let reply = app.method(method, path);
         assert_eq!((reply.status, reply.code().as_str()), (405, "method_not_allowed"), "{path}");
         assert_eq!(reply.headers["allow"], allow, "{path}");
     }
+}
+
+#[test]
+fn a_browser_is_led_to_pages_and_shown_one_where_there_is_none() {
+    let app = app();
+    let browser = [("accept", "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8")];
+    for (path, page) in [
+        ("/docs/", "/docs"),
+        ("/docs/api/", "/docs/api"),
+        ("/dashboard", "/"),
+        ("/dashboard/", "/"),
+    ] {
+        let reply = app.get_with(path, &browser);
+        assert_eq!((reply.status, reply.headers["location"].as_str()), (308, page), "{path}");
+        assert_eq!(app.get_with(page, &browser).status, 200);
+        assert_eq!(app.get(path).code(), "not_found", "{path}");
+    }
+    for path in ["/docs/x", "/docs/x/", "/docs/assets/x", "/dashboard/x", "/x", "/x/", "//evil/"] {
+        let reply = app.get_with(path, &browser);
+        assert_eq!(reply.status, 404, "{path}");
+        assert_eq!(reply.headers["content-type"], "text/html; charset=utf-8", "{path}");
+        assert!(reply.headers.contains_key("content-security-policy"), "{path}");
+        // In the look of the guide, with a way on.
+        let links = ["<h1>Not found</h1>", "href=\"/docs\"", "href=\"/\"", "/practice.css"];
+        for part in links {
+            assert!(reply.text.contains(part), "{path}: {part}: {}", reply.text);
+        }
+        assert_eq!(app.get(path).code(), "not_found", "{path}");
+    }
+    let quoted = app.get_with("/docs/%3Cb%3E", &browser).text;
+    assert!(quoted.contains("&lt;b&gt;") && !quoted.contains("<b>"), "{quoted}");
+    assert_eq!(app.get_with("/jobs/x", &browser).code(), "job_not_found");
 }
 
 #[test]

@@ -6,14 +6,12 @@ use std::sync::LazyLock;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderValue, IF_NONE_MATCH,
-    X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
-use super::error::ApiError;
-use super::site;
 use super::traffic::Traffic;
+use super::{docs, site};
 
 const PAGE: &str = include_str!("assets/index.html");
 const SCRIPT_TYPE: &str = "text/javascript; charset=utf-8";
@@ -67,10 +65,10 @@ static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
 
 /// Puts the dashboard into an app.
 pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic) {
-    app.service(super::get(traffic, "/", web::get().to(page))).service(super::get(
+    app.service(super::get(traffic, "/", super::get_or_head().to(page))).service(super::get(
         traffic,
         "/dashboard/{file}",
-        web::get().to(asset),
+        super::get_or_head().to(asset),
     ));
 }
 
@@ -82,24 +80,20 @@ pub async fn page() -> HttpResponse {
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         reply.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
-    reply.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     reply
 }
 
 /// `GET /dashboard/{file}`
 pub async fn asset(file: web::Path<String>, request: HttpRequest) -> HttpResponse {
     let Some(at) = ASSETS.iter().position(|(name, _, _)| *name == file.as_str()) else {
-        return ApiError::no_path(request.path()).error_response();
+        return docs::nothing_at(&request);
     };
     let (_, content_type, text) = ASSETS[at];
     let tag = TAGS[at].as_str();
     let known = request.headers().get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
     let fresh = known.is_some_and(|known| known.split(',').any(|known| known.trim() == tag));
     let mut reply = if fresh { HttpResponse::NotModified() } else { HttpResponse::Ok() };
-    reply
-        .insert_header((CACHE_CONTROL, "no-cache"))
-        .insert_header((ETAG, tag))
-        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    reply.insert_header((CACHE_CONTROL, "no-cache")).insert_header((ETAG, tag));
     if fresh { reply.finish() } else { reply.content_type(content_type).body(text) }
 }
 

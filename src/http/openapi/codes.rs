@@ -131,7 +131,7 @@ pub const CODES: &[(&str, u16, &str)] = &[
         "Batch not found. It may have expired (batches are retained for 24 hours) or the ID is invalid.",
     ),
     ("webhook_not_found", 404, "It was submitted without `webhook_url`, so it has no webhook."),
-    ("method_not_allowed", 405, "This path takes GET; given: `PUT`."),
+    ("method_not_allowed", 405, "This path takes GET, HEAD; given: `PUT`."),
     ("request_timeout", 408, "The request's head did not arrive in time."),
     ("body_timeout", 408, "The request's body must arrive within 30 seconds."),
     ("job_finished", 409, "The job has ended already; there is nothing left to cancel."),
@@ -166,6 +166,11 @@ pub const CODES: &[(&str, u16, &str)] = &[
     ),
     ("streams_full", 429, "There are 64 streams of these events already."),
     ("storage_failed", 500, "The store could not be read or written; the service's log says why."),
+    (
+        "bodies_full",
+        503,
+        "The bodies of requests that are being read must be at most 67108864 bytes together; this one is more. Retry in a few seconds.",
+    ),
     ("shutting_down", 503, "The service is shutting down. Retry in a few seconds."),
     (
         "scraper_not_configured",
@@ -215,6 +220,7 @@ pub const QUEUED: Codes = &[
     "body_invalid",
     "body_timeout",
     "body_too_large",
+    "bodies_full",
     "idempotency_key_reused",
     "rate_limit",
     "webhooks_not_configured",

@@ -130,10 +130,11 @@ fn pages(paths: &mut Value) {
                 _ => &[],
             });
         paths[path]["get"] = page.value("pages");
-        if asks {
-            // A page says that `q` is too long.
-            let content = &mut paths[path]["get"]["responses"]["400"]["content"];
-            content[HTML] = json!({ "schema": { "type": "string" } });
+        // A page says that `q` is too long, or shows a browser that there is none.
+        for status in ["400", "404"] {
+            if let Some(response) = paths[path]["get"]["responses"].get_mut(status) {
+                response["content"][HTML] = json!({ "schema": { "type": "string" } });
+            }
         }
     }
 }
