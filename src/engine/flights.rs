@@ -13,7 +13,13 @@ use crate::store::{Row, request_hash};
 
 /// The attempts under way by the hash of what they ask for, each with the jobs that wait for it.
 #[derive(Default)]
-pub struct Flights(Mutex<HashMap<u128, Vec<Waiting>>>);
+pub struct Flights(Mutex<HashMap<u128, UnderWay>>);
+
+/// An attempt, and the jobs that wait for it.
+struct UnderWay {
+    leader: Row,
+    waiting: Vec<Waiting>,
+}
 
 /// A job that waits for another one's attempt.
 struct Waiting {
@@ -36,6 +42,7 @@ pub struct Flight<'a> {
     engine: &'a Engine,
     queue: &'a Queue,
     hash: u128,
+    leader: Row,
 }
 
 impl Flights {
@@ -48,8 +55,8 @@ impl Flights {
         let mut under_way = engine.flights.under_way();
         match under_way.entry(hash) {
             Entry::Vacant(entry) => {
-                entry.insert(Vec::new());
-                Boarding::Lead(Flight { engine, queue, hash })
+                entry.insert(UnderWay { leader: job.row, waiting: Vec::new() });
+                Boarding::Lead(Flight { engine, queue, hash, leader: job.row })
             }
             Entry::Occupied(_) if job.request.bypass_cache => Boarding::Alone,
             Entry::Occupied(_) => Boarding::Follow(hash),
@@ -59,15 +66,26 @@ impl Flights {
     /// Makes a row wait for the attempt under way; false when that has ended meanwhile.
     pub fn wait(&self, hash: u128, row: Row, interactive: bool) -> bool {
         match self.under_way().get_mut(&hash) {
-            Some(waiting) => {
-                waiting.push(Waiting { row, interactive });
+            Some(under_way) => {
+                under_way.waiting.push(Waiting { row, interactive });
                 true
             }
             None => false,
         }
     }
 
-    fn under_way(&self) -> MutexGuard<'_, HashMap<u128, Vec<Waiting>>> {
+    /// Lets those go on who wait for the attempt of a row, though its call has not returned.
+    pub fn abandon(engine: &Engine, queue: &Queue, leader: Row) {
+        let under_way = engine.flights.under_way();
+        let led = under_way.iter().find(|(_, under_way)| under_way.leader == leader);
+        let hash = led.map(|(hash, _)| *hash);
+        drop(under_way);
+        if let Some(hash) = hash {
+            drop(Flight { engine, queue, hash, leader });
+        }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<u128, UnderWay>> {
         // Every change is one insertion or removal, so a panic cannot have torn the map.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -75,8 +93,12 @@ impl Flights {
 
 impl Drop for Flight<'_> {
     fn drop(&mut self) {
-        let waiting = self.engine.flights.under_way().remove(&self.hash);
-        for Waiting { row, interactive } in waiting.into_iter().flatten() {
+        let ended = match self.engine.flights.under_way().entry(self.hash) {
+            Entry::Occupied(entry) if entry.get().leader == self.leader => entry.remove(),
+            // It was abandoned, and another one may lead now.
+            Entry::Occupied(_) | Entry::Vacant(_) => return,
+        };
+        for Waiting { row, interactive } in ended.waiting {
             self.queue.let_go(row);
             if self.queue.offer_from_index(row, interactive) == Offer::Full {
                 self.engine.nudge();

@@ -191,12 +191,15 @@ pub(super) fn tells(reason: Reason) -> bool {
         | Reason::Refused
         | Reason::Blocked
         | Reason::RecipeOutdated
-        | Reason::CountryUnsupported
         | Reason::NoUpstream
         | Reason::Panicked
         | Reason::Crashed => true,
         // It was not asked, or nobody waited for what it would say.
-        Reason::AtLimit | Reason::NotStartedInTime | Reason::Timeout | Reason::Canceled => false,
+        Reason::CountryUnsupported
+        | Reason::AtLimit
+        | Reason::NotStartedInTime
+        | Reason::Timeout
+        | Reason::Canceled => false,
     }
 }
 
@@ -264,6 +267,7 @@ mod tests {
             health.note(now_ms, 100_000, Ok(&[]));
             health.note(now_ms, 5, Err(Reason::Overloaded));
             health.note(now_ms, 5, Err(Reason::Canceled));
+            health.note(now_ms, 5, Err(Reason::CountryUnsupported));
         }
         assert_eq!(health.0.lock().unwrap().len() as u64, WINDOW_MINUTES);
         let report = health.report(START_MS + 199 * 60_000);

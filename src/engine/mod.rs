@@ -21,7 +21,9 @@ mod waiters;
 mod wall;
 mod webhook;
 mod worker;
+mod workers;
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -106,7 +108,8 @@ pub struct Standing {
 /// The engine's threads, and a channel that is disconnected when the last worker has ended.
 #[derive(Default)]
 struct Threads {
-    workers: Vec<JoinHandle<()>>,
+    /// By the scraper's number and the worker's. A thread whose slot was taken is not among them.
+    workers: BTreeMap<(u16, usize), JoinHandle<()>>,
     workers_ended: Option<Receiver<()>>,
     timer: Option<JoinHandle<()>>,
 }
@@ -201,31 +204,6 @@ impl Engine {
         self.store.listen(Arc::new(Arc::downgrade(self)));
         self.deliverer.run(&settings.webhooks)?;
         self.spawn_threads(nudges)
-    }
-
-    fn spawn_threads(self: &Arc<Engine>, nudges: Receiver<()>) -> std::io::Result<()> {
-        let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
-        // Each worker holds a sender; nothing is ever sent.
-        let (alive, ended) = crossbeam_channel::bounded::<()>(0);
-        for (at, queue) in self.queues.iter().enumerate() {
-            for number in 1..=queue.workers {
-                let (engine, alive) = (self.clone(), alive.clone());
-                let thread = std::thread::Builder::new()
-                    .name(format!("{}-{number}", queue.name))
-                    .spawn(move || {
-                    worker::run(&engine, &engine.queues[at]);
-                    drop(alive);
-                })?;
-                threads.workers.push(thread);
-            }
-        }
-        threads.workers_ended = Some(ended);
-        let engine = self.clone();
-        let timer = std::thread::Builder::new()
-            .name("timer".to_owned())
-            .spawn(move || timer::run(&engine, &nudges))?;
-        threads.timer = Some(timer);
-        Ok(())
     }
 
     /// Registers for the end of a job. Register first and look at the job second.
@@ -413,7 +391,7 @@ impl Engine {
                 Effect::Ended { scraper, row } => {
                     if let Some(queue) = self.queues.iter().find(|queue| queue.scraper == *scraper)
                     {
-                        queue.cancel(*row);
+                        nudge |= queue.cancel(*row);
                     }
                     self.waiters.wake(*row);
                     self.watchers.wake(*row);

@@ -3,7 +3,7 @@
 //! a hint: what does not fit is left to the ready index, from which the timer refills.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
@@ -12,12 +12,16 @@ use crossbeam_channel::{Receiver, Sender};
 use super::day::Day;
 use super::health::Health;
 use super::totals::Totals;
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixMs};
 use crate::store::Row;
 
 /// The most row numbers in each of a scraper's two channels; few in unit tests, so that they can
 /// work off more than fit.
 pub const HINTS_MAX: usize = if cfg!(test) { 64 } else { 1_024 };
+/// Of so many picks in a row, one looks at the queued rows first, so that they do not starve.
+const QUEUED_PICK_EVERY: u32 = 4;
+/// The most threads, for each worker, that are left with a call that nobody waits for.
+const ABANDONED_PER_WORKER: usize = 4;
 /// How much one run weighs in the average of run times: a sixteenth.
 const RUN_AVERAGE_SHIFT: u32 = 4;
 
@@ -34,6 +38,46 @@ struct Taken {
     canceled: Arc<AtomicBool>,
     /// The lease of the attempt that runs; `None` while the row waits in the channel.
     lease: Option<u32>,
+    /// Set while a worker asks the upstreams.
+    asking: Option<Asking>,
+}
+
+impl Taken {
+    fn new() -> Taken {
+        Taken { canceled: Arc::default(), lease: None, asking: None }
+    }
+
+    fn is_unwanted(&self) -> bool {
+        self.asking.is_some() && self.canceled.load(Ordering::Relaxed)
+    }
+
+    fn stops_waiting_by(&self, until_ms: UnixMs) -> bool {
+        let deadline_ms = self.asking.as_ref().and_then(|asking| asking.deadline_ms);
+        deadline_ms.is_some_and(|deadline_ms| deadline_ms <= until_ms)
+    }
+}
+
+/// A worker's place in its pool, which ends when the last one is dropped. While the worker asks the
+/// upstreams its slot is in the queue. If that call is canceled, another thread takes the slot there,
+/// and the one that asked ends when its call returns.
+#[derive(Clone)]
+pub struct WorkerSlot {
+    /// From 1 on.
+    pub number: usize,
+    _alive: Sender<()>,
+}
+
+impl WorkerSlot {
+    pub fn new(number: usize, alive: Sender<()>) -> WorkerSlot {
+        WorkerSlot { number, _alive: alive }
+    }
+}
+
+/// A call to the upstreams.
+struct Asking {
+    slot: WorkerSlot,
+    /// When the caller who waits for the job stops waiting; `None` if there is none.
+    deadline_ms: Option<UnixMs>,
 }
 
 /// One scraper's queue and what is known of its work.
@@ -44,7 +88,16 @@ pub struct Queue {
     clock: Clock,
     interactive: Lane,
     queued: Lane,
+    /// Picks of interactive rows since the latest pick that looked at the queued ones first.
+    interactive_picks: AtomicU32,
     taken: Mutex<HashMap<Row, Taken>>,
+    /// A call was canceled, and its worker has not been replaced. Stored after the flag of the call is
+    /// set, and read before the calls are looked at.
+    unwanted: AtomicBool,
+    /// Threads whose slots were taken while they asked.
+    abandoned: AtomicUsize,
+    /// Slots for which no thread could be started.
+    vacant: Mutex<Vec<WorkerSlot>>,
     /// The moving average of how long an attempt takes, milliseconds; 0 before the first.
     run_average_ms: AtomicU64,
     /// How its attempts have ended of late.
@@ -91,7 +144,11 @@ impl Queue {
             clock,
             interactive: Lane::new(),
             queued: Lane::new(),
+            interactive_picks: AtomicU32::new(0),
             taken: Mutex::new(HashMap::new()),
+            unwanted: AtomicBool::new(false),
+            abandoned: AtomicUsize::new(0),
+            vacant: Mutex::default(),
             run_average_ms: AtomicU64::new(0),
             health: Health::default(),
             day: Day::default(),
@@ -120,7 +177,7 @@ impl Queue {
             lane.overflow.store(true, Ordering::SeqCst);
             return Offer::Full;
         }
-        taken.insert(row, Taken { canceled: Arc::default(), lease: None });
+        taken.insert(row, Taken::new());
         Offer::Taken
     }
 
@@ -139,7 +196,21 @@ impl Queue {
         if interactive { &self.interactive } else { &self.queued }
     }
 
-    /// The channels' ends for a worker: interactive jobs first.
+    /// Takes the next row without waiting. Interactive rows go first, but for every
+    /// [`QUEUED_PICK_EVERY`]th pick, which is the queued rows'.
+    pub fn try_pick(&self) -> Option<Hint> {
+        let (interactive, queued) = self.receivers();
+        let picks = self.interactive_picks.fetch_add(1, Ordering::Relaxed) + 1;
+        if picks < QUEUED_PICK_EVERY
+            && let Ok(hint) = interactive.try_recv()
+        {
+            return Some(hint);
+        }
+        self.interactive_picks.store(0, Ordering::Relaxed);
+        queued.try_recv().or_else(|_| interactive.try_recv()).ok()
+    }
+
+    /// Returns the channels' ends: of interactive rows, and of queued ones.
     pub fn receivers(&self) -> (&Receiver<Hint>, &Receiver<Hint>) {
         (&self.interactive.channel.1, &self.queued.channel.1)
     }
@@ -153,8 +224,7 @@ impl Queue {
     /// Notes that an attempt with this lease runs; gives the flag that cancels it.
     pub fn running(&self, row: Row, lease: u32) -> Arc<AtomicBool> {
         let mut taken = self.taken();
-        let entry =
-            taken.entry(row).or_insert_with(|| Taken { canceled: Arc::default(), lease: None });
+        let entry = taken.entry(row).or_insert_with(Taken::new);
         entry.lease = Some(lease);
         entry.canceled.clone()
     }
@@ -171,11 +241,84 @@ impl Queue {
         self.taken().remove(&row);
     }
 
-    /// Tells the attempt of a row that its answer is not wanted any more.
-    pub fn cancel(&self, row: Row) {
-        if let Some(entry) = self.taken().get(&row) {
-            entry.canceled.store(true, Ordering::Relaxed);
+    /// Tells the attempt of a row that its answer is not wanted any more. Returns whether a worker is
+    /// asking for that answer, and has to be replaced.
+    pub fn cancel(&self, row: Row) -> bool {
+        let taken = self.taken();
+        let Some(entry) = taken.get(&row) else { return false };
+        entry.canceled.store(true, Ordering::Relaxed);
+        if entry.asking.is_some() {
+            self.unwanted.store(true, Ordering::SeqCst);
         }
+        entry.asking.is_some()
+    }
+
+    /// Notes that a worker begins to ask the upstreams for a row, and keeps its slot meanwhile.
+    pub fn begin_asking(&self, row: Row, slot: WorkerSlot, deadline_ms: Option<UnixMs>) {
+        let mut taken = self.taken();
+        let entry = taken.entry(row).or_insert_with(Taken::new);
+        entry.asking = Some(Asking { slot, deadline_ms });
+    }
+
+    /// Returns the slot of the worker that has asked; `None` if another thread has taken it.
+    pub fn end_asking(&self, row: Row, lease: u32) -> Option<WorkerSlot> {
+        let mut taken = self.taken();
+        let entry = taken.get_mut(&row).filter(|entry| entry.lease == Some(lease))?;
+        entry.asking.take().map(|asking| asking.slot)
+    }
+
+    /// Returns the rows that are asked for though their callers stopped waiting at `until_ms` or
+    /// before.
+    pub fn overdue(&self, until_ms: UnixMs) -> Vec<Row> {
+        let taken = self.taken();
+        let overdue = |entry: &Taken| !entry.is_unwanted() && entry.stops_waiting_by(until_ms);
+        taken.iter().filter(|(_, entry)| overdue(entry)).map(|(row, _)| *row).collect()
+    }
+
+    /// Returns when the first of the callers stops waiting whose rows are asked for.
+    pub fn next_overdue_ms(&self) -> Option<UnixMs> {
+        let taken = self.taken();
+        let asking = taken.values().filter(|entry| !entry.is_unwanted());
+        asking.filter_map(|entry| entry.asking.as_ref()?.deadline_ms).min()
+    }
+
+    /// Takes the slots of workers whose calls are canceled, with their rows, which it releases; at
+    /// most as many as threads may be left with such calls.
+    pub fn take_unwanted(&self) -> Vec<(Row, WorkerSlot)> {
+        if !self.unwanted.swap(false, Ordering::SeqCst) {
+            return Vec::new();
+        }
+        let mut taken = self.taken();
+        let unwanted = taken.iter().filter(|(_, entry)| entry.is_unwanted());
+        let rows: Vec<Row> = unwanted.map(|(row, _)| *row).collect();
+        let abandoned_max = self.workers * ABANDONED_PER_WORKER;
+        let room = abandoned_max.saturating_sub(self.abandoned.load(Ordering::SeqCst));
+        if rows.len() > room {
+            self.unwanted.store(true, Ordering::SeqCst);
+        }
+        let mut slots = Vec::new();
+        for row in rows.into_iter().take(room) {
+            if let Some(asking) = taken.remove(&row).and_then(|entry| entry.asking) {
+                self.abandoned.fetch_add(1, Ordering::SeqCst);
+                slots.push((row, asking.slot));
+            }
+        }
+        slots
+    }
+
+    /// Notes that a thread whose slot was taken has ended.
+    pub fn abandoned_ended(&self) {
+        self.abandoned.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Keeps a slot for which no thread could be started.
+    pub fn leave_vacant(&self, slot: WorkerSlot) {
+        self.vacant.lock().unwrap_or_else(PoisonError::into_inner).push(slot);
+    }
+
+    /// Takes the slots for which no thread could be started.
+    pub fn take_vacant(&self) -> Vec<WorkerSlot> {
+        std::mem::take(&mut *self.vacant.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Every row whose attempt runs now, with its lease.
@@ -252,6 +395,70 @@ mod tests {
         assert_eq!(queue.offer(5_001, false), Offer::Full, "older rows wait outside");
         assert_eq!(queue.offer(5_002, true), Offer::Taken, "somebody waits for this one");
         assert_eq!(queue.offer_from_index(5_000, false), Offer::Taken);
+    }
+
+    #[test]
+    fn every_fourth_pick_is_of_a_queued_row() {
+        let queue = queue();
+        for row in 0..20 {
+            queue.offer(row, true);
+            queue.offer(100 + row, false);
+        }
+        let picks: Vec<Row> = (0..40).map(|_| queue.try_pick().unwrap().row).collect();
+        assert_eq!(picks[..8], [0, 1, 2, 100, 3, 4, 5, 101]);
+        let mut sorted = picks.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..20).chain(100..120).collect::<Vec<Row>>(), "each once");
+        assert!(queue.try_pick().is_none());
+    }
+
+    #[test]
+    fn interactive_rows_go_first_while_queued_ones_are_picked_anyway() {
+        let queue = queue();
+        for row in 100..103 {
+            queue.offer(row, false);
+        }
+        assert_eq!(queue.try_pick().unwrap().row, 100);
+        queue.offer(0, true);
+        assert_eq!(queue.try_pick().unwrap().row, 0);
+        assert_eq!(queue.try_pick().unwrap().row, 101);
+        queue.offer(1, true);
+        assert_eq!(queue.try_pick().unwrap().row, 1);
+    }
+
+    #[test]
+    fn canceled_calls_lose_their_slots_up_to_a_bound() {
+        let queue = queue();
+        let (alive, _ended) = crossbeam_channel::bounded(0);
+        let most = 2 * ABANDONED_PER_WORKER as Row;
+        for row in 0..=most {
+            queue.running(row, 1);
+            queue.begin_asking(row, WorkerSlot::new(1, alive.clone()), None);
+            assert!(queue.take_unwanted().is_empty());
+        }
+        for row in 0..=most {
+            assert!(queue.cancel(row));
+        }
+        assert_eq!(queue.take_unwanted().len() as Row, most);
+        assert!(queue.take_unwanted().is_empty(), "so many threads are left with a call");
+        assert_eq!((0..=most).filter(|row| queue.end_asking(*row, 1).is_some()).count(), 1);
+        queue.cancel(most);
+        queue.abandoned_ended();
+        assert!(queue.take_unwanted().is_empty(), "that call has returned");
+    }
+
+    #[test]
+    fn calls_are_overdue_when_their_callers_have_stopped_waiting() {
+        let queue = queue();
+        let (alive, _ended) = crossbeam_channel::bounded(0);
+        for (row, deadline_ms) in [(1, None), (2, Some(2_000)), (3, Some(3_000))] {
+            queue.running(row, 1);
+            queue.begin_asking(row, WorkerSlot::new(1, alive.clone()), deadline_ms);
+        }
+        assert_eq!(queue.next_overdue_ms(), Some(2_000));
+        assert_eq!((queue.overdue(1_999), queue.overdue(2_000)), (vec![], vec![2]));
+        queue.cancel(2);
+        assert_eq!((queue.overdue(2_000), queue.next_overdue_ms()), (vec![], Some(3_000)));
     }
 
     #[test]

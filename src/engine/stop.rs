@@ -25,10 +25,14 @@ impl Engine {
             // A panic of the timer is in the log; there is nothing left for it to do.
             let _ = timer.join();
         }
+        // Those that the timer would have started.
+        for queue in &self.queues {
+            drop(queue.take_vacant());
+        }
         let wall = Wall::new(&self.clock);
         let until_ms = wall.monotonic_ms(&self.clock).saturating_add(grace_ms);
         if self.ended_by(threads.workers_ended.as_ref(), &wall, until_ms) {
-            for worker in threads.workers {
+            for worker in threads.workers.into_values() {
                 let _ = worker.join();
             }
         } else {
@@ -68,9 +72,10 @@ impl Engine {
         let mut released = Vec::new();
         for queue in &self.queues {
             for row in queue.all_taken() {
-                queue.cancel(row);
                 let release = |job: &Job| Event::Release { lease: job.lease };
                 released.push((queue, self.store.begin_transition(row, now_ms, release, None)));
+                // Last, so that what a call makes of it is written too late.
+                queue.cancel(row);
             }
         }
         for (queue, written) in released {

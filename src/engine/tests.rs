@@ -240,7 +240,9 @@ fn an_attempt_that_starts_while_attempts_are_given_back_goes_back_too() {
     fixture.submit(job);
     fixture.engine.give_back();
     let starting = worker::start(&fixture.engine, row);
-    let pass = worker::pass(&fixture.engine, fixture.queue(), row, starting);
+    let (alive, _ended) = crossbeam_channel::bounded(0);
+    let mut slot = Some(queue::WorkerSlot::new(1, alive));
+    let pass = worker::pass(&fixture.engine, fixture.queue(), row, starting, &mut slot);
     assert_eq!(pass.err(), Some(worker::Pass::Skipped));
     assert_eq!(fixture.state(row), (State::Queued, 0));
     assert!(fixture.asked.try_recv().is_err());
@@ -256,7 +258,9 @@ fn an_attempt_whose_start_is_written_goes_back_though_its_worker_never_goes_on()
     let starting = worker::start(&fixture.engine, row);
     fixture.engine.give_back();
     assert_eq!(fixture.state(row), (State::Queued, 0));
-    let pass = worker::pass(&fixture.engine, fixture.queue(), row, starting);
+    let (alive, _ended) = crossbeam_channel::bounded(0);
+    let mut slot = Some(queue::WorkerSlot::new(1, alive));
+    let pass = worker::pass(&fixture.engine, fixture.queue(), row, starting, &mut slot);
     assert_eq!(pass.err(), Some(worker::Pass::Skipped));
     assert!(fixture.asked.try_recv().is_err());
 }

@@ -3,6 +3,7 @@
 
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
@@ -39,7 +40,7 @@ const SWEEP_HOLD_MS: u64 = 600_000;
 
 /// What the timer keeps from pass to pass.
 struct Timer<'a> {
-    engine: &'a Engine,
+    engine: &'a Arc<Engine>,
     recovery: Recovery,
     wall: Wall,
     /// When the next sweep may begin, by the monotonic clock.
@@ -60,7 +61,7 @@ struct Hasten {
 }
 
 /// Runs passes until the nudges' sender is gone.
-pub(super) fn run(engine: &Engine, nudges: &Receiver<()>) {
+pub(super) fn run(engine: &Arc<Engine>, nudges: &Receiver<()>) {
     let mut timer = Timer {
         engine,
         recovery: Recovery::default(),
@@ -99,6 +100,7 @@ impl Timer<'_> {
     /// Recovers the store or makes a pass, whichever it is time for; gives when to look again.
     fn look(&mut self, now_ms: UnixMs) -> UnixMs {
         let engine = self.engine;
+        engine.replace_workers();
         self.recovery.look_at_room(engine);
         let step = self.wall.look(&engine.clock);
         self.heed(step);
@@ -129,6 +131,7 @@ impl Timer<'_> {
     /// One pass; gives when the next one is due at the latest.
     fn pass(&mut self, now_ms: UnixMs) -> Result<UnixMs, StoreError> {
         let engine = self.engine;
+        engine.end_overdue_calls(now_ms)?;
         if engine.store.next_deadline_ms()?.is_some_and(|at_ms| at_ms <= now_ms) {
             #[cfg(test)]
             engine.breakpoints.reach(Point::OverdueFound);
@@ -208,6 +211,9 @@ fn next_pass_ms(
         wake_ms = wake_ms.min(due_ms.max(sweep_from_ms));
     }
     if let Some(at_ms) = engine.store.next_deadline_ms()? {
+        wake_ms = wake_ms.min(at_ms);
+    }
+    if let Some(at_ms) = engine.next_overdue_call_ms() {
         wake_ms = wake_ms.min(at_ms);
     }
     for queue in &engine.queues {

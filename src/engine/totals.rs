@@ -4,6 +4,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::health;
 use crate::job::{Reason, ReasonCounts};
 use crate::store::Counted;
 use crate::tally::{Histogram, HistogramReport};
@@ -58,7 +59,8 @@ pub struct TotalsReport {
     pub pickups: HistogramReport,
     /// How long attempts took that brought an answer, milliseconds.
     pub runs: HistogramReport,
-    /// The reasons with which attempts have failed, and how often.
+    /// The reasons with which attempts have failed, and how often; without those that were canceled
+    /// or could not be asked.
     pub failures: Vec<(Reason, u64)>,
 }
 
@@ -110,11 +112,13 @@ impl Totals {
         self.pickups.observe(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// Counts an attempt that has ended, and why there was no answer.
+    /// Counts an attempt that has ended, and why there was no answer if that says how the scraper
+    /// fares.
     pub fn attempted(&self, run_ms: u64, failed: Option<Reason>) {
         match failed {
             None => self.runs.observe(run_ms),
-            Some(reason) => self.failures.note(reason),
+            Some(reason) if health::tells(reason) => self.failures.note(reason),
+            Some(_) => {}
         }
     }
 
@@ -155,6 +159,8 @@ mod tests {
         totals.attempt_begins(11);
         totals.picked_up(Duration::from_micros(101));
         totals.attempted(5, Some(Reason::Empty));
+        totals.attempted(5, Some(Reason::Canceled));
+        totals.attempted(5, Some(Reason::CountryUnsupported));
         for run_ms in [100, 101, 999_999] {
             totals.attempted(run_ms, None);
         }

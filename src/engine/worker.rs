@@ -6,18 +6,20 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use crossbeam_channel::TryRecvError;
 use uuid::Uuid;
 
 #[cfg(test)]
 use super::breakpoints::Point;
 use super::flights::{Boarding, Flight, Flights};
-use super::queue::Queue;
+use super::queue::{Queue, WorkerSlot};
 use super::{Engine, evidence, retry};
 use crate::answer::{self, Answer, ResultFacts};
 use crate::catalog::Array;
 use crate::clock::UnixMs;
 use crate::job::{AttemptEnd, Event, Job, Reason, State};
 use crate::store::{NewResult, Pending, Row, StoreError, TransitionRefusal, request_hash};
+use crate::upstream::evidence::Evidence;
 use crate::upstream::{AnsweredBy, Call, UpstreamError};
 
 /// What became of a row that a worker took.
@@ -37,6 +39,8 @@ pub(super) enum Pass {
     StoreFailed,
     /// A defect of answerd; the job is as a crash would have left it.
     Panicked,
+    /// The job ended while the upstreams were asked, and another thread has taken this worker's slot.
+    Abandoned,
 }
 
 /// A start on its way to the disk.
@@ -70,8 +74,9 @@ enum Next {
 
 /// Takes rows, those first that somebody waits for, until the engine stops. The start of a row is
 /// written behind the outcome of the one before, so that one transaction mostly takes both, and the
-/// thread waits once for the two.
-pub(super) fn run(engine: &Engine, queue: &Queue) {
+/// thread waits once for the two. Ends as well when another thread has taken its slot.
+pub(super) fn run(engine: &Engine, queue: &Queue, slot: WorkerSlot) {
+    let mut slot = Some(slot);
     let mut ending: Option<Ending<'_>> = None;
     loop {
         let next = next(engine, queue, ending.is_none());
@@ -85,9 +90,17 @@ pub(super) fn run(engine: &Engine, queue: &Queue) {
             let_go(engine, queue, row, pass.unwrap_or_else(|panicked| panicked));
         }
         if let Some((row, starting)) = starting {
-            match starting.and_then(|starting| caught(row, || pass(engine, queue, row, starting))) {
+            let passed = starting
+                .and_then(|starting| caught(row, || pass(engine, queue, row, starting, &mut slot)));
+            match passed {
                 Ok(over) => ending = Some(over),
-                Err(pass) => let_go(engine, queue, row, pass),
+                Err(pass) if slot.is_some() => let_go(engine, queue, row, pass),
+                Err(_) => {
+                    queue.abandoned_ended();
+                    // There is room for one more thread that is left with its call.
+                    engine.nudge();
+                    return;
+                }
             }
         }
         if matches!(next, Next::Stop) {
@@ -104,24 +117,26 @@ fn caught<T>(row: Row, step: impl FnOnce() -> Result<T, Pass>) -> Result<T, Pass
     })
 }
 
-/// The next row, waiting for one if `wait`.
+/// Returns the next row, waiting for one if `wait`.
 fn next(engine: &Engine, queue: &Queue, wait: bool) -> Next {
-    let (interactive, queued) = queue.receivers();
-    let received = if wait {
-        #[cfg(test)]
+    #[cfg(test)]
+    if wait {
         engine.breakpoints.reach(Point::WorkerIdle);
-        crossbeam_channel::select_biased! {
-            recv(engine.stopping.1) -> _ => return Next::Stop,
-            recv(interactive) -> hint => hint,
-            recv(queued) -> hint => hint,
-        }
-    } else {
-        crossbeam_channel::select_biased! {
-            recv(engine.stopping.1) -> _ => return Next::Stop,
-            recv(interactive) -> hint => hint,
-            recv(queued) -> hint => hint,
-            default => return Next::Nothing,
-        }
+    }
+    if engine.stopping.1.try_recv() == Err(TryRecvError::Disconnected) {
+        return Next::Stop;
+    }
+    if let Some(hint) = queue.try_pick() {
+        return Next::Row(queue.picked_up(hint));
+    }
+    if !wait {
+        return Next::Nothing;
+    }
+    let (interactive, queued) = queue.receivers();
+    let received = crossbeam_channel::select_biased! {
+        recv(engine.stopping.1) -> _ => return Next::Stop,
+        recv(interactive) -> hint => hint,
+        recv(queued) -> hint => hint,
     };
     received.map_or(Next::Stop, |hint| Next::Row(queue.picked_up(hint)))
 }
@@ -161,12 +176,13 @@ pub(super) fn start(engine: &Engine, row: Row) -> Starting {
 }
 
 /// Runs one attempt of a row, from its start in the store until its outcome is on the way there; or
-/// says why there was none.
+/// says why there was none. Without a slot at the end, another thread has taken it.
 pub(super) fn pass<'a>(
     engine: &'a Engine,
     queue: &'a Queue,
     row: Row,
     starting: Starting,
+    slot: &mut Option<WorkerSlot>,
 ) -> Result<Ending<'a>, Pass> {
     let Starting { started_ms, written } = starting;
     let job = match written.wait() {
@@ -204,12 +220,22 @@ pub(super) fn pass<'a>(
         queue.totals.cache_missed();
     }
     let watch = engine.clock.stopwatch();
-    let outcome = attempt(engine, &job, id, canceled);
+    let (outcome, evidence) = attempt(engine, queue, &job, id, canceled.clone(), slot);
+    evidence::keep(engine, &job, evidence);
     let run_ms = watch.elapsed_ms();
-    queue.note_run_ms(run_ms);
+    let outcome = match outcome {
+        // Whatever the upstream made of it, it failed because the job had ended.
+        Err(_) if canceled.load(Ordering::Relaxed) => Err(UpstreamError::canceled()),
+        outcome => outcome,
+    };
     let failed = note_end(engine, queue, &job, run_ms, outcome.as_ref().err());
     let told = outcome.as_ref().map(|(_, filled)| filled.as_slice()).map_err(|error| error.reason);
     queue.health.note(engine.clock.now_ms(), run_ms, told);
+    if slot.is_none() {
+        tracing::info!(job = %id, attempt = job.attempts, "late outcome dropped");
+        return Err(Pass::Abandoned);
+    }
+    queue.note_run_ms(run_ms);
     let (event, result, log_reason) = match outcome {
         Ok((result, _)) => (Event::Succeed { lease: job.lease }, Some(result), None),
         Err(error) => {
@@ -332,15 +358,20 @@ fn store_failed(error: &StoreError) -> Pass {
     Pass::StoreFailed
 }
 
-/// Asks the scraper's upstreams and renders the answer; gives the arrays that have something with
-/// it. A panic of either fails this attempt and
-/// nothing else: it must not cost the pool a thread.
+/// The result of an attempt and the arrays that have something, or why there is none.
+type Attempted = Result<(NewResult, Vec<Array>), UpstreamError>;
+
+/// Asks the scraper's upstreams and renders the answer; returns with it the arrays that have something,
+/// and the evidence of the attempt. A panic of either fails this attempt and nothing else: it must not
+/// cost the pool a thread.
 fn attempt(
     engine: &Engine,
+    queue: &Queue,
     job: &Job,
     id: Uuid,
     canceled: Arc<AtomicBool>,
-) -> Result<(NewResult, Vec<Array>), UpstreamError> {
+    slot: &mut Option<WorkerSlot>,
+) -> (Attempted, Vec<Evidence>) {
     let now_ms = engine.clock.now_ms();
     let mut budget_ms = u64::from(job.request.timeout_ms);
     if let Some(deadline_ms) = job.deadline_ms {
@@ -352,19 +383,25 @@ fn attempt(
     let asked = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
         engine.breakpoints.reach(Point::Asking);
+        if let Some(slot) = slot.take() {
+            queue.begin_asking(job.row, slot, job.deadline_ms);
+        }
         let (answer, by) =
             engine.upstreams.ask(&job.request.scraper, &job.request, &call, job.attempts)?;
         let elapsed = engine.clock.instant().duration_since(began);
         let filled = answer::filled_arrays(&answer, &job.request.scraper);
         Ok((render(engine, job, id, &answer, &by, elapsed), filled))
     }));
-    evidence::keep(engine, job, call.take_evidence());
-    asked.unwrap_or_else(|_| {
+    if slot.is_none() {
+        *slot = queue.end_asking(job.row, job.lease);
+    }
+    let outcome = asked.unwrap_or_else(|_| {
         Err(UpstreamError::new(
             Reason::Panicked,
             "The attempt ended in a defect of answerd; the log has its trace.",
         ))
-    })
+    });
+    (outcome, call.take_evidence())
 }
 
 fn render(

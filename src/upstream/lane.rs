@@ -210,20 +210,27 @@ impl Flight<'_> {
             }
             Ok(answer)
         });
-        self.note_end(outcome.as_ref().err().map(|error| error.reason));
-        let verdict = match &outcome {
-            Ok(_) => Verdict::Well,
-            Err(error) => {
-                lane.remember(error);
-                error.reason.verdict()
-            }
-        };
+        // A call that is broken off fails in one way or another.
+        let outcome = outcome.map_err(|error| match call.is_canceled() {
+            true => UpstreamError::canceled(),
+            false => error,
+        });
+        let verdict =
+            outcome.as_ref().map_or_else(|error| error.reason.verdict(), |_| Verdict::Well);
         match verdict {
             Verdict::Well => lane.breaker.succeed(),
             Verdict::Ill => lane.breaker.fail(self.is_probe, lane.clock.now_ms()),
-            Verdict::Unknown => return outcome,
+            Verdict::Unknown => {
+                // It was not asked, or nobody waited for it: its place is free again, uncounted.
+                self.asked = None;
+                return outcome;
+            }
         }
         self.is_probe = false;
+        self.note_end(outcome.as_ref().err().map(|error| error.reason));
+        if let Err(error) = &outcome {
+            lane.remember(error);
+        }
         outcome
     }
 

@@ -138,6 +138,11 @@ impl UpstreamError {
         Failure::new(self.reason, self.for_owner())
     }
 
+    /// The answer is not wanted any more.
+    pub fn canceled() -> UpstreamError {
+        UpstreamError::new(Reason::Canceled, Failure::canceled().sentence)
+    }
+
     #[must_use]
     pub fn retry_after_ms(mut self, wait_ms: Option<u64>) -> UpstreamError {
         self.retry_after_ms = wait_ms;

@@ -100,7 +100,7 @@ impl Registry {
         let mut failures = Failures::default();
         for lane in self.scrapers.get(scraper).map_or(&[][..], Vec::as_slice) {
             if call.is_canceled() {
-                return Err(UpstreamError::new(Reason::Canceled, "The job was canceled."));
+                return Err(UpstreamError::canceled());
             }
             if failures.any() && self.clock.instant() >= call.deadline {
                 break;
