@@ -3,10 +3,10 @@
 //! the next, so that every delivery arrives at least once.
 
 mod attempt;
+mod pool;
 mod signature;
 mod tally;
 
-use std::collections::{HashMap, HashSet};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -19,8 +19,9 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
 use super::breakpoints::{Breakpoints, Point};
 use crate::clock::{Clock, UnixMs};
 use crate::config::{SigningKey, Webhooks};
-use crate::store::{Row, Store, StoreError};
+use crate::store::{OutboxKey, Store, StoreError};
 use crate::upstream::http::{Lookup, Poster};
+use pool::{Conduct, Pool, Take, Ticket};
 use tally::DeliveryTally;
 
 pub use tally::DeliveryCounts;
@@ -30,8 +31,15 @@ pub use tally::DeliveryCounts;
 const PASS_EVERY_MS: u64 = 60_000;
 /// How long the dispatcher waits after an error of the store before it tries again, milliseconds.
 const AFTER_ERROR_MS: u64 = 1_000;
-/// Of the threads, one in so many may be at one receiver: one that hangs leaves the rest to others.
-const RECEIVER_SHARE: usize = 4;
+/// The most deliveries at the front of the outbox that one pass looks at, and the most behind them,
+/// where the pass before has stopped. Many of those at the front may be of one account, or for one
+/// receiver, that has its share.
+const FRONT_ROWS_MAX: usize = 1_000;
+const LATER_ROWS_MAX: usize = 4_000;
+/// How soon the next pass goes on where this one has stopped, if there are threads left, milliseconds.
+const GO_ON_MS: u64 = 10;
+/// An attempt that takes more than a half of its time-out counts as one that hung.
+const HUNG_DIVISOR: u64 = 2;
 
 /// Sends what the outbox holds. Without a secret it sends nothing.
 pub struct Deliverer {
@@ -52,8 +60,10 @@ struct Shared {
     clock: Clock,
     keys: Vec<SigningKey>,
     poster: Poster,
+    /// An attempt that takes so long hung, milliseconds.
+    hung_ms: u64,
     workers: usize,
-    taken: Mutex<Taken>,
+    pool: Mutex<Pool>,
     tally: DeliveryTally,
     /// The dispatcher ends when it is gone.
     nudges: Mutex<Option<Sender<()>>>,
@@ -63,29 +73,14 @@ struct Shared {
     breakpoints: Arc<Breakpoints>,
 }
 
-/// What is under way.
-#[derive(Default)]
-struct Taken {
-    /// In flight, or given up by this process because the store could not tell what became of it.
-    rows: HashSet<Row>,
-    in_flight: usize,
-    by_receiver: HashMap<u64, usize>,
-}
-
-/// A row for a worker, and its receiver's number.
-#[derive(Clone, Copy)]
-struct Hint {
-    row: Row,
-    receiver: u64,
-}
-
-/// What came of an offer.
-enum Take {
-    Taken,
-    /// It is under way, or its receiver has enough of them.
-    Passed,
-    /// Every worker has something to do.
-    Full,
+/// How far a look at the outbox has come.
+enum Look {
+    /// To its end.
+    Whole,
+    /// To this delivery: every thread has something to do.
+    Full(OutboxKey),
+    /// To this delivery, which was the last that it was to look at.
+    Cut(OutboxKey),
 }
 
 impl Deliverer {
@@ -106,8 +101,9 @@ impl Deliverer {
             clock,
             keys: settings.keys.clone(),
             poster,
+            hung_ms: settings.timeout_seconds.saturating_mul(1000) / HUNG_DIVISOR,
             workers: settings.workers,
-            taken: Mutex::default(),
+            pool: Mutex::new(Pool::new(settings.workers)),
             nudges: Mutex::default(),
             tally: DeliveryTally::default(),
             stopping: (Mutex::new(Some(stop)), stopping),
@@ -137,11 +133,11 @@ impl Deliverer {
     #[cfg(test)]
     pub fn has_due(&self, now_ms: UnixMs) -> bool {
         let mut due = false;
-        let visited = self.shared.store.visit_outbox(now_ms, |row, _| {
-            due |= !self.shared.taken().rows.contains(&row);
+        let visited = self.shared.store.visit_outbox(now_ms, None, |(_, row), _| {
+            due |= !self.shared.pool().has(row);
             ControlFlow::Continue(())
         });
-        (visited.is_ok() && due) || self.shared.taken().in_flight > 0
+        (visited.is_ok() && due) || self.shared.pool().in_flight() > 0
     }
 
     /// Makes the dispatcher look at the outbox.
@@ -200,36 +196,6 @@ impl Shared {
         let _ = nudges.as_ref().map(|nudges| nudges.try_send(()));
     }
 
-    /// Takes a row that is due, if there is a worker for it.
-    fn take(&self, Hint { row, receiver }: Hint) -> Take {
-        let mut taken = self.taken();
-        if taken.in_flight >= self.workers {
-            return Take::Full;
-        }
-        let busy = taken.by_receiver.get(&receiver).copied().unwrap_or(0);
-        if busy >= (self.workers / RECEIVER_SHARE).max(1) || !taken.rows.insert(row) {
-            return Take::Passed;
-        }
-        taken.in_flight += 1;
-        taken.by_receiver.insert(receiver, busy + 1);
-        Take::Taken
-    }
-
-    /// The worker is done with a row; one that was not `settled` is not taken again.
-    fn let_go(&self, Hint { row, receiver }: Hint, settled: bool) {
-        let mut taken = self.taken();
-        if settled {
-            taken.rows.remove(&row);
-        }
-        taken.in_flight -= 1;
-        if let Some(busy) = taken.by_receiver.get_mut(&receiver) {
-            *busy -= 1;
-            if *busy == 0 {
-                taken.by_receiver.remove(&receiver);
-            }
-        }
-    }
-
     /// Blocks while the store refuses every write; `false` when it is time to stop before it works.
     fn await_store(&self) -> bool {
         let Some(over) = self.store.outage() else { return true };
@@ -241,47 +207,48 @@ impl Shared {
         }
     }
 
-    fn taken(&self) -> MutexGuard<'_, Taken> {
+    fn pool(&self) -> MutexGuard<'_, Pool> {
         // Nothing panics while it is held.
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Makes attempts until the dispatcher has ended.
-fn work(shared: &Shared, hints: &Receiver<Hint>) {
+fn work(shared: &Shared, hints: &Receiver<Ticket>) {
     loop {
         #[cfg(test)]
         shared.breakpoints.reach(Point::SenderIdle);
-        let Ok(hint) = hints.recv() else { return };
+        let Ok(ticket) = hints.recv() else { return };
         if shared.stopping.1.try_recv() == Err(TryRecvError::Disconnected) {
             return;
         }
         // The last net, behind that around the sending: a defect must not cost the pool a thread.
-        let made = catch_unwind(AssertUnwindSafe(|| attempt::run(shared, hint.row)));
-        let settled = match made {
-            Ok(Ok(())) => true,
+        let made = catch_unwind(AssertUnwindSafe(|| attempt::run(shared, ticket.row)));
+        let (conduct, settled) = match made {
+            Ok(Ok(conduct)) => (conduct, true),
             Ok(Err(error)) => {
-                tracing::error!(row = hint.row, %error, "a webhook's delivery could not be read or noted");
+                tracing::error!(row = ticket.row, %error, "a webhook's delivery could not be read or noted");
                 // What has failed with the store as a whole is made again when that works.
-                error.latches()
+                (Conduct::Unknown, error.latches())
             }
             Err(_) => {
                 tracing::error!(
-                    row = hint.row,
+                    row = ticket.row,
                     "a webhook's delivery panicked; it waits for a restart"
                 );
-                false
+                (Conduct::Unknown, false)
             }
         };
-        shared.let_go(hint, settled);
+        shared.pool().release(ticket, conduct, settled);
         shared.nudge();
     }
 }
 
 /// Runs passes until the nudges' sender is gone.
-fn dispatch(shared: &Shared, hints: &Sender<Hint>, nudges: &Receiver<()>) {
+fn dispatch(shared: &Shared, hints: &Sender<Ticket>, nudges: &Receiver<()>) {
+    let mut later = None;
     loop {
-        let wake_ms = pass(shared, hints).unwrap_or_else(|error| {
+        let wake_ms = pass(shared, hints, &mut later).unwrap_or_else(|error| {
             tracing::error!(%error, "the outbox could not be read");
             shared.clock.now_ms().saturating_add(AFTER_ERROR_MS)
         });
@@ -292,27 +259,69 @@ fn dispatch(shared: &Shared, hints: &Sender<Hint>, nudges: &Receiver<()>) {
     }
 }
 
-/// Gives the workers what is due, oldest first; gives when the next pass is due at the latest.
-fn pass(shared: &Shared, hints: &Sender<Hint>) -> Result<UnixMs, StoreError> {
+/// Gives the workers what is due, oldest first. A long outbox is looked at from its front, and then
+/// from `later` on, where the pass before has stopped. Returns when the next pass is due at the latest.
+fn pass(
+    shared: &Shared,
+    hints: &Sender<Ticket>,
+    later: &mut Option<OutboxKey>,
+) -> Result<UnixMs, StoreError> {
     let now_ms = shared.clock.now_ms();
     if shared.store.outage().is_some() {
         // What is sent now could not be noted.
         return Ok(now_ms.saturating_add(AFTER_ERROR_MS));
     }
-    shared.store.visit_outbox(now_ms, |row, receiver| {
-        let hint = Hint { row, receiver };
-        match shared.take(hint) {
-            Take::Taken => {
-                // There is room for every worker.
-                if hints.try_send(hint).is_err() {
-                    shared.let_go(hint, true);
+    let mut wake_ms = now_ms.saturating_add(PASS_EVERY_MS);
+    match look(shared, hints, now_ms, None, FRONT_ROWS_MAX)? {
+        Look::Whole => *later = None,
+        Look::Full(_) => {}
+        Look::Cut(front) => {
+            let from = later.map_or(front, |later| later.max(front));
+            *later = match look(shared, hints, now_ms, Some(from), LATER_ROWS_MAX)? {
+                Look::Whole => None,
+                Look::Full(at) => Some(at),
+                Look::Cut(at) => {
+                    wake_ms = now_ms.saturating_add(GO_ON_MS);
+                    Some(at)
                 }
-                ControlFlow::Continue(())
-            }
-            Take::Passed => ControlFlow::Continue(()),
-            Take::Full => ControlFlow::Break(()),
+            };
         }
-    })?;
+    }
     let next_ms = shared.store.next_delivery_ms(now_ms)?.unwrap_or(UnixMs::MAX);
-    Ok(next_ms.min(now_ms.saturating_add(PASS_EVERY_MS)))
+    Ok(next_ms.min(wake_ms))
+}
+
+/// Gives the workers what is due behind `after`, and looks at so many deliveries at most.
+fn look(
+    shared: &Shared,
+    hints: &Sender<Ticket>,
+    now_ms: UnixMs,
+    after: Option<OutboxKey>,
+    rows_max: usize,
+) -> Result<Look, StoreError> {
+    let mut looked = 0;
+    let mut outcome = Look::Whole;
+    shared.store.visit_outbox(now_ms, after, |key, recipient| {
+        let take = shared.pool().take(key.1, recipient);
+        match take {
+            Take::Taken(ticket) => {
+                // There is room for every worker.
+                if hints.try_send(ticket).is_err() {
+                    shared.pool().release(ticket, Conduct::Unknown, true);
+                }
+            }
+            Take::Passed => {}
+            Take::Full => {
+                outcome = Look::Full(key);
+                return ControlFlow::Break(());
+            }
+        }
+        looked += 1;
+        if looked >= rows_max {
+            outcome = Look::Cut(key);
+            return ControlFlow::Break(());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(outcome)
 }

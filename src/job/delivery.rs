@@ -243,6 +243,32 @@ impl Delivery {
     }
 }
 
+/// Whose threads a delivery takes up: numbers by which the deliverer shares its threads out. Accounts,
+/// or receivers, that share a number by chance only share a limit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recipient {
+    pub account: u32,
+    pub receiver: u32,
+}
+
+impl Recipient {
+    pub fn of(account: &str, url: &str) -> Recipient {
+        let account = leading_bits(account) >> u32::BITS;
+        Recipient::from_number(account << u32::BITS | receiver_of(url) & u64::from(u32::MAX))
+    }
+
+    /// Returns the one number that the outbox keeps.
+    pub fn number(self) -> u64 {
+        u64::from(self.account) << u32::BITS | u64::from(self.receiver)
+    }
+
+    /// Reads [`Recipient::number`]. Version 0.1.0 kept [`receiver_of`] instead: the receiver is the
+    /// same, and the account one of its own.
+    pub fn from_number(number: u64) -> Recipient {
+        Recipient { account: (number >> u32::BITS) as u32, receiver: number as u32 }
+    }
+}
+
 /// A number for the receiver of a webhook: the same for all addresses with the same host and port.
 /// Receivers that share one by chance only share a limit.
 pub fn receiver_of(url: &str) -> u64 {
@@ -250,7 +276,12 @@ pub fn receiver_of(url: &str) -> u64 {
         let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_owned();
         format!("{host}:{}", url.port_or_known_default().unwrap_or_default())
     });
-    let digest: [u8; 32] = Sha256::digest(authority.unwrap_or_default()).into();
+    leading_bits(&authority.unwrap_or_default())
+}
+
+/// Returns the first 64 bits of the SHA-256 of a text.
+fn leading_bits(text: &str) -> u64 {
+    let digest: [u8; 32] = Sha256::digest(text).into();
     digest[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
 }
 
@@ -346,6 +377,20 @@ mod tests {
         }
         assert_eq!(delivery.log.len(), DELIVERY_LOG_MAX);
         assert_eq!(delivery.log.last().map(|last| last.at_ms), Some(START_MS + 29));
+    }
+
+    #[test]
+    fn recipient_is_an_account_and_a_receiver() {
+        let url = "https://a.example/x";
+        let recipient = Recipient::of("a", url);
+        assert_eq!(Recipient::from_number(recipient.number()), recipient);
+        let other = Recipient::of("b", url);
+        assert_eq!(
+            (other.receiver, other.account == recipient.account),
+            (recipient.receiver, false)
+        );
+        let before = Recipient::from_number(receiver_of(url));
+        assert_eq!(before.receiver, recipient.receiver);
     }
 
     #[test]

@@ -52,7 +52,7 @@ pub use idempotency::{idempotency_of, idempotency_of_batch, idempotency_of_sampl
 pub use jobs::{NewResult, SubmitLimits};
 pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
 pub use open::{OpenOptions, QuickRepair};
-pub use outbox::{Reported, ResendRefusal};
+pub use outbox::{OutboxKey, Reported, ResendRefusal};
 pub use record::{decode_job, encode_job};
 pub use scrapers::Scrapers;
 pub use shared::hide_guarded_panics;

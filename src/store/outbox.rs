@@ -2,6 +2,8 @@
 //! stays as long as its job; while it is pending, the job stays for it, though nobody but the
 //! deliverer sees that once the job has expired.
 
+use std::ops::{Bound, ControlFlow};
+
 use uuid::Uuid;
 
 use super::snapshot::Snapshot;
@@ -9,7 +11,10 @@ use super::tables::{self, Effect, Row, Tables};
 use super::{Scrapers, Store, StoreError, batches, jobs, record};
 use crate::clock::UnixMs;
 use crate::id::Plain;
-use crate::job::{Batch, DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Job, Subject, receiver_of};
+use crate::job::{Batch, DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Job, Recipient, Subject};
+
+/// The key of a delivery in the outbox: when it is due, and its row.
+pub type OutboxKey = (UnixMs, Row);
 
 /// For how long the sweep leaves an expired job alone whose delivery is pending, milliseconds.
 pub(super) const HOLD_MS: u64 = 3_600_000;
@@ -33,44 +38,49 @@ pub enum ResendRefusal {
     Unfinished,
 }
 
-/// The delivery that a job brings about by its end, ready to be written; `None` while it has not
-/// ended, and for one without a webhook.
-pub(super) fn prepare(job: &Job) -> Result<Option<(Delivery, Vec<u8>)>, StoreError> {
-    prepare_of(job.row, Subject::Job, job.webhook_url.as_deref(), job.completed_ms)
+/// A delivery that is about to be written.
+pub(super) struct Prepared {
+    delivery: Delivery,
+    bytes: Vec<u8>,
+    recipient: Recipient,
+}
+
+/// Returns the delivery that a job brings about by its end, ready to be written; `None` while it has
+/// not ended, and for one without a webhook.
+pub(super) fn prepare(job: &Job) -> Result<Option<Prepared>, StoreError> {
+    let url = job.webhook_url.as_deref();
+    prepare_of(job.row, Subject::Job, &job.account, url, job.completed_ms)
 }
 
 /// As [`prepare`], for a batch.
-pub(super) fn prepare_batch(batch: &Batch) -> Result<Option<(Delivery, Vec<u8>)>, StoreError> {
-    prepare_of(
-        batch.key.row,
-        Subject::Batch,
-        batch.webhook_url.as_deref(),
-        batch.ended.completed_ms,
-    )
+pub(super) fn prepare_batch(batch: &Batch) -> Result<Option<Prepared>, StoreError> {
+    let url = batch.webhook_url.as_deref();
+    prepare_of(batch.key.row, Subject::Batch, &batch.account, url, batch.ended.completed_ms)
 }
 
 fn prepare_of(
     row: Row,
     subject: Subject,
+    account: &str,
     url: Option<&str>,
     ended_ms: Option<UnixMs>,
-) -> Result<Option<(Delivery, Vec<u8>)>, StoreError> {
+) -> Result<Option<Prepared>, StoreError> {
     let (Some(url), Some(ended_ms)) = (url, ended_ms) else { return Ok(None) };
     let delivery = Delivery::new(subject, url.to_owned(), ended_ms);
     let bytes = record::encode_delivery(row, &delivery)?;
-    Ok(Some((delivery, bytes)))
+    Ok(Some(Prepared { delivery, bytes, recipient: Recipient::of(account, url) }))
 }
 
 /// Files what [`prepare`] has made.
 pub(super) fn file(
     tables: &mut Tables<'_>,
     row: Row,
-    prepared: Option<(Delivery, Vec<u8>)>,
+    prepared: Option<Prepared>,
 ) -> Result<(), StoreError> {
-    let Some((delivery, bytes)) = prepared else { return Ok(()) };
+    let Some(Prepared { delivery, bytes, recipient }) = prepared else { return Ok(()) };
     tables.deliveries.insert(row, bytes.as_slice())?;
     if let Some(due_ms) = delivery.due_ms() {
-        tables.outbox.insert((due_ms, row), receiver_of(&delivery.url))?;
+        tables.outbox.insert((due_ms, row), recipient.number())?;
         tables.effects.push(Effect::Delivery { due_ms });
     }
     Ok(())
@@ -116,7 +126,7 @@ pub(super) fn forget(tables: &mut Tables<'_>, row: Row) -> Result<(), StoreError
 /// held.
 fn change(
     tables: &mut Tables<'_>,
-    expires_ms: UnixMs,
+    owner: &Owner,
     row: Row,
     mut delivery: Delivery,
     change: impl FnOnce(&mut Delivery),
@@ -134,10 +144,11 @@ fn change(
     }
     if let Some(held_ms) = held_ms {
         tables.expiry.remove((held_ms, row))?;
-        tables.expiry.insert((expires_ms, row), ())?;
+        tables.expiry.insert((owner.expires_ms, row), ())?;
     }
     if let Some(due_ms) = delivery.due_ms() {
-        tables.outbox.insert((due_ms, row), receiver_of(&delivery.url))?;
+        let recipient = Recipient::of(&owner.account, &delivery.url);
+        tables.outbox.insert((due_ms, row), recipient.number())?;
     }
     tables.deliveries.insert(row, bytes.as_slice())?;
     Ok(delivery)
@@ -148,16 +159,24 @@ fn read(tables: &Tables<'_>, row: Row) -> Result<Option<Delivery>, StoreError> {
     record::decode_delivery(row, bytes.value()).map(Some)
 }
 
-/// When what a delivery tells of ceases to exist; `None` when it is not there.
-fn expires_ms(
+/// Whose job or batch a delivery reports, and when that ceases to exist.
+struct Owner {
+    account: String,
+    expires_ms: UnixMs,
+}
+
+/// Returns the owner of what a delivery reports; `None` if that does not exist.
+fn owner(
     tables: &Tables<'_>,
     scrapers: &Scrapers,
     row: Row,
     subject: Subject,
-) -> Result<Option<UnixMs>, StoreError> {
+) -> Result<Option<Owner>, StoreError> {
     match subject {
-        Subject::Job => Ok(jobs::read(tables, scrapers, row)?.map(|(job, _)| job.expires_ms)),
-        Subject::Batch => Ok(batches::read(tables, row)?.map(|batch| batch.expires_ms)),
+        Subject::Job => Ok(jobs::read(tables, scrapers, row)?
+            .map(|(job, _)| Owner { account: job.account, expires_ms: job.expires_ms })),
+        Subject::Batch => Ok(batches::read(tables, row)?
+            .map(|batch| Owner { account: batch.account, expires_ms: batch.expires_ms })),
     }
 }
 
@@ -169,10 +188,8 @@ pub(super) fn note(
     note: impl FnOnce(&mut Delivery),
 ) -> Result<Option<Delivery>, StoreError> {
     let Some(delivery) = read(tables, row)? else { return Ok(None) };
-    let Some(expires_ms) = expires_ms(tables, scrapers, row, delivery.subject)? else {
-        return Ok(None);
-    };
-    change(tables, expires_ms, row, delivery, note).map(Some)
+    let Some(owner) = owner(tables, scrapers, row, delivery.subject)? else { return Ok(None) };
+    change(tables, &owner, row, delivery, note).map(Some)
 }
 
 /// [`Store::send_again`] inside a transaction.
@@ -185,7 +202,7 @@ pub(super) fn send_again(
     account: &str,
     now_ms: UnixMs,
 ) -> Result<Result<Delivery, ResendRefusal>, StoreError> {
-    let mine = |told: &Told| told.account == account && told.expires_ms > now_ms;
+    let mine = |told: &Told| told.owner.account == account && told.owner.expires_ms > now_ms;
     let Some(told) = told(tables, scrapers, subject, plain, id)?.filter(mine) else {
         return Ok(Err(ResendRefusal::Gone));
     };
@@ -196,31 +213,39 @@ pub(super) fn send_again(
         return Ok(Err(ResendRefusal::Unfinished));
     };
     let again = |delivery: &mut Delivery| delivery.send_again(now_ms);
-    let delivery = change(tables, told.expires_ms, plain.row, delivery, again)?;
+    let delivery = change(tables, &told.owner, plain.row, delivery, again)?;
     tables.effects.push(Effect::Delivery { due_ms: now_ms });
     Ok(Ok(delivery))
 }
 
 impl Store {
     /// Walks the deliveries that are due at `now_ms` ([`Delivery::is_due`]), in the order in which
-    /// they came due, until `visit` breaks: the row of each, and its receiver's number
-    /// ([`receiver_of`]).
+    /// they came due and from the one behind `after` on, until `visit` breaks: the key of each, and
+    /// its recipient.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn visit_outbox(
         &self,
         now_ms: UnixMs,
-        mut visit: impl FnMut(Row, u64) -> std::ops::ControlFlow<()>,
+        after: Option<OutboxKey>,
+        mut visit: impl FnMut(OutboxKey, Recipient) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
         self.shared.read(|snapshot| {
             let outbox = snapshot.open_table(tables::OUTBOX)?;
-            let due = outbox.range(..=(now_ms, Row::MAX))?;
-            let too_late_ms = now_ms.saturating_add(DELIVERY_MS_MAX);
-            let too_late = outbox.range((too_late_ms, Row::MAX)..)?;
-            for entry in due.chain(too_late) {
-                let (key, receiver) = entry?;
-                if visit(key.value().1, receiver.value()).is_break() {
+            let due_end = (now_ms, Row::MAX);
+            // None of these is due for more than a day.
+            let late_from = (now_ms.saturating_add(DELIVERY_MS_MAX), Row::MAX);
+            let due_from = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let due = match after.is_some_and(|after| after >= due_end) {
+                true => None,
+                false => Some(outbox.range((due_from, Bound::Included(due_end)))?),
+            };
+            let late_from = after.map_or(late_from, |after| after.max(late_from));
+            let late = outbox.range((Bound::Excluded(late_from), Bound::Unbounded))?;
+            for entry in due.into_iter().flatten().chain(late) {
+                let (key, number) = entry?;
+                if visit(key.value(), Recipient::from_number(number.value())).is_break() {
                     break;
                 }
             }
@@ -362,8 +387,7 @@ fn delivery_in(snapshot: &Snapshot, row: Row) -> Result<Option<Delivery>, StoreE
 
 /// What a webhook tells of, as far as sending it again has to know it.
 struct Told {
-    account: String,
-    expires_ms: UnixMs,
+    owner: Owner,
     webhook: bool,
 }
 
@@ -378,16 +402,14 @@ fn told(
         Subject::Job => {
             let job = jobs::read(tables, scrapers, plain.row)?.map(|(job, _)| job);
             Ok(job.filter(|job| plain.has_nonce(job.nonce)).map(|job| Told {
-                account: job.account,
-                expires_ms: job.expires_ms,
+                owner: Owner { account: job.account, expires_ms: job.expires_ms },
                 webhook: job.webhook_url.is_some(),
             }))
         }
         Subject::Batch => {
             let batch = batches::read(tables, plain.row)?;
             Ok(batch.filter(|batch| batches::is(batch, id)).map(|batch| Told {
-                account: batch.account,
-                expires_ms: batch.expires_ms,
+                owner: Owner { account: batch.account, expires_ms: batch.expires_ms },
                 webhook: batch.webhook_url.is_some(),
             }))
         }

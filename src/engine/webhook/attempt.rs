@@ -4,6 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use uuid::Uuid;
 
+use super::pool::Conduct;
 use super::{Shared, signature};
 use crate::answer::object::{batch_object, job_object};
 use crate::clock::UnixMs;
@@ -21,17 +22,18 @@ struct Message {
     payload: Vec<u8>,
 }
 
-/// Makes an attempt and notes it; nothing, when none is due any more.
+/// Makes an attempt and notes it, or does nothing if none is due any more. Returns how the receiver
+/// dealt with it.
 ///
 /// # Errors
 /// The store failed, or lacks a part of what is to be sent: nothing is noted.
-pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
+pub(super) fn run(shared: &Shared, row: Row) -> Result<Conduct, StoreError> {
     let at_ms = shared.clock.now_ms();
     // The row was found in a state of the store that may be past.
     let due = shared.store.read_delivery(row, |delivery, reported| {
         delivery.is_due(at_ms).then(|| (delivery.clone(), message(shared, reported)))
     })?;
-    let Some((delivery, message)) = due else { return Ok(()) };
+    let Some((delivery, message)) = due else { return Ok(Conduct::Unknown) };
     let watch = shared.clock.stopwatch();
     let sent = catch_unwind(AssertUnwindSafe(|| {
         #[cfg(test)]
@@ -67,7 +69,18 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<(), StoreError> {
         shared.tally.note(delivery.state);
         log(&delivery, message.id, attempt);
     }
-    Ok(())
+    Ok(conduct(attempt, shared.hung_ms))
+}
+
+/// Returns how a receiver dealt with an attempt. What a body that trickles in, or a name that cannot be
+/// looked up, takes of the time counts as well.
+fn conduct(attempt: DeliveryAttempt, hung_ms: u64) -> Conduct {
+    match attempt.outcome {
+        Outcome::Failed(SendFailure::Timeout) => Conduct::Hung,
+        _ if attempt.took_ms > hung_ms => Conduct::Hung,
+        Outcome::Status(_) => Conduct::Answered,
+        Outcome::Failed(_) => Conduct::Unknown,
+    }
 }
 
 /// Returns what is sent: the object as a poll gets it, a batch's without its items.

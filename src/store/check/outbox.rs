@@ -5,7 +5,7 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::{CheckReport, Expected};
 use crate::clock::UnixMs;
-use crate::job::{Delivery, Subject, receiver_of};
+use crate::job::{Delivery, Recipient, Subject, receiver_of};
 use crate::store::tables;
 use crate::store::{StoreError, record};
 
@@ -63,17 +63,18 @@ pub(super) fn check(
         }
     }
     for entry in outbox.iter()? {
-        let (key, receiver) = entry?;
+        let (key, number) = entry?;
         let (due_ms, row) = key.value();
-        if !matches(expected.deliveries.get(&row), due_ms, receiver.value()) {
+        let recipient = Recipient::from_number(number.value());
+        if !matches(expected.deliveries.get(&row), due_ms, recipient) {
             report.problem(format!("the outbox names row {row}, whose delivery does not match"));
         }
     }
     Ok(())
 }
 
-fn matches(delivery: Option<&Delivery>, due_ms: UnixMs, receiver: u64) -> bool {
+fn matches(delivery: Option<&Delivery>, due_ms: UnixMs, recipient: Recipient) -> bool {
     delivery.is_some_and(|delivery| {
-        delivery.due_ms() == Some(due_ms) && receiver_of(&delivery.url) == receiver
+        delivery.due_ms() == Some(due_ms) && receiver_of(&delivery.url) as u32 == recipient.receiver
     })
 }

@@ -35,7 +35,7 @@ impl Seen {
             outbox += 1;
             ControlFlow::Continue(())
         };
-        store.visit_outbox(now_ms, visit).unwrap();
+        store.visit_outbox(now_ms, None, visit).unwrap();
         let mut ready = false;
         let visit = |_| {
             ready = true;

@@ -3,7 +3,7 @@
 use super::*;
 use crate::job::{
     DELIVERY_MS_MAX, Delivery, DeliveryAttempt, DeliveryState, Failure, Idempotency, Outcome,
-    Reason, receiver_of,
+    Reason, Recipient,
 };
 
 const URL: &str = "https://a.example/hook";
@@ -22,13 +22,13 @@ impl Fixture {
         row
     }
 
-    fn due(&self, now_ms: UnixMs) -> Vec<(Row, u64)> {
+    fn due(&self, now_ms: UnixMs) -> Vec<(Row, Recipient)> {
         let mut due = Vec::new();
-        let visit = |row, receiver| {
-            due.push((row, receiver));
+        let visit = |(_, row), recipient| {
+            due.push((row, recipient));
             ControlFlow::Continue(())
         };
-        self.store.visit_outbox(now_ms, visit).unwrap();
+        self.store.visit_outbox(now_ms, None, visit).unwrap();
         due
     }
 
@@ -57,10 +57,10 @@ fn only_ended_jobs_with_a_webhook_have_a_delivery() {
     };
     let born =
         fixture.store.submit(born, Some(b"{}".to_vec()), NO_LIMITS).wait().unwrap().unwrap().row;
-    assert_eq!(fixture.due(START_MS), [(born, receiver_of(URL))]);
+    assert_eq!(fixture.due(START_MS), [(born, Recipient::of("team-a", URL))]);
     let result = NewResult { json: b"{}".to_vec(), cache_hash: None };
     fixture.apply_with(running, 5, Event::Succeed { lease: 1 }, Some(result));
-    assert_eq!(fixture.due(START_MS + 4), [(born, receiver_of(URL))]);
+    assert_eq!(fixture.due(START_MS + 4), [(born, Recipient::of("team-a", URL))]);
     assert_eq!(fixture.store.next_delivery_ms(START_MS).unwrap(), Some(START_MS + 5));
     assert_eq!(fixture.due(START_MS + 5).len(), 2);
     let fixture = fixture.reopen();

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::{after_attempts, builder, manual, submit};
 use crate::app::{Gate, START_MS, Scripted, Step, encoded, fail, until};
-use crate::limits::A;
+use crate::limits::{A, B, keys};
 use crate::receiver::{Does, OTHER_SECRET, Receiver, SECRET};
 
 #[test]
@@ -184,6 +184,34 @@ fn a_receiver_that_hangs_does_not_delay_others() {
     for id in &waiting {
         assert_eq!(after_attempts(&app, id, 1)["state"], "delivered");
     }
+}
+
+/// Eight of eight threads would be at these receivers, two at each, for a minute.
+#[test]
+fn receivers_that_hang_leave_threads_to_other_accounts() {
+    let gate = Gate::default();
+    let hung: Vec<Receiver> =
+        (0..4).map(|_| Receiver::start((0..5).map(|_| Does::Hang(gate.clone())))).collect();
+    let prompt_one = Receiver::start([]);
+    let app = builder(&Scripted::new("script", []))
+        .config(&keys(""))
+        .set("WEBHOOKS__WORKERS", 8)
+        .set("WEBHOOKS__TIMEOUT_SECONDS", 60)
+        .start();
+    let submit = |prompt: &str, url: &str, key: &[(&str, &str)]| {
+        let path = format!("prompt={prompt}&webhook_url={}", encoded(url));
+        let reply = app.post_with(&format!("/scrapers/chatgpt/jobs?{path}"), key, "");
+        reply.expect(202)["job_id"].as_str().unwrap().to_owned()
+    };
+    for n in 0..20 {
+        submit(&format!("hung+{n}"), &hung[n % hung.len()].url(), &A);
+    }
+    gate.arrived(6);
+    for n in 0..3 {
+        let id = submit(&format!("prompt+{n}"), &prompt_one.url(), &B);
+        assert_eq!(prompt_one.told().id(), format!("msg_{id}"));
+    }
+    gate.open();
 }
 
 #[test]

@@ -107,7 +107,7 @@ impl Deliveries {
         }
         pending.sort_unstable();
         let mut outbox = Vec::new();
-        store.visit_outbox(u64::MAX, |row, _| {
+        store.visit_outbox(u64::MAX, None, |(_, row), _| {
             outbox.push(row);
             ControlFlow::Continue(())
         })?;

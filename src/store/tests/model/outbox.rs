@@ -1,7 +1,7 @@
 //! The model's outbox: what deliveries there are, and when they are due.
 
 use super::*;
-use crate::job::{DeliveryAttempt, Outcome, Subject, receiver_of};
+use crate::job::{DeliveryAttempt, Outcome, Recipient, Subject, receiver_of};
 
 pub(super) const URL: &str = "https://a.example/hook";
 
@@ -80,13 +80,13 @@ impl Model {
         }
         known.sort_unstable();
         let mut visited = Vec::new();
-        let visit = |row, receiver| {
-            assert_eq!(receiver, receiver_of(URL));
+        let visit = |(_, row), recipient: Recipient| {
+            assert_eq!(recipient.receiver, receiver_of(URL) as u32);
             visited.push(row);
             ControlFlow::Continue(())
         };
         let store = &self.fixture().store;
-        store.visit_outbox(UnixMs::MAX, visit).unwrap();
+        store.visit_outbox(UnixMs::MAX, None, visit).unwrap();
         assert_eq!(visited, known.iter().map(|(_, row)| *row).collect::<Vec<_>>());
         let next_ms = known.into_iter().map(|(due_ms, _)| due_ms).find(|due| *due > self.now_ms);
         assert_eq!(store.next_delivery_ms(self.now_ms).unwrap(), next_ms);
