@@ -77,7 +77,8 @@ pub struct Job {
     pub completed_ms: Option<UnixMs>,
     /// Credits reserved at submit, kept on success unless the cache has answered.
     pub price: u32,
-    /// Somebody waits for it on an open connection: it goes ahead of queued jobs.
+    /// Somebody waits for it, on an open connection or in front of a page: it goes ahead of queued
+    /// jobs.
     pub interactive: bool,
     /// When the whole job fails with [`Reason::Timeout`]; only interactive jobs have one.
     pub deadline_ms: Option<UnixMs>,

@@ -12,6 +12,8 @@ use governor::{Quota, RateLimiter};
 
 use crate::clock::Clock;
 
+const MINUTE_MS: u64 = 60_000;
+
 /// At most so many in a minute, spread evenly, with a minute's worth as the burst.
 pub struct RateLimit {
     limiter: RateLimiter<NotKeyed, InMemoryState, LimiterClock, StateInformationMiddleware>,
@@ -24,6 +26,8 @@ pub struct RateLimit {
 struct Latest {
     left: u32,
     at: Nanos,
+    /// How long after that the next one may be taken, milliseconds.
+    wait_ms: u64,
 }
 
 /// How much of a limit is left.
@@ -55,7 +59,8 @@ impl RateLimit {
         let clock = LimiterClock { clock: clock.clone(), origin: clock.instant() };
         let limiter = RateLimiter::direct_with_clock(Quota::per_minute(most), clock.clone())
             .with_middleware();
-        let latest = Latest { left: most.get(), at: governor::clock::Clock::now(&clock) };
+        let latest =
+            Latest { left: most.get(), at: governor::clock::Clock::now(&clock), wait_ms: 0 };
         RateLimit { limiter, clock, per_minute: most.get(), latest: Mutex::new(latest) }
     }
 
@@ -69,11 +74,25 @@ impl RateLimit {
         let taken = self.limiter.check();
         let now = governor::clock::Clock::now(&self.clock);
         let left = taken.as_ref().map_or(0, StateSnapshot::remaining_burst_capacity);
-        *latest = Latest { left, at: now };
-        taken.map(drop).map_err(|until| {
+        let refused = taken.map(drop).map_err(|until| {
             let wait = Duration::from(until.earliest_possible().duration_since(now));
             u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)
-        })
+        });
+        let wait_ms = match refused {
+            Ok(()) if left > 0 => 0,
+            Ok(()) => MINUTE_MS / u64::from(self.per_minute),
+            Err(wait_ms) => wait_ms,
+        };
+        *latest = Latest { left, at: now, wait_ms };
+        refused
+    }
+
+    /// Returns how long until one is left, milliseconds; takes none.
+    pub fn wait_ms(&self) -> u64 {
+        let latest = self.latest();
+        let now = governor::clock::Clock::now(&self.clock);
+        let since = Duration::from(now.duration_since(latest.at));
+        latest.wait_ms.saturating_sub(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
     }
 
     /// Checks whether one is left, without taking it.
@@ -121,9 +140,12 @@ mod tests {
         for _ in 0..60 {
             assert_eq!(limit.take(), Ok(()));
         }
+        assert_eq!(limit.wait_ms(), 1_000);
         let wait_ms = limit.take().unwrap_err();
         assert!((1..=1_000).contains(&wait_ms), "{wait_ms}");
+        assert_eq!(limit.wait_ms(), wait_ms);
         manual.advance_ms(1_000);
+        assert_eq!(limit.wait_ms(), 0);
         assert_eq!((limit.standing().left, limit.standing().whole_in_seconds), (1, 59));
         assert_eq!(limit.take(), Ok(()));
         assert!(limit.take().is_err());

@@ -292,6 +292,11 @@ impl Engine {
         self.upstreams.reload_recipes(folder)
     }
 
+    /// Returns how long no upstream can be asked that takes the request, milliseconds.
+    pub fn paused_ms(&self, request: &ScrapeRequest) -> u64 {
+        self.upstreams.paused_ms(request)
+    }
+
     /// How every upstream fares.
     pub fn upstreams(&self) -> Vec<UpstreamStatus> {
         self.upstreams.status()

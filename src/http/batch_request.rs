@@ -101,12 +101,21 @@ pub fn of_samples(
     mut handling: Handling,
 ) -> Result<NewBatch, ApiError> {
     check_samples(Some(samples))?;
+    check_not_interactive(handling.interactive)?;
     // One webhook at the batch's end, and none for each of its jobs.
     let webhook_url = handling.webhook_url.take();
     let label = handling.label.clone();
     let request = ScrapeRequest { bypass_cache: true, ..request };
     let items = (0..samples).map(|_| Ok((request.clone(), handling.clone()))).collect();
     Ok(NewBatch { label, items, webhook_url, idempotency: None })
+}
+
+/// The jobs of a batch wait in the queue: a thousand of them would push aside every waiting call.
+fn check_not_interactive(interactive: bool) -> Result<(), ApiError> {
+    match interactive {
+        true => Err(params::wrong_type("interactive", "`false` in a batch", "true")),
+        false => Ok(()),
+    }
 }
 
 fn check_samples(samples: Option<usize>) -> Result<(), ApiError> {
@@ -207,6 +216,7 @@ fn check(
     let known = service.scraper(&scraper);
     let known = known.map_err(|e| ApiError::from_service(e, service.retention_hours()))?;
     let handling = service.take_handling(&mut raw).map_err(ApiError::from)?;
+    check_not_interactive(handling.interactive)?;
     let request = service.check(known, raw).map_err(ApiError::from)?;
     let bypass_cache = request.bypass_cache || sampled;
     Ok((ScrapeRequest { bypass_cache, ..request }, handling))

@@ -73,6 +73,7 @@ fn parameters(scraper: &str, prompt_chars_max: usize) -> Value {
             "maximum": START_WITHIN_SECONDS_MAX, "default": null,
         },
         "samples": { "type": "integer", "minimum": 1, "maximum": SAMPLES_MAX, "default": null },
+        "interactive": boolean(false),
     });
     if catalog::shipped(scraper).is_some_and(|entry| entry.markdown_json) {
         parameters["markdown_json"] = boolean(false);

@@ -245,6 +245,15 @@ impl ApiError {
                 "Scraper queue full. Retry in a few seconds.",
             )
             .retry_after(retry_after_seconds),
+            ServiceError::UpstreamsPaused { scraper, retry_after_seconds } => ApiError::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "upstreams_paused",
+                format!(
+                    "Every upstream of `{scraper}` is paused for longer than `timeout`; the first \
+                     can be asked in {retry_after_seconds} seconds."
+                ),
+            )
+            .retry_after(retry_after_seconds),
             ServiceError::Failed { id, failure } => {
                 // Every reason's status is a valid one.
                 let status = StatusCode::from_u16(failure.reason.http_status())

@@ -95,6 +95,7 @@ pub fn from_pairs(pairs: Pairs) -> Result<RawRequest, ApiError> {
             "start_within" => raw.start_within.replace(seconds(&name, &value)?).is_some(),
             "samples" => raw.samples.replace(count(&name, &value)?).is_some(),
             "webhook_url" => raw.webhook_url.replace(value).is_some(),
+            "interactive" => raw.interactive.replace(boolean(&name, &value)?).is_some(),
             _ => false,
         };
         if repeated {
@@ -177,6 +178,7 @@ pub fn from_fields(fields: Map<String, Value>) -> Result<RawRequest, ApiError> {
             "start_within" => raw.start_within = Some(json_seconds(&name, &value)?),
             "samples" => raw.samples = Some(json_count(&name, &value)?),
             "webhook_url" => raw.webhook_url = Some(json_string(&name, value)?),
+            "interactive" => raw.interactive = Some(json_boolean(&name, &value)?),
             _ => {}
         }
     }
@@ -246,6 +248,7 @@ pub fn together(query: RawRequest, body: RawRequest) -> Result<RawRequest, ApiEr
         start_within: either("start_within", query.start_within, body.start_within)?,
         samples: either("samples", query.samples, body.samples)?,
         webhook_url: either("webhook_url", query.webhook_url, body.webhook_url)?,
+        interactive: either("interactive", query.interactive, body.interactive)?,
     })
 }
 

@@ -17,6 +17,8 @@ use crate::store::idempotency_of_samples;
 
 /// `Retry-After` of a job that has just been taken, seconds.
 const POLL_AFTER_SECONDS: u64 = 2;
+/// The header of an answer that was given before.
+const REPLAYED: (&str, &str) = ("idempotency-replayed", "true");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Runs one and waits.
@@ -29,10 +31,18 @@ pub async fn run(
     let refused = |error| ApiError::from_service(error, service.retention_hours());
     let mut raw = params::from_query(request.query_string())?;
     let known = service.scraper(&scraper).map_err(refused)?;
-    let handling = service.take_handling(&mut raw)?;
+    let mut handling = service.take_handling(&mut raw)?;
+    handling.idempotency_key = idempotency_key(request.headers())?;
+    // It is, whether it says so or not.
+    handling.interactive = false;
     let scrape = service.check(known, raw)?;
-    let json = service.scrape(&caller, scrape, handling).await.map_err(refused)?;
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
+    let (json, replayed) = service.scrape(&caller, scrape, handling).await.map_err(refused)?;
+    let mut response = HttpResponse::Ok();
+    response.insert_header((CONTENT_TYPE, "application/json"));
+    if replayed {
+        response.insert_header(REPLAYED);
+    }
+    Ok(response.body(json))
 }
 
 /// Queues one: the 202 is sent when it is on disk.
@@ -94,7 +104,7 @@ pub async fn accept(
     response.insert_header((LOCATION, format!("/jobs/{id}")));
     response.insert_header((CONTENT_TYPE, JSON));
     if replayed {
-        response.insert_header(("idempotency-replayed", "true"));
+        response.insert_header(REPLAYED);
     }
     if !job.state.finished() {
         response.insert_header((RETRY_AFTER, POLL_AFTER_SECONDS));

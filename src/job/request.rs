@@ -48,6 +48,8 @@ pub struct Handling {
     pub idempotency_key: Option<String>,
     /// Where the job's end is told; see [`super::check_webhook_url`].
     pub webhook_url: Option<String>,
+    /// Somebody waits for the job, though not on an open connection.
+    pub interactive: bool,
 }
 
 /// What is kept of an idempotency key and of the request that it came with.
@@ -76,6 +78,7 @@ pub struct RawRequest {
     /// How many scrapes of the same to make, as a batch.
     pub samples: Option<usize>,
     pub webhook_url: Option<String>,
+    pub interactive: Option<bool>,
 }
 
 /// A parameter that breaks its rule.
@@ -124,6 +127,7 @@ impl RawRequest {
             start_within: self.start_within.or(defaults.start_within),
             samples: self.samples.or(defaults.samples),
             webhook_url: self.webhook_url.or_else(|| defaults.webhook_url.clone()),
+            interactive: self.interactive.or(defaults.interactive),
         }
     }
 
@@ -137,6 +141,7 @@ impl RawRequest {
             start_within_ms: check_start_within(self.start_within.take())?,
             idempotency_key: None,
             webhook_url: self.webhook_url.take().map(|url| check_webhook_url(&url)).transpose()?,
+            interactive: self.interactive.take().unwrap_or(false),
         })
     }
 

@@ -55,6 +55,11 @@ pub enum ServiceError {
     QueueFull {
         retry_after_seconds: u64,
     },
+    /// No upstream of the scraper can be asked inside the `timeout` of a waiting call.
+    UpstreamsPaused {
+        scraper: String,
+        retry_after_seconds: u64,
+    },
     /// The job of an interactive call failed.
     Failed {
         id: Uuid,

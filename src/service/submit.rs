@@ -37,30 +37,41 @@ impl Service {
         self.submit_job(caller, request, handling, None).await
     }
 
-    /// Runs a scrape and waits for its end: the JSON of the result.
+    /// Runs a scrape and waits for its end. Returns the JSON of the result, and whether the scrape is
+    /// an earlier one, because the call is a repeated one.
     ///
     /// # Errors
-    /// As [`Service::submit`]; or the job failed, its `timeout` included.
+    /// Returns an error as [`Service::submit`] does, or if no upstream can be asked inside the
+    /// `timeout`, or if the job failed, its `timeout` included.
     pub async fn scrape(
         &self,
         caller: &Caller,
         request: ScrapeRequest,
         handling: Handling,
-    ) -> Result<Vec<u8>, ServiceError> {
-        let budget_ms = u64::from(request.timeout_ms).saturating_sub(CLIENT_MARGIN_MS);
+    ) -> Result<(Vec<u8>, bool), ServiceError> {
+        let timeout_ms = request.timeout_ms;
+        let budget_ms = u64::from(timeout_ms).saturating_sub(CLIENT_MARGIN_MS);
         let deadline_ms = self.clock.now_ms().saturating_add(budget_ms);
-        let Accepted { job, .. } =
+        let Accepted { job, id, replayed } =
             self.submit_job(caller, request, handling, Some(deadline_ms)).await?;
         let ended = self.engine.wait_for(job.row);
+        let mut late = false;
         if !self.finished(&job)? {
             tokio::select! {
                 // An error would mean that nobody wakes us: the deadline then does.
                 Ok(()) = ended => {}
-                () = self.clock.sleep_until(deadline_ms) => self.time_out(&job).await?,
+                () = self.clock.sleep_until(deadline_ms) => late = true,
             }
         }
         self.engine.tidy_waiters(job.row);
-        self.outcome(&job)
+        if late && replayed && !self.finished(&job)? {
+            // The job may be one that was queued: this call did not start it, and does not end it.
+            return Err(ServiceError::Failed { id, failure: Failure::timeout(timeout_ms) });
+        }
+        if late {
+            self.time_out(&job).await?;
+        }
+        Ok((self.outcome(&job)?, replayed))
     }
 
     async fn submit_job(
@@ -80,7 +91,15 @@ impl Service {
         let now_ms = self.clock.now_ms();
         let (job, result) =
             self.new_job(caller, scraper, identity, now_ms, request, handling, deadline_ms);
-        let limits = self.submit_limits(caller, scraper);
+        let mut limits = self.submit_limits(caller, scraper);
+        let paused_ms = deadline_ms.and_then(|deadline_ms| {
+            let paused_ms = self.engine.paused_ms(&job.request);
+            (now_ms.saturating_add(paused_ms) >= deadline_ms).then_some(paused_ms)
+        });
+        if paused_ms.is_some() {
+            // An earlier job of the same key, and one that the cache answers, take no place.
+            limits.unfinished_max = 0;
+        }
         let NewIdentity { row, id, .. } = identity;
         match self.store.submit(job, result, limits).committed().await? {
             Ok(job) if job.row != row => Ok(Accepted { id: self.id_of(&job), job, replayed: true }),
@@ -93,7 +112,13 @@ impl Service {
             }
             Err(SubmitRefusal::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
             Err(SubmitRefusal::CreditLimit) => Err(self.credit_limit()),
-            Err(SubmitRefusal::QueueFull) => Err(self.queue_full(&scraper.name)),
+            Err(SubmitRefusal::QueueFull) => Err(match paused_ms {
+                Some(paused_ms) => ServiceError::UpstreamsPaused {
+                    scraper: scraper.name.clone(),
+                    retry_after_seconds: paused_ms.div_ceil(1000),
+                },
+                None => self.queue_full(&scraper.name),
+            }),
         }
     }
 
@@ -152,7 +177,7 @@ impl Service {
             started_ms: None,
             completed_ms: cached.then_some(now_ms),
             price: if cached { 0 } else { scraper.credits },
-            interactive: deadline_ms.is_some(),
+            interactive: deadline_ms.is_some() || handling.interactive,
             deadline_ms,
             cached,
             label: handling.label,

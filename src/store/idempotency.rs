@@ -49,19 +49,27 @@ fn asked_hash(request: &ScrapeRequest, handling: &Handling) -> u128 {
         markdown_json,
         mode,
     } = request;
-    let Handling { label, start_within_ms, idempotency_key: _, webhook_url } = handling;
+    let Handling { label, start_within_ms, idempotency_key: _, webhook_url, interactive } =
+        handling;
+    let timeout_ms = timeout_ms.to_be_bytes();
+    let start_within_ms = start_within_ms.unwrap_or_default().to_be_bytes();
     let flags = [*bypass_cache, *web_search, *markdown_json].map(u8::from);
-    hash(&[
+    let mut parts: Vec<&[u8]> = vec![
         scraper.as_bytes(),
         prompt.as_bytes(),
         country.as_bytes(),
-        &timeout_ms.to_be_bytes(),
+        &timeout_ms,
         &flags,
         mode.as_deref().unwrap_or_default().as_bytes(),
         label.as_deref().unwrap_or_default().as_bytes(),
-        &start_within_ms.unwrap_or_default().to_be_bytes(),
+        &start_within_ms,
         webhook_url.as_deref().unwrap_or_default().as_bytes(),
-    ])
+    ];
+    // Only where it is given, so that keys from before are found.
+    if *interactive {
+        parts.push(b"interactive");
+    }
+    hash(&parts)
 }
 
 /// As [`idempotency_of`], for a batch: `asked` is the whole of what the client asked for.
@@ -186,5 +194,7 @@ mod tests {
         let webhook_url = Some("https://a.example/".to_owned());
         let told = Handling { webhook_url, ..Handling::default() };
         assert_ne!(idempotency_of("a", "k", &request, &told), known("a", "k"));
+        let ahead = Handling { interactive: true, ..Handling::default() };
+        assert_ne!(idempotency_of("a", "k", &request, &ahead), known("a", "k"));
     }
 }

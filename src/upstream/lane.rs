@@ -156,6 +156,16 @@ impl Lane {
         Ok(flight)
     }
 
+    /// Returns how long it takes no calls, milliseconds: because it rests after failures, or has used
+    /// up its own limit. One that is full, or whose probe is under way, may take one at any moment.
+    pub fn paused_ms(&self) -> u64 {
+        let rest_ms = match self.breaker.circuit(self.clock.now_ms()) {
+            Circuit::Closed { .. } | Circuit::HalfOpen => 0,
+            Circuit::Open { wait_ms } => wait_ms,
+        };
+        rest_ms.max(self.limit.as_ref().map_or(0, RateLimit::wait_ms))
+    }
+
     pub fn upstream(&self) -> &dyn Upstream {
         self.upstream.as_ref()
     }

@@ -131,6 +131,13 @@ impl Registry {
         Err(failures.telling(scraper))
     }
 
+    /// Returns how long no upstream of a scraper can be asked that takes the request, milliseconds.
+    pub fn paused_ms(&self, request: &ScrapeRequest) -> u64 {
+        let lanes = self.scrapers.get(&request.scraper).map_or(&[][..], Vec::as_slice);
+        let fit = lanes.iter().filter(|lane| lane.limits().check(lane.name(), request).is_ok());
+        fit.map(|lane| lane.paused_ms()).min().unwrap_or(0)
+    }
+
     /// Returns what a scraper's upstreams take together.
     pub fn served(&self, scraper: &str) -> Served {
         let lanes = self.scrapers.get(scraper).map_or(&[][..], Vec::as_slice);

@@ -3,7 +3,7 @@
 
 use answerd::job::Reason;
 
-use crate::app::{App, Builder, Gate, Reply, Scripted, Step, encoded, fail};
+use crate::app::{App, Builder, Gate, Reply, Scripted, Step, answer, encoded, fail};
 use crate::limits::{A, B, keys};
 
 #[test]
@@ -175,4 +175,127 @@ fn keys_that_are_none_are_refused() {
         let refused = keyed(&app, wrong, "prompt=x");
         assert_eq!((refused.status, refused.code().as_str()), (400, "idempotency_key_invalid"));
     }
+}
+
+/// The answer to a call that waits.
+fn call(app: &App, query: &str, headers: &[(&str, &str)]) -> Reply {
+    app.get_with(&format!("/scrapers/chatgpt?{query}"), headers)
+}
+
+#[test]
+fn repeated_waiting_call_gets_the_first_ones_result() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app = Builder::new()
+        .config(&keys(""))
+        .set("CACHE__TTL_SECONDS", 0)
+        .scripted("chatgpt", &upstream)
+        .start();
+    let key = [A[0], ("idempotency-key", "call-1")];
+    let query = "prompt=once&timeout=60";
+    std::thread::scope(|scope| {
+        let first = scope.spawn(|| call(&app, query, &key));
+        gate.arrived(1);
+        let again = scope.spawn(|| call(&app, query, &key));
+        // The repeated one waits as well; nothing of it can be seen before it ends.
+        assert_eq!(call(&app, "prompt=other", &key).code(), "idempotency_key_reused");
+        gate.open();
+        let (first, again) = (first.join().unwrap(), again.join().unwrap());
+        assert_eq!((first.status, again.status), (200, 200), "{again:?}");
+        assert_eq!(first.text, again.text);
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+        assert!(!first.headers.contains_key("idempotency-replayed"));
+    });
+    let other = call(&app, "prompt=other", &key);
+    assert_eq!((other.status, other.code().as_str()), (422, "idempotency_key_reused"));
+    assert_eq!(call(&app, query, &[A[0], ("idempotency-key", "a b")]).status, 400);
+    assert_eq!(upstream.asked(), 1);
+    let fresh = call(&app, query, &[A[0], ("idempotency-key", "call-2")]);
+    assert_eq!((fresh.status, upstream.asked()), (200, 2), "{fresh:?}");
+}
+
+#[test]
+fn repeated_waiting_call_does_not_end_a_queued_job() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app = Builder::new().scripted("chatgpt", &upstream).start();
+    let key = [("idempotency-key", "k")];
+    let query = "prompt=queued&timeout=10";
+    let job = app.post_with(&format!("/scrapers/chatgpt/jobs?{query}"), &key, "").expect(202);
+    gate.arrived(1);
+    let late = call(&app, query, &key);
+    assert_eq!((late.status, late.code().as_str()), (408, "timeout"));
+    assert_eq!(late.json()["job_id"], job["job_id"]);
+    gate.open();
+    assert_eq!(app.ended(job["job_id"].as_str().unwrap())["status"], "done");
+}
+
+#[test]
+fn interactive_job_goes_ahead_of_a_batch_and_the_batch_goes_on() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app =
+        Builder::new().set("SCRAPERS__CHATGPT__WORKERS", 1).scripted("chatgpt", &upstream).start();
+    app.submit("chatgpt", "running");
+    gate.arrived(1);
+    let prompts: Vec<String> = (0..20).map(|n| format!("batch {n}")).collect();
+    let body = serde_json::json!({ "prompts": prompts, "scraper": "chatgpt" }).to_string();
+    app.post_with("/batches", &[], &body).expect(202);
+    let last = app.submit("chatgpt", "last");
+    for n in 0..8 {
+        let body = format!(r#"{{"prompt":"typed {n}","interactive":true}}"#);
+        app.post_with("/scrapers/chatgpt/jobs", &[], &body).expect(202);
+    }
+    app.post("/scrapers/chatgpt/jobs?prompt=typed+8&interactive=1").expect(202);
+    gate.open();
+    app.ended(&last);
+    let asked = upstream.asked.lock().unwrap();
+    let asked: Vec<&str> = asked.iter().skip(1).map(|asked| asked.prompt.as_str()).collect();
+    let typed: Vec<usize> = (0..asked.len()).filter(|at| asked[*at].starts_with("typed")).collect();
+    assert_eq!(typed.len(), 9);
+    // Nine of them, and one of the batch after every third at least.
+    assert!(typed[8] <= 9 + 3, "{asked:?}");
+    assert!(asked[..4].iter().any(|prompt| prompt.starts_with("batch")), "{asked:?}");
+}
+
+#[test]
+fn batches_are_not_interactive() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
+    let sampled = app.post("/scrapers/chatgpt/jobs?prompt=x&samples=2&interactive=true");
+    assert_eq!((sampled.status, sampled.code().as_str()), (400, "parameter_invalid"));
+    let body =
+        r#"{"items":[{"prompt":"x"},{"prompt":"y","interactive":true}],"scraper":"chatgpt"}"#;
+    let batch = app.post_with("/batches", &[], body).expect(202);
+    let items = batch["items"].as_array().unwrap();
+    let refused: Vec<_> = items.iter().filter(|item| item["error"].is_object()).collect();
+    assert_eq!(refused.len(), 1, "{batch:#}");
+    assert_eq!(refused[0]["error"]["code"], "parameter_invalid", "{batch:#}");
+    let wrong = app.post("/scrapers/chatgpt/jobs?prompt=x&interactive=soon");
+    assert_eq!((wrong.status, wrong.code().as_str()), (400, "parameter_invalid"));
+}
+
+#[test]
+fn waiting_call_is_refused_at_once_while_every_upstream_is_paused() {
+    let script = (0..5).map(|_| fail(Reason::Unreachable));
+    let upstream = Scripted::new(
+        "script",
+        [Step::Answer(Box::new(answer("known")))].into_iter().chain(script),
+    );
+    let (builder, clock) = Builder::new().manual();
+    let app = builder.set("RETRY__RETRIES", 0).scripted("chatgpt", &upstream).start();
+    let key = [("idempotency-key", "before")];
+    let known = call(&app, "prompt=known&timeout=20", &key);
+    assert_eq!(known.status, 200);
+    for n in 0..5 {
+        app.ended(&app.submit("chatgpt", &format!("fails {n}")));
+    }
+    let refused = call(&app, "prompt=new&timeout=20", &[]);
+    assert_eq!((refused.status, refused.code().as_str()), (503, "upstreams_paused"));
+    assert_eq!(refused.headers["retry-after"], "30");
+    // What needs no upstream is served, and what can wait is taken.
+    assert_eq!(call(&app, "prompt=known&timeout=20", &[]).json()["cached"], true);
+    assert_eq!(call(&app, "prompt=known&timeout=20", &key).text, known.text);
+    app.submit("chatgpt", "queued");
+    clock.advance_ms(30_000);
+    assert_eq!(call(&app, "prompt=new&timeout=20", &[]).status, 200);
 }

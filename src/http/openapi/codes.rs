@@ -178,6 +178,11 @@ pub const CODES: &[(&str, u16, &str)] = &[
         "The scraper `chatgpt` is not configured: `OPENAI_API_KEY` is not set.",
     ),
     (
+        "upstreams_paused",
+        503,
+        "Every upstream of `chatgpt` is paused for longer than `timeout`; the first can be asked in 30 seconds.",
+    ),
+    (
         "webhooks_not_configured",
         503,
         "Webhooks are not configured: `ANSWERD_WEBHOOK_SECRET` is not set.",
@@ -225,6 +230,9 @@ pub const QUEUED: Codes = &[
     "rate_limit",
     "webhooks_not_configured",
 ];
+/// Of a call that waits for its answer.
+pub const WAITING: Codes =
+    &["upstreams_paused", "idempotency_key_invalid", "idempotency_key_reused"];
 /// Of what costs credits and a place in a queue.
 pub const LIMITED: Codes = &["credit_limit", "rate_limit", "queue_full"];
 pub const BATCH: Codes = &[

@@ -103,6 +103,13 @@ pub fn queued() -> Map<String, Value> {
             "description": "So many scrapes of the same, as a batch.",
         }),
     );
+    properties.insert(
+        "interactive".to_owned(),
+        json!({
+            "type": "boolean",
+            "description": "Goes ahead of queued jobs, as a call that waits does; not for batches.",
+        }),
+    );
     properties
 }
 

@@ -5,7 +5,7 @@ mod jobs;
 
 use serde_json::{Value, json};
 
-use super::codes::{ASKED, LIMITED, QUEUED, READS, WRITES};
+use super::codes::{ASKED, LIMITED, QUEUED, READS, WAITING, WRITES};
 use super::errors::reasons;
 use super::method::{HTML, JSON, Key, Method, Reply};
 use super::{examples, links, parameters, schemas};
@@ -29,11 +29,13 @@ fn scrapes(paths: &mut Value) {
             .value("scrapes");
     let mut asked = vec![parameters::scraper()];
     asked.extend(parameters::in_query(parameters::waited_for(), &["prompt"]));
+    asked.push(parameters::idempotency_key());
+    let result = Reply::json("The result.", "Result", examples::result());
     let run = Method::new("runScrape", "Runs a scrape and waits for it", Key::Needed)
-        .about("A scrape that does not finish inside `timeout` is stopped with 408, 250 milliseconds early.")
+        .about("A scrape that does not finish inside `timeout` is stopped with 408, 250 milliseconds early. One whose client has gone runs on until then.")
         .takes(asked)
-        .answers("200", Reply::json("The result.", "Result", examples::result()))
-        .fails(&[ASKED, LIMITED, WRITES, &reasons()]);
+        .answers("200", result.with(&["Idempotency-Replayed"]))
+        .fails(&[ASKED, WAITING, LIMITED, WRITES, &reasons()]);
     paths["/scrapers/{scraper}"]["get"] = run.value("scrapes");
     // What is in the body need not be in the query.
     let mut queued = vec![parameters::scraper()];

@@ -144,6 +144,7 @@ fn job() -> Value {
 /// What holds for every item can be one parameter of the whole.
 fn new_batch() -> Value {
     let mut properties = parameters::queued();
+    properties.remove("interactive");
     let prompt = json!({ "type": "string", "minLength": 1, "maxLength": PROMPT_CHARS_MAX });
     let country = json!({ "type": "string", "pattern": parameters::COUNTRY });
     let listed = |items: Value, description: &str| {

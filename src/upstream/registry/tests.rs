@@ -116,6 +116,11 @@ impl Trial {
         Ok(by.upstream)
     }
 
+    fn paused_ms(&self) -> u64 {
+        let raw = RawRequest { prompt: Some("x".to_owned()), ..RawRequest::default() };
+        self.registry.paused_ms(&raw.check("chatgpt", &[]).unwrap())
+    }
+
     fn reason(&self, attempt: u32) -> Reason {
         self.ask(attempt).unwrap_err().reason
     }
@@ -216,6 +221,46 @@ fn after_the_deadline_no_other_upstream_is_asked() {
     let trial = trial(vec![vec![Do::Fail(Reason::UpstreamTimeout)], vec![]]);
     assert_eq!(trial.ask_within(2, 0).unwrap_err().reason, Reason::UpstreamTimeout);
     assert_eq!(trial.asked(), "a");
+}
+
+#[test]
+fn upstreams_that_rest_or_have_used_up_their_limit_are_paused() {
+    let failures = (0..FAILURES_MAX).map(|_| Do::Fail(Reason::Overloaded)).collect();
+    let (asked, asks) = bounded(1);
+    let (leave, left) = bounded(1);
+    let mut script: Vec<Do> = failures;
+    script.push(Do::Wait(asked, left));
+    let alone = trial_with(vec![script], |member| member.in_flight_max = Some(1));
+    assert_eq!(alone.paused_ms(), 0);
+    for _ in 0..FAILURES_MAX {
+        alone.reason(1);
+    }
+    assert_eq!(alone.paused_ms(), REST_MS_MIN);
+    alone.manual.advance_ms(REST_MS_MIN - 1);
+    assert_eq!(alone.paused_ms(), 1);
+    alone.manual.advance_ms(1);
+    assert_eq!(alone.paused_ms(), 0, "a probe is due");
+    std::thread::scope(|scope| {
+        let probe = scope.spawn(|| alone.ask(1));
+        asks.recv().unwrap();
+        assert_eq!(alone.paused_ms(), 0, "the probe, which fills it, may end at any moment");
+        leave.send(()).unwrap();
+        probe.join().unwrap().unwrap();
+    });
+    assert_eq!(alone.paused_ms(), 0);
+
+    let limited = |scripts| trial_with(scripts, |member| member.requests_per_minute = Some(2));
+    let alone = limited(vec![vec![]]);
+    for _ in 0..2 {
+        assert_eq!(alone.paused_ms(), 0);
+        alone.ask(1).unwrap();
+    }
+    assert_eq!(alone.paused_ms(), 30_000);
+    let with_another = limited(vec![vec![], vec![]]);
+    for _ in 0..3 {
+        with_another.ask(1).unwrap();
+    }
+    assert_eq!(with_another.paused_ms(), 0);
 }
 
 #[test]

@@ -113,3 +113,29 @@ fn what_the_server_refuses_is_told_beside_the_form() {
     browser.until("document.querySelector('.answer')");
     dashboard.asks_nobody_else();
 }
+
+#[test]
+fn typed_prompt_does_not_wait_behind_a_batch() {
+    let gate = Gate::default();
+    let held = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app =
+        Builder::new().scripted("chatgpt", &held).set("SCRAPERS__CHATGPT__WORKERS", 1).start();
+    let prompts: Vec<String> = (0..20).map(|n| format!("batch {n}")).collect();
+    let body = json!({ "prompts": prompts, "scrapers": ["chatgpt"] }).to_string();
+    app.post_with("/batches", &[], &body).expect(202);
+    gate.arrived(1);
+    let dashboard = Dashboard::open(&app, "/new");
+    let browser = &dashboard.browser;
+    browser.until("document.querySelector('.choice input[value=chatgpt]').checked");
+    browser.write("#prompt", "typed");
+    dashboard.click("Submit");
+    browser.until("location.hash.startsWith('#/jobs/')");
+    gate.open();
+    browser.until("document.querySelector('.answer')");
+    let asked = held.asked.lock().unwrap();
+    let typed = asked.iter().position(|asked| asked.prompt == "typed");
+    // The row that the worker takes next may have been chosen before.
+    assert!(typed.is_some_and(|typed| typed <= 4), "{typed:?}");
+    drop(asked);
+    dashboard.is_at_peace();
+}

@@ -125,7 +125,7 @@ export function job(main, { id, signal, drawn: settled }) {
   /** The same prompt once more; never from the cache, or it would bring the same answer. */
   async function runAgain() {
     const { job: now, asked } = await read(id, signal);
-    const again = await json(`/scrapers/${now.scraper}/jobs`, { method: "POST", body: { ...parameters(asked), bypass_cache: true } });
+    const again = await json(`/scrapers/${now.scraper}/jobs`, { method: "POST", body: { ...parameters(asked), bypass_cache: true, interactive: true } });
     location.hash = `/jobs/${again.job_id}`;
   }
 }

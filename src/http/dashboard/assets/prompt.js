@@ -96,7 +96,8 @@ export function prompt(main, { usage, signal }) {
     const headers = { "Idempotency-Key": newId() };
     try {
       if (picked.length === 1) {
-        const job = await json(`/scrapers/${picked[0]}/jobs`, { method: "POST", body, headers });
+        // Somebody waits for it, so it does not queue after a batch.
+        const job = await json(`/scrapers/${picked[0]}/jobs`, { method: "POST", body: { ...body, interactive: true }, headers });
         location.hash = `/jobs/${job.job_id}`;
       } else {
         const items = picked.map((scraper) => ({ scraper, prompt: body.prompt }));
