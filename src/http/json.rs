@@ -206,8 +206,10 @@ impl<'de> Visitor<'de> for Node<'_> {
             }
         };
         while let Some(name) = fields.next_key::<String>()? {
-            let is_list = within.is_none() && self.shape.lists.contains(&name.as_str());
-            if !is_list && !self.shape.fields.contains(&name.as_str()) {
+            let names_list = self.shape.lists.contains(&name.as_str());
+            // In an element it is kept, so that the element can be refused for it.
+            let is_list = within.is_none() && names_list;
+            if !names_list && !self.shape.fields.contains(&name.as_str()) {
                 fields.next_value::<IgnoredAny>()?;
                 continue;
             }

@@ -142,6 +142,7 @@ pub const BODY_FIELDS: &[&str] = &[
     "start_within",
     "samples",
     "webhook_url",
+    "interactive",
     "scraper",
 ];
 const SHAPE: json::Shape = json::Shape { fields: BODY_FIELDS, lists: &[], list_items_max: 0 };
