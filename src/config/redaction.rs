@@ -29,11 +29,14 @@ fn has_prefix(value: &str) -> bool {
     })
 }
 
+/// Whether there is a run of letters and digits of at least `chars_min` characters with both among
+/// them, or a long one of capital and small letters: one key in two thousand has no digit.
 fn has_run(value: &str, chars_min: usize) -> bool {
     value.split(|c: char| !c.is_ascii_alphanumeric()).any(|run| {
-        run.len() >= chars_min
-            && run.bytes().any(|byte| byte.is_ascii_digit())
-            && run.bytes().any(|byte| byte.is_ascii_alphabetic())
+        let has = |kind: fn(&u8) -> bool| run.as_bytes().iter().any(kind);
+        let letters_and_digits = has(u8::is_ascii_digit) && has(u8::is_ascii_alphabetic);
+        let both_cases = has(u8::is_ascii_uppercase) && has(u8::is_ascii_lowercase);
+        run.len() >= chars_min && letters_and_digits || run.len() >= RUN_CHARS_MIN && both_cases
     })
 }
 
@@ -114,9 +117,12 @@ mod tests {
         ] {
             assert!(!is_marked_as_secret(name), "{name}");
         }
-        for key in
-            ["sk-proj-abcdefgh01234567", "AIzaSyA0123456789abcdefghij", "ak_0123456789abcdefghij"]
-        {
+        for key in [
+            "sk-proj-abcdefgh01234567",
+            "AIzaSyA0123456789abcdefghij",
+            "ak_0123456789abcdefghij",
+            "ak_KQccYmlSwcrmKDcDiuVxOtVpQsVbcDNtfHqhnGaFEVy",
+        ] {
             assert!(is_marked_as_secret(key), "{key}");
         }
     }
