@@ -253,7 +253,7 @@ fn task_lists_keep_number_and_indent_and_columns_their_alignment() {
     assert_eq!(dashboard.browser.run(tasks), "decimal in|decimal in|none in");
     let cells = "return [...document.querySelectorAll('.answer :is(th, td)')]
                    .map((cell) => getComputedStyle(cell).textAlign).join(' ')";
-    assert_eq!(dashboard.browser.run(cells), "left center right left center right");
+    assert_eq!(dashboard.browser.run(cells), "start center right start center right");
     dashboard.is_at_peace();
 }
 
