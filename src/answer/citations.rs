@@ -10,7 +10,7 @@ use std::ops::Range;
 use pulldown_cmark::{Event, LinkType, Tag, TagEnd};
 
 use self::form::{Form, form_at, number};
-use self::inline::close_gap;
+use self::inline::{REPEATED_TIMES_MIN, close_gap};
 use super::links::{Link, clean_url, domain, links_in};
 use super::markdown::{self, is_inside};
 use super::thoughts::without_thoughts;
@@ -87,8 +87,8 @@ impl Known {
         }
         let is_site = domain(&url).is_some_and(|site| text.trim_start_matches("www.") == site);
         let link = Link { url, text: text.to_owned() };
-        let is_repeated = self.repeated.get(&link).is_some_and(|times| *times > 1);
-        Some(Kind::Named { is_likely: is_site || is_repeated })
+        let times = self.repeated.get(&link).copied().unwrap_or_default();
+        Some(Kind::Named { is_site, is_repeated: times >= REPEATED_TIMES_MIN })
     }
 }
 

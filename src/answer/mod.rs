@@ -104,5 +104,9 @@ pub struct Answer {
 
 /// Whether a text is JSON as a whole: an answer that is must reach the client as it is.
 fn is_json(text: &str) -> bool {
-    serde_json::from_str::<IgnoredAny>(text).is_ok()
+    let text = text.trim_start_matches('\u{feff}');
+    let mut documents = serde_json::Deserializer::from_str(text).into_iter::<IgnoredAny>();
+    // Several documents, one a line say, are JSON too; several numbers are no document of anybody.
+    let is_one = serde_json::from_str::<IgnoredAny>(text).is_ok();
+    is_one || text.trim_start().starts_with('{') && documents.all(|document| document.is_ok())
 }

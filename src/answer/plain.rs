@@ -254,14 +254,14 @@ impl<'a> Page<'a> {
     fn end_link(&mut self) {
         let Some((start, link_type, url)) = self.spans.pop() else { return };
         let text = &self.inline.text[start..];
-        match self.known.citation(&url, text, link_type) {
-            Some(kind) => self.inline.push_citation(start..self.inline.text.len(), kind),
-            // A number by reference, `[1]` with `[1]: url` below, had its brackets for a reader.
-            None if link_type != LinkType::Inline && is_number(text) => {
-                self.inline.text.insert(start, '[');
-                self.inline.text.push(']');
-            }
-            None => {}
+        let kind = self.known.citation(&url, text, link_type);
+        // A number by reference, `[1]` with `[1]: url` below, had its brackets for a reader.
+        if link_type != LinkType::Inline && is_number(text) {
+            self.inline.text.insert(start, '[');
+            self.inline.text.push(']');
+        }
+        if let Some(kind) = kind {
+            self.inline.push_citation(start..self.inline.text.len(), kind);
         }
     }
 
@@ -272,7 +272,7 @@ impl<'a> Page<'a> {
     /// Writes the running text, if there is any, and says what stands behind it.
     fn flush(&mut self, gap: Gap) {
         if !self.inline.text.is_empty() {
-            let text = self.inline.take(false);
+            let text = self.inline.take(self.markers.is_some());
             let text = text.trim();
             if !text.is_empty() {
                 self.write(text);

@@ -59,8 +59,10 @@ impl Answer {
     }
 
     /// Returns the plain text of a tidied answer: its Markdown without marks and markup.
+    /// A text of marks alone keeps them: an answer that has a text is not empty.
     pub fn plain_text(&self) -> String {
-        plain_text(&self.markdown, &Known::of(self))
+        let text = plain_text(&self.markdown, &Known::of(self));
+        if text.is_empty() { plain_text(&self.markdown, &Known::default()) } else { text }
     }
 
     /// Whether an address is left out only because of its length.

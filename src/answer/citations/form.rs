@@ -31,8 +31,29 @@ pub(super) fn form_at(text: &str, at: usize) -> Option<Form> {
     // `[1](address)` and `[1][name]` are links, and `[1] = 2` is code.
     let is_link =
         after.starts_with('(') || after.starts_with('[') && bracket_at(text, form.end).is_none();
-    let is_code = after.trim_start().starts_with("= ") || is_index(&text[..at]);
-    (!is_link && !is_code).then_some(form)
+    (!is_link && !is_operand(&text[..at], after)).then_some(form)
+}
+
+/// Whether what stands around a bracket makes it a part of code, data or a formula: `n = [1, 2]`,
+/// `"a": [1]`, `f([1])`, `a[1] = 2`, `x ∈ [1, 2]`.
+fn is_operand(before: &str, after: &str) -> bool {
+    const OPERATORS: [char; 9] = ['=', '∈', '∉', '∪', '∩', '×', '+', '→', '≤'];
+    let follows = before.trim_end_matches(' ');
+    let is_value = follows.strip_suffix(':').is_some_and(|name| name.ends_with(['"', '\'', '`']));
+    let is_argument = before
+        .strip_suffix('(')
+        .is_some_and(|name| name.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_'));
+    let touches = before.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '_');
+    let is_member = touches
+        && after
+            .strip_prefix('.')
+            .is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_lowercase() || c == '_'));
+    follows.ends_with(OPERATORS)
+        || after.trim_start_matches(' ').starts_with(OPERATORS)
+        || is_value
+        || is_argument
+        || is_member
+        || is_index(before)
 }
 
 /// Returns what has a mark's form at `at`, whatever stands around it.
@@ -76,9 +97,9 @@ fn is_index(before: &str) -> bool {
     let name = &before[before.trim_end_matches(is_part).len()..];
     // A letter that ends a longer word of another script is none.
     let is_whole = !before[..before.len() - name.len()].ends_with(char::is_alphanumeric);
-    is_whole
-        && (name.contains('_')
-            || name.len() == 1 && !name.starts_with(|c: char| c.is_ascii_digit()))
+    let is_name = !name.is_empty() && !name.starts_with(|c: char| c.is_ascii_digit());
+    let is_variable = before[..before.len() - name.len()].ends_with('$');
+    is_name && (is_variable || is_whole && (name.contains('_') || name.len() == 1))
 }
 
 /// `4:0†source`, `4†L1-L9`: a place in the engine's own listing.
@@ -184,7 +205,20 @@ mod tests {
         ] {
             assert_eq!(form_at(text, 0), None, "{text}");
         }
-        for text in ["a[1]", "(x[2]", "my_list[3]", "_[1]"] {
+        for text in [
+            "a[1]",
+            "(x[2]",
+            "my_list[3]",
+            "_[1]",
+            "nums = [1, 2, 3], target = 3",
+            "{\"a\": [1, 2]}",
+            "print([1, 2])",
+            "x ∈ [1, 2]",
+            "arr[2]=z",
+            "file[1].txt",
+            "$row[1]",
+            "[1,2] × [1,3]",
+        ] {
             assert_eq!(form_at(text, text.find('[').unwrap()), None, "{text}");
         }
         for text in ["Paris[1]", "4[1]", "4.0.6[1]", "é[1]", "巴黎[1]", "so.[1]", "éa[1]"] {

@@ -11,17 +11,129 @@ const CLOSING: &str =
     ".,;:!?)]}%…”’»›。，、；：！？．）］｝」』】》〉〕〗｡､｣،؛؟۔٪।॥։՝՞׃።፣፤፥፧፨។៕၊။།༎᠂᠃߸߹·;";
 /// Ends a sentence.
 const ENDING: &str = ".!?…。！？．｡؟۔।॥։׃።፧፨។៕။།༎᠃";
+/// Ends a question.
+const QUESTION: &str = "?？؟";
 /// May stand between the end of a sentence and the citation behind it.
 const QUOTES: &str = "\"'”’»›)]）」』";
 /// Words whose object would be missing: "According to [1], ...", "reported by [The Post](…)."
 const GOVERNING: &[&str] = &[
-    "and", "as", "at", "by", "from", "in", "like", "of", "on", "or", "per", "see", "than", "to",
-    "versus", "via", "vs", "with", // English
-    "aus", "bei", "im", "laut", "nach", "siehe", "und", "von", "zu", // German
-    "dans", "de", "en", "et", "par", "selon", "sur", "voir", // French
-    "con", "da", "del", "di", "e", "o", "por", "secondo", "según", "su",
+    "about",
+    "also",
+    "and",
+    "as",
+    "at",
+    "between",
+    "both",
+    "by",
+    "cf",
+    "cites",
+    "e.g",
+    "for",
+    "from",
+    "i.e",
+    "in",
+    "like",
+    "neither",
+    "nor",
+    "of",
+    "on",
+    "or",
+    "per",
+    "see",
+    "than",
+    "through",
+    "to",
+    "under",
+    "unlike",
+    "using",
+    "versus",
+    "via",
+    "vs",
+    "with", // English
+    "aus",
+    "bei",
+    "gemäß",
+    "im",
+    "laut",
+    "nach",
+    "siehe",
+    "und",
+    "von",
+    "zu", // German
+    "après",
+    "dans",
+    "de",
+    "en",
+    "et",
+    "ou",
+    "par",
+    "selon",
+    "sur",
+    "voir", // French
+    "con",
+    "da",
+    "del",
+    "di",
+    "e",
+    "o",
+    "por",
+    "secondo",
+    "según",
+    "su",
     "y", // Spanish, Italian
+    "в",
+    "данным",
+    "и",
+    "из",
+    "от",
+    "по",
+    "с",
+    "см",
+    "согласно", // Russian
+    "לפי",
+    "ראו",
+    "في",
+    "لـ",
+    "من",
+    "حسب",
+    "انظر", // Hebrew, Arabic
 ];
+/// Words that a number belongs to: "Eq. [1] holds", "step [3]".
+const NUMBERED: &[&str] = &[
+    "appendix",
+    "case",
+    "chapter",
+    "eq",
+    "equation",
+    "example",
+    "exercise",
+    "fig",
+    "figure",
+    "item",
+    "line",
+    "no",
+    "note",
+    "option",
+    "problem",
+    "question",
+    "ref",
+    "reference",
+    "section",
+    "source",
+    "step",
+    "table",
+    "theorem",
+];
+/// As [`GOVERNING`], in scripts that put no blank between words.
+const GOVERNING_CHARS: &[&str] =
+    &["根据", "根據", "依据", "依據", "按照", "如", "见", "見", "参见", "參見", "参照"];
+/// Particles of Japanese and Korean that make the mark before them a word.
+const PARTICLES: &str = "はがのをにとも는은가을를에의와과";
+/// What stands between the last two of several marks: "[1], [2] and [3]".
+const LAST_OF_SEVERAL: &[&str] =
+    &["and", "&", "or", "und", "oder", "et", "ou", "y", "o", "e", "и", "和"];
+/// How often the same link to a source stands in a text where it is surely a citation.
+pub(in crate::answer) const REPEATED_TIMES_MIN: usize = 3;
 
 /// What stands somewhere in the text and may have to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,9 +142,10 @@ pub(in crate::answer) enum Kind {
     Mark,
     /// A link to a source with words of its own.
     Named {
-        /// Whether other things than its place say that it is no part of a sentence: it stands
-        /// there several times, or its text is the name of the site.
-        is_likely: bool,
+        /// Whether its text is the name of the site.
+        is_site: bool,
+        /// Whether the same link stands there [`REPEATED_TIMES_MIN`] times.
+        is_repeated: bool,
     },
 }
 
@@ -55,16 +168,16 @@ impl Inline {
         self.citations.push(Citation { range, kind });
     }
 
-    /// Takes the text without its citations, and leaves nothing. A mark at the beginning of a
-    /// table's cell may be its content, and stays.
-    pub fn take(&mut self, is_cell: bool) -> String {
+    /// Takes the text without its citations, and leaves nothing. A mark at the beginning of an
+    /// entry, a table's cell or a list's item, may be its content, and stays.
+    pub fn take(&mut self, is_entry: bool) -> String {
         let inline = std::mem::take(self);
         if inline.citations.is_empty() {
             return inline.text;
         }
         let mut out = String::with_capacity(inline.text.len());
         let mut at = 0;
-        for cut in inline.cuts(is_cell) {
+        for cut in inline.cuts(is_entry) {
             // What a cut before has closed may reach to this one.
             out.push_str(&inline.text[at.min(cut.start)..cut.start]);
             at = close_gap(&mut out, &inline.text, cut.end);
@@ -74,22 +187,20 @@ impl Inline {
     }
 
     /// The pieces of the text that go, in order.
-    fn cuts(&self, is_cell: bool) -> Vec<Range<usize>> {
+    fn cuts(&self, is_entry: bool) -> Vec<Range<usize>> {
         let mut cuts = Vec::new();
         let mut rest = self.citations.as_slice();
         while !rest.is_empty() {
-            let run = rest.windows(2).take_while(|pair| {
-                is_separator(&self.text[pair[0].range.end..pair[1].range.start])
-            });
+            let run = rest.windows(2).take_while(|pair| self.is_neighbor(&pair[0], &pair[1]));
             let (run, after) = rest.split_at(run.count() + 1);
-            self.cut_run(run, is_cell, &mut cuts);
+            self.cut_run(run, is_entry, &mut cuts);
             rest = after;
         }
         cuts
     }
 
     /// Cuts what goes of citations that only separators divide.
-    fn cut_run(&self, run: &[Citation], is_cell: bool, cuts: &mut Vec<Range<usize>>) {
+    fn cut_run(&self, run: &[Citation], is_entry: bool, cuts: &mut Vec<Range<usize>>) {
         let (Some(first), Some(last)) = (run.first(), run.last()) else { return };
         let (start, end) = (first.range.start, last.range.end);
         if let Some(enclosed) = self.enclosed(start, end) {
@@ -99,28 +210,40 @@ impl Inline {
         let before = self.text[..start].trim_end_matches(' ');
         let after = self.text[end..].trim_start_matches(' ');
         // `[cite: 1]` is no word of a sentence, nor is what touches the word before it.
-        let is_word = before.len() < start
+        let mark = &self.text[first.range.clone()];
+        let is_word = self.text[..start].ends_with([' ', '\n'])
             && !(first.kind == Kind::Mark
-                && self.text[first.range.clone()]
-                    .contains(|c: char| c == '【' || c.is_alphabetic()));
-        if is_label(before, after, is_cell) || is_word && governs(before) {
+                && mark.contains(|c: char| c == '【' || c.is_alphabetic()));
+        // A list of references: `[1] [Title](url)`.
+        let labels_link =
+            first.kind == Kind::Mark && run.get(1).is_some_and(|next| next.kind != Kind::Mark);
+        let begins = before.is_empty() || before.ends_with(['\n', ':']);
+        if begins && (labels_link || goes_on(after))
+            || before.is_empty() && is_entry
+            || is_word && governs(before.trim_end_matches('\n'))
+            || GOVERNING_CHARS.iter().any(|word| before.ends_with(word))
+            || self.text[end..].starts_with(|c| PARTICLES.contains(c))
+        {
+            return;
+        }
+        // `[3](url)` without brackets for a reader: "He scored [3](url) goals."
+        let is_bare = mark.bytes().all(|byte| byte.is_ascii_digit());
+        if is_bare && run.len() == 1 && after.starts_with(char::is_alphanumeric) {
             return;
         }
         for citation in run {
             let goes = match citation.kind {
                 Kind::Mark => true,
-                Kind::Named { is_likely } => {
+                Kind::Named { is_site, is_repeated } => {
                     let before = self.text[..citation.range.start].trim_end_matches(' ');
-                    stands_apart(before, after, is_likely)
+                    stands_apart(before, after, is_site, is_repeated)
                 }
             };
             if !goes {
                 continue;
             }
             match cuts.last_mut() {
-                Some(cut) if self.joins(cut.end, &citation.range) => {
-                    cut.end = citation.range.end;
-                }
+                Some(cut) if self.joins(cut.end, citation) => cut.end = citation.range.end,
                 _ => cuts.push(citation.range.clone()),
             }
         }
@@ -137,20 +260,33 @@ impl Inline {
         })
     }
 
-    /// Whether what divides a citation from the cut before it goes as well: `[1], [2]`.
-    fn joins(&self, end: usize, next: &Range<usize>) -> bool {
-        let between = self.text.get(end..next.start);
-        between.is_some_and(|between| is_separator(between) && !between.contains('\n'))
-            && self.text[next.clone()] != *BEGINNING
+    /// Whether nothing but a separator divides two citations: `[1], [2] and [3]`.
+    fn is_neighbor(&self, one: &Citation, next: &Citation) -> bool {
+        let between = &self.text[one.range.end..next.range.start];
+        let are_marks = one.kind == Kind::Mark && next.kind == Kind::Mark;
+        is_separator(between) || are_marks && is_last_of_several(between)
+    }
+
+    /// Whether what divides a citation from the cut before it goes as well.
+    fn joins(&self, end: usize, next: &Citation) -> bool {
+        let between = self.text.get(end..next.range.start);
+        let is_mark = next.kind == Kind::Mark;
+        between.is_some_and(|between| {
+            is_separator(between) && !between.contains('\n')
+                || is_mark && is_last_of_several(between)
+        }) && self.text[next.range.clone()] != *BEGINNING
     }
 }
 
-/// Whether a citation stands where a list of references has its label: at the beginning of a line
-/// that goes on after it.
-fn is_label(before: &str, after: &str, is_cell: bool) -> bool {
-    let begins = before.is_empty() || before.ends_with('\n');
-    let goes_on = after.chars().next().is_some_and(char::is_alphanumeric);
-    begins && (goes_on || is_cell)
+/// Whether a line goes on after a mark, so that the mark may be its label.
+fn goes_on(after: &str) -> bool {
+    let next = after.chars().next();
+    next.is_some_and(|next| next == ':' || next != '\n' && !CLOSING.contains(next))
+}
+
+fn is_last_of_several(between: &str) -> bool {
+    let word = between.trim_start_matches([',', ' ']).trim_end_matches(' ');
+    between.starts_with([',', ' ']) && between.ends_with(' ') && LAST_OF_SEVERAL.contains(&word)
 }
 
 fn is_separator(between: &str) -> bool {
@@ -160,22 +296,26 @@ fn is_separator(between: &str) -> bool {
 
 /// Whether the words before a citation make it a part of their sentence.
 fn governs(before: &str) -> bool {
-    let word = &before[before.trim_end_matches(char::is_alphabetic).len()..];
-    GOVERNING.iter().any(|known| known.eq_ignore_ascii_case(word))
+    let before = before.strip_suffix('.').unwrap_or(before);
+    let is_part = |c: char| c.is_alphabetic() || c == '.';
+    let word = before[before.trim_end_matches(is_part).len()..].to_lowercase();
+    let is_known = |words: &[&str]| words.contains(&word.as_str());
+    // "see also" is in the list by its second word.
+    is_known(GOVERNING) || is_known(NUMBERED)
 }
 
 /// Whether a link with words of its own stands outside of every sentence: between two of them, or
-/// at the end of one where it is likely to be a citation.
-fn stands_apart(before: &str, after: &str, is_likely: bool) -> bool {
+/// at the end of one where it stands again and again.
+fn stands_apart(before: &str, after: &str, is_site: bool, is_repeated: bool) -> bool {
     let Some(previous) = before.chars().next_back().filter(|c| *c != '\n') else { return false };
     let next = after.chars().next().filter(|c| *c != '\n');
-    let has_ended =
-        before.trim_end_matches(|c| QUOTES.contains(c)).ends_with(|c| ENDING.contains(c));
-    if has_ended {
-        return next.is_none_or(|next| is_likely && next.is_uppercase());
+    let unquoted = before.trim_end_matches(|c| QUOTES.contains(c));
+    // The link behind a question may be its answer.
+    if unquoted.ends_with(|c| ENDING.contains(c) && !QUESTION.contains(c)) {
+        return (is_site || is_repeated) && next.is_none_or(char::is_uppercase);
     }
     let is_word = previous.is_alphanumeric() || QUOTES.contains(previous);
-    is_likely && is_word && next.is_none_or(|next| ENDING.contains(next))
+    is_repeated && is_word && next.is_none_or(|next| ENDING.contains(next))
 }
 
 /// Repairs the blanks where a mark was taken out: those in `out` before it go when punctuation, a

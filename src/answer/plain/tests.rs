@@ -117,7 +117,7 @@ fn citations_of_known_sources_are_taken_out_in_every_form() {
         ("So [1](https://a.example), and more", "So, and more"),
         ("So [1] or so [2][2].\n\n[1]: https://a.example\n[2]: https://b.example", "So or so."),
         ("So **[1]** is [web:3]. Then【1】 so【4:0†source】.", "So is. Then so."),
-        ("So [1], [2], and [cite: 1, 2] it [2-3] is [1, 3]; so [^1^]!", "So, and it is; so!"),
+        ("So [1], [2], and [cite: 1, 2] it [2-3] is [1, 3]; so [^1^]!", "So it is; so!"),
         ("Paris [1]. Yes[2][3], [cite_start]and", "Paris. Yes, and"),
         ("So ([1], [2]) is.[3] It", "So is. It"),
         ("Paris.[1]Then Rome[2]is", "Paris. Then Rome is"),
@@ -130,6 +130,8 @@ fn citations_of_known_sources_are_taken_out_in_every_form() {
         ("باريس [1]، روما [2]؛ نعم [3]؟ لا [1]۔", "باريس، روما؛ نعم؟ لا۔"),
         ("पेरिस [1]। रोम [2]॥", "पेरिस। रोम॥"),
         ("巴黎【1】。罗马【2】，", "巴黎。罗马，"),
+        ("Cranes are blue [1] and [2]. Tall [1], [2], and [3].", "Cranes are blue. Tall."),
+        ("It is so. [a.example](https://a.example) Yes.", "It is so. Yes."),
         ("Փարիզ [1]։ ፓሪስ [2]። ប៉ារីស [3]។", "Փարիզ։ ፓሪስ። ប៉ារីស។"),
     ] {
         assert_eq!(plain(markdown), text, "{markdown}");
@@ -152,7 +154,27 @@ fn what_is_no_citation_of_a_known_source_stays() {
         ("[The Post](https://a.example) says so.", "The Post says so."),
         ("So says [The Post](https://a.example).", "So says The Post."),
         ("According to [1], it is; see [2].", "According to [1], it is; see [2]."),
+        ("As described in\n[2], it works.", "As described in\n[2], it works."),
+        ("Both [1] and [2] agree; cf. [3].", "Both [1] and [2] agree; cf. [3]."),
+        (
+            "Eq. [1] holds, and Option [2] (see also [1], [3])",
+            "Eq. [1] holds, and Option [2] (see also [1], [3])",
+        ),
+        ("Согласно [1], так; לפי [2], כך.", "Согласно [1], так; לפי [2], כך."),
+        ("根据[1]，如[2]所示。한국어[1]는", "根据[1]，如[2]所示。한국어[1]는"),
+        ("It is called [a.example](https://a.example).", "It is called a.example."),
+        ("Who won? [Lakers](https://a.example)", "Who won? Lakers"),
+        ("More. [Read the report](https://a.example)", "More. Read the report"),
+        ("He scored [1](https://a.example) goals.", "He scored 1 goals."),
+        ("Visit [A](https://a.example). Or call [A](https://a.example)!", "Visit A. Or call A!"),
+        // Data and code outside of code blocks.
+        ("Given nums = [1, 2, 3], target = 3.", "Given nums = [1, 2, 3], target = 3."),
+        ("So \"a\": [1, 2], print([1, 2]), $row[1]", "So \"a\": [1, 2], print([1, 2]), $row[1]"),
+        ("x ∈ [1, 2], [1,2] × [1,3], a.arr[2]=z", "x ∈ [1, 2], [1,2] × [1,3], a.arr[2]=z"),
+        ("ids:\n\n- [1, 2]\n- [3]", "ids:\n\n- [1, 2]\n- [3]"),
         // A list of references, and a table of them.
+        ("[1] \"Cranes\" by S.\n[2] (2020) J.", "[1] \"Cranes\" by S.\n[2] (2020) J."),
+        ("[1] [Title](https://a.example)", "[1] Title"),
         ("[1] Site\n[2] Other", "[1] Site\n[2] Other"),
         ("- [1] Site\n- [2] Other", "- [1] Site\n- [2] Other"),
         ("| n | site |\n|---|---|\n| [1] | A |", "n | site\n[1] | A"),
@@ -185,7 +207,7 @@ fn a_link_with_words_goes_only_where_it_stands_apart() {
     assert_eq!(plain(&named), named.replace(post, "The Harbour Post"));
     let by = format!("It was seen by {post}. It was told by {post}.");
     assert_eq!(plain(&by), by.replace(post, "The Harbour Post"));
-    assert_eq!(plain("It is 4.0.6 [a.example](https://a.example/)."), "It is 4.0.6.");
+    assert_eq!(plain("It is 4.0.6. [a.example](https://a.example/)"), "It is 4.0.6.");
     assert_eq!(
         plain("According to [a.example](https://a.example/), yes."),
         "According to a.example, yes."
@@ -194,9 +216,14 @@ fn a_link_with_words_goes_only_where_it_stands_apart() {
 
 #[test]
 fn json_is_passed_as_it_is() {
-    for json in
-        ["{\"a\": \"\\\"b\\\" [1]\", \"c\": [1, 2]}", "[1]", " [\n 1,\n 2 ]\n", "\"a *b*\"", "4"]
-    {
+    for json in [
+        "{\"a\": \"\\\"b\\\" [1]\", \"c\": [1, 2]}",
+        "[1]",
+        "{\"a\": 1}\n{\"b\": [1]}",
+        " [\n 1,\n 2 ]\n",
+        "\"a *b*\"",
+        "4",
+    ] {
         assert_eq!(plain(json), json);
     }
     assert_eq!(plain("So:\n\n```json\n[1, 2]\n```"), "So:\n\n[1, 2]");

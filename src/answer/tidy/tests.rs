@@ -39,6 +39,16 @@ fn markers_stay_while_sources_do() {
 }
 
 #[test]
+fn text_of_marks_alone_is_kept() {
+    let answer = Answer {
+        markdown: "[1][2]".to_owned(),
+        sources: Some(vec![source("https://a.example/", "A"), source("https://b.example/", "B")]),
+        ..Answer::default()
+    };
+    assert_eq!(answer.tidied().text, "[1][2]");
+}
+
+#[test]
 fn the_first_mention_of_a_page_takes_what_it_lacks() {
     let more = Source {
         snippet: "later".to_owned(),
