@@ -22,6 +22,8 @@ pub const HINTS_MAX: usize = if cfg!(test) { 64 } else { 1_024 };
 const QUEUED_PICK_EVERY: u32 = 4;
 /// The most threads, for each worker, that are left with a call that nobody waits for.
 const ABANDONED_PER_WORKER: usize = 4;
+/// As many may be left at least, so that a scraper with one worker bears a row of cancels.
+const ABANDONED_MIN: usize = 32;
 /// How much one run weighs in the average of run times: a sixteenth.
 const RUN_AVERAGE_SHIFT: u32 = 4;
 
@@ -291,7 +293,7 @@ impl Queue {
         let mut taken = self.taken();
         let unwanted = taken.iter().filter(|(_, entry)| entry.is_unwanted());
         let rows: Vec<Row> = unwanted.map(|(row, _)| *row).collect();
-        let abandoned_max = self.workers * ABANDONED_PER_WORKER;
+        let abandoned_max = (self.workers * ABANDONED_PER_WORKER).max(ABANDONED_MIN);
         let room = abandoned_max.saturating_sub(self.abandoned.load(Ordering::SeqCst));
         if rows.len() > room {
             self.unwanted.store(true, Ordering::SeqCst);
@@ -430,7 +432,7 @@ mod tests {
     fn canceled_calls_lose_their_slots_up_to_a_bound() {
         let queue = queue();
         let (alive, _ended) = crossbeam_channel::bounded(0);
-        let most = 2 * ABANDONED_PER_WORKER as Row;
+        let most = ABANDONED_MIN as Row;
         for row in 0..=most {
             queue.running(row, 1);
             queue.begin_asking(row, WorkerSlot::new(1, alive.clone()), None);
