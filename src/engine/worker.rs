@@ -302,7 +302,9 @@ fn note_end(
     let failed = error.map(|error| error.reason);
     queue.day.attempted(now_ms, run_ms, failed);
     queue.totals.attempted(run_ms, failed);
-    error.map(|error| AttemptEnd {
+    // One that found every upstream at its limit is given back, and asked for again each second.
+    let spent = error.filter(|error| error.reason != Reason::AtLimit);
+    spent.map(|error| AttemptEnd {
         number: job.attempts,
         started_ms: now_ms.saturating_sub(run_ms),
         run_ms,

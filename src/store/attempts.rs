@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::tables::{self, Row, Tables};
 use super::{Store, StoreError, record};
 use crate::clock::UnixMs;
-use crate::job::{ATTEMPTS_KEPT_MAX, AttemptEnd, Job, State};
+use crate::job::{ATTEMPTS_KEPT_MAX, AttemptEnd, Job};
 
 /// Adds a failed attempt to those of its job, in the transaction that changes the job.
 pub(super) fn note(tables: &mut Tables<'_>, row: Row, end: AttemptEnd) -> Result<(), StoreError> {
@@ -30,11 +30,7 @@ pub(super) fn note(tables: &mut Tables<'_>, row: Row, end: AttemptEnd) -> Result
 
 /// Removes what is kept of a job that is removed.
 pub(super) fn forget(tables: &mut Tables<'_>, job: &Job) -> Result<(), StoreError> {
-    // The one attempt of a job that is done has not failed, which spares most jobs the look.
-    let answered_at_once = job.attempts == 1 && job.state == State::Done && !job.cached;
-    if job.attempts == 0 || answered_at_once {
-        return Ok(());
-    }
+    // Whether it has any does not follow from its count: an attempt may be given back after it failed.
     tables.attempts.remove(job.row)
 }
 

@@ -190,6 +190,26 @@ fn other_ends_and_the_sweep_of_all() {
 }
 
 #[test]
+fn sweep_removes_the_attempts_of_every_job() {
+    let fixture = Fixture::new();
+    let answered_at_once = fixture.done("a", None).row;
+    let never_started = fixture.submit(fixture.new_job("b")).row;
+    for row in [answered_at_once, never_started] {
+        let end = crate::job::AttemptEnd {
+            number: 1,
+            started_ms: START_MS,
+            run_ms: 1,
+            upstream: None,
+            failure: Some(Failure::canceled()),
+        };
+        fixture.write(move |tables| crate::store::attempts::note(tables, row, end)).wait().unwrap();
+    }
+    let gone_ms = START_MS + RETENTION_MS;
+    assert_eq!(fixture.store.sweep(gone_ms, gone_ms).unwrap().rows, 2);
+    assert_eq!(fixture.check().problems, Vec::<String>::new());
+}
+
+#[test]
 fn waits_are_made_shorter_in_passes_and_each_once() {
     let fixture = Fixture::new();
     let wait_ms = 10_000;

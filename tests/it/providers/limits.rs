@@ -51,6 +51,8 @@ fn a_job_waits_for_a_place_without_spending_attempts() {
     clock.advance_ms(1_000);
     done_at_first(&app.ended(&second));
     assert_eq!(provider.asked().len(), 2);
+    let attempts = app.get(&format!("/jobs/{second}/attempts")).expect(200);
+    assert_eq!(attempts["attempts"].as_array().unwrap().len(), 1, "{attempts:#}");
 }
 
 #[test]
