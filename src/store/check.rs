@@ -48,14 +48,10 @@ pub struct CheckReport {
 impl CheckReport {
     /// Opens the database; what says its format is the first that may be damaged.
     fn open(&mut self, medium: &dyn Medium) -> Result<Database, StoreError> {
-        let database = open::open_database(medium, open::TOOL_CACHE_BYTES, false)?;
-        match open::bring_up_to_date(&database) {
-            Ok(()) => {}
-            Err(error @ StoreError::Version(_)) => return Err(error),
-            Err(error) => self.problem(format!(
-                "table meta, key \"format\": the store's format cannot be read: {}",
-                error.kind()
-            )),
+        let mut database = open::open_database(medium, open::TOOL_CACHE_BYTES, false)?;
+        if let Some(damage) = format_damage(&mut database)? {
+            let place = "table meta, key \"format\": the store's format cannot be read";
+            self.problem(format!("{place}: {}", damage.kind()));
         }
         Ok(database)
     }
@@ -113,6 +109,9 @@ impl CheckReport {
                 unread.push(format!("{what} cannot be checked: {}", error.kind()));
             }
         }
+        if let Err(error) = guarded(|| open::id_key(transaction)) {
+            self.problem(format!("table meta, key \"id_key\": {}", error.kind()));
+        }
         if damaged || !unread.is_empty() {
             let located = locate::unreadable_tables(transaction, self);
             if !located {
@@ -127,6 +126,24 @@ impl CheckReport {
             self.problems.push(sentence);
         }
     }
+}
+
+/// Brings a database up to date; returns why its format cannot be read where that is damage.
+///
+/// # Errors
+/// Returns [`StoreError::Version`] if the database is intact and of another version.
+fn format_damage(database: &mut Database) -> Result<Option<StoreError>, StoreError> {
+    match open::bring_up_to_date(database) {
+        Ok(()) => Ok(None),
+        Err(error @ StoreError::Version(_)) if is_intact(database) => Err(error),
+        Err(StoreError::Version(_)) => Ok(Some(StoreError::Damaged("it has changed"))),
+        Err(error) => Ok(Some(error)),
+    }
+}
+
+/// Whether every checksum of the database matches.
+fn is_intact(database: &mut Database) -> bool {
+    guarded(|| Ok(database.check_integrity()?)).is_ok_and(|intact| intact)
 }
 
 /// What the indexes must say of a job. Small, since there is one for each in memory.
@@ -169,12 +186,22 @@ impl Store {
     /// every index in both directions, and the evidence beside it.
     ///
     /// # Errors
-    /// Returns an error if it cannot be opened at all; what can be opened and is wrong is in the report.
+    /// Returns an error if it cannot be opened and is not damaged; all damage is in the report.
     pub fn check(directory: &Path) -> Result<CheckReport, StoreError> {
         let file = FileMedium::new(directory);
         let mut report = CheckReport::default();
-        let database = report.open(&file)?;
-        report.check_database(database);
+        match report.open(&file) {
+            Ok(database) => report.check_database(database),
+            Err(error @ StoreError::Version(_)) => return Err(error),
+            Err(error) if error.is_damage() => {
+                report.problem(format!(
+                    "the database {} cannot be opened, it is damaged: {}",
+                    file.path().display(),
+                    error.kind()
+                ));
+            }
+            Err(error) => return Err(error),
+        }
         report.file_bytes = file.bytes()?;
         let evidence = EvidenceFolder::new(directory, u64::MAX).problems();
         match evidence {
@@ -213,14 +240,12 @@ impl Store {
         line: impl Fn(&Job, uuid::Uuid, Option<&[u8]>) -> Vec<u8>,
     ) -> Result<ExportReport, StoreError> {
         let medium = FileMedium::new(directory);
-        let database = open::open_database(&medium, open::TOOL_CACHE_BYTES, false)?;
+        let mut database = open::open_database(&medium, open::TOOL_CACHE_BYTES, false)?;
         let mut report = ExportReport::default();
-        if let Err(error) = open::bring_up_to_date(&database) {
-            match error {
-                StoreError::Version(_) => return Err(error),
-                damage => report.unreadable(format!("the store's format: {}", damage.kind())),
-            }
+        if let Some(damage) = format_damage(&mut database)? {
+            report.unreadable(format!("the store's format: {}", damage.kind()));
         }
+        let intact = is_intact(&mut database);
         let transaction = guarded(|| Ok(database.begin_read()?))?;
         let cipher = match guarded(|| open::id_key(&transaction)) {
             Ok(key) => Some(IdCipher::new(key)),
@@ -256,6 +281,11 @@ impl Store {
             report.written += 1;
             out.write_all(&json).map_err(|error| directory_error(directory, error))
         })?;
+        // The key of the ids and the scrapers' names have no checksum but the database's own.
+        if !intact && report.unreadable_total == 0 {
+            let doubt = "the database's own checksums do not match: ids and names may be wrong";
+            report.unreadable(doubt.to_owned());
+        }
         Ok(report)
     }
 }

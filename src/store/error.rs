@@ -116,8 +116,8 @@ impl StoreError {
         match self {
             StoreError::Damaged(what) => (*what).to_owned(),
             StoreError::Database(error) => error.to_string(),
+            StoreError::Unsound { error, .. } => error.to_string(),
             StoreError::Version(_)
-            | StoreError::Unsound { .. }
             | StoreError::Directory { .. }
             | StoreError::Missing(_)
             | StoreError::InUse(_)

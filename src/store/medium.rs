@@ -57,6 +57,11 @@ impl FileMedium {
         FileMedium { path: directory.join(FILE_NAME) }
     }
 
+    /// Returns the path of the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
     /// Makes an empty database under another name and renames it when it is whole: a cut while redb
     /// lays out a new file would leave one that it does not know for its own.
     fn make(&self, cache_bytes: usize) -> Result<(), StoreError> {

@@ -259,7 +259,8 @@ fn what_is_no_database_is_refused_and_left_as_it_is() {
         std::fs::write(&file, &content).unwrap();
         for command in [&["serve"][..], &["db", "check"], &["db", "export"], &["db", "compact"]] {
             let refused = answerd(command, &store);
-            let told = String::from_utf8_lossy(&refused.stderr).into_owned();
+            // The check's report is its result.
+            let told = [text_of(&refused.stdout), text_of(&refused.stderr)].concat();
             assert_eq!(refused.status.code(), Some(1), "{command:?}: {told}");
             assert!(told.contains(file.to_str().unwrap()), "{command:?}: {told}");
             assert!(told.contains("damaged"), "{command:?}: {told}");

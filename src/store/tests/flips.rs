@@ -302,4 +302,18 @@ fn check_and_export_name_the_record_that_a_bit_has_damaged() {
     assert_eq!(exported.written, sound.jobs.len() as u64);
     assert_eq!(exported.unreadable_total, 1);
     assert!(exported.unreadable[0].starts_with("the result of job "), "{exported:?}");
+
+    // A name has no checksum of its own.
+    let (report, exported) = damaged(&sound, &places(&sound, b"perplexity")).unwrap();
+    assert!(report.problems_total > 0 && exported.unreadable_total == 1, "{report:?} {exported:?}");
+    assert!(exported.unreadable[0].contains("checksums do not match"), "{exported:?}");
+}
+
+#[test]
+fn check_reports_a_file_that_cannot_be_opened() {
+    let sound = sound();
+    let directory = tempfile::tempdir().unwrap();
+    std::fs::write(file(directory.path()), &sound.image[..sound.image.len() / 2]).unwrap();
+    let report = Store::check(directory.path()).unwrap();
+    assert!(report.problems[0].contains("cannot be opened, it is damaged: "), "{report:?}");
 }
