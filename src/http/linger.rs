@@ -13,6 +13,8 @@ const BYTES_MAX: usize = 32 << 20;
 const TIME_MAX: Duration = Duration::from_secs(10);
 /// The most connections that are read on at once; others are closed at once.
 const CONNECTIONS_MAX: usize = 1_024;
+/// What is sent first to a client that asks before it sends a body, often in one write with the reply.
+const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 /// How much is read at a time, bytes.
 const PIECE_BYTES: usize = 8 << 10;
 
@@ -40,6 +42,7 @@ impl Drop for Place {
 /// Whether a reply begins here that refuses its request and says that the connection ends with it.
 /// The library writes the status, the length, and then what becomes of the connection.
 pub fn refuses_and_closes(reply: &[u8]) -> bool {
+    let reply = reply.strip_prefix(CONTINUE.as_bytes()).unwrap_or(reply);
     let Some(rest) = reply.strip_prefix(b"HTTP/1.") else { return false };
     let says = |word: &[u8]| rest.split(|byte| *byte == b'\n').take(3).any(|line| line == word);
     let closes = if rest.starts_with(b"0") {
@@ -87,11 +90,15 @@ mod tests {
     #[test]
     fn refusals_that_end_the_connection_are_recognized() {
         let length = "content-length: 4";
+        let closes = "connection: close\r\n";
         for (reply, expected) in [
             (format!("HTTP/1.1 413 Payload Too Large\r\n{length}\r\nconnection: close\r\n"), true),
             ("HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\n\r\n".to_owned(), true),
             (format!("HTTP/1.0 403 Forbidden\r\n{length}\r\n\r\n"), true),
             (format!("HTTP/1.0 403 Forbidden\r\n{length}\r\nconnection: keep-alive\r\n"), false),
+            (format!("{CONTINUE}HTTP/1.1 413 Payload Too Large\r\n{length}\r\n{closes}"), true),
+            (format!("{CONTINUE}HTTP/1.1 413 Payload Too Large\r\n{length}\r\ndate: x\r\n"), false),
+            (CONTINUE.to_owned(), false),
             (format!("HTTP/1.1 404 Not Found\r\n{length}\r\ndate: x\r\n"), false),
             (format!("HTTP/1.1 200 OK\r\n{length}\r\nconnection: close\r\n\r\n"), false),
             ("a body\r\nconnection: close\r\n".to_owned(), false),
