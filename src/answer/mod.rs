@@ -18,6 +18,7 @@ use serde::de::IgnoredAny;
 pub use citations::{Place, cited_numbers, numbered_links, renumbered};
 pub use links::{clean_url, domain, is_too_long};
 pub use result::{ResultFacts, as_cached, filled_arrays, render};
+pub use tidy::HIGHLIGHTS_MAX;
 pub use tree::token_tree;
 
 /// Where an answer was had: the word in `provenance.kind` (contract part 2).

@@ -3,7 +3,7 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Kind, Source};
+use crate::answer::{Answer, HIGHLIGHTS_MAX, Kind, Source};
 use crate::config;
 use crate::job::ScrapeRequest;
 use crate::upstream::UpstreamError;
@@ -66,10 +66,13 @@ impl Provider for Gemini {
         }
         let grounding = &candidate["groundingMetadata"];
         let queries = walk::query_list(&grounding["webSearchQueries"]);
-        let (sources, citations) = pages(grounding, &parts);
+        let (sources, citations, is_cut) = pages(grounding, &parts);
         let searched = !queries.is_empty() || !sources.is_empty();
+        let cut = is_cut.then(|| {
+            format!("Highlights of a page beyond the first {HIGHLIGHTS_MAX} were left out.")
+        });
         Ok(Step::Done(Box::new(Answer {
-            warnings: no_search_warning(request, searched).into_iter().collect(),
+            warnings: no_search_warning(request, searched).into_iter().chain(cut).collect(),
             markdown,
             model: walk::named(&body, "modelVersion"),
             queries: Some(queries),
@@ -131,7 +134,9 @@ fn answer_text(part: &Value) -> &str {
 
 /// Returns the grounding chunks, and those of them that supports name, with the passages of the
 /// answer that they support. Where no support names any, all chunks are what the answer rests on.
-fn pages(grounding: &Value, parts: &[&str]) -> (SourceList, SourceList) {
+/// The third is whether a page has more passages than are kept.
+fn pages(grounding: &Value, parts: &[&str]) -> (SourceList, SourceList, bool) {
+    let mut is_cut = false;
     let mut sources = SourceList::default();
     let chunks: Vec<Option<Source>> =
         walk::list(grounding, "groundingChunks").iter().map(chunk).collect();
@@ -145,18 +150,22 @@ fn pages(grounding: &Value, parts: &[&str]) -> (SourceList, SourceList) {
             let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
             if let Some(Some(page)) = index.and_then(|index| chunks.get(index)) {
                 let passages = Some(passage.to_owned()).filter(|passage| !passage.is_empty());
-                citations.add(Source {
+                let place = citations.add(Source {
                     snippet: passage.to_owned(),
-                    highlights: passages.into_iter().collect(),
+                    highlights: passages.iter().cloned().collect(),
                     ..page.clone()
                 });
+                let kept = place.and_then(|place| citations.get(place));
+                is_cut |= kept
+                    .zip(passages)
+                    .is_some_and(|(page, passage)| !page.highlights.contains(&passage));
             }
         }
     }
     if citations.is_empty() {
         citations = sources.clone();
     }
-    (sources, citations)
+    (sources, citations, is_cut)
 }
 
 fn chunk(chunk: &Value) -> Option<Source> {
@@ -273,6 +282,24 @@ mod tests {
         assert_eq!(citations[0].snippet, "One.");
         assert_eq!(citations[0].highlights, ["One.", "Two."]);
         assert_eq!(citations[1].highlights, ["One."]);
+    }
+
+    #[test]
+    fn passages_beyond_the_bound_are_left_out_with_a_warning() {
+        let grounded_by = |passages: usize| {
+            let mut body = grounded();
+            let support = |at: usize| json!({"segment": {"text": format!("Passage {at}.")}, "groundingChunkIndices": [0]});
+            // The last one is there twice: it is not left out.
+            let supports: Vec<Value> = (0..passages).chain([passages - 1]).map(support).collect();
+            body["candidates"][0]["groundingMetadata"]["groundingSupports"] = json!(supports);
+            answer(&gemini(), &body)
+        };
+        let whole = grounded_by(HIGHLIGHTS_MAX);
+        assert_eq!(whole.citations.unwrap()[0].highlights.len(), HIGHLIGHTS_MAX);
+        assert_eq!(whole.warnings, Vec::<String>::new());
+        let cut = grounded_by(HIGHLIGHTS_MAX + 1);
+        assert_eq!(cut.citations.unwrap()[0].highlights.len(), HIGHLIGHTS_MAX);
+        assert_eq!(cut.warnings, ["Highlights of a page beyond the first 20 were left out."]);
     }
 
     #[test]

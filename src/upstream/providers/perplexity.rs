@@ -139,19 +139,24 @@ impl Found {
             "fetch_url_results" => walk::list(item, "contents"),
             _ => return,
         };
-        for page in pages {
-            self.page(page, is_marked);
+        let pages: Vec<(Option<usize>, Option<usize>)> =
+            pages.iter().map(|page| (id(&walk::scalar(&page["id"])), self.page(page))).collect();
+        if !is_marked {
+            return;
         }
+        let ids = || pages.iter().filter_map(|(id, place)| Some(((*id)?, *place)));
+        // An item that has another page for a known id counts from the start again.
+        if ids().any(|(id, place)| self.ids.get(&id).is_some_and(|known| Some(*known) != place)) {
+            self.ids.clear();
+        }
+        self.ids.extend(ids().filter_map(|(id, place)| Some((id, place?))));
     }
 
-    fn page(&mut self, page: &Value, is_marked: bool) {
+    /// Adds a page to the sources, and returns its place among them.
+    fn page(&mut self, page: &Value) -> Option<usize> {
         let read: Source =
             source(walk::text(page, "url"), walk::text(page, "title"), walk::text(page, "snippet"));
-        let Some(place) = self.sources.add(read) else { return };
-        let number = id(&walk::scalar(&page["id"]));
-        if let Some(id) = number.filter(|_| is_marked) {
-            self.ids.insert(id, place);
-        }
+        self.sources.add(read)
     }
 }
 
@@ -252,10 +257,29 @@ mod tests {
             search(json!([page(1, "e")]))]});
         let answer = answer(&perplexity(), &body);
         assert_eq!(answer.sources.unwrap().len(), 5);
-        assert_eq!(answer.markdown, "One.[4] Two.[1] Three.[3]");
+        assert_eq!(answer.markdown, "One.[4] Two.[1] Three.\\[3]");
         let cited: Vec<String> =
             answer.citations.unwrap().into_iter().map(|page| page.title).collect();
-        assert_eq!(cited, ["d", "a", "c"]);
+        assert_eq!(cited, ["d", "a"]);
+    }
+
+    #[test]
+    fn ids_that_count_again_from_one_replace_the_earlier_ones() {
+        let page =
+            |id: u64, name: &str| json!({"id": id, "url": format!("https://{name}.example/")});
+        let said = json!({"type": "message",
+            "content": [{"type": "output_text", "text": "Hi [2], x [3]."}]});
+        let first = json!({"type": "search_results",
+            "results": [page(1, "a"), page(2, "b"), page(3, "e")]});
+        let again = json!({"type": "search_results", "results": [page(1, "c")]});
+        let body = json!({"status": "completed", "output": [first, again, said]});
+        let whole = answer(&perplexity(), &body);
+        assert_eq!(whole.markdown, "Hi \\[2], x \\[3].");
+        assert_eq!(whole.citations, Some(Vec::new()));
+        // Where an id names the page that it named before, nothing counts again.
+        let opened = json!({"type": "fetch_url_results", "contents": [page(1, "a")]});
+        let body = json!({"status": "completed", "output": [first, opened, said]});
+        assert_eq!(answer(&perplexity(), &body).markdown, "Hi [2], x [3].");
     }
 
     #[test]

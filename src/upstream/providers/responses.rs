@@ -101,7 +101,7 @@ pub fn read(account: &Account, body: &Value) -> Result<Reading, UpstreamError> {
 }
 
 /// Returns the messages that are the answer: the final ones where phases are given, else all after
-/// the last search, or the last of all if none comes after it. Earlier ones narrate the search.
+/// the last search that has a message after it. Earlier ones narrate the search.
 fn answer_messages(output: &[Value]) -> Vec<&Value> {
     let messages: Vec<(usize, &Value)> = output
         .iter()
@@ -113,15 +113,15 @@ fn answer_messages(output: &[Value]) -> Vec<&Value> {
         let in_phase = messages.iter().filter(|(_, item)| walk::text(item, "phase") == phase);
         in_phase.filter(|(at, _)| *at >= from).map(|(_, item)| *item).collect()
     };
-    let last_search = output.iter().rposition(is_search).map_or(0, |at| at + 1);
     let mut answer = of_phase("final_answer", 0);
     if answer.is_empty() {
-        answer = of_phase("", last_search);
+        let last = messages.iter().rfind(|(_, item)| walk::text(item, "phase").is_empty());
+        let before = &output[..last.map_or(0, |(at, _)| *at)];
+        answer = of_phase("", before.iter().rposition(is_search).map_or(0, |at| at + 1));
     }
     if answer.is_empty() {
         // Commentary is an answer only when there is nothing else.
-        let last = of_phase("", 0).pop().or(messages.last().map(|(_, item)| *item));
-        answer.extend(last);
+        answer.extend(messages.last().map(|(_, item)| *item));
     }
     answer
 }
@@ -250,7 +250,8 @@ mod tests {
         assert_eq!(markdown(json!([call, look, tool, four, close])), whole);
         assert_eq!(markdown(json!([four, close])), whole);
         // What was said before a search is the answer only where nothing comes after it.
-        assert_eq!(markdown(json!([look, four, call])), "Four.");
+        assert_eq!(markdown(json!([four, close, call])), whole);
+        assert_eq!(markdown(json!([look, call, four, close, call, tool])), whole);
         let commentary = phased("Done.", "commentary");
         assert_eq!(markdown(json!([look, call, four, close, commentary])), whole);
     }

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{source_list, walk};
+use super::walk;
 
 /// How deep lists and expandable blocks may nest.
 const DEPTH_MAX: usize = 8;
@@ -73,8 +73,8 @@ fn list(block: &Value, ordered: bool, depth: usize) -> String {
     let mut number = 0;
     for item in ["list", "items"].iter().flat_map(|key| walk::list(block, key)) {
         let text = item.as_str().unwrap_or_else(|| walk::first_text(item, TEXT));
-        let text = source_list::passage(text);
-        let title = source_list::passage(walk::text(item, "title"));
+        let text = without_bare_marks(text);
+        let title = without_bare_marks(walk::text(item, "title"));
         let own = match (title, text) {
             ("", text) => text.to_owned(),
             (title, "") => format!("**{title}**"),
@@ -95,6 +95,13 @@ fn list(block: &Value, ordered: bool, depth: usize) -> String {
         lines.push(format!("{mark} {}", indented(&whole, INDENT_MIN.max(mark.len() + 1))));
     }
     lines.join("\n")
+}
+
+/// Returns the text without the blanks around it; empty if it is nothing but marks of emphasis: a
+/// sign alone, such as `+`, may be all that an item says.
+fn without_bare_marks(text: &str) -> &str {
+    let is_bare = text.chars().all(|c| c.is_whitespace() || "*_".contains(c));
+    if is_bare { "" } else { text.trim() }
 }
 
 /// The text with every line after its first one moved to the right, blank ones left blank.
@@ -209,6 +216,17 @@ mod tests {
                 {"list": [{"snippet": "two"}]}, {"snippet": "three", "list": []}]},
             {"type": "table", "table": [[""], []]}]);
         assert_eq!(markdown(blocks.as_array().unwrap()), "1. one\n1. two\n2. three");
+    }
+
+    #[test]
+    fn signs_alone_are_items_too() {
+        let blocks = json!([{"type": "list", "list": [{"snippet": "`+`"}, {"snippet": "`%`"},
+            {"snippet": " \u{1f1eb}\u{1f1f7} "}, {"title": "?", "snippet": "asks"},
+            {"title": "**", "snippet": "_ _"}, {"title": "!"}]}]);
+        assert_eq!(
+            markdown(blocks.as_array().unwrap()),
+            "- `+`\n- `%`\n- \u{1f1eb}\u{1f1f7}\n- **?** asks\n- **!**"
+        );
     }
 
     #[test]
