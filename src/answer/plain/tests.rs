@@ -208,6 +208,7 @@ fn a_link_with_words_goes_only_where_it_stands_apart() {
     let by = format!("It was seen by {post}. It was told by {post}.");
     assert_eq!(plain(&by), by.replace(post, "The Harbour Post"));
     assert_eq!(plain("It is 4.0.6. [a.example](https://a.example/)"), "It is 4.0.6.");
+    assert_eq!(plain("It is 4.0.6 [a.example](https://a.example/)."), "It is 4.0.6.");
     assert_eq!(
         plain("According to [a.example](https://a.example/), yes."),
         "According to a.example, yes."
