@@ -230,7 +230,7 @@ pub fn rfc3339_ascii(at_ms: UnixMs) -> [u8; 25] {
     text
 }
 
-/// RFC 9110, 5.6.7; nobody we speak to sends the obsolete forms.
+/// RFC 9110, 5.6.7; no upstream sends the obsolete forms.
 const HTTP_DATE: &[time::format_description::BorrowedFormatItem<'_>] = time::macros::format_description!(
     "[weekday repr:short], [day] [month repr:short] [year] [hour]:[minute]:[second] GMT"
 );

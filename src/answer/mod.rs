@@ -87,7 +87,7 @@ pub struct Answer {
     pub queries: Option<Vec<String>>,
     /// Everything consulted, in order of first appearance. A marker `[n]` in `markdown` names
     /// `sources[n - 1]`: the upstream's list, with pages that are there twice and those without an
-    /// address, until [`Answer::tidied`] numbers the marks anew.
+    /// address, until [`Answer::tidied`] renumbers the marks.
     pub sources: Option<Vec<Source>>,
     /// What the answer points at.
     pub citations: Option<Vec<Source>>,

@@ -18,9 +18,9 @@ use crate::store::Row;
 /// The most row numbers in each of a scraper's two channels; few in unit tests, so that they can
 /// work off more than fit.
 pub const HINTS_MAX: usize = if cfg!(test) { 64 } else { 1_024 };
-/// Of so many picks in a row, one looks at the queued rows first, so that they do not starve.
+/// Of this many picks in a row, one looks at the queued rows first, so that they do not starve.
 const QUEUED_PICK_EVERY: u32 = 4;
-/// The most threads, for each worker, that are left with a call that nobody waits for.
+/// The most threads, for each worker, that are left with a call whose answer is not wanted.
 const ABANDONED_PER_WORKER: usize = 4;
 /// As many may be left at least, so that a scraper with one worker bears a row of cancels.
 const ABANDONED_MIN: usize = 32;
@@ -442,7 +442,7 @@ mod tests {
             assert!(queue.cancel(row));
         }
         assert_eq!(queue.take_unwanted().len() as Row, most);
-        assert!(queue.take_unwanted().is_empty(), "so many threads are left with a call");
+        assert!(queue.take_unwanted().is_empty(), "no more threads are left with a call");
         assert_eq!((0..=most).filter(|row| queue.end_asking(*row, 1).is_some()).count(), 1);
         queue.cancel(most);
         queue.abandoned_ended();

@@ -291,7 +291,7 @@ fn pass(
     Ok(next_ms.min(wake_ms))
 }
 
-/// Gives the workers what is due behind `after`, and looks at so many deliveries at most.
+/// Gives the workers what is due behind `after`, and looks at a bounded number of deliveries.
 fn look(
     shared: &Shared,
     hints: &Sender<Ticket>,

@@ -6,7 +6,7 @@ use std::collections::{HashMap, HashSet};
 use crate::job::Recipient;
 use crate::store::Row;
 
-/// Of the threads, one in so many may be at one receiver.
+/// One receiver may have this part of the threads.
 const RECEIVER_SHARE: usize = 4;
 /// Of the threads, one in so many may be at receivers that hung the last time.
 const SUSPECTS_SHARE: usize = 2;
