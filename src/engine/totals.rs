@@ -112,8 +112,7 @@ impl Totals {
         self.pickups.observe(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
     }
 
-    /// Counts an attempt that has ended, and why there was no answer if that says how the scraper
-    /// fares.
+    /// Counts an attempt that has ended, and its reason if that is the scraper's failure.
     pub fn attempted(&self, run_ms: u64, failed: Option<Reason>) {
         match failed {
             None => self.runs.observe(run_ms),

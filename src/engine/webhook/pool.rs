@@ -6,12 +6,12 @@ use std::collections::{HashMap, HashSet};
 use crate::job::Recipient;
 use crate::store::Row;
 
-/// One receiver may have this part of the threads.
+/// One receiver may have at most one in four threads.
 const RECEIVER_SHARE: usize = 4;
-/// Of the threads, one in so many may be at receivers that hung the last time.
+/// Receivers that hung the last time may have at most one in two threads together.
 const SUSPECTS_SHARE: usize = 2;
-/// An account may have so many times the threads that are free: three quarters of all where it is
-/// alone, and less the more accounts there are.
+/// An account may have at most three times as many threads as are free: three quarters of all where
+/// it is alone, and less the more accounts there are.
 const ACCOUNT_SHARE: usize = 3;
 /// The most receivers that are remembered as suspects.
 const SUSPECTS_MAX: usize = 10_000;
