@@ -1,6 +1,8 @@
 //! Bits that flip on the disk, in every region of the file: what is read is as it was written or an
 //! error, the check finds what is wrong, and the export saves the rest.
 
+use super::crash::disk::Disk;
+use super::medium::Medium;
 use super::*;
 use crate::job::{Batch, Delivery, Ended, Failure, Reason};
 use crate::tests::fuzz::Dice;
@@ -316,4 +318,28 @@ fn check_reports_a_file_that_cannot_be_opened() {
     std::fs::write(file(directory.path()), &sound.image[..sound.image.len() / 2]).unwrap();
     let report = Store::check(directory.path()).unwrap();
     assert!(report.problems[0].contains("cannot be opened, it is damaged: "), "{report:?}");
+}
+
+/// A page whose kind is none of the database's: nothing on it can be read, and everything around it can.
+#[test]
+fn check_names_the_table_and_keys_of_an_unreadable_page() {
+    let sound = sound();
+    let (_, job, _) = &sound.jobs[JOBS as usize / 2];
+    let at = places(&sound, job.request.prompt.as_bytes())[0];
+    let disk = Disk::new(sound.image.clone());
+    // Broken once it is open: a redb with its own debug checks reads every page when it opens.
+    let database = disk.open(1 << 20, false).unwrap();
+    let mut image = sound.image.clone();
+    image[at - at % HEADER_BYTES] = 0;
+    disk.replace(image);
+    let mut report = CheckReport::default();
+    report.check_database(database);
+    let located = report.problems.iter().find_map(|problem| {
+        let keys = problem.strip_prefix("table prompts cannot be read after key ")?;
+        let (after, rest) = keys.split_once(" before key ")?;
+        let (before, _) = rest.split_once(':')?;
+        Some((after.parse::<u64>().ok()?, before.parse::<u64>().ok()?))
+    });
+    let (after, before) = located.unwrap_or_else(|| panic!("{:?}", report.problems));
+    assert!(after < job.row && job.row < before, "{after} {} {before}", job.row);
 }
