@@ -68,11 +68,11 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
         console.note(&format!("{shipped} is taken, so the demo takes a free port"));
     }
     let server = Server::start(settings, Clock::System)?;
-    let stopper = server.stopper();
+    let shutdown = server.shutdown_handle();
     let (stop, stopped) = crossbeam_channel::bounded::<()>(1);
     signals::on_stop(move || {
         drop(stop);
-        stopper.stop();
+        shutdown.stop();
     })?;
 
     let url = server.base_url();

@@ -13,7 +13,7 @@ use super::overview::Overview;
 use super::settings::ConfigArgs;
 use super::{log, reload, signals, watchdog};
 use crate::clock::Clock;
-use crate::http::{Server, Stopper};
+use crate::http::{Server, ShutdownHandle};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -45,19 +45,19 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     // Handlers come first: until they are there, a reload would end the process, and nothing would
     // stop the first process of a container.
     let hangups = signals::Hangups::caught()?;
-    let running: Arc<OnceLock<Stopper>> = Arc::default();
+    let running: Arc<OnceLock<ShutdownHandle>> = Arc::default();
     let to_stop = running.clone();
     signals::on_stop(move || {
-        let Some(stopper) = to_stop.get() else { return signals::exit_now() };
+        let Some(shutdown) = to_stop.get() else { return signals::exit_now() };
         tracing::info!("stopping; a second signal ends the process at once");
         notify(NotifyState::Stopping);
-        stopper.stop();
+        shutdown.stop();
     })?;
     let (settings, origin) = args.config.load_for_service()?;
     let level = log::start(&settings.log, console)?;
     let server = Server::start(settings.clone(), Clock::System)?;
     // It is set once, here.
-    let _ = running.set(server.stopper());
+    let _ = running.set(server.shutdown_handle());
     let reloader = server.reloader();
     let hung_up = reloader.clone();
     hangups.each(move || reload::again(&args.config, &level, &hung_up))?;

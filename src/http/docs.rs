@@ -11,9 +11,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
-use super::error::ApiError;
-use super::site;
-use super::traffic::Traffic;
+use crate::http::error::ApiError;
+use crate::http::transport::security_headers;
+use crate::http::transport::traffic::Traffic;
 use crate::job::quoted;
 use crate::practice::guide::{FILES, Guide, PAGES};
 use crate::practice::html::{self, Frame, escape};
@@ -48,13 +48,13 @@ pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic) {
 
 /// `GET /docs`
 pub async fn pages() -> HttpResponse {
-    site::html(StatusCode::OK, INDEX.clone())
+    security_headers::html(StatusCode::OK, INDEX.clone())
 }
 
 /// `GET /docs/{slug}`
 pub async fn page(slug: web::Path<String>, request: HttpRequest) -> HttpResponse {
     match RENDERED.iter().find(|(known, _)| *known == slug.as_str()) {
-        Some((_, page)) => site::html(StatusCode::OK, page.clone()),
+        Some((_, page)) => security_headers::html(StatusCode::OK, page.clone()),
         None => {
             let detail = format!("The guide has no page {}; `/docs` lists them.", quoted(&slug));
             not_found(&request, ApiError::not_found(detail))
@@ -73,7 +73,7 @@ pub fn nothing_at(request: &HttpRequest) -> HttpResponse {
                 || slug.is_some_and(|slug| RENDERED.iter().any(|(known, _)| *known == slug))
         }),
     };
-    match page.filter(|_| site::wants_html(request)) {
+    match page.filter(|_| security_headers::wants_html(request)) {
         Some(page) => HttpResponse::PermanentRedirect().insert_header((LOCATION, page)).finish(),
         None => not_found(request, ApiError::no_path(request.path())),
     }
@@ -81,7 +81,7 @@ pub fn nothing_at(request: &HttpRequest) -> HttpResponse {
 
 /// A 404: a page for people in a browser, JSON for programs.
 fn not_found(request: &HttpRequest, error: ApiError) -> HttpResponse {
-    if !site::wants_html(request) {
+    if !security_headers::wants_html(request) {
         return error.error_response();
     }
     let main = format!(
@@ -89,7 +89,7 @@ fn not_found(request: &HttpRequest, error: ApiError) -> HttpResponse {
          <a href=\"/\">dashboard</a> has the jobs.</p>\n",
         escape(&error.detail)
     );
-    site::html(StatusCode::NOT_FOUND, framed("Not found", HERE, "", &main))
+    security_headers::html(StatusCode::NOT_FOUND, framed("Not found", HERE, "", &main))
 }
 
 /// `GET /docs/assets/{file}`
@@ -100,7 +100,7 @@ pub async fn file(file: web::Path<String>, request: HttpRequest) -> HttpResponse
     };
     // RFC 9512 names YAML's type.
     let json = name.ends_with(".json");
-    site::asset(if json { "application/json" } else { "application/yaml" }, text)
+    security_headers::asset(if json { "application/json" } else { "application/yaml" }, text)
 }
 
 /// A page of the guide around its content; `here` is its place in the navigation, and `query` stands

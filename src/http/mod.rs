@@ -1,56 +1,33 @@
 //! The HTTP front end: the running server, and every route once. Handlers parse, call the service
 //! and answer; the rules are below.
 
-mod address;
-mod attempts;
-mod auth;
-mod batch_request;
-mod batches;
-mod body;
-mod cors;
 mod dashboard;
-mod discovery;
 mod docs;
-mod edge;
 mod error;
-mod events;
-mod evidence;
-mod export;
-mod head;
-mod jobs;
-mod json;
-mod linger;
-mod list;
-mod metrics;
 mod openapi;
-mod ops;
-mod origin;
-pub mod params;
-mod poll;
 mod practice;
-mod quick;
-mod refusals;
-mod scrapers;
-mod server;
-mod site;
-mod stall;
-mod stats;
+mod request;
+mod resource;
 #[cfg(test)]
 mod tests;
-mod traffic;
-mod unread;
-mod usage;
-mod webhooks;
+mod transport;
 
 use actix_web::{HttpRequest, HttpResponse, ResponseError, guard, web};
 
 pub use error::ApiError;
-pub use export::Formulas;
-pub use server::{Reloader, ServeError, Server, StartError, Stopper};
+pub use request::params;
+pub use resource::export::Formulas;
+pub use transport::server::{Reloader, ServeError, Server, ShutdownHandle, StartError};
 
 use crate::answer::object as render;
 use crate::service::Service;
-use traffic::{POLL_PATH, SUBMIT_PATH, Traffic};
+use request::{body, origin};
+use resource::{
+    attempts, batches, discovery, events, evidence, health, jobs, list, metrics, scrapers, stats,
+    usage, webhooks,
+};
+use transport::cors;
+use transport::traffic::{POLL_PATH, SUBMIT_PATH, Traffic};
 
 /// The longest path and query, bytes: a prompt of 4,000 characters fits, percent-encoded.
 pub const URL_BYTES_MAX: usize = 60_000;
@@ -78,7 +55,7 @@ struct State {
 }
 
 /// Every route. What is not here is a 404, and another method a 405 with `Allow`. The plainest polls and
-/// submits are answered before this is asked: see [`quick`].
+/// submits are answered before this is asked: see [`transport::fast_path`].
 fn routes(config: &mut web::ServiceConfig, state: &State) {
     let traffic = &*state.traffic;
     config
@@ -148,8 +125,8 @@ fn routes(config: &mut web::ServiceConfig, state: &State) {
         .service(get(traffic, "/jobs/{id}/evidence/{file}", get_or_head().to(evidence::file)))
         .service(get(traffic, "/md/{id}.json", get_or_head().to(jobs::tokens)))
         .service(get(traffic, "/md/{id}.md", get_or_head().to(jobs::markdown)))
-        .service(get(traffic, "/healthz", get_or_head().to(ops::healthz)))
-        .service(get(traffic, "/readyz", get_or_head().to(ops::readyz)))
+        .service(get(traffic, "/healthz", get_or_head().to(health::healthz)))
+        .service(get(traffic, "/readyz", get_or_head().to(health::readyz)))
         .configure(|config| practice::configure(config, traffic, state.practice.clone()))
         .configure(|config| docs::configure(config, traffic))
         .configure(|config| dashboard::configure(config, traffic))

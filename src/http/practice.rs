@@ -15,10 +15,10 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 
-use super::site;
-use super::traffic::Traffic;
 use crate::clock::Clock;
 use crate::config::file::Practice;
+use crate::http::transport::security_headers;
+use crate::http::transport::traffic::Traffic;
 use crate::practice::page::{self, SCRIPT, STYLE};
 use crate::practice::{Engine, PracticeAnswer, QUESTION_CHARS_MAX};
 
@@ -86,19 +86,19 @@ pub async fn show(
 ) -> Result<HttpResponse, BlockingError> {
     let question = match Question::of(&request) {
         Question::Asked(question) => question,
-        Question::Missing => return Ok(site::html(StatusCode::OK, page::form_page())),
+        Question::Missing => return Ok(security_headers::html(StatusCode::OK, page::form_page())),
         Question::TooLong { chars } => {
-            return Ok(site::html(StatusCode::BAD_REQUEST, page::too_long_page(chars)));
+            return Ok(security_headers::html(StatusCode::BAD_REQUEST, page::too_long_page(chars)));
         }
     };
     let fails = state.fails();
     state.wait().await;
     if fails {
         let page = page::failure_page(&question);
-        return Ok(told_to_fail(site::html(StatusCode::SERVICE_UNAVAILABLE, page)));
+        return Ok(told_to_fail(security_headers::html(StatusCode::SERVICE_UNAVAILABLE, page)));
     }
     let page = state.answered(question, page::answer_page).await?;
-    Ok(site::html(StatusCode::OK, page))
+    Ok(security_headers::html(StatusCode::OK, page))
 }
 
 /// `GET /practice/stream?q=`: the answer as lines of JSON, piece by piece.
@@ -110,35 +110,44 @@ pub async fn stream(
         Question::Asked(question) => question,
         Question::Missing => {
             let detail = "Parameter `q`, the question, is required.";
-            return Ok(site::error(StatusCode::BAD_REQUEST, "question_missing", detail));
+            return Ok(security_headers::error(
+                StatusCode::BAD_REQUEST,
+                "question_missing",
+                detail,
+            ));
         }
         Question::TooLong { chars } => {
             let detail = page::too_long(chars);
-            return Ok(site::error(StatusCode::BAD_REQUEST, "question_too_long", &detail));
+            return Ok(security_headers::error(
+                StatusCode::BAD_REQUEST,
+                "question_too_long",
+                &detail,
+            ));
         }
     };
     let fails = state.fails();
     state.wait().await;
     if fails {
         let detail = "The practice engine was told to fail this question.";
-        let error = site::error(StatusCode::SERVICE_UNAVAILABLE, "practice_failure", detail);
+        let error =
+            security_headers::error(StatusCode::SERVICE_UNAVAILABLE, "practice_failure", detail);
         return Ok(told_to_fail(error));
     }
     let pieces = state.answered(question, |_, answer| page::stream_pieces(answer)).await?;
     Ok(HttpResponse::Ok()
         .content_type("application/x-ndjson")
-        .insert_header((site::ACCEL_BUFFERING, "no"))
+        .insert_header((security_headers::ACCEL_BUFFERING, "no"))
         .body(Pieces { pieces: pieces.into(), clock: state.clock.clone(), wait: None }))
 }
 
 /// `GET /practice.js`
 pub async fn script() -> HttpResponse {
-    site::asset("text/javascript; charset=utf-8", SCRIPT)
+    security_headers::asset("text/javascript; charset=utf-8", SCRIPT)
 }
 
 /// `GET /practice.css`
 pub async fn style() -> HttpResponse {
-    site::asset("text/css; charset=utf-8", STYLE)
+    security_headers::asset("text/css; charset=utf-8", STYLE)
 }
 
 fn told_to_fail(mut reply: HttpResponse) -> HttpResponse {

@@ -5,9 +5,14 @@ use std::net::SocketAddr;
 use actix_web::http::header::{Header, HeaderMap, HeaderName, HeaderValue, IfNoneMatch, ORIGIN};
 use actix_web::test::TestRequest;
 
-use super::cors::Cors;
-use super::params::Pairs;
-use super::{address, auth, edge, jobs, list, scrapers};
+use crate::http::request::address;
+use crate::http::request::auth;
+use crate::http::request::params::Pairs;
+use crate::http::resource::jobs;
+use crate::http::resource::list;
+use crate::http::resource::scrapers;
+use crate::http::transport::cors::Cors;
+use crate::http::transport::middleware;
 use crate::tests::fuzz;
 
 /// The headers that are read, each in forms that clients send.
@@ -56,10 +61,12 @@ fn fuzzed_headers_are_read_or_refused() {
         assert_eq!(address::client(Some(peer), headers, &[]), Some(peer.ip()));
         let wait_ms = jobs::wait_ms(&[], &request).unwrap();
         assert!(wait_ms.is_none_or(|wait_ms| wait_ms <= 60_000));
-        assert!((1..=edge::REQUEST_ID_BYTES_MAX).contains(&edge::request_id(headers).len()));
+        assert!(
+            (1..=middleware::REQUEST_ID_BYTES_MAX).contains(&middleware::request_id(headers).len())
+        );
         let _ = (list::wanted_format(&request), IfNoneMatch::parse(&request));
         let mut laid_on = HeaderMap::new();
-        cors.lay_on(&mut laid_on, headers.get(ORIGIN));
+        cors.apply_headers(&mut laid_on, headers.get(ORIGIN));
         let allowed = laid_on.get("access-control-allow-origin");
         assert!(allowed.is_none_or(|origin| origin == "https://a.example"), "{allowed:?}");
     });

@@ -46,18 +46,18 @@ fn every_error_code_is_in_the_guide() {
     let root = concat!(env!("CARGO_MANIFEST_DIR"), "/src");
     let mut codes = Vec::new();
     for file in [
-        "http/batch_request.rs",
-        "http/body.rs",
+        "http/request/batch_request.rs",
+        "http/request/body.rs",
         "http/error.rs",
-        "http/jobs.rs",
-        "http/list.rs",
-        "http/params.rs",
-        "http/poll.rs",
+        "http/resource/jobs.rs",
+        "http/resource/list.rs",
+        "http/request/params.rs",
+        "http/resource/poll.rs",
         "http/practice.rs",
-        "http/refusals.rs",
-        "http/scrapers.rs",
-        "http/usage.rs",
-        "http/webhooks.rs",
+        "http/transport/parser_errors.rs",
+        "http/resource/scrapers.rs",
+        "http/resource/usage.rs",
+        "http/resource/webhooks.rs",
         "job/request.rs",
         "job/webhook_url.rs",
     ] {

@@ -105,7 +105,7 @@ fn the_wait_between_polls_grows_with_the_queue_and_the_time_of_a_run() {
     assert_eq!(waits, ["9", "18", "60"]);
 }
 
-/// The plainest poll is answered before the router (`http/quick.rs`); an empty query, or a fraction of
+/// The plainest poll is answered before the router (`http/transport/fast_path.rs`); an empty query, or a fraction of
 /// a second to wait, takes it through.
 #[test]
 fn a_plain_poll_and_one_through_the_router_are_answered_alike() {

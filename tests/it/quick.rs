@@ -1,4 +1,4 @@
-//! The plainest submit is answered before the router (`http/quick.rs`). One letter of the path
+//! The plainest submit is answered before the router (`http/transport/fast_path.rs`). One letter of the path
 //! percent-encoded takes it through: both ways must answer alike, and count alike.
 
 use crate::app::{App, Builder, Gate, Scripted, Step};

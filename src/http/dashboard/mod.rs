@@ -10,8 +10,9 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
-use super::traffic::Traffic;
-use super::{docs, site};
+use crate::http::docs;
+use crate::http::transport::security_headers;
+use crate::http::transport::traffic::Traffic;
 
 const PAGE: &str = include_str!("assets/index.html");
 const SCRIPT_TYPE: &str = "text/javascript; charset=utf-8";
@@ -74,9 +75,10 @@ pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic) {
 
 /// `GET /`
 pub async fn page() -> HttpResponse {
-    let mut reply = site::html(StatusCode::OK, PAGE.to_owned());
+    let mut reply = security_headers::html(StatusCode::OK, PAGE.to_owned());
     // No text ever becomes markup or code: scripts have to build elements one by one.
-    let policy = format!("{}; require-trusted-types-for 'script'; trusted-types", site::POLICY);
+    let policy =
+        format!("{}; require-trusted-types-for 'script'; trusted-types", security_headers::POLICY);
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         reply.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }

@@ -7,7 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use super::{GUIDE, HERE, framed};
-use crate::http::site;
+use crate::http::transport::security_headers;
 use crate::practice::html::escape;
 use crate::practice::{Engine, Found, QUERY_CHARS_MAX};
 
@@ -30,13 +30,13 @@ pub async fn show(request: HttpRequest) -> HttpResponse {
             "<h1>Search</h1>\n<p class=\"failure\">A search may have at most {QUERY_CHARS_MAX} \
              characters; this one has {chars}.</p>\n"
         );
-        return site::html(StatusCode::BAD_REQUEST, framed("Search", HERE, "", &told));
+        return security_headers::html(StatusCode::BAD_REQUEST, framed("Search", HERE, "", &told));
     }
     // The first search builds the index, which takes longer than an event loop may.
     let searched = web::block(move || page(&query)).await;
     searched.map_or_else(
-        |_| site::error(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", STOPPING),
-        |page| site::html(StatusCode::OK, page),
+        |_| security_headers::error(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", STOPPING),
+        |page| security_headers::html(StatusCode::OK, page),
     )
 }
 
@@ -45,7 +45,7 @@ const STOPPING: &str = "The service is shutting down.";
 
 /// `GET /docs/search.js`
 pub async fn script() -> HttpResponse {
-    site::asset("text/javascript; charset=utf-8", SCRIPT)
+    security_headers::asset("text/javascript; charset=utf-8", SCRIPT)
 }
 
 fn page(query: &str) -> String {

@@ -3,9 +3,9 @@
 use serde_json::{Map, Value, json};
 
 use super::examples::{BATCH_ID, JOB_ID, PROMPT};
-use crate::http::edge::REQUEST_ID_BYTES_MAX;
-use crate::http::jobs::WAIT_SECONDS_MAX;
-use crate::http::list::{LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CHARS_MAX};
+use crate::http::resource::jobs::WAIT_SECONDS_MAX;
+use crate::http::resource::list::{LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CHARS_MAX};
+use crate::http::transport::middleware::REQUEST_ID_BYTES_MAX;
 use crate::job::{
     IDEMPOTENCY_KEY_CHARS_MAX, LABEL_CHARS_MAX, MODE_CHARS_MAX, PROMPT_CHARS_MAX, SAMPLES_MAX,
     START_WITHIN_SECONDS_MAX, START_WITHIN_SECONDS_MIN, TIMEOUT_SECONDS_DEFAULT,

@@ -14,10 +14,15 @@ use actix_web::http::header::{HeaderName, HeaderValue, IF_NONE_MATCH, ORIGIN};
 use actix_web::{HttpMessage, HttpResponse, ResponseError};
 use tracing::Instrument;
 
-use super::error::ApiError;
-use super::jobs::{self, PREFER};
-use super::poll::{self, Form};
-use super::{State, URL_BYTES_MAX, auth, edge, params, scrapers};
+use crate::http::State;
+use crate::http::URL_BYTES_MAX;
+use crate::http::error::ApiError;
+use crate::http::request::auth;
+use crate::http::request::params;
+use crate::http::resource::jobs::{self, PREFER};
+use crate::http::resource::poll::{self, Form};
+use crate::http::resource::scrapers;
+use crate::http::transport::middleware;
 use crate::service::{Caller, JOB_ID_BYTES};
 
 /// What a poll that is not of the plainest form brings.
@@ -51,7 +56,7 @@ pub fn way<C>(state: &Rc<State>, request: Request, common: impl FnOnce(Request) 
             }
             Some(query) => {
                 if let Some(wait_ms) = plain_wait_ms(query) {
-                    let request_id = edge::request_id(request.headers());
+                    let request_id = middleware::request_id(request.headers());
                     let waits = long_poll(state.clone(), id.to_owned(), wait_ms, request_id);
                     return Way::Begun(Box::pin(waits));
                 }
@@ -68,10 +73,10 @@ pub fn way<C>(state: &Rc<State>, request: Request, common: impl FnOnce(Request) 
 /// The answer to a request that goes no further.
 fn refuse(state: &State, request: &Request, error: &ApiError) -> Response<BoxBody> {
     let watch = state.traffic.begin();
-    let request_id = edge::request_id(request.headers());
+    let request_id = middleware::request_id(request.headers());
     let origin = request.headers().get(ORIGIN);
     let mut response = error.error_response();
-    edge::lay_on(response.headers_mut(), Some(&state.cors), origin, request_id);
+    middleware::apply_headers(response.headers_mut(), Some(&state.cors), origin, request_id);
     state.traffic.count_unrouted(request.method(), response.status(), &watch);
     response.into()
 }
@@ -86,9 +91,9 @@ fn polled(request: &Request) -> Option<&str> {
 /// The answer to a plain poll, where its job is there.
 fn poll(state: &State, request: &Request, id: &str) -> Option<Response<BoxBody>> {
     let watch = state.traffic.begin();
-    let request_id = edge::request_id(request.headers());
+    let request_id = middleware::request_id(request.headers());
     let mut response = poll::answer_unless(&state.service, id, None, Form::Whole).ok()?;
-    edge::lay_on(response.headers_mut(), Some(&state.cors), None, request_id);
+    middleware::apply_headers(response.headers_mut(), Some(&state.cors), None, request_id);
     state.traffic.count_quick_poll(response.status(), &watch);
     Some(response.into())
 }
@@ -117,7 +122,7 @@ async fn long_poll(
     let refused = |error| jobs::refused(&state.service, error).error_response();
     let mut response = outcome.unwrap_or_else(refused);
     state.traffic.count_quick_poll(response.status(), &watch);
-    edge::lay_on(response.headers_mut(), Some(&state.cors), None, request_id);
+    middleware::apply_headers(response.headers_mut(), Some(&state.cors), None, request_id);
     response.into()
 }
 
@@ -136,19 +141,19 @@ fn submitted_to(path: &str) -> Option<&str> {
     (!scraper.is_empty() && scraper.bytes().all(plain)).then_some(scraper)
 }
 
-/// The answer to a plain submit: what [`edge::around`] does around [`scrapers::submit`], without what
+/// The answer to a plain submit: what [`middleware::wrap`] does around [`scrapers::submit`], without what
 /// no plain submit needs.
 async fn submit(state: Rc<State>, mut request: Request) -> Response<BoxBody> {
     let watch = state.traffic.begin();
-    let id = edge::request_id(request.headers());
-    let span = edge::span(&id, request.method(), request.path());
+    let id = middleware::request_id(request.headers());
+    let span = middleware::span(&id, request.method(), request.path());
     let (outcome, caller) = submit_outcome(&state, &mut request).instrument(span).await;
     let mut response = outcome.unwrap_or_else(|error| error.error_response());
     state.traffic.count_quick_submit(response.status(), &watch);
     if let Some(standing) = caller.and_then(|caller| state.service.rate_standing(&caller)) {
-        edge::rate_limit(response.headers_mut(), standing);
+        middleware::rate_limit(response.headers_mut(), standing);
     }
-    edge::lay_on(response.headers_mut(), Some(&state.cors), None, id);
+    middleware::apply_headers(response.headers_mut(), Some(&state.cors), None, id);
     response.into()
 }
 

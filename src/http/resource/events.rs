@@ -10,8 +10,9 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::{HttpRequest, HttpResponse, web};
 use uuid::Uuid;
 
-use super::error::ApiError;
-use super::{render, site};
+use crate::http::error::ApiError;
+use crate::http::render;
+use crate::http::transport::security_headers;
 use crate::job::{Job, Reason, State};
 use crate::service::{Service, ServiceError};
 
@@ -41,7 +42,7 @@ pub async fn stream(
     }
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
-        .insert_header((site::ACCEL_BUFFERING, "no"))
+        .insert_header((security_headers::ACCEL_BUFFERING, "no"))
         .body(Events { next: Some(Box::pin(next(service, id, seen))) }))
 }
 

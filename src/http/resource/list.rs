@@ -13,10 +13,12 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
-use super::error::ApiError;
-use super::export::Formulas;
-use super::{export, params, render};
 use crate::clock::UnixMs;
+use crate::http::error::ApiError;
+use crate::http::render;
+use crate::http::request::params;
+use crate::http::resource::export;
+use crate::http::resource::export::Formulas;
 use crate::job::{LABEL_CHARS_MAX, quoted};
 use crate::service::{Caller, Service, ServiceError};
 use crate::store::{Cursor, ListFilter, ListPage};
@@ -70,7 +72,7 @@ pub async fn list(
 }
 
 /// The first format of lines that `Accept` names.
-pub(super) fn wanted_format(request: &HttpRequest) -> Option<export::Format> {
+pub fn wanted_format(request: &HttpRequest) -> Option<export::Format> {
     let accept = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     accept
         .flat_map(|value| value.split(','))

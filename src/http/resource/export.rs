@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
-use super::render;
 use crate::clock::rfc3339_seconds;
+use crate::http::render;
 use crate::job::Job;
 
 /// The columns of the CSV, in order.

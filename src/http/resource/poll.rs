@@ -8,8 +8,8 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
-use super::error::ApiError;
-use super::render;
+use crate::http::error::ApiError;
+use crate::http::render;
 use crate::job::{Job, quoted};
 use crate::service::{Service, ServiceError};
 

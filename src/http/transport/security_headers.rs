@@ -7,7 +7,7 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpRequest, HttpResponse, ResponseError};
 
-use super::error::ApiError;
+use crate::http::error::ApiError;
 
 /// Scripts, styles and requests of our own origin only; no frames, no plug-ins, no inline code.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \

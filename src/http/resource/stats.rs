@@ -12,9 +12,10 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
-use super::{discovery, site};
 use crate::clock::{UnixMs, rfc3339_seconds};
+use crate::http::error::ApiError;
+use crate::http::resource::discovery;
+use crate::http::transport::security_headers;
 use crate::service::{BUCKET_SECONDS, Caller, DayBucket, LiveStatus, Service};
 
 /// The least time between two events of a stream, milliseconds.
@@ -76,7 +77,7 @@ pub async fn stream(
     let stream = Stream { service, _place: place, told: String::new(), told_ms: None };
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
-        .insert_header((site::ACCEL_BUFFERING, "no"))
+        .insert_header((security_headers::ACCEL_BUFFERING, "no"))
         .body(Events { next: Some(Box::pin(next(stream))) }))
 }
 

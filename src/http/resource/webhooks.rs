@@ -5,8 +5,8 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
 use crate::clock::rfc3339_seconds;
+use crate::http::error::ApiError;
 use crate::job::{DeliveryAttempt, DeliveryState, Outcome, Subject};
 use crate::service::{Caller, Service, ServiceError, WebhookStatus};
 

@@ -49,7 +49,7 @@ impl Cors {
     }
 
     /// Marks a response as readable for the request's origin, if it is.
-    pub fn lay_on(&self, headers: &mut HeaderMap, origin: Option<&HeaderValue>) {
+    pub fn apply_headers(&self, headers: &mut HeaderMap, origin: Option<&HeaderValue>) {
         if !self.any && !self.origins.is_empty() {
             // A cache must not give one origin's response to another.
             headers.append(VARY, HeaderValue::from_static("Origin"));

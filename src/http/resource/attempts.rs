@@ -4,8 +4,8 @@
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
 use crate::clock::rfc3339_seconds;
+use crate::http::error::ApiError;
 use crate::job::{AttemptEnd, Job, ScrapeRequest};
 use crate::service::{Caller, Service};
 

@@ -19,22 +19,26 @@ use actix_service::{
 };
 use actix_web::body::EitherBody;
 use actix_web::dev::AppConfig;
-use actix_web::{App, middleware, web};
+use actix_web::{App, web};
 use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::Notify;
 
-use super::body::Budget;
-use super::cors::Cors;
-use super::origin::OriginCheck;
-use super::practice::PracticeState;
-use super::quick::Way;
-use super::refusals::Connection;
-use super::traffic::Traffic;
-use super::unread::Unread;
-use super::{Limits, State, edge, quick, routes};
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::engine::Engine;
+use crate::http::Limits;
+use crate::http::State;
+use crate::http::practice::PracticeState;
+use crate::http::request::body::Budget;
+use crate::http::request::origin::OriginCheck;
+use crate::http::routes;
+use crate::http::transport::cors::Cors;
+use crate::http::transport::drain::Unread;
+use crate::http::transport::fast_path;
+use crate::http::transport::fast_path::Way;
+use crate::http::transport::middleware;
+use crate::http::transport::parser_errors::Connection;
+use crate::http::transport::traffic::Traffic;
 use crate::practice;
 use crate::service::{ReloadedKeys, Service};
 use crate::store::{OpenOptions, QuickRepair, Store, StoreError, WriterStats};
@@ -208,12 +212,12 @@ impl Server {
 
     /// Begins the stop and returns at once.
     pub fn stop(&self) {
-        self.stopper().stop();
+        self.shutdown_handle().stop();
     }
 
     /// What begins the stop from another thread, while one waits for the end.
-    pub fn stopper(&self) -> Stopper {
-        Stopper(self.stop.clone())
+    pub fn shutdown_handle(&self) -> ShutdownHandle {
+        ShutdownHandle(self.stop.clone())
     }
 
     /// Returns a handle that reads keys and recipes again, and reads the heartbeat, from another thread.
@@ -234,9 +238,9 @@ impl Server {
 
 /// Begins the stop of a server from another thread.
 #[derive(Clone)]
-pub struct Stopper(Sender<()>);
+pub struct ShutdownHandle(Sender<()>);
 
-impl Stopper {
+impl ShutdownHandle {
     /// Begins the stop and returns at once.
     pub fn stop(&self) {
         // A full channel has the message already.
@@ -373,7 +377,7 @@ fn serve(
             let state = Rc::new(state.clone());
             let closing = closing.clone();
             let app = App::new()
-                .wrap(middleware::from_fn(edge::around))
+                .wrap(actix_web::middleware::from_fn(middleware::wrap))
                 .configure(|config| routes(config, &state))
                 .into_factory()
                 .map_err(|error: actix_web::Error| error.error_response());
@@ -391,7 +395,7 @@ fn serve(
                         let unread = Unread::keep(&mut request);
                         // In a box: the connection has room for this future for all its life.
                         let way =
-                            quick::way(&state, request, |request| Box::pin(app.call(request)));
+                            fast_path::way(&state, request, |request| Box::pin(app.call(request)));
                         async move {
                             let answer = match way {
                                 Way::Answered(answer) => {

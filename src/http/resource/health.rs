@@ -2,7 +2,7 @@
 
 use actix_web::{HttpResponse, web};
 
-use super::error::ApiError;
+use crate::http::error::ApiError;
 use crate::service::{Readiness, Service, ServiceError};
 
 /// 200 while the process serves.

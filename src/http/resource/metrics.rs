@@ -7,7 +7,7 @@ mod work;
 
 use actix_web::{HttpResponse, web};
 
-use super::traffic::Traffic;
+use crate::http::transport::traffic::Traffic;
 use crate::service::{AccountCredits, Caller, Readiness, Service};
 use exposition::{Exposition, Kind};
 

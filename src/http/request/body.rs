@@ -14,7 +14,7 @@ use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::web;
 use futures_core::Stream;
 
-use super::error::ApiError;
+use crate::http::error::ApiError;
 use crate::service::ServiceError;
 
 /// The longest a client may take to send a body, seconds.

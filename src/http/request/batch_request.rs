@@ -4,8 +4,9 @@
 
 use serde_json::{Map, Value};
 
-use super::error::ApiError;
-use super::{json, params};
+use crate::http::error::ApiError;
+use crate::http::request::json;
+use crate::http::request::params;
 use crate::job::{
     BATCH_ITEMS_MAX, Handling, ItemRefusal, RawRequest, SAMPLES_MAX, ScrapeRequest, check_label,
     quoted,

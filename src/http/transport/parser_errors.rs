@@ -11,8 +11,8 @@ use actix_rt::net::{ActixStream, Ready, TcpStream};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use uuid::Uuid;
 
-use super::linger;
-use super::stall::WriteStall;
+use crate::http::transport::lingering_close;
+use crate::http::transport::write_timeout::WriteStall;
 
 /// A bare answer of the parser: its status, and what goes out instead of it.
 struct Refusal {
@@ -129,7 +129,7 @@ impl Connection {
 impl Drop for Connection {
     fn drop(&mut self) {
         if self.refused {
-            linger::read_on(&self.stream);
+            lingering_close::read_on(&self.stream);
         }
     }
 }
@@ -144,7 +144,7 @@ impl AsyncWrite for Connection {
         if this.replacement.is_none() {
             let refusal = Refusal::of(bytes).map(|bare| this.first_line.refusal(bare));
             if bytes.starts_with(b"HTTP/") {
-                this.refused = refusal.is_some() || linger::refuses_and_closes(bytes);
+                this.refused = refusal.is_some() || lingering_close::refuses_and_closes(bytes);
             }
             this.replacement = refusal.map(|refusal| (refusal.reply(), 0));
             this.first_line = FirstLine::default();

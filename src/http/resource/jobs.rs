@@ -5,10 +5,11 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderName};
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
-use super::error::ApiError;
-use super::poll::{self, Form};
-use super::{params, render};
 use crate::answer::token_tree;
+use crate::http::error::ApiError;
+use crate::http::render;
+use crate::http::request::params;
+use crate::http::resource::poll::{self, Form};
 use crate::job::quoted;
 use crate::service::{Caller, Service, ServiceError};
 

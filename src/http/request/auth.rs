@@ -8,9 +8,9 @@ use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
-use super::address;
-use super::error::ApiError;
-use super::params::{self, Pairs};
+use crate::http::error::ApiError;
+use crate::http::request::address;
+use crate::http::request::params::{self, Pairs};
 use crate::service::{Caller, Service};
 
 const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
@@ -54,7 +54,7 @@ pub fn caller(
 }
 
 /// The key from where the contract allows it: `X-API-Key`, then `?api_key=`, then a bearer token.
-pub(super) fn key_of<'a>(
+pub fn key_of<'a>(
     headers: &'a HeaderMap,
     query: Result<&'a Pairs, &ApiError>,
 ) -> Result<Option<&'a str>, ApiError> {

@@ -4,9 +4,9 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
-use super::error::ApiError;
-use super::params;
 use crate::clock::{day_text, rfc3339_seconds};
+use crate::http::error::ApiError;
+use crate::http::request::params;
 use crate::job::quoted;
 use crate::service::{AccountCredits, Caller, DAYS_KEPT_MAX, Service};
 use crate::store::{DayUse, Use};

@@ -11,8 +11,8 @@ use actix_web::http::uri::Authority;
 use actix_web::web;
 use url::Url;
 
-use super::cors::Cors;
-use super::error::ApiError;
+use crate::http::error::ApiError;
+use crate::http::transport::cors::Cors;
 use crate::job::quoted;
 
 // What a browser says of a request (Fetch Metadata Request Headers, W3C). No script can set them.

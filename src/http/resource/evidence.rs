@@ -5,7 +5,7 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
-use super::error::ApiError;
+use crate::http::error::ApiError;
 use crate::service::{Caller, Service, ServiceError};
 
 /// The attempts of a job with their steps, and where their files are.

@@ -12,11 +12,11 @@ use actix_web::{HttpMessage, HttpRequest, ResponseError, web};
 use tracing::{Instrument, Span};
 use uuid::Uuid;
 
-use super::URL_BYTES_MAX;
-use super::cors::Cors;
-use super::error::ApiError;
-use super::head;
-use super::traffic::{self, Traffic};
+use crate::http::URL_BYTES_MAX;
+use crate::http::error::ApiError;
+use crate::http::transport::cors::Cors;
+use crate::http::transport::head;
+use crate::http::transport::traffic::{self, Traffic};
 use crate::id::quick_uuid;
 use crate::rate::Standing;
 use crate::service::{Caller, Service};
@@ -30,7 +30,7 @@ const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 pub const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Answers what needs no handler, and lays the headers of every response around the rest.
-pub async fn around(
+pub async fn wrap(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<EitherBody<impl MessageBody>>, actix_web::Error> {
@@ -56,7 +56,7 @@ pub async fn around(
     if let Some(standing) = standing(response.request()) {
         rate_limit(response.headers_mut(), standing);
     }
-    lay_on(response.headers_mut(), cors.as_deref().map(AsRef::as_ref), origin.as_ref(), id);
+    apply_headers(response.headers_mut(), cors.as_deref().map(AsRef::as_ref), origin.as_ref(), id);
     if response.request().method() == Method::HEAD {
         let (request, reply) = response.into_parts();
         let reply = head::without_body(reply).map_body(|_, body| EitherBody::right(body.boxed()));
@@ -73,14 +73,14 @@ pub fn span(id: &HeaderValue, method: &Method, path: &str) -> Span {
 
 /// Adds the headers of every response. Of what does not say how long it may be kept nothing is:
 /// most of it holds answers, or what a key has used.
-pub fn lay_on(
+pub fn apply_headers(
     headers: &mut HeaderMap,
     cors: Option<&Cors>,
     origin: Option<&HeaderValue>,
     id: HeaderValue,
 ) {
     if let Some(cors) = cors {
-        cors.lay_on(headers, origin);
+        cors.apply_headers(headers, origin);
     }
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, NO_STORE);

@@ -3,8 +3,8 @@
 
 use serde_json::{Map, Value};
 
-use super::error::ApiError;
-use super::json;
+use crate::http::error::ApiError;
+use crate::http::request::json;
 use crate::job::{RawRequest, quoted};
 
 /// A query string's names and values in order.

@@ -1,0 +1,9 @@
+//! What a request brings: who calls, from where, its parameters and its body.
+
+pub mod address;
+pub mod auth;
+pub mod batch_request;
+pub mod body;
+pub mod json;
+pub mod origin;
+pub mod params;

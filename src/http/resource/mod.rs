@@ -1,0 +1,17 @@
+//! The handlers, one file per resource. A handler parses, calls the service and answers.
+
+pub mod attempts;
+pub mod batches;
+pub mod discovery;
+pub mod events;
+pub mod evidence;
+pub mod export;
+pub mod health;
+pub mod jobs;
+pub mod list;
+pub mod metrics;
+pub mod poll;
+pub mod scrapers;
+pub mod stats;
+pub mod usage;
+pub mod webhooks;
