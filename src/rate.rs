@@ -32,11 +32,11 @@ struct Latest {
 
 /// How much of a limit is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Standing {
+pub struct RateLimitStatus {
     pub per_minute: u32,
     pub left: u32,
     /// When nothing of it will be used any more, seconds.
-    pub whole_in_seconds: u64,
+    pub full_in_seconds: u64,
 }
 
 /// The service's clock as governor wants it: steps of the wall clock must not shut a limit.
@@ -100,7 +100,7 @@ impl RateLimit {
     /// # Errors
     /// Returns the milliseconds until one is left.
     pub fn check(&self) -> Result<(), u64> {
-        if self.standing().left > 0 {
+        if self.status().left > 0 {
             return Ok(());
         }
         let now = governor::clock::Clock::now(&self.clock);
@@ -110,7 +110,7 @@ impl RateLimit {
     }
 
     /// How much is left, with what has come back since the latest request.
-    pub fn standing(&self) -> Standing {
+    pub fn status(&self) -> RateLimitStatus {
         let latest = self.latest();
         let now = governor::clock::Clock::now(&self.clock);
         let since = Duration::from(now.duration_since(latest.at));
@@ -119,8 +119,8 @@ impl RateLimit {
         let left = u32::try_from(back).unwrap_or(u32::MAX).saturating_add(latest.left);
         let left = left.min(self.per_minute);
         let used = u64::from(self.per_minute - left);
-        let whole_in_seconds = (used * 60).div_ceil(u64::from(self.per_minute));
-        Standing { per_minute: self.per_minute, left, whole_in_seconds }
+        let full_in_seconds = (used * 60).div_ceil(u64::from(self.per_minute));
+        RateLimitStatus { per_minute: self.per_minute, left, full_in_seconds }
     }
 
     fn latest(&self) -> MutexGuard<'_, Latest> {
@@ -146,12 +146,18 @@ mod tests {
         assert_eq!(limit.wait_ms(), wait_ms);
         manual.advance_ms(1_000);
         assert_eq!(limit.wait_ms(), 0);
-        assert_eq!((limit.standing().left, limit.standing().whole_in_seconds), (1, 59));
+        assert_eq!((limit.status().left, limit.status().full_in_seconds), (1, 59));
         assert_eq!(limit.take(), Ok(()));
         assert!(limit.take().is_err());
-        assert_eq!(limit.standing(), Standing { per_minute: 60, left: 0, whole_in_seconds: 60 });
+        assert_eq!(
+            limit.status(),
+            RateLimitStatus { per_minute: 60, left: 0, full_in_seconds: 60 }
+        );
         manual.advance_ms(3_600_000);
-        assert_eq!(limit.standing(), Standing { per_minute: 60, left: 60, whole_in_seconds: 0 });
+        assert_eq!(
+            limit.status(),
+            RateLimitStatus { per_minute: 60, left: 60, full_in_seconds: 0 }
+        );
     }
 
     #[test]
@@ -162,7 +168,7 @@ mod tests {
         for at_ms in [0, 1_810_036_800_000] {
             manual.set_ms(at_ms);
             assert!((1..=1_000).contains(&limit.take().unwrap_err()));
-            assert_eq!(limit.standing().left, 0);
+            assert_eq!(limit.status().left, 0);
             manual.advance_ms(1_000);
             assert_eq!(limit.take(), Ok(()));
         }

@@ -4,7 +4,7 @@
 mod batches;
 mod error;
 mod failed_keys;
-mod free_pages;
+mod free_space;
 mod heartbeat;
 mod jobs;
 mod keyring;
@@ -20,7 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use failed_keys::FailedKeys;
-use free_pages::FreePages;
+use free_space::FreeSpaceCache;
 use keyring::Keyring;
 pub use keyring::ReloadedKeys;
 use tokio::sync::Notify;
@@ -28,7 +28,7 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, UnixMs};
 use crate::config::Settings;
 use crate::engine::{Engine, WINDOW_MINUTES};
-use crate::rate::{self, RateLimit};
+use crate::rate::{RateLimit, RateLimitStatus};
 use crate::store::{Store, StoreError};
 
 pub use batches::NewBatch;
@@ -77,7 +77,7 @@ pub struct Service {
     clock: Clock,
     keyring: RwLock<Arc<Keyring>>,
     failed_keys: FailedKeys,
-    free_pages: Arc<FreePages>,
+    free_space: Arc<FreeSpaceCache>,
     stopping: AtomicBool,
     /// Wakes those who would wait beyond the stop.
     stop_told: Notify,
@@ -95,7 +95,7 @@ impl Service {
         let stopping = AtomicBool::new(false);
         let stop_told = Notify::new();
         Service {
-            free_pages: Arc::new(FreePages::new(clock.clone())),
+            free_space: Arc::new(FreeSpaceCache::new(clock.clone())),
             store,
             engine,
             settings,
@@ -159,8 +159,8 @@ impl Service {
     }
 
     /// How a caller stands to its rate limit; `None` when it has none.
-    pub fn rate_standing(&self, caller: &Caller) -> Option<rate::Standing> {
-        self.keyring().limit(&caller.account).map(RateLimit::standing)
+    pub fn rate_limit_status(&self, caller: &Caller) -> Option<RateLimitStatus> {
+        self.keyring().limit(&caller.account).map(RateLimit::status)
     }
 
     /// Whether the service takes jobs now.

@@ -16,7 +16,7 @@ const LOOKS: u32 = 3;
 
 /// Notifies systemd that the service is alive, where it asked for that (`WatchdogSec`), on a thread
 /// of its own until `ended` is disconnected. It sends nothing while the writer does not answer or the
-/// engine's timer stands still; systemd then ends the service and starts it again.
+/// engine's scheduler stands still; systemd then ends the service and starts it again.
 ///
 /// # Errors
 /// Returns an error if the operating system refuses the thread.
@@ -29,7 +29,7 @@ pub fn start(server: Reloader, clock: Clock, ended: Receiver<()>) -> Result<(), 
             let heartbeat = server.heartbeat();
             match &heartbeat {
                 Ok(now) if moved(before, *now) => super::serve::notify(NotifyState::Watchdog),
-                Ok(_) => tracing::error!("the engine's timer stands still"),
+                Ok(_) => tracing::error!("the engine's scheduler stands still"),
                 Err(error) => tracing::error!(%error, "the store's writer has ended"),
             }
             before = heartbeat.ok().or(before);
@@ -51,7 +51,7 @@ fn every_ms(allowed: Duration) -> u64 {
     u64::try_from((allowed / LOOKS).as_millis()).unwrap_or(u64::MAX).max(1)
 }
 
-/// Whether the timer has begun a pass since the look before.
+/// Whether the scheduler has begun a pass since the look before.
 fn moved(before: Option<u64>, now: u64) -> bool {
     before.is_none_or(|before| now > before)
 }
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_timer_that_stands_still_is_no_sign_of_life() {
+    fn stalled_scheduler_is_no_sign_of_life() {
         assert!(moved(None, 0) && moved(Some(4), 5));
         assert!(!moved(Some(5), 5));
     }

@@ -26,7 +26,7 @@ pub(crate) enum Point {
     WebhookSent,
     /// It is noted.
     WebhookNoted,
-    /// A pass of the timer is about to begin.
+    /// A pass of the scheduler is about to begin.
     PassBegins,
     /// Jobs that have not started in time are about to be ended.
     OverdueFound,
@@ -34,7 +34,7 @@ pub(crate) enum Point {
     /// Jobs that have expired are about to be removed.
     ExpiredFound,
     ExpiredRemoved,
-    /// The timer is about to wait for its next pass.
+    /// The scheduler is about to wait for its next pass.
     PassEnded,
     /// The store refuses every write; a thread is about to wait until it works again.
     StoreOut,

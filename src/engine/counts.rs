@@ -5,10 +5,10 @@ use crate::clock::UnixMs;
 use crate::upstream::CallCounts;
 
 impl Engine {
-    /// Returns when the counts of [`Engine::standing`] and [`Engine::day`] began, in this process or one
+    /// Returns when the counts of [`Engine::queue_status`] and [`Engine::day`] began, in this process or one
     /// before it.
     pub fn since_ms(&self) -> UnixMs {
-        self.kept.since_ms
+        self.saved_counts.since_ms
     }
 
     /// What a scraper has done over the last day, oldest first; nothing for one that the store does

@@ -66,7 +66,7 @@ impl Day {
 
     /// Notes an attempt's end, and why there was no answer.
     pub fn attempted(&self, now_ms: UnixMs, run_ms: u64, failed: Option<Reason>) {
-        if failed.is_some_and(|reason| !health::tells(reason)) {
+        if failed.is_some_and(|reason| !health::counts(reason)) {
             return;
         }
         self.with_bucket(now_ms, |bucket| {
@@ -83,13 +83,13 @@ impl Day {
     pub fn report(&self, now_ms: UnixMs) -> Vec<DayBucket> {
         let number = now_ms / BUCKET_MS;
         let buckets = self.lock();
-        buckets.iter().filter(|bucket| bucket.number + BUCKETS_MAX > number).map(told).collect()
+        buckets.iter().filter(|bucket| bucket.number + BUCKETS_MAX > number).map(snapshot).collect()
     }
 
     /// The bucket that it is now, when something happened in it.
     pub fn now(&self, now_ms: UnixMs) -> Option<DayBucket> {
         let buckets = self.lock();
-        buckets.back().filter(|bucket| bucket.number == now_ms / BUCKET_MS).map(told)
+        buckets.back().filter(|bucket| bucket.number == now_ms / BUCKET_MS).map(snapshot)
     }
 
     /// Returns the buckets from `from` on, as they are kept.
@@ -170,7 +170,7 @@ impl Bucket {
     }
 }
 
-fn told(bucket: &Bucket) -> DayBucket {
+fn snapshot(bucket: &Bucket) -> DayBucket {
     let times = bucket.times.map(u64::from);
     let succeeded = u64::from(bucket.succeeded);
     DayBucket {

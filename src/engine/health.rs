@@ -49,7 +49,7 @@ pub struct HealthReport {
 impl Health {
     /// Notes an attempt's end: the arrays that had something, or why there was no answer.
     pub fn note(&self, now_ms: UnixMs, run_ms: u64, outcome: Result<&[Array], Reason>) {
-        if outcome.is_err_and(|reason| !tells(reason)) {
+        if outcome.is_err_and(|reason| !counts(reason)) {
             return;
         }
         let mut minutes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
@@ -174,7 +174,7 @@ pub(super) fn dense(placed: &[(u16, u32)]) -> [u32; TIMES] {
 }
 
 /// Whether a failed attempt says how the scraper fares.
-pub(super) fn tells(reason: Reason) -> bool {
+pub(super) fn counts(reason: Reason) -> bool {
     match reason {
         Reason::Unreachable
         | Reason::UpstreamTimeout

@@ -1,26 +1,26 @@
-//! The engine: fixed pools of worker threads, one per scraper, and the timer. It hears of every
+//! The engine: fixed pools of worker threads, one per scraper, and the scheduler. It hears of every
 //! commit from the store, and what it forgets or misses the ready index still has.
 
+mod attempt;
 #[cfg(test)]
 pub(crate) mod breakpoints;
+mod clock_step;
 mod counts;
 mod day;
 mod evidence;
-mod flights;
 mod health;
-mod kept;
 mod queue;
 mod recovery;
 mod retry;
+mod saved_counts;
+mod scheduler;
+mod single_flight;
 mod stop;
 #[cfg(test)]
 pub(crate) mod tests;
-mod timer;
 mod totals;
 mod waiters;
-mod wall;
 mod webhook;
-mod worker;
 mod workers;
 
 use std::collections::BTreeMap;
@@ -36,7 +36,7 @@ use uuid::Uuid;
 
 pub use day::{BUCKET_SECONDS, DayBucket};
 pub use health::{HealthReport, WINDOW_MINUTES};
-pub use queue::HINTS_MAX;
+pub use queue::QUEUE_ENTRIES_MAX;
 pub use totals::TotalsReport;
 pub use webhook::DeliveryCounts;
 
@@ -48,9 +48,9 @@ use crate::store::{Effect, EvidenceFolder, Listener, Row, Store, StoreError, req
 use crate::upstream::browser::recipe::Problem;
 use crate::upstream::http::Lookup;
 use crate::upstream::{Registry, Served, UpstreamStatus};
-use flights::Flights;
-use kept::Kept;
 use queue::{Offer, Queue};
+use saved_counts::SavedCounts;
+use single_flight::SingleFlight;
 use waiters::Waiters;
 use webhook::Deliverer;
 
@@ -71,20 +71,20 @@ pub struct Engine {
     /// By the store's number of the scraper.
     queues: Vec<Queue>,
     /// The counts of the last day, on disk.
-    kept: Kept,
+    saved_counts: SavedCounts,
     /// What is being asked for.
-    flights: Flights,
+    flights: SingleFlight,
     /// Those who wait for a job's end.
     waiters: Waiters,
     /// Those who wait for a job's next transition.
     watchers: Waiters,
     deliverer: Deliverer,
-    nudges: Mutex<Option<Sender<()>>>,
-    /// When the timer's next pass is due, so that not every deadline has to wake it. The end of
+    wakes: Mutex<Option<Sender<()>>>,
+    /// When the scheduler's next pass is due, so that not every deadline has to wake it. The end of
     /// time while a pass runs: it may have looked at the deadlines already.
-    timer_wakes_ms: AtomicU64,
-    /// Passes that the timer has begun.
-    timer_passes: AtomicU64,
+    scheduler_wakes_ms: AtomicU64,
+    /// Passes that the scheduler has begun.
+    scheduler_passes: AtomicU64,
     /// Workers end when the sender is gone.
     stopping: (Mutex<Option<Sender<()>>>, Receiver<()>),
     /// Set when the store is damaged, so that opening it again does not help.
@@ -98,7 +98,7 @@ pub struct Engine {
 }
 
 /// How busy a scraper is, and how it has fared.
-pub struct Standing {
+pub struct QueueStatus {
     /// Jobs that wait for their first attempt or for another.
     pub waiting: usize,
     pub running: usize,
@@ -111,12 +111,12 @@ struct Threads {
     /// By the scraper's number and the worker's. A thread whose slot was taken is not among them.
     workers: BTreeMap<(u16, usize), JoinHandle<()>>,
     workers_ended: Option<Receiver<()>>,
-    timer: Option<JoinHandle<()>>,
+    scheduler: Option<JoinHandle<()>>,
 }
 
 impl Engine {
     /// Starts the workers of every scraper that is configured, or that has jobs left from when it
-    /// was, the deliverer of webhooks, and the timer, which finds what the last run has left.
+    /// was, the deliverer of webhooks, and the scheduler, which finds what the last run has left.
     /// `lookup` resolves the hosts of webhooks in the place of the system, where there is one.
     ///
     /// # Errors
@@ -157,7 +157,7 @@ impl Engine {
             .collect();
         queues.sort_by_key(|queue| queue.scraper);
         let (stop, stopping) = crossbeam_channel::bounded(0);
-        let kept = Kept::restore(&store, &queues, clock.now_ms());
+        let saved_counts = SavedCounts::restore(&store, &queues, clock.now_ms());
         #[cfg(test)]
         let breakpoints = Arc::<breakpoints::Breakpoints>::default();
         Arc::new(Engine {
@@ -178,14 +178,14 @@ impl Engine {
                 &settings.store.path,
                 settings.browser.evidence_bytes_max,
             ),
-            kept,
+            saved_counts,
             queues,
-            flights: Flights::default(),
+            flights: SingleFlight::default(),
             waiters: Waiters::default(),
             watchers: Waiters::default(),
-            nudges: Mutex::default(),
-            timer_wakes_ms: AtomicU64::new(UnixMs::MAX),
-            timer_passes: AtomicU64::new(0),
+            wakes: Mutex::default(),
+            scheduler_wakes_ms: AtomicU64::new(UnixMs::MAX),
+            scheduler_passes: AtomicU64::new(0),
             stopping: (Mutex::new(Some(stop)), stopping),
             store_failed: crossbeam_channel::bounded(1),
             threads: Mutex::new(Threads::default()),
@@ -199,11 +199,11 @@ impl Engine {
 
     /// Starts its threads.
     fn run(self: &Arc<Engine>, settings: &Settings) -> std::io::Result<()> {
-        let (nudge, nudges) = crossbeam_channel::bounded(1);
-        *self.nudges.lock().unwrap_or_else(PoisonError::into_inner) = Some(nudge);
+        let (wake, wakes) = crossbeam_channel::bounded(1);
+        *self.wakes.lock().unwrap_or_else(PoisonError::into_inner) = Some(wake);
         self.store.listen(Arc::new(Arc::downgrade(self)));
         self.deliverer.run(&settings.webhooks)?;
-        self.spawn_threads(nudges)
+        self.spawn_threads(wakes)
     }
 
     /// Registers for the end of a job. Register first and look at the job second.
@@ -212,8 +212,8 @@ impl Engine {
     }
 
     /// Forgets those who have stopped waiting for a job.
-    pub fn tidy_waiters(&self, row: Row) {
-        self.waiters.tidy(row);
+    pub fn forget_gone_waiters(&self, row: Row) {
+        self.waiters.forget_gone(row);
     }
 
     /// Registers for the next transition of a job, as [`Engine::wait_for`] does for its end; `None`
@@ -224,8 +224,8 @@ impl Engine {
     }
 
     /// Forgets those who have stopped watching a job.
-    pub fn tidy_watchers(&self, row: Row) {
-        self.watchers.tidy(row);
+    pub fn forget_gone_watchers(&self, row: Row) {
+        self.watchers.forget_gone(row);
     }
 
     /// How long a scraper's jobs are likely to take until a new one starts, milliseconds.
@@ -272,10 +272,10 @@ impl Engine {
     }
 
     /// How busy a scraper is and how it has fared; `None` for one that the store does not know.
-    pub fn standing(&self, scraper: &str) -> Option<Standing> {
+    pub fn queue_status(&self, scraper: &str) -> Option<QueueStatus> {
         let queue = self.queues.iter().find(|queue| queue.name == scraper)?;
         let running = queue.all_running().len();
-        Some(Standing {
+        Some(QueueStatus {
             waiting: self.store.unfinished(queue.scraper).saturating_sub(running),
             running,
             health: queue.health.report(self.clock.now_ms()),
@@ -351,20 +351,20 @@ impl Engine {
     /// Makes the deliverer look at the outbox, as it does by itself within a minute.
     #[cfg(test)]
     pub fn look_at_webhooks(&self) {
-        self.deliverer.nudge();
+        self.deliverer.wake();
     }
 
-    /// How many passes the timer has begun; asks it for another.
-    pub fn timer_passes(&self) -> u64 {
-        self.nudge();
-        self.timer_passes.load(Ordering::SeqCst)
+    /// How many passes the scheduler has begun; asks it for another.
+    pub fn scheduler_passes(&self) -> u64 {
+        self.wake();
+        self.scheduler_passes.load(Ordering::SeqCst)
     }
 
-    /// Makes the timer look at the queues.
-    fn nudge(&self) {
-        let nudges = self.nudges.lock().unwrap_or_else(PoisonError::into_inner);
-        match nudges.as_ref().map(|nudges| nudges.try_send(())) {
-            // One nudge waits already: the pass it causes sees what this one is for.
+    /// Makes the scheduler look at the queues.
+    fn wake(&self) {
+        let wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner);
+        match wakes.as_ref().map(|wakes| wakes.try_send(())) {
+            // One wake waits already: the pass it causes sees what this one is for.
             Some(Ok(()) | Err(TrySendError::Full(()))) => {}
             Some(Err(TrySendError::Disconnected(()))) | None => {}
         }
@@ -372,7 +372,7 @@ impl Engine {
 
     /// Hands ready jobs to their queues and wakes those who wait for ended ones.
     fn committed(&self, effects: &[Effect]) {
-        let mut nudge = false;
+        let mut wake = false;
         let now_ms = self.clock.now_ms();
         for effect in effects {
             match effect {
@@ -380,23 +380,23 @@ impl Engine {
                     let queue = self.queues.iter().find(|queue| queue.scraper == *scraper);
                     match queue {
                         Some(queue) if *due_ms <= now_ms => {
-                            nudge |= queue.offer(*row, *interactive) == Offer::Full
+                            wake |= queue.offer(*row, *interactive) == Offer::Full
                                 && queue.wants_refill();
                         }
-                        Some(_) => nudge = true,
+                        Some(_) => wake = true,
                         None => {}
                     }
                     self.watchers.wake(*row);
                 }
                 Effect::Deadline { at_ms } => {
-                    nudge |= *at_ms < self.timer_wakes_ms.load(Ordering::SeqCst);
+                    wake |= *at_ms < self.scheduler_wakes_ms.load(Ordering::SeqCst);
                 }
-                Effect::Delivery { .. } => self.deliverer.nudge(),
+                Effect::Delivery { .. } => self.deliverer.wake(),
                 Effect::Started { row } => self.watchers.wake(*row),
                 Effect::Ended { scraper, row } => {
                     if let Some(queue) = self.queues.iter().find(|queue| queue.scraper == *scraper)
                     {
-                        nudge |= queue.cancel(*row);
+                        wake |= queue.cancel(*row);
                     }
                     self.waiters.wake(*row);
                     self.watchers.wake(*row);
@@ -412,8 +412,8 @@ impl Engine {
                 Effect::Cached { .. } => {}
             }
         }
-        if nudge {
-            self.nudge();
+        if wake {
+            self.wake();
         }
     }
 }
@@ -430,7 +430,7 @@ impl Listener for Weak<Engine> {
     fn failed(&self, error: &StoreError) {
         tracing::error!(%error, "the store has failed: no job is taken until it works again");
         if let Some(engine) = self.upgrade() {
-            engine.nudge();
+            engine.wake();
         }
     }
 }

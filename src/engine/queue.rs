@@ -1,6 +1,6 @@
 //! One scraper's queue: two bounded channels of row numbers, one for jobs that somebody waits for,
 //! and the set of rows that are in them or run. The row in the store is the truth and the channel
-//! a hint: what does not fit is left to the ready index, from which the timer refills.
+//! a hint: what does not fit is left to the ready index, from which the scheduler refills.
 
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
@@ -17,7 +17,7 @@ use crate::store::Row;
 
 /// The most row numbers in each of a scraper's two channels; few in unit tests, so that they can
 /// work off more than fit.
-pub const HINTS_MAX: usize = if cfg!(test) { 64 } else { 1_024 };
+pub const QUEUE_ENTRIES_MAX: usize = if cfg!(test) { 64 } else { 1_024 };
 /// Of this many picks in a row, one looks at the queued rows first, so that they do not starve.
 const QUEUED_PICK_EVERY: u32 = 4;
 /// The most threads, for each worker, that are left with a call whose answer is not wanted.
@@ -29,13 +29,13 @@ const RUN_AVERAGE_SHIFT: u32 = 4;
 
 /// What a channel holds: a row that is ready, and since when.
 #[derive(Clone, Copy, Debug)]
-pub struct Hint {
+pub struct QueueEntry {
     pub row: Row,
     offered: Instant,
 }
 
 /// A row that a channel holds or a worker runs.
-struct Taken {
+struct Claim {
     /// Tells the attempt that its answer is not wanted any more.
     canceled: Arc<AtomicBool>,
     /// The lease of the attempt that runs; `None` while the row waits in the channel.
@@ -44,9 +44,9 @@ struct Taken {
     asking: Option<Asking>,
 }
 
-impl Taken {
-    fn new() -> Taken {
-        Taken { canceled: Arc::default(), lease: None, asking: None }
+impl Claim {
+    fn new() -> Claim {
+        Claim { canceled: Arc::default(), lease: None, asking: None }
     }
 
     fn is_unwanted(&self) -> bool {
@@ -92,7 +92,7 @@ pub struct Queue {
     queued: Lane,
     /// Picks of interactive rows since the latest pick that looked at the queued ones first.
     interactive_picks: AtomicU32,
-    taken: Mutex<HashMap<Row, Taken>>,
+    taken: Mutex<HashMap<Row, Claim>>,
     /// A call was canceled, and its worker has not been replaced. Stored after the flag of the call is
     /// set, and read before the calls are looked at.
     unwanted: AtomicBool,
@@ -112,7 +112,7 @@ pub struct Queue {
 
 /// A bounded channel of ready rows.
 struct Lane {
-    channel: (Sender<Hint>, Receiver<Hint>),
+    channel: (Sender<QueueEntry>, Receiver<QueueEntry>),
     /// Rows are ready that were not offered to the channel. Stored before, and read after, a look
     /// at the channel's length, by threads that must not both miss the other: hence `SeqCst`.
     overflow: AtomicBool,
@@ -120,11 +120,14 @@ struct Lane {
 
 impl Lane {
     fn new() -> Lane {
-        Lane { channel: crossbeam_channel::bounded(HINTS_MAX), overflow: AtomicBool::new(false) }
+        Lane {
+            channel: crossbeam_channel::bounded(QUEUE_ENTRIES_MAX),
+            overflow: AtomicBool::new(false),
+        }
     }
 
     fn wants_refill(&self) -> bool {
-        self.overflow.load(Ordering::SeqCst) && self.channel.1.len() < HINTS_MAX / 2
+        self.overflow.load(Ordering::SeqCst) && self.channel.1.len() < QUEUE_ENTRIES_MAX / 2
     }
 }
 
@@ -132,7 +135,7 @@ impl Lane {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Offer {
     /// It is in a channel now, or was taken before.
-    Taken,
+    Accepted,
     /// There is no room; the ready index keeps it.
     Full,
 }
@@ -171,16 +174,16 @@ impl Queue {
     pub fn offer_from_index(&self, row: Row, interactive: bool) -> Offer {
         let mut taken = self.taken();
         if taken.contains_key(&row) {
-            return Offer::Taken;
+            return Offer::Accepted;
         }
         let lane = self.lane(interactive);
-        let hint = Hint { row, offered: self.clock.instant() };
-        if lane.channel.0.try_send(hint).is_err() {
+        let entry = QueueEntry { row, offered: self.clock.instant() };
+        if lane.channel.0.try_send(entry).is_err() {
             lane.overflow.store(true, Ordering::SeqCst);
             return Offer::Full;
         }
-        taken.insert(row, Taken::new());
-        Offer::Taken
+        taken.insert(row, Claim::new());
+        Offer::Accepted
     }
 
     /// Says that every ready row of a kind is about to be offered. Before the index is read: a row
@@ -200,46 +203,46 @@ impl Queue {
 
     /// Takes the next row without waiting. Interactive rows go first, but for every
     /// [`QUEUED_PICK_EVERY`]th pick, which is the queued rows'.
-    pub fn try_pick(&self) -> Option<Hint> {
+    pub fn try_pick(&self) -> Option<QueueEntry> {
         let (interactive, queued) = self.receivers();
         let picks = self.interactive_picks.fetch_add(1, Ordering::Relaxed) + 1;
         if picks < QUEUED_PICK_EVERY
-            && let Ok(hint) = interactive.try_recv()
+            && let Ok(entry) = interactive.try_recv()
         {
-            return Some(hint);
+            return Some(entry);
         }
         self.interactive_picks.store(0, Ordering::Relaxed);
         queued.try_recv().or_else(|_| interactive.try_recv()).ok()
     }
 
     /// Returns the channels' ends: of interactive rows, and of queued ones.
-    pub fn receivers(&self) -> (&Receiver<Hint>, &Receiver<Hint>) {
+    pub fn receivers(&self) -> (&Receiver<QueueEntry>, &Receiver<QueueEntry>) {
         (&self.interactive.channel.1, &self.queued.channel.1)
     }
 
     /// Counts how long a row was in its channel until a worker took it; gives the row.
-    pub fn picked_up(&self, hint: Hint) -> Row {
-        self.totals.picked_up(self.clock.instant().duration_since(hint.offered));
-        hint.row
+    pub fn picked_up(&self, entry: QueueEntry) -> Row {
+        self.totals.picked_up(self.clock.instant().duration_since(entry.offered));
+        entry.row
     }
 
     /// Notes that an attempt with this lease runs; gives the flag that cancels it.
     pub fn running(&self, row: Row, lease: u32) -> Arc<AtomicBool> {
         let mut taken = self.taken();
-        let entry = taken.entry(row).or_insert_with(Taken::new);
+        let entry = taken.entry(row).or_insert_with(Claim::new);
         entry.lease = Some(lease);
         entry.canceled.clone()
     }
 
     /// Notes that no attempt of a row runs any more, though it stays taken.
-    pub fn rests(&self, row: Row) {
+    pub fn clear_lease(&self, row: Row) {
         if let Some(entry) = self.taken().get_mut(&row) {
             entry.lease = None;
         }
     }
 
     /// Lets go of a row: the ready index may offer it again.
-    pub fn let_go(&self, row: Row) {
+    pub fn release(&self, row: Row) {
         self.taken().remove(&row);
     }
 
@@ -258,7 +261,7 @@ impl Queue {
     /// Notes that a worker begins to ask the upstreams for a row, and keeps its slot meanwhile.
     pub fn begin_asking(&self, row: Row, slot: WorkerSlot, deadline_ms: Option<UnixMs>) {
         let mut taken = self.taken();
-        let entry = taken.entry(row).or_insert_with(Taken::new);
+        let entry = taken.entry(row).or_insert_with(Claim::new);
         entry.asking = Some(Asking { slot, deadline_ms });
     }
 
@@ -273,7 +276,7 @@ impl Queue {
     /// before.
     pub fn overdue(&self, until_ms: UnixMs) -> Vec<Row> {
         let taken = self.taken();
-        let overdue = |entry: &Taken| !entry.is_unwanted() && entry.stops_waiting_by(until_ms);
+        let overdue = |entry: &Claim| !entry.is_unwanted() && entry.stops_waiting_by(until_ms);
         taken.iter().filter(|(_, entry)| overdue(entry)).map(|(row, _)| *row).collect()
     }
 
@@ -357,7 +360,7 @@ impl Queue {
         average_ms.saturating_mul(unfinished as u64) / self.workers.max(1) as u64
     }
 
-    fn taken(&self) -> MutexGuard<'_, HashMap<Row, Taken>> {
+    fn taken(&self) -> MutexGuard<'_, HashMap<Row, Claim>> {
         // Every change is one insertion or removal, so a panic cannot have torn the map.
         self.taken.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -374,29 +377,29 @@ mod tests {
     #[test]
     fn a_row_is_taken_once_until_it_is_let_go() {
         let queue = queue();
-        assert_eq!(queue.offer(1, false), Offer::Taken);
-        assert_eq!(queue.offer_from_index(1, false), Offer::Taken);
+        assert_eq!(queue.offer(1, false), Offer::Accepted);
+        assert_eq!(queue.offer_from_index(1, false), Offer::Accepted);
         assert_eq!(queue.receivers().1.len(), 1);
-        queue.let_go(1);
-        assert_eq!(queue.offer_from_index(1, false), Offer::Taken);
+        queue.release(1);
+        assert_eq!(queue.offer_from_index(1, false), Offer::Accepted);
         assert_eq!(queue.receivers().1.len(), 2);
     }
 
     #[test]
     fn what_does_not_fit_waits_and_keeps_its_place() {
         let queue = queue();
-        for row in 0..HINTS_MAX as u64 {
-            assert_eq!(queue.offer(row, false), Offer::Taken);
+        for row in 0..QUEUE_ENTRIES_MAX as u64 {
+            assert_eq!(queue.offer(row, false), Offer::Accepted);
         }
         assert_eq!(queue.offer(5_000, false), Offer::Full);
         assert!(!queue.wants_refill());
-        for _ in 0..=HINTS_MAX / 2 {
+        for _ in 0..=QUEUE_ENTRIES_MAX / 2 {
             queue.receivers().1.try_recv().unwrap();
         }
         assert!(queue.wants_refill());
         assert_eq!(queue.offer(5_001, false), Offer::Full, "older rows wait outside");
-        assert_eq!(queue.offer(5_002, true), Offer::Taken, "somebody waits for this one");
-        assert_eq!(queue.offer_from_index(5_000, false), Offer::Taken);
+        assert_eq!(queue.offer(5_002, true), Offer::Accepted, "somebody waits for this one");
+        assert_eq!(queue.offer_from_index(5_000, false), Offer::Accepted);
     }
 
     #[test]

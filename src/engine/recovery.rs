@@ -12,7 +12,7 @@ const PAUSE_MS: u64 = 250;
 /// The longest wait between two tries, milliseconds.
 pub(super) const PAUSE_MS_MAX: u64 = 30_000;
 
-/// When the timer opens the store again.
+/// When the scheduler opens the store again.
 pub(super) struct Recovery {
     pause_ms: u64,
     next_ms: UnixMs,
@@ -81,7 +81,7 @@ impl Engine {
         for row in self.watchers.rows() {
             self.watchers.wake(row);
         }
-        self.deliverer.nudge();
+        self.deliverer.wake();
     }
 
     /// Blocks while the store refuses every write; `false` when the engine stops before it works.

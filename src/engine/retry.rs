@@ -30,12 +30,12 @@ fn backoff_ms(row: u64, attempt: u32, settings: &Retry) -> u64 {
     let doublings = attempt.saturating_sub(1).min(32);
     let full_ms = settings.backoff_ms.saturating_mul(1 << doublings).min(settings.backoff_max_ms);
     let half_ms = full_ms / 2;
-    half_ms + spread(row, attempt) % (full_ms - half_ms + 1)
+    half_ms + jitter_seed(row, attempt) % (full_ms - half_ms + 1)
 }
 
 /// A number that differs between jobs and attempts: a round of SplitMix64. It need not be
 /// unpredictable, and a restart may choose the same.
-pub(super) fn spread(row: u64, attempt: u32) -> u64 {
+pub(super) fn jitter_seed(row: u64, attempt: u32) -> u64 {
     let mut mixed = row.wrapping_mul(31).wrapping_add(u64::from(attempt));
     mixed = mixed.wrapping_add(0x9e37_79b9_7f4a_7c15);
     mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

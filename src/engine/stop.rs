@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 use super::Engine;
-use super::wall::Wall;
+use super::clock_step::ClockStepDetector;
 use crate::job::{Event, Job};
 
 impl Engine {
@@ -17,19 +17,19 @@ impl Engine {
             return;
         }
         drop(self.stopping.0.lock().unwrap_or_else(PoisonError::into_inner).take());
-        drop(self.nudges.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.wakes.lock().unwrap_or_else(PoisonError::into_inner).take());
         let delivering = self.deliverer.begin_stop();
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
-        if let Some(timer) = threads.timer {
-            // A panic of the timer is in the log; there is nothing left for it to do.
-            let _ = timer.join();
+        if let Some(scheduler) = threads.scheduler {
+            // A panic of the scheduler is in the log; there is nothing left for it to do.
+            let _ = scheduler.join();
         }
-        // Those that the timer would have started.
+        // Those that the scheduler would have started.
         for queue in &self.queues {
             drop(queue.take_vacant());
         }
-        let wall = Wall::new(&self.clock);
+        let wall = ClockStepDetector::new(&self.clock);
         let until_ms = wall.monotonic_ms(&self.clock).saturating_add(grace_ms);
         if self.ended_by(threads.workers_ended.as_ref(), &wall, until_ms) {
             for worker in threads.workers.into_values() {
@@ -40,7 +40,7 @@ impl Engine {
         }
         // A delivery that is cut off is made again: nothing of it is written.
         self.ended_by(delivering.as_ref(), &wall, until_ms);
-        self.keep_counts();
+        self.save_counts();
         self.upstreams.close();
         self.waiters.wake_all();
         self.watchers.wake_all();
@@ -48,7 +48,12 @@ impl Engine {
 
     /// Whether all threads of a pool ended before the time was up, by the monotonic clock: who sets
     /// the clock back must not hold up a stop.
-    fn ended_by(&self, ended: Option<&Receiver<()>>, wall: &Wall, until_ms: u64) -> bool {
+    fn ended_by(
+        &self,
+        ended: Option<&Receiver<()>>,
+        wall: &ClockStepDetector,
+        until_ms: u64,
+    ) -> bool {
         let Some(ended) = ended else { return true };
         loop {
             let left_ms = until_ms.saturating_sub(wall.monotonic_ms(&self.clock));

@@ -176,7 +176,7 @@ fn a_retry_that_somebody_waits_for_does_not_queue_behind_the_backlog() {
     fixture.submit(fixture.new_job("first", false));
     assert_eq!(fixture.asked(), "first");
     let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
-    let backlog: Vec<_> = (0..HINTS_MAX + 100)
+    let backlog: Vec<_> = (0..QUEUE_ENTRIES_MAX + 100)
         .map(|_| fixture.store.submit(fixture.new_job("backlog", false), None, limits))
         .collect();
     for pending in backlog {
@@ -195,7 +195,7 @@ fn a_retry_that_somebody_waits_for_does_not_queue_behind_the_backlog() {
         std::thread::yield_now();
         interactive.len() == 1
     });
-    assert!(offered, "the timer has not offered the retry");
+    assert!(offered, "the scheduler has not offered the retry");
     fixture.decide(Ok(()));
     assert_eq!(fixture.asked(), "waited for");
 }
@@ -204,7 +204,7 @@ fn a_retry_that_somebody_waits_for_does_not_queue_behind_the_backlog() {
 fn a_backlog_larger_than_the_channel_is_worked_off() {
     let fixture = Fixture::new();
     let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
-    let count = 2 * HINTS_MAX + 100;
+    let count = 2 * QUEUE_ENTRIES_MAX + 100;
     let backlog: Vec<_> = (0..count)
         .map(|n| fixture.store.submit(fixture.new_job(&n.to_string(), false), None, limits))
         .collect();
@@ -225,9 +225,9 @@ fn a_row_that_was_lost_is_found_again() {
     // As when the write of a start has failed: the row is let go of, and nobody is told.
     fixture.queue().running(row, 1);
     fixture.submit(job);
-    fixture.queue().let_go(row);
+    fixture.queue().release(row);
     assert!(fixture.asked.try_recv().is_err());
-    fixture.clock.advance_ms(timer::PASS_EVERY_MS);
+    fixture.clock.advance_ms(scheduler::PASS_EVERY_MS);
     assert_eq!(fixture.asked(), "lost");
 }
 
@@ -239,11 +239,11 @@ fn an_attempt_that_starts_while_attempts_are_given_back_goes_back_too() {
     fixture.queue().running(row, 0);
     fixture.submit(job);
     fixture.engine.give_back();
-    let starting = worker::start(&fixture.engine, row);
+    let starting = attempt::start(&fixture.engine, row);
     let (alive, _ended) = crossbeam_channel::bounded(0);
     let mut slot = Some(queue::WorkerSlot::new(1, alive));
-    let pass = worker::pass(&fixture.engine, fixture.queue(), row, starting, &mut slot);
-    assert_eq!(pass.err(), Some(worker::Pass::Skipped));
+    let pass = attempt::pass(&fixture.engine, fixture.queue(), row, starting, &mut slot);
+    assert_eq!(pass.err(), Some(attempt::WorkOutcome::Skipped));
     assert_eq!(fixture.state(row), (State::Queued, 0));
     assert!(fixture.asked.try_recv().is_err());
 }
@@ -255,13 +255,13 @@ fn an_attempt_whose_start_is_written_goes_back_though_its_worker_never_goes_on()
     let row = job.row;
     fixture.queue().running(row, 0);
     fixture.submit(job);
-    let starting = worker::start(&fixture.engine, row);
+    let starting = attempt::start(&fixture.engine, row);
     fixture.engine.give_back();
     assert_eq!(fixture.state(row), (State::Queued, 0));
     let (alive, _ended) = crossbeam_channel::bounded(0);
     let mut slot = Some(queue::WorkerSlot::new(1, alive));
-    let pass = worker::pass(&fixture.engine, fixture.queue(), row, starting, &mut slot);
-    assert_eq!(pass.err(), Some(worker::Pass::Skipped));
+    let pass = attempt::pass(&fixture.engine, fixture.queue(), row, starting, &mut slot);
+    assert_eq!(pass.err(), Some(attempt::WorkOutcome::Skipped));
     assert!(fixture.asked.try_recv().is_err());
 }
 

@@ -116,7 +116,7 @@ impl Totals {
     pub fn attempted(&self, run_ms: u64, failed: Option<Reason>) {
         match failed {
             None => self.runs.observe(run_ms),
-            Some(reason) if health::tells(reason) => self.failures.note(reason),
+            Some(reason) if health::counts(reason) => self.failures.note(reason),
             Some(_) => {}
         }
     }

@@ -73,7 +73,7 @@ impl Waiters {
     }
 
     /// Forgets a row's waiters that have gone.
-    pub fn tidy(&self, row: Row) {
+    pub fn forget_gone(&self, row: Row) {
         let mut shard = self.shard(row);
         if let Some(waiting) = shard.get_mut(&row) {
             waiting.retain(|sender| !sender.is_closed());
@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(first.try_recv(), Ok(()));
         assert!(other.try_recv().is_err());
         drop(other);
-        waiters.tidy(6);
+        waiters.forget_gone(6);
         assert!(waiters.shards.iter().all(|shard| shard.lock().unwrap().is_empty()));
     }
 

@@ -3,7 +3,7 @@
 //! the next, so that every delivery arrives at least once.
 
 mod attempt;
-mod pool;
+mod shares;
 mod signature;
 mod tally;
 
@@ -21,13 +21,13 @@ use crate::clock::{Clock, UnixMs};
 use crate::config::{SigningKey, Webhooks};
 use crate::store::{OutboxKey, Store, StoreError};
 use crate::upstream::http::{Lookup, Poster};
-use pool::{Conduct, Pool, Take, Ticket};
+use shares::{Conduct, Shares, Take, Ticket};
 use tally::DeliveryTally;
 
 pub use tally::DeliveryCounts;
 
 /// The longest time between two looks at the outbox, milliseconds. Every wait should end with a
-/// nudge or at a due time; this finds what a defect has left lying.
+/// wake or at a due time; this finds what a defect has left lying.
 const PASS_EVERY_MS: u64 = 60_000;
 /// How long the dispatcher waits after an error of the store before it tries again, milliseconds.
 const AFTER_ERROR_MS: u64 = 1_000;
@@ -63,10 +63,10 @@ struct Shared {
     /// An attempt that takes so long hung, milliseconds.
     hung_ms: u64,
     workers: usize,
-    pool: Mutex<Pool>,
+    shares: Mutex<Shares>,
     tally: DeliveryTally,
     /// The dispatcher ends when it is gone.
-    nudges: Mutex<Option<Sender<()>>>,
+    wakes: Mutex<Option<Sender<()>>>,
     /// Disconnected when no attempt begins any more.
     stopping: (Mutex<Option<Sender<()>>>, Receiver<()>),
     #[cfg(test)]
@@ -103,8 +103,8 @@ impl Deliverer {
             poster,
             hung_ms: settings.timeout_seconds.saturating_mul(1000) / HUNG_DIVISOR,
             workers: settings.workers,
-            pool: Mutex::new(Pool::new(settings.workers)),
-            nudges: Mutex::default(),
+            shares: Mutex::new(Shares::new(settings.workers)),
+            wakes: Mutex::default(),
             tally: DeliveryTally::default(),
             stopping: (Mutex::new(Some(stop)), stopping),
             #[cfg(test)]
@@ -119,12 +119,12 @@ impl Deliverer {
     /// A thread cannot be started.
     pub fn run(&self, settings: &Webhooks) -> std::io::Result<()> {
         if self.shared.keys.is_empty() {
-            self.shared.tell_of_the_unsent(settings);
+            self.shared.warn_undelivered(settings);
             return Ok(());
         }
-        let (nudge, nudges) = crossbeam_channel::bounded(1);
-        *self.shared.nudges.lock().unwrap_or_else(PoisonError::into_inner) = Some(nudge);
-        let threads = self.shared.spawn_threads(nudges)?;
+        let (wake, wakes) = crossbeam_channel::bounded(1);
+        *self.shared.wakes.lock().unwrap_or_else(PoisonError::into_inner) = Some(wake);
+        let threads = self.shared.spawn_threads(wakes)?;
         *self.threads.lock().unwrap_or_else(PoisonError::into_inner) = threads;
         Ok(())
     }
@@ -134,15 +134,15 @@ impl Deliverer {
     pub fn has_due(&self, now_ms: UnixMs) -> bool {
         let mut due = false;
         let visited = self.shared.store.visit_outbox(now_ms, None, |(_, row), _| {
-            due |= !self.shared.pool().has(row);
+            due |= !self.shared.shares().has(row);
             ControlFlow::Continue(())
         });
-        (visited.is_ok() && due) || self.shared.pool().in_flight() > 0
+        (visited.is_ok() && due) || self.shared.shares().in_flight() > 0
     }
 
     /// Makes the dispatcher look at the outbox.
-    pub fn nudge(&self) {
-        self.shared.nudge();
+    pub fn wake(&self) {
+        self.shared.wake();
     }
 
     /// What has become of the attempts since the start.
@@ -154,7 +154,7 @@ impl Deliverer {
     /// one that is cut off by the end of the process is made again after the next start.
     pub fn begin_stop(&self) -> Option<Receiver<()>> {
         drop(self.shared.stopping.0.lock().unwrap_or_else(PoisonError::into_inner).take());
-        drop(self.shared.nudges.lock().unwrap_or_else(PoisonError::into_inner).take());
+        drop(self.shared.wakes.lock().unwrap_or_else(PoisonError::into_inner).take());
         let threads =
             std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         if let Some(dispatcher) = threads.dispatcher {
@@ -166,34 +166,34 @@ impl Deliverer {
 }
 
 impl Shared {
-    fn spawn_threads(self: &Arc<Shared>, nudges: Receiver<()>) -> std::io::Result<Threads> {
+    fn spawn_threads(self: &Arc<Shared>, wakes: Receiver<()>) -> std::io::Result<Threads> {
         let (alive, ended) = crossbeam_channel::bounded::<()>(0);
-        let (hint, hints) = crossbeam_channel::bounded(self.workers);
+        let (sender, tickets) = crossbeam_channel::bounded(self.workers);
         for number in 1..=self.workers {
-            let (shared, hints, alive) = (self.clone(), hints.clone(), alive.clone());
+            let (shared, tickets, alive) = (self.clone(), tickets.clone(), alive.clone());
             std::thread::Builder::new().name(format!("webhook-{number}")).spawn(move || {
-                work(&shared, &hints);
+                work(&shared, &tickets);
                 drop(alive);
             })?;
         }
         let shared = self.clone();
         let dispatcher = std::thread::Builder::new()
             .name("webhooks".to_owned())
-            .spawn(move || dispatch(&shared, &hint, &nudges))?;
+            .spawn(move || dispatch(&shared, &sender, &wakes))?;
         Ok(Threads { dispatcher: Some(dispatcher), ended: Some(ended) })
     }
 
-    fn tell_of_the_unsent(&self, settings: &Webhooks) {
+    fn warn_undelivered(&self, settings: &Webhooks) {
         let waits = self.store.next_delivery_ms(0);
         if let (Ok(Some(_)), Some(missing)) = (waits, &settings.missing) {
             tracing::warn!(missing, "webhooks wait to be sent, and nothing can sign them");
         }
     }
 
-    fn nudge(&self) {
-        let nudges = self.nudges.lock().unwrap_or_else(PoisonError::into_inner);
+    fn wake(&self) {
+        let wakes = self.wakes.lock().unwrap_or_else(PoisonError::into_inner);
         // A full channel has the message already.
-        let _ = nudges.as_ref().map(|nudges| nudges.try_send(()));
+        let _ = wakes.as_ref().map(|wakes| wakes.try_send(()));
     }
 
     /// Blocks while the store refuses every write; `false` when it is time to stop before it works.
@@ -207,18 +207,18 @@ impl Shared {
         }
     }
 
-    fn pool(&self) -> MutexGuard<'_, Pool> {
+    fn shares(&self) -> MutexGuard<'_, Shares> {
         // Nothing panics while it is held.
-        self.pool.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shares.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Makes attempts until the dispatcher has ended.
-fn work(shared: &Shared, hints: &Receiver<Ticket>) {
+fn work(shared: &Shared, tickets: &Receiver<Ticket>) {
     loop {
         #[cfg(test)]
         shared.breakpoints.reach(Point::SenderIdle);
-        let Ok(ticket) = hints.recv() else { return };
+        let Ok(ticket) = tickets.recv() else { return };
         if shared.stopping.1.try_recv() == Err(TryRecvError::Disconnected) {
             return;
         }
@@ -239,20 +239,20 @@ fn work(shared: &Shared, hints: &Receiver<Ticket>) {
                 (Conduct::Unknown, false)
             }
         };
-        shared.pool().release(ticket, conduct, settled);
-        shared.nudge();
+        shared.shares().release(ticket, conduct, settled);
+        shared.wake();
     }
 }
 
-/// Runs passes until the nudges' sender is gone.
-fn dispatch(shared: &Shared, hints: &Sender<Ticket>, nudges: &Receiver<()>) {
+/// Runs passes until the wakes' sender is gone.
+fn dispatch(shared: &Shared, tickets: &Sender<Ticket>, wakes: &Receiver<()>) {
     let mut later = None;
     loop {
-        let wake_ms = pass(shared, hints, &mut later).unwrap_or_else(|error| {
+        let wake_ms = pass(shared, tickets, &mut later).unwrap_or_else(|error| {
             tracing::error!(%error, "the outbox could not be read");
             shared.clock.now_ms().saturating_add(AFTER_ERROR_MS)
         });
-        match shared.clock.recv_until(nudges, Some(wake_ms)) {
+        match shared.clock.recv_until(wakes, Some(wake_ms)) {
             Ok(()) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
@@ -263,7 +263,7 @@ fn dispatch(shared: &Shared, hints: &Sender<Ticket>, nudges: &Receiver<()>) {
 /// from `later` on, where the pass before has stopped. Returns when the next pass is due at the latest.
 fn pass(
     shared: &Shared,
-    hints: &Sender<Ticket>,
+    tickets: &Sender<Ticket>,
     later: &mut Option<OutboxKey>,
 ) -> Result<UnixMs, StoreError> {
     let now_ms = shared.clock.now_ms();
@@ -272,12 +272,12 @@ fn pass(
         return Ok(now_ms.saturating_add(AFTER_ERROR_MS));
     }
     let mut wake_ms = now_ms.saturating_add(PASS_EVERY_MS);
-    match look(shared, hints, now_ms, None, FRONT_ROWS_MAX)? {
+    match look(shared, tickets, now_ms, None, FRONT_ROWS_MAX)? {
         Look::Whole => *later = None,
         Look::Full(_) => {}
         Look::Cut(front) => {
             let from = later.map_or(front, |later| later.max(front));
-            *later = match look(shared, hints, now_ms, Some(from), LATER_ROWS_MAX)? {
+            *later = match look(shared, tickets, now_ms, Some(from), LATER_ROWS_MAX)? {
                 Look::Whole => None,
                 Look::Full(at) => Some(at),
                 Look::Cut(at) => {
@@ -294,7 +294,7 @@ fn pass(
 /// Gives the workers what is due behind `after`, and looks at a bounded number of deliveries.
 fn look(
     shared: &Shared,
-    hints: &Sender<Ticket>,
+    tickets: &Sender<Ticket>,
     now_ms: UnixMs,
     after: Option<OutboxKey>,
     rows_max: usize,
@@ -302,12 +302,12 @@ fn look(
     let mut looked = 0;
     let mut outcome = Look::Whole;
     shared.store.visit_outbox(now_ms, after, |key, recipient| {
-        let take = shared.pool().take(key.1, recipient);
+        let take = shared.shares().take(key.1, recipient);
         match take {
             Take::Taken(ticket) => {
                 // There is room for every worker.
-                if hints.try_send(ticket).is_err() {
-                    shared.pool().release(ticket, Conduct::Unknown, true);
+                if tickets.try_send(ticket).is_err() {
+                    shared.shares().release(ticket, Conduct::Unknown, true);
                 }
             }
             Take::Passed => {}

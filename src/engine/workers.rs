@@ -6,9 +6,9 @@ use std::sync::{Arc, PoisonError};
 
 use crossbeam_channel::Receiver;
 
-use super::flights::Flights;
 use super::queue::WorkerSlot;
-use super::{Engine, timer, worker};
+use super::single_flight::SingleFlight;
+use super::{Engine, attempt, scheduler};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job};
 use crate::store::StoreError;
@@ -18,11 +18,11 @@ use crate::store::StoreError;
 const OVERDUE_MS: u64 = 500;
 
 impl Engine {
-    /// Starts the workers of all scrapers, and the timer.
+    /// Starts the workers of all scrapers, and the scheduler.
     ///
     /// # Errors
     /// Returns an error if a thread cannot be started.
-    pub(super) fn spawn_threads(self: &Arc<Engine>, nudges: Receiver<()>) -> std::io::Result<()> {
+    pub(super) fn spawn_threads(self: &Arc<Engine>, wakes: Receiver<()>) -> std::io::Result<()> {
         // Each worker's slot has a sender; nothing is ever sent.
         let (alive, ended) = crossbeam_channel::bounded::<()>(0);
         for (at, queue) in self.queues.iter().enumerate() {
@@ -31,12 +31,12 @@ impl Engine {
             }
         }
         let engine = self.clone();
-        let timer = std::thread::Builder::new()
-            .name("timer".to_owned())
-            .spawn(move || timer::run(&engine, &nudges))?;
+        let scheduler = std::thread::Builder::new()
+            .name("scheduler".to_owned())
+            .spawn(move || scheduler::run(&engine, &wakes))?;
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         threads.workers_ended = Some(ended);
-        threads.timer = Some(timer);
+        threads.scheduler = Some(scheduler);
         Ok(())
     }
 
@@ -47,7 +47,7 @@ impl Engine {
         let engine = self.clone();
         let thread = std::thread::Builder::new()
             .name(format!("{}-{}", queue.name, slot.number))
-            .spawn(move || worker::run(&engine, &engine.queues[at], slot))?;
+            .spawn(move || attempt::run(&engine, &engine.queues[at], slot))?;
         let mut threads = self.threads.lock().unwrap_or_else(PoisonError::into_inner);
         threads.workers.insert(key, thread);
         Ok(())
@@ -57,7 +57,7 @@ impl Engine {
     pub(super) fn replace_workers(self: &Arc<Engine>) {
         for (at, queue) in self.queues.iter().enumerate() {
             let unwanted = queue.take_unwanted().into_iter().map(|(row, slot)| {
-                Flights::abandon(self, queue, row);
+                SingleFlight::abandon(self, queue, row);
                 slot
             });
             for slot in queue.take_vacant().into_iter().chain(unwanted) {
@@ -79,7 +79,7 @@ impl Engine {
                     Event::Stop { failure }
                 };
                 if let Ok(job) = self.store.transition(row, now_ms, stop, None)? {
-                    worker::log_end(self, &job, self.store.id_of(&job), None);
+                    attempt::log_end(self, &job, self.store.id_of(&job), None);
                 }
             }
         }

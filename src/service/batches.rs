@@ -124,7 +124,7 @@ impl Service {
                 () = self.clock.sleep_until(until_ms) => {}
             }
         }
-        self.engine.tidy_waiters(row);
+        self.engine.forget_gone_waiters(row);
         Ok(())
     }
 

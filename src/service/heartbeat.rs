@@ -1,10 +1,10 @@
-//! The heartbeat: whether the writer answers and the engine's timer makes passes.
+//! The heartbeat: whether the writer answers and the engine's scheduler makes passes.
 
 use super::Service;
 use crate::store::StoreError;
 
 impl Service {
-    /// Returns how many passes the timer has begun, once the writer has answered; asks the timer for
+    /// Returns how many passes the scheduler has begun, once the writer has answered; asks the timer for
     /// another pass. A service hangs if this does not return, or if the number does not rise between
     /// two calls that lie seconds apart. A writer that refuses a write promptly, because the disk is
     /// full for instance, is alive. Blocks until the writer answers, so it is not for handlers.
@@ -17,6 +17,6 @@ impl Service {
         {
             return Err(error);
         }
-        Ok(self.engine.timer_passes())
+        Ok(self.engine.scheduler_passes())
     }
 }

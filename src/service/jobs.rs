@@ -49,7 +49,7 @@ impl Service {
                 () = self.clock.sleep_until(until_ms) => {}
             }
         }
-        self.engine.tidy_waiters(row);
+        self.engine.forget_gone_waiters(row);
         Ok(())
     }
 
@@ -77,14 +77,14 @@ impl Service {
                 (Ok(None), Some(changed)) => tokio::select! {
                     Ok(()) = changed => continue,
                     () = &mut time_is_up => {
-                        self.engine.tidy_watchers(row);
+                        self.engine.forget_gone_watchers(row);
                         return Ok(None);
                     }
                 },
                 (Ok(None), None) => return Err(ServiceError::Stopping),
                 (found, changed) => {
                     drop(changed);
-                    self.engine.tidy_watchers(row);
+                    self.engine.forget_gone_watchers(row);
                     return found;
                 }
             }

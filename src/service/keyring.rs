@@ -109,7 +109,7 @@ fn limiter(key: &Key, before: Option<&Keyring>, clock: &Clock) -> Option<(String
     let per_minute = NonZeroU32::new(key.requests_per_minute?)?;
     let kept = before
         .and_then(|ring| ring.limiters.get(&key.name))
-        .filter(|limit| limit.standing().per_minute == per_minute.get());
+        .filter(|limit| limit.status().per_minute == per_minute.get());
     let limit = kept.cloned().unwrap_or_else(|| Arc::new(RateLimit::per_minute(per_minute, clock)));
     Some((key.name.clone(), limit))
 }
@@ -145,8 +145,8 @@ mod tests {
             ring.limit(account).unwrap().take().unwrap();
         }
         let ring = ring.followed_by(&settings(&[("a", 2), ("b", 9)]), &clock);
-        assert_eq!(ring.limit("a").unwrap().standing().left, 1);
-        assert_eq!(ring.limit("b").unwrap().standing().left, 9);
+        assert_eq!(ring.limit("a").unwrap().status().left, 1);
+        assert_eq!(ring.limit("b").unwrap().status().left, 9);
     }
 
     #[test]

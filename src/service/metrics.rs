@@ -51,7 +51,7 @@ impl Service {
     /// What the pages of the database's file take that hold nothing, bytes, as it was found within the
     /// last minutes; `None` before it was found first.
     pub fn store_free_page_bytes(&self) -> Option<u64> {
-        self.free_pages.bytes(&self.store)
+        self.free_space.bytes(&self.store)
     }
 
     /// The size of the store's files, bytes; `None` when it cannot be told.

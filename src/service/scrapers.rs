@@ -3,7 +3,7 @@
 use super::{HealthReport, Service, ServiceError};
 use crate::catalog;
 use crate::config::Scraper;
-use crate::engine::Standing;
+use crate::engine::QueueStatus;
 use crate::job::{Invalid, RawRequest, ScrapeRequest};
 use crate::upstream::UpstreamStatus;
 use crate::upstream::browser::recipe::Problem;
@@ -79,7 +79,7 @@ impl Service {
         statuses: &[UpstreamStatus],
     ) -> Option<ScraperStatus<'a>> {
         // The store numbers every configured scraper when it is opened.
-        let Standing { waiting, running, health } = self.engine.standing(&scraper.name)?;
+        let QueueStatus { waiting, running, health } = self.engine.queue_status(&scraper.name)?;
         let configured = scraper.upstreams.iter().filter_map(|name| {
             let upstream = self.settings.upstreams.get(name)?;
             Some(UpstreamStanding {

@@ -63,7 +63,7 @@ impl Service {
                 () = self.clock.sleep_until(deadline_ms) => late = true,
             }
         }
-        self.engine.tidy_waiters(job.row);
+        self.engine.forget_gone_waiters(job.row);
         if late && replayed && !self.finished(&job)? {
             // The job may be one that was queued: this call did not start it, and does not end it.
             return Err(ServiceError::Failed { id, failure: Failure::timeout(timeout_ms) });

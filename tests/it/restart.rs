@@ -150,7 +150,7 @@ fn more_jobs_than_the_channel_holds_all_run_once() {
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
     });
     gate.arrived(WORKERS);
-    assert!(ids.len() > answerd::engine::HINTS_MAX + WORKERS);
+    assert!(ids.len() > answerd::engine::QUEUE_ENTRIES_MAX + WORKERS);
     gate.open();
     for id in &ids {
         assert_eq!(app.ended(id)["status"], "done");

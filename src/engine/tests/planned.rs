@@ -133,8 +133,8 @@ fn stories(
     stories
 }
 
-/// The stories of everything that can go wrong with the timer at these points.
-fn stories_of_the_timer(
+/// The stories of everything that can go wrong with the scheduler at these points.
+fn stories_of_the_scheduler(
     points: [Point; 2],
     change: impl Fn(&mut Job),
     end: impl Fn(World, Row) -> String,
@@ -227,7 +227,7 @@ fn a_failure_at_every_point_of_ending_what_has_not_started_in_time() {
         (job.due_ms, job.start_by_ms) = (START_MS + 5_000, Some(START_MS + 1_000));
     };
     let points = [Point::OverdueFound, Point::OverdueEnded];
-    assert_snapshot!(stories_of_the_timer(points, late, end));
+    assert_snapshot!(stories_of_the_scheduler(points, late, end));
 }
 
 #[test]
@@ -242,5 +242,5 @@ fn a_failure_at_every_point_of_removing_what_has_expired() {
         forgotten(world, false);
         story
     };
-    assert_snapshot!(stories_of_the_timer(points, expiring, end));
+    assert_snapshot!(stories_of_the_scheduler(points, expiring, end));
 }

@@ -29,7 +29,7 @@ enum Thread {
 enum Mode {
     #[default]
     Stepped,
-    /// A stop that has no time left: the timer comes to its end, and everyone else stands where he
+    /// A stop that has no time left: the scheduler comes to its end, and everyone else stands where he
     /// is until the process ends.
     Stopping,
     /// Nobody stops any more.
@@ -65,7 +65,7 @@ impl Steps {
         engine.breakpoints.set(Arc::new(move |point| stop_at(&stopped, point)));
         engine.run(settings).unwrap();
         let steps = Steps { engine, state };
-        let mut threads = vec!["timer".to_owned()];
+        let mut threads = vec!["scheduler".to_owned()];
         for queue in &steps.engine.queues {
             threads.extend((1..=queue.workers).map(|number| format!("{}-{number}", queue.name)));
         }
@@ -101,9 +101,9 @@ impl Steps {
 
     /// When something comes due for one of the threads, if none has anything to do before.
     pub fn next_due_ms(&self) -> UnixMs {
-        let timer_ms = self.engine.timer_wakes_ms.load(Ordering::SeqCst);
+        let scheduler_ms = self.engine.scheduler_wakes_ms.load(Ordering::SeqCst);
         let sender_ms = self.engine.store.next_delivery_ms(self.engine.clock.now_ms());
-        timer_ms.min(sender_ms.ok().flatten().unwrap_or(UnixMs::MAX))
+        scheduler_ms.min(sender_ms.ok().flatten().unwrap_or(UnixMs::MAX))
     }
 
     /// The rows that the queues hold, each with the lease of its attempt.
@@ -168,9 +168,9 @@ impl Steps {
                 engine.store.outage().is_none() && engine.deliverer.has_due(now_ms)
             }
             Point::PassEnded => {
-                let nudges = engine.nudges.lock().unwrap();
-                nudges.as_ref().is_some_and(|nudges| !nudges.is_empty())
-                    || engine.timer_wakes_ms.load(Ordering::SeqCst) <= now_ms
+                let wakes = engine.wakes.lock().unwrap();
+                wakes.as_ref().is_some_and(|wakes| !wakes.is_empty())
+                    || engine.scheduler_wakes_ms.load(Ordering::SeqCst) <= now_ms
             }
             Point::StoreOut => engine.store.outage().is_none(),
             Point::RowTaken
@@ -211,7 +211,7 @@ fn stop_at((state, changed): &(Mutex<State>, Condvar), point: Point) {
     let mut held = lock(state);
     let may_stand = |mode: Mode| match mode {
         Mode::Stepped => true,
-        Mode::Stopping => name != "timer",
+        Mode::Stopping => name != "scheduler",
         Mode::Free | Mode::Killed => false,
     };
     if may_stand(held.mode) {

@@ -4,7 +4,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use uuid::Uuid;
 
-use super::pool::Conduct;
+use super::shares::Conduct;
 use super::{Shared, signature};
 use crate::answer::object::{batch_object, job_object};
 use crate::clock::UnixMs;
@@ -46,7 +46,7 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<Conduct, StoreError> {
     });
     let took_ms = watch.elapsed_ms();
     let attempt = DeliveryAttempt { at_ms, took_ms, outcome: receipt.outcome };
-    let spread = retry::spread(row, delivery.attempts);
+    let spread = retry::jitter_seed(row, delivery.attempts);
     let retry_after_ms = receipt.retry_after_ms;
     #[cfg(test)]
     shared.breakpoints.reach(Point::WebhookSent);

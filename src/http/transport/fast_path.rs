@@ -150,8 +150,8 @@ async fn submit(state: Rc<State>, mut request: Request) -> Response<BoxBody> {
     let (outcome, caller) = submit_outcome(&state, &mut request).instrument(span).await;
     let mut response = outcome.unwrap_or_else(|error| error.error_response());
     state.traffic.count_quick_submit(response.status(), &watch);
-    if let Some(standing) = caller.and_then(|caller| state.service.rate_standing(&caller)) {
-        middleware::rate_limit(response.headers_mut(), standing);
+    if let Some(status) = caller.and_then(|caller| state.service.rate_limit_status(&caller)) {
+        middleware::rate_limit(response.headers_mut(), status);
     }
     middleware::apply_headers(response.headers_mut(), Some(&state.cors), None, id);
     response.into()

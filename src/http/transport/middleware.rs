@@ -18,7 +18,7 @@ use crate::http::transport::cors::Cors;
 use crate::http::transport::head;
 use crate::http::transport::traffic::{self, Traffic};
 use crate::id::quick_uuid;
-use crate::rate::Standing;
+use crate::rate::RateLimitStatus;
 use crate::service::{Caller, Service};
 
 static REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
@@ -53,8 +53,8 @@ pub async fn wrap(
     if let Some(watch) = watch {
         traffic::count(&response, &watch);
     }
-    if let Some(standing) = standing(response.request()) {
-        rate_limit(response.headers_mut(), standing);
+    if let Some(status) = rate_limit_status(response.request()) {
+        rate_limit(response.headers_mut(), status);
     }
     apply_headers(response.headers_mut(), cors.as_deref().map(AsRef::as_ref), origin.as_ref(), id);
     if response.request().method() == Method::HEAD {
@@ -107,17 +107,17 @@ fn fresh_id() -> HeaderValue {
 }
 
 /// How the caller stands, when it has a limit.
-fn standing(request: &HttpRequest) -> Option<Standing> {
+fn rate_limit_status(request: &HttpRequest) -> Option<RateLimitStatus> {
     let service = request.app_data::<web::Data<Service>>()?;
     // The extractor of a `Caller` leaves it here.
-    request.extensions().get::<Caller>().and_then(|caller| service.rate_standing(caller))
+    request.extensions().get::<Caller>().and_then(|caller| service.rate_limit_status(caller))
 }
 
 /// Tells the caller how it stands: the headers of draft-ietf-httpapi-ratelimit-headers. `t` is when
 /// the whole quota is there again.
-pub fn rate_limit(headers: &mut HeaderMap, standing: Standing) {
-    let policy = format!("\"default\";q={};w=60", standing.per_minute);
-    let limit = format!("\"default\";r={};t={}", standing.left, standing.whole_in_seconds);
+pub fn rate_limit(headers: &mut HeaderMap, status: RateLimitStatus) {
+    let policy = format!("\"default\";q={};w=60", status.per_minute);
+    let limit = format!("\"default\";r={};t={}", status.left, status.full_in_seconds);
     for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {
         if let Ok(value) = HeaderValue::from_str(&value) {
             headers.insert(name, value);

@@ -39,10 +39,10 @@ impl World {
         }
     }
 
-    /// Sets the wall clock, and lets the timer make a pass as it does within ten seconds.
+    /// Sets the wall clock, and lets the scheduler make a pass as it does within ten seconds.
     fn set(&self, at_ms: UnixMs) {
         self.clock.1.set_ms(at_ms);
-        let _ = self.life().steps.engine.timer_passes();
+        let _ = self.life().steps.engine.scheduler_passes();
         self.settle();
     }
 

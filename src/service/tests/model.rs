@@ -192,7 +192,7 @@ impl Model {
                 self.world.clock.1.set_ms(at_ms);
                 self.hasten = (by_ms < 0).then_some(by_ms.unsigned_abs());
                 // As within ten seconds by itself.
-                let _ = self.world.life().steps.engine.timer_passes();
+                let _ = self.world.life().steps.engine.scheduler_passes();
             }
             Operation::Restart => {
                 self.world.restart();

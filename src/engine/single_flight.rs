@@ -13,7 +13,7 @@ use crate::store::{Row, request_hash};
 
 /// The attempts under way by the hash of what they ask for, each with the jobs that wait for it.
 #[derive(Default)]
-pub struct Flights(Mutex<HashMap<u128, UnderWay>>);
+pub struct SingleFlight(Mutex<HashMap<u128, UnderWay>>);
 
 /// An attempt, and the jobs that wait for it.
 struct UnderWay {
@@ -28,38 +28,38 @@ struct Waiting {
 }
 
 /// How an attempt stands to the others that ask for the same.
-pub enum Boarding<'a> {
+pub enum Join<'a> {
     /// It asks. Others wait for it until the flight is dropped.
-    Lead(Flight<'a>),
+    Leader(Leadership<'a>),
     /// It asks, and nobody waits for it: it wants an answer of its own, or the cache is off.
-    Alone,
+    Bypass,
     /// Another one asks already.
-    Follow(u128),
+    Follower(u128),
 }
 
 /// An attempt that others wait for. Dropping it, once the outcome is stored, lets them go on.
-pub struct Flight<'a> {
+pub struct Leadership<'a> {
     engine: &'a Engine,
     queue: &'a Queue,
     hash: u128,
     leader: Row,
 }
 
-impl Flights {
+impl SingleFlight {
     /// Whether the job's attempt has to ask by itself.
-    pub fn board<'a>(engine: &'a Engine, queue: &'a Queue, job: &Job) -> Boarding<'a> {
+    pub fn join<'a>(engine: &'a Engine, queue: &'a Queue, job: &Job) -> Join<'a> {
         if engine.cache_ttl_ms == 0 {
-            return Boarding::Alone;
+            return Join::Bypass;
         }
         let hash = request_hash(&job.request);
         let mut under_way = engine.flights.under_way();
         match under_way.entry(hash) {
             Entry::Vacant(entry) => {
                 entry.insert(UnderWay { leader: job.row, waiting: Vec::new() });
-                Boarding::Lead(Flight { engine, queue, hash, leader: job.row })
+                Join::Leader(Leadership { engine, queue, hash, leader: job.row })
             }
-            Entry::Occupied(_) if job.request.bypass_cache => Boarding::Alone,
-            Entry::Occupied(_) => Boarding::Follow(hash),
+            Entry::Occupied(_) if job.request.bypass_cache => Join::Bypass,
+            Entry::Occupied(_) => Join::Follower(hash),
         }
     }
 
@@ -81,7 +81,7 @@ impl Flights {
         let hash = led.map(|(hash, _)| *hash);
         drop(under_way);
         if let Some(hash) = hash {
-            drop(Flight { engine, queue, hash, leader });
+            drop(Leadership { engine, queue, hash, leader });
         }
     }
 
@@ -91,7 +91,7 @@ impl Flights {
     }
 }
 
-impl Drop for Flight<'_> {
+impl Drop for Leadership<'_> {
     fn drop(&mut self) {
         let ended = match self.engine.flights.under_way().entry(self.hash) {
             Entry::Occupied(entry) if entry.get().leader == self.leader => entry.remove(),
@@ -99,9 +99,9 @@ impl Drop for Flight<'_> {
             Entry::Occupied(_) | Entry::Vacant(_) => return,
         };
         for Waiting { row, interactive } in ended.waiting {
-            self.queue.let_go(row);
+            self.queue.release(row);
             if self.queue.offer_from_index(row, interactive) == Offer::Full {
-                self.engine.nudge();
+                self.engine.wake();
             }
         }
     }

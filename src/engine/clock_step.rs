@@ -25,16 +25,16 @@ pub(super) enum Step {
 }
 
 /// The wall clock, watched.
-pub(super) struct Wall {
+pub(super) struct ClockStepDetector {
     origin: Instant,
     /// The wall clock and the monotonic one at the last look, milliseconds.
     last: (u64, u64),
 }
 
-impl Wall {
-    pub fn new(clock: &Clock) -> Wall {
+impl ClockStepDetector {
+    pub fn new(clock: &Clock) -> ClockStepDetector {
         let origin = clock.instant();
-        Wall { origin, last: (clock.now_ms(), clock.monotonic_ms(origin)) }
+        ClockStepDetector { origin, last: (clock.now_ms(), clock.monotonic_ms(origin)) }
     }
 
     /// Milliseconds on a clock that no step moves.
@@ -103,7 +103,7 @@ mod tests {
     #[test]
     fn a_step_is_told_from_time_that_passes() {
         let (clock, manual) = Clock::manual(1_778_500_800_000);
-        let mut wall = Wall::new(&clock);
+        let mut wall = ClockStepDetector::new(&clock);
         manual.advance_ms(365 * 86_400_000);
         assert_eq!(wall.look(&clock), None);
         manual.set_ms(clock.now_ms() + STEP_MS_MIN - 1);

@@ -1,4 +1,4 @@
-//! The timer: one thread that refills the queues from the ready index, makes retries come due, ends
+//! The scheduler: one thread that refills the queues from the ready index, makes retries come due, ends
 //! jobs that did not start in time, and sweeps what has expired. Everything it does can be done again: it keeps no state that matters.
 
 use std::ops::ControlFlow;
@@ -10,11 +10,11 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 
 #[cfg(test)]
 use super::breakpoints::Point;
-use super::kept::KEEP_EVERY_MS;
+use super::clock_step::{self, ClockStepDetector, Step};
 use super::queue::{Offer, Queue};
 use super::recovery::Recovery;
-use super::wall::{self, Step, Wall};
-use super::{Engine, worker};
+use super::saved_counts::SAVE_EVERY_MS;
+use super::{Engine, attempt};
 use crate::clock::UnixMs;
 use crate::store::{ReadyKey, StoreError};
 
@@ -27,10 +27,10 @@ const SWEEP_RESTS: u64 = 4;
 /// What has expired so long ago is swept without a rest, milliseconds: more expires than a sweep with
 /// rests can remove.
 const SWEEP_LATE_MS: u64 = 600_000;
-/// The longest time between two passes, milliseconds. Every wait should end with a nudge or at a
+/// The longest time between two passes, milliseconds. Every wait should end with a wake or at a
 /// due time; this finds what a defect or a failed write has left lying in the ready index.
 pub(super) const PASS_EVERY_MS: u64 = 10_000;
-/// How long the timer waits after an error of the store before it tries again, milliseconds.
+/// How long the scheduler waits after an error of the store before it tries again, milliseconds.
 const AFTER_ERROR_MS: u64 = 1_000;
 
 /// For how long after a step of the clock, or a start at which it may be wrong, nothing is removed,
@@ -38,17 +38,17 @@ const AFTER_ERROR_MS: u64 = 1_000;
 /// there again.
 const SWEEP_HOLD_MS: u64 = 600_000;
 
-/// What the timer keeps from pass to pass.
-struct Timer<'a> {
+/// What the scheduler keeps from pass to pass.
+struct Scheduler<'a> {
     engine: &'a Arc<Engine>,
     recovery: Recovery,
-    wall: Wall,
+    wall: ClockStepDetector,
     /// When the next sweep may begin, by the monotonic clock.
     sweep_from_ms: u64,
     /// What is left to do after the clock was set back.
     hasten: Option<Hasten>,
     /// When the counts are written again, by the monotonic clock.
-    keep_from_ms: u64,
+    save_counts_from_ms: u64,
     /// A process before this one may have left evidence of jobs that are gone.
     leftovers: bool,
 }
@@ -60,61 +60,61 @@ struct Hasten {
     after: Option<ReadyKey>,
 }
 
-/// Runs passes until the nudges' sender is gone.
-pub(super) fn run(engine: &Arc<Engine>, nudges: &Receiver<()>) {
-    let mut timer = Timer {
+/// Runs passes until the wakes' sender is gone.
+pub(super) fn run(engine: &Arc<Engine>, wakes: &Receiver<()>) {
+    let mut scheduler = Scheduler {
         engine,
         recovery: Recovery::default(),
-        wall: Wall::new(&engine.clock),
+        wall: ClockStepDetector::new(&engine.clock),
         sweep_from_ms: 0,
         hasten: None,
-        keep_from_ms: KEEP_EVERY_MS,
+        save_counts_from_ms: SAVE_EVERY_MS,
         leftovers: true,
     };
-    match wall::at_start(engine) {
-        Ok(step) => timer.heed(step),
+    match clock_step::at_start(engine) {
+        Ok(step) => scheduler.handle_clock_step(step),
         Err(error) => tracing::error!(%error, "the newest job could not be looked at"),
     }
     loop {
         #[cfg(test)]
         engine.breakpoints.reach(Point::PassBegins);
-        engine.timer_wakes_ms.store(UnixMs::MAX, Ordering::SeqCst);
-        engine.timer_passes.fetch_add(1, Ordering::SeqCst);
+        engine.scheduler_wakes_ms.store(UnixMs::MAX, Ordering::SeqCst);
+        engine.scheduler_passes.fetch_add(1, Ordering::SeqCst);
         let now_ms = engine.clock.now_ms();
-        let looked = catch_unwind(AssertUnwindSafe(|| timer.look(now_ms)));
+        let looked = catch_unwind(AssertUnwindSafe(|| scheduler.look(now_ms)));
         let wake_ms = looked.unwrap_or_else(|_| {
-            tracing::error!("the timer panicked; it goes on");
+            tracing::error!("the scheduler panicked; it goes on");
             now_ms.saturating_add(AFTER_ERROR_MS)
         });
-        engine.timer_wakes_ms.store(wake_ms, Ordering::SeqCst);
+        engine.scheduler_wakes_ms.store(wake_ms, Ordering::SeqCst);
         #[cfg(test)]
         engine.breakpoints.reach(Point::PassEnded);
-        match engine.clock.recv_until(nudges, Some(wake_ms)) {
+        match engine.clock.recv_until(wakes, Some(wake_ms)) {
             Ok(()) | Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
     }
 }
 
-impl Timer<'_> {
+impl Scheduler<'_> {
     /// Recovers the store or makes a pass, whichever it is time for; gives when to look again.
     fn look(&mut self, now_ms: UnixMs) -> UnixMs {
         let engine = self.engine;
         engine.replace_workers();
         self.recovery.look_at_room(engine);
         let step = self.wall.look(&engine.clock);
-        self.heed(step);
+        self.handle_clock_step(step);
         if engine.store.failure().is_some() {
             return self.recovery.step(engine, now_ms);
         }
         self.pass(now_ms).unwrap_or_else(|error| {
-            tracing::error!(%error, "the timer could not use the store");
+            tracing::error!(%error, "the scheduler could not use the store");
             now_ms.saturating_add(AFTER_ERROR_MS)
         })
     }
 
     /// Does what a step of the clock asks for.
-    fn heed(&mut self, step: Option<Step>) {
+    fn handle_clock_step(&mut self, step: Option<Step>) {
         match step {
             Some(Step::Forward) => {
                 let until_ms = self.wall.monotonic_ms(&self.engine.clock) + SWEEP_HOLD_MS;
@@ -139,7 +139,7 @@ impl Timer<'_> {
             #[cfg(test)]
             engine.breakpoints.reach(Point::OverdueEnded);
             for job in &overdue.ended {
-                worker::log_end(engine, job, engine.store.id_of(job), None);
+                attempt::log_end(engine, job, engine.store.id_of(job), None);
             }
             if overdue.full {
                 return Ok(now_ms);
@@ -156,9 +156,9 @@ impl Timer<'_> {
             refill(engine, queue, now_ms)?;
         }
         let monotonic_ms = self.wall.monotonic_ms(&engine.clock);
-        if monotonic_ms >= self.keep_from_ms {
-            self.keep_from_ms = monotonic_ms.saturating_add(KEEP_EVERY_MS);
-            engine.keep_counts();
+        if monotonic_ms >= self.save_counts_from_ms {
+            self.save_counts_from_ms = monotonic_ms.saturating_add(SAVE_EVERY_MS);
+            engine.save_counts();
         }
         if monotonic_ms >= self.sweep_from_ms {
             match next_sweep_ms(engine)?.filter(|due_ms| *due_ms <= now_ms) {
@@ -237,7 +237,7 @@ fn refill(engine: &Engine, queue: &Queue, now_ms: UnixMs) -> Result<(), StoreErr
         queue.begin_refill(interactive);
         engine.store.visit_ready(queue.scraper, interactive, now_ms, |row| {
             match queue.offer_from_index(row, interactive) {
-                Offer::Taken => ControlFlow::Continue(()),
+                Offer::Accepted => ControlFlow::Continue(()),
                 Offer::Full => ControlFlow::Break(()),
             }
         })?;
@@ -245,7 +245,7 @@ fn refill(engine: &Engine, queue: &Queue, now_ms: UnixMs) -> Result<(), StoreErr
     if queue.wants_refill() {
         // The workers have emptied the channel since it was full, and may have done so before
         // they could see that more is wanted.
-        engine.nudge();
+        engine.wake();
     }
     Ok(())
 }

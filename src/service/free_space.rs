@@ -14,7 +14,7 @@ const EVERY_MS: u64 = 300_000;
 const RESTS: u64 = 200;
 
 /// The last finding.
-pub(super) struct FreePages {
+pub(super) struct FreeSpaceCache {
     clock: Clock,
     origin: Instant,
     state: Mutex<State>,
@@ -28,10 +28,10 @@ struct State {
     under_way: bool,
 }
 
-impl FreePages {
-    pub fn new(clock: Clock) -> FreePages {
+impl FreeSpaceCache {
+    pub fn new(clock: Clock) -> FreeSpaceCache {
         let origin = clock.instant();
-        FreePages { clock, origin, state: Mutex::default() }
+        FreeSpaceCache { clock, origin, state: Mutex::default() }
     }
 
     /// What was found last, bytes; where that is some time ago, a walk begins. `None` until the first has

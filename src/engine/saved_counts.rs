@@ -11,10 +11,10 @@ use crate::clock::UnixMs;
 use crate::store::{Counts, CountsKind, Store};
 
 /// How often they are written, milliseconds.
-pub(super) const KEEP_EVERY_MS: u64 = 60_000;
+pub(super) const SAVE_EVERY_MS: u64 = 60_000;
 
 /// What of the counts is on disk.
-pub(super) struct Kept {
+pub(super) struct SavedCounts {
     /// When the counts begin, in this process or one before.
     pub since_ms: UnixMs,
     written: Mutex<Written>,
@@ -29,9 +29,9 @@ struct Written {
     since: bool,
 }
 
-impl Kept {
+impl SavedCounts {
     /// Reads what is kept into the queues' counts.
-    pub fn restore(store: &Store, queues: &[Queue], now_ms: UnixMs) -> Kept {
+    pub fn restore(store: &Store, queues: &[Queue], now_ms: UnixMs) -> SavedCounts {
         let (records, since_ms) = store.counts().unwrap_or_else(|error| {
             tracing::error!(%error, "the counts of the last day could not be read; they begin again");
             (Vec::new(), None)
@@ -49,15 +49,15 @@ impl Kept {
         // A clock that was ahead may have written it.
         let known = since_ms.filter(|since_ms| *since_ms <= now_ms);
         let written = Written { at_ms: now_ms, records: Vec::new(), since: since_ms.is_some() };
-        Kept { since_ms: known.unwrap_or(now_ms), written: Mutex::new(written) }
+        SavedCounts { since_ms: known.unwrap_or(now_ms), written: Mutex::new(written) }
     }
 }
 
 impl Engine {
     /// Writes the counts that have changed since the last time; nothing where none have.
-    pub(super) fn keep_counts(&self) {
+    pub(super) fn save_counts(&self) {
         let now_ms = self.clock.now_ms();
-        let mut written = self.kept.written.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut written = self.saved_counts.written.lock().unwrap_or_else(PoisonError::into_inner);
         let from_ms = written.at_ms.min(now_ms);
         let mut records = Vec::new();
         for queue in &self.queues {
@@ -72,7 +72,7 @@ impl Engine {
             changed.push(Counts {
                 kind: CountsKind::Since,
                 scraper: 0,
-                number: self.kept.since_ms,
+                number: self.saved_counts.since_ms,
                 named: Vec::new(),
                 times: Vec::new(),
             });

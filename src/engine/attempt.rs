@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 #[cfg(test)]
 use super::breakpoints::Point;
-use super::flights::{Boarding, Flight, Flights};
 use super::queue::{Queue, WorkerSlot};
+use super::single_flight::{Join, Leadership, SingleFlight};
 use super::{Engine, evidence, retry};
 use crate::answer::{self, Answer, ResultFacts};
 use crate::catalog::Array;
@@ -24,7 +24,7 @@ use crate::upstream::{AnsweredBy, Call, UpstreamError};
 
 /// What became of a row that a worker took.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pass {
+pub(super) enum WorkOutcome {
     /// An attempt ran, and its outcome is stored.
     Ran,
     /// An attempt ran, and another follows.
@@ -50,7 +50,7 @@ pub(super) struct Starting {
 }
 
 /// An attempt that is over, and whose outcome is on its way to the disk.
-pub(super) struct Ending<'a> {
+pub(super) struct Finished<'a> {
     job: Job,
     id: Uuid,
     event: Event,
@@ -61,7 +61,7 @@ pub(super) struct Ending<'a> {
     failed: Option<AttemptEnd>,
     written: Pending<Result<Job, TransitionRefusal>>,
     /// Held until the outcome is stored, and with it what the cache has for those who wait.
-    _flight: Option<Flight<'a>>,
+    _flight: Option<Leadership<'a>>,
 }
 
 /// What a worker does next.
@@ -77,7 +77,7 @@ enum Next {
 /// thread waits once for the two. Ends as well when another thread has taken its slot.
 pub(super) fn run(engine: &Engine, queue: &Queue, slot: WorkerSlot) {
     let mut slot = Some(slot);
-    let mut ending: Option<Ending<'_>> = None;
+    let mut ending: Option<Finished<'_>> = None;
     loop {
         let next = next(engine, queue, ending.is_none());
         let starting = match &next {
@@ -87,18 +87,18 @@ pub(super) fn run(engine: &Engine, queue: &Queue, slot: WorkerSlot) {
         if let Some(ending) = ending.take() {
             let row = ending.job.row;
             let pass = caught(row, || Ok(end(engine, ending)));
-            let_go(engine, queue, row, pass.unwrap_or_else(|panicked| panicked));
+            release(engine, queue, row, pass.unwrap_or_else(|panicked| panicked));
         }
         if let Some((row, starting)) = starting {
             let passed = starting
                 .and_then(|starting| caught(row, || pass(engine, queue, row, starting, &mut slot)));
             match passed {
                 Ok(over) => ending = Some(over),
-                Err(pass) if slot.is_some() => let_go(engine, queue, row, pass),
+                Err(pass) if slot.is_some() => release(engine, queue, row, pass),
                 Err(_) => {
                     queue.abandoned_ended();
                     // There is room for one more thread that is left with its call.
-                    engine.nudge();
+                    engine.wake();
                     return;
                 }
             }
@@ -110,10 +110,10 @@ pub(super) fn run(engine: &Engine, queue: &Queue, slot: WorkerSlot) {
 }
 
 /// The last net, behind that around the attempt: a defect must not cost the pool a thread.
-fn caught<T>(row: Row, step: impl FnOnce() -> Result<T, Pass>) -> Result<T, Pass> {
+fn caught<T>(row: Row, step: impl FnOnce() -> Result<T, WorkOutcome>) -> Result<T, WorkOutcome> {
     catch_unwind(AssertUnwindSafe(step)).unwrap_or_else(|_| {
-        tracing::error!(row, "a worker panicked; the timer will offer its job again");
-        Err(Pass::Panicked)
+        tracing::error!(row, "a worker panicked; the scheduler will offer its job again");
+        Err(WorkOutcome::Panicked)
     })
 }
 
@@ -126,8 +126,8 @@ fn next(engine: &Engine, queue: &Queue, wait: bool) -> Next {
     if engine.stopping.1.try_recv() == Err(TryRecvError::Disconnected) {
         return Next::Stop;
     }
-    if let Some(hint) = queue.try_pick() {
-        return Next::Row(queue.picked_up(hint));
+    if let Some(entry) = queue.try_pick() {
+        return Next::Row(queue.picked_up(entry));
     }
     if !wait {
         return Next::Nothing;
@@ -135,27 +135,27 @@ fn next(engine: &Engine, queue: &Queue, wait: bool) -> Next {
     let (interactive, queued) = queue.receivers();
     let received = crossbeam_channel::select_biased! {
         recv(engine.stopping.1) -> _ => return Next::Stop,
-        recv(interactive) -> hint => hint,
-        recv(queued) -> hint => hint,
+        recv(interactive) -> entry => entry,
+        recv(queued) -> entry => entry,
     };
-    received.map_or(Next::Stop, |hint| Next::Row(queue.picked_up(hint)))
+    received.map_or(Next::Stop, |entry| Next::Row(queue.picked_up(entry)))
 }
 
 /// Lets go of a row after what became of it.
-fn let_go(engine: &Engine, queue: &Queue, row: Row, pass: Pass) {
-    // Once and here only: a second time could let go of what the timer has offered since, and let
-    // two workers run the job. And before the nudge, since the timer skips taken rows.
-    if pass != Pass::Waits {
-        queue.let_go(row);
+fn release(engine: &Engine, queue: &Queue, row: Row, pass: WorkOutcome) {
+    // Once and here only: a second time could let go of what the scheduler has offered since, and let
+    // two workers run the job. And before the wake, since the scheduler skips taken rows.
+    if pass != WorkOutcome::Waits {
+        queue.release(row);
     }
-    if pass == Pass::StoreFailed {
+    if pass == WorkOutcome::StoreFailed {
         // The other rows of the channel would fare no better.
         engine.await_store();
     }
-    // After a failure the timer may have filled the queue before this row was let go.
-    let offer = matches!(pass, Pass::WillRetry | Pass::StoreFailed);
+    // After a failure the scheduler may have filled the queue before this row was let go.
+    let offer = matches!(pass, WorkOutcome::WillRetry | WorkOutcome::StoreFailed);
     if offer || queue.wants_refill() {
-        engine.nudge();
+        engine.wake();
     }
 }
 
@@ -183,15 +183,15 @@ pub(super) fn pass<'a>(
     row: Row,
     starting: Starting,
     slot: &mut Option<WorkerSlot>,
-) -> Result<Ending<'a>, Pass> {
+) -> Result<Finished<'a>, WorkOutcome> {
     let Starting { started_ms, written } = starting;
     let job = match written.wait() {
         Ok(Ok(job)) if job.state == State::Running => job,
         Ok(Ok(job)) => {
             log_end(engine, &job, engine.store.id_of(&job), None);
-            return Err(Pass::Skipped);
+            return Err(WorkOutcome::Skipped);
         }
-        Ok(Err(_)) => return Err(Pass::Skipped),
+        Ok(Err(_)) => return Err(WorkOutcome::Skipped),
         Err(error) => return Err(store_failed(&error)),
     };
     #[cfg(test)]
@@ -205,12 +205,12 @@ pub(super) fn pass<'a>(
     let canceled = queue.running(row, job.lease);
     if engine.giving_back.load(Ordering::SeqCst) {
         // It has gone back already, or does so in this moment.
-        return Err(Pass::Skipped);
+        return Err(WorkOutcome::Skipped);
     }
-    let flight = match Flights::board(engine, queue, &job) {
-        Boarding::Follow(hash) => return Err(follow(engine, queue, &job, hash)),
-        Boarding::Lead(flight) => Some(flight),
-        Boarding::Alone => None,
+    let flight = match SingleFlight::join(engine, queue, &job) {
+        Join::Follower(hash) => return Err(follow(engine, queue, &job, hash)),
+        Join::Leader(flight) => Some(flight),
+        Join::Bypass => None,
     };
     if let Some(json) = engine.cached_result(&job.request, id) {
         return Err(serve_cached(engine, &job, id, json));
@@ -233,7 +233,7 @@ pub(super) fn pass<'a>(
     queue.health.note(engine.clock.now_ms(), run_ms, told);
     if slot.is_none() {
         tracing::info!(job = %id, attempt = job.attempts, "late outcome dropped");
-        return Err(Pass::Abandoned);
+        return Err(WorkOutcome::Abandoned);
     }
     queue.note_run_ms(run_ms);
     let (event, result, log_reason) = match outcome {
@@ -246,7 +246,7 @@ pub(super) fn pass<'a>(
     #[cfg(test)]
     engine.breakpoints.reach(Point::OutcomeKnown);
     let written = write_outcome(engine, job.row, event.clone(), result.clone(), failed.clone());
-    Ok(Ending { job, id, event, result, log_reason, failed, written, _flight: flight })
+    Ok(Finished { job, id, event, result, log_reason, failed, written, _flight: flight })
 }
 
 fn write_outcome(
@@ -260,21 +260,23 @@ fn write_outcome(
 }
 
 /// Waits until the outcome of an attempt is stored, for as long as the store does not work too.
-pub(super) fn end(engine: &Engine, ending: Ending<'_>) -> Pass {
-    let Ending { job, id, event, result, log_reason, failed, mut written, _flight } = ending;
+pub(super) fn end(engine: &Engine, ending: Finished<'_>) -> WorkOutcome {
+    let Finished { job, id, event, result, log_reason, failed, mut written, _flight } = ending;
     let pass = loop {
         match written.wait() {
             Ok(Ok(job)) => {
                 log_end(engine, &job, id, log_reason.as_deref());
                 break match job.state {
-                    State::WaitingRetry { .. } => Pass::WillRetry,
-                    State::Queued | State::Running | State::Done | State::Failed(_) => Pass::Ran,
+                    State::WaitingRetry { .. } => WorkOutcome::WillRetry,
+                    State::Queued | State::Running | State::Done | State::Failed(_) => {
+                        WorkOutcome::Ran
+                    }
                 };
             }
             // The job did not wait for it any more.
             Ok(Err(_)) => {
                 tracing::info!(job = %id, attempt = job.attempts, "late outcome dropped");
-                break Pass::Ran;
+                break WorkOutcome::Ran;
             }
             // The answer is paid for: it is kept until the store takes it. Where it has taken it
             // and could not say so, the job has ended and this one comes too late.
@@ -314,7 +316,7 @@ fn note_end(
 }
 
 /// Gives the attempt back, unspent, and makes the row wait for the one that asks already.
-fn follow(engine: &Engine, queue: &Queue, job: &Job, hash: u128) -> Pass {
+fn follow(engine: &Engine, queue: &Queue, job: &Job, hash: u128) -> WorkOutcome {
     let lease = job.lease;
     let now_ms = engine.clock.now_ms();
     if let Err(error) =
@@ -322,13 +324,17 @@ fn follow(engine: &Engine, queue: &Queue, job: &Job, hash: u128) -> Pass {
     {
         return store_failed(&error);
     }
-    queue.rests(job.row);
+    queue.clear_lease(job.row);
     // Last: once the row waits there, another worker may have it at any moment.
-    if engine.flights.wait(hash, job.row, job.interactive) { Pass::Waits } else { Pass::WillRetry }
+    if engine.flights.wait(hash, job.row, job.interactive) {
+        WorkOutcome::Waits
+    } else {
+        WorkOutcome::WillRetry
+    }
 }
 
 /// Ends a job with what the cache has come to hold since its submit.
-fn serve_cached(engine: &Engine, job: &Job, id: Uuid, json: Vec<u8>) -> Pass {
+fn serve_cached(engine: &Engine, job: &Job, id: Uuid, json: Vec<u8>) -> WorkOutcome {
     let lease = job.lease;
     let result = NewResult { json, cache_hash: None };
     let now_ms = engine.clock.now_ms();
@@ -344,20 +350,20 @@ fn serve_cached(engine: &Engine, job: &Job, id: Uuid, json: Vec<u8>) -> Pass {
             if let Ok(job) = stored {
                 log_end(engine, &job, id, None);
             }
-            Pass::Skipped
+            WorkOutcome::Skipped
         }
         Err(error) => store_failed(&error),
     }
 }
 
-fn store_failed(error: &StoreError) -> Pass {
+fn store_failed(error: &StoreError) -> WorkOutcome {
     if error.is_closed() {
         // The stop gave back what ran, and closed the store then.
         tracing::debug!("what a worker did is dropped: the service stops");
     } else {
         tracing::error!(%error, "a worker could not write to the store");
     }
-    Pass::StoreFailed
+    WorkOutcome::StoreFailed
 }
 
 /// The result of an attempt and the arrays that have something, or why there is none.

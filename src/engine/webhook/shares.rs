@@ -46,7 +46,7 @@ pub(super) enum Conduct {
 }
 
 /// The deliveries under way.
-pub(super) struct Pool {
+pub(super) struct Shares {
     threads: usize,
     /// In flight, or given up by this process because the store could not record what became of them.
     rows: HashSet<Row>,
@@ -58,9 +58,9 @@ pub(super) struct Pool {
     suspects: HashSet<u32>,
 }
 
-impl Pool {
-    pub fn new(threads: usize) -> Pool {
-        Pool {
+impl Shares {
+    pub fn new(threads: usize) -> Shares {
+        Shares {
             threads,
             rows: HashSet::new(),
             in_flight: 0,
@@ -160,12 +160,12 @@ mod tests {
     const THREADS: usize = 16;
 
     /// Takes as many rows as it gets, of one account, each row at a receiver of its own.
-    fn take_all(pool: &mut Pool, account: u32, rows: std::ops::Range<Row>) -> Vec<Ticket> {
-        rows.filter_map(|row| take(pool, row, account, row as u32)).collect()
+    fn take_all(shares: &mut Shares, account: u32, rows: std::ops::Range<Row>) -> Vec<Ticket> {
+        rows.filter_map(|row| take(shares, row, account, row as u32)).collect()
     }
 
-    fn take(pool: &mut Pool, row: Row, account: u32, receiver: u32) -> Option<Ticket> {
-        match pool.take(row, Recipient { account, receiver }) {
+    fn take(shares: &mut Shares, row: Row, account: u32, receiver: u32) -> Option<Ticket> {
+        match shares.take(row, Recipient { account, receiver }) {
             Take::Taken(ticket) => Some(ticket),
             Take::Passed | Take::Full => None,
         }
@@ -173,80 +173,88 @@ mod tests {
 
     #[test]
     fn receiver_has_at_most_a_quarter_of_the_threads() {
-        let mut pool = Pool::new(THREADS);
-        let taken = (0..20).filter_map(|row| take(&mut pool, row, 1, 1)).count();
+        let mut shares = Shares::new(THREADS);
+        let taken = (0..20).filter_map(|row| take(&mut shares, row, 1, 1)).count();
         assert_eq!(taken, THREADS / 4);
-        assert_eq!(pool.take(0, Recipient { account: 1, receiver: 2 }), Take::Passed, "under way");
+        assert_eq!(
+            shares.take(0, Recipient { account: 1, receiver: 2 }),
+            Take::Passed,
+            "under way"
+        );
     }
 
     #[test]
     fn receiver_that_hung_has_one_thread_until_it_answers() {
-        let mut pool = Pool::new(THREADS);
+        let mut shares = Shares::new(THREADS);
         for (conduct, share) in [
             (Conduct::Hung, 1),
             (Conduct::Unknown, 1),
             (Conduct::Answered, THREADS / 4),
             (Conduct::Unknown, THREADS / 4),
         ] {
-            let ticket = take(&mut pool, 0, 1, 7).unwrap();
-            pool.release(ticket, conduct, true);
-            let tickets: Vec<_> = (0..20).filter_map(|row| take(&mut pool, row, 1, 7)).collect();
+            let ticket = take(&mut shares, 0, 1, 7).unwrap();
+            shares.release(ticket, conduct, true);
+            let tickets: Vec<_> = (0..20).filter_map(|row| take(&mut shares, row, 1, 7)).collect();
             assert_eq!(tickets.len(), share, "{conduct:?}");
             for ticket in tickets {
-                pool.release(ticket, Conduct::Unknown, true);
+                shares.release(ticket, Conduct::Unknown, true);
             }
         }
     }
 
     #[test]
     fn suspects_together_have_at_most_half_of_the_threads() {
-        let mut pool = Pool::new(THREADS);
+        let mut shares = Shares::new(THREADS);
         for row in 0..40 {
-            let ticket = take(&mut pool, row, row as u32, row as u32).unwrap();
-            pool.release(ticket, Conduct::Hung, true);
+            let ticket = take(&mut shares, row, row as u32, row as u32).unwrap();
+            shares.release(ticket, Conduct::Hung, true);
         }
         // Each of an account of its own.
         let suspects =
-            (0..40).filter(|row| take(&mut pool, *row, *row as u32, *row as u32).is_some());
+            (0..40).filter(|row| take(&mut shares, *row, *row as u32, *row as u32).is_some());
         assert_eq!(suspects.count(), THREADS / 2);
-        assert!(take(&mut pool, 100, 100, 100).is_some(), "the other half is for the others");
+        assert!(take(&mut shares, 100, 100, 100).is_some(), "the other half is for the others");
     }
 
     #[test]
     fn accounts_leave_threads_to_one_another() {
-        let mut pool = Pool::new(THREADS);
-        assert_eq!(take_all(&mut pool, 1, 0..100).len(), 12, "three quarters, alone");
-        assert!(!take_all(&mut pool, 2, 100..200).is_empty());
-        assert_eq!(take_all(&mut pool, 3, 200..300).len(), 1, "the last is for one that has none");
-        assert_eq!(pool.take(300, Recipient { account: 4, receiver: 300 }), Take::Full);
+        let mut shares = Shares::new(THREADS);
+        assert_eq!(take_all(&mut shares, 1, 0..100).len(), 12, "three quarters, alone");
+        assert!(!take_all(&mut shares, 2, 100..200).is_empty());
+        assert_eq!(
+            take_all(&mut shares, 3, 200..300).len(),
+            1,
+            "the last is for one that has none"
+        );
+        assert_eq!(shares.take(300, Recipient { account: 4, receiver: 300 }), Take::Full);
     }
 
     #[test]
     fn single_thread_serves_everyone_in_turn() {
-        let mut pool = Pool::new(1);
+        let mut shares = Shares::new(1);
         for row in 0..3 {
-            let ticket = take(&mut pool, row, 1, 1).unwrap();
-            assert!(!pool.has_room());
-            pool.release(ticket, Conduct::Hung, true);
+            let ticket = take(&mut shares, row, 1, 1).unwrap();
+            assert!(!shares.has_room());
+            shares.release(ticket, Conduct::Hung, true);
         }
     }
 
     #[test]
     fn row_that_is_not_settled_is_not_taken_again() {
-        let mut pool = Pool::new(THREADS);
-        let ticket = take(&mut pool, 1, 1, 1).unwrap();
-        pool.release(ticket, Conduct::Unknown, false);
-        assert_eq!(take(&mut pool, 1, 1, 1), None);
-        assert_eq!(pool.in_flight(), 0);
+        let mut shares = Shares::new(THREADS);
+        let ticket = take(&mut shares, 1, 1, 1).unwrap();
+        shares.release(ticket, Conduct::Unknown, false);
+        assert_eq!(take(&mut shares, 1, 1, 1), None);
+        assert_eq!(shares.in_flight(), 0);
     }
 
     #[test]
     fn suspects_are_remembered_up_to_a_bound() {
-        let mut pool = Pool::new(THREADS);
+        let mut shares = Shares::new(THREADS);
         for receiver in 0..=SUSPECTS_MAX as u32 {
-            let ticket = take(&mut pool, 1, 1, receiver).unwrap();
-            pool.release(ticket, Conduct::Hung, true);
+            let ticket = take(&mut shares, 1, 1, receiver).unwrap();
+            shares.release(ticket, Conduct::Hung, true);
         }
-        assert_eq!(pool.suspects.len(), SUSPECTS_MAX);
+        assert_eq!(shares.suspects.len(), SUSPECTS_MAX);
     }
 }
