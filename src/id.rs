@@ -68,7 +68,7 @@ fn fresh_nonce() -> Result<u128, NoRandomness> {
 ///
 /// # Errors
 /// The generator failed.
-pub fn quick_uuid() -> Result<Uuid, NoRandomness> {
+pub fn fast_uuid_v4() -> Result<Uuid, NoRandomness> {
     Ok(uuid::Builder::from_random_bytes(random()?).into_uuid())
 }
 
@@ -121,7 +121,7 @@ impl IdCipher {
             // The lowest bits count the tries; which of them is taken is as random as the rest.
             let random = fresh_nonce()? & !(TRIES as u128 - 1);
             let nonces: [u128; TRIES] = std::array::from_fn(|number| random | number as u128);
-            let mut blocks = nonces.map(|nonce| lay_out(row, nonce).to_be_bytes().into());
+            let mut blocks = nonces.map(|nonce| pack(row, nonce).to_be_bytes().into());
             self.aes.encrypt_blocks(&mut blocks);
             let ids = blocks.map(|block| u128::from_be_bytes(block.into()));
             let found = nonces.into_iter().zip(ids).find(|(_, id)| id & FIXED_MASK == FIXED_BITS);
@@ -134,7 +134,7 @@ impl IdCipher {
     /// The id of a job.
     pub fn seal(&self, row: u64, nonce: u128) -> Uuid {
         debug_assert!(row <= ROW_MAX && nonce <= NONCE_MASK);
-        let mut value = lay_out(row, nonce);
+        let mut value = pack(row, nonce);
         self.aes.encrypt_with_backend(Walk(&mut value));
         Uuid::from_u128(value)
     }
@@ -147,7 +147,7 @@ impl IdCipher {
             return None;
         }
         self.aes.decrypt_with_backend(Walk(&mut value));
-        Some(take_out(value))
+        Some(unpack(value))
     }
 }
 
@@ -184,11 +184,11 @@ impl BlockCipherDecClosure for Walk<'_> {
     }
 }
 
-fn lay_out(row: u64, nonce: u128) -> u128 {
+fn pack(row: u64, nonce: u128) -> u128 {
     (u128::from(row) << 80) | FIXED_BITS | ((nonce >> 62) << 64) | (nonce & NONCE_LOW_MASK)
 }
 
-fn take_out(value: u128) -> Plain {
+fn unpack(value: u128) -> Plain {
     let nonce = (((value >> 64) & 0xfff) << 62) | (value & NONCE_LOW_MASK);
     // The shift leaves 48 bits.
     Plain { row: (value >> 80) as u64, nonce }
@@ -229,7 +229,7 @@ mod tests {
             prop_assert_eq!((plain.row, plain.nonce), (row, nonce));
             let mut block = id.into_bytes().into();
             cipher.aes.decrypt_block(&mut block);
-            prop_assert_eq!(u128::from_be_bytes(block.into()), lay_out(row, nonce));
+            prop_assert_eq!(u128::from_be_bytes(block.into()), pack(row, nonce));
         }
 
         #[test]
@@ -239,8 +239,8 @@ mod tests {
     }
 
     #[test]
-    fn quick_uuids_differ_and_are_version_four() {
-        let ids: Vec<Uuid> = (0..3 * RANDOM_AT_ONCE).map(|_| quick_uuid().unwrap()).collect();
+    fn fast_uuids_differ_and_are_version_four() {
+        let ids: Vec<Uuid> = (0..3 * RANDOM_AT_ONCE).map(|_| fast_uuid_v4().unwrap()).collect();
         assert!(ids.iter().all(|id| id.as_u128() & FIXED_MASK == FIXED_BITS));
         let distinct: std::collections::HashSet<&Uuid> = ids.iter().collect();
         assert_eq!(distinct.len(), ids.len());

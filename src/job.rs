@@ -119,7 +119,10 @@ pub enum Event {
 
 /// Why an event does not apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Refused {
+pub enum TransitionError {
+    /// The store has no such job, or no longer, or it is another account's.
+    #[error("there is no such job")]
+    Gone,
     #[error("the job has ended")]
     Finished,
     #[error("another attempt holds the job")]
@@ -133,9 +136,9 @@ impl Job {
     ///
     /// # Errors
     /// `done` and `failed` are final, and an attempt that lost its lease changes nothing.
-    pub fn apply(&mut self, event: Event, now_ms: UnixMs) -> Result<(), Refused> {
+    pub fn apply(&mut self, event: Event, now_ms: UnixMs) -> Result<(), TransitionError> {
         if self.state.finished() {
-            return Err(Refused::Finished);
+            return Err(TransitionError::Finished);
         }
         match event {
             Event::Start => {
@@ -188,12 +191,12 @@ impl Job {
         self.start_by_ms.filter(|_| self.started_ms.is_none() && !self.state.finished())
     }
 
-    fn held(&self, lease: u32) -> Result<(), Refused> {
+    fn held(&self, lease: u32) -> Result<(), TransitionError> {
         if self.state != State::Running {
-            return Err(Refused::NotRunning);
+            return Err(TransitionError::NotRunning);
         }
         if self.lease != lease {
-            return Err(Refused::StaleLease);
+            return Err(TransitionError::StaleLease);
         }
         Ok(())
     }
@@ -281,7 +284,7 @@ mod tests {
             Event::Stop { failure: Failure::new(Reason::Canceled, "late") },
         ];
         for event in late {
-            assert_eq!(job.apply(event, 4_000), Err(Refused::Finished));
+            assert_eq!(job.apply(event, 4_000), Err(TransitionError::Finished));
         }
         assert_eq!(job, ended);
     }
@@ -291,7 +294,7 @@ mod tests {
         let mut job = job();
         job.apply(Event::Start, 2_000).unwrap();
         job.apply(Event::Start, 3_000).unwrap(); // after a crash
-        assert_eq!(job.apply(Event::Succeed { lease: 1 }, 4_000), Err(Refused::StaleLease));
+        assert_eq!(job.apply(Event::Succeed { lease: 1 }, 4_000), Err(TransitionError::StaleLease));
         assert_eq!((job.attempts, job.lease), (2, 2));
         assert_eq!(job.started_ms, Some(2_000));
     }
@@ -303,7 +306,7 @@ mod tests {
         job.apply(Event::Release { lease: 1 }, 3_000).unwrap();
         assert_eq!((job.attempts, job.lease, &job.state), (0, 1, &State::Queued));
         job.apply(Event::Start, 4_000).unwrap();
-        assert_eq!(job.apply(Event::Succeed { lease: 1 }, 5_000), Err(Refused::StaleLease));
+        assert_eq!(job.apply(Event::Succeed { lease: 1 }, 5_000), Err(TransitionError::StaleLease));
     }
 
     #[test]

@@ -41,7 +41,7 @@ pub use crate::store::DAYS_KEPT_MAX;
 pub use crate::store::WriterStats;
 pub use stats::LiveStatus;
 pub use submit::Accepted;
-pub use usage::{AccountCredits, Usage};
+pub use usage::{AccountCredits, UsageReport};
 pub use webhooks::WebhookStatus;
 
 /// The least and the most that a `Retry-After` of ours says, seconds.
@@ -143,7 +143,7 @@ impl Service {
     /// Puts the keys of other settings in force.
     pub fn reload_keys(&self, settings: &Settings) -> ReloadedKeys {
         let mut ring = self.keyring.write().unwrap_or_else(PoisonError::into_inner);
-        let next = Arc::new(ring.followed_by(settings, &self.clock));
+        let next = Arc::new(ring.reloaded(settings, &self.clock));
         let before = std::mem::replace(&mut *ring, next);
         ReloadedKeys { keys: ring.len(), revoked: before.not_in(&ring) }
     }

@@ -5,10 +5,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use answerd::job::{Event, Job};
+use answerd::job::{Event, Job, TransitionError};
 use answerd::store::{
     Effect, Listener, NewResult, Pending, QuickRepair, Store, StoreError, SubmitLimits,
-    TransitionRefusal,
 };
 use criterion::{Criterion, Throughput};
 
@@ -144,7 +143,7 @@ impl StoreBench {
         holds.recv().unwrap();
         let pending = queue();
         let_go.send(()).unwrap();
-        assert!(matches!(holding.wait(), Ok(Err(TransitionRefusal::Refused(_)))));
+        assert!(matches!(holding.wait(), Ok(Err(_))));
         let jobs = pending.into_iter().map(|job| job.wait().unwrap().unwrap()).collect();
         let after = self.store.writer_stats();
         assert_eq!(after.commits - before.commits, 2, "they were not in one transaction");
@@ -154,7 +153,7 @@ impl StoreBench {
         (jobs, written - held)
     }
 
-    fn submit(&self, count: usize) -> Written<answerd::store::SubmitRefusal> {
+    fn submit(&self, count: usize) -> Written<answerd::store::SubmitError> {
         let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
         let job = |number| {
             let identity = self.store.new_identity().unwrap();
@@ -164,13 +163,13 @@ impl StoreBench {
         (0..count).map(|number| self.store.submit(job(number), None, limits)).collect()
     }
 
-    fn start(&self, jobs: &[Job]) -> Written<TransitionRefusal> {
+    fn start(&self, jobs: &[Job]) -> Written<TransitionError> {
         let start =
             |job: &Job| self.store.begin_transition(job.row, NOW_MS, |_: &Job| Event::Start, None);
         jobs.iter().map(start).collect()
     }
 
-    fn finish(&self, jobs: &[Job]) -> Written<TransitionRefusal> {
+    fn finish(&self, jobs: &[Job]) -> Written<TransitionError> {
         let json = format!("{{\"result\":\"{}\"}}", "x".repeat(RESULT_BYTES)).into_bytes();
         let finish = |job: &Job| {
             let lease = job.lease;

@@ -41,17 +41,17 @@ pub fn job_object(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
 pub fn batch_object(batch: &Batch) -> Value {
     json!({
         "batch_id": batch.key.id.to_string(),
-        "status": if batch.ended.completed_ms.is_some() { "done" } else { "pending" },
+        "status": if batch.progress.completed_ms.is_some() { "done" } else { "pending" },
         "label": batch.label,
         "created_at": rfc3339_seconds(batch.created_ms),
-        "completed_at": time(batch.ended.completed_ms),
+        "completed_at": time(batch.progress.completed_ms),
         "expires_at": rfc3339_seconds(batch.expires_ms),
         "counts": {
             "items": batch.items,
             "refused": batch.refused.len(),
             "pending": batch.pending(),
-            "done": batch.ended.done,
-            "failed": batch.ended.failed,
+            "done": batch.progress.done,
+            "failed": batch.progress.failed,
         },
     })
 }

@@ -17,8 +17,8 @@ use super::{Engine, evidence, retry};
 use crate::answer::{self, Answer, ResultFacts};
 use crate::catalog::Array;
 use crate::clock::UnixMs;
-use crate::job::{AttemptEnd, Event, Job, Reason, State};
-use crate::store::{NewResult, Pending, Row, StoreError, TransitionRefusal, request_hash};
+use crate::job::{AttemptEnd, Event, Job, Reason, State, TransitionError};
+use crate::store::{NewResult, Pending, Row, StoreError, request_hash};
 use crate::upstream::evidence::Evidence;
 use crate::upstream::{AnsweredBy, Call, UpstreamError};
 
@@ -46,7 +46,7 @@ pub(super) enum WorkOutcome {
 /// A start on its way to the disk.
 pub(super) struct Starting {
     started_ms: UnixMs,
-    written: Pending<Result<Job, TransitionRefusal>>,
+    written: Pending<Result<Job, TransitionError>>,
 }
 
 /// An attempt that is over, and whose outcome is on its way to the disk.
@@ -59,7 +59,7 @@ pub(super) struct Finished<'a> {
     log_reason: Option<String>,
     /// How the attempt has failed, where it has.
     failed: Option<AttemptEnd>,
-    written: Pending<Result<Job, TransitionRefusal>>,
+    written: Pending<Result<Job, TransitionError>>,
     /// Held until the outcome is stored, and with it what the cache has for those who wait.
     _flight: Option<Leadership<'a>>,
 }
@@ -255,7 +255,7 @@ fn write_outcome(
     event: Event,
     result: Option<NewResult>,
     failed: Option<AttemptEnd>,
-) -> Pending<Result<Job, TransitionRefusal>> {
+) -> Pending<Result<Job, TransitionError>> {
     engine.store.begin_outcome(row, engine.clock.now_ms(), event, result, failed)
 }
 
@@ -280,7 +280,7 @@ pub(super) fn end(engine: &Engine, ending: Finished<'_>) -> WorkOutcome {
             }
             // The answer is paid for: it is kept until the store takes it. Where it has taken it
             // and could not say so, the job has ended and this one comes too late.
-            Err(error) if error.latches() && engine.await_store() => {
+            Err(error) if error.stops_writes() && engine.await_store() => {
                 written =
                     write_outcome(engine, job.row, event.clone(), result.clone(), failed.clone());
             }

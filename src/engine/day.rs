@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::health::{self, TIMES};
 use crate::clock::UnixMs;
 use crate::job::Reason;
-use crate::store::{Counted, Counts, CountsKind};
+use crate::store::{Counts, CountsKind, UsageEvent};
 
 /// How long a bucket is, seconds.
 pub const BUCKET_SECONDS: u64 = 300;
@@ -55,12 +55,12 @@ pub struct DayBucket {
 
 impl Day {
     /// Counts a job that has come or ended.
-    pub fn count(&self, now_ms: UnixMs, what: Counted) {
+    pub fn count(&self, now_ms: UnixMs, what: UsageEvent) {
         self.with_bucket(now_ms, |bucket| match what {
-            Counted::Submitted => bucket.submitted += 1,
-            Counted::Done | Counted::Cached => bucket.done += 1,
-            Counted::Failed => bucket.failed += 1,
-            Counted::Canceled => bucket.canceled += 1,
+            UsageEvent::Submitted => bucket.submitted += 1,
+            UsageEvent::Done | UsageEvent::Cached => bucket.done += 1,
+            UsageEvent::Failed => bucket.failed += 1,
+            UsageEvent::Canceled => bucket.canceled += 1,
         });
     }
 
@@ -197,8 +197,8 @@ mod tests {
         let day = Day::default();
         for bucket in 0..BUCKETS_MAX + 12 {
             let now_ms = START_MS + bucket * BUCKET_MS;
-            day.count(now_ms, Counted::Submitted);
-            day.count(now_ms + BUCKET_MS - 1, Counted::Done);
+            day.count(now_ms, UsageEvent::Submitted);
+            day.count(now_ms + BUCKET_MS - 1, UsageEvent::Done);
             day.attempted(now_ms, 1_000, None);
             day.attempted(now_ms, 5, Some(Reason::Overloaded));
             day.attempted(now_ms, 5, Some(Reason::Canceled));
@@ -224,7 +224,9 @@ mod tests {
         let day = Day::default();
         for bucket in 0..5 {
             let now_ms = START_MS + bucket * BUCKET_MS;
-            for what in [Counted::Submitted, Counted::Done, Counted::Failed, Counted::Canceled] {
+            for what in
+                [UsageEvent::Submitted, UsageEvent::Done, UsageEvent::Failed, UsageEvent::Canceled]
+            {
                 day.count(now_ms, what);
             }
             day.attempted(now_ms, 1_000, None);
@@ -237,15 +239,15 @@ mod tests {
         }
         assert_eq!(restored.report(now_ms), day.report(now_ms));
         assert_eq!(day.records(3, now_ms / BUCKET_MS).len(), 1);
-        restored.count(now_ms, Counted::Done);
+        restored.count(now_ms, UsageEvent::Done);
         assert_eq!(restored.now(now_ms).unwrap().done, 2);
     }
 
     #[test]
     fn every_end_has_a_count_of_its_own() {
         let day = Day::default();
-        day.count(START_MS, Counted::Failed);
-        day.count(START_MS, Counted::Canceled);
+        day.count(START_MS, UsageEvent::Failed);
+        day.count(START_MS, UsageEvent::Canceled);
         let bucket = day.now(START_MS).unwrap();
         assert_eq!((bucket.done, bucket.failed, bucket.canceled), (0, 1, 1));
         assert_eq!((bucket.p50_ms, bucket.attempts_succeeded), (None, 0));
@@ -254,8 +256,8 @@ mod tests {
     #[test]
     fn a_clock_that_is_set_back_begins_anew() {
         let day = Day::default();
-        day.count(START_MS, Counted::Submitted);
-        day.count(START_MS - 3_600_000, Counted::Submitted);
+        day.count(START_MS, UsageEvent::Submitted);
+        day.count(START_MS - 3_600_000, UsageEvent::Submitted);
         assert_eq!(day.report(START_MS - 3_600_000).len(), 1);
     }
 }

@@ -146,7 +146,7 @@ impl Scheduler<'_> {
             }
         }
         if let Some(Hasten { by_ms, after }) = self.hasten {
-            let after = engine.store.hasten(now_ms, by_ms, after)?;
+            let after = engine.store.pull_forward_after_clock_step(now_ms, by_ms, after)?;
             self.hasten = after.map(|_| Hasten { by_ms, after });
             if self.hasten.is_some() {
                 return Ok(now_ms);

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::health;
 use crate::job::{Reason, ReasonCounts};
-use crate::store::Counted;
+use crate::store::UsageEvent;
 use crate::tally::{Histogram, HistogramReport};
 
 /// The upper bounds of the histogram of attempts, milliseconds; a job's `timeout` is at most the last.
@@ -83,16 +83,16 @@ impl Default for Totals {
 
 impl Totals {
     /// Counts a job that has come or ended.
-    pub fn count(&self, what: Counted) {
+    pub fn count(&self, what: UsageEvent) {
         let counter = match what {
-            Counted::Submitted => &self.submitted,
-            Counted::Done => &self.done,
-            Counted::Cached => {
+            UsageEvent::Submitted => &self.submitted,
+            UsageEvent::Done => &self.done,
+            UsageEvent::Cached => {
                 increment(&self.cache_hits);
                 &self.done
             }
-            Counted::Failed => &self.failed,
-            Counted::Canceled => &self.canceled,
+            UsageEvent::Failed => &self.failed,
+            UsageEvent::Canceled => &self.canceled,
         };
         increment(counter);
     }
@@ -149,9 +149,13 @@ mod tests {
     #[test]
     fn everything_is_counted_in_its_place() {
         let totals = Totals::default();
-        for what in
-            [Counted::Submitted, Counted::Done, Counted::Cached, Counted::Failed, Counted::Canceled]
-        {
+        for what in [
+            UsageEvent::Submitted,
+            UsageEvent::Done,
+            UsageEvent::Cached,
+            UsageEvent::Failed,
+            UsageEvent::Canceled,
+        ] {
             totals.count(what);
         }
         totals.cache_missed();

@@ -229,7 +229,7 @@ fn work(shared: &Shared, tickets: &Receiver<Ticket>) {
             Ok(Err(error)) => {
                 tracing::error!(row = ticket.row, %error, "a webhook's delivery could not be read or noted");
                 // What has failed with the store as a whole is made again when that works.
-                (Conduct::Unknown, error.latches())
+                (Conduct::Unknown, error.stops_writes())
             }
             Err(_) => {
                 tracing::error!(

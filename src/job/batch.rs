@@ -22,15 +22,15 @@ pub struct BatchKey {
 
 /// An item that was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RefusedItem {
+pub struct RejectedItem {
     /// Its place in the batch, from 0.
     pub index: u32,
-    pub why: ItemRefusal,
+    pub why: ItemError,
 }
 
 /// Why an item was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ItemRefusal {
+pub enum ItemError {
     /// It breaks a rule: the stable word of contract 1.10, and the sentence.
     Invalid { code: String, detail: String },
     /// Its scraper has as many unfinished jobs as it may have.
@@ -39,7 +39,7 @@ pub enum ItemRefusal {
     CreditLimit,
 }
 
-/// A batch with all that is known of it but its jobs. Nothing here changes but `ended`.
+/// A batch with all that is known of it but its jobs. Nothing here changes but `progress`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Batch {
     pub key: BatchKey,
@@ -50,19 +50,19 @@ pub struct Batch {
     /// How many items it came with, the refused included.
     pub items: u32,
     /// In the order of their places.
-    pub refused: Vec<RefusedItem>,
+    pub refused: Vec<RejectedItem>,
     pub created_ms: UnixMs,
     /// From this moment on it does not exist, as its jobs do not.
     pub expires_ms: UnixMs,
     pub idempotency: Option<Idempotency>,
     /// Where its end is told.
     pub webhook_url: Option<String>,
-    pub ended: Ended,
+    pub progress: BatchProgress,
 }
 
 /// How many of a batch's jobs have ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Ended {
+pub struct BatchProgress {
     pub done: u32,
     /// Those that have failed, the canceled included.
     pub failed: u32,
@@ -78,16 +78,16 @@ impl Batch {
 
     /// How many of its jobs have not ended.
     pub fn pending(&self) -> u32 {
-        self.jobs().saturating_sub(self.ended.done).saturating_sub(self.ended.failed)
+        self.jobs().saturating_sub(self.progress.done).saturating_sub(self.progress.failed)
     }
 
     /// Counts the end of one of its jobs; true when that was the last.
     pub fn count_end(&mut self, done: bool, now_ms: UnixMs) -> bool {
-        let count = if done { &mut self.ended.done } else { &mut self.ended.failed };
+        let count = if done { &mut self.progress.done } else { &mut self.progress.failed };
         *count += 1;
-        let last = self.pending() == 0 && self.ended.completed_ms.is_none();
+        let last = self.pending() == 0 && self.progress.completed_ms.is_none();
         if last {
-            self.ended.completed_ms = Some(now_ms);
+            self.progress.completed_ms = Some(now_ms);
         }
         last
     }

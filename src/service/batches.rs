@@ -4,17 +4,17 @@ use super::jobs::parse_id;
 use super::{Caller, Service, ServiceError};
 use crate::clock::UnixMs;
 use crate::job::{
-    Batch, Ended, Failure, Handling, Idempotency, ItemRefusal, Job, Refused, RefusedItem,
-    ScrapeRequest,
+    Batch, BatchProgress, Failure, Handling, Idempotency, ItemError, Job, RejectedItem,
+    ScrapeRequest, TransitionError,
 };
-use crate::store::{NewItem, StoreError, SubmitRefusal, TransitionRefusal};
+use crate::store::{NewItem, StoreError, SubmitError};
 
 /// What a client asks for with a batch.
 pub struct NewBatch {
     /// The client's own word for the batch.
     pub label: Option<String>,
     /// In the client's order: what is asked, or why it cannot be.
-    pub items: Vec<Result<(ScrapeRequest, Handling), ItemRefusal>>,
+    pub items: Vec<Result<(ScrapeRequest, Handling), ItemError>>,
     /// Where the batch's end is told.
     pub webhook_url: Option<String>,
     /// Which submits are one and the same.
@@ -51,7 +51,7 @@ impl Service {
             expires_ms: self.expires_ms(now_ms),
             idempotency: asked.idempotency,
             webhook_url: asked.webhook_url,
-            ended: Ended::default(),
+            progress: BatchProgress::default(),
         };
         let mut items = Vec::with_capacity(asked.items.len());
         for ((index, item), identity) in (0..).zip(asked.items).zip(identities) {
@@ -64,7 +64,7 @@ impl Service {
                     let job = Job { batch: Some(key), ..job };
                     items.push(NewItem { job, result, limits });
                 }
-                Err(why) => batch.refused.push(RefusedItem { index, why }),
+                Err(why) => batch.refused.push(RejectedItem { index, why }),
             }
         }
         match self.store.submit_batch(batch, items).committed().await? {
@@ -78,9 +78,9 @@ impl Service {
                 }
                 Ok((batch, replayed))
             }
-            Err(SubmitRefusal::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
+            Err(SubmitError::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
             // Limits refuse items, never a batch.
-            Err(SubmitRefusal::QueueFull | SubmitRefusal::CreditLimit) => {
+            Err(SubmitError::QueueFull | SubmitError::CreditLimit) => {
                 Err(StoreError::Damaged("a batch was refused as a job").into())
             }
         }
@@ -118,7 +118,7 @@ impl Service {
         let until_ms: UnixMs = self.clock.now_ms().saturating_add(wait_ms);
         let row = self.batch(id)?.key.row;
         let ended = self.engine.wait_for(row);
-        if self.batch(id)?.ended.completed_ms.is_none() {
+        if self.batch(id)?.progress.completed_ms.is_none() {
             tokio::select! {
                 Ok(()) = ended => {}
                 () = self.clock.sleep_until(until_ms) => {}
@@ -141,10 +141,12 @@ impl Service {
                 tracing::info!(batch = %id, account = batch.account, "batch canceled");
                 Ok(batch)
             }
-            Err(TransitionRefusal::Gone) => Err(ServiceError::BatchNotFound),
-            Err(TransitionRefusal::Refused(
-                Refused::Finished | Refused::StaleLease | Refused::NotRunning,
-            )) => Err(ServiceError::BatchFinished),
+            Err(TransitionError::Gone) => Err(ServiceError::BatchNotFound),
+            Err(
+                TransitionError::Finished
+                | TransitionError::StaleLease
+                | TransitionError::NotRunning,
+            ) => Err(ServiceError::BatchFinished),
         }
     }
 }

@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{Caller, RETRY_AFTER_SECONDS_MAX, Service, ServiceError, bounded_wait};
 use crate::clock::UnixMs;
-use crate::job::{Failure, Job, Refused};
-use crate::store::{Cursor, EvidenceFile, ListFilter, ListPage, StoreError, TransitionRefusal};
+use crate::job::{Failure, Job, TransitionError};
+use crate::store::{Cursor, EvidenceFile, ListFilter, ListPage, StoreError};
 
 /// Further than this nobody has to look, milliseconds.
 const POLL_HORIZON_MS: u64 = RETRY_AFTER_SECONDS_MAX * 1000;
@@ -114,11 +114,13 @@ impl Service {
                 );
                 Ok(job)
             }
-            Err(TransitionRefusal::Gone) => Err(ServiceError::JobNotFound),
+            Err(TransitionError::Gone) => Err(ServiceError::JobNotFound),
             // A stop needs neither a lease nor a running attempt: it is refused only by an end.
-            Err(TransitionRefusal::Refused(
-                Refused::Finished | Refused::StaleLease | Refused::NotRunning,
-            )) => Err(ServiceError::JobFinished { id }),
+            Err(
+                TransitionError::Finished
+                | TransitionError::StaleLease
+                | TransitionError::NotRunning,
+            ) => Err(ServiceError::JobFinished { id }),
         }
     }
 

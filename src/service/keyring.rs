@@ -39,7 +39,7 @@ impl Keyring {
     /// The ring of other settings. What an account has used of an unchanged limit stays used. A
     /// service that needs keys goes on to need them: only a start can open it, because only a start
     /// compares that with the address that is bound.
-    pub fn followed_by(&self, settings: &Settings, clock: &Clock) -> Keyring {
+    pub fn reloaded(&self, settings: &Settings, clock: &Clock) -> Keyring {
         let limiters = settings.keys.iter();
         let limiters = limiters.filter_map(|key| limiter(key, Some(self), clock)).collect();
         let needed = self.needed || settings.http.keys_needed;
@@ -144,7 +144,7 @@ mod tests {
         for account in ["a", "b"] {
             ring.limit(account).unwrap().take().unwrap();
         }
-        let ring = ring.followed_by(&settings(&[("a", 2), ("b", 9)]), &clock);
+        let ring = ring.reloaded(&settings(&[("a", 2), ("b", 9)]), &clock);
         assert_eq!(ring.limit("a").unwrap().status().left, 1);
         assert_eq!(ring.limit("b").unwrap().status().left, 9);
     }
@@ -153,7 +153,7 @@ mod tests {
     fn a_key_that_is_gone_is_named_by_the_ring_before() {
         let (clock, _manual) = Clock::manual(1_000_000);
         let ring = Keyring::new(&settings(&[("a", 2), ("b", 2)]), &clock);
-        let next = ring.followed_by(&settings(&[("b", 9), ("c", 1)]), &clock);
+        let next = ring.reloaded(&settings(&[("b", 9), ("c", 1)]), &clock);
         assert_eq!(ring.not_in(&next), ["a"]);
     }
 
@@ -162,10 +162,10 @@ mod tests {
         let (clock, _manual) = Clock::manual(1_000_000);
         let open = Keyring::new(&settings(&[]), &clock);
         assert!(open.holder(None).is_ok() && open.holder(Some("a")).is_ok());
-        let shut = open.followed_by(&settings(&[("a", 2)]), &clock);
+        let shut = open.reloaded(&settings(&[("a", 2)]), &clock);
         assert!(matches!(shut.holder(None), Err(ServiceError::KeyMissing)));
         assert_eq!(shut.holder(Some("a")).unwrap().account, "a");
-        let still = shut.followed_by(&settings(&[]), &clock);
+        let still = shut.reloaded(&settings(&[]), &clock);
         assert!(matches!(still.holder(None), Err(ServiceError::KeyMissing)));
         assert!(matches!(still.holder(Some("a")), Err(ServiceError::KeyInvalid)));
     }

@@ -5,10 +5,8 @@ use uuid::Uuid;
 use super::{Caller, Readiness, Service, ServiceError, bounded_wait};
 use crate::clock::{UnixMs, next_month_ms};
 use crate::config::Scraper;
-use crate::job::{Event, Failure, Handling, Job, Refused, ScrapeRequest, State};
-use crate::store::{
-    NewIdentity, Store, SubmitLimits, SubmitRefusal, TransitionRefusal, idempotency_of,
-};
+use crate::job::{Event, Failure, Handling, Job, ScrapeRequest, State, TransitionError};
+use crate::store::{NewIdentity, Store, SubmitError, SubmitLimits, idempotency_of};
 
 /// What an interactive call leaves of the client's own budget, milliseconds: published clients
 /// give up at exactly their time-out (contract 1.4).
@@ -110,9 +108,9 @@ impl Service {
                 );
                 Ok(Accepted { job, id, replayed: false })
             }
-            Err(SubmitRefusal::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
-            Err(SubmitRefusal::CreditLimit) => Err(self.credit_limit()),
-            Err(SubmitRefusal::QueueFull) => Err(match paused_ms {
+            Err(SubmitError::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
+            Err(SubmitError::CreditLimit) => Err(self.credit_limit()),
+            Err(SubmitError::QueueFull) => Err(match paused_ms {
                 Some(paused_ms) => ServiceError::UpstreamsPaused {
                     scraper: scraper.name.clone(),
                     retry_after_seconds: paused_ms.div_ceil(1000),
@@ -234,10 +232,10 @@ impl Service {
                 );
                 Ok(())
             }
-            Err(TransitionRefusal::Refused(Refused::Finished)) => Ok(()),
-            Err(TransitionRefusal::Gone) => Err(ServiceError::JobNotFound),
+            Err(TransitionError::Finished) => Ok(()),
+            Err(TransitionError::Gone) => Err(ServiceError::JobNotFound),
             // A stop needs neither a lease nor a running attempt.
-            Err(TransitionRefusal::Refused(Refused::StaleLease | Refused::NotRunning)) => Ok(()),
+            Err(TransitionError::StaleLease | TransitionError::NotRunning) => Ok(()),
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Caller, DAY_MS, Service, ServiceError};
 use crate::clock::{UnixMs, calendar_month, month_start_ms, next_month_ms};
-use crate::store::{Credits, DayUse};
+use crate::store::{Credits, DailyUsage};
 
 /// What an account has spent in a calendar month (UTC), of what it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,12 +23,12 @@ impl AccountCredits {
 
 /// What an account has spent in a calendar month (UTC), and used day by day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Usage {
+pub struct UsageReport {
     pub own: AccountCredits,
     /// When the month ends and the allowance is whole again.
     pub resets_ms: UnixMs,
     /// The days of the period on which it used something, oldest first.
-    pub days: Vec<DayUse>,
+    pub days: Vec<DailyUsage>,
 }
 
 impl Service {
@@ -37,13 +37,13 @@ impl Service {
     ///
     /// # Errors
     /// The store failed.
-    pub fn usage(&self, caller: &Caller, days: Option<u64>) -> Result<Usage, ServiceError> {
+    pub fn usage(&self, caller: &Caller, days: Option<u64>) -> Result<UsageReport, ServiceError> {
         let now_ms = self.clock.now_ms();
         let from_ms = match days {
             Some(days) => now_ms.saturating_sub(days.saturating_sub(1) * DAY_MS),
             None => month_start_ms(now_ms),
         };
-        Ok(Usage {
+        Ok(UsageReport {
             own: self.account_credits(&caller.account, caller.monthly_credits)?,
             resets_ms: next_month_ms(now_ms),
             days: self.store.usage(&caller.account, from_ms, now_ms)?,

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::jobs::parse_id;
 use super::{Caller, Service, ServiceError};
 use crate::job::{Delivery, Handling, Invalid, RawRequest, Subject, check_webhook_url, quoted};
-use crate::store::{Reported, ResendRefusal};
+use crate::store::{Reported, ResendError};
 use crate::upstream::http::names_internal_host;
 
 /// The webhook of a job or a batch.
@@ -65,11 +65,11 @@ impl Service {
                 let url = delivery.url.clone();
                 Ok(WebhookStatus { subject, id, url, delivery: Some(delivery) })
             }
-            Err(ResendRefusal::Gone) => Err(not_found(subject)),
-            Err(ResendRefusal::NoWebhook) => {
+            Err(ResendError::Gone) => Err(not_found(subject)),
+            Err(ResendError::NoWebhook) => {
                 Err(ServiceError::WebhookNotFound { job_id: job_id(subject, id) })
             }
-            Err(ResendRefusal::Unfinished) => {
+            Err(ResendError::Unfinished) => {
                 Err(ServiceError::WebhookWaits { job_id: job_id(subject, id) })
             }
         }

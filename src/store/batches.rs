@@ -4,16 +4,18 @@
 use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
-use super::idempotency::Holder;
+use super::idempotency::Existing;
 use super::snapshot::Snapshot;
 use super::tables::{self, Effect, Row, Tables};
 use super::writer::Pending;
 use super::{
-    NewIdentity, Scrapers, Store, StoreError, SubmitLimits, SubmitRefusal, TransitionRefusal,
-    idempotency, jobs, outbox, record,
+    NewIdentity, Scrapers, Store, StoreError, SubmitError, SubmitLimits, idempotency, jobs, outbox,
+    record,
 };
 use crate::clock::UnixMs;
-use crate::job::{Batch, BatchKey, Event, Failure, ItemRefusal, Job, Refused, RefusedItem, State};
+use crate::job::{
+    Batch, BatchKey, Event, Failure, ItemError, Job, RejectedItem, State, TransitionError,
+};
 
 const COUNTS_MISSING: StoreError = StoreError::Damaged("a batch's counts are missing");
 
@@ -47,7 +49,7 @@ impl Store {
         &self,
         batch: Batch,
         items: Vec<NewItem>,
-    ) -> Pending<Result<Batch, SubmitRefusal>> {
+    ) -> Pending<Result<Batch, SubmitError>> {
         let scrapers = self.scrapers.clone();
         self.queue(|queue| queue.submit(move |tables| insert(tables, &scrapers, batch, items)))
     }
@@ -112,8 +114,8 @@ impl Store {
         account: String,
         now_ms: UnixMs,
         failure: Failure,
-    ) -> Result<Result<Batch, TransitionRefusal>, StoreError> {
-        let Some(plain) = self.cipher.open(id) else { return Ok(Err(TransitionRefusal::Gone)) };
+    ) -> Result<Result<Batch, TransitionError>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(Err(TransitionError::Gone)) };
         let scrapers = self.scrapers.clone();
         let pending = self.queue(|queue| {
             queue.submit(move |tables| {
@@ -121,7 +123,7 @@ impl Store {
                     let owned = is(batch, id) && batch.account == account;
                     owned && batch.expires_ms > now_ms
                 });
-                let Some(batch) = batch else { return Ok(Err(TransitionRefusal::Gone)) };
+                let Some(batch) = batch else { return Ok(Err(TransitionError::Gone)) };
                 stop(tables, &scrapers, &batch, now_ms, &failure)
             })
         });
@@ -133,9 +135,9 @@ impl Store {
 pub(super) fn batch_of_row(snapshot: &Snapshot, row: Row) -> Result<Option<Batch>, StoreError> {
     let batches = snapshot.open_table(tables::BATCHES)?;
     let Some(bytes) = batches.get(row)? else { return Ok(None) };
-    let ends = snapshot.open_table(tables::BATCH_ENDS)?;
+    let ends = snapshot.open_table(tables::BATCH_PROGRESS)?;
     let ended = ends.get(row)?.ok_or(COUNTS_MISSING)?;
-    record::decode_batch(row, bytes.value(), record::decode_ended(row, ended.value())?).map(Some)
+    record::decode_batch(row, bytes.value(), record::decode_progress(row, ended.value())?).map(Some)
 }
 
 /// Whether a batch has this id, in time that does not depend on where they differ.
@@ -153,13 +155,13 @@ fn insert(
     scrapers: &Scrapers,
     mut batch: Batch,
     items: Vec<NewItem>,
-) -> Result<Result<Batch, SubmitRefusal>, StoreError> {
+) -> Result<Result<Batch, SubmitError>, StoreError> {
     if let Some(known) = batch.idempotency
-        && let Some(holder) = idempotency::find(tables, scrapers, known, batch.created_ms)?
+        && let Some(existing) = idempotency::find(tables, scrapers, known, batch.created_ms)?
     {
-        return Ok(match holder {
-            Holder::Batch(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
-            Holder::Batch(_) | Holder::Job(_) => Err(SubmitRefusal::KeyReused),
+        return Ok(match existing {
+            Existing::Batch(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
+            Existing::Batch(_) | Existing::Job(_) => Err(SubmitError::KeyReused),
         });
     }
     // Whatever a job's insert may refuse as damaged, before the first one has changed anything.
@@ -174,18 +176,18 @@ fn insert(
         let index = (job.row - batch.key.row - 1) as u32;
         let why = match jobs::insert(tables, scrapers, job, result.as_deref(), limits)? {
             Ok(job) => {
-                batch.ended.done += u32::from(job.state == State::Done);
+                batch.progress.done += u32::from(job.state == State::Done);
                 continue;
             }
-            Err(SubmitRefusal::QueueFull) => ItemRefusal::QueueFull,
+            Err(SubmitError::QueueFull) => ItemError::QueueFull,
             // An item has no key of its own.
-            Err(SubmitRefusal::CreditLimit | SubmitRefusal::KeyReused) => ItemRefusal::CreditLimit,
+            Err(SubmitError::CreditLimit | SubmitError::KeyReused) => ItemError::CreditLimit,
         };
-        batch.refused.push(RefusedItem { index, why });
+        batch.refused.push(RejectedItem { index, why });
     }
     batch.refused.sort_by_key(|item| item.index);
     if batch.pending() == 0 {
-        batch.ended.completed_ms = Some(batch.created_ms);
+        batch.progress.completed_ms = Some(batch.created_ms);
     }
     let row = batch.key.row;
     tables.batches.insert(row, record::encode_batch(&batch)?.as_slice())?;
@@ -193,7 +195,7 @@ fn insert(
     if let Some(known) = batch.idempotency {
         tables.idempotency.insert(known.key_hash, row)?;
     }
-    write_ended(tables, &batch)?;
+    write_progress(tables, &batch)?;
     outbox::file(tables, row, outbox::prepare_batch(&batch)?)?;
     Ok(Ok(batch))
 }
@@ -204,9 +206,9 @@ fn stop(
     batch: &Batch,
     now_ms: UnixMs,
     failure: &Failure,
-) -> Result<Result<Batch, TransitionRefusal>, StoreError> {
+) -> Result<Result<Batch, TransitionError>, StoreError> {
     if batch.pending() == 0 {
-        return Ok(Err(TransitionRefusal::Refused(Refused::Finished)));
+        return Ok(Err(TransitionError::Finished));
     }
     for row in rows(batch) {
         let decide = |job: &Job| {
@@ -220,14 +222,14 @@ fn stop(
         }
     }
     let stopped = read(tables, batch.key.row)?;
-    Ok(stopped.ok_or(TransitionRefusal::Gone))
+    Ok(stopped.ok_or(TransitionError::Gone))
 }
 
 /// The batch of a row.
 pub(super) fn read(tables: &Tables<'_>, row: Row) -> Result<Option<Batch>, StoreError> {
     let Some(bytes) = tables.batches.get(row)? else { return Ok(None) };
-    let ended = tables.batch_ends.get(row)?.ok_or(COUNTS_MISSING)?;
-    record::decode_batch(row, bytes.value(), record::decode_ended(row, ended.value())?).map(Some)
+    let ended = tables.batch_progress.get(row)?.ok_or(COUNTS_MISSING)?;
+    record::decode_batch(row, bytes.value(), record::decode_progress(row, ended.value())?).map(Some)
 }
 
 /// Counts the end of one of a batch's jobs. A batch that is no longer there, or cannot be read,
@@ -247,12 +249,12 @@ pub(super) fn count_end(
         tables.effects.push(Effect::BatchEnded { row: key.row });
         outbox::file(tables, key.row, outbox::prepare_batch(&batch)?)?;
     }
-    write_ended(tables, &batch)
+    write_progress(tables, &batch)
 }
 
-fn write_ended(tables: &mut Tables<'_>, batch: &Batch) -> Result<(), StoreError> {
+fn write_progress(tables: &mut Tables<'_>, batch: &Batch) -> Result<(), StoreError> {
     let row = batch.key.row;
-    tables.batch_ends.insert(row, record::encode_ended(row, batch.ended)?.as_slice())?;
+    tables.batch_progress.insert(row, record::encode_progress(row, batch.progress)?.as_slice())?;
     Ok(())
 }
 
@@ -261,12 +263,12 @@ pub(super) fn remove(tables: &mut Tables<'_>, row: Row, now_ms: UnixMs) -> Resul
     let Some(batch) = read(tables, row)?.filter(|batch| batch.expires_ms <= now_ms) else {
         return Ok(());
     };
-    if outbox::holds(tables, row, batch.expires_ms, now_ms)? {
+    if outbox::hold_if_pending(tables, row, batch.expires_ms, now_ms)? {
         return Ok(());
     }
     tables.expiry.remove((batch.expires_ms, row))?;
     outbox::forget(tables, row)?;
     tables.batches.remove(row)?;
-    tables.batch_ends.remove(row)?;
+    tables.batch_progress.remove(row)?;
     idempotency::forget(tables, batch.idempotency, row)
 }

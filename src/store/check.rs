@@ -12,12 +12,12 @@ use std::path::Path;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
-use super::evidence::EvidenceFolder;
-use super::medium::{FileMedium, Medium, directory_error};
+use super::evidence_files::EvidenceFolder;
 use super::open::{self, open_existing};
 use super::shared::guarded;
+use super::storage::{FileStorage, Storage, directory_error};
 use super::tables::{self, Row};
-use super::usage::{self, Day};
+use super::usage::{self, DayRecord};
 use super::{Credits, Store, StoreError, record};
 use crate::clock::{self, UnixMs};
 use crate::id::IdCipher;
@@ -47,8 +47,8 @@ pub struct CheckReport {
 
 impl CheckReport {
     /// Opens the database; what says its format is the first that may be damaged.
-    fn open(&mut self, medium: &dyn Medium) -> Result<Database, StoreError> {
-        let mut database = open::open_database(medium, open::TOOL_CACHE_BYTES, false)?;
+    fn open(&mut self, storage: &dyn Storage) -> Result<Database, StoreError> {
+        let mut database = open::open_database(storage, open::TOOL_CACHE_BYTES, false)?;
         if let Some(damage) = format_damage(&mut database)? {
             let place = "table meta, key \"format\": the store's format cannot be read";
             self.problem(format!("{place}: {}", damage.kind()));
@@ -169,7 +169,7 @@ struct Expected {
     jobs: BTreeMap<Row, Indexed>,
     batches: BTreeMap<Row, Batch>,
     credits: BTreeMap<(String, u32), Credits>,
-    usage: BTreeMap<(String, u32), Day>,
+    usage: BTreeMap<(String, u32), DayRecord>,
     deliveries: BTreeMap<Row, Delivery>,
 }
 
@@ -188,7 +188,7 @@ impl Store {
     /// # Errors
     /// Returns an error if it cannot be opened and is not damaged; all damage is in the report.
     pub fn check(directory: &Path) -> Result<CheckReport, StoreError> {
-        let file = FileMedium::new(directory);
+        let file = FileStorage::new(directory);
         let mut report = CheckReport::default();
         match report.open(&file) {
             Ok(database) => report.check_database(database),
@@ -217,7 +217,7 @@ impl Store {
     /// # Errors
     /// The store cannot be opened or written.
     pub fn compact(directory: &Path) -> Result<(u64, u64), StoreError> {
-        let file = FileMedium::new(directory);
+        let file = FileStorage::new(directory);
         let mut database = open_existing(&file)?;
         let before = file.bytes()?;
         guarded(|| {
@@ -239,8 +239,8 @@ impl Store {
         out: &mut dyn Write,
         line: impl Fn(&Job, uuid::Uuid, Option<&[u8]>) -> Vec<u8>,
     ) -> Result<ExportReport, StoreError> {
-        let medium = FileMedium::new(directory);
-        let mut database = open::open_database(&medium, open::TOOL_CACHE_BYTES, false)?;
+        let storage = FileStorage::new(directory);
+        let mut database = open::open_database(&storage, open::TOOL_CACHE_BYTES, false)?;
         let mut report = ExportReport::default();
         if let Some(damage) = format_damage(&mut database)? {
             report.unreadable(format!("the store's format: {}", damage.kind()));
@@ -599,7 +599,7 @@ fn check_usage(
                     continue;
                 }
             },
-            None => Day::default(),
+            None => DayRecord::default(),
         };
         for (scraper, want) in &want.0 {
             let have = *have.of(*scraper);

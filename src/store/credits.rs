@@ -16,7 +16,7 @@ pub struct Credits {
 }
 
 /// A record of the table that the transaction under way has read.
-pub struct Touched {
+pub struct BufferedCredits {
     stored: Credits,
     now: Credits,
 }
@@ -70,7 +70,7 @@ impl Tables<'_> {
     /// The record of the job's account and month, read once a transaction.
     fn credits_of(&mut self, job: &Job) -> Result<&mut Credits, StoreError> {
         let key = (job.account.clone(), clock::calendar_month(job.created_ms));
-        match self.credits_touched.entry(key) {
+        match self.credits_buffered.entry(key) {
             std::collections::hash_map::Entry::Occupied(entry) => Ok(&mut entry.into_mut().now),
             std::collections::hash_map::Entry::Vacant(entry) => {
                 let (account, month) = entry.key();
@@ -79,7 +79,7 @@ impl Tables<'_> {
                     Some(bytes) => record::decode_credits(*month, bytes.value())?,
                     None => Credits::default(),
                 };
-                Ok(&mut entry.insert(Touched { stored: credits, now: credits }).now)
+                Ok(&mut entry.insert(BufferedCredits { stored: credits, now: credits }).now)
             }
         }
     }
@@ -87,7 +87,7 @@ impl Tables<'_> {
     /// Writes back every record that this transaction has changed; one that was only looked at
     /// for a refusal stays as it is, or is not made.
     pub(super) fn flush_credits(&mut self) -> Result<(), StoreError> {
-        for ((account, month), credits) in self.credits_touched.drain() {
+        for ((account, month), credits) in self.credits_buffered.drain() {
             if credits.now == credits.stored {
                 continue;
             }

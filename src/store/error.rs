@@ -87,7 +87,7 @@ impl StoreError {
 
     /// Whether everything later will fail as well, until the database has been opened again. What
     /// is damaged fails by itself and leaves the rest as it is.
-    pub fn latches(&self) -> bool {
+    pub fn stops_writes(&self) -> bool {
         match self {
             StoreError::Database(_) => !self.is_damage(),
             StoreError::Panicked

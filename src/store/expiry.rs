@@ -7,9 +7,9 @@ use redb::ReadableTable;
 
 use super::cache::CACHE_AHEAD_MS_MAX;
 use super::tables::{Effect, ReadyKey, Row, Tables};
-use super::{Scrapers, StoreError, TransitionRefusal, jobs, record};
+use super::{Scrapers, StoreError, jobs, record};
 use crate::clock::UnixMs;
-use crate::job::{Event, Failure, Job, State};
+use crate::job::{Event, Failure, Job, State, TransitionError};
 
 /// The most rows that one pass removes: while it runs nothing else is written, and who polls has one
 /// core less.
@@ -17,13 +17,13 @@ pub const SWEEP_ROWS_MAX: usize = 250;
 
 /// What one pass has done.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Swept {
+pub struct SweepOutcome {
     /// Jobs and batches.
     pub rows: usize,
     pub cache_entries: usize,
 }
 
-impl Swept {
+impl SweepOutcome {
     /// Whether another pass would find more.
     pub fn full(&self) -> bool {
         self.rows == SWEEP_ROWS_MAX || self.cache_entries == SWEEP_ROWS_MAX
@@ -32,7 +32,7 @@ impl Swept {
 
 /// What one pass over the start deadlines has done.
 #[derive(Clone, Debug, Default)]
-pub struct Overdue {
+pub struct DeadlineOutcome {
     /// The jobs that it has ended.
     pub ended: Vec<Job>,
     /// Whether another pass would find more.
@@ -44,12 +44,13 @@ pub(super) fn end_overdue(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,
     now_ms: UnixMs,
-) -> Result<Overdue, StoreError> {
+) -> Result<DeadlineOutcome, StoreError> {
     let mut rows: Vec<(u64, Row)> = Vec::new();
     for entry in tables.deadlines.range(..=(now_ms, Row::MAX))?.take(SWEEP_ROWS_MAX) {
         rows.push(entry?.0.value());
     }
-    let mut overdue = Overdue { full: rows.len() == SWEEP_ROWS_MAX, ..Overdue::default() };
+    let mut overdue =
+        DeadlineOutcome { full: rows.len() == SWEEP_ROWS_MAX, ..DeadlineOutcome::default() };
     for key in rows {
         // Whatever becomes of the job, as in the sweep.
         tables.deadlines.remove(key)?;
@@ -62,12 +63,16 @@ pub(super) fn end_overdue(
             Err(error) if error.voids_transaction() => return Err(error),
             Ok(Ok(job)) => overdue.ended.push(job),
             // It has expired and waits for the sweep, which would find its entry gone.
-            Ok(Err(TransitionRefusal::Gone)) => match jobs::remove(tables, scrapers, key.1, now_ms)
-            {
+            Ok(Err(TransitionError::Gone)) => match jobs::remove(tables, scrapers, key.1, now_ms) {
                 Err(error) if error.voids_transaction() => return Err(error),
                 Err(_) | Ok(()) => {}
             },
-            Err(_) | Ok(Err(TransitionRefusal::Refused(_))) => {}
+            Err(_)
+            | Ok(Err(
+                TransitionError::Finished
+                | TransitionError::StaleLease
+                | TransitionError::NotRunning,
+            )) => {}
         }
     }
     Ok(overdue)
@@ -75,7 +80,7 @@ pub(super) fn end_overdue(
 
 /// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much earlier,
 /// those behind `after` in the ready index. Gives the last of them when there may be more.
-pub(super) fn hasten(
+pub(super) fn pull_forward_after_clock_step(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,
     now_ms: UnixMs,
@@ -119,7 +124,7 @@ pub(super) fn sweep(
     scrapers: &Scrapers,
     now_ms: UnixMs,
     cache_from_ms: UnixMs,
-) -> Result<Swept, StoreError> {
+) -> Result<SweepOutcome, StoreError> {
     let mut rows: Vec<(u64, Row)> = Vec::new();
     for entry in tables.expiry.range(..=(now_ms, Row::MAX))?.take(SWEEP_ROWS_MAX) {
         rows.push(entry?.0.value());
@@ -143,5 +148,5 @@ pub(super) fn sweep(
     for key in &stale {
         tables.cache.remove(*key)?;
     }
-    Ok(Swept { rows: rows.len(), cache_entries: stale.len() })
+    Ok(SweepOutcome { rows: rows.len(), cache_entries: stale.len() })
 }

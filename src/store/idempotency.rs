@@ -94,7 +94,7 @@ fn hash(parts: &[&[u8]]) -> u128 {
 }
 
 /// What was submitted with a key before.
-pub(super) enum Holder {
+pub(super) enum Existing {
     Job(Box<Job>),
     Batch(Box<Batch>),
 }
@@ -105,19 +105,21 @@ pub(super) fn find(
     scrapers: &Scrapers,
     known: Idempotency,
     now_ms: UnixMs,
-) -> Result<Option<Holder>, StoreError> {
+) -> Result<Option<Existing>, StoreError> {
     let Some(row) = tables.idempotency.get(known.key_hash)?.map(|row| row.value()) else {
         return Ok(None);
     };
-    let holds = |of: Option<Idempotency>, expires_ms: UnixMs| {
+    let is_current = |of: Option<Idempotency>, expires_ms: UnixMs| {
         expires_ms > now_ms && of.is_some_and(|of| of.key_hash == known.key_hash)
     };
     if let Some((job, _)) = jobs::read(tables, scrapers, row)? {
-        return Ok(holds(job.idempotency, job.expires_ms).then(|| Holder::Job(Box::new(job))));
+        return Ok(
+            is_current(job.idempotency, job.expires_ms).then(|| Existing::Job(Box::new(job)))
+        );
     }
     let batch = batches::read(tables, row)?;
-    let batch = batch.filter(|batch| holds(batch.idempotency, batch.expires_ms));
-    Ok(batch.map(|batch| Holder::Batch(Box::new(batch))))
+    let batch = batch.filter(|batch| is_current(batch.idempotency, batch.expires_ms));
+    Ok(batch.map(|batch| Existing::Batch(Box::new(batch))))
 }
 
 /// Forgets the key of a row that is removed. A later one may have taken the key over in the time

@@ -4,14 +4,11 @@
 
 use redb::ReadableTable;
 
-use super::idempotency::Holder;
+use super::idempotency::Existing;
 use super::tables::{Effect, Row, Tables};
-use super::{
-    Scrapers, StoreError, SubmitRefusal, TransitionRefusal, attempts, batches, idempotency, outbox,
-    record,
-};
+use super::{Scrapers, StoreError, SubmitError, attempts, batches, idempotency, outbox, record};
 use crate::clock::UnixMs;
-use crate::job::{Event, Job, State};
+use crate::job::{Event, Job, State, TransitionError};
 
 /// A result and whether it may serve others.
 #[derive(Clone)]
@@ -39,23 +36,23 @@ pub(super) fn insert(
     job: Job,
     result: Option<&[u8]>,
     limits: SubmitLimits,
-) -> Result<Result<Job, SubmitRefusal>, StoreError> {
+) -> Result<Result<Job, SubmitError>, StoreError> {
     if let Some(known) = job.idempotency
-        && let Some(holder) = idempotency::find(tables, scrapers, known, job.created_ms)?
+        && let Some(existing) = idempotency::find(tables, scrapers, known, job.created_ms)?
     {
         // Before the limits: a repeated submit asks for nothing new.
-        return Ok(match holder {
-            Holder::Job(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
-            Holder::Job(_) | Holder::Batch(_) => Err(SubmitRefusal::KeyReused),
+        return Ok(match existing {
+            Existing::Job(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
+            Existing::Job(_) | Existing::Batch(_) => Err(SubmitError::KeyReused),
         });
     }
     let scraper = scrapers.number(&job.request.scraper)?;
     let unfinished = !job.state.finished();
     if unfinished && scrapers.depth(scraper, &tables.depth_changes) >= limits.unfinished_max {
-        return Ok(Err(SubmitRefusal::QueueFull));
+        return Ok(Err(SubmitError::QueueFull));
     }
     if !tables.affordable(&job, limits.monthly_credits)? {
-        return Ok(Err(SubmitRefusal::CreditLimit));
+        return Ok(Err(SubmitError::CreditLimit));
     }
     let bytes = record::encode_job(&job, scraper)?;
     let delivery = outbox::prepare(&job)?;
@@ -102,7 +99,7 @@ pub(super) fn transition(
     now_ms: UnixMs,
     decide: impl FnOnce(&Job) -> Event,
     result: Option<&NewResult>,
-) -> Result<Result<Job, TransitionRefusal>, StoreError> {
+) -> Result<Result<Job, TransitionError>, StoreError> {
     transition_if(tables, scrapers, row, now_ms, |job| Some(decide(job)), result)
 }
 
@@ -115,18 +112,18 @@ pub(super) fn transition_if(
     now_ms: UnixMs,
     decide: impl FnOnce(&Job) -> Option<Event>,
     result: Option<&NewResult>,
-) -> Result<Result<Job, TransitionRefusal>, StoreError> {
+) -> Result<Result<Job, TransitionError>, StoreError> {
     let Some((mut job, scraper)) = read(tables, scrapers, row)? else {
-        return Ok(Err(TransitionRefusal::Gone));
+        return Ok(Err(TransitionError::Gone));
     };
     if job.expires_ms <= now_ms {
-        return Ok(Err(TransitionRefusal::Gone));
+        return Ok(Err(TransitionError::Gone));
     }
-    let Some(event) = decide(&job) else { return Ok(Err(TransitionRefusal::Gone)) };
+    let Some(event) = decide(&job) else { return Ok(Err(TransitionError::Gone)) };
     let due_before_ms = job.due_ms;
     let deadline_before_ms = job.start_deadline_ms();
     if let Err(refused) = job.apply(event, now_ms) {
-        return Ok(Err(TransitionRefusal::Refused(refused)));
+        return Ok(Err(refused));
     }
     let bytes = record::encode_job(&job, scraper)?;
     let delivery = outbox::prepare(&job)?;
@@ -198,7 +195,7 @@ pub(super) fn remove(
     if job.expires_ms > now_ms {
         return Ok(());
     }
-    if outbox::holds(tables, row, job.expires_ms, now_ms)? {
+    if outbox::hold_if_pending(tables, row, job.expires_ms, now_ms)? {
         return Ok(());
     }
     tables.load_credits(&job)?;

@@ -9,13 +9,12 @@ mod counts;
 mod credits;
 mod envelope;
 mod error;
-mod evidence;
+mod evidence_files;
 mod expiry;
 mod idempotency;
 mod jobs;
 mod lazy_table;
 mod list;
-mod medium;
 mod open;
 mod outbox;
 mod overlay;
@@ -26,6 +25,7 @@ mod scrapers;
 mod shared;
 mod sizes;
 mod snapshot;
+mod storage;
 mod tables;
 #[cfg(test)]
 pub(crate) mod tests;
@@ -46,46 +46,38 @@ pub use check::{CheckReport, ExportReport};
 pub use counts::{Counts, CountsKind};
 pub use credits::Credits;
 pub use error::StoreError;
-pub use evidence::{EvidenceFile, EvidenceFolder, EvidenceOwner};
-pub use expiry::{Overdue, SWEEP_ROWS_MAX, Swept};
+pub use evidence_files::{EvidenceFile, EvidenceFolder, EvidenceOwner};
+pub use expiry::{DeadlineOutcome, SWEEP_ROWS_MAX, SweepOutcome};
 pub use idempotency::{idempotency_of, idempotency_of_batch, idempotency_of_samples};
 pub use jobs::{NewResult, SubmitLimits};
 pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
 pub use open::{OpenOptions, QuickRepair};
-pub use outbox::{OutboxKey, Reported, ResendRefusal};
+pub use outbox::{OutboxKey, Reported, ResendError};
 pub use record::{decode_job, encode_job};
 pub use scrapers::Scrapers;
 pub use shared::hide_guarded_panics;
 pub use sizes::StoreSizes;
-pub use tables::{Counted, Effect, ReadyKey, Row};
-pub use usage::{DAYS_KEPT_MAX, DayUse, Use};
+pub use tables::{Effect, ReadyKey, Row, UsageEvent};
+pub use usage::{DAYS_KEPT_MAX, DailyUsage, Usage};
 pub use writer::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX};
 
 use crate::clock::UnixMs;
 use crate::id::IdCipher;
-use crate::job::{AttemptEnd, Event, Failure, Job, Refused};
+use crate::job::{AttemptEnd, Event, Failure, Job, TransitionError};
 use crate::tally::HistogramReport;
-use medium::Medium;
 use shared::Shared;
+use storage::Storage;
 use writer::WriteQueue;
 
 /// Why a job was not taken. Nothing of it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubmitRefusal {
+pub enum SubmitError {
     /// The scraper has as many unfinished jobs as it may have.
     QueueFull,
     /// The account's allowance for the month does not cover the price.
     CreditLimit,
     /// The idempotency key came with another request before.
     KeyReused,
-}
-
-/// Why a job's state did not change.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TransitionRefusal {
-    /// There is no such job, or no longer, or it is another account's.
-    Gone,
-    Refused(Refused),
 }
 
 /// Told of every commit's effects, on the writer's thread: must be quick and must not write.
@@ -123,7 +115,7 @@ pub struct Store {
     writer: Mutex<Option<JoinHandle<()>>>,
     /// What it was opened with and on, for when it has to be opened again.
     options: OpenOptions,
-    medium: Box<dyn Medium>,
+    storage: Box<dyn Storage>,
 }
 
 impl Store {
@@ -164,7 +156,7 @@ impl Store {
         job: Job,
         result: Option<Vec<u8>>,
         limits: SubmitLimits,
-    ) -> Pending<Result<Job, SubmitRefusal>> {
+    ) -> Pending<Result<Job, SubmitError>> {
         let scrapers = self.scrapers.clone();
         self.queue(|queue| {
             queue.submit(move |tables| {
@@ -184,7 +176,7 @@ impl Store {
         now_ms: UnixMs,
         decide: impl FnOnce(&Job) -> Event + Send + 'static,
         result: Option<NewResult>,
-    ) -> Result<Result<Job, TransitionRefusal>, StoreError> {
+    ) -> Result<Result<Job, TransitionError>, StoreError> {
         self.begin_transition(row, now_ms, decide, result).wait()
     }
 
@@ -196,7 +188,7 @@ impl Store {
         now_ms: UnixMs,
         decide: impl FnOnce(&Job) -> Event + Send + 'static,
         result: Option<NewResult>,
-    ) -> Pending<Result<Job, TransitionRefusal>> {
+    ) -> Pending<Result<Job, TransitionError>> {
         let scrapers = self.scrapers.clone();
         self.queue(|queue| {
             queue.submit_blocking(move |tables| {
@@ -214,14 +206,14 @@ impl Store {
         event: Event,
         result: Option<NewResult>,
         failed: Option<AttemptEnd>,
-    ) -> Pending<Result<Job, TransitionRefusal>> {
+    ) -> Pending<Result<Job, TransitionError>> {
         let scrapers = self.scrapers.clone();
         self.queue(|queue| {
             queue.submit_blocking(move |tables| {
                 let decide = |_: &Job| event;
                 let outcome =
                     jobs::transition(tables, &scrapers, row, now_ms, decide, result.as_ref())?;
-                let ended = TransitionRefusal::Refused(Refused::Finished);
+                let ended = TransitionError::Finished;
                 if let Some(failed) = failed
                     && outcome.as_ref().err().is_none_or(|refusal| *refusal == ended)
                 {
@@ -241,7 +233,7 @@ impl Store {
         row: Row,
         now_ms: UnixMs,
         decide: impl FnOnce(&Job) -> Event + Send + 'static,
-    ) -> Result<Result<Job, TransitionRefusal>, StoreError> {
+    ) -> Result<Result<Job, TransitionError>, StoreError> {
         let scrapers = self.scrapers.clone();
         let pending = self.queue(|queue| {
             queue.submit(move |tables| {
@@ -262,8 +254,8 @@ impl Store {
         account: String,
         now_ms: UnixMs,
         failure: Failure,
-    ) -> Result<Result<Job, TransitionRefusal>, StoreError> {
-        let Some(plain) = self.cipher.open(id) else { return Ok(Err(TransitionRefusal::Gone)) };
+    ) -> Result<Result<Job, TransitionError>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(Err(TransitionError::Gone)) };
         let scrapers = self.scrapers.clone();
         let pending = self.queue(|queue| {
             queue.submit(move |tables| {
@@ -280,7 +272,7 @@ impl Store {
     ///
     /// # Errors
     /// The store failed; nothing was removed.
-    pub fn sweep(&self, now_ms: UnixMs, cache_from_ms: UnixMs) -> Result<Swept, StoreError> {
+    pub fn sweep(&self, now_ms: UnixMs, cache_from_ms: UnixMs) -> Result<SweepOutcome, StoreError> {
         {
             let mut cache = self.shared.cache_index();
             cache.forget_after(now_ms.saturating_add(CACHE_AHEAD_MS_MAX));
@@ -300,7 +292,7 @@ impl Store {
     ///
     /// # Errors
     /// The store failed; no job was ended.
-    pub fn end_overdue(&self, now_ms: UnixMs) -> Result<Overdue, StoreError> {
+    pub fn end_overdue(&self, now_ms: UnixMs) -> Result<DeadlineOutcome, StoreError> {
         let scrapers = self.scrapers.clone();
         self.queue(|queue| {
             queue.submit_blocking(move |tables| expiry::end_overdue(tables, &scrapers, now_ms))
@@ -315,7 +307,7 @@ impl Store {
     ///
     /// # Errors
     /// The store failed; no job was changed.
-    pub fn hasten(
+    pub fn pull_forward_after_clock_step(
         &self,
         now_ms: UnixMs,
         by_ms: u64,
@@ -324,7 +316,7 @@ impl Store {
         let scrapers = self.scrapers.clone();
         self.queue(|queue| {
             queue.submit_blocking(move |tables| {
-                expiry::hasten(tables, &scrapers, now_ms, by_ms, after)
+                expiry::pull_forward_after_clock_step(tables, &scrapers, now_ms, by_ms, after)
             })
         })
         .wait()
@@ -342,7 +334,7 @@ impl Store {
 
     /// Why every write is refused, when it is.
     pub fn failure(&self) -> Option<StoreError> {
-        self.shared.latched()
+        self.shared.outage_error()
     }
 
     /// Commits a write that changes nothing: whether the writer and the disk still answer. Blocks for

@@ -12,14 +12,14 @@ use redb::{
 };
 
 use super::cache::{CacheEntry, CacheIndex};
-use super::medium::{FileMedium, Medium, directory_error};
 use super::scrapers::ScraperEntry;
 use super::shared::{BATCH_BOUNDS, Shared, guarded};
+use super::storage::{FileStorage, Storage, directory_error};
 use super::tables::{self, META, SCRAPERS};
 use super::{Scrapers, Store, StoreError, record, writer};
 use crate::clock::UnixMs;
 use crate::id::{self, IdCipher};
-use crate::job::Ended;
+use crate::job::BatchProgress;
 use crate::tally::Histogram;
 
 /// The version of the tables' layout that this build writes. It reads the first too, whose records
@@ -73,7 +73,7 @@ impl Store {
     /// The directory cannot be used, another process has it, it was written by another version,
     /// or the database is damaged.
     pub fn open(options: &OpenOptions) -> Result<Store, StoreError> {
-        Store::open_on(Box::new(FileMedium::new(&options.directory)), options)
+        Store::open_on(Box::new(FileStorage::new(&options.directory)), options)
     }
 
     /// Opens the store on whatever keeps its bytes.
@@ -81,10 +81,10 @@ impl Store {
     /// # Errors
     /// As [`Store::open`].
     pub(super) fn open_on(
-        medium: Box<dyn Medium>,
+        storage: Box<dyn Storage>,
         options: &OpenOptions,
     ) -> Result<Store, StoreError> {
-        let database = open_database(medium.as_ref(), options.cache_bytes, true)?;
+        let database = open_database(storage.as_ref(), options.cache_bytes, true)?;
         let (key, scrapers) = guarded(|| prepare(&database, &options.scrapers))?;
         let (next_row, cache) =
             guarded(|| rebuild(&database, options.cache_entries_max, options.cache_from_ms))?;
@@ -96,7 +96,7 @@ impl Store {
             scrapers: scrapers.clone(),
             cache: Mutex::new(cache),
             listener: OnceLock::new(),
-            latched: Mutex::new(None),
+            outage: Mutex::new(None),
             batches: Histogram::new(&BATCH_BOUNDS),
             room_seen: AtomicBool::new(false),
             only_read: AtomicBool::new(false),
@@ -113,23 +113,23 @@ impl Store {
             queue: RwLock::new(Some(queue)),
             writer: Mutex::new(Some(thread)),
             options: options.clone(),
-            medium,
+            storage,
         })
     }
 }
 
-/// Opens a medium's database. What is damaged so that redb panics is refused as damaged.
+/// Opens a storage's database. What is damaged so that redb panics is refused as damaged.
 pub(super) fn open_database(
-    medium: &dyn Medium,
+    storage: &dyn Storage,
     cache_bytes: usize,
     make: bool,
 ) -> Result<Database, StoreError> {
-    guarded(|| medium.open(cache_bytes, make))
+    guarded(|| storage.open(cache_bytes, make))
 }
 
 /// Opens the database of a stopped service, for the `db` commands. It must be there.
-pub(super) fn open_existing(medium: &dyn Medium) -> Result<Database, StoreError> {
-    let database = open_database(medium, TOOL_CACHE_BYTES, false)?;
+pub(super) fn open_existing(storage: &dyn Storage) -> Result<Database, StoreError> {
+    let database = open_database(storage, TOOL_CACHE_BYTES, false)?;
     bring_up_to_date(&database)?;
     Ok(database)
 }
@@ -240,14 +240,14 @@ fn prepare_meta(transaction: &WriteTransaction) -> Result<[u8; 16], StoreError> 
 
 /// From the first format: the one table whose values have no room for a checksum.
 fn seal_batch_counts(transaction: &WriteTransaction) -> Result<(), StoreError> {
-    let mut sealed = transaction.open_table(tables::BATCH_ENDS)?;
-    for entry in transaction.open_table(tables::BATCH_ENDS_1)?.iter()? {
+    let mut sealed = transaction.open_table(tables::BATCH_PROGRESS)?;
+    for entry in transaction.open_table(tables::BATCH_PROGRESS_1)?.iter()? {
         let (row, ended) = entry?;
         let (row, (done, failed, completed_ms)) = (row.value(), ended.value());
-        let ended = Ended { done, failed, completed_ms };
-        sealed.insert(row, record::encode_ended(row, ended)?.as_slice())?;
+        let ended = BatchProgress { done, failed, completed_ms };
+        sealed.insert(row, record::encode_progress(row, ended)?.as_slice())?;
     }
-    transaction.delete_table(tables::BATCH_ENDS_1)?;
+    transaction.delete_table(tables::BATCH_PROGRESS_1)?;
     Ok(())
 }
 

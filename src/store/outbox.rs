@@ -29,7 +29,7 @@ pub enum Reported<'a> {
 
 /// Why a webhook is not sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResendRefusal {
+pub enum ResendError {
     /// There is no such job, or no longer, or it is another account's.
     Gone,
     /// It was submitted without a webhook.
@@ -55,7 +55,7 @@ pub(super) fn prepare(job: &Job) -> Result<Option<Prepared>, StoreError> {
 /// As [`prepare`], for a batch.
 pub(super) fn prepare_batch(batch: &Batch) -> Result<Option<Prepared>, StoreError> {
     let url = batch.webhook_url.as_deref();
-    prepare_of(batch.key.row, Subject::Batch, &batch.account, url, batch.ended.completed_ms)
+    prepare_of(batch.key.row, Subject::Batch, &batch.account, url, batch.progress.completed_ms)
 }
 
 fn prepare_of(
@@ -88,7 +88,7 @@ pub(super) fn file(
 
 /// Whether what has expired at `expires_ms` stays because its delivery is pending. It is filed anew
 /// in the expiry index then, so that the sweep comes back to it.
-pub(super) fn holds(
+pub(super) fn hold_if_pending(
     tables: &mut Tables<'_>,
     row: Row,
     expires_ms: UnixMs,
@@ -201,16 +201,16 @@ pub(super) fn send_again(
     id: Uuid,
     account: &str,
     now_ms: UnixMs,
-) -> Result<Result<Delivery, ResendRefusal>, StoreError> {
+) -> Result<Result<Delivery, ResendError>, StoreError> {
     let mine = |told: &Told| told.owner.account == account && told.owner.expires_ms > now_ms;
     let Some(told) = told(tables, scrapers, subject, plain, id)?.filter(mine) else {
-        return Ok(Err(ResendRefusal::Gone));
+        return Ok(Err(ResendError::Gone));
     };
     if !told.webhook {
-        return Ok(Err(ResendRefusal::NoWebhook));
+        return Ok(Err(ResendError::NoWebhook));
     }
     let Some(delivery) = read(tables, plain.row)? else {
-        return Ok(Err(ResendRefusal::Unfinished));
+        return Ok(Err(ResendError::Unfinished));
     };
     let again = |delivery: &mut Delivery| delivery.send_again(now_ms);
     let delivery = change(tables, &told.owner, plain.row, delivery, again)?;
@@ -293,7 +293,7 @@ impl Store {
                     job.state.finished().then(|| read(&delivery, Reported::Job(job, result)))
                 })?,
                 Subject::Batch => batches::batch_of_row(snapshot, row)?.map(|batch| {
-                    let ended = batch.ended.completed_ms.is_some();
+                    let ended = batch.progress.completed_ms.is_some();
                     ended.then(|| read(&delivery, Reported::Batch(&batch)))
                 }),
             };
@@ -367,8 +367,8 @@ impl Store {
         id: Uuid,
         account: String,
         now_ms: UnixMs,
-    ) -> Result<Result<Delivery, ResendRefusal>, StoreError> {
-        let Some(plain) = self.cipher.open(id) else { return Ok(Err(ResendRefusal::Gone)) };
+    ) -> Result<Result<Delivery, ResendError>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(Err(ResendError::Gone)) };
         let scrapers = self.scrapers.clone();
         let pending = self.queue(|queue| {
             queue.submit(move |tables| {

@@ -11,10 +11,10 @@ pub use counts::{check_counts, decode_attempts, decode_counts, encode_attempts, 
 pub use delivery::{decode_delivery, encode_delivery};
 
 use super::credits::Credits;
-use super::usage::{Day, Use};
+use super::usage::{DayRecord, Usage};
 use super::{StoreError, envelope};
 use crate::job::{
-    Batch, BatchKey, Ended, Failure, Idempotency, ItemRefusal, Job, Reason, RefusedItem,
+    Batch, BatchKey, BatchProgress, Failure, Idempotency, ItemError, Job, Reason, RejectedItem,
     ScrapeRequest, State,
 };
 
@@ -66,7 +66,7 @@ struct BatchV1 {
     account: String,
     label: Option<String>,
     items: u32,
-    refused: Vec<(u32, ItemRefusalV1)>,
+    refused: Vec<(u32, ItemErrorV1)>,
     created_ms: u64,
     expires_ms: u64,
     idempotency: Option<(u128, u128)>,
@@ -74,14 +74,14 @@ struct BatchV1 {
 }
 
 #[derive(Encode, Decode)]
-struct EndedV1 {
+struct BatchProgressV1 {
     done: u32,
     failed: u32,
     completed_ms: Option<u64>,
 }
 
 #[derive(Encode, Decode)]
-enum ItemRefusalV1 {
+enum ItemErrorV1 {
     Invalid { code: String, detail: String },
     QueueFull,
     CreditLimit,
@@ -229,11 +229,9 @@ pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
             .iter()
             .map(|item| {
                 let why = match item.why.clone() {
-                    ItemRefusal::Invalid { code, detail } => {
-                        ItemRefusalV1::Invalid { code, detail }
-                    }
-                    ItemRefusal::QueueFull => ItemRefusalV1::QueueFull,
-                    ItemRefusal::CreditLimit => ItemRefusalV1::CreditLimit,
+                    ItemError::Invalid { code, detail } => ItemErrorV1::Invalid { code, detail },
+                    ItemError::QueueFull => ItemErrorV1::QueueFull,
+                    ItemError::CreditLimit => ItemErrorV1::CreditLimit,
                 };
                 (item.index, why)
             })
@@ -247,15 +245,15 @@ pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
 }
 
 /// A batch from its record, and from what its jobs' ends have changed.
-pub fn decode_batch(row: u64, bytes: &[u8], ended: Ended) -> Result<Batch, StoreError> {
+pub fn decode_batch(row: u64, bytes: &[u8], progress: BatchProgress) -> Result<Batch, StoreError> {
     let disk: BatchV1 = unseal(row, bytes)?;
     let refused = disk.refused.into_iter().map(|(index, why)| {
         let why = match why {
-            ItemRefusalV1::Invalid { code, detail } => ItemRefusal::Invalid { code, detail },
-            ItemRefusalV1::QueueFull => ItemRefusal::QueueFull,
-            ItemRefusalV1::CreditLimit => ItemRefusal::CreditLimit,
+            ItemErrorV1::Invalid { code, detail } => ItemError::Invalid { code, detail },
+            ItemErrorV1::QueueFull => ItemError::QueueFull,
+            ItemErrorV1::CreditLimit => ItemError::CreditLimit,
         };
-        RefusedItem { index, why }
+        RejectedItem { index, why }
     });
     Ok(Batch {
         key: BatchKey { row, id: Uuid::from_u128(disk.id) },
@@ -267,7 +265,7 @@ pub fn decode_batch(row: u64, bytes: &[u8], ended: Ended) -> Result<Batch, Store
         expires_ms: disk.expires_ms,
         idempotency: disk.idempotency.map(idempotency_from_disk),
         webhook_url: disk.webhook_url,
-        ended,
+        progress,
     })
 }
 
@@ -280,14 +278,14 @@ fn idempotency_from_disk((key_hash, request_hash): (u128, u128)) -> Idempotency 
 }
 
 /// What a batch's jobs' ends change of it.
-pub fn encode_ended(row: u64, ended: Ended) -> Result<Vec<u8>, StoreError> {
-    let Ended { done, failed, completed_ms } = ended;
-    seal(row, &EndedV1 { done, failed, completed_ms })
+pub fn encode_progress(row: u64, progress: BatchProgress) -> Result<Vec<u8>, StoreError> {
+    let BatchProgress { done, failed, completed_ms } = progress;
+    seal(row, &BatchProgressV1 { done, failed, completed_ms })
 }
 
-pub fn decode_ended(row: u64, bytes: &[u8]) -> Result<Ended, StoreError> {
-    let EndedV1 { done, failed, completed_ms } = unseal(row, bytes)?;
-    Ok(Ended { done, failed, completed_ms })
+pub fn decode_progress(row: u64, bytes: &[u8]) -> Result<BatchProgress, StoreError> {
+    let BatchProgressV1 { done, failed, completed_ms } = unseal(row, bytes)?;
+    Ok(BatchProgress { done, failed, completed_ms })
 }
 
 /// What an account has of a month (`202605`).
@@ -301,22 +299,22 @@ pub fn decode_credits(month: u32, bytes: &[u8]) -> Result<Credits, StoreError> {
 }
 
 /// What an account used on a day (`20260511`).
-pub fn encode_day(date: u32, day: &Day) -> Result<Vec<u8>, StoreError> {
-    let of = |used: Use| [used.jobs, used.done, used.failed, used.cached, used.credits];
+pub fn encode_day(date: u32, day: &DayRecord) -> Result<Vec<u8>, StoreError> {
+    let of = |used: Usage| [used.jobs, used.done, used.failed, used.cached, used.credits];
     let disk = DayV1(day.0.iter().map(|(scraper, used)| (*scraper, of(*used))).collect());
     seal(u64::from(date), &disk)
 }
 
-pub fn decode_day(date: u32, bytes: &[u8]) -> Result<Day, StoreError> {
+pub fn decode_day(date: u32, bytes: &[u8]) -> Result<DayRecord, StoreError> {
     let DayV1(disk) = unseal(u64::from(date), bytes)?;
-    let of = |[jobs, done, failed, cached, credits]: [u64; 5]| Use {
+    let of = |[jobs, done, failed, cached, credits]: [u64; 5]| Usage {
         jobs,
         done,
         failed,
         cached,
         credits,
     };
-    Ok(Day(disk.into_iter().map(|(scraper, used)| (scraper, of(used))).collect()))
+    Ok(DayRecord(disk.into_iter().map(|(scraper, used)| (scraper, of(used))).collect()))
 }
 
 /// A result as it is stored.

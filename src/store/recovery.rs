@@ -14,22 +14,22 @@ use crate::clock::UnixMs;
 use crate::id::IdCipher;
 
 /// Why every write is refused, and what tells when that is over.
-pub(super) struct Latch {
+pub(super) struct WriteOutage {
     pub error: StoreError,
     /// Disconnected when it is over. Nothing is ever sent.
     over: (Sender<()>, Receiver<()>),
 }
 
-impl Latch {
+impl WriteOutage {
     /// Notes an error; whether it is the first.
-    pub fn set(latched: &mut Option<Latch>, error: StoreError) -> bool {
-        match latched {
-            Some(latch) => {
-                latch.error = error;
+    pub fn set(outage: &mut Option<WriteOutage>, error: StoreError) -> bool {
+        match outage {
+            Some(known) => {
+                known.error = error;
                 false
             }
             None => {
-                *latched = Some(Latch { error, over: crossbeam_channel::bounded(0) });
+                *outage = Some(WriteOutage { error, over: crossbeam_channel::bounded(0) });
                 true
             }
         }
@@ -40,8 +40,8 @@ impl Store {
     /// While every write is refused, a channel that is disconnected when the store works again;
     /// nothing is ever sent. `None` while it works.
     pub fn outage(&self) -> Option<Receiver<()>> {
-        let latched = self.shared.latched.lock().unwrap_or_else(PoisonError::into_inner);
-        latched.as_ref().map(|latch| latch.over.1.clone())
+        let outage = self.shared.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        outage.as_ref().map(|outage| outage.over.1.clone())
     }
 
     /// Whether there is room for new jobs.
@@ -53,7 +53,7 @@ impl Store {
         if free_mib_min == 0 {
             return Ok(());
         }
-        match self.medium.free_bytes().map(|bytes| bytes >> 20) {
+        match self.storage.free_bytes().map(|bytes| bytes >> 20) {
             Some(free_mib) if free_mib < free_mib_min => {
                 Err(StoreError::SpaceLow { free_mib, free_mib_min })
             }
@@ -81,21 +81,21 @@ impl Store {
     /// # Errors
     /// The storage still fails, and this can be tried again; or [`StoreError::is_damage`].
     pub fn recover(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
-        if self.shared.latched().is_none() {
+        if self.shared.outage_error().is_none() {
             return Ok(());
         }
         let recovered = self.reopen(cache_from_ms);
-        let mut latched = self.shared.latched.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outage = self.shared.outage.lock().unwrap_or_else(PoisonError::into_inner);
         match &recovered {
-            Ok(()) => *latched = None,
-            Err(error) => drop(Latch::set(&mut latched, error.clone())),
+            Ok(()) => *outage = None,
+            Err(error) => drop(WriteOutage::set(&mut outage, error.clone())),
         }
         recovered
     }
 
     fn reopen(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
         let only_read = &self.shared.only_read;
-        if let Err(error) = self.medium.writable() {
+        if let Err(error) = self.storage.writable() {
             if !only_read.load(Ordering::Relaxed) {
                 self.read_only();
             }
@@ -120,7 +120,7 @@ impl Store {
     /// of which redb reads nothing more.
     fn read_only(&self) {
         drop(self.replace(None));
-        let reader = self.medium.reader();
+        let reader = self.storage.reader();
         let opened = reader.and_then(|reader| overlay::open(reader, self.options.cache_bytes));
         if let Err(error) = &opened {
             tracing::error!(%error, "nothing can be read until the store works again");
@@ -132,7 +132,7 @@ impl Store {
     /// Opens the database and proves that it takes writes, and brings what is in memory up to it.
     fn open_sound(&self, cache_from_ms: UnixMs) -> Result<Database, StoreError> {
         let options = &self.options;
-        let database = open_database(self.medium.as_ref(), options.cache_bytes, false)?;
+        let database = open_database(self.storage.as_ref(), options.cache_bytes, false)?;
         let (key, scrapers) = prepare(&database, &options.scrapers)?;
         if self.cipher.seal(0, 0) != IdCipher::new(key).seal(0, 0) {
             return Err(StoreError::Damaged("another store has taken its place"));

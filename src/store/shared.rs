@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use redb::{Database, ReadableDatabase};
 
 use super::cache::CacheIndex;
-use super::recovery::Latch;
+use super::recovery::WriteOutage;
 use super::snapshot::Snapshot;
 use super::{CacheEntry, Effect, Listener, QuickRepair, Scrapers, StoreError};
 use crate::tally::Histogram;
@@ -31,7 +31,7 @@ pub(super) struct Shared {
     pub(super) cache: Mutex<CacheIndex>,
     pub(super) listener: OnceLock<Arc<dyn Listener>>,
     /// Why every write is refused, when it is.
-    pub(super) latched: Mutex<Option<Latch>>,
+    pub(super) outage: Mutex<Option<WriteOutage>>,
     /// The writes of each commit.
     pub(super) batches: Histogram,
     /// Whether there was room when a write was queued for the transaction that the writer begins next.
@@ -42,15 +42,15 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn latched(&self) -> Option<StoreError> {
-        let latched = self.latched.lock().unwrap_or_else(PoisonError::into_inner);
-        latched.as_ref().map(|latch| latch.error.clone())
+    pub(super) fn outage_error(&self) -> Option<StoreError> {
+        let outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        outage.as_ref().map(|outage| outage.error.clone())
     }
 
-    pub(super) fn latch(&self, error: StoreError) {
+    pub(super) fn stop_writes(&self, error: StoreError) {
         let first = {
-            let mut latched = self.latched.lock().unwrap_or_else(PoisonError::into_inner);
-            Latch::set(&mut latched, error.clone())
+            let mut outage = self.outage.lock().unwrap_or_else(PoisonError::into_inner);
+            WriteOutage::set(&mut outage, error.clone())
         };
         if first && let Some(listener) = self.listener.get() {
             listener.failed(&error);
@@ -131,19 +131,19 @@ impl Shared {
         }))
     }
 
-    /// Latches on what makes everything later fail as well.
+    /// Stops all writes on what makes everything later fail as well.
     pub(super) fn noted<T>(&self, outcome: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(error) = &outcome
-            && error.latches()
+            && error.stops_writes()
         {
-            self.latch(error.clone());
+            self.stop_writes(error.clone());
         }
         outcome
     }
 
     /// Why there is no database.
     pub(super) fn absent(&self) -> StoreError {
-        self.latched().unwrap_or(StoreError::Closed)
+        self.outage_error().unwrap_or(StoreError::Closed)
     }
 
     #[cfg(test)]

@@ -44,11 +44,11 @@ impl Store {
                 Ok(stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes())
             })?;
         }
-        Ok(self.medium.bytes()?.saturating_sub(used_bytes))
+        Ok(self.storage.bytes()?.saturating_sub(used_bytes))
     }
 
     /// What is free where the store's files are, bytes; `None` where nobody knows.
     pub fn free_bytes(&self) -> Option<u64> {
-        self.medium.free_bytes()
+        self.storage.free_bytes()
     }
 }

@@ -10,9 +10,9 @@ use redb::{
 };
 
 use super::StoreError;
-use super::credits::Touched;
+use super::credits::BufferedCredits;
 use super::lazy_table::LazyTable;
-use super::usage::TouchedDay;
+use super::usage::BufferedDay;
 
 /// A job's row number.
 pub type Row = u64;
@@ -45,9 +45,9 @@ pub const IDEMPOTENCY: TableDefinition<u128, Row> = TableDefinition::new("idempo
 pub const BATCHES: TableDefinition<Row, &[u8]> = TableDefinition::new("batches");
 /// How many of each batch's jobs are done and have failed, and when the last one ended: apart from
 /// the batch's record, which may be long and does not change.
-pub const BATCH_ENDS: TableDefinition<Row, &[u8]> = TableDefinition::new("batch_counts");
+pub const BATCH_PROGRESS: TableDefinition<Row, &[u8]> = TableDefinition::new("batch_counts");
 /// The same in a store of the first format: done, failed, and when the last one ended.
-pub const BATCH_ENDS_1: TableDefinition<Row, (u32, u32, Option<u64>)> =
+pub const BATCH_PROGRESS_1: TableDefinition<Row, (u32, u32, Option<u64>)> =
     TableDefinition::new("batch_ends");
 /// Every delivery that is pending, by the time its next attempt is due: `(due_ms, row)` to its
 /// receiver's number, so that those are passed over cheaply whose receiver has enough to do.
@@ -78,7 +78,7 @@ pub struct Tables<'t> {
     pub deadlines: LazyTable<'t, (u64, Row), ()>,
     pub idempotency: LazyTable<'t, u128, Row>,
     pub batches: LazyTable<'t, Row, &'static [u8]>,
-    pub batch_ends: LazyTable<'t, Row, &'static [u8]>,
+    pub batch_progress: LazyTable<'t, Row, &'static [u8]>,
     pub outbox: LazyTable<'t, (u64, Row), u64>,
     pub deliveries: LazyTable<'t, Row, &'static [u8]>,
     pub cache: LazyTable<'t, (u64, Row), u128>,
@@ -86,9 +86,9 @@ pub struct Tables<'t> {
     pub counts: LazyTable<'t, CountsKey, &'static [u8]>,
     pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
     /// Accounts read in this transaction; the changed are written back once, before the commit.
-    pub credits_touched: HashMap<(String, u32), Touched>,
+    pub credits_buffered: HashMap<(String, u32), BufferedCredits>,
     /// The same for what accounts used on a day.
-    pub usage_touched: HashMap<(String, u32), TouchedDay>,
+    pub usage_buffered: HashMap<(String, u32), BufferedDay>,
     /// How this transaction changes the number of unfinished jobs, by scraper number.
     pub depth_changes: HashMap<u16, isize>,
     pub effects: Vec<Effect>,
@@ -110,14 +110,14 @@ pub enum Effect {
     /// The last job of a batch has ended.
     BatchEnded { row: Row },
     /// A job was counted into the day's use.
-    Counted { scraper: u16, what: Counted },
+    Counted { scraper: u16, what: UsageEvent },
     /// A result may serve identical requests.
     Cached { hash: u128, stored_ms: u64, row: Row },
 }
 
 /// What is counted of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counted {
+pub enum UsageEvent {
     /// It came.
     Submitted,
     Done,
@@ -147,7 +147,7 @@ pub fn make(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(DEADLINES)?;
     transaction.open_table(IDEMPOTENCY)?;
     transaction.open_table(BATCHES)?;
-    transaction.open_table(BATCH_ENDS)?;
+    transaction.open_table(BATCH_PROGRESS)?;
     transaction.open_table(OUTBOX)?;
     transaction.open_table(DELIVERIES)?;
     transaction.open_table(CACHE)?;
@@ -167,15 +167,15 @@ impl<'t> Tables<'t> {
             deadlines: LazyTable::new(transaction, DEADLINES),
             idempotency: LazyTable::new(transaction, IDEMPOTENCY),
             batches: LazyTable::new(transaction, BATCHES),
-            batch_ends: LazyTable::new(transaction, BATCH_ENDS),
+            batch_progress: LazyTable::new(transaction, BATCH_PROGRESS),
             outbox: LazyTable::new(transaction, OUTBOX),
             deliveries: LazyTable::new(transaction, DELIVERIES),
             cache: LazyTable::new(transaction, CACHE),
             attempts: LazyTable::new(transaction, ATTEMPTS),
             counts: LazyTable::new(transaction, COUNTS),
             credits: transaction.open_table(CREDITS)?,
-            credits_touched: HashMap::new(),
-            usage_touched: HashMap::new(),
+            credits_buffered: HashMap::new(),
+            usage_buffered: HashMap::new(),
             depth_changes: HashMap::new(),
             effects: Vec::new(),
         })

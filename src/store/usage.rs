@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use redb::ReadableTable;
 
-use super::tables::{self, Counted, Effect, Tables};
+use super::tables::{self, Effect, Tables, UsageEvent};
 use super::{Store, StoreError, record};
 use crate::clock::{self, UnixMs};
 use crate::job::{Job, Reason, State};
@@ -17,7 +17,7 @@ pub(super) const DAY_MIN: u32 = 1_000_000;
 
 /// What became of the jobs that an account submitted to one scraper on one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Use {
+pub struct Usage {
     pub jobs: u64,
     pub done: u64,
     pub failed: u64,
@@ -27,7 +27,7 @@ pub struct Use {
     pub credits: u64,
 }
 
-impl Use {
+impl Usage {
     /// Adds a job as it stands.
     pub fn count(&mut self, job: &Job) {
         self.jobs += 1;
@@ -46,7 +46,7 @@ impl Use {
     }
 
     /// Whether nothing of it is less than `other`'s.
-    pub fn covers(self, other: Use) -> bool {
+    pub fn covers(self, other: Usage) -> bool {
         self.jobs >= other.jobs
             && self.done >= other.done
             && self.failed >= other.failed
@@ -56,8 +56,8 @@ impl Use {
 
     /// The sum of two.
     #[must_use]
-    pub fn and(self, other: Use) -> Use {
-        Use {
+    pub fn and(self, other: Usage) -> Usage {
+        Usage {
             jobs: self.jobs + other.jobs,
             done: self.done + other.done,
             failed: self.failed + other.failed,
@@ -69,23 +69,23 @@ impl Use {
 
 /// What an account used on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct DayUse {
+pub struct DailyUsage {
     /// As a number: `20260511`.
     pub day: u32,
     /// By the scraper's name.
-    pub scrapers: Vec<(String, Use)>,
+    pub scrapers: Vec<(String, Usage)>,
 }
 
 /// One account's day: by the scraper's number, in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Day(pub Vec<(u16, Use)>);
+pub struct DayRecord(pub Vec<(u16, Usage)>);
 
-impl Day {
-    pub fn of(&mut self, scraper: u16) -> &mut Use {
+impl DayRecord {
+    pub fn of(&mut self, scraper: u16) -> &mut Usage {
         let at = match self.0.binary_search_by_key(&scraper, |(number, _)| *number) {
             Ok(at) => at,
             Err(at) => {
-                self.0.insert(at, (scraper, Use::default()));
+                self.0.insert(at, (scraper, Usage::default()));
                 at
             }
         };
@@ -94,8 +94,8 @@ impl Day {
 }
 
 /// A record that the transaction under way has read, and may have changed.
-pub struct TouchedDay {
-    day: Day,
+pub struct BufferedDay {
+    day: DayRecord,
     /// Whether it was in the table before.
     known: bool,
     changed: bool,
@@ -110,10 +110,10 @@ impl Tables<'_> {
 
     /// Counts a new job as it stands.
     pub(super) fn count_submit(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
-        let touched = self.usage_of(job)?;
-        touched.changed = true;
-        touched.day.of(scraper).count(job);
-        self.effects.push(Effect::Counted { scraper, what: Counted::Submitted });
+        let buffered = self.usage_of(job)?;
+        buffered.changed = true;
+        buffered.day.of(scraper).count(job);
+        self.effects.push(Effect::Counted { scraper, what: UsageEvent::Submitted });
         if job.state.finished() {
             self.tell_end(job, scraper);
         }
@@ -122,19 +122,19 @@ impl Tables<'_> {
 
     /// Counts the end of a job that was counted when it came.
     pub(super) fn count_end(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
-        let touched = self.usage_of(job)?;
-        touched.changed = true;
-        touched.day.of(scraper).count_end(job);
+        let buffered = self.usage_of(job)?;
+        buffered.changed = true;
+        buffered.day.of(scraper).count_end(job);
         self.tell_end(job, scraper);
         Ok(())
     }
 
     fn tell_end(&mut self, job: &Job, scraper: u16) {
         let what = match &job.state {
-            State::Done if job.cached => Counted::Cached,
-            State::Done => Counted::Done,
-            State::Failed(failure) if failure.reason == Reason::Canceled => Counted::Canceled,
-            State::Failed(_) => Counted::Failed,
+            State::Done if job.cached => UsageEvent::Cached,
+            State::Done => UsageEvent::Done,
+            State::Failed(failure) if failure.reason == Reason::Canceled => UsageEvent::Canceled,
+            State::Failed(_) => UsageEvent::Failed,
             State::Queued | State::Running | State::WaitingRetry { .. } => return,
         };
         self.effects.push(Effect::Counted { scraper, what });
@@ -142,16 +142,16 @@ impl Tables<'_> {
 
     /// Counts a job that has expired before it could end.
     pub(super) fn count_expired(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
-        let touched = self.usage_of(job)?;
-        touched.changed = true;
-        touched.day.of(scraper).failed += 1;
-        self.effects.push(Effect::Counted { scraper, what: Counted::Failed });
+        let buffered = self.usage_of(job)?;
+        buffered.changed = true;
+        buffered.day.of(scraper).failed += 1;
+        self.effects.push(Effect::Counted { scraper, what: UsageEvent::Failed });
         Ok(())
     }
 
-    fn usage_of(&mut self, job: &Job) -> Result<&mut TouchedDay, StoreError> {
+    fn usage_of(&mut self, job: &Job) -> Result<&mut BufferedDay, StoreError> {
         let key = (job.account.clone(), clock::calendar_day(job.created_ms));
-        match self.usage_touched.entry(key) {
+        match self.usage_buffered.entry(key) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),
             Entry::Vacant(entry) => {
                 let (account, day) = entry.key();
@@ -159,9 +159,9 @@ impl Tables<'_> {
                 let known = stored.is_some();
                 let day = match stored {
                     Some(bytes) => record::decode_day(*day, bytes.value())?,
-                    None => Day::default(),
+                    None => DayRecord::default(),
                 };
-                Ok(entry.insert(TouchedDay { day, known, changed: false }))
+                Ok(entry.insert(BufferedDay { day, known, changed: false }))
             }
         }
     }
@@ -169,13 +169,13 @@ impl Tables<'_> {
     /// Writes back every record that this transaction has changed. With an account's first job of
     /// a day its oldest days are forgotten.
     pub(super) fn flush_usage(&mut self) -> Result<(), StoreError> {
-        for ((account, day), touched) in self.usage_touched.drain() {
-            if !touched.changed {
+        for ((account, day), buffered) in self.usage_buffered.drain() {
+            if !buffered.changed {
                 continue;
             }
-            let bytes = record::encode_day(day, &touched.day)?;
+            let bytes = record::encode_day(day, &buffered.day)?;
             self.credits.insert((account.as_str(), day), bytes.as_slice())?;
-            if touched.known {
+            if buffered.known {
                 continue;
             }
             let kept_from = clock::days_before(day, DAYS_KEPT_MAX);
@@ -197,7 +197,7 @@ impl Store {
         account: &str,
         from_ms: UnixMs,
         to_ms: UnixMs,
-    ) -> Result<Vec<DayUse>, StoreError> {
+    ) -> Result<Vec<DailyUsage>, StoreError> {
         self.shared.read(|snapshot| {
             let credits = snapshot.open_table(tables::CREDITS)?;
             let from = clock::calendar_day(from_ms.min(to_ms));
@@ -209,7 +209,7 @@ impl Store {
                 // Every scraper that was ever used has kept its number.
                 let named =
                     uses.filter_map(|(number, used)| Some((self.scrapers.name(number)?, used)));
-                days.push(DayUse { day, scrapers: named.collect() });
+                days.push(DailyUsage { day, scrapers: named.collect() });
             }
             Ok(days)
         })

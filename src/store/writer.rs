@@ -143,7 +143,7 @@ fn run(receiver: &Receiver<Box<dyn Write>>, shared: &Shared) {
         batch.push(first);
         batch.extend(receiver.try_iter().take(BATCH_WRITES_MAX - 1));
         shared.room_seen.store(false, Ordering::Relaxed);
-        if let Some(error) = shared.latched() {
+        if let Some(error) = shared.outage_error() {
             for write in batch.drain(..) {
                 write.settle(Err(error.clone()));
             }
@@ -173,7 +173,7 @@ fn next(
         Err(RecvTimeoutError::Disconnected) => return Err(RecvError),
         Err(RecvTimeoutError::Timeout) => {}
     }
-    if !*settled && shared.latched().is_none() {
+    if !*settled && shared.outage_error().is_none() {
         *settled = transact_guarded(shared, &mut [], true).is_ok();
     }
     Ok((receiver.recv()?, true))
@@ -189,7 +189,7 @@ fn transact_guarded(
     let outcome = catch_unwind(AssertUnwindSafe(|| transact(shared, batch, quick)));
     shared.noted(outcome.unwrap_or_else(|_| {
         // What of the database is still sound is not known: only opening it again tells.
-        shared.latch(StoreError::Panicked);
+        shared.stop_writes(StoreError::Panicked);
         Err(StoreError::Panicked)
     }))
 }

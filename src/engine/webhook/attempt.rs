@@ -55,7 +55,7 @@ pub(super) fn run(shared: &Shared, row: Row) -> Result<Conduct, StoreError> {
             shared.store.note_delivery(row, attempt, delivery.resends, retry_after_ms, spread);
         match noted {
             // It was sent: that is kept until the store takes it, so that it is not sent again.
-            Err(error) if error.latches() && shared.await_store() => {}
+            Err(error) if error.stops_writes() && shared.await_store() => {}
             noted => break noted?,
         }
         let stands = shared.store.delivery(row)?;

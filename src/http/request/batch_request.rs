@@ -8,7 +8,7 @@ use crate::http::error::ApiError;
 use crate::http::request::json;
 use crate::http::request::params;
 use crate::job::{
-    BATCH_ITEMS_MAX, Handling, ItemRefusal, RawRequest, SAMPLES_MAX, ScrapeRequest, check_label,
+    BATCH_ITEMS_MAX, Handling, ItemError, RawRequest, SAMPLES_MAX, ScrapeRequest, check_label,
     quoted,
 };
 use crate::service::{NewBatch, Service};
@@ -142,11 +142,11 @@ fn check_count(lengths: &[usize], samples: Option<usize>) -> Result<(), ApiError
     }
 }
 
-type Asked = Result<Item, ItemRefusal>;
+type Asked = Result<Item, ItemError>;
 
 fn read_item(item: Value, scraper: Option<&str>, defaults: &RawRequest) -> Asked {
     let Value::Object(mut fields) = item else {
-        return Err(ItemRefusal::Invalid {
+        return Err(ItemError::Invalid {
             code: "item_invalid".to_owned(),
             detail: format!(
                 "An item must be a JSON object of parameters; given: {}.",
@@ -158,7 +158,7 @@ fn read_item(item: Value, scraper: Option<&str>, defaults: &RawRequest) -> Asked
     if let Some(name) =
         OF_THE_BATCH.iter().find(|name| fields.get(**name).is_some_and(|it| !it.is_null()))
     {
-        return Err(ItemRefusal::Invalid {
+        return Err(ItemError::Invalid {
             code: "item_invalid".to_owned(),
             detail: format!(
                 "An item must not have `{name}`: it belongs beside the items, to the batch."
@@ -206,10 +206,10 @@ fn check(
     service: &Service,
     item: Item,
     sampled: bool,
-) -> Result<(ScrapeRequest, Handling), ItemRefusal> {
+) -> Result<(ScrapeRequest, Handling), ItemError> {
     let Item { scraper, mut raw } = item;
     let Some(scraper) = scraper else {
-        return Err(ItemRefusal::Invalid {
+        return Err(ItemError::Invalid {
             code: "scraper_missing".to_owned(),
             detail: "Parameter `scraper` is required: an item names the scraper to ask.".to_owned(),
         });
@@ -223,9 +223,9 @@ fn check(
     Ok((ScrapeRequest { bypass_cache, ..request }, handling))
 }
 
-impl From<ApiError> for ItemRefusal {
-    fn from(error: ApiError) -> ItemRefusal {
-        ItemRefusal::Invalid { code: error.code.to_owned(), detail: error.detail }
+impl From<ApiError> for ItemError {
+    fn from(error: ApiError) -> ItemError {
+        ItemError::Invalid { code: error.code.to_owned(), detail: error.detail }
     }
 }
 

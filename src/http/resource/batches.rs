@@ -16,7 +16,7 @@ use crate::http::request::params;
 use crate::http::resource::jobs;
 use crate::http::resource::poll::Form;
 use crate::http::resource::scrapers;
-use crate::job::{Batch, ItemRefusal, State};
+use crate::job::{Batch, ItemError, State};
 use crate::service::{Caller, NewBatch, Service, ServiceError};
 use crate::store::idempotency_of_batch;
 
@@ -111,7 +111,7 @@ async fn answer(
     };
     let (object, batch) = object.map_err(|error| refused(&errors, error))?;
     response.insert_header((CONTENT_TYPE, "application/json"));
-    if batch.ended.completed_ms.is_none() {
+    if batch.progress.completed_ms.is_none() {
         response.insert_header((RETRY_AFTER, POLL_AFTER_SECONDS));
     }
     Ok(response.body(object.to_string()))
@@ -144,14 +144,12 @@ fn whole(service: &Service, id: &str) -> Result<(Value, Batch), ServiceError> {
 }
 
 /// A refusal as it is told of a job that is submitted alone.
-fn told(service: &Service, why: &ItemRefusal) -> (String, String) {
+fn told(service: &Service, why: &ItemError) -> (String, String) {
     match why {
-        ItemRefusal::Invalid { code, detail } => (code.clone(), detail.clone()),
+        ItemError::Invalid { code, detail } => (code.clone(), detail.clone()),
         // An item is told why, and not when to come again.
-        ItemRefusal::QueueFull => {
-            limit(service, ServiceError::QueueFull { retry_after_seconds: 0 })
-        }
-        ItemRefusal::CreditLimit => {
+        ItemError::QueueFull => limit(service, ServiceError::QueueFull { retry_after_seconds: 0 }),
+        ItemError::CreditLimit => {
             limit(service, ServiceError::CreditLimit { retry_after_seconds: 0 })
         }
     }

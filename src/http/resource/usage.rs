@@ -9,7 +9,7 @@ use crate::http::error::ApiError;
 use crate::http::request::params;
 use crate::job::quoted;
 use crate::service::{AccountCredits, Caller, DAYS_KEPT_MAX, Service};
-use crate::store::{DayUse, Use};
+use crate::store::{DailyUsage, Usage};
 
 /// The credits of the calendar month (UTC); with `days`, the use of so many days instead of this
 /// month's.
@@ -22,14 +22,14 @@ pub async fn get(
     let refused = |error| ApiError::from_service(error, service.retention_hours());
     let usage = service.usage(&caller, days).map_err(refused)?;
     let accounts = service.all_credits(&caller).map_err(refused)?;
-    let mut scrapers: Vec<(&str, Use)> = Vec::new();
+    let mut scrapers: Vec<(&str, Usage)> = Vec::new();
     for (name, used) in usage.days.iter().flat_map(|day| &day.scrapers) {
         match scrapers.iter_mut().find(|(known, _)| known == name) {
             Some((_, sum)) => *sum = sum.and(*used),
             None => scrapers.push((name, *used)),
         }
     }
-    let days = usage.days.iter().map(|DayUse { day, scrapers }| {
+    let days = usage.days.iter().map(|DailyUsage { day, scrapers }| {
         let uses = scrapers.iter().map(|(name, used)| (name.as_str(), *used));
         json!({ "date": day_text(*day), "scrapers": by_scraper(uses) })
     });
@@ -53,8 +53,8 @@ fn credits(of: &AccountCredits) -> Value {
     })
 }
 
-fn by_scraper<'a>(uses: impl Iterator<Item = (&'a str, Use)>) -> Map<String, Value> {
-    let object = |used: Use| {
+fn by_scraper<'a>(uses: impl Iterator<Item = (&'a str, Usage)>) -> Map<String, Value> {
+    let object = |used: Usage| {
         json!({
             "jobs": used.jobs,
             "done": used.done,

@@ -17,7 +17,7 @@ use crate::http::error::ApiError;
 use crate::http::transport::cors::Cors;
 use crate::http::transport::head;
 use crate::http::transport::traffic::{self, Traffic};
-use crate::id::quick_uuid;
+use crate::id::fast_uuid_v4;
 use crate::rate::RateLimitStatus;
 use crate::service::{Caller, Service};
 
@@ -99,7 +99,7 @@ pub fn request_id(headers: &HeaderMap) -> HeaderValue {
 }
 
 fn fresh_id() -> HeaderValue {
-    let id = quick_uuid().unwrap_or_default();
+    let id = fast_uuid_v4().unwrap_or_default();
     let mut text = Uuid::encode_buffer();
     // A UUID is made of what a header may hold.
     HeaderValue::from_str(id.hyphenated().encode_lower(&mut text))

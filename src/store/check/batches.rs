@@ -5,7 +5,7 @@ use std::ops::Bound;
 use redb::{ReadTransaction, ReadableTable};
 
 use super::{CheckReport, Expected};
-use crate::job::Ended;
+use crate::job::BatchProgress;
 use crate::store::tables;
 use crate::store::{StoreError, record};
 
@@ -17,7 +17,7 @@ pub(super) fn check(
     report: &mut CheckReport,
 ) -> Result<(), StoreError> {
     let expiry = transaction.open_table(tables::EXPIRY)?;
-    let ends = transaction.open_table(tables::BATCH_ENDS)?;
+    let ends = transaction.open_table(tables::BATCH_PROGRESS)?;
     for entry in transaction.open_table(tables::BATCHES)?.iter()? {
         let (row, bytes) = entry?;
         let row = row.value();
@@ -25,7 +25,7 @@ pub(super) fn check(
             report.problem(format!("batch row {row} has no counts"));
             continue;
         };
-        let batch = record::decode_ended(row, ended.value())
+        let batch = record::decode_progress(row, ended.value())
             .and_then(|ended| record::decode_batch(row, bytes.value(), ended));
         match batch {
             Ok(batch) => drop(expected.batches.insert(row, batch)),
@@ -49,7 +49,7 @@ pub(super) fn check(
             };
             *count += 1;
         }
-        let Ended { done: counted_done, failed: counted_failed, .. } = batch.ended;
+        let BatchProgress { done: counted_done, failed: counted_failed, .. } = batch.progress;
         // Ended jobs may be gone before their batch: one that expired before it could start, and all
         // of them before a batch whose webhook was delivered late.
         let short = counted_done < done || counted_failed < failed;
@@ -60,7 +60,7 @@ pub(super) fn check(
                 batch.pending()
             ));
         }
-        if (batch.pending() == 0) != batch.ended.completed_ms.is_some() {
+        if (batch.pending() == 0) != batch.progress.completed_ms.is_some() {
             report.problem(format!("batch row {row} does not know whether it has ended"));
         }
     }

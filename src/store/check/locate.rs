@@ -25,7 +25,7 @@ pub(super) fn unreadable_tables(transaction: &ReadTransaction, report: &mut Chec
         DEADLINES,
         IDEMPOTENCY,
         BATCHES,
-        BATCH_ENDS,
+        BATCH_PROGRESS,
         OUTBOX,
         DELIVERIES,
         CACHE,

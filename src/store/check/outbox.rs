@@ -41,14 +41,14 @@ pub(super) fn check(
     let told = expected
         .batches
         .iter()
-        .filter(|(_, batch)| batch.webhook_url.is_some() && batch.ended.completed_ms.is_some());
+        .filter(|(_, batch)| batch.webhook_url.is_some() && batch.progress.completed_ms.is_some());
     for (row, _) in told.filter(|(row, _)| !expected.deliveries.contains_key(row)) {
         report.problem(format!("batch row {row} has ended and its webhook has no delivery"));
     }
     for (row, delivery) in &expected.deliveries {
         let batch = || expected.batches.get(row).filter(|batch| batch.webhook_url.is_some());
         let belongs = match delivery.subject {
-            Subject::Batch => batch().is_some_and(|batch| batch.ended.completed_ms.is_some()),
+            Subject::Batch => batch().is_some_and(|batch| batch.progress.completed_ms.is_some()),
             Subject::Job => expected.jobs.get(row).is_some_and(|job| job.finished && job.webhook),
         };
         if !belongs {

@@ -3,7 +3,7 @@
 use redb::WriteTransaction;
 
 use super::*;
-use crate::job::{Batch, Ended, Idempotency};
+use crate::job::{Batch, BatchProgress, Idempotency};
 
 /// Breaks a sound store of three jobs (1 queued, 2 running, 3 done) and gives what the check says.
 fn problems(damage: impl FnOnce(&WriteTransaction)) -> String {
@@ -224,7 +224,7 @@ fn damage_does_not_stop_the_sweep() {
 
     let now_ms = START_MS + RETENTION_MS;
     assert_eq!(fixture.store.sweep(now_ms, now_ms).unwrap().rows, 5);
-    assert_eq!(fixture.store.sweep(now_ms, now_ms).unwrap(), Swept::default());
+    assert_eq!(fixture.store.sweep(now_ms, now_ms).unwrap(), SweepOutcome::default());
     for row in [rows[0], rows[2]] {
         assert!(fixture.store.read_row(row, START_MS, |_, _| ()).unwrap().is_none());
     }
@@ -246,7 +246,7 @@ fn a_batch_of_no_items_is_checked_as_any() {
         expires_ms: START_MS + RETENTION_MS,
         idempotency: None,
         webhook_url: None,
-        ended: Ended::default(),
+        progress: BatchProgress::default(),
     };
     fixture.store.submit_batch(batch, Vec::new()).wait().unwrap().unwrap();
     assert_eq!(fixture.check().problems, Vec::<String>::new());

@@ -6,9 +6,9 @@ use std::sync::atomic::AtomicBool;
 use redb::{Database, StorageBackend};
 
 use super::crash::disk::Disk;
-use super::medium::Medium;
+use super::storage::Storage;
 use super::*;
-use crate::job::{Failure, Reason};
+use crate::job::{Failure, Reason, TransitionError};
 
 /// What the storage refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,14 +87,14 @@ impl Faulty {
 
     /// What the check finds where the store has been closed.
     pub fn check_closed(&self) -> Vec<String> {
-        let database = Medium::open(self, 1 << 20, false).unwrap();
+        let database = Storage::open(self, 1 << 20, false).unwrap();
         let mut report = CheckReport::default();
         report.check_database(database);
         report.problems
     }
 }
 
-impl Medium for Faulty {
+impl Storage for Faulty {
     fn open(&self, cache_bytes: usize, make: bool) -> Result<Database, StoreError> {
         if make {
             // Made on the sound disk, where it is not there; opened through the faults then.
@@ -105,7 +105,7 @@ impl Medium for Faulty {
 
     fn writable(&self) -> Result<(), StoreError> {
         let read_only = self.check(Fault::ReadOnly, io::ErrorKind::ReadOnlyFilesystem);
-        read_only.map_err(|error| super::medium::directory_error(Path::new("disk"), error))
+        read_only.map_err(|error| super::storage::directory_error(Path::new("disk"), error))
     }
 
     fn reader(&self) -> Result<Box<dyn StorageBackend>, StoreError> {
@@ -113,7 +113,7 @@ impl Medium for Faulty {
     }
 
     fn bytes(&self) -> Result<u64, StoreError> {
-        Medium::bytes(&self.disk)
+        Storage::bytes(&self.disk)
     }
 
     fn free_bytes(&self) -> Option<u64> {
@@ -215,12 +215,12 @@ fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     storage.refuse(Fault::Writes);
     for _ in 0..3 {
         let refused = fixture.store.submit(fixture.new_job("refused"), None, NO_LIMITS).wait();
-        assert!(refused.is_err_and(|error| error.latches() && !error.is_damage()));
+        assert!(refused.is_err_and(|error| error.stops_writes() && !error.is_damage()));
     }
     assert_eq!(told.0.load(Ordering::Relaxed), 1);
     for _ in 0..3 {
         assert!(fixture.store.recover(0).is_err());
-        assert!(fixture.store.failure().is_some_and(|error| error.latches()));
+        assert!(fixture.store.failure().is_some_and(|error| error.stops_writes()));
     }
     assert!(fixture.store.submit(fixture.new_job("refused"), None, NO_LIMITS).wait().is_err());
 
@@ -257,7 +257,7 @@ fn a_commit_that_stands_and_was_reported_as_failed_is_counted_once() {
     let result = || Some(NewResult { json: b"{}".to_vec(), cache_hash: Some(7) });
     let succeed = |_: &Job| Event::Succeed { lease: 1 };
     let told = fixture.store.transition(running, START_MS + 20, succeed, result());
-    assert!(told.is_err_and(|error| error.latches()));
+    assert!(told.is_err_and(|error| error.stops_writes()));
     storage.refuse(Fault::Nothing);
     fixture.store.recover(0).unwrap();
 
@@ -269,7 +269,7 @@ fn a_commit_that_stands_and_was_reported_as_failed_is_counted_once() {
     match again {
         Ok(job) => assert_eq!((job.state, stood), (State::Done, false)),
         Err(refused) => {
-            assert_eq!((refused, stood), (TransitionRefusal::Refused(Refused::Finished), true));
+            assert_eq!((refused, stood), (TransitionError::Finished, true));
         }
     }
     assert_eq!((state(running), fixture.store.unfinished(0)), (Some(State::Done), 0));
@@ -285,10 +285,10 @@ fn a_disk_that_cannot_be_read_is_noticed_by_readers() {
     let row = fixture.submit(fixture.new_job("x")).row;
     storage.refuse(Fault::Reads);
     let read = || fixture.store.read_row(row, START_MS, |job, _| job.row);
-    assert!(read().is_err_and(|error| error.latches()));
+    assert!(read().is_err_and(|error| error.stops_writes()));
     assert!(fixture.store.failure().is_some());
     assert!(fixture.store.recover(0).is_err());
-    assert!(read().is_err_and(|error| error.latches()), "a reason, and not that it is closed");
+    assert!(read().is_err_and(|error| error.stops_writes()), "a reason, and not that it is closed");
     storage.refuse(Fault::Nothing);
     fixture.store.recover(0).unwrap();
     assert_eq!(read().unwrap(), Some(row));

@@ -2,9 +2,9 @@
 //! error, the check finds what is wrong, and the export saves the rest.
 
 use super::crash::disk::Disk;
-use super::medium::Medium;
+use super::storage::Storage;
 use super::*;
-use crate::job::{Batch, Delivery, Ended, Failure, Reason};
+use crate::job::{Batch, BatchProgress, Delivery, Failure, Reason};
 use crate::tests::fuzz::Dice;
 
 /// Files that are damaged, in the ordinary run.
@@ -20,7 +20,7 @@ struct Sound {
     jobs: Vec<(Uuid, Job, Option<Vec<u8>>)>,
     batches: Vec<Batch>,
     deliveries: Vec<(Row, Delivery)>,
-    days: Vec<DayUse>,
+    days: Vec<DailyUsage>,
     credits: Credits,
 }
 
@@ -81,7 +81,7 @@ pub(super) fn submit_batch(fixture: &Fixture) -> (Batch, Vec<Job>) {
         expires_ms: START_MS + RETENTION_MS,
         idempotency: None,
         webhook_url: None,
-        ended: Ended::default(),
+        progress: BatchProgress::default(),
     };
     let new = |job: &Job| NewItem { job: job.clone(), result: None, limits: NO_LIMITS };
     let pending = fixture.store.submit_batch(batch, items.iter().map(new).collect());
@@ -89,7 +89,7 @@ pub(super) fn submit_batch(fixture: &Fixture) -> (Batch, Vec<Job>) {
     let failure = Failure::new(Reason::Canceled, "no");
     let failed = fixture.apply(items[0].row, 10, Event::Stop { failure });
     let batch = fixture.store.batch(key.id, START_MS).unwrap().unwrap();
-    assert_eq!(batch.ended.failed, 1);
+    assert_eq!(batch.progress.failed, 1);
     (batch, vec![failed, items[1].clone()])
 }
 

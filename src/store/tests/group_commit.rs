@@ -1,7 +1,7 @@
 //! One transaction for all that is queued, and what a write that panics means for the others.
 
 use super::*;
-use crate::job::{BATCH_ITEMS_MAX, Batch, Ended};
+use crate::job::{BATCH_ITEMS_MAX, Batch, BatchProgress};
 
 #[test]
 fn what_is_queued_meanwhile_is_one_commit() {
@@ -46,7 +46,7 @@ fn a_batch_is_one_commit() {
         expires_ms: START_MS + RETENTION_MS,
         idempotency: None,
         webhook_url: None,
-        ended: Ended::default(),
+        progress: BatchProgress::default(),
     };
     let before = fixture.store.writer_stats().commits;
     let submitted = fixture.store.submit_batch(batch, items.collect()).wait().unwrap().unwrap();

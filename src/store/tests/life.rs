@@ -179,7 +179,7 @@ fn other_ends_and_the_sweep_of_all() {
 
     let all_gone_ms = START_MS + RETENTION_MS;
     let swept = fixture.store.sweep(all_gone_ms - 1, START_MS).unwrap();
-    assert_eq!(swept, Swept::default());
+    assert_eq!(swept, SweepOutcome::default());
     let swept = fixture.store.sweep(all_gone_ms, all_gone_ms).unwrap();
     assert_eq!((swept.rows, swept.cache_entries), (5, 1));
     assert_snapshot!(fixture.state(), @r"
@@ -222,16 +222,17 @@ fn waits_are_made_shorter_in_passes_and_each_once() {
         })
         .collect();
     let ready = fixture.submit(fixture.new_job("ready")).row;
-    let mut after = fixture.store.hasten(START_MS, wait_ms - 1, None).unwrap();
+    let mut after =
+        fixture.store.pull_forward_after_clock_step(START_MS, wait_ms - 1, None).unwrap();
     assert!(after.is_some());
-    after = fixture.store.hasten(START_MS, wait_ms - 1, after).unwrap();
+    after = fixture.store.pull_forward_after_clock_step(START_MS, wait_ms - 1, after).unwrap();
     assert_eq!(after, None);
     let due_ms = |row| fixture.store.read_row(row, START_MS, |job, _| job.due_ms).unwrap();
     for (n, row) in (0..).zip(&rows) {
         assert_eq!(due_ms(*row), Some(START_MS + 1 + n % 3));
     }
     assert_eq!(due_ms(ready), Some(START_MS));
-    fixture.store.hasten(START_MS, 60_000, None).unwrap();
+    fixture.store.pull_forward_after_clock_step(START_MS, 60_000, None).unwrap();
     assert_eq!(due_ms(rows[1]), Some(START_MS), "never before now");
     assert_eq!(fixture.check().problems, Vec::<String>::new());
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::job::{Batch, Ended, Failure, Idempotency, ItemRefusal, Reason, RefusedItem};
+use crate::job::{Batch, BatchProgress, Failure, Idempotency, ItemError, Reason, RejectedItem};
 use outbox::{Told, URL};
 
 const LIFE_MS: u64 = 10_000;
@@ -275,14 +275,14 @@ impl Model {
             let limits = SubmitLimits { unfinished_max: 0, monthly_credits: Some(0) };
             let known = job.idempotency;
             let submitted = self.fixture().store.submit(job, result, limits).wait().unwrap();
-            let expected = if known == Some(of) { Ok(row) } else { Err(SubmitRefusal::KeyReused) };
+            let expected = if known == Some(of) { Ok(row) } else { Err(SubmitError::KeyReused) };
             assert_eq!(submitted.map(|job| job.row), expected);
             return;
         }
         let expected = if !phase.finished() && self.unfinished(scraper) >= UNFINISHED_MAX {
-            Err(SubmitRefusal::QueueFull)
+            Err(SubmitError::QueueFull)
         } else if price > 0 && self.reserved(account) + self.used[account] + price > ALLOWANCE {
-            Err(SubmitRefusal::CreditLimit)
+            Err(SubmitError::CreditLimit)
         } else {
             Ok(job.clone())
         };
@@ -320,14 +320,14 @@ impl Model {
         for (index, NewItem { job, .. }) in items.iter().enumerate() {
             let price = u64::from(job.price);
             let why = if self.unfinished(0) >= UNFINISHED_MAX {
-                ItemRefusal::QueueFull
+                ItemError::QueueFull
             } else if price > 0 && self.reserved(account) + self.used[account] + price > ALLOWANCE {
-                ItemRefusal::CreditLimit
+                ItemError::CreditLimit
             } else {
                 self.accept(job, Phase::Queued, 0, account);
                 continue;
             };
-            expected.push(RefusedItem { index: index as u32, why });
+            expected.push(RejectedItem { index: index as u32, why });
         }
         let batch = Batch {
             key,
@@ -339,7 +339,7 @@ impl Model {
             expires_ms: self.now_ms + LIFE_MS,
             idempotency: None,
             webhook_url: None,
-            ended: Ended::default(),
+            progress: BatchProgress::default(),
         };
         let submitted = self.fixture().store.submit_batch(batch, items).wait().unwrap().unwrap();
         assert_eq!(submitted.refused, expected);
@@ -386,9 +386,9 @@ impl Model {
         let lease = known.as_ref().map_or(0, |job| job.lease).wrapping_sub(u32::from(stale));
         let event = event(lease);
         let expected = match known {
-            None => Err(TransitionRefusal::Gone),
+            None => Err(TransitionError::Gone),
             Some(job) => {
-                let expected = job.expect(&event).map_err(TransitionRefusal::Refused);
+                let expected = job.expect(&event);
                 *job = job.clone().told(now_ms);
                 expected
             }
@@ -508,15 +508,15 @@ impl Expected {
     }
 
     /// Follows an event, or says why it is refused.
-    fn expect(&mut self, event: &Event) -> Result<Phase, Refused> {
+    fn expect(&mut self, event: &Event) -> Result<Phase, TransitionError> {
         if self.phase.finished() {
-            return Err(Refused::Finished);
+            return Err(TransitionError::Finished);
         }
         let held = |lease: u32| match self.phase {
             Phase::Running if lease == self.lease => Ok(()),
-            Phase::Running => Err(Refused::StaleLease),
+            Phase::Running => Err(TransitionError::StaleLease),
             Phase::Queued | Phase::Waiting | Phase::Done | Phase::Failed => {
-                Err(Refused::NotRunning)
+                Err(TransitionError::NotRunning)
             }
         };
         match event {

@@ -52,7 +52,7 @@ impl Seen {
             ready,
             outbox,
             delivery: store.delivery(job.row).unwrap().is_some(),
-            batch: batch.ended.failed,
+            batch: batch.progress.failed,
             batch_delivery: store.delivery(key.row).unwrap().is_some(),
             credits_reserved: store.credits(&job.account, MONTH).unwrap().reserved,
             jobs_done: failed.sum(),
@@ -132,7 +132,7 @@ fn submit_batch_of_one(fixture: &Fixture) -> Job {
         expires_ms: job.expires_ms,
         idempotency: None,
         webhook_url,
-        ended: crate::job::Ended::default(),
+        progress: crate::job::BatchProgress::default(),
     };
     fixture.store.submit_batch(batch, vec![item]).wait().unwrap().unwrap();
     job

@@ -34,9 +34,9 @@ fn after(at_ms: UnixMs) -> String {
     format!("{after_ms:+}")
 }
 
-fn print_day(text: &mut String, account: &str, day: u32, used: &usage::Day) {
+fn print_day(text: &mut String, account: &str, day: u32, used: &usage::DayRecord) {
     for (scraper, used) in &used.0 {
-        let Use { jobs, done, failed, cached, credits } = used;
+        let Usage { jobs, done, failed, cached, credits } = used;
         writeln!(
             text,
             "use {account} {day} scraper {scraper}: {jobs} jobs, {done} done, {failed} failed, \

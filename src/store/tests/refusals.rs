@@ -1,7 +1,7 @@
 //! A refused submit leaves nothing behind, whoever shares its transaction.
 
 use super::*;
-use crate::job::Idempotency;
+use crate::job::{Idempotency, TransitionError};
 
 const ONE_JOB: SubmitLimits = SubmitLimits { unfinished_max: 1, monthly_credits: None };
 
@@ -55,10 +55,10 @@ fn refusals_beside_accepted_jobs_change_no_byte() {
         outcomes,
         [
             Ok(1),
-            Err(SubmitRefusal::CreditLimit),
-            Err(SubmitRefusal::QueueFull),
+            Err(SubmitError::CreditLimit),
+            Err(SubmitError::QueueFull),
             Ok(4),
-            Err(SubmitRefusal::CreditLimit),
+            Err(SubmitError::CreditLimit),
             Ok(6)
         ]
     );
@@ -78,15 +78,15 @@ fn refusals_alone_change_no_byte() {
     fixture.submit(job(1, "rich"));
     let before = fixture.bytes();
     let refused = fixture.store.submit(job(2, "rich"), None, ONE_JOB).wait().unwrap();
-    assert_eq!(refused, Err(SubmitRefusal::QueueFull));
+    assert_eq!(refused, Err(SubmitError::QueueFull));
     let refused = fixture.store.submit(job(2, "poor"), None, credits(2)).wait().unwrap();
-    assert_eq!(refused, Err(SubmitRefusal::CreditLimit));
+    assert_eq!(refused, Err(SubmitError::CreditLimit));
     let late = fixture.store.transition(1, START_MS, |_| Event::Succeed { lease: 1 }, None);
-    let not_running = TransitionRefusal::Refused(Refused::NotRunning);
+    let not_running = TransitionError::NotRunning;
     assert_eq!(late.unwrap().unwrap_err(), not_running);
     let gone_ms = START_MS + RETENTION_MS;
     let gone = fixture.store.transition(1, gone_ms, |_| Event::Start, None).unwrap();
-    assert_eq!(gone.unwrap_err(), TransitionRefusal::Gone);
+    assert_eq!(gone.unwrap_err(), TransitionError::Gone);
     assert_eq!(fixture.bytes(), before);
 }
 
@@ -119,7 +119,7 @@ fn one_key_is_one_job_until_that_has_expired() {
     // A repeated submit is served above every limit, and another request never.
     assert_eq!(submit(keyed(3, 8, START_MS), ONE_JOB).wait().unwrap().unwrap().row, 1);
     let reused = submit(keyed(4, 9, START_MS), NO_LIMITS).wait().unwrap();
-    assert_eq!(reused, Err(SubmitRefusal::KeyReused));
+    assert_eq!(reused, Err(SubmitError::KeyReused));
     assert_eq!(fixture.bytes(), before);
 
     let fixture = fixture.reopen();

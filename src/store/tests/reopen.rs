@@ -135,13 +135,13 @@ fn into_the_first_format(fixture: &Fixture) {
         let mut table = transaction.open_table(tables::CREDITS).unwrap();
         table.insert(key.value(), unsealed(bytes.value()).as_slice()).unwrap();
     }
-    for entry in snapshot.open_table(tables::BATCH_ENDS).unwrap().iter().unwrap() {
+    for entry in snapshot.open_table(tables::BATCH_PROGRESS).unwrap().iter().unwrap() {
         let (row, bytes) = entry.unwrap();
-        let ended = record::decode_ended(row.value(), bytes.value()).unwrap();
+        let ended = record::decode_progress(row.value(), bytes.value()).unwrap();
         let old = (ended.done, ended.failed, ended.completed_ms);
-        transaction.open_table(tables::BATCH_ENDS_1).unwrap().insert(row.value(), old).unwrap();
+        transaction.open_table(tables::BATCH_PROGRESS_1).unwrap().insert(row.value(), old).unwrap();
     }
-    transaction.delete_table(tables::BATCH_ENDS).unwrap();
+    transaction.delete_table(tables::BATCH_PROGRESS).unwrap();
     let format = 1_u32.to_be_bytes();
     transaction.open_table(tables::META).unwrap().insert("format", format.as_slice()).unwrap();
     transaction.commit().unwrap();

@@ -32,7 +32,8 @@ impl Model {
             }
         }
         for batch in &self.batches {
-            let read = service.batch(&batch.id).map(|read| (read.ended.done, read.ended.failed));
+            let read =
+                service.batch(&batch.id).map(|read| (read.progress.done, read.progress.failed));
             match read {
                 Ok(ended) => assert_eq!(ended, (batch.done, batch.failed)),
                 Err(ServiceError::BatchNotFound) => {

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use redb::{Database, StorageBackend};
 
-use crate::store::medium::Medium;
+use crate::store::storage::Storage;
 use crate::store::{StoreError, open};
 
 /// One thing that the database did to the disk.
@@ -91,7 +91,7 @@ impl Disk {
     }
 }
 
-impl Medium for Disk {
+impl Storage for Disk {
     fn open(&self, cache_bytes: usize, _: bool) -> Result<Database, StoreError> {
         Ok(open::create(|| Ok(self.clone()), cache_bytes)?)
     }

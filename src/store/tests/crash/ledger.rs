@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::super::NO_LIMITS;
 use super::deliveries::{Deliveries, Sweep};
-use crate::job::{Batch, Delivery, Ended, Job, Subject};
+use crate::job::{Batch, BatchProgress, Delivery, Job, Subject};
 use crate::store::{Row, Store, StoreError};
 
 /// A job with its result.
@@ -193,7 +193,7 @@ impl Ledger {
             let there = known.items.iter().filter(|id| found.contains_key(id)).count();
             let expected = if stored.is_some() { known.items.len() } else { 0 };
             let whole = there == expected || self.expired(key.row, point);
-            let stored = stored.map(|batch| Batch { ended: Ended::default(), ..batch });
+            let stored = stored.map(|batch| Batch { progress: BatchProgress::default(), ..batch });
             let same = stored.as_ref().is_none_or(|batch| *batch == known.batch);
             if !same || !whole {
                 verdict.inconsistent.push(format!(

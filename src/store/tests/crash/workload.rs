@@ -7,12 +7,13 @@ use super::super::{NO_LIMITS, START_MS, hold_writer, options, request};
 use super::disk::{Disk, Entry};
 use super::ledger::{Ledger, Span, Stored};
 use crate::job::{
-    Batch, BatchKey, Delivery, Ended, Event, Failure, Idempotency, Job, Reason, State,
+    Batch, BatchKey, BatchProgress, Delivery, Event, Failure, Idempotency, Job, Reason, State,
+    TransitionError,
 };
 use crate::store::{
     NewIdentity, NewItem, NewResult, OpenOptions, Pending, QuickRepair, Row, Store, open,
 };
-use crate::store::{SubmitLimits, SubmitRefusal, TransitionRefusal, jobs};
+use crate::store::{SubmitError, SubmitLimits, jobs};
 use crate::tests::fuzz::Dice;
 
 /// How long jobs and cache entries exist.
@@ -92,9 +93,9 @@ struct Life {
 
 /// A write that has been queued.
 enum Asked {
-    Submit(Row, Option<Vec<u8>>, Pending<Result<Job, SubmitRefusal>>),
-    Batch(BatchKey, Vec<Job>, Pending<Result<Batch, SubmitRefusal>>),
-    Event(Option<Vec<u8>>, Pending<Result<Job, TransitionRefusal>>),
+    Submit(Row, Option<Vec<u8>>, Pending<Result<Job, SubmitError>>),
+    Batch(BatchKey, Vec<Job>, Pending<Result<Batch, SubmitError>>),
+    Event(Option<Vec<u8>>, Pending<Result<Job, TransitionError>>),
     /// Whatever was asked for, its answer is the delivery of the row as it is then.
     Delivery(Row, Pending<Option<Delivery>>),
 }
@@ -196,7 +197,7 @@ impl Life {
     }
 
     /// As a defective store would: the index comes in the next transaction.
-    fn submit_apart(&mut self, job: Job) -> Pending<Result<Job, SubmitRefusal>> {
+    fn submit_apart(&mut self, job: Job) -> Pending<Result<Job, SubmitError>> {
         let (scrapers, key) =
             (self.store.scrapers.clone(), (0, job.interactive, job.due_ms, job.row));
         let pending = self.store.queue(|queue| {
@@ -241,7 +242,7 @@ impl Life {
             expires_ms: self.now_ms + LIFE_MS,
             idempotency: self.idempotency(1),
             webhook_url: self.webhook_url(),
-            ended: Ended::default(),
+            progress: BatchProgress::default(),
         };
         let pending = self.store.submit_batch(batch, all.iter().map(new).collect());
         Asked::Batch(key, all, pending)
@@ -277,7 +278,7 @@ impl Life {
         row: Row,
         event: Event,
         result: Option<NewResult>,
-    ) -> Pending<Result<Job, TransitionRefusal>> {
+    ) -> Pending<Result<Job, TransitionError>> {
         let (scrapers, now_ms) = (self.store.scrapers.clone(), self.now_ms);
         self.store.queue(|queue| {
             queue.submit_blocking(move |tables| {
@@ -356,7 +357,7 @@ impl Life {
                 self.note(span, (job, None));
             }
         }
-        self.ledger.note_batch(Batch { ended: Ended::default(), ..batch }, ids, span);
+        self.ledger.note_batch(Batch { progress: BatchProgress::default(), ..batch }, ids, span);
     }
 
     fn sweep(&mut self) {

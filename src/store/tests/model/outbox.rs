@@ -59,10 +59,10 @@ impl Model {
             .unwrap()
             .map(|delivery| delivery.due_ms());
         let expected = match known {
-            None => Err(ResendRefusal::Gone),
-            Some(job) if !job.webhook => Err(ResendRefusal::NoWebhook),
+            None => Err(ResendError::Gone),
+            Some(job) if !job.webhook => Err(ResendError::NoWebhook),
             Some(job) => match &mut job.delivery {
-                None => Err(ResendRefusal::Unfinished),
+                None => Err(ResendError::Unfinished),
                 Some(told) => {
                     (told.due_ms, told.tried) = (Some(now_ms), 0);
                     Ok(Some(now_ms))

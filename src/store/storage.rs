@@ -18,11 +18,11 @@ use super::open::create;
 const FILE_NAME: &str = "answerd.redb";
 
 /// What a database is opened on, and after a failure of the storage opened on again.
-pub(super) trait Medium: Send + Sync {
+pub(super) trait Storage: Send + Sync {
     /// Opens the database with so much memory for its pages, bytes; one that is not there is made when `make` allows it.
     ///
     /// # Errors
-    /// The medium cannot be used, or what is on it is no sound database.
+    /// The storage cannot be used, or what is on it is no sound database.
     fn open(&self, cache_bytes: usize, make: bool) -> Result<Database, StoreError>;
 
     /// Checks whether what the database is in may be written at all.
@@ -48,13 +48,13 @@ pub(super) trait Medium: Send + Sync {
 }
 
 /// The file of a store's directory.
-pub(super) struct FileMedium {
+pub(super) struct FileStorage {
     path: PathBuf,
 }
 
-impl FileMedium {
-    pub fn new(directory: &Path) -> FileMedium {
-        FileMedium { path: directory.join(FILE_NAME) }
+impl FileStorage {
+    pub fn new(directory: &Path) -> FileStorage {
+        FileStorage { path: directory.join(FILE_NAME) }
     }
 
     /// Returns the path of the file.
@@ -97,7 +97,7 @@ impl FileMedium {
     }
 }
 
-impl Medium for FileMedium {
+impl Storage for FileStorage {
     fn bytes(&self) -> Result<u64, StoreError> {
         match std::fs::metadata(&self.path) {
             Ok(metadata) => Ok(metadata.len()),
