@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::Exit;
+use super::ExitCode;
 use super::console::Console;
 use super::error::CommandError;
 use super::jobs::ServerArgs;
@@ -113,7 +113,7 @@ fn check_scrapers(lines: &[Line]) -> Result<(), CommandError> {
 /// # Errors
 /// Returns an error if the file or the output is unusable, the server refuses or stays out of
 /// reach, or the work is stopped.
-pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let input = input::read(&args.file)?;
     if args.scraper.is_none() {
         check_scrapers(&input.lines)?;
@@ -148,5 +148,5 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
             &json!({ "lines": lines, "done": done, "failed": failed, "refused": refused }),
         )?;
     }
-    Ok(if tally.done == lines { Exit::Done } else { Exit::Failed })
+    Ok(if tally.done == lines { ExitCode::Done } else { ExitCode::Failed })
 }

@@ -4,11 +4,11 @@
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::console::{Console, Tone};
+use super::console::{Console, Style};
 use super::error::CommandError;
-use super::overview::Overview;
 use super::settings::ConfigArgs;
-use super::{Exit, live};
+use super::startup_summary::StartupSummary;
+use super::{ExitCode, live};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Settings};
 
@@ -47,61 +47,61 @@ pub struct Args {
 ///
 /// # Errors
 /// The prompt breaks its rule, or stdout cannot be written to.
-pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let loaded = args.config.load_for_service();
     let (settings, origin) = match loaded {
         Ok(loaded) => loaded,
         Err(error) => return refused(&error, console),
     };
-    let overview = Overview::new(&settings, &origin, settings.http.bind);
+    let summary = StartupSummary::new(&settings, &origin, settings.http.bind);
     if args.live {
-        return match call_all(&settings, &overview, &args.prompt, console) {
+        return match call_all(&settings, &summary, &args.prompt, console) {
             Err(CommandError::Config(error)) => refused(&error, console),
             outcome => outcome,
         };
     }
     if console.is_json() {
-        let mut document = json!(overview);
+        let mut document = json!(summary);
         document["ok"] = json!(true);
         console.document(&document)?;
     } else {
-        console.result(&overview.table(console.paint()))?;
+        console.result(&summary.table(console.styled()))?;
     }
-    if let Some(warning) = overview.open_door() {
-        let mark = console.err_paint().tint(Tone::Warning, "note:");
+    if let Some(warning) = summary.unauthenticated_warning() {
+        let mark = console.err_styled().apply(Style::Warning, "note:");
         console.note(&format!("{mark} {warning}"));
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
-fn refused(error: &ConfigError, console: &mut Console) -> Result<Exit, CommandError> {
+fn refused(error: &ConfigError, console: &mut Console) -> Result<ExitCode, CommandError> {
     let problems = &error.problems;
     if console.is_json() {
         console.document(&json!({ "ok": false, "problems": problems }))?;
     }
     for problem in problems {
-        let mark = console.err_paint().tint(Tone::Bad, "wrong:");
+        let mark = console.err_styled().apply(Style::Bad, "wrong:");
         console.note(&format!("{mark} {problem}"));
     }
-    Ok(Exit::WrongUse)
+    Ok(ExitCode::WrongUse)
 }
 
 fn call_all(
     settings: &Settings,
-    overview: &Overview,
+    summary: &StartupSummary,
     prompt: &str,
     console: &mut Console,
-) -> Result<Exit, CommandError> {
+) -> Result<ExitCode, CommandError> {
     let report = live::call_all(settings, prompt, &Clock::System, console)?;
     let all_answered = report.all_answered();
     if console.is_json() {
-        let mut document = json!(overview);
+        let mut document = json!(summary);
         document["upstreams"] = report.document();
         document["ok"] = json!(all_answered);
         console.document(&document)?;
     } else {
-        console.result(&report.table(console.paint()))?;
+        console.result(&report.table(console.styled()))?;
     }
     console.note(&report.summary());
-    Ok(if all_answered { Exit::Done } else { Exit::Failed })
+    Ok(if all_answered { ExitCode::Done } else { ExitCode::Failed })
 }

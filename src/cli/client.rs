@@ -11,7 +11,7 @@ use ureq::http::Response;
 use ureq::{Agent, Body, RequestBuilder};
 use url::{Host, Url};
 
-use super::view::{Job, Status};
+use super::render::{Job, Status};
 use crate::config::{Secret, quoted};
 
 /// Where `answerd serve` listens by default.
@@ -47,7 +47,7 @@ pub enum ClientError {
 
 impl ClientError {
     /// Whether the same call may well succeed a moment later.
-    pub fn is_passing(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         match self {
             ClientError::Unreachable { .. } => true,
             ClientError::Refused { status, .. } => matches!(status, 429 | 503),

@@ -9,7 +9,7 @@ use super::error::CommandError;
 
 /// What a piece of text means; shown as a color where there are colors.
 #[derive(Clone, Copy, Debug)]
-pub enum Tone {
+pub enum Style {
     Heading,
     Good,
     Warning,
@@ -19,31 +19,31 @@ pub enum Tone {
 
 /// Colors text, or leaves it as it is.
 #[derive(Clone, Copy, Debug)]
-pub struct Paint(bool);
+pub struct Styled(bool);
 
-impl Paint {
+impl Styled {
     /// Text without colors.
     #[cfg(test)]
-    pub const PLAIN: Paint = Paint(false);
+    pub const PLAIN: Styled = Styled(false);
 
-    fn for_stream(stream: &impl IsTerminal) -> Paint {
+    fn for_stream(stream: &impl IsTerminal) -> Styled {
         // https://no-color.org: set and not empty, whatever its value.
         let refused = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
             || std::env::var_os("TERM").is_some_and(|value| value == "dumb");
-        Paint(stream.is_terminal() && !refused)
+        Styled(stream.is_terminal() && !refused)
     }
 
     pub const fn is_on(self) -> bool {
         self.0
     }
 
-    pub fn tint(self, tone: Tone, text: &str) -> String {
-        let code = match tone {
-            Tone::Heading => "1",
-            Tone::Good => "32",
-            Tone::Warning => "33",
-            Tone::Bad => "31",
-            Tone::Aside => "2",
+    pub fn apply(self, style: Style, text: &str) -> String {
+        let code = match style {
+            Style::Heading => "1",
+            Style::Good => "32",
+            Style::Warning => "33",
+            Style::Bad => "31",
+            Style::Aside => "2",
         };
         if self.0 { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
@@ -54,8 +54,8 @@ pub struct Console {
     out: Box<dyn Write>,
     err: Box<dyn Write>,
     json: bool,
-    out_paint: Paint,
-    err_paint: Paint,
+    out_styled: Styled,
+    err_styled: Styled,
     out_is_terminal: bool,
     err_is_terminal: bool,
 }
@@ -64,8 +64,8 @@ impl Console {
     /// The streams of this process.
     pub fn of_process(json: bool) -> Console {
         Console {
-            out_paint: Paint::for_stream(&io::stdout()),
-            err_paint: Paint::for_stream(&io::stderr()),
+            out_styled: Styled::for_stream(&io::stdout()),
+            err_styled: Styled::for_stream(&io::stderr()),
             out_is_terminal: io::stdout().is_terminal(),
             err_is_terminal: io::stderr().is_terminal(),
             out: Box::new(io::stdout()),
@@ -81,8 +81,8 @@ impl Console {
             out,
             err,
             json,
-            out_paint: Paint::PLAIN,
-            err_paint: Paint::PLAIN,
+            out_styled: Styled::PLAIN,
+            err_styled: Styled::PLAIN,
             out_is_terminal: false,
             err_is_terminal: false,
         }
@@ -104,13 +104,13 @@ impl Console {
     }
 
     /// The colors of stdout.
-    pub fn paint(&self) -> Paint {
-        self.out_paint
+    pub fn styled(&self) -> Styled {
+        self.out_styled
     }
 
     /// The colors of stderr.
-    pub fn err_paint(&self) -> Paint {
-        self.err_paint
+    pub fn err_styled(&self) -> Styled {
+        self.err_styled
     }
 
     /// Writes a result for people, as lines.
@@ -151,8 +151,8 @@ mod tests {
 
     #[test]
     fn colors_wrap_the_text_or_are_not_there() {
-        assert_eq!(Paint(true).tint(Tone::Good, "ready"), "\x1b[32mready\x1b[0m");
-        assert_eq!(Paint::PLAIN.tint(Tone::Bad, "failed"), "failed");
+        assert_eq!(Styled(true).apply(Style::Good, "ready"), "\x1b[32mready\x1b[0m");
+        assert_eq!(Styled::PLAIN.apply(Style::Bad, "failed"), "failed");
     }
 
     #[test]

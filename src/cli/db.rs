@@ -7,12 +7,12 @@ use std::path::Path;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 
-use super::Exit;
-use super::console::{Console, Paint, Tone};
+use super::ExitCode;
+use super::console::{Console, Style, Styled};
 use super::error::CommandError;
-use super::overview::fact;
 use super::progress::Progress;
 use super::settings::ConfigArgs;
+use super::startup_summary::fact;
 use crate::answer::object::job_object;
 use crate::store::{CheckReport, ExportReport, Store, hide_guarded_panics};
 
@@ -76,7 +76,7 @@ enum Task {
 ///
 /// # Errors
 /// The settings are refused, or the store cannot be opened or read.
-pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     hide_guarded_panics();
     match args.task {
         Task::Check(config) => {
@@ -94,7 +94,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     }
 }
 
-fn check(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
+fn check(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> {
     let report = {
         let _working = Progress::working("reading every page and every row", console);
         Store::check(path)?
@@ -113,29 +113,29 @@ fn check(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
             "problems": report.problems,
         }))?;
     } else {
-        console.result(&check_text(&report, console.paint()))?;
+        console.result(&check_text(&report, console.styled()))?;
     }
-    Ok(if report.problems_total == 0 { Exit::Done } else { Exit::Failed })
+    Ok(if report.problems_total == 0 { ExitCode::Done } else { ExitCode::Failed })
 }
 
-fn check_text(report: &CheckReport, paint: Paint) -> String {
+fn check_text(report: &CheckReport, styled: Styled) -> String {
     let mut text = String::new();
     let jobs = format!("{}, {} of them unfinished", report.jobs, report.unfinished);
-    fact(&mut text, paint, "jobs", &jobs);
-    fact(&mut text, paint, "results", &report.results.to_string());
-    fact(&mut text, paint, "cache", &report.cache_entries.to_string());
-    fact(&mut text, paint, "accounts", &report.accounts.to_string());
+    fact(&mut text, styled, "jobs", &jobs);
+    fact(&mut text, styled, "results", &report.results.to_string());
+    fact(&mut text, styled, "cache", &report.cache_entries.to_string());
+    fact(&mut text, styled, "accounts", &report.accounts.to_string());
     let (file, free) = (mebibytes(report.file_bytes), mebibytes(free_bytes(report)));
-    fact(&mut text, paint, "file", &format!("{file}, {free} of it free"));
+    fact(&mut text, styled, "file", &format!("{file}, {free} of it free"));
     if report.problems_total == 0 {
-        fact(&mut text, paint, "state", &paint.tint(Tone::Good, "sound"));
+        fact(&mut text, styled, "state", &styled.apply(Style::Good, "sound"));
     }
     for problem in &report.problems {
-        fact(&mut text, paint, "wrong", &paint.tint(Tone::Bad, problem));
+        fact(&mut text, styled, "wrong", &styled.apply(Style::Bad, problem));
     }
     let unlisted = report.problems_total - report.problems.len() as u64;
     if unlisted > 0 {
-        fact(&mut text, paint, "wrong", &format!("and {unlisted} more"));
+        fact(&mut text, styled, "wrong", &format!("and {unlisted} more"));
     }
     text
 }
@@ -145,7 +145,7 @@ fn free_bytes(report: &CheckReport) -> u64 {
     report.file_bytes.saturating_sub(report.used_bytes)
 }
 
-fn compact(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
+fn compact(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> {
     let (bytes_before, bytes_after) = {
         let _working = Progress::working("moving pages together", console);
         Store::compact(path)?
@@ -156,11 +156,11 @@ fn compact(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
         let (before, after) = (mebibytes(bytes_before), mebibytes(bytes_after));
         console.result(&format!("{before} before, {after} now"))?;
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 /// The same with and without --json: the lines are for programs anyway.
-fn export(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
+fn export(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> {
     let mut lines = BufWriter::new(io::stdout().lock());
     let ExportReport { written, unreadable, unreadable_total } = {
         // Not among the lines, where a person sees those as well.
@@ -180,7 +180,7 @@ fn export(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
     lines.flush().map_err(CommandError::Output)?;
     console.note(&format!("{written} jobs"));
     if unreadable_total == 0 {
-        return Ok(Exit::Done);
+        return Ok(ExitCode::Done);
     }
     let listed = unreadable.len() as u64;
     for what in unreadable {
@@ -190,7 +190,7 @@ fn export(path: &Path, console: &mut Console) -> Result<Exit, CommandError> {
         console.note(&format!("not read: and {} more", unreadable_total - listed));
     }
     console.note("`answerd db check` names what is damaged");
-    Ok(Exit::Failed)
+    Ok(ExitCode::Failed)
 }
 
 fn mebibytes(bytes: u64) -> String {
@@ -211,7 +211,7 @@ mod tests {
             used_bytes: 1 << 20,
             ..CheckReport::default()
         };
-        insta::assert_snapshot!(check_text(&sound, Paint::PLAIN), @r"
+        insta::assert_snapshot!(check_text(&sound, Styled::PLAIN), @r"
         jobs       12, 2 of them unfinished
         results    9
         cache      0
@@ -221,7 +221,7 @@ mod tests {
         ");
         let problems = vec!["job row 7 is not in the expiry index".to_owned()];
         let wrong = CheckReport { problems, problems_total: 3, ..sound };
-        let text = check_text(&wrong, Paint::PLAIN);
+        let text = check_text(&wrong, Styled::PLAIN);
         assert!(text.contains("wrong      job row 7 is not in the expiry index\n"), "{text}");
         assert!(text.ends_with("wrong      and 2 more\n"), "{text}");
     }

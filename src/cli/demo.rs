@@ -9,9 +9,9 @@ use clap::Args as ClapArgs;
 use crossbeam_channel::Receiver;
 use tempfile::TempDir;
 
-use super::Exit;
+use super::ExitCode;
 use super::client::{Client, Submission};
-use super::console::{Console, Tone};
+use super::console::{Console, Style};
 use super::error::CommandError;
 use super::follow::follow;
 use super::{jobs, log, signals};
@@ -55,7 +55,7 @@ pub struct Args {
 ///
 /// # Errors
 /// The service does not start, or does not answer its own client.
-pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     // Dropped last: the store must be closed before its directory goes.
     let (path, _temporary) = data_directory(args.data)?;
     let mut settings = Settings::load_from(None, &BTreeMap::new())?;
@@ -81,7 +81,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
         Ok((_, job_id)) if !args.once => {
             console.note(&repeat(&url, &args.prompt, job_id));
             let told = format!("Serving at {url}. Ctrl-C stops it.");
-            console.note(&console.err_paint().tint(Tone::Heading, &told));
+            console.note(&console.err_styled().apply(Style::Heading, &told));
         }
         // Interrupted, refused, or asked to end here.
         Ok(_) | Err(_) => server.stop(),
@@ -96,7 +96,7 @@ fn ask(
     prompt: &str,
     stopped: &Receiver<()>,
     console: &mut Console,
-) -> Result<(Exit, String), CommandError> {
+) -> Result<(ExitCode, String), CommandError> {
     let client = Client::new(url, None)?;
     console.note(&format!("POST {url}/scrapers/{SCRAPER}/jobs"));
     let submission = Submission { prompt: prompt.to_owned(), ..Submission::default() };
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
     use crate::cli::test_server::{TestServer, job, streams};
 
-    fn ask_with(last: serde_json::Value) -> (Result<Exit, CommandError>, String, Vec<String>) {
+    fn ask_with(last: serde_json::Value) -> (Result<ExitCode, CommandError>, String, Vec<String>) {
         let server = TestServer::answering(vec![
             (202, job("pending", "queued").to_string()),
             (200, job("pending", "running").to_string()),
@@ -159,7 +159,7 @@ mod tests {
     #[test]
     fn the_demo_asks_over_http_and_shows_each_state_and_the_answer() {
         let (exit, told, asked) = ask_with(job("done", "finished"));
-        assert_eq!(exit.unwrap(), Exit::Done);
+        assert_eq!(exit.unwrap(), ExitCode::Done);
         insta::assert_snapshot!(told, @r"
     POST http://HOST/scrapers/practice/jobs
     GET  http://HOST/jobs/0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10
@@ -196,7 +196,7 @@ mod tests {
     #[test]
     fn a_demo_whose_job_fails_fails() {
         let (exit, told, _) = ask_with(job("failed", "finished"));
-        assert_eq!(exit.unwrap(), Exit::Failed);
+        assert_eq!(exit.unwrap(), ExitCode::Failed);
         assert!(told.contains("failed: The upstream did not answer. (upstream_unreachable)"));
     }
 

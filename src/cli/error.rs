@@ -5,9 +5,9 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::Exit;
+use super::ExitCode;
 use super::client::ClientError;
-use super::console::{Console, Tone, printable};
+use super::console::{Console, Style, printable};
 use crate::config::ConfigError;
 use crate::http::{ServeError, StartError};
 use crate::store::StoreError;
@@ -51,13 +51,13 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    fn exit(&self) -> Exit {
+    fn exit(&self) -> ExitCode {
         match self {
-            CommandError::Config(_) | CommandError::WrongUse(_) => Exit::WrongUse,
+            CommandError::Config(_) | CommandError::WrongUse(_) => ExitCode::WrongUse,
             CommandError::Client(error) => match error {
-                ClientError::Address { .. } | ClientError::Key => Exit::WrongUse,
-                ClientError::Unreachable { .. } => Exit::Unreachable,
-                ClientError::Refused { .. } | ClientError::Garbled { .. } => Exit::Failed,
+                ClientError::Address { .. } | ClientError::Key => ExitCode::WrongUse,
+                ClientError::Unreachable { .. } => ExitCode::Unreachable,
+                ClientError::Refused { .. } | ClientError::Garbled { .. } => ExitCode::Failed,
             },
             CommandError::Start(_)
             | CommandError::Serve(_)
@@ -71,7 +71,7 @@ impl CommandError {
             | CommandError::Signals(_)
             | CommandError::Browser(_)
             | CommandError::Random(_)
-            | CommandError::Log(_) => Exit::Failed,
+            | CommandError::Log(_) => ExitCode::Failed,
         }
     }
 
@@ -152,18 +152,18 @@ impl CommandError {
 }
 
 /// Prints why a command ended, and returns its exit code.
-pub fn report(error: &CommandError, console: &mut Console) -> Exit {
+pub fn report(error: &CommandError, console: &mut Console) -> ExitCode {
     if let CommandError::Output(error) = error
         && error.kind() == io::ErrorKind::BrokenPipe
     {
         // `answerd get ID | head` is no failure.
-        return Exit::Done;
+        return ExitCode::Done;
     }
-    let label = console.err_paint().tint(Tone::Bad, "answerd:");
+    let label = console.err_styled().apply(Style::Bad, "answerd:");
     let code = error.servers_code().map_or_else(String::new, |code| format!(" ({code})"));
     console.note(&format!("{label} {}", printable(&format!("{error}{code}"))));
     if let Some(hint) = error.hint() {
-        console.note(&format!("{} {hint}", console.err_paint().tint(Tone::Aside, "next:")));
+        console.note(&format!("{} {hint}", console.err_styled().apply(Style::Aside, "next:")));
     }
     if console.is_json() {
         let document = json!({ "detail": error.to_string(), "code": error.code() });
@@ -183,7 +183,7 @@ mod tests {
         let (mut console, written) = streams(false);
         let (code, detail) = (Some("key_missing".to_owned()), "Missing API key.".to_owned());
         let error = ClientError::Refused { status: 401, code, detail }.into();
-        assert_eq!(report(&error, &mut console), Exit::Failed);
+        assert_eq!(report(&error, &mut console), ExitCode::Failed);
         assert_eq!(
             written.err(),
             "answerd: Missing API key. (key_missing)\nnext: set ANSWERD_API_KEY, or give --key\n"
@@ -194,8 +194,8 @@ mod tests {
     fn a_closed_pipe_is_no_failure() {
         let mut console = Console::of_test(Box::new(io::sink()), Box::new(io::sink()), false);
         let error = CommandError::Output(io::ErrorKind::BrokenPipe.into());
-        assert_eq!(report(&error, &mut console), Exit::Done);
+        assert_eq!(report(&error, &mut console), ExitCode::Done);
         let error = CommandError::Output(io::ErrorKind::StorageFull.into());
-        assert_eq!(report(&error, &mut console), Exit::Failed);
+        assert_eq!(report(&error, &mut console), ExitCode::Failed);
     }
 }

@@ -7,7 +7,7 @@ use super::client::Client;
 use super::console::Console;
 use super::error::CommandError;
 use super::progress::Progress;
-use super::view::Job;
+use super::render::Job;
 use crate::clock::Clock;
 
 /// After how much silence of a stream of events the job is polled, milliseconds.
@@ -77,7 +77,7 @@ pub fn follow(
             Err(error) => {
                 let now_ms = clock.now_ms();
                 let since_ms = *trouble_since_ms.get_or_insert(now_ms);
-                if !error.is_passing() || now_ms.saturating_sub(since_ms) >= TROUBLE_MS_MAX {
+                if !error.is_transient() || now_ms.saturating_sub(since_ms) >= TROUBLE_MS_MAX {
                     return Err(error.into());
                 }
                 progress.show("the server cannot be reached now, trying again", console);
@@ -177,6 +177,6 @@ mod tests {
         let outcome = follow(&client, first, &clock, &crossbeam_channel::never(), &mut console);
         end.send(()).unwrap();
         hand.join().unwrap();
-        assert!(matches!(outcome, Err(CommandError::Client(error)) if error.is_passing()));
+        assert!(matches!(outcome, Err(CommandError::Client(error)) if error.is_transient()));
     }
 }

@@ -6,12 +6,12 @@ use std::io::Read;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::Exit;
+use super::ExitCode;
 use super::client::{Client, ClientError, DEFAULT_URL, Submission};
-use super::console::{Console, Tone, printable};
+use super::console::{Console, Style, printable};
 use super::error::CommandError;
 use super::follow::follow;
-use super::view::{Job, Status};
+use super::render::{Job, Status};
 use crate::clock::Clock;
 use crate::config::Secret;
 use crate::job::{PROMPT_CHARS_MAX, check_idempotency_key};
@@ -173,7 +173,7 @@ pub struct CancelArgs {
 ///
 /// # Errors
 /// The prompt cannot be read, the server refuses it, or cannot be reached.
-pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let submission = Submission {
         prompt: prompt(args.prompt, std::io::stdin())?,
         country: args.country,
@@ -198,16 +198,16 @@ pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<Exit, CommandEr
     } else {
         console.result(&printable(&job.job_id))?;
         let hint = format!("{}; `answerd watch {}` waits for it", job.progress(), job.job_id);
-        console.note(&console.err_paint().tint(Tone::Aside, &printable(&hint)));
+        console.note(&console.err_styled().apply(Style::Aside, &printable(&hint)));
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 /// Prints a job or its Markdown.
 ///
 /// # Errors
 /// There is no such job, no answer yet where the answer was wanted, or no server.
-pub fn get(args: GetArgs, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn get(args: GetArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let job = args.server.client()?.job(&args.id)?;
     if !args.markdown {
         return show(&job, console);
@@ -227,14 +227,14 @@ pub fn get(args: GetArgs, console: &mut Console) -> Result<Exit, CommandError> {
     } else {
         console.result(&answer.result_markdown)?;
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 /// Waits for a job and prints it.
 ///
 /// # Errors
 /// There is no such job, or the server stays out of reach.
-pub fn watch(args: WatchArgs, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn watch(args: WatchArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
     let job = client.job(&args.id)?;
     let job = wait(&client, job, console)?;
@@ -245,10 +245,10 @@ pub fn watch(args: WatchArgs, console: &mut Console) -> Result<Exit, CommandErro
 ///
 /// # Errors
 /// The key has no such job, it has ended, or the server cannot be reached.
-pub fn cancel(args: CancelArgs, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn cancel(args: CancelArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let job = args.server.client()?.cancel(&args.id)?;
     show(&job, console)?;
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 fn idempotency_key(given: String) -> Result<String, CommandError> {
@@ -265,15 +265,15 @@ fn wait(client: &Client, job: Job, console: &mut Console) -> Result<Job, Command
 ///
 /// # Errors
 /// Stdout cannot be written to.
-pub fn show(job: &Job, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn show(job: &Job, console: &mut Console) -> Result<ExitCode, CommandError> {
     if console.is_json() {
         console.document(&job.document)?;
     } else {
-        console.result(&job.text(console.paint()))?;
+        console.result(&job.text(console.styled()))?;
     }
     Ok(match job.status {
-        Status::Pending | Status::Done => Exit::Done,
-        Status::Failed => Exit::Failed,
+        Status::Pending | Status::Done => ExitCode::Done,
+        Status::Failed => ExitCode::Failed,
     })
 }
 

@@ -4,8 +4,8 @@
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::Exit;
-use super::console::{Console, Tone};
+use super::ExitCode;
+use super::console::{Console, Style};
 use super::error::CommandError;
 use crate::config::{self, ANONYMOUS, NAME_CHARS_MAX};
 
@@ -56,7 +56,7 @@ pub struct Args {
 ///
 /// # Errors
 /// The name cannot be one, or there is no randomness to be had.
-pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     if args.webhook {
         return webhook_secret(console);
     }
@@ -78,18 +78,18 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
             "requests_per_minute": rpm, "operator": operator, "config": lines,
         }))?;
     } else {
-        let paint = console.err_paint();
-        console.note(&format!("{}\n", paint.tint(Tone::Heading, &key)));
+        let styled = console.err_styled();
+        console.note(&format!("{}\n", styled.apply(Style::Heading, &key)));
         console.note("That is the key; it is not shown again. These lines let it in:");
         console.result(&lines)?;
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 /// Bytes of a secret for webhooks: as many as its signatures have.
 const WEBHOOK_SECRET_BYTES: usize = 32;
 
-fn webhook_secret(console: &mut Console) -> Result<Exit, CommandError> {
+fn webhook_secret(console: &mut Console) -> Result<ExitCode, CommandError> {
     let mut bytes = [0; WEBHOOK_SECRET_BYTES];
     getrandom::fill(&mut bytes).map_err(CommandError::Random)?;
     let secret = config::SigningKey::text_of(&bytes);
@@ -99,7 +99,7 @@ fn webhook_secret(console: &mut Console) -> Result<Exit, CommandError> {
         console.result(&secret)?;
         console.note("The service and the receivers of its webhooks need it, and no one else.");
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 /// 256 bits from the operating system's generator, in letters and digits: nothing that a shell, a
@@ -182,7 +182,7 @@ mod tests {
         let (mut console, written) = streams(false);
         let args =
             Args { credits: Some(10_000), rpm: Some(600), operator: true, ..named("team-a") };
-        assert_eq!(run(args, &mut console).unwrap(), Exit::Done);
+        assert_eq!(run(args, &mut console).unwrap(), ExitCode::Done);
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("config.toml");
         std::fs::write(&path, written.out()).unwrap();

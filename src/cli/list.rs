@@ -3,11 +3,11 @@
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::Exit;
+use super::ExitCode;
 use super::console::Console;
 use super::error::CommandError;
 use super::jobs::ServerArgs;
-use super::view::Job;
+use super::render::Job;
 
 /// How many jobs are listed unless something else is said.
 const LIMIT_DEFAULT: usize = 50;
@@ -53,7 +53,7 @@ pub struct Args {
 ///
 /// # Errors
 /// The server refuses, or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let limit = if args.all { usize::MAX } else { args.limit.unwrap_or(LIMIT_DEFAULT) };
     let filters = [
         ("status", args.status),
@@ -78,7 +78,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
         }
     }
     print(&jobs, cursor.as_deref(), console)?;
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 fn print(jobs: &[Job], cursor: Option<&str>, console: &mut Console) -> Result<(), CommandError> {
@@ -87,7 +87,7 @@ fn print(jobs: &[Job], cursor: Option<&str>, console: &mut Console) -> Result<()
         return console.document(&json!({ "jobs": documents, "next_cursor": cursor }));
     }
     for job in jobs {
-        console.result(&job.line(console.paint()))?;
+        console.result(&job.line(console.styled()))?;
     }
     let more = if cursor.is_some() { "; there may be more, which --all lists" } else { "" };
     let noun = if jobs.len() == 1 { "job" } else { "jobs" };

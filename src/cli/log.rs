@@ -45,7 +45,7 @@ impl Level {
 /// The filter is none, or a log was started before.
 pub fn start(settings: &Log, console: &Console) -> Result<Level, CommandError> {
     let (filter, handle) = reload::Layer::new(filter(&settings.level)?);
-    let lines = fmt::layer().with_writer(io::stderr).with_ansi(console.err_paint().is_on());
+    let lines = fmt::layer().with_writer(io::stderr).with_ansi(console.err_styled().is_on());
     let lines = match settings.format {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().with_ansi(false).flatten_event(true).boxed(),

@@ -14,26 +14,24 @@ mod keygen;
 mod list;
 mod live;
 mod log;
-mod overview;
 mod progress;
 mod ready;
 mod recipe;
 mod reload;
+mod render;
 mod serve;
 mod settings;
 mod shell;
 mod signals;
+mod startup_summary;
 #[cfg(test)]
 mod test_server;
 #[cfg(test)]
 mod tests;
 mod unit;
 mod usage;
-mod view;
 mod watchdog;
 mod webhook;
-
-use std::process::ExitCode;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Parser, Subcommand};
@@ -44,7 +42,7 @@ use error::CommandError;
 
 /// What a command's exit code says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Exit {
+enum ExitCode {
     Done,
     /// The job or the call failed.
     Failed,
@@ -54,14 +52,14 @@ enum Exit {
     Unreachable,
 }
 
-impl Exit {
+impl ExitCode {
     const fn code(self) -> u8 {
         match self {
-            Exit::Done => 0,
-            Exit::Failed => 1,
+            ExitCode::Done => 0,
+            ExitCode::Failed => 1,
             // What clap exits with as well.
-            Exit::WrongUse => 2,
-            Exit::Unreachable => 3,
+            ExitCode::WrongUse => 2,
+            ExitCode::Unreachable => 3,
         }
     }
 }
@@ -127,24 +125,24 @@ enum Command {
 }
 
 /// Runs the command that this process was started with.
-pub fn main() -> ExitCode {
+pub fn main() -> std::process::ExitCode {
     match Cli::try_parse() {
         Ok(Cli { command, json }) => {
             let mut console = Console::of_process(json);
-            ExitCode::from(run(command, &mut console).code())
+            std::process::ExitCode::from(run(command, &mut console).code())
         }
         Err(error) if error.use_stderr() => {
             // What was typed could not be read, so this looks for the word alone.
             let json = std::env::args_os().skip(1).any(|word| word == "--json");
             let mut console = Console::of_process(json);
-            ExitCode::from(refuse_line(error, &mut console).code())
+            std::process::ExitCode::from(refuse_line(error, &mut console).code())
         }
         Err(help) => help.exit(),
     }
 }
 
 /// Prints what is wrong with a command line, as every other error is printed.
-fn refuse_line(mut error: clap::Error, console: &mut Console) -> Exit {
+fn refuse_line(mut error: clap::Error, console: &mut Console) -> ExitCode {
     // clap names everything that is similar, the nearest last.
     if let Some(ContextValue::Strings(similar)) = error.get(ContextKind::SuggestedSubcommand) {
         let nearest = similar.last().cloned().into_iter().collect();
@@ -164,30 +162,30 @@ fn refuse_line(mut error: clap::Error, console: &mut Console) -> Exit {
         let _ = console.document(&json!({ "detail": detail, "code": "wrong_use" }));
     }
     let rendered = error.render();
-    let text = if console.err_paint().is_on() {
+    let text = if console.err_styled().is_on() {
         rendered.ansi().to_string()
     } else {
         rendered.to_string()
     };
     console.note(text.trim_end());
-    Exit::WrongUse
+    ExitCode::WrongUse
 }
 
 /// Prints the version.
 ///
 /// # Errors
 /// Returns an error if stdout cannot be written to.
-fn version(console: &mut Console) -> Result<Exit, CommandError> {
+fn version(console: &mut Console) -> Result<ExitCode, CommandError> {
     let version = env!("CARGO_PKG_VERSION");
     if console.is_json() {
         console.document(&json!({ "version": version }))?;
     } else {
         console.result(&format!("answerd {version}"))?;
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
-fn run(command: Command, console: &mut Console) -> Exit {
+fn run(command: Command, console: &mut Console) -> ExitCode {
     let outcome = match command {
         Command::Serve(args) => serve::run(args, console),
         Command::Demo(args) => demo::run(args, console),

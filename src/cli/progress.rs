@@ -18,7 +18,7 @@ pub struct Progress {
 impl Progress {
     pub fn new(console: &Console) -> Progress {
         let spinner = console.err_is_terminal().then(|| {
-            let template = if console.err_paint().is_on() {
+            let template = if console.err_styled().is_on() {
                 "{spinner:.cyan} {msg} {elapsed:.dim}"
             } else {
                 "{spinner} {msg} {elapsed}"

@@ -2,7 +2,7 @@
 
 use clap::Args as ClapArgs;
 
-use super::Exit;
+use super::ExitCode;
 use super::console::Console;
 use super::error::CommandError;
 use super::jobs::ServerArgs;
@@ -27,12 +27,12 @@ pub struct Args {
 ///
 /// # Errors
 /// The service takes no jobs, or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let document = args.server.client()?.ready()?;
     if console.is_json() {
         console.document(&document)?;
     } else {
         console.result("ready")?;
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }

@@ -13,8 +13,8 @@ use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::Exit;
-use super::console::{Console, Tone};
+use super::ExitCode;
+use super::console::{Console, Style};
 use super::error::CommandError;
 use super::settings::ConfigArgs;
 use crate::clock::Clock;
@@ -115,7 +115,7 @@ struct RunArgs {
 ///
 /// # Errors
 /// The settings or a recipe are wrong, or the browser cannot be started.
-pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     match args.task {
         Task::List(config) => {
             let (settings, _) = config.load()?;
@@ -138,7 +138,7 @@ fn known(settings: &Settings) -> (Recipes, Vec<Problem>) {
     (recipes, problems)
 }
 
-fn list(settings: &Settings, console: &mut Console) -> Result<Exit, CommandError> {
+fn list(settings: &Settings, console: &mut Console) -> Result<ExitCode, CommandError> {
     let (recipes, problems) = known(settings);
     if console.is_json() {
         let shown: Vec<_> = recipes
@@ -164,7 +164,7 @@ fn list(settings: &Settings, console: &mut Console) -> Result<Exit, CommandError
         console.result(&text)?;
         note(&problems, console);
     }
-    Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(if problems.is_empty() { ExitCode::Done } else { ExitCode::Failed })
 }
 
 fn told(problems: &[Problem]) -> Vec<serde_json::Value> {
@@ -174,11 +174,11 @@ fn told(problems: &[Problem]) -> Vec<serde_json::Value> {
 
 fn note(problems: &[Problem], console: &mut Console) {
     for problem in problems {
-        console.note(&console.err_paint().tint(Tone::Bad, &problem.to_string()));
+        console.note(&console.err_styled().apply(Style::Bad, &problem.to_string()));
     }
 }
 
-fn check(files: &[PathBuf], console: &mut Console) -> Result<Exit, CommandError> {
+fn check(files: &[PathBuf], console: &mut Console) -> Result<ExitCode, CommandError> {
     let mut problems = Vec::new();
     for file in files {
         match recipes::read_file(file) {
@@ -195,7 +195,7 @@ fn check(files: &[PathBuf], console: &mut Console) -> Result<Exit, CommandError>
     } else {
         note(&problems, console);
     }
-    Ok(if problems.is_empty() { Exit::Done } else { Exit::Failed })
+    Ok(if problems.is_empty() { ExitCode::Done } else { ExitCode::Failed })
 }
 
 fn find(
@@ -221,7 +221,7 @@ fn find(
     })
 }
 
-fn ask(args: RunArgs, console: &mut Console) -> Result<Exit, CommandError> {
+fn ask(args: RunArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let raw = RawRequest {
         prompt: Some(args.prompt),
         country: Some(args.country),

@@ -9,7 +9,7 @@ use crate::http::Reloader;
 use crate::service::ReloadedKeys;
 
 /// Why nothing was reloaded.
-enum Refused {
+enum ReloadError {
     Error(CommandError),
     /// The settings have no key, and the service needs one.
     NoKeys,
@@ -33,17 +33,17 @@ pub fn again(config: &ConfigArgs, level: &Level, server: &Reloader) {
                  next start"
             );
         }
-        Err(Refused::NoKeys) => tracing::warn!(
+        Err(ReloadError::NoKeys) => tracing::warn!(
             "the settings list no key, as a file that is empty or half written does: {UNCHANGED}; \
              to remove the last key, restart the service"
         ),
-        Err(Refused::Error(CommandError::Config(error))) => {
+        Err(ReloadError::Error(CommandError::Config(error))) => {
             for problem in error.problems {
                 tracing::error!(problem, "the settings were refused");
             }
             tracing::error!("{UNCHANGED}");
         }
-        Err(Refused::Error(error)) => tracing::error!(%error, "{UNCHANGED}"),
+        Err(ReloadError::Error(error)) => tracing::error!(%error, "{UNCHANGED}"),
     }
 }
 
@@ -51,13 +51,13 @@ fn try_again(
     config: &ConfigArgs,
     level: &Level,
     server: &Reloader,
-) -> Result<ReloadedKeys, Refused> {
+) -> Result<ReloadedKeys, ReloadError> {
     let (settings, _) =
-        config.load().map_err(|error| Refused::Error(CommandError::Config(error)))?;
+        config.load().map_err(|error| ReloadError::Error(CommandError::Config(error)))?;
     if settings.keys.is_empty() && server.has_keys() {
-        return Err(Refused::NoKeys);
+        return Err(ReloadError::NoKeys);
     }
     // First, because it can still be refused.
-    level.set(&settings.log.level).map_err(Refused::Error)?;
+    level.set(&settings.log.level).map_err(ReloadError::Error)?;
     Ok(server.reload(&settings))
 }

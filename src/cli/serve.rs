@@ -6,11 +6,11 @@ use clap::Args as ClapArgs;
 use sd_notify::NotifyState;
 use serde_json::json;
 
-use super::Exit;
+use super::ExitCode;
 use super::console::Console;
 use super::error::CommandError;
-use super::overview::Overview;
 use super::settings::ConfigArgs;
+use super::startup_summary::StartupSummary;
 use super::{log, reload, signals, watchdog};
 use crate::clock::Clock;
 use crate::http::{Server, ShutdownHandle};
@@ -41,7 +41,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if the settings are refused, the server does not start, or its store fails.
-pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     // Handlers come first: until they are there, a reload would end the process, and nothing would
     // stop the first process of a container.
     let hangups = signals::Hangups::caught()?;
@@ -61,18 +61,18 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     let reloader = server.reloader();
     let hung_up = reloader.clone();
     hangups.each(move || reload::again(&args.config, &level, &hung_up))?;
-    let overview = Overview::new(&settings, &origin, server.address());
+    let summary = StartupSummary::new(&settings, &origin, server.address());
     if console.is_json() {
-        let mut document = json!(overview);
+        let mut document = json!(summary);
         document["url"] = json!(server.base_url());
         console.document(&document)?;
     } else {
-        let paint = console.paint();
+        let styled = console.styled();
         let mut text = format!("answerd {}\n", env!("CARGO_PKG_VERSION"));
-        text.push_str(&overview.lines(&server.base_url(), paint));
+        text.push_str(&summary.lines(&server.base_url(), styled));
         console.result(&text)?;
     }
-    if let Some(warning) = overview.open_door() {
+    if let Some(warning) = summary.unauthenticated_warning() {
         tracing::warn!("{warning}");
     }
     tracing::info!(url = server.base_url(), "ready");
@@ -82,7 +82,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     watchdog::start(reloader, Clock::System, ended)?;
     server.wait()?;
     tracing::info!("stopped");
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 /// Notifies systemd, if it started us with Type=notify.

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use super::console::Console;
 use super::error::CommandError;
-use super::{Cli, Exit};
+use super::{Cli, ExitCode};
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -51,7 +51,10 @@ pub struct ManArgs {
 ///
 /// # Errors
 /// Stdout cannot be written to.
-pub fn completions(args: &CompletionsArgs, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn completions(
+    args: &CompletionsArgs,
+    console: &mut Console,
+) -> Result<ExitCode, CommandError> {
     let mut command = Cli::command();
     command.set_bin_name("answerd");
     command.build();
@@ -64,7 +67,7 @@ pub fn completions(args: &CompletionsArgs, console: &mut Console) -> Result<Exit
 ///
 /// # Errors
 /// Stdout or the directory cannot be written to.
-pub fn man(args: &ManArgs, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn man(args: &ManArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let Some(path) = &args.out else {
         let mut bytes = Vec::new();
         Man::new(Cli::command()).render(&mut bytes).map_err(CommandError::Output)?;
@@ -77,10 +80,10 @@ pub fn man(args: &ManArgs, console: &mut Console) -> Result<Exit, CommandError> 
     } else {
         console.note(&format!("wrote the pages into {}", path.display()));
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
-fn print(name: &str, bytes: &[u8], console: &mut Console) -> Result<Exit, CommandError> {
+fn print(name: &str, bytes: &[u8], console: &mut Console) -> Result<ExitCode, CommandError> {
     let text = std::str::from_utf8(bytes).map_err(io::Error::other);
     let text = text.map_err(CommandError::Output)?;
     if console.is_json() {
@@ -88,5 +91,5 @@ fn print(name: &str, bytes: &[u8], console: &mut Console) -> Result<Exit, Comman
     } else {
         console.result(text)?;
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }

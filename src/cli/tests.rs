@@ -7,7 +7,7 @@ use super::test_server::{TestServer, job, streams};
 use super::*;
 
 struct Ran {
-    exit: Exit,
+    exit: ExitCode,
     out: String,
     err: String,
 }
@@ -78,7 +78,7 @@ fn visit(command: &clap::Command, words: &str, seen: &mut impl FnMut(&str, &clap
 fn completions_know_every_command_in_every_shell() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let ran = run_line(&["completions", shell]);
-        assert_eq!((ran.exit, ran.err.as_str()), (Exit::Done, ""));
+        assert_eq!((ran.exit, ran.err.as_str()), (ExitCode::Done, ""));
         for command in Cli::command().get_subcommands() {
             assert!(ran.out.contains(command.get_name()), "{shell}: {}", command.get_name());
         }
@@ -90,36 +90,36 @@ fn completions_know_every_command_in_every_shell() {
 #[test]
 fn there_is_a_manual_page_for_every_command() {
     let ran = run_line(&["man"]);
-    assert_eq!(ran.exit, Exit::Done);
+    assert_eq!(ran.exit, ExitCode::Done);
     assert!(ran.out.contains(".TH answerd 1") && ran.out.contains("Exit codes"), "{}", ran.out);
     let directory = tempfile::tempdir().unwrap();
     let ran = run_line(&["man", "--out", directory.path().to_str().unwrap()]);
-    assert_eq!((ran.exit, ran.out.as_str()), (Exit::Done, ""));
+    assert_eq!((ran.exit, ran.out.as_str()), (ExitCode::Done, ""));
     visit(&Cli::command(), "answerd", &mut |words, _| {
         let name = words.replace(' ', "-");
         let page = directory.path().join(format!("{name}.1"));
         assert!(std::fs::read_to_string(page).unwrap().contains(&format!(".TH {name} 1")));
     });
     let nowhere = run_line(&["man", "--out", "/nowhere/at/all"]);
-    assert_eq!(nowhere.exit, Exit::Failed);
+    assert_eq!(nowhere.exit, ExitCode::Failed);
     assert!(nowhere.err.contains("/nowhere/at/all"), "{}", nowhere.err);
 }
 
 #[test]
 fn ready_says_whether_jobs_are_taken() {
     let (ran, asked) = against(vec![(200, r#"{"status":"ready"}"#.to_owned())], &["ready"]);
-    assert_eq!((ran.exit, ran.out.as_str()), (Exit::Done, "ready\n"));
+    assert_eq!((ran.exit, ran.out.as_str()), (ExitCode::Done, "ready\n"));
     assert!(asked[0].starts_with("GET /readyz HTTP/1.1\r\n"), "{}", asked[0]);
     let refusal = r#"{"detail": "The service stops.", "code": "shutting_down"}"#;
     let (ran, _) = against(vec![(503, refusal.to_owned())], &["ready"]);
-    assert_eq!(ran.exit, Exit::Failed);
+    assert_eq!(ran.exit, ExitCode::Failed);
     assert!(ran.err.contains("(shutting_down)"), "{}", ran.err);
 }
 
 #[test]
 fn wrong_use_exits_with_the_code_that_clap_gives() {
     let error = Cli::try_parse_from(["answerd", "submit", "chatgpt"]).unwrap_err();
-    assert_eq!(error.exit_code(), i32::from(Exit::WrongUse.code()));
+    assert_eq!(error.exit_code(), i32::from(ExitCode::WrongUse.code()));
     for wrong in [
         &["answerd", "get", "id", "--markdown", "--json"][..],
         &["answerd", "watch", ""],
@@ -143,7 +143,7 @@ fn refused(line: &[&str], json: bool) -> Ran {
 fn a_misspelt_command_suggests_the_nearest_alone() {
     for (line, nearest) in [("sumbit", "submit"), ("lst", "list"), ("wacth", "watch")] {
         let ran = refused(&[line], false);
-        assert_eq!((ran.exit, ran.out.as_str()), (Exit::WrongUse, ""));
+        assert_eq!((ran.exit, ran.out.as_str()), (ExitCode::WrongUse, ""));
         assert!(
             ran.err.contains(&format!("a similar subcommand exists: '{nearest}'")),
             "{}",
@@ -162,7 +162,7 @@ fn a_wrong_line_is_a_document_for_programs() {
         (&[], "a command is missing"),
     ] {
         let ran = refused(line, true);
-        assert_eq!(ran.exit, Exit::WrongUse);
+        assert_eq!(ran.exit, ExitCode::WrongUse);
         let document: Value = serde_json::from_str(&ran.out).unwrap();
         assert_eq!(document["code"], "wrong_use");
         assert!(document["detail"].as_str().unwrap().starts_with(said), "{document}");
@@ -220,7 +220,7 @@ fn submit_sends_what_was_given_and_prints_the_id_alone() {
             "ak_secret",
         ],
     );
-    assert_eq!(ran.exit, Exit::Done);
+    assert_eq!(ran.exit, ExitCode::Done);
     assert_eq!(ran.out, "0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10\n");
     assert!(ran.err.contains("answerd watch 0b7c1e0e"), "{}", ran.err);
     assert!(asked[0].starts_with("POST /scrapers/chatgpt/jobs HTTP/1.1\r\n"), "{}", asked[0]);
@@ -232,7 +232,7 @@ fn submit_sends_what_was_given_and_prints_the_id_alone() {
 #[test]
 fn an_idempotency_key_that_is_none_is_wrong_use() {
     let ran = run_line(&["submit", "practice", "What?", "--idempotency-key", "two words"]);
-    assert_eq!(ran.exit, Exit::WrongUse);
+    assert_eq!(ran.exit, ExitCode::WrongUse);
     assert!(ran.err.contains("visible ASCII"), "{}", ran.err);
 }
 
@@ -247,7 +247,7 @@ fn webhook_shows_the_delivery_and_sends_it_again() {
         ],
     });
     let (ran, asked) = against(vec![ok(&document)], &["webhook", "an-id", "--key", "ak_secret"]);
-    assert_eq!(ran.exit, Exit::Done);
+    assert_eq!(ran.exit, ExitCode::Done);
     insta::assert_snapshot!(ran.out, @r"
     state      pending
     url        https://a.example/hook
@@ -261,12 +261,12 @@ fn webhook_shows_the_delivery_and_sends_it_again() {
     assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
     let (ran, asked) =
         against(vec![(202, document.to_string())], &["webhook", "an-id", "--resend", "--json"]);
-    assert_eq!(ran.exit, Exit::Done);
+    assert_eq!(ran.exit, ExitCode::Done);
     assert_eq!(serde_json::from_str::<serde_json::Value>(&ran.out).unwrap(), document);
     assert!(asked[0].starts_with("POST /jobs/an-id/webhook HTTP/1.1\r\n"), "{}", asked[0]);
     (document["state"], document["reason"]) = ("failed".into(), "gone".into());
     let (ran, _) = against(vec![ok(&document)], &["webhook", "an-id"]);
-    assert_eq!(ran.exit, Exit::Failed);
+    assert_eq!(ran.exit, ExitCode::Failed);
     assert!(ran.out.contains("failed (gone)"), "{}", ran.out);
 }
 
@@ -275,13 +275,13 @@ fn cancel_prints_the_job_and_is_no_failure_by_itself() {
     let mut canceled = job("failed", "finished");
     canceled["error_code"] = "canceled".into();
     let (ran, asked) = against(vec![ok(&canceled)], &["cancel", "an-id", "--key", "ak_secret"]);
-    assert_eq!(ran.exit, Exit::Done);
+    assert_eq!(ran.exit, ExitCode::Done);
     assert!(ran.out.contains("(canceled)"), "{}", ran.out);
     assert!(asked[0].starts_with("DELETE /jobs/an-id HTTP/1.1\r\n"), "{}", asked[0]);
     assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
     let refusal = r#"{"detail": "The job has ended already.", "code": "job_finished"}"#;
     let (ran, _) = against(vec![(409, refusal.to_owned())], &["cancel", "id"]);
-    assert_eq!(ran.exit, Exit::Failed);
+    assert_eq!(ran.exit, ExitCode::Failed);
     assert!(ran.err.contains("(job_finished)"), "{}", ran.err);
 }
 
@@ -298,7 +298,7 @@ fn page(cursor: Option<&str>) -> (u16, String) {
 fn list_prints_a_line_for_a_job_and_says_when_there_are_more() {
     let line = ["list", "--status", "done", "--label", "a b", "--limit", "1", "--key", "ak_secret"];
     let (ran, asked) = against(vec![page(Some("c1"))], &line);
-    assert_eq!(ran.exit, Exit::Done);
+    assert_eq!(ran.exit, ExitCode::Done);
     insta::assert_snapshot!(ran.out, @"0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10  2026-05-11T12:00:00+00:00  done     practice        [nightly] What?");
     assert_eq!(ran.err, "1 job; there may be more, which --all lists\n");
     assert!(asked[0].starts_with("GET /jobs?status=done&label=a+b&limit=1 HTTP/1.1\r\n"));
@@ -383,7 +383,7 @@ fn submit_leaves_the_defaults_to_the_server() {
 fn submit_and_wait_prints_the_finished_job() {
     let replies = vec![(202, job("pending", "queued").to_string()), ok(&job("done", "finished"))];
     let (ran, asked) = against(replies, &["submit", "practice", "What?", "--wait"]);
-    assert_eq!(ran.exit, Exit::Done);
+    assert_eq!(ran.exit, ExitCode::Done);
     assert!(ran.out.contains("An answer.") && ran.out.contains("https://a.example/"));
     insta::assert_snapshot!(ran.err, @r"
     queued: on disk, waiting for a worker
@@ -397,11 +397,11 @@ fn a_failed_job_exits_with_1_wherever_it_is_printed() {
     let failed = || vec![ok(&job("failed", "finished"))];
     for line in [&["get", "id"][..], &["watch", "id"], &["get", "id", "--json"]] {
         let (ran, _) = against(failed(), line);
-        assert_eq!(ran.exit, Exit::Failed, "{line:?}");
+        assert_eq!(ran.exit, ExitCode::Failed, "{line:?}");
         assert!(ran.out.contains("upstream_unreachable"), "{line:?}");
     }
     let (ran, _) = against(failed(), &["get", "id", "--markdown"]);
-    assert_eq!((ran.exit, ran.out.as_str()), (Exit::Failed, ""));
+    assert_eq!((ran.exit, ran.out.as_str()), (ExitCode::Failed, ""));
     assert!(ran.err.contains("the job failed: The upstream did not answer."));
 }
 
@@ -421,9 +421,9 @@ fn get_prints_the_job_its_markdown_or_its_json() {
 fn a_job_that_runs_is_no_failure_until_its_answer_is_asked_for() {
     let running = || vec![ok(&job("pending", "running"))];
     let (ran, _) = against(running(), &["get", "id"]);
-    assert_eq!(ran.exit, Exit::Done);
+    assert_eq!(ran.exit, ExitCode::Done);
     let (ran, _) = against(running(), &["get", "id", "--markdown"]);
-    assert_eq!(ran.exit, Exit::Failed);
+    assert_eq!(ran.exit, ExitCode::Failed);
     assert!(ran.err.contains("answerd watch 0b7c1e0e"), "{}", ran.err);
 }
 
@@ -431,7 +431,7 @@ fn a_job_that_runs_is_no_failure_until_its_answer_is_asked_for() {
 fn the_reason_and_the_code_of_a_refusal_are_told() {
     let refusal = r#"{"detail": "Invalid API key.", "code": "invalid_api_key"}"#;
     let (ran, _) = against(vec![(401, refusal.to_owned())], &["submit", "chatgpt", "What?"]);
-    assert_eq!(ran.exit, Exit::Failed);
+    assert_eq!(ran.exit, ExitCode::Failed);
     assert_eq!(ran.err, "answerd: Invalid API key. (invalid_api_key)\n");
     let line = ["submit", "chatgpt", "What?", "--json"];
     let (ran, _) = against(vec![(401, refusal.to_owned())], &line);
@@ -442,7 +442,7 @@ fn the_reason_and_the_code_of_a_refusal_are_told() {
 fn a_server_that_is_not_answerd_is_told_from_one_that_is() {
     for reply in [(500, "<html>".to_owned()), (200, "[]".to_owned()), (302, String::new())] {
         let (ran, _) = against(vec![reply], &["get", "id"]);
-        assert_eq!(ran.exit, Exit::Failed);
+        assert_eq!(ran.exit, ExitCode::Failed);
         assert!(ran.err.contains("is it the right address?"), "{}", ran.err);
     }
 }
@@ -450,7 +450,7 @@ fn a_server_that_is_not_answerd_is_told_from_one_that_is() {
 #[test]
 fn a_proxy_whose_server_is_down_is_no_server() {
     let (ran, _) = against(vec![(502, "<html>".to_owned())], &["get", "id"]);
-    assert_eq!(ran.exit, Exit::Unreachable);
+    assert_eq!(ran.exit, ExitCode::Unreachable);
     assert!(ran.err.contains("502"), "{}", ran.err);
 }
 
@@ -466,7 +466,7 @@ fn without_a_server_every_client_command_exits_with_3_and_says_what_to_do() {
         &["cancel", "id"],
     ] {
         let ran = run_line(&[line, &["--url", url]].concat());
-        assert_eq!(ran.exit, Exit::Unreachable, "{line:?}");
+        assert_eq!(ran.exit, ExitCode::Unreachable, "{line:?}");
         assert!(ran.err.contains(url) && ran.err.contains("answerd serve"), "{}", ran.err);
     }
 }
@@ -474,7 +474,7 @@ fn without_a_server_every_client_command_exits_with_3_and_says_what_to_do() {
 #[test]
 fn an_address_that_is_none_is_wrong_use() {
     let ran = run_line(&["get", "id", "--url", "localhost:8080"]);
-    assert_eq!(ran.exit, Exit::WrongUse);
+    assert_eq!(ran.exit, ExitCode::WrongUse);
     assert!(ran.err.contains("http://127.0.0.1:8080"), "{}", ran.err);
 }
 
@@ -485,16 +485,16 @@ fn check_names_all_that_is_wrong_and_exits_with_2() {
     let file = path.to_str().unwrap();
     std::fs::write(&path, "[http]\nworkers = 0\n[store]\npath = \"\"\n").unwrap();
     let ran = run_line(&["check", "--config", file]);
-    assert_eq!((ran.exit, ran.out.as_str()), (Exit::WrongUse, ""));
+    assert_eq!((ran.exit, ran.out.as_str()), (ExitCode::WrongUse, ""));
     assert_eq!(ran.err.lines().count(), 2, "{}", ran.err);
     let ran = run_line(&["check", "--config", file, "--json"]);
     let document: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(document["problems"].as_array().unwrap().len(), 2);
-    assert_eq!(run_line(&["serve", "--config", file]).exit, Exit::WrongUse);
+    assert_eq!(run_line(&["serve", "--config", file]).exit, ExitCode::WrongUse);
 
     std::fs::write(&path, "").unwrap();
     let ran = run_line(&["check", "--config", file]);
-    assert_eq!(ran.exit, Exit::Done);
+    assert_eq!(ran.exit, ExitCode::Done);
     assert!(ran.out.contains("practice"), "{}", ran.out);
     let ran = run_line(&["check", "--config", file, "--json"]);
     let document: Value = serde_json::from_str(&ran.out).unwrap();

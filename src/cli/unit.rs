@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::Exit;
+use super::ExitCode;
 use super::console::Console;
 use super::error::CommandError;
 
@@ -44,14 +44,14 @@ pub struct Args {
 ///
 /// # Errors
 /// Stdout cannot be written to.
-pub fn run(args: &Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: &Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let unit = if args.browser { BROWSER.to_owned() } else { unit_of(&args.binary)? };
     if console.is_json() {
         console.document(&json!({ "unit": unit }))?;
     } else {
         console.result(&unit)?;
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 /// The unit with another binary. systemd splits at spaces and reads `%` and `$`, so a path that has
@@ -115,6 +115,6 @@ mod tests {
     fn the_unit_names_settings_that_exist() {
         assert!(directive("Environment").starts_with("ANSWERD_STORE__PATH="));
         assert!(file::DEFAULTS.contains("[store]") && file::DEFAULTS.contains("\npath = "));
-        assert_eq!(directive("RestartPreventExitStatus"), Exit::WrongUse.code().to_string());
+        assert_eq!(directive("RestartPreventExitStatus"), ExitCode::WrongUse.code().to_string());
     }
 }

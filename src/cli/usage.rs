@@ -4,12 +4,12 @@ use std::fmt::Write;
 
 use clap::Args as ClapArgs;
 
-use super::Exit;
+use super::ExitCode;
 use super::client::{AccountCredits, Usage, Used};
-use super::console::{Console, Paint, Tone, printable};
+use super::console::{Console, Style, Styled, printable};
 use super::error::CommandError;
 use super::jobs::ServerArgs;
-use super::overview::fact;
+use super::startup_summary::fact;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -43,14 +43,14 @@ pub struct Args {
 ///
 /// # Errors
 /// The server refuses, or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let usage = args.server.client()?.usage(args.days)?;
     if console.is_json() {
         console.document(&usage.document)?;
     } else {
-        console.result(&text(&usage, console.paint()))?;
+        console.result(&text(&usage, console.styled()))?;
     }
-    Ok(Exit::Done)
+    Ok(ExitCode::Done)
 }
 
 /// Every day's scrapers, and the sums of the whole period behind them.
@@ -67,29 +67,29 @@ fn bounded(credits: Option<u64>) -> String {
     credits.map_or("no limit".to_owned(), |credits| credits.to_string())
 }
 
-fn text(usage: &Usage, paint: Paint) -> String {
-    let parts = [facts(usage, paint), days(usage, paint), accounts(&usage.accounts, paint)];
+fn text(usage: &Usage, styled: Styled) -> String {
+    let parts = [facts(usage, styled), days(usage, styled), accounts(&usage.accounts, styled)];
     let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-fn facts(usage: &Usage, paint: Paint) -> String {
+fn facts(usage: &Usage, styled: Styled) -> String {
     let mut text = String::new();
-    fact(&mut text, paint, "account", &printable(&usage.account));
-    fact(&mut text, paint, "allowance", &bounded(usage.monthly_credits));
-    fact(&mut text, paint, "used", &usage.used.to_string());
-    fact(&mut text, paint, "reserved", &usage.reserved.to_string());
-    fact(&mut text, paint, "left", &bounded(usage.left));
-    fact(&mut text, paint, "resets", &printable(&usage.resets_at));
+    fact(&mut text, styled, "account", &printable(&usage.account));
+    fact(&mut text, styled, "allowance", &bounded(usage.monthly_credits));
+    fact(&mut text, styled, "used", &usage.used.to_string());
+    fact(&mut text, styled, "reserved", &usage.reserved.to_string());
+    fact(&mut text, styled, "left", &bounded(usage.left));
+    fact(&mut text, styled, "resets", &printable(&usage.resets_at));
     text
 }
 
 /// Empty where nothing was used.
-fn days(usage: &Usage, paint: Paint) -> String {
+fn days(usage: &Usage, styled: Styled) -> String {
     if usage.days.is_empty() {
         return String::new();
     }
-    let mut text = paint.tint(Tone::Aside, HEADER);
+    let mut text = styled.apply(Style::Aside, HEADER);
     for (date, scraper, used) in lines(usage) {
         // Writing to a string cannot fail.
         let _ = write!(
@@ -108,11 +108,11 @@ fn days(usage: &Usage, paint: Paint) -> String {
 }
 
 /// Empty where the key is no operator's.
-fn accounts(accounts: &[AccountCredits], paint: Paint) -> String {
+fn accounts(accounts: &[AccountCredits], styled: Styled) -> String {
     if accounts.is_empty() {
         return String::new();
     }
-    let mut text = paint.tint(Tone::Aside, ACCOUNTS_HEADER);
+    let mut text = styled.apply(Style::Aside, ACCOUNTS_HEADER);
     for of in accounts {
         let _ = write!(
             text,

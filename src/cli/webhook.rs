@@ -4,12 +4,12 @@ use clap::Args as ClapArgs;
 use clap::builder::NonEmptyStringValueParser;
 use serde::Deserialize;
 
-use super::Exit;
+use super::ExitCode;
 use super::client::ClientError;
-use super::console::{Console, Paint, printable};
+use super::console::{Console, Styled, printable};
 use super::error::CommandError;
 use super::jobs::ServerArgs;
-use super::overview::fact;
+use super::startup_summary::fact;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -58,7 +58,7 @@ struct Attempt {
 ///
 /// # Errors
 /// The server refuses, or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
+pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
     let document = client.webhook(&args.id, args.resend)?;
     let webhook = Webhook::deserialize(&document).map_err(|error| ClientError::Garbled {
@@ -68,23 +68,23 @@ pub fn run(args: Args, console: &mut Console) -> Result<Exit, CommandError> {
     if console.is_json() {
         console.document(&document)?;
     } else {
-        console.result(&text(&webhook, console.paint()))?;
+        console.result(&text(&webhook, console.styled()))?;
     }
-    Ok(if webhook.state == "failed" { Exit::Failed } else { Exit::Done })
+    Ok(if webhook.state == "failed" { ExitCode::Failed } else { ExitCode::Done })
 }
 
-fn text(webhook: &Webhook, paint: Paint) -> String {
+fn text(webhook: &Webhook, styled: Styled) -> String {
     let mut text = String::new();
     let state = match &webhook.reason {
         Some(reason) => format!("{} ({reason})", webhook.state),
         None => webhook.state.clone(),
     };
-    fact(&mut text, paint, "state", &printable(&state));
-    fact(&mut text, paint, "url", &printable(&webhook.url));
-    fact(&mut text, paint, "id", &printable(&webhook.webhook_id));
-    fact(&mut text, paint, "attempts", &webhook.attempts.to_string());
+    fact(&mut text, styled, "state", &printable(&state));
+    fact(&mut text, styled, "url", &printable(&webhook.url));
+    fact(&mut text, styled, "id", &printable(&webhook.webhook_id));
+    fact(&mut text, styled, "attempts", &webhook.attempts.to_string());
     if let Some(next_at) = &webhook.next_attempt_at {
-        fact(&mut text, paint, "next", &printable(next_at));
+        fact(&mut text, styled, "next", &printable(next_at));
     }
     for attempt in &webhook.log {
         let outcome = match (attempt.status, &attempt.error) {
@@ -93,7 +93,7 @@ fn text(webhook: &Webhook, paint: Paint) -> String {
             (None, None) => "unknown".to_owned(),
         };
         let line = format!("{}  {outcome}  {} ms", attempt.at, attempt.took_ms);
-        fact(&mut text, paint, "tried", &printable(&line));
+        fact(&mut text, styled, "tried", &printable(&line));
     }
     text
 }

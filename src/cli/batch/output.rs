@@ -30,7 +30,7 @@ const COLUMNS: [&str; 8] = [
 #[derive(Clone, Debug)]
 pub enum Outcome {
     Ended(Value),
-    Refused(Value),
+    Rejected(Value),
 }
 
 enum Format {
@@ -88,7 +88,7 @@ impl Output {
                 let mut document = json!({ "index": index, "input": line.fields() });
                 match outcome {
                     Outcome::Ended(job) => document["job"] = job.clone(),
-                    Outcome::Refused(error) => document["error"] = error.clone(),
+                    Outcome::Rejected(error) => document["error"] = error.clone(),
                 }
                 format!("{document}\n").into_bytes()
             }
@@ -134,7 +134,7 @@ fn cells(outcome: &Outcome) -> impl Iterator<Item = String> {
             }
             _ => cell(job.get(name)),
         },
-        Outcome::Refused(error) => match name {
+        Outcome::Rejected(error) => match name {
             "status" => "refused".to_owned(),
             "error_code" => cell(error.get("code")),
             "error" => cell(error.get("detail")),

@@ -17,7 +17,7 @@ use super::output::{Outcome, Output};
 use crate::cli::client::{Batch, Client, ClientError};
 use crate::cli::console::Console;
 use crate::cli::error::CommandError;
-use crate::cli::view::Status;
+use crate::cli::render::Status;
 use crate::clock::Clock;
 
 /// How many lines go out in one batch: small, so that a repeated run finds most of what it did even
@@ -156,7 +156,7 @@ impl Work<'_> {
                         unplaced.push(line);
                         continue;
                     }
-                    (None, error) => Outcome::Refused(error.unwrap_or_default()),
+                    (None, error) => Outcome::Rejected(error.unwrap_or_default()),
                 });
             }
             if !unplaced.is_empty() {
@@ -232,7 +232,7 @@ impl Work<'_> {
             let now_ms = self.clock.now_ms();
             let first = trouble_since_ms.is_none();
             let since_ms = *trouble_since_ms.get_or_insert(now_ms);
-            if !error.is_passing() || now_ms.saturating_sub(since_ms) >= TROUBLE_MS_MAX {
+            if !error.is_transient() || now_ms.saturating_sub(since_ms) >= TROUBLE_MS_MAX {
                 return Err(error.into());
             }
             if first {
@@ -258,7 +258,7 @@ fn count(tally: &mut Tally, outcome: &Outcome) {
     let count = match outcome {
         Outcome::Ended(job) if job["status"] == "done" => &mut tally.done,
         Outcome::Ended(_) => &mut tally.failed,
-        Outcome::Refused(_) => &mut tally.refused,
+        Outcome::Rejected(_) => &mut tally.refused,
     };
     *count += 1;
 }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::cli::console::{Paint, Tone, printable};
+use crate::cli::console::{Style, Styled, printable};
 use crate::config::Upstream;
 use crate::job::Reason;
 use crate::upstream::UpstreamError;
@@ -37,12 +37,12 @@ impl Outcome {
         }
     }
 
-    const fn tone(&self) -> Tone {
+    const fn style(&self) -> Style {
         match self {
-            Outcome::Answered { .. } => Tone::Good,
-            Outcome::Failed { .. } => Tone::Bad,
-            Outcome::NotReady { .. } => Tone::Warning,
-            Outcome::Skipped => Tone::Aside,
+            Outcome::Answered { .. } => Style::Good,
+            Outcome::Failed { .. } => Style::Bad,
+            Outcome::NotReady { .. } => Style::Warning,
+            Outcome::Skipped => Style::Aside,
         }
     }
 }
@@ -98,7 +98,7 @@ impl Report {
     }
 
     /// For people: a row for each upstream, and below it what there is to say.
-    pub fn table(&self, paint: Paint) -> String {
+    pub fn table(&self, styled: Styled) -> String {
         let width = |least: &str, of: fn(&Trial) -> &str| {
             let widths = self.trials.iter().map(|trial| of(trial).chars().count());
             widths.max().unwrap_or_default().max(least.len())
@@ -118,9 +118,9 @@ impl Report {
             kind = widths.kind,
             model = widths.model,
         );
-        let mut text = format!("{}\n", paint.tint(Tone::Heading, &heading));
+        let mut text = format!("{}\n", styled.apply(Style::Heading, &heading));
         for trial in &self.trials {
-            trial.rows(&mut text, &widths, paint);
+            trial.rows(&mut text, &widths, styled);
         }
         text
     }
@@ -176,14 +176,14 @@ impl Trial {
         document
     }
 
-    fn rows(&self, text: &mut String, widths: &Widths, paint: Paint) {
+    fn rows(&self, text: &mut String, widths: &Widths, styled: Styled) {
         let state = format!("{:<9}", self.outcome.word().replace('_', " "));
         let model = if self.model.is_empty() { "-" } else { &self.model };
         let mut row = format!(
             "{:<upstream$}  {:<kind$}  {}  {:<model_width$}",
             self.upstream,
             self.kind,
-            paint.tint(self.outcome.tone(), &state),
+            styled.apply(self.outcome.style(), &state),
             one_line(model),
             upstream = widths.upstream,
             kind = widths.kind,

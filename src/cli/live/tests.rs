@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::cli::console::Paint;
+use crate::cli::console::Styled;
 use crate::cli::test_server::{TestServer, streams};
 
 const KEY: &str = "sk-secret-of-tests";
@@ -54,7 +54,7 @@ fn table(mut report: Report) -> String {
             *seconds = 1.5;
         }
     }
-    report.table(Paint::PLAIN)
+    report.table(Styled::PLAIN)
 }
 
 #[test]

@@ -6,8 +6,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Source};
-use crate::cli::Exit;
-use crate::cli::console::{Console, Tone, printable};
+use crate::cli::ExitCode;
+use crate::cli::console::{Console, Style, printable};
 use crate::cli::error::CommandError;
 use crate::upstream::UpstreamError;
 use crate::upstream::browser::{Step, make_private};
@@ -46,7 +46,7 @@ impl Run {
     ///
     /// # Errors
     /// Stdout cannot be written to.
-    pub fn print(&self, console: &mut Console) -> Result<Exit, CommandError> {
+    pub fn print(&self, console: &mut Console) -> Result<ExitCode, CommandError> {
         if console.is_json() {
             console.document(&self.document())?;
         } else {
@@ -55,17 +55,17 @@ impl Run {
                 Err(error) => {
                     let code = error.reason.code();
                     let told = format!("{} ({code})", printable(error.for_owner()));
-                    console.note(&console.err_paint().tint(Tone::Bad, &told));
+                    console.note(&console.err_styled().apply(Style::Bad, &told));
                 }
             }
         }
-        Ok(if self.answer.is_ok() { Exit::Done } else { Exit::Failed })
+        Ok(if self.answer.is_ok() { ExitCode::Done } else { ExitCode::Failed })
     }
 
     fn text(&self, answer: &Answer, console: &Console) -> String {
         let mut text = format!("{}\n", answer.markdown.trim_end());
         let heading = |name: &str, count: usize| {
-            format!("\n{}\n", console.paint().tint(Tone::Heading, &format!("{name} ({count})")))
+            format!("\n{}\n", console.styled().apply(Style::Heading, &format!("{name} ({count})")))
         };
         let mut list = |name: &str, lines: Option<Vec<String>>| {
             let Some(lines) = lines else { return };

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::console::{Paint, Tone, printable};
+use super::console::{Style, Styled, printable};
 
 /// How much of a prompt is shown above its answer, characters.
 const PROMPT_CHARS_MAX: usize = 72;
@@ -109,14 +109,15 @@ impl Job {
     }
 
     /// The whole job as text: what was asked, how it went, the answer, the pages behind it.
-    pub fn text(&self, paint: Paint) -> String {
+    pub fn text(&self, styled: Styled) -> String {
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
             // Writing to a string cannot fail.
-            let _ = writeln!(text, "{}  {}", paint.tint(Tone::Aside, &format!("{name:<6}")), value);
+            let _ =
+                writeln!(text, "{}  {}", styled.apply(Style::Aside, &format!("{name:<6}")), value);
         };
         line("job", &printable(&self.job_id));
-        line("status", &self.status_text(paint));
+        line("status", &self.status_text(styled));
         line("asked", &format!("{} ({})", printable(&self.scraper), printable(&self.country)));
         line("prompt", &shortened(&self.prompt));
         let Some(answer) = &self.result else { return text };
@@ -127,40 +128,40 @@ impl Job {
             line("link", &printable(&answer.markdown_url));
         }
         let _ = write!(text, "\n{}\n", printable(answer.result.trim()));
-        text.push_str(&self.pages(paint));
+        text.push_str(&self.pages(styled));
         text
     }
 
     /// One line of a list: id, when, status, scraper, and the label or else the prompt.
-    pub fn line(&self, paint: Paint) -> String {
-        let (word, tone) = match self.status {
-            Status::Pending => ("pending", Tone::Warning),
-            Status::Done => ("done", Tone::Good),
-            Status::Failed => ("failed", Tone::Bad),
+    pub fn line(&self, styled: Styled) -> String {
+        let (word, style) = match self.status {
+            Status::Pending => ("pending", Style::Warning),
+            Status::Done => ("done", Style::Good),
+            Status::Failed => ("failed", Style::Bad),
         };
         let label = self.label.as_deref().map(|label| format!("[{}] ", shortened(label)));
         format!(
             "{}  {}  {}  {:<14}  {}{}",
             printable(&self.job_id),
             printable(self.created_at.as_deref().unwrap_or_default()),
-            paint.tint(tone, &format!("{word:<7}")),
+            styled.apply(style, &format!("{word:<7}")),
             printable(&self.scraper),
             label.unwrap_or_default(),
             shortened(&self.prompt)
         )
     }
 
-    fn status_text(&self, paint: Paint) -> String {
+    fn status_text(&self, styled: Styled) -> String {
         match self.status {
-            Status::Pending => paint.tint(Tone::Warning, &self.progress()),
+            Status::Pending => styled.apply(Style::Warning, &self.progress()),
             Status::Failed => {
                 let sentence = self.error.as_deref().unwrap_or("no reason was given");
                 let code = self.error_code.as_ref().map(|code| format!(" ({code})"));
                 let told = printable(&(sentence.to_owned() + code.unwrap_or_default().as_str()));
-                format!("{}: {told}", paint.tint(Tone::Bad, "failed"))
+                format!("{}: {told}", styled.apply(Style::Bad, "failed"))
             }
             Status::Done => {
-                let done = paint.tint(Tone::Good, "done");
+                let done = styled.apply(Style::Good, "done");
                 let Some(answer) = &self.result else { return done };
                 let how = if answer.cached {
                     "from the cache".to_owned()
@@ -176,14 +177,14 @@ impl Job {
         }
     }
 
-    fn pages(&self, paint: Paint) -> String {
+    fn pages(&self, styled: Styled) -> String {
         let of = |name| self.document["result"][name].as_array().filter(|pages| !pages.is_empty());
         let Some((name, pages)) =
             PAGE_ARRAYS.iter().find_map(|name| of(*name).map(|pages| (name, pages)))
         else {
             return String::new();
         };
-        let mut text = format!("\n{}\n", paint.tint(Tone::Heading, &name.replace('_', " ")));
+        let mut text = format!("\n{}\n", styled.apply(Style::Heading, &name.replace('_', " ")));
         for (at, page) in pages.iter().enumerate() {
             let field = |name| page[name].as_str().map(str::trim).unwrap_or_default();
             let title = [field("title"), field("text"), field("url")]
@@ -193,7 +194,7 @@ impl Job {
             let _ = writeln!(text, "{:>3}  {}", at + 1, printable(title).replace('\n', " "));
             let url = printable(field("url"));
             if !url.is_empty() && url != title {
-                let _ = writeln!(text, "     {}", paint.tint(Tone::Aside, &url));
+                let _ = writeln!(text, "     {}", styled.apply(Style::Aside, &url));
             }
         }
         text
@@ -249,7 +250,7 @@ mod tests {
     }
 
     fn text(document: Value) -> String {
-        Job::read(document).unwrap().text(Paint::PLAIN)
+        Job::read(document).unwrap().text(Styled::PLAIN)
     }
 
     #[test]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::client::DEFAULT_URL;
-use super::console::{Paint, Tone};
+use super::console::{Style, Styled};
 use super::settings::Origin;
 use crate::config::{self, Settings};
 
@@ -17,7 +17,7 @@ const NAMES_SHOWN_MAX: usize = 3;
 
 /// The settings as an operator looks at them; serializes for `--json`.
 #[derive(Serialize)]
-pub struct Overview {
+pub struct StartupSummary {
     /// The file they come from.
     settings: String,
     listen: SocketAddr,
@@ -40,14 +40,14 @@ struct Scraper {
     refused_countries: Vec<String>,
 }
 
-impl Overview {
+impl StartupSummary {
     /// `listen` is the address that was bound, or will be.
-    pub fn new(settings: &Settings, origin: &Origin, listen: SocketAddr) -> Overview {
+    pub fn new(settings: &Settings, origin: &Origin, listen: SocketAddr) -> StartupSummary {
         let path = &settings.store.path;
         let mut scrapers: Vec<Scraper> =
             settings.scrapers.values().map(|scraper| row(settings, scraper)).collect();
         scrapers.sort_by_key(|scraper| !scraper.ready);
-        Overview {
+        StartupSummary {
             settings: origin.to_string(),
             listen,
             // Without a working directory a relative path is all there is to show.
@@ -59,7 +59,7 @@ impl Overview {
     }
 
     /// Who may submit, where that is everybody: as a warning. Harmless on loopback.
-    pub fn open_door(&self) -> Option<String> {
+    pub fn unauthenticated_warning(&self) -> Option<String> {
         (!self.keys_needed).then(|| {
             let reach = if self.listen.ip().is_loopback() {
                 "every program on this machine".to_owned()
@@ -72,28 +72,28 @@ impl Overview {
 
     /// Ten lines at most for a start: the facts, which scrapers are ready, where people look, and
     /// what to do next. `base` is where the service is reached from this machine.
-    pub fn lines(&self, base: &str, paint: Paint) -> String {
-        let mut text = self.facts(paint);
+    pub fn lines(&self, base: &str, styled: Styled) -> String {
+        let mut text = self.facts(styled);
         let named = |ready: bool| {
             let names = self.scrapers.iter().filter(|scraper| scraper.ready == ready);
             names.map(|scraper| scraper.name.as_str()).collect::<Vec<&str>>()
         };
         let (ready, missing) = (named(true), named(false));
         let shown = if ready.is_empty() {
-            paint.tint(Tone::Bad, "none")
+            styled.apply(Style::Bad, "none")
         } else {
-            paint.tint(Tone::Good, &ready.join(", "))
+            styled.apply(Style::Good, &ready.join(", "))
         };
-        fact(&mut text, paint, "ready", &shown);
+        fact(&mut text, styled, "ready", &shown);
         if !missing.is_empty() {
             let names = shortened(&missing);
             let told = format!("{names}: `answerd check` says what each of them lacks");
-            fact(&mut text, paint, "not ready", &told);
+            fact(&mut text, styled, "not ready", &told);
         }
-        fact(&mut text, paint, "dashboard", &format!("{base}/"));
-        fact(&mut text, paint, "guide", &format!("{base}/docs"));
+        fact(&mut text, styled, "dashboard", &format!("{base}/"));
+        fact(&mut text, styled, "guide", &format!("{base}/docs"));
         if let Some(scraper) = ready.iter().find(|name| **name == "practice").or(ready.first()) {
-            fact(&mut text, paint, "try", &self.first_command(scraper, base));
+            fact(&mut text, styled, "try", &self.first_command(scraper, base));
         }
         text
     }
@@ -106,17 +106,17 @@ impl Overview {
     }
 
     /// The facts and a table of all scrapers.
-    pub fn table(&self, paint: Paint) -> String {
-        let mut text = self.facts(paint);
+    pub fn table(&self, styled: Styled) -> String {
+        let mut text = self.facts(styled);
         let names = self.scrapers.iter().map(|scraper| scraper.name.len());
         let width = names.max().unwrap_or_default().max("scraper".len());
         let heading = format!("{:<width$}  state      workers  credits  upstreams", "scraper");
-        let _ = write!(text, "\n{}\n", paint.tint(Tone::Heading, &heading));
+        let _ = write!(text, "\n{}\n", styled.apply(Style::Heading, &heading));
         for scraper in &self.scrapers {
             let state = if scraper.ready {
-                paint.tint(Tone::Good, "ready    ")
+                styled.apply(Style::Good, "ready    ")
             } else {
-                paint.tint(Tone::Warning, "not ready")
+                styled.apply(Style::Warning, "not ready")
             };
             let Scraper { name, workers, credits, upstreams, .. } = scraper;
             let line = format!(
@@ -131,7 +131,7 @@ impl Overview {
         text
     }
 
-    fn facts(&self, paint: Paint) -> String {
+    fn facts(&self, styled: Styled) -> String {
         let keys = match (self.keys_needed, self.keys.as_slice()) {
             (true, names) => format!("needed; there are {}", names.join(", ")),
             (false, []) => {
@@ -140,10 +140,10 @@ impl Overview {
             (false, names) => format!("not needed; there are {}", names.join(", ")),
         };
         let mut text = String::new();
-        fact(&mut text, paint, "settings", &self.settings);
-        fact(&mut text, paint, "listen", &self.listen.to_string());
-        fact(&mut text, paint, "keys", &keys);
-        fact(&mut text, paint, "data", &self.data.display().to_string());
+        fact(&mut text, styled, "settings", &self.settings);
+        fact(&mut text, styled, "listen", &self.listen.to_string());
+        fact(&mut text, styled, "keys", &keys);
+        fact(&mut text, styled, "data", &self.data.display().to_string());
         text
     }
 }
@@ -172,9 +172,9 @@ fn row(settings: &Settings, scraper: &config::Scraper) -> Scraper {
 }
 
 /// One line: a name in a column of its own, and what there is to say.
-pub fn fact(text: &mut String, paint: Paint, name: &str, value: &str) {
+pub fn fact(text: &mut String, styled: Styled, name: &str, value: &str) {
     // Writing to a string cannot fail.
-    let _ = writeln!(text, "{}  {value}", paint.tint(Tone::Aside, &format!("{name:<9}")));
+    let _ = writeln!(text, "{}  {value}", styled.apply(Style::Aside, &format!("{name:<9}")));
 }
 
 #[cfg(test)]
@@ -183,19 +183,19 @@ mod tests {
 
     use super::*;
 
-    fn overview(pairs: &[(&str, &str)]) -> Overview {
+    fn summary(pairs: &[(&str, &str)]) -> StartupSummary {
         let pairs = pairs.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
         let mut settings = Settings::load_from(None, &pairs.collect::<BTreeMap<_, _>>()).unwrap();
         settings.store.path = PathBuf::from("/var/lib/answerd");
         settings
             .scrapers
             .retain(|name, _| ["practice", "chatgpt", "claude"].contains(&name.as_str()));
-        Overview::new(&settings, &Origin::Defaults, settings.http.bind)
+        StartupSummary::new(&settings, &Origin::Defaults, settings.http.bind)
     }
 
     #[test]
     fn a_start_says_in_a_few_lines_what_there_is() {
-        insta::assert_snapshot!(overview(&[]).lines(DEFAULT_URL, Paint::PLAIN), @r#"
+        insta::assert_snapshot!(summary(&[]).lines(DEFAULT_URL, Styled::PLAIN), @r#"
         settings   the built-in defaults
         listen     127.0.0.1:8080
         keys       not needed, none configured; `answerd keygen NAME` makes one
@@ -216,8 +216,8 @@ mod tests {
 
     #[test]
     fn a_check_shows_a_table() {
-        let overview = overview(&[("ANTHROPIC_API_KEY", "secret")]);
-        insta::assert_snapshot!(overview.table(Paint::PLAIN), @r"
+        let summary = summary(&[("ANTHROPIC_API_KEY", "secret")]);
+        insta::assert_snapshot!(summary.table(Styled::PLAIN), @r"
     settings   the built-in defaults
     listen     127.0.0.1:8080
     keys       not needed, none configured; `answerd keygen NAME` makes one
@@ -229,13 +229,18 @@ mod tests {
     chatgpt   not ready        8        3  openai, searchapi_chatgpt
               set the variable OPENAI_API_KEY for [upstreams.openai], or set the variable SEARCHAPI_API_KEY for [upstreams.searchapi_chatgpt]
     ");
-        assert!(!serde_json::to_string(&overview).unwrap().contains("secret"));
+        assert!(!serde_json::to_string(&summary).unwrap().contains("secret"));
     }
 
     #[test]
     fn an_open_door_is_told_and_whom_it_is_open_to() {
-        insta::assert_snapshot!(overview(&[]).open_door().unwrap(), @"no key is needed: every program on this machine may submit jobs and spend the upstreams' quotas");
+        insta::assert_snapshot!(summary(&[]).unauthenticated_warning().unwrap(), @"no key is needed: every program on this machine may submit jobs and spend the upstreams' quotas");
         let open = [("ANSWERD_HTTP__BIND", "0.0.0.0:80"), ("ANSWERD_HTTP__AUTH", "open")];
-        assert!(overview(&open).open_door().unwrap().contains("everyone who can reach 0.0.0.0:80"));
+        assert!(
+            summary(&open)
+                .unauthenticated_warning()
+                .unwrap()
+                .contains("everyone who can reach 0.0.0.0:80")
+        );
     }
 }
