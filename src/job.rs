@@ -13,7 +13,7 @@ mod webhook_url;
 pub use attempt::{ATTEMPTS_KEPT_MAX, AttemptEnd};
 pub use batch::*;
 pub use delivery::*;
-pub use reason::{FAILURE_BYTES_MAX, Failure, Reason, Verdict};
+pub use reason::{Blame, FAILURE_BYTES_MAX, Failure, HealthEffect, Reason, Retry};
 pub use reason_counts::ReasonCounts;
 pub use request::*;
 pub use webhook_url::{WEBHOOK_URL_CHARS_MAX, check_webhook_url};

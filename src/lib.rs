@@ -3,6 +3,7 @@
 #![doc = include_str!("ARCHITECTURE.md")]
 
 pub mod answer;
+pub mod api;
 pub mod catalog;
 pub mod cli;
 pub mod clock;

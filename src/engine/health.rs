@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use crate::catalog::Array;
 use crate::clock::UnixMs;
-use crate::job::Reason;
+use crate::job::{HealthEffect, Reason};
 use crate::store::{Counts, CountsKind};
 
 /// How far back it looks, minutes.
@@ -173,34 +173,9 @@ pub(super) fn dense(placed: &[(u16, u32)]) -> [u32; TIMES] {
     times
 }
 
-/// Whether a failed attempt says how the scraper fares.
+/// Returns whether a failed attempt says how the scraper fares.
 pub(super) fn counts(reason: Reason) -> bool {
-    match reason {
-        Reason::Unreachable
-        | Reason::UpstreamTimeout
-        | Reason::Overloaded
-        | Reason::UpstreamRateLimited
-        | Reason::UpstreamError
-        | Reason::Garbled
-        | Reason::Empty
-        | Reason::Incomplete
-        | Reason::TooLarge
-        | Reason::Auth
-        | Reason::Quota
-        | Reason::BadRequest
-        | Reason::Refused
-        | Reason::Blocked
-        | Reason::RecipeOutdated
-        | Reason::NoUpstream
-        | Reason::Panicked
-        | Reason::Crashed => true,
-        // It was not asked, or nobody waited for what it would say.
-        Reason::CountryUnsupported
-        | Reason::AtLimit
-        | Reason::NotStartedInTime
-        | Reason::Timeout
-        | Reason::Canceled => false,
-    }
+    reason.info().health == HealthEffect::Counts
 }
 
 fn add<const N: usize>(sums: &mut [u64; N], counts: &[u32; N]) {

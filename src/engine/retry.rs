@@ -125,7 +125,7 @@ mod tests {
     #[test]
     fn what_cannot_improve_is_not_tried_again() {
         for reason in Reason::ALL {
-            let event = after_failure(&job(1), &UpstreamError::new(reason, "x"), &SETTINGS, 10);
+            let event = after_failure(&job(1), &UpstreamError::new(*reason, "x"), &SETTINGS, 10);
             assert_eq!(due_ms(event).is_some(), reason.retryable(), "{reason:?}");
         }
     }

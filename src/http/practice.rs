@@ -13,10 +13,12 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::error::BlockingError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
+use crate::api::ErrorCode;
 use crate::clock::Clock;
 use crate::config::file::Practice;
+use crate::http::error::ApiError;
 use crate::http::transport::security_headers;
 use crate::http::transport::traffic::Traffic;
 use crate::practice::page::{self, SCRIPT, STYLE};
@@ -109,29 +111,17 @@ pub async fn stream(
     let question = match Question::of(&request) {
         Question::Asked(question) => question,
         Question::Missing => {
-            let detail = "Parameter `q`, the question, is required.";
-            return Ok(security_headers::error(
-                StatusCode::BAD_REQUEST,
-                "question_missing",
-                detail,
-            ));
+            return Ok(ApiError::from(ErrorCode::QuestionMissing).error_response());
         }
         Question::TooLong { chars } => {
-            let detail = page::too_long(chars);
-            return Ok(security_headers::error(
-                StatusCode::BAD_REQUEST,
-                "question_too_long",
-                &detail,
-            ));
+            let error = ApiError::new(ErrorCode::QuestionTooLong, page::too_long(chars));
+            return Ok(error.error_response());
         }
     };
     let fails = state.fails();
     state.wait().await;
     if fails {
-        let detail = "The practice engine was told to fail this question.";
-        let error =
-            security_headers::error(StatusCode::SERVICE_UNAVAILABLE, "practice_failure", detail);
-        return Ok(told_to_fail(error));
+        return Ok(told_to_fail(ApiError::from(ErrorCode::PracticeFailure).error_response()));
     }
     let pieces = state.answered(question, |_, answer| page::stream_pieces(answer)).await?;
     Ok(HttpResponse::Ok()

@@ -1,215 +1,199 @@
-//! Why an attempt or a job failed, and what follows from each reason: whether another attempt can
-//! help, who is to blame, which status a waiting call gets. Contract 1.9 and 1.10.
+//! Why an attempt or a job failed, and what follows from each reason. Contract 1.9 and 1.10.
 
 /// The longest sentence kept as the reason of a failure, in bytes.
 pub const FAILURE_BYTES_MAX: usize = 500;
 
-/// Why an attempt, and in the end a job, failed. Every job that is not `done` ends with one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Reason {
+/// Declares [`Reason`]: a row has the code, the status of a waiting call, what can help, whom it blames,
+/// whether the scraper's health counts it, a sentence that it comes with, and what an operator does
+/// about it where that sentence leaves it open.
+macro_rules! reasons {
+    ($($(#[$doc:meta])* $name:ident:
+        $code:literal, $status:literal, $retry:ident, $blame:ident, $health:ident,
+        $example:literal, $advice:literal;)*) => {
+        /// Why an attempt, and in the end a job, failed. Every job that is not `done` ends with one.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Reason {
+            $($(#[$doc])* $name,)*
+        }
+
+        impl Reason {
+            pub const ALL: &[Reason] = &[$(Reason::$name,)*];
+
+            /// Returns all that is known of the reason.
+            pub const fn info(self) -> ReasonInfo {
+                match self {
+                    $(Reason::$name => ReasonInfo {
+                        code: $code,
+                        status: $status,
+                        retry: Retry::$retry,
+                        blame: Blame::$blame,
+                        health: HealthEffect::$health,
+                        example: $example,
+                        advice: $advice,
+                    },)*
+                }
+            }
+        }
+    };
+}
+
+/// What follows from a reason.
+#[derive(Clone, Copy, Debug)]
+pub struct ReasonInfo {
+    /// The stable word that clients and the store see.
+    pub code: &'static str,
+    /// The HTTP status with which a waiting call reports it (contract 1.10).
+    pub status: u16,
+    pub retry: Retry,
+    pub blame: Blame,
+    pub health: HealthEffect,
+    /// A sentence that it comes with.
+    pub example: &'static str,
+    /// What an operator can do, `{section}` being the upstream's in config.toml; empty where the sentence
+    /// says it, and where it cannot come of a single call.
+    pub advice: &'static str,
+}
+
+/// What can end better (contract 1.9).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Retry {
+    /// Another attempt.
+    Again,
+    /// Another upstream; this one answers the same whenever it is asked.
+    Elsewhere,
+    /// Nothing: the client does not wait any more.
+    Never,
+}
+
+/// Whom a failure blames. Only one of the upstream counts toward opening its circuit breaker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Blame {
+    Upstream,
+    /// The upstream read the request and answered it, if not as hoped.
+    None,
+    /// The upstream was not asked, or its answer came too late.
+    Unknown,
+}
+
+/// Whether the health of the scraper counts the attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HealthEffect {
+    Counts,
+    /// No upstream was asked, or the client did not wait for the answer.
+    Ignores,
+}
+
+reasons! {
     /// No connection to the upstream, or it broke off.
-    Unreachable,
+    Unreachable: "upstream_unreachable", 504, Again, Upstream, Counts,
+        "openai could not be reached: connection refused.",
+        "look at `base_url` and `proxy` of {section}, and at this machine's network";
     /// The upstream did not answer inside the attempt's deadline.
-    UpstreamTimeout,
+    UpstreamTimeout: "upstream_timeout", 504, Again, Upstream, Counts,
+        "openai did not answer in time.",
+        "raise `timeout_seconds` of {section}, or choose a faster `model`";
     /// The upstream said that it has too much to do (503, 529).
-    Overloaded,
+    Overloaded: "upstream_overloaded", 500, Again, Upstream, Counts,
+        "openai answered with status 503.",
+        "it may pass: try again in a minute";
     /// The upstream limits how fast it may be asked (429).
-    UpstreamRateLimited,
+    UpstreamRateLimited: "upstream_rate_limited", 500, Again, Upstream, Counts,
+        "openai answered with status 429.",
+        "it may pass: try again in a minute";
     /// The upstream failed (5xx, or a 200 that says so).
-    UpstreamError,
+    UpstreamError: "upstream_error", 500, Again, Upstream, Counts,
+        "openai answered with status 500.",
+        "it may pass: try again in a minute";
     /// The reply was not what this upstream speaks.
-    Garbled,
+    Garbled: "upstream_garbled", 500, Again, Upstream, Counts,
+        "openai sent what is no JSON.",
+        "does `base_url` of {section} lead to an API of its `kind`?";
     /// The reply was well-formed and held no answer.
-    Empty,
+    Empty: "answer_empty", 500, Again, None, Counts,
+        "openai gave an answer without text.",
+        "it may pass: try again in a minute";
     /// The answer was cut short by a limit of the upstream.
-    Incomplete,
+    Incomplete: "answer_incomplete", 500, Elsewhere, None, Counts,
+        "openai cut the answer short.",
+        "try another prompt with --prompt";
     /// The reply was larger than the limit.
-    TooLarge,
+    TooLarge: "answer_too_large", 500, Elsewhere, None, Counts,
+        "openai sent more than the limit.",
+        "try another prompt with --prompt";
     /// The upstream refused our key.
-    Auth,
+    Auth: "upstream_auth", 500, Elsewhere, Upstream, Counts,
+        "openai refused our key.",
+        "";
     /// The operator's quota or balance at the upstream is used up.
-    Quota,
+    Quota: "upstream_quota", 500, Elsewhere, Upstream, Counts,
+        "openai says that our quota is used up.",
+        "look at the plan and the balance with the provider";
     /// The upstream called the request invalid.
-    BadRequest,
+    BadRequest: "upstream_bad_request", 500, Elsewhere, None, Counts,
+        "openai called the request invalid.",
+        "";
     /// The engine declined to answer this prompt.
-    Refused,
+    Refused: "answer_refused", 500, Elsewhere, None, Counts,
+        "openai declined to answer this prompt.",
+        "try another prompt with --prompt";
     /// A page asked for a login, a captcha or another check, which we do not evade.
-    Blocked,
+    Blocked: "blocked", 500, Elsewhere, Upstream, Counts,
+        "The page asked for a login.",
+        "something before the API refuses this machine: look at `base_url` and `proxy` of {section}";
     /// The page is not as its recipe says.
-    RecipeOutdated,
+    RecipeOutdated: "recipe_outdated", 500, Elsewhere, Upstream, Counts,
+        "The page is not as the recipe says: there is no answer.",
+        "the page has changed: look at it with `answerd recipe run`";
     /// The upstream cannot serve this country.
-    CountryUnsupported,
+    CountryUnsupported: "country_unsupported", 500, Elsewhere, Unknown, Ignores,
+        "openai cannot serve this country.",
+        "";
     /// None of the scraper's upstreams can take a request now.
-    NoUpstream,
+    NoUpstream: "no_upstream", 504, Again, Unknown, Counts,
+        "No upstream of the scraper can take a request now.",
+        "";
     /// The scraper's upstreams are at the limits that config.toml sets for them. Waiting for that
     /// spends no attempt.
-    AtLimit,
+    AtLimit: "upstream_at_limit", 500, Again, Unknown, Ignores,
+        "The upstreams are at their limits.",
+        "";
     /// The attempt panicked: a defect, contained.
-    Panicked,
+    Panicked: "attempt_panicked", 500, Again, Unknown, Counts,
+        "The attempt ended in a defect of answerd; the log has its trace.",
+        "";
     /// The process ended while the last attempt ran.
-    Crashed,
+    Crashed: "attempt_crashed", 500, Again, Unknown, Counts,
+        "The process ended while attempt 4 of 4 ran.",
+        "";
     /// The whole scrape did not finish inside the client's `timeout`.
-    Timeout,
+    Timeout: "timeout", 408, Never, Unknown, Ignores,
+        "The answer did not come inside the timeout of 300 seconds.",
+        "";
     /// Canceled by its owner.
-    Canceled,
+    Canceled: "canceled", 500, Never, Unknown, Ignores,
+        "The job was canceled.",
+        "";
     /// No attempt started inside the client's `start_within`.
-    NotStartedInTime,
+    NotStartedInTime: "not_started_in_time", 408, Never, Unknown, Ignores,
+        "No attempt could start inside the time that `start_within` gave.",
+        "";
 }
 
 impl Reason {
-    pub const ALL: [Reason; 23] = [
-        Reason::Unreachable,
-        Reason::UpstreamTimeout,
-        Reason::Overloaded,
-        Reason::UpstreamRateLimited,
-        Reason::UpstreamError,
-        Reason::Garbled,
-        Reason::Empty,
-        Reason::Incomplete,
-        Reason::TooLarge,
-        Reason::Auth,
-        Reason::Quota,
-        Reason::BadRequest,
-        Reason::Refused,
-        Reason::Blocked,
-        Reason::RecipeOutdated,
-        Reason::CountryUnsupported,
-        Reason::NoUpstream,
-        Reason::AtLimit,
-        Reason::Panicked,
-        Reason::Crashed,
-        Reason::Timeout,
-        Reason::Canceled,
-        Reason::NotStartedInTime,
-    ];
-
-    /// The stable word that clients and the store see.
+    /// Returns the stable word that clients and the store see.
     pub const fn code(self) -> &'static str {
-        match self {
-            Reason::Unreachable => "upstream_unreachable",
-            Reason::UpstreamTimeout => "upstream_timeout",
-            Reason::Overloaded => "upstream_overloaded",
-            Reason::UpstreamRateLimited => "upstream_rate_limited",
-            Reason::UpstreamError => "upstream_error",
-            Reason::Garbled => "upstream_garbled",
-            Reason::Empty => "answer_empty",
-            Reason::Incomplete => "answer_incomplete",
-            Reason::TooLarge => "answer_too_large",
-            Reason::Auth => "upstream_auth",
-            Reason::Quota => "upstream_quota",
-            Reason::BadRequest => "upstream_bad_request",
-            Reason::Refused => "answer_refused",
-            Reason::Blocked => "blocked",
-            Reason::RecipeOutdated => "recipe_outdated",
-            Reason::CountryUnsupported => "country_unsupported",
-            Reason::NoUpstream => "no_upstream",
-            Reason::AtLimit => "upstream_at_limit",
-            Reason::Panicked => "attempt_panicked",
-            Reason::Crashed => "attempt_crashed",
-            Reason::Timeout => "timeout",
-            Reason::Canceled => "canceled",
-            Reason::NotStartedInTime => "not_started_in_time",
-        }
+        self.info().code
     }
 
-    /// The reason that a word from the store names.
-    pub fn from_code(code: &str) -> Option<Reason> {
-        Reason::ALL.into_iter().find(|reason| reason.code() == code)
-    }
-
-    /// Whether another attempt can end better (contract 1.9).
+    /// Returns whether another attempt can end better.
     pub const fn retryable(self) -> bool {
-        match self {
-            Reason::Unreachable
-            | Reason::UpstreamTimeout
-            | Reason::Overloaded
-            | Reason::UpstreamRateLimited
-            | Reason::UpstreamError
-            | Reason::Garbled
-            | Reason::Empty
-            | Reason::NoUpstream
-            | Reason::AtLimit
-            | Reason::Panicked
-            | Reason::Crashed => true,
-            Reason::Incomplete
-            | Reason::TooLarge
-            | Reason::Auth
-            | Reason::Quota
-            | Reason::BadRequest
-            | Reason::Refused
-            | Reason::Blocked
-            | Reason::RecipeOutdated
-            | Reason::CountryUnsupported
-            | Reason::Timeout
-            | Reason::Canceled
-            | Reason::NotStartedInTime => false,
-        }
+        matches!(self.info().retry, Retry::Again)
     }
 
-    /// What it shows of the upstream: only an ill one is to blame, and is rested in the end.
-    pub const fn verdict(self) -> Verdict {
-        match self {
-            Reason::Unreachable
-            | Reason::UpstreamTimeout
-            | Reason::Overloaded
-            | Reason::UpstreamRateLimited
-            | Reason::UpstreamError
-            | Reason::Garbled
-            | Reason::Auth
-            | Reason::Quota
-            | Reason::Blocked
-            | Reason::RecipeOutdated => Verdict::Ill,
-            // It read the request and answered it, if not as hoped.
-            Reason::Empty
-            | Reason::Incomplete
-            | Reason::TooLarge
-            | Reason::BadRequest
-            | Reason::Refused => Verdict::Well,
-            // It was not asked at all, or nobody waited for what it would say.
-            Reason::CountryUnsupported
-            | Reason::NoUpstream
-            | Reason::AtLimit
-            | Reason::Panicked
-            | Reason::Crashed
-            | Reason::Timeout
-            | Reason::Canceled
-            | Reason::NotStartedInTime => Verdict::Unknown,
-        }
+    /// Returns the reason that a word from the store names.
+    pub fn from_code(code: &str) -> Option<Reason> {
+        Reason::ALL.iter().copied().find(|reason| reason.code() == code)
     }
-
-    /// The HTTP status with which an interactive call reports it (contract 1.10).
-    pub const fn http_status(self) -> u16 {
-        match self {
-            Reason::Timeout | Reason::NotStartedInTime => 408,
-            Reason::Unreachable | Reason::UpstreamTimeout | Reason::NoUpstream => 504,
-            Reason::Overloaded
-            | Reason::UpstreamRateLimited
-            | Reason::UpstreamError
-            | Reason::Garbled
-            | Reason::Empty
-            | Reason::Incomplete
-            | Reason::TooLarge
-            | Reason::Auth
-            | Reason::Quota
-            | Reason::BadRequest
-            | Reason::Refused
-            | Reason::Blocked
-            | Reason::RecipeOutdated
-            | Reason::CountryUnsupported
-            | Reason::AtLimit
-            | Reason::Panicked
-            | Reason::Crashed
-            | Reason::Canceled => 500,
-        }
-    }
-}
-
-/// What an attempt shows of the upstream that made it fail.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    Well,
-    Ill,
-    Unknown,
 }
 
 /// Why a job failed: the reason and one sentence without secrets or prompt.
@@ -262,7 +246,7 @@ mod tests {
     #[test]
     fn every_reason_is_found_by_its_code() {
         for reason in Reason::ALL {
-            assert_eq!(Reason::from_code(reason.code()), Some(reason));
+            assert_eq!(Reason::from_code(reason.code()), Some(*reason));
         }
     }
 

@@ -1,6 +1,7 @@
 //! What a client asks for: parameters as they were typed, their rules, and the checked request.
 //! Contract 1.3.
 
+use super::batch::SAMPLES_MAX;
 use super::webhook_url::check_webhook_url;
 use crate::catalog;
 
@@ -81,20 +82,46 @@ pub struct RawRequest {
     pub interactive: Option<bool>,
 }
 
+/// The rules of parameters; `api::ErrorCode` has the code of each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    PromptMissing,
+    PromptBlank,
+    PromptTooLong,
+    PromptInvalid,
+    CountryInvalid,
+    CountryRefused,
+    TimeoutInvalid,
+    ModeInvalid,
+    LabelInvalid,
+    StartWithinInvalid,
+    SamplesInvalid,
+    WebhookUrlInvalid,
+    IdempotencyKeyInvalid,
+}
+
 /// A parameter that breaks its rule.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{sentence}")]
 pub struct Invalid {
-    /// A stable word for machines, such as `prompt_too_long`.
-    pub code: &'static str,
+    pub rule: Rule,
     /// Names the parameter, its rule and the value given.
     pub sentence: String,
 }
 
 impl Invalid {
-    pub fn new(code: &'static str, sentence: String) -> Invalid {
-        Invalid { code, sentence }
+    pub fn new(rule: Rule, sentence: String) -> Invalid {
+        Invalid { rule, sentence }
     }
+
+    fn parameter(rule: Rule, name: &str, must_be: &str, given: &str) -> Invalid {
+        Invalid::new(rule, broken_rule(name, must_be, given))
+    }
+}
+
+/// Returns the sentence of a parameter that breaks its rule.
+pub fn broken_rule(name: &str, rule: &str, given: &str) -> String {
+    format!("Parameter `{name}` must be {rule}; given: {}.", quoted(given))
 }
 
 /// Shortens a value for an error's sentence, at 60 characters, and quotes it.
@@ -175,24 +202,18 @@ impl RawRequest {
 fn check_prompt(prompt: Option<String>) -> Result<String, Invalid> {
     let Some(prompt) = prompt else {
         return Err(Invalid::new(
-            "prompt_missing",
+            Rule::PromptMissing,
             format!("Parameter `prompt` is required: 1 to {PROMPT_CHARS_MAX} characters."),
         ));
     };
     if prompt.trim().is_empty() {
-        return Err(Invalid::new(
-            "prompt_blank",
-            format!(
-                "Parameter `prompt` must be 1 to {PROMPT_CHARS_MAX} characters and not blank; \
-                 given: {}.",
-                quoted(&prompt)
-            ),
-        ));
+        let must_be = format!("1 to {PROMPT_CHARS_MAX} characters and not blank");
+        return Err(Invalid::parameter(Rule::PromptBlank, "prompt", &must_be, &prompt));
     }
     let chars = prompt.chars().count();
     if chars > PROMPT_CHARS_MAX {
         return Err(Invalid::new(
-            "prompt_too_long",
+            Rule::PromptTooLong,
             format!(
                 "Parameter `prompt` must be 1 to {PROMPT_CHARS_MAX} characters; \
                  given: {chars} characters."
@@ -201,7 +222,7 @@ fn check_prompt(prompt: Option<String>) -> Result<String, Invalid> {
     }
     if prompt.contains('\0') {
         return Err(Invalid::new(
-            "prompt_invalid",
+            Rule::PromptInvalid,
             format!(
                 "Parameter `prompt` must not contain the character U+0000; given: {}.",
                 quoted(&prompt)
@@ -219,24 +240,13 @@ fn check_country(
     let given = country.unwrap_or_else(|| "US".to_owned());
     let country = given.to_ascii_uppercase();
     if !catalog::is_country(&country) {
-        return Err(Invalid::new(
-            "country_invalid",
-            format!(
-                "Parameter `country` must be an ISO 3166-1 alpha-2 code such as `US`; given: {}.",
-                quoted(&given)
-            ),
-        ));
+        let must_be = "an ISO 3166-1 alpha-2 code such as `US`";
+        return Err(Invalid::parameter(Rule::CountryInvalid, "country", must_be, &given));
     }
     if refused_countries.contains(&country) {
-        return Err(Invalid::new(
-            "country_refused",
-            format!(
-                "Parameter `country` must be a country that `{scraper}` serves; it refuses {}; \
-                 given: {}.",
-                refused_countries.join(" and "),
-                quoted(&given)
-            ),
-        ));
+        let refused = refused_countries.join(" and ");
+        let must_be = format!("a country that `{scraper}` serves; it refuses {refused}");
+        return Err(Invalid::parameter(Rule::CountryRefused, "country", &must_be, &given));
     }
     Ok(country)
 }
@@ -244,13 +254,9 @@ fn check_country(
 fn check_timeout(timeout: Option<f64>) -> Result<u32, Invalid> {
     let seconds = timeout.unwrap_or(TIMEOUT_SECONDS_DEFAULT);
     if !(TIMEOUT_SECONDS_MIN..=TIMEOUT_SECONDS_MAX).contains(&seconds) {
-        return Err(Invalid::new(
-            "timeout_invalid",
-            format!(
-                "Parameter `timeout` must be {TIMEOUT_SECONDS_MIN} to {TIMEOUT_SECONDS_MAX} \
-                 seconds; given: `{seconds}`."
-            ),
-        ));
+        let must_be = format!("{TIMEOUT_SECONDS_MIN} to {TIMEOUT_SECONDS_MAX} seconds");
+        let given = seconds.to_string();
+        return Err(Invalid::parameter(Rule::TimeoutInvalid, "timeout", &must_be, &given));
     }
     // In range by the check above, so at most 600,000.
     Ok((seconds * 1000.0).round() as u32)
@@ -259,14 +265,8 @@ fn check_timeout(timeout: Option<f64>) -> Result<u32, Invalid> {
 fn check_mode(mode: Option<String>) -> Result<Option<String>, Invalid> {
     let Some(mode) = mode.filter(|mode| !mode.is_empty()) else { return Ok(None) };
     if mode.chars().count() > MODE_CHARS_MAX || mode.contains(char::is_control) {
-        return Err(Invalid::new(
-            "mode_invalid",
-            format!(
-                "Parameter `mode` must be at most {MODE_CHARS_MAX} characters without control \
-                 characters; given: {}.",
-                quoted(&mode)
-            ),
-        ));
+        let must_be = format!("at most {MODE_CHARS_MAX} characters without control characters");
+        return Err(Invalid::parameter(Rule::ModeInvalid, "mode", &must_be, &mode));
     }
     Ok(Some(mode))
 }
@@ -280,7 +280,7 @@ pub fn check_idempotency_key(value: &[u8]) -> Result<String, Invalid> {
     let visible = value.iter().all(u8::is_ascii_graphic);
     if !visible || !(1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&value.len()) {
         return Err(Invalid::new(
-            "idempotency_key_invalid",
+            Rule::IdempotencyKeyInvalid,
             format!(
                 "Header `Idempotency-Key` must be 1 to {IDEMPOTENCY_KEY_CHARS_MAX} visible ASCII \
                  characters; given: {}.",
@@ -298,28 +298,32 @@ pub fn check_idempotency_key(value: &[u8]) -> Result<String, Invalid> {
 pub fn check_label(label: Option<String>) -> Result<Option<String>, Invalid> {
     let Some(label) = label.filter(|label| !label.is_empty()) else { return Ok(None) };
     if label.chars().count() > LABEL_CHARS_MAX || label.contains(char::is_control) {
-        return Err(Invalid::new(
-            "label_invalid",
-            format!(
-                "Parameter `label` must be at most {LABEL_CHARS_MAX} characters without control \
-                 characters; given: {}.",
-                quoted(&label)
-            ),
-        ));
+        let must_be = format!("at most {LABEL_CHARS_MAX} characters without control characters");
+        return Err(Invalid::parameter(Rule::LabelInvalid, "label", &must_be, &label));
     }
     Ok(Some(label))
+}
+
+/// Checks how many scrapes of the same are wanted: 1 to [`SAMPLES_MAX`].
+///
+/// # Errors
+/// Returns an error if it is not that.
+pub fn check_samples(samples: Option<usize>) -> Result<(), Invalid> {
+    match samples {
+        Some(samples) if !(1..=SAMPLES_MAX).contains(&samples) => {
+            let (must_be, given) = (format!("1 to {SAMPLES_MAX}"), samples.to_string());
+            Err(Invalid::parameter(Rule::SamplesInvalid, "samples", &must_be, &given))
+        }
+        Some(_) | None => Ok(()),
+    }
 }
 
 fn check_start_within(start_within: Option<f64>) -> Result<Option<u32>, Invalid> {
     let Some(seconds) = start_within else { return Ok(None) };
     if !(START_WITHIN_SECONDS_MIN..=START_WITHIN_SECONDS_MAX).contains(&seconds) {
-        return Err(Invalid::new(
-            "start_within_invalid",
-            format!(
-                "Parameter `start_within` must be {START_WITHIN_SECONDS_MIN} to \
-                 {START_WITHIN_SECONDS_MAX} seconds; given: `{seconds}`."
-            ),
-        ));
+        let must_be = format!("{START_WITHIN_SECONDS_MIN} to {START_WITHIN_SECONDS_MAX} seconds");
+        let given = seconds.to_string();
+        return Err(Invalid::parameter(Rule::StartWithinInvalid, "start_within", &must_be, &given));
     }
     // In range by the check above, so at most 86,400,000.
     Ok(Some((seconds * 1000.0).round() as u32))
@@ -345,7 +349,7 @@ mod tests {
     fn prompts_are_counted_in_characters_not_bytes() {
         assert!(raw(&"ü".repeat(PROMPT_CHARS_MAX)).check("chatgpt", &[]).is_ok());
         let refused = raw(&"ü".repeat(PROMPT_CHARS_MAX + 1)).check("chatgpt", &[]).unwrap_err();
-        assert_eq!(refused.code, "prompt_too_long");
+        assert_eq!(refused.rule, Rule::PromptTooLong);
         assert!(refused.sentence.contains("4001"), "{refused}");
     }
 
@@ -353,38 +357,43 @@ mod tests {
     fn a_refusal_names_parameter_rule_and_value() {
         let refused_countries = ["JP".to_owned(), "TW".to_owned()];
         let cases = [
-            (RawRequest::default(), "prompt_missing", "`prompt`", "required"),
-            (raw(" \n"), "prompt_blank", "`prompt`", "not blank"),
-            (raw("a\0b"), "prompt_invalid", "`prompt`", "U+0000"),
+            (RawRequest::default(), Rule::PromptMissing, "`prompt`", "required"),
+            (raw(" \n"), Rule::PromptBlank, "`prompt`", "not blank"),
+            (raw("a\0b"), Rule::PromptInvalid, "`prompt`", "U+0000"),
             (
                 RawRequest { country: Some("USA".to_owned()), ..raw("x") },
-                "country_invalid",
+                Rule::CountryInvalid,
                 "`country`",
                 "`USA`",
             ),
             (
                 RawRequest { country: Some("jp".to_owned()), ..raw("x") },
-                "country_refused",
+                Rule::CountryRefused,
                 "`country`",
                 "`jp`",
             ),
             (
                 RawRequest { timeout: Some(9.99), ..raw("x") },
-                "timeout_invalid",
+                Rule::TimeoutInvalid,
                 "`timeout`",
                 "`9.99`",
             ),
             (
                 RawRequest { timeout: Some(f64::NAN), ..raw("x") },
-                "timeout_invalid",
+                Rule::TimeoutInvalid,
                 "`timeout`",
                 "`NaN`",
             ),
-            (RawRequest { mode: Some("x".repeat(65)), ..raw("x") }, "mode_invalid", "`mode`", "64"),
+            (
+                RawRequest { mode: Some("x".repeat(65)), ..raw("x") },
+                Rule::ModeInvalid,
+                "`mode`",
+                "64",
+            ),
         ];
-        for (given, code, parameter, detail) in cases {
+        for (given, rule, parameter, detail) in cases {
             let refused = given.check("gemini", &refused_countries).unwrap_err();
-            assert_eq!(refused.code, code);
+            assert_eq!(refused.rule, rule);
             assert!(refused.sentence.contains(parameter), "{refused}");
             assert!(refused.sentence.contains(detail), "{refused}");
         }
@@ -400,10 +409,10 @@ mod tests {
         assert_eq!(take(&label, None).unwrap().label, Some(label));
         assert_eq!(take("", Some(1.5)).unwrap().start_within_ms, Some(1_500));
         for wrong in ["x".repeat(LABEL_CHARS_MAX + 1), "a\nb".to_owned()] {
-            assert_eq!(take(&wrong, None).unwrap_err().code, "label_invalid");
+            assert_eq!(take(&wrong, None).unwrap_err().rule, Rule::LabelInvalid);
         }
         for wrong in [0.99, 86_400.5, -1.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(take("a", Some(wrong)).unwrap_err().code, "start_within_invalid");
+            assert_eq!(take("a", Some(wrong)).unwrap_err().rule, Rule::StartWithinInvalid);
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The rules of `webhook_url` (contract part 2).
 
-use super::request::{Invalid, quoted};
+use super::request::{Invalid, Rule, quoted};
 
 /// The longest `webhook_url`, in characters (contract part 2).
 pub const WEBHOOK_URL_CHARS_MAX: usize = 2_048;
@@ -16,12 +16,12 @@ pub fn check_webhook_url(given: &str) -> Result<String, Invalid> {
         let rule = format!("Parameter `webhook_url` must be {rule}");
         // A login is a secret, which an error must not repeat.
         let shown = if given.contains('@') { "an address with `@`".into() } else { quoted(given) };
-        Err(Invalid::new("webhook_url_invalid", format!("{rule}; given: {shown}.")))
+        Err(Invalid::new(Rule::WebhookUrlInvalid, format!("{rule}; given: {shown}.")))
     };
     let chars = given.chars().count();
     if chars > WEBHOOK_URL_CHARS_MAX {
         return Err(Invalid::new(
-            "webhook_url_invalid",
+            Rule::WebhookUrlInvalid,
             format!(
                 "Parameter `webhook_url` must be at most {WEBHOOK_URL_CHARS_MAX} characters; \
                  given: {chars} characters."
@@ -74,7 +74,7 @@ mod tests {
             &format!("https://a.example/{}", "ü".repeat(1_000)),
         ] {
             let refused = check_webhook_url(wrong).unwrap_err();
-            assert_eq!(refused.code, "webhook_url_invalid", "{wrong}");
+            assert_eq!(refused.rule, Rule::WebhookUrlInvalid, "{wrong}");
             assert!(refused.sentence.contains("`webhook_url` must be"), "{refused}");
             assert!(!refused.sentence.contains("secret"), "{refused}");
         }

@@ -5,7 +5,9 @@ use uuid::Uuid;
 
 use super::jobs::parse_id;
 use super::{Caller, Service, ServiceError};
-use crate::job::{Delivery, Handling, Invalid, RawRequest, Subject, check_webhook_url, quoted};
+use crate::job::{
+    Delivery, Handling, Invalid, RawRequest, Rule, Subject, check_webhook_url, quoted,
+};
 use crate::store::{Reported, ResendError};
 use crate::upstream::http::names_internal_host;
 
@@ -103,7 +105,7 @@ impl Service {
                  `allow_hosts` in [webhooks] lists; given: the host {}.",
                 quoted(url.host_str().unwrap_or_default())
             );
-            return Err(Invalid::new("webhook_url_invalid", sentence));
+            return Err(Invalid::new(Rule::WebhookUrlInvalid, sentence));
         }
         Ok(url)
     }

@@ -10,7 +10,7 @@ use super::browser::RecipeHealth;
 use super::{Call, Limits, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::clock::{Clock, Stopwatch, UnixMs};
-use crate::job::{Reason, ReasonCounts, ScrapeRequest, Verdict};
+use crate::job::{Blame, Reason, ReasonCounts, ScrapeRequest};
 use crate::rate::RateLimit;
 use crate::tally::{Histogram, HistogramReport};
 
@@ -226,11 +226,11 @@ impl Flight<'_> {
             false => error,
         });
         let verdict =
-            outcome.as_ref().map_or_else(|error| error.reason.verdict(), |_| Verdict::Well);
+            outcome.as_ref().map_or_else(|error| error.reason.info().blame, |_| Blame::None);
         match verdict {
-            Verdict::Well => lane.breaker.succeed(),
-            Verdict::Ill => lane.breaker.fail(self.is_probe, lane.clock.now_ms()),
-            Verdict::Unknown => {
+            Blame::None => lane.breaker.succeed(),
+            Blame::Upstream => lane.breaker.fail(self.is_probe, lane.clock.now_ms()),
+            Blame::Unknown => {
                 // It was not asked, or nobody waited for it: its place is free again, uncounted.
                 self.asked = None;
                 return outcome;

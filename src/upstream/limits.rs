@@ -3,7 +3,7 @@
 
 use super::UpstreamError;
 use crate::catalog;
-use crate::job::{Invalid, PROMPT_CHARS_MAX, Reason, ScrapeRequest};
+use crate::job::{Invalid, PROMPT_CHARS_MAX, Reason, Rule, ScrapeRequest};
 
 /// What an upstream takes, as far as that is known before a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,14 +76,14 @@ impl Served {
                  serve only {}; given: `{country}`.",
                 self.countries().join(", ")
             );
-            return Err(Invalid::new("country_refused", sentence));
+            return Err(Invalid::new(Rule::CountryRefused, sentence));
         };
         let chars = prompt.chars().count();
         let sentence = format!(
             "Parameter `prompt` must be 1 to {chars_max} characters: no upstream of `{scraper}` \
              takes a longer one for `{country}`; given: {chars} characters."
         );
-        Err(Invalid::new("prompt_too_long", sentence))
+        Err(Invalid::new(Rule::PromptTooLong, sentence))
     }
 
     /// Returns the countries that no upstream serves, sorted.
@@ -130,18 +130,18 @@ mod tests {
     #[test]
     fn served_refuses_what_no_upstream_takes() {
         let both = Served::new([US_ONLY, SHORT]);
-        for (served, country, chars, code) in [
+        for (served, country, chars, rule) in [
             (Served::new([US_ONLY]), "US", 4_000, None),
-            (Served::new([US_ONLY]), "DE", 1, Some("country_refused")),
+            (Served::new([US_ONLY]), "DE", 1, Some(Rule::CountryRefused)),
             (Served::new([SHORT]), "DE", 700, None),
-            (Served::new([SHORT]), "DE", 701, Some("prompt_too_long")),
+            (Served::new([SHORT]), "DE", 701, Some(Rule::PromptTooLong)),
             (both.clone(), "DE", 700, None),
             (both.clone(), "US", 4_000, None),
-            (both.clone(), "DE", 701, Some("prompt_too_long")),
+            (both.clone(), "DE", 701, Some(Rule::PromptTooLong)),
             (Served::new([]), "DE", 4_000, None),
         ] {
             let refused = served.check(&request(country, chars)).err();
-            assert_eq!(refused.map(|refused| refused.code), code, "{served:?} {country} {chars}");
+            assert_eq!(refused.map(|refused| refused.rule), rule, "{served:?} {country} {chars}");
         }
     }
 

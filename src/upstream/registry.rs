@@ -13,7 +13,7 @@ use super::lane::{Busy, CallCounts, Lane, Member, UpstreamStatus};
 use super::{Call, Served, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::clock::Clock;
-use crate::job::{Reason, ScrapeRequest};
+use crate::job::{Reason, Retry, ScrapeRequest};
 
 /// The attempt from which on failures that another try may mend go on to the next upstream.
 const FALLBACK_ATTEMPT: u32 = 2;
@@ -163,38 +163,13 @@ enum Then {
 }
 
 fn after_failure(error: &UpstreamError, attempt: u32) -> Then {
-    match error.reason {
-        // Not here, whenever it is asked; perhaps elsewhere.
-        Reason::Auth
-        | Reason::Quota
-        | Reason::Blocked
-        | Reason::RecipeOutdated
-        | Reason::CountryUnsupported
-        | Reason::BadRequest
-        | Reason::Incomplete
-        | Reason::TooLarge
-        | Reason::Refused => Then::NextUpstream,
-        Reason::Unreachable
-        | Reason::UpstreamTimeout
-        | Reason::Overloaded
-        | Reason::UpstreamRateLimited
-        | Reason::UpstreamError
-        | Reason::Garbled
-        | Reason::Empty
-        | Reason::AtLimit
-        | Reason::NoUpstream
-        | Reason::Panicked
-        | Reason::Crashed => {
-            // An upstream that asks for a pause will not answer sooner, and its pause may be longer
-            // than anybody waits.
-            if attempt < FALLBACK_ATTEMPT && error.retry_after_ms.is_none() {
-                Then::End
-            } else {
-                Then::NextUpstream
-            }
-        }
-        // Nobody waits any more.
-        Reason::Timeout | Reason::Canceled | Reason::NotStartedInTime => Then::End,
+    match error.reason.info().retry {
+        Retry::Elsewhere => Then::NextUpstream,
+        // An upstream that asks for a pause will not answer sooner, and its pause may be longer than
+        // anybody waits.
+        Retry::Again if attempt < FALLBACK_ATTEMPT && error.retry_after_ms.is_none() => Then::End,
+        Retry::Again => Then::NextUpstream,
+        Retry::Never => Then::End,
     }
 }
 

@@ -227,43 +227,11 @@ impl Trial {
     }
 }
 
-/// What to do about a failure, where its own sentence leaves that open.
+/// Returns what to do about a failure, where its own sentence leaves that open.
 fn advice(reason: Reason, upstream: &str) -> Option<String> {
+    let advice = reason.info().advice;
     let section = format!("[upstreams.{upstream}]");
-    Some(match reason {
-        Reason::Unreachable => {
-            format!("look at `base_url` and `proxy` of {section}, and at this machine's network")
-        }
-        Reason::Blocked => format!(
-            "something before the API refuses this machine: look at `base_url` and `proxy` of \
-             {section}"
-        ),
-        Reason::Garbled => format!("does `base_url` of {section} lead to an API of its `kind`?"),
-        Reason::UpstreamTimeout => {
-            format!("raise `timeout_seconds` of {section}, or choose a faster `model`")
-        }
-        Reason::Overloaded
-        | Reason::UpstreamRateLimited
-        | Reason::UpstreamError
-        | Reason::Empty => "it may pass: try again in a minute".to_owned(),
-        Reason::RecipeOutdated => {
-            "the page has changed: look at it with `answerd recipe run`".to_owned()
-        }
-        Reason::Quota => "look at the plan and the balance with the provider".to_owned(),
-        Reason::Refused | Reason::Incomplete | Reason::TooLarge => {
-            "try another prompt with --prompt".to_owned()
-        }
-        // Their sentences name the setting.
-        Reason::Auth | Reason::BadRequest | Reason::CountryUnsupported => return None,
-        // A single call does not end so.
-        Reason::NoUpstream
-        | Reason::AtLimit
-        | Reason::Panicked
-        | Reason::Crashed
-        | Reason::Timeout
-        | Reason::NotStartedInTime
-        | Reason::Canceled => return None,
-    })
+    (!advice.is_empty()).then(|| advice.replace("{section}", &section))
 }
 
 fn one_line(text: &str) -> String {

@@ -4,9 +4,11 @@
 use std::sync::LazyLock;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use super::{GUIDE, HERE, framed};
+use crate::api::ErrorCode;
+use crate::http::ApiError;
 use crate::http::transport::security_headers;
 use crate::practice::html::escape;
 use crate::practice::{Engine, Found, QUERY_CHARS_MAX};
@@ -34,14 +36,12 @@ pub async fn show(request: HttpRequest) -> HttpResponse {
     }
     // The first search builds the index, which takes longer than an event loop may.
     let searched = web::block(move || page(&query)).await;
+    // The pool refuses only while the process ends.
     searched.map_or_else(
-        |_| security_headers::error(StatusCode::SERVICE_UNAVAILABLE, "shutting_down", STOPPING),
+        |_| ApiError::from(ErrorCode::ShuttingDown).error_response(),
         |page| security_headers::html(StatusCode::OK, page),
     )
 }
-
-/// The pool refuses only while the process ends.
-const STOPPING: &str = "The service is shutting down.";
 
 /// `GET /docs/search.js`
 pub async fn script() -> HttpResponse {

@@ -3,6 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::{codes, errors, schemas};
+use crate::api::ErrorCode;
 
 pub const JSON: &str = "application/json";
 pub const HTML: &str = "text/html";
@@ -19,7 +20,7 @@ pub enum Key {
 pub struct Method {
     operation: Value,
     key: Key,
-    codes: Vec<&'static str>,
+    codes: Vec<ErrorCode>,
 }
 
 impl Method {
@@ -84,7 +85,7 @@ impl Method {
     }
 
     /// The codes that it can be refused with, beside those of any request and of keys.
-    pub fn fails(mut self, codes: &[&[&'static str]]) -> Method {
+    pub fn fails(mut self, codes: &[&[ErrorCode]]) -> Method {
         self.codes = errors::all_of(codes);
         self
     }

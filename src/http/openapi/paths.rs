@@ -9,6 +9,7 @@ use super::codes::{ASKED, LIMITED, QUEUED, READS, WAITING, WRITES};
 use super::errors::reasons;
 use super::method::{HTML, JSON, Key, Method, Reply};
 use super::{examples, links, parameters, schemas};
+use crate::api::ErrorCode;
 use crate::practice::{QUERY_CHARS_MAX, QUESTION_CHARS_MAX};
 
 pub fn all() -> Value {
@@ -55,7 +56,7 @@ fn scrapes(paths: &mut Value) {
             .takes(queued)
             .takes_body(false, "Parameters; those that are in the query need not be here.", "Scrape", examples::scrape())
             .answers("202", accepted)
-            .fails(&[ASKED, &["parameter_conflict"], QUEUED, LIMITED, WRITES])
+            .fails(&[ASKED, &[ErrorCode::ParameterConflict], QUEUED, LIMITED, WRITES])
             .value("scrapes");
 }
 
@@ -69,7 +70,7 @@ fn operations(paths: &mut Value) {
         Method::new("getUsage", "The credits of a key", Key::Needed)
             .takes(vec![parameters::days()])
             .answers("200", usage)
-            .fails(&[&["days_invalid"], READS]),
+            .fails(&[&[ErrorCode::DaysInvalid], READS]),
     );
     let stats = Reply::json("In buckets of five minutes.", "Stats", examples::stats());
     add(
@@ -82,7 +83,7 @@ fn operations(paths: &mut Value) {
         "/stats/events",
         Method::new("streamStats", "How the scrapers stand, as it changes", Key::Needed)
             .answers("200", stream)
-            .fails(&[&["streams_full"]]),
+            .fails(&[&[ErrorCode::StreamsFull]]),
     );
     let metrics =
         Reply::text("The text format, version 0.0.4.", "text/plain", Some("answerd_ready 1\n"));
@@ -127,8 +128,8 @@ fn pages(paths: &mut Value) {
             .takes(parameters)
             .answers("200", Reply::text("A page.", HTML, None))
             .fails(match path {
-                "/docs/{page}" => &[&["not_found"]],
-                _ if asks => &[&["request_invalid"]],
+                "/docs/{page}" => &[&[ErrorCode::NotFound]],
+                _ if asks => &[&[ErrorCode::RequestInvalid]],
                 _ => &[],
             });
         paths[path]["get"] = page.value("pages");

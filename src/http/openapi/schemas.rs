@@ -5,8 +5,8 @@ mod result;
 
 use serde_json::{Value, json};
 
-use super::{errors, parameters};
-use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX};
+use super::parameters;
+use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX, Reason};
 
 /// A reference to one of [`all`].
 pub fn of(name: &str) -> Value {
@@ -113,7 +113,7 @@ fn job() -> Value {
         "description": "Where it stands.",
     });
     let codes: Vec<Value> =
-        errors::reasons().into_iter().map(Value::from).chain([Value::Null]).collect();
+        Reason::ALL.iter().map(|reason| reason.code().into()).chain([Value::Null]).collect();
     let error_code = json!({
         "type": ["string", "null"], "enum": codes,
         "description": "Why it failed, or its latest attempt while it waits for the next.",

@@ -4,11 +4,12 @@
 
 use serde_json::{Map, Value};
 
+use crate::api::ErrorCode;
 use crate::http::error::ApiError;
 use crate::http::request::json;
 use crate::http::request::params;
 use crate::job::{
-    BATCH_ITEMS_MAX, Handling, ItemError, RawRequest, SAMPLES_MAX, ScrapeRequest, check_label,
+    BATCH_ITEMS_MAX, Handling, ItemError, RawRequest, ScrapeRequest, check_label, check_samples,
     quoted,
 };
 use crate::service::{NewBatch, Service};
@@ -61,8 +62,8 @@ pub fn parse(service: &Service, body: &[u8], sent_as_form: bool) -> Result<NewBa
                 ("country", "countries", defaults.country.is_some() && countries.is_some()),
             ] {
                 if both {
-                    return Err(ApiError::bad_request(
-                        "batch_invalid",
+                    return Err(ApiError::new(
+                        ErrorCode::BatchInvalid,
                         format!("A batch must have either `{one}` or `{list}`; it has both."),
                     ));
                 }
@@ -73,8 +74,8 @@ pub fn parse(service: &Service, body: &[u8], sent_as_form: bool) -> Result<NewBa
             matrix(&prompts, &scrapers, &countries, samples, &defaults)?
         }
         (Some(_), None) | (Some(_), Some(_)) | (None, None) => {
-            return Err(ApiError::bad_request(
-                "batch_invalid",
+            return Err(ApiError::new(
+                ErrorCode::BatchInvalid,
                 "A batch must have either `items`, a list of objects, or `prompts`, a list of \
                  strings, with `scrapers` and `countries` where wanted.",
             ));
@@ -119,23 +120,13 @@ fn check_not_interactive(interactive: bool) -> Result<(), ApiError> {
     }
 }
 
-fn check_samples(samples: Option<usize>) -> Result<(), ApiError> {
-    match samples {
-        Some(samples) if !(1..=SAMPLES_MAX).contains(&samples) => Err(ApiError::bad_request(
-            "samples_invalid",
-            format!("Parameter `samples` must be 1 to {SAMPLES_MAX}; given: `{samples}`."),
-        )),
-        Some(_) | None => Ok(()),
-    }
-}
-
 /// That there is something in every list, and in all not too much.
 fn check_count(lengths: &[usize], samples: Option<usize>) -> Result<(), ApiError> {
     let count = lengths.iter().chain(&samples).try_fold(1, |count: usize, n| count.checked_mul(*n));
     match count {
         Some(1..=BATCH_ITEMS_MAX) => Ok(()),
-        Some(0) => Err(ApiError::bad_request(
-            "batch_invalid",
+        Some(0) => Err(ApiError::new(
+            ErrorCode::BatchInvalid,
             "A batch must have at least one item; one of its lists is empty.",
         )),
         Some(_) | None => Err(ApiError::batch_too_large(BATCH_ITEMS_MAX, count)),
@@ -147,7 +138,7 @@ type Asked = Result<Item, ItemError>;
 fn read_item(item: Value, scraper: Option<&str>, defaults: &RawRequest) -> Asked {
     let Value::Object(mut fields) = item else {
         return Err(ItemError::Invalid {
-            code: "item_invalid".to_owned(),
+            code: ErrorCode::ItemInvalid.code().to_owned(),
             detail: format!(
                 "An item must be a JSON object of parameters; given: {}.",
                 quoted(&item.to_string())
@@ -159,7 +150,7 @@ fn read_item(item: Value, scraper: Option<&str>, defaults: &RawRequest) -> Asked
         OF_THE_BATCH.iter().find(|name| fields.get(**name).is_some_and(|it| !it.is_null()))
     {
         return Err(ItemError::Invalid {
-            code: "item_invalid".to_owned(),
+            code: ErrorCode::ItemInvalid.code().to_owned(),
             detail: format!(
                 "An item must not have `{name}`: it belongs beside the items, to the batch."
             ),
@@ -210,8 +201,8 @@ fn check(
     let Item { scraper, mut raw } = item;
     let Some(scraper) = scraper else {
         return Err(ItemError::Invalid {
-            code: "scraper_missing".to_owned(),
-            detail: "Parameter `scraper` is required: an item names the scraper to ask.".to_owned(),
+            code: ErrorCode::ScraperMissing.code().to_owned(),
+            detail: ErrorCode::ScraperMissing.example().to_owned(),
         });
     };
     let known = service.scraper(&scraper);
@@ -225,7 +216,7 @@ fn check(
 
 impl From<ApiError> for ItemError {
     fn from(error: ApiError) -> ItemError {
-        ItemError::Invalid { code: error.code.to_owned(), detail: error.detail }
+        ItemError::Invalid { code: error.code.code().to_owned(), detail: error.detail }
     }
 }
 

@@ -9,11 +9,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::dev::Payload;
-use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_LENGTH, HeaderMap};
 use actix_web::web;
 use futures_core::Stream;
 
+use crate::api::ErrorCode;
 use crate::http::error::ApiError;
 use crate::service::ServiceError;
 
@@ -108,8 +108,7 @@ pub async fn read(
     match tokio::time::timeout(Duration::from_secs(BODY_SECONDS_MAX), read).await {
         Ok(outcome) => outcome.map(|()| body),
         Err(_) => Err(ApiError::new(
-            StatusCode::REQUEST_TIMEOUT,
-            "body_timeout",
+            ErrorCode::BodyTimeout,
             format!("The request's body must arrive within {BODY_SECONDS_MAX} seconds."),
         )),
     }
@@ -118,8 +117,8 @@ pub async fn read(
 async fn collect(mut payload: Payload, bytes_max: usize, body: &mut Body) -> Result<(), ApiError> {
     while let Some(piece) = poll_fn(|context| Pin::new(&mut payload).poll_next(context)).await {
         let piece = piece.map_err(|_| {
-            ApiError::bad_request(
-                "body_invalid",
+            ApiError::new(
+                ErrorCode::BodyInvalid,
                 "The request's body must be complete and correctly encoded; it ended early or its \
                  chunks are malformed.",
             )
@@ -181,7 +180,7 @@ mod tests {
         first.add(&[0; 80]).unwrap();
         let mut second = Body::new(&budget);
         let error = second.add(&[0]).unwrap_err();
-        assert_eq!((error.code, error.retry_after_seconds), ("bodies_full", Some(2)));
+        assert_eq!((error.code, error.retry_after_seconds), (ErrorCode::BodiesFull, Some(2)));
         drop(first);
         second.add(&[0; 79]).unwrap();
         drop(second);

@@ -9,6 +9,7 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderMap};
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
+use crate::api::ErrorCode;
 use crate::http::error::ApiError;
 use crate::job::quoted;
 
@@ -61,8 +62,8 @@ pub fn object(
 }
 
 fn invalid(given: &str) -> ApiError {
-    ApiError::bad_request(
-        "body_invalid",
+    ApiError::new(
+        ErrorCode::BodyInvalid,
         format!("The request's body must be empty or a JSON object of parameters; given: {given}."),
     )
 }
@@ -233,7 +234,7 @@ mod tests {
 
     fn read(body: &str) -> Result<Value, (&'static str, String)> {
         let read = object(body.as_bytes(), SHAPE, false);
-        read.map(Value::Object).map_err(|error| (error.code, error.detail))
+        read.map(Value::Object).map_err(|error| (error.code.code(), error.detail))
     }
 
     #[test]
@@ -286,7 +287,10 @@ mod tests {
         for kind in ["application/x-www-form-urlencoded", "Multipart/Form-Data; boundary=x"] {
             headers.insert(CONTENT_TYPE, kind.parse().unwrap());
             let error = object(b"a=1", SHAPE, is_form(&headers)).unwrap_err();
-            assert!(error.code == "body_invalid" && error.detail.contains("as JSON"), "{error}");
+            assert!(
+                error.code == ErrorCode::BodyInvalid && error.detail.contains("as JSON"),
+                "{error}"
+            );
             // curl's `-d` says so whatever it sends.
             assert!(object(br#"{"a":1}"#, SHAPE, is_form(&headers)).is_ok());
         }

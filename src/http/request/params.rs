@@ -3,6 +3,7 @@
 
 use serde_json::{Map, Value};
 
+use crate::api::ErrorCode;
 use crate::http::error::ApiError;
 use crate::http::request::json;
 use crate::job::{RawRequest, quoted};
@@ -35,8 +36,8 @@ fn decode(encoded: &str) -> Result<String, ApiError> {
             b'%' => {
                 let escape = bytes.get(at + 1..at + 3).and_then(hex_byte).ok_or_else(|| {
                     let rest: String = encoded[at..].chars().take(3).collect();
-                    ApiError::bad_request(
-                        "query_invalid",
+                    ApiError::new(
+                        ErrorCode::QueryInvalid,
                         format!(
                             "The query must be percent-encoded, `%` followed by two hexadecimal \
                              digits; given: {}.",
@@ -53,8 +54,8 @@ fn decode(encoded: &str) -> Result<String, ApiError> {
     }
     String::from_utf8(decoded).map_err(|error| {
         let lossy = String::from_utf8_lossy(error.as_bytes()).into_owned();
-        ApiError::bad_request(
-            "query_invalid",
+        ApiError::new(
+            ErrorCode::QueryInvalid,
             format!("The query must be UTF-8 when decoded; given: {}.", quoted(&lossy)),
         )
     })
@@ -123,10 +124,7 @@ fn count(name: &str, value: &str) -> Result<usize, ApiError> {
 
 /// A value that is not of the type that the rule names.
 pub fn wrong_type(name: &str, rule: &str, given: &str) -> ApiError {
-    ApiError::bad_request(
-        "parameter_invalid",
-        format!("Parameter `{name}` must be {rule}; given: {}.", quoted(given)),
-    )
+    ApiError::invalid(ErrorCode::ParameterInvalid, name, rule, given)
 }
 
 /// The fields of JSON bodies: every parameter of a scrape, and the scraper of a batch or its item.
@@ -222,8 +220,8 @@ pub fn together(query: RawRequest, body: RawRequest) -> Result<RawRequest, ApiEr
         body: Option<T>,
     ) -> Result<Option<T>, ApiError> {
         if query.is_some() && body.is_some() && query != body {
-            return Err(ApiError::bad_request(
-                "parameter_conflict",
+            return Err(ApiError::new(
+                ErrorCode::ParameterConflict,
                 format!(
                     "Parameter `{name}` must have one value; the query and the body have \
                      different ones."
@@ -261,7 +259,7 @@ mod tests {
     use crate::tests::fuzz;
 
     fn code(outcome: Result<RawRequest, ApiError>) -> &'static str {
-        outcome.map_or_else(|error| error.code, |_| "ok")
+        outcome.map_or_else(|error| error.code.code(), |_| "ok")
     }
 
     #[test]
@@ -332,7 +330,7 @@ mod tests {
     fn read_or_refused(outcome: Result<RawRequest, ApiError>) {
         match outcome.map(|raw| raw.check("practice", &[])) {
             Err(error) => assert!(
-                error.status.is_client_error() && (1..2_000).contains(&error.detail.len()),
+                error.code.status() < 500 && (1..2_000).contains(&error.detail.len()),
                 "{error:?}"
             ),
             Ok(Err(invalid)) => {

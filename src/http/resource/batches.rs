@@ -157,7 +157,7 @@ fn told(service: &Service, why: &ItemError) -> (String, String) {
 
 fn limit(service: &Service, error: ServiceError) -> (String, String) {
     let error = refused(service, error);
-    (error.code.to_owned(), error.detail)
+    (error.code.code().to_owned(), error.detail)
 }
 
 fn refused(service: &Service, error: ServiceError) -> ApiError {

@@ -6,11 +6,11 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use serde::Deserialize;
 
 use crate::answer::token_tree;
+use crate::api::ErrorCode;
 use crate::http::error::ApiError;
 use crate::http::render;
 use crate::http::request::params;
 use crate::http::resource::poll::{self, Form};
-use crate::job::quoted;
 use crate::service::{Caller, Service, ServiceError};
 
 /// RFC 7240.
@@ -93,13 +93,8 @@ pub fn wait_ms(query: &[(String, String)], request: &HttpRequest) -> Result<Opti
     if let Some((_, value)) = given {
         let seconds = value.parse().ok().filter(|wait| (0.0..=WAIT_SECONDS_MAX).contains(wait));
         let seconds: f64 = seconds.ok_or_else(|| {
-            ApiError::bad_request(
-                "wait_invalid",
-                format!(
-                    "Parameter `wait` must be 0 to {WAIT_SECONDS_MAX} seconds; given: {}.",
-                    quoted(value)
-                ),
-            )
+            let rule = format!("0 to {WAIT_SECONDS_MAX} seconds");
+            ApiError::invalid(ErrorCode::WaitInvalid, "wait", &rule, value)
         })?;
         return Ok(Some((seconds * 1000.0) as u64));
     }

@@ -13,13 +13,14 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
+use crate::api::ErrorCode;
 use crate::clock::UnixMs;
 use crate::http::error::ApiError;
 use crate::http::render;
 use crate::http::request::params;
 use crate::http::resource::export;
 use crate::http::resource::export::Formulas;
-use crate::job::{LABEL_CHARS_MAX, quoted};
+use crate::job::LABEL_CHARS_MAX;
 use crate::service::{Caller, Service, ServiceError};
 use crate::store::{Cursor, ListFilter, ListPage};
 
@@ -92,21 +93,23 @@ fn query(service: &Service, caller: Caller, query: &str) -> Result<Query, ApiErr
             "batch" => {
                 let id = Uuid::try_parse(&value);
                 let rule = "the id of a batch";
-                asked.filter.batch =
-                    Some(id.map_err(|_| invalid("batch_id_invalid", "batch", rule, &value))?);
+                asked.filter.batch = Some(id.map_err(|_| {
+                    ApiError::invalid(ErrorCode::BatchIdInvalid, "batch", rule, &value)
+                })?);
             }
             "since" => asked.filter.since_ms = Some(since_ms(&value)?),
             "limit" => asked.limit = limit(&value)?,
             "formulas" => {
-                let (code, rule) = ("formulas_invalid", "`escape` or `keep`");
-                asked.formulas =
-                    Formulas::of(&value).ok_or_else(|| invalid(code, "formulas", rule, &value))?;
+                let (code, rule) = (ErrorCode::FormulasInvalid, "`escape` or `keep`");
+                asked.formulas = Formulas::of(&value)
+                    .ok_or_else(|| ApiError::invalid(code, "formulas", rule, &value))?;
             }
             "cursor" => {
                 let cursor = service.cursor(&value);
                 let rule = "the `next_cursor` of an earlier page";
-                asked.after =
-                    Some(cursor.ok_or_else(|| invalid("cursor_invalid", "cursor", rule, &value))?);
+                asked.after = Some(cursor.ok_or_else(|| {
+                    ApiError::invalid(ErrorCode::CursorInvalid, "cursor", rule, &value)
+                })?);
             }
             _ => {}
         }
@@ -114,14 +117,16 @@ fn query(service: &Service, caller: Caller, query: &str) -> Result<Query, ApiErr
     Ok(asked)
 }
 
-fn invalid(code: &'static str, name: &str, rule: &str, given: &str) -> ApiError {
-    let sentence = format!("Parameter `{name}` must be {rule}; given: {}.", quoted(given));
-    ApiError::bad_request(code, sentence)
-}
-
 fn status(value: &str) -> Result<&'static str, ApiError> {
     let word = ["pending", "done", "failed"].into_iter().find(|word| *word == value);
-    word.ok_or_else(|| invalid("status_invalid", "status", "`pending`, `done` or `failed`", value))
+    word.ok_or_else(|| {
+        ApiError::invalid(
+            ErrorCode::StatusInvalid,
+            "status",
+            "`pending`, `done` or `failed`",
+            value,
+        )
+    })
 }
 
 fn search(value: &str) -> Result<String, ApiError> {
@@ -129,12 +134,14 @@ fn search(value: &str) -> Result<String, ApiError> {
         return Ok(value.to_lowercase());
     }
     let rule = format!("1 to {SEARCH_CHARS_MAX} characters");
-    Err(invalid("search_invalid", "search", &rule, value))
+    Err(ApiError::invalid(ErrorCode::SearchInvalid, "search", &rule, value))
 }
 
 fn limit(value: &str) -> Result<usize, ApiError> {
     let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
-    limit.ok_or_else(|| invalid("limit_invalid", "limit", &format!("1 to {LIMIT_MAX}"), value))
+    limit.ok_or_else(|| {
+        ApiError::invalid(ErrorCode::LimitInvalid, "limit", &format!("1 to {LIMIT_MAX}"), value)
+    })
 }
 
 /// A moment in RFC 3339 or in seconds since 1970.
@@ -147,7 +154,7 @@ fn since_ms(value: &str) -> Result<UnixMs, ApiError> {
         .ok()
         .and_then(|at| u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok());
     let rule = "a time such as `2026-05-11T12:00:00Z`, or Unix seconds";
-    at.ok_or_else(|| invalid("since_invalid", "since", rule, value))
+    at.ok_or_else(|| ApiError::invalid(ErrorCode::SinceInvalid, "since", rule, value))
 }
 
 type PageRead = Result<(ListPage, ListFilter), ServiceError>;

@@ -8,9 +8,10 @@ use actix_web::http::header::{
 use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
+use crate::api::ErrorCode;
 use crate::http::error::ApiError;
 use crate::http::render;
-use crate::job::{Job, quoted};
+use crate::job::Job;
 use crate::service::{Service, ServiceError};
 
 /// The type of every JSON body.
@@ -34,10 +35,9 @@ impl Form {
         let Some((_, fields)) = given else { return Ok(Form::Whole) };
         match fields.split(',').map(str::trim).find(|field| *field != "status") {
             None => Ok(Form::Status),
-            Some(unknown) => Err(ApiError::bad_request(
-                "fields_invalid",
-                format!("Parameter `fields` must be `status`; given: {}.", quoted(unknown)),
-            )),
+            Some(unknown) => {
+                Err(ApiError::invalid(ErrorCode::FieldsInvalid, "fields", "`status`", unknown))
+            }
         }
     }
 

@@ -7,6 +7,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
 use actix_web::{HttpRequest, HttpResponse, web};
 
+use crate::api::ErrorCode;
 use crate::http::Limits;
 use crate::http::error::ApiError;
 use crate::http::render;
@@ -126,8 +127,8 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> 
     let mut values = headers.get_all(IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
-        return Err(ApiError::bad_request(
-            "idempotency_key_invalid",
+        return Err(ApiError::new(
+            ErrorCode::IdempotencyKeyInvalid,
             "Header `Idempotency-Key` must be given once; it is there several times.",
         ));
     }

@@ -4,10 +4,10 @@
 use actix_web::{HttpRequest, HttpResponse, web};
 use serde_json::{Map, Value, json};
 
+use crate::api::ErrorCode;
 use crate::clock::{day_text, rfc3339_seconds};
 use crate::http::error::ApiError;
 use crate::http::request::params;
-use crate::job::quoted;
 use crate::service::{AccountCredits, Caller, DAYS_KEPT_MAX, Service};
 use crate::store::{DailyUsage, Usage};
 
@@ -72,7 +72,6 @@ fn days(request: &HttpRequest) -> Result<Option<u64>, ApiError> {
     let days = value.parse().ok().filter(|days| (1..=DAYS_KEPT_MAX).contains(days));
     days.map(Some).ok_or_else(|| {
         let rule = format!("1 to {DAYS_KEPT_MAX}");
-        let sentence = format!("Parameter `days` must be {rule}; given: {}.", quoted(&value));
-        ApiError::bad_request("days_invalid", sentence)
+        ApiError::invalid(ErrorCode::DaysInvalid, "days", &rule, &value)
     })
 }

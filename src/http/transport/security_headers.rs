@@ -5,9 +5,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY,
 };
-use actix_web::{HttpRequest, HttpResponse, ResponseError};
-
-use crate::http::error::ApiError;
+use actix_web::{HttpRequest, HttpResponse};
 
 /// Scripts, styles and requests of our own origin only; no frames, no plug-ins, no inline code.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -42,9 +40,4 @@ pub fn wants_html(request: &HttpRequest) -> bool {
         .flat_map(|value| value.split(','))
         .filter_map(|media_type| media_type.split(';').next())
         .any(|media_type| media_type.trim().eq_ignore_ascii_case("text/html"))
-}
-
-/// An error as every path of the API gives it (contract 1.10).
-pub fn error(status: StatusCode, code: &'static str, detail: &str) -> HttpResponse {
-    ApiError::new(status, code, detail).error_response()
 }

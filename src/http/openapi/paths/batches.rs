@@ -2,12 +2,13 @@
 
 use serde_json::Value;
 
-use crate::http::openapi::codes::{BATCH, POLL, QUEUED, READS, WRITES};
+use crate::api::ErrorCode::*;
+use crate::http::openapi::codes::{BATCH, Codes, POLL, QUEUED, READS, WRITES};
 use crate::http::openapi::examples::{self, BATCH_ID};
 use crate::http::openapi::method::{Key, Method, Reply};
 use crate::http::openapi::parameters;
 
-const GONE: &[&str] = &["batch_not_found"];
+const GONE: Codes = &[BatchNotFound];
 
 pub fn add(paths: &mut Value) {
     let mut add = |path: &str, verb: &str, method: Method| {
@@ -49,10 +50,10 @@ pub fn add(paths: &mut Value) {
         "delete",
         of_batch("cancelBatch", "Cancels what has not ended")
             .answers("200", Reply::json("The batch.", "Batch", examples::batch()))
-            .fails(&[GONE, &["batch_finished"], WRITES]),
+            .fails(&[GONE, &[BatchFinished], WRITES]),
     );
     let told = || examples::delivery("batch_id", BATCH_ID);
-    const WEBHOOK: &[&str] = &["webhook_not_found"];
+    const WEBHOOK: Codes = &[WebhookNotFound];
     add(
         "/batches/{batch_id}/webhook",
         "get",
@@ -65,12 +66,7 @@ pub fn add(paths: &mut Value) {
         "post",
         of_batch("resendBatchWebhook", "Sends a batch's webhook again")
             .answers("202", Reply::json("It is due.", "Delivery", told()))
-            .fails(&[
-                GONE,
-                WEBHOOK,
-                &["webhook_waits", "rate_limit", "webhooks_not_configured"],
-                WRITES,
-            ]),
+            .fails(&[GONE, WEBHOOK, &[WebhookWaits, RateLimit, WebhooksNotConfigured], WRITES]),
     );
 }
 

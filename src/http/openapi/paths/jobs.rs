@@ -2,12 +2,13 @@
 
 use serde_json::{Value, json};
 
-use crate::http::openapi::codes::{LIST, POLL, READS, WRITES};
+use crate::api::ErrorCode::*;
+use crate::http::openapi::codes::{Codes, LIST, POLL, READS, WRITES};
 use crate::http::openapi::examples::{self, JOB_ID};
 use crate::http::openapi::method::{JSON, Key, Method, Reply};
 use crate::http::openapi::{parameters, schemas};
 
-const GONE: &[&str] = &["job_not_found"];
+const GONE: Codes = &[JobNotFound];
 
 pub fn add(paths: &mut Value) {
     let mut add = |path: &str, verb: &str, method: Method| {
@@ -34,7 +35,7 @@ pub fn add(paths: &mut Value) {
         "delete",
         of_job("cancelJob", "Cancels a job of the key's", Key::Needed)
             .answers("200", Reply::json("The job, failed.", "Job", examples::canceled()))
-            .fails(&[GONE, &["job_finished"], WRITES]),
+            .fails(&[GONE, &[JobFinished], WRITES]),
     );
     let stream = Reply::events(
         "Events: queued, running, retry, done, failed, canceled.",
@@ -82,7 +83,7 @@ fn poll() -> Method {
 
 fn webhook(add: &mut impl FnMut(&str, &str, Method)) {
     let told = || examples::delivery("job_id", JOB_ID);
-    const WEBHOOK: &[&str] = &["webhook_not_found"];
+    const WEBHOOK: Codes = &[WebhookNotFound];
     add(
         "/jobs/{job_id}/webhook",
         "get",
@@ -95,12 +96,7 @@ fn webhook(add: &mut impl FnMut(&str, &str, Method)) {
         "post",
         of_job("resendJobWebhook", "Sends a job's webhook again", Key::Needed)
             .answers("202", Reply::json("It is due.", "Delivery", told()))
-            .fails(&[
-                GONE,
-                WEBHOOK,
-                &["webhook_waits", "rate_limit", "webhooks_not_configured"],
-                WRITES,
-            ]),
+            .fails(&[GONE, WEBHOOK, &[WebhookWaits, RateLimit, WebhooksNotConfigured], WRITES]),
     );
 }
 

@@ -1,0 +1,231 @@
+//! The codes of errors: one row is a code, its HTTP status and a sentence that it comes with. The errors
+//! themselves, the document, the guide's test and the practice page read this table.
+
+use crate::job::{Reason, Rule};
+
+/// Declares [`ErrorCode`]. A row of `rules` has the name of a [`Rule`] of a parameter, one of `calls`
+/// refuses a call, and one of `elsewhere` is no reply of the API itself.
+macro_rules! error_codes {
+    (
+        rules { $($rule:ident: $rule_status:literal, $rule_code:literal, $rule_example:literal;)* }
+        calls { $($call:ident: $call_status:literal, $call_code:literal, $call_example:literal;)* }
+        elsewhere { $($other:ident: $other_status:literal, $other_code:literal, $other_example:literal;)* }
+    ) => {
+        /// Why a call was refused or a scrape failed, as a client sees it (contract 1.10).
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ErrorCode {
+            $($rule,)*
+            $($call,)*
+            $($other,)*
+            /// The scrape that the client waited for failed.
+            Failed(Reason),
+        }
+
+        impl ErrorCode {
+            /// Every code of the API, but those of failed scrapes.
+            pub const CALLS: &[ErrorCode] =
+                &[$(ErrorCode::$rule,)* $(ErrorCode::$call,)*];
+            /// The codes of the practice page, and of the items of a batch.
+            pub const ELSEWHERE: &[ErrorCode] = &[$(ErrorCode::$other,)*];
+
+            /// Returns the stable word for programs.
+            pub const fn code(self) -> &'static str {
+                match self {
+                    $(ErrorCode::$rule => $rule_code,)*
+                    $(ErrorCode::$call => $call_code,)*
+                    $(ErrorCode::$other => $other_code,)*
+                    ErrorCode::Failed(reason) => reason.code(),
+                }
+            }
+
+            /// Returns the HTTP status.
+            pub const fn status(self) -> u16 {
+                match self {
+                    $(ErrorCode::$rule => $rule_status,)*
+                    $(ErrorCode::$call => $call_status,)*
+                    $(ErrorCode::$other => $other_status,)*
+                    ErrorCode::Failed(reason) => reason.info().status,
+                }
+            }
+
+            /// Returns a sentence that the code comes with; where nothing in it varies, the only one.
+            pub const fn example(self) -> &'static str {
+                match self {
+                    $(ErrorCode::$rule => $rule_example,)*
+                    $(ErrorCode::$call => $call_example,)*
+                    $(ErrorCode::$other => $other_example,)*
+                    ErrorCode::Failed(reason) => reason.info().example,
+                }
+            }
+        }
+
+        impl From<Rule> for ErrorCode {
+            fn from(rule: Rule) -> ErrorCode {
+                match rule {
+                    $(Rule::$rule => ErrorCode::$rule,)*
+                }
+            }
+        }
+    };
+}
+
+error_codes! {
+    rules {
+        PromptMissing: 400, "prompt_missing",
+            "Parameter `prompt` is required: 1 to 4000 characters.";
+        PromptBlank: 400, "prompt_blank",
+            "Parameter `prompt` must be 1 to 4000 characters and not blank; given: ``.";
+        PromptTooLong: 400, "prompt_too_long",
+            "Parameter `prompt` must be 1 to 4000 characters; given: 4001 characters.";
+        PromptInvalid: 400, "prompt_invalid",
+            "Parameter `prompt` must not contain the character U+0000; given: `a\u{fffd}b`.";
+        CountryInvalid: 400, "country_invalid",
+            "Parameter `country` must be an ISO 3166-1 alpha-2 code such as `US`; given: `UK`.";
+        CountryRefused: 400, "country_refused",
+            "Parameter `country` must be a country that `grok` serves; it refuses JP and TW; \
+             given: `JP`.";
+        TimeoutInvalid: 400, "timeout_invalid",
+            "Parameter `timeout` must be 10 to 600 seconds; given: `5`.";
+        ModeInvalid: 400, "mode_invalid",
+            "Parameter `mode` must be at most 64 characters without control characters; given: \
+             `a\u{fffd}b`.";
+        LabelInvalid: 400, "label_invalid",
+            "Parameter `label` must be at most 200 characters without control characters; \
+             given: `a\u{fffd}b`.";
+        StartWithinInvalid: 400, "start_within_invalid",
+            "Parameter `start_within` must be 1 to 86400 seconds; given: `0`.";
+        SamplesInvalid: 400, "samples_invalid",
+            "Parameter `samples` must be 1 to 20; given: `21`.";
+        WebhookUrlInvalid: 400, "webhook_url_invalid",
+            "Parameter `webhook_url` must be an http(s) address with a host, such as \
+             `https://app.example.com/hook`; given: `ftp://a.example`.";
+        IdempotencyKeyInvalid: 400, "idempotency_key_invalid",
+            "Header `Idempotency-Key` must be 1 to 255 visible ASCII characters; given: `a b`.";
+    }
+    calls {
+        ParameterInvalid: 400, "parameter_invalid",
+            "Parameter `bypass_cache` must be `true`, `false`, `True`, `False`, `1` or `0`; \
+             given: `maybe`.";
+        ParameterRepeated: 400, "parameter_repeated",
+            "Parameter `country` must be given once; it is there twice.";
+        ParameterConflict: 400, "parameter_conflict",
+            "Parameter `country` must have one value; the query and the body have different \
+             ones.";
+        BodyInvalid: 400, "body_invalid",
+            "The request's body must be empty or a JSON object of parameters; given: `[]`.";
+        BatchInvalid: 400, "batch_invalid",
+            "A batch must have at least one item; one of its lists is empty.";
+        BatchTooLarge: 400, "batch_too_large",
+            "A batch must have at most 1000 items; given: 1001. Send several.";
+        WaitInvalid: 400, "wait_invalid",
+            "Parameter `wait` must be 0 to 60 seconds; given: `61`.";
+        FieldsInvalid: 400, "fields_invalid",
+            "Parameter `fields` must be `status`; given: `prompt`.";
+        StatusInvalid: 400, "status_invalid",
+            "Parameter `status` must be `pending`, `done` or `failed`; given: `ended`.";
+        SearchInvalid: 400, "search_invalid",
+            "Parameter `search` must be 1 to 200 characters; given: ``.";
+        SinceInvalid: 400, "since_invalid",
+            "Parameter `since` must be a time such as `2026-05-11T12:00:00Z`, or Unix seconds; \
+             given: `today`.";
+        LimitInvalid: 400, "limit_invalid",
+            "Parameter `limit` must be 1 to 200; given: `0`.";
+        FormulasInvalid: 400, "formulas_invalid",
+            "Parameter `formulas` must be `escape` or `keep`; given: `run`.";
+        CursorInvalid: 400, "cursor_invalid",
+            "Parameter `cursor` must be the `next_cursor` of an earlier page; given: `1`.";
+        BatchIdInvalid: 400, "batch_id_invalid",
+            "Parameter `batch` must be the id of a batch; given: `1`.";
+        DaysInvalid: 400, "days_invalid",
+            "Parameter `days` must be 1 to 400; given: `0`.";
+        QueryInvalid: 400, "query_invalid",
+            "The query must be UTF-8 when decoded; given: `\u{fffd}`.";
+        RequestInvalid: 400, "request_invalid",
+            "The request is not valid HTTP/1.1. A URL must be percent-encoded.";
+        KeyMissing: 401, "key_missing",
+            "Missing API key. Pass your key in the X-API-Key header or as ?api_key= in the URL.";
+        KeyInvalid: 401, "key_invalid",
+            "Invalid API key.";
+        ForeignHost: 403, "foreign_host",
+            "While no API key is needed, `Host` must be `localhost`, a loopback address, the \
+             address that `bind` names, or the host of `public_url`; given: `a.example`.";
+        CrossSite: 403, "cross_site",
+            "While no API key is needed, a web page of another origin may call only if \
+             `cors_origins` lists its origin; given: `https://a.example`.";
+        NotFound: 404, "not_found",
+            "There is nothing at `/none`.";
+        ScraperUnknown: 404, "scraper_unknown",
+            "There is no scraper `gone`; there are chatgpt, perplexity, practice.";
+        JobNotFound: 404, "job_not_found",
+            "Job not found. It may have expired (jobs are retained for 24 hours) or the ID is \
+             invalid.";
+        BatchNotFound: 404, "batch_not_found",
+            "Batch not found. It may have expired (batches are retained for 24 hours) or the ID \
+             is invalid.";
+        WebhookNotFound: 404, "webhook_not_found",
+            "It was submitted without `webhook_url`, so it has no webhook.";
+        MethodNotAllowed: 405, "method_not_allowed",
+            "This path takes GET, HEAD; given: `PUT`.";
+        RequestTimeout: 408, "request_timeout",
+            "The request's head did not arrive in time.";
+        BodyTimeout: 408, "body_timeout",
+            "The request's body must arrive within 30 seconds.";
+        JobFinished: 409, "job_finished",
+            "The job has ended already; there is nothing left to cancel.";
+        BatchFinished: 409, "batch_finished",
+            "Every job of the batch has ended already; there is nothing left to cancel.";
+        WebhookWaits: 409, "webhook_waits",
+            "It has not ended; its webhook is sent when it has.";
+        BodyTooLarge: 413, "body_too_large",
+            "The request's body must be at most 262144 bytes.";
+        UrlTooLong: 413, "url_too_long",
+            "The URL must be at most 60000 bytes; given: 60001 bytes. A POST takes the \
+             parameters as a JSON body too.";
+        IdempotencyKeyReused: 422, "idempotency_key_reused",
+            "This `Idempotency-Key` came with another request before. Send each request with a \
+             key of its own.";
+        CreditLimit: 429, "credit_limit",
+            "Credit limit reached. Upgrade your plan or wait for your billing cycle to reset.";
+        RateLimit: 429, "rate_limit",
+            "Rate limit exceeded. Retry after a moment.";
+        QueueFull: 429, "queue_full",
+            "Scraper queue full. Retry in a few seconds.";
+        KeyGuessing: 429, "key_guessing",
+            "Too many invalid API keys came from this address. Retry after a moment.";
+        StreamsFull: 429, "streams_full",
+            "There are 64 streams of these events already.";
+        StorageFailed: 500, "storage_failed",
+            "The store could not be read or written; the service's log says why.";
+        StorageDown: 503, "storage_failed",
+            "The service cannot use its disk at the moment. Retry in a few seconds, with an \
+             `Idempotency-Key` where a job must not run twice.";
+        BodiesFull: 503, "bodies_full",
+            "The bodies of requests that are being read must be at most 67108864 bytes \
+             together; this one is more. Retry in a few seconds.";
+        ShuttingDown: 503, "shutting_down",
+            "The service is shutting down. Retry in a few seconds.";
+        ScraperNotConfigured: 503, "scraper_not_configured",
+            "The scraper `chatgpt` is not configured: `OPENAI_API_KEY` is not set.";
+        UpstreamsPaused: 503, "upstreams_paused",
+            "Every upstream of `chatgpt` is paused for longer than `timeout`; the first can be \
+             asked in 30 seconds.";
+        WebhooksNotConfigured: 503, "webhooks_not_configured",
+            "Webhooks are not configured: `ANSWERD_WEBHOOK_SECRET` is not set.";
+        StorageBusy: 503, "storage_busy",
+            "The disk is busy. Retry in a moment.";
+        StorageFull: 503, "storage_full",
+            "The service's disk is almost full: no new job is taken until there is space again.";
+    }
+    elsewhere {
+        ItemInvalid: 400, "item_invalid",
+            "An item must be a JSON object of parameters; given: `1`.";
+        ScraperMissing: 400, "scraper_missing",
+            "Parameter `scraper` is required: an item names the scraper to ask.";
+        QuestionMissing: 400, "question_missing",
+            "Parameter `q`, the question, is required.";
+        QuestionTooLong: 400, "question_too_long",
+            "A question may have at most 4000 characters; this one has 4001.";
+        PracticeFailure: 503, "practice_failure",
+            "The practice engine was told to fail this question.";
+    }
+}
