@@ -27,7 +27,7 @@ const CONNECTIONS: usize = 256;
 const LOAD_SHARE: f64 = 0.7;
 /// A start that takes longer than this is lost.
 const START_SECONDS_MAX: u64 = 10;
-const METRIC: &str = "answerd_attempt_pickup_seconds_bucket{scraper=\"practice\",le=\"";
+const METRIC: &str = "answerd_worker_pickup_seconds_bucket{scraper=\"practice\",le=\"";
 /// What a job should take until a worker has it: the median of an idle service, and the p99 of a
 /// loaded one, microseconds.
 const IDLE_GOAL: u64 = 100;

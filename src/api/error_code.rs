@@ -174,8 +174,8 @@ error_codes! {
             "The job has ended already; there is nothing left to cancel.";
         BatchFinished: 409, "batch_finished",
             "Every job of the batch has ended already; there is nothing left to cancel.";
-        WebhookWaits: 409, "webhook_waits",
-            "It has not ended; its webhook is sent when it has.";
+        WebhookPending: 409, "webhook_pending",
+            "It is still running; its webhook will be sent when it ends.";
         BodyTooLarge: 413, "body_too_large",
             "The request's body must be at most 262144 bytes.";
         UrlTooLong: 413, "url_too_long",
@@ -190,10 +190,10 @@ error_codes! {
             "Rate limit exceeded. Retry after a moment.";
         QueueFull: 429, "queue_full",
             "Scraper queue full. Retry in a few seconds.";
-        KeyGuessing: 429, "key_guessing",
+        TooManyInvalidKeys: 429, "too_many_invalid_keys",
             "Too many invalid API keys came from this address. Retry after a moment.";
         StreamsFull: 429, "streams_full",
-            "There are 64 streams of these events already.";
+            "Too many open event streams (limit 64).";
         StorageFailed: 500, "storage_failed",
             "The store could not be read or written; the service's log says why.";
         StorageDown: 503, "storage_failed",

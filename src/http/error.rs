@@ -144,7 +144,7 @@ impl ApiError {
     pub fn streams_full(streams_max: usize) -> ApiError {
         ApiError::new(
             ErrorCode::StreamsFull,
-            format!("There are {streams_max} streams of these events already."),
+            format!("Too many open event streams (limit {streams_max})."),
         )
         .retry_after(STREAMS_SECONDS)
     }
@@ -159,8 +159,8 @@ impl ApiError {
         match error {
             ServiceError::KeyMissing => ErrorCode::KeyMissing.into(),
             ServiceError::KeyInvalid => ErrorCode::KeyInvalid.into(),
-            ServiceError::KeyGuessing { retry_after_seconds } => {
-                ApiError::from(ErrorCode::KeyGuessing).retry_after(retry_after_seconds)
+            ServiceError::TooManyInvalidKeys { retry_after_seconds } => {
+                ApiError::from(ErrorCode::TooManyInvalidKeys).retry_after(retry_after_seconds)
             }
             ServiceError::ScraperUnknown { given, names } => ApiError::new(
                 ErrorCode::ScraperUnknown,
@@ -184,8 +184,8 @@ impl ApiError {
             ServiceError::WebhookNotFound { job_id } => {
                 ApiError::from(ErrorCode::WebhookNotFound).of_job(job_id)
             }
-            ServiceError::WebhookWaits { job_id } => {
-                ApiError::from(ErrorCode::WebhookWaits).of_job(job_id)
+            ServiceError::WebhookPending { job_id } => {
+                ApiError::from(ErrorCode::WebhookPending).of_job(job_id)
             }
             ServiceError::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused.into(),
             ServiceError::JobFinished { id } => {

@@ -11,7 +11,7 @@ pub enum ServiceError {
     KeyMissing,
     KeyInvalid,
     /// Too many wrong keys came from the same address.
-    KeyGuessing {
+    TooManyInvalidKeys {
         retry_after_seconds: u64,
     },
     /// Names the scrapers that exist.
@@ -37,7 +37,7 @@ pub enum ServiceError {
         job_id: Option<Uuid>,
     },
     /// The job or the batch has not ended, so there is nothing to send again.
-    WebhookWaits {
+    WebhookPending {
         job_id: Option<Uuid>,
     },
     /// The idempotency key came with another request before.

@@ -58,7 +58,9 @@ impl FailedKeys {
         let by_network = self.by_network();
         match by_network.get(&network).map(|window| (window, window.left_ms(now_ms))) {
             Some((window, left_ms)) if left_ms > 0 && window.failures >= self.per_minute => {
-                Err(ServiceError::KeyGuessing { retry_after_seconds: left_ms.div_ceil(1000) })
+                Err(ServiceError::TooManyInvalidKeys {
+                    retry_after_seconds: left_ms.div_ceil(1000),
+                })
             }
             Some(_) | None => Ok(()),
         }
@@ -133,7 +135,7 @@ mod tests {
         manual.advance_ms(20_000);
         failed.note(other_host);
         let refused = failed.check_allowed(address("2001:db8:0:1::3")).unwrap_err();
-        let ServiceError::KeyGuessing { retry_after_seconds: 40 } = refused else {
+        let ServiceError::TooManyInvalidKeys { retry_after_seconds: 40 } = refused else {
             panic!("{refused:?}");
         };
         failed.check_allowed(address("2001:db8:0:2::1")).unwrap();

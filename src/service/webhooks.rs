@@ -72,7 +72,7 @@ impl Service {
                 Err(ServiceError::WebhookNotFound { job_id: job_id(subject, id) })
             }
             Err(ResendError::Unfinished) => {
-                Err(ServiceError::WebhookWaits { job_id: job_id(subject, id) })
+                Err(ServiceError::WebhookPending { job_id: job_id(subject, id) })
             }
         }
     }

@@ -70,7 +70,7 @@ fn an_address_that_tries_wrong_keys_is_slowed_down_and_right_keys_are_served() {
     }
     clock.advance_ms(18_000);
     let refused = guess();
-    assert_eq!((refused.status, refused.code().as_str()), (429, "key_guessing"));
+    assert_eq!((refused.status, refused.code().as_str()), (429, "too_many_invalid_keys"));
     assert_eq!(refused.headers["retry-after"], "42");
     // Somebody else may call from there, with a right key.
     submit(&app, &[A[0], guesser], "x").expect(202);

@@ -57,7 +57,7 @@ pub const LIST: Codes = &[
     FormulasInvalid,
 ];
 /// Of every method that takes a key.
-pub const KEYED: Codes = &[KeyMissing, KeyInvalid, KeyGuessing];
+pub const KEYED: Codes = &[KeyMissing, KeyInvalid, TooManyInvalidKeys];
 /// Of any request, whatever its path.
 pub const ANY: Codes = &[
     QueryInvalid,

@@ -81,7 +81,7 @@ fn store(out: &mut Exposition, service: &Service) {
     let gauges = [
         ("answerd_store_jobs", "Jobs that are kept.", sizes.map(|sizes| sizes.jobs)),
         (
-            "answerd_webhooks_waiting",
+            "answerd_webhooks_pending",
             "Webhooks that are still to be delivered.",
             sizes.map(|sizes| sizes.deliveries_pending),
         ),

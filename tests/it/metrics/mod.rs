@@ -58,7 +58,7 @@ fn what_was_done_is_counted() {
         ("answerd_jobs_ended_total{scraper=\"gone\",end=\"failed\"}", 1.0),
         ("answerd_attempts_failed_total{scraper=\"gone\",code=\"upstream_unreachable\"}", 1.0),
         ("answerd_attempt_seconds_bucket{scraper=\"practice\",le=\"+Inf\"}", 2.0),
-        ("answerd_attempt_pickup_seconds_count{scraper=\"practice\"}", 2.0),
+        ("answerd_worker_pickup_seconds_count{scraper=\"practice\"}", 2.0),
         ("answerd_attempt_seconds_count{scraper=\"practice\"}", 2.0),
         ("answerd_jobs_waiting{scraper=\"practice\"}", 0.0),
         ("answerd_upstream_in_flight{upstream=\"gone\"}", 0.0),
@@ -102,10 +102,10 @@ fn waits_and_runs_fall_into_their_buckets() {
     expect(
         &app,
         &[
-            ("answerd_attempt_wait_seconds_bucket{scraper=\"chatgpt\",le=\"0.01\"}", 1.0),
-            ("answerd_attempt_wait_seconds_bucket{scraper=\"chatgpt\",le=\"1\"}", 1.0),
-            ("answerd_attempt_wait_seconds_bucket{scraper=\"chatgpt\",le=\"5\"}", 2.0),
-            ("answerd_attempt_wait_seconds_sum{scraper=\"chatgpt\"}", 3.0),
+            ("answerd_job_queue_delay_seconds_bucket{scraper=\"chatgpt\",le=\"0.01\"}", 1.0),
+            ("answerd_job_queue_delay_seconds_bucket{scraper=\"chatgpt\",le=\"1\"}", 1.0),
+            ("answerd_job_queue_delay_seconds_bucket{scraper=\"chatgpt\",le=\"5\"}", 2.0),
+            ("answerd_job_queue_delay_seconds_sum{scraper=\"chatgpt\"}", 3.0),
             ("answerd_attempt_seconds_bucket{scraper=\"chatgpt\",le=\"2.5\"}", 1.0),
             ("answerd_attempt_seconds_bucket{scraper=\"chatgpt\",le=\"5\"}", 2.0),
             ("answerd_upstream_call_seconds_bucket{upstream=\"scripted\",le=\"2.5\"}", 1.0),
@@ -220,7 +220,7 @@ fn webhooks_are_counted_by_what_became_of_them() {
                 samples[&format!("answerd_webhook_attempts_total{{status=\"{status}\"}}")]
             };
             let now = (attempts("delivered"), attempts("pending"), attempts("failed"));
-            let waits = samples["answerd_webhooks_waiting"];
+            let waits = samples["answerd_webhooks_pending"];
             (now == (delivered, pending, failed) && waits == waiting).then_some(())
         });
     };

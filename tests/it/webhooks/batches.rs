@@ -37,7 +37,7 @@ fn the_end_of_the_last_job_is_told_once_and_survives_a_restart() {
     let path = format!("/batches/{id}/webhook");
     let waiting = app.get_with(&path, &A).expect(200);
     assert_eq!((&waiting["state"], &waiting["batch_id"]), (&"waiting".into(), &id.as_str().into()));
-    assert_eq!(app.post_with(&path, &A, "").code(), "webhook_waits");
+    assert_eq!(app.post_with(&path, &A, "").code(), "webhook_pending");
     assert_eq!(app.get_with(&path, &B).code(), "batch_not_found");
     gate.open();
     let first = receiver.told();

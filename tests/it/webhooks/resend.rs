@@ -18,7 +18,7 @@ fn a_webhook_can_be_sent_again() {
     let waiting = status(&app, &id);
     assert_eq!((&waiting["state"], &waiting["attempts"]), (&"waiting".into(), &0.into()));
     let early = app.post_with(&path, &A, "");
-    assert_eq!((early.status, early.code().as_str()), (409, "webhook_waits"));
+    assert_eq!((early.status, early.code().as_str()), (409, "webhook_pending"));
     gate.open();
     let first = receiver.told();
     assert_eq!(after_attempts(&app, &id, 1)["state"], "failed");

@@ -66,7 +66,7 @@ pub fn add(paths: &mut Value) {
         "post",
         of_batch("resendBatchWebhook", "Sends a batch's webhook again")
             .answers("202", Reply::json("It is due.", "Delivery", told()))
-            .fails(&[GONE, WEBHOOK, &[WebhookWaits, RateLimit, WebhooksNotConfigured], WRITES]),
+            .fails(&[GONE, WEBHOOK, &[WebhookPending, RateLimit, WebhooksNotConfigured], WRITES]),
     );
 }
 

@@ -96,7 +96,7 @@ fn webhook(add: &mut impl FnMut(&str, &str, Method)) {
         "post",
         of_job("resendJobWebhook", "Sends a job's webhook again", Key::Needed)
             .answers("202", Reply::json("It is due.", "Delivery", told()))
-            .fails(&[GONE, WEBHOOK, &[WebhookWaits, RateLimit, WebhooksNotConfigured], WRITES]),
+            .fails(&[GONE, WEBHOOK, &[WebhookPending, RateLimit, WebhooksNotConfigured], WRITES]),
     );
 }
 

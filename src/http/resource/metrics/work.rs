@@ -86,7 +86,7 @@ fn attempts(out: &mut Exposition, totals: &[(&str, TotalsReport)]) {
         }
     }
     let mut family = out.family(
-        "answerd_attempt_wait_seconds",
+        "answerd_job_queue_delay_seconds",
         Kind::Histogram,
         "How long attempts were due before they began.",
     );
@@ -94,7 +94,7 @@ fn attempts(out: &mut Exposition, totals: &[(&str, TotalsReport)]) {
         family.histogram(&[("scraper", scraper)], &total.waits, MILLISECONDS);
     }
     let mut family = out.family(
-        "answerd_attempt_pickup_seconds",
+        "answerd_worker_pickup_seconds",
         Kind::Histogram,
         "How long attempts that could begin at once waited for a worker, from the commit on.",
     );
