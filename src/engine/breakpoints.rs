@@ -1,6 +1,7 @@
-//! The named places at which tests stop the engine's threads: to step them one by one, and to let
-//! one fail, panic or die there. It is compiled for tests only.
+//! Named places at which tests stop the engine's threads, one by one, or let one fail, panic or die.
+//! Outside of tests, reaching one does nothing.
 
+#[cfg(test)]
 use std::sync::{Arc, OnceLock};
 
 /// A place in the engine.
@@ -8,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 pub(crate) enum Point {
     /// A worker is about to wait for a row.
     WorkerIdle,
-    /// The channel gave a worker a row. The start of its attempt is about to be written.
+    /// A worker has claimed a row. The start of its attempt is about to be written.
     RowTaken,
     /// The start is on disk.
     StartWritten,
@@ -16,15 +17,15 @@ pub(crate) enum Point {
     Asking,
     /// The attempt is over. Its outcome is about to be written.
     OutcomeKnown,
-    /// The outcome is on disk, or was refused.
+    /// The outcome is on disk, or was rejected.
     OutcomeWritten,
     /// A thread that sends webhooks is about to wait for one.
     SenderIdle,
     /// A webhook is about to be sent.
     WebhookUnsent,
-    /// Its receiver has answered. That is about to be noted.
+    /// Its receiver has answered. That is about to be written.
     WebhookSent,
-    /// It is noted.
+    /// It is written.
     WebhookNoted,
     /// A pass of the scheduler is about to begin.
     PassBegins,
@@ -41,23 +42,32 @@ pub(crate) enum Point {
 }
 
 /// Called on the thread that has reached a point. It may block, and unwind.
+#[cfg(test)]
 pub(crate) type Hook = dyn Fn(Point) + Send + Sync;
 
-/// What happens at the points: nothing, unless a test has set a hook before the threads were
-/// started.
-#[derive(Default)]
-pub(crate) struct Breakpoints(OnceLock<Arc<Hook>>);
+/// The hook that a test sets before the threads start, shared by all of them.
+#[derive(Clone, Default)]
+pub(crate) struct Breakpoints {
+    #[cfg(test)]
+    hook: Arc<OnceLock<Arc<Hook>>>,
+}
 
 impl Breakpoints {
     /// Makes every thread call `hook` at every point. Only the first call counts.
+    #[cfg(test)]
     pub fn set(&self, hook: Arc<Hook>) {
-        let _ = self.0.set(hook);
+        let _ = self.hook.set(hook);
     }
 
-    /// The calling thread is at this point.
+    /// Calls the hook, if there is one.
+    #[cfg(test)]
     pub fn reach(&self, point: Point) {
-        if let Some(hook) = self.0.get() {
+        if let Some(hook) = self.hook.get() {
             hook(point);
         }
     }
+
+    #[cfg(not(test))]
+    #[inline]
+    pub fn reach(&self, _: Point) {}
 }

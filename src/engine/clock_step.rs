@@ -1,11 +1,8 @@
 //! Notices steps of the wall clock: while the service runs by the monotonic clock, and at a start by
-//! what the store holds. A clock that is wrong for a while must neither hold jobs up nor lose them.
+//! what the store holds. A clock that is wrong for a while must neither delay jobs nor lose them.
 
-use std::time::Instant;
-
-use super::Engine;
-use crate::clock::Clock;
-use crate::store::StoreError;
+use crate::clock::{Clock, Stopwatch, UnixMs};
+use crate::store::{Store, StoreError};
 
 /// The least step that counts, milliseconds: more than a clock that is slewed or a machine under load
 /// brings about between two looks.
@@ -20,31 +17,27 @@ const OVERDUE_MS_MAX: u64 = 60_000;
 pub(super) enum Step {
     /// Set forward, or the machine has slept.
     Forward,
-    /// By so many milliseconds.
-    Back { by_ms: u64 },
+    Back {
+        by_ms: u64,
+    },
 }
 
-/// The wall clock, watched.
+/// Compares the wall clock with the monotonic one.
 pub(super) struct ClockStepDetector {
-    origin: Instant,
-    /// The wall clock and the monotonic one at the last look, milliseconds.
+    clock: Clock,
+    watch: Stopwatch,
+    /// What both showed at the last look, milliseconds.
     last: (u64, u64),
 }
 
 impl ClockStepDetector {
-    pub fn new(clock: &Clock) -> ClockStepDetector {
-        let origin = clock.instant();
-        ClockStepDetector { origin, last: (clock.now_ms(), clock.monotonic_ms(origin)) }
+    pub fn new(clock: Clock) -> ClockStepDetector {
+        ClockStepDetector { watch: clock.stopwatch(), last: (clock.now_ms(), 0), clock }
     }
 
-    /// Milliseconds on a clock that no step moves.
-    pub fn monotonic_ms(&self, clock: &Clock) -> u64 {
-        clock.monotonic_ms(self.origin)
-    }
-
-    /// Whether the clock was set since the last look; says so in the log.
-    pub fn look(&mut self, clock: &Clock) -> Option<Step> {
-        let (wall_ms, monotonic_ms) = (clock.now_ms(), self.monotonic_ms(clock));
+    /// Returns how the clock was set since the last look, and logs it; `None` if it was not.
+    pub fn look(&mut self) -> Option<Step> {
+        let (wall_ms, monotonic_ms) = (self.clock.now_ms(), self.watch.elapsed_ms());
         let (last_wall_ms, last_monotonic_ms) =
             std::mem::replace(&mut self.last, (wall_ms, monotonic_ms));
         let passed_ms = monotonic_ms.saturating_sub(last_monotonic_ms);
@@ -68,13 +61,12 @@ impl ClockStepDetector {
     }
 }
 
-/// How a start finds the clock, by what the store holds.
+/// Returns how the clock seems to have been set before a start, by what the store holds.
 ///
 /// # Errors
-/// The store failed.
-pub(super) fn at_start(engine: &Engine) -> Result<Option<Step>, StoreError> {
-    let now_ms = engine.clock.now_ms();
-    let Some(newest_ms) = engine.store.newest_created_ms()? else { return Ok(None) };
+/// Returns an error if the store failed.
+pub(super) fn at_start(store: &Store, now_ms: UnixMs) -> Result<Option<Step>, StoreError> {
+    let Some(newest_ms) = store.newest_created_ms()? else { return Ok(None) };
     if newest_ms >= now_ms.saturating_add(STEP_MS_MIN) {
         let by_ms = newest_ms - now_ms;
         tracing::warn!(
@@ -85,8 +77,8 @@ pub(super) fn at_start(engine: &Engine) -> Result<Option<Step>, StoreError> {
         return Ok(Some(Step::Back { by_ms }));
     }
     let kept_from_ms = now_ms.saturating_sub(OVERDUE_MS_MAX);
-    let overdue = engine.store.next_expiry_ms()?.is_some_and(|first_ms| first_ms <= kept_from_ms);
-    if overdue || engine.store.last_expiry_ms()?.is_some_and(|last_ms| last_ms <= now_ms) {
+    let overdue = store.next_expiry_ms()?.is_some_and(|first_ms| first_ms <= kept_from_ms);
+    if overdue || store.last_expiry_ms()?.is_some_and(|last_ms| last_ms <= now_ms) {
         tracing::warn!(
             "jobs have expired that were not removed before the start: none is removed for a while, \
              in case the clock is wrong"
@@ -101,21 +93,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_is_told_from_time_that_passes() {
+    fn step_is_detected_and_time_that_passes_is_not() {
         let (clock, manual) = Clock::manual(1_778_500_800_000);
-        let mut wall = ClockStepDetector::new(&clock);
+        let mut detector = ClockStepDetector::new(clock.clone());
         manual.advance_ms(365 * 86_400_000);
-        assert_eq!(wall.look(&clock), None);
+        assert_eq!(detector.look(), None);
         manual.set_ms(clock.now_ms() + STEP_MS_MIN - 1);
-        assert_eq!(wall.look(&clock), None);
+        assert_eq!(detector.look(), None);
         manual.set_ms(clock.now_ms() + STEP_MS_MIN);
-        assert_eq!(wall.look(&clock), Some(Step::Forward));
+        assert_eq!(detector.look(), Some(Step::Forward));
         manual.advance_ms(60_000);
         manual.set_ms(clock.now_ms() - STEP_MS_MIN);
-        assert_eq!(wall.look(&clock), Some(Step::Back { by_ms: STEP_MS_MIN }));
-        assert_eq!(wall.look(&clock), None);
+        assert_eq!(detector.look(), Some(Step::Back { by_ms: STEP_MS_MIN }));
+        assert_eq!(detector.look(), None);
         let by_ms = clock.now_ms();
         manual.set_ms(0);
-        assert_eq!(wall.look(&clock), Some(Step::Back { by_ms }));
+        assert_eq!(detector.look(), Some(Step::Back { by_ms }));
     }
 }

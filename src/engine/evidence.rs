@@ -1,19 +1,19 @@
-//! What an attempt's upstreams want kept, as files of its job.
+//! The evidence of an attempt, as files of its job.
 
 use serde_json::json;
 
-use super::Engine;
 use crate::job::Job;
+use crate::store::{EvidenceFolder, Store};
 use crate::upstream::evidence::Evidence;
 
-/// Keeps the evidence of an attempt. An attempt ends as it ends, whether that works or not; below the
+/// Keeps the evidence of an attempt. That it fails changes nothing of the attempt; below the
 /// floor of free space the room is left to what jobs need.
-pub(super) fn keep(engine: &Engine, job: &Job, evidence: Vec<Evidence>) {
+pub(super) fn keep(store: &Store, folder: &EvidenceFolder, job: &Job, evidence: Vec<Evidence>) {
     if evidence.is_empty() {
         return;
     }
-    if let Err(error) = engine.store.room() {
-        tracing::warn!(job = %engine.store.id_of(job), %error, "evidence is not kept");
+    if let Err(error) = store.room() {
+        tracing::warn!(job = %store.id_of(job), %error, "evidence is not kept");
         return;
     }
     for one in evidence {
@@ -25,8 +25,8 @@ pub(super) fn keep(engine: &Engine, job: &Job, evidence: Vec<Evidence>) {
         let mut files = vec![(format!("{start}.json"), about.as_bytes())];
         files.extend(one.screenshot.iter().map(|png| (format!("{start}.png"), png.as_slice())));
         files.extend(one.html.iter().map(|html| (format!("{start}.html"), html.as_bytes())));
-        if let Err(error) = engine.evidence.put(job.into(), &files) {
-            tracing::warn!(job = %engine.store.id_of(job), %error, "evidence could not be kept");
+        if let Err(error) = folder.put(job.into(), &files) {
+            tracing::warn!(job = %store.id_of(job), %error, "evidence could not be kept");
         }
     }
 }

@@ -1,10 +1,9 @@
-//! While the store refuses every write: who waits for it, how often it is opened again, and what is
-//! made good when it works.
+//! What the scheduler does while the store refuses every write: it opens the store again, less and less
+//! often, and wakes those who missed something once it works.
 
-use super::Engine;
-#[cfg(test)]
-use super::breakpoints::Point;
+use super::state::Engine;
 use crate::clock::UnixMs;
+use crate::store::Store;
 
 /// The wait between the first failure to open the store again and the next try, milliseconds; it
 /// doubles each time.
@@ -27,9 +26,9 @@ impl Default for Recovery {
 }
 
 impl Recovery {
-    /// Says once in the log when the room for new jobs ends, and when there is some again.
-    pub fn look_at_room(&mut self, engine: &Engine) {
-        let room = engine.store.room();
+    /// Logs, once, that the room for new jobs has ended, and that there is some again.
+    pub fn look_at_room(&mut self, store: &Store) {
+        let room = store.room();
         if room.is_err() != self.low {
             self.low = room.is_err();
             match room {
@@ -39,24 +38,24 @@ impl Recovery {
         }
     }
 
-    /// Opens the store again if it is time to; gives when there is more to do.
+    /// Opens the store again if it is time to; returns when there is more to do.
     pub fn step(&mut self, engine: &Engine, now_ms: UnixMs) -> UnixMs {
         // A clock that was set back must not put the next try off.
         if now_ms < self.next_ms && self.next_ms <= now_ms.saturating_add(self.pause_ms) {
             return self.next_ms;
         }
-        match engine.store.recover(engine.cache_from_ms(now_ms)) {
+        match engine.context.store.recover(engine.cache_from_ms(now_ms)) {
             Ok(()) => {
                 *self = Recovery { low: self.low, ..Recovery::default() };
                 tracing::info!("the store works again");
-                engine.store_works();
+                store_works(engine);
                 now_ms
             }
             Err(error) => {
                 tracing::error!(%error, "the store could not be opened again");
                 if error.is_damage() {
                     // A full channel has the message already.
-                    let _ = engine.store_failed.0.try_send(());
+                    let _ = engine.context.store_damaged.0.try_send(());
                 }
                 self.next_ms = now_ms.saturating_add(self.pause_ms);
                 let next_ms = self.next_ms;
@@ -67,31 +66,18 @@ impl Recovery {
     }
 }
 
-impl Engine {
-    /// The store works again. Those who wait for jobs hear of what was written without a word, since
-    /// a commit that was reported as failed may stand all the same; so may a delivery of it.
-    fn store_works(&self) {
-        let now_ms = self.clock.now_ms();
-        for row in self.waiters.rows() {
-            let pending = self.store.read_row(row, now_ms, |job, _| !job.state.finished());
-            if !matches!(pending, Ok(Some(true))) {
-                self.waiters.wake(row);
-            }
-        }
-        for row in self.watchers.rows() {
-            self.watchers.wake(row);
-        }
-        self.deliverer.wake();
-    }
-
-    /// Blocks while the store refuses every write; `false` when the engine stops before it works.
-    pub(super) fn await_store(&self) -> bool {
-        let Some(over) = self.store.outage() else { return true };
-        #[cfg(test)]
-        self.breakpoints.reach(Point::StoreOut);
-        crossbeam_channel::select! {
-            recv(self.stopping.1) -> _ => false,
-            recv(over) -> _ => true,
+/// The store works again. Callers that wait for jobs are woken for what was written without a report,
+/// since a commit that was reported as failed may be on disk all the same; so may a delivery of it.
+fn store_works(engine: &Engine) {
+    let now_ms = engine.context.clock.now_ms();
+    for row in engine.waiters.end.rows() {
+        let pending = engine.context.store.read_row(row, now_ms, |job, _| !job.state.finished());
+        if !matches!(pending, Ok(Some(true))) {
+            engine.waiters.end.wake(row);
         }
     }
+    for row in engine.waiters.transition.rows() {
+        engine.waiters.transition.wake(row);
+    }
+    engine.deliverer.wake();
 }

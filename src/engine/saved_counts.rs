@@ -1,11 +1,11 @@
 //! The counts that outlive the process: once a minute, and at a stop, those that have changed are written to
 //! the store, and a start goes on with them.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 
-use super::Engine;
 use super::day::{BUCKET_MS, BUCKETS_MAX};
 use super::health::{MINUTE_MS, WINDOW_MINUTES};
+use super::lock::lock;
 use super::queue::Queue;
 use crate::clock::UnixMs;
 use crate::store::{Counts, CountsKind, Store};
@@ -51,16 +51,13 @@ impl SavedCounts {
         let written = Written { at_ms: now_ms, records: Vec::new(), since: since_ms.is_some() };
         SavedCounts { since_ms: known.unwrap_or(now_ms), written: Mutex::new(written) }
     }
-}
 
-impl Engine {
-    /// Writes the counts that have changed since the last time; nothing where none have.
-    pub(super) fn save_counts(&self) {
-        let now_ms = self.clock.now_ms();
-        let mut written = self.saved_counts.written.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Writes the counts that have changed since the last time; nothing if none have.
+    pub fn save(&self, store: &Store, queues: &[Queue], now_ms: UnixMs) {
+        let mut written = lock(&self.written);
         let from_ms = written.at_ms.min(now_ms);
         let mut records = Vec::new();
-        for queue in &self.queues {
+        for queue in queues {
             records.extend(queue.health.records(queue.scraper, from_ms / MINUTE_MS));
             records.extend(queue.day.records(queue.scraper, from_ms / BUCKET_MS));
         }
@@ -72,17 +69,17 @@ impl Engine {
             changed.push(Counts {
                 kind: CountsKind::Since,
                 scraper: 0,
-                number: self.saved_counts.since_ms,
+                number: self.since_ms,
                 named: Vec::new(),
                 times: Vec::new(),
             });
         }
         let minutes_from = (now_ms / MINUTE_MS).saturating_sub(WINDOW_MINUTES);
         let buckets_from = (now_ms / BUCKET_MS).saturating_sub(BUCKETS_MAX);
-        match self.store.write_counts(changed, minutes_from, buckets_from) {
+        match store.write_counts(changed, minutes_from, buckets_from) {
             Ok(()) => *written = Written { at_ms: now_ms, records, since: true },
             // They are written the next time.
-            Err(error) => tracing::warn!(%error, "the counts of the last day could not be kept"),
+            Err(error) => tracing::warn!(%error, "the counts of the last day could not be saved"),
         }
     }
 }

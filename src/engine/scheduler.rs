@@ -1,21 +1,19 @@
-//! The scheduler: one thread that refills the queues from the ready index, makes retries come due, ends
-//! jobs that did not start in time, and sweeps what has expired. Everything it does can be done again: it keeps no state that matters.
+//! The scheduler: one thread for what comes due. It refills the queues from the ready index, makes
+//! retries come due, ends jobs that did not start in time, and sweeps what has expired. Everything it
+//! does can be done again: it keeps no state that matters.
 
 use std::ops::ControlFlow;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use crossbeam_channel::{Receiver, RecvTimeoutError};
-
-#[cfg(test)]
+use super::attempt;
 use super::breakpoints::Point;
 use super::clock_step::{self, ClockStepDetector, Step};
 use super::queue::{Offer, Queue};
 use super::recovery::Recovery;
 use super::saved_counts::SAVE_EVERY_MS;
-use super::{Engine, attempt};
-use crate::clock::UnixMs;
+use super::state::Engine;
+use crate::clock::{Stopwatch, UnixMs};
+use crate::job::{Event, Failure, Job};
 use crate::store::{ReadyKey, StoreError};
 
 /// The least time between two sweeps that are not part of one, milliseconds: expiry is exact at
@@ -30,158 +28,150 @@ const SWEEP_LATE_MS: u64 = 600_000;
 /// The longest time between two passes, milliseconds. Every wait should end with a wake or at a
 /// due time; this finds what a defect or a failed write has left lying in the ready index.
 pub(super) const PASS_EVERY_MS: u64 = 10_000;
-/// How long the scheduler waits after an error of the store before it tries again, milliseconds.
-const AFTER_ERROR_MS: u64 = 1_000;
-
 /// For how long after a step of the clock, or a start at which it may be wrong, nothing is removed,
 /// milliseconds: a clock is usually put right soon, and what has expired by the wrong one is then
 /// there again.
 const SWEEP_HOLD_MS: u64 = 600_000;
+/// How long after a caller has stopped waiting its call may go on, milliseconds: most calls end by
+/// themselves then.
+const OVERDUE_CALL_MS: u64 = 500;
 
-/// What the scheduler keeps from pass to pass.
-struct Scheduler<'a> {
-    engine: &'a Arc<Engine>,
+/// The state of the scheduler from pass to pass. Its times are monotonic, since the start.
+struct Scheduler {
+    engine: Arc<Engine>,
+    watch: Stopwatch,
     recovery: Recovery,
-    wall: ClockStepDetector,
-    /// When the next sweep may begin, by the monotonic clock.
+    clock_steps: ClockStepDetector,
+    /// When the next sweep may begin.
     sweep_from_ms: u64,
     /// What is left to do after the clock was set back.
-    hasten: Option<Hasten>,
-    /// When the counts are written again, by the monotonic clock.
+    pull_forward: Option<PullForward>,
+    /// When the counts are saved again.
     save_counts_from_ms: u64,
     /// A process before this one may have left evidence of jobs that are gone.
     leftovers: bool,
 }
 
-/// Waits by a clock that was set back so much are made shorter by it, behind this key.
+/// Waits that are made shorter by how much the clock was set back: those after this key are left.
 #[derive(Clone, Copy)]
-struct Hasten {
+struct PullForward {
     by_ms: u64,
     after: Option<ReadyKey>,
 }
 
-/// Runs passes until the wakes' sender is gone.
-pub(super) fn run(engine: &Arc<Engine>, wakes: &Receiver<()>) {
+/// Starts the scheduler's thread.
+///
+/// # Errors
+/// Returns an error if it cannot be started.
+pub(super) fn start(engine: &Arc<Engine>) -> std::io::Result<()> {
+    let context = &engine.context;
     let mut scheduler = Scheduler {
-        engine,
+        engine: engine.clone(),
+        watch: context.clock.stopwatch(),
         recovery: Recovery::default(),
-        wall: ClockStepDetector::new(&engine.clock),
+        clock_steps: ClockStepDetector::new(context.clock.clone()),
         sweep_from_ms: 0,
-        hasten: None,
+        pull_forward: None,
         save_counts_from_ms: SAVE_EVERY_MS,
         leftovers: true,
     };
-    match clock_step::at_start(engine) {
+    match clock_step::at_start(&context.store, context.clock.now_ms()) {
         Ok(step) => scheduler.handle_clock_step(step),
-        Err(error) => tracing::error!(%error, "the newest job could not be looked at"),
+        Err(error) => tracing::error!(%error, "the newest job could not be read"),
     }
-    loop {
-        #[cfg(test)]
-        engine.breakpoints.reach(Point::PassBegins);
-        engine.scheduler_wakes_ms.store(UnixMs::MAX, Ordering::SeqCst);
-        engine.scheduler_passes.fetch_add(1, Ordering::SeqCst);
-        let now_ms = engine.clock.now_ms();
-        let looked = catch_unwind(AssertUnwindSafe(|| scheduler.look(now_ms)));
-        let wake_ms = looked.unwrap_or_else(|_| {
-            tracing::error!("the scheduler panicked; it goes on");
-            now_ms.saturating_add(AFTER_ERROR_MS)
-        });
-        engine.scheduler_wakes_ms.store(wake_ms, Ordering::SeqCst);
-        #[cfg(test)]
-        engine.breakpoints.reach(Point::PassEnded);
-        match engine.clock.recv_until(wakes, Some(wake_ms)) {
-            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => return,
-        }
-    }
+    let pass = move |now_ms| scheduler.pass(now_ms);
+    engine.scheduler.start(context.clock.clone(), context.breakpoints.clone(), pass)
 }
 
-impl Scheduler<'_> {
-    /// Recovers the store or makes a pass, whichever it is time for; gives when to look again.
-    fn look(&mut self, now_ms: UnixMs) -> UnixMs {
-        let engine = self.engine;
+impl Scheduler {
+    /// Recovers the store or does what is due, whichever it is time for; returns when the next pass is
+    /// due at the latest.
+    fn pass(&mut self, now_ms: UnixMs) -> Result<UnixMs, StoreError> {
+        let engine = &self.engine;
         engine.replace_workers();
-        self.recovery.look_at_room(engine);
-        let step = self.wall.look(&engine.clock);
+        self.recovery.look_at_room(&engine.context.store);
+        let step = self.clock_steps.look();
         self.handle_clock_step(step);
-        if engine.store.failure().is_some() {
-            return self.recovery.step(engine, now_ms);
+        if self.engine.context.store.failure().is_some() {
+            return Ok(self.recovery.step(&self.engine, now_ms));
         }
-        self.pass(now_ms).unwrap_or_else(|error| {
-            tracing::error!(%error, "the scheduler could not use the store");
-            now_ms.saturating_add(AFTER_ERROR_MS)
-        })
+        self.do_due(now_ms)
     }
 
-    /// Does what a step of the clock asks for.
     fn handle_clock_step(&mut self, step: Option<Step>) {
         match step {
             Some(Step::Forward) => {
-                let until_ms = self.wall.monotonic_ms(&self.engine.clock) + SWEEP_HOLD_MS;
+                let until_ms = self.watch.elapsed_ms() + SWEEP_HOLD_MS;
                 self.sweep_from_ms = self.sweep_from_ms.max(until_ms);
             }
             Some(Step::Back { by_ms }) => {
-                let before_ms = self.hasten.map_or(0, |hasten| hasten.by_ms);
-                self.hasten = Some(Hasten { by_ms: before_ms.saturating_add(by_ms), after: None });
+                let before_ms = self.pull_forward.map_or(0, |left| left.by_ms);
+                let by_ms = before_ms.saturating_add(by_ms);
+                self.pull_forward = Some(PullForward { by_ms, after: None });
             }
             None => {}
         }
     }
 
-    /// One pass; gives when the next one is due at the latest.
-    fn pass(&mut self, now_ms: UnixMs) -> Result<UnixMs, StoreError> {
-        let engine = self.engine;
-        engine.end_overdue_calls(now_ms)?;
-        if engine.store.next_deadline_ms()?.is_some_and(|at_ms| at_ms <= now_ms) {
-            #[cfg(test)]
-            engine.breakpoints.reach(Point::OverdueFound);
-            let overdue = engine.store.end_overdue(now_ms)?;
-            #[cfg(test)]
-            engine.breakpoints.reach(Point::OverdueEnded);
-            for job in &overdue.ended {
-                attempt::log_end(engine, job, engine.store.id_of(job), None);
-            }
-            if overdue.full {
-                return Ok(now_ms);
-            }
+    /// Does what is due by now; returns when the next pass is due at the latest.
+    fn do_due(&mut self, now_ms: UnixMs) -> Result<UnixMs, StoreError> {
+        end_overdue_calls(&self.engine, now_ms)?;
+        if self.end_not_started(now_ms)? || self.pull_forward(now_ms)? {
+            // More is left.
+            return Ok(now_ms);
         }
-        if let Some(Hasten { by_ms, after }) = self.hasten {
-            let after = engine.store.pull_forward_after_clock_step(now_ms, by_ms, after)?;
-            self.hasten = after.map(|_| Hasten { by_ms, after });
-            if self.hasten.is_some() {
-                return Ok(now_ms);
-            }
+        for queue in &self.engine.queues {
+            refill(&self.engine, queue, now_ms)?;
         }
-        for queue in &engine.queues {
-            refill(engine, queue, now_ms)?;
+        let elapsed_ms = self.watch.elapsed_ms();
+        if elapsed_ms >= self.save_counts_from_ms {
+            self.save_counts_from_ms = elapsed_ms.saturating_add(SAVE_EVERY_MS);
+            self.engine.save_counts();
         }
-        let monotonic_ms = self.wall.monotonic_ms(&engine.clock);
-        if monotonic_ms >= self.save_counts_from_ms {
-            self.save_counts_from_ms = monotonic_ms.saturating_add(SAVE_EVERY_MS);
-            engine.save_counts();
-        }
-        if monotonic_ms >= self.sweep_from_ms {
-            match next_sweep_ms(engine)?.filter(|due_ms| *due_ms <= now_ms) {
+        if elapsed_ms >= self.sweep_from_ms {
+            match next_sweep_ms(&self.engine)?.filter(|due_ms| *due_ms <= now_ms) {
                 Some(due_ms) => self.sweep(now_ms, due_ms)?,
                 None if self.leftovers => self.sweep_evidence(now_ms),
                 None => {}
             }
         }
-        let sweep_in_ms = self.sweep_from_ms.saturating_sub(self.wall.monotonic_ms(&engine.clock));
-        next_pass_ms(engine, now_ms, now_ms.saturating_add(sweep_in_ms))
+        let sweep_in_ms = self.sweep_from_ms.saturating_sub(self.watch.elapsed_ms());
+        next_pass_ms(&self.engine, now_ms, now_ms.saturating_add(sweep_in_ms))
+    }
+
+    /// Ends jobs that have not started in time; returns whether there may be more.
+    fn end_not_started(&self, now_ms: UnixMs) -> Result<bool, StoreError> {
+        let context = &self.engine.context;
+        if context.store.next_deadline_ms()?.is_none_or(|at_ms| at_ms > now_ms) {
+            return Ok(false);
+        }
+        context.breakpoints.reach(Point::OverdueFound);
+        let overdue = context.store.end_overdue(now_ms)?;
+        context.breakpoints.reach(Point::OverdueEnded);
+        for job in &overdue.ended {
+            attempt::log_end(&self.engine, job, None);
+        }
+        Ok(overdue.full)
+    }
+
+    /// Makes waits shorter after the clock was set back; returns whether there are more.
+    fn pull_forward(&mut self, now_ms: UnixMs) -> Result<bool, StoreError> {
+        let Some(PullForward { by_ms, after }) = self.pull_forward else { return Ok(false) };
+        let after =
+            self.engine.context.store.pull_forward_after_clock_step(now_ms, by_ms, after)?;
+        self.pull_forward = after.map(|_| PullForward { by_ms, after });
+        Ok(self.pull_forward.is_some())
     }
 
     /// Removes what has expired, the first of it at `due_ms`, and decides when to go on with it.
     fn sweep(&mut self, now_ms: UnixMs, due_ms: UnixMs) -> Result<(), StoreError> {
-        let engine = self.engine;
-        #[cfg(test)]
-        engine.breakpoints.reach(Point::ExpiredFound);
-        let began_ms = self.wall.monotonic_ms(&engine.clock);
-        let swept = engine.store.sweep(now_ms, engine.cache_from_ms(now_ms))?;
-        #[cfg(test)]
-        engine.breakpoints.reach(Point::ExpiredRemoved);
+        let context = &self.engine.context;
+        context.breakpoints.reach(Point::ExpiredFound);
+        let began_ms = self.watch.elapsed_ms();
+        let swept = context.store.sweep(now_ms, self.engine.cache_from_ms(now_ms))?;
+        context.breakpoints.reach(Point::ExpiredRemoved);
         self.sweep_evidence(now_ms);
-        let ended_ms = self.wall.monotonic_ms(&engine.clock);
+        let ended_ms = self.watch.elapsed_ms();
         let rest_ms = match swept.full() {
             // More is left, but queues come first.
             true if now_ms - due_ms > SWEEP_LATE_MS => 0,
@@ -200,52 +190,65 @@ impl Scheduler<'_> {
     }
 }
 
-/// When the next pass is due at the latest, one with a sweep not before `sweep_from_ms`.
+/// Ends the jobs that are still asked for though their callers have stopped waiting: the callers of
+/// waiting calls, which end their jobs themselves, may have gone.
+fn end_overdue_calls(engine: &Engine, now_ms: UnixMs) -> Result<(), StoreError> {
+    for queue in &engine.queues {
+        for row in queue.overdue(now_ms.saturating_sub(OVERDUE_CALL_MS)) {
+            let stop =
+                |job: &Job| Event::Stop { failure: Failure::timeout(job.request.timeout_ms) };
+            if let Ok(job) = engine.context.store.transition(row, now_ms, stop, None)? {
+                attempt::log_end(engine, &job, None);
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Returns when the next pass is due at the latest, one with a sweep not before `sweep_from_ms`.
 fn next_pass_ms(
     engine: &Engine,
     now_ms: UnixMs,
     sweep_from_ms: UnixMs,
 ) -> Result<UnixMs, StoreError> {
-    let mut wake_ms = now_ms.saturating_add(PASS_EVERY_MS);
-    if let Some(due_ms) = next_sweep_ms(engine)? {
-        wake_ms = wake_ms.min(due_ms.max(sweep_from_ms));
-    }
-    if let Some(at_ms) = engine.store.next_deadline_ms()? {
-        wake_ms = wake_ms.min(at_ms);
-    }
-    if let Some(at_ms) = engine.next_overdue_call_ms() {
-        wake_ms = wake_ms.min(at_ms);
-    }
+    let store = &engine.context.store;
+    let mut due = vec![
+        next_sweep_ms(engine)?.map(|due_ms| due_ms.max(sweep_from_ms)),
+        store.next_deadline_ms()?,
+    ];
     for queue in &engine.queues {
-        if let Some(due_ms) = engine.store.next_ready_ms(queue.scraper, now_ms)? {
-            wake_ms = wake_ms.min(due_ms);
-        }
+        due.push(queue.next_overdue_ms().map(|at_ms| at_ms.saturating_add(OVERDUE_CALL_MS)));
+        due.push(store.next_ready_ms(queue.scraper, now_ms)?);
     }
-    Ok(wake_ms)
+    let latest_ms = now_ms.saturating_add(PASS_EVERY_MS);
+    Ok(due.into_iter().flatten().min().map_or(latest_ms, |due_ms| due_ms.min(latest_ms)))
 }
 
 fn next_sweep_ms(engine: &Engine) -> Result<Option<UnixMs>, StoreError> {
-    let job_ms = engine.store.next_expiry_ms()?;
-    let cache_ms =
-        engine.store.oldest_cached_ms()?.map(|stored_ms| engine.cache_until_ms(stored_ms));
-    Ok(job_ms.into_iter().chain(cache_ms).min())
+    let job_ms = engine.context.store.next_expiry_ms()?;
+    let stored_ms = engine.context.store.oldest_cached_ms()?;
+    // A result serves others until its time has passed, the last millisecond included.
+    let until_ms = |stored_ms: UnixMs| {
+        stored_ms.saturating_add(engine.settings.cache_ttl_ms).saturating_add(1)
+    };
+    Ok(job_ms.into_iter().chain(stored_ms.map(until_ms)).min())
 }
 
-/// Offers the queue every ready job that it has not taken, oldest first, until it is full.
+/// Offers the queue every ready job that it has not claimed, oldest first, until it is full.
 fn refill(engine: &Engine, queue: &Queue, now_ms: UnixMs) -> Result<(), StoreError> {
     for interactive in [true, false] {
-        queue.begin_refill(interactive);
-        engine.store.visit_ready(queue.scraper, interactive, now_ms, |row| {
-            match queue.offer_from_index(row, interactive) {
-                Offer::Accepted => ControlFlow::Continue(()),
-                Offer::Full => ControlFlow::Break(()),
-            }
+        queue.pool.begin_refill(interactive);
+        engine.context.store.visit_ready(queue.scraper, interactive, now_ms, |row| match queue
+            .offer_from_index(row, interactive)
+        {
+            Offer::Accepted => ControlFlow::Continue(()),
+            Offer::Full => ControlFlow::Break(()),
         })?;
     }
-    if queue.wants_refill() {
+    if queue.pool.wants_refill() {
         // The workers have emptied the channel since it was full, and may have done so before
         // they could see that more is wanted.
-        engine.wake();
+        engine.scheduler.wake();
     }
     Ok(())
 }

@@ -1,107 +1,96 @@
-//! Single flight: while one job's attempt asks for an answer, jobs that ask for the same wait for
-//! it instead of asking too. Then the cache answers them, or, where the attempt failed, the first
-//! of them asks. Only in memory: a job that waits here is in the ready index like any other.
+//! Single flight: while one job's attempt asks for an answer, jobs that ask for the same wait for it
+//! instead of asking too. Only in memory: a job that waits here is in the ready index like any other.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 
-use super::Engine;
+use super::lock::lock;
+use super::pool::PassLoop;
 use super::queue::{Offer, Queue};
-use crate::job::Job;
-use crate::store::{Row, request_hash};
+use crate::store::Row;
 
-/// The attempts under way by the hash of what they ask for, each with the jobs that wait for it.
+/// In-flight requests, by cache key.
 #[derive(Default)]
-pub struct SingleFlight(Mutex<HashMap<u128, UnderWay>>);
+pub(super) struct SingleFlight(Mutex<HashMap<u128, InFlightRequest>>);
 
-/// An attempt, and the jobs that wait for it.
-struct UnderWay {
+/// An attempt, and the jobs that wait for it: the row of each, and whether a caller waits for it.
+struct InFlightRequest {
     leader: Row,
-    waiting: Vec<Waiting>,
+    followers: Vec<(Row, bool)>,
 }
 
-/// A job that waits for another one's attempt.
-struct Waiting {
-    row: Row,
-    interactive: bool,
-}
-
-/// How an attempt stands to the others that ask for the same.
-pub enum Join<'a> {
-    /// It asks. Others wait for it until the flight is dropped.
+/// The part that an attempt plays among those that ask for the same.
+pub(super) enum Join<'a> {
+    /// It asks. Others wait for it until the leadership is dropped.
     Leader(Leadership<'a>),
-    /// It asks, and nobody waits for it: it wants an answer of its own, or the cache is off.
+    /// It asks, and no other waits for it.
     Bypass,
-    /// Another one asks already.
-    Follower(u128),
+    /// Another attempt asks already.
+    Follower,
 }
 
-/// An attempt that others wait for. Dropping it, once the outcome is stored, lets them go on.
-pub struct Leadership<'a> {
-    engine: &'a Engine,
+/// An attempt that others wait for. Dropping it, once the outcome is stored, offers their rows again:
+/// the cache answers them or, if the attempt failed, the first of them asks.
+pub(super) struct Leadership<'a> {
+    single_flight: &'a SingleFlight,
     queue: &'a Queue,
+    scheduler: &'a PassLoop,
     hash: u128,
     leader: Row,
 }
 
 impl SingleFlight {
-    /// Whether the job's attempt has to ask by itself.
-    pub fn join<'a>(engine: &'a Engine, queue: &'a Queue, job: &Job) -> Join<'a> {
-        if engine.cache_ttl_ms == 0 {
-            return Join::Bypass;
-        }
-        let hash = request_hash(&job.request);
-        let mut under_way = engine.flights.under_way();
-        match under_way.entry(hash) {
+    /// Joins those that ask for a request. One that bypasses the cache leads, or asks alone.
+    pub fn join<'a>(
+        &'a self,
+        hash: u128,
+        row: Row,
+        bypass: bool,
+        queue: &'a Queue,
+        scheduler: &'a PassLoop,
+    ) -> Join<'a> {
+        match lock(&self.0).entry(hash) {
             Entry::Vacant(entry) => {
-                entry.insert(UnderWay { leader: job.row, waiting: Vec::new() });
-                Join::Leader(Leadership { engine, queue, hash, leader: job.row })
+                entry.insert(InFlightRequest { leader: row, followers: Vec::new() });
+                let single_flight = self;
+                Join::Leader(Leadership { single_flight, queue, scheduler, hash, leader: row })
             }
-            Entry::Occupied(_) if job.request.bypass_cache => Join::Bypass,
-            Entry::Occupied(_) => Join::Follower(hash),
+            Entry::Occupied(_) if bypass => Join::Bypass,
+            Entry::Occupied(_) => Join::Follower,
         }
     }
 
-    /// Makes a row wait for the attempt under way; false when that has ended meanwhile.
-    pub fn wait(&self, hash: u128, row: Row, interactive: bool) -> bool {
-        match self.under_way().get_mut(&hash) {
-            Some(under_way) => {
-                under_way.waiting.push(Waiting { row, interactive });
-                true
-            }
-            None => false,
-        }
+    /// Makes a row wait for the attempt in flight; returns false if that has ended meanwhile.
+    pub fn follow(&self, hash: u128, row: Row, interactive: bool) -> bool {
+        let mut in_flight = lock(&self.0);
+        let Some(request) = in_flight.get_mut(&hash) else { return false };
+        request.followers.push((row, interactive));
+        true
     }
 
-    /// Lets those go on who wait for the attempt of a row, though its call has not returned.
-    pub fn abandon(engine: &Engine, queue: &Queue, leader: Row) {
-        let under_way = engine.flights.under_way();
-        let led = under_way.iter().find(|(_, under_way)| under_way.leader == leader);
-        let hash = led.map(|(hash, _)| *hash);
-        drop(under_way);
-        if let Some(hash) = hash {
-            drop(Leadership { engine, queue, hash, leader });
+    /// Lets the followers of a row go on, though its call has not returned.
+    pub fn abandon(&self, leader: Row, queue: &Queue, scheduler: &PassLoop) {
+        let led = lock(&self.0)
+            .iter()
+            .find_map(|(hash, request)| (request.leader == leader).then_some(*hash));
+        if let Some(hash) = led {
+            drop(Leadership { single_flight: self, queue, scheduler, hash, leader });
         }
-    }
-
-    fn under_way(&self) -> MutexGuard<'_, HashMap<u128, UnderWay>> {
-        // Every change is one insertion or removal, so a panic cannot have torn the map.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for Leadership<'_> {
     fn drop(&mut self) {
-        let ended = match self.engine.flights.under_way().entry(self.hash) {
+        let ended = match lock(&self.single_flight.0).entry(self.hash) {
             Entry::Occupied(entry) if entry.get().leader == self.leader => entry.remove(),
             // It was abandoned, and another one may lead now.
             Entry::Occupied(_) | Entry::Vacant(_) => return,
         };
-        for Waiting { row, interactive } in ended.waiting {
+        for (row, interactive) in ended.followers {
             self.queue.release(row);
             if self.queue.offer_from_index(row, interactive) == Offer::Full {
-                self.engine.wake();
+                self.scheduler.wake();
             }
         }
     }

@@ -8,17 +8,23 @@ pub(crate) mod steps;
 mod world;
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
 
-use super::*;
+use super::pool::Slot;
+use super::queue::{QUEUE_ENTRIES_MAX, Queue};
+use super::state::Engine;
+use super::{attempt, recovery, scheduler};
 use crate::answer::{Answer, Kind};
-use crate::clock::ManualClock;
+use crate::clock::{Clock, ManualClock, UnixMs};
+use crate::config::Settings;
 use crate::job::{Event, Job, RawRequest, Reason, ScrapeRequest, State};
 use crate::store::tests::failing::{Fault, Faulty};
-use crate::store::{OpenOptions, QuickRepair, SubmitLimits};
-use crate::upstream::{Call, Upstream, UpstreamError};
+use crate::store::{OpenOptions, QuickRepair, Row, Store, SubmitLimits};
+use crate::upstream::{Call, Registry, Upstream, UpstreamError};
 
 const START_MS: UnixMs = 1_778_500_800_000;
 /// How long a test waits for another thread before it fails.
@@ -190,10 +196,9 @@ fn a_retry_that_somebody_waits_for_does_not_queue_behind_the_backlog() {
     assert_eq!(fixture.asked(), "backlog");
     // The wait before the second attempt is at most a second.
     fixture.clock.advance_ms(1_000);
-    let (interactive, _) = fixture.queue().receivers();
     let offered = (0..10_000_000).any(|_| {
         std::thread::yield_now();
-        interactive.len() == 1
+        fixture.queue().pool.len(true) == 1
     });
     assert!(offered, "the scheduler has not offered the retry");
     fixture.decide(Ok(()));
@@ -223,7 +228,7 @@ fn a_row_that_was_lost_is_found_again() {
     let job = fixture.new_job("lost", false);
     let row = job.row;
     // As when the write of a start has failed: the row is let go of, and nobody is told.
-    fixture.queue().running(row, 1);
+    fixture.queue().set_lease(row, 1);
     fixture.submit(job);
     fixture.queue().release(row);
     assert!(fixture.asked.try_recv().is_err());
@@ -236,14 +241,13 @@ fn an_attempt_that_starts_while_attempts_are_given_back_goes_back_too() {
     let fixture = Fixture::new();
     let job = fixture.new_job("late", false);
     let row = job.row;
-    fixture.queue().running(row, 0);
+    fixture.queue().set_lease(row, 0);
     fixture.submit(job);
     fixture.engine.give_back();
-    let starting = attempt::start(&fixture.engine, row);
-    let (alive, _ended) = crossbeam_channel::bounded(0);
-    let mut slot = Some(queue::WorkerSlot::new(1, alive));
-    let pass = attempt::pass(&fixture.engine, fixture.queue(), row, starting, &mut slot);
-    assert_eq!(pass.err(), Some(attempt::WorkOutcome::Skipped));
+    let starting = attempt::claim(&fixture.engine, row);
+    let mut slot = Some(Slot::of_no_pool());
+    let ran = attempt::run(&fixture.engine, fixture.queue(), row, starting, &mut slot);
+    assert_eq!(ran.err(), Some(attempt::WorkOutcome::Skipped));
     assert_eq!(fixture.state(row), (State::Queued, 0));
     assert!(fixture.asked.try_recv().is_err());
 }
@@ -253,15 +257,14 @@ fn an_attempt_whose_start_is_written_goes_back_though_its_worker_never_goes_on()
     let fixture = Fixture::new();
     let job = fixture.new_job("cut off", false);
     let row = job.row;
-    fixture.queue().running(row, 0);
+    fixture.queue().set_lease(row, 0);
     fixture.submit(job);
-    let starting = attempt::start(&fixture.engine, row);
+    let starting = attempt::claim(&fixture.engine, row);
     fixture.engine.give_back();
     assert_eq!(fixture.state(row), (State::Queued, 0));
-    let (alive, _ended) = crossbeam_channel::bounded(0);
-    let mut slot = Some(queue::WorkerSlot::new(1, alive));
-    let pass = attempt::pass(&fixture.engine, fixture.queue(), row, starting, &mut slot);
-    assert_eq!(pass.err(), Some(attempt::WorkOutcome::Skipped));
+    let mut slot = Some(Slot::of_no_pool());
+    let ran = attempt::run(&fixture.engine, fixture.queue(), row, starting, &mut slot);
+    assert_eq!(ran.err(), Some(attempt::WorkOutcome::Skipped));
     assert!(fixture.asked.try_recv().is_err());
 }
 

@@ -25,7 +25,7 @@ impl Service {
 
     /// What the calls of every upstream have come to since the start.
     pub fn upstream_calls(&self) -> Vec<CallCounts> {
-        self.engine.upstream_calls()
+        self.engine.upstreams().calls()
     }
 
     /// What has become of the attempts to deliver webhooks since the start.

@@ -61,13 +61,13 @@ impl Service {
     /// Returns an error if a parameter breaks its rule, or no upstream takes the request.
     pub fn check(&self, scraper: &Scraper, raw: RawRequest) -> Result<ScrapeRequest, Invalid> {
         let request = raw.check(&scraper.name, &scraper.refused_countries)?;
-        self.engine.served(&scraper.name).check(&request)?;
+        self.engine.upstreams().served(&scraper.name).check(&request)?;
         Ok(request)
     }
 
     /// Every scraper as `GET /scrapers` shows it, those that ship with answerd first.
     pub fn scrapers(&self) -> Vec<ScraperStatus<'_>> {
-        let upstreams = self.engine.upstreams();
+        let upstreams = self.engine.upstreams().status();
         let shipped = catalog::SCRAPERS.iter().filter_map(|e| self.settings.scrapers.get(e.name));
         let own = self.settings.scrapers.values().filter(|s| catalog::shipped(&s.name).is_none());
         shipped.chain(own).filter_map(|scraper| self.scraper_status(scraper, &upstreams)).collect()
@@ -89,7 +89,7 @@ impl Service {
                 status: statuses.iter().find(|status| status.name == *name).cloned(),
             })
         });
-        let served = self.engine.served(&scraper.name);
+        let served = self.engine.upstreams().served(&scraper.name);
         let mut refused_countries = scraper.refused_countries.clone();
         for country in served.refused_countries() {
             if !scraper.refused_countries.iter().any(|refused| refused == country) {
@@ -115,7 +115,7 @@ impl Service {
             tracing::info!("there is no folder of recipes to read again");
             return Vec::new();
         };
-        let problems = self.engine.reload_recipes(folder);
+        let problems = self.engine.upstreams().reload_recipes(folder);
         for problem in &problems {
             tracing::error!(%problem, "a recipe was not loaded");
         }

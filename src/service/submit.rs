@@ -91,7 +91,7 @@ impl Service {
             self.new_job(caller, scraper, identity, now_ms, request, handling, deadline_ms);
         let mut limits = self.submit_limits(caller, scraper);
         let paused_ms = deadline_ms.and_then(|deadline_ms| {
-            let paused_ms = self.engine.paused_ms(&job.request);
+            let paused_ms = self.engine.upstreams().paused_ms(&job.request);
             (now_ms.saturating_add(paused_ms) >= deadline_ms).then_some(paused_ms)
         });
         if paused_ms.is_some() {

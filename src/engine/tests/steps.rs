@@ -6,8 +6,7 @@ use std::panic::resume_unwind;
 use std::sync::{Condvar, Mutex, MutexGuard};
 
 use super::super::breakpoints::Point;
-use super::super::*;
-use super::PATIENCE;
+use super::*;
 
 /// What a thread that stands at a point is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,12 +61,13 @@ impl Steps {
         let engine = Engine::new(store, upstreams, settings, String::new(), None, clock);
         let state = Arc::<(Mutex<State>, Condvar)>::default();
         let stopped = state.clone();
-        engine.breakpoints.set(Arc::new(move |point| stop_at(&stopped, point)));
+        engine.context.breakpoints.set(Arc::new(move |point| stop_at(&stopped, point)));
         engine.run(settings).unwrap();
         let steps = Steps { engine, state };
         let mut threads = vec!["scheduler".to_owned()];
         for queue in &steps.engine.queues {
-            threads.extend((1..=queue.workers).map(|number| format!("{}-{number}", queue.name)));
+            let pool = &queue.pool;
+            threads.extend((1..=pool.size).map(|number| format!("{}-{number}", pool.name)));
         }
         if !settings.webhooks.keys.is_empty() {
             let senders = 1..=settings.webhooks.workers;
@@ -101,8 +101,9 @@ impl Steps {
 
     /// When something comes due for one of the threads, if none has anything to do before.
     pub fn next_due_ms(&self) -> UnixMs {
-        let scheduler_ms = self.engine.scheduler_wakes_ms.load(Ordering::SeqCst);
-        let sender_ms = self.engine.store.next_delivery_ms(self.engine.clock.now_ms());
+        let context = &self.engine.context;
+        let scheduler_ms = self.engine.scheduler.next_ms();
+        let sender_ms = context.store.next_delivery_ms(context.clock.now_ms());
         scheduler_ms.min(sender_ms.ok().flatten().unwrap_or(UnixMs::MAX))
     }
 
@@ -110,9 +111,9 @@ impl Steps {
     pub fn taken(&self) -> String {
         let mut text = String::new();
         for queue in &self.engine.queues {
-            for (row, lease) in queue.leases() {
+            for (row, lease) in queue.claims() {
                 let held = lease.map_or("waits".to_owned(), |lease| format!("runs, lease {lease}"));
-                text.push_str(&format!("taken by {} {row}: {held}\n", queue.name));
+                text.push_str(&format!("taken by {} {row}: {held}\n", queue.name()));
             }
         }
         text
@@ -127,7 +128,7 @@ impl Steps {
     /// Stops the engine in order; attempts that run go back.
     pub fn stop(&self) {
         // As a stop begins: whoever is let go on takes no row any more.
-        drop(lock(&self.engine.stopping.0).take());
+        self.engine.context.stop.send();
         self.end(Mode::Free);
     }
 
@@ -155,24 +156,21 @@ impl Steps {
     /// Whether a thread that goes on from a point comes to another one without more ado.
     fn can_go_on(&self, name: &str, point: Point) -> bool {
         let engine = &self.engine;
-        let now_ms = engine.clock.now_ms();
+        let context = &engine.context;
+        let now_ms = context.clock.now_ms();
         match point {
             Point::WorkerIdle => {
                 let queue = engine.queues.iter().find(|queue| {
-                    name.strip_prefix(&queue.name).is_some_and(|rest| rest.starts_with('-'))
+                    name.strip_prefix(queue.name()).is_some_and(|rest| rest.starts_with('-'))
                 });
-                let (interactive, queued) = queue.expect("a worker has a queue").receivers();
-                !interactive.is_empty() || !queued.is_empty()
+                let pool = &queue.expect("a worker has a queue").pool;
+                pool.len(true) + pool.len(false) > 0
             }
             Point::SenderIdle => {
-                engine.store.outage().is_none() && engine.deliverer.has_due(now_ms)
+                context.store.outage().is_none() && engine.deliverer.has_due(now_ms)
             }
-            Point::PassEnded => {
-                let wakes = engine.wakes.lock().unwrap();
-                wakes.as_ref().is_some_and(|wakes| !wakes.is_empty())
-                    || engine.scheduler_wakes_ms.load(Ordering::SeqCst) <= now_ms
-            }
-            Point::StoreOut => engine.store.outage().is_none(),
+            Point::PassEnded => engine.scheduler.is_woken() || engine.scheduler.next_ms() <= now_ms,
+            Point::StoreOut => context.store.outage().is_none(),
             Point::RowTaken
             | Point::StartWritten
             | Point::Asking
@@ -204,10 +202,14 @@ impl Steps {
     }
 }
 
-/// The hook: the calling thread stops until it is told what to do.
+/// The hook: the calling thread stops until the test orders it to go on.
 fn stop_at((state, changed): &(Mutex<State>, Condvar), point: Point) {
     let current = std::thread::current();
     let name = current.name().expect("the engine's threads have names").to_owned();
+    if name == "webhooks" {
+        // The dispatcher is not stepped: it only hands on what is due.
+        return;
+    }
     let mut held = lock(state);
     let may_stand = |mode: Mode| match mode {
         Mode::Stepped => true,

@@ -1,75 +1,67 @@
-//! One attempt to deliver: what is told, how it is signed, and what becomes of it.
-
-use std::panic::{AssertUnwindSafe, catch_unwind};
+//! One attempt to deliver, from the outbox to the written outcome.
 
 use uuid::Uuid;
 
 use super::shares::Conduct;
-use super::{Shared, signature};
+use super::{Deliverer, signature};
 use crate::answer::object::{batch_object, job_object};
 use crate::clock::UnixMs;
-#[cfg(test)]
 use crate::engine::breakpoints::Point;
+use crate::engine::context::Context;
+use crate::engine::pool::guard;
 use crate::engine::retry;
 use crate::job::{Delivery, DeliveryAttempt, DeliveryState, Outcome, SendFailure};
-use crate::store::{Reported, Row, StoreError};
+use crate::store::{Reported, Row, Store, StoreError};
 use crate::upstream::http::Receipt;
 
 /// What is sent.
 struct Message {
-    /// Of the job or the batch that it tells of.
+    /// Of the job or the batch that has ended.
     id: Uuid,
     payload: Vec<u8>,
 }
 
-/// Makes an attempt and notes it, or does nothing if none is due any more. Returns how the receiver
-/// dealt with it.
+/// Makes an attempt and writes its outcome, or does nothing if none is due any more. Returns how the
+/// receiver dealt with it.
 ///
 /// # Errors
-/// The store failed, or lacks a part of what is to be sent: nothing is noted.
-pub(super) fn run(shared: &Shared, row: Row) -> Result<Conduct, StoreError> {
-    let at_ms = shared.clock.now_ms();
+/// Returns an error if the store failed, or lacks a part of what is to be sent; nothing is written then.
+pub(super) fn run(deliverer: &Deliverer, row: Row) -> Result<Conduct, StoreError> {
+    let Context { store, clock, breakpoints, .. } = &*deliverer.context;
+    let at_ms = clock.now_ms();
     // The row was found in a state of the store that may be past.
-    let due = shared.store.read_delivery(row, |delivery, reported| {
-        delivery.is_due(at_ms).then(|| (delivery.clone(), message(shared, reported)))
+    let due = store.read_delivery(row, |delivery, reported| {
+        delivery.is_due(at_ms).then(|| (delivery.clone(), message(store, reported)))
     })?;
     let Some((delivery, message)) = due else { return Ok(Conduct::Unknown) };
-    let watch = shared.clock.stopwatch();
-    let sent = catch_unwind(AssertUnwindSafe(|| {
-        #[cfg(test)]
-        shared.breakpoints.reach(Point::WebhookUnsent);
-        send(shared, &delivery, &message, at_ms)
-    }));
-    let receipt = sent.unwrap_or(Receipt {
-        outcome: Outcome::Failed(SendFailure::Panicked),
-        retry_after_ms: None,
+    let watch = clock.stopwatch();
+    let sent = guard(|| {
+        breakpoints.reach(Point::WebhookUnsent);
+        send(deliverer, &delivery, &message, at_ms)
     });
-    let took_ms = watch.elapsed_ms();
-    let attempt = DeliveryAttempt { at_ms, took_ms, outcome: receipt.outcome };
-    let spread = retry::jitter_seed(row, delivery.attempts);
-    let retry_after_ms = receipt.retry_after_ms;
-    #[cfg(test)]
-    shared.breakpoints.reach(Point::WebhookSent);
-    let noted = loop {
-        let noted =
-            shared.store.note_delivery(row, attempt, delivery.resends, retry_after_ms, spread);
-        match noted {
+    let panicked = Outcome::Failed(SendFailure::Panicked);
+    let Receipt { outcome, retry_after_ms } =
+        sent.unwrap_or(Receipt { outcome: panicked, retry_after_ms: None });
+    let attempt = DeliveryAttempt { at_ms, took_ms: watch.elapsed_ms(), outcome };
+    let jitter = retry::jitter_seed(row, delivery.attempts);
+    breakpoints.reach(Point::WebhookSent);
+    let written = loop {
+        match store.note_delivery(row, attempt, delivery.resends, retry_after_ms, jitter) {
             // It was sent: that is kept until the store takes it, so that it is not sent again.
-            Err(error) if error.stops_writes() && shared.await_store() => {}
-            noted => break noted?,
+            Err(error) if error.stops_writes() && deliverer.context.await_store() => {}
+            written => break written?,
         }
-        let stands = shared.store.delivery(row)?;
-        if stands.as_ref().is_some_and(|delivery| delivery.log.last() == Some(&attempt)) {
-            break stands;
+        let stored = store.delivery(row)?;
+        if stored.as_ref().is_some_and(|delivery| delivery.log.last() == Some(&attempt)) {
+            break stored;
         }
     };
-    #[cfg(test)]
-    shared.breakpoints.reach(Point::WebhookNoted);
-    if let Some(delivery) = noted {
-        shared.tally.note(delivery.state);
+    breakpoints.reach(Point::WebhookNoted);
+    if let Some(delivery) = written {
+        deliverer.tally.note(delivery.state);
         log(&delivery, message.id, attempt);
     }
-    Ok(conduct(attempt, shared.hung_ms))
+    Ok(conduct(attempt, deliverer.hung_ms))
 }
 
 /// Returns how a receiver dealt with an attempt. What a body that trickles in, or a name that cannot be
@@ -84,10 +76,10 @@ fn conduct(attempt: DeliveryAttempt, hung_ms: u64) -> Conduct {
 }
 
 /// Returns what is sent: the object as a poll gets it, a batch's without its items.
-fn message(shared: &Shared, reported: Reported<'_>) -> Message {
+fn message(store: &Store, reported: Reported<'_>) -> Message {
     match reported {
         Reported::Job(job, result) => {
-            let id = shared.store.id_of(job);
+            let id = store.id_of(job);
             Message { id, payload: job_object(job, id, result) }
         }
         Reported::Batch(batch) => {
@@ -96,16 +88,16 @@ fn message(shared: &Shared, reported: Reported<'_>) -> Message {
     }
 }
 
-fn send(shared: &Shared, delivery: &Delivery, message: &Message, at_ms: UnixMs) -> Receipt {
+fn send(deliverer: &Deliverer, delivery: &Delivery, message: &Message, at_ms: UnixMs) -> Receipt {
     let id = delivery.subject.message_id(message.id);
     let timestamp = (at_ms / 1000).to_string();
-    let signatures = signature::signatures(&shared.keys, &id, &timestamp, &message.payload);
+    let signatures = signature::signatures(&deliverer.keys, &id, &timestamp, &message.payload);
     let headers = [
         ("webhook-id", id.as_str()),
         ("webhook-timestamp", timestamp.as_str()),
         ("webhook-signature", signatures.as_str()),
     ];
-    shared.poster.post(&delivery.url, &headers, &message.payload)
+    deliverer.poster.post(&delivery.url, &headers, &message.payload)
 }
 
 /// One line for an attempt; never the address.

@@ -28,7 +28,7 @@ pub(super) enum Take {
 
 /// A row for a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Ticket {
+pub(in crate::engine) struct Ticket {
     pub row: Row,
     recipient: Recipient,
     /// Its receiver was a suspect when it was taken.

@@ -1,0 +1,61 @@
+//! What follows from a commit of the store: jobs get to their queues, threads and callers are woken.
+
+use std::sync::Weak;
+
+use super::queue::Offer;
+use super::state::Engine;
+use crate::store::{Effect, Listener, StoreError};
+
+impl Engine {
+    fn committed(&self, effects: &[Effect]) {
+        let mut wake = false;
+        let now_ms = self.context.clock.now_ms();
+        for effect in effects {
+            match *effect {
+                Effect::Ready { scraper, row, due_ms, interactive } => {
+                    if let Some(queue) = self.queue(scraper) {
+                        wake |= due_ms > now_ms
+                            || (queue.offer(row, interactive) == Offer::Full
+                                && queue.pool.wants_refill());
+                    }
+                    self.waiters.transition.wake(row);
+                }
+                Effect::Deadline { at_ms } => wake |= at_ms < self.scheduler.next_ms(),
+                Effect::Delivery { .. } => self.deliverer.wake(),
+                Effect::Started { row } => self.waiters.transition.wake(row),
+                Effect::Ended { scraper, row } => {
+                    wake |= self.queue(scraper).is_some_and(|queue| queue.cancel(row));
+                    self.waiters.end.wake(row);
+                    self.waiters.transition.wake(row);
+                }
+                Effect::BatchEnded { row } => self.waiters.end.wake(row),
+                Effect::Counted { scraper, what } => {
+                    if let Some(queue) = self.queue(scraper) {
+                        queue.day.count(now_ms, what);
+                        queue.totals.count(what);
+                    }
+                }
+                Effect::Cached { .. } => {}
+            }
+        }
+        if wake {
+            self.scheduler.wake();
+        }
+    }
+}
+
+/// Called on the writer's thread. Weak, because the engine holds the store.
+impl Listener for Weak<Engine> {
+    fn committed(&self, effects: &[Effect]) {
+        if let Some(engine) = self.upgrade() {
+            engine.committed(effects);
+        }
+    }
+
+    fn failed(&self, error: &StoreError) {
+        tracing::error!(%error, "the store has failed: no job is taken until it works again");
+        if let Some(engine) = self.upgrade() {
+            engine.scheduler.wake();
+        }
+    }
+}

@@ -1,0 +1,492 @@
+//! Pools of named threads with bounded channels, for jobs and for webhook deliveries alike, and the pass
+//! loop of the scheduler and of the webhooks' dispatcher. They know nothing of what the threads do.
+
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{Builder, JoinHandle};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, TryRecvError};
+
+use super::breakpoints::{Breakpoints, Point};
+use super::lock::lock;
+use crate::clock::{Clock, Stopwatch, UnixMs};
+
+/// Every this many entries, the normal ones go before the urgent ones, so that they do not starve.
+const NORMAL_PICK_EVERY: u32 = 4;
+/// The most threads, for each slot, that may run on after they have lost their slot.
+const ABANDONED_PER_SLOT: usize = 4;
+/// A pool of one thread may have this many, so that it survives a series of cancels.
+pub(super) const ABANDONED_MIN: usize = 32;
+/// How long a pass loop waits after an error or a panic, milliseconds.
+pub(super) const AFTER_ERROR_MS: u64 = 1_000;
+
+/// Runs a step of a thread; `None` if it panicked. A defect must not cost a pool a thread.
+pub(super) fn guard<T>(step: impl FnOnce() -> T) -> Option<T> {
+    catch_unwind(AssertUnwindSafe(step)).ok()
+}
+
+/// The signal that ends the threads of every pool: a channel that is disconnected.
+pub(super) struct StopSignal(Mutex<Option<Sender<()>>>, Receiver<()>);
+
+impl StopSignal {
+    pub fn new() -> StopSignal {
+        let (sender, receiver) = crossbeam_channel::bounded(0);
+        StopSignal(Mutex::new(Some(sender)), receiver)
+    }
+
+    /// Gives the signal. It cannot be taken back.
+    pub fn send(&self) {
+        drop(lock(&self.0).take());
+    }
+
+    pub fn is_sent(&self) -> bool {
+        self.1.try_recv() == Err(TryRecvError::Disconnected)
+    }
+
+    /// Returns a channel that is disconnected by the signal.
+    pub fn receiver(&self) -> &Receiver<()> {
+        &self.1
+    }
+}
+
+/// A thread's place in its pool. The pool has ended when the last of them is dropped.
+#[derive(Clone)]
+pub(super) struct Slot {
+    /// From 1 on.
+    number: usize,
+    _alive: Sender<()>,
+}
+
+#[cfg(test)]
+impl Slot {
+    /// Returns a slot of no pool.
+    pub fn of_no_pool() -> Slot {
+        Slot { number: 1, _alive: crossbeam_channel::bounded(0).0 }
+    }
+}
+
+/// What a pool has for a thread that asks for its next entry.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Next<T> {
+    Entry(T),
+    /// There is no entry now.
+    Empty,
+    Stopped,
+}
+
+/// A bounded channel that remembers that it was full.
+struct Lane<T> {
+    capacity: usize,
+    sender: Sender<T>,
+    receiver: Receiver<T>,
+    /// Entries were left out. Stored before, and read after, a look at the channel's length, by threads
+    /// that must not both miss the other: hence `SeqCst`.
+    overflow: AtomicBool,
+}
+
+/// Named threads, and the two bounded channels that they take their entries from.
+pub(super) struct Pool<T> {
+    pub name: String,
+    pub size: usize,
+    urgent: Lane<T>,
+    normal: Lane<T>,
+    /// Entries since the latest one for which the normal channel came first.
+    picks: AtomicU32,
+    stop: Arc<StopSignal>,
+    threads: Mutex<Threads>,
+    /// Threads that have lost their slot and still run.
+    abandoned: AtomicUsize,
+}
+
+#[derive(Default)]
+struct Threads {
+    /// By the number of their slot.
+    handles: BTreeMap<usize, JoinHandle<()>>,
+    /// Slots for which no thread could be started.
+    vacant: Vec<Slot>,
+    /// Disconnected when there are no slots any more.
+    ended: Option<Receiver<()>>,
+}
+
+impl<T> Pool<T> {
+    /// Creates a pool of `size` threads, none of which has been started, with channels of `capacity`.
+    pub fn new(name: String, size: usize, capacity: usize, stop: Arc<StopSignal>) -> Pool<T> {
+        let lane = || {
+            let (sender, receiver) = crossbeam_channel::bounded(capacity);
+            Lane { capacity, sender, receiver, overflow: AtomicBool::new(false) }
+        };
+        Pool {
+            name,
+            size,
+            urgent: lane(),
+            normal: lane(),
+            picks: AtomicU32::new(0),
+            stop,
+            threads: Mutex::default(),
+            abandoned: AtomicUsize::new(0),
+        }
+    }
+
+    /// Starts the threads. Each calls `run` with its slot and ends when that returns.
+    ///
+    /// # Errors
+    /// Returns an error if a thread cannot be started.
+    pub fn start(&self, run: impl Fn(Slot) + Clone + Send + 'static) -> std::io::Result<()> {
+        // Nothing is ever sent.
+        let (alive, ended) = crossbeam_channel::bounded(0);
+        lock(&self.threads).ended = Some(ended);
+        for number in 1..=self.size {
+            self.spawn(Slot { number, _alive: alive.clone() }, run.clone())?;
+        }
+        Ok(())
+    }
+
+    fn spawn(&self, slot: Slot, run: impl FnOnce(Slot) + Send + 'static) -> std::io::Result<()> {
+        let number = slot.number;
+        let name = format!("{}-{number}", self.name);
+        let handle = Builder::new().name(name).spawn(move || run(slot))?;
+        lock(&self.threads).handles.insert(number, handle);
+        Ok(())
+    }
+
+    /// Starts a thread for each slot that has none: these, and those for which it has failed before.
+    pub fn restaff(
+        &self,
+        slots: impl Iterator<Item = Slot>,
+        run: impl Fn(Slot) + Clone + Send + 'static,
+    ) {
+        let vacant = std::mem::take(&mut lock(&self.threads).vacant);
+        for slot in vacant.into_iter().chain(slots) {
+            if let Err(error) = self.spawn(slot.clone(), run.clone()) {
+                tracing::error!(pool = self.name, %error, "a thread could not be started");
+                lock(&self.threads).vacant.push(slot);
+            }
+        }
+    }
+
+    /// Returns how many more threads may lose their slots.
+    pub fn abandonable(&self) -> usize {
+        let abandoned_max = (self.size * ABANDONED_PER_SLOT).max(ABANDONED_MIN);
+        abandoned_max.saturating_sub(self.abandoned.load(Ordering::SeqCst))
+    }
+
+    /// Notes that a thread has lost its slot.
+    pub fn abandon(&self) {
+        self.abandoned.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Notes that a thread without a slot has ended.
+    pub fn abandoned_ended(&self) {
+        self.abandoned.fetch_sub(1, Ordering::SeqCst);
+    }
+
+    /// Waits until every slot is dropped, at most until the stopwatch shows `until_ms`; returns whether
+    /// they are. The time is monotonic: who sets the clock back must not hold up a stop.
+    pub fn ended_by(&self, clock: &Clock, watch: &Stopwatch, until_ms: u64) -> bool {
+        let Threads { handles, vacant, ended } = std::mem::take(&mut *lock(&self.threads));
+        drop(vacant);
+        let Some(ended) = ended else { return true };
+        loop {
+            let left_ms = until_ms.saturating_sub(watch.elapsed_ms());
+            let wake_ms = clock.now_ms().saturating_add(left_ms);
+            match clock.recv_until(&ended, Some(wake_ms)) {
+                Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) if left_ms == 0 => return false,
+                // One long wait may be cut into several.
+                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        for handle in handles.into_values() {
+            // A panic is in the log.
+            let _ = handle.join();
+        }
+        true
+    }
+
+    /// Adds an entry; returns whether there was room.
+    pub fn offer(&self, entry: T, urgent: bool) -> bool {
+        let lane = self.lane(urgent);
+        let sent = lane.sender.try_send(entry).is_ok();
+        if !sent {
+            lane.overflow.store(true, Ordering::SeqCst);
+        }
+        sent
+    }
+
+    /// Returns whether entries of a kind were left out since the latest [`Pool::begin_refill`].
+    pub fn overflowed(&self, urgent: bool) -> bool {
+        self.lane(urgent).overflow.load(Ordering::SeqCst)
+    }
+
+    /// Notes that every entry of a kind is about to be offered again. Call it before they are looked up:
+    /// one that does not fit meanwhile marks the overflow again.
+    pub fn begin_refill(&self, urgent: bool) {
+        self.lane(urgent).overflow.store(false, Ordering::SeqCst);
+    }
+
+    /// Returns whether entries were left out of a channel that is half empty by now.
+    pub fn wants_refill(&self) -> bool {
+        [&self.urgent, &self.normal].into_iter().any(|lane| {
+            lane.overflow.load(Ordering::SeqCst) && lane.receiver.len() < lane.capacity / 2
+        })
+    }
+
+    /// Returns how many entries of a kind wait.
+    #[cfg(test)]
+    pub fn len(&self, urgent: bool) -> usize {
+        self.lane(urgent).receiver.len()
+    }
+
+    /// Takes the next entry, waiting for one if `wait`.
+    pub fn next(&self, wait: bool) -> Next<T> {
+        if self.stop.is_sent() {
+            return Next::Stopped;
+        }
+        if let Some(entry) = self.try_next() {
+            return Next::Entry(entry);
+        }
+        if !wait {
+            return Next::Empty;
+        }
+        let received = crossbeam_channel::select_biased! {
+            recv(self.stop.receiver()) -> _ => return Next::Stopped,
+            recv(self.urgent.receiver) -> entry => entry,
+            recv(self.normal.receiver) -> entry => entry,
+        };
+        received.map_or(Next::Stopped, Next::Entry)
+    }
+
+    /// Urgent entries go first, except for every [`NORMAL_PICK_EVERY`]th pick.
+    fn try_next(&self) -> Option<T> {
+        let (urgent, normal) = (&self.urgent.receiver, &self.normal.receiver);
+        let picks = self.picks.fetch_add(1, Ordering::Relaxed) + 1;
+        if picks < NORMAL_PICK_EVERY
+            && let Ok(entry) = urgent.try_recv()
+        {
+            return Some(entry);
+        }
+        self.picks.store(0, Ordering::Relaxed);
+        normal.try_recv().or_else(|_| urgent.try_recv()).ok()
+    }
+
+    fn lane(&self, urgent: bool) -> &Lane<T> {
+        if urgent { &self.urgent } else { &self.normal }
+    }
+}
+
+/// A thread that makes a pass whenever it is woken, and whenever the pass before has asked for one.
+pub(super) struct PassLoop {
+    name: &'static str,
+    wake: Mutex<Option<Sender<()>>>,
+    wakes: Receiver<()>,
+    thread: Mutex<Option<JoinHandle<()>>>,
+    /// When the next pass is due; [`UnixMs::MAX`] while a pass runs, which may have looked already.
+    next_ms: AtomicU64,
+    passes: AtomicU64,
+}
+
+impl PassLoop {
+    pub fn new(name: &'static str) -> Arc<PassLoop> {
+        let (wake, wakes) = crossbeam_channel::bounded(1);
+        Arc::new(PassLoop {
+            name,
+            wake: Mutex::new(Some(wake)),
+            wakes,
+            thread: Mutex::default(),
+            next_ms: AtomicU64::new(UnixMs::MAX),
+            passes: AtomicU64::new(0),
+        })
+    }
+
+    /// Starts the thread, which makes its first pass at once. A pass gets the time, and returns when the
+    /// next one is due at the latest.
+    ///
+    /// # Errors
+    /// Returns an error if the thread cannot be started.
+    pub fn start<E: Display>(
+        self: &Arc<PassLoop>,
+        clock: Clock,
+        breakpoints: Breakpoints,
+        pass: impl FnMut(UnixMs) -> Result<UnixMs, E> + Send + 'static,
+    ) -> std::io::Result<()> {
+        let this = self.clone();
+        let thread = Builder::new()
+            .name(self.name.to_owned())
+            .spawn(move || this.run(&clock, &breakpoints, pass))?;
+        *lock(&self.thread) = Some(thread);
+        Ok(())
+    }
+
+    fn run<E: Display>(
+        &self,
+        clock: &Clock,
+        breakpoints: &Breakpoints,
+        mut pass: impl FnMut(UnixMs) -> Result<UnixMs, E>,
+    ) {
+        loop {
+            breakpoints.reach(Point::PassBegins);
+            self.next_ms.store(UnixMs::MAX, Ordering::SeqCst);
+            self.passes.fetch_add(1, Ordering::SeqCst);
+            let now_ms = clock.now_ms();
+            let after_error_ms = now_ms.saturating_add(AFTER_ERROR_MS);
+            let next_ms = match guard(|| pass(now_ms)) {
+                Some(Ok(next_ms)) => next_ms,
+                Some(Err(error)) => {
+                    tracing::error!(thread = self.name, %error, "a pass failed; it is made again");
+                    after_error_ms
+                }
+                None => {
+                    tracing::error!(thread = self.name, "a pass panicked; it is made again");
+                    after_error_ms
+                }
+            };
+            self.next_ms.store(next_ms, Ordering::SeqCst);
+            breakpoints.reach(Point::PassEnded);
+            match clock.recv_until(&self.wakes, Some(next_ms)) {
+                Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return,
+            }
+        }
+    }
+
+    /// Asks for a pass. One wake that waits already stands for all: its pass sees what they are for.
+    pub fn wake(&self) {
+        if let Some(wake) = &*lock(&self.wake) {
+            let _ = wake.try_send(());
+        }
+    }
+
+    /// Returns when the next pass is due.
+    pub fn next_ms(&self) -> UnixMs {
+        self.next_ms.load(Ordering::SeqCst)
+    }
+
+    /// Returns how many passes have begun.
+    pub fn passes(&self) -> u64 {
+        self.passes.load(Ordering::SeqCst)
+    }
+
+    /// Returns whether a pass has been asked for and not begun.
+    #[cfg(test)]
+    pub fn is_woken(&self) -> bool {
+        !self.wakes.is_empty()
+    }
+
+    /// Ends the loop after the pass that runs.
+    pub fn stop(&self) {
+        drop(lock(&self.wake).take());
+        if let Some(thread) = lock(&self.thread).take() {
+            // A panic is in the log.
+            let _ = thread.join();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pool(size: usize) -> Pool<u64> {
+        Pool::new("test".to_owned(), size, 8, Arc::new(StopSignal::new()))
+    }
+
+    #[test]
+    fn every_fourth_entry_is_a_normal_one() {
+        let pool = pool(1);
+        for entry in 0..8 {
+            assert!(pool.offer(entry, true) && pool.offer(100 + entry, false));
+        }
+        let picks: Vec<u64> = (0..16).map(|_| pool.try_next().unwrap()).collect();
+        assert_eq!(picks[..8], [0, 1, 2, 100, 3, 4, 5, 101]);
+        let mut sorted = picks.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..8).chain(100..108).collect::<Vec<u64>>(), "each once");
+        assert_eq!(pool.next(false), Next::Empty);
+    }
+
+    #[test]
+    fn urgent_entries_go_first_while_normal_ones_are_picked_anyway() {
+        let pool = pool(1);
+        for entry in 100..103 {
+            pool.offer(entry, false);
+        }
+        assert_eq!(pool.try_next(), Some(100));
+        pool.offer(0, true);
+        assert_eq!(pool.try_next(), Some(0));
+        assert_eq!(pool.try_next(), Some(101));
+        pool.offer(1, true);
+        assert_eq!(pool.try_next(), Some(1));
+    }
+
+    #[test]
+    fn full_channel_asks_for_a_refill_once_it_is_half_empty() {
+        let pool = pool(1);
+        (0..8).for_each(|entry| assert!(pool.offer(entry, false)));
+        assert!(!pool.offer(8, false) && pool.overflowed(false) && !pool.wants_refill());
+        (0..5).for_each(|entry| assert_eq!(pool.next(false), Next::Entry(entry)));
+        assert!(pool.wants_refill());
+        pool.begin_refill(false);
+        assert!(!pool.wants_refill() && !pool.overflowed(true));
+    }
+
+    #[test]
+    fn stop_signal_ends_threads_that_wait_and_comes_before_entries() {
+        let pool = Arc::new(pool(3));
+        let (took, taken) = crossbeam_channel::unbounded();
+        let worker = pool.clone();
+        pool.start(move |_slot| {
+            while let Next::Entry(entry) = worker.next(true) {
+                took.send(entry).unwrap();
+            }
+        })
+        .unwrap();
+        pool.offer(7, false);
+        assert_eq!(taken.recv(), Ok(7));
+        pool.stop.send();
+        pool.offer(8, false);
+        let (clock, _manual) = Clock::manual(0);
+        assert!(pool.ended_by(&clock, &clock.stopwatch(), 60_000));
+        assert_eq!(pool.next(true), Next::Stopped);
+        assert!(taken.recv().is_err(), "the threads have ended");
+    }
+
+    #[test]
+    fn slot_without_a_thread_holds_up_the_end_until_the_time_is_up() {
+        let pool = pool(1);
+        let (keep, kept) = crossbeam_channel::unbounded();
+        pool.start(move |slot| keep.send(slot).unwrap()).unwrap();
+        let slot = kept.recv().unwrap();
+        let (clock, _manual) = Clock::manual(0);
+        assert!(!pool.ended_by(&clock, &clock.stopwatch(), 0));
+        drop(slot);
+    }
+
+    #[test]
+    fn pass_loop_survives_errors_and_panics_and_is_woken() {
+        let (clock, manual) = Clock::manual(0);
+        let passes = PassLoop::new("passes");
+        let (made, was_made) = crossbeam_channel::unbounded();
+        let mut outcomes = [Err("no"), Ok(UnixMs::MAX)].into_iter();
+        passes
+            .start(clock, Breakpoints::default(), move |now_ms| {
+                made.send(now_ms).unwrap();
+                outcomes.next().expect("a planned panic")
+            })
+            .unwrap();
+        assert_eq!(was_made.recv(), Ok(0));
+        while passes.next_ms() != AFTER_ERROR_MS {
+            std::thread::yield_now();
+        }
+        manual.advance_ms(AFTER_ERROR_MS);
+        assert_eq!(was_made.recv(), Ok(AFTER_ERROR_MS));
+        passes.wake();
+        assert_eq!(was_made.recv(), Ok(AFTER_ERROR_MS));
+        passes.wake();
+        assert_eq!(was_made.recv(), Ok(AFTER_ERROR_MS));
+        passes.stop();
+        assert!(passes.passes() >= 4 && was_made.recv().is_err());
+    }
+}

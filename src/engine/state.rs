@@ -1,0 +1,286 @@
+//! The engine's parts, and what the service may ask of them. Its threads are in `lifecycle.rs`.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use crossbeam_channel::Receiver;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::context::Context;
+use super::day::DayBucket;
+use super::health::HealthReport;
+use super::pool::PassLoop;
+use super::queue::Queue;
+use super::saved_counts::SavedCounts;
+use super::single_flight::SingleFlight;
+use super::totals::TotalsReport;
+use super::waiters::Waiters;
+use super::webhook::{Deliverer, DeliveryCounts};
+use crate::answer;
+use crate::clock::{Clock, UnixMs};
+use crate::config::{Settings, file::Retry};
+use crate::job::{Job, ScrapeRequest, State};
+use crate::store::{EvidenceFolder, Row, Store, request_hash};
+use crate::upstream::Registry;
+use crate::upstream::http::Lookup;
+
+/// The most jobs that are counted to find a job's place in its queue.
+const AHEAD_COUNTED_MAX: usize = 256;
+
+/// The engine: what its threads work with.
+pub struct Engine {
+    pub(super) context: Arc<Context>,
+    pub(super) upstreams: Registry,
+    pub(super) settings: AttemptSettings,
+    /// Directory of browser evidence (screenshots, HTML).
+    pub(super) evidence: EvidenceFolder,
+    /// By the store's number of the scraper.
+    pub(super) queues: Vec<Queue>,
+    pub(super) saved_counts: SavedCounts,
+    pub(super) single_flight: SingleFlight,
+    pub(super) waiters: JobWaiters,
+    pub(super) deliverer: Arc<Deliverer>,
+    pub(super) scheduler: Arc<PassLoop>,
+}
+
+/// The settings that attempts follow.
+pub(super) struct AttemptSettings {
+    pub retry: Retry,
+    pub cache_ttl_ms: u64,
+    /// The start of `markdown_url`, without a slash at its end.
+    pub public_url: String,
+}
+
+/// Callers that wait for a job.
+#[derive(Default)]
+pub(super) struct JobWaiters {
+    pub end: Waiters,
+    pub transition: Waiters,
+}
+
+/// Queue depth and recent health of a scraper.
+pub struct QueueStatus {
+    /// Jobs that wait for their first attempt or for another.
+    pub waiting: usize,
+    pub running: usize,
+    pub health: HealthReport,
+}
+
+impl Engine {
+    /// Creates an engine whose threads have not been started. `lookup` resolves the hosts of webhooks in
+    /// the place of the system, if there is one.
+    pub(super) fn new(
+        store: Arc<Store>,
+        upstreams: Registry,
+        settings: &Settings,
+        public_url: String,
+        lookup: Option<Lookup>,
+        clock: Clock,
+    ) -> Arc<Engine> {
+        let context = Context::new(store.clone(), clock.clone());
+        let queue = |(number, name): (u16, &str)| {
+            let workers = match settings.scrapers.get(name) {
+                Some(scraper) if settings.missing(scraper).is_none() => scraper.workers,
+                // One worker, so that jobs from before end with a reason.
+                _ if store.unfinished(number) > 0 => 1,
+                _ => 0,
+            };
+            let stop = context.stop.clone();
+            Queue::new(number, name.to_owned(), workers, clock.clone(), stop)
+        };
+        let mut queues: Vec<Queue> = store.scrapers().map(queue).collect();
+        queues.sort_by_key(|queue| queue.scraper);
+        Arc::new(Engine {
+            saved_counts: SavedCounts::restore(&store, &queues, clock.now_ms()),
+            deliverer: Deliverer::new(context.clone(), &settings.webhooks, lookup),
+            context,
+            upstreams,
+            settings: AttemptSettings {
+                retry: settings.retry.clone(),
+                cache_ttl_ms: settings.cache.ttl_seconds.saturating_mul(1000),
+                public_url,
+            },
+            evidence: EvidenceFolder::new(
+                &settings.store.path,
+                settings.browser.evidence_bytes_max,
+            ),
+            queues,
+            single_flight: SingleFlight::default(),
+            waiters: JobWaiters::default(),
+            scheduler: PassLoop::new("scheduler"),
+        })
+    }
+
+    /// Registers for the end of a job. Register first and look at the job second.
+    pub fn wait_for(&self, row: Row) -> oneshot::Receiver<()> {
+        self.waiters.end.register(row)
+    }
+
+    /// Forgets callers that have stopped waiting for a job.
+    pub fn forget_gone_waiters(&self, row: Row) {
+        self.waiters.end.forget_gone(row);
+    }
+
+    /// Registers for the next transition of a job, as [`Engine::wait_for`] does for its end; `None`
+    /// when there will be none before the process ends.
+    pub fn watch(&self, row: Row) -> Option<oneshot::Receiver<()>> {
+        let changed = self.waiters.transition.register(row);
+        (!self.waiters.transition.closed()).then_some(changed)
+    }
+
+    /// Forgets callers that have stopped watching a job.
+    pub fn forget_gone_watchers(&self, row: Row) {
+        self.waiters.transition.forget_gone(row);
+    }
+
+    /// Returns how long it is likely to take until a new job of a scraper starts, milliseconds.
+    pub fn wait_estimate_ms(&self, scraper: &str) -> u64 {
+        let queue = self.queue_of(scraper);
+        queue.map_or(0, |queue| queue.wait_estimate_ms(self.unfinished(queue)))
+    }
+
+    /// Returns how long it is likely to take until a pending job has ended, milliseconds: from how many
+    /// jobs are ahead of it and how long attempts have taken. Jobs that start after `horizon_ms` are
+    /// not counted one by one.
+    pub fn end_estimate_ms(&self, job: &Job, horizon_ms: u64) -> u64 {
+        let Some(queue) = self.queue_of(&job.request.scraper) else { return 0 };
+        let run_ms = queue.wait_estimate_ms(queue.pool.size);
+        let wait_ms = match job.state {
+            State::Queued => queue.wait_estimate_ms(self.ahead(queue, job, horizon_ms)),
+            State::WaitingRetry { .. } => job.due_ms.saturating_sub(self.context.clock.now_ms()),
+            State::Running | State::Done | State::Failed(_) => 0,
+        };
+        wait_ms.saturating_add(run_ms)
+    }
+
+    /// Returns how many jobs go before a queued one, counted until they fill the horizon.
+    fn ahead(&self, queue: &Queue, job: &Job, horizon_ms: u64) -> usize {
+        let now_ms = self.context.clock.now_ms();
+        let mut ahead = 0;
+        let count = |row| {
+            let enough = ahead >= AHEAD_COUNTED_MAX
+                || queue.wait_estimate_ms(ahead) >= horizon_ms
+                || queue.wait_estimate_ms(1) == 0;
+            if row == job.row || enough {
+                return ControlFlow::Break(());
+            }
+            ahead += 1;
+            ControlFlow::Continue(())
+        };
+        let store = &self.context.store;
+        match store.visit_ready(queue.scraper, job.interactive, now_ms, count) {
+            Ok(()) if ahead < AHEAD_COUNTED_MAX => ahead,
+            // It is far back: the whole queue is near enough.
+            Ok(()) | Err(_) => self.unfinished(queue),
+        }
+    }
+
+    fn unfinished(&self, queue: &Queue) -> usize {
+        self.context.store.unfinished(queue.scraper)
+    }
+
+    fn queue_of(&self, scraper: &str) -> Option<&Queue> {
+        self.queues.iter().find(|queue| queue.name() == scraper)
+    }
+
+    /// Returns the queue of a scraper by the store's number.
+    pub(super) fn queue(&self, scraper: u16) -> Option<&Queue> {
+        self.queues.iter().find(|queue| queue.scraper == scraper)
+    }
+
+    /// Returns the queue depth and recent health of a scraper; `None` if the store does not know it.
+    pub fn queue_status(&self, scraper: &str) -> Option<QueueStatus> {
+        let queue = self.queue_of(scraper)?;
+        let running = queue.running();
+        let waiting = self.unfinished(queue).saturating_sub(running);
+        let health = queue.health.report(self.context.clock.now_ms());
+        Some(QueueStatus { waiting, running, health })
+    }
+
+    /// Returns when the counts of [`Engine::queue_status`] and [`Engine::day`] began, in this process or
+    /// one before it.
+    pub fn since_ms(&self) -> UnixMs {
+        self.saved_counts.since_ms
+    }
+
+    /// Returns the last day of a scraper, oldest first; nothing if the store does not know it.
+    pub fn day(&self, scraper: &str) -> Vec<DayBucket> {
+        let now_ms = self.context.clock.now_ms();
+        self.queue_of(scraper).map_or_else(Vec::new, |queue| queue.day.report(now_ms))
+    }
+
+    /// Returns the bucket of [`Engine::day`] that has begun; `None` if nothing happened in it yet.
+    pub fn day_now(&self, scraper: &str) -> Option<DayBucket> {
+        self.queue_of(scraper)?.day.now(self.context.clock.now_ms())
+    }
+
+    /// Returns a scraper's counts since the start; `None` if the store does not know it.
+    pub fn totals(&self, scraper: &str) -> Option<TotalsReport> {
+        Some(self.queue_of(scraper)?.totals.report())
+    }
+
+    /// Returns the counts of webhook deliveries since the start.
+    pub fn deliveries(&self) -> DeliveryCounts {
+        self.deliverer.counts()
+    }
+
+    /// Returns the directory of browser evidence.
+    pub fn evidence(&self) -> &EvidenceFolder {
+        &self.evidence
+    }
+
+    /// Returns the upstreams of every scraper.
+    pub fn upstreams(&self) -> &Registry {
+        &self.upstreams
+    }
+
+    /// Returns a channel that gets a message when the store is damaged.
+    pub fn store_failures(&self) -> Receiver<()> {
+        self.context.store_damaged.1.clone()
+    }
+
+    /// Returns what the cache holds for a request, rendered for the job of this id; `None` if it holds
+    /// nothing, or must not be asked.
+    pub fn cached_result(&self, request: &ScrapeRequest, id: Uuid) -> Option<Vec<u8>> {
+        if !self.caches(request) {
+            return None;
+        }
+        let now_ms = self.context.clock.now_ms();
+        let hash = request_hash(request);
+        let found = self.context.store.cached(hash, self.cache_from_ms(now_ms), now_ms);
+        let cached = found.unwrap_or_else(|error| {
+            // A fresh scrape answers just as well as a result that cannot be read.
+            tracing::error!(%error, "a cached result could not be read");
+            None
+        })?;
+        if request_hash(&cached.request) != hash {
+            tracing::error!("an entry of the cache leads to another request's result");
+            return None;
+        }
+        let public_url = &self.settings.public_url;
+        answer::as_cached(&cached.json, &id.to_string(), public_url, cached.stored_ms)
+    }
+
+    /// Returns whether the cache may answer a request.
+    pub(super) fn caches(&self, request: &ScrapeRequest) -> bool {
+        !request.bypass_cache && self.settings.cache_ttl_ms > 0
+    }
+
+    /// Returns the moment before which stored results no longer serve others.
+    pub fn cache_from_ms(&self, now_ms: UnixMs) -> UnixMs {
+        now_ms.saturating_sub(self.settings.cache_ttl_ms)
+    }
+
+    /// Returns how many passes the scheduler has begun; asks it for another.
+    pub fn scheduler_passes(&self) -> u64 {
+        self.scheduler.wake();
+        self.scheduler.passes()
+    }
+
+    /// Makes the deliverer look at the outbox, as it does by itself within a minute.
+    #[cfg(test)]
+    pub fn look_at_webhooks(&self) {
+        self.deliverer.wake();
+    }
+}
