@@ -5,15 +5,17 @@
 mod reference;
 mod search;
 
+pub use search::{script as search_script, show as search};
+
 use std::sync::LazyLock;
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 
 use crate::http::error::ApiError;
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::transport::security_headers;
-use crate::http::transport::traffic::Traffic;
 use crate::job::quoted;
 use crate::practice::guide::{FILES, Guide, PAGES};
 use crate::practice::html::{self, Frame, escape};
@@ -34,38 +36,38 @@ static GUIDE: LazyLock<Guide> = LazyLock::new(|| {
     Guide::of(&texts, "")
 });
 /// Every page as it is sent, by its slug.
-static RENDERED: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(rendered);
-static INDEX: LazyLock<String> = LazyLock::new(index);
-
-/// Puts the guide's pages into an app.
-pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic) {
-    app.service(super::get(traffic, "/docs", super::get_or_head().to(pages)))
-        .service(super::get(traffic, "/docs/search", super::get_or_head().to(search::show)))
-        .service(super::get(traffic, search::SCRIPT_PATH, super::get_or_head().to(search::script)))
-        .service(super::get(traffic, "/docs/{slug}", super::get_or_head().to(page)))
-        .service(super::get(traffic, "/docs/assets/{file}", super::get_or_head().to(file)));
-}
+static RENDERED: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(render);
+static INDEX: LazyLock<String> = LazyLock::new(render_index);
 
 /// `GET /docs`
-pub async fn pages() -> HttpResponse {
-    security_headers::html(StatusCode::OK, INDEX.clone())
+pub async fn index(_: ApiCall) -> ApiResult {
+    Ok(security_headers::html(StatusCode::OK, INDEX.clone()))
 }
 
-/// `GET /docs/{slug}`
-pub async fn page(slug: web::Path<String>, request: HttpRequest) -> HttpResponse {
-    match RENDERED.iter().find(|(known, _)| *known == slug.as_str()) {
-        Some((_, page)) => security_headers::html(StatusCode::OK, page.clone()),
+/// `GET /docs/reference`
+pub async fn reference(call: ApiCall) -> ApiResult {
+    guide_page(&call, reference::SLUG)
+}
+
+/// `GET /docs/{page}`
+pub async fn page(call: ApiCall) -> ApiResult {
+    guide_page(&call, &call.path_parameter(0))
+}
+
+fn guide_page(call: &ApiCall, slug: &str) -> ApiResult {
+    match RENDERED.iter().find(|(known, _)| *known == slug) {
+        Some((_, page)) => Ok(security_headers::html(StatusCode::OK, page.clone())),
         None => {
-            let detail = format!("The guide has no page {}; `/docs` lists them.", quoted(&slug));
-            not_found(&request, ApiError::not_found(detail))
+            let detail = format!("The guide has no page {}; `/docs` lists them.", quoted(slug));
+            not_found(call, ApiError::not_found(detail))
         }
     }
 }
 
-/// The answer where there is no path. A browser is led on from the forms of a page's address that
-/// people type.
-pub fn nothing_at(request: &HttpRequest) -> HttpResponse {
-    let page = match request.path() {
+/// Returns the answer where there is no route. A browser is redirected from the forms of a page's address
+/// that people type.
+pub fn nothing_at(call: &ApiCall) -> ApiResult {
+    let page = match call.path() {
         "/dashboard" | "/dashboard/" => Some("/"),
         path => path.strip_suffix('/').filter(|path| {
             let slug = path.strip_prefix("/docs/");
@@ -73,34 +75,38 @@ pub fn nothing_at(request: &HttpRequest) -> HttpResponse {
                 || slug.is_some_and(|slug| RENDERED.iter().any(|(known, _)| *known == slug))
         }),
     };
-    match page.filter(|_| security_headers::wants_html(request)) {
-        Some(page) => HttpResponse::PermanentRedirect().insert_header((LOCATION, page)).finish(),
-        None => not_found(request, ApiError::no_path(request.path())),
+    match page.filter(|_| security_headers::wants_html(call.headers())) {
+        Some(page) => {
+            Ok(HttpResponse::PermanentRedirect().insert_header((LOCATION, page)).finish())
+        }
+        None => not_found(call, ApiError::no_path(call.path())),
     }
 }
 
-/// A 404: a page for people in a browser, JSON for programs.
-fn not_found(request: &HttpRequest, error: ApiError) -> HttpResponse {
-    if !security_headers::wants_html(request) {
-        return error.error_response();
+/// Returns a 404: a page for people in a browser, JSON for programs.
+fn not_found(call: &ApiCall, error: ApiError) -> ApiResult {
+    if !security_headers::wants_html(call.headers()) {
+        return Err(error.into());
     }
     let main = format!(
         "<h1>Not found</h1>\n<p>{}</p>\n<p>The <a href=\"/docs\">guide</a> lists its pages, and the \
          <a href=\"/\">dashboard</a> has the jobs.</p>\n",
         escape(&error.detail)
     );
-    security_headers::html(StatusCode::NOT_FOUND, framed("Not found", HERE, "", &main))
+    Ok(security_headers::html(StatusCode::NOT_FOUND, framed("Not found", HERE, "", &main)))
 }
 
 /// `GET /docs/assets/{file}`
-pub async fn file(file: web::Path<String>, request: HttpRequest) -> HttpResponse {
+pub async fn file(call: ApiCall) -> ApiResult {
+    let file = call.path_parameter(0);
     let Some((name, text)) = FILES.iter().find(|(known, _)| *known == file.as_str()) else {
         let detail = format!("The guide has no file {}.", quoted(&file));
-        return not_found(&request, ApiError::not_found(detail));
+        return not_found(&call, ApiError::not_found(detail));
     };
     // RFC 9512 names YAML's type.
     let json = name.ends_with(".json");
-    security_headers::asset(if json { "application/json" } else { "application/yaml" }, text)
+    let content_type = if json { "application/json" } else { "application/yaml" };
+    Ok(security_headers::asset(content_type, text))
 }
 
 /// A page of the guide around its content; `here` is its place in the navigation, and `query` stands
@@ -110,7 +116,7 @@ fn framed(title: &str, here: &str, query: &str, main: &str) -> String {
     html::page(&Frame { title, here, script, search: Some(query) }, main)
 }
 
-fn index() -> String {
+fn render_index() -> String {
     let items: String = GUIDE
         .pages
         .iter()
@@ -130,7 +136,7 @@ fn index() -> String {
     framed("Guide", HERE, "", &main)
 }
 
-fn rendered() -> Vec<(&'static str, String)> {
+fn render() -> Vec<(&'static str, String)> {
     let guide = &*GUIDE;
     let link = |at: Option<usize>, rel: &str, arrow: &str| {
         at.and_then(|at| guide.pages.get(at)).map_or_else(
@@ -157,47 +163,4 @@ fn rendered() -> Vec<(&'static str, String)> {
             (*slug, framed(title, here, "", &main))
         })
         .collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::http::header::CONTENT_SECURITY_POLICY;
-    use actix_web::test::{TestRequest, call_service, init_service, read_body};
-    use actix_web::{App, rt};
-
-    use super::*;
-    use crate::clock::Clock;
-
-    async fn get(path: &str) -> (u16, String, bool) {
-        let app = init_service(App::new().configure(|app| {
-            configure(app, &Traffic::new(Clock::System));
-        }))
-        .await;
-        let reply = call_service(&app, TestRequest::get().uri(path).to_request()).await;
-        let policy = reply.headers().contains_key(CONTENT_SECURITY_POLICY);
-        let status = reply.status().as_u16();
-        (status, String::from_utf8(read_body(reply).await.to_vec()).unwrap(), policy)
-    }
-
-    #[test]
-    fn every_page_is_listed_and_shown_with_a_policy() {
-        rt::System::new().block_on(async {
-            let (status, index, policy) = get("/docs").await;
-            assert!(status == 200 && policy);
-            for (slug, _) in TEXTS.iter() {
-                assert!(index.contains(&format!("href=\"/docs/{slug}\"")));
-                let (status, page, policy) = get(&format!("/docs/{slug}")).await;
-                assert!(status == 200 && policy && page.contains("<h1 id=\""), "{slug}");
-            }
-        });
-    }
-
-    #[test]
-    fn an_unknown_page_is_an_error_in_json() {
-        rt::System::new().block_on(async {
-            let (status, body, _) = get("/docs/none%22such").await;
-            let body: serde_json::Value = serde_json::from_str(&body).unwrap();
-            assert_eq!((status, body["code"].as_str()), (404, Some("not_found")));
-        });
-    }
 }

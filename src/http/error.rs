@@ -140,6 +140,17 @@ impl ApiError {
         )
     }
 
+    /// Creates the 413 of a URL and headers that are larger than the limit.
+    pub fn head_too_large(bytes_max: usize) -> ApiError {
+        ApiError::new(
+            ErrorCode::UrlTooLong,
+            format!(
+                "The URL and the headers must be at most {bytes_max} bytes together. A POST takes the \
+                 parameters as a JSON body too."
+            ),
+        )
+    }
+
     /// Creates the 429 for when all streams of events are taken.
     pub fn streams_full(streams_max: usize) -> ApiError {
         ApiError::new(

@@ -2,20 +2,22 @@
 //! requests are checked with; tests ask every path of it, hold real replies and its own examples to
 //! its schemas, and keep a snapshot of it. `http::docs` makes the reference for readers from it.
 
-mod codes;
-mod errors;
-mod examples;
+pub mod codes;
+pub mod errors;
+pub mod examples;
 mod links;
-mod method;
-mod parameters;
-mod paths;
-mod schemas;
+pub mod parameters;
+pub mod schemas;
 
 use std::sync::LazyLock;
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
+
+use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::routes::description::{self, JSON};
+use crate::http::routes::{GROUPS, ROUTES};
 
 /// Made once: nothing in it changes while the service runs.
 static DOCUMENT: LazyLock<Value> = LazyLock::new(make);
@@ -25,17 +27,8 @@ const DESCRIPTION: &str = "The guide is at /docs, and this document for readers 
                            A client written for ScrapeLLM works with only the host changed. \
                            Parameters that are not known are ignored.";
 
-/// The groups of paths, in the order of the reference.
-const TAGS: &[(&str, &str)] = &[
-    ("scrapes", "Asking scrapers, at once or as jobs."),
-    ("jobs", "What has become of a job. An id cannot be guessed, so most of it needs no key."),
-    ("batches", "Jobs that are submitted together."),
-    ("operations", "How the service fares, and what a key has used."),
-    ("pages", "What is for people in a browser."),
-];
-
 fn make() -> Value {
-    let tags = TAGS.iter().map(|(name, about)| json!({ "name": name, "description": about }));
+    let tags = GROUPS.iter().map(|it| json!({ "name": it.tag, "description": it.about }));
     json!({
         "openapi": "3.1.0",
         "info": {
@@ -48,13 +41,13 @@ fn make() -> Value {
         // Relative to where the document was read.
         "servers": [{ "url": "/" }],
         "tags": tags.collect::<Vec<Value>>(),
-        "paths": paths::all(),
-        "webhooks": paths::webhooks(),
+        "paths": paths(),
+        "webhooks": webhooks(),
         "components": {
             "schemas": schemas::all(),
             "responses": errors::components(),
             "examples": errors::examples(),
-            "headers": method::headers(),
+            "headers": description::headers(),
             "parameters": parameters::components(),
             "securitySchemes": {
                 "header": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
@@ -65,13 +58,49 @@ fn make() -> Value {
     })
 }
 
-/// The document.
+fn paths() -> Value {
+    let mut paths = json!({});
+    for route in ROUTES.iter() {
+        for operation in &route.operations {
+            let method = operation.method().as_str().to_ascii_lowercase();
+            if let Some(described) = description::of(route, operation) {
+                paths[route.path][method] = described;
+            }
+        }
+    }
+    links::add(&mut paths);
+    paths
+}
+
+/// Returns what answerd sends to a `webhook_url`, signed as Standard Webhooks says.
+fn webhooks() -> Value {
+    let headers = ["webhook-id", "webhook-timestamp", "webhook-signature"].map(|name| {
+        json!({ "name": name, "in": "header", "required": true, "schema": { "type": "string" } })
+    });
+    let event = |id: &str, summary: &str, schema: &str, example: Value| {
+        let content = json!({ JSON: { "schema": schemas::of(schema), "example": example } });
+        json!({ "post": {
+            "operationId": id,
+            "summary": summary,
+            // A receiver checks the signature: no key of its own is sent.
+            "security": [],
+            "parameters": headers,
+            "requestBody": { "required": true, "content": content },
+            "responses": { "2XX": { "description": "It was taken; anything else is tried again." } },
+        } })
+    };
+    json!({
+        "job.ended": event("jobEnded", "A job has ended", "Job", examples::done()),
+        "batch.ended": event("batchEnded", "The last job of a batch has ended", "Batch", examples::batch()),
+    })
+}
+
+/// Returns the document.
 pub fn document() -> &'static Value {
     &DOCUMENT
 }
 
-/// The document as it is sent. No key: there is nothing in it that differs from one service to the
-/// next.
-pub async fn get() -> HttpResponse {
-    HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(TEXT.as_str())
+/// Returns the document as it is sent. No key: nothing in it differs from one service to the next.
+pub async fn get(_: ApiCall) -> ApiResult {
+    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(TEXT.as_str()))
 }

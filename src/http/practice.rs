@@ -13,14 +13,14 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::error::BlockingError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, ResponseError, web};
 
 use crate::api::ErrorCode;
 use crate::clock::Clock;
 use crate::config::file::Practice;
 use crate::http::error::ApiError;
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::transport::security_headers;
-use crate::http::transport::traffic::Traffic;
 use crate::practice::page::{self, SCRIPT, STYLE};
 use crate::practice::{Engine, PracticeAnswer, QUESTION_CHARS_MAX};
 
@@ -72,21 +72,13 @@ impl PracticeState {
     }
 }
 
-/// Puts the practice page into an app.
-pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic, state: web::Data<PracticeState>) {
-    app.app_data(state)
-        .service(super::get(traffic, "/practice", super::get_or_head().to(show)))
-        .service(super::get(traffic, "/practice/stream", super::get_or_head().to(stream)))
-        .service(super::get(traffic, "/practice.js", super::get_or_head().to(script)))
-        .service(super::get(traffic, "/practice.css", super::get_or_head().to(style)));
+/// `GET /practice`: the form, or with `q` the answer.
+pub async fn show(call: ApiCall) -> ApiResult {
+    show_page(&call.state.practice, call.query_string()).await
 }
 
-/// `GET /practice`: the form, or with `q` the answer.
-pub async fn show(
-    request: HttpRequest,
-    state: web::Data<PracticeState>,
-) -> Result<HttpResponse, BlockingError> {
-    let question = match Question::of(&request) {
+async fn show_page(state: &PracticeState, query: &str) -> ApiResult {
+    let question = match Question::of(query) {
         Question::Asked(question) => question,
         Question::Missing => return Ok(security_headers::html(StatusCode::OK, page::form_page())),
         Question::TooLong { chars } => {
@@ -97,31 +89,31 @@ pub async fn show(
     state.wait().await;
     if fails {
         let page = page::failure_page(&question);
-        return Ok(told_to_fail(security_headers::html(StatusCode::SERVICE_UNAVAILABLE, page)));
+        return Ok(with_retry_after(security_headers::html(StatusCode::SERVICE_UNAVAILABLE, page)));
     }
     let page = state.answered(question, page::answer_page).await?;
     Ok(security_headers::html(StatusCode::OK, page))
 }
 
 /// `GET /practice/stream?q=`: the answer as lines of JSON, piece by piece.
-pub async fn stream(
-    request: HttpRequest,
-    state: web::Data<PracticeState>,
-) -> Result<HttpResponse, BlockingError> {
-    let question = match Question::of(&request) {
+pub async fn stream(call: ApiCall) -> ApiResult {
+    stream_answer(&call.state.practice, call.query_string()).await
+}
+
+async fn stream_answer(state: &PracticeState, query: &str) -> ApiResult {
+    let question = match Question::of(query) {
         Question::Asked(question) => question,
         Question::Missing => {
-            return Ok(ApiError::from(ErrorCode::QuestionMissing).error_response());
+            return Err(ApiError::from(ErrorCode::QuestionMissing).into());
         }
         Question::TooLong { chars } => {
-            let error = ApiError::new(ErrorCode::QuestionTooLong, page::too_long(chars));
-            return Ok(error.error_response());
+            return Err(ApiError::new(ErrorCode::QuestionTooLong, page::too_long(chars)).into());
         }
     };
     let fails = state.fails();
     state.wait().await;
     if fails {
-        return Ok(told_to_fail(ApiError::from(ErrorCode::PracticeFailure).error_response()));
+        return Ok(with_retry_after(ApiError::from(ErrorCode::PracticeFailure).error_response()));
     }
     let pieces = state.answered(question, |_, answer| page::stream_pieces(answer)).await?;
     Ok(HttpResponse::Ok()
@@ -131,16 +123,16 @@ pub async fn stream(
 }
 
 /// `GET /practice.js`
-pub async fn script() -> HttpResponse {
-    security_headers::asset("text/javascript; charset=utf-8", SCRIPT)
+pub async fn script(_: ApiCall) -> ApiResult {
+    Ok(security_headers::asset("text/javascript; charset=utf-8", SCRIPT))
 }
 
 /// `GET /practice.css`
-pub async fn style() -> HttpResponse {
-    security_headers::asset("text/css; charset=utf-8", STYLE)
+pub async fn style(_: ApiCall) -> ApiResult {
+    Ok(security_headers::asset("text/css; charset=utf-8", STYLE))
 }
 
-fn told_to_fail(mut reply: HttpResponse) -> HttpResponse {
+fn with_retry_after(mut reply: HttpResponse) -> HttpResponse {
     reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     reply
 }
@@ -156,8 +148,8 @@ enum Question {
 }
 
 impl Question {
-    fn of(request: &HttpRequest) -> Question {
-        let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+    fn of(query: &str) -> Question {
+        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
         let given = pairs.find(|(name, _)| name == "q").map(|(_, value)| value);
         let Some(question) = given.filter(|question| !question.trim().is_empty()) else {
             return Question::Missing;

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use actix_web::HttpMessage;
 use actix_web::http::header::{Header, HeaderMap, HeaderName, HeaderValue, IfNoneMatch, ORIGIN};
 use actix_web::test::TestRequest;
 
@@ -12,7 +13,7 @@ use crate::http::resource::jobs;
 use crate::http::resource::list;
 use crate::http::resource::scrapers;
 use crate::http::transport::cors::Cors;
-use crate::http::transport::middleware;
+use crate::http::transport::response_headers;
 use crate::tests::fuzz;
 
 /// The headers that are read, each in forms that clients send.
@@ -46,7 +47,7 @@ fn fuzzed_headers_are_read_or_refused() {
         for header in headers(text) {
             request = request.append_header(header);
         }
-        let request = request.to_http_request();
+        let request = request.to_request();
         let headers = request.headers();
         match scrapers::idempotency_key(headers) {
             Ok(key) => assert!(key.is_none_or(|key| (1..=255).contains(&key.len()))),
@@ -59,12 +60,13 @@ fn fuzzed_headers_are_read_or_refused() {
         assert!(key.is_none_or(|key| key == key.trim()));
         let _ = address::client(Some(peer), headers, &[peer.ip()]);
         assert_eq!(address::client(Some(peer), headers, &[]), Some(peer.ip()));
-        let wait_ms = jobs::wait_ms(&[], &request).unwrap();
+        let wait_ms = jobs::wait_ms(&[], headers).unwrap();
         assert!(wait_ms.is_none_or(|wait_ms| wait_ms <= 60_000));
         assert!(
-            (1..=middleware::REQUEST_ID_BYTES_MAX).contains(&middleware::request_id(headers).len())
+            (1..=response_headers::REQUEST_ID_BYTES_MAX)
+                .contains(&response_headers::request_id(headers).len())
         );
-        let _ = (list::wanted_format(&request), IfNoneMatch::parse(&request));
+        let _ = (list::wanted_format(headers), IfNoneMatch::parse(&request));
         let mut laid_on = HeaderMap::new();
         cors.apply_headers(&mut laid_on, headers.get(ORIGIN));
         let allowed = laid_on.get("access-control-allow-origin");

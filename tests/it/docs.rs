@@ -57,6 +57,29 @@ fn a_query_is_bounded_and_shown_as_the_text_that_it_is() {
     assert_eq!(app.method("POST", "/docs/search?q=x").code(), "method_not_allowed");
 }
 
+#[test]
+fn every_page_is_listed_and_shown_with_a_policy() {
+    let app = Builder::new().start();
+    let index = app.get("/docs");
+    assert!(index.status == 200 && index.headers.contains_key("content-security-policy"));
+    let mut slugs: Vec<String> =
+        std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/src/docs"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .filter_map(|name| name.strip_suffix(".md").map(str::to_owned))
+            .collect();
+    slugs.push("reference".to_owned());
+    assert!(slugs.len() > 10, "{slugs:?}");
+    for slug in slugs {
+        assert!(index.text.contains(&format!("href=\"/docs/{slug}\"")), "{slug}");
+        let page = app.get(&format!("/docs/{slug}"));
+        assert!(page.status == 200 && page.text.contains("<h1 id=\""), "{slug}");
+        assert!(page.headers.contains_key("content-security-policy"), "{slug}");
+    }
+    let none = app.get("/docs/none%22such");
+    assert_eq!((none.status, none.code().as_str()), (404, "not_found"));
+}
+
 fn sized(browser: &Browser, width: u32) {
     let size = json!({
         "width": width, "height": 780, "deviceScaleFactor": 1, "mobile": false,

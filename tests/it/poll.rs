@@ -105,10 +105,9 @@ fn the_wait_between_polls_grows_with_the_queue_and_the_time_of_a_run() {
     assert_eq!(waits, ["9", "18", "60"]);
 }
 
-/// The plainest poll is answered before the router (`http/transport/fast_path.rs`); an empty query, or a fraction of
-/// a second to wait, takes it through.
+/// An empty query, or a fraction of a second to wait, changes nothing.
 #[test]
-fn a_plain_poll_and_one_through_the_router_are_answered_alike() {
+fn every_form_of_a_poll_is_answered_alike() {
     let gate = Gate::default();
     let upstream =
         Scripted::new("script", [Step::Hold(gate.clone()), crate::app::fail(Reason::Auth)]);

@@ -3,16 +3,16 @@
 
 use std::sync::LazyLock;
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, ETAG, HeaderValue, IF_NONE_MATCH,
 };
-use actix_web::{HttpRequest, HttpResponse, web};
 use sha2::{Digest, Sha256};
 
 use crate::http::docs;
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::transport::security_headers;
-use crate::http::transport::traffic::Traffic;
 
 const PAGE: &str = include_str!("assets/index.html");
 const SCRIPT_TYPE: &str = "text/javascript; charset=utf-8";
@@ -64,17 +64,8 @@ static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     ASSETS.iter().map(|(_, _, text)| tag(text)).collect()
 });
 
-/// Puts the dashboard into an app.
-pub fn configure(app: &mut web::ServiceConfig, traffic: &Traffic) {
-    app.service(super::get(traffic, "/", super::get_or_head().to(page))).service(super::get(
-        traffic,
-        "/dashboard/{file}",
-        super::get_or_head().to(asset),
-    ));
-}
-
 /// `GET /`
-pub async fn page() -> HttpResponse {
+pub async fn page(_: ApiCall) -> ApiResult {
     let mut reply = security_headers::html(StatusCode::OK, PAGE.to_owned());
     // No text ever becomes markup or code: scripts have to build elements one by one.
     let policy =
@@ -82,21 +73,22 @@ pub async fn page() -> HttpResponse {
     if let Ok(policy) = HeaderValue::from_str(&policy) {
         reply.headers_mut().insert(CONTENT_SECURITY_POLICY, policy);
     }
-    reply
+    Ok(reply)
 }
 
 /// `GET /dashboard/{file}`
-pub async fn asset(file: web::Path<String>, request: HttpRequest) -> HttpResponse {
+pub async fn asset(call: ApiCall) -> ApiResult {
+    let file = call.path_parameter(0);
     let Some(at) = ASSETS.iter().position(|(name, _, _)| *name == file.as_str()) else {
-        return docs::nothing_at(&request);
+        return docs::nothing_at(&call);
     };
     let (_, content_type, text) = ASSETS[at];
     let tag = TAGS[at].as_str();
-    let known = request.headers().get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
+    let known = call.headers().get(IF_NONE_MATCH).and_then(|known| known.to_str().ok());
     let fresh = known.is_some_and(|known| known.split(',').any(|known| known.trim() == tag));
     let mut reply = if fresh { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     reply.insert_header((CACHE_CONTROL, "no-cache")).insert_header((ETAG, tag));
-    if fresh { reply.finish() } else { reply.content_type(content_type).body(text) }
+    Ok(if fresh { reply.finish() } else { reply.content_type(content_type).body(text) })
 }
 
 #[cfg(test)]

@@ -4,11 +4,10 @@
 use std::sync::LazyLock;
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
+use actix_web::web;
 
 use super::{GUIDE, HERE, framed};
-use crate::api::ErrorCode;
-use crate::http::ApiError;
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::transport::security_headers;
 use crate::practice::html::escape;
 use crate::practice::{Engine, Found, QUERY_CHARS_MAX};
@@ -21,8 +20,8 @@ const SCRIPT: &str = include_str!("search.js");
 static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::over(GUIDE.clone(), ""));
 
 /// `GET /docs/search`
-pub async fn show(request: HttpRequest) -> HttpResponse {
-    let mut pairs = url::form_urlencoded::parse(request.query_string().as_bytes());
+pub async fn show(call: ApiCall) -> ApiResult {
+    let mut pairs = url::form_urlencoded::parse(call.query_string().as_bytes());
     let query = pairs.find(|(name, _)| name == "q").map(|(_, value)| value).unwrap_or_default();
     // No page can show U+0000.
     let query = query.trim().replace('\0', "\u{fffd}");
@@ -32,20 +31,17 @@ pub async fn show(request: HttpRequest) -> HttpResponse {
             "<h1>Search</h1>\n<p class=\"failure\">A search may have at most {QUERY_CHARS_MAX} \
              characters; this one has {chars}.</p>\n"
         );
-        return security_headers::html(StatusCode::BAD_REQUEST, framed("Search", HERE, "", &told));
+        let page = framed("Search", HERE, "", &told);
+        return Ok(security_headers::html(StatusCode::BAD_REQUEST, page));
     }
     // The first search builds the index, which takes longer than an event loop may.
-    let searched = web::block(move || page(&query)).await;
-    // The pool refuses only while the process ends.
-    searched.map_or_else(
-        |_| ApiError::from(ErrorCode::ShuttingDown).error_response(),
-        |page| security_headers::html(StatusCode::OK, page),
-    )
+    let page = web::block(move || page(&query)).await?;
+    Ok(security_headers::html(StatusCode::OK, page))
 }
 
 /// `GET /docs/search.js`
-pub async fn script() -> HttpResponse {
-    security_headers::asset("text/javascript; charset=utf-8", SCRIPT)
+pub async fn script(_: ApiCall) -> ApiResult {
+    Ok(security_headers::asset("text/javascript; charset=utf-8", SCRIPT))
 }
 
 fn page(query: &str) -> String {

@@ -46,6 +46,9 @@ pub const BATCH: Codes =
 /// Of what reads the store, and of what writes it.
 pub const READS: Codes = &[StorageFailed, StorageDown, ShuttingDown];
 pub const WRITES: Codes = &[StorageFailed, StorageDown, ShuttingDown, StorageBusy, StorageFull];
+/// Of a webhook, and of sending it again.
+pub const WEBHOOK: Codes = &[WebhookNotFound];
+pub const WEBHOOK_AGAIN: Codes = &[WebhookPending, RateLimit, WebhooksNotConfigured];
 pub const POLL: Codes = &[WaitInvalid, FieldsInvalid];
 pub const LIST: Codes = &[
     StatusInvalid,

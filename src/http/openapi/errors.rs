@@ -6,8 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::codes::ANY;
-use super::{method, schemas};
+use super::schemas;
 use crate::api::ErrorCode;
+use crate::http::routes::description::header_references;
 use crate::job::Reason;
 
 /// What each status means.
@@ -73,7 +74,7 @@ fn response(status: u16, codes: &[ErrorCode]) -> Value {
     };
     json!({
         "description": about(status),
-        "headers": method::header_references(headers),
+        "headers": header_references(headers),
         "content": { "application/json": {
             "schema": {
                 "allOf": [schemas::of("Error"), {
@@ -99,7 +100,7 @@ pub fn components() -> Value {
          of another site's page while no key is needed, 404 for an \
          unknown path, 405 for another method, 408 and 413 for one that is too slow or too long."
     );
-    any["headers"] = method::header_references(&["X-Request-Id", "Allow"]);
+    any["headers"] = header_references(&["X-Request-Id", "Allow"]);
     json!({ "Any": any })
 }
 

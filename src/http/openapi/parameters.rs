@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::examples::{BATCH_ID, JOB_ID, PROMPT};
 use crate::http::resource::jobs::WAIT_SECONDS_MAX;
 use crate::http::resource::list::{LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CHARS_MAX};
-use crate::http::transport::middleware::REQUEST_ID_BYTES_MAX;
+use crate::http::transport::response_headers::REQUEST_ID_BYTES_MAX;
 use crate::job::{
     IDEMPOTENCY_KEY_CHARS_MAX, LABEL_CHARS_MAX, MODE_CHARS_MAX, PROMPT_CHARS_MAX, SAMPLES_MAX,
     START_WITHIN_SECONDS_MAX, START_WITHIN_SECONDS_MIN, TIMEOUT_SECONDS_DEFAULT,
@@ -132,35 +132,20 @@ fn of(place: &str, name: &str, description: &str, schema: Value) -> Value {
     json!({ "name": name, "in": place, "description": description, "schema": schema })
 }
 
-pub fn scraper() -> Value {
-    let schema = json!({ "type": "string", "examples": ["practice"] });
-    required(of("path", "scraper", "A name from GET /scrapers.", schema))
-}
-
-pub fn job_id() -> Value {
-    path_id("job_id", JOB_ID)
-}
-
-pub fn batch_id() -> Value {
-    path_id("batch_id", BATCH_ID)
-}
-
-fn path_id(name: &str, example: &str) -> Value {
-    let schema = json!({ "type": "string", "format": "uuid", "examples": [example] });
-    required(of("path", name, "The id from the submit.", schema))
-}
-
-pub fn file() -> Value {
-    let schema = json!({ "type": "string", "examples": ["01-chatgpt_page.png"] });
-    required(of("path", "file", "A name from the evidence.", schema))
-}
-
-pub fn page() -> Value {
-    let schema = json!({ "type": "string", "examples": ["quick-start"] });
-    required(of("path", "page", "A name from GET /docs.", schema))
-}
-
-fn required(mut parameter: Value) -> Value {
+/// Returns the parameter of a path that has this name.
+pub fn in_path(name: &str) -> Value {
+    let text = |example: &str| json!({ "type": "string", "examples": [example] });
+    let uuid = |example: &str| json!({ "type": "string", "format": "uuid", "examples": [example] });
+    let (description, schema) = match name {
+        "job_id" => ("The id from the submit.", uuid(JOB_ID)),
+        "batch_id" => ("The id from the submit.", uuid(BATCH_ID)),
+        "scraper" => ("A name from GET /scrapers.", text("practice")),
+        "file" => ("A name from the evidence.", text("01-chatgpt_page.png")),
+        "page" => ("A name from GET /docs.", text("quick-start")),
+        // Names of paths are an open set; a test holds that each is here.
+        _ => ("", json!({ "type": "string" })),
+    };
+    let mut parameter = of("path", name, description, schema);
     parameter["required"] = true.into();
     parameter
 }

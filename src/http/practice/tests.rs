@@ -2,9 +2,8 @@
 
 use std::time::Duration;
 
-use actix_web::dev::ServiceResponse;
-use actix_web::test::{TestRequest, call_service, init_service, read_body};
-use actix_web::{App, HttpServer, rt};
+use actix_web::body::to_bytes;
+use actix_web::{App, HttpRequest, HttpServer, rt};
 
 use super::*;
 use crate::answer::Answer;
@@ -15,20 +14,27 @@ use crate::upstream::{Call, Upstream, UpstreamError};
 
 const AS_IS: Practice = Practice { latency_ms: 0, failure_percent: 0, payload_bytes: 0 };
 
-async fn replies(settings: Practice, clock: Clock, paths: &[&str]) -> Vec<ServiceResponse> {
-    let traffic = Traffic::new(clock.clone());
+async fn reply(state: &PracticeState, path: &str) -> HttpResponse {
+    let (path, query) = path.split_once('?').unwrap_or((path, ""));
+    let result = match path {
+        "/practice" => show_page(state, query).await,
+        "/practice/stream" => stream_answer(state, query).await,
+        other => panic!("{other}"),
+    };
+    result.unwrap_or_else(|error| error.into_api_error(24).error_response())
+}
+
+async fn replies(settings: Practice, clock: Clock, paths: &[&str]) -> Vec<HttpResponse> {
     let state = PracticeState::new(Arc::new(Engine::new("http://h")), settings, clock);
-    let state = web::Data::new(state);
-    let app = init_service(App::new().configure(|app| configure(app, &traffic, state))).await;
     let mut replies = Vec::new();
     for path in paths {
-        replies.push(call_service(&app, TestRequest::get().uri(path).to_request()).await);
+        replies.push(reply(&state, path).await);
     }
     replies
 }
 
-async fn text(reply: ServiceResponse) -> String {
-    String::from_utf8(read_body(reply).await.to_vec()).unwrap()
+async fn text(reply: HttpResponse) -> String {
+    String::from_utf8(to_bytes(reply.into_body()).await.unwrap().to_vec()).unwrap()
 }
 
 #[test]
@@ -53,13 +59,13 @@ fn the_page_has_a_form_an_answer_and_its_bounds() {
 #[test]
 fn the_stream_gives_the_pieces_as_lines() {
     rt::System::new().block_on(async {
-        let paths = ["/practice/stream?q=answerd", "/practice/stream", "/practice.js"];
+        let paths = ["/practice/stream?q=answerd", "/practice/stream"];
         let mut replies = replies(AS_IS, Clock::System, &paths).await.into_iter();
         let lines = text(replies.next().unwrap()).await;
         assert!(lines.lines().count() > 3);
         assert!(lines.lines().all(|line| line.starts_with("{\"into\":")));
         assert_eq!(replies.next().unwrap().status(), 400);
-        assert!(text(replies.next().unwrap()).await.contains("/practice/stream"));
+        assert!(SCRIPT.contains("/practice/stream"));
     });
 }
 
@@ -119,14 +125,17 @@ impl Served {
         let thread = std::thread::spawn(move || {
             rt::System::new().block_on(async move {
                 let engine = Arc::new(Engine::new("http://h"));
-                let state = web::Data::new(PracticeState::new(engine, settings, Clock::System));
-                let traffic = Arc::new(Traffic::new(Clock::System));
+                let state = PracticeState::new(engine, settings, Clock::System);
+                let state = web::Data::new(state);
                 let server = HttpServer::new(move || {
-                    let pages = |app: &mut web::ServiceConfig| {
-                        crate::http::docs::configure(app, &traffic);
-                        configure(app, &traffic, state.clone());
+                    let practice = |request: HttpRequest, state: web::Data<PracticeState>| async move {
+                        reply(&state, &request.uri().to_string()).await
                     };
-                    App::new().configure(pages)
+                    let another = || async { "<!doctype html><title>Another page</title>" };
+                    App::new()
+                        .app_data(state.clone())
+                        .route("/practice", web::get().to(practice))
+                        .route("/docs/practice", web::get().to(another))
                 });
                 let server = server.workers(1).bind(("127.0.0.1", 0)).unwrap();
                 let port = server.addrs()[0].port();

@@ -4,6 +4,7 @@ pub mod address;
 pub mod auth;
 pub mod batch_request;
 pub mod body;
+pub mod call;
 pub mod json;
 pub mod origin;
 pub mod params;

@@ -3,12 +3,12 @@
 
 use std::net::IpAddr;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use actix_http::RequestHead;
 use actix_web::http::Method;
 use actix_web::http::header::{HOST, HeaderName, HeaderValue, ORIGIN};
 use actix_web::http::uri::Authority;
-use actix_web::web;
 use url::Url;
 
 use crate::http::error::ApiError;
@@ -26,11 +26,11 @@ pub struct OriginCheck {
     bind: IpAddr,
     /// The host and the origin of `public_url`.
     public: Option<(String, String)>,
-    cors: web::Data<Cors>,
+    cors: Arc<Cors>,
 }
 
 impl OriginCheck {
-    pub fn new(bind: IpAddr, public_url: Option<&str>, cors: web::Data<Cors>) -> OriginCheck {
+    pub fn new(bind: IpAddr, public_url: Option<&str>, cors: Arc<Cors>) -> OriginCheck {
         let url = public_url.and_then(|url| Url::parse(url).ok());
         let public = url.as_ref().and_then(|url| {
             let host = url.host_str()?.trim_matches(['[', ']']).to_owned();

@@ -1,23 +1,18 @@
 //! `GET /jobs/{id}/attempts`: what a job asks for, and how its attempts have ended, one by one.
 //! Takes the key that made the job.
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339_seconds;
-use crate::http::error::ApiError;
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::job::{AttemptEnd, Job, ScrapeRequest};
-use crate::service::{Caller, Service};
+use crate::service::Caller;
 
-/// The attempts that have ended, oldest first.
-pub async fn list(
-    service: web::Data<Service>,
-    caller: Caller,
-    id: web::Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    let (job, attempts) = service
-        .attempts(&caller, &id)
-        .map_err(|error| ApiError::from_service(error, service.retention_hours()))?;
+/// Returns the attempts that have ended, oldest first.
+pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
+    let (service, id) = (call.service(), call.id());
+    let (job, attempts) = service.attempts(&caller, &id)?;
     let attempts: Vec<Value> = attempts.iter().map(attempt).collect();
     Ok(HttpResponse::Ok().json(json!({
         "job_id": id.to_ascii_lowercase(),

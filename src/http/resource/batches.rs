@@ -1,21 +1,19 @@
 //! `POST /batches`, and `GET` and `DELETE` of `/batches/{batch_id}`: jobs that are submitted
 //! together. Also what `samples` of a single POST becomes. Contract part 2.
 
+use std::sync::Arc;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder, web};
+use actix_web::{HttpResponse, HttpResponseBuilder, web};
 use serde_json::{Value, json};
 
 use crate::answer::object::batch_object;
-use crate::http::Limits;
 use crate::http::error::ApiError;
-use crate::http::request::batch_request;
-use crate::http::request::body;
-use crate::http::request::json;
-use crate::http::request::params;
-use crate::http::resource::jobs;
+use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::{batch_request, body, json};
 use crate::http::resource::poll::Form;
-use crate::http::resource::scrapers;
+use crate::http::resource::{jobs, scrapers};
 use crate::job::{Batch, ItemError, State};
 use crate::service::{Caller, NewBatch, Service, ServiceError};
 use crate::store::idempotency_of_batch;
@@ -24,19 +22,14 @@ use crate::store::idempotency_of_batch;
 const POLL_AFTER_SECONDS: u64 = 2;
 
 /// Queues the items of the body: the 202 is sent when they are on disk.
-pub async fn submit(
-    service: web::Data<Service>,
-    limits: web::Data<Limits>,
-    caller: Caller,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, ApiError> {
-    let headers = request.headers();
-    service.check_rate(&caller).map_err(|error| refused(&service, error))?;
+pub async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
+    let payload = call.take_body();
+    let (service, limits, headers) = (call.service(), &call.state.limits, call.headers());
+    service.check_rate(&caller)?;
     let key = scrapers::idempotency_key(headers)?;
     let sent_as_form = json::is_form(headers);
     let (bytes_max, budget) = (limits.batch_bytes_max, &limits.bodies);
-    let body = body::read(headers, payload.into_inner(), bytes_max, budget).await?;
+    let body = body::read(headers, payload, bytes_max, budget).await?;
     let (again, account) = (service.clone(), caller.account.clone());
     let parse = move |body: &[u8]| {
         let mut asked = batch_request::parse(&again, body, sent_as_form)?;
@@ -44,20 +37,15 @@ pub async fn submit(
         Ok(asked)
     };
     let (asked, _body) = body::parsed(body, parse).await?;
-    accept(service, &caller, asked).await
+    accept(service.clone(), &caller, asked).await
 }
 
 /// Submits a batch and answers with it.
 ///
 /// # Errors
-/// The whole of it was refused.
-pub async fn accept(
-    service: web::Data<Service>,
-    caller: &Caller,
-    asked: NewBatch,
-) -> Result<HttpResponse, ApiError> {
-    let submitted = service.submit_batch(caller, asked).await;
-    let (batch, replayed) = submitted.map_err(|error| refused(&service, error))?;
+/// Returns an error if all of it was refused.
+pub async fn accept(service: Arc<Service>, caller: &Caller, asked: NewBatch) -> ApiResult {
+    let (batch, replayed) = service.submit_batch(caller, asked).await?;
     let mut response = HttpResponse::build(StatusCode::ACCEPTED);
     response.insert_header((LOCATION, format!("/batches/{}", batch.key.id)));
     if replayed {
@@ -66,50 +54,40 @@ pub async fn accept(
     answer(service, response, batch.key.id.to_string(), Form::Whole).await
 }
 
-/// The batch object; with `wait`, once all its jobs have ended or the wait is over.
-pub async fn get(
-    service: web::Data<Service>,
-    id: web::Path<String>,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
-    let query = params::pairs(request.query_string())?;
-    let form = Form::of(&query)?;
-    if let Some(wait_ms) = jobs::wait_ms(&query, &request)? {
-        let waited = service.wait_for_batch(&id, wait_ms).await;
-        waited.map_err(|error| refused(&service, error))?;
+/// Returns the batch object; with `wait`, once all its jobs have ended or the wait is over.
+pub async fn get(call: ApiCall) -> ApiResult {
+    let query = call.query()?;
+    let form = Form::of(query)?;
+    let wait_ms = jobs::wait_ms(query, call.headers())?;
+    let (id, service) = (call.id(), call.service().clone());
+    drop(call);
+    if let Some(wait_ms) = wait_ms {
+        service.wait_for_batch(&id, wait_ms).await?;
     }
-    answer(service, HttpResponse::Ok(), id.into_inner(), form).await
+    answer(service, HttpResponse::Ok(), id, form).await
 }
 
-/// Cancels every job of the batch that has not ended; gives the batch object as it is then.
-pub async fn cancel(
-    service: web::Data<Service>,
-    caller: Caller,
-    id: web::Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    let canceled = service.cancel_batch(&caller, &id).await;
-    canceled.map_err(|error| refused(&service, error))?;
-    answer(service, HttpResponse::Ok(), id.into_inner(), Form::Whole).await
+/// Cancels every job of the batch that has not ended; returns the batch object as it is then.
+pub async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
+    let id = call.id();
+    call.service().cancel_batch(&caller, &id).await?;
+    answer(call.service().clone(), HttpResponse::Ok(), id, Form::Whole).await
 }
 
 async fn answer(
-    service: web::Data<Service>,
+    service: Arc<Service>,
     mut response: HttpResponseBuilder,
     id: String,
     form: Form,
-) -> Result<HttpResponse, ApiError> {
-    let errors = service.clone();
-    let object = match form {
-        Form::Status => service.batch(&id).map(|batch| (batch_object(&batch), batch)),
-        // Off the actix threads: it looks at up to a thousand rows.
-        Form::Whole => {
-            web::block(move || whole(&service, &id))
-                .await
-                // The pool refuses only while the process ends.
-                .unwrap_or(Err(ServiceError::Stopping))
+) -> ApiResult {
+    let (object, batch) = match form {
+        Form::Status => {
+            let batch = service.batch(&id)?;
+            (batch_object(&batch), batch)
         }
+        // Off the actix threads: it looks at up to a thousand rows.
+        Form::Whole => web::block(move || whole(&service, &id)).await??,
     };
-    let (object, batch) = object.map_err(|error| refused(&errors, error))?;
     response.insert_header((CONTENT_TYPE, "application/json"));
     if batch.progress.completed_ms.is_none() {
         response.insert_header((RETRY_AFTER, POLL_AFTER_SECONDS));
@@ -117,7 +95,7 @@ async fn answer(
     Ok(response.body(object.to_string()))
 }
 
-/// The batch object with every item in its place: its job, or why there is none.
+/// Returns the batch object with every item in its place: its job, or why there is none.
 fn whole(service: &Service, id: &str) -> Result<(Value, Batch), ServiceError> {
     let mut items = Vec::new();
     let batch = service.batch_with_jobs(id, |index, job| {
@@ -156,10 +134,6 @@ fn told(service: &Service, why: &ItemError) -> (String, String) {
 }
 
 fn limit(service: &Service, error: ServiceError) -> (String, String) {
-    let error = refused(service, error);
+    let error = ApiError::from_service(error, service.retention_hours());
     (error.code.code().to_owned(), error.detail)
-}
-
-fn refused(service: &Service, error: ServiceError) -> ApiError {
-    ApiError::from_service(error, service.retention_hours())
 }

@@ -1,24 +1,25 @@
 //! `GET /scrapers`: every scraper with what it takes, what it costs, whether it is configured, and
 //! how it fares. No key: a client may look before it has one, and nothing here is secret.
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
 
 use crate::catalog;
 use crate::clock::rfc3339_seconds;
 use crate::config::Scraper;
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::job::{
     LABEL_CHARS_MAX, MODE_CHARS_MAX, SAMPLES_MAX, START_WITHIN_SECONDS_MAX,
     START_WITHIN_SECONDS_MIN, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MIN,
 };
-use crate::service::{HEALTH_SECONDS, HealthReport, ScraperStatus, Service, UpstreamStanding};
+use crate::service::{HEALTH_SECONDS, HealthReport, ScraperStatus, UpstreamStanding};
 use crate::upstream::browser::RecipeHealth;
 use crate::upstream::{Circuit, UpstreamStatus};
 
-/// All scrapers, those that ship with answerd first.
-pub async fn list(service: web::Data<Service>) -> HttpResponse {
-    let scrapers: Vec<Value> = service.scrapers().iter().map(scraper).collect();
-    HttpResponse::Ok().json(json!({ "scrapers": scrapers }))
+/// Returns all scrapers, those that ship with answerd first.
+pub async fn list(call: ApiCall) -> ApiResult {
+    let scrapers: Vec<Value> = call.service().scrapers().iter().map(scraper).collect();
+    Ok(HttpResponse::Ok().json(json!({ "scrapers": scrapers })))
 }
 
 fn scraper(status: &ScraperStatus<'_>) -> Value {

@@ -4,14 +4,15 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpResponse, web};
 use uuid::Uuid;
 
-use crate::http::error::ApiError;
 use crate::http::render;
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::transport::security_headers;
 use crate::job::{Job, Reason, State};
 use crate::service::{Service, ServiceError};
@@ -22,20 +23,14 @@ const KEEP_ALIVE: &str = ": keep-alive\n\n";
 
 /// Streams from the job as it stands until it has ended. `Last-Event-ID` leaves out what the client
 /// has seen.
-pub async fn stream(
-    service: web::Data<Service>,
-    id: web::Path<String>,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
-    let id = id.into_inner();
+pub async fn stream(call: ApiCall) -> ApiResult {
+    let (id, service) = (call.id(), call.service().clone());
     // One that is not ours is as good as none.
-    let last = request.headers().get("last-event-id");
+    let last = call.headers().get("last-event-id");
     let seen = last.and_then(|last| last.to_str().ok()).and_then(|last| last.trim().parse().ok());
-    let nothing_left = service
-        .job(&id, |job, _, _| {
-            job.state.finished() && seen.is_some_and(|seen| job.revision() <= seen)
-        })
-        .map_err(|error| ApiError::from_service(error, service.retention_hours()))?;
+    let nothing_left = service.job(&id, |job, _, _| {
+        job.state.finished() && seen.is_some_and(|seen| job.revision() <= seen)
+    })?;
     if nothing_left {
         // Tells an EventSource not to connect again.
         return Ok(HttpResponse::NoContent().finish());
@@ -54,7 +49,7 @@ struct Events {
 /// What is sent next, and where the stream goes on.
 struct Piece {
     text: web::Bytes,
-    service: web::Data<Service>,
+    service: Arc<Service>,
     id: String,
     seen: Option<u64>,
     last: bool,
@@ -62,7 +57,7 @@ struct Piece {
 
 /// Waits for the next event, or for the time of a keep-alive; `None` when there is nothing more to
 /// tell: the job is gone, or the service stops and the client has to connect again.
-async fn next(service: web::Data<Service>, id: String, seen: Option<u64>) -> Option<Piece> {
+async fn next(service: Arc<Service>, id: String, seen: Option<u64>) -> Option<Piece> {
     let until_ms = service.now_ms().saturating_add(KEEP_ALIVE_MS);
     let change = service
         .next_change(&id, seen, until_ms, |job, uuid| {

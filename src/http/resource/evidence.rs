@@ -5,23 +5,15 @@ use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
-use crate::http::error::ApiError;
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::service::{Caller, Service, ServiceError};
 
-/// The attempts of a job with their steps, and where their files are.
-pub async fn list(
-    service: web::Data<Service>,
-    caller: Caller,
-    id: web::Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    let known = service.clone();
-    let id = id.into_inner();
-    let shown = id.clone();
-    let attempts = web::block(move || attempts(&service, &caller, &id));
-    let attempts = attempts.await.map_err(|_| ServiceError::Stopping).and_then(|found| found);
-    let attempts = attempts.map_err(|error| refused(&known, error))?;
-    Ok(HttpResponse::Ok()
-        .json(json!({ "job_id": shown.to_ascii_lowercase(), "attempts": attempts })))
+/// Returns the attempts of a job with their steps, and where their files are.
+pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
+    let (service, id) = (call.service().clone(), call.id());
+    let shown = id.to_ascii_lowercase();
+    let attempts = web::block(move || attempts(&service, &caller, &id)).await??;
+    Ok(HttpResponse::Ok().json(json!({ "job_id": shown, "attempts": attempts })))
 }
 
 fn attempts(service: &Service, caller: &Caller, id: &str) -> Result<Vec<Value>, ServiceError> {
@@ -49,20 +41,12 @@ fn attempts(service: &Service, caller: &Caller, id: &str) -> Result<Vec<Value>, 
     Ok(attempts)
 }
 
-/// A file of a job's evidence. A page is shown as its text: its scripts are strangers.
-pub async fn file(
-    service: web::Data<Service>,
-    caller: Caller,
-    path: web::Path<(String, String)>,
-) -> Result<HttpResponse, ApiError> {
-    let known = service.clone();
-    let (id, name) = path.into_inner();
+/// Returns a file of a job's evidence. A page is shown as its text: its scripts are strangers.
+pub async fn file(call: ApiCall, caller: Caller) -> ApiResult {
+    let (service, id, name) = (call.service().clone(), call.id(), call.path_parameter(1));
     let shown = kind(&name);
-    let content = web::block(move || service.evidence_file(&caller, &id, &name));
-    let content = content.await.map_err(|_| ServiceError::Stopping).and_then(|found| found);
-    let content = content
-        .and_then(|content| content.ok_or(ServiceError::JobNotFound))
-        .map_err(|error| refused(&known, error))?;
+    let content = web::block(move || service.evidence_file(&caller, &id, &name)).await??;
+    let content = content.ok_or(ServiceError::JobNotFound)?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, shown))
         .insert_header((CONTENT_SECURITY_POLICY, "sandbox; default-src 'none'"))
@@ -75,8 +59,4 @@ fn kind(name: &str) -> &'static str {
         Some((_, "json")) => "application/json",
         _ => "text/plain; charset=utf-8",
     }
-}
-
-fn refused(service: &Service, error: ServiceError) -> ApiError {
-    ApiError::from_service(error, service.retention_hours())
 }

@@ -1,23 +1,21 @@
-//! `/healthz` and `/readyz`: whether the process lives, and whether it takes jobs.
+//! `/healthz` and `/readyz`: whether the process is alive, and whether it takes jobs.
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
+use serde_json::json;
 
-use crate::http::error::ApiError;
-use crate::service::{Readiness, Service, ServiceError};
+use crate::http::request::call::{ApiCall, ApiResult};
+use crate::service::{Readiness, ServiceError};
 
-/// 200 while the process serves.
-pub async fn healthz() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))
+/// Returns 200 while the process serves.
+pub async fn healthz(_: ApiCall) -> ApiResult {
+    Ok(HttpResponse::Ok().json(json!({ "status": "ok" })))
 }
 
-/// 200 while jobs are taken, 503 with the reason otherwise.
-pub async fn readyz(service: web::Data<Service>) -> Result<HttpResponse, ApiError> {
-    let error = match service.readiness() {
-        Readiness::Ready => {
-            return Ok(HttpResponse::Ok().json(serde_json::json!({ "status": "ready" })));
-        }
-        Readiness::Stopping => ServiceError::Stopping,
-        Readiness::StoreFailed(error) => ServiceError::Store(error),
-    };
-    Err(ApiError::from_service(error, service.retention_hours()))
+/// Returns 200 while jobs are taken, else 503 with the reason.
+pub async fn readyz(call: ApiCall) -> ApiResult {
+    match call.service().readiness() {
+        Readiness::Ready => Ok(HttpResponse::Ok().json(json!({ "status": "ready" }))),
+        Readiness::Stopping => Err(ServiceError::Stopping.into()),
+        Readiness::StoreFailed(error) => Err(ServiceError::Store(error).into()),
+    }
 }

@@ -1,15 +1,16 @@
 //! `GET /jobs/{job_id}` and `GET /md/{job_id}.md`: no key, the id is unguessable. Contract 1.7, 1.8.
 //! `DELETE /jobs/{job_id}` cancels, which takes the key that made the job.
 
-use actix_web::http::header::{CONTENT_TYPE, HeaderName};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::HttpResponse;
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
+use actix_web::web;
 use serde::Deserialize;
 
 use crate::answer::token_tree;
 use crate::api::ErrorCode;
 use crate::http::error::ApiError;
 use crate::http::render;
-use crate::http::request::params;
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::resource::poll::{self, Form};
 use crate::service::{Caller, Service, ServiceError};
 
@@ -18,58 +19,46 @@ pub const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// The longest that a poll may wait, seconds (contract part 2).
 pub const WAIT_SECONDS_MAX: f64 = 60.0;
 
-/// The job object; with `wait`, once the job has ended or the wait is over.
-pub async fn get(
-    service: web::Data<Service>,
-    id: web::Path<String>,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
-    let query = params::pairs(request.query_string())?;
-    let form = Form::of(&query)?;
-    if let Some(wait_ms) = wait_ms(&query, &request)? {
-        let waited = service.wait_for_end(&id, wait_ms).await;
-        waited.map_err(|error| refused(&service, error))?;
+/// Returns the job object; with `wait`, once the job has ended or the wait is over.
+pub async fn get(call: ApiCall) -> ApiResult {
+    let query = call.query()?;
+    let form = Form::of(query)?;
+    let wait_ms = wait_ms(query, call.headers())?;
+    let (known, id) = (poll::known_tags(&call), call.id());
+    // There may be thousands that wait: none holds its request meanwhile.
+    let ApiCall { state, .. } = call;
+    if let Some(wait_ms) = wait_ms {
+        state.service.wait_for_end(&id, wait_ms).await?;
     }
-    poll::answer(&service, &id, &request, form).map_err(|error| refused(&service, error))
+    Ok(poll::answer(&state.service, &id, known.as_ref(), form)?)
 }
 
-/// Cancels a job of the caller's; gives the job object as it is then. Contract part 2.
-pub async fn cancel(
-    service: web::Data<Service>,
-    caller: Caller,
-    id: web::Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    let canceled = service.cancel(&caller, &id).await;
-    let job = canceled.map_err(|error| refused(&service, error))?;
+/// Cancels a job of the caller's; returns the job object as it is then. Contract part 2.
+pub async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
+    let service = call.service();
+    let job = service.cancel(&caller, &call.id()).await?;
     let json = render::job_object(&job, service.id_of(&job), None);
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
 }
 
-/// The answer's Markdown of a job that is done.
-pub async fn markdown(
-    service: web::Data<Service>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    let markdown = answer_markdown(&service, &id)?;
+/// Returns the Markdown of the answer of a job that is done.
+pub async fn markdown(call: ApiCall) -> ApiResult {
+    let markdown = answer_markdown(call.service(), &call.id())?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/markdown; charset=utf-8"))
         .body(markdown))
 }
 
-/// The same as the tokens of `markdown_json`, for clients that show it: text that no parser of
+/// Returns the same as the tokens of `markdown_json`, for clients that show it: text that no parser of
 /// theirs has to be trusted with.
-pub async fn tokens(
-    service: web::Data<Service>,
-    id: web::Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    let markdown = answer_markdown(&service, &id)?;
+pub async fn tokens(call: ApiCall) -> ApiResult {
+    let markdown = answer_markdown(call.service(), &call.id())?;
     // Off the actix threads: an answer may be large.
-    let tokens = web::block(move || serde_json::json!({ "tokens": token_tree(&markdown) })).await;
-    let tokens = tokens.map_err(|_| refused(&service, ServiceError::Stopping))?;
+    let tokens = web::block(move || serde_json::json!({ "tokens": token_tree(&markdown) })).await?;
     Ok(HttpResponse::Ok().json(tokens))
 }
 
-fn answer_markdown(service: &Service, id: &str) -> Result<String, ApiError> {
+fn answer_markdown(service: &Service, id: &str) -> Result<String, ServiceError> {
     #[derive(Deserialize)]
     struct Markdown {
         result_markdown: String,
@@ -78,17 +67,16 @@ fn answer_markdown(service: &Service, id: &str) -> Result<String, ApiError> {
         .job(id, |_, _, result| {
             result.and_then(|json| serde_json::from_slice::<Markdown>(json).ok())
         })
-        .and_then(|markdown| markdown.ok_or(ServiceError::JobNotFound))
-        .map_err(|error| refused(service, error))?;
+        .and_then(|markdown| markdown.ok_or(ServiceError::JobNotFound))?;
     Ok(found.result_markdown)
 }
 
-/// How long the client wants to wait: `?wait=S`, or `Prefer: wait=S` (RFC 7240, section 4.3). A
+/// Returns how long the client wants to wait: `?wait=S`, or `Prefer: wait=S` (RFC 7240, section 4.3). A
 /// preference that is no number is ignored, as that section says.
 ///
 /// # Errors
-/// The parameter is no number of seconds, or out of its bounds.
-pub fn wait_ms(query: &[(String, String)], request: &HttpRequest) -> Result<Option<u64>, ApiError> {
+/// Returns an error if the parameter is no number of seconds, or out of its bounds.
+pub fn wait_ms(query: &[(String, String)], headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
     let given = query.iter().find(|(name, _)| name == "wait");
     if let Some((_, value)) = given {
         let seconds = value.parse().ok().filter(|wait| (0.0..=WAIT_SECONDS_MAX).contains(wait));
@@ -98,16 +86,10 @@ pub fn wait_ms(query: &[(String, String)], request: &HttpRequest) -> Result<Opti
         })?;
         return Ok(Some((seconds * 1000.0) as u64));
     }
-    let preferred = request
-        .headers()
+    let preferred = headers
         .get_all(PREFER)
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(','))
         .find_map(|preference| preference.trim().strip_prefix("wait=")?.trim().parse::<f64>().ok());
     Ok(preferred.map(|seconds| (seconds.clamp(0.0, WAIT_SECONDS_MAX) * 1000.0) as u64))
-}
-
-/// The refusal of a use case.
-pub fn refused(service: &Service, error: ServiceError) -> ApiError {
-    ApiError::from_service(error, service.retention_hours())
 }

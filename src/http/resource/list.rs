@@ -4,11 +4,12 @@
 use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::header::{ACCEPT, CONTENT_TYPE};
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
+use actix_web::{HttpResponse, web};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
@@ -17,9 +18,9 @@ use crate::api::ErrorCode;
 use crate::clock::UnixMs;
 use crate::http::error::ApiError;
 use crate::http::render;
-use crate::http::request::params;
-use crate::http::resource::export;
-use crate::http::resource::export::Formulas;
+use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::params::Pairs;
+use crate::http::resource::export::{self, Formulas};
 use crate::job::LABEL_CHARS_MAX;
 use crate::service::{Caller, Service, ServiceError};
 use crate::store::{Cursor, ListFilter, ListPage};
@@ -39,21 +40,17 @@ struct Query {
     formulas: Formulas,
 }
 
-/// A page, or all pages in a row where `Accept` names a format of lines.
-pub async fn list(
-    service: web::Data<Service>,
-    caller: Caller,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
-    let query = query(&service, caller, request.query_string())?;
-    if let Some(format) = wanted_format(&request) {
-        let body = Export::new(service, query, format);
+/// Returns a page, or all pages in a row where `Accept` names a format of lines.
+pub async fn list(mut call: ApiCall, caller: Caller) -> ApiResult {
+    let pairs = call.take_query()?;
+    let service = call.service();
+    let query = query(service, caller, pairs)?;
+    if let Some(format) = wanted_format(call.headers()) {
+        let body = Export::new(service.clone(), query, format);
         let content_type = (CONTENT_TYPE, format.content_type());
         return Ok(HttpResponse::Ok().insert_header(content_type).body(body));
     }
-    let page = read_page(service.clone(), query.filter, query.after, query.limit).await;
-    let (page, _) =
-        page.map_err(|error| ApiError::from_service(error, service.retention_hours()))?;
+    let (page, _) = read_page(service.clone(), query.filter, query.after, query.limit).await?;
     let mut json = b"{\"jobs\":[".to_vec();
     for (at, job) in page.jobs.iter().enumerate() {
         if at > 0 {
@@ -72,19 +69,19 @@ pub async fn list(
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
 }
 
-/// The first format of lines that `Accept` names.
-pub fn wanted_format(request: &HttpRequest) -> Option<export::Format> {
-    let accept = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+/// Returns the first format of lines that `Accept` names.
+pub fn wanted_format(headers: &HeaderMap) -> Option<export::Format> {
+    let accept = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     accept
         .flat_map(|value| value.split(','))
         .filter_map(|media_type| media_type.split(';').next())
         .find_map(|media_type| export::Format::of(media_type.trim()))
 }
 
-fn query(service: &Service, caller: Caller, query: &str) -> Result<Query, ApiError> {
+fn query(service: &Service, caller: Caller, pairs: Pairs) -> Result<Query, ApiError> {
     let filter = ListFilter { account: caller.account, ..ListFilter::default() };
     let mut asked = Query { filter, after: None, limit: LIMIT_DEFAULT, formulas: Formulas::Escape };
-    for (name, value) in params::pairs(query)? {
+    for (name, value) in pairs {
         match name.as_str() {
             "status" => asked.filter.status = Some(status(&value)?),
             "scraper" => asked.filter.scraper = Some(value),
@@ -161,7 +158,7 @@ type PageRead = Result<(ListPage, ListFilter), ServiceError>;
 
 /// Reads a page off the actix threads: one may look at many rows.
 async fn read_page(
-    service: web::Data<Service>,
+    service: Arc<Service>,
     filter: ListFilter,
     after: Option<Cursor>,
     limit: usize,
@@ -173,7 +170,7 @@ async fn read_page(
 
 /// All pages in a row. Nothing of the store is held while the client takes its time.
 struct Export {
-    service: web::Data<Service>,
+    service: Arc<Service>,
     format: export::Format,
     formulas: Formulas,
     ready: VecDeque<web::Bytes>,
@@ -181,7 +178,7 @@ struct Export {
 }
 
 impl Export {
-    fn new(service: web::Data<Service>, query: Query, format: export::Format) -> Export {
+    fn new(service: Arc<Service>, query: Query, format: export::Format) -> Export {
         let reading = read_page(service.clone(), query.filter, query.after, LIMIT_MAX);
         let header = format.header().map(web::Bytes::from_static);
         Export {

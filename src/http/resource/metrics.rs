@@ -5,8 +5,9 @@
 mod exposition;
 mod work;
 
-use actix_web::{HttpResponse, web};
+use actix_web::HttpResponse;
 
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::transport::traffic::Traffic;
 use crate::service::{AccountCredits, Caller, Readiness, Service};
 use exposition::{Exposition, Kind};
@@ -16,19 +17,16 @@ const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 const MICROSECONDS: f64 = 1e6;
 
 /// Everything, as it stands now.
-pub async fn get(
-    service: web::Data<Service>,
-    traffic: web::Data<Traffic>,
-    caller: Caller,
-) -> HttpResponse {
+pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
+    let service = call.service();
     let mut out = Exposition::default();
-    standing(&mut out, &service);
-    work::tell(&mut out, &service);
-    http(&mut out, &traffic);
-    store(&mut out, &service);
-    credits(&mut out, &service, &caller);
-    process(&mut out, &service);
-    HttpResponse::Ok().content_type(CONTENT_TYPE).body(out.finish())
+    standing(&mut out, service);
+    work::tell(&mut out, service);
+    http(&mut out, &call.state.traffic);
+    store(&mut out, service);
+    credits(&mut out, service, &caller);
+    process(&mut out, service);
+    Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(out.finish()))
 }
 
 fn standing(out: &mut Exposition, service: &Service) {

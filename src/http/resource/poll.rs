@@ -1,16 +1,17 @@
 //! What makes polling cheap: an `ETag` that follows the job's transitions, 304 for what the client
 //! has already, the job object without its result, and when to come again. Contract part 2.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CONTENT_TYPE, ETAG, Header, HeaderValue, IF_NONE_MATCH, IfNoneMatch, RETRY_AFTER,
 };
-use actix_web::{HttpRequest, HttpResponse};
 use uuid::Uuid;
 
 use crate::api::ErrorCode;
 use crate::http::error::ApiError;
 use crate::http::render;
+use crate::http::request::call::ApiCall;
 use crate::job::Job;
 use crate::service::{Service, ServiceError};
 
@@ -26,10 +27,10 @@ pub enum Form {
 }
 
 impl Form {
-    /// What `?fields=` asks for: a list with commas, of which only `status` is defined.
+    /// Returns what `?fields=` asks for: a list with commas, of which only `status` is defined.
     ///
     /// # Errors
-    /// It names something else.
+    /// Returns an error if it names something else.
     pub fn of(query: &[(String, String)]) -> Result<Form, ApiError> {
         let given = query.iter().find(|(name, _)| name == "fields");
         let Some((_, fields)) = given else { return Ok(Form::Whole) };
@@ -41,7 +42,7 @@ impl Form {
         }
     }
 
-    /// The strong tag of this form of a job, with its quotes. It changes with every transition, and
+    /// Returns the strong tag of this form of a job, with its quotes. It changes with every transition, and
     /// with the release, because a newer one may write the same job with more fields.
     fn tag(self, job: &Job, id: Uuid) -> String {
         let form = match self {
@@ -52,27 +53,18 @@ impl Form {
     }
 }
 
-/// The job object as a poll gets it, or 304 when the client has it.
-///
-/// # Errors
-/// There is no such job, or the store failed.
-pub fn answer(
-    service: &Service,
-    id: &str,
-    request: &HttpRequest,
-    form: Form,
-) -> Result<HttpResponse, ServiceError> {
-    // A header that cannot be read is as good as none (RFC 9110, section 13.1.2).
-    let conditional = request.headers().contains_key(IF_NONE_MATCH);
-    let known = conditional.then(|| IfNoneMatch::parse(request).ok()).flatten();
-    answer_unless(service, id, known.as_ref(), form)
+/// Returns the tags that the client has. A header that cannot be read is as good as none (RFC 9110,
+/// section 13.1.2).
+pub fn known_tags(call: &ApiCall) -> Option<IfNoneMatch> {
+    let conditional = call.headers().contains_key(IF_NONE_MATCH);
+    conditional.then(|| IfNoneMatch::parse(call.request()).ok()).flatten()
 }
 
-/// The job object as a poll gets it, or 304 when it is what the client has.
+/// Returns the job object as a poll gets it, or 304 when it is what the client has.
 ///
 /// # Errors
-/// As [`answer`].
-pub fn answer_unless(
+/// Returns an error if there is no such job, or if the store fails.
+pub fn answer(
     service: &Service,
     id: &str,
     known: Option<&IfNoneMatch>,
@@ -99,7 +91,7 @@ pub fn answer_unless(
     })
 }
 
-/// Whether the client has what this tag names. Tags are compared weakly, as RFC 9110 says for
+/// Returns whether the client has what this tag names. Tags are compared weakly, as RFC 9110 says for
 /// `If-None-Match`.
 fn has(known: Option<&IfNoneMatch>, tag: &str) -> bool {
     match known {

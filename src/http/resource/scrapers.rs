@@ -2,24 +2,19 @@
 //! with `samples` several of the same.
 //! Contract 1.4 and 1.5.
 
-use actix_web::dev::Payload;
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
-use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::api::ErrorCode;
-use crate::http::Limits;
 use crate::http::error::ApiError;
 use crate::http::render;
-use crate::http::request::batch_request;
-use crate::http::request::body;
-use crate::http::request::json;
-use crate::http::request::params;
-use crate::http::request::params::Pairs;
+use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::{batch_request, body, json, params};
 use crate::http::resource::batches;
 use crate::http::resource::poll::JSON;
 use crate::job::check_idempotency_key;
-use crate::service::{Accepted, Caller, Service};
+use crate::service::{Accepted, Caller};
 use crate::store::idempotency_of_samples;
 
 /// `Retry-After` of a job that has just been taken, seconds.
@@ -29,23 +24,18 @@ const REPLAYED: (&str, &str) = ("idempotency-replayed", "true");
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Runs one and waits.
-pub async fn run(
-    service: web::Data<Service>,
-    caller: Caller,
-    scraper: web::Path<String>,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
-    let refused = |error| ApiError::from_service(error, service.retention_hours());
-    let mut raw = params::from_query(request.query_string())?;
-    let known = service.scraper(&scraper).map_err(refused)?;
+pub async fn run(mut call: ApiCall, caller: Caller) -> ApiResult {
+    let mut raw = params::from_pairs(call.take_query()?)?;
+    let service = call.service();
+    let known = service.scraper(&call.id())?;
     let mut handling = service.take_handling(&mut raw)?;
-    handling.idempotency_key = idempotency_key(request.headers())?;
+    handling.idempotency_key = idempotency_key(call.headers())?;
     // It is, whether it says so or not.
     handling.interactive = false;
     let scrape = service.check(known, raw)?;
-    let (json, replayed) = service.scrape(&caller, scrape, handling).await.map_err(refused)?;
+    let (json, replayed) = service.scrape(&caller, scrape, handling).await?;
     let mut response = HttpResponse::Ok();
-    response.insert_header((CONTENT_TYPE, "application/json"));
+    response.insert_header((CONTENT_TYPE, JSON));
     if replayed {
         response.insert_header(REPLAYED);
     }
@@ -53,36 +43,12 @@ pub async fn run(
 }
 
 /// Queues one: the 202 is sent when it is on disk.
-pub async fn submit(
-    service: web::Data<Service>,
-    limits: web::Data<Limits>,
-    caller: Caller,
-    scraper: web::Path<String>,
-    request: HttpRequest,
-    payload: web::Payload,
-) -> Result<HttpResponse, ApiError> {
-    let query = params::pairs(request.query_string());
-    let (headers, payload) = (request.headers(), payload.into_inner());
-    accept(&service, &limits, &caller, &scraper, query, headers, payload).await
-}
-
-/// As [`submit`], by what the request is made of.
-///
-/// # Errors
-/// Nothing was queued.
-pub async fn accept(
-    service: &web::Data<Service>,
-    limits: &Limits,
-    caller: &Caller,
-    scraper: &str,
-    query: Result<Pairs, ApiError>,
-    headers: &HeaderMap,
-    payload: Payload,
-) -> Result<HttpResponse, ApiError> {
-    let refused = |error| ApiError::from_service(error, service.retention_hours());
-    let known = service.scraper(scraper).map_err(refused)?;
+pub async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
+    let (query, payload) = (call.take_query(), call.take_body());
+    let (service, limits, headers) = (call.service(), &call.state.limits, call.headers());
+    let known = service.scraper(&call.id())?;
     let query = params::from_pairs(query?)?;
-    service.check_rate(caller).map_err(refused)?;
+    service.check_rate(&caller)?;
     let sent_as_form = json::is_form(headers);
     let body = body::read(headers, payload, limits.body_bytes_max, &limits.bodies).await?;
     let parse = move |body: &[u8]| params::from_body(body, sent_as_form);
@@ -98,12 +64,11 @@ pub async fn accept(
             .map(|key| idempotency_of_samples(&caller.account, &key, samples, &scrape, &handling));
         let mut asked = batch_request::of_samples(samples, scrape, handling)?;
         asked.idempotency = idempotency;
-        return batches::accept(service.clone(), caller, asked).await;
+        return batches::accept(service.clone(), &caller, asked).await;
     }
-    let Accepted { job, id, replayed } =
-        service.submit(caller, scrape, handling).await.map_err(refused)?;
+    let Accepted { job, id, replayed } = service.submit(&caller, scrape, handling).await?;
     let json = if job.state.finished() {
-        service.job(&id.to_string(), render::job_object).map_err(refused)?
+        service.job(&id.to_string(), render::job_object)?
     } else {
         render::job_object(&job, id, None)
     };
@@ -119,10 +84,10 @@ pub async fn accept(
     Ok(response.body(json))
 }
 
-/// The `Idempotency-Key` among these headers, where there is one.
+/// Returns the `Idempotency-Key` among these headers, if there is one.
 ///
 /// # Errors
-/// It is there several times, or breaks its rule.
+/// Returns an error if it is there several times, or breaks its rule.
 pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use crate::clock::{UnixMs, rfc3339_seconds};
 use crate::http::error::ApiError;
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::resource::discovery;
 use crate::http::transport::security_headers;
 use crate::service::{BUCKET_SECONDS, Caller, DayBucket, LiveStatus, Service};
@@ -48,8 +49,9 @@ impl Drop for Place {
     }
 }
 
-/// The last day of every scraper in buckets; those in which nothing happened are left out.
-pub async fn get(service: web::Data<Service>, _: Caller) -> HttpResponse {
+/// Returns the last day of every scraper in buckets; those in which nothing happened are left out.
+pub async fn get(call: ApiCall, _: Caller) -> ApiResult {
+    let service = call.service();
     let now_ms = service.now_ms();
     let scrapers = service.days().into_iter().map(|(status, day)| {
         json!({
@@ -59,21 +61,18 @@ pub async fn get(service: web::Data<Service>, _: Caller) -> HttpResponse {
         })
     });
     let scrapers: Vec<Value> = scrapers.collect();
-    HttpResponse::Ok().json(json!({
+    Ok(HttpResponse::Ok().json(json!({
         "now": rfc3339_seconds(now_ms),
         "since": rfc3339_seconds(service.since_ms()),
         "bucket_seconds": BUCKET_SECONDS,
         "scrapers": scrapers,
-    }))
+    })))
 }
 
 /// Streams how every scraper stands, at once and then whenever it has changed.
-pub async fn stream(
-    service: web::Data<Service>,
-    streams: web::Data<Streams>,
-    _: Caller,
-) -> Result<HttpResponse, ApiError> {
-    let place = streams.enter().ok_or_else(|| ApiError::streams_full(STREAMS_MAX))?;
+pub async fn stream(call: ApiCall, _: Caller) -> ApiResult {
+    let service = call.service().clone();
+    let place = call.state.streams.enter().ok_or_else(|| ApiError::streams_full(STREAMS_MAX))?;
     let stream = Stream { service, _place: place, told: String::new(), told_ms: None };
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
@@ -108,7 +107,7 @@ fn snapshot(service: &Service) -> String {
 
 /// What a stream goes on with.
 struct Stream {
-    service: web::Data<Service>,
+    service: Arc<Service>,
     _place: Place,
     /// What was told last, and when something was sent last.
     told: String,

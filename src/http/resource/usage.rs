@@ -1,27 +1,23 @@
 //! `GET /usage`: what the key that asks has spent this month and has left, and what it used day by
 //! day; an operator's key is told the credits of all keys as well. Contract part 2.
 
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
 
 use crate::api::ErrorCode;
 use crate::clock::{day_text, rfc3339_seconds};
 use crate::http::error::ApiError;
-use crate::http::request::params;
-use crate::service::{AccountCredits, Caller, DAYS_KEPT_MAX, Service};
+use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::params::Pairs;
+use crate::service::{AccountCredits, Caller, DAYS_KEPT_MAX};
 use crate::store::{DailyUsage, Usage};
 
-/// The credits of the calendar month (UTC); with `days`, the use of so many days instead of this
+/// Returns the credits of the calendar month (UTC); with `days`, the use of so many days instead of this
 /// month's.
-pub async fn get(
-    service: web::Data<Service>,
-    caller: Caller,
-    request: HttpRequest,
-) -> Result<HttpResponse, ApiError> {
-    let days = days(&request)?;
-    let refused = |error| ApiError::from_service(error, service.retention_hours());
-    let usage = service.usage(&caller, days).map_err(refused)?;
-    let accounts = service.all_credits(&caller).map_err(refused)?;
+pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
+    let service = call.service();
+    let usage = service.usage(&caller, days(call.query()?)?)?;
+    let accounts = service.all_credits(&caller)?;
     let mut scrapers: Vec<(&str, Usage)> = Vec::new();
     for (name, used) in usage.days.iter().flat_map(|day| &day.scrapers) {
         match scrapers.iter_mut().find(|(known, _)| known == name) {
@@ -66,12 +62,12 @@ fn by_scraper<'a>(uses: impl Iterator<Item = (&'a str, Usage)>) -> Map<String, V
     uses.map(|(name, used)| (name.to_owned(), object(used))).collect()
 }
 
-fn days(request: &HttpRequest) -> Result<Option<u64>, ApiError> {
-    let given = params::pairs(request.query_string())?.into_iter().find(|(name, _)| name == "days");
+fn days(query: &Pairs) -> Result<Option<u64>, ApiError> {
+    let given = query.iter().find(|(name, _)| name == "days");
     let Some((_, value)) = given else { return Ok(None) };
     let days = value.parse().ok().filter(|days| (1..=DAYS_KEPT_MAX).contains(days));
     days.map(Some).ok_or_else(|| {
         let rule = format!("1 to {DAYS_KEPT_MAX}");
-        ApiError::invalid(ErrorCode::DaysInvalid, "days", &rule, &value)
+        ApiError::invalid(ErrorCode::DaysInvalid, "days", &rule, value)
     })
 }

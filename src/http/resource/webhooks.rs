@@ -1,69 +1,42 @@
 //! `GET /jobs/{job_id}/webhook`: how the delivery of a job's webhook stands. `POST` there sends it
 //! again. Both take the key that made the job. The same for batches. Contract part 2.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, web};
 use serde_json::{Value, json};
 
 use crate::clock::rfc3339_seconds;
-use crate::http::error::ApiError;
+use crate::http::request::call::{ApiCall, ApiResult};
 use crate::job::{DeliveryAttempt, DeliveryState, Outcome, Subject};
-use crate::service::{Caller, Service, ServiceError, WebhookStatus};
+use crate::service::{Caller, WebhookStatus};
 
-/// The delivery log of a job's webhook.
-pub async fn of_job(
-    service: web::Data<Service>,
-    caller: Caller,
-    id: web::Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    get(&service, &caller, Subject::Job, &id)
+/// Returns the delivery log of a job's webhook.
+pub async fn of_job(call: ApiCall, caller: Caller) -> ApiResult {
+    get(&call, &caller, Subject::Job)
 }
 
-/// The delivery log of a batch's webhook.
-pub async fn of_batch(
-    service: web::Data<Service>,
-    caller: Caller,
-    id: web::Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    get(&service, &caller, Subject::Batch, &id)
+/// Returns the delivery log of a batch's webhook.
+pub async fn of_batch(call: ApiCall, caller: Caller) -> ApiResult {
+    get(&call, &caller, Subject::Batch)
 }
 
 /// Makes a job's webhook due once more.
-pub async fn send_again_of_job(
-    service: web::Data<Service>,
-    caller: Caller,
-    id: web::Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    send_again(&service, &caller, Subject::Job, &id).await
+pub async fn resend_of_job(call: ApiCall, caller: Caller) -> ApiResult {
+    resend(&call, &caller, Subject::Job).await
 }
 
 /// Makes a batch's webhook due once more.
-pub async fn send_again_of_batch(
-    service: web::Data<Service>,
-    caller: Caller,
-    id: web::Path<String>,
-) -> Result<HttpResponse, ApiError> {
-    send_again(&service, &caller, Subject::Batch, &id).await
+pub async fn resend_of_batch(call: ApiCall, caller: Caller) -> ApiResult {
+    resend(&call, &caller, Subject::Batch).await
 }
 
-fn get(
-    service: &Service,
-    caller: &Caller,
-    subject: Subject,
-    id: &str,
-) -> Result<HttpResponse, ApiError> {
-    let status = service.webhook(caller, subject, id).map_err(|error| refused(service, error))?;
+fn get(call: &ApiCall, caller: &Caller, subject: Subject) -> ApiResult {
+    let status = call.service().webhook(caller, subject, &call.id())?;
     Ok(HttpResponse::Ok().json(document(&status)))
 }
 
-async fn send_again(
-    service: &Service,
-    caller: &Caller,
-    subject: Subject,
-    id: &str,
-) -> Result<HttpResponse, ApiError> {
-    let status = service.send_webhook_again(caller, subject, id).await;
-    let status = status.map_err(|error| refused(service, error))?;
+async fn resend(call: &ApiCall, caller: &Caller, subject: Subject) -> ApiResult {
+    let status = call.service().send_webhook_again(caller, subject, &call.id()).await?;
     Ok(HttpResponse::build(StatusCode::ACCEPTED).json(document(&status)))
 }
 
@@ -100,8 +73,4 @@ fn attempt(DeliveryAttempt { at_ms, took_ms, outcome }: &DeliveryAttempt) -> Val
         Outcome::Failed(failure) => (None, Some(failure.word())),
     };
     json!({ "at": rfc3339_seconds(*at_ms), "took_ms": took_ms, "status": status, "error": error })
-}
-
-fn refused(service: &Service, error: ServiceError) -> ApiError {
-    ApiError::from_service(error, service.retention_hours())
 }

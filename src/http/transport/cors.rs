@@ -1,13 +1,14 @@
 //! Which pages of other origins may call: the setting `cors_origins`, as the Fetch standard's CORS
 //! protocol has it. Keys travel in headers, so no cookies are ever allowed along.
 
+use actix_http::Request;
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, ACCESS_CONTROL_REQUEST_METHOD,
     HeaderMap, HeaderValue, VARY,
 };
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpMessage, HttpResponse};
 
 const METHODS: &str = "GET, POST, DELETE";
 /// The request headers that the API reads.
@@ -26,15 +27,15 @@ pub struct Cors {
 }
 
 impl Cors {
-    /// `origins` as the setting has them: `*` allows every origin.
+    /// Takes `origins` as the setting has them: `*` allows every origin.
     pub fn new(origins: &[String]) -> Cors {
         Cors { origins: origins.to_vec(), any: origins.iter().any(|origin| origin == "*") }
     }
 
-    /// The answer to a preflight of an allowed origin.
+    /// Returns the answer to a preflight of an allowed origin.
     pub fn preflight(
         &self,
-        request: &HttpRequest,
+        request: &Request,
         origin: Option<&HeaderValue>,
     ) -> Option<HttpResponse> {
         let asks = request.method() == Method::OPTIONS
@@ -60,12 +61,12 @@ impl Cors {
         headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     }
 
-    /// Whether every origin is allowed.
+    /// Returns whether every origin is allowed.
     pub fn allows_any(&self) -> bool {
         self.any
     }
 
-    /// Whether pages of this origin may call.
+    /// Returns whether pages of this origin may call.
     pub fn allows(&self, origin: &HeaderValue) -> bool {
         self.any || self.origins.iter().any(|allowed| origin.as_bytes() == allowed.as_bytes())
     }

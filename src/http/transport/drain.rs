@@ -1,6 +1,6 @@
-//! Bodies in chunks that nobody reads to their end. The library below would go on reading such a
-//! body for as long as the client sends, after its answer and for nothing; it closes the connection
-//! after the answer where the body's reader is still there. So the reader is kept until then.
+//! Keeps the library from draining bodies in chunks that no handler reads to their end: it would read
+//! on for as long as the client sends. It closes the connection after the reply instead if the body's
+//! reader still exists, so the reader is kept until then.
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -15,27 +15,27 @@ use actix_web::http::header::TRANSFER_ENCODING;
 use actix_web::web::Bytes;
 use futures_core::Stream;
 
-/// The reader of a body, shared with whoever reads it.
+/// The reader of a body, shared with the handler.
 #[derive(Clone)]
-pub struct Unread(Rc<RefCell<Payload>>);
+pub struct DrainGuard(Rc<RefCell<Payload>>);
 
-impl Unread {
+impl DrainGuard {
     /// Keeps the reader of a body in chunks; a body whose length is announced needs none.
-    pub fn keep(request: &mut Request) -> Option<Unread> {
+    pub fn keep(request: &mut Request) -> Option<DrainGuard> {
         request.headers().contains_key(TRANSFER_ENCODING).then(|| {
-            let kept = Unread(Rc::new(RefCell::new(request.take_payload())));
+            let kept = DrainGuard(Rc::new(RefCell::new(request.take_payload())));
             *request.payload() = Payload::Stream { payload: Box::pin(kept.clone()) };
             kept
         })
     }
 
-    /// Lets the reader live as long as the answer's body.
+    /// Keeps the reader for as long as the reply's body exists.
     pub fn until_sent(self, response: Response<impl MessageBody + 'static>) -> Response<BoxBody> {
-        response.map_body(|_, body| Answer { body: body.boxed(), _unread: self }.boxed())
+        response.map_body(|_, body| Answer { body: body.boxed(), _guard: self }.boxed())
     }
 }
 
-impl Stream for Unread {
+impl Stream for DrainGuard {
     type Item = Result<Bytes, PayloadError>;
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -43,10 +43,10 @@ impl Stream for Unread {
     }
 }
 
-/// An answer's body, and the reader of its request's.
+/// A reply's body, and the reader of its request's.
 struct Answer {
     body: BoxBody,
-    _unread: Unread,
+    _guard: DrainGuard,
 }
 
 impl MessageBody for Answer {

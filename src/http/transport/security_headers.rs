@@ -1,11 +1,11 @@
-//! What HTML pages and their assets are sent with: a content security policy that allows nothing
-//! but our own files, and the headers that go with it.
+//! The headers of HTML pages and their assets: a content security policy that allows nothing but our
+//! own files, and those that go with it.
 
+use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
-    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderName, REFERRER_POLICY,
+    ACCEPT, CACHE_CONTROL, CONTENT_SECURITY_POLICY, HeaderMap, HeaderName, REFERRER_POLICY,
 };
-use actix_web::{HttpRequest, HttpResponse};
 
 /// Scripts, styles and requests of our own origin only; no frames, no plug-ins, no inline code.
 pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
@@ -15,7 +15,7 @@ pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self
 /// The header with which a reverse proxy is told not to hold a stream back.
 pub const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
-/// An HTML page.
+/// Returns an HTML page.
 pub fn html(status: StatusCode, page: String) -> HttpResponse {
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
@@ -25,7 +25,7 @@ pub fn html(status: StatusCode, page: String) -> HttpResponse {
         .body(page)
 }
 
-/// A script or a style that is built in.
+/// Returns a script or a style that is built in.
 pub fn asset(content_type: &'static str, text: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(content_type)
@@ -33,9 +33,9 @@ pub fn asset(content_type: &'static str, text: &'static str) -> HttpResponse {
         .body(text)
 }
 
-/// Whether a browser asks for something that it will show.
-pub fn wants_html(request: &HttpRequest) -> bool {
-    let accept = request.headers().get_all(ACCEPT).filter_map(|value| value.to_str().ok());
+/// Returns whether a browser asks for something that it will show.
+pub fn wants_html(headers: &HeaderMap) -> bool {
+    let accept = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     accept
         .flat_map(|value| value.split(','))
         .filter_map(|media_type| media_type.split(';').next())

@@ -4,6 +4,7 @@
 //! grace period and gives the rest back; the HTTP server finishes its requests; the store is
 //! closed properly.
 
+use std::convert::Infallible;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
@@ -11,34 +12,24 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use actix_http::{HttpService, Request, Response};
+use actix_http::{HttpService, Request};
 use actix_rt::net::TcpStream;
 use actix_server::ServerHandle;
-use actix_service::{
-    IntoServiceFactory, Service as _, ServiceFactoryExt, apply_fn_factory, fn_service, map_config,
-};
-use actix_web::body::EitherBody;
-use actix_web::dev::AppConfig;
-use actix_web::{App, web};
+use actix_service::{ServiceFactoryExt, fn_service};
 use crossbeam_channel::{Receiver, Sender};
 use tokio::sync::Notify;
 
 use crate::clock::Clock;
 use crate::config::{self, Settings};
 use crate::engine::Engine;
-use crate::http::Limits;
-use crate::http::State;
 use crate::http::practice::PracticeState;
 use crate::http::request::body::Budget;
 use crate::http::request::origin::OriginCheck;
-use crate::http::routes;
 use crate::http::transport::cors::Cors;
-use crate::http::transport::drain::Unread;
-use crate::http::transport::fast_path;
-use crate::http::transport::fast_path::Way;
-use crate::http::transport::middleware;
+use crate::http::transport::dispatch;
 use crate::http::transport::parser_errors::Connection;
 use crate::http::transport::traffic::Traffic;
+use crate::http::{Limits, State};
 use crate::practice;
 use crate::service::{ReloadedKeys, Service};
 use crate::store::{OpenOptions, QuickRepair, Store, StoreError, WriterStats};
@@ -99,7 +90,7 @@ pub enum ServeError {
 pub struct Server {
     address: SocketAddr,
     store: Arc<Store>,
-    service: web::Data<Service>,
+    service: Arc<Service>,
     stop: Sender<()>,
     supervisor: JoinHandle<Result<(), ServeError>>,
 }
@@ -152,29 +143,25 @@ impl Server {
             clock.clone(),
         )
         .map_err(StartError::Thread)?;
-        let service = web::Data::new(Service::new(
-            store.clone(),
-            engine.clone(),
-            settings.clone(),
-            clock.clone(),
-        ));
-        let cors = web::Data::new(Cors::new(&settings.http.cors_origins));
+        let service =
+            Arc::new(Service::new(store.clone(), engine.clone(), settings.clone(), clock.clone()));
+        let cors = Arc::new(Cors::new(&settings.http.cors_origins));
         let origin =
             OriginCheck::new(address.ip(), settings.http.public_url.as_deref(), cors.clone());
         let state = State {
             service: service.clone(),
-            limits: web::Data::new(Limits {
+            limits: Arc::new(Limits {
                 body_bytes_max: settings.http.body_bytes_max,
                 batch_bytes_max: settings.http.batch_bytes_max,
                 bodies: Budget::new(
                     settings.http.body_bytes_max.max(settings.http.batch_bytes_max),
                 ),
             }),
-            streams: web::Data::default(),
-            traffic: web::Data::new(Traffic::new(clock.clone())),
+            streams: Arc::default(),
+            traffic: Arc::new(Traffic::new(clock.clone())),
             cors,
-            origin: web::Data::new(origin),
-            practice: web::Data::new(PracticeState::new(
+            origin: Arc::new(origin),
+            practice: Arc::new(PracticeState::new(
                 Arc::new(practice::Engine::new(&public_url)),
                 settings.practice.clone(),
                 clock,
@@ -250,7 +237,7 @@ impl ShutdownHandle {
 
 /// Changes what a running server can change, and reads its heartbeat, from another thread.
 #[derive(Clone)]
-pub struct Reloader(web::Data<Service>);
+pub struct Reloader(Arc<Service>);
 
 impl Reloader {
     /// Puts the keys of these settings in force and reads the recipes again; logs what is wrong with
@@ -277,7 +264,7 @@ impl Reloader {
 /// What has to be stopped, in the order of the stop.
 struct Parts {
     settings: Arc<Settings>,
-    service: web::Data<Service>,
+    service: Arc<Service>,
     engine: Arc<Engine>,
     store: Arc<Store>,
 }
@@ -376,11 +363,6 @@ fn serve(
         .listen("answerd", listener, move || {
             let state = Rc::new(state.clone());
             let closing = closing.clone();
-            let app = App::new()
-                .wrap(actix_web::middleware::from_fn(middleware::wrap))
-                .configure(|config| routes(config, &state))
-                .into_factory()
-                .map_err(|error: actix_web::Error| error.error_response());
             let http = HttpService::build()
                 .graceful_shutdown_signal(move || {
                     let closing = closing.clone();
@@ -389,35 +371,11 @@ fn serve(
                 .client_request_timeout(head_timeout)
                 .keep_alive(keep_alive)
                 .tcp_nodelay(true)
-                .h1(apply_fn_factory(
-                    map_config(app, |_| AppConfig::default()),
-                    move |mut request: Request, app| {
-                        let unread = Unread::keep(&mut request);
-                        // In a box: the connection has room for this future for all its life.
-                        let way =
-                            fast_path::way(&state, request, |request| Box::pin(app.call(request)));
-                        async move {
-                            let answer = match way {
-                                Way::Answered(answer) => {
-                                    answer.map_body(|_, body| EitherBody::right(body))
-                                }
-                                Way::Begun(answer) => {
-                                    answer.await.map_body(|_, body| EitherBody::right(body))
-                                }
-                                Way::Common(answer) => {
-                                    let answer = Response::from(answer.await?);
-                                    answer.map_body(|_, body| EitherBody::left(body))
-                                }
-                            };
-                            Ok(match unread {
-                                Some(unread) => unread
-                                    .until_sent(answer)
-                                    .map_body(|_, body| EitherBody::right(body)),
-                                None => answer,
-                            })
-                        }
-                    },
-                ));
+                .h1(fn_service(move |request: Request| {
+                    // In a box: the connection has room for this future for all its life.
+                    let answer = Box::pin(dispatch::answer(state.clone(), request));
+                    async move { Ok::<_, Infallible>(answer.await) }
+                }));
             fn_service(move |stream: TcpStream| {
                 let peer = stream.peer_addr().ok();
                 async move { Ok((Connection::new(stream, write_timeout), peer)) }

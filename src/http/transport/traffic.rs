@@ -1,26 +1,18 @@
-//! What was asked over HTTP since the start: requests by route, method and class of status, and how
-//! long they took. A route is the pattern that it was made with, never a path as it came, so that the
-//! set is closed and tells nothing of a job.
+//! Counts requests by route, method and class of status, and how long they took. A route is a path of the
+//! table, never one as it came: the set is closed and says nothing of a job.
 
-use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use actix_web::dev::ServiceResponse;
 use actix_web::http::{Method, StatusCode};
-use actix_web::{Resource, web};
 
 use crate::clock::{Clock, Stopwatch};
+use crate::http::routes::ROUTES;
 use crate::tally::{Histogram, HistogramReport};
 
-/// The methods that are told apart; the last word stands for all others.
+/// The methods that are counted; the last word stands for all others.
 const METHODS: [&str; 6] = ["GET", "HEAD", "POST", "DELETE", "OPTIONS", "other"];
 /// The classes of status (RFC 9110, section 15).
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
-/// The route of polls.
-pub const POLL_PATH: &str = "/jobs/{id}";
-/// The route of submits.
-pub const SUBMIT_PATH: &str = "/scrapers/{scraper}/jobs";
 /// The route of what was answered without one.
 const NO_ROUTE: &str = "none";
 /// The upper bounds of the histogram, microseconds. Calls that wait take up to 600 seconds.
@@ -41,16 +33,12 @@ const BOUNDS_MICROSECONDS: [u64; 11] = [
 /// The counts of all routes, shared by all workers.
 pub struct Traffic {
     clock: Clock,
-    /// Locked while an app is put together and while it is told, not by a request.
-    routes: Mutex<BTreeMap<&'static str, Arc<Route>>>,
-    /// Those of polls and submits, some of which are answered before there is a route.
-    polls: Arc<Route>,
-    submits: Arc<Route>,
-    unrouted: Route,
+    /// In the order of [`ROUTES`]; the last is of what had no route.
+    routes: Vec<RouteCounts>,
 }
 
 /// The counts of one route.
-struct Route {
+struct RouteCounts {
     /// By method and class of status.
     requests: [[AtomicU64; CLASSES.len()]; METHODS.len()],
     /// Until the head of the response was ready.
@@ -68,16 +56,8 @@ pub struct RouteReport {
 
 impl Traffic {
     pub fn new(clock: Clock) -> Traffic {
-        let [polls, submits] = std::array::from_fn(|_| Arc::new(Route::new()));
-        let routes = BTreeMap::from([(POLL_PATH, polls.clone()), (SUBMIT_PATH, submits.clone())]);
-        Traffic { clock, routes: Mutex::new(routes), polls, submits, unrouted: Route::new() }
-    }
-
-    /// What serves a path, with its requests counted.
-    pub fn resource(&self, path: &'static str) -> Resource {
-        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let route = routes.entry(path).or_insert_with(|| Arc::new(Route::new()));
-        web::resource(path).app_data(route.clone())
+        let routes = (0..=ROUTES.len()).map(|_| RouteCounts::new()).collect();
+        Traffic { clock, routes }
     }
 
     /// Begins to measure a request.
@@ -85,47 +65,36 @@ impl Traffic {
         self.clock.stopwatch()
     }
 
-    /// Counts a poll that was answered before the router.
-    pub fn count_quick_poll(&self, status: StatusCode, watch: &Stopwatch) {
-        self.polls.count(&Method::GET, status, watch);
+    /// Counts a reply; `route` is the place of its route in [`ROUTES`].
+    pub fn count(
+        &self,
+        route: Option<usize>,
+        method: &Method,
+        status: StatusCode,
+        watch: &Stopwatch,
+    ) {
+        if let Some(counts) = self.routes.get(route.unwrap_or(ROUTES.len())) {
+            counts.count(method, status, watch);
+        }
     }
 
-    /// Counts a submit that was answered before the router.
-    pub fn count_quick_submit(&self, status: StatusCode, watch: &Stopwatch) {
-        self.submits.count(&Method::POST, status, watch);
-    }
-
-    /// Counts a request that was refused before it had a route.
-    pub fn count_unrouted(&self, method: &Method, status: StatusCode, watch: &Stopwatch) {
-        self.unrouted.count(method, status, watch);
-    }
-
-    /// Every route that was asked for.
+    /// Returns the counts of every route that had a request.
     pub fn report(&self) -> Vec<RouteReport> {
-        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
-        let routed = routes.iter().map(|(path, route)| route.report(path));
-        let asked = |report: &RouteReport| !report.requests.is_empty();
-        routed.chain([self.unrouted.report(NO_ROUTE)]).filter(asked).collect()
+        let paths = ROUTES.iter().map(|route| route.path).chain([NO_ROUTE]);
+        let reports = paths.zip(&self.routes).map(|(path, counts)| counts.report(path));
+        reports.filter(|report| !report.requests.is_empty()).collect()
     }
 }
 
-/// Counts an answered request where it belongs.
-pub fn count<B>(response: &ServiceResponse<B>, watch: &Stopwatch) {
-    let request = response.request();
-    let Some(traffic) = request.app_data::<web::Data<Traffic>>() else { return };
-    let route = request.app_data::<Arc<Route>>().map_or(&traffic.unrouted, |route| &**route);
-    route.count(request.method(), response.status(), watch);
-}
-
-/// Where a method stands in [`METHODS`].
+/// Returns the place of a method in [`METHODS`].
 fn place(method: &Method) -> usize {
     let last = METHODS.len() - 1;
     METHODS[..last].iter().position(|known| *known == method.as_str()).unwrap_or(last)
 }
 
-impl Route {
-    fn new() -> Route {
-        Route { requests: Default::default(), took: Histogram::new(&BOUNDS_MICROSECONDS) }
+impl RouteCounts {
+    fn new() -> RouteCounts {
+        RouteCounts { requests: Default::default(), took: Histogram::new(&BOUNDS_MICROSECONDS) }
     }
 
     fn count(&self, method: &Method, status: StatusCode, watch: &Stopwatch) {

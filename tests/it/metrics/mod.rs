@@ -251,13 +251,13 @@ fn requests_are_counted_by_route_and_never_by_path() {
     };
     let wanted = [
         (requests("/scrapers/{scraper}/jobs", "POST", "2xx"), 1.0),
-        (requests("/jobs/{id}", "GET", "2xx"), 1.0),
-        (requests("/jobs/{id}", "GET", "4xx"), 1.0),
-        (requests("/jobs/{id}", "other", "4xx"), 1.0),
+        (requests("/jobs/{job_id}", "GET", "2xx"), 1.0),
+        (requests("/jobs/{job_id}", "GET", "4xx"), 1.0),
+        (requests("/jobs/{job_id}", "other", "4xx"), 1.0),
         (requests("/healthz", "HEAD", "2xx"), 1.0),
-        (requests("/docs/{slug}", "GET", "2xx"), 1.0),
+        (requests("/docs/{page}", "GET", "2xx"), 1.0),
         (requests("none", "GET", "4xx"), 2.0),
-        ("answerd_http_request_seconds_count{route=\"/jobs/{id}\"}".to_owned(), 3.0),
+        ("answerd_http_request_seconds_count{route=\"/jobs/{job_id}\"}".to_owned(), 3.0),
         ("answerd_http_request_seconds_bucket{route=\"none\",le=\"+Inf\"}".to_owned(), 2.0),
     ];
     let wanted: Vec<(&str, f64)> =

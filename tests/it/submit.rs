@@ -1,12 +1,12 @@
-//! The plainest submit is answered before the router (`http/transport/fast_path.rs`). One letter of the path
-//! percent-encoded takes it through: both ways must answer alike, and count alike.
+//! Whatever a submit can bring and be refused for. A path with a letter that is percent-encoded is the same
+//! path: both are answered alike, and counted alike.
 
 use crate::app::{App, Builder, Gate, Scripted, Step};
 use crate::limits::{A, keys};
 use regex_lite::Regex;
 
 const PLAIN: &str = "chatgpt";
-const ROUTED: &str = "chatgp%74";
+const ENCODED: &str = "chatgp%74";
 
 /// What a client sees of a submit, without what differs from job to job.
 type Seen = (u16, Vec<(String, String)>, String);
@@ -74,13 +74,13 @@ fn story(scraper: &str) -> (Vec<Seen>, Vec<String>) {
 }
 
 #[test]
-fn a_plain_submit_and_one_through_the_router_are_answered_and_counted_alike() {
+fn an_encoded_path_is_answered_and_counted_as_the_plain_one() {
     let (plain, plain_counts) = story(PLAIN);
-    let (routed, routed_counts) = story(ROUTED);
-    for (plain, routed) in plain.iter().zip(&routed) {
-        assert_eq!(plain, routed);
+    let (encoded, encoded_counts) = story(ENCODED);
+    for (plain, encoded) in plain.iter().zip(&encoded) {
+        assert_eq!(plain, encoded);
     }
-    assert_eq!(plain_counts, routed_counts);
+    assert_eq!(plain_counts, encoded_counts);
     assert!(!plain_counts.is_empty());
     let mut statuses: Vec<u16> = plain.iter().map(|(status, ..)| *status).collect();
     statuses.sort_unstable();
@@ -89,7 +89,7 @@ fn a_plain_submit_and_one_through_the_router_are_answered_and_counted_alike() {
 }
 
 #[test]
-fn what_is_no_plain_submit_goes_the_common_way() {
+fn what_is_not_a_submit_is_answered_as_such() {
     let app = Builder::new()
         .config("[http]\ncors_origins = [\"https://a.example\"]\n")
         .scripted("chatgpt", &Scripted::new("script", []))

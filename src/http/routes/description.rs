@@ -1,50 +1,60 @@
-//! A method of a path as the document shows it: what it takes, what it answers, and its errors.
+//! What the OpenAPI document says of an operation: what it takes, what it answers, and its errors.
 
 use serde_json::{Map, Value, json};
 
-use super::{codes, errors, schemas};
 use crate::api::ErrorCode;
+use crate::http::openapi::codes::{Codes, KEYED};
+use crate::http::openapi::{errors, parameters, schemas};
+use crate::http::request::call::Handler;
+use crate::http::routes::{Operation, Route};
 
 pub const JSON: &str = "application/json";
 pub const HTML: &str = "text/html";
 const EVENTS: &str = "text/event-stream";
 
-/// Whether a method takes a key.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Key {
-    Needed,
-    None,
-}
-
-/// A method of a path.
-pub struct Method {
+/// An operation object in the making.
+pub struct Description {
     operation: Value,
-    key: Key,
+    takes_key: bool,
     codes: Vec<ErrorCode>,
+    /// Whether its errors are pages too.
+    error_pages: bool,
 }
 
-impl Method {
-    /// `id` names it for generated clients.
-    pub fn new(id: &str, summary: &str, key: Key) -> Method {
-        let security = match key {
+impl Description {
+    fn new(route: &Route, operation: &Operation) -> Description {
+        let takes_key = matches!(operation.handler, Handler::Keyed(_));
+        let security = if takes_key {
             // One of the three; or none, where the operator has configured no keys.
-            Key::Needed => json!([{ "header": [] }, { "query": [] }, { "bearer": [] }, {}]),
-            Key::None => json!([]),
+            json!([{ "header": [] }, { "query": [] }, { "bearer": [] }, {}])
+        } else {
+            json!([])
         };
+        let in_path = route.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
+        let mut taken: Vec<Value> = in_path.map(parameters::in_path).collect();
+        taken.push(json!({ "$ref": "#/components/parameters/RequestId" }));
         let operation = json!({
-            "operationId": id, "summary": summary, "tags": [], "security": security,
-            "parameters": [{ "$ref": "#/components/parameters/RequestId" }], "responses": {},
+            "operationId": "", "summary": "", "tags": [route.tag], "security": security,
+            "parameters": taken, "responses": {},
         });
-        Method { operation, key, codes: Vec::new() }
+        Description { operation, takes_key, codes: Vec::new(), error_pages: false }
     }
 
-    pub fn about(mut self, description: &str) -> Method {
+    /// Sets its name for generated clients, and its summary.
+    pub fn named(mut self, id: &str, summary: &str) -> Description {
+        self.operation["operationId"] = id.into();
+        self.operation["summary"] = summary.into();
+        self
+    }
+
+    /// Sets its description.
+    pub fn about(mut self, description: &str) -> Description {
         self.operation["description"] = description.into();
         self
     }
 
-    /// Parameters, in front of those that every method has.
-    pub fn takes(mut self, parameters: Vec<Value>) -> Method {
+    /// Adds parameters, in front of those that every operation has.
+    pub fn takes(mut self, parameters: impl IntoIterator<Item = Value>) -> Description {
         if let Some(own) = self.operation["parameters"].as_array_mut() {
             let every = own.pop();
             own.extend(parameters);
@@ -53,14 +63,14 @@ impl Method {
         self
     }
 
-    /// A JSON body with an example of it.
+    /// Sets a JSON body with an example of it.
     pub fn takes_body(
         mut self,
         required: bool,
         description: &str,
         schema: &str,
         example: Value,
-    ) -> Method {
+    ) -> Description {
         self.operation["requestBody"] = json!({
             "required": required, "description": description,
             "content": { JSON: { "schema": schemas::of(schema), "example": example } },
@@ -68,11 +78,11 @@ impl Method {
         self
     }
 
-    /// A success.
-    pub fn answers(mut self, status: &str, reply: Reply) -> Method {
+    /// Adds a success.
+    pub fn answers(mut self, status: &str, reply: Reply) -> Description {
         let mut headers = reply.headers;
         headers.push("X-Request-Id");
-        if self.key == Key::Needed {
+        if self.takes_key {
             headers.extend(["RateLimit-Policy", "RateLimit"]);
         }
         let mut response =
@@ -84,26 +94,39 @@ impl Method {
         self
     }
 
-    /// The codes that it can be refused with, beside those of any request and of keys.
-    pub fn fails(mut self, codes: &[&[ErrorCode]]) -> Method {
+    /// Sets the codes that it can be refused with, beside those of any request and of keys.
+    pub fn fails(mut self, codes: &[&[ErrorCode]]) -> Description {
         self.codes = errors::all_of(codes);
         self
     }
 
-    /// The operation object, in the group that `tag` names.
-    pub fn value(mut self, tag: &str) -> Value {
-        let keyed: codes::Codes = if self.key == Key::Needed { codes::KEYED } else { &[] };
+    /// Says that a browser gets its errors as pages.
+    pub fn with_error_pages(mut self) -> Description {
+        self.error_pages = true;
+        self
+    }
+
+    fn finish(mut self) -> Value {
+        let keyed: Codes = if self.takes_key { KEYED } else { &[] };
         let codes = errors::all_of(&[keyed, &self.codes]);
-        for (status, response) in errors::responses(&codes) {
+        for (status, mut response) in errors::responses(&codes) {
+            if self.error_pages {
+                response["content"][HTML] = json!({ "schema": { "type": "string" } });
+            }
             self.operation["responses"][status] = response;
         }
         self.operation["responses"]["default"] = json!({ "$ref": "#/components/responses/Any" });
-        self.operation["tags"] = json!([tag]);
         self.operation
     }
 }
 
-/// A success of a method.
+/// Returns the operation object of an operation that the document mentions.
+pub fn of(route: &Route, operation: &Operation) -> Option<Value> {
+    let describe = operation.description?;
+    Some(describe(Description::new(route, operation)).finish())
+}
+
+/// A success of an operation.
 pub struct Reply {
     description: &'static str,
     content: Map<String, Value>,

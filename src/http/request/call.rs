@@ -1,0 +1,158 @@
+//! A request on its way through its handler, and how a handler answers.
+
+use std::cell::OnceCell;
+use std::future::Future;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+
+use actix_http::Request;
+use actix_web::HttpMessage;
+use actix_web::HttpResponse;
+use actix_web::dev::Payload;
+use actix_web::error::BlockingError;
+use actix_web::http::header::HeaderMap;
+use percent_encoding::percent_decode_str;
+
+use crate::http::State;
+use crate::http::error::ApiError;
+use crate::http::request::params::{self, Pairs};
+use crate::job::Invalid;
+use crate::service::{Caller, Service, ServiceError};
+
+/// A request and what the handlers share.
+pub struct ApiCall {
+    pub state: Rc<State>,
+    request: Request,
+    /// What stands in the place of the path's parameters, still encoded.
+    captures: Vec<String>,
+    query: OnceCell<Result<Pairs, ApiError>>,
+}
+
+impl ApiCall {
+    pub fn new(state: Rc<State>, request: Request, captures: Vec<String>) -> ApiCall {
+        ApiCall { state, request, captures, query: OnceCell::new() }
+    }
+
+    pub fn service(&self) -> &Arc<Service> {
+        &self.state.service
+    }
+
+    pub fn request(&self) -> &Request {
+        &self.request
+    }
+
+    pub fn headers(&self) -> &HeaderMap {
+        self.request.headers()
+    }
+
+    pub fn path(&self) -> &str {
+        self.request.path()
+    }
+
+    /// Returns the query as it came, still encoded.
+    pub fn query_string(&self) -> &str {
+        self.request.uri().query().unwrap_or_default()
+    }
+
+    /// Returns the decoded query.
+    ///
+    /// # Errors
+    /// Returns an error if it cannot be decoded.
+    pub fn query(&self) -> Result<&Pairs, ApiError> {
+        let query = self.query.get_or_init(|| params::pairs(self.query_string()));
+        query.as_ref().map_err(ApiError::clone)
+    }
+
+    /// Takes the decoded query out.
+    ///
+    /// # Errors
+    /// Returns an error if it cannot be decoded.
+    pub fn take_query(&mut self) -> Result<Pairs, ApiError> {
+        self.query.take().unwrap_or_else(|| params::pairs(self.query_string()))
+    }
+
+    /// Returns a parameter of the path, decoded; they count from zero.
+    pub fn path_parameter(&self, at: usize) -> String {
+        let encoded = self.captures.get(at).map_or("", String::as_str);
+        percent_decode_str(encoded).decode_utf8_lossy().into_owned()
+    }
+
+    /// Returns the first parameter of the path: the id of a job or a batch, the name of a scraper.
+    pub fn id(&self) -> String {
+        self.path_parameter(0)
+    }
+
+    pub fn take_body(&mut self) -> Payload {
+        self.request.take_payload()
+    }
+}
+
+/// Why a handler could not do what it was asked to.
+#[derive(Debug)]
+pub enum HandlerError {
+    Api(ApiError),
+    Service(ServiceError),
+}
+
+impl HandlerError {
+    /// Returns the error as a client sees it. `retention_hours` is for the sentence of a missing job.
+    pub fn into_api_error(self, retention_hours: u64) -> ApiError {
+        match self {
+            HandlerError::Api(error) => error,
+            HandlerError::Service(error) => ApiError::from_service(error, retention_hours),
+        }
+    }
+}
+
+impl From<ApiError> for HandlerError {
+    fn from(error: ApiError) -> HandlerError {
+        HandlerError::Api(error)
+    }
+}
+
+impl From<ServiceError> for HandlerError {
+    fn from(error: ServiceError) -> HandlerError {
+        HandlerError::Service(error)
+    }
+}
+
+impl From<Invalid> for HandlerError {
+    fn from(invalid: Invalid) -> HandlerError {
+        HandlerError::Api(invalid.into())
+    }
+}
+
+impl From<BlockingError> for HandlerError {
+    /// The pool refuses work only while the process ends.
+    fn from(_: BlockingError) -> HandlerError {
+        HandlerError::Service(ServiceError::Stopping)
+    }
+}
+
+/// What a handler answers.
+pub type ApiResult = Result<HttpResponse, HandlerError>;
+
+type Answer = Pin<Box<dyn Future<Output = ApiResult>>>;
+
+/// A handler. Its type says whether it can be reached without a key where keys are needed.
+pub enum Handler {
+    Open(Box<dyn Fn(ApiCall) -> Answer + Send + Sync>),
+    Keyed(Box<dyn Fn(ApiCall, Caller) -> Answer + Send + Sync>),
+}
+
+/// Returns a handler that takes no key.
+pub fn open<F>(handler: impl Fn(ApiCall) -> F + Send + Sync + 'static) -> Handler
+where
+    F: Future<Output = ApiResult> + 'static,
+{
+    Handler::Open(Box::new(move |call| Box::pin(handler(call))))
+}
+
+/// Returns a handler that gets the account of the request's key.
+pub fn keyed<F>(handler: impl Fn(ApiCall, Caller) -> F + Send + Sync + 'static) -> Handler
+where
+    F: Future<Output = ApiResult> + 'static,
+{
+    Handler::Keyed(Box::new(move |call, caller| Box::pin(handler(call, caller))))
+}

@@ -1,0 +1,53 @@
+//! The routes of batches.
+
+use super::{Operation, delete, get, post};
+use crate::api::ErrorCode;
+use crate::http::openapi::codes::{
+    BATCH, Codes, POLL, QUEUED, READS, WEBHOOK, WEBHOOK_AGAIN, WRITES,
+};
+use crate::http::openapi::examples::{self, BATCH_ID};
+use crate::http::openapi::parameters;
+use crate::http::request::call::{keyed, open};
+use crate::http::resource::{batches, webhooks};
+use crate::http::routes::description::Reply;
+
+const GONE: Codes = &[ErrorCode::BatchNotFound];
+
+pub fn operations() -> Vec<Operation> {
+    vec![
+        post("/batches", keyed(batches::submit), |it| {
+            let accepted = Reply::json("What was accepted is on disk.", "Batch", examples::batch());
+            let body = "Either `items`, or `prompts` with `scrapers` and `countries`.";
+            it.named("submitBatch", "Queues up to a thousand scrapes at once")
+                .about("Each item is accepted or refused by itself.")
+                .takes([parameters::idempotency_key()])
+                .takes_body(true, body, "NewBatch", examples::new_batch())
+                .answers("202", accepted.with(&["Location", "Retry-After", "Idempotency-Replayed"]))
+                .fails(&[BATCH, QUEUED, WRITES])
+        }),
+        get("/batches/{batch_id}", open(batches::get), |it| {
+            let found = Reply::json("As it stands.", "Batch", examples::batch());
+            it.named("getBatch", "How the jobs of a batch stand")
+                .takes(parameters::wait())
+                .answers("200", found.with(&["Retry-After"]))
+                .fails(&[POLL, GONE, READS])
+        }),
+        delete("/batches/{batch_id}", keyed(batches::cancel), |it| {
+            it.named("cancelBatch", "Cancels what has not ended")
+                .answers("200", Reply::json("The batch.", "Batch", examples::batch()))
+                .fails(&[GONE, &[ErrorCode::BatchFinished], WRITES])
+        }),
+        get("/batches/{batch_id}/webhook", keyed(webhooks::of_batch), |it| {
+            let delivery = examples::delivery("batch_id", BATCH_ID);
+            it.named("getBatchWebhook", "How the delivery of a batch's webhook stands")
+                .answers("200", Reply::json("Every attempt.", "Delivery", delivery))
+                .fails(&[GONE, WEBHOOK, READS])
+        }),
+        post("/batches/{batch_id}/webhook", keyed(webhooks::resend_of_batch), |it| {
+            let delivery = examples::delivery("batch_id", BATCH_ID);
+            it.named("resendBatchWebhook", "Sends a batch's webhook again")
+                .answers("202", Reply::json("It is due.", "Delivery", delivery))
+                .fails(&[GONE, WEBHOOK, WEBHOOK_AGAIN, WRITES])
+        }),
+    ]
+}

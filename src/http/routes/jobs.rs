@@ -1,0 +1,108 @@
+//! The routes of a job that exists, and of lists of jobs.
+
+use serde_json::json;
+
+use super::{Operation, delete, get, post};
+use crate::api::ErrorCode;
+use crate::http::openapi::codes::{Codes, LIST, POLL, READS, WEBHOOK, WEBHOOK_AGAIN, WRITES};
+use crate::http::openapi::examples::{self, JOB_ID};
+use crate::http::openapi::{parameters, schemas};
+use crate::http::request::call::{keyed, open};
+use crate::http::resource::{attempts, events, evidence, jobs, list, webhooks};
+use crate::http::routes::description::{JSON, Reply};
+
+const GONE: Codes = &[ErrorCode::JobNotFound];
+
+pub fn operations() -> Vec<Operation> {
+    let mut operations = jobs();
+    operations.extend(of_a_job());
+    operations
+}
+
+fn jobs() -> Vec<Operation> {
+    vec![
+        get("/jobs", keyed(list::list), |it| {
+            let text = || json!({ "type": "string" });
+            let page = Reply::json("A page.", "Jobs", examples::jobs())
+                .or("application/x-ndjson", text(), None)
+                .or("text/csv", text(), None);
+            it.named("listJobs", "The jobs of a key, newest first")
+                .about("In pages without results; or, where `Accept` asks for `application/x-ndjson` or `text/csv`, all that match, a line for each.")
+                .takes(parameters::list())
+                .answers("200", page)
+                .fails(&[LIST, READS])
+        }),
+        get("/jobs/{job_id}", open(jobs::get), |it| {
+            let found = Reply::json("As it stands.", "Job", examples::done());
+            it.named("getJob", "A job, and its result")
+                .about("A failed job is a 200: the request for its state has succeeded.")
+                .takes(parameters::poll())
+                .answers("200", found.with(&["ETag", "Retry-After"]))
+                .answers("304", Reply::empty("Nothing has changed.").with(&["ETag", "Retry-After"]))
+                .fails(&[POLL, GONE, READS])
+        }),
+        delete("/jobs/{job_id}", keyed(jobs::cancel), |it| {
+            it.named("cancelJob", "Cancels a job of the key's")
+                .answers("200", Reply::json("The job, failed.", "Job", examples::canceled()))
+                .fails(&[GONE, &[ErrorCode::JobFinished], WRITES])
+        }),
+    ]
+}
+
+fn of_a_job() -> Vec<Operation> {
+    vec![
+        get("/jobs/{job_id}/events", open(events::stream), |it| {
+            let stream = "Events: queued, running, retry, done, failed, canceled.";
+            it.named("streamJob", "What happens to a job, as it happens")
+                .takes([parameters::last_event_id()])
+                .answers("200", Reply::events(stream, Some(examples::EVENTS)))
+                .answers("204", Reply::empty("Nothing more will come."))
+                .fails(&[GONE, READS])
+        }),
+        get("/jobs/{job_id}/attempts", keyed(attempts::list), |it| {
+            let ended = Reply::json("Those that have ended.", "Attempts", examples::attempts());
+            it.named("listAttempts", "How a job's attempts have ended")
+                .answers("200", ended)
+                .fails(&[GONE, READS])
+        }),
+        get("/jobs/{job_id}/webhook", keyed(webhooks::of_job), |it| {
+            let delivery = examples::delivery("job_id", JOB_ID);
+            it.named("getJobWebhook", "How the delivery of a job's webhook stands")
+                .answers("200", Reply::json("Every attempt.", "Delivery", delivery))
+                .fails(&[GONE, WEBHOOK, READS])
+        }),
+        post("/jobs/{job_id}/webhook", keyed(webhooks::resend_of_job), |it| {
+            let delivery = examples::delivery("job_id", JOB_ID);
+            it.named("resendJobWebhook", "Sends a job's webhook again")
+                .answers("202", Reply::json("It is due.", "Delivery", delivery))
+                .fails(&[GONE, WEBHOOK, WEBHOOK_AGAIN, WRITES])
+        }),
+        get("/jobs/{job_id}/evidence", keyed(evidence::list), |it| {
+            let kept = "Steps, and files with their paths.";
+            it.named("listEvidence", "What attempts at web pages have left")
+                .answers("200", Reply::json(kept, "Evidence", examples::evidence()))
+                .fails(&[GONE, READS])
+        }),
+        get("/jobs/{job_id}/evidence/{file}", keyed(evidence::file), |it| {
+            let binary = json!({ "type": "string", "contentEncoding": "binary" });
+            let file = Reply::of("A screenshot.", "image/png", binary, None)
+                .or("text/plain", json!({ "type": "string" }), None)
+                .or(JSON, json!({ "type": "object" }), None);
+            it.named("getEvidence", "One of those files; a page's HTML as plain text")
+                .answers("200", file)
+                .fails(&[GONE, READS])
+        }),
+        get("/md/{job_id}.md", open(jobs::markdown), |it| {
+            let example = Some("The latest version is **Ruby 3.4**.");
+            it.named("getMarkdown", "The answer as Markdown")
+                .answers("200", Reply::text("The Markdown.", "text/markdown", example))
+                .fails(&[GONE, READS])
+        }),
+        get("/md/{job_id}.json", open(jobs::tokens), |it| {
+            let tokens = Some(examples::tokens());
+            it.named("getTokens", "The answer as a tree of tokens")
+                .answers("200", Reply::of("The tokens.", JSON, schemas::of("Tokens"), tokens))
+                .fails(&[GONE, READS])
+        }),
+    ]
+}

@@ -1,0 +1,52 @@
+//! The routes that say how the service fares.
+
+use serde_json::json;
+
+use super::{Operation, get};
+use crate::api::ErrorCode;
+use crate::http::openapi::codes::{READS, WRITES};
+use crate::http::openapi::{self, examples, parameters};
+use crate::http::request::call::{keyed, open};
+use crate::http::resource::{health, metrics, stats, usage};
+use crate::http::routes::description::{JSON, Reply};
+
+pub fn operations() -> Vec<Operation> {
+    vec![
+        get("/usage", keyed(usage::get), |it| {
+            it.named("getUsage", "The credits of a key")
+                .takes([parameters::days()])
+                .answers("200", Reply::json("By day and by scraper.", "Usage", examples::usage()))
+                .fails(&[&[ErrorCode::DaysInvalid], READS])
+        }),
+        get("/stats", keyed(stats::get), |it| {
+            let stats = Reply::json("In buckets of five minutes.", "Stats", examples::stats());
+            it.named("getStats", "What every scraper has done over the last day")
+                .answers("200", stats)
+        }),
+        get("/stats/events", keyed(stats::stream), |it| {
+            it.named("streamStats", "How the scrapers stand, as it changes")
+                .answers("200", Reply::events("Events of the name `overview`.", None))
+                .fails(&[&[ErrorCode::StreamsFull]])
+        }),
+        get("/metrics", keyed(metrics::get), |it| {
+            let example = Some("answerd_ready 1\n");
+            it.named("getMetrics", "How the service fares, for Prometheus").answers(
+                "200",
+                Reply::text("The text format, version 0.0.4.", "text/plain", example),
+            )
+        }),
+        get("/healthz", open(health::healthz), |it| {
+            it.named("isAlive", "Whether the process is alive")
+                .answers("200", Reply::json("It is.", "Status", json!({ "status": "ok" })))
+        }),
+        get("/readyz", open(health::readyz), |it| {
+            it.named("isReady", "Whether jobs are taken")
+                .answers("200", Reply::json("They are.", "Status", json!({ "status": "ready" })))
+                .fails(&[WRITES])
+        }),
+        get("/openapi.json", open(openapi::get), |it| {
+            let document = Reply::of("OpenAPI 3.1.", JSON, json!({ "type": "object" }), None);
+            it.named("getOpenApi", "This document").answers("200", document)
+        }),
+    ]
+}

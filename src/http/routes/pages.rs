@@ -1,0 +1,44 @@
+//! The routes of pages for people, and of what those pages load.
+
+use super::{Operation, get, hidden};
+use crate::api::ErrorCode;
+use crate::http::openapi::parameters;
+use crate::http::request::call::open;
+use crate::http::routes::description::{Description, HTML, Reply};
+use crate::http::{dashboard, docs, practice};
+use crate::practice::{QUERY_CHARS_MAX, QUESTION_CHARS_MAX};
+
+pub fn operations() -> Vec<Operation> {
+    vec![
+        get("/", open(dashboard::page), |it| page(it, "showDashboard", "The dashboard")),
+        get("/docs", open(docs::index), |it| page(it, "showGuide", "The guide")),
+        get("/docs/reference", open(docs::reference), |it| {
+            page(it, "showReference", "This document for readers")
+        }),
+        get("/docs/search", open(docs::search), |it| {
+            page(it, "searchGuide", "What the guide has on something")
+                .takes([parameters::question("What is sought.", QUERY_CHARS_MAX)])
+                .fails(&[&[ErrorCode::RequestInvalid]])
+        }),
+        hidden("/docs/search.js", open(docs::search_script)),
+        get("/docs/{page}", open(docs::page), |it| {
+            page(it, "showGuidePage", "A page of the guide").fails(&[&[ErrorCode::NotFound]])
+        }),
+        get("/practice", open(practice::show), |it| {
+            let about = "A question; without one there is a form.";
+            page(it, "askPractice", "The practice engine's page")
+                .takes([parameters::question(about, QUESTION_CHARS_MAX)])
+                .fails(&[&[ErrorCode::RequestInvalid]])
+        }),
+        hidden("/docs/assets/{file}", open(docs::file)),
+        hidden("/dashboard/{file}", open(dashboard::asset)),
+        hidden("/practice/stream", open(practice::stream)),
+        hidden("/practice.js", open(practice::script)),
+        hidden("/practice.css", open(practice::style)),
+    ]
+}
+
+/// Returns the description of a page. One that is refused is a page too.
+fn page(it: Description, id: &str, summary: &str) -> Description {
+    it.named(id, summary).answers("200", Reply::text("A page.", HTML, None)).with_error_pages()
+}
