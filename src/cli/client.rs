@@ -5,14 +5,16 @@ use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use serde_json::Value;
 use ureq::http::Response;
 use ureq::{Agent, Body, RequestBuilder};
 use url::{Host, Url};
 
 use super::render::{Job, Status};
+use crate::api;
 use crate::config::{Secret, quoted};
+use crate::job::RawRequest;
 
 /// Where `answerd serve` listens by default.
 pub const DEFAULT_URL: &str = "http://127.0.0.1:8080";
@@ -54,35 +56,6 @@ impl ClientError {
             ClientError::Address { .. } | ClientError::Key | ClientError::Garbled { .. } => false,
         }
     }
-}
-
-/// The parameters of a scrape (contract 1.3); those left out take the server's defaults.
-#[derive(Clone, Debug, Default, Serialize)]
-pub struct Submission {
-    pub prompt: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub country: Option<String>,
-    /// Seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub timeout: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub bypass_cache: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub web_search: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub markdown_json: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub mode: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub label: Option<String>,
-    /// Seconds.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub start_within: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub webhook_url: Option<String>,
-    /// Sent as a header.
-    #[serde(skip)]
-    pub idempotency_key: Option<String>,
 }
 
 /// What `GET /usage` tells; `document` is the whole of it.
@@ -215,18 +188,23 @@ impl Client {
         Ok(Client { agent: config.build().new_agent(), base, key })
     }
 
-    /// Submits a job.
+    /// Submits a job, once for each idempotency key where there is one.
     ///
     /// # Errors
-    /// The server refused it or could not be reached.
-    pub fn submit(&self, scraper: &str, submission: &Submission) -> Result<Job, ClientError> {
+    /// Returns an error if the server refused it or could not be reached.
+    pub fn submit(
+        &self,
+        scraper: &str,
+        asked: &RawRequest,
+        idempotency_key: Option<&str>,
+    ) -> Result<Job, ClientError> {
         // The prompt goes into the body, out of sight of the access logs that keep addresses.
         let request = self.agent.post(self.path(&["scrapers", scraper, "jobs"]).as_str());
         let mut request = self.keyed(request);
-        if let Some(key) = &submission.idempotency_key {
+        if let Some(key) = idempotency_key {
             request = request.header("idempotency-key", key);
         }
-        self.job_of(request.send_json(submission))
+        self.job_of(request.send_json(api::body(asked)))
     }
 
     /// Submits a batch, once for each idempotency key.

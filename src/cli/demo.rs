@@ -10,7 +10,7 @@ use crossbeam_channel::Receiver;
 use tempfile::TempDir;
 
 use super::ExitCode;
-use super::client::{Client, Submission};
+use super::client::Client;
 use super::console::{Console, Style};
 use super::error::CommandError;
 use super::follow::follow;
@@ -18,6 +18,7 @@ use super::{jobs, log, signals};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http::Server;
+use crate::job::RawRequest;
 
 /// The scraper that needs no key and calls nobody.
 const SCRAPER: &str = "practice";
@@ -99,8 +100,8 @@ fn ask(
 ) -> Result<(ExitCode, String), CommandError> {
     let client = Client::new(url, None)?;
     console.note(&format!("POST {url}/scrapers/{SCRAPER}/jobs"));
-    let submission = Submission { prompt: prompt.to_owned(), ..Submission::default() };
-    let job = client.submit(SCRAPER, &submission)?;
+    let asked = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
+    let job = client.submit(SCRAPER, &asked, None)?;
     console.note(&format!("GET  {url}/jobs/{}", job.job_id));
     let job = follow(&client, job, &Clock::System, stopped, console)?;
     let exit = jobs::show(&job, console)?;

@@ -7,14 +7,15 @@ use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
 use super::ExitCode;
-use super::client::{Client, ClientError, DEFAULT_URL, Submission};
+use super::client::{Client, ClientError, DEFAULT_URL};
 use super::console::{Console, Style, printable};
 use super::error::CommandError;
 use super::follow::follow;
 use super::render::{Job, Status};
+use super::scrape_options::ScrapeOptions;
 use crate::clock::Clock;
 use crate::config::Secret;
-use crate::job::{PROMPT_CHARS_MAX, check_idempotency_key};
+use crate::job::{PROMPT_CHARS_MAX, RawRequest, check_idempotency_key};
 
 /// The longest prompt on stdin, bytes: no character takes more than four, and a line break ends it.
 const PROMPT_BYTES_MAX: u64 = PROMPT_CHARS_MAX as u64 * 4 + 2;
@@ -73,33 +74,8 @@ pub struct SubmitArgs {
     /// Wait until the job has ended and print it
     #[arg(long)]
     wait: bool,
-    /// The country to ask from, ISO 3166-1 alpha-2 [default: US]
-    #[arg(long, value_name = "CODE")]
-    country: Option<String>,
-    /// How long one attempt may take, 10 to 600 seconds [default: 300]
-    #[arg(long, value_name = "SECONDS")]
-    timeout: Option<f64>,
-    /// Ask even where the cache holds an answer
-    #[arg(long)]
-    bypass_cache: bool,
-    /// Answer from the model alone, where the engine can
-    #[arg(long)]
-    no_web_search: bool,
-    /// Add the token tree of the Markdown to the result
-    #[arg(long)]
-    markdown_json: bool,
-    /// A mode of the engine, where it has modes
-    #[arg(long, value_name = "MODE")]
-    mode: Option<String>,
-    /// A word of yours for the job, at most 200 characters
-    #[arg(long, value_name = "TEXT")]
-    label: Option<String>,
-    /// Fail unless the first attempt starts inside 1 to 86400 seconds
-    #[arg(long, value_name = "SECONDS")]
-    start_within: Option<f64>,
-    /// Where the server sends the job when it ends
-    #[arg(long, value_name = "URL")]
-    webhook_url: Option<String>,
+    #[command(flatten)]
+    options: ScrapeOptions,
     /// Submit once: the same key and request return the existing job
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
@@ -174,21 +150,11 @@ pub struct CancelArgs {
 /// # Errors
 /// The prompt cannot be read, the server refuses it, or cannot be reached.
 pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
-    let submission = Submission {
-        prompt: prompt(args.prompt, std::io::stdin())?,
-        country: args.country,
-        timeout: args.timeout,
-        bypass_cache: args.bypass_cache.then_some(true),
-        web_search: args.no_web_search.then_some(false),
-        markdown_json: args.markdown_json.then_some(true),
-        mode: args.mode,
-        label: args.label,
-        start_within: args.start_within,
-        webhook_url: args.webhook_url,
-        idempotency_key: args.idempotency_key.map(idempotency_key).transpose()?,
-    };
+    let asked =
+        RawRequest { prompt: Some(prompt(args.prompt, std::io::stdin())?), ..args.options.given };
+    let idempotency_key = args.idempotency_key.map(idempotency_key).transpose()?;
     let client = args.server.client()?;
-    let job = client.submit(&args.scraper, &submission)?;
+    let job = client.submit(&args.scraper, &asked, idempotency_key.as_deref())?;
     if args.wait {
         let job = wait(&client, job, console)?;
         return show(&job, console);

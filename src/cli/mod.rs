@@ -19,6 +19,7 @@ mod ready;
 mod recipe;
 mod reload;
 mod render;
+mod scrape_options;
 mod serve;
 mod settings;
 mod shell;

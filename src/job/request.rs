@@ -82,6 +82,32 @@ pub struct RawRequest {
     pub interactive: Option<bool>,
 }
 
+/// The request as a client would make it again.
+impl From<&ScrapeRequest> for RawRequest {
+    fn from(request: &ScrapeRequest) -> RawRequest {
+        let ScrapeRequest {
+            scraper: _,
+            prompt,
+            country,
+            bypass_cache,
+            timeout_ms,
+            web_search,
+            markdown_json,
+            mode,
+        } = request;
+        RawRequest {
+            prompt: Some(prompt.clone()),
+            country: Some(country.clone()),
+            bypass_cache: Some(*bypass_cache),
+            timeout: Some(f64::from(*timeout_ms) / 1000.0),
+            web_search: Some(*web_search),
+            markdown_json: Some(*markdown_json),
+            mode: mode.clone(),
+            ..RawRequest::default()
+        }
+    }
+}
+
 /// The rules of parameters; `api::ErrorCode` has the code of each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -139,25 +165,6 @@ pub fn quoted(value: &str) -> String {
 }
 
 impl RawRequest {
-    /// What is not given here is taken from `defaults`.
-    #[must_use]
-    pub fn or(self, defaults: &RawRequest) -> RawRequest {
-        RawRequest {
-            prompt: self.prompt.or_else(|| defaults.prompt.clone()),
-            country: self.country.or_else(|| defaults.country.clone()),
-            bypass_cache: self.bypass_cache.or(defaults.bypass_cache),
-            timeout: self.timeout.or(defaults.timeout),
-            web_search: self.web_search.or(defaults.web_search),
-            markdown_json: self.markdown_json.or(defaults.markdown_json),
-            mode: self.mode.or_else(|| defaults.mode.clone()),
-            label: self.label.or_else(|| defaults.label.clone()),
-            start_within: self.start_within.or(defaults.start_within),
-            samples: self.samples.or(defaults.samples),
-            webhook_url: self.webhook_url.or_else(|| defaults.webhook_url.clone()),
-            interactive: self.interactive.or(defaults.interactive),
-        }
-    }
-
     /// Checks and takes what says how the job is to be handled (contract part 2).
     ///
     /// # Errors

@@ -9,8 +9,9 @@ mod words;
 
 use std::path::PathBuf;
 
-use answerd::api::ErrorCode;
+use answerd::api::{ErrorCode, Kind, PARAMETERS};
 use answerd::job::{Blame, Reason};
+use serde_json::Value;
 
 /// The Markdown of a page.
 pub fn page(name: &str) -> String {
@@ -37,6 +38,26 @@ fn every_reason_has_its_row_with_what_follows_from_it() {
         assert!(cells[2].starts_with(word(reason.retryable())), "{row}");
         assert_eq!(cells[3], word(reason.info().blame == Blame::Upstream), "{row}");
         assert_eq!(cells[4], reason.info().status.to_string(), "{row}");
+    }
+}
+
+#[test]
+fn every_parameter_has_its_row_with_its_default() {
+    let page = page("parameters");
+    for parameter in PARAMETERS {
+        let start = format!("| `{}` |", parameter.name);
+        let row = page.lines().find(|line| line.starts_with(&start));
+        let row = row.unwrap_or_else(|| panic!("the guide does not know {start}"));
+        let schema = parameter.schema();
+        let default = match (parameter.default(), &parameter.kind) {
+            (Some(Value::String(text)), _) => format!("`{text}`"),
+            (Some(Value::Number(number)), _) => format!("`{}`", number.as_f64().unwrap()),
+            (Some(default), _) => format!("`{default}`"),
+            (None, Kind::Prompt) => "required".to_owned(),
+            (None, _) => "none".to_owned(),
+        };
+        let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+        assert_eq!((cells[2], cells[3]), (schema["type"].as_str().unwrap(), &*default), "{row}");
     }
 }
 

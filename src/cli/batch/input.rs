@@ -6,7 +6,9 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
+use crate::api::{Kind, Parameter, Scope};
 use crate::cli::error::CommandError;
+use crate::job::RawRequest;
 
 /// The most lines of a file.
 pub const LINES_MAX: usize = 100_000;
@@ -21,19 +23,13 @@ const SEPARATORS: [u8; 3] = *b",;\t";
 /// The column that every file has.
 const PROMPT: &str = "prompt";
 
-/// The columns and fields that are parameters of a scrape; all others are the user's own.
-const PARAMETERS: [&str; 10] = [
-    PROMPT,
-    "scraper",
-    "country",
-    "timeout",
-    "bypass_cache",
-    "web_search",
-    "markdown_json",
-    "mode",
-    "label",
-    "start_within",
-];
+/// The column of the scraper to ask.
+const SCRAPER: &str = "scraper";
+
+/// Returns the parameter that a column or field of this name is; all others are the user's own.
+fn parameter(name: &str) -> Option<&'static Parameter> {
+    Parameter::named(name).filter(|parameter| parameter.scope == Scope::Scrape)
+}
 
 /// A line of the file.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,12 +43,13 @@ impl Line {
 
     /// Whether it says which scraper it is for.
     pub fn has_scraper(&self) -> bool {
-        self.0.get("scraper").is_some_and(|name| !name.is_null())
+        self.0.get(SCRAPER).is_some_and(|name| !name.is_null())
     }
 
     /// What is sent.
     pub fn parameters(&self) -> Map<String, Value> {
-        let sent = self.0.iter().filter(|(name, _)| PARAMETERS.contains(&name.as_str()));
+        let sent = |name: &str| name == SCRAPER || parameter(name).is_some();
+        let sent = self.0.iter().filter(|(name, _)| sent(name));
         sent.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 }
@@ -150,24 +147,22 @@ fn names(head: &[u8], separator: u8) -> Result<Vec<String>, String> {
     let name = |given: &str| {
         // What spreadsheets put before the first column of a UTF-8 file.
         let given = given.trim_start_matches('\u{feff}').trim();
-        let parameter = PARAMETERS.into_iter().find(|name| name.eq_ignore_ascii_case(given));
-        parameter.unwrap_or(given).to_owned()
+        let lower = given.to_ascii_lowercase();
+        if lower == SCRAPER || parameter(&lower).is_some() { lower } else { given.to_owned() }
     };
     Ok(header.iter().map(name).collect())
 }
 
-/// A cell as the API takes it. What is not of its type is sent as it is: the server says why not.
+/// Returns a cell as the API takes it. What is not of its type is sent as it is: the server says why not.
 fn typed(name: &str, cell: &str) -> Value {
-    let text = || Value::String(cell.to_owned());
-    match name {
-        "timeout" | "start_within" => cell.parse::<f64>().map_or_else(|_| text(), Value::from),
-        "bypass_cache" | "web_search" | "markdown_json" => match cell {
-            "true" | "True" | "TRUE" | "1" => Value::Bool(true),
-            "false" | "False" | "FALSE" | "0" => Value::Bool(false),
-            _ => text(),
-        },
-        _ => text(),
-    }
+    let read = |parameter: &Parameter| {
+        let mut raw = RawRequest::default();
+        // Spreadsheets write TRUE.
+        let is_boolean = matches!(parameter.kind, Kind::Boolean { .. });
+        let cell = if is_boolean { cell.to_ascii_lowercase() } else { cell.to_owned() };
+        parameter.set_text(&mut raw, cell).ok().and_then(|_| parameter.value(&raw))
+    };
+    parameter(name).and_then(read).unwrap_or_else(|| cell.into())
 }
 
 fn read_ndjson(file: impl Read) -> Result<Input, String> {

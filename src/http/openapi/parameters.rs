@@ -3,114 +3,56 @@
 use serde_json::{Map, Value, json};
 
 use super::examples::{BATCH_ID, JOB_ID, PROMPT};
+use crate::api::{Kind, PARAMETERS, Parameter, Scope};
 use crate::http::resource::jobs::WAIT_SECONDS_MAX;
 use crate::http::resource::list::{LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CHARS_MAX};
 use crate::http::transport::response_headers::REQUEST_ID_BYTES_MAX;
-use crate::job::{
-    IDEMPOTENCY_KEY_CHARS_MAX, LABEL_CHARS_MAX, MODE_CHARS_MAX, PROMPT_CHARS_MAX, SAMPLES_MAX,
-    START_WITHIN_SECONDS_MAX, START_WITHIN_SECONDS_MIN, TIMEOUT_SECONDS_DEFAULT,
-    TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MIN, WEBHOOK_URL_CHARS_MAX,
-};
+use crate::job::IDEMPOTENCY_KEY_CHARS_MAX;
 use crate::service::DAYS_KEPT_MAX;
 
-/// A country's code; which letters are one, [`crate::catalog`] knows.
-pub const COUNTRY: &str = "^[A-Za-z]{2}$";
-/// Text without control characters.
-const NO_CONTROLS: &str = "^[^\\x00-\\x1f\\x7f-\\x9f]*$";
-
-/// What a scrape takes, as properties of an object: contract 1.3 and part 2. None has a `default`: a
-/// generated client would send it, over the value that stands elsewhere, in the query or beside the
-/// items of a batch.
+/// Returns the parameters that an item of a batch takes, as properties of an object: contract 1.3 and
+/// part 2. None has a `default`: a generated client would send it, over the value that stands elsewhere,
+/// in the query or beside the items of a batch.
 pub fn scrape() -> Map<String, Value> {
-    let Value::Object(properties) = json!({
-        "prompt": {
-            "type": "string", "minLength": 1, "maxLength": PROMPT_CHARS_MAX,
-            "description": "What is asked; not blank.", "examples": [PROMPT],
-        },
-        "country": {
-            "type": "string", "pattern": COUNTRY,
-            "description": "ISO 3166-1 alpha-2, in any case; a scraper may refuse some. `US` where none is given.",
-            "examples": ["DE"],
-        },
-        "bypass_cache": {
-            "type": "boolean",
-            "description": "Asks an upstream even where the cache could answer.",
-        },
-        "timeout": {
-            "type": "number", "minimum": TIMEOUT_SECONDS_MIN, "maximum": TIMEOUT_SECONDS_MAX,
-            "description": format!("Seconds that a scrape may take; {TIMEOUT_SECONDS_DEFAULT} where none are given."),
-        },
-        "web_search": {
-            "type": "boolean",
-            "description": "Searches the web, where the upstream can switch it; `true` where it is not given.",
-        },
-        "markdown_json": {
-            "type": "boolean",
-            "description": "Adds the token tree of the Markdown, where the scraper has it.",
-        },
-        "mode": {
-            "type": "string", "maxLength": MODE_CHARS_MAX, "pattern": NO_CONTROLS,
-            "description": "A word for upstreams that know modes.",
-        },
-        "label": label("A word of your own, echoed in the job."),
-        "start_within": {
-            "type": "number", "minimum": START_WITHIN_SECONDS_MIN,
-            "maximum": START_WITHIN_SECONDS_MAX,
-            "description": "Seconds; a job that has not started by then fails.",
-        },
-        "webhook_url": {
-            "type": "string", "format": "uri", "maxLength": WEBHOOK_URL_CHARS_MAX,
-            "description": "An http(s) address, to which the end is told: public, or one that `allow_hosts` lists.",
-        },
-    }) else {
-        return Map::new();
-    };
-    properties
+    properties(|parameter| parameter.scope == Scope::Scrape)
 }
 
-/// A label, within its rules.
-pub fn label(description: &str) -> Value {
-    json!({
-        "type": "string", "maxLength": LABEL_CHARS_MAX, "pattern": NO_CONTROLS,
-        "description": description,
-    })
-}
-
-/// What a scrape takes that has only one place to stand in, so that it has defaults.
+/// Returns the parameters of a waiting call, which have only one place to stand in and so have defaults.
 pub fn waited_for() -> Map<String, Value> {
     let mut properties = scrape();
-    for (name, default) in [
-        ("country", json!("US")),
-        ("bypass_cache", json!(false)),
-        ("timeout", json!(TIMEOUT_SECONDS_DEFAULT)),
-        ("web_search", json!(true)),
-        ("markdown_json", json!(false)),
-    ] {
-        if let Some(property) = properties.get_mut(name) {
+    for (name, property) in &mut properties {
+        if let Some(default) = Parameter::named(name).and_then(Parameter::default) {
             property["default"] = default;
         }
     }
     properties
 }
 
-/// What only a job takes that nobody waits for.
+/// Returns the parameters of a job that is queued.
 pub fn queued() -> Map<String, Value> {
-    let mut properties = scrape();
-    properties.insert(
-        "samples".to_owned(),
-        json!({
-            "type": "integer", "minimum": 1, "maximum": SAMPLES_MAX,
-            "description": "So many scrapes of the same, as a batch.",
-        }),
-    );
-    properties.insert(
-        "interactive".to_owned(),
-        json!({
-            "type": "boolean",
-            "description": "Goes ahead of queued jobs, as a call that waits does; not for batches.",
-        }),
-    );
-    properties
+    properties(|_| true)
+}
+
+/// Returns the parameters that stand beside the items of a batch.
+pub fn of_batch() -> Map<String, Value> {
+    properties(|parameter| parameter.scope != Scope::Job)
+}
+
+fn properties(has: impl Fn(&Parameter) -> bool) -> Map<String, Value> {
+    let property = |parameter: &Parameter| {
+        let mut schema = parameter.schema();
+        match parameter.kind {
+            Kind::Prompt => schema["examples"] = json!([PROMPT]),
+            Kind::Country => schema["examples"] = json!(["DE"]),
+            Kind::Line { .. }
+            | Kind::Url
+            | Kind::Boolean { .. }
+            | Kind::Seconds { .. }
+            | Kind::Count { .. } => {}
+        }
+        (parameter.name.to_owned(), schema)
+    };
+    PARAMETERS.iter().filter(|parameter| has(parameter)).map(property).collect()
 }
 
 /// Properties as parameters of the query.

@@ -6,6 +6,7 @@ mod result;
 use serde_json::{Value, json};
 
 use super::parameters;
+use crate::api::COUNTRY_PATTERN;
 use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX, Reason};
 
 /// A reference to one of [`all`].
@@ -143,10 +144,9 @@ fn job() -> Value {
 
 /// What holds for every item can be one parameter of the whole.
 fn new_batch() -> Value {
-    let mut properties = parameters::queued();
-    properties.remove("interactive");
+    let mut properties = parameters::of_batch();
     let prompt = json!({ "type": "string", "minLength": 1, "maxLength": PROMPT_CHARS_MAX });
-    let country = json!({ "type": "string", "pattern": parameters::COUNTRY });
+    let country = json!({ "type": "string", "pattern": COUNTRY_PATTERN });
     let listed = |items: Value, description: &str| {
         json!({
             "type": "array", "minItems": 1, "maxItems": BATCH_ITEMS_MAX, "items": items,
@@ -154,6 +154,8 @@ fn new_batch() -> Value {
         })
     };
     properties["prompt"]["description"] = "The prompt of items that have none.".into();
+    properties["label"]["description"] =
+        "Of the batch, and of its jobs that have none of their own.".into();
     for (name, property) in [
         ("items", listed(of("NewItem"), "What is asked, one by one.")),
         (
@@ -166,7 +168,6 @@ fn new_batch() -> Value {
         ),
         ("countries", listed(country, "Where the prompts are asked. Instead of one `country`.")),
         ("scraper", text("The scraper of items that name none.")),
-        ("label", parameters::label("Of the batch, and of its jobs that have none of their own.")),
     ] {
         properties.insert(name.to_owned(), property);
     }

@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::api::ErrorCode;
+use crate::api::{ErrorCode, Parameter, Scope, filled};
 use crate::http::error::ApiError;
 use crate::http::request::json;
 use crate::http::request::params;
@@ -14,8 +14,8 @@ use crate::job::{
 };
 use crate::service::{NewBatch, Service};
 
-/// Fields of a batch that would be lost in an item.
-const OF_THE_BATCH: [&str; 5] = ["samples", "items", "prompts", "scrapers", "countries"];
+/// The fields of a batch that are lists.
+const LISTS: &[&str] = &["items", "prompts", "scrapers", "countries"];
 
 /// An item as it is asked for: which scraper, and the parameters.
 struct Item {
@@ -23,11 +23,8 @@ struct Item {
     raw: RawRequest,
 }
 
-const SHAPE: json::Shape = json::Shape {
-    fields: params::BODY_FIELDS,
-    lists: &["items", "prompts", "scrapers", "countries"],
-    list_items_max: BATCH_ITEMS_MAX,
-};
+const SHAPE: json::Shape =
+    json::Shape { has_field: params::is_body_field, lists: LISTS, list_items_max: BATCH_ITEMS_MAX };
 
 /// Reads the body of `POST /batches`.
 ///
@@ -146,9 +143,11 @@ fn read_item(item: Value, scraper: Option<&str>, defaults: &RawRequest) -> Asked
         });
     };
     let scraper = take_string(&mut fields, "scraper")?.or(scraper.map(str::to_owned));
-    if let Some(name) =
-        OF_THE_BATCH.iter().find(|name| fields.get(**name).is_some_and(|it| !it.is_null()))
-    {
+    let of_the_batch = |name: &str| {
+        let scope = Parameter::named(name).map(|parameter| parameter.scope);
+        LISTS.contains(&name) || scope == Some(Scope::Batch)
+    };
+    if let Some((name, _)) = fields.iter().find(|(name, it)| of_the_batch(name) && !it.is_null()) {
         return Err(ItemError::Invalid {
             code: ErrorCode::ItemInvalid.code().to_owned(),
             detail: format!(
@@ -156,7 +155,7 @@ fn read_item(item: Value, scraper: Option<&str>, defaults: &RawRequest) -> Asked
             ),
         });
     }
-    let raw = params::from_fields(fields)?.or(defaults);
+    let raw = filled(params::from_fields(fields)?, defaults);
     Ok(Item { scraper, raw })
 }
 

@@ -3,7 +3,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::api::ErrorCode;
+use crate::api::{ErrorCode, FieldType, PARAMETERS, Parameter, WrongType};
 use crate::http::error::ApiError;
 use crate::http::request::json;
 use crate::job::{RawRequest, quoted};
@@ -77,49 +77,23 @@ pub fn from_query(query: &str) -> Result<RawRequest, ApiError> {
     from_pairs(pairs(query)?)
 }
 
-/// As [`from_query`], where the query has been decoded.
+/// Reads the parameters of a scrape from a decoded query.
 ///
 /// # Errors
-/// A parameter is there twice, or has the wrong type.
+/// Returns an error if a parameter is there twice, or has the wrong type.
 pub fn from_pairs(pairs: Pairs) -> Result<RawRequest, ApiError> {
     let mut raw = RawRequest::default();
     for (name, value) in pairs {
-        let repeated = match name.as_str() {
-            "prompt" => raw.prompt.replace(value).is_some(),
-            "country" => raw.country.replace(value).is_some(),
-            "bypass_cache" => raw.bypass_cache.replace(boolean(&name, &value)?).is_some(),
-            "timeout" => raw.timeout.replace(seconds(&name, &value)?).is_some(),
-            "web_search" => raw.web_search.replace(boolean(&name, &value)?).is_some(),
-            "markdown_json" => raw.markdown_json.replace(boolean(&name, &value)?).is_some(),
-            "mode" => raw.mode.replace(value).is_some(),
-            "label" => raw.label.replace(value).is_some(),
-            "start_within" => raw.start_within.replace(seconds(&name, &value)?).is_some(),
-            "samples" => raw.samples.replace(count(&name, &value)?).is_some(),
-            "webhook_url" => raw.webhook_url.replace(value).is_some(),
-            "interactive" => raw.interactive.replace(boolean(&name, &value)?).is_some(),
-            _ => false,
-        };
-        if repeated {
+        let Some(parameter) = Parameter::named(&name) else { continue };
+        if parameter.set_text(&mut raw, value).map_err(|wrong| of_type(&name, &wrong))? {
             return Err(ApiError::repeated(&name, None));
         }
     }
     Ok(raw)
 }
 
-fn boolean(name: &str, value: &str) -> Result<bool, ApiError> {
-    match value {
-        "true" | "True" | "1" => Ok(true),
-        "false" | "False" | "0" => Ok(false),
-        _ => Err(wrong_type(name, "`true`, `false`, `True`, `False`, `1` or `0`", value)),
-    }
-}
-
-fn seconds(name: &str, value: &str) -> Result<f64, ApiError> {
-    value.parse().map_err(|_| wrong_type(name, "a number of seconds", value))
-}
-
-fn count(name: &str, value: &str) -> Result<usize, ApiError> {
-    value.parse().map_err(|_| wrong_type(name, "a whole number", value))
+fn of_type(name: &str, WrongType { must_be, given }: &WrongType) -> ApiError {
+    wrong_type(name, must_be, given)
 }
 
 /// A value that is not of the type that the rule names.
@@ -127,23 +101,12 @@ pub fn wrong_type(name: &str, rule: &str, given: &str) -> ApiError {
     ApiError::invalid(ErrorCode::ParameterInvalid, name, rule, given)
 }
 
-/// The fields of JSON bodies: every parameter of a scrape, and the scraper of a batch or its item.
-pub const BODY_FIELDS: &[&str] = &[
-    "prompt",
-    "country",
-    "bypass_cache",
-    "timeout",
-    "web_search",
-    "markdown_json",
-    "mode",
-    "label",
-    "start_within",
-    "samples",
-    "webhook_url",
-    "interactive",
-    "scraper",
-];
-const SHAPE: json::Shape = json::Shape { fields: BODY_FIELDS, lists: &[], list_items_max: 0 };
+/// Returns whether a JSON body may have the field: a parameter, or the scraper of a batch or its item.
+pub fn is_body_field(name: &str) -> bool {
+    name == "scraper" || Parameter::named(name).is_some()
+}
+
+const SHAPE: json::Shape = json::Shape { has_field: is_body_field, lists: &[], list_items_max: 0 };
 
 /// The parameters of a scrape in a JSON body; an empty body has none. Unknown ones are ignored,
 /// and `null` is as good as absent.
@@ -155,57 +118,26 @@ pub fn from_body(body: &[u8], sent_as_form: bool) -> Result<RawRequest, ApiError
     from_fields(json::object(body, SHAPE, sent_as_form)?)
 }
 
-/// The parameters of a scrape among the fields of a JSON object.
+/// Reads the parameters of a scrape among the fields of a JSON object.
 ///
 /// # Errors
-/// A parameter has the wrong type.
+/// Returns an error if a parameter has the wrong type.
 pub fn from_fields(fields: Map<String, Value>) -> Result<RawRequest, ApiError> {
     let mut raw = RawRequest::default();
     for (name, value) in fields {
-        if value.is_null() {
-            continue;
-        }
-        match name.as_str() {
-            "prompt" => raw.prompt = Some(json_string(&name, value)?),
-            "country" => raw.country = Some(json_string(&name, value)?),
-            "bypass_cache" => raw.bypass_cache = Some(json_boolean(&name, &value)?),
-            "timeout" => raw.timeout = Some(json_seconds(&name, &value)?),
-            "web_search" => raw.web_search = Some(json_boolean(&name, &value)?),
-            "markdown_json" => raw.markdown_json = Some(json_boolean(&name, &value)?),
-            "mode" => raw.mode = Some(json_string(&name, value)?),
-            "label" => raw.label = Some(json_string(&name, value)?),
-            "start_within" => raw.start_within = Some(json_seconds(&name, &value)?),
-            "samples" => raw.samples = Some(json_count(&name, &value)?),
-            "webhook_url" => raw.webhook_url = Some(json_string(&name, value)?),
-            "interactive" => raw.interactive = Some(json_boolean(&name, &value)?),
-            _ => {}
+        if let Some(parameter) = Parameter::named(&name).filter(|_| !value.is_null()) {
+            parameter.set_json(&mut raw, value).map_err(|wrong| of_type(&name, &wrong))?;
         }
     }
     Ok(raw)
 }
 
-/// A string, or an error that names the parameter.
+/// Returns a string.
 ///
 /// # Errors
-/// It is something else.
+/// Returns an error that names the parameter if the value is something else.
 pub fn json_string(name: &str, value: Value) -> Result<String, ApiError> {
-    match value {
-        Value::String(text) => Ok(text),
-        other => Err(wrong_type(name, "a string", &other.to_string())),
-    }
-}
-
-fn json_count(name: &str, value: &Value) -> Result<usize, ApiError> {
-    let count = value.as_u64().and_then(|count| usize::try_from(count).ok());
-    count.ok_or_else(|| wrong_type(name, "a whole number", &value.to_string()))
-}
-
-fn json_boolean(name: &str, value: &Value) -> Result<bool, ApiError> {
-    value.as_bool().ok_or_else(|| wrong_type(name, "`true` or `false`", &value.to_string()))
-}
-
-fn json_seconds(name: &str, value: &Value) -> Result<f64, ApiError> {
-    value.as_f64().ok_or_else(|| wrong_type(name, "a number of seconds", &value.to_string()))
+    String::from_json(value).map_err(|wrong| of_type(name, &wrong))
 }
 
 /// Merges the parameters of the query with those of the body. The same value in both is no conflict:
@@ -213,13 +145,10 @@ fn json_seconds(name: &str, value: &Value) -> Result<f64, ApiError> {
 ///
 /// # Errors
 /// Returns an error if a parameter stands in both with different values.
-pub fn together(query: RawRequest, body: RawRequest) -> Result<RawRequest, ApiError> {
-    fn either<T: PartialEq>(
-        name: &str,
-        query: Option<T>,
-        body: Option<T>,
-    ) -> Result<Option<T>, ApiError> {
-        if query.is_some() && body.is_some() && query != body {
+pub fn together(mut query: RawRequest, mut body: RawRequest) -> Result<RawRequest, ApiError> {
+    for parameter in PARAMETERS {
+        if parameter.conflicts(&query, &body) {
+            let name = parameter.name;
             return Err(ApiError::new(
                 ErrorCode::ParameterConflict,
                 format!(
@@ -228,27 +157,9 @@ pub fn together(query: RawRequest, body: RawRequest) -> Result<RawRequest, ApiEr
                 ),
             ));
         }
-        Ok(query.or(body))
+        parameter.take(&mut query, &mut body);
     }
-    // A country is the same in any case.
-    let same_country = |own: &String| {
-        query.country.as_ref().is_some_and(|country| country.eq_ignore_ascii_case(own))
-    };
-    let body = RawRequest { country: body.country.filter(|own| !same_country(own)), ..body };
-    Ok(RawRequest {
-        prompt: either("prompt", query.prompt, body.prompt)?,
-        country: either("country", query.country, body.country)?,
-        bypass_cache: either("bypass_cache", query.bypass_cache, body.bypass_cache)?,
-        timeout: either("timeout", query.timeout, body.timeout)?,
-        web_search: either("web_search", query.web_search, body.web_search)?,
-        markdown_json: either("markdown_json", query.markdown_json, body.markdown_json)?,
-        mode: either("mode", query.mode, body.mode)?,
-        label: either("label", query.label, body.label)?,
-        start_within: either("start_within", query.start_within, body.start_within)?,
-        samples: either("samples", query.samples, body.samples)?,
-        webhook_url: either("webhook_url", query.webhook_url, body.webhook_url)?,
-        interactive: either("interactive", query.interactive, body.interactive)?,
-    })
+    Ok(query)
 }
 
 #[cfg(test)]
@@ -313,17 +224,6 @@ mod tests {
             assert_eq!(code(from_body(body.as_bytes(), false)), expected, "{body}");
         }
         assert_eq!(code(from_body(b"{\"prompt\":\"\xff\"}", false)), "body_invalid");
-    }
-
-    /// A field that is missing in the list would be ignored in bodies.
-    #[test]
-    fn every_parameter_of_a_query_is_a_field_of_bodies() {
-        let source = include_str!("params.rs");
-        let query = source.split("pub fn from_pairs").nth(1).unwrap();
-        let query = query.split("_ => false").next().unwrap();
-        let arms = query.lines().filter_map(|line| line.trim().split_once("\" => raw."));
-        let names: Vec<&str> = arms.map(|(name, _)| name.trim_start_matches('"')).collect();
-        assert_eq!([names.as_slice(), &["scraper"]].concat(), BODY_FIELDS);
     }
 
     /// What is refused is refused in a sentence of bounded length, and what is read keeps the rules.

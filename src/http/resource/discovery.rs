@@ -4,14 +4,11 @@
 use actix_web::HttpResponse;
 use serde_json::{Map, Value, json};
 
+use crate::api::{MARKDOWN_JSON, PARAMETERS};
 use crate::catalog;
 use crate::clock::rfc3339_seconds;
 use crate::config::Scraper;
 use crate::http::request::call::{ApiCall, ApiResult};
-use crate::job::{
-    LABEL_CHARS_MAX, MODE_CHARS_MAX, SAMPLES_MAX, START_WITHIN_SECONDS_MAX,
-    START_WITHIN_SECONDS_MIN, TIMEOUT_SECONDS_DEFAULT, TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MIN,
-};
 use crate::service::{HEALTH_SECONDS, HealthReport, ScraperStatus, UpstreamStanding};
 use crate::upstream::browser::RecipeHealth;
 use crate::upstream::{Circuit, UpstreamStatus};
@@ -53,33 +50,13 @@ pub fn live(status: &ScraperStatus<'_>) -> Value {
     })
 }
 
-/// The parameters of a scrape as contract 1.3 has them.
-fn parameters(scraper: &str, prompt_chars_max: usize) -> Value {
-    let boolean = |default: bool| json!({ "type": "boolean", "default": default });
-    let mut parameters = json!({
-        "prompt": {
-            "type": "string", "required": true, "length_min": 1, "length_max": prompt_chars_max,
-        },
-        "country": { "type": "string", "format": "ISO 3166-1 alpha-2", "default": "US" },
-        "bypass_cache": boolean(false),
-        "timeout": {
-            "type": "number", "unit": "seconds", "minimum": TIMEOUT_SECONDS_MIN,
-            "maximum": TIMEOUT_SECONDS_MAX, "default": TIMEOUT_SECONDS_DEFAULT,
-        },
-        "web_search": boolean(true),
-        "mode": { "type": "string", "length_max": MODE_CHARS_MAX, "default": null },
-        "label": { "type": "string", "length_max": LABEL_CHARS_MAX, "default": null },
-        "start_within": {
-            "type": "number", "unit": "seconds", "minimum": START_WITHIN_SECONDS_MIN,
-            "maximum": START_WITHIN_SECONDS_MAX, "default": null,
-        },
-        "samples": { "type": "integer", "minimum": 1, "maximum": SAMPLES_MAX, "default": null },
-        "interactive": boolean(false),
-    });
-    if catalog::shipped(scraper).is_some_and(|entry| entry.markdown_json) {
-        parameters["markdown_json"] = boolean(false);
-    }
-    parameters
+fn parameters(scraper: &str, prompt_chars_max: usize) -> Map<String, Value> {
+    let markdown_json = catalog::shipped(scraper).is_some_and(|entry| entry.markdown_json);
+    PARAMETERS
+        .iter()
+        .filter(|parameter| parameter.name != MARKDOWN_JSON || markdown_json)
+        .map(|parameter| (parameter.name.to_owned(), parameter.outline(prompt_chars_max)))
+        .collect()
 }
 
 fn upstream(standing: &UpstreamStanding<'_>) -> Value {
