@@ -8,6 +8,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::breakpoints::Point;
+use super::events::{AttemptEnded, EngineEvent};
 use super::pool::{Next, Slot, guard};
 use super::queue::Queue;
 use super::single_flight::{Join, Leadership};
@@ -181,12 +182,19 @@ pub(super) fn run<'a>(
         return Err(attempt.serve_cached(json));
     }
     let (answered, run_ms) = attempt.ask(slot);
-    let failed = attempt.count_end(run_ms, &answered);
+    let ended = AttemptEnded {
+        at_ms: engine.context.clock.now_ms(),
+        number: attempt.job.attempts,
+        run_ms,
+        answered: answered.as_ref().map(|(_, filled)| filled.as_slice()),
+        abandoned: slot.is_none(),
+    };
+    queue.stats.emit(EngineEvent::AttemptEnded(&ended));
+    let failed = ended.record();
     if slot.is_none() {
         attempt.log_late();
         return Err(WorkOutcome::Abandoned);
     }
-    queue.note_run_ms(run_ms);
     let (outcome, log_reason) = attempt.outcome(answered, failed);
     engine.context.breakpoints.reach(Point::OutcomeKnown);
     let written = attempt.write(outcome.clone());
@@ -277,9 +285,10 @@ impl<'a> Attempt<'a> {
     /// milliseconds.
     fn ask(&self, slot: &mut Option<Slot>) -> (Answered, u64) {
         let Attempt { engine, queue, job, .. } = self;
-        queue.totals.attempt_begins(self.started_ms.saturating_sub(job.due_ms));
+        let waited_ms = self.started_ms.saturating_sub(job.due_ms);
+        queue.stats.emit(EngineEvent::AttemptStarted { waited_ms });
         if job.attempts == 1 && engine.caches(&job.request) {
-            queue.totals.cache_missed();
+            queue.stats.emit(EngineEvent::CacheMissed);
         }
         let watch = engine.context.clock.stopwatch();
         let (answered, evidence) = self.call_upstreams(slot);
@@ -341,27 +350,6 @@ impl<'a> Attempt<'a> {
         let json = answer::render(answer, &facts);
         let cache_hash = (settings.cache_ttl_ms > 0).then(|| request_hash(&self.job.request));
         NewResult { json, cache_hash }
-    }
-
-    /// Counts the end of the attempt; returns what is kept of it with its job if it has failed.
-    fn count_end(&self, run_ms: u64, answered: &Answered) -> Option<AttemptEnd> {
-        let Attempt { engine, queue, job, .. } = self;
-        let now_ms = engine.context.clock.now_ms();
-        let error = answered.as_ref().err();
-        let failed = error.map(|error| error.reason);
-        queue.day.attempted(now_ms, run_ms, failed);
-        queue.totals.attempted(run_ms, failed);
-        let ended = answered.as_ref().map(|(_, filled)| filled.as_slice());
-        queue.health.note(now_ms, run_ms, ended.map_err(|error| error.reason));
-        // One that found every upstream at its limit is given back, and asked for again each second.
-        let spent = error.filter(|error| error.reason != Reason::AtLimit);
-        spent.map(|error| AttemptEnd {
-            number: job.attempts,
-            started_ms: now_ms.saturating_sub(run_ms),
-            run_ms,
-            upstream: error.upstream.clone(),
-            failure: Some(error.failure()),
-        })
     }
 
     /// Returns what becomes of the job, and why its attempt failed in words for the log.

@@ -2,6 +2,7 @@
 
 use std::sync::Weak;
 
+use super::events::EngineEvent;
 use super::queue::Offer;
 use super::state::Engine;
 use crate::store::{Effect, Listener, StoreError};
@@ -31,8 +32,7 @@ impl Engine {
                 Effect::BatchEnded { row } => self.waiters.end.wake(row),
                 Effect::Counted { scraper, what } => {
                     if let Some(queue) = self.queue(scraper) {
-                        queue.day.count(now_ms, what);
-                        queue.totals.count(what);
+                        queue.stats.emit(EngineEvent::JobCounted { at_ms: now_ms, what });
                     }
                 }
                 Effect::Cached { .. } => {}

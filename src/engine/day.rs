@@ -1,36 +1,27 @@
-//! What a scraper has done over the last day: jobs that came and ended, and how long attempts took,
-//! in buckets of five minutes. The store keeps them over a restart.
+//! A scraper's last day: jobs that came and ended, and how long attempts took, in buckets of five
+//! minutes.
 
-use std::collections::VecDeque;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-use super::health::{self, TIMES};
+use super::events::{AttemptOutcome, EngineEvent};
+use super::window::{Bucket, Layout, Window};
 use crate::clock::UnixMs;
-use crate::job::Reason;
-use crate::store::{Counts, CountsKind, UsageEvent};
+use crate::store::{CountsKind, UsageEvent};
 
 /// How long a bucket is, seconds.
 pub const BUCKET_SECONDS: u64 = 300;
-/// The most buckets that are kept: a day.
-pub(super) const BUCKETS_MAX: u64 = 86_400 / BUCKET_SECONDS;
-pub(super) const BUCKET_MS: u64 = BUCKET_SECONDS * 1000;
+const BUCKET_MS: u64 = BUCKET_SECONDS * 1000;
 
-/// The buckets in which something happened, oldest first; at most [`BUCKETS_MAX`].
-#[derive(Default)]
-pub struct Day(Mutex<VecDeque<Bucket>>);
+/// The names of the counts, and their places.
+const NAMES: [&str; 6] =
+    ["submitted", "done", "failed", "canceled", "attempts_succeeded", "attempts_failed"];
+const SUBMITTED: usize = 0;
+const DONE: usize = 1;
+const FAILED: usize = 2;
+const CANCELED: usize = 3;
+const ATTEMPTS_SUCCEEDED: usize = 4;
+const ATTEMPTS_FAILED: usize = 5;
 
-struct Bucket {
-    /// Since the Unix epoch.
-    number: u64,
-    submitted: u32,
-    done: u32,
-    failed: u32,
-    canceled: u32,
-    succeeded: u32,
-    attempts_failed: u32,
-    /// Attempts that succeeded by how long they took.
-    times: [u32; TIMES],
-}
+/// The jobs and attempts of the last day.
+pub(super) struct Day(Window<{ NAMES.len() }>);
 
 /// Five minutes of a scraper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,164 +37,114 @@ pub struct DayBucket {
     pub canceled: u32,
     /// Attempts that brought an answer.
     pub attempts_succeeded: u32,
-    /// Attempts that say that something is wrong: as the health counts them.
+    /// Attempts whose failure says that something is wrong: as the health counts them.
     pub attempts_failed: u32,
-    /// Of attempts that succeeded, milliseconds; `None` when there are none.
+    /// Of attempts that succeeded, milliseconds; `None` if there are none.
     pub p50_ms: Option<u64>,
     pub p95_ms: Option<u64>,
 }
 
+impl Default for Day {
+    fn default() -> Day {
+        let (bucket_ms, buckets_max) = (BUCKET_MS, 86_400 / BUCKET_SECONDS);
+        let kind = CountsKind::Bucket;
+        Day(Window::new(Layout { kind, bucket_ms, buckets_max, names: NAMES }))
+    }
+}
+
 impl Day {
-    /// Counts a job that has come or ended.
-    pub fn count(&self, now_ms: UnixMs, what: UsageEvent) {
-        self.with_bucket(now_ms, |bucket| match what {
-            UsageEvent::Submitted => bucket.submitted += 1,
-            UsageEvent::Done | UsageEvent::Cached => bucket.done += 1,
-            UsageEvent::Failed => bucket.failed += 1,
-            UsageEvent::Canceled => bucket.canceled += 1,
-        });
+    pub fn on_event(&self, event: EngineEvent<'_>) {
+        match event {
+            EngineEvent::JobCounted { at_ms, what } => {
+                let place = match what {
+                    UsageEvent::Submitted => SUBMITTED,
+                    UsageEvent::Done | UsageEvent::Cached => DONE,
+                    UsageEvent::Failed => FAILED,
+                    UsageEvent::Canceled => CANCELED,
+                };
+                self.0.count(at_ms, |bucket| bucket.counts[place] += 1);
+            }
+            EngineEvent::AttemptEnded(ended) => match ended.outcome() {
+                AttemptOutcome::Succeeded(_) => self.0.count(ended.at_ms, |bucket| {
+                    bucket.counts[ATTEMPTS_SUCCEEDED] += 1;
+                    bucket.run_times.add(ended.run_ms);
+                }),
+                AttemptOutcome::Failed(_) => {
+                    self.0.count(ended.at_ms, |bucket| bucket.counts[ATTEMPTS_FAILED] += 1);
+                }
+                AttemptOutcome::Uncounted => {}
+            },
+            EngineEvent::PickedUp { .. }
+            | EngineEvent::AttemptStarted { .. }
+            | EngineEvent::CacheMissed => {}
+        }
     }
 
-    /// Notes an attempt's end, and why there was no answer.
-    pub fn attempted(&self, now_ms: UnixMs, run_ms: u64, failed: Option<Reason>) {
-        if failed.is_some_and(|reason| !health::counts(reason)) {
-            return;
-        }
-        self.with_bucket(now_ms, |bucket| {
-            if failed.is_some() {
-                bucket.attempts_failed += 1;
-            } else {
-                bucket.succeeded += 1;
-                bucket.times[health::place(run_ms)] += 1;
+    pub fn window(&self) -> &Window<{ NAMES.len() }> {
+        &self.0
+    }
+
+    /// Returns the day before `now_ms`, oldest first; buckets in which nothing happened are left out.
+    pub fn report(&self, now_ms: UnixMs) -> Vec<DayBucket> {
+        let mut report = Vec::new();
+        self.0.visit(now_ms, |at_ms, bucket| report.push(snapshot(at_ms, bucket)));
+        report
+    }
+
+    /// Returns the bucket that has begun, if something happened in it.
+    pub fn now(&self, now_ms: UnixMs) -> Option<DayBucket> {
+        let mut now = None;
+        self.0.visit(now_ms, |at_ms, bucket| {
+            if at_ms == now_ms / BUCKET_MS * BUCKET_MS {
+                now = Some(snapshot(at_ms, bucket));
             }
         });
-    }
-
-    /// The day before `now_ms`, oldest first; buckets in which nothing happened are left out.
-    pub fn report(&self, now_ms: UnixMs) -> Vec<DayBucket> {
-        let number = now_ms / BUCKET_MS;
-        let buckets = self.lock();
-        buckets.iter().filter(|bucket| bucket.number + BUCKETS_MAX > number).map(snapshot).collect()
-    }
-
-    /// The bucket that it is now, when something happened in it.
-    pub fn now(&self, now_ms: UnixMs) -> Option<DayBucket> {
-        let buckets = self.lock();
-        buckets.back().filter(|bucket| bucket.number == now_ms / BUCKET_MS).map(snapshot)
-    }
-
-    /// Returns the buckets from `from` on, as they are kept.
-    pub fn records(&self, scraper: u16, from: u64) -> Vec<Counts> {
-        let buckets = self.lock();
-        let recent = buckets.iter().filter(|bucket| bucket.number >= from);
-        recent
-            .map(|bucket| Counts {
-                kind: CountsKind::Bucket,
-                scraper,
-                number: bucket.number,
-                named: health::named([
-                    ("submitted", bucket.submitted),
-                    ("done", bucket.done),
-                    ("failed", bucket.failed),
-                    ("canceled", bucket.canceled),
-                    ("attempts_succeeded", bucket.succeeded),
-                    ("attempts_failed", bucket.attempts_failed),
-                ]),
-                times: health::sparse(&bucket.times),
-            })
-            .collect()
-    }
-
-    /// Takes up a bucket that was kept, after those before it.
-    pub fn restore(&self, record: &Counts, now_ms: UnixMs) {
-        let number = now_ms / BUCKET_MS;
-        if record.number > number || record.number + BUCKETS_MAX <= number {
-            return;
-        }
-        self.lock().push_back(Bucket {
-            number: record.number,
-            submitted: record.named("submitted"),
-            done: record.named("done"),
-            failed: record.named("failed"),
-            canceled: record.named("canceled"),
-            succeeded: record.named("attempts_succeeded"),
-            attempts_failed: record.named("attempts_failed"),
-            times: health::dense(&record.times),
-        });
-    }
-
-    fn with_bucket(&self, now_ms: UnixMs, change: impl FnOnce(&mut Bucket)) {
-        let mut buckets = self.lock();
-        let number = now_ms / BUCKET_MS;
-        if buckets.back().is_some_and(|latest| latest.number > number + 1) {
-            // The clock was set back: nobody knows how old these are.
-            buckets.clear();
-        }
-        // Threads may come here in another order than they have read the clock.
-        if buckets.back().is_none_or(|latest| latest.number < number) {
-            buckets.retain(|bucket| bucket.number + BUCKETS_MAX > number);
-            buckets.push_back(Bucket::new(number));
-        }
-        if let Some(bucket) = buckets.back_mut() {
-            change(bucket);
-        }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, VecDeque<Bucket>> {
-        // Every change is an addition, so a panic cannot have torn a bucket.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        now
     }
 }
 
-impl Bucket {
-    fn new(number: u64) -> Bucket {
-        Bucket {
-            number,
-            submitted: 0,
-            done: 0,
-            failed: 0,
-            canceled: 0,
-            succeeded: 0,
-            attempts_failed: 0,
-            times: [0; TIMES],
-        }
-    }
-}
-
-fn snapshot(bucket: &Bucket) -> DayBucket {
-    let times = bucket.times.map(u64::from);
-    let succeeded = u64::from(bucket.succeeded);
+fn snapshot(at_ms: UnixMs, bucket: &Bucket<{ NAMES.len() }>) -> DayBucket {
     DayBucket {
-        at_ms: bucket.number * BUCKET_MS,
-        submitted: bucket.submitted,
-        done: bucket.done,
-        failed: bucket.failed,
-        canceled: bucket.canceled,
-        attempts_succeeded: bucket.succeeded,
-        attempts_failed: bucket.attempts_failed,
-        p50_ms: health::quantile(&times, succeeded, 50),
-        p95_ms: health::quantile(&times, succeeded, 95),
+        at_ms,
+        submitted: bucket.counts[SUBMITTED],
+        done: bucket.counts[DONE],
+        failed: bucket.counts[FAILED],
+        canceled: bucket.counts[CANCELED],
+        attempts_succeeded: bucket.counts[ATTEMPTS_SUCCEEDED],
+        attempts_failed: bucket.counts[ATTEMPTS_FAILED],
+        p50_ms: bucket.run_times.percentile_ms(50),
+        p95_ms: bucket.run_times.percentile_ms(95),
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::events::tests::ended;
     use super::*;
+    use crate::job::Reason;
 
     const START_MS: UnixMs = 1_778_500_800_000;
+    const BUCKETS_MAX: u64 = 288;
+
+    impl Day {
+        fn count(&self, at_ms: UnixMs, what: UsageEvent) {
+            self.on_event(EngineEvent::JobCounted { at_ms, what });
+        }
+    }
 
     #[test]
-    fn a_day_is_told_in_buckets_and_no_more_is_kept() {
+    fn day_is_reported_in_buckets_and_no_more_is_kept() {
         let day = Day::default();
         for bucket in 0..BUCKETS_MAX + 12 {
             let now_ms = START_MS + bucket * BUCKET_MS;
             day.count(now_ms, UsageEvent::Submitted);
             day.count(now_ms + BUCKET_MS - 1, UsageEvent::Done);
-            day.attempted(now_ms, 1_000, None);
-            day.attempted(now_ms, 5, Some(Reason::Overloaded));
-            day.attempted(now_ms, 5, Some(Reason::Canceled));
+            ended(now_ms, 1_000, Ok(&[]), |event| day.on_event(event));
+            for reason in [Reason::Overloaded, Reason::Canceled] {
+                ended(now_ms, 5, Err(reason), |event| day.on_event(event));
+            }
         }
-        assert_eq!(day.lock().len() as u64, BUCKETS_MAX);
+        assert_eq!(day.0.len(), BUCKETS_MAX);
         let last_ms = START_MS + (BUCKETS_MAX + 11) * BUCKET_MS;
         let report = day.report(last_ms);
         assert_eq!(report.len() as u64, BUCKETS_MAX);
@@ -220,44 +161,15 @@ mod tests {
     }
 
     #[test]
-    fn day_goes_on_with_the_buckets_that_were_kept() {
-        let day = Day::default();
-        for bucket in 0..5 {
-            let now_ms = START_MS + bucket * BUCKET_MS;
-            for what in
-                [UsageEvent::Submitted, UsageEvent::Done, UsageEvent::Failed, UsageEvent::Canceled]
-            {
-                day.count(now_ms, what);
-            }
-            day.attempted(now_ms, 1_000, None);
-            day.attempted(now_ms, 5, Some(Reason::Overloaded));
-        }
-        let restored = Day::default();
-        let now_ms = START_MS + 4 * BUCKET_MS;
-        for record in day.records(3, 0) {
-            restored.restore(&record, now_ms);
-        }
-        assert_eq!(restored.report(now_ms), day.report(now_ms));
-        assert_eq!(day.records(3, now_ms / BUCKET_MS).len(), 1);
-        restored.count(now_ms, UsageEvent::Done);
-        assert_eq!(restored.now(now_ms).unwrap().done, 2);
-    }
-
-    #[test]
     fn every_end_has_a_count_of_its_own() {
         let day = Day::default();
-        day.count(START_MS, UsageEvent::Failed);
-        day.count(START_MS, UsageEvent::Canceled);
+        for what in [UsageEvent::Failed, UsageEvent::Canceled] {
+            day.count(START_MS, what);
+        }
         let bucket = day.now(START_MS).unwrap();
         assert_eq!((bucket.done, bucket.failed, bucket.canceled), (0, 1, 1));
         assert_eq!((bucket.p50_ms, bucket.attempts_succeeded), (None, 0));
-    }
-
-    #[test]
-    fn a_clock_that_is_set_back_begins_anew() {
-        let day = Day::default();
-        day.count(START_MS, UsageEvent::Submitted);
-        day.count(START_MS - 3_600_000, UsageEvent::Submitted);
-        assert_eq!(day.report(START_MS - 3_600_000).len(), 1);
+        day.count(START_MS, UsageEvent::Cached);
+        assert_eq!(day.now(START_MS).unwrap().done, 1);
     }
 }

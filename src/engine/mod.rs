@@ -8,6 +8,7 @@ mod clock_step;
 mod commits;
 mod context;
 mod day;
+mod events;
 mod evidence;
 mod health;
 mod lifecycle;
@@ -20,11 +21,13 @@ mod saved_counts;
 mod scheduler;
 mod single_flight;
 mod state;
+mod stats;
 #[cfg(test)]
 pub(crate) mod tests;
 mod totals;
 mod waiters;
 mod webhook;
+mod window;
 
 pub use day::{BUCKET_SECONDS, DayBucket};
 pub use health::{HealthReport, WINDOW_MINUTES};

@@ -3,23 +3,20 @@
 //! to the ready index, from which the scheduler refills.
 
 use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
-use super::day::Day;
-use super::health::Health;
+use super::events::EngineEvent;
 use super::lock::lock;
 use super::pool::{Next, Pool, Slot, StopSignal};
-use super::totals::Totals;
+use super::stats::Stats;
 use crate::clock::{Clock, UnixMs};
 use crate::store::Row;
 
 /// The most rows in each of a scraper's two channels; few in unit tests, so that they can work off more
 /// than fit.
 pub const QUEUE_ENTRIES_MAX: usize = if cfg!(test) { 64 } else { 1_024 };
-/// How much one run weighs in the average of run times: a sixteenth.
-const RUN_AVERAGE_SHIFT: u32 = 4;
 
 /// A row that is ready, and since when it is in a channel.
 pub(super) struct QueueEntry {
@@ -76,14 +73,7 @@ pub(super) struct Queue {
     /// A call was canceled, and its worker has not been replaced. Stored after the flag of the call is
     /// set, and read before the calls are looked at.
     unwanted: AtomicBool,
-    /// The moving average of how long an attempt takes, milliseconds; 0 before the first.
-    run_average_ms: AtomicU64,
-    /// The attempts of the last hour.
-    pub health: Health,
-    /// The jobs and attempts of the last day.
-    pub day: Day,
-    /// What it has done since the start.
-    pub totals: Totals,
+    pub stats: Stats,
 }
 
 impl Queue {
@@ -100,10 +90,7 @@ impl Queue {
             clock,
             claims: Mutex::default(),
             unwanted: AtomicBool::new(false),
-            run_average_ms: AtomicU64::new(0),
-            health: Health::default(),
-            day: Day::default(),
-            totals: Totals::default(),
+            stats: Stats::default(),
         }
     }
 
@@ -139,7 +126,8 @@ impl Queue {
     pub fn next(&self, wait: bool) -> Next<Row> {
         match self.pool.next(wait) {
             Next::Entry(QueueEntry { row, offered }) => {
-                self.totals.picked_up(self.clock.instant().duration_since(offered));
+                let after = self.clock.instant().duration_since(offered);
+                self.stats.emit(EngineEvent::PickedUp { after });
                 Next::Entry(row)
             }
             Next::Empty => Next::Empty,
@@ -239,27 +227,15 @@ impl Queue {
         lock(&self.claims).iter().map(|(row, claim)| (*row, claim.lease)).collect()
     }
 
-    /// Adds a run time to the average.
-    pub fn note_run_ms(&self, run_ms: u64) {
-        let before = self.run_average_ms.load(Ordering::Relaxed);
-        let after = if before == 0 {
-            run_ms.max(1)
-        } else {
-            (before - (before >> RUN_AVERAGE_SHIFT) + (run_ms >> RUN_AVERAGE_SHIFT)).max(1)
-        };
-        // Lost updates only make the average a little less smooth.
-        self.run_average_ms.store(after, Ordering::Relaxed);
-    }
-
     /// Returns how long so many jobs are likely to take, milliseconds.
     pub fn wait_estimate_ms(&self, jobs: usize) -> u64 {
-        let average_ms = self.run_average_ms.load(Ordering::Relaxed);
-        average_ms.saturating_mul(jobs as u64) / self.pool.size.max(1) as u64
+        self.stats.run_average.ms().saturating_mul(jobs as u64) / self.pool.size.max(1) as u64
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::events::tests::ended;
     use super::super::pool::ABANDONED_MIN;
     use super::*;
 
@@ -329,13 +305,14 @@ mod tests {
     }
 
     #[test]
-    fn the_estimate_follows_run_times_and_workers() {
+    fn estimate_follows_run_times_and_workers() {
         let queue = queue();
+        let ran = |run_ms| ended(0, run_ms, Ok(&[]), |event| queue.stats.emit(event));
         assert_eq!(queue.wait_estimate_ms(10), 0);
-        queue.note_run_ms(1_000);
+        ran(1_000);
         assert_eq!(queue.wait_estimate_ms(10), 5_000);
         for _ in 0..200 {
-            queue.note_run_ms(100);
+            ran(100);
         }
         assert!(queue.wait_estimate_ms(10) < 1_500);
     }

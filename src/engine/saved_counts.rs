@@ -1,10 +1,8 @@
-//! The counts that outlive the process: once a minute, and at a stop, those that have changed are written to
-//! the store, and a start goes on with them.
+//! The counts that outlive the process: once a minute, and at a stop, those that have changed are
+//! written to the store, and a start goes on with them.
 
 use std::sync::Mutex;
 
-use super::day::{BUCKET_MS, BUCKETS_MAX};
-use super::health::{MINUTE_MS, WINDOW_MINUTES};
 use super::lock::lock;
 use super::queue::Queue;
 use crate::clock::UnixMs;
@@ -13,7 +11,7 @@ use crate::store::{Counts, CountsKind, Store};
 /// How often they are written, milliseconds.
 pub(super) const SAVE_EVERY_MS: u64 = 60_000;
 
-/// What of the counts is on disk.
+/// The counts that are on disk.
 pub(super) struct SavedCounts {
     /// When the counts begin, in this process or one before.
     pub since_ms: UnixMs,
@@ -30,20 +28,15 @@ struct Written {
 }
 
 impl SavedCounts {
-    /// Reads what is kept into the queues' counts.
+    /// Reads the saved counts into the queues' statistics.
     pub fn restore(store: &Store, queues: &[Queue], now_ms: UnixMs) -> SavedCounts {
         let (records, since_ms) = store.counts().unwrap_or_else(|error| {
             tracing::error!(%error, "the counts of the last day could not be read; they begin again");
             (Vec::new(), None)
         });
         for record in &records {
-            let Some(queue) = queues.iter().find(|queue| queue.scraper == record.scraper) else {
-                continue;
-            };
-            match record.kind {
-                CountsKind::Minute => queue.health.restore(record, now_ms),
-                CountsKind::Bucket => queue.day.restore(record, now_ms),
-                CountsKind::Since => {}
+            if let Some(queue) = queues.iter().find(|queue| queue.scraper == record.scraper) {
+                queue.stats.restore(record, now_ms);
             }
         }
         // A clock that was ahead may have written it.
@@ -54,13 +47,11 @@ impl SavedCounts {
 
     /// Writes the counts that have changed since the last time; nothing if none have.
     pub fn save(&self, store: &Store, queues: &[Queue], now_ms: UnixMs) {
+        let Some(first) = queues.first() else { return };
         let mut written = lock(&self.written);
         let from_ms = written.at_ms.min(now_ms);
-        let mut records = Vec::new();
-        for queue in queues {
-            records.extend(queue.health.records(queue.scraper, from_ms / MINUTE_MS));
-            records.extend(queue.day.records(queue.scraper, from_ms / BUCKET_MS));
-        }
+        let records: Vec<Counts> =
+            queues.iter().flat_map(|queue| queue.stats.records(queue.scraper, from_ms)).collect();
         if records.is_empty() || records == written.records {
             return;
         }
@@ -74,8 +65,7 @@ impl SavedCounts {
                 times: Vec::new(),
             });
         }
-        let minutes_from = (now_ms / MINUTE_MS).saturating_sub(WINDOW_MINUTES);
-        let buckets_from = (now_ms / BUCKET_MS).saturating_sub(BUCKETS_MAX);
+        let (minutes_from, buckets_from) = first.stats.kept_from(now_ms);
         match store.write_counts(changed, minutes_from, buckets_from) {
             Ok(()) => *written = Written { at_ms: now_ms, records, since: true },
             // They are written the next time.

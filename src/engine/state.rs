@@ -194,7 +194,7 @@ impl Engine {
         let queue = self.queue_of(scraper)?;
         let running = queue.running();
         let waiting = self.unfinished(queue).saturating_sub(running);
-        let health = queue.health.report(self.context.clock.now_ms());
+        let health = queue.stats.health.report(self.context.clock.now_ms());
         Some(QueueStatus { waiting, running, health })
     }
 
@@ -207,17 +207,17 @@ impl Engine {
     /// Returns the last day of a scraper, oldest first; nothing if the store does not know it.
     pub fn day(&self, scraper: &str) -> Vec<DayBucket> {
         let now_ms = self.context.clock.now_ms();
-        self.queue_of(scraper).map_or_else(Vec::new, |queue| queue.day.report(now_ms))
+        self.queue_of(scraper).map_or_else(Vec::new, |queue| queue.stats.day.report(now_ms))
     }
 
     /// Returns the bucket of [`Engine::day`] that has begun; `None` if nothing happened in it yet.
     pub fn day_now(&self, scraper: &str) -> Option<DayBucket> {
-        self.queue_of(scraper)?.day.now(self.context.clock.now_ms())
+        self.queue_of(scraper)?.stats.day.now(self.context.clock.now_ms())
     }
 
     /// Returns a scraper's counts since the start; `None` if the store does not know it.
     pub fn totals(&self, scraper: &str) -> Option<TotalsReport> {
-        Some(self.queue_of(scraper)?.totals.report())
+        Some(self.queue_of(scraper)?.stats.totals.report())
     }
 
     /// Returns the counts of webhook deliveries since the start.

@@ -1,10 +1,9 @@
-//! What a scraper has done since the start, in counts that only rise: what Prometheus draws rates
-//! from. In memory only; a restart begins at nought, as Prometheus expects.
+//! A scraper's counts since the start, which only rise: what Prometheus draws rates from. In memory only;
+//! a restart begins at 0, as Prometheus expects.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
 
-use super::health;
+use super::events::{AttemptOutcome, EngineEvent};
 use crate::job::{Reason, ReasonCounts};
 use crate::store::UsageEvent;
 use crate::tally::{Histogram, HistogramReport};
@@ -22,16 +21,13 @@ const PICKUP_BOUNDS_MICROSECONDS: [u64; 13] =
     [25, 50, 75, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
 /// A scraper's counts.
-pub struct Totals {
-    submitted: AtomicU64,
-    done: AtomicU64,
-    failed: AtomicU64,
-    canceled: AtomicU64,
-    cache_hits: AtomicU64,
+pub(super) struct Totals {
+    /// By [`UsageEvent`].
+    jobs: [AtomicU64; 5],
     cache_misses: AtomicU64,
     /// How long attempts were due before they began.
     waits: Histogram,
-    /// How long rows were in the queue until a worker took them.
+    /// How long rows were in their channel until a worker took them.
     pickups: Histogram,
     /// How long attempts took that brought an answer.
     runs: Histogram,
@@ -54,7 +50,7 @@ pub struct TotalsReport {
     pub cache_misses: u64,
     /// From when an attempt was due to its start, milliseconds.
     pub waits: HistogramReport,
-    /// From when a row was offered, at once behind the commit that made it ready, until a worker took
+    /// From when a row was offered, at once after the commit that made it ready, until a worker took
     /// it, microseconds.
     pub pickups: HistogramReport,
     /// How long attempts took that brought an answer, milliseconds.
@@ -67,11 +63,7 @@ pub struct TotalsReport {
 impl Default for Totals {
     fn default() -> Totals {
         Totals {
-            submitted: AtomicU64::new(0),
-            done: AtomicU64::new(0),
-            failed: AtomicU64::new(0),
-            canceled: AtomicU64::new(0),
-            cache_hits: AtomicU64::new(0),
+            jobs: Default::default(),
             cache_misses: AtomicU64::new(0),
             waits: Histogram::new(&WAIT_BOUNDS_MS),
             pickups: Histogram::new(&PICKUP_BOUNDS_MICROSECONDS),
@@ -82,54 +74,31 @@ impl Default for Totals {
 }
 
 impl Totals {
-    /// Counts a job that has come or ended.
-    pub fn count(&self, what: UsageEvent) {
-        let counter = match what {
-            UsageEvent::Submitted => &self.submitted,
-            UsageEvent::Done => &self.done,
-            UsageEvent::Cached => {
-                increment(&self.cache_hits);
-                &self.done
+    pub fn on_event(&self, event: EngineEvent<'_>) {
+        match event {
+            EngineEvent::JobCounted { what, .. } => increment(&self.jobs[what as usize]),
+            EngineEvent::PickedUp { after } => {
+                self.pickups.observe(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
             }
-            UsageEvent::Failed => &self.failed,
-            UsageEvent::Canceled => &self.canceled,
-        };
-        increment(counter);
-    }
-
-    /// Counts a job that the cache might have answered, and could not.
-    pub fn cache_missed(&self) {
-        increment(&self.cache_misses);
-    }
-
-    /// Counts an attempt that begins to ask, so long after it was due.
-    pub fn attempt_begins(&self, waited_ms: u64) {
-        self.waits.observe(waited_ms);
-    }
-
-    /// Counts a row that a worker has taken, so long after it was offered.
-    pub fn picked_up(&self, after: Duration) {
-        self.pickups.observe(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
-    }
-
-    /// Counts an attempt that has ended, and its reason if that is the scraper's failure.
-    pub fn attempted(&self, run_ms: u64, failed: Option<Reason>) {
-        match failed {
-            None => self.runs.observe(run_ms),
-            Some(reason) if health::counts(reason) => self.failures.note(reason),
-            Some(_) => {}
+            EngineEvent::AttemptStarted { waited_ms } => self.waits.observe(waited_ms),
+            EngineEvent::CacheMissed => increment(&self.cache_misses),
+            EngineEvent::AttemptEnded(ended) => match ended.outcome() {
+                AttemptOutcome::Succeeded(_) => self.runs.observe(ended.run_ms),
+                AttemptOutcome::Failed(reason) => self.failures.note(reason),
+                AttemptOutcome::Uncounted => {}
+            },
         }
     }
 
     pub fn report(&self) -> TotalsReport {
-        let read = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        let jobs = |what: UsageEvent| self.jobs[what as usize].load(Ordering::Relaxed);
         TotalsReport {
-            submitted: read(&self.submitted),
-            done: read(&self.done),
-            failed: read(&self.failed),
-            canceled: read(&self.canceled),
-            cache_hits: read(&self.cache_hits),
-            cache_misses: read(&self.cache_misses),
+            submitted: jobs(UsageEvent::Submitted),
+            done: jobs(UsageEvent::Done) + jobs(UsageEvent::Cached),
+            failed: jobs(UsageEvent::Failed),
+            canceled: jobs(UsageEvent::Canceled),
+            cache_hits: jobs(UsageEvent::Cached),
+            cache_misses: self.cache_misses.load(Ordering::Relaxed),
             waits: self.waits.report(),
             pickups: self.pickups.report(),
             runs: self.runs.report(),
@@ -144,10 +113,13 @@ fn increment(counter: &AtomicU64) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use super::super::events::tests::ended;
     use super::*;
 
     #[test]
-    fn everything_is_counted_in_its_place() {
+    fn every_event_is_counted_in_its_place() {
         let totals = Totals::default();
         for what in [
             UsageEvent::Submitted,
@@ -156,16 +128,16 @@ mod tests {
             UsageEvent::Failed,
             UsageEvent::Canceled,
         ] {
-            totals.count(what);
+            totals.on_event(EngineEvent::JobCounted { at_ms: 0, what });
         }
-        totals.cache_missed();
-        totals.attempt_begins(11);
-        totals.picked_up(Duration::from_micros(101));
-        totals.attempted(5, Some(Reason::Empty));
-        totals.attempted(5, Some(Reason::Canceled));
-        totals.attempted(5, Some(Reason::CountryUnsupported));
+        totals.on_event(EngineEvent::CacheMissed);
+        totals.on_event(EngineEvent::AttemptStarted { waited_ms: 11 });
+        totals.on_event(EngineEvent::PickedUp { after: Duration::from_micros(101) });
+        for reason in [Reason::Empty, Reason::Canceled, Reason::CountryUnsupported] {
+            ended(0, 5, Err(reason), |event| totals.on_event(event));
+        }
         for run_ms in [100, 101, 999_999] {
-            totals.attempted(run_ms, None);
+            ended(0, run_ms, Ok(&[]), |event| totals.on_event(event));
         }
         let report = totals.report();
         assert_eq!((report.submitted, report.done, report.failed, report.canceled), (1, 2, 1, 1));

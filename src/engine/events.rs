@@ -1,0 +1,104 @@
+//! What happens to a scraper's jobs, as facts: whoever does a thing emits its event once, and
+//! `stats.rs` has the listeners that count it.
+
+use std::time::Duration;
+
+use crate::catalog::Array;
+use crate::clock::UnixMs;
+use crate::job::{AttemptEnd, HealthEffect, Reason};
+use crate::store::UsageEvent;
+use crate::upstream::UpstreamError;
+
+/// A fact about the work of a scraper.
+#[derive(Clone, Copy)]
+pub(super) enum EngineEvent<'a> {
+    /// A job was submitted, or has ended.
+    JobCounted {
+        at_ms: UnixMs,
+        what: UsageEvent,
+    },
+    /// A worker took a row, this long after it was offered.
+    PickedUp {
+        after: Duration,
+    },
+    /// An attempt begins to ask, this long after it was due.
+    AttemptStarted {
+        waited_ms: u64,
+    },
+    /// The cache might have answered a job, and could not.
+    CacheMissed,
+    AttemptEnded(&'a AttemptEnded<'a>),
+}
+
+/// The end of an attempt.
+pub(super) struct AttemptEnded<'a> {
+    pub at_ms: UnixMs,
+    pub number: u32,
+    pub run_ms: u64,
+    /// The arrays that have something, or why there is no answer.
+    pub answered: Result<&'a [Array], &'a UpstreamError>,
+    /// The job ended before its attempt, whose thread has lost its slot.
+    pub abandoned: bool,
+}
+
+/// What the end of an attempt says about its scraper.
+pub(super) enum AttemptOutcome<'a> {
+    Succeeded(&'a [Array]),
+    Failed(Reason),
+    /// Nothing: no upstream was asked, or the client did not wait for the answer.
+    Uncounted,
+}
+
+impl<'a> AttemptEnded<'a> {
+    pub fn outcome(&self) -> AttemptOutcome<'a> {
+        match self.answered {
+            Ok(filled) => AttemptOutcome::Succeeded(filled),
+            Err(error) => match error.reason.info().health {
+                HealthEffect::Counts => AttemptOutcome::Failed(error.reason),
+                HealthEffect::Ignores => AttemptOutcome::Uncounted,
+            },
+        }
+    }
+
+    /// Returns what is kept of the attempt with its job; `None` if it succeeded. One that found every
+    /// upstream at its limit is given back, and asked for again each second.
+    pub fn record(&self) -> Option<AttemptEnd> {
+        let error = self.answered.err().filter(|error| error.reason != Reason::AtLimit)?;
+        Some(AttemptEnd {
+            number: self.number,
+            started_ms: self.at_ms.saturating_sub(self.run_ms),
+            run_ms: self.run_ms,
+            upstream: error.upstream.clone(),
+            failure: Some(error.failure()),
+        })
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// Emits the end of an attempt that has taken so long.
+    pub fn ended(
+        at_ms: UnixMs,
+        run_ms: u64,
+        answered: Result<&[Array], Reason>,
+        emit: impl FnOnce(EngineEvent<'_>),
+    ) {
+        let answered = answered.map_err(|reason| UpstreamError::new(reason, "The test says no."));
+        let answered = answered.as_ref().map(|filled| *filled);
+        let ended = AttemptEnded { at_ms, number: 1, run_ms, answered, abandoned: false };
+        emit(EngineEvent::AttemptEnded(&ended));
+    }
+
+    #[test]
+    fn failed_attempt_is_kept_with_its_job_unless_no_upstream_was_free() {
+        for (reason, kept) in [(Reason::Overloaded, true), (Reason::AtLimit, false)] {
+            let error = UpstreamError::new(reason, "x");
+            let answered = Err(&error);
+            let end = AttemptEnded { at_ms: 9, number: 2, run_ms: 4, answered, abandoned: false };
+            let started_ms = end.record().map(|record| record.started_ms);
+            assert_eq!(started_ms, kept.then_some(5));
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! The listeners to a scraper's events: counts since the start, the last hour, the last day, and the
+//! average run time.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::day::Day;
+use super::events::EngineEvent;
+use super::health::Health;
+use super::totals::Totals;
+use crate::clock::UnixMs;
+use crate::store::{Counts, CountsKind};
+
+/// How much one run weighs in the average of run times: a sixteenth.
+const RUN_AVERAGE_SHIFT: u32 = 4;
+
+/// What is known of a scraper's work.
+#[derive(Default)]
+pub(super) struct Stats {
+    pub totals: Totals,
+    pub health: Health,
+    pub day: Day,
+    pub run_average: RunAverage,
+}
+
+impl Stats {
+    /// Reports an event to every listener.
+    pub fn emit(&self, event: EngineEvent<'_>) {
+        self.totals.on_event(event);
+        self.health.on_event(event);
+        self.day.on_event(event);
+        self.run_average.on_event(event);
+    }
+
+    /// Returns the counts that have changed since `from_ms`, as the store keeps them.
+    pub fn records(&self, scraper: u16, from_ms: UnixMs) -> Vec<Counts> {
+        let mut records = self.health.window().records(scraper, from_ms);
+        records.extend(self.day.window().records(scraper, from_ms));
+        records
+    }
+
+    /// Returns the numbers of the first minute and of the first five minutes that are still reported.
+    pub fn kept_from(&self, now_ms: UnixMs) -> (u64, u64) {
+        (self.health.window().first_number(now_ms), self.day.window().first_number(now_ms))
+    }
+
+    /// Takes over counts that the store has kept, after those before them.
+    pub fn restore(&self, record: &Counts, now_ms: UnixMs) {
+        match record.kind {
+            CountsKind::Minute => self.health.window().restore(record, now_ms),
+            CountsKind::Bucket => self.day.window().restore(record, now_ms),
+            CountsKind::Since => {}
+        }
+    }
+}
+
+/// The moving average of how long an attempt takes, milliseconds; 0 before the first.
+#[derive(Default)]
+pub(super) struct RunAverage(AtomicU64);
+
+impl RunAverage {
+    pub fn ms(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn on_event(&self, event: EngineEvent<'_>) {
+        match event {
+            EngineEvent::AttemptEnded(ended) if !ended.abandoned => self.add(ended.run_ms),
+            EngineEvent::AttemptEnded(_)
+            | EngineEvent::JobCounted { .. }
+            | EngineEvent::PickedUp { .. }
+            | EngineEvent::AttemptStarted { .. }
+            | EngineEvent::CacheMissed => {}
+        }
+    }
+
+    fn add(&self, run_ms: u64) {
+        let before = self.ms();
+        let after = if before == 0 {
+            run_ms
+        } else {
+            before - (before >> RUN_AVERAGE_SHIFT) + (run_ms >> RUN_AVERAGE_SHIFT)
+        };
+        // Lost updates only make the average a little less smooth.
+        self.0.store(after.max(1), Ordering::Relaxed);
+    }
+}
