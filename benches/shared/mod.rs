@@ -18,7 +18,7 @@ use answerd::config::Settings;
 use answerd::http::Server;
 use answerd::job::{Job, RawRequest, ScrapeRequest, State};
 use answerd::store::{NewIdentity, OpenOptions, QuickRepair, Store};
-use answerd::upstream::{Call, Injected, Upstream, UpstreamError};
+use answerd::upstream::{Call, Upstream, UpstreamError, UpstreamOverrides};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -115,7 +115,7 @@ pub fn start_with(directory: &Path, practice: Arc<dyn Upstream>) -> Server {
     let environment =
         environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
     let settings = Settings::load_from(None, &environment).unwrap();
-    let mut injected = Injected::new();
+    let mut injected = UpstreamOverrides::new();
     injected.insert("practice".to_owned(), practice);
     let slow = After("slow", Duration::from_millis(SLOW_MS), text(ANSWER_BYTES));
     injected.insert("slow".to_owned(), Arc::new(slow));

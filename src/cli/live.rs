@@ -47,7 +47,7 @@ pub fn call_all(
                 others.push(Trial::new(configured, Outcome::Skipped));
             }
             None => {
-                let registry = upstream::alone(settings, configured, "", clock)
+                let registry = upstream::alone(settings, configured, clock)
                     .map_err(|error| ConfigError { problems: vec![error.to_string()] })?;
                 ready.push((configured, registry));
             }
@@ -61,14 +61,13 @@ pub fn call_all(
     Ok(Report::new(trials))
 }
 
-/// The practice page is served by `serve`, which does not run in this command.
+/// Returns whether an upstream is part of `serve`, which does not run in this command.
 fn is_part_of_the_service(configured: &Upstream) -> bool {
-    let asks_the_service = match configured.kind {
+    match configured.kind {
         UpstreamKind::Practice => true,
-        UpstreamKind::Browser => configured.recipe == "practice",
+        UpstreamKind::Browser => configured.recipe == "practice" && configured.base_url.is_empty(),
         _ => false,
-    };
-    asks_the_service && configured.base_url.is_empty()
+    }
 }
 
 fn call(

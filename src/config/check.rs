@@ -356,6 +356,11 @@ fn check_upstream(
     };
     let base_url = typed.base_url.trim_end_matches('/').to_owned();
     check_addresses(&section, &base_url, &typed.proxy, problems);
+    if *kind == UpstreamKind::Practice && !base_url.is_empty() {
+        problems.push(format!(
+            "`base_url` in [{section}] must be empty: the kind `practice` answers in the service"
+        ));
+    }
     let is_header = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if !typed.auth_header.bytes().all(is_header) || may_be_secret(&typed.auth_header) {
         problems.push(format!(

@@ -118,8 +118,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// How the practice page behaves: as it is, slow, failing now and then, or long-winded.
-#[derive(Clone, Debug, Deserialize)]
+/// How the practice engine behaves: as it is, slow, failing now and then, or long-winded.
+#[derive(Clone, Debug, Default, Deserialize)]
 #[serde(expecting = "a table")]
 pub struct Practice {
     pub latency_ms: u64,

@@ -81,8 +81,13 @@ impl Fixture {
         let (decide, decided) = crossbeam_channel::unbounded();
         let gated: Arc<dyn Upstream> = Arc::new(Gated { asked: ask, decided });
         let injected = HashMap::from([("gated".to_owned(), gated)]);
-        let upstreams =
-            crate::upstream::connect(&settings, "http://127.0.0.1:9", injected, &clock).unwrap();
+        let upstreams = crate::upstream::connect(
+            &settings,
+            &crate::upstream::Local::new("http://127.0.0.1:9", "", &settings),
+            injected,
+            &clock,
+        )
+        .unwrap();
         let engine =
             Engine::start(store.clone(), upstreams, &settings, String::new(), None, clock).unwrap();
         let decide = Some(decide);

@@ -1,52 +1,33 @@
-//! The user guide in the browser: `/docs` lists its pages, `/docs/{slug}` shows one, `/docs/search`
-//! finds sections, and `/docs/assets/{file}` is what they offer for other programs. The API reference is
-//! a page like the others. Rendered once, at the first request.
+//! The user guide over HTTP: `/docs` lists its pages, `/docs/{slug}` shows one, `/docs/search` finds
+//! sections, and `/docs/assets/{file}` is what they offer for other programs.
 
 mod reference;
-mod search;
-
-pub use search::{script as search_script, show as search};
 
 use std::sync::LazyLock;
 
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
+use actix_web::{HttpResponse, web};
 
+use crate::guide::FILES;
+use crate::guide::search::QUERY_CHARS_MAX;
+use crate::guide::site::{self, Site};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::transport::security_headers;
 use crate::job::quoted;
-use crate::practice::guide::{FILES, Guide, PAGES};
-use crate::practice::html::{self, Frame, escape};
 
-/// Where the guide and the reference are in the navigation.
-const HERE: &str = "/docs";
-const REFERENCE_PATH: &str = "/docs/reference";
-
-/// The pages, (slug, Markdown), in reading order: those of the guide, and the reference.
-static TEXTS: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(|| {
-    let pages = PAGES.iter().map(|(slug, text)| (*slug, (*text).to_owned()));
-    pages.chain([(reference::SLUG, reference::markdown())]).collect()
-});
-/// The same, read.
-static GUIDE: LazyLock<Guide> = LazyLock::new(|| {
-    let texts: Vec<(&'static str, &str)> =
-        TEXTS.iter().map(|(slug, text)| (*slug, text.as_str())).collect();
-    Guide::of(&texts, "")
-});
-/// Every page as it is sent, by its slug.
-static RENDERED: LazyLock<Vec<(&'static str, String)>> = LazyLock::new(render);
-static INDEX: LazyLock<String> = LazyLock::new(render_index);
+/// Rendered at the first request.
+static SITE: LazyLock<Site> = LazyLock::new(|| Site::new(&reference::markdown()));
 
 /// `GET /docs`
 pub async fn index(_: ApiCall) -> ApiResult {
-    Ok(security_headers::html(StatusCode::OK, INDEX.clone()))
+    Ok(security_headers::html(StatusCode::OK, SITE.contents().to_owned()))
 }
 
 /// `GET /docs/reference`
 pub async fn reference(call: ApiCall) -> ApiResult {
-    guide_page(&call, reference::SLUG)
+    guide_page(&call, site::REFERENCE)
 }
 
 /// `GET /docs/{page}`
@@ -55,8 +36,8 @@ pub async fn page(call: ApiCall) -> ApiResult {
 }
 
 fn guide_page(call: &ApiCall, slug: &str) -> ApiResult {
-    match RENDERED.iter().find(|(known, _)| *known == slug) {
-        Some((_, page)) => Ok(security_headers::html(StatusCode::OK, page.clone())),
+    match SITE.page(slug) {
+        Some(page) => Ok(security_headers::html(StatusCode::OK, page.to_owned())),
         None => {
             let detail = format!("The guide has no page {}; `/docs` lists them.", quoted(slug));
             not_found(call, ApiError::not_found(detail))
@@ -71,8 +52,7 @@ pub fn nothing_at(call: &ApiCall) -> ApiResult {
         "/dashboard" | "/dashboard/" => Some("/"),
         path => path.strip_suffix('/').filter(|path| {
             let slug = path.strip_prefix("/docs/");
-            *path == HERE
-                || slug.is_some_and(|slug| RENDERED.iter().any(|(known, _)| *known == slug))
+            *path == "/docs" || slug.is_some_and(|slug| SITE.page(slug).is_some())
         }),
     };
     match page.filter(|_| security_headers::wants_html(call.headers())) {
@@ -88,12 +68,28 @@ fn not_found(call: &ApiCall, error: ApiError) -> ApiResult {
     if !security_headers::wants_html(call.headers()) {
         return Err(error.into());
     }
-    let main = format!(
-        "<h1>Not found</h1>\n<p>{}</p>\n<p>The <a href=\"/docs\">guide</a> lists its pages, and the \
-         <a href=\"/\">dashboard</a> has the jobs.</p>\n",
-        escape(&error.detail)
-    );
-    Ok(security_headers::html(StatusCode::NOT_FOUND, framed("Not found", HERE, "", &main)))
+    Ok(security_headers::html(StatusCode::NOT_FOUND, site::not_found(&error.detail)))
+}
+
+/// `GET /docs/search?q=`: the script of the search box shows the list of this page while one types;
+/// without it the form leads here.
+pub async fn search(call: ApiCall) -> ApiResult {
+    let mut pairs = url::form_urlencoded::parse(call.query_string().as_bytes());
+    let query = pairs.find(|(name, _)| name == "q").map(|(_, value)| value).unwrap_or_default();
+    // No page can show U+0000.
+    let query = query.trim().replace('\0', "\u{fffd}");
+    let chars = query.chars().count();
+    if chars > QUERY_CHARS_MAX {
+        return Ok(security_headers::html(StatusCode::BAD_REQUEST, site::query_too_long(chars)));
+    }
+    // The first search builds the index, which takes longer than an event loop may.
+    let page = web::block(move || SITE.search(&query)).await?;
+    Ok(security_headers::html(StatusCode::OK, page))
+}
+
+/// `GET /docs/search.js`
+pub async fn search_script(_: ApiCall) -> ApiResult {
+    Ok(security_headers::asset("text/javascript; charset=utf-8", site::SCRIPT))
 }
 
 /// `GET /docs/assets/{file}`
@@ -107,60 +103,4 @@ pub async fn file(call: ApiCall) -> ApiResult {
     let json = name.ends_with(".json");
     let content_type = if json { "application/json" } else { "application/yaml" };
     Ok(security_headers::asset(content_type, text))
-}
-
-/// A page of the guide around its content; `here` is its place in the navigation, and `query` stands
-/// in its search box.
-fn framed(title: &str, here: &str, query: &str, main: &str) -> String {
-    let script = Some(search::SCRIPT_PATH);
-    html::page(&Frame { title, here, script, search: Some(query) }, main)
-}
-
-fn render_index() -> String {
-    let items: String = GUIDE
-        .pages
-        .iter()
-        .map(|page| {
-            let (title, summary) = (escape(&page.title), escape(&page.summary));
-            format!(
-                "<li><a href=\"/docs/{}\">{title}</a><p class=\"summary\">{summary}</p></li>\n",
-                page.slug
-            )
-        })
-        .collect();
-    let main = format!(
-        "<h1>Guide</h1>\n<p>How answerd is used and run. Search it above, or ask the \
-         <a href=\"/practice\">practice engine</a> a question.</p>\n\
-         <ul class=\"pages\">\n{items}</ul>\n"
-    );
-    framed("Guide", HERE, "", &main)
-}
-
-fn render() -> Vec<(&'static str, String)> {
-    let guide = &*GUIDE;
-    let link = |at: Option<usize>, rel: &str, arrow: &str| {
-        at.and_then(|at| guide.pages.get(at)).map_or_else(
-            || "<span></span>".to_owned(),
-            |page| {
-                let title = escape(&page.title);
-                format!("<a rel=\"{rel}\" href=\"/docs/{}\">{arrow}{title}</a>", page.slug)
-            },
-        )
-    };
-    TEXTS
-        .iter()
-        .enumerate()
-        .map(|(at, (slug, text))| {
-            let main = format!(
-                "<article class=\"guide\">\n{}</article>\n\
-                 <nav class=\"turns\" aria-label=\"Neighboring pages\">{}{}</nav>\n",
-                html::guide_page(text, slug),
-                link(at.checked_sub(1), "prev", "← "),
-                link(Some(at + 1), "next", "→ "),
-            );
-            let here = if *slug == reference::SLUG { REFERENCE_PATH } else { HERE };
-            let title = guide.pages.get(at).map_or(*slug, |page| page.title.as_str());
-            (*slug, framed(title, here, "", &main))
-        })
-        .collect()
 }

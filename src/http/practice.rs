@@ -1,12 +1,10 @@
-//! The practice page over HTTP: `/practice` for browsers and for the practice upstream,
-//! `/practice/stream` for the page's script. The settings make it slow, failing or long-winded.
+//! The practice page over HTTP: `/practice` for browsers, `/practice/stream` for the page's script.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use actix_web::body::{BodySize, MessageBody};
@@ -17,7 +15,6 @@ use actix_web::{HttpResponse, ResponseError, web};
 
 use crate::api::ErrorCode;
 use crate::clock::Clock;
-use crate::config::file::Practice;
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::transport::security_headers;
@@ -26,50 +23,58 @@ use crate::practice::{Engine, PracticeAnswer, QUESTION_CHARS_MAX};
 
 /// The wait between two pieces of a streamed answer, milliseconds.
 const PIECE_INTERVAL_MS: u64 = 60;
-/// Answers filled up to more than this are written off the event loop, bytes.
-const INLINE_BYTES_MAX: usize = 64 << 10;
-/// What a told failure asks a client to wait, seconds.
+/// What a planned failure asks a client to wait, seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
 
-/// What the handlers share.
+/// The engine and the clock of the handlers.
 pub struct PracticeState {
-    engine: Arc<Engine>,
-    settings: Practice,
-    clock: Clock,
-    /// Questions asked so far; which of them fail follows from it.
-    asked: AtomicU64,
+    pub engine: Arc<Engine>,
+    pub clock: Clock,
+}
+
+/// Why a question has no answer.
+enum Refusal {
+    QuestionMissing,
+    QuestionTooLong { chars: usize },
+    ToldToFail { question: String },
+    Stopping(BlockingError),
 }
 
 impl PracticeState {
-    pub fn new(engine: Arc<Engine>, settings: Practice, clock: Clock) -> PracticeState {
-        PracticeState { engine, settings, clock, asked: AtomicU64::new(0) }
-    }
-
-    /// Counts a question and says whether it is one of those that fail: of every hundred in a row
-    /// exactly `failure_percent`, spread evenly.
-    fn fails(&self) -> bool {
-        let percent = u64::from(self.settings.failure_percent.min(100));
-        let before = self.asked.fetch_add(1, Ordering::Relaxed) % 100;
-        (before + 1) * percent / 100 != before * percent / 100
-    }
-
-    async fn wait(&self) {
-        if self.settings.latency_ms > 0 {
-            let until_ms = self.clock.now_ms().saturating_add(self.settings.latency_ms);
-            self.clock.sleep_until(until_ms).await;
-        }
-    }
-
-    /// Answers and renders; a large answer on a thread that may take its time.
+    /// Answers the question of a query and renders the answer, on a thread that may take its time.
     async fn answered<T: Send + 'static>(
         &self,
-        question: String,
+        query: &str,
         render: fn(&str, &PracticeAnswer) -> T,
-    ) -> Result<T, BlockingError> {
-        let (engine, bytes) = (self.engine.clone(), self.settings.payload_bytes);
-        let work = move || render(&question, &engine.answer(&question, bytes));
-        if bytes <= INLINE_BYTES_MAX { Ok(work()) } else { web::block(work).await }
+    ) -> Result<T, Refusal> {
+        let question = question(query)?;
+        let fails = self.engine.fails_next();
+        if self.engine.latency_ms() > 0 {
+            let until_ms = self.clock.now_ms().saturating_add(self.engine.latency_ms());
+            self.clock.sleep_until(until_ms).await;
+        }
+        if fails {
+            return Err(Refusal::ToldToFail { question });
+        }
+        let engine = self.engine.clone();
+        let work = move || render(&question, &engine.answer(&question));
+        web::block(work).await.map_err(Refusal::Stopping)
     }
+}
+
+/// Returns the parameter `q` of a query.
+fn question(query: &str) -> Result<String, Refusal> {
+    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
+    let given = pairs.find(|(name, _)| name == "q").map(|(_, value)| value);
+    let Some(question) = given.filter(|question| !question.trim().is_empty()) else {
+        return Err(Refusal::QuestionMissing);
+    };
+    let chars = question.chars().count();
+    if chars > QUESTION_CHARS_MAX {
+        return Err(Refusal::QuestionTooLong { chars });
+    }
+    // No page can show U+0000.
+    Ok(question.replace('\0', "\u{fffd}"))
 }
 
 /// `GET /practice`: the form, or with `q` the answer.
@@ -78,21 +83,20 @@ pub async fn show(call: ApiCall) -> ApiResult {
 }
 
 async fn show_page(state: &PracticeState, query: &str) -> ApiResult {
-    let question = match Question::of(query) {
-        Question::Asked(question) => question,
-        Question::Missing => return Ok(security_headers::html(StatusCode::OK, page::form_page())),
-        Question::TooLong { chars } => {
-            return Ok(security_headers::html(StatusCode::BAD_REQUEST, page::too_long_page(chars)));
+    let (status, page) = match state.answered(query, page::answer_page).await {
+        Ok(page) => (StatusCode::OK, page),
+        Err(Refusal::QuestionMissing) => (StatusCode::OK, page::form_page()),
+        Err(Refusal::QuestionTooLong { chars }) => {
+            (StatusCode::BAD_REQUEST, page::too_long_page(chars))
         }
+        Err(Refusal::ToldToFail { question }) => {
+            let page = page::failure_page(&question);
+            let reply = security_headers::html(StatusCode::SERVICE_UNAVAILABLE, page);
+            return Ok(with_retry_after(reply));
+        }
+        Err(Refusal::Stopping(error)) => return Err(error.into()),
     };
-    let fails = state.fails();
-    state.wait().await;
-    if fails {
-        let page = page::failure_page(&question);
-        return Ok(with_retry_after(security_headers::html(StatusCode::SERVICE_UNAVAILABLE, page)));
-    }
-    let page = state.answered(question, page::answer_page).await?;
-    Ok(security_headers::html(StatusCode::OK, page))
+    Ok(security_headers::html(status, page))
 }
 
 /// `GET /practice/stream?q=`: the answer as lines of JSON, piece by piece.
@@ -101,25 +105,21 @@ pub async fn stream(call: ApiCall) -> ApiResult {
 }
 
 async fn stream_answer(state: &PracticeState, query: &str) -> ApiResult {
-    let question = match Question::of(query) {
-        Question::Asked(question) => question,
-        Question::Missing => {
-            return Err(ApiError::from(ErrorCode::QuestionMissing).into());
+    match state.answered(query, |_, answer| page::stream_pieces(answer)).await {
+        Ok(pieces) => Ok(HttpResponse::Ok()
+            .content_type("application/x-ndjson")
+            .insert_header((security_headers::ACCEL_BUFFERING, "no"))
+            .body(Pieces { pieces: pieces.into(), clock: state.clock.clone(), wait: None })),
+        Err(Refusal::QuestionMissing) => Err(ApiError::from(ErrorCode::QuestionMissing).into()),
+        Err(Refusal::QuestionTooLong { chars }) => {
+            Err(ApiError::new(ErrorCode::QuestionTooLong, page::too_long(chars)).into())
         }
-        Question::TooLong { chars } => {
-            return Err(ApiError::new(ErrorCode::QuestionTooLong, page::too_long(chars)).into());
+        Err(Refusal::ToldToFail { .. }) => {
+            let error = ApiError::from(ErrorCode::PracticeFailure);
+            Ok(with_retry_after(error.error_response()))
         }
-    };
-    let fails = state.fails();
-    state.wait().await;
-    if fails {
-        return Ok(with_retry_after(ApiError::from(ErrorCode::PracticeFailure).error_response()));
+        Err(Refusal::Stopping(error)) => Err(error.into()),
     }
-    let pieces = state.answered(question, |_, answer| page::stream_pieces(answer)).await?;
-    Ok(HttpResponse::Ok()
-        .content_type("application/x-ndjson")
-        .insert_header((security_headers::ACCEL_BUFFERING, "no"))
-        .body(Pieces { pieces: pieces.into(), clock: state.clock.clone(), wait: None }))
 }
 
 /// `GET /practice.js`
@@ -135,32 +135,6 @@ pub async fn style(_: ApiCall) -> ApiResult {
 fn with_retry_after(mut reply: HttpResponse) -> HttpResponse {
     reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static(RETRY_AFTER_SECONDS));
     reply
-}
-
-/// The parameter `q` of a request.
-enum Question {
-    Asked(String),
-    /// Not there, or blank.
-    Missing,
-    TooLong {
-        chars: usize,
-    },
-}
-
-impl Question {
-    fn of(query: &str) -> Question {
-        let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-        let given = pairs.find(|(name, _)| name == "q").map(|(_, value)| value);
-        let Some(question) = given.filter(|question| !question.trim().is_empty()) else {
-            return Question::Missing;
-        };
-        let chars = question.chars().count();
-        if chars > QUESTION_CHARS_MAX {
-            return Question::TooLong { chars };
-        }
-        // No page can show U+0000.
-        Question::Asked(question.replace('\0', "\u{fffd}"))
-    }
 }
 
 /// A body that sends its pieces with a short wait between them; it is dropped, and nothing goes on,

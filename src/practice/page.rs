@@ -1,9 +1,17 @@
 //! The practice page: a chat form that works without JavaScript, an answer with its searches,
 //! sources and related questions under ids that do not change, and the same answer in pieces for the
-//! page's script. The markup is what `upstream::practice` reads.
+//! page's script. Its markup is what the recipe `practice` reads.
 
-use super::html::{Frame, SOURCE_ID_PREFIX, answer_blocks, escape, page};
+use pulldown_cmark::{BrokenLink, CowStr, Event, Parser, Tag, TagEnd, html};
+
 use super::{MODEL, PracticeAnswer, PracticeSource, QUESTION_CHARS_MAX};
+use crate::guide::html::{Frame, as_text, escape, page, scrollable};
+use crate::guide::sections::OPTIONS;
+
+/// The class of the element that a citation mark is.
+pub const MARK_CLASS: &str = "mark";
+/// What the id of a source's list item begins with; the number of its mark follows.
+pub const SOURCE_ID_PREFIX: &str = "source-";
 
 /// The page's script, served at `/practice.js`.
 pub const SCRIPT: &str = include_str!("assets/practice.js");
@@ -95,6 +103,49 @@ impl Parts {
     }
 }
 
+/// The blocks of an answer as HTML, in order; a mark from 1 to `sources` links to its source.
+pub fn answer_blocks(markdown: &str, sources: usize) -> Vec<String> {
+    let mark = |link: BrokenLink<'_>| {
+        let number: usize = link.reference.parse().ok()?;
+        let known = (1..=sources).contains(&number);
+        known.then(|| (format!("#{SOURCE_ID_PREFIX}{number}").into(), CowStr::Borrowed("")))
+    };
+    let parser = Parser::new_with_broken_link_callback(markdown, OPTIONS, Some(mark));
+    let mut blocks = Vec::new();
+    let mut block: Vec<Event<'_>> = Vec::new();
+    let mut depth = 0_usize;
+    let mut in_mark = false;
+    for event in parser {
+        match &event {
+            Event::Start(_) => depth += 1,
+            Event::End(_) => depth -= 1,
+            _ => {}
+        }
+        match event {
+            Event::Start(Tag::Link { dest_url, .. }) if is_source(&dest_url) => {
+                in_mark = true;
+                let open = format!("<sup class=\"{MARK_CLASS}\"><a href=\"{dest_url}\">[");
+                block.push(Event::InlineHtml(open.into()));
+            }
+            Event::End(TagEnd::Link) if in_mark => {
+                in_mark = false;
+                block.push(Event::InlineHtml("]</a></sup>".into()));
+            }
+            event => block.push(as_text(event)),
+        }
+        if depth == 0 {
+            let mut rendered = String::new();
+            html::push_html(&mut rendered, block.drain(..));
+            blocks.push(scrollable(&rendered));
+        }
+    }
+    blocks
+}
+
+fn is_source(address: &str) -> bool {
+    address.strip_prefix('#').is_some_and(|id| id.starts_with(SOURCE_ID_PREFIX))
+}
+
 fn source_item(number: usize, source: &PracticeSource) -> String {
     format!(
         "<li id=\"{SOURCE_ID_PREFIX}{number}\"><a href=\"{}\">{}</a>\
@@ -161,6 +212,7 @@ fn title(question: &str) -> String {
 mod tests {
     use super::super::Engine;
     use super::*;
+    use crate::config::file::Practice;
 
     fn ids(page: &str) -> Vec<&str> {
         page.split(" id=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect()
@@ -168,7 +220,8 @@ mod tests {
 
     #[test]
     fn an_answer_page_has_each_id_once_outside_its_template() {
-        let answer = Engine::new("http://h").answer("How long are results kept?", 0);
+        let answer =
+            Engine::new("http://h", Practice::default()).answer("How long are results kept?");
         let page = answer_page("How long are results kept?", &answer);
         let shown = page.split("<template").next().unwrap();
         for id in ["question", "searches", "answer", "sources", "source-1", "related", "q"] {
@@ -182,7 +235,7 @@ mod tests {
     #[test]
     fn a_question_is_escaped_wherever_it_stands() {
         let question = "</title><script>alert(1)</script>\"'";
-        let answer = Engine::new("").answer(question, 0);
+        let answer = Engine::new("", Practice::default()).answer(question);
         for page in [answer_page(question, &answer), failure_page(question)] {
             assert_eq!(page.matches("<script").count(), 1, "only the page's own");
         }
@@ -190,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_stream_has_all_that_the_page_has() {
-        let answer = Engine::new("").answer("how can I simulate failures", 0);
+        let answer = Engine::new("", Practice::default()).answer("how can I simulate failures");
         let page = answer_page("q", &answer);
         let pieces = stream_pieces(&answer);
         assert!(pieces.len() > 4);
@@ -199,6 +252,20 @@ mod tests {
             let piece: serde_json::Value = serde_json::from_str(&piece).unwrap();
             assert!(page.contains(piece["html"].as_str().unwrap()));
         }
+    }
+
+    #[test]
+    fn marks_become_links_and_only_valid_ones() {
+        let blocks = answer_blocks("One. [1] Two. [2]\n\n- `[1]` is code [1]\n- [9] \\[1]", 2);
+        assert_eq!(
+            blocks,
+            [
+                "<p>One. <sup class=\"mark\"><a href=\"#source-1\">[1]</a></sup> Two. \
+             <sup class=\"mark\"><a href=\"#source-2\">[2]</a></sup></p>\n",
+                "<ul>\n<li><code>[1]</code> is code <sup class=\"mark\"><a href=\"#source-1\">[1]</a>\
+             </sup></li>\n<li>[9] [1]</li>\n</ul>\n",
+            ]
+        );
     }
 
     #[test]

@@ -89,8 +89,13 @@ impl World {
         );
         let script: Arc<dyn Upstream> = self.script.clone();
         let injected = HashMap::from([("scripted".to_owned(), script)]);
-        let upstreams =
-            upstream::connect(&settings, "http://127.0.0.1:9", injected, clock).unwrap();
+        let upstreams = upstream::connect(
+            &settings,
+            &crate::upstream::Local::new("http://127.0.0.1:9", "", &settings),
+            injected,
+            clock,
+        )
+        .unwrap();
         let settings = Arc::new(settings);
         let steps = Steps::start(store.clone(), upstreams, &settings, clock.clone());
         let service = Service::new(store.clone(), steps.engine.clone(), settings, clock.clone());

@@ -13,9 +13,25 @@ use super::practice::PracticeUpstream;
 use super::{Member, Registry, Upstream, providers};
 use crate::clock::Clock;
 use crate::config::{self, Evidence, Settings, UpstreamKind};
+use crate::practice::Engine;
 
 /// Upstreams that take the place of the configured ones of the same name.
-pub type Injected = HashMap<String, Arc<dyn Upstream>>;
+pub type UpstreamOverrides = HashMap<String, Arc<dyn Upstream>>;
+
+/// What upstreams use of this server.
+pub struct Local {
+    /// Where the server is reached from this machine, without a slash at its end.
+    pub url: String,
+    pub practice: Arc<Engine>,
+}
+
+impl Local {
+    /// Creates the practice engine of a server. Its sources begin with `public_url`.
+    pub fn new(url: &str, public_url: &str, settings: &Settings) -> Local {
+        let practice = Arc::new(Engine::new(public_url, settings.practice.clone()));
+        Local { url: url.to_owned(), practice }
+    }
+}
 
 /// Why there is no registry.
 #[derive(Debug, thiserror::Error)]
@@ -34,24 +50,23 @@ fn lines(problems: &[Problem]) -> String {
     problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
 }
 
-/// The upstreams of all scrapers. `local_url` is where this server is reached from this machine:
-/// the practice engine's page is there, unless its settings name another address.
+/// Opens the upstreams of all scrapers.
 ///
 /// # Errors
-/// An upstream's proxy cannot be used, or its recipe is not there or not sound.
+/// Returns an error if an upstream's proxy cannot be used, or its recipe is missing or invalid.
 pub fn connect(
     settings: &Settings,
-    local_url: &str,
-    mut injected: Injected,
+    local: &Local,
+    mut overrides: UpstreamOverrides,
     clock: &Clock,
 ) -> Result<Registry, ConnectError> {
-    let mut browsers = Browsers { settings, shared: None };
+    let mut connector = Connector { settings, local, clock, shared: None };
     let mut members = Vec::new();
     for (name, configured) in &settings.upstreams {
-        let upstream = match injected.remove(name) {
+        let upstream = match overrides.remove(name) {
             Some(upstream) => upstream,
             None if configured.missing.is_some() => continue,
-            None => open(configured, &mut browsers, local_url, clock)?,
+            None => connector.open(configured)?,
         };
         let sessions = (configured.kind == UpstreamKind::Browser).then_some(configured.sessions);
         members.push(Member {
@@ -63,7 +78,7 @@ pub fn connect(
     }
     let scrapers = settings.scrapers.values();
     let scrapers = scrapers.map(|scraper| (scraper.name.clone(), scraper.upstreams.clone()));
-    let recipes = browsers.shared.map(|shared| shared.recipes).unwrap_or_default();
+    let recipes = connector.shared.map(|shared| shared.recipes).unwrap_or_default();
     Ok(Registry::new(members, scrapers, clock.clone()).with_recipes(recipes))
 }
 
@@ -104,51 +119,29 @@ fn recipe_unknown(browser: &config::Upstream, recipes: &Recipes) -> ConnectError
     }
 }
 
-/// One upstream by itself, under its own name and without its limits: for a trial call.
+/// Opens one upstream by itself, without its limits, for a trial call.
 ///
 /// # Errors
 /// As [`connect`].
 pub fn alone(
     settings: &Settings,
     configured: &config::Upstream,
-    local_url: &str,
     clock: &Clock,
 ) -> Result<Registry, ConnectError> {
-    let mut browsers = Browsers { settings, shared: None };
-    let upstream = open(configured, &mut browsers, local_url, clock)?;
+    let local = Local::new("", "", settings);
+    let mut connector = Connector { settings, local: &local, clock, shared: None };
+    let upstream = connector.open(configured)?;
     let member = Member { upstream, in_flight_max: None, requests_per_minute: None };
     let name = configured.name.clone();
     Ok(Registry::new(vec![member], [(name.clone(), vec![name])], clock.clone()))
 }
 
-fn open(
-    configured: &config::Upstream,
-    browsers: &mut Browsers<'_>,
-    local_url: &str,
-    clock: &Clock,
-) -> Result<Arc<dyn Upstream>, ConnectError> {
-    if configured.kind == UpstreamKind::Browser {
-        return browsers.open(configured, local_url, clock);
-    }
-    Ok(match providers::provider(configured) {
-        Some(provider) => Arc::new(HttpUpstream::new(configured, provider, clock.clone())?),
-        None => Arc::new(PracticeUpstream::new(
-            configured.name.clone(),
-            own_or(configured, local_url),
-            configured.timeout_seconds,
-            clock.clone(),
-        )),
-    })
-}
-
-fn own_or(configured: &config::Upstream, local_url: &str) -> String {
-    let own = configured.base_url.is_empty();
-    if own { local_url.to_owned() } else { configured.base_url.clone() }
-}
-
-/// What browser upstreams share. Nothing is made before the first of them.
-struct Browsers<'a> {
+/// Opens upstreams.
+struct Connector<'a> {
     settings: &'a Settings,
+    local: &'a Local,
+    clock: &'a Clock,
+    /// What browsers share, from the first of them on.
     shared: Option<Shared>,
 }
 
@@ -158,7 +151,24 @@ struct Shared {
     driver: Arc<LocalDriver>,
 }
 
-impl Browsers<'_> {
+impl Connector<'_> {
+    fn open(&mut self, configured: &config::Upstream) -> Result<Arc<dyn Upstream>, ConnectError> {
+        if configured.kind == UpstreamKind::Browser {
+            return self.open_browser(configured);
+        }
+        let clock = self.clock.clone();
+        Ok(match providers::provider(configured) {
+            Some(provider) => Arc::new(HttpUpstream::new(configured, provider, clock)?),
+            None => Arc::new(PracticeUpstream::new(
+                configured.name.clone(),
+                self.local.practice.clone(),
+                &self.local.url,
+                configured.timeout_seconds,
+                clock,
+            )),
+        })
+    }
+
     fn shared(&mut self) -> Result<&Shared, ConnectError> {
         if self.shared.is_none() {
             let recipes = all_recipes(self.settings).map_err(ConnectError::Recipes)?;
@@ -170,12 +180,11 @@ impl Browsers<'_> {
         self.shared.as_ref().ok_or(ConnectError::Recipes(Vec::new()))
     }
 
-    fn open(
+    fn open_browser(
         &mut self,
         configured: &config::Upstream,
-        local_url: &str,
-        clock: &Clock,
     ) -> Result<Arc<dyn Upstream>, ConnectError> {
+        let (local_url, clock) = (self.local.url.clone(), self.clock.clone());
         let settings = self.settings.browser.clone();
         let shared = self.shared()?;
         let Some(recipe) = shared.recipes.get(&configured.recipe) else {
@@ -183,8 +192,10 @@ impl Browsers<'_> {
         };
         let local = configured.webdriver_url.is_none().then(|| shared.driver.clone());
         let is_path = recipe.url.starts_with('/');
-        let base_url =
-            (is_path || !configured.base_url.is_empty()).then(|| own_or(configured, local_url));
+        let base_url = match configured.base_url.as_str() {
+            "" => is_path.then_some(local_url),
+            given => Some(given.to_owned()),
+        };
         Ok(Arc::new(BrowserUpstream::new(Parts {
             name: configured.name.clone(),
             recipe: recipe.clone(),
@@ -210,7 +221,7 @@ impl Browsers<'_> {
             },
             watch: None,
             runtime: shared.runtime.clone(),
-            clock: clock.clone(),
+            clock,
         })))
     }
 }

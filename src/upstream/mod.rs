@@ -8,13 +8,13 @@ pub mod evidence;
 pub mod http;
 mod lane;
 mod limits;
-pub mod practice;
+mod practice;
 pub mod provider;
 pub mod providers;
 mod registry;
 
 pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
-pub use connect::{ConnectError, Injected, alone, connect, recipe_problems};
+pub use connect::{ConnectError, Local, UpstreamOverrides, alone, connect, recipe_problems};
 pub use http::InvalidProxy;
 pub use lane::{CallCounts, LastError, Member, UpstreamStatus};
 pub use limits::{Limits, Served};

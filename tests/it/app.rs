@@ -13,7 +13,7 @@ use answerd::http::Server;
 use answerd::job::{Reason, ScrapeRequest};
 use answerd::store::Store;
 use answerd::upstream::http::Lookup;
-use answerd::upstream::{Call, Injected, Upstream, UpstreamError};
+use answerd::upstream::{Call, Upstream, UpstreamError, UpstreamOverrides};
 use serde_json::Value;
 
 /// 2026-05-11T12:00:00Z, where manual clocks start.
@@ -186,7 +186,7 @@ pub struct Builder {
     settings: BTreeMap<String, String>,
     config: String,
     clock: Clock,
-    injected: Injected,
+    injected: UpstreamOverrides,
     lookup: Option<Lookup>,
     directory: Arc<tempfile::TempDir>,
 }
@@ -203,7 +203,7 @@ impl Builder {
             settings,
             config: String::new(),
             clock: Clock::System,
-            injected: Injected::new(),
+            injected: UpstreamOverrides::new(),
             lookup: None,
             directory,
         }

@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// The rows of the design, lowest first. `cli` is last.
 const ROWS: &[&str] = &[
-    "clock", "rate", "tally", "catalog", "config", "id", "job", "answer", "api", "store",
-    "upstream", "practice", "engine", "service", "http", "cli",
+    "clock", "rate", "tally", "catalog", "config", "id", "job", "answer", "api", "store", "guide",
+    "practice", "upstream", "engine", "service", "http", "cli",
 ];
 
 fn sources() -> Vec<(PathBuf, String)> {

@@ -68,9 +68,13 @@ impl World {
         let script: Arc<dyn Upstream> = self.script.clone();
         let injected = HashMap::from([("scripted".to_owned(), script)]);
         let clock = &self.clock.0;
-        let upstreams =
-            crate::upstream::connect(&self.settings, "http://127.0.0.1:9", injected, clock)
-                .unwrap();
+        let upstreams = crate::upstream::connect(
+            &self.settings,
+            &crate::upstream::Local::new("http://127.0.0.1:9", "", &self.settings),
+            injected,
+            clock,
+        )
+        .unwrap();
         let steps = Steps::start(store.clone(), upstreams, &self.settings, clock.clone());
         self.life = Some(Life { steps, store, storage });
     }

@@ -3,11 +3,8 @@
 
 use serde_json::{Map, Value};
 
+use crate::guide::sections::anchor;
 use crate::http::openapi::document;
-use crate::practice::anchor;
-
-/// Its name in addresses: `/docs/reference`.
-pub const SLUG: &str = "reference";
 
 /// Where examples call; as everywhere in the guide.
 const BASE: &str = "http://127.0.0.1:8080";

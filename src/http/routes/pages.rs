@@ -2,11 +2,12 @@
 
 use super::{Operation, get, hidden};
 use crate::api::ErrorCode;
+use crate::guide::search::QUERY_CHARS_MAX;
 use crate::http::openapi::parameters;
 use crate::http::request::call::open;
 use crate::http::routes::description::{Description, HTML, Reply};
 use crate::http::{dashboard, docs, practice};
-use crate::practice::{QUERY_CHARS_MAX, QUESTION_CHARS_MAX};
+use crate::practice::QUESTION_CHARS_MAX;
 
 pub fn operations() -> Vec<Operation> {
     vec![

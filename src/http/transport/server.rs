@@ -30,11 +30,10 @@ use crate::http::transport::dispatch;
 use crate::http::transport::parser_errors::Connection;
 use crate::http::transport::traffic::Traffic;
 use crate::http::{Limits, State};
-use crate::practice;
 use crate::service::{ReloadedKeys, Service};
 use crate::store::{OpenOptions, QuickRepair, Store, StoreError, WriterStats};
 use crate::upstream::http::Lookup;
-use crate::upstream::{self, ConnectError, Injected};
+use crate::upstream::{self, ConnectError, UpstreamOverrides};
 
 /// Connections that wait to be accepted.
 const BACKLOG_MAX: i32 = 4_096;
@@ -101,7 +100,7 @@ impl Server {
     /// # Errors
     /// What could not be started, with the setting to look at. Nothing is left running.
     pub fn start(settings: Settings, clock: Clock) -> Result<Server, StartError> {
-        Server::start_with(settings, clock, Injected::new())
+        Server::start_with(settings, clock, UpstreamOverrides::new())
     }
 
     /// As [`Server::start`], with upstreams of the caller's own.
@@ -111,7 +110,7 @@ impl Server {
     pub fn start_with(
         settings: Settings,
         clock: Clock,
-        injected: Injected,
+        injected: UpstreamOverrides,
     ) -> Result<Server, StartError> {
         Server::start_resolving(settings, clock, injected, None)
     }
@@ -123,7 +122,7 @@ impl Server {
     pub fn start_resolving(
         settings: Settings,
         clock: Clock,
-        injected: Injected,
+        injected: UpstreamOverrides,
         lookup: Option<Lookup>,
     ) -> Result<Server, StartError> {
         let listener = listen(settings.http.bind)?;
@@ -133,7 +132,8 @@ impl Server {
         let settings = Arc::new(settings);
 
         let store = Arc::new(Store::open(&open_options(&settings, &clock))?);
-        let upstreams = upstream::connect(&settings, &local_url, injected, &clock)?;
+        let local = upstream::Local::new(&local_url, &public_url, &settings);
+        let upstreams = upstream::connect(&settings, &local, injected, &clock)?;
         let engine = Engine::start(
             store.clone(),
             upstreams,
@@ -161,11 +161,7 @@ impl Server {
             traffic: Arc::new(Traffic::new(clock.clone())),
             cors,
             origin: Arc::new(origin),
-            practice: Arc::new(PracticeState::new(
-                Arc::new(practice::Engine::new(&public_url)),
-                settings.practice.clone(),
-                clock,
-            )),
+            practice: Arc::new(PracticeState { engine: local.practice, clock }),
         };
         let http = spawn_http(listener, &settings, state)?;
         let (stop, stopped) = crossbeam_channel::bounded(1);

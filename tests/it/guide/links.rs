@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use answerd::practice::anchor;
+use answerd::guide::sections::anchor;
 
 use super::examples::examples;
 

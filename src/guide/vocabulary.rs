@@ -41,18 +41,20 @@ pub const SYNONYMS: &[&[&str]] = &[
     &["install", "start", "run", "setup", "launch", "begin"],
     &["kept", "retention", "retain", "expire", "expiry", "lifetime"],
     &["length", "long", "size", "characters", "bytes"],
-    &["limit", "maximum", "max", "bound", "cap", "largest", "exceed"],
+    &["limit", "maximum", "max", "bound", "cap", "largest"],
     &["migrate", "switch", "replace", "move"],
     &["monitor", "metrics", "health", "observability", "prometheus"],
     &["parallel", "concurrency", "concurrent", "worker", "threads"],
     &["poll", "wait", "check"],
+    &["memory", "ram", "kib"],
     &["provider", "upstream", "engine", "vendor"],
     &["see", "read", "view", "access"],
     &["setting", "configuration", "option", "configure", "parameter"],
     &["source", "citation", "reference", "link"],
     &["speed", "fast", "performance", "throughput", "quick", "latency", "slow"],
-    &["synchronous", "synchronously", "wait", "interactive", "block"],
-    &["throttle", "rate", "429"],
+    &["synchronous", "synchronously", "wait"],
+    &["synchronous", "interactive", "block"],
+    &["throttle", "rate", "429", "exceed"],
 ];
 
 /// What is written as two words or as one.

@@ -32,67 +32,34 @@ pub fn terms(text: &str) -> Vec<Term> {
     found
 }
 
-/// The words that may stand for one with this stem, and their stems; without its own.
-pub fn synonyms(stem_of: &str) -> impl Iterator<Item = &'static (&'static str, String)> {
-    static GROUPS: LazyLock<Vec<Vec<(&str, String)>>> = LazyLock::new(|| {
-        let groups = SYNONYMS.iter();
-        groups.map(|group| group.iter().map(|word| (*word, stem(word))).collect()).collect()
+/// Returns the words that may stand for one with this stem, without itself.
+pub fn synonyms(stem: &str) -> impl Iterator<Item = Term> {
+    static GROUPS: LazyLock<Vec<Vec<Term>>> = LazyLock::new(|| {
+        SYNONYMS.iter().map(|group| group.iter().map(|word| term(word)).collect()).collect()
     });
-    GROUPS
-        .iter()
-        .filter(move |group| group.iter().any(|(_, stem)| stem == stem_of))
-        .flat_map(move |group| group.iter().filter(move |(_, other)| other != stem_of))
+    let groups = GROUPS.iter().filter(move |group| group.iter().any(|it| it.stem == stem));
+    groups.flatten().filter(move |other| other.stem != stem).cloned()
 }
 
 fn term(word: &str) -> Term {
     Term { word: word.to_owned(), stem: stem(word), stop: is_stop_word(word) }
 }
 
-/// Lower-case words without accents; letters, digits and `_` make a word, an apostrophe inside one
-/// is left out.
+/// Returns the words of a text: letters, digits and `_`, in lower case and without accents.
 fn words(text: &str) -> Vec<String> {
-    let mut words = Words::default();
-    if text.is_ascii() {
-        // Nearly all of the guide, and there is nothing to take apart.
-        text.chars().map(|c| c.to_ascii_lowercase()).for_each(|c| words.take(c));
+    let plain: String = if text.is_ascii() {
+        text.to_ascii_lowercase()
     } else {
-        let plain = text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase);
-        plain.for_each(|c| words.take(c));
-    }
-    words.end_word();
-    words.found
+        text.nfkd().filter(|c| !is_combining_mark(*c)).flat_map(char::to_lowercase).collect()
+    };
+    let words =
+        plain.split(|c: char| !c.is_alphanumeric() && !matches!(c, '_' | '\'' | '\u{2019}'));
+    let words = words.map(|word| word.replace(['\'', '\u{2019}'], ""));
+    let words = words.map(|word| word.trim_matches('_').chars().take(WORD_CHARS_MAX).collect());
+    words.filter(|word: &String| !word.is_empty()).collect()
 }
 
-#[derive(Default)]
-struct Words {
-    found: Vec<String>,
-    word: String,
-    /// Characters of the present word, cut ones too.
-    chars: usize,
-}
-
-impl Words {
-    fn take(&mut self, c: char) {
-        if c.is_alphanumeric() || c == '_' {
-            self.chars += 1;
-            if self.chars <= WORD_CHARS_MAX {
-                self.word.push(c);
-            }
-        } else if !matches!(c, '\'' | '\u{2019}') {
-            self.end_word();
-        }
-    }
-
-    fn end_word(&mut self) {
-        let trimmed = self.word.trim_matches('_');
-        if !trimmed.is_empty() {
-            self.found.push(trimmed.to_owned());
-        }
-        self.word.clear();
-        self.chars = 0;
-    }
-}
-
+/// Joins what is written as two words or as one.
 fn joined(words: Vec<String>) -> Vec<String> {
     let mut joined: Vec<String> = Vec::with_capacity(words.len());
     for word in words {
@@ -208,7 +175,7 @@ mod tests {
     #[test]
     fn synonyms_leave_the_word_itself_out() {
         let price = stem("prices");
-        assert!(synonyms(&price).any(|(word, _)| *word == "credit"));
-        assert!(synonyms(&price).all(|(word, _)| *word != "price"));
+        assert!(synonyms(&price).any(|term| term.word == "credit"));
+        assert!(synonyms(&price).all(|term| term.word != "price"));
     }
 }

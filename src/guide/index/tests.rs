@@ -1,7 +1,8 @@
-//! What the engine finds in the guide as it ships.
+//! What the index finds in the guide as it ships.
 
 use std::sync::LazyLock;
 
+use super::super::pages::PAGES;
 use super::*;
 
 /// Questions as people put them, and the sections (`slug#anchor`) of which one must come first.
@@ -205,25 +206,25 @@ const NOT_COVERED: &[&str] = &[
     "???",
 ];
 
-static ENGINE: LazyLock<Engine> = LazyLock::new(|| Engine::new(""));
+static INDEX: LazyLock<Index> = LazyLock::new(|| Index::new(Guide::of(PAGES)));
 
-fn name_of_first(engine: &Engine, question: &str) -> String {
-    let findings = engine.find(question);
-    let Some(hit) = findings.hits.first() else { return String::new() };
-    let section = &engine.guide.sections[hit.section];
-    format!("{}#{}", engine.guide.pages[section.page].slug, section.anchor)
+fn name_of_first(index: &Index, question: &str) -> String {
+    let findings = index.find(question);
+    let Some((at, _)) = findings.hits.first() else { return String::new() };
+    let section = index.section(*at);
+    format!("{}#{}", index.guide.pages[section.page].slug, section.anchor)
 }
 
 #[test]
 fn questions_find_their_sections() {
-    let engine = &*ENGINE;
+    let index = &*INDEX;
     // All that are wrong at once: a change of weights moves several.
     let mut wrong = Vec::new();
     for (question, expected) in RETRIEVAL {
-        let found = name_of_first(engine, question);
+        let found = name_of_first(index, question);
         if !expected.contains(&found.as_str()) {
             wrong.push(format!("{question}: {found}, not {}", expected[0]));
-        } else if !engine.find(question).covered {
+        } else if !index.find(question).covered {
             wrong.push(format!("{question}: not covered"));
         }
     }
@@ -233,8 +234,8 @@ fn questions_find_their_sections() {
 #[test]
 fn every_page_is_found_first_by_a_question() {
     let found: Vec<String> =
-        RETRIEVAL.iter().map(|(question, _)| name_of_first(&ENGINE, question)).collect();
-    for page in &ENGINE.guide.pages {
+        RETRIEVAL.iter().map(|(question, _)| name_of_first(&INDEX, question)).collect();
+    for page in &INDEX.guide.pages {
         let start = format!("{}#", page.slug);
         assert!(found.iter().any(|name| name.starts_with(&start)), "{}", page.slug);
     }
@@ -242,11 +243,11 @@ fn every_page_is_found_first_by_a_question() {
 
 #[test]
 fn every_question_of_the_guide_finds_itself() {
-    let engine = &*ENGINE;
-    for section in engine.guide.sections.iter().filter(|section| section.is_question()) {
+    let index = &*INDEX;
+    for section in index.guide.sections.iter().filter(|section| section.is_question()) {
         // The same question may be answered on two pages.
-        let found = engine.find(&section.heading);
-        let first = &engine.guide.sections[found.hits[0].section];
+        let found = index.find(&section.heading);
+        let first = index.section(found.hits[0].0);
         assert_eq!(first.heading, section.heading);
         assert!(found.covered, "{}", section.heading);
     }
@@ -254,34 +255,43 @@ fn every_question_of_the_guide_finds_itself() {
 
 #[test]
 fn what_the_guide_does_not_cover_is_known_as_that() {
-    let engine = &*ENGINE;
+    let index = &*INDEX;
     let covered: Vec<_> =
-        NOT_COVERED.iter().filter(|question| engine.find(question).covered).collect();
+        NOT_COVERED.iter().filter(|question| index.find(question).covered).collect();
     assert!(covered.is_empty(), "{covered:#?}");
 }
 
+const FRUIT: &[(&str, &str)] = &[
+    ("a", "# Apples\n\nRed fruit.\n\n## How are apples stored?\n\nStored in a cool cellar.\n"),
+    ("b", "# Pears\n\nGreen fruit. Apples are other fruit.\n\n## Storage\n\nIn boxes.\n"),
+];
+
 #[test]
-fn searches_are_the_question_its_key_terms_and_other_words_for_them() {
-    let engine = &*ENGINE;
-    let queries = engine.find("  How long are\nresults KEPT? ").queries;
-    assert_eq!(queries[0], "How long are results KEPT");
-    assert_eq!(queries[1], "long results kept");
-    assert!(queries[2].starts_with("long results kept ") && queries[2].contains("expire"));
-    assert_eq!(engine.find(" ?! ").queries, ["?!"]);
-    assert!(engine.find("pratcice scraper").queries[1].starts_with("pratcice scraper practice"));
-    let long = engine.find(&"long words here ".repeat(200)).queries;
-    assert!(long.iter().all(|query| query.chars().count() <= QUERY_CHARS_MAX));
+fn a_word_in_a_heading_weighs_more_than_one_in_the_text() {
+    let index = Index::new(Guide::of(FRUIT));
+    let ranked = |question: &str| -> Vec<String> {
+        let hits = index.find(question).hits;
+        hits.iter().map(|(at, _)| index.section(*at).heading.clone()).collect()
+    };
+    assert_eq!(ranked("pear")[0], "Pears");
+    assert_eq!(ranked("apples").last().unwrap(), "Pears");
+    assert_eq!(ranked("cellars"), ["How are apples stored?"]);
+    assert!(ranked("quantum").is_empty());
 }
 
-proptest::proptest! {
-    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(64))]
+#[test]
+fn a_heading_is_as_alike_as_the_words_it_shares() {
+    let index = Index::new(Guide::of(FRUIT));
+    let likeness = |question: &str| index.find(question).likeness[1];
+    assert!((likeness("How are stored apples?") - 1.0).abs() < 1e-6);
+    assert!(likeness("stored apples") > likeness("apples"));
+    assert_eq!(likeness("pears"), 0.0);
+}
 
-    #[test]
-    fn any_text_gets_an_answer(question in "\\PC{1,120}") {
-        let answer = ENGINE.answer(&question, 0);
-        assert!(!answer.markdown.trim().is_empty());
-        assert!(answer.queries.len() <= 3);
-        let urls = answer.sources.iter().map(|source| source.url.as_str());
-        assert!(urls.clone().all(|url| url.starts_with("/docs/")));
-    }
+#[test]
+fn one_wrong_letter_is_put_right() {
+    let index = Index::new(Guide::of(FRUIT));
+    assert_eq!(index.respelt("cellra").unwrap().word, "cellar");
+    assert_eq!(index.respelt("cellar"), None);
+    assert_eq!(index.respelt("zzzzzz"), None);
 }

@@ -1,6 +1,6 @@
 //! The user guide: its pages, built into the binary, and the sections they are made of.
 
-use super::passage::{self, Section};
+use super::sections::{Section, sections};
 
 /// Names the pages once; each is `src/docs/NAME.md`.
 macro_rules! pages {
@@ -60,20 +60,15 @@ pub struct Page {
 #[derive(Clone, Debug)]
 pub struct Guide {
     pub pages: Vec<Page>,
-    pub(super) sections: Vec<Section>,
+    pub sections: Vec<Section>,
 }
 
 impl Guide {
-    /// Reads the guide. Links between its pages become addresses that begin with `public_url`.
-    pub fn read(public_url: &str) -> Guide {
-        Guide::of(PAGES, public_url)
-    }
-
-    /// Reads pages, each (slug, Markdown), as [`Guide::read`] does those that are built in.
-    pub fn of(texts: &[(&'static str, &str)], public_url: &str) -> Guide {
+    /// Reads pages, each (slug, Markdown).
+    pub fn of(texts: &[(&'static str, &str)]) -> Guide {
         let mut guide = Guide { pages: Vec::new(), sections: Vec::new() };
         for (page, (slug, text)) in texts.iter().enumerate() {
-            let sections = passage::sections(text, page, slug, public_url);
+            let sections = sections(text, page, slug);
             let first = sections.first();
             guide.pages.push(Page {
                 slug,
@@ -87,11 +82,6 @@ impl Guide {
         }
         guide
     }
-}
-
-/// The Markdown of a page.
-pub fn text(slug: &str) -> Option<&'static str> {
-    PAGES.iter().find(|(known, _)| *known == slug).map(|(_, text)| *text)
 }
 
 #[cfg(test)]
@@ -124,14 +114,14 @@ mod tests {
         for (slug, text) in PAGES {
             assert!(text.starts_with("# "), "{slug} does not begin with a `# ` heading");
         }
-        for page in Guide::read("").pages {
+        for page in Guide::of(PAGES).pages {
             assert!(!page.title.is_empty() && !page.summary.is_empty(), "{}", page.slug);
         }
     }
 
     #[test]
     fn links_between_pages_lead_to_sections_that_exist() {
-        let guide = Guide::read("");
+        let guide = Guide::of(PAGES);
         let files = FILES.iter().map(|(name, _)| format!("/docs/assets/{name}"));
         let known: Vec<String> = guide
             .sections

@@ -1,15 +1,10 @@
 //! Markdown of the guide and of answers as HTML, and the frame of every page that is made of them.
 //! Raw HTML in Markdown is shown as text.
 
-use pulldown_cmark::{BrokenLink, CowStr, Event, Parser, Tag, TagEnd, html};
+use pulldown_cmark::{Event, Parser, Tag, TagEnd, html};
 
-use super::QUERY_CHARS_MAX;
-use super::passage::{Anchors, guide_href, options};
-
-/// The class of the element that a citation mark is.
-pub const MARK_CLASS: &str = "mark";
-/// What the id of a source's list item begins with; the number of its mark follows.
-pub const SOURCE_ID_PREFIX: &str = "source-";
+use super::search::QUERY_CHARS_MAX;
+use super::sections::{Anchors, OPTIONS, guide_href};
 
 /// How a block of code and a table begin: they scroll by themselves, so the keyboard has to reach them.
 const CODE: &str = "<pre tabindex=\"0\" role=\"group\" aria-label=\"Code\">";
@@ -31,56 +26,13 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// The blocks of an answer as HTML, in order; a mark from 1 to `sources` links to its source.
-pub fn answer_blocks(markdown: &str, sources: usize) -> Vec<String> {
-    let mark = |link: BrokenLink<'_>| {
-        let number: usize = link.reference.parse().ok()?;
-        let known = (1..=sources).contains(&number);
-        known.then(|| (format!("#{SOURCE_ID_PREFIX}{number}").into(), CowStr::Borrowed("")))
-    };
-    let parser = Parser::new_with_broken_link_callback(markdown, options(), Some(mark));
-    let mut blocks = Vec::new();
-    let mut block: Vec<Event<'_>> = Vec::new();
-    let mut depth = 0_usize;
-    let mut in_mark = false;
-    for event in parser {
-        match &event {
-            Event::Start(_) => depth += 1,
-            Event::End(_) => depth -= 1,
-            _ => {}
-        }
-        match event {
-            Event::Start(Tag::Link { dest_url, .. }) if is_source(&dest_url) => {
-                in_mark = true;
-                let open = format!("<sup class=\"{MARK_CLASS}\"><a href=\"{dest_url}\">[");
-                block.push(Event::InlineHtml(open.into()));
-            }
-            Event::End(TagEnd::Link) if in_mark => {
-                in_mark = false;
-                block.push(Event::InlineHtml("]</a></sup>".into()));
-            }
-            event => block.push(as_text(event)),
-        }
-        if depth == 0 {
-            let mut rendered = String::new();
-            html::push_html(&mut rendered, block.drain(..));
-            blocks.push(scrollable(&rendered));
-        }
-    }
-    blocks
-}
-
-fn is_source(address: &str) -> bool {
-    address.strip_prefix('#').is_some_and(|id| id.starts_with(SOURCE_ID_PREFIX))
-}
-
 /// A page of the guide as HTML: headings have ids and links to themselves, links between pages lead
 /// to `/docs/`, wide tables scroll by themselves.
 pub fn guide_page(markdown: &str, slug: &str) -> String {
     let mut anchors = Anchors::default();
     let mut events: Vec<Event<'_>> = Vec::new();
     let mut heading: Option<usize> = None;
-    for event in Parser::new_ext(markdown, options()) {
+    for event in Parser::new_ext(markdown, OPTIONS) {
         match event {
             Event::Start(Tag::Heading { .. }) => {
                 heading = Some(events.len());
@@ -101,7 +53,7 @@ pub fn guide_page(markdown: &str, slug: &str) -> String {
                 events.push(event);
             }
             Event::Start(Tag::Link { link_type, dest_url, title, id }) => {
-                let dest_url = match guide_href(&dest_url, slug, "") {
+                let dest_url = match guide_href(&dest_url, slug) {
                     Some(href) => href.into(),
                     None => dest_url,
                 };
@@ -120,12 +72,12 @@ pub fn guide_page(markdown: &str, slug: &str) -> String {
 }
 
 /// Lets the keyboard reach every block of code; only those begin so, as raw HTML is text.
-fn scrollable(rendered: &str) -> String {
+pub fn scrollable(rendered: &str) -> String {
     rendered.replace("<pre>", CODE)
 }
 
 /// Raw HTML becomes the text that it is.
-fn as_text(event: Event<'_>) -> Event<'_> {
+pub fn as_text(event: Event<'_>) -> Event<'_> {
     match event {
         Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
         event => event,
@@ -199,23 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn marks_become_links_and_only_valid_ones() {
-        let blocks = answer_blocks("One. [1] Two. [2]\n\n- `[1]` is code [1]\n- [9] \\[1]", 2);
-        assert_eq!(
-            blocks,
-            [
-                "<p>One. <sup class=\"mark\"><a href=\"#source-1\">[1]</a></sup> Two. \
-             <sup class=\"mark\"><a href=\"#source-2\">[2]</a></sup></p>\n",
-                "<ul>\n<li><code>[1]</code> is code <sup class=\"mark\"><a href=\"#source-1\">[1]</a>\
-             </sup></li>\n<li>[9] [1]</li>\n</ul>\n",
-            ]
-        );
-    }
-
-    #[test]
     fn raw_html_is_shown_and_not_obeyed() {
-        let blocks = answer_blocks("a <b>c</b>\n\n<script>x</script>", 0).concat();
-        assert!(!blocks.contains("<b>") && !blocks.contains("<script"), "{blocks}");
         assert!(!guide_page("<script>x</script>\n", "s").contains("<script"));
         assert_eq!(escape("<a b='c'>\"&"), "&lt;a b=&#39;c&#39;&gt;&quot;&amp;");
     }
