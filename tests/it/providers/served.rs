@@ -40,7 +40,7 @@ fn country_that_no_upstream_serves_is_refused_at_submit() {
     let case = cases::searchapi_chatgpt();
     let provider = sound(&case);
     let app = chatgpt(&[(&case, &provider)]).start();
-    let before = app.server().writer_stats();
+    let before = app.server().writer_stats().writes;
     for path in [
         "/scrapers/chatgpt/jobs?prompt=x&country=de",
         "/scrapers/chatgpt/jobs?prompt=x&country=de&samples=2",
@@ -54,7 +54,7 @@ fn country_that_no_upstream_serves_is_refused_at_submit() {
     }
     let waiting = app.get("/scrapers/chatgpt?prompt=x&country=JP");
     assert_eq!((waiting.status, waiting.code().as_str()), (400, "country_refused"));
-    assert_eq!(app.server().writer_stats(), before, "a refusal writes nothing");
+    assert_eq!(app.server().writer_stats().writes, before, "a refusal writes nothing");
 
     let batch = json!({ "scraper": "chatgpt", "prompts": ["x"], "countries": ["DE", "US"] });
     let batch = app.post_with("/batches", &[], &batch.to_string()).expect(202);

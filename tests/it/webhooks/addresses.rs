@@ -16,7 +16,7 @@ use crate::receiver::{Does, Receiver};
 #[test]
 fn internal_address_is_refused_at_submit_in_any_form() {
     let app = builder(&Scripted::new("script", [])).set("WEBHOOKS__ALLOW_HOSTS", "[]").start();
-    let before = app.server().writer_stats();
+    let before = app.server().writer_stats().writes;
     for host in [
         "127.0.0.1",
         "127.0.0.1.",
@@ -75,7 +75,7 @@ fn internal_address_is_refused_at_submit_in_any_form() {
             assert!(detail.as_str().unwrap().contains("`allow_hosts`"), "{host}: {detail}");
         }
     }
-    assert_eq!(app.server().writer_stats(), before, "a refusal writes nothing");
+    assert_eq!(app.server().writer_stats().writes, before, "a refusal writes nothing");
     let items = json!([
         { "prompt": "x", "webhook_url": "http://10.0.0.1/hook" },
         { "prompt": "x", "webhook_url": "https://app.example/hook" },
