@@ -1,33 +1,22 @@
 //! Rate limits by the minute, on the service's own clock: for callers and for upstreams.
 
 use std::num::NonZeroU32;
-use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
-
-use governor::clock::Reference;
-use governor::middleware::{StateInformationMiddleware, StateSnapshot};
-use governor::nanos::Nanos;
-use governor::state::{InMemoryState, NotKeyed};
-use governor::{Quota, RateLimiter};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
 
 use crate::clock::Clock;
 
-const MINUTE_MS: u64 = 60_000;
+const MINUTE_NS: u64 = 60_000_000_000;
+const MS_NS: u64 = 1_000_000;
 
-/// At most so many in a minute, spread evenly, with a minute's worth as the burst.
+/// At most so many requests in a minute, spread evenly, with a minute's worth as the burst: the generic
+/// cell rate algorithm, whose whole state is one moment. Steps of the wall clock do not move it.
 pub struct RateLimit {
-    limiter: RateLimiter<NotKeyed, InMemoryState, LimiterClock, StateInformationMiddleware>,
-    clock: LimiterClock,
+    clock: Clock,
+    origin: Instant,
     per_minute: u32,
-    latest: Mutex<Latest>,
-}
-
-/// What was left after the latest request, and when: the limiter tells it only then.
-struct Latest {
-    left: u32,
-    at: Nanos,
-    /// How long after that the next one may be taken, milliseconds.
-    wait_ms: u64,
+    /// When the whole burst is left again, nanoseconds since `origin`.
+    full_at_ns: AtomicU64,
 }
 
 /// How much of a limit is left.
@@ -35,64 +24,31 @@ struct Latest {
 pub struct RateLimitStatus {
     pub per_minute: u32,
     pub left: u32,
-    /// When nothing of it will be used any more, seconds.
+    /// When the whole of it is left again, seconds.
     pub full_in_seconds: u64,
-}
-
-/// The service's clock as governor wants it: steps of the wall clock must not shut a limit.
-#[derive(Clone)]
-struct LimiterClock {
-    clock: Clock,
-    origin: Instant,
-}
-
-impl governor::clock::Clock for LimiterClock {
-    type Instant = Nanos;
-
-    fn now(&self) -> Nanos {
-        Nanos::from(Duration::from_millis(self.clock.monotonic_ms(self.origin)))
-    }
 }
 
 impl RateLimit {
     pub fn per_minute(most: NonZeroU32, clock: &Clock) -> RateLimit {
-        let clock = LimiterClock { clock: clock.clone(), origin: clock.instant() };
-        let limiter = RateLimiter::direct_with_clock(Quota::per_minute(most), clock.clone())
-            .with_middleware();
-        let latest =
-            Latest { left: most.get(), at: governor::clock::Clock::now(&clock), wait_ms: 0 };
-        RateLimit { limiter, clock, per_minute: most.get(), latest: Mutex::new(latest) }
+        let (clock, origin) = (clock.clone(), clock.instant());
+        RateLimit { clock, origin, per_minute: most.get(), full_at_ns: AtomicU64::new(0) }
     }
 
     /// Takes one of what is left.
     ///
     /// # Errors
-    /// Nothing is left: milliseconds until one is.
+    /// Returns the milliseconds until one is left.
     pub fn take(&self) -> Result<(), u64> {
-        // Held over both, so that what is noted is what came last.
-        let mut latest = self.latest();
-        let taken = self.limiter.check();
-        let now = governor::clock::Clock::now(&self.clock);
-        let left = taken.as_ref().map_or(0, StateSnapshot::remaining_burst_capacity);
-        let refused = taken.map(drop).map_err(|until| {
-            let wait = Duration::from(until.earliest_possible().duration_since(now));
-            u64::try_from(wait.as_millis()).unwrap_or(u64::MAX).max(1)
-        });
-        let wait_ms = match refused {
-            Ok(()) if left > 0 => 0,
-            Ok(()) => MINUTE_MS / u64::from(self.per_minute),
-            Err(wait_ms) => wait_ms,
+        let now_ns = self.now_ns();
+        let next = |full_at_ns: u64| {
+            let next_ns = full_at_ns.max(now_ns) + self.interval_ns();
+            (next_ns - now_ns <= self.burst_ns()).then_some(next_ns)
         };
-        *latest = Latest { left, at: now, wait_ms };
-        refused
-    }
-
-    /// Returns how long until one is left, milliseconds; takes none.
-    pub fn wait_ms(&self) -> u64 {
-        let latest = self.latest();
-        let now = governor::clock::Clock::now(&self.clock);
-        let since = Duration::from(now.duration_since(latest.at));
-        latest.wait_ms.saturating_sub(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+        match self.full_at_ns.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next) {
+            Ok(_) => Ok(()),
+            // Another thread may have waited for the same moment.
+            Err(_) => Err(self.wait_ms().max(1)),
+        }
     }
 
     /// Checks whether one is left, without taking it.
@@ -100,32 +56,42 @@ impl RateLimit {
     /// # Errors
     /// Returns the milliseconds until one is left.
     pub fn check(&self) -> Result<(), u64> {
-        if self.status().left > 0 {
-            return Ok(());
+        match self.wait_ms() {
+            0 => Ok(()),
+            wait_ms => Err(wait_ms),
         }
-        let now = governor::clock::Clock::now(&self.clock);
-        let since = Duration::from(now.duration_since(self.latest().at)).as_millis();
-        let since_ms = u64::try_from(since).unwrap_or(u64::MAX);
-        Err(60_000_u64.div_ceil(u64::from(self.per_minute)).saturating_sub(since_ms).max(1))
     }
 
-    /// How much is left, with what has come back since the latest request.
+    /// Returns how long until one is left, milliseconds.
+    pub fn wait_ms(&self) -> u64 {
+        let next_ns = self.used_ns() + self.interval_ns();
+        next_ns.saturating_sub(self.burst_ns()).div_ceil(MS_NS)
+    }
+
+    /// Returns how much is left.
     pub fn status(&self) -> RateLimitStatus {
-        let latest = self.latest();
-        let now = governor::clock::Clock::now(&self.clock);
-        let since = Duration::from(now.duration_since(latest.at));
-        let per_minute = u128::from(self.per_minute);
-        let back = since.as_millis() * per_minute / 60_000;
-        let left = u32::try_from(back).unwrap_or(u32::MAX).saturating_add(latest.left);
-        let left = left.min(self.per_minute);
-        let used = u64::from(self.per_minute - left);
-        let full_in_seconds = (used * 60).div_ceil(u64::from(self.per_minute));
-        RateLimitStatus { per_minute: self.per_minute, left, full_in_seconds }
+        let per_minute = self.per_minute;
+        // Never more than there is.
+        let used = self.used_ns().div_ceil(self.interval_ns()).min(u64::from(per_minute));
+        let full_in_seconds = (used * 60).div_ceil(u64::from(per_minute));
+        RateLimitStatus { per_minute, left: per_minute - used as u32, full_in_seconds }
     }
 
-    fn latest(&self) -> MutexGuard<'_, Latest> {
-        // It is written whole.
-        self.latest.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Returns what is used, as the time in which it comes back.
+    fn used_ns(&self) -> u64 {
+        self.full_at_ns.load(Ordering::Relaxed).saturating_sub(self.now_ns())
+    }
+
+    fn interval_ns(&self) -> u64 {
+        MINUTE_NS / u64::from(self.per_minute)
+    }
+
+    fn burst_ns(&self) -> u64 {
+        self.interval_ns() * u64::from(self.per_minute)
+    }
+
+    fn now_ns(&self) -> u64 {
+        self.clock.monotonic_ms(self.origin).saturating_mul(MS_NS)
     }
 }
 
@@ -134,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_minutes_worth_is_left_and_comes_back_evenly() {
+    fn burst_of_a_minute_comes_back_evenly() {
         let (clock, manual) = Clock::manual(1_000_000);
         let limit = RateLimit::per_minute(NonZeroU32::new(60).unwrap(), &clock);
         for _ in 0..60 {
@@ -161,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn a_step_of_the_wall_clock_neither_shuts_a_limit_nor_opens_it() {
+    fn step_of_the_wall_clock_does_not_move_a_limit() {
         let (clock, manual) = Clock::manual(1_778_500_800_000);
         let limit = RateLimit::per_minute(NonZeroU32::new(60).unwrap(), &clock);
         (0..60).for_each(|_| limit.take().unwrap());
@@ -172,5 +138,18 @@ mod tests {
             manual.advance_ms(1_000);
             assert_eq!(limit.take(), Ok(()));
         }
+    }
+
+    #[test]
+    fn threads_take_no_more_than_there_is() {
+        let (clock, _manual) = Clock::manual(0);
+        let limit = RateLimit::per_minute(NonZeroU32::new(1_000).unwrap(), &clock);
+        let take = || (0..500).filter(|_| limit.take().is_ok()).count();
+        let taken: usize = std::thread::scope(|scope| {
+            let threads: Vec<_> = (0..4).map(|_| scope.spawn(take)).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).sum()
+        });
+        assert_eq!((taken, limit.status().left), (1_000, 0));
+        assert_eq!(limit.check(), Err(60));
     }
 }

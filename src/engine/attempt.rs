@@ -22,24 +22,19 @@ use crate::store::{NewResult, Pending, Row, StoreError, request_hash};
 use crate::upstream::evidence::Evidence;
 use crate::upstream::{AnsweredBy, Call, UpstreamError};
 
-/// What became of a row that a worker took.
+/// What a worker does with a row that it has worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WorkOutcome {
-    /// An attempt ran, and its outcome is stored.
-    Ran,
-    /// An attempt ran, and another follows.
-    WillRetry,
-    /// There was nothing to run: the job had ended, expired, or could not start any more; or the
-    /// cache has answered it.
-    Skipped,
-    /// Another job's attempt asks for the same. The row waits for its end, and is no longer this
-    /// worker's to release.
+    /// Releases it: its job has ended, or there was nothing to run. After a panic, which is a defect of
+    /// answerd, the job is as a crash would have left it.
+    Over,
+    /// Releases it, and the scheduler offers it again when it is due.
+    RunAgain,
+    /// Nothing: it waits for another job's attempt that asks for the same, and is that one's to release.
     Follows,
-    /// The store failed; the job is as a crash would have left it.
+    /// Releases it when the store works again; the job is as a crash would have left it.
     StoreFailed,
-    /// A defect of answerd; the job is as a crash would have left it.
-    Panicked,
-    /// The job ended while the upstreams were asked, and another thread has this worker's slot.
+    /// Nothing: its job ended while the upstreams were asked, and another thread has the slot.
     Abandoned,
 }
 
@@ -130,7 +125,7 @@ pub(super) fn work(engine: &Engine, queue: &Queue, slot: Slot) {
 fn guarded<T>(row: Row, step: impl FnOnce() -> Result<T, WorkOutcome>) -> Result<T, WorkOutcome> {
     guard(step).unwrap_or_else(|| {
         tracing::error!(row, "a worker panicked; the scheduler will offer its job again");
-        Err(WorkOutcome::Panicked)
+        Err(WorkOutcome::Over)
     })
 }
 
@@ -146,7 +141,7 @@ fn release(engine: &Engine, queue: &Queue, row: Row, outcome: WorkOutcome) {
         engine.context.await_store();
     }
     // After a failure the scheduler may have filled the queue before this row was released.
-    let offer = matches!(outcome, WorkOutcome::WillRetry | WorkOutcome::StoreFailed);
+    let offer = matches!(outcome, WorkOutcome::RunAgain | WorkOutcome::StoreFailed);
     if offer || queue.pool.wants_refill() {
         engine.scheduler.wake();
     }
@@ -214,9 +209,9 @@ impl<'a> Attempt<'a> {
             Ok(Ok(job)) if job.state == State::Running => job,
             Ok(Ok(job)) => {
                 log_end(engine, &job, None);
-                return Err(WorkOutcome::Skipped);
+                return Err(WorkOutcome::Over);
             }
-            Ok(Err(_)) => return Err(WorkOutcome::Skipped),
+            Ok(Err(_)) => return Err(WorkOutcome::Over),
             Err(error) => return Err(store_failed(&error)),
         };
         context.breakpoints.reach(Point::StartWritten);
@@ -228,7 +223,7 @@ impl<'a> Attempt<'a> {
         let canceled = queue.set_lease(row, job.lease);
         if context.giving_back.load(Ordering::SeqCst) {
             // It has gone back already, or does so in this moment.
-            return Err(WorkOutcome::Skipped);
+            return Err(WorkOutcome::Over);
         }
         Ok(Attempt { engine, queue, job, id, started_ms, canceled })
     }
@@ -254,7 +249,7 @@ impl<'a> Attempt<'a> {
         queue.clear_lease(job.row);
         // Last: once the row waits there, another worker may have it at any moment.
         let follows = engine.single_flight.follow(hash, job.row, job.interactive);
-        Err(if follows { WorkOutcome::Follows } else { WorkOutcome::WillRetry })
+        Err(if follows { WorkOutcome::Follows } else { WorkOutcome::RunAgain })
     }
 
     /// Ends the job with what the cache has come to hold since its submit.
@@ -266,7 +261,7 @@ impl<'a> Attempt<'a> {
                 if let Ok(job) = stored {
                     log_end(self.engine, &job, None);
                 }
-                WorkOutcome::Skipped
+                WorkOutcome::Over
             }
             Err(error) => store_failed(&error),
         }
@@ -389,16 +384,16 @@ impl Finished<'_> {
                 Ok(Ok(job)) => {
                     log_end(attempt.engine, &job, log_reason.as_deref());
                     break match job.state {
-                        State::WaitingRetry { .. } => WorkOutcome::WillRetry,
+                        State::WaitingRetry { .. } => WorkOutcome::RunAgain,
                         State::Queued | State::Running | State::Done | State::Failed(_) => {
-                            WorkOutcome::Ran
+                            WorkOutcome::Over
                         }
                     };
                 }
                 // The job did not wait for it any more.
                 Ok(Err(_)) => {
                     attempt.log_late();
-                    break WorkOutcome::Ran;
+                    break WorkOutcome::Over;
                 }
                 // The answer is paid for: it is kept until the store takes it. Where it has taken it
                 // and could not say so, the job has ended and this one comes too late.

@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use crossbeam_channel::Receiver;
-use tokio::sync::oneshot;
 use uuid::Uuid;
 
 use super::context::Context;
@@ -15,7 +14,7 @@ use super::queue::Queue;
 use super::saved_counts::SavedCounts;
 use super::single_flight::SingleFlight;
 use super::totals::TotalsReport;
-use super::waiters::Waiters;
+use super::waiters::{Wait, Waiters};
 use super::webhook::{Deliverer, DeliveryCounts};
 use crate::answer;
 use crate::clock::{Clock, UnixMs};
@@ -112,26 +111,16 @@ impl Engine {
         })
     }
 
-    /// Registers for the end of a job. Register first and look at the job second.
-    pub fn wait_for(&self, row: Row) -> oneshot::Receiver<()> {
+    /// Waits for the end of a job or of a batch. Register first and look at it second.
+    pub fn wait_for(&self, row: Row) -> Wait<'_> {
         self.waiters.end.register(row)
     }
 
-    /// Forgets callers that have stopped waiting for a job.
-    pub fn forget_gone_waiters(&self, row: Row) {
-        self.waiters.end.forget_gone(row);
-    }
-
-    /// Registers for the next transition of a job, as [`Engine::wait_for`] does for its end; `None`
-    /// when there will be none before the process ends.
-    pub fn watch(&self, row: Row) -> Option<oneshot::Receiver<()>> {
+    /// Waits for the next transition of a job, as [`Engine::wait_for`] does for its end; `None` if there
+    /// will be none before the process ends.
+    pub fn watch(&self, row: Row) -> Option<Wait<'_>> {
         let changed = self.waiters.transition.register(row);
         (!self.waiters.transition.closed()).then_some(changed)
-    }
-
-    /// Forgets callers that have stopped watching a job.
-    pub fn forget_gone_watchers(&self, row: Row) {
-        self.waiters.transition.forget_gone(row);
     }
 
     /// Returns how long it is likely to take until a new job of a scraper starts, milliseconds.

@@ -1,79 +1,86 @@
-//! Those who wait for something of a job, its end or its next transition: open connections. One
+//! Callers that wait for something of a job, its end or its next transition: open connections. One
 //! entry each, no thread.
 
 use std::collections::HashMap;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard};
+use std::task::{Context, Poll};
 
 use tokio::sync::oneshot;
 
+use super::lock::lock;
 use crate::store::Row;
 
 /// The map is split, so that waking one job does not hold up another's waiter.
 const SHARDS: usize = 16;
 
-/// Who waits for which row.
+type Shard = HashMap<Row, Vec<oneshot::Sender<()>>>;
+
+/// Waiting callers, by row.
 #[derive(Default)]
-pub struct Waiters {
-    shards: [Mutex<HashMap<Row, Vec<oneshot::Sender<()>>>>; SHARDS],
+pub(super) struct Waiters {
+    shards: [Mutex<Shard>; SHARDS],
     /// Nothing more will end before the process does.
     closed: AtomicBool,
+}
+
+/// A caller's wait for a row. It is over when the row is woken; dropping it forgets the caller.
+pub struct Wait<'a> {
+    waiters: &'a Waiters,
+    row: Row,
+    woken: oneshot::Receiver<()>,
 }
 
 impl Waiters {
     /// Registers for a row. Register first and look at the job second: what happens between the
     /// two is then seen by one of them.
-    pub fn register(&self, row: Row) -> oneshot::Receiver<()> {
-        let (sender, receiver) = oneshot::channel();
+    pub fn register(&self, row: Row) -> Wait<'_> {
+        let (sender, woken) = oneshot::channel();
         let mut shard = self.shard(row);
         if self.closed.load(Ordering::SeqCst) {
-            // Whoever comes after `wake_all` would wait for its whole time-out.
+            // A caller that comes after `wake_all` would wait for its whole time-out.
             let _ = sender.send(());
-            return receiver;
+        } else {
+            shard.entry(row).or_default().push(sender);
         }
-        let waiting = shard.entry(row).or_default();
-        waiting.retain(|sender| !sender.is_closed());
-        waiting.push(sender);
-        receiver
+        Wait { waiters: self, row, woken }
     }
 
-    /// Whether everyone has been woken for good: a wake says nothing of a job any more.
+    /// Returns whether every caller has been woken for good: a wake says nothing of a job any more.
     pub fn closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
 
-    /// Every row that somebody waits for.
+    /// Returns every row that a caller waits for.
     pub fn rows(&self) -> Vec<Row> {
-        let shards = self.shards.iter();
-        let rows = |shard: &Mutex<HashMap<Row, _>>| -> Vec<Row> {
-            shard.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect()
-        };
-        shards.flat_map(rows).collect()
+        let rows = |shard: &Mutex<Shard>| lock(shard).keys().copied().collect::<Vec<Row>>();
+        self.shards.iter().flat_map(rows).collect()
     }
 
-    /// Wakes everyone who waits for a row.
+    /// Wakes every caller that waits for a row.
     pub fn wake(&self, row: Row) {
         let waiting = self.shard(row).remove(&row);
         for sender in waiting.into_iter().flatten() {
-            // Whoever waited may have gone.
+            // The caller may have gone.
             let _ = sender.send(());
         }
     }
 
-    /// Wakes everyone, and from now on whoever comes: nothing more will end before the process
+    /// Wakes every caller, and from now on each that comes: nothing more will end before the process
     /// does.
     pub fn wake_all(&self) {
         self.closed.store(true, Ordering::SeqCst);
         for shard in &self.shards {
-            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            for sender in shard.drain().flat_map(|(_, waiting)| waiting) {
+            for sender in lock(shard).drain().flat_map(|(_, waiting)| waiting) {
                 let _ = sender.send(());
             }
         }
     }
 
-    /// Forgets a row's waiters that have gone.
-    pub fn forget_gone(&self, row: Row) {
+    /// Forgets the callers of a row that have gone.
+    fn forget_gone(&self, row: Row) {
         let mut shard = self.shard(row);
         if let Some(waiting) = shard.get_mut(&row) {
             waiting.retain(|sender| !sender.is_closed());
@@ -83,9 +90,35 @@ impl Waiters {
         }
     }
 
-    fn shard(&self, row: Row) -> MutexGuard<'_, HashMap<Row, Vec<oneshot::Sender<()>>>> {
-        let shard = &self.shards[(row % SHARDS as u64) as usize];
-        shard.lock().unwrap_or_else(PoisonError::into_inner)
+    fn shard(&self, row: Row) -> MutexGuard<'_, Shard> {
+        lock(&self.shards[(row % SHARDS as u64) as usize])
+    }
+}
+
+#[cfg(test)]
+impl Wait<'_> {
+    /// Returns whether it is over.
+    pub fn is_over(&mut self) -> bool {
+        self.woken.try_recv().is_ok()
+    }
+}
+
+impl Future for Wait<'_> {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        match Pin::new(&mut self.woken).poll(context) {
+            Poll::Ready(Ok(())) => Poll::Ready(()),
+            // A sender is dropped only after its caller.
+            Poll::Ready(Err(_)) | Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.woken.close();
+        self.waiters.forget_gone(self.row);
     }
 }
 
@@ -93,27 +126,30 @@ impl Waiters {
 mod tests {
     use super::*;
 
-    #[test]
-    fn an_end_wakes_everyone_and_leaves_nothing_behind() {
-        let waiters = Waiters::default();
-        let mut first = waiters.register(5);
-        drop(waiters.register(5));
-        let mut other = waiters.register(6);
-        waiters.wake(5);
-        assert_eq!(first.try_recv(), Ok(()));
-        assert!(other.try_recv().is_err());
-        drop(other);
-        waiters.forget_gone(6);
-        assert!(waiters.shards.iter().all(|shard| shard.lock().unwrap().is_empty()));
+    fn is_empty(waiters: &Waiters) -> bool {
+        waiters.shards.iter().all(|shard| lock(shard).is_empty())
     }
 
     #[test]
-    fn who_comes_after_the_end_of_everything_does_not_wait() {
+    fn wake_ends_every_wait_for_the_row_and_leaves_nothing_behind() {
+        let waiters = Waiters::default();
+        let mut first = waiters.register(5);
+        let mut second = waiters.register(5);
+        drop(waiters.register(5));
+        let mut other = waiters.register(6);
+        waiters.wake(5);
+        assert!(first.is_over() && second.is_over() && !other.is_over());
+        assert_eq!(waiters.rows(), [6]);
+        drop(other);
+        assert!(is_empty(&waiters));
+    }
+
+    #[test]
+    fn wait_that_begins_after_the_end_of_everything_is_over() {
         let waiters = Waiters::default();
         let mut before = waiters.register(5);
         waiters.wake_all();
-        assert_eq!(before.try_recv(), Ok(()));
-        assert_eq!(waiters.register(5).try_recv(), Ok(()));
-        assert!(waiters.shards.iter().all(|shard| shard.lock().unwrap().is_empty()));
+        assert!(before.is_over() && waiters.register(5).is_over());
+        assert!(is_empty(&waiters));
     }
 }

@@ -120,11 +120,10 @@ impl Service {
         let ended = self.engine.wait_for(row);
         if self.batch(id)?.progress.completed_ms.is_none() {
             tokio::select! {
-                Ok(()) = ended => {}
+                () = ended => {}
                 () = self.clock.sleep_until(until_ms) => {}
             }
         }
-        self.engine.forget_gone_waiters(row);
         Ok(())
     }
 

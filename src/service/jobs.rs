@@ -45,11 +45,10 @@ impl Service {
         let ended = self.engine.wait_for(row);
         if !self.job(id, |job, _, _| job.state.finished())? {
             tokio::select! {
-                Ok(()) = ended => {}
+                () = ended => {}
                 () = self.clock.sleep_until(until_ms) => {}
             }
         }
-        self.engine.forget_gone_waiters(row);
         Ok(())
     }
 
@@ -75,18 +74,11 @@ impl Service {
             });
             match (found, changed) {
                 (Ok(None), Some(changed)) => tokio::select! {
-                    Ok(()) = changed => continue,
-                    () = &mut time_is_up => {
-                        self.engine.forget_gone_watchers(row);
-                        return Ok(None);
-                    }
+                    () = changed => continue,
+                    () = &mut time_is_up => return Ok(None),
                 },
                 (Ok(None), None) => return Err(ServiceError::Stopping),
-                (found, changed) => {
-                    drop(changed);
-                    self.engine.forget_gone_watchers(row);
-                    return found;
-                }
+                (found, _) => return found,
             }
         }
     }

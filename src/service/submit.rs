@@ -56,12 +56,10 @@ impl Service {
         let mut late = false;
         if !self.finished(&job)? {
             tokio::select! {
-                // An error would mean that nobody wakes us: the deadline then does.
-                Ok(()) = ended => {}
+                () = ended => {}
                 () = self.clock.sleep_until(deadline_ms) => late = true,
             }
         }
-        self.engine.forget_gone_waiters(job.row);
         if late && replayed && !self.finished(&job)? {
             // The job may be one that was queued: this call did not start it, and does not end it.
             return Err(ServiceError::Failed { id, failure: Failure::timeout(timeout_ms) });

@@ -1,16 +1,12 @@
-//! What has become of attempts to deliver since the start, in counts that only rise.
+//! Counts of webhook attempts since the start, which only rise.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::job::DeliveryState;
 
-/// By what followed from the attempt.
+/// By what followed from the attempt, in the order of [`DeliveryCounts`].
 #[derive(Default)]
-pub(super) struct DeliveryTally {
-    delivered: AtomicU64,
-    pending: AtomicU64,
-    failed: AtomicU64,
-}
+pub(super) struct DeliveryTally([AtomicU64; 3]);
 
 /// The counts at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,21 +20,19 @@ pub struct DeliveryCounts {
 }
 
 impl DeliveryTally {
-    /// Counts an attempt after which the delivery stands so.
+    /// Counts an attempt by the state that it has left its delivery in.
     pub fn note(&self, state: DeliveryState) {
-        let counter = match state {
-            DeliveryState::Delivered => &self.delivered,
-            DeliveryState::Pending { .. } => &self.pending,
-            DeliveryState::Failed(_) => &self.failed,
+        let place = match state {
+            DeliveryState::Delivered => 0,
+            DeliveryState::Pending { .. } => 1,
+            DeliveryState::Failed(_) => 2,
         };
-        counter.fetch_add(1, Ordering::Relaxed);
+        self.0[place].fetch_add(1, Ordering::Relaxed);
     }
 
     pub fn report(&self) -> DeliveryCounts {
-        DeliveryCounts {
-            delivered: self.delivered.load(Ordering::Relaxed),
-            pending: self.pending.load(Ordering::Relaxed),
-            failed: self.failed.load(Ordering::Relaxed),
-        }
+        let [delivered, pending, failed] =
+            [0, 1, 2].map(|at: usize| self.0[at].load(Ordering::Relaxed));
+        DeliveryCounts { delivered, pending, failed }
     }
 }
