@@ -184,7 +184,7 @@ pub(super) fn run<'a>(
         answered: answered.as_ref().map(|(_, filled)| filled.as_slice()),
         abandoned: slot.is_none(),
     };
-    queue.stats.emit(EngineEvent::AttemptEnded(&ended));
+    queue.stats.emit(EngineEvent::Ended(&ended));
     let failed = ended.record();
     if slot.is_none() {
         attempt.log_late();
@@ -281,10 +281,8 @@ impl<'a> Attempt<'a> {
     fn ask(&self, slot: &mut Option<Slot>) -> (Answered, u64) {
         let Attempt { engine, queue, job, .. } = self;
         let waited_ms = self.started_ms.saturating_sub(job.due_ms);
-        queue.stats.emit(EngineEvent::AttemptStarted { waited_ms });
-        if job.attempts == 1 && engine.caches(&job.request) {
-            queue.stats.emit(EngineEvent::CacheMissed);
-        }
+        let cache_missed = job.attempts == 1 && engine.caches(&job.request);
+        queue.stats.emit(EngineEvent::Started { waited_ms, cache_missed });
         let watch = engine.context.clock.stopwatch();
         let (answered, evidence) = self.call_upstreams(slot);
         evidence::keep(&engine.context.store, &engine.evidence, job, evidence);

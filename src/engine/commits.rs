@@ -32,7 +32,7 @@ impl Engine {
                 Effect::BatchEnded { row } => self.waiters.end.wake(row),
                 Effect::Counted { scraper, what } => {
                     if let Some(queue) = self.queue(scraper) {
-                        queue.stats.emit(EngineEvent::JobCounted { at_ms: now_ms, what });
+                        queue.stats.emit(EngineEvent::Job { at_ms: now_ms, what });
                     }
                 }
                 Effect::Cached { .. } => {}

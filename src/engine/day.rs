@@ -55,7 +55,7 @@ impl Default for Day {
 impl Day {
     pub fn on_event(&self, event: EngineEvent<'_>) {
         match event {
-            EngineEvent::JobCounted { at_ms, what } => {
+            EngineEvent::Job { at_ms, what } => {
                 let place = match what {
                     UsageEvent::Submitted => SUBMITTED,
                     UsageEvent::Done | UsageEvent::Cached => DONE,
@@ -64,7 +64,7 @@ impl Day {
                 };
                 self.0.count(at_ms, |bucket| bucket.counts[place] += 1);
             }
-            EngineEvent::AttemptEnded(ended) => match ended.outcome() {
+            EngineEvent::Ended(ended) => match ended.outcome() {
                 AttemptOutcome::Succeeded(_) => self.0.count(ended.at_ms, |bucket| {
                     bucket.counts[ATTEMPTS_SUCCEEDED] += 1;
                     bucket.run_times.add(ended.run_ms);
@@ -74,9 +74,7 @@ impl Day {
                 }
                 AttemptOutcome::Uncounted => {}
             },
-            EngineEvent::PickedUp { .. }
-            | EngineEvent::AttemptStarted { .. }
-            | EngineEvent::CacheMissed => {}
+            EngineEvent::PickedUp { .. } | EngineEvent::Started { .. } => {}
         }
     }
 
@@ -128,7 +126,7 @@ mod tests {
 
     impl Day {
         fn count(&self, at_ms: UnixMs, what: UsageEvent) {
-            self.on_event(EngineEvent::JobCounted { at_ms, what });
+            self.on_event(EngineEvent::Job { at_ms, what });
         }
     }
 

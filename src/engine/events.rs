@@ -13,21 +13,14 @@ use crate::upstream::UpstreamError;
 #[derive(Clone, Copy)]
 pub(super) enum EngineEvent<'a> {
     /// A job was submitted, or has ended.
-    JobCounted {
-        at_ms: UnixMs,
-        what: UsageEvent,
-    },
+    Job { at_ms: UnixMs, what: UsageEvent },
     /// A worker took a row, this long after it was offered.
-    PickedUp {
-        after: Duration,
-    },
-    /// An attempt begins to ask, this long after it was due.
-    AttemptStarted {
-        waited_ms: u64,
-    },
-    /// The cache might have answered a job, and could not.
-    CacheMissed,
-    AttemptEnded(&'a AttemptEnded<'a>),
+    PickedUp { after: Duration },
+    /// An attempt begins to ask, this long after it was due; the cache might have answered its job, and
+    /// could not.
+    Started { waited_ms: u64, cache_missed: bool },
+    /// An attempt has ended.
+    Ended(&'a AttemptEnded<'a>),
 }
 
 /// The end of an attempt.
@@ -88,7 +81,7 @@ pub(super) mod tests {
         let answered = answered.map_err(|reason| UpstreamError::new(reason, "The test says no."));
         let answered = answered.as_ref().map(|filled| *filled);
         let ended = AttemptEnded { at_ms, number: 1, run_ms, answered, abandoned: false };
-        emit(EngineEvent::AttemptEnded(&ended));
+        emit(EngineEvent::Ended(&ended));
     }
 
     #[test]

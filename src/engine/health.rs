@@ -46,7 +46,7 @@ impl Default for Health {
 impl Health {
     pub fn on_event(&self, event: EngineEvent<'_>) {
         match event {
-            EngineEvent::AttemptEnded(ended) => match ended.outcome() {
+            EngineEvent::Ended(ended) => match ended.outcome() {
                 AttemptOutcome::Succeeded(filled) => self.0.count(ended.at_ms, |minute| {
                     minute.counts[SUCCEEDED] += 1;
                     minute.run_times.add(ended.run_ms);
@@ -59,10 +59,9 @@ impl Health {
                 }
                 AttemptOutcome::Uncounted => {}
             },
-            EngineEvent::JobCounted { .. }
+            EngineEvent::Job { .. }
             | EngineEvent::PickedUp { .. }
-            | EngineEvent::AttemptStarted { .. }
-            | EngineEvent::CacheMissed => {}
+            | EngineEvent::Started { .. } => {}
         }
     }
 

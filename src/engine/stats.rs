@@ -64,12 +64,11 @@ impl RunAverage {
 
     fn on_event(&self, event: EngineEvent<'_>) {
         match event {
-            EngineEvent::AttemptEnded(ended) if !ended.abandoned => self.add(ended.run_ms),
-            EngineEvent::AttemptEnded(_)
-            | EngineEvent::JobCounted { .. }
+            EngineEvent::Ended(ended) if !ended.abandoned => self.add(ended.run_ms),
+            EngineEvent::Ended(_)
+            | EngineEvent::Job { .. }
             | EngineEvent::PickedUp { .. }
-            | EngineEvent::AttemptStarted { .. }
-            | EngineEvent::CacheMissed => {}
+            | EngineEvent::Started { .. } => {}
         }
     }
 

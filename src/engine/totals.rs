@@ -76,13 +76,17 @@ impl Default for Totals {
 impl Totals {
     pub fn on_event(&self, event: EngineEvent<'_>) {
         match event {
-            EngineEvent::JobCounted { what, .. } => increment(&self.jobs[what as usize]),
+            EngineEvent::Job { what, .. } => {
+                self.jobs[what as usize].fetch_add(1, Ordering::Relaxed);
+            }
             EngineEvent::PickedUp { after } => {
                 self.pickups.observe(u64::try_from(after.as_micros()).unwrap_or(u64::MAX));
             }
-            EngineEvent::AttemptStarted { waited_ms } => self.waits.observe(waited_ms),
-            EngineEvent::CacheMissed => increment(&self.cache_misses),
-            EngineEvent::AttemptEnded(ended) => match ended.outcome() {
+            EngineEvent::Started { waited_ms, cache_missed } => {
+                self.waits.observe(waited_ms);
+                self.cache_misses.fetch_add(u64::from(cache_missed), Ordering::Relaxed);
+            }
+            EngineEvent::Ended(ended) => match ended.outcome() {
                 AttemptOutcome::Succeeded(_) => self.runs.observe(ended.run_ms),
                 AttemptOutcome::Failed(reason) => self.failures.note(reason),
                 AttemptOutcome::Uncounted => {}
@@ -107,10 +111,6 @@ impl Totals {
     }
 }
 
-fn increment(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
@@ -128,10 +128,9 @@ mod tests {
             UsageEvent::Failed,
             UsageEvent::Canceled,
         ] {
-            totals.on_event(EngineEvent::JobCounted { at_ms: 0, what });
+            totals.on_event(EngineEvent::Job { at_ms: 0, what });
         }
-        totals.on_event(EngineEvent::CacheMissed);
-        totals.on_event(EngineEvent::AttemptStarted { waited_ms: 11 });
+        totals.on_event(EngineEvent::Started { waited_ms: 11, cache_missed: true });
         totals.on_event(EngineEvent::PickedUp { after: Duration::from_micros(101) });
         for reason in [Reason::Empty, Reason::Canceled, Reason::CountryUnsupported] {
             ended(0, 5, Err(reason), |event| totals.on_event(event));
