@@ -13,6 +13,7 @@ pub mod guide;
 pub mod http;
 pub mod id;
 pub mod job;
+pub mod net;
 pub mod practice;
 pub mod rate;
 pub mod service;

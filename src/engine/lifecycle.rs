@@ -13,9 +13,9 @@ use super::state::Engine;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::job::{Event, Job};
+use crate::net::Lookup;
 use crate::store::Store;
 use crate::upstream::Registry;
-use crate::upstream::http::Lookup;
 
 impl Engine {
     /// Starts the workers of every scraper that is configured, or that has jobs left from when it was,

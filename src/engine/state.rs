@@ -20,9 +20,9 @@ use crate::answer;
 use crate::clock::{Clock, UnixMs};
 use crate::config::{Settings, file::Retry};
 use crate::job::{Job, ScrapeRequest, State};
+use crate::net::Lookup;
 use crate::store::{EvidenceFolder, Row, Store, request_hash};
 use crate::upstream::Registry;
-use crate::upstream::http::Lookup;
 
 /// The most jobs that are counted to find a job's place in its queue.
 const AHEAD_COUNTED_MAX: usize = 256;

@@ -17,8 +17,8 @@ use super::lock::lock;
 use super::pool::{AFTER_ERROR_MS, Next, PassLoop, Pool, guard};
 use crate::clock::UnixMs;
 use crate::config::{SigningKey, Webhooks};
+use crate::net::{Lookup, Poster};
 use crate::store::{OutboxKey, StoreError};
-use crate::upstream::http::{Lookup, Poster};
 use shares::{Conduct, Shares, Take, Ticket};
 use tally::DeliveryTally;
 

@@ -8,8 +8,8 @@ use super::{Caller, Service, ServiceError};
 use crate::job::{
     Delivery, Handling, Invalid, RawRequest, Rule, Subject, check_webhook_url, quoted,
 };
+use crate::net::names_internal_host;
 use crate::store::{Reported, ResendError};
-use crate::upstream::http::names_internal_host;
 
 /// The webhook of a job or a batch.
 #[derive(Clone, Debug)]

@@ -2,8 +2,8 @@
 //! to HTTP, and from the replies so far to an answer or to the next request.
 
 use crate::answer::{Answer, Kind};
-use crate::config::Secret;
 use crate::job::ScrapeRequest;
+use crate::net::{HttpReply, HttpRequest};
 
 use super::{Limits, UpstreamError};
 
@@ -44,44 +44,4 @@ pub enum Step {
     /// far; the shared call bounds how many. A GET looks again, after a pause, for an answer that
     /// is in the making: its reply takes the place of the latest.
     Next(HttpRequest),
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Method {
-    Get,
-    Post,
-}
-
-/// A header's value: a secret one never reaches a log or an error.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum HeaderValue {
-    Plain(String),
-    Secret(Secret),
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub struct HttpRequest {
-    pub method: Method,
-    pub url: String,
-    /// `content-type: application/json` is added when there is a body.
-    pub headers: Vec<(String, HeaderValue)>,
-    pub body: Option<serde_json::Value>,
-    /// A secret that the provider takes only in the query (`api_key`): added at the last moment.
-    pub secret_query: Option<(String, Secret)>,
-}
-
-/// A reply within the size limit, whatever its status: redirects are not followed.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct HttpReply {
-    pub status: u16,
-    /// Names in lower case.
-    pub headers: Vec<(String, String)>,
-    pub body: Vec<u8>,
-}
-
-impl HttpReply {
-    /// The first header of that name (lower case).
-    pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
-    }
 }

@@ -11,8 +11,8 @@ use answerd::clock::{Clock, ManualClock};
 use answerd::config::Settings;
 use answerd::http::Server;
 use answerd::job::{Reason, ScrapeRequest};
+use answerd::net::Lookup;
 use answerd::store::Store;
-use answerd::upstream::http::Lookup;
 use answerd::upstream::{Call, Upstream, UpstreamError, UpstreamOverrides};
 use serde_json::Value;
 

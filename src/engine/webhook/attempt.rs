@@ -11,8 +11,8 @@ use crate::engine::context::Context;
 use crate::engine::pool::guard;
 use crate::engine::retry;
 use crate::job::{Delivery, DeliveryAttempt, DeliveryState, Outcome, SendFailure};
+use crate::net::Receipt;
 use crate::store::{Reported, Row, Store, StoreError};
-use crate::upstream::http::Receipt;
 
 /// What is sent.
 struct Message {

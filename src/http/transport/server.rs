@@ -30,9 +30,9 @@ use crate::http::transport::dispatch;
 use crate::http::transport::parser_errors::Connection;
 use crate::http::transport::traffic::Traffic;
 use crate::http::{Limits, State};
+use crate::net::Lookup;
 use crate::service::{ReloadedKeys, Service};
 use crate::store::{OpenOptions, QuickRepair, Store, StoreError, WriterStats};
-use crate::upstream::http::Lookup;
 use crate::upstream::{self, ConnectError, UpstreamOverrides};
 
 /// Connections that wait to be accepted.

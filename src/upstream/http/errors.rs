@@ -11,7 +11,7 @@ use crate::upstream::UpstreamError;
 
 /// What a failure on the way means. The client's own words for it are left out where they can
 /// hold an address.
-pub fn classify_failure(error: &ureq::Error, upstream: &str) -> UpstreamError {
+pub(super) fn classify_failure(error: &ureq::Error, upstream: &str) -> UpstreamError {
     let (reason, what) = match error {
         ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
             (Reason::Unreachable, "could not be reached in time".to_owned())

@@ -1,18 +1,192 @@
-//! The call over HTTP that all providers share: one client with its bounds, what its failures
-//! mean, where redirecting addresses lead, and which addresses are public.
+//! An upstream over HTTP: the requests of a provider within bounds of time and rounds. What is sent
+//! and what the replies mean is the provider's part.
 
-mod address;
-mod client;
 mod errors;
-mod headers;
-mod post;
 mod redirects;
 
-pub use address::{Lookup, is_public, names_internal_host};
-pub use client::{BODY_BYTES_MAX, HttpUpstream, InvalidProxy, ROUNDS_MAX};
-pub use errors::classify_failure;
-pub use headers::read_headers;
-pub use post::{Poster, Receipt};
+use std::time::{Duration, Instant};
+
+use url::Url;
+
+use super::provider::{Provider, Step};
+use super::{Call, Limits, Upstream, UpstreamError};
+use crate::answer::{Answer, Kind};
+use crate::clock::Clock;
+use crate::config;
+use crate::job::{Reason, ScrapeRequest};
+use crate::net::{Client, ExchangeError, HttpReply, HttpRequest, Method};
+use errors::{classify_failure, unsendable};
+use redirects::follow_redirects;
+
+/// The most requests for one answer, without those that only look whether it is there.
+pub const ROUNDS_MAX: usize = 6;
+/// The time between two looks at an answer in the making, milliseconds.
+pub const POLL_INTERVAL_MS: u64 = 2_000;
+/// How soon a cancel is noticed between two looks, milliseconds.
+const CANCEL_LOOK_MS: u64 = 100;
+
+/// `proxy` of an upstream is no address of a proxy.
+#[derive(Debug, thiserror::Error)]
+#[error("`proxy` in [upstreams.{upstream}] is not the address of a proxy")]
+pub struct InvalidProxy {
+    pub upstream: String,
+}
+
+/// An [`Upstream`] that asks a [`Provider`] over HTTP.
+pub struct HttpUpstream {
+    name: String,
+    provider: Box<dyn Provider>,
+    client: Client,
+    /// The longest one call may take.
+    timeout: Duration,
+    poll_interval: Duration,
+    clock: Clock,
+}
+
+impl HttpUpstream {
+    /// Creates an upstream; `settings` has its name, time limit and proxy.
+    ///
+    /// # Errors
+    /// Returns an error if the address of the proxy is invalid.
+    pub fn new(
+        settings: &config::Upstream,
+        provider: Box<dyn Provider>,
+        clock: Clock,
+    ) -> Result<HttpUpstream, InvalidProxy> {
+        let proxy = settings.proxy.as_ref().map(config::Secret::reveal);
+        let client = Client::new(proxy, clock.clone());
+        Ok(HttpUpstream {
+            name: settings.name.clone(),
+            provider,
+            client: client.map_err(|_| InvalidProxy { upstream: settings.name.clone() })?,
+            timeout: Duration::from_secs(settings.timeout_seconds),
+            poll_interval: Duration::from_millis(POLL_INTERVAL_MS),
+            clock,
+        })
+    }
+
+    /// Returns the same upstream with another poll interval.
+    #[cfg(test)]
+    fn polling_every(self, poll_interval: Duration) -> HttpUpstream {
+        HttpUpstream { poll_interval, ..self }
+    }
+
+    /// Waits until an answer in the making is worth a look.
+    fn pause(&self, deadline: Instant, call: &Call) -> Result<(), UpstreamError> {
+        // On the machine's own time, as everything that waits for a socket.
+        let until = self.clock.instant() + self.poll_interval;
+        if until >= deadline {
+            return Err(self.late());
+        }
+        loop {
+            if call.is_canceled() {
+                return Err(self.canceled());
+            }
+            let left = until.saturating_duration_since(self.clock.instant());
+            if left.is_zero() {
+                return Ok(());
+            }
+            let look = left.min(Duration::from_millis(CANCEL_LOOK_MS));
+            // The one message of this channel is that the time is up.
+            let _ = crossbeam_channel::after(look).recv();
+        }
+    }
+
+    /// Sends one request and reads its reply, until `deadline` at the latest.
+    fn exchange(
+        &self,
+        request: &HttpRequest,
+        deadline: Instant,
+        call: &Call,
+    ) -> Result<HttpReply, UpstreamError> {
+        let left = deadline.saturating_duration_since(self.clock.instant());
+        if left.is_zero() {
+            return Err(self.late());
+        }
+        let reply = self.client.exchange(request, left, || call.is_canceled());
+        reply.map_err(|error| match error {
+            ExchangeError::InvalidRequest => unsendable(&self.name),
+            ExchangeError::Canceled => self.canceled(),
+            ExchangeError::Http(error) => classify_failure(&error, &self.name),
+        })
+    }
+
+    fn canceled(&self) -> UpstreamError {
+        UpstreamError::new(Reason::Canceled, format!("The call to {} was canceled.", self.name))
+    }
+
+    fn late(&self) -> UpstreamError {
+        UpstreamError::new(
+            Reason::UpstreamTimeout,
+            format!("{} did not answer in time.", self.name),
+        )
+    }
+}
+
+impl Upstream for HttpUpstream {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn kind(&self) -> Kind {
+        self.provider.kind()
+    }
+
+    fn limits(&self) -> Limits {
+        self.provider.limits()
+    }
+
+    fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
+        let deadline = call.deadline.min(self.clock.instant() + self.timeout);
+        let mut next = self.provider.request(request)?;
+        let first_url = next.url.clone();
+        let mut replies = Vec::new();
+        let mut rounds = 1;
+        loop {
+            if call.is_canceled() {
+                return Err(self.canceled());
+            }
+            replies.push(self.exchange(&next, deadline, call)?);
+            next = match self.provider.reply(request, &replies)? {
+                Step::Done(answer) => {
+                    let mut answer = *answer;
+                    if let Some(prefix) = self.provider.resolve_prefix() {
+                        let client = &self.client;
+                        follow_redirects(client, prefix, &mut answer, deadline, call, &self.clock);
+                    }
+                    return Ok(answer);
+                }
+                Step::Next(next) => next,
+            };
+            // The key goes with every request, and a reply may have had its part in this address.
+            if !same_origin(&first_url, &next.url) {
+                let sentence = format!("{} pointed to another host for its answer.", self.name);
+                return Err(UpstreamError::new(Reason::Garbled, sentence));
+            }
+            match next.method {
+                // It asks for the same reply again, which takes the place of this one: only the
+                // deadline bounds how often.
+                Method::Get => {
+                    replies.pop();
+                    self.pause(deadline, call)?;
+                }
+                Method::Post if rounds < ROUNDS_MAX => rounds += 1,
+                Method::Post => {
+                    let sentence =
+                        format!("{} gave no whole answer in {ROUNDS_MAX} rounds.", self.name);
+                    return Err(UpstreamError::new(Reason::Incomplete, sentence));
+                }
+            }
+        }
+    }
+}
+
+fn same_origin(one: &str, other: &str) -> bool {
+    match (Url::parse(one), Url::parse(other)) {
+        (Ok(one), Ok(other)) => one.origin() == other.origin(),
+        (Ok(_) | Err(_), _) => false,
+    }
+}
 
 #[cfg(test)]
 mod tests;

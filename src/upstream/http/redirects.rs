@@ -4,11 +4,9 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use ureq::Agent;
-use ureq::http::Response;
-
 use crate::answer::{Answer, Source, clean_url};
 use crate::clock::Clock;
+use crate::net::Client;
 use crate::upstream::Call;
 
 /// The most addresses looked up for one answer.
@@ -23,7 +21,7 @@ const FAILURES_MAX: usize = 3;
 /// Puts the pages' own addresses in place of those in sources and citations that begin with
 /// `prefix`. Whatever goes wrong, an address stays as it is: the answer is worth more than that.
 pub(super) fn follow_redirects(
-    agent: &Agent,
+    client: &Client,
     prefix: &str,
     answer: &mut Answer,
     deadline: Instant,
@@ -45,7 +43,9 @@ pub(super) fn follow_redirects(
         {
             break;
         }
-        let target = target(agent, &source.url, left.min(Duration::from_millis(LOOKUP_MS_MAX)));
+        let within = left.min(Duration::from_millis(LOOKUP_MS_MAX));
+        let target = client.redirect_target(&source.url, within);
+        let target = target.and_then(|target| clean_url(&target));
         failures = if target.is_some() { 0 } else { failures + 1 };
         found.insert(source.url.clone(), target);
     }
@@ -62,21 +62,4 @@ fn redirecting<'a>(
 ) -> impl Iterator<Item = &'a mut Source> {
     let lists = [&mut answer.sources, &mut answer.citations];
     lists.into_iter().flatten().flatten().filter(move |source| source.url.starts_with(prefix))
-}
-
-/// Where an address redirects to; it is asked with HEAD, and with GET where that is not allowed.
-fn target(agent: &Agent, url: &str, within: Duration) -> Option<String> {
-    let head = agent.head(url).config().timeout_global(Some(within)).build().call().ok()?;
-    if head.status().is_client_error() || head.status().is_server_error() {
-        let get = agent.get(url).config().timeout_global(Some(within)).build().call().ok()?;
-        return location(&get);
-    }
-    location(&head)
-}
-
-fn location<B>(response: &Response<B>) -> Option<String> {
-    if !response.status().is_redirection() {
-        return None;
-    }
-    clean_url(response.headers().get("location")?.to_str().ok()?)
 }

@@ -14,7 +14,8 @@ use crate::answer::{Answer, Kind, Source};
 use crate::clock::Clock;
 use crate::config::{self, Secret, UpstreamKind};
 use crate::job::{RawRequest, Reason, ScrapeRequest};
-use crate::upstream::provider::{HeaderValue, HttpReply, HttpRequest, Method, Provider, Step};
+use crate::net::{BODY_BYTES_MAX, HeaderValue, HttpReply, HttpRequest, Method};
+use crate::upstream::provider::{Provider, Step};
 use crate::upstream::{Call, Upstream, UpstreamError};
 
 const PROMPT: &str = "a private question";

@@ -8,12 +8,12 @@ use url::form_urlencoded;
 
 use crate::config::{self, Secret};
 use crate::job::{Reason, ScrapeRequest};
+use crate::net::{HeaderValue, HttpReply, HttpRequest, Method};
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{HeaderValue, HttpReply, HttpRequest, Method};
 
 use super::error_body::{self, Complaint, Verdict};
 use super::json_text;
-use super::retry_after::retry_after_ms;
+use crate::net::retry_after_ms;
 
 /// The most of a provider's own message that a sentence carries, in characters.
 const MESSAGE_CHARS_MAX: usize = 200;

@@ -6,8 +6,9 @@ use serde_json::json;
 use crate::answer::Kind;
 use crate::config;
 use crate::job::ScrapeRequest;
+use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::chat_completion;

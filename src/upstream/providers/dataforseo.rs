@@ -6,7 +6,8 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, Kind, Product, Source};
 use crate::config;
 use crate::job::{Reason, ScrapeRequest};
-use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+use crate::net::{HttpReply, HttpRequest};
+use crate::upstream::provider::{Provider, Step};
 use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};

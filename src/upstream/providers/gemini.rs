@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, HIGHLIGHTS_MAX, Kind, Source};
 use crate::config;
 use crate::job::ScrapeRequest;
+use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
@@ -203,7 +204,7 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
-    use crate::upstream::provider::Method;
+    use crate::net::Method;
     use crate::upstream::providers::trials::{
         answer, failure, request, secrets, settings, survives,
     };

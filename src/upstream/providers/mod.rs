@@ -17,8 +17,7 @@ mod perplexity;
 mod place;
 mod place_table;
 mod responses;
-pub(super) mod retry_after;
-mod searchapi;
+pub(super) mod searchapi;
 mod serp_page;
 mod serpapi;
 mod source_list;
@@ -63,7 +62,7 @@ fn no_search_warning(request: &ScrapeRequest, searched: bool) -> Option<String> 
 mod tests {
     use super::trials::{request, settings};
     use super::*;
-    use crate::upstream::provider::HeaderValue;
+    use crate::net::HeaderValue;
 
     #[test]
     fn every_kind_of_an_api_is_a_provider_that_hides_its_key() {

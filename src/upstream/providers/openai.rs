@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use crate::answer::{Answer, Kind};
 use crate::config;
 use crate::job::ScrapeRequest;
+use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::place::place;
@@ -77,7 +78,7 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
-    use crate::upstream::provider::{HeaderValue, Method};
+    use crate::net::{HeaderValue, Method};
     use crate::upstream::providers::trials::{
         answer, failure, ok, reply, request, secrets, settings, survives,
     };

@@ -4,8 +4,8 @@
 use serde_json::Value;
 
 use crate::job::{Reason, ScrapeRequest};
+use crate::net::HttpRequest;
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::HttpRequest;
 
 use super::account::Account;
 use super::error_body::Verdict;

@@ -5,7 +5,8 @@ use url::form_urlencoded;
 use crate::answer::{Answer, Kind};
 use crate::config;
 use crate::job::ScrapeRequest;
-use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+use crate::net::{HttpReply, HttpRequest};
+use crate::upstream::provider::{Provider, Step};
 use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};
@@ -133,7 +134,7 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
-    use crate::upstream::provider::Method;
+    use crate::net::Method;
     use crate::upstream::providers::trials::{
         answer, failure, request, secrets, settings, survives,
     };

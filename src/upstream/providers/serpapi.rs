@@ -6,7 +6,8 @@ use url::form_urlencoded;
 use crate::answer::{Answer, Kind};
 use crate::config;
 use crate::job::ScrapeRequest;
-use crate::upstream::provider::{HttpReply, HttpRequest, Provider, Step};
+use crate::net::{HttpReply, HttpRequest};
+use crate::upstream::provider::{Provider, Step};
 use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};

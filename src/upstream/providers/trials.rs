@@ -12,9 +12,10 @@ use super::account::{Account, Shipped, SignIn};
 use crate::answer::Answer;
 use crate::config::{self, Secret, UpstreamKind};
 use crate::job::ScrapeRequest;
+use crate::net::{HeaderValue, HttpReply, HttpRequest};
 use crate::tests::fuzz;
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{HeaderValue, HttpReply, HttpRequest, Provider, Step};
+use crate::upstream::provider::{Provider, Step};
 
 const KEY: &str = "key-of-tests";
 /// How many mangled replies one trial tries.

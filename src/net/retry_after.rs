@@ -1,13 +1,13 @@
-//! How long a provider asks us to wait before the next try: headers first, then what its error
-//! body says.
+//! How long the other side asks us to wait before the next try: headers first, then what its body
+//! says.
 
+use super::HttpReply;
 use crate::clock::{UnixMs, parse_http_date};
-use crate::upstream::provider::HttpReply;
 
 /// The longest wait that is believed, milliseconds (a day): more is a mistake or a quota.
 const RETRY_AFTER_MS_MAX: f64 = 86_400_000.0;
 
-/// `retry-after-ms`, else `retry-after` in seconds or as a date (against the reply's first `date`
+/// Returns `retry-after-ms`, else `retry-after` in seconds or as a date (against the reply's first `date`
 /// that is one, since this is a pure function), else the body's own `delay`, such as "34.4s".
 /// Milliseconds.
 pub fn retry_after_ms(reply: &HttpReply, delay: &str) -> Option<u64> {

@@ -4,16 +4,16 @@
 use std::io::{self, Read};
 use std::time::Duration;
 
-use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Timeout};
 
+use super::HttpReply;
 use super::address::{Lookup, NotPublic, PublicResolver};
-use super::headers::read_headers;
+use super::client::agent_config;
+use super::message::read_headers;
+use super::retry_after::retry_after_ms;
 use crate::clock::Clock;
 use crate::job::{Outcome, SendFailure};
-use crate::upstream::provider::HttpReply;
-use crate::upstream::providers::retry_after::retry_after_ms;
 
 /// How much of a response's body is read, bytes. It is read so that the connection ends in order,
 /// and dropped.
@@ -21,7 +21,7 @@ pub const REPLY_BYTES_MAX: u64 = 4 << 10;
 /// The largest head of a response, bytes.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 
-/// What a receiver has answered, or why there is no answer.
+/// The answer of a receiver, or why there is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
     pub outcome: Outcome,
@@ -29,33 +29,26 @@ pub struct Receipt {
     pub retry_after_ms: Option<u64>,
 }
 
-/// Posts to addresses that clients have named.
+/// A client for addresses that clients have named.
 pub struct Poster {
     agent: Agent,
     clock: Clock,
 }
 
 impl Poster {
-    /// `timeout` is that of a whole request. `allow_hosts` need not be public. `lookup` takes the
-    /// place of the system's, where there is one.
+    /// Creates a poster. `timeout` is that of a whole request. `allow_hosts` need not be public.
+    /// `lookup` takes the place of the system's, where there is one.
     pub fn new(
         timeout: Duration,
         allow_hosts: &[String],
         lookup: Option<Lookup>,
         clock: Clock,
     ) -> Poster {
-        let tls = TlsConfig::builder().root_certs(RootCerts::PlatformVerifier).build();
-        let config = Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            // Without this, ureq takes a proxy from the environment: that would resolve the name.
-            .proxy(None)
-            .tls_config(tls)
-            .user_agent(concat!("answerd/", env!("CARGO_PKG_VERSION")))
+        // A proxy would resolve the name itself.
+        let config = agent_config(None)
             .timeout_global(Some(timeout))
             .max_response_header_size(HEAD_BYTES_MAX)
-            // Every request looks its host up anew: the decision holds for one connection.
+            // Every request looks its host up again: the decision holds for one connection.
             .max_idle_connections(0)
             .max_idle_connections_per_host(0)
             .build();
@@ -64,8 +57,7 @@ impl Poster {
         Poster { agent, clock }
     }
 
-    /// Posts JSON with these headers. The status decides; what becomes of the body behind it does
-    /// not matter.
+    /// Posts JSON with these headers. The status decides; the body does not matter.
     pub fn post(&self, url: &str, headers: &[(&str, &str)], json: &[u8]) -> Receipt {
         let mut request = self.agent.post(url).content_type("application/json");
         for (name, value) in headers {
