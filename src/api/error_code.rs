@@ -140,8 +140,6 @@ error_codes! {
             "Parameter `days` must be 1 to 400; given: `0`.";
         QueryInvalid: 400, "query_invalid",
             "The query must be UTF-8 when decoded; given: `\u{fffd}`.";
-        RequestInvalid: 400, "request_invalid",
-            "The request is not valid HTTP/1.1. A URL must be percent-encoded.";
         KeyMissing: 401, "key_missing",
             "Missing API key. Pass your key in the X-API-Key header or as ?api_key= in the URL.";
         KeyInvalid: 401, "key_invalid",
@@ -166,8 +164,6 @@ error_codes! {
             "It was submitted without `webhook_url`, so it has no webhook.";
         MethodNotAllowed: 405, "method_not_allowed",
             "This path takes GET, HEAD; given: `PUT`.";
-        RequestTimeout: 408, "request_timeout",
-            "The request's head did not arrive in time.";
         BodyTimeout: 408, "body_timeout",
             "The request's body must arrive within 30 seconds.";
         JobFinished: 409, "job_finished",

@@ -32,7 +32,7 @@ pub async fn reference(call: ApiCall) -> ApiResult {
 
 /// `GET /docs/{page}`
 pub async fn page(call: ApiCall) -> ApiResult {
-    guide_page(&call, &call.path_parameter(0))
+    guide_page(&call, &call.path_parameter("page"))
 }
 
 fn guide_page(call: &ApiCall, slug: &str) -> ApiResult {
@@ -61,6 +61,11 @@ pub fn nothing_at(call: &ApiCall) -> ApiResult {
         }
         None => not_found(call, ApiError::no_path(call.path())),
     }
+}
+
+/// Answers what has no route.
+pub async fn no_route(call: ApiCall) -> ApiResult {
+    nothing_at(&call)
 }
 
 /// Returns a 404: a page for people in a browser, JSON for programs.
@@ -94,7 +99,7 @@ pub async fn search_script(_: ApiCall) -> ApiResult {
 
 /// `GET /docs/assets/{file}`
 pub async fn file(call: ApiCall) -> ApiResult {
-    let file = call.path_parameter(0);
+    let file = call.path_parameter("file");
     let Some((name, text)) = FILES.iter().find(|(known, _)| *known == file.as_str()) else {
         let detail = format!("The guide has no file {}.", quoted(&file));
         return not_found(&call, ApiError::not_found(detail));

@@ -66,7 +66,7 @@ fn a_head_that_never_ends_is_given_up() {
     slow.write_all(b"GET /jobs/").unwrap();
     assert!(is_served(&served));
     let reply = rest(slow);
-    assert!(reply.starts_with("HTTP/1.1 408") && reply.contains("request_timeout"), "{reply}");
+    assert!(reply.starts_with("HTTP/1.1 408"), "{reply}");
 }
 
 #[test]

@@ -78,7 +78,7 @@ pub async fn page(_: ApiCall) -> ApiResult {
 
 /// `GET /dashboard/{file}`
 pub async fn asset(call: ApiCall) -> ApiResult {
-    let file = call.path_parameter(0);
+    let file = call.path_parameter("file");
     let Some(at) = ASSETS.iter().position(|(name, _, _)| *name == file.as_str()) else {
         return docs::nothing_at(&call);
     };

@@ -62,13 +62,5 @@ pub const LIST: Codes = &[
 /// Of every method that takes a key.
 pub const KEYED: Codes = &[KeyMissing, KeyInvalid, TooManyInvalidKeys];
 /// Of any request, whatever its path.
-pub const ANY: Codes = &[
-    QueryInvalid,
-    RequestInvalid,
-    ForeignHost,
-    CrossSite,
-    NotFound,
-    MethodNotAllowed,
-    RequestTimeout,
-    UrlTooLong,
-];
+pub const ANY: Codes =
+    &[QueryInvalid, ForeignHost, CrossSite, NotFound, MethodNotAllowed, UrlTooLong];

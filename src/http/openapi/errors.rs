@@ -96,9 +96,9 @@ fn response(status: u16, codes: &[ErrorCode]) -> Value {
 pub fn components() -> Value {
     let mut any = response(400, ANY);
     any["description"] = json!(
-        "What any request can meet: 400 for one that is not HTTP or cannot be decoded, 403 for one \
-         of another site's page while no key is needed, 404 for an \
-         unknown path, 405 for another method, 408 and 413 for one that is too slow or too long."
+        "What any request can meet: 400 for one that cannot be decoded, 403 for one of another site's \
+         page while no key is needed, 404 for an unknown path, 405 for another method, 413 for one \
+         that is too long."
     );
     any["headers"] = header_references(&["X-Request-Id", "Allow"]);
     json!({ "Any": any })

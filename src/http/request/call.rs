@@ -1,5 +1,6 @@
 //! A request on its way through its handler, and how a handler answers.
 
+use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::future::Future;
 use std::pin::Pin;
@@ -9,14 +10,16 @@ use std::sync::Arc;
 use actix_http::Request;
 use actix_web::HttpMessage;
 use actix_web::HttpResponse;
-use actix_web::dev::Payload;
+use actix_web::dev::{Payload, Url};
 use actix_web::error::BlockingError;
+use actix_web::http::Uri;
 use actix_web::http::header::HeaderMap;
 use percent_encoding::percent_decode_str;
 
 use crate::http::State;
 use crate::http::error::ApiError;
 use crate::http::request::params::{self, Pairs};
+use crate::http::routes;
 use crate::job::Invalid;
 use crate::service::{Caller, Service, ServiceError};
 
@@ -24,14 +27,14 @@ use crate::service::{Caller, Service, ServiceError};
 pub struct ApiCall {
     pub state: Rc<State>,
     request: Request,
-    /// What stands in the place of the path's parameters, still encoded.
-    captures: Vec<String>,
+    /// The path with the parameters' names, as in `/jobs/{job_id}`; empty where no route fits.
+    pattern: &'static str,
     query: OnceCell<Result<Pairs, ApiError>>,
 }
 
 impl ApiCall {
-    pub fn new(state: Rc<State>, request: Request, captures: Vec<String>) -> ApiCall {
-        ApiCall { state, request, captures, query: OnceCell::new() }
+    pub fn new(state: Rc<State>, request: Request, pattern: &'static str) -> ApiCall {
+        ApiCall { state, request, pattern, query: OnceCell::new() }
     }
 
     pub fn service(&self) -> &Arc<Service> {
@@ -72,19 +75,24 @@ impl ApiCall {
         self.query.take().unwrap_or_else(|| params::pairs(self.query_string()))
     }
 
-    /// Returns a parameter of the path, decoded; they count from zero.
-    pub fn path_parameter(&self, at: usize) -> String {
-        let encoded = self.captures.get(at).map_or("", String::as_str);
+    /// Returns a parameter of the path, decoded.
+    pub fn path_parameter(&self, name: &str) -> String {
+        let path = routed_path(self.request.uri());
+        let encoded = routes::capture(self.pattern, &path, Some(name)).unwrap_or_default();
         percent_decode_str(encoded).decode_utf8_lossy().into_owned()
-    }
-
-    /// Returns the first parameter of the path: the id of a job or a batch, the name of a scraper.
-    pub fn id(&self) -> String {
-        self.path_parameter(0)
     }
 
     pub fn take_body(&mut self) -> Payload {
         self.request.take_payload()
+    }
+}
+
+/// Returns the path of a URL with everything decoded that does not change its parts.
+pub fn routed_path(uri: &Uri) -> Cow<'_, str> {
+    if uri.path().contains('%') {
+        Cow::Owned(Url::new(uri.clone()).path().to_owned())
+    } else {
+        Cow::Borrowed(uri.path())
     }
 }
 
@@ -133,7 +141,7 @@ impl From<BlockingError> for HandlerError {
 /// What a handler answers.
 pub type ApiResult = Result<HttpResponse, HandlerError>;
 
-type Answer = Pin<Box<dyn Future<Output = ApiResult>>>;
+pub type Answer = Pin<Box<dyn Future<Output = ApiResult>>>;
 
 /// A handler. Its type says whether it can be reached without a key where keys are needed.
 pub enum Handler {

@@ -12,7 +12,7 @@ use crate::service::Caller;
 
 /// Returns the attempts that have ended, oldest first.
 pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
-    let (service, id) = (call.service(), call.id());
+    let (service, id) = (call.service(), call.path_parameter("job_id"));
     let (job, attempts) = service.attempts(&caller, &id)?;
     // As a body that would ask for it again.
     let asked = RawRequest {

@@ -59,7 +59,7 @@ pub async fn get(call: ApiCall) -> ApiResult {
     let query = call.query()?;
     let form = Form::of(query)?;
     let wait_ms = jobs::wait_ms(query, call.headers())?;
-    let (id, service) = (call.id(), call.service().clone());
+    let (id, service) = (call.path_parameter("batch_id"), call.service().clone());
     drop(call);
     if let Some(wait_ms) = wait_ms {
         service.wait_for_batch(&id, wait_ms).await?;
@@ -69,7 +69,7 @@ pub async fn get(call: ApiCall) -> ApiResult {
 
 /// Cancels every job of the batch that has not ended; returns the batch object as it is then.
 pub async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
-    let id = call.id();
+    let id = call.path_parameter("batch_id");
     call.service().cancel_batch(&caller, &id).await?;
     answer(call.service().clone(), HttpResponse::Ok(), id, Form::Whole).await
 }

@@ -24,7 +24,7 @@ const KEEP_ALIVE: &str = ": keep-alive\n\n";
 /// Streams from the job as it stands until it has ended. `Last-Event-ID` leaves out what the client
 /// has seen.
 pub async fn stream(call: ApiCall) -> ApiResult {
-    let (id, service) = (call.id(), call.service().clone());
+    let (id, service) = (call.path_parameter("job_id"), call.service().clone());
     // One that is not ours is as good as none.
     let last = call.headers().get("last-event-id");
     let seen = last.and_then(|last| last.to_str().ok()).and_then(|last| last.trim().parse().ok());

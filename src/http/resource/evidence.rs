@@ -10,7 +10,7 @@ use crate::service::{Caller, Service, ServiceError};
 
 /// Returns the attempts of a job with their steps, and where their files are.
 pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
-    let (service, id) = (call.service().clone(), call.id());
+    let (service, id) = (call.service().clone(), call.path_parameter("job_id"));
     let shown = id.to_ascii_lowercase();
     let attempts = web::block(move || attempts(&service, &caller, &id)).await??;
     Ok(HttpResponse::Ok().json(json!({ "job_id": shown, "attempts": attempts })))
@@ -43,7 +43,8 @@ fn attempts(service: &Service, caller: &Caller, id: &str) -> Result<Vec<Value>, 
 
 /// Returns a file of a job's evidence. A page is shown as its text: its scripts are strangers.
 pub async fn file(call: ApiCall, caller: Caller) -> ApiResult {
-    let (service, id, name) = (call.service().clone(), call.id(), call.path_parameter(1));
+    let (service, id, name) =
+        (call.service().clone(), call.path_parameter("job_id"), call.path_parameter("file"));
     let shown = kind(&name);
     let content = web::block(move || service.evidence_file(&caller, &id, &name)).await??;
     let content = content.ok_or(ServiceError::JobNotFound)?;

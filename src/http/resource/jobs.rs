@@ -1,6 +1,8 @@
 //! `GET /jobs/{job_id}` and `GET /md/{job_id}.md`: no key, the id is unguessable. Contract 1.7, 1.8.
 //! `DELETE /jobs/{job_id}` cancels, which takes the key that made the job.
 
+use std::rc::Rc;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
 use actix_web::web;
@@ -24,9 +26,10 @@ pub async fn get(call: ApiCall) -> ApiResult {
     let query = call.query()?;
     let form = Form::of(query)?;
     let wait_ms = wait_ms(query, call.headers())?;
-    let (known, id) = (poll::known_tags(&call), call.id());
+    let (known, id) = (poll::known_tags(&call), call.path_parameter("job_id"));
     // There may be thousands that wait: none holds its request meanwhile.
-    let ApiCall { state, .. } = call;
+    let state = Rc::clone(&call.state);
+    drop(call);
     if let Some(wait_ms) = wait_ms {
         state.service.wait_for_end(&id, wait_ms).await?;
     }
@@ -36,14 +39,14 @@ pub async fn get(call: ApiCall) -> ApiResult {
 /// Cancels a job of the caller's; returns the job object as it is then. Contract part 2.
 pub async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
     let service = call.service();
-    let job = service.cancel(&caller, &call.id()).await?;
+    let job = service.cancel(&caller, &call.path_parameter("job_id")).await?;
     let json = render::job_object(&job, service.id_of(&job), None);
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
 }
 
 /// Returns the Markdown of the answer of a job that is done.
 pub async fn markdown(call: ApiCall) -> ApiResult {
-    let markdown = answer_markdown(call.service(), &call.id())?;
+    let markdown = answer_markdown(call.service(), &call.path_parameter("job_id"))?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/markdown; charset=utf-8"))
         .body(markdown))
@@ -52,7 +55,7 @@ pub async fn markdown(call: ApiCall) -> ApiResult {
 /// Returns the same as the tokens of `markdown_json`, for clients that show it: text that no parser of
 /// theirs has to be trusted with.
 pub async fn tokens(call: ApiCall) -> ApiResult {
-    let markdown = answer_markdown(call.service(), &call.id())?;
+    let markdown = answer_markdown(call.service(), &call.path_parameter("job_id"))?;
     // Off the actix threads: an answer may be large.
     let tokens = web::block(move || serde_json::json!({ "tokens": token_tree(&markdown) })).await?;
     Ok(HttpResponse::Ok().json(tokens))

@@ -27,7 +27,7 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 pub async fn run(mut call: ApiCall, caller: Caller) -> ApiResult {
     let mut raw = params::from_pairs(call.take_query()?)?;
     let service = call.service();
-    let known = service.scraper(&call.id())?;
+    let known = service.scraper(&call.path_parameter("scraper"))?;
     let mut handling = service.take_handling(&mut raw)?;
     handling.idempotency_key = idempotency_key(call.headers())?;
     // It is, whether it says so or not.
@@ -46,7 +46,7 @@ pub async fn run(mut call: ApiCall, caller: Caller) -> ApiResult {
 pub async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
     let (query, payload) = (call.take_query(), call.take_body());
     let (service, limits, headers) = (call.service(), &call.state.limits, call.headers());
-    let known = service.scraper(&call.id())?;
+    let known = service.scraper(&call.path_parameter("scraper"))?;
     let query = params::from_pairs(query?)?;
     service.check_rate(&caller)?;
     let sent_as_form = json::is_form(headers);

@@ -31,13 +31,20 @@ pub async fn resend_of_batch(call: ApiCall, caller: Caller) -> ApiResult {
 }
 
 fn get(call: &ApiCall, caller: &Caller, subject: Subject) -> ApiResult {
-    let status = call.service().webhook(caller, subject, &call.id())?;
+    let status = call.service().webhook(caller, subject, &id(call, subject))?;
     Ok(HttpResponse::Ok().json(document(&status)))
 }
 
 async fn resend(call: &ApiCall, caller: &Caller, subject: Subject) -> ApiResult {
-    let status = call.service().send_webhook_again(caller, subject, &call.id()).await?;
+    let status = call.service().send_webhook_again(caller, subject, &id(call, subject)).await?;
     Ok(HttpResponse::build(StatusCode::ACCEPTED).json(document(&status)))
+}
+
+fn id(call: &ApiCall, subject: Subject) -> String {
+    call.path_parameter(match subject {
+        Subject::Job => "job_id",
+        Subject::Batch => "batch_id",
+    })
 }
 
 fn document(WebhookStatus { subject, id, url, delivery }: &WebhookStatus) -> Value {

@@ -10,8 +10,7 @@ mod scrapes;
 
 use std::sync::LazyLock;
 
-use actix_web::dev::Url;
-use actix_web::http::{Method, Uri};
+use actix_web::http::Method;
 
 use crate::http::request::call::Handler;
 use description::Description;
@@ -62,6 +61,7 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
             let at = known.unwrap_or_else(|| {
                 routes.push(Route {
                     path,
+                    prefix: path.split('{').next().unwrap_or_default(),
                     tag: group.tag,
                     operations: Vec::new(),
                     allow: String::new(),
@@ -83,6 +83,8 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
 pub struct Route {
     /// With parameters in braces, as in `/jobs/{job_id}`.
     pub path: &'static str,
+    /// What stands before the first parameter.
+    prefix: &'static str,
     pub tag: &'static str,
     pub operations: Vec<Operation>,
     /// The methods, as the header `Allow` lists them.
@@ -146,48 +148,30 @@ impl Route {
     }
 }
 
-/// The route of a request.
-pub struct Found {
-    pub route: &'static Route,
-    /// Its place in [`ROUTES`].
-    pub index: usize,
-    /// What stands in the place of its parameters, still encoded.
-    pub captures: Vec<String>,
+/// Returns the place in [`ROUTES`] of the route that a path fits.
+pub fn find(path: &str) -> Option<usize> {
+    let fits =
+        |route: &Route| path.starts_with(route.prefix) && capture(route.path, path, None).is_some();
+    ROUTES.iter().position(fits)
 }
 
-/// Returns the route of a URL.
-pub fn find(uri: &Uri) -> Option<Found> {
-    let decoded;
-    let path = if uri.path().contains('%') {
-        // All but what would change the path's parts.
-        decoded = Url::new(uri.clone());
-        decoded.path()
-    } else {
-        uri.path()
-    };
-    ROUTES.iter().enumerate().find_map(|(index, route)| {
-        let captures = captures(route.path, path)?;
-        let captures = captures.into_iter().map(str::to_owned).collect();
-        Some(Found { route, index, captures })
-    })
-}
-
-/// Returns what stands in the place of a pattern's parameters, if the path fits it.
-fn captures<'a>(pattern: &str, path: &'a str) -> Option<Vec<&'a str>> {
-    let mut captures = Vec::new();
+/// Returns what stands in the place of a pattern's parameter, or the path if none is asked for; `None` if
+/// the path does not fit the pattern.
+pub fn capture<'a>(pattern: &str, path: &'a str, parameter: Option<&str>) -> Option<&'a str> {
+    let mut captured = path;
     let (mut parts, mut segments) = (pattern.split('/'), path.split('/'));
     loop {
         match (parts.next(), segments.next()) {
-            (None, None) => return Some(captures),
-            (Some(part), Some(segment)) => match part.split_once('}') {
-                Some((_, suffix)) => {
-                    let value = segment.strip_suffix(suffix)?;
-                    captures.push(Some(value).filter(|value| !value.is_empty())?);
+            (None, None) => return Some(captured),
+            (Some(part), Some(segment)) if part.starts_with('{') => {
+                let (name, suffix) = part[1..].split_once('}')?;
+                let value = segment.strip_suffix(suffix).filter(|value| !value.is_empty())?;
+                if parameter == Some(name) {
+                    captured = value;
                 }
-                None if part == segment => {}
-                None => return None,
-            },
-            (None, Some(_)) | (Some(_), None) => return None,
+            }
+            (part, segment) if part == segment => {}
+            (None | Some(_), None | Some(_)) => return None,
         }
     }
 }
@@ -200,26 +184,26 @@ mod tests {
 
     #[test]
     fn paths_are_found_with_their_parameters() {
-        let found = |path: &str| {
-            let found = find(&path.parse().unwrap())?;
-            Some((found.route.path, found.captures))
-        };
-        let of = |path, captures: &[&str]| {
-            Some((path, captures.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>()))
-        };
-        assert_eq!(found("/"), of("/", &[]));
-        assert_eq!(found("/jobs"), of("/jobs", &[]));
-        assert_eq!(found("/jobs/a"), of("/jobs/{job_id}", &["a"]));
-        assert_eq!(found("/%6Aobs/%61%2Fb?c"), of("/jobs/{job_id}", &["a%2Fb"]));
-        assert_eq!(found("/md/a.b.json"), of("/md/{job_id}.json", &["a.b"]));
-        assert_eq!(found("/docs/search"), of("/docs/search", &[]));
-        assert_eq!(found("/docs/api"), of("/docs/{page}", &["api"]));
-        let file = of("/jobs/{job_id}/evidence/{file}", &["a", "1.png"]);
-        assert_eq!(found("/jobs/a/evidence/1.png"), file);
+        let found = |path: &str| find(path).map(|at| ROUTES[at].path);
+        for (path, expected) in [
+            ("/", "/"),
+            ("/jobs", "/jobs"),
+            ("/jobs/a", "/jobs/{job_id}"),
+            ("/md/a.b.json", "/md/{job_id}.json"),
+            ("/docs/search", "/docs/search"),
+            ("/docs/api", "/docs/{page}"),
+            ("/jobs/a/evidence/1.png", "/jobs/{job_id}/evidence/{file}"),
+        ] {
+            assert_eq!(found(path), Some(expected));
+        }
         for none in ["/jobs/", "//jobs", "/jobs/a/", "/md/.md", "/md/a.txt", "/none", "/a/b/c/d/e"]
         {
             assert_eq!(found(none), None, "{none}");
         }
+        let evidence = |name| capture("/jobs/{job_id}/evidence/{file}", "/jobs/a/evidence/b", name);
+        assert_eq!(evidence(Some("job_id")), Some("a"));
+        assert_eq!(evidence(Some("file")), Some("b"));
+        assert_eq!(capture("/md/{job_id}.json", "/md/a.b.json", Some("job_id")), Some("a.b"));
     }
 
     #[test]
@@ -227,7 +211,7 @@ mod tests {
         let mut known = BTreeSet::new();
         for (index, route) in ROUTES.iter().enumerate() {
             let path = route.path.replace(['{', '}'], "");
-            assert_eq!(find(&path.parse().unwrap()).map(|found| found.index), Some(index));
+            assert_eq!(find(&path), Some(index));
             for operation in &route.operations {
                 for method in operation.methods {
                     assert!(known.insert((path.clone(), method.as_str())), "{method} {path}");

@@ -19,7 +19,7 @@ pub fn operations() -> Vec<Operation> {
         get("/docs/search", open(docs::search), |it| {
             page(it, "searchGuide", "What the guide has on something")
                 .takes([parameters::question("What is sought.", QUERY_CHARS_MAX)])
-                .fails(&[&[ErrorCode::RequestInvalid]])
+                .answers("400", Reply::text("`q` is too long.", HTML, None))
         }),
         hidden("/docs/search.js", open(docs::search_script)),
         get("/docs/{page}", open(docs::page), |it| {
@@ -29,7 +29,7 @@ pub fn operations() -> Vec<Operation> {
             let about = "A question; without one there is a form.";
             page(it, "askPractice", "The practice engine's page")
                 .takes([parameters::question(about, QUESTION_CHARS_MAX)])
-                .fails(&[&[ErrorCode::RequestInvalid]])
+                .answers("400", Reply::text("`q` is too long.", HTML, None))
         }),
         hidden("/docs/assets/{file}", open(docs::file)),
         hidden("/dashboard/{file}", open(dashboard::asset)),

@@ -12,8 +12,8 @@ use tracing::Instrument;
 use crate::http::docs;
 use crate::http::error::ApiError;
 use crate::http::request::auth;
-use crate::http::request::call::{ApiCall, ApiResult, Handler};
-use crate::http::routes::{self, Found};
+use crate::http::request::call::{Answer, ApiCall, ApiResult, Handler, HandlerError, routed_path};
+use crate::http::routes::{self, ROUTES};
 use crate::http::transport::drain::DrainGuard;
 use crate::http::transport::{head, response_headers};
 use crate::http::{HEAD_BYTES_MAX, State, URL_BYTES_MAX};
@@ -31,16 +31,20 @@ pub async fn answer(state: Rc<State>, mut request: Request) -> Response<BoxBody>
         "request", id = id.to_str().unwrap_or_default(), %method, path = request.path()
     );
     let (mut route, mut caller) = (None, None);
-    let outcome = match early_reply(&state, &request, origin.as_ref()) {
-        Some(outcome) => outcome,
+    let begun = match early_reply(&state, &request, origin.as_ref()) {
+        Some(reply) => Err(reply),
         None => {
-            let found = routes::find(request.uri());
-            route = found.as_ref().map(|found| found.index);
-            run(found, Rc::clone(&state), request, &mut caller).instrument(span).await
+            route = routes::find(&routed_path(request.uri()));
+            let state = Rc::clone(&state);
+            span.in_scope(|| begin(route, state, request, &mut caller)).map_err(Err)
         }
     };
+    let result = match begun {
+        Ok(answer) => answer.instrument(span).await,
+        Err(reply) => reply,
+    };
     let hours = state.service.retention_hours();
-    let mut response = outcome.unwrap_or_else(|error| error.into_api_error(hours).error_response());
+    let mut response = result.unwrap_or_else(|error| error.into_api_error(hours).error_response());
     state.traffic.count(route, &method, response.status(), &watch);
     if let Some(status) = caller.and_then(|caller| state.service.rate_limit_status(&caller)) {
         response_headers::rate_limit(response.headers_mut(), status);
@@ -79,26 +83,26 @@ fn early_reply(
         .then(|| Err(ApiError::head_too_large(HEAD_BYTES_MAX).into()))
 }
 
-/// Runs the handler of a route; `caller` becomes whose key the request brought.
-async fn run(
-    found: Option<Found>,
+/// Begins the work of a route's handler; `caller` becomes whose key the request brought.
+fn begin(
+    route: Option<usize>,
     state: Rc<State>,
     request: Request,
     caller: &mut Option<Caller>,
-) -> ApiResult {
-    let Some(Found { route, captures, .. }) = found else {
-        return docs::nothing_at(&ApiCall::new(state, request, Vec::new()));
+) -> Result<Answer, HandlerError> {
+    let Some(route) = route.and_then(|at| ROUTES.get(at)) else {
+        return Ok(Box::pin(docs::no_route(ApiCall::new(state, request, ""))));
     };
     let Some(handler) = route.handler(request.method()) else {
         return Err(ApiError::method(request.method().as_str(), &route.allow).into());
     };
-    let call = ApiCall::new(state, request, captures);
+    let call = ApiCall::new(state, request, route.path);
     match handler {
-        Handler::Open(handler) => handler(call).await,
+        Handler::Open(handler) => Ok(handler(call)),
         Handler::Keyed(handler) => {
             let known = auth::caller(&call)?;
             *caller = Some(known.clone());
-            handler(call, known).await
+            Ok(handler(call, known))
         }
     }
 }

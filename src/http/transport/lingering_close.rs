@@ -39,8 +39,9 @@ impl Drop for Place {
     }
 }
 
-/// Whether a reply begins here that refuses its request and says that the connection ends with it.
-/// The library writes the status, the length, and then what becomes of the connection.
+/// Returns whether a reply begins here that refuses its request and ends the connection. The library writes
+/// the status, the length, and then whether the connection is kept. Its own refusals, of what is no HTTP
+/// request, may not say so: they are the only ones without a body.
 pub fn refuses_and_closes(reply: &[u8]) -> bool {
     let reply = reply.strip_prefix(CONTINUE.as_bytes()).unwrap_or(reply);
     let Some(rest) = reply.strip_prefix(b"HTTP/1.") else { return false };
@@ -50,7 +51,7 @@ pub fn refuses_and_closes(reply: &[u8]) -> bool {
     } else {
         says(b"connection: close\r")
     };
-    closes && matches!(rest.get(2), Some(b'4' | b'5'))
+    (closes || says(b"content-length: 0\r")) && matches!(rest.get(2), Some(b'4' | b'5'))
 }
 
 /// Reads a connection on in the background, within bounds, until its client has closed it too.
@@ -98,6 +99,7 @@ mod tests {
             (format!("HTTP/1.0 403 Forbidden\r\n{length}\r\nconnection: keep-alive\r\n"), false),
             (format!("{CONTINUE}HTTP/1.1 413 Payload Too Large\r\n{length}\r\n{closes}"), true),
             (format!("{CONTINUE}HTTP/1.1 413 Payload Too Large\r\n{length}\r\ndate: x\r\n"), false),
+            ("HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\ndate: x\r\n\r\n".to_owned(), true),
             (CONTINUE.to_owned(), false),
             (format!("HTTP/1.1 404 Not Found\r\n{length}\r\ndate: x\r\n"), false),
             (format!("HTTP/1.1 200 OK\r\n{length}\r\nconnection: close\r\n\r\n"), false),

@@ -1,11 +1,11 @@
 //! The server under the routes: connections, timeouts, and what happens around every request.
 
+pub mod connection;
 pub mod cors;
 pub mod dispatch;
 pub mod drain;
 pub mod head;
 pub mod lingering_close;
-pub mod parser_errors;
 pub mod response_headers;
 pub mod security_headers;
 pub mod server;

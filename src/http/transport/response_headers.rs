@@ -35,7 +35,9 @@ pub fn request_id(headers: &HeaderMap) -> HeaderValue {
         (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
             && id.as_bytes().iter().all(u8::is_ascii_graphic)
     };
-    headers.get(&REQUEST_ID).filter(valid).cloned().unwrap_or_else(new_request_id)
+    // A copy: the header would hold the buffer that its request came in.
+    let own = headers.get(&REQUEST_ID).filter(valid);
+    own.and_then(|id| HeaderValue::from_bytes(id.as_bytes()).ok()).unwrap_or_else(new_request_id)
 }
 
 fn new_request_id() -> HeaderValue {

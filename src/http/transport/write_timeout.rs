@@ -1,5 +1,5 @@
-//! The end of connections whose client does not read what it asked for: it would hold the reply in
-//! memory for as long as TCP keeps the connection.
+//! Ends connections whose client does not read what it asked for: it would hold the reply in memory for
+//! as long as TCP keeps the connection.
 
 use std::io;
 use std::pin::Pin;
@@ -11,16 +11,16 @@ use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
 /// Watches the writes of one connection. It costs nothing until a write has to wait.
-pub struct WriteStall {
+pub struct WriteTimeout {
     /// How long a write may wait without any progress.
     timeout: Duration,
     /// Runs while a write waits.
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl WriteStall {
-    pub fn new(timeout: Duration) -> WriteStall {
-        WriteStall { timeout, timer: None }
+impl WriteTimeout {
+    pub fn new(timeout: Duration) -> WriteTimeout {
+        WriteTimeout { timeout, timer: None }
     }
 
     /// Writes to the stream.
@@ -60,10 +60,10 @@ mod tests {
     const LONG: Duration = Duration::from_secs(600);
 
     /// Writes until a write waits or fails.
-    async fn fill(stall: &mut WriteStall, stream: &mut TcpStream) -> io::Result<()> {
+    async fn fill(writes: &mut WriteTimeout, stream: &mut TcpStream) -> io::Result<()> {
         poll_fn(|context| {
             loop {
-                match stall.poll_write(stream, context, &[0; 64 << 10]) {
+                match writes.poll_write(stream, context, &[0; 64 << 10]) {
                     Poll::Ready(Ok(_)) => {}
                     Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
                     Poll::Pending => return Poll::Ready(Ok(())),
@@ -82,26 +82,27 @@ mod tests {
     #[actix_web::test]
     async fn the_time_runs_only_while_nothing_is_written() {
         let (mut server, mut client) = pair().await;
-        let mut stall = WriteStall::new(LONG);
-        assert!(stall.timer.is_none());
-        fill(&mut stall, &mut server).await.unwrap();
-        assert!(stall.timer.is_some());
+        let mut writes = WriteTimeout::new(LONG);
+        assert!(writes.timer.is_none());
+        fill(&mut writes, &mut server).await.unwrap();
+        assert!(writes.timer.is_some());
         // Something is written as soon as there is room for it.
         let mut taken = vec![0; 8 << 20];
         let read = async { while client.read(&mut taken).await.unwrap() > 0 {} };
-        let write = poll_fn(|context| stall.poll_write(&mut server, context, &[0]));
+        let write = poll_fn(|context| writes.poll_write(&mut server, context, &[0]));
         let written = futures_util::future::select(Box::pin(read), write).await;
         assert!(matches!(written, Either::Right((Ok(1), _))));
-        assert!(stall.timer.is_none());
+        assert!(writes.timer.is_none());
     }
 
     #[actix_web::test]
     async fn a_client_that_reads_nothing_is_reset() {
         let (mut server, mut client) = pair().await;
-        let mut stall = WriteStall::new(Duration::from_millis(1));
+        let mut writes = WriteTimeout::new(Duration::from_millis(1));
         let stalled = poll_fn(|context| {
             loop {
-                if let Err(error) = ready!(stall.poll_write(&mut server, context, &[0; 64 << 10])) {
+                if let Err(error) = ready!(writes.poll_write(&mut server, context, &[0; 64 << 10]))
+                {
                     return Poll::Ready(error);
                 }
             }
