@@ -1,11 +1,10 @@
 //! The job object of contract 1.7, written field by field in its order, the result's bytes as the
-//! store has them; and the batch object.
+//! store has them.
 
-use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::clock::{UnixMs, rfc3339_ascii, rfc3339_seconds};
-use crate::job::{Batch, Failure, Job, State};
+use crate::clock::{UnixMs, rfc3339_ascii};
+use crate::job::{Failure, Job, State};
 
 /// The job object as JSON.
 pub fn job_object(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
@@ -37,25 +36,6 @@ pub fn job_object(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
     json.end()
 }
 
-/// The batch object of contract part 2, without its items.
-pub fn batch_object(batch: &Batch) -> Value {
-    json!({
-        "batch_id": batch.key.id.to_string(),
-        "status": if batch.progress.completed_ms.is_some() { "done" } else { "pending" },
-        "label": batch.label,
-        "created_at": rfc3339_seconds(batch.created_ms),
-        "completed_at": time(batch.progress.completed_ms),
-        "expires_at": rfc3339_seconds(batch.expires_ms),
-        "counts": {
-            "items": batch.items,
-            "refused": batch.refused.len(),
-            "pending": batch.pending(),
-            "done": batch.progress.done,
-            "failed": batch.progress.failed,
-        },
-    })
-}
-
 /// Where a job stands, finer than its status (contract part 2).
 pub fn phase(state: &State) -> &'static str {
     match state {
@@ -72,10 +52,6 @@ pub fn last_failure(state: &State) -> Option<&Failure> {
         State::WaitingRetry { last } | State::Failed(last) => Some(last),
         State::Queued | State::Running | State::Done => None,
     }
-}
-
-fn time(at_ms: Option<UnixMs>) -> Option<String> {
-    at_ms.map(rfc3339_seconds)
 }
 
 /// A JSON object field by field. Every poll writes one, so what needs no escaping is not searched

@@ -1,9 +1,16 @@
-//! What a client sees, declared once: the table of error codes and the table of parameters. No rules.
+//! What a client sees, declared once: the tables of error codes and parameters, and the types of replies
+//! with their schemas. No rules.
 
 mod error_code;
 mod field;
+mod jobs;
 mod parameter;
+mod reports;
+mod wire;
 
 pub use error_code::ErrorCode;
 pub use field::{FieldType, WrongType};
+pub use jobs::*;
 pub use parameter::*;
+pub use reports::*;
+pub use wire::*;

@@ -1,6 +1,5 @@
 //! Typed client of the HTTP API.
 
-use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
@@ -11,8 +10,8 @@ use ureq::http::Response;
 use ureq::{Agent, Body, RequestBuilder};
 use url::{Host, Url};
 
-use super::render::{Job, Status};
-use crate::api;
+use super::render::Job;
+use crate::api::{self, BatchView, ErrorBody, UsageView};
 use crate::config::{Secret, quoted};
 use crate::job::RawRequest;
 
@@ -58,91 +57,10 @@ impl ClientError {
     }
 }
 
-/// What `GET /usage` tells; `document` is the whole of it.
-#[derive(Deserialize)]
-pub struct Usage {
-    pub account: String,
-    pub monthly_credits: Option<u64>,
-    pub used: u64,
-    pub reserved: u64,
-    pub left: Option<u64>,
-    pub resets_at: String,
-    /// Of the whole period, by scraper. Older servers do not tell.
-    #[serde(default)]
-    pub scrapers: BTreeMap<String, Used>,
-    #[serde(default)]
-    pub days: Vec<UsageDay>,
-    /// Of every key; told to an operator's key only.
-    #[serde(default)]
-    pub accounts: Vec<AccountCredits>,
-    #[serde(skip)]
-    pub document: Value,
-}
-
-/// What a key has spent this month, as an operator sees it.
-#[derive(Deserialize)]
-pub struct AccountCredits {
-    pub account: String,
-    pub monthly_credits: Option<u64>,
-    pub used: u64,
-    pub reserved: u64,
-    pub left: Option<u64>,
-}
-
-/// What was used on one day, by scraper.
-#[derive(Deserialize)]
-pub struct UsageDay {
-    pub date: String,
-    pub scrapers: BTreeMap<String, Used>,
-}
-
-/// What became of the jobs for one scraper.
-#[derive(Deserialize)]
-pub struct Used {
-    pub jobs: u64,
-    pub done: u64,
-    pub failed: u64,
-    pub cached: u64,
-    pub credits: u64,
-}
-
-/// A batch as the API shows it.
-#[derive(Debug, Deserialize)]
-pub struct Batch {
-    pub batch_id: String,
-    pub status: Status,
-    pub counts: Counts,
-    /// In the order in which they were sent.
-    pub items: Vec<BatchItem>,
-}
-
-/// How the items of a batch stand.
-#[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Counts {
-    pub done: usize,
-    pub failed: usize,
-}
-
-/// An item of a batch: a job, or why there is none.
-#[derive(Debug, Deserialize)]
-pub struct BatchItem {
-    pub job_id: Option<String>,
-    /// `{code, detail}`.
-    pub error: Option<Value>,
-}
-
 /// A page of `GET /jobs`.
 pub struct Page {
     pub jobs: Vec<Job>,
     pub next_cursor: Option<String>,
-}
-
-/// The envelope of every error (contract 1.10).
-#[derive(Deserialize)]
-struct Envelope {
-    detail: String,
-    #[serde(default)]
-    code: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -211,7 +129,7 @@ impl Client {
     ///
     /// # Errors
     /// The server refused it or could not be reached.
-    pub fn submit_batch(&self, batch: &Value, key: &str) -> Result<Batch, ClientError> {
+    pub fn submit_batch(&self, batch: &Value, key: &str) -> Result<BatchView, ClientError> {
         let request = self.agent.post(self.path(&["batches"]).as_str());
         let request = self.keyed(request).header("idempotency-key", key);
         self.batch_of(request.send_json(batch))
@@ -221,7 +139,7 @@ impl Client {
     ///
     /// # Errors
     /// There is no such batch, or the server could not be reached.
-    pub fn batch_within(&self, id: &str, wait_seconds: u64) -> Result<Batch, ClientError> {
+    pub fn batch_within(&self, id: &str, wait_seconds: u64) -> Result<BatchView, ClientError> {
         let mut url = self.path(&["batches", id]);
         url.query_pairs_mut().append_pair("wait", &wait_seconds.to_string());
         self.batch_of(self.agent.get(url.as_str()).call())
@@ -249,18 +167,18 @@ impl Client {
         Ok(Page { jobs, next_cursor: raw.next_cursor })
     }
 
-    /// What the key has spent this month, as `GET /usage` tells it.
+    /// Returns what the key has spent this month, and the document that says so.
     ///
     /// # Errors
     /// The server refused or could not be reached.
-    pub fn usage(&self, days: Option<u64>) -> Result<Usage, ClientError> {
+    pub fn usage(&self, days: Option<u64>) -> Result<(UsageView, Value), ClientError> {
         let mut url = self.path(&["usage"]);
         if let Some(days) = days {
             url.query_pairs_mut().append_pair("days", &days.to_string());
         }
         let document = self.document_of(self.keyed(self.agent.get(url.as_str())).call())?;
-        let usage = Usage::deserialize(&document).map_err(|error| self.unreadable(&error))?;
-        Ok(Usage { document, ..usage })
+        let usage = UsageView::deserialize(&document).map_err(|error| self.unreadable(&error))?;
+        Ok((usage, document))
     }
 
     /// What `GET /readyz` says of a service that takes jobs.
@@ -351,8 +269,11 @@ impl Client {
         Job::read(self.document_of(reply)?).map_err(|error| self.unreadable(&error))
     }
 
-    fn batch_of(&self, reply: Result<Response<Body>, ureq::Error>) -> Result<Batch, ClientError> {
-        Batch::deserialize(self.document_of(reply)?).map_err(|error| self.unreadable(&error))
+    fn batch_of(
+        &self,
+        reply: Result<Response<Body>, ureq::Error>,
+    ) -> Result<BatchView, ClientError> {
+        BatchView::deserialize(self.document_of(reply)?).map_err(|error| self.unreadable(&error))
     }
 
     fn document_of(
@@ -365,7 +286,10 @@ impl Client {
         let body = body.map_err(|error| self.call_failed(error))?;
         if !(200..300).contains(&status) {
             return Err(match serde_json::from_slice(&body) {
-                Ok(Envelope { detail, code }) => ClientError::Refused { status, code, detail },
+                Ok(ErrorBody { detail, code, .. }) => {
+                    let code = Some(code.into_owned()).filter(|code| !code.is_empty());
+                    ClientError::Refused { status, code, detail }
+                }
                 // A proxy before a server that is down, being restarted say.
                 Err(_) if matches!(status, 502..=504) => {
                     self.unreachable(format!("what stands before it answers {status}"))

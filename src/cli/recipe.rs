@@ -17,15 +17,14 @@ use super::ExitCode;
 use super::console::{Console, Style};
 use super::error::CommandError;
 use super::settings::ConfigArgs;
+use crate::api::EvidenceStep;
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::http::Server;
 use crate::job::{RawRequest, ScrapeRequest};
 use crate::upstream::browser::recipe::{Problem, Recipe, nearest};
 use crate::upstream::browser::recipes::{self, Recipes};
-use crate::upstream::browser::{
-    BrowserUpstream, Keep, Limits, LocalDriver, Parts, Runtime, Setup, Step,
-};
+use crate::upstream::browser::{BrowserUpstream, Keep, Limits, LocalDriver, Parts, Runtime, Setup};
 use crate::upstream::{Call, Upstream};
 use report::Run;
 
@@ -259,7 +258,7 @@ fn ask(args: RunArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
         local,
         timeout: Duration::from_secs(args.timeout),
         keep: Keep::All,
-        watch: (!console.is_json()).then_some(show as fn(&Step)),
+        watch: (!console.is_json()).then_some(show as fn(&EvidenceStep)),
         runtime: Arc::new(Runtime::start().map_err(CommandError::Browser)?),
         clock: clock.clone(),
     });
@@ -309,7 +308,7 @@ fn temporary() -> Result<TempDir, CommandError> {
 }
 
 /// A step as it is done, on stderr.
-fn show(step: &Step) {
+fn show(step: &EvidenceStep) {
     // Where even that fails there is nobody to tell.
     let _ = writeln!(std::io::stderr(), "{}", report::step_line(step));
 }

@@ -5,11 +5,11 @@ use std::fmt::Write;
 use clap::Args as ClapArgs;
 
 use super::ExitCode;
-use super::client::{AccountCredits, Usage, Used};
 use super::console::{Console, Style, Styled, printable};
 use super::error::CommandError;
 use super::jobs::ServerArgs;
 use super::startup_summary::fact;
+use crate::api::{AccountCreditsView, UsageView, UsedView};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -44,9 +44,9 @@ pub struct Args {
 /// # Errors
 /// The server refuses, or cannot be reached.
 pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
-    let usage = args.server.client()?.usage(args.days)?;
+    let (usage, document) = args.server.client()?.usage(args.days)?;
     if console.is_json() {
-        console.document(&usage.document)?;
+        console.document(&document)?;
     } else {
         console.result(&text(&usage, console.styled()))?;
     }
@@ -54,11 +54,11 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
 }
 
 /// Every day's scrapers, and the sums of the whole period behind them.
-fn lines(usage: &Usage) -> impl Iterator<Item = (&str, &str, &Used)> {
+fn lines(usage: &UsageView) -> impl Iterator<Item = (&str, &str, &UsedView)> {
     let days = usage.days.iter();
     let days =
-        days.flat_map(|day| day.scrapers.iter().map(|(name, used)| (&*day.date, name, used)));
-    let sums = usage.scrapers.iter().map(|(name, used)| ("in all", name, used));
+        days.flat_map(|day| day.scrapers.0.iter().map(|(name, used)| (&*day.date.0, name, used)));
+    let sums = usage.scrapers.0.iter().map(|(name, used)| ("in all", name, used));
     days.chain(sums).map(|(date, name, used)| (date, name.as_str(), used))
 }
 
@@ -67,25 +67,30 @@ fn bounded(credits: Option<u64>) -> String {
     credits.map_or("no limit".to_owned(), |credits| credits.to_string())
 }
 
-fn text(usage: &Usage, styled: Styled) -> String {
-    let parts = [facts(usage, styled), days(usage, styled), accounts(&usage.accounts, styled)];
+fn text(usage: &UsageView, styled: Styled) -> String {
+    let parts = [
+        facts(usage, styled),
+        days(usage, styled),
+        accounts(usage.accounts.as_deref().unwrap_or_default(), styled),
+    ];
     let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
 }
 
-fn facts(usage: &Usage, styled: Styled) -> String {
+fn facts(usage: &UsageView, styled: Styled) -> String {
     let mut text = String::new();
-    fact(&mut text, styled, "account", &printable(&usage.account));
-    fact(&mut text, styled, "allowance", &bounded(usage.monthly_credits));
-    fact(&mut text, styled, "used", &usage.used.to_string());
-    fact(&mut text, styled, "reserved", &usage.reserved.to_string());
-    fact(&mut text, styled, "left", &bounded(usage.left));
-    fact(&mut text, styled, "resets", &printable(&usage.resets_at));
+    let credits = &usage.credits;
+    fact(&mut text, styled, "account", &printable(&credits.account));
+    fact(&mut text, styled, "allowance", &bounded(credits.monthly_credits));
+    fact(&mut text, styled, "used", &credits.used.to_string());
+    fact(&mut text, styled, "reserved", &credits.reserved.to_string());
+    fact(&mut text, styled, "left", &bounded(credits.left));
+    fact(&mut text, styled, "resets", &printable(&usage.resets_at.0));
     text
 }
 
 /// Empty where nothing was used.
-fn days(usage: &Usage, styled: Styled) -> String {
+fn days(usage: &UsageView, styled: Styled) -> String {
     if usage.days.is_empty() {
         return String::new();
     }
@@ -108,7 +113,7 @@ fn days(usage: &Usage, styled: Styled) -> String {
 }
 
 /// Empty where the key is no operator's.
-fn accounts(accounts: &[AccountCredits], styled: Styled) -> String {
+fn accounts(accounts: &[AccountCreditsView], styled: Styled) -> String {
     if accounts.is_empty() {
         return String::new();
     }

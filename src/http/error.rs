@@ -6,7 +6,7 @@ use actix_web::http::header::{ALLOW, RETRY_AFTER};
 use actix_web::{HttpResponse, ResponseError};
 use uuid::Uuid;
 
-use crate::api::ErrorCode;
+use crate::api::{ErrorBody, ErrorCode, Id};
 use crate::job::{Invalid, broken_rule, quoted};
 use crate::service::ServiceError;
 use crate::store::StoreError;
@@ -288,10 +288,10 @@ impl ResponseError for ApiError {
         if let Some(allow) = self.allow {
             response.insert_header((ALLOW, allow));
         }
-        let mut body = serde_json::json!({ "detail": self.detail, "code": self.code.code() });
-        if let Some(id) = self.job_id {
-            body["job_id"] = id.to_string().into();
-        }
-        response.json(body)
+        response.json(ErrorBody {
+            detail: self.detail.clone(),
+            code: self.code.code().into(),
+            job_id: self.job_id.map(Id::from),
+        })
     }
 }

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
 use super::input::Line;
+use crate::api::ItemRefusal;
 use crate::cli::console::Console;
 use crate::cli::error::CommandError;
 use crate::http::Formulas;
@@ -30,7 +31,7 @@ const COLUMNS: [&str; 8] = [
 #[derive(Clone, Debug)]
 pub enum Outcome {
     Ended(Value),
-    Rejected(Value),
+    Rejected(ItemRefusal),
 }
 
 enum Format {
@@ -88,7 +89,7 @@ impl Output {
                 let mut document = json!({ "index": index, "input": line.fields() });
                 match outcome {
                     Outcome::Ended(job) => document["job"] = job.clone(),
-                    Outcome::Rejected(error) => document["error"] = error.clone(),
+                    Outcome::Rejected(error) => document["error"] = json!(error),
                 }
                 format!("{document}\n").into_bytes()
             }
@@ -136,8 +137,8 @@ fn cells(outcome: &Outcome) -> impl Iterator<Item = String> {
         },
         Outcome::Rejected(error) => match name {
             "status" => "refused".to_owned(),
-            "error_code" => cell(error.get("code")),
-            "error" => cell(error.get("detail")),
+            "error_code" => error.code.to_string(),
+            "error" => error.detail.clone(),
             _ => String::new(),
         },
     })

@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use super::Tally;
 use super::input::Line;
 use super::output::{Outcome, Output};
-use crate::cli::client::{Batch, Client, ClientError};
+use crate::api::{BatchStatus, BatchView, ErrorCode};
+use crate::cli::client::{Client, ClientError};
 use crate::cli::console::Console;
 use crate::cli::error::CommandError;
-use crate::cli::render::Status;
 use crate::clock::Clock;
 
 /// How many lines go out in one batch: small, so that a repeated run finds most of what it did even
@@ -61,7 +61,7 @@ pub struct Work<'a> {
 /// Some lines that were submitted together, by their numbers, and the batch that they became.
 struct Submitted {
     lines: Vec<usize>,
-    batch: Batch,
+    batch: BatchView,
 }
 
 /// A salt that no earlier run has had.
@@ -146,13 +146,13 @@ impl Work<'_> {
         while let Some(Submitted { lines, batch }) = waiting.take() {
             self.ended(&batch, before, progress, console)?;
             let mut unplaced = Vec::new();
-            for (line, item) in lines.into_iter().zip(batch.items) {
+            for (line, item) in lines.into_iter().zip(batch.items.unwrap_or_default()) {
                 outcomes[line - first] = Some(match (item.job_id, item.error) {
                     (Some(id), _) => {
-                        let job = self.patiently(console, || self.client.job(&id))?;
+                        let job = self.patiently(console, || self.client.job(&id.0))?;
                         Outcome::Ended(job.document)
                     }
-                    (None, Some(error)) if error["code"] == "queue_full" => {
+                    (None, Some(error)) if error.code == ErrorCode::QueueFull.code() => {
                         unplaced.push(line);
                         continue;
                     }
@@ -197,19 +197,23 @@ impl Work<'_> {
     /// Waits until every job of a batch has ended.
     fn ended(
         &self,
-        batch: &Batch,
+        batch: &BatchView,
         before: Tally,
         progress: &mut Progress,
         console: &mut Console,
     ) -> Result<(), CommandError> {
         let mut status = batch.status;
-        while status == Status::Pending {
+        while status == BatchStatus::Pending {
             let now = self.patiently(console, || {
-                self.client.batch_within(&batch.batch_id, POLL_WAIT_SECONDS)
+                self.client.batch_within(&batch.batch_id.0, POLL_WAIT_SECONDS)
             })?;
             status = now.status;
-            let done = before.done + now.counts.done;
-            progress.look(Tally { done, failed: before.failed + now.counts.failed, ..before });
+            let done = before.done + now.counts.done as usize;
+            progress.look(Tally {
+                done,
+                failed: before.failed + now.counts.failed as usize,
+                ..before
+            });
         }
         Ok(())
     }

@@ -6,11 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::answer::{Answer, Source};
+use crate::api::EvidenceStep;
 use crate::cli::ExitCode;
 use crate::cli::console::{Console, Style, printable};
 use crate::cli::error::CommandError;
 use crate::upstream::UpstreamError;
-use crate::upstream::browser::{Step, make_private};
+use crate::upstream::browser::make_private;
 use crate::upstream::evidence::Evidence;
 
 /// How many entries of an array are shown.
@@ -25,7 +26,7 @@ pub struct Run {
 }
 
 /// A step as one line, and a line for each element that could have been meant.
-pub fn step_line(step: &Step) -> String {
+pub fn step_line(step: &EvidenceStep) -> String {
     let seconds = step.at_ms as f64 / 1000.0;
     let mut line = format!("{seconds:7.2} s {:>6} ms  {}", step.took_ms, step.name);
     if let Some(matched) = &step.matched {

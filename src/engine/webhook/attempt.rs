@@ -4,7 +4,8 @@ use uuid::Uuid;
 
 use super::shares::Conduct;
 use super::{Deliverer, signature};
-use crate::answer::object::{batch_object, job_object};
+use crate::answer::object::job_object;
+use crate::api::BatchView;
 use crate::clock::UnixMs;
 use crate::engine::breakpoints::Point;
 use crate::engine::context::Context;
@@ -83,7 +84,9 @@ fn message(store: &Store, reported: Reported<'_>) -> Message {
             Message { id, payload: job_object(job, id, result) }
         }
         Reported::Batch(batch) => {
-            Message { id: batch.key.id, payload: batch_object(batch).to_string().into_bytes() }
+            // Strings and numbers of our own always serialize.
+            let payload = serde_json::to_vec(&BatchView::from(batch)).unwrap_or_default();
+            Message { id: batch.key.id, payload }
         }
     }
 }

@@ -1,12 +1,14 @@
 //! What requests and replies are made of.
 
-mod reports;
 mod result;
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::parameters;
-use crate::api::COUNTRY_PATTERN;
+use crate::api::{
+    AttemptsView, BatchView, COUNTRY_PATTERN, DeliveryView, ErrorBody, EvidenceView, ScrapersView,
+    StatsView, StatusView, UsageView, schemas_of,
+};
 use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX, Reason};
 
 /// A reference to one of [`all`].
@@ -19,46 +21,46 @@ pub fn any_of(names: &[&str]) -> Value {
     json!({ "anyOf": names.iter().map(|name| of(name)).collect::<Vec<Value>>() })
 }
 
-pub fn all() -> Value {
-    let mut schemas = json!({
-        "Error": {
-            "type": "object",
-            "description": "Why a request was refused or a scrape failed.",
-            "required": ["detail", "code"],
-            "properties": {
-                "detail": { "type": "string", "description": "What is wrong, as a sentence." },
-                "code": { "type": "string", "description": "A stable word for programs." },
-                "job_id": id("The job, where there is one."),
-            },
+pub fn all() -> Map<String, Value> {
+    let jobs = json!({
+        "type": "object", "description": "A page of jobs.",
+        "required": ["jobs", "next_cursor"],
+        "properties": {
+            "jobs": { "type": "array", "items": of("Job"), "description": "Without results." },
+            "next_cursor": text_or_null("For the `cursor` of the next page; null when there is none."),
         },
-        "Scrape": {
-            "type": "object",
-            "description": "The parameters of a scrape. In the query or in the body.",
-            "properties": parameters::queued(),
-        },
-        "Result": result::result(),
-        "Source": result::source(),
-        "Provenance": result::provenance(),
-        "Tokens": result::tokens(),
-        "Token": result::token(),
-        "Job": job(),
-        "Jobs": {
-            "type": "object", "description": "A page of jobs.",
-            "required": ["jobs", "next_cursor"],
-            "properties": {
-                "jobs": { "type": "array", "items": of("Job"), "description": "Without results." },
-                "next_cursor": {
-                    "type": ["string", "null"],
-                    "description": "For the `cursor` of the next page; null when there is none.",
-                },
-            },
-        },
-        "NewBatch": new_batch(),
-        "NewItem": new_item(),
-        "Batch": batch(),
-        "BatchItem": batch_item(),
     });
-    reports::add(&mut schemas);
+    let scrape = json!({
+        "type": "object",
+        "description": "The parameters of a scrape. In the query or in the body.",
+        "properties": parameters::queued(),
+    });
+    let own = [
+        ("Scrape", scrape),
+        ("Result", result::result()),
+        ("Source", result::source()),
+        ("Provenance", result::provenance()),
+        ("Tokens", result::tokens()),
+        ("Token", result::token()),
+        ("Job", job()),
+        ("Jobs", jobs),
+        ("NewBatch", new_batch()),
+        ("NewItem", new_item()),
+    ];
+    let mut schemas = schemas_of::<ErrorBody>();
+    schemas.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
+    for derived in [
+        schemas_of::<BatchView>(),
+        schemas_of::<StatusView>(),
+        schemas_of::<ScrapersView>(),
+        schemas_of::<UsageView>(),
+        schemas_of::<StatsView>(),
+        schemas_of::<AttemptsView>(),
+        schemas_of::<DeliveryView>(),
+        schemas_of::<EvidenceView>(),
+    ] {
+        schemas.extend(derived);
+    }
     schemas
 }
 
@@ -186,56 +188,4 @@ fn new_item() -> Value {
         "description": "One scrape of a batch; refused by itself where it breaks a rule. What is not given here is what stands beside the items.",
         "properties": properties,
     })
-}
-
-fn batch() -> Value {
-    let counts = object(
-        "How many items there are, and how they stand.",
-        &[
-            ("items", count("All.")),
-            ("refused", count("Those that became no job.")),
-            ("pending", count("")),
-            ("done", count("")),
-            ("failed", count("")),
-        ],
-    );
-    let status = json!({
-        "type": "string", "enum": ["pending", "done"],
-        "description": "`done` when every job has ended, one way or the other.",
-    });
-    object(
-        "A batch as it stands.",
-        &[
-            ("batch_id", id("The id to ask for.")),
-            ("status", status),
-            ("label", text_or_null("The label that was sent with it.")),
-            ("created_at", time("When it was submitted.")),
-            ("completed_at", time_or_null("When its last job ended.")),
-            ("expires_at", time("From then on it is gone.")),
-            ("counts", counts),
-            (
-                "items?",
-                list(
-                    of("BatchItem"),
-                    "In the order of the request; not there with `fields=status`.",
-                ),
-            ),
-        ],
-    )
-}
-
-fn batch_item() -> Value {
-    let refused = object("Why it became no job.", &[("code", text("")), ("detail", text(""))]);
-    object(
-        "An item of a batch: its job, or why there is none.",
-        &[
-            ("index", count("Its place in the request.")),
-            ("job_id?", id("")),
-            ("status?", json!({ "type": "string", "enum": ["pending", "done", "failed"] })),
-            ("scraper?", text("")),
-            ("country?", text("")),
-            ("error_code?", text("Why its job failed.")),
-            ("error?", refused),
-        ],
-    )
 }

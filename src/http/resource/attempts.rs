@@ -2,10 +2,8 @@
 //! Takes the key that made the job.
 
 use actix_web::HttpResponse;
-use serde_json::{Value, json};
 
-use crate::api;
-use crate::clock::rfc3339_seconds;
+use crate::api::{self, AttemptView, AttemptsView, Id};
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::job::{AttemptEnd, RawRequest};
 use crate::service::Caller;
@@ -20,23 +18,23 @@ pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
         webhook_url: job.webhook_url,
         ..RawRequest::from(&job.request)
     };
-    let attempts: Vec<Value> = attempts.iter().map(attempt).collect();
-    Ok(HttpResponse::Ok().json(json!({
-        "job_id": id.to_ascii_lowercase(),
-        "since": rfc3339_seconds(service.since_ms()),
-        "attempts": attempts,
-        "parameters": api::body(&asked),
-    })))
+    Ok(HttpResponse::Ok().json(AttemptsView {
+        job_id: Id(id.to_ascii_lowercase()),
+        since: service.since_ms().into(),
+        attempts: attempts.into_iter().map(attempt).collect(),
+        parameters: api::body(&asked),
+    }))
 }
 
-fn attempt(end: &AttemptEnd) -> Value {
-    let failure = end.failure.as_ref();
-    json!({
-        "attempt": end.number,
-        "started_at": rfc3339_seconds(end.started_ms),
-        "seconds": end.run_ms as f64 / 1000.0,
-        "upstream": end.upstream,
-        "error_code": failure.map(|failure| failure.reason.code()),
-        "error": failure.map(|failure| &failure.sentence),
-    })
+fn attempt(end: AttemptEnd) -> AttemptView {
+    let (code, sentence) =
+        end.failure.map(|failure| (failure.reason.code(), failure.sentence)).unzip();
+    AttemptView {
+        attempt: end.number,
+        started_at: end.started_ms.into(),
+        seconds: end.run_ms as f64 / 1000.0,
+        upstream: end.upstream,
+        error_code: code,
+        error: sentence,
+    }
 }

@@ -4,11 +4,10 @@
 use std::sync::Arc;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
-use serde_json::{Value, json};
 
-use crate::answer::object::batch_object;
+use crate::api::{BatchItemView, BatchView, ItemRefusal, JobStatus};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::{batch_request, body, json};
@@ -80,60 +79,61 @@ async fn answer(
     id: String,
     form: Form,
 ) -> ApiResult {
-    let (object, batch) = match form {
+    let (view, batch) = match form {
         Form::Status => {
             let batch = service.batch(&id)?;
-            (batch_object(&batch), batch)
+            (BatchView::from(&batch), batch)
         }
         // Off the actix threads: it looks at up to a thousand rows.
         Form::Whole => web::block(move || whole(&service, &id)).await??,
     };
-    response.insert_header((CONTENT_TYPE, "application/json"));
     if batch.progress.completed_ms.is_none() {
         response.insert_header((RETRY_AFTER, POLL_AFTER_SECONDS));
     }
-    Ok(response.body(object.to_string()))
+    Ok(response.json(view))
 }
 
-/// Returns the batch object with every item in its place: its job, or why there is none.
-fn whole(service: &Service, id: &str) -> Result<(Value, Batch), ServiceError> {
+/// Returns the batch with every item in its place: its job, or why there is none.
+fn whole(service: &Service, id: &str) -> Result<(BatchView, Batch), ServiceError> {
     let mut items = Vec::new();
     let batch = service.batch_with_jobs(id, |index, job| {
-        let mut item = json!({
-            "index": index,
-            "job_id": service.id_of(job).to_string(),
-            "status": job.state.status(),
-            "scraper": job.request.scraper,
-            "country": job.request.country,
+        let error_code = match &job.state {
+            State::Failed(failure) => Some(failure.reason.code().into()),
+            State::Queued | State::Running | State::WaitingRetry { .. } | State::Done => None,
+        };
+        items.push(BatchItemView {
+            index,
+            job_id: Some(service.id_of(job).into()),
+            status: Some(JobStatus::from(&job.state)),
+            scraper: Some(job.request.scraper.clone()),
+            country: Some(job.request.country.clone()),
+            error_code,
+            error: None,
         });
-        if let State::Failed(failure) = &job.state {
-            item["error_code"] = failure.reason.code().into();
-        }
-        items.push((index, item));
     })?;
-    items.extend(batch.refused.iter().map(|item| {
-        let (code, detail) = told(service, &item.why);
-        (item.index, json!({ "index": item.index, "error": { "code": code, "detail": detail } }))
+    items.extend(batch.refused.iter().map(|item| BatchItemView {
+        index: item.index,
+        job_id: None,
+        status: None,
+        scraper: None,
+        country: None,
+        error_code: None,
+        error: Some(refusal(service, &item.why)),
     }));
-    items.sort_by_key(|(index, _)| *index);
-    let mut object = batch_object(&batch);
-    object["items"] = items.into_iter().map(|(_, item)| item).collect();
-    Ok((object, batch))
+    items.sort_by_key(|item| item.index);
+    Ok((BatchView { items: Some(items), ..BatchView::from(&batch) }, batch))
 }
 
-/// A refusal as it is told of a job that is submitted alone.
-fn told(service: &Service, why: &ItemError) -> (String, String) {
-    match why {
-        ItemError::Invalid { code, detail } => (code.clone(), detail.clone()),
-        // An item is told why, and not when to come again.
-        ItemError::QueueFull => limit(service, ServiceError::QueueFull { retry_after_seconds: 0 }),
-        ItemError::CreditLimit => {
-            limit(service, ServiceError::CreditLimit { retry_after_seconds: 0 })
+/// Returns why an item was refused, as a job that is submitted alone would be.
+fn refusal(service: &Service, why: &ItemError) -> ItemRefusal {
+    let limit = match why {
+        ItemError::Invalid { code, detail } => {
+            return ItemRefusal { code: code.clone().into(), detail: detail.clone() };
         }
-    }
-}
-
-fn limit(service: &Service, error: ServiceError) -> (String, String) {
-    let error = ApiError::from_service(error, service.retention_hours());
-    (error.code.code().to_owned(), error.detail)
+        // An item is told why, and not when to come again.
+        ItemError::QueueFull => ServiceError::QueueFull { retry_after_seconds: 0 },
+        ItemError::CreditLimit => ServiceError::CreditLimit { retry_after_seconds: 0 },
+    };
+    let error = ApiError::from_service(limit, service.retention_hours());
+    ItemRefusal { code: error.code.code().into(), detail: error.detail }
 }

@@ -2,55 +2,62 @@
 //! how it fares. No key: a client may look before it has one, and nothing here is secret.
 
 use actix_web::HttpResponse;
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
-use crate::api::{MARKDOWN_JSON, PARAMETERS};
-use crate::catalog;
-use crate::clock::rfc3339_seconds;
+use crate::api::{
+    BreakerView, BucketView, HealthView, LastErrorView, LiveScraperView, MARKDOWN_JSON, Named,
+    PARAMETERS, QueueView, RecipeView, ScraperView, ScrapersView, SelectorMatchesView,
+    UpstreamView,
+};
+use crate::catalog::{self, Array};
 use crate::config::Scraper;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::service::{HEALTH_SECONDS, HealthReport, ScraperStatus, UpstreamStanding};
-use crate::upstream::browser::RecipeHealth;
-use crate::upstream::{Circuit, UpstreamStatus};
+use crate::upstream::browser::{Matches, RecipeHealth};
+use crate::upstream::{Circuit, LastError};
 
 /// Returns all scrapers, those that ship with answerd first.
 pub async fn list(call: ApiCall) -> ApiResult {
-    let scrapers: Vec<Value> = call.service().scrapers().iter().map(scraper).collect();
-    Ok(HttpResponse::Ok().json(json!({ "scrapers": scrapers })))
+    let scrapers = call.service().scrapers().iter().map(scraper).collect();
+    Ok(HttpResponse::Ok().json(ScrapersView { scrapers }))
 }
 
-fn scraper(status: &ScraperStatus<'_>) -> Value {
+fn scraper(status: &ScraperStatus<'_>) -> ScraperView {
     let Scraper { name, workers, credits, .. } = status.scraper;
-    let arrays: Vec<&str> = catalog::arrays(name).iter().map(|array| array.name()).collect();
-    json!({
-        "name": name,
-        "configured": status.missing.is_none(),
-        "missing": status.missing,
-        "credits": credits,
-        "refused_countries": status.refused_countries,
-        "parameters": parameters(name, status.prompt_chars_max),
-        "arrays": arrays,
-        "workers": workers,
-        "queue": { "waiting": status.waiting, "running": status.running },
-        "upstreams": status.upstreams.iter().map(upstream).collect::<Vec<Value>>(),
-        "health": health(name, &status.health),
-    })
+    ScraperView {
+        name: name.clone(),
+        configured: status.missing.is_none(),
+        missing: status.missing.clone(),
+        credits: *credits,
+        refused_countries: status.refused_countries.clone(),
+        parameters: parameters(name, status.prompt_chars_max),
+        arrays: catalog::arrays(name).iter().map(|array| array.name()).collect(),
+        workers: *workers,
+        queue: queue(status),
+        upstreams: status.upstreams.iter().map(upstream).collect(),
+        health: health(name, &status.health),
+    }
 }
 
-/// The part of a scraper that changes while the service runs.
-pub fn live(status: &ScraperStatus<'_>) -> Value {
+/// Returns the part of a scraper that changes while the service runs.
+pub fn live(status: &ScraperStatus<'_>, bucket: Option<BucketView>) -> LiveScraperView {
     let name = &status.scraper.name;
-    json!({
-        "name": name,
-        "configured": status.missing.is_none(),
-        "workers": status.scraper.workers,
-        "queue": { "waiting": status.waiting, "running": status.running },
-        "upstreams": status.upstreams.iter().map(upstream).collect::<Vec<Value>>(),
-        "health": health(name, &status.health),
-    })
+    LiveScraperView {
+        name: name.clone(),
+        configured: status.missing.is_none(),
+        workers: status.scraper.workers,
+        queue: queue(status),
+        upstreams: status.upstreams.iter().map(upstream).collect(),
+        health: health(name, &status.health),
+        bucket,
+    }
 }
 
-fn parameters(scraper: &str, prompt_chars_max: usize) -> Map<String, Value> {
+pub fn queue(status: &ScraperStatus<'_>) -> QueueView {
+    QueueView { waiting: status.waiting, running: status.running }
+}
+
+fn parameters(scraper: &str, prompt_chars_max: usize) -> Named<Value> {
     let markdown_json = catalog::shipped(scraper).is_some_and(|entry| entry.markdown_json);
     PARAMETERS
         .iter()
@@ -59,69 +66,61 @@ fn parameters(scraper: &str, prompt_chars_max: usize) -> Map<String, Value> {
         .collect()
 }
 
-fn upstream(standing: &UpstreamStanding<'_>) -> Value {
+fn upstream(standing: &UpstreamStanding<'_>) -> UpstreamView {
     let status = standing.status.as_ref();
     let (breaker, rest_ms) = match status.map(|status| status.circuit) {
-        Some(Circuit::Closed { .. }) => (Some("closed"), None),
-        Some(Circuit::Open { wait_ms }) => (Some("open"), Some(wait_ms)),
-        Some(Circuit::HalfOpen) => (Some("half_open"), None),
+        Some(Circuit::Closed { .. }) => (Some(BreakerView::Closed), None),
+        Some(Circuit::Open { wait_ms }) => (Some(BreakerView::Open), Some(wait_ms)),
+        Some(Circuit::HalfOpen) => (Some(BreakerView::HalfOpen), None),
         None => (None, None),
     };
-    json!({
-        "name": standing.name,
-        "kind": standing.kind,
-        "configured": standing.missing.is_none(),
-        "missing": standing.missing,
-        "breaker": breaker,
-        "probe_in_seconds": rest_ms.map(|rest_ms| rest_ms.div_ceil(1000)),
-        "in_flight": status.map(|status| status.in_flight),
-        "in_flight_max": status.and_then(|status| status.in_flight_max),
-        "last_error": status.and_then(last_error),
-        "recipe": status.and_then(|status| status.recipe.as_ref()).map(recipe),
-    })
+    UpstreamView {
+        name: standing.name.to_owned(),
+        kind: standing.kind,
+        configured: standing.missing.is_none(),
+        missing: standing.missing.map(str::to_owned),
+        breaker,
+        probe_in_seconds: rest_ms.map(|rest_ms| rest_ms.div_ceil(1000)),
+        in_flight: status.map(|status| status.in_flight),
+        in_flight_max: status.and_then(|status| status.in_flight_max),
+        last_error: status.and_then(|status| status.last_error.as_ref()).map(last_error),
+        recipe: status.and_then(|status| status.recipe.as_ref()).map(recipe),
+    }
 }
 
-/// A recipe and how it fits its page: a selector whose first alternative does not match any more, or
-/// none, is a page that has changed.
-fn recipe(health: &RecipeHealth) -> Value {
-    let selectors: Map<String, Value> = health
-        .selectors
-        .iter()
-        .map(|(name, matches)| {
-            let counts = json!({ "alternatives": matches.alternatives, "none": matches.none });
-            (name.clone(), counts)
-        })
-        .collect();
-    json!({
-        "name": health.recipe,
-        "version": health.version,
-        "last_verified": health.last_verified,
-        "selectors": selectors,
-    })
+/// Returns a recipe and how it fits its page: a selector whose first alternative does not match any
+/// more, or none, is a page that has changed.
+fn recipe(health: &RecipeHealth) -> RecipeView {
+    let selectors = health.selectors.iter().map(|(name, Matches { alternatives, none })| {
+        let matches = SelectorMatchesView { alternatives: alternatives.clone(), none: *none };
+        (name.clone(), matches)
+    });
+    RecipeView {
+        name: health.recipe.clone(),
+        version: health.version,
+        last_verified: health.last_verified.clone(),
+        selectors: selectors.collect(),
+    }
 }
 
-fn last_error(status: &UpstreamStatus) -> Option<Value> {
-    status.last_error.as_ref().map(|last| {
-        json!({
-            "at": rfc3339_seconds(last.at_ms), "code": last.reason.code(), "error": last.sentence,
-        })
-    })
+fn last_error(last: &LastError) -> LastErrorView {
+    LastErrorView { at: last.at_ms.into(), code: last.reason.code(), error: last.sentence.clone() }
 }
 
-fn health(scraper: &str, report: &HealthReport) -> Value {
-    let seconds = |time_ms: Option<u64>| time_ms.map(|time_ms| time_ms as f64 / 1000.0);
-    let rate = (report.attempts > 0).then(|| report.succeeded as f64 / report.attempts as f64);
-    let filled: Map<String, Value> = catalog::arrays(scraper)
-        .iter()
-        .map(|array| (array.name().to_owned(), json!(report.fill_rate(*array))))
-        .collect();
-    json!({
-        "window_seconds": HEALTH_SECONDS,
-        "attempts": report.attempts,
-        "succeeded": report.succeeded,
-        "success_rate": rate,
-        "p50_seconds": seconds(report.p50_ms),
-        "p95_seconds": seconds(report.p95_ms),
-        "non_empty": filled,
-    })
+fn health(scraper: &str, report: &HealthReport) -> HealthView {
+    let filled = |array: &Array| (array.name().to_owned(), report.fill_rate(*array));
+    HealthView {
+        window_seconds: HEALTH_SECONDS,
+        attempts: report.attempts,
+        succeeded: report.succeeded,
+        success_rate: (report.attempts > 0)
+            .then(|| report.succeeded as f64 / report.attempts as f64),
+        p50_seconds: report.p50_ms.map(seconds),
+        p95_seconds: report.p95_ms.map(seconds),
+        non_empty: catalog::arrays(scraper).iter().map(filled).collect(),
+    }
+}
+
+pub fn seconds(time_ms: u64) -> f64 {
+    time_ms as f64 / 1000.0
 }

@@ -3,8 +3,8 @@
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};
-use serde_json::{Value, json};
 
+use crate::api::{AttemptEvidenceView, EvidenceFileView, EvidenceView, Id};
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::service::{Caller, Service, ServiceError};
 
@@ -13,29 +13,31 @@ pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
     let (service, id) = (call.service().clone(), call.path_parameter("job_id"));
     let shown = id.to_ascii_lowercase();
     let attempts = web::block(move || attempts(&service, &caller, &id)).await??;
-    Ok(HttpResponse::Ok().json(json!({ "job_id": shown, "attempts": attempts })))
+    Ok(HttpResponse::Ok().json(EvidenceView { job_id: Id(shown), attempts }))
 }
 
-fn attempts(service: &Service, caller: &Caller, id: &str) -> Result<Vec<Value>, ServiceError> {
+fn attempts(
+    service: &Service,
+    caller: &Caller,
+    id: &str,
+) -> Result<Vec<AttemptEvidenceView>, ServiceError> {
     let files = service.evidence(caller, id)?;
     let mut attempts = Vec::new();
     for about in files.iter().filter(|file| file.name.ends_with(".json")) {
         let Some(json) = service.evidence_file(caller, id, &about.name)? else { continue };
-        let Ok(mut attempt) = serde_json::from_slice::<Value>(&json) else { continue };
+        let Ok(mut attempt) = serde_json::from_slice::<AttemptEvidenceView>(&json) else {
+            continue;
+        };
         let start = about.name.trim_end_matches("json");
         let own =
             files.iter().filter(|file| file.name != about.name && file.name.starts_with(start));
-        let shown: Vec<Value> = own
-            .map(|file| {
-                json!({
-                    "name": file.name,
-                    "type": kind(&file.name),
-                    "bytes": file.bytes,
-                    "path": format!("/jobs/{id}/evidence/{}", file.name),
-                })
-            })
-            .collect();
-        attempt["files"] = shown.into();
+        let shown = own.map(|file| EvidenceFileView {
+            name: file.name.clone(),
+            r#type: kind(&file.name).to_owned(),
+            bytes: file.bytes,
+            path: format!("/jobs/{id}/evidence/{}", file.name),
+        });
+        attempt.files = shown.collect();
         attempts.push(attempt);
     }
     Ok(attempts)

@@ -10,8 +10,8 @@ use std::task::{Context, Poll, ready};
 
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::{HttpResponse, web};
-use serde_json::{Value, json};
 
+use crate::api::{BucketView, OverviewEvent, ScraperStatsView, StatsView};
 use crate::clock::{UnixMs, rfc3339_seconds};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
@@ -53,20 +53,17 @@ impl Drop for Place {
 pub async fn get(call: ApiCall, _: Caller) -> ApiResult {
     let service = call.service();
     let now_ms = service.now_ms();
-    let scrapers = service.days().into_iter().map(|(status, day)| {
-        json!({
-            "name": status.scraper.name,
-            "queue": { "waiting": status.waiting, "running": status.running },
-            "buckets": day.iter().map(bucket).collect::<Vec<Value>>(),
-        })
+    let scrapers = service.days().into_iter().map(|(status, day)| ScraperStatsView {
+        name: status.scraper.name.clone(),
+        queue: discovery::queue(&status),
+        buckets: day.iter().map(bucket).collect(),
     });
-    let scrapers: Vec<Value> = scrapers.collect();
-    Ok(HttpResponse::Ok().json(json!({
-        "now": rfc3339_seconds(now_ms),
-        "since": rfc3339_seconds(service.since_ms()),
-        "bucket_seconds": BUCKET_SECONDS,
-        "scrapers": scrapers,
-    })))
+    Ok(HttpResponse::Ok().json(StatsView {
+        now: now_ms.into(),
+        since: service.since_ms().into(),
+        bucket_seconds: BUCKET_SECONDS,
+        scrapers: scrapers.collect(),
+    }))
 }
 
 /// Streams how every scraper stands, at once and then whenever it has changed.
@@ -80,29 +77,29 @@ pub async fn stream(call: ApiCall, _: Caller) -> ApiResult {
         .body(Events { next: Some(Box::pin(next(stream))) }))
 }
 
-fn bucket(bucket: &DayBucket) -> Value {
-    let seconds = |time_ms: Option<u64>| time_ms.map(|time_ms| time_ms as f64 / 1000.0);
-    json!({
-        "at": rfc3339_seconds(bucket.at_ms),
-        "submitted": bucket.submitted,
-        "done": bucket.done,
-        "failed": bucket.failed,
-        "canceled": bucket.canceled,
-        "attempts_succeeded": bucket.attempts_succeeded,
-        "attempts_failed": bucket.attempts_failed,
-        "p50_seconds": seconds(bucket.p50_ms),
-        "p95_seconds": seconds(bucket.p95_ms),
-    })
+fn bucket(bucket: &DayBucket) -> BucketView {
+    BucketView {
+        at: bucket.at_ms.into(),
+        submitted: bucket.submitted,
+        done: bucket.done,
+        failed: bucket.failed,
+        canceled: bucket.canceled,
+        attempts_succeeded: bucket.attempts_succeeded,
+        attempts_failed: bucket.attempts_failed,
+        p50_seconds: bucket.p50_ms.map(discovery::seconds),
+        p95_seconds: bucket.p95_ms.map(discovery::seconds),
+    }
 }
 
 fn snapshot(service: &Service) -> String {
+    let live = service.live();
     let scraper = |LiveStatus { status, bucket: latest }: &LiveStatus<'_>| {
-        let mut object = discovery::live(status);
-        object["bucket"] = latest.as_ref().map(bucket).into();
-        object
+        discovery::live(status, latest.as_ref().map(bucket))
     };
-    let scrapers: Vec<Value> = service.live().iter().map(scraper).collect();
-    json!({ "since": rfc3339_seconds(service.since_ms()), "scrapers": scrapers }).to_string()
+    let scrapers = live.iter().map(scraper).collect();
+    let event = OverviewEvent { since: service.since_ms().into(), scrapers };
+    // Types of our own, with keys that are strings, always serialize.
+    serde_json::to_string(&event).unwrap_or_default()
 }
 
 /// What a stream goes on with.

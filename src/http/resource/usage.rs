@@ -2,10 +2,9 @@
 //! day; an operator's key is told the credits of all keys as well. Contract part 2.
 
 use actix_web::HttpResponse;
-use serde_json::{Map, Value, json};
 
-use crate::api::ErrorCode;
-use crate::clock::{day_text, rfc3339_seconds};
+use crate::api::{AccountCreditsView, Day, ErrorCode, Named, UsageDayView, UsageView, UsedView};
+use crate::clock::day_text;
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::params::Pairs;
@@ -25,41 +24,38 @@ pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
             None => scrapers.push((name, *used)),
         }
     }
-    let days = usage.days.iter().map(|DailyUsage { day, scrapers }| {
-        let uses = scrapers.iter().map(|(name, used)| (name.as_str(), *used));
-        json!({ "date": day_text(*day), "scrapers": by_scraper(uses) })
+    let days = usage.days.iter().map(|DailyUsage { day, scrapers }| UsageDayView {
+        date: Day(day_text(*day)),
+        scrapers: by_scraper(scrapers.iter().map(|(name, used)| (name.as_str(), *used))),
     });
-    let mut document = credits(&usage.own);
-    document["resets_at"] = rfc3339_seconds(usage.resets_ms).into();
-    document["scrapers"] = by_scraper(scrapers.iter().copied()).into();
-    document["days"] = days.collect();
-    if let Some(accounts) = accounts {
-        document["accounts"] = accounts.iter().map(credits).collect();
+    Ok(HttpResponse::Ok().json(UsageView {
+        credits: credits(&usage.own),
+        resets_at: usage.resets_ms.into(),
+        scrapers: by_scraper(scrapers.into_iter()),
+        days: days.collect(),
+        accounts: accounts.map(|accounts| accounts.iter().map(credits).collect()),
+    }))
+}
+
+fn credits(of: &AccountCredits) -> AccountCreditsView {
+    AccountCreditsView {
+        account: of.account.clone(),
+        monthly_credits: of.monthly_credits,
+        used: of.credits.used,
+        reserved: of.credits.reserved,
+        left: of.left(),
     }
-    Ok(HttpResponse::Ok().json(document))
 }
 
-fn credits(of: &AccountCredits) -> Value {
-    json!({
-        "account": of.account,
-        "monthly_credits": of.monthly_credits,
-        "used": of.credits.used,
-        "reserved": of.credits.reserved,
-        "left": of.left(),
-    })
-}
-
-fn by_scraper<'a>(uses: impl Iterator<Item = (&'a str, Usage)>) -> Map<String, Value> {
-    let object = |used: Usage| {
-        json!({
-            "jobs": used.jobs,
-            "done": used.done,
-            "failed": used.failed,
-            "cached": used.cached,
-            "credits": used.credits,
-        })
+fn by_scraper<'a>(uses: impl Iterator<Item = (&'a str, Usage)>) -> Named<UsedView> {
+    let view = |Usage { jobs, done, failed, cached, credits }: Usage| UsedView {
+        jobs,
+        done,
+        failed,
+        cached,
+        credits,
     };
-    uses.map(|(name, used)| (name.to_owned(), object(used))).collect()
+    uses.map(|(name, used)| (name.to_owned(), view(used))).collect()
 }
 
 fn days(query: &Pairs) -> Result<Option<u64>, ApiError> {

@@ -3,9 +3,8 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use serde_json::{Value, json};
 
-use crate::clock::rfc3339_seconds;
+use crate::api::{DeliveryLogEntryView, DeliveryStatus, DeliveryView, Id, Time};
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::job::{DeliveryAttempt, DeliveryState, Outcome, Subject};
 use crate::service::{Caller, WebhookStatus};
@@ -32,12 +31,12 @@ pub async fn resend_of_batch(call: ApiCall, caller: Caller) -> ApiResult {
 
 fn get(call: &ApiCall, caller: &Caller, subject: Subject) -> ApiResult {
     let status = call.service().webhook(caller, subject, &id(call, subject))?;
-    Ok(HttpResponse::Ok().json(document(&status)))
+    Ok(HttpResponse::Ok().json(view(&status)))
 }
 
 async fn resend(call: &ApiCall, caller: &Caller, subject: Subject) -> ApiResult {
     let status = call.service().send_webhook_again(caller, subject, &id(call, subject)).await?;
-    Ok(HttpResponse::build(StatusCode::ACCEPTED).json(document(&status)))
+    Ok(HttpResponse::build(StatusCode::ACCEPTED).json(view(&status)))
 }
 
 fn id(call: &ApiCall, subject: Subject) -> String {
@@ -47,37 +46,36 @@ fn id(call: &ApiCall, subject: Subject) -> String {
     })
 }
 
-fn document(WebhookStatus { subject, id, url, delivery }: &WebhookStatus) -> Value {
-    let state = delivery.as_ref().map(|delivery| delivery.state);
-    let (word, reason) = match state {
-        // What it tells of has not ended.
-        None => ("waiting", None),
-        Some(DeliveryState::Pending { .. }) => ("pending", None),
-        Some(DeliveryState::Delivered) => ("delivered", None),
-        Some(DeliveryState::Failed(why)) => ("failed", Some(why.word())),
+fn view(WebhookStatus { subject, id, url, delivery }: &WebhookStatus) -> DeliveryView {
+    let delivery = delivery.as_ref();
+    let (state, reason) = match delivery.map(|delivery| delivery.state) {
+        // The job or the batch has not ended.
+        None => (DeliveryStatus::Waiting, None),
+        Some(DeliveryState::Pending { .. }) => (DeliveryStatus::Pending, None),
+        Some(DeliveryState::Delivered) => (DeliveryStatus::Delivered, None),
+        Some(DeliveryState::Failed(why)) => (DeliveryStatus::Failed, Some(why.word())),
     };
-    let next_ms = delivery.as_ref().and_then(|delivery| delivery.due_ms());
-    let log = delivery.iter().flat_map(|delivery| &delivery.log);
-    json!({
-        (match subject {
-            Subject::Job => "job_id",
-            Subject::Batch => "batch_id",
-        }): id.to_string(),
-        "webhook_id": subject.message_id(*id),
-        "url": url,
-        "state": word,
-        "reason": reason,
-        "attempts": delivery.as_ref().map_or(0, |delivery| delivery.attempts),
-        "resends": delivery.as_ref().map_or(0, |delivery| delivery.resends),
-        "next_attempt_at": next_ms.map(rfc3339_seconds),
-        "log": log.map(attempt).collect::<Vec<Value>>(),
-    })
+    let of = |wanted: Subject| (*subject == wanted).then(|| Id::from(*id));
+    DeliveryView {
+        job_id: of(Subject::Job),
+        batch_id: of(Subject::Batch),
+        webhook_id: subject.message_id(*id),
+        url: url.clone(),
+        state,
+        reason,
+        attempts: delivery.map_or(0, |delivery| delivery.attempts),
+        resends: delivery.map_or(0, |delivery| delivery.resends),
+        next_attempt_at: delivery.and_then(|delivery| delivery.due_ms()).map(Time::from),
+        log: delivery.iter().flat_map(|delivery| &delivery.log).map(log_entry).collect(),
+    }
 }
 
-fn attempt(DeliveryAttempt { at_ms, took_ms, outcome }: &DeliveryAttempt) -> Value {
+fn log_entry(
+    DeliveryAttempt { at_ms, took_ms, outcome }: &DeliveryAttempt,
+) -> DeliveryLogEntryView {
     let (status, error) = match outcome {
-        Outcome::Status(status) => (Some(status), None),
+        Outcome::Status(status) => (Some(*status), None),
         Outcome::Failed(failure) => (None, Some(failure.word())),
     };
-    json!({ "at": rfc3339_seconds(*at_ms), "took_ms": took_ms, "status": status, "error": error })
+    DeliveryLogEntryView { at: (*at_ms).into(), took_ms: *took_ms, status, error }
 }

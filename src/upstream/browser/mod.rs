@@ -27,6 +27,7 @@ use std::time::Duration;
 use super::evidence::Evidence;
 use super::{Call, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
+use crate::api::EvidenceStep;
 use crate::clock::Clock;
 use crate::job::ScrapeRequest;
 use bounds::Bounds;
@@ -44,7 +45,7 @@ pub use driver::{LocalDriver, is_root, make_private};
 pub use pool::Limits;
 pub use runtime::Runtime;
 pub use setup::Setup;
-pub use steps::{Step, Watch};
+pub use steps::Watch;
 
 /// The folder of browsers in the store's.
 pub const FOLDER: &str = "browser";
@@ -77,7 +78,7 @@ pub struct Parts {
     pub timeout: Duration,
     pub keep: Keep,
     /// Is shown each step as it is done.
-    pub watch: Option<fn(&Step)>,
+    pub watch: Option<fn(&EvidenceStep)>,
     pub runtime: Arc<Runtime>,
     pub clock: Clock,
 }

@@ -2,9 +2,8 @@
 
 use std::time::Instant;
 
-use serde::Serialize;
-
 use super::recipe::Selectors;
+use crate::api::EvidenceStep;
 use crate::clock::Clock;
 
 /// The most steps that are kept; later ones are counted only.
@@ -12,35 +11,15 @@ const STEPS_MAX: usize = 200;
 /// The longest note, bytes.
 const NOTE_BYTES_MAX: usize = 1_000;
 
-/// What was done on the page, and what came of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Step {
-    pub name: String,
-    /// Since the attempt began.
-    pub at_ms: u64,
-    pub took_ms: u64,
-    /// The selector that matched.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub matched: Option<String>,
-    /// Which of the alternatives that is, "1 of 3".
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub alternative: Option<String>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub note: Option<String>,
-    /// Elements that could have been meant by selectors that matched nothing.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub nearest: Vec<String>,
-}
-
 /// Is shown each step as it is done.
-pub type Watch = Box<dyn Fn(&Step) + Send + Sync>;
+pub type Watch = Box<dyn Fn(&EvidenceStep) + Send + Sync>;
 
 /// Records steps.
 pub struct Trace {
     clock: Clock,
     began: Instant,
     last_ms: u64,
-    steps: Vec<Step>,
+    steps: Vec<EvidenceStep>,
     left_out: usize,
     watch: Option<Watch>,
     /// Which alternative matched, by the name of the selector: the recipe's drift.
@@ -69,7 +48,7 @@ impl Trace {
     /// A step is done; it began when the one before it ended.
     pub fn done(&mut self, name: impl Into<String>) -> &mut Trace {
         let now_ms = self.elapsed_ms();
-        let step = Step {
+        let step = EvidenceStep {
             name: name.into(),
             at_ms: self.last_ms,
             took_ms: now_ms.saturating_sub(self.last_ms),
@@ -94,7 +73,7 @@ impl Trace {
         let name = name.into();
         let at = usize::try_from(alt).ok();
         let now_ms = self.elapsed_ms();
-        let step = Step {
+        let step = EvidenceStep {
             name: name.clone(),
             at_ms: self.last_ms,
             took_ms: now_ms.saturating_sub(self.last_ms),
@@ -130,7 +109,7 @@ impl Trace {
         }
     }
 
-    fn add(&mut self, step: Step) {
+    fn add(&mut self, step: EvidenceStep) {
         self.show();
         if self.steps.len() < STEPS_MAX {
             self.steps.push(step);
@@ -149,7 +128,7 @@ impl Trace {
     }
 
     /// All steps, and which alternatives matched.
-    pub fn finish(mut self) -> (Vec<Step>, Vec<(String, Option<usize>)>) {
+    pub fn finish(mut self) -> (Vec<EvidenceStep>, Vec<(String, Option<usize>)>) {
         self.show();
         if self.left_out > 0
             && let Some(last) = self.steps.last_mut()

@@ -1,0 +1,264 @@
+//! The replies about jobs and batches, but the job object itself, which `answer::object` writes.
+
+use std::borrow::Cow;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::wire::{Id, Time};
+use crate::job::{Batch, State};
+
+/// Why a request was refused or a scrape failed.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[schemars(rename = "Error")]
+pub struct ErrorBody {
+    /// What is wrong, as a sentence.
+    pub detail: String,
+    /// A stable word for programs.
+    #[serde(default)]
+    pub code: Cow<'static, str>,
+    /// The job, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<Id>,
+}
+
+/// How a job's attempts have ended.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Attempts")]
+pub struct AttemptsView {
+    pub job_id: Id,
+    /// When the counts of the service begin.
+    pub since: Time,
+    /// Oldest first.
+    pub attempts: Vec<AttemptView>,
+    #[schemars(schema_with = "scrape")]
+    pub parameters: Map<String, Value>,
+}
+
+/// The parameters have their schema from their table.
+fn scrape(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+    schemars::Schema::new_ref("#/components/schemas/Scrape".to_owned())
+}
+
+#[derive(JsonSchema, Serialize)]
+#[schemars(inline)]
+pub struct AttemptView {
+    /// Its number.
+    pub attempt: u32,
+    pub started_at: Time,
+    #[schemars(range(min = 0))]
+    pub seconds: f64,
+    /// Which answered or failed; null where no single one did.
+    pub upstream: Option<String>,
+    /// Null where it brought an answer.
+    pub error_code: Option<&'static str>,
+    pub error: Option<String>,
+}
+
+/// How a webhook's delivery stands.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Delivery")]
+pub struct DeliveryView {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub batch_id: Option<Id>,
+    /// The header `webhook-id`.
+    pub webhook_id: String,
+    pub url: String,
+    pub state: DeliveryStatus,
+    /// Why it was given up.
+    pub reason: Option<&'static str>,
+    pub attempts: u32,
+    pub resends: u32,
+    pub next_attempt_at: Option<Time>,
+    /// The latest attempts.
+    pub log: Vec<DeliveryLogEntryView>,
+}
+
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum DeliveryStatus {
+    Waiting,
+    Pending,
+    Delivered,
+    Failed,
+}
+
+#[derive(JsonSchema, Serialize)]
+#[schemars(inline)]
+pub struct DeliveryLogEntryView {
+    pub at: Time,
+    pub took_ms: u64,
+    /// What the receiver answered.
+    pub status: Option<u16>,
+    /// Why there was no answer.
+    pub error: Option<&'static str>,
+}
+
+/// What attempts at web pages have left.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Evidence")]
+pub struct EvidenceView {
+    pub job_id: Id,
+    pub attempts: Vec<AttemptEvidenceView>,
+}
+
+#[derive(Deserialize, JsonSchema, Serialize)]
+#[schemars(inline)]
+pub struct AttemptEvidenceView {
+    pub attempt: u32,
+    pub upstream: String,
+    pub url: Option<String>,
+    pub steps: Vec<EvidenceStep>,
+    #[serde(default)]
+    pub files: Vec<EvidenceFileView>,
+}
+
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[schemars(inline)]
+pub struct EvidenceStep {
+    pub name: String,
+    /// Since the attempt began.
+    pub at_ms: u64,
+    pub took_ms: u64,
+    /// The selector that matched.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub matched: Option<String>,
+    /// Which of the alternatives that is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub alternative: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+    /// What could have been meant.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nearest: Vec<String>,
+}
+
+#[derive(Deserialize, JsonSchema, Serialize)]
+#[schemars(inline)]
+pub struct EvidenceFileView {
+    pub name: String,
+    pub r#type: String,
+    pub bytes: u64,
+    pub path: String,
+}
+
+/// A batch as it stands.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[schemars(rename = "Batch")]
+pub struct BatchView {
+    /// The id to ask for.
+    pub batch_id: Id,
+    /// `done` when every job has ended, one way or the other.
+    pub status: BatchStatus,
+    /// The label that was sent with it.
+    pub label: Option<String>,
+    /// When it was submitted.
+    pub created_at: Time,
+    /// When its last job ended.
+    pub completed_at: Option<Time>,
+    /// From then on it is gone.
+    pub expires_at: Time,
+    pub counts: BatchCountsView,
+    /// In the order of the request; not there with `fields=status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Vec<BatchItemView>>,
+}
+
+/// A batch without its items.
+impl From<&Batch> for BatchView {
+    fn from(batch: &Batch) -> BatchView {
+        let progress = &batch.progress;
+        BatchView {
+            batch_id: batch.key.id.into(),
+            status: match progress.completed_ms {
+                Some(_) => BatchStatus::Done,
+                None => BatchStatus::Pending,
+            },
+            label: batch.label.clone(),
+            created_at: batch.created_ms.into(),
+            completed_at: progress.completed_ms.map(Time::from),
+            expires_at: batch.expires_ms.into(),
+            counts: BatchCountsView {
+                items: batch.items,
+                refused: batch.refused.len(),
+                pending: batch.pending(),
+                done: progress.done,
+                failed: progress.failed,
+            },
+            items: None,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum BatchStatus {
+    Pending,
+    Done,
+}
+
+/// How many items there are, and how they stand.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
+#[schemars(inline)]
+pub struct BatchCountsView {
+    /// All.
+    pub items: u32,
+    /// Those that became no job.
+    pub refused: usize,
+    pub pending: u32,
+    pub done: u32,
+    pub failed: u32,
+}
+
+/// An item of a batch: its job, or why there is none.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[schemars(rename = "BatchItem")]
+pub struct BatchItemView {
+    /// Its place in the request.
+    pub index: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job_id: Option<Id>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<JobStatus>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub scraper: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// Why its job failed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error_code: Option<Cow<'static, str>>,
+    /// Why it became no job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<ItemRefusal>,
+}
+
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[schemars(inline)]
+pub enum JobStatus {
+    Pending,
+    Done,
+    Failed,
+}
+
+impl From<&State> for JobStatus {
+    fn from(state: &State) -> JobStatus {
+        match state {
+            State::Queued | State::Running | State::WaitingRetry { .. } => JobStatus::Pending,
+            State::Done => JobStatus::Done,
+            State::Failed(_) => JobStatus::Failed,
+        }
+    }
+}
+
+#[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
+#[schemars(inline)]
+pub struct ItemRefusal {
+    pub code: Cow<'static, str>,
+    pub detail: String,
+}
