@@ -3,7 +3,8 @@
 
 use uuid::Uuid;
 
-use super::tables::{self, Row, Tables};
+use super::tables::{self, Row};
+use super::transaction::Tables;
 use super::{Store, StoreError, record};
 use crate::clock::UnixMs;
 use crate::job::{ATTEMPTS_KEPT_MAX, AttemptEnd, Job};

@@ -1,23 +1,21 @@
 //! Batches: jobs that are submitted in one transaction, and the count of those that have ended. A
 //! batch's items have the rows behind its own, in their order.
 
-use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::idempotency::Existing;
 use super::snapshot::Snapshot;
-use super::tables::{self, Effect, Row, Tables};
+use super::tables::Row;
+use super::transaction::Tables;
 use super::writer::Pending;
 use super::{
-    NewIdentity, Scrapers, Store, StoreError, SubmitError, SubmitLimits, idempotency, jobs, outbox,
-    record,
+    NewIdentity, Scrapers, Store, StoreError, SubmitError, SubmitLimits, batch_progress,
+    idempotency, jobs, outbox, record, rows,
 };
 use crate::clock::UnixMs;
 use crate::job::{
     Batch, BatchKey, Event, Failure, ItemError, Job, RejectedItem, State, TransitionError,
 };
-
-const COUNTS_MISSING: StoreError = StoreError::Damaged("a batch's counts are missing");
 
 /// A job that is about to be written with its batch.
 pub struct NewItem {
@@ -76,7 +74,7 @@ impl Store {
         self.shared.read(|snapshot| {
             let Some(batch) = self.batch_in(snapshot, id, now_ms)? else { return Ok(None) };
             let tables = snapshot.rows()?;
-            for entry in tables.jobs.range(rows(&batch))? {
+            for entry in tables.jobs.range(rows_of(&batch))? {
                 let (row, bytes) = entry?;
                 let row = row.value();
                 let long_prompt =
@@ -99,8 +97,8 @@ impl Store {
         now_ms: UnixMs,
     ) -> Result<Option<Batch>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
-        let batch = batch_of_row(snapshot, plain.row)?;
-        Ok(batch.filter(|batch| is(batch, id) && batch.expires_ms > now_ms))
+        let batch = rows::batch_of_row(snapshot, plain.row)?;
+        Ok(batch.filter(|batch| rows::has_id(batch, id) && batch.expires_ms > now_ms))
     }
 
     /// Ends every unfinished job of a batch with `failure`, because its owner wants it to. Does not
@@ -119,8 +117,8 @@ impl Store {
         let scrapers = self.scrapers.clone();
         let pending = self.queue(|queue| {
             queue.submit(move |tables| {
-                let batch = read(tables, plain.row)?.filter(|batch| {
-                    let owned = is(batch, id) && batch.account == account;
+                let batch = rows::read_batch(tables, plain.row)?.filter(|batch| {
+                    let owned = rows::has_id(batch, id) && batch.account == account;
                     owned && batch.expires_ms > now_ms
                 });
                 let Some(batch) = batch else { return Ok(Err(TransitionError::Gone)) };
@@ -131,22 +129,8 @@ impl Store {
     }
 }
 
-/// The batch of a row, whether it has expired or not.
-pub(super) fn batch_of_row(snapshot: &Snapshot, row: Row) -> Result<Option<Batch>, StoreError> {
-    let batches = snapshot.open_table(tables::BATCHES)?;
-    let Some(bytes) = batches.get(row)? else { return Ok(None) };
-    let ends = snapshot.open_table(tables::BATCH_PROGRESS)?;
-    let ended = ends.get(row)?.ok_or(COUNTS_MISSING)?;
-    record::decode_batch(row, bytes.value(), record::decode_progress(row, ended.value())?).map(Some)
-}
-
-/// Whether a batch has this id, in time that does not depend on where they differ.
-pub(super) fn is(batch: &Batch, id: Uuid) -> bool {
-    batch.key.id.as_bytes().ct_eq(id.as_bytes()).into()
-}
-
 /// The rows of a batch's items.
-fn rows(batch: &Batch) -> std::ops::RangeInclusive<Row> {
+fn rows_of(batch: &Batch) -> std::ops::RangeInclusive<Row> {
     batch.key.row + 1..=batch.key.row + u64::from(batch.items)
 }
 
@@ -195,7 +179,7 @@ fn insert(
     if let Some(known) = batch.idempotency {
         tables.idempotency.insert(known.key_hash, row)?;
     }
-    write_progress(tables, &batch)?;
+    batch_progress::write_progress(tables, &batch)?;
     outbox::file(tables, row, outbox::prepare_batch(&batch)?)?;
     Ok(Ok(batch))
 }
@@ -210,7 +194,7 @@ fn stop(
     if batch.pending() == 0 {
         return Ok(Err(TransitionError::Finished));
     }
-    for row in rows(batch) {
+    for row in rows_of(batch) {
         let decide = |job: &Job| {
             let member = job.batch == Some(batch.key);
             member.then(|| Event::Stop { failure: failure.clone() })
@@ -221,54 +205,6 @@ fn stop(
             Err(_) | Ok(_) => {}
         }
     }
-    let stopped = read(tables, batch.key.row)?;
+    let stopped = rows::read_batch(tables, batch.key.row)?;
     Ok(stopped.ok_or(TransitionError::Gone))
-}
-
-/// The batch of a row.
-pub(super) fn read(tables: &Tables<'_>, row: Row) -> Result<Option<Batch>, StoreError> {
-    let Some(bytes) = tables.batches.get(row)? else { return Ok(None) };
-    let ended = tables.batch_progress.get(row)?.ok_or(COUNTS_MISSING)?;
-    record::decode_batch(row, bytes.value(), record::decode_progress(row, ended.value())?).map(Some)
-}
-
-/// Counts the end of one of a batch's jobs. A batch that is no longer there, or cannot be read,
-/// does not keep its jobs from ending.
-pub(super) fn count_end(
-    tables: &mut Tables<'_>,
-    key: BatchKey,
-    done: bool,
-    now_ms: UnixMs,
-) -> Result<(), StoreError> {
-    let mut batch = match read(tables, key.row) {
-        Ok(Some(batch)) if batch.key == key => batch,
-        Err(error) if error.voids_transaction() => return Err(error),
-        Ok(_) | Err(_) => return Ok(()),
-    };
-    if batch.count_end(done, now_ms) {
-        tables.effects.push(Effect::BatchEnded { row: key.row });
-        outbox::file(tables, key.row, outbox::prepare_batch(&batch)?)?;
-    }
-    write_progress(tables, &batch)
-}
-
-fn write_progress(tables: &mut Tables<'_>, batch: &Batch) -> Result<(), StoreError> {
-    let row = batch.key.row;
-    tables.batch_progress.insert(row, record::encode_progress(row, batch.progress)?.as_slice())?;
-    Ok(())
-}
-
-/// Removes a batch that has expired, where the row is one's. Its jobs expire by themselves.
-pub(super) fn remove(tables: &mut Tables<'_>, row: Row, now_ms: UnixMs) -> Result<(), StoreError> {
-    let Some(batch) = read(tables, row)?.filter(|batch| batch.expires_ms <= now_ms) else {
-        return Ok(());
-    };
-    if outbox::hold_if_pending(tables, row, batch.expires_ms, now_ms)? {
-        return Ok(());
-    }
-    tables.expiry.remove((batch.expires_ms, row))?;
-    outbox::forget(tables, row)?;
-    tables.batches.remove(row)?;
-    tables.batch_progress.remove(row)?;
-    idempotency::forget(tables, batch.idempotency, row)
 }

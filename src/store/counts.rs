@@ -3,63 +3,13 @@
 
 use redb::ReadableTable;
 
-use super::tables::{self, CountsKey, Tables};
-use super::{Store, StoreError, record};
+use super::tables::{self, CountsKey};
+use super::transaction::Tables;
+use super::{Counts, CountsKind, Store, StoreError, record};
 use crate::clock::UnixMs;
 
 /// The most old records of one scraper that one write removes.
 const FORGOTTEN_MAX: usize = 1_000;
-
-/// What is counted in a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum CountsKind {
-    /// A minute of a scraper's attempts.
-    Minute,
-    /// Five minutes of its jobs and attempts.
-    Bucket,
-    /// The moment from which on there are counts, as the number of its record.
-    Since,
-}
-
-impl CountsKind {
-    const fn number(self) -> u8 {
-        match self {
-            CountsKind::Minute => 0,
-            CountsKind::Bucket => 1,
-            CountsKind::Since => 2,
-        }
-    }
-
-    fn of(number: u8) -> Option<CountsKind> {
-        let kinds = [CountsKind::Minute, CountsKind::Bucket, CountsKind::Since];
-        kinds.into_iter().find(|kind| kind.number() == number)
-    }
-}
-
-/// One record of counts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Counts {
-    pub kind: CountsKind,
-    /// The number of the scraper.
-    pub scraper: u16,
-    /// Of the minute or of the five minutes, since the Unix epoch.
-    pub number: u64,
-    /// By what was counted, without those that are 0.
-    pub named: Vec<(String, u32)>,
-    /// How many times were counted at each place of a histogram, without those that are 0.
-    pub times: Vec<(u16, u32)>,
-}
-
-impl Counts {
-    /// Returns what was counted under a name.
-    pub fn named(&self, name: &str) -> u32 {
-        self.named.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count)
-    }
-
-    fn key(&self) -> CountsKey {
-        (self.kind.number(), self.scraper, self.number)
-    }
-}
 
 /// Writes records, and removes those of the same scrapers that are older than is kept.
 fn write(
@@ -101,7 +51,7 @@ impl Store {
             for entry in snapshot.open_table(tables::COUNTS)?.iter()? {
                 let (key, bytes) = entry?;
                 let (kind, scraper, number) = key.value();
-                match CountsKind::of(kind) {
+                match CountsKind::from_number(kind) {
                     Some(CountsKind::Since) => since_ms = since_ms.or(Some(number)),
                     Some(kind) => {
                         all.push(record::decode_counts(kind, scraper, number, bytes.value())?);

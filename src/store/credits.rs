@@ -3,23 +3,11 @@
 
 use redb::ReadableTable;
 
-use super::tables::Tables;
+use super::accounts::{BufferedCredits, Credits};
+use super::transaction::Tables;
 use super::{StoreError, record};
 use crate::clock;
 use crate::job::Job;
-
-/// What an account has reserved and used in a month.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Credits {
-    pub reserved: u64,
-    pub used: u64,
-}
-
-/// A record of the table that the transaction under way has read.
-pub struct BufferedCredits {
-    stored: Credits,
-    now: Credits,
-}
 
 impl Tables<'_> {
     /// Whether `price` fits into what `allowance` leaves the account this month.

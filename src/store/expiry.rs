@@ -6,8 +6,10 @@
 use redb::ReadableTable;
 
 use super::cache::CACHE_AHEAD_MS_MAX;
-use super::tables::{Effect, ReadyKey, Row, Tables};
-use super::{Scrapers, StoreError, jobs, record};
+use super::effects::Effect;
+use super::tables::{ReadyKey, Row};
+use super::transaction::Tables;
+use super::{Scrapers, Store, StoreError, jobs, record, rows};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job, State, TransitionError};
 
@@ -99,7 +101,7 @@ pub(super) fn pull_forward_after_clock_step(
     }
     for key in &later {
         let (scraper, interactive, before_ms, row) = *key;
-        let mut job = match jobs::read(tables, scrapers, row) {
+        let mut job = match rows::read_job(tables, scrapers, row) {
             Ok(Some((job, _))) => job,
             Err(error) if error.voids_transaction() => return Err(error),
             // For `db check` to report.
@@ -149,4 +151,59 @@ pub(super) fn sweep(
         tables.cache.remove(*key)?;
     }
     Ok(SweepOutcome { rows: rows.len(), cache_entries: stale.len() })
+}
+
+impl Store {
+    /// Removes at most [`SWEEP_ROWS_MAX`] expired jobs and as many cache entries stored before
+    /// `cache_from_ms`, or by a clock that was ahead. Blocks until it is committed.
+    ///
+    /// # Errors
+    /// The store failed; nothing was removed.
+    pub fn sweep(&self, now_ms: UnixMs, cache_from_ms: UnixMs) -> Result<SweepOutcome, StoreError> {
+        {
+            let mut cache = self.shared.cache_index();
+            cache.forget_after(now_ms.saturating_add(CACHE_AHEAD_MS_MAX));
+            cache.forget_before(cache_from_ms);
+        }
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| sweep(tables, &scrapers, now_ms, cache_from_ms))
+        })
+        .wait()
+    }
+
+    /// Ends at most [`SWEEP_ROWS_MAX`] jobs that should have started by `now_ms` and have not.
+    /// Blocks until it is committed.
+    ///
+    /// # Errors
+    /// The store failed; no job was ended.
+    pub fn end_overdue(&self, now_ms: UnixMs) -> Result<DeadlineOutcome, StoreError> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| end_overdue(tables, &scrapers, now_ms))
+        })
+        .wait()
+    }
+
+    /// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much
+    /// earlier, but not before that: the clock was set back, and by it they would wait too long.
+    /// Begins behind `after`, and gives what to go on behind when there may be more. Blocks until it
+    /// is committed.
+    ///
+    /// # Errors
+    /// The store failed; no job was changed.
+    pub fn pull_forward_after_clock_step(
+        &self,
+        now_ms: UnixMs,
+        by_ms: u64,
+        after: Option<ReadyKey>,
+    ) -> Result<Option<ReadyKey>, StoreError> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                pull_forward_after_clock_step(tables, &scrapers, now_ms, by_ms, after)
+            })
+        })
+        .wait()
+    }
 }

@@ -2,8 +2,9 @@
 
 use sha2::{Digest, Sha256};
 
-use super::tables::{Row, Tables};
-use super::{Scrapers, StoreError, batches, jobs};
+use super::tables::Row;
+use super::transaction::Tables;
+use super::{Scrapers, StoreError, rows};
 use crate::clock::UnixMs;
 use crate::job::{Batch, Handling, Idempotency, Job, ScrapeRequest};
 
@@ -112,12 +113,12 @@ pub(super) fn find(
     let is_current = |of: Option<Idempotency>, expires_ms: UnixMs| {
         expires_ms > now_ms && of.is_some_and(|of| of.key_hash == known.key_hash)
     };
-    if let Some((job, _)) = jobs::read(tables, scrapers, row)? {
+    if let Some((job, _)) = rows::read_job(tables, scrapers, row)? {
         return Ok(
             is_current(job.idempotency, job.expires_ms).then(|| Existing::Job(Box::new(job)))
         );
     }
-    let batch = batches::read(tables, row)?;
+    let batch = rows::read_batch(tables, row)?;
     let batch = batch.filter(|batch| is_current(batch.idempotency, batch.expires_ms));
     Ok(batch.map(|batch| Existing::Batch(Box::new(batch))))
 }

@@ -2,13 +2,24 @@
 //! and deadline indexes, result, credits, cache entry, delivery. Each operation checks first and writes second, because a
 //! refusal inside a batch must leave nothing behind.
 
-use redb::ReadableTable;
-
+use super::effects::Effect;
 use super::idempotency::Existing;
-use super::tables::{Effect, Row, Tables};
-use super::{Scrapers, StoreError, SubmitError, attempts, batches, idempotency, outbox, record};
+use super::tables::Row;
+use super::transaction::Tables;
+use super::{Scrapers, StoreError, attempts, batch_progress, idempotency, outbox, record, rows};
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State, TransitionError};
+
+/// Why a job was not taken. Nothing of it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SubmitError {
+    /// The scraper has as many unfinished jobs as it may have.
+    QueueFull,
+    /// The account's allowance for the month does not cover the price.
+    CreditLimit,
+    /// The idempotency key came with another request before.
+    KeyReused,
+}
 
 /// A result and whether it may serve others.
 #[derive(Clone)]
@@ -113,7 +124,7 @@ pub(super) fn transition_if(
     decide: impl FnOnce(&Job) -> Option<Event>,
     result: Option<&NewResult>,
 ) -> Result<Result<Job, TransitionError>, StoreError> {
-    let Some((mut job, scraper)) = read(tables, scrapers, row)? else {
+    let Some((mut job, scraper)) = rows::read_job(tables, scrapers, row)? else {
         return Ok(Err(TransitionError::Gone));
     };
     if job.expires_ms <= now_ms {
@@ -141,7 +152,7 @@ pub(super) fn transition_if(
             tables.settle(&job)?;
             tables.count_end(&job, scraper)?;
             if let Some(batch) = job.batch {
-                batches::count_end(tables, batch, job.state == State::Done, now_ms)?;
+                batch_progress::count_end(tables, batch, job.state == State::Done, now_ms)?;
             }
             if let (State::Done, Some(result)) = (&job.state, result) {
                 write_result(tables, row, now_ms, result)?;
@@ -189,8 +200,8 @@ pub(super) fn remove(
     row: Row,
     now_ms: UnixMs,
 ) -> Result<(), StoreError> {
-    let Some((job, scraper)) = read(tables, scrapers, row)? else {
-        return batches::remove(tables, row, now_ms);
+    let Some((job, scraper)) = rows::read_job(tables, scrapers, row)? else {
+        return batch_progress::remove(tables, row, now_ms);
     };
     if job.expires_ms > now_ms {
         return Ok(());
@@ -220,7 +231,7 @@ pub(super) fn remove(
             tables.settle(&job)?;
             tables.count_expired(&job, scraper)?;
             if let Some(batch) = job.batch {
-                batches::count_end(tables, batch, false, now_ms)?;
+                batch_progress::count_end(tables, batch, false, now_ms)?;
             }
             ended(tables, scraper, row);
         }
@@ -231,15 +242,4 @@ pub(super) fn remove(
 fn ended(tables: &mut Tables<'_>, scraper: u16, row: Row) {
     *tables.depth_changes.entry(scraper).or_default() -= 1;
     tables.effects.push(Effect::Ended { scraper, row });
-}
-
-/// The job of a row and its scraper's number.
-pub(super) fn read(
-    tables: &Tables<'_>,
-    scrapers: &Scrapers,
-    row: Row,
-) -> Result<Option<(Job, u16)>, StoreError> {
-    let Some(bytes) = tables.jobs.get(row)? else { return Ok(None) };
-    let long_prompt = || Ok(tables.prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
-    record::decode_job(row, bytes.value(), |number| scrapers.name(number), long_prompt).map(Some)
 }

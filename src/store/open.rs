@@ -1,22 +1,18 @@
 //! Opening the store: the directory and the file, the format's version, the id key, the scrapers'
 //! numbers, and the indexes that live in memory.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, RwLock};
-use std::time::Duration;
 
-use redb::{
-    Builder, Database, DatabaseError, ReadTransaction, ReadableDatabase, ReadableTable,
-    StorageBackend, WriteTransaction,
-};
+use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, WriteTransaction};
 
 use super::cache::{CacheEntry, CacheIndex};
+use super::database::guarded;
 use super::scrapers::ScraperEntry;
-use super::shared::{BATCH_BOUNDS, Shared, guarded};
+use super::shared::{BATCH_BOUNDS, Shared};
 use super::storage::{FileStorage, Storage, directory_error};
 use super::tables::{self, META, SCRAPERS};
-use super::{Scrapers, Store, StoreError, record, writer};
+use super::{OpenOptions, Scrapers, Store, StoreError, record, transaction, writer};
 use crate::clock::UnixMs;
 use crate::id::{self, IdCipher};
 use crate::job::BatchProgress;
@@ -32,38 +28,6 @@ const META_PROBE: &str = "probe";
 const PROBE_BYTES: usize = 256 << 10;
 /// The least that redb is given for its pages while `db` commands run, bytes.
 pub(super) const TOOL_CACHE_BYTES: usize = 64 << 20;
-
-/// What redb is given for its pages while it repairs a database, bytes: the branches above a page.
-const REPAIR_CACHE_BYTES: usize = 1 << 20;
-
-/// Which commits are made so that an opening after a crash behind them needs no repair, which reads
-/// the whole file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum QuickRepair {
-    /// All of them, which makes each take longer.
-    Always,
-    /// Those before which nothing was written for so long; where none was, one is made for it.
-    AfterRest(Duration),
-    Never,
-}
-
-/// How a store is opened.
-#[derive(Clone, Debug)]
-pub struct OpenOptions {
-    /// Made, with mode 0700, when it is not there.
-    pub directory: PathBuf,
-    /// Memory for the database's pages, bytes.
-    pub cache_bytes: usize,
-    pub quick_repair: QuickRepair,
-    /// Below this much free space no new job is taken, MiB; 0 sets no such floor.
-    pub free_mib_min: u64,
-    /// Every configured scraper.
-    pub scrapers: Vec<String>,
-    /// The most results that the cache remembers.
-    pub cache_entries_max: usize,
-    /// Results stored earlier are not taken into the cache.
-    pub cache_from_ms: UnixMs,
-}
 
 impl Store {
     /// Opens the store, makes it when it is not there, repairs it after a crash, and starts its
@@ -154,28 +118,6 @@ pub(super) fn id_key(transaction: &ReadTransaction) -> Result<[u8; 16], StoreErr
     key.ok_or(StoreError::Damaged("the key of the ids is missing"))
 }
 
-/// The database on a backend, which is opened by the first argument: made when that is empty, repaired
-/// when it was not closed. A repair reads every page twice, in two walks: pages that nobody asks for
-/// again only drive what the processor has at hand out of its caches, so that it is done with little
-/// memory, and the database opened once more.
-pub(super) fn create<B: StorageBackend>(
-    backend: impl Fn() -> Result<B, DatabaseError>,
-    cache_bytes: usize,
-) -> Result<Database, DatabaseError> {
-    let open = |builder: &mut Builder| builder.create_with_backend(backend()?);
-    let unrepaired = open(
-        Database::builder()
-            .set_cache_size(cache_bytes)
-            .set_repair_callback(redb::RepairSession::abort),
-    );
-    match unrepaired {
-        Err(DatabaseError::RepairAborted) => {}
-        outcome => return outcome,
-    }
-    open(Database::builder().set_cache_size(REPAIR_CACHE_BYTES))?.close()?;
-    open(Database::builder().set_cache_size(cache_bytes))
-}
-
 /// What the pages in use take, of a database that nobody else has. redb tells it only together with what a walk through every tree finds,
 /// so it is no metric.
 pub(super) fn used_bytes(database: &Database) -> Result<u64, StoreError> {
@@ -206,7 +148,7 @@ pub(super) fn prepare(
     let key = prepare_meta(&transaction)?;
     let entries = number_scrapers(&transaction, scrapers)?;
     // Opening a table makes it, so that readers find every table there.
-    tables::make(&transaction)?;
+    transaction::make_tables(&transaction)?;
     transaction.commit()?;
     Ok((key, Scrapers { entries }))
 }

@@ -6,9 +6,11 @@ use std::ops::{Bound, ControlFlow};
 
 use uuid::Uuid;
 
+use super::effects::Effect;
 use super::snapshot::Snapshot;
-use super::tables::{self, Effect, Row, Tables};
-use super::{Scrapers, Store, StoreError, batches, jobs, record};
+use super::tables::{self, Row};
+use super::transaction::Tables;
+use super::{Scrapers, Store, StoreError, record, rows};
 use crate::clock::UnixMs;
 use crate::id::Plain;
 use crate::job::{Batch, DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Job, Recipient, Subject};
@@ -173,9 +175,9 @@ fn owner(
     subject: Subject,
 ) -> Result<Option<Owner>, StoreError> {
     match subject {
-        Subject::Job => Ok(jobs::read(tables, scrapers, row)?
+        Subject::Job => Ok(rows::read_job(tables, scrapers, row)?
             .map(|(job, _)| Owner { account: job.account, expires_ms: job.expires_ms })),
-        Subject::Batch => Ok(batches::read(tables, row)?
+        Subject::Batch => Ok(rows::read_batch(tables, row)?
             .map(|batch| Owner { account: batch.account, expires_ms: batch.expires_ms })),
     }
 }
@@ -292,7 +294,7 @@ impl Store {
                 Subject::Job => self.row_in(snapshot, row, 0, |job, result| {
                     job.state.finished().then(|| read(&delivery, Reported::Job(job, result)))
                 })?,
-                Subject::Batch => batches::batch_of_row(snapshot, row)?.map(|batch| {
+                Subject::Batch => rows::batch_of_row(snapshot, row)?.map(|batch| {
                     let ended = batch.progress.completed_ms.is_some();
                     ended.then(|| read(&delivery, Reported::Batch(&batch)))
                 }),
@@ -400,15 +402,15 @@ fn told(
 ) -> Result<Option<Told>, StoreError> {
     match subject {
         Subject::Job => {
-            let job = jobs::read(tables, scrapers, plain.row)?.map(|(job, _)| job);
+            let job = rows::read_job(tables, scrapers, plain.row)?.map(|(job, _)| job);
             Ok(job.filter(|job| plain.has_nonce(job.nonce)).map(|job| Told {
                 owner: Owner { account: job.account, expires_ms: job.expires_ms },
                 webhook: job.webhook_url.is_some(),
             }))
         }
         Subject::Batch => {
-            let batch = batches::read(tables, plain.row)?;
-            Ok(batch.filter(|batch| batches::is(batch, id)).map(|batch| Told {
+            let batch = rows::read_batch(tables, plain.row)?;
+            Ok(batch.filter(|batch| rows::has_id(batch, id)).map(|batch| Told {
                 owner: Owner { account: batch.account, expires_ms: batch.expires_ms },
                 webhook: batch.webhook_url.is_some(),
             }))

@@ -8,8 +8,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use redb::{Database, StorageBackend};
 
 use super::StoreError;
-use super::open::create;
-use super::shared::guarded;
+use super::database::create;
+use super::database::guarded;
 
 /// What is kept in memory at once, bytes.
 const BLOCK_BYTES: u64 = 4_096;

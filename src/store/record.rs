@@ -7,11 +7,14 @@ mod delivery;
 use bincode::{Decode, Encode};
 use uuid::Uuid;
 
-pub use counts::{check_counts, decode_attempts, decode_counts, encode_attempts, encode_counts};
+pub use counts::{
+    Counts, CountsKind, check_counts, decode_attempts, decode_counts, encode_attempts,
+    encode_counts,
+};
 pub use delivery::{decode_delivery, encode_delivery};
 
-use super::credits::Credits;
-use super::usage::{DayRecord, Usage};
+use super::accounts::Credits;
+use super::accounts::{DayRecord, Usage};
 use super::{StoreError, envelope};
 use crate::job::{
     Batch, BatchKey, BatchProgress, Failure, Idempotency, ItemError, Job, Reason, RejectedItem,

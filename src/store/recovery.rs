@@ -4,37 +4,15 @@
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
-use crossbeam_channel::{Receiver, Sender};
+use crossbeam_channel::Receiver;
 use redb::Database;
 
+use super::database::guarded;
 use super::open::{open_database, prepare, probe, rebuild};
-use super::shared::guarded;
+use super::outage::WriteOutage;
 use super::{Store, StoreError, overlay};
 use crate::clock::UnixMs;
 use crate::id::IdCipher;
-
-/// Why every write is refused, and what tells when that is over.
-pub(super) struct WriteOutage {
-    pub error: StoreError,
-    /// Disconnected when it is over. Nothing is ever sent.
-    over: (Sender<()>, Receiver<()>),
-}
-
-impl WriteOutage {
-    /// Notes an error; whether it is the first.
-    pub fn set(outage: &mut Option<WriteOutage>, error: StoreError) -> bool {
-        match outage {
-            Some(known) => {
-                known.error = error;
-                false
-            }
-            None => {
-                *outage = Some(WriteOutage { error, over: crossbeam_channel::bounded(0) });
-                true
-            }
-        }
-    }
-}
 
 impl Store {
     /// While every write is refused, a channel that is disconnected when the store works again;

@@ -1,7 +1,6 @@
 //! What the writer's thread and the readers share: the database, the state that was committed last,
 //! and why nothing is written where that is so.
 
-use std::cell::Cell;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use redb::{Database, ReadableDatabase};
 
 use super::cache::CacheIndex;
-use super::recovery::WriteOutage;
+use super::database::guarded;
+use super::outage::WriteOutage;
 use super::snapshot::Snapshot;
 use super::{CacheEntry, Effect, Listener, QuickRepair, Scrapers, StoreError};
 use crate::tally::Histogram;
@@ -158,28 +158,4 @@ impl Shared {
     pub(super) fn forget_latest(&self) {
         drop(self.latest.lock().unwrap_or_else(PoisonError::into_inner).take());
     }
-}
-
-/// Runs what reads the database. Bytes that are not what redb has written can make it panic: that
-/// is damage, and the end of this reading only.
-pub(super) fn guarded<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
-    let outer = GUARDED.replace(true);
-    let read = catch_unwind(AssertUnwindSafe(read));
-    GUARDED.set(outer);
-    read.unwrap_or(Err(StoreError::Damaged("a page of the database cannot be read")))
-}
-
-thread_local! {
-    static GUARDED: Cell<bool> = const { Cell::new(false) };
-}
-
-/// Keeps panics that reading a damaged database brings about off the standard error stream, for the
-/// commands that report the damage themselves. Others are shown as before.
-pub fn hide_guarded_panics() {
-    let shown = std::panic::take_hook();
-    std::panic::set_hook(Box::new(move |panic| {
-        if !GUARDED.get() {
-            shown(panic);
-        }
-    }));
 }

@@ -11,8 +11,8 @@ use redb::backends::FileBackend;
 use redb::{Database, DatabaseError, StorageBackend};
 
 use super::StoreError;
+use super::database::create;
 use super::error::is_unsound;
-use super::open::create;
 
 /// The database's file in the store's directory.
 const FILE_NAME: &str = "answerd.redb";

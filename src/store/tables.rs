@@ -1,18 +1,10 @@
-//! The tables of the database, named once, and the set of them that a write transaction opens.
+//! The tables of the database, named once.
 //!
 //! Every key but one only rises over time, which is what makes writes cheap: see the design's facts.
 
-use std::collections::HashMap;
-
-use redb::{
-    Key, ReadOnlyTable, ReadTransaction, Table, TableDefinition, TableError, Value,
-    WriteTransaction,
-};
+use redb::{Key, ReadOnlyTable, ReadTransaction, TableDefinition, TableError, Value};
 
 use super::StoreError;
-use super::credits::BufferedCredits;
-use super::lazy_table::LazyTable;
-use super::usage::BufferedDay;
 
 /// A job's row number.
 pub type Row = u64;
@@ -68,66 +60,6 @@ pub type CountsKey = (u8, u16, u64);
 /// What was counted by the minute and by five minutes.
 pub const COUNTS: TableDefinition<CountsKey, &[u8]> = TableDefinition::new("counts");
 
-/// All tables of one write transaction, those that every submit writes open already, and what is to be done when it has been committed.
-pub struct Tables<'t> {
-    pub jobs: Table<'t, Row, &'static [u8]>,
-    pub prompts: LazyTable<'t, Row, &'static str>,
-    pub results: LazyTable<'t, Row, &'static [u8]>,
-    pub ready: Table<'t, ReadyKey, ()>,
-    pub expiry: Table<'t, (u64, Row), ()>,
-    pub deadlines: LazyTable<'t, (u64, Row), ()>,
-    pub idempotency: LazyTable<'t, u128, Row>,
-    pub batches: LazyTable<'t, Row, &'static [u8]>,
-    pub batch_progress: LazyTable<'t, Row, &'static [u8]>,
-    pub outbox: LazyTable<'t, (u64, Row), u64>,
-    pub deliveries: LazyTable<'t, Row, &'static [u8]>,
-    pub cache: LazyTable<'t, (u64, Row), u128>,
-    pub attempts: LazyTable<'t, Row, &'static [u8]>,
-    pub counts: LazyTable<'t, CountsKey, &'static [u8]>,
-    pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
-    /// Accounts read in this transaction; the changed are written back once, before the commit.
-    pub credits_buffered: HashMap<(String, u32), BufferedCredits>,
-    /// The same for what accounts used on a day.
-    pub usage_buffered: HashMap<(String, u32), BufferedDay>,
-    /// How this transaction changes the number of unfinished jobs, by scraper number.
-    pub depth_changes: HashMap<u16, isize>,
-    pub effects: Vec<Effect>,
-}
-
-/// What follows from a committed write.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Effect {
-    /// A job waits for a worker from `due_ms` on.
-    Ready { scraper: u16, row: Row, due_ms: u64, interactive: bool },
-    /// A job fails at this moment unless it has started.
-    Deadline { at_ms: u64 },
-    /// A webhook is to be sent at this moment.
-    Delivery { due_ms: u64 },
-    /// An attempt of a job has started.
-    Started { row: Row },
-    /// A job has ended or has ceased to exist.
-    Ended { scraper: u16, row: Row },
-    /// The last job of a batch has ended.
-    BatchEnded { row: Row },
-    /// A job was counted into the day's use.
-    Counted { scraper: u16, what: UsageEvent },
-    /// A result may serve identical requests.
-    Cached { hash: u128, stored_ms: u64, row: Row },
-}
-
-/// What is counted of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UsageEvent {
-    /// It came.
-    Submitted,
-    Done,
-    /// It is done with an answer that the cache had.
-    Cached,
-    /// It failed, or expired before it could end.
-    Failed,
-    Canceled,
-}
-
 /// Opens a table that stores of answerd 0.1.0 lack until they are opened by a later version.
 pub fn later<K: Key + 'static, V: Value + 'static>(
     transaction: &ReadTransaction,
@@ -136,48 +68,5 @@ pub fn later<K: Key + 'static, V: Value + 'static>(
     match transaction.open_table(definition) {
         Err(TableError::TableDoesNotExist(_)) => Ok(None),
         opened => Ok(Some(opened?)),
-    }
-}
-
-/// Makes the tables that are not there yet.
-pub fn make(transaction: &WriteTransaction) -> Result<(), StoreError> {
-    drop(Tables::open(transaction)?);
-    transaction.open_table(PROMPTS)?;
-    transaction.open_table(RESULTS)?;
-    transaction.open_table(DEADLINES)?;
-    transaction.open_table(IDEMPOTENCY)?;
-    transaction.open_table(BATCHES)?;
-    transaction.open_table(BATCH_PROGRESS)?;
-    transaction.open_table(OUTBOX)?;
-    transaction.open_table(DELIVERIES)?;
-    transaction.open_table(CACHE)?;
-    transaction.open_table(ATTEMPTS)?;
-    transaction.open_table(COUNTS)?;
-    Ok(())
-}
-
-impl<'t> Tables<'t> {
-    pub fn open(transaction: &'t WriteTransaction) -> Result<Tables<'t>, StoreError> {
-        Ok(Tables {
-            jobs: transaction.open_table(JOBS)?,
-            prompts: LazyTable::new(transaction, PROMPTS),
-            results: LazyTable::new(transaction, RESULTS),
-            ready: transaction.open_table(READY)?,
-            expiry: transaction.open_table(EXPIRY)?,
-            deadlines: LazyTable::new(transaction, DEADLINES),
-            idempotency: LazyTable::new(transaction, IDEMPOTENCY),
-            batches: LazyTable::new(transaction, BATCHES),
-            batch_progress: LazyTable::new(transaction, BATCH_PROGRESS),
-            outbox: LazyTable::new(transaction, OUTBOX),
-            deliveries: LazyTable::new(transaction, DELIVERIES),
-            cache: LazyTable::new(transaction, CACHE),
-            attempts: LazyTable::new(transaction, ATTEMPTS),
-            counts: LazyTable::new(transaction, COUNTS),
-            credits: transaction.open_table(CREDITS)?,
-            credits_buffered: HashMap::new(),
-            usage_buffered: HashMap::new(),
-            depth_changes: HashMap::new(),
-            effects: Vec::new(),
-        })
     }
 }

@@ -10,7 +10,7 @@ use crossbeam_channel::{Receiver, RecvError, RecvTimeoutError, Sender, TrySendEr
 use tokio::sync::oneshot;
 
 use super::shared::Shared;
-use super::tables::Tables;
+use super::transaction::Tables;
 use super::{QuickRepair, StoreError};
 
 /// The most writes that may wait for the writer; one more is refused as busy.

@@ -4,7 +4,7 @@ use std::ops::Bound;
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::{CheckReport, Expected};
+use super::report::{CheckReport, Expected};
 use crate::job::BatchProgress;
 use crate::store::tables;
 use crate::store::{StoreError, record};

@@ -2,8 +2,8 @@
 
 use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, Value};
 
-use super::CheckReport;
-use crate::store::shared::guarded;
+use super::report::CheckReport;
+use crate::store::database::guarded;
 use crate::store::tables;
 
 /// Reports every table that cannot be walked through; returns whether there is one.

@@ -3,7 +3,7 @@
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::{CheckReport, Expected};
+use super::report::{CheckReport, Expected};
 use crate::clock::UnixMs;
 use crate::job::{Delivery, Recipient, Subject, receiver_of};
 use crate::store::tables;

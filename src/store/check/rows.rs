@@ -6,7 +6,7 @@ use std::collections::{BTreeSet, HashMap};
 use redb::{ReadTransaction, ReadableTable};
 
 use crate::job::Job;
-use crate::store::shared::guarded;
+use crate::store::database::guarded;
 use crate::store::tables::{self, Row};
 use crate::store::{StoreError, record};
 

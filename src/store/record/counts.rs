@@ -2,10 +2,61 @@
 
 use bincode::{Decode, Encode};
 
-use super::super::counts::{Counts, CountsKind};
+use super::super::tables::CountsKey;
 use super::super::{StoreError, envelope};
 use super::{FailureV1, failure_from_disk, failure_to_disk, seal, unseal};
 use crate::job::AttemptEnd;
+
+/// What is counted in a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CountsKind {
+    /// A minute of a scraper's attempts.
+    Minute,
+    /// Five minutes of its jobs and attempts.
+    Bucket,
+    /// The moment from which on there are counts, as the number of its record.
+    Since,
+}
+
+impl CountsKind {
+    const fn number(self) -> u8 {
+        match self {
+            CountsKind::Minute => 0,
+            CountsKind::Bucket => 1,
+            CountsKind::Since => 2,
+        }
+    }
+
+    pub fn from_number(number: u8) -> Option<CountsKind> {
+        let kinds = [CountsKind::Minute, CountsKind::Bucket, CountsKind::Since];
+        kinds.into_iter().find(|kind| kind.number() == number)
+    }
+}
+
+/// One record of counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Counts {
+    pub kind: CountsKind,
+    /// The number of the scraper.
+    pub scraper: u16,
+    /// Of the minute or of the five minutes, since the Unix epoch.
+    pub number: u64,
+    /// By what was counted, without those that are 0.
+    pub named: Vec<(String, u32)>,
+    /// How many times were counted at each place of a histogram, without those that are 0.
+    pub times: Vec<(u16, u32)>,
+}
+
+impl Counts {
+    /// Returns what was counted under a name.
+    pub fn named(&self, name: &str) -> u32 {
+        self.named.iter().find(|(known, _)| known == name).map_or(0, |(_, count)| *count)
+    }
+
+    pub fn key(&self) -> CountsKey {
+        (self.kind.number(), self.scraper, self.number)
+    }
+}
 
 #[derive(Encode, Decode)]
 struct AttemptsV1<S>(Vec<AttemptV1<S>>);

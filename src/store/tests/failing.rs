@@ -100,7 +100,7 @@ impl Storage for Faulty {
             // Made on the sound disk, where it is not there; opened through the faults then.
             drop(self.disk.open(cache_bytes, make)?);
         }
-        Ok(open::create(|| Ok(self.clone()), cache_bytes)?)
+        Ok(database::create(|| Ok(self.clone()), cache_bytes)?)
     }
 
     fn writable(&self) -> Result<(), StoreError> {

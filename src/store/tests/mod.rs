@@ -17,15 +17,18 @@ mod reopen;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
 
 use crossbeam_channel::Sender;
 use redb::{ReadTransaction, ReadableTable};
 use tempfile::TempDir;
+use uuid::Uuid;
 
-use super::tables::{self, Tables};
+use super::transaction::Tables;
 use super::*;
-use crate::job::{RawRequest, ScrapeRequest, State};
+use crate::clock::UnixMs;
+use crate::job::{Event, Job, RawRequest, ScrapeRequest, State, TransitionError};
 
 /// 2026-05-11T12:00:00Z.
 const START_MS: UnixMs = 1_778_500_800_000;

@@ -6,6 +6,7 @@ use redb::{ReadTransaction, ReadableTable};
 
 use super::super::*;
 use super::START_MS;
+use crate::clock::UnixMs;
 use crate::job::{DeliveryState, State, Subject};
 
 /// The whole state.
@@ -34,7 +35,7 @@ fn after(at_ms: UnixMs) -> String {
     format!("{after_ms:+}")
 }
 
-fn print_day(text: &mut String, account: &str, day: u32, used: &usage::DayRecord) {
+fn print_day(text: &mut String, account: &str, day: u32, used: &accounts::DayRecord) {
     for (scraper, used) in &used.0 {
         let Usage { jobs, done, failed, cached, credits } = used;
         writeln!(

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use redb::{Database, StorageBackend};
 
 use crate::store::storage::Storage;
-use crate::store::{StoreError, open};
+use crate::store::{StoreError, database};
 
 /// One thing that the database did to the disk.
 #[derive(Clone, Debug)]
@@ -93,7 +93,7 @@ impl Disk {
 
 impl Storage for Disk {
     fn open(&self, cache_bytes: usize, _: bool) -> Result<Database, StoreError> {
-        Ok(open::create(|| Ok(self.clone()), cache_bytes)?)
+        Ok(database::create(|| Ok(self.clone()), cache_bytes)?)
     }
 
     fn writable(&self) -> Result<(), StoreError> {

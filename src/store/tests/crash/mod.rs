@@ -16,7 +16,7 @@ use self::cut::Cutter;
 use self::disk::{Disk, Entry};
 use self::ledger::Ledger;
 use self::workload::{Defect, Run};
-use super::super::{CheckReport, QuickRepair, StoreError, open};
+use super::super::{CheckReport, QuickRepair, StoreError, database};
 use crate::tests::fuzz::Dice;
 
 /// How many steps each life of a store has, and how many cuts are made in each.
@@ -80,7 +80,7 @@ fn recover(
     drop(store);
     let (image, log) = disk.take();
     let mut report = CheckReport::default();
-    let database = open::create(|| Ok(Disk::new(image.clone())), CHECK_CACHE_BYTES)?;
+    let database = database::create(|| Ok(Disk::new(image.clone())), CHECK_CACHE_BYTES)?;
     report.check_database(database);
     if report.jobs != verdict.jobs {
         report.problems.push(format!("{} jobs, {} are known", report.jobs, verdict.jobs));

@@ -11,7 +11,7 @@ use crate::job::{
     TransitionError,
 };
 use crate::store::{
-    NewIdentity, NewItem, NewResult, OpenOptions, Pending, QuickRepair, Row, Store, open,
+    NewIdentity, NewItem, NewResult, OpenOptions, Pending, QuickRepair, Row, Store, database,
 };
 use crate::store::{SubmitError, SubmitLimits, jobs};
 use crate::tests::fuzz::Dice;
@@ -51,7 +51,7 @@ pub fn open(disk: Disk, quick_repair: QuickRepair) -> Result<Store, crate::store
 
 fn born() -> Vec<u8> {
     let disk = Disk::default();
-    drop(open::create(|| Ok(disk.clone()), CACHE_BYTES).unwrap());
+    drop(database::create(|| Ok(disk.clone()), CACHE_BYTES).unwrap());
     disk.take().0
 }
 

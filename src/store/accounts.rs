@@ -1,0 +1,102 @@
+//! What accounts have reserved and used: by month, and by day and scraper.
+
+use crate::job::{Job, State};
+
+/// What an account has reserved and used in a month.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Credits {
+    pub reserved: u64,
+    pub used: u64,
+}
+
+/// A record of the table that the transaction under way has read.
+pub struct BufferedCredits {
+    pub(super) stored: Credits,
+    pub(super) now: Credits,
+}
+
+/// What became of the jobs that an account submitted to one scraper on one day.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Usage {
+    pub jobs: u64,
+    pub done: u64,
+    pub failed: u64,
+    /// Of those that are done: answered from the cache.
+    pub cached: u64,
+    /// Credits charged.
+    pub credits: u64,
+}
+
+impl Usage {
+    /// Adds a job as it stands.
+    pub fn count(&mut self, job: &Job) {
+        self.jobs += 1;
+        self.count_end(job);
+    }
+
+    /// Adds how a job has ended; nothing while it has not.
+    pub(super) fn count_end(&mut self, job: &Job) {
+        match job.state {
+            State::Queued | State::Running | State::WaitingRetry { .. } => {}
+            State::Done => self.done += 1,
+            State::Failed(_) => self.failed += 1,
+        }
+        self.cached += u64::from(job.cached);
+        self.credits += u64::from(job.charge());
+    }
+
+    /// Whether nothing of it is less than `other`'s.
+    pub fn covers(self, other: Usage) -> bool {
+        self.jobs >= other.jobs
+            && self.done >= other.done
+            && self.failed >= other.failed
+            && self.cached >= other.cached
+            && self.credits >= other.credits
+    }
+
+    /// The sum of two.
+    #[must_use]
+    pub fn and(self, other: Usage) -> Usage {
+        Usage {
+            jobs: self.jobs + other.jobs,
+            done: self.done + other.done,
+            failed: self.failed + other.failed,
+            cached: self.cached + other.cached,
+            credits: self.credits + other.credits,
+        }
+    }
+}
+
+/// What an account used on one day.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DailyUsage {
+    /// As a number: `20260511`.
+    pub day: u32,
+    /// By the scraper's name.
+    pub scrapers: Vec<(String, Usage)>,
+}
+
+/// One account's day: by the scraper's number, in ascending order.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DayRecord(pub Vec<(u16, Usage)>);
+
+impl DayRecord {
+    pub fn of(&mut self, scraper: u16) -> &mut Usage {
+        let at = match self.0.binary_search_by_key(&scraper, |(number, _)| *number) {
+            Ok(at) => at,
+            Err(at) => {
+                self.0.insert(at, (scraper, Usage::default()));
+                at
+            }
+        };
+        &mut self.0[at].1
+    }
+}
+
+/// A record that the transaction under way has read, and may have changed.
+pub struct BufferedDay {
+    pub(super) day: DayRecord,
+    /// Whether it was in the table before.
+    pub(super) known: bool,
+    pub(super) changed: bool,
+}

@@ -1,0 +1,46 @@
+//! What follows from a committed write, and who hears of it.
+
+use super::StoreError;
+use super::tables::Row;
+
+/// What follows from a committed write.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// A job waits for a worker from `due_ms` on.
+    Ready { scraper: u16, row: Row, due_ms: u64, interactive: bool },
+    /// A job fails at this moment unless it has started.
+    Deadline { at_ms: u64 },
+    /// A webhook is to be sent at this moment.
+    Delivery { due_ms: u64 },
+    /// An attempt of a job has started.
+    Started { row: Row },
+    /// A job has ended or has ceased to exist.
+    Ended { scraper: u16, row: Row },
+    /// The last job of a batch has ended.
+    BatchEnded { row: Row },
+    /// A job was counted into the day's use.
+    Counted { scraper: u16, what: UsageEvent },
+    /// A result may serve identical requests.
+    Cached { hash: u128, stored_ms: u64, row: Row },
+}
+
+/// What is counted of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum UsageEvent {
+    /// It came.
+    Submitted,
+    Done,
+    /// It is done with an answer that the cache had.
+    Cached,
+    /// It failed, or expired before it could end.
+    Failed,
+    Canceled,
+}
+
+/// Told of every commit's effects, on the writer's thread: must be quick and must not write.
+pub trait Listener: Send + Sync {
+    /// What a commit has brought about, in order.
+    fn committed(&self, effects: &[Effect]);
+    /// The store refuses every write until it has recovered.
+    fn failed(&self, error: &StoreError);
+}

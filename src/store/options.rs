@@ -1,0 +1,35 @@
+//! How a store is opened.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::clock::UnixMs;
+
+/// Which commits are made so that an opening after a crash behind them needs no repair, which reads
+/// the whole file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum QuickRepair {
+    /// All of them, which makes each take longer.
+    Always,
+    /// Those before which nothing was written for so long; where none was, one is made for it.
+    AfterRest(Duration),
+    Never,
+}
+
+/// How a store is opened.
+#[derive(Clone, Debug)]
+pub struct OpenOptions {
+    /// Made, with mode 0700, when it is not there.
+    pub directory: PathBuf,
+    /// Memory for the database's pages, bytes.
+    pub cache_bytes: usize,
+    pub quick_repair: QuickRepair,
+    /// Below this much free space no new job is taken, MiB; 0 sets no such floor.
+    pub free_mib_min: u64,
+    /// Every configured scraper.
+    pub scrapers: Vec<String>,
+    /// The most results that the cache remembers.
+    pub cache_entries_max: usize,
+    /// Results stored earlier are not taken into the cache.
+    pub cache_from_ms: UnixMs,
+}

@@ -1,0 +1,83 @@
+//! One write transaction: its tables, the rows that it has buffered, and what follows from its commit.
+
+use std::collections::HashMap;
+
+use redb::{Table, WriteTransaction};
+
+use super::StoreError;
+use super::accounts::{BufferedCredits, BufferedDay};
+use super::effects::Effect;
+use super::lazy_table::LazyTable;
+use super::tables::{
+    ATTEMPTS, BATCH_PROGRESS, BATCHES, CACHE, COUNTS, CREDITS, CountsKey, DEADLINES, DELIVERIES,
+    EXPIRY, IDEMPOTENCY, JOBS, OUTBOX, PROMPTS, READY, RESULTS, ReadyKey, Row,
+};
+
+/// All tables of one write transaction, those that every submit writes open already, and what is to be done when it has been committed.
+pub struct Tables<'t> {
+    pub jobs: Table<'t, Row, &'static [u8]>,
+    pub prompts: LazyTable<'t, Row, &'static str>,
+    pub results: LazyTable<'t, Row, &'static [u8]>,
+    pub ready: Table<'t, ReadyKey, ()>,
+    pub expiry: Table<'t, (u64, Row), ()>,
+    pub deadlines: LazyTable<'t, (u64, Row), ()>,
+    pub idempotency: LazyTable<'t, u128, Row>,
+    pub batches: LazyTable<'t, Row, &'static [u8]>,
+    pub batch_progress: LazyTable<'t, Row, &'static [u8]>,
+    pub outbox: LazyTable<'t, (u64, Row), u64>,
+    pub deliveries: LazyTable<'t, Row, &'static [u8]>,
+    pub cache: LazyTable<'t, (u64, Row), u128>,
+    pub attempts: LazyTable<'t, Row, &'static [u8]>,
+    pub counts: LazyTable<'t, CountsKey, &'static [u8]>,
+    pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
+    /// Accounts read in this transaction; the changed are written back once, before the commit.
+    pub credits_buffered: HashMap<(String, u32), BufferedCredits>,
+    /// The same for what accounts used on a day.
+    pub usage_buffered: HashMap<(String, u32), BufferedDay>,
+    /// How this transaction changes the number of unfinished jobs, by scraper number.
+    pub depth_changes: HashMap<u16, isize>,
+    pub effects: Vec<Effect>,
+}
+
+/// Makes the tables that are not there yet.
+pub fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
+    drop(Tables::open(transaction)?);
+    transaction.open_table(PROMPTS)?;
+    transaction.open_table(RESULTS)?;
+    transaction.open_table(DEADLINES)?;
+    transaction.open_table(IDEMPOTENCY)?;
+    transaction.open_table(BATCHES)?;
+    transaction.open_table(BATCH_PROGRESS)?;
+    transaction.open_table(OUTBOX)?;
+    transaction.open_table(DELIVERIES)?;
+    transaction.open_table(CACHE)?;
+    transaction.open_table(ATTEMPTS)?;
+    transaction.open_table(COUNTS)?;
+    Ok(())
+}
+
+impl<'t> Tables<'t> {
+    pub fn open(transaction: &'t WriteTransaction) -> Result<Tables<'t>, StoreError> {
+        Ok(Tables {
+            jobs: transaction.open_table(JOBS)?,
+            prompts: LazyTable::new(transaction, PROMPTS),
+            results: LazyTable::new(transaction, RESULTS),
+            ready: transaction.open_table(READY)?,
+            expiry: transaction.open_table(EXPIRY)?,
+            deadlines: LazyTable::new(transaction, DEADLINES),
+            idempotency: LazyTable::new(transaction, IDEMPOTENCY),
+            batches: LazyTable::new(transaction, BATCHES),
+            batch_progress: LazyTable::new(transaction, BATCH_PROGRESS),
+            outbox: LazyTable::new(transaction, OUTBOX),
+            deliveries: LazyTable::new(transaction, DELIVERIES),
+            cache: LazyTable::new(transaction, CACHE),
+            attempts: LazyTable::new(transaction, ATTEMPTS),
+            counts: LazyTable::new(transaction, COUNTS),
+            credits: transaction.open_table(CREDITS)?,
+            credits_buffered: HashMap::new(),
+            usage_buffered: HashMap::new(),
+            depth_changes: HashMap::new(),
+            effects: Vec::new(),
+        })
+    }
+}

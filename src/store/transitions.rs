@@ -1,0 +1,131 @@
+//! Submitting jobs and changing their states: each method is one write.
+
+use uuid::Uuid;
+
+use super::jobs::{self, NewResult, SubmitError, SubmitLimits};
+use super::tables::Row;
+use super::writer::Pending;
+use super::{Store, StoreError, attempts};
+use crate::clock::UnixMs;
+use crate::job::{AttemptEnd, Event, Failure, Job, TransitionError};
+
+impl Store {
+    /// Writes a new job with its identity, indexes and credits; one that is born `done` brings
+    /// its result. Where the job has an idempotency key that came with the same request before,
+    /// nothing is written, and the answer is that earlier job: it has another row.
+    pub fn submit(
+        &self,
+        job: Job,
+        result: Option<Vec<u8>>,
+        limits: SubmitLimits,
+    ) -> Pending<Result<Job, SubmitError>> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit(move |tables| {
+                jobs::insert(tables, &scrapers, job, result.as_deref(), limits)
+            })
+        })
+    }
+
+    /// Applies the event that `decide` chooses for the job as it stands; a success brings its
+    /// result. Blocks until it is committed. Gives the job as it is then.
+    ///
+    /// # Errors
+    /// The store failed; the job is as it was.
+    pub fn transition(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        decide: impl FnOnce(&Job) -> Event + Send + 'static,
+        result: Option<NewResult>,
+    ) -> Result<Result<Job, TransitionError>, StoreError> {
+        self.begin_transition(row, now_ms, decide, result).wait()
+    }
+
+    /// As [`Store::transition`], but blocks only while the writer has too much to do. What is begun
+    /// by one thread is written in the order in which it was begun.
+    pub fn begin_transition(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        decide: impl FnOnce(&Job) -> Event + Send + 'static,
+        result: Option<NewResult>,
+    ) -> Pending<Result<Job, TransitionError>> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                jobs::transition(tables, &scrapers, row, now_ms, decide, result.as_ref())
+            })
+        })
+    }
+
+    /// As [`Store::begin_transition`] with the event that ends an attempt; one that has failed is kept
+    /// with its job, in the same transaction, even if the job has ended meanwhile.
+    pub fn begin_outcome(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        event: Event,
+        result: Option<NewResult>,
+        failed: Option<AttemptEnd>,
+    ) -> Pending<Result<Job, TransitionError>> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                let decide = |_: &Job| event;
+                let outcome =
+                    jobs::transition(tables, &scrapers, row, now_ms, decide, result.as_ref())?;
+                let ended = TransitionError::Finished;
+                if let Some(failed) = failed
+                    && outcome.as_ref().err().is_none_or(|refusal| *refusal == ended)
+                {
+                    attempts::note(tables, row, failed)?;
+                }
+                Ok(outcome)
+            })
+        })
+    }
+
+    /// As [`Store::transition`] without a result, for handlers: does not block the thread.
+    ///
+    /// # Errors
+    /// As [`Store::transition`], and when the writer has too much to do.
+    pub async fn transition_async(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        decide: impl FnOnce(&Job) -> Event + Send + 'static,
+    ) -> Result<Result<Job, TransitionError>, StoreError> {
+        let scrapers = self.scrapers.clone();
+        let pending = self.queue(|queue| {
+            queue.submit(move |tables| {
+                jobs::transition(tables, &scrapers, row, now_ms, decide, None)
+            })
+        });
+        pending.committed().await
+    }
+
+    /// Ends a job with `failure` because its owner wants it to, whatever runs. Does not block the
+    /// thread. Another account's job is as good as none.
+    ///
+    /// # Errors
+    /// The store failed, or its writer has too much to do; the job is as it was.
+    pub async fn stop_owned(
+        &self,
+        id: Uuid,
+        account: String,
+        now_ms: UnixMs,
+        failure: Failure,
+    ) -> Result<Result<Job, TransitionError>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(Err(TransitionError::Gone)) };
+        let scrapers = self.scrapers.clone();
+        let pending = self.queue(|queue| {
+            queue.submit(move |tables| {
+                let owned = |job: &Job| plain.has_nonce(job.nonce) && job.account == account;
+                let decide = |job: &Job| owned(job).then_some(Event::Stop { failure });
+                jobs::transition_if(tables, &scrapers, plain.row, now_ms, decide, None)
+            })
+        });
+        pending.committed().await
+    }
+}
