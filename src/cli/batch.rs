@@ -10,16 +10,16 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::ExitCode;
 use super::console::Console;
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
 use super::signals;
 use crate::clock::Clock;
 use crate::http::Formulas;
 use input::Line;
 use output::Output;
-use work::{Defaults, Work};
+use work::{Defaults, Tally, Work};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -71,26 +71,6 @@ pub struct Args {
 
 fn formulas(word: &str) -> Result<Formulas, String> {
     Formulas::of(word).ok_or_else(|| "must be escape or keep".to_owned())
-}
-
-/// How the lines of a file ended.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Tally {
-    done: usize,
-    failed: usize,
-    refused: usize,
-}
-
-impl Tally {
-    fn ended(self) -> usize {
-        self.done + self.failed + self.refused
-    }
-
-    fn text(self, lines: usize) -> String {
-        let Tally { done, failed, refused } = self;
-        let ended = self.ended();
-        format!("{ended} of {lines} ended: {done} done, {failed} failed, {refused} refused")
-    }
 }
 
 /// Refuses a file with lines for no scraper before anything is asked: the server would refuse each.

@@ -6,9 +6,10 @@ use serde_json::json;
 
 use super::console::{Console, Style};
 use super::error::CommandError;
+use super::exit_code::ExitCode;
+use super::live;
 use super::settings::ConfigArgs;
 use super::startup_summary::StartupSummary;
-use super::{ExitCode, live};
 use crate::clock::Clock;
 use crate::config::{ConfigError, Settings};
 

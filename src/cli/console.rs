@@ -5,7 +5,9 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
-use super::error::CommandError;
+/// A failure to write to stdout.
+#[derive(Debug)]
+pub struct OutputError(pub io::Error);
 
 /// What a piece of text means; shown as a color where there are colors.
 #[derive(Clone, Copy, Debug)]
@@ -117,20 +119,18 @@ impl Console {
     ///
     /// # Errors
     /// Stdout cannot be written to.
-    pub fn result(&mut self, text: &str) -> Result<(), CommandError> {
+    pub fn result(&mut self, text: &str) -> Result<(), OutputError> {
         let end = if text.ends_with('\n') { "" } else { "\n" };
-        write!(self.out, "{text}{end}")
-            .and_then(|()| self.out.flush())
-            .map_err(CommandError::Output)
+        write!(self.out, "{text}{end}").and_then(|()| self.out.flush()).map_err(OutputError)
     }
 
     /// Writes a result for programs: one JSON document on one line.
     ///
     /// # Errors
     /// Stdout cannot be written to.
-    pub fn document(&mut self, document: &impl Serialize) -> Result<(), CommandError> {
+    pub fn document(&mut self, document: &impl Serialize) -> Result<(), OutputError> {
         let text = serde_json::to_string(document).map_err(io::Error::from);
-        text.map_err(CommandError::Output).and_then(|text| self.result(&text))
+        text.map_err(OutputError).and_then(|text| self.result(&text))
     }
 
     /// Writes a message to stderr. Where even that fails there is nobody to tell.

@@ -7,9 +7,9 @@ use std::path::Path;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 
-use super::ExitCode;
 use super::console::{Console, Style, Styled};
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 use super::progress::Progress;
 use super::settings::ConfigArgs;
 use super::startup_summary::fact;

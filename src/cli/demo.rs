@@ -9,10 +9,10 @@ use clap::Args as ClapArgs;
 use crossbeam_channel::Receiver;
 use tempfile::TempDir;
 
-use super::ExitCode;
 use super::client::Client;
 use super::console::{Console, Style};
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 use super::follow::follow;
 use super::{jobs, log, signals};
 use crate::clock::Clock;

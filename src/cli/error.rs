@@ -3,11 +3,9 @@
 use std::io;
 use std::path::PathBuf;
 
-use serde_json::json;
-
-use super::ExitCode;
 use super::client::ClientError;
-use super::console::{Console, Style, printable};
+use super::console::OutputError;
+use super::exit_code::ExitCode;
 use crate::config::ConfigError;
 use crate::http::{ServeError, StartError};
 use crate::store::StoreError;
@@ -51,7 +49,8 @@ pub enum CommandError {
 }
 
 impl CommandError {
-    fn exit(&self) -> ExitCode {
+    /// Returns the code that the process exits with.
+    pub fn exit_code(&self) -> ExitCode {
         match self {
             CommandError::Config(_) | CommandError::WrongUse(_) => ExitCode::WrongUse,
             CommandError::Client(error) => match error {
@@ -76,7 +75,7 @@ impl CommandError {
     }
 
     /// The stable word for programs; the server's own where it gave one.
-    fn code(&self) -> &str {
+    pub fn code(&self) -> &str {
         self.servers_code().unwrap_or(match self {
             CommandError::Config(_) => "settings_invalid",
             CommandError::WrongUse(_) => "wrong_use",
@@ -104,7 +103,7 @@ impl CommandError {
     }
 
     /// What to do next, where the server's sentence does not say it for somebody at a terminal.
-    fn hint(&self) -> Option<&'static str> {
+    pub fn hint(&self) -> Option<&'static str> {
         match self.servers_code()? {
             "key_missing" => Some("set ANSWERD_API_KEY, or give --key"),
             "key_invalid" => {
@@ -123,7 +122,7 @@ impl CommandError {
     }
 
     /// The word with which the server itself said why.
-    fn servers_code(&self) -> Option<&str> {
+    pub fn servers_code(&self) -> Option<&str> {
         match self {
             CommandError::Client(ClientError::Refused { code, .. })
             | CommandError::JobFailed { code, .. } => code.as_deref(),
@@ -151,51 +150,8 @@ impl CommandError {
     }
 }
 
-/// Prints why a command ended, and returns its exit code.
-pub fn report(error: &CommandError, console: &mut Console) -> ExitCode {
-    if let CommandError::Output(error) = error
-        && error.kind() == io::ErrorKind::BrokenPipe
-    {
-        // `answerd get ID | head` is no failure.
-        return ExitCode::Done;
-    }
-    let label = console.err_styled().apply(Style::Bad, "answerd:");
-    let code = error.servers_code().map_or_else(String::new, |code| format!(" ({code})"));
-    console.note(&format!("{label} {}", printable(&format!("{error}{code}"))));
-    if let Some(hint) = error.hint() {
-        console.note(&format!("{} {hint}", console.err_styled().apply(Style::Aside, "next:")));
-    }
-    if console.is_json() {
-        let document = json!({ "detail": error.to_string(), "code": error.code() });
-        // Stdout is gone too, then; stderr has the sentence.
-        let _ = console.document(&document);
-    }
-    error.exit()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::super::test_server::streams;
-    use super::*;
-
-    #[test]
-    fn a_refusal_says_what_to_do_next() {
-        let (mut console, written) = streams(false);
-        let (code, detail) = (Some("key_missing".to_owned()), "Missing API key.".to_owned());
-        let error = ClientError::Refused { status: 401, code, detail }.into();
-        assert_eq!(report(&error, &mut console), ExitCode::Failed);
-        assert_eq!(
-            written.err(),
-            "answerd: Missing API key. (key_missing)\nnext: set ANSWERD_API_KEY, or give --key\n"
-        );
-    }
-
-    #[test]
-    fn a_closed_pipe_is_no_failure() {
-        let mut console = Console::of_test(Box::new(io::sink()), Box::new(io::sink()), false);
-        let error = CommandError::Output(io::ErrorKind::BrokenPipe.into());
-        assert_eq!(report(&error, &mut console), ExitCode::Done);
-        let error = CommandError::Output(io::ErrorKind::StorageFull.into());
-        assert_eq!(report(&error, &mut console), ExitCode::Failed);
+impl From<OutputError> for CommandError {
+    fn from(OutputError(error): OutputError) -> CommandError {
+        CommandError::Output(error)
     }
 }

@@ -6,10 +6,10 @@ use std::io::Read;
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
-use super::ExitCode;
 use super::client::{Client, ClientError, DEFAULT_URL};
 use super::console::{Console, Style, printable};
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 use super::follow::follow;
 use super::render::{Job, Status};
 use super::scrape_options::ScrapeOptions;

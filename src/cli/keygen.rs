@@ -4,9 +4,9 @@
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::ExitCode;
 use super::console::{Console, Style};
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 use crate::config::{self, ANONYMOUS, NAME_CHARS_MAX};
 
 /// What every key begins with, so that people and secret scanners know one when they see it.

@@ -3,9 +3,9 @@
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::ExitCode;
 use super::console::Console;
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
 use super::render::Job;
 
@@ -84,7 +84,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
 fn print(jobs: &[Job], cursor: Option<&str>, console: &mut Console) -> Result<(), CommandError> {
     if console.is_json() {
         let documents: Vec<_> = jobs.iter().map(|job| &job.document).collect();
-        return console.document(&json!({ "jobs": documents, "next_cursor": cursor }));
+        return Ok(console.document(&json!({ "jobs": documents, "next_cursor": cursor }))?);
     }
     for job in jobs {
         console.result(&job.line(console.styled()))?;

@@ -8,6 +8,8 @@ mod console;
 mod db;
 mod demo;
 mod error;
+mod exit_code;
+mod failure;
 mod follow;
 mod jobs;
 mod keygen;
@@ -35,35 +37,12 @@ mod watchdog;
 mod webhook;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 use serde_json::json;
 
 use console::Console;
 use error::CommandError;
-
-/// What a command's exit code says.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ExitCode {
-    Done,
-    /// The job or the call failed.
-    Failed,
-    /// The command line or the settings are wrong.
-    WrongUse,
-    /// No server answers at the address.
-    Unreachable,
-}
-
-impl ExitCode {
-    const fn code(self) -> u8 {
-        match self {
-            ExitCode::Done => 0,
-            ExitCode::Failed => 1,
-            // What clap exits with as well.
-            ExitCode::WrongUse => 2,
-            ExitCode::Unreachable => 3,
-        }
-    }
-}
+use exit_code::ExitCode;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -204,9 +183,9 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Db(args) => db::run(args, console),
         Command::Ready(args) => ready::run(args, console),
         Command::Unit(args) => unit::run(&args, console),
-        Command::Completions(args) => shell::completions(&args, console),
-        Command::Man(args) => shell::man(&args, console),
+        Command::Completions(args) => shell::completions(&args, Cli::command(), console),
+        Command::Man(args) => shell::man(&args, Cli::command(), console),
         Command::Version => version(console),
     };
-    outcome.unwrap_or_else(|error| error::report(&error, console))
+    outcome.unwrap_or_else(|error| failure::report(&error, console))
 }

@@ -2,9 +2,9 @@
 
 use clap::Args as ClapArgs;
 
-use super::ExitCode;
 use super::console::Console;
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
 
 const EXAMPLES: &str = "\

@@ -13,9 +13,9 @@ use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 use tempfile::TempDir;
 
-use super::ExitCode;
 use super::console::{Console, Style};
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 use super::settings::ConfigArgs;
 use crate::api::EvidenceStep;
 use crate::clock::Clock;

@@ -6,9 +6,9 @@ use clap::Args as ClapArgs;
 use sd_notify::NotifyState;
 use serde_json::json;
 
-use super::ExitCode;
 use super::console::Console;
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 use super::settings::ConfigArgs;
 use super::startup_summary::StartupSummary;
 use super::{log, reload, signals, watchdog};
@@ -50,7 +50,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
     signals::on_stop(move || {
         let Some(shutdown) = to_stop.get() else { return signals::exit_now() };
         tracing::info!("stopping; a second signal ends the process at once");
-        notify(NotifyState::Stopping);
+        watchdog::notify(NotifyState::Stopping);
         shutdown.stop();
     })?;
     let (settings, origin) = args.config.load_for_service()?;
@@ -76,18 +76,11 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
         tracing::warn!("{warning}");
     }
     tracing::info!(url = server.base_url(), "ready");
-    notify(NotifyState::Ready);
+    watchdog::notify(NotifyState::Ready);
     // The watchdog ends with it.
     let (_running, ended) = crossbeam_channel::bounded(0);
     watchdog::start(reloader, Clock::System, ended)?;
     server.wait()?;
     tracing::info!("stopped");
     Ok(ExitCode::Done)
-}
-
-/// Notifies systemd, if it started us with Type=notify.
-pub(super) fn notify(state: NotifyState<'_>) {
-    if let Err(error) = sd_notify::notify(&[state]) {
-        tracing::warn!(%error, "systemd could not be notified");
-    }
 }

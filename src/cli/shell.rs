@@ -4,14 +4,14 @@
 use std::io;
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, CommandFactory};
+use clap::{Args as ClapArgs, Command};
 use clap_complete::{Generator, Shell};
 use clap_mangen::Man;
 use serde_json::json;
 
 use super::console::Console;
 use super::error::CommandError;
-use super::{Cli, ExitCode};
+use super::exit_code::ExitCode;
 
 const COMPLETIONS_EXAMPLES: &str = "\
 Examples:
@@ -53,9 +53,9 @@ pub struct ManArgs {
 /// Stdout cannot be written to.
 pub fn completions(
     args: &CompletionsArgs,
+    mut command: Command,
     console: &mut Console,
 ) -> Result<ExitCode, CommandError> {
-    let mut command = Cli::command();
     command.set_bin_name("answerd");
     command.build();
     let mut bytes = Vec::new();
@@ -67,13 +67,17 @@ pub fn completions(
 ///
 /// # Errors
 /// Stdout or the directory cannot be written to.
-pub fn man(args: &ManArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub fn man(
+    args: &ManArgs,
+    command: Command,
+    console: &mut Console,
+) -> Result<ExitCode, CommandError> {
     let Some(path) = &args.out else {
         let mut bytes = Vec::new();
-        Man::new(Cli::command()).render(&mut bytes).map_err(CommandError::Output)?;
+        Man::new(command).render(&mut bytes).map_err(CommandError::Output)?;
         return print("man", &bytes, console);
     };
-    clap_mangen::generate_to(Cli::command(), path)
+    clap_mangen::generate_to(command, path)
         .map_err(|error| CommandError::Directory { path: path.clone(), error })?;
     if console.is_json() {
         console.document(&json!({ "directory": path }))?;

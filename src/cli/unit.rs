@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::ExitCode;
 use super::console::Console;
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 
 const UNIT: &str = include_str!("assets/answerd.service");
 const BROWSER: &str = include_str!("assets/browser.conf");

@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use super::ExitCode;
 use super::console::{Console, Style, Styled, printable};
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
 use super::startup_summary::fact;
 use crate::api::{AccountCreditsView, UsageView, UsedView};

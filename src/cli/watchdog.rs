@@ -28,7 +28,7 @@ pub fn start(server: Reloader, clock: Clock, ended: Receiver<()>) -> Result<(), 
         loop {
             let heartbeat = server.heartbeat();
             match &heartbeat {
-                Ok(now) if moved(before, *now) => super::serve::notify(NotifyState::Watchdog),
+                Ok(now) if moved(before, *now) => notify(NotifyState::Watchdog),
                 Ok(_) => tracing::error!("the engine's scheduler stands still"),
                 Err(error) => tracing::error!(%error, "the store's writer has ended"),
             }
@@ -45,6 +45,13 @@ pub fn start(server: Reloader, clock: Clock, ended: Receiver<()>) -> Result<(), 
         .spawn(watch)
         .map(drop)
         .map_err(CommandError::Signals)
+}
+
+/// Notifies systemd, if it started us with Type=notify.
+pub fn notify(state: NotifyState<'_>) {
+    if let Err(error) = sd_notify::notify(&[state]) {
+        tracing::warn!(%error, "systemd could not be notified");
+    }
 }
 
 fn every_ms(allowed: Duration) -> u64 {

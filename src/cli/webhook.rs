@@ -4,10 +4,10 @@ use clap::Args as ClapArgs;
 use clap::builder::NonEmptyStringValueParser;
 use serde::Deserialize;
 
-use super::ExitCode;
 use super::client::ClientError;
 use super::console::{Console, Styled, printable};
 use super::error::CommandError;
+use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
 use super::startup_summary::fact;
 

@@ -102,7 +102,7 @@ impl Output {
         if self.file.is_some() {
             self.write_file(&text)
         } else {
-            console.result(&String::from_utf8_lossy(&text))
+            Ok(console.result(&String::from_utf8_lossy(&text))?)
         }
     }
 

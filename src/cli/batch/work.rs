@@ -11,7 +11,6 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::Tally;
 use super::input::Line;
 use super::output::{Outcome, Output};
 use crate::api::{BatchStatus, BatchView, ErrorCode};
@@ -19,6 +18,26 @@ use crate::cli::client::{Client, ClientError};
 use crate::cli::console::Console;
 use crate::cli::error::CommandError;
 use crate::clock::Clock;
+
+/// How the lines of a file ended.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    pub done: usize,
+    pub failed: usize,
+    pub refused: usize,
+}
+
+impl Tally {
+    pub fn ended(self) -> usize {
+        self.done + self.failed + self.refused
+    }
+
+    pub fn text(self, lines: usize) -> String {
+        let Tally { done, failed, refused } = self;
+        let ended = self.ended();
+        format!("{ended} of {lines} ended: {done} done, {failed} failed, {refused} refused")
+    }
+}
 
 /// How many lines go out in one batch: small, so that a repeated run finds most of what it did even
 /// when lines have been added, and large enough to cost one write of the server for many.

@@ -7,9 +7,9 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Source};
 use crate::api::EvidenceStep;
-use crate::cli::ExitCode;
 use crate::cli::console::{Console, Style, printable};
 use crate::cli::error::CommandError;
+use crate::cli::exit_code::ExitCode;
 use crate::upstream::UpstreamError;
 use crate::upstream::browser::make_private;
 use crate::upstream::evidence::Evidence;
