@@ -108,7 +108,8 @@ fn the_store_can_be_looked_after(store: &Path, jobs: usize) {
     let found = document(&checked);
     let bytes = |name: &str| found[name].as_u64().unwrap();
     assert_eq!(bytes("file_bytes"), file);
-    assert!(0 < bytes("free_bytes") && bytes("free_bytes") < file, "{found}");
+    // A small file may have nothing free.
+    assert!(bytes("free_bytes") < file, "{found}");
     let exported = answerd(&["db", "export"], store);
     assert_eq!((code(&exported), out(&exported).lines().count()), (0, jobs));
     for line in out(&exported).lines() {

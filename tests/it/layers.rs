@@ -9,7 +9,8 @@ const ROWS: &[&str] = &[
     "practice", "net", "upstream", "engine", "service", "http", "cli",
 ];
 
-fn sources() -> Vec<(PathBuf, String)> {
+/// Every source file below `src` but those in folders of tests.
+pub(crate) fn sources() -> Vec<(PathBuf, String)> {
     fn walk(directory: &Path, found: &mut Vec<(PathBuf, String)>) {
         for entry in std::fs::read_dir(directory).unwrap() {
             let path = entry.unwrap().path();
@@ -29,15 +30,32 @@ fn sources() -> Vec<(PathBuf, String)> {
 }
 
 /// The row that a file belongs to: the first part of its path below `src`.
-fn row_of(path: &Path) -> String {
+pub(crate) fn row_of(path: &Path) -> String {
     let below = path.strip_prefix(Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).unwrap();
     let first = below.components().next().unwrap().as_os_str().to_str().unwrap();
     first.trim_end_matches(".rs").to_owned()
 }
 
-/// The code of a file without its unit tests, which may look further.
-fn without_tests(text: &str) -> &str {
-    text.split("#[cfg(test)]").next().unwrap_or(text)
+/// The code of a file without its unit tests, which may look further. rustfmt ends an item with a
+/// brace in the column of its beginning.
+pub(crate) fn without_tests(text: &str) -> String {
+    let mut code = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        if line.trim() != "#[cfg(test)]" {
+            code.push_str(line);
+            code.push('\n');
+            continue;
+        }
+        let indent = &line[..line.len() - line.trim_start().len()];
+        let first = lines.by_ref().find(|line| !line.trim_start().starts_with("#["));
+        if first.is_none_or(|first| first.ends_with([';', ','])) {
+            continue;
+        }
+        let end = format!("{indent}}}");
+        lines.by_ref().find(|line| line.starts_with(&end));
+    }
+    code
 }
 
 #[test]
@@ -83,10 +101,9 @@ const NAMED_IN: &[(&str, &[&str])] = &[
 fn some_names_stand_in_one_place_only() {
     for (path, text) in sources() {
         let shown = path.display().to_string();
-        let code: Vec<&str> = without_tests(&text)
-            .lines()
-            .filter(|line| !line.trim_start().starts_with("//"))
-            .collect();
+        let code = without_tests(&text);
+        let code: Vec<&str> =
+            code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
         for (word, places) in NAMED_IN {
             if places.iter().any(|place| shown.contains(&format!("src/{place}"))) {
                 continue;

@@ -1,0 +1,211 @@
+//! How the source reads, held as text: names that stand for one thing, doc comments that begin as
+//! Rust's do, lines that fit. What is not so yet is counted by row, and no count may rise.
+
+use std::collections::BTreeMap;
+
+use regex_lite::Regex;
+
+use super::layers::{row_of, sources, without_tests};
+
+/// Lines of more than 100 columns, which rustfmt leaves alone in strings and comments.
+const LONG_LINES: &[(&str, usize)] = &[
+    ("answer", 36),
+    ("api", 9),
+    ("cli", 29),
+    ("clock", 3),
+    ("config", 34),
+    ("engine", 64),
+    ("http", 90),
+    ("id", 6),
+    ("job", 7),
+    ("main", 1),
+    ("practice", 12),
+    ("service", 14),
+    ("store", 49),
+    ("tally", 1),
+    ("upstream", 23),
+];
+/// Doc comments that do not begin with a verb in the third person (functions), are no noun phrase
+/// (types), or say of errors anything but when they are returned.
+const DOC_COMMENTS: &[(&str, usize)] = &[
+    ("answer", 27),
+    ("api", 2),
+    ("catalog", 5),
+    ("cli", 97),
+    ("clock", 13),
+    ("config", 21),
+    ("engine", 19),
+    ("http", 68),
+    ("id", 7),
+    ("job", 43),
+    ("practice", 49),
+    ("rate", 3),
+    ("service", 60),
+    ("store", 133),
+    ("tally", 2),
+    ("upstream", 169),
+];
+/// Type names that stand for more than one thing. `Args` is clap's word for what a command takes.
+const TYPE_NAMES: &[&str] = &[
+    "AccountCredits",
+    "Answer",
+    "Answered",
+    "Attempt",
+    "Batch",
+    "Browser",
+    "Counts",
+    "Engine",
+    "Entry",
+    "Events",
+    "Evidence",
+    "Field",
+    "Form",
+    "Format",
+    "Found",
+    "Http",
+    "Job",
+    "Key",
+    "Kind",
+    "Lane",
+    "Limits",
+    "Link",
+    "Look",
+    "Next",
+    "Operation",
+    "Outcome",
+    "Page",
+    "Parts",
+    "Piece",
+    "Place",
+    "Point",
+    "Pool",
+    "Progress",
+    "Provenance",
+    "Question",
+    "Queue",
+    "Reading",
+    "Retry",
+    "Row",
+    "Run",
+    "Scraper",
+    "Section",
+    "Selectors",
+    "Shared",
+    "Source",
+    "State",
+    "Step",
+    "Store",
+    "Stream",
+    "Task",
+    "Turn",
+    "Upstream",
+    "Usage",
+    "Walk",
+    "Webhooks",
+    "Written",
+    "config",
+    "engine",
+    "http",
+    "job",
+    "practice",
+    "service",
+    "upstream",
+];
+
+/// Holds each row to its count, and names what is too much.
+pub(crate) fn hold(allowed: &[(&str, usize)], found: impl IntoIterator<Item = (String, String)>) {
+    let mut rows: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (row, what) in found {
+        rows.entry(row).or_default().push(what);
+    }
+    let most = |row: &str| allowed.iter().find(|(known, _)| *known == row).map_or(0, |it| it.1);
+    rows.retain(|row, found| found.len() > most(row));
+    let counts: Vec<_> = rows.iter().map(|(row, found)| (row, found.len(), most(row))).collect();
+    assert!(rows.is_empty(), "{rows:#?}\nrow, found, at most: {counts:?}");
+}
+
+#[test]
+fn lines_have_at_most_100_columns() {
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        for (at, line) in text.lines().enumerate().filter(|(_, line)| line.chars().count() > 100) {
+            found.push((row_of(&path), format!("{}:{}: {line}", path.display(), at + 1)));
+        }
+    }
+    hold(LONG_LINES, found);
+}
+
+/// Words that begin a clause or a sentence about something else, where a noun is due.
+const NO_NOUNS: &[&str] = &[
+    "As", "How", "If", "It", "Its", "So", "That", "Told", "What", "When", "Where", "Whether",
+    "Which", "Whose", "Why",
+];
+/// Words that end like a verb in the third person and are none.
+const NO_VERBS: &[&str] = &["As", "Its", "This", "Whose", "Was"];
+
+/// What is wrong with the doc comment of an item, if anything is.
+fn fault(kind: &str, doc: &[&str]) -> Option<&'static str> {
+    let first = doc.first()?.split([' ', ',', '.', ';', ':']).next()?;
+    let errors = doc.iter().position(|line| *line == "# Errors");
+    let said = errors.and_then(|at| doc.get(at + 1)).copied();
+    if said.is_some_and(|said| !said.starts_with("Returns ") && !said.starts_with("Panics ")) {
+        return Some("# Errors");
+    }
+    match kind {
+        "fn" => {
+            let verb = first.ends_with('s') && !NO_VERBS.contains(&first);
+            (!verb).then_some("no verb")
+        }
+        _ => NO_NOUNS.contains(&first).then_some("no noun"),
+    }
+}
+
+#[test]
+fn doc_comments_begin_as_those_of_the_standard_library() {
+    let item =
+        Regex::new(r"^\s*pub(?:\([^)]*\))? (?:async |const )*(fn|struct|enum|trait|type) (\w+)");
+    let item = item.unwrap();
+    let mut found = Vec::new();
+    for (path, text) in sources() {
+        let code = without_tests(&text);
+        let lines: Vec<&str> = code.lines().collect();
+        for (at, line) in lines.iter().enumerate() {
+            let Some(named) = item.captures(line) else { continue };
+            let before = lines[..at].iter().rev().map(|line| line.trim());
+            let before = before.skip_while(|line| line.starts_with("#[") || line.ends_with(")]"));
+            let mut doc: Vec<&str> =
+                before.map_while(|line| line.strip_prefix("///")).map(str::trim).collect();
+            doc.reverse();
+            if let Some(fault) = fault(&named[1], &doc) {
+                let told = format!("{}:{}: {fault}: {}", path.display(), at + 1, doc[0]);
+                found.push((row_of(&path), told));
+            }
+        }
+    }
+    hold(DOC_COMMENTS, found);
+}
+
+#[test]
+fn type_name_stands_for_one_thing() {
+    let item = Regex::new(r"(?m)^\s*(?:pub(?:\([^)]*\))? )?(?:struct|enum|trait|type) (\w+)(.?)");
+    let item = item.unwrap();
+    let mut places: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (path, text) in sources() {
+        if path.ends_with("tests.rs") {
+            continue;
+        }
+        for named in item.captures_iter(&without_tests(&text)) {
+            // Types of a trait are the trait's.
+            let associated =
+                named[0].trim_start().starts_with("type ") && named[0].starts_with(' ');
+            if !associated {
+                places.entry(named[1].to_owned()).or_default().push(path.display().to_string());
+            }
+        }
+    }
+    places.retain(|_, places| places.len() > 1);
+    let single: Vec<_> = TYPE_NAMES.iter().filter(|name| !places.contains_key(**name)).collect();
+    assert!(single.is_empty(), "names of one type only, to be taken off the list: {single:?}");
+    places.retain(|name, _| !TYPE_NAMES.contains(&name.as_str()));
+    assert!(places.is_empty(), "names of several types: {places:#?}");
+}
