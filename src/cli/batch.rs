@@ -17,7 +17,7 @@ use super::jobs::ServerArgs;
 use super::signals;
 use crate::clock::Clock;
 use crate::http::Formulas;
-use input::Line;
+use input::InputLine;
 use output::Output;
 use work::{Defaults, Tally, Work};
 
@@ -74,7 +74,7 @@ fn formulas(word: &str) -> Result<Formulas, String> {
 }
 
 /// Refuses a file with lines for no scraper before anything is asked: the server would refuse each.
-fn check_scrapers(lines: &[Line]) -> Result<(), CommandError> {
+fn check_scrapers(lines: &[InputLine]) -> Result<(), CommandError> {
     let without = lines.iter().enumerate().filter(|(_, line)| !line.has_scraper());
     let numbers: Vec<usize> = without.map(|(at, _)| at + 1).collect();
     match numbers.first() {

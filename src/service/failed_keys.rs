@@ -23,13 +23,13 @@ pub(super) struct FailedKeys {
     per_minute: u32,
     clock: Clock,
     origin: Instant,
-    by_network: Mutex<HashMap<IpAddr, Window>>,
+    by_network: Mutex<HashMap<IpAddr, FailureWindow>>,
     /// How many networks there are, for a look without the lock.
     networks: AtomicUsize,
 }
 
 #[derive(Clone, Copy)]
-struct Window {
+struct FailureWindow {
     since_ms: u64,
     failures: u32,
 }
@@ -80,7 +80,7 @@ impl FailedKeys {
                 by_network.remove(&next);
             }
         }
-        let fresh = Window { since_ms: now_ms, failures: 0 };
+        let fresh = FailureWindow { since_ms: now_ms, failures: 0 };
         let window = by_network.entry(network).or_insert(fresh);
         if window.left_ms(now_ms) == 0 {
             *window = fresh;
@@ -105,13 +105,13 @@ impl FailedKeys {
         })
     }
 
-    fn by_network(&self) -> MutexGuard<'_, HashMap<IpAddr, Window>> {
+    fn by_network(&self) -> MutexGuard<'_, HashMap<IpAddr, FailureWindow>> {
         // No entry is ever half written.
         self.by_network.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Window {
+impl FailureWindow {
     fn left_ms(&self, now_ms: u64) -> u64 {
         (self.since_ms + WINDOW_MS).saturating_sub(now_ms)
     }

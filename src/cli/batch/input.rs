@@ -33,9 +33,9 @@ fn parameter(name: &str) -> Option<&'static Parameter> {
 
 /// A line of the file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line(Map<String, Value>);
+pub struct InputLine(Map<String, Value>);
 
-impl Line {
+impl InputLine {
     /// All of it, as it was read.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.0
@@ -57,7 +57,7 @@ impl Line {
 /// What a file holds.
 #[derive(Debug)]
 pub struct Input {
-    pub lines: Vec<Line>,
+    pub lines: Vec<InputLine>,
     /// The names in the order in which they first stand in the file.
     pub columns: Vec<String>,
 }
@@ -135,7 +135,8 @@ fn read_csv(file: impl Read) -> Result<Input, String> {
             ));
         }
         let cells = given.filter_map(|(at, cell)| Some((name_of(at)?, cell)));
-        lines.push(Line(cells.map(|(name, cell)| (name.clone(), typed(name, cell))).collect()));
+        lines
+            .push(InputLine(cells.map(|(name, cell)| (name.clone(), typed(name, cell))).collect()));
     }
     Ok(Input { lines, columns })
 }
@@ -166,7 +167,7 @@ fn typed(name: &str, cell: &str) -> Value {
 }
 
 fn read_ndjson(file: impl Read) -> Result<Input, String> {
-    let (mut lines, mut columns): (Vec<Line>, Vec<String>) = (Vec::new(), Vec::new());
+    let (mut lines, mut columns): (Vec<InputLine>, Vec<String>) = (Vec::new(), Vec::new());
     for (at, line) in BufReader::new(file).lines().enumerate() {
         let line = line.map_err(|error| format!("line {}: {error}", at + 1))?;
         if line.trim().is_empty() {
@@ -179,7 +180,7 @@ fn read_ndjson(file: impl Read) -> Result<Input, String> {
         {
             columns.push(name);
         }
-        lines.push(Line(fields));
+        lines.push(InputLine(fields));
     }
     Ok(Input { lines, columns })
 }

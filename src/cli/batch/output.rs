@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde_json::{Value, json};
 use tempfile::NamedTempFile;
 
-use super::input::Line;
+use super::input::InputLine;
 use crate::api::ItemRefusal;
 use crate::cli::console::Console;
 use crate::cli::error::CommandError;
@@ -80,7 +80,7 @@ impl Output {
     pub fn line(
         &mut self,
         index: usize,
-        line: &Line,
+        line: &InputLine,
         outcome: &Outcome,
         console: &mut Console,
     ) -> Result<(), CommandError> {

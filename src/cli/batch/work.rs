@@ -11,7 +11,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::input::Line;
+use super::input::InputLine;
 use super::output::{Outcome, Output};
 use crate::api::{BatchStatus, BatchView, ErrorCode};
 use crate::cli::client::{Client, ClientError};
@@ -69,7 +69,7 @@ pub struct Defaults {
 pub struct Work<'a> {
     pub client: &'a Client,
     pub clock: &'a Clock,
-    pub lines: &'a [Line],
+    pub lines: &'a [InputLine],
     pub defaults: &'a Defaults,
     /// Part of every key: a new one submits everything again.
     pub salt: &'a str,
