@@ -4,7 +4,6 @@ use std::fmt::Write;
 
 use clap::Args as ClapArgs;
 
-use super::ExitCode;
 use super::console::{Console, Style, Styled, printable};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
