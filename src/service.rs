@@ -95,7 +95,7 @@ impl Service {
         let stopping = AtomicBool::new(false);
         let stop_told = Notify::new();
         Service {
-            free_space: Arc::new(FreeSpaceCache::new(clock.clone())),
+            free_space: Arc::new(FreeSpaceCache::new(&clock)),
             store,
             engine,
             settings,

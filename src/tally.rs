@@ -1,13 +1,12 @@
-//! Histograms of what has happened since the start, as Prometheus reads them. Counting takes no lock
-//! and no memory.
+//! Histograms that only rise, as Prometheus reads them. Counting takes no lock and no memory.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Counts of values by the bound that they stay within. The unit is the caller's.
+/// Counts of values by their upper bound. The unit is the caller's.
 pub struct Histogram {
     /// Rising.
     bounds: &'static [u64],
-    /// By the lowest bound that holds the value; the last is beyond all.
+    /// By the lowest bound that is not below the value; the last is above all.
     counts: Box<[AtomicU64]>,
     sum: AtomicU64,
 }
@@ -23,18 +22,20 @@ pub struct HistogramReport {
 }
 
 impl Histogram {
-    /// `bounds` rise.
+    /// Creates an empty histogram; `bounds` must rise.
     pub fn new(bounds: &'static [u64]) -> Histogram {
         let counts = std::iter::repeat_with(AtomicU64::default).take(bounds.len() + 1).collect();
         Histogram { bounds, counts, sum: AtomicU64::new(0) }
     }
 
+    /// Counts a value.
     pub fn observe(&self, value: u64) {
         let place = self.bounds.partition_point(|bound| *bound < value);
         self.counts[place].fetch_add(1, Ordering::Relaxed);
         self.sum.fetch_add(value, Ordering::Relaxed);
     }
 
+    /// Returns the counts of this moment.
     pub fn report(&self) -> HistogramReport {
         HistogramReport {
             bounds: self.bounds,
@@ -45,7 +46,7 @@ impl Histogram {
 }
 
 impl HistogramReport {
-    /// How many values there are.
+    /// Returns how many values were counted.
     pub fn count(&self) -> u64 {
         self.counts.iter().sum()
     }
@@ -56,7 +57,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_value_is_counted_at_the_lowest_bound_that_holds_it() {
+    fn value_is_counted_at_the_lowest_bound_that_is_not_below_it() {
         let histogram = Histogram::new(&[1, 10, 100]);
         for value in [0, 1, 2, 10, 11, 100, 101, 5_000] {
             histogram.observe(value);

@@ -21,7 +21,7 @@ const ATTEMPTS_SUCCEEDED: usize = 4;
 const ATTEMPTS_FAILED: usize = 5;
 
 /// The jobs and attempts of the last day.
-pub(super) struct Day(Window<{ NAMES.len() }>);
+pub struct Day(Window<{ NAMES.len() }>);
 
 /// Five minutes of a scraper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl Default for Day {
 }
 
 impl Day {
-    pub fn on_event(&self, event: EngineEvent<'_>) {
+    pub(super) fn on_event(&self, event: EngineEvent<'_>) {
         match event {
             EngineEvent::Job { at_ms, what } => {
                 let place = match what {
@@ -78,7 +78,7 @@ impl Day {
         }
     }
 
-    pub fn window(&self) -> &Window<{ NAMES.len() }> {
+    pub(super) fn window(&self) -> &Window<{ NAMES.len() }> {
         &self.0
     }
 

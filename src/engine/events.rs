@@ -1,5 +1,5 @@
-//! What happens to a scraper's jobs, as facts: whoever does a thing emits its event once, and
-//! `stats.rs` has the listeners that count it.
+//! What happens to a scraper's jobs, as facts: the code that does a thing emits its event once, and the
+//! listeners of `stats.rs` count it.
 
 use std::time::Duration;
 

@@ -18,7 +18,7 @@ const FILLED: usize = 2;
 const COUNTS: usize = FILLED + Array::COUNT;
 
 /// The attempts of the last hour.
-pub(super) struct Health(Window<COUNTS>);
+pub struct Health(Window<COUNTS>);
 
 /// The last hour in numbers.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,7 +44,7 @@ impl Default for Health {
 }
 
 impl Health {
-    pub fn on_event(&self, event: EngineEvent<'_>) {
+    pub(super) fn on_event(&self, event: EngineEvent<'_>) {
         match event {
             EngineEvent::Ended(ended) => match ended.outcome() {
                 AttemptOutcome::Succeeded(filled) => self.0.count(ended.at_ms, |minute| {
@@ -65,7 +65,7 @@ impl Health {
         }
     }
 
-    pub fn window(&self) -> &Window<COUNTS> {
+    pub(super) fn window(&self) -> &Window<COUNTS> {
         &self.0
     }
 

@@ -227,7 +227,7 @@ impl Queue {
         lock(&self.claims).iter().map(|(row, claim)| (*row, claim.lease)).collect()
     }
 
-    /// Returns how long so many jobs are likely to take, milliseconds.
+    /// Returns how long this number of jobs is likely to take, milliseconds.
     pub fn wait_estimate_ms(&self, jobs: usize) -> u64 {
         self.stats.run_average.ms().saturating_mul(jobs as u64) / self.pool.size.max(1) as u64
     }

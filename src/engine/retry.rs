@@ -1,11 +1,11 @@
-//! What follows from a failed attempt: another one after a while, or the end. Contract 1.9.
+//! The retry policy: whether a failed attempt is followed by another, and when (contract 1.9).
 
 use crate::clock::UnixMs;
 use crate::config::file::Retry;
 use crate::job::{Event, Job, Reason};
 use crate::upstream::UpstreamError;
 
-/// Chooses between a retry and the end for the attempt of `job` that has just failed.
+/// Returns the retry or the end that follows from a failed attempt of `job`.
 pub fn after_failure(job: &Job, error: &UpstreamError, settings: &Retry, now_ms: UnixMs) -> Event {
     let lease = job.lease;
     let failure = error.failure();
@@ -18,14 +18,14 @@ pub fn after_failure(job: &Job, error: &UpstreamError, settings: &Retry, now_ms:
     let due_ms = now_ms.saturating_add(wait_ms);
     let end_ms = job.deadline_ms.unwrap_or(job.expires_ms);
     if due_ms >= end_ms {
-        // Nobody would be there any more when the next attempt came.
+        // The next attempt would come after its caller has gone, or its job expired.
         return Event::Fail { lease, failure };
     }
     Event::RetryLater { lease, due_ms, last: failure, spent }
 }
 
-/// The wait after the `attempt`-th attempt (from 1): doubled each time up to the most, and spread
-/// over its upper half, so that jobs that failed together do not come back together.
+/// Returns the wait after the `attempt`-th attempt (from 1): doubled each time up to the most, with
+/// jitter over its upper half, so that jobs that failed together do not come back together.
 fn backoff_ms(row: u64, attempt: u32, settings: &Retry) -> u64 {
     let doublings = attempt.saturating_sub(1).min(32);
     let full_ms = settings.backoff_ms.saturating_mul(1 << doublings).min(settings.backoff_max_ms);
@@ -33,8 +33,8 @@ fn backoff_ms(row: u64, attempt: u32, settings: &Retry) -> u64 {
     half_ms + jitter_seed(row, attempt) % (full_ms - half_ms + 1)
 }
 
-/// A number that differs between jobs and attempts: a round of SplitMix64. It need not be
-/// unpredictable, and a restart may choose the same.
+/// Returns a number that differs between jobs and attempts: a round of SplitMix64. It need not be
+/// unpredictable, and is the same after a restart.
 pub(super) fn jitter_seed(row: u64, attempt: u32) -> u64 {
     let mut mixed = row.wrapping_mul(31).wrapping_add(u64::from(attempt));
     mixed = mixed.wrapping_add(0x9e37_79b9_7f4a_7c15);
@@ -90,20 +90,20 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_with_jitter_up_to_the_most() {
+    fn backoff_doubles_with_jitter_up_to_the_most() {
         for row in 0..500 {
             for (attempt, full_ms) in [(1, 1_000), (2, 2_000), (3, 4_000), (9, 60_000)] {
                 let wait_ms = backoff_ms(row, attempt, &SETTINGS);
                 assert!((full_ms / 2..=full_ms).contains(&wait_ms), "{attempt}: {wait_ms}");
             }
         }
-        let spread: std::collections::HashSet<u64> =
+        let distinct: std::collections::HashSet<u64> =
             (0..100).map(|row| backoff_ms(row, 1, &SETTINGS)).collect();
-        assert!(spread.len() > 50);
+        assert!(distinct.len() > 50);
     }
 
     #[test]
-    fn four_attempts_are_made_and_no_more() {
+    fn job_fails_after_four_attempts() {
         for attempts in 1..=3 {
             let error = UpstreamError::new(Reason::Overloaded, "busy");
             assert!(due_ms(after_failure(&job(attempts), &error, &SETTINGS, 10)).is_some());
@@ -113,7 +113,7 @@ mod tests {
     }
 
     #[test]
-    fn waiting_for_our_own_limits_spends_no_attempt() {
+    fn retry_at_our_own_limit_spends_no_attempt() {
         let error = UpstreamError::new(Reason::AtLimit, "full").retry_after_ms(Some(1));
         let mut job = job(4);
         let event = after_failure(&job, &error, &SETTINGS, 10);
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_improve_is_not_tried_again() {
+    fn only_retryable_reasons_are_retried() {
         for reason in Reason::ALL {
             let event = after_failure(&job(1), &UpstreamError::new(*reason, "x"), &SETTINGS, 10);
             assert_eq!(due_ms(event).is_some(), reason.retryable(), "{reason:?}");
@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn the_upstreams_own_wait_is_honored_inside_the_deadline() {
+    fn retry_after_of_the_upstream_is_honored_within_the_deadline() {
         let error = UpstreamError::new(Reason::UpstreamRateLimited, "slow down")
             .retry_after_ms(Some(30_000));
         let event = after_failure(&job(1), &error, &SETTINGS, 10);

@@ -7,13 +7,12 @@ use crossbeam_channel::Receiver;
 use uuid::Uuid;
 
 use super::context::Context;
-use super::day::DayBucket;
 use super::health::HealthReport;
 use super::pool::PassLoop;
 use super::queue::Queue;
 use super::saved_counts::SavedCounts;
 use super::single_flight::SingleFlight;
-use super::totals::TotalsReport;
+use super::stats::Stats;
 use super::waiters::{Wait, Waiters};
 use super::webhook::{Deliverer, DeliveryCounts};
 use crate::answer;
@@ -187,26 +186,15 @@ impl Engine {
         Some(QueueStatus { waiting, running, health })
     }
 
-    /// Returns when the counts of [`Engine::queue_status`] and [`Engine::day`] began, in this process or
-    /// one before it.
+    /// Returns when the hour and the day of [`Engine::stats`] began to be counted, in this process or one
+    /// before it.
     pub fn since_ms(&self) -> UnixMs {
         self.saved_counts.since_ms
     }
 
-    /// Returns the last day of a scraper, oldest first; nothing if the store does not know it.
-    pub fn day(&self, scraper: &str) -> Vec<DayBucket> {
-        let now_ms = self.context.clock.now_ms();
-        self.queue_of(scraper).map_or_else(Vec::new, |queue| queue.stats.day.report(now_ms))
-    }
-
-    /// Returns the bucket of [`Engine::day`] that has begun; `None` if nothing happened in it yet.
-    pub fn day_now(&self, scraper: &str) -> Option<DayBucket> {
-        self.queue_of(scraper)?.stats.day.now(self.context.clock.now_ms())
-    }
-
-    /// Returns a scraper's counts since the start; `None` if the store does not know it.
-    pub fn totals(&self, scraper: &str) -> Option<TotalsReport> {
-        Some(self.queue_of(scraper)?.stats.totals.report())
+    /// Returns the statistics of a scraper; `None` if the store does not know it.
+    pub fn stats(&self, scraper: &str) -> Option<&Stats> {
+        Some(&self.queue_of(scraper)?.stats)
     }
 
     /// Returns the counts of webhook deliveries since the start.

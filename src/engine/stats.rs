@@ -15,16 +15,16 @@ const RUN_AVERAGE_SHIFT: u32 = 4;
 
 /// What is known of a scraper's work.
 #[derive(Default)]
-pub(super) struct Stats {
+pub struct Stats {
     pub totals: Totals,
     pub health: Health,
     pub day: Day,
-    pub run_average: RunAverage,
+    pub(super) run_average: RunAverage,
 }
 
 impl Stats {
     /// Reports an event to every listener.
-    pub fn emit(&self, event: EngineEvent<'_>) {
+    pub(super) fn emit(&self, event: EngineEvent<'_>) {
         self.totals.on_event(event);
         self.health.on_event(event);
         self.day.on_event(event);
@@ -32,19 +32,19 @@ impl Stats {
     }
 
     /// Returns the counts that have changed since `from_ms`, as the store keeps them.
-    pub fn records(&self, scraper: u16, from_ms: UnixMs) -> Vec<Counts> {
+    pub(super) fn records(&self, scraper: u16, from_ms: UnixMs) -> Vec<Counts> {
         let mut records = self.health.window().records(scraper, from_ms);
         records.extend(self.day.window().records(scraper, from_ms));
         records
     }
 
     /// Returns the numbers of the first minute and of the first five minutes that are still reported.
-    pub fn kept_from(&self, now_ms: UnixMs) -> (u64, u64) {
+    pub(super) fn kept_from(&self, now_ms: UnixMs) -> (u64, u64) {
         (self.health.window().first_number(now_ms), self.day.window().first_number(now_ms))
     }
 
     /// Takes over counts that the store has kept, after those before them.
-    pub fn restore(&self, record: &Counts, now_ms: UnixMs) {
+    pub(super) fn restore(&self, record: &Counts, now_ms: UnixMs) {
         match record.kind {
             CountsKind::Minute => self.health.window().restore(record, now_ms),
             CountsKind::Bucket => self.day.window().restore(record, now_ms),

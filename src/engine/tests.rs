@@ -30,7 +30,7 @@ const START_MS: UnixMs = 1_778_500_800_000;
 /// How long a test waits for another thread before it fails.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Tells the test each prompt, and waits for what it decides.
+/// An upstream that sends each prompt to the test, and waits for its decision.
 struct Gated {
     asked: Sender<String>,
     decided: Receiver<Result<(), Reason>>,
@@ -143,7 +143,7 @@ fn options(directory: &Path) -> OpenOptions {
     }
 }
 
-/// A job that nobody has submitted yet.
+/// Returns a job that has not been submitted.
 fn new_job(store: &Store, prompt: &str) -> Job {
     let identity = store.new_identity().unwrap();
     let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
@@ -182,7 +182,7 @@ impl Drop for Fixture {
 }
 
 #[test]
-fn a_retry_that_somebody_waits_for_does_not_queue_behind_the_backlog() {
+fn interactive_retry_does_not_queue_after_the_backlog() {
     let fixture = Fixture::new();
     fixture.submit(fixture.new_job("first", false));
     assert_eq!(fixture.asked(), "first");
@@ -211,7 +211,7 @@ fn a_retry_that_somebody_waits_for_does_not_queue_behind_the_backlog() {
 }
 
 #[test]
-fn a_backlog_larger_than_the_channel_is_worked_off() {
+fn backlog_larger_than_the_channel_is_worked_off_in_order() {
     let fixture = Fixture::new();
     let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
     let count = 2 * QUEUE_ENTRIES_MAX + 100;
@@ -228,11 +228,11 @@ fn a_backlog_larger_than_the_channel_is_worked_off() {
 }
 
 #[test]
-fn a_row_that_was_lost_is_found_again() {
+fn scheduler_offers_a_lost_row_again() {
     let fixture = Fixture::new();
     let job = fixture.new_job("lost", false);
     let row = job.row;
-    // As when the write of a start has failed: the row is let go of, and nobody is told.
+    // As when the write of a start has failed: the row is released without a wake.
     fixture.queue().set_lease(row, 1);
     fixture.submit(job);
     fixture.queue().release(row);
@@ -242,7 +242,7 @@ fn a_row_that_was_lost_is_found_again() {
 }
 
 #[test]
-fn an_attempt_that_starts_while_attempts_are_given_back_goes_back_too() {
+fn attempt_that_starts_during_the_give_back_goes_back_too() {
     let fixture = Fixture::new();
     let job = fixture.new_job("late", false);
     let row = job.row;
@@ -258,7 +258,7 @@ fn an_attempt_that_starts_while_attempts_are_given_back_goes_back_too() {
 }
 
 #[test]
-fn an_attempt_whose_start_is_written_goes_back_though_its_worker_never_goes_on() {
+fn attempt_whose_start_is_written_goes_back_though_its_worker_never_goes_on() {
     let fixture = Fixture::new();
     let job = fixture.new_job("cut off", false);
     let row = job.row;
@@ -284,7 +284,7 @@ fn until(what: &str, mut holds: impl FnMut() -> bool) {
 }
 
 #[test]
-fn an_answer_that_cannot_be_written_is_kept_until_it_can() {
+fn answer_is_kept_until_the_store_takes_it() {
     let fixture = Fixture::new();
     let job = fixture.new_job("paid for", false);
     let row = job.row;
@@ -317,7 +317,7 @@ fn an_answer_that_cannot_be_written_is_kept_until_it_can() {
 }
 
 #[test]
-fn an_answer_that_was_written_and_reported_as_failed_stands_once() {
+fn answer_that_was_written_and_reported_as_failed_is_there_once() {
     let fixture = Fixture::new();
     let job = fixture.new_job("first", false);
     let row = job.row;
@@ -337,7 +337,7 @@ fn an_answer_that_was_written_and_reported_as_failed_stands_once() {
 }
 
 #[test]
-fn a_start_that_was_written_and_reported_as_failed_is_made_good() {
+fn start_that_was_written_and_reported_as_failed_is_retried() {
     let fixture = Fixture::new();
     let job = Job { due_ms: START_MS + 5_000, ..fixture.new_job("later", false) };
     let row = job.row;
@@ -360,7 +360,7 @@ fn a_start_that_was_written_and_reported_as_failed_is_made_good() {
 }
 
 #[test]
-fn damage_is_reported_and_nothing_is_served_from_it() {
+fn damage_of_the_store_is_reported() {
     let fixture = Fixture::new();
     let failures = fixture.engine.store_failures();
     fixture.storage.refuse(Fault::Writes);

@@ -21,7 +21,7 @@ const PICKUP_BOUNDS_MICROSECONDS: [u64; 13] =
     [25, 50, 75, 100, 250, 500, 1_000, 2_000, 5_000, 10_000, 100_000, 1_000_000, 10_000_000];
 
 /// A scraper's counts.
-pub(super) struct Totals {
+pub struct Totals {
     /// By [`UsageEvent`].
     jobs: [AtomicU64; 5],
     cache_misses: AtomicU64,
@@ -74,7 +74,7 @@ impl Default for Totals {
 }
 
 impl Totals {
-    pub fn on_event(&self, event: EngineEvent<'_>) {
+    pub(super) fn on_event(&self, event: EngineEvent<'_>) {
         match event {
             EngineEvent::Job { what, .. } => {
                 self.jobs[what as usize].fetch_add(1, Ordering::Relaxed);

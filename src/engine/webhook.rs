@@ -2,25 +2,24 @@
 //! truth: what is taken here and not written there is sent again, by this process or the next, so that
 //! every delivery arrives at least once.
 
-mod attempt;
+mod sender;
 mod shares;
 mod signature;
 mod tally;
 
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use super::breakpoints::Point;
 use super::context::Context;
 use super::lock::lock;
 use super::pool::{AFTER_ERROR_MS, Next, PassLoop, Pool, guard};
 use crate::clock::UnixMs;
-use crate::config::{SigningKey, Webhooks};
-use crate::net::{Lookup, Poster};
+use crate::config::Webhooks;
+use crate::net::Lookup;
 use crate::store::{OutboxKey, StoreError};
+use sender::Sender;
 use shares::{Conduct, Shares, Take, Ticket};
-use tally::DeliveryTally;
 
 pub use tally::DeliveryCounts;
 
@@ -34,18 +33,12 @@ const FRONT_ROWS_MAX: usize = 1_000;
 const LATER_ROWS_MAX: usize = 4_000;
 /// How soon the next pass goes on where this one has stopped, if there are threads left, milliseconds.
 const GO_ON_MS: u64 = 10;
-/// An attempt that takes more than a half of its time-out counts as one that hung.
-const HUNG_DIVISOR: u64 = 2;
 
 /// Sends what the outbox holds. Without a secret it sends nothing.
 pub(super) struct Deliverer {
     context: Arc<Context>,
-    keys: Vec<SigningKey>,
-    poster: Poster,
-    /// An attempt that takes longer hung, milliseconds.
-    hung_ms: u64,
+    sender: Sender,
     shares: Mutex<Shares>,
-    tally: DeliveryTally,
     pub pool: Pool<Ticket>,
     pub dispatcher: Arc<PassLoop>,
 }
@@ -68,20 +61,15 @@ impl Deliverer {
         settings: &Webhooks,
         lookup: Option<Lookup>,
     ) -> Arc<Deliverer> {
-        let timeout = Duration::from_secs(settings.timeout_seconds);
-        let poster = Poster::new(timeout, &settings.allow_hosts, lookup, context.clock.clone());
         let workers = settings.workers;
         // There is room for a ticket of every worker.
         let pool = Pool::new("webhook".to_owned(), workers, workers, context.stop.clone());
         Arc::new(Deliverer {
-            context,
-            keys: settings.keys.clone(),
-            poster,
-            hung_ms: settings.timeout_seconds.saturating_mul(1000) / HUNG_DIVISOR,
+            sender: Sender::new(context.clone(), settings, lookup),
             shares: Mutex::new(Shares::new(workers)),
-            tally: DeliveryTally::default(),
             pool,
             dispatcher: PassLoop::new("webhooks"),
+            context,
         })
     }
 
@@ -90,7 +78,7 @@ impl Deliverer {
     /// # Errors
     /// Returns an error if a thread cannot be started.
     pub fn run(self: &Arc<Deliverer>, settings: &Webhooks) -> std::io::Result<()> {
-        if self.keys.is_empty() {
+        if !self.sender.can_sign() {
             self.warn_undelivered(settings);
             return Ok(());
         }
@@ -118,7 +106,7 @@ impl Deliverer {
 
     /// Returns the counts of attempts since the start.
     pub fn counts(&self) -> DeliveryCounts {
-        self.tally.report()
+        self.sender.counts()
     }
 
     /// Returns whether a thread that is idle has been given a delivery, or will be.
@@ -138,7 +126,7 @@ impl Deliverer {
             self.context.breakpoints.reach(Point::SenderIdle);
             let Next::Entry(ticket) = self.pool.next(true) else { return };
             let row = ticket.row;
-            let (conduct, settled) = match guard(|| attempt::run(self, row)) {
+            let (conduct, settled) = match guard(|| self.sender.send(row)) {
                 Some(Ok(conduct)) => (conduct, true),
                 Some(Err(error)) => {
                     tracing::error!(row, %error, "a webhook's delivery could not be read or written");

@@ -145,8 +145,7 @@ impl RunTimes {
         }
     }
 
-    /// Returns the time within which so many percent of the runs were, milliseconds; `None` if there are
-    /// none.
+    /// Returns a percentile of the run times, milliseconds; `None` if there are none.
     pub fn percentile_ms(&self, percent: u64) -> Option<u64> {
         let count: u64 = self.0.iter().copied().map(u64::from).sum();
         let rank = (count * percent).div_ceil(100).max(1);

@@ -1,65 +1,61 @@
-//! How much of the database's file is free for what comes. Only a walk through the whole of it tells,
-//! so that it is found out now and then, by a thread of its own, while somebody asks for it.
+//! Cache of how much of the database's file is free. Only a walk through the whole file can say that,
+//! so a thread of its own makes one now and then, while a caller asks for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::store::Store;
 
-/// The shortest time from a finding to the next one, milliseconds.
+/// The shortest time between two walks, milliseconds.
 const EVERY_MS: u64 = 300_000;
-/// How long nothing is looked for behind a walk, in times of what it took: a two-hundredth of one core
-/// is spent on it at most.
+/// The shortest time between two walks, in times of what the first took: a two-hundredth of one core
+/// is spent on them at most.
 const RESTS: u64 = 200;
 
-/// The last finding.
+/// The result of the last walk.
 pub(super) struct FreeSpaceCache {
-    clock: Clock,
-    origin: Instant,
+    watch: Stopwatch,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
 struct State {
     bytes: Option<u64>,
-    /// When the next walk may begin, by the monotonic clock.
+    /// When the next walk may begin, by the stopwatch.
     next_ms: u64,
-    under_way: bool,
+    walking: bool,
 }
 
 impl FreeSpaceCache {
-    pub fn new(clock: Clock) -> FreeSpaceCache {
-        let origin = clock.instant();
-        FreeSpaceCache { clock, origin, state: Mutex::default() }
+    pub fn new(clock: &Clock) -> FreeSpaceCache {
+        FreeSpaceCache { watch: clock.stopwatch(), state: Mutex::default() }
     }
 
-    /// What was found last, bytes; where that is some time ago, a walk begins. `None` until the first has
-    /// ended.
+    /// Returns what was found last, bytes, and begins a walk if that is some time ago. `None` until the
+    /// first walk has ended.
     pub fn bytes(self: &Arc<Self>, store: &Arc<Store>) -> Option<u64> {
         let mut state = self.state();
-        if !state.under_way && self.clock.monotonic_ms(self.origin) >= state.next_ms {
-            let (own, store) = (self.clone(), store.clone());
+        if !state.walking && self.watch.elapsed_ms() >= state.next_ms {
+            let (cache, store) = (self.clone(), store.clone());
             let thread = std::thread::Builder::new().name("free-pages".to_owned());
-            // Where there is no thread to be had, the next caller tries again.
-            state.under_way = thread.spawn(move || own.walk(&store)).is_ok();
+            // If the thread cannot be started, the next caller tries again.
+            state.walking = thread.spawn(move || cache.walk(&store)).is_ok();
         }
         state.bytes
     }
 
     fn walk(&self, store: &Store) {
-        let stopwatch = self.clock.stopwatch();
+        let began_ms = self.watch.elapsed_ms();
         let found = store.free_page_bytes();
-        let rest_ms = stopwatch.elapsed_ms().saturating_mul(RESTS).max(EVERY_MS);
-        let mut state = self.state();
-        state.under_way = false;
-        state.next_ms = self.clock.monotonic_ms(self.origin).saturating_add(rest_ms);
-        // A store that fails has told so where it matters.
-        state.bytes = found.ok();
+        let ended_ms = self.watch.elapsed_ms();
+        let rest_ms = (ended_ms - began_ms).saturating_mul(RESTS).max(EVERY_MS);
+        // The store itself reports its failures.
+        let bytes = found.ok();
+        *self.state() = State { bytes, next_ms: ended_ms.saturating_add(rest_ms), walking: false };
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // Every statement leaves it whole.
+        // It is replaced as a whole, so a panic cannot have torn it.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

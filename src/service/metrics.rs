@@ -1,5 +1,4 @@
-//! What the metrics tell beside how the scrapers stand: counts since the start, the store, and the
-//! process.
+//! The source of the metrics: counts since the start, the store, and the process.
 
 use super::Service;
 use crate::engine::{DeliveryCounts, TotalsReport};
@@ -7,7 +6,7 @@ use crate::store::StoreSizes;
 use crate::tally::HistogramReport;
 use crate::upstream::CallCounts;
 
-/// What the operating system says of this process; `None` where it has no `/proc`.
+/// The resources of this process; `None` if the system has no `/proc`.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct ProcessUse {
     pub resident_bytes: Option<u64>,
@@ -18,49 +17,50 @@ pub struct ProcessUse {
 }
 
 impl Service {
-    /// What a scraper has done since the start; `None` for one that the store does not know.
+    /// Returns a scraper's counts since the start; `None` if the store does not know it.
     pub fn totals(&self, scraper: &str) -> Option<TotalsReport> {
-        self.engine.totals(scraper)
+        Some(self.engine.stats(scraper)?.totals.report())
     }
 
-    /// What the calls of every upstream have come to since the start.
+    /// Returns the counts of every upstream's calls since the start.
     pub fn upstream_calls(&self) -> Vec<CallCounts> {
         self.engine.upstreams().calls()
     }
 
-    /// What has become of the attempts to deliver webhooks since the start.
+    /// Returns the counts of webhook attempts since the start.
     pub fn deliveries(&self) -> DeliveryCounts {
         self.engine.deliveries()
     }
 
-    /// How many writes the store's commits since the start have had.
+    /// Returns how many writes the store's commits since the start have had.
     pub fn store_batches(&self) -> HistogramReport {
         self.store.batches()
     }
 
-    /// How much the store holds; `None` while it cannot be read.
+    /// Returns how much the store holds; `None` while it cannot be read.
     pub fn store_sizes(&self) -> Option<StoreSizes> {
         self.store.sizes().ok()
     }
 
-    /// What is free where the store's files are, bytes; `None` where nobody knows.
+    /// Returns what is free on the volume of the store's files, bytes; `None` if unknown.
     pub fn store_free_bytes(&self) -> Option<u64> {
         self.store.free_bytes()
     }
 
-    /// What the pages of the database's file take that hold nothing, bytes, as it was found within the
-    /// last minutes; `None` before it was found first.
+    /// Returns the size of the free pages in the database's file, bytes, some minutes old; `None` before
+    /// it was found first.
     pub fn store_free_page_bytes(&self) -> Option<u64> {
         self.free_space.bytes(&self.store)
     }
 
-    /// The size of the store's files, bytes; `None` when it cannot be told.
+    /// Returns the size of the store's files, bytes; `None` if unknown.
     pub fn store_bytes(&self) -> Option<u64> {
         let folder = std::fs::read_dir(&self.settings.store.path).ok()?;
         let files = folder.filter_map(|entry| entry.ok()?.metadata().ok());
         Some(files.filter(std::fs::Metadata::is_file).map(|file| file.len()).sum())
     }
 
+    /// Returns the resources that this process uses now.
     pub fn process_use(&self) -> ProcessUse {
         let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
         let field = |name: &str| -> Option<u64> {
@@ -76,12 +76,12 @@ impl Service {
     }
 }
 
-/// proc(5): fields 14 and 15 of `stat`, in ticks of which Linux shows a hundred a second.
+/// Returns the processor time so far, seconds. proc(5): fields 14 and 15 of `stat`, in ticks of which Linux shows a hundred a second.
 fn processor_seconds() -> Option<f64> {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
     // The name before may hold spaces and brackets.
-    let (_, behind_name) = stat.rsplit_once(") ")?;
-    let mut fields = behind_name.split(' ').skip(11).map(|field| field.parse::<f64>().ok());
+    let (_, after_name) = stat.rsplit_once(") ")?;
+    let mut fields = after_name.split(' ').skip(11).map(|field| field.parse::<f64>().ok());
     Some((fields.next()?? + fields.next()??) / TICKS_PER_SECOND)
 }

@@ -10,14 +10,14 @@ use crate::clock::UnixMs;
 use crate::engine::DayBucket;
 use crate::job::{AttemptEnd, Job};
 
-/// A scraper, how it stands now, and the five minutes that have begun.
+/// A scraper's status, and the five minutes that have begun.
 pub struct LiveStatus<'a> {
     pub status: ScraperStatus<'a>,
     /// `None` when nothing has happened in them.
     pub bucket: Option<DayBucket>,
 }
 
-/// What a result says of the attempt that brought it.
+/// The part of a result that describes its attempt.
 #[derive(Deserialize)]
 struct Answered {
     elapsed_ms: f64,
@@ -29,7 +29,7 @@ struct Provenance {
     upstream: String,
 }
 
-/// The attempt that brought a job's result; `None` where the cache had it.
+/// Returns the attempt that brought a job's result; `None` if the cache had it.
 fn answered_attempt(job: &Job, json: &[u8]) -> Option<AttemptEnd> {
     if job.cached {
         return None;
@@ -52,21 +52,23 @@ impl Service {
         self.engine.since_ms()
     }
 
-    /// Every scraper with its last day, in the order of [`Service::scrapers`].
+    /// Returns every scraper with its last day, in the order of [`Service::scrapers`].
     pub fn days(&self) -> Vec<(ScraperStatus<'_>, Vec<DayBucket>)> {
-        let scrapers = self.scrapers().into_iter();
+        let (now_ms, scrapers) = (self.clock.now_ms(), self.scrapers().into_iter());
         let with_day = scrapers.map(|status| {
-            let day = self.engine.day(&status.scraper.name);
+            let stats = self.engine.stats(&status.scraper.name);
+            let day = stats.map_or_else(Vec::new, |stats| stats.day.report(now_ms));
             (status, day)
         });
         with_day.collect()
     }
 
-    /// Every scraper as it stands now, in the order of [`Service::scrapers`].
+    /// Returns every scraper's status now, in the order of [`Service::scrapers`].
     pub fn live(&self) -> Vec<LiveStatus<'_>> {
-        let scrapers = self.scrapers().into_iter();
+        let (now_ms, scrapers) = (self.clock.now_ms(), self.scrapers().into_iter());
         let live = scrapers.map(|status| {
-            let bucket = self.engine.day_now(&status.scraper.name);
+            let stats = self.engine.stats(&status.scraper.name);
+            let bucket = stats.and_then(|stats| stats.day.now(now_ms));
             LiveStatus { status, bucket }
         });
         live.collect()
@@ -91,14 +93,14 @@ impl Service {
         own.ok_or(ServiceError::JobNotFound)
     }
 
-    /// Waits until `until_ms`; gives false, at once, when the service stops.
+    /// Waits until `until_ms`; returns false, at once, when the service stops.
     pub async fn pause(&self, until_ms: UnixMs) -> bool {
-        let told = self.stop_told.notified();
+        let stops = self.stop_told.notified();
         if self.stopping.load(Ordering::SeqCst) {
             return false;
         }
         tokio::select! {
-            () = told => false,
+            () = stops => false,
             () = self.clock.sleep_until(until_ms) => true,
         }
     }

@@ -1,5 +1,5 @@
-//! Who may have the threads that deliver: shares of receivers and of accounts, so that receivers that
-//! hang leave threads to the others. Pure.
+//! The shares of receivers and of accounts in the threads that deliver, so that receivers that hang
+//! leave threads to the others. Pure.
 
 use std::collections::{HashMap, HashSet};
 
@@ -16,11 +16,11 @@ const ACCOUNT_SHARE: usize = 3;
 /// The most receivers that are remembered as suspects.
 const SUSPECTS_MAX: usize = 10_000;
 
-/// Whether a row was taken.
+/// The answer to a row that asks for a thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Take {
     Taken(Ticket),
-    /// It is under way, or its receiver or account has its share.
+    /// It is in flight, or its receiver or account has its share.
     Passed,
     /// Every thread has something to do.
     Full,
@@ -45,10 +45,10 @@ pub(super) enum Conduct {
     Unknown,
 }
 
-/// The deliveries under way.
+/// The deliveries in flight.
 pub(super) struct Shares {
     threads: usize,
-    /// In flight, or given up by this process because the store could not record what became of them.
+    /// In flight, or given up by this process because the store could not record their outcome.
     rows: HashSet<Row>,
     in_flight: usize,
     suspects_in_flight: usize,
@@ -122,7 +122,7 @@ impl Shares {
         }
     }
 
-    /// Whether a row is under way.
+    /// Returns whether a row is in flight.
     #[cfg(test)]
     pub fn has(&self, row: Row) -> bool {
         self.rows.contains(&row)
@@ -133,7 +133,7 @@ impl Shares {
         self.in_flight
     }
 
-    /// Whether a thread has nothing to do.
+    /// Returns whether a thread has nothing to do.
     #[cfg(test)]
     pub fn has_room(&self) -> bool {
         self.in_flight < self.threads

@@ -1,4 +1,4 @@
-//! Signatures as Standard Webhooks 1.0 has them: HMAC-SHA256 over `id.timestamp.payload`.
+//! Signatures of Standard Webhooks 1.0: HMAC-SHA256 over `id.timestamp.payload`.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -7,7 +7,7 @@ use sha2::Sha256;
 
 use crate::config::SigningKey;
 
-/// The value of `webhook-signature`: `v1,BASE64` of each key, with spaces between.
+/// Returns the value of `webhook-signature`: `v1,BASE64` of each key, separated by spaces.
 pub fn signatures(keys: &[SigningKey], id: &str, timestamp: &str, payload: &[u8]) -> String {
     let one = |key: &SigningKey| {
         // HMAC takes keys of every length.
@@ -24,9 +24,9 @@ pub fn signatures(keys: &[SigningKey], id: &str, timestamp: &str, payload: &[u8]
 mod tests {
     use super::*;
 
-    /// The example that the specification's own libraries are tested with.
+    /// The example of the specification's own libraries.
     #[test]
-    fn the_known_answer_comes_out() {
+    fn signature_is_the_known_answer() {
         let key = SigningKey::parse("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw").unwrap();
         let payload = br#"{"test": 2432232314}"#;
         let id = "msg_p5jXN8AQM9LWM0D4loKWxJek";
