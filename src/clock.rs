@@ -42,14 +42,14 @@ enum Alarm {
 }
 
 impl Clock {
-    /// A manual clock that shows `start_ms`, and the handle that moves it.
+    /// Creates a manual clock that shows `start_ms`, and the handle that moves it.
     pub fn manual(start_ms: UnixMs) -> (Clock, Arc<ManualClock>) {
         let state = ManualState { now_ms: start_ms, monotonic_ms: start_ms, alarms: Vec::new() };
         let manual = Arc::new(ManualClock { state: Mutex::new(state) });
         (Clock::Manual(manual.clone()), manual)
     }
 
-    /// Now, in milliseconds since the Unix epoch.
+    /// Returns the time, in milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> UnixMs {
         match self {
             Clock::System => SystemTime::now()
@@ -68,8 +68,8 @@ impl Clock {
         }
     }
 
-    /// A monotonic instant for measuring durations and for deadlines of outgoing calls. It is the
-    /// machine's own even under a manual clock: sockets do not wait for a test's clock.
+    /// Returns a monotonic instant for measuring durations and for deadlines of outgoing calls. It
+    /// is the machine's own even under a manual clock: sockets do not wait for a test's clock.
     pub fn instant(&self) -> Instant {
         Instant::now()
     }
@@ -117,7 +117,7 @@ impl Clock {
             Clock::Manual(manual) => {
                 let (sender, receiver) = tokio::sync::oneshot::channel();
                 manual.register(at_ms, u64::MAX, Alarm::Task(sender));
-                // An error would mean that the clock is gone, and nobody can wait for it then.
+                // An error would mean that the clock is gone, and no thread can wait for it then.
                 let _ = receiver.await;
             }
         }
@@ -133,7 +133,7 @@ pub struct Stopwatch {
 }
 
 impl Stopwatch {
-    /// Since it was started.
+    /// Returns the time since it was started.
     pub fn elapsed(&self) -> Duration {
         match self.clock {
             Clock::System => self.origin.elapsed(),
@@ -144,7 +144,7 @@ impl Stopwatch {
         }
     }
 
-    /// The same in whole milliseconds.
+    /// Returns the time since it was started, in whole milliseconds.
     pub fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -190,7 +190,7 @@ impl ManualClock {
     }
 }
 
-/// Whoever waited may have gone; there is nobody to tell then.
+/// A receiver that has gone needs no wake-up.
 fn fire(alarm: Alarm) {
     match alarm {
         Alarm::Thread(sender) => drop(sender.try_send(())),
@@ -206,12 +206,12 @@ fn abandoned(alarm: &Alarm) -> bool {
     }
 }
 
-/// `2026-05-11T12:00:00+00:00`: UTC, whole seconds, as contract 1.7 writes times.
+/// Returns a time as contract 1.7 writes it: `2026-05-11T12:00:00+00:00`, UTC, in whole seconds.
 pub fn rfc3339_seconds(at_ms: UnixMs) -> String {
     String::from_utf8_lossy(&rfc3339_ascii(at_ms)).into_owned()
 }
 
-/// The same as ASCII, for those who write many.
+/// Returns the same as ASCII, for callers that write many.
 pub fn rfc3339_ascii(at_ms: UnixMs) -> [u8; 25] {
     let at = utc(at_ms);
     let mut text = *b"0000-00-00T00:00:00+00:00";
@@ -246,19 +246,20 @@ pub fn parse_http_date(text: &str) -> Option<UnixMs> {
     u64::try_from(at.assume_utc().unix_timestamp()).ok().map(|seconds| seconds * 1000)
 }
 
-/// The calendar month (UTC) that `at_ms` lies in, as `year * 100 + month`: 202605.
+/// Returns the calendar month (UTC) that `at_ms` lies in, as `year * 100 + month`: 202605.
 pub fn calendar_month(at_ms: UnixMs) -> u32 {
     let at = utc(at_ms);
     u32::try_from(at.year()).unwrap_or(0) * 100 + u32::from(u8::from(at.month()))
 }
 
-/// The calendar day (UTC) that `at_ms` lies in, as `year * 10,000 + month * 100 + day`: 20260511.
+/// Returns the calendar day (UTC) that `at_ms` lies in, as `year * 10,000 + month * 100 + day`:
+/// 20260511.
 pub fn calendar_day(at_ms: UnixMs) -> u32 {
     day_number(utc(at_ms).date())
 }
 
-/// The calendar day that lies so many days before another, both as [`calendar_day`] gives them; 0
-/// where there is none.
+/// Returns the calendar day that lies so many days before another, both as [`calendar_day`] gives
+/// them; 0 where there is none.
 pub fn days_before(day: u32, days: u64) -> u32 {
     let date = time::Month::try_from((day / 100 % 100) as u8)
         .and_then(|month| {
@@ -269,12 +270,12 @@ pub fn days_before(day: u32, days: u64) -> u32 {
     date.and_then(|date| date.checked_sub(days)).map_or(0, day_number)
 }
 
-/// `2026-05-11`, of a day as [`calendar_day`] gives it.
+/// Returns a day of [`calendar_day`] as `2026-05-11`.
 pub fn day_text(day: u32) -> String {
     format!("{:04}-{:02}-{:02}", day / 10_000, day / 100 % 100, day % 100)
 }
 
-/// The first millisecond of the calendar month (UTC) that `at_ms` lies in.
+/// Returns the first millisecond of the calendar month (UTC) that `at_ms` lies in.
 pub fn month_start_ms(at_ms: UnixMs) -> UnixMs {
     let date = utc(at_ms).date();
     let first = date.replace_day(1).unwrap_or(date).midnight().assume_utc();
@@ -291,7 +292,7 @@ fn utc(at_ms: UnixMs) -> time::OffsetDateTime {
     time::OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
 }
 
-/// The first millisecond of the calendar month (UTC) after the one that `at_ms` lies in.
+/// Returns the first millisecond of the calendar month (UTC) after the one that `at_ms` lies in.
 pub fn next_month_ms(at_ms: UnixMs) -> UnixMs {
     let month = calendar_month(at_ms);
     let (year, month) =

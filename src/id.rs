@@ -43,7 +43,7 @@ const NONCE_LOW_MASK: u128 = (1 << 62) - 1;
 #[error("the operating system's random generator failed: {0}")]
 pub struct NoRandomness(#[from] getrandom::Error);
 
-/// What a job id carries.
+/// The row number and the nonce of a job id.
 #[derive(Clone, Copy, Debug)]
 pub struct Plain {
     /// At most [`ROW_MAX`].
@@ -53,7 +53,7 @@ pub struct Plain {
 }
 
 impl Plain {
-    /// Whether the nonce is `stored`, in time that does not depend on where they differ.
+    /// Returns whether the nonce is `stored`, in time that does not depend on where they differ.
     pub fn has_nonce(&self, stored: u128) -> bool {
         self.nonce.to_be_bytes().ct_eq(&stored.to_be_bytes()).into()
     }
@@ -64,10 +64,10 @@ fn fresh_nonce() -> Result<u128, NoRandomness> {
     Ok(u128::from_be_bytes(random()?) & NONCE_MASK)
 }
 
-/// A UUID v4 for what is named and not guarded, such as a request.
+/// Generates a UUID v4 for what is named and not guarded, such as a request.
 ///
 /// # Errors
-/// The generator failed.
+/// Returns an error if the generator failed.
 pub fn fast_uuid_v4() -> Result<Uuid, NoRandomness> {
     Ok(uuid::Builder::from_random_bytes(random()?).into_uuid())
 }
@@ -90,10 +90,10 @@ fn random() -> Result<[u8; 16], NoRandomness> {
     })
 }
 
-/// A fresh AES-128 key for [`IdCipher`].
+/// Generates an AES-128 key for [`IdCipher`].
 ///
 /// # Errors
-/// The generator failed.
+/// Returns an error if the generator failed.
 pub fn fresh_key() -> Result<[u8; 16], NoRandomness> {
     let mut key = [0; 16];
     getrandom::fill(&mut key)?;
@@ -111,10 +111,11 @@ impl IdCipher {
         IdCipher { aes: Aes128::new(&key.into()) }
     }
 
-    /// A fresh id for a row, and the nonce that it carries. Finding the row again takes one round.
+    /// Generates a fresh id for a row, and the nonce that it carries. Finding the row again takes
+    /// one round.
     ///
     /// # Errors
-    /// The operating system's generator failed.
+    /// Returns an error if the operating system's generator failed.
     pub fn seal_fresh(&self, row: u64) -> Result<(u128, Uuid), NoRandomness> {
         debug_assert!(row <= ROW_MAX);
         loop {
@@ -131,7 +132,7 @@ impl IdCipher {
         }
     }
 
-    /// The id of a job.
+    /// Returns the id of a job.
     pub fn seal(&self, row: u64, nonce: u128) -> Uuid {
         debug_assert!(row <= ROW_MAX && nonce <= NONCE_MASK);
         let mut value = pack(row, nonce);
@@ -139,8 +140,8 @@ impl IdCipher {
         Uuid::from_u128(value)
     }
 
-    /// What an id carries; `None` for a UUID that is not a version 4. Any v4 gives a row: whether
-    /// that row is the id's is for the caller to check with [`Plain::has_nonce`].
+    /// Decrypts an id; `None` for a UUID that is not a version 4. Any v4 gives a row: whether that
+    /// row is the id's is for the caller to check with [`Plain::has_nonce`].
     pub fn open(&self, id: Uuid) -> Option<Plain> {
         let mut value = id.as_u128();
         if value & FIXED_MASK != FIXED_BITS {
@@ -152,7 +153,7 @@ impl IdCipher {
 }
 
 /// A walk from one value with the fixed bits to the next. All its rounds run inside of one call of
-/// the cipher, which would otherwise prepare its keys anew for each: that is four fifths of the time.
+/// the cipher, which would otherwise prepare its keys again for each: that is four fifths of the time.
 struct Walk<'a>(&'a mut u128);
 
 impl Walk<'_> {

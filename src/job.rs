@@ -20,7 +20,7 @@ pub use webhook_url::{WEBHOOK_URL_CHARS_MAX, check_webhook_url};
 
 use crate::clock::UnixMs;
 
-/// Where a job stands.
+/// The state of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// Waits for its first attempt, or for one that a stopped process gave back.
@@ -43,7 +43,7 @@ impl State {
         }
     }
 
-    /// The word of contract 1.7: `pending`, `done` or `failed`.
+    /// Returns the word of contract 1.7: `pending`, `done` or `failed`.
     pub const fn status(&self) -> &'static str {
         match self {
             State::Queued | State::Running | State::WaitingRetry { .. } => "pending",
@@ -92,11 +92,11 @@ pub struct Job {
     pub idempotency: Option<Idempotency>,
     /// The batch that it was submitted with.
     pub batch: Option<BatchKey>,
-    /// Where its end is told.
+    /// The address that receives its end.
     pub webhook_url: Option<String>,
 }
 
-/// What can happen to a job.
+/// An event of a job.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
     /// An attempt starts.
@@ -117,7 +117,7 @@ pub enum Event {
     Stop { failure: Failure },
 }
 
-/// Why an event does not apply.
+/// The reason why an event does not apply to a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TransitionError {
     /// The store has no such job, or no longer, or it is another account's.
@@ -135,7 +135,8 @@ impl Job {
     /// Applies an event at `now_ms`. The only place where a job's state changes.
     ///
     /// # Errors
-    /// `done` and `failed` are final, and an attempt that lost its lease changes nothing.
+    /// Returns an error if the job has ended, or the attempt has lost its lease: neither changes
+    /// anything.
     pub fn apply(&mut self, event: Event, now_ms: UnixMs) -> Result<(), TransitionError> {
         if self.state.finished() {
             return Err(TransitionError::Finished);
@@ -186,7 +187,7 @@ impl Job {
         }
     }
 
-    /// When the job fails unless an attempt starts before; `None` once one has started.
+    /// Returns when the job fails unless an attempt starts before; `None` once one has started.
     pub fn start_deadline_ms(&self) -> Option<UnixMs> {
         self.start_by_ms.filter(|_| self.started_ms.is_none() && !self.state.finished())
     }
@@ -206,8 +207,8 @@ impl Job {
         self.completed_ms = Some(now_ms);
     }
 
-    /// Rises with every transition and with nothing else, restarts included: what a client has seen
-    /// of a job is told by it. A lease's attempt runs, then waits, then has ended, so three numbers
+    /// Rises with every transition and with nothing else, restarts included: it identifies what a
+    /// client has seen of a job. A lease's attempt runs, then waits, then has ended, so three numbers
     /// for each lease are enough.
     pub fn revision(&self) -> u64 {
         let step = match self.state {
@@ -218,8 +219,8 @@ impl Job {
         u64::from(self.lease) * 3 + step
     }
 
-    /// What a worker that takes the job does to it: starts an attempt, or ends it because one of
-    /// its deadlines has passed or its last attempt ended with the process.
+    /// Returns what a worker that takes the job does to it: starts an attempt, or ends it because
+    /// one of its deadlines has passed or its last attempt ended with the process.
     pub fn pick_up(&self, attempts_max: u32, now_ms: UnixMs) -> Event {
         if self.start_deadline_ms().is_some_and(|deadline_ms| deadline_ms <= now_ms) {
             return Event::Stop { failure: Failure::not_started_in_time() };

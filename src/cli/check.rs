@@ -47,7 +47,7 @@ pub struct Args {
 /// said.
 ///
 /// # Errors
-/// The prompt breaks its rule, or stdout cannot be written to.
+/// Returns an error if the prompt breaks its rule, or stdout cannot be written to.
 pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let loaded = args.config.load_for_service();
     let (settings, origin) = match loaded {

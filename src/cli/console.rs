@@ -9,7 +9,7 @@ use serde::Serialize;
 #[derive(Debug)]
 pub struct OutputError(pub io::Error);
 
-/// What a piece of text means; shown as a color where there are colors.
+/// The meaning of a piece of text, shown as a color where there are colors.
 #[derive(Clone, Copy, Debug)]
 pub enum Style {
     Heading,
@@ -63,7 +63,7 @@ pub struct Console {
 }
 
 impl Console {
-    /// The streams of this process.
+    /// Creates the console of this process.
     pub fn of_process(json: bool) -> Console {
         Console {
             out_styled: Styled::for_stream(&io::stdout()),
@@ -90,27 +90,27 @@ impl Console {
         }
     }
 
-    /// Whether results are for programs.
+    /// Returns whether results are for programs.
     pub fn is_json(&self) -> bool {
         self.json
     }
 
-    /// Whether a person sees stdout as it is written.
+    /// Returns whether a person sees stdout as it is written.
     pub fn out_is_terminal(&self) -> bool {
         self.out_is_terminal
     }
 
-    /// Whether a person sees stderr as it is written.
+    /// Returns whether a person sees stderr as it is written.
     pub fn err_is_terminal(&self) -> bool {
         self.err_is_terminal
     }
 
-    /// The colors of stdout.
+    /// Returns the colors of stdout.
     pub fn styled(&self) -> Styled {
         self.out_styled
     }
 
-    /// The colors of stderr.
+    /// Returns the colors of stderr.
     pub fn err_styled(&self) -> Styled {
         self.err_styled
     }
@@ -118,7 +118,7 @@ impl Console {
     /// Writes a result for people, as lines.
     ///
     /// # Errors
-    /// Stdout cannot be written to.
+    /// Returns an error if stdout cannot be written to.
     pub fn result(&mut self, text: &str) -> Result<(), OutputError> {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         write!(self.out, "{text}{end}").and_then(|()| self.out.flush()).map_err(OutputError)
@@ -127,20 +127,20 @@ impl Console {
     /// Writes a result for programs: one JSON document on one line.
     ///
     /// # Errors
-    /// Stdout cannot be written to.
+    /// Returns an error if stdout cannot be written to.
     pub fn document(&mut self, document: &impl Serialize) -> Result<(), OutputError> {
         let text = serde_json::to_string(document).map_err(io::Error::from);
         text.map_err(OutputError).and_then(|text| self.result(&text))
     }
 
-    /// Writes a message to stderr. Where even that fails there is nobody to tell.
+    /// Writes a message to stderr. A failure of that is ignored.
     pub fn note(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}");
     }
 }
 
-/// Text from elsewhere without what a terminal would obey: all control characters but line breaks
-/// and tabs.
+/// Returns text from elsewhere without what a terminal would obey: all control characters but line
+/// breaks and tabs.
 pub fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }

@@ -75,7 +75,7 @@ enum Task {
 /// Runs the task on the store that the settings name.
 ///
 /// # Errors
-/// The settings are refused, or the store cannot be opened or read.
+/// Returns an error if the settings are refused, or the store cannot be opened or read.
 pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     hide_guarded_panics();
     match args.task {

@@ -20,7 +20,7 @@ use crate::config::Settings;
 use crate::http::Server;
 use crate::job::RawRequest;
 
-/// The scraper that needs no key and calls nobody.
+/// The scraper that needs no key and calls no other service.
 const SCRAPER: &str = "practice";
 /// A question that the user guide answers.
 const PROMPT: &str = "What happens to my jobs when answerd is restarted?";
@@ -55,7 +55,7 @@ pub struct Args {
 /// Starts the service, asks it, and serves on unless it was to be once.
 ///
 /// # Errors
-/// The service does not start, or does not answer its own client.
+/// Returns an error if the service does not start, or does not answer its own client.
 pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     // Dropped last: the store must be closed before its directory goes.
     let (path, _temporary) = data_directory(args.data)?;

@@ -10,7 +10,7 @@ use crate::config::ConfigError;
 use crate::http::{ServeError, StartError};
 use crate::store::StoreError;
 
-/// Why a command ends without its result. Each says what to do where something can be done.
+/// The error of a command. Each says what to do if something can be done.
 #[derive(Debug, thiserror::Error)]
 pub enum CommandError {
     #[error(transparent)]
@@ -74,7 +74,7 @@ impl CommandError {
         }
     }
 
-    /// The stable word for programs; the server's own where it gave one.
+    /// Returns the stable word for programs; the server's own where it gave one.
     pub fn code(&self) -> &str {
         self.servers_code().unwrap_or(match self {
             CommandError::Config(_) => "settings_invalid",
@@ -102,7 +102,8 @@ impl CommandError {
         })
     }
 
-    /// What to do next, where the server's sentence does not say it for somebody at a terminal.
+    /// Returns what to do next, where the server's sentence does not say it for somebody at a
+    /// terminal.
     pub fn hint(&self) -> Option<&'static str> {
         match self.servers_code()? {
             "key_missing" => Some("set ANSWERD_API_KEY, or give --key"),
@@ -121,7 +122,7 @@ impl CommandError {
         }
     }
 
-    /// The word with which the server itself said why.
+    /// Returns the word with which the server itself said why.
     pub fn servers_code(&self) -> Option<&str> {
         match self {
             CommandError::Client(ClientError::Refused { code, .. })

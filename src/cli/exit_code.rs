@@ -1,6 +1,6 @@
 //! What the exit code of a command says.
 
-/// What a command's exit code says.
+/// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExitCode {
     Done,

@@ -55,7 +55,7 @@ pub struct Args {
 /// Prints a new key and the lines that let it in.
 ///
 /// # Errors
-/// The name cannot be one, or there is no randomness to be had.
+/// Returns an error if the name is invalid, or the generator of random numbers failed.
 pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     if args.webhook {
         return webhook_secret(console);

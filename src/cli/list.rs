@@ -52,7 +52,7 @@ pub struct Args {
 /// Lists jobs, page after page until there are enough.
 ///
 /// # Errors
-/// The server refuses, or cannot be reached.
+/// Returns an error if the server refuses, or cannot be reached.
 pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let limit = if args.all { usize::MAX } else { args.limit.unwrap_or(LIMIT_DEFAULT) };
     let filters = [

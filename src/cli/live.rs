@@ -1,5 +1,5 @@
 //! `answerd check --live`: one short prompt to every upstream that is ready, one after the other.
-//! What came back is told in `report`.
+//! `report` shows what came back.
 
 mod report;
 
@@ -26,7 +26,8 @@ const ATTEMPT: u32 = 1;
 /// up first, so that a wrong setting is found before anything is spent.
 ///
 /// # Errors
-/// The prompt breaks its rule, or an upstream's proxy cannot be used; nobody was called then.
+/// Returns an error if the prompt breaks its rule, or an upstream's proxy cannot be used; nothing
+/// was called then.
 pub fn call_all(
     settings: &Settings,
     prompt: &str,

@@ -29,10 +29,10 @@ const WEBDRIVER_MOST: LevelFilter = LevelFilter::WARN;
 pub struct Level(reload::Handle<EnvFilter, Registry>);
 
 impl Level {
-    /// From now on the log hears what `level` says.
+    /// Sets the filter of the log to `level`.
     ///
     /// # Errors
-    /// The filter is none; the one before stays.
+    /// Returns an error if the filter is invalid; the one before stays.
     pub fn set(&self, level: &str) -> Result<(), CommandError> {
         let filter = filter(level)?;
         self.0.reload(filter).map_err(|error| CommandError::Log(error.to_string()))
@@ -42,7 +42,7 @@ impl Level {
 /// Starts the log of this process. There is one, so this is called once.
 ///
 /// # Errors
-/// The filter is none, or a log was started before.
+/// Returns an error if the filter is invalid, or a log was started before.
 pub fn start(settings: &Log, console: &Console) -> Result<Level, CommandError> {
     let (filter, handle) = reload::Layer::new(filter(&settings.level)?);
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(console.err_styled().is_on());

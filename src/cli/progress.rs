@@ -34,14 +34,14 @@ impl Progress {
         Progress { spinner, shown: String::new() }
     }
 
-    /// That something goes on which may take long; nothing where no person looks on.
+    /// Shows that something runs which may take long; nothing if no person is watching.
     pub fn working(what: &str, console: &Console) -> Progress {
         let progress = Progress::new(console);
         progress.say(what.to_owned());
         progress
     }
 
-    /// How far it has come; nothing where no person looks on.
+    /// Shows how far it has come; nothing if no person is watching.
     pub fn say(&self, what: String) {
         if let Some(spinner) = &self.spinner {
             spinner.set_message(what);

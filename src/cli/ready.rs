@@ -26,7 +26,7 @@ pub struct Args {
 /// Asks the server and prints what it says.
 ///
 /// # Errors
-/// The service takes no jobs, or cannot be reached.
+/// Returns an error if the service takes no jobs, or cannot be reached.
 pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let document = args.server.client()?.ready()?;
     if console.is_json() {

@@ -113,7 +113,7 @@ struct RunArgs {
 /// Runs the task.
 ///
 /// # Errors
-/// The settings or a recipe are wrong, or the browser cannot be started.
+/// Returns an error if the settings or a recipe are wrong, or the browser cannot be started.
 pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     match args.task {
         Task::List(config) => {
@@ -309,6 +309,6 @@ fn temporary() -> Result<TempDir, CommandError> {
 
 /// A step as it is done, on stderr.
 fn show(step: &EvidenceStep) {
-    // Where even that fails there is nobody to tell.
+    // A failure of that is ignored.
     let _ = writeln!(std::io::stderr(), "{}", report::step_line(step));
 }

@@ -35,7 +35,7 @@ pub struct Job {
     pub document: Value,
 }
 
-/// What the contract lets `status` say.
+/// The status of a job in the contract.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Status {
@@ -44,7 +44,7 @@ pub enum Status {
     Failed,
 }
 
-/// Where a job stands more finely; servers that speak only the compatible part do not say.
+/// The phase of a job. Servers that implement only the compatible part send none.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
@@ -77,13 +77,13 @@ impl Job {
     /// Reads a job object.
     ///
     /// # Errors
-    /// It is none.
+    /// Returns an error if it is not a job object.
     pub fn read(document: Value) -> Result<Job, serde_json::Error> {
         let job = Job::deserialize(&document)?;
         Ok(Job { document, ..job })
     }
 
-    /// Whether it will not change any more.
+    /// Returns whether it will not change any more.
     pub fn is_finished(&self) -> bool {
         match self.status {
             Status::Pending => false,
@@ -91,7 +91,7 @@ impl Job {
         }
     }
 
-    /// One line for people who wait.
+    /// Returns one line for people who wait.
     pub fn progress(&self) -> String {
         let attempts = self.attempts.unwrap_or_default();
         match (self.status, self.phase) {
@@ -108,7 +108,7 @@ impl Job {
         }
     }
 
-    /// The whole job as text: what was asked, how it went, the answer, the pages behind it.
+    /// Returns the whole job as text: what was asked, how it went, the answer, its pages.
     pub fn text(&self, styled: Styled) -> String {
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
@@ -132,7 +132,7 @@ impl Job {
         text
     }
 
-    /// One line of a list: id, when, status, scraper, and the label or else the prompt.
+    /// Returns one line of a list: id, when, status, scraper, and the label or else the prompt.
     pub fn line(&self, styled: Styled) -> String {
         let (word, style) = match self.status {
             Status::Pending => ("pending", Style::Warning),

@@ -29,7 +29,7 @@ pub struct ConfigArgs {
     config: Option<OsString>,
 }
 
-/// Where settings come from, beside the environment.
+/// The origin of settings, beside the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Origin {
     /// --config or ANSWERD_CONFIG.
@@ -70,7 +70,7 @@ impl ConfigArgs {
         Settings::load(origin.path()).map(|settings| (settings, origin))
     }
 
-    /// As [`ConfigArgs::load`], and checks the recipes that they name as well.
+    /// Does what [`ConfigArgs::load`] does, and checks the recipes that they name as well.
     ///
     /// # Errors
     /// Returns all that is wrong with them.

@@ -50,7 +50,7 @@ pub struct ManArgs {
 /// Prints the completions of a shell.
 ///
 /// # Errors
-/// Stdout cannot be written to.
+/// Returns an error if stdout cannot be written to.
 pub fn completions(
     args: &CompletionsArgs,
     mut command: Command,
@@ -66,7 +66,7 @@ pub fn completions(
 /// Prints the manual page, or writes all of them.
 ///
 /// # Errors
-/// Stdout or the directory cannot be written to.
+/// Returns an error if stdout or the directory cannot be written to.
 pub fn man(
     args: &ManArgs,
     command: Command,

@@ -41,7 +41,7 @@ struct Scraper {
 }
 
 impl StartupSummary {
-    /// `listen` is the address that was bound, or will be.
+    /// Summarizes settings. `listen` is the address that was bound, or will be.
     pub fn new(settings: &Settings, origin: &Origin, listen: SocketAddr) -> StartupSummary {
         let path = &settings.store.path;
         let mut scrapers: Vec<Scraper> =
@@ -58,7 +58,7 @@ impl StartupSummary {
         }
     }
 
-    /// Who may submit, where that is everybody: as a warning. Harmless on loopback.
+    /// Returns a warning if everybody may submit. Harmless on loopback.
     pub fn unauthenticated_warning(&self) -> Option<String> {
         (!self.keys_needed).then(|| {
             let reach = if self.listen.ip().is_loopback() {
@@ -70,8 +70,8 @@ impl StartupSummary {
         })
     }
 
-    /// Ten lines at most for a start: the facts, which scrapers are ready, where people look, and
-    /// what to do next. `base` is where the service is reached from this machine.
+    /// Returns ten lines at most for a start: the facts, which scrapers are ready, where people
+    /// look, and what to do next. `base` is where the service is reached from this machine.
     pub fn lines(&self, base: &str, styled: Styled) -> String {
         let mut text = self.facts(styled);
         let named = |ready: bool| {
@@ -105,7 +105,7 @@ impl StartupSummary {
         format!("{key}answerd submit {scraper} \"What is a job?\" --wait{url}")
     }
 
-    /// The facts and a table of all scrapers.
+    /// Returns the facts and a table of all scrapers.
     pub fn table(&self, styled: Styled) -> String {
         let mut text = self.facts(styled);
         let names = self.scrapers.iter().map(|scraper| scraper.name.len());
@@ -171,7 +171,7 @@ fn row(settings: &Settings, scraper: &config::Scraper) -> Scraper {
     }
 }
 
-/// One line: a name in a column of its own, and what there is to say.
+/// Appends one line: a name in a column of its own, and what there is to say.
 pub fn fact(text: &mut String, styled: Styled, name: &str, value: &str) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{}  {value}", styled.apply(Style::Aside, &format!("{name:<9}")));

@@ -1,4 +1,4 @@
-//! A server for tests: gives the replies it was told to, in order, and keeps what it was asked.
+//! A server for tests: sends given replies in order, and keeps the requests.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -21,8 +21,8 @@ impl TestServer {
         TestServer::with_events(Vec::new(), replies)
     }
 
-    /// As [`TestServer::answering`], with the bodies of its streams of events, which are no replies
-    /// of those: a client asks for them when it likes.
+    /// Does what [`TestServer::answering`] does, with the bodies of its streams of events, which
+    /// are no replies of those: a client asks for them when it likes.
     pub fn with_events(streams: Vec<String>, replies: Vec<(u16, String)>) -> TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -37,7 +37,7 @@ impl TestServer {
         &self.url
     }
 
-    /// What it was asked, once all its replies are spent: head and body of each request.
+    /// Returns what it was asked, once all its replies are spent: head and body of each request.
     pub fn asked(self) -> Vec<String> {
         self.thread.join().unwrap()
     }
@@ -91,7 +91,7 @@ fn read_one(listener: &TcpListener) -> (String, TcpStream) {
     (asked, reader.into_inner())
 }
 
-/// A job object as the server shows it; a done one has a result.
+/// Returns a job object as the server shows it; a done one has a result.
 pub fn job(status: &str, phase: &str) -> Value {
     let mut job = json!({
         "job_id": "0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10", "status": status, "scraper": "practice",
@@ -111,7 +111,7 @@ pub fn job(status: &str, phase: &str) -> Value {
     job
 }
 
-/// What was written to a console of a test.
+/// The output of a test's console.
 #[derive(Clone, Default)]
 pub struct Written {
     out: Arc<Mutex<Vec<u8>>>,
@@ -140,7 +140,7 @@ impl Written {
     }
 }
 
-/// A console whose streams are kept.
+/// Creates a console whose streams are kept.
 pub fn streams(json: bool) -> (Console, Written) {
     let written = Written::default();
     let stream = |kept: &Arc<Mutex<Vec<u8>>>| Box::new(Stream(kept.clone()));

@@ -47,7 +47,7 @@ fn every_command_has_a_long_help_and_examples_of_its_own() {
         assert!(help.starts_with("Examples:\n") && help.contains(words), "{words}");
         let short = words.split(' ').count() > 2;
         assert!(short || command.get_long_about().is_some() || words == "answerd", "{words}");
-        // What is shown can be typed: options that a command does not know are told.
+        // What is shown can be typed: options that a command does not know are reported.
         for line in help.lines().filter_map(|line| line.trim_start().strip_prefix(words)) {
             for word in line.split_whitespace().filter(|word| word.starts_with("--")) {
                 let known = |argument: &clap::Arg| {

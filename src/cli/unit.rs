@@ -43,7 +43,7 @@ pub struct Args {
 /// Prints the unit.
 ///
 /// # Errors
-/// Stdout cannot be written to.
+/// Returns an error if stdout cannot be written to.
 pub fn run(args: &Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let unit = if args.browser { BROWSER.to_owned() } else { unit_of(&args.binary)? };
     if console.is_json() {

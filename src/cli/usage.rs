@@ -42,7 +42,7 @@ pub struct Args {
 /// Asks the server and prints what it says.
 ///
 /// # Errors
-/// The server refuses, or cannot be reached.
+/// Returns an error if the server refuses, or cannot be reached.
 pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let (usage, document) = args.server.client()?.usage(args.days)?;
     if console.is_json() {
@@ -53,7 +53,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
     Ok(ExitCode::Done)
 }
 
-/// Every day's scrapers, and the sums of the whole period behind them.
+/// Every day's scrapers, and after them the sums of the whole period.
 fn lines(usage: &UsageView) -> impl Iterator<Item = (&str, &str, &UsedView)> {
     let days = usage.days.iter();
     let days =

@@ -57,7 +57,7 @@ struct Attempt {
 /// Asks the server and prints what it says.
 ///
 /// # Errors
-/// The server refuses, or cannot be reached.
+/// Returns an error if the server refuses, or cannot be reached.
 pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
     let document = client.webhook(&args.id, args.resend)?;

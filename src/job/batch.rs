@@ -10,10 +10,10 @@ pub const BATCH_ITEMS_MAX: usize = 1_000;
 /// The most samples of a prompt (contract part 2).
 pub const SAMPLES_MAX: usize = 20;
 
-/// Which batch something belongs to.
+/// The key of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct BatchKey {
-    /// The batch's row number. Its items' jobs have the rows behind it, in their order; the rows of
+    /// The batch's row number. Its items' jobs have the rows after it, in their order; the rows of
     /// refused items stay unused.
     pub row: u64,
     /// The id that clients know it by.
@@ -28,7 +28,7 @@ pub struct RejectedItem {
     pub why: ItemError,
 }
 
-/// Why an item was not accepted.
+/// The reason why an item was not accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ItemError {
     /// It breaks a rule: the stable word of contract 1.10, and the sentence.
@@ -55,12 +55,12 @@ pub struct Batch {
     /// From this moment on it does not exist, as its jobs do not.
     pub expires_ms: UnixMs,
     pub idempotency: Option<Idempotency>,
-    /// Where its end is told.
+    /// The address that receives its end.
     pub webhook_url: Option<String>,
     pub progress: BatchProgress,
 }
 
-/// How many of a batch's jobs have ended.
+/// The counts of a batch's ended jobs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BatchProgress {
     pub done: u32,
@@ -71,12 +71,12 @@ pub struct BatchProgress {
 }
 
 impl Batch {
-    /// How many of its items became jobs.
+    /// Returns the number of items that became jobs.
     pub fn jobs(&self) -> u32 {
         self.items.saturating_sub(u32::try_from(self.refused.len()).unwrap_or(u32::MAX))
     }
 
-    /// How many of its jobs have not ended.
+    /// Returns the number of jobs that have not ended.
     pub fn pending(&self) -> u32 {
         self.jobs().saturating_sub(self.progress.done).saturating_sub(self.progress.failed)
     }

@@ -18,7 +18,7 @@ const WAITS_MS: [u64; 7] =
 /// The part of a wait that jitter may add to it.
 const JITTER_DIVISOR: u64 = 10;
 
-/// What a delivery tells of.
+/// The subject of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Subject {
     /// The end of the job of the same row.
@@ -28,7 +28,7 @@ pub enum Subject {
 }
 
 impl Subject {
-    /// The `webhook-id` of what has this id: the same for every attempt and resend.
+    /// Returns the `webhook-id` of what has this id: the same for every attempt and resend.
     pub fn message_id(self, id: Uuid) -> String {
         match self {
             Subject::Job | Subject::Batch => format!("msg_{id}"),
@@ -36,7 +36,7 @@ impl Subject {
     }
 }
 
-/// Where a delivery stands.
+/// The state of a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeliveryState {
     /// An attempt is due at this moment.
@@ -48,7 +48,7 @@ pub enum DeliveryState {
     Failed(Undelivered),
 }
 
-/// Why a delivery is not tried any more.
+/// The reason why a delivery is given up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Undelivered {
     /// The receiver answered 410.
@@ -60,7 +60,7 @@ pub enum Undelivered {
 impl Undelivered {
     pub const ALL: [Undelivered; 2] = [Undelivered::Gone, Undelivered::Exhausted];
 
-    /// The stable word for programs.
+    /// Returns the stable word for programs.
     pub const fn word(self) -> &'static str {
         match self {
             Undelivered::Gone => "gone",
@@ -69,7 +69,7 @@ impl Undelivered {
     }
 }
 
-/// Why an attempt brought no status.
+/// The reason why an attempt brought no status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SendFailure {
     /// The receiver's name leads to no address that is public, and it is not in `allow_hosts`.
@@ -97,7 +97,7 @@ impl SendFailure {
         SendFailure::Panicked,
     ];
 
-    /// The stable word for programs.
+    /// Returns the stable word for programs.
     pub const fn word(self) -> &'static str {
         match self {
             SendFailure::AddressNotPublic => "address_not_public",
@@ -111,7 +111,7 @@ impl SendFailure {
     }
 }
 
-/// What the receiver made of an attempt.
+/// The outcome of an attempt at a delivery.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Status(u16),
@@ -149,7 +149,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    /// A delivery that is due now.
+    /// Creates a delivery that is due now.
     pub fn new(subject: Subject, url: String, now_ms: UnixMs) -> Delivery {
         Delivery {
             subject,
@@ -164,7 +164,7 @@ impl Delivery {
         }
     }
 
-    /// When the next attempt is due; `None` when there is none.
+    /// Returns when the next attempt is due; `None` when there is none.
     pub fn due_ms(&self) -> Option<UnixMs> {
         match self.state {
             DeliveryState::Pending { due_ms } => Some(due_ms),
@@ -172,20 +172,20 @@ impl Delivery {
         }
     }
 
-    /// Whether an attempt is due at `now_ms`. None is put off for longer than [`DELIVERY_MS_MAX`]: one
-    /// that seems to be was filed by a clock that was ahead.
+    /// Returns whether an attempt is due at `now_ms`. None is put off for longer than
+    /// [`DELIVERY_MS_MAX`]: one that seems to be was filed by a clock that was ahead.
     pub fn is_due(&self, now_ms: UnixMs) -> bool {
         let late_ms = now_ms.saturating_add(DELIVERY_MS_MAX);
         self.due_ms().is_some_and(|due_ms| due_ms <= now_ms || due_ms > late_ms)
     }
 
-    /// Whether its subject is kept for it at `now_ms`: while it is tried, and as long again for a
-    /// service that was down meanwhile.
+    /// Returns whether its subject is kept for it at `now_ms`: while it is tried, and as long again
+    /// for a service that was down meanwhile.
     pub fn keeps_subject(&self, now_ms: UnixMs) -> bool {
         self.due_ms().is_some() && now_ms < self.began_ms.saturating_add(2 * DELIVERY_MS_MAX)
     }
 
-    /// Begins anew, whatever has become of it.
+    /// Resets the delivery to pending.
     pub fn send_again(&mut self, now_ms: UnixMs) {
         self.state = DeliveryState::Pending { due_ms: now_ms };
         self.began_ms = now_ms;
@@ -243,7 +243,7 @@ impl Delivery {
     }
 }
 
-/// Whose threads a delivery takes up: numbers by which the deliverer shares its threads out. Accounts,
+/// The account and receiver of a delivery, as numbers by which the deliverer shares its threads out. Accounts,
 /// or receivers, that share a number by chance only share a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recipient {
@@ -269,8 +269,8 @@ impl Recipient {
     }
 }
 
-/// A number for the receiver of a webhook: the same for all addresses with the same host and port.
-/// Receivers that share one by chance only share a limit.
+/// Returns a number for the receiver of a webhook: the same for all addresses with the same host
+/// and port. Receivers that share one by chance only share a limit.
 pub fn receiver_of(url: &str) -> u64 {
     let authority = url::Url::parse(url).ok().map(|url| {
         let host = url.host_str().unwrap_or_default().trim_end_matches('.').to_owned();

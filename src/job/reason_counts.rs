@@ -13,7 +13,7 @@ impl ReasonCounts {
         self.0[reason as usize].fetch_add(1, Ordering::Relaxed);
     }
 
-    /// The reasons that have come, and how often.
+    /// Returns the reasons that have come, and how often.
     pub fn report(&self) -> Vec<(Reason, u64)> {
         let counts = self.0.iter().map(|count| count.load(Ordering::Relaxed));
         Reason::ALL.iter().copied().zip(counts).filter(|(_, count)| *count > 0).collect()

@@ -10,7 +10,7 @@ pub const WEBHOOK_URL_CHARS_MAX: usize = 2_048;
 /// characters. Which host it is, is looked at when it is called.
 ///
 /// # Errors
-/// It is not that.
+/// Returns an error if it is not such an address.
 pub fn check_webhook_url(given: &str) -> Result<String, Invalid> {
     let refused = |rule: &str| {
         let rule = format!("Parameter `webhook_url` must be {rule}");

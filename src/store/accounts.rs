@@ -2,7 +2,7 @@
 
 use crate::job::{Job, State};
 
-/// What an account has reserved and used in a month.
+/// The credits of an account in a month.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Credits {
     pub reserved: u64,
@@ -15,7 +15,7 @@ pub struct BufferedCredits {
     pub(super) now: Credits,
 }
 
-/// What became of the jobs that an account submitted to one scraper on one day.
+/// The counts of the jobs that an account submitted to one scraper on one day.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
     pub jobs: u64,
@@ -28,7 +28,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Adds a job as it stands.
+    /// Adds a job as it is.
     pub fn count(&mut self, job: &Job) {
         self.jobs += 1;
         self.count_end(job);
@@ -45,7 +45,7 @@ impl Usage {
         self.credits += u64::from(job.charge());
     }
 
-    /// Whether nothing of it is less than `other`'s.
+    /// Returns whether nothing of it is less than `other`'s.
     pub fn covers(self, other: Usage) -> bool {
         self.jobs >= other.jobs
             && self.done >= other.done
@@ -54,7 +54,7 @@ impl Usage {
             && self.credits >= other.credits
     }
 
-    /// The sum of two.
+    /// Returns the sum of two.
     #[must_use]
     pub fn and(self, other: Usage) -> Usage {
         Usage {
@@ -67,7 +67,7 @@ impl Usage {
     }
 }
 
-/// What an account used on one day.
+/// The usage of an account on one day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DailyUsage {
     /// As a number: `20260511`.

@@ -1,5 +1,5 @@
 //! Batches: jobs that are submitted in one transaction, and the count of those that have ended. A
-//! batch's items have the rows behind its own, in their order.
+//! batch's items have the rows after its own, in their order.
 
 use uuid::Uuid;
 
@@ -26,10 +26,10 @@ pub struct NewItem {
 }
 
 impl Store {
-    /// The identity of a batch and of each of its items, for [`Store::submit_batch`].
+    /// Returns the identity of a batch and of each of its items, for [`Store::submit_batch`].
     ///
     /// # Errors
-    /// The operating system's generator failed.
+    /// Returns an error if the operating system's generator failed.
     pub fn new_batch_identity(
         &self,
         items: usize,
@@ -105,7 +105,8 @@ impl Store {
     /// block the thread. Another account's batch is as good as none.
     ///
     /// # Errors
-    /// The store failed, or its writer has too much to do; every job is as it was.
+    /// Returns an error if the store failed, or its writer has too much to do; every job is as it
+    /// was.
     pub async fn stop_batch(
         &self,
         id: Uuid,

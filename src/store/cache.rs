@@ -14,8 +14,8 @@ use crate::job::ScrapeRequest;
 /// ahead has stored it. Less than that is stored while a sweep is on its way.
 pub(super) const CACHE_AHEAD_MS_MAX: u64 = 60_000;
 
-/// The hash under which a request's result is cached: everything that shapes the answer. The pattern
-/// names every field, so that a new one does not compile until it is decided here.
+/// Returns the hash under which a request's result is cached: everything that shapes the answer.
+/// The pattern names every field, so that a new one does not compile until it is decided here.
 pub fn request_hash(request: &ScrapeRequest) -> u128 {
     let ScrapeRequest {
         scraper,
@@ -49,7 +49,7 @@ pub struct Cached {
     pub json: Vec<u8>,
 }
 
-/// Where a cached result is.
+/// The place of a cached result.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CacheEntry {
     pub row: Row,

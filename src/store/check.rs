@@ -152,7 +152,7 @@ impl Store {
     /// bytes before and after.
     ///
     /// # Errors
-    /// The store cannot be opened or written.
+    /// Returns an error if the store cannot be opened or written.
     pub fn compact(directory: &Path) -> Result<(u64, u64), StoreError> {
         let file = FileStorage::new(directory);
         let mut database = open_existing(&file)?;

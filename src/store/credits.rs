@@ -10,7 +10,7 @@ use crate::clock;
 use crate::job::Job;
 
 impl Tables<'_> {
-    /// Whether `price` fits into what `allowance` leaves the account this month.
+    /// Returns whether `price` fits into what `allowance` leaves the account this month.
     pub(super) fn affordable(
         &mut self,
         job: &Job,

@@ -10,10 +10,10 @@ use super::StoreError;
 /// What redb is given for its pages while it repairs a database, bytes: the branches above a page.
 const REPAIR_CACHE_BYTES: usize = 1 << 20;
 
-/// The database on a backend, which is opened by the first argument: made when that is empty, repaired
-/// when it was not closed. A repair reads every page twice, in two walks: pages that nobody asks for
-/// again only drive what the processor has at hand out of its caches, so that it is done with little
-/// memory, and the database opened once more.
+/// Opens the database on a backend, which is opened by the first argument: made when that is empty,
+/// repaired when it was not closed. A repair reads every page twice, in two walks: pages that
+/// nobody asks for again only drive what the processor has at hand out of its caches, so that it is
+/// done with little memory, and the database opened once more.
 pub(super) fn create<B: StorageBackend>(
     backend: impl Fn() -> Result<B, DatabaseError>,
     cache_bytes: usize,

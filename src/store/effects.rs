@@ -3,7 +3,7 @@
 use super::StoreError;
 use super::tables::Row;
 
-/// What follows from a committed write.
+/// An effect of a committed write.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Effect {
     /// A job waits for a worker from `due_ms` on.
@@ -24,7 +24,7 @@ pub enum Effect {
     Cached { hash: u128, stored_ms: u64, row: Row },
 }
 
-/// What is counted of a job.
+/// An event that the usage counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UsageEvent {
     /// It came.
@@ -37,7 +37,8 @@ pub enum UsageEvent {
     Canceled,
 }
 
-/// Told of every commit's effects, on the writer's thread: must be quick and must not write.
+/// A listener to every commit's effects. Called on the writer's thread: must be quick and must not
+/// write.
 pub trait Listener: Send + Sync {
     /// What a commit has brought about, in order.
     fn committed(&self, effects: &[Effect]);

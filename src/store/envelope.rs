@@ -10,7 +10,7 @@ use super::tables::Row;
 const SEALED: u8 = 0xa0;
 const CHECKSUM_BYTES: usize = 4;
 
-/// A record's bytes as they are stored.
+/// Returns a record's bytes as they are stored.
 pub fn seal(version: u8, row: Row, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + CHECKSUM_BYTES + body.len());
     bytes.push(SEALED | version);
@@ -19,10 +19,11 @@ pub fn seal(version: u8, row: Row, body: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// The record in stored bytes. Those of before there were checksums have none.
+/// Returns the record in stored bytes. Those of before there were checksums have none.
 ///
 /// # Errors
-/// They are not as they were stored, or they are of another version or another row.
+/// Returns an error if they are not as they were stored, or they are of another version or another
+/// row.
 pub fn open(version: u8, row: Row, bytes: &[u8]) -> Result<&[u8], StoreError> {
     match bytes.split_first() {
         Some((first, body)) if *first == version => Ok(body),
@@ -37,7 +38,7 @@ pub fn open(version: u8, row: Row, bytes: &[u8]) -> Result<&[u8], StoreError> {
     }
 }
 
-/// CRC-32 of a row's number and what belongs to it.
+/// Returns the CRC-32 of a row's number and what belongs to it.
 pub fn checksum(row: Row, body: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&row.to_le_bytes());

@@ -67,8 +67,8 @@ fn directory_advice(kind: ErrorKind) -> String {
 }
 
 impl StoreError {
-    /// Whether nothing of the transaction can be kept. The others are found before an operation
-    /// has changed anything.
+    /// Returns whether nothing of the transaction can be kept. The others are found before an
+    /// operation has changed anything.
     pub(super) fn voids_transaction(&self) -> bool {
         match self {
             StoreError::Database(_) | StoreError::Panicked => true,
@@ -85,8 +85,8 @@ impl StoreError {
         }
     }
 
-    /// Whether everything later will fail as well, until the database has been opened again. What
-    /// is damaged fails by itself and leaves the rest as it is.
+    /// Returns whether everything later will fail as well, until the database has been opened
+    /// again. What is damaged fails by itself and leaves the rest as it is.
     pub fn stops_writes(&self) -> bool {
         match self {
             StoreError::Database(_) => !self.is_damage(),
@@ -106,7 +106,7 @@ impl StoreError {
 }
 
 impl StoreError {
-    /// Whether the store was closed, as it is at a stop.
+    /// Returns whether the store was closed, as it is at a stop.
     pub fn is_closed(&self) -> bool {
         matches!(self, StoreError::Closed)
     }
@@ -129,7 +129,8 @@ impl StoreError {
         }
     }
 
-    /// Whether opening the database again cannot help: what is in it is not sound, or not ours.
+    /// Returns whether opening the database again cannot help: what is in it is not sound, or not
+    /// ours.
     pub fn is_damage(&self) -> bool {
         match self {
             StoreError::Damaged(_) | StoreError::Version(_) | StoreError::Unsound { .. } => true,
@@ -146,10 +147,10 @@ impl StoreError {
     }
 }
 
-/// Whether the database says that its content is at fault, and not what it is kept on.
+/// Returns whether the database says that its content is at fault, and not what it is kept on.
 pub(super) fn is_unsound(error: &redb::Error) -> bool {
     match error {
-        // A page that is said to lie behind the end of the file is read no more than one that is torn.
+        // A page that is said to lie after the end of the file is read no more than one that is torn.
         redb::Error::Io(error) => matches!(
             error.kind(),
             std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof

@@ -31,7 +31,7 @@ pub struct EvidenceFolder {
     changing: Mutex<()>,
 }
 
-/// Whose evidence it is.
+/// The job that evidence belongs to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EvidenceOwner {
     pub row: Row,
@@ -81,8 +81,8 @@ fn read_sound(folder: &Path, file: &EvidenceFile) -> io::Result<Vec<u8>> {
 }
 
 impl EvidenceFolder {
-    /// Below a store's directory; nothing is made before there is something to keep. All of it takes
-    /// `bytes_max` at most.
+    /// Creates the folder of a store's directory; nothing is made before there is something to
+    /// keep. All of it takes `bytes_max` at most.
     pub fn new(store: &Path, bytes_max: u64) -> EvidenceFolder {
         EvidenceFolder { path: store.join(FOLDER_NAME), bytes_max, changing: Mutex::new(()) }
     }
@@ -95,7 +95,7 @@ impl EvidenceFolder {
     /// first lose theirs when there is too much.
     ///
     /// # Errors
-    /// They cannot be written.
+    /// Returns an error if they cannot be written.
     pub fn put(&self, job: EvidenceOwner, files: &[(String, &[u8])]) -> io::Result<()> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.of(job);
@@ -135,18 +135,18 @@ impl EvidenceFolder {
         Ok(())
     }
 
-    /// The files of a job, by name.
+    /// Returns the files of a job, by name.
     ///
     /// # Errors
-    /// They cannot be read.
+    /// Returns an error if they cannot be read.
     pub fn list(&self, job: EvidenceOwner) -> io::Result<Vec<EvidenceFile>> {
         files_in(&self.of(job))
     }
 
-    /// A file of a job; `None` when it has none of that name.
+    /// Returns a file of a job; `None` when it has none of that name.
     ///
     /// # Errors
-    /// It cannot be read, or is not as it was written.
+    /// Returns an error if it cannot be read, or is not as it was written.
     pub fn read(&self, job: EvidenceOwner, name: &str) -> io::Result<Option<Vec<u8>>> {
         // A name that is listed leads nowhere else.
         let Some(file) = self.list(job)?.into_iter().find(|file| file.name == name) else {
@@ -155,10 +155,10 @@ impl EvidenceFolder {
         read_sound(&self.of(job), &file).map(Some)
     }
 
-    /// A sentence for each file that cannot be read or is not as it was written.
+    /// Returns a sentence for each file that cannot be read or is not as it was written.
     ///
     /// # Errors
-    /// The folders cannot be listed.
+    /// Returns an error if the folders cannot be listed.
     pub(super) fn problems(&self) -> io::Result<Vec<String>> {
         let mut problems = Vec::new();
         for (_, folder) in self.folders()? {
@@ -175,7 +175,7 @@ impl EvidenceFolder {
     /// Removes what belongs to jobs that have expired at `now_ms`, and what belongs to none.
     ///
     /// # Errors
-    /// It cannot be removed.
+    /// Returns an error if it cannot be removed.
     pub fn sweep(&self, now_ms: UnixMs) -> io::Result<()> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         for (expires_ms, folder) in self.folders()? {

@@ -17,7 +17,7 @@ use crate::job::{Event, Failure, Job, State, TransitionError};
 /// core less.
 pub const SWEEP_ROWS_MAX: usize = 250;
 
-/// What one pass has done.
+/// The outcome of one sweep.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SweepOutcome {
     /// Jobs and batches.
@@ -26,13 +26,13 @@ pub struct SweepOutcome {
 }
 
 impl SweepOutcome {
-    /// Whether another pass would find more.
+    /// Returns whether another pass would find more.
     pub fn full(&self) -> bool {
         self.rows == SWEEP_ROWS_MAX || self.cache_entries == SWEEP_ROWS_MAX
     }
 }
 
-/// What one pass over the start deadlines has done.
+/// The outcome of one pass over the start deadlines.
 #[derive(Clone, Debug, Default)]
 pub struct DeadlineOutcome {
     /// The jobs that it has ended.
@@ -81,7 +81,7 @@ pub(super) fn end_overdue(
 }
 
 /// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much earlier,
-/// those behind `after` in the ready index. Gives the last of them when there may be more.
+/// those after `after` in the ready index. Returns the last of them when there may be more.
 pub(super) fn pull_forward_after_clock_step(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,
@@ -158,7 +158,7 @@ impl Store {
     /// `cache_from_ms`, or by a clock that was ahead. Blocks until it is committed.
     ///
     /// # Errors
-    /// The store failed; nothing was removed.
+    /// Returns an error if the store failed; nothing was removed.
     pub fn sweep(&self, now_ms: UnixMs, cache_from_ms: UnixMs) -> Result<SweepOutcome, StoreError> {
         {
             let mut cache = self.shared.cache_index();
@@ -176,7 +176,7 @@ impl Store {
     /// Blocks until it is committed.
     ///
     /// # Errors
-    /// The store failed; no job was ended.
+    /// Returns an error if the store failed; no job was ended.
     pub fn end_overdue(&self, now_ms: UnixMs) -> Result<DeadlineOutcome, StoreError> {
         let scrapers = self.scrapers.clone();
         self.queue(|queue| {
@@ -187,11 +187,11 @@ impl Store {
 
     /// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much
     /// earlier, but not before that: the clock was set back, and by it they would wait too long.
-    /// Begins behind `after`, and gives what to go on behind when there may be more. Blocks until it
+    /// Begins after `after`, and returns what to continue after if there may be more. Blocks until it
     /// is committed.
     ///
     /// # Errors
-    /// The store failed; no job was changed.
+    /// Returns an error if the store failed; no job was changed.
     pub fn pull_forward_after_clock_step(
         &self,
         now_ms: UnixMs,

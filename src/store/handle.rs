@@ -27,7 +27,7 @@ pub struct NewIdentity {
     pub id: Uuid,
 }
 
-/// What the writer has done since the start.
+/// The writer's counters since the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WriterStats {
     /// Transactions committed, each with one fsync.
@@ -56,15 +56,15 @@ impl Store {
         let _ = self.shared.listener.set(listener);
     }
 
-    /// A row number, a nonce and the id that carries both, for a new job.
+    /// Returns a row number, a nonce and the id that carries both, for a new job.
     ///
     /// # Errors
-    /// The operating system's generator failed.
+    /// Returns an error if the operating system's generator failed.
     pub fn new_identity(&self) -> Result<NewIdentity, StoreError> {
         self.identity_of(self.next_rows(1))
     }
 
-    /// The first of so many fresh row numbers.
+    /// Returns the first of so many fresh row numbers.
     pub(super) fn next_rows(&self, count: u64) -> Row {
         self.next_row.fetch_add(count, Ordering::Relaxed)
     }
@@ -74,22 +74,22 @@ impl Store {
         Ok(NewIdentity { row, nonce, id })
     }
 
-    /// The id of a job.
+    /// Returns the id of a job.
     pub fn id_of(&self, job: &Job) -> Uuid {
         self.cipher.seal(job.row, job.nonce)
     }
 
-    /// The numbers and names of all scrapers that the store knows, configured now or not.
+    /// Returns the numbers and names of all scrapers that the store knows, configured now or not.
     pub fn scrapers(&self) -> impl Iterator<Item = (u16, &str)> {
         self.scrapers.entries.iter().map(|entry| (entry.number, entry.name.as_str()))
     }
 
-    /// A scraper's unfinished jobs: those that wait and those that run.
+    /// Returns a scraper's unfinished jobs: those that wait and those that run.
     pub fn unfinished(&self, scraper: u16) -> usize {
         self.scrapers.depth(scraper, &HashMap::new())
     }
 
-    /// Why every write is refused, when it is.
+    /// Returns why every write is refused, when it is.
     pub fn failure(&self) -> Option<StoreError> {
         self.shared.outage_error()
     }
@@ -98,7 +98,7 @@ impl Store {
     /// as long as they take.
     ///
     /// # Errors
-    /// The store takes no writes.
+    /// Returns an error if the store takes no writes.
     pub fn probe(&self) -> Result<(), StoreError> {
         self.queue(|queue| queue.submit_blocking(|_| Ok(()))).wait()
     }
@@ -108,7 +108,7 @@ impl Store {
         WriterStats { commits: batches.count(), writes: batches.sum }
     }
 
-    /// How many writes the commits since the start have had.
+    /// Returns how many writes the commits since the start have had.
     pub fn batches(&self) -> HistogramReport {
         self.shared.batches.report()
     }
@@ -123,7 +123,7 @@ impl Store {
             // The writer catches panics, so it ends in order.
             let _ = thread.join();
         }
-        // With the lock, so that nobody reads; what was read last must not outlive the database.
+        // With the lock, so that no one reads; what was read last must not outlive the database.
         let mut database = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
         self.shared.forget_latest();
         drop(database.take());

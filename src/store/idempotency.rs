@@ -8,7 +8,7 @@ use super::{Scrapers, StoreError, rows};
 use crate::clock::UnixMs;
 use crate::job::{Batch, Handling, Idempotency, Job, ScrapeRequest};
 
-/// What is kept of a key, which is the account's own, and of the request that it came with.
+/// Returns what is kept of a key, which is the account's own, and of the request that it came with.
 pub fn idempotency_of(
     account: &str,
     key: &str,
@@ -21,7 +21,7 @@ pub fn idempotency_of(
     }
 }
 
-/// As [`idempotency_of`], for a batch of `samples` scrapes of the same.
+/// Does what [`idempotency_of`] does, for a batch of `samples` scrapes of the same.
 pub fn idempotency_of_samples(
     account: &str,
     key: &str,
@@ -73,7 +73,8 @@ fn asked_hash(request: &ScrapeRequest, handling: &Handling) -> u128 {
     hash(&parts)
 }
 
-/// As [`idempotency_of`], for a batch: `asked` is the whole of what the client asked for.
+/// Does what [`idempotency_of`] does, for a batch: `asked` is the whole of what the client asked
+/// for.
 pub fn idempotency_of_batch(account: &str, key: &str, asked: &[u8]) -> Idempotency {
     Idempotency {
         key_hash: hash(&[account.as_bytes(), key.as_bytes()]),
@@ -94,13 +95,13 @@ fn hash(parts: &[&[u8]]) -> u128 {
     u128::from_be_bytes(half)
 }
 
-/// What was submitted with a key before.
+/// The existing job or batch of an idempotency key.
 pub(super) enum Existing {
     Job(Box<Job>),
     Batch(Box<Batch>),
 }
 
-/// What was submitted with this key before, if it exists at `now_ms`.
+/// Returns what was submitted with this key before, if it exists at `now_ms`.
 pub(super) fn find(
     tables: &Tables<'_>,
     scrapers: &Scrapers,

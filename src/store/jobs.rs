@@ -10,7 +10,7 @@ use super::{Scrapers, StoreError, attempts, batch_progress, idempotency, outbox,
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State, TransitionError};
 
-/// Why a job was not taken. Nothing of it is stored.
+/// The reason why a job was not taken. Nothing of it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubmitError {
     /// The scraper has as many unfinished jobs as it may have.
@@ -39,7 +39,7 @@ pub struct SubmitLimits {
     pub monthly_credits: Option<u64>,
 }
 
-/// Writes a new job; one that is born `done` brings its result. Gives the job of this idempotency
+/// Writes a new job; one that is inserted as `done` comes with its result. Returns the job of this idempotency
 /// key, where there is one already, and writes nothing then.
 pub(super) fn insert(
     tables: &mut Tables<'_>,
@@ -101,8 +101,8 @@ pub(super) fn insert(
     Ok(Ok(job))
 }
 
-/// Applies the event that `decide` chooses for the job as it stands; a success brings its result.
-/// Gives the job as it is now.
+/// Applies the event that `decide` chooses for the job as it is; a success brings its result.
+/// Returns the job as it is now.
 pub(super) fn transition(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,
@@ -114,8 +114,8 @@ pub(super) fn transition(
     transition_if(tables, scrapers, row, now_ms, |job| Some(decide(job)), result)
 }
 
-/// As [`transition`]; a job for which `decide` chooses nothing is not the caller's to change, and
-/// not there for it.
+/// Does what [`transition`] does; a job for which `decide` chooses nothing is not the caller's to
+/// change, and not there for it.
 pub(super) fn transition_if(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,

@@ -17,7 +17,7 @@ pub const LIST_ROWS_MAX: usize = if cfg!(test) { 16 } else { 10_000 };
 /// The nonce of a cursor. No client has made it up: it has to come out of the cipher.
 const CURSOR_NONCE: u128 = 0;
 
-/// Which jobs are listed; what is `None` does not matter.
+/// The filter of a list. What is `None` does not matter.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListFilter {
     pub account: String,
@@ -50,7 +50,7 @@ fn has(job: &Job, search: &str) -> bool {
     label.chain([job.request.prompt.as_str()]).any(|text| text.to_lowercase().contains(search))
 }
 
-/// Where a page begins: behind this row.
+/// The row after which a page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Cursor(Row);
 
@@ -63,11 +63,11 @@ pub struct ListPage {
 }
 
 impl Store {
-    /// The newest of the jobs that match, exist at `now_ms` and lie behind `after`: at most
+    /// Returns the newest of the jobs that match, exist at `now_ms` and lie after `after`: at most
     /// `jobs_max` of them, and fewer when [`LIST_ROWS_MAX`] rows have been looked at.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn list(
         &self,
         filter: &ListFilter,
@@ -105,13 +105,13 @@ impl Store {
         })
     }
 
-    /// A cursor as clients see it. It looks like a job's id and tells as little: a row number would
-    /// tell how many jobs everybody has.
+    /// Returns a cursor as clients see it. It looks like a job's id and tells as little: a row
+    /// number would tell how many jobs everybody has.
     pub fn cursor_id(&self, Cursor(row): Cursor) -> Uuid {
         self.cipher.seal(row, CURSOR_NONCE)
     }
 
-    /// The cursor that a client has sent back; `None` when it is none of this store's.
+    /// Returns the cursor that a client has sent back; `None` when it is none of this store's.
     pub fn cursor(&self, id: Uuid) -> Option<Cursor> {
         let plain: Plain = self.cipher.open(id)?;
         plain.has_nonce(CURSOR_NONCE).then_some(Cursor(plain.row))

@@ -34,8 +34,8 @@ impl Store {
     /// writer.
     ///
     /// # Errors
-    /// The directory cannot be used, another process has it, it was written by another version,
-    /// or the database is damaged.
+    /// Returns an error if the directory cannot be used, another process has it, it was written by
+    /// another version, or the database is damaged.
     pub fn open(options: &OpenOptions) -> Result<Store, StoreError> {
         Store::open_on(Box::new(FileStorage::new(&options.directory)), options)
     }
@@ -43,7 +43,7 @@ impl Store {
     /// Opens the store on whatever keeps its bytes.
     ///
     /// # Errors
-    /// As [`Store::open`].
+    /// Returns an error if [`Store::open`] would.
     pub(super) fn open_on(
         storage: Box<dyn Storage>,
         options: &OpenOptions,
@@ -111,15 +111,15 @@ pub(super) fn bring_up_to_date(database: &Database) -> Result<(), StoreError> {
     })
 }
 
-/// The key of the ids.
+/// Returns the key of the ids.
 pub(super) fn id_key(transaction: &ReadTransaction) -> Result<[u8; 16], StoreError> {
     let key = transaction.open_table(META)?.get(META_ID_KEY)?;
     let key = key.and_then(|key| <[u8; 16]>::try_from(key.value()).ok());
     key.ok_or(StoreError::Damaged("the key of the ids is missing"))
 }
 
-/// What the pages in use take, of a database that nobody else has. redb tells it only together with what a walk through every tree finds,
-/// so it is no metric.
+/// Returns what the pages in use take, of a database that nobody else has. redb tells it only
+/// together with what a walk through every tree finds, so it is no metric.
 pub(super) fn used_bytes(database: &Database) -> Result<u64, StoreError> {
     let transaction = database.begin_write()?;
     let stats = transaction.stats()?;
@@ -220,8 +220,8 @@ fn number_scrapers(
     Ok(entries)
 }
 
-/// The next row number and the cache's index. A cache entry outlives its job, and would serve the
-/// result of whichever job had its row next: so it counts as a use of the row, as does all that
+/// Reads the next row number and the cache's index. A cache entry outlives its job, and would serve
+/// the result of whichever job had its row next: so it counts as a use of the row, as does all that
 /// damage may have left of one.
 pub(super) fn rebuild(
     database: &Database,

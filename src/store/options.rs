@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::clock::UnixMs;
 
-/// Which commits are made so that an opening after a crash behind them needs no repair, which reads
+/// The commits after which an opening after a crash needs no repair, which reads
 /// the whole file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum QuickRepair {
@@ -16,7 +16,7 @@ pub enum QuickRepair {
     Never,
 }
 
-/// How a store is opened.
+/// The options of opening a store.
 #[derive(Clone, Debug)]
 pub struct OpenOptions {
     /// Made, with mode 0700, when it is not there.

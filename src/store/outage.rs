@@ -4,7 +4,7 @@ use crossbeam_channel::{Receiver, Sender};
 
 use super::StoreError;
 
-/// Why every write is refused, and what tells when that is over.
+/// The error that stops every write, and a channel that tells when that is over.
 pub(super) struct WriteOutage {
     pub error: StoreError,
     /// Disconnected when it is over. Nothing is ever sent.

@@ -1,5 +1,5 @@
-//! The outbox: what is to be told to webhooks, filed in the transaction that ends a job. A delivery
-//! stays as long as its job; while it is pending, the job stays for it, though nobody but the
+//! The outbox: pending webhooks, filed in the transaction that ends a job. A delivery
+//! stays as long as its job; while it is pending, the job stays for it, though only the
 //! deliverer sees that once the job has expired.
 
 use std::ops::{Bound, ControlFlow};
@@ -21,7 +21,7 @@ pub type OutboxKey = (UnixMs, Row);
 /// For how long the sweep leaves an expired job alone whose delivery is pending, milliseconds.
 pub(super) const HOLD_MS: u64 = 3_600_000;
 
-/// What a delivery reports.
+/// The job or batch that a delivery reports.
 #[derive(Clone, Copy, Debug)]
 pub enum Reported<'a> {
     /// With the JSON of its result.
@@ -29,7 +29,7 @@ pub enum Reported<'a> {
     Batch(&'a Batch),
 }
 
-/// Why a webhook is not sent again.
+/// The reason why a webhook is not sent again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ResendError {
     /// There is no such job, or no longer, or it is another account's.
@@ -54,7 +54,7 @@ pub(super) fn prepare(job: &Job) -> Result<Option<Prepared>, StoreError> {
     prepare_of(job.row, Subject::Job, &job.account, url, job.completed_ms)
 }
 
-/// As [`prepare`], for a batch.
+/// Does what [`prepare`] does, for a batch.
 pub(super) fn prepare_batch(batch: &Batch) -> Result<Option<Prepared>, StoreError> {
     let url = batch.webhook_url.as_deref();
     prepare_of(batch.key.row, Subject::Batch, &batch.account, url, batch.progress.completed_ms)
@@ -88,8 +88,8 @@ pub(super) fn file(
     Ok(())
 }
 
-/// Whether what has expired at `expires_ms` stays because its delivery is pending. It is filed anew
-/// in the expiry index then, so that the sweep comes back to it.
+/// Returns whether what has expired at `expires_ms` stays because its delivery is pending. It is
+/// filed again in the expiry index then, so that the sweep comes back to it.
 pub(super) fn hold_if_pending(
     tables: &mut Tables<'_>,
     row: Row,
@@ -194,7 +194,7 @@ pub(super) fn note(
     change(tables, &owner, row, delivery, note).map(Some)
 }
 
-/// [`Store::send_again`] inside a transaction.
+/// Makes a webhook due again, inside a transaction: see [`Store::send_again`].
 pub(super) fn send_again(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,
@@ -204,25 +204,26 @@ pub(super) fn send_again(
     account: &str,
     now_ms: UnixMs,
 ) -> Result<Result<Delivery, ResendError>, StoreError> {
-    let mine = |told: &Told| told.owner.account == account && told.owner.expires_ms > now_ms;
-    let Some(told) = told(tables, scrapers, subject, plain, id)?.filter(mine) else {
+    let mine =
+        |target: &ResendTarget| target.owner.account == account && target.owner.expires_ms > now_ms;
+    let Some(target) = resend_target(tables, scrapers, subject, plain, id)?.filter(mine) else {
         return Ok(Err(ResendError::Gone));
     };
-    if !told.webhook {
+    if !target.webhook {
         return Ok(Err(ResendError::NoWebhook));
     }
     let Some(delivery) = read(tables, plain.row)? else {
         return Ok(Err(ResendError::Unfinished));
     };
     let again = |delivery: &mut Delivery| delivery.send_again(now_ms);
-    let delivery = change(tables, &told.owner, plain.row, delivery, again)?;
+    let delivery = change(tables, &target.owner, plain.row, delivery, again)?;
     tables.effects.push(Effect::Delivery { due_ms: now_ms });
     Ok(Ok(delivery))
 }
 
 impl Store {
     /// Walks the deliveries that are due at `now_ms` ([`Delivery::is_due`]), in the order in which
-    /// they came due and from the one behind `after` on, until `visit` breaks: the key of each, and
+    /// they came due and from the one after `after` on, until `visit` breaks: the key of each, and
     /// its recipient.
     ///
     /// # Errors
@@ -255,10 +256,10 @@ impl Store {
         })
     }
 
-    /// When the next delivery comes due after `now_ms`.
+    /// Returns when the next delivery comes due after `now_ms`.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn next_delivery_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
         self.shared.read(|snapshot| {
             let outbox = snapshot.open_table(tables::OUTBOX)?;
@@ -334,11 +335,11 @@ impl Store {
     }
 
     /// Notes an attempt that was made in the round `resends` of a delivery; `retry_after_ms` is
-    /// what the receiver asked for. Blocks until it is committed. Gives the delivery as it is
+    /// what the receiver asked for. Blocks until it is committed. Returns the delivery as it is
     /// then; `None` when it is not there any more.
     ///
     /// # Errors
-    /// The store failed; the delivery is as it was.
+    /// Returns an error if the store failed; the delivery is as it was.
     pub fn note_delivery(
         &self,
         row: Row,
@@ -362,7 +363,8 @@ impl Store {
     /// it. Does not block the thread.
     ///
     /// # Errors
-    /// The store failed, or its writer has too much to do; the delivery is as it was.
+    /// Returns an error if the store failed, or its writer has too much to do; the delivery is as
+    /// it was.
     pub async fn send_again(
         &self,
         subject: Subject,
@@ -387,30 +389,30 @@ fn delivery_in(snapshot: &Snapshot, row: Row) -> Result<Option<Delivery>, StoreE
     stored.map(|bytes| record::decode_delivery(row, bytes.value())).transpose()
 }
 
-/// What a webhook tells of, as far as sending it again has to know it.
-struct Told {
+/// The owner of a job or batch, and whether it has a webhook.
+struct ResendTarget {
     owner: Owner,
     webhook: bool,
 }
 
-fn told(
+fn resend_target(
     tables: &Tables<'_>,
     scrapers: &Scrapers,
     subject: Subject,
     plain: Plain,
     id: Uuid,
-) -> Result<Option<Told>, StoreError> {
+) -> Result<Option<ResendTarget>, StoreError> {
     match subject {
         Subject::Job => {
             let job = rows::read_job(tables, scrapers, plain.row)?.map(|(job, _)| job);
-            Ok(job.filter(|job| plain.has_nonce(job.nonce)).map(|job| Told {
+            Ok(job.filter(|job| plain.has_nonce(job.nonce)).map(|job| ResendTarget {
                 owner: Owner { account: job.account, expires_ms: job.expires_ms },
                 webhook: job.webhook_url.is_some(),
             }))
         }
         Subject::Batch => {
             let batch = rows::read_batch(tables, plain.row)?;
-            Ok(batch.filter(|batch| rows::has_id(batch, id)).map(|batch| Told {
+            Ok(batch.filter(|batch| rows::has_id(batch, id)).map(|batch| ResendTarget {
                 owner: Owner { account: batch.account, expires_ms: batch.expires_ms },
                 webhook: batch.webhook_url.is_some(),
             }))

@@ -15,7 +15,7 @@ impl Store {
     /// the database's own: `read` copies what it needs.
     ///
     /// # Errors
-    /// The store failed or is damaged.
+    /// Returns an error if the store failed or is damaged.
     pub fn read_job<T>(
         &self,
         id: Uuid,
@@ -29,10 +29,10 @@ impl Store {
         .map(Option::flatten)
     }
 
-    /// As [`Store::read_job`], by row number.
+    /// Does what [`Store::read_job`] does, by row number.
     ///
     /// # Errors
-    /// The store failed or is damaged.
+    /// Returns an error if the store failed or is damaged.
     pub fn read_row<T>(
         &self,
         row: Row,
@@ -42,7 +42,7 @@ impl Store {
         self.shared.read(|snapshot| self.row_in(snapshot, row, now_ms, read))
     }
 
-    /// As [`Store::read_row`], of a state that is read already.
+    /// Does what [`Store::read_row`] does, of a state that is read already.
     pub(super) fn row_in<T>(
         &self,
         snapshot: &Snapshot,
@@ -68,11 +68,11 @@ impl Store {
         Ok(Some(read(&job, Some(record::decode_result(row, stored.value())?))))
     }
 
-    /// The cached result for a request's hash that was stored from `from_ms` to `now_ms` and whose
-    /// job still exists.
+    /// Returns the cached result for a request's hash that was stored from `from_ms` to `now_ms`
+    /// and whose job still exists.
     ///
     /// # Errors
-    /// The store failed or is damaged.
+    /// Returns an error if the store failed or is damaged.
     pub fn cached(
         &self,
         hash: u128,
@@ -93,7 +93,7 @@ impl Store {
     /// (`interactive`) or nobody does, in the order in which they came due, until `visit` breaks.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn visit_ready(
         &self,
         scraper: u16,
@@ -113,10 +113,10 @@ impl Store {
         })
     }
 
-    /// When the next of a scraper's unfinished jobs comes due after `now_ms`.
+    /// Returns when the next of a scraper's unfinished jobs comes due after `now_ms`.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn next_ready_ms(
         &self,
         scraper: u16,
@@ -135,15 +135,15 @@ impl Store {
         })
     }
 
-    /// When the oldest job ceases to exist.
+    /// Returns when the oldest job ceases to exist.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn next_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
         self.earliest_ms(tables::EXPIRY)
     }
 
-    /// When the last job ceases to exist.
+    /// Returns when the last job ceases to exist.
     ///
     /// # Errors
     /// Returns an error if the store failed.
@@ -154,10 +154,10 @@ impl Store {
         })
     }
 
-    /// When the newest job was submitted, by the clock of that time.
+    /// Returns when the newest job was submitted, by the clock of that time.
     ///
     /// # Errors
-    /// The store failed or is damaged.
+    /// Returns an error if the store failed or is damaged.
     pub fn newest_created_ms(&self) -> Result<Option<UnixMs>, StoreError> {
         self.shared.read(|snapshot| {
             let newest = snapshot.rows()?.jobs.last()?.map(|(row, _)| row.value());
@@ -166,26 +166,26 @@ impl Store {
         })
     }
 
-    /// When the first of the jobs that must start by a moment, and have not, ends for that.
+    /// Returns when the first of the jobs that must start by a moment, and have not, ends for that.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn next_deadline_ms(&self) -> Result<Option<UnixMs>, StoreError> {
         self.earliest_ms(tables::DEADLINES)
     }
 
-    /// When the oldest result was stored that the cache's table still has.
+    /// Returns when the oldest result was stored that the cache's table still has.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn oldest_cached_ms(&self) -> Result<Option<UnixMs>, StoreError> {
         self.earliest_ms(tables::CACHE)
     }
 
-    /// What an account has reserved and used in a calendar month.
+    /// Returns what an account has reserved and used in a calendar month.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
         self.shared.read(|snapshot| {
             let credits = snapshot.open_table(tables::CREDITS)?;

@@ -1,4 +1,4 @@
-//! Records as they stand on disk: structs of their own, encoded with bincode behind a version
+//! Records as they stand on disk: structs of their own, encoded with bincode after a version
 //! byte. Only here and in the files of this folder is bincode named.
 
 mod counts;
@@ -115,10 +115,10 @@ struct CreditsV1 {
 #[derive(Encode, Decode)]
 struct DayV1(Vec<(u16, [u64; 5])>);
 
-/// A job's record, with its prompt only when that is short.
+/// Encodes a job's record, with its prompt only when that is short.
 ///
 /// # Errors
-/// A field is longer than a record can hold.
+/// Returns an error if a field is longer than a record can hold.
 pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
     let inline = job.request.prompt.len() <= PROMPT_INLINE_BYTES_MAX;
     let mut body = encode(&JobV1 {
@@ -157,11 +157,11 @@ pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
     Ok(envelope::seal(VERSION, job.row, &body))
 }
 
-/// A job from its record. `scraper_name` gives the name of a scraper's number, `long_prompt` the
-/// prompt that stands outside of the record. Gives the scraper's number too.
+/// Decodes a job from its record. `scraper_name` gives the name of a scraper's number,
+/// `long_prompt` the prompt that stands outside of the record. Returns the scraper's number too.
 ///
 /// # Errors
-/// The record is damaged or another row's, or what it refers to is not there.
+/// Returns an error if the record is damaged or another row's, or what it refers to is not there.
 pub fn decode_job(
     row: u64,
     bytes: &[u8],
@@ -220,7 +220,7 @@ pub fn decode_job(
     Ok((job, disk.scraper))
 }
 
-/// A batch's record, without what its jobs' ends change.
+/// Encodes a batch's record, without what its jobs' ends change.
 pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
     let disk = BatchV1 {
         id: batch.key.id.as_u128(),
@@ -247,7 +247,7 @@ pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
     seal(batch.key.row, &disk)
 }
 
-/// A batch from its record, and from what its jobs' ends have changed.
+/// Decodes a batch from its record, and from what its jobs' ends have changed.
 pub fn decode_batch(row: u64, bytes: &[u8], progress: BatchProgress) -> Result<Batch, StoreError> {
     let disk: BatchV1 = unseal(row, bytes)?;
     let refused = disk.refused.into_iter().map(|(index, why)| {
@@ -280,7 +280,7 @@ fn idempotency_from_disk((key_hash, request_hash): (u128, u128)) -> Idempotency 
     Idempotency { key_hash, request_hash }
 }
 
-/// What a batch's jobs' ends change of it.
+/// Encodes the progress of a batch.
 pub fn encode_progress(row: u64, progress: BatchProgress) -> Result<Vec<u8>, StoreError> {
     let BatchProgress { done, failed, completed_ms } = progress;
     seal(row, &BatchProgressV1 { done, failed, completed_ms })
@@ -291,7 +291,7 @@ pub fn decode_progress(row: u64, bytes: &[u8]) -> Result<BatchProgress, StoreErr
     Ok(BatchProgress { done, failed, completed_ms })
 }
 
-/// What an account has of a month (`202605`).
+/// Encodes the credits of a month (`202605`).
 pub fn encode_credits(month: u32, credits: Credits) -> Result<Vec<u8>, StoreError> {
     seal(u64::from(month), &CreditsV1 { reserved: credits.reserved, used: credits.used })
 }
@@ -301,7 +301,7 @@ pub fn decode_credits(month: u32, bytes: &[u8]) -> Result<Credits, StoreError> {
     Ok(Credits { reserved, used })
 }
 
-/// What an account used on a day (`20260511`).
+/// Encodes the usage of a day (`20260511`).
 pub fn encode_day(date: u32, day: &DayRecord) -> Result<Vec<u8>, StoreError> {
     let of = |used: Usage| [used.jobs, used.done, used.failed, used.cached, used.credits];
     let disk = DayV1(day.0.iter().map(|(scraper, used)| (*scraper, of(*used))).collect());
@@ -320,12 +320,12 @@ pub fn decode_day(date: u32, bytes: &[u8]) -> Result<DayRecord, StoreError> {
     Ok(DayRecord(disk.into_iter().map(|(scraper, used)| (scraper, of(used))).collect()))
 }
 
-/// A result as it is stored.
+/// Encodes a result as it is stored.
 pub fn encode_result(row: u64, json: &[u8]) -> Vec<u8> {
     envelope::seal(VERSION, row, json)
 }
 
-/// The JSON of a stored result.
+/// Decodes the JSON of a stored result.
 pub fn decode_result(row: u64, bytes: &[u8]) -> Result<&[u8], StoreError> {
     envelope::open(VERSION, row, bytes)
 }

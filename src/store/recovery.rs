@@ -1,5 +1,5 @@
 //! After a failure of the storage: the database is closed and opened again, and what is in memory
-//! is made anew from what is on disk. And how much room there is before it comes to that.
+//! is made again from what is on disk. And how much room there is before it comes to that.
 
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
@@ -15,17 +15,18 @@ use crate::clock::UnixMs;
 use crate::id::IdCipher;
 
 impl Store {
-    /// While every write is refused, a channel that is disconnected when the store works again;
-    /// nothing is ever sent. `None` while it works.
+    /// Returns, while every write is refused, a channel that is disconnected when the store works
+    /// again; nothing is ever sent. `None` while it works.
     pub fn outage(&self) -> Option<Receiver<()>> {
         let outage = self.shared.outage.lock().unwrap_or_else(PoisonError::into_inner);
         outage.as_ref().map(|outage| outage.over.1.clone())
     }
 
-    /// Whether there is room for new jobs.
+    /// Returns whether there is room for new jobs.
     ///
     /// # Errors
-    /// [`StoreError::SpaceLow`]: less is free than the settings keep for what is under way.
+    /// Returns [`StoreError::SpaceLow`] if less is free than the settings keep for what is under
+    /// way.
     pub fn room(&self) -> Result<(), StoreError> {
         let free_mib_min = self.options.free_mib_min;
         if free_mib_min == 0 {
@@ -39,11 +40,12 @@ impl Store {
         }
     }
 
-    /// As [`Store::room`], for a write that is about to be queued. The first that goes into a transaction
-    /// looks, and the others rely on it: what is refused late is at most the writes of one transaction.
+    /// Does what [`Store::room`] does, for a write that is about to be queued. The first that goes
+    /// into a transaction looks, and the others rely on it: what is refused late is at most the
+    /// writes of one transaction.
     ///
     /// # Errors
-    /// As [`Store::room`].
+    /// Returns an error if [`Store::room`] would.
     pub fn room_for_write(&self) -> Result<(), StoreError> {
         if !self.shared.room_seen.load(Ordering::Relaxed) {
             self.room()?;
@@ -54,10 +56,11 @@ impl Store {
 
     /// Opens the database again after a failure of the storage, and proves that it takes writes;
     /// until then every write is refused. A write that has failed before may be found done after
-    /// it: nobody was told that it was, or that it was not. Does nothing while nothing has failed.
+    /// it: no caller was answered either way. Does nothing while nothing has failed.
     ///
     /// # Errors
-    /// The storage still fails, and this can be tried again; or [`StoreError::is_damage`].
+    /// Returns an error if the storage still fails; this can be tried again unless
+    /// [`StoreError::is_damage`].
     pub fn recover(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
         if self.shared.outage_error().is_none() {
             return Ok(());
@@ -129,7 +132,7 @@ impl Store {
         Ok(database)
     }
 
-    /// Puts a database in the place of the one that is there, once nobody reads that any more.
+    /// Puts a database in the place of the one that is there, once no one reads that any more.
     fn replace(&self, database: Option<Database>) -> Option<Database> {
         let mut place = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
         self.shared.forget_latest();

@@ -13,7 +13,7 @@ use crate::job::{Batch, Job};
 
 const COUNTS_MISSING: StoreError = StoreError::Damaged("a batch's counts are missing");
 
-/// The job of a row and its scraper's number.
+/// Reads the job of a row and its scraper's number.
 pub(super) fn read_job(
     tables: &Tables<'_>,
     scrapers: &Scrapers,
@@ -24,14 +24,14 @@ pub(super) fn read_job(
     record::decode_job(row, bytes.value(), |number| scrapers.name(number), long_prompt).map(Some)
 }
 
-/// The batch of a row.
+/// Reads the batch of a row.
 pub(super) fn read_batch(tables: &Tables<'_>, row: Row) -> Result<Option<Batch>, StoreError> {
     let Some(bytes) = tables.batches.get(row)? else { return Ok(None) };
     let ended = tables.batch_progress.get(row)?.ok_or(COUNTS_MISSING)?;
     record::decode_batch(row, bytes.value(), record::decode_progress(row, ended.value())?).map(Some)
 }
 
-/// The batch of a row, whether it has expired or not.
+/// Reads the batch of a row, whether it has expired or not.
 pub(super) fn batch_of_row(snapshot: &Snapshot, row: Row) -> Result<Option<Batch>, StoreError> {
     let batches = snapshot.open_table(tables::BATCHES)?;
     let Some(bytes) = batches.get(row)? else { return Ok(None) };
@@ -40,7 +40,7 @@ pub(super) fn batch_of_row(snapshot: &Snapshot, row: Row) -> Result<Option<Batch
     record::decode_batch(row, bytes.value(), record::decode_progress(row, ended.value())?).map(Some)
 }
 
-/// Whether a batch has this id, in time that does not depend on where they differ.
+/// Returns whether a batch has this id, in time that does not depend on where they differ.
 pub(super) fn has_id(batch: &Batch, id: Uuid) -> bool {
     batch.key.id.as_bytes().ct_eq(id.as_bytes()).into()
 }

@@ -17,26 +17,27 @@ pub(super) struct ScraperEntry {
 }
 
 impl Scrapers {
-    /// A scraper's name by its number.
+    /// Returns a scraper's name by its number.
     pub fn name(&self, number: u16) -> Option<String> {
         self.entry(number).map(|entry| entry.name.clone())
     }
 
-    /// A scraper's number by its name.
+    /// Returns a scraper's number by its name.
     pub(super) fn number(&self, name: &str) -> Result<u16, StoreError> {
         let entry = self.entries.iter().find(|entry| entry.name == name);
         entry.map(|entry| entry.number).ok_or(StoreError::Damaged("a scraper was not registered"))
     }
 
-    /// Unfinished jobs, counting what the transaction under way adds and takes.
+    /// Returns the number of unfinished jobs, counting what the transaction under way adds and
+    /// takes.
     pub(super) fn depth(&self, number: u16, changes: &HashMap<u16, isize>) -> usize {
         let committed =
             self.entry(number).map_or(0, |entry| entry.unfinished.load(Ordering::Relaxed));
         committed.saturating_add_signed(changes.get(&number).copied().unwrap_or(0))
     }
 
-    /// The beginnings of all keys of the ready index, in its order: every scraper's number, without
-    /// and with somebody who waits.
+    /// Returns the beginnings of all keys of the ready index, in its order: every scraper's number,
+    /// without and with somebody who waits.
     pub(super) fn lanes(&self) -> impl Iterator<Item = (u16, bool)> {
         self.entries.iter().flat_map(|entry| [(entry.number, false), (entry.number, true)])
     }

@@ -18,7 +18,7 @@ use crate::tally::Histogram;
 /// The upper bounds of the histogram of batches, writes; [`BATCH_WRITES_MAX`](super::BATCH_WRITES_MAX) is the last.
 pub(super) const BATCH_BOUNDS: [u64; 8] = [1, 2, 4, 8, 16, 64, 256, 1_024];
 
-/// What the writer's thread and the readers share.
+/// The state that the writer's thread and the readers share.
 pub(super) struct Shared {
     /// `None` once the store is closed, and while it recovers.
     pub(super) database: RwLock<Option<Database>>,
@@ -91,8 +91,8 @@ impl Shared {
         if let Some(listener) = self.listener.get() {
             // What is committed stays so, and its writers must hear that. What a panicking
             // listener has missed stands in the ready index.
-            let told = catch_unwind(AssertUnwindSafe(|| listener.committed(effects)));
-            if told.is_err() {
+            let heard = catch_unwind(AssertUnwindSafe(|| listener.committed(effects)));
+            if heard.is_err() {
                 tracing::error!("the listener to the store's commits panicked");
             }
         }
@@ -141,7 +141,7 @@ impl Shared {
         outcome
     }
 
-    /// Why there is no database.
+    /// Returns why there is no database.
     pub(super) fn absent(&self) -> StoreError {
         self.outage_error().unwrap_or(StoreError::Closed)
     }

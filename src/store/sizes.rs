@@ -5,7 +5,7 @@ use redb::ReadableTableMetadata;
 
 use super::{Store, StoreError, tables};
 
-/// How much there is at a moment.
+/// The sizes of a store at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StoreSizes {
     /// Jobs, in whatever state; those that have expired until they are swept.
@@ -15,10 +15,11 @@ pub struct StoreSizes {
 }
 
 impl Store {
-    /// How much the store holds. The counts are kept in the tables' roots, so this is quick.
+    /// Returns how much the store holds. The counts are kept in the tables' roots, so this is
+    /// quick.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn sizes(&self) -> Result<StoreSizes, StoreError> {
         self.shared.read(|snapshot| {
             Ok(StoreSizes {
@@ -28,12 +29,12 @@ impl Store {
         })
     }
 
-    /// About what the pages of the database's file take that hold nothing, bytes: what comes next
-    /// goes there before the file grows. Reads through every tree, which takes some seconds for a
-    /// million jobs; a table at a time, so that what is freed meanwhile is not kept for long.
+    /// Estimates what the pages of the database's file take that hold nothing, bytes: what comes
+    /// next goes there before the file grows. Reads through every tree, which takes some seconds
+    /// for a million jobs; a table at a time, so that what is freed meanwhile is not kept for long.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn free_page_bytes(&self) -> Result<u64, StoreError> {
         let tables: Vec<_> =
             self.shared.read(|snapshot| Ok(snapshot.transaction().list_tables()?.collect()))?;
@@ -47,7 +48,7 @@ impl Store {
         Ok(self.storage.bytes()?.saturating_sub(used_bytes))
     }
 
-    /// What is free where the store's files are, bytes; `None` where nobody knows.
+    /// Returns what is free where the store's files are, bytes; `None` if unknown.
     pub fn free_bytes(&self) -> Option<u64> {
         self.storage.free_bytes()
     }

@@ -34,7 +34,7 @@ impl Snapshot {
         Ok(self.transaction.open_table(definition)?)
     }
 
-    /// The whole state, for what reads every table.
+    /// Returns the whole state, for what reads every table.
     pub fn transaction(&self) -> &ReadTransaction {
         &self.transaction
     }

@@ -1,5 +1,5 @@
 //! Where the database's bytes are: a file in the store's directory. The tests have disks of their
-//! own, which lose power and fail as they are told.
+//! own, which lose power and fail on command.
 
 use std::fs::File;
 use std::io::{self, ErrorKind};
@@ -17,7 +17,7 @@ use super::error::is_unsound;
 /// The database's file in the store's directory.
 const FILE_NAME: &str = "answerd.redb";
 
-/// What a database is opened on, and after a failure of the storage opened on again.
+/// The storage that a database is opened on, and after a failure on again.
 pub(super) trait Storage: Send + Sync {
     /// Opens the database with so much memory for its pages, bytes; one that is not there is made when `make` allows it.
     ///
@@ -31,7 +31,7 @@ pub(super) trait Storage: Send + Sync {
     /// Returns an error if it may not, as on a file system that is read-only.
     fn writable(&self) -> Result<(), StoreError>;
 
-    /// Opens what the database is in to be read, whoever else has it open.
+    /// Opens what the database is in to be read, even if another process has it open.
     ///
     /// # Errors
     /// Returns an error if it is not there, or cannot be opened.
@@ -43,7 +43,7 @@ pub(super) trait Storage: Send + Sync {
     /// It is not there, or cannot be looked at.
     fn bytes(&self) -> Result<u64, StoreError>;
 
-    /// How many bytes can still be written; `None` where nobody knows.
+    /// How many bytes can still be written; `None` if unknown.
     fn free_bytes(&self) -> Option<u64>;
 }
 

@@ -19,11 +19,11 @@ pub const SCRAPERS: TableDefinition<u16, &str> = TableDefinition::new("scrapers"
 pub const JOBS: TableDefinition<Row, &[u8]> = TableDefinition::new("jobs");
 /// Prompts that are too long to stand in the job's record.
 pub const PROMPTS: TableDefinition<Row, &str> = TableDefinition::new("prompts");
-/// Results as they are sent, behind a version byte.
+/// Results as they are sent, after a version byte.
 pub const RESULTS: TableDefinition<Row, &[u8]> = TableDefinition::new("results");
 /// Every unfinished job by scraper number, whether somebody waits for it, and the time it is due:
 /// `(scraper, interactive, due_ms, row)`. The two kinds stand apart so that a retry that somebody
-/// waits for is found without a walk over the queue behind which it must not wait.
+/// waits for is found without a walk over a queue that it must not wait for.
 pub const READY: TableDefinition<ReadyKey, ()> = TableDefinition::new("ready");
 /// Every job by the time it ceases to exist: `(expires_ms, row)`.
 pub const EXPIRY: TableDefinition<(u64, Row), ()> = TableDefinition::new("expiry");
@@ -44,7 +44,7 @@ pub const BATCH_PROGRESS_1: TableDefinition<Row, (u32, u32, Option<u64>)> =
 /// Every delivery that is pending, by the time its next attempt is due: `(due_ms, row)` to its
 /// receiver's number, so that those are passed over cheaply whose receiver has enough to do.
 pub const OUTBOX: TableDefinition<(u64, Row), u64> = TableDefinition::new("outbox");
-/// The deliveries of webhooks, pending or over, by the row of what they tell of.
+/// The deliveries of webhooks, pending or over, by the row of the job or batch that they report.
 pub const DELIVERIES: TableDefinition<Row, &[u8]> = TableDefinition::new("deliveries");
 /// Results that may serve other jobs, by the time they were made: `(stored_ms, row)` to the
 /// request's hash.

@@ -10,7 +10,7 @@ use crate::clock::UnixMs;
 use crate::job::{AttemptEnd, Event, Failure, Job, TransitionError};
 
 impl Store {
-    /// Writes a new job with its identity, indexes and credits; one that is born `done` brings
+    /// Writes a new job with its identity, indexes and credits; one that is inserted as `done` comes with
     /// its result. Where the job has an idempotency key that came with the same request before,
     /// nothing is written, and the answer is that earlier job: it has another row.
     pub fn submit(
@@ -27,11 +27,11 @@ impl Store {
         })
     }
 
-    /// Applies the event that `decide` chooses for the job as it stands; a success brings its
-    /// result. Blocks until it is committed. Gives the job as it is then.
+    /// Applies the event that `decide` chooses for the job as it is; a success brings its
+    /// result. Blocks until it is committed. Returns the job as it is then.
     ///
     /// # Errors
-    /// The store failed; the job is as it was.
+    /// Returns an error if the store failed; the job is as it was.
     pub fn transition(
         &self,
         row: Row,
@@ -42,8 +42,8 @@ impl Store {
         self.begin_transition(row, now_ms, decide, result).wait()
     }
 
-    /// As [`Store::transition`], but blocks only while the writer has too much to do. What is begun
-    /// by one thread is written in the order in which it was begun.
+    /// Does what [`Store::transition`] does, but blocks only while the writer has too much to do.
+    /// What is begun by one thread is written in the order in which it was begun.
     pub fn begin_transition(
         &self,
         row: Row,
@@ -59,8 +59,8 @@ impl Store {
         })
     }
 
-    /// As [`Store::begin_transition`] with the event that ends an attempt; one that has failed is kept
-    /// with its job, in the same transaction, even if the job has ended meanwhile.
+    /// Does what [`Store::begin_transition`] does with the event that ends an attempt; one that has
+    /// failed is kept with its job, in the same transaction, even if the job has ended meanwhile.
     pub fn begin_outcome(
         &self,
         row: Row,
@@ -86,10 +86,11 @@ impl Store {
         })
     }
 
-    /// As [`Store::transition`] without a result, for handlers: does not block the thread.
+    /// Does what [`Store::transition`] does without a result, for handlers: does not block the
+    /// thread.
     ///
     /// # Errors
-    /// As [`Store::transition`], and when the writer has too much to do.
+    /// Returns an error if [`Store::transition`] would, or the writer has too much to do.
     pub async fn transition_async(
         &self,
         row: Row,
@@ -109,7 +110,8 @@ impl Store {
     /// thread. Another account's job is as good as none.
     ///
     /// # Errors
-    /// The store failed, or its writer has too much to do; the job is as it was.
+    /// Returns an error if the store failed, or its writer has too much to do; the job is as it
+    /// was.
     pub async fn stop_owned(
         &self,
         id: Uuid,

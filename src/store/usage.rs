@@ -25,14 +25,14 @@ impl Tables<'_> {
         self.usage_of(job).map(drop)
     }
 
-    /// Counts a new job as it stands.
+    /// Counts a new job as it is.
     pub(super) fn count_submit(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
         let buffered = self.usage_of(job)?;
         buffered.changed = true;
         buffered.day.of(scraper).count(job);
         self.effects.push(Effect::Counted { scraper, what: UsageEvent::Submitted });
         if job.state.finished() {
-            self.tell_end(job, scraper);
+            self.push_end_event(job, scraper);
         }
         Ok(())
     }
@@ -42,11 +42,11 @@ impl Tables<'_> {
         let buffered = self.usage_of(job)?;
         buffered.changed = true;
         buffered.day.of(scraper).count_end(job);
-        self.tell_end(job, scraper);
+        self.push_end_event(job, scraper);
         Ok(())
     }
 
-    fn tell_end(&mut self, job: &Job, scraper: u16) {
+    fn push_end_event(&mut self, job: &Job, scraper: u16) {
         let what = match &job.state {
             State::Done if job.cached => UsageEvent::Cached,
             State::Done => UsageEvent::Done,
@@ -104,11 +104,11 @@ impl Tables<'_> {
 }
 
 impl Store {
-    /// An account's use on the days (UTC) from that of `from_ms` to that of `to_ms`, both
+    /// Returns an account's use on the days (UTC) from that of `from_ms` to that of `to_ms`, both
     /// included, oldest first; those on which it used nothing are left out.
     ///
     /// # Errors
-    /// The store failed or is damaged.
+    /// Returns an error if the store failed or is damaged.
     pub fn usage(
         &self,
         account: &str,

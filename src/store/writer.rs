@@ -1,5 +1,5 @@
 //! The only thread that writes. It drains its queue into one transaction (group commit), commits
-//! with an fsync, and only then answers everyone in it: whoever has an answer has it on disk.
+//! with an fsync, and only then answers every caller in it: what was answered is on disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -27,7 +27,7 @@ trait Write: Send {
     /// Only what makes the whole transaction void.
     fn run(&mut self, tables: &mut Tables<'_>) -> Result<(), StoreError>;
 
-    /// Answers whoever waits, after the commit or its failure.
+    /// Answers the caller, after the commit or its failure.
     fn settle(self: Box<Self>, committed: Result<(), StoreError>);
 }
 
@@ -59,7 +59,7 @@ where
             (Ok(()), Some(outcome)) => outcome,
             (Ok(()), None) => Err(StoreError::Closed),
         };
-        // Whoever asked may have gone; the write stands all the same.
+        // The caller may have gone; the write stands all the same.
         let _ = self.reply.send(answer);
     }
 }
@@ -76,7 +76,8 @@ impl<T> Pending<T> {
     /// Waits without blocking the thread.
     ///
     /// # Errors
-    /// The write was refused or its transaction failed: nothing of it is stored.
+    /// Returns an error if the write was refused or its transaction failed: nothing of it is
+    /// stored.
     pub async fn committed(self) -> Result<T, StoreError> {
         self.0?.await.unwrap_or(Err(StoreError::Closed))
     }
@@ -84,7 +85,7 @@ impl<T> Pending<T> {
     /// Waits and blocks the thread; not for handlers.
     ///
     /// # Errors
-    /// As [`Pending::committed`].
+    /// Returns an error if [`Pending::committed`] would.
     pub fn wait(self) -> Result<T, StoreError> {
         self.0?.blocking_recv().unwrap_or(Err(StoreError::Closed))
     }
@@ -158,7 +159,7 @@ fn run(receiver: &Receiver<Box<dyn Write>>, shared: &Shared) {
     }
 }
 
-/// Waits for the next write; gives whether the writer has rested before it. At the beginning of a
+/// Waits for the next write; returns whether the writer has rested before it. At the beginning of a
 /// rest the database is settled.
 fn next(
     receiver: &Receiver<Box<dyn Write>>,
@@ -195,7 +196,7 @@ fn transact_guarded(
 }
 
 /// Runs the batch in one transaction, commits it, and lets its effects follow. A `quick` commit
-/// takes longer, and the database needs no repair after a crash behind it.
+/// takes longer, and the database needs no repair after a crash that follows it.
 fn transact(shared: &Shared, batch: &mut [Box<dyn Write>], quick: bool) -> Result<(), StoreError> {
     let database = shared.database.read().map_err(|_| StoreError::Panicked)?;
     let database = database.as_ref().ok_or_else(|| shared.absent())?;

@@ -14,7 +14,7 @@ use crate::cli::console::Console;
 use crate::cli::error::CommandError;
 use crate::http::Formulas;
 
-/// The columns behind the input's own.
+/// The columns after the input's own.
 const COLUMNS: [&str; 8] = [
     "job_id",
     "status",
@@ -26,7 +26,7 @@ const COLUMNS: [&str; 8] = [
     "cached",
 ];
 
-/// What became of a line: its job object once that has ended, or the `error` of the item that was
+/// The outcome of a line: its job object once that has ended, or the `error` of the item that was
 /// refused.
 #[derive(Clone, Debug)]
 pub enum Outcome {
@@ -51,7 +51,7 @@ impl Output {
     /// NDJSON on stdout.
     ///
     /// # Errors
-    /// A file cannot be made beside `path`.
+    /// Returns an error if a file cannot be made beside `path`.
     pub fn open(
         path: Option<&Path>,
         columns: &[String],
@@ -76,7 +76,7 @@ impl Output {
     /// Adds the line of `line`, the input's line number `index` from 0.
     ///
     /// # Errors
-    /// The output cannot be written.
+    /// Returns an error if the output cannot be written.
     pub fn line(
         &mut self,
         index: usize,
@@ -106,10 +106,10 @@ impl Output {
         }
     }
 
-    /// Gives the file its name.
+    /// Returns the file its name.
     ///
     /// # Errors
-    /// It cannot be written.
+    /// Returns an error if it cannot be written.
     pub fn finish(self) -> Result<(), CommandError> {
         let Some((file, path)) = self.file else { return Ok(()) };
         file.as_file().sync_all().map_err(|error| unwritable(&path, &error))?;

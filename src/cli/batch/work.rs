@@ -19,7 +19,7 @@ use crate::cli::console::Console;
 use crate::cli::error::CommandError;
 use crate::clock::Clock;
 
-/// How the lines of a file ended.
+/// The counts of how a file's lines ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Tally {
     pub done: usize,
@@ -49,7 +49,7 @@ const PAUSE_MS: u64 = 500;
 /// How long a server may be gone (it restarts, say) before the work is given up, milliseconds.
 const TROUBLE_MS_MAX: u64 = 60_000;
 
-/// What holds for lines that do not say.
+/// The defaults of lines that name none.
 #[derive(Debug, Default, Serialize)]
 pub struct Defaults {
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -83,10 +83,10 @@ struct Submitted {
     batch: BatchView,
 }
 
-/// A salt that no earlier run has had.
+/// Generates a salt that no earlier run has had.
 ///
 /// # Errors
-/// The operating system's generator failed.
+/// Returns an error if the operating system's generator failed.
 pub fn fresh_salt() -> Result<String, CommandError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(CommandError::Random)?;

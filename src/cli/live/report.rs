@@ -10,7 +10,7 @@ use crate::config::Upstream;
 use crate::job::Reason;
 use crate::upstream::UpstreamError;
 
-/// How one upstream fared.
+/// The outcome of a call to one upstream.
 pub struct Trial {
     upstream: String,
     kind: &'static str,
@@ -47,7 +47,7 @@ impl Outcome {
     }
 }
 
-/// What all upstreams did.
+/// The outcomes of all upstreams.
 pub struct Report {
     /// In the order of their names; those that were called come first.
     pub(super) trials: Vec<Trial>,
@@ -65,17 +65,17 @@ fn fields(answer: &Answer) -> [(&'static str, Option<usize>); 5] {
 }
 
 impl Report {
-    /// Those that were called stand first.
+    /// Creates a report. Those that were called come first.
     pub fn new(trials: Vec<Trial>) -> Report {
         Report { trials }
     }
 
-    /// Whether every upstream that was called has answered.
+    /// Returns whether every upstream that was called has answered.
     pub fn all_answered(&self) -> bool {
         self.count("failed") == 0
     }
 
-    /// How many did what, in a line.
+    /// Returns the counts of all outcomes, in a line.
     pub fn summary(&self) -> String {
         if self.count("answered") + self.count("failed") == 0 {
             return "no upstream was called: none is ready".to_owned();
@@ -92,12 +92,12 @@ impl Report {
         self.trials.iter().filter(|trial| trial.outcome.word() == word).count()
     }
 
-    /// For programs.
+    /// Returns the report for programs.
     pub fn document(&self) -> Value {
         self.trials.iter().map(Trial::document).collect()
     }
 
-    /// For people: a row for each upstream, and below it what there is to say.
+    /// Returns the report for people: a row for each upstream, and below it what there is to say.
     pub fn table(&self, styled: Styled) -> String {
         let width = |least: &str, of: fn(&Trial) -> &str| {
             let widths = self.trials.iter().map(|trial| of(trial).chars().count());
@@ -134,7 +134,7 @@ struct Widths {
 }
 
 impl Trial {
-    /// `configured` is the upstream that was tried.
+    /// Creates the trial of the upstream `configured`.
     pub fn new(configured: &Upstream, outcome: Outcome) -> Trial {
         let named = match &outcome {
             Outcome::Answered { answer, .. } => answer.model.clone(),

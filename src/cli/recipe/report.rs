@@ -25,7 +25,7 @@ pub struct Run {
     pub took: Duration,
 }
 
-/// A step as one line, and a line for each element that could have been meant.
+/// Returns a step as one line, and a line for each element that could have been meant.
 pub fn step_line(step: &EvidenceStep) -> String {
     let seconds = step.at_ms as f64 / 1000.0;
     let mut line = format!("{seconds:7.2} s {:>6} ms  {}", step.took_ms, step.name);
@@ -46,7 +46,7 @@ impl Run {
     /// Prints the answer or why there is none.
     ///
     /// # Errors
-    /// Stdout cannot be written to.
+    /// Returns an error if stdout cannot be written to.
     pub fn print(&self, console: &mut Console) -> Result<ExitCode, CommandError> {
         if console.is_json() {
             console.document(&self.document())?;
@@ -107,7 +107,7 @@ impl Run {
     /// Writes the steps, the screenshot and the page.
     ///
     /// # Errors
-    /// The directory cannot be made or written to.
+    /// Returns an error if the directory cannot be made or written to.
     pub fn write_evidence(&self, folder: &Path) -> std::io::Result<()> {
         make_private(folder)?;
         let steps =

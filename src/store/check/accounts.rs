@@ -52,7 +52,7 @@ pub(super) fn credits(
     Ok(())
 }
 
-/// What an account used on a day may exceed what the jobs say, since they expire.
+/// Checks the usage by day. It may exceed what the jobs say, since they expire.
 pub(super) fn usage(
     transaction: &ReadTransaction,
     expected: &mut Expected,

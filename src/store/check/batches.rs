@@ -9,8 +9,8 @@ use crate::job::BatchProgress;
 use crate::store::tables;
 use crate::store::{StoreError, record};
 
-/// Every batch is in the expiry index, and its counts are those of its jobs. What has expired is
-/// swept row by row, the batch first, so that some of its jobs may be there without it.
+/// Checks that every batch is in the expiry index, and its counts are those of its jobs. What has
+/// expired is swept row by row, the batch first, so that some of its jobs may be there without it.
 pub(super) fn check(
     transaction: &ReadTransaction,
     expected: &mut Expected,

@@ -14,7 +14,7 @@ use crate::store::database::guarded;
 use crate::store::storage::{FileStorage, directory_error};
 use crate::store::{Store, StoreError, open, record, tables};
 
-/// What `db export` has written, and what it could not read.
+/// The report of `db export`: what it has written, and what it could not read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ExportReport {
     /// Jobs.

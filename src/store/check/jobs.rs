@@ -36,8 +36,8 @@ pub(super) fn read_all(
         expected.usage.entry(day).or_default().of(scraper).count(&job);
         let delivery = expected.deliveries.get(&row);
         let held_ms = delivery.and_then(|delivery| delivery.held_until_ms);
-        let told_ms = delivery.and_then(|delivery| delivery.log.last());
-        let told_ms = told_ms.map(|last| last.at_ms.saturating_add(last.took_ms));
+        let last_attempt_ms = delivery.and_then(|delivery| delivery.log.last());
+        let last_attempt_ms = last_attempt_ms.map(|last| last.at_ms.saturating_add(last.took_ms));
         let indexed = Indexed {
             scraper,
             interactive: job.interactive,
@@ -48,7 +48,7 @@ pub(super) fn read_all(
             webhook: job.webhook_url.is_some(),
             start_deadline_ms: job.start_deadline_ms(),
             key_hash: job.idempotency.map(|known| known.key_hash),
-            outlived: held_ms.is_some() || told_ms >= Some(job.expires_ms),
+            outlived: held_ms.is_some() || last_attempt_ms >= Some(job.expires_ms),
             batch: job.batch.map(|batch| batch.row),
         };
         expected.jobs.insert(row, indexed);
@@ -117,9 +117,9 @@ pub(super) fn deadlines(
     Ok(())
 }
 
-/// Every key leads to a job that came with it, and every job's key to it or to a later one, which
-/// may have taken the key over once this one had expired. That later one may have gone before a job
-/// which its delivery keeps.
+/// Checks that every key leads to a job that came with it, and every job's key to it or to a later
+/// one, which may have taken the key over once this one had expired. That later one may have gone
+/// before a job which its delivery keeps.
 pub(super) fn idempotency(
     transaction: &ReadTransaction,
     expected: &mut Expected,

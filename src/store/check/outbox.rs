@@ -9,7 +9,7 @@ use crate::job::{Delivery, Recipient, Subject, receiver_of};
 use crate::store::tables;
 use crate::store::{StoreError, record};
 
-/// Every delivery that can be read.
+/// Reads every delivery that can be read.
 pub(super) fn read_all(
     transaction: &ReadTransaction,
     expected: &mut Expected,
@@ -34,15 +34,15 @@ pub(super) fn check(
     report: &mut CheckReport,
 ) -> Result<(), StoreError> {
     let outbox = transaction.open_table(tables::OUTBOX)?;
-    let told = expected.jobs.iter().filter(|(_, job)| job.finished && job.webhook);
-    for (row, _) in told.filter(|(row, _)| !expected.deliveries.contains_key(row)) {
+    let with_webhook = expected.jobs.iter().filter(|(_, job)| job.finished && job.webhook);
+    for (row, _) in with_webhook.filter(|(row, _)| !expected.deliveries.contains_key(row)) {
         report.problem(format!("job row {row} has ended and its webhook has no delivery"));
     }
-    let told = expected
+    let with_webhook = expected
         .batches
         .iter()
         .filter(|(_, batch)| batch.webhook_url.is_some() && batch.progress.completed_ms.is_some());
-    for (row, _) in told.filter(|(row, _)| !expected.deliveries.contains_key(row)) {
+    for (row, _) in with_webhook.filter(|(row, _)| !expected.deliveries.contains_key(row)) {
         report.problem(format!("batch row {row} has ended and its webhook has no delivery"));
     }
     for (row, delivery) in &expected.deliveries {

@@ -10,7 +10,7 @@ use crate::store::tables::Row;
 /// The most problems that a report lists by name; the rest are counted.
 pub(super) const PROBLEMS_LISTED_MAX: usize = 100;
 
-/// What `db check` found.
+/// The findings of `db check`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CheckReport {
     pub jobs: u64,
@@ -37,7 +37,7 @@ impl CheckReport {
     }
 }
 
-/// What the indexes must say of a job. Small, since there is one for each in memory.
+/// The entries that the indexes must have of a job. Small: there is one for each job in memory.
 pub(super) struct Indexed {
     pub scraper: u16,
     pub interactive: bool,
@@ -54,7 +54,7 @@ pub(super) struct Indexed {
     pub batch: Option<Row>,
 }
 
-/// What walking the jobs says that the other tables must hold.
+/// The content that the other tables must have, by the jobs.
 #[derive(Default)]
 pub(super) struct Expected {
     pub jobs: BTreeMap<Row, Indexed>,
@@ -65,7 +65,7 @@ pub(super) struct Expected {
 }
 
 impl Expected {
-    /// Where the expiry index has the batch of a row.
+    /// Returns where the expiry index has the batch of a row.
     pub fn batch_filed_ms(&self, row: Row) -> Option<UnixMs> {
         let held_ms = self.deliveries.get(&row).and_then(|delivery| delivery.held_until_ms);
         self.batches.get(&row).map(|batch| held_ms.unwrap_or(batch.expires_ms))

@@ -1,4 +1,4 @@
-//! The walk over the jobs of a store that may be damaged: it finds what lies behind a page that
+//! The walk over the jobs of a store that may be damaged: it finds what lies after a page that
 //! cannot be read.
 
 use std::collections::{BTreeSet, HashMap};
@@ -10,7 +10,7 @@ use crate::store::database::guarded;
 use crate::store::tables::{self, Row};
 use crate::store::{StoreError, record};
 
-/// The most rows that are looked for behind a damaged page.
+/// The most rows that are looked for after a damaged page.
 const ROWS_UNSEEN_MAX: u64 = 10_000_000;
 
 /// Calls `visit` with every job's row and its record, or why that cannot be read. One that cannot
@@ -52,7 +52,7 @@ pub(super) fn visit_jobs(
 }
 
 /// The rows of all jobs, lowest first. Where the table cannot be walked through, all that may lie
-/// behind the damage are among them.
+/// after the damage are among them.
 fn rows(transaction: &ReadTransaction) -> Result<Vec<Row>, StoreError> {
     let jobs = transaction.open_table(tables::JOBS)?;
     let mut rows = Vec::new();

@@ -7,7 +7,7 @@ use super::super::{StoreError, envelope};
 use super::{FailureV1, failure_from_disk, failure_to_disk, seal, unseal};
 use crate::job::AttemptEnd;
 
-/// What is counted in a record.
+/// The kind of a record of counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CountsKind {
     /// A minute of a scraper's attempts.
@@ -116,7 +116,7 @@ pub fn decode_counts(
     Ok(Counts { kind, scraper, number, named, times })
 }
 
-/// Whether stored counts are as they were stored, whatever they count.
+/// Returns whether stored counts are as they were stored, whatever they count.
 pub fn check_counts(number: u64, bytes: &[u8]) -> Result<(), StoreError> {
     envelope::open(super::VERSION, number, bytes).map(drop)
 }

@@ -1,4 +1,4 @@
-//! A delivery as it stands on disk.
+//! A delivery as it is on disk.
 
 use bincode::{Decode, Encode};
 

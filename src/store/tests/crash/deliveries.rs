@@ -34,7 +34,7 @@ pub enum Sweep {
     Leaves,
 }
 
-/// By the row of what they tell of.
+/// By the row of the job or batch that they report.
 #[derive(Debug, Default)]
 pub struct Deliveries(BTreeMap<Row, Known>);
 
