@@ -90,7 +90,7 @@ impl Queue {
             clock,
             claims: Mutex::default(),
             unwanted: AtomicBool::new(false),
-            stats: Stats::default(),
+            stats: Stats::new(),
         }
     }
 

@@ -7,7 +7,7 @@ use crossbeam_channel::Receiver;
 use uuid::Uuid;
 
 use super::context::Context;
-use super::health::HealthReport;
+use super::history::HealthReport;
 use super::pool::PassLoop;
 use super::queue::Queue;
 use super::saved_counts::SavedCounts;
@@ -182,7 +182,7 @@ impl Engine {
         let queue = self.queue_of(scraper)?;
         let running = queue.running();
         let waiting = self.unfinished(queue).saturating_sub(running);
-        let health = queue.stats.health.report(self.context.clock.now_ms());
+        let health = queue.stats.hour.sum(self.context.clock.now_ms());
         Some(QueueStatus { waiting, running, health })
     }
 

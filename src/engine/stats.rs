@@ -3,9 +3,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::day::Day;
 use super::events::EngineEvent;
-use super::health::Health;
+use super::history::History;
 use super::totals::Totals;
 use crate::clock::UnixMs;
 use crate::store::{Counts, CountsKind};
@@ -14,40 +13,48 @@ use crate::store::{Counts, CountsKind};
 const RUN_AVERAGE_SHIFT: u32 = 4;
 
 /// What is known of a scraper's work.
-#[derive(Default)]
 pub struct Stats {
     pub totals: Totals,
-    pub health: Health,
-    pub day: Day,
+    pub hour: History,
+    pub day: History,
     pub(super) run_average: RunAverage,
 }
 
 impl Stats {
+    pub(super) fn new() -> Stats {
+        Stats {
+            totals: Totals::default(),
+            hour: History::hour(),
+            day: History::day(),
+            run_average: RunAverage::default(),
+        }
+    }
+
     /// Reports an event to every listener.
     pub(super) fn emit(&self, event: EngineEvent<'_>) {
         self.totals.on_event(event);
-        self.health.on_event(event);
+        self.hour.on_event(event);
         self.day.on_event(event);
         self.run_average.on_event(event);
     }
 
     /// Returns the counts that have changed since `from_ms`, as the store keeps them.
     pub(super) fn records(&self, scraper: u16, from_ms: UnixMs) -> Vec<Counts> {
-        let mut records = self.health.window().records(scraper, from_ms);
-        records.extend(self.day.window().records(scraper, from_ms));
+        let mut records = self.hour.records(scraper, from_ms);
+        records.extend(self.day.records(scraper, from_ms));
         records
     }
 
     /// Returns the numbers of the first minute and of the first five minutes that are still reported.
     pub(super) fn kept_from(&self, now_ms: UnixMs) -> (u64, u64) {
-        (self.health.window().first_number(now_ms), self.day.window().first_number(now_ms))
+        (self.hour.first_number(now_ms), self.day.first_number(now_ms))
     }
 
     /// Takes over counts that the store has kept, after those before them.
     pub(super) fn restore(&self, record: &Counts, now_ms: UnixMs) {
         match record.kind {
-            CountsKind::Minute => self.health.window().restore(record, now_ms),
-            CountsKind::Bucket => self.day.window().restore(record, now_ms),
+            CountsKind::Minute => self.hour.restore(record, now_ms),
+            CountsKind::Bucket => self.day.restore(record, now_ms),
             CountsKind::Since => {}
         }
     }

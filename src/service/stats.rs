@@ -57,7 +57,7 @@ impl Service {
         let (now_ms, scrapers) = (self.clock.now_ms(), self.scrapers().into_iter());
         let with_day = scrapers.map(|status| {
             let stats = self.engine.stats(&status.scraper.name);
-            let day = stats.map_or_else(Vec::new, |stats| stats.day.report(now_ms));
+            let day = stats.map_or_else(Vec::new, |stats| stats.day.buckets(now_ms));
             (status, day)
         });
         with_day.collect()
