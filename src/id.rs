@@ -45,14 +45,14 @@ pub struct NoRandomness(#[from] getrandom::Error);
 
 /// The row number and the nonce of a job id.
 #[derive(Clone, Copy, Debug)]
-pub struct Plain {
+pub struct IdParts {
     /// At most [`ROW_MAX`].
     pub row: u64,
     /// 74 random bits.
     pub nonce: u128,
 }
 
-impl Plain {
+impl IdParts {
     /// Returns whether the nonce is `stored`, in time that does not depend on where they differ.
     pub fn has_nonce(&self, stored: u128) -> bool {
         self.nonce.to_be_bytes().ct_eq(&stored.to_be_bytes()).into()
@@ -141,8 +141,8 @@ impl IdCipher {
     }
 
     /// Decrypts an id; `None` for a UUID that is not a version 4. Any v4 gives a row: whether that
-    /// row is the id's is for the caller to check with [`Plain::has_nonce`].
-    pub fn open(&self, id: Uuid) -> Option<Plain> {
+    /// row is the id's is for the caller to check with [`IdParts::has_nonce`].
+    pub fn open(&self, id: Uuid) -> Option<IdParts> {
         let mut value = id.as_u128();
         if value & FIXED_MASK != FIXED_BITS {
             return None;
@@ -189,10 +189,10 @@ fn pack(row: u64, nonce: u128) -> u128 {
     (u128::from(row) << 80) | FIXED_BITS | ((nonce >> 62) << 64) | (nonce & NONCE_LOW_MASK)
 }
 
-fn unpack(value: u128) -> Plain {
+fn unpack(value: u128) -> IdParts {
     let nonce = (((value >> 64) & 0xfff) << 62) | (value & NONCE_LOW_MASK);
     // The shift leaves 48 bits.
-    Plain { row: (value >> 80) as u64, nonce }
+    IdParts { row: (value >> 80) as u64, nonce }
 }
 
 #[cfg(test)]

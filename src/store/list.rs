@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::tables::{self, Row};
 use super::{Store, StoreError, record};
 use crate::clock::UnixMs;
-use crate::id::Plain;
+use crate::id::IdParts;
 use crate::job::Job;
 
 /// The most rows that one page looks at, matching or not: what a page costs at most. Few in unit
@@ -113,7 +113,7 @@ impl Store {
 
     /// Returns the cursor that a client has sent back; `None` when it is none of this store's.
     pub fn cursor(&self, id: Uuid) -> Option<Cursor> {
-        let plain: Plain = self.cipher.open(id)?;
+        let plain: IdParts = self.cipher.open(id)?;
         plain.has_nonce(CURSOR_NONCE).then_some(Cursor(plain.row))
     }
 }

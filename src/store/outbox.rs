@@ -12,7 +12,7 @@ use super::tables::{self, Row};
 use super::transaction::Tables;
 use super::{Scrapers, Store, StoreError, record, rows};
 use crate::clock::UnixMs;
-use crate::id::Plain;
+use crate::id::IdParts;
 use crate::job::{Batch, DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Job, Recipient, Subject};
 
 /// The key of a delivery in the outbox: when it is due, and its row.
@@ -199,7 +199,7 @@ pub(super) fn send_again(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,
     subject: Subject,
-    plain: Plain,
+    plain: IdParts,
     id: Uuid,
     account: &str,
     now_ms: UnixMs,
@@ -399,7 +399,7 @@ fn resend_target(
     tables: &Tables<'_>,
     scrapers: &Scrapers,
     subject: Subject,
-    plain: Plain,
+    plain: IdParts,
     id: Uuid,
 ) -> Result<Option<ResendTarget>, StoreError> {
     match subject {

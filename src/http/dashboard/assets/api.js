@@ -6,7 +6,7 @@ import { currentKey } from "./session.js";
 const CALL_MS = 30_000;
 
 /** The server said no: `code` is its stable word, `message` its sentence. */
-export class Refusal extends Error {
+export class ApiError extends Error {
   constructor(status, body) {
     super(body?.detail ?? `The server answered with status ${status}.`);
     this.status = status;
@@ -14,17 +14,17 @@ export class Refusal extends Error {
   }
 }
 
-/** Nobody answered. */
-export class Away extends Error {
+/** The server did not answer. */
+export class OfflineError extends Error {
   constructor() {
     super("The server cannot be reached.");
   }
 }
 
-const told = { signedOut: () => {}, away: () => {} };
+const handlers = { signedOut: () => {}, away: () => {} };
 
-/** Sets what is done when the key is refused and when nobody answers. */
-export const whenTold = (listeners) => Object.assign(told, listeners);
+/** Sets what is done when the key is rejected and when the server does not answer. */
+export const onMessage = (listeners) => Object.assign(handlers, listeners);
 
 async function reach(path, options) {
   const headers = new Headers(options.headers);
@@ -35,16 +35,16 @@ async function reach(path, options) {
     reply = await fetch(path, { ...options, headers, cache: "no-store", credentials: "omit" });
   } catch (error) {
     if (options.signal?.aborted && options.signal.reason?.name !== "TimeoutError") throw error;
-    told.away();
-    throw new Away();
+    handlers.away();
+    throw new OfflineError();
   }
   if (reply.ok) return reply;
   const body = await reply.json().catch(() => null);
-  const refusal = new Refusal(reply.status, body);
+  const failure = new ApiError(reply.status, body);
   // A key that another tab has handed over since is not the one that was refused.
-  if (reply.status === 401 && key === currentKey()) told.signedOut(refusal);
-  if (refusal.code === "shutting_down") told.away();
-  throw refusal;
+  if (reply.status === 401 && key === currentKey()) handlers.signedOut(failure);
+  if (failure.code === "shutting_down") handlers.away();
+  throw failure;
 }
 
 /** A call for a whole reply. `body` is sent as JSON. */
@@ -100,8 +100,8 @@ export async function events(path, { opened, event, signal, silence = 40_000 }) 
       for (const piece of pieces) dispatch(piece, event);
     }
   } catch (error) {
-    if (error instanceof Refusal || signal?.aborted) throw error;
-    throw new Away();
+    if (error instanceof ApiError || signal?.aborted) throw error;
+    throw new OfflineError();
   } finally {
     clearTimeout(watch);
     signal?.removeEventListener("abort", end);

@@ -1,6 +1,6 @@
 // Starts the dashboard: signs in where that is needed, and shows the view that the address names.
 
-import { Away, json, whenTold } from "./api.js";
+import { OfflineError, json, onMessage } from "./api.js";
 import { compare } from "./compare.js";
 import { announce, el, fill } from "./dom.js";
 import { job } from "./job.js";
@@ -97,19 +97,19 @@ async function start() {
   try {
     signedIn(await json("/usage"), false);
   } catch (error) {
-    if (!(error instanceof Away) && error.status === 401) return;
+    if (!(error instanceof OfflineError) && error.status === 401) return;
     fill(main, el("div", { class: "empty" }, el("h1", {}, "The server does not answer"),
       el("p", {}, error.message), el("p", { class: "quiet" }, "This page tries again by itself.")));
     setTimeout(start, 2000);
   }
 }
 
-whenTold({
+onMessage({
   signedOut: () => {
     // The form tells of its own key itself.
     if (!document.getElementById("key")) signOut(currentKey() ? "The server does not take this key any more." : "");
   },
-  away: () => live.doubt(),
+  away: () => live.markStale(),
 });
 whenShared({
   given: start,

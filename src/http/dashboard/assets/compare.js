@@ -1,6 +1,6 @@
 // The jobs of a batch side by side: what each answers, and which sites they cite.
 
-import { Refusal, json } from "./api.js";
+import { ApiError, json } from "./api.js";
 import { answer } from "./answer.js";
 import { announce, breakable, copyButton, el, fill, keepingFocus, order, scrolls } from "./dom.js";
 import { duration, host, plural } from "./format.js";
@@ -32,7 +32,7 @@ export function compare(main, { id, signal, drawn }) {
       draw(batch);
     } catch (error) {
       if (signal.aborted || cells.size > 0) return;
-      const gone = error instanceof Refusal && error.status === 404;
+      const gone = error instanceof ApiError && error.status === 404;
       fill(groups, el("div", { class: "card empty" }, el("h2", {}, gone ? "This comparison is not there" : "It could not be loaded"), el("p", {}, error.message)));
     }
   }

@@ -41,7 +41,7 @@ export function fill(element, ...children) {
  * Makes what an element shows like `wanted`, changing only what differs, so that focus, selection
  * and open details stay with what has the same `data-key`. Listeners are not taken over: for content that has none but links.
  */
-export function become(element, wanted) {
+export function morph(element, wanted) {
   if (element.nodeType !== wanted.nodeType || element.nodeName !== wanted.nodeName) {
     element.replaceWith(wanted);
     return;
@@ -73,7 +73,7 @@ function becomeChildren(element, wanted) {
     const known = keyOf(child) ? keyed.get(keyOf(child)) : !keyOf(place) && place;
     if (known && known === place) place = place.nextSibling;
     else element.insertBefore(known || child, place);
-    if (known) become(known, child);
+    if (known) morph(known, child);
   }
   while (place) {
     const next = place.nextSibling;

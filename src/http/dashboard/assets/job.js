@@ -1,6 +1,6 @@
 // One job: its answer, where it came from, what happened to it, and what can be done with it.
 
-import { Refusal, json } from "./api.js";
+import { ApiError, json } from "./api.js";
 import { answer } from "./answer.js";
 import { announce, breakable, copyButton, el, fill, keepingFocus, scrolls } from "./dom.js";
 import { duration, moment, quoted, whole, words } from "./format.js";
@@ -46,7 +46,7 @@ export function job(main, { id, signal, drawn: settled }) {
   }
 
   function failed(error) {
-    const gone = error instanceof Refusal && error.status === 404;
+    const gone = error instanceof ApiError && error.status === 404;
     if (!gone && body.querySelector(".job")) return;
     fill(body, el("div", { class: "card empty" }, el("h2", {}, gone ? "This job is not there" : "This job could not be loaded"), el("p", {}, error.message), el("a", { class: "button", href: "#/jobs" }, "All jobs")));
   }
@@ -136,7 +136,7 @@ export const changed = (before, now) => before?.phase !== now.phase || before?.a
 /** All that is known of a job. What only its own key may see is missing where the key is another. */
 export async function read(id, signal) {
   const own = (path) => json(`/jobs/${id}/${path}`, { signal }).catch((error) => {
-    if (error instanceof Refusal && (error.status === 404 || error.status === 401)) return null;
+    if (error instanceof ApiError && (error.status === 404 || error.status === 401)) return null;
     throw error;
   });
   const [now, attempts] = await Promise.all([json(`/jobs/${id}`, { signal }), own("attempts")]);

@@ -1,7 +1,7 @@
 // The list of the key's jobs: filters in the address, pages by cursor, and kept up to date.
 
 import { json } from "./api.js";
-import { announce, become, breakable, copyButton, el, fill, scrolls } from "./dom.js";
+import { announce, breakable, copyButton, el, fill, morph, scrolls } from "./dom.js";
 import { duration, moment, plural, quoted, words } from "./format.js";
 import { live, scrapers } from "./live.js";
 import { badge } from "./overview_parts.js";
@@ -54,7 +54,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
 
   if (query.get("focus") === "search") search.focus();
   scrapers().then(fillScrapers, () => {});
-  live.addEventListener("overview", stir, { signal });
+  live.addEventListener("overview", scheduleRefresh, { signal });
   live.addEventListener("back", () => {
     scrapers().then(fillScrapers, () => {});
     load();
@@ -95,21 +95,21 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     address = `#/jobs${kept.size ? `?${kept}` : ""}`;
     history.replaceState(history.state, "", address);
     pages = [null];
-    load({ told: true });
+    load({ announced: true });
   }
 
   function goOlder() {
     pages.push(next);
-    load({ told: true, top: true });
+    load({ announced: true, top: true });
   }
 
   function goNewer() {
     pages.pop();
-    load({ told: true, top: true });
+    load({ announced: true, top: true });
   }
 
   /** Something has changed at the server: the first page may be another, soon. */
-  function stir() {
+  function scheduleRefresh() {
     if (pages.length > 1 || refresh) return;
     const wait = Math.max(0, seenMs + REFRESH_MS - Date.now());
     refresh = setTimeout(() => {
@@ -125,10 +125,10 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     return scrollY > 0 || focused || list.matches(":hover") || (!selection.isCollapsed && selection.containsNode(list, true));
   }
 
-  async function load({ told = false, top = false } = {}) {
+  async function load({ announced = false, top = false } = {}) {
     const number = ++asked;
     const wanted = () => number === asked && !signal.aborted;
-    const held = () => !told && pages.length === 1 && shown.length > 0 && reading();
+    const held = () => !announced && pages.length === 1 && shown.length > 0 && reading();
     list.setAttribute("aria-busy", "true");
     try {
       const page = await read(pages.at(-1), held() ? NEW_JOBS_MAX : PAGE_JOBS, wanted);
@@ -137,7 +137,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
       if (held()) await hold(page.jobs);
       else draw(page);
       if (top) scrollTo(0, 0);
-      if (told) announce(page.jobs.length ? `${plural(page.jobs.length, "job")} on page ${pages.length}.` : "No job matches.");
+      if (announced) announce(page.jobs.length ? `${plural(page.jobs.length, "job")} on page ${pages.length}.` : "No job matches.");
       drawn();
     } catch (error) {
       if (!wanted()) return;
@@ -193,7 +193,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     }));
     if (signal.aborted) return;
     shown = shown.map((job) => latest.get(job.job_id) ?? job);
-    become(list.querySelector("table"), table(shown));
+    morph(list.querySelector("table"), table(shown));
     const first = found.findIndex(({ job_id }) => known.has(job_id));
     const count = first >= 0 ? first : found.filter(({ created_at }) => created_at > shown[0].created_at).length;
     if (count === 0) return;
@@ -203,7 +203,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
   }
 
   async function showNew() {
-    await load({ told: true, top: true });
+    await load({ announced: true, top: true });
     list.focus({ preventScroll: true });
   }
 
@@ -220,7 +220,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     fill(ofBatch, batch && ["Jobs of one batch. ", el("a", { href: `#/compare/${batch}` }, "Side by side")]);
     const filtered = Object.values(filter).some(Boolean);
     if (found.length === 0) fill(list, filtered ? noMatch() : firstStep(usage));
-    else if (list.querySelector("table")) become(list.querySelector("table"), table(found));
+    else if (list.querySelector("table")) morph(list.querySelector("table"), table(found));
     else fill(list, table(found));
   }
 

@@ -1,6 +1,6 @@
 // The stream of how the scrapers stand, which is also how the page knows that the server is there.
 
-import { Away, Refusal, events, json, text } from "./api.js";
+import { ApiError, OfflineError, events, json, text } from "./api.js";
 import { learnTime } from "./format.js";
 
 const RETRY_MS_MAX = 10_000;
@@ -52,16 +52,16 @@ class Live extends EventTarget {
   }
 
   /** Somebody else has seen that nobody answers. */
-  doubt() {
+  markStale() {
     if (this.state !== "live" || !this.#stop) return;
-    // First of all, so that the next try's own failure is no new doubt.
+    // First of all, so that the next try's own failure does not mark it again.
     this.#set("connecting");
     this.#stop.abort();
     this.#stop = new AbortController();
     this.#run(this.#stop.signal, true);
   }
 
-  /** Follows the stream until it is told to stop. `lost` says that something may have been missed. */
+  /** Follows the stream until it is stopped. `lost` says that something may have been missed. */
   async #run(signal, lost) {
     let failures = 0;
     while (!signal.aborted) {
@@ -83,8 +83,8 @@ class Live extends EventTarget {
         });
       } catch (error) {
         if (signal.aborted) return;
-        if (error instanceof Refusal && error.status === 401) return;
-        if (error instanceof Refusal) this.reason = error.message;
+        if (error instanceof ApiError && error.status === 401) return;
+        if (error instanceof ApiError) this.reason = error.message;
       }
       if (signal.aborted) return;
       lost = true;
@@ -139,7 +139,7 @@ const ASK_MS = 2000;
 /** Says in an element why something failed. That the server was away is taken back when it no longer is. */
 export function complain(element, error) {
   element.textContent = error.message;
-  if (!(error instanceof Away) && error.code !== "shutting_down") return;
+  if (!(error instanceof OfflineError) && error.code !== "shutting_down") return;
   const takeBack = () => {
     if (element.textContent === error.message) element.textContent = "";
   };

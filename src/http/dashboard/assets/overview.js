@@ -2,7 +2,7 @@
 
 import { json } from "./api.js";
 import { Chart } from "./chart.js";
-import { become, el, fill } from "./dom.js";
+import { el, fill, morph } from "./dom.js";
 import { duration, fullTime, learnTime, percent, serverNow, short, whole } from "./format.js";
 import { live, scrapers } from "./live.js";
 import { problems, scraperTable, tile, unready, upstreamTable } from "./overview_parts.js";
@@ -79,7 +79,7 @@ export function overview(main, { usage, signal, drawn }) {
     drawn();
   }
 
-  /** Puts the bucket that the stream has told into the day. */
+  /** Puts the bucket that the stream has sent into the day. */
   function merge() {
     if (!day) return;
     for (const now of live.overview?.scrapers ?? []) {
@@ -95,11 +95,11 @@ export function overview(main, { usage, signal, drawn }) {
   function draw() {
     if (!day) return;
     const now = (live.overview?.scrapers ?? known).filter((scraper) => scraper.configured);
-    become(parts.problems, el("div", {}, problems(now, known)));
-    become(parts.scrapers, el("div", {}, scraperTable(now)));
-    become(parts.upstreams, el("div", {}, upstreamTable(now)));
-    become(parts.unready, el("div", {}, unready(known)));
-    become(parts.credits, el("div", { class: "stack" }, meter(usage), everyKey(usage)));
+    morph(parts.problems, el("div", {}, problems(now, known)));
+    morph(parts.scrapers, el("div", {}, scraperTable(now)));
+    morph(parts.upstreams, el("div", {}, upstreamTable(now)));
+    morph(parts.unready, el("div", {}, unready(known)));
+    morph(parts.credits, el("div", { class: "stack" }, meter(usage), everyKey(usage)));
     drawChoice(now);
     drawCharts(now);
   }
@@ -132,7 +132,7 @@ export function overview(main, { usage, signal, drawn }) {
     charts.latency.update({ times, values: [bins.map((bin) => (bin.succeeded ? bin.p50 / bin.succeeded : null)), bins.map((bin) => bin.p95)], now: p95 ? `p95 up to ${duration(p95)}` : "", empty });
     const running = now.filter(({ name }) => !chosen || name === chosen);
     const total = (field) => running.reduce((all, scraper) => all + scraper.queue[field], 0);
-    become(parts.tiles, el("dl", { class: "tiles" },
+    morph(parts.tiles, el("dl", { class: "tiles" },
       tile("Waiting", short(total("waiting")), "jobs, now"),
       tile("Running", short(total("running")), `of ${short(running.reduce((all, { workers }) => all + workers, 0))} workers`),
       tile("Submitted", short(sum("submitted")), `in ${title}`),

@@ -1,6 +1,6 @@
 // The form that asks for a key, where the server needs one.
 
-import { Refusal, json } from "./api.js";
+import { ApiError, json } from "./api.js";
 import { announce, el, fill } from "./dom.js";
 import { complain } from "./live.js";
 import { dropKey, keepKey, tryKey } from "./session.js";
@@ -41,7 +41,7 @@ export function signIn(main, { reason, signedIn }) {
     } catch (refused) {
       dropKey();
       button.disabled = false;
-      const wrong = refused instanceof Refusal && refused.code === "key_invalid";
+      const wrong = refused instanceof ApiError && refused.code === "key_invalid";
       complain(error, wrong ? new Error("The server does not know this key.") : refused);
       field.setAttribute("aria-invalid", "true");
       field.select();

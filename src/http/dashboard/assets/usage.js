@@ -1,7 +1,7 @@
 // What the key has spent and has left, and what it used day by day; for an operator, what every key has spent.
 
 import { json } from "./api.js";
-import { become, breakable, el, fill, gauge } from "./dom.js";
+import { breakable, el, fill, gauge, morph } from "./dom.js";
 import { day as dayName, moment, percent, plural, short, whole } from "./format.js";
 import { live } from "./live.js";
 
@@ -20,7 +20,7 @@ export function usage(main, { usage: known, signal, drawn }) {
       return;
     }
     if (signal.aborted) return;
-    become(body, el("div", { class: "stack" }, meter(known), everyKey(known), days(known), perScraper(known)));
+    morph(body, el("div", { class: "stack" }, meter(known), everyKey(known), days(known), perScraper(known)));
     drawn();
   }
 }
@@ -40,7 +40,7 @@ export function meter(usage) {
       "The month ends ", moment(resets_at), " (UTC)."));
 }
 
-/** The same of every key, for an operator; nothing for anybody else, who is not told. */
+/** The same of every key, for an operator; nothing for other keys. */
 export function everyKey({ accounts }) {
   if (!accounts) return null;
   const name = (allowance) => (allowance === null ? el("span", { class: "quiet" }, "no limit") : short(allowance));
