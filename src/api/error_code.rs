@@ -3,11 +3,13 @@
 
 use crate::job::{Reason, Rule};
 
-/// Declares [`ErrorCode`]. A row of `rules` has the name of a [`Rule`] of a parameter, one of `calls`
-/// refuses a call, and one of `elsewhere` is no reply of the API itself.
+/// Declares [`ErrorCode`]. A row of `rules` has the name of a [`Rule`] of a scrape, one of `queue_rules`
+/// of what is only queued, one of `calls` refuses a call, and one of `elsewhere` is no reply of the API
+/// itself.
 macro_rules! error_codes {
     (
         rules { $($rule:ident: $rule_status:literal, $rule_code:literal, $rule_example:literal;)* }
+        queue_rules { $($queue:ident: $queue_status:literal, $queue_code:literal, $queue_example:literal;)* }
         calls { $($call:ident: $call_status:literal, $call_code:literal, $call_example:literal;)* }
         elsewhere { $($other:ident: $other_status:literal, $other_code:literal, $other_example:literal;)* }
     ) => {
@@ -15,6 +17,7 @@ macro_rules! error_codes {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum ErrorCode {
             $($rule,)*
+            $($queue,)*
             $($call,)*
             $($other,)*
             /// The scrape that the client waited for failed.
@@ -22,9 +25,11 @@ macro_rules! error_codes {
         }
 
         impl ErrorCode {
+            /// The rules of a scrape, wherever it stands.
+            pub const RULES: &[ErrorCode] = &[$(ErrorCode::$rule,)*];
             /// Every code of the API, but those of failed scrapes.
             pub const CALLS: &[ErrorCode] =
-                &[$(ErrorCode::$rule,)* $(ErrorCode::$call,)*];
+                &[$(ErrorCode::$rule,)* $(ErrorCode::$queue,)* $(ErrorCode::$call,)*];
             /// The codes of the practice page, and of the items of a batch.
             pub const ELSEWHERE: &[ErrorCode] = &[$(ErrorCode::$other,)*];
 
@@ -32,6 +37,7 @@ macro_rules! error_codes {
             pub const fn code(self) -> &'static str {
                 match self {
                     $(ErrorCode::$rule => $rule_code,)*
+                    $(ErrorCode::$queue => $queue_code,)*
                     $(ErrorCode::$call => $call_code,)*
                     $(ErrorCode::$other => $other_code,)*
                     ErrorCode::Failed(reason) => reason.code(),
@@ -42,6 +48,7 @@ macro_rules! error_codes {
             pub const fn status(self) -> u16 {
                 match self {
                     $(ErrorCode::$rule => $rule_status,)*
+                    $(ErrorCode::$queue => $queue_status,)*
                     $(ErrorCode::$call => $call_status,)*
                     $(ErrorCode::$other => $other_status,)*
                     ErrorCode::Failed(reason) => reason.info().status,
@@ -52,6 +59,7 @@ macro_rules! error_codes {
             pub const fn example(self) -> &'static str {
                 match self {
                     $(ErrorCode::$rule => $rule_example,)*
+                    $(ErrorCode::$queue => $queue_example,)*
                     $(ErrorCode::$call => $call_example,)*
                     $(ErrorCode::$other => $other_example,)*
                     ErrorCode::Failed(reason) => reason.info().example,
@@ -63,6 +71,7 @@ macro_rules! error_codes {
             fn from(rule: Rule) -> ErrorCode {
                 match rule {
                     $(Rule::$rule => ErrorCode::$rule,)*
+                    $(Rule::$queue => ErrorCode::$queue,)*
                 }
             }
         }
@@ -94,11 +103,13 @@ error_codes! {
              given: `a\u{fffd}b`.";
         StartWithinInvalid: 400, "start_within_invalid",
             "Parameter `start_within` must be 1 to 86400 seconds; given: `0`.";
-        SamplesInvalid: 400, "samples_invalid",
-            "Parameter `samples` must be 1 to 20; given: `21`.";
         WebhookUrlInvalid: 400, "webhook_url_invalid",
             "Parameter `webhook_url` must be an http(s) address with a host, such as \
              `https://app.example.com/hook`; given: `ftp://a.example`.";
+    }
+    queue_rules {
+        SamplesInvalid: 400, "samples_invalid",
+            "Parameter `samples` must be 1 to 20; given: `21`.";
         IdempotencyKeyInvalid: 400, "idempotency_key_invalid",
             "Header `Idempotency-Key` must be 1 to 255 visible ASCII characters; given: `a b`.";
     }

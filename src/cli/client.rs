@@ -28,7 +28,7 @@ const STREAM_LINE_BYTES_MAX: u64 = 1 << 20;
 /// The largest reply that is read, bytes.
 const REPLY_BYTES_MAX: u64 = 64 << 20;
 
-/// Why a call brought no result.
+/// Why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error("{given} is not the address of a server; one is `{DEFAULT_URL}`")]
@@ -42,8 +42,8 @@ pub enum ClientError {
     Unreachable { url: String, reason: String },
     #[error("{detail}")]
     Refused { status: u16, code: Option<String>, detail: String },
-    #[error("{url} sent what answerd would not ({reason}); is it the right address?")]
-    Garbled { url: String, reason: String },
+    #[error("{url} did not answer as answerd does ({reason}); is it the right address?")]
+    InvalidResponse { url: String, reason: String },
 }
 
 impl ClientError {
@@ -52,7 +52,9 @@ impl ClientError {
         match self {
             ClientError::Unreachable { .. } => true,
             ClientError::Refused { status, .. } => matches!(status, 429 | 503),
-            ClientError::Address { .. } | ClientError::Key | ClientError::Garbled { .. } => false,
+            ClientError::Address { .. }
+            | ClientError::Key
+            | ClientError::InvalidResponse { .. } => false,
         }
     }
 }
@@ -78,10 +80,10 @@ pub struct Client {
 }
 
 impl Client {
-    /// A client of the server at `url`, which sends `key` where there is one.
+    /// Creates a client of the server at `url` that sends `key`, if any. Calls nothing yet.
     ///
     /// # Errors
-    /// The address is none, or the key cannot stand in a header. Nothing is called yet.
+    /// Returns an error if the address is invalid, or the key cannot stand in a header.
     pub fn new(url: &str, key: Option<Secret>) -> Result<Client, ClientError> {
         let mut base = Url::parse(url)
             .ok()
@@ -128,7 +130,7 @@ impl Client {
     /// Submits a batch, once for each idempotency key.
     ///
     /// # Errors
-    /// The server refused it or could not be reached.
+    /// Returns an error if the server refused it or could not be reached.
     pub fn submit_batch(&self, batch: &Value, key: &str) -> Result<BatchView, ClientError> {
         let request = self.agent.post(self.path(&["batches"]).as_str());
         let request = self.keyed(request).header("idempotency-key", key);
@@ -138,7 +140,7 @@ impl Client {
     /// Returns the batch once all its jobs have ended, or after `wait_seconds`.
     ///
     /// # Errors
-    /// There is no such batch, or the server could not be reached.
+    /// Returns an error if there is no such batch, or the server could not be reached.
     pub fn batch_within(&self, id: &str, wait_seconds: u64) -> Result<BatchView, ClientError> {
         let mut url = self.path(&["batches", id]);
         url.query_pairs_mut().append_pair("wait", &wait_seconds.to_string());
@@ -148,15 +150,15 @@ impl Client {
     /// Cancels a job and returns it.
     ///
     /// # Errors
-    /// The key has no such job, it has ended, or the server could not be reached.
+    /// Returns an error if the key has no such job, it has ended, or the server could not be reached.
     pub fn cancel(&self, id: &str) -> Result<Job, ClientError> {
         self.job_of(self.keyed(self.agent.delete(self.path(&["jobs", id]).as_str())).call())
     }
 
-    /// A page of the key's jobs, newest first; `query` as `GET /jobs` takes it.
+    /// Returns a page of the key's jobs, newest first; `query` as `GET /jobs` takes it.
     ///
     /// # Errors
-    /// The server refused it or could not be reached.
+    /// Returns an error if the server refused it or could not be reached.
     pub fn list(&self, query: &[(&str, String)]) -> Result<Page, ClientError> {
         let mut url = self.path(&["jobs"]);
         url.query_pairs_mut().extend_pairs(query);
@@ -170,7 +172,7 @@ impl Client {
     /// Returns what the key has spent this month, and the document that says so.
     ///
     /// # Errors
-    /// The server refused or could not be reached.
+    /// Returns an error if the server refused or could not be reached.
     pub fn usage(&self, days: Option<u64>) -> Result<(UsageView, Value), ClientError> {
         let mut url = self.path(&["usage"]);
         if let Some(days) = days {
@@ -181,18 +183,19 @@ impl Client {
         Ok((usage, document))
     }
 
-    /// What `GET /readyz` says of a service that takes jobs.
+    /// Returns the reply of `GET /readyz`.
     ///
     /// # Errors
-    /// It takes none, or could not be reached.
+    /// Returns an error if the server takes none, or could not be reached.
     pub fn ready(&self) -> Result<Value, ClientError> {
         self.document_of(self.agent.get(self.path(&["readyz"]).as_str()).call())
     }
 
-    /// How the webhook of a job stands; with `again` it is made due once more.
+    /// Returns the delivery of a job's webhook; with `again` it is sent once more.
     ///
     /// # Errors
-    /// The key has no such job, it has no webhook, or the server could not be reached.
+    /// Returns an error if the key has no such job, it has no webhook, or the server could not be
+    /// reached.
     pub fn webhook(&self, id: &str, again: bool) -> Result<Value, ClientError> {
         let url = self.path(&["jobs", id, "webhook"]);
         self.document_of(if again {
@@ -212,7 +215,7 @@ impl Client {
     /// Returns the job. Needs no key: the id is the secret (contract 1.2).
     ///
     /// # Errors
-    /// There is no such job, or the server could not be reached.
+    /// Returns an error if there is no such job, or the server could not be reached.
     pub fn job(&self, id: &str) -> Result<Job, ClientError> {
         self.job_of(self.agent.get(self.path(&["jobs", id]).as_str()).call())
     }
@@ -294,14 +297,14 @@ impl Client {
                 Err(_) if matches!(status, 502..=504) => {
                     self.unreachable(format!("what stands before it answers {status}"))
                 }
-                Err(_) => self.garbled(format!("status {status} without a reason")),
+                Err(_) => self.invalid_response(format!("status {status} without a reason")),
             });
         }
         serde_json::from_slice(&body).map_err(|error| self.unreadable(&error))
     }
 
     fn unreadable(&self, error: &serde_json::Error) -> ClientError {
-        self.garbled(error.to_string())
+        self.invalid_response(error.to_string())
     }
 
     fn call_failed(&self, error: ureq::Error) -> ClientError {
@@ -320,7 +323,7 @@ impl Client {
             | ureq::Error::Tls(_)
             | ureq::Error::Rustls(_)) => self.unreachable(error.to_string()),
             // The enum is ureq's and open; what remains is about the reply.
-            error => self.garbled(error.to_string()),
+            error => self.invalid_response(error.to_string()),
         }
     }
 
@@ -328,8 +331,8 @@ impl Client {
         ClientError::Unreachable { url: self.address(), reason }
     }
 
-    fn garbled(&self, reason: String) -> ClientError {
-        ClientError::Garbled { url: self.address(), reason }
+    fn invalid_response(&self, reason: String) -> ClientError {
+        ClientError::InvalidResponse { url: self.address(), reason }
     }
 
     /// Returns the address for a sentence, without a login.

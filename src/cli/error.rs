@@ -56,7 +56,9 @@ impl CommandError {
             CommandError::Client(error) => match error {
                 ClientError::Address { .. } | ClientError::Key => ExitCode::WrongUse,
                 ClientError::Unreachable { .. } => ExitCode::Unreachable,
-                ClientError::Refused { .. } | ClientError::Garbled { .. } => ExitCode::Failed,
+                ClientError::Refused { .. } | ClientError::InvalidResponse { .. } => {
+                    ExitCode::Failed
+                }
             },
             CommandError::Start(_)
             | CommandError::Serve(_)
@@ -84,7 +86,7 @@ impl CommandError {
                 ClientError::Key => "key_invalid",
                 ClientError::Unreachable { .. } => "server_unreachable",
                 ClientError::Refused { .. } => "refused",
-                ClientError::Garbled { .. } => "reply_garbled",
+                ClientError::InvalidResponse { .. } => "invalid_response",
             },
             CommandError::Start(_) => "start_failed",
             CommandError::Serve(_) => "serve_failed",
@@ -131,7 +133,7 @@ impl CommandError {
                 ClientError::Address { .. }
                 | ClientError::Key
                 | ClientError::Unreachable { .. }
-                | ClientError::Garbled { .. },
+                | ClientError::InvalidResponse { .. },
             )
             | CommandError::Config(_)
             | CommandError::WrongUse(_)

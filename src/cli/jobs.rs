@@ -20,7 +20,7 @@ use crate::job::{PROMPT_CHARS_MAX, RawRequest, check_idempotency_key};
 /// The longest prompt on stdin, bytes: no character takes more than four, and a line break ends it.
 const PROMPT_BYTES_MAX: u64 = PROMPT_CHARS_MAX as u64 * 4 + 2;
 
-/// Which server, and as whom.
+/// The server, and the key for it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
 pub struct ServerArgs {
@@ -41,7 +41,7 @@ pub struct ServerArgs {
 }
 
 impl ServerArgs {
-    /// A client of that server.
+    /// Creates a client of that server.
     ///
     /// # Errors
     /// Returns an error if the address or the key is invalid.
@@ -145,10 +145,10 @@ pub struct CancelArgs {
     server: ServerArgs,
 }
 
-/// Submits a job, and waits for it where that was asked for.
+/// Submits a job; with `--wait`, waits for it.
 ///
 /// # Errors
-/// The prompt cannot be read, the server refuses it, or cannot be reached.
+/// Returns an error if the prompt cannot be read, or the server refuses it or cannot be reached.
 pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let asked =
         RawRequest { prompt: Some(prompt(args.prompt, std::io::stdin())?), ..args.options.given };
@@ -172,7 +172,7 @@ pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<ExitCode, Comma
 /// Prints a job or its Markdown.
 ///
 /// # Errors
-/// There is no such job, no answer yet where the answer was wanted, or no server.
+/// Returns an error if there is no such job, no answer yet for `--markdown`, or no server.
 pub fn get(args: GetArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let job = args.server.client()?.job(&args.id)?;
     if !args.markdown {
@@ -199,7 +199,7 @@ pub fn get(args: GetArgs, console: &mut Console) -> Result<ExitCode, CommandErro
 /// Waits for a job and prints it.
 ///
 /// # Errors
-/// There is no such job, or the server stays out of reach.
+/// Returns an error if there is no such job, or the server stays out of reach.
 pub fn watch(args: WatchArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
     let job = client.job(&args.id)?;
@@ -210,7 +210,7 @@ pub fn watch(args: WatchArgs, console: &mut Console) -> Result<ExitCode, Command
 /// Cancels a job and prints it. The job fails by that, the command does not.
 ///
 /// # Errors
-/// The key has no such job, it has ended, or the server cannot be reached.
+/// Returns an error if the key has no such job, it has ended, or the server cannot be reached.
 pub fn cancel(args: CancelArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let job = args.server.client()?.cancel(&args.id)?;
     show(&job, console)?;
@@ -230,7 +230,7 @@ fn wait(client: &Client, job: Job, console: &mut Console) -> Result<Job, Command
 /// Prints a job; the exit code is the job's.
 ///
 /// # Errors
-/// Stdout cannot be written to.
+/// Returns an error if stdout cannot be written to.
 pub fn show(job: &Job, console: &mut Console) -> Result<ExitCode, CommandError> {
     if console.is_json() {
         console.document(&job.document)?;

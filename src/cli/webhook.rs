@@ -61,9 +61,8 @@ struct Attempt {
 pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
     let document = client.webhook(&args.id, args.resend)?;
-    let webhook = Webhook::deserialize(&document).map_err(|error| ClientError::Garbled {
-        url: "the server".to_owned(),
-        reason: error.to_string(),
+    let webhook = Webhook::deserialize(&document).map_err(|error| {
+        ClientError::InvalidResponse { url: "the server".to_owned(), reason: error.to_string() }
     })?;
     if console.is_json() {
         console.document(&document)?;

@@ -56,7 +56,8 @@ impl<'a> AttemptEnded<'a> {
     /// Returns what is kept of the attempt with its job; `None` if it succeeded. One that found every
     /// upstream at its limit is given back, and asked for again each second.
     pub fn record(&self) -> Option<AttemptEnd> {
-        let error = self.answered.err().filter(|error| error.reason != Reason::AtLimit)?;
+        let error =
+            self.answered.err().filter(|error| error.reason != Reason::UpstreamSaturated)?;
         Some(AttemptEnd {
             number: self.number,
             started_ms: self.at_ms.saturating_sub(self.run_ms),
@@ -86,7 +87,7 @@ pub(super) mod tests {
 
     #[test]
     fn failed_attempt_is_kept_with_its_job_unless_no_upstream_was_free() {
-        for (reason, kept) in [(Reason::Overloaded, true), (Reason::AtLimit, false)] {
+        for (reason, kept) in [(Reason::Overloaded, true), (Reason::UpstreamSaturated, false)] {
             let error = UpstreamError::new(reason, "x");
             let answered = Err(&error);
             let end = AttemptEnded { at_ms: 9, number: 2, run_ms: 4, answered, abandoned: false };

@@ -9,7 +9,7 @@ use crate::upstream::UpstreamError;
 pub fn after_failure(job: &Job, error: &UpstreamError, settings: &Retry, now_ms: UnixMs) -> Event {
     let lease = job.lease;
     let failure = error.failure();
-    let spent = failure.reason != Reason::AtLimit;
+    let spent = failure.reason != Reason::UpstreamSaturated;
     if !failure.reason.retryable() || (spent && job.attempts > settings.retries) {
         return Event::Fail { lease, failure };
     }
@@ -114,7 +114,7 @@ mod tests {
 
     #[test]
     fn retry_at_our_own_limit_spends_no_attempt() {
-        let error = UpstreamError::new(Reason::AtLimit, "full").retry_after_ms(Some(1));
+        let error = UpstreamError::new(Reason::UpstreamSaturated, "full").retry_after_ms(Some(1));
         let mut job = job(4);
         let event = after_failure(&job, &error, &SETTINGS, 10);
         job.apply(event, 10).unwrap();

@@ -105,7 +105,7 @@ reasons! {
         "openai answered with status 500.",
         "it may pass: try again in a minute";
     /// The reply was not what this upstream speaks.
-    Garbled: "upstream_garbled", 500, Again, Upstream, Counts,
+    InvalidResponse: "upstream_invalid_response", 500, Again, Upstream, Counts,
         "openai sent what is no JSON.",
         "does `base_url` of {section} lead to an API of its `kind`?";
     /// The reply was well-formed and held no answer.
@@ -149,12 +149,12 @@ reasons! {
         "openai cannot serve this country.",
         "";
     /// None of the scraper's upstreams can take a request now.
-    NoUpstream: "no_upstream", 504, Again, Unknown, Counts,
+    NoUpstreamAvailable: "no_upstream", 504, Again, Unknown, Counts,
         "No upstream of the scraper can take a request now.",
         "";
     /// The scraper's upstreams are at the limits that config.toml sets for them. Waiting for that
     /// spends no attempt.
-    AtLimit: "upstream_at_limit", 500, Again, Unknown, Ignores,
+    UpstreamSaturated: "upstream_at_limit", 500, Again, Unknown, Ignores,
         "The upstreams are at their limits.",
         "";
     /// The attempt panicked: a defect, contained.
@@ -192,6 +192,10 @@ impl Reason {
 
     /// Returns the reason that a word from the store names.
     pub fn from_code(code: &str) -> Option<Reason> {
+        // Jobs that 0.1.0 has stored may have it.
+        if code == "upstream_garbled" {
+            return Some(Reason::InvalidResponse);
+        }
         Reason::ALL.iter().copied().find(|reason| reason.code() == code)
     }
 }

@@ -1,5 +1,5 @@
-//! What a client asks for: parameters as they were typed, their rules, and the checked request.
-//! Contract 1.3.
+//! A scrape as a client asks for it: the typed parameters, their rules, and the checked request. Contract
+//! 1.3.
 
 use super::batch::SAMPLES_MAX;
 use super::webhook_url::check_webhook_url;
@@ -38,31 +38,31 @@ pub struct ScrapeRequest {
     pub mode: Option<String>,
 }
 
-/// How a job is to be handled, apart from what is asked: nothing here shapes the answer.
+/// How a job is handled. Nothing here shapes the answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Handling {
-    /// The client's own word for the job; at most [`LABEL_CHARS_MAX`] characters.
+    /// A word of the client's; at most [`LABEL_CHARS_MAX`] characters.
     pub label: Option<String>,
     /// The time inside which the first attempt must start, milliseconds.
     pub start_within_ms: Option<u32>,
-    /// Says which submits are one and the same; see [`check_idempotency_key`].
+    /// Identifies repeated submits; see [`check_idempotency_key`].
     pub idempotency_key: Option<String>,
-    /// Where the job's end is told; see [`super::check_webhook_url`].
+    /// Where the webhook of the job goes; see [`super::check_webhook_url`].
     pub webhook_url: Option<String>,
-    /// Somebody waits for the job, though not on an open connection.
+    /// Whether the job goes ahead of queued ones, though no connection waits for it.
     pub interactive: bool,
 }
 
-/// What is kept of an idempotency key and of the request that it came with.
+/// Hashes of an idempotency key and of the request that it came with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Idempotency {
     /// Of the account and the key.
     pub key_hash: u128,
-    /// Of all that the client asked for.
+    /// Of the whole request.
     pub request_hash: u128,
 }
 
-/// The parameters of a scrape as a client gave them: typed, not yet checked.
+/// The parameters of a scrape: typed, not yet checked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RawRequest {
     pub prompt: Option<String>,
@@ -150,7 +150,7 @@ pub fn broken_rule(name: &str, rule: &str, given: &str) -> String {
     format!("Parameter `{name}` must be {rule}; given: {}.", quoted(given))
 }
 
-/// Shortens a value for an error's sentence, at 60 characters, and quotes it.
+/// Quotes a value for a sentence, shortened to 60 characters.
 pub fn quoted(value: &str) -> String {
     const CHARS_MAX: usize = 60;
     let mut short: String = value
@@ -165,10 +165,10 @@ pub fn quoted(value: &str) -> String {
 }
 
 impl RawRequest {
-    /// Checks and takes what says how the job is to be handled (contract part 2).
+    /// Checks and takes the parameters that say how the job is handled (contract part 2).
     ///
     /// # Errors
-    /// The first parameter that breaks its rule.
+    /// Returns an error if a parameter breaks its rule: that of the first one.
     pub fn take_handling(&mut self) -> Result<Handling, Invalid> {
         Ok(Handling {
             label: check_label(self.label.take())?,
@@ -183,7 +183,7 @@ impl RawRequest {
     /// of the scraper, in upper case.
     ///
     /// # Errors
-    /// The first parameter that breaks its rule.
+    /// Returns an error if a parameter breaks its rule: that of the first one.
     pub fn check(
         self,
         scraper: &str,
@@ -282,7 +282,7 @@ fn check_mode(mode: Option<String>) -> Result<Option<String>, Invalid> {
 /// ASCII characters.
 ///
 /// # Errors
-/// It is not that.
+/// Returns an error if it is anything else.
 pub fn check_idempotency_key(value: &[u8]) -> Result<String, Invalid> {
     let visible = value.iter().all(u8::is_ascii_graphic);
     if !visible || !(1..=IDEMPOTENCY_KEY_CHARS_MAX).contains(&value.len()) {
@@ -301,7 +301,7 @@ pub fn check_idempotency_key(value: &[u8]) -> Result<String, Invalid> {
 /// Checks a label of a job or a batch; an empty one is none.
 ///
 /// # Errors
-/// It is longer than [`LABEL_CHARS_MAX`], or has control characters.
+/// Returns an error if it is longer than [`LABEL_CHARS_MAX`], or has control characters.
 pub fn check_label(label: Option<String>) -> Result<Option<String>, Invalid> {
     let Some(label) = label.filter(|label| !label.is_empty()) else { return Ok(None) };
     if label.chars().count() > LABEL_CHARS_MAX || label.contains(char::is_control) {

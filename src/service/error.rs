@@ -14,7 +14,7 @@ pub enum ServiceError {
     TooManyInvalidKeys {
         retry_after_seconds: u64,
     },
-    /// Names the scrapers that exist.
+    /// `names` are the scrapers that exist.
     ScraperUnknown {
         given: String,
         names: Vec<String>,
@@ -28,7 +28,7 @@ pub enum ServiceError {
     BatchNotFound,
     /// Every job of the batch has ended, so it cannot be canceled.
     BatchFinished,
-    /// Nothing can sign webhooks. What is missing, as a sentence.
+    /// There is no secret to sign webhooks with; what is missing, as a sentence.
     WebhooksNotConfigured {
         missing: String,
     },

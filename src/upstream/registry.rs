@@ -85,8 +85,8 @@ impl Registry {
     /// Asks a scraper's upstreams for the `attempt`-th time (from 1). The answer is tidied.
     ///
     /// # Errors
-    /// [`Reason::AtLimit`] when limits of our own are all that holds them back, and
-    /// [`Reason::NoUpstream`] when none that could serve the request can be asked now; else the
+    /// [`Reason::UpstreamSaturated`] when limits of our own are all that holds them back, and
+    /// [`Reason::NoUpstreamAvailable`] when none that could serve the request can be asked now; else the
     /// failure of the first upstream that may do better another time, else of the last one tried.
     /// Upstreams whose limits leave the request out are passed over; where all are, that is the
     /// failure.
@@ -197,7 +197,7 @@ impl Failures {
                 let sentence = format!(
                     "No upstream of {scraper} is ready; look at `upstreams` of [scrapers.{scraper}]."
                 );
-                UpstreamError::new(Reason::NoUpstream, sentence)
+                UpstreamError::new(Reason::NoUpstreamAvailable, sentence)
             };
             return self.tried.pop().or(self.unfit).unwrap_or_else(none);
         };
@@ -209,7 +209,8 @@ impl Failures {
             format!("No upstream of {scraper} can answer now: {}.", reasons.join("; "))
         };
         let only_limits = self.tried.is_empty() && self.busy.iter().all(|busy| busy.at_limit);
-        let reason = if only_limits { Reason::AtLimit } else { Reason::NoUpstream };
+        let reason =
+            if only_limits { Reason::UpstreamSaturated } else { Reason::NoUpstreamAvailable };
         UpstreamError::new(reason, sentence(|error| &error.sentence))
             .quoting(sentence(UpstreamError::for_owner))
             .retry_after_ms(Some(wait_ms))

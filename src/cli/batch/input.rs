@@ -31,22 +31,22 @@ fn parameter(name: &str) -> Option<&'static Parameter> {
     Parameter::named(name).filter(|parameter| parameter.scope == Scope::Scrape)
 }
 
-/// A line of the file.
+/// A line of the file, as its fields.
 #[derive(Clone, Debug, PartialEq)]
 pub struct InputLine(Map<String, Value>);
 
 impl InputLine {
-    /// All of it, as it was read.
+    /// Returns all of its fields.
     pub fn fields(&self) -> &Map<String, Value> {
         &self.0
     }
 
-    /// Whether it says which scraper it is for.
+    /// Returns whether it names a scraper.
     pub fn has_scraper(&self) -> bool {
         self.0.get(SCRAPER).is_some_and(|name| !name.is_null())
     }
 
-    /// What is sent.
+    /// Returns the fields that are sent.
     pub fn parameters(&self) -> Map<String, Value> {
         let sent = |name: &str| name == SCRAPER || parameter(name).is_some();
         let sent = self.0.iter().filter(|(name, _)| sent(name));
@@ -54,7 +54,7 @@ impl InputLine {
     }
 }
 
-/// What a file holds.
+/// The content of a file.
 #[derive(Debug)]
 pub struct Input {
     pub lines: Vec<InputLine>,
@@ -65,7 +65,7 @@ pub struct Input {
 /// Reads a file; its name says whether it is CSV or NDJSON.
 ///
 /// # Errors
-/// It cannot be read, is neither, is too large, or has a line that is none.
+/// Returns an error if the file cannot be read, is neither, is too large, or has an invalid line.
 pub fn read(path: &Path) -> Result<Input, CommandError> {
     let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
     let wrong = |what: String| CommandError::WrongUse(format!("{}: {what}", path.display()));

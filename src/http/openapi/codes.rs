@@ -1,23 +1,12 @@
-//! Which codes a kind of method can refuse a call with. `tests/it/openapi/errors.rs` provokes them.
+//! The codes that several routes share. `tests/it/openapi/errors.rs` provokes them.
 
 use crate::api::ErrorCode::{self, *};
 
 /// A list of codes; `errors::all_of` puts lists together.
 pub type Codes = &'static [ErrorCode];
 
-/// The rules of what is asked, wherever it stands.
+/// Of a scrape, wherever it stands, beside its [`ErrorCode::RULES`].
 pub const ASKED: Codes = &[
-    PromptMissing,
-    PromptBlank,
-    PromptTooLong,
-    PromptInvalid,
-    CountryInvalid,
-    CountryRefused,
-    TimeoutInvalid,
-    ModeInvalid,
-    LabelInvalid,
-    StartWithinInvalid,
-    WebhookUrlInvalid,
     ParameterInvalid,
     ParameterRepeated,
     ScraperUnknown,

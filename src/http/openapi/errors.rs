@@ -1,5 +1,5 @@
-//! The errors of the paths as the document shows them: a response for each status, with the codes that
-//! tell its causes apart and an example of each. Contract 1.10.
+//! The errors of the document: a response for each status, with its codes and an example of each.
+//! Contract 1.10.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::api::ErrorCode;
 use crate::http::routes::description::header_references;
 use crate::job::Reason;
 
-/// What each status means.
+/// Returns what a status means.
 fn about(status: u16) -> &'static str {
     match status {
         400 => "A parameter is missing or invalid; `detail` names it, its rule and what was given.",

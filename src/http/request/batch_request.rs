@@ -17,7 +17,7 @@ use crate::service::{NewBatch, Service};
 /// The fields of a batch that are lists.
 const LISTS: &[&str] = &["items", "prompts", "scrapers", "countries"];
 
-/// An item as it is asked for: which scraper, and the parameters.
+/// An item: its scraper and its parameters, not yet checked.
 struct Item {
     scraper: Option<String>,
     raw: RawRequest,
@@ -90,10 +90,10 @@ pub fn parse(service: &Service, body: &[u8], sent_as_form: bool) -> Result<NewBa
     Ok(NewBatch { label, items, webhook_url, idempotency: None })
 }
 
-/// The batch that `samples` makes of one request: none of them is served by another's answer.
+/// Returns the batch that `samples` makes of one request. The cache serves none of its items.
 ///
 /// # Errors
-/// `samples` is out of its bounds.
+/// Returns an error if `samples` is out of its bounds.
 pub fn of_samples(
     samples: usize,
     request: ScrapeRequest,
@@ -117,7 +117,7 @@ fn check_not_interactive(interactive: bool) -> Result<(), ApiError> {
     }
 }
 
-/// That there is something in every list, and in all not too much.
+/// Checks that no list is empty, and that all together are not too many items.
 fn check_count(lengths: &[usize], samples: Option<usize>) -> Result<(), ApiError> {
     let count = lengths.iter().chain(&samples).try_fold(1, |count: usize, n| count.checked_mul(*n));
     match count {
@@ -159,7 +159,7 @@ fn read_item(item: Value, scraper: Option<&str>, defaults: &RawRequest) -> Asked
     Ok(Item { scraper, raw })
 }
 
-/// Every prompt with every scraper and every country, the last changing first.
+/// Combines every prompt with every scraper and every country, the last changing first.
 fn matrix(
     prompts: &[Value],
     scrapers: &[Value],

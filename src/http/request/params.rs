@@ -1,5 +1,5 @@
-//! Parameters from a query string or a JSON body: strictly decoded, typed, not yet checked. The
-//! rules of contract 1.3 are in `job`.
+//! Reads parameters from a query string or a JSON body: strictly decoded, typed, not yet checked. Their
+//! rules are in `job`.
 
 use serde_json::{Map, Value};
 
@@ -8,13 +8,13 @@ use crate::http::error::ApiError;
 use crate::http::request::json;
 use crate::job::{RawRequest, quoted};
 
-/// A query string's names and values in order.
+/// The names and values of a query string, in order.
 pub type Pairs = Vec<(String, String)>;
 
-/// A query string's pairs in order, decoded: `+` and `%20` are a space.
+/// Decodes a query string: `+` and `%20` are a space.
 ///
 /// # Errors
-/// A percent escape is malformed, or what it encodes is not UTF-8.
+/// Returns an error if a percent escape is malformed, or what it encodes is not UTF-8.
 pub fn pairs(query: &str) -> Result<Pairs, ApiError> {
     query
         .split('&')
@@ -69,10 +69,10 @@ fn hex_byte(digits: &[u8]) -> Option<u8> {
     }
 }
 
-/// The parameters of a scrape in a query string. Unknown ones are ignored.
+/// Reads the parameters of a scrape from a query string. Unknown ones are ignored.
 ///
 /// # Errors
-/// The query is malformed, a parameter is there twice, or has the wrong type.
+/// Returns an error if the query is malformed, or a parameter is there twice or has the wrong type.
 pub fn from_query(query: &str) -> Result<RawRequest, ApiError> {
     from_pairs(pairs(query)?)
 }
@@ -96,7 +96,7 @@ fn of_type(name: &str, WrongType { must_be, given }: &WrongType) -> ApiError {
     wrong_type(name, must_be, given)
 }
 
-/// A value that is not of the type that the rule names.
+/// Creates the error of a value that is not of the type that the rule names.
 pub fn wrong_type(name: &str, rule: &str, given: &str) -> ApiError {
     ApiError::invalid(ErrorCode::ParameterInvalid, name, rule, given)
 }
@@ -108,8 +108,8 @@ pub fn is_body_field(name: &str) -> bool {
 
 const SHAPE: json::Shape = json::Shape { has_field: is_body_field, lists: &[], list_items_max: 0 };
 
-/// The parameters of a scrape in a JSON body; an empty body has none. Unknown ones are ignored,
-/// and `null` is as good as absent.
+/// Reads the parameters of a scrape from a JSON body; an empty body has none. Unknown ones are ignored,
+/// and `null` is the same as absent.
 ///
 /// # Errors
 /// Returns an error if the body is not a JSON object, or if a parameter is there twice or has the

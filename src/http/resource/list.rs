@@ -32,7 +32,7 @@ pub const LIMIT_DEFAULT: usize = 50;
 /// The longest `search`, characters: that of a label.
 pub const SEARCH_CHARS_MAX: usize = LABEL_CHARS_MAX;
 
-/// What was asked for, checked.
+/// A checked query.
 struct Query {
     filter: ListFilter,
     after: Option<Cursor>,
@@ -141,7 +141,7 @@ fn limit(value: &str) -> Result<usize, ApiError> {
     })
 }
 
-/// A moment in RFC 3339 or in seconds since 1970.
+/// Reads a moment in RFC 3339 or in seconds since 1970.
 fn since_ms(value: &str) -> Result<UnixMs, ApiError> {
     if let Ok(seconds) = value.parse::<u64>() {
         return Ok(seconds.saturating_mul(1000));

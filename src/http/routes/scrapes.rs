@@ -24,7 +24,7 @@ pub fn operations() -> Vec<Operation> {
                 .takes(parameters::in_query(parameters::waited_for(), &["prompt"]))
                 .takes([parameters::idempotency_key()])
                 .answers("200", result.with(&["Idempotency-Replayed"]))
-                .fails(&[ASKED, WAITING, LIMITED, WRITES, &reasons()])
+                .fails(&[ErrorCode::RULES, ASKED, WAITING, LIMITED, WRITES, &reasons()])
         }),
         post("/scrapers/{scraper}/jobs", keyed(scrapers::submit), |it| {
             let accepted = Reply::of(
@@ -40,7 +40,7 @@ pub fn operations() -> Vec<Operation> {
                 .takes([parameters::idempotency_key()])
                 .takes_body(false, "Parameters; those that are in the query need not be here.", "Scrape", examples::scrape())
                 .answers("202", accepted.with(&["Location", "Retry-After", "Idempotency-Replayed"]))
-                .fails(&[ASKED, &[ErrorCode::ParameterConflict], QUEUED, LIMITED, WRITES])
+                .fails(&[ErrorCode::RULES, ASKED, &[ErrorCode::ParameterConflict], QUEUED, LIMITED, WRITES])
         }),
     ]
 }

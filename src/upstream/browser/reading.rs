@@ -97,7 +97,7 @@ pub fn answer(recipe: &Recipe, reading: Reading) -> Result<Answer, Fault> {
             .map(|at| at + 1)
     };
     answer.markdown = markdown(&reading.html, number_of)
-        .map_err(|error| Fault::page(Reason::Garbled, error.to_string()))?;
+        .map_err(|error| Fault::page(Reason::InvalidResponse, error.to_string()))?;
     if answer.citations.is_none() && recipe.answer.marks.is_some() {
         answer.citations = answer.sources.as_ref().map(|sources| cited(&answer.markdown, sources));
     }

@@ -43,10 +43,10 @@ pub(super) fn classify_failure(error: &ureq::Error, upstream: &str) -> UpstreamE
             io_failure(error)
         }
         ureq::Error::Decompress(..) => {
-            (Reason::Garbled, "answered with a body that cannot be decompressed".to_owned())
+            (Reason::InvalidResponse, "answered with a body that cannot be decompressed".to_owned())
         }
         ureq::Error::Protocol(_) => {
-            (Reason::Garbled, "answered with something that is not HTTP".to_owned())
+            (Reason::InvalidResponse, "answered with something that is not HTTP".to_owned())
         }
         ureq::Error::BadUri(_) | ureq::Error::Http(_) | ureq::Error::RequireHttpsOnly(_) => {
             return unsendable(upstream);

@@ -161,7 +161,7 @@ impl Upstream for HttpUpstream {
             // The key goes with every request, and a reply may have had its part in this address.
             if !same_origin(&first_url, &next.url) {
                 let sentence = format!("{} pointed to another host for its answer.", self.name);
-                return Err(UpstreamError::new(Reason::Garbled, sentence));
+                return Err(UpstreamError::new(Reason::InvalidResponse, sentence));
             }
             match next.method {
                 // It asks for the same reply again, which takes the place of this one: only the

@@ -358,11 +358,11 @@ fn a_host_without_tls_is_not_trusted() {
 }
 
 #[test]
-fn what_is_no_http_is_garbled() {
-    assert_eq!(reason(raw("SSH-2.0-OpenSSH_9.2\r\n\r\n")), Reason::Garbled);
+fn no_http_is_an_invalid_response() {
+    assert_eq!(reason(raw("SSH-2.0-OpenSSH_9.2\r\n\r\n")), Reason::InvalidResponse);
     assert_eq!(
         reason(answer("200 OK", "content-encoding: gzip\r\n", "this is not zipped at all")),
-        Reason::Garbled
+        Reason::InvalidResponse
     );
 }
 
@@ -519,7 +519,7 @@ fn a_round_elsewhere_is_refused() {
     let next = format!("{}/next", other.base_url);
     let reply = move |_: &[HttpReply]| post(&next);
     let fake = Fake { reply: Box::new(reply), ..fake(&server.base_url) };
-    assert_eq!(ask_with(fake, &call_within(20_000)).unwrap_err().reason, Reason::Garbled);
+    assert_eq!(ask_with(fake, &call_within(20_000)).unwrap_err().reason, Reason::InvalidResponse);
     assert!(other.asked.is_empty());
 }
 

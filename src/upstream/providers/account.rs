@@ -112,18 +112,19 @@ impl Account {
     /// The JSON of the latest reply.
     ///
     /// # Errors
-    /// What the reply says went wrong, or [`Reason::Garbled`] when it is no JSON.
+    /// What the reply says went wrong, or [`Reason::InvalidResponse`] when it is no JSON.
     pub fn read(
         &self,
         request: &ScrapeRequest,
         replies: &[HttpReply],
     ) -> Result<Value, UpstreamError> {
         let Some(reply) = replies.last() else {
-            return Err(self.garbled("gave no reply"));
+            return Err(self.invalid_response("gave no reply"));
         };
         let body = json_text::parse(&reply.body);
         if (200..300).contains(&reply.status) {
-            return body.ok_or_else(|| self.garbled("answered with something that is not JSON"));
+            return body
+                .ok_or_else(|| self.invalid_response("answered with something that is not JSON"));
         }
         let body = body.unwrap_or_default();
         let complaint = Complaint::read(&body);
@@ -155,8 +156,8 @@ impl Account {
     }
 
     /// The reply is JSON of a shape that this provider does not speak.
-    pub fn garbled(&self, phrase: &str) -> UpstreamError {
-        UpstreamError::new(Reason::Garbled, format!("{} {phrase}.", self.upstream))
+    pub fn invalid_response(&self, phrase: &str) -> UpstreamError {
+        UpstreamError::new(Reason::InvalidResponse, format!("{} {phrase}.", self.upstream))
     }
 
     /// The reply holds no answer.

@@ -112,7 +112,9 @@ impl Provider for Anthropic {
         for rounds in 1..=replies.len() {
             latest = self.account.read(request, &replies[..rounds])?;
             if !latest["content"].is_array() && latest["error"].is_null() {
-                return Err(self.account.garbled("answered with JSON that has no `content`"));
+                return Err(self
+                    .account
+                    .invalid_response("answered with JSON that has no `content`"));
             }
             said.extend_from_slice(walk::list(&latest, "content"));
         }
@@ -365,7 +367,7 @@ mod tests {
                     "message": "Overloaded"}})),
             Reason::Overloaded
         );
-        assert_eq!(reason(json!({"hello": 1})), Reason::Garbled);
+        assert_eq!(reason(json!({"hello": 1})), Reason::InvalidResponse);
     }
 
     #[test]

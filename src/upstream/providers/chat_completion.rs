@@ -69,7 +69,7 @@ fn choice<'a>(
         return Err(account.failure(request, &body["error"]));
     }
     let Some(choices) = body["choices"].as_array() else {
-        return Err(account.garbled("answered with JSON that has no `choices`"));
+        return Err(account.invalid_response("answered with JSON that has no `choices`"));
     };
     let Some(choice) = choices.first() else { return Err(account.empty()) };
     if !choice["error"].is_null() {
@@ -263,7 +263,7 @@ mod tests {
             reason(json!({"choices": [{"error": {"code": 502, "message": "x"}}]})),
             Reason::UpstreamError
         );
-        assert_eq!(reason(json!({})), Reason::Garbled);
-        assert_eq!(reason(Value::Null), Reason::Garbled);
+        assert_eq!(reason(json!({})), Reason::InvalidResponse);
+        assert_eq!(reason(Value::Null), Reason::InvalidResponse);
     }
 }

@@ -70,7 +70,7 @@ impl Dataforseo {
             return Err(self.failed(request, body));
         }
         let Some(task) = walk::list(body, "tasks").first() else {
-            return Err(self.account.garbled("answered with JSON that has no `tasks`"));
+            return Err(self.account.invalid_response("answered with JSON that has no `tasks`"));
         };
         if task["status_code"].as_u64() != Some(OK) {
             return Err(self.failed(request, task));
@@ -430,7 +430,7 @@ mod tests {
         assert_eq!(reason(task(50_000, "Internal Error.")), Reason::UpstreamError);
         assert_eq!(reason(task(20_000, "Ok.")), Reason::Empty);
         assert_eq!(reason(json!({"status_code": 40_200, "tasks": []})), Reason::Quota);
-        assert_eq!(reason(json!({"status_code": 20_000, "tasks": null})), Reason::Garbled);
+        assert_eq!(reason(json!({"status_code": 20_000, "tasks": null})), Reason::InvalidResponse);
         assert_eq!(reason(envelope(json!({"items": []}))), Reason::Empty);
         assert_eq!(
             failure(&dataforseo(""), 401, &json!({"status_code": 40100, "status_message": "x"}))

@@ -107,7 +107,7 @@ impl Gemini {
             return Err(if ours.iter().any(|key| !body[key].is_null()) {
                 self.account.empty()
             } else {
-                self.account.garbled("answered with JSON that has no `candidates`")
+                self.account.invalid_response("answered with JSON that has no `candidates`")
             });
         };
         match walk::text(candidate, "finishReason") {
@@ -343,8 +343,8 @@ mod tests {
         assert_eq!(reason(ended("OTHER")), Reason::UpstreamError);
         assert_eq!(reason(ended("STOP")), Reason::Empty);
         assert_eq!(reason(json!({"candidates": [], "usageMetadata": {}})), Reason::Empty);
-        assert_eq!(reason(json!({"hello": 1})), Reason::Garbled);
-        assert_eq!(reason(json!([1])), Reason::Garbled);
+        assert_eq!(reason(json!({"hello": 1})), Reason::InvalidResponse);
+        assert_eq!(reason(json!([1])), Reason::InvalidResponse);
     }
 
     #[test]

@@ -59,7 +59,7 @@ impl Provider for Mistral {
             return Err(self.account.failure(request, &body));
         }
         let Some(outputs) = body["outputs"].as_array() else {
-            return Err(self.account.garbled("answered with JSON that has no `outputs`"));
+            return Err(self.account.invalid_response("answered with JSON that has no `outputs`"));
         };
         let mut conversation = Conversation::default();
         outputs.iter().for_each(|output| conversation.take(output));
@@ -251,7 +251,10 @@ mod tests {
             "type": "rate_limited", "code": "1300"});
         assert_eq!(failure(&mistral(), 429, &limited).reason, Reason::UpstreamRateLimited);
         assert_eq!(failure(&mistral(), 200, &json!({"outputs": []})).reason, Reason::Empty);
-        assert_eq!(failure(&mistral(), 200, &json!({"choices": []})).reason, Reason::Garbled);
+        assert_eq!(
+            failure(&mistral(), 200, &json!({"choices": []})).reason,
+            Reason::InvalidResponse
+        );
         let cut = json!({"outputs": [{"type": "message.output", "content": "Fo",
             "finish_reason": "length"}]});
         assert_eq!(failure(&mistral(), 200, &cut).reason, Reason::Incomplete);

@@ -213,7 +213,10 @@ mod tests {
         let final_word = reply(500, &[("x-should-retry", "false")], &json!({}));
         assert!(!openai().reply(&request(), &[final_word]).unwrap_err().reason.retryable());
         let page = HttpReply { status: 200, headers: Vec::new(), body: b"<html>".to_vec() };
-        assert_eq!(openai().reply(&request(), &[page]).unwrap_err().reason, Reason::Garbled);
+        assert_eq!(
+            openai().reply(&request(), &[page]).unwrap_err().reason,
+            Reason::InvalidResponse
+        );
     }
 
     #[test]

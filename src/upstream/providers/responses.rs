@@ -63,7 +63,7 @@ pub fn pending(
             let sound = (1..=ID_BYTES_MAX).contains(&id.len())
                 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
             if !sound {
-                return Err(account.garbled("began an answer without an id to ask for it"));
+                return Err(account.invalid_response("began an answer without an id to ask for it"));
             }
             Ok(Some(account.get(&format!("/responses/{id}"))))
         }
@@ -76,7 +76,7 @@ pub fn pending(
 /// It is of another shape, or holds a refusal or nothing in the place of an answer.
 pub fn read(account: &Account, body: &Value) -> Result<Reading, UpstreamError> {
     let Some(output) = body["output"].as_array() else {
-        return Err(account.garbled("answered with JSON that has no `output`"));
+        return Err(account.invalid_response("answered with JSON that has no `output`"));
     };
     let mut reading = Reading { model: walk::named(body, "model"), ..Reading::default() };
     let mut refused = false;
@@ -335,8 +335,8 @@ mod tests {
             Reason::Refused
         );
         assert_eq!(reason(json!({"error": {"message": "x"}})), Reason::UpstreamError);
-        assert_eq!(reason(json!({"status": "queued", "id": "../keys"})), Reason::Garbled);
-        assert_eq!(reason(json!({"status": "queued"})), Reason::Garbled);
+        assert_eq!(reason(json!({"status": "queued", "id": "../keys"})), Reason::InvalidResponse);
+        assert_eq!(reason(json!({"status": "queued"})), Reason::InvalidResponse);
         let done = json!({"status": "completed", "error": null, "output": []});
         assert_eq!(pending(&account(), &request, &done), Ok(None));
     }
@@ -349,7 +349,7 @@ mod tests {
         assert_eq!(reason(refusal), Reason::Refused);
         assert_eq!(reason(json!([])), Reason::Empty);
         assert_eq!(reason(json!([{"type": "reasoning"}])), Reason::Empty);
-        assert_eq!(reason(json!("text")), Reason::Garbled);
-        assert_eq!(read(&account(), &json!({})).unwrap_err().reason, Reason::Garbled);
+        assert_eq!(reason(json!("text")), Reason::InvalidResponse);
+        assert_eq!(read(&account(), &json!({})).unwrap_err().reason, Reason::InvalidResponse);
     }
 }

@@ -234,7 +234,7 @@ mod tests {
             Reason::Empty
         );
         assert_eq!(failure(&chatgpt, 200, &json!({})).reason, Reason::Empty);
-        assert_eq!(failure(&chatgpt, 200, &json!(7)).reason, Reason::Garbled);
+        assert_eq!(failure(&chatgpt, 200, &json!(7)).reason, Reason::InvalidResponse);
     }
 
     #[test]

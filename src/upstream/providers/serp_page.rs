@@ -51,7 +51,7 @@ pub fn markdown(
     } else if body.is_object() {
         account.empty()
     } else {
-        account.garbled("answered with JSON of another shape")
+        account.invalid_response("answered with JSON of another shape")
     })
 }
 

@@ -163,7 +163,7 @@ fn what_time_may_mend_is_given_back_once() {
         Reason::Overloaded,
         Reason::UpstreamRateLimited,
         Reason::UpstreamError,
-        Reason::Garbled,
+        Reason::InvalidResponse,
         Reason::Empty,
     ] {
         let trial = trial(vec![vec![Do::Fail(reason), Do::Fail(reason)], vec![]]);
@@ -196,7 +196,7 @@ fn the_failure_that_says_most_is_given() {
     let fails = |reason| vec![Do::Fail(reason)];
     for (reasons, told) in [
         ([Reason::Auth, Reason::Refused, Reason::Quota], Reason::Quota),
-        ([Reason::Auth, Reason::Overloaded, Reason::Garbled], Reason::Overloaded),
+        ([Reason::Auth, Reason::Overloaded, Reason::InvalidResponse], Reason::Overloaded),
         ([Reason::Empty, Reason::Auth, Reason::Refused], Reason::Empty),
     ] {
         let trial = trial(reasons.map(fails).into_iter().collect());
@@ -321,7 +321,7 @@ fn a_scraper_without_upstreams_names_the_setting() {
     let deadline = Clock::System.instant() + Duration::from_secs(60);
     let call = Call::until(deadline);
     let error = trial.registry.ask("amazon_rufus", &request, &call, 1).unwrap_err();
-    assert_eq!((error.reason, error.retry_after_ms), (Reason::NoUpstream, None));
+    assert_eq!((error.reason, error.retry_after_ms), (Reason::NoUpstreamAvailable, None));
     assert!(error.sentence.contains("`upstreams` of [scrapers.amazon_rufus]"), "{error}");
 }
 
@@ -354,7 +354,10 @@ fn a_full_upstream_is_worth_another_try_when_no_other_can_serve() {
         let waiting = scope.spawn(|| trial.ask(1));
         was_asked.recv().unwrap();
         let error = trial.ask(1).unwrap_err();
-        assert_eq!((error.reason, error.retry_after_ms), (Reason::NoUpstream, Some(1_000)));
+        assert_eq!(
+            (error.reason, error.retry_after_ms),
+            (Reason::NoUpstreamAvailable, Some(1_000))
+        );
         assert!(error.sentence.contains("`in_flight_max`"), "{error}");
         assert!(error.sentence.contains("country_unsupported"), "{error}");
         leave.send(()).unwrap();
@@ -374,12 +377,13 @@ fn an_upstreams_own_rate_limit_holds() {
 
 #[test]
 fn a_panic_gives_its_place_and_its_probe_back() {
-    let mut script: Vec<Do> = (0..FAILURES_MAX).map(|_| Do::Fail(Reason::Garbled)).collect();
+    let mut script: Vec<Do> =
+        (0..FAILURES_MAX).map(|_| Do::Fail(Reason::InvalidResponse)).collect();
     script.push(Do::Panic);
     let limit = |first: &mut Member| first.in_flight_max = Some(1);
     let trial = trial_with(vec![script], limit);
     for _ in 0..FAILURES_MAX {
-        assert_eq!(trial.reason(1), Reason::Garbled);
+        assert_eq!(trial.reason(1), Reason::InvalidResponse);
     }
     trial.manual.advance_ms(REST_MS_MIN);
     assert!(catch_unwind(AssertUnwindSafe(|| trial.ask(1))).is_err());
@@ -392,11 +396,12 @@ fn a_panic_gives_its_place_and_its_probe_back() {
 fn only_one_of_many_probes() {
     let (asked, was_asked) = bounded(1);
     let (leave, may_leave) = bounded(1);
-    let mut script: Vec<Do> = (0..FAILURES_MAX).map(|_| Do::Fail(Reason::Garbled)).collect();
+    let mut script: Vec<Do> =
+        (0..FAILURES_MAX).map(|_| Do::Fail(Reason::InvalidResponse)).collect();
     script.push(Do::Wait(asked, may_leave));
     let trial = trial(vec![script]);
     for _ in 0..FAILURES_MAX {
-        assert_eq!(trial.reason(1), Reason::Garbled);
+        assert_eq!(trial.reason(1), Reason::InvalidResponse);
     }
     trial.manual.advance_ms(REST_MS_MIN);
     std::thread::scope(|scope| {
@@ -404,7 +409,7 @@ fn only_one_of_many_probes() {
         was_asked.recv().unwrap();
         let others: Vec<_> = (0..8).map(|_| scope.spawn(|| trial.reason(1))).collect();
         for other in others {
-            assert_eq!(other.join().unwrap(), Reason::NoUpstream);
+            assert_eq!(other.join().unwrap(), Reason::NoUpstreamAvailable);
         }
         assert_eq!(trial.registry.status()[0].circuit, Circuit::HalfOpen);
         leave.send(()).unwrap();

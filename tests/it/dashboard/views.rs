@@ -207,7 +207,10 @@ impl Upstream for Paced {
         let weight = request.prompt.bytes().map(u64::from).sum::<u64>();
         self.clock.advance_ms(self.ms + self.ms * (weight % 7) / 4);
         if weight % 23 == 0 {
-            return Err(UpstreamError::new(Reason::Garbled, "The answer could not be read."));
+            return Err(UpstreamError::new(
+                Reason::InvalidResponse,
+                "The answer could not be read.",
+            ));
         }
         Ok(Answer { markdown: include_str!("answer.md").to_owned(), ..answer(&request.prompt) })
     }

@@ -163,18 +163,18 @@ fn a_200_can_be_a_failure() {
 
 #[test]
 fn what_is_no_answer_at_all_is_told_apart() {
-    let garbled = in_the_end("upstream_garbled", "not JSON");
+    let invalid = in_the_end("upstream_invalid_response", "not JSON");
     let page = "<html><title>Sorry</title>planted-login</html>";
     let rows = [
-        ("no JSON", Says::text(200, "application/json", "{\"output\": ["), garbled),
-        ("no UTF-8", Says::text(200, "application/json", [0xff, 0xfe]), garbled),
-        ("a page", Says::text(200, "text/html", page), garbled),
+        ("no JSON", Says::text(200, "application/json", "{\"output\": ["), invalid),
+        ("no UTF-8", Says::text(200, "application/json", [0xff, 0xfe]), invalid),
+        ("a page", Says::text(200, "text/html", page), invalid),
         (
             "other JSON",
             Says::json(200, &json!([1])),
-            in_the_end("upstream_garbled", "answered with JSON"),
+            in_the_end("upstream_invalid_response", "answered with JSON"),
         ),
-        ("nothing", Says::text(200, "application/json", ""), garbled),
+        ("nothing", Says::text(200, "application/json", ""), invalid),
         (
             "a page before it",
             Says::text(403, "text/html", page),
