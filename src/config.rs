@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-pub use file::{Auth, Evidence, LogFormat};
+pub use file::{Auth, Evidence, LogFormat, nearest};
 pub use redaction::quoted;
 pub use webhooks::SigningKey;
 

@@ -15,9 +15,6 @@ pub const DEFAULTS: &str = include_str!("../../config.toml");
 /// The prefix of settings in the environment: `ANSWERD_HTTP__BIND` is `bind` in `[http]`.
 const ENV_PREFIX: &str = "ANSWERD_";
 
-/// How like an unknown name another must be (Jaro-Winkler, 0 to 1) to be offered in its place.
-const LIKENESS_MIN: f64 = 0.7;
-
 /// The most settings of a wrong type that one start reports.
 const WRONG_TYPES_MAX: usize = 100;
 
@@ -501,23 +498,18 @@ fn is_text(path: &[String], defaults: &Table) -> bool {
 /// Returns a sentence about an unknown setting, with the nearest one that exists beside it.
 fn unknown_setting(path: &str, defaults: &Table) -> String {
     let (section, name) = path.rsplit_once('.').unwrap_or(("", path));
-    let known = match section.split('.').next().unwrap_or_default() {
-        "" => defaults.keys().cloned().chain(["keys".to_owned()]).collect(),
-        section => template(section, defaults)
-            .map_or_else(Vec::new, |table| table.keys().cloned().collect()),
+    let template = template(section.split('.').next().unwrap_or_default(), defaults);
+    let known: Vec<&str> = match &template {
+        _ if section.is_empty() => defaults.keys().map(String::as_str).chain(["keys"]).collect(),
+        Some(table) => table.keys().map(String::as_str).collect(),
+        None => Vec::new(),
     };
-    let nearest = known
-        .into_iter()
-        .map(|known: String| (strsim::jaro_winkler(&known, name), known))
-        .filter(|(likeness, _)| *likeness > LIKENESS_MIN)
-        .max_by(|(a, _), (b, _)| a.total_cmp(b))
-        .map(|(_, known)| known);
     let shown = if may_be_secret(name) {
         format!("{section}, {}", quoted(name))
     } else {
         format!("`{path}`")
     };
-    match nearest {
+    match nearest(name, &known) {
         Some(nearest) => format!("unknown setting {shown}; did you mean `{nearest}`?"),
         None => format!("unknown setting {shown}"),
     }
@@ -532,4 +524,13 @@ fn template(section: &str, defaults: &Table) -> Option<Table> {
         "scrapers" => Table::try_from(Scraper::default()).ok(),
         other => defaults.get(other).and_then(Value::as_table).cloned(),
     }
+}
+
+/// Returns the one of some names that is most like another, if it is like it at all.
+pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
+    /// By Jaro and Winkler, 0 to 1.
+    const LIKENESS_MIN: f64 = 0.7;
+    let likeness = |known: &&'a str| (strsim::jaro_winkler(known, name), *known);
+    let near = names.iter().map(likeness).filter(|(likeness, _)| *likeness > LIKENESS_MIN);
+    near.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, known)| known)
 }

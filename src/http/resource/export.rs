@@ -109,18 +109,7 @@ fn csv_line(lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
         &time(job.started_ms),
         &time(Some(job.expires_ms)),
     ];
-    for (at, cell) in cells.into_iter().enumerate() {
-        if at > 0 {
-            lines.push(b',');
-        }
-        let cell = formulas.cell(cell);
-        if cell.contains([',', '"', '\r', '\n']) {
-            lines.push(b'"');
-            lines.extend_from_slice(cell.replace('"', "\"\"").as_bytes());
-            lines.push(b'"');
-        } else {
-            lines.extend_from_slice(cell.as_bytes());
-        }
-    }
-    lines.extend_from_slice(b"\r\n");
+    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(lines);
+    // Memory takes every byte.
+    let _ = writer.write_record(cells.into_iter().map(|cell| formulas.cell(cell).into_owned()));
 }

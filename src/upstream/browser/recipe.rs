@@ -14,8 +14,6 @@ use toml::de::DeTable;
 use crate::catalog::Array;
 use read::{Section, Source};
 
-pub use read::nearest;
-
 /// The largest file, bytes.
 pub const RECIPE_BYTES_MAX: usize = 256 << 10;
 /// The most alternatives of one selector.

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use regex_lite::Regex;
 
-use super::read::{Entry, Section, nearest};
+use super::read::{Entry, Section};
 use super::selector::broken_rule;
 use super::{
     ALTERNATIVES_MAX, ARRAYS, AnswerPart, ArrayPart, Complete, Dismiss, Field, Key, Marks,
@@ -13,6 +13,7 @@ use super::{
 };
 use crate::catalog::Array;
 use crate::config::is_name;
+use crate::config::nearest;
 
 /// How long the prompt box may take to appear unless `wait_ms` says otherwise, milliseconds.
 const BOX_WAIT_MS: u64 = 15_000;

@@ -8,9 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Problem;
-
-/// How like an unknown key another must be (Jaro-Winkler, 0 to 1) to be offered in its place.
-const LIKENESS_MIN: f64 = 0.7;
+use crate::config::nearest;
 
 /// A file that is read, and what is wrong with it.
 pub struct Source<'a> {
@@ -199,11 +197,4 @@ impl<'a> Section<'a> {
             self.source.problem(&key.span(), rule);
         }
     }
-}
-
-/// The one of some names that is most like another.
-pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
-    let likeness = |known: &&'a str| (strsim::jaro_winkler(known, name), *known);
-    let near = names.iter().map(likeness).filter(|(likeness, _)| *likeness > LIKENESS_MIN);
-    near.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, known)| known)
 }
