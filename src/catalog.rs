@@ -116,28 +116,10 @@ pub fn arrays(name: &str) -> &'static [Array] {
     shipped(name).map_or(GENERAL, |entry| entry.arrays)
 }
 
-/// Whether a country code is one of ISO 3166-1 alpha-2, in upper case.
-pub fn is_country(alpha_2: &str) -> bool {
-    alpha_2.bytes().all(|byte| byte.is_ascii_uppercase())
-        && celes::Country::from_alpha2(alpha_2).is_ok()
-}
-
-/// Returns the alpha-2 codes of all countries, sorted.
-pub fn countries() -> Vec<&'static str> {
-    let mut codes: Vec<&'static str> =
-        celes::Country::get_countries().iter().map(|country| country.alpha2).collect();
-    codes.sort_unstable();
-    codes
-}
-
-/// The English short name of a country by its alpha-2 code in upper case ("Germany").
-pub fn country_name(alpha_2: &str) -> Option<&'static str> {
-    celes::Country::from_alpha2(alpha_2).ok().map(|country| country.long_name)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::country;
 
     #[test]
     fn names_are_unique_and_fit_a_path() {
@@ -150,8 +132,7 @@ mod tests {
     #[test]
     fn refused_countries_are_countries() {
         for entry in SCRAPERS {
-            assert!(entry.refused_countries.iter().all(|code| is_country(code)));
+            assert!(entry.refused_countries.iter().all(|code| country::find(code).is_some()));
         }
-        assert!(!is_country("XX") && !is_country("us") && !is_country("USA"));
     }
 }

@@ -8,6 +8,7 @@ pub mod catalog;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod country;
 pub mod engine;
 pub mod guide;
 pub mod http;

@@ -15,7 +15,7 @@ use super::{
     ANONYMOUS, Browser, Http, Key, NAME_CHARS_MAX, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper,
     Secret, Settings, Store, Upstream, UpstreamKind, WORKERS_MAX, is_name, webhooks,
 };
-use crate::catalog;
+use crate::country;
 
 /// The highest floor of free space, MiB (1 TiB).
 const FREE_MIB_MAX: u64 = 1 << 20;
@@ -501,7 +501,7 @@ fn check_scraper(
     range(problems, &format!("{section}.workers"), typed.workers as u64, 1, WORKERS_MAX as u64);
     let refused_countries: Vec<String> =
         typed.refused_countries.iter().map(|code| code.to_ascii_uppercase()).collect();
-    for code in refused_countries.iter().filter(|code| !catalog::is_country(code)) {
+    for code in refused_countries.iter().filter(|code| country::find(code).is_none()) {
         problems.push(format!(
             "`refused_countries` of [{section}] takes ISO 3166-1 alpha-2 codes; {} is none",
             quoted(code)

@@ -3,7 +3,7 @@
 
 use super::batch::SAMPLES_MAX;
 use super::webhook_url::check_webhook_url;
-use crate::catalog;
+use crate::country;
 
 /// The longest prompt, in Unicode scalar values (contract 1.3).
 pub const PROMPT_CHARS_MAX: usize = 4_000;
@@ -246,7 +246,7 @@ fn check_country(
 ) -> Result<String, Invalid> {
     let given = country.unwrap_or_else(|| "US".to_owned());
     let country = given.to_ascii_uppercase();
-    if !catalog::is_country(&country) {
+    if country::find(&country).is_none() {
         let must_be = "an ISO 3166-1 alpha-2 code such as `US`";
         return Err(Invalid::parameter(Rule::CountryInvalid, "country", must_be, &given));
     }

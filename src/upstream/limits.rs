@@ -2,7 +2,7 @@
 //! request that no upstream of its scraper takes is refused at submit.
 
 use super::UpstreamError;
-use crate::catalog;
+use crate::country;
 use crate::job::{Invalid, PROMPT_CHARS_MAX, Reason, Rule, ScrapeRequest};
 
 /// What an upstream takes, as far as that is known before a call.
@@ -91,8 +91,8 @@ impl Served {
         if self.0.is_empty() {
             return Vec::new();
         }
-        let served = |country: &&str| self.0.iter().any(|limits| limits.serves(country));
-        catalog::countries().into_iter().filter(|country| !served(country)).collect()
+        let served = |country: &str| self.0.iter().any(|limits| limits.serves(country));
+        country::all().iter().map(|it| it.alpha_2).filter(|code| !served(code)).collect()
     }
 
     /// Returns the longest prompt that some upstream takes, in characters.

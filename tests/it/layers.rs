@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// The rows of the design, lowest first. `cli` is last.
 const ROWS: &[&str] = &[
-    "clock", "rate", "tally", "catalog", "config", "id", "job", "answer", "api", "store", "guide",
-    "practice", "net", "upstream", "engine", "service", "http", "cli",
+    "clock", "rate", "tally", "country", "catalog", "config", "id", "job", "answer", "api",
+    "store", "guide", "practice", "net", "upstream", "engine", "service", "http", "cli",
 ];
 
 /// Every source file below `src` but those in folders of tests.

@@ -9,7 +9,6 @@ mod driver;
 mod fault;
 mod look;
 mod markdown;
-mod place;
 mod pool;
 mod processes;
 mod reading;
@@ -19,7 +18,6 @@ mod runtime;
 mod session;
 mod setup;
 mod steps;
-mod time_zones;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -29,12 +27,12 @@ use super::{Call, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::api::EvidenceStep;
 use crate::clock::Clock;
+use crate::country::{self, Country};
 use crate::job::ScrapeRequest;
 use bounds::Bounds;
 use drift::Drift;
 use drive::{Attempt, Drive};
 use fault::Fault;
-use place::Place;
 use pool::Pool;
 use recipe::Recipe;
 use session::Session;
@@ -117,17 +115,17 @@ impl BrowserUpstream {
         bounds: &Bounds,
         trace: &mut Trace,
     ) -> (Result<Answer, Fault>, Option<Session>) {
-        let place = Place::of(&request.country);
+        let country = country::of(&request.country);
         let runtime = self.parts.runtime.as_ref();
-        let taken = self.pool.take(runtime, &place, bounds);
+        let taken = self.pool.take(runtime, country, bounds);
         trace.done("take a browser");
         let mut session = match taken {
             Ok(session) => session,
             Err(fault) => return (Err(fault), None),
         };
         let answer = runtime.block_on(async {
-            session.settle(&place, bounds).await?;
-            let url = address(recipe, self.parts.base_url.as_deref(), &request.prompt, &place);
+            session.settle(country, bounds).await?;
+            let url = address(recipe, self.parts.base_url.as_deref(), &request.prompt, country);
             let mut drive = Drive::new(Attempt {
                 recipe,
                 session: &mut session,
@@ -239,12 +237,12 @@ impl Upstream for BrowserUpstream {
 }
 
 /// The address to open. `base_url` has no slash at its end.
-fn address(recipe: &Recipe, base_url: Option<&str>, prompt: &str, place: &Place) -> String {
+fn address(recipe: &Recipe, base_url: Option<&str>, prompt: &str, country: &Country) -> String {
     let encoded: String = url::form_urlencoded::byte_serialize(prompt.as_bytes()).collect();
     let filled = recipe
         .url
-        .replace("{country}", &place.country)
-        .replace("{language}", place.language)
+        .replace("{country}", &country.alpha_2.to_ascii_lowercase())
+        .replace("{language}", country.language)
         .replace("{prompt}", &encoded.replace('+', "%20"));
     let Some(base_url) = base_url else { return filled };
     let path = match url::Url::parse(&filled) {

@@ -7,10 +7,10 @@ use std::time::Duration;
 use super::bounds::Bounds;
 use super::driver::LocalDriver;
 use super::fault::Fault;
-use super::place::Place;
 use super::runtime::Runtime;
 use super::session::Session;
 use super::setup::Setup;
+use crate::country::Country;
 use crate::job::Reason;
 
 /// How long a waiting attempt sleeps before it looks whether it is still wanted.
@@ -57,18 +57,18 @@ impl Pool {
         Pool { limits, setup, local, state: Mutex::default(), freed: Condvar::new() }
     }
 
-    /// A session for a place: one that waits with the same language, or a new one.
+    /// A session for a country: one that waits with the same language, or a new one.
     ///
     /// # Errors
     /// None is free or can be started in time.
     pub fn take(
         &self,
         runtime: &Runtime,
-        place: &Place,
+        country: &Country,
         bounds: &Bounds,
     ) -> Result<Session, Fault> {
         loop {
-            match self.turn(place, bounds)? {
+            match self.turn(country, bounds)? {
                 Turn::Reuse(mut session) => {
                     if runtime.block_on(is_well(&mut session, bounds)) {
                         return Ok(session);
@@ -81,7 +81,7 @@ impl Pool {
                     if let Some(old) = old {
                         runtime.block_on(old.end());
                     }
-                    let started = self.start(runtime, place, bounds);
+                    let started = self.start(runtime, country, bounds);
                     if started.is_err() {
                         self.free();
                     }
@@ -91,10 +91,10 @@ impl Pool {
         }
     }
 
-    fn turn(&self, place: &Place, bounds: &Bounds) -> Result<Turn, Fault> {
+    fn turn(&self, country: &Country, bounds: &Bounds) -> Result<Turn, Fault> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
-            let same = state.idle.iter().rposition(|session| session.language == place.language);
+            let same = state.idle.iter().rposition(|session| session.language == country.language);
             if let Some(at) = same {
                 return Ok(Turn::Reuse(state.idle.remove(at)));
             }
@@ -116,7 +116,12 @@ impl Pool {
         }
     }
 
-    fn start(&self, runtime: &Runtime, place: &Place, bounds: &Bounds) -> Result<Session, Fault> {
+    fn start(
+        &self,
+        runtime: &Runtime,
+        country: &Country,
+        bounds: &Bounds,
+    ) -> Result<Session, Fault> {
         let mut setup = self.setup.clone();
         if let Some(local) = &self.local {
             let url = local.url().map_err(|error| {
@@ -124,7 +129,7 @@ impl Pool {
             })?;
             setup.webdriver_url = url;
         }
-        let started = runtime.block_on(Session::start(&setup, place, bounds));
+        let started = runtime.block_on(Session::start(&setup, country, bounds));
         if let (Err(Fault::Broken(_)), Some(local)) = (&started, &self.local)
             && !runtime.block_on(answers(&setup.webdriver_url))
         {

@@ -13,10 +13,10 @@ use thirtyfour::{WebDriver, WebElement, WindowHandle};
 
 use super::bounds::Bounds;
 use super::fault::Fault;
-use super::place::Place;
 use super::recipe::Selectors;
 use super::setup::{COMMAND_TIMEOUT, LOAD_TIMEOUT, Setup, capabilities, remove};
 use super::{driver, processes};
+use crate::country::Country;
 
 /// How long a browser may take to start, and to end in order.
 const START_TIMEOUT: Duration = Duration::from_secs(30);
@@ -52,11 +52,15 @@ pub struct Session {
 }
 
 impl Session {
-    /// Starts a browser that speaks the language of a place.
+    /// Starts a browser that speaks the language of a country.
     ///
     /// # Errors
     /// It does not start in time.
-    pub async fn start(setup: &Setup, place: &Place, bounds: &Bounds) -> Result<Session, Fault> {
+    pub async fn start(
+        setup: &Setup,
+        country: &Country,
+        bounds: &Bounds,
+    ) -> Result<Session, Fault> {
         static NUMBER: AtomicU64 = AtomicU64::new(1);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let profile = setup.folder.as_ref().map(|folder| folder.join(format!("s-{number}")));
@@ -64,7 +68,7 @@ impl Session {
             driver::make_private(profile)
                 .map_err(|error| Fault::broken(format!("its profile cannot be made: {error}")))?;
         }
-        let capabilities = capabilities(setup, profile.as_deref(), place)?;
+        let capabilities = capabilities(setup, profile.as_deref(), country)?;
         let connect = WebDriver::builder(&setup.webdriver_url, capabilities)
             .request_timeout(START_TIMEOUT + COMMAND_TIMEOUT)
             .connect();
@@ -83,7 +87,7 @@ impl Session {
             Ok(window) => Ok(Session {
                 driver,
                 window,
-                language: place.language,
+                language: country.language,
                 profile,
                 jobs: 0,
                 frame: None,
@@ -100,15 +104,14 @@ impl Session {
     ///
     /// # Errors
     /// The browser is gone.
-    pub async fn settle(&self, place: &Place, bounds: &Bounds) -> Result<(), Fault> {
-        if let Some(zone) = place.time_zone {
-            self.devtools("Emulation.setTimezoneOverride", json!({ "timezoneId": zone }), bounds)
-                .await?;
+    pub async fn settle(&self, country: &Country, bounds: &Bounds) -> Result<(), Fault> {
+        let Country { time_zone, at: (latitude, longitude), .. } = country;
+        if !time_zone.is_empty() {
+            let zone = json!({ "timezoneId": time_zone });
+            self.devtools("Emulation.setTimezoneOverride", zone, bounds).await?;
         }
-        if let Some((latitude, longitude)) = place.at {
-            let at = json!({ "latitude": latitude, "longitude": longitude, "accuracy": 1000 });
-            self.devtools("Emulation.setGeolocationOverride", at, bounds).await?;
-        }
+        let at = json!({ "latitude": latitude, "longitude": longitude, "accuracy": 1000 });
+        self.devtools("Emulation.setGeolocationOverride", at, bounds).await?;
         Ok(())
     }
 

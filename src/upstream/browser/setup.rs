@@ -7,8 +7,8 @@ use serde_json::json;
 use thirtyfour::Capabilities;
 
 use super::fault::Fault;
-use super::place::Place;
 use super::{driver, processes};
+use crate::country::Country;
 
 /// How long one command may take; longer ones belong to a page that hangs.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
@@ -50,12 +50,12 @@ pub fn remove(profile: Option<&Path>) {
 pub fn capabilities(
     setup: &Setup,
     profile: Option<&Path>,
-    place: &Place,
+    country: &Country,
 ) -> Result<Capabilities, Fault> {
     let (width, height) = setup.viewport;
     let mut arguments = vec![
         format!("--window-size={width},{height}"),
-        format!("--lang={}", place.language),
+        format!("--lang={}", country.language),
         "--no-first-run".to_owned(),
         "--no-default-browser-check".to_owned(),
         "--disable-background-networking".to_owned(),
@@ -77,7 +77,7 @@ pub fn capabilities(
     arguments.extend(setup.proxy.as_ref().map(|proxy| format!("--proxy-server={proxy}")));
     arguments.extend(profile.map(|profile| format!("--user-data-dir={}", profile.display())));
     let preferences = json!({
-        "intl.accept_languages": place.languages(),
+        "intl.accept_languages": country.languages(),
         // 1 allows and 2 blocks; 3 of downloads blocks them all.
         "profile.default_content_setting_values.geolocation": 1,
         "profile.default_content_setting_values.notifications": 2,

@@ -182,13 +182,6 @@ impl Account {
         if word.is_empty() { error } else { error.quoting(format!("{own} ({word}).")) }
     }
 
-    /// Nothing was sent: the country of `request` cannot be asked for there.
-    pub fn country_unsupported(&self, request: &ScrapeRequest, why: &str) -> UpstreamError {
-        let sentence =
-            format!("{} cannot serve the country {}: {why}.", self.upstream, request.country);
-        UpstreamError::new(Reason::CountryUnsupported, sentence)
-    }
-
     /// Nothing was sent: `model` is none of those that this kind knows.
     pub fn model_unknown(&self, known: &str) -> UpstreamError {
         let sentence = format!(

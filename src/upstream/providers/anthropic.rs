@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Kind, Source};
 use crate::config;
+use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HeaderValue, HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
@@ -12,7 +13,6 @@ use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
-use super::place::place;
 use super::source_list::{SourceList, source};
 use super::{no_search_warning, source_list, walk};
 
@@ -66,7 +66,7 @@ impl Anthropic {
             system.push("Search the web before you answer.".to_owned());
         }
         if !request.web_search || !self.account.own_address {
-            system.push(place(&request.country).hint());
+            system.push(country::of(&request.country).hint());
         }
         body["system"] = Value::String(system.join(" "));
         let mut sent = self.account.post("/v1/messages", body);

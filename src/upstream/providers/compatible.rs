@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::answer::Kind;
 use crate::config;
+use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
@@ -12,7 +13,6 @@ use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::chat_completion;
-use super::place::place;
 
 /// The address and the model are the operator's; the configuration asks for them.
 const SHIPPED: Shipped = Shipped { base_url: "", model: "", sign_in: SignIn::Bearer };
@@ -38,7 +38,7 @@ impl Provider for Compatible {
         let body = json!({
             "model": self.account.model,
             "messages": [
-                {"role": "system", "content": place(&request.country).hint()},
+                {"role": "system", "content": country::of(&request.country).hint()},
                 {"role": "user", "content": request.prompt},
             ],
             "stream": false,

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Kind, Product, Source};
 use crate::config;
+use crate::country;
 use crate::job::{Reason, ScrapeRequest};
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::provider::{Provider, Step};
@@ -12,7 +13,6 @@ use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
-use super::place::place;
 use super::{serp_page, text_blocks, walk};
 
 const SHIPPED: Shipped = Shipped {
@@ -113,15 +113,12 @@ impl Provider for Dataforseo {
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
-        let place = place(&request.country);
-        let Some(location) = place.google_criteria_id() else {
-            return Err(self.account.country_unsupported(request, "it has no number for it"));
-        };
+        let country = country::of(&request.country);
         let mut task = json!({
             // It decodes what it is sent as if it were an address.
             "keyword": request.prompt.replace('%', "%25").replace('+', "%2B"),
-            "location_code": location,
-            "language_code": place.language,
+            "location_code": country.google_criteria_id(),
+            "language_code": country.language,
         });
         let path = match self.page()? {
             Page::GoogleAiMode => "/v3/serp/google/ai_mode/live/advanced",

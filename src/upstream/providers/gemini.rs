@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, HIGHLIGHTS_MAX, Kind, Source};
 use crate::config;
+use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
@@ -12,7 +13,6 @@ use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
-use super::place::place;
 use super::source_list::{SourceList, source};
 use super::{no_search_warning, source_list, walk};
 
@@ -46,7 +46,7 @@ impl Provider for Gemini {
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         let mut body = json!({
             "contents": [{"role": "user", "parts": [{"text": request.prompt}]}],
-            "systemInstruction": {"parts": [{"text": place(&request.country).hint()}]},
+            "systemInstruction": {"parts": [{"text": country::of(&request.country).hint()}]},
         });
         if request.web_search {
             // `toolConfig.retrievalConfig` takes a place, and is documented for Google Maps only.

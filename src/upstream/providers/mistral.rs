@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Kind, Source};
 use crate::config;
+use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
-use super::place::place;
 use super::source_list::{SourceList, source};
 use super::{no_search_warning, walk};
 
@@ -43,7 +43,7 @@ impl Provider for Mistral {
             "model": self.account.model,
             "inputs": [{"role": "user", "content": request.prompt}],
             // The connector takes no place.
-            "instructions": place(&request.country).hint(),
+            "instructions": country::of(&request.country).hint(),
             "stream": false,
             "store": false,
         });

@@ -14,8 +14,6 @@ mod json_text;
 mod mistral;
 mod openai;
 mod perplexity;
-mod place;
-mod place_table;
 mod responses;
 pub(super) mod searchapi;
 mod serp_page;
@@ -26,8 +24,6 @@ mod text_blocks;
 mod trials;
 mod walk;
 mod xai;
-
-pub use place::place;
 
 use crate::config::{self, UpstreamKind};
 use crate::job::ScrapeRequest;

@@ -5,13 +5,13 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Kind};
 use crate::config;
+use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
-use super::place::place;
 use super::{no_search_warning, responses};
 
 const SHIPPED: Shipped =
@@ -50,7 +50,7 @@ impl Provider for Openai {
             body["tool_choice"] = json!("required");
             body["include"] = json!(["web_search_call.action.sources"]);
         } else {
-            body["instructions"] = Value::String(place(&request.country).hint());
+            body["instructions"] = Value::String(country::of(&request.country).hint());
         }
         Ok(self.account.post("/responses", body))
     }

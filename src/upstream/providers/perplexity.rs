@@ -8,13 +8,13 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Kind, Place, Source, renumbered};
 use crate::config;
+use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
-use super::place::place;
 use super::responses::Reading;
 use super::source_list::{SourceList, source};
 use super::{chat_completion, no_search_warning, responses, walk};
@@ -57,7 +57,7 @@ impl Provider for Perplexity {
                 json!([{"type": "web_search", "user_location": {"country": request.country}}]);
             body["tool_choice"] = json!({"type": "web_search"});
         } else {
-            body["instructions"] = json!(place(&request.country).hint());
+            body["instructions"] = json!(country::of(&request.country).hint());
         }
         Ok(self.account.post("/agent", body))
     }

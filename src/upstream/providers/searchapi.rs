@@ -4,13 +4,13 @@ use url::form_urlencoded;
 
 use crate::answer::{Answer, Kind};
 use crate::config;
+use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::provider::{Provider, Step};
 use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};
-use super::place::place;
 use super::{serp_page, walk};
 
 const SHIPPED: Shipped = Shipped {
@@ -87,7 +87,7 @@ impl Provider for Searchapi {
         query.append_pair("engine", &self.account.model).append_pair("q", &request.prompt);
         match engine {
             Engine::GoogleAiMode => {
-                query.append_pair("location", &place(&request.country).name);
+                query.append_pair("location", country::of(&request.country).name);
             }
             Engine::Chatgpt => {
                 query.append_pair("web_search", if request.web_search { "true" } else { "false" });

@@ -5,13 +5,13 @@ use url::form_urlencoded;
 
 use crate::answer::{Answer, Kind};
 use crate::config;
+use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::provider::{Provider, Step};
 use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};
-use super::place::place;
 use super::serp_page;
 
 const SHIPPED: Shipped = Shipped {
@@ -51,9 +51,9 @@ impl Provider for Serpapi {
         query.append_pair("engine", &self.account.model).append_pair("q", &request.prompt);
         match self.account.model.as_str() {
             GOOGLE_AI_MODE => {
-                let place = place(&request.country);
-                query.append_pair("gl", &place.google_country());
-                query.append_pair("hl", &place.google_language());
+                let country = country::of(&request.country);
+                query.append_pair("gl", &country.google_country());
+                query.append_pair("hl", &country.google_language());
             }
             BING_COPILOT => {}
             _ => {

@@ -7,13 +7,13 @@ use serde_json::json;
 
 use crate::answer::{Answer, Kind, Source, numbered_links};
 use crate::config;
+use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
-use super::place::place;
 use super::source_list::SourceList;
 use super::{no_search_warning, responses};
 
@@ -42,7 +42,7 @@ impl Provider for Xai {
             "model": self.account.model,
             // The tools' own field for the place is not settled, and unknown fields are refused.
             "input": [
-                {"role": "system", "content": place(&request.country).hint()},
+                {"role": "system", "content": country::of(&request.country).hint()},
                 {"role": "user", "content": request.prompt},
             ],
             "store": false,
