@@ -62,6 +62,60 @@ pub struct Idempotency {
     pub request_hash: u128,
 }
 
+/// The bytes that requests are told apart by. The patterns name every field, so that a new one does not
+/// compile until it is decided here. It is fed only where it is given: the hashes of earlier requests, which
+/// are stored, stay as they are.
+impl ScrapeRequest {
+    /// Feeds all that shapes the answer to the hash of the cache.
+    pub fn feed_answer(&self, feed: &mut impl FnMut(&[u8])) {
+        let ScrapeRequest {
+            scraper,
+            prompt,
+            country,
+            bypass_cache: _,
+            timeout_ms: _,
+            web_search,
+            markdown_json,
+            mode,
+        } = self;
+        for part in [scraper, country, mode.as_deref().unwrap_or_default()] {
+            feed(&(part.len() as u64).to_be_bytes());
+            feed(part.as_bytes());
+        }
+        feed(&[u8::from(*web_search), u8::from(*markdown_json)]);
+        feed(prompt.as_bytes());
+    }
+
+    /// Feeds all that is asked for, part by part, to the hash of an idempotency key's request.
+    pub fn feed_asked(&self, handling: &Handling, feed: &mut impl FnMut(&[u8])) {
+        let ScrapeRequest {
+            scraper,
+            prompt,
+            country,
+            bypass_cache,
+            timeout_ms,
+            web_search,
+            markdown_json,
+            mode,
+        } = self;
+        let Handling { label, start_within_ms, idempotency_key: _, webhook_url, interactive } =
+            handling;
+        for part in [scraper, prompt, country] {
+            feed(part.as_bytes());
+        }
+        feed(&timeout_ms.to_be_bytes());
+        feed(&[*bypass_cache, *web_search, *markdown_json].map(u8::from));
+        for part in [mode, label] {
+            feed(part.as_deref().unwrap_or_default().as_bytes());
+        }
+        feed(&start_within_ms.unwrap_or_default().to_be_bytes());
+        feed(webhook_url.as_deref().unwrap_or_default().as_bytes());
+        if *interactive {
+            feed(b"interactive");
+        }
+    }
+}
+
 /// The parameters of a scrape: typed, not yet checked.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RawRequest {

@@ -14,26 +14,10 @@ use crate::job::ScrapeRequest;
 /// ahead has stored it. Less than that is stored while a sweep is on its way.
 pub(super) const CACHE_AHEAD_MS_MAX: u64 = 60_000;
 
-/// Returns the hash under which a request's result is cached: everything that shapes the answer.
-/// The pattern names every field, so that a new one does not compile until it is decided here.
+/// Returns the hash under which a request's result is cached: of everything that shapes the answer.
 pub fn request_hash(request: &ScrapeRequest) -> u128 {
-    let ScrapeRequest {
-        scraper,
-        prompt,
-        country,
-        bypass_cache: _,
-        timeout_ms: _,
-        web_search,
-        markdown_json,
-        mode,
-    } = request;
     let mut hasher = Sha256::new();
-    for part in [scraper, country, mode.as_deref().unwrap_or("")] {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part);
-    }
-    hasher.update([u8::from(*web_search), u8::from(*markdown_json)]);
-    hasher.update(prompt);
+    request.feed_answer(&mut |part| hasher.update(part));
     let digest: [u8; 32] = hasher.finalize().into();
     let mut half = [0; 16];
     half.copy_from_slice(&digest[..16]);

@@ -36,41 +36,10 @@ pub fn idempotency_of_samples(
     }
 }
 
-/// The hash of all that a client asks for. The patterns name every field, so that a new one does not
-/// compile until it is decided here. It is hashed only where it is given: the keys of submits from
-/// before it are still found then.
 fn asked_hash(request: &ScrapeRequest, handling: &Handling) -> u128 {
-    let ScrapeRequest {
-        scraper,
-        prompt,
-        country,
-        bypass_cache,
-        timeout_ms,
-        web_search,
-        markdown_json,
-        mode,
-    } = request;
-    let Handling { label, start_within_ms, idempotency_key: _, webhook_url, interactive } =
-        handling;
-    let timeout_ms = timeout_ms.to_be_bytes();
-    let start_within_ms = start_within_ms.unwrap_or_default().to_be_bytes();
-    let flags = [*bypass_cache, *web_search, *markdown_json].map(u8::from);
-    let mut parts: Vec<&[u8]> = vec![
-        scraper.as_bytes(),
-        prompt.as_bytes(),
-        country.as_bytes(),
-        &timeout_ms,
-        &flags,
-        mode.as_deref().unwrap_or_default().as_bytes(),
-        label.as_deref().unwrap_or_default().as_bytes(),
-        &start_within_ms,
-        webhook_url.as_deref().unwrap_or_default().as_bytes(),
-    ];
-    // Only where it is given, so that keys from before are found.
-    if *interactive {
-        parts.push(b"interactive");
-    }
-    hash(&parts)
+    let mut hash = PartsHash::default();
+    request.feed_asked(handling, &mut |part| hash.add(part));
+    hash.finish()
 }
 
 /// Does what [`idempotency_of`] does, for a batch: `asked` is the whole of what the client asked
@@ -82,17 +51,28 @@ pub fn idempotency_of_batch(account: &str, key: &str, asked: &[u8]) -> Idempoten
     }
 }
 
-/// The first half of a SHA-256 over parts that cannot run into one another.
 fn hash(parts: &[&[u8]]) -> u128 {
-    let mut hasher = Sha256::new();
-    for part in parts {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part);
+    let mut hash = PartsHash::default();
+    parts.iter().for_each(|part| hash.add(part));
+    hash.finish()
+}
+
+/// The first half of a SHA-256 over parts that cannot run into one another.
+#[derive(Default)]
+struct PartsHash(Sha256);
+
+impl PartsHash {
+    fn add(&mut self, part: &[u8]) {
+        self.0.update((part.len() as u64).to_be_bytes());
+        self.0.update(part);
     }
-    let digest: [u8; 32] = hasher.finalize().into();
-    let mut half = [0; 16];
-    half.copy_from_slice(&digest[..16]);
-    u128::from_be_bytes(half)
+
+    fn finish(self) -> u128 {
+        let digest: [u8; 32] = self.0.finalize().into();
+        let mut half = [0; 16];
+        half.copy_from_slice(&digest[..16]);
+        u128::from_be_bytes(half)
+    }
 }
 
 /// The existing job or batch of an idempotency key.
