@@ -19,7 +19,7 @@ use percent_encoding::percent_decode_str;
 use crate::http::State;
 use crate::http::error::ApiError;
 use crate::http::request::params::{self, Pairs};
-use crate::http::routes;
+use crate::http::routes::Route;
 use crate::job::Invalid;
 use crate::service::{Caller, Service, ServiceError};
 
@@ -27,14 +27,14 @@ use crate::service::{Caller, Service, ServiceError};
 pub struct ApiCall {
     pub state: Rc<State>,
     request: Request,
-    /// The path with the parameters' names, as in `/jobs/{job_id}`; empty where no route fits.
-    pattern: &'static str,
+    /// `None` where no route fits.
+    route: Option<&'static Route>,
     query: OnceCell<Result<Pairs, ApiError>>,
 }
 
 impl ApiCall {
-    pub fn new(state: Rc<State>, request: Request, pattern: &'static str) -> ApiCall {
-        ApiCall { state, request, pattern, query: OnceCell::new() }
+    pub fn new(state: Rc<State>, request: Request, route: Option<&'static Route>) -> ApiCall {
+        ApiCall { state, request, route, query: OnceCell::new() }
     }
 
     pub fn service(&self) -> &Arc<Service> {
@@ -78,8 +78,12 @@ impl ApiCall {
     /// Returns a parameter of the path, decoded.
     pub fn path_parameter(&self, name: &str) -> String {
         let path = routed_path(self.request.uri());
-        let encoded = routes::capture(self.pattern, &path, Some(name)).unwrap_or_default();
-        percent_decode_str(encoded).decode_utf8_lossy().into_owned()
+        let captured = self.route.and_then(|route| route.capture(&path, Some(name)));
+        let encoded = captured.unwrap_or_default();
+        match path {
+            Cow::Borrowed(_) => encoded.to_owned(),
+            Cow::Owned(_) => percent_decode_str(encoded).decode_utf8_lossy().into_owned(),
+        }
     }
 
     pub fn take_body(&mut self) -> Payload {

@@ -146,34 +146,38 @@ impl Route {
         let taken = self.operations.iter().find(|operation| operation.methods.contains(method));
         taken.map(|operation| &operation.handler)
     }
-}
 
-/// Returns the place in [`ROUTES`] of the route that a path fits.
-pub fn find(path: &str) -> Option<usize> {
-    let fits =
-        |route: &Route| path.starts_with(route.prefix) && capture(route.path, path, None).is_some();
-    ROUTES.iter().position(fits)
-}
-
-/// Returns what stands in the place of a pattern's parameter, or the path if none is asked for; `None` if
-/// the path does not fit the pattern.
-pub fn capture<'a>(pattern: &str, path: &'a str, parameter: Option<&str>) -> Option<&'a str> {
-    let mut captured = path;
-    let (mut parts, mut segments) = (pattern.split('/'), path.split('/'));
-    loop {
-        match (parts.next(), segments.next()) {
-            (None, None) => return Some(captured),
-            (Some(part), Some(segment)) if part.starts_with('{') => {
-                let (name, suffix) = part[1..].split_once('}')?;
+    /// Returns what stands in the place of a parameter, or nothing if none is asked for; `None` if the path
+    /// does not fit.
+    pub fn capture<'a>(&self, path: &'a str, parameter: Option<&str>) -> Option<&'a str> {
+        let mut captured = "";
+        let mut pattern = &self.path[self.prefix.len()..];
+        let mut path = path.strip_prefix(self.prefix)?;
+        while !pattern.is_empty() {
+            let (part, later) = pattern.split_once('/').unwrap_or((pattern, ""));
+            let (segment, rest) = match path.split_once('/') {
+                Some(_) if later.is_empty() => return None,
+                Some(both) => both,
+                None => (path, ""),
+            };
+            if let Some(part) = part.strip_prefix('{') {
+                let (name, suffix) = part.split_once('}')?;
                 let value = segment.strip_suffix(suffix).filter(|value| !value.is_empty())?;
                 if parameter == Some(name) {
                     captured = value;
                 }
+            } else if part != segment {
+                return None;
             }
-            (part, segment) if part == segment => {}
-            (None | Some(_), None | Some(_)) => return None,
+            (pattern, path) = (later, rest);
         }
+        path.is_empty().then_some(captured)
     }
+}
+
+/// Returns the place in [`ROUTES`] of the route that a path fits.
+pub fn find(path: &str) -> Option<usize> {
+    ROUTES.iter().position(|route| route.capture(path, None).is_some())
 }
 
 #[cfg(test)]
@@ -196,14 +200,27 @@ mod tests {
         ] {
             assert_eq!(found(path), Some(expected));
         }
-        for none in ["/jobs/", "//jobs", "/jobs/a/", "/md/.md", "/md/a.txt", "/none", "/a/b/c/d/e"]
-        {
+        for none in [
+            "/jobsa",
+            "/jobs/a/evidence",
+            "/jobs/a/evidence/b/",
+            "/jobs/",
+            "//jobs",
+            "/jobs/a/",
+            "/md/.md",
+            "/md/a.txt",
+            "/none",
+            "/a/b/c/d/e",
+        ] {
             assert_eq!(found(none), None, "{none}");
         }
-        let evidence = |name| capture("/jobs/{job_id}/evidence/{file}", "/jobs/a/evidence/b", name);
-        assert_eq!(evidence(Some("job_id")), Some("a"));
-        assert_eq!(evidence(Some("file")), Some("b"));
-        assert_eq!(capture("/md/{job_id}.json", "/md/a.b.json", Some("job_id")), Some("a.b"));
+        let parameter = |path: &str, name| {
+            let route = &ROUTES[find(path).unwrap()];
+            route.capture(path, Some(name)).map(str::to_owned)
+        };
+        assert_eq!(parameter("/jobs/a/evidence/b", "job_id").as_deref(), Some("a"));
+        assert_eq!(parameter("/jobs/a/evidence/b", "file").as_deref(), Some("b"));
+        assert_eq!(parameter("/md/a.b.json", "job_id").as_deref(), Some("a.b"));
     }
 
     #[test]

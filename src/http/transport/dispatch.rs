@@ -91,12 +91,12 @@ fn begin(
     caller: &mut Option<Caller>,
 ) -> Result<Answer, HandlerError> {
     let Some(route) = route.and_then(|at| ROUTES.get(at)) else {
-        return Ok(Box::pin(docs::no_route(ApiCall::new(state, request, ""))));
+        return Ok(Box::pin(docs::no_route(ApiCall::new(state, request, None))));
     };
     let Some(handler) = route.handler(request.method()) else {
         return Err(ApiError::method(request.method().as_str(), &route.allow).into());
     };
-    let call = ApiCall::new(state, request, route.path);
+    let call = ApiCall::new(state, request, Some(route));
     match handler {
         Handler::Open(handler) => Ok(handler(call)),
         Handler::Keyed(handler) => {

@@ -45,13 +45,16 @@ impl Drop for Place {
 pub fn refuses_and_closes(reply: &[u8]) -> bool {
     let reply = reply.strip_prefix(CONTINUE.as_bytes()).unwrap_or(reply);
     let Some(rest) = reply.strip_prefix(b"HTTP/1.") else { return false };
+    if !matches!(rest.get(2), Some(b'4' | b'5')) {
+        return false;
+    }
     let says = |word: &[u8]| rest.split(|byte| *byte == b'\n').take(3).any(|line| line == word);
     let closes = if rest.starts_with(b"0") {
         !says(b"connection: keep-alive\r")
     } else {
         says(b"connection: close\r")
     };
-    (closes || says(b"content-length: 0\r")) && matches!(rest.get(2), Some(b'4' | b'5'))
+    closes || says(b"content-length: 0\r")
 }
 
 /// Reads a connection on in the background, within bounds, until its client has closed it too.
