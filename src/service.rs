@@ -34,6 +34,7 @@ use crate::store::{Store, StoreError};
 pub use batches::NewBatch;
 pub use error::ServiceError;
 pub use jobs::JOB_ID_BYTES;
+pub use metrics::ProcessUse;
 pub use scrapers::{ScraperStatus, UpstreamStanding};
 
 pub use crate::engine::{BUCKET_SECONDS, DayBucket, DeliveryCounts, HealthReport, TotalsReport};

@@ -1,5 +1,5 @@
-//! Prometheus' text format, version 0.0.4: families of samples with labels. What is told is counted
-//! elsewhere, so nothing is registered here and nothing kept.
+//! Prometheus' text format, version 0.0.4: families of samples with labels. It registers and keeps nothing,
+//! because everything is counted elsewhere.
 
 use std::fmt::Write;
 
@@ -27,19 +27,19 @@ impl Kind {
 #[derive(Default)]
 pub struct Exposition(String);
 
-/// A family that samples are being added to.
-pub struct Family<'a> {
+/// The samples of a family.
+pub struct Samples<'a> {
     text: &'a mut String,
     name: &'static str,
 }
 
 impl Exposition {
     /// Begins a family. Each name is begun once.
-    pub fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Family<'_> {
+    pub fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Samples<'_> {
         let kind = kind.word();
         // Writing to a string cannot fail.
         let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
-        Family { text: &mut self.0, name }
+        Samples { text: &mut self.0, name }
     }
 
     pub fn finish(self) -> String {
@@ -47,12 +47,20 @@ impl Exposition {
     }
 }
 
-impl Family<'_> {
-    pub fn sample(&mut self, labels: &[(&str, &str)], value: f64) {
+impl Samples<'_> {
+    /// Adds a sample.
+    pub fn add(&mut self, labels: &[(&str, &str)], value: f64) {
         self.part("", labels, value);
     }
 
-    /// The samples of a histogram whose values are counted in `units` to one of the family's.
+    /// Adds a sample without labels, if its value is known.
+    pub fn add_known(&mut self, value: Option<u64>) {
+        if let Some(value) = value {
+            self.add(&[], value as f64);
+        }
+    }
+
+    /// Adds the samples of a histogram whose values are counted in `units` to one of the family's.
     pub fn histogram(&mut self, labels: &[(&str, &str)], report: &HistogramReport, units: f64) {
         let mut within = 0;
         for (bound, count) in report.bounds.iter().zip(&report.counts) {
@@ -108,8 +116,8 @@ mod tests {
     fn samples_stand_behind_their_family_and_labels_are_escaped() {
         let mut out = Exposition::default();
         let mut family = out.family("a_total", Kind::Counter, "Help.");
-        family.sample(&[], 3.0);
-        family.sample(&[("of", "a\"b\\c\n"), ("and", "d")], 0.5);
+        family.add(&[], 3.0);
+        family.add(&[("of", "a\"b\\c\n"), ("and", "d")], 0.5);
         assert_eq!(
             out.finish(),
             "# HELP a_total Help.\n# TYPE a_total counter\na_total 3\n\
