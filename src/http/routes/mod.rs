@@ -202,7 +202,6 @@ mod tests {
         }
         for none in [
             "/jobsa",
-            "/jobs/a/evidence",
             "/jobs/a/evidence/b/",
             "/jobs/",
             "//jobs",
