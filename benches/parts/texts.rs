@@ -1,4 +1,4 @@
-//! Texts: an answer's Markdown made plain, the answer tidied and rendered into the result, and a
+//! Texts: an answer's Markdown made plain, the answer normalized and rendered into the result, and a
 //! stored result made that of another job. In the size of a usual answer, and eight times as long.
 
 use std::hint::black_box;
@@ -16,7 +16,7 @@ const PUBLIC_URL: &str = "http://127.0.0.1:8080";
 pub fn benches(criterion: &mut Criterion) {
     for (name, sections) in [("2 KiB", 1), ("16 KiB", 8)] {
         let answer = answer(sections);
-        let tidied = answer.clone().tidied();
+        let normalized = answer.clone().normalized();
         let raw = RawRequest { prompt: Some("Which shoes?".to_owned()), ..RawRequest::default() };
         let request = raw.check("chatgpt", &[]).unwrap();
         let facts = ResultFacts {
@@ -28,19 +28,19 @@ pub fn benches(criterion: &mut Criterion) {
             upstream: "openai",
             kind: Kind::Api,
         };
-        let json = render(&tidied, &facts);
+        let json = render(&normalized, &facts);
 
         let mut group = criterion.benchmark_group("text");
         group.throughput(Throughput::Bytes(answer.markdown.len() as u64));
         group.bench_function(format!("plain/{name}"), |bencher| {
-            bencher.iter(|| black_box(&tidied).plain_text());
+            bencher.iter(|| black_box(&normalized).plain_text());
         });
         group.bench_function(format!("tidy/{name}"), |bencher| {
-            bencher.iter_batched(|| answer.clone(), Answer::tidied, BatchSize::SmallInput);
+            bencher.iter_batched(|| answer.clone(), Answer::normalized, BatchSize::SmallInput);
         });
         group.throughput(Throughput::Bytes(json.len() as u64));
         group.bench_function(format!("render/{name}"), |bencher| {
-            bencher.iter(|| render(black_box(&tidied), &facts));
+            bencher.iter(|| render(black_box(&normalized), &facts));
         });
         group.bench_function(format!("as cached/{name}"), |bencher| {
             bencher.iter(|| as_cached(black_box(&json), JOB_ID, PUBLIC_URL, 0).unwrap());

@@ -89,7 +89,7 @@ pub(super) struct ProductItem<'a> {
     reviews: &'a str,
 }
 
-/// Fills one array from a tidied answer.
+/// Fills one array from a normalized answer.
 pub(super) fn fill(answer: &Answer, array: Array) -> Filled<'_> {
     // What was consulted; an upstream that says only what it cites has at least consulted that.
     let consulted = answer.sources.as_deref().or(answer.citations.as_deref());

@@ -5,20 +5,20 @@ mod arrays;
 mod citations;
 mod links;
 mod markdown;
+mod normalize;
 pub mod object;
 mod plain;
 mod result;
 mod tags;
 mod thoughts;
-mod tidy;
 mod tree;
 
 use serde::de::IgnoredAny;
 
 pub use citations::{Place, cited_numbers, numbered_links, renumbered};
 pub use links::{clean_url, domain, is_too_long};
+pub use normalize::HIGHLIGHTS_MAX;
 pub use result::{ResultFacts, as_cached, filled_arrays, render};
-pub use tidy::HIGHLIGHTS_MAX;
 pub use tree::token_tree;
 
 /// Where an answer was had: the word in `provenance.kind` (contract part 2).
@@ -79,7 +79,7 @@ pub struct Answer {
     /// The answer in Markdown, or JSON where that was asked for; citation marks included as the
     /// upstream wrote them.
     pub markdown: String,
-    /// The plain text; derived from `markdown` by [`Answer::tidied`] where it is empty.
+    /// The plain text; derived from `markdown` by [`Answer::normalized`] where it is empty.
     pub text: String,
     /// The model's name as the upstream gave it.
     pub model: Option<String>,
@@ -87,7 +87,7 @@ pub struct Answer {
     pub queries: Option<Vec<String>>,
     /// Everything consulted, in order of first appearance. A marker `[n]` in `markdown` names
     /// `sources[n - 1]`: the upstream's list, with pages that are there twice and those without an
-    /// address, until [`Answer::tidied`] renumbers the marks.
+    /// address, until [`Answer::normalized`] renumbers the marks.
     pub sources: Option<Vec<Source>>,
     /// What the answer points at.
     pub citations: Option<Vec<Source>>,

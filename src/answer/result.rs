@@ -32,7 +32,7 @@ pub struct ResultFacts<'a> {
 /// Room for what a result holds beside the texts and the sources, bytes.
 const FRAME_BYTES: usize = 2_048;
 
-/// The result object of a tidied answer as the JSON that is stored and sent. Its fields stand in
+/// The result object of a normalized answer as the JSON that is stored and sent. Its fields stand in
 /// the order of contract 1.6.
 pub fn render(answer: &Answer, facts: &ResultFacts<'_>) -> Vec<u8> {
     let own = catalog::arrays(&facts.request.scraper);

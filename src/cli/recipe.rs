@@ -279,7 +279,7 @@ fn ask(args: RunArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
 fn call(upstream: &BrowserUpstream, request: &ScrapeRequest, seconds: u64, clock: &Clock) -> Run {
     let begun = clock.instant();
     let call = Call::until(begun + Duration::from_secs(seconds));
-    let answer = upstream.ask(request, &call).map(crate::answer::Answer::tidied);
+    let answer = upstream.ask(request, &call).map(crate::answer::Answer::normalized);
     let evidence = call.take_evidence().pop().unwrap_or_default();
     let took = clock.instant().saturating_duration_since(begun);
     Run { recipe: request.scraper.clone(), answer, evidence, took }

@@ -19,7 +19,7 @@ use crate::catalog::Array;
 use crate::clock::UnixMs;
 use crate::job::{AttemptEnd, Event, Job, Reason, State, TransitionError};
 use crate::store::{NewResult, Pending, Row, StoreError, request_hash};
-use crate::upstream::evidence::Evidence;
+use crate::upstream::evidence_capture::Evidence;
 use crate::upstream::{AnsweredBy, Call, UpstreamError};
 
 /// What a worker does with a row that it has worked on.

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use crate::job::Job;
 use crate::store::{EvidenceFolder, Store};
-use crate::upstream::evidence::Evidence;
+use crate::upstream::evidence_capture::Evidence;
 
 /// Keeps the evidence of an attempt. That it fails changes nothing of the attempt; below the
 /// floor of free space the room is left to what jobs need.

@@ -4,21 +4,21 @@
 mod breaker;
 pub mod browser;
 mod connect;
-pub mod evidence;
+pub mod evidence_capture;
 pub mod http;
-mod lane;
 mod limits;
 mod practice;
 pub mod provider;
 pub mod providers;
 mod registry;
+mod slot;
 
 pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
 pub use connect::{ConnectError, Local, UpstreamOverrides, alone, connect, recipe_problems};
 pub use http::InvalidProxy;
-pub use lane::{CallCounts, LastError, Member, UpstreamStatus};
 pub use limits::{Limits, Served};
 pub use registry::{AnsweredBy, Registry};
+pub use slot::{CallCounts, LastError, Member, UpstreamStatus};
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -26,7 +26,7 @@ use std::time::Instant;
 
 use browser::RecipeHealth;
 use browser::recipes::Recipes;
-use evidence::Evidence;
+use evidence_capture::Evidence;
 
 use crate::answer::{Answer, Kind};
 use crate::job::{Failure, Reason, ScrapeRequest};
@@ -45,7 +45,7 @@ pub trait Upstream: Send + Sync {
     }
 
     /// Asks once and waits for the answer, until `call.deadline` at the latest. The answer is
-    /// tidied by the caller ([`Answer::tidied`]).
+    /// normalized by the caller ([`Answer::normalized`]).
     ///
     /// # Errors
     /// Why there is no answer, classified by [`Reason`].

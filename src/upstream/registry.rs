@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::browser::recipe::Problem;
 use super::browser::recipes::{Recipes, read_folder};
-use super::lane::{Busy, CallCounts, Lane, Member, UpstreamStatus};
+use super::slot::{Busy, CallCounts, Member, UpstreamSlot, UpstreamStatus};
 use super::{Call, Served, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::clock::Clock;
@@ -30,8 +30,8 @@ pub struct AnsweredBy {
 /// no lock that another holds while it waits.
 pub struct Registry {
     /// By scraper, in the order in which they are tried.
-    scrapers: HashMap<String, Vec<Arc<Lane>>>,
-    lanes: Vec<Arc<Lane>>,
+    scrapers: HashMap<String, Vec<Arc<UpstreamSlot>>>,
+    slots: Vec<Arc<UpstreamSlot>>,
     /// What browsers go by.
     recipes: Mutex<Recipes>,
     clock: Clock,
@@ -45,18 +45,20 @@ impl Registry {
         scrapers: impl IntoIterator<Item = (String, Vec<String>)>,
         clock: Clock,
     ) -> Registry {
-        let lanes: Vec<Arc<Lane>> =
-            members.into_iter().map(|member| Arc::new(Lane::new(member, clock.clone()))).collect();
-        let by_name: BTreeMap<&str, &Arc<Lane>> =
-            lanes.iter().map(|lane| (lane.name(), lane)).collect();
+        let slots: Vec<Arc<UpstreamSlot>> = members
+            .into_iter()
+            .map(|member| Arc::new(UpstreamSlot::new(member, clock.clone())))
+            .collect();
+        let by_name: BTreeMap<&str, &Arc<UpstreamSlot>> =
+            slots.iter().map(|slot| (slot.name(), slot)).collect();
         let scrapers = scrapers
             .into_iter()
             .map(|(scraper, names)| {
                 let known = names.iter().filter_map(|name| by_name.get(name.as_str()));
-                (scraper, known.map(|lane| Arc::clone(lane)).collect())
+                (scraper, known.map(|slot| Arc::clone(slot)).collect())
             })
             .collect();
-        Registry { scrapers, lanes, recipes: Mutex::default(), clock }
+        Registry { scrapers, slots, recipes: Mutex::default(), clock }
     }
 
     /// As it is, with the recipes that its browsers were made with.
@@ -69,20 +71,20 @@ impl Registry {
     pub fn reload_recipes(&self, folder: &Path) -> Vec<Problem> {
         let mut recipes = self.recipes.lock().unwrap_or_else(PoisonError::into_inner);
         let problems = read_folder(folder, &mut recipes);
-        for lane in &self.lanes {
-            lane.upstream().load_recipes(&recipes);
+        for slot in &self.slots {
+            slot.upstream().load_recipes(&recipes);
         }
         problems
     }
 
     /// Ends what upstreams keep running between calls.
     pub fn close(&self) {
-        for lane in &self.lanes {
-            lane.upstream().close();
+        for slot in &self.slots {
+            slot.upstream().close();
         }
     }
 
-    /// Asks a scraper's upstreams for the `attempt`-th time (from 1). The answer is tidied.
+    /// Asks a scraper's upstreams for the `attempt`-th time (from 1). The answer is normalized.
     ///
     /// # Errors
     /// [`Reason::UpstreamSaturated`] when limits of our own are all that holds them back, and
@@ -98,30 +100,30 @@ impl Registry {
         attempt: u32,
     ) -> Result<(Answer, AnsweredBy), UpstreamError> {
         let mut failures = Failures::default();
-        for lane in self.scrapers.get(scraper).map_or(&[][..], Vec::as_slice) {
+        for slot in self.scrapers.get(scraper).map_or(&[][..], Vec::as_slice) {
             if call.is_canceled() {
                 return Err(UpstreamError::canceled());
             }
             if failures.any() && self.clock.instant() >= call.deadline {
                 break;
             }
-            if let Err(unfit) = lane.limits().check(lane.name(), request) {
+            if let Err(unfit) = slot.limits().check(slot.name(), request) {
                 failures.unfit = Some(unfit);
                 continue;
             }
-            let flight = match lane.enter() {
-                Ok(flight) => flight,
+            let in_flight = match slot.enter() {
+                Ok(in_flight) => in_flight,
                 Err(busy) => {
                     failures.busy.push(busy);
                     continue;
                 }
             };
-            let error = match flight.ask(request, call) {
+            let error = match in_flight.ask(request, call) {
                 Ok(answer) => {
-                    let upstream = lane.name().to_owned();
-                    return Ok((answer, AnsweredBy { upstream, kind: lane.kind() }));
+                    let upstream = slot.name().to_owned();
+                    return Ok((answer, AnsweredBy { upstream, kind: slot.kind() }));
                 }
-                Err(error) => UpstreamError { upstream: Some(lane.name().to_owned()), ..error },
+                Err(error) => UpstreamError { upstream: Some(slot.name().to_owned()), ..error },
             };
             match after_failure(&error, attempt) {
                 Then::End => return Err(error),
@@ -133,25 +135,25 @@ impl Registry {
 
     /// Returns how long no upstream of a scraper can be asked that takes the request, milliseconds.
     pub fn paused_ms(&self, request: &ScrapeRequest) -> u64 {
-        let lanes = self.scrapers.get(&request.scraper).map_or(&[][..], Vec::as_slice);
-        let fit = lanes.iter().filter(|lane| lane.limits().check(lane.name(), request).is_ok());
-        fit.map(|lane| lane.paused_ms()).min().unwrap_or(0)
+        let slots = self.scrapers.get(&request.scraper).map_or(&[][..], Vec::as_slice);
+        let fit = slots.iter().filter(|slot| slot.limits().check(slot.name(), request).is_ok());
+        fit.map(|slot| slot.paused_ms()).min().unwrap_or(0)
     }
 
     /// Returns what a scraper's upstreams take together.
     pub fn served(&self, scraper: &str) -> Served {
-        let lanes = self.scrapers.get(scraper).map_or(&[][..], Vec::as_slice);
-        Served::new(lanes.iter().map(|lane| lane.limits()))
+        let slots = self.scrapers.get(scraper).map_or(&[][..], Vec::as_slice);
+        Served::new(slots.iter().map(|slot| slot.limits()))
     }
 
     /// How every upstream fares, in the order in which they were given.
     pub fn status(&self) -> Vec<UpstreamStatus> {
-        self.lanes.iter().map(|lane| lane.status()).collect()
+        self.slots.iter().map(|slot| slot.status()).collect()
     }
 
     /// What the calls of every upstream have come to since the start, in the same order.
     pub fn calls(&self) -> Vec<CallCounts> {
-        self.lanes.iter().map(|lane| lane.calls()).collect()
+        self.slots.iter().map(|slot| slot.calls()).collect()
     }
 }
 

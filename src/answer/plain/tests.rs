@@ -274,7 +274,7 @@ fn hostile_text_takes_no_more_than_its_length() {
         let markdown = piece.repeat(bytes / piece.len());
         let text = plain(&markdown);
         let answer = Answer { markdown: format!("a{markdown}"), ..Answer::default() };
-        assert!(answer.tidied().text.len() <= bytes * 2);
+        assert!(answer.normalized().text.len() <= bytes * 2);
         assert!(text.len() <= bytes * 2, "{piece}: {}", text.len());
     }
     let deep = format!("{}{}", "- ".repeat(50_000), "\n".repeat(100_000));

@@ -43,7 +43,7 @@ fn full() -> Answer {
         warnings: vec!["A warning.".to_owned()],
         ..Answer::default()
     }
-    .tidied()
+    .normalized()
 }
 
 fn request(scraper: &str) -> ScrapeRequest {
@@ -193,7 +193,7 @@ fn practice() {
 
 #[test]
 fn a_bare_answer_has_every_array_and_says_what_is_unsupported() {
-    let answer = Answer { markdown: "Yes.".to_owned(), ..Answer::default() }.tidied();
+    let answer = Answer { markdown: "Yes.".to_owned(), ..Answer::default() }.normalized();
     insta::assert_snapshot!(shown(&rendered(&answer, &request("grok"))), @r#"
     scraper: "grok"
     status: "done"
@@ -242,7 +242,7 @@ fn posts_on_x_are_never_lost() {
         sources: Some(vec![source(4, "https://twitter.com/a/status/4"), post]),
         ..Answer::default()
     }
-    .tidied();
+    .normalized();
     let result: Value = serde_json::from_slice(&rendered(&answer, &request("grok"))).unwrap();
     let urls: Vec<_> = result["x_results"].as_array().unwrap().iter().map(|p| &p["url"]).collect();
     assert_eq!(urls, ["https://x.com/ruby/status/3", "https://twitter.com/a/status/4"]);
@@ -313,7 +313,7 @@ fn fuzzed_answers_become_one_sound_object() {
         "1. one\n2. two\n\n![image](https://i.example/x.png) <b>bold</b> &amp; https://c.example/",
     ];
     fuzz::text("answer", &examples, |markdown| {
-        let answer = Answer { markdown: markdown.to_owned(), ..full() }.tidied();
+        let answer = Answer { markdown: markdown.to_owned(), ..full() }.normalized();
         let request = ScrapeRequest { markdown_json: true, ..request("chatgpt") };
         let object: Value = serde_json::from_slice(&rendered(&answer, &request)).unwrap();
         let text = object["result"].as_str().unwrap();

@@ -12,7 +12,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit_code::ExitCode;
 use crate::upstream::UpstreamError;
 use crate::upstream::browser::make_private;
-use crate::upstream::evidence::Evidence;
+use crate::upstream::evidence_capture::Evidence;
 
 /// How many entries of an array are shown.
 const ENTRIES_SHOWN_MAX: usize = 5;

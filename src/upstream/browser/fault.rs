@@ -17,7 +17,7 @@ pub enum Fault {
     /// A dialog was open; it is dismissed, and the step can be done again.
     Dialog(String),
     /// The page navigated away under a script; the step can be done again.
-    Moved,
+    Navigated,
     /// The page gave no answer, or not one of use.
     Page { reason: Reason, why: Why },
 }
@@ -45,7 +45,7 @@ impl Fault {
         match self {
             // A command may still be under way in it.
             Fault::Canceled | Fault::Deadline { .. } | Fault::Broken(_) => true,
-            Fault::Dialog(_) | Fault::Moved => true,
+            Fault::Dialog(_) | Fault::Navigated => true,
             Fault::Page { .. } => false,
         }
     }
@@ -67,7 +67,7 @@ impl Fault {
             Fault::Dialog(_) => {
                 (Reason::UpstreamError, plain("opens one dialog after the other".to_owned()))
             }
-            Fault::Moved => {
+            Fault::Navigated => {
                 (Reason::UpstreamError, plain("loads one page after the other".to_owned()))
             }
             Fault::Page { reason, why } => (reason, why),
@@ -89,7 +89,7 @@ impl From<WebDriverError> for Fault {
             WebDriverErrorInner::JavascriptError(info) => {
                 let message = one_line(&info.value.message);
                 if is_move(&message) {
-                    return Fault::Moved;
+                    return Fault::Navigated;
                 }
                 let own = message.strip_prefix("javascript error: ").unwrap_or(&message);
                 let ours = "could not be driven: its page's script failed".to_owned();
@@ -99,12 +99,12 @@ impl From<WebDriverError> for Fault {
             WebDriverErrorInner::ScriptTimeout(_) => Fault::broken("the page hangs"),
             WebDriverErrorInner::NoSuchFrame(_)
             | WebDriverErrorInner::StaleElementReference(_)
-            | WebDriverErrorInner::NoSuchElement(_) => Fault::Moved,
+            | WebDriverErrorInner::NoSuchElement(_) => Fault::Navigated,
             // The rest is the browser's end in one form or the other.
             _ => {
                 let message = one_line(&error.to_string());
                 if is_move(&message) {
-                    return Fault::Moved;
+                    return Fault::Navigated;
                 }
                 let ours = "a command failed".to_owned();
                 Fault::Broken(Why { ours, theirs: message })

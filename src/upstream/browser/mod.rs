@@ -22,7 +22,7 @@ mod steps;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use super::evidence::Evidence;
+use super::evidence_capture::Evidence;
 use super::{Call, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::api::EvidenceStep;

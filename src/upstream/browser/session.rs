@@ -191,7 +191,7 @@ impl Session {
                 }
                 Ok(value) => return Ok(value.json().clone()),
                 Err(Fault::Dialog(text)) if again < AGAIN_MAX => self.dialogs.push(text),
-                Err(Fault::Moved) if again < AGAIN_MAX => {
+                Err(Fault::Navigated) if again < AGAIN_MAX => {
                     bounds.sleep(&doing, MOVED_WAIT).await?;
                 }
                 Err(fault) => return Err(fault),
@@ -274,7 +274,7 @@ impl Session {
     fn acted(&mut self, done: Result<(), thirtyfour::error::WebDriverError>) -> Result<(), Fault> {
         match done.map_err(Fault::from) {
             Err(Fault::Dialog(text)) => self.dialogs.push(text),
-            Err(Fault::Moved) | Ok(()) => {}
+            Err(Fault::Navigated) | Ok(()) => {}
             Err(fault) => return Err(fault),
         }
         Ok(())

@@ -11,7 +11,7 @@ use crate::job::{Reason, ScrapeRequest};
 use crate::net::{HeaderValue, HttpReply, HttpRequest, Method};
 use crate::upstream::UpstreamError;
 
-use super::error_body::{self, Complaint, Verdict};
+use super::error_body::{self, ProviderError, Verdict};
 use super::json_text;
 use crate::net::retry_after_ms;
 
@@ -127,8 +127,8 @@ impl Account {
                 .ok_or_else(|| self.invalid_response("answered with something that is not JSON"));
         }
         let body = body.unwrap_or_default();
-        let complaint = Complaint::read(&body);
-        let mut verdict = error_body::judge(reply.status, &complaint);
+        let error = ProviderError::read(&body);
+        let mut verdict = error_body::judge(reply.status, &error);
         if reply.status == 403 && !body.is_object() {
             // Not the API but something before it that shows a page: no key would help.
             verdict = Verdict::new(Reason::Blocked, "answered with a page instead of data");
@@ -138,16 +138,16 @@ impl Account {
             verdict.reason = given_up(verdict.reason);
         }
         let how = format!(" (HTTP {})", reply.status);
-        let wait_ms = retry_after_ms(reply, &complaint.delay);
-        Err(self.tell(request, verdict, &how, &complaint.message, wait_ms))
+        let wait_ms = retry_after_ms(reply, &error.delay);
+        Err(self.tell(request, verdict, &how, &error.message, wait_ms))
     }
 
     /// The failure that a reply with status 200 holds in `body`.
     pub fn failure(&self, request: &ScrapeRequest, body: &Value) -> UpstreamError {
-        let complaint = Complaint::read(body);
+        let error = ProviderError::read(body);
         // Without a code, such a failure is the provider's own.
-        let verdict = error_body::judge(complaint.status.unwrap_or(500), &complaint);
-        self.tell(request, verdict, "", &complaint.message, None)
+        let verdict = error_body::judge(error.status.unwrap_or(500), &error);
+        self.tell(request, verdict, "", &error.message, None)
     }
 
     /// Returns a failure that the adapter has classified itself, with the provider's words for it.
@@ -270,7 +270,7 @@ mod tests {
 
     use super::*;
     use crate::config::UpstreamKind;
-    use crate::upstream::providers::trials::{account, reply, request, settings};
+    use crate::upstream::providers::test_support::{account, reply, request, settings};
 
     const OURS: &str = "test called the request invalid (HTTP 400).";
 

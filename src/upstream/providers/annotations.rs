@@ -4,8 +4,8 @@
 
 use serde_json::Value;
 
+use super::json_path;
 use super::source_list::{SourceList, source};
-use super::walk;
 
 /// Adds the pages that the annotations of an answer name.
 pub fn read(annotations: &[Value], cited: &mut SourceList) {
@@ -13,9 +13,9 @@ pub fn read(annotations: &[Value], cited: &mut SourceList) {
         let nested = &annotation["url_citation"];
         let citation = if nested.is_object() { nested } else { annotation };
         cited.add(source(
-            walk::text(citation, "url"),
-            walk::text(citation, "title"),
-            walk::first_text(citation, &["content"]),
+            json_path::text(citation, "url"),
+            json_path::text(citation, "title"),
+            json_path::first_text(citation, &["content"]),
         ));
     }
 }

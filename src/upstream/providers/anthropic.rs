@@ -14,7 +14,7 @@ use crate::upstream::provider::{Provider, Step};
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
 use super::source_list::{SourceList, source};
-use super::{no_search_warning, source_list, walk};
+use super::{json_path, no_search_warning, source_list};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.anthropic.com",
@@ -77,15 +77,15 @@ impl Anthropic {
 
     /// Whether the turn has ended as an answer does; `false` when it only pauses.
     fn ended(&self, request: &ScrapeRequest, body: &Value) -> Result<bool, UpstreamError> {
-        if walk::text(body, "type") == "error" || !body["error"].is_null() {
+        if json_path::text(body, "type") == "error" || !body["error"].is_null() {
             return Err(self.account.failure(request, body));
         }
-        match walk::text(body, "stop_reason") {
+        match json_path::text(body, "stop_reason") {
             "pause_turn" => Ok(false),
             "refusal" => {
                 let details = &body["stop_details"];
-                Err(match walk::text(details, "explanation") {
-                    "" => self.account.refused(walk::word(details, "category")),
+                Err(match json_path::text(details, "explanation") {
+                    "" => self.account.refused(json_path::word(details, "category")),
                     why => self.account.fail(request, Verdict::DECLINED, why),
                 })
             }
@@ -116,7 +116,7 @@ impl Provider for Anthropic {
                     .account
                     .invalid_response("answered with JSON that has no `content`"));
             }
-            said.extend_from_slice(walk::list(&latest, "content"));
+            said.extend_from_slice(json_path::list(&latest, "content"));
         }
         if !self.ended(request, &latest)? {
             if replies.len() >= ROUNDS_MAX {
@@ -135,7 +135,7 @@ impl Provider for Anthropic {
         Ok(Step::Done(Box::new(Answer {
             warnings,
             markdown: turn.markdown,
-            model: walk::named(&latest, "model"),
+            model: json_path::named(&latest, "model"),
             queries: Some(turn.queries),
             sources: Some(turn.sources.into_vec()),
             citations: Some(turn.citations.into_vec()),
@@ -160,18 +160,18 @@ struct Turn {
 
 impl Turn {
     fn take(&mut self, block: &Value) {
-        match walk::text(block, "type") {
+        match json_path::text(block, "type") {
             "text" => self.say(block),
             "server_tool_use" => {
                 self.interrupted = true;
                 let input = &block["input"];
-                let name = walk::text(block, "name");
+                let name = json_path::text(block, "name");
                 // DeepSeek has a name of its own for it.
                 if name.ends_with("web_search") {
                     self.searched = true;
-                    self.queries.extend(walk::queries(input));
+                    self.queries.extend(json_path::queries(input));
                 } else if name == "web_fetch" {
-                    self.sources.add(source(walk::text(input, "url"), "", ""));
+                    self.sources.add(source(json_path::text(input, "url"), "", ""));
                 }
             }
             "web_search_tool_result" => {
@@ -187,7 +187,7 @@ impl Turn {
     /// Citations split sentences into many blocks, which join without anything between; a tool's
     /// use stands between paragraphs.
     fn say(&mut self, block: &Value) {
-        let text = walk::text(block, "text");
+        let text = json_path::text(block, "text");
         let paragraph = self.interrupted
             && !self.markdown.is_empty()
             && !self.markdown.ends_with('\n')
@@ -197,11 +197,11 @@ impl Turn {
         }
         self.interrupted = false;
         self.markdown.push_str(text);
-        for citation in walk::list(block, "citations") {
-            let passage = source_list::passage(walk::text(citation, "cited_text"));
-            let url = walk::first_text(citation, &["url", "source"]);
+        for citation in json_path::list(block, "citations") {
+            let passage = source_list::passage(json_path::text(citation, "cited_text"));
+            let url = json_path::first_text(citation, &["url", "source"]);
             let highlights = if passage.is_empty() { Vec::new() } else { vec![passage.to_owned()] };
-            let page = source(url, walk::text(citation, "title"), passage);
+            let page = source(url, json_path::text(citation, "title"), passage);
             self.citations.add(Source { highlights, ..page.clone() });
             self.sources.add(page);
         }
@@ -212,14 +212,14 @@ impl Turn {
             Value::Array(results) => {
                 for page in results {
                     self.sources.add(source(
-                        walk::text(page, "url"),
-                        walk::text(page, "title"),
+                        json_path::text(page, "url"),
+                        json_path::text(page, "title"),
                         "",
                     ));
                 }
             }
             error => {
-                let code = walk::word(error, "error_code");
+                let code = json_path::word(error, "error_code");
                 if self.failed.is_none() && !code.is_empty() {
                     self.failed = Some(code.to_owned());
                 }
@@ -233,8 +233,8 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
-    use crate::upstream::providers::trials::{
-        answer, failure, ok, reply, request, secrets, settings, survives,
+    use crate::upstream::providers::test_support::{
+        answer, assert_tolerates_mutations, failure, ok, reply, request, secrets, settings,
     };
 
     fn anthropic() -> Anthropic {
@@ -404,6 +404,6 @@ mod tests {
 
     #[test]
     fn fuzzed_replies_never_panic() {
-        survives(&anthropic(), &[paused(), ended()]);
+        assert_tolerates_mutations(&anthropic(), &[paused(), ended()]);
     }
 }

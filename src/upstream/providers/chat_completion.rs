@@ -12,7 +12,7 @@ use crate::upstream::UpstreamError;
 use super::account::Account;
 use super::error_body::Verdict;
 use super::source_list::{SourceList, source};
-use super::{annotations, walk};
+use super::{annotations, json_path};
 
 /// Reads a chat completion. Lists that nothing in it speaks of are `None`: most servers cannot
 /// search.
@@ -30,15 +30,16 @@ pub fn read(
         Value::String(text) => text.clone(),
         parts => {
             let parts = parts.as_array().into_iter().flatten();
-            let texts = parts
-                .filter(|part| matches!(walk::text(part, "type"), "text" | "output_text" | ""));
-            texts.map(|part| walk::text(part, "text")).collect()
+            let texts = parts.filter(|part| {
+                matches!(json_path::text(part, "type"), "text" | "output_text" | "")
+            });
+            texts.map(|part| json_path::text(part, "text")).collect()
         }
     };
     ended(account, choice, &markdown)?;
     let mut pages = Pages::read(body, message);
     let mut annotated = SourceList::default();
-    annotations::read(walk::list(message, "annotations"), &mut annotated);
+    annotations::read(json_path::list(message, "annotations"), &mut annotated);
     for page in annotated.iter() {
         pages.sources.add(page.clone());
     }
@@ -50,7 +51,7 @@ pub fn read(
     let lists = cites || pages.queries.is_some();
     Ok(Answer {
         markdown,
-        model: walk::named(body, "model"),
+        model: json_path::named(body, "model"),
         queries: pages.queries,
         sources: lists.then(|| pages.sources.into_vec()),
         citations: cites.then(|| pages.cited.into_vec()),
@@ -75,7 +76,7 @@ fn choice<'a>(
     if !choice["error"].is_null() {
         return Err(account.failure(request, &choice["error"]));
     }
-    if walk::text(choice, "finish_reason") == "error" {
+    if json_path::text(choice, "finish_reason") == "error" {
         let verdict =
             Verdict::new(Reason::UpstreamError, "failed: the model that it asked had an error");
         return Err(account.fail(request, verdict, ""));
@@ -85,7 +86,7 @@ fn choice<'a>(
 
 /// Whether the choice ended as an answer does.
 fn ended(account: &Account, choice: &Value, markdown: &str) -> Result<(), UpstreamError> {
-    match walk::text(choice, "finish_reason") {
+    match json_path::text(choice, "finish_reason") {
         "length" => return Err(account.incomplete("length")),
         "content_filter" => return Err(account.refused("content_filter")),
         _ => {}
@@ -93,7 +94,7 @@ fn ended(account: &Account, choice: &Value, markdown: &str) -> Result<(), Upstre
     if !markdown.trim().is_empty() {
         return Ok(());
     }
-    let refusal = walk::text(&choice["message"], "refusal");
+    let refusal = json_path::text(&choice["message"], "refusal");
     Err(if refusal.is_empty() { account.empty() } else { account.refused("refusal") })
 }
 
@@ -123,19 +124,19 @@ impl Pages {
         } else {
             message
         };
-        let results = walk::list(holder, "search_results");
-        let citations = walk::list(holder, "citations");
+        let results = json_path::list(holder, "search_results");
+        let citations = json_path::list(holder, "citations");
         pages.cites = holder["citations"].is_array() || holder["search_results"].is_array();
         // The marks count the citations where there are any, else the results.
         let marked = if citations.is_empty() { results } else { citations };
         for (at, page) in marked.iter().enumerate() {
-            let url = page.as_str().unwrap_or_else(|| walk::text(page, "url"));
+            let url = page.as_str().unwrap_or_else(|| json_path::text(page, "url"));
             if let Some(place) = pages.sources.add(found(url, page)) {
                 pages.marks.insert(at + 1, place);
             }
         }
         for page in results {
-            pages.sources.add(found(walk::text(page, "url"), page));
+            pages.sources.add(found(json_path::text(page, "url"), page));
         }
         pages.tools(message);
         pages
@@ -143,11 +144,11 @@ impl Pages {
 
     /// Groq's compound models: the searches they ran.
     fn tools(&mut self, message: &Value) {
-        for tool in walk::list(message, "executed_tools") {
+        for tool in json_path::list(message, "executed_tools") {
             let queries = self.queries.get_or_insert_default();
-            queries.extend(walk::queries(&tool["arguments"]));
-            for page in walk::list(&tool["search_results"], "results") {
-                self.sources.add(found(walk::text(page, "url"), page));
+            queries.extend(json_path::queries(&tool["arguments"]));
+            for page in json_path::list(&tool["search_results"], "results") {
+                self.sources.add(found(json_path::text(page, "url"), page));
             }
         }
     }
@@ -169,12 +170,16 @@ impl Pages {
 }
 
 fn found(url: &str, page: &Value) -> Source {
-    source(url, walk::text(page, "title"), walk::first_text(page, &["snippet", "content"]))
+    source(
+        url,
+        json_path::text(page, "title"),
+        json_path::first_text(page, &["snippet", "content"]),
+    )
 }
 
 fn related(body: &Value) -> Option<Vec<String>> {
     body["related_questions"].as_array()?;
-    Some(walk::texts(body, "related_questions"))
+    Some(json_path::texts(body, "related_questions"))
 }
 
 #[cfg(test)]
@@ -182,7 +187,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::upstream::providers::trials::{account, request};
+    use crate::upstream::providers::test_support::{account, request};
 
     fn chat(message: Value) -> Value {
         json!({"model": "m", "choices": [{"index": 0, "finish_reason": "stop",

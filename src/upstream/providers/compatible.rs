@@ -58,7 +58,9 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
-    use crate::upstream::providers::trials::{answer, failure, reply, request, settings, survives};
+    use crate::upstream::providers::test_support::{
+        answer, assert_tolerates_mutations, failure, reply, request, settings,
+    };
 
     fn compatible() -> Compatible {
         let mut settings = settings(UpstreamKind::Compatible);
@@ -128,6 +130,6 @@ mod tests {
                 "executed_tools": [{"arguments": "{\"query\":\"q\"}",
                     "search_results": {"results": [{"url": "https://b.example/"}]}}]}}]});
         assert_eq!(answer(&compatible(), &body).markdown, "A.[1] ([a](https://a.example/))");
-        survives(&compatible(), &[body]);
+        assert_tolerates_mutations(&compatible(), &[body]);
     }
 }

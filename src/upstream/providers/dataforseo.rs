@@ -13,7 +13,7 @@ use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
-use super::{serp_page, text_blocks, walk};
+use super::{json_path, serp_page, text_blocks};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.dataforseo.com",
@@ -69,17 +69,17 @@ impl Dataforseo {
         if body["status_code"].as_u64().is_some_and(|code| code != OK) {
             return Err(self.failed(request, body));
         }
-        let Some(task) = walk::list(body, "tasks").first() else {
+        let Some(task) = json_path::list(body, "tasks").first() else {
             return Err(self.account.invalid_response("answered with JSON that has no `tasks`"));
         };
         if task["status_code"].as_u64() != Some(OK) {
             return Err(self.failed(request, task));
         }
-        walk::list(task, "result").first().ok_or_else(|| self.account.empty())
+        json_path::list(task, "result").first().ok_or_else(|| self.account.empty())
     }
 
     fn failed(&self, request: &ScrapeRequest, body: &Value) -> UpstreamError {
-        let message = walk::text(body, "status_message");
+        let message = json_path::text(body, "status_message");
         let about_place =
             ["location", "language"].iter().any(|word| message.to_lowercase().contains(word));
         let verdict = match body["status_code"].as_u64().unwrap_or(0) {
@@ -146,9 +146,9 @@ impl Provider for Dataforseo {
 }
 
 fn ai_mode(result: &Value) -> Answer {
-    let overviews: Vec<&Value> = walk::list(result, "items")
+    let overviews: Vec<&Value> = json_path::list(result, "items")
         .iter()
-        .filter(|item| walk::text(item, "type") == "ai_overview")
+        .filter(|item| json_path::text(item, "type") == "ai_overview")
         .collect();
     // Those of the whole answer first: its marks count them.
     let mut pages: Vec<Source> =
@@ -166,17 +166,17 @@ fn ai_mode(result: &Value) -> Answer {
 }
 
 fn chatgpt(result: &Value) -> Answer {
-    let items: Vec<&Value> = walk::list(result, "items").iter().collect();
+    let items: Vec<&Value> = json_path::list(result, "items").iter().collect();
     let mut citations = serp_page::pages(result, "sources");
     let warnings = serp_page::left_out(&citations);
     citations.extend(of_parts(&items));
     let found = serp_page::pages(result, "search_results");
-    let markdown = walk::text(result, "markdown");
+    let markdown = json_path::text(result, "markdown");
     Answer {
         warnings,
         markdown: if markdown.is_empty() { texts(&items) } else { markdown.to_owned() },
-        model: walk::named(result, "model").or(walk::named(result, "model_name")),
-        queries: Some(walk::query_list(&result["fan_out_queries"])),
+        model: json_path::named(result, "model").or(json_path::named(result, "model_name")),
+        queries: Some(json_path::query_list(&result["fan_out_queries"])),
         sources: Some(citations.iter().cloned().chain(found).collect()),
         citations: Some(citations),
         products: Some(products(&items)),
@@ -186,7 +186,7 @@ fn chatgpt(result: &Value) -> Answer {
 }
 
 fn page_address(result: &Value) -> Option<String> {
-    walk::named(result, "check_url")
+    json_path::named(result, "check_url")
 }
 
 /// Returns the items' Markdown, their own or their parts'.
@@ -204,14 +204,14 @@ fn write(item: &Value, depth: usize, paragraphs: &mut Vec<String>) {
     if depth == DEPTH_MAX {
         return;
     }
-    let markdown = walk::text(item, "markdown").trim();
+    let markdown = json_path::text(item, "markdown").trim();
     if !markdown.is_empty() {
         return paragraphs.push(markdown.to_owned());
     }
-    let components = walk::list(item, "components");
-    let kind = walk::text(item, "type");
-    let title = walk::text(item, "title").trim();
-    let text = walk::text(item, "text").trim();
+    let components = json_path::list(item, "components");
+    let kind = json_path::text(item, "type");
+    let title = json_path::text(item, "title").trim();
+    let text = json_path::text(item, "text").trim();
     // A product's title is the product's, and listed with it.
     let is_titled = !components.is_empty() || kind.ends_with("_component");
     if is_titled && !title.is_empty() && !text.starts_with(title) {
@@ -224,7 +224,7 @@ fn write(item: &Value, depth: usize, paragraphs: &mut Vec<String>) {
     if !table.is_empty() {
         paragraphs.push(table);
     }
-    let parts = if text.is_empty() { walk::list(item, "items") } else { &[] };
+    let parts = if text.is_empty() { json_path::list(item, "items") } else { &[] };
     for part in parts.iter().chain(components) {
         write(part, depth + 1, paragraphs);
     }
@@ -246,7 +246,7 @@ fn collect(item: &Value, depth: usize, pages: &mut Vec<Source>) {
     for key in ["references", "sources", "links"] {
         pages.extend(serp_page::pages(item, key));
     }
-    for part in walk::list(item, "items").iter().chain(walk::list(item, "components")) {
+    for part in json_path::list(item, "items").iter().chain(json_path::list(item, "components")) {
         collect(part, depth + 1, pages);
     }
 }
@@ -254,8 +254,8 @@ fn collect(item: &Value, depth: usize, pages: &mut Vec<Source>) {
 fn products(items: &[&Value]) -> Vec<Product> {
     items
         .iter()
-        .filter(|item| walk::text(item, "type").contains("product"))
-        .flat_map(|item| walk::list(item, "items"))
+        .filter(|item| json_path::text(item, "type").contains("product"))
+        .flat_map(|item| json_path::list(item, "items"))
         .map(serp_page::read_product)
         .filter(|product| !product.title.is_empty())
         .collect()
@@ -265,8 +265,8 @@ fn products(items: &[&Value]) -> Vec<Product> {
 mod tests {
     use super::*;
     use crate::config::{Secret, UpstreamKind};
-    use crate::upstream::providers::trials::{
-        answer, failure, request, secrets, settings, survives,
+    use crate::upstream::providers::test_support::{
+        answer, assert_tolerates_mutations, failure, request, secrets, settings,
     };
 
     fn dataforseo(model: &str) -> Dataforseo {
@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn an_overview_has_its_references() {
-        let answer = answer(&dataforseo(""), &overview()).tidied();
+        let answer = answer(&dataforseo(""), &overview()).normalized();
         assert_eq!(answer.markdown, "Ruby **4.0.6**.");
         let citations = answer.citations.unwrap();
         assert_eq!((citations.len(), citations[0].url.as_str()), (2, "https://a.example/"));
@@ -387,7 +387,7 @@ mod tests {
             envelope(json!({"items": [{"type": "ai_overview", "markdown": "One.[3] Two.[5]",
             "references": [reference("a"), reference("b"), reference("a"), {"title": "Lost"},
                 reference("c")]}]}));
-        let answer = answer(&dataforseo(""), &body).tidied();
+        let answer = answer(&dataforseo(""), &body).normalized();
         assert_eq!(answer.markdown, "One.[1] Two.[3]");
         let titles: Vec<String> =
             answer.sources.unwrap().into_iter().map(|page| page.title).collect();
@@ -397,7 +397,7 @@ mod tests {
 
     #[test]
     fn a_conversation_has_its_queries_and_products() {
-        let answer = answer(&dataforseo("chatgpt"), &conversation()).tidied();
+        let answer = answer(&dataforseo("chatgpt"), &conversation()).normalized();
         assert_eq!(
             (answer.markdown.as_str(), answer.model.as_deref()),
             ("Buy **this**.", Some("gpt-5-3"))
@@ -438,7 +438,7 @@ mod tests {
 
     #[test]
     fn fuzzed_replies_never_panic() {
-        survives(&dataforseo(""), &[overview()]);
-        survives(&dataforseo("chatgpt"), &[conversation()]);
+        assert_tolerates_mutations(&dataforseo(""), &[overview()]);
+        assert_tolerates_mutations(&dataforseo("chatgpt"), &[conversation()]);
     }
 }

@@ -6,14 +6,14 @@ use serde_json::Value;
 
 use crate::job::Reason;
 
-use super::walk;
+use super::json_path;
 
 /// How far an error nests its message (`{"error": {"error": {...}}}` happens behind gateways).
 const NESTING_MAX: usize = 4;
 
 /// An error as a provider words it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Complaint {
+pub struct ProviderError {
     /// The sentence for people; empty when there is none.
     pub message: String,
     /// Every code, type, status and reason, in lower case.
@@ -26,7 +26,7 @@ pub struct Complaint {
     daily: bool,
 }
 
-/// What a complaint is to us.
+/// The reason behind a provider's error, and what the job's owner is told about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
     pub reason: Reason,
@@ -34,7 +34,7 @@ pub struct Verdict {
     pub phrase: &'static str,
     /// The settings of its section that the operator should look at; empty when none can help.
     pub look_at: &'static str,
-    /// Whether the provider's own message stays untold: what it says of a key it refused may hold
+    /// Whether the provider's own message is withheld: what it says of a key it refused may hold
     /// the key, whole or in part.
     pub untold: bool,
 }
@@ -73,12 +73,12 @@ impl Verdict {
     }
 }
 
-impl Complaint {
+impl ProviderError {
     /// Reads an error body, or the part of a body that holds the error.
-    pub fn read(body: &Value) -> Complaint {
-        let mut complaint = Complaint::default();
-        complaint.take(body, 0);
-        complaint
+    pub fn read(body: &Value) -> ProviderError {
+        let mut error = ProviderError::default();
+        error.take(body, 0);
+        error
     }
 
     fn take(&mut self, value: &Value, depth: usize) {
@@ -116,7 +116,7 @@ impl Complaint {
         if let Some(status) = value.as_u64().filter(|status| (400..600).contains(status)) {
             self.status = self.status.or(u16::try_from(status).ok());
         }
-        let word = walk::scalar(value).to_lowercase();
+        let word = json_path::scalar(value).to_lowercase();
         if !word.is_empty() {
             self.words.push(word);
         }
@@ -129,11 +129,11 @@ impl Complaint {
         for detail in details.as_array().into_iter().flatten() {
             self.word(&detail["reason"]);
             if self.delay.is_empty() {
-                walk::text(detail, "retryDelay").clone_into(&mut self.delay);
+                json_path::text(detail, "retryDelay").clone_into(&mut self.delay);
             }
-            self.daily |= walk::list(detail, "violations")
+            self.daily |= json_path::list(detail, "violations")
                 .iter()
-                .any(|violation| walk::text(violation, "quotaId").contains("PerDay"));
+                .any(|violation| json_path::text(violation, "quotaId").contains("PerDay"));
         }
     }
 
@@ -209,31 +209,31 @@ const RATE_WORDS: &[&str] = &[
 const LATE_WORDS: &[&str] = &["timeout_error", "deadline_exceeded", "timeout"];
 const PLACE_PHRASES: &[&str] = &["user_location", "location_code", "location_name", "country"];
 
-/// Which reason a complaint is. `status` is the reply's, or the best guess where a 200 holds the
+/// Returns the reason of an error. `status` is the reply's, or the best guess where a 200 holds the
 /// error. Codes go before the status, since several providers send the wrong one.
-pub fn judge(status: u16, complaint: &Complaint) -> Verdict {
+pub fn judge(status: u16, error: &ProviderError) -> Verdict {
     let client = (400..500).contains(&status);
-    let spent = complaint.daily || complaint.has(QUOTA_WORDS) || complaint.says(QUOTA_PHRASES);
+    let spent = error.daily || error.has(QUOTA_WORDS) || error.says(QUOTA_PHRASES);
     if spent || status == 402 {
         return Verdict::NO_QUOTA;
     }
-    if complaint.has(KEY_WORDS) || client && complaint.says(KEY_PHRASES) {
+    if error.has(KEY_WORDS) || client && error.says(KEY_PHRASES) {
         return Verdict::KEY_REFUSED;
     }
-    if complaint.has(POLICY_WORDS) || client && complaint.says(POLICY_PHRASES) {
+    if error.has(POLICY_WORDS) || client && error.says(POLICY_PHRASES) {
         return Verdict::DECLINED;
     }
-    if complaint.has(BUSY_WORDS) {
+    if error.has(BUSY_WORDS) {
         return Verdict::BUSY;
     }
-    if complaint.has(RATE_WORDS) {
+    if error.has(RATE_WORDS) {
         return Verdict::RATE_LIMITED;
     }
-    if complaint.has(LATE_WORDS) {
+    if error.has(LATE_WORDS) {
         return Verdict::LATE;
     }
-    let about_place = complaint.says(PLACE_PHRASES)
-        || complaint.words.iter().any(|word| word.contains("user_location"));
+    let about_place =
+        error.says(PLACE_PHRASES) || error.words.iter().any(|word| word.contains("user_location"));
     if matches!(status, 400 | 422) && about_place {
         return Verdict::NO_COUNTRY;
     }
@@ -263,7 +263,7 @@ mod tests {
     use super::*;
 
     fn reason(status: u16, body: &Value) -> Reason {
-        judge(status, &Complaint::read(body)).reason
+        judge(status, &ProviderError::read(body)).reason
     }
 
     #[test]
@@ -279,9 +279,9 @@ mod tests {
             json!({"status_code": 40501, "status_message": "No."}),
             json!("No."),
         ] {
-            assert_eq!(Complaint::read(&body).message, "No.", "{body}");
+            assert_eq!(ProviderError::read(&body).message, "No.", "{body}");
         }
-        assert_eq!(Complaint::read(&json!({"error": null})), Complaint::default());
+        assert_eq!(ProviderError::read(&json!({"error": null})), ProviderError::default());
     }
 
     #[test]
@@ -319,7 +319,7 @@ mod tests {
             {"violations": [{"quotaId": "GenerateRequestsPerMinute-FreeTier"}]},
             {"retryDelay": "34.4s"}]}});
         assert_eq!(reason(429, &minute), Reason::UpstreamRateLimited);
-        assert_eq!(Complaint::read(&minute).delay, "34.4s");
+        assert_eq!(ProviderError::read(&minute).delay, "34.4s");
     }
 
     #[test]

@@ -14,7 +14,7 @@ use crate::upstream::provider::{Provider, Step};
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
 use super::source_list::{SourceList, source};
-use super::{no_search_warning, source_list, walk};
+use super::{json_path, no_search_warning, source_list};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://generativelanguage.googleapis.com/v1beta",
@@ -60,13 +60,13 @@ impl Provider for Gemini {
         let body = self.account.read(request, replies)?;
         let candidate = self.candidate(request, &body)?;
         let parts: Vec<&str> =
-            walk::list(&candidate["content"], "parts").iter().map(answer_text).collect();
+            json_path::list(&candidate["content"], "parts").iter().map(answer_text).collect();
         let markdown = parts.concat();
         if markdown.trim().is_empty() {
             return Err(self.account.empty());
         }
         let grounding = &candidate["groundingMetadata"];
-        let queries = walk::query_list(&grounding["webSearchQueries"]);
+        let queries = json_path::query_list(&grounding["webSearchQueries"]);
         let (sources, citations, is_cut) = pages(grounding, &parts);
         let searched = !queries.is_empty() || !sources.is_empty();
         let cut = is_cut.then(|| {
@@ -75,7 +75,7 @@ impl Provider for Gemini {
         Ok(Step::Done(Box::new(Answer {
             warnings: no_search_warning(request, searched).into_iter().chain(cut).collect(),
             markdown,
-            model: walk::named(&body, "modelVersion"),
+            model: json_path::named(&body, "modelVersion"),
             queries: Some(queries),
             sources: Some(sources.into_vec()),
             citations: Some(citations.into_vec()),
@@ -99,10 +99,10 @@ impl Gemini {
             return Err(self.account.failure(request, &body["error"]));
         }
         let feedback = &body["promptFeedback"];
-        if !walk::text(feedback, "blockReason").is_empty() {
-            return Err(self.account.refused(walk::word(feedback, "blockReason")));
+        if !json_path::text(feedback, "blockReason").is_empty() {
+            return Err(self.account.refused(json_path::word(feedback, "blockReason")));
         }
-        let Some(candidate) = walk::list(body, "candidates").first() else {
+        let Some(candidate) = json_path::list(body, "candidates").first() else {
             let ours = ["candidates", "promptFeedback", "usageMetadata", "modelVersion"];
             return Err(if ours.iter().any(|key| !body[key].is_null()) {
                 self.account.empty()
@@ -110,7 +110,7 @@ impl Gemini {
                 self.account.invalid_response("answered with JSON that has no `candidates`")
             });
         };
-        match walk::text(candidate, "finishReason") {
+        match json_path::text(candidate, "finishReason") {
             "MAX_TOKENS" => Err(self.account.incomplete("MAX_TOKENS")),
             reason @ ("SAFETY" | "RECITATION" | "PROHIBITED_CONTENT" | "BLOCKLIST" | "SPII"
             | "LANGUAGE" | "IMAGE_SAFETY" | "MODEL_ARMOR") => Err(self.account.refused(reason)),
@@ -119,7 +119,7 @@ impl Gemini {
             | "MALFORMED_RESPONSE"
             | "UNEXPECTED_TOOL_CALL"
             | "TOO_MANY_TOOL_CALLS" => {
-                let reason = walk::text(candidate, "finishReason");
+                let reason = json_path::text(candidate, "finishReason");
                 Err(self.account.fail(request, Verdict::FAILED, reason))
             }
             // "STOP", older bodies' nothing, and what may come: the text decides.
@@ -130,7 +130,7 @@ impl Gemini {
 
 /// A part's text, when it belongs to the answer.
 fn answer_text(part: &Value) -> &str {
-    if part["thought"] == true { "" } else { walk::text(part, "text") }
+    if part["thought"] == true { "" } else { json_path::text(part, "text") }
 }
 
 /// Returns the grounding chunks, and those of them that supports name, with the passages of the
@@ -140,14 +140,14 @@ fn pages(grounding: &Value, parts: &[&str]) -> (SourceList, SourceList, bool) {
     let mut is_cut = false;
     let mut sources = SourceList::default();
     let chunks: Vec<Option<Source>> =
-        walk::list(grounding, "groundingChunks").iter().map(chunk).collect();
+        json_path::list(grounding, "groundingChunks").iter().map(chunk).collect();
     for page in chunks.iter().flatten() {
         sources.add(page.clone());
     }
     let mut citations = SourceList::default();
-    for support in walk::list(grounding, "groundingSupports") {
+    for support in json_path::list(grounding, "groundingSupports") {
         let passage = passage(&support["segment"], parts);
-        for index in walk::list(support, "groundingChunkIndices") {
+        for index in json_path::list(support, "groundingChunkIndices") {
             let index = index.as_u64().and_then(|index| usize::try_from(index).ok());
             if let Some(Some(page)) = index.and_then(|index| chunks.get(index)) {
                 let passages = Some(passage.to_owned()).filter(|passage| !passage.is_empty());
@@ -173,17 +173,17 @@ fn chunk(chunk: &Value) -> Option<Source> {
     let page = ["web", "maps", "retrievedContext"]
         .iter()
         .map(|kind| &chunk[kind])
-        .find(|page| !walk::text(page, "uri").is_empty())?;
+        .find(|page| !json_path::text(page, "uri").is_empty())?;
     // The title of a web chunk is the site's domain.
-    let title = walk::text(page, "title");
-    let domain = walk::first_text(page, &["domain", "title"]);
+    let title = json_path::text(page, "title");
+    let domain = json_path::first_text(page, &["domain", "title"]);
     let website_name = if domain.contains(' ') { String::new() } else { domain.to_owned() };
-    Some(Source { website_name, ..source(walk::text(page, "uri"), title, "") })
+    Some(Source { website_name, ..source(json_path::text(page, "uri"), title, "") })
 }
 
 /// The answer's words that a support is about: as it quotes them, else by its bytes of the part.
 fn passage<'a>(segment: &'a Value, parts: &[&'a str]) -> &'a str {
-    let quoted = source_list::passage(walk::text(segment, "text"));
+    let quoted = source_list::passage(json_path::text(segment, "text"));
     if !quoted.is_empty() {
         return quoted;
     }
@@ -205,8 +205,8 @@ mod tests {
     use crate::config::UpstreamKind;
     use crate::job::Reason;
     use crate::net::Method;
-    use crate::upstream::providers::trials::{
-        answer, failure, request, secrets, settings, survives,
+    use crate::upstream::providers::test_support::{
+        answer, assert_tolerates_mutations, failure, request, secrets, settings,
     };
 
     fn gemini() -> Gemini {
@@ -370,6 +370,6 @@ mod tests {
 
     #[test]
     fn fuzzed_replies_never_panic() {
-        survives(&gemini(), &[grounded()]);
+        assert_tolerates_mutations(&gemini(), &[grounded()]);
     }
 }

@@ -13,7 +13,7 @@ use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::source_list::{SourceList, source};
-use super::{no_search_warning, walk};
+use super::{json_path, no_search_warning};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.mistral.ai/v1",
@@ -55,7 +55,7 @@ impl Provider for Mistral {
 
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let body = self.account.read(request, replies)?;
-        if walk::text(&body, "object") == "error" || !body["error"].is_null() {
+        if json_path::text(&body, "object") == "error" || !body["error"].is_null() {
             return Err(self.account.failure(request, &body));
         }
         let Some(outputs) = body["outputs"].as_array() else {
@@ -101,11 +101,11 @@ struct Conversation {
 
 impl Conversation {
     fn take(&mut self, output: &Value) {
-        match walk::text(output, "type") {
-            "tool.execution" if walk::text(output, "name").starts_with("web_search") => {
+        match json_path::text(output, "type") {
+            "tool.execution" if json_path::text(output, "name").starts_with("web_search") => {
                 self.searched = true;
                 self.interrupted = true;
-                self.queries.extend(walk::queries(&output["arguments"]));
+                self.queries.extend(json_path::queries(&output["arguments"]));
             }
             "message.output" => self.message(output),
             _ => {}
@@ -118,8 +118,8 @@ impl Conversation {
             Value::String(content) => text.push_str(content),
             chunks => {
                 for chunk in chunks.as_array().into_iter().flatten() {
-                    match walk::text(chunk, "type") {
-                        "text" => text.push_str(walk::text(chunk, "text")),
+                    match json_path::text(chunk, "type") {
+                        "text" => text.push_str(json_path::text(chunk, "text")),
                         "tool_reference" => drop(self.sources.add(reference(chunk))),
                         // Thinking, and what may come.
                         _ => {}
@@ -127,8 +127,8 @@ impl Conversation {
                 }
             }
         }
-        self.cut = walk::text(output, "finish_reason") == "length";
-        let model = walk::text(output, "model");
+        self.cut = json_path::text(output, "finish_reason") == "length";
+        let model = json_path::text(output, "model");
         if !model.is_empty() {
             self.model = Some(model.to_owned());
         }
@@ -147,11 +147,11 @@ impl Conversation {
 
 fn reference(chunk: &Value) -> Source {
     Source {
-        favicon: walk::named(chunk, "favicon"),
+        favicon: json_path::named(chunk, "favicon"),
         ..source(
-            walk::text(chunk, "url"),
-            walk::text(chunk, "title"),
-            walk::text(chunk, "description"),
+            json_path::text(chunk, "url"),
+            json_path::text(chunk, "title"),
+            json_path::text(chunk, "description"),
         )
     }
 }
@@ -161,8 +161,8 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
-    use crate::upstream::providers::trials::{
-        answer, failure, request, secrets, settings, survives,
+    use crate::upstream::providers::test_support::{
+        answer, assert_tolerates_mutations, failure, request, secrets, settings,
     };
 
     fn mistral() -> Mistral {
@@ -262,6 +262,6 @@ mod tests {
 
     #[test]
     fn fuzzed_replies_never_panic() {
-        survives(&mistral(), &[searched()]);
+        assert_tolerates_mutations(&mistral(), &[searched()]);
     }
 }

@@ -10,6 +10,7 @@ mod compatible;
 mod dataforseo;
 mod error_body;
 mod gemini;
+mod json_path;
 mod json_text;
 mod mistral;
 mod openai;
@@ -19,10 +20,9 @@ pub(super) mod searchapi;
 mod serp_page;
 mod serpapi;
 mod source_list;
-mod text_blocks;
 #[cfg(test)]
-mod trials;
-mod walk;
+mod test_support;
+mod text_blocks;
 mod xai;
 
 use crate::config::{self, UpstreamKind};
@@ -56,7 +56,7 @@ fn no_search_warning(request: &ScrapeRequest, searched: bool) -> Option<String> 
 
 #[cfg(test)]
 mod tests {
-    use super::trials::{request, settings};
+    use super::test_support::{request, settings};
     use super::*;
     use crate::net::HeaderValue;
 

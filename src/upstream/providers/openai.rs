@@ -79,8 +79,8 @@ mod tests {
     use crate::config::UpstreamKind;
     use crate::job::Reason;
     use crate::net::{HeaderValue, Method};
-    use crate::upstream::providers::trials::{
-        answer, failure, ok, reply, request, secrets, settings, survives,
+    use crate::upstream::providers::test_support::{
+        answer, assert_tolerates_mutations, failure, ok, reply, request, secrets, settings,
     };
 
     fn openai() -> Openai {
@@ -221,6 +221,9 @@ mod tests {
 
     #[test]
     fn fuzzed_replies_never_panic() {
-        survives(&openai(), &[searched(), json!({"id": "r", "status": "queued"})]);
+        assert_tolerates_mutations(
+            &openai(),
+            &[searched(), json!({"id": "r", "status": "queued"})],
+        );
     }
 }

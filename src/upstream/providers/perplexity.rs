@@ -17,7 +17,7 @@ use crate::upstream::provider::{Provider, Step};
 use super::account::{Account, Shipped, SignIn};
 use super::responses::Reading;
 use super::source_list::{SourceList, source};
-use super::{chat_completion, no_search_warning, responses, walk};
+use super::{chat_completion, json_path, no_search_warning, responses};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.perplexity.ai/v1",
@@ -86,9 +86,9 @@ fn as_sonar(request: &ScrapeRequest, mut answer: Answer) -> Answer {
 
 fn agent_answer(request: &ScrapeRequest, body: &Value, reading: Reading) -> Answer {
     let mut found = Found::default();
-    let output = walk::list(body, "output");
+    let output = json_path::list(body, "output");
     // Pages that are found after the answer was written have no marks in it.
-    let last_text = output.iter().rposition(|item| walk::text(item, "type") == "message");
+    let last_text = output.iter().rposition(|item| json_path::text(item, "type") == "message");
     for (at, item) in output.iter().enumerate() {
         found.take(item, last_text.is_none_or(|text| at < text));
     }
@@ -132,16 +132,18 @@ struct Found {
 
 impl Found {
     fn take(&mut self, item: &Value, is_marked: bool) {
-        let pages = match walk::text(item, "type") {
+        let pages = match json_path::text(item, "type") {
             "search_results" => {
-                self.queries.extend(walk::query_list(&item["queries"]));
-                walk::list(item, "results")
+                self.queries.extend(json_path::query_list(&item["queries"]));
+                json_path::list(item, "results")
             }
-            "fetch_url_results" => walk::list(item, "contents"),
+            "fetch_url_results" => json_path::list(item, "contents"),
             _ => return,
         };
-        let pages: Vec<(Option<usize>, Option<usize>)> =
-            pages.iter().map(|page| (id(&walk::scalar(&page["id"])), self.page(page))).collect();
+        let pages: Vec<(Option<usize>, Option<usize>)> = pages
+            .iter()
+            .map(|page| (id(&json_path::scalar(&page["id"])), self.page(page)))
+            .collect();
         if !is_marked {
             return;
         }
@@ -155,8 +157,11 @@ impl Found {
 
     /// Adds a page to the sources, and returns its place among them.
     fn page(&mut self, page: &Value) -> Option<usize> {
-        let read: Source =
-            source(walk::text(page, "url"), walk::text(page, "title"), walk::text(page, "snippet"));
+        let read: Source = source(
+            json_path::text(page, "url"),
+            json_path::text(page, "title"),
+            json_path::text(page, "snippet"),
+        );
         self.sources.add(read)
     }
 }
@@ -171,8 +176,8 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
-    use crate::upstream::providers::trials::{
-        answer, failure, ok, request, secrets, settings, survives,
+    use crate::upstream::providers::test_support::{
+        answer, assert_tolerates_mutations, failure, ok, request, secrets, settings,
     };
 
     fn perplexity() -> Perplexity {
@@ -331,6 +336,6 @@ mod tests {
 
     #[test]
     fn fuzzed_replies_never_panic() {
-        survives(&perplexity(), &[searched(), sonar()]);
+        assert_tolerates_mutations(&perplexity(), &[searched(), sonar()]);
     }
 }

@@ -10,7 +10,7 @@ use crate::upstream::UpstreamError;
 use super::account::Account;
 use super::error_body::Verdict;
 use super::source_list::{SourceList, source};
-use super::{annotations, walk};
+use super::{annotations, json_path};
 
 /// The longest id that goes into an address, in bytes.
 const ID_BYTES_MAX: usize = 200;
@@ -39,14 +39,14 @@ pub fn pending(
     request: &ScrapeRequest,
     body: &Value,
 ) -> Result<Option<HttpRequest>, UpstreamError> {
-    match walk::text(body, "status") {
+    match json_path::text(body, "status") {
         "failed" => Err(account.failure(request, &body["error"])),
         "cancelled" | "canceled" => Err(account.fail(
             request,
             Verdict::new(Reason::UpstreamError, "canceled its answer"),
             "",
         )),
-        "incomplete" => Err(match walk::word(&body["incomplete_details"], "reason") {
+        "incomplete" => Err(match json_path::word(&body["incomplete_details"], "reason") {
             "content_filter" => account.refused("content_filter"),
             "" => account.incomplete("no reason given"),
             reason => account.incomplete(reason),
@@ -59,7 +59,7 @@ pub fn pending(
         // "queued", "in_progress", and what may come: it runs until somebody says that it has ended,
         // and the caller's deadline bounds how long that is waited for.
         _ => {
-            let id = walk::text(body, "id");
+            let id = json_path::text(body, "id");
             let sound = (1..=ID_BYTES_MAX).contains(&id.len())
                 && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
             if !sound {
@@ -78,7 +78,7 @@ pub fn read(account: &Account, body: &Value) -> Result<Reading, UpstreamError> {
     let Some(output) = body["output"].as_array() else {
         return Err(account.invalid_response("answered with JSON that has no `output`"));
     };
-    let mut reading = Reading { model: walk::named(body, "model"), ..Reading::default() };
+    let mut reading = Reading { model: json_path::named(body, "model"), ..Reading::default() };
     let mut refused = false;
     for message in answer_messages(output) {
         refused |= read_message(message, &mut reading.markdown, &mut reading.cited);
@@ -90,7 +90,7 @@ pub fn read(account: &Account, body: &Value) -> Result<Reading, UpstreamError> {
         read_call(item, &mut reading);
     }
     // xAI's docs name a list of everything consulted, beside the calls.
-    for url in walk::texts(body, "citations") {
+    for url in json_path::texts(body, "citations") {
         reading.sources.add(source(&url, "", ""));
     }
     for cited in reading.cited.iter() {
@@ -106,16 +106,16 @@ fn answer_messages(output: &[Value]) -> Vec<&Value> {
     let messages: Vec<(usize, &Value)> = output
         .iter()
         .enumerate()
-        .filter(|(_, item)| walk::text(item, "type") == "message" && says_something(item))
-        .filter(|(_, item)| matches!(walk::text(item, "role"), "assistant" | ""))
+        .filter(|(_, item)| json_path::text(item, "type") == "message" && says_something(item))
+        .filter(|(_, item)| matches!(json_path::text(item, "role"), "assistant" | ""))
         .collect();
     let of_phase = |phase: &str, from: usize| -> Vec<&Value> {
-        let in_phase = messages.iter().filter(|(_, item)| walk::text(item, "phase") == phase);
+        let in_phase = messages.iter().filter(|(_, item)| json_path::text(item, "phase") == phase);
         in_phase.filter(|(at, _)| *at >= from).map(|(_, item)| *item).collect()
     };
     let mut answer = of_phase("final_answer", 0);
     if answer.is_empty() {
-        let last = messages.iter().rfind(|(_, item)| walk::text(item, "phase").is_empty());
+        let last = messages.iter().rfind(|(_, item)| json_path::text(item, "phase").is_empty());
         let before = &output[..last.map_or(0, |(at, _)| *at)];
         answer = of_phase("", before.iter().rposition(is_search).map_or(0, |at| at + 1));
     }
@@ -128,9 +128,9 @@ fn answer_messages(output: &[Value]) -> Vec<&Value> {
 
 /// Whether an item is a search or the opening of a page, under any of the names it has.
 fn is_search(item: &Value) -> bool {
-    match walk::text(item, "type") {
+    match json_path::text(item, "type") {
         "web_search_call" | "x_search_call" | "search_results" | "fetch_url_results" => true,
-        "custom_tool_call" => walk::text(item, "name").contains("search"),
+        "custom_tool_call" => json_path::text(item, "name").contains("search"),
         _ => false,
     }
 }
@@ -139,7 +139,7 @@ fn says_something(message: &Value) -> bool {
     match &message["content"] {
         Value::String(text) => !text.trim().is_empty(),
         Value::Array(parts) => {
-            parts.iter().any(|part| !walk::first_text(part, &["text", "refusal"]).is_empty())
+            parts.iter().any(|part| !json_path::first_text(part, &["text", "refusal"]).is_empty())
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
     }
@@ -155,11 +155,11 @@ fn read_message(message: &Value, markdown: &mut String, cited: &mut SourceList) 
         return false;
     }
     let mut refused = false;
-    for part in walk::list(message, "content") {
-        match walk::text(part, "type") {
+    for part in json_path::list(message, "content") {
+        match json_path::text(part, "type") {
             "output_text" | "text" => {
-                annotations::read(walk::list(part, "annotations"), cited);
-                markdown.push_str(walk::text(part, "text"));
+                annotations::read(json_path::list(part, "annotations"), cited);
+                markdown.push_str(json_path::text(part, "text"));
             }
             "refusal" => refused = true,
             // Reasoning and whatever comes next.
@@ -172,28 +172,28 @@ fn read_message(message: &Value, markdown: &mut String, cited: &mut SourceList) 
 /// Reads a search call: OpenAI's `action`, xAI's older `arguments` and its tools' `input`.
 fn read_call(item: &Value, reading: &mut Reading) {
     // Perplexity's items are its adapter's to read.
-    let is_call = walk::text(item, "type").ends_with("_call") && is_search(item);
-    if !is_call || walk::text(item, "status") == "failed" {
+    let is_call = json_path::text(item, "type").ends_with("_call") && is_search(item);
+    if !is_call || json_path::text(item, "status") == "failed" {
         return;
     }
     reading.searched = true;
     let action = &item["action"];
     for arguments in [action, &item["arguments"], &item["input"]] {
-        let queries = walk::queries(arguments);
+        let queries = json_path::queries(arguments);
         reading.queries.extend(queries.into_iter().filter(|one| !one.starts_with(CALL_ID_QUERY)));
     }
-    for list in [walk::list(action, "sources"), walk::list(item, "results")] {
+    for list in [json_path::list(action, "sources"), json_path::list(item, "results")] {
         for page in list {
-            let snippet = walk::first_text(page, &["snippet", "content", "text"]);
+            let snippet = json_path::first_text(page, &["snippet", "content", "text"]);
             reading.sources.add(source(
-                walk::text(page, "url"),
-                walk::text(page, "title"),
+                json_path::text(page, "url"),
+                json_path::text(page, "title"),
                 snippet,
             ));
         }
     }
     // `open_page` and `find_in_page`.
-    reading.sources.add(source(walk::text(action, "url"), "", ""));
+    reading.sources.add(source(json_path::text(action, "url"), "", ""));
 }
 
 #[cfg(test)]
@@ -201,7 +201,7 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::upstream::providers::trials::{account, request};
+    use crate::upstream::providers::test_support::{account, request};
 
     fn body(output: Value) -> Value {
         json!({"id": "resp_1", "status": "completed", "model": "m", "output": output})

@@ -11,7 +11,7 @@ use crate::upstream::provider::{Provider, Step};
 use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};
-use super::{serp_page, walk};
+use super::{json_path, serp_page};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://www.searchapi.io/api/v1",
@@ -115,7 +115,7 @@ impl Provider for Searchapi {
         };
         Ok(Step::Done(Box::new(Answer {
             markdown,
-            model: walk::named(&body["response_metadata"], "model"),
+            model: json_path::named(&body["response_metadata"], "model"),
             warnings: serp_page::left_out(&citations),
             // The links that the answer rests on, and after them what else was found.
             sources: Some(citations.iter().cloned().chain(found).collect()),
@@ -135,8 +135,8 @@ mod tests {
     use crate::config::UpstreamKind;
     use crate::job::Reason;
     use crate::net::Method;
-    use crate::upstream::providers::trials::{
-        answer, failure, request, secrets, settings, survives,
+    use crate::upstream::providers::test_support::{
+        answer, assert_tolerates_mutations, failure, request, secrets, settings,
     };
 
     fn searchapi(engine: &str) -> Searchapi {
@@ -194,7 +194,7 @@ mod tests {
 
     #[test]
     fn every_engine_has_its_lists() {
-        let first = answer(&searchapi("google_ai_mode"), &page()).tidied();
+        let first = answer(&searchapi("google_ai_mode"), &page()).normalized();
         assert_eq!(first.markdown, "Ruby **4.0.6** [1].");
         assert_eq!(first.model.as_deref(), Some("gpt-5.3"));
         let citations = first.citations.unwrap();
@@ -239,6 +239,6 @@ mod tests {
 
     #[test]
     fn fuzzed_replies_never_panic() {
-        survives(&searchapi("google_ai_mode"), &[page()]);
+        assert_tolerates_mutations(&searchapi("google_ai_mode"), &[page()]);
     }
 }

@@ -10,7 +10,7 @@ use crate::upstream::UpstreamError;
 use super::account::Account;
 use super::error_body::Verdict;
 use super::source_list::source;
-use super::{text_blocks, walk};
+use super::{json_path, text_blocks};
 
 /// Under which names the vendors list products.
 const SHOPPING: &[&str] =
@@ -27,14 +27,15 @@ pub fn markdown(
     request: &ScrapeRequest,
     body: &Value,
 ) -> Result<String, UpstreamError> {
-    let status = walk::text(&body["search_metadata"], "status");
+    let status = json_path::text(&body["search_metadata"], "status");
     if status == "Error" {
         return Err(account.failure(request, body));
     }
-    let mut markdown = walk::first_text(body, &["markdown", "reconstructed_markdown"]).to_owned();
+    let mut markdown =
+        json_path::first_text(body, &["markdown", "reconstructed_markdown"]).to_owned();
     if markdown.is_empty() {
-        let heading = walk::text(body, "header").trim();
-        let blocks = text_blocks::markdown(walk::list(body, "text_blocks"));
+        let heading = json_path::text(body, "header").trim();
+        let blocks = text_blocks::markdown(json_path::list(body, "text_blocks"));
         let parts = [heading, blocks.as_str()];
         markdown =
             parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n");
@@ -42,7 +43,7 @@ pub fn markdown(
     if !markdown.trim().is_empty() {
         return Ok(markdown);
     }
-    let error = walk::text(body, "error").to_lowercase();
+    let error = json_path::text(body, "error").to_lowercase();
     Err(if !error.is_empty() && !NOTHING.iter().any(|phrase| error.contains(phrase)) {
         account.failure(request, body)
     } else if matches!(status, "Queued" | "Processing") {
@@ -58,7 +59,7 @@ pub fn markdown(
 /// Returns the pages of the list under `key`, all of them and in its order: marks in the text count
 /// them, those that come again or have no address included.
 pub fn pages(body: &Value, key: &str) -> Vec<Source> {
-    walk::list(body, key).iter().map(read_page).collect()
+    json_path::list(body, key).iter().map(read_page).collect()
 }
 
 /// Returns a warning for each page that has no address: no list of the result can hold it.
@@ -76,18 +77,18 @@ pub fn left_out(pages: &[Source]) -> Vec<String> {
 
 /// A page as any of the vendors writes one.
 pub fn read_page(page: &Value) -> Source {
-    let url = walk::first_text(page, &["link", "url"]);
-    let snippet = walk::first_text(page, &["snippet", "text", "description"]);
+    let url = json_path::first_text(page, &["link", "url"]);
+    let snippet = json_path::first_text(page, &["snippet", "text", "description"]);
     Source {
-        website_name: walk::first_text(page, &["source_name", "source", "domain"]).to_owned(),
-        favicon: walk::named(page, "favicon"),
-        ..source(url, walk::text(page, "title"), snippet)
+        website_name: json_path::first_text(page, &["source_name", "source", "domain"]).to_owned(),
+        favicon: json_path::named(page, "favicon"),
+        ..source(url, json_path::text(page, "title"), snippet)
     }
 }
 
 /// The products that the body lists.
 pub fn products(body: &Value) -> Vec<Product> {
-    let listed = SHOPPING.iter().flat_map(|key| walk::list(body, key));
+    let listed = SHOPPING.iter().flat_map(|key| json_path::list(body, key));
     listed.map(read_product).filter(|product| !product.title.is_empty()).collect()
 }
 
@@ -95,12 +96,12 @@ pub fn products(body: &Value) -> Vec<Product> {
 pub fn read_product(product: &Value) -> Product {
     let rating = &product["rating"];
     let of = |value: &Value, keys: &[&str]| {
-        keys.iter().map(|key| walk::scalar(&value[key])).find(|text| !text.is_empty())
+        keys.iter().map(|key| json_path::scalar(&value[key])).find(|text| !text.is_empty())
     };
     Product {
-        asin: walk::text(product, "asin").to_owned(),
-        title: walk::text(product, "title").trim().to_owned(),
-        url: walk::first_text(product, &["product_link", "link", "url"]).to_owned(),
+        asin: json_path::text(product, "asin").to_owned(),
+        title: json_path::text(product, "title").trim().to_owned(),
+        url: json_path::first_text(product, &["product_link", "link", "url"]).to_owned(),
         rating: of(product, &["rating"]).or(of(rating, &["value"])).unwrap_or_default(),
         reviews: of(product, &["reviews", "reviews_count"])
             .or(of(rating, &["votes_count"]))
@@ -110,10 +111,12 @@ pub fn read_product(product: &Value) -> Product {
 
 /// The questions under `related_questions`, which are strings or objects.
 pub fn related_questions(body: &Value) -> Vec<String> {
-    walk::list(body, "related_questions")
+    json_path::list(body, "related_questions")
         .iter()
         .map(|question| {
-            question.as_str().unwrap_or_else(|| walk::first_text(question, &["question", "title"]))
+            question
+                .as_str()
+                .unwrap_or_else(|| json_path::first_text(question, &["question", "title"]))
         })
         .map(|question| question.trim().to_owned())
         .filter(|question| !question.is_empty())

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::walk;
+use super::json_path;
 
 /// How deep lists and expandable blocks may nest.
 const DEPTH_MAX: usize = 8;
@@ -28,12 +28,12 @@ fn write(block: &Value, depth: usize, paragraphs: &mut Vec<String>) {
     if depth == DEPTH_MAX {
         return;
     }
-    let text = walk::first_text(block, TEXT).trim();
-    let written = match walk::text(block, "type") {
+    let text = json_path::first_text(block, TEXT).trim();
+    let written = match json_path::text(block, "type") {
         "heading" | "header" | "title" => format!("## {text}"),
         "code_block" | "code" => {
-            let code = walk::first_text(block, &["code", "answer", "snippet", "text"]);
-            format!("```{}\n{}\n```", walk::text(block, "language"), code.trim_end())
+            let code = json_path::first_text(block, &["code", "answer", "snippet", "text"]);
+            format!("```{}\n{}\n```", json_path::text(block, "language"), code.trim_end())
         }
         "table" | "comparison" => {
             let table = table(block);
@@ -46,7 +46,7 @@ fn write(block: &Value, depth: usize, paragraphs: &mut Vec<String>) {
         kind => {
             let ordered = kind == "ordered_list";
             let list = list(block, ordered, depth);
-            let title = walk::text(block, "title").trim();
+            let title = json_path::text(block, "title").trim();
             let text = if text.is_empty() { title } else { text };
             [text, list.as_str()]
                 .into_iter()
@@ -58,7 +58,7 @@ fn write(block: &Value, depth: usize, paragraphs: &mut Vec<String>) {
     if !written.trim_matches(['#', '`', '\n', ' ']).is_empty() {
         paragraphs.push(written);
     }
-    for inner in walk::list(block, "text_blocks") {
+    for inner in json_path::list(block, "text_blocks") {
         write(inner, depth + 1, paragraphs);
     }
 }
@@ -71,17 +71,17 @@ fn list(block: &Value, ordered: bool, depth: usize) -> String {
     }
     let mut lines = Vec::new();
     let mut number = 0;
-    for item in ["list", "items"].iter().flat_map(|key| walk::list(block, key)) {
-        let text = item.as_str().unwrap_or_else(|| walk::first_text(item, TEXT));
+    for item in ["list", "items"].iter().flat_map(|key| json_path::list(block, key)) {
+        let text = item.as_str().unwrap_or_else(|| json_path::first_text(item, TEXT));
         let text = without_bare_marks(text);
-        let title = without_bare_marks(walk::text(item, "title"));
+        let title = without_bare_marks(json_path::text(item, "title"));
         let own = match (title, text) {
             ("", text) => text.to_owned(),
             (title, "") => format!("**{title}**"),
             (title, text) => format!("**{title}** {text}"),
         };
         let inner = list(item, ordered, depth + 1);
-        let blocks = nested(walk::list(item, "text_blocks"), depth + 1);
+        let blocks = nested(json_path::list(item, "text_blocks"), depth + 1);
         let parts = [own, blocks].into_iter().filter(|part| !part.is_empty());
         let says = parts.collect::<Vec<_>>().join("\n\n");
         if says.is_empty() {
@@ -121,7 +121,7 @@ pub fn table(block: &Value) -> String {
         rows.push([vec![String::new()], products].concat());
     }
     for key in ["table", "rows", "table_content", "comparison"] {
-        rows.extend(walk::list(block, key).iter().filter_map(row));
+        rows.extend(json_path::list(block, key).iter().filter_map(row));
     }
     let mut lines: Vec<String> =
         rows.iter().map(|row| format!("| {} |", row.join(" | "))).collect();
@@ -133,7 +133,7 @@ pub fn table(block: &Value) -> String {
 
 /// A row of cells, or a feature with a value for each product.
 fn row(row: &Value) -> Option<Vec<String>> {
-    let feature = walk::first_text(row, &["feature", "title", "name"]);
+    let feature = json_path::first_text(row, &["feature", "title", "name"]);
     match cells(&row["values"]) {
         Some(values) => Some([vec![cell(feature)], values].concat()),
         None => cells(row),
@@ -151,8 +151,8 @@ fn cell(text: &str) -> String {
 }
 
 fn cell_text(cell: &Value) -> String {
-    let text = walk::first_text(cell, TEXT);
-    if text.is_empty() { walk::scalar(cell) } else { text.to_owned() }
+    let text = json_path::first_text(cell, TEXT);
+    if text.is_empty() { json_path::scalar(cell) } else { text.to_owned() }
 }
 
 #[cfg(test)]

@@ -106,8 +106,8 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
-    use crate::upstream::providers::trials::{
-        answer, failure, request, secrets, settings, survives,
+    use crate::upstream::providers::test_support::{
+        answer, assert_tolerates_mutations, failure, request, secrets, settings,
     };
 
     fn xai() -> Xai {
@@ -216,6 +216,6 @@ mod tests {
 
     #[test]
     fn fuzzed_replies_never_panic() {
-        survives(&xai(), &[newer(), older()]);
+        assert_tolerates_mutations(&xai(), &[newer(), older()]);
     }
 }

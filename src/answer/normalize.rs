@@ -1,5 +1,4 @@
-//! Tidying: whatever an upstream returned becomes an answer that keeps the promises of contract
-//! 1.6. No U+0000, no empty items, addresses cleaned and each once, markers that name their source,
+//! Normalizes what an upstream returned, so that it keeps the promises of contract 1.6. No U+0000, no empty items, addresses cleaned and each once, markers that name their source,
 //! and nothing without a limit. Rules 4 and 5 of the shared normalisation rules.
 
 use std::collections::HashMap;
@@ -26,9 +25,9 @@ pub const HIGHLIGHTS_MAX: usize = 20;
 pub const WARNINGS_MAX: usize = 20;
 
 impl Answer {
-    /// The answer with every promise of contract 1.6 kept. Tidying a second time changes nothing.
+    /// Returns the answer with every promise of contract 1.6 kept. A second call changes nothing.
     #[must_use]
-    pub fn tidied(mut self) -> Answer {
+    pub fn normalized(mut self) -> Answer {
         self.markdown = without_thoughts(&self.markdown);
         if self.has_long_address() {
             let warning = format!("An address longer than {URL_BYTES_MAX} bytes was left out.");
@@ -58,14 +57,14 @@ impl Answer {
         self
     }
 
-    /// Returns the plain text of a tidied answer: its Markdown without marks and markup.
+    /// Returns the plain text of a normalized answer: its Markdown without marks and markup.
     /// A text of marks alone keeps them: an answer that has a text is not empty.
     pub fn plain_text(&self) -> String {
         let text = plain_text(&self.markdown, &Known::of(self));
         if text.is_empty() { plain_text(&self.markdown, &Known::default()) } else { text }
     }
 
-    /// Whether an address is left out only because of its length.
+    /// Returns whether an address is left out only because of its length.
     fn has_long_address(&self) -> bool {
         let lists = [&self.sources, &self.citations, &self.x_results];
         let pages = lists.into_iter().flatten().flatten();
@@ -123,14 +122,14 @@ fn line(text: String) -> String {
     trimmed(text, LINE_BYTES_MAX)
 }
 
-/// The lines that are not empty, each once, in order of first appearance.
+/// Returns the lines that are not empty, each once, in order of first appearance.
 fn distinct_lines(lines: Vec<String>) -> Vec<String> {
     let mut seen = std::collections::HashSet::new();
     let lines = lines.into_iter().map(line).filter(|line| !line.is_empty());
     lines.filter(|line| seen.insert(line.clone())).take(LIST_ITEMS_MAX).collect()
 }
 
-/// The links with an address; one without a text is called by its domain.
+/// Returns the links with an address; one without a text is called by its domain.
 fn distinct_links(links: Vec<Link>) -> Vec<Link> {
     let mut seen = std::collections::HashSet::new();
     let links = links.into_iter().filter_map(|link| {
@@ -158,7 +157,7 @@ fn distinct_products(products: Vec<Product>) -> Vec<Product> {
     products.take(LIST_ITEMS_MAX).collect()
 }
 
-/// The sources with an address, each once, in order of first appearance, and for each that was
+/// Returns the sources with an address, each once, in order of first appearance, and for each that was
 /// given the place it has now.
 fn distinct_sources(given: Vec<Source>) -> (Vec<Source>, Vec<Option<usize>>) {
     let mut kept: Vec<Source> = Vec::with_capacity(given.len().min(LIST_ITEMS_MAX));

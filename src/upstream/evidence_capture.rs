@@ -1,5 +1,4 @@
-//! What an attempt leaves for those who ask why it went as it did: the steps, what the page looked
-//! like, and its HTML.
+//! Evidence of an attempt at a web page: its steps, a screenshot, and the HTML.
 
 use crate::api::EvidenceStep;
 

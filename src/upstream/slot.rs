@@ -1,5 +1,5 @@
-//! One upstream as the registry runs it: its cap of calls under way, its own rate limit, its
-//! breaker, and what went wrong last.
+//! One upstream as the registry runs it: its cap of calls in flight, its rate limit, its circuit
+//! breaker, and its latest failure.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,7 +29,7 @@ pub struct Member {
     pub requests_per_minute: Option<u32>,
 }
 
-/// How an upstream fares.
+/// The status of an upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UpstreamStatus {
     pub name: String,
@@ -42,7 +42,7 @@ pub struct UpstreamStatus {
     pub recipe: Option<RecipeHealth>,
 }
 
-/// What the calls of an upstream have come to since the start.
+/// Counters of an upstream's calls since the start.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CallCounts {
     /// Its name in config.toml.
@@ -70,7 +70,7 @@ pub(super) struct Busy {
     pub at_limit: bool,
 }
 
-pub(super) struct Lane {
+pub(super) struct UpstreamSlot {
     upstream: Arc<dyn Upstream>,
     in_flight_max: Option<usize>,
     in_flight: AtomicUsize,
@@ -82,18 +82,18 @@ pub(super) struct Lane {
     clock: Clock,
 }
 
-/// A call under way. However it ends, by a panic too, its place becomes free.
-pub(super) struct Flight<'a> {
-    lane: &'a Lane,
+/// A permit for one call. However the call ends, by a panic too, its place becomes free.
+pub(super) struct InFlight<'a> {
+    slot: &'a UpstreamSlot,
     is_probe: bool,
     /// Runs while the upstream is asked.
     asked: Option<Stopwatch>,
 }
 
-impl Lane {
-    pub fn new(member: Member, clock: Clock) -> Lane {
+impl UpstreamSlot {
+    pub fn new(member: Member, clock: Clock) -> UpstreamSlot {
         let limit = member.requests_per_minute.and_then(NonZeroU32::new);
-        Lane {
+        UpstreamSlot {
             limit: limit.map(|most| RateLimit::per_minute(most, &clock)),
             upstream: member.upstream,
             in_flight_max: member.in_flight_max,
@@ -118,11 +118,11 @@ impl Lane {
         self.upstream.limits()
     }
 
-    /// Takes a place for one call.
+    /// Takes a permit for one call.
     ///
     /// # Errors
-    /// It is full, rests, or has used up its minute.
-    pub fn enter(&self) -> Result<Flight<'_>, Busy> {
+    /// Returns an error if all permits are taken, the breaker is open, or the minute is used up.
+    pub fn enter(&self) -> Result<InFlight<'_>, Busy> {
         let most = self.in_flight_max.unwrap_or(usize::MAX);
         let entered =
             self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |under_way| {
@@ -133,11 +133,11 @@ impl Lane {
                 format!("{} has all {most} calls of its `in_flight_max` under way", self.name());
             return Err(Busy { sentence, wait_ms: FULL_WAIT_MS, at_limit: true });
         }
-        // From here on the place is given back when `flight` goes.
-        let mut flight = Flight { lane: self, is_probe: false, asked: None };
+        // From here on the place is given back when `in_flight` goes.
+        let mut in_flight = InFlight { slot: self, is_probe: false, asked: None };
         match self.breaker.admit(self.clock.now_ms()) {
             Admission::Call => {}
-            Admission::Probe => flight.is_probe = true,
+            Admission::Probe => in_flight.is_probe = true,
             Admission::Rest { wait_ms } => {
                 let mut sentence =
                     format!("{} rests after {FAILURES_MAX} failures in a row", self.name());
@@ -153,7 +153,7 @@ impl Lane {
             let sentence = format!("{} has used up its `requests_per_minute`", self.name());
             return Err(Busy { sentence, wait_ms, at_limit: true });
         }
-        Ok(flight)
+        Ok(in_flight)
     }
 
     /// Returns how long it takes no calls, milliseconds: because it rests after failures, or has used
@@ -205,17 +205,17 @@ impl Lane {
     }
 }
 
-impl Flight<'_> {
+impl InFlight<'_> {
     /// Asks, and lets the breaker know how it went.
     ///
     /// # Errors
-    /// As [`Upstream::ask`], and [`Reason::Empty`] for an answer that says nothing.
+    /// Returns an error as [`Upstream::ask`] does, or [`Reason::Empty`] for an empty answer.
     pub fn ask(mut self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
-        let lane = self.lane;
-        self.asked = Some(lane.clock.stopwatch());
-        let outcome = lane.upstream.ask(request, call).map(Answer::tidied).and_then(|answer| {
+        let slot = self.slot;
+        self.asked = Some(slot.clock.stopwatch());
+        let outcome = slot.upstream.ask(request, call).map(Answer::normalized).and_then(|answer| {
             if says_nothing(&answer) {
-                let sentence = format!("{} gave an answer without text.", lane.name());
+                let sentence = format!("{} gave an answer without text.", slot.name());
                 return Err(UpstreamError::new(Reason::Empty, sentence));
             }
             Ok(answer)
@@ -228,8 +228,8 @@ impl Flight<'_> {
         let verdict =
             outcome.as_ref().map_or_else(|error| error.reason.info().blame, |_| Blame::None);
         match verdict {
-            Blame::None => lane.breaker.succeed(),
-            Blame::Upstream => lane.breaker.fail(self.is_probe, lane.clock.now_ms()),
+            Blame::None => slot.breaker.succeed(),
+            Blame::Upstream => slot.breaker.fail(self.is_probe, slot.clock.now_ms()),
             Blame::Unknown => {
                 // It was not asked, or nobody waited for it: its place is free again, uncounted.
                 self.asked = None;
@@ -239,7 +239,7 @@ impl Flight<'_> {
         self.is_probe = false;
         self.note_end(outcome.as_ref().err().map(|error| error.reason));
         if let Err(error) = &outcome {
-            lane.remember(error);
+            slot.remember(error);
         }
         outcome
     }
@@ -247,21 +247,21 @@ impl Flight<'_> {
     /// Counts the call, once.
     fn note_end(&mut self, failed: Option<Reason>) {
         let Some(asked) = self.asked.take() else { return };
-        self.lane.took_ms.observe(asked.elapsed_ms());
+        self.slot.took_ms.observe(asked.elapsed_ms());
         if let Some(reason) = failed {
-            self.lane.errors.note(reason);
+            self.slot.errors.note(reason);
         }
     }
 }
 
-impl Drop for Flight<'_> {
+impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         // Its end is still to be counted where the call panicked.
         self.note_end(Some(Reason::Panicked));
         if self.is_probe {
-            self.lane.breaker.abandon(self.lane.clock.now_ms());
+            self.slot.breaker.abandon(self.slot.clock.now_ms());
         }
-        self.lane.in_flight.fetch_sub(1, Ordering::Relaxed);
+        self.slot.in_flight.fetch_sub(1, Ordering::Relaxed);
     }
 }
 

@@ -22,7 +22,7 @@ fn markers_follow_sources_that_moved() {
         ]),
         ..Answer::default()
     }
-    .tidied();
+    .normalized();
     assert_eq!(answer.markdown, "A [1], b, c [1][2] and d [5]; `e[4]`.");
     assert_eq!(answer.text, "A, b, c and d [5]; e[4].");
     assert_eq!(urls(answer.sources.as_ref()), ["https://a.example/", "https://b.example/"]);
@@ -34,7 +34,7 @@ fn markers_stay_while_sources_do() {
     let markdown = "A [1] and [9].";
     for sources in [None, Some(vec![]), Some(vec![source("https://a.example/", "A")])] {
         let answer = Answer { markdown: markdown.to_owned(), sources, ..Answer::default() };
-        assert_eq!(answer.tidied().markdown, markdown);
+        assert_eq!(answer.normalized().markdown, markdown);
     }
 }
 
@@ -45,7 +45,7 @@ fn text_of_marks_alone_is_kept() {
         sources: Some(vec![source("https://a.example/", "A"), source("https://b.example/", "B")]),
         ..Answer::default()
     };
-    assert_eq!(answer.tidied().text, "[1][2]");
+    assert_eq!(answer.normalized().text, "[1][2]");
 }
 
 #[test]
@@ -60,7 +60,7 @@ fn the_first_mention_of_a_page_takes_what_it_lacks() {
         citations: Some(vec![source("https://www.a.example/", "12"), more]),
         ..Answer::default()
     }
-    .tidied();
+    .normalized();
     let expected = Source {
         url: "https://www.a.example/".to_owned(),
         title: "Title".to_owned(),
@@ -79,7 +79,7 @@ fn sources_take_titles_from_citations() {
         citations: Some(vec![source("https://a.example/", "A"), source("https://b.example/", "")]),
         ..Answer::default()
     }
-    .tidied();
+    .normalized();
     assert_eq!(answer.sources.as_ref().unwrap()[0].title, "A");
     assert_eq!(answer.citations.as_ref().unwrap()[1].title, "B");
 }
@@ -108,7 +108,7 @@ fn lists_hold_each_thing_once_and_nothing_empty() {
         markdown: "**other**".to_owned(),
         ..Answer::default()
     }
-    .tidied();
+    .normalized();
     assert_eq!(answer.queries, words(&["a", "b"]));
     assert_eq!(answer.related_questions, Some(vec![]));
     let titles: Vec<_> = answer.products.iter().flatten().map(|p| p.title.as_str()).collect();
@@ -126,7 +126,7 @@ fn nothing_is_without_a_limit() {
         queries: Some((0..2_000).map(many).collect()),
         ..Answer::default()
     }
-    .tidied();
+    .normalized();
     assert_eq!(answer.markdown.len(), TEXT_BYTES_MAX);
     assert_eq!(answer.text.len(), TEXT_BYTES_MAX);
     assert_eq!(answer.warnings, ["The answer was cut at 1048576 bytes."]);
@@ -173,11 +173,11 @@ fn any_answer() -> impl Strategy<Value = Answer> {
 proptest! {
     #[test]
     fn any_answer_can_be_tidied_and_once_is_enough(answer in any_answer()) {
-        let tidied = answer.clone().tidied();
-        prop_assert_eq!(answer.sources.is_some(), tidied.sources.is_some());
+        let normalized = answer.clone().normalized();
+        prop_assert_eq!(answer.sources.is_some(), normalized.sources.is_some());
         // A backslash of the text itself is shown as two; only U+0000 is left as `\0` without them.
-        let shown = format!("{tidied:?}").replace(r"\\", "");
+        let shown = format!("{normalized:?}").replace(r"\\", "");
         prop_assert!(!shown.contains(r"\0"), "{}", shown);
-        prop_assert_eq!(tidied.clone().tidied(), tidied);
+        prop_assert_eq!(normalized.clone().normalized(), normalized);
     }
 }

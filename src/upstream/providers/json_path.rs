@@ -5,17 +5,17 @@ use serde_json::Value;
 
 use super::json_text;
 
-/// The string under `key` as it is; empty when there is none.
+/// Returns the string under `key` as it is; empty when there is none.
 pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
-/// The string under `key` as something that may have no name: `None` when it is empty.
+/// Returns the string under `key`, trimmed; `None` when it is empty.
 pub fn named(value: &Value, key: &str) -> Option<String> {
     Some(text(value, key).trim()).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
-/// The machine word under `key`, such as `max_output_tokens`; empty when there is none, or when it
+/// Returns the machine word under `key`, such as `max_output_tokens`; empty when there is none, or when it
 /// is no such word: words go into sentences unchecked.
 pub fn word<'a>(value: &'a Value, key: &str) -> &'a str {
     const BYTES_MAX: usize = 64;
@@ -25,17 +25,17 @@ pub fn word<'a>(value: &'a Value, key: &str) -> &'a str {
     if sound { word } else { "" }
 }
 
-/// The first of `keys` that holds a string which is not blank; empty when none does.
+/// Returns the first of `keys` that holds a string which is not blank; empty when none does.
 pub fn first_text<'a>(value: &'a Value, keys: &[&str]) -> &'a str {
     keys.iter().map(|key| text(value, key)).find(|text| !text.trim().is_empty()).unwrap_or_default()
 }
 
-/// The array under `key`; empty when there is none.
+/// Returns the array under `key`; empty when there is none.
 pub fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value[key].as_array().map_or(&[], Vec::as_slice)
 }
 
-/// The strings of the array under `key` that are not blank, trimmed.
+/// Returns the strings of the array under `key` that are not blank, trimmed.
 pub fn texts(value: &Value, key: &str) -> Vec<String> {
     list(value, key)
         .iter()
@@ -46,7 +46,7 @@ pub fn texts(value: &Value, key: &str) -> Vec<String> {
         .collect()
 }
 
-/// A string or a number as text: providers write ratings and codes both ways.
+/// Returns a string or a number as text: providers write ratings and codes both ways.
 pub fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) => text.trim().to_owned(),

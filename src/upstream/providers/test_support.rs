@@ -71,7 +71,7 @@ pub fn ok(body: &Value) -> HttpReply {
     reply(200, &[], body)
 }
 
-/// The answer that a single reply holds.
+/// Returns the answer that a single reply holds.
 pub fn answer(provider: &dyn Provider, body: &Value) -> Answer {
     match provider.reply(&request(), &[ok(body)]) {
         Ok(Step::Done(answer)) => *answer,
@@ -79,12 +79,12 @@ pub fn answer(provider: &dyn Provider, body: &Value) -> Answer {
     }
 }
 
-/// The error that a single reply is.
+/// Returns the error that a single reply is.
 pub fn failure(provider: &dyn Provider, status: u16, body: &Value) -> UpstreamError {
     provider.reply(&request(), &[reply(status, &[], body)]).unwrap_err()
 }
 
-/// The secret headers of a request.
+/// Returns the secret headers of a request.
 pub fn secrets(request: &HttpRequest) -> Vec<(&str, &str)> {
     let headers = request.headers.iter();
     headers
@@ -95,9 +95,9 @@ pub fn secrets(request: &HttpRequest) -> Vec<(&str, &str)> {
         .collect()
 }
 
-/// Tries a provider with mangled forms of the replies it knows, and with any bytes at all.
+/// Checks that a provider bears mutations of the replies it knows, and any bytes at all.
 #[track_caller]
-pub fn survives(provider: &dyn Provider, bodies: &[Value]) {
+pub fn assert_tolerates_mutations(provider: &dyn Provider, bodies: &[Value]) {
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let known = select(bodies.to_vec());
     let mangled =
@@ -138,7 +138,7 @@ fn check(
     match outcome {
         Ok(Step::Done(answer)) => {
             prop_assert!(!answer.markdown.trim().is_empty());
-            let answer = answer.tidied();
+            let answer = answer.normalized();
             let lists = [answer.sources, answer.citations, answer.x_results];
             for page in lists.into_iter().flatten().flatten() {
                 prop_assert!(!page.url.is_empty());
