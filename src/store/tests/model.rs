@@ -1,6 +1,7 @@
 //! The store against a model that is a map: random operations with a manual time, and after each
 //! of them both say the same.
 
+mod job;
 mod outbox;
 
 use std::collections::HashMap;
@@ -9,6 +10,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::job::{Batch, BatchProgress, Failure, Idempotency, ItemError, Reason, RejectedItem};
+use job::{Expected, Phase};
 use outbox::{Told, URL};
 
 const LIFE_MS: u64 = 10_000;
@@ -101,52 +103,6 @@ fn operation() -> impl Strategy<Value = Operation> {
         2 => Just(Operation::Sweep),
         1 => Just(Operation::Reopen),
     ]
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Phase {
-    Queued,
-    Running,
-    Waiting,
-    Done,
-    Failed,
-}
-
-impl Phase {
-    fn of(state: &State) -> Phase {
-        match state {
-            State::Queued => Phase::Queued,
-            State::Running => Phase::Running,
-            State::WaitingRetry { .. } => Phase::Waiting,
-            State::Done => Phase::Done,
-            State::Failed(_) => Phase::Failed,
-        }
-    }
-
-    fn finished(self) -> bool {
-        matches!(self, Phase::Done | Phase::Failed)
-    }
-}
-
-#[derive(Clone, Debug)]
-struct Expected {
-    id: Uuid,
-    phase: Phase,
-    scraper: usize,
-    account: usize,
-    price: u64,
-    interactive: bool,
-    attempts: u32,
-    lease: u32,
-    due_ms: UnixMs,
-    expires_ms: UnixMs,
-    /// Until an attempt has started.
-    start_by_ms: Option<UnixMs>,
-    idempotency: Option<Idempotency>,
-    webhook: bool,
-    delivery: Option<Told>,
-    /// Until when the sweep leaves it alone, once it has expired while its delivery is pending.
-    held_until_ms: Option<UnixMs>,
 }
 
 struct Model {
@@ -498,60 +454,6 @@ impl Model {
         let store = &self.fixture().store;
         store.visit_ready(scraper as u16, interactive, self.now_ms, visit).unwrap();
         assert_eq!(visited, known.into_iter().map(|(_, row)| row).collect::<Vec<_>>());
-    }
-}
-
-impl Expected {
-    /// When it ends because it has not started.
-    fn deadline_ms(&self) -> Option<UnixMs> {
-        self.start_by_ms.filter(|_| !self.phase.finished())
-    }
-
-    /// Follows an event, or says why it is refused.
-    fn expect(&mut self, event: &Event) -> Result<Phase, TransitionError> {
-        if self.phase.finished() {
-            return Err(TransitionError::Finished);
-        }
-        let held = |lease: u32| match self.phase {
-            Phase::Running if lease == self.lease => Ok(()),
-            Phase::Running => Err(TransitionError::StaleLease),
-            Phase::Queued | Phase::Waiting | Phase::Done | Phase::Failed => {
-                Err(TransitionError::NotRunning)
-            }
-        };
-        match event {
-            Event::Start => {
-                self.attempts += 1;
-                self.lease += 1;
-                self.phase = Phase::Running;
-                self.start_by_ms = None;
-            }
-            Event::Succeed { lease } => {
-                held(*lease)?;
-                self.phase = Phase::Done;
-            }
-            Event::ServeCached { lease } => {
-                held(*lease)?;
-                self.attempts -= 1;
-                self.price = 0;
-                self.phase = Phase::Done;
-            }
-            Event::RetryLater { lease, due_ms, .. } => {
-                held(*lease)?;
-                (self.phase, self.due_ms) = (Phase::Waiting, *due_ms);
-            }
-            Event::Fail { lease, .. } => {
-                held(*lease)?;
-                self.phase = Phase::Failed;
-            }
-            Event::Release { lease } => {
-                held(*lease)?;
-                self.attempts -= 1;
-                self.phase = Phase::Queued;
-            }
-            Event::Stop { .. } => self.phase = Phase::Failed,
-        }
-        Ok(self.phase)
     }
 }
 

@@ -1,0 +1,290 @@
+//! What the commands of a running server send, print and exit with.
+
+use super::*;
+
+#[test]
+fn submit_sends_what_was_given_and_prints_the_id_alone() {
+    let (ran, asked) = against(
+        vec![(202, job("pending", "queued").to_string())],
+        &[
+            "submit",
+            "chatgpt",
+            "What?",
+            "--country",
+            "DE",
+            "--timeout",
+            "60",
+            "--bypass-cache",
+            "--no-web-search",
+            "--markdown-json",
+            "--mode",
+            "deep",
+            "--label",
+            "nightly",
+            "--start-within",
+            "30",
+            "--webhook-url",
+            "https://a.example/hook",
+            "--idempotency-key",
+            "k-1",
+            "--key",
+            "ak_secret",
+        ],
+    );
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert_eq!(ran.out, "0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10\n");
+    assert!(ran.err.contains("answerd watch 0b7c1e0e"), "{}", ran.err);
+    assert!(asked[0].starts_with("POST /scrapers/chatgpt/jobs HTTP/1.1\r\n"), "{}", asked[0]);
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nidempotency-key: k-1\r\n"));
+    insta::assert_snapshot!(body(&asked[0]), @r#"{"prompt":"What?","country":"DE","bypass_cache":true,"timeout":60.0,"web_search":false,"markdown_json":true,"mode":"deep","label":"nightly","start_within":30.0,"webhook_url":"https://a.example/hook"}"#);
+}
+
+#[test]
+fn an_idempotency_key_that_is_none_is_wrong_use() {
+    let ran = run_line(&["submit", "practice", "What?", "--idempotency-key", "two words"]);
+    assert_eq!(ran.exit, ExitCode::WrongUse);
+    assert!(ran.err.contains("visible ASCII"), "{}", ran.err);
+}
+
+#[test]
+fn webhook_shows_the_delivery_and_sends_it_again() {
+    let mut document = serde_json::json!({
+        "job_id": "an-id", "webhook_id": "msg_an-id", "url": "https://a.example/hook",
+        "state": "pending", "reason": null, "attempts": 2, "resends": 0,
+        "next_attempt_at": "2026-05-11T12:05:00+00:00", "log": [
+            {"at": "2026-05-11T12:00:00+00:00", "took_ms": 7, "status": 500, "error": null},
+            {"at": "2026-05-11T12:00:05+00:00", "took_ms": 9, "status": null, "error": "timeout"},
+        ],
+    });
+    let (ran, asked) = against(vec![ok(&document)], &["webhook", "an-id", "--key", "ak_secret"]);
+    assert_eq!(ran.exit, ExitCode::Done);
+    insta::assert_snapshot!(ran.out, @r"
+    state      pending
+    url        https://a.example/hook
+    id         msg_an-id
+    attempts   2
+    next       2026-05-11T12:05:00+00:00
+    tried      2026-05-11T12:00:00+00:00  500  7 ms
+    tried      2026-05-11T12:00:05+00:00  timeout  9 ms
+    ");
+    assert!(asked[0].starts_with("GET /jobs/an-id/webhook HTTP/1.1\r\n"), "{}", asked[0]);
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
+    let (ran, asked) =
+        against(vec![(202, document.to_string())], &["webhook", "an-id", "--resend", "--json"]);
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert_eq!(serde_json::from_str::<serde_json::Value>(&ran.out).unwrap(), document);
+    assert!(asked[0].starts_with("POST /jobs/an-id/webhook HTTP/1.1\r\n"), "{}", asked[0]);
+    (document["state"], document["reason"]) = ("failed".into(), "gone".into());
+    let (ran, _) = against(vec![ok(&document)], &["webhook", "an-id"]);
+    assert_eq!(ran.exit, ExitCode::Failed);
+    assert!(ran.out.contains("failed (gone)"), "{}", ran.out);
+}
+
+#[test]
+fn cancel_prints_the_job_and_is_no_failure_by_itself() {
+    let mut canceled = job("failed", "finished");
+    canceled["error_code"] = "canceled".into();
+    let (ran, asked) = against(vec![ok(&canceled)], &["cancel", "an-id", "--key", "ak_secret"]);
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert!(ran.out.contains("(canceled)"), "{}", ran.out);
+    assert!(asked[0].starts_with("DELETE /jobs/an-id HTTP/1.1\r\n"), "{}", asked[0]);
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
+    let refusal = r#"{"detail": "The job has ended already.", "code": "job_finished"}"#;
+    let (ran, _) = against(vec![(409, refusal.to_owned())], &["cancel", "id"]);
+    assert_eq!(ran.exit, ExitCode::Failed);
+    assert!(ran.err.contains("(job_finished)"), "{}", ran.err);
+}
+
+/// A page of the list.
+fn page(cursor: Option<&str>) -> (u16, String) {
+    let mut listed = job("done", "finished");
+    listed["created_at"] = "2026-05-11T12:00:00+00:00".into();
+    listed["label"] = "nightly".into();
+    let document = serde_json::json!({ "jobs": [listed], "next_cursor": cursor });
+    (200, document.to_string())
+}
+
+#[test]
+fn list_prints_a_line_for_a_job_and_says_when_there_are_more() {
+    let line = ["list", "--status", "done", "--label", "a b", "--limit", "1", "--key", "ak_secret"];
+    let (ran, asked) = against(vec![page(Some("c1"))], &line);
+    assert_eq!(ran.exit, ExitCode::Done);
+    insta::assert_snapshot!(ran.out, @"0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10  2026-05-11T12:00:00+00:00  done     practice        [nightly] What?");
+    assert_eq!(ran.err, "1 job; there may be more, which --all lists\n");
+    assert!(asked[0].starts_with("GET /jobs?status=done&label=a+b&limit=1 HTTP/1.1\r\n"));
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
+}
+
+#[test]
+fn list_all_follows_the_cursors_to_the_end() {
+    let (ran, asked) = against(vec![page(Some("c1")), page(None)], &["list", "--all", "--json"]);
+    let document: Value = serde_json::from_str(&ran.out).unwrap();
+    assert_eq!(document["jobs"].as_array().unwrap().len(), 2);
+    assert!(document["next_cursor"].is_null());
+    assert!(asked[0].starts_with("GET /jobs?limit=200 "), "{}", asked[0]);
+    assert!(asked[1].starts_with("GET /jobs?limit=200&cursor=c1 "), "{}", asked[1]);
+}
+
+#[test]
+fn usage_prints_what_is_left_or_that_there_is_no_limit() {
+    let document = |allowance: Option<u64>, left: Option<u64>| {
+        let usage = serde_json::json!({
+            "account": "team-a", "monthly_credits": allowance, "used": 6, "reserved": 3,
+            "left": left, "resets_at": "2026-06-01T00:00:00+00:00",
+            "scrapers": { "chatgpt": { "jobs": 3, "done": 2, "failed": 0, "cached": 0, "credits": 6 } },
+            "days": [{ "date": "2026-05-11", "scrapers": {
+                "chatgpt": { "jobs": 3, "done": 2, "failed": 0, "cached": 0, "credits": 6 },
+            } }],
+        });
+        vec![(200, usage.to_string())]
+    };
+    let (ran, asked) = against(document(Some(10), Some(1)), &["usage", "--key", "ak_secret"]);
+    assert!(asked[0].starts_with("GET /usage HTTP/1.1\r\n"), "{}", asked[0]);
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
+    insta::assert_snapshot!(ran.out, @r"
+    account    team-a
+    allowance  10
+    used       6
+    reserved   3
+    left       1
+    resets     2026-06-01T00:00:00+00:00
+
+    day         scraper            jobs     done   failed   cached  credits
+    2026-05-11  chatgpt               3        2        0        0        6
+    in all      chatgpt               3        2        0        0        6
+    ");
+    let (ran, _) = against(document(None, None), &["usage"]);
+    assert!(ran.out.contains("left       no limit\n"), "{}", ran.out);
+}
+
+#[test]
+fn usage_prints_the_credits_of_every_key_where_they_are_told() {
+    let usage = serde_json::json!({
+        "account": "boss", "monthly_credits": null, "used": 0, "reserved": 0, "left": null,
+        "resets_at": "2026-06-01T00:00:00+00:00", "scrapers": {}, "days": [],
+        "accounts": [
+            { "account": "boss", "monthly_credits": null, "used": 0, "reserved": 0, "left": null },
+            { "account": "team-a", "monthly_credits": 10, "used": 6, "reserved": 3, "left": 1 },
+        ],
+    });
+    let (ran, _) = against(vec![(200, usage.to_string())], &["usage"]);
+    insta::assert_snapshot!(ran.out, @r"
+    account    boss
+    allowance  no limit
+    used       0
+    reserved   0
+    left       no limit
+    resets     2026-06-01T00:00:00+00:00
+
+    account            allowance       used   reserved       left
+    boss                no limit          0          0   no limit
+    team-a                    10          6          3          1
+    ");
+}
+
+#[test]
+fn submit_leaves_the_defaults_to_the_server() {
+    let queued = (202, job("pending", "queued").to_string());
+    let (_, asked) = against(vec![queued], &["submit", "practice", "What?"]);
+    assert_eq!(body(&asked[0]), serde_json::json!({ "prompt": "What?" }));
+}
+
+#[test]
+fn submit_and_wait_prints_the_finished_job() {
+    let replies = vec![(202, job("pending", "queued").to_string()), ok(&job("done", "finished"))];
+    let (ran, asked) = against(replies, &["submit", "practice", "What?", "--wait"]);
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert!(ran.out.contains("An answer.") && ran.out.contains("https://a.example/"));
+    insta::assert_snapshot!(ran.err, @r"
+    queued: on disk, waiting for a worker
+    done
+    ");
+    assert!(asked[1].starts_with("GET /jobs/0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10 HTTP/1.1\r\n"));
+}
+
+#[test]
+fn a_failed_job_exits_with_1_wherever_it_is_printed() {
+    let failed = || vec![ok(&job("failed", "finished"))];
+    for line in [&["get", "id"][..], &["watch", "id"], &["get", "id", "--json"]] {
+        let (ran, _) = against(failed(), line);
+        assert_eq!(ran.exit, ExitCode::Failed, "{line:?}");
+        assert!(ran.out.contains("upstream_unreachable"), "{line:?}");
+    }
+    let (ran, _) = against(failed(), &["get", "id", "--markdown"]);
+    assert_eq!((ran.exit, ran.out.as_str()), (ExitCode::Failed, ""));
+    assert!(ran.err.contains("the job failed: The upstream did not answer."));
+}
+
+#[test]
+fn get_prints_the_job_its_markdown_or_its_json() {
+    let done = || vec![ok(&job("done", "finished"))];
+    let (ran, _) = against(done(), &["get", "id"]);
+    assert!(ran.out.contains("An answer."));
+    let (ran, _) = against(done(), &["get", "id", "--markdown"]);
+    assert_eq!(ran.out, "*An* answer.\n");
+    let (ran, _) = against(done(), &["--json", "get", "id"]);
+    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), job("done", "finished"));
+    assert_eq!(ran.err, "");
+}
+
+#[test]
+fn a_job_that_runs_is_no_failure_until_its_answer_is_asked_for() {
+    let running = || vec![ok(&job("pending", "running"))];
+    let (ran, _) = against(running(), &["get", "id"]);
+    assert_eq!(ran.exit, ExitCode::Done);
+    let (ran, _) = against(running(), &["get", "id", "--markdown"]);
+    assert_eq!(ran.exit, ExitCode::Failed);
+    assert!(ran.err.contains("answerd watch 0b7c1e0e"), "{}", ran.err);
+}
+
+#[test]
+fn the_reason_and_the_code_of_a_refusal_are_told() {
+    let refusal = r#"{"detail": "Invalid API key.", "code": "invalid_api_key"}"#;
+    let (ran, _) = against(vec![(401, refusal.to_owned())], &["submit", "chatgpt", "What?"]);
+    assert_eq!(ran.exit, ExitCode::Failed);
+    assert_eq!(ran.err, "answerd: Invalid API key. (invalid_api_key)\n");
+    let line = ["submit", "chatgpt", "What?", "--json"];
+    let (ran, _) = against(vec![(401, refusal.to_owned())], &line);
+    insta::assert_snapshot!(ran.out, @r#"{"detail":"Invalid API key.","code":"invalid_api_key"}"#);
+}
+
+#[test]
+fn a_server_that_is_not_answerd_is_told_from_one_that_is() {
+    for reply in [(500, "<html>".to_owned()), (200, "[]".to_owned()), (302, String::new())] {
+        let (ran, _) = against(vec![reply], &["get", "id"]);
+        assert_eq!(ran.exit, ExitCode::Failed);
+        assert!(ran.err.contains("is it the right address?"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn a_proxy_whose_server_is_down_is_no_server() {
+    let (ran, _) = against(vec![(502, "<html>".to_owned())], &["get", "id"]);
+    assert_eq!(ran.exit, ExitCode::Unreachable);
+    assert!(ran.err.contains("502"), "{}", ran.err);
+}
+
+#[test]
+fn without_a_server_every_client_command_exits_with_3_and_says_what_to_do() {
+    // Port 1 is nobody's: a free one could become that of another test meanwhile.
+    let url = "http://127.0.0.1:1";
+    for line in [
+        &["submit", "practice", "What?"][..],
+        &["get", "id"],
+        &["watch", "id"],
+        &["list"],
+        &["cancel", "id"],
+    ] {
+        let ran = run_line(&[line, &["--url", url]].concat());
+        assert_eq!(ran.exit, ExitCode::Unreachable, "{line:?}");
+        assert!(ran.err.contains(url) && ran.err.contains("answerd serve"), "{}", ran.err);
+    }
+}
+
+#[test]
+fn an_address_that_is_none_is_wrong_use() {
+    let ran = run_line(&["get", "id", "--url", "localhost:8080"]);
+    assert_eq!(ran.exit, ExitCode::WrongUse);
+    assert!(ran.err.contains("http://127.0.0.1:8080"), "{}", ran.err);
+}
