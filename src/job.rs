@@ -238,25 +238,20 @@ impl Job {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn raw(prompt: &str) -> RawRequest {
-        RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() }
-    }
-
-    fn job() -> Job {
+impl Job {
+    /// Creates a queued job for tests: it costs 3 credits and expires a day after `now_ms`.
+    pub fn fixture(row: u64, nonce: u128, request: ScrapeRequest, now_ms: UnixMs) -> Job {
         Job {
-            row: 1,
-            nonce: 2,
-            request: raw("hello").check("chatgpt", &[]).unwrap(),
+            row,
+            nonce,
+            request,
             account: "anonymous".to_owned(),
             state: State::Queued,
             attempts: 0,
             lease: 0,
-            created_ms: 1_000,
-            due_ms: 1_000,
-            expires_ms: 9_000,
+            created_ms: now_ms,
+            due_ms: now_ms,
+            expires_ms: now_ms + 86_400_000,
             started_ms: None,
             completed_ms: None,
             price: 3,
@@ -269,6 +264,19 @@ mod tests {
             batch: None,
             webhook_url: None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn raw(prompt: &str) -> RawRequest {
+        RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() }
+    }
+
+    fn job() -> Job {
+        Job::fixture(1, 2, raw("hello").check("chatgpt", &[]).unwrap(), 1_000)
     }
 
     #[test]

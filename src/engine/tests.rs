@@ -147,29 +147,8 @@ fn options(directory: &Path) -> OpenOptions {
 fn new_job(store: &Store, prompt: &str) -> Job {
     let identity = store.new_identity().unwrap();
     let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
-    Job {
-        row: identity.row,
-        nonce: identity.nonce,
-        request: raw.check("chatgpt", &[]).unwrap(),
-        account: "anonymous".to_owned(),
-        state: State::Queued,
-        attempts: 0,
-        lease: 0,
-        created_ms: START_MS,
-        due_ms: START_MS,
-        expires_ms: START_MS + 86_400_000,
-        started_ms: None,
-        completed_ms: None,
-        price: 3,
-        interactive: false,
-        deadline_ms: None,
-        cached: false,
-        label: None,
-        start_by_ms: None,
-        idempotency: None,
-        batch: None,
-        webhook_url: None,
-    }
+    let request = raw.check("chatgpt", &[]).unwrap();
+    Job::fixture(identity.row, identity.nonce, request, START_MS)
 }
 
 impl Drop for Fixture {

@@ -402,27 +402,18 @@ mod tests {
     fn job(prompt: &str) -> Job {
         let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
         Job {
-            row: 7,
-            nonce: 99,
-            request: raw.check("chatgpt", &[]).unwrap(),
             account: "team-a".to_owned(),
             state: State::WaitingRetry { last: Failure::new(Reason::Overloaded, "busy") },
             attempts: 2,
             lease: 3,
-            created_ms: 1_778_500_800_000,
             due_ms: 1_778_500_801_000,
-            expires_ms: 1_778_587_200_000,
             started_ms: Some(1_778_500_800_100),
-            completed_ms: None,
-            price: 3,
             interactive: true,
             deadline_ms: Some(1_778_500_860_000),
-            cached: false,
             label: Some("nightly".to_owned()),
             start_by_ms: Some(1_778_500_900_000),
-            idempotency: None,
-            batch: None,
             webhook_url: Some("https://a.example/hook".to_owned()),
+            ..Job::fixture(7, 99, raw.check("chatgpt", &[]).unwrap(), 1_778_500_800_000)
         }
     }
 

@@ -86,29 +86,8 @@ impl Fixture {
 
     fn new_job(&self, prompt: &str) -> Job {
         let identity = self.store.new_identity().unwrap();
-        Job {
-            row: identity.row,
-            nonce: identity.nonce,
-            request: request(prompt),
-            account: "team-a".to_owned(),
-            state: State::Queued,
-            attempts: 0,
-            lease: 0,
-            created_ms: START_MS,
-            due_ms: START_MS,
-            expires_ms: START_MS + RETENTION_MS,
-            started_ms: None,
-            completed_ms: None,
-            price: 3,
-            interactive: false,
-            deadline_ms: None,
-            cached: false,
-            label: None,
-            start_by_ms: None,
-            idempotency: None,
-            batch: None,
-            webhook_url: None,
-        }
+        let job = Job::fixture(identity.row, identity.nonce, request(prompt), START_MS);
+        Job { account: "team-a".to_owned(), ..job }
     }
 
     fn submit(&self, job: Job) -> Job {

@@ -11,29 +11,7 @@ fn credits(monthly_credits: u64) -> SubmitLimits {
 
 /// As [`Fixture::new_job`], with nothing random in it.
 fn job(row: Row, account: &str) -> Job {
-    Job {
-        row,
-        nonce: 0,
-        request: request("x"),
-        account: account.to_owned(),
-        state: State::Queued,
-        attempts: 0,
-        lease: 0,
-        created_ms: START_MS,
-        due_ms: START_MS,
-        expires_ms: START_MS + RETENTION_MS,
-        started_ms: None,
-        completed_ms: None,
-        price: 3,
-        interactive: false,
-        deadline_ms: None,
-        cached: false,
-        label: None,
-        start_by_ms: None,
-        idempotency: None,
-        batch: None,
-        webhook_url: None,
-    }
+    Job { account: account.to_owned(), ..Job::fixture(row, 0, request("x"), START_MS) }
 }
 
 #[test]

@@ -145,27 +145,13 @@ impl Life {
     fn job(&mut self, identity: NewIdentity) -> Job {
         let length = if self.dice.percent(20) { 600 + self.dice.below(3_000) } else { 20 };
         Job {
-            row: identity.row,
-            nonce: identity.nonce,
-            request: request(&"w".repeat(length)),
             account: ["team-a", "team-b"][self.dice.below(2)].to_owned(),
-            state: State::Queued,
-            attempts: 0,
-            lease: 0,
-            created_ms: self.now_ms,
-            due_ms: self.now_ms,
             expires_ms: self.now_ms + LIFE_MS,
-            started_ms: None,
-            completed_ms: None,
             price: self.dice.below(4) as u32,
             interactive: self.dice.percent(50),
-            deadline_ms: None,
-            cached: false,
             label: self.dice.percent(30).then(|| format!("label {}", identity.row)),
-            start_by_ms: None,
-            idempotency: None,
-            batch: None,
             webhook_url: self.webhook_url(),
+            ..Job::fixture(identity.row, identity.nonce, request(&"w".repeat(length)), self.now_ms)
         }
     }
 
