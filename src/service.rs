@@ -2,6 +2,7 @@
 //! the edges parse, call and answer.
 
 mod batches;
+mod caller;
 mod error;
 mod failed_keys;
 mod free_space;
@@ -32,6 +33,7 @@ use crate::rate::{RateLimit, RateLimitStatus};
 use crate::store::{Store, StoreError};
 
 pub use batches::NewBatch;
+pub use caller::Caller;
 pub use error::ServiceError;
 pub use jobs::JOB_ID_BYTES;
 pub use metrics::ProcessUse;
@@ -53,16 +55,7 @@ const DAY_MS: u64 = 86_400_000;
 /// How far back a scraper's health looks, seconds.
 pub const HEALTH_SECONDS: u64 = WINDOW_MINUTES * 60;
 
-/// Who calls, and what they may.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Caller {
-    pub account: String,
-    pub monthly_credits: Option<u64>,
-    /// Whether it sees the credits of all keys.
-    pub operator: bool,
-}
-
-/// Whether the service takes jobs.
+/// The readiness of the service for jobs.
 #[derive(Clone, Debug)]
 pub enum Readiness {
     Ready,

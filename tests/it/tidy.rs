@@ -28,6 +28,8 @@ const LONG_LINES: &[(&str, usize)] = &[
     ("tally", 1),
     ("upstream", 32),
 ];
+/// Files of more than 500 lines.
+const LONG_FILES: &[(&str, usize)] = &[("config", 3), ("net", 1), ("upstream", 1)];
 /// Doc comments that do not begin with a verb in the third person (functions), are no noun phrase
 /// (types), or say of errors anything but when they are returned.
 const DOC_COMMENTS: &[(&str, usize)] = &[
@@ -133,6 +135,12 @@ fn lines_have_at_most_100_columns() {
         }
     }
     hold(LONG_LINES, found);
+}
+
+#[test]
+fn files_have_at_most_500_lines() {
+    let long = sources().into_iter().filter(|(_, text)| text.lines().count() > 500);
+    hold(LONG_FILES, long.map(|(path, _)| (row_of(&path), path.display().to_string())));
 }
 
 /// Words that begin a clause or a sentence about something else, where a noun is due.
