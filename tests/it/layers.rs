@@ -93,7 +93,7 @@ const NAMED_IN: &[(&str, &[&str])] = &[
     ("SystemTime::now", &["clock.rs"]),
     ("Instant::now", &["clock.rs"]),
     ("actix_web", &["http/"]),
-    ("ureq", &["net/", "upstream/http/errors.rs", "cli/client.rs"]),
+    ("ureq", &["net/", "upstream/http/errors.rs", "upstream/browser/client.rs", "cli/client.rs"]),
     ("clap", &["cli/"]),
 ];
 

@@ -2,6 +2,7 @@
 //! by a recipe over W3C WebDriver. It hides nothing of itself from the page.
 
 mod bounds;
+mod client;
 mod collect;
 mod drift;
 mod drive;

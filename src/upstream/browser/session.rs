@@ -12,6 +12,7 @@ use thirtyfour::error::WebDriverErrorInner;
 use thirtyfour::{WebDriver, WebElement, WindowHandle};
 
 use super::bounds::Bounds;
+use super::client::WebDriverClient;
 use super::fault::Fault;
 use super::recipe::Selectors;
 use super::setup::{COMMAND_TIMEOUT, LOAD_TIMEOUT, Setup, capabilities, remove};
@@ -70,7 +71,7 @@ impl Session {
         }
         let capabilities = capabilities(setup, profile.as_deref(), country)?;
         let connect = WebDriver::builder(&setup.webdriver_url, capabilities)
-            .request_timeout(START_TIMEOUT + COMMAND_TIMEOUT)
+            .client(WebDriverClient::new(START_TIMEOUT + COMMAND_TIMEOUT))
             .connect();
         let started = bounds.within(START_TIMEOUT).hold("starting the browser", connect).await;
         let driver =
