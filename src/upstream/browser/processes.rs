@@ -8,9 +8,10 @@ use rustix::process::{Pid, Signal, kill_process};
 /// What marks a browser and its driver as ours: these arguments name a folder of ours.
 const MARKS: [&str; 2] = ["--user-data-dir=", "--log-path="];
 
-/// Ends every process whose command line names this folder or one below it; gives how many.
+/// Kills every process whose command line names this folder or one below it, and all that they have
+/// started; returns how many there were. A browser's own children end with it, but take a moment.
 pub fn end_all(folder: &Path) -> usize {
-    let found = marked(folder);
+    let found = family(folder);
     for pid in &found {
         // One that has ended by itself is gone already.
         let _ = kill_process(*pid, Signal::KILL);
@@ -18,21 +19,26 @@ pub fn end_all(folder: &Path) -> usize {
     found.len()
 }
 
-/// The memory that the browser with this profile takes, all its processes together, bytes;
+/// Returns the memory that the browser with this profile takes, all its processes together, bytes;
 /// memory that they share counts once.
 pub fn memory_bytes(profile: &Path) -> u64 {
+    family(profile).into_iter().filter_map(proportional_bytes).sum()
+}
+
+/// Returns the processes whose command lines name a folder, and all below them.
+fn family(folder: &Path) -> Vec<Pid> {
     let parents: Vec<(Pid, Option<Pid>)> = pids().map(|pid| (pid, parent(pid))).collect();
-    let mut own = marked(profile);
+    let mut family = marked(folder);
     let mut at = 0;
-    while let Some(above) = own.get(at).copied() {
+    while let Some(above) = family.get(at).copied() {
         at += 1;
         for (pid, parent) in &parents {
-            if *parent == Some(above) && !own.contains(pid) {
-                own.push(*pid);
+            if *parent == Some(above) && !family.contains(pid) {
+                family.push(*pid);
             }
         }
     }
-    own.into_iter().filter_map(proportional_bytes).sum()
+    family
 }
 
 fn marked(folder: &Path) -> Vec<Pid> {
