@@ -1,4 +1,4 @@
-//! The HTTP front end: the running server, and every route once ([`routes`]). Handlers parse, call the
+//! The HTTP front end: the running server, and every route once (`routes`). Handlers parse, call the
 //! service and answer; the rules are below.
 
 mod dashboard;
