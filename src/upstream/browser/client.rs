@@ -1,4 +1,4 @@
-//! The HTTP client below WebDriver: ureq, as everything that answerd sends, on threads that may block.
+//! The HTTP client below WebDriver: ureq, as for all that answerd sends, on threads that may block.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,8 +13,8 @@ use ureq::http::{Request, Response};
 /// The largest reply of a driver that is read, bytes: a page's HTML, or a picture of it.
 const REPLY_BYTES_MAX: u64 = 64 << 20;
 
-/// A client that sends each command on a thread of the runtime that may block. A command whose caller has
-/// left goes on there until its timeout.
+/// A client that sends each command on a thread of the runtime that may block. A command whose
+/// caller has left goes on there until its timeout.
 #[derive(Clone)]
 pub struct WebDriverClient {
     agent: Agent,
