@@ -258,7 +258,7 @@ pub fn calendar_day(at_ms: UnixMs) -> u32 {
     day_number(utc(at_ms).date())
 }
 
-/// Returns the calendar day that lies so many days before another, both as [`calendar_day`] gives
+/// Returns the calendar day a number of days before another, both as [`calendar_day`] gives
 /// them; 0 where there is none.
 pub fn days_before(day: u32, days: u64) -> u32 {
     let date = time::Month::try_from((day / 100 % 100) as u8)

@@ -51,7 +51,7 @@ pub struct AttemptView {
     pub seconds: f64,
     /// Which answered or failed; null where no single one did.
     pub upstream: Option<String>,
-    /// Null where it brought an answer.
+    /// Null if it succeeded.
     pub error_code: Option<&'static str>,
     pub error: Option<String>,
 }
@@ -146,7 +146,7 @@ pub struct EvidenceFileView {
     pub path: String,
 }
 
-/// A batch as it stands.
+/// The present state of a batch.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[schemars(rename = "Batch")]
 pub struct BatchView {

@@ -1,4 +1,4 @@
-//! The replies that say how scrapers and keys fare.
+//! The replies about the state of scrapers and the usage of keys.
 
 use std::borrow::Cow;
 
@@ -29,7 +29,7 @@ pub struct ScrapersView {
     pub scrapers: Vec<ScraperView>,
 }
 
-/// A scraper, what it takes and how it fares.
+/// A scraper: what it takes, its queue and its health.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Scraper")]
 pub struct ScraperView {

@@ -12,7 +12,7 @@ pub struct Country {
     pub name: &'static str,
     /// The most spoken official language (BCP 47).
     pub language: &'static str,
-    /// The IANA time zone of most people or of the capital; empty where nobody lives.
+    /// The IANA time zone of most people or of the capital; empty if uninhabited.
     pub time_zone: &'static str,
     /// Latitude and longitude of where most users are, degrees.
     pub at: (f64, f64),

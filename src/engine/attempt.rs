@@ -137,7 +137,7 @@ fn release(engine: &Engine, queue: &Queue, row: Row, outcome: WorkOutcome) {
         queue.release(row);
     }
     if outcome == WorkOutcome::StoreFailed {
-        // The other rows of the channel would fare no better.
+        // The other rows of the channel would fail in the same way.
         engine.context.await_store();
     }
     // After a failure the scheduler may have filled the queue before this row was released.

@@ -16,6 +16,6 @@ pub struct AttemptEnd {
     /// The upstream that answered or failed, by its name in config.toml; `None` where no single one
     /// did.
     pub upstream: Option<String>,
-    /// `None` where it brought an answer.
+    /// `None` if it succeeded.
     pub failure: Option<Failure>,
 }

@@ -86,7 +86,7 @@ impl Service {
         }
     }
 
-    /// A batch as it stands.
+    /// The present state of a batch.
     ///
     /// # Errors
     /// There is no such batch, or no longer; or the store failed.

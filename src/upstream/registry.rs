@@ -146,7 +146,7 @@ impl Registry {
         Served::new(slots.iter().map(|slot| slot.limits()))
     }
 
-    /// How every upstream fares, in the order in which they were given.
+    /// Returns the status of every upstream, in the order in which they were given.
     pub fn status(&self) -> Vec<UpstreamStatus> {
         self.slots.iter().map(|slot| slot.status()).collect()
     }

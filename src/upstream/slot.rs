@@ -53,7 +53,7 @@ pub struct CallCounts {
     pub errors: Vec<(Reason, u64)>,
 }
 
-/// The latest failure of an upstream, whoever was to blame.
+/// The latest failure of an upstream, whatever its cause.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastError {
     pub at_ms: UnixMs,

@@ -89,7 +89,7 @@ fn each_that_does_not_answer_says_what_to_do_and_the_others_are_called_all_the_s
     let refusal = format!(r#"{{"error": {{"message": "Incorrect API key provided: {KEY}."}}}}"#);
     let refusing = TestServer::answering(vec![(401, refusal)]);
     let well = TestServer::answering(vec![answer()]);
-    // Port 1 is nobody's: a free one could become that of another test meanwhile.
+    // Nothing listens on port 1; a free port could be taken by another test meanwhile.
     let gone = "http://127.0.0.1:1";
     let settings =
         settings(&[("a_refusing", refusing.url()), ("b_gone", gone), ("c_well", well.url())]);

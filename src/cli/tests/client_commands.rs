@@ -267,7 +267,7 @@ fn a_proxy_whose_server_is_down_is_no_server() {
 
 #[test]
 fn without_a_server_every_client_command_exits_with_3_and_says_what_to_do() {
-    // Port 1 is nobody's: a free one could become that of another test meanwhile.
+    // Nothing listens on port 1; a free port could be taken by another test meanwhile.
     let url = "http://127.0.0.1:1";
     for line in [
         &["submit", "practice", "What?"][..],

@@ -122,7 +122,7 @@ fn job() -> Value {
         "description": "Why it failed, or its latest attempt while it waits for the next.",
     });
     object(
-        "A job as it stands.",
+        "The present state of a job.",
         &[
             ("job_id", id("The id to ask for.")),
             ("status", status),

@@ -1,5 +1,5 @@
 //! `GET /scrapers`: every scraper with what it takes, what it costs, whether it is configured, and
-//! how it fares. No key: a client may look before it has one, and nothing here is secret.
+//! its health. No key: a client may look before it has one, and nothing here is secret.
 
 use actix_web::HttpResponse;
 use serde_json::Value;

@@ -1,4 +1,4 @@
-//! `GET /metrics`: how the service fares, in the text format that Prometheus reads. It needs a key
+//! `GET /metrics`, in the text format that Prometheus reads. It needs a key
 //! where keys are needed, and says nothing of a job or a prompt; what keys have spent it says to an
 //! operator's key alone.
 

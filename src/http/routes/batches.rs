@@ -26,7 +26,7 @@ pub fn operations() -> Vec<Operation> {
                 .fails(&[BATCH, QUEUED, WRITES])
         }),
         get("/batches/{batch_id}", open(batches::get), |it| {
-            let found = Reply::json("As it stands.", "Batch", examples::batch());
+            let found = Reply::json("Its present state.", "Batch", examples::batch());
             it.named("getBatch", "How the jobs of a batch stand")
                 .takes(parameters::wait())
                 .answers("200", found.with(&["Retry-After"]))

@@ -205,7 +205,7 @@ pub fn headers() -> Value {
         "ETag": header("A strong tag that changes with every transition of the job.", text(), "\"0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10-3-0.1.0\""),
         "Idempotency-Replayed": header("Only there when the key came with the same request before: this is what it made then.", json!({ "type": "string", "enum": ["true"] }), "true"),
         "Allow": header("With 405: the methods that the path takes.", text(), "GET, DELETE"),
-        "X-Request-Id": header("That of the request, where it brought one that can be used; else a new UUID.", text(), "5b7f0a52-2f0e-4a3c-9c11-4f1d3c0a7e66"),
+        "X-Request-Id": header("That of the request, if it is usable; otherwise a new UUID.", text(), "5b7f0a52-2f0e-4a3c-9c11-4f1d3c0a7e66"),
         "RateLimit-Policy": header("The key's limit `q` in a window of `w` seconds; not there without one (draft-ietf-httpapi-ratelimit-headers).", text(), "\"default\";q=600;w=60"),
         "RateLimit": header("How many submits are left, and in `t` seconds all are there again.", text(), "\"default\";r=598;t=1"),
     });

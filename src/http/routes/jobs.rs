@@ -33,7 +33,7 @@ fn jobs() -> Vec<Operation> {
                 .fails(&[LIST, READS])
         }),
         get("/jobs/{job_id}", open(jobs::get), |it| {
-            let found = Reply::json("As it stands.", "Job", examples::done());
+            let found = Reply::json("Its present state.", "Job", examples::done());
             it.named("getJob", "A job, and its result")
                 .about("A failed job is a 200: the request for its state has succeeded.")
                 .takes(parameters::poll())

@@ -31,7 +31,7 @@ pub const GROUPS: [Group; 5] = [
     },
     Group {
         tag: "jobs",
-        about: "What has become of a job. An id cannot be guessed, so most of it needs no key.",
+        about: "State and result of a job. Ids cannot be guessed, so most of it needs no key.",
         operations: jobs::operations,
     },
     Group {
@@ -41,7 +41,7 @@ pub const GROUPS: [Group; 5] = [
     },
     Group {
         tag: "operations",
-        about: "How the service fares, and what a key has used.",
+        about: "The health of the service, and the usage of a key.",
         operations: operations::operations,
     },
     Group {

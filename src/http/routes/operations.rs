@@ -1,4 +1,4 @@
-//! The routes that say how the service fares.
+//! The routes for the health and usage of the service.
 
 use serde_json::json;
 
@@ -30,7 +30,7 @@ pub fn operations() -> Vec<Operation> {
         }),
         get("/metrics", keyed(metrics::get), |it| {
             let example = Some("answerd_ready 1\n");
-            it.named("getMetrics", "How the service fares, for Prometheus").answers(
+            it.named("getMetrics", "Metrics for Prometheus").answers(
                 "200",
                 Reply::text("The text format, version 0.0.4.", "text/plain", example),
             )

@@ -12,10 +12,11 @@ use crate::http::routes::description::{JSON, Reply};
 pub fn operations() -> Vec<Operation> {
     vec![
         get("/scrapers", open(discovery::list), |it| {
-            it.named("listScrapers", "Every scraper, what it takes and how it fares").answers(
-                "200",
-                Reply::json("Those that ship first.", "Scrapers", examples::scrapers()),
-            )
+            it.named("listScrapers", "Every scraper: what it takes, its queue and its health")
+                .answers(
+                    "200",
+                    Reply::json("Those that ship first.", "Scrapers", examples::scrapers()),
+                )
         }),
         get_only("/scrapers/{scraper}", keyed(scrapers::run), |it| {
             let result = Reply::json("The result.", "Result", examples::result());

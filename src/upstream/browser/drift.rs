@@ -1,4 +1,5 @@
-//! How a recipe fits its page of late: which alternative of each selector matched, so that a page
+//! How well a recipe has fitted its page recently: which alternative of each selector matched, so
+//! that a page
 //! that has changed is seen before its answers run out.
 
 use std::collections::BTreeMap;
@@ -54,7 +55,7 @@ impl Drift {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Begins anew, for another version of the recipe.
+    /// Starts again, for another version of the recipe.
     pub fn forget(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }

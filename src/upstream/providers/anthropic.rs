@@ -31,7 +31,7 @@ const SEARCHES_MAX: u32 = 5;
 /// The most rounds of a turn that pauses.
 const ROUNDS_MAX: usize = 5;
 
-/// Anthropic, or whoever speaks its Messages API.
+/// Anthropic, or a service with its Messages API.
 pub struct Anthropic {
     account: Account,
 }

@@ -17,7 +17,7 @@ use super::{no_search_warning, responses};
 const SHIPPED: Shipped =
     Shipped { base_url: "https://api.openai.com/v1", model: "gpt-6-luna", sign_in: SignIn::Bearer };
 
-/// OpenAI, or whoever speaks its Responses API.
+/// OpenAI, or a service with its Responses API.
 pub struct Openai {
     account: Account,
 }
