@@ -16,6 +16,7 @@ use crate::config::{self, Secret, UpstreamKind};
 use crate::job::{RawRequest, Reason, ScrapeRequest};
 use crate::net::{BODY_BYTES_MAX, HeaderValue, HttpReply, HttpRequest, Method};
 use crate::upstream::provider::{Provider, Step};
+use crate::upstream::providers::test_support;
 use crate::upstream::{Call, Upstream, UpstreamError};
 
 const PROMPT: &str = "a private question";
@@ -168,19 +169,9 @@ fn get(url: &str) -> Result<Step, UpstreamError> {
 fn settings() -> config::Upstream {
     config::Upstream {
         name: "some".to_owned(),
-        kind: UpstreamKind::Compatible,
-        base_url: String::new(),
         api_key: None,
-        auth_header: String::new(),
-        model: String::new(),
         timeout_seconds: 30,
-        in_flight_max: None,
-        requests_per_minute: None,
-        proxy: None,
-        recipe: String::new(),
-        webdriver_url: None,
-        sessions: 1,
-        missing: None,
+        ..test_support::settings(UpstreamKind::Compatible)
     }
 }
 

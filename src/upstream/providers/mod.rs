@@ -21,7 +21,7 @@ mod serp_page;
 mod serpapi;
 mod source_list;
 #[cfg(test)]
-mod test_support;
+pub(in crate::upstream) mod test_support;
 mod text_blocks;
 mod xai;
 
