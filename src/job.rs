@@ -5,17 +5,25 @@
 mod attempt;
 mod batch;
 mod delivery;
+mod invalid;
+mod kind;
+mod location;
 mod reason;
 mod reason_counts;
 mod request;
+mod usage;
 mod webhook_url;
 
 pub use attempt::{ATTEMPTS_KEPT_MAX, AttemptEnd};
 pub use batch::*;
 pub use delivery::*;
+pub use invalid::{Invalid, Rule, broken_rule, quoted};
+pub use kind::Kind;
+pub use location::{Device, Location, PLACE_CODE_CHARS_MAX, PLACE_NAME_CHARS_MAX};
 pub use reason::{Blame, FAILURE_BYTES_MAX, Failure, HealthEffect, Reason, Retry};
 pub use reason_counts::ReasonCounts;
 pub use request::*;
+pub use usage::{Cost, CostFrom, UpstreamUsage};
 pub use webhook_url::{WEBHOOK_URL_CHARS_MAX, check_webhook_url};
 
 use crate::clock::UnixMs;
@@ -94,6 +102,8 @@ pub struct Job {
     pub batch: Option<BatchKey>,
     /// The address that receives its end.
     pub webhook_url: Option<String>,
+    /// Whether the upstreams' raw replies are kept with it, whatever the settings say.
+    pub keep_raw: bool,
 }
 
 /// An event of a job.
@@ -263,6 +273,7 @@ impl Job {
             idempotency: None,
             batch: None,
             webhook_url: None,
+            keep_raw: false,
         }
     }
 }

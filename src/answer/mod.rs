@@ -15,31 +15,13 @@ mod tree;
 
 use serde::de::IgnoredAny;
 
+pub use crate::job::Kind;
+use crate::job::{Location, UpstreamUsage};
 pub use citations::{Place, cited_numbers, numbered_links, renumbered};
 pub use links::{clean_url, domain, is_too_long};
 pub use normalize::HIGHLIGHTS_MAX;
 pub use result::{ResultFacts, as_cached, filled_arrays, render};
 pub use tree::token_tree;
-
-/// Where an answer was had: the word in `provenance.kind` (contract part 2).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    Api,
-    Browser,
-    Serp,
-    Practice,
-}
-
-impl Kind {
-    pub const fn word(self) -> &'static str {
-        match self {
-            Kind::Api => "api",
-            Kind::Browser => "browser",
-            Kind::Serp => "serp",
-            Kind::Practice => "practice",
-        }
-    }
-}
 
 /// A page that was consulted, cited or found. Empty strings where the upstream says nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +35,8 @@ pub struct Source {
     /// The site's name; filled from the domain where the upstream gives none.
     pub website_name: String,
     pub favicon: Option<String>,
+    /// The page's date as the engine wrote it; empty where it says none.
+    pub date: String,
 }
 
 /// A link that the page shows beside the answer's text.
@@ -70,6 +54,84 @@ pub struct Product {
     pub url: String,
     pub rating: String,
     pub reviews: String,
+    /// As the upstream wrote it: `$1,299.00`.
+    pub price: String,
+    /// The price before, as the upstream wrote it.
+    pub was: String,
+    pub merchant: String,
+    /// All who sell it, where the upstream names several.
+    pub merchants: Vec<String>,
+    /// The address of its picture.
+    pub image: String,
+    /// A badge on its card: `Best seller`.
+    pub tag: String,
+}
+
+/// An advertisement beside the answer. It is no source and no citation.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ad {
+    pub brand: String,
+    pub title: String,
+    pub body: String,
+    pub url: String,
+    /// The address of its picture.
+    pub image: String,
+}
+
+/// A brand, person or thing that the engine marked in its answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entity {
+    pub name: String,
+    /// The engine's own word for what it is.
+    pub r#type: String,
+    pub url: String,
+}
+
+/// What is known of the searches behind an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Whether the request let the engine search.
+    pub asked: bool,
+    /// Whether one was made and worked; `None` where the upstream does not tell.
+    pub made: Option<bool>,
+    /// How many were made, those that failed included; `None` where the upstream does not tell.
+    pub calls: Option<u32>,
+    pub failed: u32,
+}
+
+/// What an upstream made of the place that was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AppliedPlace {
+    /// The country that was asked from, alpha-2; `None` where the upstream takes none.
+    pub country: Option<String>,
+    /// What was passed on of the rest.
+    pub location: Location,
+    pub by: PlaceBy,
+}
+
+/// How an upstream was told the place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PlaceBy {
+    /// A field of its request.
+    Field,
+    /// A sentence to the model.
+    Instruction,
+    /// The place that the connection comes from.
+    Proxy,
+    /// Not at all.
+    None,
+}
+
+impl PlaceBy {
+    /// Returns the word for it in results.
+    pub const fn word(self) -> &'static str {
+        match self {
+            PlaceBy::Field => "field",
+            PlaceBy::Instruction => "instruction",
+            PlaceBy::Proxy => "proxy",
+            PlaceBy::None => "none",
+        }
+    }
 }
 
 /// What an upstream returned. A list is `None` when the upstream cannot give it at all
@@ -97,6 +159,16 @@ pub struct Answer {
     pub x_results: Option<Vec<Source>>,
     pub related_questions: Option<Vec<String>>,
     pub products: Option<Vec<Product>>,
+    pub ads: Option<Vec<Ad>>,
+    pub entities: Option<Vec<Entity>>,
+    /// `None` where the upstream tells nothing of its searches.
+    pub search: Option<Search>,
+    /// What the attempt used, as the reply tells it.
+    pub usage: UpstreamUsage,
+    /// `None` where the upstream was told no place.
+    pub place: Option<AppliedPlace>,
+    /// Whether the surface was on the page at all; `None` for engines that always answer.
+    pub present: Option<bool>,
     /// The conversation's or the page's address.
     pub url: Option<String>,
     /// What a reader of the answer should know, in sentences ("The engine made no search.").

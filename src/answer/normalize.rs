@@ -149,6 +149,12 @@ fn distinct_products(products: Vec<Product>) -> Vec<Product> {
         url: clean_url(&product.url).unwrap_or_default(),
         rating: line(product.rating),
         reviews: line(product.reviews),
+        price: line(product.price),
+        was: line(product.was),
+        merchant: line(product.merchant),
+        merchants: distinct_lines(product.merchants),
+        image: clean_url(&product.image).unwrap_or_default(),
+        tag: line(product.tag),
     });
     let products = products.filter(|product| {
         let key = [&product.asin, &product.url, &product.title].into_iter().find(|k| !k.is_empty());
@@ -193,6 +199,7 @@ fn tidy_source(source: Source, url: String) -> Source {
         highlights: highlights.filter(|text| !text.is_empty()).take(HIGHLIGHTS_MAX).collect(),
         website_name: line(source.website_name),
         favicon: source.favicon.as_deref().and_then(clean_url),
+        date: line(source.date),
     }
 }
 
@@ -203,6 +210,7 @@ impl Source {
             (&mut self.title, other.title),
             (&mut self.snippet, other.snippet),
             (&mut self.website_name, other.website_name),
+            (&mut self.date, other.date),
         ];
         for (own, other) in strings {
             if own.is_empty() {

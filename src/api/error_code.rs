@@ -106,6 +106,32 @@ error_codes! {
         WebhookUrlInvalid: 400, "webhook_url_invalid",
             "Parameter `webhook_url` must be an http(s) address with a host, such as \
              `https://app.example.com/hook`; given: `ftp://a.example`.";
+        RegionInvalid: 400, "region_invalid",
+            "Parameter `region` must be the name of a place: at most 100 characters, \
+             without control characters, brackets or quotes; given: `<b>`.";
+        CityInvalid: 400, "city_invalid",
+            "Parameter `city` must be the name of a place: at most 100 characters, \
+             without control characters, brackets or quotes; given: `<b>`.";
+        LanguageInvalid: 400, "language_invalid",
+            "Parameter `language` must be a language tag (BCP 47) such as `de` or `pt-BR`; given: \
+             `german`.";
+        TimezoneInvalid: 400, "timezone_invalid",
+            "Parameter `timezone` must be an IANA time zone such as `Europe/Berlin`; given: \
+             `Berlin`.";
+        DeviceInvalid: 400, "device_invalid",
+            "Parameter `device` must be `desktop` or `mobile`; given: `phone`.";
+        ModelInvalid: 400, "model_invalid",
+            "Parameter `model` must be at most 128 visible ASCII characters; given: `a b`.";
+        ModelRefused: 400, "model_refused",
+            "Parameter `model` must be one that an upstream of `chatgpt` allows; `models_allowed` \
+             lists none; given: `gpt-6-astra`.";
+        KindInvalid: 400, "kind_invalid",
+            "Parameter `kind` must be `api`, `serp` or `browser`; given: `web`.";
+        KindRefused: 400, "kind_refused",
+            "Parameter `kind` must be one that an upstream of `chatgpt` has: `api`; given: \
+             `browser`.";
+        RetainHoursInvalid: 400, "retain_hours_invalid",
+            "Parameter `retain_hours` must be 1 to 2160 hours; given: `0`.";
     }
     queue_rules {
         SamplesInvalid: 400, "samples_invalid",

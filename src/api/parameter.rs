@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 
 use super::field::{Access, Field, WrongType};
 use crate::job::{
-    LABEL_CHARS_MAX, MODE_CHARS_MAX, PROMPT_CHARS_MAX, RawRequest, SAMPLES_MAX,
+    self, Device, LABEL_CHARS_MAX, MODE_CHARS_MAX, MODEL_CHARS_MAX, PLACE_CODE_CHARS_MAX,
+    PLACE_NAME_CHARS_MAX, PROMPT_CHARS_MAX, RETAIN_HOURS_MAX, RawRequest, SAMPLES_MAX,
     START_WITHIN_SECONDS_MAX, START_WITHIN_SECONDS_MIN, TIMEOUT_SECONDS_DEFAULT,
     TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MIN, WEBHOOK_URL_CHARS_MAX,
 };
@@ -42,6 +43,13 @@ pub enum Kind {
     },
     Count {
         max: usize,
+    },
+    /// One of some words.
+    Choice(&'static [&'static str]),
+    /// Text that a pattern describes, which JSON Schema and `job` read alike.
+    Pattern {
+        pattern: &'static str,
+        chars_max: usize,
     },
 }
 
@@ -177,6 +185,104 @@ pub static PARAMETERS: &[Parameter] = &[
         option: None,
         field: field!(interactive),
     },
+    Parameter {
+        name: "region",
+        kind: Kind::Pattern { pattern: PLACE_NAME_PATTERN, chars_max: PLACE_NAME_CHARS_MAX },
+        scope: Scope::Scrape,
+        about: "The state, province or county to ask from, by its name.",
+        option: Some(("region", "The state, province or county to ask from")),
+        field: field!(region),
+    },
+    Parameter {
+        name: "city",
+        kind: Kind::Pattern { pattern: PLACE_NAME_PATTERN, chars_max: PLACE_NAME_CHARS_MAX },
+        scope: Scope::Scrape,
+        about: "The city to ask from, by its name.",
+        option: Some(("city", "The city to ask from")),
+        field: field!(city),
+    },
+    Parameter {
+        name: "language",
+        kind: Kind::Pattern { pattern: LANGUAGE_PATTERN, chars_max: PLACE_CODE_CHARS_MAX },
+        scope: Scope::Scrape,
+        about: "The language of the interface, a BCP 47 tag such as `de` or `pt-BR`; the country's \
+                where none is given.",
+        option: Some(("language", "The language of the interface, such as de or pt-BR")),
+        field: field!(language),
+    },
+    Parameter {
+        name: "timezone",
+        kind: Kind::Pattern { pattern: TIMEZONE_PATTERN, chars_max: PLACE_CODE_CHARS_MAX },
+        scope: Scope::Scrape,
+        about: "The time zone to ask from, such as `Europe/Berlin`; the country's where none is \
+                given.",
+        option: Some(("timezone", "The time zone to ask from, such as Europe/Berlin")),
+        field: field!(timezone),
+    },
+    Parameter {
+        name: "device",
+        kind: Kind::Choice(Device::WORDS),
+        scope: Scope::Scrape,
+        about: "The device to ask as, where the upstream can tell them apart.",
+        option: Some(("device", "The device to ask as: desktop or mobile")),
+        field: field!(device),
+    },
+    Parameter {
+        name: "strict_place",
+        kind: Kind::Boolean { default: false },
+        scope: Scope::Scrape,
+        about: "Passes over upstreams that cannot apply the region, city, language or device.",
+        option: Some(("strict-place", "Ask only upstreams that can apply the place")),
+        field: field!(strict_place),
+    },
+    Parameter {
+        name: "model",
+        kind: Kind::Pattern { pattern: MODEL_PATTERN, chars_max: MODEL_CHARS_MAX },
+        scope: Scope::Scrape,
+        about: "The model to ask; one that `models_allowed` of an upstream lists.",
+        option: Some(("model", "The model to ask, of those that the operator allows")),
+        field: field!(model),
+    },
+    Parameter {
+        name: "kind",
+        kind: Kind::Choice(job::Kind::WORDS),
+        scope: Scope::Scrape,
+        about: "The only kind of upstreams to ask, so that answers compare.",
+        option: Some(("kind", "The only kind of upstreams to ask: api, serp or browser")),
+        field: field!(kind),
+    },
+    Parameter {
+        name: "require_search",
+        kind: Kind::Boolean { default: false },
+        scope: Scope::Scrape,
+        about: "Counts an answer that the engine gave without a search as a failed attempt.",
+        option: Some(("require-search", "Fail unless the engine searched the web")),
+        field: field!(require_search),
+    },
+    Parameter {
+        name: "keep_unsearched",
+        kind: Kind::Boolean { default: false },
+        scope: Scope::Scrape,
+        about: "Carries the answer in the error, where `require_search` made the job fail.",
+        option: Some(("keep-unsearched", "Show the answer of a job that failed without a search")),
+        field: field!(keep_unsearched),
+    },
+    Parameter {
+        name: "raw",
+        kind: Kind::Boolean { default: false },
+        scope: Scope::Scrape,
+        about: "Keeps the upstream's raw reply with the job.",
+        option: Some(("raw", "Keep the upstream's raw reply with the job")),
+        field: field!(raw),
+    },
+    Parameter {
+        name: "retain_hours",
+        kind: Kind::Count { max: RETAIN_HOURS_MAX as usize },
+        scope: Scope::Scrape,
+        about: "Hours until the job and all of it is dropped; at most what the service keeps.",
+        option: Some(("retain-hours", "Drop the job after so many hours")),
+        field: field!(retain_hours),
+    },
 ];
 
 /// The parameter that only some scrapers have.
@@ -186,6 +292,11 @@ pub const MARKDOWN_JSON: &str = "markdown_json";
 pub const COUNTRY_PATTERN: &str = "^[A-Za-z]{2}$";
 /// Text without control characters.
 const LINE_PATTERN: &str = "^[^\\x00-\\x1f\\x7f-\\x9f]*$";
+/// A name without control characters, brackets and quotes.
+const PLACE_NAME_PATTERN: &str = "^[^\\x00-\\x1f\\x7f-\\x9f<>{}\\[\\]|\\\\\"`]*$";
+const LANGUAGE_PATTERN: &str = "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$";
+const TIMEZONE_PATTERN: &str = "^[A-Za-z0-9_+-]+/[A-Za-z0-9_+/-]+$";
+const MODEL_PATTERN: &str = "^[\\x21-\\x7e]+$";
 const COUNTRY_DEFAULT: &str = "US";
 
 impl Parameter {
@@ -236,7 +347,12 @@ impl Parameter {
             Kind::Country => Some(COUNTRY_DEFAULT.into()),
             Kind::Boolean { default } => Some(default.into()),
             Kind::Seconds { default, .. } => default.map(Value::from),
-            Kind::Prompt | Kind::Line { .. } | Kind::Url | Kind::Count { .. } => None,
+            Kind::Prompt
+            | Kind::Line { .. }
+            | Kind::Url
+            | Kind::Count { .. }
+            | Kind::Choice(_)
+            | Kind::Pattern { .. } => None,
         }
     }
 
@@ -258,6 +374,10 @@ impl Parameter {
                 json!({ "type": "number", "minimum": min, "maximum": max })
             }
             Kind::Count { max } => json!({ "type": "integer", "minimum": 1, "maximum": max }),
+            Kind::Choice(words) => json!({ "type": "string", "enum": words }),
+            Kind::Pattern { pattern, chars_max } => {
+                json!({ "type": "string", "maxLength": chars_max, "pattern": pattern })
+            }
         };
         schema["description"] = self.about.into();
         schema
@@ -287,6 +407,12 @@ impl Parameter {
             }),
             Kind::Count { max } => {
                 json!({ "type": "integer", "minimum": 1, "maximum": max, "default": default })
+            }
+            Kind::Choice(words) => {
+                json!({ "type": "string", "enum": words, "default": default })
+            }
+            Kind::Pattern { chars_max, .. } => {
+                json!({ "type": "string", "length_max": chars_max, "default": default })
             }
         }
     }

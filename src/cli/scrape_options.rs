@@ -17,11 +17,12 @@ fn option(parameter: &'static Parameter) -> Option<Arg> {
     let arg = Arg::new(parameter.name).long(name).help(help);
     let value_name = match parameter.kind {
         Kind::Boolean { .. } => return Some(arg.action(ArgAction::SetTrue)),
-        Kind::Prompt | Kind::Line { .. } => "TEXT",
+        Kind::Prompt | Kind::Line { .. } | Kind::Pattern { .. } => "TEXT",
         Kind::Country => "CODE",
         Kind::Url => "URL",
         Kind::Seconds { .. } => "SECONDS",
         Kind::Count { .. } => "COUNT",
+        Kind::Choice(_) => "WORD",
     };
     let check = |text: &str| match parameter.set_text(&mut RawRequest::default(), text.to_owned()) {
         Ok(_) => Ok(text.to_owned()),

@@ -53,27 +53,11 @@ mod tests {
     fn job(attempts: u32) -> Job {
         let raw = RawRequest { prompt: Some("x".to_owned()), ..RawRequest::default() };
         Job {
-            row: 1,
-            nonce: 2,
-            request: raw.check("chatgpt", &[]).unwrap(),
-            account: "anonymous".to_owned(),
             state: State::Running,
             attempts,
             lease: attempts,
-            created_ms: 0,
-            due_ms: 0,
-            expires_ms: 86_400_000,
             started_ms: Some(0),
-            completed_ms: None,
-            price: 3,
-            interactive: false,
-            deadline_ms: None,
-            cached: false,
-            label: None,
-            start_by_ms: None,
-            idempotency: None,
-            batch: None,
-            webhook_url: None,
+            ..Job::fixture(1, 2, raw.check("chatgpt", &[]).unwrap(), 0)
         }
     }
 

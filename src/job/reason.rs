@@ -148,6 +148,14 @@ reasons! {
     CountryUnsupported: "country_unsupported", 500, Elsewhere, Unknown, Ignores,
         "openai cannot serve this country.",
         "";
+    /// The upstream cannot apply the place, and the request wants it applied.
+    PlaceUnsupported: "place_unsupported", 500, Elsewhere, Unknown, Ignores,
+        "openai cannot ask from the city of Austin.",
+        "";
+    /// The engine answered without the search that the request requires.
+    NoSearch: "no_search", 500, Again, None, Counts,
+        "openai answered without a search.",
+        "set `force_search` of {section}, where its `kind` has it";
     /// None of the scraper's upstreams can take a request now.
     NoUpstreamAvailable: "no_upstream", 504, Again, Unknown, Counts,
         "No upstream of the scraper can take a request now.",

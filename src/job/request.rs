@@ -2,6 +2,9 @@
 //! 1.3.
 
 use super::batch::SAMPLES_MAX;
+use super::invalid::{Invalid, Rule, quoted};
+use super::kind::Kind;
+use super::location::{self, Location};
 use super::webhook_url::check_webhook_url;
 use crate::country;
 
@@ -18,6 +21,10 @@ pub const LABEL_CHARS_MAX: usize = 200;
 /// Bounds of `start_within`, in seconds (contract part 2).
 pub const START_WITHIN_SECONDS_MIN: f64 = 1.0;
 pub const START_WITHIN_SECONDS_MAX: f64 = 86_400.0;
+/// The longest `model`, in characters.
+pub const MODEL_CHARS_MAX: usize = 128;
+/// The longest that a job is kept at all, hours: 90 days.
+pub const RETAIN_HOURS_MAX: u32 = 2_160;
 /// The longest `Idempotency-Key`, in characters (contract part 2).
 pub const IDEMPOTENCY_KEY_CHARS_MAX: usize = 255;
 
@@ -36,6 +43,15 @@ pub struct ScrapeRequest {
     pub web_search: bool,
     pub markdown_json: bool,
     pub mode: Option<String>,
+    pub location: Location,
+    /// The model to ask, where an upstream allows that.
+    pub model: Option<String>,
+    /// The only kind of upstreams to ask.
+    pub kind: Option<Kind>,
+    /// Whether an answer that the engine gave without a search counts as a failed attempt.
+    pub require_search: bool,
+    /// Whether the error of such a job carries the answer.
+    pub keep_unsearched: bool,
 }
 
 /// How a job is handled. Nothing here shapes the answer.
@@ -51,6 +67,10 @@ pub struct Handling {
     pub webhook_url: Option<String>,
     /// Whether the job goes ahead of queued ones, though no connection waits for it.
     pub interactive: bool,
+    /// Whether the upstreams' raw replies are kept, whatever the settings say.
+    pub keep_raw: bool,
+    /// How long the job is kept, hours; not longer than the service's own limit.
+    pub retain_hours: Option<u32>,
 }
 
 /// Hashes of an idempotency key and of the request that it came with.
@@ -77,6 +97,11 @@ impl ScrapeRequest {
             web_search,
             markdown_json,
             mode,
+            location: _,
+            model: _,
+            kind: _,
+            require_search: _,
+            keep_unsearched: _,
         } = self;
         for part in [scraper, country, mode.as_deref().unwrap_or_default()] {
             feed(&(part.len() as u64).to_be_bytes());
@@ -84,6 +109,25 @@ impl ScrapeRequest {
         }
         feed(&[u8::from(*web_search), u8::from(*markdown_json)]);
         feed(prompt.as_bytes());
+        self.feed_extras(feed);
+    }
+
+    /// Feeds what the contract's own parameters do not ask for; nothing where none of it is given.
+    fn feed_extras(&self, feed: &mut impl FnMut(&[u8])) {
+        let Location { strict, .. } = self.location;
+        let flags = [strict, self.require_search, self.keep_unsearched];
+        let [region, city, language, timezone, device] = self.location.parts();
+        let kind = self.kind.map(Kind::word);
+        let texts = [region, city, language, timezone, device, self.model.as_deref(), kind];
+        for (number, text) in texts.into_iter().enumerate() {
+            let Some(text) = text else { continue };
+            feed(&[number as u8]);
+            feed(&(text.len() as u64).to_be_bytes());
+            feed(text.as_bytes());
+        }
+        if flags.contains(&true) {
+            feed(&flags.map(u8::from));
+        }
     }
 
     /// Feeds all that is asked for, part by part, to the hash of an idempotency key's request.
@@ -97,9 +141,21 @@ impl ScrapeRequest {
             web_search,
             markdown_json,
             mode,
+            location: _,
+            model: _,
+            kind: _,
+            require_search: _,
+            keep_unsearched: _,
         } = self;
-        let Handling { label, start_within_ms, idempotency_key: _, webhook_url, interactive } =
-            handling;
+        let Handling {
+            label,
+            start_within_ms,
+            idempotency_key: _,
+            webhook_url,
+            interactive,
+            keep_raw,
+            retain_hours,
+        } = handling;
         for part in [scraper, prompt, country] {
             feed(part.as_bytes());
         }
@@ -112,6 +168,14 @@ impl ScrapeRequest {
         feed(webhook_url.as_deref().unwrap_or_default().as_bytes());
         if *interactive {
             feed(b"interactive");
+        }
+        self.feed_extras(feed);
+        if *keep_raw {
+            feed(b"raw");
+        }
+        if let Some(hours) = retain_hours {
+            feed(b"retain_hours");
+            feed(&hours.to_be_bytes());
         }
     }
 }
@@ -134,6 +198,19 @@ pub struct RawRequest {
     pub samples: Option<usize>,
     pub webhook_url: Option<String>,
     pub interactive: Option<bool>,
+    pub region: Option<String>,
+    pub city: Option<String>,
+    pub language: Option<String>,
+    pub timezone: Option<String>,
+    pub device: Option<String>,
+    pub strict_place: Option<bool>,
+    pub model: Option<String>,
+    pub kind: Option<String>,
+    pub require_search: Option<bool>,
+    pub keep_unsearched: Option<bool>,
+    pub raw: Option<bool>,
+    /// Hours.
+    pub retain_hours: Option<usize>,
 }
 
 /// The request as a client would make it again.
@@ -148,7 +225,13 @@ impl From<&ScrapeRequest> for RawRequest {
             web_search,
             markdown_json,
             mode,
+            location,
+            model,
+            kind,
+            require_search,
+            keep_unsearched,
         } = request;
+        let Location { region, city, language, timezone, device, strict } = location.clone();
         RawRequest {
             prompt: Some(prompt.clone()),
             country: Some(country.clone()),
@@ -157,65 +240,20 @@ impl From<&ScrapeRequest> for RawRequest {
             web_search: Some(*web_search),
             markdown_json: Some(*markdown_json),
             mode: mode.clone(),
+            region,
+            city,
+            language,
+            timezone,
+            device: device.map(|device| device.word().to_owned()),
+            // Left out where it is off, so that most jobs show the contract's parameters only.
+            strict_place: strict.then_some(true),
+            model: model.clone(),
+            kind: kind.map(|kind| kind.word().to_owned()),
+            require_search: require_search.then_some(true),
+            keep_unsearched: keep_unsearched.then_some(true),
             ..RawRequest::default()
         }
     }
-}
-
-/// The rules of parameters; `api::ErrorCode` has the code of each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rule {
-    PromptMissing,
-    PromptBlank,
-    PromptTooLong,
-    PromptInvalid,
-    CountryInvalid,
-    CountryRefused,
-    TimeoutInvalid,
-    ModeInvalid,
-    LabelInvalid,
-    StartWithinInvalid,
-    SamplesInvalid,
-    WebhookUrlInvalid,
-    IdempotencyKeyInvalid,
-}
-
-/// A parameter that breaks its rule.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{sentence}")]
-pub struct Invalid {
-    pub rule: Rule,
-    /// Names the parameter, its rule and the value given.
-    pub sentence: String,
-}
-
-impl Invalid {
-    pub fn new(rule: Rule, sentence: String) -> Invalid {
-        Invalid { rule, sentence }
-    }
-
-    fn parameter(rule: Rule, name: &str, must_be: &str, given: &str) -> Invalid {
-        Invalid::new(rule, broken_rule(name, must_be, given))
-    }
-}
-
-/// Returns the sentence of a parameter that breaks its rule.
-pub fn broken_rule(name: &str, rule: &str, given: &str) -> String {
-    format!("Parameter `{name}` must be {rule}; given: {}.", quoted(given))
-}
-
-/// Quotes a value for a sentence, shortened to 60 characters.
-pub fn quoted(value: &str) -> String {
-    const CHARS_MAX: usize = 60;
-    let mut short: String = value
-        .chars()
-        .take(CHARS_MAX)
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect();
-    if value.chars().nth(CHARS_MAX).is_some() {
-        short.push('…');
-    }
-    format!("`{short}`")
 }
 
 impl RawRequest {
@@ -230,6 +268,8 @@ impl RawRequest {
             idempotency_key: None,
             webhook_url: self.webhook_url.take().map(|url| check_webhook_url(&url)).transpose()?,
             interactive: self.interactive.take().unwrap_or(false),
+            keep_raw: self.raw.take().unwrap_or(false),
+            retain_hours: check_retain_hours(self.retain_hours.take())?,
         })
     }
 
@@ -247,6 +287,14 @@ impl RawRequest {
         let country = check_country(self.country, scraper, refused_countries)?;
         let timeout_ms = check_timeout(self.timeout)?;
         let mode = check_mode(self.mode)?;
+        let location = Location {
+            region: location::check_name(Rule::RegionInvalid, "region", self.region)?,
+            city: location::check_name(Rule::CityInvalid, "city", self.city)?,
+            language: location::check_language(self.language)?,
+            timezone: location::check_timezone(self.timezone)?,
+            device: location::check_device(self.device)?,
+            strict: self.strict_place.unwrap_or(false),
+        };
         Ok(ScrapeRequest {
             scraper: scraper.to_owned(),
             prompt,
@@ -256,6 +304,11 @@ impl RawRequest {
             web_search: self.web_search.unwrap_or(true),
             markdown_json: self.markdown_json.unwrap_or(false),
             mode,
+            location,
+            model: check_model(self.model)?,
+            kind: check_kind(self.kind)?,
+            require_search: self.require_search.unwrap_or(false),
+            keep_unsearched: self.keep_unsearched.unwrap_or(false),
         })
     }
 }
@@ -332,6 +385,32 @@ fn check_mode(mode: Option<String>) -> Result<Option<String>, Invalid> {
     Ok(Some(mode))
 }
 
+fn check_model(model: Option<String>) -> Result<Option<String>, Invalid> {
+    let Some(model) = model.filter(|model| !model.is_empty()) else { return Ok(None) };
+    if model.chars().count() > MODEL_CHARS_MAX || !model.bytes().all(|b| b.is_ascii_graphic()) {
+        let must_be = format!("at most {MODEL_CHARS_MAX} visible ASCII characters");
+        return Err(Invalid::parameter(Rule::ModelInvalid, "model", &must_be, &model));
+    }
+    Ok(Some(model))
+}
+
+fn check_kind(kind: Option<String>) -> Result<Option<Kind>, Invalid> {
+    let Some(kind) = kind.filter(|kind| !kind.is_empty()) else { return Ok(None) };
+    Kind::asked(&kind).map(Some).ok_or_else(|| {
+        Invalid::parameter(Rule::KindInvalid, "kind", "`api`, `serp` or `browser`", &kind)
+    })
+}
+
+fn check_retain_hours(hours: Option<usize>) -> Result<Option<u32>, Invalid> {
+    let Some(hours) = hours else { return Ok(None) };
+    let checked = u32::try_from(hours).ok().filter(|hours| (1..=RETAIN_HOURS_MAX).contains(hours));
+    checked.map(Some).ok_or_else(|| {
+        let must_be = format!("1 to {RETAIN_HOURS_MAX} hours");
+        let given = hours.to_string();
+        Invalid::parameter(Rule::RetainHoursInvalid, "retain_hours", &must_be, &given)
+    })
+}
+
 /// Checks the value of an `Idempotency-Key` header: 1 to [`IDEMPOTENCY_KEY_CHARS_MAX`] visible
 /// ASCII characters.
 ///
@@ -391,89 +470,4 @@ fn check_start_within(start_within: Option<f64>) -> Result<Option<u32>, Invalid>
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn raw(prompt: &str) -> RawRequest {
-        RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() }
-    }
-
-    #[test]
-    fn defaults_are_those_of_the_contract() {
-        let request = raw("hi").check("chatgpt", &[]).unwrap();
-        assert_eq!(request.country, "US");
-        assert_eq!(request.timeout_ms, 300_000);
-        assert!(request.web_search && !request.bypass_cache && !request.markdown_json);
-    }
-
-    #[test]
-    fn prompts_are_counted_in_characters_not_bytes() {
-        assert!(raw(&"ü".repeat(PROMPT_CHARS_MAX)).check("chatgpt", &[]).is_ok());
-        let refused = raw(&"ü".repeat(PROMPT_CHARS_MAX + 1)).check("chatgpt", &[]).unwrap_err();
-        assert_eq!(refused.rule, Rule::PromptTooLong);
-        assert!(refused.sentence.contains("4001"), "{refused}");
-    }
-
-    #[test]
-    fn a_refusal_names_parameter_rule_and_value() {
-        let refused_countries = ["JP".to_owned(), "TW".to_owned()];
-        let cases = [
-            (RawRequest::default(), Rule::PromptMissing, "`prompt`", "required"),
-            (raw(" \n"), Rule::PromptBlank, "`prompt`", "not blank"),
-            (raw("a\0b"), Rule::PromptInvalid, "`prompt`", "U+0000"),
-            (
-                RawRequest { country: Some("USA".to_owned()), ..raw("x") },
-                Rule::CountryInvalid,
-                "`country`",
-                "`USA`",
-            ),
-            (
-                RawRequest { country: Some("jp".to_owned()), ..raw("x") },
-                Rule::CountryRefused,
-                "`country`",
-                "`jp`",
-            ),
-            (
-                RawRequest { timeout: Some(9.99), ..raw("x") },
-                Rule::TimeoutInvalid,
-                "`timeout`",
-                "`9.99`",
-            ),
-            (
-                RawRequest { timeout: Some(f64::NAN), ..raw("x") },
-                Rule::TimeoutInvalid,
-                "`timeout`",
-                "`NaN`",
-            ),
-            (
-                RawRequest { mode: Some("x".repeat(65)), ..raw("x") },
-                Rule::ModeInvalid,
-                "`mode`",
-                "64",
-            ),
-        ];
-        for (given, rule, parameter, detail) in cases {
-            let refused = given.check("gemini", &refused_countries).unwrap_err();
-            assert_eq!(refused.rule, rule);
-            assert!(refused.sentence.contains(parameter), "{refused}");
-            assert!(refused.sentence.contains(detail), "{refused}");
-        }
-    }
-
-    #[test]
-    fn labels_and_start_deadlines_keep_their_rules() {
-        let take = |label: &str, start_within: Option<f64>| {
-            let label = Some(label.to_owned());
-            RawRequest { label, start_within, ..RawRequest::default() }.take_handling()
-        };
-        let label = "ü".repeat(LABEL_CHARS_MAX);
-        assert_eq!(take(&label, None).unwrap().label, Some(label));
-        assert_eq!(take("", Some(1.5)).unwrap().start_within_ms, Some(1_500));
-        for wrong in ["x".repeat(LABEL_CHARS_MAX + 1), "a\nb".to_owned()] {
-            assert_eq!(take(&wrong, None).unwrap_err().rule, Rule::LabelInvalid);
-        }
-        for wrong in [0.99, 86_400.5, -1.0, f64::NAN, f64::INFINITY] {
-            assert_eq!(take("a", Some(wrong)).unwrap_err().rule, Rule::StartWithinInvalid);
-        }
-    }
-}
+mod tests;

@@ -1,6 +1,6 @@
 //! The rules of `webhook_url` (contract part 2).
 
-use super::request::{Invalid, Rule, quoted};
+use super::invalid::{Invalid, Rule, quoted};
 
 /// The longest `webhook_url`, in characters (contract part 2).
 pub const WEBHOOK_URL_CHARS_MAX: usize = 2_048;

@@ -181,6 +181,7 @@ impl Service {
             idempotency,
             batch: None,
             webhook_url: handling.webhook_url,
+            keep_raw: handling.keep_raw,
         };
         (job, result)
     }

@@ -3,6 +3,7 @@
 
 mod counts;
 mod delivery;
+mod extras;
 
 use bincode::{Decode, Encode};
 use uuid::Uuid;
@@ -13,16 +14,19 @@ pub use counts::{
 };
 pub use delivery::{decode_delivery, encode_delivery};
 
+use self::extras::ExtrasV2;
 use super::accounts::Credits;
 use super::accounts::{DayRecord, Usage};
 use super::{StoreError, envelope};
 use crate::job::{
-    Batch, BatchKey, BatchProgress, Failure, Idempotency, ItemError, Job, Reason, RejectedItem,
-    ScrapeRequest, State,
+    Batch, BatchKey, BatchProgress, Failure, Idempotency, ItemError, Job, Location, Reason,
+    RejectedItem, ScrapeRequest, State,
 };
 
-/// The version that this build writes, and the newest it reads.
+/// The version of records.
 const VERSION: u8 = 1;
+/// The version of a job that has extras behind its record.
+const EXTRAS_VERSION: u8 = 2;
 /// Prompts longer than this stand in a table of their own, so that the row that every attempt
 /// rewrites stays small.
 pub const PROMPT_INLINE_BYTES_MAX: usize = 512;
@@ -150,11 +154,16 @@ pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
         batch: job.batch.map(|batch| (batch.row, batch.id.as_u128())),
         webhook_url: job.webhook_url.as_deref(),
     })?;
+    let extras = ExtrasV2::of(job);
+    if let Some(extras) = &extras {
+        body.extend_from_slice(&encode(extras)?);
+    }
     if !inline {
         // What stands outside of the record is under its checksum all the same.
         body.extend_from_slice(&envelope::checksum(job.row, job.request.prompt.as_bytes()));
     }
-    Ok(envelope::seal(VERSION, job.row, &body))
+    let version = if extras.is_some() { EXTRAS_VERSION } else { VERSION };
+    Ok(envelope::seal(version, job.row, &body))
 }
 
 /// Decodes a job from its record. `scraper_name` gives the name of a scraper's number,
@@ -168,7 +177,18 @@ pub fn decode_job(
     scraper_name: impl FnOnce(u16) -> Option<String>,
     long_prompt: impl FnOnce() -> Result<Option<String>, StoreError>,
 ) -> Result<(Job, u16), StoreError> {
-    let (disk, rest) = decode::<JobV1<String>>(envelope::open(VERSION, row, bytes)?)?;
+    let (body, has_extras) = match envelope::open(VERSION, row, bytes) {
+        Err(StoreError::Version(version)) if version == u32::from(EXTRAS_VERSION) => {
+            (envelope::open(EXTRAS_VERSION, row, bytes)?, true)
+        }
+        opened => (opened?, false),
+    };
+    let (disk, mut rest) = decode::<JobV1<String>>(body)?;
+    let mut extras = None;
+    if has_extras {
+        let (decoded, behind) = decode::<ExtrasV2<String>>(rest)?;
+        (extras, rest) = (Some(decoded), behind);
+    }
     let prompt = match disk.prompt {
         Some(prompt) => {
             at_end(rest)?;
@@ -185,7 +205,7 @@ pub fn decode_job(
     };
     let scraper = scraper_name(disk.scraper)
         .ok_or(StoreError::Damaged("a job names a scraper that is not in the table"))?;
-    let job = Job {
+    let mut job = Job {
         row,
         nonce: disk.nonce,
         request: ScrapeRequest {
@@ -197,6 +217,11 @@ pub fn decode_job(
             web_search: disk.web_search,
             markdown_json: disk.markdown_json,
             mode: disk.mode,
+            location: Location::default(),
+            model: None,
+            kind: None,
+            require_search: false,
+            keep_unsearched: false,
         },
         account: disk.account,
         state: state_from_disk(disk.state)?,
@@ -216,7 +241,11 @@ pub fn decode_job(
         idempotency: disk.idempotency.map(idempotency_from_disk),
         batch: disk.batch.map(|(row, id)| BatchKey { row, id: Uuid::from_u128(id) }),
         webhook_url: disk.webhook_url,
+        keep_raw: false,
     };
+    if let Some(extras) = extras {
+        extras.give(&mut job)?;
+    }
     Ok((job, disk.scraper))
 }
 
@@ -395,58 +424,4 @@ fn at_end(rest: &[u8]) -> Result<(), StoreError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::job::RawRequest;
-
-    fn job(prompt: &str) -> Job {
-        let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
-        Job {
-            account: "team-a".to_owned(),
-            state: State::WaitingRetry { last: Failure::new(Reason::Overloaded, "busy") },
-            attempts: 2,
-            lease: 3,
-            due_ms: 1_778_500_801_000,
-            started_ms: Some(1_778_500_800_100),
-            interactive: true,
-            deadline_ms: Some(1_778_500_860_000),
-            label: Some("nightly".to_owned()),
-            start_by_ms: Some(1_778_500_900_000),
-            webhook_url: Some("https://a.example/hook".to_owned()),
-            ..Job::fixture(7, 99, raw.check("chatgpt", &[]).unwrap(), 1_778_500_800_000)
-        }
-    }
-
-    #[test]
-    fn a_job_comes_back_as_it_went() {
-        let job = job("short");
-        let bytes = encode_job(&job, 4).unwrap();
-        assert!(bytes.len() < 200, "{} bytes", bytes.len());
-        let name = |number| (number == 4).then(|| "chatgpt".to_owned());
-        let (read, number) = decode_job(7, &bytes, name, || Ok(None)).unwrap();
-        assert_eq!((read, number), (job, 4));
-    }
-
-    #[test]
-    fn a_long_prompt_stands_elsewhere() {
-        let job = job(&"long ".repeat(600));
-        let bytes = encode_job(&job, 4).unwrap();
-        assert!(bytes.len() < 200, "{} bytes", bytes.len());
-        let name = |_| Some("chatgpt".to_owned());
-        let prompt = job.request.prompt.clone();
-        let (read, _) = decode_job(7, &bytes, name, || Ok(Some(prompt))).unwrap();
-        assert_eq!(read, job);
-        assert!(matches!(decode_job(7, &bytes, name, || Ok(None)), Err(StoreError::Damaged(_))));
-    }
-
-    #[test]
-    fn a_newer_or_broken_record_is_an_error_never_a_guess() {
-        let mut bytes = encode_job(&job("x"), 4).unwrap();
-        bytes.push(0);
-        let name = |_| Some("chatgpt".to_owned());
-        assert!(matches!(decode_job(7, &bytes, name, || Ok(None)), Err(StoreError::Damaged(_))));
-        bytes[0] = 9;
-        assert!(matches!(decode_job(7, &bytes, name, || Ok(None)), Err(StoreError::Version(9))));
-        assert!(matches!(decode_credits(202_605, &[]), Err(StoreError::Damaged(_))));
-    }
-}
+mod tests;

@@ -29,7 +29,7 @@ use browser::recipes::Recipes;
 use evidence_capture::Evidence;
 
 use crate::answer::{Answer, Kind};
-use crate::job::{Failure, Reason, ScrapeRequest};
+use crate::job::{Failure, Reason, ScrapeRequest, UpstreamUsage};
 
 /// Something that answers prompts. Called from worker threads, several at once.
 pub trait Upstream: Send + Sync {
@@ -113,12 +113,21 @@ pub struct UpstreamError {
     pub retry_after_ms: Option<u64>,
     /// The upstream that failed, by its name in config.toml; `None` where no single one did.
     pub upstream: Option<String>,
+    /// What the attempt used all the same: providers bill answers that are refused or cut.
+    pub usage: Option<Box<UpstreamUsage>>,
 }
 
 impl UpstreamError {
     pub fn new(reason: Reason, sentence: impl Into<String>) -> UpstreamError {
         let Failure { reason, sentence } = Failure::new(reason, sentence);
-        UpstreamError { reason, sentence, quoting: None, retry_after_ms: None, upstream: None }
+        UpstreamError {
+            reason,
+            sentence,
+            quoting: None,
+            retry_after_ms: None,
+            upstream: None,
+            usage: None,
+        }
     }
 
     /// Adds the sentence that quotes the upstream, for the job's owner alone.

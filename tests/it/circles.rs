@@ -13,7 +13,6 @@ const CIRCULAR: &[(&str, usize)] = &[
     ("config", 9),
     ("engine", 6),
     ("http", 129),
-    ("job", 2),
     ("practice", 8),
     ("guide", 14),
     ("service", 6),

@@ -56,6 +56,7 @@ fn full_answer() -> Answer {
             url: "https://www.amazon.com/dp/B000000001".to_owned(),
             rating: "4.5".to_owned(),
             reviews: "12".to_owned(),
+            ..Product::default()
         }]),
         url: Some("https://chat.example/c/1".to_owned()),
         ..answer("x")

@@ -68,6 +68,7 @@ fn the_first_mention_of_a_page_takes_what_it_lacks() {
         highlights: vec!["h".to_owned()],
         website_name: "a.example".to_owned(),
         favicon: Some("https://a.example/i.png".to_owned()),
+        date: String::new(),
     };
     assert_eq!(answer.citations, Some(vec![expected]));
 }
@@ -149,6 +150,7 @@ fn any_source() -> impl Strategy<Value = Source> {
         url,
         title,
         snippet,
+        date: String::new(),
     })
 }
 

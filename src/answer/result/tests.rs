@@ -13,6 +13,7 @@ fn source(number: u32, url: &str) -> Source {
         highlights: vec![format!("Highlight {number}")],
         website_name: String::new(),
         favicon: (number == 1).then(|| "https://a.example/favicon.ico".to_owned()),
+        date: String::new(),
     }
 }
 
@@ -38,6 +39,7 @@ fn full() -> Answer {
             url: "https://shop.example/B01".to_owned(),
             rating: "4.5".to_owned(),
             reviews: "12".to_owned(),
+            ..Product::default()
         }]),
         url: Some("https://chat.example/c/1".to_owned()),
         warnings: vec!["A warning.".to_owned()],

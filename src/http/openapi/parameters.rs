@@ -48,7 +48,9 @@ fn properties(has: impl Fn(&Parameter) -> bool) -> Map<String, Value> {
             | Kind::Url
             | Kind::Boolean { .. }
             | Kind::Seconds { .. }
-            | Kind::Count { .. } => {}
+            | Kind::Count { .. }
+            | Kind::Choice(_)
+            | Kind::Pattern { .. } => {}
         }
         (parameter.name.to_owned(), schema)
     };

@@ -16,6 +16,7 @@ pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
     let asked = RawRequest {
         label: job.label,
         webhook_url: job.webhook_url,
+        raw: job.keep_raw.then_some(true),
         ..RawRequest::from(&job.request)
     };
     Ok(HttpResponse::Ok().json(AttemptsView {

@@ -64,6 +64,7 @@ impl Entry<'_> {
             highlights: self.all("highlights"),
             website_name: self.one("website_name"),
             favicon: Some(self.one("favicon")).filter(|favicon| !favicon.is_empty()),
+            date: self.one("date"),
         }
     }
 
@@ -74,6 +75,12 @@ impl Entry<'_> {
             url: self.one("url"),
             rating: self.one("rating"),
             reviews: self.one("reviews"),
+            price: self.one("price"),
+            was: self.one("was"),
+            merchant: self.one("merchant"),
+            merchants: self.all("merchants"),
+            image: self.one("image"),
+            tag: self.one("tag"),
         }
     }
 }

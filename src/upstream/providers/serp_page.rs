@@ -106,6 +106,7 @@ pub fn read_product(product: &Value) -> Product {
         reviews: of(product, &["reviews", "reviews_count"])
             .or(of(rating, &["votes_count"]))
             .unwrap_or_default(),
+        ..Product::default()
     }
 }
 

@@ -31,6 +31,11 @@ pub fn request() -> ScrapeRequest {
         web_search: true,
         markdown_json: false,
         mode: None,
+        location: Default::default(),
+        model: None,
+        kind: None,
+        require_search: false,
+        keep_unsearched: false,
     }
 }
 

@@ -57,6 +57,19 @@ fn probes(name: &str, schema: &Value) -> (Vec<Value>, Vec<Value>) {
                     beyond.extend([json!("DEU"), json!("D1"), json!("")]);
                 }
                 Some("^[0-9a-f]{32}$") => beyond.extend([json!("x"), json!("")]),
+                Some("^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$") => {
+                    within.extend([json!("de"), json!("zh-Hant-TW")]);
+                    beyond.extend([json!("german"), json!("d"), json!("de-"), json!("d1")]);
+                }
+                Some("^[A-Za-z0-9_+-]+/[A-Za-z0-9_+/-]+$") => {
+                    within.extend([json!("Europe/Berlin"), json!("America/Indiana/Knox")]);
+                    beyond.extend([json!("Berlin"), json!("Europe/"), json!("Europe/São_Paulo")]);
+                }
+                Some(place) if place.contains("<>") => {
+                    beyond.extend([json!("a\nb"), json!("<b>"), json!("[1]"), json!("a\"b")]);
+                    within.push(long(length("maxLength").unwrap()));
+                    beyond.push(long(length("maxLength").unwrap() + 1));
+                }
                 Some("^[\\x21-\\x7e]+$") => {
                     within.extend([json!("a"), json!("~".repeat(length("maxLength").unwrap()))]);
                     beyond.extend([json!("a b"), json!("a".repeat(256))]);

@@ -28,7 +28,7 @@ impl Model {
             start_within_ms: submit.start_within_ms,
             idempotency_key: submit.key.map(|key| format!("key {key}")),
             webhook_url: submit.webhook.then(|| self.world.receiver.url()),
-            interactive: false,
+            ..Handling::default()
         };
         (raw.check(SCRAPERS[submit.scraper], &[]).unwrap(), handling)
     }
