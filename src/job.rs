@@ -12,6 +12,7 @@ mod reason;
 mod reason_counts;
 mod request;
 mod usage;
+mod vendor_task;
 mod webhook_url;
 
 pub use attempt::{ATTEMPTS_KEPT_MAX, AttemptEnd};
@@ -24,6 +25,7 @@ pub use reason::{Blame, FAILURE_BYTES_MAX, Failure, HealthEffect, Reason, Retry}
 pub use reason_counts::ReasonCounts;
 pub use request::*;
 pub use usage::{Cost, CostFrom, UpstreamUsage};
+pub use vendor_task::{VENDOR_TASK_ID_BYTES_MAX, VendorTask};
 pub use webhook_url::{WEBHOOK_URL_CHARS_MAX, check_webhook_url};
 
 use crate::clock::UnixMs;

@@ -13,6 +13,7 @@ use super::pool::{Next, Slot, guard};
 use super::queue::Queue;
 use super::single_flight::{Join, Leadership};
 use super::state::Engine;
+use super::vendor_tasks::JobTasks;
 use super::{evidence, retry};
 use crate::answer::{self, Answer, ResultFacts};
 use crate::catalog::Array;
@@ -304,7 +305,9 @@ impl<'a> Attempt<'a> {
             budget_ms = budget_ms.min(deadline_ms.saturating_sub(clock.now_ms()));
         }
         let began = clock.instant();
-        let call = Call::new(began + Duration::from_millis(budget_ms), self.canceled.clone());
+        let tasks = JobTasks::new(engine.context.store.clone(), job);
+        let call = Call::new(began + Duration::from_millis(budget_ms), self.canceled.clone())
+            .keeping_tasks(Arc::new(tasks));
         let answered = guard(|| {
             engine.context.breakpoints.reach(Point::Asking);
             if let Some(slot) = slot.take() {

@@ -25,6 +25,7 @@ mod stats;
 #[cfg(test)]
 pub(crate) mod tests;
 mod totals;
+mod vendor_tasks;
 mod waiters;
 mod webhook;
 

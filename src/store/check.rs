@@ -169,7 +169,7 @@ impl Store {
 type Walk = fn(&ReadTransaction, &mut Expected, &mut CheckReport) -> Result<(), StoreError>;
 
 /// In this order: the first say what the others must hold.
-const WALKS: [(&str, Walk); 12] = [
+const WALKS: [(&str, Walk); 13] = [
     ("the table of deliveries", outbox::read_all),
     ("the table of jobs", jobs::read_all),
     ("the tables of batches", batches::check),
@@ -179,6 +179,7 @@ const WALKS: [(&str, Walk); 12] = [
     ("the outbox", outbox::check),
     ("the tables of results and prompts", check_results),
     ("the table of attempts", check_attempts),
+    ("the table of vendors' tasks", check_vendor_tasks),
     ("the table of counts", check_counts),
     ("the table of credits", accounts::credits),
     ("the days in the table of credits", accounts::usage),
@@ -233,6 +234,25 @@ fn check_attempts(
         }
         if !expected.jobs.contains_key(&row) {
             report.problem(format!("attempts row {row} belongs to no job"));
+        }
+    }
+    Ok(())
+}
+
+fn check_vendor_tasks(
+    transaction: &ReadTransaction,
+    expected: &mut Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let Some(tasks) = tables::later(transaction, tables::VENDOR_TASKS)? else { return Ok(()) };
+    for entry in tasks.iter()? {
+        let (row, bytes) = entry?;
+        let row = row.value();
+        if let Err(error) = record::decode_vendor_task(row, bytes.value()) {
+            report.problem(format!("vendor task row {row} cannot be read: {}", error.kind()));
+        }
+        if !expected.jobs.contains_key(&row) {
+            report.problem(format!("vendor task row {row} belongs to no job"));
         }
     }
     Ok(())

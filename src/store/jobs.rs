@@ -6,7 +6,9 @@ use super::effects::Effect;
 use super::idempotency::Existing;
 use super::tables::Row;
 use super::transaction::Tables;
-use super::{Scrapers, StoreError, attempts, batch_progress, idempotency, outbox, record, rows};
+use super::{
+    Scrapers, StoreError, attempts, batch_progress, idempotency, outbox, record, rows, vendor_tasks,
+};
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State, TransitionError};
 
@@ -217,6 +219,7 @@ pub(super) fn remove(
     tables.jobs.remove(row)?;
     idempotency::forget(tables, job.idempotency, row)?;
     attempts::forget(tables, &job)?;
+    vendor_tasks::forget(tables, row)?;
     if job.request.prompt.len() > record::PROMPT_INLINE_BYTES_MAX {
         tables.prompts.remove(row)?;
     }

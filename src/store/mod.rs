@@ -40,6 +40,7 @@ pub(crate) mod tests;
 mod transaction;
 mod transitions;
 mod usage;
+mod vendor_tasks;
 mod writer;
 
 pub use accounts::{Credits, DailyUsage, Usage};

@@ -241,6 +241,8 @@ pub(super) fn rebuild(
     last_row = last_row.max(deliveries.last()?.map_or(0, |(row, _)| row.value()));
     let attempts = transaction.open_table(tables::ATTEMPTS)?;
     last_row = last_row.max(attempts.last()?.map_or(0, |(row, _)| row.value()));
+    let vendor_tasks = transaction.open_table(tables::VENDOR_TASKS)?;
+    last_row = last_row.max(vendor_tasks.last()?.map_or(0, |(row, _)| row.value()));
     let mut cache = CacheIndex::new(cache_entries_max);
     for entry in transaction.open_table(tables::CACHE)?.iter()? {
         let (key, hash) = entry?;

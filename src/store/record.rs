@@ -4,6 +4,7 @@
 mod counts;
 mod delivery;
 mod extras;
+mod vendor_task;
 
 use bincode::{Decode, Encode};
 use uuid::Uuid;
@@ -13,6 +14,7 @@ pub use counts::{
     encode_counts,
 };
 pub use delivery::{decode_delivery, encode_delivery};
+pub use vendor_task::{decode_vendor_task, encode_vendor_task};
 
 use self::extras::ExtrasV2;
 use super::accounts::Credits;

@@ -55,6 +55,8 @@ pub const CREDITS: TableDefinition<(&str, u32), &[u8]> = TableDefinition::new("c
 
 /// The failed attempts of jobs, by the job's row.
 pub const ATTEMPTS: TableDefinition<Row, &[u8]> = TableDefinition::new("attempts");
+/// The tasks that vendors work on for jobs, by the job's row.
+pub const VENDOR_TASKS: TableDefinition<Row, &[u8]> = TableDefinition::new("vendor_tasks");
 /// A key of the counts: the kind, the scraper's number, and the number of the minute or bucket.
 pub type CountsKey = (u8, u16, u64);
 /// What was counted by the minute and by five minutes.

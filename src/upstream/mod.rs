@@ -12,6 +12,7 @@ pub mod provider;
 pub mod providers;
 mod registry;
 mod slot;
+mod vendor_tasks;
 
 pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
 pub use connect::{ConnectError, Local, UpstreamOverrides, alone, connect, recipe_problems};
@@ -19,6 +20,7 @@ pub use http::InvalidProxy;
 pub use limits::{Limits, Served};
 pub use registry::{AnsweredBy, Registry};
 pub use slot::{CallCounts, LastError, Member, UpstreamStatus};
+pub use vendor_tasks::TaskKeeper;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -51,6 +53,11 @@ pub trait Upstream: Send + Sync {
     /// Why there is no answer, classified by [`Reason`].
     fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError>;
 
+    /// Whether it goes on with a task that an earlier call began ([`Call::task_of`]).
+    fn resumes_tasks(&self) -> bool {
+        false
+    }
+
     /// How its recipe fits the page; `None` where there is no recipe.
     fn recipe_health(&self) -> Option<RecipeHealth> {
         None
@@ -72,11 +79,13 @@ pub struct Call {
     pub canceled: Arc<AtomicBool>,
     /// What upstreams want kept of the attempt.
     evidence: Arc<Mutex<Vec<Evidence>>>,
+    /// Where the task of a vendor is kept; `None` where no job is behind the call.
+    tasks: Option<Arc<dyn TaskKeeper>>,
 }
 
 impl Call {
     pub fn new(deadline: Instant, canceled: Arc<AtomicBool>) -> Call {
-        Call { deadline, canceled, evidence: Arc::default() }
+        Call { deadline, canceled, evidence: Arc::default(), tasks: None }
     }
 
     /// A call that nobody cancels.

@@ -29,6 +29,12 @@ pub trait Provider: Send + Sync {
     /// The reply says so, or is not what this provider speaks.
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError>;
 
+    /// Returns the request that looks at a task which has begun at the vendor. `None`: the provider
+    /// begins none.
+    fn look_at(&self, _task: &str) -> Option<HttpRequest> {
+        None
+    }
+
     /// The prefix of addresses that only redirect to the page they stand for; the shared call looks
     /// up where those lead. `None`: the provider names pages by their own addresses.
     fn resolve_prefix(&self) -> Option<&'static str> {
@@ -44,4 +50,11 @@ pub enum Step {
     /// far; the shared call bounds how many. A GET looks again, after a pause, for an answer that
     /// is in the making: its reply takes the place of the latest.
     Next(HttpRequest),
+    /// A further request at once, whatever its method; its reply stands behind those so far.
+    Round(HttpRequest),
+    /// The vendor works on a task of this name, which [`Provider::look_at`] looks at. It is kept with
+    /// the job before the first look; the replies of looks take the place of this one.
+    Begun(String),
+    /// The answer is in the making: the same request is sent again after a pause.
+    Again,
 }

@@ -100,7 +100,7 @@ impl Registry {
         attempt: u32,
     ) -> Result<(Answer, AnsweredBy), UpstreamError> {
         let mut failures = Failures::default();
-        for slot in self.scrapers.get(scraper).map_or(&[][..], Vec::as_slice) {
+        for slot in self.in_order(scraper, call) {
             if call.is_canceled() {
                 return Err(UpstreamError::canceled());
             }
@@ -131,6 +131,19 @@ impl Registry {
             }
         }
         Err(failures.telling(scraper))
+    }
+
+    /// Returns a scraper's upstreams in the order in which they are tried: first the one that has a
+    /// task of the job already, since that is paid for.
+    fn in_order(&self, scraper: &str, call: &Call) -> Vec<&UpstreamSlot> {
+        let slots = self.scrapers.get(scraper).map_or(&[][..], Vec::as_slice);
+        let mut slots: Vec<&UpstreamSlot> = slots.iter().map(Arc::as_ref).collect();
+        if slots.iter().any(|slot| slot.upstream().resumes_tasks())
+            && let Some(task) = call.task()
+        {
+            slots.sort_by_key(|slot| slot.name() != task.upstream);
+        }
+        slots
     }
 
     /// Returns how long no upstream of a scraper can be asked that takes the request, milliseconds.

@@ -30,6 +30,7 @@ pub(super) fn unreadable_tables(transaction: &ReadTransaction, report: &mut Chec
         DELIVERIES,
         CACHE,
         ATTEMPTS,
+        VENDOR_TASKS,
         COUNTS,
         CREDITS
     );

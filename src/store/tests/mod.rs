@@ -13,6 +13,7 @@ mod outbox;
 pub(crate) mod print;
 mod refusals;
 mod reopen;
+mod vendor_tasks;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;

@@ -71,6 +71,7 @@ fn store_of_0_1_0_without_the_later_tables_is_sound_and_opens() {
     let transaction = database.begin_write().unwrap();
     assert!(transaction.delete_table(tables::ATTEMPTS).unwrap());
     assert!(transaction.delete_table(tables::COUNTS).unwrap());
+    assert!(transaction.delete_table(tables::VENDOR_TASKS).unwrap());
     transaction.commit().unwrap();
     drop(database);
     let report = Store::check(fixture.directory.path()).unwrap();

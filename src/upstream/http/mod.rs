@@ -3,20 +3,22 @@
 
 mod errors;
 mod redirects;
+mod rounds;
 
 use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::provider::{Provider, Step};
+use super::provider::Provider;
 use super::{Call, Limits, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::clock::Clock;
 use crate::config;
 use crate::job::{Reason, ScrapeRequest};
-use crate::net::{Client, ExchangeError, HttpReply, HttpRequest, Method};
+use crate::net::{Client, ExchangeError, HttpReply, HttpRequest};
 use errors::{classify_failure, unsendable};
 use redirects::follow_redirects;
+use rounds::Rounds;
 
 /// The most requests for one answer, without those that only look whether it is there.
 pub const ROUNDS_MAX: usize = 6;
@@ -121,6 +123,21 @@ impl HttpUpstream {
             format!("{} did not answer in time.", self.name),
         )
     }
+
+    fn pointed_elsewhere(&self) -> UpstreamError {
+        let sentence = format!("{} pointed to another host for its answer.", self.name);
+        UpstreamError::new(Reason::InvalidResponse, sentence)
+    }
+
+    fn too_many_rounds(&self) -> UpstreamError {
+        let sentence = format!("{} gave no whole answer in {ROUNDS_MAX} rounds.", self.name);
+        UpstreamError::new(Reason::Incomplete, sentence)
+    }
+
+    fn unkept(&self) -> UpstreamError {
+        let sentence = format!("{} began a task without a usable name.", self.name);
+        UpstreamError::new(Reason::InvalidResponse, sentence)
+    }
 }
 
 impl Upstream for HttpUpstream {
@@ -138,46 +155,15 @@ impl Upstream for HttpUpstream {
 
     fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
         let deadline = call.deadline.min(self.clock.instant() + self.timeout);
-        let mut next = self.provider.request(request)?;
-        let first_url = next.url.clone();
-        let mut replies = Vec::new();
-        let mut rounds = 1;
-        loop {
-            if call.is_canceled() {
-                return Err(self.canceled());
-            }
-            replies.push(self.exchange(&next, deadline, call)?);
-            next = match self.provider.reply(request, &replies)? {
-                Step::Done(answer) => {
-                    let mut answer = *answer;
-                    if let Some(prefix) = self.provider.resolve_prefix() {
-                        let client = &self.client;
-                        follow_redirects(client, prefix, &mut answer, deadline, call, &self.clock);
-                    }
-                    return Ok(answer);
-                }
-                Step::Next(next) => next,
-            };
-            // The key goes with every request, and a reply may have had its part in this address.
-            if !same_origin(&first_url, &next.url) {
-                let sentence = format!("{} pointed to another host for its answer.", self.name);
-                return Err(UpstreamError::new(Reason::InvalidResponse, sentence));
-            }
-            match next.method {
-                // It asks for the same reply again, which takes the place of this one: only the
-                // deadline bounds how often.
-                Method::Get => {
-                    replies.pop();
-                    self.pause(deadline, call)?;
-                }
-                Method::Post if rounds < ROUNDS_MAX => rounds += 1,
-                Method::Post => {
-                    let sentence =
-                        format!("{} gave no whole answer in {ROUNDS_MAX} rounds.", self.name);
-                    return Err(UpstreamError::new(Reason::Incomplete, sentence));
-                }
-            }
+        let mut answer = Rounds::new(self, request, call, deadline).run()?;
+        if let Some(prefix) = self.provider.resolve_prefix() {
+            follow_redirects(&self.client, prefix, &mut answer, deadline, call, &self.clock);
         }
+        Ok(answer)
+    }
+
+    fn resumes_tasks(&self) -> bool {
+        self.provider.look_at("").is_some()
     }
 }
 

@@ -1,6 +1,8 @@
 //! The client against real sockets on the loopback: each test scripts what the other side does with
 //! the connections it gets, one after another.
 
+mod tasks;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::atomic::Ordering;

@@ -150,7 +150,8 @@ fn check(
             }
             prop_assert!(answer.queries.into_iter().flatten().all(|query| !query.is_empty()));
         }
-        Ok(Step::Next(next)) => prop_assert!(!next.url.contains(KEY)),
+        Ok(Step::Next(next) | Step::Round(next)) => prop_assert!(!next.url.contains(KEY)),
+        Ok(Step::Begun(_) | Step::Again) => {}
         Err(error) => {
             prop_assert!(!error.for_owner().contains(KEY), "{}", error.for_owner());
             prop_assert!(!error.sentence.contains(&request.prompt), "{}", error.sentence);

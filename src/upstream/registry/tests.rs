@@ -8,8 +8,8 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 use super::*;
 use crate::clock::ManualClock;
-use crate::job::RawRequest;
-use crate::upstream::{Circuit, FAILURES_MAX, REST_MS_MIN, Upstream};
+use crate::job::{RawRequest, VendorTask};
+use crate::upstream::{Circuit, FAILURES_MAX, REST_MS_MIN, TaskKeeper, Upstream};
 
 /// What a fake upstream does when it is asked.
 enum Do {
@@ -43,6 +43,10 @@ impl Upstream for Fake {
 
     fn kind(&self) -> Kind {
         Kind::Serp
+    }
+
+    fn resumes_tasks(&self) -> bool {
+        self.name == "b"
     }
 
     fn ask(&self, _: &ScrapeRequest, _: &Call) -> Result<Answer, UpstreamError> {
@@ -417,4 +421,31 @@ fn only_one_of_many_probes() {
     });
     assert_eq!(trial.ask(1).unwrap(), "a");
     assert!(!trial.registry.status().iter().any(|upstream| upstream.in_flight > 0));
+}
+
+/// A job whose vendor task is at one upstream.
+struct At(&'static str);
+
+impl TaskKeeper for At {
+    fn task(&self) -> Option<VendorTask> {
+        VendorTask::new(self.0, "t1")
+    }
+
+    fn set_task(&self, _: Option<VendorTask>) {}
+}
+
+#[test]
+fn upstream_that_has_a_task_of_the_job_is_asked_first() {
+    for (at, asked) in [("b", "b"), ("c", "c"), ("gone", "a")] {
+        let trial = trial(vec![vec![], vec![], vec![]]);
+        let deadline = Clock::System.instant() + Duration::from_secs(60);
+        let call = Call::until(deadline).keeping_tasks(Arc::new(At(at)));
+        assert_eq!(trial.ask_call(2, &call).unwrap(), asked);
+    }
+    // The others still stand in, in their order.
+    let trial = trial(vec![vec![], vec![Do::Fail(Reason::Quota)], vec![]]);
+    let deadline = Clock::System.instant() + Duration::from_secs(60);
+    let call = Call::until(deadline).keeping_tasks(Arc::new(At("b")));
+    assert_eq!(trial.ask_call(2, &call).unwrap(), "a");
+    assert_eq!(*trial.log.lock().unwrap(), ["b", "a"]);
 }

@@ -1,0 +1,190 @@
+//! The requests of one answer: rounds one after another, and looks at an answer that is in the
+//! making. A task that has begun at a vendor is paid for, so it is kept with the job before the
+//! first look, and given up only when the vendor itself has ended it.
+
+use std::time::Instant;
+
+use super::{HttpUpstream, ROUNDS_MAX, same_origin};
+use crate::answer::Answer;
+use crate::job::{Reason, ScrapeRequest, VendorTask};
+use crate::net::{HttpReply, HttpRequest, Method};
+use crate::upstream::provider::Step;
+use crate::upstream::{Call, UpstreamError};
+
+/// The most looks in a row that may fail for a moment before the attempt does.
+const LOOK_FAILURES_MAX: u32 = 5;
+
+/// One call from its first request to its end.
+pub(super) struct Rounds<'a> {
+    pub upstream: &'a HttpUpstream,
+    pub request: &'a ScrapeRequest,
+    pub call: &'a Call,
+    pub deadline: Instant,
+    /// Those so far; the reply of a look takes the place of the one before.
+    replies: Vec<HttpReply>,
+    rounds: usize,
+    /// A task of the job is kept.
+    has_task: bool,
+    look_failures: u32,
+}
+
+/// How a reply, or its absence, leaves a task that was looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Task {
+    /// The next look may find it.
+    There,
+    /// The vendor has ended it.
+    Over,
+    /// The vendor does not know it, or not any more.
+    Unknown,
+}
+
+impl<'a> Rounds<'a> {
+    pub fn new(
+        upstream: &'a HttpUpstream,
+        request: &'a ScrapeRequest,
+        call: &'a Call,
+        deadline: Instant,
+    ) -> Rounds<'a> {
+        Rounds {
+            upstream,
+            request,
+            call,
+            deadline,
+            replies: Vec::new(),
+            rounds: 1,
+            has_task: false,
+            look_failures: 0,
+        }
+    }
+
+    /// Goes on with the task that an earlier attempt left here, and else asks anew.
+    ///
+    /// # Errors
+    /// Why there is no answer.
+    pub fn run(mut self) -> Result<Answer, UpstreamError> {
+        let provider = &self.upstream.provider;
+        let left = self.call.task_of(&self.upstream.name);
+        if let Some(look) = left.and_then(|task| provider.look_at(&task)) {
+            self.has_task = true;
+            match self.go(look) {
+                Ok(answer) => return Ok(answer),
+                Err((_, Task::Unknown)) => {
+                    self = Rounds::new(self.upstream, self.request, self.call, self.deadline);
+                }
+                Err((error, task)) => {
+                    // Two attempts have waited for it now: the next one begins another.
+                    if task == Task::There && error.reason == Reason::UpstreamTimeout {
+                        self.call.forget_task();
+                    }
+                    return Err(error);
+                }
+            }
+        }
+        let first = provider.request(self.request)?;
+        self.go(first).map_err(|(error, _)| error)
+    }
+
+    /// Sends requests until the provider is done; where it is not, says how that left the task.
+    fn go(&mut self, first: HttpRequest) -> Result<Answer, (UpstreamError, Task)> {
+        let first_url = first.url.clone();
+        let mut next = first;
+        loop {
+            if self.call.is_canceled() {
+                return Err((self.upstream.canceled(), Task::There));
+            }
+            let step = match self.step(&next) {
+                Ok(step) => {
+                    self.look_failures = 0;
+                    step
+                }
+                Err((_, Task::There))
+                    if self.has_task && self.look_failures < LOOK_FAILURES_MAX =>
+                {
+                    self.look_failures += 1;
+                    Step::Again
+                }
+                Err((error, task)) => {
+                    if self.has_task && task != Task::There {
+                        self.call.forget_task();
+                    }
+                    return Err((error, task));
+                }
+            };
+            if let Step::Done(answer) = step {
+                return Ok(*answer);
+            }
+            if let Some(following) = self.follow(step).map_err(|error| (error, Task::There))? {
+                // The key goes along, and a reply may have had its part in this address.
+                if !same_origin(&first_url, &following.url) {
+                    return Err((self.upstream.pointed_elsewhere(), Task::Over));
+                }
+                next = following;
+            }
+        }
+    }
+
+    /// Sends one request and has its reply read. A reply that another look replaces does not stay.
+    fn step(&mut self, next: &HttpRequest) -> Result<Step, (UpstreamError, Task)> {
+        let reply = self.upstream.exchange(next, self.deadline, self.call);
+        let reply = reply.map_err(|error| (error, Task::There))?;
+        let status = reply.status;
+        self.replies.push(reply);
+        let step = self.upstream.provider.reply(self.request, &self.replies);
+        let stays = match &step {
+            Ok(Step::Next(following)) => following.method == Method::Post,
+            Ok(Step::Round(_)) => true,
+            Ok(Step::Done(_) | Step::Begun(_) | Step::Again) | Err(_) => false,
+        };
+        if !stays {
+            self.replies.pop();
+        }
+        step.map_err(|error| {
+            let task = Task::after(status, error.reason);
+            (error, task)
+        })
+    }
+
+    /// Does what lies between a step and the next request; returns that if it is another one.
+    fn follow(&mut self, step: Step) -> Result<Option<HttpRequest>, UpstreamError> {
+        let upstream = self.upstream;
+        match step {
+            Step::Done(_) => Ok(None),
+            Step::Begun(id) => {
+                let look = VendorTask::new(&upstream.name, &id)
+                    .and_then(|task| Some((upstream.provider.look_at(&id)?, task)));
+                let (look, task) = look.ok_or_else(|| upstream.unkept())?;
+                self.call.keep_task(task);
+                self.has_task = true;
+                upstream.pause(self.deadline, self.call)?;
+                Ok(Some(look))
+            }
+            Step::Again => upstream.pause(self.deadline, self.call).map(|()| None),
+            Step::Next(look) if look.method == Method::Get => {
+                // Only the deadline bounds how often.
+                upstream.pause(self.deadline, self.call)?;
+                Ok(Some(look))
+            }
+            Step::Next(round) | Step::Round(round) => {
+                if self.rounds == ROUNDS_MAX {
+                    return Err(upstream.too_many_rounds());
+                }
+                self.rounds += 1;
+                Ok(Some(round))
+            }
+        }
+    }
+}
+
+impl Task {
+    /// Returns how a reply that is an error leaves a task that was looked at.
+    fn after(status: u16, reason: Reason) -> Task {
+        match status {
+            404 | 410 => Task::Unknown,
+            // The key, the balance or the vendor's own trouble; the task may be there all the same.
+            401..=403 | 408 | 429 | 500.. => Task::There,
+            _ if reason == Reason::InvalidResponse => Task::There,
+            _ => Task::Over,
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The vendor's task behind a call: how a call hands it over, and reads the one that an earlier
+//! attempt of the job left.
+
+use super::Call;
+use crate::job::VendorTask;
+
+/// Where the vendor task of a job outlives the process.
+pub trait TaskKeeper: Send + Sync {
+    /// Returns the task of the job.
+    fn task(&self) -> Option<VendorTask>;
+
+    /// Keeps a task in the place of the one before; `None` forgets that. Returns when it is on disk.
+    /// That it cannot be kept does not stop the call: the answer is still wanted.
+    fn set_task(&self, task: Option<VendorTask>);
+}
+
+impl Call {
+    /// Returns the call with a keeper of its job's vendor task.
+    #[must_use]
+    pub fn keeping_tasks(self, tasks: std::sync::Arc<dyn TaskKeeper>) -> Call {
+        Call { tasks: Some(tasks), ..self }
+    }
+
+    /// Returns the task that an earlier attempt left at a vendor.
+    pub fn task(&self) -> Option<VendorTask> {
+        self.tasks.as_ref()?.task()
+    }
+
+    /// Returns the name of the task that an earlier attempt left at this upstream.
+    pub fn task_of(&self, upstream: &str) -> Option<String> {
+        self.task().filter(|task| task.upstream == upstream).map(|task| task.id)
+    }
+
+    /// Keeps a task that has begun. Returns when it is on disk.
+    pub fn keep_task(&self, task: VendorTask) {
+        if let Some(tasks) = &self.tasks {
+            tasks.set_task(Some(task));
+        }
+    }
+
+    /// Forgets the task: the next attempt begins another.
+    pub fn forget_task(&self) {
+        if let Some(tasks) = &self.tasks {
+            tasks.set_task(None);
+        }
+    }
+}
