@@ -197,6 +197,7 @@ pub fn queued_job(
         idempotency: None,
         batch: None,
         webhook_url: None,
+        keep_raw: false,
     }
 }
 

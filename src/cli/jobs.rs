@@ -151,7 +151,7 @@ pub struct CancelArgs {
 /// Returns an error if the prompt cannot be read, or the server refuses it or cannot be reached.
 pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let asked =
-        RawRequest { prompt: Some(prompt(args.prompt, std::io::stdin())?), ..args.options.given };
+        RawRequest { prompt: Some(prompt(args.prompt, std::io::stdin())?), ..*args.options.given };
     let idempotency_key = args.idempotency_key.map(idempotency_key).transpose()?;
     let client = args.server.client()?;
     let job = client.submit(&args.scraper, &asked, idempotency_key.as_deref())?;

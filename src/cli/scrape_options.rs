@@ -9,7 +9,7 @@ use crate::job::RawRequest;
 /// The parameters that are given as options.
 #[derive(Debug)]
 pub struct ScrapeOptions {
-    pub given: RawRequest,
+    pub given: Box<RawRequest>,
 }
 
 fn option(parameter: &'static Parameter) -> Option<Arg> {
@@ -55,7 +55,7 @@ impl FromArgMatches for ScrapeOptions {
                 set.map_err(|wrong| Error::raw(ErrorKind::ValueValidation, wrong.must_be))?;
             }
         }
-        Ok(ScrapeOptions { given })
+        Ok(ScrapeOptions { given: Box::new(given) })
     }
 
     fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), Error> {
