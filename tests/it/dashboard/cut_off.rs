@@ -8,7 +8,7 @@ use crate::providers::server::Provider;
 
 #[test]
 fn an_upstream_that_is_cut_off_shows_with_its_reason() {
-    let case = cases::compatible();
+    let case = cases::named("compatible");
     let mut upstream = Provider::always(case.replies().remove(0));
     let app = case.builder(&upstream).set("RETRY__RETRIES", 3).set("RETRY__BACKOFF_MS", 1).start();
     let dashboard = Dashboard::open(&app, "/");
@@ -21,11 +21,11 @@ fn an_upstream_that_is_cut_off_shows_with_its_reason() {
         browser.until(&format!("{}.every((text) => {note}.includes(text))", json!(texts)));
     };
     // The attempts of one job are enough to be told of, in red, with the reason.
-    app.ended(&app.submit(case.scraper, "one"));
+    app.ended(&app.submit(&case.scraper, "one"));
     let refused = "local could not be reached: connection refused";
     says(&["house: 100% of the attempts of the last hour failed", refused, "upstream_unreachable"]);
     // And those of two are more in a row than a breaker allows.
-    app.submit(case.scraper, "two");
+    app.submit(&case.scraper, "two");
     says(&["house: the upstream local is resting", refused, "It is tried again in"]);
     browser.until("document.querySelector('.badge.bad').textContent === 'open'");
     browser.until(&format!(

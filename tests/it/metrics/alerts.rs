@@ -176,7 +176,7 @@ fn rests(app: &App, upstream: &str) -> Vec<String> {
 
 #[test]
 fn an_upstream_that_goes_away_shows_with_the_reason_as_soon_as_it_has_failed_often_enough() {
-    let case = cases::openai();
+    let case = cases::named("openai");
     let mut provider = Provider::always(case.replies().remove(0));
     let app = case.builder(&provider).set("RETRY__RETRIES", 0).start();
     assert_eq!(app.ended(&case.submit(&app))["status"], "done");
@@ -185,13 +185,13 @@ fn an_upstream_that_goes_away_shows_with_the_reason_as_soon_as_it_has_failed_oft
     provider.kill();
     for number in 0..FAILURES_MAX {
         assert!(rests(&app, "local").is_empty(), "{number} failures are not enough");
-        let job = app.ended(&app.submit(case.scraper, &format!("question {number}")));
+        let job = app.ended(&app.submit(&case.scraper, &format!("question {number}")));
         assert_eq!(job["error_code"], "upstream_unreachable");
     }
     assert_eq!(rests(&app, "local"), ["upstream_unreachable"]);
     let (samples, _) = scrape(&app);
     let code = "code=\"upstream_unreachable\"";
-    let scraper = case.scraper;
+    let scraper = &case.scraper;
     for counter in [
         format!("answerd_upstream_errors_total{{upstream=\"local\",{code}}}"),
         format!("answerd_attempts_failed_total{{scraper=\"{scraper}\",{code}}}"),

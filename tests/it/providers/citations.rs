@@ -58,7 +58,9 @@ fn only_marks_with_a_source_leave_the_text() {
         ("الرافعات زرقاء [1]، وطويلة [1]؟", &cited[..], "الرافعات زرقاء، وطويلة؟"),
     ];
     let bodies: Vec<Value> = texts.iter().map(|(text, cited, _)| response(text, cited)).collect();
-    for (job, (text, _, expected)) in jobs(&cases::azure(), &bodies).iter().zip(&texts) {
+    for (job, (text, _, expected)) in
+        jobs(&cases::named("openai-azure"), &bodies).iter().zip(&texts)
+    {
         assert_eq!(job["result"]["result"], *expected, "{job:#}");
         assert_eq!(job["result"]["result_markdown"], *text);
     }
@@ -77,11 +79,11 @@ fn json_is_passed_as_it_is_by_every_api() {
     let chat = json!({"citations": ["https://c.example/", "https://c.example/"],
         "choices": [{"finish_reason": "stop", "message": {"content": text}}]});
     for (case, body) in [
-        (cases::openai(), &found),
-        (cases::perplexity(), &found),
-        (cases::xai(), &found),
-        (cases::sonar_gateway(), &chat),
-        (cases::compatible(), &chat),
+        (cases::named("openai"), &found),
+        (cases::named("perplexity"), &found),
+        (cases::named("xai"), &found),
+        (cases::named("perplexity-sonar-gateway"), &chat),
+        (cases::named("compatible"), &chat),
     ] {
         let result = result(&case, body);
         assert_eq!(result["result"], text, "{}", case.name);
@@ -94,7 +96,7 @@ fn marks_name_the_page_that_the_upstream_numbered() {
     let page = |site: &str| json!({"link": format!("https://{site}.example/"), "title": site});
     let body = json!({"search_metadata": {"status": "Success"}, "markdown": "So [3], so [4]. [2-4]",
         "reference_links": [page("a"), page("b"), page("a"), page("c")]});
-    let result = result(&cases::searchapi_perplexity(), &body);
+    let result = result(&cases::named("searchapi-perplexity"), &body);
     assert_eq!(result["result_markdown"], "So [1], so [3]. [2][1][3]");
     assert_eq!(result["result"], "So, so.");
     let urls: Vec<&Value> =
@@ -110,7 +112,7 @@ fn ranges_and_lists_of_numbers_cite_each_of_their_pages() {
         0,
         json!({"type": "search_results", "results": [page(4), page(5), page(6), page(7)]}),
     );
-    let result = result(&cases::perplexity(), &body);
+    let result = result(&cases::named("perplexity"), &body);
     assert_eq!(result["result_markdown"], "One [1][2]. Two [3][4]. Three [1]. Four [9] and \\[1].");
     assert_eq!(result["result"], "One. Two. Three. Four [9] and [1].");
 }
@@ -133,11 +135,11 @@ fn thoughts_are_no_answer() {
         .map(|text| json!({"candidates": [{"content": {"parts": [{"text": text}]}}]}))
         .collect();
     for (case, bodies) in [
-        (cases::openai(), &responses),
-        (cases::perplexity(), &responses),
-        (cases::xai(), &responses),
-        (cases::compatible(), &chats),
-        (cases::gemini(), &gemini),
+        (cases::named("openai"), &responses),
+        (cases::named("perplexity"), &responses),
+        (cases::named("xai"), &responses),
+        (cases::named("compatible"), &chats),
+        (cases::named("gemini"), &gemini),
     ] {
         let jobs = jobs(&case, bodies);
         for job in &jobs[..2] {
@@ -160,7 +162,7 @@ fn links_have_titles_and_addresses_that_are_written_out() {
     );
     let marked = format!("{POST}?utm_source=openai");
     let cited = [(marked.as_str(), "Blue cranes"), (long.as_str(), "Far")];
-    let result = result(&cases::openai(), &response(&text, &cited));
+    let result = result(&cases::named("openai"), &response(&text, &cited));
     let link = |url: &str, text: &str| json!({"url": url, "text": text});
     assert_eq!(
         result["links"],
@@ -184,7 +186,7 @@ fn numbered_links_with_parentheses_number_the_sources() {
         json!({"type": "web_search_call", "action": {"type": "search", "query": "q", "sources": [
             {"url": "https://z.example/"}]}}),
     );
-    let result = result(&cases::xai(), &body);
+    let result = result(&cases::named("xai"), &body);
     assert_eq!(result["result"], "So.");
     let urls: Vec<&Value> =
         result["web_sources"].as_array().unwrap().iter().map(|page| &page["url"]).collect();

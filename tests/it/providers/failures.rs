@@ -45,7 +45,7 @@ fn a_status_means_the_same_of_every_kind() {
 fn a_refused_key_and_a_spent_balance_are_known_by_their_words() {
     let auth = at_once("upstream_auth", "`api_key_env` of [upstreams.local");
     let quota = at_once("upstream_quota", "no quota or balance");
-    let gemini = |status: u16, body: Value| (cases::gemini(), status, body);
+    let gemini = |status: u16, body: Value| (cases::named("gemini"), status, body);
     let rows = [
         (
             gemini(
@@ -57,17 +57,17 @@ fn a_refused_key_and_a_spent_balance_are_known_by_their_words() {
         ),
         (
             (
-                cases::xai(),
+                cases::named("xai"),
                 400,
                 json!({"code": "invalid-argument",
                     "error": format!("Incorrect API key provided: {KEY}.")}),
             ),
             auth,
         ),
-        ((cases::mistral(), 401, json!({"detail": "Invalid API Key"})), auth),
+        ((cases::named("mistral"), 401, json!({"detail": "Invalid API Key"})), auth),
         (
             (
-                cases::dataforseo(),
+                cases::named("dataforseo"),
                 200,
                 json!({"status_code": 40100, "status_message": "You are not authorized."}),
             ),
@@ -75,7 +75,7 @@ fn a_refused_key_and_a_spent_balance_are_known_by_their_words() {
         ),
         (
             (
-                cases::openai(),
+                cases::named("openai"),
                 429,
                 json!({"error": {"message": "You exceeded your current quota.",
                     "type": "insufficient_quota", "code": "insufficient_quota"}}),
@@ -91,10 +91,17 @@ fn a_refused_key_and_a_spent_balance_are_known_by_their_words() {
             ),
             quota,
         ),
-        ((cases::serpapi(), 429, json!({"error": "Your account has run out of searches."})), quota),
         (
             (
-                cases::dataforseo(),
+                cases::named("serpapi"),
+                429,
+                json!({"error": "Your account has run out of searches."}),
+            ),
+            quota,
+        ),
+        (
+            (
+                cases::named("dataforseo"),
                 200,
                 json!({"status_code": 20000, "tasks": [{"status_code": 40200,
                     "status_message": "Payment Required."}]}),
@@ -123,9 +130,9 @@ fn a_200_can_be_a_failure() {
     let candidate = |reason: &str| json!({"candidates": [{"finishReason": reason}]});
     let turn = |stop: &str, content: Value| json!({"type": "message", "content": content, "stop_reason": stop});
     let choice = |reason: &str, text: &str| json!({"choices": [{"finish_reason": reason, "message": {"content": text}}]});
-    let (openai, anthropic) = (cases::openai(), cases::anthropic());
-    let (gemini, compatible) = (cases::gemini(), cases::compatible());
-    let (mistral, serpapi) = (cases::mistral(), cases::serpapi());
+    let (openai, anthropic) = (cases::named("openai"), cases::named("anthropic"));
+    let (gemini, compatible) = (cases::named("gemini"), cases::named("compatible"));
+    let (mistral, serpapi) = (cases::named("mistral"), cases::named("serpapi"));
     let rows = [
         (&openai, output(json!({"type": "refusal", "refusal": PROMPT})), refused),
         (&openai, incomplete("content_filter"), refused),
@@ -219,7 +226,7 @@ fn a_provider_that_says_no_retry_gets_none() {
     {
         let says = Says::json(status, &body).with("x-should-retry", "false");
         let says = says.with("retry-after", "1");
-        table.row(&status.to_string(), &cases::openai(), says, at_once(code, "HTTP"));
+        table.row(&status.to_string(), &cases::named("openai"), says, at_once(code, "HTTP"));
     }
     table.check();
 }

@@ -10,7 +10,7 @@ use crate::app::{App, Builder};
 
 /// `chatgpt` with the upstreams `first` (of OpenAI's kind) and `second` (of Mistral's).
 fn two(first: &Provider, second: &Provider) -> Builder {
-    let cases = [cases::openai(), cases::mistral()];
+    let cases = [cases::named("openai"), cases::named("mistral")];
     Builder::new()
         .env("PLANTED_KEY", KEY)
         .config(&cases[0].upstream("first", first))
@@ -41,7 +41,7 @@ fn ask(app: &App, number: usize) -> Value {
 #[test]
 fn a_provider_killed_mid_run_is_tried_again_and_then_the_next_one_answers() {
     let mut first = Provider::always(Says::Nothing);
-    let second = sound(&cases::mistral());
+    let second = sound(&cases::named("mistral"));
     let (builder, clock) = two(&first, &second).manual();
     let app = builder.start();
     let id = app.submit("chatgpt", "question");
@@ -61,7 +61,7 @@ fn a_provider_killed_mid_run_is_tried_again_and_then_the_next_one_answers() {
 
 #[test]
 fn a_refused_key_goes_to_the_next_one_in_the_same_attempt() {
-    let (first, second) = (Provider::always(refusal()), sound(&cases::mistral()));
+    let (first, second) = (Provider::always(refusal()), sound(&cases::named("mistral")));
     let app = two(&first, &second).start();
     let job = ask(&app, 1);
     answered_by(&job, "second");
@@ -72,7 +72,7 @@ fn a_refused_key_goes_to_the_next_one_in_the_same_attempt() {
 #[test]
 fn a_pause_that_a_provider_asks_for_is_filled_by_the_next_one() {
     let pause = Says::json(429, &json!({"error": {"message": "No."}})).with("retry-after", "600");
-    let (first, second) = (Provider::always(pause), sound(&cases::mistral()));
+    let (first, second) = (Provider::always(pause), sound(&cases::named("mistral")));
     let app = two(&first, &second).start();
     let result = app.get("/scrapers/chatgpt?prompt=question&timeout=60").expect(200);
     assert_eq!(result["provenance"]["upstream"], "second");
@@ -81,7 +81,7 @@ fn a_pause_that_a_provider_asks_for_is_filled_by_the_next_one() {
 
 #[test]
 fn an_upstream_without_its_key_is_passed_over() {
-    let (first, second) = (sound(&cases::openai()), sound(&cases::mistral()));
+    let (first, second) = (sound(&cases::named("openai")), sound(&cases::named("mistral")));
     let app = two(&first, &second).set("UPSTREAMS__FIRST__API_KEY_ENV", "NO_SUCH_KEY").start();
     answered_by(&ask(&app, 1), "second");
     assert!(first.asked().is_empty());
@@ -90,9 +90,9 @@ fn an_upstream_without_its_key_is_passed_over() {
 #[test]
 fn an_upstream_that_keeps_failing_rests_and_is_probed_once() {
     let failures = FAILURES_MAX as usize;
-    let answer = cases::openai().replies().remove(0);
+    let answer = cases::named("openai").replies().remove(0);
     let first = Provider::start((0..failures).map(|_| refusal()), answer);
-    let second = sound(&cases::mistral());
+    let second = sound(&cases::named("mistral"));
     let (builder, clock) = two(&first, &second).manual();
     let app = builder.start();
     for number in 0..failures {
@@ -114,7 +114,7 @@ fn an_upstream_that_keeps_failing_rests_and_is_probed_once() {
 #[test]
 fn a_probe_that_fails_gives_twice_the_rest() {
     let failures = FAILURES_MAX as usize;
-    let (first, second) = (Provider::always(refusal()), sound(&cases::mistral()));
+    let (first, second) = (Provider::always(refusal()), sound(&cases::named("mistral")));
     let (builder, clock) = two(&first, &second).manual();
     let app = builder.start();
     (0..failures).for_each(|number| answered_by(&ask(&app, number), "second"));
@@ -132,7 +132,7 @@ fn a_probe_that_fails_gives_twice_the_rest() {
 #[test]
 fn when_all_rest_the_job_waits_for_the_first_that_may_be_probed() {
     let failures = FAILURES_MAX as usize;
-    let case = cases::openai();
+    let case = cases::named("openai");
     let busy = Says::json(503, &json!({"error": {"message": "Busy."}}));
     let provider = Provider::start((0..failures).map(|_| busy.clone()), case.replies().remove(0));
     let (builder, clock) = case.builder(&provider).set("RETRY__RETRIES", failures + 1).manual();

@@ -67,12 +67,16 @@ fn neither_key_nor_prompt_is_printed_at_the_finest_level() {
     let mut dead = Provider::always(says());
     dead.kill();
     let rows = [
-        (cases::openai(), Provider::always(says()), "json"),
+        (cases::named("openai"), Provider::always(says()), "json"),
         // Key and prompt go into the address.
-        (cases::serpapi(), Provider::always(says()), "json"),
-        (cases::serpapi(), Provider::always(Says::Half(vec![b' '; 100])), "text"),
-        (cases::serpapi(), dead, "json"),
-        (cases::serpapi(), Provider::always(cases::serpapi().replies().remove(0)), "json"),
+        (cases::named("serpapi"), Provider::always(says()), "json"),
+        (cases::named("serpapi"), Provider::always(Says::Half(vec![b' '; 100])), "text"),
+        (cases::named("serpapi"), dead, "json"),
+        (
+            cases::named("serpapi"),
+            Provider::always(cases::named("serpapi").replies().remove(0)),
+            "json",
+        ),
     ];
     for (case, provider, format) in rows {
         let printed = printed(&case, &provider, format);
@@ -96,13 +100,13 @@ fn an_upstreams_own_words_go_to_the_jobs_owner_only() {
     let choice = json!({"choices": [{"error": {"code": 502, "message": WORDS}}]});
     let blocked = json!({"promptFeedback": {"blockReason": WORDS}});
     let rows = [
-        (cases::openai(), 503, json!({"error": {"message": WORDS}})),
-        (cases::anthropic(), 500, json!({"error": {"type": WORDS, "message": WORDS}})),
-        (cases::xai(), 400, json!({"code": WORDS, "error": WORDS})),
-        (cases::perplexity(), 200, incomplete),
-        (cases::gemini(), 200, blocked),
-        (cases::compatible(), 200, choice),
-        (cases::dataforseo(), 200, task),
+        (cases::named("openai"), 503, json!({"error": {"message": WORDS}})),
+        (cases::named("anthropic"), 500, json!({"error": {"type": WORDS, "message": WORDS}})),
+        (cases::named("xai"), 400, json!({"code": WORDS, "error": WORDS})),
+        (cases::named("perplexity"), 200, incomplete),
+        (cases::named("gemini"), 200, blocked),
+        (cases::named("compatible"), 200, choice),
+        (cases::named("dataforseo"), 200, task),
     ];
     let (directory, store) = store_directory();
     let config = directory.path().join("config.toml");

@@ -7,8 +7,8 @@ use super::cases::{self, Case, KEY};
 use super::server::{Provider, Says};
 use crate::app::{App, Builder, Gate};
 
-fn openai(settings: &'static str) -> Case {
-    Case { settings, ..cases::openai() }
+fn openai(setting: &str, value: i64) -> Case {
+    cases::named("openai").setting(setting, value)
 }
 
 /// Asks for something of its own, so that the cache has no answer.
@@ -30,7 +30,7 @@ fn done_at_first(job: &Value) {
 
 #[test]
 fn a_job_waits_for_a_place_without_spending_attempts() {
-    let case = openai("in_flight_max = 1");
+    let case = openai("in_flight_max", 1);
     let gate = Gate::default();
     let answer = case.replies().remove(0);
     let provider = Provider::start([Says::Held(gate.clone(), answer.clone().into())], answer);
@@ -57,7 +57,7 @@ fn a_job_waits_for_a_place_without_spending_attempts() {
 
 #[test]
 fn a_job_waits_for_the_next_minute_without_spending_attempts() {
-    let case = openai("requests_per_minute = 1");
+    let case = openai("requests_per_minute", 1);
     let provider = Provider::always(case.replies().remove(0));
     let (builder, clock) = case.builder(&provider).manual();
     let app = builder.set("RETRY__RETRIES", 0).start();
@@ -74,7 +74,7 @@ fn a_job_waits_for_the_next_minute_without_spending_attempts() {
 
 #[test]
 fn what_is_over_the_limit_of_one_upstream_goes_to_the_next() {
-    let (first, second) = (openai("requests_per_minute = 1"), cases::mistral());
+    let (first, second) = (openai("requests_per_minute", 1), cases::named("mistral"));
     let providers = [&first, &second].map(|case| Provider::always(case.replies().remove(0)));
     let (builder, _clock) = Builder::new()
         .env("PLANTED_KEY", KEY)

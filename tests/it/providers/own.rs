@@ -8,7 +8,7 @@ use crate::app::Builder;
 
 #[test]
 fn an_openai_compatible_server_takes_four_settings() {
-    let case = cases::compatible();
+    let case = cases::named("compatible");
     let provider = Provider::always(case.replies().remove(0));
     let lines = format!(
         r#"
@@ -25,8 +25,8 @@ fn an_openai_compatible_server_takes_four_settings() {
     let job = app.ended(&app.submit("mine", "Which Ruby?"));
     assert_eq!(job["status"], "done", "{job:#}");
     assert_eq!(job["result"]["scraper"], "mine");
-    assert_eq!(job["result"]["result"], case.result["result"]);
-    assert_eq!(job["result"]["links"], case.result["links"]);
+    assert_eq!(job["result"]["result"], case.expected["job"]["result"]["result"]);
+    assert_eq!(job["result"]["links"], case.expected["job"]["result"]["links"]);
     assert_eq!(job["result"]["provenance"]["upstream"], "mine");
 
     let asked = provider.asked().remove(0);

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::cases::{self, Case};
+use super::cases;
 use super::server::{Provider, Says};
 use crate::app::App;
 
@@ -16,7 +16,7 @@ fn what_passes_is_tried_again_until_it_has_passed() {
         let app = case.builder(&provider).set("RETRY__BACKOFF_MS", 1).start();
         let job = app.ended(&case.submit(&app));
         assert_eq!((&job["status"], &job["attempts"]), (&"done".into(), &4.into()), "{job:#}");
-        assert_eq!(provider.asked().len(), 3 + case.says.len(), "{}", case.name);
+        assert_eq!(provider.asked().len(), 3 + case.replies().len(), "{}", case.name);
     }
 }
 
@@ -30,7 +30,7 @@ fn a_providers_own_wait_is_kept_to_the_millisecond() {
     let limited = json!({"error": {"message": "Slow down.", "code": "rate_limit_exceeded"}});
     let with_delay = json!({"error": {"code": 429, "status": "RESOURCE_EXHAUSTED",
         "details": [{"retryDelay": "34.4s"}]}});
-    let openai = cases::openai;
+    let openai = || cases::named("openai");
     let rows = [
         (openai(), Says::json(429, &limited).with("retry-after", "7"), 7_000),
         (openai(), Says::json(429, &limited).with("retry-after-ms", "2500"), 2_500),
@@ -41,7 +41,7 @@ fn a_providers_own_wait_is_kept_to_the_millisecond() {
                 .with("date", "Mon, 11 May 2026 12:00:00 GMT"),
             20_000,
         ),
-        (cases::gemini(), Says::json(429, &with_delay), 34_400),
+        (cases::named("gemini"), Says::json(429, &with_delay), 34_400),
     ];
     for (case, says, wait_ms) in rows {
         // A second job, due a millisecond before, shows that the timer has looked.
@@ -70,7 +70,7 @@ fn a_providers_own_wait_is_kept_to_the_millisecond() {
 #[test]
 fn a_head_that_does_not_come_ends_the_attempt_in_time() {
     let provider = Provider::always(Says::Nothing);
-    let case = Case { settings: "timeout_seconds = 1", ..cases::openai() };
+    let case = cases::named("openai").setting("timeout_seconds", 1);
     let app = case.builder(&provider).set("RETRY__RETRIES", 0).start();
     let job = app.ended(&case.submit(&app));
     assert_eq!(job["error_code"], "upstream_timeout");

@@ -37,7 +37,7 @@ fn upstream(app: &App, name: &str) -> Value {
 
 #[test]
 fn country_that_no_upstream_serves_is_refused_at_submit() {
-    let case = cases::searchapi_chatgpt();
+    let case = cases::named("searchapi");
     let provider = sound(&case);
     let app = chatgpt(&[(&case, &provider)]).start();
     let before = app.server().writer_stats().writes;
@@ -69,7 +69,7 @@ fn country_that_no_upstream_serves_is_refused_at_submit() {
 
 #[test]
 fn country_that_one_upstream_serves_goes_there_and_no_failure_is_counted() {
-    let (limited, other) = (cases::searchapi_chatgpt(), cases::openai());
+    let (limited, other) = (cases::named("searchapi"), cases::named("openai"));
     let (first, second) = (sound(&limited), sound(&other));
     let app = chatgpt(&[(&limited, &first), (&other, &second)]).start();
     assert_eq!(listed(&app, "refused_countries"), json!([]));
@@ -91,7 +91,7 @@ fn country_that_one_upstream_serves_goes_there_and_no_failure_is_counted() {
 
 #[test]
 fn prompt_that_is_too_long_for_every_upstream_is_refused_at_submit() {
-    let case = cases::dataforseo_chatgpt();
+    let case = cases::named("dataforseo-chatgpt");
     let provider = sound(&case);
     let app = chatgpt(&[(&case, &provider)]).start();
     assert_eq!(listed(&app, "parameters")["prompt"]["length_max"], 2_000);
@@ -107,7 +107,7 @@ fn prompt_that_is_too_long_for_every_upstream_is_refused_at_submit() {
 
 #[test]
 fn prompt_that_is_too_long_for_one_upstream_goes_to_the_next() {
-    let (limited, other) = (cases::dataforseo_chatgpt(), cases::openai());
+    let (limited, other) = (cases::named("dataforseo-chatgpt"), cases::named("openai"));
     let (first, second) = (sound(&limited), sound(&other));
     let app = chatgpt(&[(&limited, &first), (&other, &second)]).start();
     let job = app.ended(&app.submit("chatgpt", &"x".repeat(2_001)));
@@ -118,7 +118,7 @@ fn prompt_that_is_too_long_for_one_upstream_goes_to_the_next() {
 /// The job was taken when an upstream served it, which is gone now.
 #[test]
 fn queued_job_that_no_upstream_serves_any_more_fails_with_its_reason() {
-    let (limited, other) = (cases::searchapi_chatgpt(), cases::openai());
+    let (limited, other) = (cases::named("searchapi"), cases::named("openai"));
     let first = sound(&limited);
     let second = Provider::always(Says::json(503, &json!({"error": {"message": "Busy."}})));
     let (builder, clock) = chatgpt(&[(&limited, &first), (&other, &second)]).manual();

@@ -36,7 +36,7 @@ pub struct Table {
 
 struct Row {
     name: String,
-    country: &'static str,
+    country: String,
     provider: Provider,
     ends: Ends,
 }
@@ -51,7 +51,7 @@ impl Table {
         self.config.push_str(&format!(
             "[scrapers.row-{number}]\nupstreams = [\"local-{number}\"]\nworkers = 1\n"
         ));
-        self.rows.push(Row { name, country: case.country, provider, ends });
+        self.rows.push(Row { name, country: case.country.clone(), provider, ends });
     }
 
     /// Runs a job for every row, all at once.

@@ -1,22 +1,15 @@
-//! The kinds of providers as the tests know them: how one is configured, what a scrape makes it hear,
-//! what it says, and the result that follows.
+//! Cases of providers: data in folders beside this file. A case is what a scrape asks of an upstream
+//! of a kind, what that says, and what comes of it. `README.md` tells how to add one.
 
-mod apis;
-mod chat;
-mod responses;
-mod serp;
+pub mod pattern;
 
-pub use apis::{anthropic, deepseek, gemini, mistral};
-pub use chat::{compatible, openrouter, sonar_gateway};
-pub use responses::{azure, openai, perplexity, xai, xai_of_2025};
-pub use serp::{
-    dataforseo, dataforseo_chatgpt, searchapi_ai_mode, searchapi_chatgpt, searchapi_perplexity,
-    serpapi, serpapi_products,
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde_json::Value;
 
-use super::server::{Asked, Provider, Says};
+use super::server::{Provider, Says};
 use crate::app::{App, Builder, encoded};
 
 /// The planted key; of DataForSEO's form, which every other kind takes as well.
@@ -26,153 +19,200 @@ pub const KEY_BASIC: &str = "cGxhbnRlZC1sb2dpbjpwbGFudGVkLXBhc3N3b3JkLTVmMWM=";
 /// A prompt with characters that every encoding on the way could spoil.
 pub const PROMPT: &str = "Which Ruby is \"stable\"? 100 % naïve & <curious> + 🦀\nin two lines";
 
+/// The files of a case.
+const REQUEST: &str = "request.toml";
+const EXPECTED: &str = "expected.json";
+
+/// A case as its folder has it.
+#[derive(Clone)]
 pub struct Case {
-    pub name: &'static str,
-    pub scraper: &'static str,
-    pub kind: &'static str,
+    /// The folder's name.
+    pub name: String,
+    pub scraper: String,
+    pub country: String,
+    pub prompt: String,
+    /// Further parameters of the scrape, as the query writes them.
+    parameters: Vec<(String, String)>,
+    /// The upstream's section without its address and its key.
+    upstream: toml::Table,
     /// What follows the server's address in `base_url`.
-    pub base_path: &'static str,
-    /// Further lines of its section.
-    pub settings: &'static str,
-    pub country: &'static str,
-    pub sent: Sent,
-    /// Its replies in one answer, in order.
-    pub says: Vec<Value>,
-    /// The fields of the result object that this kind decides.
-    pub result: Value,
+    base_path: String,
+    /// What the provider says in one answer, in order.
+    replies: Vec<Says>,
+    /// What the provider must have heard, and the job that must follow.
+    pub expected: Value,
 }
 
-/// What the first request must look like.
-pub struct Sent {
-    pub method: &'static str,
-    pub path: &'static str,
-    pub key: Key,
-    /// Where in the JSON, or under which name of the query, the prompt stands.
-    pub prompt: &'static str,
-    /// The same of the country, and how it is written there.
-    pub country: (&'static str, Value),
+/// `request.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    scraper: String,
+    country: Option<String>,
+    prompt: Option<String>,
+    #[serde(default)]
+    base_path: String,
+    #[serde(default)]
+    parameters: toml::Table,
+    upstream: toml::Table,
+    /// Status and headers of the replies that have others than 200 and none.
+    #[serde(default)]
+    replies: Vec<Head>,
 }
 
-/// How the key is sent.
-pub enum Key {
-    Bearer,
-    Basic,
-    Header(&'static str),
-    Query(&'static str),
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Head {
+    status: Option<u16>,
+    headers: BTreeMap<String, String>,
 }
 
-/// The official APIs, and those who speak like them.
-pub fn apis() -> Vec<Case> {
-    vec![
-        openai(),
-        azure(),
-        perplexity(),
-        sonar_gateway(),
-        gemini(),
-        xai(),
-        xai_of_2025(),
-        anthropic(),
-        deepseek(),
-        mistral(),
-        compatible(),
-        openrouter(),
-    ]
+/// Returns every case, by name.
+pub fn all() -> Vec<Case> {
+    let mut folders: Vec<PathBuf> = std::fs::read_dir(root())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
+    folders.sort();
+    folders.iter().map(|folder| Case::read(folder)).collect()
 }
 
-/// The SERP vendors.
-pub fn vendors() -> Vec<Case> {
-    vec![
-        searchapi_chatgpt(),
-        searchapi_perplexity(),
-        searchapi_ai_mode(),
-        serpapi(),
-        serpapi_products(),
-        dataforseo(),
-        dataforseo_chatgpt(),
-    ]
+/// Returns the case in the folder of that name.
+pub fn named(name: &str) -> Case {
+    Case::read(&root().join(name))
 }
 
+/// Returns the case of each kind that stands for it: the one in the folder with the kind's name.
 pub fn every_kind() -> Vec<Case> {
-    apis().into_iter().chain(vendors()).collect()
+    let mut kinds: Vec<String> = all().iter().map(|case| case.kind().to_owned()).collect();
+    kinds.sort();
+    kinds.dedup();
+    kinds.iter().map(|kind| named(kind)).collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/providers/cases")
+}
+
+fn read(folder: &Path, file: &str) -> Vec<u8> {
+    let path = folder.join(file);
+    std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
 impl Case {
-    /// The lines of config.toml that make `provider` an upstream of this kind.
-    pub fn upstream(&self, name: &str, provider: &Provider) -> String {
-        format!(
-            "[upstreams.{name}]\nkind = \"{}\"\nbase_url = \"{}\"\napi_key_env = \"PLANTED_KEY\"\n{}\n",
-            self.kind,
-            provider.url(self.base_path),
-            self.settings
-        )
+    fn read(folder: &Path) -> Case {
+        let name = folder.file_name().unwrap().to_str().unwrap().to_owned();
+        let request = String::from_utf8(read(folder, REQUEST)).unwrap();
+        let request: Request =
+            toml::from_str(&request).unwrap_or_else(|error| panic!("{name}/{REQUEST}: {error}"));
+        let mut expected: Value = serde_json::from_slice(&read(folder, EXPECTED))
+            .unwrap_or_else(|error| panic!("{name}/{EXPECTED}: {error}"));
+        let prompt = request.prompt.unwrap_or_else(|| PROMPT.to_owned());
+        pattern::fill(
+            &mut expected,
+            &[("{prompt}", &prompt), ("{key}", KEY), ("{key in base64}", KEY_BASIC)],
+        );
+        let written = |value: &toml::Value| match value {
+            toml::Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        let parameters = request.parameters.iter();
+        Case {
+            replies: replies(folder, &request.replies),
+            name,
+            scraper: request.scraper,
+            country: request.country.unwrap_or_else(|| "US".to_owned()),
+            prompt,
+            parameters: parameters.map(|(name, value)| (name.clone(), written(value))).collect(),
+            upstream: request.upstream,
+            base_path: request.base_path,
+            expected,
+        }
     }
 
-    /// A server whose scraper has this one upstream, called `local`.
+    /// Returns the word of its upstream's kind.
+    pub fn kind(&self) -> &str {
+        self.upstream["kind"].as_str().unwrap()
+    }
+
+    /// Returns the case with another setting of its upstream.
+    pub fn setting(mut self, name: &str, value: impl Into<toml::Value>) -> Case {
+        self.upstream.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Returns the lines of config.toml that make `provider` an upstream of this kind.
+    pub fn upstream(&self, name: &str, provider: &Provider) -> String {
+        let mut section = self.upstream.clone();
+        section.insert("base_url".to_owned(), provider.url(&self.base_path).into());
+        section.insert("api_key_env".to_owned(), "PLANTED_KEY".into());
+        let table = |name: &str, table| {
+            toml::Table::from_iter([(name.to_owned(), toml::Value::Table(table))])
+        };
+        toml::to_string(&table("upstreams", table(name, section))).unwrap()
+    }
+
+    /// Returns a server whose scraper has this one upstream, called `local`.
     pub fn builder(&self, provider: &Provider) -> Builder {
         Builder::new()
             .env("PLANTED_KEY", KEY)
             .config(&self.upstream("local", provider))
-            .config(&format!("[scrapers.{}]\nupstreams = [\"local\"]", self.scraper))
+            .config(&self.scraper("local"))
     }
 
-    /// What it says, as replies.
+    /// Returns the lines of config.toml that make an upstream the only one of the scraper.
+    pub fn scraper(&self, upstream: &str) -> String {
+        format!("[scrapers.{}]\nupstreams = [\"{upstream}\"]", self.scraper)
+    }
+
+    /// Returns what the provider says, in order.
     pub fn replies(&self) -> Vec<Says> {
-        self.says.iter().map(|body| Says::json(200, body)).collect()
+        self.replies.clone()
     }
 
-    /// Queues the prompt; gives the job's id.
+    /// Returns a provider that says its replies, and then that it failed.
+    pub fn provider(&self) -> Provider {
+        Provider::start(self.replies(), Says::json(500, &Value::Null))
+    }
+
+    /// Queues its scrape; returns the job's id.
     pub fn submit(&self, app: &App) -> String {
-        self.submit_prompt(app, PROMPT)
+        self.submit_prompt(app, &self.prompt)
     }
 
+    /// Queues its scrape with another prompt; returns the job's id.
     pub fn submit_prompt(&self, app: &App, prompt: &str) -> String {
-        let path = format!(
+        let mut path = format!(
             "/scrapers/{}/jobs?prompt={}&country={}",
             self.scraper,
             encoded(prompt),
             self.country
         );
+        for (name, value) in &self.parameters {
+            path.push_str(&format!("&{name}={}", encoded(value)));
+        }
         app.post(&path).expect(202)["job_id"].as_str().unwrap().to_owned()
     }
 }
 
-impl Sent {
-    /// Checks the first request for a prompt in a country.
-    #[track_caller]
-    pub fn check(&self, asked: &Asked, name: &str) {
-        assert_eq!((asked.method.as_str(), asked.path()), (self.method, self.path), "{name}");
-        let at = |place: &str| match self.method {
-            "GET" => asked.query().get(place).map_or(Value::Null, |value| value.as_str().into()),
-            _ => asked.json().pointer(place).cloned().unwrap_or_default(),
-        };
-        // DataForSEO decodes what it is sent as if it were an address.
-        let prompt = match self.key {
-            Key::Basic => PROMPT.replace('%', "%25").replace('+', "%2B"),
-            Key::Bearer | Key::Header(_) | Key::Query(_) => PROMPT.to_owned(),
-        };
-        assert_eq!(at(self.prompt), prompt.as_str(), "{name}");
-        assert_eq!(at(self.country.0), self.country.1, "{name}: {asked:?}");
-
-        let header = |header: &str| asked.headers.get(header).map_or("", String::as_str);
-        match self.key {
-            Key::Bearer => assert_eq!(header("authorization"), format!("Bearer {KEY}"), "{name}"),
-            Key::Basic => {
-                assert_eq!(header("authorization"), format!("Basic {KEY_BASIC}"), "{name}");
-            }
-            Key::Header(of_key) => {
-                assert_eq!((header(of_key), header("authorization")), (KEY, ""), "{name}");
-            }
-            Key::Query(of_key) => assert_eq!(asked.query()[of_key], KEY, "{name}"),
-        }
-        if !matches!(self.key, Key::Query(_)) {
-            assert!(!asked.target.contains("planted"), "{name}: {}", asked.target);
-        }
+/// The bodies of `reply.json`, or else of `reply-1.json` and those that follow.
+fn replies(folder: &Path, heads: &[Head]) -> Vec<Says> {
+    let numbered = (1..).map(|number| format!("reply-{number}.json"));
+    let mut files: Vec<String> = numbered.take_while(|file| folder.join(file).exists()).collect();
+    if files.is_empty() {
+        files.push("reply.json".to_owned());
     }
-}
-
-/// The characters from the beginning of `part` in `text` to its end, as OpenAI counts them.
-pub fn characters_of(part: &str, text: &str) -> (usize, usize) {
-    let (before, _) = text.split_once(part).unwrap();
-    let start = before.chars().count();
-    (start, start + part.chars().count())
+    assert!(heads.len() <= files.len(), "{}: more heads than replies", folder.display());
+    let mut heads = heads.iter();
+    files
+        .iter()
+        .map(|file| {
+            let default = Head::default();
+            let head = heads.next().unwrap_or(&default);
+            let status = head.status.unwrap_or(200);
+            let says = Says::text(status, "application/json", read(folder, file));
+            head.headers.iter().fold(says, |says, (name, value)| says.with(name, value))
+        })
+        .collect()
 }
