@@ -31,8 +31,8 @@ pub const ANONYMOUS: &str = "anonymous";
 /// The longest name of a key, a scraper or an upstream, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
 
-/// Why there are no settings: all that is wrong, a sentence each that says what to change. None
-/// repeats a value that may be a secret.
+/// The reasons why there are no settings: all that is wrong, a sentence each that says what to
+/// change. None repeats a value that may be a secret.
 #[derive(Debug, thiserror::Error)]
 #[error("{}", .problems.join("\n"))]
 pub struct ConfigError {
@@ -48,7 +48,7 @@ impl Secret {
         Secret(secret.into())
     }
 
-    /// The secret itself, for the one header that carries it.
+    /// Returns the secret itself, for the one header that carries it.
     pub fn reveal(&self) -> &str {
         &self.0
     }
@@ -126,7 +126,7 @@ pub struct Webhooks {
     pub workers: usize,
 }
 
-/// What holds for every upstream of the kind `browser`.
+/// The settings of every upstream of the kind `browser`.
 #[derive(Clone, Debug)]
 pub struct Browser {
     /// The folder of the operator's own recipes.
@@ -153,7 +153,7 @@ pub struct Key {
     pub operator: bool,
 }
 
-/// What an upstream speaks.
+/// The API that an upstream speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UpstreamKind {
     Openai,
@@ -212,7 +212,7 @@ impl UpstreamKind {
         }
     }
 
-    /// Whether a call is impossible without a key.
+    /// Returns whether a call is impossible without a key.
     pub const fn needs_key(self) -> bool {
         match self {
             UpstreamKind::Openai
@@ -277,10 +277,10 @@ impl Settings {
         Settings::load_from(path, &process_environment())
     }
 
-    /// As [`Settings::load`], with a given environment.
+    /// Loads the settings as [`Settings::load`] does, with a given environment.
     ///
     /// # Errors
-    /// As [`Settings::load`].
+    /// Returns the errors of [`Settings::load`].
     pub fn load_from(
         path: Option<&Path>,
         environment: &BTreeMap<String, String>,
@@ -305,8 +305,8 @@ impl Settings {
         (settings, problems)
     }
 
-    /// What a scraper lacks before it can be used, as a sentence that names the setting; `None`
-    /// when at least one of its upstreams is ready.
+    /// Returns what a scraper lacks before it can be used, as a sentence that names the setting;
+    /// `None` when at least one of its upstreams is ready.
     pub fn missing(&self, scraper: &Scraper) -> Option<String> {
         if scraper.upstreams.is_empty() {
             return Some(format!("set `upstreams` in [scrapers.{}]", scraper.name));
@@ -334,13 +334,13 @@ pub fn process_environment() -> BTreeMap<String, String> {
         .collect()
 }
 
-/// The hash of an API key, as `hash` in `[[keys]]` holds it.
+/// Returns the hash of an API key, as `hash` in `[[keys]]` holds it.
 pub fn key_hash(key: &str) -> [u8; 32] {
     Sha256::digest(key.as_bytes()).into()
 }
 
-/// Whether a key, a scraper or an upstream may be called so. Names are public, so what looks like a
-/// key is none.
+/// Returns whether a key, a scraper or an upstream may be called so. Names are public, so what
+/// looks like a key is none.
 pub fn is_name(name: &str) -> bool {
     (1..=NAME_CHARS_MAX).contains(&name.len())
         && !redaction::is_marked_as_secret(name)

@@ -19,7 +19,7 @@ pub struct RateLimit {
     full_at_ns: AtomicU64,
 }
 
-/// How much of a limit is left.
+/// The rest of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateLimitStatus {
     pub per_minute: u32,

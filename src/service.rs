@@ -101,7 +101,8 @@ impl Service {
         }
     }
 
-    /// Who holds this key. Keys are compared over their hashes, in constant time (contract 1.2).
+    /// Returns who holds this key. Keys are compared over their hashes, in constant time (contract
+    /// 1.2).
     ///
     /// # Errors
     /// Returns an error if a key is needed and missing, or if the given one is none of the
@@ -119,17 +120,17 @@ impl Service {
         holder
     }
 
-    /// Whether anybody may call without a key.
+    /// Returns whether anybody may call without a key.
     pub fn is_open(&self) -> bool {
         !self.keyring().is_needed()
     }
 
-    /// The proxies whose word about a client's address is taken.
+    /// Returns the proxies whose word about a client's address is taken.
     pub fn trusted_proxies(&self) -> &[IpAddr] {
         &self.settings.http.trusted_proxies
     }
 
-    /// Whether any key is in force.
+    /// Returns whether any key is in force.
     pub fn has_keys(&self) -> bool {
         !self.keyring().keys().is_empty()
     }
@@ -147,17 +148,17 @@ impl Service {
         self.keyring.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// The time, for those who wait.
+    /// Returns the time, for those who wait.
     pub fn now_ms(&self) -> UnixMs {
         self.clock.now_ms()
     }
 
-    /// How a caller stands to its rate limit; `None` when it has none.
+    /// Returns how a caller stands to its rate limit; `None` when it has none.
     pub fn rate_limit_status(&self, caller: &Caller) -> Option<RateLimitStatus> {
         self.keyring().limit(&caller.account).map(RateLimit::status)
     }
 
-    /// Whether the service takes jobs now.
+    /// Returns whether the service takes jobs now.
     pub fn readiness(&self) -> Readiness {
         self.readiness_with(Store::room)
     }
@@ -173,7 +174,7 @@ impl Service {
         room(&self.store).map_or_else(Readiness::StoreFailed, |()| Readiness::Ready)
     }
 
-    /// From now on no job is taken.
+    /// Stops taking jobs.
     pub fn begin_stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.stop_told.notify_waiters();
@@ -186,7 +187,7 @@ impl Service {
         expires_ms - expires_ms % 1000
     }
 
-    /// How long results are kept, hours: for the sentence of a 404.
+    /// Returns how long results are kept, hours: for the sentence of a 404.
     pub fn retention_hours(&self) -> u64 {
         self.settings.store.retention_ms / 3_600_000
     }

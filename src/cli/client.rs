@@ -28,7 +28,7 @@ const STREAM_LINE_BYTES_MAX: u64 = 1 << 20;
 /// The largest reply that is read, bytes.
 const REPLY_BYTES_MAX: u64 = 64 << 20;
 
-/// Why a call failed.
+/// The reason why a call failed.
 #[derive(Debug, thiserror::Error)]
 pub enum ClientError {
     #[error("{given} is not the address of a server; one is `{DEFAULT_URL}`")]
@@ -47,7 +47,7 @@ pub enum ClientError {
 }
 
 impl ClientError {
-    /// Whether the same call may well succeed a moment later.
+    /// Returns whether the same call may well succeed a moment later.
     pub fn is_transient(&self) -> bool {
         match self {
             ClientError::Unreachable { .. } => true,

@@ -20,7 +20,8 @@ use crate::country;
 /// The highest floor of free space, MiB (1 TiB).
 const FREE_MIB_MAX: u64 = 1 << 20;
 
-/// The settings, when they could be made sense of; they are sound only if `problems` stays empty.
+/// Returns the settings, when they could be made sense of; they are sound only if `problems` stays
+/// empty.
 pub(super) fn check(
     typed: file::File,
     environment: &BTreeMap<String, String>,

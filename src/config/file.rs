@@ -58,7 +58,7 @@ pub struct Http {
     pub cors_origins: Vec<String>,
 }
 
-/// Whether scrapes need a key.
+/// The rule by which scrapes need a key.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Auth {
@@ -115,7 +115,7 @@ pub enum LogFormat {
     Json,
 }
 
-/// How the practice engine behaves: as it is, slow, failing now and then, or long-winded.
+/// The behaviour of the practice engine: as it is, slow, failing now and then, or long-winded.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(expecting = "a table")]
 pub struct Practice {
@@ -136,7 +136,7 @@ pub struct Webhooks {
     pub workers: usize,
 }
 
-/// What holds for every upstream of the kind `browser`.
+/// The settings of every upstream of the kind `browser`.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(expecting = "a table")]
 pub struct Browser {
@@ -148,7 +148,7 @@ pub struct Browser {
     pub evidence_mib_max: u64,
 }
 
-/// Which attempts leave evidence.
+/// The attempts that leave evidence.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
 #[serde(rename_all = "snake_case")]
 pub enum Evidence {

@@ -12,13 +12,13 @@ const RUN_CHARS_MIN: usize = 20;
 /// The longest name of a variable, in characters.
 const VARIABLE_CHARS_MAX: usize = 64;
 
-/// Whether a value is a key by its looks. Names and models are never like that.
+/// Returns whether a value is a key by its looks. Names and models are never like that.
 pub(super) fn is_marked_as_secret(value: &str) -> bool {
     has_prefix(value) && has_run(value, MARKED_RUN_CHARS_MIN)
 }
 
-/// Whether a value could be a secret, or hold one: a login or a query in an address, a key's
-/// prefix, or a long run of letters and digits.
+/// Returns whether a value could be a secret, or hold one: a login or a query in an address, a
+/// key's prefix, or a long run of letters and digits.
 pub(super) fn may_be_secret(value: &str) -> bool {
     has_prefix(value) || value.contains(['@', '?']) || has_run(value, RUN_CHARS_MIN)
 }
@@ -49,8 +49,8 @@ pub fn quoted(value: &str) -> String {
     }
 }
 
-/// Whether a value is the name of an environment variable as POSIX has them (XBD 8.1): capital
-/// letters, digits and `_`. The keys of most providers have lower-case letters or `-`.
+/// Returns whether a value is the name of an environment variable as POSIX has them (XBD 8.1):
+/// capital letters, digits and `_`. The keys of most providers have lower-case letters or `-`.
 pub(super) fn is_variable(value: &str) -> bool {
     value.len() <= VARIABLE_CHARS_MAX
         && value.starts_with(|first: char| first.is_ascii_uppercase() || first == '_')

@@ -11,7 +11,7 @@ use super::redaction::{is_variable, may_be_secret};
 /// What systemd sets to the directory with a unit's credentials (systemd.exec(5), "Credentials").
 const CREDENTIALS_DIRECTORY: &str = "CREDENTIALS_DIRECTORY";
 
-/// Where one secret may be; empty where it is not.
+/// The places where one secret may be; empty where it is not.
 pub(super) struct SecretSource<'a> {
     pub file: &'a str,
     pub variable: &'a str,
@@ -40,11 +40,12 @@ impl fmt::Display for Unreadable {
 }
 
 impl SecretSource<'_> {
-    /// The secret without the space around it; empty where there is none. A file goes before the
-    /// variable, and the variable before the credential.
+    /// Returns the secret without the space around it; empty where there is none. A file goes
+    /// before the variable, and the variable before the credential.
     ///
     /// # Errors
-    /// The file, or the credential, is there and cannot be read; or the file is not there.
+    /// Returns an error if the file, or the credential, is there and cannot be read; or the file is
+    /// not there.
     pub fn read(&self, environment: &BTreeMap<String, String>) -> Result<String, Unreadable> {
         let text = if !self.file.is_empty() {
             read(Path::new(self.file))?

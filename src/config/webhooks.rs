@@ -31,12 +31,12 @@ impl SigningKey {
         (SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&bytes.len()).then_some(SigningKey(bytes))
     }
 
-    /// A secret of these bytes as it is written down.
+    /// Returns a secret of these bytes as it is written down.
     pub fn text_of(bytes: &[u8]) -> String {
         format!("{SECRET_PREFIX}{}", BASE64.encode(bytes))
     }
 
-    /// The key itself, for the signature.
+    /// Returns the key itself, for the signature.
     pub fn bytes(&self) -> &[u8] {
         &self.0
     }

@@ -10,7 +10,7 @@ use super::sections::{Anchors, OPTIONS, guide_href};
 const CODE: &str = "<pre tabindex=\"0\" role=\"group\" aria-label=\"Code\">";
 const TABLE: &str = "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Table\">";
 
-/// Text for a place between tags or inside a quoted attribute.
+/// Returns text for a place between tags or inside a quoted attribute.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len() + 16);
     for c in text.chars() {
@@ -26,8 +26,8 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// A page of the guide as HTML: headings have ids and links to themselves, links between pages lead
-/// to `/docs/`, wide tables scroll by themselves.
+/// Returns a page of the guide as HTML: headings have ids and links to themselves, links between
+/// pages lead to `/docs/`, wide tables scroll by themselves.
 pub fn guide_page(markdown: &str, slug: &str) -> String {
     let mut anchors = Anchors::default();
     let mut events: Vec<Event<'_>> = Vec::new();
@@ -76,7 +76,7 @@ pub fn scrollable(rendered: &str) -> String {
     rendered.replace("<pre>", CODE)
 }
 
-/// Raw HTML becomes the text that it is.
+/// Turns raw HTML into the text that it is.
 pub fn as_text(event: Event<'_>) -> Event<'_> {
     match event {
         Event::Html(raw) | Event::InlineHtml(raw) => Event::Text(raw),
@@ -92,7 +92,7 @@ fn text_of(events: &[Event<'_>]) -> String {
     texts.collect()
 }
 
-/// What every page is framed in.
+/// The frame of a page: all that surrounds its content.
 pub struct Frame<'a> {
     pub title: &'a str,
     /// The path in the navigation that is this page's, such as `/docs`.
@@ -106,7 +106,7 @@ pub struct Frame<'a> {
 const NAVIGATION: &[(&str, &str)] =
     &[("/practice", "Practice"), ("/docs", "Guide"), ("/docs/reference", "API")];
 
-/// A complete page around the content of its `main` element.
+/// Returns a complete page around the content of its `main` element.
 pub fn page(frame: &Frame<'_>, main: &str) -> String {
     let links: String = NAVIGATION
         .iter()

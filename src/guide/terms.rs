@@ -20,7 +20,8 @@ pub struct Term {
     pub stop: bool,
 }
 
-/// The terms of a text in order. A name such as `retention_hours` gives itself and its parts.
+/// Returns the terms of a text in order. A name such as `retention_hours` gives itself and its
+/// parts.
 pub fn terms(text: &str) -> Vec<Term> {
     let mut found = Vec::new();
     for name in joined(words(text)) {
@@ -74,8 +75,8 @@ fn joined(words: Vec<String>) -> Vec<String> {
     joined
 }
 
-/// A light stem: the common endings of English go, so that "stored", "stores" and "storing" meet.
-/// It need not be a word, only the same for words that belong together.
+/// Returns a light stem: the common endings of English go, so that "stored", "stores" and "storing"
+/// meet. It need not be a word, only the same for words that belong together.
 pub fn stem(word: &str) -> String {
     if let Some((_, known)) = IRREGULAR.iter().find(|(form, _)| *form == word) {
         return (*known).to_owned();

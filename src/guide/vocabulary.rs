@@ -16,7 +16,7 @@ const STOP_WORDS: &str = "\
     tool until up us use used uses using vs want was way we were what whats when where which who \
     whom whose why will with would you your";
 
-/// Whether a word, normalized, is a stop word.
+/// Returns whether a word, normalized, is a stop word.
 pub fn is_stop_word(word: &str) -> bool {
     static WORDS: LazyLock<HashSet<&str>> =
         LazyLock::new(|| STOP_WORDS.split_whitespace().collect());

@@ -20,17 +20,17 @@ use crate::job::quoted;
 /// Rendered at the first request.
 static SITE: LazyLock<Site> = LazyLock::new(|| Site::new(&reference::markdown()));
 
-/// `GET /docs`
+/// Serves `GET /docs`.
 pub async fn index(_: ApiCall) -> ApiResult {
     Ok(security_headers::html(StatusCode::OK, SITE.contents().to_owned()))
 }
 
-/// `GET /docs/reference`
+/// Serves `GET /docs/reference`.
 pub async fn reference(call: ApiCall) -> ApiResult {
     guide_page(&call, site::REFERENCE)
 }
 
-/// `GET /docs/{page}`
+/// Serves `GET /docs/{page}`.
 pub async fn page(call: ApiCall) -> ApiResult {
     guide_page(&call, &call.path_parameter("page"))
 }
@@ -76,8 +76,8 @@ fn not_found(call: &ApiCall, error: ApiError) -> ApiResult {
     Ok(security_headers::html(StatusCode::NOT_FOUND, site::not_found(&error.detail)))
 }
 
-/// `GET /docs/search?q=`: the script of the search box shows the list of this page while one types;
-/// without it the form leads here.
+/// Serves `GET /docs/search?q=`: the script of the search box shows the list of this page while one
+/// types; without it the form leads here.
 pub async fn search(call: ApiCall) -> ApiResult {
     let mut pairs = url::form_urlencoded::parse(call.query_string().as_bytes());
     let query = pairs.find(|(name, _)| name == "q").map(|(_, value)| value).unwrap_or_default();
@@ -92,12 +92,12 @@ pub async fn search(call: ApiCall) -> ApiResult {
     Ok(security_headers::html(StatusCode::OK, page))
 }
 
-/// `GET /docs/search.js`
+/// Serves `GET /docs/search.js`.
 pub async fn search_script(_: ApiCall) -> ApiResult {
     Ok(security_headers::asset("text/javascript; charset=utf-8", site::SCRIPT))
 }
 
-/// `GET /docs/assets/{file}`
+/// Serves `GET /docs/assets/{file}`.
 pub async fn file(call: ApiCall) -> ApiResult {
     let file = call.path_parameter("file");
     let Some((name, text)) = FILES.iter().find(|(known, _)| *known == file.as_str()) else {

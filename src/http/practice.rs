@@ -77,7 +77,7 @@ fn question(query: &str) -> Result<String, Refusal> {
     Ok(question.replace('\0', "\u{fffd}"))
 }
 
-/// `GET /practice`: the form, or with `q` the answer.
+/// Serves `GET /practice`: the form, or with `q` the answer.
 pub async fn show(call: ApiCall) -> ApiResult {
     show_page(&call.state.practice, call.query_string()).await
 }
@@ -99,7 +99,7 @@ async fn show_page(state: &PracticeState, query: &str) -> ApiResult {
     Ok(security_headers::html(status, page))
 }
 
-/// `GET /practice/stream?q=`: the answer as lines of JSON, piece by piece.
+/// Serves `GET /practice/stream?q=`: the answer as lines of JSON, piece by piece.
 pub async fn stream(call: ApiCall) -> ApiResult {
     stream_answer(&call.state.practice, call.query_string()).await
 }
@@ -122,12 +122,12 @@ async fn stream_answer(state: &PracticeState, query: &str) -> ApiResult {
     }
 }
 
-/// `GET /practice.js`
+/// Serves `GET /practice.js`.
 pub async fn script(_: ApiCall) -> ApiResult {
     Ok(security_headers::asset("text/javascript; charset=utf-8", SCRIPT))
 }
 
-/// `GET /practice.css`
+/// Serves `GET /practice.css`.
 pub async fn style(_: ApiCall) -> ApiResult {
     Ok(security_headers::asset("text/css; charset=utf-8", STYLE))
 }

@@ -1,6 +1,6 @@
 //! Where an answer was had.
 
-/// Where an answer was had: the word in `provenance.kind` (contract part 2).
+/// The kind of place where an answer was had: the word in `provenance.kind` (contract part 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Api,

@@ -10,7 +10,8 @@ macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident:
         $code:literal, $status:literal, $retry:ident, $blame:ident, $health:ident,
         $example:literal, $advice:literal;)*) => {
-        /// Why an attempt, and in the end a job, failed. Every job that is not `done` ends with one.
+        /// The reason why an attempt, and in the end a job, failed. Every job that is not `done`
+        /// ends with one.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Reason {
             $($(#[$doc])* $name,)*
@@ -37,7 +38,7 @@ macro_rules! reasons {
     };
 }
 
-/// What follows from a reason.
+/// The properties of a reason: what follows from it.
 #[derive(Clone, Copy, Debug)]
 pub struct ReasonInfo {
     /// The stable word that clients and the store see.
@@ -54,7 +55,7 @@ pub struct ReasonInfo {
     pub advice: &'static str,
 }
 
-/// What can end better (contract 1.9).
+/// The retry that can end better (contract 1.9).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Retry {
     /// Another attempt.
@@ -75,7 +76,7 @@ pub enum Blame {
     Unknown,
 }
 
-/// Whether the health of the scraper counts the attempt.
+/// The effect of an attempt on the health of its scraper.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum HealthEffect {
     Counts,
@@ -208,7 +209,7 @@ impl Reason {
     }
 }
 
-/// Why a job failed: the reason and one sentence without secrets or prompt.
+/// A failure of a job: the reason and one sentence without secrets or prompt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure {
     pub reason: Reason,
@@ -216,7 +217,7 @@ pub struct Failure {
 }
 
 impl Failure {
-    /// `sentence` is cut at [`FAILURE_BYTES_MAX`] and rid of control characters.
+    /// Creates a failure. `sentence` is cut at [`FAILURE_BYTES_MAX`] and rid of control characters.
     pub fn new(reason: Reason, sentence: impl Into<String>) -> Failure {
         let mut sentence: String = sentence.into();
         sentence.retain(|c| !c.is_control());
@@ -228,12 +229,12 @@ impl Failure {
         Failure { reason, sentence }
     }
 
-    /// The owner wanted the job to end.
+    /// Creates the failure of a job that its owner wanted to end.
     pub fn canceled() -> Failure {
         Failure::new(Reason::Canceled, "The job was canceled.")
     }
 
-    /// No attempt started inside the client's `start_within`.
+    /// Creates the failure of a job without an attempt inside the client's `start_within`.
     pub fn not_started_in_time() -> Failure {
         Failure::new(
             Reason::NotStartedInTime,
@@ -241,7 +242,7 @@ impl Failure {
         )
     }
 
-    /// The answer did not come inside the client's `timeout`.
+    /// Creates the failure of a job without an answer inside the client's `timeout`.
     pub fn timeout(timeout_ms: u32) -> Failure {
         let seconds = f64::from(timeout_ms) / 1000.0;
         Failure::new(

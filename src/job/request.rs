@@ -54,7 +54,7 @@ pub struct ScrapeRequest {
     pub keep_unsearched: bool,
 }
 
-/// How a job is handled. Nothing here shapes the answer.
+/// The handling of a job. Nothing here shapes the answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Handling {
     /// A word of the client's; at most [`LABEL_CHARS_MAX`] characters.

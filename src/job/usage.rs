@@ -1,6 +1,6 @@
 //! What an attempt used at an upstream, and what that cost.
 
-/// What one attempt used. `None` where the upstream does not tell.
+/// The amounts that one attempt used. `None` where the upstream does not tell.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct UpstreamUsage {
     pub input_tokens: Option<u64>,

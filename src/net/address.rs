@@ -51,8 +51,8 @@ const NAT64: (Ipv6Addr, u32) = (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 9
 /// 6to4 (RFC 3056): the 32 bits behind the prefix are an IPv4 address.
 const SIX_TO_FOUR: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2002, 0, 0, 0, 0, 0, 0, 0), 16);
 
-/// Whether an address is one of the public internet. One that carries an IPv4 address is judged by
-/// that where a router would take it there.
+/// Returns whether an address is one of the public internet. One that carries an IPv4 address is
+/// judged by that where a router would take it there.
 pub fn is_public(ip: IpAddr) -> bool {
     match ip {
         IpAddr::V4(ip) => !INTERNAL_V4.iter().any(|network| within_v4(ip, *network)),
@@ -123,7 +123,7 @@ pub(super) struct PublicResolver {
 }
 
 impl PublicResolver {
-    /// `lookup` takes the place of the system's, where there is one.
+    /// Creates a resolver. `lookup` takes the place of the system's, where there is one.
     pub fn new(allow_hosts: &[String], lookup: Option<Lookup>) -> PublicResolver {
         PublicResolver {
             lookup,

@@ -28,7 +28,7 @@ const READ_BYTES: usize = 64 << 10;
 #[derive(Debug)]
 pub struct InvalidProxy;
 
-/// Why there is no reply.
+/// The reason why there is no reply.
 #[derive(Debug)]
 pub enum ExchangeError {
     /// The request cannot be put into HTTP.

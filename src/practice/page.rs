@@ -25,7 +25,7 @@ const ANSWER_PIECES_MAX: usize = 100;
 const EXAMPLES: &[&str] =
     &["What is answerd?", "How do I submit a prompt?", "How long are results kept?"];
 
-/// The form alone.
+/// Returns the form alone.
 pub fn form_page() -> String {
     let examples: String = EXAMPLES.iter().map(|question| question_item(question)).collect();
     let content = format!(
@@ -36,13 +36,13 @@ pub fn form_page() -> String {
     framed("Practice", "<h1>Practice engine</h1>\n", &content)
 }
 
-/// A question and its answer.
+/// Returns a question and its answer.
 pub fn answer_page(question: &str, answer: &PracticeAnswer) -> String {
     let turn = turn(&escape(question), &Parts::of(answer));
     framed(&title(question), "", &turn)
 }
 
-/// What is shown with a 503 when `failure_percent` says so.
+/// Returns what is shown with a 503 when `failure_percent` says so.
 pub fn failure_page(question: &str) -> String {
     let content = format!(
         "<h1 id=\"question\" dir=\"auto\" tabindex=\"0\">{}</h1>\n\
@@ -53,19 +53,19 @@ pub fn failure_page(question: &str) -> String {
     framed("Failed", "", &content)
 }
 
-/// What is shown with a 400 for a question of more than [`QUESTION_CHARS_MAX`] characters.
+/// Returns what is shown with a 400 for a question of more than [`QUESTION_CHARS_MAX`] characters.
 pub fn too_long_page(chars: usize) -> String {
     let content = format!("<p id=\"failure\" class=\"failure\">{}</p>\n", too_long(chars));
     framed("Question too long", "<h1>Practice engine</h1>\n", &content)
 }
 
-/// The sentence for a question that is too long.
+/// Returns the sentence for a question that is too long.
 pub fn too_long(chars: usize) -> String {
     format!("A question may have at most {QUESTION_CHARS_MAX} characters; this one has {chars}.")
 }
 
-/// The answer as it is streamed: one JSON object per piece, `into` the id of the element that the
-/// `html` is added to; the searches first, the sources and related questions at the end.
+/// Returns the answer as it is streamed: one JSON object per piece, `into` the id of the element
+/// that the `html` is added to; the searches first, the sources and related questions at the end.
 pub fn stream_pieces(answer: &PracticeAnswer) -> Vec<String> {
     let parts = Parts::of(answer);
     let piece = |into: &str, html: &str| {
@@ -103,7 +103,8 @@ impl Parts {
     }
 }
 
-/// The blocks of an answer as HTML, in order; a mark from 1 to `sources` links to its source.
+/// Returns the blocks of an answer as HTML, in order; a mark from 1 to `sources` links to its
+/// source.
 pub fn answer_blocks(markdown: &str, sources: usize) -> Vec<String> {
     let mark = |link: BrokenLink<'_>| {
         let number: usize = link.reference.parse().ok()?;

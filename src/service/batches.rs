@@ -9,7 +9,7 @@ use crate::job::{
 };
 use crate::store::{NewItem, StoreError, SubmitError};
 
-/// What a client asks for with a batch.
+/// A batch as a client asks for it.
 pub struct NewBatch {
     /// The client's own word for the batch.
     pub label: Option<String>,
@@ -26,8 +26,8 @@ impl Service {
     /// the batch was there before, because its submit is a repeated one.
     ///
     /// # Errors
-    /// The whole batch was refused; nothing of it is stored. An item that is refused by itself is
-    /// told in the batch.
+    /// Returns an error if the whole batch was refused; nothing of it is stored. An item that is
+    /// refused by itself is told in the batch.
     pub async fn submit_batch(
         &self,
         caller: &Caller,
@@ -86,10 +86,10 @@ impl Service {
         }
     }
 
-    /// The present state of a batch.
+    /// Returns the present state of a batch.
     ///
     /// # Errors
-    /// There is no such batch, or no longer; or the store failed.
+    /// Returns an error if there is no such batch, or no longer; or the store failed.
     pub fn batch(&self, id: &str) -> Result<Batch, ServiceError> {
         let id = parse_id(id).map_err(|_| ServiceError::BatchNotFound)?;
         self.store.batch(id, self.clock.now_ms())?.ok_or(ServiceError::BatchNotFound)
@@ -113,7 +113,7 @@ impl Service {
     /// Waits until every job of the batch has ended or `wait_ms` have passed, whichever comes first.
     ///
     /// # Errors
-    /// There is no such batch, or the store failed.
+    /// Returns an error if there is no such batch, or the store failed.
     pub async fn wait_for_batch(&self, id: &str, wait_ms: u64) -> Result<(), ServiceError> {
         let until_ms: UnixMs = self.clock.now_ms().saturating_add(wait_ms);
         let row = self.batch(id)?.key.row;
@@ -130,7 +130,8 @@ impl Service {
     /// Ends every unfinished job of a batch of the caller's, as [`Service::cancel`] does for one.
     ///
     /// # Errors
-    /// The caller has no such batch, all its jobs have ended already, or the store failed.
+    /// Returns an error if the caller has no such batch, all its jobs have ended already, or the
+    /// store failed.
     pub async fn cancel_batch(&self, caller: &Caller, id: &str) -> Result<Batch, ServiceError> {
         let id = parse_id(id).map_err(|_| ServiceError::BatchNotFound)?;
         let now_ms = self.clock.now_ms();

@@ -5,7 +5,7 @@ use uuid::Uuid;
 use crate::job::Failure;
 use crate::store::StoreError;
 
-/// Why a use case could not be done.
+/// The reason why a use case could not be done.
 #[derive(Clone, Debug)]
 pub enum ServiceError {
     KeyMissing,

@@ -22,7 +22,7 @@ impl Service {
     /// Reads a job with the JSON of its result. `read` gets the bytes as the store has them.
     ///
     /// # Errors
-    /// There is no such job, or no longer; or the store failed.
+    /// Returns an error if there is no such job, or no longer; or the store failed.
     pub fn job<T>(
         &self,
         id: &str,
@@ -38,7 +38,7 @@ impl Service {
     /// Waits until the job has ended or `wait_ms` have passed, whichever comes first.
     ///
     /// # Errors
-    /// There is no such job, or the store failed.
+    /// Returns an error if there is no such job, or the store failed.
     pub async fn wait_for_end(&self, id: &str, wait_ms: u64) -> Result<(), ServiceError> {
         let until_ms = self.clock.now_ms().saturating_add(wait_ms);
         let row = self.job(id, |job, _, _| job.row)?;
@@ -56,7 +56,8 @@ impl Service {
     /// Nothing of the store is held while it waits.
     ///
     /// # Errors
-    /// There is no such job, or no longer; the service stops; or the store failed.
+    /// Returns an error if there is no such job, or no longer; the service stops; or the store
+    /// failed.
     pub async fn next_change<T>(
         &self,
         id: &str,
@@ -83,7 +84,8 @@ impl Service {
         }
     }
 
-    /// When a pending job is worth looking at again, seconds: when it is likely to have ended.
+    /// Returns when a pending job is worth looking at again, seconds: when it is likely to have
+    /// ended.
     pub fn poll_after_seconds(&self, job: &Job) -> u64 {
         let estimate_ms = self.engine.end_estimate_ms(job, POLL_HORIZON_MS);
         bounded_wait(estimate_ms.div_ceil(1000)).max(POLL_AFTER_SECONDS_MIN)
@@ -93,7 +95,7 @@ impl Service {
     /// running attempt is told to stop. Gives the job as it is then.
     ///
     /// # Errors
-    /// The caller has no such job, it has ended already, or the store failed.
+    /// Returns an error if the caller has no such job, it has ended already, or the store failed.
     pub async fn cancel(&self, caller: &Caller, id: &str) -> Result<Job, ServiceError> {
         let id = parse_id(id)?;
         let now_ms = self.clock.now_ms();
@@ -116,11 +118,11 @@ impl Service {
         }
     }
 
-    /// A page of the jobs that match, newest first. Blocks its thread for as long as it takes to
-    /// look at [`crate::store::LIST_ROWS_MAX`] rows.
+    /// Returns a page of the jobs that match, newest first. Blocks its thread for as long as it
+    /// takes to look at [`crate::store::LIST_ROWS_MAX`] rows.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn list(
         &self,
         filter: &ListFilter,
@@ -130,34 +132,34 @@ impl Service {
         Ok(self.store.list(filter, after, jobs_max, self.clock.now_ms())?)
     }
 
-    /// A cursor as clients see it.
+    /// Returns a cursor as clients see it.
     pub fn cursor_text(&self, cursor: Cursor) -> String {
         self.store.cursor_id(cursor).simple().to_string()
     }
 
-    /// The cursor that a client has sent back; `None` when it is none of ours.
+    /// Returns the cursor that a client has sent back; `None` when it is none of ours.
     pub fn cursor(&self, text: &str) -> Option<Cursor> {
         Uuid::try_parse(text).ok().and_then(|id| self.store.cursor(id))
     }
 
-    /// The id of a job.
+    /// Returns the id of a job.
     pub fn id_of(&self, job: &Job) -> Uuid {
         self.store.id_of(job)
     }
 
-    /// The files that the attempts of a job of the caller's have left. Reads a directory.
+    /// Returns the files that the attempts of a job of the caller's have left. Reads a directory.
     ///
     /// # Errors
-    /// The caller has no such job, or the files cannot be read.
+    /// Returns an error if the caller has no such job, or the files cannot be read.
     pub fn evidence(&self, caller: &Caller, id: &str) -> Result<Vec<EvidenceFile>, ServiceError> {
         let job = self.own_job(caller, id)?;
         Ok(self.engine.evidence().list((&job).into()).map_err(unreadable)?)
     }
 
-    /// One of these files; `None` when there is none of that name.
+    /// Returns one of these files; `None` when there is none of that name.
     ///
     /// # Errors
-    /// As [`Service::evidence`].
+    /// Returns the errors of [`Service::evidence`].
     pub fn evidence_file(
         &self,
         caller: &Caller,
@@ -174,7 +176,7 @@ impl Service {
     }
 }
 
-/// The id in a path. Only the form that we send: the parser would take braces and URNs too.
+/// Returns the id in a path. Only the form that we send: the parser would take braces and URNs too.
 pub(super) fn parse_id(id: &str) -> Result<Uuid, ServiceError> {
     let parsed = (id.len() == JOB_ID_BYTES).then(|| Uuid::try_parse(id).ok()).flatten();
     parsed.ok_or(ServiceError::JobNotFound)

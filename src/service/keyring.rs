@@ -36,9 +36,9 @@ impl Keyring {
         Keyring { keys: settings.keys.clone(), needed: settings.http.keys_needed, limiters }
     }
 
-    /// The ring of other settings. What an account has used of an unchanged limit stays used. A
-    /// service that needs keys goes on to need them: only a start can open it, because only a start
-    /// compares that with the address that is bound.
+    /// Returns the ring of other settings. What an account has used of an unchanged limit stays
+    /// used. A service that needs keys goes on to need them: only a start can open it, because only
+    /// a start compares that with the address that is bound.
     pub fn reloaded(&self, settings: &Settings, clock: &Clock) -> Keyring {
         let limiters = settings.keys.iter();
         let limiters = limiters.filter_map(|key| limiter(key, Some(self), clock)).collect();
@@ -46,12 +46,12 @@ impl Keyring {
         Keyring { keys: settings.keys.clone(), needed, limiters }
     }
 
-    /// All of them, in the order of the settings.
+    /// Returns all of them, in the order of the settings.
     pub fn keys(&self) -> &[Key] {
         &self.keys
     }
 
-    /// Whether a call without a key is refused.
+    /// Returns whether a call without a key is refused.
     pub fn is_needed(&self) -> bool {
         self.needed
     }
@@ -62,15 +62,16 @@ impl Keyring {
         gone.map(|key| key.name.clone()).collect()
     }
 
-    /// How many keys there are.
+    /// Returns how many keys there are.
     pub fn len(&self) -> usize {
         self.keys.len()
     }
 
-    /// Who holds this key. Keys are compared over their hashes, in constant time (contract 1.2).
+    /// Returns who holds this key. Keys are compared over their hashes, in constant time (contract
+    /// 1.2).
     ///
     /// # Errors
-    /// A key is needed and missing, or the given one is none of these.
+    /// Returns an error if a key is needed and missing, or the given one is none of these.
     pub fn holder(&self, given: Option<&str>) -> Result<Caller, ServiceError> {
         let anonymous =
             Caller { account: ANONYMOUS.to_owned(), monthly_credits: None, operator: false };
@@ -98,7 +99,7 @@ impl Keyring {
             .ok_or(ServiceError::KeyInvalid)
     }
 
-    /// The limit of an account; `None` when it has none.
+    /// Returns the limit of an account; `None` when it has none.
     pub fn limit(&self, account: &str) -> Option<&RateLimit> {
         self.limiters.get(account).map(AsRef::as_ref)
     }

@@ -37,10 +37,10 @@ pub struct UpstreamStanding<'a> {
 }
 
 impl Service {
-    /// A scraper by its name in a path, ready to be used.
+    /// Returns a scraper by its name in a path, ready to be used.
     ///
     /// # Errors
-    /// There is none of that name, or none of its upstreams is configured.
+    /// Returns an error if there is none of that name, or none of its upstreams is configured.
     pub fn scraper(&self, name: &str) -> Result<&Scraper, ServiceError> {
         let Some(scraper) = self.settings.scrapers.get(name) else {
             return Err(ServiceError::ScraperUnknown {
@@ -65,7 +65,7 @@ impl Service {
         Ok(request)
     }
 
-    /// Every scraper as `GET /scrapers` shows it, those that ship with answerd first.
+    /// Returns every scraper as `GET /scrapers` shows it, those that ship with answerd first.
     pub fn scrapers(&self) -> Vec<ScraperStatus<'_>> {
         let upstreams = self.engine.upstreams().status();
         let shipped = catalog::SCRAPERS.iter().filter_map(|e| self.settings.scrapers.get(e.name));

@@ -25,7 +25,7 @@ impl Service {
     /// Queues a job. When this returns, the job is on disk.
     ///
     /// # Errors
-    /// The job was refused; nothing of it is stored.
+    /// Returns an error if the job was refused; nothing of it is stored.
     pub async fn submit(
         &self,
         caller: &Caller,
@@ -118,7 +118,7 @@ impl Service {
         }
     }
 
-    /// Whether jobs are taken.
+    /// Returns whether jobs are taken.
     pub(super) fn accepting(&self) -> Result<(), ServiceError> {
         match self.readiness_with(Store::room_for_write) {
             Readiness::Ready => Ok(()),
@@ -141,7 +141,7 @@ impl Service {
         ServiceError::CreditLimit { retry_after_seconds: wait_ms.div_ceil(1000) }
     }
 
-    /// The job as it will be written; one that the cache can answer is born `done`.
+    /// Returns the job as it will be written; one that the cache can answer is born `done`.
     #[expect(clippy::too_many_arguments, reason = "what a job is made of")]
     pub(super) fn new_job(
         &self,
@@ -203,7 +203,8 @@ impl Service {
         limit.take().map_err(rate_limit)
     }
 
-    /// The scraper's queue is full: a hundredth of it is likely to be done in so many seconds.
+    /// Returns the error of a full queue: a hundredth of it is likely to be done in so many
+    /// seconds.
     pub(super) fn queue_full(&self, scraper: &str) -> ServiceError {
         let wait_ms = self.engine.wait_estimate_ms(scraper);
         let retry_after_seconds = bounded_wait(wait_ms.div_ceil(100 * 1000));

@@ -4,7 +4,7 @@ use super::{Caller, DAY_MS, Service, ServiceError};
 use crate::clock::{UnixMs, calendar_month, month_start_ms, next_month_ms};
 use crate::store::{Credits, DailyUsage};
 
-/// What an account has spent in a calendar month (UTC), of what it may.
+/// The credits that an account has spent in a calendar month (UTC), of what it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AccountCredits {
     pub account: String,
@@ -14,14 +14,15 @@ pub struct AccountCredits {
 }
 
 impl AccountCredits {
-    /// What the allowance still covers; what is reserved counts as spent until its job has ended.
+    /// Returns what the allowance still covers; what is reserved counts as spent until its job has
+    /// ended.
     pub fn left(&self) -> Option<u64> {
         let taken = self.credits.used.saturating_add(self.credits.reserved);
         self.monthly_credits.map(|allowance| allowance.saturating_sub(taken))
     }
 }
 
-/// What an account has spent in a calendar month (UTC), and used day by day.
+/// The credits that an account has spent in a calendar month (UTC), and its use day by day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UsageReport {
     pub own: AccountCredits,
@@ -32,11 +33,11 @@ pub struct UsageReport {
 }
 
 impl Service {
-    /// What the caller has spent this month, and has used on each of the last `days` days, at most
-    /// [`DAYS_KEPT_MAX`](super::DAYS_KEPT_MAX); `None` means the days of this month.
+    /// Returns what the caller has spent this month, and has used on each of the last `days` days,
+    /// at most [`DAYS_KEPT_MAX`](super::DAYS_KEPT_MAX); `None` means the days of this month.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn usage(&self, caller: &Caller, days: Option<u64>) -> Result<UsageReport, ServiceError> {
         let now_ms = self.clock.now_ms();
         let from_ms = match days {
@@ -50,11 +51,11 @@ impl Service {
         })
     }
 
-    /// What every key has spent this month, in the order of the settings; `None` unless the caller is
-    /// an operator.
+    /// Returns what every key has spent this month, in the order of the settings; `None` unless the
+    /// caller is an operator.
     ///
     /// # Errors
-    /// The store failed.
+    /// Returns an error if the store failed.
     pub fn all_credits(
         &self,
         caller: &Caller,

@@ -23,10 +23,11 @@ pub struct WebhookStatus {
 }
 
 impl Service {
-    /// How the webhook of a job or a batch of the caller's stands.
+    /// Returns how the webhook of a job or a batch of the caller's stands.
     ///
     /// # Errors
-    /// The caller has no such job or batch, it has no webhook, or the store failed.
+    /// Returns an error if the caller has no such job or batch, it has no webhook, or the store
+    /// failed.
     pub fn webhook(
         &self,
         caller: &Caller,
@@ -49,8 +50,8 @@ impl Service {
     /// Counts as a request under the caller's rate limit.
     ///
     /// # Errors
-    /// The caller has no such job or batch, it has no webhook or has not ended, nothing can sign,
-    /// the caller is too fast, or the store failed.
+    /// Returns an error if the caller has no such job or batch, it has no webhook or has not ended,
+    /// nothing can sign, the caller is too fast, or the store failed.
     pub async fn send_webhook_again(
         &self,
         caller: &Caller,
@@ -110,7 +111,7 @@ impl Service {
         Ok(url)
     }
 
-    /// Whether webhooks can be signed.
+    /// Returns whether webhooks can be signed.
     pub(super) fn webhooks_ready(&self) -> Result<(), ServiceError> {
         match &self.settings.webhooks.missing {
             None => Ok(()),

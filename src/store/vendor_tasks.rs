@@ -11,9 +11,9 @@ pub(super) fn forget(tables: &mut Tables<'_>, row: Row) -> Result<(), StoreError
 }
 
 impl Store {
-    /// Keeps the task that a vendor works on for a job, in the place of an earlier one; `None` forgets
-    /// that. Blocks until it is committed. Returns false, and changes nothing, unless the attempt
-    /// with this lease is the job's latest and the job has not ended.
+    /// Keeps the task that a vendor works on for a job, in the place of an earlier one; `None`
+    /// forgets that. Blocks until it is committed. Returns false, and changes nothing, unless the
+    /// attempt with this lease is the job's latest and the job has not ended.
     ///
     /// # Errors
     /// Returns an error if the store failed; what was kept stays.

@@ -64,7 +64,7 @@ static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
     ASSETS.iter().map(|(_, _, text)| tag(text)).collect()
 });
 
-/// `GET /`
+/// Serves `GET /`.
 pub async fn page(_: ApiCall) -> ApiResult {
     let mut reply = security_headers::html(StatusCode::OK, PAGE.to_owned());
     // No text ever becomes markup or code: scripts have to build elements one by one.
@@ -76,7 +76,7 @@ pub async fn page(_: ApiCall) -> ApiResult {
     Ok(reply)
 }
 
-/// `GET /dashboard/{file}`
+/// Serves `GET /dashboard/{file}`.
 pub async fn asset(call: ApiCall) -> ApiResult {
     let file = call.path_parameter("file");
     let Some(at) = ASSETS.iter().position(|(name, _, _)| *name == file.as_str()) else {

@@ -11,7 +11,7 @@ const BASE: &str = "http://127.0.0.1:8080";
 /// The longest example of a reply that is shown, bytes.
 const EXAMPLE_BYTES_MAX: usize = 2_400;
 
-/// The page.
+/// Returns the page.
 pub fn markdown() -> String {
     let document = document();
     let mut page = String::from(

@@ -92,7 +92,7 @@ fn response(status: u16, codes: &[ErrorCode]) -> Value {
     })
 }
 
-/// What any request can be refused with: a response that every method names as its default.
+/// Returns what any request can be refused with: a response that every method names as its default.
 pub fn components() -> Value {
     let mut any = response(400, ANY);
     any["description"] = json!(

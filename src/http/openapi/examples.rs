@@ -34,7 +34,7 @@ pub fn result() -> Value {
     })
 }
 
-/// A job that waits in its queue.
+/// Returns a job that waits in its queue.
 pub fn pending() -> Value {
     json!({
         "job_id": JOB_ID,

@@ -94,7 +94,7 @@ pub fn in_path(name: &str) -> Value {
     parameter
 }
 
-/// How a poll waits and what it wants of a job or a batch.
+/// Returns how a poll waits and what it wants of a job or a batch.
 pub fn wait() -> Vec<Value> {
     let seconds =
         json!({ "type": "number", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "examples": [30] });
@@ -107,7 +107,7 @@ pub fn wait() -> Vec<Value> {
     ]
 }
 
-/// What a poll of a job takes.
+/// Returns what a poll of a job takes.
 pub fn poll() -> Vec<Value> {
     let known = "The ETag of an earlier reply: 304 when nothing has changed.";
     let mut parameters = wait();
@@ -129,7 +129,7 @@ pub fn idempotency_key() -> Value {
     of("header", "Idempotency-Key", description, schema)
 }
 
-/// The filters and the pages of a list.
+/// Returns the filters and the pages of a list.
 pub fn list() -> Vec<Value> {
     let text = || json!({ "type": "string" });
     let search = json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_CHARS_MAX });
@@ -184,7 +184,7 @@ pub fn days() -> Value {
     of("query", "days", "So many days instead of the month.", schema)
 }
 
-/// What is asked of the practice engine, or sought in the guide.
+/// Returns what is asked of the practice engine, or sought in the guide.
 pub fn question(description: &str, chars_max: usize) -> Value {
     of(
         "query",
@@ -194,7 +194,7 @@ pub fn question(description: &str, chars_max: usize) -> Value {
     )
 }
 
-/// What every method takes.
+/// Returns what every method takes.
 pub fn components() -> Value {
     let schema = json!({
         "type": "string", "minLength": 1, "maxLength": REQUEST_ID_BYTES_MAX,

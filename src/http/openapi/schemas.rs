@@ -11,12 +11,12 @@ use crate::api::{
 };
 use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX, Reason};
 
-/// A reference to one of [`all`].
+/// Returns a reference to one of [`all`].
 pub fn of(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
-/// One of several.
+/// Returns one of several.
 pub fn any_of(names: &[&str]) -> Value {
     json!({ "anyOf": names.iter().map(|name| of(name)).collect::<Vec<Value>>() })
 }

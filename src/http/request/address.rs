@@ -7,10 +7,10 @@ use actix_web::http::header::{HeaderMap, HeaderName};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
-/// The address of the client. Each proxy appends the address that it has seen, so the list is read
-/// from its end for as long as it is a trusted proxy that speaks; what stands before that may be
-/// invented. `None` if the connection has no address, or if its proxy reports none that can be read:
-/// what others do must not count against the proxy, which speaks for everybody.
+/// Returns the address of the client. Each proxy appends the address that it has seen, so the list
+/// is read from its end for as long as it is a trusted proxy that speaks; what stands before that
+/// may be invented. `None` if the connection has no address, or if its proxy reports none that can
+/// be read: what others do must not count against the proxy, which speaks for everybody.
 pub fn client(
     peer: Option<SocketAddr>,
     headers: &HeaderMap,

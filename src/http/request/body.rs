@@ -24,7 +24,7 @@ const LARGEST_BODIES_MAX: usize = 8;
 /// Bodies up to this are parsed where they are read, bytes.
 const INLINE_BYTES_MAX: usize = 64 << 10;
 
-/// What the bodies of all requests may hold in memory together.
+/// The memory that the bodies of all requests may hold together.
 #[derive(Clone, Debug)]
 pub struct Budget {
     bytes_max: usize,
@@ -32,7 +32,7 @@ pub struct Budget {
 }
 
 impl Budget {
-    /// Room for some bodies of the largest size.
+    /// Creates a budget with room for some bodies of the largest size.
     pub fn new(body_bytes_max: usize) -> Budget {
         let bytes_max = body_bytes_max.saturating_mul(LARGEST_BODIES_MAX);
         Budget { bytes_max, held: Arc::default() }

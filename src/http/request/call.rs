@@ -100,7 +100,7 @@ pub fn routed_path(uri: &Uri) -> Cow<'_, str> {
     }
 }
 
-/// Why a handler could not do what it was asked to.
+/// The reason why a handler could not do what it was asked to.
 #[derive(Debug)]
 pub enum HandlerError {
     Api(ApiError),
@@ -142,7 +142,7 @@ impl From<BlockingError> for HandlerError {
     }
 }
 
-/// What a handler answers.
+/// The reply of a handler, or its error.
 pub type ApiResult = Result<HttpResponse, HandlerError>;
 
 pub type Answer = Pin<Box<dyn Future<Output = ApiResult>>>;

@@ -16,7 +16,7 @@ use crate::job::quoted;
 /// How many values of a list or object are kept where neither can be right: more than an error shows.
 const MISPLACED_VALUES_MAX: usize = 64;
 
-/// What is read of a body.
+/// The fields that are read of a body.
 #[derive(Clone, Copy)]
 pub struct Shape {
     /// Whether a field is read; others are ignored.
@@ -68,7 +68,7 @@ fn invalid(given: &str) -> ApiError {
     )
 }
 
-/// Whether the client says that it sends what an HTML form would. Some say so of JSON too.
+/// Returns whether the client says that it sends what an HTML form would. Some say so of JSON too.
 pub fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();

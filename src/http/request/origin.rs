@@ -20,7 +20,7 @@ const FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
-/// Which hosts and origins are the service's own.
+/// The hosts and origins that are the service's own.
 pub struct OriginCheck {
     /// The address that is bound.
     bind: IpAddr,

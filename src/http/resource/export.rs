@@ -12,7 +12,7 @@ use crate::job::Job;
 const CSV_HEADER: &[u8] = b"job_id,status,scraper,prompt,country,label,error,error_code,\
     created_at,completed_at,phase,attempts,started_at,expires_at\r\n";
 
-/// What becomes of cells that a spreadsheet would take for a formula.
+/// The treatment of cells that a spreadsheet would take for a formula.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Formulas {
     /// They get a `'` in front (OWASP, "CSV Injection").
@@ -54,7 +54,7 @@ pub enum Format {
 }
 
 impl Format {
-    /// The format of a media type.
+    /// Returns the format of a media type.
     pub fn of(media_type: &str) -> Option<Format> {
         [Format::NdJson, Format::Csv].into_iter().find(|format| {
             let known = format.content_type().split(';').next();
@@ -69,7 +69,7 @@ impl Format {
         }
     }
 
-    /// What stands before the first line.
+    /// Returns what stands before the first line.
     pub fn header(self) -> Option<&'static [u8]> {
         match self {
             Format::NdJson => None,

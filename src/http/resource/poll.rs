@@ -18,7 +18,7 @@ use crate::service::{Service, ServiceError};
 /// The type of every JSON body.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
-/// How much of the job object a client wants.
+/// The part of the job object that a client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     Whole,

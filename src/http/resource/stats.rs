@@ -27,7 +27,7 @@ const KEEP_ALIVE: &str = ": keep-alive\n\n";
 /// The most streams at once, of all clients together: each costs a look at every scraper a second.
 const STREAMS_MAX: usize = 64;
 
-/// How many streams are open.
+/// The count of open streams.
 #[derive(Clone, Default)]
 pub struct Streams(Arc<AtomicUsize>);
 

@@ -134,17 +134,17 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// One without a body.
+    /// Describes a reply without a body.
     pub fn empty(description: &'static str) -> Reply {
         Reply { description, content: Map::new(), headers: Vec::new() }
     }
 
-    /// A JSON object of the schema with this name.
+    /// Describes a reply that is a JSON object of the schema with this name.
     pub fn json(description: &'static str, schema: &str, example: Value) -> Reply {
         Reply::of(description, JSON, schemas::of(schema), Some(example))
     }
 
-    /// Text of a media type.
+    /// Describes a reply that is text of a media type.
     pub fn text(description: &'static str, media_type: &str, example: Option<&str>) -> Reply {
         let schema = json!({ "type": "string" });
         Reply::of(description, media_type, schema, example.map(Value::from))
@@ -168,7 +168,7 @@ impl Reply {
         Reply::empty(description).or(media_type, schema, example)
     }
 
-    /// The same in another media type.
+    /// Adds the same in another media type.
     pub fn or(mut self, media_type: &str, schema: Value, example: Option<Value>) -> Reply {
         let mut content = json!({ "schema": schema });
         if let Some(example) = example {
@@ -194,7 +194,7 @@ pub fn header_references(names: &[&str]) -> Value {
     names.iter().map(reference).collect::<Map<String, Value>>().into()
 }
 
-/// The headers of replies.
+/// Returns the headers of replies.
 pub fn headers() -> Value {
     let header = |description: &str, schema: Value, example: &str| json!({ "description": description, "schema": schema, "example": example });
     let text = || json!({ "type": "string" });

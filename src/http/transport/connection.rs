@@ -20,7 +20,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// A write may wait for `write_timeout` without any progress.
+    /// Wraps a stream. A write may wait for `write_timeout` without any progress.
     pub fn new(stream: TcpStream, write_timeout: Duration) -> Connection {
         Connection { stream, write_timeout: WriteTimeout::new(write_timeout), refused: false }
     }

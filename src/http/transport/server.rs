@@ -42,7 +42,7 @@ const CLOSE_SECONDS: u64 = 5;
 /// How long nothing is written until the store is made to need no repair after a crash.
 const STORE_REST: Duration = Duration::from_millis(100);
 
-/// Why a service did not start.
+/// The reason why a service did not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     #[error("cannot listen on {address}: {error}; {}", listen_advice(*.address, .error))]
@@ -76,7 +76,7 @@ fn listen_advice(address: SocketAddr, error: &std::io::Error) -> String {
     }
 }
 
-/// Why a service ended other than by being stopped.
+/// The reason why a service ended other than by being stopped.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
     #[error("the store failed: {0}")]
@@ -98,15 +98,15 @@ impl Server {
     /// Opens the store, starts the engine, and listens.
     ///
     /// # Errors
-    /// What could not be started, with the setting to look at. Nothing is left running.
+    /// Returns what could not be started, with the setting to look at. Nothing is left running.
     pub fn start(settings: Settings, clock: Clock) -> Result<Server, StartError> {
         Server::start_with(settings, clock, UpstreamOverrides::new())
     }
 
-    /// As [`Server::start`], with upstreams of the caller's own.
+    /// Starts a server as [`Server::start`] does, with upstreams of the caller's own.
     ///
     /// # Errors
-    /// As [`Server::start`].
+    /// Returns the errors of [`Server::start`].
     pub fn start_with(
         settings: Settings,
         clock: Clock,
@@ -115,10 +115,11 @@ impl Server {
         Server::start_resolving(settings, clock, injected, None)
     }
 
-    /// As [`Server::start_with`], with a look-up of the caller's own for the hosts of webhooks.
+    /// Starts a server as [`Server::start_with`] does, with a look-up of the caller's own for the
+    /// hosts of webhooks.
     ///
     /// # Errors
-    /// As [`Server::start`].
+    /// Returns the errors of [`Server::start`].
     pub fn start_resolving(
         settings: Settings,
         clock: Clock,
@@ -173,22 +174,22 @@ impl Server {
         Ok(Server { address, store, service, stop, supervisor })
     }
 
-    /// The address that was really bound.
+    /// Returns the address that was really bound.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// Where the server is reached from this machine, without a slash at its end.
+    /// Returns where the server is reached from this machine, without a slash at its end.
     pub fn base_url(&self) -> String {
         local_url(self.address)
     }
 
-    /// The service behind it.
+    /// Returns the service behind it.
     pub fn service(&self) -> &Service {
         &self.service
     }
 
-    /// What the store's writer has done so far.
+    /// Returns what the store's writer has done so far.
     pub fn writer_stats(&self) -> WriterStats {
         self.store.writer_stats()
     }
@@ -198,7 +199,7 @@ impl Server {
         self.shutdown_handle().stop();
     }
 
-    /// What begins the stop from another thread, while one waits for the end.
+    /// Returns a handle that begins the stop from another thread, while one waits for the end.
     pub fn shutdown_handle(&self) -> ShutdownHandle {
         ShutdownHandle(self.stop.clone())
     }
@@ -211,7 +212,7 @@ impl Server {
     /// Waits until the service has stopped and the store is closed.
     ///
     /// # Errors
-    /// It did not stop because it was asked to.
+    /// Returns an error if it did not stop because it was asked to.
     pub fn wait(self) -> Result<(), ServeError> {
         self.supervisor
             .join()
@@ -243,12 +244,12 @@ impl Reloader {
         self.0.reload_keys(settings)
     }
 
-    /// Whether any key is in force.
+    /// Returns whether any key is in force.
     pub fn has_keys(&self) -> bool {
         self.0.has_keys()
     }
 
-    /// See [`Service::heartbeat`].
+    /// Returns what [`Service::heartbeat`] does.
     ///
     /// # Errors
     /// Returns an error if the store's writer has ended.

@@ -26,8 +26,8 @@ impl WriteTimeout {
     /// Writes to the stream.
     ///
     /// # Errors
-    /// As the stream's; `TimedOut` when nothing could be written for too long. What its buffers
-    /// hold is given up then, and the other end is told so.
+    /// Returns the errors of the stream; `TimedOut` when nothing could be written for too long.
+    /// What its buffers hold is given up then, and the other end is told so.
     pub fn poll_write(
         &mut self,
         stream: &mut TcpStream,

@@ -18,18 +18,19 @@ pub struct Bounds {
 }
 
 impl Bounds {
-    /// Until `deadline` and no longer than the call allows.
+    /// Creates bounds that last until `deadline` and no longer than the call allows.
     pub fn new(call: &Call, deadline: Instant, clock: Clock) -> Bounds {
         Bounds { call: call.clone(), deadline: deadline.min(call.deadline), clock }
     }
 
-    /// The same call with `at_most` from now on.
+    /// Returns the bounds of the same call with `at_most` from now on.
     pub fn within(&self, at_most: Duration) -> Bounds {
         let deadline = self.deadline.min(self.clock.instant() + at_most);
         Bounds { deadline, ..self.clone() }
     }
 
-    /// Time of its own, whatever is left of the attempt's: for what has to be done after it.
+    /// Returns bounds with time of their own, whatever is left of the attempt's: for what has to be
+    /// done after it.
     pub fn fresh(&self, at_most: Duration) -> Bounds {
         let deadline = self.clock.instant() + at_most;
         Bounds { call: Call::until(deadline), deadline, clock: self.clock.clone() }
@@ -46,7 +47,7 @@ impl Bounds {
     /// Waits for a step. One that is cut short may go on in the browser.
     ///
     /// # Errors
-    /// The time is up, or the answer is not wanted any more.
+    /// Returns an error if the time is up, or the answer is not wanted any more.
     pub async fn hold<T>(&self, doing: &str, step: impl Future<Output = T>) -> Result<T, Fault> {
         let mut step = std::pin::pin!(step);
         loop {
@@ -66,7 +67,7 @@ impl Bounds {
     /// Waits for `time`, or until there is no more of it.
     ///
     /// # Errors
-    /// As [`Bounds::hold`].
+    /// Returns the errors of [`Bounds::hold`].
     pub async fn sleep(&self, doing: &str, time: Duration) -> Result<(), Fault> {
         self.hold(doing, tokio::time::sleep(time)).await
     }

@@ -17,7 +17,7 @@ const HTML_CHARS_MAX: usize = 4 << 20;
 /// How often a list is scrolled without growing before its end is believed.
 const STILL_MAX: usize = 3;
 
-/// What was read of a page, as it stands there.
+/// The parts of a page, as they stand there.
 #[derive(Debug, Default)]
 pub struct Reading {
     pub html: String,
@@ -64,7 +64,7 @@ impl Drive<'_> {
     /// Reads everything. `answer` is what to find the answer by.
     ///
     /// # Errors
-    /// The answer is too large, or the page is gone.
+    /// Returns an error if the answer is too large, or the page is gone.
     pub async fn collect(&mut self, answer: Value) -> Result<Reading, Fault> {
         let mut reading = self.read_answer(answer).await?;
         for reveal in &self.recipe.reveal {

@@ -12,7 +12,7 @@ const SELECTORS_MAX: usize = 200;
 #[derive(Default)]
 pub struct Drift(Mutex<BTreeMap<String, Matches>>);
 
-/// How often a selector's alternatives matched.
+/// The count of matches of a selector's alternatives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Matches {
     /// By alternative, in the order of the recipe.

@@ -45,7 +45,7 @@ pub struct Drive<'a> {
     looks: u32,
 }
 
-/// What an attempt is made of.
+/// The parts of an attempt.
 pub struct Attempt<'a> {
     pub recipe: &'a Recipe,
     pub session: &'a mut Session,
@@ -95,10 +95,11 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// From the page's address to the end of its answer; gives what to find the answer by.
+    /// Drives the page from its address to the end of its answer; returns what to find the answer
+    /// by.
     ///
     /// # Errors
-    /// Why there is none.
+    /// Returns the reason why there is none.
     pub async fn reach_answer(&mut self, url: &str) -> Result<Value, Fault> {
         let opened = self.session.open(url, &self.bounds).await;
         self.trace.done("open the page");

@@ -41,7 +41,7 @@ const ENVIRONMENT: [&str; 18] = [
 /// What chromedriver says when it listens; the port follows.
 const STARTED: &str = "was started successfully on port ";
 
-/// Why there is no chromedriver.
+/// The reason why there is no chromedriver.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum DriverError {
     #[error(
@@ -85,10 +85,10 @@ impl LocalDriver {
         &self.folder
     }
 
-    /// Its address; starts it when it does not run.
+    /// Returns its address; starts it when it does not run.
     ///
     /// # Errors
-    /// It is not installed, or does not start.
+    /// Returns an error if it is not installed, or does not start.
     pub fn url(&self) -> Result<String, DriverError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(running) = running.as_ref() {
@@ -180,7 +180,7 @@ fn start(folder: &Path) -> Result<Running, DriverError> {
     Ok(running)
 }
 
-/// A directory that nobody else may look into.
+/// Creates a directory that nobody else may look into.
 pub fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)
@@ -191,7 +191,7 @@ fn is_on_path(program: &str) -> bool {
     std::env::split_paths(&path).any(|folder| folder.join(program).is_file())
 }
 
-/// Whether this process is root's: Chromium's sandbox refuses to work for root.
+/// Returns whether this process is root's: Chromium's sandbox refuses to work for root.
 pub fn is_root() -> bool {
     rustix::process::geteuid().is_root()
 }

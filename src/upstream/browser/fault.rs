@@ -5,7 +5,7 @@ use thirtyfour::error::{WebDriverError, WebDriverErrorInner};
 use crate::job::Reason;
 use crate::upstream::UpstreamError;
 
-/// Why a page gave no answer.
+/// The reason why a page gave no answer.
 #[derive(Clone, Debug)]
 pub enum Fault {
     /// The answer is not wanted any more.
@@ -22,8 +22,8 @@ pub enum Fault {
     Page { reason: Reason, why: Why },
 }
 
-/// Why, in our own words, and what the page or its browser said: that may repeat the prompt, and
-/// is for the job's owner alone.
+/// The reason in our own words, and what the page or its browser said: that may repeat the prompt,
+/// and is for the job's owner alone.
 #[derive(Clone, Debug)]
 pub struct Why {
     ours: String,
@@ -40,7 +40,7 @@ impl Fault {
         Fault::Broken(Why { ours: ours.into(), theirs: String::new() })
     }
 
-    /// Whether the session can serve no other job.
+    /// Returns whether the session can serve no other job.
     pub fn breaks_session(&self) -> bool {
         match self {
             // A command may still be under way in it.
@@ -50,7 +50,7 @@ impl Fault {
         }
     }
 
-    /// As the job is told. `upstream` is the name in config.toml.
+    /// Returns the error as the job is told. `upstream` is the name in config.toml.
     pub fn told(self, upstream: &str) -> UpstreamError {
         let plain = |ours: String| Why { ours, theirs: String::new() };
         let (reason, Why { ours, theirs }) = match self {
@@ -114,7 +114,8 @@ impl From<WebDriverError> for Fault {
 }
 
 impl Fault {
-    /// A browser did not start. No page was open, so what the driver says is no page's word.
+    /// Returns the fault of a browser that did not start. No page was open, so what the driver says
+    /// is no page's word.
     pub fn not_started(error: &WebDriverError) -> Fault {
         Fault::broken(one_line(&error.to_string()))
     }

@@ -17,7 +17,7 @@ const HUMAN_CHECKS: [&str; 5] = [
     "#challenge-form, #challenge-stage, form#captcha-form",
 ];
 
-/// What the page's script says.
+/// The report of the page's script.
 #[derive(Debug, Deserialize)]
 pub struct Look {
     /// HTTP status of the page; 0 where the browser does not tell.
@@ -66,7 +66,7 @@ pub struct Point {
     pub y: i64,
 }
 
-/// What a recipe has the page looked at for.
+/// The things that a recipe has the page looked at for.
 pub struct Question {
     asked: Value,
     signs: Vec<Sign>,
@@ -105,7 +105,7 @@ impl Question {
         &self.asked
     }
 
-    /// What to find the answer by; after [`Question::sent`] only what is new since then.
+    /// Returns what to find the answer by; after [`Question::sent`] only what is new since then.
     pub fn answer(&self) -> Value {
         self.asked["answer"].clone()
     }
@@ -122,10 +122,10 @@ impl Question {
         self.asked["dismiss"][index] = json!([]);
     }
 
-    /// Whether the page shows that there will be no answer.
+    /// Checks that the page shows no sign that there will be no answer.
     ///
     /// # Errors
-    /// It does.
+    /// Returns an error if it shows one.
     pub fn check(&self, look: &Look) -> Result<(), Fault> {
         if let Some(seen) = &look.sign
             && let Some(sign) = self.signs.get(seen.index)

@@ -15,7 +15,7 @@ const BEGIN: char = '\u{f8f0}';
 const NEXT: char = '\u{f8f1}';
 const END: char = '\u{f8f2}';
 
-/// Why an answer's HTML cannot be turned into Markdown.
+/// The reason why an answer's HTML cannot be turned into Markdown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MarkdownError {
     #[error("its answer nests deeper than {NESTING_MAX} elements")]
@@ -24,10 +24,11 @@ pub enum MarkdownError {
     NoHtml,
 }
 
-/// The Markdown of an answer. `number_of` gives the number of the source that an address names.
+/// Turns the HTML of an answer into Markdown. `number_of` gives the number of the source that an
+/// address names.
 ///
 /// # Errors
-/// The HTML nests too deep.
+/// Returns an error if the HTML nests too deep.
 pub fn markdown(
     html: &str,
     number_of: impl Fn(&str) -> Option<usize>,

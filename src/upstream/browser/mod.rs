@@ -54,7 +54,7 @@ const EVIDENCE_TIME: Duration = Duration::from_secs(5);
 const SCREENSHOT_BYTES_MAX: usize = 4 << 20;
 const PAGE_CHARS_MAX: usize = 2 << 20;
 
-/// Which attempts leave evidence.
+/// The attempts that leave evidence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Keep {
     Failures,
@@ -62,7 +62,7 @@ pub enum Keep {
     Nothing,
 }
 
-/// What a browser upstream is made of.
+/// The parts of a browser upstream.
 pub struct Parts {
     /// Its name in config.toml.
     pub name: String,
@@ -103,7 +103,7 @@ impl BrowserUpstream {
         self.recipe.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Another version of the recipe, for attempts that begin from now on.
+    /// Loads another version of the recipe, for attempts that begin from now on.
     pub fn load(&self, recipe: Arc<Recipe>) {
         *self.recipe.lock().unwrap_or_else(PoisonError::into_inner) = recipe;
         self.drift.forget();

@@ -18,7 +18,7 @@ const WAIT_TURN: Duration = Duration::from_millis(100);
 /// How long the look takes whether a session still lives, and its cleaning.
 const CARE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// When a session has served long enough.
+/// The bounds of a session's service.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
     /// The most sessions at once.
@@ -57,10 +57,10 @@ impl Pool {
         Pool { limits, setup, local, state: Mutex::default(), freed: Condvar::new() }
     }
 
-    /// A session for a country: one that waits with the same language, or a new one.
+    /// Returns a session for a country: one that waits with the same language, or a new one.
     ///
     /// # Errors
-    /// None is free or can be started in time.
+    /// Returns an error if none is free or can be started in time.
     pub fn take(
         &self,
         runtime: &Runtime,

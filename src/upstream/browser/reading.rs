@@ -13,8 +13,8 @@ use crate::catalog::Array;
 use crate::job::Reason;
 
 impl Field {
-    /// The value of a field from what stands on the page: the parameter of an address, then what the
-    /// pattern finds. `None` where one of them finds nothing.
+    /// Returns the value of a field from what stands on the page: the parameter of an address, then
+    /// what the pattern finds. `None` where one of them finds nothing.
     pub fn value(&self, raw: &str) -> Option<String> {
         let mut value = raw.to_owned();
         if let Some(wanted) = &self.parameter {
@@ -85,10 +85,10 @@ impl Entry<'_> {
     }
 }
 
-/// The answer that a reading holds.
+/// Returns the answer that a reading holds.
 ///
 /// # Errors
-/// Its HTML cannot be turned into Markdown, or says nothing.
+/// Returns an error if its HTML cannot be turned into Markdown, or says nothing.
 pub fn answer(recipe: &Recipe, reading: Reading) -> Result<Answer, Fault> {
     let mut answer = Answer { model: reading.model, url: Some(reading.url), ..Answer::default() };
     for (array, items) in reading.arrays {

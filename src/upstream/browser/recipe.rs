@@ -46,7 +46,7 @@ impl Selectors {
     }
 }
 
-/// How one page is driven and read.
+/// The instructions by which one page is driven and read.
 #[derive(Clone, Debug)]
 pub struct Recipe {
     pub name: String,
@@ -78,7 +78,7 @@ pub struct Dismiss {
     pub click: Selectors,
 }
 
-/// What is clicked before the prompt is typed.
+/// The clicks before the prompt is typed.
 #[derive(Clone, Debug)]
 pub struct Prepare {
     pub name: String,
@@ -87,14 +87,14 @@ pub struct Prepare {
     pub wait_ms: u64,
 }
 
-/// Where the prompt goes.
+/// The place of the prompt.
 #[derive(Clone, Debug)]
 pub struct PromptBox {
     pub r#box: Selectors,
     pub wait_ms: u64,
 }
 
-/// How the prompt is sent.
+/// The way of sending the prompt.
 #[derive(Clone, Debug)]
 pub struct Submit {
     /// Empty: by the key alone.
@@ -111,7 +111,7 @@ pub enum Key {
     ControlEnter,
 }
 
-/// When the answer is whole: all that is given must hold at once.
+/// The signs of a whole answer: all that is given must hold at once.
 #[derive(Clone, Debug, Serialize)]
 pub struct Complete {
     pub appears: Selectors,
@@ -122,7 +122,7 @@ pub struct Complete {
     pub wait_ms: u64,
 }
 
-/// Where the answer is.
+/// The place of the answer.
 #[derive(Clone, Debug)]
 pub struct AnswerPart {
     pub select: Selectors,
@@ -135,7 +135,7 @@ pub struct AnswerPart {
     pub model: Option<Field>,
 }
 
-/// Which of several matches is the answer.
+/// The one of several matches that is the answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Which {
@@ -154,7 +154,7 @@ pub struct Marks {
     pub url: Option<Field>,
 }
 
-/// What is done to see a list before it is read.
+/// The steps to see a list before it is read.
 #[derive(Clone, Debug)]
 pub struct Reveal {
     pub name: String,
@@ -168,7 +168,7 @@ pub struct Reveal {
     pub read: Vec<Array>,
 }
 
-/// Where the entries of an array are.
+/// The place of an array's entries.
 #[derive(Clone, Debug)]
 pub struct ArrayPart {
     pub array: Array,
@@ -189,7 +189,7 @@ pub struct Field {
     pub pattern: Option<Regex>,
 }
 
-/// What shows that there will be no answer, and of what kind that is.
+/// A sign that there will be no answer, and its kind.
 #[derive(Clone, Debug)]
 pub struct Sign {
     pub shows: Shows,
@@ -200,7 +200,7 @@ pub struct Sign {
     pub url: Vec<String>,
 }
 
-/// What a sign shows.
+/// The meaning of a sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
     Blocked,
@@ -240,7 +240,7 @@ impl Recipe {
     /// Reads a recipe. `file` is what problems call it.
     ///
     /// # Errors
-    /// Every rule that it breaks, with file and line.
+    /// Returns every rule that it breaks, with file and line.
     pub fn parse(file: &str, text: &str) -> Result<Recipe, Vec<Problem>> {
         let source = Source::new(file, text);
         if text.len() > RECIPE_BYTES_MAX {

@@ -32,10 +32,10 @@ pub const SHIPPED: &[(&str, &str)] = shipped![
 /// Recipes by name.
 pub type Recipes = BTreeMap<String, Arc<Recipe>>;
 
-/// The recipes that ship.
+/// Returns the recipes that ship.
 ///
 /// # Errors
-/// One of them breaks a rule: a defect, which a test finds.
+/// Returns an error if one of them breaks a rule: a defect, which a test finds.
 pub fn shipped() -> Result<Recipes, Vec<Problem>> {
     let mut recipes = Recipes::new();
     for (file, text) in SHIPPED {
@@ -84,7 +84,7 @@ pub fn read_folder(folder: &Path, recipes: &mut Recipes) -> Vec<Problem> {
 /// Reads one file.
 ///
 /// # Errors
-/// It cannot be read, or breaks a rule.
+/// Returns an error if it cannot be read, or breaks a rule.
 pub fn read_file(path: &Path) -> Result<Recipe, Vec<Problem>> {
     let file = path.display().to_string();
     let unreadable = |rule: String| vec![Problem { file: file.clone(), line: 1, rule }];

@@ -12,7 +12,7 @@ pub struct Runtime {
 
 impl Runtime {
     /// # Errors
-    /// The thread cannot be started.
+    /// Returns an error if the thread cannot be started.
     pub fn start() -> std::io::Result<Runtime> {
         let runtime = Builder::new_multi_thread()
             .worker_threads(1)

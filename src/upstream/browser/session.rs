@@ -56,7 +56,7 @@ impl Session {
     /// Starts a browser that speaks the language of a country.
     ///
     /// # Errors
-    /// It does not start in time.
+    /// Returns an error if it does not start in time.
     pub async fn start(
         setup: &Setup,
         country: &Country,
@@ -104,7 +104,7 @@ impl Session {
     /// Sets what follows from the job's country.
     ///
     /// # Errors
-    /// The browser is gone.
+    /// Returns an error if the browser is gone.
     pub async fn settle(&self, country: &Country, bounds: &Bounds) -> Result<(), Fault> {
         let Country { time_zone, at: (latitude, longitude), .. } = country;
         if !time_zone.is_empty() {
@@ -129,7 +129,7 @@ impl Session {
     /// Opens an address and waits until its document is there, or for [`LOAD_TIMEOUT`].
     ///
     /// # Errors
-    /// The page cannot be reached, or the browser is gone.
+    /// Returns an error if the page cannot be reached, or the browser is gone.
     pub async fn open(&mut self, url: &str, bounds: &Bounds) -> Result<(), Fault> {
         let opened =
             bounds.within(LOAD_TIMEOUT).hold("opening the page", self.driver.goto(url)).await?;
@@ -151,7 +151,7 @@ impl Session {
     /// that navigates is waited for.
     ///
     /// # Errors
-    /// The function fails, or the browser is gone.
+    /// Returns an error if the function fails, or the browser is gone.
     pub async fn call<T: DeserializeOwned>(
         &mut self,
         function: &str,
@@ -200,11 +200,11 @@ impl Session {
         }
     }
 
-    /// Makes the iframe that selectors name the one that everything else is done in; whether there
-    /// is one.
+    /// Makes the iframe that selectors name the one that everything else is done in; returns
+    /// whether there is one.
     ///
     /// # Errors
-    /// The browser is gone.
+    /// Returns an error if the browser is gone.
     pub async fn enter_frame(
         &mut self,
         select: &Selectors,
@@ -233,7 +233,7 @@ impl Session {
     /// Leaves all frames.
     ///
     /// # Errors
-    /// The browser is gone.
+    /// Returns an error if the browser is gone.
     pub async fn leave_frames(&mut self, bounds: &Bounds) -> Result<(), Fault> {
         self.frame = None;
         bounds.hold("leaving the frame", self.driver.enter_default_frame()).await??;
@@ -248,7 +248,7 @@ impl Session {
     /// Presses and releases the mouse at a point of the window.
     ///
     /// # Errors
-    /// The browser is gone.
+    /// Returns an error if the browser is gone.
     pub async fn click(&mut self, x: i64, y: i64, bounds: &Bounds) -> Result<(), Fault> {
         let (left, top) = self.frame_begin(bounds).await?;
         let pointer = self.actions().move_to(left + x, top + y).click();
@@ -259,7 +259,7 @@ impl Session {
     /// Presses keys in whatever has the focus.
     ///
     /// # Errors
-    /// The browser is gone.
+    /// Returns an error if the browser is gone.
     pub async fn press(&mut self, control: bool, key: char, bounds: &Bounds) -> Result<(), Fault> {
         let keys = self.actions();
         let keys = if control {
@@ -284,7 +284,7 @@ impl Session {
     /// Puts text in where the focus is, as the browser's own input method does.
     ///
     /// # Errors
-    /// The browser is gone.
+    /// Returns an error if the browser is gone.
     pub async fn insert_text(&self, text: &str, bounds: &Bounds) -> Result<(), Fault> {
         self.devtools("Input.insertText", json!({ "text": text }), bounds).await.map(drop)
     }
@@ -292,7 +292,7 @@ impl Session {
     /// Closes every window but the first; how many there were.
     ///
     /// # Errors
-    /// The browser is gone.
+    /// Returns an error if the browser is gone.
     pub async fn close_other_windows(&mut self, bounds: &Bounds) -> Result<usize, Fault> {
         let bounds = bounds.within(COMMAND_TIMEOUT);
         let doing = "closing windows";
@@ -310,15 +310,15 @@ impl Session {
         Ok(windows.len())
     }
 
-    /// The texts of the dialogs that were dismissed since the last time.
+    /// Returns the texts of the dialogs that were dismissed since the last time.
     pub fn take_dialogs(&mut self) -> Vec<String> {
         std::mem::take(&mut self.dialogs)
     }
 
-    /// What the window shows, PNG.
+    /// Returns what the window shows, PNG.
     ///
     /// # Errors
-    /// The browser is gone.
+    /// Returns an error if the browser is gone.
     pub async fn screenshot(&self, bounds: &Bounds) -> Result<Vec<u8>, Fault> {
         Ok(bounds.hold("taking a screenshot", self.driver.screenshot_as_png()).await??)
     }
@@ -326,7 +326,7 @@ impl Session {
     /// Removes what the job has left: cookies, storage of every origin it met, cache, and the page.
     ///
     /// # Errors
-    /// The browser is gone.
+    /// Returns an error if the browser is gone.
     pub async fn clear(&mut self, bounds: &Bounds) -> Result<(), Fault> {
         self.leave_frames(bounds).await?;
         self.close_other_windows(bounds).await?;
@@ -342,7 +342,7 @@ impl Session {
         Ok(())
     }
 
-    /// The memory that the browser takes, bytes; 0 when that is not known.
+    /// Returns the memory that the browser takes, bytes; 0 when that is not known.
     pub fn memory_bytes(&self) -> u64 {
         self.profile.as_deref().map_or(0, processes::memory_bytes)
     }

@@ -15,7 +15,7 @@ pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a page may take to load before its prompt box is looked for in what there is.
 pub const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// What a browser is started with.
+/// The setup that a browser is started with.
 #[derive(Clone, Debug)]
 pub struct Setup {
     pub webdriver_url: String,
@@ -43,10 +43,10 @@ pub fn remove(profile: Option<&Path>) {
     let _ = std::fs::remove_dir_all(profile);
 }
 
-/// What WebDriver is told to start.
+/// Returns the capabilities that WebDriver is told to start.
 ///
 /// # Errors
-/// A value cannot be written as JSON.
+/// Returns an error if a value cannot be written as JSON.
 pub fn capabilities(
     setup: &Setup,
     profile: Option<&Path>,

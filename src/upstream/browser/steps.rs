@@ -45,7 +45,7 @@ impl Trace {
         u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// A step is done; it began when the one before it ended.
+    /// Notes that a step is done; it began when the one before it ended.
     pub fn done(&mut self, name: impl Into<String>) -> &mut Trace {
         let now_ms = self.elapsed_ms();
         let step = EvidenceStep {
@@ -62,8 +62,8 @@ impl Trace {
         self
     }
 
-    /// As [`Trace::done`], of a step that looked for `selectors`; `alt` is the one that matched,
-    /// below 0 none.
+    /// Notes what [`Trace::done`] does, of a step that looked for `selectors`; `alt` is the one
+    /// that matched, below 0 none.
     pub fn matched(
         &mut self,
         name: impl Into<String>,
@@ -127,7 +127,7 @@ impl Trace {
         }
     }
 
-    /// All steps, and which alternatives matched.
+    /// Returns all steps, and which alternatives matched.
     pub fn finish(mut self) -> (Vec<EvidenceStep>, Vec<(String, Option<usize>)>) {
         self.show();
         if self.left_out > 0

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{count, id, list, object, of, text, text_or_null, time};
 use crate::catalog::{Array, SCRAPERS};
 
-/// What every result has, and the arrays of any scraper.
+/// Returns what every result has, and the arrays of any scraper.
 pub fn result() -> Value {
     let mut properties = vec![
         ("scraper", text("The scraper's name.")),
@@ -83,7 +83,7 @@ pub fn tokens() -> Value {
     object("A token tree.", &[("tokens", list(of("Token"), "In the order of the text."))])
 }
 
-/// What every token has, whatever its type.
+/// Returns what every token has, whatever its type.
 pub fn token() -> Value {
     let mut schema = object(
         "A piece of Markdown, as the lexer of marked.js names it: what else it has depends on `type`.",

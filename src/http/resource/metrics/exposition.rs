@@ -5,7 +5,7 @@ use std::fmt::Write;
 
 use crate::tally::HistogramReport;
 
-/// What a family's samples are.
+/// The type of a family's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     Counter,

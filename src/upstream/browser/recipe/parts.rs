@@ -28,7 +28,7 @@ const UNCHANGED_MS: u64 = 1_000;
 /// How long a list may take to show, milliseconds.
 const REVEAL_WAIT_MS: u64 = 3_000;
 
-/// The whole file.
+/// Reads the whole file.
 pub(super) fn recipe(file: Section<'_>) -> Option<Recipe> {
     let name = name(&file);
     let version = file.number("version", 1, 1_000_000, 0);

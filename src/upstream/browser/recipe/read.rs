@@ -30,7 +30,7 @@ impl<'a> Source<'a> {
         self.problems.borrow_mut().push(problem);
     }
 
-    /// What was noted, in the order of the lines.
+    /// Returns the problems that were noted, in the order of the lines.
     pub fn problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| problem.line);
@@ -75,7 +75,7 @@ impl<'a> Section<'a> {
         Some(Entry { value: value.get_ref(), span: value.span() })
     }
 
-    /// The keys that begin a table of any name, with their tables.
+    /// Returns the keys that begin a table of any name, with their tables.
     pub fn tables(&self) -> impl Iterator<Item = (&'a str, Entry<'a>)> {
         self.table.iter().map(|(key, value)| {
             let entry = Entry { value: value.get_ref(), span: key.span() };
@@ -107,7 +107,7 @@ impl<'a> Section<'a> {
         known
     }
 
-    /// A whole number from `least` to `most`; `default` when it is left out.
+    /// Returns a whole number from `least` to `most`; `default` when it is left out.
     pub fn number(&self, key: &'static str, least: u64, most: u64, default: u64) -> u64 {
         let Some(entry) = self.get(key) else { return default };
         let digits = entry.value.as_integer().map(|number| number.as_str().replace('_', ""));
@@ -125,12 +125,12 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// A string or a list of strings, each with where it stands; empty when it is left out.
+    /// Returns a string or a list of strings, each with where it stands; empty when it is left out.
     pub fn strings(&self, key: &'static str) -> Vec<(String, Range<usize>)> {
         self.get(key).map_or_else(Vec::new, |entry| self.strings_of(key, &entry))
     }
 
-    /// As [`Section::strings`], of a value that was looked up before.
+    /// Returns what [`Section::strings`] does, of a value that was looked up before.
     pub fn strings_of(&self, key: &str, entry: &Entry<'_>) -> Vec<(String, Range<usize>)> {
         if let Some(text) = entry.value.as_str() {
             return vec![(text.to_owned(), entry.span.clone())];
@@ -151,7 +151,7 @@ impl<'a> Section<'a> {
         }
     }
 
-    /// `[key]`, when it is there and is a table.
+    /// Returns `[key]`, when it is there and is a table.
     pub fn section(&self, key: &'static str) -> Option<Section<'a>> {
         let entry = self.get(key)?;
         let Some(table) = entry.value.as_table() else {
@@ -161,7 +161,7 @@ impl<'a> Section<'a> {
         Some(Section::new(self.source, format!("[{key}]"), table, entry.span))
     }
 
-    /// `[[key]]`, as often as it is there.
+    /// Returns `[[key]]`, as often as it is there.
     pub fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
         let Some(entry) = self.get(key) else { return Vec::new() };
         let Some(list) = entry.value.as_array() else {

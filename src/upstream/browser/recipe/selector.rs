@@ -10,7 +10,7 @@ const PIERCE: &str = " >>> ";
 /// What begins the text that an element must hold.
 const TEXT: &str = ":text(";
 
-/// Which rule a selector breaks; `None` when it is sound.
+/// Returns the rule that a selector breaks; `None` when it is sound.
 pub fn broken_rule(selector: &str) -> Option<String> {
     if selector.len() > SELECTOR_BYTES_MAX {
         return Some(format!("a selector has at most {SELECTOR_BYTES_MAX} bytes"));
