@@ -3,6 +3,7 @@
 
 mod check;
 pub mod file;
+mod forced_search;
 mod redaction;
 mod secret_source;
 #[cfg(test)]
@@ -239,6 +240,10 @@ pub struct Upstream {
     /// The header that carries the key; empty for the kind's own.
     pub auth_header: String,
     pub model: String,
+    /// Whether the model is made to search; `None`: the kind's own way.
+    pub force_search: Option<bool>,
+    /// Whether all pages that were consulted are asked for.
+    pub include_sources: bool,
     /// The longest one call may take.
     pub timeout_seconds: u64,
     /// `None`: no cap.

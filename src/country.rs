@@ -39,8 +39,15 @@ impl Country {
     /// Returns a sentence for models without a field for the country. It does not name the
     /// language: the answer is to follow the question's.
     pub fn hint(&self) -> String {
+        self.hint_of(&[])
+    }
+
+    /// Returns the same sentence for a place in the country, whose names go from the nearest to the
+    /// farthest: a city and its region.
+    pub fn hint_of(&self, places: &[&str]) -> String {
         let article = if WITH_ARTICLE.contains(&self.alpha_2) { "the " } else { "" };
-        format!("The user is in {article}{}.", self.name)
+        let places: String = places.iter().map(|place| format!("{place}, ")).collect();
+        format!("The user is in {places}{article}{}.", self.name)
     }
 
     /// Returns Google's `gl`: the code in lower case, but for the United Kingdom.
@@ -101,6 +108,8 @@ mod tests {
         ] {
             assert_eq!(find(country).unwrap().hint(), hint);
         }
+        let austin = find("US").unwrap().hint_of(&["Austin", "Texas"]);
+        assert_eq!(austin, "The user is in Austin, Texas, the United States.");
         // The words that ask for an article, and the names that have one for another reason.
         let asks = |name: &str| {
             let last = [

@@ -13,7 +13,7 @@ use super::redaction::{may_be_secret, quoted};
 use super::secret_source::SecretSource;
 use super::{
     ANONYMOUS, Browser, Http, Key, NAME_CHARS_MAX, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper,
-    Secret, Settings, Store, Upstream, UpstreamKind, WORKERS_MAX, is_name, webhooks,
+    Secret, Settings, Store, Upstream, UpstreamKind, WORKERS_MAX, forced_search, is_name, webhooks,
 };
 use crate::country;
 
@@ -387,6 +387,7 @@ fn check_upstream(
         && (base_url.is_empty() || typed.model.is_empty()))
     .then(|| format!("set `base_url` and `model` in [{section}]"));
     check_webdriver(&section, &typed, problems);
+    let force_search = forced_search::check(&section, *kind, &typed, problems);
     let no_recipe = (*kind == UpstreamKind::Browser && typed.recipe.is_empty())
         .then(|| format!("set `recipe` in [{section}]"));
     let no_server = no_server.or(no_recipe);
@@ -397,6 +398,8 @@ fn check_upstream(
         base_url,
         api_key,
         auth_header: typed.auth_header,
+        force_search,
+        include_sources: typed.include_sources,
         model: typed.model,
         timeout_seconds: typed.timeout_seconds,
         in_flight_max: Some(typed.in_flight_max).filter(|cap| *cap > 0),

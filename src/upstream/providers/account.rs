@@ -51,6 +51,12 @@ pub struct Account {
     sign_in: SignIn,
     /// Whether the address is the kind's own and not a gateway or a look-alike.
     pub own_address: bool,
+    /// Whether a search is forced; `None`: the kind's own way.
+    pub force_search: Option<bool>,
+    /// The most searches of one answer; `None`: the provider's or the kind's own.
+    pub searches_max: Option<u32>,
+    /// The most tokens of one answer; `None`: the provider's or the kind's own.
+    pub output_tokens_max: Option<u32>,
 }
 
 impl Account {
@@ -67,7 +73,15 @@ impl Account {
             auth_header: settings.auth_header.clone(),
             sign_in: shipped.sign_in,
             own_address: settings.base_url.is_empty() || settings.base_url == shipped.base_url,
+            force_search: settings.force_search,
+            searches_max: None,
+            output_tokens_max: None,
         }
+    }
+
+    /// Returns the model to ask: the request's, else that of the settings.
+    pub fn model_for<'a>(&'a self, request: &'a ScrapeRequest) -> &'a str {
+        request.model.as_deref().unwrap_or(&self.model)
     }
 
     /// A signed GET of a path (with its query) under the base address.
@@ -180,6 +194,12 @@ impl Account {
         let own = format!("{} {phrase}", self.upstream);
         let error = UpstreamError::new(reason, format!("{own}."));
         if word.is_empty() { error } else { error.quoting(format!("{own} ({word}).")) }
+    }
+
+    /// Nothing was sent: the request wants its place applied, and this part of it cannot be.
+    pub fn place_unsupported(&self, part: &str) -> UpstreamError {
+        let sentence = format!("{} cannot apply the {part} that is asked for.", self.upstream);
+        UpstreamError::new(Reason::PlaceUnsupported, sentence)
     }
 
     /// Nothing was sent: `model` is none of those that this kind knows.

@@ -5,21 +5,31 @@ use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::answer::{Answer, Place, Source, renumbered};
-use crate::job::{Reason, ScrapeRequest};
+use crate::answer::{Answer, Place, Search, Source, renumbered};
+use crate::job::{Reason, ScrapeRequest, UpstreamUsage};
 use crate::upstream::UpstreamError;
 
 use super::account::Account;
 use super::error_body::Verdict;
+use super::searches::SearchCount;
 use super::source_list::{SourceList, source};
+use super::token_usage::{billed, cost, count};
 use super::{annotations, json_path};
 
 /// Reads a chat completion. Lists that nothing in it speaks of are `None`: most servers cannot
 /// search.
 ///
 /// # Errors
-/// It holds an error, a refusal, a part of an answer, or none.
+/// Returns an error if it holds one, a refusal, a part of an answer, or none.
 pub fn read(
+    account: &Account,
+    request: &ScrapeRequest,
+    body: &Value,
+) -> Result<Answer, UpstreamError> {
+    read_choice(account, request, body).map_err(|error| billed(error, usage(body)))
+}
+
+fn read_choice(
     account: &Account,
     request: &ScrapeRequest,
     body: &Value,
@@ -49,6 +59,7 @@ pub fn read(
     }
     let cites = pages.cites || message["annotations"].is_array();
     let lists = cites || pages.queries.is_some();
+    let search = pages.search(request, body);
     Ok(Answer {
         markdown,
         model: json_path::named(body, "model"),
@@ -56,8 +67,32 @@ pub fn read(
         sources: lists.then(|| pages.sources.into_vec()),
         citations: cites.then(|| pages.cited.into_vec()),
         related_questions: related(body),
+        search: Some(search),
+        usage: usage(body),
         ..Answer::default()
     })
+}
+
+/// Returns what a chat completion used.
+fn usage(body: &Value) -> UpstreamUsage {
+    let usage = &body["usage"];
+    UpstreamUsage {
+        input_tokens: count(usage, &["prompt_tokens"]),
+        output_tokens: count(usage, &["completion_tokens"]),
+        reasoning_tokens: count(usage, &["completion_tokens_details", "reasoning_tokens"])
+            .or_else(|| count(usage, &["reasoning_tokens"])),
+        searches: searches_told(body),
+        cost: cost(usage),
+    }
+}
+
+/// Returns the searches that a gateway has counted: OpenRouter's, and Sonar's.
+fn searches_told(body: &Value) -> Option<u64> {
+    let usage = &body["usage"];
+    ["server_tool_use_details", "server_tool_use"]
+        .into_iter()
+        .find_map(|key| count(usage, &[key, "web_search_requests"]))
+        .or_else(|| count(usage, &["num_search_queries"]))
 }
 
 /// The one choice, unless the body holds an error in its place.
@@ -107,6 +142,8 @@ struct Pages {
     marks: HashMap<usize, usize>,
     /// Whether the body speaks of citations at all.
     cites: bool,
+    /// The searches that the message lists.
+    listed: SearchCount,
 }
 
 impl Pages {
@@ -117,6 +154,7 @@ impl Pages {
             queries: None,
             marks: HashMap::new(),
             cites: false,
+            listed: SearchCount::default(),
         };
         // Proxies put them into the message.
         let holder = if body["citations"].is_array() || body["search_results"].is_array() {
@@ -147,9 +185,23 @@ impl Pages {
         for tool in json_path::list(message, "executed_tools") {
             let queries = self.queries.get_or_insert_default();
             queries.extend(json_path::queries(&tool["arguments"]));
+            if json_path::text(tool, "type").contains("search") {
+                self.listed.add(false);
+            }
             for page in json_path::list(&tool["search_results"], "results") {
                 self.sources.add(found(json_path::text(page, "url"), page));
             }
+        }
+    }
+
+    /// Returns what is known of the searches. A server that lists none may have made some.
+    fn search(&self, request: &ScrapeRequest, body: &Value) -> Search {
+        let has_found = !self.sources.is_empty();
+        let told = searches_told(body).map(|told| u32::try_from(told).unwrap_or(u32::MAX));
+        match (told, self.listed) {
+            (Some(calls), _) => SearchCount { calls, failed: 0 }.told(request, has_found),
+            (None, listed) if listed.calls > 0 || has_found => listed.told(request, has_found),
+            (None, listed) => Search { made: None, calls: None, ..listed.told(request, false) },
         }
     }
 
@@ -170,11 +222,14 @@ impl Pages {
 }
 
 fn found(url: &str, page: &Value) -> Source {
-    source(
-        url,
-        json_path::text(page, "title"),
-        json_path::first_text(page, &["snippet", "content"]),
-    )
+    Source {
+        date: json_path::first_text(page, &["date", "last_updated"]).to_owned(),
+        ..source(
+            url,
+            json_path::text(page, "title"),
+            json_path::first_text(page, &["snippet", "content"]),
+        )
+    }
 }
 
 fn related(body: &Value) -> Option<Vec<String>> {
@@ -204,6 +259,7 @@ mod tests {
             answer(&chat(json!({"role": "assistant", "content": "Paris.", "reasoning": "hm"})));
         assert_eq!((answer.markdown.as_str(), answer.model.as_deref()), ("Paris.", Some("m")));
         assert_eq!((answer.queries, answer.sources, answer.citations), (None, None, None));
+        assert_eq!(answer.search.unwrap(), Search { asked: true, ..Search::default() });
     }
 
     #[test]
@@ -247,6 +303,33 @@ mod tests {
         let urls: Vec<String> = answer.sources.unwrap().into_iter().map(|page| page.url).collect();
         assert_eq!(urls, ["https://b.example/", "https://a.example/"]);
         assert_eq!(answer.citations.unwrap()[0].snippet, "passage");
+    }
+
+    #[test]
+    fn searches_are_told_by_count_by_tools_or_by_pages() {
+        let found = |calls| Search { asked: true, made: Some(true), calls, failed: 0 };
+        let mut body = chat(json!({"content": "Four."}));
+        body["usage"] = json!({"prompt_tokens": 10, "completion_tokens": 7, "cost": 0.002,
+            "completion_tokens_details": {"reasoning_tokens": 3},
+            "server_tool_use_details": {"web_search_requests": 2}});
+        let counted = answer(&body);
+        assert_eq!(counted.search, Some(found(Some(2))));
+        let usage = counted.usage;
+        assert_eq!((usage.input_tokens, usage.output_tokens), (Some(10), Some(7)));
+        assert_eq!((usage.reasoning_tokens, usage.searches), (Some(3), Some(2)));
+        assert_eq!(usage.cost.unwrap().nano_usd, 2_000_000);
+        body["usage"]["server_tool_use_details"]["web_search_requests"] = json!(0);
+        let none = Search { made: Some(false), ..found(Some(0)) };
+        assert_eq!(answer(&body).search, Some(none));
+        let tools = json!([{"type": "search", "arguments": "{}"}, {"type": "python"}]);
+        let listed = answer(&chat(json!({"content": "Four.", "executed_tools": tools})));
+        assert_eq!(listed.search, Some(found(Some(1))));
+        let pages = json!([{"type": "url_citation", "url": "https://a.example/"}]);
+        let cited = answer(&chat(json!({"content": "Four.", "annotations": pages})));
+        assert_eq!(cited.search, Some(found(None)));
+        body["choices"][0]["finish_reason"] = json!("length");
+        let error = read(&account(), &request(), &body).unwrap_err();
+        assert_eq!(error.usage.unwrap().output_tokens, Some(7));
     }
 
     #[test]

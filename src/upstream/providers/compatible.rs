@@ -1,18 +1,17 @@
 //! Any server with OpenAI-compatible chat completions: a model on the same machine, or a gateway
-//! that searches by itself.
+//! that searches by itself or with the tools of `extra_body`.
 
 use serde_json::json;
 
-use crate::answer::Kind;
+use crate::answer::{Kind, PlaceBy};
 use crate::config;
-use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
-use super::chat_completion;
+use super::{chat_completion, model_place};
 
 /// The address and the model are the operator's; the configuration asks for them.
 const SHIPPED: Shipped = Shipped { base_url: "", model: "", sign_in: SignIn::Bearer };
@@ -35,20 +34,25 @@ impl Provider for Compatible {
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
-        let body = json!({
-            "model": self.account.model,
+        model_place::check(&self.account, request, None)?;
+        let mut body = json!({
+            "model": self.account.model_for(request),
             "messages": [
-                {"role": "system", "content": country::of(&request.country).hint()},
+                {"role": "system", "content": model_place::sentences(request).join(" ")},
                 {"role": "user", "content": request.prompt},
             ],
             "stream": false,
         });
+        if let Some(most) = self.account.output_tokens_max {
+            body["max_tokens"] = json!(most);
+        }
         Ok(self.account.post("/chat/completions", body))
     }
 
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let body = self.account.read(request, replies)?;
-        let answer = chat_completion::read(&self.account, request, &body)?;
+        let mut answer = chat_completion::read(&self.account, request, &body)?;
+        answer.place = Some(model_place::applied(request, PlaceBy::Instruction));
         Ok(Step::Done(Box::new(answer)))
     }
 }

@@ -56,6 +56,8 @@ impl Verdict {
     /// The country's code follows the phrase.
     pub const NO_COUNTRY: Verdict =
         Verdict::new(Reason::CountryUnsupported, "cannot serve the country");
+    const NO_PLACE: Verdict =
+        Verdict::new(Reason::PlaceUnsupported, "cannot apply the place that is asked for");
     pub const INVALID: Verdict = Verdict::new(Reason::BadRequest, "called the request invalid");
     const UNKNOWN: Verdict = Verdict::new(Reason::BadRequest, "knows no such model or address")
         .look_at("model` and `base_url");
@@ -141,6 +143,12 @@ impl ProviderError {
         self.words.iter().any(|word| words.contains(&word.as_str()))
     }
 
+    /// Whether a word holds one of these, or the message does.
+    fn names(&self, parts: &[&str]) -> bool {
+        let in_words = self.words.iter().any(|word| parts.iter().any(|part| word.contains(part)));
+        in_words || self.says(parts)
+    }
+
     fn says(&self, phrases: &[&str]) -> bool {
         let message = self.message.to_lowercase();
         phrases.iter().any(|phrase| message.contains(phrase))
@@ -206,7 +214,11 @@ const RATE_WORDS: &[&str] = &[
     "resource_exhausted",
     "too_many_requests",
 ];
+const TOO_LARGE_WORDS: &[&str] = &["request_too_large"];
 const LATE_WORDS: &[&str] = &["timeout_error", "deadline_exceeded", "timeout"];
+/// The parts of a place below its country.
+const LOCATION_PHRASES: &[&str] =
+    &["user_location.city", "user_location.region", "user_location.timezone"];
 const PLACE_PHRASES: &[&str] = &["user_location", "location_code", "location_name", "country"];
 
 /// Returns the reason of an error. `status` is the reply's, or the best guess where a 200 holds the
@@ -232,10 +244,16 @@ pub fn judge(status: u16, error: &ProviderError) -> Verdict {
     if error.has(LATE_WORDS) {
         return Verdict::LATE;
     }
-    let about_place =
-        error.says(PLACE_PHRASES) || error.words.iter().any(|word| word.contains("user_location"));
-    if matches!(status, 400 | 422) && about_place {
-        return Verdict::NO_COUNTRY;
+    if error.has(TOO_LARGE_WORDS) {
+        return Verdict::INVALID;
+    }
+    if matches!(status, 400 | 422) {
+        if error.names(LOCATION_PHRASES) {
+            return Verdict::NO_PLACE;
+        }
+        if error.says(PLACE_PHRASES) || error.names(&["user_location"]) {
+            return Verdict::NO_COUNTRY;
+        }
     }
     by_status(status)
 }
@@ -350,5 +368,12 @@ mod tests {
         let place = json!({"error": {"message": "Invalid value", "code": "invalid_value",
             "param": "tools[0].user_location.country"}});
         assert_eq!(reason(400, &place), Reason::CountryUnsupported);
+        let city = json!({"error": {"message": "Invalid value", "code": "invalid_value",
+            "param": "tools[0].user_location.city"}});
+        assert_eq!(reason(400, &city), Reason::PlaceUnsupported);
+        let large = json!({"type": "error", "error": {"type": "request_too_large",
+            "message": "Request exceeds the maximum size"}});
+        assert_eq!(reason(413, &large), Reason::BadRequest);
+        assert_eq!(reason(500, &large), Reason::BadRequest);
     }
 }

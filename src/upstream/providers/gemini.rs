@@ -3,22 +3,23 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, HIGHLIGHTS_MAX, Kind, Source};
+use crate::answer::{Answer, HIGHLIGHTS_MAX, Kind, PlaceBy, Source};
 use crate::config;
-use crate::country;
-use crate::job::ScrapeRequest;
+use crate::job::{ScrapeRequest, UpstreamUsage};
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
+use super::searches::SearchCount;
 use super::source_list::{SourceList, source};
-use super::{json_path, no_search_warning, source_list};
+use super::token_usage::{billed, count, sum};
+use super::{SEARCH_FIRST, json_path, model_place, searches, source_list};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://generativelanguage.googleapis.com/v1beta",
-    model: "gemini-3.6-flash",
+    model: "gemini-3.8-flash",
     // Never `?key=`: that lands in logs.
     sign_in: SignIn::Header("x-goog-api-key"),
 };
@@ -44,43 +45,30 @@ impl Provider for Gemini {
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+        model_place::check(&self.account, request, None)?;
+        // Google lets nobody force a search: left to itself the model often answers from memory.
+        let search = request.web_search.then(|| SEARCH_FIRST.to_owned());
+        let instruction: Vec<String> =
+            search.into_iter().chain(model_place::sentences(request)).collect();
         let mut body = json!({
             "contents": [{"role": "user", "parts": [{"text": request.prompt}]}],
-            "systemInstruction": {"parts": [{"text": country::of(&request.country).hint()}]},
+            "systemInstruction": {"parts": [{"text": instruction.join(" ")}]},
         });
         if request.web_search {
             // `toolConfig.retrievalConfig` takes a place, and is documented for Google Maps only.
             body["tools"] = json!([{"google_search": {}}]);
         }
-        let model = self.account.model.strip_prefix("models/").unwrap_or(&self.account.model);
+        if let Some(most) = self.account.output_tokens_max {
+            body["generationConfig"] = json!({"maxOutputTokens": most});
+        }
+        let model = self.account.model_for(request);
+        let model = model.strip_prefix("models/").unwrap_or(model);
         Ok(self.account.post(&format!("/models/{model}:generateContent"), body))
     }
 
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let body = self.account.read(request, replies)?;
-        let candidate = self.candidate(request, &body)?;
-        let parts: Vec<&str> =
-            json_path::list(&candidate["content"], "parts").iter().map(answer_text).collect();
-        let markdown = parts.concat();
-        if markdown.trim().is_empty() {
-            return Err(self.account.empty());
-        }
-        let grounding = &candidate["groundingMetadata"];
-        let queries = json_path::query_list(&grounding["webSearchQueries"]);
-        let (sources, citations, is_cut) = pages(grounding, &parts);
-        let searched = !queries.is_empty() || !sources.is_empty();
-        let cut = is_cut.then(|| {
-            format!("Highlights of a page beyond the first {HIGHLIGHTS_MAX} were left out.")
-        });
-        Ok(Step::Done(Box::new(Answer {
-            warnings: no_search_warning(request, searched).into_iter().chain(cut).collect(),
-            markdown,
-            model: json_path::named(&body, "modelVersion"),
-            queries: Some(queries),
-            sources: Some(sources.into_vec()),
-            citations: Some(citations.into_vec()),
-            ..Answer::default()
-        })))
+        self.step(request, &body).map_err(|error| billed(error, usage(&body)))
     }
 
     fn resolve_prefix(&self) -> Option<&'static str> {
@@ -89,6 +77,37 @@ impl Provider for Gemini {
 }
 
 impl Gemini {
+    fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
+        let candidate = self.candidate(request, body)?;
+        let parts: Vec<&str> =
+            json_path::list(&candidate["content"], "parts").iter().map(answer_text).collect();
+        let markdown = parts.concat();
+        if markdown.trim().is_empty() {
+            return Err(self.account.empty());
+        }
+        let grounding = &candidate["groundingMetadata"];
+        let queries = queries(grounding);
+        let (sources, citations, is_cut) = pages(grounding, &parts);
+        // Each query is a search, and what failed is not told.
+        let calls = u32::try_from(queries.len()).unwrap_or(u32::MAX);
+        let search = SearchCount { calls, failed: 0 }.told(request, !sources.is_empty());
+        let cut = is_cut.then(|| {
+            format!("Highlights of a page beyond the first {HIGHLIGHTS_MAX} were left out.")
+        });
+        Ok(Step::Done(Box::new(Answer {
+            warnings: searches::warning(&search, "").into_iter().chain(cut).collect(),
+            markdown,
+            model: json_path::named(body, "modelVersion"),
+            queries: Some(queries),
+            sources: Some(sources.into_vec()),
+            citations: citations.map(SourceList::into_vec),
+            search: Some(search),
+            usage: usage(body),
+            place: Some(model_place::applied(request, PlaceBy::Instruction)),
+            ..Answer::default()
+        })))
+    }
+
     /// The one candidate, when it ended as an answer does.
     fn candidate<'a>(
         &self,
@@ -112,9 +131,20 @@ impl Gemini {
         };
         match json_path::text(candidate, "finishReason") {
             "MAX_TOKENS" => Err(self.account.incomplete("MAX_TOKENS")),
-            reason @ ("SAFETY" | "RECITATION" | "PROHIBITED_CONTENT" | "BLOCKLIST" | "SPII"
-            | "LANGUAGE" | "IMAGE_SAFETY" | "MODEL_ARMOR") => Err(self.account.refused(reason)),
+            reason @ ("SAFETY"
+            | "RECITATION"
+            | "PROHIBITED_CONTENT"
+            | "BLOCKLIST"
+            | "SPII"
+            | "LANGUAGE"
+            | "IMAGE_SAFETY"
+            | "IMAGE_PROHIBITED_CONTENT"
+            | "IMAGE_RECITATION"
+            | "MODEL_ARMOR") => Err(self.account.refused(reason)),
             "OTHER"
+            | "IMAGE_OTHER"
+            | "NO_IMAGE"
+            | "MISSING_THOUGHT_SIGNATURE"
             | "MALFORMED_FUNCTION_CALL"
             | "MALFORMED_RESPONSE"
             | "UNEXPECTED_TOOL_CALL"
@@ -133,10 +163,33 @@ fn answer_text(part: &Value) -> &str {
     if part["thought"] == true { "" } else { json_path::text(part, "text") }
 }
 
+/// Returns what an answer used. Google counts thoughts apart from the answer.
+fn usage(body: &Value) -> UpstreamUsage {
+    let usage = &body["usageMetadata"];
+    let counts = |keys: [&str; 2]| sum(keys.map(|key| count(usage, &[key])));
+    let grounding =
+        &json_path::list(body, "candidates").first().map(|one| &one["groundingMetadata"]);
+    let searches = grounding.map(|grounding| queries(grounding).len() as u64);
+    UpstreamUsage {
+        input_tokens: counts(["promptTokenCount", "toolUsePromptTokenCount"]),
+        output_tokens: counts(["candidatesTokenCount", "thoughtsTokenCount"]),
+        reasoning_tokens: count(usage, &["thoughtsTokenCount"]),
+        searches: searches.filter(|searches| *searches > 0 || usage.is_object()),
+        cost: None,
+    }
+}
+
+/// Returns the searches for pages and for pictures.
+fn queries(grounding: &Value) -> Vec<String> {
+    let lists = ["webSearchQueries", "imageSearchQueries"];
+    lists.iter().flat_map(|key| json_path::query_list(&grounding[key])).collect()
+}
+
 /// Returns the grounding chunks, and those of them that supports name, with the passages of the
-/// answer that they support. Where no support names any, all chunks are what the answer rests on.
-/// The third is whether a page has more passages than are kept.
-fn pages(grounding: &Value, parts: &[&str]) -> (SourceList, SourceList, bool) {
+/// answer that they support; `None` where chunks are there and no support names any: which of them
+/// the answer rests on is not told then. The third is whether a page has more passages than are
+/// kept.
+fn pages(grounding: &Value, parts: &[&str]) -> (SourceList, Option<SourceList>, bool) {
     let mut is_cut = false;
     let mut sources = SourceList::default();
     let chunks: Vec<Option<Source>> =
@@ -163,22 +216,21 @@ fn pages(grounding: &Value, parts: &[&str]) -> (SourceList, SourceList, bool) {
             }
         }
     }
-    if citations.is_empty() {
-        citations = sources.clone();
-    }
-    (sources, citations, is_cut)
+    let is_told = sources.is_empty() || !citations.is_empty();
+    (sources, is_told.then_some(citations), is_cut)
 }
 
 fn chunk(chunk: &Value) -> Option<Source> {
-    let page = ["web", "maps", "retrievedContext"]
+    const ADDRESSES: &[&str] = &["uri", "sourceUri"];
+    let page = ["web", "maps", "retrievedContext", "image"]
         .iter()
         .map(|kind| &chunk[kind])
-        .find(|page| !json_path::text(page, "uri").is_empty())?;
+        .find(|page| !json_path::first_text(page, ADDRESSES).is_empty())?;
     // The title of a web chunk is the site's domain.
     let title = json_path::text(page, "title");
     let domain = json_path::first_text(page, &["domain", "title"]);
     let website_name = if domain.contains(' ') { String::new() } else { domain.to_owned() };
-    Some(Source { website_name, ..source(json_path::text(page, "uri"), title, "") })
+    Some(Source { website_name, ..source(json_path::first_text(page, ADDRESSES), title, "") })
 }
 
 /// The answer's words that a support is about: as it quotes them, else by its bytes of the part.
@@ -202,6 +254,7 @@ fn byte_slice(text: &str, start: u64, end: u64) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::answer::Search;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
     use crate::net::Method;
@@ -238,17 +291,19 @@ mod tests {
         assert_eq!(
             sent.url,
             "https://generativelanguage.googleapis.com/v1beta\
-             /models/gemini-3.6-flash:generateContent"
+             /models/gemini-3.8-flash:generateContent"
         );
         assert_eq!(secrets(&sent), [("x-goog-api-key", "key-of-tests")]);
         let body = sent.body.unwrap();
         assert_eq!(body["contents"][0]["parts"][0]["text"], request().prompt);
         assert_eq!(body["tools"], json!([{"google_search": {}}]));
         assert!(body["toolConfig"].is_null());
-        assert_eq!(body["systemInstruction"]["parts"][0]["text"], "The user is in Germany.");
+        let instruction = |body: &Value| body["systemInstruction"]["parts"][0]["text"].clone();
+        assert_eq!(instruction(&body), "Search the web before you answer. The user is in Germany.");
         let quiet = ScrapeRequest { web_search: false, ..request() };
         let body = gemini().request(&quiet).unwrap().body.unwrap();
         assert!(body["tools"].is_null());
+        assert_eq!(instruction(&body), "The user is in Germany.");
     }
 
     #[test]
@@ -304,15 +359,12 @@ mod tests {
     }
 
     #[test]
-    fn chunks_without_supports_are_sources_and_citations() {
+    fn chunks_without_supports_are_sources_that_may_be_cited() {
         for supports in [Value::Null, json!([]), json!([{"segment": {"text": "x"}}])] {
             let mut body = grounded();
             body["candidates"][0]["groundingMetadata"]["groundingSupports"] = supports;
             let answer = answer(&gemini(), &body);
-            let citations = answer.citations.unwrap();
-            assert_eq!(citations.len(), 2);
-            assert!(citations.iter().all(|page| page.snippet.is_empty()));
-            assert_eq!(answer.sources.unwrap(), citations);
+            assert_eq!((answer.sources.unwrap().len(), answer.citations), (2, None));
         }
     }
 
@@ -323,6 +375,9 @@ mod tests {
             body["candidates"][0]["groundingMetadata"] = grounding;
             let answer = answer(&gemini(), &body);
             assert_eq!((answer.queries, answer.sources), (Some(Vec::new()), Some(Vec::new())));
+            assert_eq!(answer.citations, Some(Vec::new()));
+            let search = Search { asked: true, made: Some(false), calls: Some(0), failed: 0 };
+            assert_eq!(answer.search, Some(search));
             assert_eq!(answer.warnings, ["The engine made no search."]);
         }
     }
@@ -338,13 +393,40 @@ mod tests {
             json!({"candidates": [{"content": {"role": "model"},
             "finishReason": how}]})
         };
-        assert_eq!(reason(ended("SAFETY")), Reason::Refused);
+        assert_eq!(
+            reason(json!({"promptFeedback": {"blockReason": "JAILBREAK"}})),
+            Reason::Refused
+        );
+        for refused in ["SAFETY", "IMAGE_SAFETY", "IMAGE_PROHIBITED_CONTENT", "IMAGE_RECITATION"] {
+            assert_eq!(reason(ended(refused)), Reason::Refused, "{refused}");
+        }
+        for failed in ["IMAGE_OTHER", "NO_IMAGE"] {
+            assert_eq!(reason(ended(failed)), Reason::UpstreamError, "{failed}");
+        }
         assert_eq!(reason(ended("MAX_TOKENS")), Reason::Incomplete);
         assert_eq!(reason(ended("OTHER")), Reason::UpstreamError);
         assert_eq!(reason(ended("STOP")), Reason::Empty);
         assert_eq!(reason(json!({"candidates": [], "usageMetadata": {}})), Reason::Empty);
         assert_eq!(reason(json!({"hello": 1})), Reason::InvalidResponse);
         assert_eq!(reason(json!([1])), Reason::InvalidResponse);
+    }
+
+    #[test]
+    fn pictures_are_found_on_pages_too() {
+        let mut body = grounded();
+        body["candidates"][0]["groundingMetadata"] = json!({
+            "webSearchQueries": ["ruby"], "imageSearchQueries": ["ruby logo"],
+            "groundingChunks": [{"image": {"sourceUri": "https://a.example/",
+                "imageUri": "https://a.example/i.png", "title": "A", "domain": "a.example"}}]});
+        body["usageMetadata"] = json!({"promptTokenCount": 10, "toolUsePromptTokenCount": 70,
+            "candidatesTokenCount": 30, "thoughtsTokenCount": 109});
+        let answer = answer(&gemini(), &body);
+        assert_eq!(answer.queries.unwrap(), ["ruby", "ruby logo"]);
+        assert_eq!(answer.sources.unwrap()[0].url, "https://a.example/");
+        assert_eq!(answer.search.unwrap().calls, Some(2));
+        let usage = answer.usage;
+        assert_eq!((usage.input_tokens, usage.output_tokens), (Some(80), Some(139)));
+        assert_eq!((usage.reasoning_tokens, usage.searches), (Some(109), Some(2)));
     }
 
     #[test]

@@ -13,22 +13,23 @@ mod gemini;
 mod json_path;
 mod json_text;
 mod mistral;
+mod model_place;
 mod openai;
 mod perplexity;
 mod responses;
 pub(super) mod searchapi;
+mod searches;
 mod serp_page;
 mod serpapi;
 mod source_list;
 #[cfg(test)]
 pub(in crate::upstream) mod test_support;
 mod text_blocks;
+mod token_usage;
 mod xai;
 
-use crate::config::{self, UpstreamKind};
-use crate::job::ScrapeRequest;
-
 use super::provider::Provider;
+use crate::config::{self, UpstreamKind};
 
 /// The provider that an upstream's settings name; `None` for a browser and the practice engine,
 /// which are no providers over HTTP.
@@ -48,17 +49,28 @@ pub fn provider(settings: &config::Upstream) -> Option<Box<dyn Provider>> {
     })
 }
 
-/// The warning of an answer for which a search was wanted and none was made: legal, and worth
-/// knowing.
-fn no_search_warning(request: &ScrapeRequest, searched: bool) -> Option<String> {
-    (request.web_search && !searched).then(|| "The engine made no search.".to_owned())
-}
+/// What asks a model for a search where it cannot be made to search.
+const SEARCH_FIRST: &str = "Search the web before you answer.";
 
 #[cfg(test)]
 mod tests {
+    use serde_json::{Value, json};
+
     use super::test_support::{request, settings};
     use super::*;
+    use crate::job::ScrapeRequest;
     use crate::net::HeaderValue;
+
+    /// The kinds that ask a model.
+    const APIS: [UpstreamKind; 7] = [
+        UpstreamKind::Openai,
+        UpstreamKind::Perplexity,
+        UpstreamKind::Gemini,
+        UpstreamKind::Xai,
+        UpstreamKind::Anthropic,
+        UpstreamKind::Mistral,
+        UpstreamKind::Compatible,
+    ];
 
     #[test]
     fn every_kind_of_an_api_is_a_provider_that_hides_its_key() {
@@ -74,6 +86,46 @@ mod tests {
             let signed = sent.headers.iter().any(|(_, value)| secret(value));
             assert!(signed || sent.secret_query.is_some(), "{word}");
         }
+    }
+
+    #[test]
+    fn model_of_a_request_goes_before_that_of_the_settings() {
+        let asked = ScrapeRequest { model: Some("other-model".to_owned()), ..request() };
+        for kind in APIS {
+            let provider = provider(&settings(kind)).unwrap();
+            let sent = provider.request(&asked).unwrap();
+            let body = sent.body.unwrap();
+            let of_url = sent.url.contains("/models/other-model:");
+            assert!(body["model"] == "other-model" || of_url, "{kind:?}: {body:#}");
+            let own = provider.request(&request()).unwrap();
+            assert!(!format!("{own:?}").contains("other-model"), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn search_is_forced_as_the_settings_say() {
+        let choice = |kind, force_search| {
+            let settings = config::Upstream { force_search, ..settings(kind) };
+            let body = provider(&settings).unwrap().request(&request()).unwrap().body.unwrap();
+            (body["tool_choice"].clone(), body.to_string().contains(SEARCH_FIRST))
+        };
+        let required = || json!("required");
+        let rows = [
+            (UpstreamKind::Openai, required(), true),
+            (UpstreamKind::Perplexity, json!({"type": "web_search"}), true),
+            (UpstreamKind::Xai, required(), false),
+            (UpstreamKind::Anthropic, json!({"type": "tool", "name": "web_search"}), false),
+        ];
+        for (kind, forced, is_default) in rows {
+            assert_eq!(choice(kind, Some(true)).0, forced, "{kind:?}");
+            assert_eq!(choice(kind, Some(false)).0, Value::Null, "{kind:?}");
+            let default = if is_default { forced } else { Value::Null };
+            assert_eq!(choice(kind, None).0, default, "{kind:?}");
+        }
+        // Where it is not forced, it is asked for.
+        assert!(choice(UpstreamKind::Openai, Some(false)).1);
+        assert!(!choice(UpstreamKind::Openai, None).1);
+        assert!(choice(UpstreamKind::Gemini, None).1);
     }
 
     #[test]

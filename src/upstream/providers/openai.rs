@@ -1,31 +1,40 @@
-//! OpenAI's Responses API with its `web_search` tool, and whoever speaks it under another address:
-//! Azure (with `auth_header = "api-key"`), gateways, DeepSeek.
+//! OpenAI's Responses API with its `web_search` tool, and services that speak it at another
+//! address: Azure (with `auth_header = "api-key"`), Meta, OpenRouter and other gateways. What these
+//! do not take is switched off by `force_search` and `include_sources`.
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Kind};
+use crate::answer::{Answer, Kind, PlaceBy};
 use crate::config;
-use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
-use super::{no_search_warning, responses};
+use super::model_place::Part;
+use super::token_usage::billed;
+use super::{SEARCH_FIRST, model_place, responses, searches};
 
 const SHIPPED: Shipped =
     Shipped { base_url: "https://api.openai.com/v1", model: "gpt-6-luna", sign_in: SignIn::Bearer };
+/// What `user_location` has a field for.
+const PLACE_FIELDS: &[Part] = &[Part::City, Part::Region, Part::Timezone];
 
 /// OpenAI, or a service with its Responses API.
 pub struct Openai {
     account: Account,
+    /// Whether all pages that were consulted are asked for.
+    include_sources: bool,
 }
 
 impl Openai {
     /// With the settings of its section.
     pub fn new(settings: &config::Upstream) -> Openai {
-        Openai { account: Account::new(settings, &SHIPPED) }
+        Openai {
+            account: Account::new(settings, &SHIPPED),
+            include_sources: settings.include_sources,
+        }
     }
 }
 
@@ -35,39 +44,74 @@ impl Provider for Openai {
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+        let fields = request.web_search.then_some(PLACE_FIELDS);
+        model_place::check(&self.account, request, fields)?;
         let mut body = json!({
-            "model": self.account.model,
+            "model": self.account.model_for(request),
             "input": [{"role": "user", "content": request.prompt}],
             "store": false,
             "stream": false,
         });
-        if request.web_search {
-            body["tools"] = json!([{
-                "type": "web_search",
-                "user_location": {"type": "approximate", "country": request.country},
-            }]);
-            // Left to itself the model may answer from memory.
-            body["tool_choice"] = json!("required");
-            body["include"] = json!(["web_search_call.action.sources"]);
+        let instructions = if request.web_search {
+            self.offer_search(request, &mut body)
         } else {
-            body["instructions"] = Value::String(country::of(&request.country).hint());
+            model_place::sentences(request)
+        };
+        if !instructions.is_empty() {
+            body["instructions"] = json!(instructions.join(" "));
+        }
+        if let Some(most) = self.account.output_tokens_max {
+            body["max_output_tokens"] = json!(most);
         }
         Ok(self.account.post("/responses", body))
     }
 
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let body = self.account.read(request, replies)?;
-        if let Some(next) = responses::pending(&self.account, request, &body)? {
+        self.step(request, &body).map_err(|error| billed(error, responses::usage(&body)))
+    }
+}
+
+impl Openai {
+    /// Offers the search tool in a request, and returns what is left to say in words.
+    fn offer_search(&self, request: &ScrapeRequest, body: &mut Value) -> Vec<String> {
+        let mut user_location = model_place::fields(request, PLACE_FIELDS);
+        user_location.insert("type".to_owned(), json!("approximate"));
+        body["tools"] = json!([{"type": "web_search", "user_location": user_location}]);
+        if self.include_sources {
+            body["include"] = json!(["web_search_call.action.sources"]);
+        }
+        if let Some(most) = self.account.searches_max {
+            body["max_tool_calls"] = json!(most);
+        }
+        let mut instructions = Vec::new();
+        // Left to itself the model may answer from memory.
+        if self.account.force_search.unwrap_or(true) {
+            body["tool_choice"] = json!("required");
+        } else {
+            instructions.push(SEARCH_FIRST.to_owned());
+        }
+        instructions.extend(model_place::sentences_but(request, PLACE_FIELDS));
+        instructions
+    }
+
+    fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
+        if let Some(next) = responses::pending(&self.account, request, body)? {
             return Ok(Step::Next(next));
         }
-        let reading = responses::read(&self.account, &body)?;
+        let reading = responses::read(&self.account, body)?;
+        let search = reading.searches.told(request, reading.has_found());
+        let by = if request.web_search { PlaceBy::Field } else { PlaceBy::Instruction };
         Ok(Step::Done(Box::new(Answer {
-            warnings: no_search_warning(request, reading.searched).into_iter().collect(),
+            warnings: searches::warning(&search, "").into_iter().collect(),
             markdown: reading.markdown,
             model: reading.model,
             queries: Some(reading.queries),
             sources: Some(reading.sources.into_vec()),
             citations: Some(reading.cited.into_vec()),
+            search: Some(search),
+            usage: responses::usage(body),
+            place: Some(model_place::applied(request, by)),
             ..Answer::default()
         })))
     }
@@ -115,6 +159,9 @@ mod tests {
         assert_eq!(body["tools"][0]["user_location"]["country"], "DE");
         assert_eq!((&body["tool_choice"], &body["store"]), (&json!("required"), &json!(false)));
 
+        assert_eq!(body["include"], json!(["web_search_call.action.sources"]));
+        assert!(body["instructions"].is_null() && body["max_output_tokens"].is_null());
+
         let quiet = ScrapeRequest { web_search: false, ..request() };
         let body = openai().request(&quiet).unwrap().body.unwrap();
         assert!(body["tools"].is_null() && body["tool_choice"].is_null());
@@ -134,6 +181,25 @@ mod tests {
             [("api-key".to_owned(), HeaderValue::Secret(settings.api_key.unwrap()))]
         );
         assert_eq!(sent.body.unwrap()["model"], "my-deployment");
+    }
+
+    #[test]
+    fn gateway_that_takes_less_is_two_settings() {
+        let mut settings = settings(UpstreamKind::Openai);
+        settings.base_url = "https://api.meta.ai/v1".to_owned();
+        settings.model = "muse-spark-1.3".to_owned();
+        settings.force_search = Some(false);
+        settings.include_sources = false;
+        let sent = Openai::new(&settings).request(&request()).unwrap();
+        assert_eq!(sent.url, "https://api.meta.ai/v1/responses");
+        assert_eq!(
+            sent.body.unwrap(),
+            json!({"model": "muse-spark-1.3", "stream": false, "store": false,
+                "input": [{"role": "user", "content": request().prompt}],
+                "tools": [{"type": "web_search",
+                    "user_location": {"country": "DE", "type": "approximate"}}],
+                "instructions": "Search the web before you answer."})
+        );
     }
 
     #[test]

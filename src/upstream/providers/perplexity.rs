@@ -6,18 +6,19 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Kind, Place, Source, renumbered};
+use crate::answer::{Answer, AppliedPlace, Kind, Place, PlaceBy, Source, renumbered};
 use crate::config;
-use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
+use super::model_place::Part;
 use super::responses::Reading;
 use super::source_list::{SourceList, source};
-use super::{chat_completion, json_path, no_search_warning, responses};
+use super::token_usage::billed;
+use super::{SEARCH_FIRST, chat_completion, json_path, model_place, responses, searches};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.perplexity.ai/v1",
@@ -27,6 +28,9 @@ const SHIPPED: Shipped = Shipped {
 
 /// A `model` that begins so names a preset ("preset:fast"), which chooses the model itself.
 const PRESET: &str = "preset:";
+
+/// What `user_location` has a field for.
+const PLACE_FIELDS: &[Part] = &[Part::City, Part::Region];
 
 /// Perplexity, or a gateway to it.
 pub struct Perplexity {
@@ -47,17 +51,36 @@ impl Provider for Perplexity {
 
     // Unknown fields are refused, so nothing is sent that the API's reference does not name.
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+        let told = [PLACE_FIELDS, &[Part::Language]].concat();
+        let fields = request.web_search.then_some(told.as_slice());
+        model_place::check(&self.account, request, fields)?;
         let mut body = json!({"input": request.prompt, "store": false});
-        match self.account.model.strip_prefix(PRESET) {
+        let model = self.account.model_for(request);
+        match model.strip_prefix(PRESET) {
             Some(preset) => body["preset"] = json!(preset),
-            None => body["model"] = json!(self.account.model),
+            None => body["model"] = json!(model),
         }
+        let mut instructions = Vec::new();
         if request.web_search {
-            body["tools"] =
-                json!([{"type": "web_search", "user_location": {"country": request.country}}]);
-            body["tool_choice"] = json!({"type": "web_search"});
+            let user_location = model_place::fields(request, PLACE_FIELDS);
+            body["tools"] = json!([{"type": "web_search", "user_location": user_location}]);
+            if self.account.force_search.unwrap_or(true) {
+                body["tool_choice"] = json!({"type": "web_search"});
+            } else {
+                instructions.push(SEARCH_FIRST.to_owned());
+            }
+            instructions.extend(model_place::sentences_but(request, &told));
         } else {
-            body["instructions"] = json!(country::of(&request.country).hint());
+            instructions = model_place::sentences(request);
+        }
+        if !instructions.is_empty() {
+            body["instructions"] = json!(instructions.join(" "));
+        }
+        if let Some(language) = &request.location.language {
+            body["language_preference"] = json!(language);
+        }
+        if let Some(most) = self.account.output_tokens_max {
+            body["max_output_tokens"] = json!(most);
         }
         Ok(self.account.post("/agent", body))
     }
@@ -68,20 +91,35 @@ impl Provider for Perplexity {
             let answer = chat_completion::read(&self.account, request, &body)?;
             return Ok(Step::Done(Box::new(as_sonar(request, answer))));
         }
-        if let Some(next) = responses::pending(&self.account, request, &body)? {
+        self.step(request, &body).map_err(|error| billed(error, responses::usage(&body)))
+    }
+}
+
+impl Perplexity {
+    fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
+        if let Some(next) = responses::pending(&self.account, request, body)? {
             return Ok(Step::Next(next));
         }
-        let reading = responses::read(&self.account, &body)?;
-        Ok(Step::Done(Box::new(agent_answer(request, &body, reading))))
+        let reading = responses::read(&self.account, body)?;
+        Ok(Step::Done(Box::new(agent_answer(request, body, reading))))
     }
 }
 
 /// Sonar always searched, and a missing list is an empty one.
 fn as_sonar(request: &ScrapeRequest, mut answer: Answer) -> Answer {
-    let sources = answer.sources.get_or_insert_default();
-    answer.warnings.extend(no_search_warning(request, !sources.is_empty()));
+    let has_sources = !answer.sources.get_or_insert_default().is_empty();
     answer.citations.get_or_insert_default();
+    if let Some(search) = &mut answer.search {
+        search.made.get_or_insert(has_sources);
+        answer.warnings.extend(searches::warning(search, ""));
+    }
+    answer.place = Some(place_of(request));
     answer
+}
+
+fn place_of(request: &ScrapeRequest) -> AppliedPlace {
+    let by = if request.web_search { PlaceBy::Field } else { PlaceBy::Instruction };
+    model_place::applied(request, by)
 }
 
 fn agent_answer(request: &ScrapeRequest, body: &Value, reading: Reading) -> Answer {
@@ -108,14 +146,18 @@ fn agent_answer(request: &ScrapeRequest, body: &Value, reading: Reading) -> Answ
     for page in reading.cited.into_vec() {
         citations.add(page);
     }
-    let searched = reading.searched || !queries.is_empty() || !sources.is_empty();
+    let has_found = !(queries.is_empty() && sources.is_empty());
+    let search = reading.searches.told(request, has_found);
     Answer {
-        warnings: no_search_warning(request, searched).into_iter().collect(),
+        warnings: searches::warning(&search, "").into_iter().collect(),
         markdown,
         model: reading.model,
         queries: Some(queries),
         sources: Some(sources.into_vec()),
         citations: Some(citations.into_vec()),
+        search: Some(search),
+        usage: responses::usage(body),
+        place: Some(place_of(request)),
         ..Answer::default()
     }
 }
@@ -157,12 +199,14 @@ impl Found {
 
     /// Adds a page to the sources, and returns its place among them.
     fn page(&mut self, page: &Value) -> Option<usize> {
-        let read: Source = source(
-            json_path::text(page, "url"),
-            json_path::text(page, "title"),
-            json_path::text(page, "snippet"),
-        );
-        self.sources.add(read)
+        self.sources.add(Source {
+            date: json_path::first_text(page, &["date", "last_updated"]).to_owned(),
+            ..source(
+                json_path::text(page, "url"),
+                json_path::text(page, "title"),
+                json_path::text(page, "snippet"),
+            )
+        })
     }
 }
 
@@ -189,8 +233,9 @@ mod tests {
             "output": [
             {"type": "search_results", "queries": ["what is ts"], "results": [
                 {"id": 3, "url": "https://a.example/", "title": "A", "snippet": "s",
-                    "source": "web"},
-                {"id": 4, "url": "https://b.example/", "title": "B", "snippet": "t"}]},
+                    "date": null, "last_updated": "2026-08-02", "source": "web"},
+                {"id": 4, "url": "https://b.example/", "title": "B", "snippet": "t",
+                    "date": "2026-07-01", "last_updated": "2026-08-02"}]},
             {"type": "finance_results", "results": [1]},
             {"type": "search_results", "queries": ["ts site", ""], "results": [
                 {"id": 7, "url": "https://c.example/", "title": "C"},
@@ -234,7 +279,13 @@ mod tests {
         assert_eq!(answer.markdown, "Typed.[3] Yes.[1] No.[99]");
         assert_eq!(answer.model.as_deref(), Some("openai/gpt-6-luna"));
         assert_eq!(answer.queries.unwrap(), ["what is ts", "ts site"]);
-        let urls: Vec<String> = answer.sources.unwrap().into_iter().map(|page| page.url).collect();
+        assert_eq!(answer.search.unwrap().calls, Some(2));
+        let sources = answer.sources.unwrap();
+        assert_eq!(
+            (sources[0].date.as_str(), sources[1].date.as_str()),
+            ("2026-08-02", "2026-07-01")
+        );
+        let urls: Vec<String> = sources.into_iter().map(|page| page.url).collect();
         assert_eq!(
             urls,
             [

@@ -3,13 +3,15 @@
 
 use serde_json::Value;
 
-use crate::job::{Reason, ScrapeRequest};
+use crate::job::{Reason, ScrapeRequest, UpstreamUsage};
 use crate::net::HttpRequest;
 use crate::upstream::UpstreamError;
 
 use super::account::Account;
 use super::error_body::Verdict;
+use super::searches::SearchCount;
 use super::source_list::{SourceList, source};
+use super::token_usage::{cost, count, sum};
 use super::{annotations, json_path};
 
 /// The longest id that goes into an address, in bytes.
@@ -26,8 +28,35 @@ pub struct Reading {
     /// What was consulted, the cited pages last.
     pub sources: SourceList,
     pub cited: SourceList,
-    /// Whether any search was made that did not fail.
-    pub searched: bool,
+    pub searches: SearchCount,
+}
+
+impl Reading {
+    /// Returns whether the response names pages or queries.
+    pub fn has_found(&self) -> bool {
+        !(self.queries.is_empty() && self.sources.is_empty())
+    }
+}
+
+/// Returns what a response used, whatever became of its answer.
+pub fn usage(body: &Value) -> UpstreamUsage {
+    let usage = &body["usage"];
+    let output = json_path::list(body, "output").iter();
+    let calls = output.filter(|item| makes_search(item) && !has_failed(item)).count();
+    let is_told = usage.is_object() || calls > 0;
+    let tools = &usage["server_side_tool_usage_details"];
+    let by_engine = ["web_search_calls", "x_search_calls"].map(|key| count(tools, &[key]));
+    let searches = count(&body["tool_usage"], &["web_search", "num_requests"])
+        .or_else(|| count(usage, &["tool_calls_details", "search_web", "invocation"]))
+        .or_else(|| sum(by_engine))
+        .or_else(|| is_told.then_some(calls as u64));
+    UpstreamUsage {
+        input_tokens: count(usage, &["input_tokens"]),
+        output_tokens: count(usage, &["output_tokens"]),
+        reasoning_tokens: count(usage, &["output_tokens_details", "reasoning_tokens"]),
+        searches,
+        cost: cost(usage),
+    }
 }
 
 /// Returns the request that looks at a response again, while it is not finished.
@@ -96,7 +125,6 @@ pub fn read(account: &Account, body: &Value) -> Result<Reading, UpstreamError> {
     for cited in reading.cited.iter() {
         reading.sources.add(source(&cited.url, &cited.title, &cited.snippet));
     }
-    reading.searched |= !reading.sources.is_empty();
     Ok(reading)
 }
 
@@ -135,6 +163,19 @@ fn is_search(item: &Value) -> bool {
     }
 }
 
+fn has_failed(item: &Value) -> bool {
+    json_path::text(item, "status") == "failed"
+}
+
+/// Whether an item is a search itself, and not the opening of a page that it found.
+fn makes_search(item: &Value) -> bool {
+    let opens = matches!(
+        json_path::text(&item["action"], "type"),
+        "open_page" | "open" | "find_in_page" | "find"
+    );
+    is_search(item) && !opens && json_path::text(item, "type") != "fetch_url_results"
+}
+
 fn says_something(message: &Value) -> bool {
     match &message["content"] {
         Value::String(text) => !text.trim().is_empty(),
@@ -171,12 +212,14 @@ fn read_message(message: &Value, markdown: &mut String, cited: &mut SourceList) 
 
 /// Reads a search call: OpenAI's `action`, xAI's older `arguments` and its tools' `input`.
 fn read_call(item: &Value, reading: &mut Reading) {
-    // Perplexity's items are its adapter's to read.
+    if makes_search(item) {
+        reading.searches.add(has_failed(item));
+    }
+    // The pages of Perplexity's items are its adapter's to read.
     let is_call = json_path::text(item, "type").ends_with("_call") && is_search(item);
-    if !is_call || json_path::text(item, "status") == "failed" {
+    if !is_call || has_failed(item) {
         return;
     }
-    reading.searched = true;
     let action = &item["action"];
     for arguments in [action, &item["arguments"], &item["input"]] {
         let queries = json_path::queries(arguments);
@@ -261,11 +304,12 @@ mod tests {
         let failed = json!({"type": "web_search_call", "status": "failed",
             "action": {"type": "search", "query": "a"}});
         let reading = read(&account(), &body(json!([failed, message("Four.")]))).unwrap();
-        assert!(!reading.searched && reading.queries.is_empty());
+        assert_eq!(reading.searches, SearchCount { calls: 1, failed: 1 });
+        assert!(!reading.has_found());
         let made = json!({"type": "web_search_call", "status": "completed",
             "action": {"type": "search", "query": "b"}});
         let reading = read(&account(), &body(json!([failed, made, message("Four.")]))).unwrap();
-        assert!(reading.searched);
+        assert_eq!(reading.searches, SearchCount { calls: 2, failed: 1 });
         assert_eq!(reading.queries, ["b"]);
     }
 
@@ -305,7 +349,41 @@ mod tests {
         assert_eq!(reading.queries, ["a", "b", "c", "d"]);
         let urls: Vec<&str> = reading.sources.iter().map(|page| page.url.as_str()).collect();
         assert_eq!(urls, ["https://a.example/", "https://b.example/"]);
-        assert!(reading.searched && reading.cited.is_empty());
+        assert!(reading.cited.is_empty());
+        assert_eq!(reading.searches, SearchCount { calls: 6, failed: 0 });
+    }
+
+    #[test]
+    fn usage_is_read_in_the_words_of_every_provider() {
+        let tokens = json!({"input_tokens": 10, "output_tokens": 7,
+            "output_tokens_details": {"reasoning_tokens": 5}});
+        let with = |more: Value| {
+            let mut body = body(json!([{"type": "web_search_call"},
+                {"type": "web_search_call", "action": {"type": "open_page", "url": "u"}}]));
+            body["usage"] = tokens.clone();
+            for (pointer, value) in more.as_object().unwrap() {
+                let place = match pointer.split_once('.') {
+                    Some((outer, inner)) => &mut body[outer][inner],
+                    None => &mut body[pointer.as_str()],
+                };
+                *place = value.clone();
+            }
+            usage(&body)
+        };
+        let plain = with(json!({}));
+        assert_eq!((plain.input_tokens, plain.output_tokens), (Some(10), Some(7)));
+        assert_eq!((plain.reasoning_tokens, plain.searches), (Some(5), Some(1)));
+        assert_eq!(plain.cost, None);
+        let openai = with(json!({"tool_usage": {"web_search": {"num_requests": 4}}}));
+        assert_eq!(openai.searches, Some(4));
+        let xai =
+            with(json!({"usage.cost_in_usd_ticks": 50, "usage.server_side_tool_usage_details":
+            {"web_search_calls": 2, "x_search_calls": 3}}));
+        assert_eq!((xai.searches, xai.cost.unwrap().nano_usd), (Some(5), 5));
+        let perplexity = with(json!({"usage.cost": {"currency": "USD", "total_cost": 0.001},
+            "usage.tool_calls_details": {"search_web": {"invocation": 2}}}));
+        assert_eq!((perplexity.searches, perplexity.cost.unwrap().nano_usd), (Some(2), 1_000_000));
+        assert_eq!(usage(&json!({"status": "failed"})), UpstreamUsage::default());
     }
 
     #[test]

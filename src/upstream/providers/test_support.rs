@@ -47,6 +47,8 @@ pub fn settings(kind: UpstreamKind) -> config::Upstream {
         api_key: Some(Secret::new(KEY)),
         auth_header: String::new(),
         model: String::new(),
+        force_search: None,
+        include_sources: true,
         timeout_seconds: 120,
         in_flight_max: None,
         requests_per_minute: None,

@@ -3,11 +3,10 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::answer::{Answer, Kind, Source, numbered_links};
+use crate::answer::{Answer, Kind, PlaceBy, Source, numbered_links};
 use crate::config;
-use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
@@ -15,10 +14,11 @@ use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::source_list::SourceList;
-use super::{no_search_warning, responses};
+use super::token_usage::billed;
+use super::{model_place, responses, searches};
 
 const SHIPPED: Shipped =
-    Shipped { base_url: "https://api.x.ai/v1", model: "grok-4.5", sign_in: SignIn::Bearer };
+    Shipped { base_url: "https://api.x.ai/v1", model: "grok-4.6", sign_in: SignIn::Bearer };
 
 /// xAI.
 pub struct Xai {
@@ -38,11 +38,12 @@ impl Provider for Xai {
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+        model_place::check(&self.account, request, None)?;
         let mut body = json!({
-            "model": self.account.model,
+            "model": self.account.model_for(request),
             // The tools' own field for the place is not settled, and unknown fields are refused.
             "input": [
-                {"role": "system", "content": country::of(&request.country).hint()},
+                {"role": "system", "content": model_place::sentences(request).join(" ")},
                 {"role": "user", "content": request.prompt},
             ],
             "store": false,
@@ -50,19 +51,32 @@ impl Provider for Xai {
         });
         if request.web_search {
             body["tools"] = json!([{"type": "web_search"}, {"type": "x_search"}]);
+            if self.account.force_search == Some(true) {
+                body["tool_choice"] = json!("required");
+            }
+        }
+        if let Some(most) = self.account.output_tokens_max {
+            body["max_output_tokens"] = json!(most);
         }
         Ok(self.account.post("/responses", body))
     }
 
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let body = self.account.read(request, replies)?;
-        if let Some(next) = responses::pending(&self.account, request, &body)? {
+        self.step(request, &body).map_err(|error| billed(error, responses::usage(&body)))
+    }
+}
+
+impl Xai {
+    fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
+        if let Some(next) = responses::pending(&self.account, request, body)? {
             return Ok(Step::Next(next));
         }
-        let reading = responses::read(&self.account, &body)?;
+        let reading = responses::read(&self.account, body)?;
+        let search = reading.searches.told(request, reading.has_found());
         let sources = numbered_first(&reading.markdown, reading.sources);
         Ok(Step::Done(Box::new(Answer {
-            warnings: no_search_warning(request, reading.searched).into_iter().collect(),
+            warnings: searches::warning(&search, "").into_iter().collect(),
             markdown: reading.markdown,
             model: reading.model,
             queries: Some(reading.queries),
@@ -70,6 +84,9 @@ impl Provider for Xai {
             citations: Some(reading.cited.into_vec()),
             // Posts are among the sources: a scraper without a list of posts would lose them here.
             x_results: Some(Vec::new()),
+            search: Some(search),
+            usage: responses::usage(body),
+            place: Some(model_place::applied(request, PlaceBy::Instruction)),
             ..Answer::default()
         })))
     }
@@ -101,8 +118,6 @@ fn numbered_first(markdown: &str, pages: SourceList) -> Vec<Source> {
 
 #[cfg(test)]
 mod tests {
-    use serde_json::Value;
-
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;

@@ -1,0 +1,114 @@
+//! `force_search` and `include_sources` of an upstream: how it is asked for a search.
+
+use toml::Value;
+
+use super::redaction::quoted;
+use super::{UpstreamKind, file};
+
+/// Checks both, and returns whether a search is forced; `None`: the kind's own way.
+pub(super) fn check(
+    section: &str,
+    kind: UpstreamKind,
+    typed: &file::Upstream,
+    problems: &mut Vec<String>,
+) -> Option<bool> {
+    if !typed.include_sources && kind != UpstreamKind::Openai {
+        problems.push(format!(
+            "`include_sources` in [{section}] must be left out: the kind `{}` does not ask for \
+             them",
+            kind.word()
+        ));
+    }
+    let forced = match &typed.force_search {
+        Value::Boolean(forced) => *forced,
+        Value::String(text) if text.is_empty() => return None,
+        // So it comes from the environment.
+        Value::String(text) if text == "true" => true,
+        Value::String(text) if text == "false" => false,
+        given => {
+            let shown = given.as_str().map_or_else(|| format!("`{given}`"), quoted);
+            problems.push(format!(
+                "`force_search` in [{section}] must be true or false, or \"\" for the kind's own \
+                 way; it is {shown}"
+            ));
+            return None;
+        }
+    };
+    if !can_force(kind) {
+        problems.push(format!(
+            "`force_search` in [{section}] must be left out: the kind `{}` cannot be made to \
+             search, nor be kept from it",
+            kind.word()
+        ));
+        return None;
+    }
+    Some(forced)
+}
+
+/// Returns whether a request of a kind can make the model search.
+const fn can_force(kind: UpstreamKind) -> bool {
+    match kind {
+        UpstreamKind::Openai
+        | UpstreamKind::Perplexity
+        | UpstreamKind::Xai
+        | UpstreamKind::Anthropic => true,
+        UpstreamKind::Gemini
+        | UpstreamKind::Mistral
+        | UpstreamKind::Compatible
+        | UpstreamKind::Searchapi
+        | UpstreamKind::Serpapi
+        | UpstreamKind::Dataforseo
+        | UpstreamKind::Browser
+        | UpstreamKind::Practice => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checked(
+        kind: UpstreamKind,
+        force_search: Value,
+        include_sources: bool,
+    ) -> (Option<bool>, String) {
+        let typed = file::Upstream { force_search, include_sources, ..file::Upstream::default() };
+        let mut problems = Vec::new();
+        let forced = check("upstreams.mine", kind, &typed, &mut problems);
+        (forced, problems.join("; "))
+    }
+
+    #[test]
+    fn search_is_forced_by_a_boolean_or_its_word() {
+        let text = |text: &str| Value::String(text.to_owned());
+        for (given, expected) in [
+            (text(""), None),
+            (Value::Boolean(true), Some(true)),
+            (Value::Boolean(false), Some(false)),
+            (text("true"), Some(true)),
+            (text("false"), Some(false)),
+        ] {
+            let found = checked(UpstreamKind::Anthropic, given, true);
+            assert_eq!(found, (expected, String::new()));
+        }
+    }
+
+    #[test]
+    fn what_a_kind_cannot_do_is_refused_with_its_name() {
+        let (forced, problem) = checked(UpstreamKind::Gemini, Value::Boolean(true), true);
+        assert_eq!(forced, None);
+        assert_eq!(
+            problem,
+            "`force_search` in [upstreams.mine] must be left out: the kind `gemini` cannot be \
+             made to search, nor be kept from it"
+        );
+        let (_, problem) = checked(UpstreamKind::Xai, Value::Integer(3), false);
+        assert_eq!(
+            problem,
+            "`include_sources` in [upstreams.mine] must be left out: the kind `xai` does not ask \
+             for them; `force_search` in [upstreams.mine] must be true or false, or \"\" for the \
+             kind's own way; it is `3`"
+        );
+        assert_eq!(checked(UpstreamKind::Openai, Value::String(String::new()), false).1, "");
+    }
+}
