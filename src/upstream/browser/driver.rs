@@ -4,8 +4,9 @@
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, Stdio};
+use std::process::{ChildStdin, Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use super::processes;
@@ -13,8 +14,12 @@ use super::processes;
 /// How long chromedriver may take until it listens.
 const START_TIMEOUT: Duration = Duration::from_secs(15);
 /// What stands above the driver: it waits until the pipe from answerd breaks, which a `kill -9` of
-/// answerd does too, and then ends its whole process group, browsers included.
-const GUARD: &str = r#""$@" & cat > /dev/null; kill -9 0"#;
+/// answerd does too, or until the driver ends, and then ends its whole process group, browsers
+/// included.
+const GUARD: &str = r#"{ "$@"; kill -9 0; } & cat > /dev/null; kill -9 0"#;
+/// The longest path of a folder for temporary files, bytes: Chromium puts a socket below it, and the
+/// address of a socket is of 107 at most.
+const SCRATCH_BYTES_MAX: usize = 60;
 /// All that the driver and its browsers get of our environment. The rest stays here: it holds the
 /// keys of providers and the secrets of webhooks, and a page that takes over its browser could read
 /// it.
@@ -61,9 +66,10 @@ pub struct LocalDriver {
 }
 
 struct Running {
-    guard: Child,
     /// The guard ends when this is closed.
     pipe: Option<ChildStdin>,
+    /// Ends after the guard, and after all that a guard which was killed itself has left behind.
+    watch: Option<JoinHandle<()>>,
     url: String,
 }
 
@@ -91,9 +97,12 @@ impl LocalDriver {
     /// Returns an error if it is not installed, or does not start.
     pub fn url(&self) -> Result<String, DriverError> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(running) = running.as_ref() {
+        if let Some(running) = running.as_ref()
+            && running.watch.as_ref().is_some_and(|watch| !watch.is_finished())
+        {
             return Ok(running.url.clone());
         }
+        drop(running.take());
         let started = start(&self.folder)?;
         let url = started.url.clone();
         *running = Some(started);
@@ -118,8 +127,10 @@ impl LocalDriver {
 impl Drop for Running {
     fn drop(&mut self) {
         drop(self.pipe.take());
-        // It ends its own group; there is nothing to be done about a failure.
-        let _ = self.guard.wait();
+        if let Some(watch) = self.watch.take() {
+            // It does nothing that could fail but end processes.
+            let _ = watch.join();
+        }
     }
 }
 
@@ -147,6 +158,7 @@ fn start(folder: &Path) -> Result<Running, DriverError> {
         .envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         // Chromium keeps crash reports there, which belong to us and not to the user.
         .env("XDG_CONFIG_HOME", folder.join("config"))
+        .envs(scratch(folder).map(|scratch| ("TMPDIR", scratch)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -167,7 +179,14 @@ fn start(folder: &Path) -> Result<Running, DriverError> {
         };
         std::thread::Builder::new().name("chromedriver".to_owned()).spawn(read).map_err(failed)?;
     }
-    let mut running = Running { guard, pipe, url: String::new() };
+    let below = folder.to_owned();
+    let watch = move || {
+        let _ = guard.wait();
+        processes::end_all(&below);
+    };
+    let watch =
+        std::thread::Builder::new().name("browsers-end".to_owned()).spawn(watch).map_err(failed)?;
+    let mut running = Running { pipe, watch: Some(watch), url: String::new() };
     let port = port.recv_timeout(START_TIMEOUT).map_err(|_| {
         let seconds = START_TIMEOUT.as_secs();
         DriverError::NotStarted(format!("it did not listen within {seconds} seconds"))
@@ -178,6 +197,14 @@ fn start(folder: &Path) -> Result<Running, DriverError> {
         tracing::warn!("browsers run as root, and so without their sandbox: use another user");
     }
     Ok(running)
+}
+
+/// The folder for what browsers leave in the system's otherwise, however they end. `None` if its path
+/// is too long for that, or it cannot be made.
+fn scratch(folder: &Path) -> Option<PathBuf> {
+    let scratch = folder.join("tmp");
+    let fits = scratch.as_os_str().len() <= SCRATCH_BYTES_MAX;
+    (fits && make_private(&scratch).is_ok()).then_some(scratch)
 }
 
 /// Creates a directory that nobody else may look into.

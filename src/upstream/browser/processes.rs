@@ -19,10 +19,18 @@ pub fn end_all(folder: &Path) -> usize {
     found.len()
 }
 
-/// Returns the memory that the browser with this profile takes, all its processes together, bytes;
-/// memory that they share counts once.
+/// Returns the memory that the browser with this profile takes, all its processes together, bytes.
+/// What they map of files they have in common: of that the largest part counts, once.
 pub fn memory_bytes(profile: &Path) -> u64 {
-    family(profile).into_iter().filter_map(proportional_bytes).sum()
+    let resident: Vec<Resident> = family(profile).into_iter().filter_map(resident).collect();
+    let own: u64 = resident.iter().map(|process| process.own_bytes).sum();
+    own + resident.iter().map(|process| process.file_bytes).max().unwrap_or_default()
+}
+
+/// The memory of one process that is in use, bytes.
+struct Resident {
+    own_bytes: u64,
+    file_bytes: u64,
 }
 
 /// Returns the processes whose command lines name a folder, and all below them.
@@ -75,11 +83,16 @@ fn parent(pid: Pid) -> Option<Pid> {
     Pid::from_raw(parent.parse().ok()?)
 }
 
-fn proportional_bytes(pid: Pid) -> Option<u64> {
-    let rollup = std::fs::read_to_string(proc(pid).join("smaps_rollup")).ok()?;
-    let line = rollup.lines().find_map(|line| line.strip_prefix("Pss:"))?;
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
-    Some(kib << 10)
+/// Read from counters that the kernel keeps; `smaps_rollup` is exact and has it walk every page.
+fn resident(pid: Pid) -> Option<Resident> {
+    let status = std::fs::read_to_string(proc(pid).join("status")).ok()?;
+    let bytes = |name: &str| -> Option<u64> {
+        let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+        let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+        Some(kib << 10)
+    };
+    let own_bytes = bytes("RssAnon:")? + bytes("RssShmem:")?;
+    Some(Resident { own_bytes, file_bytes: bytes("RssFile:")? })
 }
 
 #[cfg(test)]

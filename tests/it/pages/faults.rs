@@ -194,6 +194,17 @@ fn a_tab_that_crashes_fails_the_attempt_and_is_replaced() {
 }
 
 #[test]
+fn no_job_pays_for_a_driver_that_died_between_two() {
+    let server = PageServer::start(PAGES);
+    let app = builder(&server, "/well").start();
+    for round in 0..3 {
+        let job = ask(&app, &format!("hello {round}"));
+        assert_eq!(job["status"], "done", "{job:#}");
+        kill(super::process::driver(&app.store_path()));
+    }
+}
+
+#[test]
 fn a_failure_leaves_evidence_for_its_owner_until_the_job_expires() {
     let server = PageServer::start(PAGES);
     let key =

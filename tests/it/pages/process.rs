@@ -114,36 +114,88 @@ fn no_browser_outlives_the_service_however_it_ends() {
     }
 }
 
+/// The process whose command line holds both: the guard stands above the driver, whose command line
+/// names the store.
+fn process_with(store: &Path, word: &str, without: &str) -> u32 {
+    let mark = format!("--log-path={}", store.display());
+    let named = |pid: &u32| {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+        line.contains(&mark) && line.contains(word) && !line.contains(without)
+    };
+    let found: Vec<u32> = started_for(store).into_iter().filter(named).collect();
+    // The guard has a process below it that waits for the driver.
+    assert!(!found.is_empty(), "no {word}");
+    found[0]
+}
+
+pub fn guard(store: &Path) -> u32 {
+    process_with(store, "answerd-browsers", "nothing is without")
+}
+
+pub fn driver(store: &Path) -> u32 {
+    process_with(store, "chromedriver", "answerd-browsers")
+}
+
+fn signal(name: &str, pids: &[u32]) {
+    let pids: Vec<String> = pids.iter().map(u32::to_string).collect();
+    assert!(Command::new("kill").arg(name).args(&pids).status().unwrap().success());
+}
+
 #[test]
-fn browsers_that_lost_their_guard_are_ended_by_the_next_start() {
-    let (_directory, store) = store_directory();
+fn browsers_that_lost_guard_and_service_at_once_are_ended_by_the_next_start() {
+    let (directory, store) = store_directory();
     let server = PageServer::start(&[("/unfinished", UNFINISHED), ("/begun", "")]);
-    let served = serve(&store, &server, "/unfinished");
+    let scratch = directory.path().join("scratch");
+    std::fs::create_dir(&scratch).unwrap();
+    let serve = || {
+        serve_with(&store, &server, "/unfinished", |command| {
+            command.env("TMPDIR", &scratch);
+        })
+    };
+    let served = serve();
     served.post("/scrapers/page/jobs?prompt=hello").unwrap();
     while server.asked("/begun") == 0 {
         std::thread::yield_now();
     }
-    // The guard is the parent of the driver, whose command line names the store.
-    let mark = format!("--log-path={}", store.display());
-    let named = |pid: &u32| {
-        std::fs::read_to_string(format!("/proc/{pid}/cmdline"))
-            .is_ok_and(|line| line.contains(&mark) && line.contains("answerd-browsers"))
-    };
-    let entries = std::fs::read_dir("/proc").unwrap();
-    let pids = entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-    let guards: Vec<u32> = pids.filter(named).collect();
-    assert_eq!(guards.len(), 1);
-    kill(guards[0]);
-    served.kill();
+    // Stopped, it cannot see its guard die.
+    signal("-STOP", &[served.id()]);
+    signal("-KILL", &[guard(&store), served.id()]);
+    drop(served);
     let left = browsers(&store);
     assert!(!left.is_empty(), "nothing was left to be ended");
-    let mut next = serve(&store, &server, "/unfinished");
+    let mut next = serve();
     // They are killed before the service listens, and take a moment to end; its own may have begun.
     until(|| {
         let now = browsers(&store);
         (!left.iter().any(|one| now.contains(one))).then_some(())
     });
     assert_eq!(next.terminate(), Some(0));
+    assert_no_browser(&store);
+    assert!(!store.join("browser").exists(), "a folder is left");
+    let strewn: Vec<_> = std::fs::read_dir(&scratch).unwrap().collect();
+    assert!(strewn.is_empty(), "{strewn:?}");
+}
+
+#[test]
+fn a_guard_that_is_killed_takes_its_browsers_with_it_and_is_replaced() {
+    let (_directory, store) = store_directory();
+    let server = PageServer::start(&[("/unfinished", UNFINISHED), ("/begun", "")]);
+    let mut served = serve(&store, &server, "/unfinished");
+    served.post("/scrapers/page/jobs?prompt=hello").unwrap();
+    while server.asked("/begun") == 0 {
+        std::thread::yield_now();
+    }
+    let first = browsers(&store);
+    kill(guard(&store));
+    until(|| {
+        let now = browsers(&store);
+        (!first.iter().any(|one| now.contains(one))).then_some(())
+    });
+    // The attempt that follows runs under another.
+    while server.asked("/begun") == 1 {
+        std::thread::yield_now();
+    }
+    assert_eq!(served.terminate(), Some(0));
     assert_no_browser(&store);
 }
 
