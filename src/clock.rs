@@ -246,6 +246,36 @@ pub fn parse_http_date(text: &str) -> Option<UnixMs> {
     u64::try_from(at.assume_utc().unix_timestamp()).ok().map(|seconds| seconds * 1000)
 }
 
+/// The milliseconds that a moment in words covers, both ends included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    pub first_ms: UnixMs,
+    pub last_ms: UnixMs,
+}
+
+/// Parses a moment: RFC 3339, whole seconds since 1970, or a date alone, which is its whole day in
+/// UTC. A time without a fraction is its whole second. `None` if it is none of these, or before
+/// 1970.
+pub fn parse_moment(text: &str) -> Option<Moment> {
+    const DATE: &[time::format_description::BorrowedFormatItem<'_>] =
+        time::macros::format_description!("[year]-[month]-[day]");
+    const SECOND_MS: u64 = 1_000;
+    const DAY_MS: u64 = 86_400_000;
+    let (first_ms, length_ms) = if text.bytes().all(|byte| byte.is_ascii_digit()) {
+        (text.parse::<u64>().ok()?.saturating_mul(SECOND_MS), SECOND_MS)
+    } else if let Ok(date) = time::Date::parse(text, DATE) {
+        (u64::try_from(date.midnight().assume_utc().unix_timestamp()).ok()? * SECOND_MS, DAY_MS)
+    } else {
+        // Times as we write them end with `+00:00`, and an unencoded plus is a space in a query.
+        let text = text.replace(' ', "+");
+        let format = &time::format_description::well_known::Rfc3339;
+        let at = time::OffsetDateTime::parse(&text, format).ok()?;
+        let length_ms = if text.contains('.') { 1 } else { SECOND_MS };
+        (u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok()?, length_ms)
+    };
+    Some(Moment { first_ms, last_ms: first_ms.saturating_add(length_ms - 1) })
+}
+
 /// Returns the calendar month (UTC) that `at_ms` lies in, as `year * 100 + month`: 202605.
 pub fn calendar_month(at_ms: UnixMs) -> u32 {
     let at = utc(at_ms);
@@ -314,6 +344,30 @@ mod tests {
         assert_eq!(http_date(1_778_500_800_999), "Mon, 11 May 2026 12:00:00 GMT");
         assert_eq!(parse_http_date(" Mon, 11 May 2026 12:00:00 GMT"), Some(1_778_500_800_000));
         assert_eq!(parse_http_date("soon"), None);
+    }
+
+    #[test]
+    fn a_moment_in_words_covers_what_it_says() {
+        const DAY_MS: u64 = 1_778_457_600_000;
+        for (text, covers) in [
+            ("2026-05-11", Some((DAY_MS, DAY_MS + 86_399_999))),
+            ("2026-05-11T12:00:00Z", Some((1_778_500_800_000, 1_778_500_800_999))),
+            ("2026-05-11T14:00:00 02:00", Some((1_778_500_800_000, 1_778_500_800_999))),
+            ("2026-05-11T12:00:00.25Z", Some((1_778_500_800_250, 1_778_500_800_250))),
+            ("1778500800", Some((1_778_500_800_000, 1_778_500_800_999))),
+            ("1970-01-01", Some((0, 86_399_999))),
+            ("1969-12-31", None),
+            ("2026-02-30", None),
+            ("2026-5-1", None),
+            ("-1", None),
+            ("", None),
+            ("today", None),
+        ] {
+            let moment = parse_moment(text).map(|it| (it.first_ms, it.last_ms));
+            assert_eq!(moment, covers, "{text}");
+        }
+        assert_eq!(parse_moment("99999999999999999999"), None);
+        assert_eq!(parse_moment(&u64::MAX.to_string()).unwrap().last_ms, u64::MAX);
     }
 
     #[test]

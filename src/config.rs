@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-pub use file::{Auth, Evidence, LogFormat, nearest};
+pub use file::{Auth, Evidence, KeepRaw, LogFormat, nearest};
 pub use redaction::quoted;
 pub use webhooks::SigningKey;
 
@@ -258,6 +258,8 @@ pub struct Upstream {
     pub webdriver_url: Option<String>,
     /// Browsers at once.
     pub sessions: usize,
+    /// Which attempts leave its replies as they came.
+    pub keep_raw: KeepRaw,
     /// What has to be set before it can be used, as a sentence; `None` when it is ready.
     pub missing: Option<String>,
 }

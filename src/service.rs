@@ -3,6 +3,7 @@
 
 mod batches;
 mod caller;
+mod deletion;
 mod error;
 mod failed_keys;
 mod free_space;
@@ -10,6 +11,7 @@ mod heartbeat;
 mod jobs;
 mod keyring;
 mod metrics;
+mod reread;
 mod scrapers;
 mod stats;
 mod submit;
@@ -29,6 +31,7 @@ use tokio::sync::Notify;
 use crate::clock::{Clock, UnixMs};
 use crate::config::Settings;
 use crate::engine::{Engine, WINDOW_MINUTES};
+use crate::job::{Invalid, Rule, broken_rule};
 use crate::rate::{RateLimit, RateLimitStatus};
 use crate::store::{Store, StoreError};
 
@@ -37,6 +40,7 @@ pub use caller::Caller;
 pub use error::ServiceError;
 pub use jobs::JOB_ID_BYTES;
 pub use metrics::ProcessUse;
+pub use reread::{Reread, RereadOptions, RereadReport, reread};
 pub use scrapers::{ScraperStatus, UpstreamStanding};
 
 pub use crate::engine::{BUCKET_SECONDS, DayBucket, DeliveryCounts, HealthReport, TotalsReport};
@@ -52,6 +56,7 @@ const RETRY_AFTER_SECONDS_MIN: u64 = 1;
 const RETRY_AFTER_SECONDS_MAX: u64 = 60;
 
 const DAY_MS: u64 = 86_400_000;
+const HOUR_MS: u64 = 3_600_000;
 /// How far back a scraper's health looks, seconds.
 pub const HEALTH_SECONDS: u64 = WINDOW_MINUTES * 60;
 
@@ -180,16 +185,32 @@ impl Service {
         self.stop_told.notify_waiters();
     }
 
-    /// Returns when a job or batch that is submitted now ceases to exist: at the second that its
+    /// Returns when a job or batch that is submitted now ceases to exist, after the hours that it
+    /// asks for or as long as the service keeps them: at the second that its
     /// `expires_at` shows, which shows no part of one.
-    fn expires_ms(&self, now_ms: UnixMs) -> UnixMs {
-        let expires_ms = now_ms.saturating_add(self.settings.store.retention_ms);
+    fn expires_ms(&self, now_ms: UnixMs, retain_hours: Option<u32>) -> UnixMs {
+        let retain_ms = retain_hours.map(|hours| u64::from(hours) * HOUR_MS);
+        let expires_ms =
+            now_ms.saturating_add(retain_ms.unwrap_or(self.settings.store.retention_ms));
         expires_ms - expires_ms % 1000
+    }
+
+    /// Checks that a job is not to be kept for longer than the service keeps jobs.
+    fn check_retention(&self, retain_hours: Option<u32>) -> Result<(), Invalid> {
+        let hours_max = self.retention_hours();
+        match retain_hours.filter(|hours| u64::from(*hours) > hours_max) {
+            None => Ok(()),
+            Some(given) => {
+                let must_be = format!("1 to {hours_max} hours, as long as this service keeps jobs");
+                let sentence = broken_rule("retain_hours", &must_be, &given.to_string());
+                Err(Invalid::new(Rule::RetainHoursInvalid, sentence))
+            }
+        }
     }
 
     /// Returns how long results are kept, hours: for the sentence of a 404.
     pub fn retention_hours(&self) -> u64 {
-        self.settings.store.retention_ms / 3_600_000
+        self.settings.store.retention_ms / HOUR_MS
     }
 }
 

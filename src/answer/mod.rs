@@ -8,6 +8,7 @@ mod markdown;
 mod normalize;
 pub mod object;
 mod plain;
+mod reread;
 mod result;
 mod tags;
 mod thoughts;
@@ -20,6 +21,7 @@ use crate::job::{Location, UpstreamUsage};
 pub use citations::{Place, cited_numbers, numbered_links, renumbered};
 pub use links::{clean_url, domain, is_too_long};
 pub use normalize::HIGHLIGHTS_MAX;
+pub use reread::{as_reread, changed_fields};
 pub use result::{ResultFacts, as_cached, filled_arrays, render};
 pub use tree::token_tree;
 

@@ -163,8 +163,13 @@ error_codes! {
         SearchInvalid: 400, "search_invalid",
             "Parameter `search` must be 1 to 200 characters; given: ``.";
         SinceInvalid: 400, "since_invalid",
-            "Parameter `since` must be a time such as `2026-05-11T12:00:00Z`, or Unix seconds; \
-             given: `today`.";
+            "Parameter `since` must be a time such as `2026-05-11T12:00:00Z`, a date, or Unix \
+             seconds; given: `today`.";
+        LabelMissing: 400, "label_missing",
+            "Parameter `label` is required: the jobs with it are deleted.";
+        UntilInvalid: 400, "until_invalid",
+            "Parameter `until` must be a time such as `2026-05-11T12:00:00Z`, a date, or Unix \
+             seconds; given: `today`.";
         LimitInvalid: 400, "limit_invalid",
             "Parameter `limit` must be 1 to 200; given: `0`.";
         FormulasInvalid: 400, "formulas_invalid",
@@ -199,6 +204,9 @@ error_codes! {
              is invalid.";
         WebhookNotFound: 404, "webhook_not_found",
             "It was submitted without `webhook_url`, so it has no webhook.";
+        RawNotKept: 404, "raw_not_kept",
+            "No raw replies are kept of this job: ask with `raw=true`, or set `keep_raw` of its \
+             upstream. An answer from the cache has none.";
         MethodNotAllowed: 405, "method_not_allowed",
             "This path takes GET, HEAD; given: `PUT`.";
         BodyTimeout: 408, "body_timeout",

@@ -1,16 +1,20 @@
 //! What a client sees, declared once: the tables of error codes and parameters, and the types of replies
 //! with their schemas. No rules.
 
+mod deletion;
 mod error_code;
 mod field;
 mod jobs;
 mod parameter;
+mod raw;
 mod reports;
 mod wire;
 
+pub use deletion::DeletionView;
 pub use error_code::ErrorCode;
 pub use field::{FieldType, WrongType};
 pub use jobs::*;
 pub use parameter::*;
+pub use raw::*;
 pub use reports::*;
 pub use wire::*;

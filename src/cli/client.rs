@@ -11,7 +11,7 @@ use ureq::{Agent, Body, RequestBuilder};
 use url::{Host, Url};
 
 use super::render::Job;
-use crate::api::{self, BatchView, ErrorBody, UsageView};
+use crate::api::{self, BatchView, DeletionView, ErrorBody, UsageView};
 use crate::config::{Secret, quoted};
 use crate::job::RawRequest;
 
@@ -153,6 +153,35 @@ impl Client {
     /// Returns an error if the key has no such job, it has ended, or the server could not be reached.
     pub fn cancel(&self, id: &str) -> Result<Job, ClientError> {
         self.job_of(self.keyed(self.agent.delete(self.path(&["jobs", id]).as_str())).call())
+    }
+
+    /// Deletes the key's finished jobs with a label, or only counts what would go. Returns what is
+    /// gone, and the document that says so.
+    ///
+    /// # Errors
+    /// Returns an error if the server refused it or could not be reached.
+    pub fn delete(&self, label: &str, dry_run: bool) -> Result<(DeletionView, Value), ClientError> {
+        let mut url = self.path(&["jobs"]);
+        url.query_pairs_mut()
+            .append_pair("label", label)
+            .append_pair("dry_run", &dry_run.to_string());
+        // However many there are.
+        let request = self.keyed(self.agent.delete(url.as_str()));
+        let request = request.config().timeout_global(None).build();
+        let document = self.document_of(request.call())?;
+        let deletion =
+            DeletionView::deserialize(&document).map_err(|error| self.unreadable(&error))?;
+        Ok((deletion, document))
+    }
+
+    /// Returns the raw replies of a job of the key's.
+    ///
+    /// # Errors
+    /// Returns an error if none are kept, or the server could not be reached.
+    pub fn raw(&self, id: &str) -> Result<Value, ClientError> {
+        self.document_of(
+            self.keyed(self.agent.get(self.path(&["jobs", id, "raw"]).as_str())).call(),
+        )
     }
 
     /// Returns a page of the key's jobs, newest first; `query` as `GET /jobs` takes it.

@@ -105,6 +105,7 @@ fn check(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> {
             "jobs": report.jobs,
             "unfinished": report.unfinished,
             "results": report.results,
+            "raws": report.raws,
             "cache_entries": report.cache_entries,
             "accounts": report.accounts,
             "file_bytes": report.file_bytes,
@@ -123,6 +124,7 @@ fn check_text(report: &CheckReport, styled: Styled) -> String {
     let jobs = format!("{}, {} of them unfinished", report.jobs, report.unfinished);
     fact(&mut text, styled, "jobs", &jobs);
     fact(&mut text, styled, "results", &report.results.to_string());
+    fact(&mut text, styled, "raws", &report.raws.to_string());
     fact(&mut text, styled, "cache", &report.cache_entries.to_string());
     fact(&mut text, styled, "accounts", &report.accounts.to_string());
     let (file, free) = (mebibytes(report.file_bytes), mebibytes(free_bytes(report)));
@@ -214,6 +216,7 @@ mod tests {
         insta::assert_snapshot!(check_text(&sound, Styled::PLAIN), @r"
         jobs       12, 2 of them unfinished
         results    9
+        raws       0
         cache      0
         accounts   0
         file       3.0 MiB, 2.0 MiB of it free

@@ -87,12 +87,14 @@ const GET_EXAMPLES: &str = "\
 Examples:
   answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10
   answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --markdown > answer.md
-  answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --json | jq .result.links";
+  answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --json | jq .result.links
+  answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --raw | jq -r '.replies[0].body'";
 
 /// Print a job in its current state
 ///
-/// Needs no key: anyone who has a job's id may read it. Exits with 1 when there is no such job or
-/// the job has failed; a job that still runs is no failure unless --markdown asks for its answer.
+/// Needs no key: anyone who has a job's id may read it, but for its raw replies. Exits with 1 when
+/// there is no such job or the job has failed; a job that still runs is no failure unless
+/// --markdown asks for its answer.
 #[derive(Debug, Args)]
 #[command(after_help = GET_EXAMPLES)]
 pub struct GetArgs {
@@ -103,6 +105,9 @@ pub struct GetArgs {
     /// Print the answer's Markdown alone
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
+    /// Print the raw replies of its upstreams, as JSON; takes the key that made the job
+    #[arg(long, conflicts_with = "markdown")]
+    raw: bool,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -169,12 +174,17 @@ pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<ExitCode, Comma
     Ok(ExitCode::Done)
 }
 
-/// Prints a job or its Markdown.
+/// Prints a job, its Markdown, or its raw replies.
 ///
 /// # Errors
 /// Returns an error if there is no such job, no answer yet for `--markdown`, or no server.
 pub fn get(args: GetArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
-    let job = args.server.client()?.job(&args.id)?;
+    let client = args.server.client()?;
+    if args.raw {
+        console.result(&client.raw(&args.id)?.to_string())?;
+        return Ok(ExitCode::Done);
+    }
+    let job = client.job(&args.id)?;
     if !args.markdown {
         return show(&job, console);
     }

@@ -36,9 +36,12 @@ pub struct Args {
     /// Only jobs with this label
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
-    /// Only jobs submitted at this time or later: RFC 3339, or Unix seconds
+    /// Only jobs submitted at this time or later: RFC 3339, a date, or Unix seconds
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
+    /// Only jobs submitted at this time or earlier; a date is its whole day
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
     /// The most jobs to list [default: 50]
     #[arg(long, value_name = "N", conflicts_with = "all")]
     limit: Option<usize>,
@@ -60,6 +63,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
         ("scraper", args.scraper),
         ("label", args.label),
         ("since", args.since),
+        ("until", args.until),
     ];
     let filters: Vec<(&str, String)> =
         filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();

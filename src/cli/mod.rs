@@ -6,6 +6,7 @@ mod check;
 mod client;
 mod console;
 mod db;
+mod delete;
 mod demo;
 mod error;
 mod exit_code;
@@ -21,6 +22,7 @@ mod ready;
 mod recipe;
 mod reload;
 mod render;
+mod reread;
 mod scrape_options;
 mod serve;
 mod settings;
@@ -89,10 +91,12 @@ enum Command {
     Watch(jobs::WatchArgs),
     List(list::Args),
     Cancel(jobs::CancelArgs),
+    Delete(delete::Args),
     Webhook(webhook::Args),
     Usage(usage::Args),
     Recipe(recipe::Args),
     Db(db::Args),
+    Reread(reread::Args),
     Ready(ready::Args),
     Unit(unit::Args),
     Completions(shell::CompletionsArgs),
@@ -177,10 +181,12 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Watch(args) => jobs::watch(args, console),
         Command::List(args) => list::run(args, console),
         Command::Cancel(args) => jobs::cancel(args, console),
+        Command::Delete(args) => delete::run(args, console),
         Command::Webhook(args) => webhook::run(args, console),
         Command::Usage(args) => usage::run(args, console),
         Command::Recipe(args) => recipe::run(args, console),
         Command::Db(args) => db::run(args, console),
+        Command::Reread(args) => reread::run(args, console),
         Command::Ready(args) => ready::run(args, console),
         Command::Unit(args) => unit::run(&args, console),
         Command::Completions(args) => shell::completions(&args, Cli::command(), console),

@@ -19,8 +19,8 @@ use super::exit_code::ExitCode;
 use super::settings::ConfigArgs;
 use crate::api::EvidenceStep;
 use crate::clock::Clock;
-use crate::config::Settings;
 use crate::config::nearest;
+use crate::config::{KeepRaw, Settings};
 use crate::http::Server;
 use crate::job::{RawRequest, ScrapeRequest};
 use crate::upstream::browser::recipe::{Problem, Recipe};
@@ -259,6 +259,7 @@ fn ask(args: RunArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
         local,
         timeout: Duration::from_secs(args.timeout),
         keep: Keep::All,
+        keep_raw: KeepRaw::None,
         watch: (!console.is_json()).then_some(show as fn(&EvidenceStep)),
         runtime: Arc::new(Runtime::start().map_err(CommandError::Browser)?),
         clock: clock.clone(),

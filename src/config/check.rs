@@ -409,6 +409,7 @@ fn check_upstream(
         webdriver_url: Some(typed.webdriver_url.trim_end_matches('/').to_owned())
             .filter(|url| url != "auto"),
         sessions: typed.sessions,
+        keep_raw: typed.keep_raw,
         missing: (!missing.is_empty()).then(|| missing.join(" and ")),
     })
 }

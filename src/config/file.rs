@@ -157,6 +157,16 @@ pub enum Evidence {
     Never,
 }
 
+/// The attempts of which an upstream's raw replies are kept.
+#[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeepRaw {
+    #[default]
+    None,
+    Failed,
+    All,
+}
+
 #[derive(Debug, Default, Deserialize, Serialize)]
 #[serde(default, expecting = "a table")]
 pub struct Key {
@@ -186,6 +196,7 @@ pub struct Upstream {
     pub recipe: String,
     pub webdriver_url: String,
     pub sessions: usize,
+    pub keep_raw: KeepRaw,
 }
 
 impl Default for Upstream {
@@ -206,6 +217,7 @@ impl Default for Upstream {
             recipe: String::new(),
             webdriver_url: "auto".to_owned(),
             sessions: 2,
+            keep_raw: KeepRaw::None,
         }
     }
 }

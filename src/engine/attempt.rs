@@ -14,13 +14,12 @@ use super::queue::Queue;
 use super::single_flight::{Join, Leadership};
 use super::state::Engine;
 use super::vendor_tasks::JobTasks;
-use super::{evidence, retry};
+use super::{evidence, raw, retry};
 use crate::answer::{self, Answer, ResultFacts};
 use crate::catalog::Array;
 use crate::clock::UnixMs;
 use crate::job::{AttemptEnd, Event, Job, Reason, State, TransitionError};
-use crate::store::{NewResult, Pending, Row, StoreError, request_hash};
-use crate::upstream::evidence_capture::Evidence;
+use crate::store::{NewOutcome, NewResult, Pending, Row, StoreError, request_hash};
 use crate::upstream::{AnsweredBy, Call, UpstreamError};
 
 /// What a worker does with a row that it has worked on.
@@ -58,24 +57,23 @@ struct Attempt<'a> {
     canceled: Arc<AtomicBool>,
 }
 
-/// How an attempt has ended.
-#[derive(Clone)]
-struct Outcome {
-    event: Event,
-    result: Option<NewResult>,
-    /// What is kept of it with its job; `None` if it succeeded.
-    failed: Option<AttemptEnd>,
-}
-
 /// An attempt that is over, and whose outcome is on its way to the disk.
 pub(super) struct Finished<'a> {
     attempt: Attempt<'a>,
-    outcome: Outcome,
+    outcome: NewOutcome,
     /// Why the attempt failed, in our own words: those of the job may quote the upstream.
     log_reason: Option<String>,
     written: Written,
     /// Held until the outcome is stored, and with it what the cache has for the followers.
     _leadership: Option<Leadership<'a>>,
+}
+
+/// What the upstreams have made of an attempt.
+struct AskOutcome {
+    answered: Answered,
+    /// The raw replies that are kept of it, as JSON.
+    raw: Option<Vec<u8>>,
+    run_ms: u64,
 }
 
 /// The result of an attempt and the arrays that have something, or why there is none.
@@ -177,7 +175,7 @@ pub(super) fn run<'a>(
     if let Some(json) = engine.cached_result(&attempt.job.request, attempt.id) {
         return Err(attempt.serve_cached(json));
     }
-    let (answered, run_ms) = attempt.ask(slot);
+    let AskOutcome { answered, raw, run_ms } = attempt.ask(slot);
     let ended = AttemptEnded {
         at_ms: engine.context.clock.now_ms(),
         number: attempt.job.attempts,
@@ -191,7 +189,7 @@ pub(super) fn run<'a>(
         attempt.log_late();
         return Err(WorkOutcome::Abandoned);
     }
-    let (outcome, log_reason) = attempt.outcome(answered, failed);
+    let (outcome, log_reason) = attempt.outcome(answered, failed, raw);
     engine.context.breakpoints.reach(Point::OutcomeKnown);
     let written = attempt.write(outcome.clone());
     Ok(Finished { attempt, outcome, log_reason, written, _leadership: leadership })
@@ -277,27 +275,40 @@ impl<'a> Attempt<'a> {
         context.store.transition(self.job.row, context.clock.now_ms(), move |_| event, result)
     }
 
-    /// Asks the upstreams and keeps the evidence of that; returns the answer and how long it took,
-    /// milliseconds.
-    fn ask(&self, slot: &mut Option<Slot>) -> (Answered, u64) {
+    /// Asks the upstreams and keeps the evidence of that.
+    fn ask(&self, slot: &mut Option<Slot>) -> AskOutcome {
         let Attempt { engine, queue, job, .. } = self;
         let waited_ms = self.started_ms.saturating_sub(job.due_ms);
         let cache_missed = job.attempts == 1 && engine.caches(&job.request);
         queue.stats.emit(EngineEvent::Started { waited_ms, cache_missed });
         let watch = engine.context.clock.stopwatch();
-        let (answered, evidence) = self.call_upstreams(slot);
-        evidence::keep(&engine.context.store, &engine.evidence, job, evidence);
+        let (answered, answered_by, call) = self.call_upstreams(slot);
+        evidence::keep(&engine.context.store, &engine.evidence, job, call.take_evidence());
+        let raw = self.raw(&call, answered_by.as_deref());
         let answered = match answered {
             // Whatever the upstream made of it, it failed because the job had ended.
             Err(_) if self.canceled.load(Ordering::Relaxed) => Err(UpstreamError::canceled()),
             answered => answered,
         };
-        (answered, watch.elapsed_ms())
+        AskOutcome { answered, raw, run_ms: watch.elapsed_ms() }
     }
 
-    /// Calls the upstreams, and renders the answer. A panic of either fails this attempt and nothing
-    /// else.
-    fn call_upstreams(&self, slot: &mut Option<Slot>) -> (Answered, Vec<Evidence>) {
+    /// Returns what is kept of the raw replies of a call; below the floor of free space the room is
+    /// left to what jobs need.
+    fn raw(&self, call: &Call, answered_by: Option<&str>) -> Option<Vec<u8>> {
+        let kept = raw::kept(&self.job, self.id, call.take_raw(), answered_by)?;
+        match self.engine.context.store.room() {
+            Ok(()) => Some(kept),
+            Err(error) => {
+                tracing::warn!(job = %self.id, %error, "raw replies are not kept");
+                None
+            }
+        }
+    }
+
+    /// Calls the upstreams, and renders the answer; returns who gave it too. A panic of either
+    /// fails this attempt and nothing else.
+    fn call_upstreams(&self, slot: &mut Option<Slot>) -> (Answered, Option<String>, Call) {
         let Attempt { engine, queue, job, .. } = self;
         let clock = &engine.context.clock;
         let mut budget_ms = u64::from(job.request.timeout_ms);
@@ -305,9 +316,12 @@ impl<'a> Attempt<'a> {
             budget_ms = budget_ms.min(deadline_ms.saturating_sub(clock.now_ms()));
         }
         let began = clock.instant();
+        let deadline = began + Duration::from_millis(budget_ms);
         let tasks = JobTasks::new(engine.context.store.clone(), job);
-        let call = Call::new(began + Duration::from_millis(budget_ms), self.canceled.clone())
+        let call = Call::new(deadline, self.canceled.clone())
+            .with_raw(job.keep_raw)
             .keeping_tasks(Arc::new(tasks));
+        let mut answered_by = None;
         let answered = guard(|| {
             engine.context.breakpoints.reach(Point::Asking);
             if let Some(slot) = slot.take() {
@@ -316,6 +330,7 @@ impl<'a> Attempt<'a> {
             let request = &job.request;
             let (answer, by) =
                 engine.upstreams.ask(&request.scraper, request, &call, job.attempts)?;
+            answered_by = Some(by.upstream.clone());
             let elapsed = clock.instant().duration_since(began);
             let filled = answer::filled_arrays(&answer, &request.scraper);
             Ok((self.render(&answer, &by, elapsed), filled))
@@ -329,7 +344,7 @@ impl<'a> Attempt<'a> {
                 "The attempt ended in a defect of answerd; the log has its trace.",
             ))
         });
-        (answered, call.take_evidence())
+        (answered, answered_by, call)
     }
 
     fn render(&self, answer: &Answer, by: &AnsweredBy, elapsed: Duration) -> NewResult {
@@ -349,25 +364,30 @@ impl<'a> Attempt<'a> {
     }
 
     /// Returns what becomes of the job, and why its attempt failed in words for the log.
-    fn outcome(&self, answered: Answered, failed: Option<AttemptEnd>) -> (Outcome, Option<String>) {
+    fn outcome(
+        &self,
+        answered: Answered,
+        failed: Option<AttemptEnd>,
+        raw: Option<Vec<u8>>,
+    ) -> (NewOutcome, Option<String>) {
         let job = &self.job;
         match answered {
             Ok((result, _)) => {
                 let event = Event::Succeed { lease: job.lease };
-                (Outcome { event, result: Some(result), failed }, None)
+                (NewOutcome { event, result: Some(result), failed, raw }, None)
             }
             Err(error) => {
                 let now_ms = self.engine.context.clock.now_ms();
                 let event = retry::after_failure(job, &error, &self.engine.settings.retry, now_ms);
-                (Outcome { event, result: None, failed }, Some(error.sentence))
+                (NewOutcome { event, result: None, failed, raw }, Some(error.sentence))
             }
         }
     }
 
-    fn write(&self, Outcome { event, result, failed }: Outcome) -> Written {
+    fn write(&self, outcome: NewOutcome) -> Written {
         let context = &self.engine.context;
         let now_ms = context.clock.now_ms();
-        context.store.begin_outcome(self.job.row, now_ms, event, result, failed)
+        context.store.begin_outcome(self.job.row, now_ms, outcome)
     }
 
     fn log_late(&self) {

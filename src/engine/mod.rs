@@ -14,6 +14,7 @@ mod lifecycle;
 mod lock;
 mod pool;
 mod queue;
+mod raw;
 mod recovery;
 mod retry;
 mod run_times;
@@ -31,6 +32,7 @@ mod webhook;
 
 pub use history::{BUCKET_SECONDS, DayBucket, HealthReport, WINDOW_MINUTES};
 pub use queue::QUEUE_ENTRIES_MAX;
+pub use raw::RAW_BYTES_MAX;
 pub use state::{Engine, QueueStatus};
 pub use totals::TotalsReport;
 pub use webhook::DeliveryCounts;

@@ -20,6 +20,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "clients",
     "batches",
     "results",
+    "raw-replies",
     "webhooks",
     "errors-and-retries",
     "scrapers",

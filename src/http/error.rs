@@ -198,6 +198,9 @@ impl ApiError {
             ServiceError::WebhookPending { job_id } => {
                 ApiError::from(ErrorCode::WebhookPending).of_job(job_id)
             }
+            ServiceError::RawNotKept { id } => {
+                ApiError::from(ErrorCode::RawNotKept).of_job(Some(id))
+            }
             ServiceError::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused.into(),
             ServiceError::JobFinished { id } => {
                 ApiError::from(ErrorCode::JobFinished).of_job(Some(id))

@@ -7,6 +7,8 @@ pub mod page;
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use serde::Serialize;
+
 use crate::config::file::Practice;
 use crate::guide::index::Index;
 use crate::guide::{Guide, PAGES};
@@ -19,7 +21,7 @@ pub const QUESTION_CHARS_MAX: usize = crate::job::PROMPT_CHARS_MAX;
 pub const PAYLOAD_BYTES_MAX: usize = 4 << 20;
 
 /// An answer of the practice engine.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct PracticeAnswer {
     /// Markdown in which the mark `[n]` names `sources[n - 1]`.
     pub markdown: String,
@@ -34,7 +36,7 @@ pub struct PracticeAnswer {
 }
 
 /// A section of the guide as a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PracticeSource {
     pub title: String,
     /// `{public_url}/docs/{slug}#{anchor}`
@@ -44,7 +46,7 @@ pub struct PracticeSource {
 }
 
 /// A mark in an answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct PracticeCitation {
     /// An index into the answer's sources.
     pub source: usize,

@@ -48,7 +48,7 @@ impl Service {
             items: u32::try_from(asked.items.len()).unwrap_or(u32::MAX),
             refused: Vec::new(),
             created_ms: now_ms,
-            expires_ms: self.expires_ms(now_ms),
+            expires_ms: self.expires_ms(now_ms, None),
             idempotency: asked.idempotency,
             webhook_url: asked.webhook_url,
             progress: BatchProgress::default(),
@@ -67,6 +67,9 @@ impl Service {
                 Err(why) => batch.refused.push(RejectedItem { index, why }),
             }
         }
+        // With the last of its jobs, which may ask for less than the service keeps.
+        let last_ms = items.iter().map(|item| item.job.expires_ms).max();
+        batch.expires_ms = last_ms.unwrap_or(batch.expires_ms);
         match self.store.submit_batch(batch, items).committed().await? {
             Ok(batch) => {
                 let replayed = batch.key != key;

@@ -40,6 +40,10 @@ pub enum ServiceError {
     WebhookPending {
         job_id: Option<Uuid>,
     },
+    /// No raw replies are kept of the job.
+    RawNotKept {
+        id: Uuid,
+    },
     /// The idempotency key came with another request before.
     IdempotencyKeyReused,
     /// The job has ended, so it cannot be canceled.

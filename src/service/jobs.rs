@@ -170,6 +170,15 @@ impl Service {
         Ok(self.engine.evidence().read((&job).into(), name).map_err(unreadable)?)
     }
 
+    /// Returns the raw replies of a job of the caller's, as JSON. Decompresses them.
+    ///
+    /// # Errors
+    /// Returns an error if the caller has no such job, none are kept of it, or they cannot be read.
+    pub fn raw(&self, caller: &Caller, id: &str) -> Result<Vec<u8>, ServiceError> {
+        let job = self.own_job(caller, id)?;
+        self.store.raw(job.row)?.ok_or_else(|| ServiceError::RawNotKept { id: self.id_of(&job) })
+    }
+
     pub(super) fn own_job(&self, caller: &Caller, id: &str) -> Result<Job, ServiceError> {
         let job = self.job(id, |job, _, _| job.clone())?;
         if job.account == caller.account { Ok(job) } else { Err(ServiceError::JobNotFound) }
@@ -183,6 +192,6 @@ pub(super) fn parse_id(id: &str) -> Result<Uuid, ServiceError> {
 }
 
 /// Files beside the database that cannot be read.
-fn unreadable(error: std::io::Error) -> StoreError {
+pub(super) fn unreadable(error: std::io::Error) -> StoreError {
     StoreError::Directory { path: "evidence".to_owned(), error: Arc::new(error) }
 }

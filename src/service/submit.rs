@@ -153,12 +153,15 @@ impl Service {
         handling: Handling,
         deadline_ms: Option<UnixMs>,
     ) -> (Job, Option<Vec<u8>>) {
-        let result = self.engine.cached_result(&request, identity.id);
-        let cached = result.is_some();
         let idempotency = handling
             .idempotency_key
             .as_deref()
             .map(|key| idempotency_of(&caller.account, key, &request, &handling));
+        // An answer from the cache has no raw replies of its own.
+        let bypass_cache = request.bypass_cache || handling.keep_raw;
+        let request = ScrapeRequest { bypass_cache, ..request };
+        let result = self.engine.cached_result(&request, identity.id);
+        let cached = result.is_some();
         let job = Job {
             row: identity.row,
             nonce: identity.nonce,
@@ -169,7 +172,7 @@ impl Service {
             lease: 0,
             created_ms: now_ms,
             due_ms: now_ms,
-            expires_ms: self.expires_ms(now_ms),
+            expires_ms: self.expires_ms(now_ms, handling.retain_hours),
             started_ms: None,
             completed_ms: cached.then_some(now_ms),
             price: if cached { 0 } else { scraper.credits },

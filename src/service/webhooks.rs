@@ -84,6 +84,7 @@ impl Service {
     /// Returns an error if a parameter breaks its rule.
     pub fn take_handling(&self, raw: &mut RawRequest) -> Result<Handling, Invalid> {
         let handling = raw.take_handling()?;
+        self.check_retention(handling.retain_hours)?;
         if let Some(url) = &handling.webhook_url {
             self.check_webhook_url(url)?;
         }

@@ -169,7 +169,7 @@ impl Store {
 type Walk = fn(&ReadTransaction, &mut Expected, &mut CheckReport) -> Result<(), StoreError>;
 
 /// In this order: the first say what the others must hold.
-const WALKS: [(&str, Walk); 13] = [
+const WALKS: [(&str, Walk); 14] = [
     ("the table of deliveries", outbox::read_all),
     ("the table of jobs", jobs::read_all),
     ("the tables of batches", batches::check),
@@ -180,6 +180,7 @@ const WALKS: [(&str, Walk); 13] = [
     ("the tables of results and prompts", check_results),
     ("the table of attempts", check_attempts),
     ("the table of vendors' tasks", check_vendor_tasks),
+    ("the table of raw replies", check_raws),
     ("the table of counts", check_counts),
     ("the table of credits", accounts::credits),
     ("the days in the table of credits", accounts::usage),
@@ -253,6 +254,28 @@ fn check_vendor_tasks(
         }
         if !expected.jobs.contains_key(&row) {
             report.problem(format!("vendor task row {row} belongs to no job"));
+        }
+    }
+    Ok(())
+}
+
+fn check_raws(
+    transaction: &ReadTransaction,
+    expected: &mut Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let Some(raws) = tables::later(transaction, tables::RAWS)? else { return Ok(()) };
+    report.raws = raws.len()?;
+    for entry in raws.iter()? {
+        let (row, bytes) = entry?;
+        let row = row.value();
+        let sound = record::decode_raw(row, bytes.value())
+            .is_ok_and(|json| serde_json::from_slice::<serde::de::IgnoredAny>(&json).is_ok());
+        if !sound {
+            report.problem(format!("raw row {row} holds no raw replies"));
+        }
+        if !expected.jobs.contains_key(&row) {
+            report.problem(format!("raw row {row} belongs to no job"));
         }
     }
     Ok(())

@@ -155,6 +155,18 @@ impl EvidenceFolder {
         read_sound(&self.of(job), &file).map(Some)
     }
 
+    /// Removes the files of a job.
+    ///
+    /// # Errors
+    /// Returns an error if they cannot be removed.
+    pub fn remove(&self, job: EvidenceOwner) -> io::Result<()> {
+        let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
+        match fs::remove_dir_all(self.of(job)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            Err(_) | Ok(()) => Ok(()),
+        }
+    }
+
     /// Returns a sentence for each file that cannot be read or is not as it was written.
     ///
     /// # Errors

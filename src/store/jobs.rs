@@ -7,7 +7,8 @@ use super::idempotency::Existing;
 use super::tables::Row;
 use super::transaction::Tables;
 use super::{
-    Scrapers, StoreError, attempts, batch_progress, idempotency, outbox, record, rows, vendor_tasks,
+    Scrapers, StoreError, attempts, batch_progress, idempotency, outbox, raws, record, rows,
+    vendor_tasks,
 };
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State, TransitionError};
@@ -214,18 +215,9 @@ pub(super) fn remove(
     tables.load_credits(&job)?;
     tables.load_usage(&job)?;
 
-    outbox::forget(tables, row)?;
-    tables.expiry.remove((job.expires_ms, row))?;
-    tables.jobs.remove(row)?;
-    idempotency::forget(tables, job.idempotency, row)?;
-    attempts::forget(tables, &job)?;
-    vendor_tasks::forget(tables, row)?;
-    if job.request.prompt.len() > record::PROMPT_INLINE_BYTES_MAX {
-        tables.prompts.remove(row)?;
-    }
+    remove_rows(tables, &job)?;
     match job.state {
-        State::Done => drop(tables.results.remove(row)?),
-        State::Failed(_) => {}
+        State::Done | State::Failed(_) => {}
         State::Queued | State::Running | State::WaitingRetry { .. } => {
             tables.ready.remove((scraper, job.interactive, job.due_ms, row))?;
             if let Some(at_ms) = job.start_deadline_ms() {
@@ -238,6 +230,26 @@ pub(super) fn remove(
             }
             ended(tables, scraper, row);
         }
+    }
+    Ok(())
+}
+
+/// Removes what a job has in the tables, whether it has ended or not, but for what tells that it
+/// has not.
+pub(super) fn remove_rows(tables: &mut Tables<'_>, job: &Job) -> Result<(), StoreError> {
+    let row = job.row;
+    outbox::forget(tables, row)?;
+    tables.expiry.remove((job.expires_ms, row))?;
+    tables.jobs.remove(row)?;
+    idempotency::forget(tables, job.idempotency, row)?;
+    attempts::forget(tables, job)?;
+    raws::forget(tables, row)?;
+    vendor_tasks::forget(tables, row)?;
+    if job.request.prompt.len() > record::PROMPT_INLINE_BYTES_MAX {
+        tables.prompts.remove(row)?;
+    }
+    if job.state == State::Done {
+        tables.results.remove(row)?;
     }
     Ok(())
 }

@@ -31,6 +31,8 @@ pub struct ListFilter {
     pub batch: Option<Uuid>,
     /// Submitted at this moment or later.
     pub since_ms: Option<UnixMs>,
+    /// Submitted at this moment or earlier.
+    pub until_ms: Option<UnixMs>,
 }
 
 impl ListFilter {
@@ -42,6 +44,7 @@ impl ListFilter {
             && self.label.as_ref().is_none_or(|label| job.label.as_ref() == Some(label))
             && self.search.as_ref().is_none_or(|search| has(job, search))
             && self.since_ms.is_none_or(|since_ms| job.created_ms >= since_ms)
+            && self.until_ms.is_none_or(|until_ms| job.created_ms <= until_ms)
     }
 }
 

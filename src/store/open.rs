@@ -40,6 +40,15 @@ impl Store {
         Store::open_on(Box::new(FileStorage::new(&options.directory)), options)
     }
 
+    /// Opens the store as [`Store::open`] does, if it is there.
+    ///
+    /// # Errors
+    /// Returns an error if [`Store::open`] would, or there is no store.
+    pub fn open_existing(options: &OpenOptions) -> Result<Store, StoreError> {
+        FileStorage::new(&options.directory).bytes()?;
+        Store::open(options)
+    }
+
     /// Opens the store on whatever keeps its bytes.
     ///
     /// # Errors
@@ -243,6 +252,8 @@ pub(super) fn rebuild(
     last_row = last_row.max(attempts.last()?.map_or(0, |(row, _)| row.value()));
     let vendor_tasks = transaction.open_table(tables::VENDOR_TASKS)?;
     last_row = last_row.max(vendor_tasks.last()?.map_or(0, |(row, _)| row.value()));
+    let raws = transaction.open_table(tables::RAWS)?;
+    last_row = last_row.max(raws.last()?.map_or(0, |(row, _)| row.value()));
     let mut cache = CacheIndex::new(cache_entries_max);
     for entry in transaction.open_table(tables::CACHE)?.iter()? {
         let (key, hash) = entry?;

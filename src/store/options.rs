@@ -4,6 +4,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::clock::UnixMs;
+use crate::config::Settings;
+
+/// How long nothing is written until the store is made to need no repair after a crash.
+const STORE_REST: Duration = Duration::from_millis(100);
 
 /// The commits after which an opening after a crash needs no repair, which reads
 /// the whole file.
@@ -32,4 +36,23 @@ pub struct OpenOptions {
     pub cache_entries_max: usize,
     /// Results stored earlier are not taken into the cache.
     pub cache_from_ms: UnixMs,
+}
+
+impl OpenOptions {
+    /// Returns the options of the settings, for an opening at `now_ms`.
+    pub fn of(settings: &Settings, now_ms: UnixMs) -> OpenOptions {
+        OpenOptions {
+            directory: settings.store.path.clone(),
+            cache_bytes: settings.store.cache_bytes,
+            quick_repair: if settings.store.quick_repair {
+                QuickRepair::Always
+            } else {
+                QuickRepair::AfterRest(STORE_REST)
+            },
+            free_mib_min: settings.store.free_mib_min,
+            scrapers: settings.scrapers.keys().cloned().collect(),
+            cache_entries_max: settings.cache.entries_max,
+            cache_from_ms: now_ms.saturating_sub(settings.cache.ttl_seconds.saturating_mul(1000)),
+        }
+    }
 }

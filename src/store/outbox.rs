@@ -111,6 +111,11 @@ pub(super) fn hold_if_pending(
     Ok(true)
 }
 
+/// Returns whether the delivery of a row is still to be made.
+pub(super) fn is_pending(tables: &Tables<'_>, row: Row) -> Result<bool, StoreError> {
+    Ok(read(tables, row)?.is_some_and(|delivery| delivery.due_ms().is_some()))
+}
+
 /// Removes the delivery of a row that is removed.
 pub(super) fn forget(tables: &mut Tables<'_>, row: Row) -> Result<(), StoreError> {
     let Some(delivery) = read(tables, row)? else { return Ok(()) };

@@ -6,7 +6,12 @@ mod delivery;
 mod extras;
 mod vendor_task;
 
+use std::io::{Read, Write};
+
 use bincode::{Decode, Encode};
+use flate2::Compression;
+use flate2::read::ZlibDecoder;
+use flate2::write::ZlibEncoder;
 use uuid::Uuid;
 
 pub use counts::{
@@ -34,6 +39,8 @@ const EXTRAS_VERSION: u8 = 2;
 pub const PROMPT_INLINE_BYTES_MAX: usize = 512;
 /// The most that a record may make its reader allocate, bytes: damage must not ask for more.
 const RECORD_BYTES_MAX: usize = 16 << 20;
+/// The same of raw replies as JSON, which may spell a byte with six.
+const RAW_BYTES_MAX: u64 = 32 << 20;
 
 /// A record's strings are `S`: borrowed where it is written, owned where it is read.
 #[derive(Encode, Decode)]
@@ -354,6 +361,23 @@ pub fn decode_day(date: u32, bytes: &[u8]) -> Result<DayRecord, StoreError> {
 /// Encodes a result as it is stored.
 pub fn encode_result(row: u64, json: &[u8]) -> Vec<u8> {
     envelope::seal(VERSION, row, json)
+}
+
+/// Encodes raw replies: their JSON, compressed.
+pub fn encode_raw(row: u64, json: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    let written = encoder.write_all(json).and_then(|()| encoder.finish());
+    envelope::seal(VERSION, row, &written.expect("a Vec takes all that is written to it"))
+}
+
+/// Decodes the JSON of raw replies.
+pub fn decode_raw(row: u64, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+    const UNREADABLE: StoreError = StoreError::Damaged("raw replies cannot be decompressed");
+    let compressed = envelope::open(VERSION, row, bytes)?;
+    let mut json = Vec::new();
+    let mut decoder = ZlibDecoder::new(compressed).take(RAW_BYTES_MAX + 1);
+    decoder.read_to_end(&mut json).map_err(|_| UNREADABLE)?;
+    if json.len() as u64 > RAW_BYTES_MAX { Err(UNREADABLE) } else { Ok(json) }
 }
 
 /// Decodes the JSON of a stored result.

@@ -57,6 +57,8 @@ pub const CREDITS: TableDefinition<(&str, u32), &[u8]> = TableDefinition::new("c
 pub const ATTEMPTS: TableDefinition<Row, &[u8]> = TableDefinition::new("attempts");
 /// The tasks that vendors work on for jobs, by the job's row.
 pub const VENDOR_TASKS: TableDefinition<Row, &[u8]> = TableDefinition::new("vendor_tasks");
+/// The raw replies of jobs' latest attempts of which they are kept, compressed, by the job's row.
+pub const RAWS: TableDefinition<Row, &[u8]> = TableDefinition::new("raws");
 /// A key of the counts: the kind, the scraper's number, and the number of the minute or bucket.
 pub type CountsKey = (u8, u16, u64);
 /// What was counted by the minute and by five minutes.

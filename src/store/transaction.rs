@@ -10,7 +10,7 @@ use super::effects::Effect;
 use super::lazy_table::LazyTable;
 use super::tables::{
     ATTEMPTS, BATCH_PROGRESS, BATCHES, CACHE, COUNTS, CREDITS, CountsKey, DEADLINES, DELIVERIES,
-    EXPIRY, IDEMPOTENCY, JOBS, OUTBOX, PROMPTS, READY, RESULTS, ReadyKey, Row, VENDOR_TASKS,
+    EXPIRY, IDEMPOTENCY, JOBS, OUTBOX, PROMPTS, RAWS, READY, RESULTS, ReadyKey, Row, VENDOR_TASKS,
 };
 
 /// All tables of one write transaction, those that every submit writes open already, and what is to be done when it has been committed.
@@ -29,6 +29,7 @@ pub struct Tables<'t> {
     pub cache: LazyTable<'t, (u64, Row), u128>,
     pub attempts: LazyTable<'t, Row, &'static [u8]>,
     pub vendor_tasks: LazyTable<'t, Row, &'static [u8]>,
+    pub raws: LazyTable<'t, Row, &'static [u8]>,
     pub counts: LazyTable<'t, CountsKey, &'static [u8]>,
     pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
     /// Accounts read in this transaction; the changed are written back once, before the commit.
@@ -54,6 +55,7 @@ pub fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(CACHE)?;
     transaction.open_table(ATTEMPTS)?;
     transaction.open_table(VENDOR_TASKS)?;
+    transaction.open_table(RAWS)?;
     transaction.open_table(COUNTS)?;
     Ok(())
 }
@@ -75,6 +77,7 @@ impl<'t> Tables<'t> {
             cache: LazyTable::new(transaction, CACHE),
             attempts: LazyTable::new(transaction, ATTEMPTS),
             vendor_tasks: LazyTable::new(transaction, VENDOR_TASKS),
+            raws: LazyTable::new(transaction, RAWS),
             counts: LazyTable::new(transaction, COUNTS),
             credits: transaction.open_table(CREDITS)?,
             credits_buffered: HashMap::new(),

@@ -5,14 +5,25 @@ use uuid::Uuid;
 use super::jobs::{self, NewResult, SubmitError, SubmitLimits};
 use super::tables::Row;
 use super::writer::Pending;
-use super::{Store, StoreError, attempts};
+use super::{Store, StoreError, attempts, raws, record};
 use crate::clock::UnixMs;
 use crate::job::{AttemptEnd, Event, Failure, Job, TransitionError};
 
+/// The end of an attempt, to be written.
+#[derive(Clone)]
+pub struct NewOutcome {
+    pub event: Event,
+    pub result: Option<NewResult>,
+    /// What is kept of it with its job; `None` if it succeeded.
+    pub failed: Option<AttemptEnd>,
+    /// Raw replies as JSON, which take the place of those of an earlier attempt.
+    pub raw: Option<Vec<u8>>,
+}
+
 impl Store {
-    /// Writes a new job with its identity, indexes and credits; one that is inserted as `done` comes with
-    /// its result. Where the job has an idempotency key that came with the same request before,
-    /// nothing is written, and the answer is that earlier job: it has another row.
+    /// Writes a new job with its identity, indexes and credits; one that is inserted as `done`
+    /// comes with its result. Where the job has an idempotency key that came with the same request
+    /// before, nothing is written, and the answer is that earlier job: it has another row.
     pub fn submit(
         &self,
         job: Job,
@@ -65,11 +76,12 @@ impl Store {
         &self,
         row: Row,
         now_ms: UnixMs,
-        event: Event,
-        result: Option<NewResult>,
-        failed: Option<AttemptEnd>,
+        outcome: NewOutcome,
     ) -> Pending<Result<Job, TransitionError>> {
         let scrapers = self.scrapers.clone();
+        let NewOutcome { event, result, failed, raw } = outcome;
+        // Here, where only this attempt waits for it.
+        let raw = raw.map(|json| record::encode_raw(row, &json));
         self.queue(|queue| {
             queue.submit_blocking(move |tables| {
                 let decide = |_: &Job| event;
@@ -80,6 +92,9 @@ impl Store {
                     && outcome.as_ref().err().is_none_or(|refusal| *refusal == ended)
                 {
                     attempts::note(tables, row, failed)?;
+                }
+                if let (Ok(_), Some(raw)) = (&outcome, raw) {
+                    raws::put(tables, row, &raw)?;
                 }
                 Ok(outcome)
             })

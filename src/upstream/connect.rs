@@ -159,13 +159,16 @@ impl Connector<'_> {
         let clock = self.clock.clone();
         Ok(match providers::provider(configured) {
             Some(provider) => Arc::new(HttpUpstream::new(configured, provider, clock)?),
-            None => Arc::new(PracticeUpstream::new(
-                configured.name.clone(),
-                self.local.practice.clone(),
-                &self.local.url,
-                configured.timeout_seconds,
-                clock,
-            )),
+            None => {
+                let practice = PracticeUpstream::new(
+                    configured.name.clone(),
+                    self.local.practice.clone(),
+                    &self.local.url,
+                    configured.timeout_seconds,
+                    clock,
+                );
+                Arc::new(practice.keeping(configured.keep_raw))
+            }
         })
     }
 
@@ -219,6 +222,7 @@ impl Connector<'_> {
                 Evidence::Always => Keep::All,
                 Evidence::Never => Keep::Nothing,
             },
+            keep_raw: configured.keep_raw,
             watch: None,
             runtime: shared.runtime.clone(),
             clock,

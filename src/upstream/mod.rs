@@ -10,7 +10,10 @@ mod limits;
 mod practice;
 pub mod provider;
 pub mod providers;
+pub mod raw_capture;
 mod registry;
+mod reread;
+mod secret_spellings;
 mod slot;
 mod vendor_tasks;
 
@@ -19,6 +22,7 @@ pub use connect::{ConnectError, Local, UpstreamOverrides, alone, connect, recipe
 pub use http::InvalidProxy;
 pub use limits::{Limits, Served};
 pub use registry::{AnsweredBy, Registry};
+pub use reread::{RereadError, reread};
 pub use slot::{CallCounts, LastError, Member, UpstreamStatus};
 pub use vendor_tasks::TaskKeeper;
 
@@ -29,8 +33,10 @@ use std::time::Instant;
 use browser::RecipeHealth;
 use browser::recipes::Recipes;
 use evidence_capture::Evidence;
+use raw_capture::RawCapture;
 
 use crate::answer::{Answer, Kind};
+use crate::config::KeepRaw;
 use crate::job::{Failure, Reason, ScrapeRequest, UpstreamUsage};
 
 /// Something that answers prompts. Called from worker threads, several at once.
@@ -77,15 +83,25 @@ pub struct Call {
     pub deadline: Instant,
     /// Set when the answer is not wanted any more; looked at between the steps of a call.
     pub canceled: Arc<AtomicBool>,
+    /// Whether the job asks for the raw replies of all its upstreams.
+    wants_raw: bool,
     /// What upstreams want kept of the attempt.
     evidence: Arc<Mutex<Vec<Evidence>>>,
     /// Where the task of a vendor is kept; `None` where no job is behind the call.
     tasks: Option<Arc<dyn TaskKeeper>>,
+    raw: Arc<Mutex<Vec<RawCapture>>>,
 }
 
 impl Call {
     pub fn new(deadline: Instant, canceled: Arc<AtomicBool>) -> Call {
-        Call { deadline, canceled, evidence: Arc::default(), tasks: None }
+        Call {
+            deadline,
+            canceled,
+            wants_raw: false,
+            evidence: Arc::default(),
+            raw: Arc::default(),
+            tasks: None,
+        }
     }
 
     /// A call that nobody cancels.
@@ -96,6 +112,27 @@ impl Call {
     /// Hands evidence of this call to the caller.
     pub fn keep(&self, evidence: Evidence) {
         self.evidence.lock().unwrap_or_else(PoisonError::into_inner).push(evidence);
+    }
+
+    /// Returns the call with the raw replies of all upstreams asked for, or not.
+    #[must_use]
+    pub fn with_raw(self, wants_raw: bool) -> Call {
+        Call { wants_raw, ..self }
+    }
+
+    /// Returns whether the raw replies of an upstream with this setting may be kept.
+    pub fn may_keep_raw(&self, keep: KeepRaw) -> bool {
+        self.wants_raw || keep != KeepRaw::None
+    }
+
+    /// Hands the raw replies of an upstream to the caller.
+    pub fn keep_raw(&self, raw: RawCapture) {
+        self.raw.lock().unwrap_or_else(PoisonError::into_inner).push(raw);
+    }
+
+    /// Takes the raw replies that upstreams have handed over.
+    pub fn take_raw(&self) -> Vec<RawCapture> {
+        std::mem::take(&mut *self.raw.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// What upstreams have handed over.

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::raw_capture::{RawCapture, RawReply};
 use super::{Call, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind, Source};
 use crate::clock::Clock;
+use crate::config::KeepRaw;
 use crate::job::{Reason, ScrapeRequest};
 use crate::practice::{Engine, MODEL, PracticeAnswer};
 
@@ -21,6 +23,7 @@ pub struct PracticeUpstream {
     /// The address of this server, where the practice page shows the same answer.
     local_url: String,
     timeout: Duration,
+    keep_raw: KeepRaw,
     clock: Clock,
 }
 
@@ -34,7 +37,25 @@ impl PracticeUpstream {
         clock: Clock,
     ) -> PracticeUpstream {
         let timeout = Duration::from_secs(timeout_seconds);
-        PracticeUpstream { name, engine, local_url: local_url.to_owned(), timeout, clock }
+        let local_url = local_url.to_owned();
+        PracticeUpstream { name, engine, local_url, timeout, keep_raw: KeepRaw::None, clock }
+    }
+
+    /// Returns the same upstream with another setting for raw replies.
+    pub fn keeping(self, keep_raw: KeepRaw) -> PracticeUpstream {
+        PracticeUpstream { keep_raw, ..self }
+    }
+
+    /// Hands the engine's answer to the caller as a raw reply.
+    fn hand_over(&self, answer: &PracticeAnswer, call: &Call) {
+        let Ok(body) = serde_json::to_vec(answer) else { return };
+        let content_type = Some("application/json".to_owned());
+        call.keep_raw(RawCapture {
+            upstream: self.name.clone(),
+            keep: self.keep_raw,
+            replies: vec![RawReply { status: None, content_type, body }],
+            ..RawCapture::default()
+        });
     }
 
     /// Waits for as long as `practice.latency_ms` says.
@@ -79,7 +100,11 @@ impl Upstream for PracticeUpstream {
         let question: String =
             url::form_urlencoded::byte_serialize(request.prompt.as_bytes()).collect();
         let url = Some(format!("{}/practice?q={question}", self.local_url));
-        Ok(Answer { url, ..answer(self.engine.answer(&request.prompt)) })
+        let given = self.engine.answer(&request.prompt);
+        if call.may_keep_raw(self.keep_raw) {
+            self.hand_over(&given, call);
+        }
+        Ok(Answer { url, ..answer(given) })
     }
 }
 

@@ -265,7 +265,8 @@ impl Drop for InFlight<'_> {
     }
 }
 
-fn says_nothing(answer: &Answer) -> bool {
+/// Returns whether an answer has nothing for anybody.
+pub(super) fn says_nothing(answer: &Answer) -> bool {
     answer.text.trim().is_empty()
         && answer.markdown.trim().is_empty()
         && answer.products.as_ref().is_none_or(Vec::is_empty)

@@ -95,6 +95,12 @@ fn filters_narrow_the_list() {
         ("since=2026-05-11T12:00:01Z", vec!["done", "pending"]),
         ("since=2026-05-11T14:00:00+02:00", vec!["done", "pending", "failed"]),
         (&format!("since={seconds}"), vec!["done", "pending"]),
+        ("since=2026-05-11", vec!["done", "pending", "failed"]),
+        ("since=2026-05-12", vec![]),
+        ("until=2026-05-11", vec!["done", "pending", "failed"]),
+        ("until=2026-05-10", vec![]),
+        ("until=2026-05-11T12:00:00Z", vec!["failed"]),
+        ("since=2026-05-11T12:00:10Z&until=2026-05-11T12:00:10Z", vec!["done", "pending"]),
     ] {
         assert_eq!(prompts(&list(&app, query)), expected, "{query}");
     }
@@ -115,6 +121,7 @@ fn wrong_filters_are_refused() {
         ("limit=x", "limit_invalid"),
         ("since=yesterday", "since_invalid"),
         ("since=-1", "since_invalid"),
+        ("until=2026-05-32", "until_invalid"),
         ("since=1960-01-01T00:00:00Z", "since_invalid"),
         ("cursor=1", "cursor_invalid"),
         (&format!("cursor={id}"), "cursor_invalid"),

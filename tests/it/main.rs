@@ -17,6 +17,7 @@ mod cli;
 mod contract;
 mod cross_site;
 mod dashboard;
+mod deletion;
 mod discovery;
 mod disk;
 mod docs;

@@ -124,7 +124,7 @@ fn every_id_leads_to_all_that_can_be_done_with_it() {
         each.collect::<BTreeSet<_>>()
     };
     let (of_job, of_batch) = (takers("job_id"), takers("batch_id"));
-    assert!(of_job.len() == 9 && of_batch.len() == 4, "{of_job:?} {of_batch:?}");
+    assert!(of_job.len() == 10 && of_batch.len() == 4, "{of_job:?} {of_batch:?}");
     let either = &of_job | &of_batch;
     for (path, wanted) in [("/scrapers/{scraper}/jobs", either), ("/batches", of_batch)] {
         let links = &document["paths"][path]["post"]["responses"]["202"]["links"];

@@ -62,6 +62,15 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
     ),
     ("which fields does the result have", &["results#what-is-in-a-result"]),
     ("get the answer as markdown", &["api#how-do-i-get-the-answer-as-markdown"]),
+    (
+        "keep the raw reply of an upstream",
+        &["raw-replies#how-do-i-keep-the-raw-reply-of-an-upstream"],
+    ),
+    (
+        "read old results again with new parsers",
+        &["raw-replies#how-do-i-read-old-results-again-after-an-upgrade"],
+    ),
+    ("delete all jobs with a label", &["api#how-do-i-delete-jobs-before-they-expire"]),
     ("why is the sources array empty", &["results#why-is-an-array-empty"]),
     ("how can I simulate failures", &["practice#how-do-i-rehearse-slow-answers-and-failures"]),
     ("make the practice engine slow", &["practice#how-do-i-rehearse-slow-answers-and-failures"]),

@@ -38,11 +38,16 @@ pub const WRITES: Codes = &[StorageFailed, StorageDown, ShuttingDown, StorageBus
 /// Of a webhook, and of sending it again.
 pub const WEBHOOK: Codes = &[WebhookNotFound];
 pub const WEBHOOK_AGAIN: Codes = &[WebhookPending, RateLimit, WebhooksNotConfigured];
+/// Of deleting jobs by their label.
+pub const DELETION: Codes = &[LabelMissing, LabelInvalid, ParameterInvalid, ParameterRepeated];
+/// Of raw replies.
+pub const RAW: Codes = &[RawNotKept];
 pub const POLL: Codes = &[WaitInvalid, FieldsInvalid];
 pub const LIST: Codes = &[
     StatusInvalid,
     SearchInvalid,
     SinceInvalid,
+    UntilInvalid,
     LimitInvalid,
     CursorInvalid,
     BatchIdInvalid,

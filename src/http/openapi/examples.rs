@@ -209,6 +209,26 @@ pub fn delivery(subject: &str, id: &str) -> Value {
     })
 }
 
+pub fn deletion() -> Value {
+    json!({
+        "label": "nightly", "dry_run": false, "jobs": 120, "results": 118, "raw": 40, "evidence": 6,
+        "cache_entries": 97, "webhooks_pending": 1, "unfinished": 2,
+    })
+}
+
+pub fn raw() -> Value {
+    let body = "{\"id\":\"resp_1\",\"status\":\"completed\",\"output\":[]}";
+    json!({
+        "job_id": JOB_ID,
+        "parser": "0.1.0",
+        "attempt": 1,
+        "answered_by": "openai",
+        "replies": [{
+            "upstream": "openai", "status": 200, "content_type": "application/json", "body": body,
+        }],
+    })
+}
+
 pub fn evidence() -> Value {
     json!({
         "job_id": JOB_ID,

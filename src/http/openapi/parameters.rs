@@ -7,7 +7,7 @@ use crate::api::{Kind, PARAMETERS, Parameter, Scope};
 use crate::http::resource::jobs::WAIT_SECONDS_MAX;
 use crate::http::resource::list::{LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CHARS_MAX};
 use crate::http::transport::response_headers::REQUEST_ID_BYTES_MAX;
-use crate::job::IDEMPOTENCY_KEY_CHARS_MAX;
+use crate::job::{IDEMPOTENCY_KEY_CHARS_MAX, LABEL_CHARS_MAX};
 use crate::service::DAYS_KEPT_MAX;
 
 /// Returns the parameters that an item of a batch takes, as properties of an object: contract 1.3 and
@@ -133,7 +133,9 @@ pub fn idempotency_key() -> Value {
 pub fn list() -> Vec<Value> {
     let text = || json!({ "type": "string" });
     let search = json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_CHARS_MAX });
-    let since = json!({ "type": "string", "examples": ["2026-05-11T12:00:00Z", "1778500800"] });
+    let moment = json!({
+        "type": "string", "examples": ["2026-05-11T12:00:00Z", "2026-05-11", "1778500800"],
+    });
     let limit =
         json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT });
     let cursor = json!({
@@ -162,7 +164,13 @@ pub fn list() -> Vec<Value> {
             "The jobs of this batch.",
             json!({ "type": "string", "format": "uuid" }),
         ),
-        of("query", "since", "Jobs created from then on: RFC 3339, or Unix seconds.", since),
+        of(
+            "query",
+            "since",
+            "Jobs created from then on: RFC 3339, a date, or Unix seconds.",
+            moment.clone(),
+        ),
+        of("query", "until", "Jobs created until then; a date is its whole day in UTC.", moment),
         of("query", "limit", "Jobs in a page; of no effect on an export.", limit),
         of(
             "query",
@@ -177,6 +185,17 @@ pub fn list() -> Vec<Value> {
             formulas,
         ),
     ]
+}
+
+/// Returns the parameters of a deletion.
+pub fn deletion() -> Vec<Value> {
+    let label = json!({
+        "type": "string", "minLength": 1, "maxLength": LABEL_CHARS_MAX, "examples": ["nightly"],
+    });
+    let dry_run = json!({ "type": "boolean" });
+    let mut label = of("query", "label", "Exactly this label.", label);
+    label["required"] = true.into();
+    vec![label, of("query", "dry_run", "Counts what would go, and deletes nothing.", dry_run)]
 }
 
 pub fn days() -> Value {

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::parameters;
 use crate::api::{
-    AttemptsView, BatchView, COUNTRY_PATTERN, DeliveryView, ErrorBody, EvidenceView, ScrapersView,
-    StatsView, StatusView, UsageView, schemas_of,
+    AttemptsView, BatchView, COUNTRY_PATTERN, DeletionView, DeliveryView, ErrorBody, EvidenceView,
+    RawView, ScrapersView, StatsView, StatusView, UsageView, schemas_of,
 };
 use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX, Reason};
 
@@ -57,7 +57,9 @@ pub fn all() -> Map<String, Value> {
         schemas_of::<StatsView>(),
         schemas_of::<AttemptsView>(),
         schemas_of::<DeliveryView>(),
+        schemas_of::<DeletionView>(),
         schemas_of::<EvidenceView>(),
+        schemas_of::<RawView>(),
     ] {
         schemas.extend(derived);
     }

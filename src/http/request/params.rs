@@ -132,6 +132,14 @@ pub fn from_fields(fields: Map<String, Value>) -> Result<RawRequest, ApiError> {
     Ok(raw)
 }
 
+/// Reads a boolean in a query.
+///
+/// # Errors
+/// Returns an error that names the parameter if the value is something else.
+pub fn boolean(name: &str, value: String) -> Result<bool, ApiError> {
+    bool::from_text(value).map_err(|wrong| of_type(name, &wrong))
+}
+
 /// Returns a string.
 ///
 /// # Errors

@@ -9,11 +9,13 @@ use actix_web::web;
 use serde::Deserialize;
 
 use crate::answer::token_tree;
-use crate::api::ErrorCode;
+use crate::api::{DeletionView, ErrorCode};
 use crate::http::error::ApiError;
 use crate::http::render;
 use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::params::{boolean, wrong_type};
 use crate::http::resource::poll::{self, Form};
+use crate::job::check_label;
 use crate::service::{Caller, Service, ServiceError};
 
 /// RFC 7240.
@@ -42,6 +44,35 @@ pub async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
     let job = service.cancel(&caller, &call.path_parameter("job_id")).await?;
     let json = render::job_object(&job, service.id_of(&job), None);
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
+}
+
+/// Deletes the finished jobs of the caller's with a label, or counts what would go.
+pub async fn delete_labeled(mut call: ApiCall, caller: Caller) -> ApiResult {
+    let (mut label, mut dry_run) = (None, false);
+    for (name, value) in call.take_query()? {
+        match name.as_str() {
+            "label" if label.is_some() => return Err(ApiError::repeated("label", None).into()),
+            "label" => label = check_label(Some(value))?,
+            "dry_run" => dry_run = boolean("dry_run", value)?,
+            "api_key" => {}
+            // A misspelt `dry_run` must not delete.
+            _ => return Err(wrong_type(&name, "`label` or `dry_run` here", &value).into()),
+        }
+    }
+    // Without one, what should be all jobs of a label would be all jobs.
+    let label = label.ok_or_else(|| ApiError::from(ErrorCode::LabelMissing))?;
+    let counts = call.service().delete_labeled(&caller, label.clone(), dry_run).await?;
+    Ok(HttpResponse::Ok().json(DeletionView {
+        label,
+        dry_run,
+        jobs: counts.jobs,
+        results: counts.results,
+        raw: counts.raws,
+        evidence: counts.evidence,
+        cache_entries: counts.cache_entries,
+        webhooks_pending: counts.webhooks_pending,
+        unfinished: counts.unfinished,
+    }))
 }
 
 /// Returns the Markdown of the answer of a job that is done.

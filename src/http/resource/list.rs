@@ -10,12 +10,10 @@ use std::task::{Context, Poll, ready};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpResponse, web};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use uuid::Uuid;
 
 use crate::api::ErrorCode;
-use crate::clock::UnixMs;
+use crate::clock::{Moment, parse_moment};
 use crate::http::error::ApiError;
 use crate::http::render;
 use crate::http::request::call::{ApiCall, ApiResult};
@@ -94,7 +92,14 @@ fn query(service: &Service, caller: Caller, pairs: Pairs) -> Result<Query, ApiEr
                     ApiError::invalid(ErrorCode::BatchIdInvalid, "batch", rule, &value)
                 })?);
             }
-            "since" => asked.filter.since_ms = Some(since_ms(&value)?),
+            "since" => {
+                let since = moment(ErrorCode::SinceInvalid, "since", &value)?;
+                asked.filter.since_ms = Some(since.first_ms);
+            }
+            "until" => {
+                let until = moment(ErrorCode::UntilInvalid, "until", &value)?;
+                asked.filter.until_ms = Some(until.last_ms);
+            }
             "limit" => asked.limit = limit(&value)?,
             "formulas" => {
                 let (code, rule) = (ErrorCode::FormulasInvalid, "`escape` or `keep`");
@@ -141,17 +146,10 @@ fn limit(value: &str) -> Result<usize, ApiError> {
     })
 }
 
-/// Reads a moment in RFC 3339 or in seconds since 1970.
-fn since_ms(value: &str) -> Result<UnixMs, ApiError> {
-    if let Ok(seconds) = value.parse::<u64>() {
-        return Ok(seconds.saturating_mul(1000));
-    }
-    // Times as we write them end with `+00:00`, and an unencoded plus is a space in a query.
-    let at = OffsetDateTime::parse(&value.replace(' ', "+"), &Rfc3339)
-        .ok()
-        .and_then(|at| u64::try_from(at.unix_timestamp_nanos() / 1_000_000).ok());
-    let rule = "a time such as `2026-05-11T12:00:00Z`, or Unix seconds";
-    at.ok_or_else(|| ApiError::invalid(ErrorCode::SinceInvalid, "since", rule, value))
+/// Reads a moment of the query.
+fn moment(code: ErrorCode, name: &str, value: &str) -> Result<Moment, ApiError> {
+    let rule = "a time such as `2026-05-11T12:00:00Z`, a date, or Unix seconds";
+    parse_moment(value).ok_or_else(|| ApiError::invalid(code, name, rule, value))
 }
 
 type PageRead = Result<(ListPage, ListFilter), ServiceError>;

@@ -11,6 +11,7 @@ pub mod jobs;
 pub mod list;
 pub mod metrics;
 pub mod poll;
+pub mod raw;
 pub mod scrapers;
 pub mod stats;
 pub mod usage;

@@ -4,11 +4,13 @@ use serde_json::json;
 
 use super::{Operation, delete, get, post};
 use crate::api::ErrorCode;
-use crate::http::openapi::codes::{Codes, LIST, POLL, READS, WEBHOOK, WEBHOOK_AGAIN, WRITES};
+use crate::http::openapi::codes::{
+    Codes, DELETION, LIST, POLL, RAW, READS, WEBHOOK, WEBHOOK_AGAIN, WRITES,
+};
 use crate::http::openapi::examples::{self, JOB_ID};
 use crate::http::openapi::{parameters, schemas};
 use crate::http::request::call::{keyed, open};
-use crate::http::resource::{attempts, events, evidence, jobs, list, webhooks};
+use crate::http::resource::{attempts, events, evidence, jobs, list, raw, webhooks};
 use crate::http::routes::description::{JSON, Reply};
 
 const GONE: Codes = &[ErrorCode::JobNotFound];
@@ -31,6 +33,14 @@ fn jobs() -> Vec<Operation> {
                 .takes(parameters::list())
                 .answers("200", page)
                 .fails(&[LIST, READS])
+        }),
+        delete("/jobs", keyed(jobs::delete_labeled), |it| {
+            let counts = Reply::json("What is gone.", "Deletion", examples::deletion());
+            it.named("deleteJobs", "Deletes the finished jobs of a key with a label")
+                .about("With all that was kept of them. Those that have not ended stay.")
+                .takes(parameters::deletion())
+                .answers("200", counts)
+                .fails(&[DELETION, WRITES])
         }),
         get("/jobs/{job_id}", open(jobs::get), |it| {
             let found = Reply::json("Its present state.", "Job", examples::done());
@@ -76,6 +86,13 @@ fn of_a_job() -> Vec<Operation> {
             it.named("resendJobWebhook", "Sends a job's webhook again")
                 .answers("202", Reply::json("It is due.", "Delivery", delivery))
                 .fails(&[GONE, WEBHOOK, WEBHOOK_AGAIN, WRITES])
+        }),
+        get("/jobs/{job_id}/raw", keyed(raw::get), |it| {
+            let kept = "The replies, as they came but for secrets.";
+            it.named("getRaw", "What upstreams have sent")
+                .about("Kept where the job asked for it, or the upstream's `keep_raw` says so.")
+                .answers("200", Reply::json(kept, "Raw", examples::raw()))
+                .fails(&[GONE, RAW, READS])
         }),
         get("/jobs/{job_id}/evidence", keyed(evidence::list), |it| {
             let kept = "Steps, and files with their paths.";

@@ -32,15 +32,13 @@ use crate::http::transport::traffic::Traffic;
 use crate::http::{Limits, State};
 use crate::net::Lookup;
 use crate::service::{ReloadedKeys, Service};
-use crate::store::{OpenOptions, QuickRepair, Store, StoreError, WriterStats};
+use crate::store::{OpenOptions, Store, StoreError, WriterStats};
 use crate::upstream::{self, ConnectError, UpstreamOverrides};
 
 /// Connections that wait to be accepted.
 const BACKLOG_MAX: i32 = 4_096;
 /// How long open requests may take to finish once the engine has stopped, seconds.
 const CLOSE_SECONDS: u64 = 5;
-/// How long nothing is written until the store is made to need no repair after a crash.
-const STORE_REST: Duration = Duration::from_millis(100);
 
 /// The reason why a service did not start.
 #[derive(Debug, thiserror::Error)]
@@ -132,7 +130,7 @@ impl Server {
         let public_url = settings.http.public_url.clone().unwrap_or_else(|| local_url.clone());
         let settings = Arc::new(settings);
 
-        let store = Arc::new(Store::open(&open_options(&settings, &clock))?);
+        let store = Arc::new(Store::open(&OpenOptions::of(&settings, clock.now_ms()))?);
         let local = upstream::Local::new(&local_url, &public_url, &settings);
         let upstreams = upstream::connect(&settings, &local, injected, &clock)?;
         let engine = Engine::start(
@@ -406,24 +404,6 @@ fn local_url(address: SocketAddr) -> String {
         });
     }
     format!("http://{reached}")
-}
-
-fn open_options(settings: &Settings, clock: &Clock) -> OpenOptions {
-    OpenOptions {
-        directory: settings.store.path.clone(),
-        cache_bytes: settings.store.cache_bytes,
-        quick_repair: if settings.store.quick_repair {
-            QuickRepair::Always
-        } else {
-            QuickRepair::AfterRest(STORE_REST)
-        },
-        free_mib_min: settings.store.free_mib_min,
-        scrapers: settings.scrapers.keys().cloned().collect(),
-        cache_entries_max: settings.cache.entries_max,
-        cache_from_ms: clock
-            .now_ms()
-            .saturating_sub(settings.cache.ttl_seconds.saturating_mul(1000)),
-    }
 }
 
 #[cfg(test)]

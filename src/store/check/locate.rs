@@ -31,6 +31,7 @@ pub(super) fn unreadable_tables(transaction: &ReadTransaction, report: &mut Chec
         CACHE,
         ATTEMPTS,
         VENDOR_TASKS,
+        RAWS,
         COUNTS,
         CREDITS
     );

@@ -16,6 +16,8 @@ pub struct CheckReport {
     pub jobs: u64,
     pub unfinished: u64,
     pub results: u64,
+    /// Jobs with raw replies.
+    pub raws: u64,
     pub cache_entries: u64,
     pub accounts: u64,
     /// The database's file, bytes.

@@ -24,10 +24,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::evidence_capture::Evidence;
+use super::raw_capture::{RawCapture, RawReply};
 use super::{Call, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::api::EvidenceStep;
 use crate::clock::Clock;
+use crate::config::KeepRaw;
 use crate::country::{self, Country};
 use crate::job::ScrapeRequest;
 use bounds::Bounds;
@@ -76,6 +78,7 @@ pub struct Parts {
     /// The longest one call may take.
     pub timeout: Duration,
     pub keep: Keep,
+    pub keep_raw: KeepRaw,
     /// Is shown each step as it is done.
     pub watch: Option<fn(&EvidenceStep)>,
     pub runtime: Arc<Runtime>,
@@ -115,6 +118,7 @@ impl BrowserUpstream {
         request: &ScrapeRequest,
         bounds: &Bounds,
         trace: &mut Trace,
+        html: &mut Option<String>,
     ) -> (Result<Answer, Fault>, Option<Session>) {
         let country = country::of(&request.country);
         let runtime = self.parts.runtime.as_ref();
@@ -138,9 +142,25 @@ impl BrowserUpstream {
             });
             let answer = drive.reach_answer(&url).await?;
             let reading = drive.collect(answer).await?;
+            *html = Some(reading.html.clone());
             reading::answer(recipe, reading)
         });
         (answer, Some(session))
+    }
+
+    /// Returns the HTML of an answer as a raw reply.
+    fn raw(&self, html: String) -> RawCapture {
+        let reply = RawReply {
+            status: None,
+            content_type: Some("text/html; charset=utf-8".to_owned()),
+            body: html.into_bytes(),
+        };
+        RawCapture {
+            upstream: self.parts.name.clone(),
+            keep: self.parts.keep_raw,
+            replies: vec![reply],
+            ..RawCapture::default()
+        }
     }
 
     /// The screenshot and the page of an attempt that has ended, as far as they can be had.
@@ -185,7 +205,11 @@ impl Upstream for BrowserUpstream {
         let reserve = EVIDENCE_TIME.min(left / 10);
         let deadline = clock.instant() + self.parts.timeout.min(left.saturating_sub(reserve));
         let bounds = Bounds::new(call, deadline, clock.clone());
-        let (outcome, session) = self.drive(&recipe, request, &bounds, &mut trace);
+        let mut html = None;
+        let (outcome, session) = self.drive(&recipe, request, &bounds, &mut trace, &mut html);
+        if let Some(html) = html.filter(|_| call.may_keep_raw(self.parts.keep_raw)) {
+            call.keep_raw(self.raw(html));
+        }
         let (steps, matched) = trace.finish();
         self.drift.note(matched);
         let broken = outcome.as_ref().is_err_and(Fault::breaks_session);

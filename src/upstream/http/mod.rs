@@ -5,19 +5,23 @@ mod errors;
 mod redirects;
 mod rounds;
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use url::Url;
 
 use super::provider::Provider;
+use super::raw_capture::{RawCapture, RawReply};
+use super::secret_spellings::SecretSpellings;
 use super::{Call, Limits, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
 use crate::clock::Clock;
-use crate::config;
+use crate::config::{self, KeepRaw};
 use crate::job::{Reason, ScrapeRequest};
 use crate::net::{Client, ExchangeError, HttpReply, HttpRequest};
 use errors::{classify_failure, unsendable};
 use redirects::follow_redirects;
+pub(super) use redirects::put_targets;
 use rounds::Rounds;
 
 /// The most requests for one answer, without those that only look whether it is there.
@@ -42,6 +46,8 @@ pub struct HttpUpstream {
     /// The longest one call may take.
     timeout: Duration,
     poll_interval: Duration,
+    keep_raw: KeepRaw,
+    secrets: SecretSpellings,
     clock: Clock,
 }
 
@@ -63,6 +69,8 @@ impl HttpUpstream {
             client: client.map_err(|_| InvalidProxy { upstream: settings.name.clone() })?,
             timeout: Duration::from_secs(settings.timeout_seconds),
             poll_interval: Duration::from_millis(POLL_INTERVAL_MS),
+            keep_raw: settings.keep_raw,
+            secrets: SecretSpellings::of(settings),
             clock,
         })
     }
@@ -138,6 +146,29 @@ impl HttpUpstream {
         let sentence = format!("{} began a task without a usable name.", self.name);
         UpstreamError::new(Reason::InvalidResponse, sentence)
     }
+
+    /// Hands the replies to the caller where they may be kept.
+    fn hand_over(&self, replies: Vec<HttpReply>, redirects: BTreeMap<String, String>, call: &Call) {
+        if replies.is_empty() || !call.may_keep_raw(self.keep_raw) {
+            return;
+        }
+        let raw = |reply: HttpReply| {
+            let content_type = reply.header("content-type").map(|value| value.as_bytes().to_vec());
+            let content_type = content_type.map(|value| self.secrets.without(value));
+            RawReply {
+                status: Some(reply.status),
+                content_type: content_type
+                    .map(|value| String::from_utf8_lossy(&value).into_owned()),
+                body: self.secrets.without(reply.body),
+            }
+        };
+        call.keep_raw(RawCapture {
+            upstream: self.name.clone(),
+            keep: self.keep_raw,
+            replies: replies.into_iter().map(raw).collect(),
+            redirects,
+        });
+    }
 }
 
 impl Upstream for HttpUpstream {
@@ -155,11 +186,14 @@ impl Upstream for HttpUpstream {
 
     fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
         let deadline = call.deadline.min(self.clock.instant() + self.timeout);
-        let mut answer = Rounds::new(self, request, call, deadline).run()?;
-        if let Some(prefix) = self.provider.resolve_prefix() {
-            follow_redirects(&self.client, prefix, &mut answer, deadline, call, &self.clock);
+        let mut rounds = Rounds::new(self, request, call, deadline);
+        let mut outcome = rounds.run();
+        let mut redirects = BTreeMap::new();
+        if let (Ok(answer), Some(prefix)) = (&mut outcome, self.provider.resolve_prefix()) {
+            redirects = follow_redirects(&self.client, prefix, answer, deadline, call, &self.clock);
         }
-        Ok(answer)
+        self.hand_over(rounds.into_replies(), redirects, call);
+        outcome
     }
 
     fn resumes_tasks(&self) -> bool {

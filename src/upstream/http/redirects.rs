@@ -1,7 +1,7 @@
 //! Addresses that only redirect to the page they stand for, as Gemini gives them: where each leads
 //! is asked of the redirecting host; the page itself is never contacted.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::{Duration, Instant};
 
 use crate::answer::{Answer, Source, clean_url};
@@ -20,6 +20,7 @@ const FAILURES_MAX: usize = 3;
 
 /// Puts the pages' own addresses in place of those in sources and citations that begin with
 /// `prefix`. Whatever goes wrong, an address stays as it is: the answer is worth more than that.
+/// Returns where each of them has led to.
 pub(super) fn follow_redirects(
     client: &Client,
     prefix: &str,
@@ -27,7 +28,7 @@ pub(super) fn follow_redirects(
     deadline: Instant,
     call: &Call,
     clock: &Clock,
-) {
+) -> BTreeMap<String, String> {
     let deadline = deadline.min(clock.instant() + Duration::from_millis(LOOKUPS_MS_MAX));
     let mut found: HashMap<String, Option<String>> = HashMap::new();
     let mut failures = 0;
@@ -49,8 +50,21 @@ pub(super) fn follow_redirects(
         failures = if target.is_some() { 0 } else { failures + 1 };
         found.insert(source.url.clone(), target);
     }
+    let targets: BTreeMap<String, String> =
+        found.into_iter().filter_map(|(url, target)| Some((url, target?))).collect();
+    put_targets(answer, prefix, &targets);
+    targets
+}
+
+/// Puts the pages' own addresses, which are known already, in place of those that begin with
+/// `prefix`.
+pub(in crate::upstream) fn put_targets(
+    answer: &mut Answer,
+    prefix: &str,
+    targets: &BTreeMap<String, String>,
+) {
     for source in redirecting(answer, prefix) {
-        if let Some(Some(target)) = found.get(&source.url) {
+        if let Some(target) = targets.get(&source.url) {
             source.url.clone_from(target);
         }
     }

@@ -22,6 +22,8 @@ pub(super) struct Rounds<'a> {
     pub deadline: Instant,
     /// Those so far; the reply of a look takes the place of the one before.
     replies: Vec<HttpReply>,
+    /// The latest, where it does not stay among them.
+    latest: Option<HttpReply>,
     rounds: usize,
     /// A task of the job is kept.
     has_task: bool,
@@ -52,6 +54,7 @@ impl<'a> Rounds<'a> {
             call,
             deadline,
             replies: Vec::new(),
+            latest: None,
             rounds: 1,
             has_task: false,
             look_failures: 0,
@@ -62,7 +65,7 @@ impl<'a> Rounds<'a> {
     ///
     /// # Errors
     /// Why there is no answer.
-    pub fn run(mut self) -> Result<Answer, UpstreamError> {
+    pub fn run(&mut self) -> Result<Answer, UpstreamError> {
         let provider = &self.upstream.provider;
         let left = self.call.task_of(&self.upstream.name);
         if let Some(look) = left.and_then(|task| provider.look_at(&task)) {
@@ -70,7 +73,7 @@ impl<'a> Rounds<'a> {
             match self.go(look) {
                 Ok(answer) => return Ok(answer),
                 Err((_, Task::Unknown)) => {
-                    self = Rounds::new(self.upstream, self.request, self.call, self.deadline);
+                    *self = Rounds::new(self.upstream, self.request, self.call, self.deadline);
                 }
                 Err((error, task)) => {
                     // Two attempts have waited for it now: the next one begins another.
@@ -83,6 +86,11 @@ impl<'a> Rounds<'a> {
         }
         let first = provider.request(self.request)?;
         self.go(first).map_err(|(error, _)| error)
+    }
+
+    /// Returns what the outcome was read from: a reply for each round, and of looks the latest.
+    pub fn into_replies(self) -> Vec<HttpReply> {
+        self.replies.into_iter().chain(self.latest).collect()
     }
 
     /// Sends requests until the provider is done; where it is not, says how that left the task.
@@ -136,9 +144,7 @@ impl<'a> Rounds<'a> {
             Ok(Step::Round(_)) => true,
             Ok(Step::Done(_) | Step::Begun(_) | Step::Again) | Err(_) => false,
         };
-        if !stays {
-            self.replies.pop();
-        }
+        self.latest = if stays { None } else { self.replies.pop() };
         step.map_err(|error| {
             let task = Task::after(status, error.reason);
             (error, task)

@@ -4,12 +4,12 @@
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use serde_json::Value;
-use url::form_urlencoded;
 
 use crate::config::{self, Secret};
 use crate::job::{Reason, ScrapeRequest};
 use crate::net::{HeaderValue, HttpReply, HttpRequest, Method};
 use crate::upstream::UpstreamError;
+use crate::upstream::secret_spellings::SecretSpellings;
 
 use super::error_body::{self, ProviderError, Verdict};
 use super::json_text;
@@ -17,8 +17,6 @@ use crate::net::retry_after_ms;
 
 /// The most of a provider's own message that a sentence carries, in characters.
 const MESSAGE_CHARS_MAX: usize = 200;
-/// A shorter part of a key (of `login:password`) is no secret by itself, in bytes.
-const SECRET_BYTES_MIN: usize = 4;
 
 /// What a kind of provider ships with.
 pub struct Shipped {
@@ -47,6 +45,7 @@ pub struct Account {
     /// What is asked there: a model, or at SERP vendors an engine.
     pub model: String,
     key: Option<Secret>,
+    secrets: SecretSpellings,
     auth_header: String,
     sign_in: SignIn,
     /// Whether the address is the kind's own and not a gateway or a look-alike.
@@ -70,6 +69,7 @@ impl Account {
             base_url: or(&settings.base_url, shipped.base_url),
             model: or(&settings.model, shipped.model),
             key: settings.api_key.clone(),
+            secrets: SecretSpellings::of(settings),
             auth_header: settings.auth_header.clone(),
             sign_in: shipped.sign_in,
             own_address: settings.base_url.is_empty() || settings.base_url == shipped.base_url,
@@ -257,14 +257,7 @@ impl Account {
 
     /// Whether a message holds the key or a part of it, in any case and percent-encoded too.
     fn holds_key(&self, message: &str) -> bool {
-        let Some(key) = &self.key else { return false };
-        let (basic, key) = (basic(key.reveal()).to_lowercase(), key.reveal().to_lowercase());
-        let message = message.to_lowercase();
-        let decoded = percent_decoded(&message);
-        key.split(':')
-            .chain([key.as_str(), basic.as_str()])
-            .filter(|secret| secret.len() >= SECRET_BYTES_MIN)
-            .any(|secret| message.contains(secret) || decoded.contains(secret))
+        self.secrets.are_in(message.as_bytes())
     }
 }
 
@@ -276,12 +269,6 @@ fn given_up(reason: Reason) -> Reason {
 /// `login:password` in base64; a key without a colon is taken to be that already.
 fn basic(key: &str) -> String {
     if key.contains(':') { BASE64_STANDARD.encode(key) } else { key.to_owned() }
-}
-
-fn percent_decoded(text: &str) -> String {
-    // One pair without a name, whatever the text holds.
-    let pair = format!("={}", text.replace('&', "%26"));
-    form_urlencoded::parse(pair.as_bytes()).map(|(_, value)| value.into_owned()).collect()
 }
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ pub fn settings(kind: UpstreamKind) -> config::Upstream {
         recipe: String::new(),
         webdriver_url: None,
         sessions: 1,
+        keep_raw: config::KeepRaw::None,
         missing: None,
     }
 }

@@ -22,7 +22,7 @@ impl Stage {
     fn set() -> Stage {
         let app =
             Builder::new().env("ANSWERD_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
-        let app = app.start();
+        let app = app.set("UPSTREAMS__PRACTICE__KEEP_RAW", "all").start();
         let job_id = app.submit("practice", "What is a job?");
         app.ended(&job_id);
         let batch = app.post("/scrapers/practice/jobs?prompt=a&samples=2").expect(202);

@@ -12,6 +12,8 @@ use crate::receiver::SECRET;
 fn app() -> App {
     Builder::new()
         .env("ANSWERD_WEBHOOK_SECRET", SECRET)
+        // The bound of `retain_hours` is that of the setting, whatever this service keeps.
+        .set("STORE__RETENTION_HOURS", 2_160)
         // Nothing is delivered.
         .lookup(Arc::new(|_, _| Ok(Vec::new())))
         .scripted("chatgpt", &Scripted::new("script", []))
@@ -142,6 +144,11 @@ fn parameters_are_held_to_the_bounds_of_the_document() {
                     is_taken(&match method.as_str() {
                         "get" => app.get(&target),
                         "post" => app.post(&target),
+                        // Nothing has the label.
+                        "delete" if name == "dry_run" => {
+                            app.method("DELETE", &format!("{target}&label=none"))
+                        }
+                        "delete" => app.method("DELETE", &target),
                         other => panic!("{other} {path} takes a query"),
                     })
                 });

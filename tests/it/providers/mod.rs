@@ -9,6 +9,7 @@ mod fallback;
 mod leaks;
 mod limits;
 mod own;
+mod raw;
 mod retries;
 mod served;
 pub mod server;

@@ -1,0 +1,141 @@
+//! Results rendered again from raw replies with today's parsers, in the store of a stopped service.
+//! Nothing is asked of any upstream, and what cannot be read better stays as it is.
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::answer::{self, ResultFacts, as_reread, changed_fields};
+use crate::api::RawView;
+use crate::clock::UnixMs;
+use crate::config::Settings;
+use crate::job::State;
+use crate::net::HttpReply;
+use crate::store::{KeptRaw, OpenOptions, Store, StoreError};
+use crate::upstream;
+
+/// The jobs that are read again, and whether that changes anything.
+#[derive(Clone, Copy, Debug)]
+pub struct RereadOptions {
+    /// Only jobs submitted at this moment or later.
+    pub since_ms: Option<UnixMs>,
+    /// Changes nothing.
+    pub dry_run: bool,
+}
+
+/// The outcome of one job.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Reread {
+    /// It reads as before.
+    Same,
+    /// The names of the fields that differ.
+    Changed(Vec<String>),
+    /// Why it was left as it is.
+    Skipped(String),
+}
+
+/// Numbers of jobs, by their outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct RereadReport {
+    pub same: u64,
+    pub changed: u64,
+    pub skipped: u64,
+}
+
+/// Reads the raw replies of all jobs again and stores the results that differ; `tell` hears of each
+/// job.
+///
+/// # Errors
+/// Returns an error if the store cannot be opened, read or written: a running service has it open.
+pub fn reread(
+    settings: &Settings,
+    options: RereadOptions,
+    now_ms: UnixMs,
+    mut tell: impl FnMut(Uuid, &Reread),
+) -> Result<RereadReport, StoreError> {
+    let store = Store::open_existing(&OpenOptions::of(settings, now_ms))?;
+    let mut report = RereadReport::default();
+    let outcome = store.raw_rows().and_then(|rows| {
+        for row in rows {
+            let Some(kept) = store.kept_raw(row, now_ms)? else { continue };
+            if options.since_ms.is_some_and(|since_ms| kept.job.created_ms < since_ms) {
+                continue;
+            }
+            let read = match render(settings, &kept) {
+                Ok((fields, json)) if !fields.is_empty() => {
+                    if !options.dry_run {
+                        store.replace_result(row, as_reread(json, now_ms))?;
+                    }
+                    Reread::Changed(fields)
+                }
+                Ok(_) => Reread::Same,
+                Err(why) => Reread::Skipped(why),
+            };
+            match &read {
+                Reread::Same => report.same += 1,
+                Reread::Changed(_) => report.changed += 1,
+                Reread::Skipped(_) => report.skipped += 1,
+            }
+            tell(kept.id, &read);
+        }
+        Ok(())
+    });
+    store.close();
+    outcome.map(|()| report)
+}
+
+/// Renders a job's result again. Returns the fields that differ with the new result, or why there
+/// is none.
+fn render(settings: &Settings, kept: &KeptRaw) -> Result<(Vec<String>, Vec<u8>), String> {
+    let KeptRaw { job, id, raw, result } = kept;
+    let (State::Done, Some(stored)) = (&job.state, result) else {
+        return Err("the job has no result, and its end is final".to_owned());
+    };
+    let raw: RawView = serde_json::from_slice(raw)
+        .map_err(|_| "its raw replies are of another form".to_owned())?;
+    let Some(name) = &raw.answered_by else {
+        return Err("only the replies of a failed attempt are kept".to_owned());
+    };
+    let Some(configured) = settings.upstreams.get(name) else {
+        return Err(format!("[upstreams.{name}] is no longer configured"));
+    };
+    let replies = replies(&raw, name)?;
+    let read = upstream::reread(configured, &job.request, &replies, &raw.redirects);
+    let (answer, kind) = read.map_err(|error| error.to_string())?;
+    let before: Value =
+        serde_json::from_slice(stored).map_err(|_| "its stored result is no JSON".to_owned())?;
+    let job_id = id.to_string();
+    let end = format!("/md/{job_id}.md");
+    let facts = ResultFacts {
+        request: &job.request,
+        job_id: &job_id,
+        public_url: before["markdown_url"]
+            .as_str()
+            .and_then(|url| url.strip_suffix(&end))
+            .unwrap_or(""),
+        credits_used: job.charge(),
+        elapsed_ms: before["elapsed_ms"].as_f64().unwrap_or_default(),
+        upstream: name,
+        kind,
+    };
+    let json = answer::render(&answer, &facts);
+    let fields =
+        changed_fields(stored, &json).ok_or_else(|| "its stored result is no object".to_owned())?;
+    Ok((fields, json))
+}
+
+/// Returns the replies that an upstream's answer was read from.
+fn replies(raw: &RawView, upstream: &str) -> Result<Vec<HttpReply>, String> {
+    let own = raw.replies.iter().filter(|reply| reply.upstream == upstream);
+    let reply = |reply: &crate::api::RawReplyView| {
+        let content_type = reply.content_type.clone();
+        Some(HttpReply {
+            status: reply.status?,
+            headers: content_type.map(|it| ("content-type".to_owned(), it)).into_iter().collect(),
+            body: reply.bytes()?,
+        })
+    };
+    let replies: Option<Vec<HttpReply>> = own.map(reply).collect();
+    replies
+        .filter(|replies| !replies.is_empty())
+        .ok_or_else(|| "not all that its answer was read from is kept".to_owned())
+}
