@@ -17,8 +17,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(15);
 /// answerd does too, or until the driver ends, and then ends its whole process group, browsers
 /// included.
 const GUARD: &str = r#"{ "$@"; kill -9 0; } & cat > /dev/null; kill -9 0"#;
-/// The longest path of a folder for temporary files, bytes: Chromium puts a socket below it, and the
-/// address of a socket is of 107 at most.
+/// The longest path of a folder for temporary files, bytes: Chromium puts a socket below it, and
+/// the address of a socket is of 107 at most.
 const SCRATCH_BYTES_MAX: usize = 60;
 /// All that the driver and its browsers get of our environment. The rest stays here: it holds the
 /// keys of providers and the secrets of webhooks, and a page that takes over its browser could read
@@ -199,8 +199,8 @@ fn start(folder: &Path) -> Result<Running, DriverError> {
     Ok(running)
 }
 
-/// The folder for what browsers leave in the system's otherwise, however they end. `None` if its path
-/// is too long for that, or it cannot be made.
+/// The folder for what browsers leave in the system's otherwise, however they end. `None` if its
+/// path is too long for that, or it cannot be made.
 fn scratch(folder: &Path) -> Option<PathBuf> {
     let scratch = folder.join("tmp");
     let fits = scratch.as_os_str().len() <= SCRATCH_BYTES_MAX;
