@@ -7,11 +7,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::bounds::Bounds;
+use super::collect::Values;
 use super::fault::Fault;
 use super::look::{Look, Point, Question};
 use super::recipe::{Key, Prepare, PromptBox, Recipe, Selectors, Submit};
 use super::session::Session;
 use super::steps::Trace;
+use crate::catalog::Array;
 use crate::clock::Clock;
 use crate::job::Reason;
 
@@ -43,6 +45,8 @@ pub struct Drive<'a> {
     /// How often each banner was clicked.
     dismissed: Vec<usize>,
     looks: u32,
+    /// What was read of arrays while the answer is written.
+    pub(super) running: Vec<(Array, Vec<Values>)>,
 }
 
 /// The parts of an attempt.
@@ -85,6 +89,7 @@ impl<'a> Drive<'a> {
             question: Question::new(recipe, prompt),
             dismissed: vec![0; recipe.dismiss.len()],
             looks: 0,
+            running: Vec::new(),
             recipe,
             session,
             bounds,
@@ -111,11 +116,11 @@ impl<'a> Drive<'a> {
             return Err(Fault::page(Reason::Unreachable, format!("cannot open the page ({code})")));
         }
         opened?;
-        if !self.recipe.frame.is_empty() {
-            self.enter_frame().await?;
-        }
         for step in &self.recipe.prepare {
             self.prepare(step).await?;
+        }
+        if !self.recipe.frame.is_empty() && !self.session.is_in_frame() {
+            self.enter_frame().await?;
         }
         if let (Some(prompt_box), Some(submit)) = (&self.recipe.prompt, &self.recipe.submit) {
             self.wait_for_box(prompt_box).await?;
@@ -203,7 +208,8 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Clicks what has to be clicked before; a page that has no such thing does without.
+    /// Clicks what has to be clicked before; a page that has no such thing does without. It is
+    /// looked for in the page until the frame is there, which a click may bring, and then in it.
     async fn prepare(&mut self, step: &Prepare) -> Result<(), Fault> {
         let name = format!("prepare {}", step.name);
         let bounds = self.bounds.within(Duration::from_millis(step.wait_ms));
@@ -218,6 +224,13 @@ impl<'a> Drive<'a> {
                     self.trace.matched(name, &step.click, target.alt);
                     return Ok(());
                 }
+            }
+            if !self.recipe.frame.is_empty()
+                && !self.session.is_in_frame()
+                && self.session.enter_frame(&self.recipe.frame, &self.bounds).await?
+            {
+                self.trace.done("enter the frame");
+                continue;
             }
             if bounds.left().is_zero() {
                 self.miss(&name, &step.click, "click").await;
@@ -325,9 +338,11 @@ impl<'a> Drive<'a> {
         let bounds = self.bounds.within(Duration::from_millis(complete.wait_ms));
         let unchanged = Duration::from_millis(complete.unchanged_ms);
         let mut last = (String::new(), self.clock.instant());
-        let mut begun = false;
+        let (mut begun, mut alt) = (false, -1);
         loop {
             let look = self.look().await?;
+            self.watch_running().await?;
+            alt = look.answer.alt.max(alt);
             let now = self.clock.instant();
             if look.answer.hash != last.0 {
                 last = (look.answer.hash.clone(), now);
@@ -358,15 +373,19 @@ impl<'a> Drive<'a> {
                 return Ok(());
             };
             if bounds.left().is_zero() || self.bounds.left().is_zero() {
-                return Err(self.incomplete(begun, missing).await);
+                return Err(self.incomplete(begun, alt, missing).await);
             }
             self.bounds.sleep("waiting for the answer", LOOK_EVERY).await?;
         }
     }
 
-    async fn incomplete(&mut self, begun: bool, missing: &str) -> Fault {
+    async fn incomplete(&mut self, begun: bool, alt: i64, missing: &str) -> Fault {
         let what = if begun {
             format!("has begun an answer that did not become complete: it waited for {missing}")
+        } else if alt >= 0 {
+            let select = self.recipe.answer.select.clone();
+            self.trace.matched("answer.select", &select, alt).note("it says nothing new");
+            "showed no answer in time: what `answer.select` names says nothing new".to_owned()
         } else {
             self.miss("answer.select", &self.recipe.answer.select.clone(), "answer").await;
             "showed no answer in time".to_owned()

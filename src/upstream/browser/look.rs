@@ -79,20 +79,30 @@ impl Question {
             shows: Shows::HumanCheck,
             select: super::recipe::Selectors(HUMAN_CHECKS.map(str::to_owned).to_vec()),
             text: Vec::new(),
+            within: super::recipe::Selectors::default(),
             url: Vec::new(),
         });
         let dismiss: Vec<_> = recipe.dismiss.iter().map(|banner| &banner.click).collect();
         let shown: Vec<Value> = signs
             .iter()
-            .map(|sign| json!({ "select": sign.select, "text": sign.text, "url": sign.url }))
+            .map(|sign| {
+                json!({
+                    "select": sign.select, "text": sign.text, "within": sign.within,
+                    "url": sign.url,
+                })
+            })
             .collect();
+        let hide: Vec<&String> = recipe.dismiss.iter().flat_map(|it| &it.hide.0).collect();
         let prompt_box = recipe.prompt.as_ref().map(|prompt| &prompt.r#box);
         let asked = json!({
-            "answer": { "select": recipe.answer.select, "which": recipe.answer.which },
+            "answer": {
+                "select": recipe.answer.select, "which": recipe.answer.which, "prompt": prompt,
+            },
             "signs": shown,
             "prompt": prompt,
             "box": prompt_box.cloned().unwrap_or_default(),
             "dismiss": dismiss,
+            "hide": hide,
             "appears": recipe.complete.appears,
             "gone": recipe.complete.gone,
             "request_ended": recipe.complete.request_ended,

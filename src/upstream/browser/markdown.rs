@@ -7,10 +7,12 @@ use htmd::options::{BulletListMarker, Options};
 use htmd::{Element, HtmlToMarkdown};
 use scraper::Html;
 
+use crate::answer::domain;
+
 /// How deep elements may lie: what follows walks them recursively.
 pub const NESTING_MAX: usize = 512;
 /// Characters for private use that stand around a citation mark until its number is known, and
-/// between its parts. They are taken out of the page's own text first.
+/// between its parts. They are removed from the page's own text first.
 const BEGIN: char = '\u{f8f0}';
 const NEXT: char = '\u{f8f1}';
 const END: char = '\u{f8f2}';
@@ -24,13 +26,21 @@ pub enum MarkdownError {
     NoHtml,
 }
 
-/// Turns the HTML of an answer into Markdown. `number_of` gives the number of the source that an
-/// address names.
+/// A citation mark: the numbers of its sources, from 1, and their addresses, as the page tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageMark {
+    pub numbers: Vec<usize>,
+    pub urls: Vec<String>,
+}
+
+/// Turns the HTML of an answer into Markdown. `marks` are those that its `data-mark` count, and
+/// `number_of` gives the number of the source that an address names.
 ///
 /// # Errors
 /// Returns an error if the HTML nests too deep.
 pub fn markdown(
     html: &str,
+    marks: &[PageMark],
     number_of: impl Fn(&str) -> Option<usize>,
 ) -> Result<String, MarkdownError> {
     let html = html.replace([BEGIN, NEXT, END], "");
@@ -38,7 +48,7 @@ pub fn markdown(
         return Err(MarkdownError::TooDeep);
     }
     let text = CONVERTER.convert(&html).map_err(|_| MarkdownError::NoHtml)?;
-    Ok(with_marks(&text, number_of))
+    Ok(with_marks(&text, marks, number_of))
 }
 
 /// Whether more elements lie in each other than may.
@@ -63,25 +73,47 @@ fn nests_deep(html: &str) -> bool {
 }
 
 /// Replaces what stands for a citation mark by `[1]`, or by a link where its source is not known.
-fn with_marks(text: &str, number_of: impl Fn(&str) -> Option<usize>) -> String {
+fn with_marks(text: &str, marks: &[PageMark], number_of: impl Fn(&str) -> Option<usize>) -> String {
     let mut out = String::with_capacity(text.len());
     let mut rest = text;
-    while let Some((before, mark)) = rest.split_once(BEGIN) {
+    while let Some((before, stands)) = rest.split_once(BEGIN) {
         out.push_str(before);
-        let Some((mark, after)) = mark.split_once(END) else { break };
+        let Some((stands, after)) = stands.split_once(END) else { break };
         rest = after;
-        let mut parts = mark.split(NEXT);
-        let mut part = || parts.next().unwrap_or_default();
-        let (number, url, said) = (part(), part(), part());
-        let digits: String = number.chars().filter(char::is_ascii_digit).collect();
-        match (digits.parse::<usize>().ok().filter(|number| *number > 0), number_of(url)) {
-            (Some(number), _) | (None, Some(number)) => out.push_str(&format!("[{number}]")),
-            (None, None) if url.is_empty() => out.push_str(said),
-            (None, None) => out.push_str(&format!("[{said}]({url})")),
-        }
+        let (at, said) = stands.split_once(NEXT).unwrap_or_default();
+        let mark = at.parse().ok().and_then(|at: usize| marks.get(at));
+        out.push_str(&written(mark.unwrap_or(&PageMark::default()), said, &number_of));
     }
     out.push_str(rest);
     out
+}
+
+/// Returns a mark as Markdown: the numbers of its sources, and links to those that have none. A
+/// mark that names nothing is what it says.
+fn written(mark: &PageMark, said: &str, number_of: impl Fn(&str) -> Option<usize>) -> String {
+    let mut numbers = mark.numbers.clone();
+    let mut links = String::new();
+    if numbers.is_empty() {
+        for url in &mark.urls {
+            match number_of(url) {
+                Some(number) if numbers.contains(&number) => {}
+                Some(number) => numbers.push(number),
+                None => {
+                    let is_first = links.is_empty() && !said.is_empty();
+                    let domain = domain(url).unwrap_or_else(|| url.clone());
+                    links.push_str(if links.is_empty() { "" } else { " " });
+                    links.push_str(&format!("[{}]({url})", if is_first { said } else { &domain }));
+                }
+            }
+        }
+    }
+    let numbers: String = numbers.iter().map(|number| format!("[{number}]")).collect();
+    match (numbers.is_empty(), links.is_empty()) {
+        (true, true) => said.to_owned(),
+        (true, false) => links,
+        (false, true) => numbers,
+        (false, false) => format!("{numbers} {links}"),
+    }
 }
 
 static CONVERTER: LazyLock<HtmlToMarkdown> = LazyLock::new(|| {
@@ -99,10 +131,9 @@ fn mark_or_link(handlers: &dyn Handlers, element: Element<'_>) -> Option<Handler
         let found = element.attrs.iter().find(|attribute| &*attribute.name.local == name);
         found.map(|attribute| attribute.value.to_string())
     };
-    let Some(number) = attribute("data-mark") else { return handlers.fallback(element) };
-    let url = attribute("href").unwrap_or_default();
+    let Some(at) = attribute("data-mark") else { return handlers.fallback(element) };
     let said = handlers.walk_children(element.node).content;
-    Some(format!("{BEGIN}{number}{NEXT}{url}{NEXT}{}{END}", said.trim()).into())
+    Some(format!("{BEGIN}{at}{NEXT}{}{END}", said.trim()).into())
 }
 
 #[cfg(test)]
@@ -111,7 +142,11 @@ mod tests {
     use crate::tests::fuzz;
 
     fn shown(html: &str) -> String {
-        markdown(html, |url| (url == "https://a.example/").then_some(1)).unwrap()
+        marked(html, &[])
+    }
+
+    fn marked(html: &str, marks: &[PageMark]) -> String {
+        markdown(html, marks, |url| (url == "https://a.example/").then_some(1)).unwrap()
     }
 
     #[test]
@@ -121,8 +156,8 @@ mod tests {
              <code>a_b</code> with a <a href=\"https://h.example/x?a=1\">link</a>.</p>\
              <ul><li>One<ul><li>Two</li></ul></li><li><p>Three</p></li></ul>\
              <ol start=\"3\"><li>c</li><li>d</li></ol>\
-             <table><thead><tr><th>A</th><th>B</th></tr></thead><tbody><tr><td>1</td><td>x|y</td></tr>\
-             </tbody></table><blockquote><p>Quoted</p></blockquote>\
+             <table><thead><tr><th>A</th><th>B</th></tr></thead><tbody><tr><td>1</td>\
+             <td>x|y</td></tr></tbody></table><blockquote><p>Quoted</p></blockquote>\
              <pre><code class=\"language-rust\">fn a() {\n    1\n}\n</code></pre><hr>\
              <p>Line<br>break</p><img src=\"https://h.example/i.png\" alt=\"Picture\"></div>"
         ));
@@ -130,16 +165,31 @@ mod tests {
 
     #[test]
     fn marks_become_numbers_or_links() {
-        let html = "<p>A <a data-mark=\"\" href=\"https://a.example/\">one</a> b \
-                    <a data-mark=\"[2]\" href=\"\">2</a> c <a data-mark=\"\" \
-                    href=\"https://c.example/\">c.example</a> d <a data-mark=\"\" href=\"\">+1</a>.</p>";
-        assert_eq!(shown(html), "A [1] b [2] c [c.example](https://c.example/) d +1.");
+        let mark = |numbers: &[usize], urls: &[&str]| PageMark {
+            numbers: numbers.to_vec(),
+            urls: urls.iter().map(|url| (*url).to_owned()).collect(),
+        };
+        let (known, other) = ("https://a.example/", "https://c.example/x");
+        let marks = [
+            mark(&[], &[known]),
+            mark(&[2, 3], &[]),
+            mark(&[], &[other]),
+            mark(&[], &[]),
+            mark(&[], &[other, known, "https://d.example/"]),
+        ];
+        let html: String =
+            (0..6).map(|at| format!("{at} <a data-mark=\"{at}\">say {at}</a> ")).collect();
+        assert_eq!(
+            marked(&format!("<p>{html}</p>"), &marks),
+            "0 [1] 1 [2][3] 2 [say 2](https://c.example/x) 3 say 3 4 \
+             [1] [say 4](https://c.example/x) [d.example](https://d.example/) 5 say 5"
+        );
     }
 
     #[test]
     fn what_nests_without_end_is_refused() {
         for html in ["<div>".repeat(100_000), "<p><b><i>".repeat(50_000)] {
-            assert_eq!(markdown(&html, |_| None), Err(MarkdownError::TooDeep));
+            assert_eq!(markdown(&html, &[], |_| None), Err(MarkdownError::TooDeep));
         }
         assert_eq!(shown(&format!("{}a{}", "<div>".repeat(200), "</div>".repeat(200))), "a");
         assert_eq!(shown(&"<p>a<br></p>".repeat(1_000)).matches('a').count(), 1_000);
@@ -154,7 +204,7 @@ mod tests {
             "<p>\u{e000}x<sup>1</sup>&amp;&#x1F980;<br/><img alt=\"i\" src=\"x\"><script>1</script>",
         ];
         fuzz::text("html", &examples, |html| {
-            let Ok(markdown) = markdown(html, |_| Some(1)) else { return };
+            let Ok(markdown) = markdown(html, &[], |_| Some(1)) else { return };
             assert!(!markdown.contains([BEGIN, NEXT, END]), "{markdown:?}");
         });
     }

@@ -15,10 +15,12 @@ mod processes;
 mod reading;
 pub mod recipe;
 pub mod recipes;
+mod reveal;
 mod runtime;
 mod session;
 mod setup;
 mod steps;
+mod windows;
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;

@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use url::Url;
-
 use super::collect::Reading;
 use super::fault::Fault;
 use super::markdown::markdown;
@@ -11,24 +9,6 @@ use super::recipe::{Field, Recipe};
 use crate::answer::{Answer, Link, Product, Source, cited_numbers, clean_url};
 use crate::catalog::Array;
 use crate::job::Reason;
-
-impl Field {
-    /// Returns the value of a field from what stands on the page: the parameter of an address, then
-    /// what the pattern finds. `None` where one of them finds nothing.
-    pub fn value(&self, raw: &str) -> Option<String> {
-        let mut value = raw.to_owned();
-        if let Some(wanted) = &self.parameter {
-            let url = Url::parse(&value).ok()?;
-            let found = url.query_pairs().find(|(name, _)| name == wanted)?;
-            value = found.1.into_owned();
-        }
-        if let Some(pattern) = &self.pattern {
-            let found = pattern.captures(&value)?;
-            value = found.get(1).or_else(|| found.get(0))?.as_str().to_owned();
-        }
-        Some(value)
-    }
-}
 
 /// An entry of an array: its values by the names of its fields.
 struct Entry<'a> {
@@ -38,12 +18,8 @@ struct Entry<'a> {
 
 impl Entry<'_> {
     fn all(&self, name: &str) -> Vec<String> {
-        let Some(at) = self.fields.iter().position(|(known, _)| *known == name) else {
-            return Vec::new();
-        };
-        let raw = self.values.get(at).map_or(&[][..], Vec::as_slice);
-        let values = raw.iter().filter_map(|raw| self.fields[at].1.value(raw));
-        values.filter(|value| !value.is_empty()).collect()
+        let at = self.fields.iter().position(|(known, _)| *known == name);
+        at.and_then(|at| self.values.get(at).cloned()).unwrap_or_default()
     }
 
     fn one(&self, name: &str) -> String {
@@ -90,7 +66,12 @@ impl Entry<'_> {
 /// # Errors
 /// Returns an error if its HTML cannot be turned into Markdown, or says nothing.
 pub fn answer(recipe: &Recipe, reading: Reading) -> Result<Answer, Fault> {
-    let mut answer = Answer { model: reading.model, url: Some(reading.url), ..Answer::default() };
+    let mut answer = Answer {
+        model: reading.model,
+        url: Some(reading.url),
+        warnings: reading.warnings,
+        ..Answer::default()
+    };
     for (array, items) in reading.arrays {
         fill(&mut answer, recipe, array, items);
     }
@@ -103,7 +84,7 @@ pub fn answer(recipe: &Recipe, reading: Reading) -> Result<Answer, Fault> {
             .then(|| addresses.iter().position(|known| *known == wanted))?
             .map(|at| at + 1)
     };
-    answer.markdown = markdown(&reading.html, number_of)
+    answer.markdown = markdown(&reading.html, &reading.marks, number_of)
         .map_err(|error| Fault::page(Reason::InvalidResponse, error.to_string()))?;
     if answer.citations.is_none() && recipe.answer.marks.is_some() {
         answer.citations = answer.sources.as_ref().map(|sources| cited(&answer.markdown, sources));

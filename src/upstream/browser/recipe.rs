@@ -1,18 +1,20 @@
 //! A recipe: how the page of an answer engine is driven and read. A TOML file, described for those
 //! who write one in `src/docs/recipes.md`, checked as a whole before it is used.
 
+mod field;
 mod parts;
 mod read;
 mod selector;
 #[cfg(test)]
 mod tests;
 
-use regex_lite::Regex;
 use serde::Serialize;
 use toml::de::DeTable;
 
 use crate::catalog::Array;
 use read::{Section, Source};
+
+pub use field::{Field, Way};
 
 /// The largest file, bytes.
 pub const RECIPE_BYTES_MAX: usize = 256 << 10;
@@ -71,11 +73,13 @@ pub struct Recipe {
     pub signs: Vec<Sign>,
 }
 
-/// A banner that is clicked away whenever it is seen.
+/// A banner that is clicked away, or hidden, whenever it is seen.
 #[derive(Clone, Debug, Serialize)]
 pub struct Dismiss {
     pub name: String,
     pub click: Selectors,
+    /// Hidden as often as the page shows it.
+    pub hide: Selectors,
 }
 
 /// The clicks before the prompt is typed.
@@ -129,8 +133,12 @@ pub struct AnswerPart {
     pub which: Which,
     /// All of them are taken out, not the first that matches.
     pub remove: Selectors,
+    /// Buttons and hidden elements whose words belong to it.
+    pub keep: Selectors,
     /// Citation marks in the answer.
     pub marks: Option<Marks>,
+    /// The language of a code block, in the block or beside it.
+    pub language: Option<Field>,
     /// The model's name, anywhere on the page.
     pub model: Option<Field>,
 }
@@ -159,13 +167,20 @@ pub struct Marks {
 pub struct Reveal {
     pub name: String,
     pub click: Selectors,
-    /// Click every match and not only the first.
+    pub hover: Selectors,
+    /// Click or hover every match and not only the first.
     pub each: bool,
     pub scroll: Selectors,
     pub wait_for: Selectors,
     pub wait_ms: u64,
     /// Arrays that are read right after this step.
     pub read: Vec<Array>,
+    /// Whether the answer is read again after this step.
+    pub reads_answer: bool,
+    /// Clicked once the step was read.
+    pub close: Selectors,
+    /// The name of a step without which this one is passed over.
+    pub after: Option<String>,
 }
 
 /// The place of an array's entries.
@@ -173,20 +188,11 @@ pub struct Reveal {
 pub struct ArrayPart {
     pub array: Array,
     pub item: Selectors,
+    /// JSON in an item that holds entries of its own.
+    pub entries: Option<Way>,
+    /// Whether it is read while the answer is written, too.
+    pub while_running: bool,
     pub fields: Vec<(&'static str, Field)>,
-}
-
-/// A value of an element.
-#[derive(Clone, Debug)]
-pub struct Field {
-    /// Below the item; empty: the item itself.
-    pub select: Selectors,
-    /// `None`: the text.
-    pub attribute: Option<String>,
-    /// Of an address: the value of this parameter in its query.
-    pub parameter: Option<String>,
-    /// The first group, or the whole match, is the value.
-    pub pattern: Option<Regex>,
 }
 
 /// A sign that there will be no answer, and its kind.
@@ -196,6 +202,8 @@ pub struct Sign {
     pub select: Selectors,
     /// Texts on the page before the answer begins; any of them.
     pub text: Vec<String>,
+    /// The elements that the texts are looked for in; empty: the whole page.
+    pub within: Selectors,
     /// Parts of the page's address; any of them.
     pub url: Vec<String>,
 }
@@ -231,10 +239,33 @@ const ARRAYS: [(Array, &[&str]); 9] = [
     (Array::SearchResults, PAGE_FIELDS),
     (Array::SearchQueries, &["text", "position"]),
     (Array::RelatedQuestions, &["text", "position"]),
-    (Array::Products, &["title", "url", "asin", "rating", "reviews", "position"]),
+    (Array::Products, PRODUCT_FIELDS),
 ];
 const PAGE_FIELDS: &[&str] =
-    &["url", "title", "snippet", "website_name", "favicon", "highlights", "position"];
+    &["url", "title", "snippet", "website_name", "favicon", "highlights", "date", "position"];
+const PRODUCT_FIELDS: &[&str] = &[
+    "title",
+    "url",
+    "asin",
+    "rating",
+    "reviews",
+    "price",
+    "was",
+    "merchant",
+    "merchants",
+    "image",
+    "tag",
+    "position",
+];
+
+/// Returns the field by which an entry of an array is known.
+pub fn first_field(array: Array) -> &'static str {
+    let known = ARRAYS.iter().find(|(known, _)| *known == array);
+    known.and_then(|(_, fields)| fields.first()).copied().unwrap_or_default()
+}
+
+/// The fields that take every match and not only the first.
+pub const LIST_FIELDS: [&str; 2] = ["highlights", "merchants"];
 
 impl Recipe {
     /// Reads a recipe. `file` is what problems call it.

@@ -256,6 +256,22 @@ impl Session {
         self.acted(clicked)
     }
 
+    /// Moves the mouse to a point of the window and leaves it there.
+    ///
+    /// # Errors
+    /// Returns an error if the browser is gone.
+    pub async fn hover(&mut self, x: i64, y: i64, bounds: &Bounds) -> Result<(), Fault> {
+        let (left, top) = self.frame_begin(bounds).await?;
+        let pointer = self.actions().move_to(left + x, top + y);
+        let moved = bounds.within(COMMAND_TIMEOUT).hold("hovering", pointer.perform()).await?;
+        self.acted(moved)
+    }
+
+    /// Returns whether everything is done in a frame.
+    pub fn is_in_frame(&self) -> bool {
+        self.frame.is_some()
+    }
+
     /// Presses keys in whatever has the focus.
     ///
     /// # Errors

@@ -2,15 +2,20 @@
 
 // The texts that match before the prompt is sent, for each alternative.
 const baseline = ({ select }) =>
-  select.map((selector) => safely(selector).map((it) => hash(it.textContent)));
+  select.map((selector) => safely(selector).map((it) => hash(textOf(it))));
 
-const answers = ({ select, which, baseline: before }) => {
+// An element that says the prompt and nothing else is the question, not its answer.
+const answers = ({ select, which, baseline: before, prompt }) => {
   const { alt, elements } = pick(select);
   if (alt < 0) {
     return { alt, elements };
   }
   const known = (before && before[alt]) || [];
-  const fresh = elements.filter((it, at) => hash(it.textContent) !== known[at]);
+  const question = squeezed(prompt);
+  const fresh = elements.filter((it, at) => {
+    const text = textOf(it);
+    return hash(text) !== known[at] && !(question && squeezed(text) === question);
+  });
   if (which === "all") {
     return { alt, elements: fresh };
   }
@@ -45,17 +50,65 @@ const aim = (element) => {
   return point;
 };
 
-const sign = (signs, prompt, texts) => {
-  const here = location.href.toLowerCase();
-  let said = null;
-  const text = () => {
-    if (said === null) {
-      said = squeezed(document.body ? document.body.innerText : "").toLowerCase();
-      const own = squeezed(prompt).toLowerCase();
-      said = own ? said.split(own).join(" ") : said;
+// Where to move the mouse; over what is covered it is moved from here, and then `point` is null.
+const over = (element) => {
+  element.scrollIntoView({ block: "center", inline: "center", behavior: "instant" });
+  const point = where(element);
+  if (!point) {
+    ["pointerover", "pointerenter", "mouseover", "mouseenter", "mousemove"].forEach((kind) =>
+      element.dispatchEvent(new MouseEvent(kind,
+        { bubbles: !kind.endsWith("enter"), composed: true, view: window })));
+  }
+  return point;
+};
+
+// What an element, or the whole page, says beside the prompt.
+const saysBeside = (element, prompt) => {
+  const said = squeezed(element ? element.innerText : "").toLowerCase();
+  const own = squeezed(prompt).toLowerCase();
+  return own ? said.split(own).join(" ") : said;
+};
+
+const COPY_CHARS_MIN = 5;
+
+// Whether words on the page stand between the same characters as in the prompt: pages repeat a
+// prompt, often cut, in a heading or a list of chats.
+const isCopy = (page, at, words, prompt) => {
+  for (let own = prompt.indexOf(words); own >= 0; own = prompt.indexOf(words, own + 1)) {
+    let before = 0;
+    while (own > before && at > before && page[at - before - 1] === prompt[own - before - 1]) {
+      before += 1;
     }
-    return said;
+    let after = words.length;
+    while (own + after < prompt.length && page[at + after] === prompt[own + after]) {
+      after += 1;
+    }
+    if (before + after - words.length >= COPY_CHARS_MIN) {
+      return true;
+    }
+  }
+  return false;
+};
+
+const sign = (signs, prompt, answer, begun) => {
+  const here = location.href.toLowerCase();
+  const asked = squeezed(prompt).toLowerCase();
+  let page = null;
+  const onPage = (words) => {
+    if (begun) {
+      return false;
+    }
+    page = page === null ? saysBeside(document.body, prompt) : page;
+    for (let at = page.indexOf(words); at >= 0; at = page.indexOf(words, at + 1)) {
+      if (!isCopy(page, at, words, asked)) {
+        return true;
+      }
+    }
+    return false;
   };
+  const inScope = (scope, words) =>
+    scope.some((selector) => safely(selector).some((it) => visible(it) &&
+      !answer.some((one) => one.contains(it)) && saysBeside(it, prompt).includes(words)));
   for (let index = 0; index < signs.length; index += 1) {
     const one = signs[index];
     const url = one.url.find((it) => here.includes(it.toLowerCase()));
@@ -66,13 +119,20 @@ const sign = (signs, prompt, texts) => {
     if (alt >= 0) {
       return { index, how: one.select[alt] };
     }
-    const words = texts && one.text.find((it) => text().includes(squeezed(it).toLowerCase()));
-    if (words) {
-      return { index, how: "text " + words };
+    const said = one.text.find((it) => {
+      const words = squeezed(it).toLowerCase();
+      return one.within.length ? inScope(one.within, words) : onPage(words);
+    });
+    if (said) {
+      return { index, how: "text " + said };
     }
   }
   return null;
 };
+
+const hide = (selectors) =>
+  selectors.forEach((selector) => safely(selector).filter(visible)
+    .forEach((it) => it.style.setProperty("display", "none", "important")));
 
 const requestEnded = (address, since) =>
   performance
@@ -89,11 +149,13 @@ const status = () => {
 const look = (asked) => {
   const state = { status: status(), ready: document.readyState };
   const found = answers(asked.answer);
-  const texts = found.elements.map((it) => it.textContent);
+  const texts = found.elements.map(textOf);
   const chars = texts.reduce((sum, it) => sum + it.length, 0);
   const begun = texts.some((it) => /\S/.test(it));
   state.answer = { alt: found.alt, chars, begun, hash: texts.map(hash).join() };
-  state.sign = sign(asked.signs, asked.prompt, !begun);
+  state.sign = sign(asked.signs, asked.prompt, found.elements, begun);
+  // After the signs: a wall that is hidden was seen first.
+  hide(asked.hide);
   state.box = pick(asked.box, document, visible).alt;
   state.dismiss = null;
   for (let index = 0; index < asked.dismiss.length && !state.dismiss; index += 1) {
@@ -207,23 +269,29 @@ const target = ({ select, each, usable }) => {
 const clickable = (asked) => {
   const { alt, count, chosen } = target(asked);
   const element = chosen[asked.at || 0];
-  return { alt, count: chosen.length, matched: count, point: element ? aim(element) : null,
+  const to = asked.hover ? over : aim;
+  return { alt, count: chosen.length, matched: count, point: element ? to(element) : null,
     found: Boolean(element) };
 };
 
-const scroll = ({ select }) => {
+const STEP_PIXELS_MIN = 40;
+
+// Half a view at a time, so that rows of two steps overlap where a page draws only those in view.
+const scroll = ({ select, to_start: toStart }) => {
   const { alt, elements } = pick(select);
   if (alt < 0) {
-    return { alt, height: 0 };
+    return { alt, height: 0, ended: true };
   }
   const one = elements[0];
   const place = ["HTML", "BODY"].includes(one.tagName) ? document.scrollingElement : one;
-  place.scrollTop = place.scrollHeight;
+  const step = Math.max(STEP_PIXELS_MIN, Math.floor(place.clientHeight / 2));
+  place.scrollTop = toStart ? 0 : place.scrollTop + step;
   place.dispatchEvent(new Event("scroll", { bubbles: true }));
-  return { alt, height: place.scrollHeight };
+  const ended = place.scrollTop + place.clientHeight >= place.scrollHeight - 1;
+  return { alt, height: place.scrollHeight, ended };
 };
 
-const there = ({ select }) => {
-  const { alt, elements } = pick(select);
+const there = ({ select, seen }) => {
+  const { alt, elements } = pick(select, document, seen ? visible : () => true);
   return { alt, count: elements.length };
 };

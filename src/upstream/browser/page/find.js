@@ -4,6 +4,7 @@
 
 const ENTRIES_MAX = 500;
 const VALUE_CHARS_MAX = 20000;
+const JSON_CHARS_MAX = 500000;
 const NODES_MAX = 200000;
 const DEPTH_MAX = 200;
 const EACH_MAX = 50;
@@ -17,6 +18,56 @@ const inner = (element) => {
   } catch {
     return null;
   }
+};
+
+// The children as the page shows them: those of a shadow root, and in a slot what is put into it.
+const childrenOf = (element) => {
+  if (element.shadowRoot) {
+    return element.shadowRoot.childNodes;
+  }
+  if (element.tagName === "SLOT") {
+    const assigned = element.assignedNodes();
+    return assigned.length ? assigned : element.childNodes;
+  }
+  return element.childNodes;
+};
+
+const SHADOWS_SOUGHT_MAX = 5000;
+const UNSAID = new Set(["SCRIPT", "STYLE", "TEMPLATE", "NOSCRIPT"]);
+
+const isComposed = (element) => {
+  if (element.shadowRoot || element.tagName === "SLOT") {
+    return true;
+  }
+  const inside = element.getElementsByTagName("*");
+  for (let at = 0; at < inside.length && at < SHADOWS_SOUGHT_MAX; at += 1) {
+    if (inside[at].shadowRoot || inside[at].tagName === "SLOT") {
+      return true;
+    }
+  }
+  return false;
+};
+
+// The text of an element, of what is slotted into it, and of the shadow roots below it.
+const textOf = (element) => {
+  if (!isComposed(element)) {
+    return element.textContent;
+  }
+  let text = "";
+  let nodes = 0;
+  const add = (node, depth) => {
+    nodes += 1;
+    if (nodes > NODES_MAX || depth > DEPTH_MAX) {
+      return;
+    }
+    if (node.nodeType === 3) {
+      text += node.data;
+    } else if (node.nodeType === 1 && !UNSAID.has(node.tagName)) {
+      childrenOf(node).forEach((it) => add(it, depth + 1));
+    }
+  };
+  add(element, 0);
+  return text;
 };
 
 const says = (element) => {

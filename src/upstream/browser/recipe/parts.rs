@@ -2,14 +2,12 @@
 
 use std::ops::Range;
 
-use regex_lite::Regex;
-
+use super::field::{field, one_way};
 use super::read::{Entry, Section};
 use super::selector::broken_rule;
 use super::{
-    ALTERNATIVES_MAX, ARRAYS, AnswerPart, ArrayPart, Complete, Dismiss, Field, Key, Marks,
-    PATTERN_BYTES_MAX, Prepare, PromptBox, Recipe, Reveal, STEPS_MAX, Selectors, Shows, Sign,
-    Submit, WAIT_MS_MAX, Which,
+    ALTERNATIVES_MAX, ARRAYS, AnswerPart, ArrayPart, Complete, Dismiss, Field, Key, Marks, Prepare,
+    PromptBox, Recipe, Reveal, STEPS_MAX, Selectors, Shows, Sign, Submit, WAIT_MS_MAX, Which,
 };
 use crate::catalog::Array;
 use crate::config::is_name;
@@ -27,6 +25,8 @@ const ANSWER_WAIT_MS: u64 = 120_000;
 const UNCHANGED_MS: u64 = 1_000;
 /// How long a list may take to show, milliseconds.
 const REVEAL_WAIT_MS: u64 = 3_000;
+/// What `read` calls the answer itself.
+const ANSWER: &str = "answer";
 
 /// Reads the whole file.
 pub(super) fn recipe(file: Section<'_>) -> Option<Recipe> {
@@ -47,6 +47,7 @@ pub(super) fn recipe(file: Section<'_>) -> Option<Recipe> {
     if answer.is_none() {
         file.problem("[answer] is missing: where the answer is");
     }
+    let arrays = file.section("arrays").map(arrays).unwrap_or_default();
     let recipe = Recipe {
         name,
         version,
@@ -58,8 +59,8 @@ pub(super) fn recipe(file: Section<'_>) -> Option<Recipe> {
         prompt,
         submit,
         complete: complete(file.section("complete")),
-        reveal: steps(&file, "reveal").into_iter().map(reveal).collect(),
-        arrays: file.section("arrays").map(arrays).unwrap_or_default(),
+        reveal: reveals(steps(&file, "reveal"), &arrays),
+        arrays,
         signs: Shows::ALL
             .into_iter()
             .filter_map(|(key, shows)| Some(sign(file.section(key)?, shows)))
@@ -143,11 +144,11 @@ fn steps<'a>(file: &Section<'a>, key: &'static str) -> Vec<Section<'a>> {
 }
 
 /// Selectors under a key, each checked.
-fn selectors(section: &Section<'_>, key: &'static str) -> Selectors {
+pub(super) fn selectors(section: &Section<'_>, key: &'static str) -> Selectors {
     section.get(key).map_or_else(Selectors::default, |entry| selectors_of(section, key, &entry))
 }
 
-fn selectors_of(section: &Section<'_>, key: &str, entry: &Entry<'_>) -> Selectors {
+pub(super) fn selectors_of(section: &Section<'_>, key: &str, entry: &Entry<'_>) -> Selectors {
     let given = section.strings_of(key, entry);
     if let Some((_, span)) = given.get(ALTERNATIVES_MAX) {
         let rule = format!("`{key}` in {} has at most {ALTERNATIVES_MAX} selectors", section.name);
@@ -171,11 +172,14 @@ fn required(section: &Section<'_>, key: &'static str, what: &str) -> Selectors {
 }
 
 fn dismiss(section: Section<'_>) -> Dismiss {
-    let click = required(&section, "click", "what is clicked when it is seen");
+    let (click, hide) = (selectors(&section, "click"), selectors(&section, "hide"));
+    if section.get("click").is_none() && section.get("hide").is_none() {
+        section.problem("[[dismiss]] needs `click`, the button that closes it, or `hide`, or both");
+    }
     let named = section.string("name").map(|(name, _)| name);
     let name = named.unwrap_or_else(|| "banner".to_owned());
     section.finish();
-    Dismiss { name, click }
+    Dismiss { name, click, hide }
 }
 
 fn prepare(section: Section<'_>) -> Prepare {
@@ -261,7 +265,9 @@ fn answer(section: Section<'_>) -> AnswerPart {
         select: required(&section, "select", "the element that holds the answer"),
         which,
         remove: selectors(&section, "remove"),
+        keep: selectors(&section, "keep"),
         marks: section.section("marks").map(marks),
+        language: field(&section, "language"),
         model: field(&section, "model"),
     };
     section.finish();
@@ -284,27 +290,71 @@ fn marks(section: Section<'_>) -> Marks {
     marks
 }
 
-fn reveal(section: Section<'_>) -> Reveal {
+fn reveals(sections: Vec<Section<'_>>, arrays: &[ArrayPart]) -> Vec<Reveal> {
+    let mut names: Vec<String> = Vec::new();
+    let one = |section| {
+        let reveal = reveal(section, arrays, &names);
+        names.push(reveal.name.clone());
+        reveal
+    };
+    sections.into_iter().map(one).collect()
+}
+
+/// `before` are the names of the steps before it.
+fn reveal(section: Section<'_>, arrays: &[ArrayPart], before: &[String]) -> Reveal {
+    let to_read = section.strings("read");
+    let reads_answer = to_read.iter().any(|(name, _)| name == ANSWER);
+    let to_read = to_read.into_iter().filter(|(name, _)| name != ANSWER);
     let reveal = Reveal {
         name: section.string("name").map_or_else(|| "reveal".to_owned(), |(name, _)| name),
         click: selectors(&section, "click"),
+        hover: selectors(&section, "hover"),
         each: section.boolean("each").unwrap_or(false),
         scroll: selectors(&section, "scroll"),
         wait_for: selectors(&section, "wait_for"),
         wait_ms: section.number("wait_ms", 0, WAIT_MS_MAX, REVEAL_WAIT_MS),
-        read: section.strings("read").into_iter().filter_map(|it| to_read(&section, it)).collect(),
+        read: to_read.filter_map(|it| array_to_read(&section, it, arrays)).collect(),
+        reads_answer,
+        close: selectors(&section, "close"),
+        after: section.string("after").and_then(|(name, span)| {
+            let is_known = before.contains(&name);
+            if !is_known {
+                let rule = format!("`after` in [[reveal]]: no step before it is named `{name}`");
+                section.source.problem(&span, rule);
+            }
+            is_known.then_some(name)
+        }),
     };
-    if ["click", "scroll", "wait_for"].iter().all(|key| section.get(key).is_none()) {
-        section.problem("[[reveal]] needs at least one of `click`, `scroll` and `wait_for`");
+    let has = |key: &&'static str| section.get(key).is_some();
+    if !["click", "hover", "scroll", "wait_for"].iter().any(|key| has(key)) {
+        section.problem("[[reveal]] needs at least one of `click`, `hover`, `scroll`, `wait_for`");
+    }
+    if reveal.each && !["click", "hover"].iter().any(|key| has(key)) {
+        section.problem("`each` in [[reveal]] needs `click` or `hover`");
+    }
+    if has(&"click") && has(&"hover") {
+        section.problem("[[reveal]] takes `click` or `hover`; make it two steps");
+    }
+    if has(&"hover") && (!has(&"wait_for") || reveal.read.is_empty()) {
+        section.problem("`hover` in [[reveal]] needs `wait_for`, what it shows, and `read`");
     }
     section.finish();
     reveal
 }
 
-fn to_read(section: &Section<'_>, (name, span): (String, Range<usize>)) -> Option<Array> {
+fn array_to_read(
+    section: &Section<'_>,
+    (name, span): (String, Range<usize>),
+    arrays: &[ArrayPart],
+) -> Option<Array> {
     let known = ARRAYS.iter().find(|(array, _)| array.name() == name);
-    if known.is_none() {
-        section.source.problem(&span, unknown_array(&name));
+    match known {
+        None => section.source.problem(&span, unknown_array(&name)),
+        Some((array, _)) if !arrays.iter().any(|part| part.array == *array) => {
+            let rule = format!("`read` names `{name}`, and the recipe has no [arrays.{name}]");
+            section.source.problem(&span, rule);
+        }
+        Some(_) => {}
     }
     known.map(|(array, _)| *array)
 }
@@ -338,59 +388,22 @@ fn array_part(section: Section<'_>, array: Array, names: &'static [&'static str]
     let item = required(&section, "item", "what each entry of the array is on the page");
     let mut fields: Vec<_> =
         names.iter().filter_map(|name| Some((*name, field(&section, name)?))).collect();
-    let whole_item =
-        || Field { select: Selectors::default(), attribute: None, parameter: None, pattern: None };
+    let entries = one_way(&section, "entries");
+    if entries.as_ref().is_some_and(|entries| entries.json.is_none()) {
+        let rule = format!("`entries` in {} needs `json`, the path of the entries", section.name);
+        section.problem(rule);
+    }
     if names.contains(&"text") && section.get("text").is_none() {
-        fields.push(("text", whole_item()));
+        fields.push(("text", Field::whole(entries.is_some())));
     }
     if let Some(first) = names.first().filter(|first| **first != "text")
         && section.get(first).is_none()
     {
         section.problem(format!("`{first}` is missing in {}", section.name));
     }
+    let while_running = section.boolean("while_running").unwrap_or(false);
     section.finish();
-    ArrayPart { array, item, fields }
-}
-
-/// A field: a selector or a list of them whose text is taken, or a table that says more.
-fn field(section: &Section<'_>, key: &'static str) -> Option<Field> {
-    let entry = section.get(key)?;
-    let Some(table) = entry.value.as_table() else {
-        let select = selectors_of(section, key, &entry);
-        return Some(Field { select, attribute: None, parameter: None, pattern: None });
-    };
-    let name = format!("`{key}` of {}", section.name);
-    let inner = Section::new(section.source, name, table, entry.span);
-    let attribute = inner.string("attribute").map(|(attribute, span)| {
-        if attribute.is_empty() || attribute.contains(|c: char| c.is_whitespace() || c == '=') {
-            inner.source.problem(&span, "`attribute` must be the name of an attribute");
-        }
-        attribute
-    });
-    let field = Field {
-        select: selectors(&inner, "select"),
-        attribute,
-        parameter: inner.string("parameter").map(|(parameter, _)| parameter),
-        pattern: pattern(&inner),
-    };
-    inner.finish();
-    Some(field)
-}
-
-fn pattern(section: &Section<'_>) -> Option<Regex> {
-    let (pattern, span) = section.string("pattern")?;
-    if pattern.len() > PATTERN_BYTES_MAX {
-        let rule = format!("a pattern has at most {PATTERN_BYTES_MAX} bytes");
-        section.source.problem(&span, rule);
-        return None;
-    }
-    match Regex::new(&pattern) {
-        Ok(pattern) => Some(pattern),
-        Err(error) => {
-            section.source.problem(&span, format!("`pattern` of {}: {error}", section.name));
-            None
-        }
-    }
+    ArrayPart { array, item, entries, while_running, fields }
 }
 
 /// A sign takes any of its ways; at least one must be given.
@@ -406,8 +419,12 @@ fn sign(section: Section<'_>, shows: Shows) -> Sign {
         shows,
         select: selectors(&section, "select"),
         text: texts("text"),
+        within: selectors(&section, "within"),
         url: texts("url"),
     };
+    if !sign.within.is_empty() && sign.text.is_empty() {
+        section.problem(format!("`within` in {} needs `text`", section.name));
+    }
     if ["select", "text", "url"].iter().all(|key| section.get(key).is_none()) {
         section.problem(format!("{} needs `select`, `text` or `url`", section.name));
     }
