@@ -322,6 +322,12 @@ fn utc(at_ms: UnixMs) -> time::OffsetDateTime {
     time::OffsetDateTime::from_unix_timestamp(seconds).unwrap_or(time::OffsetDateTime::UNIX_EPOCH)
 }
 
+/// Returns the first millisecond of the calendar day (UTC) after the one that `at_ms` lies in.
+pub fn next_day_ms(at_ms: UnixMs) -> UnixMs {
+    const DAY_MS: u64 = 86_400_000;
+    (at_ms / DAY_MS + 1) * DAY_MS
+}
+
 /// Returns the first millisecond of the calendar month (UTC) after the one that `at_ms` lies in.
 pub fn next_month_ms(at_ms: UnixMs) -> UnixMs {
     let month = calendar_month(at_ms);

@@ -2,6 +2,8 @@
 //! the start. Secrets are loaded with them and cannot be printed.
 
 mod check;
+pub mod dollars;
+mod extra_body;
 pub mod file;
 mod forced_search;
 mod redaction;
@@ -17,6 +19,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+pub use dollars::Prices;
 pub use file::{Auth, Evidence, KeepRaw, LogFormat, nearest};
 pub use redaction::quoted;
 pub use webhooks::SigningKey;
@@ -29,6 +32,8 @@ pub const RETENTION_HOURS_MAX: u64 = 2_160;
 pub const RETRIES_MAX: u32 = 20;
 /// The account of those who need no key.
 pub const ANONYMOUS: &str = "anonymous";
+/// The longest name of a model, in characters.
+pub const MODEL_CHARS_MAX: usize = 128;
 /// The longest name of a key, a scraper or an upstream, in characters.
 pub const NAME_CHARS_MAX: usize = 64;
 
@@ -150,6 +155,8 @@ pub struct Key {
     pub monthly_credits: Option<u64>,
     /// `None`: no limit is set.
     pub requests_per_minute: Option<u32>,
+    /// Nanodollars that its jobs may cost in a day (UTC); `None`: no cap.
+    pub day_nanos_max: Option<u64>,
     /// Whether it sees the credits of all keys.
     pub operator: bool,
 }
@@ -260,6 +267,17 @@ pub struct Upstream {
     pub sessions: usize,
     /// Which attempts leave its replies as they came.
     pub keep_raw: KeepRaw,
+    /// Models that a request may ask for in the place of `model`.
+    pub models_allowed: Vec<String>,
+    /// What is laid over the JSON of every request, last.
+    pub extra_body: serde_json::Map<String, serde_json::Value>,
+    /// Searches of one answer, where the provider takes a limit; `None`: its own.
+    pub searches_max: Option<u32>,
+    /// Tokens of one answer, where the provider takes a limit; `None`: the kind's own.
+    pub output_tokens_max: Option<u32>,
+    /// Nanodollars that its calls may cost in a day (UTC); `None`: no cap.
+    pub day_nanos_max: Option<u64>,
+    pub prices: Prices,
     /// What has to be set before it can be used, as a sentence; `None` when it is ready.
     pub missing: Option<String>,
 }
@@ -272,6 +290,8 @@ pub struct Scraper {
     pub workers: usize,
     pub credits: u32,
     pub refused_countries: Vec<String>,
+    /// Whether an answer without a search is a failure, where a request does not say.
+    pub require_search: bool,
 }
 
 impl Settings {

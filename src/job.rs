@@ -8,23 +8,29 @@ mod delivery;
 mod invalid;
 mod kind;
 mod location;
+mod model_seen;
 mod reason;
 mod reason_counts;
 mod request;
+mod spend;
 mod usage;
 mod vendor_task;
 mod webhook_url;
 
-pub use attempt::{ATTEMPTS_KEPT_MAX, AttemptEnd};
+pub use attempt::{ATTEMPTS_KEPT_MAX, AttemptCall, AttemptEnd};
 pub use batch::*;
 pub use delivery::*;
 pub use invalid::{Invalid, Rule, broken_rule, quoted};
 pub use kind::Kind;
 pub use location::{Device, Location, PLACE_CODE_CHARS_MAX, PLACE_NAME_CHARS_MAX};
-pub use reason::{Blame, FAILURE_BYTES_MAX, Failure, HealthEffect, Reason, Retry};
+pub use model_seen::{MODEL_CHANGES_MAX, ModelSeen};
+pub use reason::{
+    Blame, FAILURE_BYTES_MAX, Failure, HealthEffect, Reason, Retry, UNSEARCHED_BYTES_MAX,
+};
 pub use reason_counts::ReasonCounts;
 pub use request::*;
-pub use usage::{Cost, CostFrom, UpstreamUsage};
+pub use spend::Spend;
+pub use usage::{Cost, CostFrom, UpstreamUsage, usd_text};
 pub use vendor_task::{VENDOR_TASK_ID_BYTES_MAX, VendorTask};
 pub use webhook_url::{WEBHOOK_URL_CHARS_MAX, check_webhook_url};
 

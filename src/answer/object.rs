@@ -4,10 +4,20 @@
 use uuid::Uuid;
 
 use crate::clock::{UnixMs, rfc3339_ascii};
-use crate::job::{Failure, Job, State};
+use crate::job::{Failure, Job, State, UpstreamUsage, usd_text};
 
 /// The job object as JSON.
 pub fn job_object(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
+    job_object_with(job, id, result, None)
+}
+
+/// Returns the job object as JSON, with what its attempts have used where that is known.
+pub fn job_object_with(
+    job: &Job,
+    id: Uuid,
+    result: Option<&[u8]>,
+    usage: Option<&UpstreamUsage>,
+) -> Vec<u8> {
     let result_bytes = result.map_or(0, <[u8]>::len);
     let mut json = Writer(Vec::with_capacity(640 + job.request.prompt.len() + result_bytes));
     json.plain("job_id", id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
@@ -33,6 +43,24 @@ pub fn job_object(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
     if let Some(batch) = job.batch {
         json.plain("batch_id", batch.id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
     }
+    if let Some(usage) = usage {
+        json.value("usage", &usage_object(usage));
+    }
+    json.end()
+}
+
+/// Returns what calls of upstreams have used as JSON.
+fn usage_object(usage: &UpstreamUsage) -> Vec<u8> {
+    let UpstreamUsage { input_tokens, output_tokens, reasoning_tokens, searches, cost } = usage;
+    let number = |number: &Option<u64>| number.map_or("null".to_owned(), |it| it.to_string());
+    let mut json = Writer(Vec::with_capacity(160));
+    json.value("input_tokens", number(input_tokens).as_bytes());
+    json.value("output_tokens", number(output_tokens).as_bytes());
+    json.value("reasoning_tokens", number(reasoning_tokens).as_bytes());
+    json.value("searches", number(searches).as_bytes());
+    let usd = cost.map_or("null".to_owned(), |cost| usd_text(cost.nano_usd));
+    json.value("cost_usd", usd.as_bytes());
+    json.text("cost_from", cost.map(|cost| cost.from.word()));
     json.end()
 }
 

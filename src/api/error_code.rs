@@ -130,6 +130,8 @@ error_codes! {
         KindRefused: 400, "kind_refused",
             "Parameter `kind` must be one that an upstream of `chatgpt` has: `api`; given: \
              `browser`.";
+        RequireSearchInvalid: 400, "require_search_invalid",
+            "Parameter `require_search` must be `false` where `web_search` is; given: `true`.";
         RetainHoursInvalid: 400, "retain_hours_invalid",
             "Parameter `retain_hours` must be 1 to 2160 hours; given: `0`.";
     }
@@ -227,6 +229,9 @@ error_codes! {
              key of its own.";
         CreditLimit: 429, "credit_limit",
             "Credit limit reached. Upgrade your plan or wait for your billing cycle to reset.";
+        SpendLimit: 429, "spend_limit",
+            "This key has spent its `usd_per_day` of 5 USD for today. It may ask again after \
+             midnight UTC.";
         RateLimit: 429, "rate_limit",
             "Rate limit exceeded. Retry after a moment.";
         QueueFull: 429, "queue_full",

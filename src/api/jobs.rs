@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::spend::UpstreamUsageView;
 use super::wire::{Id, Time};
 use crate::job::{Batch, State};
 
@@ -54,6 +55,20 @@ pub struct AttemptView {
     /// Null if it succeeded.
     pub error_code: Option<&'static str>,
     pub error: Option<String>,
+    /// What all its calls have used; null where that is not known.
+    pub usage: Option<UpstreamUsageView>,
+    /// Calls of which it is known what they used, in their order.
+    pub calls: Vec<CallView>,
+}
+
+/// A call of an upstream within an attempt.
+#[derive(JsonSchema, Serialize)]
+#[schemars(inline)]
+pub struct CallView {
+    pub upstream: String,
+    /// Null if it brought an answer.
+    pub error_code: Option<&'static str>,
+    pub usage: UpstreamUsageView,
 }
 
 /// How a webhook's delivery stands.

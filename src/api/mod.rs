@@ -8,6 +8,7 @@ mod jobs;
 mod parameter;
 mod raw;
 mod reports;
+mod spend;
 mod wire;
 
 pub use deletion::DeletionView;
@@ -17,4 +18,5 @@ pub use jobs::*;
 pub use parameter::*;
 pub use raw::*;
 pub use reports::*;
+pub use spend::*;
 pub use wire::*;

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::spend::SpentView;
 use super::wire::{Day, Named, Time};
 
 /// That it is so.
@@ -102,6 +103,20 @@ pub struct UpstreamView {
     pub last_error: Option<LastErrorView>,
     /// Of the kind `browser`: how its recipe fits the page.
     pub recipe: Option<RecipeView>,
+    /// Models that a request may ask for.
+    pub models_allowed: Vec<String>,
+    /// The model that it answers with, by its own account.
+    pub llm_model: Option<String>,
+    /// The last times that it became another one, oldest first.
+    pub model_changes: Vec<ModelChangeView>,
+}
+
+#[derive(JsonSchema, Serialize)]
+#[schemars(inline)]
+pub struct ModelChangeView {
+    pub at: Time,
+    pub from: String,
+    pub to: String,
 }
 
 #[derive(JsonSchema, Serialize)]
@@ -154,6 +169,10 @@ pub struct HealthView {
     pub p50_seconds: Option<f64>,
     #[schemars(range(min = 0))]
     pub p95_seconds: Option<f64>,
+    /// Of the answers of which it is known whether the engine made a search, the share for which it
+    /// did.
+    #[schemars(range(min = 0))]
+    pub searched_share: Option<f64>,
     /// Of each array, the share of answers that had something in it.
     pub non_empty: Named<Option<f64>>,
 }
@@ -179,6 +198,12 @@ pub struct UsageView {
     pub resets_at: Time,
     /// The sums of the days.
     pub scrapers: Named<UsedView>,
+    /// What calls of upstreams have cost on the days.
+    pub spent: SpentView,
+    /// The same for each upstream.
+    pub upstreams: Named<SpentView>,
+    /// The same for each label; `(other)` for those that are too many.
+    pub labels: Named<SpentView>,
     /// Days on which something was used.
     pub days: Vec<UsageDayView>,
     /// Of every key; told to an operator's key alone.
@@ -198,6 +223,12 @@ pub struct AccountCreditsView {
     /// Of jobs that have not ended.
     pub reserved: u64,
     pub left: Option<u64>,
+    /// US dollars that its jobs may cost in a day (UTC); null for a key without a cap.
+    #[schemars(range(min = 0))]
+    pub usd_per_day: Option<f64>,
+    /// What they have cost today.
+    #[schemars(range(min = 0))]
+    pub usd_spent_today: f64,
 }
 
 #[derive(Deserialize, JsonSchema, Serialize)]
@@ -205,6 +236,9 @@ pub struct AccountCreditsView {
 pub struct UsageDayView {
     pub date: Day,
     pub scrapers: Named<UsedView>,
+    pub spent: SpentView,
+    pub upstreams: Named<SpentView>,
+    pub labels: Named<SpentView>,
 }
 
 /// The last day.

@@ -86,6 +86,11 @@ fn facts(usage: &UsageView, styled: Styled) -> String {
     fact(&mut text, styled, "reserved", &credits.reserved.to_string());
     fact(&mut text, styled, "left", &bounded(credits.left));
     fact(&mut text, styled, "resets", &printable(&usage.resets_at.0));
+    if credits.usd_per_day.is_some() || credits.usd_spent_today > 0.0 {
+        let cap = credits.usd_per_day.map_or("no limit".to_owned(), |cap| cap.to_string());
+        let told = format!("{} USD today, of {cap}", credits.usd_spent_today);
+        fact(&mut text, styled, "cost", &told);
+    }
     text
 }
 

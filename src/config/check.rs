@@ -8,12 +8,14 @@ use std::path::PathBuf;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::dollars::{check_cap, check_prices};
 use super::file::{self, Auth};
 use super::redaction::{may_be_secret, quoted};
 use super::secret_source::SecretSource;
 use super::{
-    ANONYMOUS, Browser, Http, Key, NAME_CHARS_MAX, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper,
-    Secret, Settings, Store, Upstream, UpstreamKind, WORKERS_MAX, forced_search, is_name, webhooks,
+    ANONYMOUS, Browser, Http, Key, MODEL_CHARS_MAX, NAME_CHARS_MAX, RETENTION_HOURS_MAX,
+    RETRIES_MAX, Scraper, Secret, Settings, Store, Upstream, UpstreamKind, WORKERS_MAX, extra_body,
+    forced_search, is_name, webhooks,
 };
 use crate::country;
 
@@ -302,6 +304,11 @@ fn check_key(at: usize, typed: &file::Key, problems: &mut Vec<String>) -> Option
         hash,
         monthly_credits: Some(typed.monthly_credits).filter(|credits| *credits > 0),
         requests_per_minute: Some(typed.requests_per_minute).filter(|limit| *limit > 0),
+        day_nanos_max: check_cap(
+            &format!("of the key {}", quoted(&typed.name)),
+            &typed.usd_per_day,
+            problems,
+        ),
         operator: typed.operator,
     })
 }
@@ -388,11 +395,23 @@ fn check_upstream(
     .then(|| format!("set `base_url` and `model` in [{section}]"));
     check_webdriver(&section, &typed, problems);
     let force_search = forced_search::check(&section, *kind, &typed, problems);
+    check_models(&section, *kind, &typed, problems);
     let no_recipe = (*kind == UpstreamKind::Browser && typed.recipe.is_empty())
         .then(|| format!("set `recipe` in [{section}]"));
     let no_server = no_server.or(no_recipe);
     let missing: Vec<String> = no_server.into_iter().chain(no_key.filter(|_| key_wanted)).collect();
+    range(problems, &format!("{section}.searches_max"), typed.searches_max.into(), 0, 1_000);
+    let tokens_max = u64::from(typed.output_tokens_max);
+    range(problems, &format!("{section}.output_tokens_max"), tokens_max, 0, 10_000_000);
+    let prices = check_prices(&section, &typed, problems);
+    let day_nanos_max = check_cap(&format!("in [{section}]"), &typed.usd_per_day, problems);
     Some(Upstream {
+        extra_body: extra_body::check(&section, *kind, &typed.extra_body, problems),
+        models_allowed: typed.models_allowed,
+        searches_max: Some(typed.searches_max).filter(|most| *most > 0),
+        output_tokens_max: Some(typed.output_tokens_max).filter(|most| *most > 0),
+        day_nanos_max,
+        prices,
         name,
         kind: *kind,
         base_url,
@@ -412,6 +431,51 @@ fn check_upstream(
         keep_raw: typed.keep_raw,
         missing: (!missing.is_empty()).then(|| missing.join(" and ")),
     })
+}
+
+/// Checks the models that a request may ask for.
+fn check_models(
+    section: &str,
+    kind: UpstreamKind,
+    typed: &file::Upstream,
+    problems: &mut Vec<String>,
+) {
+    if typed.models_allowed.is_empty() {
+        return;
+    }
+    let has_models = match kind {
+        UpstreamKind::Openai
+        | UpstreamKind::Perplexity
+        | UpstreamKind::Gemini
+        | UpstreamKind::Xai
+        | UpstreamKind::Anthropic
+        | UpstreamKind::Mistral
+        | UpstreamKind::Compatible
+        | UpstreamKind::Practice => true,
+        // What `model` names there is an engine, which a scraper is made for; a page has its own.
+        UpstreamKind::Searchapi
+        | UpstreamKind::Serpapi
+        | UpstreamKind::Dataforseo
+        | UpstreamKind::Browser => false,
+    };
+    if !has_models {
+        problems.push(format!(
+            "`models_allowed` in [{section}] must be empty: a request to the kind `{}` cannot \
+             choose a model",
+            kind.word()
+        ));
+    }
+    let is_model = |model: &String| {
+        (1..=MODEL_CHARS_MAX).contains(&model.chars().count())
+            && model.bytes().all(|byte| byte.is_ascii_graphic())
+    };
+    for model in typed.models_allowed.iter().filter(|model| !is_model(model)) {
+        problems.push(format!(
+            "`models_allowed` in [{section}] must hold names of models, 1 to {MODEL_CHARS_MAX} \
+             visible ASCII characters; it holds {}",
+            quoted(model)
+        ));
+    }
 }
 
 fn check_webdriver(section: &str, typed: &file::Upstream, problems: &mut Vec<String>) {
@@ -518,5 +582,6 @@ fn check_scraper(
         workers: typed.workers,
         credits: typed.credits,
         refused_countries,
+        require_search: typed.require_search,
     }
 }

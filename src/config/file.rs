@@ -167,14 +167,33 @@ pub enum KeepRaw {
     All,
 }
 
-#[derive(Debug, Default, Deserialize, Serialize)]
+#[derive(Debug, Deserialize, Serialize)]
 #[serde(default, expecting = "a table")]
 pub struct Key {
     pub name: String,
     pub hash: String,
     pub monthly_credits: u64,
     pub requests_per_minute: u32,
+    pub usd_per_day: Value,
     pub operator: bool,
+}
+
+/// Returns the default of settings that take dollars: none.
+fn no_dollars() -> Value {
+    Value::String(String::new())
+}
+
+impl Default for Key {
+    fn default() -> Key {
+        Key {
+            name: String::new(),
+            hash: String::new(),
+            monthly_credits: 0,
+            requests_per_minute: 0,
+            usd_per_day: no_dollars(),
+            operator: false,
+        }
+    }
 }
 
 /// `[upstreams.NAME]`. Empty strings and zeros mean what the sentence in config.toml says.
@@ -197,6 +216,15 @@ pub struct Upstream {
     pub webdriver_url: String,
     pub sessions: usize,
     pub keep_raw: KeepRaw,
+    pub models_allowed: Vec<String>,
+    pub extra_body: Table,
+    pub searches_max: u32,
+    pub output_tokens_max: u32,
+    pub usd_per_day: Value,
+    pub usd_per_call: Value,
+    pub usd_per_1k_searches: Value,
+    pub usd_per_million_input_tokens: Value,
+    pub usd_per_million_output_tokens: Value,
 }
 
 impl Default for Upstream {
@@ -218,6 +246,15 @@ impl Default for Upstream {
             webdriver_url: "auto".to_owned(),
             sessions: 2,
             keep_raw: KeepRaw::None,
+            models_allowed: Vec::new(),
+            extra_body: Table::new(),
+            searches_max: 0,
+            output_tokens_max: 0,
+            usd_per_day: no_dollars(),
+            usd_per_call: no_dollars(),
+            usd_per_1k_searches: no_dollars(),
+            usd_per_million_input_tokens: no_dollars(),
+            usd_per_million_output_tokens: no_dollars(),
         }
     }
 }
@@ -230,6 +267,7 @@ pub struct Scraper {
     pub workers: usize,
     pub credits: u32,
     pub refused_countries: Vec<String>,
+    pub require_search: bool,
 }
 
 impl Default for Scraper {
@@ -239,6 +277,7 @@ impl Default for Scraper {
             workers: 8,
             credits: crate::catalog::CREDITS_DEFAULT,
             refused_countries: Vec::new(),
+            require_search: false,
         }
     }
 }
@@ -386,6 +425,7 @@ fn wrong_type(error: &toml::de::Error) -> (String, Vec<String>) {
         ("expected u64", "expected a whole number"),
         ("expected u32", "expected a whole number below 2^32"),
         ("expected u8", "expected a whole number below 256"),
+        ("expected a map", "expected a table"),
         ("expected a sequence", "expected a list such as [\"a\", \"b\"]"),
         ("unknown variant", "unknown value"),
     ];

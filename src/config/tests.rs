@@ -1,5 +1,7 @@
 //! config.toml as it ships against what the code takes, and what a wrong setting is told.
 
+mod terms;
+
 use std::collections::BTreeMap;
 
 use toml::{Table, Value};
@@ -42,7 +44,8 @@ fn commented_out(heading: &str) -> Table {
     let mut explained = false;
     for line in lines.map_while(|line| line.strip_prefix("# ")) {
         let is_setting = line.split_once(" = ").is_some_and(|(name, _)| {
-            name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+            name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit())
         });
         if is_setting {
             assert!(explained, "no comment before `{line}` of {heading}");

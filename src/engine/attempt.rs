@@ -14,12 +14,12 @@ use super::queue::Queue;
 use super::single_flight::{Join, Leadership};
 use super::state::Engine;
 use super::vendor_tasks::JobTasks;
-use super::{evidence, raw, retry};
+use super::{billing, evidence, raw, retry};
 use crate::answer::{self, Answer, ResultFacts};
 use crate::catalog::Array;
 use crate::clock::UnixMs;
-use crate::job::{AttemptEnd, Event, Job, Reason, State, TransitionError};
-use crate::store::{NewOutcome, NewResult, Pending, Row, StoreError, request_hash};
+use crate::job::{AttemptCall, Event, Job, Reason, State, TransitionError};
+use crate::store::{NewAttemptEnd, NewOutcome, NewResult, Pending, Row, StoreError, request_hash};
 use crate::upstream::{AnsweredBy, Call, UpstreamError};
 
 /// What a worker does with a row that it has worked on.
@@ -71,13 +71,24 @@ pub(super) struct Finished<'a> {
 /// What the upstreams have made of an attempt.
 struct AskOutcome {
     answered: Answered,
+    /// The calls of which it is known what they used.
+    calls: Vec<AttemptCall>,
     /// The raw replies that are kept of it, as JSON.
     raw: Option<Vec<u8>>,
     run_ms: u64,
 }
 
-/// The result of an attempt and the arrays that have something, or why there is none.
-type Answered = Result<(NewResult, Vec<Array>), UpstreamError>;
+/// The result of an attempt, or why there is none.
+type Answered = Result<Rendered, UpstreamError>;
+
+/// A result, and what its scraper's health counts of it.
+struct Rendered {
+    result: NewResult,
+    /// The arrays that have something.
+    filled: Vec<Array>,
+    /// Whether the engine made a search, where that is known.
+    searched: Option<bool>,
+}
 
 /// Makes attempts, first of rows that a caller waits for, until the engine stops or another thread has
 /// taken over the slot. The start of a row is written together with the outcome of the one before, so
@@ -175,21 +186,30 @@ pub(super) fn run<'a>(
     if let Some(json) = engine.cached_result(&attempt.job.request, attempt.id) {
         return Err(attempt.serve_cached(json));
     }
-    let AskOutcome { answered, raw, run_ms } = attempt.ask(slot);
+    let AskOutcome { answered, calls, raw, run_ms } = attempt.ask(slot);
     let ended = AttemptEnded {
         at_ms: engine.context.clock.now_ms(),
         number: attempt.job.attempts,
         run_ms,
-        answered: answered.as_ref().map(|(_, filled)| filled.as_slice()),
+        answered: answered.as_ref().map(|rendered| rendered.filled.as_slice()),
+        searched: match &answered {
+            Ok(rendered) => rendered.searched,
+            Err(error) => (error.reason == Reason::NoSearch).then_some(false),
+        },
         abandoned: slot.is_none(),
     };
     queue.stats.emit(EngineEvent::Ended(&ended));
-    let failed = ended.record();
+    let ended = ended.record(calls).map(|end| NewAttemptEnd {
+        end,
+        account: attempt.job.account.clone(),
+        label: attempt.job.label.clone(),
+    });
     if slot.is_none() {
         attempt.log_late();
+        billing::note_late(engine, &attempt.job, ended);
         return Err(WorkOutcome::Abandoned);
     }
-    let (outcome, log_reason) = attempt.outcome(answered, failed, raw);
+    let (outcome, log_reason) = attempt.outcome(answered, ended, raw);
     engine.context.breakpoints.reach(Point::OutcomeKnown);
     let written = attempt.write(outcome.clone());
     Ok(Finished { attempt, outcome, log_reason, written, _leadership: leadership })
@@ -284,13 +304,14 @@ impl<'a> Attempt<'a> {
         let watch = engine.context.clock.stopwatch();
         let (answered, answered_by, call) = self.call_upstreams(slot);
         evidence::keep(&engine.context.store, &engine.evidence, job, call.take_evidence());
+        let calls = billing::note(engine, job, call.take_ended());
         let raw = self.raw(&call, answered_by.as_deref());
         let answered = match answered {
             // Whatever the upstream made of it, it failed because the job had ended.
             Err(_) if self.canceled.load(Ordering::Relaxed) => Err(UpstreamError::canceled()),
             answered => answered,
         };
-        AskOutcome { answered, raw, run_ms: watch.elapsed_ms() }
+        AskOutcome { answered, calls, raw, run_ms: watch.elapsed_ms() }
     }
 
     /// Returns what is kept of the raw replies of a call; below the floor of free space the room is
@@ -327,13 +348,17 @@ impl<'a> Attempt<'a> {
             if let Some(slot) = slot.take() {
                 queue.begin_asking(job.row, slot, job.deadline_ms);
             }
+            billing::check_cap(engine, job)?;
             let request = &job.request;
             let (answer, by) =
                 engine.upstreams.ask(&request.scraper, request, &call, job.attempts)?;
             answered_by = Some(by.upstream.clone());
             let elapsed = clock.instant().duration_since(began);
-            let filled = answer::filled_arrays(&answer, &request.scraper);
-            Ok((self.render(&answer, &by, elapsed), filled))
+            Ok(Rendered {
+                filled: answer::filled_arrays(&answer, &request.scraper),
+                searched: answer.search.and_then(|search| search.made),
+                result: self.render(&answer, &by, elapsed),
+            })
         });
         if slot.is_none() {
             *slot = queue.end_asking(job.row, job.lease);
@@ -367,19 +392,19 @@ impl<'a> Attempt<'a> {
     fn outcome(
         &self,
         answered: Answered,
-        failed: Option<AttemptEnd>,
+        ended: Option<NewAttemptEnd>,
         raw: Option<Vec<u8>>,
     ) -> (NewOutcome, Option<String>) {
         let job = &self.job;
         match answered {
-            Ok((result, _)) => {
+            Ok(Rendered { result, .. }) => {
                 let event = Event::Succeed { lease: job.lease };
-                (NewOutcome { event, result: Some(result), failed, raw }, None)
+                (NewOutcome { event, result: Some(result), ended, raw }, None)
             }
             Err(error) => {
                 let now_ms = self.engine.context.clock.now_ms();
                 let event = retry::after_failure(job, &error, &self.engine.settings.retry, now_ms);
-                (NewOutcome { event, result: None, failed, raw }, Some(error.sentence))
+                (NewOutcome { event, result: None, ended, raw }, Some(error.sentence))
             }
         }
     }

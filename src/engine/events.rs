@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::catalog::Array;
 use crate::clock::UnixMs;
-use crate::job::{AttemptEnd, HealthEffect, Reason};
+use crate::job::{AttemptCall, AttemptEnd, HealthEffect, Reason};
 use crate::store::UsageEvent;
 use crate::upstream::UpstreamError;
 
@@ -30,6 +30,9 @@ pub(super) struct AttemptEnded<'a> {
     pub run_ms: u64,
     /// The arrays that have something, or why there is no answer.
     pub answered: Result<&'a [Array], &'a UpstreamError>,
+    /// Whether the engine made a search, where that is known: of an answer, or of one that is a
+    /// failure because it made none.
+    pub searched: Option<bool>,
     /// The job ended before its attempt, whose thread has lost its slot.
     pub abandoned: bool,
 }
@@ -53,17 +56,25 @@ impl<'a> AttemptEnded<'a> {
         }
     }
 
-    /// Returns what is kept of the attempt with its job; `None` if it succeeded. One that found every
-    /// upstream at its limit is given back, and asked for again each second.
-    pub fn record(&self) -> Option<AttemptEnd> {
-        let error =
-            self.answered.err().filter(|error| error.reason != Reason::UpstreamSaturated)?;
+    /// Returns what is kept of the attempt with its job, where it has failed or it is known what
+    /// its `calls` have used. One that found every upstream at its limit is given back, and asked
+    /// for again each second.
+    pub fn record(&self, calls: Vec<AttemptCall>) -> Option<AttemptEnd> {
+        let gave_back = |error: &UpstreamError| {
+            matches!(error.reason, Reason::UpstreamSaturated | Reason::KeyAtLimit)
+        };
+        let error = self.answered.err();
+        if calls.is_empty() && error.is_none_or(gave_back) {
+            return None;
+        }
+        let last = calls.last().map(|call| call.upstream.clone());
         Some(AttemptEnd {
             number: self.number,
             started_ms: self.at_ms.saturating_sub(self.run_ms),
             run_ms: self.run_ms,
-            upstream: error.upstream.clone(),
-            failure: Some(error.failure()),
+            upstream: error.map_or(last, |error| error.upstream.clone()),
+            failure: error.map(UpstreamError::failure),
+            calls,
         })
     }
 }
@@ -81,7 +92,8 @@ pub(super) mod tests {
     ) {
         let answered = answered.map_err(|reason| UpstreamError::new(reason, "The test says no."));
         let answered = answered.as_ref().map(|filled| *filled);
-        let ended = AttemptEnded { at_ms, number: 1, run_ms, answered, abandoned: false };
+        let (searched, abandoned) = (None, false);
+        let ended = AttemptEnded { at_ms, number: 1, run_ms, answered, searched, abandoned };
         emit(EngineEvent::Ended(&ended));
     }
 
@@ -90,8 +102,10 @@ pub(super) mod tests {
         for (reason, kept) in [(Reason::Overloaded, true), (Reason::UpstreamSaturated, false)] {
             let error = UpstreamError::new(reason, "x");
             let answered = Err(&error);
-            let end = AttemptEnded { at_ms: 9, number: 2, run_ms: 4, answered, abandoned: false };
-            let started_ms = end.record().map(|record| record.started_ms);
+            let (searched, abandoned) = (None, false);
+            let end =
+                AttemptEnded { at_ms: 9, number: 2, run_ms: 4, answered, searched, abandoned };
+            let started_ms = end.record(Vec::new()).map(|record| record.started_ms);
             assert_eq!(started_ms, kept.then_some(5));
         }
     }

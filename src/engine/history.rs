@@ -4,7 +4,7 @@
 use std::collections::VecDeque;
 use std::sync::Mutex;
 
-use super::events::{AttemptOutcome, EngineEvent};
+use super::events::{AttemptEnded, AttemptOutcome, EngineEvent};
 use super::lock::lock;
 use super::run_times::RunTimes;
 use crate::catalog::Array;
@@ -24,12 +24,22 @@ const FAILED: usize = 2;
 const CANCELED: usize = 3;
 const ATTEMPTS_SUCCEEDED: usize = 4;
 const ATTEMPTS_FAILED: usize = 5;
-const FILLED: usize = 6;
+const SEARCH_KNOWN: usize = 6;
+const SEARCHED: usize = 7;
+const FILLED: usize = 8;
 const COUNTS: usize = FILLED + Array::COUNT;
 
 /// The names of the counts in the store.
-const NAMES: [&str; FILLED] =
-    ["submitted", "done", "failed", "canceled", "attempts_succeeded", "attempts_failed"];
+const NAMES: [&str; FILLED] = [
+    "submitted",
+    "done",
+    "failed",
+    "canceled",
+    "attempts_succeeded",
+    "attempts_failed",
+    "search_known",
+    "searched",
+];
 
 /// The buckets in which something happened, oldest first.
 pub struct History {
@@ -55,6 +65,9 @@ pub struct HealthReport {
     /// Of successes, milliseconds; `None` if there are none.
     pub p50_ms: Option<u64>,
     pub p95_ms: Option<u64>,
+    /// Answers of which it is known whether the engine made a search, and those for which it did.
+    search_known: u64,
+    searched: u64,
     filled: [u64; Array::COUNT],
 }
 
@@ -105,20 +118,30 @@ impl History {
                 };
                 self.count(at_ms, |bucket| bucket.counts[place] += 1);
             }
-            EngineEvent::Ended(ended) => match ended.outcome() {
-                AttemptOutcome::Succeeded(filled) => self.count(ended.at_ms, |bucket| {
-                    bucket.counts[ATTEMPTS_SUCCEEDED] += 1;
-                    bucket.run_times.add(ended.run_ms);
-                    for array in filled {
-                        bucket.counts[FILLED + *array as usize] += 1;
-                    }
-                }),
-                AttemptOutcome::Failed(_) => {
-                    self.count(ended.at_ms, |bucket| bucket.counts[ATTEMPTS_FAILED] += 1);
-                }
-                AttemptOutcome::Uncounted => {}
-            },
+            EngineEvent::Ended(ended) => self.on_ended(ended),
             EngineEvent::PickedUp { .. } | EngineEvent::Started { .. } => {}
+        }
+    }
+
+    fn on_ended(&self, ended: &AttemptEnded<'_>) {
+        if let Some(searched) = ended.searched {
+            self.count(ended.at_ms, |bucket| {
+                bucket.counts[SEARCH_KNOWN] += 1;
+                bucket.counts[SEARCHED] += u32::from(searched);
+            });
+        }
+        match ended.outcome() {
+            AttemptOutcome::Succeeded(filled) => self.count(ended.at_ms, |bucket| {
+                bucket.counts[ATTEMPTS_SUCCEEDED] += 1;
+                bucket.run_times.add(ended.run_ms);
+                for array in filled {
+                    bucket.counts[FILLED + *array as usize] += 1;
+                }
+            }),
+            AttemptOutcome::Failed(_) => {
+                self.count(ended.at_ms, |bucket| bucket.counts[ATTEMPTS_FAILED] += 1);
+            }
+            AttemptOutcome::Uncounted => {}
         }
     }
 
@@ -154,6 +177,8 @@ impl History {
             succeeded: counts[ATTEMPTS_SUCCEEDED],
             p50_ms: run_times.percentile_ms(50),
             p95_ms: run_times.percentile_ms(95),
+            search_known: counts[SEARCH_KNOWN],
+            searched: counts[SEARCHED],
             filled: Array::ALL.map(|array| counts[FILLED + array as usize]),
         }
     }
@@ -231,6 +256,12 @@ fn names() -> impl Iterator<Item = &'static str> {
 }
 
 impl HealthReport {
+    /// Returns the share of answers for which the engine made a search, of those of which that is
+    /// known; `None` if there are none.
+    pub fn searched_share(&self) -> Option<f64> {
+        (self.search_known > 0).then(|| self.searched as f64 / self.search_known as f64)
+    }
+
     /// Returns the share of answers in which an array had something; `None` if there are none.
     pub fn fill_rate(&self, array: Array) -> Option<f64> {
         (self.succeeded > 0).then(|| self.filled[array as usize] as f64 / self.succeeded as f64)
@@ -279,6 +310,7 @@ mod tests {
         assert!(report.p95_ms.is_some_and(|p95_ms| p95_ms.abs_diff(100_000) < 6_250));
         assert_eq!(report.fill_rate(Array::Links), Some(0.5));
         assert_eq!(report.fill_rate(Array::Sources), Some(0.0));
+        assert_eq!(report.searched_share(), None, "no answer says whether it was searched for");
         let later = hour.sum(START_MS + 400 * MINUTE_MS);
         assert_eq!((later.attempts, later.p50_ms, later.fill_rate(Array::Links)), (0, None, None));
     }

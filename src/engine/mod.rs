@@ -3,6 +3,7 @@
 //! still has.
 
 mod attempt;
+mod billing;
 pub(crate) mod breakpoints;
 mod clock_step;
 mod commits;
@@ -10,6 +11,7 @@ mod context;
 mod events;
 mod evidence;
 mod history;
+mod ledger;
 mod lifecycle;
 mod lock;
 mod pool;
@@ -31,6 +33,7 @@ mod waiters;
 mod webhook;
 
 pub use history::{BUCKET_SECONDS, DayBucket, HealthReport, WINDOW_MINUTES};
+pub use ledger::{CapReached, Ledger};
 pub use queue::QUEUE_ENTRIES_MAX;
 pub use raw::RAW_BYTES_MAX;
 pub use state::{Engine, QueueStatus};

@@ -5,13 +5,19 @@ use crate::config::file::Retry;
 use crate::job::{Event, Job, Reason};
 use crate::upstream::UpstreamError;
 
+/// The attempt from which on an answer without a search is final: the first upstream has been asked
+/// twice then, and the others once, each for money.
+const UNSEARCHED_ATTEMPTS_MAX: u32 = 2;
+
 /// Returns the retry or the end that follows from a failed attempt of `job`.
 pub fn after_failure(job: &Job, error: &UpstreamError, settings: &Retry, now_ms: UnixMs) -> Event {
     let lease = job.lease;
     let failure = error.failure();
-    let spent = failure.reason != Reason::UpstreamSaturated;
-    if !failure.reason.retryable() || (spent && job.attempts > settings.retries) {
-        return Event::Fail { lease, failure };
+    let waits = matches!(failure.reason, Reason::UpstreamSaturated | Reason::KeyAtLimit);
+    let spent = !waits;
+    let unsearched = failure.reason == Reason::NoSearch && job.attempts >= UNSEARCHED_ATTEMPTS_MAX;
+    if !failure.reason.retryable() || unsearched || (spent && job.attempts > settings.retries) {
+        return Event::Fail { lease, failure: error.last_failure() };
     }
     let wait_ms =
         backoff_ms(job.row, job.attempts, settings).max(error.retry_after_ms.unwrap_or(0));
@@ -19,7 +25,7 @@ pub fn after_failure(job: &Job, error: &UpstreamError, settings: &Retry, now_ms:
     let end_ms = job.deadline_ms.unwrap_or(job.expires_ms);
     if due_ms >= end_ms {
         // The next attempt would come after its caller has gone, or its job expired.
-        return Event::Fail { lease, failure };
+        return Event::Fail { lease, failure: error.last_failure() };
     }
     Event::RetryLater { lease, due_ms, last: failure, spent }
 }
@@ -104,6 +110,13 @@ mod tests {
         job.apply(event, 10).unwrap();
         assert!(matches!(job.state, State::WaitingRetry { .. }));
         assert_eq!(job.attempts, 3);
+    }
+
+    #[test]
+    fn answer_without_a_search_is_tried_again_once() {
+        let error = UpstreamError::new(Reason::NoSearch, "no search");
+        assert!(due_ms(after_failure(&job(1), &error, &SETTINGS, 10)).is_some());
+        assert_eq!(due_ms(after_failure(&job(2), &error, &SETTINGS, 10)), None);
     }
 
     #[test]

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::context::Context;
 use super::history::HealthReport;
+use super::ledger::Ledger;
 use super::pool::PassLoop;
 use super::queue::Queue;
 use super::saved_counts::SavedCounts;
@@ -30,6 +31,7 @@ const AHEAD_COUNTED_MAX: usize = 256;
 pub struct Engine {
     pub(super) context: Arc<Context>,
     pub(super) upstreams: Registry,
+    pub(super) ledger: Ledger,
     pub(super) settings: AttemptSettings,
     /// Directory of browser evidence (screenshots, HTML).
     pub(super) evidence: EvidenceFolder,
@@ -89,11 +91,14 @@ impl Engine {
         };
         let mut queues: Vec<Queue> = store.scrapers().map(queue).collect();
         queues.sort_by_key(|queue| queue.scraper);
+        let ledger = Ledger::restored(&store, &upstreams, clock.now_ms());
+        ledger.set_caps(&settings.keys);
         Arc::new(Engine {
             saved_counts: SavedCounts::restore(&store, &queues, clock.now_ms()),
             deliverer: Deliverer::new(context.clone(), &settings.webhooks, lookup),
             context,
             upstreams,
+            ledger,
             settings: AttemptSettings {
                 retry: settings.retry.clone(),
                 cache_ttl_ms: settings.cache.ttl_seconds.saturating_mul(1000),
@@ -205,6 +210,11 @@ impl Engine {
     /// Returns the directory of browser evidence.
     pub fn evidence(&self) -> &EvidenceFolder {
         &self.evidence
+    }
+
+    /// Returns what accounts have spent today, and may.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
     }
 
     /// Returns the upstreams of every scraper.

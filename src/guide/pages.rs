@@ -25,6 +25,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "errors-and-retries",
     "scrapers",
     "upstreams",
+    "costs",
     "recipes",
     "practice",
     "configuration",

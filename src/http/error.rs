@@ -7,7 +7,7 @@ use actix_web::{HttpResponse, ResponseError};
 use uuid::Uuid;
 
 use crate::api::{ErrorBody, ErrorCode, Id};
-use crate::job::{Invalid, broken_rule, quoted};
+use crate::job::{Invalid, broken_rule, quoted, usd_text};
 use crate::service::ServiceError;
 use crate::store::StoreError;
 
@@ -208,6 +208,15 @@ impl ApiError {
             ServiceError::CreditLimit { retry_after_seconds } => {
                 ApiError::from(ErrorCode::CreditLimit).retry_after(retry_after_seconds)
             }
+            ServiceError::SpendLimit { cap_nanos, retry_after_seconds } => ApiError::new(
+                ErrorCode::SpendLimit,
+                format!(
+                    "This key has spent its `usd_per_day` of {} USD for today. It may ask again \
+                     after midnight UTC.",
+                    usd_text(cap_nanos)
+                ),
+            )
+            .retry_after(retry_after_seconds),
             ServiceError::RateLimit { retry_after_seconds } => {
                 ApiError::from(ErrorCode::RateLimit).retry_after(retry_after_seconds)
             }

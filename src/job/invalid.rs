@@ -25,6 +25,7 @@ pub enum Rule {
     ModelRefused,
     KindInvalid,
     KindRefused,
+    RequireSearchInvalid,
     RetainHoursInvalid,
 }
 

@@ -2,6 +2,8 @@
 
 /// The longest sentence kept as the reason of a failure, in bytes.
 pub const FAILURE_BYTES_MAX: usize = 500;
+/// The most of an answer that stands behind such a sentence, in bytes.
+pub const UNSEARCHED_BYTES_MAX: usize = 16_384;
 
 /// Declares [`Reason`]: a row has the code, the status of a waiting call, what can help, whom it blames,
 /// whether the scraper's health counts it, a sentence that it comes with, and what an operator does
@@ -166,6 +168,10 @@ reasons! {
     UpstreamSaturated: "upstream_at_limit", 500, Again, Unknown, Ignores,
         "The upstreams are at their limits.",
         "";
+    /// The key's jobs have cost what they may in a day. Waiting for the next spends no attempt.
+    KeyAtLimit: "key_at_limit", 500, Again, Unknown, Ignores,
+        "The key has spent its `usd_per_day` of 5 USD for today (UTC).",
+        "";
     /// The attempt panicked: a defect, contained.
     Panicked: "attempt_panicked", 500, Again, Unknown, Counts,
         "The attempt ended in a defect of answerd; the log has its trace.",
@@ -227,6 +233,20 @@ impl Failure {
             sentence.push('…');
         }
         Failure { reason, sentence }
+    }
+
+    /// Puts an answer behind the sentence, cut at [`UNSEARCHED_BYTES_MAX`] and rid of control
+    /// characters but tabs and line breaks.
+    #[must_use]
+    pub fn with_answer(mut self, answer: &str) -> Failure {
+        let end = answer.floor_char_boundary(UNSEARCHED_BYTES_MAX);
+        let is_kept = |c: &char| !c.is_control() || matches!(c, '\n' | '\t');
+        self.sentence.push_str("\n\n");
+        self.sentence.extend(answer.get(..end).unwrap_or_default().chars().filter(is_kept));
+        if end < answer.len() {
+            self.sentence.push('…');
+        }
+        self
     }
 
     /// Creates the failure of a job that its owner wanted to end.

@@ -6,6 +6,7 @@ use super::invalid::{Invalid, Rule, quoted};
 use super::kind::Kind;
 use super::location::{self, Location};
 use super::webhook_url::check_webhook_url;
+use crate::config;
 use crate::country;
 
 /// The longest prompt, in Unicode scalar values (contract 1.3).
@@ -22,7 +23,7 @@ pub const LABEL_CHARS_MAX: usize = 200;
 pub const START_WITHIN_SECONDS_MIN: f64 = 1.0;
 pub const START_WITHIN_SECONDS_MAX: f64 = 86_400.0;
 /// The longest `model`, in characters.
-pub const MODEL_CHARS_MAX: usize = 128;
+pub const MODEL_CHARS_MAX: usize = config::MODEL_CHARS_MAX;
 /// The longest that a job is kept at all, hours: 90 days.
 pub const RETAIN_HOURS_MAX: u32 = 2_160;
 /// The longest `Idempotency-Key`, in characters (contract part 2).
@@ -295,19 +296,26 @@ impl RawRequest {
             device: location::check_device(self.device)?,
             strict: self.strict_place.unwrap_or(false),
         };
+        let web_search = self.web_search.unwrap_or(true);
+        let require_search = self.require_search.unwrap_or(false);
+        if require_search && !web_search {
+            let must_be = "`false` where `web_search` is";
+            let (rule, name) = (Rule::RequireSearchInvalid, "require_search");
+            return Err(Invalid::parameter(rule, name, must_be, "true"));
+        }
         Ok(ScrapeRequest {
             scraper: scraper.to_owned(),
             prompt,
             country,
             bypass_cache: self.bypass_cache.unwrap_or(false),
             timeout_ms,
-            web_search: self.web_search.unwrap_or(true),
+            web_search,
             markdown_json: self.markdown_json.unwrap_or(false),
             mode,
             location,
             model: check_model(self.model)?,
             kind: check_kind(self.kind)?,
-            require_search: self.require_search.unwrap_or(false),
+            require_search,
             keep_unsearched: self.keep_unsearched.unwrap_or(false),
         })
     }

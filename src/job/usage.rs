@@ -39,6 +39,16 @@ impl CostFrom {
     }
 }
 
+/// Returns an amount of billionths of a US dollar as a decimal number of dollars, exactly.
+pub fn usd_text(nano_usd: u64) -> String {
+    const NANOS_PER_USD: u64 = 1_000_000_000;
+    let (whole, nanos) = (nano_usd / NANOS_PER_USD, nano_usd % NANOS_PER_USD);
+    if nanos == 0 {
+        return whole.to_string();
+    }
+    format!("{whole}.{nanos:09}").trim_end_matches('0').to_owned()
+}
+
 impl Cost {
     /// Returns a cost that an upstream told in US dollars; `None` if that is no amount of money.
     pub fn told(usd: f64) -> Option<Cost> {
@@ -56,6 +66,30 @@ impl Cost {
 }
 
 impl UpstreamUsage {
+    /// Returns the sum of two. What is known of one alone is the sum; a cost is the provider's word
+    /// only if all of it is.
+    #[must_use]
+    pub fn and(self, other: UpstreamUsage) -> UpstreamUsage {
+        let sum = |one: Option<u64>, other: Option<u64>| match (one, other) {
+            (Some(one), Some(other)) => Some(one.saturating_add(other)),
+            (one, other) => one.or(other),
+        };
+        let cost = match (self.cost, other.cost) {
+            (Some(one), Some(other)) => Some(Cost {
+                nano_usd: one.nano_usd.saturating_add(other.nano_usd),
+                from: if one.from == other.from { one.from } else { CostFrom::Table },
+            }),
+            (one, other) => one.or(other),
+        };
+        UpstreamUsage {
+            input_tokens: sum(self.input_tokens, other.input_tokens),
+            output_tokens: sum(self.output_tokens, other.output_tokens),
+            reasoning_tokens: sum(self.reasoning_tokens, other.reasoning_tokens),
+            searches: sum(self.searches, other.searches),
+            cost,
+        }
+    }
+
     /// Returns whether nothing is known.
     pub fn is_empty(&self) -> bool {
         *self == UpstreamUsage::default()

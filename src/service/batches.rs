@@ -70,6 +70,9 @@ impl Service {
         // With the last of its jobs, which may ask for less than the service keeps.
         let last_ms = items.iter().map(|item| item.job.expires_ms).max();
         batch.expires_ms = last_ms.unwrap_or(batch.expires_ms);
+        if items.iter().any(|item| !item.job.cached) {
+            self.within_spend(caller)?;
+        }
         match self.store.submit_batch(batch, items).committed().await? {
             Ok(batch) => {
                 let replayed = batch.key != key;

@@ -53,6 +53,11 @@ pub enum ServiceError {
     CreditLimit {
         retry_after_seconds: u64,
     },
+    /// The key has spent what it may in a day.
+    SpendLimit {
+        cap_nanos: u64,
+        retry_after_seconds: u64,
+    },
     RateLimit {
         retry_after_seconds: u64,
     },

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use super::{Caller, RETRY_AFTER_SECONDS_MAX, Service, ServiceError, bounded_wait};
 use crate::clock::UnixMs;
-use crate::job::{Failure, Job, TransitionError};
+use crate::job::{Failure, Job, TransitionError, UpstreamUsage};
 use crate::store::{Cursor, EvidenceFile, ListFilter, ListPage, StoreError};
 
 /// Further than this nobody has to look, milliseconds.
@@ -32,6 +32,22 @@ impl Service {
         let now_ms = self.clock.now_ms();
         self.store
             .read_job(uuid, now_ms, |job, result| read(job, uuid, result))?
+            .ok_or(ServiceError::JobNotFound)
+    }
+
+    /// Reads a job as [`Service::job`] does, with what its attempts have used.
+    ///
+    /// # Errors
+    /// Returns an error if [`Service::job`] would.
+    pub fn job_with_usage<T>(
+        &self,
+        id: &str,
+        read: impl FnOnce(&Job, Uuid, Option<&[u8]>, Option<&UpstreamUsage>) -> T,
+    ) -> Result<T, ServiceError> {
+        let uuid = parse_id(id)?;
+        let now_ms = self.clock.now_ms();
+        self.store
+            .read_job_with_usage(uuid, now_ms, |job, result, usage| read(job, uuid, result, usage))?
             .ok_or(ServiceError::JobNotFound)
     }
 

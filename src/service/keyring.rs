@@ -132,6 +132,7 @@ mod tests {
                 hash: key_hash(name),
                 monthly_credits: None,
                 requests_per_minute: Some(*per_minute),
+                day_nanos_max: None,
                 operator: false,
             })
             .collect();

@@ -60,8 +60,15 @@ impl Service {
     /// # Errors
     /// Returns an error if a parameter breaks its rule, or no upstream takes the request.
     pub fn check(&self, scraper: &Scraper, raw: RawRequest) -> Result<ScrapeRequest, Invalid> {
+        let require_search = match (raw.require_search, raw.web_search) {
+            (Some(asked), _) => asked,
+            // Without a search there is none to require.
+            (None, Some(false)) => false,
+            (None, Some(true) | None) => scraper.require_search,
+        };
+        let raw = RawRequest { require_search: Some(require_search), ..raw };
         let request = raw.check(&scraper.name, &scraper.refused_countries)?;
-        self.engine.upstreams().served(&scraper.name).check(&request)?;
+        self.engine.upstreams().check(&request)?;
         Ok(request)
     }
 

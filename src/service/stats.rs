@@ -43,6 +43,7 @@ fn answered_attempt(job: &Job, json: &[u8]) -> Option<AttemptEnd> {
         run_ms,
         upstream: Some(provenance.upstream),
         failure: None,
+        calls: Vec::new(),
     })
 }
 
@@ -85,9 +86,12 @@ impl Service {
         id: &str,
     ) -> Result<(Job, Vec<AttemptEnd>), ServiceError> {
         let found =
-            self.store.read_attempts(parse_id(id)?, self.clock.now_ms(), |job, json, failed| {
-                let answered = json.and_then(|json| answered_attempt(job, json));
-                (job.clone(), failed.into_iter().chain(answered).collect())
+            self.store.read_attempts(parse_id(id)?, self.clock.now_ms(), |job, json, ended| {
+                // One of which it is known what it used is kept itself.
+                let is_kept = ended.iter().any(|end| end.failure.is_none());
+                let answered = json.filter(|_| !is_kept);
+                let answered = answered.and_then(|json| answered_attempt(job, json));
+                (job.clone(), ended.into_iter().chain(answered).collect())
             })?;
         let own = found.filter(|(job, _)| job.account == caller.account);
         own.ok_or(ServiceError::JobNotFound)

@@ -92,7 +92,8 @@ impl Service {
             let paused_ms = self.engine.upstreams().paused_ms(&job.request);
             (now_ms.saturating_add(paused_ms) >= deadline_ms).then_some(paused_ms)
         });
-        if paused_ms.is_some() {
+        let spent = if job.cached { None } else { self.within_spend(caller).err() };
+        if paused_ms.is_some() || spent.is_some() {
             // An earlier job of the same key, and one that the cache answers, take no place.
             limits.unfinished_max = 0;
         }
@@ -108,12 +109,13 @@ impl Service {
             }
             Err(SubmitError::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
             Err(SubmitError::CreditLimit) => Err(self.credit_limit()),
-            Err(SubmitError::QueueFull) => Err(match paused_ms {
-                Some(paused_ms) => ServiceError::UpstreamsPaused {
+            Err(SubmitError::QueueFull) => Err(match (spent, paused_ms) {
+                (Some(spent), _) => spent,
+                (None, Some(paused_ms)) => ServiceError::UpstreamsPaused {
                     scraper: scraper.name.clone(),
                     retry_after_seconds: paused_ms.div_ceil(1000),
                 },
-                None => self.queue_full(&scraper.name),
+                (None, None) => self.queue_full(&scraper.name),
             }),
         }
     }
@@ -204,6 +206,18 @@ impl Service {
         let ring = self.keyring();
         let Some(limit) = ring.limit(&caller.account) else { return Ok(()) };
         limit.take().map_err(rate_limit)
+    }
+
+    /// Checks that the caller's key may cost more today.
+    ///
+    /// # Errors
+    /// Returns an error if it has spent its cap.
+    pub(super) fn within_spend(&self, caller: &Caller) -> Result<(), ServiceError> {
+        let checked = self.engine.ledger().check(&caller.account, self.clock.now_ms());
+        checked.map_err(|reached| ServiceError::SpendLimit {
+            cap_nanos: reached.cap_nanos,
+            retry_after_seconds: reached.wait_ms.div_ceil(1000),
+        })
     }
 
     /// Returns the error of a full queue: a hundredth of it is likely to be done in so many

@@ -2,7 +2,7 @@
 
 use super::{Caller, DAY_MS, Service, ServiceError};
 use crate::clock::{UnixMs, calendar_month, month_start_ms, next_month_ms};
-use crate::store::{Credits, DailyUsage};
+use crate::store::{Credits, DailyUsage, SpendRow};
 
 /// The credits that an account has spent in a calendar month (UTC), of what it may.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,6 +11,10 @@ pub struct AccountCredits {
     /// `None` where the key has no allowance.
     pub monthly_credits: Option<u64>,
     pub credits: Credits,
+    /// Nanodollars that its jobs may cost in a day (UTC); `None`: no cap.
+    pub day_nanos_max: Option<u64>,
+    /// What they have cost today.
+    pub day_nanos: u64,
 }
 
 impl AccountCredits {
@@ -30,6 +34,8 @@ pub struct UsageReport {
     pub resets_ms: UnixMs,
     /// The days of the period on which it used something, oldest first.
     pub days: Vec<DailyUsage>,
+    /// What calls of upstreams have cost on the days, oldest first.
+    pub spend: Vec<SpendRow>,
 }
 
 impl Service {
@@ -48,6 +54,7 @@ impl Service {
             own: self.account_credits(&caller.account, caller.monthly_credits)?,
             resets_ms: next_month_ms(now_ms),
             days: self.store.usage(&caller.account, from_ms, now_ms)?,
+            spend: self.store.spend(Some(&caller.account), from_ms, now_ms)?,
         })
     }
 
@@ -75,7 +82,13 @@ impl Service {
         account: &str,
         monthly_credits: Option<u64>,
     ) -> Result<AccountCredits, ServiceError> {
-        let credits = self.store.credits(account, calendar_month(self.clock.now_ms()))?;
-        Ok(AccountCredits { account: account.to_owned(), monthly_credits, credits })
+        let now_ms = self.clock.now_ms();
+        Ok(AccountCredits {
+            account: account.to_owned(),
+            monthly_credits,
+            credits: self.store.credits(account, calendar_month(now_ms))?,
+            day_nanos_max: self.engine.ledger().cap_nanos(account),
+            day_nanos: self.engine.ledger().nanos(account, now_ms),
+        })
     }
 }

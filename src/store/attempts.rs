@@ -1,16 +1,36 @@
-//! The failed attempts of jobs, kept as long as their jobs. Only a failure writes here: what is known of
-//! an attempt that brought an answer is in its result.
+//! The attempts of jobs that failed, or of which it is known what they used, kept as long as their
+//! jobs. Others write nothing here: what is known of an attempt that brought an answer is in its
+//! result.
 
 use uuid::Uuid;
 
-use super::tables::{self, Row};
+use super::snapshot::Snapshot;
+use super::tables::Row;
 use super::transaction::Tables;
-use super::{Store, StoreError, record};
+use super::writer::Pending;
+use super::{Store, StoreError, record, spend};
 use crate::clock::UnixMs;
-use crate::job::{ATTEMPTS_KEPT_MAX, AttemptEnd, Job};
+use crate::job::{ATTEMPTS_KEPT_MAX, AttemptEnd, Job, State, UpstreamUsage};
 
-/// Adds a failed attempt to those of its job, in the transaction that changes the job.
-pub(super) fn note(tables: &mut Tables<'_>, row: Row, end: AttemptEnd) -> Result<(), StoreError> {
+/// The end of an attempt, and whom its calls are counted for.
+#[derive(Clone, Debug)]
+pub struct NewAttemptEnd {
+    pub end: AttemptEnd,
+    pub account: String,
+    pub label: Option<String>,
+}
+
+/// Adds an attempt to those of its job, if that is there to keep it, and its calls to what was
+/// spent, in the transaction that changes the job.
+pub(super) fn note(
+    tables: &mut Tables<'_>,
+    row: Row,
+    NewAttemptEnd { end, account, label }: NewAttemptEnd,
+    is_kept: bool,
+) -> Result<(), StoreError> {
+    if !is_kept {
+        return spend::add(tables, &account, label.as_deref(), &end.calls);
+    }
     let kept = match tables.attempts.get(row)? {
         Some(bytes) => record::decode_attempts(row, bytes.value()),
         None => Ok(Vec::new()),
@@ -18,10 +38,11 @@ pub(super) fn note(tables: &mut Tables<'_>, row: Row, end: AttemptEnd) -> Result
     // Those that cannot be read are no reason to keep a job from going on.
     let mut attempts = kept.unwrap_or_default();
     let known = (end.number, end.started_ms);
-    if attempts.last().is_some_and(|last| (last.number, last.started_ms) == known) {
+    if attempts.iter().any(|kept| (kept.number, kept.started_ms) == known) {
         // It was written by a commit that was reported as failed.
         return Ok(());
     }
+    spend::add(tables, &account, label.as_deref(), &end.calls)?;
     attempts.push(end);
     let surplus = attempts.len().saturating_sub(ATTEMPTS_KEPT_MAX);
     attempts.drain(..surplus);
@@ -35,9 +56,27 @@ pub(super) fn forget(tables: &mut Tables<'_>, job: &Job) -> Result<(), StoreErro
     tables.attempts.remove(job.row)
 }
 
+fn read(snapshot: &Snapshot, row: Row) -> Result<Vec<AttemptEnd>, StoreError> {
+    match snapshot.attempts()?.get(row)? {
+        Some(bytes) => record::decode_attempts(row, bytes.value()),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Returns what the attempts of a job have used that have ended; `None` if nothing of it is known.
+pub(super) fn usage(snapshot: &Snapshot, job: &Job) -> Option<UpstreamUsage> {
+    // No attempt can have ended. Most polls are of such jobs, and are not to look further.
+    if job.attempts == 0 || job.attempts == 1 && job.state == State::Running {
+        return None;
+    }
+    // What cannot be read is for `db check` to report.
+    let attempts = read(snapshot, job.row).unwrap_or_default();
+    attempts.iter().filter_map(AttemptEnd::usage).reduce(UpstreamUsage::and)
+}
+
 impl Store {
-    /// Reads a job with the JSON of its result and its failed attempts, oldest first, if it exists at
-    /// `now_ms`: all of one state.
+    /// Reads a job with the JSON of its result and its attempts that are kept, oldest first, if it
+    /// exists at `now_ms`: all of one state.
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
@@ -45,19 +84,49 @@ impl Store {
         &self,
         id: Uuid,
         now_ms: UnixMs,
-        read: impl FnOnce(&Job, Option<&[u8]>, Vec<AttemptEnd>) -> T,
+        read_job: impl FnOnce(&Job, Option<&[u8]>, Vec<AttemptEnd>) -> T,
     ) -> Result<Option<T>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
         let row = plain.row;
         self.shared.read(|snapshot| {
-            let failed = match snapshot.open_table(tables::ATTEMPTS)?.get(row)? {
-                Some(bytes) => record::decode_attempts(row, bytes.value()),
-                None => Ok(Vec::new()),
-            };
+            let ended = read(snapshot, row);
             let found = self.row_in(snapshot, row, now_ms, |job, result| {
-                plain.has_nonce(job.nonce).then(|| failed.map(|failed| read(job, result, failed)))
+                plain.has_nonce(job.nonce).then(|| ended.map(|ended| read_job(job, result, ended)))
             })?;
             found.flatten().transpose()
+        })
+    }
+
+    /// Reads a job with the JSON of its result and what its attempts have used, if it exists at
+    /// `now_ms`: all of one state.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn read_job_with_usage<T>(
+        &self,
+        id: Uuid,
+        now_ms: UnixMs,
+        read_job: impl FnOnce(&Job, Option<&[u8]>, Option<&UpstreamUsage>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(None) };
+        let found = self.shared.read(|snapshot| {
+            self.row_in(snapshot, plain.row, now_ms, |job, result| {
+                plain.has_nonce(job.nonce).then(|| {
+                    let usage = usage(snapshot, job);
+                    read_job(job, result, usage.as_ref())
+                })
+            })
+        })?;
+        Ok(found.flatten())
+    }
+
+    /// Writes the end of an attempt whose job did not wait for it.
+    pub fn note_attempt(&self, row: Row, ended: NewAttemptEnd) -> Pending<()> {
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                let is_kept = tables.has_job(row)?;
+                note(tables, row, ended, is_kept)
+            })
         })
     }
 }

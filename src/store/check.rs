@@ -169,7 +169,7 @@ impl Store {
 type Walk = fn(&ReadTransaction, &mut Expected, &mut CheckReport) -> Result<(), StoreError>;
 
 /// In this order: the first say what the others must hold.
-const WALKS: [(&str, Walk); 14] = [
+const WALKS: [(&str, Walk); 16] = [
     ("the table of deliveries", outbox::read_all),
     ("the table of jobs", jobs::read_all),
     ("the tables of batches", batches::check),
@@ -182,6 +182,8 @@ const WALKS: [(&str, Walk); 14] = [
     ("the table of vendors' tasks", check_vendor_tasks),
     ("the table of raw replies", check_raws),
     ("the table of counts", check_counts),
+    ("the table of what was spent", accounts::spend),
+    ("the table of models", check_models),
     ("the table of credits", accounts::credits),
     ("the days in the table of credits", accounts::usage),
 ];
@@ -276,6 +278,22 @@ fn check_raws(
         }
         if !expected.jobs.contains_key(&row) {
             report.problem(format!("raw row {row} belongs to no job"));
+        }
+    }
+    Ok(())
+}
+
+fn check_models(
+    transaction: &ReadTransaction,
+    _: &mut Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let Some(models) = tables::later(transaction, tables::MODELS)? else { return Ok(()) };
+    for entry in models.iter()? {
+        let (upstream, bytes) = entry?;
+        if let Err(error) = record::decode_models(bytes.value()) {
+            let upstream = upstream.value();
+            report.problem(format!("the models of {upstream} cannot be read: {}", error.kind()));
         }
     }
     Ok(())

@@ -4,6 +4,7 @@
 mod counts;
 mod delivery;
 mod extras;
+mod spend;
 mod vendor_task;
 
 use std::io::{Read, Write};
@@ -20,6 +21,8 @@ pub use counts::{
 };
 pub use delivery::{decode_delivery, encode_delivery};
 pub use vendor_task::{decode_vendor_task, encode_vendor_task};
+
+pub use spend::{decode_models, decode_spend, encode_models, encode_spend};
 
 use self::extras::ExtrasV2;
 use super::accounts::Credits;

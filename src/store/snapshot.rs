@@ -12,6 +12,7 @@ use super::tables::{self, Row};
 pub(super) struct Snapshot {
     transaction: ReadTransaction,
     rows: OnceLock<RowTables>,
+    attempts: OnceLock<ReadOnlyTable<Row, &'static [u8]>>,
 }
 
 /// The tables that a poll reads. Opening them costs more than the poll's own look-ups, so that they
@@ -24,7 +25,7 @@ pub(super) struct RowTables {
 
 impl Snapshot {
     pub fn new(transaction: ReadTransaction) -> Snapshot {
-        Snapshot { transaction, rows: OnceLock::new() }
+        Snapshot { transaction, rows: OnceLock::new(), attempts: OnceLock::new() }
     }
 
     pub fn open_table<K: Key + 'static, V: Value + 'static>(
@@ -37,6 +38,17 @@ impl Snapshot {
     /// Returns the whole state, for what reads every table.
     pub fn transaction(&self) -> &ReadTransaction {
         &self.transaction
+    }
+
+    /// Returns the table of attempts, which polls of jobs that have ended read.
+    pub fn attempts(&self) -> Result<&ReadOnlyTable<Row, &'static [u8]>, StoreError> {
+        match self.attempts.get() {
+            Some(attempts) => Ok(attempts),
+            None => {
+                let attempts = self.open_table(tables::ATTEMPTS)?;
+                Ok(self.attempts.get_or_init(|| attempts))
+            }
+        }
     }
 
     pub fn rows(&self) -> Result<&RowTables, StoreError> {

@@ -59,6 +59,12 @@ pub const ATTEMPTS: TableDefinition<Row, &[u8]> = TableDefinition::new("attempts
 pub const VENDOR_TASKS: TableDefinition<Row, &[u8]> = TableDefinition::new("vendor_tasks");
 /// The raw replies of jobs' latest attempts of which they are kept, compressed, by the job's row.
 pub const RAWS: TableDefinition<Row, &[u8]> = TableDefinition::new("raws");
+/// A key of what was spent: the day (`20260511`), the account, the upstream and the label.
+pub type SpendKey<'a> = (u32, &'a str, &'a str, &'a str);
+/// What was spent, by day, account, upstream and label.
+pub const SPEND: TableDefinition<SpendKey<'static>, &[u8]> = TableDefinition::new("spend");
+/// The models that each upstream has answered with.
+pub const MODELS: TableDefinition<&str, &[u8]> = TableDefinition::new("models");
 /// A key of the counts: the kind, the scraper's number, and the number of the minute or bucket.
 pub type CountsKey = (u8, u16, u64);
 /// What was counted by the minute and by five minutes.

@@ -10,7 +10,8 @@ use super::effects::Effect;
 use super::lazy_table::LazyTable;
 use super::tables::{
     ATTEMPTS, BATCH_PROGRESS, BATCHES, CACHE, COUNTS, CREDITS, CountsKey, DEADLINES, DELIVERIES,
-    EXPIRY, IDEMPOTENCY, JOBS, OUTBOX, PROMPTS, RAWS, READY, RESULTS, ReadyKey, Row, VENDOR_TASKS,
+    EXPIRY, IDEMPOTENCY, JOBS, MODELS, OUTBOX, PROMPTS, RAWS, READY, RESULTS, ReadyKey, Row, SPEND,
+    SpendKey, VENDOR_TASKS,
 };
 
 /// All tables of one write transaction, those that every submit writes open already, and what is to be done when it has been committed.
@@ -31,6 +32,8 @@ pub struct Tables<'t> {
     pub vendor_tasks: LazyTable<'t, Row, &'static [u8]>,
     pub raws: LazyTable<'t, Row, &'static [u8]>,
     pub counts: LazyTable<'t, CountsKey, &'static [u8]>,
+    pub spend: LazyTable<'t, SpendKey<'static>, &'static [u8]>,
+    pub models: LazyTable<'t, &'static str, &'static [u8]>,
     pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
     /// Accounts read in this transaction; the changed are written back once, before the commit.
     pub credits_buffered: HashMap<(String, u32), BufferedCredits>,
@@ -57,10 +60,17 @@ pub fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(VENDOR_TASKS)?;
     transaction.open_table(RAWS)?;
     transaction.open_table(COUNTS)?;
+    transaction.open_table(SPEND)?;
+    transaction.open_table(MODELS)?;
     Ok(())
 }
 
 impl<'t> Tables<'t> {
+    /// Returns whether a row is that of a job.
+    pub fn has_job(&self, row: Row) -> Result<bool, StoreError> {
+        Ok(redb::ReadableTable::get(&self.jobs, row)?.is_some())
+    }
+
     pub fn open(transaction: &'t WriteTransaction) -> Result<Tables<'t>, StoreError> {
         Ok(Tables {
             jobs: transaction.open_table(JOBS)?,
@@ -79,6 +89,8 @@ impl<'t> Tables<'t> {
             vendor_tasks: LazyTable::new(transaction, VENDOR_TASKS),
             raws: LazyTable::new(transaction, RAWS),
             counts: LazyTable::new(transaction, COUNTS),
+            spend: LazyTable::new(transaction, SPEND),
+            models: LazyTable::new(transaction, MODELS),
             credits: transaction.open_table(CREDITS)?,
             credits_buffered: HashMap::new(),
             usage_buffered: HashMap::new(),

@@ -5,17 +5,17 @@ use uuid::Uuid;
 use super::jobs::{self, NewResult, SubmitError, SubmitLimits};
 use super::tables::Row;
 use super::writer::Pending;
-use super::{Store, StoreError, attempts, raws, record};
+use super::{NewAttemptEnd, Store, StoreError, attempts, raws, record};
 use crate::clock::UnixMs;
-use crate::job::{AttemptEnd, Event, Failure, Job, TransitionError};
+use crate::job::{Event, Failure, Job, TransitionError};
 
 /// The end of an attempt, to be written.
 #[derive(Clone)]
 pub struct NewOutcome {
     pub event: Event,
     pub result: Option<NewResult>,
-    /// What is kept of it with its job; `None` if it succeeded.
-    pub failed: Option<AttemptEnd>,
+    /// What is kept of it with its job, if there is something to keep.
+    pub ended: Option<NewAttemptEnd>,
     /// Raw replies as JSON, which take the place of those of an earlier attempt.
     pub raw: Option<Vec<u8>>,
 }
@@ -71,7 +71,8 @@ impl Store {
     }
 
     /// Does what [`Store::begin_transition`] does with the event that ends an attempt; one that has
-    /// failed is kept with its job, in the same transaction, even if the job has ended meanwhile.
+    /// failed or used something is kept with its job, in the same transaction, even if that has
+    /// ended meanwhile.
     pub fn begin_outcome(
         &self,
         row: Row,
@@ -79,7 +80,7 @@ impl Store {
         outcome: NewOutcome,
     ) -> Pending<Result<Job, TransitionError>> {
         let scrapers = self.scrapers.clone();
-        let NewOutcome { event, result, failed, raw } = outcome;
+        let NewOutcome { event, result, ended, raw } = outcome;
         // Here, where only this attempt waits for it.
         let raw = raw.map(|json| record::encode_raw(row, &json));
         self.queue(|queue| {
@@ -87,11 +88,16 @@ impl Store {
                 let decide = |_: &Job| event;
                 let outcome =
                     jobs::transition(tables, &scrapers, row, now_ms, decide, result.as_ref())?;
-                let ended = TransitionError::Finished;
-                if let Some(failed) = failed
-                    && outcome.as_ref().err().is_none_or(|refusal| *refusal == ended)
-                {
-                    attempts::note(tables, row, failed)?;
+                if let Some(ended) = ended {
+                    let used = !ended.end.calls.is_empty();
+                    let is_kept = match &outcome {
+                        Ok(_) | Err(TransitionError::Finished) => true,
+                        Err(TransitionError::StaleLease | TransitionError::NotRunning) => used,
+                        Err(TransitionError::Gone) => false,
+                    };
+                    if is_kept || used {
+                        attempts::note(tables, row, ended, is_kept && tables.has_job(row)?)?;
+                    }
                 }
                 if let (Ok(_), Some(raw)) = (&outcome, raw) {
                     raws::put(tables, row, &raw)?;

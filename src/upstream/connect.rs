@@ -10,7 +10,7 @@ use super::browser::recipes::{self, Recipes};
 use super::browser::{self, BrowserUpstream, Keep, Limits, LocalDriver, Parts, Runtime, Setup};
 use super::http::{HttpUpstream, InvalidProxy};
 use super::practice::PracticeUpstream;
-use super::{Member, Registry, Upstream, providers};
+use super::{Member, Registry, Terms, Upstream, providers};
 use crate::clock::Clock;
 use crate::config::{self, Evidence, Settings, UpstreamKind};
 use crate::practice::Engine;
@@ -74,12 +74,21 @@ pub fn connect(
             // What has no browser of its own would wait for one.
             in_flight_max: configured.in_flight_max.or(sessions),
             requests_per_minute: configured.requests_per_minute,
+            terms: terms(configured),
         });
     }
     let scrapers = settings.scrapers.values();
     let scrapers = scrapers.map(|scraper| (scraper.name.clone(), scraper.upstreams.clone()));
     let recipes = connector.shared.map(|shared| shared.recipes).unwrap_or_default();
     Ok(Registry::new(members, scrapers, clock.clone()).with_recipes(recipes))
+}
+
+fn terms(configured: &config::Upstream) -> Terms {
+    Terms {
+        models_allowed: configured.models_allowed.clone(),
+        day_nanos_max: configured.day_nanos_max,
+        prices: configured.prices,
+    }
 }
 
 /// Returns what is wrong with the recipes that browsers are configured with, a sentence each.
@@ -131,7 +140,8 @@ pub fn alone(
     let local = Local::new("", "", settings);
     let mut connector = Connector { settings, local: &local, clock, shared: None };
     let upstream = connector.open(configured)?;
-    let member = Member { upstream, in_flight_max: None, requests_per_minute: None };
+    let (in_flight_max, requests_per_minute, terms) = (None, None, Terms::default());
+    let member = Member { upstream, in_flight_max, requests_per_minute, terms };
     let name = configured.name.clone();
     Ok(Registry::new(vec![member], [(name.clone(), vec![name])], clock.clone()))
 }

@@ -3,11 +3,16 @@
 
 mod breaker;
 pub mod browser;
+mod choice;
 mod connect;
+mod day_spend;
 pub mod evidence_capture;
+mod extra_body;
 pub mod http;
 mod limits;
+mod model_log;
 mod practice;
+mod pricing;
 pub mod provider;
 pub mod providers;
 pub mod raw_capture;
@@ -19,11 +24,12 @@ mod vendor_tasks;
 
 pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
 pub use connect::{ConnectError, Local, UpstreamOverrides, alone, connect, recipe_problems};
+pub use day_spend::DaySpend;
 pub use http::InvalidProxy;
 pub use limits::{Limits, Served};
 pub use registry::{AnsweredBy, Registry};
 pub use reread::{RereadError, reread};
-pub use slot::{CallCounts, LastError, Member, UpstreamStatus};
+pub use slot::{CallCounts, LastError, Member, Terms, UpstreamStatus};
 pub use vendor_tasks::TaskKeeper;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -37,7 +43,7 @@ use raw_capture::RawCapture;
 
 use crate::answer::{Answer, Kind};
 use crate::config::KeepRaw;
-use crate::job::{Failure, Reason, ScrapeRequest, UpstreamUsage};
+use crate::job::{AttemptCall, Failure, ModelSeen, Reason, ScrapeRequest, UpstreamUsage};
 
 /// Something that answers prompts. Called from worker threads, several at once.
 pub trait Upstream: Send + Sync {
@@ -87,6 +93,7 @@ pub struct Call {
     wants_raw: bool,
     /// What upstreams want kept of the attempt.
     evidence: Arc<Mutex<Vec<Evidence>>>,
+    ended: Arc<Mutex<EndedCalls>>,
     /// Where the task of a vendor is kept; `None` where no job is behind the call.
     tasks: Option<Arc<dyn TaskKeeper>>,
     raw: Arc<Mutex<Vec<RawCapture>>>,
@@ -99,6 +106,7 @@ impl Call {
             canceled,
             wants_raw: false,
             evidence: Arc::default(),
+            ended: Arc::default(),
             raw: Arc::default(),
             tasks: None,
         }
@@ -140,10 +148,33 @@ impl Call {
         std::mem::take(&mut *self.evidence.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    fn note_call(&self, call: AttemptCall) {
+        self.ended.lock().unwrap_or_else(PoisonError::into_inner).calls.push(call);
+    }
+
+    fn note_model(&self, upstream: &str, seen: ModelSeen) {
+        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
+        ended.models.push((upstream.to_owned(), seen));
+    }
+
+    /// Returns what the calls of upstreams have used, and whose models have changed.
+    pub fn take_ended(&self) -> EndedCalls {
+        std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Whether the answer is not wanted any more.
     pub fn is_canceled(&self) -> bool {
         self.canceled.load(Ordering::Relaxed)
     }
+}
+
+/// The calls of an attempt that have ended.
+#[derive(Debug, Default)]
+pub struct EndedCalls {
+    /// Those of which it is known what they used, in their order.
+    pub calls: Vec<AttemptCall>,
+    /// The upstreams that answered with another model than before.
+    pub models: Vec<(String, ModelSeen)>,
 }
 
 /// Why an upstream gave no answer.
@@ -154,13 +185,15 @@ pub struct UpstreamError {
     /// One sentence in our own words, for everybody: the log, `GET /scrapers`, other jobs.
     pub sentence: String,
     /// The sentence with the upstream's words in it, which may repeat the prompt in any spelling.
-    quoting: Option<String>,
+    quoting: Option<Box<str>>,
     /// How long the upstream asks us to wait before the next try, milliseconds.
     pub retry_after_ms: Option<u64>,
     /// The upstream that failed, by its name in config.toml; `None` where no single one did.
     pub upstream: Option<String>,
     /// What the attempt used all the same: providers bill answers that are refused or cut.
     pub usage: Option<Box<UpstreamUsage>>,
+    /// The answer that is a failure because no search was made, where its owner wants it.
+    unsearched: Option<Box<str>>,
 }
 
 impl UpstreamError {
@@ -173,19 +206,45 @@ impl UpstreamError {
             retry_after_ms: None,
             upstream: None,
             usage: None,
+            unsearched: None,
         }
     }
 
     /// Adds the sentence that quotes the upstream, for the job's owner alone.
     #[must_use]
     pub fn quoting(mut self, sentence: impl Into<String>) -> UpstreamError {
-        self.quoting = Some(sentence.into());
+        self.quoting = Some(sentence.into().into());
         self
     }
 
     /// Returns the sentence for the job's owner, who may read the upstream's own words.
     pub fn for_owner(&self) -> &str {
         self.quoting.as_deref().unwrap_or(&self.sentence)
+    }
+
+    /// Adds a remark to the end of the sentence, for everybody.
+    fn adding(mut self, remark: &str) -> UpstreamError {
+        let added = |sentence: &str| format!("{} ({remark}).", sentence.trim_end_matches('.'));
+        self.quoting = self.quoting.as_deref().map(|quoting| added(quoting).into());
+        self.sentence = added(&self.sentence);
+        self
+    }
+
+    /// Adds what the attempt used all the same.
+    #[must_use]
+    pub fn with_usage(mut self, usage: UpstreamUsage) -> UpstreamError {
+        self.usage = Some(Box::new(usage)).filter(|usage| !usage.is_empty());
+        self
+    }
+
+    /// Returns the failure that the job ends with, the answer behind its sentence where one is
+    /// kept.
+    pub fn last_failure(&self) -> Failure {
+        let failure = self.failure();
+        match &self.unsearched {
+            Some(answer) => failure.with_answer(answer),
+            None => failure,
+        }
     }
 
     /// Returns the failure as the job keeps it. Its sentence is the owner's and is never logged.

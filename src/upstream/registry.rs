@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::browser::recipe::Problem;
 use super::browser::recipes::{Recipes, read_folder};
 use super::slot::{Busy, CallCounts, Member, UpstreamSlot, UpstreamStatus};
-use super::{Call, Served, UpstreamError};
+use super::{Call, Served, UpstreamError, choice};
 use crate::answer::{Answer, Kind};
-use crate::clock::Clock;
-use crate::job::{Reason, Retry, ScrapeRequest};
+use crate::clock::{Clock, UnixMs};
+use crate::job::{Invalid, ModelSeen, Reason, Retry, ScrapeRequest};
 
 /// The attempt from which on failures that another try may mend go on to the next upstream.
 const FALLBACK_ATTEMPT: u32 = 2;
@@ -107,8 +107,8 @@ impl Registry {
             if failures.any() && self.clock.instant() >= call.deadline {
                 break;
             }
-            if let Err(unfit) = slot.limits().check(slot.name(), request) {
-                failures.unfit = Some(unfit);
+            if let Err(unfit) = choice::check(slot, request) {
+                failures.pass_over(slot, request, unfit);
                 continue;
             }
             let in_flight = match slot.enter() {
@@ -126,11 +126,39 @@ impl Registry {
                 Err(error) => UpstreamError { upstream: Some(slot.name().to_owned()), ..error },
             };
             match after_failure(&error, attempt) {
-                Then::End => return Err(error),
+                Then::End => return Err(failures.naming_passed_over(error)),
                 Then::NextUpstream => failures.tried.push(error),
             }
         }
         Err(failures.telling(scraper))
+    }
+
+    /// Takes over what the store has kept: what the present day has cost, and the models.
+    pub fn restore(
+        &self,
+        now_ms: UnixMs,
+        spent: &[(String, u64)],
+        models: Vec<(String, Vec<ModelSeen>)>,
+    ) {
+        let slot = |name: &str| self.slots.iter().find(|slot| slot.name() == name);
+        for (name, nanos) in spent {
+            slot(name).into_iter().for_each(|slot| slot.restore_spend(now_ms, *nanos));
+        }
+        for (name, models) in models {
+            if let Some(slot) = slot(&name) {
+                slot.restore_models(models);
+            }
+        }
+    }
+
+    /// Checks that some upstream of its scraper takes a request.
+    ///
+    /// # Errors
+    /// Returns an error if none does.
+    pub fn check(&self, request: &ScrapeRequest) -> Result<(), Invalid> {
+        let slots = self.scrapers.get(&request.scraper).map_or(&[][..], Vec::as_slice);
+        let slots: Vec<&UpstreamSlot> = slots.iter().map(Arc::as_ref).collect();
+        choice::check_all(&slots, request)
     }
 
     /// Returns a scraper's upstreams in the order in which they are tried: first the one that has a
@@ -149,7 +177,7 @@ impl Registry {
     /// Returns how long no upstream of a scraper can be asked that takes the request, milliseconds.
     pub fn paused_ms(&self, request: &ScrapeRequest) -> u64 {
         let slots = self.scrapers.get(&request.scraper).map_or(&[][..], Vec::as_slice);
-        let fit = slots.iter().filter(|slot| slot.limits().check(slot.name(), request).is_ok());
+        let fit = slots.iter().filter(|slot| choice::check(slot, request).is_ok());
         fit.map(|slot| slot.paused_ms()).min().unwrap_or(0)
     }
 
@@ -195,6 +223,8 @@ struct Failures {
     busy: Vec<Busy>,
     /// Why the last of those that are known not to take the request does not.
     unfit: Option<UpstreamError>,
+    /// Those that a request with a `kind` or a `model` leaves out.
+    passed_over: Vec<String>,
 }
 
 impl Failures {
@@ -202,9 +232,37 @@ impl Failures {
         !self.tried.is_empty()
     }
 
-    /// The failure that says most of what to do now.
+    fn pass_over(&mut self, slot: &UpstreamSlot, request: &ScrapeRequest, unfit: UpstreamError) {
+        if choice::left_out(slot, request).is_some() {
+            self.passed_over.push(slot.name().to_owned());
+        }
+        self.unfit = Some(unfit);
+    }
+
+    /// Returns a failure with the names of the upstreams that the request has left out.
+    fn naming_passed_over(&self, error: UpstreamError) -> UpstreamError {
+        if self.passed_over.is_empty() {
+            return error;
+        }
+        let names = self.passed_over.join(", ");
+        error.adding(&format!("passed over, by `kind` or `model`: {names}"))
+    }
+
+    /// Returns the failure that says most of what to do now.
     fn telling(mut self, scraper: &str) -> UpstreamError {
-        if let Some(at) = self.tried.iter().position(|error| error.reason.retryable()) {
+        let passed_over = std::mem::take(&mut self.passed_over);
+        let names = Failures { passed_over, ..Failures::default() };
+        names.naming_passed_over(self.most_telling(scraper))
+    }
+
+    fn most_telling(mut self, scraper: &str) -> UpstreamError {
+        // An answer without a search is the last thing to try again: the next one costs as much.
+        let may_improve = |error: &UpstreamError| error.reason.retryable();
+        let searched = |error: &UpstreamError| error.reason != Reason::NoSearch;
+        let again = self.tried.iter().position(|error| may_improve(error) && searched(error));
+        let unsearched =
+            || self.tried.iter().position(may_improve).filter(|_| self.busy.is_empty());
+        if let Some(at) = again.or_else(unsearched) {
             return self.tried.swap_remove(at);
         }
         let Some(wait_ms) = self.busy.iter().map(|busy| busy.wait_ms).min() else {

@@ -1,5 +1,5 @@
 //! One upstream as the registry runs it: its cap of calls in flight, its rate limit, its circuit
-//! breaker, and its latest failure.
+//! breaker, its latest failure, and what it has cost.
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -7,10 +7,16 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::breaker::{Admission, Breaker, Circuit, FAILURES_MAX};
 use super::browser::RecipeHealth;
+use super::day_spend::DaySpend;
+use super::model_log::ModelLog;
+use super::pricing::priced;
 use super::{Call, Limits, Upstream, UpstreamError};
 use crate::answer::{Answer, Kind};
-use crate::clock::{Clock, Stopwatch, UnixMs};
-use crate::job::{Blame, Reason, ReasonCounts, ScrapeRequest};
+use crate::clock::{Clock, Stopwatch, UnixMs, next_day_ms};
+use crate::config::Prices;
+use crate::job::{
+    AttemptCall, Blame, ModelSeen, Reason, ReasonCounts, ScrapeRequest, Spend, usd_text,
+};
 use crate::rate::RateLimit;
 use crate::tally::{Histogram, HistogramReport};
 
@@ -27,6 +33,17 @@ pub struct Member {
     pub in_flight_max: Option<usize>,
     /// `None`: no limit of our own.
     pub requests_per_minute: Option<u32>,
+    pub terms: Terms,
+}
+
+/// The models that an upstream may be asked for, and the money that it may cost.
+#[derive(Clone, Debug, Default)]
+pub struct Terms {
+    /// Models that a request may ask for.
+    pub models_allowed: Vec<String>,
+    /// Nanodollars in a day (UTC); `None`: no cap.
+    pub day_nanos_max: Option<u64>,
+    pub prices: Prices,
 }
 
 /// The status of an upstream.
@@ -40,6 +57,12 @@ pub struct UpstreamStatus {
     pub last_error: Option<LastError>,
     /// How its recipe fits the page, where it has one.
     pub recipe: Option<RecipeHealth>,
+    pub models_allowed: Vec<String>,
+    /// The models that it has answered with, oldest first, each since when.
+    pub models: Vec<ModelSeen>,
+    /// Nanodollars that it has cost today (UTC).
+    pub day_nanos: u64,
+    pub day_nanos_max: Option<u64>,
 }
 
 /// Counters of an upstream's calls since the start.
@@ -51,6 +74,8 @@ pub struct CallCounts {
     pub took_ms: HistogramReport,
     /// The reasons for which there was no answer, and how often.
     pub errors: Vec<(Reason, u64)>,
+    /// What they have used.
+    pub spend: Spend,
 }
 
 /// The latest failure of an upstream, whatever its cause.
@@ -79,6 +104,10 @@ pub(super) struct UpstreamSlot {
     last_error: Mutex<Option<LastError>>,
     took_ms: Histogram,
     errors: ReasonCounts,
+    terms: Terms,
+    models: ModelLog,
+    day: DaySpend,
+    spend: Mutex<Spend>,
     clock: Clock,
 }
 
@@ -102,6 +131,10 @@ impl UpstreamSlot {
             last_error: Mutex::new(None),
             took_ms: Histogram::new(&CALL_BOUNDS_MS),
             errors: ReasonCounts::default(),
+            terms: member.terms,
+            models: ModelLog::default(),
+            day: DaySpend::default(),
+            spend: Mutex::default(),
             clock,
         }
     }
@@ -118,11 +151,46 @@ impl UpstreamSlot {
         self.upstream.limits()
     }
 
+    /// Returns whether a request may ask for a model here.
+    pub fn allows_model(&self, model: &str) -> bool {
+        self.terms.models_allowed.iter().any(|allowed| allowed == model)
+    }
+
+    pub fn models_allowed(&self) -> &[String] {
+        &self.terms.models_allowed
+    }
+
+    /// Takes over what the store has kept of the present day.
+    pub fn restore_spend(&self, at_ms: UnixMs, nanos: u64) {
+        self.day.add(at_ms, nanos);
+    }
+
+    /// Takes over the models that the store has kept.
+    pub fn restore_models(&self, models: Vec<ModelSeen>) {
+        self.models.restore(models);
+    }
+
+    /// Returns why it is not asked before the next day; `None` while it may cost more.
+    fn spent(&self) -> Option<Busy> {
+        let cap_nanos = self.terms.day_nanos_max?;
+        let now_ms = self.clock.now_ms();
+        (self.day.nanos(now_ms) >= cap_nanos).then(|| {
+            let cap = usd_text(cap_nanos);
+            let sentence =
+                format!("{} has spent its `usd_per_day` of {cap} USD for today (UTC)", self.name());
+            Busy { sentence, wait_ms: next_day_ms(now_ms) - now_ms, at_limit: true }
+        })
+    }
+
     /// Takes a permit for one call.
     ///
     /// # Errors
-    /// Returns an error if all permits are taken, the breaker is open, or the minute is used up.
+    /// Returns an error if all permits are taken, the breaker is open, the minute is used up, or
+    /// the day's money is spent.
     pub fn enter(&self) -> Result<InFlight<'_>, Busy> {
+        if let Some(spent) = self.spent() {
+            return Err(spent);
+        }
         let most = self.in_flight_max.unwrap_or(usize::MAX);
         let entered =
             self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |under_way| {
@@ -157,13 +225,15 @@ impl UpstreamSlot {
     }
 
     /// Returns how long it takes no calls, milliseconds: because it rests after failures, or has used
-    /// up its own limit. One that is full, or whose probe is under way, may take one at any moment.
+    /// up a limit of its own. One that is full, or whose probe is under way, may take one at any
+    /// moment.
     pub fn paused_ms(&self) -> u64 {
         let rest_ms = match self.breaker.circuit(self.clock.now_ms()) {
             Circuit::Closed { .. } | Circuit::HalfOpen => 0,
             Circuit::Open { wait_ms } => wait_ms,
         };
-        rest_ms.max(self.limit.as_ref().map_or(0, RateLimit::wait_ms))
+        let spent_ms = self.spent().map_or(0, |busy| busy.wait_ms);
+        rest_ms.max(spent_ms).max(self.limit.as_ref().map_or(0, RateLimit::wait_ms))
     }
 
     pub fn upstream(&self) -> &dyn Upstream {
@@ -179,6 +249,10 @@ impl UpstreamSlot {
             in_flight_max: self.in_flight_max,
             last_error: self.last_error(),
             recipe: self.upstream.recipe_health(),
+            models_allowed: self.terms.models_allowed.clone(),
+            models: self.models.models(),
+            day_nanos: self.day.nanos(self.clock.now_ms()),
+            day_nanos_max: self.terms.day_nanos_max,
         }
     }
 
@@ -187,7 +261,51 @@ impl UpstreamSlot {
             name: self.name().to_owned(),
             took_ms: self.took_ms.report(),
             errors: self.errors.report(),
+            spend: *self.spend.lock().unwrap_or_else(PoisonError::into_inner),
         }
+    }
+
+    /// Checks an answer: that it has something to say, and was searched for where that is required.
+    fn accept(
+        &self,
+        request: &ScrapeRequest,
+        call: &Call,
+        answer: Answer,
+    ) -> Result<Answer, UpstreamError> {
+        let name = self.name();
+        if says_nothing(&answer) {
+            let sentence = format!("{name} gave an answer without text.");
+            return Err(UpstreamError::new(Reason::Empty, sentence).with_usage(answer.usage));
+        }
+        if let (Some(model), None) = (&answer.model, &request.model)
+            && let Some(seen) = self.models.note(model, self.clock.now_ms())
+        {
+            call.note_model(name, seen);
+        }
+        let made = answer.search.and_then(|search| search.made);
+        if request.require_search && made == Some(false) {
+            let sentence = format!("{name} answered without a search.");
+            let error = UpstreamError::new(Reason::NoSearch, sentence).with_usage(answer.usage);
+            let unsearched = request.keep_unsearched.then(|| answer.markdown.into());
+            return Err(UpstreamError { unsearched, ..error });
+        }
+        Ok(answer)
+    }
+
+    /// Counts what a call has used, however it ended.
+    fn note_usage(&self, outcome: &Result<Answer, UpstreamError>, call: &Call) {
+        let (usage, reason) = match outcome {
+            Ok(answer) => (answer.usage.clone(), None),
+            Err(error) => (error.usage.as_deref().cloned().unwrap_or_default(), Some(error.reason)),
+        };
+        let usage = priced(usage, &self.terms.prices, reason);
+        if usage.is_empty() {
+            return;
+        }
+        let ended_ms = self.clock.now_ms();
+        self.day.add(ended_ms, usage.cost.map_or(0, |cost| cost.nano_usd));
+        self.spend.lock().unwrap_or_else(PoisonError::into_inner).count(&usage);
+        call.note_call(AttemptCall { upstream: self.name().to_owned(), ended_ms, reason, usage });
     }
 
     fn last_error(&self) -> Option<LastError> {
@@ -213,18 +331,14 @@ impl InFlight<'_> {
     pub fn ask(mut self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
         let slot = self.slot;
         self.asked = Some(slot.clock.stopwatch());
-        let outcome = slot.upstream.ask(request, call).map(Answer::normalized).and_then(|answer| {
-            if says_nothing(&answer) {
-                let sentence = format!("{} gave an answer without text.", slot.name());
-                return Err(UpstreamError::new(Reason::Empty, sentence));
-            }
-            Ok(answer)
-        });
+        let outcome = slot.upstream.ask(request, call).map(Answer::normalized);
+        let outcome = outcome.and_then(|answer| slot.accept(request, call, answer));
         // A call that is broken off fails in one way or another.
         let outcome = outcome.map_err(|error| match call.is_canceled() {
-            true => UpstreamError::canceled(),
+            true => UpstreamError { usage: error.usage, ..UpstreamError::canceled() },
             false => error,
         });
+        slot.note_usage(&outcome, call);
         let verdict =
             outcome.as_ref().map_or_else(|error| error.reason.info().blame, |_| Blame::None);
         match verdict {

@@ -203,6 +203,14 @@ fn a_full_queue_refuses_and_loses_nothing() {
     submit(&app, &[], "more").expect(202);
 }
 
+/// What was spent where no upstream tells of any cost.
+fn nothing_spent() -> serde_json::Value {
+    json!({
+        "calls": 0, "calls_without_cost": 0, "input_tokens": 0, "output_tokens": 0,
+        "reasoning_tokens": 0, "searches": 0, "cost_usd": 0.0,
+    })
+}
+
 #[test]
 fn usage_says_what_is_used_reserved_and_left() {
     let gate = Gate::default();
@@ -218,9 +226,13 @@ fn usage_says_what_is_used_reserved_and_left() {
         });
         serde_json::json!({
             "account": "a", "monthly_credits": 7, "used": used, "reserved": reserved, "left": 4,
-            "resets_at": "2026-06-01T00:00:00+00:00",
+            "resets_at": "2026-06-01T00:00:00+00:00", "usd_per_day": null, "usd_spent_today": 0.0,
+            "spent": nothing_spent(), "upstreams": {}, "labels": {},
             "scrapers": { "chatgpt": chatgpt },
-            "days": [{ "date": "2026-05-11", "scrapers": { "chatgpt": chatgpt } }],
+            "days": [{
+                "date": "2026-05-11", "scrapers": { "chatgpt": chatgpt },
+                "spent": nothing_spent(), "upstreams": {}, "labels": {},
+            }],
         })
     };
     assert_eq!(app.get_with("/usage", &A).expect(200), expected(0, 3));
@@ -247,7 +259,7 @@ fn an_operator_sees_the_credits_of_every_key_and_nobody_else_does() {
     let account = |name: &str, allowance: u64, used: u64, reserved: u64| {
         json!({
             "account": name, "monthly_credits": allowance, "used": used, "reserved": reserved,
-            "left": allowance - used - reserved,
+            "left": allowance - used - reserved, "usd_per_day": null, "usd_spent_today": 0.0,
         })
     };
     let usage = app.get_with("/usage", &B).expect(200);
@@ -299,14 +311,17 @@ fn usage_is_told_by_day_and_by_scraper() {
     let app = app.restart();
     let usage = app.get_with("/usage?days=1", &A).expect(200);
     let grok = json!({ "jobs": 1, "done": 1, "failed": 0, "cached": 0, "credits": 5 });
-    assert_eq!(usage["days"], json!([{ "date": "2026-05-12", "scrapers": { "grok": grok } }]));
+    let day = |date: &str, scrapers: serde_json::Value| {
+        json!({
+            "date": date, "scrapers": scrapers, "spent": nothing_spent(), "upstreams": {},
+            "labels": {},
+        })
+    };
+    assert_eq!(usage["days"], json!([day("2026-05-12", json!({ "grok": grok }))]));
     let usage = app.get_with("/usage?days=2", &A).expect(200);
     let chatgpt = json!({ "jobs": 3, "done": 2, "failed": 1, "cached": 1, "credits": 3 });
     assert_eq!(usage["scrapers"], json!({ "chatgpt": chatgpt, "grok": grok }));
-    assert_eq!(
-        usage["days"][0],
-        json!({ "date": "2026-05-11", "scrapers": { "chatgpt": chatgpt } })
-    );
+    assert_eq!(usage["days"][0], day("2026-05-11", json!({ "chatgpt": chatgpt })));
     // Unless asked otherwise, this month's.
     assert_eq!(app.get_with("/usage", &A).expect(200)["days"], usage["days"]);
     for wrong in ["0", "401", "-1", "x", ""] {

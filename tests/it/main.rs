@@ -15,6 +15,7 @@ mod chromium;
 mod circles;
 mod cli;
 mod contract;
+mod costs;
 mod cross_site;
 mod dashboard;
 mod deletion;

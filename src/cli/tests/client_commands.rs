@@ -126,16 +126,24 @@ fn list_all_follows_the_cursors_to_the_end() {
     assert!(asked[1].starts_with("GET /jobs?limit=200&cursor=c1 "), "{}", asked[1]);
 }
 
+fn spent() -> Value {
+    serde_json::json!({
+        "calls": 0, "calls_without_cost": 0, "input_tokens": 0, "output_tokens": 0,
+        "reasoning_tokens": 0, "searches": 0, "cost_usd": 0.0,
+    })
+}
+
 #[test]
 fn usage_prints_what_is_left_or_that_there_is_no_limit() {
     let document = |allowance: Option<u64>, left: Option<u64>| {
         let usage = serde_json::json!({
             "account": "team-a", "monthly_credits": allowance, "used": 6, "reserved": 3,
-            "left": left, "resets_at": "2026-06-01T00:00:00+00:00",
+            "left": left, "resets_at": "2026-06-01T00:00:00+00:00", "usd_per_day": 5.0,
+            "usd_spent_today": 0.25, "spent": spent(), "upstreams": {}, "labels": {},
             "scrapers": { "chatgpt": { "jobs": 3, "done": 2, "failed": 0, "cached": 0, "credits": 6 } },
             "days": [{ "date": "2026-05-11", "scrapers": {
                 "chatgpt": { "jobs": 3, "done": 2, "failed": 0, "cached": 0, "credits": 6 },
-            } }],
+            }, "spent": spent(), "upstreams": {}, "labels": {} }],
         });
         vec![(200, usage.to_string())]
     };
@@ -149,6 +157,7 @@ fn usage_prints_what_is_left_or_that_there_is_no_limit() {
     reserved   3
     left       1
     resets     2026-06-01T00:00:00+00:00
+    cost       0.25 USD today, of 5
 
     day         scraper            jobs     done   failed   cached  credits
     2026-05-11  chatgpt               3        2        0        0        6
@@ -163,9 +172,13 @@ fn usage_prints_the_credits_of_every_key_where_they_are_told() {
     let usage = serde_json::json!({
         "account": "boss", "monthly_credits": null, "used": 0, "reserved": 0, "left": null,
         "resets_at": "2026-06-01T00:00:00+00:00", "scrapers": {}, "days": [],
+        "usd_per_day": null, "usd_spent_today": 0.0, "spent": spent(), "upstreams": {},
+        "labels": {},
         "accounts": [
-            { "account": "boss", "monthly_credits": null, "used": 0, "reserved": 0, "left": null },
-            { "account": "team-a", "monthly_credits": 10, "used": 6, "reserved": 3, "left": 1 },
+            { "account": "boss", "monthly_credits": null, "used": 0, "reserved": 0, "left": null,
+              "usd_per_day": null, "usd_spent_today": 0.0 },
+            { "account": "team-a", "monthly_credits": 10, "used": 6, "reserved": 3, "left": 1,
+              "usd_per_day": null, "usd_spent_today": 0.0 },
         ],
     });
     let (ran, _) = against(vec![(200, usage.to_string())], &["usage"]);

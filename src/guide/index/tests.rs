@@ -60,6 +60,10 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
             "upstreams#how-many-requests-does-one-scrape-cost-at-the-provider",
         ],
     ),
+    ("cap what a day costs in dollars", &["costs#how-do-i-cap-what-a-day-costs"]),
+    ("require_search", &["costs#how-do-i-insist-on-a-search"]),
+    ("extra_body", &["costs#how-do-i-add-fields-to-what-a-provider-is-sent"]),
+    ("let a request choose its model", &["costs#how-do-i-let-a-request-choose-its-model"]),
     ("which fields does the result have", &["results#what-is-in-a-result"]),
     ("get the answer as markdown", &["api#how-do-i-get-the-answer-as-markdown"]),
     (

@@ -23,13 +23,14 @@ pub const QUEUED: Codes = &[
     BodyTooLarge,
     BodiesFull,
     IdempotencyKeyReused,
+    SpendLimit,
     RateLimit,
     WebhooksNotConfigured,
 ];
 /// Of a call that waits for its answer.
 pub const WAITING: Codes = &[UpstreamsPaused, IdempotencyKeyInvalid, IdempotencyKeyReused];
 /// Of what costs credits and a place in a queue.
-pub const LIMITED: Codes = &[CreditLimit, RateLimit, QueueFull];
+pub const LIMITED: Codes = &[CreditLimit, SpendLimit, RateLimit, QueueFull];
 pub const BATCH: Codes =
     &[BatchInvalid, BatchTooLarge, LabelInvalid, WebhookUrlInvalid, ScraperUnknown];
 /// Of what reads the store, and of what writes it.

@@ -71,6 +71,7 @@ pub fn done() -> Value {
         ("expires_at", json!(EXPIRES)),
         ("label", Value::Null),
         ("error_code", Value::Null),
+        ("usage", upstream_usage()),
     ] {
         job[name] = value;
     }
@@ -137,10 +138,14 @@ pub fn scrapers() -> Value {
             "breaker": "closed", "probe_in_seconds": null, "in_flight": 8, "in_flight_max": null,
             "last_error": { "at": CREATED, "code": "upstream_overloaded", "error": "openai answered with status 503." },
             "recipe": null,
+            "models_allowed": ["gpt-6-astra"], "llm_model": "gpt-6-luna-2026-11-02",
+            "model_changes": [{
+                "at": CREATED, "from": "gpt-6-luna-2026-08-07", "to": "gpt-6-luna-2026-11-02",
+            }],
         }],
         "health": {
             "window_seconds": 3600, "attempts": 34, "succeeded": 31, "success_rate": 0.912,
-            "p50_seconds": 11.5, "p95_seconds": 30.0,
+            "p50_seconds": 11.5, "p95_seconds": 30.0, "searched_share": 0.97,
             "non_empty": { "links": 0.9, "search_queries": 1.0 },
         },
     }] })
@@ -150,6 +155,21 @@ fn used() -> Value {
     json!({ "jobs": 1500, "done": 1400, "failed": 60, "cached": 0, "credits": 4200 })
 }
 
+fn spent() -> Value {
+    json!({
+        "calls": 1420, "calls_without_cost": 0, "input_tokens": 12950400,
+        "output_tokens": 2101600, "reasoning_tokens": 908800, "searches": 4260,
+        "cost_usd": 61.2304,
+    })
+}
+
+fn upstream_usage() -> Value {
+    json!({
+        "input_tokens": 9120, "output_tokens": 1480, "reasoning_tokens": 640, "searches": 3,
+        "cost_usd": 0.03524, "cost_from": "table",
+    })
+}
+
 pub fn usage() -> Value {
     json!({
         "account": "team-a",
@@ -157,9 +177,17 @@ pub fn usage() -> Value {
         "used": 4200,
         "reserved": 30,
         "left": 5770,
+        "usd_per_day": 100.0,
+        "usd_spent_today": 61.2304,
         "resets_at": "2026-06-01T00:00:00+00:00",
         "scrapers": { "chatgpt": used() },
-        "days": [{ "date": "2026-05-11", "scrapers": { "chatgpt": used() } }],
+        "spent": spent(),
+        "upstreams": { "openai": spent() },
+        "labels": { "nightly": spent() },
+        "days": [{
+            "date": "2026-05-11", "scrapers": { "chatgpt": used() }, "spent": spent(),
+            "upstreams": { "openai": spent() }, "labels": { "nightly": spent() },
+        }],
     })
 }
 
@@ -186,7 +214,10 @@ pub fn attempts() -> Value {
         "since": "2026-05-11T09:00:00+00:00",
         "attempts": [{
             "attempt": 1, "started_at": CREATED, "seconds": 8.412, "upstream": "openai",
-            "error_code": null, "error": null,
+            "error_code": null, "error": null, "usage": upstream_usage(),
+            "calls": [
+                { "upstream": "openai", "error_code": null, "usage": upstream_usage() },
+            ],
         }],
         "parameters": {
             "prompt": PROMPT, "country": "US", "bypass_cache": false, "timeout": 300.0,

@@ -142,6 +142,7 @@ fn job() -> Value {
             ("label", text_or_null("The label that was sent with it.")),
             ("error_code", error_code),
             ("batch_id?", id("The batch that it is part of.")),
+            ("usage?", of("UpstreamUsage")),
         ],
     )
 }

@@ -3,9 +3,9 @@
 
 use actix_web::HttpResponse;
 
-use crate::api::{self, AttemptView, AttemptsView, Id};
+use crate::api::{self, AttemptView, AttemptsView, CallView, Id, UpstreamUsageView};
 use crate::http::request::call::{ApiCall, ApiResult};
-use crate::job::{AttemptEnd, RawRequest};
+use crate::job::{AttemptCall, AttemptEnd, RawRequest, Reason};
 use crate::service::Caller;
 
 /// Returns the attempts that have ended, oldest first.
@@ -27,7 +27,16 @@ pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
     }))
 }
 
+fn call(call: &AttemptCall) -> CallView {
+    CallView {
+        upstream: call.upstream.clone(),
+        error_code: call.reason.map(Reason::code),
+        usage: (&call.usage).into(),
+    }
+}
+
 fn attempt(end: AttemptEnd) -> AttemptView {
+    let usage = end.usage().as_ref().map(UpstreamUsageView::from);
     let (code, sentence) =
         end.failure.map(|failure| (failure.reason.code(), failure.sentence)).unzip();
     AttemptView {
@@ -37,5 +46,7 @@ fn attempt(end: AttemptEnd) -> AttemptView {
         upstream: end.upstream,
         error_code: code,
         error: sentence,
+        usage,
+        calls: end.calls.iter().map(call).collect(),
     }
 }

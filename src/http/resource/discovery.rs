@@ -5,13 +5,14 @@ use actix_web::HttpResponse;
 use serde_json::Value;
 
 use crate::api::{
-    BreakerView, BucketView, HealthView, LastErrorView, LiveScraperView, MARKDOWN_JSON, Named,
-    PARAMETERS, QueueView, RecipeView, ScraperView, ScrapersView, SelectorMatchesView,
-    UpstreamView,
+    BreakerView, BucketView, HealthView, LastErrorView, LiveScraperView, MARKDOWN_JSON,
+    ModelChangeView, Named, PARAMETERS, QueueView, RecipeView, ScraperView, ScrapersView,
+    SelectorMatchesView, UpstreamView,
 };
 use crate::catalog::{self, Array};
 use crate::config::Scraper;
 use crate::http::request::call::{ApiCall, ApiResult};
+use crate::job::ModelSeen;
 use crate::service::{HEALTH_SECONDS, HealthReport, ScraperStatus, UpstreamStanding};
 use crate::upstream::browser::{Matches, RecipeHealth};
 use crate::upstream::{Circuit, LastError};
@@ -68,6 +69,7 @@ fn parameters(scraper: &str, prompt_chars_max: usize) -> Named<Value> {
 
 fn upstream(standing: &UpstreamStanding<'_>) -> UpstreamView {
     let status = standing.status.as_ref();
+    let models = status.map_or(&[][..], |status| &status.models);
     let (breaker, rest_ms) = match status.map(|status| status.circuit) {
         Some(Circuit::Closed { .. }) => (Some(BreakerView::Closed), None),
         Some(Circuit::Open { wait_ms }) => (Some(BreakerView::Open), Some(wait_ms)),
@@ -85,7 +87,17 @@ fn upstream(standing: &UpstreamStanding<'_>) -> UpstreamView {
         in_flight_max: status.and_then(|status| status.in_flight_max),
         last_error: status.and_then(|status| status.last_error.as_ref()).map(last_error),
         recipe: status.and_then(|status| status.recipe.as_ref()).map(recipe),
+        models_allowed: status.map_or_else(Vec::new, |status| status.models_allowed.clone()),
+        llm_model: models.last().map(|last| last.model.clone()),
+        model_changes: models.windows(2).map(model_change).collect(),
     }
+}
+
+/// Returns the change from one model to the next.
+fn model_change(pair: &[ModelSeen]) -> ModelChangeView {
+    let model = |at: usize| pair.get(at).map(|seen| seen.model.clone()).unwrap_or_default();
+    let since_ms = pair.last().map_or(0, |seen| seen.since_ms);
+    ModelChangeView { at: since_ms.into(), from: model(0), to: model(1) }
 }
 
 /// Returns a recipe and how it fits its page: a selector whose first alternative does not match any
@@ -117,6 +129,7 @@ fn health(scraper: &str, report: &HealthReport) -> HealthView {
             .then(|| report.succeeded as f64 / report.attempts as f64),
         p50_seconds: report.p50_ms.map(seconds),
         p95_seconds: report.p95_ms.map(seconds),
+        searched_share: report.searched_share(),
         non_empty: catalog::arrays(scraper).iter().map(filled).collect(),
     }
 }

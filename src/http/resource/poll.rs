@@ -70,11 +70,11 @@ pub fn answer(
     known: Option<&IfNoneMatch>,
     form: Form,
 ) -> Result<HttpResponse, ServiceError> {
-    let (tag, json, pending) = service.job(id, |job, id, result| {
+    let (tag, json, pending) = service.job_with_usage(id, |job, id, result, usage| {
         let tag = form.tag(job, id);
         let json = (!has(known, &tag)).then(|| match form {
-            Form::Whole => render::job_object(job, id, result),
-            Form::Status => render::job_object(job, id, None),
+            Form::Whole => render::job_object_with(job, id, result, usage),
+            Form::Status => render::job_object_with(job, id, None, usage),
         });
         // The estimate reads the store too, which must not happen inside of this read.
         (tag, json, (!job.state.finished()).then(|| job.clone()))

@@ -1,15 +1,20 @@
 //! `GET /usage`: what the key that asks has spent this month and has left, and what it used day by
 //! day; an operator's key is told the credits of all keys as well. Contract part 2.
 
+use std::collections::BTreeMap;
+
 use actix_web::HttpResponse;
 
-use crate::api::{AccountCreditsView, Day, ErrorCode, Named, UsageDayView, UsageView, UsedView};
+use crate::api::{
+    AccountCreditsView, Day, ErrorCode, Named, SpentView, UsageDayView, UsageView, UsedView, usd,
+};
 use crate::clock::day_text;
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::params::Pairs;
+use crate::job::Spend;
 use crate::service::{AccountCredits, Caller, DAYS_KEPT_MAX};
-use crate::store::{DailyUsage, Usage};
+use crate::store::{DailyUsage, SpendRow, Usage};
 
 /// Returns the credits of the calendar month (UTC); with `days`, the use of so many days instead of this
 /// month's.
@@ -24,14 +29,31 @@ pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
             None => scrapers.push((name, *used)),
         }
     }
-    let days = usage.days.iter().map(|DailyUsage { day, scrapers }| UsageDayView {
-        date: Day(day_text(*day)),
-        scrapers: by_scraper(scrapers.iter().map(|(name, used)| (name.as_str(), *used))),
+    // Jobs may have been submitted on one day and have cost something on the next.
+    let mut days: BTreeMap<u32, &[(String, Usage)]> =
+        usage.days.iter().map(|DailyUsage { day, scrapers }| (*day, &scrapers[..])).collect();
+    for row in &usage.spend {
+        days.entry(row.day).or_default();
+    }
+    let days = days.into_iter().map(|(day, scrapers)| {
+        let of_day = usage.spend.iter().filter(|row| row.day == day);
+        let (spent, upstreams, labels) = spent(of_day);
+        UsageDayView {
+            date: Day(day_text(day)),
+            scrapers: by_scraper(scrapers.iter().map(|(name, used)| (name.as_str(), *used))),
+            spent,
+            upstreams,
+            labels,
+        }
     });
+    let (spent, upstreams, labels) = spent(usage.spend.iter());
     Ok(HttpResponse::Ok().json(UsageView {
         credits: credits(&usage.own),
         resets_at: usage.resets_ms.into(),
         scrapers: by_scraper(scrapers.into_iter()),
+        spent,
+        upstreams,
+        labels,
         days: days.collect(),
         accounts: accounts.map(|accounts| accounts.iter().map(credits).collect()),
     }))
@@ -44,7 +66,32 @@ fn credits(of: &AccountCredits) -> AccountCreditsView {
         used: of.credits.used,
         reserved: of.credits.reserved,
         left: of.left(),
+        usd_per_day: of.day_nanos_max.map(usd),
+        usd_spent_today: usd(of.day_nanos),
     }
+}
+
+/// Sums up what was spent: in all, by upstream and by label.
+fn spent<'a>(
+    rows: impl Iterator<Item = &'a SpendRow>,
+) -> (SpentView, Named<SpentView>, Named<SpentView>) {
+    let mut all = Spend::default();
+    let (mut upstreams, mut labels) = (BTreeMap::new(), BTreeMap::new());
+    for SpendRow { upstream, label, spend, .. } in rows {
+        all = all.and(*spend);
+        let add = |sums: &mut BTreeMap<String, Spend>, name: &str| {
+            let sum = sums.entry(name.to_owned()).or_default();
+            *sum = sum.and(*spend);
+        };
+        add(&mut upstreams, upstream);
+        if !label.is_empty() {
+            add(&mut labels, label);
+        }
+    }
+    let named = |sums: BTreeMap<String, Spend>| {
+        sums.into_iter().map(|(name, spend)| (name, spend.into())).collect()
+    };
+    (all.into(), named(upstreams), named(labels))
 }
 
 fn by_scraper<'a>(uses: impl Iterator<Item = (&'a str, Usage)>) -> Named<UsedView> {

@@ -82,3 +82,23 @@ pub(super) fn usage(
     }
     Ok(())
 }
+
+/// Checks what was spent. It may exceed what the attempts of jobs say, since they expire.
+pub(super) fn spend(
+    transaction: &ReadTransaction,
+    _: &mut Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let Some(spend) = tables::later(transaction, tables::SPEND)? else { return Ok(()) };
+    for entry in spend.iter()? {
+        let (key, bytes) = entry?;
+        let (day, account, upstream, _) = key.value();
+        if let Err(error) = record::decode_spend(day, bytes.value()) {
+            let kind = error.kind();
+            report.problem(format!(
+                "what {account} has spent at {upstream} on {day} cannot be read: {kind}"
+            ));
+        }
+    }
+    Ok(())
+}

@@ -33,6 +33,8 @@ pub(super) fn unreadable_tables(transaction: &ReadTransaction, report: &mut Chec
         VENDOR_TASKS,
         RAWS,
         COUNTS,
+        SPEND,
+        MODELS,
         CREDITS
     );
     any

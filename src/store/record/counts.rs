@@ -4,8 +4,11 @@ use bincode::{Decode, Encode};
 
 use super::super::tables::CountsKey;
 use super::super::{StoreError, envelope};
-use super::{FailureV1, failure_from_disk, failure_to_disk, seal, unseal};
-use crate::job::AttemptEnd;
+use super::{FailureV1, at_end, decode, encode, failure_from_disk, failure_to_disk, seal, unseal};
+use crate::job::{AttemptCall, AttemptEnd, Cost, CostFrom, Reason, UpstreamUsage};
+
+/// The version of attempts that have calls behind their record.
+const CALLS_VERSION: u8 = 2;
 
 /// The kind of a record of counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,6 +73,21 @@ struct AttemptV1<S> {
     failure: Option<FailureV1<S>>,
 }
 
+/// The calls of an attempt, behind the record of those attempts of which no call is known.
+#[derive(Encode, Decode)]
+struct CallsV2<S>(Vec<Vec<CallV2<S>>>);
+
+#[derive(Encode, Decode)]
+struct CallV2<S> {
+    upstream: S,
+    ended_ms: u64,
+    reason: Option<S>,
+    /// Tokens in, out and of the reasoning, and searches.
+    counts: [Option<u64>; 4],
+    /// Billionths of a dollar, and whether the provider says so.
+    cost: Option<(u64, bool)>,
+}
+
 #[derive(Encode, Decode)]
 struct CountsV1 {
     named: Vec<(String, u32)>,
@@ -84,18 +102,65 @@ pub fn encode_attempts(row: u64, attempts: &[AttemptEnd]) -> Result<Vec<u8>, Sto
         upstream: end.upstream.as_deref(),
         failure: end.failure.as_ref().map(failure_to_disk),
     });
-    seal(row, &AttemptsV1(disk.collect()))
+    let mut body = encode(&AttemptsV1(disk.collect()))?;
+    if attempts.iter().all(|end| end.calls.is_empty()) {
+        return Ok(envelope::seal(super::VERSION, row, &body));
+    }
+    let calls = attempts.iter().map(|end| end.calls.iter().map(call_to_disk).collect());
+    body.extend_from_slice(&encode(&CallsV2(calls.collect()))?);
+    Ok(envelope::seal(CALLS_VERSION, row, &body))
+}
+
+fn call_to_disk(call: &AttemptCall) -> CallV2<&str> {
+    let UpstreamUsage { input_tokens, output_tokens, reasoning_tokens, searches, cost } =
+        call.usage;
+    CallV2 {
+        upstream: &call.upstream,
+        ended_ms: call.ended_ms,
+        reason: call.reason.map(Reason::code),
+        counts: [input_tokens, output_tokens, reasoning_tokens, searches],
+        cost: cost.map(|cost| (cost.nano_usd, cost.from == CostFrom::Provider)),
+    }
+}
+
+fn call_from_disk(disk: CallV2<String>) -> AttemptCall {
+    let [input_tokens, output_tokens, reasoning_tokens, searches] = disk.counts;
+    let cost = disk.cost.map(|(nano_usd, told)| Cost {
+        nano_usd,
+        from: if told { CostFrom::Provider } else { CostFrom::Table },
+    });
+    AttemptCall {
+        upstream: disk.upstream,
+        ended_ms: disk.ended_ms,
+        // A reason of a later version is one all the same.
+        reason: disk.reason.map(|code| Reason::from_code(&code).unwrap_or(Reason::UpstreamError)),
+        usage: UpstreamUsage { input_tokens, output_tokens, reasoning_tokens, searches, cost },
+    }
 }
 
 pub fn decode_attempts(row: u64, bytes: &[u8]) -> Result<Vec<AttemptEnd>, StoreError> {
-    let AttemptsV1::<String>(disk) = unseal(row, bytes)?;
-    let attempts = disk.into_iter().map(|end| {
+    let (body, has_calls) = match envelope::open(super::VERSION, row, bytes) {
+        Err(StoreError::Version(version)) if version == u32::from(CALLS_VERSION) => {
+            (envelope::open(CALLS_VERSION, row, bytes)?, true)
+        }
+        opened => (opened?, false),
+    };
+    let (AttemptsV1::<String>(disk), mut rest) = decode(body)?;
+    let mut calls = Vec::new();
+    if has_calls {
+        let (CallsV2::<String>(decoded), behind) = decode(rest)?;
+        (calls, rest) = (decoded, behind);
+    }
+    at_end(rest)?;
+    let calls = calls.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
+    let attempts = disk.into_iter().zip(calls).map(|(end, calls)| {
         Ok(AttemptEnd {
             number: end.number,
             started_ms: end.started_ms,
             run_ms: end.run_ms,
             upstream: end.upstream,
             failure: end.failure.map(failure_from_disk).transpose()?,
+            calls: calls.unwrap_or_default().into_iter().map(call_from_disk).collect(),
         })
     });
     attempts.collect()
@@ -124,7 +189,7 @@ pub fn check_counts(number: u64, bytes: &[u8]) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::{Failure, Reason};
+    use crate::job::Failure;
 
     #[test]
     fn attempts_and_counts_come_back_as_they_went() {
@@ -134,11 +199,26 @@ mod tests {
             run_ms: 77,
             upstream: Some("openai".to_owned()),
             failure: Some(Failure::new(Reason::Overloaded, "busy")),
+            calls: Vec::new(),
         };
-        let attempts = [failed.clone(), AttemptEnd { upstream: None, failure: None, ..failed }];
+        let second = AttemptEnd { upstream: None, failure: None, ..failed.clone() };
+        let attempts = [failed.clone(), second];
         let bytes = encode_attempts(7, &attempts).unwrap();
         assert_eq!(decode_attempts(7, &bytes).unwrap(), attempts);
         assert!(decode_attempts(8, &bytes).is_err());
+        let call = |reason, cost| AttemptCall {
+            upstream: "openai".to_owned(),
+            ended_ms: 1_778_500_800_077,
+            reason,
+            usage: UpstreamUsage { output_tokens: Some(9), cost, ..UpstreamUsage::default() },
+        };
+        let cost = Some(Cost { nano_usd: 1_234_567, from: CostFrom::Provider });
+        let calls = vec![call(Some(Reason::NoSearch), cost), call(None, None)];
+        let attempts = [failed.clone(), AttemptEnd { calls, failure: None, ..failed }];
+        let with_calls = encode_attempts(7, &attempts).unwrap();
+        assert_eq!(decode_attempts(7, &with_calls).unwrap(), attempts);
+        let cut = &with_calls[..with_calls.len() - 1];
+        assert!(decode_attempts(7, cut).is_err());
         let counts = Counts {
             kind: CountsKind::Bucket,
             scraper: 3,

@@ -201,8 +201,10 @@ fn sweep_removes_the_attempts_of_every_job() {
             run_ms: 1,
             upstream: None,
             failure: Some(Failure::canceled()),
+            calls: Vec::new(),
         };
-        fixture.write(move |tables| crate::store::attempts::note(tables, row, end)).wait().unwrap();
+        let ended = NewAttemptEnd { end, account: "team-a".to_owned(), label: None };
+        fixture.store.note_attempt(row, ended).wait().unwrap();
     }
     let gone_ms = START_MS + RETENTION_MS;
     assert_eq!(fixture.store.sweep(gone_ms, gone_ms).unwrap().rows, 2);

@@ -5,11 +5,13 @@ mod errors;
 mod redirects;
 mod rounds;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use url::Url;
 
+use super::extra_body::merge_extra_body;
 use super::provider::Provider;
 use super::raw_capture::{RawCapture, RawReply};
 use super::secret_spellings::SecretSpellings;
@@ -42,6 +44,8 @@ pub struct InvalidProxy {
 pub struct HttpUpstream {
     name: String,
     provider: Box<dyn Provider>,
+    /// Laid over the JSON of every request.
+    extra_body: serde_json::Map<String, serde_json::Value>,
     client: Client,
     /// The longest one call may take.
     timeout: Duration,
@@ -66,6 +70,7 @@ impl HttpUpstream {
         Ok(HttpUpstream {
             name: settings.name.clone(),
             provider,
+            extra_body: settings.extra_body.clone(),
             client: client.map_err(|_| InvalidProxy { upstream: settings.name.clone() })?,
             timeout: Duration::from_secs(settings.timeout_seconds),
             poll_interval: Duration::from_millis(POLL_INTERVAL_MS),
@@ -79,6 +84,16 @@ impl HttpUpstream {
     #[cfg(test)]
     fn polling_every(self, poll_interval: Duration) -> HttpUpstream {
         HttpUpstream { poll_interval, ..self }
+    }
+
+    /// Returns the request with what the operator adds to its body.
+    fn with_extra_body<'a>(&self, request: &'a HttpRequest) -> Cow<'a, HttpRequest> {
+        if self.extra_body.is_empty() || request.body.is_none() {
+            return Cow::Borrowed(request);
+        }
+        let mut request = request.clone();
+        request.body.iter_mut().for_each(|body| merge_extra_body(body, &self.extra_body));
+        Cow::Owned(request)
     }
 
     /// Waits until an answer in the making is worth a look.
@@ -113,7 +128,8 @@ impl HttpUpstream {
         if left.is_zero() {
             return Err(self.late());
         }
-        let reply = self.client.exchange(request, left, || call.is_canceled());
+        let request = self.with_extra_body(request);
+        let reply = self.client.exchange(&request, left, || call.is_canceled());
         reply.map_err(|error| match error {
             ExchangeError::InvalidRequest => unsendable(&self.name),
             ExchangeError::Canceled => self.canceled(),

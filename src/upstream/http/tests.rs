@@ -528,6 +528,45 @@ fn settings_that_do_not_hold_are_named() {
     assert!(HttpUpstream::new(&proxy, Box::new(fake("")), Clock::System).is_err());
 }
 
+#[test]
+fn extra_body_goes_with_every_request_last() {
+    let server = serve(vec![
+        answer("200 OK", "", "1"),
+        answer("200 OK", "", "2"),
+        answer("200 OK", "", "3"),
+    ]);
+    let url = server.base_url.clone();
+    let reply = move |replies: &[HttpReply]| match replies.len() {
+        1 => Ok(Step::Next(HttpRequest {
+            body: Some(json!({"round": 2, "reasoning": {"effort": "low", "summary": "auto"}})),
+            ..to(Method::Post, &url)
+        })),
+        2 if replies[1].body == b"2" => get(&url),
+        _ => body_is_answer(replies),
+    };
+    let extra = json!({"reasoning": {"effort": "high"}, "prompt_cache": true});
+    let settings =
+        config::Upstream { extra_body: extra.as_object().unwrap().clone(), ..settings() };
+    let fake = Fake { reply: Box::new(reply), ..fake(&server.base_url) };
+    let upstream = HttpUpstream::new(&settings, Box::new(fake), Clock::System).unwrap();
+    let raw = RawRequest { prompt: Some(PROMPT.to_owned()), ..RawRequest::default() };
+    let request = raw.check("chatgpt", &[]).unwrap();
+    let upstream = upstream.polling_every(POLL_INTERVAL);
+    assert_eq!(upstream.ask(&request, &call_within(20_000)).unwrap().markdown, "3");
+    let bodies: Vec<String> = server
+        .asked
+        .iter()
+        .map(|asked| asked.split_once("\r\n\r\n").unwrap().1.to_owned())
+        .collect();
+    let sent = |at: usize| -> serde_json::Value { serde_json::from_str(&bodies[at]).unwrap() };
+    let first = json!({"prompt": PROMPT, "reasoning": {"effort": "high"}, "prompt_cache": true});
+    assert_eq!(sent(0), first);
+    let second = json!({"round": 2, "reasoning": {"effort": "high", "summary": "auto"},
+        "prompt_cache": true});
+    assert_eq!(sent(1), second);
+    assert_eq!(bodies[2], "", "a look has no body");
+}
+
 /// Asks once, then looks up `urls` of the sources at the same server.
 fn looked_up(server: &Server, paths: &[String]) -> Vec<String> {
     let prefix: &'static str = Box::leak(format!("{}/redirect/", server.base_url).into_boxed_str());

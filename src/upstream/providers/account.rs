@@ -74,8 +74,8 @@ impl Account {
             sign_in: shipped.sign_in,
             own_address: settings.base_url.is_empty() || settings.base_url == shipped.base_url,
             force_search: settings.force_search,
-            searches_max: None,
-            output_tokens_max: None,
+            searches_max: settings.searches_max,
+            output_tokens_max: settings.output_tokens_max,
         }
     }
 

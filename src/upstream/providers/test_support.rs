@@ -57,6 +57,12 @@ pub fn settings(kind: UpstreamKind) -> config::Upstream {
         webdriver_url: None,
         sessions: 1,
         keep_raw: config::KeepRaw::None,
+        models_allowed: Vec::new(),
+        extra_body: serde_json::Map::new(),
+        searches_max: None,
+        output_tokens_max: None,
+        day_nanos_max: None,
+        prices: config::Prices::default(),
         missing: None,
     }
 }

@@ -9,7 +9,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::*;
 use crate::clock::ManualClock;
 use crate::job::{RawRequest, VendorTask};
-use crate::upstream::{Circuit, FAILURES_MAX, REST_MS_MIN, TaskKeeper, Upstream};
+use crate::upstream::{Circuit, FAILURES_MAX, REST_MS_MIN, TaskKeeper, Terms, Upstream};
 
 /// What a fake upstream does when it is asked.
 enum Do {
@@ -94,6 +94,7 @@ fn trial_with(scripts: Vec<Vec<Do>>, limit: impl Fn(&mut Member)) -> Trial {
             }),
             in_flight_max: None,
             requests_per_minute: None,
+            terms: Terms::default(),
         })
         .collect();
     limit(&mut members[0]);

@@ -35,7 +35,8 @@ fn shipped() -> Vec<Setting> {
         let (Some(section), Some((name, default))) = (&section, shown.split_once(" = ")) else {
             continue;
         };
-        let is_name = name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_');
+        let is_letter = |byte: u8| byte.is_ascii_lowercase() || byte == b'_';
+        let is_name = name.bytes().all(|byte| is_letter(byte) || byte.is_ascii_digit());
         if is_name && is_comment == in_comments {
             let (section, name, default) = (section.clone(), name.to_owned(), default.to_owned());
             settings.push(Setting { section, name, default });
@@ -50,6 +51,7 @@ const NO_DEFAULT: &[(&str, &str, &str)] = &[
     ("keys", "hash", "required"),
     ("keys", "monthly_credits", "0"),
     ("keys", "requests_per_minute", "0"),
+    ("keys", "usd_per_day", "\"\""),
     ("keys", "operator", "false"),
     ("upstreams", "kind", "required"),
 ];

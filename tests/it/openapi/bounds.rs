@@ -3,11 +3,17 @@
 
 use std::sync::Arc;
 
+use answerd::job::Kind;
 use serde_json::{Value, json};
 
 use super::document;
 use crate::app::{App, Builder, Reply, Scripted, encoded};
+use crate::costs::OfKind;
 use crate::receiver::SECRET;
+
+fn of_kind(name: &str, kind: Kind) -> Arc<OfKind> {
+    Arc::new(OfKind(Scripted::new(name, []), kind))
+}
 
 fn app() -> App {
     Builder::new()
@@ -17,6 +23,11 @@ fn app() -> App {
         // Nothing is delivered.
         .lookup(Arc::new(|_, _| Ok(Vec::new())))
         .scripted("chatgpt", &Scripted::new("script", []))
+        // Upstreams of every kind, and one that allows the models that are tried.
+        .upstream("chatgpt", "page", of_kind("page", Kind::Browser))
+        .upstream("chatgpt", "serp", of_kind("serp", Kind::Serp))
+        .set("SCRAPERS__CHATGPT__UPSTREAMS", "[\"script\", \"serp\", \"page\"]")
+        .set("UPSTREAMS__SCRIPT__MODELS_ALLOWED", format!("[\"a\", \"{}\"]", "~".repeat(128)))
         .start()
 }
 

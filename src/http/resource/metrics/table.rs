@@ -4,8 +4,9 @@
 use super::exposition::Kind;
 use super::exposition::Samples;
 use super::{Metric, MetricSources};
+use crate::api::usd;
 use crate::service::Readiness;
-use crate::upstream::Circuit;
+use crate::upstream::{CallCounts, Circuit};
 
 const MILLISECONDS: f64 = 1e3;
 const MICROSECONDS: f64 = 1e6;
@@ -162,6 +163,65 @@ pub const METRICS: &[Metric] = &[
         |it, out| {
             for upstream in &it.calls {
                 out.histogram(&[("upstream", &upstream.name)], &upstream.took_ms, MILLISECONDS);
+            }
+        },
+    ),
+    counter(
+        "answerd_upstream_tokens_total",
+        "Tokens of calls since the start: input, output, and reasoning, which output has too.",
+        |it, out| {
+            for CallCounts { name, spend, .. } in &it.calls {
+                for (kind, tokens) in [
+                    ("input", spend.input_tokens),
+                    ("output", spend.output_tokens),
+                    ("reasoning", spend.reasoning_tokens),
+                ] {
+                    out.add(&[("upstream", name), ("kind", kind)], tokens as f64);
+                }
+            }
+        },
+    ),
+    counter("answerd_upstream_searches_total", "Searches of calls since the start.", |it, out| {
+        for CallCounts { name, spend, .. } in &it.calls {
+            out.add(&[("upstream", name)], spend.searches as f64);
+        }
+    }),
+    counter(
+        "answerd_upstream_cost_usd_total",
+        "What calls have cost since the start, as far as it is known, US dollars.",
+        |it, out| {
+            for CallCounts { name, spend, .. } in &it.calls {
+                out.add(&[("upstream", name)], usd(spend.nano_usd));
+            }
+        },
+    ),
+    // Gauges, because they begin again each day.
+    gauge(
+        "answerd_upstream_spent_usd",
+        "What calls have cost today (UTC), US dollars.",
+        |it, out| {
+            for upstream in &it.upstreams {
+                out.add(&[("upstream", &upstream.name)], usd(upstream.day_nanos));
+            }
+        },
+    ),
+    gauge(
+        "answerd_upstream_usd_per_day",
+        "What calls may cost in a day (UTC), US dollars, where there is a cap.",
+        |it, out| {
+            for upstream in &it.upstreams {
+                if let Some(cap) = upstream.day_nanos_max {
+                    out.add(&[("upstream", &upstream.name)], usd(cap));
+                }
+            }
+        },
+    ),
+    gauge(
+        "answerd_spent_usd",
+        "What a key's jobs have cost today (UTC), US dollars.",
+        |it, out| {
+            for of in &it.accounts {
+                out.add(&[("account", &of.account)], usd(of.day_nanos));
             }
         },
     ),

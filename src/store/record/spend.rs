@@ -1,0 +1,69 @@
+//! Sums of what was spent, and models that upstreams have answered with, as they stand on disk.
+
+use bincode::{Decode, Encode};
+
+use super::super::StoreError;
+use super::{seal, unseal};
+use crate::job::{ModelSeen, Spend};
+
+/// Calls, those without a cost, tokens in, out and of the reasoning, searches, and billionths of a
+/// dollar.
+#[derive(Encode, Decode)]
+struct SpendV1([u64; 7]);
+
+#[derive(Encode, Decode)]
+struct ModelsV1(Vec<(u64, String)>);
+
+/// Encodes the sums of a day (`20260511`).
+pub fn encode_spend(day: u32, spend: Spend) -> Result<Vec<u8>, StoreError> {
+    let Spend {
+        calls,
+        calls_without_cost,
+        input_tokens,
+        output_tokens,
+        reasoning_tokens,
+        searches,
+        nano_usd,
+    } = spend;
+    let disk = SpendV1([
+        calls,
+        calls_without_cost,
+        input_tokens,
+        output_tokens,
+        reasoning_tokens,
+        searches,
+        nano_usd,
+    ]);
+    seal(u64::from(day), &disk)
+}
+
+pub fn decode_spend(day: u32, bytes: &[u8]) -> Result<Spend, StoreError> {
+    let SpendV1(disk) = unseal(u64::from(day), bytes)?;
+    let [
+        calls,
+        calls_without_cost,
+        input_tokens,
+        output_tokens,
+        reasoning_tokens,
+        searches,
+        nano_usd,
+    ] = disk;
+    Ok(Spend {
+        calls,
+        calls_without_cost,
+        input_tokens,
+        output_tokens,
+        reasoning_tokens,
+        searches,
+        nano_usd,
+    })
+}
+
+pub fn encode_models(models: &[ModelSeen]) -> Result<Vec<u8>, StoreError> {
+    seal(0, &ModelsV1(models.iter().map(|seen| (seen.since_ms, seen.model.clone())).collect()))
+}
+
+pub fn decode_models(bytes: &[u8]) -> Result<Vec<ModelSeen>, StoreError> {
+    let ModelsV1(disk) = unseal(0, bytes)?;
+    Ok(disk.into_iter().map(|(since_ms, model)| ModelSeen { since_ms, model }).collect())
+}
