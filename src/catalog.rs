@@ -13,11 +13,13 @@ pub enum Array {
     XResults,
     SearchResults,
     Products,
+    Ads,
+    Entities,
 }
 
 impl Array {
     /// How many there are.
-    pub const COUNT: usize = Array::Products as usize + 1;
+    pub const COUNT: usize = Array::Entities as usize + 1;
 
     /// All of them, in the order of the enum.
     pub const ALL: [Array; Array::COUNT] = [
@@ -30,6 +32,8 @@ impl Array {
         Array::XResults,
         Array::SearchResults,
         Array::Products,
+        Array::Ads,
+        Array::Entities,
     ];
 
     /// The field's name in the result object.
@@ -44,6 +48,8 @@ impl Array {
             Array::XResults => "x_results",
             Array::SearchResults => "search_results",
             Array::Products => "products",
+            Array::Ads => "ads",
+            Array::Entities => "entities",
         }
     }
 }
@@ -52,7 +58,7 @@ impl Array {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Entry {
     pub name: &'static str,
-    /// The arrays of its result, in the order they stand there.
+    /// The arrays of its own in its result, in the order they stand there.
     pub arrays: &'static [Array],
     /// Alpha-2 codes refused with a 400 unless the scraper's `refused_countries` says otherwise.
     pub refused_countries: &'static [&'static str],

@@ -72,6 +72,7 @@ pub struct Settings {
     pub http: Http,
     pub store: Store,
     pub cache: file::Cache,
+    pub results: file::Results,
     pub retry: file::Retry,
     pub queue: file::Queue,
     pub log: file::Log,

@@ -27,6 +27,7 @@ pub fn benches(criterion: &mut Criterion) {
             elapsed_ms: 1_234.5,
             upstream: "openai",
             kind: Kind::Api,
+            has_extras: true,
         };
         let json = render(&normalized, &facts);
 
@@ -43,7 +44,7 @@ pub fn benches(criterion: &mut Criterion) {
             bencher.iter(|| render(black_box(&normalized), &facts));
         });
         group.bench_function(format!("as cached/{name}"), |bencher| {
-            bencher.iter(|| as_cached(black_box(&json), JOB_ID, PUBLIC_URL, 0).unwrap());
+            bencher.iter(|| as_cached(black_box(&json), JOB_ID, PUBLIC_URL, 0, true).unwrap());
         });
         group.finish();
     }

@@ -14,7 +14,7 @@ use self::inline::{REPEATED_TIMES_MIN, close_gap};
 use super::links::{Link, clean_url, domain, links_in};
 use super::markdown::{self, is_inside};
 use super::thoughts::without_thoughts;
-use super::{Answer, is_json};
+use super::{Answer, Source, is_json};
 
 pub(super) use self::form::is_mark;
 pub(super) use self::inline::{Inline, Kind};
@@ -41,12 +41,11 @@ impl Known {
         for source in lists.into_iter().flatten().flatten() {
             known.addresses.entry(source.url.clone()).or_insert(0);
         }
-        let lists = [&answer.sources, &answer.citations];
-        let numbered = lists.into_iter().flatten().find(|list| !list.is_empty());
-        for (at, source) in numbered.into_iter().flatten().enumerate() {
+        let numbered = numbered_pages(answer);
+        for (at, source) in numbered.iter().enumerate() {
             known.addresses.insert(source.url.clone(), at + 1);
         }
-        known.numbers = numbered.map_or(0, Vec::len);
+        known.numbers = numbered.len();
         if !known.addresses.is_empty() {
             for link in links_in(&answer.markdown) {
                 if known.addresses.contains_key(&link.url) {
@@ -57,18 +56,12 @@ impl Known {
         known
     }
 
-    /// The marks in a text that name sources, in order.
+    /// Returns the marks in a text that name sources, in order.
     pub fn marks_in(&self, markdown: &str) -> Vec<Range<usize>> {
-        if self.numbers == 0 {
-            return Vec::new();
-        }
-        let named = marks_in(markdown)
-            .into_iter()
-            .filter(|mark| mark.numbers.iter().all(|number| *number <= self.numbers));
-        named.map(|mark| mark.start..mark.end).collect()
+        marks_of(markdown, self.numbers).map(|mark| mark.start..mark.end).collect()
     }
 
-    /// What a link is as a citation; `None` where it leads elsewhere, or where it is written as a
+    /// Returns what a link is as a citation; `None` where it leads elsewhere, or where it is written as a
     /// number and has another one.
     pub fn citation(&self, url: &str, text: &str, link_type: LinkType) -> Option<Kind> {
         if matches!(link_type, LinkType::Autolink | LinkType::Email) {
@@ -90,6 +83,20 @@ impl Known {
         let times = self.repeated.get(&link).copied().unwrap_or_default();
         Some(Kind::Named { is_site, is_repeated: times >= REPEATED_TIMES_MIN })
     }
+}
+
+/// Returns the pages that the numbers of marks count: the sources, or the citations where an answer
+/// has no sources.
+pub(super) fn numbered_pages(answer: &Answer) -> &[Source] {
+    let lists = [&answer.sources, &answer.citations];
+    lists.into_iter().flatten().find(|list| !list.is_empty()).map_or(&[], Vec::as_slice)
+}
+
+/// Returns the numbers of the marks that name one of so many sources, each with the byte of the
+/// text at which its mark begins.
+pub(super) fn cited_places(markdown: &str, sources: usize) -> Vec<(usize, usize)> {
+    let numbers = |mark: Mark| mark.numbers.into_iter().map(move |number| (mark.start, number));
+    marks_of(markdown, sources).flat_map(numbers).collect()
 }
 
 /// Where the source of a number stands now.
@@ -153,15 +160,15 @@ pub fn renumbered(markdown: &str, sources: usize, mut place: impl FnMut(usize) -
     out
 }
 
-/// The numbers of the marks in a text, each once, in order of first appearance.
+/// Returns the numbers of the marks in a text, each once, in order of first appearance.
 pub fn cited_numbers(markdown: &str) -> Vec<usize> {
     let mut seen = std::collections::HashSet::new();
     let numbers = marks_in(markdown).into_iter().flat_map(|mark| mark.numbers);
     numbers.filter(|number| seen.insert(*number)).collect()
 }
 
-/// The links of a text that are written as marks with one number, `[[1]](url)` and `[1](url)`:
-/// the number and the cleaned address.
+/// Returns the links of a text that are written as marks with one number, `[[1]](url)` and
+/// `[1](url)`: the number and the cleaned address.
 pub fn numbered_links(markdown: &str) -> Vec<(usize, String)> {
     let numbered = |link: Link| {
         let text = link.text.trim();
@@ -181,6 +188,12 @@ struct Mark {
     start: usize,
     end: usize,
     numbers: Vec<usize>,
+}
+
+/// Returns the marks in a text of which every number has one of so many sources, in order.
+fn marks_of(markdown: &str, sources: usize) -> impl Iterator<Item = Mark> {
+    let marks = if sources == 0 { Vec::new() } else { marks_in(markdown) };
+    marks.into_iter().filter(move |mark| mark.numbers.iter().all(|number| *number <= sources))
 }
 
 /// What has the form of a mark in a text, in order, outside of code, links, HTML and formulas.

@@ -141,20 +141,34 @@ pub(super) fn is_on_x(url: &str) -> bool {
 /// Returns the links of a text in their order, addresses that are written out among them; those
 /// that are not http or https are left out, those that come again are not.
 pub(super) fn links_in(markdown: &str) -> Vec<Link> {
-    let link = |(raw, text): (String, String)| Some(Link { url: clean_url(&raw)?, text });
+    placed_links_in(markdown).into_iter().map(|(_, link)| link).collect()
+}
+
+/// Returns what [`links_in`] does, each with the byte of the text at which it begins.
+pub(super) fn placed_links_in(markdown: &str) -> Vec<(usize, Link)> {
+    let link = |Address { at, raw, text }| Some((at, Link { url: clean_url(&raw)?, text }));
     addresses_in(markdown).into_iter().filter_map(link).collect()
 }
 
 /// Whether a text has a link whose address is too long to be passed on in a list.
 pub(super) fn has_long_link(markdown: &str) -> bool {
     markdown.len() > URL_BYTES_MAX / 3
-        && addresses_in(markdown).iter().any(|(raw, _)| is_too_long(raw))
+        && addresses_in(markdown).iter().any(|address| is_too_long(&address.raw))
 }
 
-/// The addresses in a text as they are written, each with the text of its link.
-fn addresses_in(markdown: &str) -> Vec<(String, String)> {
+/// An address in a text as it is written.
+struct Address {
+    /// The byte of the text at which its link begins.
+    at: usize,
+    raw: String,
+    /// Of its link.
+    text: String,
+}
+
+/// Returns the addresses in a text in their order.
+fn addresses_in(markdown: &str) -> Vec<Address> {
     let mut found = Vec::new();
-    let mut open: Option<(String, String)> = None;
+    let mut open: Option<Address> = None;
     let mut in_code = false;
     // The end of the last address that was written out.
     let mut read = 0;
@@ -165,14 +179,15 @@ fn addresses_in(markdown: &str) -> Vec<(String, String)> {
     for (event, range) in markdown::parse(markdown).into_iter().flatten() {
         match event {
             Event::Start(Tag::Link { dest_url, .. }) => {
-                open = Some((dest_url.into_string(), String::new()));
+                let raw = dest_url.into_string();
+                open = Some(Address { at: range.start, raw, text: String::new() });
             }
             Event::End(TagEnd::Link) => found.extend(open.take()),
             Event::Start(Tag::CodeBlock(_)) => in_code = true,
             Event::End(TagEnd::CodeBlock) => in_code = false,
             Event::Text(text) | Event::Code(text) if open.is_some() => {
-                if let Some((_, said)) = &mut open {
-                    said.push_str(&text);
+                if let Some(address) = &mut open {
+                    address.text.push_str(&text);
                 }
             }
             Event::Text(_) if !in_code => {
@@ -181,15 +196,15 @@ fn addresses_in(markdown: &str) -> Vec<(String, String)> {
                     if at < read {
                         continue;
                     }
-                    if let Some((address, end)) = address_at(markdown, at) {
+                    if let Some((raw, end)) = address_at(markdown, at) {
                         read = end;
-                        found.push((address.clone(), address));
+                        found.push(Address { at, text: raw.clone(), raw });
                     }
                 }
             }
             Event::SoftBreak | Event::HardBreak => {
-                if let Some((_, said)) = &mut open {
-                    said.push(' ');
+                if let Some(address) = &mut open {
+                    address.text.push(' ');
                 }
             }
             _ => {}

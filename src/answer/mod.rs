@@ -3,13 +3,19 @@
 
 mod arrays;
 mod citations;
+mod facts;
+mod items;
+mod lines;
 mod links;
 mod markdown;
+mod mentions;
 mod normalize;
 pub mod object;
 mod plain;
+mod price;
 mod reread;
 mod result;
+mod shopping;
 mod tags;
 mod thoughts;
 mod tree;
@@ -18,11 +24,13 @@ use serde::de::IgnoredAny;
 
 pub use crate::job::Kind;
 use crate::job::{Location, UpstreamUsage};
+pub use arrays::filled_arrays;
 pub use citations::{Place, cited_numbers, numbered_links, renumbered};
+pub use facts::UsageObject;
 pub use links::{clean_url, domain, is_too_long};
-pub use normalize::HIGHLIGHTS_MAX;
+pub use normalize::{HIGHLIGHTS_MAX, PAGES_MAX};
 pub use reread::{as_reread, changed_fields};
-pub use result::{ResultFacts, as_cached, filled_arrays, render};
+pub use result::{ResultFacts, ResultObject, as_cached, render};
 pub use tree::token_tree;
 
 /// A page that was consulted, cited or found. Empty strings where the upstream says nothing.
@@ -89,7 +97,7 @@ pub struct Entity {
     pub url: String,
 }
 
-/// What is known of the searches behind an answer.
+/// The searches behind an answer, as far as they are known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Search {
     /// Whether the request let the engine search.
@@ -101,7 +109,7 @@ pub struct Search {
     pub failed: u32,
 }
 
-/// What an upstream made of the place that was asked for.
+/// The place that an upstream was told.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedPlace {
     /// The country that was asked from, alpha-2; `None` where the upstream takes none.
@@ -111,7 +119,7 @@ pub struct AppliedPlace {
     pub by: PlaceBy,
 }
 
-/// How an upstream was told the place.
+/// The way in which an upstream was told the place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PlaceBy {
     /// A field of its request.
@@ -155,6 +163,9 @@ pub struct Answer {
     pub sources: Option<Vec<Source>>,
     /// What the answer points at.
     pub citations: Option<Vec<Source>>,
+    /// Whether the upstream gives the pages that were consulted and those that are cited as one
+    /// list, so that only a mark or a link in the text tells which a page is.
+    pub cited_is_untold: bool,
     /// Links beside those in `markdown`.
     pub links: Vec<Link>,
     /// Posts on X that were found.

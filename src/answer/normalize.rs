@@ -1,22 +1,23 @@
-//! Normalizes what an upstream returned, so that it keeps the promises of contract 1.6. No U+0000, no empty items, addresses cleaned and each once, markers that name their source,
-//! and nothing without a limit. Rules 4 and 5 of the shared normalisation rules.
+//! Normalizes what an upstream returned, so that it keeps the promises of contract 1.6. No U+0000,
+//! no empty items, addresses cleaned and each once, markers that name their source, and nothing
+//! without a limit. Rules 4 and 5 of the shared normalisation rules.
 
 use std::collections::HashMap;
 
 use super::citations::{Known, Place, renumbered};
+use super::lines::{LIST_ITEMS_MAX, clean, distinct_lines, line, trimmed};
 use super::links::{
     URL_BYTES_MAX, clean_url, domain, has_long_link, is_too_long, without_engine_marks,
 };
 use super::plain::plain_text;
+use super::shopping::{distinct_ads, distinct_entities, distinct_products};
 use super::thoughts::without_thoughts;
-use super::{Answer, Link, Product, Source, is_json};
+use super::{Answer, Link, Source, is_json};
 
 /// The longest Markdown or plain text, bytes.
 pub const TEXT_BYTES_MAX: usize = 1 << 20;
-/// The most items in a list of the answer.
-pub const LIST_ITEMS_MAX: usize = 1_000;
-/// The longest title, name, query or question, bytes.
-pub const LINE_BYTES_MAX: usize = 2_000;
+/// The most pages in a list of the answer; no engine names a tenth of that.
+pub const PAGES_MAX: usize = 2_000;
 /// The longest snippet or highlight, bytes.
 pub const PASSAGE_BYTES_MAX: usize = 8_000;
 /// The most highlights of one source.
@@ -44,9 +45,11 @@ impl Answer {
         self.related_questions = self.related_questions.map(distinct_lines);
         self.links = distinct_links(self.links);
         self.products = self.products.map(distinct_products);
+        self.ads = self.ads.map(distinct_ads);
+        self.entities = self.entities.map(distinct_entities);
+        self.tidy_sources();
         self.warnings = distinct_lines(self.warnings);
         self.warnings.truncate(WARNINGS_MAX);
-        self.tidy_sources();
         if !is_json(&self.markdown) {
             self.markdown = without_engine_marks(&self.markdown).into_owned();
         }
@@ -72,12 +75,17 @@ impl Answer {
             .flat_map(|page| [Some(&page.url), page.favicon.as_ref()])
             .chain(self.links.iter().map(|link| Some(&link.url)))
             .chain(self.products.iter().flatten().map(|product| Some(&product.url)))
+            .chain(self.ads.iter().flatten().map(|ad| Some(&ad.url)))
             .chain([self.url.as_ref()])
             .flatten();
         addresses.any(|url| is_too_long(url)) || has_long_link(&self.markdown)
     }
 
     fn tidy_sources(&mut self) {
+        let lists = [&self.sources, &self.citations, &self.x_results];
+        if lists.into_iter().flatten().any(|list| has_too_many(list)) {
+            self.warnings.push(format!("Only the first {PAGES_MAX} pages of a list were kept."));
+        }
         if let Some(sources) = self.sources.take() {
             let (sources, places) = distinct_sources(sources);
             let moved = places.iter().enumerate().any(|(at, place)| *place != Some(at));
@@ -100,35 +108,6 @@ impl Answer {
     }
 }
 
-/// Takes U+0000 out, and what lies beyond `bytes_max`; whether there was such a thing.
-fn clean(text: &mut String, bytes_max: usize) -> bool {
-    if text.contains('\0') {
-        text.retain(|c| c != '\0');
-    }
-    let is_long = text.len() > bytes_max;
-    if is_long {
-        text.truncate(text.floor_char_boundary(bytes_max));
-    }
-    is_long
-}
-
-fn trimmed(mut text: String, bytes_max: usize) -> String {
-    clean(&mut text, bytes_max);
-    let kept = text.trim();
-    if kept.len() == text.len() { text } else { kept.to_owned() }
-}
-
-fn line(text: String) -> String {
-    trimmed(text, LINE_BYTES_MAX)
-}
-
-/// Returns the lines that are not empty, each once, in order of first appearance.
-fn distinct_lines(lines: Vec<String>) -> Vec<String> {
-    let mut seen = std::collections::HashSet::new();
-    let lines = lines.into_iter().map(line).filter(|line| !line.is_empty());
-    lines.filter(|line| seen.insert(line.clone())).take(LIST_ITEMS_MAX).collect()
-}
-
 /// Returns the links with an address; one without a text is called by its domain.
 fn distinct_links(links: Vec<Link>) -> Vec<Link> {
     let mut seen = std::collections::HashSet::new();
@@ -141,32 +120,18 @@ fn distinct_links(links: Vec<Link>) -> Vec<Link> {
     links.filter(|link| seen.insert(link.url.clone())).take(LIST_ITEMS_MAX).collect()
 }
 
-fn distinct_products(products: Vec<Product>) -> Vec<Product> {
-    let mut seen = std::collections::HashSet::new();
-    let products = products.into_iter().map(|product| Product {
-        asin: line(product.asin),
-        title: line(product.title),
-        url: clean_url(&product.url).unwrap_or_default(),
-        rating: line(product.rating),
-        reviews: line(product.reviews),
-        price: line(product.price),
-        was: line(product.was),
-        merchant: line(product.merchant),
-        merchants: distinct_lines(product.merchants),
-        image: clean_url(&product.image).unwrap_or_default(),
-        tag: line(product.tag),
-    });
-    let products = products.filter(|product| {
-        let key = [&product.asin, &product.url, &product.title].into_iter().find(|k| !k.is_empty());
-        key.is_some_and(|key| seen.insert(key.clone()))
-    });
-    products.take(LIST_ITEMS_MAX).collect()
+/// Returns whether a list has more pages than are kept, each counted once.
+fn has_too_many(pages: &[Source]) -> bool {
+    pages.len() > PAGES_MAX && {
+        let addresses = pages.iter().filter_map(|page| clean_url(&page.url));
+        addresses.collect::<std::collections::HashSet<String>>().len() > PAGES_MAX
+    }
 }
 
-/// Returns the sources with an address, each once, in order of first appearance, and for each that was
-/// given the place it has now.
+/// Returns the sources with an address, each once, in order of first appearance, and for each that
+/// was given the place it has now.
 fn distinct_sources(given: Vec<Source>) -> (Vec<Source>, Vec<Option<usize>>) {
-    let mut kept: Vec<Source> = Vec::with_capacity(given.len().min(LIST_ITEMS_MAX));
+    let mut kept: Vec<Source> = Vec::with_capacity(given.len().min(PAGES_MAX));
     let mut place_of: HashMap<String, usize> = HashMap::new();
     let mut places = Vec::with_capacity(given.len());
     for source in given {
@@ -177,7 +142,7 @@ fn distinct_sources(given: Vec<Source>) -> (Vec<Source>, Vec<Option<usize>>) {
         if let Some(place) = place_of.get(&url) {
             kept[*place].complete(tidy_source(source, url));
             places.push(Some(*place));
-        } else if kept.len() < LIST_ITEMS_MAX {
+        } else if kept.len() < PAGES_MAX {
             place_of.insert(url.clone(), kept.len());
             places.push(Some(kept.len()));
             kept.push(tidy_source(source, url));

@@ -1,19 +1,24 @@
 //! The result: an answer rendered into its scraper's JSON. Contract 1.6 and `provenance` of part 2.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::Serialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
-use super::arrays::{Filled, State, fill};
+use super::arrays::{AnyArrays, Arrays, State};
+use super::facts::{PlaceObject, SearchObject, UsageObject};
 use super::tree::token_tree;
 use super::{Answer, Kind};
-use crate::catalog::{self, Array};
+use crate::catalog;
 use crate::clock::{UnixMs, rfc3339_seconds};
 use crate::job::ScrapeRequest;
 
-/// What a result says beside the answer.
+/// Facts of a result beside the answer.
 #[derive(Clone, Copy, Debug)]
 pub struct ResultFacts<'a> {
     pub request: &'a ScrapeRequest,
@@ -27,67 +32,162 @@ pub struct ResultFacts<'a> {
     /// The upstream's name in config.toml.
     pub upstream: &'a str,
     pub kind: Kind,
+    /// Whether the result has more than the fields of contract part 1.
+    pub has_extras: bool,
 }
 
 /// Room for what a result holds beside the texts and the sources, bytes.
 const FRAME_BYTES: usize = 2_048;
 
-/// The result object of a normalized answer as the JSON that is stored and sent. Its fields stand in
-/// the order of contract 1.6.
-pub fn render(answer: &Answer, facts: &ResultFacts<'_>) -> Vec<u8> {
-    let own = catalog::arrays(&facts.request.scraper);
-    let mut arrays: Vec<Filled<'_>> = own.iter().map(|array| fill(answer, *array)).collect();
-    if answer.queries.is_some() && !own.contains(&Array::SearchQueries) {
-        arrays.push(fill(answer, Array::SearchQueries));
+/// The result object of contract 1.6: its fields in their order, and behind them what answerd adds.
+#[derive(JsonSchema, Serialize)]
+#[schemars(rename = "Result")]
+pub struct ResultObject<'a> {
+    /// The scraper's name.
+    scraper: &'a str,
+    status: ResultStatus,
+    /// Can be polled like any other.
+    #[schemars(extend("format" = "uuid"))]
+    job_id: &'a str,
+    /// As it was sent.
+    prompt: &'a str,
+    /// In upper case.
+    country: &'a str,
+    /// The answer as plain text.
+    result: &'a str,
+    /// The answer as Markdown.
+    result_markdown: &'a str,
+    #[serde(flatten)]
+    #[schemars(with = "AnyArrays<'_>")]
+    arrays: &'a Arrays<'a>,
+    /// The model, where the upstream tells it.
+    llm_model: Option<&'a str>,
+    /// 0 from the cache.
+    credits_used: u32,
+    /// Milliseconds of the attempt that succeeded.
+    #[schemars(range(min = 0))]
+    elapsed_ms: f64,
+    /// Whether the cache gave it.
+    cached: bool,
+    /// Where the Markdown is.
+    #[schemars(extend("format" = "uri"))]
+    markdown_url: String,
+    // `as_cached` writes it.
+    /// When the cached answer was given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    cached_at: Option<&'static str>,
+    /// The conversation's or the page's address, where there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    url: Option<&'a str>,
+    /// The token tree of `result_markdown`, where it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "list_of_tokens")]
+    markdown_json: Option<Vec<Value>>,
+    /// Whether the engine showed an answer at all, of those that do not always.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    present: Option<bool>,
+    /// What a reader should know about it.
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    warnings: &'a [String],
+    provenance: Provenance<'a>,
+    #[serde(flatten)]
+    facts: Option<Facts<'a>>,
+    // `as_reread` writes it.
+    /// When it was read again from the replies of its provider, where it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(extend("format" = "date-time"))]
+    reread_at: Option<&'static str>,
+}
+
+/// A result is there only of a job that is done.
+#[derive(JsonSchema, Serialize)]
+#[serde(rename_all = "lowercase")]
+#[schemars(inline)]
+enum ResultStatus {
+    Done,
+}
+
+/// What answerd says of every answer; not there with `extra_arrays = false`.
+#[derive(JsonSchema, Serialize)]
+struct Facts<'a> {
+    search: SearchObject,
+    usage: UsageObject,
+    place: PlaceObject<'a>,
+}
+
+/// Where an answer is from.
+#[derive(JsonSchema, Serialize)]
+struct Provenance<'a> {
+    /// Its name in the settings.
+    upstream: &'a str,
+    #[schemars(schema_with = "kinds")]
+    kind: &'static str,
+    /// Of each array, whether the upstream has such a thing at all.
+    #[schemars(with = "BTreeMap<String, State>")]
+    fields: States<'a>,
+}
+
+struct States<'a>(&'a Arrays<'a>);
+
+impl Serialize for States<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.states())
     }
-    let room = answer.markdown.len() + answer.text.len() + facts.request.prompt.len();
+}
+
+fn kinds(_: &mut SchemaGenerator) -> Schema {
+    let kinds = [Kind::Api, Kind::Browser, Kind::Serp, Kind::Practice];
+    json_schema!({ "type": "string", "enum": kinds.map(Kind::word) })
+}
+
+/// What a token is depends on its type: its schema is written by hand.
+fn list_of_tokens(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": { "$ref": "#/components/schemas/Token" } })
+}
+
+/// Returns the result object of a normalized answer as the JSON that is stored and sent.
+pub fn render(answer: &Answer, facts: &ResultFacts<'_>) -> Vec<u8> {
+    let request = facts.request;
+    let arrays = Arrays::of(answer, &request.scraper, facts.has_extras);
+    let has_tree = request.markdown_json
+        && catalog::shipped(&request.scraper).is_some_and(|entry| entry.markdown_json);
+    let object = ResultObject {
+        scraper: &request.scraper,
+        status: ResultStatus::Done,
+        job_id: facts.job_id,
+        prompt: &request.prompt,
+        country: &request.country,
+        result: &answer.text,
+        result_markdown: &answer.markdown,
+        arrays: &arrays,
+        llm_model: answer.model.as_deref(),
+        credits_used: facts.credits_used,
+        elapsed_ms: milliseconds(facts.elapsed_ms),
+        cached: false,
+        markdown_url: markdown_url(facts.public_url, facts.job_id),
+        cached_at: None,
+        url: answer.url.as_deref(),
+        markdown_json: has_tree.then(|| token_tree(&answer.markdown)),
+        present: answer.present,
+        warnings: &answer.warnings,
+        provenance: Provenance {
+            upstream: facts.upstream,
+            kind: facts.kind.word(),
+            fields: States(&arrays),
+        },
+        facts: facts.has_extras.then(|| Facts {
+            search: SearchObject::of(answer.search, request),
+            usage: UsageObject::from(&answer.usage),
+            place: PlaceObject::of(answer.place.as_ref(), request),
+        }),
+        reread_at: None,
+    };
+    let room = answer.markdown.len() + answer.text.len() + request.prompt.len();
     let mut json = Vec::with_capacity(room + room / 4 + FRAME_BYTES);
-    write(answer, facts, &arrays, &mut serde_json::Serializer::new(&mut json))
+    serde_json::to_writer(&mut json, &object)
         .expect("strings as keys and a Vec to write to: nothing that could fail");
     json
-}
-
-/// Which of its scraper's arrays an answer has something for.
-pub fn filled_arrays(answer: &Answer, scraper: &str) -> Vec<Array> {
-    let own = catalog::arrays(scraper).iter();
-    own.filter(|array| fill(answer, **array).state == State::Ok).copied().collect()
-}
-
-fn write<S: Serializer>(
-    answer: &Answer,
-    facts: &ResultFacts<'_>,
-    arrays: &[Filled<'_>],
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    let request = facts.request;
-    let mut map = serializer.serialize_map(None)?;
-    map.serialize_entry("scraper", &request.scraper)?;
-    map.serialize_entry("status", "done")?;
-    map.serialize_entry("job_id", facts.job_id)?;
-    map.serialize_entry("prompt", &request.prompt)?;
-    map.serialize_entry("country", &request.country)?;
-    map.serialize_entry("result", &answer.text)?;
-    map.serialize_entry("result_markdown", &answer.markdown)?;
-    for filled in arrays {
-        map.serialize_entry(filled.array.name(), &filled.items)?;
-    }
-    map.serialize_entry("llm_model", &answer.model)?;
-    map.serialize_entry("credits_used", &facts.credits_used)?;
-    map.serialize_entry("elapsed_ms", &milliseconds(facts.elapsed_ms))?;
-    map.serialize_entry("cached", &false)?;
-    map.serialize_entry("markdown_url", &markdown_url(facts.public_url, facts.job_id))?;
-    if let Some(url) = &answer.url {
-        map.serialize_entry("url", url)?;
-    }
-    if request.markdown_json && catalog::shipped(&request.scraper).is_some_and(|s| s.markdown_json)
-    {
-        map.serialize_entry("markdown_json", &token_tree(&answer.markdown))?;
-    }
-    if !answer.warnings.is_empty() {
-        map.serialize_entry("warnings", &answer.warnings)?;
-    }
-    map.serialize_entry("provenance", &Provenance { facts, arrays })?;
-    map.end()
 }
 
 /// Rounded to microseconds; a time that is no number is none.
@@ -99,31 +199,9 @@ fn markdown_url(public_url: &str, job_id: &str) -> String {
     format!("{public_url}/md/{job_id}.md")
 }
 
-struct Provenance<'a> {
-    facts: &'a ResultFacts<'a>,
-    arrays: &'a [Filled<'a>],
-}
-
-impl serde::Serialize for Provenance<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(3))?;
-        map.serialize_entry("upstream", self.facts.upstream)?;
-        map.serialize_entry("kind", self.facts.kind.word())?;
-        map.serialize_entry("fields", &Fields(self.arrays))?;
-        map.end()
-    }
-}
-
-struct Fields<'a>(&'a [Filled<'a>]);
-
-impl serde::Serialize for Fields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.0.iter().map(|filled| (filled.array.name(), filled.state)))
-    }
-}
-
-/// A stored result rendered for another job that the cache serves: its own id, no credits,
-/// `cached` and `cached_at`. `None` when `stored` is not a result object.
+/// Returns a stored result rendered for another job that the cache serves: its own id, no credits,
+/// no usage, `cached` and `cached_at`. `None` when `stored` is not a result object, or has not the
+/// form that the settings want now.
 ///
 /// The values are copied as they stand, not read: the cost is one pass over the bytes.
 pub fn as_cached(
@@ -131,9 +209,10 @@ pub fn as_cached(
     job_id: &str,
     public_url: &str,
     cached_ms: UnixMs,
+    has_extras: bool,
 ) -> Option<Vec<u8>> {
     let mut json = Vec::with_capacity(stored.len() + public_url.len() + job_id.len() + 64);
-    let rewrite = Rewrite { job_id, public_url, cached_ms, json: &mut json };
+    let rewrite = Rewrite { job_id, public_url, cached_ms, has_extras, json: &mut json };
     let mut stored = serde_json::Deserializer::from_slice(stored);
     let is_result = (&mut stored).deserialize_map(rewrite).ok()?;
     stored.end().ok()?;
@@ -144,11 +223,12 @@ struct Rewrite<'a> {
     job_id: &'a str,
     public_url: &'a str,
     cached_ms: UnixMs,
+    has_extras: bool,
     json: &'a mut Vec<u8>,
 }
 
 impl<'de> Visitor<'de> for Rewrite<'_> {
-    /// Whether all fields that a cached result changes were there.
+    /// Whether all fields that a cached result changes were there, in the form that is wanted.
     type Value = bool;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -159,6 +239,7 @@ impl<'de> Visitor<'de> for Rewrite<'_> {
         let mut serializer = serde_json::Serializer::new(self.json);
         let mut map = serializer.serialize_map(None).map_err(serde::de::Error::custom)?;
         let mut changed = 0;
+        let mut had_extras = false;
         while let Some((name, value)) = stored.next_entry::<&str, &RawValue>()? {
             let written = match name {
                 "job_id" => map.serialize_entry(name, self.job_id),
@@ -168,6 +249,12 @@ impl<'de> Visitor<'de> for Rewrite<'_> {
                     map.serialize_entry(name, &markdown_url(self.public_url, self.job_id)).and_then(
                         |()| map.serialize_entry("cached_at", &rfc3339_seconds(self.cached_ms)),
                     )
+                }
+                "usage" => {
+                    had_extras = true;
+                    map.serialize_entry(name, &UsageObject::nothing())
+                        .map_err(serde::de::Error::custom)?;
+                    continue;
                 }
                 // Of an earlier service from the cache; the new one stands behind the address.
                 "cached_at" => continue,
@@ -180,7 +267,7 @@ impl<'de> Visitor<'de> for Rewrite<'_> {
             changed += 1;
         }
         map.end().map_err(serde::de::Error::custom)?;
-        Ok(changed == 4)
+        Ok(changed == 4 && had_extras == self.has_extras)
     }
 }
 

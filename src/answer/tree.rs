@@ -25,6 +25,7 @@ pub fn token_tree(markdown: &str) -> Vec<Value> {
         markdown,
         open: vec![Open::default()],
         deeper: 0,
+        text_end: 0,
         repeated_bytes_left: REPEATED_BYTES_MAX,
     };
     for (event, range) in events {
@@ -39,6 +40,8 @@ struct Tree<'a> {
     open: Vec<Open>,
     /// Levels begun beyond [`TREE_LEVELS_MAX`].
     deeper: usize,
+    /// Where the text that was read last ends in the Markdown.
+    text_end: usize,
     repeated_bytes_left: usize,
 }
 
@@ -101,7 +104,12 @@ impl Tree<'_> {
     }
 
     /// Running text; the parser gives it in pieces, the tree has one token for all of them.
-    fn text(&mut self, text: &str, range: Range<usize>) {
+    fn text(&mut self, text: &str, mut range: Range<usize>) {
+        // The parser leaves the backslash of `\[` to nobody; without it `raw` would read as a mark.
+        if range.start > self.text_end && self.markdown[..range.start].ends_with('\\') {
+            range.start -= 1;
+        }
+        self.text_end = range.end;
         let Some(open) = self.open.last_mut() else { return };
         open.text.push_str(text);
         if open.kind == Kind::Leaf {
@@ -327,6 +335,16 @@ mod tests {
             let (yes, no) = (Value::from(true), Value::from(false));
             assert_eq!(tasks, [(&yes, &yes), (&yes, &no)], "{markdown}");
         }
+    }
+
+    #[test]
+    fn raw_text_has_its_backslashes() {
+        let raw = |markdown: &str| token_tree(markdown)[0]["tokens"][0]["raw"].clone();
+        for markdown in [r"\[1] and \[2]", r"so \[1]", r"a \\[1]", "[1]"] {
+            assert_eq!(raw(markdown), markdown);
+        }
+        let after_code = token_tree(r"`a\`[1]");
+        assert_eq!(after_code[0]["tokens"][1]["raw"], "[1]");
     }
 
     #[test]

@@ -59,6 +59,7 @@ pub(super) fn check(
             free_mib_min: typed.store.free_mib_min,
         },
         cache: typed.cache,
+        results: typed.results,
         retry: typed.retry,
         queue: typed.queue,
         log: typed.log,

@@ -24,6 +24,7 @@ pub struct File {
     pub http: Http,
     pub store: Store,
     pub cache: Cache,
+    pub results: Results,
     pub retry: Retry,
     pub queue: Queue,
     pub log: Log,
@@ -85,6 +86,12 @@ pub struct Store {
 pub struct Cache {
     pub ttl_seconds: u64,
     pub entries_max: usize,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(expecting = "a table")]
+pub struct Results {
+    pub extra_arrays: bool,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -382,6 +382,7 @@ impl<'a> Attempt<'a> {
             elapsed_ms: elapsed.as_secs_f64() * 1000.0,
             upstream: &by.upstream,
             kind: by.kind,
+            has_extras: settings.extra_arrays,
         };
         let json = answer::render(answer, &facts);
         let cache_hash = (settings.cache_ttl_ms > 0).then(|| request_hash(&self.job.request));

@@ -48,6 +48,8 @@ pub struct Engine {
 pub(super) struct AttemptSettings {
     pub retry: Retry,
     pub cache_ttl_ms: u64,
+    /// Whether results have more than the fields of the contract.
+    pub extra_arrays: bool,
     /// The start of `markdown_url`, without a slash at its end.
     pub public_url: String,
 }
@@ -102,6 +104,7 @@ impl Engine {
             settings: AttemptSettings {
                 retry: settings.retry.clone(),
                 cache_ttl_ms: settings.cache.ttl_seconds.saturating_mul(1000),
+                extra_arrays: settings.results.extra_arrays,
                 public_url,
             },
             evidence: EvidenceFolder::new(
@@ -246,7 +249,8 @@ impl Engine {
             return None;
         }
         let public_url = &self.settings.public_url;
-        answer::as_cached(&cached.json, &id.to_string(), public_url, cached.stored_ms)
+        let has_extras = self.settings.extra_arrays;
+        answer::as_cached(&cached.json, &id.to_string(), public_url, cached.stored_ms, has_extras)
     }
 
     /// Returns whether the cache may answer a request.

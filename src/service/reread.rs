@@ -116,6 +116,7 @@ fn render(settings: &Settings, kept: &KeptRaw) -> Result<(Vec<String>, Vec<u8>),
         elapsed_ms: before["elapsed_ms"].as_f64().unwrap_or_default(),
         upstream: name,
         kind,
+        has_extras: settings.results.extra_arrays,
     };
     let json = answer::render(&answer, &facts);
     let fields =

@@ -67,6 +67,19 @@ fn app_for(scraper: &str, steps: Vec<Step>) -> App {
     Builder::new().scripted(scraper, &Scripted::new("script", steps)).start()
 }
 
+/// The same for clients that refuse fields that they do not know.
+fn strict_app_for(scraper: &str, steps: Vec<Step>) -> App {
+    let app = Builder::new().scripted(scraper, &Scripted::new("script", steps));
+    app.set("RESULTS__EXTRA_ARRAYS", false).start()
+}
+
+/// What answerd adds to the items of arrays that the contract names.
+const ADDED: &[(&str, &str)] = &[
+    ("sources", ",position,times,cited,date"),
+    ("citations", ",position,times,cited,date"),
+    ("products", ",position,price,was,merchant,merchants,image,tag"),
+];
+
 /// The keys of an object in the order in which they were sent.
 fn keys(object: &Value) -> Vec<&str> {
     object.as_object().unwrap().keys().map(String::as_str).collect()
@@ -75,7 +88,7 @@ fn keys(object: &Value) -> Vec<&str> {
 #[test]
 fn every_scrapers_result_has_the_common_fields_and_its_own_arrays_in_order() {
     for (scraper, arrays) in ARRAYS {
-        let app = app_for(scraper, vec![Step::Answer(Box::new(full_answer()))]);
+        let app = strict_app_for(scraper, vec![Step::Answer(Box::new(full_answer()))]);
         let result = app.get(&format!("/scrapers/{scraper}?prompt=x")).expect(200);
         let mut expected =
             vec!["scraper", "status", "job_id", "prompt", "country", "result", "result_markdown"];
@@ -86,7 +99,7 @@ fn every_scrapers_result_has_the_common_fields_and_its_own_arrays_in_order() {
         expected.extend(["llm_model", "credits_used", "elapsed_ms", "cached", "markdown_url"]);
         let sent = keys(&result);
         assert_eq!(&sent[..expected.len()], expected.as_slice(), "{scraper}");
-        assert!(!sent.contains(&"error") && !sent.contains(&"cached_at"), "{scraper}");
+        assert_eq!(&sent[expected.len()..], ["url", "provenance"], "{scraper}");
         assert!(result["elapsed_ms"].is_f64() && result["credits_used"].is_u64());
         assert_eq!(result["url"], "https://chat.example/c/1");
         for (name, fields) in *arrays {
@@ -101,6 +114,47 @@ fn every_scrapers_result_has_the_common_fields_and_its_own_arrays_in_order() {
             }
         }
     }
+}
+
+#[test]
+fn what_is_added_stands_behind_what_the_contract_names() {
+    for (scraper, arrays) in ARRAYS {
+        let app = app_for(scraper, vec![Step::Answer(Box::new(full_answer()))]);
+        let result = app.get(&format!("/scrapers/{scraper}?prompt=x")).expect(200);
+        let mut expected = vec!["result_markdown"];
+        expected.extend(arrays.iter().map(|(name, _)| *name));
+        for name in ["search_queries", "sources", "citations", "products"] {
+            if !expected.contains(&name) {
+                expected.push(name);
+            }
+        }
+        expected.push("llm_model");
+        let sent = keys(&result);
+        let start = sent.iter().position(|name| *name == "result_markdown").unwrap();
+        assert_eq!(&sent[start..start + expected.len()], expected.as_slice(), "{scraper}");
+        let end = ["url", "provenance", "search", "usage", "place"];
+        assert_eq!(&sent[sent.len() - end.len()..], end, "{scraper}");
+        for (name, fields) in arrays.iter().filter(|(_, fields)| !fields.is_empty()) {
+            let added = ADDED.iter().find(|(array, _)| array == name).map_or("", |it| it.1);
+            for item in result[*name].as_array().unwrap() {
+                assert_eq!(keys(item).join(","), format!("{fields}{added}"), "{scraper}.{name}");
+                let contract = item.as_object().unwrap().iter().take(fields.split(',').count());
+                assert!(*name != "products" || contract.map(|it| it.1).all(Value::is_string));
+            }
+        }
+    }
+}
+
+#[test]
+fn a_cached_result_of_the_other_shape_does_not_serve() {
+    let builder = Builder::new().scripted("chatgpt", &Scripted::new("script", Vec::new()));
+    let app = builder.set("RESULTS__EXTRA_ARRAYS", false).start();
+    let get = |app: &App| app.get("/scrapers/chatgpt?prompt=x").expect(200);
+    assert_eq!((&get(&app)["cached"], &get(&app)["cached"]), (&false.into(), &true.into()));
+    let app = app.restart_with(|builder| builder.set("RESULTS__EXTRA_ARRAYS", true));
+    let fresh = get(&app);
+    assert_eq!((&fresh["cached"], fresh["sources"].is_array()), (&false.into(), true));
+    assert_eq!(get(&app)["cached"], true);
 }
 
 #[test]

@@ -1,6 +1,8 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::answer::Product;
+use crate::answer::lines::LINE_BYTES_MAX;
 
 fn source(url: &str, title: &str) -> Source {
     Source { url: url.to_owned(), title: title.to_owned(), ..Source::default() }
@@ -123,16 +125,22 @@ fn nothing_is_without_a_limit() {
     let many = |at: usize| format!("https://a.example/{at}");
     let answer = Answer {
         markdown: "é".repeat(TEXT_BYTES_MAX),
-        sources: Some((0..2_000).map(|at| source(&many(at), &"t".repeat(9_000))).collect()),
+        sources: Some((0..2_001).map(|at| source(&many(at), &"t".repeat(9_000))).collect()),
+        // Named again and again, they are not too many.
+        citations: Some((0..9_000).map(|at| source(&many(at % 7), "")).collect()),
         queries: Some((0..2_000).map(many).collect()),
         ..Answer::default()
     }
     .normalized();
     assert_eq!(answer.markdown.len(), TEXT_BYTES_MAX);
     assert_eq!(answer.text.len(), TEXT_BYTES_MAX);
-    assert_eq!(answer.warnings, ["The answer was cut at 1048576 bytes."]);
+    assert_eq!(
+        answer.warnings,
+        ["The answer was cut at 1048576 bytes.", "Only the first 2000 pages of a list were kept."]
+    );
     let sources = answer.sources.unwrap();
-    assert_eq!(sources.len(), LIST_ITEMS_MAX);
+    assert_eq!(sources.len(), PAGES_MAX);
+    assert_eq!(answer.citations.unwrap().len(), 7);
     assert_eq!(sources[0].title.len(), LINE_BYTES_MAX);
     assert_eq!(answer.queries.unwrap().len(), LIST_ITEMS_MAX);
 }

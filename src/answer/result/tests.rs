@@ -1,5 +1,7 @@
 use serde_json::Value;
 
+mod extras;
+
 use super::*;
 use crate::answer::{Product, Source};
 use crate::job::RawRequest;
@@ -53,7 +55,12 @@ fn request(scraper: &str) -> ScrapeRequest {
     raw.check(scraper, &[]).unwrap()
 }
 
+/// The result in the exact shape of the contract.
 fn rendered(answer: &Answer, request: &ScrapeRequest) -> Vec<u8> {
+    rendered_as(answer, request, false)
+}
+
+fn rendered_as(answer: &Answer, request: &ScrapeRequest, has_extras: bool) -> Vec<u8> {
     render(
         answer,
         &ResultFacts {
@@ -64,6 +71,7 @@ fn rendered(answer: &Answer, request: &ScrapeRequest) -> Vec<u8> {
             elapsed_ms: 1_234.567_89,
             upstream: "openai",
             kind: Kind::Api,
+            has_extras,
         },
     )
 }
@@ -274,7 +282,9 @@ fn times_always_have_a_fraction() {
 fn a_cached_result_differs_in_what_is_its_own_and_nothing_else() {
     let stored = rendered(&full(), &request("chatgpt"));
     let id = "99999999-8888-4777-8666-555555555555";
-    let cached = as_cached(&stored, id, "https://other.example", 1_778_500_800_000).unwrap();
+    let as_cached =
+        |stored: &[u8]| as_cached(stored, id, "https://other.example", 1_778_500_800_000, false);
+    let cached = as_cached(&stored).unwrap();
     let changed: Vec<String> = {
         let before = shown(&stored);
         let before: Vec<&str> = before.lines().collect();
@@ -295,16 +305,20 @@ fn a_cached_result_differs_in_what_is_its_own_and_nothing_else() {
     let at = expected.iter().position(|name| name == "markdown_url").unwrap();
     expected.insert(at + 1, "cached_at".to_owned());
     assert_eq!(names(&cached), expected);
-    assert_eq!(as_cached(&cached, id, "https://other.example", 1_778_500_800_000), Some(cached));
+    assert_eq!(as_cached(&cached), Some(cached));
 }
 
 #[test]
 fn what_is_no_result_cannot_be_served_from_the_cache() {
     for stored in ["", "{}", "[]", "null", "{\"job_id\":1", "{\"job_id\":\"a\",\"cached\":false}"] {
-        assert_eq!(as_cached(stored.as_bytes(), "id", "http://a.example", 0), None, "{stored}");
+        assert_eq!(
+            as_cached(stored.as_bytes(), "id", "http://a.example", 0, false),
+            None,
+            "{stored}"
+        );
     }
     let with_rest = [rendered(&full(), &request("grok")), b"x".to_vec()].concat();
-    assert_eq!(as_cached(&with_rest, "id", "http://a.example", 0), None);
+    assert_eq!(as_cached(&with_rest, "id", "http://a.example", 0, false), None);
 }
 
 #[test]
@@ -317,7 +331,8 @@ fn fuzzed_answers_become_one_sound_object() {
     fuzz::text("answer", &examples, |markdown| {
         let answer = Answer { markdown: markdown.to_owned(), ..full() }.normalized();
         let request = ScrapeRequest { markdown_json: true, ..request("chatgpt") };
-        let object: Value = serde_json::from_slice(&rendered(&answer, &request)).unwrap();
+        let json = rendered_as(&answer, &request, true);
+        let object: Value = serde_json::from_slice(&json).unwrap();
         let text = object["result"].as_str().unwrap();
         assert!(!text.contains('\0') && text.len() <= 8 * markdown.len() + 64, "{text:?}");
         for link in object["links"].as_array().into_iter().flatten() {

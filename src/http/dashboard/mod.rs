@@ -50,6 +50,7 @@ const ASSETS: &[(&str, &str, &str)] = assets![
     "session.js": SCRIPT_TYPE,
     "shell.js": SCRIPT_TYPE,
     "sign_in.js": SCRIPT_TYPE,
+    "sources.js": SCRIPT_TYPE,
     "usage.js": SCRIPT_TYPE,
 ];
 

@@ -22,6 +22,21 @@ pub fn result() -> Value {
         "result_markdown": "The latest stable version is **Ruby 3.4**.",
         "links": [{ "url": "https://www.ruby-lang.org/en/downloads/", "text": "Download Ruby" }],
         "search_queries": ["latest stable ruby version"],
+        "sources": [
+            {
+                "title": "Download Ruby", "url": "https://www.ruby-lang.org/en/downloads/",
+                "snippet": "", "position": 1, "times": 1, "cited": true, "date": null,
+            },
+            {
+                "title": "Ruby", "url": "https://endoflife.date/ruby",
+                "snippet": "", "position": null, "times": 0, "cited": false, "date": null,
+            },
+        ],
+        "citations": [{
+            "title": "Download Ruby", "url": "https://www.ruby-lang.org/en/downloads/",
+            "snippet": "", "highlights": [], "website_name": "ruby-lang.org", "favicon": null,
+            "position": 1, "times": 1, "cited": true, "date": null,
+        }],
         "llm_model": "gpt-5-mini",
         "credits_used": 3,
         "elapsed_ms": 8412.7,
@@ -29,8 +44,17 @@ pub fn result() -> Value {
         "markdown_url": format!("http://127.0.0.1:8080/md/{JOB_ID}.md"),
         "provenance": {
             "upstream": "openai", "kind": "api",
-            "fields": { "links": "ok", "search_queries": "ok" },
+            "fields": {
+                "links": "ok", "search_queries": "ok", "sources": "ok", "citations": "ok",
+                "products": "unsupported", "ads": "unsupported", "entities": "unsupported",
+            },
         },
+        "search": { "asked": true, "made": true, "calls": 1, "failed": 0 },
+        "usage": {
+            "input_tokens": 8214, "output_tokens": 412, "reasoning_tokens": 256, "searches": 1,
+            "cost_usd": null, "cost_from": null,
+        },
+        "place": { "asked": { "country": "US" }, "applied": { "country": "US" }, "by": "field" },
     })
 }
 

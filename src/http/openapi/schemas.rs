@@ -1,10 +1,11 @@
 //! What requests and replies are made of.
 
-mod result;
+mod tokens;
 
 use serde_json::{Map, Value, json};
 
 use super::parameters;
+use crate::answer::ResultObject;
 use crate::api::{
     AttemptsView, BatchView, COUNTRY_PATTERN, DeletionView, DeliveryView, ErrorBody, EvidenceView,
     RawView, ScrapersView, StatsView, StatusView, UsageView, schemas_of,
@@ -37,11 +38,8 @@ pub fn all() -> Map<String, Value> {
     });
     let own = [
         ("Scrape", scrape),
-        ("Result", result::result()),
-        ("Source", result::source()),
-        ("Provenance", result::provenance()),
-        ("Tokens", result::tokens()),
-        ("Token", result::token()),
+        ("Tokens", tokens::tokens()),
+        ("Token", tokens::token()),
         ("Job", job()),
         ("Jobs", jobs),
         ("NewBatch", new_batch()),
@@ -50,6 +48,7 @@ pub fn all() -> Map<String, Value> {
     let mut schemas = schemas_of::<ErrorBody>();
     schemas.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
     for derived in [
+        schemas_of::<ResultObject<'_>>(),
         schemas_of::<BatchView>(),
         schemas_of::<StatusView>(),
         schemas_of::<ScrapersView>(),

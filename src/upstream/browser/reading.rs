@@ -134,6 +134,8 @@ fn fill(answer: &mut Answer, recipe: &Recipe, array: Array, items: Vec<Vec<Vec<S
             answer.products =
                 Some(once(entries.iter().map(Entry::product), |product| &product.title));
         }
+        // No recipe names them.
+        Array::Ads | Array::Entities => {}
         Array::Links => {
             let link = |entry: &Entry<'_>| Link { url: entry.one("url"), text: entry.one("text") };
             answer.links = once(entries.iter().map(link), |link| &link.url);

@@ -160,6 +160,7 @@ fn ai_mode(result: &Value) -> Answer {
         markdown: texts(&overviews),
         sources: Some(pages.clone()),
         citations: Some(pages),
+        cited_is_untold: true,
         url: page_address(result),
         ..Answer::default()
     }

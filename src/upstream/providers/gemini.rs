@@ -100,7 +100,8 @@ impl Gemini {
             model: json_path::named(body, "modelVersion"),
             queries: Some(queries),
             sources: Some(sources.into_vec()),
-            citations: citations.map(SourceList::into_vec),
+            cited_is_untold: citations.is_none(),
+            citations: Some(citations.map_or_else(Vec::new, SourceList::into_vec)),
             search: Some(search),
             usage: usage(body),
             place: Some(model_place::applied(request, PlaceBy::Instruction)),
@@ -364,7 +365,8 @@ mod tests {
             let mut body = grounded();
             body["candidates"][0]["groundingMetadata"]["groundingSupports"] = supports;
             let answer = answer(&gemini(), &body);
-            assert_eq!((answer.sources.unwrap().len(), answer.citations), (2, None));
+            assert_eq!(answer.sources.unwrap().len(), 2);
+            assert_eq!((answer.citations, answer.cited_is_untold), (Some(Vec::new()), true));
         }
     }
 

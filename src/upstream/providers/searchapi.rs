@@ -120,6 +120,7 @@ impl Provider for Searchapi {
             // The links that the answer rests on, and after them what else was found.
             sources: Some(citations.iter().cloned().chain(found).collect()),
             citations: Some(citations),
+            cited_is_untold: true,
             related_questions: asks.then(|| serp_page::related_questions(&body)),
             products: sells.then(|| serp_page::products(&body)),
             ..Answer::default()

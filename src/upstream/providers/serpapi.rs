@@ -76,6 +76,7 @@ impl Provider for Serpapi {
             warnings: serp_page::left_out(&references),
             sources: Some(references.clone()),
             citations: Some(references),
+            cited_is_untold: true,
             products: sells.then(|| serp_page::products(&body)),
             ..Answer::default()
         })))

@@ -3,10 +3,10 @@
 
 use std::collections::HashMap;
 
-use crate::answer::{Source, clean_url, is_too_long};
+use crate::answer::{PAGES_MAX, Source, clean_url, is_too_long};
 
-/// The most pages kept of one answer; no engine names a tenth of that.
-const SOURCES_MAX: usize = 2_000;
+/// The most pages kept of one answer: one more than its result holds, so that this is told there.
+const SOURCES_MAX: usize = PAGES_MAX + 1;
 
 /// Pages without repetition. Built by [`SourceList::add`].
 #[derive(Clone, Debug, Default)]

@@ -21,7 +21,8 @@ fn a_job_is_shown_with_all_that_belongs_to_it() {
     for text in [
         "24 hours",
         "Sources",
-        "Citations",
+        "cited",
+        "practice · practice",
         "Search queries",
         "Related questions",
         "answerd-practice-1",

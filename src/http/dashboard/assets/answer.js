@@ -11,10 +11,17 @@ let above = [];
 /** How many levels of headings the page has above the answer. */
 let outer = 2;
 
-/** The elements of a list of tokens, below so many levels of headings. */
-export function answer(tokens, levels = 2) {
+/** Gives the buttons that lead to a source; null inside of links, and where there is no list to lead to. */
+let lead = null;
+
+/**
+ * The elements of a list of tokens, below so many levels of headings. `leading` has `mark(number)` and
+ * `link(address)`: what leads to the source that a mark or a link names, or nothing.
+ */
+export function answer(tokens, levels = 2, leading = null) {
   above = [];
   outer = levels;
+  lead = leading;
   return el("div", { class: "answer" }, shown(tokens, 0));
 }
 
@@ -33,13 +40,32 @@ const cells = (table, row, tag, attributes, level) =>
   row.map((cell, column) => el(tag, { ...AUTO, ...attributes, class: aligned(table, column) }, shown(cell.tokens, level)));
 const code = (...children) => el("pre", { dir: "ltr", ...scrolls("Code") }, children);
 
+/** Text whose marks lead to their sources. A bracket behind a backslash is no mark; in `raw` it still has that. */
+function text(token) {
+  const said = plain(token);
+  if (!lead) return said;
+  const pieces = said.split(/(\[\d{1,3}\])/);
+  const marks = [...(token.raw ?? said).matchAll(/(\\?)\[\d{1,3}\]/g)].map(([, backslash]) => !backslash);
+  if (marks.length !== (pieces.length - 1) / 2) return said;
+  return pieces.map((piece, at) => (at % 2 && marks[(at - 1) / 2] && lead.mark(Number(piece.slice(1, -1)))) || piece);
+}
+
+/** A link, and behind it what leads to the source that it names. */
+function link(token, level) {
+  const leading = lead;
+  lead = null;
+  const children = shown(token.tokens, level);
+  lead = leading;
+  return [outward(token.href, children), lead?.link(token.href)];
+}
+
 const SHOWN = {
   paragraph: into("p", AUTO),
   blockquote: (token, level) => directed(el("blockquote", {}, shown(token.tokens, level))),
   em: into("em"),
   strong: into("strong"),
   del: into("del"),
-  text: plain,
+  text,
   html: (token) => (token.block ? code(plain(token)) : plain(token)),
   codespan: (token) => el("code", {}, plain(token)),
   code: (token) => code(el("code", {}, plain(token))),
@@ -60,7 +86,7 @@ const SHOWN = {
     directed(el("div", { class: "scroll", ...scrolls("Table") }, el("table", {},
       el("thead", {}, el("tr", {}, cells(token, token.header ?? [], "th", { scope: "col" }, level))),
       el("tbody", {}, (token.rows ?? []).map((row) => el("tr", {}, cells(token, row, "td", {}, level))))))),
-  link: (token, level) => outward(token.href, shown(token.tokens, level)),
+  link,
   image: (token) => outward(token.href, ["[picture", token.text ? `: ${token.text}` : "", "]"]),
   footnote_reference: (token) => el("sup", {}, plain(token)),
   footnote: (token, level) => el("div", { class: "footnote", ...AUTO }, el("sup", {}, token.label ?? ""), " ", shown(token.tokens, level)),

@@ -7,10 +7,10 @@ import { duration, host, plural } from "./format.js";
 import { changed, read } from "./job.js";
 import { statusBadge } from "./jobs.js";
 import { follow, live } from "./live.js";
+import { from, pages, searched } from "./sources.js";
 
 /** The most jobs that are shown side by side. */
 const COLUMNS_MAX = 20;
-const CITING = ["sources", "citations", "web_sources", "search_results", "links"];
 
 export function compare(main, { id, signal, drawn }) {
   const controls = el("div", { class: "controls" });
@@ -120,9 +120,11 @@ export function compare(main, { id, signal, drawn }) {
   function content(item, { job, tokens }) {
     const { result } = job;
     const took = result && (result.cached ? "cached" : duration(result.elapsed_ms / 1000));
-    const state = result ? [result.llm_model, took, `${plural(cited(result).size, "site")} cited`].filter(Boolean).join(" · ") : job.phase === "running" ? "Running …" : job.status === "pending" ? "Waiting …" : "";
+    const search = typeof result?.search?.made === "boolean" && searched(result);
+    const state = result ? [result.llm_model, took, search && `search ${search}`, cited(result).says].filter(Boolean).join(" · ") : job.phase === "running" ? "Running …" : job.status === "pending" ? "Waiting …" : "";
     return [
       el("div", { class: "card-head" }, el("h3", {}, breakable(item.scraper), " ", el("span", { class: "quiet small" }, item.country)), statusBadge(job)),
+      result && from(result),
       el("p", { class: "quiet small" }, state),
       job.error ? el("p", { class: "error" }, job.error) : tokens && el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Answer of ${item.scraper}` }, answer(tokens, 3)),
       el("div", { class: "buttons" }, el("a", { class: "button small", href: `#/jobs/${job.job_id}` }, "Whole job"), tokens && copyButton("Copy Markdown", () => result.result_markdown)),
@@ -130,21 +132,23 @@ export function compare(main, { id, signal, drawn }) {
   }
 }
 
-/** The sites that a result names, with how often. */
+/** The sites that the text of a result cites, with how often; those that it may cite where that is not told. */
 function cited(result) {
+  const all = pages(result);
+  const sure = all.filter(({ role }) => role === "cited" || role === "linked");
+  const named = sure.length > 0 ? sure : all.filter(({ role }) => role === "untold");
   const sites = new Map();
-  const pages = new Set(CITING.flatMap((name) => (result[name] ?? []).map(({ url }) => url)));
-  for (const page of pages) {
-    const site = host(page);
+  for (const { url } of named) {
+    const site = host(url);
     if (site) sites.set(site, (sites.get(site) ?? 0) + 1);
   }
-  return sites;
+  return { sites, says: `${plural(sites.size, "site")} ${sure.length > 0 || named.length === 0 ? "cited" : "cited or consulted"}` };
 }
 
 /** Which sites are cited by whom: those of most answers first. */
 function siteTable(all) {
   if (all.length < 2) return null;
-  const columns = all.map(({ job }) => ({ name: job.scraper, sites: cited(job.result) }));
+  const columns = all.map(({ job }) => ({ name: job.scraper, sites: cited(job.result).sites }));
   const names = [...new Set(columns.flatMap(({ sites }) => [...sites.keys()]))];
   if (names.length === 0) return null;
   const spread = (site) => columns.filter(({ sites }) => sites.has(site)).length;

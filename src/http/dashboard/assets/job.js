@@ -4,10 +4,12 @@ import { ApiError, json } from "./api.js";
 import { answer } from "./answer.js";
 import { announce, breakable, copyButton, el, fill, keepingFocus, scrolls } from "./dom.js";
 import { duration, moment, quoted, whole, words } from "./format.js";
-import { evidence, queries, rawJson, sources, timeline, webhook } from "./job_parts.js";
+import { evidence, rawJson, timeline, webhook } from "./job_parts.js";
 import { backToList, statusBadge } from "./jobs.js";
 import { complain, follow, live } from "./live.js";
+import { badge } from "./overview_parts.js";
 import { currentKey } from "./session.js";
+import { cost, from, lists, searched, sources, tokens } from "./sources.js";
 
 /** How often a delivery that is under way is looked at, milliseconds. */
 const WEBHOOK_MS = 2000;
@@ -68,13 +70,14 @@ export function job(main, { id, signal, drawn: settled }) {
     const again = asked && action("Run again", busy ? "" : "primary", runAgain);
     fill(title, el("h1", {}, "Job"), statusBadge(now), el("div", { class: "controls" }, cancel, again,
       copyButton("Copy as curl", () => curl(now, parameters(asked)))), webhookChoice(asked));
+    const { card, lead } = sources(now.result);
     document.title = `${now.prompt.slice(0, 60)} · answerd`;
     fill(body, el("div", { class: "job" },
       el("div", { class: "main-column" },
         el("section", { class: "card prompt-card" }, el("h2", {}, "Prompt"), el("p", { class: "prompt", dir: "auto", ...scrolls("Prompt") }, now.prompt)),
-        result(found),
-        sources(now.result),
-        queries(now.result)),
+        result(found, lead),
+        card,
+        lists(now.result)),
       el("div", { class: "side-column" },
         details(now, asked),
         timeline(found),
@@ -149,7 +152,7 @@ export async function read(id, signal) {
   return { job: now, tokens, attempts, evidence, webhook, own: Boolean(attempts), asked };
 }
 
-function result({ job: now, tokens }) {
+function result({ job: now, tokens: read }, lead) {
   if (now.status === "failed") {
     return el("section", { class: "card failure" }, el("h2", {}, now.error_code === "canceled" ? "Canceled" : "Failed"),
       el("p", {}, now.error), el("p", { class: "small" }, el("code", {}, now.error_code), " ", el("a", { href: "/docs/errors-and-retries" }, "What it means")));
@@ -159,13 +162,18 @@ function result({ job: now, tokens }) {
     return el("section", { class: "card waiting" }, el("h2", {}, "No answer yet"), el("p", {}, says ?? "", " This page shows it when it is there."));
   }
   const markdown = () => now.result.result_markdown;
-  return el("section", { class: "card" }, el("div", { class: "card-head" }, el("h2", {}, "Answer"), copyButton("Copy Markdown", markdown)), answer(tokens));
+  const { search } = now.result;
+  return el("section", { class: "card" },
+    el("div", { class: "card-head" }, el("h2", {}, "Answer"), from(now.result), search?.asked && search.made === false && badge("no search", "warn"), copyButton("Copy Markdown", markdown)),
+    answer(read, 2, lead));
 }
 
 function details(now, asked) {
   const { result: found } = now;
   const pair = (name, value) => (value || value === 0) && [el("dt", {}, name), el("dd", {}, value)];
   const provenance = found?.provenance;
+  // Of all attempts where that is known; failed ones are paid for too.
+  const spent = now.usage ? now : found ?? {};
   return el("section", { class: "card" }, el("h2", {}, "Details"), el("dl", { class: "details" },
     pair("Scraper", breakable(now.scraper)),
     pair("Upstream", provenance && [breakable(provenance.upstream), ` (${provenance.kind})`]),
@@ -174,6 +182,9 @@ function details(now, asked) {
     pair("Label", now.label && el("span", { dir: "auto" }, now.label)),
     pair("Attempts", whole(now.attempts)),
     pair("Attempt took", found && !found.cached && duration(found.elapsed_ms / 1000)),
+    pair("Search", found && searched(found)),
+    pair("Tokens", tokens(spent)),
+    pair("Cost", cost(spent)),
     pair("Credits", found && whole(found.credits_used)),
     pair("Cached", found?.cached && ["yes, from ", moment(found.cached_at)]),
     pair("Web search", asked && !asked.web_search && "off"),

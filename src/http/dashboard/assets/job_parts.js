@@ -1,45 +1,10 @@
-// The parts of one job's view that have data of their own: sources, queries, timeline, evidence,
-// webhook, raw JSON.
+// The parts of one job's view that have data of their own: timeline, evidence, webhook, raw JSON.
 
 import { json, picture, text } from "./api.js";
-import { outward } from "./answer.js";
 import { announce, copyButton, el, fill, scrolls } from "./dom.js";
-import { bytes, duration, host, moment, plural, words } from "./format.js";
+import { bytes, duration, moment, plural, words } from "./format.js";
 import { complain } from "./live.js";
 import { badge } from "./overview_parts.js";
-
-const SOURCE_ARRAYS = ["sources", "citations", "web_sources", "x_results", "search_results", "links", "products"];
-/** The most entries of a list that are shown at once. */
-const SHOWN_MAX = 100;
-
-/** The arrays of a result that name pages, each as a list. */
-export function sources(result) {
-  const lists = SOURCE_ARRAYS.filter((name) => result?.[name] !== undefined).map((name) => {
-    const list = result[name];
-    const state = result.provenance?.fields?.[name];
-    const says = state === "unsupported" ? "the upstream does not give them" : "none";
-    return el("section", { class: "card sources", "data-array": name }, el("div", { class: "card-head" },
-      el("h2", {}, heading(name), list.length > 0 && el("span", { class: "count" }, list.length)),
-      list.length === 0 && el("span", { class: "quiet small" }, says)),
-      list.length > 0 && el("ol", {}, list.slice(0, SHOWN_MAX).map(source)),
-      list.length > SHOWN_MAX && el("p", { class: "quiet small" }, `${list.length - SHOWN_MAX} more are in the JSON below.`));
-  });
-  return lists.length > 0 && lists;
-}
-
-const heading = (name) => words(name).replace(/^./, (first) => first.toUpperCase());
-
-function source(entry) {
-  const about = entry.snippet || entry.preview || [entry.rating, entry.reviews].filter(Boolean).join(", ");
-  return el("li", {}, outward(entry.url, entry.title || entry.text || entry.url, { dir: "auto" }),
-    el("span", { class: "quiet small host" }, host(entry.url)), about && el("p", { class: "quiet small snippet", dir: "auto" }, about));
-}
-
-/** The searches that the upstream made, and what it would be asked next. */
-export function queries(result) {
-  return ["search_queries", "related_questions"].filter((name) => result?.[name]?.length > 0).map((name) =>
-    el("section", { class: "card" }, el("h2", {}, heading(name)), el("ul", { class: "chips" }, result[name].slice(0, SHOWN_MAX).map((query) => el("li", { dir: "auto" }, query)))));
-}
 
 /** What happened to the job, in the order in which it did. */
 export function timeline({ job, attempts }) {
