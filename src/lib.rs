@@ -17,6 +17,7 @@ pub mod job;
 pub mod net;
 pub mod practice;
 pub mod rate;
+pub mod server;
 pub mod service;
 pub mod store;
 pub mod tally;

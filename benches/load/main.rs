@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use actix_web::http::StatusCode;
-use answerd::http::Server;
+use answerd::server::Server;
 use shared::{
     CONNECTIONS, Connection, Http, SLOW_MS, SLOW_WORKERS, fsync_ms, load, processor_seconds,
     start_static, submit,

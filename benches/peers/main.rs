@@ -185,7 +185,7 @@ fn over(
 }
 
 /// Polls of a finished job beside the same body from nginx's disk.
-fn polls(server: &answerd::http::Server, directory: &Path) {
+fn polls(server: &answerd::server::Server, directory: &Path) {
     let reply = exchange(server, &submit("practice", "the+polled+one", 0));
     let id = &reply.split("\"job_id\":\"").nth(1).unwrap()[..36];
     let poll = format!("GET /jobs/{id} HTTP/1.1\r\nhost: localhost\r\n\r\n");
@@ -209,7 +209,7 @@ fn polls(server: &answerd::http::Server, directory: &Path) {
 }
 
 /// Sends a request on a connection of its own and reads the whole reply.
-fn exchange(server: &answerd::http::Server, request: &str) -> String {
+fn exchange(server: &answerd::server::Server, request: &str) -> String {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.write_all(request.as_bytes()).unwrap();
     let (mut reply, mut piece) = (Vec::new(), [0; 16 << 10]);

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Stdio};
 
 use answerd::clock::Clock;
 use answerd::config::Settings;
-use answerd::http::Server;
+use answerd::server::Server;
 
 const RETENTION_MS: u64 = 120_000;
 /// Holds the store's directory in the server's environment.

@@ -17,8 +17,8 @@ use super::follow::follow;
 use super::{jobs, log, signals};
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::http::Server;
 use crate::job::RawRequest;
+use crate::server::Server;
 
 /// The scraper that needs no key and calls no other service.
 const SCRAPER: &str = "practice";

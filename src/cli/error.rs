@@ -7,7 +7,7 @@ use super::client::ClientError;
 use super::console::OutputError;
 use super::exit_code::ExitCode;
 use crate::config::ConfigError;
-use crate::http::{ServeError, StartError};
+use crate::server::{ServeError, StartError};
 use crate::store::StoreError;
 
 /// The error of a command. Each says what to do if something can be done.

@@ -5,7 +5,7 @@
 use super::error::CommandError;
 use super::log::Level;
 use super::settings::ConfigArgs;
-use crate::http::Reloader;
+use crate::server::Reloader;
 use crate::service::ReloadedKeys;
 
 /// Why nothing was reloaded.

@@ -13,7 +13,7 @@ use super::settings::ConfigArgs;
 use super::startup_summary::StartupSummary;
 use super::{log, reload, signals, watchdog};
 use crate::clock::Clock;
-use crate::http::{Server, ShutdownHandle};
+use crate::server::{Server, ShutdownHandle};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -8,7 +8,7 @@ use sd_notify::NotifyState;
 
 use super::error::CommandError;
 use crate::clock::Clock;
-use crate::http::Reloader;
+use crate::server::Reloader;
 
 /// Looks in the time that systemd allows between two signs of life: one that comes late is made up
 /// for by the next.

@@ -1,4 +1,4 @@
-//! The HTTP front end: the running server, and every route once (`routes`). Handlers parse, call the
+//! The HTTP front end: the server that listens, and every route once (`routes`). Handlers parse, call the
 //! service and answer; the rules are below.
 
 mod dashboard;
@@ -18,7 +18,7 @@ use std::sync::Arc;
 pub use error::ApiError;
 pub use request::params;
 pub use resource::export::Formulas;
-pub use transport::server::{Reloader, ServeError, Server, ShutdownHandle, StartError};
+pub use transport::listener::{HttpServer, ListenError, listen, local_url};
 
 use crate::answer::object as render;
 use crate::service::Service;

@@ -1,13 +1,8 @@
 //! The practice page over HTTP: `/practice` for browsers, `/practice/stream` for the page's script.
 
 use std::collections::VecDeque;
-use std::convert::Infallible;
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
 
-use actix_web::body::{BodySize, MessageBody};
 use actix_web::error::BlockingError;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
@@ -17,6 +12,7 @@ use crate::api::ErrorCode;
 use crate::clock::Clock;
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::resource::pieces::{Piece, stream as stream_pieces};
 use crate::http::transport::security_headers;
 use crate::practice::page::{self, SCRIPT, STYLE};
 use crate::practice::{Engine, PracticeAnswer, QUESTION_CHARS_MAX};
@@ -106,10 +102,10 @@ pub async fn stream(call: ApiCall) -> ApiResult {
 
 async fn stream_answer(state: &PracticeState, query: &str) -> ApiResult {
     match state.answered(query, |_, answer| page::stream_pieces(answer)).await {
-        Ok(pieces) => Ok(HttpResponse::Ok()
-            .content_type("application/x-ndjson")
-            .insert_header((security_headers::ACCEL_BUFFERING, "no"))
-            .body(Pieces { pieces: pieces.into(), clock: state.clock.clone(), wait: None })),
+        Ok(pieces) => {
+            let rest = Rest { pieces: pieces.into(), clock: state.clock.clone(), is_first: true };
+            Ok(stream_pieces("application/x-ndjson", rest, next_piece))
+        }
         Err(Refusal::QuestionMissing) => Err(ApiError::from(ErrorCode::QuestionMissing).into()),
         Err(Refusal::QuestionTooLong { chars }) => {
             Err(ApiError::new(ErrorCode::QuestionTooLong, page::too_long(chars)).into())
@@ -137,37 +133,21 @@ fn with_retry_after(mut reply: HttpResponse) -> HttpResponse {
     reply
 }
 
-/// A body that sends its pieces with a short wait between them; it is dropped, and nothing goes on,
-/// when the reader leaves.
-struct Pieces {
+/// What is left of an answer that is streamed.
+struct Rest {
     pieces: VecDeque<String>,
     clock: Clock,
-    wait: Option<Pin<Box<dyn Future<Output = ()>>>>,
+    is_first: bool,
 }
 
-impl MessageBody for Pieces {
-    type Error = Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
+/// The next piece, a short wait after the one before.
+async fn next_piece(mut rest: Rest) -> Option<Piece<Rest>> {
+    if !rest.is_first {
+        let due_ms = rest.clock.now_ms().saturating_add(PIECE_INTERVAL_MS);
+        rest.clock.sleep_until(due_ms).await;
     }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<web::Bytes, Infallible>>> {
-        if let Some(wait) = &mut self.wait
-            && wait.as_mut().poll(context).is_pending()
-        {
-            return Poll::Pending;
-        }
-        let piece = self.pieces.pop_front();
-        let clock = self.clock.clone();
-        self.wait = Some(Box::pin(async move {
-            clock.sleep_until(clock.now_ms().saturating_add(PIECE_INTERVAL_MS)).await;
-        }));
-        Poll::Ready(piece.map(|piece| Ok(piece.into())))
-    }
+    let piece = rest.pieces.pop_front()?;
+    Some((piece.into(), Some(Rest { is_first: false, ..rest })))
 }
 
 #[cfg(test)]

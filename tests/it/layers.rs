@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 /// The rows of the design, lowest first. `cli` is last.
 const ROWS: &[&str] = &[
     "clock", "rate", "tally", "country", "catalog", "config", "id", "job", "answer", "api",
-    "store", "guide", "practice", "net", "upstream", "engine", "service", "http", "cli",
+    "store", "guide", "practice", "net", "upstream", "engine", "service", "http", "server", "cli",
 ];
 
 /// Every source file below `src` but those in folders of tests.

@@ -2,18 +2,14 @@
 //! has them. One event is made at a time, when the connection takes it; nothing is buffered, and
 //! of states that came and went meanwhile only the latest is told. Contract part 2.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
 
-use actix_web::body::{BodySize, MessageBody};
 use actix_web::{HttpResponse, web};
 use uuid::Uuid;
 
+use super::pieces::{Piece, event_stream};
 use crate::http::render;
 use crate::http::request::call::{ApiCall, ApiResult};
-use crate::http::transport::security_headers;
 use crate::job::{Job, Reason, State};
 use crate::service::{Service, ServiceError};
 
@@ -35,29 +31,21 @@ pub async fn stream(call: ApiCall) -> ApiResult {
         // Tells an EventSource not to connect again.
         return Ok(HttpResponse::NoContent().finish());
     }
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((security_headers::ACCEL_BUFFERING, "no"))
-        .body(Events { next: Some(Box::pin(next(service, id, seen))) }))
+    Ok(event_stream(WatchedJob { service, id, seen }, next))
 }
 
-/// The body of a stream: the piece that is awaited; `None` after the last.
-struct Events {
-    next: Option<Pin<Box<dyn Future<Output = Option<Piece>>>>>,
-}
-
-/// What is sent next, and where the stream goes on.
-struct Piece {
-    text: web::Bytes,
+/// A job whose changes are told.
+struct WatchedJob {
     service: Arc<Service>,
     id: String,
+    /// The revision that was told last.
     seen: Option<u64>,
-    last: bool,
 }
 
 /// Waits for the next event, or for the time of a keep-alive; `None` when there is nothing more to
 /// tell: the job is gone, or the service stops and the client has to connect again.
-async fn next(service: Arc<Service>, id: String, seen: Option<u64>) -> Option<Piece> {
+async fn next(watch: WatchedJob) -> Option<Piece<WatchedJob>> {
+    let WatchedJob { service, id, seen } = watch;
     let until_ms = service.now_ms().saturating_add(KEEP_ALIVE_MS);
     let change = service
         .next_change(&id, seen, until_ms, |job, uuid| {
@@ -73,7 +61,7 @@ async fn next(service: Arc<Service>, id: String, seen: Option<u64>) -> Option<Pi
             return None;
         }
     };
-    Some(Piece { text, service, id, seen, last })
+    Some((text, (!last).then_some(WatchedJob { service, id, seen })))
 }
 
 /// One event: its number, its name, and the job object without the result.
@@ -93,27 +81,5 @@ fn name(state: &State) -> &'static str {
         State::Done => "done",
         State::Failed(failure) if failure.reason == Reason::Canceled => "canceled",
         State::Failed(_) => "failed",
-    }
-}
-
-impl MessageBody for Events {
-    type Error = std::convert::Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
-        let Some(awaited) = &mut self.next else { return Poll::Ready(None) };
-        let piece = ready!(awaited.as_mut().poll(context));
-        let Some(Piece { text, service, id, seen, last }) = piece else {
-            self.next = None;
-            return Poll::Ready(None);
-        };
-        self.next = (!last).then(|| Box::pin(next(service, id, seen)) as Pin<Box<_>>);
-        Poll::Ready(Some(Ok(text)))
     }
 }

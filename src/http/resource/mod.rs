@@ -10,6 +10,7 @@ pub mod health;
 pub mod jobs;
 pub mod list;
 pub mod metrics;
+pub mod pieces;
 pub mod poll;
 pub mod raw;
 pub mod scrapers;

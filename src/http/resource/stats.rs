@@ -2,13 +2,9 @@
 //! Server-Sent Events how they stand, whenever that has changed. Both need a key where keys are
 //! needed. What they tell is of all keys together: nothing of a job, a prompt or an account.
 
-use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
 
-use actix_web::body::{BodySize, MessageBody};
 use actix_web::{HttpResponse, web};
 
 use crate::api::{BucketView, OverviewEvent, ScraperStatsView, StatsView};
@@ -16,7 +12,7 @@ use crate::clock::{UnixMs, rfc3339_seconds};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::resource::discovery;
-use crate::http::transport::security_headers;
+use crate::http::resource::pieces::{Piece, event_stream};
 use crate::service::{BUCKET_SECONDS, Caller, DayBucket, LiveStatus, Service};
 
 /// The least time between two events of a stream, milliseconds.
@@ -71,10 +67,7 @@ pub async fn stream(call: ApiCall, _: Caller) -> ApiResult {
     let service = call.service().clone();
     let place = call.state.streams.enter().ok_or_else(|| ApiError::streams_full(STREAMS_MAX))?;
     let stream = Stream { service, _place: place, told: String::new(), told_ms: None };
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
-        .insert_header((security_headers::ACCEL_BUFFERING, "no"))
-        .body(Events { next: Some(Box::pin(next(stream))) }))
+    Ok(event_stream(stream, next))
 }
 
 fn bucket(bucket: &DayBucket) -> BucketView {
@@ -112,7 +105,7 @@ struct Stream {
 }
 
 /// The next piece, and the stream to go on with; `None` when the service stops.
-async fn next(mut stream: Stream) -> Option<(web::Bytes, Stream)> {
+async fn next(mut stream: Stream) -> Option<Piece<Stream>> {
     if let Some(told_ms) = stream.told_ms {
         let until_ms = told_ms.saturating_add(EVENT_EVERY_MS);
         stream.service.pause(until_ms).await.then_some(())?;
@@ -126,40 +119,12 @@ async fn next(mut stream: Stream) -> Option<(web::Bytes, Stream)> {
             let text = format!("event: overview\ndata: {{\"now\":\"{time}\",{}\n\n", &now[1..]);
             stream.told = now;
             stream.told_ms = Some(now_ms);
-            return Some((text.into(), stream));
+            return Some((text.into(), Some(stream)));
         }
         if stream.told_ms.is_none_or(|told_ms| now_ms.saturating_sub(told_ms) >= KEEP_ALIVE_MS) {
             stream.told_ms = Some(now_ms);
-            return Some((web::Bytes::from_static(KEEP_ALIVE.as_bytes()), stream));
+            return Some((web::Bytes::from_static(KEEP_ALIVE.as_bytes()), Some(stream)));
         }
         stream.service.pause(now_ms.saturating_add(EVENT_EVERY_MS)).await.then_some(())?;
-    }
-}
-
-/// What [`next`] gives, awaited.
-type Next = Pin<Box<dyn Future<Output = Option<(web::Bytes, Stream)>>>>;
-
-/// The body of a stream: the piece that is awaited; `None` after the last.
-struct Events {
-    next: Option<Next>,
-}
-
-impl MessageBody for Events {
-    type Error = std::convert::Infallible;
-
-    fn size(&self) -> BodySize {
-        BodySize::Stream
-    }
-
-    fn poll_next(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<web::Bytes, Self::Error>>> {
-        let Some(awaited) = &mut self.next else { return Poll::Ready(None) };
-        let piece = ready!(awaited.as_mut().poll(context));
-        self.next = None;
-        let Some((text, stream)) = piece else { return Poll::Ready(None) };
-        self.next = Some(Box::pin(next(stream)));
-        Poll::Ready(Some(Ok(text)))
     }
 }
