@@ -5,9 +5,6 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
 use std::panic::PanicHookInfo;
 
-use tracing::Metadata;
-use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::filter_fn;
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
@@ -20,10 +17,6 @@ use crate::config::file::Log;
 /// What libraries say at these levels is nothing for an operator: how they start, and that a client
 /// sent what is no HTTP. Whoever names a library in the filter hears it all the same.
 const QUIET: &str = "actix_server=warn,actix_http=off";
-
-/// The WebDriver client writes whole commands and replies, and so prompts and pages, below this
-/// level. No filter of the operator's brings them back.
-const WEBDRIVER_MOST: LevelFilter = LevelFilter::WARN;
 
 /// Changes the level of the log that was started.
 pub struct Level(reload::Handle<EnvFilter, Registry>);
@@ -50,7 +43,6 @@ pub fn start(settings: &Log, console: &Console) -> Result<Level, CommandError> {
         LogFormat::Text => lines.boxed(),
         LogFormat::Json => lines.json().with_ansi(false).flatten_event(true).boxed(),
     };
-    let lines = lines.with_filter(filter_fn(is_free_of_prompts));
     let started = tracing_subscriber::registry().with(filter).with(lines).try_init();
     started.map_err(|error| CommandError::Log(error.to_string()))?;
     std::panic::set_hook(Box::new(log_panic));
@@ -71,10 +63,6 @@ fn log_panic(panic: &PanicHookInfo<'_>) {
 
 fn constant_message(panic: &PanicHookInfo<'_>) -> &'static str {
     panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("a message made at run time")
-}
-
-fn is_free_of_prompts(line: &Metadata<'_>) -> bool {
-    !line.target().starts_with("thirtyfour") || *line.level() <= WEBDRIVER_MOST
 }
 
 fn filter(level: &str) -> Result<EnvFilter, CommandError> {

@@ -73,7 +73,11 @@ fn serve(
         None if path == "/denied" => ("403 Forbidden", "<p>no</p>"),
         None => ("404 Not Found", "<p>not here</p>"),
     };
-    let kind = if path.ends_with(".zip") { "application/zip" } else { "text/html; charset=utf-8" };
+    let kind = match path.rsplit_once('.') {
+        Some((_, "zip")) => "application/zip",
+        Some((_, "js")) => "text/javascript",
+        _ => "text/html; charset=utf-8",
+    };
     let head = format!(
         "HTTP/1.1 {status}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\
          connection: close\r\n\r\n",

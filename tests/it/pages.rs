@@ -4,6 +4,7 @@
 mod faults;
 mod many;
 mod process;
+mod rooms;
 
 use serde_json::Value;
 

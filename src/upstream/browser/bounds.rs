@@ -49,6 +49,15 @@ impl Bounds {
     /// # Errors
     /// Returns an error if the time is up, or the answer is not wanted any more.
     pub async fn hold<T>(&self, doing: &str, step: impl Future<Output = T>) -> Result<T, Fault> {
+        let done = self.try_hold(step).await?;
+        done.ok_or_else(|| Fault::Deadline { doing: doing.to_owned() })
+    }
+
+    /// Waits for a step; returns `None` when the time is up.
+    ///
+    /// # Errors
+    /// Returns an error if the answer is not wanted any more.
+    pub async fn try_hold<T>(&self, step: impl Future<Output = T>) -> Result<Option<T>, Fault> {
         let mut step = std::pin::pin!(step);
         loop {
             if self.call.is_canceled() {
@@ -56,10 +65,10 @@ impl Bounds {
             }
             let left = self.left();
             if left.is_zero() {
-                return Err(Fault::Deadline { doing: doing.to_owned() });
+                return Ok(None);
             }
             if let Ok(done) = tokio::time::timeout(left.min(LOOK_EVERY), &mut step).await {
-                return Ok(done);
+                return Ok(Some(done));
             }
         }
     }

@@ -1,7 +1,7 @@
 //! Drives a page as a recipe says, from its address to the end of its answer. What is read then is
 //! in `collect`.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -17,14 +17,19 @@ use crate::catalog::Array;
 use crate::clock::Clock;
 use crate::job::Reason;
 
-/// How often the page is looked at while something is waited for.
+/// How often the page is looked at for what it does not tell of by itself.
 pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
 /// How often a banner is clicked before it is let be.
 const DISMISSALS_MAX: usize = 5;
 /// The longest answer, characters.
 const ANSWER_CHARS_MAX: usize = 1 << 20;
-/// How many looks lie between two at the memory of the browser and its windows.
-const LOOKS_PER_CARE: u32 = 10;
+/// How often the memory of the browser is looked at.
+const CARE_EVERY: Duration = Duration::from_secs(10);
+/// How often a page that tells of nothing is looked at: what is only drawn differently it does not
+/// hear of, and it may hang.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// How long a document that has taken the place of one with an answer may take to show it.
+const MOVED_WAIT: Duration = Duration::from_secs(5);
 /// How long an editor may take to take over what was typed.
 const TYPED_WAIT: Duration = Duration::from_millis(50);
 /// The keys of WebDriver (W3C WebDriver, section 17.4.2).
@@ -44,7 +49,9 @@ pub struct Drive<'a> {
     question: Question,
     /// How often each banner was clicked.
     dismissed: Vec<usize>,
-    looks: u32,
+    /// A banner was clicked, and may be gone at once.
+    has_clicked: bool,
+    cared_at: Instant,
     /// What was read of arrays while the answer is written.
     pub(super) running: Vec<(Array, Vec<Values>)>,
 }
@@ -88,7 +95,8 @@ impl<'a> Drive<'a> {
         Drive {
             question: Question::new(recipe, prompt),
             dismissed: vec![0; recipe.dismiss.len()],
-            looks: 0,
+            has_clicked: false,
+            cared_at: clock.instant(),
             running: Vec::new(),
             recipe,
             session,
@@ -108,13 +116,6 @@ impl<'a> Drive<'a> {
     pub async fn reach_answer(&mut self, url: &str) -> Result<Value, Fault> {
         let opened = self.session.open(url, &self.bounds).await;
         self.trace.done("open the page");
-        if let Err(Fault::Broken(why)) = &opened
-            && let Some((_, code)) = why.theirs.split_once("net::ERR_")
-        {
-            let is_code = |c: &char| c.is_ascii_uppercase() || *c == '_';
-            let code: String = "ERR_".chars().chain(code.chars().take_while(is_code)).collect();
-            return Err(Fault::page(Reason::Unreachable, format!("cannot open the page ({code})")));
-        }
         opened?;
         for step in &self.recipe.prepare {
             self.prepare(step).await?;
@@ -130,6 +131,7 @@ impl<'a> Drive<'a> {
             self.question.sent(baseline, since);
             self.submit(submit, prompt_box).await?;
         }
+        self.session.browser.prepare();
         self.wait_for_answer().await?;
         Ok(self.question.answer())
     }
@@ -147,12 +149,29 @@ impl<'a> Drive<'a> {
         given
     }
 
-    /// Looks at the page, clicks a banner away, and ends when the page shows that there will be no
-    /// answer.
+    /// Waits until the page has changed, at most for `at_most`, and looks at it; at once where it
+    /// does not tell yet.
+    async fn next_look(&mut self, at_most: Duration) -> Result<Look, Fault> {
+        let at_most = if self.has_clicked { LOOK_EVERY } else { at_most.min(HEARTBEAT) };
+        match self.session.change(at_most, &self.bounds).await? {
+            Some(look) => self.weigh(look).await,
+            None => self.look().await,
+        }
+    }
+
+    /// Looks at the page now.
     async fn look(&mut self) -> Result<Look, Fault> {
-        let asked = self.question.asked().clone();
-        let look: Look = self.ask("look", &asked).await?;
+        let look = self.session.watch(self.question.asked(), &self.bounds).await;
+        for text in self.session.take_dialogs() {
+            self.trace.done("dismiss a dialog").note(text);
+        }
+        self.weigh(look?).await
+    }
+
+    /// Clicks a banner away, and ends when the page shows that there will be no answer.
+    async fn weigh(&mut self, look: Look) -> Result<Look, Fault> {
         self.question.check(&look)?;
+        self.has_clicked = look.dismiss.is_some();
         if let Some(banner) = &look.dismiss {
             if let Some(point) = banner.point {
                 self.session.click(point.x, point.y, &self.bounds).await?;
@@ -168,10 +187,7 @@ impl<'a> Drive<'a> {
                 }
             }
         }
-        self.looks += 1;
-        if self.looks.is_multiple_of(LOOKS_PER_CARE) {
-            self.care().await?;
-        }
+        self.care().await?;
         Ok(look)
     }
 
@@ -180,11 +196,13 @@ impl<'a> Drive<'a> {
         let closed = self.session.close_other_windows(&self.bounds).await?;
         if closed > 0 {
             self.trace.done("close windows").note(format!("{closed} that the page has opened"));
-            if !self.recipe.frame.is_empty() {
-                self.session.enter_frame(&self.recipe.frame, &self.bounds).await?;
-            }
         }
-        let bytes = self.session.memory_bytes();
+        let now = self.clock.instant();
+        if now.saturating_duration_since(self.cared_at) < CARE_EVERY {
+            return Ok(());
+        }
+        self.cared_at = now;
+        let bytes = self.session.browser.memory_bytes();
         if bytes > self.memory_bytes_max {
             let mib = self.memory_bytes_max >> 20;
             return Err(Fault::broken(format!("the page takes more than {mib} MiB of memory")));
@@ -243,16 +261,19 @@ impl<'a> Drive<'a> {
     async fn wait_for_box(&mut self, prompt_box: &PromptBox) -> Result<(), Fault> {
         let bounds = self.bounds.within(Duration::from_millis(prompt_box.wait_ms));
         loop {
-            let look = self.look().await?;
+            let look = self.next_look(bounds.left()).await?;
             // A banner that is still being clicked away may cover it.
             if look.r#box >= 0 && look.dismiss.is_none() {
                 self.trace.matched("prompt.box", &prompt_box.r#box, look.r#box);
                 return Ok(());
             }
             if bounds.left().is_zero() {
+                if look.is_loading() {
+                    let sentence = "did not load: it has nothing yet that `prompt.box` names";
+                    return Err(Fault::page(Reason::UpstreamTimeout, sentence));
+                }
                 return Err(self.outdated("prompt.box", &prompt_box.r#box, "box").await);
             }
-            self.bounds.sleep("waiting for the prompt box", LOOK_EVERY).await?;
         }
     }
 
@@ -339,11 +360,23 @@ impl<'a> Drive<'a> {
         let unchanged = Duration::from_millis(complete.unchanged_ms);
         let mut last = (String::new(), self.clock.instant());
         let (mut begun, mut alt) = (false, -1);
+        let mut documents = self.session.documents();
+        let mut moved_at = None;
+        let mut rest = Duration::ZERO;
         loop {
-            let look = self.look().await?;
+            let look = self.next_look(rest).await?;
             self.watch_running().await?;
             alt = look.answer.alt.max(alt);
             let now = self.clock.instant();
+            if look.answer.begun || !begun {
+                (documents, moved_at) = (self.session.documents(), None);
+            } else if documents != self.session.documents() {
+                let since = *moved_at.get_or_insert(now);
+                if now.saturating_duration_since(since) >= MOVED_WAIT {
+                    let sentence = "went to another page in the middle of its answer";
+                    return Err(Fault::page(Reason::UpstreamError, sentence));
+                }
+            }
             if look.answer.hash != last.0 {
                 last = (look.answer.hash.clone(), now);
             }
@@ -356,12 +389,13 @@ impl<'a> Drive<'a> {
                 self.trace.matched("answer.select", &self.recipe.answer.select, look.answer.alt);
                 self.trace.note("the answer begins");
             }
+            let still = now.saturating_duration_since(last.1);
             let waits_for = [
                 (!look.answer.begun, "an answer"),
                 (look.appears < 0 && !complete.appears.is_empty(), "`appears`"),
                 (look.present >= 0, "`gone`"),
                 (!look.request_ended, "`request_ended`"),
-                (now.saturating_duration_since(last.1) < unchanged, "`unchanged_ms`"),
+                (still < unchanged, "`unchanged_ms`"),
             ];
             let Some((_, missing)) = waits_for.iter().find(|(waits, _)| *waits) else {
                 if !complete.appears.is_empty() {
@@ -375,7 +409,11 @@ impl<'a> Drive<'a> {
             if bounds.left().is_zero() || self.bounds.left().is_zero() {
                 return Err(self.incomplete(begun, alt, missing).await);
             }
-            self.bounds.sleep("waiting for the answer", LOOK_EVERY).await?;
+            rest = match unchanged.saturating_sub(still) {
+                Duration::ZERO => HEARTBEAT,
+                left => left,
+            };
+            rest = rest.min(bounds.left());
         }
     }
 

@@ -82,7 +82,7 @@ impl LocalDriver {
                 tracing::warn!(processes = ended, "browsers left over from another run were ended");
             }
             // What cannot be removed now is written over.
-            let _ = std::fs::remove_dir_all(&folder);
+            processes::end_and_remove(&folder);
         }
         Arc::new(LocalDriver { folder, running: Mutex::new(None) })
     }
@@ -137,8 +137,7 @@ impl Drop for Running {
 impl Drop for LocalDriver {
     fn drop(&mut self) {
         self.stop();
-        processes::end_all(&self.folder);
-        let _ = std::fs::remove_dir_all(&self.folder);
+        processes::end_and_remove(&self.folder);
     }
 }
 

@@ -1,7 +1,6 @@
 //! What can go wrong while a page is driven, and what the job is told of it.
 
-use thirtyfour::error::{WebDriverError, WebDriverErrorInner};
-
+use super::bidi::{BidiError, CLOSED};
 use crate::job::Reason;
 use crate::upstream::UpstreamError;
 
@@ -14,12 +13,21 @@ pub enum Fault {
     Deadline { doing: String },
     /// The browser or its tab is gone, or does what it should not.
     Broken(Why),
-    /// A dialog was open; it is dismissed, and the step can be done again.
-    Dialog(String),
+    /// One dialog after the other was opened; all are dismissed.
+    Dialogs,
     /// The page navigated away under a script; the step can be done again.
     Navigated,
     /// The page gave no answer, or not one of use.
     Page { reason: Reason, why: Why },
+}
+
+/// The state in which a job leaves its browser.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BrowserState {
+    Well,
+    /// It can serve another job if it still answers.
+    Doubtful,
+    Broken,
 }
 
 /// The reason in our own words, and what the page or its browser said: that may repeat the prompt,
@@ -40,13 +48,14 @@ impl Fault {
         Fault::Broken(Why { ours: ours.into(), theirs: String::new() })
     }
 
-    /// Returns whether the session can serve no other job.
-    pub fn breaks_session(&self) -> bool {
+    /// Returns in which state a browser is after the fault.
+    pub fn leaves(&self) -> BrowserState {
         match self {
-            // A command may still be under way in it.
-            Fault::Canceled | Fault::Deadline { .. } | Fault::Broken(_) => true,
-            Fault::Dialog(_) | Fault::Navigated => true,
-            Fault::Page { .. } => false,
+            Fault::Broken(_) => BrowserState::Broken,
+            // It may have been too busy to answer, and still be.
+            Fault::Canceled | Fault::Deadline { .. } => BrowserState::Doubtful,
+            Fault::Dialogs | Fault::Navigated => BrowserState::Doubtful,
+            Fault::Page { .. } => BrowserState::Well,
         }
     }
 
@@ -64,7 +73,7 @@ impl Fault {
                 let ours = format!("lost its browser: {ours}");
                 (Reason::Unreachable, Why { ours, theirs })
             }
-            Fault::Dialog(_) => {
+            Fault::Dialogs => {
                 (Reason::UpstreamError, plain("opens one dialog after the other".to_owned()))
             }
             Fault::Navigated => {
@@ -78,46 +87,31 @@ impl Fault {
     }
 }
 
-impl From<WebDriverError> for Fault {
-    fn from(error: WebDriverError) -> Fault {
-        match error.as_inner() {
-            WebDriverErrorInner::UnexpectedAlertOpen(info) => {
-                let data = info.value.data.as_ref();
-                let text = data.and_then(|data| data.get("text")).and_then(|text| text.as_str());
-                Fault::Dialog(text.unwrap_or_default().to_owned())
-            }
-            WebDriverErrorInner::JavascriptError(info) => {
-                let message = one_line(&info.value.message);
-                if is_move(&message) {
-                    return Fault::Navigated;
-                }
-                let own = message.strip_prefix("javascript error: ").unwrap_or(&message);
-                let ours = "could not be driven: its page's script failed".to_owned();
-                let why = Why { ours, theirs: own.to_owned() };
-                Fault::Page { reason: Reason::RecipeOutdated, why }
-            }
-            WebDriverErrorInner::ScriptTimeout(_) => Fault::broken("the page hangs"),
-            WebDriverErrorInner::NoSuchFrame(_)
-            | WebDriverErrorInner::StaleElementReference(_)
-            | WebDriverErrorInner::NoSuchElement(_) => Fault::Navigated,
-            // The rest is the browser's end in one form or the other.
-            _ => {
-                let message = one_line(&error.to_string());
-                if is_move(&message) {
-                    return Fault::Navigated;
-                }
-                let ours = "a command failed".to_owned();
-                Fault::Broken(Why { ours, theirs: message })
-            }
+impl From<BidiError> for Fault {
+    fn from(error: BidiError) -> Fault {
+        if error.code == CLOSED {
+            return Fault::broken(error.message);
         }
+        if error.code == "no such frame" || is_move(&error.message) {
+            return Fault::Navigated;
+        }
+        // The rest is the browser's end in one form or the other.
+        let ours = "a command failed".to_owned();
+        Fault::Broken(Why { ours, theirs: one_line(&error.message) })
     }
 }
 
 impl Fault {
     /// Returns the fault of a browser that did not start. No page was open, so what the driver says
     /// is no page's word.
-    pub fn not_started(error: &WebDriverError) -> Fault {
-        Fault::broken(one_line(&error.to_string()))
+    pub fn not_started(why: String) -> Fault {
+        Fault::broken(one_line(&why))
+    }
+
+    /// Returns the fault of a page in which our script has failed, with what it threw.
+    pub fn script(thrown: &str) -> Fault {
+        let ours = "could not be driven: its page's script failed".to_owned();
+        Fault::Page { reason: Reason::RecipeOutdated, why: Why { ours, theirs: one_line(thrown) } }
     }
 }
 

@@ -34,6 +34,13 @@ pub struct Look {
     pub request_ended: bool,
 }
 
+impl Look {
+    /// Returns whether the document is not there as a whole.
+    pub fn is_loading(&self) -> bool {
+        self.ready == "loading"
+    }
+}
+
 /// The answer as far as it has come.
 #[derive(Debug, Deserialize)]
 pub struct AnswerLook {

@@ -1,12 +1,15 @@
 //! The browser upstream: answers read from the page of an answer engine in a real Chromium, driven
-//! by a recipe over W3C WebDriver. It hides nothing of itself from the page.
+//! by a recipe over WebDriver BiDi. It hides nothing of itself from the page.
 
+mod bidi;
 mod bounds;
+mod chromium;
 mod client;
 mod collect;
 mod drift;
 mod drive;
 mod driver;
+mod event;
 mod fault;
 mod look;
 mod markdown;
@@ -16,6 +19,7 @@ mod reading;
 pub mod recipe;
 pub mod recipes;
 mod reveal;
+mod room;
 mod runtime;
 mod session;
 mod setup;
@@ -37,9 +41,10 @@ use crate::job::ScrapeRequest;
 use bounds::Bounds;
 use drift::Drift;
 use drive::{Attempt, Drive};
-use fault::Fault;
+use fault::{BrowserState, Fault};
 use pool::Pool;
 use recipe::Recipe;
+use room::Whereabouts;
 use session::Session;
 use steps::Trace;
 
@@ -124,14 +129,13 @@ impl BrowserUpstream {
     ) -> (Result<Answer, Fault>, Option<Session>) {
         let country = country::of(&request.country);
         let runtime = self.parts.runtime.as_ref();
-        let taken = self.pool.take(runtime, country, bounds);
+        let taken = self.pool.take(runtime, &Whereabouts::of(country), bounds);
         trace.done("take a browser");
         let mut session = match taken {
             Ok(session) => session,
             Err(fault) => return (Err(fault), None),
         };
         let answer = runtime.block_on(async {
-            session.settle(country, bounds).await?;
             let url = address(recipe, self.parts.base_url.as_deref(), &request.prompt, country);
             let mut drive = Drive::new(Attempt {
                 recipe,
@@ -168,7 +172,7 @@ impl BrowserUpstream {
     /// The screenshot and the page of an attempt that has ended, as far as they can be had.
     async fn look_back(&self, session: &mut Session, bounds: &Bounds, evidence: &mut Evidence) {
         // A frame may be all that is looked at; the whole page is what tells.
-        let _ = session.leave_frames(bounds).await;
+        session.leave_frames();
         if let Ok(png) = session.screenshot(bounds).await
             && png.len() <= SCREENSHOT_BYTES_MAX
         {
@@ -214,7 +218,7 @@ impl Upstream for BrowserUpstream {
         }
         let (steps, matched) = trace.finish();
         self.drift.note(matched);
-        let broken = outcome.as_ref().is_err_and(Fault::breaks_session);
+        let state = outcome.as_ref().err().map_or(BrowserState::Well, Fault::leaves);
         let keeps = match self.parts.keep {
             Keep::All => true,
             Keep::Failures => outcome.is_err(),
@@ -228,7 +232,7 @@ impl Upstream for BrowserUpstream {
                 let rest = bounds.fresh(reserve);
                 runtime.block_on(self.look_back(&mut session, &rest, &mut evidence));
             }
-            self.pool.give_back(runtime, session, broken, &bounds);
+            self.pool.give_back(runtime, session, state);
         }
         if keeps {
             call.keep(evidence);

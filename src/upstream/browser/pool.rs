@@ -1,31 +1,35 @@
-//! The sessions of one upstream: at most a fixed number, reused while they are well, ended when they
-//! have served long enough, replaced when they are gone.
+//! The browsers of one upstream: at most a fixed number, each with one job at a time, used again
+//! while they are well, ended when they have served long enough, replaced when they are gone.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::bounds::Bounds;
+use super::chromium::Chromium;
 use super::driver::LocalDriver;
-use super::fault::Fault;
+use super::fault::{BrowserState, Fault};
+use super::room::Whereabouts;
 use super::runtime::Runtime;
 use super::session::Session;
 use super::setup::Setup;
-use crate::country::Country;
 use crate::job::Reason;
 
 /// How long a waiting attempt sleeps before it looks whether it is still wanted.
 const WAIT_TURN: Duration = Duration::from_millis(100);
-/// How long the look takes whether a session still lives, and its cleaning.
+/// How long a browser may take to open a room before it is taken for gone, and a driver to be
+/// connected to.
 const CARE_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the end of the service waits for browsers that are ended elsewhere.
+const END_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The bounds of a session's service.
+/// The bounds of a browser's service.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The most sessions at once.
+    /// The most browsers at once.
     pub sessions: usize,
-    /// Jobs after which a session is replaced.
+    /// Jobs after which a browser is replaced.
     pub jobs_max: u32,
-    /// Memory above which a session is replaced, bytes.
+    /// Memory above which a browser is replaced, bytes.
     pub memory_bytes_max: u64,
 }
 
@@ -34,76 +38,154 @@ pub struct Pool {
     setup: Setup,
     /// `None`: the driver runs elsewhere, at the setup's address.
     local: Option<Arc<LocalDriver>>,
+    places: Arc<Places>,
+}
+
+#[derive(Default)]
+struct Places {
     state: Mutex<State>,
     freed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    idle: Vec<Session>,
-    /// Sessions that there are or that are about to be.
+    idle: Vec<Chromium>,
+    /// Browsers that there are or that are about to be.
     taken: usize,
 }
 
-/// What to do for a session.
+/// What to do for a browser.
 enum Turn {
-    Reuse(Session),
-    /// Its place is taken; the session in the way is to be ended first.
-    Start(Option<Session>),
+    Reuse(Chromium),
+    /// Its place is taken.
+    Start,
 }
 
 impl Pool {
     pub fn new(limits: Limits, setup: Setup, local: Option<Arc<LocalDriver>>) -> Pool {
-        Pool { limits, setup, local, state: Mutex::default(), freed: Condvar::new() }
+        Pool { limits, setup, local, places: Arc::default() }
     }
 
-    /// Returns a session for a country: one that waits with the same language, or a new one.
+    /// Returns a session with a room of its own, in a browser that waits or in a new one. Its pages
+    /// take themselves to be at `at`.
     ///
     /// # Errors
     /// Returns an error if none is free or can be started in time.
     pub fn take(
         &self,
         runtime: &Runtime,
-        country: &Country,
+        at: &Whereabouts,
         bounds: &Bounds,
     ) -> Result<Session, Fault> {
         loop {
-            match self.turn(country, bounds)? {
-                Turn::Reuse(mut session) => {
-                    if runtime.block_on(is_well(&mut session, bounds)) {
-                        return Ok(session);
+            let (mut browser, is_new) = match self.places.turn(self.limits.sessions, bounds)? {
+                Turn::Reuse(browser) => (browser, false),
+                Turn::Start => match self.start(runtime, bounds) {
+                    Ok(browser) => (browser, true),
+                    Err(fault) => {
+                        self.places.free();
+                        return Err(fault);
                     }
-                    tracing::warn!("a browser was gone and is replaced");
-                    runtime.block_on(session.end());
-                    self.free();
-                }
-                Turn::Start(old) => {
-                    if let Some(old) = old {
-                        runtime.block_on(old.end());
-                    }
-                    let started = self.start(runtime, country, bounds);
-                    if started.is_err() {
-                        self.free();
-                    }
-                    return started;
-                }
+                },
+            };
+            let fault = match runtime.block_on(browser.room(at, &bounds.within(CARE_TIMEOUT))) {
+                Ok(room) => return Ok(Session::new(browser, room)),
+                Err(fault) => fault,
+            };
+            runtime.block_on(browser.end());
+            self.places.free();
+            if is_new || matches!(fault, Fault::Canceled) || bounds.left().is_zero() {
+                return Err(fault);
             }
+            tracing::warn!("a browser was gone and is replaced");
         }
     }
 
-    fn turn(&self, country: &Country, bounds: &Bounds) -> Result<Turn, Fault> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+    /// Starts a browser, and the driver once more if it turns out to be gone.
+    fn start(&self, runtime: &Runtime, bounds: &Bounds) -> Result<Chromium, Fault> {
+        let Some(local) = &self.local else {
+            return runtime.block_on(Chromium::start(&self.setup, bounds));
+        };
+        let mut tried_again = false;
         loop {
-            let same = state.idle.iter().rposition(|session| session.language == country.language);
-            if let Some(at) = same {
-                return Ok(Turn::Reuse(state.idle.remove(at)));
+            let mut setup = self.setup.clone();
+            setup.webdriver_url = local.url().map_err(|error| {
+                Fault::page(Reason::Unreachable, format!("has no browser: {error}"))
+            })?;
+            let started = runtime.block_on(Chromium::start(&setup, bounds));
+            let is_gone = matches!(started, Err(Fault::Broken(_)))
+                && !runtime.block_on(answers(&setup.webdriver_url));
+            if is_gone {
+                local.give_up(&setup.webdriver_url);
             }
-            if state.taken < self.limits.sessions {
+            if !is_gone || tried_again {
+                return started;
+            }
+            tried_again = true;
+        }
+    }
+
+    /// Takes a session back, without having the caller wait: its room is removed, and a browser
+    /// that is broken, old or large ended.
+    pub fn give_back(&self, runtime: &Runtime, session: Session, state: BrowserState) {
+        let (places, limits) = (self.places.clone(), self.limits);
+        runtime.spawn(async move {
+            let (mut browser, left) = session.leave();
+            browser.jobs += 1;
+            let broken = match state {
+                BrowserState::Well => false,
+                BrowserState::Doubtful => tokio::time::timeout(CARE_TIMEOUT, left).await.is_err(),
+                BrowserState::Broken => true,
+            };
+            let old =
+                browser.jobs >= limits.jobs_max || browser.memory_bytes() > limits.memory_bytes_max;
+            if broken || old {
+                browser.end().await;
+                places.free();
+            } else {
+                browser.prepare();
+                places.wait_again(browser);
+            }
+        });
+    }
+
+    /// Ends all browsers that wait, and waits for those that are about to.
+    pub fn end(&self, runtime: &Runtime) {
+        let until = Instant::now() + END_TIMEOUT;
+        loop {
+            let mut state = self.places.lock();
+            let idle = std::mem::take(&mut state.idle);
+            state.taken = state.taken.saturating_sub(idle.len());
+            if idle.is_empty() {
+                if state.taken == 0 || Instant::now() >= until {
+                    return;
+                }
+                let waited = self.places.freed.wait_timeout(state, WAIT_TURN);
+                drop(waited.unwrap_or_else(PoisonError::into_inner));
+                continue;
+            }
+            drop(state);
+            for browser in idle {
+                runtime.block_on(browser.end());
+            }
+        }
+    }
+}
+
+impl Places {
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn turn(&self, sessions: usize, bounds: &Bounds) -> Result<Turn, Fault> {
+        let mut state = self.lock();
+        loop {
+            if let Some(browser) = state.idle.pop() {
+                return Ok(Turn::Reuse(browser));
+            }
+            if state.taken < sessions {
                 state.taken += 1;
-                return Ok(Turn::Start(None));
-            }
-            if !state.idle.is_empty() {
-                return Ok(Turn::Start(Some(state.idle.remove(0))));
+                return Ok(Turn::Start);
             }
             if bounds.is_canceled() {
                 return Err(Fault::Canceled);
@@ -116,73 +198,17 @@ impl Pool {
         }
     }
 
-    fn start(
-        &self,
-        runtime: &Runtime,
-        country: &Country,
-        bounds: &Bounds,
-    ) -> Result<Session, Fault> {
-        let mut setup = self.setup.clone();
-        if let Some(local) = &self.local {
-            let url = local.url().map_err(|error| {
-                Fault::page(Reason::Unreachable, format!("has no browser: {error}"))
-            })?;
-            setup.webdriver_url = url;
-        }
-        let started = runtime.block_on(Session::start(&setup, country, bounds));
-        if let (Err(Fault::Broken(_)), Some(local)) = (&started, &self.local)
-            && !runtime.block_on(answers(&setup.webdriver_url))
-        {
-            local.give_up(&setup.webdriver_url);
-        }
-        started
-    }
-
-    /// Takes a session back. One that is broken, old or large is ended, any other cleaned.
-    pub fn give_back(
-        &self,
-        runtime: &Runtime,
-        mut session: Session,
-        broken: bool,
-        bounds: &Bounds,
-    ) {
-        session.jobs += 1;
-        let old = session.jobs >= self.limits.jobs_max
-            || session.memory_bytes() > self.limits.memory_bytes_max;
-        let care = bounds.fresh(CARE_TIMEOUT);
-        if broken || old || runtime.block_on(session.clear(&care)).is_err() {
-            runtime.block_on(session.end());
-            self.free();
-            return;
-        }
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.idle.push(session);
-        drop(state);
+    fn wait_again(&self, browser: Chromium) {
+        self.lock().idle.push(browser);
         self.freed.notify_one();
     }
 
     fn free(&self) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut state = self.lock();
         state.taken = state.taken.saturating_sub(1);
         drop(state);
         self.freed.notify_one();
     }
-
-    /// Ends all sessions that wait.
-    pub fn end(&self, runtime: &Runtime) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let idle = std::mem::take(&mut state.idle);
-        state.taken = state.taken.saturating_sub(idle.len());
-        drop(state);
-        for session in idle {
-            runtime.block_on(session.end());
-        }
-    }
-}
-
-/// Whether a session's browser still answers.
-async fn is_well(session: &mut Session, bounds: &Bounds) -> bool {
-    session.leave_frames(&bounds.within(CARE_TIMEOUT)).await.is_ok()
 }
 
 /// Whether something listens at the driver's address.

@@ -2,11 +2,16 @@
 //! memory they take, and their end. From `/proc`; where there is none, nothing is found.
 
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What marks a browser and its driver as ours: these arguments name a folder of ours.
 const MARKS: [&str; 2] = ["--user-data-dir=", "--log-path="];
+
+/// How long killed processes may take to end, and how often they are looked at.
+const END_TIMEOUT: Duration = Duration::from_secs(2);
+const END_LOOK: Duration = Duration::from_millis(10);
 
 /// Kills every process whose command line names this folder or one below it, and all that they have
 /// started; returns how many there were. A browser's own children end with it, but take a moment.
@@ -17,6 +22,17 @@ pub fn end_all(folder: &Path) -> usize {
         let _ = kill_process(*pid, Signal::KILL);
     }
     found.len()
+}
+
+/// Ends what [`end_all`] does, waits until it has ended, and removes the folder. What cannot be removed
+/// then is left.
+pub fn end_and_remove(folder: &Path) {
+    let until = Instant::now() + END_TIMEOUT;
+    // One that is about to end may still write.
+    while end_all(folder) > 0 && Instant::now() < until {
+        std::thread::sleep(END_LOOK);
+    }
+    let _ = std::fs::remove_dir_all(folder);
 }
 
 /// Returns the memory that the browser with this profile takes, all its processes together, bytes.

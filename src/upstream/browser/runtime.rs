@@ -1,4 +1,4 @@
-//! The thread on which the WebDriver client's connections live. Upstreams are called from threads of
+//! The thread on which the connections to browsers live. Upstreams are called from threads of
 //! their own, which wait here.
 
 use tokio::runtime::{Builder, Handle};
@@ -20,6 +20,11 @@ impl Runtime {
             .enable_all()
             .build()?;
         Ok(Runtime { handle: runtime.handle().clone(), runtime: Some(runtime) })
+    }
+
+    /// Begins a future that nobody waits for.
+    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
+        self.handle.spawn(future);
     }
 
     /// Waits for a future on the calling thread, which must not be one of a runtime.

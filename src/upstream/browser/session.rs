@@ -1,154 +1,204 @@
-//! One browser with one window: how it is started for a country, what is done in it, and its end.
+//! A browser and the room of one job in it: all that is done with its page.
 
-use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use thirtyfour::action_chain::ActionChain;
-use thirtyfour::error::WebDriverErrorInner;
-use thirtyfour::{WebDriver, WebElement, WindowHandle};
+use tokio::task::JoinHandle;
 
+use super::bidi::BidiError;
 use super::bounds::Bounds;
-use super::client::WebDriverClient;
+use super::chromium::{Chromium, SANDBOX, SCRIPT, channel};
+use super::event::BrowserEvent;
 use super::fault::Fault;
 use super::recipe::Selectors;
-use super::setup::{COMMAND_TIMEOUT, LOAD_TIMEOUT, Setup, capabilities, remove};
-use super::{driver, processes};
-use crate::country::Country;
+use super::room::Room;
+use super::setup::{COMMAND_TIMEOUT, LOAD_TIMEOUT, READY_TIMEOUT};
+use crate::job::Reason;
 
-/// How long a browser may take to start, and to end in order.
-const START_TIMEOUT: Duration = Duration::from_secs(30);
-const END_TIMEOUT: Duration = Duration::from_secs(3);
-/// The most dialogs that are dismissed within one command, and the most navigations waited out.
+/// The most dialogs that are dismissed within one step, and the most navigations waited out.
 const AGAIN_MAX: usize = 20;
-/// How long a page that navigates is left alone, milliseconds.
+/// How long a page that navigates is left alone.
 const MOVED_WAIT: Duration = Duration::from_millis(50);
 
-/// The page's script with the call at its end.
-static SCRIPT: LazyLock<Arc<str>> = LazyLock::new(|| {
-    Arc::from(concat!(
-        include_str!("page/find.js"),
-        include_str!("page/act.js"),
-        include_str!("page/read.js"),
-        include_str!("page/run.js"),
-        "\nreturn run(arguments[0], arguments[1]);\n"
-    ))
-});
+/// Calls a function of the page's script. What it gives is JSON as one text: a browser takes far
+/// longer to tell of a value piece by piece.
+const CALL: &str = "(name, asked) => JSON.stringify(run(name, JSON.parse(asked)) ?? null)";
+/// Gives the window of the iframe that a recipe names.
+const FRAME: &str = "(name, asked) => { const frame = run(name, JSON.parse(asked)); \
+                     return frame && frame.contentWindow; }";
 
-/// A running browser. [`Session::end`] it: dropped, it is only forgotten.
+/// A browser while it serves a job.
 pub struct Session {
-    driver: WebDriver,
-    window: WindowHandle,
-    pub language: &'static str,
-    /// Whose end ends the browser for certain; `None` on another machine.
-    profile: Option<PathBuf>,
-    pub jobs: u32,
-    /// The frame that everything is done in.
-    frame: Option<Selectors>,
+    pub browser: Chromium,
+    room: Room,
+    /// The frame that everything is done in, and its id.
+    frame: Option<(Selectors, String)>,
     /// Dialogs that were dismissed since they were last asked for.
     dialogs: Vec<String>,
+    /// Windows that the page has opened.
+    others: Vec<String>,
+    /// What the page has told last, if it was not read yet.
+    told: Option<String>,
+    /// How many documents there were in the window and in the frame.
+    documents: u32,
+    /// The document that is watched, and the number of the watch.
+    watched: Option<(u32, u64)>,
+    /// Whether the document in the window is there.
+    is_ready: bool,
+    /// Whether the window is gone, or its process.
+    is_gone: bool,
+}
+
+/// The report of the page's script on its own.
+#[derive(Deserialize)]
+struct PageReport<T> {
+    watch: u64,
+    look: T,
+}
+
+/// What came of one call.
+enum Called {
+    Value(Value),
+    /// The script is not there: the document is older than the browser's knowledge of it.
+    NoScript,
 }
 
 impl Session {
-    /// Starts a browser that speaks the language of a country.
-    ///
-    /// # Errors
-    /// Returns an error if it does not start in time.
-    pub async fn start(
-        setup: &Setup,
-        country: &Country,
-        bounds: &Bounds,
-    ) -> Result<Session, Fault> {
-        static NUMBER: AtomicU64 = AtomicU64::new(1);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let profile = setup.folder.as_ref().map(|folder| folder.join(format!("s-{number}")));
-        if let Some(profile) = &profile {
-            driver::make_private(profile)
-                .map_err(|error| Fault::broken(format!("its profile cannot be made: {error}")))?;
-        }
-        let capabilities = capabilities(setup, profile.as_deref(), country)?;
-        let connect = WebDriver::builder(&setup.webdriver_url, capabilities)
-            .client(WebDriverClient::new(START_TIMEOUT + COMMAND_TIMEOUT))
-            .connect();
-        let started = bounds.within(START_TIMEOUT).hold("starting the browser", connect).await;
-        let driver =
-            match started.and_then(|started| started.map_err(|error| Fault::not_started(&error))) {
-                Ok(driver) => driver,
-                Err(fault) => {
-                    remove(profile.as_deref());
-                    return Err(fault);
-                }
-            };
-        let window = bounds.hold("starting the browser", driver.window()).await;
-        let window = window.and_then(|window| window.map_err(Fault::from));
-        match window {
-            Ok(window) => Ok(Session {
-                driver,
-                window,
-                language: country.language,
-                profile,
-                jobs: 0,
-                frame: None,
-                dialogs: Vec::new(),
-            }),
-            Err(fault) => {
-                end(driver, profile.as_deref()).await;
-                Err(fault)
-            }
+    pub fn new(browser: Chromium, room: Room) -> Session {
+        Session {
+            browser,
+            room,
+            frame: None,
+            dialogs: Vec::new(),
+            others: Vec::new(),
+            told: None,
+            documents: 0,
+            watched: None,
+            is_ready: false,
+            is_gone: false,
         }
     }
 
-    /// Sets what follows from the job's country.
-    ///
-    /// # Errors
-    /// Returns an error if the browser is gone.
-    pub async fn settle(&self, country: &Country, bounds: &Bounds) -> Result<(), Fault> {
-        let Country { time_zone, at: (latitude, longitude), .. } = country;
-        if !time_zone.is_empty() {
-            let zone = json!({ "timezoneId": time_zone });
-            self.devtools("Emulation.setTimezoneOverride", zone, bounds).await?;
-        }
-        let at = json!({ "latitude": latitude, "longitude": longitude, "accuracy": 1000 });
-        self.devtools("Emulation.setGeolocationOverride", at, bounds).await?;
-        Ok(())
+    /// Returns the browser without the room, which is removed meanwhile, and what ends with that.
+    pub fn leave(self) -> (Chromium, JoinHandle<()>) {
+        let left = tokio::spawn(self.room.leave(self.browser.bidi.clone()));
+        (self.browser, left)
     }
 
-    async fn devtools(&self, method: &str, params: Value, bounds: &Bounds) -> Result<Value, Fault> {
-        let command = self.driver.cdp();
-        let sent = command.send_raw(method, params);
-        bounds
-            .within(COMMAND_TIMEOUT)
-            .hold("talking to the browser", sent)
-            .await?
-            .map_err(Fault::from)
-    }
-
-    /// Opens an address and waits until its document is there, or for [`LOAD_TIMEOUT`].
+    /// Opens an address and waits until its document is there, or for [`READY_TIMEOUT`]: what there
+    /// is of a page that goes on loading may be enough.
     ///
     /// # Errors
     /// Returns an error if the page cannot be reached, or the browser is gone.
     pub async fn open(&mut self, url: &str, bounds: &Bounds) -> Result<(), Fault> {
-        let opened =
-            bounds.within(LOAD_TIMEOUT).hold("opening the page", self.driver.goto(url)).await?;
-        // What there is of a page that goes on loading may be enough.
-        if let Err(error) = &opened
-            && matches!(error.as_inner(), WebDriverErrorInner::WebDriverTimeout(_))
-        {
-            return Ok(());
+        self.take_events()?;
+        self.is_ready = false;
+        let asked = json!({ "context": self.room.window, "url": url, "wait": "none" });
+        let opening = self.browser.bidi.send("browsingContext.navigate", asked);
+        let opened = self.wait("opening the page", &bounds.within(LOAD_TIMEOUT), opening).await?;
+        if let Err(error) = opened {
+            return Err(match net_error(&error.message) {
+                Some(code) => {
+                    Fault::page(Reason::Unreachable, format!("cannot open the page ({code})"))
+                }
+                None => Fault::from(error),
+            });
         }
-        match opened.map_err(Fault::from) {
-            Err(Fault::Dialog(text)) => self.dialogs.push(text),
-            Err(fault) => return Err(fault),
-            Ok(()) => {}
-        }
+        let bounds = bounds.within(READY_TIMEOUT);
+        while !self.is_ready && self.event(&bounds).await? {}
         Ok(())
     }
 
-    /// Calls a function of the page's script. Dialogs that are in the way are dismissed, and a page
-    /// that navigates is waited for.
+    /// Waits for a command's result. Events are taken meanwhile.
+    async fn wait<T>(
+        &mut self,
+        doing: &str,
+        bounds: &Bounds,
+        step: impl Future<Output = T>,
+    ) -> Result<T, Fault> {
+        let mut step = std::pin::pin!(step);
+        let before = self.dialogs.len();
+        loop {
+            // What a page's end or its dialogs keep from being answered is not waited for.
+            let moment = bounds.within(MOVED_WAIT);
+            if let Some(done) = moment.try_hold(&mut step).await? {
+                return Ok(done);
+            }
+            self.take_events()?;
+            if self.dialogs.len() > before + AGAIN_MAX {
+                return Err(Fault::Dialogs);
+            }
+            if bounds.left().is_zero() {
+                return Err(Fault::Deadline { doing: doing.to_owned() });
+            }
+        }
+    }
+
+    /// Waits for an event; returns whether one came in time.
+    async fn event(&mut self, bounds: &Bounds) -> Result<bool, Fault> {
+        match bounds.try_hold(self.browser.events.recv()).await? {
+            None => Ok(false),
+            Some(None) => Err(Fault::broken("it is gone")),
+            Some(Some(event)) => {
+                self.note(event);
+                self.check()?;
+                Ok(true)
+            }
+        }
+    }
+
+    /// Takes the events that there are.
+    fn take_events(&mut self) -> Result<(), Fault> {
+        while let Ok(event) = self.browser.events.try_recv() {
+            self.note(event);
+        }
+        self.check()
+    }
+
+    /// Whether browser and window are still there.
+    fn check(&self) -> Result<(), Fault> {
+        if !self.browser.bidi.is_open() {
+            return Err(Fault::broken("it is gone"));
+        }
+        if self.is_gone { Err(Fault::broken("its tab has crashed or was closed")) } else { Ok(()) }
+    }
+
+    fn note(&mut self, event: BrowserEvent) {
+        let is_own = |window: &str| window == self.room.window;
+        match event {
+            BrowserEvent::Told { window, text } if window == self.place() => self.told = Some(text),
+            BrowserEvent::Opened { window, room } if room == self.room.id && !is_own(&window) => {
+                self.others.push(window);
+            }
+            BrowserEvent::Gone { window } if is_own(&window) => self.is_gone = true,
+            BrowserEvent::Gone { window } => self.others.retain(|other| *other != window),
+            BrowserEvent::Moved { window } if window == self.place() => {
+                self.documents += 1;
+                self.is_ready &= !is_own(&window);
+            }
+            BrowserEvent::Ready { window } if is_own(&window) => self.is_ready = true,
+            BrowserEvent::Crashed { session } if session == self.room.devtools => {
+                self.is_gone = true
+            }
+            BrowserEvent::Dialog { text, .. } => self.dialogs.push(text),
+            // Of the rooms of other jobs, and of frames that nobody looks at.
+            BrowserEvent::Told { .. }
+            | BrowserEvent::Opened { .. }
+            | BrowserEvent::Moved { .. } => {}
+            BrowserEvent::Ready { .. } | BrowserEvent::Crashed { .. } => {}
+        }
+    }
+
+    /// The id of what everything is done in: the frame that was entered, or the window.
+    fn place(&self) -> &str {
+        self.frame.as_ref().map_or(&self.room.window, |(_, id)| id)
+    }
+
+    /// Calls a function of the page's script. A page that navigates is waited for.
     ///
     /// # Errors
     /// Returns an error if the function fails, or the browser is gone.
@@ -158,46 +208,77 @@ impl Session {
         argument: &Value,
         bounds: &Bounds,
     ) -> Result<T, Fault> {
-        let value = self.run(function, argument, bounds).await?;
+        let place = |session: &Session| session.place().to_owned();
+        let value = self.run(CALL, function, argument, place, bounds).await?;
         // serde's words quote the value, and that is the page's.
-        serde_json::from_value(value).map_err(|_| {
+        serde_json::from_str(value["value"].as_str().unwrap_or_default()).map_err(|_| {
             Fault::broken(format!("the page's script gave something else in `{function}`"))
         })
     }
 
+    /// Has a declaration called where `place` says until it is.
     async fn run(
         &mut self,
+        declaration: &str,
         function: &str,
         argument: &Value,
+        place: impl Fn(&Session) -> String,
         bounds: &Bounds,
     ) -> Result<Value, Fault> {
         let doing = format!("running `{function}` in the page");
-        let mut again = 0;
-        loop {
-            let arguments = vec![Value::from(function), argument.clone()];
-            let script = self.driver.execute(SCRIPT.clone(), arguments);
-            // Two bounds: one for a page that hangs, one for the attempt.
-            let narrow = bounds.within(COMMAND_TIMEOUT);
-            let ran = match narrow.hold(&doing, script).await {
-                Err(Fault::Deadline { .. }) if !bounds.left().is_zero() => {
-                    Err(Fault::broken("the page hangs"))
+        let argument = argument.to_string();
+        let arguments = [function, &argument].map(|it| json!({ "type": "string", "value": it }));
+        for _ in 0..AGAIN_MAX {
+            let there = place(self);
+            match self.once(&there, declaration, json!(arguments), &doing, bounds).await {
+                Ok(Called::Value(value)) => return Ok(value),
+                Ok(Called::NoScript) => {
+                    let put = json!([channel()]);
+                    let put = self.once(&there, SCRIPT.as_str(), put, &doing, bounds).await;
+                    if !matches!(put, Ok(_) | Err(Fault::Navigated)) {
+                        put?;
+                    }
                 }
-                ran => ran.and_then(|ran| ran.map_err(Fault::from)),
-            };
-            again += 1;
-            match ran {
-                // What a dialog cuts short gives nothing.
-                Ok(value) if value.json().is_null() && function != "frame" && again < AGAIN_MAX => {
+                Err(Fault::Navigated) => {
                     bounds.sleep(&doing, MOVED_WAIT).await?;
-                }
-                Ok(value) => return Ok(value.json().clone()),
-                Err(Fault::Dialog(text)) if again < AGAIN_MAX => self.dialogs.push(text),
-                Err(Fault::Navigated) if again < AGAIN_MAX => {
-                    bounds.sleep(&doing, MOVED_WAIT).await?;
+                    self.find_frame_again(bounds).await?;
                 }
                 Err(fault) => return Err(fault),
             }
         }
+        Err(Fault::Navigated)
+    }
+
+    async fn once(
+        &mut self,
+        place: &str,
+        declaration: &str,
+        arguments: Value,
+        doing: &str,
+        bounds: &Bounds,
+    ) -> Result<Called, Fault> {
+        let asked = json!({
+            "functionDeclaration": declaration,
+            "arguments": arguments,
+            "awaitPromise": false,
+            "target": { "context": place, "sandbox": SANDBOX },
+        });
+        let command = self.browser.bidi.send("script.callFunction", asked);
+        // Two bounds: one for a page that hangs, one for the attempt.
+        let mut result = match self.wait(doing, &bounds.within(COMMAND_TIMEOUT), command).await {
+            Err(Fault::Deadline { .. }) if !bounds.left().is_zero() => {
+                return Err(Fault::broken("the page hangs"));
+            }
+            waited => waited??,
+        };
+        if result["type"] == "success" {
+            return Ok(Called::Value(result["result"].take()));
+        }
+        let text = result["exceptionDetails"]["text"].as_str().unwrap_or_default();
+        if text.contains("run is not defined") {
+            return Ok(Called::NoScript);
+        }
+        Err(Fault::script(text))
     }
 
     /// Makes the iframe that selectors name the one that everything else is done in; returns
@@ -210,39 +291,101 @@ impl Session {
         select: &Selectors,
         bounds: &Bounds,
     ) -> Result<bool, Fault> {
-        let found = self.run("frame", &json!({ "select": select }), bounds).await?;
-        if found.is_null() {
-            return Ok(false);
-        }
-        let element = WebElement::from_json(found, self.driver.handle().clone())?;
-        bounds.hold("entering the frame", element.enter_frame()).await??;
-        self.frame = Some(select.clone());
+        let window = |session: &Session| session.room.window.clone();
+        let asked = json!({ "select": select });
+        let found = self.run(FRAME, "frame", &asked, window, bounds).await?;
+        let Some(id) = found["value"]["context"].as_str() else { return Ok(false) };
+        self.frame = Some((select.clone(), id.to_owned()));
+        self.documents += 1;
         Ok(true)
+    }
+
+    /// Finds a frame that was entered once more: a page may have put another in its place.
+    async fn find_frame_again(&mut self, bounds: &Bounds) -> Result<(), Fault> {
+        let Some((select, before)) = self.frame.clone() else { return Ok(()) };
+        let asked = json!({ "select": select }).to_string();
+        let arguments = ["frame", &asked].map(|it| json!({ "type": "string", "value": it }));
+        let window = self.room.window.clone();
+        let doing = "entering the frame";
+        match self.once(&window, FRAME, json!(arguments), doing, bounds).await {
+            Ok(Called::Value(found)) => {
+                if let Some(id) = found["value"]["context"].as_str()
+                    && id != before
+                {
+                    self.frame = Some((select, id.to_owned()));
+                    self.documents += 1;
+                }
+                Ok(())
+            }
+            Ok(Called::NoScript) | Err(Fault::Navigated) => Ok(()),
+            Err(fault) => Err(fault),
+        }
     }
 
     /// Where the frame that was entered begins in the window, pixels: the mouse knows no frames.
     async fn frame_begin(&mut self, bounds: &Bounds) -> Result<(i64, i64), Fault> {
-        let Some(frame) = self.frame.clone() else { return Ok((0, 0)) };
-        self.leave_frames(bounds).await?;
-        let begin: Option<(i64, i64)> =
-            self.call("frameBegin", &json!({ "select": frame }), bounds).await?;
-        self.enter_frame(&frame, bounds).await?;
+        let Some((select, _)) = self.frame.clone() else { return Ok((0, 0)) };
+        let window = |session: &Session| session.room.window.clone();
+        let asked = json!({ "select": select });
+        let value = self.run(CALL, "frameBegin", &asked, window, bounds).await?;
+        let begin = serde_json::from_str(value["value"].as_str().unwrap_or_default());
         Ok(begin.unwrap_or_default())
     }
 
     /// Leaves all frames.
+    pub fn leave_frames(&mut self) {
+        self.frame = None;
+    }
+
+    /// Returns how the page stands, and has it tell from now on whenever that changes.
+    ///
+    /// # Errors
+    /// Returns an error if the page's script fails, or the browser is gone.
+    pub async fn watch<T: DeserializeOwned>(
+        &mut self,
+        asked: &Value,
+        bounds: &Bounds,
+    ) -> Result<T, Fault> {
+        self.take_events()?;
+        let number = self.watched.map_or(1, |(_, number)| number + 1);
+        self.watched = Some((self.documents, number));
+        self.told = None;
+        self.call("watch", &json!({ "asked": asked, "watch": number }), bounds).await
+    }
+
+    /// Waits until a page that is watched tells of a change. `None` after `at_most`, and when it
+    /// has to be watched anew.
     ///
     /// # Errors
     /// Returns an error if the browser is gone.
-    pub async fn leave_frames(&mut self, bounds: &Bounds) -> Result<(), Fault> {
-        self.frame = None;
-        bounds.hold("leaving the frame", self.driver.enter_default_frame()).await??;
-        Ok(())
+    pub async fn change<T: DeserializeOwned>(
+        &mut self,
+        at_most: Duration,
+        bounds: &Bounds,
+    ) -> Result<Option<T>, Fault> {
+        let bounds = bounds.within(at_most);
+        self.take_events()?;
+        loop {
+            let Some((documents, number)) = self.watched else { return Ok(None) };
+            if documents != self.documents {
+                return Ok(None);
+            }
+            // What it told before it was asked anew is no answer.
+            if let Some(text) = self.told.take()
+                && let Ok(told) = serde_json::from_str::<PageReport<T>>(&text)
+                && told.watch == number
+            {
+                return Ok(Some(told.look));
+            }
+            if !self.event(&bounds).await? {
+                return Ok(None);
+            }
+        }
     }
 
-    /// Actions without the pauses that the client would make between them.
-    fn actions(&self) -> ActionChain {
-        self.driver.action_chain_with_delay(Some(Duration::ZERO), Some(Duration::ZERO))
+    /// Returns how many documents there were in the window or the frame.
+    pub fn documents(&self) -> u32 {
+        self.documents
     }
 
     /// Presses and releases the mouse at a point of the window.
@@ -251,9 +394,12 @@ impl Session {
     /// Returns an error if the browser is gone.
     pub async fn click(&mut self, x: i64, y: i64, bounds: &Bounds) -> Result<(), Fault> {
         let (left, top) = self.frame_begin(bounds).await?;
-        let pointer = self.actions().move_to(left + x, top + y).click();
-        let clicked = bounds.within(COMMAND_TIMEOUT).hold("clicking", pointer.perform()).await?;
-        self.acted(clicked)
+        let steps = json!([
+            { "type": "pointerMove", "x": left + x, "y": top + y },
+            { "type": "pointerDown", "button": 0 },
+            { "type": "pointerUp", "button": 0 },
+        ]);
+        self.act("clicking", pointer(steps), bounds).await
     }
 
     /// Moves the mouse to a point of the window and leaves it there.
@@ -262,9 +408,8 @@ impl Session {
     /// Returns an error if the browser is gone.
     pub async fn hover(&mut self, x: i64, y: i64, bounds: &Bounds) -> Result<(), Fault> {
         let (left, top) = self.frame_begin(bounds).await?;
-        let pointer = self.actions().move_to(left + x, top + y);
-        let moved = bounds.within(COMMAND_TIMEOUT).hold("hovering", pointer.perform()).await?;
-        self.acted(moved)
+        let steps = json!([{ "type": "pointerMove", "x": left + x, "y": top + y }]);
+        self.act("hovering", pointer(steps), bounds).await
     }
 
     /// Returns whether everything is done in a frame.
@@ -277,53 +422,54 @@ impl Session {
     /// # Errors
     /// Returns an error if the browser is gone.
     pub async fn press(&mut self, control: bool, key: char, bounds: &Bounds) -> Result<(), Fault> {
-        let keys = self.actions();
-        let keys = if control {
-            keys.key_down('\u{e009}').send_keys(key).key_up('\u{e009}')
-        } else {
-            keys.send_keys(key)
-        };
-        let pressed = bounds.within(COMMAND_TIMEOUT).hold("pressing a key", keys.perform()).await?;
-        self.acted(pressed)
+        const CONTROL: char = '\u{e009}';
+        let stroke = |kind: &str, key: char| json!({ "type": kind, "value": key });
+        let mut steps = vec![stroke("keyDown", key), stroke("keyUp", key)];
+        if control {
+            steps.insert(0, stroke("keyDown", CONTROL));
+            steps.push(stroke("keyUp", CONTROL));
+        }
+        self.act("pressing a key", json!({ "type": "key", "id": "keys", "actions": steps }), bounds)
+            .await
     }
 
-    /// What an action opens or leaves is no failure of the action.
-    fn acted(&mut self, done: Result<(), thirtyfour::error::WebDriverError>) -> Result<(), Fault> {
-        match done.map_err(Fault::from) {
-            Err(Fault::Dialog(text)) => self.dialogs.push(text),
-            Err(Fault::Navigated) | Ok(()) => {}
-            Err(fault) => return Err(fault),
+    async fn act(&mut self, doing: &str, source: Value, bounds: &Bounds) -> Result<(), Fault> {
+        let asked = json!({ "context": self.room.window, "actions": [source] });
+        let acting = self.browser.bidi.send("input.performActions", asked);
+        let acted = self.wait(doing, &bounds.within(COMMAND_TIMEOUT), acting).await?;
+        // What an action leaves is no failure of the action.
+        match acted.map_err(Fault::from) {
+            Err(Fault::Navigated) | Ok(_) => Ok(()),
+            Err(fault) => Err(fault),
         }
-        Ok(())
     }
 
     /// Puts text in where the focus is, as the browser's own input method does.
     ///
     /// # Errors
     /// Returns an error if the browser is gone.
-    pub async fn insert_text(&self, text: &str, bounds: &Bounds) -> Result<(), Fault> {
-        self.devtools("Input.insertText", json!({ "text": text }), bounds).await.map(drop)
+    pub async fn insert_text(&mut self, text: &str, bounds: &Bounds) -> Result<(), Fault> {
+        let (bidi, session) = (&self.browser.bidi, &self.room.devtools);
+        let sent = bidi.devtools("Input.insertText", json!({ "text": text }), Some(session));
+        let bounds = bounds.within(COMMAND_TIMEOUT);
+        let sent = self.wait("talking to the browser", &bounds, sent).await?;
+        Ok(sent.map(drop)?)
     }
 
-    /// Closes every window but the first; how many there were.
+    /// Closes the windows that the page has opened; returns how many there were.
     ///
     /// # Errors
     /// Returns an error if the browser is gone.
     pub async fn close_other_windows(&mut self, bounds: &Bounds) -> Result<usize, Fault> {
-        let bounds = bounds.within(COMMAND_TIMEOUT);
-        let doing = "closing windows";
-        let mut windows = bounds.hold(doing, self.driver.windows()).await??;
-        windows.retain(|window| *window != self.window);
-        for window in &windows {
+        let others = std::mem::take(&mut self.others);
+        for window in &others {
+            let closing =
+                self.browser.bidi.send("browsingContext.close", json!({ "context": window }));
             // It may have closed itself.
-            if bounds.hold(doing, self.driver.switch_to_window(window.clone())).await?.is_ok() {
-                let _ = bounds.hold(doing, self.driver.close_window()).await?;
-            }
+            let _: Result<Value, BidiError> =
+                self.wait("closing windows", &bounds.within(COMMAND_TIMEOUT), closing).await?;
         }
-        if !windows.is_empty() {
-            bounds.hold(doing, self.driver.switch_to_window(self.window.clone())).await??;
-        }
-        Ok(windows.len())
+        Ok(others.len())
     }
 
     /// Returns the texts of the dialogs that were dismissed since the last time.
@@ -335,46 +481,23 @@ impl Session {
     ///
     /// # Errors
     /// Returns an error if the browser is gone.
-    pub async fn screenshot(&self, bounds: &Bounds) -> Result<Vec<u8>, Fault> {
-        Ok(bounds.hold("taking a screenshot", self.driver.screenshot_as_png()).await??)
-    }
-
-    /// Removes what the job has left: cookies, storage of every origin it met, cache, and the page.
-    ///
-    /// # Errors
-    /// Returns an error if the browser is gone.
-    pub async fn clear(&mut self, bounds: &Bounds) -> Result<(), Fault> {
-        self.leave_frames(bounds).await?;
-        self.close_other_windows(bounds).await?;
-        let origins: Vec<String> = self.call("origins", &Value::Null, bounds).await?;
-        self.open("about:blank", bounds).await?;
-        for origin in origins {
-            let everything = json!({ "origin": origin, "storageTypes": "all" });
-            self.devtools("Storage.clearDataForOrigin", everything, bounds).await?;
-        }
-        self.devtools("Network.clearBrowserCookies", json!({}), bounds).await?;
-        self.devtools("Network.clearBrowserCache", json!({}), bounds).await?;
-        self.dialogs.clear();
-        Ok(())
-    }
-
-    /// Returns the memory that the browser takes, bytes; 0 when that is not known.
-    pub fn memory_bytes(&self) -> u64 {
-        self.profile.as_deref().map_or(0, processes::memory_bytes)
-    }
-
-    /// Ends the browser, in order if it can be, and removes its profile.
-    pub async fn end(self) {
-        end(self.driver, self.profile.as_deref()).await;
+    pub async fn screenshot(&mut self, bounds: &Bounds) -> Result<Vec<u8>, Fault> {
+        let asked = json!({ "context": self.room.window });
+        let shot = self.browser.bidi.send("browsingContext.captureScreenshot", asked);
+        let shot = self.wait("taking a screenshot", bounds, shot).await??;
+        let data = shot["data"].as_str().unwrap_or_default();
+        BASE64.decode(data).map_err(|_| Fault::broken("it gave no screenshot"))
     }
 }
 
-async fn end(driver: WebDriver, profile: Option<&Path>) {
-    let again = driver.clone();
-    let ended = tokio::time::timeout(END_TIMEOUT, driver.quit()).await;
-    if !matches!(ended, Ok(Ok(()))) {
-        // Whatever became of it: its drop would try once more, and wait.
-        let _ = again.leak();
-    }
-    remove(profile);
+/// What the mouse does, as a source of input.
+fn pointer(steps: Value) -> Value {
+    json!({ "type": "pointer", "id": "mouse", "actions": steps })
+}
+
+/// Chromium's code in what it says of an address that it could not open.
+fn net_error(message: &str) -> Option<String> {
+    let (_, code) = message.split_once("net::ERR_")?;
+    let is_code = |c: &char| c.is_ascii_uppercase() || c.is_ascii_digit() || *c == '_';
+    Some("ERR_".chars().chain(code.chars().take_while(is_code)).collect())
 }

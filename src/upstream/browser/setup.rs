@@ -3,17 +3,16 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde_json::json;
-use thirtyfour::Capabilities;
+use serde_json::{Value, json};
 
-use super::fault::Fault;
 use super::{driver, processes};
-use crate::country::Country;
 
 /// How long one command may take; longer ones belong to a page that hangs.
 pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a page may take to load before its prompt box is looked for in what there is.
+/// How long a server may take to begin its page.
 pub const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long the document may then take before its prompt box is looked for in what there is.
+pub const READY_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// The setup that a browser is started with.
 #[derive(Clone, Debug)]
@@ -31,7 +30,6 @@ pub struct Setup {
 /// Ends what is left of a browser and removes its profile.
 pub fn remove(profile: Option<&Path>) {
     let Some(profile) = profile else { return };
-    processes::end_all(profile);
     // Where Chromium keeps the socket by which it knows that the profile is in use.
     if let Ok(socket) = std::fs::read_link(profile.join("SingletonSocket"))
         && let Some(folder) = socket.parent()
@@ -39,23 +37,14 @@ pub fn remove(profile: Option<&Path>) {
     {
         let _ = std::fs::remove_dir_all(folder);
     }
-    // A process that is about to end may write once more; the driver's folder goes at the end.
-    let _ = std::fs::remove_dir_all(profile);
+    processes::end_and_remove(profile);
 }
 
 /// Returns the capabilities that WebDriver is told to start.
-///
-/// # Errors
-/// Returns an error if a value cannot be written as JSON.
-pub fn capabilities(
-    setup: &Setup,
-    profile: Option<&Path>,
-    country: &Country,
-) -> Result<Capabilities, Fault> {
+pub fn capabilities(setup: &Setup, profile: Option<&Path>) -> Value {
     let (width, height) = setup.viewport;
     let mut arguments = vec![
         format!("--window-size={width},{height}"),
-        format!("--lang={}", country.language),
         "--no-first-run".to_owned(),
         "--no-default-browser-check".to_owned(),
         "--disable-background-networking".to_owned(),
@@ -77,31 +66,14 @@ pub fn capabilities(
     arguments.extend(setup.proxy.as_ref().map(|proxy| format!("--proxy-server={proxy}")));
     arguments.extend(profile.map(|profile| format!("--user-data-dir={}", profile.display())));
     let preferences = json!({
-        "intl.accept_languages": country.languages(),
-        // 1 allows and 2 blocks; 3 of downloads blocks them all.
-        "profile.default_content_setting_values.geolocation": 1,
-        "profile.default_content_setting_values.notifications": 2,
-        "profile.default_content_setting_values.popups": 2,
+        // 3 blocks all.
         "download_restrictions": 3,
         "credentials_enable_service": false,
     });
-    let mut capabilities = Capabilities::new();
-    let milliseconds = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
-    for (name, value) in [
-        ("browserName", json!("chrome")),
-        ("pageLoadStrategy", json!("eager")),
-        ("unhandledPromptBehavior", json!("dismiss and notify")),
-        (
-            "timeouts",
-            json!({
-                "script": milliseconds(COMMAND_TIMEOUT),
-                "pageLoad": milliseconds(LOAD_TIMEOUT) - 1_000,
-                "implicit": 0,
-            }),
-        ),
-        ("goog:chromeOptions", json!({ "args": arguments, "prefs": preferences })),
-    ] {
-        capabilities.set(name, value)?;
-    }
-    Ok(capabilities)
+    json!({
+        "browserName": "chrome",
+        "webSocketUrl": true,
+        "unhandledPromptBehavior": "dismiss and notify",
+        "goog:chromeOptions": { "args": arguments, "prefs": preferences },
+    })
 }

@@ -21,7 +21,7 @@ const KEY: &str = "sk-of-the-service";
 const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// The processes whose command lines name a folder of the store.
-fn started_for(store: &Path) -> Vec<u32> {
+pub fn started_for(store: &Path) -> Vec<u32> {
     let folder = store.display().to_string();
     let entries = std::fs::read_dir("/proc").unwrap();
     let pids = entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
@@ -271,29 +271,30 @@ fn a_hangup_reads_the_recipes_again() {
     assert_eq!(until(|| Some(version()).filter(|version| *version != 1)), 9);
 }
 
-/// A page that shadows what our script reads, and throws the prompt at it.
-const THROWS: &str = "<!doctype html><textarea></textarea><button id=send onclick=\"\
-    const asked = document.querySelector('textarea').value; \
-    Object.defineProperty(document, 'readyState', \
-    { get() { throw new Error('planted-words ' + asked); } })\">Send</button>";
+/// A page that shadows what our script reads, and says the prompt wherever it is heard.
+const SAYS: &str = "<!doctype html><textarea></textarea><button id=send onclick=\"\
+    const asked = 'planted-words ' + document.querySelector('textarea').value; \
+    Object.defineProperty(document, 'readyState', { get() { throw new Error(asked); } }); \
+    console.error(asked); alert(asked); location = 'http://127.0.0.1:9/' + asked\">Send</button>";
 
 #[test]
 fn log_holds_no_word_of_prompt_or_page() {
     let (directory, store) = store_directory();
-    let server = PageServer::start(&[("/throws", THROWS)]);
+    let server = PageServer::start(&[("/says", SAYS)]);
     let log = directory.path().join("log");
-    let mut served = serve_with(&store, &server, "/throws", |command| {
-        command.env("ANSWERD_LOG__LEVEL", "trace,thirtyfour::session=trace");
+    let mut served = serve_with(&store, &server, "/says", |command| {
+        command.env("ANSWERD_LOG__LEVEL", "trace");
         command.env("ANSWERD_RETRY__RETRIES", "0");
         command.stderr(std::fs::File::create(&log).unwrap());
     });
     let (_, job) = served.post("/scrapers/page/jobs?prompt=planted-question").unwrap();
-    let path = format!("/jobs/{}?wait=60", job["job_id"].as_str().unwrap());
-    let (_, job) = served.get(&path).unwrap();
-    let error = job["error"].as_str().unwrap_or_else(|| panic!("{job:#}"));
-    assert!(error.contains("planted-words planted-question"), "{error}");
+    let id = job["job_id"].as_str().unwrap();
+    let (_, job) = served.get(&format!("/jobs/{id}?wait=60")).unwrap();
+    assert_eq!(job["error_code"], "upstream_timeout", "{job:#}");
+    let evidence = served.get(&format!("/jobs/{id}/evidence")).unwrap().1.to_string();
+    assert!(evidence.contains("planted-words planted-question"), "{evidence}");
     let scrapers = served.get("/scrapers").unwrap().1.to_string();
-    assert!(scrapers.contains("its page's script failed"), "{scrapers}");
+    assert!(scrapers.contains("showed no answer in time"), "{scrapers}");
     assert_eq!(served.terminate(), Some(0));
     let printed = served.printed() + std::fs::read_to_string(&log).unwrap().as_str();
     assert!(printed.contains("job failed"), "{printed}");

@@ -1,5 +1,6 @@
 // Finds what a recipe's selectors name. The files of this folder are one script, in the order of
-// `session.rs`; `run(name, argument)` at its end is all that is called from outside.
+// `chromium.rs`; `run(name, argument)` at its end is all that is called from outside. It runs in a
+// world of its own: the page's scripts and this one see the same elements and nothing else.
 "use strict";
 
 const ENTRIES_MAX = 500;
@@ -23,6 +24,7 @@ const inner = (element) => {
 // The children as the page shows them: those of a shadow root, and in a slot what is put into it.
 const childrenOf = (element) => {
   if (element.shadowRoot) {
+    entered(element.shadowRoot);
     return element.shadowRoot.childNodes;
   }
   if (element.tagName === "SLOT") {
@@ -93,6 +95,9 @@ const part = (css, root) => {
   return hits.filter((hit) => !outer.has(hit));
 };
 
+// Is told of each root below another that a selector leads into.
+let entered = () => {};
+
 // Every element that a selector names below a root.
 const all = (selector, root = document) => {
   let found = [];
@@ -100,6 +105,7 @@ const all = (selector, root = document) => {
   selector.split(" >>> ").forEach((css, at) => {
     if (at > 0) {
       roots = found.map(inner).filter(Boolean);
+      roots.forEach(entered);
     }
     found = roots.flatMap((under) => part(css, under));
   });

@@ -61,25 +61,14 @@ const source = ({ chars_max }) => {
   return { html: html.slice(0, chars_max), whole: html.length <= chars_max, url: location.href };
 };
 
-const origins = () => {
-  const addresses = [location.href, ...[...document.querySelectorAll("iframe")].map((it) => it.src)];
-  return [...new Set(addresses.map((it) => {
-    try {
-      return new URL(it).origin;
-    } catch {
-      return "null";
-    }
-  }))].filter((it) => it !== "null").slice(0, EACH_MAX);
-};
-
 const now = () => {
   performance.setResourceTimingBufferSize(5000);
   return Date.now();
 };
 
 const WHAT = {
-  look, baseline, focusBox, type, clickable, scroll, there, list, read, nearest, frame, frameBegin, source,
-  origins, now,
+  watch, baseline, focusBox, type, clickable, scroll, there, list, read, nearest, frame, frameBegin, source,
+  now,
 };
 
 const run = (name, argument) => WHAT[name](argument);

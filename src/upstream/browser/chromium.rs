@@ -1,0 +1,174 @@
+//! One browser: how it is started, the rooms that it has for jobs, and its end.
+
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+
+use super::bidi::{Bidi, BidiError};
+use super::bounds::Bounds;
+use super::client::{self, Started};
+use super::event::{BrowserEvent, CHANNEL, WANTED};
+use super::fault::Fault;
+use super::room::{Room, Whereabouts};
+use super::setup::{COMMAND_TIMEOUT, Setup, capabilities, remove};
+use super::{driver, processes};
+
+/// How long a browser may take to start, and to end in order.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
+const END_TIMEOUT: Duration = Duration::from_secs(3);
+/// The world of our script in each page: pages see nothing of it, nor it of their scripts.
+pub const SANDBOX: &str = "answerd";
+
+/// The script of this module's pages as the function that puts it there.
+pub static SCRIPT: LazyLock<String> = LazyLock::new(|| {
+    let parts = concat!(
+        include_str!("page/find.js"),
+        include_str!("page/act.js"),
+        include_str!("page/read.js"),
+        include_str!("page/watch.js"),
+        include_str!("page/run.js"),
+    );
+    format!("(tell) => {{\n{parts}\nglobalThis.run = run;\nhear(tell);\n}}")
+});
+
+/// A running browser. [`Chromium::end`] it: dropped, it is only forgotten.
+pub struct Chromium {
+    pub bidi: Bidi,
+    pub events: mpsc::Receiver<BrowserEvent>,
+    started: Started,
+    pub user_agent: String,
+    /// Whose end ends the browser for certain; `None` on another machine.
+    profile: Option<PathBuf>,
+    pub jobs: u32,
+    /// The room of the job after the current one.
+    next: Option<JoinHandle<Result<Room, BidiError>>>,
+}
+
+impl Chromium {
+    /// Starts a browser.
+    ///
+    /// # Errors
+    /// Returns an error if it does not start in time.
+    pub async fn start(setup: &Setup, bounds: &Bounds) -> Result<Chromium, Fault> {
+        static NUMBER: AtomicU64 = AtomicU64::new(1);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let profile = setup.folder.as_ref().map(|folder| folder.join(format!("s-{number}")));
+        if let Some(profile) = &profile {
+            driver::make_private(profile)
+                .map_err(|error| Fault::broken(format!("its profile cannot be made: {error}")))?;
+        }
+        let wanted = capabilities(setup, profile.as_deref());
+        let timeout = START_TIMEOUT + COMMAND_TIMEOUT;
+        let mut starting =
+            tokio::spawn(client::start(setup.webdriver_url.clone(), wanted, timeout));
+        let doing = "starting the browser";
+        let started = match bounds.within(START_TIMEOUT).hold(doing, &mut starting).await {
+            Ok(Ok(Ok(started))) => started,
+            Ok(Ok(Err(why))) => {
+                remove(profile.as_deref());
+                return Err(Fault::not_started(why));
+            }
+            Ok(Err(error)) => {
+                remove(profile.as_deref());
+                return Err(Fault::not_started(error.to_string()));
+            }
+            Err(fault) => {
+                // It is ended when it has started.
+                tokio::spawn(async move {
+                    match starting.await {
+                        Ok(Ok(started)) => end(&started, profile.as_deref()).await,
+                        _ => remove(profile.as_deref()),
+                    }
+                });
+                return Err(fault);
+            }
+        };
+        let greeting = greet(&started.socket_url);
+        let greeted = bounds.within(START_TIMEOUT).hold("starting the browser", greeting).await;
+        match greeted.and_then(|greeted| greeted) {
+            Ok((bidi, events, user_agent)) => {
+                Ok(Chromium { bidi, events, started, user_agent, profile, jobs: 0, next: None })
+            }
+            Err(fault) => {
+                end(&started, profile.as_deref()).await;
+                Err(fault)
+            }
+        }
+    }
+
+    /// Returns a room for a job whose user is at a place: the one that was made ahead, or a new one.
+    ///
+    /// # Errors
+    /// Returns an error if the browser is gone, or has none in time.
+    pub async fn room(&mut self, at: &Whereabouts, bounds: &Bounds) -> Result<Room, Fault> {
+        let open = || tokio::spawn(Room::open(self.bidi.clone()));
+        let mut ahead = self.next.take().unwrap_or_else(open);
+        let room = match bounds.hold("opening a window", &mut ahead).await {
+            Ok(Ok(opened)) => opened?,
+            Ok(Err(error)) => return Err(Fault::broken(error.to_string())),
+            Err(fault) => {
+                self.next = Some(ahead);
+                return Err(fault);
+            }
+        };
+        // That it was opened says nothing of whether the browser is still there; this does.
+        let settling = room.settle(&self.bidi, at, &self.user_agent);
+        bounds.hold("opening a window", settling).await??;
+        Ok(room)
+    }
+
+    /// Begins to make the room of the next job, beside whatever is done meanwhile.
+    pub fn prepare(&mut self) {
+        if self.next.is_none() {
+            self.next = Some(tokio::spawn(Room::open(self.bidi.clone())));
+        }
+    }
+
+    /// Returns the memory that the browser takes, bytes; 0 when that is not known.
+    pub fn memory_bytes(&self) -> u64 {
+        self.profile.as_deref().map_or(0, processes::memory_bytes)
+    }
+
+    /// Ends the browser, in order if it can be, and removes its profile.
+    pub async fn end(self) {
+        end(&self.started, self.profile.as_deref()).await;
+    }
+}
+
+/// Connects, asks for events, and puts the script into all pages to come.
+async fn greet(socket_url: &str) -> Result<(Bidi, mpsc::Receiver<BrowserEvent>, String), Fault> {
+    let connected = Bidi::connect(socket_url).await;
+    let (bidi, events) = connected.map_err(Fault::not_started)?;
+    let subscribed = bidi.send("session.subscribe", json!({ "events": WANTED }));
+    let script = bidi.send(
+        "script.addPreloadScript",
+        json!({
+            "functionDeclaration": *SCRIPT,
+            "arguments": [channel()],
+            "sandbox": SANDBOX,
+        }),
+    );
+    let version = bidi.devtools("Browser.getVersion", json!({}), None).await?;
+    subscribed.await?;
+    script.await?;
+    let user_agent = version["result"]["userAgent"].as_str().unwrap_or_default().to_owned();
+    Ok((bidi, events, user_agent))
+}
+
+/// The channel as the script is given it.
+pub fn channel() -> Value {
+    json!({ "type": "channel", "value": { "channel": CHANNEL } })
+}
+
+async fn end(started: &Started, profile: Option<&Path>) {
+    // Whatever became of it, it is killed next where it is ours.
+    let _ = client::end(started, END_TIMEOUT).await;
+    let profile = profile.map(Path::to_owned);
+    // It waits for processes to end; a panic in it leaves what the service's own end removes.
+    let _ = tokio::task::spawn_blocking(move || remove(profile.as_deref())).await;
+}

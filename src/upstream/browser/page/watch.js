@@ -1,0 +1,66 @@
+// Tells how the page stands whenever that changes, so that nobody has to ask for it all the time.
+
+const CHECK_MS = 100;
+// Once the answer has begun, it changes with each word.
+const CHECK_ANSWER_MS = 250;
+
+const watched = {
+  asked: null, number: 0, last: "", timer: 0, wait: CHECK_MS, roots: new WeakSet(),
+};
+let told = () => {};
+
+// How to tell, as the browser gives it.
+const hear = (tell) => {
+  told = tell;
+};
+
+const check = () => {
+  watched.timer = 0;
+  let seen;
+  try {
+    seen = look(watched.asked);
+  } catch {
+    // Whoever asks next is told of it.
+    return;
+  }
+  watched.wait = seen.answer.begun ? CHECK_ANSWER_MS : CHECK_MS;
+  const text = JSON.stringify(seen);
+  if (text !== watched.last) {
+    watched.last = text;
+    told(JSON.stringify({ watch: watched.number, look: seen }));
+  }
+};
+
+const soon = () => {
+  if (!watched.timer) {
+    watched.timer = setTimeout(check, watched.wait);
+  }
+};
+
+const changes = new MutationObserver(soon);
+
+// A document, and each root below it that a selector has led into: no observer sees across them.
+const observe = (root) => {
+  if (watched.asked && !watched.roots.has(root)) {
+    watched.roots.add(root);
+    changes.observe(root, {
+      subtree: true, childList: true, attributes: true, characterData: true,
+    });
+  }
+};
+
+const watch = ({ asked, watch: number }) => {
+  if (!watched.asked) {
+    document.addEventListener("readystatechange", soon);
+    addEventListener("load", soon);
+    new PerformanceObserver(soon).observe({ type: "resource" });
+  }
+  watched.asked = asked;
+  watched.number = number;
+  observe(document);
+  entered = observe;
+  const seen = look(asked);
+  watched.wait = seen.answer.begun ? CHECK_ANSWER_MS : CHECK_MS;
+  watched.last = JSON.stringify(seen);
+  return seen;
+};

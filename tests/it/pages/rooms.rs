@@ -1,0 +1,139 @@
+//! What a job leaves in its browser, and pages whose loading goes wrong.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::sync::Arc;
+
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::process::started_for;
+use super::{ask, builder};
+use crate::app::Builder;
+use crate::page_server::PageServer;
+
+/// The most processor time that a session may take in a second of waiting, milliseconds; the service
+/// of the tests is not optimized.
+const WAITING_MS_MAX: u64 = 60;
+
+/// Cookies, storage, databases, caches, workers, the window's name and history, on two origins.
+#[test]
+fn a_job_finds_nothing_of_the_job_before() {
+    let server = PageServer::start(&[
+        ("/plant", include_str!("plant.html")),
+        ("/worker.js", "// A worker."),
+    ]);
+    let app = builder(&server, "/plant").set("UPSTREAMS__PAGE__SESSIONS", "1").start();
+    for round in 0..3 {
+        let job = ask(&app, &format!("hello {round}"));
+        assert_eq!(job["result"]["result"], "Found: nothing", "{job:#}");
+    }
+}
+
+/// An origin with a certificate that nobody has signed; its address.
+fn self_signed() -> String {
+    let certificate = CertificateDer::from_pem_slice(include_bytes!("selfsigned.crt")).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("selfsigned.key")).unwrap();
+    let config =
+        ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![certificate], key)
+            .unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let connection = ServerConnection::new(config.clone()).unwrap();
+            let mut stream = StreamOwned::new(connection, stream.unwrap());
+            // The browser hangs up as soon as it has seen the certificate.
+            let _ = stream.read(&mut [0; 1024]);
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+        }
+    });
+    format!("https://{address}")
+}
+
+#[test]
+fn a_certificate_that_nobody_has_signed_is_told() {
+    let server = PageServer::start(&[]);
+    let app = builder(&server, "/chat").set("UPSTREAMS__PAGE__BASE_URL", self_signed()).start();
+    let job = ask(&app, "hello");
+    assert_eq!(job["error_code"], "upstream_unreachable", "{job:#}");
+    assert!(job["error"].as_str().unwrap().contains("ERR_CERT_AUTHORITY_INVALID"), "{job:#}");
+}
+
+/// The script at the end never comes, so the document is never whole.
+#[test]
+fn a_page_that_is_usable_is_used_though_it_goes_on_loading() {
+    const PAGE: &str = "<!doctype html><meta charset=utf-8><textarea></textarea>\
+        <button id=send>Send</button><div id=out></div><script>send.onclick = () => {\
+        out.className = 'answer'; out.textContent = document.readyState; };</script>\
+        <script src=/hang></script>";
+    let server = PageServer::start(&[("/page", PAGE)]);
+    let app = builder(&server, "/page").start();
+    let job = ask(&app, "hello");
+    assert_eq!(job["result"]["result"], "loading", "{job:#}");
+}
+
+/// Has the recipe wait for long.
+fn be_patient(builder: &Builder) {
+    let file = builder.directory().join("recipes/page.toml");
+    let recipe = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, recipe.replace("wait_ms = 4000", "wait_ms = 60000")).unwrap();
+}
+
+#[test]
+fn a_page_that_leaves_its_answer_for_another_page_is_told() {
+    const PAGE: &str = "<!doctype html><meta charset=utf-8><textarea></textarea>\
+        <button id=send>Send</button><div id=out></div><script>send.onclick = () => {\
+        out.className = 'answer'; let words = 0;\
+        setInterval(() => { out.textContent += ' word'; words += 1;\
+        if (words === 10) location = '/elsewhere'; }, 50); };</script>";
+    let server = PageServer::start(&[("/page", PAGE), ("/elsewhere", "<h1>Home</h1>")]);
+    let app = builder(&server, "/page");
+    be_patient(&app);
+    let job = ask(&app.start(), "hello");
+    assert_eq!(job["error_code"], "upstream_error", "{job:#}");
+    assert!(job["error"].as_str().unwrap().contains("another page"), "{job:#}");
+}
+
+/// Processor time of this process and of all that runs for a store, milliseconds.
+fn used_ms(store: &std::path::Path) -> u64 {
+    let of = |pid: u32| -> Option<u64> {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+        let ticks = fields[11].parse::<u64>().ok()? + fields[12].parse::<u64>().ok()?;
+        // A tick is 10 ms wherever Linux runs.
+        Some(ticks * 10)
+    };
+    let all = started_for(store).into_iter().chain([std::process::id()]);
+    all.filter_map(of).sum()
+}
+
+#[test]
+fn waiting_for_an_answer_costs_little() {
+    const SECONDS: u64 = 10;
+    const PAGE: &str = "<!doctype html><meta charset=utf-8><textarea></textarea>\
+        <button id=send>Send</button><div id=out></div><script>send.onclick = () => {\
+        out.className = 'answer'; out.textContent = 'Thinking';\
+        out.insertAdjacentHTML('afterend', '<p id=stop>Stop</p>'); fetch('/begun');\
+        setTimeout(() => document.getElementById('stop').remove(), 10000); };</script>";
+    let server = PageServer::start(&[("/page", PAGE), ("/begun", "")]);
+    let app = builder(&server, "/page");
+    be_patient(&app);
+    let app = app.start();
+    let id = app.submit("page", "hello");
+    while server.asked("/begun") == 0 {
+        std::thread::yield_now();
+    }
+    let before = used_ms(&app.store_path());
+    let job = app.ended(&id);
+    assert_eq!(job["result"]["result"], "Thinking", "{job:#}");
+    let each_second = (used_ms(&app.store_path()) - before) / SECONDS;
+    println!("{each_second} ms of processor time in a second of waiting");
+    assert!(each_second <= WAITING_MS_MAX, "{each_second} ms in a second");
+}
