@@ -144,6 +144,8 @@ pub struct Browser {
     pub session_bytes_max: u64,
     pub evidence: Evidence,
     pub evidence_bytes_max: u64,
+    /// SHA-256 of public keys whose certificates are trusted, in base64.
+    pub trusted_keys: Vec<String>,
 }
 
 /// An API key as it is configured: its hash, never itself.

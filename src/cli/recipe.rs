@@ -254,6 +254,7 @@ fn ask(args: RunArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
             folder: local.as_ref().map(|driver| driver.folder().to_owned()),
             proxy: None,
             viewport: settings.browser.viewport,
+            trusted_keys: settings.browser.trusted_keys.clone(),
             headed: args.headed,
         },
         local,

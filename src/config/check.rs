@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, ToSocketAddrs};
 use std::path::PathBuf;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
@@ -106,6 +108,14 @@ fn check_browser(typed: &file::Browser, problems: &mut Vec<String>) -> Browser {
             quoted(&typed.viewport)
         ));
     }
+    let is_hash = |key: &String| BASE64.decode(key).is_ok_and(|hash| hash.len() == 32);
+    if let Some(wrong) = typed.trusted_keys.iter().find(|key| !is_hash(key)) {
+        problems.push(format!(
+            "`browser.trusted_keys` must hold SHA-256 hashes in base64, 44 characters each; one \
+             is {}",
+            quoted(wrong)
+        ));
+    }
     Browser {
         recipes: Some(PathBuf::from(&typed.recipes)).filter(|_| !typed.recipes.is_empty()),
         viewport: sides.unwrap_or_default(),
@@ -113,6 +123,7 @@ fn check_browser(typed: &file::Browser, problems: &mut Vec<String>) -> Browser {
         session_bytes_max: typed.session_mib_max << 20,
         evidence: typed.evidence,
         evidence_bytes_max: typed.evidence_mib_max << 20,
+        trusted_keys: typed.trusted_keys.clone(),
     }
 }
 

@@ -153,6 +153,7 @@ pub struct Browser {
     pub session_mib_max: u64,
     pub evidence: Evidence,
     pub evidence_mib_max: u64,
+    pub trusted_keys: Vec<String>,
 }
 
 /// The attempts that leave evidence.

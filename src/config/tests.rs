@@ -399,6 +399,7 @@ fn a_wrong_value_that_may_be_a_secret_is_not_repeated() {
         ("[webhooks]\nallow_hosts = [\"https://me:TOKEN@host\"]", "allow_hosts"),
         ("[log]\nlevel = \"TOKEN\"", "log.level"),
         ("[browser]\nviewport = \"TOKEN\"", "viewport"),
+        ("[browser]\ntrusted_keys = [\"TOKEN\"]", "trusted_keys"),
         ("[upstreams.openai]\nkind = \"TOKEN\"", "kind"),
         ("[upstreams.openai]\nbase_url = \"TOKEN\"", "base_url"),
         ("[upstreams.openai]\nbase_url = \"https://host/v1?key=TOKEN\"", "base_url"),

@@ -223,6 +223,7 @@ impl Connector<'_> {
                 folder: local.as_ref().map(|driver| driver.folder().to_owned()),
                 proxy: configured.proxy.as_ref().map(|proxy| proxy.reveal().to_owned()),
                 viewport: settings.viewport,
+                trusted_keys: settings.trusted_keys,
                 headed: false,
             },
             local,

@@ -95,7 +95,7 @@ impl Bidi {
     /// Sends a command at once; what is returned waits for its result.
     ///
     /// # Errors
-    /// The future gives an error if the browser refuses the command, or is gone.
+    /// Returns an error from the future if the browser refuses the command, or is gone.
     pub fn send(&self, method: &str, params: Value) -> impl Future<Output = CommandResult> + use<> {
         let (sender, reply) = oneshot::channel();
         let id = {
@@ -121,7 +121,7 @@ impl Bidi {
     /// Sends a command of the Chrome DevTools Protocol, to a target's session or to the browser.
     ///
     /// # Errors
-    /// The future gives an error if the browser refuses the command, or is gone.
+    /// Returns an error from the future if the browser refuses the command, or is gone.
     pub fn devtools(
         &self,
         method: &str,

@@ -27,7 +27,7 @@ const ANSWER_CHARS_MAX: usize = 1 << 20;
 const CARE_EVERY: Duration = Duration::from_secs(10);
 /// How often a page that tells of nothing is looked at: what is only drawn differently it does not
 /// hear of, and it may hang.
-const HEARTBEAT: Duration = Duration::from_secs(1);
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long a document that has taken the place of one with an answer may take to show it.
 const MOVED_WAIT: Duration = Duration::from_secs(5);
 /// How long an editor may take to take over what was typed.
@@ -117,6 +117,7 @@ impl<'a> Drive<'a> {
         let opened = self.session.open(url, &self.bounds).await;
         self.trace.done("open the page");
         opened?;
+        self.session.browser.prepare();
         for step in &self.recipe.prepare {
             self.prepare(step).await?;
         }
@@ -131,7 +132,6 @@ impl<'a> Drive<'a> {
             self.question.sent(baseline, since);
             self.submit(submit, prompt_box).await?;
         }
-        self.session.browser.prepare();
         self.wait_for_answer().await?;
         Ok(self.question.answer())
     }

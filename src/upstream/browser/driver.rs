@@ -109,9 +109,10 @@ impl LocalDriver {
         Ok(url)
     }
 
-    /// Ends it and all its browsers. A later session would start it again.
+    /// Ends it and all its browsers, and removes their folder. A later session would start it again.
     pub fn stop(&self) {
         drop(self.running.lock().unwrap_or_else(PoisonError::into_inner).take());
+        processes::end_and_remove(&self.folder);
     }
 
     /// Ends it when it is the one at `url`, which does not answer any more: the next session starts
@@ -137,7 +138,6 @@ impl Drop for Running {
 impl Drop for LocalDriver {
     fn drop(&mut self) {
         self.stop();
-        processes::end_and_remove(&self.folder);
     }
 }
 

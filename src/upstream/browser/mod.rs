@@ -11,6 +11,7 @@ mod drive;
 mod driver;
 mod event;
 mod fault;
+mod input;
 mod look;
 mod markdown;
 mod pool;

@@ -2,7 +2,7 @@
 //! while they are well, ended when they have served long enough, replaced when they are gone.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use super::bounds::Bounds;
 use super::chromium::Chromium;
@@ -19,8 +19,8 @@ const WAIT_TURN: Duration = Duration::from_millis(100);
 /// How long a browser may take to open a room before it is taken for gone, and a driver to be
 /// connected to.
 const CARE_TIMEOUT: Duration = Duration::from_secs(5);
-/// How long the end of the service waits for browsers that are ended elsewhere.
-const END_TIMEOUT: Duration = Duration::from_secs(5);
+/// How many turns the end of the service waits for browsers that are ended elsewhere.
+const END_TURNS_MAX: usize = 50;
 
 /// The bounds of a browser's service.
 #[derive(Clone, Copy, Debug)]
@@ -151,13 +151,12 @@ impl Pool {
 
     /// Ends all browsers that wait, and waits for those that are about to.
     pub fn end(&self, runtime: &Runtime) {
-        let until = Instant::now() + END_TIMEOUT;
-        loop {
+        for _ in 0..END_TURNS_MAX {
             let mut state = self.places.lock();
             let idle = std::mem::take(&mut state.idle);
             state.taken = state.taken.saturating_sub(idle.len());
             if idle.is_empty() {
-                if state.taken == 0 || Instant::now() >= until {
+                if state.taken == 0 {
                     return;
                 }
                 let waited = self.places.freed.wait_timeout(state, WAIT_TURN);

@@ -2,16 +2,16 @@
 //! memory they take, and their end. From `/proc`; where there is none, nothing is found.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
 /// What marks a browser and its driver as ours: these arguments name a folder of ours.
 const MARKS: [&str; 2] = ["--user-data-dir=", "--log-path="];
 
-/// How long killed processes may take to end, and how often they are looked at.
-const END_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long lies between two looks at whether killed processes have ended, and how many there are.
 const END_LOOK: Duration = Duration::from_millis(10);
+const END_LOOKS_MAX: usize = 200;
 
 /// Kills every process whose command line names this folder or one below it, and all that they have
 /// started; returns how many there were. A browser's own children end with it, but take a moment.
@@ -27,9 +27,11 @@ pub fn end_all(folder: &Path) -> usize {
 /// Ends what [`end_all`] does, waits until it has ended, and removes the folder. What cannot be removed
 /// then is left.
 pub fn end_and_remove(folder: &Path) {
-    let until = Instant::now() + END_TIMEOUT;
     // One that is about to end may still write.
-    while end_all(folder) > 0 && Instant::now() < until {
+    for _ in 0..END_LOOKS_MAX {
+        if end_all(folder) == 0 {
+            break;
+        }
         std::thread::sleep(END_LOOK);
     }
     let _ = std::fs::remove_dir_all(folder);

@@ -23,6 +23,8 @@ pub struct Setup {
     pub proxy: Option<String>,
     /// Width and height of the window, pixels.
     pub viewport: (u32, u32),
+    /// SHA-256 of public keys whose certificates are trusted, in base64.
+    pub trusted_keys: Vec<String>,
     /// With a window that can be watched.
     pub headed: bool,
 }
@@ -64,6 +66,10 @@ pub fn capabilities(setup: &Setup, profile: Option<&Path>) -> Value {
         arguments.push("--no-sandbox".to_owned());
     }
     arguments.extend(setup.proxy.as_ref().map(|proxy| format!("--proxy-server={proxy}")));
+    if !setup.trusted_keys.is_empty() {
+        let keys = setup.trusted_keys.join(",");
+        arguments.push(format!("--ignore-certificate-errors-spki-list={keys}"));
+    }
     arguments.extend(profile.map(|profile| format!("--user-data-dir={}", profile.display())));
     let preferences = json!({
         // 3 blocks all.

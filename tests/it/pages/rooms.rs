@@ -15,7 +15,7 @@ use crate::page_server::PageServer;
 
 /// The most processor time that a session may take in a second of waiting, milliseconds; the service
 /// of the tests is not optimized.
-const WAITING_MS_MAX: u64 = 60;
+const WAITING_MS_MAX: u64 = 100;
 
 /// Cookies, storage, databases, caches, workers, the window's name and history, on two origins.
 #[test]
@@ -64,6 +64,18 @@ fn a_certificate_that_nobody_has_signed_is_told() {
     let job = ask(&app, "hello");
     assert_eq!(job["error_code"], "upstream_unreachable", "{job:#}");
     assert!(job["error"].as_str().unwrap().contains("ERR_CERT_AUTHORITY_INVALID"), "{job:#}");
+}
+
+/// Its answer is no page of a chat, but it is read.
+#[test]
+fn a_certificate_whose_key_is_trusted_is_taken() {
+    const KEY: &str = "[\"yGDqukDwv6buKFnzjy3sB9y0brXGvW2KSwYVS1Gqfzs=\"]";
+    let server = PageServer::start(&[]);
+    let app = builder(&server, "/chat")
+        .set("UPSTREAMS__PAGE__BASE_URL", self_signed())
+        .set("BROWSER__TRUSTED_KEYS", KEY)
+        .start();
+    assert_eq!(ask(&app, "hello")["error_code"], "recipe_outdated");
 }
 
 /// The script at the end never comes, so the document is never whole.
