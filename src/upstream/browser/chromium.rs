@@ -160,7 +160,7 @@ async fn greet(socket_url: &str) -> Result<(Bidi, mpsc::Receiver<BrowserEvent>, 
     Ok((bidi, events, user_agent))
 }
 
-/// The channel as the script is given it.
+/// Returns the channel as the script is given it.
 pub fn channel() -> Value {
     json!({ "type": "channel", "value": { "channel": CHANNEL } })
 }

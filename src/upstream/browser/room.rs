@@ -11,7 +11,7 @@ use crate::country::Country;
 /// How long the removal of a room is waited for.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Where the browser's user seems to be.
+/// The place at which the browser's user seems to be.
 #[derive(Clone, Debug)]
 pub struct Whereabouts {
     /// What is asked for, best first, as `Country::languages` has them.

@@ -322,7 +322,7 @@ impl Session {
         }
     }
 
-    /// Where the frame that was entered begins in the window, pixels: the mouse knows no frames.
+    /// Returns where the frame that was entered begins in the window, pixels: the mouse knows none.
     pub(super) async fn frame_begin(&mut self, bounds: &Bounds) -> Result<(i64, i64), Fault> {
         let Some((select, _)) = self.frame.clone() else { return Ok((0, 0)) };
         let window = |session: &Session| session.room.window.clone();
