@@ -103,6 +103,42 @@ mod tests {
     }
 
     #[test]
+    fn caps_of_the_settings_are_sent_in_the_field_that_a_kind_has() {
+        let rows = [
+            (UpstreamKind::Openai, "/max_output_tokens", "/max_tool_calls"),
+            (UpstreamKind::Perplexity, "/max_output_tokens", ""),
+            (UpstreamKind::Gemini, "/generationConfig/maxOutputTokens", ""),
+            (UpstreamKind::Xai, "/max_output_tokens", ""),
+            (UpstreamKind::Anthropic, "/max_tokens", "/tools/0/max_uses"),
+            (UpstreamKind::Mistral, "/completion_args/max_tokens", ""),
+            (UpstreamKind::Compatible, "/max_tokens", ""),
+        ];
+        for (kind, tokens, searches) in rows {
+            let body = |settings: &config::Upstream| {
+                provider(settings).unwrap().request(&request()).unwrap().body.unwrap()
+            };
+            let default = body(&settings(kind));
+            let defaults = [tokens, searches].map(|pointer| default.pointer(pointer).cloned());
+            match kind {
+                UpstreamKind::Anthropic => {
+                    assert_eq!(defaults, [Some(8_192.into()), Some(5.into())]);
+                }
+                _ => assert_eq!(defaults[0], None, "{kind:?}"),
+            }
+            let capped = config::Upstream {
+                output_tokens_max: Some(1_000),
+                searches_max: Some(3),
+                ..settings(kind)
+            };
+            let capped = body(&capped);
+            assert_eq!(capped.pointer(tokens), Some(&1_000.into()), "{kind:?}");
+            if !searches.is_empty() {
+                assert_eq!(capped.pointer(searches), Some(&3.into()), "{kind:?}");
+            }
+        }
+    }
+
+    #[test]
     fn search_is_forced_as_the_settings_say() {
         let choice = |kind, force_search| {
             let settings = config::Upstream { force_search, ..settings(kind) };
