@@ -152,6 +152,10 @@ fn check(
     match outcome {
         Ok(Step::Done(answer)) => {
             prop_assert!(!answer.markdown.trim().is_empty());
+            if let Some(search) = answer.search {
+                prop_assert_eq!(search.asked, request.web_search);
+                prop_assert!(search.calls.is_none_or(|calls| search.failed <= calls));
+            }
             let answer = answer.normalized();
             let lists = [answer.sources, answer.citations, answer.x_results];
             for page in lists.into_iter().flatten().flatten() {

@@ -92,32 +92,6 @@ fn json_is_passed_as_it_is_by_every_api() {
 }
 
 #[test]
-fn marks_name_the_page_that_the_upstream_numbered() {
-    let page = |site: &str| json!({"link": format!("https://{site}.example/"), "title": site});
-    let body = json!({"search_metadata": {"status": "Success"}, "markdown": "So [3], so [4]. [2-4]",
-        "reference_links": [page("a"), page("b"), page("a"), page("c")]});
-    let result = result(&cases::named("searchapi-perplexity"), &body);
-    assert_eq!(result["result_markdown"], "So [1], so [3]. [2][1][3]");
-    assert_eq!(result["result"], "So, so.");
-    let urls: Vec<&Value> =
-        result["sources"].as_array().unwrap().iter().map(|source| &source["url"]).collect();
-    assert_eq!(urls, ["https://a.example/", "https://b.example/", "https://c.example/"]);
-}
-
-#[test]
-fn ranges_and_lists_of_numbers_cite_each_of_their_pages() {
-    let page = |id: u32| json!({"id": id, "url": format!("https://{id}.example/"), "title": "T"});
-    let mut body = response("One [4-5]. Two [cite: 6, 7]. Three 【4】. Four [9] and [1].", &[]);
-    body["output"].as_array_mut().unwrap().insert(
-        0,
-        json!({"type": "search_results", "results": [page(4), page(5), page(6), page(7)]}),
-    );
-    let result = result(&cases::named("perplexity"), &body);
-    assert_eq!(result["result_markdown"], "One [1][2]. Two [3][4]. Three [1]. Four [9] and \\[1].");
-    assert_eq!(result["result"], "One. Two. Three. Four [9] and [1].");
-}
-
-#[test]
 fn thoughts_are_no_answer() {
     let texts = [
         "<think>\nWhich [1] one?\n</think>\n\nParis.",
@@ -175,20 +149,4 @@ fn links_have_titles_and_addresses_that_are_written_out() {
     );
     assert_eq!(result["result_markdown"], text.replace("?utm_source=openai", ""));
     assert_eq!(result["warnings"], json!(["An address longer than 8192 bytes was left out."]));
-}
-
-#[test]
-fn numbered_links_with_parentheses_number_the_sources() {
-    let ruby = "https://a.example/Ruby_(programming_language)";
-    let mut body = response(&format!("So.[[1]]({ruby})[[2]]({POST})"), &[(POST, "2"), (ruby, "1")]);
-    body["output"].as_array_mut().unwrap().insert(
-        0,
-        json!({"type": "web_search_call", "action": {"type": "search", "query": "q", "sources": [
-            {"url": "https://z.example/"}]}}),
-    );
-    let result = result(&cases::named("xai"), &body);
-    assert_eq!(result["result"], "So.");
-    let urls: Vec<&Value> =
-        result["web_sources"].as_array().unwrap().iter().map(|page| &page["url"]).collect();
-    assert_eq!(urls, [ruby, POST, "https://z.example/"]);
 }

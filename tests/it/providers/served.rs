@@ -133,3 +133,30 @@ fn queued_job_that_no_upstream_serves_any_more_fails_with_its_reason() {
     assert_eq!(job["error_code"], "country_unsupported", "{job:#}");
     assert!(first.asked().is_empty());
 }
+
+#[test]
+fn strict_place_goes_to_the_first_upstream_with_a_field_for_all_of_it() {
+    let (worded, fielded) = (cases::named("mistral"), cases::named("openai"));
+    let (first, second) = (sound(&worded), sound(&fielded));
+    let app = chatgpt(&[(&worded, &first), (&fielded, &second)]).start();
+    let ask = |query: &str| {
+        let path = format!("/scrapers/chatgpt/jobs?country=US&city=Austin&{query}");
+        app.ended(app.post(&path).expect(202)["job_id"].as_str().unwrap())
+    };
+    let told = ask("prompt=one");
+    assert_eq!(told["result"]["provenance"]["upstream"], "first", "{told:#}");
+    assert_eq!(told["result"]["place"]["by"], "instruction", "{told:#}");
+    assert_eq!(first.asked().len(), 1);
+
+    let applied = ask("prompt=two&strict_place=true");
+    assert_eq!(applied["result"]["provenance"]["upstream"], "second", "{applied:#}");
+    assert_eq!(applied["attempts"], 1);
+    assert_eq!(applied["result"]["place"]["by"], "field", "{applied:#}");
+    assert_eq!(applied["result"]["place"]["applied"]["city"], "Austin", "{applied:#}");
+
+    // Neither has a field for the device.
+    let refused = ask("prompt=three&strict_place=true&device=mobile");
+    assert_eq!(refused["status"], "failed", "{refused:#}");
+    assert_eq!(refused["error_code"], "place_unsupported", "{refused:#}");
+    assert_eq!(first.asked().len(), 1, "nothing is sent to an upstream that cannot apply it");
+}
