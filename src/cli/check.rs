@@ -61,18 +61,37 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
             outcome => outcome,
         };
     }
+    let warnings = training_warnings(&settings);
     if console.is_json() {
         let mut document = json!(summary);
         document["ok"] = json!(true);
+        if !warnings.is_empty() {
+            document["warnings"] = json!(warnings);
+        }
         console.document(&document)?;
     } else {
         console.result(&summary.table(console.styled()))?;
     }
-    if let Some(warning) = summary.unauthenticated_warning() {
+    for warning in warnings.into_iter().chain(summary.unauthenticated_warning()) {
         let mark = console.err_styled().apply(Style::Warning, "note:");
         console.note(&format!("{mark} {warning}"));
     }
     Ok(ExitCode::Done)
+}
+
+/// Returns a warning for each model whose provider trains on the prompts.
+fn training_warnings(settings: &Settings) -> Vec<String> {
+    let upstreams = settings.upstreams.values();
+    let models = upstreams.flat_map(|upstream| {
+        let models = std::iter::once(&upstream.model).chain(&upstream.models_allowed);
+        models.map(|model| (upstream.name.as_str(), model))
+    });
+    let trained_on = models.filter(|(_, model)| model.ends_with("-contributor"));
+    trained_on
+        .map(|(name, model)| {
+            format!("the provider of `{model}` of [upstreams.{name}] trains on the prompts")
+        })
+        .collect()
 }
 
 fn refused(error: &ConfigError, console: &mut Console) -> Result<ExitCode, CommandError> {

@@ -13,7 +13,7 @@ use super::error::CommandError;
 use super::progress::Progress;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Settings, Upstream, UpstreamKind};
-use crate::job::{RawRequest, ScrapeRequest};
+use crate::job::{RawRequest, Reason, ScrapeRequest};
 use crate::upstream::{self, Call, Registry};
 
 /// A question that is cheap to answer and whose answer needs a search.
@@ -87,13 +87,21 @@ fn call(
     let call = Call::until(deadline);
     let asked = registry.ask(name, request, &call, ATTEMPT);
     let seconds = clock.instant().saturating_duration_since(begun).as_secs_f64();
-    Trial::new(
+    let was_reached = asked.as_ref().err().is_none_or(|error| {
+        let unreached = [Reason::Unreachable, Reason::UpstreamTimeout, Reason::Auth];
+        !unreached.contains(&error.reason)
+    });
+    let model_warnings =
+        if was_reached { upstream::model_warnings(configured, clock) } else { Vec::new() };
+    let mut trial = Trial::new(
         configured,
         match asked {
             Ok((answer, _)) => Outcome::Answered { seconds, answer: Box::new(answer) },
             Err(error) => Outcome::Failed { seconds, error },
         },
-    )
+    );
+    trial.model_warnings = model_warnings;
+    trial
 }
 
 #[cfg(test)]

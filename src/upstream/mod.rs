@@ -10,6 +10,7 @@ pub mod evidence_capture;
 mod extra_body;
 pub mod http;
 mod limits;
+mod model_list;
 mod model_log;
 mod practice;
 mod pricing;
@@ -27,6 +28,7 @@ pub use connect::{ConnectError, Local, UpstreamOverrides, alone, connect, recipe
 pub use day_spend::DaySpend;
 pub use http::InvalidProxy;
 pub use limits::{Limits, Served};
+pub use model_list::model_warnings;
 pub use registry::{AnsweredBy, Registry};
 pub use reread::{RereadError, reread};
 pub use slot::{CallCounts, LastError, Member, Terms, UpstreamStatus};

@@ -17,6 +17,11 @@ pub trait Provider: Send + Sync {
         Limits::default()
     }
 
+    /// Returns what asks for the provider's list of models; `None`: it has none.
+    fn models(&self) -> Option<ModelQuery> {
+        None
+    }
+
     /// Returns the first HTTP request for a scrape that is within the limits.
     ///
     /// # Errors
@@ -40,6 +45,14 @@ pub trait Provider: Send + Sync {
     fn resolve_prefix(&self) -> Option<&'static str> {
         None
     }
+}
+
+/// A look at a provider's list of models.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ModelQuery {
+    pub request: HttpRequest,
+    /// The model that is asked where a request does not choose one.
+    pub model: String,
 }
 
 /// What follows from a reply.

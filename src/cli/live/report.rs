@@ -17,6 +17,8 @@ pub struct Trial {
     /// As the answer names it, else as it is configured; empty for the kind's default.
     model: String,
     pub(super) outcome: Outcome,
+    /// What the provider's list says of the models that are configured.
+    pub(super) model_warnings: Vec<String>,
 }
 
 pub enum Outcome {
@@ -145,6 +147,7 @@ impl Trial {
             kind: configured.kind.word(),
             model: named.unwrap_or_else(|| configured.model.clone()),
             outcome,
+            model_warnings: Vec::new(),
         }
     }
 
@@ -172,6 +175,9 @@ impl Trial {
             }
             Outcome::NotReady { missing } => document["missing"] = json!(missing),
             Outcome::Skipped => {}
+        }
+        if !self.model_warnings.is_empty() {
+            document["model_warnings"] = json!(self.model_warnings);
         }
         document
     }
@@ -204,7 +210,8 @@ impl Trial {
             Outcome::NotReady { .. } | Outcome::Skipped => {}
         }
         let _ = writeln!(text, "{}", row.trim_end());
-        for remark in self.remarks() {
+        let of_models = self.model_warnings.iter().map(|warning| one_line(warning));
+        for remark in self.remarks().into_iter().chain(of_models) {
             let _ = writeln!(text, "{:width$}  {remark}", "", width = widths.upstream);
         }
     }

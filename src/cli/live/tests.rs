@@ -142,3 +142,15 @@ fn a_prompt_that_breaks_its_rule_is_wrong_use_and_spends_nothing() {
     assert!(matches!(refused, Err(CommandError::WrongUse(_))));
     assert_eq!(written.err(), "");
 }
+
+#[test]
+fn model_that_ends_is_told_below_the_answer() {
+    let listed = serde_json::json!({"data": [{"id": "m", "shutdown_date": "2026-12-11"}]});
+    let server = TestServer::answering(vec![answer(), (200, listed.to_string())]);
+    let (report, _) = report(&settings(&[("local", server.url())]));
+    let asked = server.asked();
+    assert!(asked[1].starts_with("GET /v1/models HTTP/1.1\r\n"), "{}", asked[1]);
+    let told = "the model `m` of [upstreams.local] ends on 2026-12-11: choose another";
+    assert_eq!(report.document()[0]["model_warnings"][0], told);
+    assert!(table(report).contains(told));
+}

@@ -9,6 +9,7 @@ use crate::config::{self, Secret};
 use crate::job::{Reason, ScrapeRequest};
 use crate::net::{HeaderValue, HttpReply, HttpRequest, Method};
 use crate::upstream::UpstreamError;
+use crate::upstream::provider::ModelQuery;
 use crate::upstream::secret_spellings::SecretSpellings;
 
 use super::error_body::{self, ProviderError, Verdict};
@@ -77,6 +78,11 @@ impl Account {
             searches_max: settings.searches_max,
             output_tokens_max: settings.output_tokens_max,
         }
+    }
+
+    /// Returns what asks for the models at a path under the base address.
+    pub fn models_at(&self, path: &str) -> ModelQuery {
+        ModelQuery { request: self.get(path), model: self.model.clone() }
     }
 
     /// Returns the model to ask: the request's, else that of the settings.

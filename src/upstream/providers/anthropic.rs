@@ -8,7 +8,7 @@ use crate::config;
 use crate::job::{ScrapeRequest, UpstreamUsage};
 use crate::net::{HeaderValue, HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{Provider, Step};
+use crate::upstream::provider::{ModelQuery, Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
@@ -121,6 +121,13 @@ impl Anthropic {
 impl Provider for Anthropic {
     fn kind(&self) -> Kind {
         Kind::Api
+    }
+
+    fn models(&self) -> Option<ModelQuery> {
+        let mut query = self.account.models_at("/v1/models?limit=1000");
+        let version = HeaderValue::Plain(VERSION.to_owned());
+        query.request.headers.push(("anthropic-version".to_owned(), version));
+        Some(query)
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {

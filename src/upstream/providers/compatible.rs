@@ -8,7 +8,7 @@ use crate::config;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{Provider, Step};
+use crate::upstream::provider::{ModelQuery, Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::{chat_completion, model_place};
@@ -31,6 +31,10 @@ impl Compatible {
 impl Provider for Compatible {
     fn kind(&self) -> Kind {
         Kind::Api
+    }
+
+    fn models(&self) -> Option<ModelQuery> {
+        Some(self.account.models_at("/models"))
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {

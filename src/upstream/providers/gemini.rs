@@ -8,7 +8,7 @@ use crate::config;
 use crate::job::{ScrapeRequest, UpstreamUsage};
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{Provider, Step};
+use crate::upstream::provider::{ModelQuery, Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
@@ -42,6 +42,10 @@ impl Gemini {
 impl Provider for Gemini {
     fn kind(&self) -> Kind {
         Kind::Api
+    }
+
+    fn models(&self) -> Option<ModelQuery> {
+        Some(self.account.models_at("/models?pageSize=1000"))
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {

@@ -9,7 +9,7 @@ use crate::config;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{Provider, Step};
+use crate::upstream::provider::{ModelQuery, Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::model_place::Part;
@@ -41,6 +41,10 @@ impl Openai {
 impl Provider for Openai {
     fn kind(&self) -> Kind {
         Kind::Api
+    }
+
+    fn models(&self) -> Option<ModelQuery> {
+        Some(self.account.models_at("/models"))
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {

@@ -10,7 +10,7 @@ use crate::config;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{Provider, Step};
+use crate::upstream::provider::{ModelQuery, Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::source_list::SourceList;
@@ -35,6 +35,10 @@ impl Xai {
 impl Provider for Xai {
     fn kind(&self) -> Kind {
         Kind::Api
+    }
+
+    fn models(&self) -> Option<ModelQuery> {
+        Some(self.account.models_at("/models"))
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
