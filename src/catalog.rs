@@ -94,6 +94,11 @@ pub const SCRAPERS: &[Entry] = &[
     entry("copilot", &[Array::Citations, Array::Links], JP_TW),
     entry("gemini", &[Array::Citations], JP_TW),
     entry("google_ai_mode", &[Array::Citations, Array::SearchResults], JP_TW),
+    entry(
+        "google_ai_overview",
+        &[Array::Citations, Array::SearchResults, Array::RelatedQuestions],
+        NONE,
+    ),
     entry("amazon_rufus", &[Array::Products, Array::RelatedQuestions], NONE),
     entry("claude", GENERAL, NONE),
     entry("mistral", GENERAL, NONE),

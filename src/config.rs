@@ -177,12 +177,18 @@ pub enum UpstreamKind {
     Searchapi,
     Serpapi,
     Dataforseo,
+    Cloro,
+    Brightdata,
+    Oxylabs,
+    Scrapeless,
+    /// Any service that speaks this very API.
+    Scrapellm,
     Browser,
     Practice,
 }
 
 impl UpstreamKind {
-    pub const ALL: [(&'static str, UpstreamKind); 12] = [
+    pub const ALL: [(&'static str, UpstreamKind); 17] = [
         ("openai", UpstreamKind::Openai),
         ("perplexity", UpstreamKind::Perplexity),
         ("gemini", UpstreamKind::Gemini),
@@ -193,24 +199,72 @@ impl UpstreamKind {
         ("searchapi", UpstreamKind::Searchapi),
         ("serpapi", UpstreamKind::Serpapi),
         ("dataforseo", UpstreamKind::Dataforseo),
+        ("cloro", UpstreamKind::Cloro),
+        ("brightdata", UpstreamKind::Brightdata),
+        ("oxylabs", UpstreamKind::Oxylabs),
+        ("scrapeless", UpstreamKind::Scrapeless),
+        ("scrapellm", UpstreamKind::Scrapellm),
         ("browser", UpstreamKind::Browser),
         ("practice", UpstreamKind::Practice),
     ];
+    /// Another word for a kind: a service with this very API may be an answerd.
+    const ALIAS: (&'static str, UpstreamKind) = ("answerd", UpstreamKind::Scrapellm);
+
+    /// Returns the kind that a word of `kind` names.
+    pub fn named(word: &str) -> Option<UpstreamKind> {
+        let mut words = Self::ALL.iter().chain([&Self::ALIAS]);
+        words.find(|(name, _)| *name == word).map(|(_, kind)| *kind)
+    }
 
     pub fn word(self) -> &'static str {
         // Every variant stands in the table; a test holds that.
         Self::ALL.iter().find(|(_, kind)| *kind == self).map_or("", |(word, _)| word)
     }
 
-    /// Returns the values that `model` may have, where it names one of a vendor's engines; none where
-    /// it is the provider's to know its models.
+    /// Returns the values that `model` may have, where it names one of a vendor's engines; none
+    /// where it is the provider's to know its models.
     pub const fn engines(self) -> &'static [&'static str] {
         match self {
-            UpstreamKind::Searchapi => {
-                &["chatgpt", "perplexity", "gemini", "bing_copilot", "google_ai_mode"]
+            UpstreamKind::Searchapi => &[
+                "chatgpt",
+                "perplexity",
+                "gemini",
+                "bing_copilot",
+                "google_ai_mode",
+                "google_ai_overview",
+            ],
+            UpstreamKind::Serpapi => &["google_ai_mode", "google_ai_overview", "bing_copilot"],
+            UpstreamKind::Dataforseo => &[
+                "google_ai_mode",
+                "ai_mode",
+                "google_ai_overview",
+                "chatgpt",
+                "chat_gpt",
+                "gemini",
+            ],
+            UpstreamKind::Cloro => &[
+                "chatgpt",
+                "perplexity",
+                "copilot",
+                "gemini",
+                "grok",
+                "google_ai_mode",
+                "google_ai_overview",
+            ],
+            UpstreamKind::Brightdata => {
+                &["chatgpt", "perplexity", "copilot", "gemini", "grok", "google_ai_mode"]
             }
-            UpstreamKind::Serpapi => &["google_ai_mode", "bing_copilot"],
-            UpstreamKind::Dataforseo => &["google_ai_mode", "ai_mode", "chatgpt", "chat_gpt"],
+            UpstreamKind::Oxylabs => &["chatgpt", "perplexity", "gemini", "google_ai_mode"],
+            UpstreamKind::Scrapeless => &[
+                "chatgpt",
+                "perplexity",
+                "copilot",
+                "gemini",
+                "grok",
+                "google_ai_mode",
+                "meta_ai",
+                "amazon_rufus",
+            ],
             UpstreamKind::Openai
             | UpstreamKind::Perplexity
             | UpstreamKind::Gemini
@@ -218,6 +272,7 @@ impl UpstreamKind {
             | UpstreamKind::Anthropic
             | UpstreamKind::Mistral
             | UpstreamKind::Compatible
+            | UpstreamKind::Scrapellm
             | UpstreamKind::Browser
             | UpstreamKind::Practice => &[],
         }
@@ -234,8 +289,15 @@ impl UpstreamKind {
             | UpstreamKind::Mistral
             | UpstreamKind::Searchapi
             | UpstreamKind::Serpapi
-            | UpstreamKind::Dataforseo => true,
-            UpstreamKind::Compatible | UpstreamKind::Browser | UpstreamKind::Practice => false,
+            | UpstreamKind::Dataforseo
+            | UpstreamKind::Cloro
+            | UpstreamKind::Brightdata
+            | UpstreamKind::Oxylabs
+            | UpstreamKind::Scrapeless => true,
+            UpstreamKind::Compatible
+            | UpstreamKind::Scrapellm
+            | UpstreamKind::Browser
+            | UpstreamKind::Practice => false,
         }
     }
 }

@@ -364,9 +364,8 @@ fn check_upstream(
     problems: &mut Vec<String>,
 ) -> Option<Upstream> {
     let section = section("upstreams", &name, problems);
-    let kinds = UpstreamKind::ALL;
-    let Some((_, kind)) = kinds.iter().find(|(word, _)| *word == typed.kind) else {
-        let words: Vec<&str> = kinds.iter().map(|(word, _)| *word).collect();
+    let Some(kind) = UpstreamKind::named(&typed.kind) else {
+        let words: Vec<&str> = UpstreamKind::ALL.iter().map(|(word, _)| *word).collect();
         problems.push(format!(
             "`kind` in [{section}] must be one of {}; it is {}",
             words.join(", "),
@@ -376,7 +375,7 @@ fn check_upstream(
     };
     let base_url = typed.base_url.trim_end_matches('/').to_owned();
     check_addresses(&section, &base_url, &typed.proxy, problems);
-    if *kind == UpstreamKind::Practice && !base_url.is_empty() {
+    if kind == UpstreamKind::Practice && !base_url.is_empty() {
         problems.push(format!(
             "`base_url` in [{section}] must be empty: the kind `practice` answers in the service"
         ));
@@ -402,15 +401,17 @@ fn check_upstream(
     // Where a key is optional it is missed only by those who say where it is.
     let key_wanted =
         kind.needs_key() || !typed.api_key_env.is_empty() || !typed.api_key_file.is_empty();
-    let no_server = (*kind == UpstreamKind::Compatible
+    let no_server = (kind == UpstreamKind::Compatible
         && (base_url.is_empty() || typed.model.is_empty()))
     .then(|| format!("set `base_url` and `model` in [{section}]"));
+    let no_service = (kind == UpstreamKind::Scrapellm && base_url.is_empty())
+        .then(|| format!("set `base_url` in [{section}]"));
     check_webdriver(&section, &typed, problems);
-    let force_search = forced_search::check(&section, *kind, &typed, problems);
-    check_models(&section, *kind, &typed, problems);
-    let no_recipe = (*kind == UpstreamKind::Browser && typed.recipe.is_empty())
+    let force_search = forced_search::check(&section, kind, &typed, problems);
+    check_models(&section, kind, &typed, problems);
+    let no_recipe = (kind == UpstreamKind::Browser && typed.recipe.is_empty())
         .then(|| format!("set `recipe` in [{section}]"));
-    let no_server = no_server.or(no_recipe);
+    let no_server = no_server.or(no_service).or(no_recipe);
     let missing: Vec<String> = no_server.into_iter().chain(no_key.filter(|_| key_wanted)).collect();
     range(problems, &format!("{section}.searches_max"), typed.searches_max.into(), 0, 1_000);
     let tokens_max = u64::from(typed.output_tokens_max);
@@ -418,14 +419,14 @@ fn check_upstream(
     let prices = check_prices(&section, &typed, problems);
     let day_nanos_max = check_cap(&format!("in [{section}]"), &typed.usd_per_day, problems);
     Some(Upstream {
-        extra_body: extra_body::check(&section, *kind, &typed.extra_body, problems),
+        extra_body: extra_body::check(&section, kind, &typed.extra_body, problems),
         models_allowed: typed.models_allowed,
         searches_max: Some(typed.searches_max).filter(|most| *most > 0),
         output_tokens_max: Some(typed.output_tokens_max).filter(|most| *most > 0),
         day_nanos_max,
         prices,
         name,
-        kind: *kind,
+        kind,
         base_url,
         api_key,
         auth_header: typed.auth_header,
@@ -468,6 +469,11 @@ fn check_models(
         UpstreamKind::Searchapi
         | UpstreamKind::Serpapi
         | UpstreamKind::Dataforseo
+        | UpstreamKind::Cloro
+        | UpstreamKind::Brightdata
+        | UpstreamKind::Oxylabs
+        | UpstreamKind::Scrapeless
+        | UpstreamKind::Scrapellm
         | UpstreamKind::Browser => false,
     };
     if !has_models {

@@ -68,9 +68,14 @@ const fn has_body(kind: UpstreamKind) -> bool {
         | UpstreamKind::Anthropic
         | UpstreamKind::Mistral
         | UpstreamKind::Compatible
-        | UpstreamKind::Dataforseo => true,
+        | UpstreamKind::Dataforseo
+        | UpstreamKind::Cloro
+        | UpstreamKind::Brightdata
+        | UpstreamKind::Oxylabs
+        | UpstreamKind::Scrapeless => true,
         UpstreamKind::Searchapi
         | UpstreamKind::Serpapi
+        | UpstreamKind::Scrapellm
         | UpstreamKind::Browser
         | UpstreamKind::Practice => false,
     }

@@ -58,6 +58,11 @@ const fn can_force(kind: UpstreamKind) -> bool {
         | UpstreamKind::Searchapi
         | UpstreamKind::Serpapi
         | UpstreamKind::Dataforseo
+        | UpstreamKind::Cloro
+        | UpstreamKind::Brightdata
+        | UpstreamKind::Oxylabs
+        | UpstreamKind::Scrapeless
+        | UpstreamKind::Scrapellm
         | UpstreamKind::Browser
         | UpstreamKind::Practice => false,
     }

@@ -107,8 +107,9 @@ fn config_toml_has_every_scraper_of_the_catalog_and_its_countries() {
 #[test]
 fn each_kind_has_one_word_and_config_toml_names_it() {
     let names = file::DEFAULTS.split("# What it speaks: ").nth(1).unwrap();
+    assert_eq!(UpstreamKind::named("answerd"), Some(UpstreamKind::Scrapellm));
     for (word, kind) in UpstreamKind::ALL {
-        assert_eq!(kind.word(), word);
+        assert_eq!((kind.word(), UpstreamKind::named(word)), (word, Some(kind)));
         assert!(UpstreamKind::ALL.iter().filter(|(_, other)| *other == kind).count() == 1);
         assert!(names.split("\n# kind").next().unwrap().contains(word), "{word}");
     }
@@ -229,13 +230,13 @@ fn all_problems_are_told_at_once() {
     `store.retention_hours` must be 1 to 2160; it is 0
     `store.path` must name a directory; it is empty
     `log.level` must be error, warn, info, debug or trace, or a filter such as `answerd=debug,warn`; it is `verbose`
-    `kind` in [upstreams.mine] must be one of openai, perplexity, gemini, xai, anthropic, mistral, compatible, searchapi, serpapi, dataforseo, browser, practice; it is `openia`
+    `kind` in [upstreams.mine] must be one of openai, perplexity, gemini, xai, anthropic, mistral, compatible, searchapi, serpapi, dataforseo, cloro, brightdata, oxylabs, scrapeless, scrapellm, browser, practice; it is `openia`
     `base_url` in [upstreams.other] holds a login, which does not belong into a file: send it as a key, with `auth_header = "Authorization"` and `api_key_env`
     `proxy` in [upstreams.other] must be an http(s) address
     `auth_header` in [upstreams.other] must be the name of a header such as `X-Api-Key`; it is `X Key`
     `upstreams.other.timeout_seconds` must be 1 to 600; it is 601
-    `model` in [upstreams.vendor] must be one of chatgpt, perplexity, gemini, bing_copilot, google_ai_mode; it is `bing`
-    `upstreams` of [scrapers.mine] names `gone`, which is not there; there are anthropic, dataforseo_ai_mode, deepseek, gemini, mine, mistral, openai, other, perplexity, practice, searchapi_ai_mode, searchapi_chatgpt, searchapi_copilot, searchapi_gemini, searchapi_perplexity, serpapi_ai_mode, vendor, xai
+    `model` in [upstreams.vendor] must be one of chatgpt, perplexity, gemini, bing_copilot, google_ai_mode, google_ai_overview; it is `bing`
+    `upstreams` of [scrapers.mine] names `gone`, which is not there; there are anthropic, dataforseo_ai_mode, dataforseo_ai_overview, deepseek, gemini, mine, mistral, openai, other, perplexity, practice, scrapeless_rufus, searchapi_ai_mode, searchapi_ai_overview, searchapi_chatgpt, searchapi_copilot, searchapi_gemini, searchapi_perplexity, serpapi_ai_mode, serpapi_ai_overview, vendor, xai
     `upstreams` of [scrapers.mine] names `mine` twice
     `scrapers.mine.workers` must be 1 to 1024; it is 0
     `refused_countries` of [scrapers.mine] takes ISO 3166-1 alpha-2 codes; `XX` is none
@@ -271,7 +272,7 @@ fn a_scraper_says_which_settings_would_make_it_ready() {
     let settings = with_env(&[]).unwrap();
     assert_eq!(missing(&settings, "practice"), None);
     insta::assert_snapshot!(missing(&settings, "chatgpt").unwrap(), @"set the variable OPENAI_API_KEY for [upstreams.openai], or set the variable SEARCHAPI_API_KEY for [upstreams.searchapi_chatgpt]");
-    insta::assert_snapshot!(missing(&settings, "amazon_rufus").unwrap(), @"set `upstreams` in [scrapers.amazon_rufus]");
+    insta::assert_snapshot!(missing(&settings, "amazon_rufus").unwrap(), @"set the variable SCRAPELESS_API_KEY for [upstreams.scrapeless_rufus]");
     // One upstream of two is enough.
     let settings = with_env(&[("SEARCHAPI_API_KEY", "secret")]).unwrap();
     assert_eq!(missing(&settings, "chatgpt"), None);
@@ -449,8 +450,8 @@ fn problems_of_every_kind_are_found_at_once() {
     a setting has the wrong type: invalid type: string "a", expected a whole number in `upstreams.mine.sessions`
     unknown setting `http.bnid`; did you mean `bind`?
     `log.level` must be error, warn, info, debug or trace, or a filter such as `answerd=debug,warn`; it is `loud`
-    `kind` in [upstreams.flat] must be one of openai, perplexity, gemini, xai, anthropic, mistral, compatible, searchapi, serpapi, dataforseo, browser, practice; it is ``
-    `upstreams` of [scrapers.mine] names `gone`, which is not there; there are anthropic, dataforseo_ai_mode, deepseek, flat, gemini, mine, mistral, openai, perplexity, practice, searchapi_ai_mode, searchapi_chatgpt, searchapi_copilot, searchapi_gemini, searchapi_perplexity, serpapi_ai_mode, xai
+    `kind` in [upstreams.flat] must be one of openai, perplexity, gemini, xai, anthropic, mistral, compatible, searchapi, serpapi, dataforseo, cloro, brightdata, oxylabs, scrapeless, scrapellm, browser, practice; it is ``
+    `upstreams` of [scrapers.mine] names `gone`, which is not there; there are anthropic, dataforseo_ai_mode, dataforseo_ai_overview, deepseek, flat, gemini, mine, mistral, openai, perplexity, practice, scrapeless_rufus, searchapi_ai_mode, searchapi_ai_overview, searchapi_chatgpt, searchapi_copilot, searchapi_gemini, searchapi_perplexity, serpapi_ai_mode, serpapi_ai_overview, xai
     `http.grace_seconds` must be 0 to 3600; it is 9999
     "#);
     // What the environment says is looked at beside a file that is none.

@@ -159,5 +159,7 @@ fn put_into_http(request: &HttpRequest) -> Option<(http::request::Parts, Option<
         value.set_sensitive(is_secret);
         parts.headers.insert(name, value);
     }
-    Some((parts, request.body.as_ref().map(|body| body.to_string().into_bytes())))
+    let body = request.body.as_ref().map(|body| body.to_string().into_bytes());
+    // A POST without a body has an empty one: with none at all, it would be sent in chunks.
+    Some((parts, body.or_else(|| (request.method == Method::Post).then(Vec::new))))
 }

@@ -66,7 +66,8 @@ pub enum Step {
     /// A further request at once, whatever its method; its reply stands behind those so far.
     Round(HttpRequest),
     /// The vendor works on a task of this name, which [`Provider::look_at`] looks at. It is kept
-    /// with the job before the first look; the replies of looks take the place of this one.
+    /// with the job before the first look. A look that says this again is made again after a pause,
+    /// and its reply takes the place of the one before.
     Begun(String),
     /// The answer is in the making: the same request is sent again after a pause.
     Again,

@@ -224,8 +224,8 @@ impl UpstreamSlot {
         Ok(in_flight)
     }
 
-    /// Returns how long it takes no calls, milliseconds: because it rests after failures, or has used
-    /// up a limit of its own. One that is full, or whose probe is under way, may take one at any
+    /// Returns how long it takes no calls, milliseconds: because it rests after failures, or has
+    /// used up its own limit. One that is full, or whose probe is under way, may take one at any
     /// moment.
     pub fn paused_ms(&self) -> u64 {
         let rest_ms = match self.breaker.circuit(self.clock.now_ms()) {
@@ -332,7 +332,10 @@ impl InFlight<'_> {
         let slot = self.slot;
         self.asked = Some(slot.clock.stopwatch());
         let outcome = slot.upstream.ask(request, call).map(Answer::normalized);
-        let outcome = outcome.and_then(|answer| slot.accept(request, call, answer));
+        let outcome = outcome.and_then(|answer| {
+            // Another attempt needs another answer than that of the vendor's task.
+            slot.accept(request, call, answer).inspect_err(|_| call.forget_task())
+        });
         // A call that is broken off fails in one way or another.
         let outcome = outcome.map_err(|error| match call.is_canceled() {
             true => UpstreamError { usage: error.usage, ..UpstreamError::canceled() },
@@ -381,7 +384,9 @@ impl Drop for InFlight<'_> {
 
 /// Returns whether an answer has nothing for anybody.
 pub(super) fn says_nothing(answer: &Answer) -> bool {
-    answer.text.trim().is_empty()
+    // That the page has no such answer is one.
+    answer.present != Some(false)
+        && answer.text.trim().is_empty()
         && answer.markdown.trim().is_empty()
         && answer.products.as_ref().is_none_or(Vec::is_empty)
 }

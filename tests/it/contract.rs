@@ -28,6 +28,14 @@ const ARRAYS: &[(&str, &[(&str, &str)])] = &[
             ("search_results", "title,url,snippet,website_name"),
         ],
     ),
+    (
+        "google_ai_overview",
+        &[
+            ("citations", "title,url,snippet,highlights,website_name,favicon"),
+            ("search_results", "title,url,snippet,website_name"),
+            ("related_questions", ""),
+        ],
+    ),
     ("amazon_rufus", &[("products", "asin,title,url,rating,reviews"), ("related_questions", "")]),
     (
         "claude",

@@ -25,8 +25,8 @@ pub(super) struct Rounds<'a> {
     /// The latest, where it does not stay among them.
     latest: Option<HttpReply>,
     rounds: usize,
-    /// A task of the job is kept.
-    has_task: bool,
+    /// The name of the task that is kept with the job.
+    task: Option<String>,
     look_failures: u32,
 }
 
@@ -56,7 +56,7 @@ impl<'a> Rounds<'a> {
             replies: Vec::new(),
             latest: None,
             rounds: 1,
-            has_task: false,
+            task: None,
             look_failures: 0,
         }
     }
@@ -68,8 +68,8 @@ impl<'a> Rounds<'a> {
     pub fn run(&mut self) -> Result<Answer, UpstreamError> {
         let provider = &self.upstream.provider;
         let left = self.call.task_of(&self.upstream.name);
-        if let Some(look) = left.and_then(|task| provider.look_at(&task)) {
-            self.has_task = true;
+        if let Some(look) = left.as_deref().and_then(|task| provider.look_at(task)) {
+            self.task = left;
             match self.go(look) {
                 Ok(answer) => return Ok(answer),
                 Err((_, Task::Unknown)) => {
@@ -107,13 +107,13 @@ impl<'a> Rounds<'a> {
                     step
                 }
                 Err((_, Task::There))
-                    if self.has_task && self.look_failures < LOOK_FAILURES_MAX =>
+                    if self.task.is_some() && self.look_failures < LOOK_FAILURES_MAX =>
                 {
                     self.look_failures += 1;
                     Step::Again
                 }
                 Err((error, task)) => {
-                    if self.has_task && task != Task::There {
+                    if self.task.is_some() && task != Task::There {
                         self.call.forget_task();
                     }
                     return Err((error, task));
@@ -156,12 +156,15 @@ impl<'a> Rounds<'a> {
         let upstream = self.upstream;
         match step {
             Step::Done(_) => Ok(None),
+            Step::Begun(id) if self.task.as_ref() == Some(&id) => {
+                upstream.pause(self.deadline, self.call).map(|()| None)
+            }
             Step::Begun(id) => {
                 let look = VendorTask::new(&upstream.name, &id)
                     .and_then(|task| Some((upstream.provider.look_at(&id)?, task)));
                 let (look, task) = look.ok_or_else(|| upstream.unkept())?;
                 self.call.keep_task(task);
-                self.has_task = true;
+                self.task = Some(id);
                 upstream.pause(self.deadline, self.call)?;
                 Ok(Some(look))
             }

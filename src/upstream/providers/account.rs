@@ -225,6 +225,13 @@ impl Account {
         message: &str,
         wait_ms: Option<u64>,
     ) -> UpstreamError {
+        let place = &request.location;
+        let has_place = place.region.is_some() || place.city.is_some();
+        let verdict = match verdict.reason {
+            // Which of the two it was, its words do not tell.
+            Reason::CountryUnsupported if has_place => Verdict::NO_PLACE,
+            _ => verdict,
+        };
         let Verdict { reason, phrase, look_at, untold } = verdict;
         let sentence = |message: &str| {
             let mut sentence = format!("{} {phrase}", self.upstream);
@@ -261,8 +268,8 @@ impl Account {
         }
     }
 
-    /// Whether a message holds the key or a part of it, in any case and percent-encoded too.
-    fn holds_key(&self, message: &str) -> bool {
+    /// Returns whether a message holds the key or a part of it, in any case and percent-encoded too.
+    pub(super) fn holds_key(&self, message: &str) -> bool {
         self.secrets.are_in(message.as_bytes())
     }
 }

@@ -56,7 +56,7 @@ impl Verdict {
     /// The country's code follows the phrase.
     pub const NO_COUNTRY: Verdict =
         Verdict::new(Reason::CountryUnsupported, "cannot serve the country");
-    const NO_PLACE: Verdict =
+    pub const NO_PLACE: Verdict =
         Verdict::new(Reason::PlaceUnsupported, "cannot apply the place that is asked for");
     pub const INVALID: Verdict = Verdict::new(Reason::BadRequest, "called the request invalid");
     const UNKNOWN: Verdict = Verdict::new(Reason::BadRequest, "knows no such model or address")
@@ -219,7 +219,14 @@ const LATE_WORDS: &[&str] = &["timeout_error", "deadline_exceeded", "timeout"];
 /// The parts of a place below its country.
 const LOCATION_PHRASES: &[&str] =
     &["user_location.city", "user_location.region", "user_location.timezone"];
-const PLACE_PHRASES: &[&str] = &["user_location", "location_code", "location_name", "country"];
+const PLACE_PHRASES: &[&str] = &[
+    "user_location",
+    "location_code",
+    "location_name",
+    "location parameter",
+    "geo_location",
+    "country",
+];
 
 /// Returns the reason of an error. `status` is the reply's, or the best guess where a 200 holds the
 /// error. Codes go before the status, since several providers send the wrong one.

@@ -4,6 +4,7 @@
 use serde_json::Value;
 
 use super::json_text;
+use crate::job::VendorTask;
 
 /// Returns the string under `key` as it is; empty when there is none.
 pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
@@ -15,8 +16,8 @@ pub fn named(value: &Value, key: &str) -> Option<String> {
     Some(text(value, key).trim()).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
-/// Returns the machine word under `key`, such as `max_output_tokens`; empty when there is none, or when it
-/// is no such word: words go into sentences unchecked.
+/// Returns the machine word under `key`, such as `max_output_tokens`; empty when there is none, or
+/// when it is no such word: words go into sentences unchecked.
 pub fn word<'a>(value: &'a Value, key: &str) -> &'a str {
     const BYTES_MAX: usize = 64;
     let word = text(value, key);
@@ -53,6 +54,13 @@ pub fn scalar(value: &Value) -> String {
         Value::Number(number) => number.to_string(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => String::new(),
     }
+}
+
+/// Returns the name of a vendor's task under the first of `keys` that has one; `None` if it is not
+/// fit for a path.
+pub fn task_name(value: &Value, keys: &[&str]) -> Option<String> {
+    let name = keys.iter().map(|key| scalar(&value[*key])).find(|name| !name.is_empty())?;
+    VendorTask::new("", &name).map(|task| task.id)
 }
 
 /// Returns the queries in the arguments of a search tool, which come as an object or as JSON in a
@@ -126,6 +134,14 @@ mod tests {
         assert_eq!(queries(&json!({"query": ""})), Vec::<String>::new());
         assert_eq!(queries(&json!(r#""not an object""#)), Vec::<String>::new());
         assert_eq!(queries(&json!(r#"{"query": "a \ud800"}"#)), ["a \u{fffd}"]);
+    }
+
+    #[test]
+    fn task_names_are_fit_for_a_path() {
+        let body = json!({"a": null, "b": 7352996936896485377u64, "c": "../x", "d": "s_1"});
+        assert_eq!(task_name(&body, &["a", "b"]).as_deref(), Some("7352996936896485377"));
+        assert_eq!(task_name(&body, &["d"]).as_deref(), Some("s_1"));
+        assert_eq!((task_name(&body, &["c", "d"]), task_name(&body, &["a"])), (None, None));
     }
 
     #[test]

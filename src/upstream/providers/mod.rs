@@ -5,7 +5,10 @@
 mod account;
 mod annotations;
 mod anthropic;
+mod brightdata;
+mod cards;
 mod chat_completion;
+mod cloro;
 mod compatible;
 mod dataforseo;
 mod error_body;
@@ -15,8 +18,13 @@ mod json_text;
 mod mistral;
 mod model_place;
 mod openai;
+mod overview;
+mod oxylabs;
 mod perplexity;
+mod place;
 mod responses;
+mod scrapeless;
+mod scrapellm;
 pub(super) mod searchapi;
 mod searches;
 mod serp_page;
@@ -45,6 +53,11 @@ pub fn provider(settings: &config::Upstream) -> Option<Box<dyn Provider>> {
         UpstreamKind::Searchapi => Box::new(searchapi::Searchapi::new(settings)),
         UpstreamKind::Serpapi => Box::new(serpapi::Serpapi::new(settings)),
         UpstreamKind::Dataforseo => Box::new(dataforseo::Dataforseo::new(settings)),
+        UpstreamKind::Cloro => Box::new(cloro::Cloro::new(settings)),
+        UpstreamKind::Brightdata => Box::new(brightdata::Brightdata::new(settings)),
+        UpstreamKind::Oxylabs => Box::new(oxylabs::Oxylabs::new(settings)),
+        UpstreamKind::Scrapeless => Box::new(scrapeless::Scrapeless::new(settings)),
+        UpstreamKind::Scrapellm => Box::new(scrapellm::Scrapellm::new(settings)),
         UpstreamKind::Browser | UpstreamKind::Practice => return None,
     })
 }

@@ -1,6 +1,7 @@
-//! SearchApi.io: one shape for five consumer engines; `model` names the engine.
+//! SearchApi.io: one shape for five consumer engines and Google's AI Overview; `model` names the
+//! engine.
 
-use url::form_urlencoded;
+use url::form_urlencoded::Serializer;
 
 use crate::answer::{Answer, Kind};
 use crate::config;
@@ -11,13 +12,16 @@ use crate::upstream::provider::{Provider, Step};
 use crate::upstream::{Limits, UpstreamError};
 
 use super::account::{Account, Shipped, SignIn};
-use super::{json_path, serp_page};
+use super::place::{self, Fields};
+use super::{cards, json_path, overview, serp_page};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://www.searchapi.io/api/v1",
     model: "chatgpt",
     sign_in: SignIn::Bearer,
 };
+/// Where the bodies list the pages that an answer rests on.
+const REFERENCES: &str = "reference_links";
 /// From where engines without a place are asked. An answer from there under another country's name
 /// would be worse than none.
 const HOME_COUNTRIES: &[&str] = &["US"];
@@ -30,16 +34,26 @@ enum Engine {
     Gemini,
     BingCopilot,
     GoogleAiMode,
+    GoogleAiOverview,
 }
 
 impl Engine {
-    const ALL: [(&'static str, Engine); 5] = [
+    const ALL: [(&'static str, Engine); 6] = [
         ("chatgpt", Engine::Chatgpt),
         ("perplexity", Engine::Perplexity),
         ("gemini", Engine::Gemini),
         ("bing_copilot", Engine::BingCopilot),
         ("google_ai_mode", Engine::GoogleAiMode),
+        (overview::ENGINE, Engine::GoogleAiOverview),
     ];
+
+    /// Whether it is a page of Google's, which depends on the place.
+    const fn is_google(self) -> bool {
+        match self {
+            Engine::GoogleAiMode | Engine::GoogleAiOverview => true,
+            Engine::Chatgpt | Engine::Perplexity | Engine::Gemini | Engine::BingCopilot => false,
+        }
+    }
 }
 
 /// One engine at SearchApi.io.
@@ -50,7 +64,7 @@ pub struct Searchapi {
 }
 
 impl Searchapi {
-    /// With the settings of its section.
+    /// Returns the upstream with the settings of its section.
     pub fn new(settings: &config::Upstream) -> Searchapi {
         let account = Account::new(settings, &SHIPPED);
         let engine =
@@ -64,6 +78,36 @@ impl Searchapi {
             self.account.model_unknown(&names.join(", "))
         })
     }
+
+    /// Returns a search; `fill` writes the parameters of its own.
+    fn search(&self, engine: &str, fill: impl FnOnce(&mut Serializer<'_, String>)) -> HttpRequest {
+        let mut query = Serializer::new(String::new());
+        query.append_pair("engine", engine);
+        fill(&mut query);
+        self.account.get(&format!("/search?{}", query.finish()))
+    }
+
+    /// Returns a search of Google's from the request's place.
+    fn google(&self, engine: &str, request: &ScrapeRequest) -> HttpRequest {
+        self.search(engine, |query| {
+            query.append_pair("q", &request.prompt);
+            let country = country::of(&request.country);
+            let location = place::google_location(request);
+            query.append_pair("location", location.as_deref().unwrap_or(country.name));
+            query.append_pair("gl", &country.google_country());
+            query.append_pair("hl", &place::google_language(request));
+            if let Some(device) = place::device(request) {
+                query.append_pair("device", device);
+            }
+        })
+    }
+
+    /// Returns the request for an overview that a page of results has only a token of.
+    fn overview(&self, token: &str) -> HttpRequest {
+        self.search(overview::ENGINE, |query| {
+            query.append_pair("page_token", token);
+        })
+    }
 }
 
 impl Provider for Searchapi {
@@ -72,57 +116,71 @@ impl Provider for Searchapi {
     }
 
     fn limits(&self) -> Limits {
-        let countries = match self.engine {
+        match self.engine {
             Some(Engine::Chatgpt | Engine::Perplexity | Engine::Gemini | Engine::BingCopilot) => {
-                Some(HOME_COUNTRIES)
+                Limits { countries: Some(HOME_COUNTRIES), ..Limits::default() }
             }
-            Some(Engine::GoogleAiMode) | None => None,
-        };
-        Limits { countries, ..Limits::default() }
+            Some(Engine::GoogleAiOverview) => {
+                Limits { prompt_chars_max: overview::QUERY_CHARS_MAX, ..Limits::default() }
+            }
+            Some(Engine::GoogleAiMode) | None => Limits::default(),
+        }
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         let engine = self.engine()?;
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("engine", &self.account.model).append_pair("q", &request.prompt);
-        match engine {
-            Engine::GoogleAiMode => {
-                query.append_pair("location", country::of(&request.country).name);
-            }
-            Engine::Chatgpt => {
-                query.append_pair("web_search", if request.web_search { "true" } else { "false" });
-            }
-            Engine::Perplexity | Engine::Gemini | Engine::BingCopilot => {}
-        }
-        Ok(self.account.get(&format!("/search?{}", query.finish())))
+        let fields = engine.is_google().then_some(Fields::GOOGLE);
+        place::check(&self.account, request, fields)?;
+        Ok(match engine {
+            Engine::GoogleAiMode => self.google(&self.account.model, request),
+            Engine::GoogleAiOverview => self.google("google", request),
+            Engine::Chatgpt | Engine::Perplexity | Engine::Gemini | Engine::BingCopilot => self
+                .search(&self.account.model, |query| {
+                    query.append_pair("q", &request.prompt);
+                    if engine == Engine::Chatgpt {
+                        let asks = if request.web_search { "true" } else { "false" };
+                        query.append_pair("web_search", asks);
+                    }
+                }),
+        })
     }
 
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let engine = self.engine()?;
+        if engine == Engine::GoogleAiOverview {
+            let names = overview::Names { references: REFERENCES };
+            let page = || self.google("google", request);
+            let fetch = |token: &str| self.overview(token);
+            return overview::step(&self.account, request, replies, &names, page, fetch);
+        }
         let body = self.account.read(request, replies)?;
-        let markdown = serp_page::markdown(&self.account, request, &body)?;
-        let citations = serp_page::pages(&body, "reference_links");
+        let markdown = serp_page::markdown(&self.account, request, &body, REFERENCES)?;
+        let references = serp_page::pages(&body, REFERENCES);
         let found = serp_page::pages(&body, "web_results");
+        let queries = serp_page::queries(&body, &["search_queries"], &request.prompt);
         let asks = match engine {
             Engine::Perplexity | Engine::Gemini => true,
-            Engine::Chatgpt | Engine::BingCopilot | Engine::GoogleAiMode => {
-                body["related_questions"].is_array()
-            }
+            Engine::Chatgpt
+            | Engine::BingCopilot
+            | Engine::GoogleAiMode
+            | Engine::GoogleAiOverview => body["related_questions"].is_array(),
         };
-        let sells = match engine {
-            Engine::GoogleAiMode => true,
-            Engine::Chatgpt | Engine::Perplexity | Engine::Gemini | Engine::BingCopilot => false,
-        };
+        let products = cards::listed_products(&body);
         Ok(Step::Done(Box::new(Answer {
             markdown,
             model: json_path::named(&body["response_metadata"], "model"),
-            warnings: serp_page::left_out(&citations),
+            warnings: serp_page::left_out(&references),
             // The links that the answer rests on, and after them what else was found.
-            sources: Some(citations.iter().cloned().chain(found).collect()),
-            citations: Some(citations),
+            sources: Some(references.into_iter().chain(found).collect()),
+            citations: Some(serp_page::cited(&body, REFERENCES)),
             cited_is_untold: true,
             related_questions: asks.then(|| serp_page::related_questions(&body)),
-            products: sells.then(|| serp_page::products(&body)),
+            products: products.or_else(|| engine.is_google().then(Vec::new)),
+            ads: cards::listed_ads(&body),
+            entities: cards::listed_entities(&body),
+            search: serp_page::search(request, queries.as_deref()),
+            queries,
+            place: engine.is_google().then(|| place::applied(request, Fields::GOOGLE)).flatten(),
             ..Answer::default()
         })))
     }
@@ -182,7 +240,7 @@ mod tests {
     fn only_engines_with_a_place_serve_other_countries() {
         assert_eq!(searchapi("google_ai_mode").limits(), Limits::default());
         let sent = searchapi("google_ai_mode").request(&request()).unwrap();
-        assert!(sent.url.ends_with("&location=Germany"), "{}", sent.url);
+        assert!(sent.url.ends_with("&location=Germany&gl=de&hl=de"), "{}", sent.url);
         for engine in ["chatgpt", "perplexity", "gemini", "bing_copilot"] {
             let error = searchapi(engine).limits().check(engine, &request()).unwrap_err();
             assert_eq!(error.reason, Reason::CountryUnsupported);
@@ -191,6 +249,18 @@ mod tests {
         let error = searchapi("altavista").request(&request()).unwrap_err();
         assert_eq!(error.reason, Reason::BadRequest);
         assert!(error.sentence.contains("`altavista`") && error.sentence.contains("bing_copilot"));
+    }
+
+    #[test]
+    fn place_below_the_country_is_passed_on() {
+        let mut asked = request();
+        asked.location.city = Some("München".to_owned());
+        asked.location.language = Some("en".to_owned());
+        for engine in ["google_ai_mode", "google_ai_overview"] {
+            let sent = searchapi(engine).request(&asked).unwrap().url;
+            let place = "&location=M%C3%BCnchen%2CGermany&gl=de&hl=en";
+            assert!(sent.ends_with(place), "{sent}");
+        }
     }
 
     #[test]
@@ -241,5 +311,7 @@ mod tests {
     #[test]
     fn fuzzed_replies_never_panic() {
         assert_tolerates_mutations(&searchapi("google_ai_mode"), &[page()]);
+        let overview = json!({"ai_overview": {"page_token": "t"}, "organic_results": [{}]});
+        assert_tolerates_mutations(&searchapi("google_ai_overview"), &[overview, page()]);
     }
 }

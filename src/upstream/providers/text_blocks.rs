@@ -1,5 +1,7 @@
 //! The `text_blocks` of SERP vendors as Markdown, for answers that come without it.
 
+use std::collections::HashMap;
+
 use serde_json::Value;
 
 use super::json_path;
@@ -11,20 +13,77 @@ const INDENT_MIN: usize = 3;
 /// Under which names the vendors keep a block's own text.
 const TEXT: &[&str] = &["answer", "snippet", "text", "markdown"];
 
-/// Returns the blocks as Markdown, paragraphs apart.
-pub fn markdown(blocks: &[Value]) -> String {
-    nested(blocks, 0)
+/// Returns the blocks as Markdown, paragraphs apart, with the marks of the references that they
+/// name.
+pub fn markdown(blocks: &[Value], numbers: &Numbers) -> String {
+    nested(blocks, 0, numbers)
 }
 
-fn nested(blocks: &[Value], depth: usize) -> String {
+/// The numbers of references by the index that blocks name them with.
+#[derive(Debug, Default)]
+pub struct Numbers(HashMap<u64, usize>);
+
+impl Numbers {
+    /// Collects the numbers of a vendor's references; without an `index` of its own, a reference
+    /// has its place in the list, counted from 0.
+    pub fn of(references: &[Value]) -> Numbers {
+        let index = |at: usize, reference: &Value| reference["index"].as_u64().unwrap_or(at as u64);
+        let numbered = references.iter().enumerate();
+        Numbers(numbered.map(|(at, reference)| (index(at, reference), at + 1)).collect())
+    }
+
+    /// Returns the numbers that a block names, in its order, each once.
+    fn named(&self, block: &Value) -> Vec<usize> {
+        let mut named: Vec<usize> = Vec::new();
+        for index in json_path::list(block, "reference_indexes") {
+            let number = index.as_u64().and_then(|index| self.0.get(&index));
+            named.extend(number.filter(|number| !named.contains(number)));
+        }
+        named
+    }
+
+    fn marks(&self, block: &Value) -> String {
+        self.named(block).iter().map(|number| format!("[{number}]")).collect()
+    }
+
+    /// Returns the numbers that the blocks and their parts name, in order of first appearance.
+    pub fn cited(&self, blocks: &[Value]) -> Vec<usize> {
+        let mut cited = Vec::new();
+        self.collect(blocks, 0, &mut cited);
+        cited
+    }
+
+    fn collect(&self, blocks: &[Value], depth: usize, cited: &mut Vec<usize>) {
+        if depth == DEPTH_MAX {
+            return;
+        }
+        for block in blocks {
+            for number in self.named(block) {
+                if !cited.contains(&number) {
+                    cited.push(number);
+                }
+            }
+            for key in ["list", "items", "text_blocks"] {
+                self.collect(json_path::list(block, key), depth + 1, cited);
+            }
+        }
+    }
+}
+
+fn nested(blocks: &[Value], depth: usize, numbers: &Numbers) -> String {
     let mut paragraphs = Vec::new();
     for block in blocks {
-        write(block, depth, &mut paragraphs);
+        write(block, depth, numbers, &mut paragraphs);
     }
     paragraphs.join("\n\n")
 }
 
-fn write(block: &Value, depth: usize, paragraphs: &mut Vec<String>) {
+/// Returns a text with the marks of its block; marks alone say nothing.
+fn marked(text: &str, block: &Value, numbers: &Numbers) -> String {
+    if text.is_empty() { String::new() } else { format!("{text}{}", numbers.marks(block)) }
+}
+
+fn write(block: &Value, depth: usize, numbers: &Numbers, paragraphs: &mut Vec<String>) {
     if depth == DEPTH_MAX {
         return;
     }
@@ -36,8 +95,8 @@ fn write(block: &Value, depth: usize, paragraphs: &mut Vec<String>) {
             format!("```{}\n{}\n```", json_path::text(block, "language"), code.trim_end())
         }
         "table" | "comparison" => {
-            let table = table(block);
-            [text, table.as_str()]
+            let (table, text) = (table(block), marked(text, block, numbers));
+            [text.as_str(), table.as_str()]
                 .into_iter()
                 .filter(|part| !part.is_empty())
                 .collect::<Vec<_>>()
@@ -45,10 +104,10 @@ fn write(block: &Value, depth: usize, paragraphs: &mut Vec<String>) {
         }
         kind => {
             let ordered = kind == "ordered_list";
-            let list = list(block, ordered, depth);
+            let list = list(block, ordered, depth, numbers);
             let title = json_path::text(block, "title").trim();
-            let text = if text.is_empty() { title } else { text };
-            [text, list.as_str()]
+            let text = marked(if text.is_empty() { title } else { text }, block, numbers);
+            [text.as_str(), list.as_str()]
                 .into_iter()
                 .filter(|part| !part.is_empty())
                 .collect::<Vec<_>>()
@@ -59,13 +118,13 @@ fn write(block: &Value, depth: usize, paragraphs: &mut Vec<String>) {
         paragraphs.push(written);
     }
     for inner in json_path::list(block, "text_blocks") {
-        write(inner, depth + 1, paragraphs);
+        write(inner, depth + 1, numbers, paragraphs);
     }
 }
 
 /// The items of a list block, what nests in them indented. An item that says nothing has no bullet;
 /// the list in it takes its place.
-fn list(block: &Value, ordered: bool, depth: usize) -> String {
+fn list(block: &Value, ordered: bool, depth: usize, numbers: &Numbers) -> String {
     if depth == DEPTH_MAX {
         return String::new();
     }
@@ -80,8 +139,9 @@ fn list(block: &Value, ordered: bool, depth: usize) -> String {
             (title, "") => format!("**{title}**"),
             (title, text) => format!("**{title}** {text}"),
         };
-        let inner = list(item, ordered, depth + 1);
-        let blocks = nested(json_path::list(item, "text_blocks"), depth + 1);
+        let own = marked(&own, item, numbers);
+        let inner = list(item, ordered, depth + 1, numbers);
+        let blocks = nested(json_path::list(item, "text_blocks"), depth + 1, numbers);
         let parts = [own, blocks].into_iter().filter(|part| !part.is_empty());
         let says = parts.collect::<Vec<_>>().join("\n\n");
         if says.is_empty() {
@@ -110,8 +170,8 @@ fn indented(text: &str, by: usize) -> String {
     text.replace('\n', &margin).replace(&format!("{margin}\n"), "\n\n")
 }
 
-/// Returns the rows of a table as Markdown; the first row is the head. A comparison has its products
-/// as the head, and a row for each feature.
+/// Returns the rows of a table as Markdown; the first row is the head. A comparison has its
+/// products as the head, and a row for each feature.
 pub fn table(block: &Value) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for key in ["headers", "header", "table_header"] {
@@ -160,6 +220,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn markdown(blocks: &[Value]) -> String {
+        super::markdown(blocks, &Numbers::default())
+    }
 
     #[test]
     fn both_vendors_blocks_become_markdown() {
@@ -226,6 +290,28 @@ mod tests {
         assert_eq!(
             markdown(blocks.as_array().unwrap()),
             "- `+`\n- `%`\n- \u{1f1eb}\u{1f1f7}\n- **?** asks\n- **!**"
+        );
+    }
+
+    #[test]
+    fn blocks_carry_the_marks_of_their_references() {
+        let references = json!([{"index": 0}, {"index": 1}, {"index": 7}]);
+        let numbers = Numbers::of(references.as_array().unwrap());
+        let blocks = json!([
+            {"type": "heading", "snippet": "Ruby", "reference_indexes": [0]},
+            {"type": "paragraph", "snippet": "Is red.", "reference_indexes": [7, 0, 7, 9, "x"]},
+            {"type": "list", "list": [{"title": "4.0", "snippet": "newest",
+                "reference_indexes": [1]},
+                {"snippet": "", "reference_indexes": [0]}]}]);
+        let blocks = blocks.as_array().unwrap();
+        assert_eq!(
+            super::markdown(blocks, &numbers),
+            "## Ruby\n\nIs red.[3][1]\n\n- **4.0** newest[2]"
+        );
+        assert_eq!(numbers.cited(blocks), [1, 3, 2]);
+        assert_eq!(
+            Numbers::of(&[json!({}), json!({})]).cited(&[json!({"reference_indexes": [1]})]),
+            [2]
         );
     }
 
