@@ -14,3 +14,4 @@ mod retries;
 mod served;
 pub mod server;
 mod table;
+mod vendor_tasks;
