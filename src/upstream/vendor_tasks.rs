@@ -40,7 +40,8 @@ impl Call {
 
     /// Forgets the task: the next attempt begins another.
     pub fn forget_task(&self) {
-        if let Some(tasks) = &self.tasks {
+        // Most calls have none, and a write would be for nothing.
+        if let Some(tasks) = self.tasks.as_ref().filter(|tasks| tasks.task().is_some()) {
             tasks.set_task(None);
         }
     }
