@@ -86,6 +86,7 @@ impl Run {
         list("related_questions", answer.related_questions.clone());
         let products = answer.products.as_ref();
         list("products", products.map(|list| list.iter().map(|it| it.title.clone()).collect()));
+        list("warnings", (!answer.warnings.is_empty()).then(|| answer.warnings.clone()));
         text.push_str(&format!("\n{:.2} s\n", self.took.as_secs_f64()));
         text
     }

@@ -5,7 +5,8 @@ const ADDRESSES = ["href", "src", "action", "poster"];
 const valueOf = (element, { attribute, json }) => {
   let value;
   if (!attribute) {
-    value = json ? textOf(element) : squeezed(element.innerText) || squeezed(textOf(element));
+    const said = json || isComposed(element) ? textOf(element) : element.innerText;
+    value = json ? said : squeezed(said) || squeezed(element.textContent);
   } else if (ADDRESSES.includes(attribute) && typeof element[attribute] === "string") {
     value = element.getAttribute(attribute) === null ? "" : element[attribute];
   } else {
@@ -69,6 +70,10 @@ const hollow = (elements) => {
   const end = holder === scroller ? begin + holder.scrollHeight : box.bottom;
   const above = Math.max(0, Math.min(...boxes.map((it) => it.top)) - begin);
   const below = Math.max(0, end - Math.max(...boxes.map((it) => it.bottom)));
+  // Room that a style asks for is no room for rows.
+  if (box.height <= parseFloat(getComputedStyle(holder).minHeight || "0") + 1) {
+    return false;
+  }
   const own = shown.reduce((sum, it) => sum + squeezed(textOf(it)).length, 0);
   return Math.max(above, below) > scroller.clientHeight / 2 &&
     squeezed(textOf(holder)).length <= own + shown.length + 20;

@@ -326,10 +326,10 @@ fn reveal(section: Section<'_>, arrays: &[ArrayPart], before: &[String]) -> Reve
         }),
     };
     let has = |key: &&'static str| section.get(key).is_some();
-    if !["click", "hover", "scroll", "wait_for"].iter().any(|key| has(key)) {
+    if !["click", "hover", "scroll", "wait_for"].iter().any(has) {
         section.problem("[[reveal]] needs at least one of `click`, `hover`, `scroll`, `wait_for`");
     }
-    if reveal.each && !["click", "hover"].iter().any(|key| has(key)) {
+    if reveal.each && !["click", "hover"].iter().any(has) {
         section.problem("`each` in [[reveal]] needs `click` or `hover`");
     }
     if has(&"click") && has(&"hover") {

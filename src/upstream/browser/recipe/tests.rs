@@ -32,6 +32,8 @@ fn every_key_is_read() {
         [[dismiss]]
         name = "cookies"
         click = ["#no", 'button:text("Reject all")']
+        [[dismiss]]
+        hide = "#news"
         [[prepare]]
         name = "chat"
         click = "button.chat"
@@ -53,8 +55,10 @@ fn every_key_is_read() {
         select = [".answer", "article"]
         which = "all"
         remove = ["button", "svg"]
+        keep = "button.name"
         model = ".model"
-        marks = { item = "sup", number = "a", url = { attribute = "href" } }
+        language = [".lang", { attribute = "data-code" }]
+        marks = { item = "sup", number = "a", url = { attribute = "data-all", json = "*.url" } }
         [[reveal]]
         name = "open"
         click = "button.sources"
@@ -62,11 +66,19 @@ fn every_key_is_read() {
         scroll = ".panel"
         wait_for = ".panel li"
         wait_ms = 100
-        read = ["sources"]
+        read = ["sources", "answer"]
+        close = "button.close"
+        [[reveal]]
+        name = "cards"
+        after = "open"
+        hover = ".card"
+        wait_for = ".tip"
+        read = "related_questions"
         [arrays.sources]
         item = ".panel li"
         url = { select = "a", attribute = "href", parameter = "u" }
-        title = [".t", "b"]
+        title = [{ json = "title" }, { select = "a", attribute = "title" }, "b"]
+        entries = { attribute = "data-pages", json = "pages.*" }
         highlights = "mark"
         position = { attribute = "data-n", pattern = '(\d+)' }
         [arrays.products]
@@ -75,8 +87,10 @@ fn every_key_is_read() {
         asin = { attribute = "data-asin" }
         [arrays.related_questions]
         item = ".more button"
+        while_running = true
         [blocked]
         text = ["unusual traffic"]
+        within = "[role=alert]"
         [login]
         url = "/login"
         [human_check]
@@ -90,11 +104,18 @@ fn every_key_is_read() {
     .unwrap();
     assert_eq!(recipe.signs.len(), 5);
     assert_eq!((recipe.arrays.len(), recipe.prepare.len()), (3, 1));
-    assert_eq!(recipe.reveal[0].read, [Array::Sources]);
+    assert_eq!(
+        (recipe.reveal[0].read.clone(), recipe.reveal[0].reads_answer),
+        (vec![Array::Sources], true)
+    );
+    assert_eq!(recipe.reveal[1].after.as_deref(), Some("open"));
+    assert_eq!(recipe.answer.language.unwrap().ways.len(), 2);
     assert_eq!(recipe.submit.unwrap().key, Some(Key::ControlEnter));
     let sources = recipe.arrays.iter().find(|part| part.array == Array::Sources).unwrap();
     let names: Vec<&str> = sources.fields.iter().map(|(name, _)| *name).collect();
     assert_eq!(names, ["url", "title", "highlights", "position"]);
+    assert_eq!(sources.fields[1].1.ways.len(), 3);
+    assert!(sources.entries.as_ref().is_some_and(|way| way.json.is_some()));
 }
 
 #[test]
@@ -130,6 +151,13 @@ fn each_rule_is_told() {
         ("[answer]", "[blocked]\ntext = \" \"\n[answer]", "holds a blank text"),
         ("[answer]", "[[reveal]]\nwait_ms = 1\n[answer]", "needs at least one of"),
         ("[answer]", "[[reveal]]\nclick = 1\n[answer]", "must be a string, or a list"),
+        ("[answer]", "[[reveal]]\nscroll = \"a\"\neach = true\n[answer]", "`each` in [[reveal]]"),
+        ("[answer]", "[[reveal]]\nhover = \"a\"\n[answer]", "`hover` in [[reveal]] needs"),
+        ("[answer]", "[[reveal]]\nclick = \"a\"\nread = \"links\"\n[answer]", "no [arrays.links]"),
+        ("[answer]", "[[reveal]]\nclick = \"a\"\nafter = \"x\"\n[answer]", "is named `x`"),
+        ("[answer]", "[[dismiss]]\nname = \"a\"\n[answer]", "needs `click`, the button"),
+        ("[answer]", "[blocked]\nurl = \"a\"\nwithin = \"b\"\n[answer]", "needs `text`"),
+        ("[answer]", "[answer]\nmodel = { json = \"a..b\" }", "`json` must be a path"),
         ("[answer]", "[answer]\nmarks = { item = \"a\" }", "[marks] needs `number`"),
         ("[answer]", "[answer]\nwhich = \"best\"", "`which` in [answer]"),
         ("[answer]", "[answer]\nmodel = { pattern = \"(\" }", "`pattern` of `model`"),
