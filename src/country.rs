@@ -1,8 +1,10 @@
 //! The countries: their codes, names, languages, time zones and positions, in the forms that
 //! upstreams take.
 
+mod names;
 mod table;
 
+pub use names::{language_tag, time_zone, time_zones};
 pub use table::Country;
 use table::ROWS;
 

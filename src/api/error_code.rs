@@ -113,8 +113,8 @@ error_codes! {
             "Parameter `city` must be the name of a place: at most 100 characters, \
              without control characters, brackets or quotes; given: `<b>`.";
         LanguageInvalid: 400, "language_invalid",
-            "Parameter `language` must be a language tag (BCP 47) such as `de` or `pt-BR`; given: \
-             `german`.";
+            "Parameter `language` must be the tag (BCP 47) of a known language, such as `de` or \
+             `pt-BR`; given: `german`.";
         TimezoneInvalid: 400, "timezone_invalid",
             "Parameter `timezone` must be an IANA time zone such as `Europe/Berlin`; given: \
              `Berlin`.";

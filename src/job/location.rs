@@ -1,6 +1,11 @@
 //! Where below its country a prompt is asked from, and on what device.
 
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
+
 use super::invalid::{Invalid, Rule};
+use crate::config::nearest;
+use crate::country;
 
 /// The longest `region` and `city`, in characters.
 pub const PLACE_NAME_CHARS_MAX: usize = 100;
@@ -61,66 +66,60 @@ impl Device {
     }
 }
 
-/// Checks the name of a region or a city; an empty one is none.
+/// Checks the name of a region or a city, in any script; an empty one is none. It is composed
+/// (NFC), so that each name has one spelling.
 ///
 /// # Errors
-/// Returns an error if it is too long, or holds what no name of a place does.
+/// Returns an error if it is too long, has no letter, or holds what no name of a place does.
 pub(super) fn check_name(
     rule: Rule,
     name: &'static str,
     value: Option<String>,
 ) -> Result<Option<String>, Invalid> {
     let Some(value) = value.filter(|value| !value.trim().is_empty()) else { return Ok(None) };
-    let value = value.trim();
-    let is_name = !value.contains(|c: char| c.is_control() || "<>{}[]|\\\"`".contains(c));
-    if !is_name || value.chars().count() > PLACE_NAME_CHARS_MAX {
+    let composed: String = value.trim().nfc().collect();
+    // It goes into sentences to a model and into vendors' lists of names: no quotes, no markup.
+    let is_of_a_name =
+        |c: char| c.is_alphanumeric() || is_combining_mark(c) || " '’ʻ‘.,-–‐()/&·".contains(c);
+    let is_name = composed.chars().all(is_of_a_name) && composed.contains(char::is_alphabetic);
+    if !is_name || composed.chars().count() > PLACE_NAME_CHARS_MAX {
         let must_be = format!(
             "the name of a place: at most {PLACE_NAME_CHARS_MAX} characters, without control \
              characters, brackets or quotes"
         );
-        return Err(Invalid::parameter(rule, name, &must_be, value));
+        return Err(Invalid::parameter(rule, name, &must_be, &value));
     }
-    Ok(Some(value.to_owned()))
+    Ok(Some(composed))
 }
 
-/// Checks a language: a BCP 47 tag of a language, and of a script or a region where it has one.
+/// Checks a language: a BCP 47 tag of a language that is known, and of a script or a region where
+/// it has one. Returns it in its usual spelling.
 ///
 /// # Errors
 /// Returns an error if it is none.
 pub(super) fn check_language(value: Option<String>) -> Result<Option<String>, Invalid> {
     let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
-    let mut parts = value.split('-');
-    let language = parts.next().unwrap_or_default();
-    let is_language = (2..=3).contains(&language.len())
-        && language.bytes().all(|b| b.is_ascii_alphabetic())
-        && parts.all(|part| {
-            (2..=8).contains(&part.len()) && part.bytes().all(|b| b.is_ascii_alphanumeric())
-        });
-    if !is_language || value.len() > PLACE_CODE_CHARS_MAX {
-        let must_be = "a language tag (BCP 47) such as `de` or `pt-BR`";
-        return Err(Invalid::parameter(Rule::LanguageInvalid, "language", must_be, &value));
-    }
-    Ok(Some(value))
+    let tag = country::language_tag(&value).filter(|tag| tag.len() <= PLACE_CODE_CHARS_MAX);
+    tag.map(Some).ok_or_else(|| {
+        let must_be = "the tag (BCP 47) of a known language, such as `de` or `pt-BR`";
+        Invalid::parameter(Rule::LanguageInvalid, "language", must_be, &value)
+    })
 }
 
-/// Checks a time zone.
+/// Checks a time zone. Returns it as the tz database spells it.
 ///
 /// # Errors
-/// Returns an error if it has not the form of a name in the tz database.
+/// Returns an error if the tz database has no such zone; it names the nearest that it has.
 pub(super) fn check_timezone(value: Option<String>) -> Result<Option<String>, Invalid> {
     let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
-    let is_form = value.split_once('/').is_some_and(|(area, place)| {
-        let is_word = |byte: u8| byte.is_ascii_alphanumeric() || b"_-+".contains(&byte);
-        !area.is_empty()
-            && !place.is_empty()
-            && area.bytes().all(is_word)
-            && place.bytes().all(|byte| is_word(byte) || byte == b'/')
-    });
-    if !is_form || value.len() > PLACE_CODE_CHARS_MAX {
-        let must_be = "an IANA time zone such as `Europe/Berlin`";
-        return Err(Invalid::parameter(Rule::TimezoneInvalid, "timezone", must_be, &value));
-    }
-    Ok(Some(value))
+    let zone = country::time_zone(&value);
+    zone.map(|zone| Some(zone.to_owned())).ok_or_else(|| {
+        let short: String = value.chars().take(PLACE_CODE_CHARS_MAX).collect();
+        let zones: Vec<&str> = country::time_zones().collect();
+        let near = nearest(&short, &zones).unwrap_or("Europe/Berlin");
+        let must_be = format!("an IANA time zone such as `{near}`");
+        Invalid::parameter(Rule::TimezoneInvalid, "timezone", &must_be, &value)
+    })
 }
 
 /// Checks a device.
@@ -132,4 +131,60 @@ pub(super) fn check_device(value: Option<String>) -> Result<Option<Device>, Inva
     Device::named(&value).map(Some).ok_or_else(|| {
         Invalid::parameter(Rule::DeviceInvalid, "device", "`desktop` or `mobile`", &value)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn city(name: &str) -> Result<Option<String>, Invalid> {
+        check_name(Rule::CityInvalid, "city", Some(name.to_owned()))
+    }
+
+    #[test]
+    fn names_of_places_are_taken_in_any_script_and_have_one_spelling() {
+        for name in [
+            "Springfield",
+            "München",
+            "São Paulo",
+            "東京",
+            "L'Aquila",
+            "Hawaiʻi",
+            "Saint-Étienne (Loire)",
+            "القاهرة",
+            "มหานคร",
+            "1770",
+        ] {
+            let taken = city(name).map(Option::unwrap_or_default);
+            let expected = (name != "1770").then(|| name.to_owned());
+            assert_eq!(taken.ok(), expected, "{name}");
+        }
+        assert_eq!(city("  Mu\u{308}nchen ").unwrap().as_deref(), Some("M\u{fc}nchen"));
+        assert_eq!(city(" ").unwrap(), None);
+        assert_eq!(city(&"ü".repeat(PLACE_NAME_CHARS_MAX)).unwrap().unwrap().chars().count(), 100);
+        for wrong in ["Austin\nIgnore", "<b>", "a\u{202e}b", "{city}", "x; y", "\"A\"", "--", "😀"]
+        {
+            let refused = city(wrong).unwrap_err();
+            assert!(refused.sentence.starts_with("Parameter `city` must be"), "{refused}");
+        }
+        assert!(city(&"a".repeat(PLACE_NAME_CHARS_MAX + 1)).is_err());
+    }
+
+    #[test]
+    fn unknown_languages_and_zones_are_refused_with_what_is_near() {
+        let language = |tag: &str| check_language(Some(tag.to_owned()));
+        assert_eq!(language("PT-br").unwrap().as_deref(), Some("pt-BR"));
+        assert_eq!(language("").unwrap(), None);
+        for wrong in
+            ["xx", "german", "de-XX", "de_DE", "d", &format!("de{}", "-abcdefgh".repeat(8))]
+        {
+            let refused = language(wrong).unwrap_err();
+            assert!(refused.sentence.contains("a known language"), "{refused}");
+        }
+        let zone = |name: &str| check_timezone(Some(name.to_owned()));
+        assert_eq!(zone("america/chicago").unwrap().as_deref(), Some("America/Chicago"));
+        let refused = zone("Europe/Berln").unwrap_err().sentence;
+        assert!(refused.contains("such as `Europe/Berlin`; given: `Europe/Berln`"), "{refused}");
+        assert!(zone(&"x".repeat(10_000)).unwrap_err().sentence.len() < 300);
+    }
 }

@@ -96,7 +96,7 @@ impl CacheIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::job::RawRequest;
+    use crate::job::{Device, Location, RawRequest};
 
     fn entry(row: Row, stored_ms: UnixMs) -> CacheEntry {
         CacheEntry { row, stored_ms }
@@ -120,6 +120,31 @@ mod tests {
         ] {
             assert_ne!(hash, request_hash(&other), "{other:?}");
         }
+    }
+
+    #[test]
+    fn every_part_of_a_place_shapes_the_hash_and_none_passes_for_another() {
+        let request = RawRequest { prompt: Some("x".to_owned()), ..RawRequest::default() }
+            .check("chatgpt", &[])
+            .unwrap();
+        let name = || Some("Springfield".to_owned());
+        let none = Location::default;
+        let places = [
+            none(),
+            Location { region: name(), ..none() },
+            Location { city: name(), ..none() },
+            Location { region: name(), city: name(), ..none() },
+            Location { language: Some("de".to_owned()), ..none() },
+            Location { timezone: Some("Europe/Berlin".to_owned()), ..none() },
+            Location { device: Some(Device::Mobile), ..none() },
+            Location { device: Some(Device::Desktop), ..none() },
+            Location { strict: true, ..none() },
+        ];
+        let hash = |location: &Location| {
+            request_hash(&ScrapeRequest { location: location.clone(), ..request.clone() })
+        };
+        let hashes: std::collections::HashSet<u128> = places.iter().map(hash).collect();
+        assert_eq!(hashes.len(), places.len());
     }
 
     #[test]

@@ -90,6 +90,10 @@ impl Upstream for PracticeUpstream {
     }
 
     fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
+        if request.location.strict {
+            let sentence = format!("Upstream `{}` answers the same everywhere.", self.name);
+            return Err(UpstreamError::new(Reason::PlaceUnsupported, sentence));
+        }
         let fails = self.engine.fails_next();
         self.wait(call)?;
         if fails {

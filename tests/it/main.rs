@@ -39,6 +39,7 @@ mod openapi;
 mod origin;
 mod page_server;
 mod pages;
+mod places;
 mod poll;
 mod providers;
 mod receiver;

@@ -70,6 +70,9 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
         "keep the raw reply of an upstream",
         &["raw-replies#how-do-i-keep-the-raw-reply-of-an-upstream"],
     ),
+    ("ask from a city", &["places#how-do-i-ask-from-a-city"]),
+    ("which models train on my prompts", &["terms#which-models-train-on-prompts"]),
+    ("how many samples", &["trust#how-many-samples-do-i-need"]),
     (
         "read old results again with new parsers",
         &["raw-replies#how-do-i-read-old-results-again-after-an-upgrade"],

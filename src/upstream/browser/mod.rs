@@ -203,6 +203,10 @@ impl Upstream for BrowserUpstream {
     }
 
     fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
+        if request.location.strict && request.location.parts().iter().any(Option::is_some) {
+            let sentence = format!("{} can be set to a country alone.", self.parts.name);
+            return Err(UpstreamError::new(crate::job::Reason::PlaceUnsupported, sentence));
+        }
         let recipe = self.recipe();
         let clock = &self.parts.clock;
         let watch = self.parts.watch.map(|watch| Box::new(watch) as Watch);
