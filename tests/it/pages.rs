@@ -5,6 +5,7 @@ mod faults;
 mod many;
 mod process;
 mod rooms;
+mod trials;
 
 use serde_json::Value;
 
