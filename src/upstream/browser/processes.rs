@@ -2,37 +2,48 @@
 //! memory they take, and their end. From `/proc`; where there is none, nothing is found.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 
 /// What marks a browser and its driver as ours: these arguments name a folder of ours.
 const MARKS: [&str; 2] = ["--user-data-dir=", "--log-path="];
 
-/// How long lies between two looks at whether killed processes have ended, and how many there are.
-const END_LOOK: Duration = Duration::from_millis(10);
-const END_LOOKS_MAX: usize = 200;
+/// The longest wait for one killed process to end.
+const END_WAIT: Timespec = Timespec { tv_sec: 2, tv_nsec: 0 };
+/// How often processes are killed that come to stand there meanwhile.
+const END_ROUNDS_MAX: usize = 10;
 
 /// Kills every process whose command line names this folder or one below it, and all that they have
 /// started; returns how many there were. A browser's own children end with it, but take a moment.
 pub fn end_all(folder: &Path) -> usize {
     let found = family(folder);
-    for pid in &found {
-        // One that has ended by itself is gone already.
-        let _ = kill_process(*pid, Signal::KILL);
-    }
+    found.iter().for_each(|pid| kill(*pid));
     found.len()
+}
+
+fn kill(pid: Pid) {
+    // One that has ended by itself is gone already.
+    let _ = kill_process(pid, Signal::KILL);
 }
 
 /// Ends what [`end_all`] does, waits until it has ended, and removes the folder. What cannot be removed
 /// then is left.
 pub fn end_and_remove(folder: &Path) {
-    // One that is about to end may still write.
-    for _ in 0..END_LOOKS_MAX {
-        if end_all(folder) == 0 {
+    for _ in 0..END_ROUNDS_MAX {
+        let found = family(folder);
+        if found.is_empty() {
             break;
         }
-        std::thread::sleep(END_LOOK);
+        for pid in found {
+            // Opened first: afterwards another process may have the number.
+            let process = pidfd_open(pid, PidfdFlags::empty());
+            kill(pid);
+            // One that is about to end may still write.
+            if let Ok(process) = process {
+                let _ = poll(&mut [PollFd::new(&process, PollFlags::IN)], Some(&END_WAIT));
+            }
+        }
     }
     let _ = std::fs::remove_dir_all(folder);
 }
