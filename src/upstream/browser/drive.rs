@@ -152,7 +152,13 @@ impl<'a> Drive<'a> {
     /// Waits until the page has changed, at most for `at_most`, and looks at it; at once where it
     /// does not tell yet.
     async fn next_look(&mut self, at_most: Duration) -> Result<Look, Fault> {
-        let at_most = if self.has_clicked { LOOK_EVERY } else { at_most.min(HEARTBEAT) };
+        // What shows only for a while is no part of what the page tells by itself.
+        let passes = self.recipe.arrays.iter().any(|part| part.while_running);
+        let at_most = match (self.has_clicked, passes) {
+            (true, _) => LOOK_EVERY,
+            (false, true) => at_most.min(LOOK_EVERY),
+            (false, false) => at_most.min(HEARTBEAT),
+        };
         match self.session.change(at_most, &self.bounds).await? {
             Some(look) => self.weigh(look).await,
             None => self.look().await,
