@@ -23,7 +23,7 @@ fn every_scraper_is_listed_with_what_it_takes_and_what_it_lacks() {
     let list = app.get("/scrapers").expect(200);
     let names: Vec<&str> =
         list["scrapers"].as_array().unwrap().iter().map(|s| s["name"].as_str().unwrap()).collect();
-    assert_eq!((names[0], *names.last().unwrap(), names.len()), ("chatgpt", "own", 12));
+    assert_eq!((names[0], *names.last().unwrap(), names.len()), ("chatgpt", "own", 13));
 
     let grok = scraper(&app, "grok");
     assert_eq!((&grok["configured"], &grok["credits"]), (&json!(false), &json!(3)));

@@ -74,7 +74,7 @@ fn head_is_served_wherever_get_is() {
         }
     }
     let allow = |path: &str| app.method("PUT", path).headers["allow"].clone();
-    assert_eq!(allow("/jobs"), "GET, HEAD");
+    assert_eq!(allow("/jobs"), "GET, HEAD, DELETE");
     assert_eq!(allow(&format!("/jobs/{id}")), "GET, HEAD, DELETE");
     assert_eq!(allow(&format!("/jobs/{id}/webhook")), "GET, HEAD, POST");
 }
