@@ -104,7 +104,7 @@ impl HttpServer {
         spawn(listener, http, state)
     }
 
-    /// Lets open requests finish for [`CLOSE_SECONDS`] and returns when the server has ended.
+    /// Lets open requests finish for `CLOSE_SECONDS` and returns when the server has ended.
     pub fn stop(self) {
         // The future only sends the command; the thread carries it out.
         drop(self.handle.stop(true));
