@@ -26,7 +26,10 @@ fn a_job_finds_nothing_of_the_job_before() {
         ("/plant", include_str!("plant.html")),
         ("/worker.js", "// A worker."),
     ]);
-    let app = builder(&server, "/plant").set("UPSTREAMS__PAGE__SESSIONS", "1").start();
+    let app = builder(&server, "/plant").set("UPSTREAMS__PAGE__SESSIONS", "1");
+    // To plant all of it takes a busy machine seconds.
+    be_patient(&app);
+    let app = app.start();
     for round in 0..3 {
         let job = ask(&app, &format!("hello {round}"));
         assert_eq!(job["result"]["result"], "Found: nothing", "{job:#}");
