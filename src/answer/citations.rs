@@ -92,7 +92,7 @@ pub(super) fn numbered_pages(answer: &Answer) -> &[Source] {
     lists.into_iter().flatten().find(|list| !list.is_empty()).map_or(&[], Vec::as_slice)
 }
 
-/// Returns the numbers of the marks that name one of so many sources, each with the byte of the
+/// Returns the numbers of the marks that name one of `sources` pages, each with the byte of the
 /// text at which its mark begins.
 pub(super) fn cited_places(markdown: &str, sources: usize) -> Vec<(usize, usize)> {
     let numbers = |mark: Mark| mark.numbers.into_iter().map(move |number| (mark.start, number));
@@ -190,7 +190,7 @@ struct Mark {
     numbers: Vec<usize>,
 }
 
-/// Returns the marks in a text of which every number has one of so many sources, in order.
+/// Returns the marks of which every number names one of `sources` pages, in order.
 fn marks_of(markdown: &str, sources: usize) -> impl Iterator<Item = Mark> {
     let marks = if sources == 0 { Vec::new() } else { marks_in(markdown) };
     marks.into_iter().filter(move |mark| mark.numbers.iter().all(|number| *number <= sources))

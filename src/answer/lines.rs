@@ -19,7 +19,7 @@ pub(super) fn clean(text: &mut String, bytes_max: usize) -> bool {
     is_long
 }
 
-/// Returns a text of at most so many bytes, without U+0000 and without blanks around it.
+/// Returns a text cut at a number of bytes, without U+0000 and without blanks around it.
 pub(super) fn trimmed(mut text: String, bytes_max: usize) -> String {
     clean(&mut text, bytes_max);
     let kept = text.trim();

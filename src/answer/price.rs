@@ -38,7 +38,7 @@ pub(super) fn read(raw: &str) -> Amount {
     }
     let mut codes: Vec<&'static str> = named.iter().filter_map(|known| known.code).collect();
     codes.dedup();
-    // Two that contradict each other: which of them is meant nobody knows.
+    // Two currencies contradict each other: the price has none.
     if codes.len() > 1 {
         return Amount::default();
     }

@@ -113,7 +113,7 @@ mod tests {
             product("pump 3", "https://b.example/3", "B"),
             product("Pump 3", "https://c.example/3", "C"),
             product("Pump 3", "https://a.example/3", "A"),
-            // Another colour, say: nobody tells that it is the same.
+            // It may be another colour: nothing says that it is the same product.
             product("Pump 3", "https://a.example/4", "A"),
             product("Pump 4", "", ""),
         ]);
