@@ -105,7 +105,7 @@ impl Tree<'_> {
 
     /// Running text; the parser gives it in pieces, the tree has one token for all of them.
     fn text(&mut self, text: &str, mut range: Range<usize>) {
-        // The parser drops the backslash of `\[` from every event; without it `raw` would read as a mark.
+        // No event holds the backslash of `\[`; without it `raw` would read as a mark.
         if range.start > self.text_end && self.markdown[..range.start].ends_with('\\') {
             range.start -= 1;
         }
