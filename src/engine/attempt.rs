@@ -103,7 +103,7 @@ pub(super) fn work(engine: &Engine, queue: &Queue, slot: Slot) {
         }
         let next = queue.next(wait);
         let claimed = match &next {
-            Next::Entry(row) => Some((*row, guarded(*row, || Ok(claim(engine, *row))))),
+            Next::Entry(row) => Some((*row, guarded(*row, || Ok(claim(engine, queue, *row))))),
             Next::Empty | Next::Stopped => None,
         };
         if let Some(finished) = finished.take() {
@@ -158,16 +158,24 @@ fn release(engine: &Engine, queue: &Queue, row: Row, outcome: WorkOutcome) {
 }
 
 /// Begins to write that an attempt of a row starts.
-pub(super) fn claim(engine: &Engine, row: Row) -> Claimed {
+pub(super) fn claim(engine: &Engine, queue: &Queue, row: Row) -> Claimed {
     let context = &engine.context;
     context.breakpoints.reach(Point::RowTaken);
     let started_ms = context.clock.now_ms();
     let attempts_max = engine.settings.retry.retries + 1;
     let giving_back = context.giving_back.clone();
-    let decide = move |job: &Job| match giving_back.load(Ordering::SeqCst) {
-        false => job.pick_up(attempts_max, started_ms),
-        // Rejected of a job that does not run: this one comes after all that was given back.
-        true => Event::Release { lease: job.lease },
+    let started = queue.start_lease(row);
+    let decide = move |job: &Job| {
+        let lease = job.lease + 1;
+        if giving_back.load(Ordering::SeqCst) {
+            // Rejected, since nobody holds that lease: no attempt starts any more.
+            return Event::Release { lease };
+        }
+        let event = job.pick_up(attempts_max, started_ms);
+        if event == Event::Start {
+            started.store(lease, Ordering::SeqCst);
+        }
+        event
     };
     Claimed { started_ms, written: context.store.begin_transition(row, started_ms, decide, None) }
 }

@@ -94,7 +94,7 @@ impl Engine {
         self.saved_counts.save(&self.context.store, &self.queues, now_ms);
     }
 
-    /// Gives back, unspent, every attempt that runs or is about to. Its thread is left to end with
+    /// Gives back, unspent, every attempt that a worker of this process has started and not ended. Its thread is left to end with
     /// the process; the lease that it holds is worth nothing any more.
     pub(super) fn give_back(&self) {
         let store = &self.context.store;
@@ -104,8 +104,10 @@ impl Engine {
         let now_ms = self.context.clock.now_ms();
         let mut released = Vec::new();
         for queue in &self.queues {
-            for row in queue.claims().into_keys() {
-                let release = |job: &Job| Event::Release { lease: job.lease };
+            for (row, started) in queue.start_leases() {
+                // Read where it is written: a start that is written before has noted its lease.
+                let release =
+                    move |_: &Job| Event::Release { lease: started.load(Ordering::SeqCst) };
                 released.push((queue, store.begin_transition(row, now_ms, release, None)));
                 // Last, so that what a call makes of it is written too late.
                 queue.cancel(row);

@@ -2,8 +2,10 @@
 //! of their work. The row in the store is the truth and the channel a hint: what does not fit is left
 //! to the ready index, from which the scheduler refills.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::atomic::{AtomicBool, Ordering};
+#[cfg(test)]
+use std::collections::BTreeMap;
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -29,6 +31,9 @@ pub(super) struct QueueEntry {
 struct Claim {
     /// Tells the attempt that its answer is not wanted any more.
     canceled: Arc<AtomicBool>,
+    /// The lease of the latest start that a worker of this process has written; 0 before the first.
+    /// A job that waits may be left running by a crash: that attempt is not this process's to give back.
+    started: Arc<AtomicU32>,
     /// The lease of the attempt that runs; `None` while the row waits in the channel.
     lease: Option<u32>,
     /// Set while a worker asks the upstreams.
@@ -135,6 +140,17 @@ impl Queue {
         }
     }
 
+    /// Returns where the lease of a start is noted when it is written.
+    pub fn start_lease(&self, row: Row) -> Arc<AtomicU32> {
+        lock(&self.claims).entry(row).or_default().started.clone()
+    }
+
+    /// Returns every row that is claimed, with where the lease of its latest start is noted.
+    pub fn start_leases(&self) -> Vec<(Row, Arc<AtomicU32>)> {
+        let claims = lock(&self.claims);
+        claims.iter().map(|(row, claim)| (*row, claim.started.clone())).collect()
+    }
+
     /// Notes that an attempt with this lease runs; returns the flag that cancels it.
     pub fn set_lease(&self, row: Row, lease: u32) -> Arc<AtomicBool> {
         let mut claims = lock(&self.claims);
@@ -223,6 +239,7 @@ impl Queue {
     }
 
     /// Returns every row that a channel holds or a worker has, with the lease of the attempt that runs.
+    #[cfg(test)]
     pub fn claims(&self) -> BTreeMap<Row, Option<u32>> {
         lock(&self.claims).iter().map(|(row, claim)| (*row, claim.lease)).collect()
     }

@@ -228,7 +228,7 @@ fn attempt_that_starts_during_the_give_back_goes_back_too() {
     fixture.queue().set_lease(row, 0);
     fixture.submit(job);
     fixture.engine.give_back();
-    let starting = attempt::claim(&fixture.engine, row);
+    let starting = attempt::claim(&fixture.engine, fixture.queue(), row);
     let mut slot = Some(Slot::of_no_pool());
     let ran = attempt::run(&fixture.engine, fixture.queue(), row, starting, &mut slot);
     assert_eq!(ran.err(), Some(attempt::WorkOutcome::Over));
@@ -243,13 +243,35 @@ fn attempt_whose_start_is_written_goes_back_though_its_worker_never_goes_on() {
     let row = job.row;
     fixture.queue().set_lease(row, 0);
     fixture.submit(job);
-    let starting = attempt::claim(&fixture.engine, row);
+    let starting = attempt::claim(&fixture.engine, fixture.queue(), row);
     fixture.engine.give_back();
     assert_eq!(fixture.state(row), (State::Queued, 0));
     let mut slot = Some(Slot::of_no_pool());
     let ran = attempt::run(&fixture.engine, fixture.queue(), row, starting, &mut slot);
     assert_eq!(ran.err(), Some(attempt::WorkOutcome::Over));
     assert!(fixture.asked.try_recv().is_err());
+}
+
+#[test]
+fn attempt_that_an_earlier_process_left_is_not_given_back() {
+    let fixture = Fixture::new();
+    let job = fixture.new_job("left by a crash", false);
+    let row = job.row;
+    fixture.queue().set_lease(row, 0);
+    fixture.submit(job);
+    drop(attempt::claim(&fixture.engine, fixture.queue(), row));
+    until("no start is written", || fixture.state(row) == (State::Running, 1));
+    // To the next process the row is one that waits.
+    fixture.queue().release(row);
+    fixture.queue().set_lease(row, 0);
+    fixture.engine.give_back();
+    assert_eq!(fixture.state(row), (State::Running, 1));
+    // Nor does a start that comes too late give it back.
+    let starting = attempt::claim(&fixture.engine, fixture.queue(), row);
+    let mut slot = Some(Slot::of_no_pool());
+    let ran = attempt::run(&fixture.engine, fixture.queue(), row, starting, &mut slot);
+    assert_eq!(ran.err(), Some(attempt::WorkOutcome::Over));
+    assert_eq!(fixture.state(row), (State::Running, 1));
 }
 
 /// Waits for what another thread does.

@@ -283,7 +283,8 @@ impl Model {
             later.sort_unstable_by_key(|job| (job.due_ms, job.row));
             for job in later {
                 job.due_ms = (job.due_ms - by_ms).max(now_ms);
-                if job.due_ms == now_ms {
+                // What runs, or was left running, is offered by the refill only.
+                if job.due_ms == now_ms && job.phase != Phase::Running {
                     self.workers[job.submit.scraper].offered(job.row);
                 }
             }
