@@ -1,9 +1,11 @@
 //! The countries: their codes, names, languages, time zones and positions, in the forms that
 //! upstreams take.
 
+mod cities;
 mod names;
 mod table;
 
+pub use cities::City;
 pub use names::{language_tag, time_zone, time_zones};
 pub use table::Country;
 use table::ROWS;

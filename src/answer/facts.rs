@@ -88,8 +88,8 @@ pub(super) struct PlaceObject<'a> {
     asked: PlaceParts<'a>,
     /// What the upstream was told of it.
     applied: PlaceParts<'a>,
-    /// How: by a `field` of its API, an `instruction` to the model, the `proxy` of the browser, or
-    /// not at all, `none`.
+    /// How: by a `field` of its API or a setting of the browser, an `instruction` to the model, the
+    /// browser's `proxy`, or not at all, `none`.
     #[schemars(extend("enum" = ["field", "instruction", "proxy", "none"]))]
     by: &'static str,
 }

@@ -3,6 +3,7 @@
 
 mod faults;
 mod many;
+mod places;
 mod process;
 mod rooms;
 mod trials;

@@ -14,8 +14,9 @@ use super::bounds::Bounds;
 use super::client::{self, Started};
 use super::event::{BrowserEvent, CHANNEL, WANTED};
 use super::fault::Fault;
-use super::room::{Room, Whereabouts};
+use super::room::Room;
 use super::setup::{COMMAND_TIMEOUT, Setup, capabilities, remove};
+use super::whereabouts::Whereabouts;
 use super::{driver, processes};
 
 /// How long a browser may take to start, and to end in order.

@@ -25,6 +25,7 @@ mod runtime;
 mod session;
 mod setup;
 mod steps;
+mod whereabouts;
 mod windows;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -37,17 +38,17 @@ use crate::answer::{Answer, Kind};
 use crate::api::EvidenceStep;
 use crate::clock::Clock;
 use crate::config::KeepRaw;
-use crate::country::{self, Country};
-use crate::job::ScrapeRequest;
+use crate::country;
+use crate::job::{Reason, ScrapeRequest};
 use bounds::Bounds;
 use drift::Drift;
 use drive::{Attempt, Drive};
 use fault::{BrowserState, Fault};
 use pool::Pool;
 use recipe::Recipe;
-use room::Whereabouts;
 use session::Session;
 use steps::Trace;
+use whereabouts::Whereabouts;
 
 pub use drift::{Matches, RecipeHealth};
 pub use driver::{LocalDriver, is_root, make_private};
@@ -124,20 +125,20 @@ impl BrowserUpstream {
         &self,
         recipe: &Recipe,
         request: &ScrapeRequest,
+        place: &Whereabouts,
         bounds: &Bounds,
         trace: &mut Trace,
         html: &mut Option<String>,
     ) -> (Result<Answer, Fault>, Option<Session>) {
-        let country = country::of(&request.country);
         let runtime = self.parts.runtime.as_ref();
-        let taken = self.pool.take(runtime, &Whereabouts::of(country), bounds);
+        let taken = self.pool.take(runtime, place, bounds);
         trace.done("take a browser");
         let mut session = match taken {
             Ok(session) => session,
             Err(fault) => return (Err(fault), None),
         };
         let answer = runtime.block_on(async {
-            let url = address(recipe, self.parts.base_url.as_deref(), &request.prompt, country);
+            let url = address(recipe, self.parts.base_url.as_deref(), request);
             let mut drive = Drive::new(Attempt {
                 recipe,
                 session: &mut session,
@@ -203,9 +204,13 @@ impl Upstream for BrowserUpstream {
     }
 
     fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
-        if request.location.strict && request.location.parts().iter().any(Option::is_some) {
-            let sentence = format!("{} can be set to a country alone.", self.parts.name);
-            return Err(UpstreamError::new(crate::job::Reason::PlaceUnsupported, sentence));
+        let place = Whereabouts::of(&request.country, &request.location);
+        if request.location.strict
+            && let Some(part) = place.unmet(&request.location)
+        {
+            let name = &self.parts.name;
+            let sentence = format!("Upstream `{name}` cannot apply the {part} that is asked for.");
+            return Err(UpstreamError::new(Reason::PlaceUnsupported, sentence));
         }
         let recipe = self.recipe();
         let clock = &self.parts.clock;
@@ -217,7 +222,8 @@ impl Upstream for BrowserUpstream {
         let deadline = clock.instant() + self.parts.timeout.min(left.saturating_sub(reserve));
         let bounds = Bounds::new(call, deadline, clock.clone());
         let mut html = None;
-        let (outcome, session) = self.drive(&recipe, request, &bounds, &mut trace, &mut html);
+        let (outcome, session) =
+            self.drive(&recipe, request, &place, &bounds, &mut trace, &mut html);
         if let Some(html) = html.filter(|_| call.may_keep_raw(self.parts.keep_raw)) {
             call.keep_raw(self.raw(html));
         }
@@ -242,7 +248,8 @@ impl Upstream for BrowserUpstream {
         if keeps {
             call.keep(evidence);
         }
-        outcome.map_err(|fault| fault.told(&self.parts.name))
+        let answer = outcome.map_err(|fault| fault.told(&self.parts.name))?;
+        Ok(Answer { place: Some(place.applied), ..answer })
     }
 
     fn recipe_health(&self) -> Option<RecipeHealth> {
@@ -273,12 +280,14 @@ impl Upstream for BrowserUpstream {
 }
 
 /// The address to open. `base_url` has no slash at its end.
-fn address(recipe: &Recipe, base_url: Option<&str>, prompt: &str, country: &Country) -> String {
-    let encoded: String = url::form_urlencoded::byte_serialize(prompt.as_bytes()).collect();
+fn address(recipe: &Recipe, base_url: Option<&str>, request: &ScrapeRequest) -> String {
+    let country = country::of(&request.country);
+    let language = request.location.language.as_deref().unwrap_or(country.language);
+    let encoded: String = url::form_urlencoded::byte_serialize(request.prompt.as_bytes()).collect();
     let filled = recipe
         .url
         .replace("{country}", &country.alpha_2.to_ascii_lowercase())
-        .replace("{language}", country.language)
+        .replace("{language}", language)
         .replace("{prompt}", &encoded.replace('+', "%20"));
     let Some(base_url) = base_url else { return filled };
     let path = match url::Url::parse(&filled) {

@@ -8,10 +8,10 @@ use super::bounds::Bounds;
 use super::chromium::Chromium;
 use super::driver::LocalDriver;
 use super::fault::{BrowserState, Fault};
-use super::room::Whereabouts;
 use super::runtime::Runtime;
 use super::session::Session;
 use super::setup::Setup;
+use super::whereabouts::Whereabouts;
 use crate::job::Reason;
 
 /// How long a waiting attempt sleeps before it looks whether it is still wanted.

@@ -6,32 +6,10 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::bidi::{Bidi, BidiError};
-use crate::country::Country;
+use super::whereabouts::{MOBILE_PIXELS, MOBILE_SCALE, Whereabouts};
 
 /// How long the removal of a room is waited for.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The place at which the browser's user seems to be.
-#[derive(Clone, Debug)]
-pub struct Whereabouts {
-    /// What is asked for, best first, as `Country::languages` has them.
-    pub languages: String,
-    /// IANA name; empty for the machine's own.
-    pub time_zone: String,
-    /// Latitude and longitude, degrees.
-    pub at: (f64, f64),
-}
-
-impl Whereabouts {
-    /// Returns the place that stands for a whole country.
-    pub fn of(country: &Country) -> Whereabouts {
-        Whereabouts {
-            languages: country.languages(),
-            time_zone: country.time_zone.to_owned(),
-            at: country.at,
-        }
-    }
-}
 
 /// A context with its window. [`Room::leave`] it: dropped, it stays until its browser ends.
 #[derive(Clone, Debug)]
@@ -69,7 +47,7 @@ impl Room {
         user_agent: &str,
     ) -> Result<(), BidiError> {
         let rooms = json!([self.id]);
-        let Whereabouts { languages, time_zone, at: (latitude, longitude) } = place;
+        let Whereabouts { languages, time_zone, at: (latitude, longitude), .. } = place;
         let locale = languages.split(',').next().unwrap_or_default();
         let locale = json!({ "locale": locale, "userContexts": rooms });
         let at = json!({ "latitude": latitude, "longitude": longitude, "accuracy": 1000 });
@@ -83,9 +61,27 @@ impl Room {
         at.await?;
         locale.await?;
         // The locale alone has pages told of one language; a browser has a list.
-        let list = json!({ "userAgent": user_agent, "acceptLanguage": languages });
-        bidi.devtools("Emulation.setUserAgentOverride", list, Some(&self.devtools)).await?;
-        Ok(())
+        let mut identity = json!({ "userAgent": user_agent, "acceptLanguage": languages });
+        if place.is_mobile() {
+            identity["userAgent"] = json!(mobile(user_agent));
+            identity["userAgentMetadata"] = json!({
+                "platform": "Android", "platformVersion": "10", "architecture": "", "model": "K",
+                "mobile": true,
+            });
+            let (width, height) = MOBILE_PIXELS;
+            let screen = json!({
+                "width": width, "height": height, "deviceScaleFactor": MOBILE_SCALE,
+                "mobile": true,
+            });
+            let touch = json!({ "enabled": true });
+            self.devtools(bidi, "Emulation.setDeviceMetricsOverride", screen).await?;
+            self.devtools(bidi, "Emulation.setTouchEmulationEnabled", touch).await?;
+        }
+        self.devtools(bidi, "Emulation.setUserAgentOverride", identity).await
+    }
+
+    async fn devtools(&self, bidi: &Bidi, method: &str, params: Value) -> Result<(), BidiError> {
+        bidi.devtools(method, params, Some(&self.devtools)).await.map(drop)
     }
 
     /// Removes the room with all that is in it.
@@ -124,6 +120,30 @@ async fn furnish(bidi: &Bidi, id: &str) -> Result<(String, String), BidiError> {
     Ok((window, session))
 }
 
+/// Returns what a browser of a version calls itself on a phone.
+fn mobile(user_agent: &str) -> String {
+    let name = match (user_agent.split_once('('), user_agent.split_once(')')) {
+        (Some((before, _)), Some((_, after))) => format!("{before}(Linux; Android 10; K){after}"),
+        _ => user_agent.to_owned(),
+    };
+    name.replace(" Safari/", " Mobile Safari/")
+}
+
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_default().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_phone_has_the_version_of_the_browser() {
+        let desktop = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko) \
+                       HeadlessChrome/156.0.0.0 Safari/537.36";
+        let phone = "Mozilla/5.0 (Linux; Android 10; K) AppleWebKit/537.36 (KHTML, like Gecko) \
+                     HeadlessChrome/156.0.0.0 Mobile Safari/537.36";
+        assert_eq!(mobile(desktop), phone);
+        assert_eq!(mobile("Other"), "Other");
+    }
 }
