@@ -4,8 +4,8 @@
 use serde_json::{Map, Number, Value};
 use toml::Table;
 
-use super::UpstreamKind;
 use super::redaction::quoted;
+use super::upstream_kind::UpstreamKind;
 
 /// The fields of requests that answerd writes: what is asked, of which model, and how the reply
 /// comes. Those of all protocols, whatever the kind: a gateway may speak several.
@@ -37,7 +37,7 @@ pub(super) fn check(
     if typed.is_empty() {
         return Map::new();
     }
-    if !has_body(kind) {
+    if !kind.has_body() {
         problems.push(format!(
             "`extra_body` in [{section}] must be empty: requests of the kind `{}` have no body",
             kind.word()
@@ -56,29 +56,6 @@ pub(super) fn check(
         problems.push(format!("`extra_body` in [{section}] must be JSON: {why}"));
         Map::new()
     })
-}
-
-/// Returns whether the requests of a kind have a body of JSON.
-const fn has_body(kind: UpstreamKind) -> bool {
-    match kind {
-        UpstreamKind::Openai
-        | UpstreamKind::Perplexity
-        | UpstreamKind::Gemini
-        | UpstreamKind::Xai
-        | UpstreamKind::Anthropic
-        | UpstreamKind::Mistral
-        | UpstreamKind::Compatible
-        | UpstreamKind::Dataforseo
-        | UpstreamKind::Cloro
-        | UpstreamKind::Brightdata
-        | UpstreamKind::Oxylabs
-        | UpstreamKind::Scrapeless => true,
-        UpstreamKind::Searchapi
-        | UpstreamKind::Serpapi
-        | UpstreamKind::Scrapellm
-        | UpstreamKind::Browser
-        | UpstreamKind::Practice => false,
-    }
 }
 
 fn json(value: &toml::Value, depth: usize) -> Result<Value, String> {

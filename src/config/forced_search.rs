@@ -2,8 +2,9 @@
 
 use toml::Value;
 
+use super::file;
 use super::redaction::quoted;
-use super::{UpstreamKind, file};
+use super::upstream_kind::UpstreamKind;
 
 /// Checks both, and returns whether a search is forced; `None`: the kind's own way.
 pub(super) fn check(
@@ -34,7 +35,7 @@ pub(super) fn check(
             return None;
         }
     };
-    if !can_force(kind) {
+    if !kind.can_force_search() {
         problems.push(format!(
             "`force_search` in [{section}] must be left out: the kind `{}` cannot be made to \
              search, nor be kept from it",
@@ -43,29 +44,6 @@ pub(super) fn check(
         return None;
     }
     Some(forced)
-}
-
-/// Returns whether a request of a kind can make the model search.
-const fn can_force(kind: UpstreamKind) -> bool {
-    match kind {
-        UpstreamKind::Openai
-        | UpstreamKind::Perplexity
-        | UpstreamKind::Xai
-        | UpstreamKind::Anthropic => true,
-        UpstreamKind::Gemini
-        | UpstreamKind::Mistral
-        | UpstreamKind::Compatible
-        | UpstreamKind::Searchapi
-        | UpstreamKind::Serpapi
-        | UpstreamKind::Dataforseo
-        | UpstreamKind::Cloro
-        | UpstreamKind::Brightdata
-        | UpstreamKind::Oxylabs
-        | UpstreamKind::Scrapeless
-        | UpstreamKind::Scrapellm
-        | UpstreamKind::Browser
-        | UpstreamKind::Practice => false,
-    }
 }
 
 #[cfg(test)]

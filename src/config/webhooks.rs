@@ -2,51 +2,17 @@
 //! receivers may be internal.
 
 use std::collections::BTreeMap;
-use std::fmt;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD as BASE64;
 use url::Url;
 
+use super::file;
 use super::redaction::quoted;
+use super::secret::{SECRET_BYTES_MAX, SECRET_BYTES_MIN, SECRET_PREFIX, SigningKey};
 use super::secret_source::SecretSource;
-use super::{Webhooks, file};
+use super::settings::Webhooks;
 
-/// What every secret begins with (Standard Webhooks, "Signature scheme").
-pub const SECRET_PREFIX: &str = "whsec_";
-/// Bounds of a secret, bytes (the same section).
-pub const SECRET_BYTES_MIN: usize = 24;
-pub const SECRET_BYTES_MAX: usize = 64;
 /// The most threads that deliver.
 pub const WEBHOOK_WORKERS_MAX: usize = 256;
-
-/// A key that signs webhooks. It cannot be printed by accident.
-#[derive(Clone, PartialEq, Eq)]
-pub struct SigningKey(Vec<u8>);
-
-impl SigningKey {
-    /// Reads `whsec_` and base64, as a secret is written down.
-    pub fn parse(text: &str) -> Option<SigningKey> {
-        let bytes = BASE64.decode(text.strip_prefix(SECRET_PREFIX)?).ok()?;
-        (SECRET_BYTES_MIN..=SECRET_BYTES_MAX).contains(&bytes.len()).then_some(SigningKey(bytes))
-    }
-
-    /// Returns a secret of these bytes as it is written down.
-    pub fn text_of(bytes: &[u8]) -> String {
-        format!("{SECRET_PREFIX}{}", BASE64.encode(bytes))
-    }
-
-    /// Returns the key itself, for the signature.
-    pub fn bytes(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for SigningKey {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str("SigningKey(hidden)")
-    }
-}
 
 pub(super) fn check(
     typed: &file::Webhooks,

@@ -87,7 +87,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_an_api_is_a_provider_that_hides_its_key() {
-        for (word, kind) in UpstreamKind::ALL {
+        for kind in UpstreamKind::ALL.iter().copied() {
+            let word = kind.word();
             let Some(provider) = provider(&settings(kind)) else {
                 assert!(matches!(kind, UpstreamKind::Browser | UpstreamKind::Practice));
                 continue;
@@ -179,7 +180,8 @@ mod tests {
 
     #[test]
     fn every_engine_of_the_settings_is_known_to_its_provider() {
-        for (word, kind) in UpstreamKind::ALL {
+        for kind in UpstreamKind::ALL.iter().copied() {
+            let word = kind.word();
             for engine in kind.engines() {
                 let settings = config::Upstream { model: (*engine).to_owned(), ..settings(kind) };
                 let sent = provider(&settings).unwrap().request(&request());
