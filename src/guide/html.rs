@@ -3,7 +3,7 @@
 
 use pulldown_cmark::{Event, Parser, Tag, TagEnd, html};
 
-use super::search::QUERY_CHARS_MAX;
+use super::index::QUERY_CHARS_MAX;
 use super::sections::{Anchors, OPTIONS, guide_href};
 
 /// How a block of code and a table begin: they scroll by themselves, so the keyboard has to reach them.

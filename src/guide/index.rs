@@ -7,6 +7,8 @@ use super::pages::Guide;
 use super::sections::{Kind, Section};
 use super::terms::{Term, synonyms, terms};
 
+/// The longest query, in Unicode scalar values.
+pub const QUERY_CHARS_MAX: usize = 200;
 /// Saturation of repeated words, and the penalty of long sections.
 const K1: f32 = 1.2;
 const B: f32 = 0.6;

@@ -8,8 +8,6 @@ use super::index::{Findings, Index, stems};
 use super::sections::Kind;
 use super::terms::terms;
 
-/// The longest query, in Unicode scalar values.
-pub const QUERY_CHARS_MAX: usize = 200;
 /// The most sections that are shown.
 pub const FOUND_MAX: usize = 20;
 /// The longest snippet, and how much of it may stand before the first word sought, in characters.

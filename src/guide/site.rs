@@ -3,8 +3,8 @@
 use std::sync::OnceLock;
 
 use super::html::{self, Frame, escape};
-use super::index::Index;
-use super::search::{Found, QUERY_CHARS_MAX};
+use super::index::{Index, QUERY_CHARS_MAX};
+use super::search::Found;
 use super::{Guide, PAGES};
 
 /// The path of the search box's script, and the script.

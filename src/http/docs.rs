@@ -3,26 +3,29 @@
 
 mod reference;
 
-use std::sync::LazyLock;
+use std::sync::OnceLock;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, web};
 
 use crate::guide::FILES;
-use crate::guide::search::QUERY_CHARS_MAX;
+use crate::guide::index::QUERY_CHARS_MAX;
 use crate::guide::site::{self, Site};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::transport::security_headers;
 use crate::job::quoted;
 
-/// Rendered at the first request.
-static SITE: LazyLock<Site> = LazyLock::new(|| Site::new(&reference::markdown()));
+/// Returns the guide's pages, which are rendered at the first request.
+fn site(call: &ApiCall) -> &'static Site {
+    static SITE: OnceLock<Site> = OnceLock::new();
+    SITE.get_or_init(|| Site::new(&reference::markdown(&call.state.document.value)))
+}
 
 /// Serves `GET /docs`.
-pub async fn index(_: ApiCall) -> ApiResult {
-    Ok(security_headers::html(StatusCode::OK, SITE.contents().to_owned()))
+pub async fn index(call: ApiCall) -> ApiResult {
+    Ok(security_headers::html(StatusCode::OK, site(&call).contents().to_owned()))
 }
 
 /// Serves `GET /docs/reference`.
@@ -36,7 +39,7 @@ pub async fn page(call: ApiCall) -> ApiResult {
 }
 
 fn guide_page(call: &ApiCall, slug: &str) -> ApiResult {
-    match SITE.page(slug) {
+    match site(call).page(slug) {
         Some(page) => Ok(security_headers::html(StatusCode::OK, page.to_owned())),
         None => {
             let detail = format!("The guide has no page {}; `/docs` lists them.", quoted(slug));
@@ -52,7 +55,7 @@ pub fn nothing_at(call: &ApiCall) -> ApiResult {
         "/dashboard" | "/dashboard/" => Some("/"),
         path => path.strip_suffix('/').filter(|path| {
             let slug = path.strip_prefix("/docs/");
-            *path == "/docs" || slug.is_some_and(|slug| SITE.page(slug).is_some())
+            *path == "/docs" || slug.is_some_and(|slug| site(call).page(slug).is_some())
         }),
     };
     match page.filter(|_| security_headers::wants_html(call.headers())) {
@@ -88,7 +91,8 @@ pub async fn search(call: ApiCall) -> ApiResult {
         return Ok(security_headers::html(StatusCode::BAD_REQUEST, site::query_too_long(chars)));
     }
     // The first search builds the index, which takes longer than an event loop may.
-    let page = web::block(move || SITE.search(&query)).await?;
+    let site = site(&call);
+    let page = web::block(move || site.search(&query)).await?;
     Ok(security_headers::html(StatusCode::OK, page))
 }
 

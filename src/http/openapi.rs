@@ -3,29 +3,36 @@
 //! its schemas, and keep a snapshot of it. `http::docs` makes the reference for readers from it.
 
 pub mod codes;
+pub mod document;
 pub mod errors;
 pub mod examples;
+pub mod headers;
 mod links;
 pub mod parameters;
 pub mod schemas;
 
 use std::sync::LazyLock;
 
-use actix_web::HttpResponse;
-use actix_web::http::header::CONTENT_TYPE;
 use serde_json::{Value, json};
 
-use crate::http::request::call::{ApiCall, ApiResult};
-use crate::http::routes::description::{self, JSON};
+use crate::http::routes::description::JSON;
 use crate::http::routes::{GROUPS, ROUTES};
+use document::Document;
 
 /// Made once: nothing in it changes while the service runs.
-static DOCUMENT: LazyLock<Value> = LazyLock::new(make);
-static TEXT: LazyLock<String> = LazyLock::new(|| DOCUMENT.to_string());
+static DOCUMENT: LazyLock<Document> = LazyLock::new(|| {
+    let value = make();
+    Document { text: value.to_string(), value }
+});
 
 const DESCRIPTION: &str = "The guide is at /docs, and this document for readers at /docs/reference. \
                            A client written for ScrapeLLM works with only the host changed. \
                            Parameters that are not known are ignored.";
+
+/// Returns the document.
+pub fn document() -> &'static Document {
+    &DOCUMENT
+}
 
 fn make() -> Value {
     let tags = GROUPS.iter().map(|it| json!({ "name": it.tag, "description": it.about }));
@@ -47,7 +54,7 @@ fn make() -> Value {
             "schemas": schemas::all(),
             "responses": errors::components(),
             "examples": errors::examples(),
-            "headers": description::headers(),
+            "headers": headers::all(),
             "parameters": parameters::components(),
             "securitySchemes": {
                 "header": { "type": "apiKey", "in": "header", "name": "X-API-Key" },
@@ -63,8 +70,8 @@ fn paths() -> Value {
     for route in ROUTES.iter() {
         for operation in &route.operations {
             let method = operation.method().as_str().to_ascii_lowercase();
-            if let Some(described) = description::of(route, operation) {
-                paths[route.path][method] = described;
+            if let Some(described) = operation.described(&route.path, route.tag) {
+                paths[route.path.text][method] = described;
             }
         }
     }
@@ -93,14 +100,4 @@ fn webhooks() -> Value {
         "job.ended": event("jobEnded", "A job has ended", "Job", examples::done()),
         "batch.ended": event("batchEnded", "The last job of a batch has ended", "Batch", examples::batch()),
     })
-}
-
-/// Returns the document.
-pub fn document() -> &'static Value {
-    &DOCUMENT
-}
-
-/// Returns the document as it is sent. No key: nothing in it differs from one service to the next.
-pub async fn get(_: ApiCall) -> ApiResult {
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(TEXT.as_str()))
 }

@@ -1,12 +1,12 @@
 //! The practice page over HTTP: `/practice` for browsers, `/practice/stream` for the page's script.
 
-use std::collections::VecDeque;
-use std::sync::Arc;
+pub mod state;
 
-use actix_web::error::BlockingError;
+use std::collections::VecDeque;
+
 use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, RETRY_AFTER};
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{HttpResponse, ResponseError};
 
 use crate::api::ErrorCode;
 use crate::clock::Clock;
@@ -15,63 +15,12 @@ use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::resource::pieces::{Piece, stream as stream_pieces};
 use crate::http::transport::security_headers;
 use crate::practice::page::{self, SCRIPT, STYLE};
-use crate::practice::{Engine, PracticeAnswer, QUESTION_CHARS_MAX};
+use state::{PracticeState, Refusal};
 
 /// The wait between two pieces of a streamed answer, milliseconds.
 const PIECE_INTERVAL_MS: u64 = 60;
 /// What a planned failure asks a client to wait, seconds.
 const RETRY_AFTER_SECONDS: &str = "1";
-
-/// The engine and the clock of the handlers.
-pub struct PracticeState {
-    pub engine: Arc<Engine>,
-    pub clock: Clock,
-}
-
-/// Why a question has no answer.
-enum Refusal {
-    QuestionMissing,
-    QuestionTooLong { chars: usize },
-    ToldToFail { question: String },
-    Stopping(BlockingError),
-}
-
-impl PracticeState {
-    /// Answers the question of a query and renders the answer, on a thread that may take its time.
-    async fn answered<T: Send + 'static>(
-        &self,
-        query: &str,
-        render: fn(&str, &PracticeAnswer) -> T,
-    ) -> Result<T, Refusal> {
-        let question = question(query)?;
-        let fails = self.engine.fails_next();
-        if self.engine.latency_ms() > 0 {
-            let until_ms = self.clock.now_ms().saturating_add(self.engine.latency_ms());
-            self.clock.sleep_until(until_ms).await;
-        }
-        if fails {
-            return Err(Refusal::ToldToFail { question });
-        }
-        let engine = self.engine.clone();
-        let work = move || render(&question, &engine.answer(&question));
-        web::block(work).await.map_err(Refusal::Stopping)
-    }
-}
-
-/// Returns the parameter `q` of a query.
-fn question(query: &str) -> Result<String, Refusal> {
-    let mut pairs = url::form_urlencoded::parse(query.as_bytes());
-    let given = pairs.find(|(name, _)| name == "q").map(|(_, value)| value);
-    let Some(question) = given.filter(|question| !question.trim().is_empty()) else {
-        return Err(Refusal::QuestionMissing);
-    };
-    let chars = question.chars().count();
-    if chars > QUESTION_CHARS_MAX {
-        return Err(Refusal::QuestionTooLong { chars });
-    }
-    // No page can show U+0000.
-    Ok(question.replace('\0', "\u{fffd}"))
-}
 
 /// Serves `GET /practice`: the form, or with `q` the answer.
 pub async fn show(call: ApiCall) -> ApiResult {

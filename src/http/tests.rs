@@ -8,10 +8,9 @@ use actix_web::test::TestRequest;
 
 use crate::http::request::address;
 use crate::http::request::auth;
+use crate::http::request::headers::{idempotency_key, wait_ms};
 use crate::http::request::params::Pairs;
-use crate::http::resource::jobs;
 use crate::http::resource::list;
-use crate::http::resource::scrapers;
 use crate::http::transport::cors::Cors;
 use crate::http::transport::response_headers;
 use crate::tests::fuzz;
@@ -49,7 +48,7 @@ fn fuzzed_headers_are_read_or_refused() {
         }
         let request = request.to_request();
         let headers = request.headers();
-        match scrapers::idempotency_key(headers) {
+        match idempotency_key(headers) {
             Ok(key) => assert!(key.is_none_or(|key| (1..=255).contains(&key.len()))),
             Err(error) => assert!(
                 error.code.status() < 500 && (1..2_000).contains(&error.detail.len()),
@@ -60,7 +59,7 @@ fn fuzzed_headers_are_read_or_refused() {
         assert!(key.is_none_or(|key| key == key.trim()));
         let _ = address::client(Some(peer), headers, &[peer.ip()]);
         assert_eq!(address::client(Some(peer), headers, &[]), Some(peer.ip()));
-        let wait_ms = jobs::wait_ms(&[], headers).unwrap();
+        let wait_ms = wait_ms(&[], headers).unwrap();
         assert!(wait_ms.is_none_or(|wait_ms| wait_ms <= 60_000));
         assert!(
             (1..=response_headers::REQUEST_ID_BYTES_MAX)

@@ -4,7 +4,6 @@
 use serde_json::{Map, Value};
 
 use crate::guide::sections::anchor;
-use crate::http::openapi::document;
 
 /// Where examples call; as everywhere in the guide.
 const BASE: &str = "http://127.0.0.1:8080";
@@ -12,8 +11,7 @@ const BASE: &str = "http://127.0.0.1:8080";
 const EXAMPLE_BYTES_MAX: usize = 2_400;
 
 /// Returns the page.
-pub fn markdown() -> String {
-    let document = document();
+pub fn markdown(document: &Value) -> String {
     let mut page = String::from(
         "# API reference\n\nThis page has every path of the HTTP interface with its parameters, \
          replies and errors. It is made from the OpenAPI document at \
@@ -28,7 +26,7 @@ pub fn markdown() -> String {
     let any = &document["components"]["responses"]["Any"];
     errors_table(&mut page, std::iter::once(("any", any)));
     page.push_str("## Which paths are there?\n\n");
-    for (verb, path, operation) in methods() {
+    for (verb, path, operation) in methods(document) {
         let (id, summary) = (anchor(&format!("{verb} {path}")), text(&operation["summary"]));
         page.push_str(&format!("- [`{verb} {path}`](#{id}): {summary}\n"));
     }
@@ -37,7 +35,8 @@ pub fn markdown() -> String {
         let name = text(&tag["name"]);
         page.push_str(&format!("## Paths for {name}\n\n{}\n\n", text(&tag["description"])));
         let own = |operation: &Value| array(&operation["tags"]).first() == Some(&tag["name"]);
-        for (verb, path, operation) in methods().filter(|(_, _, operation)| own(operation)) {
+        for (verb, path, operation) in methods(document).filter(|(_, _, operation)| own(operation))
+        {
             method(&mut page, &verb, path, operation);
         }
     }
@@ -58,8 +57,8 @@ pub fn markdown() -> String {
 }
 
 /// Every method: its verb, its path, and what the document says of it.
-fn methods() -> impl Iterator<Item = (String, &'static str, &'static Value)> {
-    fields(&document()["paths"]).flat_map(|(path, methods)| {
+fn methods(document: &Value) -> impl Iterator<Item = (String, &str, &Value)> {
+    fields(&document["paths"]).flat_map(|(path, methods)| {
         fields(methods).map(|(verb, operation)| (verb.to_uppercase(), path.as_str(), operation))
     })
 }

@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::codes::ANY;
+use super::headers::references;
 use super::schemas;
 use crate::api::ErrorCode;
-use crate::http::routes::description::header_references;
 use crate::job::Reason;
 
 /// Returns what a status means.
@@ -74,7 +74,7 @@ fn response(status: u16, codes: &[ErrorCode]) -> Value {
     };
     json!({
         "description": about(status),
-        "headers": header_references(headers),
+        "headers": references(headers),
         "content": { "application/json": {
             "schema": {
                 "allOf": [schemas::of("Error"), {
@@ -100,7 +100,7 @@ pub fn components() -> Value {
          page while no key is needed, 404 for an unknown path, 405 for another method, 413 for one \
          that is too long."
     );
-    any["headers"] = header_references(&["X-Request-Id", "Allow"]);
+    any["headers"] = references(&["X-Request-Id", "Allow"]);
     json!({ "Any": any })
 }
 

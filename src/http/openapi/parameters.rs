@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::examples::{BATCH_ID, JOB_ID, PROMPT};
 use crate::api::{Kind, PARAMETERS, Parameter, Scope};
-use crate::http::resource::jobs::WAIT_SECONDS_MAX;
+use crate::http::request::headers::WAIT_SECONDS_MAX;
 use crate::http::resource::list::{LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CHARS_MAX};
 use crate::http::transport::response_headers::REQUEST_ID_BYTES_MAX;
 use crate::job::{IDEMPOTENCY_KEY_CHARS_MAX, LABEL_CHARS_MAX};

@@ -1,12 +1,15 @@
 //! The replies of the practice page.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::body::to_bytes;
 use actix_web::rt;
 
 use super::*;
+use crate::clock::Clock;
 use crate::config::file::Practice;
+use crate::practice::{Engine, QUESTION_CHARS_MAX};
 
 const AS_IS: Practice = Practice { latency_ms: 0, failure_percent: 0, payload_bytes: 0 };
 

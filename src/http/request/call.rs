@@ -16,10 +16,10 @@ use actix_web::http::Uri;
 use actix_web::http::header::HeaderMap;
 use percent_encoding::percent_decode_str;
 
-use crate::http::State;
 use crate::http::error::ApiError;
 use crate::http::request::params::{self, Pairs};
-use crate::http::routes::Route;
+use crate::http::request::path::PathPattern;
+use crate::http::state::State;
 use crate::job::Invalid;
 use crate::service::{Caller, Service, ServiceError};
 
@@ -28,13 +28,17 @@ pub struct ApiCall {
     pub state: Rc<State>,
     request: Request,
     /// `None` where no route fits.
-    route: Option<&'static Route>,
+    pattern: Option<&'static PathPattern>,
     query: OnceCell<Result<Pairs, ApiError>>,
 }
 
 impl ApiCall {
-    pub fn new(state: Rc<State>, request: Request, route: Option<&'static Route>) -> ApiCall {
-        ApiCall { state, request, route, query: OnceCell::new() }
+    pub fn new(
+        state: Rc<State>,
+        request: Request,
+        pattern: Option<&'static PathPattern>,
+    ) -> ApiCall {
+        ApiCall { state, request, pattern, query: OnceCell::new() }
     }
 
     pub fn service(&self) -> &Arc<Service> {
@@ -78,7 +82,7 @@ impl ApiCall {
     /// Returns a parameter of the path, decoded.
     pub fn path_parameter(&self, name: &str) -> String {
         let path = routed_path(self.request.uri());
-        let captured = self.route.and_then(|route| route.capture(&path, Some(name)));
+        let captured = self.pattern.and_then(|pattern| pattern.capture(&path, Some(name)));
         let encoded = captured.unwrap_or_default();
         match path {
             Cow::Borrowed(_) => encoded.to_owned(),

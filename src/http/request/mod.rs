@@ -5,6 +5,8 @@ pub mod auth;
 pub mod batch_request;
 pub mod body;
 pub mod call;
+pub mod headers;
 pub mod json;
 pub mod origin;
 pub mod params;
+pub mod path;

@@ -10,9 +10,9 @@ use actix_web::{HttpResponse, HttpResponseBuilder, web};
 use crate::api::{BatchItemView, BatchView, ItemRefusal, JobStatus};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::headers::{idempotency_key, wait_ms};
 use crate::http::request::{batch_request, body, json};
 use crate::http::resource::poll::Form;
-use crate::http::resource::{jobs, scrapers};
 use crate::job::{Batch, ItemError, State};
 use crate::service::{Caller, NewBatch, Service, ServiceError};
 use crate::store::idempotency_of_batch;
@@ -25,7 +25,7 @@ pub async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
     let payload = call.take_body();
     let (service, limits, headers) = (call.service(), &call.state.limits, call.headers());
     service.check_rate(&caller)?;
-    let key = scrapers::idempotency_key(headers)?;
+    let key = idempotency_key(headers)?;
     let sent_as_form = json::is_form(headers);
     let (bytes_max, budget) = (limits.batch_bytes_max, &limits.bodies);
     let body = body::read(headers, payload, bytes_max, budget).await?;
@@ -57,7 +57,7 @@ pub async fn accept(service: Arc<Service>, caller: &Caller, asked: NewBatch) -> 
 pub async fn get(call: ApiCall) -> ApiResult {
     let query = call.query()?;
     let form = Form::of(query)?;
-    let wait_ms = jobs::wait_ms(query, call.headers())?;
+    let wait_ms = wait_ms(query, call.headers())?;
     let (id, service) = (call.path_parameter("batch_id"), call.service().clone());
     drop(call);
     if let Some(wait_ms) = wait_ms {

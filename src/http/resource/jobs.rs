@@ -4,7 +4,7 @@
 use std::rc::Rc;
 
 use actix_web::HttpResponse;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName};
+use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web;
 use serde::Deserialize;
 
@@ -13,15 +13,11 @@ use crate::api::{DeletionView, ErrorCode};
 use crate::http::error::ApiError;
 use crate::http::render;
 use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::headers::wait_ms;
 use crate::http::request::params::{boolean, wrong_type};
 use crate::http::resource::poll::{self, Form};
 use crate::job::check_label;
 use crate::service::{Caller, Service, ServiceError};
-
-/// RFC 7240.
-pub const PREFER: HeaderName = HeaderName::from_static("prefer");
-/// The longest that a poll may wait, seconds (contract part 2).
-pub const WAIT_SECONDS_MAX: f64 = 60.0;
 
 /// Returns the job object; with `wait`, once the job has ended or the wait is over.
 pub async fn get(call: ApiCall) -> ApiResult {
@@ -103,27 +99,4 @@ fn answer_markdown(service: &Service, id: &str) -> Result<String, ServiceError> 
         })
         .and_then(|markdown| markdown.ok_or(ServiceError::JobNotFound))?;
     Ok(found.result_markdown)
-}
-
-/// Returns how long the client wants to wait: `?wait=S`, or `Prefer: wait=S` (RFC 7240, section 4.3). A
-/// preference that is no number is ignored, as that section says.
-///
-/// # Errors
-/// Returns an error if the parameter is no number of seconds, or out of its bounds.
-pub fn wait_ms(query: &[(String, String)], headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
-    let given = query.iter().find(|(name, _)| name == "wait");
-    if let Some((_, value)) = given {
-        let seconds = value.parse().ok().filter(|wait| (0.0..=WAIT_SECONDS_MAX).contains(wait));
-        let seconds: f64 = seconds.ok_or_else(|| {
-            let rule = format!("0 to {WAIT_SECONDS_MAX} seconds");
-            ApiError::invalid(ErrorCode::WaitInvalid, "wait", &rule, value)
-        })?;
-        return Ok(Some((seconds * 1000.0) as u64));
-    }
-    let preferred = headers
-        .get_all(PREFER)
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .find_map(|preference| preference.trim().strip_prefix("wait=")?.trim().parse::<f64>().ok());
-    Ok(preferred.map(|seconds| (seconds.clamp(0.0, WAIT_SECONDS_MAX) * 1000.0) as u64))
 }

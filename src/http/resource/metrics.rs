@@ -3,44 +3,18 @@
 //! operator's key alone.
 
 mod exposition;
+mod metric;
 mod table;
 
 use actix_web::HttpResponse;
 
 use crate::http::request::call::{ApiCall, ApiResult};
-use crate::http::transport::traffic::RouteReport;
-use crate::service::{AccountCredits, Caller, ProcessUse, ScraperStatus, Service, TotalsReport};
-use crate::store::StoreSizes;
-use crate::upstream::{CallCounts, UpstreamStatus};
-use exposition::{Exposition, Kind, Samples};
+use crate::service::Caller;
+use exposition::Exposition;
+use metric::{Metric, MetricSources};
 
 /// Version 0.0.4 of the text format.
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// A metric, declared once; [`table::METRICS`] has all.
-struct Metric {
-    name: &'static str,
-    kind: Kind,
-    help: &'static str,
-    /// Adds its samples. What cannot be read at the moment is left out.
-    sample: fn(&MetricSources<'_>, &mut Samples<'_>),
-}
-
-/// What the metrics are read from, each part once for a reply.
-struct MetricSources<'a> {
-    service: &'a Service,
-    scrapers: &'a [ScraperStatus<'a>],
-    /// By scraper.
-    totals: Vec<(&'a str, TotalsReport)>,
-    /// By name; one upstream may serve several scrapers.
-    upstreams: Vec<&'a UpstreamStatus>,
-    calls: Vec<CallCounts>,
-    routes: Vec<RouteReport>,
-    sizes: Option<StoreSizes>,
-    /// None unless an operator asks.
-    accounts: Vec<AccountCredits>,
-    process: ProcessUse,
-}
 
 /// Returns all metrics.
 pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {

@@ -3,6 +3,7 @@
 pub mod attempts;
 pub mod batches;
 pub mod discovery;
+pub mod document;
 pub mod events;
 pub mod evidence;
 pub mod export;
@@ -15,5 +16,6 @@ pub mod poll;
 pub mod raw;
 pub mod scrapers;
 pub mod stats;
+pub mod streams;
 pub mod usage;
 pub mod webhooks;

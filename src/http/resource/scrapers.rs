@@ -4,16 +4,14 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, LOCATION, RETRY_AFTER};
+use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 
-use crate::api::ErrorCode;
-use crate::http::error::ApiError;
 use crate::http::render;
 use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::headers::idempotency_key;
 use crate::http::request::{batch_request, body, json, params};
 use crate::http::resource::batches;
 use crate::http::resource::poll::JSON;
-use crate::job::check_idempotency_key;
 use crate::service::{Accepted, Caller};
 use crate::store::idempotency_of_samples;
 
@@ -21,7 +19,6 @@ use crate::store::idempotency_of_samples;
 const POLL_AFTER_SECONDS: u64 = 2;
 /// The header of an answer that was given before.
 const REPLAYED: (&str, &str) = ("idempotency-replayed", "true");
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 
 /// Runs one and waits.
 pub async fn run(mut call: ApiCall, caller: Caller) -> ApiResult {
@@ -82,20 +79,4 @@ pub async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
         response.insert_header((RETRY_AFTER, POLL_AFTER_SECONDS));
     }
     Ok(response.body(json))
-}
-
-/// Returns the `Idempotency-Key` among these headers, if there is one.
-///
-/// # Errors
-/// Returns an error if it is there several times, or breaks its rule.
-pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let mut values = headers.get_all(IDEMPOTENCY_KEY);
-    let Some(value) = values.next() else { return Ok(None) };
-    if values.next().is_some() {
-        return Err(ApiError::new(
-            ErrorCode::IdempotencyKeyInvalid,
-            "Header `Idempotency-Key` must be given once; it is there several times.",
-        ));
-    }
-    Ok(Some(check_idempotency_key(value.as_bytes())?))
 }

@@ -3,7 +3,6 @@
 //! needed. What they tell is of all keys together: nothing of a job, a prompt or an account.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use actix_web::{HttpResponse, web};
 
@@ -13,6 +12,7 @@ use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::resource::discovery;
 use crate::http::resource::pieces::{Piece, event_stream};
+use crate::http::resource::streams::{Place, STREAMS_MAX};
 use crate::service::{BUCKET_SECONDS, Caller, DayBucket, LiveStatus, Service};
 
 /// The least time between two events of a stream, milliseconds.
@@ -20,31 +20,6 @@ const EVENT_EVERY_MS: u64 = 1_000;
 /// How often a silent stream shows that it is alive, milliseconds.
 const KEEP_ALIVE_MS: u64 = 15_000;
 const KEEP_ALIVE: &str = ": keep-alive\n\n";
-/// The most streams at once, of all clients together: each costs a look at every scraper a second.
-const STREAMS_MAX: usize = 64;
-
-/// The count of open streams.
-#[derive(Clone, Default)]
-pub struct Streams(Arc<AtomicUsize>);
-
-/// A stream's place among them, free again when it is dropped.
-struct Place(Streams);
-
-impl Streams {
-    fn enter(&self) -> Option<Place> {
-        let open = self.0.fetch_add(1, Ordering::Relaxed);
-        // Dropped when it is one too many.
-        let place = Place(self.clone());
-        (open < STREAMS_MAX).then_some(place)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.0.fetch_sub(1, Ordering::Relaxed);
-    }
-}
-
 /// Returns the last day of every scraper in buckets; those in which nothing happened are left out.
 pub async fn get(call: ApiCall, _: Caller) -> ApiResult {
     let service = call.service();

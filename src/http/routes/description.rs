@@ -4,9 +4,9 @@ use serde_json::{Map, Value, json};
 
 use crate::api::ErrorCode;
 use crate::http::openapi::codes::{Codes, KEYED};
+use crate::http::openapi::headers::references;
 use crate::http::openapi::{errors, parameters, schemas};
-use crate::http::request::call::Handler;
-use crate::http::routes::{Operation, Route};
+use crate::http::request::path::PathPattern;
 
 pub const JSON: &str = "application/json";
 pub const HTML: &str = "text/html";
@@ -22,19 +22,17 @@ pub struct Description {
 }
 
 impl Description {
-    fn new(route: &Route, operation: &Operation) -> Description {
-        let takes_key = matches!(operation.handler, Handler::Keyed(_));
+    pub fn new(path: &PathPattern, tag: &str, takes_key: bool) -> Description {
         let security = if takes_key {
             // One of the three; or none, where the operator has configured no keys.
             json!([{ "header": [] }, { "query": [] }, { "bearer": [] }, {}])
         } else {
             json!([])
         };
-        let in_path = route.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
-        let mut taken: Vec<Value> = in_path.map(parameters::in_path).collect();
+        let mut taken: Vec<Value> = path.parameters().map(parameters::in_path).collect();
         taken.push(json!({ "$ref": "#/components/parameters/RequestId" }));
         let operation = json!({
-            "operationId": "", "summary": "", "tags": [route.tag], "security": security,
+            "operationId": "", "summary": "", "tags": [tag], "security": security,
             "parameters": taken, "responses": {},
         });
         Description { operation, takes_key, codes: Vec::new(), error_pages: false }
@@ -86,7 +84,7 @@ impl Description {
             headers.extend(["RateLimit-Policy", "RateLimit"]);
         }
         let mut response =
-            json!({ "description": reply.description, "headers": header_references(&headers) });
+            json!({ "description": reply.description, "headers": references(&headers) });
         if !reply.content.is_empty() {
             response["content"] = reply.content.into();
         }
@@ -106,7 +104,8 @@ impl Description {
         self
     }
 
-    fn finish(mut self) -> Value {
+    /// Returns the operation object.
+    pub fn finish(mut self) -> Value {
         let keyed: Codes = if self.takes_key { KEYED } else { &[] };
         let codes = errors::all_of(&[keyed, &self.codes]);
         for (status, mut response) in errors::responses(&codes) {
@@ -118,12 +117,6 @@ impl Description {
         self.operation["responses"]["default"] = json!({ "$ref": "#/components/responses/Any" });
         self.operation
     }
-}
-
-/// Returns the operation object of an operation that the document mentions.
-pub fn of(route: &Route, operation: &Operation) -> Option<Value> {
-    let describe = operation.description?;
-    Some(describe(Description::new(route, operation)).finish())
 }
 
 /// A success of an operation.
@@ -178,37 +171,9 @@ impl Reply {
         self
     }
 
-    /// Headers of it that [`headers`] describes.
+    /// Headers of it that `openapi/headers.rs` describes.
     pub fn with(mut self, headers: &[&'static str]) -> Reply {
         self.headers.extend(headers);
         self
     }
-}
-
-/// References to some of [`headers`].
-pub fn header_references(names: &[&str]) -> Value {
-    let reference = |name: &&str| {
-        let reference = json!({ "$ref": format!("#/components/headers/{name}") });
-        ((*name).to_owned(), reference)
-    };
-    names.iter().map(reference).collect::<Map<String, Value>>().into()
-}
-
-/// Returns the headers of replies.
-pub fn headers() -> Value {
-    let header = |description: &str, schema: Value, example: &str| json!({ "description": description, "schema": schema, "example": example });
-    let text = || json!({ "type": "string" });
-    let seconds = json!({ "type": "integer", "minimum": 0 });
-    let mut headers = json!({
-        "Location": header("Where to poll.", text(), "/jobs/0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10"),
-        "Retry-After": header("In how many seconds to come again; not there where nothing is awaited.", seconds, ""),
-        "ETag": header("A strong tag that changes with every transition of the job.", text(), "\"0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10-3-0.1.0\""),
-        "Idempotency-Replayed": header("Only there when the key came with the same request before: this is what it made then.", json!({ "type": "string", "enum": ["true"] }), "true"),
-        "Allow": header("With 405: the methods that the path takes.", text(), "GET, DELETE"),
-        "X-Request-Id": header("That of the request, if it is usable; otherwise a new UUID.", text(), "5b7f0a52-2f0e-4a3c-9c11-4f1d3c0a7e66"),
-        "RateLimit-Policy": header("The key's limit `q` in a window of `w` seconds; not there without one (draft-ietf-httpapi-ratelimit-headers).", text(), "\"default\";q=600;w=60"),
-        "RateLimit": header("How many submits are left, and in `t` seconds all are there again.", text(), "\"default\";r=598;t=1"),
-    });
-    headers["Retry-After"]["example"] = json!(2);
-    headers
 }

@@ -4,6 +4,7 @@
 mod batches;
 pub mod description;
 mod jobs;
+mod operation;
 mod operations;
 mod pages;
 mod scrapes;
@@ -13,7 +14,8 @@ use std::sync::LazyLock;
 use actix_web::http::Method;
 
 use crate::http::request::call::Handler;
-use description::Description;
+use crate::http::request::path::PathPattern;
+use operation::{Operation, delete, get, get_only, hidden, post};
 
 /// A group of routes.
 pub struct Group {
@@ -57,11 +59,10 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     for group in GROUPS {
         for operation in (group.operations)() {
             let path = operation.path;
-            let known = routes.iter().position(|route| route.path == path);
+            let known = routes.iter().position(|route| route.path.text == path);
             let at = known.unwrap_or_else(|| {
                 routes.push(Route {
-                    path,
-                    prefix: path.split('{').next().unwrap_or_default(),
+                    path: PathPattern::new(path),
                     tag: group.tag,
                     operations: Vec::new(),
                     allow: String::new(),
@@ -81,63 +82,11 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
 
 /// A path and what it takes.
 pub struct Route {
-    /// With parameters in braces, as in `/jobs/{job_id}`.
-    pub path: &'static str,
-    /// What stands before the first parameter.
-    prefix: &'static str,
+    pub path: PathPattern,
     pub tag: &'static str,
     pub operations: Vec<Operation>,
     /// The methods, as the header `Allow` lists them.
     pub allow: String,
-}
-
-/// A method of a path.
-pub struct Operation {
-    path: &'static str,
-    /// The first is its own; HEAD is served wherever GET is (RFC 9110, section 9.1).
-    methods: &'static [Method],
-    pub handler: Handler,
-    /// `None` for what only our own pages ask for.
-    pub description: Option<Describe>,
-}
-
-type Describe = fn(Description) -> Description;
-
-impl Operation {
-    fn new(
-        methods: &'static [Method],
-        path: &'static str,
-        handler: Handler,
-        description: Option<Describe>,
-    ) -> Operation {
-        Operation { path, methods, handler, description }
-    }
-
-    pub fn method(&self) -> &Method {
-        &self.methods[0]
-    }
-}
-
-fn get(path: &'static str, handler: Handler, describe: Describe) -> Operation {
-    Operation::new(&[Method::GET, Method::HEAD], path, handler, Some(describe))
-}
-
-/// Returns a GET without HEAD, for what must not run because somebody looks (RFC 9110, section 9.2.1).
-fn get_only(path: &'static str, handler: Handler, describe: Describe) -> Operation {
-    Operation::new(&[Method::GET], path, handler, Some(describe))
-}
-
-/// Returns a GET that the document does not mention.
-fn hidden(path: &'static str, handler: Handler) -> Operation {
-    Operation::new(&[Method::GET, Method::HEAD], path, handler, None)
-}
-
-fn post(path: &'static str, handler: Handler, describe: Describe) -> Operation {
-    Operation::new(&[Method::POST], path, handler, Some(describe))
-}
-
-fn delete(path: &'static str, handler: Handler, describe: Describe) -> Operation {
-    Operation::new(&[Method::DELETE], path, handler, Some(describe))
 }
 
 impl Route {
@@ -146,38 +95,11 @@ impl Route {
         let taken = self.operations.iter().find(|operation| operation.methods.contains(method));
         taken.map(|operation| &operation.handler)
     }
-
-    /// Returns what stands in the place of a parameter, or nothing if none is asked for; `None` if the path
-    /// does not fit.
-    pub fn capture<'a>(&self, path: &'a str, parameter: Option<&str>) -> Option<&'a str> {
-        let mut captured = "";
-        let mut pattern = &self.path[self.prefix.len()..];
-        let mut path = path.strip_prefix(self.prefix)?;
-        while !pattern.is_empty() {
-            let (part, later) = pattern.split_once('/').unwrap_or((pattern, ""));
-            let (segment, rest) = match path.split_once('/') {
-                Some(_) if later.is_empty() => return None,
-                Some(both) => both,
-                None => (path, ""),
-            };
-            if let Some(part) = part.strip_prefix('{') {
-                let (name, suffix) = part.split_once('}')?;
-                let value = segment.strip_suffix(suffix).filter(|value| !value.is_empty())?;
-                if parameter == Some(name) {
-                    captured = value;
-                }
-            } else if part != segment {
-                return None;
-            }
-            (pattern, path) = (later, rest);
-        }
-        path.is_empty().then_some(captured)
-    }
 }
 
 /// Returns the place in [`ROUTES`] of the route that a path fits.
 pub fn find(path: &str) -> Option<usize> {
-    ROUTES.iter().position(|route| route.capture(path, None).is_some())
+    ROUTES.iter().position(|route| route.path.capture(path, None).is_some())
 }
 
 #[cfg(test)]
@@ -188,7 +110,7 @@ mod tests {
 
     #[test]
     fn paths_are_found_with_their_parameters() {
-        let found = |path: &str| find(path).map(|at| ROUTES[at].path);
+        let found = |path: &str| find(path).map(|at| ROUTES[at].path.text);
         for (path, expected) in [
             ("/", "/"),
             ("/jobs", "/jobs"),
@@ -215,7 +137,7 @@ mod tests {
         }
         let parameter = |path: &str, name| {
             let route = &ROUTES[find(path).unwrap()];
-            route.capture(path, Some(name)).map(str::to_owned)
+            route.path.capture(path, Some(name)).map(str::to_owned)
         };
         assert_eq!(parameter("/jobs/a/evidence/b", "job_id").as_deref(), Some("a"));
         assert_eq!(parameter("/jobs/a/evidence/b", "file").as_deref(), Some("b"));
@@ -226,7 +148,7 @@ mod tests {
     fn every_operation_is_reached_by_its_own_path_alone() {
         let mut known = BTreeSet::new();
         for (index, route) in ROUTES.iter().enumerate() {
-            let path = route.path.replace(['{', '}'], "");
+            let path = route.path.text.replace(['{', '}'], "");
             assert_eq!(find(&path), Some(index));
             for operation in &route.operations {
                 for method in operation.methods {

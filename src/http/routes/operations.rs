@@ -5,9 +5,9 @@ use serde_json::json;
 use super::{Operation, get};
 use crate::api::ErrorCode;
 use crate::http::openapi::codes::{READS, WRITES};
-use crate::http::openapi::{self, examples, parameters};
+use crate::http::openapi::{examples, parameters};
 use crate::http::request::call::{keyed, open};
-use crate::http::resource::{health, metrics, stats, usage};
+use crate::http::resource::{document, health, metrics, stats, usage};
 use crate::http::routes::description::{JSON, Reply};
 
 pub fn operations() -> Vec<Operation> {
@@ -44,7 +44,7 @@ pub fn operations() -> Vec<Operation> {
                 .answers("200", Reply::json("They are.", "Status", json!({ "status": "ready" })))
                 .fails(&[WRITES])
         }),
-        get("/openapi.json", open(openapi::get), |it| {
+        get("/openapi.json", open(document::get), |it| {
             let document = Reply::of("OpenAPI 3.1.", JSON, json!({ "type": "object" }), None);
             it.named("getOpenApi", "This document").answers("200", document)
         }),

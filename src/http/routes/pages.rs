@@ -2,7 +2,7 @@
 
 use super::{Operation, get, hidden};
 use crate::api::ErrorCode;
-use crate::guide::search::QUERY_CHARS_MAX;
+use crate::guide::index::QUERY_CHARS_MAX;
 use crate::http::openapi::parameters;
 use crate::http::request::call::open;
 use crate::http::routes::description::{Description, HTML, Reply};

@@ -14,9 +14,10 @@ use crate::http::error::ApiError;
 use crate::http::request::auth;
 use crate::http::request::call::{Answer, ApiCall, ApiResult, Handler, HandlerError, routed_path};
 use crate::http::routes::{self, ROUTES};
+use crate::http::state::State;
 use crate::http::transport::drain::DrainGuard;
 use crate::http::transport::{head, response_headers};
-use crate::http::{HEAD_BYTES_MAX, State, URL_BYTES_MAX};
+use crate::http::{HEAD_BYTES_MAX, URL_BYTES_MAX};
 use crate::service::Caller;
 
 /// Answers a request.
@@ -96,7 +97,7 @@ fn begin(
     let Some(handler) = route.handler(request.method()) else {
         return Err(ApiError::method(request.method().as_str(), &route.allow).into());
     };
-    let call = ApiCall::new(state, request, Some(route));
+    let call = ApiCall::new(state, request, Some(&route.path));
     match handler {
         Handler::Open(handler) => Ok(handler(call)),
         Handler::Keyed(handler) => {

@@ -21,10 +21,12 @@ use super::dispatch;
 use super::traffic::Traffic;
 use crate::clock::Clock;
 use crate::config;
-use crate::http::practice::PracticeState;
+use crate::http::openapi;
+use crate::http::practice::state::PracticeState;
 use crate::http::request::body::Budget;
 use crate::http::request::origin::OriginCheck;
-use crate::http::{Limits, State};
+use crate::http::routes::ROUTES;
+use crate::http::state::{Limits, State};
 use crate::practice;
 use crate::service::Service;
 
@@ -88,6 +90,7 @@ impl HttpServer {
         let address = listener.local_addr().map_err(ListenError::Thread)?;
         let cors = Arc::new(Cors::new(&http.cors_origins));
         let origin = OriginCheck::new(address.ip(), http.public_url.as_deref(), cors.clone());
+        let paths = ROUTES.iter().map(|route| route.path.text);
         let state = State {
             service,
             limits: Arc::new(Limits {
@@ -96,7 +99,8 @@ impl HttpServer {
                 bodies: Budget::new(http.body_bytes_max.max(http.batch_bytes_max)),
             }),
             streams: Arc::default(),
-            traffic: Arc::new(Traffic::new(clock.clone())),
+            traffic: Arc::new(Traffic::new(clock.clone(), paths)),
+            document: openapi::document(),
             cors,
             origin: Arc::new(origin),
             practice: Arc::new(PracticeState { engine: practice, clock }),

@@ -6,7 +6,6 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use actix_web::http::{Method, StatusCode};
 
 use crate::clock::{Clock, Stopwatch};
-use crate::http::routes::ROUTES;
 use crate::tally::{Histogram, HistogramReport};
 
 /// The methods that are counted; the last word stands for all others.
@@ -33,8 +32,8 @@ const BOUNDS_MICROSECONDS: [u64; 11] = [
 /// The counts of all routes, shared by all workers.
 pub struct Traffic {
     clock: Clock,
-    /// In the order of [`ROUTES`]; the last is of what had no route.
-    routes: Vec<RouteCounts>,
+    /// In the order of the table; the last is of what had no route.
+    routes: Vec<(&'static str, RouteCounts)>,
 }
 
 /// The counts of one route.
@@ -55,9 +54,10 @@ pub struct RouteReport {
 }
 
 impl Traffic {
-    pub fn new(clock: Clock) -> Traffic {
-        let routes = (0..=ROUTES.len()).map(|_| RouteCounts::new()).collect();
-        Traffic { clock, routes }
+    /// Counts nothing yet; `paths` are those of the table of routes, in its order.
+    pub fn new(clock: Clock, paths: impl Iterator<Item = &'static str>) -> Traffic {
+        let paths = paths.chain([NO_ROUTE]);
+        Traffic { clock, routes: paths.map(|path| (path, RouteCounts::new())).collect() }
     }
 
     /// Begins to measure a request.
@@ -65,7 +65,7 @@ impl Traffic {
         self.clock.stopwatch()
     }
 
-    /// Counts a reply; `route` is the place of its route in [`ROUTES`].
+    /// Counts a reply; `route` is the place of its route in the table.
     pub fn count(
         &self,
         route: Option<usize>,
@@ -73,15 +73,15 @@ impl Traffic {
         status: StatusCode,
         watch: &Stopwatch,
     ) {
-        if let Some(counts) = self.routes.get(route.unwrap_or(ROUTES.len())) {
+        let of_route = route.and_then(|at| self.routes.get(at)).or(self.routes.last());
+        if let Some((_, counts)) = of_route {
             counts.count(method, status, watch);
         }
     }
 
     /// Returns the counts of every route that had a request.
     pub fn report(&self) -> Vec<RouteReport> {
-        let paths = ROUTES.iter().map(|route| route.path).chain([NO_ROUTE]);
-        let reports = paths.zip(&self.routes).map(|(path, counts)| counts.report(path));
+        let reports = self.routes.iter().map(|(path, counts)| counts.report(path));
         reports.filter(|report| !report.requests.is_empty()).collect()
     }
 }

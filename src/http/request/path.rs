@@ -1,0 +1,46 @@
+//! The paths of routes, and what stands in the places of their parameters.
+
+/// A path with parameters in braces, as in `/jobs/{job_id}`.
+pub struct PathPattern {
+    pub text: &'static str,
+    /// What stands before the first parameter.
+    prefix: &'static str,
+}
+
+impl PathPattern {
+    pub fn new(text: &'static str) -> PathPattern {
+        PathPattern { text, prefix: text.split('{').next().unwrap_or_default() }
+    }
+
+    /// Returns the names of its parameters.
+    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
+        self.text.split('{').skip(1).filter_map(|rest| rest.split('}').next())
+    }
+
+    /// Returns what stands in the place of a parameter, or nothing if none is asked for; `None` if the path
+    /// does not fit.
+    pub fn capture<'a>(&self, path: &'a str, parameter: Option<&str>) -> Option<&'a str> {
+        let mut captured = "";
+        let mut pattern = &self.text[self.prefix.len()..];
+        let mut path = path.strip_prefix(self.prefix)?;
+        while !pattern.is_empty() {
+            let (part, later) = pattern.split_once('/').unwrap_or((pattern, ""));
+            let (segment, rest) = match path.split_once('/') {
+                Some(_) if later.is_empty() => return None,
+                Some(both) => both,
+                None => (path, ""),
+            };
+            if let Some(part) = part.strip_prefix('{') {
+                let (name, suffix) = part.split_once('}')?;
+                let value = segment.strip_suffix(suffix).filter(|value| !value.is_empty())?;
+                if parameter == Some(name) {
+                    captured = value;
+                }
+            } else if part != segment {
+                return None;
+            }
+            (pattern, path) = (later, rest);
+        }
+        path.is_empty().then_some(captured)
+    }
+}

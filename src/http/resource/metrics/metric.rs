@@ -1,0 +1,32 @@
+//! A metric, and what its samples are read from.
+
+use super::exposition::{Kind, Samples};
+use crate::http::transport::traffic::RouteReport;
+use crate::service::{AccountCredits, ProcessUse, ScraperStatus, Service, TotalsReport};
+use crate::store::StoreSizes;
+use crate::upstream::{CallCounts, UpstreamStatus};
+
+/// A metric, declared once; `table.rs` has all.
+pub struct Metric {
+    pub name: &'static str,
+    pub kind: Kind,
+    pub help: &'static str,
+    /// Adds its samples. What cannot be read at the moment is left out.
+    pub sample: fn(&MetricSources<'_>, &mut Samples<'_>),
+}
+
+/// What the metrics are read from, each part once for a reply.
+pub struct MetricSources<'a> {
+    pub service: &'a Service,
+    pub scrapers: &'a [ScraperStatus<'a>],
+    /// By scraper.
+    pub totals: Vec<(&'a str, TotalsReport)>,
+    /// By name; one upstream may serve several scrapers.
+    pub upstreams: Vec<&'a UpstreamStatus>,
+    pub calls: Vec<CallCounts>,
+    pub routes: Vec<RouteReport>,
+    pub sizes: Option<StoreSizes>,
+    /// None unless an operator asks.
+    pub accounts: Vec<AccountCredits>,
+    pub process: ProcessUse,
+}
