@@ -21,7 +21,7 @@ pub struct Limits {
     pub bodies: Budget,
 }
 
-/// What every worker of the server shares.
+/// The parts that every worker of the server shares.
 #[derive(Clone)]
 pub struct State {
     pub service: Arc<Service>,

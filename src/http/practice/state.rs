@@ -14,7 +14,7 @@ pub struct PracticeState {
     pub clock: Clock,
 }
 
-/// Why a question has no answer.
+/// The reason why a question has no answer.
 pub enum Refusal {
     QuestionMissing,
     QuestionTooLong { chars: usize },

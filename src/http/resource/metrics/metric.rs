@@ -15,7 +15,7 @@ pub struct Metric {
     pub sample: fn(&MetricSources<'_>, &mut Samples<'_>),
 }
 
-/// What the metrics are read from, each part once for a reply.
+/// The sources of all samples, each read once for a reply.
 pub struct MetricSources<'a> {
     pub service: &'a Service,
     pub scrapers: &'a [ScraperStatus<'a>],
