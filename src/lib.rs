@@ -14,6 +14,7 @@ pub mod guide;
 pub mod http;
 pub mod id;
 pub mod job;
+pub mod measure;
 pub mod net;
 pub mod practice;
 pub mod rate;

@@ -1,0 +1,220 @@
+//! What a result says of the brands of a tracker.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::address::{host, registrable_domain};
+use super::brand::Brand;
+use super::matcher::Matcher;
+use super::tracker::TrackedBrands;
+
+/// The most addresses that are listed for a brand.
+pub const CITED_URLS_MAX: usize = 20;
+/// The most domains that are counted of one answer.
+pub const DOMAINS_MAX: usize = 50;
+
+/// Mention of a brand in an answer, and of its pages.
+#[derive(Clone, Debug, JsonSchema, PartialEq, Eq, Serialize)]
+#[schemars(rename = "Mention")]
+pub struct BrandMention {
+    /// Its name in the tracker.
+    pub brand: String,
+    /// Whether the text names it.
+    pub mentioned: bool,
+    /// How often the text does.
+    pub count: u32,
+    /// Where it first does, in characters of `result`; null where it does not.
+    pub first_at: Option<usize>,
+    /// Its place among the brands of the tracker that the text names, by first appearance, from 1;
+    /// null where it is not named.
+    pub rank: Option<u32>,
+    /// Whether an entry of a list names it.
+    pub in_list_item: bool,
+    /// Whether the answer cites a page of its domains; null where the upstream does not tell what
+    /// is cited.
+    pub cited: Option<bool>,
+    /// These pages, at most 20.
+    pub cited_urls: Vec<String>,
+    /// Whether a link in the text leads to one of its domains.
+    pub linked: bool,
+}
+
+/// A registrable domain that an answer used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DomainUse {
+    pub domain: String,
+    /// Whether the answer cites a page of it; otherwise it only consulted one.
+    pub cited: bool,
+}
+
+/// Counts of one answer.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Measured {
+    /// Whether the prompt names a brand of the tracker, which makes its mention no news.
+    pub branded: bool,
+    /// Whether the engine showed no answer at all, so that there is no text.
+    pub absent: bool,
+    /// Whether the engine searched the web; `None` where the upstream does not tell.
+    pub searched: Option<bool>,
+    /// Whether the upstream tells what is cited.
+    pub cited_is_told: bool,
+    /// In the order of the tracker.
+    pub brands: Vec<BrandMention>,
+    /// By name, each once.
+    pub domains: Vec<DomainUse>,
+}
+
+/// The parts of a result object that are looked at.
+#[derive(Deserialize)]
+struct ResultView<'a> {
+    #[serde(borrow)]
+    prompt: Cow<'a, str>,
+    #[serde(borrow)]
+    result: Cow<'a, str>,
+    #[serde(default, borrow)]
+    links: Vec<PageView<'a>>,
+    #[serde(default, borrow)]
+    sources: Vec<PageView<'a>>,
+    #[serde(default, borrow)]
+    citations: Vec<PageView<'a>>,
+    search: Option<SearchView>,
+    present: Option<bool>,
+    #[serde(borrow)]
+    provenance: ProvenanceView<'a>,
+}
+
+#[derive(Deserialize)]
+struct PageView<'a> {
+    #[serde(borrow)]
+    url: Cow<'a, str>,
+    cited: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct SearchView {
+    made: Option<bool>,
+}
+
+#[derive(Deserialize)]
+struct ProvenanceView<'a> {
+    #[serde(default, borrow)]
+    fields: HashMap<&'a str, &'a str>,
+}
+
+impl ResultView<'_> {
+    /// Returns the addresses of the pages that are cited; `None` where the upstream does not tell.
+    fn cited(&self) -> Option<Vec<&str>> {
+        let is_list =
+            self.provenance.fields.get("citations").is_some_and(|it| *it != "unsupported");
+        if is_list {
+            return Some(self.citations.iter().map(|page| &*page.url).collect());
+        }
+        let is_told = !self.sources.is_empty() && self.sources.iter().all(|it| it.cited.is_some());
+        let cited = self.sources.iter().filter(|page| page.cited == Some(true));
+        is_told.then(|| cited.map(|page| &*page.url).collect())
+    }
+
+    fn searched(&self) -> Option<bool> {
+        let told = self.search.as_ref().and_then(|search| search.made);
+        // Pages that were consulted are found by a search.
+        told.or_else(|| (!self.sources.is_empty()).then_some(true))
+    }
+}
+
+/// Counts what a stored result says of some brands; `None` if it is no result.
+pub fn measure(result: &[u8], brands: &TrackedBrands, matcher: &Matcher) -> Option<Measured> {
+    let view: ResultView<'_> = serde_json::from_slice(result).ok()?;
+    let cited = view.cited();
+    let links: Vec<&str> = view.links.iter().map(|link| &*link.url).collect();
+    let mut mentions: Vec<BrandMention> =
+        brands.brands().iter().map(|brand| of_pages(brand, cited.as_deref(), &links)).collect();
+    count_names(&view.result, matcher, &mut mentions);
+    Some(Measured {
+        branded: !matcher.find(&view.prompt).is_empty(),
+        absent: view.present == Some(false),
+        searched: view.searched(),
+        cited_is_told: cited.is_some(),
+        brands: mentions,
+        domains: domains(&view, cited.as_deref().unwrap_or_default()),
+    })
+}
+
+/// Returns what the pages of an answer say of a brand.
+fn of_pages(brand: &Brand, cited: Option<&[&str]>, links: &[&str]) -> BrandMention {
+    let is_own = |url: &&&str| has_page(brand, url);
+    let mut cited_urls: Vec<String> = Vec::new();
+    for url in cited.unwrap_or_default().iter().filter(is_own) {
+        if cited_urls.len() < CITED_URLS_MAX && !cited_urls.iter().any(|known| known == url) {
+            cited_urls.push((*url).to_owned());
+        }
+    }
+    BrandMention {
+        brand: brand.name.clone(),
+        mentioned: false,
+        count: 0,
+        first_at: None,
+        rank: None,
+        in_list_item: false,
+        cited: cited.map(|_| !cited_urls.is_empty()),
+        cited_urls,
+        linked: links.iter().any(|url| is_own(&url)),
+    }
+}
+
+/// Returns whether a page stands on one of a brand's domains or below it.
+fn has_page(brand: &Brand, url: &str) -> bool {
+    let Some(host) = host(url) else { return false };
+    brand.domains.iter().any(|domain| {
+        host.strip_suffix(domain.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
+    })
+}
+
+/// Counts the names in a text.
+fn count_names(text: &str, matcher: &Matcher, mentions: &mut [BrandMention]) {
+    let mut named = 0;
+    let (mut chars, mut counted_to) = (0, 0);
+    for found in matcher.find(text) {
+        let Some(mention) = mentions.get_mut(found.brand) else { continue };
+        chars += text[counted_to..found.range.start].chars().count();
+        counted_to = found.range.start;
+        if !mention.mentioned {
+            named += 1;
+            mention.mentioned = true;
+            mention.first_at = Some(chars);
+            mention.rank = Some(named);
+        }
+        mention.count = mention.count.saturating_add(1);
+        mention.in_list_item |= is_list_item(text, found.range.start);
+    }
+}
+
+/// Returns whether a place stands in a line that begins with the marker of a list.
+fn is_list_item(text: &str, at: usize) -> bool {
+    let start = text[..at].rfind('\n').map_or(0, |before| before + 1);
+    let line = text[start..].trim_start_matches([' ', '\t']);
+    let number = line.len() - line.trim_start_matches(|c: char| c.is_ascii_digit()).len();
+    match number {
+        0 => ["- ", "* ", "• ", "+ "].iter().any(|marker| line.starts_with(marker)),
+        1..=3 => line[number..].starts_with(". ") || line[number..].starts_with(") "),
+        _ => false,
+    }
+}
+
+/// Returns the domains of the pages that an answer used, those that it cites first to be kept.
+fn domains(view: &ResultView<'_>, cited: &[&str]) -> Vec<DomainUse> {
+    let mut known: BTreeMap<String, bool> = BTreeMap::new();
+    let consulted = view.sources.iter().map(|page| &*page.url);
+    let pages = cited.iter().map(|url| (*url, true)).chain(consulted.map(|url| (url, false)));
+    for (url, cited) in pages {
+        let Some(host) = host(url) else { continue };
+        let domain = registrable_domain(&host).unwrap_or(&host).to_owned();
+        if known.len() < DOMAINS_MAX || known.contains_key(&domain) {
+            *known.entry(domain).or_default() |= cited;
+        }
+    }
+    known.into_iter().map(|(domain, cited)| DomainUse { domain, cited }).collect()
+}
