@@ -59,6 +59,14 @@ impl State {
         }
     }
 
+    /// Returns why the job failed, or its latest attempt while it waits for the next.
+    pub const fn last_failure(&self) -> Option<&Failure> {
+        match self {
+            State::WaitingRetry { last } | State::Failed(last) => Some(last),
+            State::Queued | State::Running | State::Done => None,
+        }
+    }
+
     /// Returns the word of contract 1.7: `pending`, `done` or `failed`.
     pub const fn status(&self) -> &'static str {
         match self {

@@ -10,7 +10,6 @@ mod links;
 mod markdown;
 mod mentions;
 mod normalize;
-pub mod object;
 mod plain;
 mod price;
 mod reread;

@@ -1,4 +1,4 @@
-//! The replies about jobs and batches, but the job object itself, which `answer::object` writes.
+//! The replies about jobs and batches, but the job object itself.
 
 use std::borrow::Cow;
 
@@ -6,9 +6,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use super::job_object::JobStatus;
 use super::spend::UpstreamUsageView;
 use super::wire::{Id, Time};
-use crate::job::{Batch, State};
+use crate::job::Batch;
 
 /// Why a request was refused or a scrape failed.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
@@ -250,25 +251,6 @@ pub struct BatchItemView {
     /// Why it became no job.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ItemRefusal>,
-}
-
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-#[schemars(inline)]
-pub enum JobStatus {
-    Pending,
-    Done,
-    Failed,
-}
-
-impl From<&State> for JobStatus {
-    fn from(state: &State) -> JobStatus {
-        match state {
-            State::Queued | State::Running | State::WaitingRetry { .. } => JobStatus::Pending,
-            State::Done => JobStatus::Done,
-            State::Failed(_) => JobStatus::Failed,
-        }
-    }
 }
 
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]

@@ -4,19 +4,23 @@
 mod deletion;
 mod error_code;
 mod field;
+mod job_object;
 mod jobs;
 mod parameter;
 mod raw;
 mod reports;
 mod spend;
+mod tokens;
 mod wire;
 
 pub use deletion::DeletionView;
 pub use error_code::ErrorCode;
 pub use field::{FieldType, WrongType};
+pub use job_object::*;
 pub use jobs::*;
 pub use parameter::*;
 pub use raw::*;
 pub use reports::*;
 pub use spend::*;
+pub use tokens::*;
 pub use wire::*;

@@ -1,6 +1,8 @@
 //! What calls of upstreams have used and cost, in replies. Dollars are numbers of JSON; sums are
 //! made of whole billionths before.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -46,7 +48,7 @@ impl From<Spend> for SpentView {
 }
 
 /// Tokens, searches and cost of attempts; null where no upstream tells it.
-#[derive(Clone, Debug, JsonSchema, PartialEq, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[schemars(rename = "UpstreamUsage")]
 pub struct UpstreamUsageView {
     pub input_tokens: Option<u64>,
@@ -59,7 +61,7 @@ pub struct UpstreamUsageView {
     #[schemars(range(min = 0))]
     pub cost_usd: Option<f64>,
     /// `provider`, or `table` for the prices of the settings.
-    pub cost_from: Option<&'static str>,
+    pub cost_from: Option<Cow<'static, str>>,
 }
 
 impl From<&UpstreamUsage> for UpstreamUsageView {
@@ -70,7 +72,7 @@ impl From<&UpstreamUsage> for UpstreamUsageView {
             reasoning_tokens: usage.reasoning_tokens,
             searches: usage.searches,
             cost_usd: usage.cost.map(|cost| usd(cost.nano_usd)),
-            cost_from: usage.cost.map(|cost| cost.from.word()),
+            cost_from: usage.cost.map(|cost| cost.from.word().into()),
         }
     }
 }

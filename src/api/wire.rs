@@ -19,7 +19,7 @@ macro_rules! formats {
     ($($(#[$doc:meta])* $name:ident: $format:literal;)*) => {
         $(
             $(#[$doc])*
-            #[derive(Clone, Debug, Deserialize, PartialEq, Eq, Serialize)]
+            #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq, Serialize)]
             #[serde(transparent)]
             pub struct $name(pub String);
 

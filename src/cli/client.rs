@@ -10,8 +10,8 @@ use ureq::http::Response;
 use ureq::{Agent, Body, RequestBuilder};
 use url::{Host, Url};
 
-use super::render::Job;
-use crate::api::{self, BatchView, DeletionView, ErrorBody, UsageView};
+use super::render::ShownJob;
+use crate::api::{self, BatchView, DeletionView, ErrorBody, JobsView, UsageView};
 use crate::config::{Secret, quoted};
 use crate::job::RawRequest;
 
@@ -57,18 +57,6 @@ impl ClientError {
             | ClientError::InvalidResponse { .. } => false,
         }
     }
-}
-
-/// A page of `GET /jobs`.
-pub struct Page {
-    pub jobs: Vec<Job>,
-    pub next_cursor: Option<String>,
-}
-
-#[derive(Deserialize)]
-struct RawPage {
-    jobs: Vec<Value>,
-    next_cursor: Option<String>,
 }
 
 /// Calls one server, as one key.
@@ -117,7 +105,7 @@ impl Client {
         scraper: &str,
         asked: &RawRequest,
         idempotency_key: Option<&str>,
-    ) -> Result<Job, ClientError> {
+    ) -> Result<ShownJob, ClientError> {
         // The prompt goes into the body, out of sight of the access logs that keep addresses.
         let request = self.agent.post(self.path(&["scrapers", scraper, "jobs"]).as_str());
         let mut request = self.keyed(request);
@@ -151,7 +139,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if the key has no such job, it has ended, or the server could not be reached.
-    pub fn cancel(&self, id: &str) -> Result<Job, ClientError> {
+    pub fn cancel(&self, id: &str) -> Result<ShownJob, ClientError> {
         self.job_of(self.keyed(self.agent.delete(self.path(&["jobs", id]).as_str())).call())
     }
 
@@ -188,14 +176,14 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if the server refused it or could not be reached.
-    pub fn list(&self, query: &[(&str, String)]) -> Result<Page, ClientError> {
+    pub fn list(&self, query: &[(&str, String)]) -> Result<JobsView<ShownJob>, ClientError> {
         let mut url = self.path(&["jobs"]);
         url.query_pairs_mut().extend_pairs(query);
         let document = self.document_of(self.keyed(self.agent.get(url.as_str())).call())?;
-        let mut raw = RawPage::deserialize(document).map_err(|error| self.unreadable(&error))?;
-        let jobs = raw.jobs.drain(..).map(Job::read).collect::<Result<_, _>>();
+        let page = JobsView::deserialize(document).map_err(|error| self.unreadable(&error))?;
+        let jobs = page.jobs.into_iter().map(ShownJob::read).collect::<Result<_, _>>();
         let jobs = jobs.map_err(|error| self.unreadable(&error))?;
-        Ok(Page { jobs, next_cursor: raw.next_cursor })
+        Ok(JobsView { jobs, next_cursor: page.next_cursor })
     }
 
     /// Returns what the key has spent this month, and the document that says so.
@@ -245,14 +233,14 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if there is no such job, or the server could not be reached.
-    pub fn job(&self, id: &str) -> Result<Job, ClientError> {
+    pub fn job(&self, id: &str) -> Result<ShownJob, ClientError> {
         self.job_of(self.agent.get(self.path(&["jobs", id]).as_str()).call())
     }
 
     /// Returns the job at each of its transitions, without its result, from now on. The channel
     /// ends with the stream: when the job has ended, when the server stops or is silent for too
     /// long, and at once where a server has no events.
-    pub fn events(&self, id: &str) -> Receiver<Job> {
+    pub fn events(&self, id: &str) -> Receiver<ShownJob> {
         let (sender, jobs) = crossbeam_channel::unbounded();
         let (client, id) = (self.clone(), id.to_owned());
         let read = move || {
@@ -264,7 +252,7 @@ impl Client {
         jobs
     }
 
-    fn read_events(&self, id: &str, jobs: &Sender<Job>) -> Result<(), ClientError> {
+    fn read_events(&self, id: &str, jobs: &Sender<ShownJob>) -> Result<(), ClientError> {
         let request = self.agent.get(self.path(&["jobs", id, "events"]).as_str());
         let request = request.config().timeout_global(None);
         let request = request.timeout_per_read(Some(STREAM_SILENCE_MAX)).build();
@@ -281,7 +269,7 @@ impl Client {
             }
             let Some(data) = line.strip_prefix("data:") else { continue };
             let document = serde_json::from_str(data).map_err(|error| self.unreadable(&error))?;
-            let job = Job::read(document).map_err(|error| self.unreadable(&error))?;
+            let job = ShownJob::read(document).map_err(|error| self.unreadable(&error))?;
             if jobs.send(job).is_err() {
                 return Ok(());
             }
@@ -297,8 +285,8 @@ impl Client {
         url
     }
 
-    fn job_of(&self, reply: Result<Response<Body>, ureq::Error>) -> Result<Job, ClientError> {
-        Job::read(self.document_of(reply)?).map_err(|error| self.unreadable(&error))
+    fn job_of(&self, reply: Result<Response<Body>, ureq::Error>) -> Result<ShownJob, ClientError> {
+        ShownJob::read(self.document_of(reply)?).map_err(|error| self.unreadable(&error))
     }
 
     fn batch_of(

@@ -13,7 +13,7 @@ use super::exit_code::ExitCode;
 use super::progress::Progress;
 use super::settings::ConfigArgs;
 use super::startup_summary::fact;
-use crate::answer::object::job_object;
+use crate::api::job_object;
 use crate::store::{CheckReport, ExportReport, Store, hide_guarded_panics};
 
 /// After how many jobs of an export the count that is shown changes.

@@ -102,10 +102,10 @@ fn ask(
     console.note(&format!("POST {url}/scrapers/{SCRAPER}/jobs"));
     let asked = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
     let job = client.submit(SCRAPER, &asked, None)?;
-    console.note(&format!("GET  {url}/jobs/{}", job.job_id));
+    console.note(&format!("GET  {url}/jobs/{}", job.view.job_id));
     let job = follow(&client, job, &Clock::System, stopped, console)?;
     let exit = jobs::show(&job, console)?;
-    Ok((exit, job.job_id))
+    Ok((exit, job.view.job_id.0))
 }
 
 /// How to do the same by hand.

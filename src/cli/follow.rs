@@ -7,7 +7,7 @@ use super::client::Client;
 use super::console::Console;
 use super::error::CommandError;
 use super::progress::Progress;
-use super::render::Job;
+use super::render::ShownJob;
 use crate::clock::Clock;
 
 /// After how much silence of a stream of events the job is polled, milliseconds.
@@ -24,17 +24,17 @@ const TROUBLE_MS_MAX: u64 = 60_000;
 /// Returns an error if the server refuses, or stays out of reach for [`TROUBLE_MS_MAX`].
 pub fn follow(
     client: &Client,
-    mut job: Job,
+    mut job: ShownJob,
     clock: &Clock,
     stop: &Receiver<()>,
     console: &mut Console,
-) -> Result<Job, CommandError> {
+) -> Result<ShownJob, CommandError> {
     if job.is_finished() {
         return Ok(job);
     }
     let mut progress = Progress::new(console);
     progress.show(&job.progress(), console);
-    let mut events = client.events(&job.job_id);
+    let mut events = client.events(&job.view.job_id.0);
     let mut has_events = false;
     let mut trouble_since_ms = None;
     loop {
@@ -61,7 +61,7 @@ pub fn follow(
             Err(TryRecvError::Empty) => {}
             Ok(()) | Err(TryRecvError::Disconnected) => return Err(interrupted()),
         }
-        match client.job(&job.job_id) {
+        match client.job(&job.view.job_id.0) {
             Ok(next) => {
                 job = next;
                 progress.show(&job.progress(), console);
@@ -71,7 +71,7 @@ pub fn follow(
                 let is_back = trouble_since_ms.take().is_some();
                 if stream_ended && (has_events || is_back) {
                     has_events = false;
-                    events = client.events(&job.job_id);
+                    events = client.events(&job.view.job_id.0);
                 }
             }
             Err(error) => {
@@ -111,10 +111,10 @@ mod tests {
         let (mut console, written) = streams(false);
         // Its time does not pass, so nothing but an event can wake the wait.
         let (clock, _manual) = Clock::manual(0);
-        let first = Job::read(job("pending", "queued")).unwrap();
+        let first = ShownJob::read(job("pending", "queued")).unwrap();
         let never = crossbeam_channel::never();
         let ended = follow(&client, first, &clock, &never, &mut console).unwrap();
-        assert!(ended.result.is_some());
+        assert!(ended.view.result.is_some());
         insta::assert_snapshot!(written.err(), @r"
     queued: on disk, waiting for a worker
     running: attempt 1
@@ -135,7 +135,7 @@ mod tests {
         ]);
         let client = Client::new(server.url(), None).unwrap();
         let (mut console, written) = streams(false);
-        let first = Job::read(job("pending", "queued")).unwrap();
+        let first = ShownJob::read(job("pending", "queued")).unwrap();
         let never = crossbeam_channel::never();
         let ended = follow(&client, first, &Clock::System, &never, &mut console).unwrap();
         assert!(ended.is_finished());
@@ -154,7 +154,7 @@ mod tests {
         let client = Client::new("http://127.0.0.1:9", None).unwrap();
         let (stop, stopped) = crossbeam_channel::bounded::<()>(1);
         drop(stop);
-        let first = Job::read(job("pending", "queued")).unwrap();
+        let first = ShownJob::read(job("pending", "queued")).unwrap();
         let (mut console, _) = streams(false);
         let ended = follow(&client, first, &Clock::System, &stopped, &mut console);
         assert!(matches!(ended, Err(CommandError::Interrupted(_))));
@@ -172,7 +172,7 @@ mod tests {
                 std::thread::yield_now();
             }
         });
-        let first = Job::read(job("pending", "queued")).unwrap();
+        let first = ShownJob::read(job("pending", "queued")).unwrap();
         let (mut console, _) = streams(false);
         let outcome = follow(&client, first, &clock, &crossbeam_channel::never(), &mut console);
         end.send(()).unwrap();

@@ -11,8 +11,9 @@ use super::console::{Console, Style, printable};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::follow::follow;
-use super::render::{Job, Status};
+use super::render::ShownJob;
 use super::scrape_options::ScrapeOptions;
+use crate::api::JobStatus;
 use crate::clock::Clock;
 use crate::config::Secret;
 use crate::job::{PROMPT_CHARS_MAX, RawRequest, check_idempotency_key};
@@ -167,8 +168,9 @@ pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<ExitCode, Comma
     if console.is_json() {
         console.document(&job.document)?;
     } else {
-        console.result(&printable(&job.job_id))?;
-        let hint = format!("{}; `answerd watch {}` waits for it", job.progress(), job.job_id);
+        console.result(&printable(&job.view.job_id.0))?;
+        let hint =
+            format!("{}; `answerd watch {}` waits for it", job.progress(), job.view.job_id.0);
         console.note(&console.err_styled().apply(Style::Aside, &printable(&hint)));
     }
     Ok(ExitCode::Done)
@@ -188,12 +190,14 @@ pub fn get(args: GetArgs, console: &mut Console) -> Result<ExitCode, CommandErro
     if !args.markdown {
         return show(&job, console);
     }
-    let Some(answer) = job.result else {
-        return Err(match job.status {
-            Status::Pending | Status::Done => CommandError::NotDone { job_id: job.job_id },
-            Status::Failed => CommandError::JobFailed {
-                sentence: job.error.unwrap_or_default(),
-                code: job.error_code,
+    let Some(answer) = job.view.result else {
+        return Err(match job.view.status {
+            JobStatus::Pending | JobStatus::Done => {
+                CommandError::NotDone { job_id: job.view.job_id.0 }
+            }
+            JobStatus::Failed => CommandError::JobFailed {
+                sentence: job.view.error.unwrap_or_default().into_owned(),
+                code: job.view.error_code.map(String::from),
             },
         });
     };
@@ -233,7 +237,7 @@ fn idempotency_key(given: String) -> Result<String, CommandError> {
 }
 
 /// Ctrl-C ends the process as it is, so nothing else has to end the wait.
-fn wait(client: &Client, job: Job, console: &mut Console) -> Result<Job, CommandError> {
+fn wait(client: &Client, job: ShownJob, console: &mut Console) -> Result<ShownJob, CommandError> {
     follow(client, job, &Clock::System, &crossbeam_channel::never(), console)
 }
 
@@ -241,15 +245,15 @@ fn wait(client: &Client, job: Job, console: &mut Console) -> Result<Job, Command
 ///
 /// # Errors
 /// Returns an error if stdout cannot be written to.
-pub fn show(job: &Job, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub fn show(job: &ShownJob, console: &mut Console) -> Result<ExitCode, CommandError> {
     if console.is_json() {
         console.document(&job.document)?;
     } else {
         console.result(&job.text(console.styled()))?;
     }
-    Ok(match job.status {
-        Status::Pending | Status::Done => ExitCode::Done,
-        Status::Failed => ExitCode::Failed,
+    Ok(match job.view.status {
+        JobStatus::Pending | JobStatus::Done => ExitCode::Done,
+        JobStatus::Failed => ExitCode::Failed,
     })
 }
 

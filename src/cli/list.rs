@@ -7,7 +7,7 @@ use super::console::Console;
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
-use super::render::Job;
+use super::render::ShownJob;
 
 /// How many jobs are listed unless something else is said.
 const LIMIT_DEFAULT: usize = 50;
@@ -68,7 +68,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
     let filters: Vec<(&str, String)> =
         filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
     let client = args.server.client()?;
-    let mut jobs: Vec<Job> = Vec::new();
+    let mut jobs: Vec<ShownJob> = Vec::new();
     let mut cursor: Option<String> = None;
     while jobs.len() < limit {
         let mut query = filters.clone();
@@ -85,7 +85,11 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
     Ok(ExitCode::Done)
 }
 
-fn print(jobs: &[Job], cursor: Option<&str>, console: &mut Console) -> Result<(), CommandError> {
+fn print(
+    jobs: &[ShownJob],
+    cursor: Option<&str>,
+    console: &mut Console,
+) -> Result<(), CommandError> {
     if console.is_json() {
         let documents: Vec<_> = jobs.iter().map(|job| &job.document).collect();
         return Ok(console.document(&json!({ "jobs": documents, "next_cursor": cursor }))?);

@@ -1,4 +1,4 @@
-//! A job as the API shows it (contract 1.7 and part 2), and that job as text for people.
+//! A job as text for people.
 
 use std::fmt::Write;
 
@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::console::{Style, Styled, printable};
+use crate::api::{JobPhase, JobStatus, JobView};
 
 /// How much of a prompt is shown above its answer, characters.
 const PROMPT_CHARS_MAX: usize = 72;
@@ -15,51 +16,16 @@ const PROMPT_CHARS_MAX: usize = 72;
 const PAGE_ARRAYS: [&str; 7] =
     ["sources", "citations", "web_sources", "search_results", "links", "x_results", "products"];
 
-/// A job object. Only what commands look at is typed; `document` is the whole of it.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Job {
-    pub job_id: String,
-    pub status: Status,
-    pub scraper: String,
-    pub prompt: String,
-    pub country: String,
-    pub result: Option<Answer>,
-    /// Why it failed, as a sentence.
-    pub error: Option<String>,
-    pub error_code: Option<String>,
-    pub phase: Option<Phase>,
-    pub attempts: Option<u32>,
-    pub created_at: Option<String>,
-    pub label: Option<String>,
-    #[serde(skip)]
+/// A job object: what commands look at, and the whole of it as it came.
+#[derive(Clone, Debug)]
+pub struct ShownJob {
+    pub view: JobView<'static, ShownAnswer>,
     pub document: Value,
-}
-
-/// The status of a job in the contract.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    Pending,
-    Done,
-    Failed,
-}
-
-/// The phase of a job. Servers that implement only the compatible part send none.
-#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
-#[serde(rename_all = "snake_case")]
-pub enum Phase {
-    Queued,
-    Running,
-    WaitingRetry,
-    Finished,
-    /// A word that a later server may say.
-    #[serde(other)]
-    Other,
 }
 
 /// The parts of a result object that are shown.
 #[derive(Clone, Debug, Deserialize)]
-pub struct Answer {
+pub struct ShownAnswer {
     pub result: String,
     pub result_markdown: String,
     pub llm_model: Option<String>,
@@ -73,38 +39,38 @@ pub struct Answer {
     pub markdown_url: String,
 }
 
-impl Job {
+impl ShownJob {
     /// Reads a job object.
     ///
     /// # Errors
     /// Returns an error if it is not a job object.
-    pub fn read(document: Value) -> Result<Job, serde_json::Error> {
-        let job = Job::deserialize(&document)?;
-        Ok(Job { document, ..job })
+    pub fn read(document: Value) -> Result<ShownJob, serde_json::Error> {
+        let view = JobView::deserialize(&document)?;
+        Ok(ShownJob { view, document })
     }
 
     /// Returns whether it will not change any more.
     pub fn is_finished(&self) -> bool {
-        match self.status {
-            Status::Pending => false,
-            Status::Done | Status::Failed => true,
+        match self.view.status {
+            JobStatus::Pending => false,
+            JobStatus::Done | JobStatus::Failed => true,
         }
     }
 
     /// Returns one line for people who wait.
     pub fn progress(&self) -> String {
-        let attempts = self.attempts.unwrap_or_default();
-        match (self.status, self.phase) {
-            (Status::Done, _) => "done".to_owned(),
-            (Status::Failed, _) => "failed".to_owned(),
-            (Status::Pending, Some(Phase::Queued)) => {
+        let attempts = self.view.attempts;
+        match (self.view.status, self.view.phase) {
+            (JobStatus::Done, _) => "done".to_owned(),
+            (JobStatus::Failed, _) => "failed".to_owned(),
+            (JobStatus::Pending, JobPhase::Queued) => {
                 "queued: on disk, waiting for a worker".to_owned()
             }
-            (Status::Pending, Some(Phase::Running)) => format!("running: attempt {attempts}"),
-            (Status::Pending, Some(Phase::WaitingRetry)) => {
+            (JobStatus::Pending, JobPhase::Running) => format!("running: attempt {attempts}"),
+            (JobStatus::Pending, JobPhase::WaitingRetry) => {
                 format!("waiting to try again: attempt {attempts} failed")
             }
-            (Status::Pending, Some(Phase::Finished | Phase::Other) | None) => "pending".to_owned(),
+            (JobStatus::Pending, JobPhase::Finished | JobPhase::Unknown) => "pending".to_owned(),
         }
     }
 
@@ -116,11 +82,14 @@ impl Job {
             let _ =
                 writeln!(text, "{}  {}", styled.apply(Style::Aside, &format!("{name:<6}")), value);
         };
-        line("job", &printable(&self.job_id));
+        line("job", &printable(&self.view.job_id.0));
         line("status", &self.status_text(styled));
-        line("asked", &format!("{} ({})", printable(&self.scraper), printable(&self.country)));
-        line("prompt", &shortened(&self.prompt));
-        let Some(answer) = &self.result else { return text };
+        line(
+            "asked",
+            &format!("{} ({})", printable(&self.view.scraper), printable(&self.view.country)),
+        );
+        line("prompt", &shortened(&self.view.prompt));
+        let Some(answer) = &self.view.result else { return text };
         if let Some(model) = &answer.llm_model {
             line("model", &printable(model));
         }
@@ -134,43 +103,43 @@ impl Job {
 
     /// Returns one line of a list: id, when, status, scraper, and the label or else the prompt.
     pub fn line(&self, styled: Styled) -> String {
-        let (word, style) = match self.status {
-            Status::Pending => ("pending", Style::Warning),
-            Status::Done => ("done", Style::Good),
-            Status::Failed => ("failed", Style::Bad),
+        let (word, style) = match self.view.status {
+            JobStatus::Pending => ("pending", Style::Warning),
+            JobStatus::Done => ("done", Style::Good),
+            JobStatus::Failed => ("failed", Style::Bad),
         };
-        let label = self.label.as_deref().map(|label| format!("[{}] ", shortened(label)));
+        let label = self.view.label.as_deref().map(|label| format!("[{}] ", shortened(label)));
         format!(
             "{}  {}  {}  {:<14}  {}{}",
-            printable(&self.job_id),
-            printable(self.created_at.as_deref().unwrap_or_default()),
+            printable(&self.view.job_id.0),
+            printable(&self.view.created_at.0),
             styled.apply(style, &format!("{word:<7}")),
-            printable(&self.scraper),
+            printable(&self.view.scraper),
             label.unwrap_or_default(),
-            shortened(&self.prompt)
+            shortened(&self.view.prompt)
         )
     }
 
     fn status_text(&self, styled: Styled) -> String {
-        match self.status {
-            Status::Pending => styled.apply(Style::Warning, &self.progress()),
-            Status::Failed => {
-                let sentence = self.error.as_deref().unwrap_or("no reason was given");
-                let code = self.error_code.as_ref().map(|code| format!(" ({code})"));
+        match self.view.status {
+            JobStatus::Pending => styled.apply(Style::Warning, &self.progress()),
+            JobStatus::Failed => {
+                let sentence = self.view.error.as_deref().unwrap_or("no reason was given");
+                let code = self.view.error_code.as_ref().map(|code| format!(" ({code})"));
                 let told = printable(&(sentence.to_owned() + code.unwrap_or_default().as_str()));
                 format!("{}: {told}", styled.apply(Style::Bad, "failed"))
             }
-            Status::Done => {
+            JobStatus::Done => {
                 let done = styled.apply(Style::Good, "done");
-                let Some(answer) = &self.result else { return done };
+                let Some(answer) = &self.view.result else { return done };
                 let how = if answer.cached {
                     "from the cache".to_owned()
                 } else {
                     format!("in {}", duration(answer.elapsed_ms))
                 };
-                let attempts = match self.attempts {
-                    Some(attempts @ 2..) => format!(", {attempts} attempts"),
-                    Some(0 | 1) | None => String::new(),
+                let attempts = match self.view.attempts {
+                    attempts @ 2.. => format!(", {attempts} attempts"),
+                    0 | 1 => String::new(),
                 };
                 format!("{done} {how}{attempts}, {} credits", answer.credits_used)
             }
@@ -250,7 +219,7 @@ mod tests {
     }
 
     fn text(document: Value) -> String {
-        Job::read(document).unwrap().text(Styled::PLAIN)
+        ShownJob::read(document).unwrap().text(Styled::PLAIN)
     }
 
     #[test]
@@ -300,21 +269,21 @@ mod tests {
             let mut job = pending();
             job["phase"] = phase;
             job["attempts"] = json!(1);
-            Job::read(job).unwrap().progress()
+            ShownJob::read(job).unwrap().progress()
         };
         assert_eq!(progress(json!("queued")), "queued: on disk, waiting for a worker");
         assert_eq!(progress(json!("running")), "running: attempt 1");
         assert_eq!(progress(json!("waiting_retry")), "waiting to try again: attempt 1 failed");
         assert_eq!(progress(json!("a later word")), "pending");
-        assert_eq!(progress(Value::Null), "pending");
+        assert_eq!(ShownJob::read(pending()).unwrap().progress(), "pending");
     }
 
     #[test]
     fn what_is_no_job_is_refused() {
         let mut job = pending();
         job["status"] = json!("queued");
-        assert!(Job::read(job).is_err());
-        assert!(Job::read(json!({})).is_err());
-        assert!(Job::read(json!([])).is_err());
+        assert!(ShownJob::read(job).is_err());
+        assert!(ShownJob::read(json!({})).is_err());
+        assert!(ShownJob::read(json!([])).is_err());
     }
 }

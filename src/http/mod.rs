@@ -19,8 +19,6 @@ pub use request::params;
 pub use resource::export::Formulas;
 pub use transport::listener::{HttpServer, ListenError, listen, local_url};
 
-use crate::answer::object as render;
-
 /// The longest path and query, bytes: a prompt of 4,000 characters fits, percent-encoded.
 pub const URL_BYTES_MAX: usize = 60_000;
 /// The most that the URL and the headers of a request may have together, bytes.

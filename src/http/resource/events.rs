@@ -8,7 +8,7 @@ use actix_web::{HttpResponse, web};
 use uuid::Uuid;
 
 use super::pieces::{Piece, event_stream};
-use crate::http::render;
+use crate::api::job_object;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::job::{Job, Reason, State};
 use crate::service::{Service, ServiceError};
@@ -68,7 +68,7 @@ async fn next(watch: WatchedJob) -> Option<Piece<WatchedJob>> {
 fn event(job: &Job, id: Uuid) -> Vec<u8> {
     let mut text = format!("id: {}\nevent: {}\ndata: ", job.revision(), name(&job.state));
     // JSON on one line: line breaks in strings are escaped.
-    text.push_str(&String::from_utf8_lossy(&render::job_object(job, id, None)));
+    text.push_str(&String::from_utf8_lossy(&job_object(job, id, None)));
     text.push_str("\n\n");
     text.into_bytes()
 }

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 
 use uuid::Uuid;
 
+use crate::api::{JobPhase, job_object};
 use crate::clock::rfc3339_seconds;
-use crate::http::render;
 use crate::job::Job;
 
 /// The columns of the CSV, in order.
@@ -81,7 +81,7 @@ impl Format {
     pub fn line(self, lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
         match self {
             Format::NdJson => {
-                lines.extend_from_slice(&render::job_object(job, id, None));
+                lines.extend_from_slice(&job_object(job, id, None));
                 lines.push(b'\n');
             }
             Format::Csv => csv_line(lines, job, id, formulas),
@@ -90,7 +90,7 @@ impl Format {
 }
 
 fn csv_line(lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
-    let last = render::last_failure(&job.state);
+    let last = job.state.last_failure();
     let error = last.filter(|_| job.state.finished());
     let time = |at_ms: Option<u64>| at_ms.map(rfc3339_seconds).unwrap_or_default();
     let cells: [&str; 14] = [
@@ -104,7 +104,7 @@ fn csv_line(lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
         last.map_or("", |last| last.reason.code()),
         &time(Some(job.created_ms)),
         &time(job.completed_ms),
-        render::phase(&job.state),
+        JobPhase::from(&job.state).word(),
         &job.attempts.to_string(),
         &time(job.started_ms),
         &time(Some(job.expires_ms)),

@@ -9,9 +9,8 @@ use actix_web::web;
 use serde::Deserialize;
 
 use crate::answer::token_tree;
-use crate::api::{DeletionView, ErrorCode};
+use crate::api::{DeletionView, ErrorCode, TokensView, job_object};
 use crate::http::error::ApiError;
-use crate::http::render;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::headers::wait_ms;
 use crate::http::request::params::{boolean, wrong_type};
@@ -38,7 +37,7 @@ pub async fn get(call: ApiCall) -> ApiResult {
 pub async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
     let service = call.service();
     let job = service.cancel(&caller, &call.path_parameter("job_id")).await?;
-    let json = render::job_object(&job, service.id_of(&job), None);
+    let json = job_object(&job, service.id_of(&job), None);
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
 }
 
@@ -84,7 +83,7 @@ pub async fn markdown(call: ApiCall) -> ApiResult {
 pub async fn tokens(call: ApiCall) -> ApiResult {
     let markdown = answer_markdown(call.service(), &call.path_parameter("job_id"))?;
     // Off the actix threads: an answer may be large.
-    let tokens = web::block(move || serde_json::json!({ "tokens": token_tree(&markdown) })).await?;
+    let tokens = web::block(move || TokensView { tokens: token_tree(&markdown) }).await?;
     Ok(HttpResponse::Ok().json(tokens))
 }
 

@@ -12,10 +12,9 @@ use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpResponse, web};
 use uuid::Uuid;
 
-use crate::api::ErrorCode;
+use crate::api::{ErrorCode, JobView, JobsView};
 use crate::clock::{Moment, parse_moment};
 use crate::http::error::ApiError;
-use crate::http::render;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::params::Pairs;
 use crate::http::resource::export::{self, Formulas};
@@ -49,22 +48,11 @@ pub async fn list(mut call: ApiCall, caller: Caller) -> ApiResult {
         return Ok(HttpResponse::Ok().insert_header(content_type).body(body));
     }
     let (page, _) = read_page(service.clone(), query.filter, query.after, query.limit).await?;
-    let mut json = b"{\"jobs\":[".to_vec();
-    for (at, job) in page.jobs.iter().enumerate() {
-        if at > 0 {
-            json.push(b',');
-        }
-        json.extend_from_slice(&render::job_object(job, service.id_of(job), None));
-    }
-    json.extend_from_slice(b"],\"next_cursor\":");
-    match page.next {
-        // Of hexadecimal digits only.
-        Some(next) => {
-            json.extend_from_slice(format!("\"{}\"}}", service.cursor_text(next)).as_bytes());
-        }
-        None => json.extend_from_slice(b"null}"),
-    }
-    Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
+    let view = |job| JobView::new(job, service.id_of(job), None, None);
+    Ok(HttpResponse::Ok().json(JobsView {
+        jobs: page.jobs.iter().map(view).collect::<Vec<_>>(),
+        next_cursor: page.next.map(|next| service.cursor_text(next)),
+    }))
 }
 
 /// Returns the first format of lines that `Accept` names.

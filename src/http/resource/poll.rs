@@ -8,9 +8,8 @@ use actix_web::http::header::{
 };
 use uuid::Uuid;
 
-use crate::api::ErrorCode;
+use crate::api::{ErrorCode, JobView};
 use crate::http::error::ApiError;
-use crate::http::render;
 use crate::http::request::call::ApiCall;
 use crate::job::Job;
 use crate::service::{Service, ServiceError};
@@ -73,8 +72,8 @@ pub fn answer(
     let (tag, json, pending) = service.job_with_usage(id, |job, id, result, usage| {
         let tag = form.tag(job, id);
         let json = (!has(known, &tag)).then(|| match form {
-            Form::Whole => render::job_object_with(job, id, result, usage),
-            Form::Status => render::job_object_with(job, id, None, usage),
+            Form::Whole => JobView::new(job, id, result, usage).to_json(),
+            Form::Status => JobView::new(job, id, None, usage).to_json(),
         });
         // The estimate reads the store too, which must not happen inside of this read.
         (tag, json, (!job.state.finished()).then(|| job.clone()))

@@ -6,7 +6,7 @@ use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 
-use crate::http::render;
+use crate::api::job_object;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::headers::idempotency_key;
 use crate::http::request::{batch_request, body, json, params};
@@ -65,9 +65,9 @@ pub async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
     }
     let Accepted { job, id, replayed } = service.submit(&caller, scrape, handling).await?;
     let json = if job.state.finished() {
-        service.job(&id.to_string(), render::job_object)?
+        service.job(&id.to_string(), job_object)?
     } else {
-        render::job_object(&job, id, None)
+        job_object(&job, id, None)
     };
     let mut response = HttpResponse::build(StatusCode::ACCEPTED);
     response.insert_header((LOCATION, format!("/jobs/{id}")));
