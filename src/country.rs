@@ -5,7 +5,7 @@ mod cities;
 mod names;
 mod table;
 
-pub use cities::City;
+pub use cities::{CITY_PEOPLE_MIN, City};
 pub use names::{language_tag, time_zone, time_zones};
 pub use table::Country;
 use table::ROWS;

@@ -110,8 +110,8 @@ error_codes! {
             "Parameter `region` must be the name of a place: at most 100 characters, \
              without control characters, brackets or quotes; given: `<b>`.";
         CityInvalid: 400, "city_invalid",
-            "Parameter `city` must be the name of a place: at most 100 characters, \
-             without control characters, brackets or quotes; given: `<b>`.";
+            "Parameter `city` must be a city in US with 5000 people or more, such as `Austin`; \
+             given: `Austinn`.";
         LanguageInvalid: 400, "language_invalid",
             "Parameter `language` must be the tag (BCP 47) of a known language, such as `de` or \
              `pt-BR`; given: `german`.";

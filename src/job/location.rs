@@ -5,7 +5,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::invalid::{Invalid, Rule};
 use crate::config::nearest;
-use crate::country;
+use crate::country::{self, CITY_PEOPLE_MIN};
 
 /// The longest `region` and `city`, in characters.
 pub const PLACE_NAME_CHARS_MAX: usize = 100;
@@ -90,6 +90,25 @@ pub(super) fn check_name(
         return Err(Invalid::parameter(rule, name, &must_be, &value));
     }
     Ok(Some(composed))
+}
+
+/// Checks the name of a city, as [`check_name`] does. Where cities of the country are known, it is
+/// one of them.
+///
+/// # Errors
+/// Returns an error if it is no name of a place, or no known city of the country; it names the
+/// nearest that is.
+pub(super) fn check_city(value: Option<String>, alpha_2: &str) -> Result<Option<String>, Invalid> {
+    let Some(city) = check_name(Rule::CityInvalid, "city", value)? else { return Ok(None) };
+    let country = country::of(alpha_2);
+    let known: Vec<&str> = country.cities().map(|city| city.name).collect();
+    if known.is_empty() || country.city(&city).is_some() {
+        return Ok(Some(city));
+    }
+    let near = nearest(&city, &known).map(|near| format!(", such as `{near}`"));
+    let near = near.unwrap_or_default();
+    let must_be = format!("a city in {alpha_2} with {CITY_PEOPLE_MIN} people or more{near}");
+    Err(Invalid::parameter(Rule::CityInvalid, "city", &must_be, &city))
 }
 
 /// Checks a language: a BCP 47 tag of a language that is known, and of a script or a region where
@@ -186,5 +205,18 @@ mod tests {
         let refused = zone("Europe/Berln").unwrap_err().sentence;
         assert!(refused.contains("such as `Europe/Berlin`; given: `Europe/Berln`"), "{refused}");
         assert!(zone(&"x".repeat(10_000)).unwrap_err().sentence.len() < 300);
+    }
+
+    #[test]
+    fn a_city_is_one_of_its_country() {
+        let city = |name: &str, country: &str| check_city(Some(name.to_owned()), country);
+        assert_eq!(city("munchen", "DE").unwrap().as_deref(), Some("munchen"));
+        assert_eq!(city("Camp", "AQ").unwrap().as_deref(), Some("Camp"), "no city is known there");
+        assert_eq!(
+            city("Austinn", "US").unwrap_err().sentence,
+            "Parameter `city` must be a city in US with 5000 people or more, such as `Austin`; \
+             given: `Austinn`."
+        );
+        assert_eq!(city("Munich", "FR").unwrap_err().rule, Rule::CityInvalid);
     }
 }

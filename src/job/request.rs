@@ -290,7 +290,7 @@ impl RawRequest {
         let mode = check_mode(self.mode)?;
         let location = Location {
             region: location::check_name(Rule::RegionInvalid, "region", self.region)?,
-            city: location::check_name(Rule::CityInvalid, "city", self.city)?,
+            city: location::check_city(self.city, &country)?,
             language: location::check_language(self.language)?,
             timezone: location::check_timezone(self.timezone)?,
             device: location::check_device(self.device)?,

@@ -27,8 +27,10 @@ impl Whereabouts {
     /// in its city or its country.
     pub fn of(alpha_2: &str, asked: &Location) -> Whereabouts {
         let country = country::of(alpha_2);
-        let Location { region: _, city, language, timezone, device, strict: _ } = asked;
+        let Location { region, city, language, timezone, device, strict: _ } = asked;
         let known = city.as_deref().and_then(|city| country.city(city));
+        // Of several cities of a name it is not known which of them lies in the region.
+        let known = known.filter(|city| region.is_none() || !city.ambiguous);
         let of_zone = || timezone.as_deref().and_then(|zone| country.city_of_zone(zone));
         let own_zone = known.map_or(country.time_zone, |city| city.time_zone);
         Whereabouts {
@@ -126,17 +128,19 @@ mod tests {
 
     #[test]
     fn what_no_setting_follows_is_not_said_to_be_applied() {
-        let austin = Location {
-            region: some("Texas"),
-            city: some("Austin"),
+        let springfield = Location {
+            region: some("Illinois"),
+            city: some("Springfield"),
             device: Some(Device::Mobile),
             ..Location::default()
         };
-        let (place, unmet) = of("US", austin.clone());
+        let (place, unmet) = of("US", springfield.clone());
         assert_eq!(unmet, Some("region"));
         let expected = Location { device: Some(Device::Mobile), ..Location::default() };
         assert_eq!(place.applied.location, expected);
         assert!(place.is_mobile());
-        assert_eq!(of("US", Location { region: None, ..austin }).1, Some("city"));
+        assert_eq!(of("US", Location { region: None, ..springfield }).1, None);
+        let hamlet = Location { city: some("Hamlet of no map"), ..Location::default() };
+        assert_eq!(of("US", hamlet).1, Some("city"));
     }
 }
