@@ -25,7 +25,9 @@ const END_TIMEOUT: Duration = Duration::from_secs(3);
 /// The world of our script in each page: pages see nothing of it, nor it of their scripts.
 pub const SANDBOX: &str = "answerd";
 
-/// The script of this module's pages as the function that puts it there.
+/// The script of this module's pages as the function that puts it there. It is put into a document
+/// when that is first asked: as a preload script it would run in every frame of every page, and
+/// Chromium 156 delivers nothing of what such a script in a world of its own tells.
 pub static SCRIPT: LazyLock<String> = LazyLock::new(|| {
     let parts = concat!(
         include_str!("page/find.js"),
@@ -141,22 +143,13 @@ impl Chromium {
     }
 }
 
-/// Connects, asks for events, and puts the script into all pages to come.
+/// Connects and asks for events.
 async fn greet(socket_url: &str) -> Result<(Bidi, mpsc::Receiver<BrowserEvent>, String), Fault> {
     let connected = Bidi::connect(socket_url).await;
     let (bidi, events) = connected.map_err(Fault::not_started)?;
     let subscribed = bidi.send("session.subscribe", json!({ "events": WANTED }));
-    let script = bidi.send(
-        "script.addPreloadScript",
-        json!({
-            "functionDeclaration": *SCRIPT,
-            "arguments": [channel()],
-            "sandbox": SANDBOX,
-        }),
-    );
     let version = bidi.devtools("Browser.getVersion", json!({}), None).await?;
     subscribed.await?;
-    script.await?;
     let user_agent = version["result"]["userAgent"].as_str().unwrap_or_default().to_owned();
     Ok((bidi, events, user_agent))
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::bounds::Bounds;
 use super::collect::Values;
 use super::fault::Fault;
-use super::look::{Look, Point, Question};
+use super::look::{How, Look, Point, Question, Want};
 use super::recipe::{Key, Prepare, PromptBox, Recipe, Selectors, Submit};
 use super::session::Session;
 use super::steps::Trace;
@@ -17,8 +17,8 @@ use crate::catalog::Array;
 use crate::clock::Clock;
 use crate::job::Reason;
 
-/// How often the page is looked at for what it does not tell of by itself.
-pub(super) const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How long a banner that was clicked may take to go.
+const DISMISSED_WAIT: Duration = Duration::from_millis(250);
 /// How often a banner is clicked before it is let be.
 const DISMISSALS_MAX: usize = 5;
 /// The longest answer, characters.
@@ -31,7 +31,7 @@ const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long a document that has taken the place of one with an answer may take to show it.
 const MOVED_WAIT: Duration = Duration::from_secs(5);
 /// How long an editor may take to take over what was typed.
-const TYPED_WAIT: Duration = Duration::from_millis(50);
+const TYPED_WAIT: Duration = Duration::from_millis(200);
 /// The keys of WebDriver (W3C WebDriver, section 17.4.2).
 const ENTER: char = '\u{e007}';
 const END: char = '\u{e010}';
@@ -133,6 +133,7 @@ impl<'a> Drive<'a> {
             self.submit(submit, prompt_box).await?;
         }
         self.wait_for_answer().await?;
+        self.question.answered();
         Ok(self.question.answer())
     }
 
@@ -150,23 +151,44 @@ impl<'a> Drive<'a> {
     }
 
     /// Waits until the page has changed, at most for `at_most`, and looks at it; at once where it
-    /// does not tell yet.
+    /// was not asked yet.
     async fn next_look(&mut self, at_most: Duration) -> Result<Look, Fault> {
-        // What shows only for a while is no part of what the page tells by itself.
-        let passes = self.recipe.arrays.iter().any(|part| part.while_running);
-        let at_most = match (self.has_clicked, passes) {
-            (true, _) => LOOK_EVERY,
-            (false, true) => at_most.min(LOOK_EVERY),
-            (false, false) => at_most.min(HEARTBEAT),
-        };
+        if self.question.is_new {
+            return self.look().await;
+        }
+        let at_most = if self.has_clicked { DISMISSED_WAIT } else { at_most.min(HEARTBEAT) };
         match self.session.change(at_most, &self.bounds).await? {
             Some(look) => self.weigh(look).await,
             None => self.look().await,
         }
     }
 
+    /// Waits until `done` returns something of a look in which no banner is in the way; `None`
+    /// after `wait`. The page tells of `wants`.
+    pub(super) async fn wait_until<T>(
+        &mut self,
+        wants: &[Want<'_>],
+        wait: Duration,
+        done: impl Fn(&Look) -> Option<T>,
+    ) -> Result<Option<T>, Fault> {
+        let bounds = self.bounds.within(wait);
+        self.question.want(wants);
+        loop {
+            let look = self.next_look(bounds.left()).await?;
+            if look.dismiss.is_none()
+                && let Some(found) = done(&look)
+            {
+                return Ok(Some(found));
+            }
+            if bounds.left().is_zero() {
+                return Ok(None);
+            }
+        }
+    }
+
     /// Looks at the page now.
     async fn look(&mut self) -> Result<Look, Fault> {
+        self.question.is_new = false;
         let look = self.session.watch(self.question.asked(), &self.bounds).await;
         for text in self.session.take_dialogs() {
             self.trace.done("dismiss a dialog").note(text);
@@ -218,18 +240,15 @@ impl<'a> Drive<'a> {
 
     async fn enter_frame(&mut self) -> Result<(), Fault> {
         let wait_ms = self.recipe.prompt.as_ref().map_or(15_000, |prompt| prompt.wait_ms);
-        let bounds = self.bounds.within(Duration::from_millis(wait_ms));
-        loop {
-            self.look().await?;
-            if self.session.enter_frame(&self.recipe.frame, &self.bounds).await? {
-                self.trace.done("enter the frame");
-                return Ok(());
-            }
-            if bounds.left().is_zero() {
-                return Err(self.outdated("frame", &self.recipe.frame.clone(), "frame").await);
-            }
-            self.bounds.sleep("waiting for the frame", LOOK_EVERY).await?;
+        let frame = &self.recipe.frame;
+        let wants = [Want { select: frame, how: How::Seen }];
+        let wait = Duration::from_millis(wait_ms);
+        let found = self.wait_until(&wants, wait, Look::found).await?;
+        if found.is_none() || !self.session.enter_frame(frame, &self.bounds).await? {
+            return Err(self.outdated("frame", frame, "frame").await);
         }
+        self.trace.done("enter the frame");
+        Ok(())
     }
 
     /// Clicks what has to be clicked before; a page that has no such thing does without. It is
@@ -237,50 +256,54 @@ impl<'a> Drive<'a> {
     async fn prepare(&mut self, step: &Prepare) -> Result<(), Fault> {
         let name = format!("prepare {}", step.name);
         let bounds = self.bounds.within(Duration::from_millis(step.wait_ms));
+        let frame = &self.recipe.frame;
         loop {
-            let look = self.look().await?;
-            let asked = json!({ "select": step.click, "usable": true });
-            // A banner that is still being clicked away may cover it.
-            if look.dismiss.is_none() {
-                let target: Clickable = self.ask("clickable", &asked).await?;
-                if target.found {
-                    self.click(target.point).await?;
-                    self.trace.matched(name, &step.click, target.alt);
+            let mut wants = vec![Want { select: &step.click, how: How::Usable }];
+            if !frame.is_empty() && !self.session.is_in_frame() {
+                wants.push(Want { select: frame, how: How::Seen });
+            }
+            match self.wait_until(&wants, bounds.left(), Look::found).await? {
+                Some((0, _)) => {
+                    if self.click_one(&name, &step.click).await? {
+                        return Ok(());
+                    }
+                }
+                Some(_) => {
+                    if self.session.enter_frame(frame, &self.bounds).await? {
+                        self.trace.done("enter the frame");
+                    }
+                }
+                None => {
+                    self.miss(&name, &step.click, "click").await;
                     return Ok(());
                 }
             }
-            if !self.recipe.frame.is_empty()
-                && !self.session.is_in_frame()
-                && self.session.enter_frame(&self.recipe.frame, &self.bounds).await?
-            {
-                self.trace.done("enter the frame");
-                continue;
-            }
-            if bounds.left().is_zero() {
-                self.miss(&name, &step.click, "click").await;
-                return Ok(());
-            }
-            self.bounds.sleep("waiting for what is clicked first", LOOK_EVERY).await?;
         }
     }
 
-    async fn wait_for_box(&mut self, prompt_box: &PromptBox) -> Result<(), Fault> {
-        let bounds = self.bounds.within(Duration::from_millis(prompt_box.wait_ms));
-        loop {
-            let look = self.next_look(bounds.left()).await?;
-            // A banner that is still being clicked away may cover it.
-            if look.r#box >= 0 && look.dismiss.is_none() {
-                self.trace.matched("prompt.box", &prompt_box.r#box, look.r#box);
-                return Ok(());
-            }
-            if bounds.left().is_zero() {
-                if look.is_loading() {
-                    let sentence = "did not load: it has nothing yet that `prompt.box` names";
-                    return Err(Fault::page(Reason::UpstreamTimeout, sentence));
-                }
-                return Err(self.outdated("prompt.box", &prompt_box.r#box, "box").await);
-            }
+    /// Clicks the first thing that can be; returns whether there was one.
+    async fn click_one(&mut self, name: &str, select: &Selectors) -> Result<bool, Fault> {
+        let asked = json!({ "select": select, "usable": true });
+        let target: Clickable = self.ask("clickable", &asked).await?;
+        if target.found {
+            self.click(target.point).await?;
+            self.trace.matched(name, select, target.alt);
         }
+        Ok(target.found)
+    }
+
+    async fn wait_for_box(&mut self, prompt_box: &PromptBox) -> Result<(), Fault> {
+        let wait = Duration::from_millis(prompt_box.wait_ms);
+        let there = |look: &Look| (look.r#box >= 0).then_some(look.r#box);
+        if let Some(alt) = self.wait_until(&[], wait, there).await? {
+            self.trace.matched("prompt.box", &prompt_box.r#box, alt);
+            return Ok(());
+        }
+        if self.look().await?.is_loading() {
+            let sentence = "did not load: it has nothing yet that `prompt.box` names";
+            return Err(Fault::page(Reason::UpstreamTimeout, sentence));
+        }
+        Err(self.outdated("prompt.box", &prompt_box.r#box, "box").await)
     }
 
     async fn type_prompt(&mut self, prompt_box: &PromptBox) -> Result<(), Fault> {
@@ -298,7 +321,8 @@ impl<'a> Drive<'a> {
                 typed = self.typed(select, how).await?;
             }
             if !typed.same {
-                self.bounds.sleep("typing the prompt", TYPED_WAIT).await?;
+                let wants = [Want { select, how: How::Typed }];
+                self.wait_until(&wants, TYPED_WAIT, Look::found).await?;
                 typed = self.typed(select, "look").await?;
             }
             if typed.same {
@@ -323,20 +347,13 @@ impl<'a> Drive<'a> {
     }
 
     async fn submit(&mut self, submit: &Submit, prompt_box: &PromptBox) -> Result<(), Fault> {
-        let bounds = self.bounds.within(Duration::from_millis(submit.wait_ms));
-        while !submit.click.is_empty() {
-            let asked = json!({ "select": submit.click, "usable": true });
-            let button: Clickable = self.ask("clickable", &asked).await?;
-            if button.found {
-                self.click(button.point).await?;
-                self.trace.matched("submit.click", &submit.click, button.alt);
-                return Ok(());
-            }
-            if bounds.left().is_zero() {
-                break;
-            }
-            self.look().await?;
-            self.bounds.sleep("waiting for the button that sends", LOOK_EVERY).await?;
+        let wait = Duration::from_millis(submit.wait_ms);
+        let wants = [Want { select: &submit.click, how: How::Usable }];
+        if !submit.click.is_empty()
+            && self.wait_until(&wants, wait, Look::found).await?.is_some()
+            && self.click_one("submit.click", &submit.click).await?
+        {
+            return Ok(());
         }
         let Some(key) = submit.key else {
             return Err(self.outdated("submit.click", &submit.click, "click").await);
@@ -369,9 +386,14 @@ impl<'a> Drive<'a> {
         let mut documents = self.session.documents();
         let mut moved_at = None;
         let mut rest = Duration::ZERO;
+        let mut running = Vec::new();
+        self.question.want(&[]);
         loop {
             let look = self.next_look(rest).await?;
-            self.watch_running().await?;
+            if look.running != running {
+                self.watch_running().await?;
+                running.clone_from(&look.running);
+            }
             alt = look.answer.alt.max(alt);
             let now = self.clock.instant();
             if look.answer.begun || !begun {

@@ -1,11 +1,11 @@
 //! How a page stands: what its script is asked, what it says, and what follows from it whatever the
 //! step.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::fault::Fault;
-use super::recipe::{Recipe, Shows, Sign};
+use super::recipe::{Recipe, Selectors, Shows, Sign};
 use crate::job::Reason;
 
 /// Human checks that are known on every page, as selectors of what is visible of them.
@@ -32,9 +32,37 @@ pub struct Look {
     /// The alternative of `gone` that is still there.
     pub present: i64,
     pub request_ended: bool,
+    /// The alternative of each [`Want`] that is there, below 0 none.
+    wants: Vec<i64>,
+    /// What the arrays say that show only while the answer is written.
+    pub running: Vec<String>,
+}
+
+/// The state in which something is waited for.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum How {
+    There,
+    Seen,
+    Usable,
+    /// A box that holds the prompt.
+    Typed,
+}
+
+/// Something that is waited for.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Want<'a> {
+    pub select: &'a Selectors,
+    pub how: How,
 }
 
 impl Look {
+    /// Returns the first of what is waited for that is there: its place, and the alternative that
+    /// matched.
+    pub fn found(&self) -> Option<(usize, i64)> {
+        self.wants.iter().copied().enumerate().find(|(_, alt)| *alt >= 0)
+    }
+
     /// Returns whether the document is not there as a whole.
     pub fn is_loading(&self) -> bool {
         self.ready == "loading"
@@ -77,6 +105,8 @@ pub struct Point {
 pub struct Question {
     asked: Value,
     signs: Vec<Sign>,
+    /// Whether it has changed since the page was asked.
+    pub is_new: bool,
 }
 
 impl Question {
@@ -84,9 +114,9 @@ impl Question {
         let mut signs = recipe.signs.clone();
         signs.push(Sign {
             shows: Shows::HumanCheck,
-            select: super::recipe::Selectors(HUMAN_CHECKS.map(str::to_owned).to_vec()),
+            select: Selectors(HUMAN_CHECKS.map(str::to_owned).to_vec()),
             text: Vec::new(),
-            within: super::recipe::Selectors::default(),
+            within: Selectors::default(),
             url: Vec::new(),
         });
         let dismiss: Vec<_> = recipe.dismiss.iter().map(|banner| &banner.click).collect();
@@ -100,6 +130,8 @@ impl Question {
             })
             .collect();
         let hide: Vec<&String> = recipe.dismiss.iter().flat_map(|it| &it.hide.0).collect();
+        let running = recipe.arrays.iter().filter(|part| part.while_running);
+        let running: Vec<&Selectors> = running.map(|part| &part.item).collect();
         let prompt_box = recipe.prompt.as_ref().map(|prompt| &prompt.r#box);
         let asked = json!({
             "answer": {
@@ -114,8 +146,10 @@ impl Question {
             "gone": recipe.complete.gone,
             "request_ended": recipe.complete.request_ended,
             "since": 0,
+            "wants": [],
+            "running": running,
         });
-        Question { asked, signs }
+        Question { asked, signs, is_new: true }
     }
 
     pub fn asked(&self) -> &Value {
@@ -132,11 +166,28 @@ impl Question {
     pub fn sent(&mut self, baseline: Value, since: f64) {
         self.asked["answer"]["baseline"] = baseline;
         self.asked["since"] = json!(since);
+        self.want(&[]);
+    }
+
+    /// Has the page tell when something is there.
+    pub fn want(&mut self, wants: &[Want<'_>]) {
+        self.asked["wants"] = json!(wants);
+        self.is_new = true;
+    }
+
+    /// Takes the answer for complete: nothing that shows from now on speaks against it.
+    pub fn answered(&mut self) {
+        self.signs.clear();
+        for list in ["signs", "dismiss", "running"] {
+            self.asked[list] = json!([]);
+        }
+        self.is_new = true;
     }
 
     /// Looks no more for a banner that does not go away.
     pub fn forget_banner(&mut self, index: usize) {
         self.asked["dismiss"][index] = json!([]);
+        self.is_new = true;
     }
 
     /// Checks that the page shows no sign that there will be no answer.
@@ -144,6 +195,9 @@ impl Question {
     /// # Errors
     /// Returns an error if it shows one.
     pub fn check(&self, look: &Look) -> Result<(), Fault> {
+        if self.signs.is_empty() {
+            return Ok(());
+        }
         if let Some(seen) = &look.sign
             && let Some(sign) = self.signs.get(seen.index)
         {

@@ -7,8 +7,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::collect::{Reading, add_new, key_of};
-use super::drive::{Clickable, Drive, LOOK_EVERY};
+use super::drive::{Clickable, Drive};
 use super::fault::Fault;
+use super::look::{How, Look, Want};
 use super::markdown::PageMark;
 use super::recipe::{ArrayPart, Reveal, Selectors};
 use super::windows::Joined;
@@ -19,6 +20,8 @@ const STILL_MAX: usize = 3;
 const SCROLLS_MAX: usize = 400;
 /// How often rows that do not join those before are read again: they may not be drawn yet.
 const UNJOINED_MAX: usize = 5;
+/// How long a page may take to draw the rows that were scrolled to.
+const DRAW_WAIT: Duration = Duration::from_millis(100);
 /// How long the card of one element may take to go before the next is hovered.
 const CARD_LEAVES: Duration = Duration::from_secs(1);
 
@@ -27,11 +30,6 @@ struct Scrolled {
     alt: i64,
     height: i64,
     ended: bool,
-}
-
-#[derive(Deserialize)]
-struct There {
-    alt: i64,
 }
 
 /// What is collected while a list is scrolled.
@@ -83,47 +81,40 @@ impl<'a> Drive<'a> {
 
     async fn wait_for(&mut self, reveal: &Reveal, wait: Duration) -> Result<bool, Fault> {
         let name = format!("reveal {}: wait_for", reveal.name);
-        let bounds = self.bounds.within(wait);
-        loop {
-            let there: There = self.ask("there", &json!({ "select": reveal.wait_for })).await?;
-            if there.alt >= 0 {
-                self.trace.matched(name, &reveal.wait_for, there.alt);
-                return Ok(true);
-            }
-            if bounds.left().is_zero() {
-                self.miss(&name, &reveal.wait_for, "item").await;
-                return Ok(false);
-            }
-            self.bounds.sleep("waiting for a list", LOOK_EVERY).await?;
+        let wants = [Want { select: &reveal.wait_for, how: How::There }];
+        let found = self.wait_until(&wants, wait, Look::found).await?;
+        match found {
+            Some((_, alt)) => drop(self.trace.matched(name, &reveal.wait_for, alt)),
+            None => self.miss(&name, &reveal.wait_for, "item").await,
         }
+        Ok(found.is_some())
     }
 
     /// Whether there was something to click.
     async fn reveal_by_click(&mut self, reveal: &Reveal, wait: Duration) -> Result<bool, Fault> {
         let name = format!("reveal {}: click", reveal.name);
-        let bounds = self.bounds.within(wait);
-        let mut at = 0;
-        loop {
-            let target = self.target(&reveal.click, reveal.each, at, false).await?;
-            if target.found {
-                self.click(target.point).await?;
-                at += 1;
-                if !reveal.each || at >= target.count {
-                    self.trace.matched(name, &reveal.click, target.alt);
-                    self.trace.note(format!("{at} clicked"));
-                    return Ok(true);
+        let (mut at, mut alt) = (0, -1);
+        let wants = [Want { select: &reveal.click, how: How::Usable }];
+        if self.wait_until(&wants, wait, Look::found).await?.is_some() {
+            loop {
+                let target = self.target(&reveal.click, reveal.each, at, false).await?;
+                // What was clicked may no longer be there to be clicked.
+                if !target.found {
+                    break;
                 }
-            } else if at > 0 {
-                // What was clicked is no longer there to be clicked.
-                self.trace.matched(name, &reveal.click, 0).note(format!("{at} clicked"));
-                return Ok(true);
-            } else if bounds.left().is_zero() {
-                self.miss(&name, &reveal.click, "click").await;
-                return Ok(false);
-            } else {
-                self.bounds.sleep("waiting for what opens a list", LOOK_EVERY).await?;
+                self.click(target.point).await?;
+                (at, alt) = (at + 1, target.alt);
+                if !reveal.each || at >= target.count {
+                    break;
+                }
             }
         }
+        if at == 0 {
+            self.miss(&name, &reveal.click, "click").await;
+            return Ok(false);
+        }
+        self.trace.matched(name, &reveal.click, alt).note(format!("{at} clicked"));
+        Ok(true)
     }
 
     async fn target(
@@ -151,13 +142,10 @@ impl<'a> Drive<'a> {
         let parts = self.named(reveal);
         let mut found: Vec<Vec<Vec<Vec<String>>>> = vec![Vec::new(); parts.len()];
         let (mut at, mut shown, mut alt) = (0, 0, -1);
-        let bounds = self.bounds.within(wait);
+        let wants = [Want { select: &reveal.hover, how: How::Usable }];
+        self.wait_until(&wants, wait, Look::found).await?;
         loop {
             let target = self.target(&reveal.hover, reveal.each, at, true).await?;
-            if !target.found && at == 0 && !bounds.left().is_zero() {
-                self.bounds.sleep("waiting for what is hovered", LOOK_EVERY).await?;
-                continue;
-            }
             if !target.found {
                 break;
             }
@@ -202,18 +190,9 @@ impl<'a> Drive<'a> {
         wanted: bool,
         wait: Duration,
     ) -> Result<bool, Fault> {
-        let bounds = self.bounds.within(wait);
-        loop {
-            let asked = json!({ "select": select, "seen": true });
-            let there: There = self.ask("there", &asked).await?;
-            if (there.alt >= 0) == wanted {
-                return Ok(true);
-            }
-            if bounds.left().is_zero() {
-                return Ok(false);
-            }
-            self.bounds.sleep("waiting for a card", LOOK_EVERY).await?;
-        }
+        let wants = [Want { select, how: How::Seen }];
+        let done = |look: &Look| (look.found().is_some() == wanted).then_some(());
+        Ok(self.wait_until(&wants, wait, done).await?.is_some())
     }
 
     async fn close(&mut self, reveal: &Reveal) -> Result<(), Fault> {
@@ -246,7 +225,7 @@ impl<'a> Drive<'a> {
         let mut bounds = self.bounds.within(wait);
         let (mut height, mut still, mut steps) = (begun.height, 0, 0);
         let whole = loop {
-            self.bounds.sleep("scrolling a list", LOOK_EVERY).await?;
+            self.bounds.sleep("scrolling a list", DRAW_WAIT).await?;
             let grew = self.gather(&mut gathered, answer).await?;
             let step: Scrolled = self.ask("scroll", &json!({ "select": reveal.scroll })).await?;
             steps += 1;
@@ -303,7 +282,7 @@ impl<'a> Drive<'a> {
                     grew |= joined.add(rows);
                     break;
                 }
-                self.bounds.sleep("scrolling a list", LOOK_EVERY).await?;
+                self.bounds.sleep("scrolling a list", DRAW_WAIT).await?;
             }
         }
         let Some(joined) = &mut to.blocks else { return Ok(grew) };
@@ -314,7 +293,7 @@ impl<'a> Drive<'a> {
                 grew |= joined.add(part.blocks);
                 break;
             }
-            self.bounds.sleep("scrolling the answer", LOOK_EVERY).await?;
+            self.bounds.sleep("scrolling the answer", DRAW_WAIT).await?;
         }
         Ok(grew)
     }

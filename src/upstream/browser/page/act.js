@@ -145,6 +145,17 @@ const status = () => {
   return (entry && entry.responseStatus) || 0;
 };
 
+// What is waited for: the alternative that is there, below 0 none.
+const want = ({ select, how }, prompt) => {
+  const passes = {
+    there: () => true,
+    seen: visible,
+    usable: enabled,
+    typed: (it) => visible(it) && same(editable(it), prompt),
+  };
+  return pick(select, document, passes[how]).alt;
+};
+
 // How the page stands, as far as the recipe asks.
 const look = (asked) => {
   const state = { status: status(), ready: document.readyState };
@@ -169,6 +180,8 @@ const look = (asked) => {
   state.request_ended = asked.request_ended
     ? requestEnded(asked.request_ended, asked.since)
     : true;
+  state.wants = asked.wants.map((one) => want(one, asked.prompt));
+  state.running = asked.running.map((select) => hash(pick(select).elements.map(textOf).join("\n")));
   return state;
 };
 
@@ -289,9 +302,4 @@ const scroll = ({ select, to_start: toStart }) => {
   place.dispatchEvent(new Event("scroll", { bubbles: true }));
   const ended = place.scrollTop + place.clientHeight >= place.scrollHeight - 1;
   return { alt, height: place.scrollHeight, ended };
-};
-
-const there = ({ select, seen }) => {
-  const { alt, elements } = pick(select, document, seen ? visible : () => true);
-  return { alt, count: elements.length };
 };

@@ -67,8 +67,14 @@ const now = () => {
 };
 
 const WHAT = {
-  watch, baseline, focusBox, type, clickable, scroll, there, list, read, nearest, frame, frameBegin, source,
+  watch, baseline, focusBox, type, clickable, scroll, list, read, nearest, frame, frameBegin, source,
   now,
 };
 
-const run = (name, argument) => WHAT[name](argument);
+// What a recipe hides is in no text that is read.
+const run = (name, argument) => {
+  if (watched.asked && name !== "watch") {
+    hide(watched.asked.hide);
+  }
+  return WHAT[name](argument);
+};

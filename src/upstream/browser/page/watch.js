@@ -1,8 +1,10 @@
 // Tells how the page stands whenever that changes, so that nobody has to ask for it all the time.
 
 const CHECK_MS = 100;
-// Once the answer has begun, it changes with each word.
+// Once the prompt is sent, the page changes with each word or turn of a spinner.
 const CHECK_ANSWER_MS = 250;
+// What changes a page without a change of its document.
+const EVENTS = ["readystatechange", "input", "pointerover", "transitionend", "animationend"];
 
 const watched = {
   asked: null, number: 0, last: "", timer: 0, wait: CHECK_MS, roots: new WeakSet(),
@@ -14,16 +16,23 @@ const hear = (tell) => {
   told = tell;
 };
 
+const lookNow = () => {
+  const { asked } = watched;
+  const seen = look(asked);
+  const waits = !asked.wants.length && (asked.since || seen.answer.begun);
+  watched.wait = waits ? CHECK_ANSWER_MS : CHECK_MS;
+  return seen;
+};
+
 const check = () => {
   watched.timer = 0;
   let seen;
   try {
-    seen = look(watched.asked);
+    seen = lookNow();
   } catch {
     // Whoever asks next is told of it.
     return;
   }
-  watched.wait = seen.answer.begun ? CHECK_ANSWER_MS : CHECK_MS;
   const text = JSON.stringify(seen);
   if (text !== watched.last) {
     watched.last = text;
@@ -51,7 +60,7 @@ const observe = (root) => {
 
 const watch = ({ asked, watch: number }) => {
   if (!watched.asked) {
-    document.addEventListener("readystatechange", soon);
+    EVENTS.forEach((name) => document.addEventListener(name, soon, true));
     addEventListener("load", soon);
     new PerformanceObserver(soon).observe({ type: "resource" });
   }
@@ -59,8 +68,7 @@ const watch = ({ asked, watch: number }) => {
   watched.number = number;
   observe(document);
   entered = observe;
-  const seen = look(asked);
-  watched.wait = seen.answer.begun ? CHECK_ANSWER_MS : CHECK_MS;
+  const seen = lookNow();
   watched.last = JSON.stringify(seen);
   return seen;
 };
