@@ -25,7 +25,9 @@ use crate::job::{RawRequest, ScrapeRequest};
 use crate::server::Server;
 use crate::upstream::browser::recipe::{Problem, Recipe};
 use crate::upstream::browser::recipes::{self, Recipes};
-use crate::upstream::browser::{BrowserUpstream, Keep, Limits, LocalDriver, Parts, Runtime, Setup};
+use crate::upstream::browser::{
+    BrowserUpstream, Browsers, Keep, Limits, LocalDriver, Parts, Runtime, Setup,
+};
 use crate::upstream::{Call, Upstream};
 use report::Run;
 
@@ -240,23 +242,22 @@ fn ask(args: RunArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let local =
         args.webdriver_url.is_none().then(|| LocalDriver::new(temporary.path().join("browser")));
     let clock = Clock::System;
+    let limits = Limits { jobs_max: 1, memory_bytes_max: settings.browser.session_bytes_max };
+    let setup = Setup {
+        webdriver_url: args.webdriver_url.unwrap_or_default(),
+        folder: local.as_ref().map(|driver| driver.folder().to_owned()),
+        proxy: None,
+        viewport: settings.browser.viewport,
+        trusted_keys: settings.browser.trusted_keys.clone(),
+        headed: args.headed,
+    };
+    let browsers = Browsers::new(limits, setup, local.clone());
     let upstream = BrowserUpstream::new(Parts {
         name: recipe.name.clone(),
         recipe: recipe.clone(),
         base_url: page.url.clone(),
-        limits: Limits {
-            sessions: 1,
-            jobs_max: 1,
-            memory_bytes_max: settings.browser.session_bytes_max,
-        },
-        setup: Setup {
-            webdriver_url: args.webdriver_url.unwrap_or_default(),
-            folder: local.as_ref().map(|driver| driver.folder().to_owned()),
-            proxy: None,
-            viewport: settings.browser.viewport,
-            trusted_keys: settings.browser.trusted_keys.clone(),
-            headed: args.headed,
-        },
+        sessions: 1,
+        browsers,
         local,
         timeout: Duration::from_secs(args.timeout),
         keep: Keep::All,

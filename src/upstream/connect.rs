@@ -7,7 +7,9 @@ use std::time::Duration;
 
 use super::browser::recipe::Problem;
 use super::browser::recipes::{self, Recipes};
-use super::browser::{self, BrowserUpstream, Keep, Limits, LocalDriver, Parts, Runtime, Setup};
+use super::browser::{
+    self, BrowserUpstream, Browsers, Keep, Limits, LocalDriver, Parts, Runtime, Setup,
+};
 use super::http::{HttpUpstream, InvalidProxy};
 use super::practice::PracticeUpstream;
 use super::{Member, Registry, Terms, Upstream, providers};
@@ -159,6 +161,8 @@ struct Shared {
     recipes: Recipes,
     runtime: Arc<Runtime>,
     driver: Arc<LocalDriver>,
+    /// Those that upstreams share, by what they are started with.
+    browsers: HashMap<Setup, Arc<Browsers>>,
 }
 
 impl Connector<'_> {
@@ -182,15 +186,15 @@ impl Connector<'_> {
         })
     }
 
-    fn shared(&mut self) -> Result<&Shared, ConnectError> {
+    fn shared(&mut self) -> Result<&mut Shared, ConnectError> {
         if self.shared.is_none() {
             let recipes = all_recipes(self.settings).map_err(ConnectError::Recipes)?;
             let runtime = Arc::new(Runtime::start().map_err(ConnectError::Thread)?);
             let driver = LocalDriver::new(self.settings.store.path.join(browser::FOLDER));
-            self.shared = Some(Shared { recipes, runtime, driver });
+            self.shared = Some(Shared { recipes, runtime, driver, browsers: HashMap::new() });
         }
         // It was made just now where it was not there.
-        self.shared.as_ref().ok_or(ConnectError::Recipes(Vec::new()))
+        self.shared.as_mut().ok_or(ConnectError::Recipes(Vec::new()))
     }
 
     fn open_browser(
@@ -209,23 +213,27 @@ impl Connector<'_> {
             "" => is_path.then_some(local_url),
             given => Some(given.to_owned()),
         };
+        let setup = Setup {
+            webdriver_url: configured.webdriver_url.clone().unwrap_or_default(),
+            folder: local.as_ref().map(|driver| driver.folder().to_owned()),
+            proxy: configured.proxy.as_ref().map(|proxy| proxy.reveal().to_owned()),
+            viewport: settings.viewport,
+            trusted_keys: settings.trusted_keys,
+            headed: false,
+        };
+        let limits = Limits {
+            jobs_max: settings.session_jobs_max,
+            memory_bytes_max: settings.session_bytes_max,
+        };
+        let browsers = shared.browsers.entry(setup.clone());
+        let browsers = browsers.or_insert_with(|| Browsers::new(limits, setup, local.clone()));
+        let browsers = browsers.clone();
         Ok(Arc::new(BrowserUpstream::new(Parts {
             name: configured.name.clone(),
             recipe: recipe.clone(),
             base_url,
-            limits: Limits {
-                sessions: configured.sessions,
-                jobs_max: settings.session_jobs_max,
-                memory_bytes_max: settings.session_bytes_max,
-            },
-            setup: Setup {
-                webdriver_url: configured.webdriver_url.clone().unwrap_or_default(),
-                folder: local.as_ref().map(|driver| driver.folder().to_owned()),
-                proxy: configured.proxy.as_ref().map(|proxy| proxy.reveal().to_owned()),
-                viewport: settings.viewport,
-                trusted_keys: settings.trusted_keys,
-                headed: false,
-            },
+            sessions: configured.sessions,
+            browsers,
             local,
             timeout: Duration::from_secs(configured.timeout_seconds),
             keep: match settings.evidence {

@@ -1,7 +1,7 @@
 //! WebDriver BiDi: commands and events as JSON over one WebSocket for each browser.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ use super::event::BrowserEvent;
 
 /// The largest message of a browser that is taken, bytes: a page's HTML, or a picture of it.
 const MESSAGE_BYTES_MAX: usize = 64 << 20;
-/// The most events that wait to be read; a page that brings about more of them loses some.
+/// The most events of a room that wait to be read; a page that brings about more loses some.
 const EVENTS_MAX: usize = 1_000;
 
 /// The reason why a command was not done, in the browser's words.
@@ -41,16 +41,27 @@ pub struct Bidi {
 struct Waiting {
     last_id: u64,
     replies: HashMap<u64, oneshot::Sender<CommandResult>>,
+    /// Who is told of events, by the room that they are of.
+    listeners: HashMap<String, mpsc::Sender<BrowserEvent>>,
     is_closed: bool,
 }
 
+impl Waiting {
+    fn tell(&self, room: Option<&str>, event: &BrowserEvent) {
+        let listeners = self.listeners.iter();
+        for (_, listener) in listeners.filter(|(known, _)| room.is_none_or(|room| room == *known)) {
+            // One too many, or nobody reads them.
+            let _ = listener.try_send(event.clone());
+        }
+    }
+}
+
 impl Bidi {
-    /// Connects to the address that a new session has given; also returns its events. Runs on the
-    /// runtime of the caller.
+    /// Connects to the address that a new session has given. Runs on the runtime of the caller.
     ///
     /// # Errors
     /// Returns the reason if there is no connection.
-    pub async fn connect(url: &str) -> Result<(Bidi, mpsc::Receiver<BrowserEvent>), String> {
+    pub async fn connect(url: &str) -> Result<Bidi, String> {
         let config = WebSocketConfig::default()
             .max_message_size(Some(MESSAGE_BYTES_MAX))
             .max_frame_size(Some(MESSAGE_BYTES_MAX));
@@ -58,7 +69,6 @@ impl Bidi {
         let (socket, _) = connected.map_err(|error| error.to_string())?;
         let (mut sink, mut stream) = socket.split();
         let (outbox, mut letters) = mpsc::unbounded_channel::<Message>();
-        let (events, received) = mpsc::channel(EVENTS_MAX);
         let waiting: Arc<Mutex<Waiting>> = Arc::default();
         tokio::spawn(async move {
             while let Some(letter) = letters.recv().await {
@@ -78,18 +88,35 @@ impl Bidi {
                     Some(id) => answer(&answered, id, value),
                     None => {
                         if let Some(event) = BrowserEvent::read(&value) {
-                            // One too many, or nobody reads them.
-                            let _ = events.try_send(event);
+                            let room = BrowserEvent::room(&value);
+                            lock(&answered).tell(room, &event);
                         }
                     }
                 }
             }
-            let mut waiting = answered.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = lock(&answered);
             waiting.is_closed = true;
             // Whoever waits learns it by the drop.
             waiting.replies.clear();
+            waiting.listeners.clear();
         });
-        Ok((Bidi { waiting, outbox }, received))
+        Ok(Bidi { waiting, outbox })
+    }
+
+    /// Returns the events of a room from now on, until [`Bidi::forget`]. They end with the
+    /// connection.
+    pub fn listen(&self, room: &str) -> mpsc::Receiver<BrowserEvent> {
+        let (events, received) = mpsc::channel(EVENTS_MAX);
+        let mut waiting = lock(&self.waiting);
+        if !waiting.is_closed {
+            waiting.listeners.insert(room.to_owned(), events);
+        }
+        received
+    }
+
+    /// Ends the events of a room.
+    pub fn forget(&self, room: &str) {
+        lock(&self.waiting).listeners.remove(room);
     }
 
     /// Sends a command at once; what is returned waits for its result.
@@ -99,7 +126,7 @@ impl Bidi {
     pub fn send(&self, method: &str, params: Value) -> impl Future<Output = CommandResult> + use<> {
         let (sender, reply) = oneshot::channel();
         let id = {
-            let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut waiting = lock(&self.waiting);
             waiting.last_id += 1;
             let id = waiting.last_id;
             if !waiting.is_closed {
@@ -137,12 +164,16 @@ impl Bidi {
 
     /// Returns whether the connection still stands.
     pub fn is_open(&self) -> bool {
-        !self.waiting.lock().unwrap_or_else(PoisonError::into_inner).is_closed
+        !lock(&self.waiting).is_closed
     }
 }
 
+fn lock(waiting: &Mutex<Waiting>) -> MutexGuard<'_, Waiting> {
+    waiting.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 fn answer(waiting: &Mutex<Waiting>, id: u64, mut value: Value) {
-    let reply = waiting.lock().unwrap_or_else(PoisonError::into_inner).replies.remove(&id);
+    let reply = lock(waiting).replies.remove(&id);
     let Some(reply) = reply else { return };
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let result = match value["error"].is_null() {

@@ -1,18 +1,17 @@
 //! One browser: how it is started, the rooms that it has for jobs, and its end.
 
 use std::path::{Path, PathBuf};
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::bidi::{Bidi, BidiError};
 use super::bounds::Bounds;
 use super::client::{self, Started};
-use super::event::{BrowserEvent, CHANNEL, WANTED};
+use super::event::{CHANNEL, WANTED};
 use super::fault::Fault;
 use super::room::Room;
 use super::setup::{COMMAND_TIMEOUT, Setup, capabilities, remove};
@@ -42,15 +41,19 @@ pub static SCRIPT: LazyLock<String> = LazyLock::new(|| {
 /// A running browser. [`Chromium::end`] it: dropped, it is only forgotten.
 pub struct Chromium {
     pub bidi: Bidi,
-    pub events: mpsc::Receiver<BrowserEvent>,
     started: Started,
     pub user_agent: String,
     /// Whose end ends the browser for certain; `None` on another machine.
     profile: Option<PathBuf>,
-    pub jobs: u32,
-    /// The room of the job after the current one.
-    next: Option<JoinHandle<Result<Room, BidiError>>>,
+    jobs: AtomicU32,
+    /// The room of the next job.
+    next: Mutex<Option<Opening>>,
+    /// The bound that the last page was ended for, MiB; 0 if none was.
+    ended_page_mib: AtomicU64,
 }
+
+/// A room that is being made.
+type Opening = JoinHandle<Result<Room, BidiError>>;
 
 impl Chromium {
     /// Starts a browser.
@@ -94,8 +97,9 @@ impl Chromium {
         let greeting = greet(&started.socket_url);
         let greeted = bounds.within(START_TIMEOUT).hold("starting the browser", greeting).await;
         match greeted.and_then(|greeted| greeted) {
-            Ok((bidi, events, user_agent)) => {
-                Ok(Chromium { bidi, events, started, user_agent, profile, jobs: 0, next: None })
+            Ok((bidi, user_agent)) => {
+                let (jobs, next, ended_page_mib) = Default::default();
+                Ok(Chromium { bidi, started, user_agent, profile, jobs, next, ended_page_mib })
             }
             Err(fault) => {
                 end(&started, profile.as_deref()).await;
@@ -108,16 +112,25 @@ impl Chromium {
     ///
     /// # Errors
     /// Returns an error if the browser is gone, or has none in time.
-    pub async fn room(&mut self, at: &Whereabouts, bounds: &Bounds) -> Result<Room, Fault> {
-        let open = || tokio::spawn(Room::open(self.bidi.clone()));
-        let mut ahead = self.next.take().unwrap_or_else(open);
-        let room = match bounds.hold("opening a window", &mut ahead).await {
-            Ok(Ok(opened)) => opened?,
-            Ok(Err(error)) => return Err(Fault::broken(error.to_string())),
-            Err(fault) => {
-                self.next = Some(ahead);
-                return Err(fault);
+    pub async fn room(&self, at: &Whereabouts, bounds: &Bounds) -> Result<Room, Fault> {
+        self.jobs.fetch_add(1, Ordering::Relaxed);
+        let ahead = self.next().take();
+        let mut opening = ahead.unwrap_or_else(|| self.open());
+        let room = loop {
+            let mut room = match bounds.hold("opening a window", &mut opening).await {
+                Ok(Ok(opened)) => opened?,
+                Ok(Err(error)) => return Err(Fault::broken(error.to_string())),
+                Err(fault) => {
+                    // Another job may wait for it.
+                    *self.next() = Some(opening);
+                    return Err(fault);
+                }
+            };
+            if !room.is_lost() {
+                break room;
             }
+            room.leave(&self.bidi).await;
+            opening = self.open();
         };
         // That it was opened says nothing of whether the browser is still there; this does.
         let settling = room.settle(&self.bidi, at, &self.user_agent);
@@ -126,10 +139,34 @@ impl Chromium {
     }
 
     /// Begins to make the room of the next job, beside whatever is done meanwhile.
-    pub fn prepare(&mut self) {
-        if self.next.is_none() {
-            self.next = Some(tokio::spawn(Room::open(self.bidi.clone())));
+    pub fn prepare(&self) {
+        self.next().get_or_insert_with(|| self.open());
+    }
+
+    fn open(&self) -> Opening {
+        tokio::spawn(Room::open(self.bidi.clone()))
+    }
+
+    fn next(&self) -> MutexGuard<'_, Option<Opening>> {
+        self.next.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns how many jobs it was used for.
+    pub fn jobs(&self) -> u32 {
+        self.jobs.load(Ordering::Relaxed)
+    }
+
+    /// Ends the largest process of its pages if that takes more than `most_bytes`: its job loses
+    /// it. Does nothing on another machine.
+    pub fn end_large_page(&self, most_bytes: u64) {
+        if self.profile.as_deref().is_some_and(|it| processes::end_large_page(it, most_bytes)) {
+            self.ended_page_mib.store(most_bytes >> 20, Ordering::Relaxed);
         }
+    }
+
+    /// Returns the bound that the last page was ended for, MiB; 0 if none was.
+    pub fn ended_page_mib(&self) -> u64 {
+        self.ended_page_mib.load(Ordering::Relaxed)
     }
 
     /// Returns the memory that the browser takes, bytes; 0 when that is not known.
@@ -144,14 +181,13 @@ impl Chromium {
 }
 
 /// Connects and asks for events.
-async fn greet(socket_url: &str) -> Result<(Bidi, mpsc::Receiver<BrowserEvent>, String), Fault> {
-    let connected = Bidi::connect(socket_url).await;
-    let (bidi, events) = connected.map_err(Fault::not_started)?;
+async fn greet(socket_url: &str) -> Result<(Bidi, String), Fault> {
+    let bidi = Bidi::connect(socket_url).await.map_err(Fault::not_started)?;
     let subscribed = bidi.send("session.subscribe", json!({ "events": WANTED }));
     let version = bidi.devtools("Browser.getVersion", json!({}), None).await?;
     subscribed.await?;
     let user_agent = version["result"]["userAgent"].as_str().unwrap_or_default().to_owned();
-    Ok((bidi, events, user_agent))
+    Ok((bidi, user_agent))
 }
 
 /// Returns the channel as the script is given it.

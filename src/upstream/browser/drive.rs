@@ -230,11 +230,7 @@ impl<'a> Drive<'a> {
             return Ok(());
         }
         self.cared_at = now;
-        let bytes = self.session.browser.memory_bytes();
-        if bytes > self.memory_bytes_max {
-            let mib = self.memory_bytes_max >> 20;
-            return Err(Fault::broken(format!("the page takes more than {mib} MiB of memory")));
-        }
+        self.session.browser.end_large_page(self.memory_bytes_max);
         Ok(())
     }
 

@@ -36,6 +36,12 @@ pub enum BrowserEvent {
 }
 
 impl BrowserEvent {
+    /// Returns the room that an event is of; `None` if it does not say.
+    pub fn room(event: &Value) -> Option<&str> {
+        let params = &event["params"];
+        params["userContext"].as_str().or_else(|| params["source"]["userContext"].as_str())
+    }
+
     /// Reads an event; `None` for one that was not asked for.
     pub fn read(event: &Value) -> Option<BrowserEvent> {
         let params = &event["params"];

@@ -21,15 +21,6 @@ pub enum Fault {
     Page { reason: Reason, why: Why },
 }
 
-/// The state in which a job leaves its browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BrowserState {
-    Well,
-    /// It can serve another job if it still answers.
-    Doubtful,
-    Broken,
-}
-
 /// The reason in our own words, and what the page or its browser said: that may repeat the prompt,
 /// and is for the job's owner alone.
 #[derive(Clone, Debug)]
@@ -46,17 +37,6 @@ impl Fault {
 
     pub fn broken(ours: impl Into<String>) -> Fault {
         Fault::Broken(Why { ours: ours.into(), theirs: String::new() })
-    }
-
-    /// Returns in which state a browser is after the fault.
-    pub fn leaves(&self) -> BrowserState {
-        match self {
-            Fault::Broken(_) => BrowserState::Broken,
-            // It may have been too busy to answer, and still be.
-            Fault::Canceled | Fault::Deadline { .. } => BrowserState::Doubtful,
-            Fault::Dialogs | Fault::Navigated => BrowserState::Doubtful,
-            Fault::Page { .. } => BrowserState::Well,
-        }
     }
 
     /// Returns the error as the job is told. `upstream` is the name in config.toml.

@@ -3,6 +3,7 @@
 
 mod bidi;
 mod bounds;
+mod browsers;
 mod chromium;
 mod client;
 mod collect;
@@ -43,16 +44,16 @@ use crate::job::{Reason, ScrapeRequest};
 use bounds::Bounds;
 use drift::Drift;
 use drive::{Attempt, Drive};
-use fault::{BrowserState, Fault};
+use fault::Fault;
 use pool::Pool;
 use recipe::Recipe;
 use session::Session;
 use steps::Trace;
 use whereabouts::Whereabouts;
 
+pub use browsers::{Browsers, Limits};
 pub use drift::{Matches, RecipeHealth};
 pub use driver::{LocalDriver, is_root, make_private};
-pub use pool::Limits;
 pub use runtime::Runtime;
 pub use setup::Setup;
 pub use steps::Watch;
@@ -80,8 +81,9 @@ pub struct Parts {
     pub recipe: Arc<Recipe>,
     /// Takes the place of the origin of the recipe's `url`; the page of a `url` that is a path.
     pub base_url: Option<String>,
-    pub limits: Limits,
-    pub setup: Setup,
+    /// The most jobs at once.
+    pub sessions: usize,
+    pub browsers: Arc<Browsers>,
     /// `None`: the driver runs elsewhere.
     pub local: Option<Arc<LocalDriver>>,
     /// The longest one call may take.
@@ -106,7 +108,7 @@ pub struct BrowserUpstream {
 impl BrowserUpstream {
     /// Starts nothing: the first call does.
     pub fn new(parts: Parts) -> BrowserUpstream {
-        let pool = Pool::new(parts.limits, parts.setup.clone(), parts.local.clone());
+        let pool = Pool::new(parts.sessions, parts.browsers.clone());
         let recipe = Mutex::new(parts.recipe.clone());
         BrowserUpstream { parts, recipe, pool, drift: Drift::default() }
     }
@@ -145,7 +147,7 @@ impl BrowserUpstream {
                 bounds: bounds.clone(),
                 trace,
                 clock: &self.parts.clock,
-                memory_bytes_max: self.parts.limits.memory_bytes_max,
+                memory_bytes_max: self.pool.memory_bytes_max(),
                 prompt: &request.prompt,
             });
             let answer = drive.reach_answer(&url).await?;
@@ -229,7 +231,6 @@ impl Upstream for BrowserUpstream {
         }
         let (steps, matched) = trace.finish();
         self.drift.note(matched);
-        let state = outcome.as_ref().err().map_or(BrowserState::Well, Fault::leaves);
         let keeps = match self.parts.keep {
             Keep::All => true,
             Keep::Failures => outcome.is_err(),
@@ -243,7 +244,7 @@ impl Upstream for BrowserUpstream {
                 let rest = bounds.fresh(reserve);
                 runtime.block_on(self.look_back(&mut session, &rest, &mut evidence));
             }
-            self.pool.give_back(runtime, session, state);
+            self.pool.give_back(runtime, session);
         }
         if keeps {
             call.keep(evidence);

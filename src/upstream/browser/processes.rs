@@ -56,6 +56,23 @@ pub fn memory_bytes(profile: &Path) -> u64 {
     own + resident.iter().map(|process| process.file_bytes).max().unwrap_or_default()
 }
 
+/// Kills the largest process of pages of the browser with this profile if it takes more memory than
+/// `most_bytes`; returns whether one did.
+pub fn end_large_page(profile: &Path, most_bytes: u64) -> bool {
+    let own = |pid: Pid| Some((resident(pid)?.own_bytes, pid));
+    let pages = family(profile).into_iter().filter(|pid| has_argument(*pid, "--type=renderer"));
+    let largest = pages.filter_map(own).max_by_key(|(bytes, _)| *bytes);
+    let Some((_, pid)) = largest.filter(|(bytes, _)| *bytes > most_bytes) else { return false };
+    kill(pid);
+    true
+}
+
+fn has_argument(pid: Pid, argument: &str) -> bool {
+    // A process of Chromium may have its command line as one text.
+    std::fs::read(proc(pid).join("cmdline"))
+        .is_ok_and(|line| String::from_utf8_lossy(&line).contains(argument))
+}
+
 /// The memory of one process that is in use, bytes.
 struct Resident {
     own_bytes: u64,

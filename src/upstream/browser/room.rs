@@ -4,17 +4,19 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
+use tokio::sync::mpsc;
 
 use super::bidi::{Bidi, BidiError};
+use super::event::BrowserEvent;
 use super::whereabouts::{MOBILE_PIXELS, MOBILE_SCALE, Whereabouts};
 
 /// How long the removal of a room is waited for.
 const REMOVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// A context with its window. [`Room::leave`] it: dropped, it stays until its browser ends.
-#[derive(Clone, Debug)]
 pub struct Room {
     pub id: String,
+    pub events: mpsc::Receiver<BrowserEvent>,
     pub window: String,
     /// The window's session of Chrome DevTools.
     pub devtools: String,
@@ -27,8 +29,9 @@ impl Room {
     /// Returns an error if the browser refuses, or is gone.
     pub async fn open(bidi: Bidi) -> Result<Room, BidiError> {
         let id = text(&bidi.send("browser.createUserContext", json!({})).await?["userContext"]);
+        let events = bidi.listen(&id);
         match furnish(&bidi, &id).await {
-            Ok((window, devtools)) => Ok(Room { id, window, devtools }),
+            Ok((window, devtools)) => Ok(Room { id, events, window, devtools }),
             Err(error) => {
                 remove(&bidi, &id).await;
                 Err(error)
@@ -84,16 +87,31 @@ impl Room {
         bidi.devtools(method, params, Some(&self.devtools)).await.map(drop)
     }
 
-    /// Removes the room with all that is in it.
-    pub async fn leave(self, bidi: Bidi) {
-        remove(&bidi, &self.id).await;
+    /// Returns whether the window or its process is gone already. Takes the events that there are.
+    pub fn is_lost(&mut self) -> bool {
+        let mut is_lost = false;
+        while let Ok(event) = self.events.try_recv() {
+            is_lost |= match event {
+                BrowserEvent::Gone { window } => window == self.window,
+                BrowserEvent::Crashed { session } => session == self.devtools,
+                BrowserEvent::Told { .. } | BrowserEvent::Opened { .. } => false,
+                BrowserEvent::Moved { .. } | BrowserEvent::Ready { .. } => false,
+                BrowserEvent::Dialog { .. } => false,
+            };
+        }
+        is_lost
+    }
+
+    /// Removes the room with all that is in it; returns whether the browser has.
+    pub async fn leave(self, bidi: &Bidi) -> bool {
+        remove(bidi, &self.id).await
     }
 }
 
-async fn remove(bidi: &Bidi, id: &str) {
+async fn remove(bidi: &Bidi, id: &str) -> bool {
+    bidi.forget(id);
     let removing = bidi.send("browser.removeUserContext", json!({ "userContext": id }));
-    // A browser that does not is gone, or is seen to be when the next room is opened.
-    let _ = tokio::time::timeout(REMOVE_TIMEOUT, removing).await;
+    matches!(tokio::time::timeout(REMOVE_TIMEOUT, removing).await, Ok(Ok(_)))
 }
 
 /// Opens the window and sets what is the same for every job.

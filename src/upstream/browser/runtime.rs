@@ -2,6 +2,7 @@
 //! their own, which wait here.
 
 use tokio::runtime::{Builder, Handle};
+use tokio::task::JoinSet;
 
 /// A runtime with one thread, which may be dropped anywhere.
 pub struct Runtime {
@@ -22,9 +23,13 @@ impl Runtime {
         Ok(Runtime { handle: runtime.handle().clone(), runtime: Some(runtime) })
     }
 
-    /// Begins a future that nobody waits for.
-    pub fn spawn(&self, future: impl Future<Output = ()> + Send + 'static) {
-        self.handle.spawn(future);
+    /// Begins a future that the set is waited for with.
+    pub fn spawn_in(
+        &self,
+        set: &mut JoinSet<()>,
+        future: impl Future<Output = ()> + Send + 'static,
+    ) {
+        set.spawn_on(future, &self.handle);
     }
 
     /// Waits for a future on the calling thread, which must not be one of a runtime.

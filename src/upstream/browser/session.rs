@@ -1,5 +1,6 @@
 //! A browser and the room of one job in it: all that is done with its page.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
@@ -7,7 +8,6 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tokio::task::JoinHandle;
 
 use super::bidi::BidiError;
 use super::bounds::Bounds;
@@ -33,7 +33,7 @@ const FRAME: &str = "(name, asked) => { const frame = run(name, JSON.parse(asked
 
 /// A browser while it serves a job.
 pub struct Session {
-    pub browser: Chromium,
+    pub browser: Arc<Chromium>,
     pub(super) room: Room,
     /// The frame that everything is done in, and its id.
     frame: Option<(Selectors, String)>,
@@ -68,7 +68,7 @@ enum Called {
 }
 
 impl Session {
-    pub fn new(browser: Chromium, room: Room) -> Session {
+    pub fn new(browser: Arc<Chromium>, room: Room) -> Session {
         Session {
             browser,
             room,
@@ -83,10 +83,10 @@ impl Session {
         }
     }
 
-    /// Returns the browser without the room, which is removed meanwhile, and what ends with that.
-    pub fn leave(self) -> (Chromium, JoinHandle<()>) {
-        let left = tokio::spawn(self.room.leave(self.browser.bidi.clone()));
-        (self.browser, left)
+    /// Removes the room; returns the browser, and whether it has removed it.
+    pub async fn leave(self) -> (Arc<Chromium>, bool) {
+        let was_removed = self.room.leave(&self.browser.bidi).await;
+        (self.browser, was_removed)
     }
 
     /// Opens an address and waits until its document is there, or for [`READY_TIMEOUT`]: what there
@@ -140,7 +140,7 @@ impl Session {
 
     /// Waits for an event; returns whether one came in time.
     async fn event(&mut self, bounds: &Bounds) -> Result<bool, Fault> {
-        match bounds.try_hold(self.browser.events.recv()).await? {
+        match bounds.try_hold(self.room.events.recv()).await? {
             None => Ok(false),
             Some(None) => Err(Fault::broken("it is gone")),
             Some(Some(event)) => {
@@ -153,7 +153,7 @@ impl Session {
 
     /// Takes the events that there are.
     fn take_events(&mut self) -> Result<(), Fault> {
-        while let Ok(event) = self.browser.events.try_recv() {
+        while let Ok(event) = self.room.events.try_recv() {
             self.note(event);
         }
         self.check()
@@ -164,7 +164,13 @@ impl Session {
         if !self.browser.bidi.is_open() {
             return Err(Fault::broken("it is gone"));
         }
-        if self.is_gone { Err(Fault::broken("its tab has crashed or was closed")) } else { Ok(()) }
+        if !self.is_gone {
+            return Ok(());
+        }
+        Err(Fault::broken(match self.browser.ended_page_mib() {
+            0 => "its tab has crashed or was closed".to_owned(),
+            mib => format!("a page takes more than {mib} MiB of memory"),
+        }))
     }
 
     fn note(&mut self, event: BrowserEvent) {

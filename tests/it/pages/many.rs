@@ -1,5 +1,5 @@
-//! Many jobs through four browsers, one in ten of which kills its own: all end, and nothing stays
-//! behind.
+//! Many jobs, four at once in one browser, one in ten of which kills it: all end, and nothing
+//! stays behind.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -83,13 +83,15 @@ fn many_jobs_of_which_one_in_ten_kills_its_browser_all_end() {
             app.submit("page", &format!("{word} {number}"))
         })
         .collect();
-    let (mut processes_max, mut early_kib) = (0, 0);
+    let (mut processes_max, mut early_kib, mut answered) = (0, 0, 0);
     for (number, id) in ids.iter().enumerate() {
         let job = app.ended(id);
-        if dies(number) {
-            assert_eq!(job["error_code"], "upstream_unreachable", "{job:#}");
-        } else {
+        if !dies(number) && job["status"] == "done" {
             assert_eq!(job["result"]["result"], format!("Echo: hello {number}"), "{job:#}");
+            answered += 1;
+        } else {
+            // Its own browser, or the one that it had with a job that killed it.
+            assert_eq!(job["error_code"], "upstream_unreachable", "{job:#}");
         }
         let mains = browsers(&app.store_path()).into_iter().filter(|(_, main)| *main).count();
         processes_max = processes_max.max(mains);
@@ -98,10 +100,14 @@ fn many_jobs_of_which_one_in_ten_kills_its_browser_all_end() {
         }
     }
     // One that was killed may be there for a moment beside the one that takes its place.
-    assert!(processes_max <= SESSIONS + 2, "{processes_max} browsers at once");
+    assert!(processes_max <= 3, "{processes_max} browsers at once");
+    // Each that kills takes at most those with it that run beside it.
+    assert!(answered >= jobs - jobs / 10 * SESSIONS, "{answered} of {jobs} were answered");
     let grown_kib = resident_kib().saturating_sub(early_kib);
     assert!(grown_kib < 64 << 10, "the service has grown by {grown_kib} KiB");
-    assert_eq!(server.asked("/die"), jobs / 10);
+    let killed = server.asked("/die");
+    assert!(killed > 0 && killed <= jobs / 10, "{killed}");
+    println!("{answered} of {jobs} answered, {killed} killed, grown by {grown_kib} KiB");
     let path = app.store_path();
     drop(app);
     assert_eq!(browsers(&path), []);

@@ -8,6 +8,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
+use super::faults::browsers;
 use super::process::started_for;
 use super::{ask, builder};
 use crate::app::Builder;
@@ -19,7 +20,8 @@ use crate::page_server::PageServer;
 /// alone, holds it to less.
 const WAITING_MS_MAX: u64 = 500;
 
-/// Cookies, storage, databases, caches, workers, the window's name and history, on two origins.
+/// Cookies, storage, databases, caches, workers and permissions on two origins, the window's name
+/// and its history.
 #[test]
 fn a_job_finds_nothing_of_the_job_before() {
     let server = PageServer::start(&[
@@ -34,6 +36,56 @@ fn a_job_finds_nothing_of_the_job_before() {
         let job = ask(&app, &format!("hello {round}"));
         assert_eq!(job["result"]["result"], "Found: nothing", "{job:#}");
     }
+}
+
+#[test]
+fn upstreams_that_go_the_same_way_share_a_browser() {
+    const PAGE: &str = "<!doctype html><textarea></textarea><button id=send>Send</button>\
+        <div id=out></div><script>send.onclick = async () => { await fetch('/begun');\
+        out.className = 'answer'; out.textContent = document.cookie || 'nothing';\
+        document.cookie = 'was=here'; };</script>";
+    let server = PageServer::start(&[("/page", PAGE), ("/begun", "")]);
+    let upstream = |name: &str, more: &str| {
+        format!(
+            "[upstreams.{name}]\nkind = \"browser\"\nrecipe = \"page\"\nbase_url = \"{}\"\n{more}\n\
+             [scrapers.{name}]\nupstreams = [\"{name}\"]",
+            server.base
+        )
+    };
+    let app = builder(&server, "/page")
+        .config(&upstream("other", ""))
+        .config(&upstream("proxied", &format!("proxy = \"{}\"", server.base)))
+        .start();
+    let mains = || browsers(&app.store_path()).into_iter().filter(|(_, main)| *main).count();
+    let all = ["page", "other", "page", "other"].map(|scraper| app.submit(scraper, "hello"));
+    for id in all {
+        let job = app.ended(&id);
+        assert_eq!(job["result"]["result"], "nothing", "{job:#}");
+    }
+    assert_eq!(mains(), 1);
+    app.ended(&app.submit("proxied", "hello"));
+    assert_eq!(mains(), 2);
+}
+
+#[test]
+fn page_that_fills_the_memory_is_ended_and_no_other() {
+    const PAGE: &str = "<!doctype html><textarea></textarea><button id=send>Send</button>\
+        <p id=stop>Stop</p><div id=out></div><script>send.onclick = () => {\
+        out.className = 'answer'; out.textContent = 'Small';\
+        if (document.querySelector('textarea').value === 'fill')\
+            window.kept = Array.from({ length: 9 }, () => new Uint8Array(50 << 20).fill(1));\
+        setTimeout(() => document.getElementById('stop').remove(), 16000); };</script>";
+    let server = PageServer::start(&[("/page", PAGE)]);
+    let builder = builder(&server, "/page").set("BROWSER__SESSION_MIB_MAX", "256");
+    be_patient(&builder);
+    let app = builder.start();
+    let small = app.submit("page", "stay");
+    let large = app.submit("page", "fill");
+    let job = app.ended(&large);
+    assert_eq!(job["error_code"], "upstream_unreachable", "{job:#}");
+    assert!(job["error"].as_str().unwrap().contains("more than 256 MiB of memory"), "{job:#}");
+    let job = app.ended(&small);
+    assert_eq!(job["result"]["result"], "Small", "{job:#}");
 }
 
 /// An origin with a certificate that nobody has signed; its address.
