@@ -12,6 +12,7 @@ mod model_seen;
 mod reason;
 mod reason_counts;
 mod request;
+mod schedule;
 mod spend;
 mod usage;
 mod vendor_task;
@@ -22,13 +23,14 @@ pub use batch::*;
 pub use delivery::*;
 pub use invalid::{Invalid, Rule, broken_rule, quoted};
 pub use kind::Kind;
-pub use location::{Device, Location, PLACE_CODE_CHARS_MAX, PLACE_NAME_CHARS_MAX};
+pub use location::{Device, Location, PLACE_CODE_CHARS_MAX, PLACE_NAME_CHARS_MAX, check_timezone};
 pub use model_seen::{MODEL_CHANGES_MAX, ModelSeen};
 pub use reason::{
     Blame, FAILURE_BYTES_MAX, Failure, HealthEffect, Reason, Retry, UNSEARCHED_BYTES_MAX,
 };
 pub use reason_counts::ReasonCounts;
 pub use request::*;
+pub use schedule::*;
 pub use spend::Spend;
 pub use usage::{Cost, CostFrom, UpstreamUsage, usd_text};
 pub use vendor_task::{VENDOR_TASK_ID_BYTES_MAX, VendorTask};

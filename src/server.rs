@@ -13,9 +13,9 @@ use crossbeam_channel::{Receiver, Sender};
 use crate::clock::Clock;
 use crate::config::Settings;
 use crate::engine::Engine;
-use crate::http::{HttpServer, ListenError, listen, local_url};
+use crate::http::{HttpServer, ListenError, listen, local_url, slot_reader};
 use crate::net::Lookup;
-use crate::service::{ReloadedKeys, Service};
+use crate::service::{ReloadedKeys, ScheduleRunner, Service};
 use crate::store::{OpenOptions, Store, StoreError, WriterStats};
 use crate::upstream::{self, ConnectError, UpstreamOverrides};
 
@@ -104,8 +104,15 @@ impl Server {
             Arc::new(Service::new(store.clone(), engine.clone(), settings.clone(), clock.clone()));
         let http =
             HttpServer::start(listener, &settings.http, service.clone(), local.practice, clock)?;
+        let schedules = ScheduleRunner::start(&service, slot_reader());
         let (stop, stopped) = crossbeam_channel::bounded(1);
-        let parts = Parts { settings, store: store.clone(), engine, service: service.clone() };
+        let parts = Parts {
+            settings,
+            store: store.clone(),
+            engine,
+            service: service.clone(),
+            _schedules: schedules,
+        };
         let supervisor = std::thread::Builder::new()
             .name("supervisor".to_owned())
             .spawn(move || supervise(&parts, &stopped, http))
@@ -203,6 +210,8 @@ struct Parts {
     settings: Arc<Settings>,
     service: Arc<Service>,
     engine: Arc<Engine>,
+    /// Runs schedules as long as it is kept.
+    _schedules: Arc<ScheduleRunner>,
     store: Arc<Store>,
 }
 

@@ -12,7 +12,10 @@ mod jobs;
 mod keyring;
 mod metrics;
 mod reread;
+mod run_totals;
+mod schedules;
 mod scrapers;
+mod slots;
 mod stats;
 mod submit;
 mod usage;
@@ -41,11 +44,13 @@ pub use error::ServiceError;
 pub use jobs::JOB_ID_BYTES;
 pub use metrics::ProcessUse;
 pub use reread::{Reread, RereadOptions, RereadReport, reread};
+pub use schedules::{NewSchedule, ScheduleCounts};
 pub use scrapers::{ScraperStatus, UpstreamStanding};
 
 pub use crate::engine::{BUCKET_SECONDS, DayBucket, DeliveryCounts, HealthReport, TotalsReport};
 pub use crate::store::DAYS_KEPT_MAX;
 pub use crate::store::WriterStats;
+pub use slots::{ScheduleRunner, SlotReader, SlotRefusal};
 pub use stats::LiveStatus;
 pub use submit::Accepted;
 pub use usage::{AccountCredits, UsageReport};
@@ -77,6 +82,7 @@ pub struct Service {
     keyring: RwLock<Arc<Keyring>>,
     failed_keys: FailedKeys,
     free_space: Arc<FreeSpaceCache>,
+    run_totals: run_totals::RunTotals,
     stopping: AtomicBool,
     /// Wakes those who would wait beyond the stop.
     stop_told: Notify,
@@ -101,6 +107,7 @@ impl Service {
             clock,
             keyring,
             failed_keys,
+            run_totals: run_totals::RunTotals::default(),
             stopping,
             stop_told,
         }

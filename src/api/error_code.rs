@@ -154,6 +154,15 @@ error_codes! {
             "The request's body must be empty or a JSON object of parameters; given: `[]`.";
         BatchInvalid: 400, "batch_invalid",
             "A batch must have at least one item; one of its lists is empty.";
+        ScheduleInvalid: 400, "schedule_invalid",
+            "Parameter `missed` must be `skip` or `run_once`; given: `all`.";
+        CronInvalid: 400, "cron_invalid",
+            "Parameter `cron` must be a cron pattern of five fields (minute, hour, day of the \
+             month, month, day of the week) such as `0 6 * * *` that some day fits; given: \
+             `0 0 30 2 *`.";
+        EveryInvalid: 400, "every_invalid",
+            "Parameter `every` must be an interval of 1m to 366d such as `8h`, `90m` or `1d12h`; \
+             given: `5s`.";
         BatchTooLarge: 400, "batch_too_large",
             "A batch must have at most 1000 items; given: 1001. Send several.";
         WaitInvalid: 400, "wait_invalid",
@@ -204,6 +213,9 @@ error_codes! {
         BatchNotFound: 404, "batch_not_found",
             "Batch not found. It may have expired (batches are retained for 24 hours) or the ID \
              is invalid.";
+        ScheduleNotFound: 404, "schedule_not_found",
+            "Schedule not found. It may have been removed, or the key has no schedule with this \
+             ID.";
         WebhookNotFound: 404, "webhook_not_found",
             "It was submitted without `webhook_url`, so it has no webhook.";
         RawNotKept: 404, "raw_not_kept",
@@ -217,6 +229,13 @@ error_codes! {
             "The job has ended already; there is nothing left to cancel.";
         BatchFinished: 409, "batch_finished",
             "Every job of the batch has ended already; there is nothing left to cancel.";
+        ScheduleNameTaken: 409, "schedule_name_taken",
+            "Another schedule has the name `daily`. Choose another one, or change that schedule.";
+        SchedulesFull: 409, "schedules_full",
+            "A key may have at most 1000 schedules. Remove one first.";
+        ScheduleOverlap: 409, "schedule_overlap",
+            "The run before has not ended: batch 7f6b1c0e-52a4-4c8e-9a0d-3d6f0b8e21c5. Wait for \
+             it, or cancel it.";
         WebhookPending: 409, "webhook_pending",
             "It is still running; its webhook will be sent when it ends.";
         BodyTooLarge: 413, "body_too_large",

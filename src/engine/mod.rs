@@ -23,6 +23,7 @@ mod run_times;
 mod saved_counts;
 mod scheduler;
 mod single_flight;
+mod slots;
 mod state;
 mod stats;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use history::{BUCKET_SECONDS, DayBucket, HealthReport, WINDOW_MINUTES};
 pub use ledger::{CapReached, Ledger};
 pub use queue::QUEUE_ENTRIES_MAX;
 pub use raw::RAW_BYTES_MAX;
+pub use slots::SlotRunner;
 pub use state::{Engine, QueueStatus};
 pub use totals::TotalsReport;
 pub use webhook::DeliveryCounts;

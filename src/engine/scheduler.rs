@@ -1,5 +1,6 @@
 //! The scheduler: one thread for what comes due. It refills the queues from the ready index, makes
-//! retries come due, ends jobs that did not start in time, and sweeps what has expired. Everything it
+//! retries come due, ends jobs that did not start in time, runs the slots of schedules, and sweeps what
+//! has expired. Everything it
 //! does can be done again: it keeps no state that matters.
 
 use std::ops::ControlFlow;
@@ -79,6 +80,7 @@ pub(super) fn start(engine: &Arc<Engine>) -> std::io::Result<()> {
         Ok(step) => scheduler.handle_clock_step(step),
         Err(error) => tracing::error!(%error, "the newest job could not be read"),
     }
+    scheduler.replan_slots();
     let pass = move |now_ms| scheduler.pass(now_ms);
     engine.scheduler.start(context.clock.clone(), context.breakpoints.clone(), pass)
 }
@@ -108,6 +110,7 @@ impl Scheduler {
                 let before_ms = self.pull_forward.map_or(0, |left| left.by_ms);
                 let by_ms = before_ms.saturating_add(by_ms);
                 self.pull_forward = Some(PullForward { by_ms, after: None });
+                self.replan_slots();
             }
             None => {}
         }
@@ -120,6 +123,7 @@ impl Scheduler {
             // More is left.
             return Ok(now_ms);
         }
+        let slot_ms = self.engine.slots.run_due(&self.engine.context.store, now_ms)?;
         for queue in &self.engine.queues {
             refill(&self.engine, queue, now_ms)?;
         }
@@ -136,7 +140,23 @@ impl Scheduler {
             }
         }
         let sweep_in_ms = self.sweep_from_ms.saturating_sub(self.watch.elapsed_ms());
-        next_pass_ms(&self.engine, now_ms, now_ms.saturating_add(sweep_in_ms))
+        let next_ms = next_pass_ms(&self.engine, now_ms, now_ms.saturating_add(sweep_in_ms))?;
+        Ok(slot_ms.map_or(next_ms, |slot_ms| slot_ms.min(next_ms)))
+    }
+
+    /// Plans schedules again whose slots a wrong clock has put far ahead.
+    fn replan_slots(&self) {
+        let context = &self.engine.context;
+        match context.store.replan_after_clock_step(context.clock.now_ms()) {
+            Ok(0) => {}
+            Ok(replanned) => {
+                tracing::warn!(
+                    replanned,
+                    "schedules were ahead of the clock and are planned again"
+                );
+            }
+            Err(error) => tracing::error!(%error, "schedules could not be planned again"),
+        }
     }
 
     /// Ends jobs that have not started in time; returns whether there may be more.

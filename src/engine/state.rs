@@ -1,7 +1,7 @@
 //! The engine's parts, and what the service may ask of them. Its threads are in `lifecycle.rs`.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
 use crossbeam_channel::Receiver;
 use uuid::Uuid;
@@ -13,6 +13,7 @@ use super::pool::PassLoop;
 use super::queue::Queue;
 use super::saved_counts::SavedCounts;
 use super::single_flight::SingleFlight;
+use super::slots::{SlotRunner, Slots};
 use super::stats::Stats;
 use super::waiters::{Wait, Waiters};
 use super::webhook::{Deliverer, DeliveryCounts};
@@ -42,6 +43,7 @@ pub struct Engine {
     pub(super) waiters: JobWaiters,
     pub(super) deliverer: Arc<Deliverer>,
     pub(super) scheduler: Arc<PassLoop>,
+    pub(super) slots: Slots,
 }
 
 /// The settings that attempts follow.
@@ -115,6 +117,7 @@ impl Engine {
             single_flight: SingleFlight::default(),
             waiters: JobWaiters::default(),
             scheduler: PassLoop::new("scheduler"),
+            slots: Slots::default(),
         })
     }
 
@@ -261,6 +264,12 @@ impl Engine {
     /// Returns the moment before which stored results no longer serve others.
     pub fn cache_from_ms(&self, now_ms: UnixMs) -> UnixMs {
         now_ms.saturating_sub(self.settings.cache_ttl_ms)
+    }
+
+    /// Has the slots of schedules run by `runner` from now on. Only the first call counts.
+    pub fn run_slots_by(&self, runner: Weak<dyn SlotRunner>) {
+        self.slots.run_by(runner);
+        self.scheduler.wake();
     }
 
     /// Returns how many passes the scheduler has begun; asks it for another.

@@ -20,6 +20,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "places",
     "clients",
     "batches",
+    "schedules",
     "results",
     "raw-replies",
     "trust",

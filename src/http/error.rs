@@ -186,6 +186,22 @@ impl ApiError {
             ServiceError::BatchNotFound => {
                 gone(ErrorCode::BatchNotFound, "Batch", "batches", retention_hours)
             }
+            ServiceError::ScheduleNotFound => ErrorCode::ScheduleNotFound.into(),
+            ServiceError::ScheduleNameTaken { name } => ApiError::new(
+                ErrorCode::ScheduleNameTaken,
+                format!(
+                    "Another schedule has the name {}. Choose another one, or change that schedule.",
+                    quoted(&name)
+                ),
+            ),
+            ServiceError::SchedulesFull { schedules_max } => ApiError::new(
+                ErrorCode::SchedulesFull,
+                format!("A key may have at most {schedules_max} schedules. Remove one first."),
+            ),
+            ServiceError::ScheduleOverlap { batch } => ApiError::new(
+                ErrorCode::ScheduleOverlap,
+                format!("The run before has not ended: batch {batch}. Wait for it, or cancel it."),
+            ),
             ServiceError::BatchFinished => ErrorCode::BatchFinished.into(),
             ServiceError::WebhooksNotConfigured { missing } => ApiError::new(
                 ErrorCode::WebhooksNotConfigured,

@@ -17,6 +17,7 @@ mod transport;
 pub use error::ApiError;
 pub use request::params;
 pub use resource::export::Formulas;
+pub use resource::schedules::slot_reader;
 pub use transport::listener::{HttpServer, ListenError, listen, local_url};
 
 /// The longest path and query, bytes: a prompt of 4,000 characters fits, percent-encoded.

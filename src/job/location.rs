@@ -129,7 +129,7 @@ pub(super) fn check_language(value: Option<String>) -> Result<Option<String>, In
 ///
 /// # Errors
 /// Returns an error if the tz database has no such zone; it names the nearest that it has.
-pub(super) fn check_timezone(value: Option<String>) -> Result<Option<String>, Invalid> {
+pub fn check_timezone(value: Option<String>) -> Result<Option<String>, Invalid> {
     let Some(value) = value.filter(|value| !value.is_empty()) else { return Ok(None) };
     let zone = country::time_zone(&value);
     zone.map(|zone| Some(zone.to_owned())).ok_or_else(|| {

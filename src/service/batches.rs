@@ -34,11 +34,43 @@ impl Service {
         asked: NewBatch,
     ) -> Result<(Batch, bool), ServiceError> {
         self.accepting()?;
+        self.webhooks_ready_for(&asked)?;
+        self.within_rate(caller)?;
+        let (batch, items) = self.new_batch(caller, asked)?;
+        let key = batch.key;
+        match self.store.submit_batch(batch, items).committed().await? {
+            Ok(batch) => {
+                let replayed = batch.key != key;
+                if !replayed {
+                    log_accepted(&batch);
+                }
+                Ok((batch, replayed))
+            }
+            Err(error) => Err(rejected_batch(error)),
+        }
+    }
+
+    /// Checks that webhooks can be sent where the batch, or a job of it, asks for one.
+    ///
+    /// # Errors
+    /// Returns an error if they are not configured.
+    pub(super) fn webhooks_ready_for(&self, asked: &NewBatch) -> Result<(), ServiceError> {
         let jobs = asked.items.iter().flatten();
         if asked.webhook_url.is_some() || jobs.into_iter().any(|(_, h)| h.webhook_url.is_some()) {
             self.webhooks_ready()?;
         }
-        self.within_rate(caller)?;
+        Ok(())
+    }
+
+    /// Returns the batch as it will be written, with its jobs.
+    ///
+    /// # Errors
+    /// Returns an error if the caller's key has spent its cap, or the store failed.
+    pub(super) fn new_batch(
+        &self,
+        caller: &Caller,
+        asked: NewBatch,
+    ) -> Result<(Batch, Vec<NewItem>), ServiceError> {
         let (key, identities) = self.store.new_batch_identity(asked.items.len())?;
         let now_ms = self.clock.now_ms();
         let mut batch = Batch {
@@ -73,23 +105,7 @@ impl Service {
         if items.iter().any(|item| !item.job.cached) {
             self.within_spend(caller)?;
         }
-        match self.store.submit_batch(batch, items).committed().await? {
-            Ok(batch) => {
-                let replayed = batch.key != key;
-                if !replayed {
-                    tracing::info!(
-                        batch = %batch.key.id, account = batch.account,
-                        items = batch.items, refused = batch.refused.len(), "batch accepted"
-                    );
-                }
-                Ok((batch, replayed))
-            }
-            Err(SubmitError::KeyReused) => Err(ServiceError::IdempotencyKeyReused),
-            // Limits refuse items, never a batch.
-            Err(SubmitError::QueueFull | SubmitError::CreditLimit) => {
-                Err(StoreError::Damaged("a batch was refused as a job").into())
-            }
-        }
+        Ok((batch, items))
     }
 
     /// Returns the present state of a batch.
@@ -153,6 +169,25 @@ impl Service {
                 | TransitionError::StaleLease
                 | TransitionError::NotRunning,
             ) => Err(ServiceError::BatchFinished),
+        }
+    }
+}
+
+/// Logs that a batch was taken.
+pub(super) fn log_accepted(batch: &Batch) {
+    tracing::info!(
+        batch = %batch.key.id, account = batch.account,
+        items = batch.items, refused = batch.refused.len(), "batch accepted"
+    );
+}
+
+/// Returns why a whole batch was refused.
+pub(super) fn rejected_batch(error: SubmitError) -> ServiceError {
+    match error {
+        SubmitError::KeyReused => ServiceError::IdempotencyKeyReused,
+        // Limits refuse items, never a batch.
+        SubmitError::QueueFull | SubmitError::CreditLimit => {
+            StoreError::Damaged("a batch was refused as a job").into()
         }
     }
 }

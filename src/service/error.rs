@@ -26,6 +26,19 @@ pub enum ServiceError {
     },
     JobNotFound,
     BatchNotFound,
+    ScheduleNotFound,
+    /// Another schedule of the key has this name.
+    ScheduleNameTaken {
+        name: String,
+    },
+    /// The key has as many schedules as it may have.
+    SchedulesFull {
+        schedules_max: usize,
+    },
+    /// The batch of the run before has not ended, so no other run is begun.
+    ScheduleOverlap {
+        batch: Uuid,
+    },
     /// Every job of the batch has ended, so it cannot be canceled.
     BatchFinished,
     /// There is no secret to sign webhooks with; what is missing, as a sentence.

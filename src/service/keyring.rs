@@ -90,13 +90,19 @@ impl Keyring {
                 found = Some(key);
             }
         }
-        found
-            .map(|key| Caller {
-                account: key.name.clone(),
-                monthly_credits: key.monthly_credits,
-                operator: key.operator,
-            })
-            .ok_or(ServiceError::KeyInvalid)
+        found.map(Caller::of).ok_or(ServiceError::KeyInvalid)
+    }
+
+    /// Returns the holder of an account's key; `None` if it has no key any more.
+    pub fn caller_of(&self, account: &str) -> Option<Caller> {
+        if account == ANONYMOUS && !self.needed {
+            return Some(Caller {
+                account: account.to_owned(),
+                monthly_credits: None,
+                operator: false,
+            });
+        }
+        self.keys.iter().find(|key| key.name == account).map(Caller::of)
     }
 
     /// Returns the limit of an account; `None` when it has none.

@@ -135,7 +135,8 @@ fn rows_of(batch: &Batch) -> std::ops::RangeInclusive<Row> {
     batch.key.row + 1..=batch.key.row + u64::from(batch.items)
 }
 
-fn insert(
+/// Writes a batch with the jobs of those items that keep their limits. See [`Store::submit_batch`].
+pub(super) fn insert(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,
     mut batch: Batch,

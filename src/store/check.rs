@@ -9,6 +9,7 @@ mod locate;
 mod outbox;
 mod report;
 mod rows;
+mod schedules;
 
 use std::path::Path;
 
@@ -169,13 +170,14 @@ impl Store {
 type Walk = fn(&ReadTransaction, &mut Expected, &mut CheckReport) -> Result<(), StoreError>;
 
 /// In this order: the first say what the others must hold.
-const WALKS: [(&str, Walk); 16] = [
+const WALKS: [(&str, Walk); 17] = [
     ("the table of deliveries", outbox::read_all),
     ("the table of jobs", jobs::read_all),
     ("the tables of batches", batches::check),
     ("the ready and expiry indexes", jobs::indexes),
     ("the deadline index", jobs::deadlines),
     ("the table of idempotency keys", jobs::idempotency),
+    ("the tables of schedules", schedules::check),
     ("the outbox", outbox::check),
     ("the tables of results and prompts", check_results),
     ("the table of attempts", check_attempts),

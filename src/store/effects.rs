@@ -10,6 +10,8 @@ pub enum Effect {
     Ready { scraper: u16, row: Row, due_ms: u64, interactive: bool },
     /// A job fails at this moment unless it has started.
     Deadline { at_ms: u64 },
+    /// A slot of a schedule is due at this moment.
+    Slot { due_ms: u64 },
     /// A webhook is to be sent at this moment.
     Delivery { due_ms: u64 },
     /// An attempt of a job has started.

@@ -254,6 +254,8 @@ pub(super) fn rebuild(
     last_row = last_row.max(vendor_tasks.last()?.map_or(0, |(row, _)| row.value()));
     let raws = transaction.open_table(tables::RAWS)?;
     last_row = last_row.max(raws.last()?.map_or(0, |(row, _)| row.value()));
+    let schedules = transaction.open_table(tables::SCHEDULES)?;
+    last_row = last_row.max(schedules.last()?.map_or(0, |(row, _)| row.value()));
     let mut cache = CacheIndex::new(cache_entries_max);
     for entry in transaction.open_table(tables::CACHE)?.iter()? {
         let (key, hash) = entry?;

@@ -4,6 +4,7 @@
 mod counts;
 mod delivery;
 mod extras;
+mod schedule;
 mod spend;
 mod vendor_task;
 
@@ -20,6 +21,10 @@ pub use counts::{
     encode_counts,
 };
 pub use delivery::{decode_delivery, encode_delivery};
+pub use schedule::{
+    decode_run, decode_schedule, decode_schedule_batch, encode_run, encode_schedule,
+    encode_schedule_batch,
+};
 pub use vendor_task::{decode_vendor_task, encode_vendor_task};
 
 pub use spend::{decode_models, decode_spend, encode_models, encode_spend};

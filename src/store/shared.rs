@@ -82,6 +82,7 @@ impl Shared {
                 Effect::Ready { .. }
                 | Effect::Started { .. }
                 | Effect::Deadline { .. }
+                | Effect::Slot { .. }
                 | Effect::BatchEnded { .. }
                 | Effect::Delivery { .. }
                 | Effect::Counted { .. }

@@ -65,6 +65,14 @@ pub type SpendKey<'a> = (u32, &'a str, &'a str, &'a str);
 pub const SPEND: TableDefinition<SpendKey<'static>, &[u8]> = TableDefinition::new("spend");
 /// The models that each upstream has answered with.
 pub const MODELS: TableDefinition<&str, &[u8]> = TableDefinition::new("models");
+/// The schedules: see `record`.
+pub const SCHEDULES: TableDefinition<Row, &[u8]> = TableDefinition::new("schedules");
+/// The batches that schedules submit, as JSON, by the schedule's row.
+pub const SCHEDULE_BATCHES: TableDefinition<Row, &[u8]> = TableDefinition::new("schedule_batches");
+/// Every schedule that has a next slot, by the time that is due: `(due_ms, row)`.
+pub const SCHEDULES_DUE: TableDefinition<(u64, Row), ()> = TableDefinition::new("schedules_due");
+/// The runs of schedules, by the schedule's row and the number of the run.
+pub const SCHEDULE_RUNS: TableDefinition<(Row, u64), &[u8]> = TableDefinition::new("schedule_runs");
 /// A key of the counts: the kind, the scraper's number, and the number of the minute or bucket.
 pub type CountsKey = (u8, u16, u64);
 /// What was counted by the minute and by five minutes.

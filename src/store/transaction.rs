@@ -10,8 +10,8 @@ use super::effects::Effect;
 use super::lazy_table::LazyTable;
 use super::tables::{
     ATTEMPTS, BATCH_PROGRESS, BATCHES, CACHE, COUNTS, CREDITS, CountsKey, DEADLINES, DELIVERIES,
-    EXPIRY, IDEMPOTENCY, JOBS, MODELS, OUTBOX, PROMPTS, RAWS, READY, RESULTS, ReadyKey, Row, SPEND,
-    SpendKey, VENDOR_TASKS,
+    EXPIRY, IDEMPOTENCY, JOBS, MODELS, OUTBOX, PROMPTS, RAWS, READY, RESULTS, ReadyKey, Row,
+    SCHEDULE_BATCHES, SCHEDULE_RUNS, SCHEDULES, SCHEDULES_DUE, SPEND, SpendKey, VENDOR_TASKS,
 };
 
 /// All tables of one write transaction, those that every submit writes open already, and what is to be done when it has been committed.
@@ -34,6 +34,10 @@ pub struct Tables<'t> {
     pub counts: LazyTable<'t, CountsKey, &'static [u8]>,
     pub spend: LazyTable<'t, SpendKey<'static>, &'static [u8]>,
     pub models: LazyTable<'t, &'static str, &'static [u8]>,
+    pub schedules: LazyTable<'t, Row, &'static [u8]>,
+    pub schedule_batches: LazyTable<'t, Row, &'static [u8]>,
+    pub schedules_due: LazyTable<'t, (u64, Row), ()>,
+    pub schedule_runs: LazyTable<'t, (Row, u64), &'static [u8]>,
     pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
     /// Accounts read in this transaction; the changed are written back once, before the commit.
     pub credits_buffered: HashMap<(String, u32), BufferedCredits>,
@@ -62,6 +66,10 @@ pub fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(COUNTS)?;
     transaction.open_table(SPEND)?;
     transaction.open_table(MODELS)?;
+    transaction.open_table(SCHEDULES)?;
+    transaction.open_table(SCHEDULE_BATCHES)?;
+    transaction.open_table(SCHEDULES_DUE)?;
+    transaction.open_table(SCHEDULE_RUNS)?;
     Ok(())
 }
 
@@ -91,6 +99,10 @@ impl<'t> Tables<'t> {
             counts: LazyTable::new(transaction, COUNTS),
             spend: LazyTable::new(transaction, SPEND),
             models: LazyTable::new(transaction, MODELS),
+            schedules: LazyTable::new(transaction, SCHEDULES),
+            schedule_batches: LazyTable::new(transaction, SCHEDULE_BATCHES),
+            schedules_due: LazyTable::new(transaction, SCHEDULES_DUE),
+            schedule_runs: LazyTable::new(transaction, SCHEDULE_RUNS),
             credits: transaction.open_table(CREDITS)?,
             credits_buffered: HashMap::new(),
             usage_buffered: HashMap::new(),

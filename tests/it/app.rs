@@ -378,6 +378,24 @@ impl App {
         read(self.agent.run(request))
     }
 
+    /// Any request, with a body.
+    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut request =
+            ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(self.agent.run(request.body(body.to_owned()).unwrap()))
+    }
+
+    /// Stops the server in order; gives the directory that it leaves.
+    pub fn stop(mut self) -> Arc<tempfile::TempDir> {
+        let server = self.server.take().unwrap();
+        server.stop();
+        server.wait().unwrap();
+        self.directory.clone()
+    }
+
     /// Queues a job; gives its id.
     #[track_caller]
     pub fn submit(&self, scraper: &str, prompt: &str) -> String {

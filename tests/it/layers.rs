@@ -96,6 +96,8 @@ const NAMED_IN: &[(&str, &[&str])] = &[
     ("actix_web", &["http/"]),
     ("ureq", &["net/", "upstream/http/errors.rs", "upstream/browser/client.rs", "cli/client.rs"]),
     ("clap", &["cli/"]),
+    ("croner", &["job/schedule/"]),
+    ("jiff", &["job/schedule/"]),
 ];
 
 #[test]

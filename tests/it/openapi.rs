@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::app::{App, Builder};
 
 const API: &str = include_str!("../../src/docs/api.md");
-const METHODS: [&str; 3] = ["get", "post", "delete"];
+const METHODS: [&str; 4] = ["get", "post", "patch", "delete"];
 
 fn document(app: &App) -> Value {
     let document = app.get("/openapi.json").expect(200);
@@ -58,6 +58,7 @@ fn every_path_is_there_with_its_methods_and_no_others() {
         let real = path
             .replace("{job_id}", "00000000-0000-4000-8000-000000000000")
             .replace("{batch_id}", "00000000-0000-4000-8000-000000000000")
+            .replace("{schedule_id}", "00000000-0000-4000-8000-000000000000")
             .replace("{scraper}", "practice")
             .replace("{page}", "api")
             .replace("{file}", "1.html");

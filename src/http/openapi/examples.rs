@@ -6,6 +6,7 @@ use crate::answer::token_tree;
 
 pub const JOB_ID: &str = "0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10";
 pub const BATCH_ID: &str = "7f6b1c0e-52a4-4c8e-9a0d-3d6f0b8e21c5";
+pub const SCHEDULE_ID: &str = "3c1d9a44-7b0f-4d0e-8e5b-91f2c6a7d803";
 pub const PROMPT: &str = "latest stable Ruby version";
 const CREATED: &str = "2026-05-11T12:00:00+00:00";
 const ENDED: &str = "2026-05-11T12:00:09+00:00";
@@ -124,6 +125,47 @@ pub fn new_batch() -> Value {
     json!({
         "prompts": [PROMPT], "scrapers": ["chatgpt", "perplexity"], "countries": ["US"],
         "label": "nightly",
+    })
+}
+
+pub fn new_schedule() -> Value {
+    json!({
+        "name": "daily", "cron": "0 6 * * *", "timezone": "Europe/Berlin", "jitter_seconds": 300,
+        "missed": "run_once", "batch": new_batch(),
+    })
+}
+
+/// Returns a schedule, with its batch where one is asked for.
+pub fn schedule(whole: bool) -> Value {
+    let mut schedule = json!({
+        "schedule_id": SCHEDULE_ID, "name": "daily", "status": "active",
+        "cron": "0 6 * * *", "every": null, "timezone": "Europe/Berlin", "jitter_seconds": 300,
+        "missed": "run_once", "ends_at": null, "max_runs": null, "created_at": CREATED,
+        "next_at": "2026-05-12T04:00:00+00:00", "due_at": "2026-05-12T04:02:07+00:00",
+        "runs": 0, "refused_in_row": 0, "last_run": null,
+    });
+    if whole {
+        schedule["batch"] = new_batch();
+    }
+    schedule
+}
+
+pub fn schedules() -> Value {
+    json!({ "schedules": [schedule(false)] })
+}
+
+pub fn schedule_runs() -> Value {
+    let run = |number: u64, slot: &str, outcome: &str| {
+        json!({
+            "number": number, "slot_at": slot, "at": slot, "outcome": outcome,
+            "batch_id": BATCH_ID, "refused_items": 0, "missed": 0, "code": null, "reason": null,
+        })
+    };
+    json!({
+        "runs": [
+            run(1, "2026-05-13T04:00:00+00:00", "overlap"),
+            run(0, "2026-05-12T04:00:00+00:00", "submitted"),
+        ],
     })
 }
 

@@ -1,13 +1,15 @@
 //! What requests and replies are made of.
 
+mod schedules;
+
 use serde_json::{Map, Value, json};
 
 use super::parameters;
 use crate::answer::ResultObject;
 use crate::api::{
     AttemptsView, BatchView, COUNTRY_PATTERN, DeletionView, DeliveryView, ErrorBody, EvidenceView,
-    JobView, JobsView, RawView, ScrapersView, StatsView, StatusView, TokensView, UsageView,
-    schemas_of,
+    JobView, JobsView, RawView, ScheduleRunsView, SchedulesView, ScrapersView, StatsView,
+    StatusView, TokensView, UsageView, schemas_of,
 };
 use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX};
 
@@ -27,7 +29,13 @@ pub fn all() -> Map<String, Value> {
         "description": "The parameters of a scrape. In the query or in the body.",
         "properties": parameters::queued(),
     });
-    let own = [("Scrape", scrape), ("NewBatch", new_batch()), ("NewItem", new_item())];
+    let own = [
+        ("Scrape", scrape),
+        ("NewBatch", new_batch()),
+        ("NewItem", new_item()),
+        ("NewSchedule", schedules::new_schedule()),
+        ("ScheduleChange", schedules::schedule_change()),
+    ];
     let mut schemas = schemas_of::<ErrorBody>();
     schemas.extend(own.map(|(name, schema)| (name.to_owned(), schema)));
     for derived in [
@@ -44,6 +52,8 @@ pub fn all() -> Map<String, Value> {
         schemas_of::<DeletionView>(),
         schemas_of::<EvidenceView>(),
         schemas_of::<RawView>(),
+        schemas_of::<SchedulesView>(),
+        schemas_of::<ScheduleRunsView>(),
     ] {
         schemas.extend(derived);
     }

@@ -10,3 +10,4 @@ pub mod json;
 pub mod origin;
 pub mod params;
 pub mod path;
+pub mod schedule_request;

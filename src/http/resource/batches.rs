@@ -45,6 +45,14 @@ pub async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
 /// Returns an error if all of it was refused.
 pub async fn accept(service: Arc<Service>, caller: &Caller, asked: NewBatch) -> ApiResult {
     let (batch, replayed) = service.submit_batch(caller, asked).await?;
+    accepted(service, &batch, replayed).await
+}
+
+/// Answers with a batch that was submitted, now or by the same call before.
+///
+/// # Errors
+/// Returns an error if it cannot be read.
+pub async fn accepted(service: Arc<Service>, batch: &Batch, replayed: bool) -> ApiResult {
     let mut response = HttpResponse::build(StatusCode::ACCEPTED);
     response.insert_header((LOCATION, format!("/batches/{}", batch.key.id)));
     if replayed {

@@ -33,6 +33,7 @@ pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
         calls: service.upstream_calls(),
         routes: call.state.traffic.report(),
         sizes: service.store_sizes(),
+        schedules: service.schedule_counts().ok(),
         accounts: service.all_credits(&caller).ok().flatten().unwrap_or_default(),
         process: service.process_use(),
     };

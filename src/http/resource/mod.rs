@@ -14,6 +14,7 @@ pub mod metrics;
 pub mod pieces;
 pub mod poll;
 pub mod raw;
+pub mod schedules;
 pub mod scrapers;
 pub mod stats;
 pub mod streams;

@@ -7,6 +7,7 @@ mod jobs;
 mod operation;
 mod operations;
 mod pages;
+mod schedules;
 mod scrapes;
 
 use std::sync::LazyLock;
@@ -15,7 +16,7 @@ use actix_web::http::Method;
 
 use crate::http::request::call::Handler;
 use crate::http::request::path::PathPattern;
-use operation::{Operation, delete, get, get_only, hidden, post};
+use operation::{Operation, delete, get, get_only, hidden, patch, post};
 
 /// A group of routes.
 pub struct Group {
@@ -25,7 +26,7 @@ pub struct Group {
 }
 
 /// In the order of the reference.
-pub const GROUPS: [Group; 5] = [
+pub const GROUPS: [Group; 6] = [
     Group {
         tag: "scrapes",
         about: "Asking scrapers, at once or as jobs.",
@@ -40,6 +41,11 @@ pub const GROUPS: [Group; 5] = [
         tag: "batches",
         about: "Jobs that are submitted together.",
         operations: batches::operations,
+    },
+    Group {
+        tag: "schedules",
+        about: "Batches that are submitted again and again.",
+        operations: schedules::operations,
     },
     Group {
         tag: "operations",

@@ -59,6 +59,10 @@ pub fn post(path: &'static str, handler: Handler, describe: Describe) -> Operati
     Operation::new(&[Method::POST], path, handler, Some(describe))
 }
 
+pub fn patch(path: &'static str, handler: Handler, describe: Describe) -> Operation {
+    Operation::new(&[Method::PATCH], path, handler, Some(describe))
+}
+
 pub fn delete(path: &'static str, handler: Handler, describe: Describe) -> Operation {
     Operation::new(&[Method::DELETE], path, handler, Some(describe))
 }

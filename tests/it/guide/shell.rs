@@ -8,13 +8,14 @@ use crate::app::{App, Builder};
 
 /// Statuses that say that a command was understood. A job of the test has ended, so that nothing is
 /// left to cancel.
-const UNDERSTOOD: &[&str] = &["200", "202", "204", "304", "409"];
+const UNDERSTOOD: &[&str] = &["200", "201", "202", "204", "304", "409"];
 
 /// What the guide's commands are about, and what stands for it here.
 struct Stage {
     app: App,
     job_id: String,
     batch_id: String,
+    schedule_id: String,
     directory: tempfile::TempDir,
 }
 
@@ -27,8 +28,11 @@ impl Stage {
         app.ended(&job_id);
         let batch = app.post("/scrapers/practice/jobs?prompt=a&samples=2").expect(202);
         let batch_id = batch["batch_id"].as_str().unwrap().to_owned();
+        let schedule = "{\"name\":\"yearly\",\"cron\":\"0 0 1 1 *\",\"batch\":{\"scraper\":\"practice\",\"prompts\":[\"a\"]}}";
+        let schedule = app.post_with("/schedules", &[], schedule).expect(201);
+        let schedule_id = schedule["schedule_id"].as_str().unwrap().to_owned();
         let directory = tempfile::tempdir().unwrap();
-        let stage = Stage { app, job_id, batch_id, directory };
+        let stage = Stage { app, job_id, batch_id, schedule_id, directory };
         // The real one, which tells the status of each reply as well.
         stage.put("curl", "#!/bin/sh\nexec /usr/bin/env -i PATH=\"$REAL_PATH\" curl -sS -w '%{stderr}status %{http_code}\\n' \"$@\"\n");
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_answerd"), stage.at("answerd")).unwrap();
@@ -51,7 +55,7 @@ impl Stage {
             staged = staged.replace(&format!("scrapers/{scraper}"), "scrapers/practice");
             staged = staged.replace(&format!("\"{scraper}\""), "\"practice\"");
         }
-        replace_ids(&staged, &self.job_id, &self.batch_id)
+        replace_ids(&staged, &self.job_id, &self.batch_id, &self.schedule_id)
     }
 
     /// What a command printed, and the statuses of its calls.
@@ -70,14 +74,16 @@ impl Stage {
 }
 
 /// Every UUID of an example becomes one that is there.
-fn replace_ids(command: &str, job_id: &str, batch_id: &str) -> String {
+fn replace_ids(command: &str, job_id: &str, batch_id: &str, schedule_id: &str) -> String {
     let mut replaced = String::new();
     let mut rest = command;
     let is_id = |text: &str| text.get(..36).is_some_and(|id| uuid::Uuid::try_parse(id).is_ok());
     while let Some(at) = (0..rest.len()).find(|at| rest.get(*at..).is_some_and(is_id)) {
         let of_batch = rest[..at].ends_with("/batches/") || rest[..at].ends_with("batch=");
         replaced.push_str(&rest[..at]);
-        replaced.push_str(if of_batch { batch_id } else { job_id });
+        let of_schedule = rest[..at].ends_with("/schedules/");
+        let of_job = if of_schedule { schedule_id } else { job_id };
+        replaced.push_str(if of_batch { batch_id } else { of_job });
         rest = &rest[at + 36..];
     }
     replaced + rest

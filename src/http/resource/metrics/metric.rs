@@ -2,7 +2,9 @@
 
 use super::exposition::{Kind, Samples};
 use crate::http::transport::traffic::RouteReport;
-use crate::service::{AccountCredits, ProcessUse, ScraperStatus, Service, TotalsReport};
+use crate::service::{
+    AccountCredits, ProcessUse, ScheduleCounts, ScraperStatus, Service, TotalsReport,
+};
 use crate::store::StoreSizes;
 use crate::upstream::{CallCounts, UpstreamStatus};
 
@@ -26,6 +28,7 @@ pub struct MetricSources<'a> {
     pub calls: Vec<CallCounts>,
     pub routes: Vec<RouteReport>,
     pub sizes: Option<StoreSizes>,
+    pub schedules: Option<ScheduleCounts>,
     /// None unless an operator asks.
     pub accounts: Vec<AccountCredits>,
     pub process: ProcessUse,

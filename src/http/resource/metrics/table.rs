@@ -5,6 +5,7 @@ use super::exposition::Kind;
 use super::exposition::Samples;
 use super::{Metric, MetricSources};
 use crate::api::usd;
+use crate::job::RunOutcome;
 use crate::service::Readiness;
 use crate::upstream::{CallCounts, Circuit};
 
@@ -236,6 +237,34 @@ pub const METRICS: &[Metric] = &[
                 ("failed", counts.failed),
             ] {
                 out.add(&[("status", status)], count as f64);
+            }
+        },
+    ),
+    gauge("answerd_schedules", "Schedules by whether they have slots to come.", |it, out| {
+        if let Some(counts) = it.schedules {
+            for (status, count) in
+                [("active", counts.active), ("paused", counts.paused), ("ended", counts.ended)]
+            {
+                out.add(&[("status", status)], count as f64);
+            }
+        }
+    }),
+    gauge(
+        "answerd_schedules_refused",
+        "Active schedules whose latest slot was refused.",
+        |it, out| {
+            out.add_known(it.schedules.map(|counts| counts.refused));
+        },
+    ),
+    counter(
+        "answerd_schedule_runs_total",
+        "Runs of schedules since the start, by their outcome.",
+        |it, out| {
+            for (outcome, count) in RunOutcome::WORDS
+                .iter()
+                .zip(it.schedules.map_or_else(Default::default, |counts| counts.runs))
+            {
+                out.add(&[("outcome", outcome)], count as f64);
             }
         },
     ),
