@@ -59,6 +59,15 @@ impl ClientError {
     }
 }
 
+/// The method of a call.
+#[derive(Clone, Copy, Debug)]
+pub enum Verb {
+    Get,
+    Post,
+    Patch,
+    Delete,
+}
+
 /// Calls one server, as one key.
 #[derive(Clone)]
 pub struct Client {
@@ -220,6 +229,37 @@ impl Client {
         } else {
             self.keyed(self.agent.get(url.as_str())).call()
         })
+    }
+
+    /// Makes a call with the key and returns the document of its reply.
+    ///
+    /// # Errors
+    /// Returns an error if the server refused it or could not be reached.
+    pub fn send(
+        &self,
+        verb: Verb,
+        segments: &[&str],
+        body: Option<&Value>,
+    ) -> Result<Value, ClientError> {
+        let url = self.path(segments);
+        let url = url.as_str();
+        let reply = match (verb, body) {
+            (Verb::Get, _) => self.keyed(self.agent.get(url)).call(),
+            (Verb::Delete, _) => self.keyed(self.agent.delete(url)).call(),
+            (Verb::Post, Some(body)) => self.keyed(self.agent.post(url)).send_json(body),
+            (Verb::Post, None) => self.keyed(self.agent.post(url)).send_empty(),
+            (Verb::Patch, Some(body)) => self.keyed(self.agent.patch(url)).send_json(body),
+            (Verb::Patch, None) => self.keyed(self.agent.patch(url)).send_empty(),
+        };
+        self.document_of(reply)
+    }
+
+    /// Reads a document of the server's.
+    ///
+    /// # Errors
+    /// Returns an error if it is not of this type.
+    pub fn read<'a, T: Deserialize<'a>>(&self, document: &'a Value) -> Result<T, ClientError> {
+        T::deserialize(document).map_err(|error| self.unreadable(&error))
     }
 
     fn keyed<T>(&self, request: RequestBuilder<T>) -> RequestBuilder<T> {

@@ -23,6 +23,7 @@ mod recipe;
 mod reload;
 mod render;
 mod reread;
+mod schedule;
 mod scrape_options;
 mod serve;
 mod settings;
@@ -93,6 +94,7 @@ enum Command {
     Cancel(jobs::CancelArgs),
     Delete(delete::Args),
     Webhook(webhook::Args),
+    Schedule(schedule::Args),
     Usage(usage::Args),
     Recipe(recipe::Args),
     Db(db::Args),
@@ -183,6 +185,7 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Cancel(args) => jobs::cancel(args, console),
         Command::Delete(args) => delete::run(args, console),
         Command::Webhook(args) => webhook::run(args, console),
+        Command::Schedule(args) => schedule::run(args, console),
         Command::Usage(args) => usage::run(args, console),
         Command::Recipe(args) => recipe::run(args, console),
         Command::Db(args) => db::run(args, console),
