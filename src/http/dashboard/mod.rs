@@ -47,6 +47,7 @@ const ASSETS: &[(&str, &str, &str)] = assets![
     "overview_parts.js": SCRIPT_TYPE,
     "places.js": SCRIPT_TYPE,
     "prompt.js": SCRIPT_TYPE,
+    "schedules.js": SCRIPT_TYPE,
     "session.js": SCRIPT_TYPE,
     "shell.js": SCRIPT_TYPE,
     "sign_in.js": SCRIPT_TYPE,

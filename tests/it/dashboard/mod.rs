@@ -9,6 +9,7 @@ mod layout;
 mod prompt;
 mod reading;
 mod relay;
+mod schedules;
 mod sign_in;
 mod views;
 

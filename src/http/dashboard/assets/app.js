@@ -9,6 +9,7 @@ import { live } from "./live.js";
 import { overview } from "./overview.js";
 import { arrive, depart, forgetPlaces, restore } from "./places.js";
 import { prompt } from "./prompt.js";
+import { schedules } from "./schedules.js";
 import { currentKey, dropKey, endSession, whenShared } from "./session.js";
 import { mark, shell } from "./shell.js";
 import { signIn } from "./sign_in.js";
@@ -27,6 +28,7 @@ const VIEWS = [
   [/^\/jobs\/([0-9a-f-]{36})$/, "/jobs", job],
   [/^\/new$/, "/new", prompt],
   [/^\/compare\/([0-9a-f-]{36})$/, "/new", compare],
+  [/^\/schedules$/, "/schedules", schedules],
   [/^\/usage$/, "/usage", usageView],
 ];
 

@@ -9,6 +9,7 @@ export const TABS = [
   { path: "/", name: "Overview", icon: "overview", key: "o" },
   { path: "/jobs", name: "Jobs", icon: "jobs", key: "j" },
   { path: "/new", name: "New prompt", icon: "prompt", key: "n" },
+  { path: "/schedules", name: "Schedules", icon: "schedules", key: "s" },
   { path: "/usage", name: "Usage", icon: "usage", key: "u" },
 ];
 const SHORTCUTS = "answerd.shortcuts";
