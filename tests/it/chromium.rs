@@ -54,6 +54,8 @@ impl Browser {
             "--disable-component-update",
             "--disable-sync",
             "--disable-dev-shm-usage",
+            // Each window has a process for these otherwise, and nobody sees them.
+            "--disable-features=WebUIOmniboxPopup,WebUIOmniboxAimPopup,WebUIOmniboxFullPopup",
             &profile_argument,
         ];
         args.extend(arguments);

@@ -5,6 +5,7 @@ mod faults;
 mod many;
 mod places;
 mod process;
+mod raw;
 mod rooms;
 mod trials;
 

@@ -5,7 +5,7 @@ use answerd::job::Reason;
 use answerd::upstream::UpstreamError;
 use serde_json::json;
 
-use crate::app::{Builder, Gate, Scripted, Step, fail};
+use crate::app::{Builder, Gate, Scripted, Step, answer, fail};
 use crate::dashboard::Dashboard;
 use crate::limits::{A, keys};
 use crate::receiver::{Does, Receiver};
@@ -40,6 +40,29 @@ fn a_job_is_shown_with_all_that_belongs_to_it() {
     let raw: serde_json::Value = serde_json::from_str(raw.as_str().unwrap()).unwrap();
     assert_eq!(raw, job);
     assert_eq!(browser.run("return document.title"), "How long are results kept? · answerd");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn marks_of_an_answer_lead_to_the_list_of_sources() {
+    let mut two = answer("x");
+    two.markdown = "One thing [2], and another [1][2].".to_owned();
+    let upstream = Scripted::new("s", [Step::Answer(Box::new(two))]);
+    let app = Builder::new().scripted("chatgpt", &upstream).start();
+    let id = app.submit("chatgpt", "x");
+    let job = app.ended(&id);
+    let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
+    let browser = &dashboard.browser;
+    let marks = "[...document.querySelectorAll('.answer button.mark')]";
+    browser.until(&format!("{marks}.length === 3"));
+    let sources = job["result"]["sources"].as_array().unwrap();
+    for (at, number) in [(0, 2), (1, 1), (2, 2)] {
+        browser.run(&format!("{marks}[{at}].click()"));
+        let focused = "document.activeElement";
+        browser.until(&format!("{focused}.matches('.sources li') && {focused}.value === {number}"));
+        let href = browser.run(&format!("return {focused}.querySelector('a').href"));
+        assert_eq!(href, sources[number - 1]["url"], "mark {at}");
+    }
     dashboard.is_at_peace();
 }
 
