@@ -122,6 +122,8 @@ pub struct Job {
     pub webhook_url: Option<String>,
     /// Whether the upstreams' raw replies are kept with it, whatever the settings say.
     pub keep_raw: bool,
+    /// Whether the engine showed an answer, where the job is done and the engine may show none.
+    pub present: Option<bool>,
 }
 
 /// An event of a job.
@@ -130,9 +132,9 @@ pub enum Event {
     /// An attempt starts.
     Start,
     /// The attempt with this lease brought an answer.
-    Succeed { lease: u32 },
+    Succeed { lease: u32, present: Option<bool> },
     /// The attempt with this lease found in the cache what it would have asked for.
-    ServeCached { lease: u32 },
+    ServeCached { lease: u32, present: Option<bool> },
     /// The attempt with this lease failed and the next is due at `due_ms`. One that could not even
     /// ask is not `spent`.
     RetryLater { lease: u32, due_ms: UnixMs, last: Failure, spent: bool },
@@ -176,12 +178,14 @@ impl Job {
                 self.started_ms.get_or_insert(now_ms);
                 self.state = State::Running;
             }
-            Event::Succeed { lease } => {
+            Event::Succeed { lease, present } => {
                 self.held(lease)?;
+                self.present = present;
                 self.finish(State::Done, now_ms);
             }
-            Event::ServeCached { lease } => {
+            Event::ServeCached { lease, present } => {
                 self.held(lease)?;
+                self.present = present;
                 self.attempts -= 1;
                 self.cached = true;
                 self.finish(State::Done, now_ms);
@@ -292,6 +296,7 @@ impl Job {
             batch: None,
             webhook_url: None,
             keep_raw: false,
+            present: None,
         }
     }
 }
@@ -312,11 +317,11 @@ mod tests {
     fn an_end_is_final_whatever_comes_later() {
         let mut job = job();
         job.apply(Event::Start, 2_000).unwrap();
-        job.apply(Event::Succeed { lease: 1 }, 3_000).unwrap();
+        job.apply(Event::Succeed { lease: 1, present: None }, 3_000).unwrap();
         let ended = job.clone();
         let late = [
             Event::Start,
-            Event::Succeed { lease: 1 },
+            Event::Succeed { lease: 1, present: None },
             Event::Fail { lease: 1, failure: Failure::new(Reason::Empty, "late") },
             Event::Release { lease: 1 },
             Event::Stop { failure: Failure::new(Reason::Canceled, "late") },
@@ -332,7 +337,10 @@ mod tests {
         let mut job = job();
         job.apply(Event::Start, 2_000).unwrap();
         job.apply(Event::Start, 3_000).unwrap(); // after a crash
-        assert_eq!(job.apply(Event::Succeed { lease: 1 }, 4_000), Err(TransitionError::StaleLease));
+        assert_eq!(
+            job.apply(Event::Succeed { lease: 1, present: None }, 4_000),
+            Err(TransitionError::StaleLease)
+        );
         assert_eq!((job.attempts, job.lease), (2, 2));
         assert_eq!(job.started_ms, Some(2_000));
     }
@@ -344,7 +352,10 @@ mod tests {
         job.apply(Event::Release { lease: 1 }, 3_000).unwrap();
         assert_eq!((job.attempts, job.lease, &job.state), (0, 1, &State::Queued));
         job.apply(Event::Start, 4_000).unwrap();
-        assert_eq!(job.apply(Event::Succeed { lease: 1 }, 5_000), Err(TransitionError::StaleLease));
+        assert_eq!(
+            job.apply(Event::Succeed { lease: 1, present: None }, 5_000),
+            Err(TransitionError::StaleLease)
+        );
     }
 
     #[test]
@@ -353,7 +364,7 @@ mod tests {
         let later = |lease| Event::RetryLater { lease, due_ms: 9, last: failure(), spent: true };
         let stop = || Event::Stop { failure: failure() };
         for events in [
-            vec![Event::Start, Event::Succeed { lease: 1 }],
+            vec![Event::Start, Event::Succeed { lease: 1, present: None }],
             vec![Event::Start, Event::Release { lease: 1 }, Event::Start, stop()],
             vec![Event::Start, Event::Start, later(2), stop()],
             vec![

@@ -174,7 +174,7 @@ impl StoreBench {
         let finish = |job: &Job| {
             let lease = job.lease;
             let result = NewResult { json: json.clone(), cache_hash: None };
-            let succeed = move |_: &Job| Event::Succeed { lease };
+            let succeed = move |_: &Job| Event::Succeed { lease, present: None };
             self.store.begin_transition(job.row, NOW_MS, succeed, Some(result))
         };
         jobs.iter().map(finish).collect()

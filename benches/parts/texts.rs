@@ -27,6 +27,7 @@ pub fn benches(criterion: &mut Criterion) {
             elapsed_ms: 1_234.5,
             upstream: "openai",
             kind: Kind::Api,
+            model_asked: Some("model"),
             has_extras: true,
         };
         let json = render(&normalized, &facts);

@@ -61,7 +61,7 @@ impl Known {
         marks_of(markdown, self.numbers).map(|mark| mark.start..mark.end).collect()
     }
 
-    /// Returns what a link is as a citation; `None` where it leads elsewhere, or where it is written as a
+    /// Returns what a link is as a citation; `None` where it leads elsewhere, or is written as a
     /// number and has another one.
     pub fn citation(&self, url: &str, text: &str, link_type: LinkType) -> Option<Kind> {
         if matches!(link_type, LinkType::Autolink | LinkType::Email) {

@@ -1,10 +1,12 @@
 //! What a result says of its making: the searches, the usage and the place, with their schemas.
 
+use std::borrow::Cow;
+
 use schemars::JsonSchema;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{AppliedPlace, Search};
-use crate::job::{CostFrom, Device, Location, ScrapeRequest, UpstreamUsage};
+use crate::job::{Device, Location, ScrapeRequest, UpstreamUsage};
 
 /// The searches behind an answer.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -35,22 +37,22 @@ impl SearchObject {
     }
 }
 
-/// Tokens, searches and money that an answer took. Null where it is not told.
-#[derive(Debug, JsonSchema, Serialize)]
-#[schemars(rename = "AnswerUsage")]
+/// Tokens, searches and money that calls of upstreams took. Null where it is not told.
+#[derive(Clone, Debug, Deserialize, JsonSchema, PartialEq, Serialize)]
+#[schemars(rename = "UpstreamUsage")]
 pub struct UsageObject {
-    input_tokens: Option<u64>,
+    pub input_tokens: Option<u64>,
     /// Those of the reasoning included where the provider counts them so.
-    output_tokens: Option<u64>,
-    reasoning_tokens: Option<u64>,
+    pub output_tokens: Option<u64>,
+    pub reasoning_tokens: Option<u64>,
     /// Searches that the provider charges for.
-    searches: Option<u64>,
+    pub searches: Option<u64>,
     /// In US dollars.
     #[schemars(range(min = 0))]
-    cost_usd: Option<f64>,
+    pub cost_usd: Option<f64>,
     /// `provider` told the cost, or it follows from the prices in the settings, `table`.
     #[schemars(extend("enum" = ["provider", "table", null]))]
-    cost_from: Option<&'static str>,
+    pub cost_from: Option<Cow<'static, str>>,
 }
 
 impl UsageObject {
@@ -75,7 +77,7 @@ impl From<&UpstreamUsage> for UsageObject {
             reasoning_tokens: usage.reasoning_tokens,
             searches: usage.searches,
             cost_usd: usage.cost.map(|cost| cost.usd()),
-            cost_from: usage.cost.map(|cost| CostFrom::word(cost.from)),
+            cost_from: usage.cost.map(|cost| cost.from.word().into()),
         }
     }
 }

@@ -29,7 +29,7 @@ pub use facts::UsageObject;
 pub use links::{clean_url, domain, is_too_long};
 pub use normalize::{HIGHLIGHTS_MAX, PAGES_MAX};
 pub use reread::{as_reread, changed_fields};
-pub use result::{ResultFacts, ResultObject, as_cached, render};
+pub use result::{CachedResult, ResultFacts, ResultObject, as_cached, render};
 pub use tree::token_tree;
 
 /// A page that was consulted, cited or found. Empty strings where the upstream says nothing.

@@ -32,6 +32,8 @@ pub struct ResultFacts<'a> {
     /// The upstream's name in config.toml.
     pub upstream: &'a str,
     pub kind: Kind,
+    /// The model that was asked for; `None` where there was none to choose.
+    pub model_asked: Option<&'a str>,
     /// Whether the result has more than the fields of contract part 1.
     pub has_extras: bool,
 }
@@ -123,6 +125,8 @@ struct Provenance<'a> {
     upstream: &'a str,
     #[schemars(schema_with = "kinds")]
     kind: &'static str,
+    /// The model that the request or the settings asked for; null where there was none to choose.
+    model_asked: Option<&'a str>,
     /// Of each array, whether the upstream has such a thing at all.
     #[schemars(with = "BTreeMap<String, State>")]
     fields: States<'a>,
@@ -174,6 +178,7 @@ pub fn render(answer: &Answer, facts: &ResultFacts<'_>) -> Vec<u8> {
         provenance: Provenance {
             upstream: facts.upstream,
             kind: facts.kind.word(),
+            model_asked: facts.model_asked,
             fields: States(&arrays),
         },
         facts: facts.has_extras.then(|| Facts {
@@ -210,13 +215,29 @@ pub fn as_cached(
     public_url: &str,
     cached_ms: UnixMs,
     has_extras: bool,
-) -> Option<Vec<u8>> {
+) -> Option<CachedResult> {
     let mut json = Vec::with_capacity(stored.len() + public_url.len() + job_id.len() + 64);
-    let rewrite = Rewrite { job_id, public_url, cached_ms, has_extras, json: &mut json };
+    let mut present = None;
+    let rewrite = Rewrite {
+        job_id,
+        public_url,
+        cached_ms,
+        has_extras,
+        json: &mut json,
+        present: &mut present,
+    };
     let mut stored = serde_json::Deserializer::from_slice(stored);
     let is_result = (&mut stored).deserialize_map(rewrite).ok()?;
     stored.end().ok()?;
-    is_result.then_some(json)
+    is_result.then_some(CachedResult { json, present })
+}
+
+/// A result that the cache serves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CachedResult {
+    pub json: Vec<u8>,
+    /// Whether the engine showed an answer at all, of those that do not always.
+    pub present: Option<bool>,
 }
 
 struct Rewrite<'a> {
@@ -225,6 +246,7 @@ struct Rewrite<'a> {
     cached_ms: UnixMs,
     has_extras: bool,
     json: &'a mut Vec<u8>,
+    present: &'a mut Option<bool>,
 }
 
 impl<'de> Visitor<'de> for Rewrite<'_> {
@@ -254,6 +276,11 @@ impl<'de> Visitor<'de> for Rewrite<'_> {
                     had_extras = true;
                     map.serialize_entry(name, &UsageObject::nothing())
                         .map_err(serde::de::Error::custom)?;
+                    continue;
+                }
+                "present" => {
+                    *self.present = serde_json::from_str(value.get()).ok();
+                    map.serialize_entry(name, value).map_err(serde::de::Error::custom)?;
                     continue;
                 }
                 // Of an earlier service from the cache; the new one stands behind the address.

@@ -1,5 +1,5 @@
-//! The job object of contract 1.7, with what part 2 adds behind it. The result's bytes are sent as the store
-//! has them.
+//! The job object of contract 1.7, with what part 2 adds behind it. The result's bytes are sent as
+//! the store has them.
 
 use std::borrow::Cow;
 use std::io;
@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize, Serializer};
 use serde_json::ser::Formatter;
 use uuid::Uuid;
 
-use super::spend::UpstreamUsageView;
+use super::spend::UsageObject;
 use super::wire::{Id, Time};
 use crate::job::{Job, Reason, State, UpstreamUsage};
 
@@ -54,12 +54,15 @@ pub struct JobView<'a, R = StoredResult<'a>> {
     /// Why it failed, or its latest attempt while it waits for the next.
     #[schemars(schema_with = "reason_codes")]
     pub error_code: Option<Cow<'static, str>>,
+    /// Of a job that is done at an engine that may show no answer: whether it did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub present: Option<bool>,
     /// The batch that it is part of.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub batch_id: Option<Id>,
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "usage")]
-    pub usage: Option<UpstreamUsageView>,
+    pub usage: Option<UsageObject>,
 }
 
 /// A result as the store has it: JSON already.
@@ -126,8 +129,9 @@ impl<'a> JobView<'a> {
             expires_at: job.expires_ms.into(),
             label: job.label.as_deref().map(Cow::from),
             error_code: job.state.last_failure().map(|last| last.reason.code().into()),
+            present: job.present,
             batch_id: job.batch.map(|batch| batch.id.into()),
-            usage: usage.map(UpstreamUsageView::from),
+            usage: usage.map(UsageObject::from),
         }
     }
 

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::job_object::JobStatus;
-use super::spend::UpstreamUsageView;
+use super::spend::UsageObject;
 use super::wire::{Id, Time};
 use crate::job::Batch;
 
@@ -57,7 +57,7 @@ pub struct AttemptView {
     pub error_code: Option<&'static str>,
     pub error: Option<String>,
     /// What all its calls have used; null where that is not known.
-    pub usage: Option<UpstreamUsageView>,
+    pub usage: Option<UsageObject>,
     /// Calls of which it is known what they used, in their order.
     pub calls: Vec<CallView>,
 }
@@ -69,7 +69,7 @@ pub struct CallView {
     pub upstream: String,
     /// Null if it brought an answer.
     pub error_code: Option<&'static str>,
-    pub usage: UpstreamUsageView,
+    pub usage: UsageObject,
 }
 
 /// How a webhook's delivery stands.

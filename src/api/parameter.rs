@@ -279,7 +279,7 @@ pub static PARAMETERS: &[Parameter] = &[
         name: "retain_hours",
         kind: Kind::Count { max: RETAIN_HOURS_MAX as usize },
         scope: Scope::Scrape,
-        about: "Hours until the job and all of it is dropped; at most what the service keeps.",
+        about: "Hours until the job is dropped; more than `retention_hours` is a 400.",
         option: Some(("retain-hours", "Drop the job after so many hours")),
         field: field!(retain_hours),
     },

@@ -173,7 +173,11 @@ pub struct HealthView {
     /// did.
     #[schemars(range(min = 0))]
     pub searched_share: Option<f64>,
-    /// Of each array, the share of answers that had something in it.
+    /// Of the looks at an engine that does not always show an answer, such as the AI Overview, the
+    /// share at which it showed one; null for others.
+    #[schemars(range(min = 0))]
+    pub present_share: Option<f64>,
+    /// Of each array, the share of answers that had something in it, of those that were there.
     pub non_empty: Named<Option<f64>>,
 }
 
@@ -274,6 +278,8 @@ pub struct BucketView {
     pub canceled: u32,
     pub attempts_succeeded: u32,
     pub attempts_failed: u32,
+    /// Attempts that succeeded and found that the engine showed no answer, such as no AI Overview.
+    pub absent: u32,
     /// Of attempts that succeeded.
     #[schemars(range(min = 0))]
     pub p50_seconds: Option<f64>,

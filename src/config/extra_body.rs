@@ -9,8 +9,7 @@ use super::upstream_kind::UpstreamKind;
 
 /// The fields of requests that answerd writes: what is asked, of which model, and how the reply
 /// comes. Those of all protocols, whatever the kind: a gateway may speak several.
-pub(super) const OWNED: [&str; 13] = [
-    "background",
+pub(super) const OWNED: [&str; 12] = [
     "contents",
     "conversation",
     "input",

@@ -15,7 +15,7 @@ use super::single_flight::{Join, Leadership};
 use super::state::Engine;
 use super::vendor_tasks::JobTasks;
 use super::{billing, evidence, raw, retry};
-use crate::answer::{self, Answer, ResultFacts};
+use crate::answer::{self, Answer, CachedResult, ResultFacts};
 use crate::catalog::Array;
 use crate::clock::UnixMs;
 use crate::job::{AttemptCall, Event, Job, Reason, State, TransitionError};
@@ -88,6 +88,8 @@ struct Rendered {
     filled: Vec<Array>,
     /// Whether the engine made a search, where that is known.
     searched: Option<bool>,
+    /// Whether the engine showed an answer at all, of those that do not always.
+    present: Option<bool>,
 }
 
 /// Makes attempts, first of rows that a caller waits for, until the engine stops or another thread has
@@ -191,8 +193,8 @@ pub(super) fn run<'a>(
 ) -> Result<Finished<'a>, WorkOutcome> {
     let attempt = Attempt::begin(engine, queue, row, claimed)?;
     let leadership = attempt.join()?;
-    if let Some(json) = engine.cached_result(&attempt.job.request, attempt.id) {
-        return Err(attempt.serve_cached(json));
+    if let Some(cached) = engine.cached_result(&attempt.job.request, attempt.id) {
+        return Err(attempt.serve_cached(cached));
     }
     let AskOutcome { answered, calls, raw, run_ms } = attempt.ask(slot);
     let ended = AttemptEnded {
@@ -204,6 +206,7 @@ pub(super) fn run<'a>(
             Ok(rendered) => rendered.searched,
             Err(error) => (error.reason == Reason::NoSearch).then_some(false),
         },
+        present: answered.as_ref().ok().and_then(|rendered| rendered.present),
         abandoned: slot.is_none(),
     };
     queue.stats.emit(EngineEvent::Ended(&ended));
@@ -280,9 +283,11 @@ impl<'a> Attempt<'a> {
     }
 
     /// Ends the job with what the cache has come to hold since its submit.
-    fn serve_cached(&self, json: Vec<u8>) -> WorkOutcome {
+    fn serve_cached(&self, cached: CachedResult) -> WorkOutcome {
+        let CachedResult { json, present } = cached;
         let result = NewResult { json, cache_hash: None };
-        match self.transition(Event::ServeCached { lease: self.job.lease }, Some(result)) {
+        let event = Event::ServeCached { lease: self.job.lease, present };
+        match self.transition(event, Some(result)) {
             Ok(stored) => {
                 // A rejection means that it has ended meanwhile, by a cancel for instance.
                 if let Ok(job) = stored {
@@ -313,26 +318,14 @@ impl<'a> Attempt<'a> {
         let (answered, answered_by, call) = self.call_upstreams(slot);
         evidence::keep(&engine.context.store, &engine.evidence, job, call.take_evidence());
         let calls = billing::note(engine, job, call.take_ended());
-        let raw = self.raw(&call, answered_by.as_deref());
+        let raw = raw::kept(job, self.id, call.take_raw(), answered_by.as_deref());
+        let raw = raw.and_then(|kept| raw::with_room(&engine.context.store, self.id, kept));
         let answered = match answered {
             // Whatever the upstream made of it, it failed because the job had ended.
             Err(_) if self.canceled.load(Ordering::Relaxed) => Err(UpstreamError::canceled()),
             answered => answered,
         };
         AskOutcome { answered, calls, raw, run_ms: watch.elapsed_ms() }
-    }
-
-    /// Returns what is kept of the raw replies of a call; below the floor of free space the room is
-    /// left to what jobs need.
-    fn raw(&self, call: &Call, answered_by: Option<&str>) -> Option<Vec<u8>> {
-        let kept = raw::kept(&self.job, self.id, call.take_raw(), answered_by)?;
-        match self.engine.context.store.room() {
-            Ok(()) => Some(kept),
-            Err(error) => {
-                tracing::warn!(job = %self.id, %error, "raw replies are not kept");
-                None
-            }
-        }
     }
 
     /// Calls the upstreams, and renders the answer; returns who gave it too. A panic of either
@@ -365,6 +358,7 @@ impl<'a> Attempt<'a> {
             Ok(Rendered {
                 filled: answer::filled_arrays(&answer, &request.scraper),
                 searched: answer.search.and_then(|search| search.made),
+                present: answer.present,
                 result: self.render(&answer, &by, elapsed),
             })
         });
@@ -390,6 +384,7 @@ impl<'a> Attempt<'a> {
             elapsed_ms: elapsed.as_secs_f64() * 1000.0,
             upstream: &by.upstream,
             kind: by.kind,
+            model_asked: by.model_asked.as_deref(),
             has_extras: settings.extra_arrays,
         };
         let json = answer::render(answer, &facts);
@@ -406,8 +401,8 @@ impl<'a> Attempt<'a> {
     ) -> (NewOutcome, Option<String>) {
         let job = &self.job;
         match answered {
-            Ok(Rendered { result, .. }) => {
-                let event = Event::Succeed { lease: job.lease };
+            Ok(Rendered { result, present, .. }) => {
+                let event = Event::Succeed { lease: job.lease, present };
                 (NewOutcome { event, result: Some(result), ended, raw }, None)
             }
             Err(error) => {

@@ -33,6 +33,8 @@ pub(super) struct AttemptEnded<'a> {
     /// Whether the engine made a search, where that is known: of an answer, or of one that is a
     /// failure because it made none.
     pub searched: Option<bool>,
+    /// Whether the engine showed an answer at all, of those that do not always.
+    pub present: Option<bool>,
     /// The job ended before its attempt, whose thread has lost its slot.
     pub abandoned: bool,
 }
@@ -92,8 +94,9 @@ pub(super) mod tests {
     ) {
         let answered = answered.map_err(|reason| UpstreamError::new(reason, "The test says no."));
         let answered = answered.as_ref().map(|filled| *filled);
-        let (searched, abandoned) = (None, false);
-        let ended = AttemptEnded { at_ms, number: 1, run_ms, answered, searched, abandoned };
+        let (searched, present, abandoned) = (None, None, false);
+        let number = 1;
+        let ended = AttemptEnded { at_ms, number, run_ms, answered, searched, present, abandoned };
         emit(EngineEvent::Ended(&ended));
     }
 
@@ -102,9 +105,10 @@ pub(super) mod tests {
         for (reason, kept) in [(Reason::Overloaded, true), (Reason::UpstreamSaturated, false)] {
             let error = UpstreamError::new(reason, "x");
             let answered = Err(&error);
-            let (searched, abandoned) = (None, false);
+            let (searched, present, abandoned) = (None, None, false);
+            let (at_ms, number, run_ms) = (9, 2, 4);
             let end =
-                AttemptEnded { at_ms: 9, number: 2, run_ms: 4, answered, searched, abandoned };
+                AttemptEnded { at_ms, number, run_ms, answered, searched, present, abandoned };
             let started_ms = end.record(Vec::new()).map(|record| record.started_ms);
             assert_eq!(started_ms, kept.then_some(5));
         }

@@ -26,7 +26,9 @@ const ATTEMPTS_SUCCEEDED: usize = 4;
 const ATTEMPTS_FAILED: usize = 5;
 const SEARCH_KNOWN: usize = 6;
 const SEARCHED: usize = 7;
-const FILLED: usize = 8;
+const PRESENCE_KNOWN: usize = 8;
+const ABSENT: usize = 9;
+const FILLED: usize = 10;
 const COUNTS: usize = FILLED + Array::COUNT;
 
 /// The names of the counts in the store.
@@ -39,6 +41,8 @@ const NAMES: [&str; FILLED] = [
     "attempts_failed",
     "search_known",
     "searched",
+    "presence_known",
+    "absent",
 ];
 
 /// The buckets in which something happened, oldest first.
@@ -68,6 +72,9 @@ pub struct HealthReport {
     /// Answers of which it is known whether the engine made a search, and those for which it did.
     search_known: u64,
     searched: u64,
+    /// Answers of engines that do not always show one, and those that say that none was there.
+    presence_known: u64,
+    absent: u64,
     filled: [u64; Array::COUNT],
 }
 
@@ -87,6 +94,8 @@ pub struct DayBucket {
     pub attempts_succeeded: u32,
     /// Attempts whose failure says that something is wrong: as the health counts them.
     pub attempts_failed: u32,
+    /// Attempts that succeeded and found that the engine showed no answer.
+    pub absent: u32,
     /// Of attempts that succeeded, milliseconds; `None` if there are none.
     pub p50_ms: Option<u64>,
     pub p95_ms: Option<u64>,
@@ -128,6 +137,12 @@ impl History {
             self.count(ended.at_ms, |bucket| {
                 bucket.counts[SEARCH_KNOWN] += 1;
                 bucket.counts[SEARCHED] += u32::from(searched);
+            });
+        }
+        if let Some(present) = ended.present {
+            self.count(ended.at_ms, |bucket| {
+                bucket.counts[PRESENCE_KNOWN] += 1;
+                bucket.counts[ABSENT] += u32::from(!present);
             });
         }
         match ended.outcome() {
@@ -179,6 +194,8 @@ impl History {
             p95_ms: run_times.percentile_ms(95),
             search_known: counts[SEARCH_KNOWN],
             searched: counts[SEARCHED],
+            presence_known: counts[PRESENCE_KNOWN],
+            absent: counts[ABSENT],
             filled: Array::ALL.map(|array| counts[FILLED + array as usize]),
         }
     }
@@ -206,6 +223,7 @@ impl History {
             canceled: bucket.counts[CANCELED],
             attempts_succeeded: bucket.counts[ATTEMPTS_SUCCEEDED],
             attempts_failed: bucket.counts[ATTEMPTS_FAILED],
+            absent: bucket.counts[ABSENT],
             p50_ms: bucket.run_times.percentile_ms(50),
             p95_ms: bucket.run_times.percentile_ms(95),
         }
@@ -262,9 +280,18 @@ impl HealthReport {
         (self.search_known > 0).then(|| self.searched as f64 / self.search_known as f64)
     }
 
-    /// Returns the share of answers in which an array had something; `None` if there are none.
+    /// Returns the share of looks at an engine that does not always show an answer at which it
+    /// showed one; `None` if there are none.
+    pub fn present_share(&self) -> Option<f64> {
+        let present = self.presence_known.saturating_sub(self.absent);
+        (self.presence_known > 0).then(|| present as f64 / self.presence_known as f64)
+    }
+
+    /// Returns the share of answers in which an array had something, of those that were there;
+    /// `None` if there are none.
     pub fn fill_rate(&self, array: Array) -> Option<f64> {
-        (self.succeeded > 0).then(|| self.filled[array as usize] as f64 / self.succeeded as f64)
+        let present = self.succeeded.saturating_sub(self.absent);
+        (present > 0).then(|| self.filled[array as usize].min(present) as f64 / present as f64)
     }
 }
 
@@ -375,6 +402,38 @@ mod tests {
         ahead.restore(&original.records(3, 0)[59], START_MS);
         assert_eq!(ahead.len(), 0);
         assert_eq!(original.records(3, last_ms).len(), 1);
+    }
+
+    #[test]
+    fn absent_answers_are_counted_apart_and_fill_no_array() {
+        let hour = History::hour();
+        let look = |filled: &[Array], present| {
+            let (answered, searched, abandoned) = (Ok(filled), None, false);
+            let (at_ms, number, run_ms) = (START_MS, 1, 5);
+            hour.on_event(EngineEvent::Ended(&AttemptEnded {
+                at_ms,
+                number,
+                run_ms,
+                answered,
+                searched,
+                present,
+                abandoned,
+            }));
+        };
+        look(&[Array::Citations], Some(true));
+        look(&[], Some(false));
+        look(&[], Some(false));
+        look(&[], Some(false));
+        let report = hour.sum(START_MS);
+        assert_eq!((report.succeeded, report.present_share()), (4, Some(0.25)));
+        assert_eq!(report.fill_rate(Array::Citations), Some(1.0));
+        assert_eq!(hour.now(START_MS).unwrap().absent, 3);
+        let always = History::hour();
+        always.ended(START_MS, 5, Ok(&[]));
+        assert_eq!(always.sum(START_MS).present_share(), None);
+        let only_absent = History::hour();
+        only_absent.restore(&hour.records(3, 0)[0], START_MS);
+        assert_eq!(only_absent.sum(START_MS), report, "the store keeps it");
     }
 
     #[test]

@@ -4,6 +4,7 @@ use uuid::Uuid;
 
 use crate::api::{RawReplyView, RawView};
 use crate::job::Job;
+use crate::store::Store;
 use crate::upstream::raw_capture::{RawCapture, RawReply};
 
 /// The most that is kept of the bodies of one attempt, bytes.
@@ -37,6 +38,18 @@ pub(super) fn kept(
     }
     // Its keys are strings and its numbers whole.
     (!view.replies.is_empty()).then(|| serde_json::to_vec(&view).ok())?
+}
+
+/// Returns what is kept where the disk has room for it. Below the floor of free space that is left
+/// to what jobs need.
+pub(super) fn with_room(store: &Store, id: Uuid, kept: Vec<u8>) -> Option<Vec<u8>> {
+    match store.room() {
+        Ok(()) => Some(kept),
+        Err(error) => {
+            tracing::warn!(job = %id, %error, "raw replies are not kept");
+            None
+        }
+    }
 }
 
 fn reply(upstream: &str, reply: RawReply, left: &mut usize) -> RawReplyView {

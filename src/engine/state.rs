@@ -17,7 +17,7 @@ use super::slots::{SlotRunner, Slots};
 use super::stats::Stats;
 use super::waiters::{Wait, Waiters};
 use super::webhook::{Deliverer, DeliveryCounts};
-use crate::answer;
+use crate::answer::{self, CachedResult};
 use crate::clock::{Clock, UnixMs};
 use crate::config::{Settings, file::Retry};
 use crate::job::{Job, ScrapeRequest, State};
@@ -235,7 +235,7 @@ impl Engine {
 
     /// Returns what the cache holds for a request, rendered for the job of this id; `None` if it holds
     /// nothing, or must not be asked.
-    pub fn cached_result(&self, request: &ScrapeRequest, id: Uuid) -> Option<Vec<u8>> {
+    pub fn cached_result(&self, request: &ScrapeRequest, id: Uuid) -> Option<CachedResult> {
         if !self.caches(request) {
             return None;
         }

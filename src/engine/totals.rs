@@ -31,6 +31,8 @@ pub struct Totals {
     pickups: Histogram,
     /// How long attempts took that brought an answer.
     runs: Histogram,
+    /// Attempts that found that the engine showed no answer.
+    absent: AtomicU64,
     /// Why the others failed.
     failures: ReasonCounts,
 }
@@ -55,6 +57,8 @@ pub struct TotalsReport {
     pub pickups: HistogramReport,
     /// How long attempts took that brought an answer, milliseconds.
     pub runs: HistogramReport,
+    /// Attempts that found that the engine showed no answer: no AI Overview, say.
+    pub absent: u64,
     /// The reasons with which attempts have failed, and how often; without those that were canceled
     /// or could not be asked.
     pub failures: Vec<(Reason, u64)>,
@@ -68,6 +72,7 @@ impl Default for Totals {
             waits: Histogram::new(&WAIT_BOUNDS_MS),
             pickups: Histogram::new(&PICKUP_BOUNDS_MICROSECONDS),
             runs: Histogram::new(&RUN_BOUNDS_MS),
+            absent: AtomicU64::new(0),
             failures: ReasonCounts::default(),
         }
     }
@@ -87,7 +92,11 @@ impl Totals {
                 self.cache_misses.fetch_add(u64::from(cache_missed), Ordering::Relaxed);
             }
             EngineEvent::Ended(ended) => match ended.outcome() {
-                AttemptOutcome::Succeeded(_) => self.runs.observe(ended.run_ms),
+                AttemptOutcome::Succeeded(_) => {
+                    self.runs.observe(ended.run_ms);
+                    let is_absent = ended.present == Some(false);
+                    self.absent.fetch_add(u64::from(is_absent), Ordering::Relaxed);
+                }
                 AttemptOutcome::Failed(reason) => self.failures.note(reason),
                 AttemptOutcome::Uncounted => {}
             },
@@ -106,6 +115,7 @@ impl Totals {
             waits: self.waits.report(),
             pickups: self.pickups.report(),
             runs: self.runs.report(),
+            absent: self.absent.load(Ordering::Relaxed),
             failures: self.failures.report(),
         }
     }

@@ -11,6 +11,9 @@ pub struct VendorTask {
     pub upstream: String,
     /// The vendor's name for it; fit for a path of an address as it is.
     pub id: String,
+    /// Whether a call that has ended was counted with the price of a call. The next one only looks
+    /// at the task, and is not paid for again.
+    pub is_counted: bool,
 }
 
 impl VendorTask {
@@ -20,7 +23,8 @@ impl VendorTask {
         let sound = (1..=VENDOR_TASK_ID_BYTES_MAX).contains(&id.len())
             && id.bytes().all(is_plain)
             && id.bytes().any(|byte| byte.is_ascii_alphanumeric());
-        sound.then(|| VendorTask { upstream: upstream.to_owned(), id: id.to_owned() })
+        let (upstream, id) = (upstream.to_owned(), id.to_owned());
+        sound.then_some(VendorTask { upstream, id, is_counted: false })
     }
 }
 

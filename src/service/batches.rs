@@ -37,6 +37,9 @@ impl Service {
         self.webhooks_ready_for(&asked)?;
         self.within_rate(caller)?;
         let (batch, items) = self.new_batch(caller, asked)?;
+        if let Err(spent) = self.batch_within_spend(caller, &items) {
+            return self.earlier_batch(&batch, spent).await.map(|earlier| (earlier, true));
+        }
         let key = batch.key;
         match self.store.submit_batch(batch, items).committed().await? {
             Ok(batch) => {
@@ -48,6 +51,33 @@ impl Service {
             }
             Err(error) => Err(rejected_batch(error)),
         }
+    }
+
+    /// Checks that the caller's key may cost more today, unless the cache answers all items.
+    ///
+    /// # Errors
+    /// Returns an error if it has spent its cap.
+    pub(super) fn batch_within_spend(
+        &self,
+        caller: &Caller,
+        items: &[NewItem],
+    ) -> Result<(), ServiceError> {
+        let is_paid = items.iter().any(|item| !item.job.cached);
+        if is_paid { self.within_spend(caller) } else { Ok(()) }
+    }
+
+    /// Returns the earlier batch that a submit repeats, which asks for nothing new.
+    ///
+    /// # Errors
+    /// Returns `spent` if it repeats none, an error if its key came with another request, or if the
+    /// store failed.
+    pub(super) async fn earlier_batch(
+        &self,
+        batch: &Batch,
+        spent: ServiceError,
+    ) -> Result<Batch, ServiceError> {
+        let earlier = self.store.earlier_batch(batch.idempotency, batch.created_ms);
+        earlier.committed().await?.ok_or(spent)?.map_err(rejected_batch)
     }
 
     /// Checks that webhooks can be sent where the batch, or a job of it, asks for one.
@@ -65,7 +95,7 @@ impl Service {
     /// Returns the batch as it will be written, with its jobs.
     ///
     /// # Errors
-    /// Returns an error if the caller's key has spent its cap, or the store failed.
+    /// Returns an error if there is no such scraper, or the store failed.
     pub(super) fn new_batch(
         &self,
         caller: &Caller,
@@ -102,9 +132,6 @@ impl Service {
         // With the last of its jobs, which may ask for less than the service keeps.
         let last_ms = items.iter().map(|item| item.job.expires_ms).max();
         batch.expires_ms = last_ms.unwrap_or(batch.expires_ms);
-        if items.iter().any(|item| !item.job.cached) {
-            self.within_spend(caller)?;
-        }
         Ok((batch, items))
     }
 

@@ -8,7 +8,7 @@ use crate::answer::{self, ResultFacts, as_reread, changed_fields};
 use crate::api::RawView;
 use crate::clock::UnixMs;
 use crate::config::Settings;
-use crate::job::State;
+use crate::job::{Cost, CostFrom, State};
 use crate::net::HttpReply;
 use crate::store::{KeptRaw, OpenOptions, Store, StoreError};
 use crate::upstream;
@@ -100,9 +100,11 @@ fn render(settings: &Settings, kept: &KeptRaw) -> Result<(Vec<String>, Vec<u8>),
     };
     let replies = replies(&raw, name)?;
     let read = upstream::reread(configured, &job.request, &replies, &raw.redirects);
-    let (answer, kind) = read.map_err(|error| error.to_string())?;
+    let (mut answer, kind) = read.map_err(|error| error.to_string())?;
     let before: Value =
         serde_json::from_slice(stored).map_err(|_| "its stored result is no JSON".to_owned())?;
+    // What it has cost by the prices of its time, it has cost.
+    answer.usage.cost = answer.usage.cost.or_else(|| table_cost(&before["usage"]));
     let job_id = id.to_string();
     let end = format!("/md/{job_id}.md");
     let facts = ResultFacts {
@@ -116,12 +118,20 @@ fn render(settings: &Settings, kept: &KeptRaw) -> Result<(Vec<String>, Vec<u8>),
         elapsed_ms: before["elapsed_ms"].as_f64().unwrap_or_default(),
         upstream: name,
         kind,
+        model_asked: before["provenance"]["model_asked"].as_str(),
         has_extras: settings.results.extra_arrays,
     };
     let json = answer::render(&answer, &facts);
     let fields =
         changed_fields(stored, &json).ok_or_else(|| "its stored result is no object".to_owned())?;
     Ok((fields, json))
+}
+
+/// Returns the cost of a stored result that follows from prices.
+fn table_cost(usage: &Value) -> Option<Cost> {
+    let is_of_table = usage["cost_from"] == CostFrom::Table.word();
+    let cost = usage["cost_usd"].as_f64().filter(|_| is_of_table).and_then(Cost::told)?;
+    Some(Cost { from: CostFrom::Table, ..cost })
 }
 
 /// Returns the replies that an upstream's answer was read from.

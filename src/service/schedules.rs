@@ -168,6 +168,9 @@ impl Service {
         self.webhooks_ready_for(&asked)?;
         self.within_rate(caller)?;
         let (batch, items) = self.new_batch(caller, NewBatch { idempotency, ..asked })?;
+        if let Err(spent) = self.batch_within_spend(caller, &items) {
+            return self.earlier_batch(&batch, spent).await.map(|earlier| (earlier, true));
+        }
         let action = RunAction::Submit(Box::new(batch), items);
         let run = NewRun { schedule, slot_ms: None, missed: 0, action };
         match self.store.write_run(run, self.clock.now_ms()).committed().await? {

@@ -106,6 +106,9 @@ impl ScheduleRunner {
         asked.idempotency = Some(idempotency_of_batch(&caller.account, &key, json.as_bytes()));
         let made =
             service.webhooks_ready_for(&asked).and_then(|()| service.new_batch(&caller, asked));
+        let made = made.and_then(|(batch, items)| {
+            service.batch_within_spend(&caller, &items).map(|()| (batch, items))
+        });
         made.map_err(|error| match error {
             ServiceError::Store(error) => SlotError::Store(error),
             error => SlotError::Refused((self.reader.refusal)(error, service.retention_hours())),

@@ -164,6 +164,7 @@ impl Service {
         let request = ScrapeRequest { bypass_cache, ..request };
         let result = self.engine.cached_result(&request, identity.id);
         let cached = result.is_some();
+        let present = result.as_ref().and_then(|result| result.present);
         let job = Job {
             row: identity.row,
             nonce: identity.nonce,
@@ -187,8 +188,9 @@ impl Service {
             batch: None,
             webhook_url: handling.webhook_url,
             keep_raw: handling.keep_raw,
+            present,
         };
-        (job, result)
+        (job, result.map(|result| result.json))
     }
 
     /// Checks that the caller's rate limit has one left, and takes none: what costs to read is not

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::clock::UnixMs;
 use crate::job::{
-    Batch, BatchKey, Event, Failure, ItemError, Job, RejectedItem, State, TransitionError,
+    Batch, BatchKey, Event, Failure, Idempotency, ItemError, Job, RejectedItem, State,
+    TransitionError,
 };
 
 /// A job that is about to be written with its batch.
@@ -50,6 +51,17 @@ impl Store {
     ) -> Pending<Result<Batch, SubmitError>> {
         let scrapers = self.scrapers.clone();
         self.queue(|queue| queue.submit(move |tables| insert(tables, &scrapers, batch, items)))
+    }
+
+    /// Returns the batch that came with the same idempotency key and request before, if it exists at
+    /// `now_ms`; writes nothing. For a caller who may not submit, and may repeat what was submitted.
+    pub fn earlier_batch(
+        &self,
+        known: Option<Idempotency>,
+        now_ms: UnixMs,
+    ) -> Pending<Option<Result<Batch, SubmitError>>> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| queue.submit(move |tables| earlier(tables, &scrapers, known, now_ms)))
     }
 
     /// Reads a batch, if it exists at `now_ms`.
@@ -135,6 +147,21 @@ fn rows_of(batch: &Batch) -> std::ops::RangeInclusive<Row> {
     batch.key.row + 1..=batch.key.row + u64::from(batch.items)
 }
 
+/// Returns the batch of an idempotency key, or that the key came with another request.
+fn earlier(
+    tables: &Tables<'_>,
+    scrapers: &Scrapers,
+    known: Option<Idempotency>,
+    now_ms: UnixMs,
+) -> Result<Option<Result<Batch, SubmitError>>, StoreError> {
+    let Some(known) = known else { return Ok(None) };
+    let existing = idempotency::find(tables, scrapers, known, now_ms)?;
+    Ok(existing.map(|existing| match existing {
+        Existing::Batch(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
+        Existing::Batch(_) | Existing::Job(_) => Err(SubmitError::KeyReused),
+    }))
+}
+
 /// Writes a batch with the jobs of those items that keep their limits. See [`Store::submit_batch`].
 pub(super) fn insert(
     tables: &mut Tables<'_>,
@@ -142,13 +169,8 @@ pub(super) fn insert(
     mut batch: Batch,
     items: Vec<NewItem>,
 ) -> Result<Result<Batch, SubmitError>, StoreError> {
-    if let Some(known) = batch.idempotency
-        && let Some(existing) = idempotency::find(tables, scrapers, known, batch.created_ms)?
-    {
-        return Ok(match existing {
-            Existing::Batch(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
-            Existing::Batch(_) | Existing::Job(_) => Err(SubmitError::KeyReused),
-        });
+    if let Some(earlier) = earlier(tables, scrapers, batch.idempotency, batch.created_ms)? {
+        return Ok(earlier);
     }
     // Whatever a job's insert may refuse as damaged, before the first one has changed anything.
     for item in &items {

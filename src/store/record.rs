@@ -42,6 +42,9 @@ use crate::job::{
 const VERSION: u8 = 1;
 /// The version of a job that has extras behind its record.
 const EXTRAS_VERSION: u8 = 2;
+/// The version of a job that has extras behind its record, and behind those whether an answer was
+/// there.
+const PRESENT_VERSION: u8 = 3;
 /// Prompts longer than this stand in a table of their own, so that the row that every attempt
 /// rewrites stays small.
 pub const PROMPT_INLINE_BYTES_MAX: usize = 512;
@@ -171,15 +174,21 @@ pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
         batch: job.batch.map(|batch| (batch.row, batch.id.as_u128())),
         webhook_url: job.webhook_url.as_deref(),
     })?;
-    let extras = ExtrasV2::of(job);
-    if let Some(extras) = &extras {
-        body.extend_from_slice(&encode(extras)?);
+    let version = match job.present {
+        None if extras::are_plain(job) => VERSION,
+        None => EXTRAS_VERSION,
+        Some(_) => PRESENT_VERSION,
+    };
+    if version != VERSION {
+        body.extend_from_slice(&encode(&ExtrasV2::of(job))?);
+    }
+    if let Some(present) = job.present {
+        body.extend_from_slice(&encode(&present)?);
     }
     if !inline {
         // What stands outside of the record is under its checksum all the same.
         body.extend_from_slice(&envelope::checksum(job.row, job.request.prompt.as_bytes()));
     }
-    let version = if extras.is_some() { EXTRAS_VERSION } else { VERSION };
     Ok(envelope::seal(version, job.row, &body))
 }
 
@@ -194,17 +203,17 @@ pub fn decode_job(
     scraper_name: impl FnOnce(u16) -> Option<String>,
     long_prompt: impl FnOnce() -> Result<Option<String>, StoreError>,
 ) -> Result<(Job, u16), StoreError> {
-    let (body, has_extras) = match envelope::open(VERSION, row, bytes) {
-        Err(StoreError::Version(version)) if version == u32::from(EXTRAS_VERSION) => {
-            (envelope::open(EXTRAS_VERSION, row, bytes)?, true)
-        }
-        opened => (opened?, false),
-    };
+    let (body, version) = open_job(row, bytes)?;
     let (disk, mut rest) = decode::<JobV1<String>>(body)?;
     let mut extras = None;
-    if has_extras {
+    if version >= EXTRAS_VERSION {
         let (decoded, behind) = decode::<ExtrasV2<String>>(rest)?;
         (extras, rest) = (Some(decoded), behind);
+    }
+    let mut present = None;
+    if version >= PRESENT_VERSION {
+        let (decoded, behind) = decode::<bool>(rest)?;
+        (present, rest) = (Some(decoded), behind);
     }
     let prompt = match disk.prompt {
         Some(prompt) => {
@@ -259,11 +268,25 @@ pub fn decode_job(
         batch: disk.batch.map(|(row, id)| BatchKey { row, id: Uuid::from_u128(id) }),
         webhook_url: disk.webhook_url,
         keep_raw: false,
+        present,
     };
     if let Some(extras) = extras {
         extras.give(&mut job)?;
     }
     Ok((job, disk.scraper))
+}
+
+/// Returns the body of a job's record, and its version.
+fn open_job(row: u64, bytes: &[u8]) -> Result<(&[u8], u8), StoreError> {
+    match envelope::open(VERSION, row, bytes) {
+        Err(StoreError::Version(given)) => {
+            let later = [EXTRAS_VERSION, PRESENT_VERSION];
+            let version = later.into_iter().find(|version| u32::from(*version) == given);
+            let version = version.ok_or(StoreError::Version(given))?;
+            Ok((envelope::open(version, row, bytes)?, version))
+        }
+        opened => Ok((opened?, VERSION)),
+    }
 }
 
 /// Encodes a batch's record, without what its jobs' ends change.

@@ -6,6 +6,7 @@ pub mod browser;
 mod choice;
 mod connect;
 mod day_spend;
+mod error;
 pub mod evidence_capture;
 mod extra_body;
 pub mod http;
@@ -26,6 +27,7 @@ mod vendor_tasks;
 pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
 pub use connect::{ConnectError, Local, UpstreamOverrides, alone, connect, recipe_problems};
 pub use day_spend::DaySpend;
+pub use error::UpstreamError;
 pub use http::InvalidProxy;
 pub use limits::{Limits, Served};
 pub use model_list::model_warnings;
@@ -45,7 +47,7 @@ use raw_capture::RawCapture;
 
 use crate::answer::{Answer, Kind};
 use crate::config::KeepRaw;
-use crate::job::{AttemptCall, Failure, ModelSeen, Reason, ScrapeRequest, UpstreamUsage};
+use crate::job::{AttemptCall, ModelSeen, ScrapeRequest};
 
 /// Something that answers prompts. Called from worker threads, several at once.
 pub trait Upstream: Send + Sync {
@@ -60,11 +62,16 @@ pub trait Upstream: Send + Sync {
         Limits::default()
     }
 
+    /// Returns the model that it asks for a request; `None` where there is none to choose.
+    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
+        request.model.clone()
+    }
+
     /// Asks once and waits for the answer, until `call.deadline` at the latest. The answer is
     /// normalized by the caller ([`Answer::normalized`]).
     ///
     /// # Errors
-    /// Why there is no answer, classified by [`Reason`].
+    /// Returns an error if there is no answer; its reason says why.
     fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError>;
 
     /// Whether it goes on with a task that an earlier call began ([`Call::task_of`]).
@@ -98,6 +105,8 @@ pub struct Call {
     ended: Arc<Mutex<EndedCalls>>,
     /// Where the task of a vendor is kept; `None` where no job is behind the call.
     tasks: Option<Arc<dyn TaskKeeper>>,
+    /// Whether what the upstream works on is a task whose price was counted with an earlier call.
+    is_counted: Arc<AtomicBool>,
     raw: Arc<Mutex<Vec<RawCapture>>>,
 }
 
@@ -111,6 +120,7 @@ impl Call {
             ended: Arc::default(),
             raw: Arc::default(),
             tasks: None,
+            is_counted: Arc::default(),
         }
     }
 
@@ -177,91 +187,4 @@ pub struct EndedCalls {
     pub calls: Vec<AttemptCall>,
     /// The upstreams that answered with another model than before.
     pub models: Vec<(String, ModelSeen)>,
-}
-
-/// Why an upstream gave no answer.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{sentence}")]
-pub struct UpstreamError {
-    pub reason: Reason,
-    /// One sentence in our own words, for everybody: the log, `GET /scrapers`, other jobs.
-    pub sentence: String,
-    /// The sentence with the upstream's words in it, which may repeat the prompt in any spelling.
-    quoting: Option<Box<str>>,
-    /// How long the upstream asks us to wait before the next try, milliseconds.
-    pub retry_after_ms: Option<u64>,
-    /// The upstream that failed, by its name in config.toml; `None` where no single one did.
-    pub upstream: Option<String>,
-    /// What the attempt used all the same: providers bill answers that are refused or cut.
-    pub usage: Option<Box<UpstreamUsage>>,
-    /// The answer that is a failure because no search was made, where its owner wants it.
-    unsearched: Option<Box<str>>,
-}
-
-impl UpstreamError {
-    pub fn new(reason: Reason, sentence: impl Into<String>) -> UpstreamError {
-        let Failure { reason, sentence } = Failure::new(reason, sentence);
-        UpstreamError {
-            reason,
-            sentence,
-            quoting: None,
-            retry_after_ms: None,
-            upstream: None,
-            usage: None,
-            unsearched: None,
-        }
-    }
-
-    /// Adds the sentence that quotes the upstream, for the job's owner alone.
-    #[must_use]
-    pub fn quoting(mut self, sentence: impl Into<String>) -> UpstreamError {
-        self.quoting = Some(sentence.into().into());
-        self
-    }
-
-    /// Returns the sentence for the job's owner, who may read the upstream's own words.
-    pub fn for_owner(&self) -> &str {
-        self.quoting.as_deref().unwrap_or(&self.sentence)
-    }
-
-    /// Adds a remark to the end of the sentence, for everybody.
-    fn adding(mut self, remark: &str) -> UpstreamError {
-        let added = |sentence: &str| format!("{} ({remark}).", sentence.trim_end_matches('.'));
-        self.quoting = self.quoting.as_deref().map(|quoting| added(quoting).into());
-        self.sentence = added(&self.sentence);
-        self
-    }
-
-    /// Adds what the attempt used all the same.
-    #[must_use]
-    pub fn with_usage(mut self, usage: UpstreamUsage) -> UpstreamError {
-        self.usage = Some(Box::new(usage)).filter(|usage| !usage.is_empty());
-        self
-    }
-
-    /// Returns the failure that the job ends with, the answer behind its sentence where one is
-    /// kept.
-    pub fn last_failure(&self) -> Failure {
-        let failure = self.failure();
-        match &self.unsearched {
-            Some(answer) => failure.with_answer(answer),
-            None => failure,
-        }
-    }
-
-    /// Returns the failure as the job keeps it. Its sentence is the owner's and is never logged.
-    pub fn failure(&self) -> Failure {
-        Failure::new(self.reason, self.for_owner())
-    }
-
-    /// The answer is not wanted any more.
-    pub fn canceled() -> UpstreamError {
-        UpstreamError::new(Reason::Canceled, Failure::canceled().sentence)
-    }
-
-    #[must_use]
-    pub fn retry_after_ms(mut self, wait_ms: Option<u64>) -> UpstreamError {
-        self.retry_after_ms = wait_ms;
-        self
-    }
 }

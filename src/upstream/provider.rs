@@ -2,7 +2,7 @@
 //! to HTTP, and from the replies so far to an answer or to the next request.
 
 use crate::answer::{Answer, Kind};
-use crate::job::ScrapeRequest;
+use crate::job::{ScrapeRequest, UpstreamUsage};
 use crate::net::{HttpReply, HttpRequest};
 
 use super::{Limits, UpstreamError};
@@ -22,6 +22,12 @@ pub trait Provider: Send + Sync {
         None
     }
 
+    /// Returns the model that is asked for a request: its own, else that of the settings. `None`:
+    /// what is asked has none to choose.
+    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
+        request.model.clone()
+    }
+
     /// Returns the first HTTP request for a scrape that is within the limits.
     ///
     /// # Errors
@@ -33,6 +39,12 @@ pub trait Provider: Send + Sync {
     /// # Errors
     /// The reply says so, or is not what this provider speaks.
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError>;
+
+    /// Returns what the replies so far say that they used, whatever becomes of the answer: of a
+    /// call that breaks off, the rounds before are billed all the same.
+    fn usage(&self, _replies: &[HttpReply]) -> UpstreamUsage {
+        UpstreamUsage::default()
+    }
 
     /// Returns the request that looks at a task which has begun at the vendor. `None`: the provider
     /// begins none.
@@ -59,11 +71,8 @@ pub struct ModelQuery {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     Done(Box<Answer>),
-    /// Another request is needed. A POST is a further round, whose reply stands behind those so
-    /// far; the shared call bounds how many. A GET looks again, after a pause, for an answer that
-    /// is in the making: its reply takes the place of the latest.
-    Next(HttpRequest),
-    /// A further request at once, whatever its method; its reply stands behind those so far.
+    /// A further request at once, whose reply stands behind those so far. The shared call bounds how
+    /// many.
     Round(HttpRequest),
     /// The vendor works on a task of this name, which [`Provider::look_at`] looks at. It is kept
     /// with the job before the first look. A look that says this again is made again after a pause,

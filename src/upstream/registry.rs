@@ -24,6 +24,8 @@ pub struct AnsweredBy {
     /// Its name in config.toml.
     pub upstream: String,
     pub kind: Kind,
+    /// The model that it was asked for; `None` where there is none to choose.
+    pub model_asked: Option<String>,
 }
 
 /// All upstreams that are ready, and which of them each scraper asks. Cheap to share: a call takes
@@ -120,8 +122,9 @@ impl Registry {
             };
             let error = match in_flight.ask(request, call) {
                 Ok(answer) => {
-                    let upstream = slot.name().to_owned();
-                    return Ok((answer, AnsweredBy { upstream, kind: slot.kind() }));
+                    let model_asked = slot.upstream().model_asked(request);
+                    let (upstream, kind) = (slot.name().to_owned(), slot.kind());
+                    return Ok((answer, AnsweredBy { upstream, kind, model_asked }));
                 }
                 Err(error) => UpstreamError { upstream: Some(slot.name().to_owned()), ..error },
             };

@@ -41,7 +41,7 @@ pub fn reread(
     let Step::Done(answer) = provider.reply(request, replies)? else {
         return Err(RereadError::Unfinished);
     };
-    let mut answer = *answer;
+    let mut answer = Answer { usage: provider.usage(replies), ..*answer };
     if let Some(prefix) = provider.resolve_prefix() {
         put_targets(&mut answer, prefix, redirects);
     }
@@ -50,4 +50,47 @@ pub fn reread(
         return Err(RereadError::Empty);
     }
     Ok((answer, provider.kind()))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::config::UpstreamKind;
+    use crate::upstream::providers::test_support::{ok, request, settings};
+
+    #[test]
+    fn known_redirects_are_followed_without_a_look() {
+        let redirect = |id: &str| {
+            format!("https://vertexaisearch.cloud.google.com/grounding-api-redirect/{id}")
+        };
+        let chunk = |id: &str| json!({"web": {"uri": redirect(id), "title": "a.example"}});
+        let body = json!({"candidates": [{"content": {"parts": [{"text": "Four."}]},
+            "groundingMetadata": {"webSearchQueries": ["sum"],
+                "groundingChunks": [chunk("known"), chunk("gone")],
+                "groundingSupports": [{"segment": {"text": "Four."},
+                    "groundingChunkIndices": [0]}]}}],
+            "usageMetadata": {"promptTokenCount": 7}});
+        let page = "https://a.example/page".to_owned();
+        let redirects = BTreeMap::from([(redirect("known"), page.clone())]);
+        let configured = settings(UpstreamKind::Gemini);
+        let (answer, _) = reread(&configured, &request(), &[ok(&body)], &redirects).unwrap();
+        let urls = |pages: Option<Vec<crate::answer::Source>>| -> Vec<String> {
+            pages.into_iter().flatten().map(|page| page.url).collect()
+        };
+        assert_eq!(urls(answer.sources), [page.clone(), redirect("gone")]);
+        assert_eq!(urls(answer.citations), [page]);
+        assert_eq!(answer.usage.input_tokens, Some(7));
+    }
+
+    #[test]
+    fn replies_that_are_no_answer_are_left() {
+        let read = |kind, body| reread(&settings(kind), &request(), &[ok(&body)], &BTreeMap::new());
+        let begun = json!({"id": "resp_1", "status": "queued"});
+        assert_eq!(read(UpstreamKind::Openai, begun).unwrap_err(), RereadError::Unfinished);
+        let none = json!({"candidates": []});
+        assert!(matches!(read(UpstreamKind::Gemini, none), Err(RereadError::Failed(_))));
+        assert_eq!(read(UpstreamKind::Browser, json!({})).unwrap_err(), RereadError::NoProvider);
+    }
 }

@@ -15,7 +15,8 @@ use crate::answer::{Answer, Kind};
 use crate::clock::{Clock, Stopwatch, UnixMs, next_day_ms};
 use crate::config::Prices;
 use crate::job::{
-    AttemptCall, Blame, ModelSeen, Reason, ReasonCounts, ScrapeRequest, Spend, usd_text,
+    AttemptCall, Blame, ModelSeen, Reason, ReasonCounts, ScrapeRequest, Spend, UpstreamUsage,
+    VendorTask, usd_text,
 };
 use crate::rate::RateLimit;
 use crate::tally::{Histogram, HistogramReport};
@@ -292,20 +293,52 @@ impl UpstreamSlot {
         Ok(answer)
     }
 
-    /// Counts what a call has used, however it ended.
-    fn note_usage(&self, outcome: &Result<Answer, UpstreamError>, call: &Call) {
-        let (usage, reason) = match outcome {
-            Ok(answer) => (answer.usage.clone(), None),
-            Err(error) => (error.usage.as_deref().cloned().unwrap_or_default(), Some(error.reason)),
-        };
-        let usage = priced(usage, &self.terms.prices, reason);
+    /// Gives an outcome its cost, and counts what the call has used, however it ended.
+    fn with_cost(
+        &self,
+        outcome: Result<Answer, UpstreamError>,
+        call: &Call,
+    ) -> Result<Answer, UpstreamError> {
+        match outcome {
+            Ok(answer) => {
+                let usage = self.priced(answer.usage, None, call);
+                self.count(&usage, None, call);
+                Ok(Answer { usage, ..answer })
+            }
+            Err(error) => {
+                let usage = error.usage.as_deref().cloned().unwrap_or_default();
+                let usage = self.priced(usage, Some(error.reason), call);
+                self.count(&usage, Some(error.reason), call);
+                Err(error.with_usage(usage))
+            }
+        }
+    }
+
+    /// Returns what a call has used with its cost. A vendor's task costs the price of a call once,
+    /// however many calls look at it.
+    fn priced(&self, usage: UpstreamUsage, failed: Option<Reason>, call: &Call) -> UpstreamUsage {
+        let prices = self.terms.prices;
+        if call.is_counted() {
+            return priced(usage, &Prices { call_nanos: None, ..prices }, failed);
+        }
+        let usage = priced(usage, &prices, failed);
+        if prices.call_nanos.is_some() && usage.cost.is_some() && self.upstream.resumes_tasks() {
+            let left = call.task_of(self.name());
+            left.into_iter()
+                .for_each(|task| call.keep_task(VendorTask { is_counted: true, ..task }));
+        }
+        usage
+    }
+
+    fn count(&self, usage: &UpstreamUsage, reason: Option<Reason>, call: &Call) {
         if usage.is_empty() {
             return;
         }
         let ended_ms = self.clock.now_ms();
         self.day.add(ended_ms, usage.cost.map_or(0, |cost| cost.nano_usd));
-        self.spend.lock().unwrap_or_else(PoisonError::into_inner).count(&usage);
-        call.note_call(AttemptCall { upstream: self.name().to_owned(), ended_ms, reason, usage });
+        self.spend.lock().unwrap_or_else(PoisonError::into_inner).count(usage);
+        let (upstream, usage) = (self.name().to_owned(), usage.clone());
+        call.note_call(AttemptCall { upstream, ended_ms, reason, usage });
     }
 
     fn last_error(&self) -> Option<LastError> {
@@ -331,6 +364,7 @@ impl InFlight<'_> {
     pub fn ask(mut self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
         let slot = self.slot;
         self.asked = Some(slot.clock.stopwatch());
+        call.set_counted(false);
         let outcome = slot.upstream.ask(request, call).map(Answer::normalized);
         let outcome = outcome.and_then(|answer| {
             // Another attempt needs another answer than that of the vendor's task.
@@ -341,7 +375,7 @@ impl InFlight<'_> {
             true => UpstreamError { usage: error.usage, ..UpstreamError::canceled() },
             false => error,
         });
-        slot.note_usage(&outcome, call);
+        let outcome = slot.with_cost(outcome, call);
         let verdict =
             outcome.as_ref().map_or_else(|error| error.reason.info().blame, |_| Blame::None);
         match verdict {

@@ -1,6 +1,8 @@
 //! The vendor's task behind a call: how a call hands it over, and reads the one that an earlier
 //! attempt of the job left.
 
+use std::sync::atomic::Ordering;
+
 use super::Call;
 use crate::job::VendorTask;
 
@@ -26,9 +28,9 @@ impl Call {
         self.tasks.as_ref()?.task()
     }
 
-    /// Returns the name of the task that an earlier attempt left at this upstream.
-    pub fn task_of(&self, upstream: &str) -> Option<String> {
-        self.task().filter(|task| task.upstream == upstream).map(|task| task.id)
+    /// Returns the task that an earlier attempt left at this upstream.
+    pub fn task_of(&self, upstream: &str) -> Option<VendorTask> {
+        self.task().filter(|task| task.upstream == upstream)
     }
 
     /// Keeps a task that has begun. Returns when it is on disk.
@@ -36,6 +38,16 @@ impl Call {
         if let Some(tasks) = &self.tasks {
             tasks.set_task(Some(task));
         }
+    }
+
+    /// Notes whether the upstream goes on with a task whose price was counted with an earlier
+    /// call, so that this one costs nothing more.
+    pub(super) fn set_counted(&self, is_counted: bool) {
+        self.is_counted.store(is_counted, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_counted(&self) -> bool {
+        self.is_counted.load(Ordering::Relaxed)
     }
 
     /// Forgets the task: the next attempt begins another.

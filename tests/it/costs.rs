@@ -214,6 +214,63 @@ fn cap_of_a_key_is_a_429_and_its_queued_jobs_wait() {
 }
 
 #[test]
+fn key_over_its_cap_is_answered_as_before_where_it_repeats_a_submit() {
+    let cost = || costing(usage(1, Some(10_000_000)));
+    let script = Scripted::new("script", [cost(), cost()]);
+    let app = Builder::new()
+        .config(&keys("usd_per_day = 0.02"))
+        .scripted("chatgpt", &script)
+        .set("CACHE__TTL_SECONDS", 0)
+        .start();
+    let headers = |key: &'static str| [A[0], ("idempotency-key", key)];
+    let single = |prompt: &str, key| {
+        let path = format!("/scrapers/chatgpt/jobs?prompt={prompt}");
+        app.post_with(&path, &headers(key), "")
+    };
+    let batch = |prompt: &str, key| {
+        let items = json!({"items": [{"scraper": "chatgpt", "prompt": prompt}]});
+        app.post_with("/batches", &headers(key), &items.to_string())
+    };
+    let job = single("one", "k1").expect(202)["job_id"].clone();
+    app.ended(job.as_str().unwrap());
+    let first = batch("two", "k2").expect(202);
+    app.ended(first["items"][0]["job_id"].as_str().unwrap());
+    assert_eq!(single("three", "k3").code(), "spend_limit");
+    assert_eq!(batch("three", "k3").code(), "spend_limit");
+    assert_eq!(
+        app.post_with("/batches", &A, "{\"prompts\":[\"a\"],\"scraper\":\"chatgpt\"}").code(),
+        "spend_limit"
+    );
+
+    let again = single("one", "k1");
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.expect(202)["job_id"], job);
+    let again = batch("two", "k2");
+    assert_eq!(again.headers["idempotency-replayed"], "true");
+    assert_eq!(again.expect(202)["batch_id"], first["batch_id"]);
+    for other in [single("else", "k1"), batch("else", "k2"), batch("one", "k1")] {
+        assert_eq!((other.status, other.code().as_str()), (422, "idempotency_key_reused"));
+    }
+    assert_eq!(script.asked(), 2);
+}
+
+#[test]
+fn result_job_and_usage_tell_the_same_cost_by_the_prices_of_the_settings() {
+    let script = Scripted::new("script", [costing(usage(1_000, None))]);
+    let app = Builder::new()
+        .config(&keys(""))
+        .scripted("chatgpt", &script)
+        .set("UPSTREAMS__SCRIPT__USD_PER_CALL", 0.25)
+        .set("UPSTREAMS__SCRIPT__USD_PER_MILLION_OUTPUT_TOKENS", 2)
+        .start();
+    let job = app.ended(&submit(&app, "prompt=x"));
+    assert_eq!(job["usage"]["cost_usd"], 0.252);
+    assert_eq!(job["usage"]["cost_from"], "table");
+    assert_eq!(job["result"]["usage"], job["usage"]);
+    assert_eq!(app.get_with("/usage", &A).expect(200)["spent"]["cost_usd"], 0.252);
+}
+
+#[test]
 fn answer_without_a_search_is_tried_again_once_and_then_at_the_next() {
     let one = Scripted::new("one", [searched(Some(false), "m"), searched(Some(false), "m")]);
     let other = Scripted::new("other", [searched(Some(true), "m"), searched(None, "m")]);
@@ -350,6 +407,7 @@ fn model_is_asked_only_where_it_is_allowed_and_no_other_answers_for_it() {
         .start();
     let job = app.ended(&submit(&app, "prompt=x&model=large"));
     assert_eq!(job["result"]["provenance"]["upstream"], "other");
+    assert_eq!(job["result"]["provenance"]["model_asked"], "large");
     assert_eq!(other.asked.lock().unwrap()[0].model.as_deref(), Some("large"));
     let job = app.ended(&submit(&app, "prompt=x&model=small"));
     assert_eq!(job["result"]["cached"], false, "the cache tells models apart");

@@ -27,7 +27,7 @@ fn lines(lines: &[&str]) -> Option<Vec<String>> {
 fn full() -> Answer {
     Answer {
         markdown: "**Ruby** is at 4.0 [1], see [the news](https://www.b.example/news).".to_owned(),
-        model: Some("model-1".to_owned()),
+        model: Some("m".to_owned()),
         queries: lines(&["ruby version"]),
         sources: Some(vec![
             source(1, "https://a.example/?utm_source=openai"),
@@ -70,6 +70,7 @@ fn rendered_as(answer: &Answer, request: &ScrapeRequest, has_extras: bool) -> Ve
             credits_used: 3,
             elapsed_ms: 1_234.567_89,
             upstream: "openai",
+            model_asked: Some("m"),
             kind: Kind::Api,
             has_extras,
         },
@@ -105,14 +106,14 @@ fn chatgpt_in_whole() {
     result_markdown: "**Ruby** is at 4.0 [1], see [the news](https://www.b.example/news)."
     links: [{"url":"https://www.b.example/news","text":"the news"},{"url":"https://a.example/","text":"Page 1"}]
     search_queries: ["ruby version"]
-    llm_model: "model-1"
+    llm_model: "m"
     credits_used: 3
     elapsed_ms: 1234.568
     cached: false
     markdown_url: "http://127.0.0.1:8080/md/11111111-2222-4333-8444-555555555555.md"
     url: "https://chat.example/c/1"
     warnings: ["A warning."]
-    provenance: {"upstream":"openai","kind":"api","fields":{"links":"ok","search_queries":"ok"}}
+    provenance: {"upstream":"openai","kind":"api","model_asked":"m","fields":{"links":"ok","search_queries":"ok"}}
     "#);
 }
 
@@ -122,7 +123,7 @@ fn perplexity() {
     sources: [{"title":"Page 1","url":"https://a.example/","snippet":"Snippet 1"},{"title":"Page 2","url":"https://x.com/ruby/status/1","snippet":"Snippet 2"}]
     related_questions: ["What is new?"]
     search_queries: ["ruby version"]
-    provenance: {"upstream":"openai","kind":"api","fields":{"sources":"ok","related_questions":"ok","search_queries":"ok"}}
+    provenance: {"upstream":"openai","kind":"api","model_asked":"m","fields":{"sources":"ok","related_questions":"ok","search_queries":"ok"}}
     "#);
 }
 
@@ -132,7 +133,7 @@ fn grok() {
     web_sources: [{"title":"Page 1","url":"https://a.example/","preview":"Snippet 1"}]
     x_results: [{"title":"Page 2","url":"https://x.com/ruby/status/1","preview":"Snippet 2"}]
     search_queries: ["ruby version"]
-    provenance: {"upstream":"openai","kind":"api","fields":{"web_sources":"ok","x_results":"ok","search_queries":"ok"}}
+    provenance: {"upstream":"openai","kind":"api","model_asked":"m","fields":{"web_sources":"ok","x_results":"ok","search_queries":"ok"}}
     "#);
 }
 
@@ -142,7 +143,7 @@ fn copilot() {
     citations: [{"title":"Page 1","url":"https://a.example/","snippet":"Snippet 1","highlights":["Highlight 1"],"website_name":"a.example","favicon":"https://a.example/favicon.ico"}]
     links: [{"url":"https://www.b.example/news","text":"the news"},{"url":"https://a.example/","text":"Page 1"}]
     search_queries: ["ruby version"]
-    provenance: {"upstream":"openai","kind":"api","fields":{"citations":"ok","links":"ok","search_queries":"ok"}}
+    provenance: {"upstream":"openai","kind":"api","model_asked":"m","fields":{"citations":"ok","links":"ok","search_queries":"ok"}}
     "#);
 }
 
@@ -151,7 +152,7 @@ fn gemini() {
     insta::assert_snapshot!(own_fields("gemini"), @r#"
     citations: [{"title":"Page 1","url":"https://a.example/","snippet":"Snippet 1","highlights":["Highlight 1"],"website_name":"a.example","favicon":"https://a.example/favicon.ico"}]
     search_queries: ["ruby version"]
-    provenance: {"upstream":"openai","kind":"api","fields":{"citations":"ok","search_queries":"ok"}}
+    provenance: {"upstream":"openai","kind":"api","model_asked":"m","fields":{"citations":"ok","search_queries":"ok"}}
     "#);
 }
 
@@ -161,7 +162,7 @@ fn google_ai_mode() {
     citations: [{"title":"Page 1","url":"https://a.example/","snippet":"Snippet 1","highlights":["Highlight 1"],"website_name":"a.example","favicon":"https://a.example/favicon.ico"}]
     search_results: [{"title":"Page 1","url":"https://a.example/","snippet":"Snippet 1","website_name":"a.example"},{"title":"Page 2","url":"https://x.com/ruby/status/1","snippet":"Snippet 2","website_name":"x.com"}]
     search_queries: ["ruby version"]
-    provenance: {"upstream":"openai","kind":"api","fields":{"citations":"ok","search_results":"ok","search_queries":"ok"}}
+    provenance: {"upstream":"openai","kind":"api","model_asked":"m","fields":{"citations":"ok","search_results":"ok","search_queries":"ok"}}
     "#);
 }
 
@@ -171,7 +172,7 @@ fn amazon_rufus() {
     products: [{"asin":"B01","title":"A book","url":"https://shop.example/B01","rating":"4.5","reviews":"12"}]
     related_questions: ["What is new?"]
     search_queries: ["ruby version"]
-    provenance: {"upstream":"openai","kind":"api","fields":{"products":"ok","related_questions":"ok","search_queries":"ok"}}
+    provenance: {"upstream":"openai","kind":"api","model_asked":"m","fields":{"products":"ok","related_questions":"ok","search_queries":"ok"}}
     "#);
 }
 
@@ -182,7 +183,7 @@ fn claude_and_all_with_the_general_arrays() {
     sources: [{"title":"Page 1","url":"https://a.example/","snippet":"Snippet 1"},{"title":"Page 2","url":"https://x.com/ruby/status/1","snippet":"Snippet 2"}]
     citations: [{"title":"Page 1","url":"https://a.example/","snippet":"Snippet 1","highlights":["Highlight 1"],"website_name":"a.example","favicon":"https://a.example/favicon.ico"}]
     search_queries: ["ruby version"]
-    provenance: {"upstream":"openai","kind":"api","fields":{"links":"ok","sources":"ok","citations":"ok","search_queries":"ok"}}
+    provenance: {"upstream":"openai","kind":"api","model_asked":"m","fields":{"links":"ok","sources":"ok","citations":"ok","search_queries":"ok"}}
     "#);
     for scraper in ["mistral", "deepseek", "one_of_my_own"] {
         assert_eq!(own_fields(scraper), own_fields("claude"));
@@ -197,7 +198,7 @@ fn practice() {
     citations: [{"title":"Page 1","url":"https://a.example/","snippet":"Snippet 1","highlights":["Highlight 1"],"website_name":"a.example","favicon":"https://a.example/favicon.ico"}]
     search_queries: ["ruby version"]
     related_questions: ["What is new?"]
-    provenance: {"upstream":"openai","kind":"api","fields":{"links":"ok","sources":"ok","citations":"ok","search_queries":"ok","related_questions":"ok"}}
+    provenance: {"upstream":"openai","kind":"api","model_asked":"m","fields":{"links":"ok","sources":"ok","citations":"ok","search_queries":"ok","related_questions":"ok"}}
     "#);
 }
 
@@ -219,7 +220,7 @@ fn a_bare_answer_has_every_array_and_says_what_is_unsupported() {
     elapsed_ms: 1234.568
     cached: false
     markdown_url: "http://127.0.0.1:8080/md/11111111-2222-4333-8444-555555555555.md"
-    provenance: {"upstream":"openai","kind":"api","fields":{"web_sources":"unsupported","x_results":"unsupported"}}
+    provenance: {"upstream":"openai","kind":"api","model_asked":"m","fields":{"web_sources":"unsupported","x_results":"unsupported"}}
     "#);
 }
 
@@ -284,7 +285,7 @@ fn a_cached_result_differs_in_what_is_its_own_and_nothing_else() {
     let id = "99999999-8888-4777-8666-555555555555";
     let as_cached =
         |stored: &[u8]| as_cached(stored, id, "https://other.example", 1_778_500_800_000, false);
-    let cached = as_cached(&stored).unwrap();
+    let cached = as_cached(&stored).unwrap().json;
     let changed: Vec<String> = {
         let before = shown(&stored);
         let before: Vec<&str> = before.lines().collect();
@@ -305,7 +306,7 @@ fn a_cached_result_differs_in_what_is_its_own_and_nothing_else() {
     let at = expected.iter().position(|name| name == "markdown_url").unwrap();
     expected.insert(at + 1, "cached_at".to_owned());
     assert_eq!(names(&cached), expected);
-    assert_eq!(as_cached(&cached), Some(cached));
+    assert_eq!(as_cached(&cached).unwrap().json, cached);
 }
 
 #[test]

@@ -44,7 +44,7 @@ pub fn result() -> Value {
         "cached": false,
         "markdown_url": format!("http://127.0.0.1:8080/md/{JOB_ID}.md"),
         "provenance": {
-            "upstream": "openai", "kind": "api",
+            "upstream": "openai", "kind": "api", "model_asked": "gpt-6-luna",
             "fields": {
                 "links": "ok", "search_queries": "ok", "sources": "ok", "citations": "ok",
                 "products": "unsupported", "ads": "unsupported", "entities": "unsupported",
@@ -211,7 +211,7 @@ pub fn scrapers() -> Value {
         }],
         "health": {
             "window_seconds": 3600, "attempts": 34, "succeeded": 31, "success_rate": 0.912,
-            "p50_seconds": 11.5, "p95_seconds": 30.0, "searched_share": 0.97,
+            "p50_seconds": 11.5, "p95_seconds": 30.0, "searched_share": 0.97, "present_share": null,
             "non_empty": { "links": 0.9, "search_queries": 1.0 },
         },
     }] })
@@ -267,8 +267,8 @@ pub fn stats() -> Value {
             "queue": { "waiting": 12, "running": 8 },
             "buckets": [{
                 "at": CREATED, "submitted": 40, "done": 31, "failed": 1, "canceled": 0,
-                "attempts_succeeded": 31, "attempts_failed": 3, "p50_seconds": 11.5,
-                "p95_seconds": 30.0,
+                "attempts_succeeded": 31, "attempts_failed": 3, "absent": 0,
+                "p50_seconds": 11.5, "p95_seconds": 30.0,
             }],
         }],
     })

@@ -3,7 +3,7 @@
 
 use actix_web::HttpResponse;
 
-use crate::api::{self, AttemptView, AttemptsView, CallView, Id, UpstreamUsageView};
+use crate::api::{self, AttemptView, AttemptsView, CallView, Id, UsageObject};
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::job::{AttemptCall, AttemptEnd, RawRequest, Reason};
 use crate::service::Caller;
@@ -36,7 +36,7 @@ fn call(call: &AttemptCall) -> CallView {
 }
 
 fn attempt(end: AttemptEnd) -> AttemptView {
-    let usage = end.usage().as_ref().map(UpstreamUsageView::from);
+    let usage = end.usage().as_ref().map(UsageObject::from);
     let (code, sentence) =
         end.failure.map(|failure| (failure.reason.code(), failure.sentence)).unzip();
     AttemptView {

@@ -130,6 +130,7 @@ fn health(scraper: &str, report: &HealthReport) -> HealthView {
         p50_seconds: report.p50_ms.map(seconds),
         p95_seconds: report.p95_ms.map(seconds),
         searched_share: report.searched_share(),
+        present_share: report.present_share(),
         non_empty: catalog::arrays(scraper).iter().map(filled).collect(),
     }
 }

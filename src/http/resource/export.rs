@@ -10,7 +10,7 @@ use crate::job::Job;
 
 /// The columns of the CSV, in order.
 const CSV_HEADER: &[u8] = b"job_id,status,scraper,prompt,country,label,error,error_code,\
-    created_at,completed_at,phase,attempts,started_at,expires_at\r\n";
+    created_at,completed_at,phase,attempts,started_at,expires_at,present\r\n";
 
 /// The treatment of cells that a spreadsheet would take for a formula.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,7 +93,7 @@ fn csv_line(lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
     let last = job.state.last_failure();
     let error = last.filter(|_| job.state.finished());
     let time = |at_ms: Option<u64>| at_ms.map(rfc3339_seconds).unwrap_or_default();
-    let cells: [&str; 14] = [
+    let cells: [&str; 15] = [
         &id.to_string(),
         job.state.status(),
         &job.request.scraper,
@@ -108,6 +108,7 @@ fn csv_line(lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
         &job.attempts.to_string(),
         &time(job.started_ms),
         &time(Some(job.expires_ms)),
+        job.present.map_or("", |present| if present { "true" } else { "false" }),
     ];
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(lines);
     // Memory takes every byte.

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use crate::api::{ErrorCode, JobView};
 use crate::http::error::ApiError;
 use crate::http::request::call::ApiCall;
-use crate::job::Job;
+use crate::job::{Job, UpstreamUsage};
 use crate::service::{Service, ServiceError};
 
 /// The type of every JSON body.
@@ -42,14 +42,39 @@ impl Form {
     }
 
     /// Returns the strong tag of this form of a job, with its quotes. It changes with every transition, and
-    /// with the release, because a newer one may write the same job with more fields.
-    fn tag(self, job: &Job, id: Uuid) -> String {
-        let form = match self {
-            Form::Whole => "",
-            Form::Status => "-status",
+    /// with the release, because a newer one may write the same job with more fields. What can change
+    /// after the end is in its checksum: a result that is read again, and the usage of a late call.
+    fn tag(
+        self,
+        job: &Job,
+        id: Uuid,
+        result: Option<&[u8]>,
+        usage: Option<&UpstreamUsage>,
+    ) -> String {
+        let (form, result) = match self {
+            Form::Whole => ("", result),
+            Form::Status => ("-status", None),
         };
-        format!("\"{id}-{}-{}{form}\"", job.revision(), env!("CARGO_PKG_VERSION"))
+        let (revision, release) = (job.revision(), env!("CARGO_PKG_VERSION"));
+        if result.is_none() && usage.is_none() {
+            return format!("\"{id}-{revision}-{release}{form}\"");
+        }
+        let checksum = checksum(result.unwrap_or_default(), usage);
+        format!("\"{id}-{revision}-{release}-{checksum:08x}{form}\"")
     }
+}
+
+fn checksum(result: &[u8], usage: Option<&UpstreamUsage>) -> u32 {
+    let mut hasher = crc32fast::Hasher::new();
+    hasher.update(result);
+    if let Some(usage) = usage {
+        let UpstreamUsage { input_tokens, output_tokens, reasoning_tokens, searches, cost } = usage;
+        let cost = cost.map(|cost| cost.nano_usd);
+        for count in [input_tokens, output_tokens, reasoning_tokens, searches, &cost] {
+            hasher.update(&count.map_or(u64::MAX, |count| count).to_le_bytes());
+        }
+    }
+    hasher.finalize()
 }
 
 /// Returns the tags that the client has. A header that cannot be read is as good as none (RFC 9110,
@@ -70,7 +95,7 @@ pub fn answer(
     form: Form,
 ) -> Result<HttpResponse, ServiceError> {
     let (tag, json, pending) = service.job_with_usage(id, |job, id, result, usage| {
-        let tag = form.tag(job, id);
+        let tag = form.tag(job, id, result, usage);
         let json = (!has(known, &tag)).then(|| match form {
             Form::Whole => JobView::new(job, id, result, usage).to_json(),
             Form::Status => JobView::new(job, id, None, usage).to_json(),

@@ -54,6 +54,7 @@ fn bucket(bucket: &DayBucket) -> BucketView {
         canceled: bucket.canceled,
         attempts_succeeded: bucket.attempts_succeeded,
         attempts_failed: bucket.attempts_failed,
+        absent: bucket.absent,
         p50_seconds: bucket.p50_ms.map(discovery::seconds),
         p95_seconds: bucket.p95_ms.map(discovery::seconds),
     }

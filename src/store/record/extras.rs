@@ -21,17 +21,20 @@ pub(super) struct ExtrasV2<S> {
     keep_raw: bool,
 }
 
+/// Returns whether a job asks for no extras.
+pub(super) fn are_plain(job: &Job) -> bool {
+    let ScrapeRequest { location, model, kind, require_search, keep_unsearched, .. } = &job.request;
+    let is_plain = location.is_empty() && model.is_none() && kind.is_none();
+    is_plain && !require_search && !keep_unsearched && !job.keep_raw
+}
+
 impl<'a> ExtrasV2<&'a str> {
-    /// Returns the extras of a job; `None` where it asks for none.
-    pub(super) fn of(job: &'a Job) -> Option<ExtrasV2<&'a str>> {
+    /// Returns the extras of a job.
+    pub(super) fn of(job: &'a Job) -> ExtrasV2<&'a str> {
         let ScrapeRequest { location, model, kind, require_search, keep_unsearched, .. } =
             &job.request;
-        let is_plain = location.is_empty() && model.is_none() && kind.is_none();
-        if is_plain && !require_search && !keep_unsearched && !job.keep_raw {
-            return None;
-        }
         let [region, city, language, timezone, device] = location.parts();
-        Some(ExtrasV2 {
+        ExtrasV2 {
             region,
             city,
             language,
@@ -43,7 +46,7 @@ impl<'a> ExtrasV2<&'a str> {
             require_search: *require_search,
             keep_unsearched: *keep_unsearched,
             keep_raw: job.keep_raw,
-        })
+        }
     }
 }
 

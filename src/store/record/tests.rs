@@ -51,6 +51,17 @@ fn what_is_asked_beyond_the_contract_comes_back_and_costs_others_nothing() {
 }
 
 #[test]
+fn job_says_whether_an_answer_was_there() {
+    for (prompt, present) in [("short", true), ("short", false), (&"long ".repeat(600), false)] {
+        let job = Job { state: State::Done, present: Some(present), ..job(prompt) };
+        let bytes = encode_job(&job, 4).unwrap();
+        let name = |_| Some("chatgpt".to_owned());
+        let (read, _) = decode_job(7, &bytes, name, || Ok(Some(prompt.to_owned()))).unwrap();
+        assert_eq!(read, job);
+    }
+}
+
+#[test]
 fn a_long_prompt_stands_elsewhere() {
     let job = job(&"long ".repeat(600));
     let bytes = encode_job(&job, 4).unwrap();

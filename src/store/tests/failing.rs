@@ -255,7 +255,7 @@ fn a_commit_that_stands_and_was_reported_as_failed_is_counted_once() {
     fixture.apply(running, 10, Event::Start);
     storage.refuse(Fault::Confirms);
     let result = || Some(NewResult { json: b"{}".to_vec(), cache_hash: Some(7) });
-    let succeed = |_: &Job| Event::Succeed { lease: 1 };
+    let succeed = |_: &Job| Event::Succeed { lease: 1, present: None };
     let told = fixture.store.transition(running, START_MS + 20, succeed, result());
     assert!(told.is_err_and(|error| error.stops_writes()));
     storage.refuse(Fault::Nothing);

@@ -40,7 +40,12 @@ fn sound() -> Sound {
             let json = format!("{{\"row\":{},\"text\":\"{}\"}}", job.row, "42 ".repeat(300));
             let new =
                 NewResult { json: json.clone().into_bytes(), cache_hash: Some(job.row.into()) };
-            job = fixture.apply_with(job.row, 20, Event::Succeed { lease: 1 }, Some(new));
+            job = fixture.apply_with(
+                job.row,
+                20,
+                Event::Succeed { lease: 1, present: None },
+                Some(new),
+            );
             result = Some(json.into_bytes());
         }
         jobs.push((fixture.store.id_of(&job), job, result));

@@ -51,7 +51,7 @@ fn a_job_is_tried_twice_and_done() {
     ");
 
     let result = NewResult { json: br#"{"text":"42"}"#.to_vec(), cache_hash: Some(7) };
-    fixture.apply_with(row, 3_000, Event::Succeed { lease: 2 }, Some(result));
+    fixture.apply_with(row, 3_000, Event::Succeed { lease: 2, present: None }, Some(result));
     assert_snapshot!(fixture.state(), @r#"
     job 1 chatgpt team-a: done, attempts 2, lease 2, price 3, due +2500, expires +86400000, started +10, completed +3000
     result 1: {"text":"42"}

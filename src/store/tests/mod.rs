@@ -109,7 +109,7 @@ impl Fixture {
         let job = self.submit(self.new_job(prompt));
         self.apply(job.row, 0, Event::Start);
         let result = NewResult { json: br#"{"text":"42"}"#.to_vec(), cache_hash };
-        self.apply_with(job.row, 1, Event::Succeed { lease: 1 }, Some(result))
+        self.apply_with(job.row, 1, Event::Succeed { lease: 1, present: None }, Some(result))
     }
 
     /// Runs something inside a transaction of the writer.

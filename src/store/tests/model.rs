@@ -181,11 +181,11 @@ impl Model {
             Operation::Succeed { at, stale, hash } => {
                 // No two results of one moment: their order would be by row after a reopen.
                 self.now_ms += 1;
-                self.apply(at, stale, |lease| Event::Succeed { lease }, Some(hash));
+                self.apply(at, stale, |lease| Event::Succeed { lease, present: None }, Some(hash));
             }
             Operation::ServeCached(at) => {
                 self.now_ms += 1;
-                self.apply(at, false, |lease| Event::ServeCached { lease }, Some(0));
+                self.apply(at, false, |lease| Event::ServeCached { lease, present: None }, Some(0));
             }
             Operation::Retry { at, wait_ms } => {
                 let due_ms = self.now_ms + wait_ms;

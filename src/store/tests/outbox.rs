@@ -59,7 +59,7 @@ fn only_ended_jobs_with_a_webhook_have_a_delivery() {
         fixture.store.submit(born, Some(b"{}".to_vec()), NO_LIMITS).wait().unwrap().unwrap().row;
     assert_eq!(fixture.due(START_MS), [(born, Recipient::of("team-a", URL))]);
     let result = NewResult { json: b"{}".to_vec(), cache_hash: None };
-    fixture.apply_with(running, 5, Event::Succeed { lease: 1 }, Some(result));
+    fixture.apply_with(running, 5, Event::Succeed { lease: 1, present: None }, Some(result));
     assert_eq!(fixture.due(START_MS + 4), [(born, Recipient::of("team-a", URL))]);
     assert_eq!(fixture.store.next_delivery_ms(START_MS).unwrap(), Some(START_MS + 5));
     assert_eq!(fixture.due(START_MS + 5).len(), 2);

@@ -59,7 +59,8 @@ fn refusals_alone_change_no_byte() {
     assert_eq!(refused, Err(SubmitError::QueueFull));
     let refused = fixture.store.submit(job(2, "poor"), None, credits(2)).wait().unwrap();
     assert_eq!(refused, Err(SubmitError::CreditLimit));
-    let late = fixture.store.transition(1, START_MS, |_| Event::Succeed { lease: 1 }, None);
+    let late =
+        fixture.store.transition(1, START_MS, |_| Event::Succeed { lease: 1, present: None }, None);
     let not_running = TransitionError::NotRunning;
     assert_eq!(late.unwrap().unwrap_err(), not_running);
     let gone_ms = START_MS + RETENTION_MS;

@@ -53,7 +53,7 @@ fn a_row_that_the_cache_still_names_is_not_given_again() {
     let row = fixture.submit(early).row;
     fixture.apply(row, 10, Event::Start);
     let result = NewResult { json: b"\"early\"".to_vec(), cache_hash: Some(7) };
-    fixture.apply_with(row, 90, Event::Succeed { lease: 1 }, Some(result));
+    fixture.apply_with(row, 90, Event::Succeed { lease: 1, present: None }, Some(result));
     assert_eq!(fixture.store.sweep(START_MS + 100, START_MS).unwrap().rows, 1);
 
     let fixture = fixture.reopen();

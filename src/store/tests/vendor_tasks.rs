@@ -18,6 +18,10 @@ fn vendor_task_is_kept_over_a_restart_and_replaced_by_the_next() {
     assert_eq!(fixture.store.vendor_task(row).unwrap(), task("one"));
     assert!(fixture.store.set_vendor_task(row, 1, task("two")).unwrap());
     assert_eq!(fixture.store.vendor_task(row).unwrap(), task("two"));
+    let counted = task("two").map(|task| VendorTask { is_counted: true, ..task });
+    assert!(fixture.store.set_vendor_task(row, 1, counted.clone()).unwrap());
+    let fixture = fixture.reopen();
+    assert_eq!(fixture.store.vendor_task(row).unwrap(), counted);
     assert!(fixture.store.set_vendor_task(row, 1, None).unwrap());
     assert_eq!(fixture.store.vendor_task(row).unwrap(), None);
     assert!(fixture.store.set_vendor_task(row, 1, task("three")).unwrap());

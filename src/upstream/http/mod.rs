@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use url::Url;
 
-use super::extra_body::merge_extra_body;
+use super::extra_body::{merge_extra_body, without_search};
 use super::provider::Provider;
 use super::raw_capture::{RawCapture, RawReply};
 use super::secret_spellings::SecretSpellings;
@@ -44,8 +44,9 @@ pub struct InvalidProxy {
 pub struct HttpUpstream {
     name: String,
     provider: Box<dyn Provider>,
-    /// Laid over the JSON of every request.
+    /// Laid over the JSON of every request that wants a search, and of every other one.
     extra_body: serde_json::Map<String, serde_json::Value>,
+    extra_body_unsearched: serde_json::Map<String, serde_json::Value>,
     client: Client,
     /// The longest one call may take.
     timeout: Duration,
@@ -71,6 +72,7 @@ impl HttpUpstream {
             name: settings.name.clone(),
             provider,
             extra_body: settings.extra_body.clone(),
+            extra_body_unsearched: without_search(&settings.extra_body),
             client: client.map_err(|_| InvalidProxy { upstream: settings.name.clone() })?,
             timeout: Duration::from_secs(settings.timeout_seconds),
             poll_interval: Duration::from_millis(POLL_INTERVAL_MS),
@@ -87,12 +89,17 @@ impl HttpUpstream {
     }
 
     /// Returns the request with what the operator adds to its body.
-    fn with_extra_body<'a>(&self, request: &'a HttpRequest) -> Cow<'a, HttpRequest> {
-        if self.extra_body.is_empty() || request.body.is_none() {
+    fn with_extra_body<'a>(
+        &self,
+        request: &'a HttpRequest,
+        web_search: bool,
+    ) -> Cow<'a, HttpRequest> {
+        let extra = if web_search { &self.extra_body } else { &self.extra_body_unsearched };
+        if extra.is_empty() || request.body.is_none() {
             return Cow::Borrowed(request);
         }
         let mut request = request.clone();
-        request.body.iter_mut().for_each(|body| merge_extra_body(body, &self.extra_body));
+        request.body.iter_mut().for_each(|body| merge_extra_body(body, extra));
         Cow::Owned(request)
     }
 
@@ -121,6 +128,7 @@ impl HttpUpstream {
     fn exchange(
         &self,
         request: &HttpRequest,
+        web_search: bool,
         deadline: Instant,
         call: &Call,
     ) -> Result<HttpReply, UpstreamError> {
@@ -128,7 +136,7 @@ impl HttpUpstream {
         if left.is_zero() {
             return Err(self.late());
         }
-        let request = self.with_extra_body(request);
+        let request = self.with_extra_body(request, web_search);
         let reply = self.client.exchange(&request, left, || call.is_canceled());
         reply.map_err(|error| match error {
             ExchangeError::InvalidRequest => unsendable(&self.name),
@@ -200,6 +208,10 @@ impl Upstream for HttpUpstream {
         self.provider.limits()
     }
 
+    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
+        self.provider.model_asked(request)
+    }
+
     fn ask(&self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
         let deadline = call.deadline.min(self.clock.instant() + self.timeout);
         let mut rounds = Rounds::new(self, request, call, deadline);
@@ -208,8 +220,13 @@ impl Upstream for HttpUpstream {
         if let (Ok(answer), Some(prefix)) = (&mut outcome, self.provider.resolve_prefix()) {
             redirects = follow_redirects(&self.client, prefix, answer, deadline, call, &self.clock);
         }
-        self.hand_over(rounds.into_replies(), redirects, call);
-        outcome
+        let replies = rounds.into_replies();
+        let usage = self.provider.usage(&replies);
+        self.hand_over(replies, redirects, call);
+        match outcome {
+            Ok(answer) => Ok(Answer { usage, ..answer }),
+            Err(error) => Err(error.with_usage(usage)),
+        }
     }
 
     fn resumes_tasks(&self) -> bool {

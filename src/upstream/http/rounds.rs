@@ -7,7 +7,7 @@ use std::time::Instant;
 use super::{HttpUpstream, ROUNDS_MAX, same_origin};
 use crate::answer::Answer;
 use crate::job::{Reason, ScrapeRequest, VendorTask};
-use crate::net::{HttpReply, HttpRequest, Method};
+use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::provider::Step;
 use crate::upstream::{Call, UpstreamError};
 
@@ -68,11 +68,14 @@ impl<'a> Rounds<'a> {
     pub fn run(&mut self) -> Result<Answer, UpstreamError> {
         let provider = &self.upstream.provider;
         let left = self.call.task_of(&self.upstream.name);
-        if let Some(look) = left.as_deref().and_then(|task| provider.look_at(task)) {
-            self.task = left;
+        let left = left.and_then(|task| Some((provider.look_at(&task.id)?, task)));
+        if let Some((look, task)) = left {
+            self.call.set_counted(task.is_counted);
+            self.task = Some(task.id);
             match self.go(look) {
                 Ok(answer) => return Ok(answer),
                 Err((_, Task::Unknown)) => {
+                    self.call.set_counted(false);
                     *self = Rounds::new(self.upstream, self.request, self.call, self.deadline);
                 }
                 Err((error, task)) => {
@@ -134,16 +137,13 @@ impl<'a> Rounds<'a> {
 
     /// Sends one request and has its reply read. A reply that another look replaces does not stay.
     fn step(&mut self, next: &HttpRequest) -> Result<Step, (UpstreamError, Task)> {
-        let reply = self.upstream.exchange(next, self.deadline, self.call);
+        let web_search = self.request.web_search;
+        let reply = self.upstream.exchange(next, web_search, self.deadline, self.call);
         let reply = reply.map_err(|error| (error, Task::There))?;
         let status = reply.status;
         self.replies.push(reply);
         let step = self.upstream.provider.reply(self.request, &self.replies);
-        let stays = match &step {
-            Ok(Step::Next(following)) => following.method == Method::Post,
-            Ok(Step::Round(_)) => true,
-            Ok(Step::Done(_) | Step::Begun(_) | Step::Again) | Err(_) => false,
-        };
+        let stays = matches!(step, Ok(Step::Round(_)));
         self.latest = if stays { None } else { self.replies.pop() };
         step.map_err(|error| {
             let task = Task::after(status, error.reason);
@@ -168,13 +168,9 @@ impl<'a> Rounds<'a> {
                 upstream.pause(self.deadline, self.call)?;
                 Ok(Some(look))
             }
+            // Only the deadline bounds how often.
             Step::Again => upstream.pause(self.deadline, self.call).map(|()| None),
-            Step::Next(look) if look.method == Method::Get => {
-                // Only the deadline bounds how often.
-                upstream.pause(self.deadline, self.call)?;
-                Ok(Some(look))
-            }
-            Step::Next(round) | Step::Round(round) => {
+            Step::Round(round) => {
                 if self.rounds == ROUNDS_MAX {
                     return Err(upstream.too_many_rounds());
                 }

@@ -208,6 +208,18 @@ impl Account {
         UpstreamError::new(Reason::PlaceUnsupported, sentence)
     }
 
+    /// Returns the one of a vendor's engines that `model` names.
+    ///
+    /// # Errors
+    /// Returns an error if it names none of them; nothing was sent.
+    pub fn engine<E: Copy>(&self, engines: &[(&str, E)]) -> Result<E, UpstreamError> {
+        let named = engines.iter().find(|(name, _)| *name == self.model);
+        named.map(|(_, engine)| *engine).ok_or_else(|| {
+            let names: Vec<&str> = engines.iter().map(|(name, _)| *name).collect();
+            self.model_unknown(&names.join(", "))
+        })
+    }
+
     /// Nothing was sent: `model` is none of those that this kind knows.
     pub fn model_unknown(&self, known: &str) -> UpstreamError {
         let sentence = format!(

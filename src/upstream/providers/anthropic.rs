@@ -15,8 +15,8 @@ use super::error_body::Verdict;
 use super::model_place::Part;
 use super::searches::SearchCount;
 use super::source_list::{SourceList, source};
-use super::token_usage::{added, billed, count, sum};
-use super::{SEARCH_FIRST, json_path, model_place, searches, source_list};
+use super::token_usage::{count, sum};
+use super::{json_path, model_place, searches, source_list, token_usage};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.anthropic.com",
@@ -73,7 +73,7 @@ impl Anthropic {
             if is_first && self.account.force_search == Some(true) {
                 body["tool_choice"] = json!({"type": "tool", "name": "web_search"});
             }
-            system.push(SEARCH_FIRST.to_owned());
+            system.push(searches::SEARCH_FIRST.to_owned());
         }
         system.extend(match self.place_by(request) {
             PlaceBy::Field => model_place::sentences_but(request, PLACE_FIELDS),
@@ -130,6 +130,10 @@ impl Provider for Anthropic {
         Some(query)
     }
 
+    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
+        Some(self.account.model_for(request).to_owned())
+    }
+
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         let fields = (self.place_by(request) == PlaceBy::Field).then_some(PLACE_FIELDS);
         model_place::check(&self.account, request, fields)?;
@@ -137,25 +141,10 @@ impl Provider for Anthropic {
     }
 
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
-        let mut used = UpstreamUsage::default();
-        let step = self.read_rounds(request, replies, &mut used);
-        step.map_err(|error| billed(error, used))
-    }
-}
-
-impl Anthropic {
-    /// Reads the rounds of a turn so far, and adds up what they used.
-    fn read_rounds(
-        &self,
-        request: &ScrapeRequest,
-        replies: &[HttpReply],
-        used: &mut UpstreamUsage,
-    ) -> Result<Step, UpstreamError> {
         let mut said: Vec<Value> = Vec::new();
         let mut latest = Value::Null;
         for rounds in 1..=replies.len() {
             latest = self.account.read(request, &replies[..rounds])?;
-            *used = added(used, &usage(&latest));
             if !latest["content"].is_array() && latest["error"].is_null() {
                 return Err(self
                     .account
@@ -167,7 +156,7 @@ impl Anthropic {
             if replies.len() >= ROUNDS_MAX {
                 return Err(self.account.incomplete("it paused too often"));
             }
-            return Ok(Step::Next(self.round(request, said)));
+            return Ok(Step::Round(self.round(request, said)));
         }
         let mut turn = Turn::default();
         said.iter().for_each(|block| turn.take(block));
@@ -184,10 +173,13 @@ impl Anthropic {
             sources: Some(turn.sources.into_vec()),
             citations: Some(turn.citations.into_vec()),
             search: Some(search),
-            usage: used.clone(),
             place: Some(model_place::applied(request, self.place_by(request))),
             ..Answer::default()
         })))
+    }
+
+    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
+        token_usage::told(replies, usage)
     }
 }
 

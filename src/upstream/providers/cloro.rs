@@ -73,24 +73,16 @@ impl Engine {
 /// One engine at cloro.
 pub struct Cloro {
     account: Account,
-    /// `None` when `model` names none of them.
-    engine: Option<Engine>,
 }
 
 impl Cloro {
     /// Returns the upstream with the settings of its section.
     pub fn new(settings: &config::Upstream) -> Cloro {
-        let account = Account::new(settings, &SHIPPED);
-        let engine =
-            Engine::ALL.iter().find(|(name, _)| *name == account.model).map(|(_, engine)| *engine);
-        Cloro { account, engine }
+        Cloro { account: Account::new(settings, &SHIPPED) }
     }
 
     fn engine(&self) -> Result<Engine, UpstreamError> {
-        self.engine.ok_or_else(|| {
-            let names: Vec<&str> = Engine::ALL.iter().map(|(name, _)| *name).collect();
-            self.account.model_unknown(&names.join(", "))
-        })
+        self.account.engine(&Engine::ALL)
     }
 
     /// The answer of a task that has ended.
@@ -119,7 +111,7 @@ impl Provider for Cloro {
     }
 
     fn limits(&self) -> Limits {
-        match self.engine {
+        match self.engine().ok() {
             Some(Engine::GoogleAiOverview) => {
                 Limits { prompt_chars_max: overview::QUERY_CHARS_MAX, ..Limits::default() }
             }

@@ -5,13 +5,13 @@ use serde_json::json;
 
 use crate::answer::{Kind, PlaceBy};
 use crate::config;
-use crate::job::ScrapeRequest;
+use crate::job::{ScrapeRequest, UpstreamUsage};
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{ModelQuery, Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
-use super::{chat_completion, model_place};
+use super::{chat_completion, model_place, token_usage};
 
 /// The address and the model are the operator's; the configuration asks for them.
 const SHIPPED: Shipped = Shipped { base_url: "", model: "", sign_in: SignIn::Bearer };
@@ -37,6 +37,10 @@ impl Provider for Compatible {
         Some(self.account.models_at("/models"))
     }
 
+    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
+        Some(self.account.model_for(request).to_owned())
+    }
+
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         model_place::check(&self.account, request, None)?;
         let mut body = json!({
@@ -58,6 +62,10 @@ impl Provider for Compatible {
         let mut answer = chat_completion::read(&self.account, request, &body)?;
         answer.place = Some(model_place::applied(request, PlaceBy::Instruction));
         Ok(Step::Done(Box::new(answer)))
+    }
+
+    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
+        token_usage::told(replies.last(), chat_completion::usage)
     }
 }
 

@@ -18,7 +18,7 @@ use crate::upstream::{Limits, UpstreamError};
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
 use super::place::{self, Fields};
-use super::{cards, json_path, overview, serp_page};
+use super::{cards, json_path, overview, serp_page, token_usage};
 use parts::{of_parts, texts};
 
 const SHIPPED: Shipped = Shipped {
@@ -170,28 +170,29 @@ impl Provider for Dataforseo {
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let page = self.page()?;
         let body = self.account.read(request, replies)?;
-        let usage = usage(&body);
-        let using = |error| UpstreamError { usage: usage.clone().map(Box::new), ..error };
-        let result = self.result(request, &body).map_err(using)?;
+        let result = self.result(request, &body)?;
         let answer = match page {
             Page::GoogleAiMode => ai_mode(request, result),
             Page::GoogleAiOverview => ai_overview(request, result),
             Page::Chatgpt | Page::Gemini => conversation(page, request, result),
         };
         if answer.markdown.trim().is_empty() && answer.present != Some(false) {
-            return Err(using(self.account.empty()));
+            return Err(self.account.empty());
         }
         let place = place::applied(request, page.fields());
-        let usage = usage.unwrap_or_default();
-        Ok(Step::Done(Box::new(Answer { usage, place, ..answer })))
+        Ok(Step::Done(Box::new(Answer { place, ..answer })))
+    }
+
+    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
+        token_usage::told(replies.last(), usage)
     }
 }
 
 /// What the vendor says that the call cost.
-fn usage(body: &Value) -> Option<UpstreamUsage> {
+fn usage(body: &Value) -> UpstreamUsage {
     let told = [&body["cost"], &body["tasks"][0]["cost"]];
     let cost = told.into_iter().find_map(Value::as_f64).and_then(Cost::told);
-    cost.map(|cost| UpstreamUsage { cost: Some(cost), ..UpstreamUsage::default() })
+    UpstreamUsage { cost, ..UpstreamUsage::default() }
 }
 
 fn of_type<'a>(result: &'a Value, kind: &str) -> Vec<&'a Value> {

@@ -14,8 +14,8 @@ use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
 use super::searches::SearchCount;
 use super::source_list::{SourceList, source};
-use super::token_usage::{billed, count, sum};
-use super::{SEARCH_FIRST, json_path, model_place, searches, source_list};
+use super::token_usage::{count, sum};
+use super::{json_path, model_place, searches, source_list, token_usage};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://generativelanguage.googleapis.com/v1beta",
@@ -48,10 +48,14 @@ impl Provider for Gemini {
         Some(self.account.models_at("/models?pageSize=1000"))
     }
 
+    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
+        Some(self.account.model_for(request).to_owned())
+    }
+
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         model_place::check(&self.account, request, None)?;
         // Google lets nobody force a search: left to itself the model often answers from memory.
-        let search = request.web_search.then(|| SEARCH_FIRST.to_owned());
+        let search = request.web_search.then(|| searches::SEARCH_FIRST.to_owned());
         let instruction: Vec<String> =
             search.into_iter().chain(model_place::sentences(request)).collect();
         let mut body = json!({
@@ -72,7 +76,11 @@ impl Provider for Gemini {
 
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let body = self.account.read(request, replies)?;
-        self.step(request, &body).map_err(|error| billed(error, usage(&body)))
+        self.step(request, &body)
+    }
+
+    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
+        token_usage::told(replies.last(), usage)
     }
 
     fn resolve_prefix(&self) -> Option<&'static str> {
@@ -107,7 +115,6 @@ impl Gemini {
             cited_is_untold: citations.is_none(),
             citations: Some(citations.map_or_else(Vec::new, SourceList::into_vec)),
             search: Some(search),
-            usage: usage(body),
             place: Some(model_place::applied(request, PlaceBy::Instruction)),
             ..Answer::default()
         })))

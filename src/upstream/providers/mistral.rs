@@ -14,8 +14,8 @@ use crate::upstream::provider::{ModelQuery, Provider, Step};
 use super::account::{Account, Shipped, SignIn};
 use super::searches::SearchCount;
 use super::source_list::{SourceList, source};
-use super::token_usage::{billed, count, sum};
-use super::{json_path, model_place, searches};
+use super::token_usage::{count, sum};
+use super::{json_path, model_place, searches, token_usage};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.mistral.ai/v1",
@@ -47,6 +47,10 @@ impl Provider for Mistral {
         Some(self.account.models_at("/models"))
     }
 
+    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
+        Some(self.account.model_for(request).to_owned())
+    }
+
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         model_place::check(&self.account, request, None)?;
         let mut body = json!({
@@ -68,7 +72,11 @@ impl Provider for Mistral {
 
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let body = self.account.read(request, replies)?;
-        self.step(request, &body).map_err(|error| billed(error, usage(&body)))
+        self.step(request, &body)
+    }
+
+    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
+        token_usage::told(replies.last(), usage)
     }
 }
 
@@ -100,7 +108,6 @@ impl Mistral {
             sources: Some(conversation.sources.into_vec()),
             citations: Some(citations),
             search: Some(search),
-            usage: usage(body),
             place: Some(model_place::applied(request, PlaceBy::Instruction)),
             ..Answer::default()
         })))

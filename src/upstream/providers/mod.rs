@@ -62,13 +62,11 @@ pub fn provider(settings: &config::Upstream) -> Option<Box<dyn Provider>> {
     })
 }
 
-/// What asks a model for a search where it cannot be made to search.
-const SEARCH_FIRST: &str = "Search the web before you answer.";
-
 #[cfg(test)]
 mod tests {
     use serde_json::{Value, json};
 
+    use super::searches::SEARCH_FIRST;
     use super::test_support::{request, settings};
     use super::*;
     use crate::job::ScrapeRequest;

@@ -6,15 +6,14 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Kind, PlaceBy};
 use crate::config;
-use crate::job::ScrapeRequest;
+use crate::job::{ScrapeRequest, UpstreamUsage};
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{ModelQuery, Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::model_place::Part;
-use super::token_usage::billed;
-use super::{SEARCH_FIRST, model_place, responses, searches};
+use super::{model_place, responses, searches, token_usage};
 
 const SHIPPED: Shipped =
     Shipped { base_url: "https://api.openai.com/v1", model: "gpt-6-luna", sign_in: SignIn::Bearer };
@@ -47,6 +46,10 @@ impl Provider for Openai {
         Some(self.account.models_at("/models"))
     }
 
+    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
+        Some(self.account.model_for(request).to_owned())
+    }
+
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         let fields = request.web_search.then_some(PLACE_FIELDS);
         model_place::check(&self.account, request, fields)?;
@@ -72,7 +75,15 @@ impl Provider for Openai {
 
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let body = self.account.read(request, replies)?;
-        self.step(request, &body).map_err(|error| billed(error, responses::usage(&body)))
+        self.step(request, &body)
+    }
+
+    fn look_at(&self, task: &str) -> Option<HttpRequest> {
+        Some(responses::look_at(&self.account, task))
+    }
+
+    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
+        token_usage::told(replies.last(), responses::usage)
     }
 }
 
@@ -93,15 +104,15 @@ impl Openai {
         if self.account.force_search.unwrap_or(true) {
             body["tool_choice"] = json!("required");
         } else {
-            instructions.push(SEARCH_FIRST.to_owned());
+            instructions.push(searches::SEARCH_FIRST.to_owned());
         }
         instructions.extend(model_place::sentences_but(request, PLACE_FIELDS));
         instructions
     }
 
     fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
-        if let Some(next) = responses::pending(&self.account, request, body)? {
-            return Ok(Step::Next(next));
+        if let Some(id) = responses::pending(&self.account, request, body)? {
+            return Ok(Step::Begun(id));
         }
         let reading = responses::read(&self.account, body)?;
         let search = reading.searches.told(request, reading.has_found());
@@ -114,7 +125,6 @@ impl Openai {
             sources: Some(reading.sources.into_vec()),
             citations: Some(reading.cited.into_vec()),
             search: Some(search),
-            usage: responses::usage(body),
             place: Some(model_place::applied(request, by)),
             ..Answer::default()
         })))
@@ -238,7 +248,9 @@ mod tests {
     #[test]
     fn a_background_answer_is_asked_for_until_it_is_there() {
         let begun = json!({"id": "resp_1", "status": "queued", "output": []});
-        let Step::Next(next) = openai().reply(&request(), &[ok(&begun)]).unwrap() else { panic!() };
+        let step = openai().reply(&request(), &[ok(&begun)]).unwrap();
+        assert_eq!(step, Step::Begun("resp_1".to_owned()));
+        let next = openai().look_at("resp_1").unwrap();
         assert_eq!((next.method, next.body), (Method::Get, None));
         assert_eq!(next.url, "https://api.openai.com/v1/responses/resp_1");
         let replies = [ok(&begun), ok(&searched())];

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, AppliedPlace, Kind, Place, PlaceBy, Source, renumbered};
 use crate::config;
-use crate::job::ScrapeRequest;
+use crate::job::{ScrapeRequest, UpstreamUsage};
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{Provider, Step};
@@ -17,8 +17,7 @@ use super::account::{Account, Shipped, SignIn};
 use super::model_place::Part;
 use super::responses::Reading;
 use super::source_list::{SourceList, source};
-use super::token_usage::billed;
-use super::{SEARCH_FIRST, chat_completion, json_path, model_place, responses, searches};
+use super::{chat_completion, json_path, model_place, responses, searches, token_usage};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.perplexity.ai/v1",
@@ -50,6 +49,10 @@ impl Provider for Perplexity {
     }
 
     // Unknown fields are refused, so nothing is sent that the API's reference does not name.
+    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
+        Some(self.account.model_for(request).to_owned())
+    }
+
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         let told = [PLACE_FIELDS, &[Part::Language]].concat();
         let fields = request.web_search.then_some(told.as_slice());
@@ -67,7 +70,7 @@ impl Provider for Perplexity {
             if self.account.force_search.unwrap_or(true) {
                 body["tool_choice"] = json!({"type": "web_search"});
             } else {
-                instructions.push(SEARCH_FIRST.to_owned());
+                instructions.push(searches::SEARCH_FIRST.to_owned());
             }
             instructions.extend(model_place::sentences_but(request, &told));
         } else {
@@ -91,18 +94,32 @@ impl Provider for Perplexity {
             let answer = chat_completion::read(&self.account, request, &body)?;
             return Ok(Step::Done(Box::new(as_sonar(request, answer))));
         }
-        self.step(request, &body).map_err(|error| billed(error, responses::usage(&body)))
+        self.step(request, &body)
+    }
+
+    fn look_at(&self, task: &str) -> Option<HttpRequest> {
+        Some(responses::look_at(&self.account, task))
+    }
+
+    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
+        token_usage::told(replies.last(), usage)
     }
 }
 
 impl Perplexity {
     fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
-        if let Some(next) = responses::pending(&self.account, request, body)? {
-            return Ok(Step::Next(next));
+        if let Some(id) = responses::pending(&self.account, request, body)? {
+            return Ok(Step::Begun(id));
         }
         let reading = responses::read(&self.account, body)?;
         Ok(Step::Done(Box::new(agent_answer(request, body, reading))))
     }
+}
+
+/// Returns what a response used, or a completion of Sonar.
+fn usage(body: &Value) -> UpstreamUsage {
+    let is_sonar = body["choices"].is_array();
+    if is_sonar { chat_completion::usage(body) } else { responses::usage(body) }
 }
 
 /// Sonar always searched, and a missing list is an empty one.
@@ -156,7 +173,6 @@ fn agent_answer(request: &ScrapeRequest, body: &Value, reading: Reading) -> Answ
         sources: Some(sources.into_vec()),
         citations: Some(citations.into_vec()),
         search: Some(search),
-        usage: responses::usage(body),
         place: Some(place_of(request)),
         ..Answer::default()
     }
@@ -354,7 +370,9 @@ mod tests {
         body["output"] = json!([body["output"][4]]);
         assert_eq!(answer(&perplexity(), &body).warnings, ["The engine made no search."]);
         let begun = json!({"id": "resp_1", "status": "queued"});
-        let Ok(Step::Next(next)) = perplexity().reply(&request(), &[ok(&begun)]) else { panic!() };
+        let step = perplexity().reply(&request(), &[ok(&begun)]).unwrap();
+        assert_eq!(step, Step::Begun("resp_1".to_owned()));
+        let next = perplexity().look_at("resp_1").unwrap();
         assert_eq!(next.url, "https://api.perplexity.ai/v1/responses/resp_1");
     }
 

@@ -1,5 +1,7 @@
 //! The place of a request as search vendors take it.
 
+use url::form_urlencoded::Serializer;
+
 use crate::answer::{AppliedPlace, PlaceBy};
 use crate::country;
 use crate::job::{Location, ScrapeRequest};
@@ -70,6 +72,24 @@ pub fn google_language(request: &ScrapeRequest) -> String {
         Some("he") => "iw".to_owned(),
         Some(language) => language.to_owned(),
         None => country::of(&request.country).google_language(),
+    }
+}
+
+/// Writes a prompt and its place as the parameters of a search of Google's; `location` in Google's
+/// name for it.
+pub fn fill_google(
+    query: &mut Serializer<'_, String>,
+    request: &ScrapeRequest,
+    location: Option<String>,
+) {
+    query.append_pair("q", &request.prompt);
+    if let Some(location) = location {
+        query.append_pair("location", &location);
+    }
+    query.append_pair("gl", &country::of(&request.country).google_country());
+    query.append_pair("hl", &google_language(request));
+    if let Some(device) = device(request) {
+        query.append_pair("device", device);
     }
 }
 

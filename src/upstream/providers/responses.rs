@@ -14,8 +14,6 @@ use super::source_list::{SourceList, source};
 use super::token_usage::{cost, count, sum};
 use super::{annotations, json_path};
 
-/// The longest id that goes into an address, in bytes.
-const ID_BYTES_MAX: usize = 200;
 /// DeepSeek lists the id of a call among its queries.
 const CALL_ID_QUERY: &str = "ws_call_id=";
 
@@ -59,7 +57,7 @@ pub fn usage(body: &Value) -> UpstreamUsage {
     }
 }
 
-/// Returns the request that looks at a response again, while it is not finished.
+/// Returns the id of a response while it is not finished, to look at it again.
 ///
 /// # Errors
 /// The response failed, was cut short, was canceled or cannot be found again.
@@ -67,7 +65,7 @@ pub fn pending(
     account: &Account,
     request: &ScrapeRequest,
     body: &Value,
-) -> Result<Option<HttpRequest>, UpstreamError> {
+) -> Result<Option<String>, UpstreamError> {
     match json_path::text(body, "status") {
         "failed" => Err(account.failure(request, &body["error"])),
         "cancelled" | "canceled" => Err(account.fail(
@@ -88,15 +86,17 @@ pub fn pending(
         // "queued", "in_progress", and what may come: it runs until somebody says that it has ended,
         // and the caller's deadline bounds how long that is waited for.
         _ => {
-            let id = json_path::text(body, "id");
-            let sound = (1..=ID_BYTES_MAX).contains(&id.len())
-                && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte));
-            if !sound {
-                return Err(account.invalid_response("began an answer without an id to ask for it"));
-            }
-            Ok(Some(account.get(&format!("/responses/{id}"))))
+            let id = json_path::task_name(body, &["id"]);
+            let unnamed =
+                || account.invalid_response("began an answer without an id to ask for it");
+            id.map(Some).ok_or_else(unnamed)
         }
     }
+}
+
+/// Returns the request that looks at a response of this id.
+pub fn look_at(account: &Account, id: &str) -> HttpRequest {
+    account.get(&format!("/responses/{id}"))
 }
 
 /// Reads a finished response.
@@ -319,8 +319,8 @@ mod tests {
         for status in ["queued", "in_progress", "starting", "searching"] {
             // What is there so far is no answer yet.
             let begun = json!({"id": "resp_1", "status": status, "output": [message("Fo")]});
-            let next = pending(&account(), &request, &begun).unwrap().unwrap();
-            assert_eq!(next.url, "https://api.example/responses/resp_1", "{status}");
+            let begun = pending(&account(), &request, &begun);
+            assert_eq!(begun, Ok(Some("resp_1".to_owned())), "{status}");
         }
         for ended in [json!({"status": "completed", "output": []}), json!({"output": []})] {
             assert_eq!(pending(&account(), &request, &ended), Ok(None));

@@ -146,24 +146,16 @@ impl Engine {
 /// One engine at Scrapeless.
 pub struct Scrapeless {
     account: Account,
-    /// `None` when `model` names none of them.
-    engine: Option<Engine>,
 }
 
 impl Scrapeless {
     /// Returns the upstream with the settings of its section.
     pub fn new(settings: &config::Upstream) -> Scrapeless {
-        let account = Account::new(settings, &SHIPPED);
-        let engine =
-            Engine::ALL.iter().find(|(name, _)| *name == account.model).map(|(_, engine)| *engine);
-        Scrapeless { account, engine }
+        Scrapeless { account: Account::new(settings, &SHIPPED) }
     }
 
     fn engine(&self) -> Result<Engine, UpstreamError> {
-        self.engine.ok_or_else(|| {
-            let names: Vec<&str> = Engine::ALL.iter().map(|(name, _)| *name).collect();
-            self.account.model_unknown(&names.join(", "))
-        })
+        self.account.engine(&Engine::ALL)
     }
 
     fn done(&self, request: &ScrapeRequest, result: &Value) -> Result<Step, UpstreamError> {
@@ -180,7 +172,7 @@ impl Provider for Scrapeless {
     }
 
     fn limits(&self) -> Limits {
-        match self.engine {
+        match self.engine().ok() {
             Some(Engine::AmazonRufus) => {
                 Limits { countries: Some(AMAZON_COUNTRIES), ..Limits::default() }
             }
@@ -220,7 +212,7 @@ impl Provider for Scrapeless {
     }
 
     fn look_at(&self, task: &str) -> Option<HttpRequest> {
-        let path = self.engine.map_or("", Engine::path);
+        let path = self.engine().map_or("", Engine::path);
         Some(self.account.get(&format!("{path}/result/{task}")))
     }
 }

@@ -12,7 +12,7 @@ use crate::upstream::UpstreamError;
 use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
-use super::{cards, json_path, serp_page};
+use super::{cards, json_path, serp_page, token_usage};
 
 const SHIPPED: Shipped = Shipped { base_url: "", model: "", sign_in: SignIn::Header("X-API-Key") };
 /// The lists that may hold what was consulted; those that an answer has are read one after another.
@@ -101,6 +101,10 @@ impl Provider for Scrapellm {
         }
     }
 
+    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
+        token_usage::told(replies.last(), |body| usage(&body["result"]))
+    }
+
     fn look_at(&self, task: &str) -> Option<HttpRequest> {
         Some(self.account.get(&format!("/jobs/{task}")))
     }
@@ -145,7 +149,6 @@ fn read(request: &ScrapeRequest, result: &Value, markdown: &str) -> Answer {
         entities: is_told(result, "entities").then(|| cards::entities(result)),
         search: search(request, result, queries.as_deref()),
         queries,
-        usage: usage(result),
         place: place(request, result),
         present: result["present"].as_bool(),
         url: json_path::named(result, "url"),

@@ -59,24 +59,16 @@ impl Engine {
 /// One engine at SearchApi.io.
 pub struct Searchapi {
     account: Account,
-    /// `None` when `model` names none of them.
-    engine: Option<Engine>,
 }
 
 impl Searchapi {
     /// Returns the upstream with the settings of its section.
     pub fn new(settings: &config::Upstream) -> Searchapi {
-        let account = Account::new(settings, &SHIPPED);
-        let engine =
-            Engine::ALL.iter().find(|(name, _)| *name == account.model).map(|(_, engine)| *engine);
-        Searchapi { account, engine }
+        Searchapi { account: Account::new(settings, &SHIPPED) }
     }
 
     fn engine(&self) -> Result<Engine, UpstreamError> {
-        self.engine.ok_or_else(|| {
-            let names: Vec<&str> = Engine::ALL.iter().map(|(name, _)| *name).collect();
-            self.account.model_unknown(&names.join(", "))
-        })
+        self.account.engine(&Engine::ALL)
     }
 
     /// Returns a search; `fill` writes the parameters of its own.
@@ -90,15 +82,9 @@ impl Searchapi {
     /// Returns a search of Google's from the request's place.
     fn google(&self, engine: &str, request: &ScrapeRequest) -> HttpRequest {
         self.search(engine, |query| {
-            query.append_pair("q", &request.prompt);
-            let country = country::of(&request.country);
             let location = place::google_location(request);
-            query.append_pair("location", location.as_deref().unwrap_or(country.name));
-            query.append_pair("gl", &country.google_country());
-            query.append_pair("hl", &place::google_language(request));
-            if let Some(device) = place::device(request) {
-                query.append_pair("device", device);
-            }
+            let country = || country::of(&request.country).name.to_owned();
+            place::fill_google(query, request, Some(location.unwrap_or_else(country)));
         })
     }
 
@@ -116,7 +102,7 @@ impl Provider for Searchapi {
     }
 
     fn limits(&self) -> Limits {
-        match self.engine {
+        match self.engine().ok() {
             Some(Engine::Chatgpt | Engine::Perplexity | Engine::Gemini | Engine::BingCopilot) => {
                 Limits { countries: Some(HOME_COUNTRIES), ..Limits::default() }
             }

@@ -3,6 +3,9 @@
 use crate::answer::Search;
 use crate::job::ScrapeRequest;
 
+/// What asks a model for a search where it cannot be made to search.
+pub const SEARCH_FIRST: &str = "Search the web before you answer.";
+
 /// The searches of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SearchCount {

@@ -5,7 +5,6 @@ use url::form_urlencoded::Serializer;
 
 use crate::answer::{Answer, Kind};
 use crate::config;
-use crate::country;
 use crate::job::ScrapeRequest;
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::provider::{Provider, Step};
@@ -51,15 +50,7 @@ impl Serpapi {
     /// Returns a search of Google's from the request's place.
     fn google(&self, engine: &str, request: &ScrapeRequest) -> HttpRequest {
         self.search(engine, |query| {
-            query.append_pair("q", &request.prompt);
-            query.append_pair("gl", &country::of(&request.country).google_country());
-            query.append_pair("hl", &place::google_language(request));
-            if let Some(location) = place::google_location(request) {
-                query.append_pair("location", &location);
-            }
-            if let Some(device) = place::device(request) {
-                query.append_pair("device", device);
-            }
+            place::fill_google(query, request, place::google_location(request));
         })
     }
 
@@ -215,7 +206,7 @@ mod tests {
         asked.location.language = Some("es".to_owned());
         asked.location.device = Some(crate::job::Device::Mobile);
         let sent = serpapi().request(&asked).unwrap().url;
-        let place = "&gl=us&hl=es&location=Austin%2CTexas%2CUnited+States&device=mobile&no_cache";
+        let place = "&location=Austin%2CTexas%2CUnited+States&gl=us&hl=es&device=mobile&no_cache";
         assert!(sent.contains(place), "{sent}");
         let reply = crate::upstream::providers::test_support::ok(&page());
         let Ok(Step::Done(answer)) = serpapi().reply(&asked, &[reply]) else { panic!("no answer") };

@@ -87,15 +87,18 @@ pub fn ok(body: &Value) -> HttpReply {
 
 /// Returns the answer that a single reply holds.
 pub fn answer(provider: &dyn Provider, body: &Value) -> Answer {
-    match provider.reply(&request(), &[ok(body)]) {
-        Ok(Step::Done(answer)) => *answer,
+    let replies = [ok(body)];
+    match provider.reply(&request(), &replies) {
+        Ok(Step::Done(answer)) => Answer { usage: provider.usage(&replies), ..*answer },
         other => panic!("no answer: {other:?}"),
     }
 }
 
 /// Returns the error that a single reply is.
 pub fn failure(provider: &dyn Provider, status: u16, body: &Value) -> UpstreamError {
-    provider.reply(&request(), &[reply(status, &[], body)]).unwrap_err()
+    let replies = [reply(status, &[], body)];
+    let error = provider.reply(&request(), &replies).unwrap_err();
+    error.with_usage(provider.usage(&replies))
 }
 
 /// Returns the secret headers of a request.
@@ -165,7 +168,7 @@ fn check(
             }
             prop_assert!(answer.queries.into_iter().flatten().all(|query| !query.is_empty()));
         }
-        Ok(Step::Next(next) | Step::Round(next)) => prop_assert!(!next.url.contains(KEY)),
+        Ok(Step::Round(next)) => prop_assert!(!next.url.contains(KEY)),
         Ok(Step::Begun(_) | Step::Again) => {}
         Err(error) => {
             prop_assert!(!error.for_owner().contains(KEY), "{}", error.for_owner());

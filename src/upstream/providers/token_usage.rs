@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 use crate::job::{Cost, CostFrom, UpstreamUsage};
-use crate::upstream::UpstreamError;
+use crate::net::HttpReply;
+
+use super::json_text;
 
 /// xAI counts its cost in ticks, ten billion to a US dollar.
 const TICKS_PER_NANO_USD: u64 = 10;
@@ -18,21 +20,13 @@ pub fn sum(counts: impl IntoIterator<Item = Option<u64>>) -> Option<u64> {
     counts.into_iter().flatten().reduce(u64::saturating_add)
 }
 
-/// Returns the usage of two rounds of an answer together.
-pub fn added(one: &UpstreamUsage, other: &UpstreamUsage) -> UpstreamUsage {
-    let cost = match (one.cost, other.cost) {
-        (Some(one), Some(other)) => {
-            Some(Cost { nano_usd: one.nano_usd.saturating_add(other.nano_usd), ..one })
-        }
-        (one, other) => one.or(other),
-    };
-    UpstreamUsage {
-        input_tokens: sum([one.input_tokens, other.input_tokens]),
-        output_tokens: sum([one.output_tokens, other.output_tokens]),
-        reasoning_tokens: sum([one.reasoning_tokens, other.reasoning_tokens]),
-        searches: sum([one.searches, other.searches]),
-        cost,
-    }
+/// Returns what replies say together, each as `read` reads its JSON. Those of an error say it too.
+pub fn told<'a>(
+    replies: impl IntoIterator<Item = &'a HttpReply>,
+    read: impl Fn(&Value) -> UpstreamUsage,
+) -> UpstreamUsage {
+    let bodies = replies.into_iter().filter_map(|reply| json_text::parse(&reply.body));
+    bodies.map(|body| read(&body)).fold(UpstreamUsage::default(), UpstreamUsage::and)
 }
 
 /// Returns the cost that the `usage` of a reply tells: xAI's ticks, Perplexity's and OpenRouter's
@@ -48,20 +42,12 @@ pub fn cost(usage: &Value) -> Option<Cost> {
     usd.filter(|_| is_usd).and_then(Cost::told)
 }
 
-/// Returns an error with what the reply that it was read from used: it is billed all the same.
-pub fn billed(error: UpstreamError, usage: UpstreamUsage) -> UpstreamError {
-    if usage.is_empty() {
-        return error;
-    }
-    UpstreamError { usage: Some(Box::new(usage)), ..error }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::job::Reason;
+    use crate::upstream::providers::test_support::ok;
 
     #[test]
     fn cost_is_read_in_ticks_and_in_dollars() {
@@ -83,17 +69,18 @@ mod tests {
 
     #[test]
     fn usage_of_rounds_is_added_and_what_is_unknown_stays_so() {
-        let round = |input_tokens, searches| UpstreamUsage {
-            input_tokens,
-            searches,
-            cost: Cost::told(0.5),
+        let round = |input_tokens: u64, cost: f64| ok(&json!({"in": input_tokens, "cost": cost}));
+        let read = |body: &Value| UpstreamUsage {
+            input_tokens: count(body, &["in"]),
+            cost: cost(body),
             ..UpstreamUsage::default()
         };
-        let both = added(&round(Some(u64::MAX), None), &round(Some(2), Some(3)));
-        assert_eq!((both.input_tokens, both.searches), (Some(u64::MAX), Some(3)));
-        assert_eq!((both.output_tokens, both.cost), (None, Cost::told(1.0)));
-        let error = UpstreamError::new(Reason::Empty, "x");
-        assert_eq!(billed(error.clone(), UpstreamUsage::default()).usage, None);
-        assert_eq!(billed(error, both.clone()).usage, Some(Box::new(both)));
+        let mut replies = vec![round(u64::MAX, 0.5), round(2, 0.5)];
+        let both = told(&replies, read);
+        assert_eq!((both.input_tokens, both.output_tokens), (Some(u64::MAX), None));
+        assert_eq!(both.cost, Cost::told(1.0));
+        replies[0].body = b"<html>".to_vec();
+        assert_eq!(told(&replies, read).input_tokens, Some(2));
+        assert!(told(&[], read).is_empty());
     }
 }

@@ -7,15 +7,14 @@ use serde_json::{Value, json};
 
 use crate::answer::{Answer, Kind, PlaceBy, Source, numbered_links};
 use crate::config;
-use crate::job::ScrapeRequest;
+use crate::job::{ScrapeRequest, UpstreamUsage};
 use crate::net::{HttpReply, HttpRequest};
 use crate::upstream::UpstreamError;
 use crate::upstream::provider::{ModelQuery, Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
 use super::source_list::SourceList;
-use super::token_usage::billed;
-use super::{model_place, responses, searches};
+use super::{model_place, responses, searches, token_usage};
 
 const SHIPPED: Shipped =
     Shipped { base_url: "https://api.x.ai/v1", model: "grok-4.6", sign_in: SignIn::Bearer };
@@ -39,6 +38,10 @@ impl Provider for Xai {
 
     fn models(&self) -> Option<ModelQuery> {
         Some(self.account.models_at("/models"))
+    }
+
+    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
+        Some(self.account.model_for(request).to_owned())
     }
 
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
@@ -67,14 +70,22 @@ impl Provider for Xai {
 
     fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
         let body = self.account.read(request, replies)?;
-        self.step(request, &body).map_err(|error| billed(error, responses::usage(&body)))
+        self.step(request, &body)
+    }
+
+    fn look_at(&self, task: &str) -> Option<HttpRequest> {
+        Some(responses::look_at(&self.account, task))
+    }
+
+    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
+        token_usage::told(replies.last(), responses::usage)
     }
 }
 
 impl Xai {
     fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
-        if let Some(next) = responses::pending(&self.account, request, body)? {
-            return Ok(Step::Next(next));
+        if let Some(id) = responses::pending(&self.account, request, body)? {
+            return Ok(Step::Begun(id));
         }
         let reading = responses::read(&self.account, body)?;
         let search = reading.searches.told(request, reading.has_found());
@@ -89,7 +100,6 @@ impl Xai {
             // Posts are among the sources: a scraper without a list of posts would lose them here.
             x_results: Some(Vec::new()),
             search: Some(search),
-            usage: responses::usage(body),
             place: Some(model_place::applied(request, PlaceBy::Instruction)),
             ..Answer::default()
         })))

@@ -105,3 +105,43 @@ fn one_broken_character_costs_no_second_call() {
         assert_eq!(provider.asked().len(), 1);
     }
 }
+
+#[test]
+fn result_of_45_sources_with_addresses_of_400_bytes_is_whole() {
+    let url = |n: usize| {
+        let start = format!("https://site-{n}.example/");
+        format!("{start}{}", "x".repeat(400 - start.len()))
+    };
+    let urls: Vec<String> = (0..45).map(url).collect();
+    let sources: Vec<Value> = urls.iter().map(|url| json!({"type": "url", "url": url})).collect();
+    let mut text = String::new();
+    let mut annotations = Vec::new();
+    for (n, url) in urls.iter().enumerate() {
+        let begins = text.chars().count();
+        text.push_str(&format!("([site {n}]({url}))"));
+        annotations.push(json!({"type": "url_citation", "url": url, "title": format!("Site {n}"),
+            "start_index": begins, "end_index": text.chars().count()}));
+        text.push_str(" Fact. ");
+    }
+    let body = json!({"id": "r", "status": "completed", "model": "m", "output": [
+        {"type": "web_search_call", "status": "completed", "action":
+            {"type": "search", "query": "facts", "sources": sources}},
+        {"type": "message", "role": "assistant", "content":
+            [{"type": "output_text", "text": text, "annotations": annotations}]}]});
+    let case = cases::named("openai");
+    let provider = Provider::always(Says::json(200, &body));
+    let app = case.builder(&provider).start();
+    let id = case.submit(&app);
+    let job = app.ended(&id);
+    for list in ["sources", "citations"] {
+        let listed = job["result"][list].as_array().unwrap();
+        let listed: Vec<&str> = listed.iter().map(|page| page["url"].as_str().unwrap()).collect();
+        assert_eq!(listed, urls, "{list}");
+    }
+    let positions = job["result"]["citations"].as_array().unwrap().iter();
+    let positions: Vec<u64> = positions.map(|page| page["position"].as_u64().unwrap()).collect();
+    assert_eq!(positions, Vec::from_iter(1..=45));
+    assert_eq!(job["result"]["links"].as_array().unwrap().len(), 45);
+    let app = app.restart();
+    assert_eq!(app.ended(&id), job);
+}

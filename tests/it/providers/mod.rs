@@ -4,6 +4,7 @@
 mod answers;
 pub mod cases;
 mod citations;
+mod commands;
 mod failures;
 mod fallback;
 mod leaks;

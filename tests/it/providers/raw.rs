@@ -129,6 +129,64 @@ fn replies_of_every_kind_are_kept_byte_for_byte_and_read_the_same_again() {
 }
 
 #[test]
+fn result_that_is_read_again_has_another_tag_only_if_it_changed() {
+    let case = cases::named("compatible").setting("keep_raw", "all");
+    let provider = case.provider();
+    let app = case.builder(&provider).start();
+    let id = case.submit(&app);
+    app.ended(&id);
+    let poll = |app: &App, tag: &str, form: &str| {
+        let path = format!("/jobs/{id}{form}");
+        app.get_with(&path, &[("if-none-match", tag)])
+    };
+    let [tag, status] = ["", "?fields=status"].map(|form| {
+        let reply = app.get(&format!("/jobs/{id}{form}"));
+        reply.headers["etag"].clone()
+    });
+    let directory = app.directory.clone();
+    let environment = [("PLANTED_KEY", KEY)];
+    let app = app.restart_with(|builder| {
+        let (report, _) = read_again(directory.path(), &environment, false);
+        assert_eq!(report.same, 1);
+        builder
+    });
+    assert_eq!(poll(&app, &tag, "").status, 304);
+    let app = app.restart_with(|builder| {
+        spoil(directory.path(), |result| result["result"] = "old".into());
+        builder
+    });
+    let old = poll(&app, &tag, "");
+    assert_eq!(old.status, 200);
+    let app = app.restart_with(|builder| {
+        assert_eq!(read_again(directory.path(), &environment, false).0.changed, 1);
+        builder
+    });
+    let read = poll(&app, &old.headers["etag"], "");
+    assert_eq!(read.status, 200);
+    assert_eq!(poll(&app, &read.headers["etag"], "").status, 304);
+    assert_eq!(poll(&app, &status, "?fields=status").status, 304, "it has no result in it");
+}
+
+#[test]
+fn cost_of_a_result_that_is_read_again_stays_what_it_was() {
+    let case = cases::named("openai-usage").setting("keep_raw", "all");
+    let case = case.setting("usd_per_million_output_tokens", 2);
+    let provider = case.provider();
+    let app = case.builder(&provider).start();
+    let id = case.submit(&app);
+    let job = app.ended(&id);
+    assert_eq!(job["result"]["usage"]["cost_from"], "table", "{job:#}");
+    let directory = app.directory.clone();
+    let environment =
+        [("PLANTED_KEY", KEY), ("ANSWERD_UPSTREAMS__LOCAL__USD_PER_MILLION_OUTPUT_TOKENS", "9")];
+    drop(app.restart_with(|builder| {
+        let (report, told) = read_again(directory.path(), &environment, false);
+        assert_eq!(report.same, 1, "{told:?}");
+        builder
+    }));
+}
+
+#[test]
 fn a_key_is_in_no_raw_reply() {
     let half = KEY.split(':').next_back().unwrap();
     let percent: String = KEY.bytes().map(|byte| format!("%{byte:02x}")).collect();

@@ -9,8 +9,10 @@ use super::server::{Provider, Says};
 use crate::app::{Gate, encoded, until};
 use crate::child::{Served, answerd, store_directory};
 
-/// The case whose first reply begins a task and whose last one is its result.
-const CASE: &str = "cloro";
+/// Cases whose first reply begins a task and whose last one is its result.
+const CASES: [&str; 2] = ["cloro", "openai-background"];
+/// What a task costs, US dollars.
+const PRICE: f64 = 0.5;
 
 fn start(store: &Path, case: &Case, provider: &Provider) -> Served {
     let config = store.parent().unwrap().join("answerd.toml");
@@ -42,7 +44,11 @@ fn methods(provider: &Provider) -> Vec<String> {
 
 #[test]
 fn a_task_goes_on_after_kill_9() {
-    let case = cases::named(CASE);
+    CASES.into_iter().for_each(goes_on_after_kill_9);
+}
+
+fn goes_on_after_kill_9(name: &str) {
+    let case = cases::named(name).setting("usd_per_call", PRICE);
     let mut replies = case.replies();
     let (begun, result) = (replies.remove(0), replies.pop().unwrap());
     let gate = Gate::default();
@@ -62,6 +68,7 @@ fn a_task_goes_on_after_kill_9() {
     assert_eq!(methods(&provider), ["POST", "GET", "GET"], "the task was begun and paid once");
     let asked = provider.asked();
     assert_eq!(asked[1].target, asked[2].target);
+    assert_eq!(job["usage"]["cost_usd"], PRICE, "{name}");
     assert_eq!(served.terminate(), Some(0));
     let checked = answerd(&["db", "check"], &store);
     assert!(checked.status.success(), "{}", String::from_utf8_lossy(&checked.stdout));
@@ -69,7 +76,7 @@ fn a_task_goes_on_after_kill_9() {
 
 #[test]
 fn a_task_that_the_vendor_forgot_is_begun_again() {
-    let case = cases::named(CASE);
+    let case = cases::named(CASES[0]);
     let mut replies = case.replies();
     let (begun, result) = (replies.remove(0), replies.pop().unwrap());
     let gate = Gate::default();
@@ -87,4 +94,24 @@ fn a_task_that_the_vendor_forgot_is_begun_again() {
     let job = ended(&served, &id);
     assert_eq!(job["status"], "done", "{job:#}");
     assert_eq!(methods(&provider), ["POST", "GET", "GET", "POST", "GET"]);
+}
+
+#[test]
+fn a_task_that_two_attempts_wait_for_is_paid_once() {
+    for name in CASES {
+        // No time for a look after the trigger: the next attempt makes it.
+        let case = cases::named(name).setting("usd_per_call", PRICE).setting("timeout_seconds", 1);
+        let mut replies = case.replies();
+        let (begun, result) = (replies.remove(0), replies.pop().unwrap());
+        let provider = Provider::start([begun], result);
+        let app = case.builder(&provider).set("RETRY__BACKOFF_MS", 1).start();
+        let id = case.submit(&app);
+        let job = app.ended(&id);
+        assert_eq!((&job["status"], &job["attempts"]), (&"done".into(), &2.into()), "{job:#}");
+        assert_eq!(methods(&provider), ["POST", "GET"]);
+        assert_eq!(job["usage"]["cost_usd"], PRICE, "{name}: {job:#}");
+        let attempts = app.get(&format!("/jobs/{id}/attempts")).expect(200);
+        assert_eq!(attempts["attempts"][0]["error_code"], "upstream_timeout");
+        assert_eq!(attempts["attempts"][0]["usage"]["cost_usd"], PRICE);
+    }
 }

@@ -229,7 +229,7 @@ fn a_cached_result_used_nothing_and_has_the_form_of_the_settings() {
     let extended = rendered_as(&full(), &request("chatgpt"), true);
     let cached =
         |stored: &[u8], has_extras| as_cached(stored, "id", "https://o.example", 0, has_extras);
-    let result: Value = serde_json::from_slice(&cached(&extended, true).unwrap()).unwrap();
+    let result: Value = serde_json::from_slice(&cached(&extended, true).unwrap().json).unwrap();
     insta::assert_snapshot!(result["usage"], @r#"{"input_tokens":0,"output_tokens":0,"reasoning_tokens":0,"searches":0,"cost_usd":0.0,"cost_from":null}"#);
     assert_eq!((cached(&extended, false), cached(&plain, true)), (None, None));
 }

@@ -83,6 +83,15 @@ pub const METRICS: &[Metric] = &[
             }
         },
     ),
+    counter(
+        "answerd_answers_absent_total",
+        "Answers since the start which say that the engine showed none, such as no AI Overview.",
+        |it, out| {
+            for (scraper, total) in &it.totals {
+                out.add(&[("scraper", scraper)], total.absent as f64);
+            }
+        },
+    ),
     histogram(
         "answerd_job_queue_delay_seconds",
         "How long attempts were due before they began.",

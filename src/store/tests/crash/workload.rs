@@ -242,7 +242,7 @@ impl Life {
         let event = match (&job.state, self.dice.below(100)) {
             (State::Running, 0..45) => {
                 result = Some(self.result(row));
-                Event::Succeed { lease }
+                Event::Succeed { lease, present: None }
             }
             (State::Running, 45..70) => {
                 let due_ms = self.now_ms + self.dice.below(3_000) as u64;

@@ -73,11 +73,11 @@ impl Expected {
                 self.phase = Phase::Running;
                 self.start_by_ms = None;
             }
-            Event::Succeed { lease } => {
+            Event::Succeed { lease, .. } => {
                 held(*lease)?;
                 self.phase = Phase::Done;
             }
-            Event::ServeCached { lease } => {
+            Event::ServeCached { lease, .. } => {
                 held(*lease)?;
                 self.attempts -= 1;
                 self.price = 0;

@@ -118,6 +118,30 @@ fn later_call_goes_on_with_the_task_that_was_left() {
 }
 
 #[test]
+fn task_that_was_counted_is_not_counted_again_unless_another_is_begun() {
+    let counted = |id| {
+        let task = VendorTask::new("some", id).unwrap();
+        Arc::new(Kept(Mutex::new(vec![Some(VendorTask { is_counted: true, ..task })])))
+    };
+    let is_counted = |kept: &Arc<Kept>, handlers| {
+        let server = serve(handlers);
+        let vendor = Vendor(fake(&server.base_url));
+        let upstream = HttpUpstream::new(&settings(), Box::new(vendor), Clock::System).unwrap();
+        let raw = RawRequest { prompt: Some(PROMPT.to_owned()), ..RawRequest::default() };
+        let call = call_within(20_000).keeping_tasks(kept.clone());
+        let upstream = upstream.polling_every(POLL_INTERVAL);
+        upstream.ask(&raw.check("chatgpt", &[]).unwrap(), &call).unwrap();
+        call.is_counted()
+    };
+    let hello = || answer("200 OK", "", "hello");
+    assert!(is_counted(&counted("t1"), vec![hello()]));
+    assert!(!is_counted(&Kept::holding("t1"), vec![hello()]));
+    let begun = answer("200 OK", "", "begun t2");
+    let again = vec![answer("404 Not Found", "", "{}"), begun, hello()];
+    assert!(!is_counted(&counted("t1"), again), "the vendor forgot it, and is paid again");
+}
+
+#[test]
 fn task_that_the_vendor_does_not_know_any_more_is_begun_anew() {
     for gone in ["404 Not Found", "410 Gone"] {
         let kept = Kept::holding("old");

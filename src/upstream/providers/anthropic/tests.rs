@@ -82,7 +82,7 @@ fn deepseek_is_an_address_and_is_told_the_place() {
 
 #[test]
 fn a_paused_turn_goes_on_with_all_that_was_said() {
-    let Step::Next(next) = anthropic().reply(&request(), &[ok(&paused())]).unwrap() else {
+    let Step::Round(next) = anthropic().reply(&request(), &[ok(&paused())]).unwrap() else {
         panic!()
     };
     let messages = next.body.unwrap()["messages"].clone();
@@ -114,7 +114,7 @@ fn search_is_forced_in_the_first_round_alone() {
     let anthropic = Anthropic::new(&settings);
     let first = anthropic.request(&request()).unwrap().body.unwrap();
     assert_eq!(first["tool_choice"], json!({"type": "tool", "name": "web_search"}));
-    let Ok(Step::Next(next)) = anthropic.reply(&request(), &[ok(&paused())]) else { panic!() };
+    let Ok(Step::Round(next)) = anthropic.reply(&request(), &[ok(&paused())]) else { panic!() };
     assert!(next.body.unwrap()["tool_choice"].is_null());
 }
 
@@ -127,14 +127,12 @@ fn usage_of_every_round_is_added_even_when_the_last_one_fails() {
     };
     let (paused, ended) = (with(paused(), 2), with(ended(), 1));
     let replies = [ok(&paused), ok(&ended)];
-    let Ok(Step::Done(answer)) = anthropic().reply(&request(), &replies) else { panic!() };
-    let usage = answer.usage;
+    let usage = anthropic().usage(&replies);
     assert_eq!((usage.input_tokens, usage.output_tokens), (Some(220), Some(40)));
     assert_eq!(usage.searches, Some(3));
     let busy = json!({"type": "error", "error": {"type": "overloaded_error"}});
     let replies = [ok(&paused), reply(529, &[], &busy)];
-    let error = anthropic().reply(&request(), &replies).unwrap_err();
-    assert_eq!(error.usage.unwrap().searches, Some(2));
+    assert_eq!(anthropic().usage(&replies).searches, Some(2));
     let cut = with(body("max_tokens", json!([{"type": "text", "text": "Ru"}])), 0);
     assert_eq!(failure(&anthropic(), 200, &cut).usage.unwrap().output_tokens, Some(20));
     assert_eq!(failure(&anthropic(), 529, &busy).usage, None);
