@@ -1,6 +1,7 @@
 //! config.toml and `ANSWERD_*` become [`Settings`]: read in `read`, checked in `check`, once, at
 //! the start. Secrets are loaded with them and cannot be printed.
 
+mod authorities;
 mod check;
 pub mod dollars;
 mod extra_body;

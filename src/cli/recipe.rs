@@ -239,8 +239,10 @@ fn ask(args: RunArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
         None if recipe.url.starts_with('/') => Page::own(temporary.path())?,
         None => Page { url: None, server: None },
     };
-    let local =
-        args.webdriver_url.is_none().then(|| LocalDriver::new(temporary.path().join("browser")));
+    let local = args.webdriver_url.is_none().then(|| {
+        let authorities = settings.browser.authorities.clone();
+        LocalDriver::new(temporary.path().join("browser"), authorities)
+    });
     let clock = Clock::System;
     let limits = Limits { jobs_max: 1, memory_bytes_max: settings.browser.session_bytes_max };
     let setup = Setup {

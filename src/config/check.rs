@@ -7,7 +7,7 @@ mod rules;
 mod upstream;
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -121,6 +121,16 @@ fn check_browser(typed: &file::Browser, problems: &mut Vec<String>) -> Browser {
             quoted(wrong)
         ));
     }
+    let mut authorities = Vec::new();
+    if !typed.ca_file.is_empty() {
+        match super::authorities::read(Path::new(&typed.ca_file)) {
+            Ok(read) => authorities = read,
+            Err(why) => problems.push(format!(
+                "`browser.ca_file` must name a file of certificates in PEM; {} {why}",
+                quoted(&typed.ca_file)
+            )),
+        }
+    }
     Browser {
         recipes: Some(PathBuf::from(&typed.recipes)).filter(|_| !typed.recipes.is_empty()),
         viewport: sides.unwrap_or_default(),
@@ -129,6 +139,7 @@ fn check_browser(typed: &file::Browser, problems: &mut Vec<String>) -> Browser {
         evidence: typed.evidence,
         evidence_bytes_max: typed.evidence_mib_max << 20,
         trusted_keys: typed.trusted_keys.clone(),
+        authorities,
     }
 }
 

@@ -144,6 +144,7 @@ pub struct Browser {
     pub evidence: Evidence,
     pub evidence_mib_max: u64,
     pub trusted_keys: Vec<String>,
+    pub ca_file: String,
 }
 
 /// The attempts that leave evidence.

@@ -96,6 +96,8 @@ pub struct Browser {
     pub evidence_bytes_max: u64,
     /// SHA-256 of public keys whose certificates are trusted, in base64.
     pub trusted_keys: Vec<String>,
+    /// Certificates of authorities that are trusted, each in PEM.
+    pub authorities: Vec<String>,
 }
 
 /// An API key as it is configured: its hash, never itself.

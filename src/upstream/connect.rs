@@ -190,7 +190,8 @@ impl Connector<'_> {
         if self.shared.is_none() {
             let recipes = all_recipes(self.settings).map_err(ConnectError::Recipes)?;
             let runtime = Arc::new(Runtime::start().map_err(ConnectError::Thread)?);
-            let driver = LocalDriver::new(self.settings.store.path.join(browser::FOLDER));
+            let folder = self.settings.store.path.join(browser::FOLDER);
+            let driver = LocalDriver::new(folder, self.settings.browser.authorities.clone());
             self.shared = Some(Shared { recipes, runtime, driver, browsers: HashMap::new() });
         }
         // It was made just now where it was not there.

@@ -54,6 +54,10 @@ pub enum DriverError {
          `webdriver_url` to a WebDriver server"
     )]
     NotInstalled(&'static str),
+    #[error("`certutil` is not on the path: `browser.ca_file` needs the package `libnss3-tools`")]
+    NoCertutil,
+    #[error("`certutil` cannot add an authority of `browser.ca_file`")]
+    AuthorityRefused,
     #[error("chromedriver did not start: {0}")]
     NotStarted(String),
 }
@@ -62,6 +66,8 @@ pub enum DriverError {
 pub struct LocalDriver {
     /// Profiles, logs and leftovers are below it.
     folder: PathBuf,
+    /// Certificates that browsers trust beside the known ones, each in PEM.
+    authorities: Vec<String>,
     running: Mutex<Option<Running>>,
 }
 
@@ -75,7 +81,7 @@ struct Running {
 
 impl LocalDriver {
     /// Browsers of a run that was killed are ended here: their folder is ours alone.
-    pub fn new(folder: PathBuf) -> Arc<LocalDriver> {
+    pub fn new(folder: PathBuf, authorities: Vec<String>) -> Arc<LocalDriver> {
         if folder.exists() {
             let ended = processes::end_all(&folder);
             if ended > 0 {
@@ -84,7 +90,7 @@ impl LocalDriver {
             // What cannot be removed now is written over.
             processes::end_and_remove(&folder);
         }
-        Arc::new(LocalDriver { folder, running: Mutex::new(None) })
+        Arc::new(LocalDriver { folder, authorities, running: Mutex::new(None) })
     }
 
     pub fn folder(&self) -> &Path {
@@ -103,7 +109,7 @@ impl LocalDriver {
             return Ok(running.url.clone());
         }
         drop(running.take());
-        let started = start(&self.folder)?;
+        let started = start(&self.folder, &self.authorities)?;
         let url = started.url.clone();
         *running = Some(started);
         Ok(url)
@@ -141,7 +147,7 @@ impl Drop for LocalDriver {
     }
 }
 
-fn start(folder: &Path) -> Result<Running, DriverError> {
+fn start(folder: &Path, authorities: &[String]) -> Result<Running, DriverError> {
     for program in ["chromedriver", "chromium"] {
         if !is_on_path(program) {
             return Err(DriverError::NotInstalled(program));
@@ -149,6 +155,7 @@ fn start(folder: &Path) -> Result<Running, DriverError> {
     }
     let failed = |error: std::io::Error| DriverError::NotStarted(error.to_string());
     make_private(folder).map_err(failed)?;
+    let home = home_with(authorities, folder)?;
     let mut guard = Command::new("sh")
         .args(["-c", GUARD, "answerd-browsers", "chromedriver", "--port=0"])
         .arg(format!("--log-path={}", folder.join("chromedriver.log").display()))
@@ -157,6 +164,7 @@ fn start(folder: &Path) -> Result<Running, DriverError> {
         .envs(ENVIRONMENT.iter().filter_map(|name| Some((name, std::env::var_os(name)?))))
         // Chromium keeps crash reports there, which belong to us and not to the user.
         .env("XDG_CONFIG_HOME", folder.join("config"))
+        .envs(home.map(|home| ("HOME", home)))
         .envs(scratch(folder).map(|scratch| ("TMPDIR", scratch)))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -204,6 +212,39 @@ fn scratch(folder: &Path) -> Option<PathBuf> {
     let scratch = folder.join("tmp");
     let fits = scratch.as_os_str().len() <= SCRATCH_BYTES_MAX;
     (fits && make_private(&scratch).is_ok()).then_some(scratch)
+}
+
+/// Makes a home whose database of certificates has authorities of the operator's; `None` where there
+/// are none. Chromium takes no such file on its command line, but reads this database (NSS).
+fn home_with(authorities: &[String], folder: &Path) -> Result<Option<PathBuf>, DriverError> {
+    if authorities.is_empty() {
+        return Ok(None);
+    }
+    if !is_on_path("certutil") {
+        return Err(DriverError::NoCertutil);
+    }
+    let failed = |error: std::io::Error| DriverError::NotStarted(error.to_string());
+    let home = folder.join("home");
+    let database = home.join(".pki/nssdb");
+    // That of a driver before this one, if there was one.
+    let _ = std::fs::remove_dir_all(&home);
+    make_private(&database).map_err(failed)?;
+    let certutil = |arguments: &[&str]| {
+        let database = format!("sql:{}", database.display());
+        let mut command = Command::new("certutil");
+        command.args(["-d", &database]).args(arguments).stdin(Stdio::null());
+        let ran = command.stdout(Stdio::null()).stderr(Stdio::null()).status().map_err(failed)?;
+        if ran.success() { Ok(()) } else { Err(DriverError::AuthorityRefused) }
+    };
+    certutil(&["-N", "--empty-password"])?;
+    for (number, authority) in authorities.iter().enumerate() {
+        let file = home.join("authority.pem");
+        std::fs::write(&file, authority).map_err(failed)?;
+        let name = format!("authority {number}");
+        let file = file.display().to_string();
+        certutil(&["-A", "-a", "-t", "C,,", "-n", &name, "-i", &file])?;
+    }
+    Ok(Some(home))
 }
 
 /// Creates a directory that nobody else may look into.

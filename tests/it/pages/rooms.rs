@@ -90,8 +90,13 @@ fn page_that_fills_the_memory_is_ended_and_no_other() {
 
 /// An origin with a certificate that nobody has signed; its address.
 fn self_signed() -> String {
-    let certificate = CertificateDer::from_pem_slice(include_bytes!("selfsigned.crt")).unwrap();
-    let key = PrivateKeyDer::from_pem_slice(include_bytes!("selfsigned.key")).unwrap();
+    tls(include_bytes!("selfsigned.crt"), include_bytes!("selfsigned.key"))
+}
+
+/// An origin with a certificate and its key, in PEM; its address.
+fn tls(certificate: &[u8], key: &[u8]) -> String {
+    let certificate = CertificateDer::from_pem_slice(certificate).unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key).unwrap();
     let config =
         ServerConfig::builder_with_provider(rustls::crypto::ring::default_provider().into())
             .with_safe_default_protocol_versions()
@@ -133,6 +138,23 @@ fn a_certificate_whose_key_is_trusted_is_taken() {
         .set("BROWSER__TRUSTED_KEYS", KEY)
         .start();
     assert_eq!(ask(&app, "hello")["error_code"], "recipe_outdated");
+}
+
+#[test]
+fn certificate_is_taken_if_an_authority_of_the_operator_has_signed_it() {
+    let server = PageServer::start(&[]);
+    let base = tls(include_bytes!("signed.crt"), include_bytes!("signed.key"));
+    let own = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/pages/authority.crt");
+    let other = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/pages/selfsigned.crt");
+    // What is read then is no page of a chat.
+    for (file, code) in [(own, "recipe_outdated"), (other, "upstream_unreachable")] {
+        let app = builder(&server, "/chat")
+            .set("UPSTREAMS__PAGE__BASE_URL", &base)
+            .set("BROWSER__CA_FILE", file)
+            .start();
+        let job = ask(&app, "hello");
+        assert_eq!(job["error_code"], code, "{job:#}");
+    }
 }
 
 /// The script at the end never comes, so the document is never whole.
