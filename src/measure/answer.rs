@@ -10,6 +10,7 @@ use super::address::{host, registrable_domain};
 use super::brand::Brand;
 use super::matcher::Matcher;
 use super::tracker::TrackedBrands;
+use crate::job::Kind;
 
 /// The most addresses that are listed for a brand.
 pub const CITED_URLS_MAX: usize = 20;
@@ -65,6 +66,19 @@ pub struct Measured {
     pub brands: Vec<BrandMention>,
     /// By name, each once.
     pub domains: Vec<DomainUse>,
+    /// A bit for the kind of the upstream, see [`KINDS`].
+    pub kind_bit: u8,
+    /// Tells prompts apart, within a few hundred.
+    pub prompt_hash: u32,
+}
+
+/// The kinds of upstreams, each a bit by its place.
+const KINDS: [Kind; 4] = [Kind::Api, Kind::Browser, Kind::Serp, Kind::Practice];
+
+/// Returns the words of the kinds whose bits are set.
+pub fn kind_words(bits: u8) -> Vec<&'static str> {
+    let is_set = |at: &usize| bits & (1 << at) != 0;
+    (0..KINDS.len()).filter(is_set).map(|at| KINDS[at].word()).collect()
 }
 
 /// The parts of a result object that are looked at.
@@ -100,6 +114,8 @@ struct SearchView {
 
 #[derive(Deserialize)]
 struct ProvenanceView<'a> {
+    #[serde(default)]
+    kind: &'a str,
     #[serde(default, borrow)]
     fields: HashMap<&'a str, &'a str>,
 }
@@ -139,7 +155,27 @@ pub fn measure(result: &[u8], brands: &TrackedBrands, matcher: &Matcher) -> Opti
         cited_is_told: cited.is_some(),
         brands: mentions,
         domains: domains(&view, cited.as_deref().unwrap_or_default()),
+        kind_bit: (0..)
+            .zip(KINDS)
+            .filter(|(_, it)| it.word() == view.provenance.kind)
+            .fold(0, |bits, (at, _)| bits | 1 << at),
+        prompt_hash: crc32fast::hash(view.prompt.as_bytes()),
     })
+}
+
+/// Returns a result with what was measured in it: the version of the tracker, and every mention.
+pub fn annotated(mut json: Vec<u8>, tracker: &str, version: u32, measured: &Measured) -> Vec<u8> {
+    let Measured { branded, brands, .. } = measured;
+    let added = serde_json::json!({
+        "tracker": { "name": tracker, "version": version, "branded": branded },
+        "mentions": brands,
+    });
+    // Both are objects with fields.
+    if json.pop().is_some() {
+        json.push(b',');
+        json.extend_from_slice(&added.to_string().as_bytes()[1..]);
+    }
+    json
 }
 
 /// Returns what the pages of an answer say of a brand.

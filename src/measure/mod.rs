@@ -8,18 +8,32 @@ mod brand;
 mod common_words;
 mod matcher;
 mod name;
+mod observation;
 mod rate;
+mod report;
 mod script;
+mod sums;
 mod text;
 mod tracker;
 
 pub use address::{host, registrable_domain};
-pub use answer::{BrandMention, CITED_URLS_MAX, DOMAINS_MAX, DomainUse, Measured, measure};
+pub use answer::{
+    BrandMention, CITED_URLS_MAX, DOMAINS_MAX, DomainUse, Measured, annotated, kind_words, measure,
+};
 pub use brand::Brand;
 pub use matcher::{Found, Matcher};
-pub use name::{NAME_CHARS_MAX, TRACKER_NAME_CHARS_MAX, check_tracker_name};
+pub use name::NAME_CHARS_MAX;
+pub use observation::Observation;
 pub use rate::Rate;
-pub use tracker::{ALIASES_MAX, BRANDS_MAX, DOMAINS_OF_BRAND_MAX, InvalidTracker, TrackedBrands};
+pub use report::{
+    Dimension, DomainChanges, GroupKey, ReportBuilder, ReportRow, RowKey, TopDomain, Window,
+    own_places,
+};
+pub use sums::{AnswerCounts, BrandCount, BrandSums, DomainSums, GroupSums, NewAnswer, PromptSums};
+pub use tracker::{
+    ALIASES_MAX, BRANDS_MAX, DOMAINS_OF_BRAND_MAX, InvalidTracker, TrackedBrands, Tracker,
+    TrackerVersion,
+};
 
 #[cfg(test)]
 mod tests;

@@ -1,12 +1,10 @@
-//! The names of brands and of trackers, and their rules.
+//! The names of brands, as they are looked for.
 
 use super::script::Script;
 use super::text::{self, Unit};
 
 /// The longest name or alias of a brand, characters.
 pub const NAME_CHARS_MAX: usize = 80;
-/// The longest name of a tracker, characters.
-pub const TRACKER_NAME_CHARS_MAX: usize = 64;
 /// Names with fewer letters are looked for in their own case.
 const ANY_CASE_LETTERS_MIN: usize = 4;
 
@@ -63,13 +61,4 @@ impl Name {
         let unspaced = |unit: &Unit| unit.script().is_unspaced() || unit.script() == Script::Hangul;
         self.letters == 0 || self.letters == 1 && self.units.iter().any(unspaced)
     }
-}
-
-/// Returns whether a text is a tracker's name: lower-case letters, digits, `-` and `_`, a letter or
-/// digit first.
-pub fn check_tracker_name(name: &str) -> bool {
-    let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-    (1..=TRACKER_NAME_CHARS_MAX).contains(&name.len())
-        && name.chars().all(|c| is_plain(c) || c == '-' || c == '_')
-        && name.starts_with(is_plain)
 }

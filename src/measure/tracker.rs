@@ -9,6 +9,7 @@ use super::brand::Brand;
 use super::common_words::Commonness;
 use super::matcher::Matcher;
 use super::name::{NAME_CHARS_MAX, Name};
+use crate::clock::UnixMs;
 
 /// The most brands of a tracker.
 pub const BRANDS_MAX: usize = 50;
@@ -16,6 +17,29 @@ pub const BRANDS_MAX: usize = 50;
 pub const ALIASES_MAX: usize = 20;
 /// The most domains of a brand.
 pub const DOMAINS_OF_BRAND_MAX: usize = 20;
+
+/// A tracker with its latest version.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tracker {
+    pub name: String,
+    /// Identifies it: one that is made after it was deleted has another.
+    pub id: u64,
+    /// From 1.
+    pub version: u32,
+    pub created_ms: UnixMs,
+    /// When this version was made.
+    pub changed_ms: UnixMs,
+    pub brands: TrackedBrands,
+}
+
+/// A version of a tracker.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TrackerVersion {
+    pub version: u32,
+    /// When it was made.
+    pub changed_ms: UnixMs,
+    pub brands: TrackedBrands,
+}
 
 /// The reason why brands cannot be looked for.
 #[derive(Clone, Debug, Error, PartialEq, Eq)]
@@ -64,6 +88,11 @@ impl TrackedBrands {
             checked.push(check_brand(place, brand, &mut known)?);
         }
         Ok(TrackedBrands(checked))
+    }
+
+    /// Takes brands that were checked when they were stored.
+    pub fn stored(brands: Vec<Brand>) -> TrackedBrands {
+        TrackedBrands(brands)
     }
 
     pub fn brands(&self) -> &[Brand] {

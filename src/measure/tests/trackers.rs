@@ -1,4 +1,4 @@
-use super::super::{Brand, InvalidTracker, TrackedBrands, check_tracker_name};
+use super::super::{Brand, InvalidTracker, TrackedBrands};
 
 fn brand(name: &str) -> Brand {
     Brand { name: name.to_owned(), ..Brand::default() }
@@ -60,15 +60,5 @@ fn domains_are_written_in_one_form() {
     for given in ["com", "co.uk", "acme", "10.0.0.1", "", "acme .com", "github.io", "a.invalid"] {
         let refused = domains(&[given]).unwrap_err();
         assert!(matches!(refused, InvalidTracker::Domain { .. }), "{given}");
-    }
-}
-
-#[test]
-fn trackers_names_fit_a_path() {
-    for name in ["acme", "a", "acme-eu_2", "9lives"] {
-        assert!(check_tracker_name(name), "{name}");
-    }
-    for name in ["", "Acme", "-a", "a/b", "a b", "ä", &"x".repeat(65)] {
-        assert!(!check_tracker_name(name), "{name}");
     }
 }

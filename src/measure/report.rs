@@ -1,0 +1,294 @@
+//! A report: sums over the answers of a window by what somebody asks for, as rates.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::brand::Brand;
+use super::rate::Rate;
+use super::sums::{BrandSums, DomainSums, GroupSums};
+
+/// The most domains that a row lists.
+pub const TOP_DOMAINS_MAX: usize = 10;
+/// The most domains that a row lists as new, and as lost.
+pub const CHANGED_DOMAINS_MAX: usize = 50;
+
+/// A property of answers that a report tells apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Dimension {
+    Day,
+    Week,
+    Scraper,
+    Country,
+    Label,
+    Brand,
+}
+
+impl Dimension {
+    pub const ALL: [(&'static str, Dimension); 6] = [
+        ("day", Dimension::Day),
+        ("week", Dimension::Week),
+        ("scraper", Dimension::Scraper),
+        ("country", Dimension::Country),
+        ("label", Dimension::Label),
+        ("brand", Dimension::Brand),
+    ];
+}
+
+/// A group of answers of one day, as sums are stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct GroupKey<'a> {
+    /// Days since 1970-01-01, UTC.
+    pub day: u32,
+    pub scraper: &'a str,
+    pub country: &'a str,
+    /// Empty for answers without one.
+    pub label: &'a str,
+}
+
+/// The days of a report, both included, since 1970-01-01.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Window {
+    pub first: u32,
+    pub last: u32,
+}
+
+impl Window {
+    fn has(self, day: u32) -> bool {
+        (self.first..=self.last).contains(&day)
+    }
+
+    /// Returns how many days before its first one the sums are needed that it is compared with.
+    pub fn days_before(self, by: &[Dimension]) -> u32 {
+        if by.contains(&Dimension::Day) {
+            1
+        } else if by.contains(&Dimension::Week) {
+            // The week before that in which the window begins.
+            7 + self.first.saturating_sub(monday(self.first))
+        } else {
+            self.last - self.first + 1
+        }
+    }
+}
+
+/// Returns the first day of a day's week.
+fn monday(day: u32) -> u32 {
+    // 1970-01-01 was a Thursday.
+    day.saturating_sub((day + 3) % 7)
+}
+
+/// The place of a row: the values of what is told apart.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowKey {
+    pub day: Option<u32>,
+    /// The first day of it.
+    pub week: Option<u32>,
+    pub scraper: Option<String>,
+    pub country: Option<String>,
+    pub label: Option<String>,
+    pub brand: Option<String>,
+}
+
+/// Answers that used a domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopDomain {
+    pub domain: String,
+    pub sums: DomainSums,
+}
+
+/// Domains that came and went since the time before.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DomainChanges {
+    pub new: Vec<String>,
+    pub lost: Vec<String>,
+    pub new_cited: Vec<String>,
+    pub lost_cited: Vec<String>,
+    /// The share of the domains of either time that both have; `None` if neither has one.
+    pub overlap: Option<f64>,
+}
+
+/// A row of a report.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReportRow {
+    pub key: RowKey,
+    pub answers: u64,
+    pub absent: u64,
+    pub measured: u64,
+    pub searched: u64,
+    pub unsearched: u64,
+    pub citable: u64,
+    pub kinds: u8,
+    pub mentions: Rate,
+    pub citations: Rate,
+    /// Of all mentions of the tracker's brands, by answers.
+    pub share: Option<f64>,
+    pub mean_rank: Option<f64>,
+    /// The mean standard deviation between answers to the same prompt; `None` without such.
+    pub spread: Option<f64>,
+    pub top_domains: Vec<TopDomain>,
+    /// `None` if there was no answer in the time before.
+    pub changes: Option<DomainChanges>,
+}
+
+/// Sums on their way to a report.
+#[derive(Debug)]
+pub struct ReportBuilder<'a> {
+    by: &'a [Dimension],
+    window: Window,
+    brands: &'a [Brand],
+    groups: BTreeMap<RowKey, Compared>,
+}
+
+/// Sums of a row, and of the time that it is compared with.
+#[derive(Debug, Default)]
+struct Compared {
+    now: GroupSums,
+    before: GroupSums,
+}
+
+impl<'a> ReportBuilder<'a> {
+    pub fn new(by: &'a [Dimension], window: Window, brands: &'a [Brand]) -> ReportBuilder<'a> {
+        ReportBuilder { by, window, brands, groups: BTreeMap::new() }
+    }
+
+    /// Adds the sums of a day and group.
+    pub fn add(&mut self, group: GroupKey<'_>, sums: &GroupSums) {
+        if self.window.has(group.day) {
+            let key = self.key(group, group.day);
+            self.groups.entry(key).or_default().now.merge(sums);
+        }
+        // Where days or weeks are told apart each is compared with the one before.
+        let has_day = self.by.contains(&Dimension::Day);
+        let has_week = self.by.contains(&Dimension::Week);
+        let later = match (has_day, has_week) {
+            (true, _) => Some(group.day + 1).filter(|day| self.window.has(*day)),
+            (false, true) => Some(monday(group.day) + 7)
+                .filter(|day| *day <= self.window.last && day + 6 >= self.window.first),
+            (false, false) => (group.day < self.window.first).then_some(self.window.first),
+        };
+        if let Some(day) = later {
+            let key = self.key(group, day);
+            self.groups.entry(key).or_default().before.merge(sums);
+        }
+    }
+
+    fn key(&self, group: GroupKey<'_>, day: u32) -> RowKey {
+        let has = |dimension| self.by.contains(&dimension);
+        let text = |dimension, text: &str| has(dimension).then(|| text.to_owned());
+        RowKey {
+            day: has(Dimension::Day).then_some(day),
+            week: has(Dimension::Week).then_some(monday(day)),
+            scraper: text(Dimension::Scraper, group.scraper),
+            country: text(Dimension::Country, group.country),
+            label: text(Dimension::Label, group.label),
+            brand: None,
+        }
+    }
+
+    /// Returns how many rows there are.
+    pub fn len(&self) -> usize {
+        let of_group = if self.by.contains(&Dimension::Brand) { self.brands.len() } else { 1 };
+        self.groups.values().filter(|group| group.now.answers > 0).count() * of_group
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Returns the rows, in the order of their places; those of a group in the tracker's order.
+    pub fn rows(&self) -> Vec<ReportRow> {
+        let mut rows = Vec::with_capacity(self.len());
+        let groups = self.groups.iter().filter(|(_, group)| group.now.answers > 0);
+        for (key, group) in groups {
+            if !self.by.contains(&Dimension::Brand) {
+                rows.push(self.row(key.clone(), group, None));
+                continue;
+            }
+            for (place, brand) in self.brands.iter().enumerate() {
+                let key = RowKey { brand: Some(brand.name.clone()), ..key.clone() };
+                rows.push(self.row(key, group, Some(place)));
+            }
+        }
+        rows
+    }
+
+    /// Makes a row: of one brand, or of your own ones.
+    fn row(&self, key: RowKey, group: &Compared, brand: Option<usize>) -> ReportRow {
+        let now = &group.now;
+        let of = |place: usize| now.brands.get(place).copied().unwrap_or_default();
+        let (sums, named): (BrandSums, u64) = match brand {
+            Some(place) => (of(place), of(place).mentioned),
+            None => {
+                let own = own_places(self.brands);
+                let named = (0..).zip(own).filter(|(_, own)| *own).map(|(at, _)| of(at).mentioned);
+                (now.own, named.sum())
+            }
+        };
+        let all: u64 = now.brands.iter().map(|sums| sums.mentioned).sum();
+        let measured = now.measured();
+        ReportRow {
+            key,
+            answers: now.answers,
+            absent: now.absent,
+            measured,
+            searched: now.searched,
+            unsearched: now.unsearched,
+            citable: now.citable,
+            kinds: now.kinds,
+            mentions: Rate { hits: sums.mentioned, total: measured },
+            citations: Rate { hits: sums.cited, total: now.citable },
+            share: Rate { hits: named, total: all }.value(),
+            mean_rank: Rate { hits: sums.ranks, total: sums.mentioned }.value(),
+            spread: spread(now, brand.unwrap_or(self.brands.len())),
+            top_domains: top_domains(now),
+            changes: (group.before.answers > 0).then(|| changes(now, &group.before)),
+        }
+    }
+}
+
+/// Returns which brands are somebody's own; where none is said to be, all are.
+pub fn own_places(brands: &[Brand]) -> Vec<bool> {
+    let has_own = brands.iter().any(|brand| brand.own);
+    brands.iter().map(|brand| brand.own || !has_own).collect()
+}
+
+/// Returns the mean standard deviation of mentions between answers to the same prompt.
+fn spread(sums: &GroupSums, place: usize) -> Option<f64> {
+    let mut deviations = 0.0;
+    let mut prompts = 0_u32;
+    for prompt in sums.prompts.values().filter(|prompt| prompt.measured > 1) {
+        let mentioned = prompt.mentioned.get(place).copied().unwrap_or(0);
+        let (answers, named) = (prompt.measured as f64, mentioned as f64);
+        let variance = named / answers * (answers - named) / (answers - 1.0);
+        deviations += variance.max(0.0).sqrt();
+        prompts += 1;
+    }
+    (prompts > 0).then(|| deviations / f64::from(prompts))
+}
+
+fn top_domains(sums: &GroupSums) -> Vec<TopDomain> {
+    let mut domains: Vec<(&String, &DomainSums)> = sums.domains.iter().collect();
+    domains.sort_by_key(|(name, sums)| (std::cmp::Reverse((sums.used, sums.cited)), *name));
+    let top = domains.into_iter().take(TOP_DOMAINS_MAX);
+    top.map(|(domain, sums)| TopDomain { domain: domain.clone(), sums: *sums }).collect()
+}
+
+fn changes(now: &GroupSums, before: &GroupSums) -> DomainChanges {
+    let used = |sums: &GroupSums| sums.domains.keys().cloned().collect::<BTreeSet<String>>();
+    let cited = |sums: &GroupSums| {
+        let cited = sums.domains.iter().filter(|(_, sums)| sums.cited > 0);
+        cited.map(|(domain, _)| domain.clone()).collect::<BTreeSet<String>>()
+    };
+    let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
+        one.difference(other).take(CHANGED_DOMAINS_MAX).cloned().collect()
+    };
+    let (used_now, used_before) = (used(now), used(before));
+    let (cited_now, cited_before) = (cited(now), cited(before));
+    let both = used_now.intersection(&used_before).count() as u64;
+    let either = used_now.union(&used_before).count() as u64;
+    DomainChanges {
+        new: only(&used_now, &used_before),
+        lost: only(&used_before, &used_now),
+        new_cited: only(&cited_now, &cited_before),
+        lost_cited: only(&cited_before, &cited_now),
+        overlap: Rate { hits: both, total: either }.value(),
+    }
+}
