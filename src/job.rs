@@ -14,6 +14,7 @@ mod reason_counts;
 mod request;
 mod schedule;
 mod spend;
+mod tracker_name;
 mod usage;
 mod vendor_task;
 mod webhook_url;
@@ -32,6 +33,7 @@ pub use reason_counts::ReasonCounts;
 pub use request::*;
 pub use schedule::*;
 pub use spend::Spend;
+pub use tracker_name::{TRACKER_NAME_CHARS_MAX, is_tracker_name};
 pub use usage::{Cost, CostFrom, UpstreamUsage, usd_text};
 pub use vendor_task::{VENDOR_TASK_ID_BYTES_MAX, VendorTask};
 pub use webhook_url::{WEBHOOK_URL_CHARS_MAX, check_webhook_url};
@@ -124,6 +126,8 @@ pub struct Job {
     pub keep_raw: bool,
     /// Whether the engine showed an answer, where the job is done and the engine may show none.
     pub present: Option<bool>,
+    /// The tracker whose brands its answer is measured by.
+    pub track: Option<String>,
 }
 
 /// An event of a job.
@@ -297,6 +301,7 @@ impl Job {
             webhook_url: None,
             keep_raw: false,
             present: None,
+            track: None,
         }
     }
 }

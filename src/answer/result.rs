@@ -100,6 +100,15 @@ pub struct ResultObject<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(extend("format" = "date-time"))]
     reread_at: Option<&'static str>,
+    // `measure::annotated` writes both.
+    /// The tracker that it was measured by, where one was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "tracker_of_result")]
+    tracker: Option<()>,
+    /// What it says of each brand of the tracker.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "list_of_mentions")]
+    mentions: Option<()>,
 }
 
 /// A result is there only of a job that is done.
@@ -150,6 +159,24 @@ fn list_of_tokens(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "array", "items": { "$ref": "#/components/schemas/Token" } })
 }
 
+fn tracker_of_result(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({
+        "type": "object",
+        "required": ["name", "version", "branded"],
+        "properties": {
+            "name": { "type": "string" },
+            "version": { "type": "integer", "minimum": 1 },
+            "branded": {
+                "type": "boolean", "description": "Whether the prompt names a brand of it.",
+            },
+        },
+    })
+}
+
+fn list_of_mentions(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "array", "items": { "$ref": "#/components/schemas/Mention" } })
+}
+
 /// Returns the result object of a normalized answer as the JSON that is stored and sent.
 pub fn render(answer: &Answer, facts: &ResultFacts<'_>) -> Vec<u8> {
     let request = facts.request;
@@ -187,6 +214,8 @@ pub fn render(answer: &Answer, facts: &ResultFacts<'_>) -> Vec<u8> {
             place: PlaceObject::of(answer.place.as_ref(), request),
         }),
         reread_at: None,
+        tracker: None,
+        mentions: None,
     };
     let room = answer.markdown.len() + answer.text.len() + request.prompt.len();
     let mut json = Vec::with_capacity(room + room / 4 + FRAME_BYTES);
@@ -284,7 +313,8 @@ impl<'de> Visitor<'de> for Rewrite<'_> {
                     continue;
                 }
                 // Of an earlier service from the cache; the new one stands behind the address.
-                "cached_at" => continue,
+                // And what was measured by the tracker of another job.
+                "cached_at" | "tracker" | "mentions" => continue,
                 _ => {
                     map.serialize_entry(name, value).map_err(serde::de::Error::custom)?;
                     continue;

@@ -134,6 +134,9 @@ error_codes! {
             "Parameter `require_search` must be `false` where `web_search` is; given: `true`.";
         RetainHoursInvalid: 400, "retain_hours_invalid",
             "Parameter `retain_hours` must be 1 to 2160 hours; given: `0`.";
+        TrackInvalid: 400, "track_invalid",
+            "Parameter `track` must be the name of a tracker: 1 to 64 lower-case letters, digits, \
+             `-` and `_`, a letter or digit first; given: `Acme`.";
     }
     queue_rules {
         SamplesInvalid: 400, "samples_invalid",
@@ -165,6 +168,24 @@ error_codes! {
              given: `5s`.";
         BatchTooLarge: 400, "batch_too_large",
             "A batch must have at most 1000 items; given: 1001. Send several.";
+        TrackerInvalid: 400, "tracker_invalid",
+            "Field `brands` must have 1 to 50 brands; given: 0.";
+        TrackerMissing: 400, "tracker_missing",
+            "Parameter `tracker` is required: the name of a tracker.";
+        VersionInvalid: 400, "version_invalid",
+            "Parameter `version` must be the number of a version, 1 to 1000; given: `0`.";
+        ByInvalid: 400, "by_invalid",
+            "Parameter `by` must be a list of `scraper`, `country`, `label`, `brand`, and `day` or \
+             `week`; given: `hour`.";
+        BrandedInvalid: 400, "branded_invalid",
+            "Parameter `branded` must be `exclude`, `include` or `only`; given: `yes`.";
+        FormatInvalid: 400, "format_invalid",
+            "Parameter `format` must be `json`, `csv` or `ndjson`; given: `xlsx`.";
+        WindowInvalid: 400, "window_invalid",
+            "The first day of a report must not lie after its last, nor in the future.";
+        ReportTooLong: 400, "report_too_long",
+            "A report may have at most 10000 rows; this one has 12000. Shorten its window, or \
+             leave something out of `by`.";
         WaitInvalid: 400, "wait_invalid",
             "Parameter `wait` must be 0 to 60 seconds; given: `61`.";
         FieldsInvalid: 400, "fields_invalid",
@@ -221,6 +242,10 @@ error_codes! {
         RawNotKept: 404, "raw_not_kept",
             "No raw replies are kept of this job: ask with `raw=true`, or set `keep_raw` of its \
              upstream. An answer from the cache has none.";
+        TrackerNotFound: 404, "tracker_not_found",
+            "There is no tracker `none`. `PUT /trackers/{name}` makes one.";
+        TrackerVersionUnknown: 404, "tracker_version_unknown",
+            "The tracker has the versions 1 to 2; given: 3.";
         MethodNotAllowed: 405, "method_not_allowed",
             "This path takes GET, HEAD; given: `PUT`.";
         BodyTimeout: 408, "body_timeout",
@@ -238,6 +263,10 @@ error_codes! {
              it, or cancel it.";
         WebhookPending: 409, "webhook_pending",
             "It is still running; its webhook will be sent when it ends.";
+        TooManyTrackers: 409, "too_many_trackers",
+            "A key may have at most 100 trackers. Delete one that is no longer needed.";
+        TooManyTrackerVersions: 409, "too_many_tracker_versions",
+            "A tracker may have at most 1000 versions. Make one of another name.";
         BodyTooLarge: 413, "body_too_large",
             "The request's body must be at most 262144 bytes.";
         UrlTooLong: 413, "url_too_long",

@@ -12,6 +12,7 @@ mod reports;
 mod schedules;
 mod spend;
 mod tokens;
+mod trackers;
 mod wire;
 
 pub use deletion::DeletionView;
@@ -25,4 +26,5 @@ pub use reports::*;
 pub use schedules::*;
 pub use spend::*;
 pub use tokens::*;
+pub use trackers::*;
 pub use wire::*;

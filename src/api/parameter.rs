@@ -8,7 +8,7 @@ use crate::job::{
     self, Device, LABEL_CHARS_MAX, MODE_CHARS_MAX, MODEL_CHARS_MAX, PLACE_CODE_CHARS_MAX,
     PLACE_NAME_CHARS_MAX, PROMPT_CHARS_MAX, RETAIN_HOURS_MAX, RawRequest, SAMPLES_MAX,
     START_WITHIN_SECONDS_MAX, START_WITHIN_SECONDS_MIN, TIMEOUT_SECONDS_DEFAULT,
-    TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MIN, WEBHOOK_URL_CHARS_MAX,
+    TIMEOUT_SECONDS_MAX, TIMEOUT_SECONDS_MIN, TRACKER_NAME_CHARS_MAX, WEBHOOK_URL_CHARS_MAX,
 };
 
 /// A parameter of a scrape.
@@ -283,6 +283,14 @@ pub static PARAMETERS: &[Parameter] = &[
         option: Some(("retain-hours", "Drop the job after so many hours")),
         field: field!(retain_hours),
     },
+    Parameter {
+        name: "track",
+        kind: Kind::Pattern { pattern: TRACKER_PATTERN, chars_max: TRACKER_NAME_CHARS_MAX },
+        scope: Scope::Scrape,
+        about: "The tracker whose brands the answer is measured by; the cache is passed over.",
+        option: Some(("track", "The tracker whose brands the answer is measured by")),
+        field: field!(track),
+    },
 ];
 
 /// The parameter that only some scrapers have.
@@ -297,6 +305,8 @@ const PLACE_NAME_PATTERN: &str = "^[^\\x00-\\x1f\\x7f-\\x9f<>{}\\[\\]|\\\\\"`]*$
 const LANGUAGE_PATTERN: &str = "^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$";
 const TIMEZONE_PATTERN: &str = "^[A-Za-z0-9_+-]+/[A-Za-z0-9_+/-]+$";
 const MODEL_PATTERN: &str = "^[\\x21-\\x7e]+$";
+/// The name of a tracker.
+pub const TRACKER_PATTERN: &str = "^[a-z0-9][a-z0-9_-]*$";
 const COUNTRY_DEFAULT: &str = "US";
 
 impl Parameter {

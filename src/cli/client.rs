@@ -64,6 +64,7 @@ impl ClientError {
 pub enum Verb {
     Get,
     Post,
+    Put,
     Patch,
     Delete,
 }
@@ -248,6 +249,8 @@ impl Client {
             (Verb::Delete, _) => self.keyed(self.agent.delete(url)).call(),
             (Verb::Post, Some(body)) => self.keyed(self.agent.post(url)).send_json(body),
             (Verb::Post, None) => self.keyed(self.agent.post(url)).send_empty(),
+            (Verb::Put, Some(body)) => self.keyed(self.agent.put(url)).send_json(body),
+            (Verb::Put, None) => self.keyed(self.agent.put(url)).send_empty(),
             (Verb::Patch, Some(body)) => self.keyed(self.agent.patch(url)).send_json(body),
             (Verb::Patch, None) => self.keyed(self.agent.patch(url)).send_empty(),
         };
@@ -260,6 +263,26 @@ impl Client {
     /// Returns an error if it is not of this type.
     pub fn read<'a, T: Deserialize<'a>>(&self, document: &'a Value) -> Result<T, ClientError> {
         T::deserialize(document).map_err(|error| self.unreadable(&error))
+    }
+
+    /// Measures the key's results that are still there by a tracker, however many there are.
+    ///
+    /// # Errors
+    /// Returns an error if there is no such tracker, or the server could not be reached.
+    pub fn apply_tracker(&self, name: &str) -> Result<Value, ClientError> {
+        let request = self.agent.post(self.path(&["trackers", name, "apply"]).as_str());
+        let request = self.keyed(request).config().timeout_global(None).build();
+        self.document_of(request.send_empty())
+    }
+
+    /// Returns a report; `query` as `GET /reports` takes it.
+    ///
+    /// # Errors
+    /// Returns an error if the server refused it or could not be reached.
+    pub fn report(&self, query: &[(&str, String)]) -> Result<Value, ClientError> {
+        let mut url = self.path(&["reports"]);
+        url.query_pairs_mut().extend_pairs(query);
+        self.document_of(self.keyed(self.agent.get(url.as_str())).call())
     }
 
     fn keyed<T>(&self, request: RequestBuilder<T>) -> RequestBuilder<T> {

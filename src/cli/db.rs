@@ -108,6 +108,7 @@ fn check(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> {
             "raws": report.raws,
             "cache_entries": report.cache_entries,
             "accounts": report.accounts,
+            "observations": report.observations,
             "file_bytes": report.file_bytes,
             "free_bytes": free_bytes(&report),
             "problems_total": report.problems_total,
@@ -127,6 +128,7 @@ fn check_text(report: &CheckReport, styled: Styled) -> String {
     fact(&mut text, styled, "raws", &report.raws.to_string());
     fact(&mut text, styled, "cache", &report.cache_entries.to_string());
     fact(&mut text, styled, "accounts", &report.accounts.to_string());
+    fact(&mut text, styled, "measured", &report.observations.to_string());
     let (file, free) = (mebibytes(report.file_bytes), mebibytes(free_bytes(report)));
     fact(&mut text, styled, "file", &format!("{file}, {free} of it free"));
     if report.problems_total == 0 {

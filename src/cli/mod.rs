@@ -22,6 +22,7 @@ mod ready;
 mod recipe;
 mod reload;
 mod render;
+mod report;
 mod reread;
 mod schedule;
 mod scrape_options;
@@ -34,6 +35,7 @@ mod startup_summary;
 mod test_server;
 #[cfg(test)]
 mod tests;
+mod tracker;
 mod unit;
 mod usage;
 mod watchdog;
@@ -95,6 +97,8 @@ enum Command {
     Delete(delete::Args),
     Webhook(webhook::Args),
     Schedule(schedule::Args),
+    Tracker(tracker::Args),
+    Report(report::Args),
     Usage(usage::Args),
     Recipe(recipe::Args),
     Db(db::Args),
@@ -186,6 +190,8 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Delete(args) => delete::run(args, console),
         Command::Webhook(args) => webhook::run(args, console),
         Command::Schedule(args) => schedule::run(args, console),
+        Command::Tracker(args) => tracker::run(args, console),
+        Command::Report(args) => report::run(args, console),
         Command::Usage(args) => usage::run(args, console),
         Command::Recipe(args) => recipe::run(args, console),
         Command::Db(args) => db::run(args, console),

@@ -17,7 +17,8 @@ use tracing_subscriber::filter::LevelFilter;
 use super::file;
 use super::redaction::{may_be_secret, quoted};
 use super::settings::{
-    Browser, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper, Settings, Store, Upstream, WORKERS_MAX,
+    Browser, REPORT_DAYS_MAX, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper, Settings, Store, Upstream,
+    WORKERS_MAX,
 };
 use super::webhooks;
 use crate::country;
@@ -61,6 +62,7 @@ pub(super) fn check(
         store: Store {
             path: PathBuf::from(&typed.store.path),
             retention_ms: typed.store.retention_hours.saturating_mul(3_600_000),
+            report_ms: typed.store.report_days.saturating_mul(86_400_000),
             cache_bytes: typed.store.cache_mib << 20,
             quick_repair: typed.store.quick_repair,
             free_mib_min: typed.store.free_mib_min,
@@ -82,6 +84,7 @@ pub(super) fn check(
 fn check_ranges(typed: &file::File, problems: &mut Vec<String>) {
     let file::File { store, cache, retry, queue, practice, .. } = typed;
     range(problems, "store.retention_hours", store.retention_hours, 1, RETENTION_HOURS_MAX);
+    range(problems, "store.report_days", store.report_days, 1, REPORT_DAYS_MAX);
     range(problems, "store.cache_mib", store.cache_mib as u64, 1, 65_536);
     range(problems, "store.free_mib_min", store.free_mib_min, 0, FREE_MIB_MAX);
     range(problems, "cache.ttl_seconds", cache.ttl_seconds, 0, RETENTION_HOURS_MAX * 3_600);

@@ -66,6 +66,7 @@ pub enum Auth {
 pub struct Store {
     pub path: String,
     pub retention_hours: u64,
+    pub report_days: u64,
     pub cache_mib: usize,
     pub quick_repair: bool,
     pub free_mib_min: u64,

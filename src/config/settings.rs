@@ -13,6 +13,8 @@ use super::upstream_kind::UpstreamKind;
 pub const WORKERS_MAX: usize = 1_024;
 /// The longest retention, hours (90 days).
 pub const RETENTION_HOURS_MAX: u64 = 2_160;
+/// The longest that it may be kept what trackers have measured, days.
+pub const REPORT_DAYS_MAX: u64 = 3_650;
 /// The most retries a job may have.
 pub const RETRIES_MAX: u32 = 20;
 
@@ -62,6 +64,8 @@ pub struct Http {
 pub struct Store {
     pub path: PathBuf,
     pub retention_ms: u64,
+    /// How long it is kept what trackers have measured.
+    pub report_ms: u64,
     pub cache_bytes: usize,
     pub quick_repair: bool,
     /// 0 sets no floor.

@@ -14,13 +14,15 @@ use super::queue::Queue;
 use super::single_flight::{Join, Leadership};
 use super::state::Engine;
 use super::vendor_tasks::JobTasks;
-use super::{billing, evidence, raw, retry};
-use crate::answer::{self, Answer, CachedResult, ResultFacts};
+use super::{billing, evidence, raw, result, retry};
+use crate::answer::{self, CachedResult};
 use crate::catalog::Array;
 use crate::clock::UnixMs;
 use crate::job::{AttemptCall, Event, Job, Reason, State, TransitionError};
-use crate::store::{NewAttemptEnd, NewOutcome, NewResult, Pending, Row, StoreError, request_hash};
-use crate::upstream::{AnsweredBy, Call, UpstreamError};
+use crate::store::{
+    NewAttemptEnd, NewObservation, NewOutcome, NewResult, Pending, Row, StoreError, request_hash,
+};
+use crate::upstream::{Call, UpstreamError};
 
 /// What a worker does with a row that it has worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,6 +86,7 @@ type Answered = Result<Rendered, UpstreamError>;
 /// A result, and what its scraper's health counts of it.
 struct Rendered {
     result: NewResult,
+    observation: Option<NewObservation>,
     /// The arrays that have something.
     filled: Vec<Array>,
     /// Whether the engine made a search, where that is known.
@@ -355,11 +358,13 @@ impl<'a> Attempt<'a> {
                 engine.upstreams.ask(&request.scraper, request, &call, job.attempts)?;
             answered_by = Some(by.upstream.clone());
             let elapsed = clock.instant().duration_since(began);
+            let (result, observation) = result::render(engine, job, self.id, &answer, &by, elapsed);
             Ok(Rendered {
+                result,
+                observation,
                 filled: answer::filled_arrays(&answer, &request.scraper),
                 searched: answer.search.and_then(|search| search.made),
                 present: answer.present,
-                result: self.render(&answer, &by, elapsed),
             })
         });
         if slot.is_none() {
@@ -374,24 +379,6 @@ impl<'a> Attempt<'a> {
         (answered, answered_by, call)
     }
 
-    fn render(&self, answer: &Answer, by: &AnsweredBy, elapsed: Duration) -> NewResult {
-        let settings = &self.engine.settings;
-        let facts = ResultFacts {
-            request: &self.job.request,
-            job_id: &self.id.to_string(),
-            public_url: &settings.public_url,
-            credits_used: self.job.price,
-            elapsed_ms: elapsed.as_secs_f64() * 1000.0,
-            upstream: &by.upstream,
-            kind: by.kind,
-            model_asked: by.model_asked.as_deref(),
-            has_extras: settings.extra_arrays,
-        };
-        let json = answer::render(answer, &facts);
-        let cache_hash = (settings.cache_ttl_ms > 0).then(|| request_hash(&self.job.request));
-        NewResult { json, cache_hash }
-    }
-
     /// Returns what becomes of the job, and why its attempt failed in words for the log.
     fn outcome(
         &self,
@@ -401,14 +388,18 @@ impl<'a> Attempt<'a> {
     ) -> (NewOutcome, Option<String>) {
         let job = &self.job;
         match answered {
-            Ok(Rendered { result, present, .. }) => {
+            Ok(Rendered { result, observation, present, .. }) => {
+                let observation = observation.map(Box::new);
                 let event = Event::Succeed { lease: job.lease, present };
-                (NewOutcome { event, result: Some(result), ended, raw }, None)
+                (NewOutcome { event, result: Some(result), ended, raw, observation }, None)
             }
             Err(error) => {
                 let now_ms = self.engine.context.clock.now_ms();
                 let event = retry::after_failure(job, &error, &self.engine.settings.retry, now_ms);
-                (NewOutcome { event, result: None, ended, raw }, Some(error.sentence))
+                (
+                    NewOutcome { event, result: None, ended, raw, observation: None },
+                    Some(error.sentence),
+                )
             }
         }
     }

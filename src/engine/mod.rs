@@ -18,6 +18,7 @@ mod pool;
 mod queue;
 mod raw;
 mod recovery;
+mod result;
 mod retry;
 mod run_times;
 mod saved_counts;

@@ -189,6 +189,7 @@ impl Scheduler {
         context.breakpoints.reach(Point::ExpiredFound);
         let began_ms = self.watch.elapsed_ms();
         let swept = context.store.sweep(now_ms, self.engine.cache_from_ms(now_ms))?;
+        context.store.sweep_observations(now_ms.saturating_sub(self.engine.settings.report_ms))?;
         context.breakpoints.reach(Point::ExpiredRemoved);
         self.sweep_evidence(now_ms);
         let ended_ms = self.watch.elapsed_ms();

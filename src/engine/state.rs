@@ -50,6 +50,8 @@ pub struct Engine {
 pub(super) struct AttemptSettings {
     pub retry: Retry,
     pub cache_ttl_ms: u64,
+    /// How long it is kept what trackers have measured.
+    pub report_ms: u64,
     /// Whether results have more than the fields of the contract.
     pub extra_arrays: bool,
     /// The start of `markdown_url`, without a slash at its end.
@@ -105,6 +107,7 @@ impl Engine {
             ledger,
             settings: AttemptSettings {
                 retry: settings.retry.clone(),
+                report_ms: settings.store.report_ms,
                 cache_ttl_ms: settings.cache.ttl_seconds.saturating_mul(1000),
                 extra_arrays: settings.results.extra_arrays,
                 public_url,

@@ -24,6 +24,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "results",
     "raw-replies",
     "trust",
+    "tracking",
     "webhooks",
     "errors-and-retries",
     "scrapers",

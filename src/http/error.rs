@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::api::{ErrorBody, ErrorCode, Id};
 use crate::job::{Invalid, broken_rule, quoted, usd_text};
-use crate::service::ServiceError;
+use crate::service::{REPORT_ROWS_MAX, ServiceError};
 use crate::store::StoreError;
 
 /// An error as a client sees it.
@@ -214,6 +214,27 @@ impl ApiError {
             ServiceError::WebhookPending { job_id } => {
                 ApiError::from(ErrorCode::WebhookPending).of_job(job_id)
             }
+            ServiceError::TrackerNotFound { name } => ApiError::new(
+                ErrorCode::TrackerNotFound,
+                format!(
+                    "There is no tracker {}. `PUT /trackers/{{name}}` makes one.",
+                    quoted(&name)
+                ),
+            ),
+            ServiceError::TrackerVersionUnknown { given, latest } => ApiError::new(
+                ErrorCode::TrackerVersionUnknown,
+                format!("The tracker has the versions 1 to {latest}; given: {given}."),
+            ),
+            ServiceError::TooManyTrackers => ErrorCode::TooManyTrackers.into(),
+            ServiceError::TooManyTrackerVersions => ErrorCode::TooManyTrackerVersions.into(),
+            ServiceError::ReportWindowEmpty => ErrorCode::WindowInvalid.into(),
+            ServiceError::ReportTooLong { rows } => ApiError::new(
+                ErrorCode::ReportTooLong,
+                format!(
+                    "A report may have at most {REPORT_ROWS_MAX} rows; this one has {rows}. \
+                     Shorten its window, or leave something out of `by`."
+                ),
+            ),
             ServiceError::RawNotKept { id } => {
                 ApiError::from(ErrorCode::RawNotKept).of_job(Some(id))
             }

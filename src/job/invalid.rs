@@ -27,6 +27,7 @@ pub enum Rule {
     KindRefused,
     RequireSearchInvalid,
     RetainHoursInvalid,
+    TrackInvalid,
 }
 
 /// A parameter that breaks its rule.

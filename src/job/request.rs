@@ -5,6 +5,7 @@ use super::batch::SAMPLES_MAX;
 use super::invalid::{Invalid, Rule, quoted};
 use super::kind::Kind;
 use super::location::{self, Location};
+use super::tracker_name::check_track;
 use super::webhook_url::check_webhook_url;
 use crate::config;
 use crate::country;
@@ -72,6 +73,8 @@ pub struct Handling {
     pub keep_raw: bool,
     /// How long the job is kept, hours; not longer than the service's own limit.
     pub retain_hours: Option<u32>,
+    /// The tracker whose brands the answer is measured by.
+    pub track: Option<String>,
 }
 
 /// Hashes of an idempotency key and of the request that it came with.
@@ -156,6 +159,7 @@ impl ScrapeRequest {
             interactive,
             keep_raw,
             retain_hours,
+            track,
         } = handling;
         for part in [scraper, prompt, country] {
             feed(part.as_bytes());
@@ -177,6 +181,10 @@ impl ScrapeRequest {
         if let Some(hours) = retain_hours {
             feed(b"retain_hours");
             feed(&hours.to_be_bytes());
+        }
+        if let Some(track) = track {
+            feed(b"track");
+            feed(track.as_bytes());
         }
     }
 }
@@ -212,6 +220,7 @@ pub struct RawRequest {
     pub raw: Option<bool>,
     /// Hours.
     pub retain_hours: Option<usize>,
+    pub track: Option<String>,
 }
 
 /// The request as a client would make it again.
@@ -271,6 +280,7 @@ impl RawRequest {
             interactive: self.interactive.take().unwrap_or(false),
             keep_raw: self.raw.take().unwrap_or(false),
             retain_hours: check_retain_hours(self.retain_hours.take())?,
+            track: check_track(self.track.take())?,
         })
     }
 

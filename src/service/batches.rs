@@ -95,12 +95,15 @@ impl Service {
     /// Returns the batch as it will be written, with its jobs.
     ///
     /// # Errors
-    /// Returns an error if there is no such scraper, or the store failed.
+    /// Returns an error if there is no such scraper, the caller has no tracker that a job names, or
+    /// the store failed.
     pub(super) fn new_batch(
         &self,
         caller: &Caller,
         asked: NewBatch,
     ) -> Result<(Batch, Vec<NewItem>), ServiceError> {
+        let tracks = asked.items.iter().flatten().filter_map(|(_, it)| it.track.as_deref());
+        self.check_tracks(caller, tracks)?;
         let (key, identities) = self.store.new_batch_identity(asked.items.len())?;
         let now_ms = self.clock.now_ms();
         let mut batch = Batch {

@@ -53,6 +53,25 @@ pub enum ServiceError {
     WebhookPending {
         job_id: Option<Uuid>,
     },
+    /// The caller has no tracker of this name.
+    TrackerNotFound {
+        name: String,
+    },
+    /// A tracker has no such version.
+    TrackerVersionUnknown {
+        given: u32,
+        latest: u32,
+    },
+    /// The caller has as many trackers as a key may have.
+    TooManyTrackers,
+    /// A tracker has been changed as often as it may be.
+    TooManyTrackerVersions,
+    /// The first day of a report lies behind its last.
+    ReportWindowEmpty,
+    /// A report would have more rows than one may have.
+    ReportTooLong {
+        rows: usize,
+    },
     /// No raw replies are kept of the job.
     RawNotKept {
         id: Uuid,

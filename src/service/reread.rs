@@ -9,6 +9,7 @@ use crate::api::RawView;
 use crate::clock::UnixMs;
 use crate::config::Settings;
 use crate::job::{Cost, CostFrom, State};
+use crate::measure::{Tracker, annotated, measure};
 use crate::net::HttpReply;
 use crate::store::{KeptRaw, OpenOptions, Store, StoreError};
 use crate::upstream;
@@ -60,7 +61,7 @@ pub fn reread(
             if options.since_ms.is_some_and(|since_ms| kept.job.created_ms < since_ms) {
                 continue;
             }
-            let read = match render(settings, &kept) {
+            let read = match render(settings, &store, &kept)? {
                 Ok((fields, json)) if !fields.is_empty() => {
                     if !options.dry_run {
                         store.replace_result(row, as_reread(json, now_ms))?;
@@ -85,7 +86,24 @@ pub fn reread(
 
 /// Renders a job's result again. Returns the fields that differ with the new result, or why there
 /// is none.
-fn render(settings: &Settings, kept: &KeptRaw) -> Result<(Vec<String>, Vec<u8>), String> {
+fn render(
+    settings: &Settings,
+    store: &Store,
+    kept: &KeptRaw,
+) -> Result<Result<(Vec<String>, Vec<u8>), String>, StoreError> {
+    let tracker = match &kept.job.track {
+        Some(track) => store.tracker(&kept.job.account, track)?,
+        None => None,
+    };
+    Ok(render_by(settings, tracker.as_ref(), kept))
+}
+
+/// Renders a result again, measured by its tracker where there still is one.
+fn render_by(
+    settings: &Settings,
+    tracker: Option<&Tracker>,
+    kept: &KeptRaw,
+) -> Result<(Vec<String>, Vec<u8>), String> {
     let KeptRaw { job, id, raw, result } = kept;
     let (State::Done, Some(stored)) = (&job.state, result) else {
         return Err("the job has no result, and its end is final".to_owned());
@@ -121,7 +139,12 @@ fn render(settings: &Settings, kept: &KeptRaw) -> Result<(Vec<String>, Vec<u8>),
         model_asked: before["provenance"]["model_asked"].as_str(),
         has_extras: settings.results.extra_arrays,
     };
-    let json = answer::render(&answer, &facts);
+    let mut json = answer::render(&answer, &facts);
+    if let Some(tracker) = tracker
+        && let Some(measured) = measure(&json, &tracker.brands, &tracker.brands.matcher())
+    {
+        json = annotated(json, &tracker.name, tracker.version, &measured);
+    }
     let fields =
         changed_fields(stored, &json).ok_or_else(|| "its stored result is no object".to_owned())?;
     Ok((fields, json))

@@ -82,6 +82,7 @@ impl Service {
             self.webhooks_ready()?;
         }
         self.within_rate(caller)?;
+        self.check_tracks(caller, handling.track.as_deref())?;
         let scraper = self.scraper(&request.scraper)?;
         let identity = self.store.new_identity()?;
         let now_ms = self.clock.now_ms();
@@ -159,8 +160,9 @@ impl Service {
             .idempotency_key
             .as_deref()
             .map(|key| idempotency_of(&caller.account, key, &request, &handling));
-        // An answer from the cache has no raw replies of its own.
-        let bypass_cache = request.bypass_cache || handling.keep_raw;
+        // An answer from the cache has no raw replies of its own, and is no new answer to measure.
+        let asks_anew = handling.keep_raw || handling.track.is_some();
+        let bypass_cache = request.bypass_cache || asks_anew;
         let request = ScrapeRequest { bypass_cache, ..request };
         let result = self.engine.cached_result(&request, identity.id);
         let cached = result.is_some();
@@ -189,6 +191,7 @@ impl Service {
             webhook_url: handling.webhook_url,
             keep_raw: handling.keep_raw,
             present,
+            track: handling.track,
         };
         (job, result.map(|result| result.json))
     }

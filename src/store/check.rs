@@ -10,6 +10,7 @@ mod outbox;
 mod report;
 mod rows;
 mod schedules;
+mod trackers;
 
 use std::path::Path;
 
@@ -170,7 +171,7 @@ impl Store {
 type Walk = fn(&ReadTransaction, &mut Expected, &mut CheckReport) -> Result<(), StoreError>;
 
 /// In this order: the first say what the others must hold.
-const WALKS: [(&str, Walk); 17] = [
+const WALKS: [(&str, Walk); 19] = [
     ("the table of deliveries", outbox::read_all),
     ("the table of jobs", jobs::read_all),
     ("the tables of batches", batches::check),
@@ -186,6 +187,8 @@ const WALKS: [(&str, Walk); 17] = [
     ("the table of counts", check_counts),
     ("the table of what was spent", accounts::spend),
     ("the table of models", check_models),
+    ("the tables of trackers", trackers::trackers),
+    ("the tables of what was measured", trackers::observations),
     ("the table of credits", accounts::credits),
     ("the days in the table of credits", accounts::usage),
 ];

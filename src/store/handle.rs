@@ -79,6 +79,11 @@ impl Store {
         self.cipher.seal(job.row, job.nonce)
     }
 
+    /// Returns the row that an id carries; `None` if it is no id of this store.
+    pub fn row_of(&self, id: Uuid) -> Option<Row> {
+        self.cipher.open(id).map(|plain| plain.row)
+    }
+
     /// Returns the numbers and names of all scrapers that the store knows, configured now or not.
     pub fn scrapers(&self) -> impl Iterator<Item = (u16, &str)> {
         self.scrapers.entries.iter().map(|entry| (entry.number, entry.name.as_str()))

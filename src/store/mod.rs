@@ -22,6 +22,7 @@ mod jobs;
 mod lazy_table;
 mod list;
 mod models;
+mod observations;
 mod open;
 mod options;
 mod outage;
@@ -42,6 +43,7 @@ mod storage;
 mod tables;
 #[cfg(test)]
 pub(crate) mod tests;
+mod trackers;
 mod transaction;
 mod transitions;
 mod usage;
@@ -63,6 +65,9 @@ pub use handle::{NewIdentity, Store, WriterStats};
 pub use idempotency::{idempotency_of, idempotency_of_batch, idempotency_of_samples};
 pub use jobs::{NewResult, SubmitError, SubmitLimits};
 pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
+pub use observations::{
+    ApplyCounts, LABELED_GROUPS_MAX, NewObservation, OTHER_LABEL, TrackerDeletion, day_of,
+};
 pub use options::{OpenOptions, QuickRepair};
 pub use outbox::{OutboxKey, Reported, ResendError};
 pub use raws::KeptRaw;
@@ -72,6 +77,7 @@ pub use scrapers::Scrapers;
 pub use sizes::StoreSizes;
 pub use spend::{LABELS_MAX, OTHER_LABELS, SpendRow};
 pub use tables::{ReadyKey, Row};
+pub use trackers::{TRACKER_VERSIONS_MAX, TRACKERS_MAX, TrackerLimit};
 pub use transitions::NewOutcome;
 pub use usage::DAYS_KEPT_MAX;
 pub use writer::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX};

@@ -6,6 +6,7 @@ mod delivery;
 mod extras;
 mod schedule;
 mod spend;
+mod tracker;
 mod vendor_task;
 
 use std::io::{Read, Write};
@@ -24,6 +25,10 @@ pub use delivery::{decode_delivery, encode_delivery};
 pub use schedule::{
     decode_run, decode_schedule, decode_schedule_batch, encode_run, encode_schedule,
     encode_schedule_batch,
+};
+pub use tracker::{
+    ObservationRecord, decode_observation, decode_sums, decode_tracker, decode_tracker_version,
+    encode_observation, encode_sums, encode_tracker, encode_tracker_version,
 };
 pub use vendor_task::{decode_vendor_task, encode_vendor_task};
 
@@ -269,6 +274,7 @@ pub fn decode_job(
         webhook_url: disk.webhook_url,
         keep_raw: false,
         present,
+        track: None,
     };
     if let Some(extras) = extras {
         extras.give(&mut job)?;

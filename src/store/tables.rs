@@ -78,6 +78,22 @@ pub type CountsKey = (u8, u16, u64);
 /// What was counted by the minute and by five minutes.
 pub const COUNTS: TableDefinition<CountsKey, &[u8]> = TableDefinition::new("counts");
 
+/// The trackers, by account and name, each with its latest version.
+pub const TRACKERS: TableDefinition<(&str, &str), &[u8]> = TableDefinition::new("trackers");
+/// Every version of every tracker, by the tracker's id.
+pub const TRACKER_VERSIONS: TableDefinition<(u64, u32), &[u8]> =
+    TableDefinition::new("tracker_versions");
+/// A key of what was measured: the tracker's id and version, when the job ended, and its row.
+pub type ObservationKey = (u64, u32, u64, Row);
+/// What was measured in answers. It outlives the jobs.
+pub const OBSERVATIONS: TableDefinition<ObservationKey, &[u8]> =
+    TableDefinition::new("observations");
+/// A key of sums over what was measured: the tracker's id and version, the day since 1970-01-01,
+/// the scraper's number, whether the prompts name a brand, the country and the label.
+pub type SumsKey<'a> = (u64, u32, u32, u16, bool, &'a str, &'a str);
+/// Sums over what was measured, by day and group.
+pub const SUMS: TableDefinition<SumsKey<'static>, &[u8]> = TableDefinition::new("observation_sums");
+
 /// Opens a table that stores of answerd 0.1.0 lack until they are opened by a later version.
 pub fn later<K: Key + 'static, V: Value + 'static>(
     transaction: &ReadTransaction,

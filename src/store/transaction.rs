@@ -10,8 +10,9 @@ use super::effects::Effect;
 use super::lazy_table::LazyTable;
 use super::tables::{
     ATTEMPTS, BATCH_PROGRESS, BATCHES, CACHE, COUNTS, CREDITS, CountsKey, DEADLINES, DELIVERIES,
-    EXPIRY, IDEMPOTENCY, JOBS, MODELS, OUTBOX, PROMPTS, RAWS, READY, RESULTS, ReadyKey, Row,
-    SCHEDULE_BATCHES, SCHEDULE_RUNS, SCHEDULES, SCHEDULES_DUE, SPEND, SpendKey, VENDOR_TASKS,
+    EXPIRY, IDEMPOTENCY, JOBS, MODELS, OBSERVATIONS, OUTBOX, ObservationKey, PROMPTS, RAWS, READY,
+    RESULTS, ReadyKey, Row, SCHEDULE_BATCHES, SCHEDULE_RUNS, SCHEDULES, SCHEDULES_DUE, SPEND, SUMS,
+    SpendKey, SumsKey, TRACKER_VERSIONS, TRACKERS, VENDOR_TASKS,
 };
 
 /// All tables of one write transaction, those that every submit writes open already, and what is to be done when it has been committed.
@@ -38,6 +39,10 @@ pub struct Tables<'t> {
     pub schedule_batches: LazyTable<'t, Row, &'static [u8]>,
     pub schedules_due: LazyTable<'t, (u64, Row), ()>,
     pub schedule_runs: LazyTable<'t, (Row, u64), &'static [u8]>,
+    pub trackers: LazyTable<'t, (&'static str, &'static str), &'static [u8]>,
+    pub tracker_versions: LazyTable<'t, (u64, u32), &'static [u8]>,
+    pub observations: LazyTable<'t, ObservationKey, &'static [u8]>,
+    pub sums: LazyTable<'t, SumsKey<'static>, &'static [u8]>,
     pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
     /// Accounts read in this transaction; the changed are written back once, before the commit.
     pub credits_buffered: HashMap<(String, u32), BufferedCredits>,
@@ -70,6 +75,10 @@ pub fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(SCHEDULE_BATCHES)?;
     transaction.open_table(SCHEDULES_DUE)?;
     transaction.open_table(SCHEDULE_RUNS)?;
+    transaction.open_table(TRACKERS)?;
+    transaction.open_table(TRACKER_VERSIONS)?;
+    transaction.open_table(OBSERVATIONS)?;
+    transaction.open_table(SUMS)?;
     Ok(())
 }
 
@@ -103,6 +112,10 @@ impl<'t> Tables<'t> {
             schedule_batches: LazyTable::new(transaction, SCHEDULE_BATCHES),
             schedules_due: LazyTable::new(transaction, SCHEDULES_DUE),
             schedule_runs: LazyTable::new(transaction, SCHEDULE_RUNS),
+            trackers: LazyTable::new(transaction, TRACKERS),
+            tracker_versions: LazyTable::new(transaction, TRACKER_VERSIONS),
+            observations: LazyTable::new(transaction, OBSERVATIONS),
+            sums: LazyTable::new(transaction, SUMS),
             credits: transaction.open_table(CREDITS)?,
             credits_buffered: HashMap::new(),
             usage_buffered: HashMap::new(),

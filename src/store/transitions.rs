@@ -5,7 +5,9 @@ use uuid::Uuid;
 use super::jobs::{self, NewResult, SubmitError, SubmitLimits};
 use super::tables::Row;
 use super::writer::Pending;
-use super::{NewAttemptEnd, Store, StoreError, attempts, raws, record};
+use super::{
+    NewAttemptEnd, NewObservation, Store, StoreError, attempts, observations, raws, record,
+};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job, TransitionError};
 
@@ -18,6 +20,8 @@ pub struct NewOutcome {
     pub ended: Option<NewAttemptEnd>,
     /// Raw replies as JSON, which take the place of those of an earlier attempt.
     pub raw: Option<Vec<u8>>,
+    /// What was measured in the answer by its job's tracker.
+    pub observation: Option<Box<NewObservation>>,
 }
 
 impl Store {
@@ -80,7 +84,7 @@ impl Store {
         outcome: NewOutcome,
     ) -> Pending<Result<Job, TransitionError>> {
         let scrapers = self.scrapers.clone();
-        let NewOutcome { event, result, ended, raw } = outcome;
+        let NewOutcome { event, result, ended, raw, observation } = outcome;
         // Here, where only this attempt waits for it.
         let raw = raw.map(|json| record::encode_raw(row, &json));
         self.queue(|queue| {
@@ -101,6 +105,10 @@ impl Store {
                 }
                 if let (Ok(_), Some(raw)) = (&outcome, raw) {
                     raws::put(tables, row, &raw)?;
+                }
+                if let (Ok(job), Some(observation)) = (&outcome, observation) {
+                    let scraper = scrapers.number(&job.request.scraper)?;
+                    observations::add(tables, job, scraper, &observation)?;
                 }
                 Ok(outcome)
             })

@@ -364,6 +364,14 @@ impl App {
         read(request.send(body))
     }
 
+    pub fn put(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+        let mut request = self.agent.put(format!("{}{path}", self.base));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        read(request.send(body))
+    }
+
     pub fn method(&self, method: &str, path: &str) -> Reply {
         self.method_with(method, path, &[])
     }

@@ -69,6 +69,13 @@ impl Served {
         Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap()))
     }
 
+    pub fn put(&self, path: &str, body: &Value) -> Result<(u16, Value), ureq::Error> {
+        let mut reply =
+            self.agent.put(format!("{}{path}", self.base)).send(body.to_string().as_str())?;
+        let text = reply.body_mut().read_to_string()?;
+        Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap()))
+    }
+
     pub fn post(&self, path: &str) -> Result<(u16, Value), ureq::Error> {
         let mut reply = self.agent.post(format!("{}{path}", self.base)).send_empty()?;
         let text = reply.body_mut().read_to_string()?;

@@ -51,5 +51,6 @@ mod sharing;
 mod stats;
 mod submit;
 mod tidy;
+mod trackers;
 mod watchdog;
 mod webhooks;

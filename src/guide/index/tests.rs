@@ -66,6 +66,7 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
     ("let a request choose its model", &["costs#how-do-i-let-a-request-choose-its-model"]),
     ("which fields does the result have", &["results#what-is-in-a-result"]),
     ("get the answer as markdown", &["api#how-do-i-get-the-answer-as-markdown"]),
+    ("how do I track my brand", &["tracking#track-a-brand"]),
     (
         "keep the raw reply of an upstream",
         &["raw-replies#how-do-i-keep-the-raw-reply-of-an-upstream"],

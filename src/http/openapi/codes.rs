@@ -12,6 +12,7 @@ pub const ASKED: Codes = &[
     ScraperUnknown,
     ScraperNotConfigured,
     WebhooksNotConfigured,
+    TrackerNotFound,
 ];
 /// Of what is queued with a body.
 pub const QUEUED: Codes = &[
@@ -31,8 +32,14 @@ pub const QUEUED: Codes = &[
 pub const WAITING: Codes = &[UpstreamsPaused, IdempotencyKeyInvalid, IdempotencyKeyReused];
 /// Of what costs credits and a place in a queue.
 pub const LIMITED: Codes = &[CreditLimit, SpendLimit, RateLimit, QueueFull];
-pub const BATCH: Codes =
-    &[BatchInvalid, BatchTooLarge, LabelInvalid, WebhookUrlInvalid, ScraperUnknown];
+pub const BATCH: Codes = &[
+    BatchInvalid,
+    BatchTooLarge,
+    LabelInvalid,
+    WebhookUrlInvalid,
+    ScraperUnknown,
+    TrackerNotFound,
+];
 /// Of what reads the store, and of what writes it.
 pub const READS: Codes = &[StorageFailed, StorageDown, ShuttingDown];
 pub const WRITES: Codes = &[StorageFailed, StorageDown, ShuttingDown, StorageBusy, StorageFull];
@@ -41,6 +48,23 @@ pub const WEBHOOK: Codes = &[WebhookNotFound];
 pub const WEBHOOK_AGAIN: Codes = &[WebhookPending, RateLimit, WebhooksNotConfigured];
 /// Of deleting jobs by their label.
 pub const DELETION: Codes = &[LabelMissing, LabelInvalid, ParameterInvalid, ParameterRepeated];
+/// Of what names a tracker.
+pub const TRACKER: Codes = &[TrackerNotFound];
+/// Of a body that is read.
+pub const BODY: Codes = &[BodyInvalid, BodyTimeout, BodyTooLarge, BodiesFull];
+/// Of a report.
+pub const REPORT: Codes = &[
+    TrackerMissing,
+    VersionInvalid,
+    TrackerVersionUnknown,
+    ByInvalid,
+    BrandedInvalid,
+    FormatInvalid,
+    SinceInvalid,
+    UntilInvalid,
+    WindowInvalid,
+    ReportTooLong,
+];
 /// Of raw replies.
 pub const RAW: Codes = &[RawNotKept];
 pub const POLL: Codes = &[WaitInvalid, FieldsInvalid];

@@ -347,3 +347,58 @@ pub fn tokens() -> Value {
 }
 
 pub const EVENTS: &str = "id: 3\nevent: done\ndata: {\"job_id\":\"0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10\",\"status\":\"done\",...}\n\n";
+
+pub fn new_tracker() -> Value {
+    json!({
+        "brands": [
+            { "name": "Acme", "aliases": ["ACME Inc."], "domains": ["acme.com"], "own": true },
+            { "name": "Globex", "aliases": [], "domains": ["globex.com"], "own": false },
+        ],
+    })
+}
+
+pub fn tracker() -> Value {
+    let mut tracker = json!({
+        "name": "acme", "version": 1, "created_at": CREATED, "changed_at": CREATED,
+        "brands": [], "warnings": [],
+    });
+    tracker["brands"] = new_tracker()["brands"].take();
+    tracker
+}
+
+pub fn applied() -> Value {
+    json!({ "tracker": "acme", "version": 2, "measured": 120, "already": 0, "cached": 4 })
+}
+
+pub fn observations() -> Value {
+    json!({
+        "tracker": "acme", "version": 1, "next_cursor": null,
+        "observations": [{
+            "job_id": JOB_ID, "at": ENDED, "scraper": "chatgpt", "country": "US", "label": null,
+            "kind": "api", "prompt_hash": 3_141_592_653_u32, "branded": false, "absent": false,
+            "searched": true, "citable": true,
+            "brands": [{
+                "brand": "Acme", "count": 2, "rank": 1, "in_list_item": true, "cited": true,
+                "linked": false,
+            }],
+        }],
+    })
+}
+
+pub fn report() -> Value {
+    json!({
+        "tracker": "acme", "version": 1, "since": "2026-05-05", "until": "2026-05-11",
+        "rows": [{
+            "scraper": "chatgpt", "answers": 50, "absent": 0, "measured": 50, "searched": 48,
+            "unsearched": 2, "citable": 48, "mentioned": 20, "mention_rate": 0.4,
+            "mention_low": 0.2761, "mention_high": 0.5382, "cited": 12, "citation_rate": 0.25,
+            "citation_low": 0.1491, "citation_high": 0.3879, "share": 0.3333, "mean_rank": 1.8,
+            "spread": 0.21, "kinds": ["api"],
+            "top_domains": [{ "domain": "acme.com", "answers": 14, "cited": 12 }],
+            "since_before": {
+                "new_domains": ["globex.com"], "lost_domains": [], "new_cited": [],
+                "lost_cited": [], "overlap": 0.8,
+            },
+        }],
+    })
+}

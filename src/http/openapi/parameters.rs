@@ -6,9 +6,11 @@ use super::examples::{BATCH_ID, JOB_ID, PROMPT, SCHEDULE_ID};
 use crate::api::{Kind, PARAMETERS, Parameter, Scope};
 use crate::http::request::headers::WAIT_SECONDS_MAX;
 use crate::http::resource::list::{LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CHARS_MAX};
+use crate::http::resource::trackers::OBSERVATIONS_MAX;
 use crate::http::transport::response_headers::REQUEST_ID_BYTES_MAX;
 use crate::job::{IDEMPOTENCY_KEY_CHARS_MAX, LABEL_CHARS_MAX};
 use crate::service::DAYS_KEPT_MAX;
+use crate::store::TRACKER_VERSIONS_MAX;
 
 /// Returns the parameters that an item of a batch takes, as properties of an object: contract 1.3 and
 /// part 2. None has a `default`: a generated client would send it, over the value that stands elsewhere,
@@ -86,6 +88,7 @@ pub fn in_path(name: &str) -> Value {
         "schedule_id" => ("The id from the creation.", uuid(SCHEDULE_ID)),
         "scraper" => ("A name from GET /scrapers.", text("practice")),
         "file" => ("A name from the evidence.", text("01-chatgpt_page.png")),
+        "tracker" => ("The name of a tracker.", text("acme")),
         "page" => ("A name from GET /docs.", text("quick-start")),
         // Names of paths are an open set; a test holds that each is here.
         _ => ("", json!({ "type": "string" })),
@@ -197,6 +200,49 @@ pub fn deletion() -> Vec<Value> {
     let mut label = of("query", "label", "Exactly this label.", label);
     label["required"] = true.into();
     vec![label, of("query", "dry_run", "Counts what would go, and deletes nothing.", dry_run)]
+}
+
+/// Returns the window of what is measured, and its tracker's version.
+fn measured() -> Vec<Value> {
+    let moment = json!({ "type": "string", "examples": ["2026-05-11", "2026-05-11T12:00:00Z"] });
+    let version = json!({ "type": "integer", "minimum": 1, "maximum": TRACKER_VERSIONS_MAX });
+    vec![
+        of("query", "version", "The latest where none is given.", version),
+        of("query", "since", "From then on: RFC 3339, a date, or Unix seconds.", moment.clone()),
+        of("query", "until", "Until then; a date is its whole day in UTC.", moment),
+    ]
+}
+
+/// Returns the parameters of what was measured.
+pub fn observations() -> Vec<Value> {
+    let limit = json!({ "type": "integer", "minimum": 1, "maximum": OBSERVATIONS_MAX });
+    let cursor = json!({ "type": "string" });
+    let mut parameters = measured();
+    parameters.push(of("query", "limit", "Observations in a page.", limit));
+    parameters.push(of("query", "cursor", "The `next_cursor` of the page before.", cursor));
+    parameters
+}
+
+/// Returns the parameters of a report.
+pub fn report() -> Vec<Value> {
+    let text = |example: &str| json!({ "type": "string", "examples": [example] });
+    let choice = |words: &[&str]| json!({ "type": "string", "enum": words, "default": words[0] });
+    let mut tracker = of("query", "tracker", "The name of a tracker.", text("acme"));
+    tracker["required"] = true.into();
+    let by = "What is told apart, with commas: `scraper`, `country`, `label`, `brand`, and `day` \
+              or `week`. Without `brand` a row is about your own brands as one.";
+    let branded = "Answers whose prompt names a brand of the tracker.";
+    let mut parameters = vec![tracker];
+    parameters.extend(measured());
+    parameters.extend([
+        of("query", "by", by, text("scraper,day")),
+        of("query", "branded", branded, choice(&["exclude", "include", "only"])),
+        of("query", "scraper", "Answers of this scraper.", text("chatgpt")),
+        of("query", "country", "Answers for this country.", text("DE")),
+        of("query", "label", "Answers with exactly this label.", text("nightly")),
+        of("query", "format", "How the rows are written.", choice(&["json", "csv", "ndjson"])),
+    ]);
+    parameters
 }
 
 pub fn days() -> Value {

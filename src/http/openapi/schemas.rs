@@ -7,11 +7,13 @@ use serde_json::{Map, Value, json};
 use super::parameters;
 use crate::answer::ResultObject;
 use crate::api::{
-    AttemptsView, BatchView, COUNTRY_PATTERN, DeletionView, DeliveryView, ErrorBody, EvidenceView,
-    JobView, JobsView, RawView, ScheduleRunsView, SchedulesView, ScrapersView, StatsView,
-    StatusView, TokensView, UsageView, schemas_of,
+    AppliedView, AttemptsView, BatchView, COUNTRY_PATTERN, DeletionView, DeliveryView, ErrorBody,
+    EvidenceView, JobView, JobsView, NewTrackerView, ObservationsView, RawView, ReportView,
+    ScheduleRunsView, SchedulesView, ScrapersView, StatsView, StatusView, TokensView, TrackersView,
+    UsageView, schemas_of,
 };
 use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX};
+use crate::measure::BrandMention;
 
 /// Returns a reference to one of [`all`].
 pub fn of(name: &str) -> Value {
@@ -54,6 +56,12 @@ pub fn all() -> Map<String, Value> {
         schemas_of::<RawView>(),
         schemas_of::<SchedulesView>(),
         schemas_of::<ScheduleRunsView>(),
+        schemas_of::<BrandMention>(),
+        schemas_of::<NewTrackerView>(),
+        schemas_of::<TrackersView>(),
+        schemas_of::<AppliedView>(),
+        schemas_of::<ObservationsView>(),
+        schemas_of::<ReportView>(),
     ] {
         schemas.extend(derived);
     }

@@ -7,6 +7,7 @@ pub mod body;
 pub mod call;
 pub mod headers;
 pub mod json;
+pub mod moment;
 pub mod origin;
 pub mod params;
 pub mod path;

@@ -17,6 +17,7 @@ pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
         label: job.label,
         webhook_url: job.webhook_url,
         raw: job.keep_raw.then_some(true),
+        track: job.track.clone(),
         ..RawRequest::from(&job.request)
     };
     Ok(HttpResponse::Ok().json(AttemptsView {

@@ -13,9 +13,9 @@ use actix_web::{HttpResponse, web};
 use uuid::Uuid;
 
 use crate::api::{ErrorCode, JobView, JobsView};
-use crate::clock::{Moment, parse_moment};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::moment::moment;
 use crate::http::request::params::Pairs;
 use crate::http::resource::export::{self, Formulas};
 use crate::job::LABEL_CHARS_MAX;
@@ -135,11 +135,6 @@ fn limit(value: &str) -> Result<usize, ApiError> {
 }
 
 /// Reads a moment of the query.
-fn moment(code: ErrorCode, name: &str, value: &str) -> Result<Moment, ApiError> {
-    let rule = "a time such as `2026-05-11T12:00:00Z`, a date, or Unix seconds";
-    parse_moment(value).ok_or_else(|| ApiError::invalid(code, name, rule, value))
-}
-
 type PageRead = Result<(ListPage, ListFilter), ServiceError>;
 
 /// Reads a page off the actix threads: one may look at many rows.

@@ -9,6 +9,7 @@ mod operations;
 mod pages;
 mod schedules;
 mod scrapes;
+mod trackers;
 
 use std::sync::LazyLock;
 
@@ -26,7 +27,7 @@ pub struct Group {
 }
 
 /// In the order of the reference.
-pub const GROUPS: [Group; 6] = [
+pub const GROUPS: [Group; 7] = [
     Group {
         tag: "scrapes",
         about: "Asking scrapers, at once or as jobs.",
@@ -46,6 +47,11 @@ pub const GROUPS: [Group; 6] = [
         tag: "schedules",
         about: "Batches that are submitted again and again.",
         operations: schedules::operations,
+    },
+    Group {
+        tag: "trackers",
+        about: "Brands that are looked for in answers, and reports over that.",
+        operations: trackers::operations,
     },
     Group {
         tag: "operations",

@@ -63,6 +63,10 @@ pub fn patch(path: &'static str, handler: Handler, describe: Describe) -> Operat
     Operation::new(&[Method::PATCH], path, handler, Some(describe))
 }
 
+pub fn put(path: &'static str, handler: Handler, describe: Describe) -> Operation {
+    Operation::new(&[Method::PUT], path, handler, Some(describe))
+}
+
 pub fn delete(path: &'static str, handler: Handler, describe: Describe) -> Operation {
     Operation::new(&[Method::DELETE], path, handler, Some(describe))
 }

@@ -10,7 +10,7 @@ use actix_web::http::header::{
 };
 use actix_web::{HttpMessage, HttpResponse};
 
-const METHODS: &str = "GET, POST, PATCH, DELETE";
+const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 /// The request headers that the API reads.
 const HEADERS: &str = "Accept, Authorization, Content-Type, Idempotency-Key, If-None-Match, \
                        Last-Event-ID, Prefer, X-API-Key, X-Request-Id";

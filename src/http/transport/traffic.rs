@@ -9,7 +9,7 @@ use crate::clock::{Clock, Stopwatch};
 use crate::tally::{Histogram, HistogramReport};
 
 /// The methods that are counted; the last word stands for all others.
-const METHODS: [&str; 7] = ["GET", "HEAD", "POST", "PATCH", "DELETE", "OPTIONS", "other"];
+const METHODS: [&str; 8] = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "other"];
 /// The classes of status (RFC 9110, section 15).
 const CLASSES: [&str; 5] = ["1xx", "2xx", "3xx", "4xx", "5xx"];
 /// The route of what was answered without one.

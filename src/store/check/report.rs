@@ -20,6 +20,8 @@ pub struct CheckReport {
     pub raws: u64,
     pub cache_entries: u64,
     pub accounts: u64,
+    /// Answers that were measured by trackers.
+    pub observations: u64,
     /// The database's file, bytes.
     pub file_bytes: u64,
     /// What its pages take that are in use; the rest of the file is free for what comes.

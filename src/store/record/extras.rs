@@ -19,13 +19,14 @@ pub(super) struct ExtrasV2<S> {
     require_search: bool,
     keep_unsearched: bool,
     keep_raw: bool,
+    track: Option<S>,
 }
 
 /// Returns whether a job asks for no extras.
 pub(super) fn are_plain(job: &Job) -> bool {
     let ScrapeRequest { location, model, kind, require_search, keep_unsearched, .. } = &job.request;
     let is_plain = location.is_empty() && model.is_none() && kind.is_none();
-    is_plain && !require_search && !keep_unsearched && !job.keep_raw
+    is_plain && !require_search && !keep_unsearched && !job.keep_raw && job.track.is_none()
 }
 
 impl<'a> ExtrasV2<&'a str> {
@@ -46,6 +47,7 @@ impl<'a> ExtrasV2<&'a str> {
             require_search: *require_search,
             keep_unsearched: *keep_unsearched,
             keep_raw: job.keep_raw,
+            track: job.track.as_deref(),
         }
     }
 }
@@ -72,6 +74,7 @@ impl ExtrasV2<String> {
         request.require_search = self.require_search;
         request.keep_unsearched = self.keep_unsearched;
         job.keep_raw = self.keep_raw;
+        job.track = self.track;
         Ok(())
     }
 }

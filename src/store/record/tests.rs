@@ -37,6 +37,7 @@ fn what_is_asked_beyond_the_contract_comes_back_and_costs_others_nothing() {
     job.request.kind = Some(Kind::Serp);
     job.request.require_search = true;
     job.keep_raw = true;
+    job.track = Some("acme".to_owned());
     let bytes = encode_job(&job, 4).unwrap();
     assert_ne!((bytes[0], bytes.len()), (plain[0], plain.len()));
     let name = |_| Some("chatgpt".to_owned());

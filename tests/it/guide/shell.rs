@@ -24,6 +24,8 @@ impl Stage {
         let app =
             Builder::new().env("ANSWERD_WEBHOOK_SECRET", "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
         let app = app.set("UPSTREAMS__PRACTICE__KEEP_RAW", "all").start();
+        let brands = r#"{"brands":[{"name":"Acme","own":true},{"name":"Globex"}]}"#;
+        app.put("/trackers/acme", &[], brands).expect(200);
         let job_id = app.submit("practice", "What is a job?");
         app.ended(&job_id);
         let batch = app.post("/scrapers/practice/jobs?prompt=a&samples=2").expect(202);

@@ -15,8 +15,13 @@ fn of_kind(name: &str, kind: Kind) -> Arc<OfKind> {
     Arc::new(OfKind(Scripted::new(name, []), kind))
 }
 
+/// The shortest and the longest name of a tracker.
+fn trackers() -> [String; 2] {
+    ["a".to_owned(), "a".repeat(64)]
+}
+
 fn app() -> App {
-    Builder::new()
+    let app = Builder::new()
         .env("ANSWERD_WEBHOOK_SECRET", SECRET)
         // The bound of `retain_hours` is that of the setting, whatever this service keeps.
         .set("STORE__RETENTION_HOURS", 2_160)
@@ -28,7 +33,12 @@ fn app() -> App {
         .upstream("chatgpt", "serp", of_kind("serp", Kind::Serp))
         .set("SCRAPERS__CHATGPT__UPSTREAMS", "[\"script\", \"serp\", \"page\"]")
         .set("UPSTREAMS__SCRIPT__MODELS_ALLOWED", format!("[\"a\", \"{}\"]", "~".repeat(128)))
-        .start()
+        .start();
+    for name in trackers() {
+        let path = format!("/trackers/{name}");
+        app.put(&path, &[], "{\"brands\":[{\"name\":\"Acme\"}]}").expect(200);
+    }
+    app
 }
 
 /// Values that a schema just takes, and values that it just does not.
@@ -91,6 +101,10 @@ fn probes(name: &str, schema: &Value) -> (Vec<Value>, Vec<Value>) {
                     within.extend([json!("a"), json!("~".repeat(length("maxLength").unwrap()))]);
                     beyond.extend([json!("a b"), json!("a".repeat(256))]);
                 }
+                Some("^[a-z0-9][a-z0-9_-]*$") => {
+                    within.extend(trackers().map(Value::from));
+                    beyond.extend([json!("A"), json!("-a"), json!("a b"), json!("a".repeat(65))]);
+                }
                 Some(no_controls) => {
                     assert_eq!(no_controls, "^[^\\x00-\\x1f\\x7f-\\x9f]*$");
                     beyond.extend([json!("a\nb"), json!("\u{7f}"), json!("\u{85}")]);
@@ -125,9 +139,9 @@ fn try_all(what: &str, name: &str, schema: &Value, taken: impl Fn(&Value) -> boo
     within.len() + beyond.len()
 }
 
-/// A refusal is a 400, and nothing else is one.
+/// A refusal is a 400, and nothing else is one: a 404 says that nothing has that name or number.
 fn is_taken(reply: &Reply) -> bool {
-    assert!([200, 202, 400].contains(&reply.status), "{reply:?}");
+    assert!([200, 202, 400, 404].contains(&reply.status), "{reply:?}");
     reply.status != 400
 }
 
@@ -150,9 +164,14 @@ fn parameters_are_held_to_the_bounds_of_the_document() {
                 let real = path
                     .replace("{scraper}", "chatgpt")
                     .replace("{job_id}", &job)
+                    .replace("{tracker}", "a")
                     .replace("{batch_id}", batch);
                 let prompt = path.starts_with("/scrapers/") && name != "prompt";
-                let prompt = if prompt { "prompt=x&" } else { "" };
+                let prompt = match path.as_str() {
+                    "/reports" if name != "tracker" => "tracker=a&",
+                    _ if prompt => "prompt=x&",
+                    _ => "",
+                };
                 tried += try_all(&format!("{method} {path}"), name, schema, |value| {
                     let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
                     let target = format!("{real}?{prompt}{name}={}", encoded(&value));

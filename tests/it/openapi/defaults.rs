@@ -53,6 +53,11 @@ fn every_default_is_what_leaving_the_field_out_does() {
     let mut found = Vec::new();
     defaults(&document, "", &mut found);
     assert!(found.len() > 5, "{found:?}");
+    let brands = "{\"brands\":[{\"name\":\"answer\"}]}";
+    app.put("/trackers/acme", &[], brands).expect(200);
+    for prompt in ["1", "2+answer"] {
+        app.get(&format!("/scrapers/chatgpt?track=acme&prompt={prompt}")).expect(200);
+    }
 
     let prompts: Vec<String> = (0..60).map(|n| format!("={n}")).collect();
     let batch = json!({ "scraper": "chatgpt", "prompts": prompts }).to_string();
@@ -79,6 +84,9 @@ fn every_default_is_what_leaving_the_field_out_does() {
                 };
                 assert_eq!(list(""), list(&format!("{name}={value}")), "{name}, {accept}");
             }
+        } else if proved("~1reports") {
+            let report = |query: &str| app.get(&format!("/reports?tracker=acme{query}")).text;
+            assert_eq!(report(""), report(&format!("&{name}={value}")), "{name}");
         } else {
             panic!("no call proves {pointer}");
         }

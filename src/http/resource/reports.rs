@@ -1,0 +1,198 @@
+//! `GET /reports`: rates over what a tracker has measured, as JSON, NDJSON or CSV.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web;
+use serde_json::Value;
+
+use crate::api::{ErrorCode, ReportRowView, ReportView, calendar_date};
+use crate::http::error::ApiError;
+use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::moment::moment;
+use crate::http::resource::export::{Format, Formulas};
+use crate::http::resource::trackers::version_number;
+use crate::measure::Dimension;
+use crate::service::{Branded, Caller, ReportRequest};
+
+/// The columns of the CSV, in order.
+const COLUMNS: [&str; 31] = [
+    "day",
+    "week",
+    "scraper",
+    "country",
+    "label",
+    "brand",
+    "answers",
+    "absent",
+    "measured",
+    "searched",
+    "unsearched",
+    "citable",
+    "mentioned",
+    "mention_rate",
+    "mention_low",
+    "mention_high",
+    "cited",
+    "citation_rate",
+    "citation_low",
+    "citation_high",
+    "share",
+    "mean_rank",
+    "spread",
+    "kinds",
+    "top_domains",
+    "new_domains",
+    "lost_domains",
+    "new_cited",
+    "lost_cited",
+    "overlap",
+    "version",
+];
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ReportFormat {
+    Json,
+    Lines(Format),
+}
+
+/// Returns a report.
+pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
+    let mut asked = ReportRequest::default();
+    let mut format = ReportFormat::Json;
+    let mut tracker = None;
+    for (name, value) in call.query()? {
+        match name.as_str() {
+            "tracker" => tracker = Some(value.clone()),
+            "version" => asked.version = Some(version_number(value)?),
+            "since" => {
+                let since = moment(ErrorCode::SinceInvalid, "since", value)?;
+                asked.since_ms = Some(since.first_ms);
+            }
+            "until" => {
+                let until = moment(ErrorCode::UntilInvalid, "until", value)?;
+                asked.until_ms = Some(until.last_ms);
+            }
+            "by" => asked.by = dimensions(value)?,
+            "branded" => asked.branded = branded(value)?,
+            "format" => format = report_format(value)?,
+            "scraper" => asked.scraper = Some(value.clone()),
+            "country" => asked.country = Some(value.to_ascii_uppercase()),
+            "label" => asked.label = Some(value.clone()),
+            _ => {}
+        }
+    }
+    asked.tracker = tracker
+        .filter(|tracker| !tracker.is_empty())
+        .ok_or_else(|| ApiError::from(ErrorCode::TrackerMissing))?;
+    let service = call.service().clone();
+    let named = asked.tracker.clone();
+    drop(call);
+    let reply = web::block(move || service.report(&caller, &asked)).await??;
+    let rows: Vec<ReportRowView> = reply.rows.into_iter().map(ReportRowView::from).collect();
+    match format {
+        ReportFormat::Json => Ok(HttpResponse::Ok().json(ReportView {
+            tracker: named,
+            version: reply.version,
+            since: calendar_date(reply.window.first),
+            until: calendar_date(reply.window.last),
+            rows,
+        })),
+        ReportFormat::Lines(lines) => {
+            let body = match lines {
+                Format::NdJson => ndjson(&rows)?,
+                Format::Csv => csv_lines(&rows, reply.version)?,
+            };
+            let content_type = (CONTENT_TYPE, lines.content_type());
+            Ok(HttpResponse::Ok().insert_header(content_type).body(body))
+        }
+    }
+}
+
+fn dimensions(value: &str) -> Result<Vec<Dimension>, ApiError> {
+    let mut by = Vec::new();
+    for word in value.split(',').map(str::trim).filter(|word| !word.is_empty()) {
+        let known = Dimension::ALL.into_iter().find(|(known, _)| *known == word);
+        let (_, dimension) = known.ok_or_else(|| by_invalid(value))?;
+        if !by.contains(&dimension) {
+            by.push(dimension);
+        }
+    }
+    if by.contains(&Dimension::Day) && by.contains(&Dimension::Week) {
+        return Err(by_invalid(value));
+    }
+    Ok(by)
+}
+
+fn by_invalid(given: &str) -> ApiError {
+    let rule = "a list of `scraper`, `country`, `label`, `brand`, and `day` or `week`";
+    ApiError::invalid(ErrorCode::ByInvalid, "by", rule, given)
+}
+
+fn branded(value: &str) -> Result<Branded, ApiError> {
+    match value {
+        "exclude" => Ok(Branded::Exclude),
+        "include" => Ok(Branded::Include),
+        "only" => Ok(Branded::Only),
+        _ => {
+            let rule = "`exclude`, `include` or `only`";
+            Err(ApiError::invalid(ErrorCode::BrandedInvalid, "branded", rule, value))
+        }
+    }
+}
+
+fn report_format(value: &str) -> Result<ReportFormat, ApiError> {
+    match value {
+        "json" => Ok(ReportFormat::Json),
+        "csv" => Ok(ReportFormat::Lines(Format::Csv)),
+        "ndjson" => Ok(ReportFormat::Lines(Format::NdJson)),
+        _ => {
+            let rule = "`json`, `csv` or `ndjson`";
+            Err(ApiError::invalid(ErrorCode::FormatInvalid, "format", rule, value))
+        }
+    }
+}
+
+/// Returns a row of a report as JSON. Numbers, texts and lists of them can always be written.
+fn as_value(row: &ReportRowView) -> Result<Value, ApiError> {
+    serde_json::to_value(row).map_err(|_| ErrorCode::StorageFailed.into())
+}
+
+fn ndjson(rows: &[ReportRowView]) -> Result<Vec<u8>, ApiError> {
+    let mut lines = Vec::new();
+    for row in rows {
+        lines.extend_from_slice(as_value(row)?.to_string().as_bytes());
+        lines.push(b'\n');
+    }
+    Ok(lines)
+}
+
+fn csv_lines(rows: &[ReportRowView], version: u32) -> Result<Vec<u8>, ApiError> {
+    let mut lines = Vec::new();
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut lines);
+    // Memory takes every byte.
+    let _ = writer.write_record(COLUMNS);
+    for row in rows {
+        let mut row = as_value(row)?;
+        row["version"] = version.into();
+        let cell = |column: &&str| {
+            let value = row.get(*column).unwrap_or(&row["since_before"][*column]);
+            Formulas::Escape.cell(&cell_text(value)).into_owned()
+        };
+        let _ = writer.write_record(COLUMNS.iter().map(cell));
+    }
+    drop(writer);
+    Ok(lines)
+}
+
+/// Returns a value as a cell: nothing for null, and the entries of a list with spaces between them.
+fn cell_text(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        Value::Array(entries) => entries.iter().map(cell_text).collect::<Vec<_>>().join(" "),
+        Value::Object(fields) => fields.get("domain").map(cell_text).unwrap_or_default(),
+        Value::Bool(_) | Value::Number(_) => value.to_string(),
+    }
+}
