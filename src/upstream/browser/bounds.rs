@@ -7,7 +7,7 @@ use crate::clock::Clock;
 use crate::upstream::Call;
 
 /// How often a step that takes long looks whether it is still wanted.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+const LOOK_EVERY: Duration = Duration::from_millis(250);
 
 /// Until when an attempt may go on.
 #[derive(Clone)]

@@ -1,8 +1,9 @@
 // Tells how the page stands whenever that changes, so that nobody has to ask for it all the time.
 
 const CHECK_MS = 100;
-// Once the prompt is sent, the page changes with each word or turn of a spinner.
-const CHECK_ANSWER_MS = 250;
+// Once the prompt is sent, the page changes with each turn of a spinner, and then with each word.
+const CHECK_SENT_MS = 250;
+const CHECK_ANSWER_MS = 500;
 // What changes a page without a change of its document.
 const EVENTS = ["readystatechange", "input", "pointerover", "transitionend", "animationend"];
 
@@ -19,8 +20,11 @@ const hear = (tell) => {
 const lookNow = () => {
   const { asked } = watched;
   const seen = look(asked);
-  const waits = !asked.wants.length && (asked.since || seen.answer.begun);
-  watched.wait = waits ? CHECK_ANSWER_MS : CHECK_MS;
+  if (asked.wants.length || !(asked.since || seen.answer.begun)) {
+    watched.wait = CHECK_MS;
+  } else {
+    watched.wait = seen.answer.begun ? CHECK_ANSWER_MS : CHECK_SENT_MS;
+  }
   return seen;
 };
 
