@@ -36,7 +36,7 @@ impl Array {
         Array::Entities,
     ];
 
-    /// The field's name in the result object.
+    /// Returns the field's name in the result object.
     pub const fn name(self) -> &'static str {
         match self {
             Array::Links => "links",
@@ -117,12 +117,12 @@ pub const SCRAPERS: &[Entry] = &[
     },
 ];
 
-/// The entry of a scraper that ships with answerd.
+/// Returns the entry of a scraper that ships with answerd.
 pub fn shipped(name: &str) -> Option<&'static Entry> {
     SCRAPERS.iter().find(|entry| entry.name == name)
 }
 
-/// The arrays of a scraper by name; an operator's own has the general ones (contract 1.6).
+/// Returns the arrays of a scraper by name; an operator's own has the general ones (contract 1.6).
 pub fn arrays(name: &str) -> &'static [Array] {
     shipped(name).map_or(GENERAL, |entry| entry.arrays)
 }

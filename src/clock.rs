@@ -80,9 +80,12 @@ impl Clock {
         Stopwatch { clock: self.clone(), origin, began_ms: self.monotonic_ms(origin) }
     }
 
-    /// Takes the next message, or gives `Timeout` once the clock has reached `at_ms` (`None`: waits
-    /// for as long as it takes), or after a minute, so that a step of the wall clock is noticed.
-    /// `Disconnected` when all senders are gone.
+    /// Takes the next message, or waits for it until the clock has reached `at_ms` (`None`: for as
+    /// long as it takes).
+    ///
+    /// # Errors
+    /// Returns `Timeout` at that time, or after a minute, so that a step of the wall clock is
+    /// noticed; `Disconnected` when all senders are gone.
     pub fn recv_until<T>(
         &self,
         receiver: &Receiver<T>,
@@ -170,8 +173,8 @@ impl ManualClock {
         self.lock().now_ms = now_ms;
     }
 
-    /// Sets an alarm at a time of the wall clock, or after the longest wait. How long that is off is
-    /// found under the lock: an advance in between would make the wait longer by as much.
+    /// Sets an alarm at a time of the wall clock, or after the longest wait. How long that is off
+    /// is found under the lock: an advance in between would make the wait longer by as much.
     fn register(&self, at_ms: UnixMs, wait_ms_max: u64, alarm: Alarm) {
         let mut state = self.lock();
         state.alarms.retain(|(_, alarm)| !abandoned(alarm));

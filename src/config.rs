@@ -23,7 +23,9 @@ use std::path::Path;
 
 pub use dollars::Prices;
 pub use file::{Auth, Evidence, KeepRaw, LogFormat};
-pub use names::{ANONYMOUS, MODEL_CHARS_MAX, NAME_CHARS_MAX, is_name, nearest};
+pub use names::{
+    ANONYMOUS, MODEL_CHARS_MAX, NAME_CHARS_MAX, is_name, nearest, position, suggestion,
+};
 pub use redaction::quoted;
 pub use secret::{Secret, SigningKey, key_hash};
 pub use settings::{

@@ -2,14 +2,15 @@
 //!
 //! A job's plain value is 48 bits of row number and 74 bits from the operating system's generator,
 //! laid into the 122 free bits of a UUID v4. The id is that value encrypted with AES-128 and
-//! cycle-walked (encrypted again) until the version and variant bits are right. A look-up walks back,
-//! reads the row, and compares the 74 stored bits in constant time, so that an id stays unguessable
-//! even to somebody who has the key.
+//! cycle-walked (encrypted again) until the version and variant bits are right. A look-up walks
+//! back, reads the row, and compares the 74 stored bits in constant time, so that an id stays
+//! unguessable even to somebody who has the key.
 //!
-//! A walk from any value takes 64 rounds on average, each of which waits for the one before. So a fresh
-//! id takes, of many random values that are encrypted at once, one whose walk is a single round; and so
-//! is the walk back at every look-up. To somebody who has the key that leaves at least 67 of the 74
-//! bits to be guessed, and to everybody else it changes nothing. Ids of before that are found as ever.
+//! A walk from any value takes 64 rounds on average, each of which waits for the one before. So a
+//! fresh id takes, of many random values that are encrypted at once, one whose walk is a single
+//! round; and so is the walk back at every look-up. To somebody who has the key that leaves at
+//! least 67 of the 74 bits to be guessed, and to everybody else it changes nothing. Ids of before
+//! that are found as ever.
 
 use std::cell::RefCell;
 
@@ -25,8 +26,8 @@ use uuid::Uuid;
 /// The largest row number that an id can carry.
 pub const ROW_MAX: u64 = (1 << 48) - 1;
 
-/// How many values are encrypted at once for a fresh id: one in 64 has a walk of a single round, and this
-/// many cost little more than one, because they do not wait for each other.
+/// How many values are encrypted at once for a fresh id: one in 64 has a walk of a single round,
+/// and this many cost little more than one, because they do not wait for each other.
 const TRIES: usize = 64;
 /// How many times 16 bytes come from one call of the operating system.
 const RANDOM_AT_ONCE: usize = 64;
@@ -153,7 +154,8 @@ impl IdCipher {
 }
 
 /// A walk from one value with the fixed bits to the next. All its rounds run inside of one call of
-/// the cipher, which would otherwise prepare its keys again for each: that is four fifths of the time.
+/// the cipher, which would otherwise prepare its keys again for each: that is four fifths of the
+/// time.
 struct Walk<'a>(&'a mut u128);
 
 impl Walk<'_> {

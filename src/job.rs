@@ -1,6 +1,6 @@
 //! A job: one prompt for one scraper, from submit to `done` or `failed`, and the one function that
-//! changes its state. What is asked for is in `request`, why it fails in `reason`, how its webhook
-//! fares in `delivery`. Pure: no clock, no store, no I/O.
+//! changes its state. What is asked for is in `request`, why it fails in `reason`, the state of its
+//! webhook in `delivery`. Pure: no clock, no store, no I/O.
 
 mod attempt;
 mod batch;
@@ -244,8 +244,8 @@ impl Job {
     }
 
     /// Rises with every transition and with nothing else, restarts included: it identifies what a
-    /// client has seen of a job. A lease's attempt runs, then waits, then has ended, so three numbers
-    /// for each lease are enough.
+    /// client has seen of a job. A lease's attempt runs, then waits, then has ended, so three
+    /// numbers for each lease are enough.
     pub fn revision(&self) -> u64 {
         let step = match self.state {
             State::Running => 0,

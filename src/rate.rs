@@ -9,8 +9,8 @@ use crate::clock::Clock;
 const MINUTE_NS: u64 = 60_000_000_000;
 const MS_NS: u64 = 1_000_000;
 
-/// A number of requests per minute, spread evenly, with a minute's worth as the burst: the generic cell
-/// rate algorithm, whose whole state is one moment. Steps of the wall clock do not move it.
+/// A number of requests per minute, spread evenly, with a minute's worth as the burst: the generic
+/// cell rate algorithm, whose whole state is one moment. Steps of the wall clock do not move it.
 pub struct RateLimit {
     clock: Clock,
     origin: Instant,

@@ -38,7 +38,7 @@ pub(super) enum State {
     Unsupported,
 }
 
-/// An array as it stands in the result object.
+/// An array of the result object.
 #[derive(Debug)]
 pub(super) struct Filled<'a> {
     pub array: Array,
@@ -150,7 +150,7 @@ pub fn filled_arrays(answer: &Answer, scraper: &str) -> Vec<Array> {
 struct View<'a> {
     answer: &'a Answer,
     mentions: Mentions<'a>,
-    /// What the text rests on; `None` where nobody tells.
+    /// What the text rests on; `None` if unknown.
     cited: Option<Vec<&'a Source>>,
     has_extras: bool,
 }
@@ -216,7 +216,7 @@ impl<'a> View<'a> {
 
     /// Returns the links in the text in their order, then what the answer cites beyond them; each
     /// address once. A link to a page whose title the engine told is called by that title. What was
-    /// only consulted is no link: that would be a citation that nobody made.
+    /// only consulted is no link: the text does not cite it.
     fn links(&self) -> Vec<LinkItem<'a>> {
         let titles = titles(self.answer);
         let mut seen: HashSet<Cow<'a, str>> = HashSet::new();

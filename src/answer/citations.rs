@@ -215,7 +215,7 @@ fn marks_in(markdown: &str) -> Vec<Mark> {
                     at = end;
                 }
                 Some(_) | None => {
-                    at = start + 1 + usize::from(markdown[start..].starts_with('【')) * 2
+                    at = start + 1 + usize::from(markdown[start..].starts_with('【')) * 2;
                 }
             }
         }

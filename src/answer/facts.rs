@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{AppliedPlace, Search};
-use crate::job::{Device, Location, ScrapeRequest, UpstreamUsage};
+use crate::job::{Cost, Device, Location, ScrapeRequest, UpstreamUsage};
 
 /// The searches behind an answer.
 #[derive(Debug, JsonSchema, Serialize)]
@@ -76,7 +76,7 @@ impl From<&UpstreamUsage> for UsageObject {
             output_tokens: usage.output_tokens,
             reasoning_tokens: usage.reasoning_tokens,
             searches: usage.searches,
-            cost_usd: usage.cost.map(|cost| cost.usd()),
+            cost_usd: usage.cost.map(Cost::usd),
             cost_from: usage.cost.map(|cost| cost.from.word().into()),
         }
     }
@@ -88,7 +88,7 @@ impl From<&UpstreamUsage> for UsageObject {
 pub(super) struct PlaceObject<'a> {
     /// What the request says.
     asked: PlaceParts<'a>,
-    /// What the upstream was told of it.
+    /// The part of it that the upstream got.
     applied: PlaceParts<'a>,
     /// How: by a `field` of its API or a setting of the browser, an `instruction` to the model, the
     /// browser's `proxy`, or not at all, `none`.

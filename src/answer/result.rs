@@ -237,7 +237,7 @@ fn markdown_url(public_url: &str, job_id: &str) -> String {
 /// no usage, `cached` and `cached_at`. `None` when `stored` is not a result object, or has not the
 /// form that the settings want now.
 ///
-/// The values are copied as they stand, not read: the cost is one pass over the bytes.
+/// The values are copied, not parsed: the cost is one pass over the bytes.
 pub fn as_cached(
     stored: &[u8],
     job_id: &str,

@@ -77,7 +77,7 @@ impl Tree<'_> {
     fn take(&mut self, event: Event<'_>, range: Range<usize>) {
         match event {
             Event::Start(_) if self.deeper > 0 || self.open.len() > TREE_LEVELS_MAX => {
-                self.deeper += 1
+                self.deeper += 1;
             }
             Event::Start(tag) => self.open.push(opened(tag)),
             Event::End(_) if self.deeper > 0 => self.deeper -= 1,

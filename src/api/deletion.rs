@@ -3,12 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// Counts of what was removed, or with `dry_run` would be.
+/// Counts of what was deleted, or would be with `dry_run`.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[schemars(rename = "Deletion")]
 pub struct DeletionView {
     pub label: String,
-    /// Whether it was only counted.
+    /// Whether nothing was deleted.
     pub dry_run: bool,
     /// Finished jobs.
     pub jobs: u64,
@@ -17,10 +17,10 @@ pub struct DeletionView {
     pub raw: u64,
     /// Files of evidence.
     pub evidence: u64,
-    /// Answers that might have served other jobs.
+    /// Cached answers.
     pub cache_entries: u64,
-    /// Webhooks that were still to be sent.
+    /// Webhooks that will not be sent.
     pub webhooks_pending: u64,
-    /// Jobs with the label that stay because they have not ended.
+    /// Unfinished jobs with the label, which stay.
     pub unfinished: u64,
 }

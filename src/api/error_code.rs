@@ -1,11 +1,11 @@
-//! The codes of errors: one row is a code, its HTTP status and a sentence that it comes with. The errors
-//! themselves, the document, the guide's test and the practice page read this table.
+//! The codes of errors: one row is a code, its HTTP status and a sentence that it comes with. The
+//! errors themselves, the document, the guide's test and the practice page read this table.
 
 use crate::job::{Reason, Rule};
 
-/// Declares [`ErrorCode`]. A row of `rules` has the name of a [`Rule`] of a scrape, one of `queue_rules`
-/// of what is only queued, one of `calls` refuses a call, and one of `elsewhere` is no reply of the API
-/// itself.
+/// Declares [`ErrorCode`]. A row of `rules` has the name of a [`Rule`] of a scrape, one of
+/// `queue_rules` of what is only queued, one of `calls` refuses a call, and one of `elsewhere` is
+/// no reply of the API itself.
 macro_rules! error_codes {
     (
         rules { $($rule:ident: $rule_status:literal, $rule_code:literal, $rule_example:literal;)* }
@@ -13,7 +13,8 @@ macro_rules! error_codes {
         calls { $($call:ident: $call_status:literal, $call_code:literal, $call_example:literal;)* }
         elsewhere { $($other:ident: $other_status:literal, $other_code:literal, $other_example:literal;)* }
     ) => {
-        /// Why a call was refused or a scrape failed, as a client sees it (contract 1.10).
+        /// The reason why a call was refused or a scrape failed, as a client sees it (contract
+        /// 1.10).
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum ErrorCode {
             $($rule,)*
@@ -55,7 +56,8 @@ macro_rules! error_codes {
                 }
             }
 
-            /// Returns a sentence that the code comes with; where nothing in it varies, the only one.
+            /// Returns a sentence that the code comes with; where nothing in it varies, the only
+            /// one.
             pub const fn example(self) -> &'static str {
                 match self {
                     $(ErrorCode::$rule => $rule_example,)*

@@ -19,7 +19,7 @@ use crate::job::{Job, Reason, State, UpstreamUsage};
 pub struct JobView<'a, R = StoredResult<'a>> {
     /// The id to ask for.
     pub job_id: Id,
-    /// Whether it has ended, and how.
+    /// `pending` until it is done or has failed.
     pub status: JobStatus,
     /// The scraper's name.
     pub scraper: Cow<'a, str>,
@@ -38,7 +38,7 @@ pub struct JobView<'a, R = StoredResult<'a>> {
     pub created_at: Time,
     /// When it ended; null while pending.
     pub completed_at: Option<Time>,
-    /// Where it stands.
+    /// A finer state than `status`.
     #[serde(default)]
     pub phase: JobPhase,
     /// Attempts started so far.
@@ -46,7 +46,7 @@ pub struct JobView<'a, R = StoredResult<'a>> {
     pub attempts: u32,
     /// When the first attempt began.
     pub started_at: Option<Time>,
-    /// From then on it is gone.
+    /// When it expires.
     #[serde(default)]
     pub expires_at: Time,
     /// The label that was sent with it.
@@ -180,7 +180,7 @@ pub enum JobPhase {
     Running,
     WaitingRetry,
     Finished,
-    /// None, or a word that a later server may say.
+    // None, or a word of a later server.
     #[default]
     #[serde(other)]
     #[schemars(skip)]

@@ -11,7 +11,7 @@ use super::spend::UsageObject;
 use super::wire::{Id, Time};
 use crate::job::Batch;
 
-/// Why a request was refused or a scrape failed.
+/// The reason why a request was refused or a scrape failed.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[schemars(rename = "Error")]
 pub struct ErrorBody {
@@ -25,12 +25,12 @@ pub struct ErrorBody {
     pub job_id: Option<Id>,
 }
 
-/// How a job's attempts have ended.
+/// The finished attempts of a job.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Attempts")]
 pub struct AttemptsView {
     pub job_id: Id,
-    /// When the counts of the service begin.
+    /// Since when the service has kept them.
     pub since: Time,
     /// Oldest first.
     pub attempts: Vec<AttemptView>,
@@ -51,14 +51,14 @@ pub struct AttemptView {
     pub started_at: Time,
     #[schemars(range(min = 0))]
     pub seconds: f64,
-    /// Which answered or failed; null where no single one did.
+    /// The upstream that answered or failed; null if it was not a single one.
     pub upstream: Option<String>,
     /// Null if it succeeded.
     pub error_code: Option<&'static str>,
     pub error: Option<String>,
-    /// What all its calls have used; null where that is not known.
+    /// The usage of all its calls; null if unknown.
     pub usage: Option<UsageObject>,
-    /// Calls of which it is known what they used, in their order.
+    /// Calls with known usage, in order.
     pub calls: Vec<CallView>,
 }
 
@@ -67,12 +67,12 @@ pub struct AttemptView {
 #[schemars(inline)]
 pub struct CallView {
     pub upstream: String,
-    /// Null if it brought an answer.
+    /// Null if it returned an answer.
     pub error_code: Option<&'static str>,
     pub usage: UsageObject,
 }
 
-/// How a webhook's delivery stands.
+/// The delivery of a webhook.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Delivery")]
 pub struct DeliveryView {
@@ -84,7 +84,7 @@ pub struct DeliveryView {
     pub webhook_id: String,
     pub url: String,
     pub state: DeliveryStatus,
-    /// Why it was given up.
+    /// Why delivery was given up.
     pub reason: Option<&'static str>,
     pub attempts: u32,
     pub resends: u32,
@@ -108,13 +108,13 @@ pub enum DeliveryStatus {
 pub struct DeliveryLogEntryView {
     pub at: Time,
     pub took_ms: u64,
-    /// What the receiver answered.
+    /// The receiver's HTTP status.
     pub status: Option<u16>,
     /// Why there was no answer.
     pub error: Option<&'static str>,
 }
 
-/// What attempts at web pages have left.
+/// Evidence of attempts at web pages.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Evidence")]
 pub struct EvidenceView {
@@ -137,18 +137,18 @@ pub struct AttemptEvidenceView {
 #[schemars(inline)]
 pub struct EvidenceStep {
     pub name: String,
-    /// Since the attempt began.
+    /// Milliseconds since the attempt began.
     pub at_ms: u64,
     pub took_ms: u64,
     /// The selector that matched.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub matched: Option<String>,
-    /// Which of the alternatives that is.
+    /// The name of that alternative.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub alternative: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
-    /// What could have been meant.
+    /// Elements that the selector may have meant.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nearest: Vec<String>,
 }
@@ -168,7 +168,7 @@ pub struct EvidenceFileView {
 pub struct BatchView {
     /// The id to ask for.
     pub batch_id: Id,
-    /// `done` when every job has ended, one way or the other.
+    /// `done` when every job is done or has failed.
     pub status: BatchStatus,
     /// The label that was sent with it.
     pub label: Option<String>,
@@ -176,10 +176,10 @@ pub struct BatchView {
     pub created_at: Time,
     /// When its last job ended.
     pub completed_at: Option<Time>,
-    /// From then on it is gone.
+    /// When it expires.
     pub expires_at: Time,
     pub counts: BatchCountsView,
-    /// In the order of the request; not there with `fields=status`.
+    /// In the order of the request; absent with `fields=status`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<Vec<BatchItemView>>,
 }
@@ -218,13 +218,13 @@ pub enum BatchStatus {
     Done,
 }
 
-/// How many items there are, and how they stand.
+/// The items, counted by state.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
 #[schemars(inline)]
 pub struct BatchCountsView {
-    /// All.
+    /// All items.
     pub items: u32,
-    /// Those that became no job.
+    /// Refused ones, which have no job.
     pub refused: usize,
     pub pending: u32,
     pub done: u32,
@@ -248,7 +248,7 @@ pub struct BatchItemView {
     /// Why its job failed.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_code: Option<Cow<'static, str>>,
-    /// Why it became no job.
+    /// Why it was refused.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error: Option<ItemRefusal>,
 }

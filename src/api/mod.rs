@@ -1,5 +1,5 @@
-//! What a client sees, declared once: the tables of error codes and parameters, and the types of replies
-//! with their schemas. No rules.
+//! What a client sees, declared once: the tables of error codes and parameters, and the types of
+//! replies with their schemas. No rules.
 
 mod deletion;
 mod error_code;

@@ -1,5 +1,6 @@
-//! The parameters of a scrape: one row is all that the query, JSON bodies, items of a batch, CSV columns,
-//! `GET /scrapers`, the document and the command line know of one. The rules are checked in `job`.
+//! The parameters of a scrape: one row is all that the query, JSON bodies, items of a batch, CSV
+//! columns, `GET /scrapers`, the document and the command line know of one. The rules are checked
+//! in `job`.
 
 use serde_json::{Map, Value, json};
 
@@ -18,8 +19,8 @@ pub struct Parameter {
     pub scope: Scope,
     /// What it is for, in the document.
     pub about: &'static str,
-    /// The option of `answerd submit` with what it does, where there is one. That of a boolean sets the
-    /// opposite of its default.
+    /// The option of `answerd submit` with what it does, where there is one. That of a boolean sets
+    /// the opposite of its default.
     pub option: Option<(&'static str, &'static str)>,
     field: &'static dyn Field,
 }
@@ -53,7 +54,7 @@ pub enum Kind {
     },
 }
 
-/// Where a parameter may stand.
+/// The places of a parameter.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Scope {
     /// In a waiting call, a job, a batch, and an item of it.
@@ -280,7 +281,7 @@ pub static PARAMETERS: &[Parameter] = &[
         kind: Kind::Count { max: RETAIN_HOURS_MAX as usize },
         scope: Scope::Scrape,
         about: "Hours until the job is dropped; more than `retention_hours` is a 400.",
-        option: Some(("retain-hours", "Drop the job after so many hours")),
+        option: Some(("retain-hours", "Hours after which the job is dropped")),
         field: field!(retain_hours),
     },
     Parameter {

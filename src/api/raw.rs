@@ -12,7 +12,7 @@ use super::Id;
 /// The word for a body that is no text.
 const BASE64: &str = "base64";
 
-/// The raw replies of a job's latest attempt of which they are kept.
+/// The raw replies of the latest attempt of a job for which they are kept.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[schemars(rename = "Raw")]
 pub struct RawView {
@@ -21,11 +21,11 @@ pub struct RawView {
     pub parser: String,
     /// The number of the attempt.
     pub attempt: u32,
-    /// The upstream whose replies have become the result; null where none has.
+    /// The upstream whose replies became the result; null if there is no result.
     pub answered_by: Option<String>,
-    /// In the order in which they came; of polls the last.
+    /// In the order of arrival; of polls only the last.
     pub replies: Vec<RawReplyView>,
-    /// Where addresses that only redirect have led to.
+    /// The targets of addresses that only redirect.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub redirects: BTreeMap<String, String>,
 }
@@ -39,9 +39,9 @@ pub struct RawReplyView {
     /// The HTTP status; null for the HTML of a page.
     pub status: Option<u16>,
     pub content_type: Option<String>,
-    /// As it came, but for secrets, which `***` stands for; null where `not_kept` says why.
+    /// Unchanged except for secrets, which are replaced by `***`; null if `not_kept` says why.
     pub body: Option<String>,
-    /// `base64` where the body is no UTF-8.
+    /// `base64` if the body is not UTF-8.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub encoding: Option<String>,
     /// Why there is no body: how large it was, and the limit.

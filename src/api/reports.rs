@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::spend::SpentView;
 use super::wire::{Day, Named, Time};
 
-/// That it is so.
+/// The state of the service.
 #[derive(Deserialize, JsonSchema, Serialize)]
 #[schemars(rename = "Status")]
 pub struct StatusView {
@@ -37,13 +37,13 @@ pub struct ScraperView {
     pub name: String,
     /// Whether it can be used.
     pub configured: bool,
-    /// Which setting is missing.
+    /// The setting that is missing.
     pub missing: Option<String>,
-    /// What a scrape costs.
+    /// The price of a scrape.
     pub credits: u32,
-    /// Countries that are a 400, by its settings or because none of its upstreams serves them.
+    /// Countries that are refused, by its settings or because none of its upstreams serves them.
     pub refused_countries: Vec<String>,
-    /// What shapes an answer, with type, default and bounds.
+    /// Its parameters with type, default and bounds.
     #[schemars(with = "Named<serde_json::Map<String, Value>>")]
     pub parameters: Named<Value>,
     /// The arrays of its result.
@@ -84,16 +84,16 @@ pub struct QueueView {
     pub running: usize,
 }
 
-/// Where a scraper's answers come from.
+/// An upstream of a scraper.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Upstream")]
 pub struct UpstreamView {
     pub name: String,
-    /// What it speaks.
+    /// The API that it speaks.
     pub kind: &'static str,
     /// Whether it can be used.
     pub configured: bool,
-    /// Which setting is missing.
+    /// The setting that is missing.
     pub missing: Option<String>,
     pub breaker: Option<BreakerView>,
     pub probe_in_seconds: Option<u64>,
@@ -101,13 +101,13 @@ pub struct UpstreamView {
     pub in_flight_max: Option<usize>,
     /// The latest failure.
     pub last_error: Option<LastErrorView>,
-    /// Of the kind `browser`: how its recipe fits the page.
+    /// How well its recipe fits the page; only for the kind `browser`.
     pub recipe: Option<RecipeView>,
     /// Models that a request may ask for.
     pub models_allowed: Vec<String>,
-    /// The model that it answers with, by its own account.
+    /// The model that it reports to answer with.
     pub llm_model: Option<String>,
-    /// The last times that it became another one, oldest first.
+    /// The last changes of that model, oldest first.
     pub model_changes: Vec<ModelChangeView>,
 }
 
@@ -158,7 +158,7 @@ pub struct SelectorMatchesView {
 #[schemars(rename = "Health")]
 pub struct HealthView {
     pub window_seconds: u64,
-    /// Those that ended.
+    /// Finished attempts.
     pub attempts: u64,
     pub succeeded: u64,
     /// 0 to 1.
@@ -169,8 +169,7 @@ pub struct HealthView {
     pub p50_seconds: Option<f64>,
     #[schemars(range(min = 0))]
     pub p95_seconds: Option<f64>,
-    /// Of the answers of which it is known whether the engine made a search, the share for which it
-    /// did.
+    /// The share of answers with a search, of those for which it is known.
     #[schemars(range(min = 0))]
     pub searched_share: Option<f64>,
     /// Of the looks at an engine that does not always show an answer, such as the AI Overview, the
@@ -181,7 +180,7 @@ pub struct HealthView {
     pub non_empty: Named<Option<f64>>,
 }
 
-/// What was submitted, and how it ended.
+/// Counts of submitted jobs by their outcome.
 #[derive(Clone, Deserialize, JsonSchema, Serialize)]
 #[schemars(rename = "Used")]
 pub struct UsedView {
@@ -202,20 +201,20 @@ pub struct UsageView {
     pub resets_at: Time,
     /// The sums of the days.
     pub scrapers: Named<UsedView>,
-    /// What calls of upstreams have cost on the days.
+    /// The cost of upstream calls on these days.
     pub spent: SpentView,
     /// The same for each upstream.
     pub upstreams: Named<SpentView>,
-    /// The same for each label; `(other)` for those that are too many.
+    /// The same for each label; `(other)` sums up those beyond the limit.
     pub labels: Named<SpentView>,
     /// Days on which something was used.
     pub days: Vec<UsageDayView>,
-    /// Of every key; told to an operator's key alone.
+    /// The credits of every key; only for the key of an operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Vec<AccountCreditsView>>,
 }
 
-/// What a key has spent this month (UTC).
+/// The credits that a key has spent this month (UTC).
 #[derive(Deserialize, JsonSchema, Serialize)]
 #[schemars(rename = "AccountCredits")]
 pub struct AccountCreditsView {
@@ -230,7 +229,7 @@ pub struct AccountCreditsView {
     /// US dollars that its jobs may cost in a day (UTC); null for a key without a cap.
     #[schemars(range(min = 0))]
     pub usd_per_day: Option<f64>,
-    /// What they have cost today.
+    /// US dollars that they have cost today.
     #[schemars(range(min = 0))]
     pub usd_spent_today: f64,
 }
@@ -268,11 +267,11 @@ pub struct ScraperStatsView {
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Bucket")]
 pub struct BucketView {
-    /// When they began.
+    /// The start of the five minutes.
     pub at: Time,
-    /// Jobs that came.
+    /// Submitted jobs.
     pub submitted: u32,
-    /// Jobs that ended so.
+    /// Jobs that ended with this outcome.
     pub done: u32,
     pub failed: u32,
     pub canceled: u32,

@@ -1,5 +1,5 @@
-//! What calls of upstreams have used and cost, in replies. Dollars are numbers of JSON; sums are
-//! made of whole billionths before.
+//! The usage and cost of upstream calls, in replies. Dollars are JSON numbers; sums are made of
+//! whole billionths before.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,16 +14,16 @@ pub fn usd(nano_usd: u64) -> f64 {
     nano_usd as f64 / NANOS_PER_USD
 }
 
-/// Sums of what calls of upstreams have used and cost.
+/// Sums of the usage and cost of upstream calls.
 #[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Serialize)]
 #[schemars(rename = "Spent")]
 pub struct SpentView {
-    /// Calls of which it is known what they used.
+    /// Calls with known usage.
     pub calls: u64,
-    /// Those whose cost is not known.
+    /// Calls of unknown cost.
     pub calls_without_cost: u64,
     pub input_tokens: u64,
-    /// Those of the reasoning included.
+    /// Reasoning tokens included.
     pub output_tokens: u64,
     pub reasoning_tokens: u64,
     pub searches: u64,

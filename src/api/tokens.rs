@@ -13,7 +13,7 @@ pub struct TokensView {
     pub tokens: Vec<Value>,
 }
 
-/// A piece of Markdown, as the lexer of marked.js names it: what else it has depends on `type`.
+/// A piece of Markdown, named as by the lexer of marked.js; further fields depend on `type`.
 #[derive(JsonSchema, Serialize)]
 #[schemars(rename = "Token", extend("additionalProperties" = true))]
 pub struct TokenView {
@@ -22,7 +22,7 @@ pub struct TokenView {
     /// The piece as it was written.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub raw: Option<String>,
-    /// What it says.
+    /// Its text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub text: Option<String>,
     /// Its parts.

@@ -138,8 +138,8 @@ pub fn schemas_of<T: JsonSchema>() -> Map<String, Value> {
     generator.take_definitions(true)
 }
 
-/// Writes schemas as the rest of the document does: without the formats of Rust's numbers, without null
-/// for a field that is left out instead, and an object's fields behind what is said of it.
+/// Writes schemas as the rest of the document does: without the formats of Rust's numbers, without
+/// null for a field that is left out instead, and an object's fields behind what is said of it.
 #[derive(Clone)]
 struct Plain;
 

@@ -1,5 +1,5 @@
-//! `answerd batch`: the prompts of a file, submitted in batches, and their answers, collected in the
-//! order of the file.
+//! `answerd batch`: the prompts of a file, submitted in batches, and their answers, collected in
+//! the order of the file.
 
 mod input;
 mod output;
@@ -44,7 +44,8 @@ pub struct Args {
     /// Where the answers go: CSV when it ends in .csv, otherwise NDJSON [default: stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
-    /// Cells of a CSV file that a spreadsheet would run: escape puts a ' before them, keep leaves them
+    /// Cells of a CSV file that a spreadsheet would run: escape puts a ' before them, keep leaves
+    /// them
     #[arg(long, value_name = "HOW", default_value = "escape", value_parser = formulas)]
     formulas: Formulas,
     /// The scraper of lines that name none

@@ -148,7 +148,8 @@ impl Client {
     /// Cancels a job and returns it.
     ///
     /// # Errors
-    /// Returns an error if the key has no such job, it has ended, or the server could not be reached.
+    /// Returns an error if the key has no such job, it has ended, or the server could not be
+    /// reached.
     pub fn cancel(&self, id: &str) -> Result<ShownJob, ClientError> {
         self.job_of(self.keyed(self.agent.delete(self.path(&["jobs", id]).as_str())).call())
     }

@@ -61,7 +61,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
     let (path, _temporary) = data_directory(args.data)?;
     let mut settings = Settings::load_from(None, &BTreeMap::new())?;
     settings.store.path = path;
-    settings.log.level = "warn".to_owned();
+    "warn".clone_into(&mut settings.log.level);
     let shipped = settings.http.bind;
     settings.http.bind = free_address(shipped);
     log::start(&settings.log, console)?;

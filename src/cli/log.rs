@@ -1,5 +1,6 @@
-//! The log of a service: lines for people or JSON for programs, always on stderr. It hears `tracing`
-//! alone: what the HTTP client writes to the `log` crate names addresses, and those hold prompts.
+//! The log of a service: lines for people or JSON for programs, always on stderr. It hears
+//! `tracing` alone: what the HTTP client writes to the `log` crate names addresses, and those hold
+//! prompts.
 
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
@@ -15,7 +16,7 @@ use crate::config::LogFormat;
 use crate::config::file::Log;
 
 /// What libraries say at these levels is nothing for an operator: how they start, and that a client
-/// sent what is no HTTP. Whoever names a library in the filter hears it all the same.
+/// sent what is no HTTP. A filter that names a library still shows its lines.
 const QUIET: &str = "actix_server=warn,actix_http=off";
 
 /// Changes the level of the log that was started.

@@ -14,8 +14,8 @@ Examples:
 
 /// Ask whether the service takes jobs
 ///
-/// Exits with 0 when it does, with 1 and the reason when it stops or its store has failed, and with 3
-/// when it cannot be reached. Needs no key and asks no upstream.
+/// Exits with 0 when it does, with 1 and the reason when it stops or its store has failed, and with
+/// 3 when it cannot be reached. Needs no key and asks no upstream.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {

@@ -1,5 +1,5 @@
-//! `answerd recipe`: lists the recipes, checks files, and runs one against its page, which is what an
-//! operator does on the day a page changes. What a run prints is in `report`.
+//! `answerd recipe`: lists the recipes, checks files, and runs one against its page, which is what
+//! an operator does on the day a page changes. What a run prints is in `report`.
 
 mod report;
 
@@ -19,7 +19,7 @@ use super::exit_code::ExitCode;
 use super::settings::ConfigArgs;
 use crate::api::EvidenceStep;
 use crate::clock::Clock;
-use crate::config::nearest;
+use crate::config::suggestion;
 use crate::config::{KeepRaw, Settings};
 use crate::job::{RawRequest, ScrapeRequest};
 use crate::server::Server;
@@ -78,8 +78,8 @@ enum Task {
     /// Ask a page by its recipe, and show each step
     ///
     /// Starts a browser, shows each step with its time and the selector that matched, and where one
-    /// matched nothing the elements that could have been meant. The recipe `practice` is run against
-    /// a practice page of its own unless --base-url names another.
+    /// matched nothing the elements that could have been meant. The recipe `practice` is run
+    /// against a practice page of its own unless --base-url names another.
     #[command(after_help = RUN_EXAMPLES)]
     Run(RunArgs),
 }
@@ -215,10 +215,7 @@ fn find(
     note(&problems, console);
     recipes.remove(wanted).ok_or_else(|| {
         let names: Vec<&str> = recipes.keys().map(String::as_str).collect();
-        let offer = match nearest(wanted, &names) {
-            Some(nearest) => format!("did you mean `{nearest}`?"),
-            None => format!("there are {}", names.join(", ")),
-        };
+        let offer = suggestion(wanted, &names);
         CommandError::WrongUse(format!("there is no recipe `{wanted}`; {offer}"))
     })
 }

@@ -1,6 +1,6 @@
-//! What SIGHUP does to a running service: keys, recipes and the level of the log are read again. All
-//! or nothing: settings that a start would refuse change nothing, and neither do settings without a
-//! key where there were keys.
+//! What SIGHUP does to a running service: keys, recipes and the level of the log are read again.
+//! All or nothing: settings that a start would refuse change nothing, and neither do settings
+//! without a key where there were keys.
 
 use super::error::CommandError;
 use super::log::Level;

@@ -27,8 +27,8 @@ Examples:
 /// Serves the HTTP API and runs the jobs until SIGTERM or Ctrl-C. Then it takes no more jobs, lets
 /// running attempts end for as long as `grace_seconds` says, and exits; a second signal ends it at
 /// once. What was acknowledged is on disk and goes on at the next start. Settings come from the
-/// built-in defaults, the settings file and the environment, the later over the earlier. SIGHUP reads
-/// API keys, recipes and the log level again. Logs go to stderr. Under systemd it notifies of
+/// built-in defaults, the settings file and the environment, the later over the earlier. SIGHUP
+/// reads API keys, recipes and the log level again. Logs go to stderr. Under systemd it notifies of
 /// readiness, watchdog and stop (Type=notify, WatchdogSec).
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]

@@ -1,5 +1,5 @@
-//! `answerd completions` and `answerd man`: what shells and `man` want to know of the command line, made
-//! from its definition.
+//! `answerd completions` and `answerd man`: what shells and `man` want to know of the command line,
+//! made from its definition.
 
 use std::io;
 use std::path::PathBuf;
@@ -37,8 +37,8 @@ pub struct CompletionsArgs {
 
 /// Print the manual page
 ///
-/// With --out it writes a page for every command into a directory: answerd.1, answerd-submit.1 and so
-/// on.
+/// With --out it writes a page for every command into a directory: answerd.1, answerd-submit.1 and
+/// so on.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = MAN_EXAMPLES)]
 pub struct ManArgs {

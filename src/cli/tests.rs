@@ -1,4 +1,5 @@
-//! Whole command lines against a server that gives set replies: what they send, print and exit with.
+//! Whole command lines against a server that gives set replies: what they send, print and exit
+//! with.
 
 mod client_commands;
 

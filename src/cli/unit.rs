@@ -71,6 +71,8 @@ fn unit_of(binary: &Path) -> Result<String, CommandError> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
     use crate::config::{Settings, file};
 
@@ -84,14 +86,14 @@ mod tests {
 
     #[test]
     fn the_unit_gives_a_stop_longer_than_the_service_takes() {
-        let settings = Settings::load_from(None, &Default::default()).unwrap();
+        let settings = Settings::load_from(None, &BTreeMap::new()).unwrap();
         let seconds: u64 = directive("TimeoutStopSec").parse().unwrap();
         assert!(seconds > settings.http.grace_seconds + 10);
     }
 
     #[test]
     fn the_unit_leaves_room_for_the_connections_of_the_defaults() {
-        let settings = Settings::load_from(None, &Default::default()).unwrap();
+        let settings = Settings::load_from(None, &BTreeMap::new()).unwrap();
         let files: usize = directive("LimitNOFILE").parse().unwrap();
         assert!(files > settings.http.workers * settings.http.connections_max + 1_000);
     }

@@ -15,8 +15,8 @@ use crate::server::Reloader;
 const LOOKS: u32 = 3;
 
 /// Notifies systemd that the service is alive, where it asked for that (`WatchdogSec`), on a thread
-/// of its own until `ended` is disconnected. It sends nothing while the writer does not answer or the
-/// engine's scheduler stands still; systemd then ends the service and starts it again.
+/// of its own until `ended` is disconnected. It sends nothing while the writer does not answer or
+/// the engine's scheduler stands still; systemd then ends the service and starts it again.
 ///
 /// # Errors
 /// Returns an error if the operating system refuses the thread.

@@ -1,4 +1,4 @@
-//! The names of keys, scrapers, upstreams and models.
+//! The names of keys, scrapers, upstreams and models, and what is said of one that does not exist.
 
 use super::redaction::is_marked_as_secret;
 
@@ -24,4 +24,20 @@ pub fn nearest<'a>(name: &str, names: &[&'a str]) -> Option<&'a str> {
     let likeness = |known: &&'a str| (strsim::jaro_winkler(known, name), *known);
     let near = names.iter().map(likeness).filter(|(likeness, _)| *likeness > LIKENESS_MIN);
     near.max_by(|(a, _), (b, _)| a.total_cmp(b)).map(|(_, known)| known)
+}
+
+/// Returns the rest of a sentence about a name that does not exist: the nearest of the known ones,
+/// or all of them.
+pub fn suggestion(name: &str, names: &[&str]) -> String {
+    match nearest(name, names) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("there are {}", names.join(", ")),
+    }
+}
+
+/// Returns the line and the column of a place in a text, both from 1.
+pub fn position(text: &str, offset: usize) -> (usize, usize) {
+    let before = text.get(..offset).unwrap_or_default();
+    let line_start = before.rfind('\n').map_or(0, |at| at + 1);
+    (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }

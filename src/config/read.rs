@@ -1,12 +1,12 @@
-//! Reads settings: the defaults, config.toml and the environment, laid over each other and read into
-//! structs with serde. Nothing here is checked beyond names and types.
+//! Reads settings: the defaults, config.toml and the environment, laid over each other and read
+//! into structs with serde. Nothing here is checked beyond names and types.
 
 use std::path::Path;
 
 use toml::{Table, Value};
 
 use super::file::{DEFAULTS, File, Key, Scraper, Upstream};
-use super::names::nearest;
+use super::names::{nearest, position};
 use super::redaction::{is_marked_as_secret, is_variable, may_be_secret, quoted};
 
 /// The prefix of settings in the environment: `ANSWERD_HTTP__BIND` is `bind` in `[http]`.
@@ -56,9 +56,7 @@ fn read_file(path: &Path) -> Result<Table, String> {
     let text =
         std::fs::read_to_string(path).map_err(|error| format!("cannot read {shown}: {error}"))?;
     text.parse().map_err(|error: toml::de::Error| {
-        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
-        let column = before.chars().rev().take_while(|c| *c != '\n').count() + 1;
+        let (line, column) = position(&text, error.span().map_or(0, |span| span.start));
         let message = error.message().replace('\n', " ");
         format!("{shown} is not valid TOML: line {line}, column {column}: {}", message.trim_end())
     })

@@ -1,5 +1,5 @@
-//! Where a secret is: in a file that the settings name, in a variable, or in a credential of systemd that
-//! is called as the variable.
+//! Where a secret is: in a file that the settings name, in a variable, or in a credential of
+//! systemd that is called as the variable.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -47,14 +47,14 @@ impl SecretSource<'_> {
     /// Returns an error if the file, or the credential, is there and cannot be read; or the file is
     /// not there.
     pub fn read(&self, environment: &BTreeMap<String, String>) -> Result<String, Unreadable> {
-        let text = if !self.file.is_empty() {
-            read(Path::new(self.file))?
-        } else {
+        let text = if self.file.is_empty() {
             // An empty variable is how compose files say "not set".
             match environment.get(self.variable).filter(|value| !value.trim().is_empty()) {
                 Some(value) => value.clone(),
                 None => self.credential(environment)?,
             }
+        } else {
+            read(Path::new(self.file))?
         };
         Ok(text.trim().to_owned())
     }

@@ -172,8 +172,8 @@ impl UpstreamKind {
         self.traits().has_body
     }
 
-    /// Returns whether a request can name a model. What `model` names elsewhere is an engine, which a
-    /// scraper is made for; a page has its own.
+    /// Returns whether a request can name a model. What `model` names elsewhere is an engine, which
+    /// a scraper is made for; a page has its own.
     pub const fn has_models(self) -> bool {
         self.traits().has_models
     }

@@ -24,7 +24,7 @@ use crate::store::{
 };
 use crate::upstream::{Call, UpstreamError};
 
-/// What a worker does with a row that it has worked on.
+/// The next step with a row that was worked on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WorkOutcome {
     /// Releases it: its job has ended, or there was nothing to run. After a panic, which is a defect of
@@ -173,7 +173,7 @@ pub(super) fn claim(engine: &Engine, queue: &Queue, row: Row) -> Claimed {
     let decide = move |job: &Job| {
         let lease = job.lease + 1;
         if giving_back.load(Ordering::SeqCst) {
-            // Rejected, since nobody holds that lease: no attempt starts any more.
+            // Rejected, since that lease is not held: no attempt starts any more.
             return Event::Release { lease };
         }
         let event = job.pick_up(attempts_max, started_ms);

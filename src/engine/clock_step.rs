@@ -12,7 +12,7 @@ const STEP_MS_MIN: u64 = 2_000;
 /// removed: it did not run, or it held the sweep after a step of the clock.
 const OVERDUE_MS_MAX: u64 = 60_000;
 
-/// How the wall clock was set.
+/// A step of the wall clock.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// Set forward, or the machine has slept.

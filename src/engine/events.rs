@@ -39,7 +39,7 @@ pub(super) struct AttemptEnded<'a> {
     pub abandoned: bool,
 }
 
-/// What the end of an attempt says about its scraper.
+/// The verdict of an attempt on its scraper.
 pub(super) enum AttemptOutcome<'a> {
     Succeeded(&'a [Array]),
     Failed(Reason),

@@ -36,11 +36,11 @@ impl Ledger {
     pub(super) fn restored(store: &Store, upstreams: &Registry, now_ms: UnixMs) -> Ledger {
         let ledger = Ledger::default();
         let rows = store.spend(None, now_ms, now_ms).unwrap_or_else(|error| {
-            tracing::error!(%error, "what was spent today could not be read; caps begin anew");
+            tracing::error!(%error, "what was spent today could not be read; caps start from zero");
             Vec::new()
         });
         let models = store.models().unwrap_or_else(|error| {
-            tracing::error!(%error, "the models of upstreams could not be read; they begin anew");
+            tracing::error!(%error, "the models of upstreams could not be read");
             Vec::new()
         });
         let spent: Vec<(String, u64)> =

@@ -68,7 +68,7 @@ impl Slot {
     }
 }
 
-/// What a pool has for a thread that asks for its next entry.
+/// A pool's reply to a thread that asks for its next entry.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Next<T> {
     Entry(T),

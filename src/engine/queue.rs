@@ -59,7 +59,7 @@ impl Claim {
     }
 }
 
-/// What a queue does with an offered row.
+/// A queue's reply to an offered row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Offer {
     /// It is in a channel now, or was claimed before.

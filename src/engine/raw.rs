@@ -1,5 +1,7 @@
 //! The raw replies of an attempt: which of them are kept, and as what.
 
+use std::collections::BTreeMap;
+
 use uuid::Uuid;
 
 use crate::api::{RawReplyView, RawView};
@@ -25,7 +27,7 @@ pub(super) fn kept(
         attempt: job.attempts,
         answered_by: answered_by.map(str::to_owned),
         replies: Vec::new(),
-        redirects: Default::default(),
+        redirects: BTreeMap::new(),
     };
     for capture in captures {
         let answered = answered_by == Some(capture.upstream.as_str());

@@ -11,7 +11,7 @@ const PAUSE_MS: u64 = 250;
 /// The longest wait between two tries, milliseconds.
 pub(super) const PAUSE_MS_MAX: u64 = 30_000;
 
-/// When the scheduler opens the store again.
+/// The time at which the scheduler reopens the store.
 pub(super) struct Recovery {
     pause_ms: u64,
     next_ms: UnixMs,

@@ -12,7 +12,7 @@ use crate::store::{Counts, CountsKind};
 /// How much one run weighs in the average of run times: a sixteenth.
 const RUN_AVERAGE_SHIFT: u32 = 4;
 
-/// What is known of a scraper's work.
+/// Statistics of a scraper's work.
 pub struct Stats {
     pub totals: Totals,
     pub hour: History,

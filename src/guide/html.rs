@@ -6,7 +6,8 @@ use pulldown_cmark::{Event, Parser, Tag, TagEnd, html};
 use super::index::QUERY_CHARS_MAX;
 use super::sections::{Anchors, OPTIONS, guide_href};
 
-/// How a block of code and a table begin: they scroll by themselves, so the keyboard has to reach them.
+/// How a block of code and a table begin: they scroll by themselves, so the keyboard has to reach
+/// them.
 const CODE: &str = "<pre tabindex=\"0\" role=\"group\" aria-label=\"Code\">";
 const TABLE: &str = "<div class=\"wide\" tabindex=\"0\" role=\"group\" aria-label=\"Table\">";
 

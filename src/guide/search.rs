@@ -1,5 +1,5 @@
-//! The search of the guide for readers: the same ranking as behind an answer, but every section that
-//! fits is shown, with the place in it that is nearest to the query.
+//! The search of the guide for readers: the same ranking as behind an answer, but every section
+//! that fits is shown, with the place in it that is nearest to the query.
 
 use std::collections::BTreeSet;
 
@@ -73,7 +73,8 @@ impl Index {
         best.map_or("", |(passage, _)| &passage.text)
     }
 
-    /// Returns the share of the wanted words that a passage holds, with what its place and form add.
+    /// Returns the share of the wanted words that a passage holds, with what its place and form
+    /// add.
     pub fn passage_score(&self, at: usize, passage: usize, found: &Findings) -> f32 {
         let (held, heading) = (self.passage(at, passage), self.heading(at));
         let mut score = found.share(|stem| match (held.contains(stem), heading.contains(stem)) {

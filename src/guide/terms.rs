@@ -7,7 +7,7 @@ use unicode_normalization::char::is_combining_mark;
 
 use super::vocabulary::{COMPOUNDS, IRREGULAR, SYNONYMS, is_stop_word};
 
-/// Words longer than this are cut; nobody searches for more of them.
+/// Words longer than this are cut.
 const WORD_CHARS_MAX: usize = 64;
 
 /// A word of a text as it is searched for.
@@ -68,7 +68,7 @@ fn joined(words: Vec<String>) -> Vec<String> {
             *second == word && joined.last().is_some_and(|last| last == first)
         });
         match (compound, joined.last_mut()) {
-            (Some((_, _, whole)), Some(last)) => *last = (*whole).to_owned(),
+            (Some((_, _, whole)), Some(last)) => (*whole).clone_into(last),
             _ => joined.push(word),
         }
     }

@@ -1,5 +1,5 @@
-//! The user guide over HTTP: `/docs` lists its pages, `/docs/{slug}` shows one, `/docs/search` finds
-//! sections, and `/docs/assets/{file}` is what they offer for other programs.
+//! The user guide over HTTP: `/docs` lists its pages, `/docs/{slug}` shows one, `/docs/search`
+//! finds sections, and `/docs/assets/{file}` is what they offer for other programs.
 
 mod reference;
 
@@ -48,8 +48,8 @@ fn guide_page(call: &ApiCall, slug: &str) -> ApiResult {
     }
 }
 
-/// Returns the answer where there is no route. A browser is redirected from the forms of a page's address
-/// that people type.
+/// Returns the answer where there is no route. A browser is redirected from the forms of a page's
+/// address that people type.
 pub fn nothing_at(call: &ApiCall) -> ApiResult {
     let page = match call.path() {
         "/dashboard" | "/dashboard/" => Some("/"),

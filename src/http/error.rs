@@ -92,15 +92,16 @@ impl ApiError {
         ApiError { allow: Some(allow), ..ApiError::new(ErrorCode::MethodNotAllowed, detail) }
     }
 
-    /// Creates the error of a parameter that is there twice, in the element of a list with the index
-    /// `within`, if any.
+    /// Creates the error of a parameter that is there twice, in the element of a list with the
+    /// index `within`, if any.
     pub fn repeated(name: &str, within: Option<usize>) -> ApiError {
         let place = within.map(|index| format!(" of item {index}")).unwrap_or_default();
         let detail = format!("Parameter `{name}`{place} must be given once; it is there twice.");
         ApiError::new(ErrorCode::ParameterRepeated, detail)
     }
 
-    /// Creates the error of a batch with too many items; `given` is `None` if they cannot be counted.
+    /// Creates the error of a batch with too many items; `given` is `None` if they cannot be
+    /// counted.
     pub fn batch_too_large(items_max: usize, given: Option<usize>) -> ApiError {
         let given = given.map_or("very many".to_owned(), |given| given.to_string());
         ApiError::new(

@@ -1,5 +1,5 @@
-//! The HTTP front end: the server that listens, and every route once (`routes`). Handlers parse, call the
-//! service and answer; the rules are below.
+//! The HTTP front end: the server that listens, and every route once (`routes`). Handlers parse,
+//! call the service and answer; the rules are below.
 
 mod dashboard;
 mod docs;

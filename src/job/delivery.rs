@@ -212,8 +212,8 @@ impl Delivery {
             return;
         }
         self.round_attempts = self.round_attempts.saturating_add(1);
-        // It began by a clock that was ahead, where it began after this attempt: the day counts from
-        // here.
+        // It began by a clock that was ahead, where it began after this attempt: the day counts
+        // from here.
         self.began_ms = self.began_ms.min(attempt.at_ms);
         let now_ms = attempt.at_ms.saturating_add(attempt.took_ms);
         self.state = match attempt.outcome {
@@ -243,8 +243,8 @@ impl Delivery {
     }
 }
 
-/// The account and receiver of a delivery, as numbers by which the deliverer shares its threads out. Accounts,
-/// or receivers, that share a number by chance only share a limit.
+/// The account and receiver of a delivery, as numbers by which the deliverer shares its threads
+/// out. Accounts, or receivers, that share a number by chance only share a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Recipient {
     pub account: u32,

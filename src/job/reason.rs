@@ -5,9 +5,9 @@ pub const FAILURE_BYTES_MAX: usize = 500;
 /// The most of an answer that stands behind such a sentence, in bytes.
 pub const UNSEARCHED_BYTES_MAX: usize = 16_384;
 
-/// Declares [`Reason`]: a row has the code, the status of a waiting call, what can help, whom it blames,
-/// whether the scraper's health counts it, a sentence that it comes with, and what an operator does
-/// about it where that sentence leaves it open.
+/// Declares [`Reason`]: a row has the code, the status of a waiting call, what can help, whom it
+/// blames, whether the scraper's health counts it, a sentence that it comes with, and what an
+/// operator does about it where that sentence leaves it open.
 macro_rules! reasons {
     ($($(#[$doc:meta])* $name:ident:
         $code:literal, $status:literal, $retry:ident, $blame:ident, $health:ident,
@@ -52,8 +52,8 @@ pub struct ReasonInfo {
     pub health: HealthEffect,
     /// A sentence that it comes with.
     pub example: &'static str,
-    /// What an operator can do, `{section}` being the upstream's in config.toml; empty where the sentence
-    /// says it, and where it cannot come of a single call.
+    /// What an operator can do, `{section}` being the upstream's in config.toml; empty where the
+    /// sentence says it, and where it cannot come of a single call.
     pub advice: &'static str,
 }
 

@@ -1,4 +1,5 @@
-//! A scrape as a client asks for it: the typed parameters, their rules, and the checked request. Contract
+//! A scrape as a client asks for it: the typed parameters, their rules, and the checked request.
+//! Contract
 //! 1.3.
 
 use super::batch::SAMPLES_MAX;
@@ -86,9 +87,9 @@ pub struct Idempotency {
     pub request_hash: u128,
 }
 
-/// The bytes that requests are told apart by. The patterns name every field, so that a new one does not
-/// compile until it is decided here. It is fed only where it is given: the hashes of earlier requests, which
-/// are stored, stay as they are.
+/// The bytes that requests are told apart by. The patterns name every field, so that a new one does
+/// not compile until it is decided here. It is fed only where it is given: the hashes of earlier
+/// requests, which are stored, stay as they are.
 impl ScrapeRequest {
     /// Feeds all that shapes the answer to the hash of the cache.
     pub fn feed_answer(&self, feed: &mut impl FnMut(&[u8])) {

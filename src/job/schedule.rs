@@ -1,5 +1,5 @@
-//! A schedule: a batch that is submitted again and again. Decides which of its slots is due, and what
-//! is done about one that was missed. Pure: the time is a parameter.
+//! A schedule: a batch that is submitted again and again. Decides which of its slots is due, and
+//! what is done about one that was missed. Pure: the time is a parameter.
 
 mod recurrence;
 #[cfg(test)]
@@ -127,7 +127,7 @@ pub struct ScheduleRun {
 /// The outcome of a slot.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RunOutcome {
-    /// A batch was submitted; so many of its items were refused.
+    /// A batch was submitted; this many of its items were refused.
     Submitted { batch: Uuid, refused: u32 },
     /// The batch of the run before has not ended.
     Overlap { batch: Uuid },

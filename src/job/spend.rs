@@ -6,7 +6,7 @@ use super::UpstreamUsage;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Spend {
     pub calls: u64,
-    /// Those whose cost nobody knows.
+    /// Calls of unknown cost.
     pub calls_without_cost: u64,
     pub input_tokens: u64,
     pub output_tokens: u64,

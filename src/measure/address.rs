@@ -109,7 +109,7 @@ fn domain_in(run: &str) -> Option<Range<usize>> {
         return None;
     }
     let last = inner.rsplit('.').next()?;
-    // `good.It is` lacks a space; nobody writes an ending with a capital alone.
+    // `good.It is` lacks a space; no ending is written with a capital alone.
     let is_one_case = last.chars().all(char::is_lowercase) || last.chars().all(char::is_uppercase);
     if !is_one_case {
         return None;

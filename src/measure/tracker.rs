@@ -1,6 +1,6 @@
 //! Brands to look for, and the rules that they keep.
 
-use std::collections::HashMap;
+use std::collections::HashSet;
 
 use thiserror::Error;
 
@@ -82,7 +82,7 @@ impl TrackedBrands {
         if !(1..=BRANDS_MAX).contains(&brands.len()) {
             return Err(InvalidTracker::BrandCount(brands.len()));
         }
-        let mut known = HashMap::new();
+        let mut known = HashSet::new();
         let mut checked = Vec::with_capacity(brands.len());
         for (place, brand) in brands.into_iter().enumerate() {
             checked.push(check_brand(place, brand, &mut known)?);
@@ -127,7 +127,7 @@ impl TrackedBrands {
 fn check_brand(
     place: usize,
     mut brand: Brand,
-    known: &mut HashMap<String, ()>,
+    known: &mut HashSet<String>,
 ) -> Result<Brand, InvalidTracker> {
     let path = format!("brands[{place}]");
     for (list, given, max) in [
@@ -159,7 +159,7 @@ fn check_name(
     field: String,
     given: &str,
     case_sensitive: Option<bool>,
-    known: &mut HashMap<String, ()>,
+    known: &mut HashSet<String>,
 ) -> Result<String, InvalidTracker> {
     let name = given.trim();
     let chars = name.chars().count();
@@ -178,7 +178,7 @@ fn check_name(
     if Commonness::of(&folded.key()) == Commonness::Everywhere && !is_told {
         return Err(InvalidTracker::CommonWord { field, given: quoted(given) });
     }
-    if known.insert(folded.key(), ()).is_some() {
+    if !known.insert(folded.key()) {
         return Err(InvalidTracker::Twice { field, given: quoted(given) });
     }
     Ok(name.to_owned())

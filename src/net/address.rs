@@ -20,7 +20,7 @@ pub type Lookup = Arc<dyn Fn(&str, u16) -> io::Result<Vec<SocketAddr>> + Send + 
 /// Networks of IPv4 that are not public, as address and prefix length: the registry of special
 /// purposes (RFC 6890 and its updates), multicast and the reserved rest.
 const INTERNAL_V4: [(Ipv4Addr, u32); 15] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),
+    (Ipv4Addr::UNSPECIFIED, 8),
     (Ipv4Addr::new(10, 0, 0, 0), 8),
     (Ipv4Addr::new(100, 64, 0, 0), 10),
     (Ipv4Addr::new(127, 0, 0, 0), 8),
@@ -37,7 +37,7 @@ const INTERNAL_V4: [(Ipv4Addr, u32); 15] = [
     (Ipv4Addr::new(240, 0, 0, 0), 4),
 ];
 
-/// What of IPv6 is given out for public use (2000::/3); all else is special or nobody's.
+/// What of IPv6 is given out for public use (2000::/3); all else is special or unassigned.
 const GLOBAL_V6: (Ipv6Addr, u32) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3);
 /// Networks inside of it that are not public: protocol assignments with Teredo (whose embedded
 /// address is the client's, behind a translator), documentation.
@@ -82,9 +82,9 @@ fn within_v6(ip: Ipv6Addr, (network, prefix): (Ipv6Addr, u32)) -> bool {
     (ip.to_bits() ^ network.to_bits()) >> (u128::BITS - prefix) == 0
 }
 
-/// Returns whether a URL names an internal host without a look-up: by an address that is not public,
-/// or as `localhost` (RFC 6761, section 6.3), and `allow_hosts` does not list it. Where any other
-/// name leads is known only when it is called.
+/// Returns whether a URL names an internal host without a look-up: by an address that is not
+/// public, or as `localhost` (RFC 6761, section 6.3), and `allow_hosts` does not list it. Where any
+/// other name leads is known only when it is called.
 pub fn names_internal_host(url: &Url, allow_hosts: &[String]) -> bool {
     let internal = match url.host() {
         Some(Host::Ipv4(ip)) => !is_public(ip.into()),

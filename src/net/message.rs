@@ -47,7 +47,8 @@ impl HttpReply {
     }
 }
 
-/// Returns the headers that are text. Last comes a `date` of our own, the time of receipt (RFC 9110,
+/// Returns the headers that are text. Last comes a `date` of our own, the time of receipt (RFC
+/// 9110,
 /// 6.6.1), for responses without one: a `retry-after` that is a date is counted from it.
 pub(super) fn read_headers(headers: &HeaderMap, clock: &Clock) -> Vec<(String, String)> {
     let theirs = headers.iter().filter_map(|(name, value)| {

@@ -7,16 +7,16 @@ use crate::clock::{UnixMs, parse_http_date};
 /// The longest wait that is believed, milliseconds (a day): more is a mistake or a quota.
 const RETRY_AFTER_MS_MAX: f64 = 86_400_000.0;
 
-/// Returns `retry-after-ms`, else `retry-after` in seconds or as a date (against the reply's first `date`
-/// that is one, since this is a pure function), else the body's own `delay`, such as "34.4s".
-/// Milliseconds.
+/// Returns `retry-after-ms`, else `retry-after` in seconds or as a date (against the reply's first
+/// `date` that is one, since this is a pure function), else the body's own `delay`, such as
+/// "34.4s". Milliseconds.
 pub fn retry_after_ms(reply: &HttpReply, delay: &str) -> Option<u64> {
     reply
         .header("retry-after-ms")
         .and_then(number)
         .or_else(|| {
-            let dates = reply.headers.iter().filter(|(name, _)| name == "date");
-            let now = dates.filter_map(|(_, date)| parse_http_date(date)).next();
+            let mut dates = reply.headers.iter().filter(|(name, _)| name == "date");
+            let now = dates.find_map(|(_, date)| parse_http_date(date));
             reply.header("retry-after").and_then(|wait| seconds(wait, now))
         })
         .or_else(|| number(delay.trim().strip_suffix('s')?).map(|seconds| seconds * 1_000.0))

@@ -1,6 +1,6 @@
 //! The practice page: a chat form that works without JavaScript, an answer with its searches,
-//! sources and related questions under ids that do not change, and the same answer in pieces for the
-//! page's script. Its markup is what the recipe `practice` reads.
+//! sources and related questions under ids that do not change, and the same answer in pieces for
+//! the page's script. Its markup is what the recipe `practice` reads.
 
 use pulldown_cmark::{BrokenLink, CowStr, Event, Parser, Tag, TagEnd, html};
 

@@ -162,7 +162,8 @@ impl Service {
         found.ok_or(ServiceError::BatchNotFound)
     }
 
-    /// Waits until every job of the batch has ended or `wait_ms` have passed, whichever comes first.
+    /// Waits until every job of the batch has ended or `wait_ms` have passed, whichever comes
+    /// first.
     ///
     /// # Errors
     /// Returns an error if there is no such batch, or the store failed.

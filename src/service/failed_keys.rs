@@ -1,5 +1,5 @@
-//! Counts wrong keys by address: one that tries many is told to slow down for the rest of its minute.
-//! Right keys pass, for somebody else may call from the same address.
+//! Counts wrong keys by address: one that tries many is told to slow down for the rest of its
+//! minute. Right keys pass, for somebody else may call from the same address.
 
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};
@@ -89,7 +89,7 @@ impl FailedKeys {
         self.networks.store(by_network.len(), Ordering::Relaxed);
     }
 
-    /// What an address is counted under. Whoever calls from this machine is not counted: behind
+    /// What an address is counted under. Calls from this machine are not counted: behind
     /// a proxy that is not known to be one, that would be everybody.
     fn counted(&self, from: Option<IpAddr>) -> Option<IpAddr> {
         let address = from.map(|from| from.to_canonical())?;

@@ -1,5 +1,5 @@
-//! Cache of how much of the database's file is free. Only a walk through the whole file can say that,
-//! so a thread of its own makes one now and then, while a caller asks for it.
+//! Cache of how much of the database's file is free. Only a walk through the whole file can say
+//! that, so a thread of its own makes one now and then, while a caller asks for it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -8,8 +8,8 @@ use crate::store::Store;
 
 /// The shortest time between two walks, milliseconds.
 const EVERY_MS: u64 = 300_000;
-/// The shortest time between two walks, in times of what the first took: a two-hundredth of one core
-/// is spent on them at most.
+/// The shortest time between two walks, in times of what the first took: a two-hundredth of one
+/// core is spent on them at most.
 const RESTS: u64 = 200;
 
 /// The result of the last walk.
@@ -31,8 +31,8 @@ impl FreeSpaceCache {
         FreeSpaceCache { watch: clock.stopwatch(), state: Mutex::default() }
     }
 
-    /// Returns what was found last, bytes, and begins a walk if that is some time ago. `None` until the
-    /// first walk has ended.
+    /// Returns what was found last, bytes, and begins a walk if that is some time ago. `None` until
+    /// the first walk has ended.
     pub fn bytes(self: &Arc<Self>, store: &Arc<Store>) -> Option<u64> {
         let mut state = self.state();
         if !state.walking && self.watch.elapsed_ms() >= state.next_ms {

@@ -9,7 +9,7 @@ use crate::clock::UnixMs;
 use crate::job::{Failure, Job, TransitionError, UpstreamUsage};
 use crate::store::{Cursor, EvidenceFile, ListFilter, ListPage, StoreError};
 
-/// Further than this nobody has to look, milliseconds.
+/// The furthest look ahead, milliseconds.
 const POLL_HORIZON_MS: u64 = RETRY_AFTER_SECONDS_MAX * 1000;
 
 /// The least that a poll of a pending job says, seconds, as the 202 of its submit does.
@@ -91,7 +91,7 @@ impl Service {
             });
             match (found, changed) {
                 (Ok(None), Some(changed)) => tokio::select! {
-                    () = changed => continue,
+                    () = changed => {}
                     () = &mut time_is_up => return Ok(None),
                 },
                 (Ok(None), None) => return Err(ServiceError::Stopping),

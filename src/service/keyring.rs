@@ -1,5 +1,5 @@
-//! The API keys that are in force: who holds one, and how often each may call. A reload puts another
-//! ring in the place of this one; calls under way keep what they began with.
+//! The API keys that are in force: who holds one, and how often each may call. A reload puts
+//! another ring in the place of this one; calls under way keep what they began with.
 
 use std::collections::HashMap;
 use std::num::NonZeroU32;

@@ -47,8 +47,8 @@ impl Service {
         self.store.free_bytes()
     }
 
-    /// Returns the size of the free pages in the database's file, bytes, some minutes old; `None` before
-    /// it was found first.
+    /// Returns the size of the free pages in the database's file, bytes, some minutes old; `None`
+    /// before it was found first.
     pub fn store_free_page_bytes(&self) -> Option<u64> {
         self.free_space.bytes(&self.store)
     }
@@ -76,7 +76,8 @@ impl Service {
     }
 }
 
-/// Returns the processor time so far, seconds. proc(5): fields 14 and 15 of `stat`, in ticks of which Linux shows a hundred a second.
+/// Returns the processor time so far, seconds. proc(5): fields 14 and 15 of `stat`, in ticks of
+/// which Linux shows a hundred a second.
 fn processor_seconds() -> Option<f64> {
     const TICKS_PER_SECOND: f64 = 100.0;
     let stat = std::fs::read_to_string("/proc/self/stat").ok()?;

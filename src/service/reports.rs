@@ -7,7 +7,7 @@ use crate::store::day_of;
 
 /// The most rows of a report.
 pub const REPORT_ROWS_MAX: usize = 10_000;
-/// How far back a report goes where nobody says, days.
+/// How far back a report goes by default, days.
 pub const REPORT_DAYS_DEFAULT: u64 = 30;
 
 /// The treatment of answers whose prompt names a brand of the tracker: that they name it too is no

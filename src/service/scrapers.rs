@@ -115,8 +115,8 @@ impl Service {
         })
     }
 
-    /// Reads the operator's recipes again. A file that breaks a rule is passed over and logged; gives
-    /// what is wrong with such files.
+    /// Reads the operator's recipes again. A file that breaks a rule is passed over and logged;
+    /// gives what is wrong with such files.
     pub fn reload_recipes(&self) -> Vec<Problem> {
         let Some(folder) = &self.settings.browser.recipes else {
             tracing::info!("there is no folder of recipes to read again");

@@ -75,8 +75,8 @@ impl Service {
         live.collect()
     }
 
-    /// Returns a job of the caller's, and how its attempts have ended, oldest first. Those that a crash
-    /// cut off have no end.
+    /// Returns a job of the caller's, and how its attempts have ended, oldest first. Those that a
+    /// crash cut off have no end.
     ///
     /// # Errors
     /// Returns an error if the caller has no such job, or the store failed.

@@ -35,8 +35,8 @@ impl Service {
         self.submit_job(caller, request, handling, None).await
     }
 
-    /// Runs a scrape and waits for its end. Returns the JSON of the result, and whether the scrape is
-    /// an earlier one, because the call is a repeated one.
+    /// Runs a scrape and waits for its end. Returns the JSON of the result, and whether the scrape
+    /// is an earlier one, because the call is a repeated one.
     ///
     /// # Errors
     /// Returns an error as [`Service::submit`] does, or if no upstream can be asked inside the
@@ -225,7 +225,7 @@ impl Service {
         })
     }
 
-    /// Returns the error of a full queue: a hundredth of it is likely to be done in so many
+    /// Returns the error of a full queue: a hundredth of it is likely to be done in that many
     /// seconds.
     pub(super) fn queue_full(&self, scraper: &str) -> ServiceError {
         let wait_ms = self.engine.wait_estimate_ms(scraper);

@@ -91,7 +91,7 @@ impl World {
         let injected = HashMap::from([("scripted".to_owned(), script)]);
         let upstreams = upstream::connect(
             &settings,
-            &crate::upstream::Local::new("http://127.0.0.1:9", "", &settings),
+            &upstream::Local::new("http://127.0.0.1:9", "", &settings),
             injected,
             clock,
         )

@@ -15,7 +15,7 @@ use crate::store::{Reported, ResendError};
 #[derive(Clone, Debug)]
 pub struct WebhookStatus {
     pub subject: Subject,
-    /// Of what it tells of.
+    /// The job or batch behind it.
     pub id: Uuid,
     pub url: String,
     /// `None` while that has not ended.
@@ -46,7 +46,7 @@ impl Service {
         Ok(WebhookStatus { subject, id, url, delivery })
     }
 
-    /// Sends the webhook of a job or a batch of the caller's once more, whatever has become of it.
+    /// Sends the webhook of a job or a batch of the caller's once more, whatever its state.
     /// Counts as a request under the caller's rate limit.
     ///
     /// # Errors

@@ -52,7 +52,8 @@ pub(super) fn note(
 
 /// Removes what is kept of a job that is removed.
 pub(super) fn forget(tables: &mut Tables<'_>, job: &Job) -> Result<(), StoreError> {
-    // Whether it has any does not follow from its count: an attempt may be given back after it failed.
+    // Whether it has any does not follow from its count: an attempt may be given back after it
+    // failed.
     tables.attempts.remove(job.row)
 }
 

@@ -53,8 +53,9 @@ impl Store {
         self.queue(|queue| queue.submit(move |tables| insert(tables, &scrapers, batch, items)))
     }
 
-    /// Returns the batch that came with the same idempotency key and request before, if it exists at
-    /// `now_ms`; writes nothing. For a caller who may not submit, and may repeat what was submitted.
+    /// Returns the batch that came with the same idempotency key and request before, if it exists
+    /// at `now_ms`; writes nothing. For a caller who may not submit, and may repeat what was
+    /// submitted.
     pub fn earlier_batch(
         &self,
         known: Option<Idempotency>,
@@ -72,8 +73,9 @@ impl Store {
         self.shared.read(|snapshot| self.batch_in(snapshot, id, now_ms))
     }
 
-    /// Reads a batch, if it exists at `now_ms`, and calls `visit` with the place and the job of every
-    /// item that became one, in their order: all of one state, so that the counts are those of the jobs.
+    /// Reads a batch, if it exists at `now_ms`, and calls `visit` with the place and the job of
+    /// every item that became one, in their order: all of one state, so that the counts are those
+    /// of the jobs.
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.

@@ -10,8 +10,8 @@ use super::tables::Row;
 use crate::clock::UnixMs;
 use crate::job::ScrapeRequest;
 
-/// What the cache holds from further in the future than this, milliseconds, is swept: a clock that was
-/// ahead has stored it. Less than that is stored while a sweep is on its way.
+/// What the cache holds from further in the future than this, milliseconds, is swept: a clock that
+/// was ahead has stored it. Less than that is stored while a sweep is on its way.
 pub(super) const CACHE_AHEAD_MS_MAX: u64 = 60_000;
 
 /// Returns the hash under which a request's result is cached: of everything that shapes the answer.
@@ -28,7 +28,7 @@ pub fn request_hash(request: &ScrapeRequest) -> u128 {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cached {
     pub stored_ms: UnixMs,
-    /// What it answers. Whoever serves it compares: damage may have led to another's result.
+    /// What it answers. Readers compare: damage may have led to another's result.
     pub request: ScrapeRequest,
     pub json: Vec<u8>,
 }

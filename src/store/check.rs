@@ -37,8 +37,8 @@ impl CheckReport {
         Ok(database)
     }
 
-    /// Checks a database that is open. What cannot be read is a problem, and the rest is read all the
-    /// same.
+    /// Checks a database that is open. What cannot be read is a problem, and the rest is read all
+    /// the same.
     pub(super) fn check_database(&mut self, mut database: Database) {
         let mut broken = false;
         let damaged = match guarded(|| Ok(database.check_integrity()?)) {

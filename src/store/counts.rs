@@ -1,5 +1,5 @@
-//! What the engine has counted by the minute and by five minutes, kept so that a restart goes on with it.
-//! It is written once a minute and says nothing of a job.
+//! What the engine has counted by the minute and by five minutes, kept so that a restart goes on
+//! with it. It is written once a minute and says nothing of a job.
 
 use redb::ReadableTable;
 
@@ -40,8 +40,8 @@ fn write(
 }
 
 impl Store {
-    /// Returns all counts that are kept, each scraper's in the order of time, and the moment from which
-    /// on there are any.
+    /// Returns all counts that are kept, each scraper's in the order of time, and the moment from
+    /// which on there are any.
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
@@ -64,8 +64,8 @@ impl Store {
         })
     }
 
-    /// Writes counts that have changed; what lies before `minutes_from` or `buckets_from` is not kept.
-    /// Blocks until it is committed.
+    /// Writes counts that have changed; what lies before `minutes_from` or `buckets_from` is not
+    /// kept. Blocks until it is committed.
     ///
     /// # Errors
     /// Returns an error if the store failed; nothing was written.

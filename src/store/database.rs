@@ -1,4 +1,5 @@
-//! The database itself: making and repairing it on a backend, and reading it where it may be damaged.
+//! The database itself: making and repairing it on a backend, and reading it where it may be
+//! damaged.
 
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,9 +12,9 @@ use super::StoreError;
 const REPAIR_CACHE_BYTES: usize = 1 << 20;
 
 /// Opens the database on a backend, which is opened by the first argument: made when that is empty,
-/// repaired when it was not closed. A repair reads every page twice, in two walks: pages that
-/// nobody asks for again only drive what the processor has at hand out of its caches, so that it is
-/// done with little memory, and the database opened once more.
+/// repaired when it was not closed. A repair reads every page twice, in two walks. Caching pages
+/// that are not read again would only evict others from the processor's caches, so the repair is
+/// done with little memory, and the database is opened once more.
 pub(super) fn create<B: StorageBackend>(
     backend: impl Fn() -> Result<B, DatabaseError>,
     cache_bytes: usize,

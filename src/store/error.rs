@@ -150,11 +150,11 @@ impl StoreError {
 /// Returns whether the database says that its content is at fault, and not what it is kept on.
 pub(super) fn is_unsound(error: &redb::Error) -> bool {
     match error {
-        // A page that is said to lie after the end of the file is read no more than one that is torn.
-        redb::Error::Io(error) => matches!(
-            error.kind(),
-            std::io::ErrorKind::InvalidData | std::io::ErrorKind::UnexpectedEof
-        ),
+        // A page that is said to lie after the end of the file is read no more than one that is
+        // torn.
+        redb::Error::Io(error) => {
+            matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
+        }
         redb::Error::Corrupted(_)
         | redb::Error::UpgradeRequired(_)
         | redb::Error::RepairAborted

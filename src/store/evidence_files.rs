@@ -1,5 +1,5 @@
-//! Evidence of attempts, kept as files beside the database: each job has a directory whose name says
-//! when it expires, so that removing needs no index. Readable by our own user only.
+//! Evidence of attempts, kept as files beside the database: each job has a directory whose name
+//! says when it expires, so that removing needs no index. Readable by our own user only.
 
 use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};

@@ -1,7 +1,6 @@
-//! What time does to jobs: the start deadlines that pass, expiry, and waits that a clock that was set
-//! back would make too long. Rows whose time has passed are
-//! removed in bounded passes. Reads do not rely on it: a job ceases to exist at the exact moment,
-//! whether it has been swept or not.
+//! What time does to jobs: the start deadlines that pass, expiry, and waits that a clock that was
+//! set back would make too long. Rows whose time has passed are removed in bounded passes. Reads do
+//! not rely on it: a job ceases to exist at the exact moment, whether it has been swept or not.
 
 use redb::ReadableTable;
 
@@ -13,8 +12,8 @@ use super::{Scrapers, Store, StoreError, jobs, record, rows};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job, State, TransitionError};
 
-/// The most rows that one pass removes: while it runs nothing else is written, and who polls has one
-/// core less.
+/// The most rows that one pass removes: while it runs nothing else is written, and who polls has
+/// one core less.
 pub const SWEEP_ROWS_MAX: usize = 250;
 
 /// The outcome of one sweep.
@@ -80,8 +79,9 @@ pub(super) fn end_overdue(
     Ok(overdue)
 }
 
-/// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much earlier,
-/// those after `after` in the ready index. Returns the last of them when there may be more.
+/// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much
+/// earlier, those after `after` in the ready index. Returns the last of them when there may be
+/// more.
 pub(super) fn pull_forward_after_clock_step(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,
@@ -187,8 +187,8 @@ impl Store {
 
     /// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much
     /// earlier, but not before that: the clock was set back, and by it they would wait too long.
-    /// Begins after `after`, and returns what to continue after if there may be more. Blocks until it
-    /// is committed.
+    /// Begins after `after`, and returns what to continue after if there may be more. Blocks until
+    /// it is committed.
     ///
     /// # Errors
     /// Returns an error if the store failed; no job was changed.

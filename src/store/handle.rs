@@ -64,7 +64,7 @@ impl Store {
         self.identity_of(self.next_rows(1))
     }
 
-    /// Returns the first of so many fresh row numbers.
+    /// Returns the first of this many fresh row numbers.
     pub(super) fn next_rows(&self, count: u64) -> Row {
         self.next_row.fetch_add(count, Ordering::Relaxed)
     }
@@ -99,8 +99,8 @@ impl Store {
         self.shared.outage_error()
     }
 
-    /// Commits a write that changes nothing: whether the writer and the disk still answer. Blocks for
-    /// as long as they take.
+    /// Commits a write that changes nothing: whether the writer and the disk still answer. Blocks
+    /// for as long as they take.
     ///
     /// # Errors
     /// Returns an error if the store takes no writes.

@@ -126,8 +126,8 @@ mod tests {
     use crate::job::RawRequest;
     use crate::store::request_hash;
 
-    /// A key that came with one of these requests is found after an upgrade only if its hash is still
-    /// the same: these figures are on disk.
+    /// A key that came with one of these requests is found after an upgrade only if its hash is
+    /// still the same: these figures are on disk.
     #[test]
     fn hashes_of_a_request_stay_as_they_are_on_disk() {
         let raw = RawRequest {

@@ -1,6 +1,6 @@
-//! A job's row and everything that must change with it, in one transaction: ready, expiry
-//! and deadline indexes, result, credits, cache entry, delivery. Each operation checks first and writes second, because a
-//! refusal inside a batch must leave nothing behind.
+//! A job's row and everything that must change with it, in one transaction: ready, expiry and
+//! deadline indexes, result, credits, cache entry, delivery. Each operation checks first and writes
+//! second, because a refusal inside a batch must leave nothing behind.
 
 use super::effects::Effect;
 use super::idempotency::Existing;
@@ -42,8 +42,8 @@ pub struct SubmitLimits {
     pub monthly_credits: Option<u64>,
 }
 
-/// Writes a new job; one that is inserted as `done` comes with its result. Returns the job of this idempotency
-/// key, where there is one already, and writes nothing then.
+/// Writes a new job; one that is inserted as `done` comes with its result. Returns the job of this
+/// idempotency key, where there is one already, and writes nothing then.
 pub(super) fn insert(
     tables: &mut Tables<'_>,
     scrapers: &Scrapers,
@@ -195,7 +195,7 @@ fn write_result(
 }
 
 /// Removes a job or a batch that has expired and all that belongs to it but its cache entry, which
-/// the cache's own sweep removes and which without a result serves nobody. One whose delivery is
+/// the cache's own sweep removes and which is useless without a result. One whose delivery is
 /// pending stays.
 pub(super) fn remove(
     tables: &mut Tables<'_>,

@@ -12,7 +12,7 @@ fn note(tables: &mut Tables<'_>, upstream: &str, seen: ModelSeen) -> Result<(), 
         Some(bytes) => record::decode_models(bytes.value()),
         None => Ok(Vec::new()),
     };
-    // What cannot be read begins anew.
+    // An unreadable row counts as none.
     let mut models = stored.unwrap_or_default();
     if !seen.add_to(&mut models) {
         return Ok(());

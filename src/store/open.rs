@@ -127,7 +127,7 @@ pub(super) fn id_key(transaction: &ReadTransaction) -> Result<[u8; 16], StoreErr
     key.ok_or(StoreError::Damaged("the key of the ids is missing"))
 }
 
-/// Returns what the pages in use take, of a database that nobody else has. redb tells it only
+/// Returns what the pages in use take, of a database that is not shared. redb reports it only
 /// together with what a walk through every tree finds, so it is no metric.
 pub(super) fn used_bytes(database: &Database) -> Result<u64, StoreError> {
     let transaction = database.begin_write()?;

@@ -47,8 +47,8 @@ pub(super) struct Prepared {
     recipient: Recipient,
 }
 
-/// Returns the delivery that a job brings about by its end, ready to be written; `None` while it has
-/// not ended, and for one without a webhook.
+/// Returns the delivery that a job brings about by its end, ready to be written; `None` while it
+/// has not ended, and for one without a webhook.
 pub(super) fn prepare(job: &Job) -> Result<Option<Prepared>, StoreError> {
     let url = job.webhook_url.as_deref();
     prepare_of(job.row, Subject::Job, &job.account, url, job.completed_ms)
@@ -281,12 +281,12 @@ impl Store {
         self.shared.read(|snapshot| delivery_in(snapshot, row))
     }
 
-    /// Reads the delivery of a row together with what it reports, both of one state, whether that has
-    /// expired for clients or not.
+    /// Reads the delivery of a row together with what it reports, both of one state, whether that
+    /// has expired for clients or not.
     ///
     /// # Errors
-    /// Returns an error if the store failed or is damaged; a delivery whose job or batch is missing or
-    /// has not ended is damage.
+    /// Returns an error if the store failed or is damaged; a delivery whose job or batch is missing
+    /// or has not ended is damage.
     pub fn read_delivery<T>(
         &self,
         row: Row,
@@ -310,8 +310,8 @@ impl Store {
         })
     }
 
-    /// Reads the delivery of a job or a batch that exists at `now_ms`, in one state with what `read`
-    /// takes from that; `None` if it does not exist.
+    /// Reads the delivery of a job or a batch that exists at `now_ms`, in one state with what
+    /// `read` takes from that; `None` if it does not exist.
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
@@ -364,7 +364,7 @@ impl Store {
         .wait()
     }
 
-    /// Makes the webhook of a job or a batch of `account`'s due once more, whatever has become of
+    /// Makes the webhook of a job or a batch of `account`'s due once more, whatever the state of
     /// it. Does not block the thread.
     ///
     /// # Errors

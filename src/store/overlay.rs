@@ -1,5 +1,5 @@
-//! A database that is only read: what redb writes while it opens and repairs it stays in memory, so that
-//! a disk which takes no writes can still be read.
+//! A database that is only read: what redb writes while it opens and repairs it stays in memory, so
+//! that a disk which takes no writes can still be read.
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
@@ -63,8 +63,8 @@ impl Overlay {
     }
 }
 
-/// The parts of a range that lie in one block each: the block's number, where in it the part begins, and
-/// where the part begins and ends in the range.
+/// The parts of a range that lie in one block each: the block's number, where in it the part
+/// begins, and where the part begins and ends in the range.
 fn parts(at: u64, length: usize) -> impl Iterator<Item = (u64, usize, usize, usize)> {
     let end = at + length as u64;
     (at / BLOCK_BYTES..end.div_ceil(BLOCK_BYTES)).map(move |block| {

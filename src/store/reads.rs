@@ -89,8 +89,8 @@ impl Store {
         Ok(found?.flatten())
     }
 
-    /// Walks a scraper's unfinished jobs that are due at `now_ms` and that somebody waits for
-    /// (`interactive`) or nobody does, in the order in which they came due, until `visit` breaks.
+    /// Walks a scraper's unfinished jobs that are due at `now_ms` and that a client waits
+    /// for (`interactive`) or does not, in the order in which they came due, until `visit` breaks.
     ///
     /// # Errors
     /// Returns an error if the store failed.

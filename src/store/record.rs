@@ -1,4 +1,4 @@
-//! Records as they stand on disk: structs of their own, encoded with bincode after a version
+//! Records as stored on disk: structs of their own, encoded with bincode after a version
 //! byte. Only here and in the files of this folder is bincode named.
 
 mod counts;

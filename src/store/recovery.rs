@@ -97,8 +97,8 @@ impl Store {
         }
     }
 
-    /// Puts what is there, where it can be opened to be read, in the place of a database that has failed,
-    /// of which redb reads nothing more.
+    /// Puts what is there, where it can be opened to be read, in the place of a database that has
+    /// failed, of which redb reads nothing more.
     fn read_only(&self) {
         drop(self.replace(None));
         let reader = self.storage.reader();

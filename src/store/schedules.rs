@@ -1,4 +1,5 @@
-//! Schedules: their records, their batches, the index of what is due, and their latest runs. A slot is decided elsewhere and written here: its batch, its record and the next slot in one
+//! Schedules: their records, their batches, the index of what is due, and their latest runs. A slot
+//! is decided elsewhere and written here: its batch, its record and the next slot in one
 //! transaction, so that no crash can run it twice or lose it.
 
 use redb::ReadableTable;
@@ -98,7 +99,8 @@ impl Store {
         })
     }
 
-    /// Puts a schedule in the place of the one that it was made of, with `batch` also another batch.
+    /// Puts a schedule in the place of the one that it was made of, with `batch` also another
+    /// batch.
     pub fn replace_schedule(
         &self,
         before: Schedule,
@@ -232,8 +234,8 @@ impl Store {
         })
     }
 
-    /// Reads at most `schedules_max` schedules that are due at `now_ms`, the earliest first. One that
-    /// is damaged is passed over.
+    /// Reads at most `schedules_max` schedules that are due at `now_ms`, the earliest first. One
+    /// that is damaged is passed over.
     ///
     /// # Errors
     /// Returns an error if the store failed.

@@ -15,7 +15,8 @@ use super::snapshot::Snapshot;
 use super::{CacheEntry, Effect, Listener, QuickRepair, Scrapers, StoreError};
 use crate::tally::Histogram;
 
-/// The upper bounds of the histogram of batches, writes; [`BATCH_WRITES_MAX`](super::BATCH_WRITES_MAX) is the last.
+/// The upper bounds of the histogram of batches, writes;
+/// [`BATCH_WRITES_MAX`](super::BATCH_WRITES_MAX) is the last.
 pub(super) const BATCH_BOUNDS: [u64; 8] = [1, 2, 4, 8, 16, 64, 256, 1_024];
 
 /// The state that the writer's thread and the readers share.
@@ -34,7 +35,8 @@ pub(super) struct Shared {
     pub(super) outage: Mutex<Option<WriteOutage>>,
     /// The writes of each commit.
     pub(super) batches: Histogram,
-    /// Whether there was room when a write was queued for the transaction that the writer begins next.
+    /// Whether there was room when a write was queued for the transaction that the writer begins
+    /// next.
     pub(super) room_seen: AtomicBool,
     /// Called by the writer between a commit and the change of what readers see.
     #[cfg(test)]
@@ -106,8 +108,8 @@ impl Shared {
 
     /// Reads the latest committed state that any reader has seen.
     ///
-    /// All readers share it, so that none sees a commit before the others do: the writer lets go of the
-    /// old state before it reports what it has committed.
+    /// All readers share it, so that none sees a commit before the others do: the writer lets go of
+    /// the old state before it reports what it has committed.
     pub(super) fn read<T>(
         &self,
         read: impl FnOnce(&Snapshot) -> Result<T, StoreError>,

@@ -19,7 +19,8 @@ const FILE_NAME: &str = "answerd.redb";
 
 /// The storage that a database is opened on, and after a failure on again.
 pub(super) trait Storage: Send + Sync {
-    /// Opens the database with so much memory for its pages, bytes; one that is not there is made when `make` allows it.
+    /// Opens the database with so much memory for its pages, bytes; one that is not there is made
+    /// when `make` allows it.
     ///
     /// # Errors
     /// The storage cannot be used, or what is on it is no sound database.
@@ -186,6 +187,6 @@ fn make_directory(directory: &Path) -> Result<(), StoreError> {
         .map_err(|error| directory_error(directory, error))
 }
 
-pub(super) fn directory_error(path: &Path, error: std::io::Error) -> StoreError {
+pub(super) fn directory_error(path: &Path, error: io::Error) -> StoreError {
     StoreError::Directory { path: path.display().to_string(), error: Arc::new(error) }
 }

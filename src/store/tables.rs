@@ -1,6 +1,7 @@
 //! The tables of the database, named once.
 //!
-//! Every key but one only rises over time, which is what makes writes cheap: see the design's facts.
+//! Every key but one only rises over time, which is what makes writes cheap: see the design's
+//! facts.
 
 use redb::{Key, ReadOnlyTable, ReadTransaction, TableDefinition, TableError, Value};
 

@@ -1,4 +1,5 @@
-//! One write transaction: its tables, the rows that it has buffered, and what follows from its commit.
+//! One write transaction: its tables, the rows that it has buffered, and what follows from its
+//! commit.
 
 use std::collections::HashMap;
 
@@ -15,7 +16,8 @@ use super::tables::{
     SpendKey, SumsKey, TRACKER_VERSIONS, TRACKERS, VENDOR_TASKS,
 };
 
-/// All tables of one write transaction, those that every submit writes open already, and what is to be done when it has been committed.
+/// All tables of one write transaction, those that every submit writes open already, and what is to
+/// be done when it has been committed.
 pub struct Tables<'t> {
     pub jobs: Table<'t, Row, &'static [u8]>,
     pub prompts: LazyTable<'t, Row, &'static str>,

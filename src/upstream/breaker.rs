@@ -17,7 +17,7 @@ const PROBE_WAIT_MS: u64 = 5_000;
 /// How an upstream stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Circuit {
-    /// It takes calls; so many in a row have failed.
+    /// Closed. The number of consecutive failures.
     Closed { failures: u32 },
     /// It rests; so long until a probe, milliseconds.
     Open { wait_ms: u64 },
@@ -31,7 +31,7 @@ pub(super) enum Admission {
     Call,
     /// It may, and what comes of it decides for the others.
     Probe,
-    /// Not now; worth asking again after so many milliseconds.
+    /// Not now; try again after this many milliseconds.
     Rest {
         wait_ms: u64,
     },
@@ -115,7 +115,7 @@ impl Breaker {
     }
 }
 
-/// What is left of a rest. A clock that was set back ends it: nobody knows how long it has been.
+/// What is left of a rest. A clock that was set back ends it, because the time that has passed is unknown.
 fn left_ms(since_ms: UnixMs, rest_ms: u64, now_ms: UnixMs) -> u64 {
     now_ms.checked_sub(since_ms).map_or(0, |rested_ms| rest_ms.saturating_sub(rested_ms))
 }

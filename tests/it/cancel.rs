@@ -27,7 +27,7 @@ fn cancel(app: &App, id: &str, headers: &[(&str, &str)]) -> Reply {
 }
 
 /// One worker, and credits for two jobs at once.
-fn app(upstream: &std::sync::Arc<Scripted>) -> App {
+fn app(upstream: &Arc<Scripted>) -> App {
     Builder::new()
         .config(&keys("monthly_credits = 6"))
         .set("SCRAPERS__CHATGPT__WORKERS", 1)

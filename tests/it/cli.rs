@@ -351,7 +351,7 @@ fn a_live_check_exits_with_0_when_all_answer_and_with_1_when_one_does_not() {
 #[test]
 fn a_first_start_says_in_ten_lines_what_there_is_and_what_to_type_next() {
     let (directory, store) = store_directory();
-    let mut serve = crate::child::command(&store);
+    let mut serve = command(&store);
     let mut serve =
         serve.arg("serve").stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
     let mut printed = BufReader::new(serve.stdout.take().unwrap()).lines().map(Result::unwrap);

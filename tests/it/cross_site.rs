@@ -25,7 +25,7 @@ fn port(base: &str) -> &str {
 /// Sends requests to `base` in every way and calls `done` with what could be read of the answers, by
 /// the way; it waits for each to end. What a page may do in any case has `null`.
 fn attack(base: &str, job: &str) -> String {
-    let script = r#"
+    let script = r"
       const base = BASE, job = JOB, found = {};
       const submit = (name) => `${base}/scrapers/chatgpt/jobs?prompt=${name}`;
       const run = (name) => `${base}/scrapers/chatgpt?prompt=${name}`;
@@ -91,7 +91,7 @@ fn attack(base: &str, job: &str) -> String {
         listens('events', `${base}/jobs/${job}/events`),
         listens('stats', `${base}/stats/events`),
       ]).then(() => done(found), (error) => done({ error: `${error}` }));
-    "#;
+    ";
     script.replace("BASE", &json!(base).to_string()).replace("JOB", &json!(job).to_string())
 }
 

@@ -221,8 +221,8 @@ fn fault(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<St
             }
         }
     }
-    let items = value.as_array().into_iter().flatten().filter(|_| !schema["items"].is_null());
-    items.filter_map(|item| fault(document, &schema["items"], item, at)).next()
+    let mut items = value.as_array().into_iter().flatten().filter(|_| !schema["items"].is_null());
+    items.find_map(|item| fault(document, &schema["items"], item, at))
 }
 
 /// Every media type object of a method: of its body and of its replies.

@@ -20,7 +20,7 @@ fn key(name: &str, store: &Path) -> (String, String) {
 
 /// A service that logs into a file.
 fn serve(store: &Path, log: &Path) -> Served {
-    let file = std::fs::File::create(log).unwrap();
+    let file = File::create(log).unwrap();
     Served::start_with(store, &[], |command| {
         command.env_remove("ANSWERD_LOG__LEVEL").stderr(Stdio::from(file));
     })

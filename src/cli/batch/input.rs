@@ -1,5 +1,6 @@
 //! The file of `answerd batch`: CSV with a header, or a JSON object on each line.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::Path;
@@ -67,7 +68,7 @@ pub struct Input {
 /// # Errors
 /// Returns an error if the file cannot be read, is neither, is too large, or has an invalid line.
 pub fn read(path: &Path) -> Result<Input, CommandError> {
-    let extension = path.extension().map(|extension| extension.to_ascii_lowercase());
+    let extension = path.extension().map(OsStr::to_ascii_lowercase);
     let wrong = |what: String| CommandError::WrongUse(format!("{}: {what}", path.display()));
     let csv = match extension.as_ref().and_then(|extension| extension.to_str()) {
         Some("csv") => true,
@@ -154,7 +155,8 @@ fn names(head: &[u8], separator: u8) -> Result<Vec<String>, String> {
     Ok(header.iter().map(name).collect())
 }
 
-/// Returns a cell as the API takes it. What is not of its type is sent as it is: the server says why not.
+/// Returns a cell as the API takes it. What is not of its type is sent as it is: the server says
+/// why not.
 fn typed(name: &str, cell: &str) -> Value {
     let read = |parameter: &Parameter| {
         let mut raw = RawRequest::default();

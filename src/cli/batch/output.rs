@@ -1,5 +1,5 @@
-//! Where `answerd batch` writes: a line for each line of the input, as JSON or as CSV. A file has its
-//! name only once it is complete.
+//! Where `answerd batch` writes: a line for each line of the input, as JSON or as CSV. A file has
+//! its name only once it is complete.
 
 use std::borrow::Cow;
 use std::io::Write;

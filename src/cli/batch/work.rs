@@ -1,5 +1,6 @@
-//! The work of `answerd batch`: every line is submitted, waited for and written. What is submitted has
-//! idempotency keys made of its content, so that the same work again finds the batches that there are.
+//! The work of `answerd batch`: every line is submitted, waited for and written. What is submitted
+//! has idempotency keys made of its content, so that the same work again finds the batches that
+//! there are.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -149,8 +150,8 @@ impl Work<'_> {
         )
     }
 
-    /// What became of every line of a part, in their order. Lines for which the queue has no room go
-    /// out again until it has.
+    /// What became of every line of a part, in their order. Lines for which the queue has no room
+    /// go out again until it has.
     fn outcomes(
         &self,
         part: Submitted,

@@ -73,7 +73,7 @@ fn webhook_shows_the_delivery_and_sends_it_again() {
     let (ran, asked) =
         against(vec![(202, document.to_string())], &["webhook", "an-id", "--resend", "--json"]);
     assert_eq!(ran.exit, ExitCode::Done);
-    assert_eq!(serde_json::from_str::<serde_json::Value>(&ran.out).unwrap(), document);
+    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), document);
     assert!(asked[0].starts_with("POST /jobs/an-id/webhook HTTP/1.1\r\n"), "{}", asked[0]);
     (document["state"], document["reason"]) = ("failed".into(), "gone".into());
     let (ran, _) = against(vec![ok(&document)], &["webhook", "an-id"]);

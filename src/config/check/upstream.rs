@@ -142,9 +142,8 @@ fn check_webdriver(section: &str, typed: &file::Upstream, problems: &mut Vec<Str
     range(problems, &format!("{section}.sessions"), typed.sessions as u64, 1, 256);
     // Its client speaks no TLS: a driver can do anything in its browser and belongs into a network
     // of one's own.
-    let is_plain = |url: &url::Url| url.scheme() == "http" && !has_login(url) && is_bare(url);
-    if typed.webdriver_url != "auto" && web_address(&typed.webdriver_url).filter(is_plain).is_none()
-    {
+    let is_other = |url: url::Url| url.scheme() != "http" || has_login(&url) || !is_bare(&url);
+    if typed.webdriver_url != "auto" && web_address(&typed.webdriver_url).is_none_or(is_other) {
         problems.push(format!(
             "`webdriver_url` in [{section}] must be `auto` or an http address without a login, \
              such as `http://127.0.0.1:4444`"

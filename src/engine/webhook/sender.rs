@@ -41,7 +41,7 @@ struct Message {
 }
 
 impl Sender {
-    /// `lookup` resolves the hosts in the place of the system, if there is one.
+    /// Creates a sender; `lookup`, if given, resolves hosts in place of the system.
     pub fn new(context: Arc<Context>, settings: &Webhooks, lookup: Option<Lookup>) -> Sender {
         let timeout = Duration::from_secs(settings.timeout_seconds);
         let poster = Poster::new(timeout, &settings.allow_hosts, lookup, context.clock.clone());

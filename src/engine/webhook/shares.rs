@@ -35,7 +35,7 @@ pub(in crate::engine) struct Ticket {
     suspect: bool,
 }
 
-/// How a receiver dealt with an attempt.
+/// The conduct of a receiver in an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Conduct {
     Answered,

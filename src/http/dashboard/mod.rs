@@ -1,5 +1,6 @@
-//! The dashboard at `/`: a page and its modules, built in as they are written. It is a client of the
-//! API like any other: all that it shows comes over the paths that everybody has, with the same key.
+//! The dashboard at `/`: a page and its modules, built in as they are written. It is a client of
+//! the API like any other: all that it shows comes over the paths that everybody has, with the same
+//! key.
 
 use std::sync::LazyLock;
 

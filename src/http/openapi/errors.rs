@@ -15,16 +15,16 @@ use crate::job::Reason;
 fn about(status: u16) -> &'static str {
     match status {
         400 => "A parameter is missing or invalid; `detail` names it, its rule and what was given.",
-        401 => "The key is missing or none of the configured.",
-        403 => "No key is needed, and a web page of another site calls.",
-        404 => "There is no such thing, or no longer.",
+        401 => "The key is missing or invalid.",
+        403 => "No key is needed, and the call comes from a web page of another site.",
+        404 => "It does not exist, or no longer.",
         405 => "The path takes another method; `Allow` names it.",
-        408 => "The answer did not come inside `timeout`, or the request not in time.",
-        409 => "It has ended, or has not ended, and can therefore not be changed so.",
+        408 => "The answer did not arrive within `timeout`, or the request was too slow.",
+        409 => "Its state does not allow the change: it has ended, or has not ended yet.",
         413 => "The body or the URL is too large.",
-        422 => "The idempotency key came with another request before.",
-        429 => "Credits, the rate limit or a full queue; `code` tells them apart.",
-        503 => "The service stops, the store fails, or something is not configured.",
+        422 => "The idempotency key was used with a different request before.",
+        429 => "No credits left, the rate limit, or a full queue; `code` says which.",
+        503 => "The service is stopping, the store fails, or something is not configured.",
         504 => "The upstream could not be reached.",
         _ => "The scrape or the store failed; `detail` has the reason.",
     }
@@ -46,8 +46,8 @@ pub fn reasons() -> Vec<ErrorCode> {
     Reason::ALL.iter().copied().map(ErrorCode::Failed).collect()
 }
 
-/// Returns the responses of a method that has these codes, by status. What any request can be refused
-/// with stands in each that it has the status of, for there the default does not hold.
+/// Returns the responses of a method that has these codes, by status. What any request can be
+/// refused with stands in each that it has the status of, for there the default does not hold.
 pub fn responses(codes: &[ErrorCode]) -> Map<String, Value> {
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
     for code in codes {
@@ -96,7 +96,7 @@ fn response(status: u16, codes: &[ErrorCode]) -> Value {
 pub fn components() -> Value {
     let mut any = response(400, ANY);
     any["description"] = json!(
-        "What any request can meet: 400 for one that cannot be decoded, 403 for one of another site's \
+        "The errors of any request: 400 for one that cannot be decoded, 403 for one of another site's \
          page while no key is needed, 404 for an unknown path, 405 for another method, 413 for one \
          that is too long."
     );

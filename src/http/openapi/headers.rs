@@ -18,13 +18,13 @@ pub fn all() -> Value {
     let seconds = json!({ "type": "integer", "minimum": 0 });
     let mut headers = json!({
         "Location": header("Where to poll.", text(), "/jobs/0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10"),
-        "Retry-After": header("In how many seconds to come again; not there where nothing is awaited.", seconds, ""),
+        "Retry-After": header("Seconds until the next try or poll; absent if nothing is pending.", seconds, ""),
         "ETag": header("A strong tag that changes with every transition of the job.", text(), "\"0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10-3-0.1.0\""),
-        "Idempotency-Replayed": header("Only there when the key came with the same request before: this is what it made then.", json!({ "type": "string", "enum": ["true"] }), "true"),
-        "Allow": header("With 405: the methods that the path takes.", text(), "GET, DELETE"),
-        "X-Request-Id": header("That of the request, if it is usable; otherwise a new UUID.", text(), "5b7f0a52-2f0e-4a3c-9c11-4f1d3c0a7e66"),
-        "RateLimit-Policy": header("The key's limit `q` in a window of `w` seconds; not there without one (draft-ietf-httpapi-ratelimit-headers).", text(), "\"default\";q=600;w=60"),
-        "RateLimit": header("How many submits are left, and in `t` seconds all are there again.", text(), "\"default\";r=598;t=1"),
+        "Idempotency-Replayed": header("Present if the key was used with the same request before: this is what it created.", json!({ "type": "string", "enum": ["true"] }), "true"),
+        "Allow": header("The methods that the path takes; with 405.", text(), "GET, DELETE"),
+        "X-Request-Id": header("The request's own id if it is valid; otherwise a new UUID.", text(), "5b7f0a52-2f0e-4a3c-9c11-4f1d3c0a7e66"),
+        "RateLimit-Policy": header("The key's limit `q` in a window of `w` seconds; absent without one (draft-ietf-httpapi-ratelimit-headers).", text(), "\"default\";q=600;w=60"),
+        "RateLimit": header("The submits `r` that are left, and the seconds `t` until all are available again.", text(), "\"default\";r=598;t=1"),
     });
     headers["Retry-After"]["example"] = json!(2);
     headers

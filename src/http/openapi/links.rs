@@ -1,4 +1,5 @@
-//! Where an id from a submit leads: a link to each method whose path takes that id and nothing else.
+//! Where an id from a submit leads: a link to each method whose path takes that id and nothing
+//! else.
 
 use serde_json::{Map, Value, json};
 

@@ -12,14 +12,15 @@ use crate::job::{IDEMPOTENCY_KEY_CHARS_MAX, LABEL_CHARS_MAX};
 use crate::service::DAYS_KEPT_MAX;
 use crate::store::TRACKER_VERSIONS_MAX;
 
-/// Returns the parameters that an item of a batch takes, as properties of an object: contract 1.3 and
-/// part 2. None has a `default`: a generated client would send it, over the value that stands elsewhere,
-/// in the query or beside the items of a batch.
+/// Returns the parameters that an item of a batch takes, as properties of an object: contract 1.3
+/// and part 2. None has a `default`: a generated client would send it, over the value that stands
+/// elsewhere, in the query or beside the items of a batch.
 pub fn scrape() -> Map<String, Value> {
     properties(|parameter| parameter.scope == Scope::Scrape)
 }
 
-/// Returns the parameters of a waiting call, which have only one place to stand in and so have defaults.
+/// Returns the parameters of a waiting call, which have only one place to stand in and so have
+/// defaults.
 pub fn waited_for() -> Map<String, Value> {
     let mut properties = scrape();
     for (name, property) in &mut properties {
@@ -105,22 +106,22 @@ pub fn wait() -> Vec<Value> {
     let fields = json!({ "type": "string", "enum": ["status"] });
     let prefer = json!({ "type": "string", "examples": ["wait=30"] });
     vec![
-        of("query", "wait", "Waits so many seconds at most for the end.", seconds),
-        of("query", "fields", "`status` leaves the result or the items out.", fields),
-        of("header", "Prefer", "The same as `wait`, which counts when both are there.", prefer),
+        of("query", "wait", "The most seconds to wait for the end.", seconds),
+        of("query", "fields", "`status` leaves out the result or the items.", fields),
+        of("header", "Prefer", "The same as `wait`, which wins if both are given.", prefer),
     ]
 }
 
 /// Returns what a poll of a job takes.
 pub fn poll() -> Vec<Value> {
-    let known = "The ETag of an earlier reply: 304 when nothing has changed.";
+    let known = "The ETag of an earlier reply; 304 if nothing has changed.";
     let mut parameters = wait();
     parameters.push(of("header", "If-None-Match", known, json!({ "type": "string" })));
     parameters
 }
 
 pub fn last_event_id() -> Value {
-    let description = "The `id` of the last event that was seen: only what came later is told.";
+    let description = "The `id` of the last event that was seen: only later ones are sent.";
     of("header", "Last-Event-ID", description, json!({ "type": "string", "examples": ["3"] }))
 }
 
@@ -151,7 +152,7 @@ pub fn list() -> Vec<Value> {
         of(
             "query",
             "status",
-            "Jobs that stand so.",
+            "Jobs with this status.",
             json!({ "type": "string", "enum": ["pending", "done", "failed"] }),
         ),
         of("query", "scraper", "Jobs of this scraper.", text()),
@@ -159,7 +160,7 @@ pub fn list() -> Vec<Value> {
         of(
             "query",
             "search",
-            "Jobs whose label or prompt holds this, whatever the case of its letters.",
+            "Jobs whose label or prompt contains this, in upper or lower case.",
             search,
         ),
         of(
@@ -171,10 +172,15 @@ pub fn list() -> Vec<Value> {
         of(
             "query",
             "since",
-            "Jobs created from then on: RFC 3339, a date, or Unix seconds.",
+            "Jobs created at this time or later: RFC 3339, a date, or Unix seconds.",
             moment.clone(),
         ),
-        of("query", "until", "Jobs created until then; a date is its whole day in UTC.", moment),
+        of(
+            "query",
+            "until",
+            "Jobs created at this time or earlier; a date is its whole day in UTC.",
+            moment,
+        ),
         of("query", "limit", "Jobs in a page; of no effect on an export.", limit),
         of(
             "query",
@@ -185,7 +191,7 @@ pub fn list() -> Vec<Value> {
         of(
             "query",
             "formulas",
-            "Cells of a CSV export that a spreadsheet would run: with `'` before them, or as they are.",
+            "Cells of a CSV export that a spreadsheet would run: escaped with `'`, or kept.",
             formulas,
         ),
     ]
@@ -199,7 +205,10 @@ pub fn deletion() -> Vec<Value> {
     let dry_run = json!({ "type": "boolean" });
     let mut label = of("query", "label", "Exactly this label.", label);
     label["required"] = true.into();
-    vec![label, of("query", "dry_run", "Counts what would go, and deletes nothing.", dry_run)]
+    vec![
+        label,
+        of("query", "dry_run", "Counts what would be deleted, and deletes nothing.", dry_run),
+    ]
 }
 
 /// Returns the window of what is measured, and its tracker's version.
@@ -247,7 +256,7 @@ pub fn report() -> Vec<Value> {
 
 pub fn days() -> Value {
     let schema = json!({ "type": "integer", "minimum": 1, "maximum": DAYS_KEPT_MAX });
-    of("query", "days", "So many days instead of the month.", schema)
+    of("query", "days", "A number of days in place of the month.", schema)
 }
 
 /// Returns what is asked of the practice engine, or sought in the guide.
@@ -266,6 +275,6 @@ pub fn components() -> Value {
         "type": "string", "minLength": 1, "maxLength": REQUEST_ID_BYTES_MAX,
         "pattern": "^[\\x21-\\x7e]+$",
     });
-    let description = "An id of your own for the request, which its reply and the log carry.";
+    let description = "An id of your own for the request; its reply and the log repeat it.";
     json!({ "RequestId": of("header", "X-Request-Id", description, schema) })
 }

@@ -1,4 +1,4 @@
-//! What requests and replies are made of.
+//! The schemas of requests and replies.
 
 mod schedules;
 
@@ -72,7 +72,7 @@ fn text(description: &str) -> Value {
     json!({ "type": "string", "description": description })
 }
 
-/// What holds for every item can be one parameter of the whole.
+/// A parameter for every item can stand once beside them.
 fn new_batch() -> Value {
     let mut properties = parameters::of_batch();
     let prompt = json!({ "type": "string", "minLength": 1, "maxLength": PROMPT_CHARS_MAX });
@@ -85,25 +85,25 @@ fn new_batch() -> Value {
     };
     properties["prompt"]["description"] = "The prompt of items that have none.".into();
     properties["label"]["description"] =
-        "Of the batch, and of its jobs that have none of their own.".into();
+        "The label of the batch, and of its jobs without one of their own.".into();
     for (name, property) in [
-        ("items", listed(of("NewItem"), "What is asked, one by one.")),
+        ("items", listed(of("NewItem"), "The scrapes, one by one.")),
         (
             "prompts",
-            listed(prompt, "Prompts: each goes to every scraper and country. Instead of `prompt`."),
+            listed(prompt, "Prompts, each for every scraper and country. In place of `prompt`."),
         ),
         (
             "scrapers",
-            listed(json!({ "type": "string" }), "Where the prompts go. Instead of one `scraper`."),
+            listed(json!({ "type": "string" }), "Scrapers to ask. In place of `scraper`."),
         ),
-        ("countries", listed(country, "Where the prompts are asked. Instead of one `country`.")),
+        ("countries", listed(country, "Countries to ask from. In place of `country`.")),
         ("scraper", text("The scraper of items that name none.")),
     ] {
         properties.insert(name.to_owned(), property);
     }
     json!({
         "type": "object",
-        "description": "Either `items`, or `prompts` with `scrapers` and `countries`. What else is given holds for every item that does not say otherwise.",
+        "description": "Either `items`, or `prompts` with `scrapers` and `countries`. Other parameters apply to every item that does not set its own.",
         "properties": properties,
     })
 }
@@ -113,7 +113,7 @@ fn new_item() -> Value {
     properties.insert("scraper".to_owned(), text("The scraper to ask."));
     json!({
         "type": "object",
-        "description": "One scrape of a batch; refused by itself where it breaks a rule. What is not given here is what stands beside the items.",
+        "description": "One scrape of a batch, refused by itself if it is invalid. Parameters that it leaves out are taken from beside the items.",
         "properties": properties,
     })
 }

@@ -14,8 +14,8 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// Returns who calls.
 ///
 /// # Errors
-/// Returns an error if the key is missing, wrong or not looked at; or if it would be in a query that
-/// cannot be decoded.
+/// Returns an error if the key is missing, wrong or not looked at; or if it would be in a query
+/// that cannot be decoded.
 pub fn caller(call: &ApiCall) -> Result<Caller, HandlerError> {
     let (service, headers) = (call.service(), call.headers());
     let key = key_of(headers, call.query())?;
@@ -23,7 +23,8 @@ pub fn caller(call: &ApiCall) -> Result<Caller, HandlerError> {
     Ok(service.authenticate(key, from)?)
 }
 
-/// Returns the key from where the contract allows it: `X-API-Key`, then `?api_key=`, then a bearer token.
+/// Returns the key from where the contract allows it: `X-API-Key`, then `?api_key=`, then a bearer
+/// token.
 ///
 /// # Errors
 /// Returns an error if the key would be in a query that cannot be decoded.

@@ -70,7 +70,7 @@ pub fn parse(service: &Service, body: &[u8], sent_as_form: bool) -> Result<NewBa
             let countries = countries.unwrap_or_else(|| one(defaults.country.take()));
             matrix(&prompts, &scrapers, &countries, samples, &defaults)?
         }
-        (Some(_), None) | (Some(_), Some(_)) | (None, None) => {
+        (Some(_), None | Some(_)) | (None, None) => {
             return Err(ApiError::new(
                 ErrorCode::BatchInvalid,
                 "A batch must have either `items`, a list of objects, or `prompts`, a list of \

@@ -1,5 +1,5 @@
-//! Request bodies: read within the limits on their size, on the time that they take, and on what all of
-//! them may hold together; large ones are parsed off the event loop.
+//! Request bodies: read within the limits on their size, on the time that they take, and on what
+//! all of them may hold together; large ones are parsed off the event loop.
 
 use std::future::poll_fn;
 use std::ops::Deref;

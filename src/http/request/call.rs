@@ -112,7 +112,8 @@ pub enum HandlerError {
 }
 
 impl HandlerError {
-    /// Returns the error as a client sees it. `retention_hours` is for the sentence of a missing job.
+    /// Returns the error as a client sees it. `retention_hours` is for the sentence of a missing
+    /// job.
     pub fn into_api_error(self, retention_hours: u64) -> ApiError {
         match self {
             HandlerError::Api(error) => error,

@@ -28,8 +28,8 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> 
     Ok(Some(check_idempotency_key(value.as_bytes())?))
 }
 
-/// Returns how long the client wants to wait: `?wait=S`, or `Prefer: wait=S` (RFC 7240, section 4.3). A
-/// preference that is no number is ignored, as that section says.
+/// Returns how long the client wants to wait: `?wait=S`, or `Prefer: wait=S` (RFC 7240, section
+/// 4.3). A preference that is no number is ignored, as that section says.
 ///
 /// # Errors
 /// Returns an error if the parameter is no number of seconds, or out of its bounds.

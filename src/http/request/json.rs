@@ -1,6 +1,6 @@
-//! Reads the JSON bodies of requests in memory that follows from what is asked, not from what is sent:
-//! unknown fields are skipped, lists are counted beyond their limit, and what no parameter can be is
-//! kept only as far as an error shows it. Knows no rule of a parameter.
+//! Reads the JSON bodies of requests in memory that follows from what is asked, not from what is
+//! sent: unknown fields are skipped, lists are counted beyond their limit, and what no parameter
+//! can be is kept only as far as an error shows it. Knows no rule of a parameter.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -13,7 +13,8 @@ use crate::api::ErrorCode;
 use crate::http::error::ApiError;
 use crate::job::quoted;
 
-/// How many values of a list or object are kept where neither can be right: more than an error shows.
+/// How many values of a list or object are kept where neither can be right: more than an error
+/// shows.
 const MISPLACED_VALUES_MAX: usize = 64;
 
 /// The fields that are read of a body.

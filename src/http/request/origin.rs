@@ -1,5 +1,5 @@
-//! Keeps web pages of other sites away from a service that needs no key: any page that somebody opens
-//! could call it through their browser. Says nothing of keys and nothing of CORS headers.
+//! Keeps web pages of other sites away from a service that needs no key: any page that somebody
+//! opens could call it through their browser. Says nothing of keys and nothing of CORS headers.
 
 use std::net::IpAddr;
 use std::str::FromStr;

@@ -1,5 +1,5 @@
-//! Reads parameters from a query string or a JSON body: strictly decoded, typed, not yet checked. Their
-//! rules are in `job`.
+//! Reads parameters from a query string or a JSON body: strictly decoded, typed, not yet checked.
+//! Their rules are in `job`.
 
 use serde_json::{Map, Value};
 
@@ -101,15 +101,16 @@ pub fn wrong_type(name: &str, rule: &str, given: &str) -> ApiError {
     ApiError::invalid(ErrorCode::ParameterInvalid, name, rule, given)
 }
 
-/// Returns whether a JSON body may have the field: a parameter, or the scraper of a batch or its item.
+/// Returns whether a JSON body may have the field: a parameter, or the scraper of a batch or its
+/// item.
 pub fn is_body_field(name: &str) -> bool {
     name == "scraper" || Parameter::named(name).is_some()
 }
 
 const SHAPE: json::Shape = json::Shape { has_field: is_body_field, lists: &[], list_items_max: 0 };
 
-/// Reads the parameters of a scrape from a JSON body; an empty body has none. Unknown ones are ignored,
-/// and `null` is the same as absent.
+/// Reads the parameters of a scrape from a JSON body; an empty body has none. Unknown ones are
+/// ignored, and `null` is the same as absent.
 ///
 /// # Errors
 /// Returns an error if the body is not a JSON object, or if a parameter is there twice or has the
@@ -148,8 +149,8 @@ pub fn json_string(name: &str, value: Value) -> Result<String, ApiError> {
     String::from_json(value).map_err(|wrong| of_type(name, &wrong))
 }
 
-/// Merges the parameters of the query with those of the body. The same value in both is no conflict:
-/// generated clients may send a parameter wherever the document has it.
+/// Merges the parameters of the query with those of the body. The same value in both is no
+/// conflict: generated clients may send a parameter wherever the document has it.
 ///
 /// # Errors
 /// Returns an error if a parameter stands in both with different values.
@@ -234,7 +235,8 @@ mod tests {
         assert_eq!(code(from_body(b"{\"prompt\":\"\xff\"}", false)), "body_invalid");
     }
 
-    /// What is refused is refused in a sentence of bounded length, and what is read keeps the rules.
+    /// What is refused is refused in a sentence of bounded length, and what is read keeps the
+    /// rules.
     fn read_or_refused(outcome: Result<RawRequest, ApiError>) {
         match outcome.map(|raw| raw.check("practice", &[])) {
             Err(error) => assert!(

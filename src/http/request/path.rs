@@ -17,8 +17,8 @@ impl PathPattern {
         self.text.split('{').skip(1).filter_map(|rest| rest.split('}').next())
     }
 
-    /// Returns what stands in the place of a parameter, or nothing if none is asked for; `None` if the path
-    /// does not fit.
+    /// Returns what stands in the place of a parameter, or nothing if none is asked for; `None` if
+    /// the path does not fit.
     pub fn capture<'a>(&self, path: &'a str, parameter: Option<&str>) -> Option<&'a str> {
         let mut captured = "";
         let mut pattern = &self.text[self.prefix.len()..];

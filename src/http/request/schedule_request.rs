@@ -137,8 +137,8 @@ fn change_of(
     })
 }
 
-/// Reads the fields of the body. Others than [`FIELDS`] are refused: a name with a typing error would
-/// be an end that never comes.
+/// Reads the fields of the body. Others than [`FIELDS`] are refused: a name with a typing error
+/// would be an end that never comes.
 fn object(body: &[u8]) -> Result<Map<String, Value>, ApiError> {
     let invalid = |given: String| {
         let rule = "The request's body must be a JSON object with the fields of a schedule";

@@ -1,5 +1,5 @@
-//! `GET /openapi.json`: the API as an OpenAPI document. No key: nothing in it differs from one service to
-//! the next.
+//! `GET /openapi.json`: the API as an OpenAPI document. No key: nothing in it differs from one
+//! service to the next.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;

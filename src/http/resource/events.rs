@@ -17,8 +17,8 @@ use crate::service::{Service, ServiceError};
 const KEEP_ALIVE_MS: u64 = 15_000;
 const KEEP_ALIVE: &str = ": keep-alive\n\n";
 
-/// Streams from the job as it stands until it has ended. `Last-Event-ID` leaves out what the client
-/// has seen.
+/// Streams from the present state of the job until it has ended. `Last-Event-ID` leaves out what
+/// the client has seen.
 pub async fn stream(call: ApiCall) -> ApiResult {
     let (id, service) = (call.path_parameter("job_id"), call.service().clone());
     // One that is not ours is as good as none.

@@ -1,5 +1,5 @@
-//! `GET /jobs/{id}/evidence` and the files below it: what the attempts at pages have left. Takes the
-//! key that made the job, because a page may show more than its answer.
+//! `GET /jobs/{id}/evidence` and the files below it: what the attempts at pages have left. Takes
+//! the key that made the job, because a page may show more than its answer.
 
 use actix_web::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use actix_web::{HttpResponse, web};

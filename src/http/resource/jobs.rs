@@ -1,5 +1,5 @@
-//! `GET /jobs/{job_id}` and `GET /md/{job_id}.md`: no key, the id is unguessable. Contract 1.7, 1.8.
-//! `DELETE /jobs/{job_id}` cancels, which takes the key that made the job.
+//! `GET /jobs/{job_id}` and `GET /md/{job_id}.md`: no key, the id is unguessable. Contract 1.7,
+//! 1.8. `DELETE /jobs/{job_id}` cancels, which takes the key that made the job.
 
 use std::rc::Rc;
 
@@ -78,8 +78,8 @@ pub async fn markdown(call: ApiCall) -> ApiResult {
         .body(markdown))
 }
 
-/// Returns the same as the tokens of `markdown_json`, for clients that show it: text that no parser of
-/// theirs has to be trusted with.
+/// Returns the same as the tokens of `markdown_json`, for clients that show it: text that no parser
+/// of theirs has to be trusted with.
 pub async fn tokens(call: ApiCall) -> ApiResult {
     let markdown = answer_markdown(call.service(), &call.path_parameter("job_id"))?;
     // Off the actix threads: an answer may be large.

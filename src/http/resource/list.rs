@@ -209,7 +209,7 @@ impl MessageBody for Export {
                         self.reading = Some(Box::pin(reading));
                     }
                 }
-                // The connection is cut, so that nobody takes a part for the whole.
+                // The connection is cut, so that a part is not taken for the whole.
                 Err(error) => {
                     let hours = self.service.retention_hours();
                     return Poll::Ready(Some(Err(ApiError::from_service(error, hours))));

@@ -41,9 +41,10 @@ impl Form {
         }
     }
 
-    /// Returns the strong tag of this form of a job, with its quotes. It changes with every transition, and
-    /// with the release, because a newer one may write the same job with more fields. What can change
-    /// after the end is in its checksum: a result that is read again, and the usage of a late call.
+    /// Returns the strong tag of this form of a job, with its quotes. It changes with every
+    /// transition, and with the release, because a newer one may write the same job with more
+    /// fields. What can change after the end is in its checksum: a result that is read again, and
+    /// the usage of a late call.
     fn tag(
         self,
         job: &Job,
@@ -115,8 +116,8 @@ pub fn answer(
     })
 }
 
-/// Returns whether the client has what this tag names. Tags are compared weakly, as RFC 9110 says for
-/// `If-None-Match`.
+/// Returns whether the client has what this tag names. Tags are compared weakly, as RFC 9110 says
+/// for `If-None-Match`.
 fn has(known: Option<&IfNoneMatch>, tag: &str) -> bool {
     match known {
         Some(IfNoneMatch::Any) => true,

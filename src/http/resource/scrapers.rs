@@ -1,6 +1,5 @@
-//! `GET /scrapers/{scraper}` runs a scrape and waits; `POST /scrapers/{scraper}/jobs` queues one, or
-//! with `samples` several of the same.
-//! Contract 1.4 and 1.5.
+//! `GET /scrapers/{scraper}` runs a scrape and waits; `POST /scrapers/{scraper}/jobs` queues one,
+//! or with `samples` several of the same. Contract 1.4 and 1.5.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;

@@ -16,8 +16,8 @@ use crate::job::Spend;
 use crate::service::{AccountCredits, Caller, DAYS_KEPT_MAX};
 use crate::store::{DailyUsage, SpendRow, Usage};
 
-/// Returns the credits of the calendar month (UTC); with `days`, the use of so many days instead of this
-/// month's.
+/// Returns the credits of the calendar month (UTC); with `days`, the usage of that many days in
+/// place of this month's.
 pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
     let service = call.service();
     let usage = service.usage(&caller, days(call.query()?)?)?;

@@ -6,7 +6,7 @@ use actix_web::http::StatusCode;
 
 use crate::api::{DeliveryLogEntryView, DeliveryStatus, DeliveryView, Id, Time};
 use crate::http::request::call::{ApiCall, ApiResult};
-use crate::job::{DeliveryAttempt, DeliveryState, Outcome, Subject};
+use crate::job::{Delivery, DeliveryAttempt, DeliveryState, Outcome, Subject};
 use crate::service::{Caller, WebhookStatus};
 
 /// Returns the delivery log of a job's webhook.
@@ -65,7 +65,7 @@ fn view(WebhookStatus { subject, id, url, delivery }: &WebhookStatus) -> Deliver
         reason,
         attempts: delivery.map_or(0, |delivery| delivery.attempts),
         resends: delivery.map_or(0, |delivery| delivery.resends),
-        next_attempt_at: delivery.and_then(|delivery| delivery.due_ms()).map(Time::from),
+        next_attempt_at: delivery.and_then(Delivery::due_ms).map(Time::from),
         log: delivery.iter().flat_map(|delivery| &delivery.log).map(log_entry).collect(),
     }
 }

@@ -16,7 +16,8 @@ const GONE: Codes = &[ErrorCode::BatchNotFound];
 pub fn operations() -> Vec<Operation> {
     vec![
         post("/batches", keyed(batches::submit), |it| {
-            let accepted = Reply::json("What was accepted is on disk.", "Batch", examples::batch());
+            let accepted =
+                Reply::json("The accepted items are on disk.", "Batch", examples::batch());
             let body = "Either `items`, or `prompts` with `scrapers` and `countries`.";
             it.named("submitBatch", "Queues up to a thousand scrapes at once")
                 .about("Each item is accepted or refused by itself.")
@@ -27,19 +28,19 @@ pub fn operations() -> Vec<Operation> {
         }),
         get("/batches/{batch_id}", open(batches::get), |it| {
             let found = Reply::json("Its present state.", "Batch", examples::batch());
-            it.named("getBatch", "How the jobs of a batch stand")
+            it.named("getBatch", "The state of a batch and its jobs")
                 .takes(parameters::wait())
                 .answers("200", found.with(&["Retry-After"]))
                 .fails(&[POLL, GONE, READS])
         }),
         delete("/batches/{batch_id}", keyed(batches::cancel), |it| {
-            it.named("cancelBatch", "Cancels what has not ended")
+            it.named("cancelBatch", "Cancels the unfinished jobs of a batch")
                 .answers("200", Reply::json("The batch.", "Batch", examples::batch()))
                 .fails(&[GONE, &[ErrorCode::BatchFinished], WRITES])
         }),
         get("/batches/{batch_id}/webhook", keyed(webhooks::of_batch), |it| {
             let delivery = examples::delivery("batch_id", BATCH_ID);
-            it.named("getBatchWebhook", "How the delivery of a batch's webhook stands")
+            it.named("getBatchWebhook", "The delivery of a batch's webhook")
                 .answers("200", Reply::json("Every attempt.", "Delivery", delivery))
                 .fails(&[GONE, WEBHOOK, READS])
         }),

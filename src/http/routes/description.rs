@@ -143,8 +143,8 @@ impl Reply {
         Reply::of(description, media_type, schema, example.map(Value::from))
     }
 
-    /// Events as they happen. Without a schema: some readers would take it to be of the whole body, and
-    /// others of each event.
+    /// Events as they happen. Without a schema: some readers would take it to be of the whole body,
+    /// and others of each event.
     pub fn events(description: &'static str, example: Option<&str>) -> Reply {
         let content = example.map_or_else(|| json!({}), |example| json!({ "example": example }));
         let mut reply = Reply::empty(description);

@@ -35,9 +35,9 @@ fn jobs() -> Vec<Operation> {
                 .fails(&[LIST, READS])
         }),
         delete("/jobs", keyed(jobs::delete_labeled), |it| {
-            let counts = Reply::json("What is gone.", "Deletion", examples::deletion());
+            let counts = Reply::json("What was deleted.", "Deletion", examples::deletion());
             it.named("deleteJobs", "Deletes the finished jobs of a key with a label")
-                .about("With all that was kept of them. Those that have not ended stay.")
+                .about("With everything that was kept of them. Unfinished jobs stay.")
                 .takes(parameters::deletion())
                 .answers("200", counts)
                 .fails(&[DELETION, WRITES])
@@ -52,7 +52,7 @@ fn jobs() -> Vec<Operation> {
                 .fails(&[POLL, GONE, READS])
         }),
         delete("/jobs/{job_id}", keyed(jobs::cancel), |it| {
-            it.named("cancelJob", "Cancels a job of the key's")
+            it.named("cancelJob", "Cancels a job of the key")
                 .answers("200", Reply::json("The job, failed.", "Job", examples::canceled()))
                 .fails(&[GONE, &[ErrorCode::JobFinished], WRITES])
         }),
@@ -63,21 +63,21 @@ fn of_a_job() -> Vec<Operation> {
     vec![
         get("/jobs/{job_id}/events", open(events::stream), |it| {
             let stream = "Events: queued, running, retry, done, failed, canceled.";
-            it.named("streamJob", "What happens to a job, as it happens")
+            it.named("streamJob", "The transitions of a job, as events")
                 .takes([parameters::last_event_id()])
                 .answers("200", Reply::events(stream, Some(examples::EVENTS)))
-                .answers("204", Reply::empty("Nothing more will come."))
+                .answers("204", Reply::empty("The job has ended; there are no more events."))
                 .fails(&[GONE, READS])
         }),
         get("/jobs/{job_id}/attempts", keyed(attempts::list), |it| {
-            let ended = Reply::json("Those that have ended.", "Attempts", examples::attempts());
-            it.named("listAttempts", "How a job's attempts have ended")
+            let ended = Reply::json("The finished attempts.", "Attempts", examples::attempts());
+            it.named("listAttempts", "The finished attempts of a job")
                 .answers("200", ended)
                 .fails(&[GONE, READS])
         }),
         get("/jobs/{job_id}/webhook", keyed(webhooks::of_job), |it| {
             let delivery = examples::delivery("job_id", JOB_ID);
-            it.named("getJobWebhook", "How the delivery of a job's webhook stands")
+            it.named("getJobWebhook", "The delivery of a job's webhook")
                 .answers("200", Reply::json("Every attempt.", "Delivery", delivery))
                 .fails(&[GONE, WEBHOOK, READS])
         }),
@@ -89,14 +89,14 @@ fn of_a_job() -> Vec<Operation> {
         }),
         get("/jobs/{job_id}/raw", keyed(raw::get), |it| {
             let kept = "The replies, as they came but for secrets.";
-            it.named("getRaw", "What upstreams have sent")
+            it.named("getRaw", "The raw replies of upstreams")
                 .about("Kept where the job asked for it, or the upstream's `keep_raw` says so.")
                 .answers("200", Reply::json(kept, "Raw", examples::raw()))
                 .fails(&[GONE, RAW, READS])
         }),
         get("/jobs/{job_id}/evidence", keyed(evidence::list), |it| {
             let kept = "Steps, and files with their paths.";
-            it.named("listEvidence", "What attempts at web pages have left")
+            it.named("listEvidence", "Evidence of attempts at web pages")
                 .answers("200", Reply::json(kept, "Evidence", examples::evidence()))
                 .fails(&[GONE, READS])
         }),

@@ -1,5 +1,6 @@
-//! Every route once: method, path, handler, error codes, example reply. Dispatch, 405 with `Allow`, the
-//! labels of the metrics, the OpenAPI document and the guide's reference all come from this table.
+//! Every route once: method, path, handler, error codes, example reply. Dispatch, 405 with `Allow`,
+//! the labels of the metrics, the OpenAPI document and the guide's reference all come from this
+//! table.
 
 mod batches;
 pub mod description;

@@ -45,7 +45,8 @@ pub fn get(path: &'static str, handler: Handler, describe: Describe) -> Operatio
     Operation::new(&[Method::GET, Method::HEAD], path, handler, Some(describe))
 }
 
-/// Returns a GET without HEAD, for what must not run because somebody looks (RFC 9110, section 9.2.1).
+/// Returns a GET without HEAD, for what must not run because somebody looks (RFC 9110, section
+/// 9.2.1).
 pub fn get_only(path: &'static str, handler: Handler, describe: Describe) -> Operation {
     Operation::new(&[Method::GET], path, handler, Some(describe))
 }

@@ -20,11 +20,10 @@ pub fn operations() -> Vec<Operation> {
         }),
         get("/stats", keyed(stats::get), |it| {
             let stats = Reply::json("In buckets of five minutes.", "Stats", examples::stats());
-            it.named("getStats", "What every scraper has done over the last day")
-                .answers("200", stats)
+            it.named("getStats", "The last day of every scraper").answers("200", stats)
         }),
         get("/stats/events", keyed(stats::stream), |it| {
-            it.named("streamStats", "How the scrapers stand, as it changes")
+            it.named("streamStats", "The state of the scrapers, as events")
                 .answers("200", Reply::events("Events of the name `overview`.", None))
                 .fails(&[&[ErrorCode::StreamsFull]])
         }),

@@ -45,7 +45,7 @@ impl AsyncWrite for Connection {
             this.refused = lingering_close::refuses_and_closes(bytes);
         }
         let written = this.write_timeout.poll_write(&mut this.stream, context, bytes);
-        // Nobody reads there any more.
+        // The client does not read any more.
         this.refused &= !matches!(written, Poll::Ready(Err(_)));
         written
     }

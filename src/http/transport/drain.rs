@@ -1,6 +1,6 @@
-//! Keeps the library from draining bodies in chunks that no handler reads to their end: it would read
-//! on for as long as the client sends. It closes the connection after the reply instead if the body's
-//! reader still exists, so the reader is kept until then.
+//! Keeps the library from draining bodies in chunks that no handler reads to their end: it would
+//! read on for as long as the client sends. It closes the connection after the reply instead if the
+//! body's reader still exists, so the reader is kept until then.
 
 use std::cell::RefCell;
 use std::pin::Pin;

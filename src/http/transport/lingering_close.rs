@@ -13,7 +13,8 @@ const BYTES_MAX: usize = 32 << 20;
 const TIME_MAX: Duration = Duration::from_secs(10);
 /// The most connections that are read on at once; others are closed at once.
 const CONNECTIONS_MAX: usize = 1_024;
-/// What is sent first to a client that asks before it sends a body, often in one write with the reply.
+/// What is sent first to a client that asks before it sends a body, often in one write with the
+/// reply.
 const CONTINUE: &str = "HTTP/1.1 100 Continue\r\n\r\n";
 /// How much is read at a time, bytes.
 const PIECE_BYTES: usize = 8 << 10;
@@ -39,9 +40,9 @@ impl Drop for Place {
     }
 }
 
-/// Returns whether a reply begins here that refuses its request and ends the connection. The library writes
-/// the status, the length, and then whether the connection is kept. Its own refusals, of what is no HTTP
-/// request, may not say so: they are the only ones without a body.
+/// Returns whether a reply begins here that refuses its request and ends the connection. The
+/// library writes the status, the length, and then whether the connection is kept. Its own
+/// refusals, of what is no HTTP request, may not say so: they are the only ones without a body.
 pub fn refuses_and_closes(reply: &[u8]) -> bool {
     let reply = reply.strip_prefix(CONTINUE.as_bytes()).unwrap_or(reply);
     let Some(rest) = reply.strip_prefix(b"HTTP/1.") else { return false };

@@ -1,5 +1,5 @@
-//! The headers of every reply: the request's id, the caller's rate limit, how long it may be kept, and
-//! those that let a browser's page of another origin read it.
+//! The headers of every reply: the request's id, the caller's rate limit, how long it may be kept,
+//! and those that let a browser's page of another origin read it.
 
 use actix_web::http::header::{
     CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, X_CONTENT_TYPE_OPTIONS,
@@ -48,8 +48,8 @@ fn new_request_id() -> HeaderValue {
         .unwrap_or_else(|_| HeaderValue::from_static("none"))
 }
 
-/// Adds the caller's limit, as draft-ietf-httpapi-ratelimit-headers has it; `t` is when the whole quota
-/// is available again.
+/// Adds the caller's limit, as draft-ietf-httpapi-ratelimit-headers has it; `t` is when the whole
+/// quota is available again.
 pub fn rate_limit(headers: &mut HeaderMap, status: RateLimitStatus) {
     let policy = format!("\"default\";q={};w=60", status.per_minute);
     let limit = format!("\"default\";r={};t={}", status.left, status.full_in_seconds);

@@ -1,5 +1,5 @@
-//! The headers of HTML pages and their assets: a content security policy that allows nothing but our
-//! own files, and those that go with it.
+//! The headers of HTML pages and their assets: a content security policy that allows nothing but
+//! our own files, and those that go with it.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;

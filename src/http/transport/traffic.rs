@@ -1,5 +1,5 @@
-//! Counts requests by route, method and class of status, and how long they took. A route is a path of the
-//! table, never one as it came: the set is closed and says nothing of a job.
+//! Counts requests by route, method and class of status, and how long they took. A route is a path
+//! of the table, never one as it came: the set is closed and says nothing of a job.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

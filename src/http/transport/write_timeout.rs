@@ -1,5 +1,5 @@
-//! Ends connections whose client does not read what it asked for: it would hold the reply in memory for
-//! as long as TCP keeps the connection.
+//! Ends connections whose client does not read what it asked for: it would hold the reply in memory
+//! for as long as TCP keeps the connection.
 
 use std::io;
 use std::pin::Pin;

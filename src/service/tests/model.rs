@@ -137,7 +137,8 @@ struct Model {
     keys: BTreeMap<(usize, usize), u64>,
     /// What the cache's table holds: when it was stored, the row, the scraper and the prompt.
     stored: BTreeMap<(UnixMs, u64), (usize, usize)>,
-    /// What of it is known for its scraper and prompt, in the order in which it came; the last serves.
+    /// What of it is known for its scraper and prompt, in the order in which it came; the last
+    /// serves.
     cache: VecDeque<((usize, usize), (UnixMs, u64))>,
     /// What each worker does and what waits in its channel.
     workers: [engine::Worker; 2],

@@ -30,7 +30,7 @@ pub(super) fn check(
         match batch {
             Ok(batch) => drop(expected.batches.insert(row, batch)),
             Err(error) => {
-                report.problem(format!("batch row {row} cannot be read: {}", error.kind()))
+                report.problem(format!("batch row {row} cannot be read: {}", error.kind()));
             }
         }
     }
@@ -50,8 +50,8 @@ pub(super) fn check(
             *count += 1;
         }
         let BatchProgress { done: counted_done, failed: counted_failed, .. } = batch.progress;
-        // Ended jobs may be gone before their batch: one that expired before it could start, and all
-        // of them before a batch whose webhook was delivered late.
+        // Ended jobs may be gone before their batch: one that expired before it could start, and
+        // all of them before a batch whose webhook was delivered late.
         let short = counted_done < done || counted_failed < failed;
         if batch.pending() != pending || short {
             report.problem(format!(

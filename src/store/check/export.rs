@@ -35,9 +35,9 @@ impl ExportReport {
 }
 
 impl Store {
-    /// Writes every job that can be read as a line of JSON, oldest first; `line` renders it. A job whose
-    /// result cannot be read is written without it. Where the key of the ids cannot be read, jobs are
-    /// written with the nil id.
+    /// Writes every job that can be read as a line of JSON, oldest first; `line` renders it. A job
+    /// whose result cannot be read is written without it. Where the key of the ids cannot be read,
+    /// jobs are written with the nil id.
     ///
     /// # Errors
     /// Returns an error if the store cannot be opened, or `out` cannot be written.

@@ -1,4 +1,5 @@
-//! Where the pages of a damaged database cannot be read: the table, and the keys between which that is.
+//! Where the pages of a damaged database cannot be read: the table, and the keys between which that
+//! is.
 
 use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, Value};
 

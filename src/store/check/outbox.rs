@@ -21,7 +21,7 @@ pub(super) fn read_all(
         match record::decode_delivery(row, bytes.value()) {
             Ok(delivery) => drop(expected.deliveries.insert(row, delivery)),
             Err(error) => {
-                report.problem(format!("delivery row {row} cannot be read: {}", error.kind()))
+                report.problem(format!("delivery row {row} cannot be read: {}", error.kind()));
             }
         }
     }

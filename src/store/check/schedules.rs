@@ -27,7 +27,7 @@ pub(super) fn check(
         }
         let batch = batches.get(row)?;
         let batch = batch.map(|bytes| record::decode_schedule_batch(row, bytes.value()));
-        if !batch.is_some_and(|batch| batch.is_ok()) {
+        if batch.is_none_or(|batch| batch.is_err()) {
             report.problem(format!("schedule row {row} has no batch that can be read"));
         }
     }

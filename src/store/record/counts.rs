@@ -1,4 +1,4 @@
-//! Failed attempts and counts as they stand on disk.
+//! Failed attempts and counts as stored on disk.
 
 use bincode::{Decode, Encode};
 

@@ -1,4 +1,4 @@
-//! Schedules and their runs as they stand on disk.
+//! Schedules and their runs as stored on disk.
 
 use bincode::{Decode, Encode};
 use uuid::Uuid;

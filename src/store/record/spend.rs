@@ -1,4 +1,4 @@
-//! Sums of what was spent, and models that upstreams have answered with, as they stand on disk.
+//! Sums of what was spent, and models that upstreams have answered with, as stored on disk.
 
 use bincode::{Decode, Encode};
 
@@ -14,8 +14,8 @@ struct SpendV1([u64; 7]);
 #[derive(Encode, Decode)]
 struct ModelsV1(Vec<(u64, String)>);
 
-/// Encodes the sums of a day (`20260511`).
-pub fn encode_spend(day: u32, spend: Spend) -> Result<Vec<u8>, StoreError> {
+/// Returns the sums in the order of the disk.
+fn fields(spend: &mut Spend) -> [&mut u64; 7] {
     let Spend {
         calls,
         calls_without_cost,
@@ -25,38 +25,21 @@ pub fn encode_spend(day: u32, spend: Spend) -> Result<Vec<u8>, StoreError> {
         searches,
         nano_usd,
     } = spend;
-    let disk = SpendV1([
-        calls,
-        calls_without_cost,
-        input_tokens,
-        output_tokens,
-        reasoning_tokens,
-        searches,
-        nano_usd,
-    ]);
-    seal(u64::from(day), &disk)
+    [calls, calls_without_cost, input_tokens, output_tokens, reasoning_tokens, searches, nano_usd]
+}
+
+/// Encodes the sums of a day (`20260511`).
+pub fn encode_spend(day: u32, mut spend: Spend) -> Result<Vec<u8>, StoreError> {
+    seal(u64::from(day), &SpendV1(fields(&mut spend).map(|sum| *sum)))
 }
 
 pub fn decode_spend(day: u32, bytes: &[u8]) -> Result<Spend, StoreError> {
     let SpendV1(disk) = unseal(u64::from(day), bytes)?;
-    let [
-        calls,
-        calls_without_cost,
-        input_tokens,
-        output_tokens,
-        reasoning_tokens,
-        searches,
-        nano_usd,
-    ] = disk;
-    Ok(Spend {
-        calls,
-        calls_without_cost,
-        input_tokens,
-        output_tokens,
-        reasoning_tokens,
-        searches,
-        nano_usd,
-    })
+    let mut spend = Spend::default();
+    for (sum, stored) in fields(&mut spend).into_iter().zip(disk) {
+        *sum = stored;
+    }
+    Ok(spend)
 }
 
 pub fn encode_models(models: &[ModelSeen]) -> Result<Vec<u8>, StoreError> {

@@ -1,4 +1,4 @@
-//! Trackers, observations and their sums as they stand on disk.
+//! Trackers, observations and their sums as stored on disk.
 
 use bincode::{Decode, Encode};
 

@@ -1,4 +1,4 @@
-//! A vendor's task as it stands on disk.
+//! A vendor's task as stored on disk.
 
 use bincode::{Decode, Encode};
 

@@ -105,7 +105,7 @@ impl Storage for Faulty {
 
     fn writable(&self) -> Result<(), StoreError> {
         let read_only = self.check(Fault::ReadOnly, io::ErrorKind::ReadOnlyFilesystem);
-        read_only.map_err(|error| super::storage::directory_error(Path::new("disk"), error))
+        read_only.map_err(|error| storage::directory_error(Path::new("disk"), error))
     }
 
     fn reader(&self) -> Result<Box<dyn StorageBackend>, StoreError> {

@@ -140,8 +140,8 @@ fn line(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
     format!("{id} {job:?} {result:?}").into_bytes()
 }
 
-/// How a job may be exported: without its result where that cannot be read, and without its id where no
-/// id can be known.
+/// How a job may be exported: without its result where that cannot be read, and without its id
+/// where no id can be known.
 fn lines_of(id: Uuid, job: &Job, result: &Option<Vec<u8>>) -> Vec<Vec<u8>> {
     let mut lines = Vec::new();
     for id in [id, Uuid::nil()] {
@@ -277,8 +277,8 @@ fn flipped_bits_are_never_served() {
     assert!(figures.exported > all / 2, "the export saves little: {figures:?} of {all}");
 }
 
-/// What the check and the export find when a bit at each of these places has flipped; `None` where the
-/// store cannot be opened then.
+/// What the check and the export find when a bit at each of these places has flipped; `None` where
+/// the store cannot be opened then.
 fn damaged(sound: &Sound, places: &[usize]) -> Option<(CheckReport, ExportReport)> {
     let mut image = sound.image.clone();
     for at in places {
@@ -325,7 +325,8 @@ fn check_reports_a_file_that_cannot_be_opened() {
     assert!(report.problems[0].contains("cannot be opened, it is damaged: "), "{report:?}");
 }
 
-/// A page whose kind is none of the database's: nothing on it can be read, and everything around it can.
+/// A page whose kind is none of the database's: nothing on it can be read, and everything around it
+/// can.
 #[test]
 fn check_names_the_table_and_keys_of_an_unreadable_page() {
     let sound = sound();

@@ -1,4 +1,5 @@
-//! Between a commit and the change of what readers see: every reader sees the one state or the other.
+//! Between a commit and the change of what readers see: every reader sees the one state or the
+//! other.
 
 use super::*;
 use crate::job::{Failure, Reason};
@@ -86,7 +87,8 @@ const AFTER: Seen = Seen {
     deliveries_pending: 2,
 };
 
-/// Ends the job of a batch of one; what is seen between the commit and the change of what readers see.
+/// Ends the job of a batch of one; what is seen between the commit and the change of what readers
+/// see.
 fn seen_at_commit(read_before: bool) -> Seen {
     let fixture = Fixture::new();
     let job = submit_batch_of_one(&fixture);

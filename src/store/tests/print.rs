@@ -54,7 +54,7 @@ fn print_jobs(text: &mut String, transaction: &ReadTransaction, scrapers: &Scrap
         let row = row.value();
         let prompt = || Ok(prompts.get(row).unwrap().map(|prompt| prompt.value().to_owned()));
         let name = |number| scrapers.name(number);
-        let (job, _) = record::decode_job(row, bytes.value(), name, prompt).unwrap();
+        let (job, _) = decode_job(row, bytes.value(), name, prompt).unwrap();
         let state = match &job.state {
             State::Queued => "queued".to_owned(),
             State::Running => "running".to_owned(),

@@ -422,10 +422,10 @@ impl<'a> Drive<'a> {
                 (still < unchanged, "`unchanged_ms`"),
             ];
             let Some((_, missing)) = waits_for.iter().find(|(waits, _)| *waits) else {
-                if !complete.appears.is_empty() {
-                    self.trace.matched("complete.appears", &complete.appears, look.appears);
-                } else {
+                if complete.appears.is_empty() {
                     self.trace.done("the answer is complete");
+                } else {
+                    self.trace.matched("complete.appears", &complete.appears, look.appears);
                 }
                 self.trace.note(format!("{} characters", look.answer.chars));
                 return Ok(());

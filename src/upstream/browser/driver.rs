@@ -247,7 +247,10 @@ fn home_with(authorities: &[String], folder: &Path) -> Result<Option<PathBuf>, D
     Ok(Some(home))
 }
 
-/// Creates a directory that nobody else may look into.
+/// Creates a directory that only this user can read.
+///
+/// # Errors
+/// Returns an error if it cannot be created.
 pub fn make_private(folder: &Path) -> std::io::Result<()> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder)

@@ -188,7 +188,7 @@ impl Session {
             }
             BrowserEvent::Ready { window } if is_own(&window) => self.is_ready = true,
             BrowserEvent::Crashed { session } if session == self.room.devtools => {
-                self.is_gone = true
+                self.is_gone = true;
             }
             BrowserEvent::Dialog { text, .. } => self.dialogs.push(text),
             // Of the rooms of other jobs, and of frames that nobody looks at.

@@ -31,7 +31,7 @@ pub fn request() -> ScrapeRequest {
         web_search: true,
         markdown_json: false,
         mode: None,
-        location: Default::default(),
+        location: crate::job::Location::default(),
         model: None,
         kind: None,
         require_search: false,

@@ -5,7 +5,7 @@ use answerd::answer::{Answer, Source};
 use crate::app::{Builder, Scripted, Step, encoded};
 use crate::dashboard::Dashboard;
 
-const HOSTILE: &str = r##"
+const HOSTILE: &str = r#"
 <script>window.taken = 1</script>
 
 Text <img src=x onerror="window.taken = 2"> and <b onclick="window.taken = 3">bold</b>.
@@ -22,7 +22,7 @@ Text <img src=x onerror="window.taken = 2"> and <b onclick="window.taken = 3">bo
 | <img src=x onerror="window.taken = 7"> |
 |---|
 | [x](java&#115;cript:window.taken=8) |
-"##;
+"#;
 
 #[test]
 fn a_hostile_answer_stays_text() {

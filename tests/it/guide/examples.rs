@@ -32,7 +32,7 @@ pub fn examples(page: &str) -> Vec<Example> {
                     .split_once("# ")
                     .filter(|(marks, _)| marks.bytes().all(|byte| byte == b'#'))
                 {
-                    heading = text.to_owned();
+                    text.clone_into(&mut heading);
                 }
             }
         }

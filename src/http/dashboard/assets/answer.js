@@ -15,7 +15,7 @@ let outer = 2;
 let lead = null;
 
 /**
- * The elements of a list of tokens, below so many levels of headings. `leading` has `mark(number)` and
+ * The elements of a list of tokens, below this many levels of headings. `leading` has `mark(number)` and
  * `link(address)`: what leads to the source that a mark or a link names, or nothing.
  */
 export function answer(tokens, levels = 2, leading = null) {

@@ -16,7 +16,7 @@ import { signIn } from "./sign_in.js";
 import { usage as usageView } from "./usage.js";
 
 const main = document.getElementById("main");
-/** What the server knows of the key; null while nobody is signed in. */
+/** What the server knows of the key; null while signed out. */
 let usage = null;
 /** Ends the view that is shown. */
 let leave = () => {};
@@ -108,7 +108,7 @@ async function start() {
 
 onMessage({
   signedOut: () => {
-    // The form tells of its own key itself.
+    // The form reports its own key itself.
     if (!document.getElementById("key")) signOut(currentKey() ? "The server does not take this key any more." : "");
   },
   away: () => live.markStale(),

@@ -39,7 +39,7 @@ export function job(main, { id, signal, drawn: settled }) {
       settled();
       // What has changed between the reading and now.
       if (found.job.status === "pending") lookNow();
-      // Nothing tells of deliveries as they happen.
+      // There are no events for deliveries.
       clearTimeout(again);
       if (found.webhook?.state === "pending") again = setTimeout(load, WEBHOOK_MS);
     } catch (error) {

@@ -6,7 +6,7 @@ import { learnTime } from "./format.js";
 const RETRY_MS_MAX = 10_000;
 
 /**
- * Where the page stands with the server: `off` while nobody is signed in, `connecting`, `live`, or
+ * The state of the connection: `off` while signed out, `connecting`, `live`, or
  * `away` with the time of the next try. Sends the events `state`, `overview` (what the scrapers do) and `back`.
  */
 class Live extends EventTarget {
@@ -22,7 +22,7 @@ class Live extends EventTarget {
   constructor() {
     super();
     // A browser opens six connections to a server at most, for all tabs together, and a stream
-    // takes one: a tab that nobody sees has none.
+    // takes one: a hidden tab has none.
     document.addEventListener("visibilitychange", () => {
       if (!this.#stop) return;
       this.#stop.abort();
@@ -31,7 +31,7 @@ class Live extends EventTarget {
     });
   }
 
-  /** Begins, or begins anew with another key. */
+  /** Starts, or starts over with another key. */
   start() {
     this.stop();
     this.#set("connecting");
@@ -51,7 +51,7 @@ class Live extends EventTarget {
     this.#wake();
   }
 
-  /** Somebody else has seen that nobody answers. */
+  /** Another request has found the server away. */
   markStale() {
     if (this.state !== "live" || !this.#stop) return;
     // First of all, so that the next try's own failure does not mark it again.
@@ -124,7 +124,7 @@ export function follow(look, signal) {
     looking = true;
     while (more && !signal.aborted) {
       more = false;
-      // The banner tells of a server that is away; when it is back, views read everything anew.
+      // The banner shows that the server is away; when it is back, views read everything again.
       await look().catch(() => {});
     }
     looking = false;

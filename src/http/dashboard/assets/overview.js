@@ -14,7 +14,7 @@ const RANGES = [
   ["6 h", 21_600_000, 300_000],
   ["24 h", 86_400_000, 900_000],
 ];
-/** How often the day is fetched again, milliseconds; between, the stream tells of the latest bucket. */
+/** How often the day is fetched again, milliseconds; between, the stream has the latest bucket. */
 const REFRESH_MS = 60_000;
 
 export function overview(main, { usage, signal, drawn }) {
@@ -67,7 +67,7 @@ export function overview(main, { usage, signal, drawn }) {
     try {
       [day, known, usage] = await Promise.all([json("/stats", { signal }), scrapers(), json("/usage", { signal })]);
     } catch {
-      // The banner tells of it, and `back` comes when it is over.
+      // The banner shows it, and `back` comes when it is over.
       return;
     }
     if (signal.aborted) return;

@@ -1,4 +1,4 @@
-// The parts of the overview that are tables and lists: made anew at every event, without listeners.
+// The parts of the overview that are tables and lists: rebuilt at every event, without listeners.
 
 import { breakable, el, gauge } from "./dom.js";
 import { duration, moment, percent, plural, short, words } from "./format.js";

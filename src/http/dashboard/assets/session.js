@@ -56,7 +56,7 @@ export function endSession() {
 /** Sets what is done when another tab has handed its key over, and when one has ended the sign-in. */
 export const whenShared = (given) => Object.assign(listeners, given);
 
-/** A name that nobody guesses; `crypto.randomUUID` is there only over TLS or from this machine. */
+/** A name that cannot be guessed; `crypto.randomUUID` is there only over TLS or from this machine. */
 export function newId() {
   return [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -1,5 +1,5 @@
-//! Prometheus' text format, version 0.0.4: families of samples with labels. It registers and keeps nothing,
-//! because everything is counted elsewhere.
+//! Prometheus' text format, version 0.0.4: families of samples with labels. It registers and keeps
+//! nothing, because everything is counted elsewhere.
 
 use std::fmt::Write;
 

@@ -1,5 +1,5 @@
-//! Every metric: its name, its kind, its help, and its samples. Words of labels are of a closed set: never
-//! a key, a prompt or an id.
+//! Every metric: its name, its kind, its help, and its samples. Words of labels are of a closed
+//! set: never a key, a prompt or an id.
 
 use super::exposition::Kind;
 use super::exposition::Samples;

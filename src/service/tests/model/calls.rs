@@ -105,7 +105,7 @@ impl Model {
             id: batch.key.id.to_string(),
             row: batch.key.row,
             account,
-            expires_ms: super::expected::expires_ms(now_ms),
+            expires_ms: expected::expires_ms(now_ms),
             gone: false,
             webhook,
             jobs: rows.len() as u32,

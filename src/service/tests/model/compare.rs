@@ -37,7 +37,7 @@ impl Model {
             match read {
                 Ok(ended) => assert_eq!(ended, (batch.done, batch.failed)),
                 Err(ServiceError::BatchNotFound) => {
-                    assert!(batch.gone || batch.expires_ms <= now_ms)
+                    assert!(batch.gone || batch.expires_ms <= now_ms);
                 }
                 Err(other) => panic!("{other:?}"),
             }

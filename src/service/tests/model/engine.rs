@@ -1,4 +1,5 @@
-//! The model's side of the engine: what each step of a worker and of the scheduler does to the jobs.
+//! The model's side of the engine: what each step of a worker and of the scheduler does to the
+//! jobs.
 
 use std::collections::VecDeque;
 

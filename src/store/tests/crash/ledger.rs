@@ -78,8 +78,8 @@ pub struct Ledger {
     jobs: BTreeMap<Uuid, Versions<Stored>>,
     batches: Vec<KnownBatch>,
     pub deliveries: Deliveries,
-    /// When the first sweep was asked for that found a row expired: from there on a pending delivery
-    /// may keep it, but its parts and its key are not looked for any more.
+    /// When the first sweep was asked for that found a row expired: from there on a pending
+    /// delivery may keep it, but its parts and its key are not looked for any more.
     expired: HashMap<Row, usize>,
 }
 

@@ -64,8 +64,8 @@ impl Figures {
     }
 }
 
-/// Opens the image, compares it with the ledger, closes it and checks it. Gives what the opening did to the
-/// disk.
+/// Opens the image, compares it with the ledger, closes it and checks it. Gives what the opening
+/// did to the disk.
 fn recover(
     image: Vec<u8>,
     quick_repair: QuickRepair,

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::catalog::Array;
 use crate::config::is_name;
-use crate::config::nearest;
+use crate::config::suggestion;
 
 /// How long the prompt box may take to appear unless `wait_ms` says otherwise, milliseconds.
 const BOX_WAIT_MS: u64 = 15_000;
@@ -361,10 +361,7 @@ fn array_to_read(
 
 fn unknown_array(name: &str) -> String {
     let names: Vec<&str> = ARRAYS.iter().map(|(array, _)| array.name()).collect();
-    match nearest(name, &names) {
-        Some(nearest) => format!("there is no array `{name}`; did you mean `{nearest}`?"),
-        None => format!("there is no array `{name}`; there are {}", names.join(", ")),
-    }
+    format!("there is no array `{name}`; {}", suggestion(name, &names))
 }
 
 fn arrays(section: Section<'_>) -> Vec<ArrayPart> {

@@ -8,7 +8,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::Problem;
-use crate::config::nearest;
+use crate::config::{position, suggestion};
 
 /// A file that is read, and what is wrong with it.
 pub struct Source<'a> {
@@ -24,8 +24,7 @@ impl<'a> Source<'a> {
 
     /// Notes that what stands at `span` breaks a rule.
     pub fn problem(&self, span: &Range<usize>, rule: impl Into<String>) {
-        let before = self.text.as_bytes().get(..span.start).unwrap_or_default();
-        let line = before.iter().filter(|byte| **byte == b'\n').count() + 1;
+        let (line, _) = position(self.text, span.start);
         let problem = Problem { file: self.file.to_owned(), line, rule: rule.into() };
         self.problems.borrow_mut().push(problem);
     }
@@ -186,15 +185,9 @@ impl<'a> Section<'a> {
             self.table.iter().filter(|(key, _)| !asked.contains(&key.get_ref().as_ref()))
         {
             let name = key.get_ref();
-            let rule = match nearest(name, &asked) {
-                Some(nearest) => {
-                    format!("unknown key `{name}` in {}; did you mean `{nearest}`?", self.name)
-                }
-                None => {
-                    format!("unknown key `{name}` in {}; there are {}", self.name, asked.join(", "))
-                }
-            };
-            self.source.problem(&key.span(), rule);
+            let offer = suggestion(name, &asked);
+            self.source
+                .problem(&key.span(), format!("unknown key `{name}` in {}; {offer}", self.name));
         }
     }
 }
