@@ -1,8 +1,11 @@
 //! The schemas of requests and replies.
 
+mod reference;
 mod schedules;
 
 use serde_json::{Map, Value, json};
+
+pub use reference::{any_of, of};
 
 use super::parameters;
 use crate::answer::ResultObject;
@@ -14,16 +17,6 @@ use crate::api::{
 };
 use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX};
 use crate::measure::BrandMention;
-
-/// Returns a reference to one of [`all`].
-pub fn of(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
-}
-
-/// Returns one of several.
-pub fn any_of(names: &[&str]) -> Value {
-    json!({ "anyOf": names.iter().map(|name| of(name)).collect::<Vec<Value>>() })
-}
 
 pub fn all() -> Map<String, Value> {
     let scrape = json!({
