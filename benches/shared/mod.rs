@@ -199,6 +199,7 @@ pub fn queued_job(
         webhook_url: None,
         keep_raw: false,
         present: None,
+        track: None,
     }
 }
 

@@ -99,7 +99,7 @@ pub(super) fn cited_places(markdown: &str, sources: usize) -> Vec<(usize, usize)
     marks_of(markdown, sources).flat_map(numbers).collect()
 }
 
-/// Where the source of a number stands now.
+/// The place at which the source of a number stands now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Place {
     /// It has this number.

@@ -208,7 +208,8 @@ impl<'a> SearchResultItem<'a> {
 }
 
 impl<'a> ProductItem<'a> {
-    /// Returns the entry of the product at a place from 0, with its offer or in the contract's form.
+    /// Returns the entry of the product at a place from 0, with its offer or in the contract's
+    /// form.
     pub fn of(product: &'a Product, at: usize, has_offer: bool) -> Self {
         ProductItem {
             asin: &product.asin,

@@ -69,7 +69,7 @@ pub fn clean_url(raw: &str) -> Option<String> {
     cleaned(raw).ok()
 }
 
-/// Whether an address is left out only because it is longer than `URL_BYTES_MAX`.
+/// Returns whether an address is left out only because it is longer than `URL_BYTES_MAX`.
 pub fn is_too_long(raw: &str) -> bool {
     // Encoding makes three bytes of one at most.
     raw.len() > URL_BYTES_MAX / 3 && cleaned(raw) == Err(AddressError::TooLong)
@@ -122,14 +122,14 @@ fn is_engine(utm_source: &str) -> bool {
     ENGINE_UTM_SOURCES.iter().any(|engine| engine.eq_ignore_ascii_case(utm_source))
 }
 
-/// The host of an address without a leading `www.`; `None` when it has no host.
+/// Returns the host of an address without a leading `www.`; `None` when it has no host.
 pub fn domain(url: &str) -> Option<String> {
     let url = Url::parse(url).ok()?;
     let host = url.host_str().filter(|host| !host.is_empty())?;
     Some(host.strip_prefix("www.").filter(|bare| !bare.is_empty()).unwrap_or(host).to_owned())
 }
 
-/// Whether an address lies on X, formerly Twitter.
+/// Returns whether an address lies on X, formerly Twitter.
 pub(super) fn is_on_x(url: &str) -> bool {
     domain(url).is_some_and(|host| {
         ["x.com", "twitter.com"].iter().any(|site| {
@@ -150,7 +150,7 @@ pub(super) fn placed_links_in(markdown: &str) -> Vec<(usize, Link)> {
     addresses_in(markdown).into_iter().filter_map(link).collect()
 }
 
-/// Whether a text has a link whose address is too long to be passed on in a list.
+/// Returns whether a text has a link whose address is too long to be passed on in a list.
 pub(super) fn has_long_link(markdown: &str) -> bool {
     markdown.len() > URL_BYTES_MAX / 3
         && addresses_in(markdown).iter().any(|address| is_too_long(&address.raw))

@@ -25,7 +25,7 @@ pub(super) fn parse(markdown: &str) -> Option<OffsetIter<'_>> {
     parse_as(markdown, DIALECT)
 }
 
-/// As [`parse`], with formulas in dollars as events of their own.
+/// Parses as [`parse`] does, with formulas in dollars as events of their own.
 pub(super) fn parse_with_math(markdown: &str) -> Option<OffsetIter<'_>> {
     parse_as(markdown, DIALECT.union(Options::ENABLE_MATH))
 }
@@ -45,7 +45,7 @@ pub(super) fn code_ranges(markdown: &str) -> Vec<Range<usize>> {
     code.map(|(_, range)| range).collect()
 }
 
-/// Whether a place lies in one of the ranges, which are in order and do not overlap.
+/// Returns whether a place lies in one of the ranges, which are in order and do not overlap.
 pub(super) fn is_inside(ranges: &[Range<usize>], at: usize) -> bool {
     let next = ranges.partition_point(|range| range.end <= at);
     ranges.get(next).is_some_and(|range| range.start <= at)

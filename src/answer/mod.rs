@@ -143,7 +143,7 @@ impl PlaceBy {
     }
 }
 
-/// What an upstream returned. A list is `None` when the upstream cannot give it at all
+/// The answer of an upstream. A list is `None` when the upstream cannot give it at all
 /// (`unsupported`) and empty when it had nothing to give this time.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Answer {

@@ -3,7 +3,7 @@
 /// Elements whose content is no text.
 const SILENT: &[&str] = &["script", "style"];
 
-/// The text of a piece of HTML: tags, comments, scripts and styles dropped, the commonest
+/// Returns the text of a piece of HTML: tags, comments, scripts and styles dropped, the commonest
 /// entities decoded. One pass; no tree is built, so nesting costs nothing.
 pub(super) fn without_tags(html: &str) -> String {
     let mut text = String::with_capacity(html.len());

@@ -9,8 +9,8 @@ const CLOSE: &str = "</think>";
 
 /// Returns the text without its thoughts: one that it begins with, up to the end of the text where
 /// it is never closed; those that begin a line; and one whose opening tag was part of the prompt. A
-/// tag that a sentence or code mentions is no thought, and a text that is JSON stays as it is. Doing
-/// it twice changes nothing.
+/// tag that a sentence or code mentions is no thought, and a text that is JSON stays as it is.
+/// Doing it twice changes nothing.
 pub(super) fn without_thoughts(text: &str) -> String {
     if !text.contains(OPEN) && !text.contains(CLOSE) || is_json(text) {
         return text.to_owned();

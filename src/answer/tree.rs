@@ -14,9 +14,9 @@ const TREE_LEVELS_MAX: usize = 16;
 /// what its parts say, and when this is used up only the parts do.
 const REPEATED_BYTES_MAX: usize = 4 << 20;
 
-/// The tokens of a text: objects with `type`, `raw` (the piece of Markdown), `text` (what it
-/// says), the type's own fields (`depth`, `href`, ...), and `tokens` (of a list `items`, of a table
-/// `header` and `rows`).
+/// Returns the tokens of a text: objects with `type`, `raw` (the piece of Markdown), `text` (what
+/// it says), the type's own fields (`depth`, `href`, ...), and `tokens` (of a list `items`, of a
+/// table `header` and `rows`).
 pub fn token_tree(markdown: &str) -> Vec<Value> {
     let Some(events) = markdown::parse(markdown) else {
         return vec![json!({ "type": "paragraph", "raw": markdown, "text": markdown })];

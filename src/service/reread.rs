@@ -42,6 +42,9 @@ pub struct RereadReport {
     pub skipped: u64,
 }
 
+/// The fields that differ with the new result of a job, or why there is none.
+type RereadResult = Result<(Vec<String>, Vec<u8>), String>;
+
 /// Reads the raw replies of all jobs again and stores the results that differ; `tell` hears of each
 /// job.
 ///
@@ -84,13 +87,11 @@ pub fn reread(
     outcome.map(|()| report)
 }
 
-/// Renders a job's result again. Returns the fields that differ with the new result, or why there
-/// is none.
-fn render(
-    settings: &Settings,
-    store: &Store,
-    kept: &KeptRaw,
-) -> Result<Result<(Vec<String>, Vec<u8>), String>, StoreError> {
+/// Renders a job's result again.
+///
+/// # Errors
+/// Returns an error if the store failed.
+fn render(settings: &Settings, store: &Store, kept: &KeptRaw) -> Result<RereadResult, StoreError> {
     let tracker = match &kept.job.track {
         Some(track) => store.tracker(&kept.job.account, track)?,
         None => None,
@@ -99,11 +100,7 @@ fn render(
 }
 
 /// Renders a result again, measured by its tracker where there still is one.
-fn render_by(
-    settings: &Settings,
-    tracker: Option<&Tracker>,
-    kept: &KeptRaw,
-) -> Result<(Vec<String>, Vec<u8>), String> {
+fn render_by(settings: &Settings, tracker: Option<&Tracker>, kept: &KeptRaw) -> RereadResult {
     let KeptRaw { job, id, raw, result } = kept;
     let (State::Done, Some(stored)) = (&job.state, result) else {
         return Err("the job has no result, and its end is final".to_owned());

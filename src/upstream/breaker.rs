@@ -14,7 +14,7 @@ pub const REST_MS_MAX: u64 = 300_000;
 /// How soon it is worth asking again while a probe is under way, milliseconds.
 const PROBE_WAIT_MS: u64 = 5_000;
 
-/// How an upstream stands.
+/// The state of a breaker, as it is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Circuit {
     /// Closed. The number of consecutive failures.
@@ -25,7 +25,7 @@ pub enum Circuit {
     HalfOpen,
 }
 
-/// Whether a call may be made.
+/// The admission of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Admission {
     Call,
@@ -70,13 +70,13 @@ impl Breaker {
         }
     }
 
-    /// A call went well, which is true of the upstream whatever was thought of it before.
+    /// Closes the breaker, because a call went well.
     pub fn succeed(&self) {
         *self.lock() = State::Closed { failures: 0 };
     }
 
-    /// A call failed by the upstream's fault. Calls that were under way when it was given its rest
-    /// say nothing new.
+    /// Counts a call that failed by the upstream's fault. Calls that were under way when it was
+    /// given its rest say nothing new.
     pub fn fail(&self, is_probe: bool, now_ms: UnixMs) {
         let mut state = self.lock();
         *state = match *state {
@@ -91,7 +91,7 @@ impl Breaker {
         };
     }
 
-    /// A probe ended and showed nothing: the next call may be one.
+    /// Ends a probe that showed nothing: the next call may be one.
     pub fn abandon(&self, now_ms: UnixMs) {
         let mut state = self.lock();
         if let State::HalfOpen { rest_ms } = *state {

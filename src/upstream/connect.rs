@@ -20,7 +20,7 @@ use crate::practice::Engine;
 /// Upstreams that take the place of the configured ones of the same name.
 pub type UpstreamOverrides = HashMap<String, Arc<dyn Upstream>>;
 
-/// What upstreams use of this server.
+/// The parts of this server that upstreams use.
 pub struct Local {
     /// Where the server is reached from this machine, without a slash at its end.
     pub url: String,
@@ -35,7 +35,7 @@ impl Local {
     }
 }
 
-/// Why there is no registry.
+/// The reason why there is no registry.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
     #[error(transparent)]
@@ -133,7 +133,7 @@ fn recipe_unknown(browser: &config::Upstream, recipes: &Recipes) -> ConnectError
 /// Opens one upstream by itself, without its limits, for a trial call.
 ///
 /// # Errors
-/// As [`connect`].
+/// Returns an error as [`connect`] does.
 pub fn alone(
     settings: &Settings,
     configured: &config::Upstream,

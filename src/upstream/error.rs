@@ -78,7 +78,7 @@ impl UpstreamError {
         Failure::new(self.reason, self.for_owner())
     }
 
-    /// The answer is not wanted any more.
+    /// Returns the failure of a call whose answer is not wanted any more.
     pub fn canceled() -> UpstreamError {
         UpstreamError::new(Reason::Canceled, Failure::canceled().sentence)
     }

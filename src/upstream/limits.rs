@@ -5,7 +5,7 @@ use super::UpstreamError;
 use crate::country;
 use crate::job::{Invalid, PROMPT_CHARS_MAX, Reason, Rule, ScrapeRequest};
 
-/// What an upstream takes, as far as that is known before a call.
+/// The limits of an upstream, as far as they are known before a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// The countries that it serves, alpha-2 in upper case; `None`: all.
@@ -49,7 +49,7 @@ impl Limits {
     }
 }
 
-/// What the upstreams of one scraper take together.
+/// The limits of the upstreams of one scraper together.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Served(Vec<Limits>);
 

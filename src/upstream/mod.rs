@@ -124,7 +124,7 @@ impl Call {
         }
     }
 
-    /// A call that nobody cancels.
+    /// Creates a call that nothing cancels.
     pub fn until(deadline: Instant) -> Call {
         Call::new(deadline, Arc::default())
     }
@@ -155,7 +155,7 @@ impl Call {
         std::mem::take(&mut *self.raw.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// What upstreams have handed over.
+    /// Returns the evidence that upstreams have handed over.
     pub fn take_evidence(&self) -> Vec<Evidence> {
         std::mem::take(&mut *self.evidence.lock().unwrap_or_else(PoisonError::into_inner))
     }
@@ -174,7 +174,7 @@ impl Call {
         std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Whether the answer is not wanted any more.
+    /// Returns whether the answer is not wanted any more.
     pub fn is_canceled(&self) -> bool {
         self.canceled.load(Ordering::Relaxed)
     }

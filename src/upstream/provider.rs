@@ -67,12 +67,12 @@ pub struct ModelQuery {
     pub model: String,
 }
 
-/// What follows from a reply.
+/// The step that follows from a reply.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Step {
     Done(Box<Answer>),
-    /// A further request at once, whose reply stands behind those so far. The shared call bounds how
-    /// many.
+    /// A further request at once, whose reply stands behind those so far. The shared call bounds
+    /// how many.
     Round(HttpRequest),
     /// The vendor works on a task of this name, which [`Provider::look_at`] looks at. It is kept
     /// with the job before the first look. A look that says this again is made again after a pause,

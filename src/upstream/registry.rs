@@ -18,7 +18,7 @@ use crate::job::{Invalid, ModelSeen, Reason, Retry, ScrapeRequest};
 /// The attempt from which on failures that another try may mend go on to the next upstream.
 const FALLBACK_ATTEMPT: u32 = 2;
 
-/// Which upstream an answer is from.
+/// The upstream that an answer is from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnsweredBy {
     /// Its name in config.toml.
@@ -40,8 +40,8 @@ pub struct Registry {
 }
 
 impl Registry {
-    /// `scrapers` names for each scraper its upstreams in order; names that are not among
-    /// `members` (they lack their key, say) are passed over.
+    /// Creates a registry. `scrapers` names for each scraper its upstreams in order; names that are
+    /// not among `members` (they lack their key, say) are passed over.
     pub fn new(
         members: Vec<Member>,
         scrapers: impl IntoIterator<Item = (String, Vec<String>)>,
@@ -63,7 +63,7 @@ impl Registry {
         Registry { scrapers, slots, recipes: Mutex::default(), clock }
     }
 
-    /// As it is, with the recipes that its browsers were made with.
+    /// Returns the registry with the recipes that its browsers were made with.
     pub fn with_recipes(self, recipes: Recipes) -> Registry {
         Registry { recipes: Mutex::new(recipes), ..self }
     }
@@ -89,11 +89,12 @@ impl Registry {
     /// Asks a scraper's upstreams for the `attempt`-th time (from 1). The answer is normalized.
     ///
     /// # Errors
-    /// [`Reason::UpstreamSaturated`] when limits of our own are all that holds them back, and
-    /// [`Reason::NoUpstreamAvailable`] when none that could serve the request can be asked now; else the
-    /// failure of the first upstream that may do better another time, else of the last one tried.
-    /// Upstreams whose limits leave the request out are passed over; where all are, that is the
-    /// failure.
+    /// Returns [`Reason::UpstreamSaturated`] when limits of our own are all that holds them back,
+    /// and
+    /// [`Reason::NoUpstreamAvailable`] when none that could serve the request can be asked now; else
+    /// the failure of the first upstream that may do better another time, else of the last one
+    /// tried. Upstreams whose limits leave the request out are passed over; where all are, that is
+    /// the failure.
     pub fn ask(
         &self,
         scraper: &str,
@@ -195,7 +196,7 @@ impl Registry {
         self.slots.iter().map(|slot| slot.status()).collect()
     }
 
-    /// What the calls of every upstream have come to since the start, in the same order.
+    /// Returns the counters of every upstream since the start, in the same order.
     pub fn calls(&self) -> Vec<CallCounts> {
         self.slots.iter().map(|slot| slot.calls()).collect()
     }
@@ -211,8 +212,8 @@ enum Then {
 fn after_failure(error: &UpstreamError, attempt: u32) -> Then {
     match error.reason.info().retry {
         Retry::Elsewhere => Then::NextUpstream,
-        // An upstream that asks for a pause will not answer sooner, and its pause may be longer than
-        // anybody waits.
+        // An upstream that asks for a pause will not answer sooner, and its pause may be longer
+        // than anybody waits.
         Retry::Again if attempt < FALLBACK_ATTEMPT && error.retry_after_ms.is_none() => Then::End,
         Retry::Again => Then::NextUpstream,
         Retry::Never => Then::End,

@@ -87,7 +87,7 @@ pub struct LastError {
     pub sentence: String,
 }
 
-/// Why an upstream cannot be asked now, as what follows its name, and when it may be worth trying.
+/// The reason why an upstream cannot be asked now, and when it may be worth trying.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Busy {
     pub sentence: String,

@@ -6,13 +6,13 @@ use std::sync::atomic::Ordering;
 use super::Call;
 use crate::job::VendorTask;
 
-/// Where the vendor task of a job outlives the process.
+/// A place in which the vendor task of a job outlives the process.
 pub trait TaskKeeper: Send + Sync {
     /// Returns the task of the job.
     fn task(&self) -> Option<VendorTask>;
 
-    /// Keeps a task in the place of the one before; `None` forgets that. Returns when it is on disk.
-    /// That it cannot be kept does not stop the call: the answer is still wanted.
+    /// Keeps a task in the place of the one before; `None` forgets that. Returns when it is on
+    /// disk. That it cannot be kept does not stop the call: the answer is still wanted.
     fn set_task(&self, task: Option<VendorTask>);
 }
 

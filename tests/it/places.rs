@@ -27,7 +27,7 @@ fn a_place_that_breaks_its_rule_is_refused_with_what_is_near() {
         assert!(reply.text.contains(detail), "{query}: {}", reply.text);
     }
     let items = json!({ "scraper": "practice", "items": [
-        { "prompt": "a", "city": "東京" }, { "prompt": "b", "language": "tlh-x" },
+        { "prompt": "a", "city": "München", "country": "DE" }, { "prompt": "b", "language": "tlh-x" },
     ] });
     let batch = app.post_with("/batches", &[], &items.to_string()).expect(202);
     assert_eq!(batch["counts"]["refused"], 1, "{batch:#}");
@@ -74,8 +74,8 @@ fn the_cache_tells_places_apart() {
         ("city=Springfield".to_owned(), 1),
         ("city=Springfield&region=Illinois".to_owned(), 2),
         ("region=Springfield".to_owned(), 3),
-        (format!("city={munich}"), 4),
-        (format!("city=%20{decomposed}"), 4),
+        (format!("country=DE&city={munich}"), 4),
+        (format!("country=DE&city=%20{decomposed}"), 4),
         ("language=pt-BR".to_owned(), 5),
         ("language=PT-br".to_owned(), 5),
         ("device=mobile".to_owned(), 6),

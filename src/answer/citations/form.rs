@@ -78,7 +78,7 @@ fn bracket_at(text: &str, at: usize) -> Option<Form> {
     Some(Form { end, numbers: numbers(inner)? })
 }
 
-/// Whether the whole of a text is one mark in brackets.
+/// Returns whether the whole of a text is one mark in brackets.
 pub(in crate::answer) fn is_mark(text: &str) -> bool {
     form_at(text, 0).is_some_and(|form| form.end == text.len())
 }

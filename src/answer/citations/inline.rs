@@ -42,7 +42,7 @@ const LAST_OF_SEVERAL: &[&str] =
 /// How often the same link to a source stands in a text where it is surely a citation.
 pub(in crate::answer) const REPEATED_TIMES_MIN: usize = 3;
 
-/// What stands somewhere in the text and may have to go.
+/// A piece of the text that may have to go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::answer) enum Kind {
     /// A mark whose numbers all have a source, or a link to a source that is written as a mark.

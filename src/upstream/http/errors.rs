@@ -9,8 +9,8 @@ use ureq::Timeout;
 use crate::job::Reason;
 use crate::upstream::UpstreamError;
 
-/// What a failure on the way means. The client's own words for it are left out where they can
-/// hold an address.
+/// Returns what a failure on the way means. The client's own words for it are left out where they
+/// can hold an address.
 pub(super) fn classify_failure(error: &ureq::Error, upstream: &str) -> UpstreamError {
     let (reason, what) = match error {
         ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
@@ -82,7 +82,8 @@ fn io_failure(error: &io::Error) -> (Reason, String) {
     }
 }
 
-/// The request cannot be put into HTTP: an address or a header from the settings is at fault.
+/// Returns the failure of a request that cannot be put into HTTP: an address or a header from the
+/// settings is at fault.
 pub(super) fn unsendable(upstream: &str) -> UpstreamError {
     let sentence = format!(
         "{upstream} cannot be asked: look at `base_url` and `auth_header` of \

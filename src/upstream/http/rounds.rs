@@ -64,7 +64,7 @@ impl<'a> Rounds<'a> {
     /// Goes on with the task that an earlier attempt left here, and else asks anew.
     ///
     /// # Errors
-    /// Why there is no answer.
+    /// Returns an error if there is no answer.
     pub fn run(&mut self) -> Result<Answer, UpstreamError> {
         let provider = &self.upstream.provider;
         let left = self.call.task_of(&self.upstream.name);

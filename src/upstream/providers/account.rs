@@ -19,14 +19,14 @@ use crate::net::retry_after_ms;
 /// The most of a provider's own message that a sentence carries, in characters.
 const MESSAGE_CHARS_MAX: usize = 200;
 
-/// What a kind of provider ships with.
+/// The settings that a kind of provider ships with.
 pub struct Shipped {
     pub base_url: &'static str,
     pub model: &'static str,
     pub sign_in: SignIn,
 }
 
-/// How a kind of provider takes its key, unless `auth_header` names a header for it.
+/// The way in which a kind of provider takes its key, unless `auth_header` names a header for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SignIn {
     /// `Authorization: Bearer KEY`
@@ -60,7 +60,7 @@ pub struct Account {
 }
 
 impl Account {
-    /// The settings of a section, with what its kind ships with where they are empty.
+    /// Creates the account of a section, with what its kind ships with where it is empty.
     pub fn new(settings: &config::Upstream, shipped: &Shipped) -> Account {
         let or = |given: &str, default: &str| {
             if given.is_empty() { default.to_owned() } else { given.to_owned() }
@@ -90,12 +90,12 @@ impl Account {
         request.model.as_deref().unwrap_or(&self.model)
     }
 
-    /// A signed GET of a path (with its query) under the base address.
+    /// Returns a signed GET of a path (with its query) under the base address.
     pub fn get(&self, path: &str) -> HttpRequest {
         self.signed(Method::Get, path, None)
     }
 
-    /// A signed POST of JSON to a path under the base address.
+    /// Returns a signed POST of JSON to a path under the base address.
     pub fn post(&self, path: &str, body: Value) -> HttpRequest {
         self.signed(Method::Post, path, Some(body))
     }
@@ -129,10 +129,10 @@ impl Account {
         request
     }
 
-    /// The JSON of the latest reply.
+    /// Reads the JSON of the latest reply.
     ///
     /// # Errors
-    /// What the reply says went wrong, or [`Reason::InvalidResponse`] when it is no JSON.
+    /// Returns an error if the reply is one, or is no JSON.
     pub fn read(
         &self,
         request: &ScrapeRequest,
@@ -162,7 +162,7 @@ impl Account {
         Err(self.tell(request, verdict, &how, &error.message, wait_ms))
     }
 
-    /// The failure that a reply with status 200 holds in `body`.
+    /// Returns the failure that a reply with status 200 holds in `body`.
     pub fn failure(&self, request: &ScrapeRequest, body: &Value) -> UpstreamError {
         let error = ProviderError::read(body);
         // Without a code, such a failure is the provider's own.
@@ -175,23 +175,24 @@ impl Account {
         self.tell(request, verdict, "", message, None)
     }
 
-    /// The reply is JSON of a shape that this provider does not speak.
+    /// Returns the failure of a reply of a shape that this provider does not speak.
     pub fn invalid_response(&self, phrase: &str) -> UpstreamError {
         UpstreamError::new(Reason::InvalidResponse, format!("{} {phrase}.", self.upstream))
     }
 
-    /// The reply holds no answer.
+    /// Returns the failure of a reply that holds no answer.
     pub fn empty(&self) -> UpstreamError {
         UpstreamError::new(Reason::Empty, format!("{} gave an answer without text.", self.upstream))
     }
 
-    /// The answer was cut short; `limit` is the provider's word for what cut it.
+    /// Returns the failure of an answer that was cut short; `limit` is the provider's word for what
+    /// cut it.
     pub fn incomplete(&self, limit: &str) -> UpstreamError {
         self.with_word(Reason::Incomplete, "cut its answer short", limit)
     }
 
-    /// The engine declined; `why` is the provider's word for it, if there is one. What the engine
-    /// wrote instead of an answer is left out: it is no reason.
+    /// Returns the failure of an engine that declined; `why` is the provider's word for it, if
+    /// there is one. What the engine wrote instead of an answer is left out: it is no reason.
     pub fn refused(&self, why: &str) -> UpstreamError {
         self.with_word(Reason::Refused, "declined to answer this prompt", why)
     }
@@ -202,7 +203,8 @@ impl Account {
         if word.is_empty() { error } else { error.quoting(format!("{own} ({word}).")) }
     }
 
-    /// Nothing was sent: the request wants its place applied, and this part of it cannot be.
+    /// Returns the failure of a request whose place must be applied, and of which this part cannot
+    /// be. Nothing was sent.
     pub fn place_unsupported(&self, part: &str) -> UpstreamError {
         let sentence = format!("{} cannot apply the {part} that is asked for.", self.upstream);
         UpstreamError::new(Reason::PlaceUnsupported, sentence)
@@ -220,7 +222,8 @@ impl Account {
         })
     }
 
-    /// Nothing was sent: `model` is none of those that this kind knows.
+    /// Returns the failure of settings whose `model` is none of those that this kind knows. Nothing
+    /// was sent.
     pub fn model_unknown(&self, known: &str) -> UpstreamError {
         let sentence = format!(
             "`model` of [upstreams.{}] must be one of {known}; it is `{}`.",
@@ -280,7 +283,8 @@ impl Account {
         }
     }
 
-    /// Returns whether a message holds the key or a part of it, in any case and percent-encoded too.
+    /// Returns whether a message holds the key or a part of it, in any case and percent-encoded
+    /// too.
     pub(super) fn holds_key(&self, message: &str) -> bool {
         self.secrets.are_in(message.as_bytes())
     }

@@ -41,7 +41,7 @@ pub struct Anthropic {
 }
 
 impl Anthropic {
-    /// With the settings of its section.
+    /// Creates the provider with the settings of its section.
     pub fn new(settings: &config::Upstream) -> Anthropic {
         Anthropic { account: Account::new(settings, &SHIPPED) }
     }

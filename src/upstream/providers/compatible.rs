@@ -22,7 +22,7 @@ pub struct Compatible {
 }
 
 impl Compatible {
-    /// With the settings of its section.
+    /// Creates the provider with the settings of its section.
     pub fn new(settings: &config::Upstream) -> Compatible {
         Compatible { account: Account::new(settings, &SHIPPED) }
     }

@@ -33,7 +33,7 @@ pub struct Gemini {
 }
 
 impl Gemini {
-    /// With the settings of its section.
+    /// Creates the provider with the settings of its section.
     pub fn new(settings: &config::Upstream) -> Gemini {
         Gemini { account: Account::new(settings, &SHIPPED) }
     }

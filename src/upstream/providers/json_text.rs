@@ -1,5 +1,5 @@
-//! JSON as providers send it. A whole answer, paid for, must not be lost for one broken character in
-//! it: where strict reading fails, that character becomes U+FFFD and the text is read again.
+//! JSON as providers send it. A whole answer, paid for, must not be lost for one broken character
+//! in it: where strict reading fails, that character becomes U+FFFD and the text is read again.
 
 use std::iter::Peekable;
 use std::str::Chars;

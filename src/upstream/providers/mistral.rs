@@ -32,7 +32,7 @@ pub struct Mistral {
 }
 
 impl Mistral {
-    /// With the settings of its section.
+    /// Creates the provider with the settings of its section.
     pub fn new(settings: &config::Upstream) -> Mistral {
         Mistral { account: Account::new(settings, &SHIPPED) }
     }
@@ -133,8 +133,8 @@ fn usage(body: &Value) -> UpstreamUsage {
 /// What the outputs of a conversation add up to.
 #[derive(Default)]
 struct Conversation {
-    /// Of the messages after the last search, or before it if none comes after: what is said between
-    /// searches narrates them.
+    /// Of the messages after the last search, or before it if none comes after: what is said
+    /// between searches narrates them.
     markdown: String,
     /// Where in `markdown` a reference stands, and the place of its page in `sources`.
     references: Vec<(usize, usize)>,

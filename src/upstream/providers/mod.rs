@@ -39,8 +39,8 @@ mod xai;
 use super::provider::Provider;
 use crate::config::{self, UpstreamKind};
 
-/// The provider that an upstream's settings name; `None` for a browser and the practice engine,
-/// which are no providers over HTTP.
+/// Returns the provider that an upstream's settings name; `None` for a browser and the practice
+/// engine, which are no providers over HTTP.
 pub fn provider(settings: &config::Upstream) -> Option<Box<dyn Provider>> {
     Some(match settings.kind {
         UpstreamKind::Openai => Box::new(openai::Openai::new(settings)),

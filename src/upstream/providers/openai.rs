@@ -28,7 +28,7 @@ pub struct Openai {
 }
 
 impl Openai {
-    /// With the settings of its section.
+    /// Creates the provider with the settings of its section.
     pub fn new(settings: &config::Upstream) -> Openai {
         Openai {
             account: Account::new(settings, &SHIPPED),

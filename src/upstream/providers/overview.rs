@@ -22,7 +22,7 @@ pub const QUERY_CHARS_MAX: usize = 2_048;
 /// How Google says on its page that it has no overview.
 const NONE: &[&str] = &["an ai overview is not available", "can't generate an ai overview"];
 
-/// Where a vendor's JSON has what.
+/// The names of the fields in a vendor's JSON.
 pub struct Names {
     /// The list of the pages that the overview rests on.
     pub references: &'static str,
@@ -41,7 +41,8 @@ enum Found<'a> {
 /// fetched. `page` and `overview` make these. A token that has expired brings one more of each.
 ///
 /// # Errors
-/// What the vendor says went wrong, or what has no text though there should be one.
+/// Returns an error if the vendor says that something went wrong, or if there is no text though
+/// there should be one.
 pub fn step(
     account: &Account,
     request: &ScrapeRequest,

@@ -37,7 +37,7 @@ pub struct Perplexity {
 }
 
 impl Perplexity {
-    /// With the settings of its section.
+    /// Creates the provider with the settings of its section.
     pub fn new(settings: &config::Upstream) -> Perplexity {
         Perplexity { account: Account::new(settings, &SHIPPED) }
     }
@@ -48,11 +48,11 @@ impl Provider for Perplexity {
         Kind::Api
     }
 
-    // Unknown fields are refused, so nothing is sent that the API's reference does not name.
     fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
         Some(self.account.model_for(request).to_owned())
     }
 
+    // Unknown fields are refused, so nothing is sent that the API's reference does not name.
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         let told = [PLACE_FIELDS, &[Part::Language]].concat();
         let fields = request.web_search.then_some(told.as_slice());

@@ -17,7 +17,7 @@ use super::{annotations, json_path};
 /// DeepSeek lists the id of a call among its queries.
 const CALL_ID_QUERY: &str = "ws_call_id=";
 
-/// What a finished response holds.
+/// The content of a finished response.
 #[derive(Debug, Default)]
 pub struct Reading {
     pub markdown: String,
@@ -60,7 +60,7 @@ pub fn usage(body: &Value) -> UpstreamUsage {
 /// Returns the id of a response while it is not finished, to look at it again.
 ///
 /// # Errors
-/// The response failed, was cut short, was canceled or cannot be found again.
+/// Returns an error if the response failed, was cut short or canceled, or has no id.
 pub fn pending(
     account: &Account,
     request: &ScrapeRequest,
@@ -102,7 +102,8 @@ pub fn look_at(account: &Account, id: &str) -> HttpRequest {
 /// Reads a finished response.
 ///
 /// # Errors
-/// It is of another shape, or holds a refusal or nothing in the place of an answer.
+/// Returns an error if it is of another shape, or holds a refusal or nothing in the place of an
+/// answer.
 pub fn read(account: &Account, body: &Value) -> Result<Reading, UpstreamError> {
     let Some(output) = body["output"].as_array() else {
         return Err(account.invalid_response("answered with JSON that has no `output`"));

@@ -16,7 +16,8 @@ use super::{json_path, text_blocks};
 /// How the vendors say that an engine had nothing to say.
 const NOTHING: &[&str] = &["any results", "no results", "not found any"];
 
-/// Returns the answer's Markdown. `references` is where the body lists the pages that its blocks name.
+/// Returns the answer's Markdown. `references` is where the body lists the pages that its blocks
+/// name.
 ///
 /// # Errors
 /// Returns an error if the search failed though the status is 200, or there is no text.

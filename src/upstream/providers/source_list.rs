@@ -45,12 +45,12 @@ impl SourceList {
         self.sources.is_empty()
     }
 
-    /// The page at a place that [`SourceList::add`] gave.
+    /// Returns the page at a place that [`SourceList::add`] returned.
     pub fn get(&self, place: usize) -> Option<&Source> {
         self.sources.get(place)
     }
 
-    /// Where the page with this address stands.
+    /// Returns the place of the page with this address.
     pub fn place(&self, url: &str) -> Option<usize> {
         self.places.get(&clean_url(url.trim())?).copied()
     }

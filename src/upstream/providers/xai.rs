@@ -25,7 +25,7 @@ pub struct Xai {
 }
 
 impl Xai {
-    /// With the settings of its section.
+    /// Creates the provider with the settings of its section.
     pub fn new(settings: &config::Upstream) -> Xai {
         Xai { account: Account::new(settings, &SHIPPED) }
     }
