@@ -18,7 +18,7 @@ use crate::page_server::PageServer;
 /// The most processor time that a session may take in a second of waiting, milliseconds. What runs
 /// beside the test adds to it, and the service of the tests is not optimized: the long run, which is
 /// alone, holds it to less.
-const WAITING_MS_MAX: u64 = 500;
+const WAITING_MS_MAX: u64 = 250;
 
 /// Cookies, storage, databases, caches, workers and permissions on two origins, the window's name
 /// and its history.
