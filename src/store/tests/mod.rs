@@ -7,6 +7,7 @@ mod flips;
 mod group_commit;
 mod life;
 mod list;
+mod measures;
 mod model;
 mod one_state;
 mod outbox;
