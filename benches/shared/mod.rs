@@ -198,6 +198,7 @@ pub fn queued_job(
         batch: None,
         webhook_url: None,
         keep_raw: false,
+        track: None,
         present: None,
         track: None,
     }

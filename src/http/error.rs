@@ -215,27 +215,12 @@ impl ApiError {
             ServiceError::WebhookPending { job_id } => {
                 ApiError::from(ErrorCode::WebhookPending).of_job(job_id)
             }
-            ServiceError::TrackerNotFound { name } => ApiError::new(
-                ErrorCode::TrackerNotFound,
-                format!(
-                    "There is no tracker {}. `PUT /trackers/{{name}}` makes one.",
-                    quoted(&name)
-                ),
-            ),
-            ServiceError::TrackerVersionUnknown { given, latest } => ApiError::new(
-                ErrorCode::TrackerVersionUnknown,
-                format!("The tracker has the versions 1 to {latest}; given: {given}."),
-            ),
+            ServiceError::TrackerNotFound { name } => no_tracker(&name),
+            ServiceError::TrackerVersionUnknown { given, latest } => no_version(given, latest),
             ServiceError::TooManyTrackers => ErrorCode::TooManyTrackers.into(),
             ServiceError::TooManyTrackerVersions => ErrorCode::TooManyTrackerVersions.into(),
             ServiceError::ReportWindowEmpty => ErrorCode::WindowInvalid.into(),
-            ServiceError::ReportTooLong { rows } => ApiError::new(
-                ErrorCode::ReportTooLong,
-                format!(
-                    "A report may have at most {REPORT_ROWS_MAX} rows; this one has {rows}. \
-                     Shorten its window, or leave something out of `by`."
-                ),
-            ),
+            ServiceError::ReportTooLong { rows } => report_too_long(rows),
             ServiceError::RawNotKept { id } => {
                 ApiError::from(ErrorCode::RawNotKept).of_job(Some(id))
             }
@@ -303,6 +288,31 @@ impl ApiError {
         };
         ApiError::from(code).retry_after(STOPPING_SECONDS)
     }
+}
+
+fn no_tracker(name: &str) -> ApiError {
+    let named = quoted(name);
+    ApiError::new(
+        ErrorCode::TrackerNotFound,
+        format!("There is no tracker {named}. `PUT /trackers/{{name}}` makes one."),
+    )
+}
+
+fn no_version(given: u32, latest: u32) -> ApiError {
+    ApiError::new(
+        ErrorCode::TrackerVersionUnknown,
+        format!("The tracker has the versions 1 to {latest}; given: {given}."),
+    )
+}
+
+fn report_too_long(rows: usize) -> ApiError {
+    ApiError::new(
+        ErrorCode::ReportTooLong,
+        format!(
+            "A report may have at most {REPORT_ROWS_MAX} rows; this one has {rows}. Shorten its \
+             window, or leave something out of `by`."
+        ),
+    )
 }
 
 fn gone(code: ErrorCode, what: &str, all: &str, retention_hours: u64) -> ApiError {
