@@ -221,6 +221,7 @@ mod tests {
         raws       0
         cache      0
         accounts   0
+        measured   0
         file       3.0 MiB, 2.0 MiB of it free
         state      sound
         ");
