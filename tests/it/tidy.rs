@@ -10,7 +10,7 @@ use super::layers::{row_of, sources, without_tests};
 
 /// Lines of more than 100 columns, which rustfmt leaves alone in strings and comments.
 const LONG_LINES: &[(&str, usize)] = &[
-    ("answer", 39),
+    ("answer", 37),
     ("api", 4),
     ("cli", 9),
     ("clock", 2),
@@ -22,7 +22,7 @@ const LONG_LINES: &[(&str, usize)] = &[
     ("main", 1),
     ("practice", 3),
     ("store", 1),
-    ("upstream", 24),
+    ("upstream", 17),
 ];
 /// Files of more than 500 lines.
 const LONG_FILES: &[(&str, usize)] = &[("net", 1), ("upstream", 1)];
@@ -30,7 +30,7 @@ const LONG_FILES: &[(&str, usize)] = &[("net", 1), ("upstream", 1)];
 /// (types), or say of errors anything but when they are returned.
 const DOC_COMMENTS: &[(&str, usize)] = &[("upstream", 1)];
 /// Lines with words of [`old_words`].
-const OLD_WORDS: &[(&str, usize)] = &[("upstream", 41)];
+const OLD_WORDS: &[(&str, usize)] = &[("upstream", 40)];
 /// Type names that stand for more than one thing. `Args` is clap's word for what a command takes.
 const TYPE_NAMES: &[&str] = &[
     "Answer",
