@@ -13,6 +13,7 @@ mod keyring;
 mod metrics;
 mod reports;
 mod reread;
+mod results;
 mod run_totals;
 mod schedules;
 mod scrapers;

@@ -208,6 +208,11 @@ error_codes! {
             "Parameter `limit` must be 1 to 200; given: `0`.";
         FormulasInvalid: 400, "formulas_invalid",
             "Parameter `formulas` must be `escape` or `keep`; given: `run`.";
+        RowsInvalid: 400, "rows_invalid",
+            "Parameter `rows` must be one of `answers`, `sources`, `citations`, `search_queries`, \
+             `products`; given: `jobs`.";
+        AfterInvalid: 400, "after_invalid",
+            "Parameter `after` must be the `cursor` of a row of an earlier export; given: `1`.";
         CursorInvalid: 400, "cursor_invalid",
             "Parameter `cursor` must be the `next_cursor` of an earlier page; given: `1`.";
         BatchIdInvalid: 400, "batch_id_invalid",

@@ -178,9 +178,7 @@ impl Client {
     /// # Errors
     /// Returns an error if none are kept, or the server could not be reached.
     pub fn raw(&self, id: &str) -> Result<Value, ClientError> {
-        self.document_of(
-            self.keyed(self.agent.get(self.path(&["jobs", id, "raw"]).as_str())).call(),
-        )
+        self.send(Verb::Get, &["jobs", id, "raw"], None)
     }
 
     /// Returns a page of the key's jobs, newest first; `query` as `GET /jobs` takes it.
@@ -225,12 +223,29 @@ impl Client {
     /// Returns an error if the key has no such job, it has no webhook, or the server could not be
     /// reached.
     pub fn webhook(&self, id: &str, again: bool) -> Result<Value, ClientError> {
-        let url = self.path(&["jobs", id, "webhook"]);
-        self.document_of(if again {
-            self.keyed(self.agent.post(url.as_str())).send_empty()
-        } else {
-            self.keyed(self.agent.get(url.as_str())).call()
-        })
+        let verb = if again { Verb::Post } else { Verb::Get };
+        self.send(verb, &["jobs", id, "webhook"], None)
+    }
+
+    /// Returns the body of a path with a query as it comes, however long that takes.
+    ///
+    /// # Errors
+    /// Returns an error if the server refused it or could not be reached.
+    pub fn download(
+        &self,
+        segments: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<impl Read + use<>, ClientError> {
+        let mut url = self.path(segments);
+        url.query_pairs_mut().extend_pairs(query);
+        let request = self.keyed(self.agent.get(url.as_str())).config().timeout_global(None);
+        let request = request.timeout_per_read(Some(STREAM_SILENCE_MAX)).build();
+        let reply = request.call().map_err(|error| self.call_failed(error))?;
+        if reply.status().as_u16() != 200 {
+            let refused = self.document_of(Ok(reply)).err();
+            return Err(refused.unwrap_or_else(|| self.invalid_response("no rows".to_owned())));
+        }
+        Ok(reply.into_body().into_reader())
     }
 
     /// Makes a call with the key and returns the document of its reply.

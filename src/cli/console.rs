@@ -124,6 +124,14 @@ impl Console {
         write!(self.out, "{text}{end}").and_then(|()| self.out.flush()).map_err(OutputError)
     }
 
+    /// Writes bytes of a result as they are.
+    ///
+    /// # Errors
+    /// Returns an error if stdout cannot be written to.
+    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+        self.out.write_all(bytes).and_then(|()| self.out.flush()).map_err(OutputError)
+    }
+
     /// Writes a result for programs: one JSON document on one line.
     ///
     /// # Errors

@@ -10,6 +10,7 @@ mod delete;
 mod demo;
 mod error;
 mod exit_code;
+mod export;
 mod failure;
 mod follow;
 mod jobs;
@@ -95,6 +96,7 @@ enum Command {
     List(list::Args),
     Cancel(jobs::CancelArgs),
     Delete(delete::Args),
+    Export(export::Args),
     Webhook(webhook::Args),
     Schedule(schedule::Args),
     Tracker(tracker::Args),
@@ -188,6 +190,7 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::List(args) => list::run(args, console),
         Command::Cancel(args) => jobs::cancel(args, console),
         Command::Delete(args) => delete::run(args, console),
+        Command::Export(args) => export::run(args, console),
         Command::Webhook(args) => webhook::run(args, console),
         Command::Schedule(args) => schedule::run(args, console),
         Command::Tracker(args) => tracker::run(args, console),

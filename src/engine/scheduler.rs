@@ -1,7 +1,6 @@
-//! The scheduler: one thread for what comes due. It refills the queues from the ready index, makes
-//! retries come due, ends jobs that did not start in time, runs the slots of schedules, and sweeps what
-//! has expired. Everything it
-//! does can be done again: it keeps no state that matters.
+//! The scheduler: one thread for what comes due. It refills the queues from the ready index,
+//! makes retries come due, ends jobs that did not start in time, runs the slots of schedules, and
+//! sweeps what has expired. Everything it does can be done again: it keeps no state that matters.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

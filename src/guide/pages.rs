@@ -22,6 +22,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "batches",
     "schedules",
     "results",
+    "export",
     "raw-replies",
     "trust",
     "tracking",

@@ -12,6 +12,7 @@ mod rows;
 mod schedules;
 mod trackers;
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
@@ -171,7 +172,7 @@ impl Store {
 type Walk = fn(&ReadTransaction, &mut Expected, &mut CheckReport) -> Result<(), StoreError>;
 
 /// In this order: the first say what the others must hold.
-const WALKS: [(&str, Walk); 19] = [
+const WALKS: [(&str, Walk); 20] = [
     ("the table of deliveries", outbox::read_all),
     ("the table of jobs", jobs::read_all),
     ("the tables of batches", batches::check),
@@ -181,6 +182,7 @@ const WALKS: [(&str, Walk); 19] = [
     ("the tables of schedules", schedules::check),
     ("the outbox", outbox::check),
     ("the tables of results and prompts", check_results),
+    ("the order of completion", check_completions),
     ("the table of attempts", check_attempts),
     ("the table of vendors' tasks", check_vendor_tasks),
     ("the table of raw replies", check_raws),
@@ -223,6 +225,32 @@ fn check_results(
         let row = entry?.0.value();
         if !expected.jobs.contains_key(&row) {
             report.problem(format!("prompt row {row} belongs to no job"));
+        }
+    }
+    Ok(())
+}
+
+/// Every job that is done stands once in the order of completion; what is gone may stand there
+/// still.
+fn check_completions(
+    transaction: &ReadTransaction,
+    expected: &mut Expected,
+    report: &mut CheckReport,
+) -> Result<(), StoreError> {
+    let Some(completions) = tables::later(transaction, tables::COMPLETIONS)? else { return Ok(()) };
+    let mut numbered = BTreeSet::new();
+    for entry in completions.iter()? {
+        let (number, completed) = entry?;
+        let row = completed.value().0;
+        let done = expected.jobs.get(&row).is_some_and(|job| job.done);
+        if done && !numbered.insert(row) {
+            let number = number.value();
+            report.problem(format!("job row {row} is done twice, the second time as {number}"));
+        }
+    }
+    for (row, job) in &expected.jobs {
+        if job.done && !numbered.contains(row) {
+            report.problem(format!("job row {row} is done and not in the order of completion"));
         }
     }
     Ok(())

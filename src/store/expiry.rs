@@ -8,7 +8,7 @@ use super::cache::CACHE_AHEAD_MS_MAX;
 use super::effects::Effect;
 use super::tables::{ReadyKey, Row};
 use super::transaction::Tables;
-use super::{Scrapers, Store, StoreError, jobs, record, rows};
+use super::{Scrapers, Store, StoreError, completions, jobs, record, rows};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job, State, TransitionError};
 
@@ -141,6 +141,7 @@ pub(super) fn sweep(
             Err(_) | Ok(()) => {}
         }
     }
+    completions::trim(tables)?;
     let mut stale: Vec<(u64, Row)> = Vec::new();
     let early = tables.cache.range(..(cache_from_ms, 0))?;
     let future = tables.cache.range((now_ms.saturating_add(CACHE_AHEAD_MS_MAX + 1), 0)..)?;

@@ -7,8 +7,8 @@ use super::idempotency::Existing;
 use super::tables::Row;
 use super::transaction::Tables;
 use super::{
-    Scrapers, StoreError, attempts, batch_progress, idempotency, outbox, raws, record, rows,
-    vendor_tasks,
+    Scrapers, StoreError, attempts, batch_progress, completions, idempotency, outbox, raws, record,
+    rows, vendor_tasks,
 };
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State, TransitionError};
@@ -85,6 +85,7 @@ pub(super) fn insert(
     }
     if let Some(json) = result {
         tables.results.insert(job.row, record::encode_result(job.row, json).as_slice())?;
+        completions::note(tables, &job)?;
     }
     if unfinished {
         tables.reserve(&job)?;
@@ -159,6 +160,7 @@ pub(super) fn transition_if(
             }
             if let (State::Done, Some(result)) = (&job.state, result) {
                 write_result(tables, row, now_ms, result)?;
+                completions::note(tables, &job)?;
             }
             ended(tables, scraper, row);
         }

@@ -36,7 +36,8 @@ pub struct ListFilter {
 }
 
 impl ListFilter {
-    fn matches(&self, job: &Job) -> bool {
+    /// Returns whether a job is one of these.
+    pub(super) fn matches(&self, job: &Job) -> bool {
         job.account == self.account
             && self.status.is_none_or(|status| job.state.status() == status)
             && self.scraper.as_ref().is_none_or(|scraper| job.request.scraper == *scraper)

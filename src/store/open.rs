@@ -12,7 +12,7 @@ use super::scrapers::ScraperEntry;
 use super::shared::{BATCH_BOUNDS, Shared};
 use super::storage::{FileStorage, Storage, directory_error};
 use super::tables::{self, META, SCRAPERS};
-use super::{OpenOptions, Scrapers, Store, StoreError, record, transaction, writer};
+use super::{OpenOptions, Scrapers, Store, StoreError, completions, record, transaction, writer};
 use crate::clock::UnixMs;
 use crate::id::{self, IdCipher};
 use crate::job::BatchProgress;
@@ -158,6 +158,11 @@ pub(super) fn prepare(
     let entries = number_scrapers(&transaction, scrapers)?;
     // Opening a table makes it, so that readers find every table there.
     transaction::make_tables(&transaction)?;
+    let name = |number| {
+        let entry = entries.iter().find(|entry| entry.number == number);
+        entry.map(|entry| entry.name.clone())
+    };
+    completions::number_all(&transaction, name)?;
     transaction.commit()?;
     Ok((key, Scrapers { entries }))
 }

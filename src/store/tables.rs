@@ -66,6 +66,9 @@ pub type SpendKey<'a> = (u32, &'a str, &'a str, &'a str);
 pub const SPEND: TableDefinition<SpendKey<'static>, &[u8]> = TableDefinition::new("spend");
 /// The models that each upstream has answered with.
 pub const MODELS: TableDefinition<&str, &[u8]> = TableDefinition::new("models");
+/// The jobs that are done, by a number that rises with the commits: to a job's row and when it was
+/// done. What is left of a job that is gone is removed once all before it is gone.
+pub const COMPLETIONS: TableDefinition<u64, (Row, u64)> = TableDefinition::new("completions");
 /// The schedules: see `record`.
 pub const SCHEDULES: TableDefinition<Row, &[u8]> = TableDefinition::new("schedules");
 /// The batches that schedules submit, as JSON, by the schedule's row.

@@ -10,10 +10,10 @@ use super::accounts::{BufferedCredits, BufferedDay};
 use super::effects::Effect;
 use super::lazy_table::LazyTable;
 use super::tables::{
-    ATTEMPTS, BATCH_PROGRESS, BATCHES, CACHE, COUNTS, CREDITS, CountsKey, DEADLINES, DELIVERIES,
-    EXPIRY, IDEMPOTENCY, JOBS, MODELS, OBSERVATIONS, OUTBOX, ObservationKey, PROMPTS, RAWS, READY,
-    RESULTS, ReadyKey, Row, SCHEDULE_BATCHES, SCHEDULE_RUNS, SCHEDULES, SCHEDULES_DUE, SPEND, SUMS,
-    SpendKey, SumsKey, TRACKER_VERSIONS, TRACKERS, VENDOR_TASKS,
+    ATTEMPTS, BATCH_PROGRESS, BATCHES, CACHE, COMPLETIONS, COUNTS, CREDITS, CountsKey, DEADLINES,
+    DELIVERIES, EXPIRY, IDEMPOTENCY, JOBS, MODELS, OBSERVATIONS, OUTBOX, ObservationKey, PROMPTS,
+    RAWS, READY, RESULTS, ReadyKey, Row, SCHEDULE_BATCHES, SCHEDULE_RUNS, SCHEDULES, SCHEDULES_DUE,
+    SPEND, SUMS, SpendKey, SumsKey, TRACKER_VERSIONS, TRACKERS, VENDOR_TASKS,
 };
 
 /// All tables of one write transaction, those that every submit writes open already, and what is to
@@ -37,6 +37,7 @@ pub struct Tables<'t> {
     pub counts: LazyTable<'t, CountsKey, &'static [u8]>,
     pub spend: LazyTable<'t, SpendKey<'static>, &'static [u8]>,
     pub models: LazyTable<'t, &'static str, &'static [u8]>,
+    pub completions: LazyTable<'t, u64, (Row, u64)>,
     pub schedules: LazyTable<'t, Row, &'static [u8]>,
     pub schedule_batches: LazyTable<'t, Row, &'static [u8]>,
     pub schedules_due: LazyTable<'t, (u64, Row), ()>,
@@ -73,6 +74,7 @@ pub fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(COUNTS)?;
     transaction.open_table(SPEND)?;
     transaction.open_table(MODELS)?;
+    transaction.open_table(COMPLETIONS)?;
     transaction.open_table(SCHEDULES)?;
     transaction.open_table(SCHEDULE_BATCHES)?;
     transaction.open_table(SCHEDULES_DUE)?;
@@ -110,6 +112,7 @@ impl<'t> Tables<'t> {
             counts: LazyTable::new(transaction, COUNTS),
             spend: LazyTable::new(transaction, SPEND),
             models: LazyTable::new(transaction, MODELS),
+            completions: LazyTable::new(transaction, COMPLETIONS),
             schedules: LazyTable::new(transaction, SCHEDULES),
             schedule_batches: LazyTable::new(transaction, SCHEDULE_BATCHES),
             schedules_due: LazyTable::new(transaction, SCHEDULES_DUE),

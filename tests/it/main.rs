@@ -46,6 +46,7 @@ mod receiver;
 mod reload;
 mod replicas;
 mod restart;
+mod results;
 mod schedules;
 mod sharing;
 mod stats;

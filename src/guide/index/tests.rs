@@ -199,6 +199,7 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
     ("prometheus alerts", &["monitoring#which-alerts-should-i-have"]),
     ("who could attack the service", &["threat-model#who-may-attack-and-what-stops-them"]),
     ("run the same prompts every day with cron", &["schedules#how-do-i-run-prompts-every-day"]),
+    ("export results to a csv file", &["export#how-do-i-export-results"]),
     ("send a list of prompts as a batch", &["batches#how-do-i-send-a-batch-of-prompts"]),
     ("how are job ids made", &["how-it-works#how-are-job-ids-made"]),
     ("check my configuration file", &["configuration#how-do-i-check-my-configuration"]),

@@ -78,6 +78,18 @@ pub const LIST: Codes = &[
     BatchIdInvalid,
     FormulasInvalid,
 ];
+/// Of an export of results.
+pub const RESULTS: Codes = &[
+    RowsInvalid,
+    FormatInvalid,
+    AfterInvalid,
+    ParameterInvalid,
+    SinceInvalid,
+    UntilInvalid,
+    LimitInvalid,
+    BatchIdInvalid,
+    FormulasInvalid,
+];
 /// Of every method that takes a key.
 pub const KEYED: Codes = &[KeyMissing, KeyInvalid, TooManyInvalidKeys];
 /// Of any request, whatever its path.

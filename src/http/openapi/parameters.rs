@@ -6,6 +6,8 @@ use super::examples::{BATCH_ID, JOB_ID, PROMPT, SCHEDULE_ID};
 use crate::api::{Kind, PARAMETERS, Parameter, Scope};
 use crate::http::request::headers::WAIT_SECONDS_MAX;
 use crate::http::resource::list::{LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CHARS_MAX};
+use crate::http::resource::result_rows::RowKind;
+use crate::http::resource::results::{FORMATS, ROWS_MAX};
 use crate::http::resource::trackers::OBSERVATIONS_MAX;
 use crate::http::transport::response_headers::REQUEST_ID_BYTES_MAX;
 use crate::job::{IDEMPOTENCY_KEY_CHARS_MAX, LABEL_CHARS_MAX};
@@ -195,6 +197,43 @@ pub fn list() -> Vec<Value> {
             formulas,
         ),
     ]
+}
+
+/// Returns the parameters of an export of results.
+pub fn results() -> Vec<Value> {
+    let text = || json!({ "type": "string" });
+    let word = |words: &[&str]| json!({ "type": "string", "enum": words, "default": words[0] });
+    let moment = || json!({ "type": "string", "examples": ["2026-05-11T12:00:00Z", "2026-05-11"] });
+    let kinds = RowKind::ALL.map(RowKind::word);
+    let cursor = json!({
+        "type": "string", "pattern": "^[0-9a-f]{32}$",
+        "examples": ["5b7f0a522f0e4a3c9c114f1d3c0a7e66"],
+    });
+    let uuid = json!({ "type": "string", "format": "uuid" });
+    let limit = json!({ "type": "integer", "minimum": 1, "maximum": ROWS_MAX });
+    let all = [
+        ("rows", "What a row is.", word(&kinds)),
+        ("format", "A line of JSON for each row, or CSV.", word(&FORMATS)),
+        ("since", "Jobs done from then on: RFC 3339, a date, or Unix seconds.", moment()),
+        ("until", "Jobs done until then; a date is its whole day in UTC.", moment()),
+        ("scraper", "Jobs of this scraper.", text()),
+        ("label", "Exactly this label.", text()),
+        ("country", "Jobs asked in this country.", text()),
+        ("batch", "The jobs of this batch.", uuid),
+        ("after", "The `cursor` of the last row that is there already.", cursor),
+        ("limit", "The most rows; all where none is given.", limit),
+        (
+            "formulas",
+            "Cells of CSV that a spreadsheet would run: with `'` before them, or as they are.",
+            word(&["escape", "keep"]),
+        ),
+        (
+            "bom",
+            "Whether CSV begins with a byte order mark, by which Excel knows UTF-8.",
+            json!({ "type": "boolean", "default": false }),
+        ),
+    ];
+    all.into_iter().map(|(name, about, schema)| of("query", name, about, schema)).collect()
 }
 
 /// Returns the parameters of a deletion.

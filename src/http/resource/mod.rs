@@ -15,6 +15,8 @@ pub mod pieces;
 pub mod poll;
 pub mod raw;
 pub mod reports;
+pub mod result_rows;
+pub mod results;
 pub mod schedules;
 pub mod scrapers;
 pub mod stats;

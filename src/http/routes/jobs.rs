@@ -5,12 +5,12 @@ use serde_json::json;
 use super::{Operation, delete, get, post};
 use crate::api::ErrorCode;
 use crate::http::openapi::codes::{
-    Codes, DELETION, LIST, POLL, RAW, READS, WEBHOOK, WEBHOOK_AGAIN, WRITES,
+    Codes, DELETION, LIST, POLL, RAW, READS, RESULTS, WEBHOOK, WEBHOOK_AGAIN, WRITES,
 };
 use crate::http::openapi::examples::{self, JOB_ID};
 use crate::http::openapi::{parameters, schemas};
 use crate::http::request::call::{keyed, open};
-use crate::http::resource::{attempts, events, evidence, jobs, list, raw, webhooks};
+use crate::http::resource::{attempts, events, evidence, jobs, list, raw, results, webhooks};
 use crate::http::routes::description::{JSON, Reply};
 
 const GONE: Codes = &[ErrorCode::JobNotFound];
@@ -33,6 +33,19 @@ fn jobs() -> Vec<Operation> {
                 .takes(parameters::list())
                 .answers("200", page)
                 .fails(&[LIST, READS])
+        }),
+        get("/results", keyed(results::export), |it| {
+            let text = || json!({ "type": "string" });
+            let rows = Reply::of("A line for each row.", "application/x-ndjson", text(), None).or(
+                "text/csv",
+                text(),
+                None,
+            );
+            it.named("exportResults", "What the jobs of a key have found, row by row")
+                .about("In the order of completion; a later call goes on from a row's `cursor`.")
+                .takes(parameters::results())
+                .answers("200", rows)
+                .fails(&[RESULTS, READS])
         }),
         delete("/jobs", keyed(jobs::delete_labeled), |it| {
             let counts = Reply::json("What was deleted.", "Deletion", examples::deletion());

@@ -1,6 +1,7 @@
 //! The store under test: a directory that lasts, jobs to put into it, and a way to hold the writer.
 
 mod broken;
+mod completions;
 pub(crate) mod crash;
 pub(crate) mod failing;
 mod flips;

@@ -87,6 +87,10 @@ fn every_default_is_what_leaving_the_field_out_does() {
         } else if proved("~1reports") {
             let report = |query: &str| app.get(&format!("/reports?tracker=acme{query}")).text;
             assert_eq!(report(""), report(&format!("&{name}={value}")), "{name}");
+        } else if proved("~1results") {
+            let format = if name == "format" { "" } else { "format=csv&" };
+            let export = |query: &str| app.get(&format!("/results?{format}{query}")).text;
+            assert_eq!(export(""), export(&format!("{name}={value}")), "{name}");
         } else {
             panic!("no call proves {pointer}");
         }

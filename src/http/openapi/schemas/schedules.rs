@@ -31,7 +31,7 @@ fn schedule(required: &[&str], description: &str, is_change: bool) -> Value {
             },
             "cron": {
                 "type": "string", "maxLength": CRON_CHARS_MAX, "examples": ["0 6 * * *"],
-                "description": "A cron pattern of five fields: minute, hour, day of the month, month, day of the week.",
+                "description": "Minute, hour, day of the month, month, day of the week.",
             },
             "every": {
                 "type": "string", "examples": ["8h", "1d12h"],
@@ -48,11 +48,11 @@ fn schedule(required: &[&str], description: &str, is_change: bool) -> Value {
             "batch": of("NewBatch"),
             "missed": {
                 "type": "string", "enum": words,
-                "description": "What is done about slots that were missed by more than five minutes: nothing, or one run for all of them.",
+                "description": "No run, or one run for all slots that were missed.",
             },
             "ends_at": {
                 "type": or_null("string"), "examples": ["2026-12-31"],
-                "description": "No slot is later: RFC 3339, a date, which is its whole day in UTC, or Unix seconds.",
+                "description": "No slot is later: RFC 3339, a date, or Unix seconds.",
             },
             "max_runs": {
                 "type": or_null("integer"), "minimum": 1, "maximum": MAX_RUNS_MAX,
