@@ -53,6 +53,8 @@ const ASSETS: &[(&str, &str, &str)] = assets![
     "shell.js": SCRIPT_TYPE,
     "sign_in.js": SCRIPT_TYPE,
     "sources.js": SCRIPT_TYPE,
+    "tracker.js": SCRIPT_TYPE,
+    "trackers.js": SCRIPT_TYPE,
     "usage.js": SCRIPT_TYPE,
 ];
 

@@ -11,6 +11,7 @@ mod reading;
 mod relay;
 mod schedules;
 mod sign_in;
+mod trackers;
 mod views;
 
 use base64::Engine as _;

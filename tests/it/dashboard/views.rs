@@ -235,9 +235,11 @@ fn a_day(prompts: &[&str]) -> (App, String, [String; 3]) {
         builder = builder.upstream(scraper, name, Arc::new(paced));
     }
     let app = builder.start();
+    let brands = r#"{"brands": [{"name": "Chromium"}, {"name": "answerd", "own": true}]}"#;
+    app.put("/trackers/acme", &A, brands).expect(200);
     let submit = |scraper: &str, prompt: &str, label: &str| {
         let prompt = crate::app::encoded(prompt);
-        let path = format!("/scrapers/{scraper}/jobs?prompt={prompt}{label}");
+        let path = format!("/scrapers/{scraper}/jobs?prompt={prompt}&track=acme{label}");
         let job = app.post_with(&path, &A, "").expect(202);
         let id = job["job_id"].as_str().unwrap().to_owned();
         app.ended(&id);
@@ -313,6 +315,8 @@ fn every_view_fits_in_every_form() {
             "document.querySelectorAll('.column .badge').length === 3 && \
              document.querySelector('.sites table')",
         ),
+        ("trackers", "/trackers".to_owned(), "document.querySelector('.rows')"),
+        ("tracker", "/trackers/acme".to_owned(), "document.querySelector('.chart .line-part')"),
         ("usage", "/usage".to_owned(), "document.querySelector('.rows')"),
     ];
     for (width, height) in [(1440, 900), (1024, 768), (768, 1024), (360, 780)] {

@@ -13,6 +13,8 @@ import { schedules } from "./schedules.js";
 import { currentKey, dropKey, endSession, whenShared } from "./session.js";
 import { mark, shell } from "./shell.js";
 import { signIn } from "./sign_in.js";
+import { tracker } from "./tracker.js";
+import { trackers } from "./trackers.js";
 import { usage as usageView } from "./usage.js";
 
 const main = document.getElementById("main");
@@ -29,6 +31,8 @@ const VIEWS = [
   [/^\/new$/, "/new", prompt],
   [/^\/compare\/([0-9a-f-]{36})$/, "/new", compare],
   [/^\/schedules$/, "/schedules", schedules],
+  [/^\/trackers$/, "/trackers", trackers],
+  [/^\/trackers\/([a-z0-9_-]+)$/, "/trackers", tracker],
   [/^\/usage$/, "/usage", usageView],
 ];
 

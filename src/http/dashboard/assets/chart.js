@@ -11,14 +11,14 @@ const TABLE_ROWS_MAX = 96;
 
 /**
  * A chart in a figure. `kind` is `bars` or `lines`, `series` is `[{ name, tone }]`, `format` writes
- * a value, `max` is the top of the axis where that is fixed. `update` gives it its data.
+ * a value, `when` a time, `max` is the top of the axis where that is fixed. `update` gives it its data.
  */
 export class Chart {
   #data = { times: [], values: [], empty: "" };
   #at = null;
 
-  constructor({ title, kind, series, format, max, note }) {
-    Object.assign(this, { title, kind, series, format, max });
+  constructor({ title, kind, series, format, max, note, when = clock }) {
+    Object.assign(this, { title, kind, series, format, max, when });
     this.picture = svg("svg", { class: "plot", height: HEIGHT, tabindex: "0", role: "img" });
     this.tip = el("div", { class: "tip", hidden: true });
     this.said = el("p", { class: "out-of-sight", "aria-live": "polite" });
@@ -44,7 +44,7 @@ export class Chart {
 
   /**
    * `times` are the starts of the buckets, `values` one list for each series (null where there is
-   * nothing), `now` what the chart comes to in a word, `empty` what to say where there is nothing.
+   * nothing), `bands` the lows and highs of each where they are known, `now` what the chart comes to in a word, `empty` what to say where there is nothing.
    */
   update(data) {
     this.#data = data;
@@ -75,7 +75,7 @@ export class Chart {
       this.#clock(times, area),
       nothing
         ? svg("text", { class: "nothing", x: PAD.left + area.width / 2, y: PAD.top + area.height / 2, "text-anchor": "middle" }, empty)
-        : this.kind === "bars" ? this.#bars() : this.#lines(area),
+        : this.kind === "bars" ? this.#bars() : [this.#bands(), this.#lines(area)],
       this.#cursor(area));
   }
 
@@ -103,7 +103,7 @@ export class Chart {
       const at = Math.round((mark / (marks - 1)) * (times.length - 1));
       const anchor = mark === 0 ? "start" : mark === marks - 1 ? "end" : "middle";
       const x = mark === 0 ? PAD.left : mark === marks - 1 ? PAD.left + area.width : this.x(at);
-      return svg("text", { class: "tick", x, y: HEIGHT - 6, "text-anchor": anchor }, clock(times[at]));
+      return svg("text", { class: "tick", x, y: HEIGHT - 6, "text-anchor": anchor }, this.when(times[at]));
     });
   }
 
@@ -141,6 +141,18 @@ export class Chart {
     });
   }
 
+  /** The interval of each line, as a band behind it. */
+  #bands() {
+    return (this.#data.bands ?? []).map(([lows, highs], number) => joined(lows).map((run) => {
+      const point = (at, value) => `${this.x(at).toFixed(1)},${this.y(value).toFixed(1)}`;
+      const upper = run.map(([at]) => point(at, highs[at]));
+      const lower = run.map(([at, low]) => point(at, low)).reverse();
+      const { tone } = this.series[number];
+      if (run.length === 1) return svg("path", { class: `line-part ${tone} band`, d: `M${upper[0]}L${lower[0]}` });
+      return svg("path", { class: `area-part ${tone}`, d: `M${[...upper, ...lower].join("L")}Z` });
+    }));
+  }
+
   #cursor(area) {
     if (this.#at === null || this.#at >= this.#data.times.length) return null;
     const x = this.x(this.#at);
@@ -172,7 +184,7 @@ export class Chart {
     this.tip.hidden = at === null;
     if (at === null) return;
     const { times, values } = this.#data;
-    fill(this.tip, el("strong", {}, clock(times[at])),
+    fill(this.tip, el("strong", {}, this.when(times[at])),
       this.series.map(({ name, tone }, number) => el("span", {}, el("span", { class: `swatch ${tone}`, "aria-hidden": "true" }), `${name} `, el("b", {}, this.#value(values[number][at])))));
     const width = this.picture.clientWidth;
     this.tip.style.left = `${Math.min(Math.max(this.x(at) - this.tip.offsetWidth / 2, 0), width - this.tip.offsetWidth)}px`;
@@ -184,7 +196,7 @@ export class Chart {
 
   #line(at) {
     const { times, values } = this.#data;
-    return [clock(times[at]), ...this.series.map(({ name }, number) => `${name} ${this.#value(values[number][at])}`)].join(", ");
+    return [this.when(times[at]), ...this.series.map(({ name }, number) => `${name} ${this.#value(values[number][at])}`)].join(", ");
   }
 
   /** The latest first; what is empty is left out. */
@@ -193,7 +205,7 @@ export class Chart {
     const rows = times.map((time, at) => [time, values.map((list) => list[at] ?? null)]).filter(([, row]) => row.some(Boolean));
     fill(this.body, rows.length === 0 && el("tr", {}, el("td", { colspan: this.series.length + 1 }, empty)),
       rows.reverse().slice(0, TABLE_ROWS_MAX).map(([time, row]) => el("tr", {},
-        el("th", { scope: "row" }, clock(time)), row.map((value) => el("td", { class: "number" }, this.#value(value))))));
+        el("th", { scope: "row" }, this.when(time)), row.map((value) => el("td", { class: "number" }, this.#value(value))))));
   }
 }
 

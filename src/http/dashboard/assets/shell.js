@@ -10,6 +10,7 @@ export const TABS = [
   { path: "/jobs", name: "Jobs", icon: "jobs", key: "j" },
   { path: "/new", name: "New prompt", icon: "prompt", key: "n" },
   { path: "/schedules", name: "Schedules", icon: "schedules", key: "s" },
+  { path: "/trackers", name: "Trackers", icon: "trackers", key: "t" },
   { path: "/usage", name: "Usage", icon: "usage", key: "u" },
 ];
 const SHORTCUTS = "answerd.shortcuts";

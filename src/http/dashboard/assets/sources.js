@@ -79,7 +79,7 @@ function source(page) {
 function leading(shown) {
   const numbered = new Map(shown.filter(({ page }) => page.number).map((each) => [each.page.number, each]));
   const addressed = new Map(shown.map((each) => [each.page.url, each]));
-  const button = (found, text) => found && el("button", { type: "button", class: "mark", "aria-label": `Source: ${found.page.title || found.page.url}`, on: { click: () => go(found.item) } }, text);
+  const button = (found, text) => found && el("button", { type: "button", class: "mark", "aria-label": `${text} source: ${found.page.title || found.page.url}`, on: { click: () => go(found.item) } }, text);
   return {
     mark: (number) => button(numbered.get(number), `[${number}]`),
     link: (address) => {
