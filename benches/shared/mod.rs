@@ -200,7 +200,6 @@ pub fn queued_job(
         keep_raw: false,
         track: None,
         present: None,
-        track: None,
     }
 }
 

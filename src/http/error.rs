@@ -167,7 +167,6 @@ impl ApiError {
     }
 
     /// Creates the error of a use case. `retention_hours` is for the sentence of a missing job.
-    #[expect(clippy::too_many_lines, reason = "one match over every error of a use case")]
     pub fn from_service(error: ServiceError, retention_hours: u64) -> ApiError {
         match error {
             ServiceError::KeyMissing => ErrorCode::KeyMissing.into(),

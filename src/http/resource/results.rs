@@ -164,10 +164,10 @@ fn query(service: Arc<Service>, caller: Caller, pairs: Pairs) -> Result<ResultEx
                 }
             }
             "since" => {
-                export.filter.since_ms = Some(moment(ErrorCode::SinceInvalid, "since", &value)?.0)
+                export.filter.since_ms = Some(moment(ErrorCode::SinceInvalid, "since", &value)?.0);
             }
             "until" => {
-                export.filter.until_ms = Some(moment(ErrorCode::UntilInvalid, "until", &value)?.1)
+                export.filter.until_ms = Some(moment(ErrorCode::UntilInvalid, "until", &value)?.1);
             }
             "scraper" => export.filter.job.scraper = Some(value),
             "label" => export.filter.job.label = Some(value),
