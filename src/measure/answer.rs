@@ -66,7 +66,7 @@ pub struct Measured {
     pub brands: Vec<BrandMention>,
     /// By name, each once.
     pub domains: Vec<DomainUse>,
-    /// A bit for the kind of the upstream, see [`KINDS`].
+    /// A bit for the kind of the upstream: its place among those of `kind_words`.
     pub kind_bit: u8,
     /// Tells prompts apart, within a few hundred.
     pub prompt_hash: u32,
