@@ -210,7 +210,7 @@ error_codes! {
             "Parameter `formulas` must be `escape` or `keep`; given: `run`.";
         RowsInvalid: 400, "rows_invalid",
             "Parameter `rows` must be one of `answers`, `sources`, `citations`, `search_queries`, \
-             `products`; given: `jobs`.";
+             `products`, `mentions`; given: `jobs`.";
         AfterInvalid: 400, "after_invalid",
             "Parameter `after` must be the `cursor` of a row of an earlier export; given: `1`.";
         CursorInvalid: 400, "cursor_invalid",

@@ -26,16 +26,19 @@ const CHUNK_BYTES: usize = 64 << 10;
 
 /// Export what the jobs of a key have found
 ///
-/// A row for each answer, or for each source, citation, search query or product, in the order in
-/// which the jobs were done. With --out, rows that the file has already are not asked for again:
-/// the same command adds what has come since, and goes on where it was stopped.
+/// A row for each answer, or for each source, citation, search query, product or mention of a
+/// brand, in the order in which the jobs were done. With --out, rows that the file has already are
+/// not asked for again: the same command adds what has come since, and goes on where it was
+/// stopped.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
     /// What a row is
     #[arg(
         long, default_value = "answers", value_name = "WHAT",
-        value_parser = ["answers", "sources", "citations", "search_queries", "products"]
+        value_parser = [
+            "answers", "sources", "citations", "search_queries", "products", "mentions",
+        ]
     )]
     rows: String,
     /// A file to write to, or to go on with; its name says the format [default: stdout]
@@ -62,6 +65,9 @@ pub struct Args {
     /// Only jobs of this batch
     #[arg(long, value_name = "ID")]
     batch: Option<String>,
+    /// Only jobs measured by this tracker
+    #[arg(long, value_name = "NAME")]
+    tracker: Option<String>,
     /// Cells of CSV that a spreadsheet would run: escape puts a ' before them, keep leaves them
     #[arg(long, default_value = "escape", value_parser = ["escape", "keep"])]
     formulas: String,
@@ -114,6 +120,7 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
         ("label", args.label.clone()),
         ("country", args.country.clone()),
         ("batch", args.batch.clone()),
+        ("tracker", args.tracker.clone()),
         ("bom", (args.bom && !resumed).then(|| "true".to_owned())),
         ("after", known.cursor),
     ]
@@ -154,14 +161,14 @@ pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> 
 /// Finds the whole rows of NDJSON.
 fn ndjson_rows(file: &File) -> io::Result<Written> {
     #[derive(serde::Deserialize)]
-    struct Row {
+    struct LastRow {
         cursor: String,
     }
     let mut written = Written { end: 0, cursor: None };
     let mut lines = BufReader::new(file);
     let mut line = Vec::new();
     while lines.read_until(b'\n', &mut line)? > 0 && line.ends_with(b"\n") {
-        let row: Row = serde_json::from_slice(&line).map_err(|_| foreign())?;
+        let row: LastRow = serde_json::from_slice(&line).map_err(|_| foreign())?;
         written.end += line.len() as u64;
         written.cursor = Some(row.cursor);
         line.clear();

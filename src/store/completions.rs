@@ -29,6 +29,8 @@ pub struct ResultFilter {
     /// Its times are not looked at.
     pub job: ListFilter,
     pub country: Option<String>,
+    /// Measured by this tracker, where they asked for it.
+    pub tracker: Option<String>,
     /// Done at this moment or later.
     pub since_ms: Option<UnixMs>,
     /// Done at this moment or earlier.
@@ -192,9 +194,10 @@ impl Store {
     ) -> Result<Option<(Job, Vec<u8>)>, StoreError> {
         let Some(job) = self.job_at(snapshot, row)? else { return Ok(None) };
         let country = filter.country.as_ref().is_none_or(|it| job.request.country == *it);
+        let tracker = filter.tracker.is_none() || job.track == filter.tracker;
         // Another job may have the row of one that is gone.
         let same = job.state == State::Done && job.completed_ms == Some(completed_ms);
-        if !same || job.expires_ms <= now_ms || !country || !filter.job.matches(&job) {
+        if !same || job.expires_ms <= now_ms || !country || !tracker || !filter.job.matches(&job) {
             return Ok(None);
         }
         let Some(bytes) = snapshot.rows()?.results.get(row)? else { return Ok(None) };

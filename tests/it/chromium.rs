@@ -47,6 +47,8 @@ impl Browser {
         let mut args = vec![
             "--headless",
             "--no-sandbox",
+            // 200 steps from view to view in 10 s are no loop here; the next would be left out.
+            "--disable-ipc-flooding-protection",
             "--disable-gpu",
             "--disable-quic",
             "--no-first-run",
@@ -128,11 +130,8 @@ impl Browser {
         );
         let found = self.wait_for(&script);
         if found.is_null() {
-            let page = self.run("return document.body.innerText");
-            panic!(
-                "never true: {expression}; the page says: {}",
-                page.as_str().unwrap_or_default()
-            );
+            let page = self.run("return location.href + ' says: ' + document.body.innerText");
+            panic!("never true: {expression}; {}", page.as_str().unwrap_or_default());
         }
         found
     }

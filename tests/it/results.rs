@@ -118,6 +118,35 @@ fn rows_go_on_after_any_of_them() {
 }
 
 #[test]
+fn mentions_are_rows_of_the_jobs_with_a_tracker() {
+    let app = Builder::new().scripted("practice", &Scripted::new("script", [])).start();
+    let brands = r#"{"brands": [{"name": "Acme", "own": true}, {"name": "Globex"}]}"#;
+    app.put("/trackers/acme", &[], brands).expect(200);
+    app.ended(&post(&app, &[], "without"));
+    let tracked = app.post("/scrapers/practice/jobs?prompt=with&track=acme").expect(202);
+    let id = tracked["job_id"].as_str().unwrap();
+    let result = app.ended(id)["result"].clone();
+    let found = rows(&app, "rows=mentions");
+    assert_eq!(found.len(), 2);
+    for (at, row) in found.iter().enumerate() {
+        assert_eq!(
+            (&row["job_id"], &row["tracker"], &row["version"]),
+            (&json!(id), &json!("acme"), &json!(1))
+        );
+        assert_eq!(row["number"], at + 1);
+        let mention = result["mentions"][at].as_object().unwrap();
+        assert_eq!(mention.len(), 9);
+        for (name, value) in mention {
+            assert_eq!(&row[name.as_str()], value, "{name}");
+        }
+    }
+    assert_eq!(rows(&app, "rows=answers").len(), 2);
+    let of_tracker = rows(&app, "rows=answers&tracker=acme");
+    assert_eq!((of_tracker.len(), &of_tracker[0]["job_id"]), (1, &json!(id)));
+    assert!(rows(&app, "tracker=other").is_empty());
+}
+
+#[test]
 fn filters_times_and_samples() {
     let (builder, clock) = Builder::new().manual();
     let app = builder.scripted("practice", &Scripted::new("script", [])).start();

@@ -220,6 +220,7 @@ pub fn results() -> Vec<Value> {
         ("label", "Exactly this label.", text()),
         ("country", "Jobs asked in this country.", text()),
         ("batch", "The jobs of this batch.", uuid),
+        ("tracker", "Jobs that were measured by this tracker.", text()),
         ("after", "The `cursor` of the last row that is there already.", cursor),
         ("limit", "The most rows; all where none is given.", limit),
         (

@@ -16,15 +16,18 @@ pub enum RowKind {
     Citations,
     SearchQueries,
     Products,
+    /// One for each brand of the tracker that the job was measured by.
+    Mentions,
 }
 
 impl RowKind {
-    pub const ALL: [RowKind; 5] = [
+    pub const ALL: [RowKind; 6] = [
         RowKind::Answers,
         RowKind::Sources,
         RowKind::Citations,
         RowKind::SearchQueries,
         RowKind::Products,
+        RowKind::Mentions,
     ];
 
     pub fn word(self) -> &'static str {
@@ -34,6 +37,7 @@ impl RowKind {
             RowKind::Citations => "citations",
             RowKind::SearchQueries => "search_queries",
             RowKind::Products => "products",
+            RowKind::Mentions => "mentions",
         }
     }
 
@@ -56,6 +60,21 @@ impl RowKind {
             RowKind::Products => &[
                 "number", "position", "title", "url", "domain", "asin", "price", "amount",
                 "currency", "merchant", "rating", "reviews",
+            ],
+            RowKind::Mentions => &[
+                "number",
+                "tracker",
+                "version",
+                "branded",
+                "brand",
+                "mentioned",
+                "count",
+                "first_at",
+                "rank",
+                "in_list_item",
+                "cited",
+                "linked",
+                "cited_urls",
             ],
         }
     }
@@ -145,6 +164,27 @@ pub fn rows(kind: RowKind, done: &CompletedJob, job_id: &str) -> Vec<Vec<Value>>
                 ])
             };
             (1..).zip(entries(kind.word())).map(product).collect()
+        }
+        RowKind::Mentions => {
+            let tracker = &result["tracker"];
+            let mention = |(number, it): (u64, Value)| {
+                row(vec![
+                    number.into(),
+                    tracker["name"].clone(),
+                    tracker["version"].clone(),
+                    tracker["branded"].clone(),
+                    it["brand"].clone(),
+                    it["mentioned"].clone(),
+                    it["count"].clone(),
+                    it["first_at"].clone(),
+                    it["rank"].clone(),
+                    it["in_list_item"].clone(),
+                    it["cited"].clone(),
+                    it["linked"].clone(),
+                    it["cited_urls"].clone(),
+                ])
+            };
+            (1..).zip(entries(kind.word())).map(mention).collect()
         }
     }
 }

@@ -10,9 +10,9 @@ use uuid::Uuid;
 
 use super::result_rows::{RowKind, rows, write_header, write_row};
 use crate::api::ErrorCode;
-use crate::clock::parse_moment;
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::moment::moment;
 use crate::http::request::params::Pairs;
 use crate::http::resource::export::{Format, Formulas};
 use crate::job::broken_rule;
@@ -164,13 +164,16 @@ fn query(service: Arc<Service>, caller: Caller, pairs: Pairs) -> Result<ResultEx
                 }
             }
             "since" => {
-                export.filter.since_ms = Some(moment(ErrorCode::SinceInvalid, "since", &value)?.0);
+                let since = moment(ErrorCode::SinceInvalid, "since", &value)?;
+                export.filter.since_ms = Some(since.first_ms);
             }
             "until" => {
-                export.filter.until_ms = Some(moment(ErrorCode::UntilInvalid, "until", &value)?.1);
+                let until = moment(ErrorCode::UntilInvalid, "until", &value)?;
+                export.filter.until_ms = Some(until.last_ms);
             }
             "scraper" => export.filter.job.scraper = Some(value),
             "label" => export.filter.job.label = Some(value),
+            "tracker" => export.filter.tracker = Some(value),
             "country" => export.filter.country = Some(value.to_ascii_uppercase()),
             "batch" => {
                 let id = Uuid::try_parse(&value).map_err(|_| {
@@ -201,11 +204,4 @@ fn query(service: Arc<Service>, caller: Caller, pairs: Pairs) -> Result<ResultEx
     }
     write_header(&mut export.head, export.kind, export.format);
     Ok(export)
-}
-
-/// Reads a moment of the query: its first and its last millisecond.
-fn moment(code: ErrorCode, name: &str, value: &str) -> Result<(u64, u64), ApiError> {
-    let rule = "a time such as `2026-05-11T12:00:00Z`, a date, or Unix seconds";
-    let moment = parse_moment(value).ok_or_else(|| ApiError::invalid(code, name, rule, value))?;
-    Ok((moment.first_ms, moment.last_ms))
 }

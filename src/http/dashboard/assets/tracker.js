@@ -12,7 +12,7 @@ import { trackerForm } from "./trackers.js";
 const DAY_MS = 86_400_000;
 /** How far back, days. */
 const RANGES = [7, 30, 90];
-/** Below so many answers a rate says little. */
+/** With fewer answers a rate is little more than chance. */
 const ANSWERS_MIN = 30;
 
 export function tracker(main, { id: name, query, signal, drawn }) {
