@@ -114,6 +114,9 @@ struct AddArgs {
     /// Your own word for the batches and their jobs
     #[arg(long, value_name = "TEXT", requires = "prompt")]
     label: Option<String>,
+    /// The tracker whose brands the answers are measured by
+    #[arg(long, value_name = "NAME", requires = "prompt")]
+    track: Option<String>,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -216,6 +219,7 @@ fn batch_of_options(args: &AddArgs) -> Value {
         "countries": (!args.country.is_empty()).then_some(&args.country),
         "samples": args.samples,
         "label": args.label,
+        "track": args.track,
     }))
 }
 

@@ -81,6 +81,43 @@ fn a_job_goes_from_submit_over_get_and_watch_into_the_export() {
     the_store_can_be_looked_after(&store, 2);
 }
 
+#[test]
+fn a_brand_is_tracked_day_by_day_with_three_commands() {
+    let (_directory, store) = store_directory();
+    let served = Served::start(&store, &[]);
+    let base = served.base.clone();
+    let at = |line: &[&str]| {
+        let output = answerd(&[line, &["--url", base.as_str()]].concat(), &store);
+        assert_eq!(code(&output), 0, "{line:?}: {}", err(&output));
+        output
+    };
+    at(&["tracker", "put", "acme", "--own", "answerd=example.com", "--rival", "Chromium"]);
+    let prompts = ["--prompt", "How long are jobs kept?", "--prompt", "What is a recipe?"];
+    let daily = ["schedule", "add", "daily", "--cron", "0 6 * * *", "--scraper", "practice"];
+    let tracked = ["--samples", "5", "--country", "DE", "--track", "acme"];
+    at(&[&daily[..], &prompts, &tracked].concat());
+    let run = document(&at(&["schedule", "run", "daily", "--json"]));
+    let batch = run["batch_id"].as_str().unwrap();
+    let (_, ended) = served.get(&format!("/batches/{batch}?wait=30")).unwrap();
+    assert_eq!(ended["status"], "done");
+
+    let report = document(&at(&["report", "acme", "--by", "brand,country", "--json"]));
+    let rows = report["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 2);
+    // The practice engine gives the guide's words, which are the same each time.
+    let mentions = at(&["export", "--rows", "mentions"]);
+    let mentions: Vec<Value> =
+        out(&mentions).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(mentions.len(), 2 * 10);
+    for row in rows {
+        assert_eq!((&row["country"], &row["answers"]), (&json!("DE"), &json!(10)));
+        let of_brand = mentions.iter().filter(|it| it["brand"] == row["brand"]);
+        let named = of_brand.filter(|it| it["mentioned"] == true).count();
+        assert_eq!(row["mentioned"], named, "{row}");
+        assert_eq!(row["mention_rate"].as_f64(), Some(named as f64 / 10.0));
+    }
+}
+
 /// What somebody sees who types a command.
 fn on_a_terminal(line: &str, store: &Path) -> String {
     let line = format!("'{}' {line}", env!("CARGO_BIN_EXE_answerd"));
