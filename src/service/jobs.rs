@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::{Caller, RETRY_AFTER_SECONDS_MAX, Service, ServiceError, bounded_wait};
 use crate::clock::UnixMs;
 use crate::job::{Failure, Job, TransitionError, UpstreamUsage};
-use crate::store::{Cursor, EvidenceFile, ListFilter, ListPage, StoreError};
+use crate::store::{Cursor, EvidenceFile, ListFilter, ListPage, SealedResult, StoreError};
 
 /// The furthest look ahead, milliseconds.
 const POLL_HORIZON_MS: u64 = RETRY_AFTER_SECONDS_MAX * 1000;
@@ -42,7 +42,7 @@ impl Service {
     pub fn job_with_usage<T>(
         &self,
         id: &str,
-        read: impl FnOnce(&Job, Uuid, Option<&[u8]>, Option<&UpstreamUsage>) -> T,
+        read: impl FnOnce(&Job, Uuid, Option<SealedResult<'_>>, Option<&UpstreamUsage>) -> T,
     ) -> Result<T, ServiceError> {
         let uuid = parse_id(id)?;
         let now_ms = self.clock.now_ms();

@@ -4,6 +4,7 @@
 
 use uuid::Uuid;
 
+use super::record::SealedResult;
 use super::snapshot::Snapshot;
 use super::tables::Row;
 use super::transaction::Tables;
@@ -98,7 +99,7 @@ impl Store {
         })
     }
 
-    /// Reads a job with the JSON of its result and what its attempts have used, if it exists at
+    /// Reads a job with its result, sealed as it is stored, and what its attempts have used, if it exists at
     /// `now_ms`: all of one state.
     ///
     /// # Errors
@@ -107,11 +108,11 @@ impl Store {
         &self,
         id: Uuid,
         now_ms: UnixMs,
-        read_job: impl FnOnce(&Job, Option<&[u8]>, Option<&UpstreamUsage>) -> T,
+        read_job: impl FnOnce(&Job, Option<SealedResult<'_>>, Option<&UpstreamUsage>) -> T,
     ) -> Result<Option<T>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
         let found = self.shared.read(|snapshot| {
-            self.row_in(snapshot, plain.row, now_ms, |job, result| {
+            self.sealed_row_in(snapshot, plain.row, now_ms, |job, result| {
                 plain.has_nonce(job.nonce).then(|| {
                     let usage = usage(snapshot, job);
                     read_job(job, result, usage.as_ref())

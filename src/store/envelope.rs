@@ -25,11 +25,23 @@ pub fn seal(version: u8, row: Row, body: &[u8]) -> Vec<u8> {
 /// Returns an error if they are not as they were stored, or they are of another version or another
 /// row.
 pub fn open(version: u8, row: Row, bytes: &[u8]) -> Result<&[u8], StoreError> {
+    open_with_checksum(version, row, bytes).map(|(body, _)| body)
+}
+
+/// Does what [`open`] does, and returns the record's checksum too.
+///
+/// # Errors
+/// Returns an error if [`open`] would.
+pub fn open_with_checksum(
+    version: u8,
+    row: Row,
+    bytes: &[u8],
+) -> Result<(&[u8], [u8; CHECKSUM_BYTES]), StoreError> {
     match bytes.split_first() {
-        Some((first, body)) if *first == version => Ok(body),
+        Some((first, body)) if *first == version => Ok((body, checksum(row, body))),
         Some((first, rest)) if *first == SEALED | version => {
             match rest.split_first_chunk::<CHECKSUM_BYTES>() {
-                Some((stored, body)) if *stored == checksum(row, body) => Ok(body),
+                Some((stored, body)) if *stored == checksum(row, body) => Ok((body, *stored)),
                 Some(_) | None => Err(StoreError::Damaged("a record does not match its checksum")),
             }
         }

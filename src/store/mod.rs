@@ -73,6 +73,7 @@ pub use observations::{
 pub use options::{OpenOptions, QuickRepair};
 pub use outbox::{OutboxKey, Reported, ResendError};
 pub use raws::KeptRaw;
+pub use record::SealedResult;
 pub use record::{Counts, CountsKind, decode_job, encode_job};
 pub use schedules::{NewRun, RunAction, RunWritten, ScheduleEntry, ScheduleError};
 pub use scrapers::Scrapers;

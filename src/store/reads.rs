@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use redb::{ReadableTable, TableDefinition, Value};
 use uuid::Uuid;
 
+use super::record::SealedResult;
 use super::snapshot::Snapshot;
 use super::{Cached, Credits, Row, Store, StoreError, record, tables};
 use crate::clock::UnixMs;
@@ -50,6 +51,19 @@ impl Store {
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<&[u8]>) -> T,
     ) -> Result<Option<T>, StoreError> {
+        self.sealed_row_in(snapshot, row, now_ms, |job, result| {
+            read(job, result.map(|result| result.json))
+        })
+    }
+
+    /// Does what [`Store::row_in`] does, with the checksum of the result.
+    pub(super) fn sealed_row_in<T>(
+        &self,
+        snapshot: &Snapshot,
+        row: Row,
+        now_ms: UnixMs,
+        read: impl FnOnce(&Job, Option<SealedResult<'_>>) -> T,
+    ) -> Result<Option<T>, StoreError> {
         let tables = snapshot.rows()?;
         let Some(bytes) = tables.jobs.get(row)? else { return Ok(None) };
         let (job, _) = record::decode_job(
@@ -65,7 +79,7 @@ impl Store {
             return Ok(Some(read(&job, None)));
         }
         let stored = tables.results.get(row)?.ok_or(StoreError::Damaged("a result is missing"))?;
-        Ok(Some(read(&job, Some(record::decode_result(row, stored.value())?))))
+        Ok(Some(read(&job, Some(record::decode_sealed_result(row, stored.value())?))))
     }
 
     /// Returns the cached result for a request's hash that was stored from `from_ms` to `now_ms`

@@ -422,6 +422,19 @@ pub fn decode_result(row: u64, bytes: &[u8]) -> Result<&[u8], StoreError> {
     envelope::open(VERSION, row, bytes)
 }
 
+/// A stored result, and the checksum that it has on disk.
+#[derive(Clone, Copy, Debug)]
+pub struct SealedResult<'a> {
+    pub json: &'a [u8],
+    pub checksum: [u8; 4],
+}
+
+/// Decodes a stored result with its checksum.
+pub fn decode_sealed_result(row: u64, bytes: &[u8]) -> Result<SealedResult<'_>, StoreError> {
+    let (json, checksum) = envelope::open_with_checksum(VERSION, row, bytes)?;
+    Ok(SealedResult { json, checksum })
+}
+
 fn state_to_disk(state: &State) -> StateV1<&str> {
     match state {
         State::Queued => StateV1::Queued,

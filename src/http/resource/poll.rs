@@ -13,6 +13,7 @@ use crate::http::error::ApiError;
 use crate::http::request::call::ApiCall;
 use crate::job::{Job, UpstreamUsage};
 use crate::service::{Service, ServiceError};
+use crate::store::SealedResult;
 
 /// The type of every JSON body.
 pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
@@ -49,7 +50,7 @@ impl Form {
         self,
         job: &Job,
         id: Uuid,
-        result: Option<&[u8]>,
+        result: Option<SealedResult<'_>>,
         usage: Option<&UpstreamUsage>,
     ) -> String {
         let (form, result) = match self {
@@ -60,14 +61,17 @@ impl Form {
         if result.is_none() && usage.is_none() {
             return format!("\"{id}-{revision}-{release}{form}\"");
         }
-        let checksum = checksum(result.unwrap_or_default(), usage);
+        let checksum = checksum(result, usage);
         format!("\"{id}-{revision}-{release}-{checksum:08x}{form}\"")
     }
 }
 
-fn checksum(result: &[u8], usage: Option<&UpstreamUsage>) -> u32 {
+/// Returns a checksum of a result's own checksum and of usage.
+fn checksum(result: Option<SealedResult<'_>>, usage: Option<&UpstreamUsage>) -> u32 {
     let mut hasher = crc32fast::Hasher::new();
-    hasher.update(result);
+    if let Some(result) = result {
+        hasher.update(&result.checksum);
+    }
     if let Some(usage) = usage {
         let UpstreamUsage { input_tokens, output_tokens, reasoning_tokens, searches, cost } = usage;
         let cost = cost.map(|cost| cost.nano_usd);
@@ -98,7 +102,7 @@ pub fn answer(
     let (tag, json, pending) = service.job_with_usage(id, |job, id, result, usage| {
         let tag = form.tag(job, id, result, usage);
         let json = (!has(known, &tag)).then(|| match form {
-            Form::Whole => JobView::new(job, id, result, usage).to_json(),
+            Form::Whole => JobView::new(job, id, result.map(|result| result.json), usage).to_json(),
             Form::Status => JobView::new(job, id, None, usage).to_json(),
         });
         // The estimate reads the store too, which must not happen inside of this read.
