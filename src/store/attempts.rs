@@ -99,8 +99,8 @@ impl Store {
         })
     }
 
-    /// Reads a job with its result, sealed as it is stored, and what its attempts have used, if it exists at
-    /// `now_ms`: all of one state.
+    /// Reads a job with its result, sealed as it is stored, and what its attempts have used, if it
+    /// exists at `now_ms`: all of one state.
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.

@@ -4,17 +4,13 @@
 mod counts;
 mod delivery;
 mod extras;
+mod result;
 mod schedule;
 mod spend;
 mod tracker;
 mod vendor_task;
 
-use std::io::{Read, Write};
-
 use bincode::{Decode, Encode};
-use flate2::Compression;
-use flate2::read::ZlibDecoder;
-use flate2::write::ZlibEncoder;
 use uuid::Uuid;
 
 pub use counts::{
@@ -22,6 +18,9 @@ pub use counts::{
     encode_counts,
 };
 pub use delivery::{decode_delivery, encode_delivery};
+pub use result::{
+    SealedResult, decode_raw, decode_result, decode_sealed_result, encode_raw, encode_result,
+};
 pub use schedule::{
     decode_run, decode_schedule, decode_schedule_batch, encode_run, encode_schedule,
     encode_schedule_batch,
@@ -55,8 +54,6 @@ const PRESENT_VERSION: u8 = 3;
 pub const PROMPT_INLINE_BYTES_MAX: usize = 512;
 /// The most that a record may make its reader allocate, bytes: damage must not ask for more.
 const RECORD_BYTES_MAX: usize = 16 << 20;
-/// The same of raw replies as JSON, which may spell a byte with six.
-const RAW_BYTES_MAX: u64 = 32 << 20;
 
 /// A record's strings are `S`: borrowed where it is written, owned where it is read.
 #[derive(Encode, Decode)]
@@ -393,46 +390,6 @@ pub fn decode_day(date: u32, bytes: &[u8]) -> Result<DayRecord, StoreError> {
         credits,
     };
     Ok(DayRecord(disk.into_iter().map(|(scraper, used)| (scraper, of(used))).collect()))
-}
-
-/// Encodes a result as it is stored.
-pub fn encode_result(row: u64, json: &[u8]) -> Vec<u8> {
-    envelope::seal(VERSION, row, json)
-}
-
-/// Encodes raw replies: their JSON, compressed.
-pub fn encode_raw(row: u64, json: &[u8]) -> Vec<u8> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
-    let written = encoder.write_all(json).and_then(|()| encoder.finish());
-    envelope::seal(VERSION, row, &written.expect("a Vec takes all that is written to it"))
-}
-
-/// Decodes the JSON of raw replies.
-pub fn decode_raw(row: u64, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
-    const UNREADABLE: StoreError = StoreError::Damaged("raw replies cannot be decompressed");
-    let compressed = envelope::open(VERSION, row, bytes)?;
-    let mut json = Vec::new();
-    let mut decoder = ZlibDecoder::new(compressed).take(RAW_BYTES_MAX + 1);
-    decoder.read_to_end(&mut json).map_err(|_| UNREADABLE)?;
-    if json.len() as u64 > RAW_BYTES_MAX { Err(UNREADABLE) } else { Ok(json) }
-}
-
-/// Decodes the JSON of a stored result.
-pub fn decode_result(row: u64, bytes: &[u8]) -> Result<&[u8], StoreError> {
-    envelope::open(VERSION, row, bytes)
-}
-
-/// A stored result, and the checksum that it has on disk.
-#[derive(Clone, Copy, Debug)]
-pub struct SealedResult<'a> {
-    pub json: &'a [u8],
-    pub checksum: [u8; 4],
-}
-
-/// Decodes a stored result with its checksum.
-pub fn decode_sealed_result(row: u64, bytes: &[u8]) -> Result<SealedResult<'_>, StoreError> {
-    let (json, checksum) = envelope::open_with_checksum(VERSION, row, bytes)?;
-    Ok(SealedResult { json, checksum })
 }
 
 fn state_to_disk(state: &State) -> StateV1<&str> {
