@@ -2,10 +2,12 @@
 //! the store has them.
 
 use std::borrow::Cow;
+#[cfg(test)]
 use std::io;
 
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize, Serializer};
+#[cfg(test)]
 use serde_json::ser::Formatter;
 use uuid::Uuid;
 
@@ -76,8 +78,10 @@ impl Serialize for StoredResult<'_> {
 }
 
 /// Writes bytes as the JSON that they are.
+#[cfg(test)]
 struct StoredJson;
 
+#[cfg(test)]
 impl Formatter for StoredJson {
     fn write_byte_array<W: ?Sized + io::Write>(
         &mut self,
@@ -135,7 +139,8 @@ impl<'a> JobView<'a> {
         }
     }
 
-    /// Returns the object as JSON.
+    /// Returns the object as JSON: what `job_object_with` writes.
+    #[cfg(test)]
     pub fn to_json(&self) -> Vec<u8> {
         let result_bytes = self.result.map_or(0, |result| result.0.len());
         let mut json = Vec::with_capacity(640 + self.prompt.len() + result_bytes);
@@ -144,11 +149,6 @@ impl<'a> JobView<'a> {
         let _ = self.serialize(&mut serializer);
         json
     }
-}
-
-/// Returns the job object as JSON.
-pub fn job_object(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
-    JobView::new(job, id, result, None).to_json()
 }
 
 /// The status of contract 1.7.

@@ -8,7 +8,7 @@ use actix_web::http::header::{
 };
 use uuid::Uuid;
 
-use crate::api::{ErrorCode, JobView};
+use crate::api::{ErrorCode, job_object_with};
 use crate::http::error::ApiError;
 use crate::http::request::call::ApiCall;
 use crate::job::{Job, UpstreamUsage};
@@ -102,8 +102,8 @@ pub fn answer(
     let (tag, json, pending) = service.job_with_usage(id, |job, id, result, usage| {
         let tag = form.tag(job, id, result, usage);
         let json = (!has(known, &tag)).then(|| match form {
-            Form::Whole => JobView::new(job, id, result.map(|result| result.json), usage).to_json(),
-            Form::Status => JobView::new(job, id, None, usage).to_json(),
+            Form::Whole => job_object_with(job, id, result.map(|result| result.json), usage),
+            Form::Status => job_object_with(job, id, None, usage),
         });
         // The estimate reads the store too, which must not happen inside of this read.
         (tag, json, (!job.state.finished()).then(|| job.clone()))
