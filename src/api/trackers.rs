@@ -106,7 +106,7 @@ pub struct ObservationView {
     pub branded: bool,
     /// Whether the engine showed no answer at all.
     pub absent: bool,
-    /// Whether it searched; null where that is not told.
+    /// Whether it searched; null where that is unknown.
     pub searched: Option<bool>,
     /// Whether a citation could have been found in it.
     pub citable: bool,
@@ -177,22 +177,22 @@ pub struct ReportView {
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[schemars(rename = "ReportRow")]
 pub struct ReportRowView {
-    /// Only where days are told apart.
+    /// Only in a report by day.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub day: Option<Day>,
-    /// The Monday of the week; only where weeks are told apart.
+    /// The Monday of the week; only in a report by week.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub week: Option<Day>,
-    /// Only where scrapers are told apart.
+    /// Only in a report by scraper.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scraper: Option<String>,
-    /// Only where countries are told apart.
+    /// Only in a report by country.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// Only where labels are told apart; empty for jobs without one.
+    /// Only in a report by label; empty for jobs without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub label: Option<String>,
-    /// Only where brands are told apart. Otherwise a row is about your own ones as one.
+    /// Only in a report by brand. Otherwise a row counts all of your own brands as one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub brand: Option<String>,
     /// Jobs that ended with an answer, or with the finding that the engine shows none.

@@ -163,7 +163,7 @@ fn a_secret_may_be_a_credential_of_systemd() {
     std::fs::create_dir(&inside).unwrap();
     let below = ("CREDENTIALS_DIRECTORY", inside.to_str().unwrap());
     assert!(key(&[below, outside]).is_err());
-    // One that is there and cannot be read is told of.
+    // A file that exists and cannot be read is an error.
     std::fs::create_dir(inside.join("OPENAI_API_KEY")).unwrap();
     assert!(problems(with_env(&[below])).contains("`api_key_env` in [upstreams.openai]"));
 }

@@ -278,7 +278,7 @@ pub fn report() -> Vec<Value> {
     let choice = |words: &[&str]| json!({ "type": "string", "enum": words, "default": words[0] });
     let mut tracker = of("query", "tracker", "The name of a tracker.", text("acme"));
     tracker["required"] = true.into();
-    let by = "What is told apart, with commas: `scraper`, `country`, `label`, `brand`, and `day` \
+    let by = "What rows are grouped by, with commas: `scraper`, `country`, `label`, `brand`, and `day` \
               or `week`. Without `brand` a row is about your own brands as one.";
     let branded = "Answers whose prompt names a brand of the tracker.";
     let mut parameters = vec![tracker];
