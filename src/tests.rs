@@ -1,3 +1,3 @@
 //! What the unit tests of several parts share.
 
-pub mod fuzz;
+pub(crate) mod fuzz;

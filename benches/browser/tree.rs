@@ -15,7 +15,7 @@ const TICKS_PER_SECOND: f64 = 100.0;
 
 /// What was used so far.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Cost {
+pub(crate) struct Cost {
     pub cpu_seconds: f64,
     pub elapsed_seconds: f64,
     /// Proportional, so that what processes share counts once.
@@ -23,7 +23,7 @@ pub struct Cost {
 }
 
 /// Looks at a tree of processes until it is asked for the cost.
-pub struct Watch {
+pub(crate) struct Watch {
     stops: Arc<AtomicBool>,
     thread: JoinHandle<Cost>,
 }
@@ -32,14 +32,14 @@ pub struct Watch {
 type Name = (u32, u64);
 
 impl Watch {
-    pub fn start(root: u32) -> Watch {
+    pub(crate) fn start(root: u32) -> Watch {
         let stops = Arc::new(AtomicBool::new(false));
         let stopped = stops.clone();
         let thread = std::thread::spawn(move || watch(root, &stopped));
         Watch { stops, thread }
     }
 
-    pub fn cost(self) -> Cost {
+    pub(crate) fn cost(self) -> Cost {
         self.stops.store(true, Ordering::Relaxed);
         self.thread.join().unwrap()
     }

@@ -14,14 +14,14 @@ const MARGIN_PERCENT: u64 = 10;
 
 /// Instructions of one request.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
-pub struct Counts {
+pub(crate) struct Counts {
     pub poll: u64,
     pub submit: u64,
 }
 
 /// What the file says.
 #[derive(Deserialize, Serialize)]
-pub struct Reference {
+pub(crate) struct Reference {
     /// The compiler that it was recorded with.
     rustc: String,
     /// How far a count may be from it, percent.
@@ -30,7 +30,7 @@ pub struct Reference {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub(crate) enum Verdict {
     /// Within the margin.
     Kept,
     Better,
@@ -39,20 +39,20 @@ pub enum Verdict {
 
 impl Reference {
     /// What was counted now.
-    pub fn of(instructions: Counts) -> Reference {
+    pub(crate) fn of(instructions: Counts) -> Reference {
         Reference { rustc: rustc(), margin_percent: MARGIN_PERCENT, instructions }
     }
 
-    pub fn read() -> Reference {
+    pub(crate) fn read() -> Reference {
         toml::from_str(&std::fs::read_to_string(path()).unwrap()).unwrap()
     }
 
-    pub fn write(&self) {
+    pub(crate) fn write(&self) {
         std::fs::write(path(), self.to_string()).unwrap();
     }
 
     /// What has become of each count, with a sentence that says it.
-    pub fn compare(&self, counts: Counts) -> [(Verdict, String); 2] {
+    pub(crate) fn compare(&self, counts: Counts) -> [(Verdict, String); 2] {
         [
             self.verdict("poll", self.instructions.poll, counts.poll),
             self.verdict("submit", self.instructions.submit, counts.submit),

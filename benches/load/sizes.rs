@@ -13,7 +13,7 @@ const RESULTS_KIB: [usize; 4] = [2, 16, 128, 1_024];
 const RESULT_TO_ANSWER: f64 = 2.3;
 const CONNECTIONS: usize = 64;
 
-pub fn table() {
+pub(crate) fn table() {
     println!("results of greater size, {CONNECTIONS} connections: whole jobs, and polls of one");
     println!(
         "result KiB |  jobs/s  p50 ms  p99 ms   MiB/s | {} | polls/s  p50 ms  p99 ms   MiB/s",

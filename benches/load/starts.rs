@@ -61,7 +61,7 @@ struct Submitted {
     answered: Instant,
 }
 
-pub fn table() {
+pub(crate) fn table() {
     let directory = shared::directory();
     let (sender, asked) = channel();
     let server = shared::start_with(directory.path(), Arc::new(Told(sender, text(ANSWER_BYTES))));

@@ -8,7 +8,7 @@ use criterion::Criterion;
 /// How many different ids one bench goes through: the walk of each is of another length.
 const IDS: u64 = 1_024;
 
-pub fn benches(criterion: &mut Criterion) {
+pub(crate) fn benches(criterion: &mut Criterion) {
     let cipher = IdCipher::new(fresh_key().unwrap());
     let ids: Vec<_> = (0..IDS).map(|row| cipher.seal_fresh(row).unwrap().1).collect();
     // As ids were made before they were chosen: their walks are long.

@@ -6,7 +6,7 @@ use answerd::http::params::{from_body, from_query};
 use answerd::job::PROMPT_CHARS_MAX;
 use criterion::{Criterion, Throughput};
 
-pub fn benches(criterion: &mut Criterion) {
+pub(crate) fn benches(criterion: &mut Criterion) {
     let short = "Which running shoes suit a first marathon?".to_owned();
     let long = "Welche Schuhe für den ersten Marathon? ".repeat(PROMPT_CHARS_MAX / 39);
     for (name, prompt) in [("short", short), ("long", long)] {

@@ -12,7 +12,7 @@ use crate::shared::queued_job;
 const SCRAPER: u16 = 7;
 const NOW_MS: u64 = 1_790_000_000_000;
 
-pub fn benches(criterion: &mut Criterion) {
+pub(crate) fn benches(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("record");
     // The prompt of the second does not stand in its record.
     for (name, prompt_bytes) in [("short prompt", 42), ("long prompt", 2_048)] {

@@ -31,7 +31,7 @@ enum Step {
     Finish,
 }
 
-pub fn benches(criterion: &mut Criterion) {
+pub(crate) fn benches(criterion: &mut Criterion) {
     let directory = directory();
     let mut group = criterion.benchmark_group("store");
     group.sample_size(SAMPLES).warm_up_time(MEASURED / 2).measurement_time(MEASURED);

@@ -13,7 +13,7 @@ const SOURCES: usize = 12;
 const JOB_ID: &str = "11111111-2222-4333-8444-555555555555";
 const PUBLIC_URL: &str = "http://127.0.0.1:8080";
 
-pub fn benches(criterion: &mut Criterion) {
+pub(crate) fn benches(criterion: &mut Criterion) {
     for (name, sections) in [("2 KiB", 1), ("16 KiB", 8)] {
         let answer = answer(sections);
         let normalized = answer.clone().normalized();

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 const START_MAX: Duration = Duration::from_secs(20);
 
 /// A running peer.
-pub struct Peer {
+pub(crate) struct Peer {
     pub address: SocketAddr,
     pub directory: PathBuf,
     child: Child,
@@ -26,7 +26,7 @@ impl Drop for Peer {
     }
 }
 
-pub fn redis(directory: &Path) -> Option<Peer> {
+pub(crate) fn redis(directory: &Path) -> Option<Peer> {
     start(directory, "redis-server", |port, own| {
         let mut command = Command::new("redis-server");
         command.args(["--bind", "127.0.0.1", "--port", &port.to_string(), "--dir"]).arg(own);
@@ -37,7 +37,7 @@ pub fn redis(directory: &Path) -> Option<Peer> {
     })
 }
 
-pub fn beanstalkd(directory: &Path) -> Option<Peer> {
+pub(crate) fn beanstalkd(directory: &Path) -> Option<Peer> {
     start(directory, "beanstalkd", |port, own| {
         let mut command = Command::new("beanstalkd");
         command.args(["-l", "127.0.0.1", "-p", &port.to_string(), "-f", "0", "-b"]).arg(own);
@@ -45,7 +45,7 @@ pub fn beanstalkd(directory: &Path) -> Option<Peer> {
     })
 }
 
-pub fn nats(directory: &Path) -> Option<Peer> {
+pub(crate) fn nats(directory: &Path) -> Option<Peer> {
     let program = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/peers/nats/bin/nats-server");
     if !program.exists() {
         missing("nats-server");
@@ -72,7 +72,7 @@ pub fn nats(directory: &Path) -> Option<Peer> {
     Some(peer)
 }
 
-pub fn nginx(directory: &Path, body: &str) -> Option<Peer> {
+pub(crate) fn nginx(directory: &Path, body: &str) -> Option<Peer> {
     start(directory, "nginx", |port, own| {
         std::fs::write(own.join("body"), body).unwrap();
         let settings = format!(
@@ -98,7 +98,7 @@ pub fn nginx(directory: &Path, body: &str) -> Option<Peer> {
 }
 
 /// PostgreSQL as Debian installs it, run by its own user where the bench is root's.
-pub fn postgres(directory: &Path) -> Option<Peer> {
+pub(crate) fn postgres(directory: &Path) -> Option<Peer> {
     let programs = postgres_programs()?;
     let own = directory.join("postgres");
     std::fs::create_dir(&own).unwrap();
@@ -121,7 +121,7 @@ pub fn postgres(directory: &Path) -> Option<Peer> {
 }
 
 /// Where Debian has what PostgreSQL does not put on the path.
-pub fn postgres_programs() -> Option<PathBuf> {
+pub(crate) fn postgres_programs() -> Option<PathBuf> {
     let versions = std::fs::read_dir("/usr/lib/postgresql").ok();
     let newest = versions
         .into_iter()
@@ -136,7 +136,7 @@ pub fn postgres_programs() -> Option<PathBuf> {
 }
 
 /// A program of PostgreSQL, which refuses to run as root.
-pub fn as_postgres(program: &Path) -> Command {
+pub(crate) fn as_postgres(program: &Path) -> Command {
     if std::fs::metadata("/proc/self")
         .is_ok_and(|own| std::os::unix::fs::MetadataExt::uid(&own) == 0)
     {
@@ -150,7 +150,7 @@ pub fn as_postgres(program: &Path) -> Command {
 }
 
 /// Whether a program is on the path; says so when it is not.
-pub fn present(program: &str) -> bool {
+pub(crate) fn present(program: &str) -> bool {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found = std::env::split_paths(&path).any(|folder| folder.join(program).exists());
     if !found {

@@ -19,7 +19,7 @@ fn must_start(held: &[u8], wanted: &[u8]) {
 }
 
 /// `LPUSH` in RESP.
-pub struct Redis;
+pub(crate) struct Redis;
 
 impl Protocol for Redis {
     fn request(&self, client: usize, n: usize) -> String {
@@ -35,7 +35,7 @@ impl Protocol for Redis {
 }
 
 /// `put` of beanstalkd.
-pub struct Beanstalkd;
+pub(crate) struct Beanstalkd;
 
 impl Protocol for Beanstalkd {
     fn request(&self, client: usize, n: usize) -> String {
@@ -53,7 +53,7 @@ impl Protocol for Beanstalkd {
 const PING: &[u8] = b"PING\r\n";
 
 /// A message to a stream of JetStream, answered on an inbox of the connection's own.
-pub struct Nats;
+pub(crate) struct Nats;
 
 impl Protocol for Nats {
     fn hello(&self, client: usize) -> Option<(String, &'static [u8])> {

@@ -9,7 +9,7 @@ use super::process::{self, Peer};
 use super::{Contestant, Contestants, TURN_SECONDS};
 
 /// A plain insert of a row with an index, and pg-boss on the same server.
-pub fn postgres(peer: Peer, found: &mut Contestants) {
+pub(crate) fn postgres(peer: Peer, found: &mut Contestants) {
     let Some(programs) = process::postgres_programs() else { return };
     let peer = Rc::new(peer);
     let table = "create table jobs (id bigserial primary key, due timestamptz default now(), \
@@ -45,7 +45,7 @@ pub fn postgres(peer: Peer, found: &mut Contestants) {
 }
 
 /// BullMQ on a Redis.
-pub fn bullmq(redis: &Rc<Peer>, found: &mut Contestants) {
+pub(crate) fn bullmq(redis: &Rc<Peer>, found: &mut Contestants) {
     let address = redis.address.to_string();
     node("BullMQ on Redis, appendfsync always", "bullmq.mjs", &address, redis, found);
 }

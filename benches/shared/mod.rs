@@ -27,21 +27,21 @@ use tokio::net::TcpStream;
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 /// The numbers of connections at which everything is measured.
-pub const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
+pub(crate) const CONNECTIONS: [usize; 4] = [1, 16, 64, 256];
 /// The results that are measured, bytes.
-pub const RESULT_BYTES: usize = 2_048;
+pub(crate) const RESULT_BYTES: usize = 2_048;
 /// The Markdown of every answer, bytes: its result, which has it twice, has [`RESULT_BYTES`].
-pub const ANSWER_BYTES: usize = 720;
+pub(crate) const ANSWER_BYTES: usize = 720;
 /// What a client has for a reply at first, and at most, bytes.
 const REPLY_BYTES: usize = 16 << 10;
 const REPLY_BYTES_MAX: usize = 2 << 20;
 
 /// How long the slow upstream takes, milliseconds, and how many it is asked by at once.
-pub const SLOW_MS: u64 = 100;
-pub const SLOW_WORKERS: usize = 512;
+pub(crate) const SLOW_MS: u64 = 100;
+pub(crate) const SLOW_WORKERS: usize = 512;
 
 /// Answers by this name after a time, always the same.
-pub struct After(pub &'static str, pub Duration, pub String);
+pub(crate) struct After(pub &'static str, pub Duration, pub String);
 
 impl Upstream for After {
     fn name(&self) -> &str {
@@ -78,7 +78,7 @@ impl Upstream for Never {
 }
 
 /// The start of the guide as an answer: real Markdown of so many bytes.
-pub fn text(bytes: usize) -> String {
+pub(crate) fn text(bytes: usize) -> String {
     let pages = [
         include_str!("../../src/docs/concepts.md"),
         include_str!("../../src/docs/storage.md"),
@@ -93,12 +93,12 @@ pub fn text(bytes: usize) -> String {
 }
 
 /// A server whose scraper `practice` answers at once, `perplexity` after [`SLOW_MS`], and `chatgpt` never.
-pub fn start(directory: &Path) -> Server {
+pub(crate) fn start(directory: &Path) -> Server {
     start_with(directory, Arc::new(After("practice", Duration::ZERO, text(ANSWER_BYTES))))
 }
 
 /// The same with another upstream for `practice`.
-pub fn start_with(directory: &Path, practice: Arc<dyn Upstream>) -> Server {
+pub(crate) fn start_with(directory: &Path, practice: Arc<dyn Upstream>) -> Server {
     let environment = [
         ("ANSWERD_HTTP__BIND", "127.0.0.1:0".to_owned()),
         ("ANSWERD_STORE__PATH", directory.join("data").display().to_string()),
@@ -125,7 +125,7 @@ pub fn start_with(directory: &Path, practice: Arc<dyn Upstream>) -> Server {
 
 /// A server of the same actix with the same number of workers, which answers whatever it is asked with
 /// this status and this body: no service over this library can be faster.
-pub fn start_static(status: StatusCode, body: String) -> SocketAddr {
+pub(crate) fn start_static(status: StatusCode, body: String) -> SocketAddr {
     let (sender, receiver) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         let server = HttpServer::new(move || {
@@ -147,13 +147,13 @@ pub fn start_static(status: StatusCode, body: String) -> SocketAddr {
 }
 
 /// A folder for what is measured: below `BENCH_DIR`, where that is set.
-pub fn directory() -> tempfile::TempDir {
+pub(crate) fn directory() -> tempfile::TempDir {
     let parent = std::env::var("BENCH_DIR").map_or_else(|_| std::env::temp_dir(), Into::into);
     tempfile::tempdir_in(parent).unwrap()
 }
 
 /// A store of its own in a folder, without a cache of results.
-pub fn open_store(directory: &Path, quick_repair: QuickRepair, scrapers: &[&str]) -> Store {
+pub(crate) fn open_store(directory: &Path, quick_repair: QuickRepair, scrapers: &[&str]) -> Store {
     Store::open(&OpenOptions {
         directory: directory.to_owned(),
         cache_bytes: 64 << 20,
@@ -167,7 +167,7 @@ pub fn open_store(directory: &Path, quick_repair: QuickRepair, scrapers: &[&str]
 }
 
 /// A job that waits for its first attempt.
-pub fn queued_job(
+pub(crate) fn queued_job(
     identity: NewIdentity,
     scraper: &str,
     prompt: String,
@@ -204,7 +204,7 @@ pub fn queued_job(
 }
 
 /// Runs what begins an `answerd serve --json`, and waits until it listens.
-pub fn serve(command: &mut Command) -> (Child, SocketAddr) {
+pub(crate) fn serve(command: &mut Command) -> (Child, SocketAddr) {
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut line = String::new();
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
@@ -214,7 +214,7 @@ pub fn serve(command: &mut Command) -> (Child, SocketAddr) {
 }
 
 /// The submit of a prompt that is encoded as a query is, with a number behind it.
-pub fn submit(scraper: &str, prompt: impl Display, n: usize) -> String {
+pub(crate) fn submit(scraper: &str, prompt: impl Display, n: usize) -> String {
     format!(
         "POST /scrapers/{scraper}/jobs?prompt={prompt}+{n} HTTP/1.1\r\nhost: localhost\r\n\
          content-length: 0\r\n\r\n"
@@ -222,7 +222,7 @@ pub fn submit(scraper: &str, prompt: impl Display, n: usize) -> String {
 }
 
 /// What a load brought.
-pub struct Load {
+pub(crate) struct Load {
     pub per_second: f64,
     /// Sorted.
     pub times: Vec<Duration>,
@@ -230,7 +230,7 @@ pub struct Load {
 
 impl Load {
     /// Several loads of equal length as one.
-    pub fn together(loads: Vec<Load>) -> Load {
+    pub(crate) fn together(loads: Vec<Load>) -> Load {
         let per_second = loads.iter().map(|load| load.per_second).sum::<f64>() / loads.len() as f64;
         let mut times: Vec<Duration> = loads.into_iter().flat_map(|load| load.times).collect();
         times.sort_unstable();
@@ -238,7 +238,7 @@ impl Load {
     }
 
     /// A quantile of the times, milliseconds.
-    pub fn quantile_ms(&self, quantile: f64) -> f64 {
+    pub(crate) fn quantile_ms(&self, quantile: f64) -> f64 {
         let at = ((self.times.len() - 1) as f64 * quantile) as usize;
         self.times[at].as_secs_f64() * 1000.0
     }
@@ -246,7 +246,7 @@ impl Load {
 
 /// How a protocol is spoken: what is sent first on a connection, the requests, and where a reply
 /// ends.
-pub trait Protocol {
+pub(crate) trait Protocol {
     /// What is sent once on a connection, and how the answer to it ends.
     fn hello(&self, _client: usize) -> Option<(String, &'static [u8])> {
         None
@@ -259,7 +259,7 @@ pub trait Protocol {
 }
 
 /// Requests over HTTP/1.1.
-pub struct Http<F>(pub F);
+pub(crate) struct Http<F>(pub F);
 
 impl<F: Fn(usize, usize) -> String> Protocol for Http<F> {
     fn request(&self, client: usize, n: usize) -> String {
@@ -275,7 +275,7 @@ impl<F: Fn(usize, usize) -> String> Protocol for Http<F> {
 
 /// How long the HTTP reply at the front is, once all of it is there. Looks at each byte of the head
 /// once and takes no memory: a client that costs more than the peers' would falsify what is compared.
-pub fn http_reply_bytes(held: &[u8]) -> Option<usize> {
+pub(crate) fn http_reply_bytes(held: &[u8]) -> Option<usize> {
     const LENGTH: &[u8] = b"content-length: ";
     let (mut at, mut length) = (0, 0);
     loop {
@@ -293,17 +293,17 @@ pub fn http_reply_bytes(held: &[u8]) -> Option<usize> {
 }
 
 /// A connection that waits for each reply before it sends the next request.
-pub struct Connection(std::net::TcpStream);
+pub(crate) struct Connection(std::net::TcpStream);
 
 impl Connection {
-    pub fn open(address: SocketAddr) -> Connection {
+    pub(crate) fn open(address: SocketAddr) -> Connection {
         let stream = std::net::TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         Connection(stream)
     }
 
     /// Sends a request and gives the whole reply; it must be a success.
-    pub fn exchange(&mut self, request: &str) -> String {
+    pub(crate) fn exchange(&mut self, request: &str) -> String {
         self.0.write_all(request.as_bytes()).unwrap();
         let mut reply = Vec::with_capacity(8 << 10);
         let mut piece = [0; 16 << 10];
@@ -321,7 +321,7 @@ impl Connection {
 
 /// Keeps so many connections busy with requests for so many seconds and counts the answers. One
 /// thread drives them all, so that the client leaves the processors to the server.
-pub fn load(
+pub(crate) fn load(
     address: SocketAddr,
     connections: usize,
     seconds: u64,
@@ -386,13 +386,13 @@ async fn read(stream: &mut TcpStream, into: &mut [u8]) -> usize {
 }
 
 /// The wall clock, milliseconds since 1970.
-pub fn now_ms() -> u64 {
+pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
     u64::try_from(since.as_millis()).unwrap()
 }
 
 /// The middle of a hundred fsyncs of one page, milliseconds.
-pub fn fsync_ms(directory: &Path) -> f64 {
+pub(crate) fn fsync_ms(directory: &Path) -> f64 {
     let mut file = std::fs::File::create(directory.join("fsync")).unwrap();
     let mut times: Vec<Duration> = (0..100)
         .map(|_| {
@@ -407,7 +407,7 @@ pub fn fsync_ms(directory: &Path) -> f64 {
 }
 
 /// The processor time of this process so far, all threads.
-pub fn processor_seconds(process: &str) -> f64 {
+pub(crate) fn processor_seconds(process: &str) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let behind_name = stat.rsplit_once(") ").unwrap().1;
     let fields: Vec<&str> = behind_name.split(' ').collect();

@@ -19,7 +19,7 @@ const REMEMBERED: usize = 4_000;
 const REPEATED: usize = 20;
 const BATCH_ITEMS: usize = 5;
 /// What a client does, as words for the figures.
-pub const NAMES: [&str; STEPS] = [
+pub(crate) const NAMES: [&str; STEPS] = [
     "submits",
     "polls",
     "long polls",
@@ -31,13 +31,13 @@ pub const NAMES: [&str; STEPS] = [
     "submits with a start deadline",
     "looks at lists and figures",
 ];
-pub const STEPS: usize = 10;
+pub(crate) const STEPS: usize = 10;
 /// How many of a hundred steps each of these is.
 const SHARES: [usize; STEPS] = [25, 35, 6, 4, 4, 8, 5, 7, 3, 3];
 /// Has no divisor in common with a hundred, so that the kinds of steps mix.
 const STRIDE: usize = 37;
 
-pub struct Client {
+pub(crate) struct Client {
     name: usize,
     base: String,
     hook: String,
@@ -50,7 +50,7 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(name: usize, base: &str, hook: String) -> Client {
+    pub(crate) fn new(name: usize, base: &str, hook: String) -> Client {
         let agent = ureq::Agent::config_builder()
             .http_status_as_error(false)
             .timeout_global(Some(TIMEOUT))
@@ -70,12 +70,12 @@ impl Client {
     }
 
     /// Where it notes how long its polls and submits have taken.
-    pub fn times(&self) -> Arc<Mutex<Times>> {
+    pub(crate) fn times(&self) -> Arc<Mutex<Times>> {
         self.times.clone()
     }
 
     /// Does the next thing; panics when the answer is none that it may get.
-    pub fn step(&mut self) {
+    pub(crate) fn step(&mut self) {
         self.number += 1;
         let mut place = (self.name + self.number * STRIDE) % 100;
         let kind = SHARES.iter().position(|share| {
@@ -167,13 +167,13 @@ impl Client {
 }
 
 /// A receiver that takes every webhook and counts them.
-pub struct Told {
+pub(crate) struct Told {
     address: SocketAddr,
     count: Arc<AtomicU64>,
 }
 
 impl Told {
-    pub fn start() -> Told {
+    pub(crate) fn start() -> Told {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let count = Arc::new(AtomicU64::new(0));
@@ -189,11 +189,11 @@ impl Told {
         Told { address, count }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/hook", self.address)
     }
 
-    pub fn count(&self) -> u64 {
+    pub(crate) fn count(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 }

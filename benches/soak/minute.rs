@@ -8,12 +8,12 @@ use crate::shared::Load;
 
 /// The times of one client's polls and submits.
 #[derive(Default)]
-pub struct Times {
+pub(crate) struct Times {
     pub polls: Vec<Duration>,
     pub submits: Vec<Duration>,
 }
 
-pub struct Minute {
+pub(crate) struct Minute {
     number: usize,
     /// Of the process: resident memory, threads, and open file descriptors.
     resident_mib: f64,
@@ -40,11 +40,11 @@ const RULE: [Figure; 6] = [
 ];
 
 impl Minute {
-    pub const HEAD: &str = "minute | memory MiB | threads | files | database MiB | polls/s  p50 ms  \
+    pub(crate) const HEAD: &str = "minute | memory MiB | threads | files | database MiB | polls/s  p50 ms  \
                             p99 ms | submits/s  p50 ms  p99 ms";
 
     /// Takes the figures of a process and its store, at the end of a minute with these times.
-    pub fn measure(number: usize, process: u32, store: &Path, times: Vec<Times>) -> Minute {
+    pub(crate) fn measure(number: usize, process: u32, store: &Path, times: Vec<Times>) -> Minute {
         let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
         let field = |name: &str| -> f64 {
             let line = status.lines().find_map(|line| line.strip_prefix(name)).unwrap();
@@ -92,7 +92,7 @@ impl fmt::Display for Minute {
 
 /// The figures that have grown from the first third of the minutes to the last by more than [`RULE`]
 /// allows.
-pub fn grown(minutes: &[Minute]) -> Vec<String> {
+pub(crate) fn grown(minutes: &[Minute]) -> Vec<String> {
     let third = minutes.len().div_ceil(3);
     let grown = RULE.iter().filter_map(|(name, figure, part, least)| {
         let first = median(&minutes[..third], *figure);

@@ -14,12 +14,12 @@ const RETENTION_MS: u64 = 120_000;
 /// Holds the store's directory in the server's environment.
 const STORE: &str = "SOAK_STORE";
 
-pub fn is_asked_for() -> bool {
+pub(crate) fn is_asked_for() -> bool {
     std::env::var_os(STORE).is_some()
 }
 
 /// Serves until standard input ends.
-pub fn run() {
+pub(crate) fn run() {
     let environment = [
         ("ANSWERD_STORE__PATH", std::env::var(STORE).unwrap()),
         ("ANSWERD_HTTP__BIND", "127.0.0.1:0".to_owned()),
@@ -44,13 +44,13 @@ pub fn run() {
 }
 
 /// The running server. It ends with its parent.
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     pub base: String,
 }
 
 impl Process {
-    pub fn start(store: &Path) -> Process {
+    pub(crate) fn start(store: &Path) -> Process {
         let mut child = Command::new(std::env::current_exe().unwrap())
             .env(STORE, store)
             .stdin(Stdio::piped())
@@ -62,12 +62,12 @@ impl Process {
         Process { child, base: line.trim_end().to_owned() }
     }
 
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Waits until it has stopped as it should.
-    pub fn stop(mut self) {
+    pub(crate) fn stop(mut self) {
         drop(self.child.stdin.take());
         assert!(self.child.wait().unwrap().success(), "the server did not stop properly");
     }

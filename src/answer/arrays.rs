@@ -104,7 +104,7 @@ fn none_required(schema: &mut Schema) {
 impl<'a> Arrays<'a> {
     /// Returns the arrays of a normalized answer for a scraper: its own, and behind them what every
     /// result has. Without extras those that the contract names stand alone, in its shapes.
-    pub fn of(answer: &'a Answer, scraper: &str, has_extras: bool) -> Arrays<'a> {
+    pub(crate) fn of(answer: &'a Answer, scraper: &str, has_extras: bool) -> Arrays<'a> {
         let own = catalog::arrays(scraper);
         let view = View::of(answer, has_extras);
         let mut arrays: Vec<Filled<'a>> = own.iter().map(|array| view.fill(*array)).collect();
@@ -122,7 +122,7 @@ impl<'a> Arrays<'a> {
     }
 
     /// Returns what `provenance.fields` says.
-    pub fn states(&self) -> impl Iterator<Item = (&'static str, State)> {
+    pub(crate) fn states(&self) -> impl Iterator<Item = (&'static str, State)> {
         self.0.iter().map(|filled| (filled.array.name(), filled.state))
     }
 }

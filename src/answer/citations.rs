@@ -35,7 +35,7 @@ pub(super) struct Known {
 
 impl Known {
     /// Collects the sources of an answer whose addresses are cleaned.
-    pub fn of(answer: &Answer) -> Known {
+    pub(crate) fn of(answer: &Answer) -> Known {
         let mut known = Known::default();
         let lists = [&answer.sources, &answer.citations, &answer.x_results];
         for source in lists.into_iter().flatten().flatten() {
@@ -57,13 +57,13 @@ impl Known {
     }
 
     /// Returns the marks in a text that name sources, in order.
-    pub fn marks_in(&self, markdown: &str) -> Vec<Range<usize>> {
+    pub(crate) fn marks_in(&self, markdown: &str) -> Vec<Range<usize>> {
         marks_of(markdown, self.numbers).map(|mark| mark.start..mark.end).collect()
     }
 
     /// Returns what a link is as a citation; `None` where it leads elsewhere, or is written as a
     /// number and has another one.
-    pub fn citation(&self, url: &str, text: &str, link_type: LinkType) -> Option<Kind> {
+    pub(crate) fn citation(&self, url: &str, text: &str, link_type: LinkType) -> Option<Kind> {
         if matches!(link_type, LinkType::Autolink | LinkType::Email) {
             return None;
         }

@@ -23,7 +23,7 @@ pub(super) struct SearchObject {
 }
 
 impl SearchObject {
-    pub fn of(search: Option<Search>, request: &ScrapeRequest) -> SearchObject {
+    pub(crate) fn of(search: Option<Search>, request: &ScrapeRequest) -> SearchObject {
         let Some(Search { asked, made, calls, failed }) = search else {
             return SearchObject {
                 asked: request.web_search,
@@ -116,7 +116,10 @@ struct PlaceParts<'a> {
 }
 
 impl<'a> PlaceObject<'a> {
-    pub fn of(applied: Option<&'a AppliedPlace>, request: &'a ScrapeRequest) -> PlaceObject<'a> {
+    pub(crate) fn of(
+        applied: Option<&'a AppliedPlace>,
+        request: &'a ScrapeRequest,
+    ) -> PlaceObject<'a> {
         let by = applied.map_or(super::PlaceBy::None, |place| place.by);
         PlaceObject {
             asked: PlaceParts::of(Some(&request.country), &request.location),

@@ -153,7 +153,7 @@ fn or_null<T: JsonSchema>(generator: &mut SchemaGenerator) -> Schema {
 
 impl<'a> SourceItem<'a> {
     /// Returns the entry of a page; without `mentions` as the contract has it.
-    pub fn of(source: &'a Source, mentions: Option<&Mentions<'_>>) -> Self {
+    pub(crate) fn of(source: &'a Source, mentions: Option<&Mentions<'_>>) -> Self {
         SourceItem {
             title: &source.title,
             url: &source.url,
@@ -165,7 +165,7 @@ impl<'a> SourceItem<'a> {
 
 impl<'a> CitationItem<'a> {
     /// Returns the entry of a page; without `mentions` as the contract has it.
-    pub fn of(source: &'a Source, mentions: Option<&Mentions<'_>>) -> Self {
+    pub(crate) fn of(source: &'a Source, mentions: Option<&Mentions<'_>>) -> Self {
         CitationItem {
             title: &source.title,
             url: &source.url,
@@ -191,13 +191,13 @@ impl<'a> MentionItem<'a> {
 }
 
 impl<'a> PreviewItem<'a> {
-    pub fn of(source: &'a Source) -> Self {
+    pub(crate) fn of(source: &'a Source) -> Self {
         PreviewItem { title: &source.title, url: &source.url, preview: &source.snippet }
     }
 }
 
 impl<'a> SearchResultItem<'a> {
-    pub fn of(source: &'a Source) -> Self {
+    pub(crate) fn of(source: &'a Source) -> Self {
         SearchResultItem {
             title: &source.title,
             url: &source.url,
@@ -210,7 +210,7 @@ impl<'a> SearchResultItem<'a> {
 impl<'a> ProductItem<'a> {
     /// Returns the entry of the product at a place from 0, with its offer or in the contract's
     /// form.
-    pub fn of(product: &'a Product, at: usize, has_offer: bool) -> Self {
+    pub(crate) fn of(product: &'a Product, at: usize, has_offer: bool) -> Self {
         ProductItem {
             asin: &product.asin,
             title: &product.title,
@@ -239,7 +239,7 @@ impl<'a> PriceItem<'a> {
 
 impl<'a> AdItem<'a> {
     /// Returns the entry of the advertisement at a place from 0.
-    pub fn of(ad: &'a Ad, at: usize) -> Self {
+    pub(crate) fn of(ad: &'a Ad, at: usize) -> Self {
         AdItem {
             brand: &ad.brand,
             title: &ad.title,
@@ -252,7 +252,7 @@ impl<'a> AdItem<'a> {
 }
 
 impl<'a> EntityItem<'a> {
-    pub fn of(entity: &'a Entity) -> Self {
+    pub(crate) fn of(entity: &'a Entity) -> Self {
         EntityItem { name: &entity.name, r#type: &entity.r#type, url: &entity.url }
     }
 }

@@ -8,7 +8,7 @@ use url::Url;
 use super::markdown::{self, code_ranges, is_inside};
 
 /// The longest address that is kept, bytes.
-pub const URL_BYTES_MAX: usize = 8_192;
+pub(crate) const URL_BYTES_MAX: usize = 8_192;
 
 /// Values of `utm_source` with which engines mark the links they hand out. Others are the site's
 /// own and stay.

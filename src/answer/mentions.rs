@@ -26,7 +26,7 @@ pub(super) struct Mentions<'a> {
 impl<'a> Mentions<'a> {
     /// Collects what a normalized answer cites: first by the marks and links in its text, then what
     /// the upstream says beyond them.
-    pub fn of(answer: &'a Answer) -> Mentions<'a> {
+    pub(crate) fn of(answer: &'a Answer) -> Mentions<'a> {
         let mut mentions = Mentions { known: HashMap::new(), is_whole: false };
         for url in in_text(answer) {
             mentions.add(url, 1);
@@ -44,19 +44,19 @@ impl<'a> Mentions<'a> {
     }
 
     /// Returns how the text cites a page.
-    pub fn mention(&self, url: &str) -> Option<Mention> {
+    pub(crate) fn mention(&self, url: &str) -> Option<Mention> {
         self.known.get(url).copied()
     }
 
     /// Returns whether the text cites a page; `None` where the upstream does not tell.
-    pub fn is_cited(&self, url: &str) -> Option<bool> {
+    pub(crate) fn is_cited(&self, url: &str) -> Option<bool> {
         let is_cited = self.known.contains_key(url);
         (is_cited || self.is_whole).then_some(is_cited)
     }
 
     /// Returns the pages that the text rests on. Where the upstream tells them they stand in the
     /// order in which the text first cites them; `None` where nothing does.
-    pub fn cited(&self, answer: &'a Answer) -> Option<Vec<&'a Source>> {
+    pub(crate) fn cited(&self, answer: &'a Answer) -> Option<Vec<&'a Source>> {
         let told = answer.citations.iter().flatten();
         if answer.citations.is_some() && !self.is_whole {
             return Some(told.collect());

@@ -15,15 +15,15 @@ use super::thoughts::without_thoughts;
 use super::{Answer, Link, Source, is_json};
 
 /// The longest Markdown or plain text, bytes.
-pub const TEXT_BYTES_MAX: usize = 1 << 20;
+pub(crate) const TEXT_BYTES_MAX: usize = 1 << 20;
 /// The most pages in a list of the answer; no engine names a tenth of that.
 pub const PAGES_MAX: usize = 2_000;
 /// The longest snippet or highlight, bytes.
-pub const PASSAGE_BYTES_MAX: usize = 8_000;
+pub(crate) const PASSAGE_BYTES_MAX: usize = 8_000;
 /// The most highlights of one source.
 pub const HIGHLIGHTS_MAX: usize = 20;
 /// The most warnings.
-pub const WARNINGS_MAX: usize = 20;
+pub(crate) const WARNINGS_MAX: usize = 20;
 
 impl Answer {
     /// Returns the answer with every promise of contract 1.6 kept. A second call changes nothing.

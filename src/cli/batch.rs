@@ -38,7 +38,7 @@ beside the answer.";
 /// Exits with 1 when it was stopped, a line was refused or its job failed.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The file: FILE.csv, FILE.ndjson or FILE.jsonl
     file: PathBuf,
     /// Where the answers go: CSV when it ends in .csv, otherwise NDJSON [default: stdout]
@@ -94,7 +94,7 @@ fn check_scrapers(lines: &[InputLine]) -> Result<(), CommandError> {
 /// # Errors
 /// Returns an error if the file or the output is unusable, the server refuses or stays out of
 /// reach, or the work is stopped.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let input = input::read(&args.file)?;
     if args.scraper.is_none() {
         check_scrapers(&input.lines)?;

@@ -29,7 +29,7 @@ Examples:
 /// that was called did not answer.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Call every upstream that is ready once and show what came back
     ///
     /// Costs one request at each provider, or what one answer takes there. The calls are made one
@@ -48,7 +48,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if the prompt breaks its rule, or stdout cannot be written to.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let loaded = args.config.load_for_service();
     let (settings, origin) = match loaded {
         Ok(loaded) => loaded,

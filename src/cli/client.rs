@@ -1,9 +1,9 @@
 //! Typed client of the HTTP API.
 
-use std::io::{BufRead, BufReader, Read};
+mod streams;
+
 use std::time::Duration;
 
-use crossbeam_channel::{Receiver, Sender};
 use serde::Deserialize;
 use serde_json::Value;
 use ureq::http::Response;
@@ -16,21 +16,17 @@ use crate::config::{Secret, quoted};
 use crate::job::RawRequest;
 
 /// Where `answerd serve` listens by default.
-pub const DEFAULT_URL: &str = "http://127.0.0.1:8080";
+pub(crate) const DEFAULT_URL: &str = "http://127.0.0.1:8080";
 /// How long to wait for a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long one call may take: the API answers at once, or within the few seconds of a poll.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long a stream of events may be silent; servers show every 15 s that they are alive.
-const STREAM_SILENCE_MAX: Duration = Duration::from_secs(40);
-/// The longest line of a stream of events, bytes: a job object without its result.
-const STREAM_LINE_BYTES_MAX: u64 = 1 << 20;
 /// The largest reply that is read, bytes.
 const REPLY_BYTES_MAX: u64 = 64 << 20;
 
 /// The reason why a call failed.
 #[derive(Debug, thiserror::Error)]
-pub enum ClientError {
+pub(crate) enum ClientError {
     #[error("{given} is not the address of a server; one is `{DEFAULT_URL}`")]
     Address { given: String },
     #[error("the API key has characters that no key has; it is set by --key or ANSWERD_API_KEY")]
@@ -48,7 +44,7 @@ pub enum ClientError {
 
 impl ClientError {
     /// Returns whether the same call may well succeed a moment later.
-    pub fn is_transient(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
             ClientError::Unreachable { .. } => true,
             ClientError::Refused { status, .. } => matches!(status, 429 | 503),
@@ -61,7 +57,7 @@ impl ClientError {
 
 /// The method of a call.
 #[derive(Clone, Copy, Debug)]
-pub enum Verb {
+pub(crate) enum Verb {
     Get,
     Post,
     Put,
@@ -71,7 +67,7 @@ pub enum Verb {
 
 /// Calls one server, as one key.
 #[derive(Clone)]
-pub struct Client {
+pub(crate) struct Client {
     agent: Agent,
     base: Url,
     key: Option<Secret>,
@@ -82,7 +78,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if the address is invalid, or the key cannot stand in a header.
-    pub fn new(url: &str, key: Option<Secret>) -> Result<Client, ClientError> {
+    pub(crate) fn new(url: &str, key: Option<Secret>) -> Result<Client, ClientError> {
         let mut base = Url::parse(url)
             .ok()
             .filter(|url| matches!(url.scheme(), "http" | "https") && url.has_host())
@@ -110,7 +106,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if the server refused it or could not be reached.
-    pub fn submit(
+    pub(crate) fn submit(
         &self,
         scraper: &str,
         asked: &RawRequest,
@@ -129,7 +125,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if the server refused it or could not be reached.
-    pub fn submit_batch(&self, batch: &Value, key: &str) -> Result<BatchView, ClientError> {
+    pub(crate) fn submit_batch(&self, batch: &Value, key: &str) -> Result<BatchView, ClientError> {
         let request = self.agent.post(self.path(&["batches"]).as_str());
         let request = self.keyed(request).header("idempotency-key", key);
         self.batch_of(request.send_json(batch))
@@ -139,7 +135,11 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if there is no such batch, or the server could not be reached.
-    pub fn batch_within(&self, id: &str, wait_seconds: u64) -> Result<BatchView, ClientError> {
+    pub(crate) fn batch_within(
+        &self,
+        id: &str,
+        wait_seconds: u64,
+    ) -> Result<BatchView, ClientError> {
         let mut url = self.path(&["batches", id]);
         url.query_pairs_mut().append_pair("wait", &wait_seconds.to_string());
         self.batch_of(self.agent.get(url.as_str()).call())
@@ -150,7 +150,7 @@ impl Client {
     /// # Errors
     /// Returns an error if the key has no such job, it has ended, or the server could not be
     /// reached.
-    pub fn cancel(&self, id: &str) -> Result<ShownJob, ClientError> {
+    pub(crate) fn cancel(&self, id: &str) -> Result<ShownJob, ClientError> {
         self.job_of(self.keyed(self.agent.delete(self.path(&["jobs", id]).as_str())).call())
     }
 
@@ -159,7 +159,11 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if the server refused it or could not be reached.
-    pub fn delete(&self, label: &str, dry_run: bool) -> Result<(DeletionView, Value), ClientError> {
+    pub(crate) fn delete(
+        &self,
+        label: &str,
+        dry_run: bool,
+    ) -> Result<(DeletionView, Value), ClientError> {
         let mut url = self.path(&["jobs"]);
         url.query_pairs_mut()
             .append_pair("label", label)
@@ -177,7 +181,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if none are kept, or the server could not be reached.
-    pub fn raw(&self, id: &str) -> Result<Value, ClientError> {
+    pub(crate) fn raw(&self, id: &str) -> Result<Value, ClientError> {
         self.send(Verb::Get, &["jobs", id, "raw"], None)
     }
 
@@ -185,7 +189,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if the server refused it or could not be reached.
-    pub fn list(&self, query: &[(&str, String)]) -> Result<JobsView<ShownJob>, ClientError> {
+    pub(crate) fn list(&self, query: &[(&str, String)]) -> Result<JobsView<ShownJob>, ClientError> {
         let mut url = self.path(&["jobs"]);
         url.query_pairs_mut().extend_pairs(query);
         let document = self.document_of(self.keyed(self.agent.get(url.as_str())).call())?;
@@ -199,7 +203,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if the server refused or could not be reached.
-    pub fn usage(&self, days: Option<u64>) -> Result<(UsageView, Value), ClientError> {
+    pub(crate) fn usage(&self, days: Option<u64>) -> Result<(UsageView, Value), ClientError> {
         let mut url = self.path(&["usage"]);
         if let Some(days) = days {
             url.query_pairs_mut().append_pair("days", &days.to_string());
@@ -213,7 +217,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if the server takes none, or could not be reached.
-    pub fn ready(&self) -> Result<Value, ClientError> {
+    pub(crate) fn ready(&self) -> Result<Value, ClientError> {
         self.document_of(self.agent.get(self.path(&["readyz"]).as_str()).call())
     }
 
@@ -222,37 +226,16 @@ impl Client {
     /// # Errors
     /// Returns an error if the key has no such job, it has no webhook, or the server could not be
     /// reached.
-    pub fn webhook(&self, id: &str, again: bool) -> Result<Value, ClientError> {
+    pub(crate) fn webhook(&self, id: &str, again: bool) -> Result<Value, ClientError> {
         let verb = if again { Verb::Post } else { Verb::Get };
         self.send(verb, &["jobs", id, "webhook"], None)
-    }
-
-    /// Returns the body of a path with a query as it comes, however long that takes.
-    ///
-    /// # Errors
-    /// Returns an error if the server refused it or could not be reached.
-    pub fn download(
-        &self,
-        segments: &[&str],
-        query: &[(&str, String)],
-    ) -> Result<impl Read + use<>, ClientError> {
-        let mut url = self.path(segments);
-        url.query_pairs_mut().extend_pairs(query);
-        let request = self.keyed(self.agent.get(url.as_str())).config().timeout_global(None);
-        let request = request.timeout_per_read(Some(STREAM_SILENCE_MAX)).build();
-        let reply = request.call().map_err(|error| self.call_failed(error))?;
-        if reply.status().as_u16() != 200 {
-            let refused = self.document_of(Ok(reply)).err();
-            return Err(refused.unwrap_or_else(|| self.invalid_response("no rows".to_owned())));
-        }
-        Ok(reply.into_body().into_reader())
     }
 
     /// Makes a call with the key and returns the document of its reply.
     ///
     /// # Errors
     /// Returns an error if the server refused it or could not be reached.
-    pub fn send(
+    pub(crate) fn send(
         &self,
         verb: Verb,
         segments: &[&str],
@@ -277,7 +260,10 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if it is not of this type.
-    pub fn read<'a, T: Deserialize<'a>>(&self, document: &'a Value) -> Result<T, ClientError> {
+    pub(crate) fn read<'a, T: Deserialize<'a>>(
+        &self,
+        document: &'a Value,
+    ) -> Result<T, ClientError> {
         T::deserialize(document).map_err(|error| self.unreadable(&error))
     }
 
@@ -285,7 +271,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if there is no such tracker, or the server could not be reached.
-    pub fn apply_tracker(&self, name: &str) -> Result<Value, ClientError> {
+    pub(crate) fn apply_tracker(&self, name: &str) -> Result<Value, ClientError> {
         let request = self.agent.post(self.path(&["trackers", name, "apply"]).as_str());
         let request = self.keyed(request).config().timeout_global(None).build();
         self.document_of(request.send_empty())
@@ -295,7 +281,7 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if the server refused it or could not be reached.
-    pub fn report(&self, query: &[(&str, String)]) -> Result<Value, ClientError> {
+    pub(crate) fn report(&self, query: &[(&str, String)]) -> Result<Value, ClientError> {
         let mut url = self.path(&["reports"]);
         url.query_pairs_mut().extend_pairs(query);
         self.document_of(self.keyed(self.agent.get(url.as_str())).call())
@@ -312,47 +298,8 @@ impl Client {
     ///
     /// # Errors
     /// Returns an error if there is no such job, or the server could not be reached.
-    pub fn job(&self, id: &str) -> Result<ShownJob, ClientError> {
+    pub(crate) fn job(&self, id: &str) -> Result<ShownJob, ClientError> {
         self.job_of(self.agent.get(self.path(&["jobs", id]).as_str()).call())
-    }
-
-    /// Returns the job at each of its transitions, without its result, from now on. The channel
-    /// ends with the stream: when the job has ended, when the server stops or is silent for too
-    /// long, and at once where a server has no events.
-    pub fn events(&self, id: &str) -> Receiver<ShownJob> {
-        let (sender, jobs) = crossbeam_channel::unbounded();
-        let (client, id) = (self.clone(), id.to_owned());
-        let read = move || {
-            // Why a stream ends does not matter: the caller polls the job then.
-            let _ = client.read_events(&id, &sender);
-        };
-        // Without a thread the channel ends, as where there are no events.
-        let _ = std::thread::Builder::new().name("events".to_owned()).spawn(read);
-        jobs
-    }
-
-    fn read_events(&self, id: &str, jobs: &Sender<ShownJob>) -> Result<(), ClientError> {
-        let request = self.agent.get(self.path(&["jobs", id, "events"]).as_str());
-        let request = request.config().timeout_global(None);
-        let request = request.timeout_per_read(Some(STREAM_SILENCE_MAX)).build();
-        let reply = request.call().map_err(|error| self.call_failed(error))?;
-        if reply.status().as_u16() != 200 {
-            return Ok(());
-        }
-        let mut stream = BufReader::new(reply.into_body().into_reader());
-        loop {
-            let mut line = String::new();
-            let read = stream.by_ref().take(STREAM_LINE_BYTES_MAX).read_line(&mut line);
-            if read.map_err(|error| self.unreachable(error.to_string()))? == 0 {
-                return Ok(());
-            }
-            let Some(data) = line.strip_prefix("data:") else { continue };
-            let document = serde_json::from_str(data).map_err(|error| self.unreadable(&error))?;
-            let job = ShownJob::read(document).map_err(|error| self.unreadable(&error))?;
-            if jobs.send(job).is_err() {
-                return Ok(());
-            }
-        }
     }
 
     fn path(&self, segments: &[&str]) -> Url {

@@ -7,11 +7,11 @@ use serde::Serialize;
 
 /// A failure to write to stdout.
 #[derive(Debug)]
-pub struct OutputError(pub io::Error);
+pub(crate) struct OutputError(pub io::Error);
 
 /// The meaning of a piece of text, shown as a color where there are colors.
 #[derive(Clone, Copy, Debug)]
-pub enum Style {
+pub(crate) enum Style {
     Heading,
     Good,
     Warning,
@@ -21,12 +21,12 @@ pub enum Style {
 
 /// Colors text, or leaves it as it is.
 #[derive(Clone, Copy, Debug)]
-pub struct Styled(bool);
+pub(crate) struct Styled(bool);
 
 impl Styled {
     /// Text without colors.
     #[cfg(test)]
-    pub const PLAIN: Styled = Styled(false);
+    pub(crate) const PLAIN: Styled = Styled(false);
 
     fn for_stream(stream: &impl IsTerminal) -> Styled {
         // https://no-color.org: set and not empty, whatever its value.
@@ -35,11 +35,11 @@ impl Styled {
         Styled(stream.is_terminal() && !refused)
     }
 
-    pub const fn is_on(self) -> bool {
+    pub(crate) const fn is_on(self) -> bool {
         self.0
     }
 
-    pub fn apply(self, style: Style, text: &str) -> String {
+    pub(crate) fn apply(self, style: Style, text: &str) -> String {
         let code = match style {
             Style::Heading => "1",
             Style::Good => "32",
@@ -52,7 +52,7 @@ impl Styled {
 }
 
 /// The two streams of a command and who reads them.
-pub struct Console {
+pub(crate) struct Console {
     out: Box<dyn Write>,
     err: Box<dyn Write>,
     json: bool,
@@ -64,7 +64,7 @@ pub struct Console {
 
 impl Console {
     /// Creates the console of this process.
-    pub fn of_process(json: bool) -> Console {
+    pub(crate) fn of_process(json: bool) -> Console {
         Console {
             out_styled: Styled::for_stream(&io::stdout()),
             err_styled: Styled::for_stream(&io::stderr()),
@@ -78,7 +78,7 @@ impl Console {
 
     /// Streams of a test; no terminal looks on.
     #[cfg(test)]
-    pub fn of_test(out: Box<dyn Write>, err: Box<dyn Write>, json: bool) -> Console {
+    pub(crate) fn of_test(out: Box<dyn Write>, err: Box<dyn Write>, json: bool) -> Console {
         Console {
             out,
             err,
@@ -91,27 +91,27 @@ impl Console {
     }
 
     /// Returns whether results are for programs.
-    pub fn is_json(&self) -> bool {
+    pub(crate) fn is_json(&self) -> bool {
         self.json
     }
 
     /// Returns whether a person sees stdout as it is written.
-    pub fn out_is_terminal(&self) -> bool {
+    pub(crate) fn out_is_terminal(&self) -> bool {
         self.out_is_terminal
     }
 
     /// Returns whether a person sees stderr as it is written.
-    pub fn err_is_terminal(&self) -> bool {
+    pub(crate) fn err_is_terminal(&self) -> bool {
         self.err_is_terminal
     }
 
     /// Returns the colors of stdout.
-    pub fn styled(&self) -> Styled {
+    pub(crate) fn styled(&self) -> Styled {
         self.out_styled
     }
 
     /// Returns the colors of stderr.
-    pub fn err_styled(&self) -> Styled {
+    pub(crate) fn err_styled(&self) -> Styled {
         self.err_styled
     }
 
@@ -119,7 +119,7 @@ impl Console {
     ///
     /// # Errors
     /// Returns an error if stdout cannot be written to.
-    pub fn result(&mut self, text: &str) -> Result<(), OutputError> {
+    pub(crate) fn result(&mut self, text: &str) -> Result<(), OutputError> {
         let end = if text.ends_with('\n') { "" } else { "\n" };
         write!(self.out, "{text}{end}").and_then(|()| self.out.flush()).map_err(OutputError)
     }
@@ -128,7 +128,7 @@ impl Console {
     ///
     /// # Errors
     /// Returns an error if stdout cannot be written to.
-    pub fn bytes(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
+    pub(crate) fn bytes(&mut self, bytes: &[u8]) -> Result<(), OutputError> {
         self.out.write_all(bytes).and_then(|()| self.out.flush()).map_err(OutputError)
     }
 
@@ -136,20 +136,20 @@ impl Console {
     ///
     /// # Errors
     /// Returns an error if stdout cannot be written to.
-    pub fn document(&mut self, document: &impl Serialize) -> Result<(), OutputError> {
+    pub(crate) fn document(&mut self, document: &impl Serialize) -> Result<(), OutputError> {
         let text = serde_json::to_string(document).map_err(io::Error::from);
         text.map_err(OutputError).and_then(|text| self.result(&text))
     }
 
     /// Writes a message to stderr. A failure of that is ignored.
-    pub fn note(&mut self, text: &str) {
+    pub(crate) fn note(&mut self, text: &str) {
         let _ = writeln!(self.err, "{text}");
     }
 }
 
 /// Returns text from elsewhere without what a terminal would obey: all control characters but line
 /// breaks and tabs.
-pub fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
 }
 

@@ -47,7 +47,7 @@ Examples:
 /// runs, these commands refuse to start and leave everything as it is.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     task: Task,
 }
@@ -76,7 +76,7 @@ enum Task {
 ///
 /// # Errors
 /// Returns an error if the settings are refused, or the store cannot be opened or read.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     hide_guarded_panics();
     match args.task {
         Task::Check(config) => {

@@ -21,7 +21,7 @@ Examples:
 /// have not ended stay; `answerd cancel` ends them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The whole label
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     label: String,
@@ -36,7 +36,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if the server refuses, or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let (deletion, document) = args.server.client()?.delete(&args.label, args.dry_run)?;
     if console.is_json() {
         console.document(&document)?;

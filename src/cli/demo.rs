@@ -40,7 +40,7 @@ Examples:
 /// directory, which is removed at the end, unless --data names one.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// What to ask
     #[arg(default_value = PROMPT)]
     prompt: String,
@@ -56,7 +56,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if the service does not start, or does not answer its own client.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     // Dropped last: the store must be closed before its directory goes.
     let (path, _temporary) = data_directory(args.data)?;
     let mut settings = Settings::load_from(None, &BTreeMap::new())?;

@@ -12,7 +12,7 @@ use crate::store::StoreError;
 
 /// The error of a command. Each says what to do if something can be done.
 #[derive(Debug, thiserror::Error)]
-pub enum CommandError {
+pub(crate) enum CommandError {
     #[error(transparent)]
     Config(#[from] ConfigError),
     #[error("{0}")]
@@ -50,7 +50,7 @@ pub enum CommandError {
 
 impl CommandError {
     /// Returns the code that the process exits with.
-    pub fn exit_code(&self) -> ExitCode {
+    pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
             CommandError::Config(_) | CommandError::WrongUse(_) => ExitCode::WrongUse,
             CommandError::Client(error) => match error {
@@ -77,7 +77,7 @@ impl CommandError {
     }
 
     /// Returns the stable word for programs; the server's own where it gave one.
-    pub fn code(&self) -> &str {
+    pub(crate) fn code(&self) -> &str {
         self.servers_code().unwrap_or(match self {
             CommandError::Config(_) => "settings_invalid",
             CommandError::WrongUse(_) => "wrong_use",
@@ -106,7 +106,7 @@ impl CommandError {
 
     /// Returns what to do next, where the server's sentence does not say it for somebody at a
     /// terminal.
-    pub fn hint(&self) -> Option<&'static str> {
+    pub(crate) fn hint(&self) -> Option<&'static str> {
         match self.servers_code()? {
             "key_missing" => Some("set ANSWERD_API_KEY, or give --key"),
             "key_invalid" => {
@@ -125,7 +125,7 @@ impl CommandError {
     }
 
     /// Returns the word with which the server itself said why.
-    pub fn servers_code(&self) -> Option<&str> {
+    pub(crate) fn servers_code(&self) -> Option<&str> {
         match self {
             CommandError::Client(ClientError::Refused { code, .. })
             | CommandError::JobFailed { code, .. } => code.as_deref(),

@@ -2,7 +2,7 @@
 
 /// The exit code of a command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ExitCode {
+pub(crate) enum ExitCode {
     Done,
     /// The job or the call failed.
     Failed,
@@ -14,7 +14,7 @@ pub enum ExitCode {
 
 impl ExitCode {
     /// Returns the number that the process exits with.
-    pub const fn code(self) -> u8 {
+    pub(crate) const fn code(self) -> u8 {
         match self {
             ExitCode::Done => 0,
             ExitCode::Failed => 1,

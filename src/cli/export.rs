@@ -32,7 +32,7 @@ const CHUNK_BYTES: usize = 64 << 10;
 /// stopped.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// What a row is
     #[arg(
         long, default_value = "answers", value_name = "WHAT",
@@ -90,7 +90,7 @@ struct Written {
 ///
 /// # Errors
 /// Returns an error if the server refuses or cannot be reached, or the file cannot be written.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let named_csv = args.out.as_deref().and_then(Path::extension).is_some_and(|it| it == "csv");
     let by_name = if named_csv { "csv" } else { "ndjson" };
     let format = args.format.as_deref().unwrap_or(by_name).to_owned();

@@ -9,7 +9,7 @@ use super::error::CommandError;
 use super::exit_code::ExitCode;
 
 /// Prints why a command ended, and returns its exit code.
-pub fn report(error: &CommandError, console: &mut Console) -> ExitCode {
+pub(crate) fn report(error: &CommandError, console: &mut Console) -> ExitCode {
     if let CommandError::Output(error) = error
         && error.kind() == io::ErrorKind::BrokenPipe
     {

@@ -22,7 +22,7 @@ const TROUBLE_MS_MAX: u64 = 60_000;
 ///
 /// # Errors
 /// Returns an error if the server refuses, or stays out of reach for [`TROUBLE_MS_MAX`].
-pub fn follow(
+pub(crate) fn follow(
     client: &Client,
     mut job: ShownJob,
     clock: &Clock,

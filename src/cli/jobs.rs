@@ -24,7 +24,7 @@ const PROMPT_BYTES_MAX: u64 = PROMPT_CHARS_MAX as u64 * 4 + 2;
 /// The server, and the key for it.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Server")]
-pub struct ServerArgs {
+pub(crate) struct ServerArgs {
     /// The server's address [default: http://127.0.0.1:8080]
     #[arg(long, env = "ANSWERD_URL", value_name = "URL")]
     url: Option<String>,
@@ -46,7 +46,7 @@ impl ServerArgs {
     ///
     /// # Errors
     /// Returns an error if the address or the key is invalid.
-    pub fn client(self) -> Result<Client, ClientError> {
+    pub(crate) fn client(self) -> Result<Client, ClientError> {
         // Set but empty is how compose files say "not set".
         let url = self.url.filter(|url| !url.is_empty());
         let key = self.key.filter(|key| !key.reveal().is_empty());
@@ -67,7 +67,7 @@ Examples:
 /// Exits with 1 when the server refuses the job or, with --wait, when the job fails.
 #[derive(Debug, Args)]
 #[command(after_help = SUBMIT_EXAMPLES)]
-pub struct SubmitArgs {
+pub(crate) struct SubmitArgs {
     /// The scraper to ask: chatgpt, perplexity, practice, ...
     scraper: String,
     /// The prompt; `-` reads it from stdin
@@ -98,7 +98,7 @@ Examples:
 /// --markdown asks for its answer.
 #[derive(Debug, Args)]
 #[command(after_help = GET_EXAMPLES)]
-pub struct GetArgs {
+pub(crate) struct GetArgs {
     /// The job's id, as `submit` printed it
     // Empty is what "$(answerd submit ...)" leaves when the submit failed.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
@@ -124,7 +124,7 @@ Examples:
 /// ends the watch, not the job. Exits with 1 when the job fails.
 #[derive(Debug, Args)]
 #[command(after_help = WATCH_EXAMPLES)]
-pub struct WatchArgs {
+pub(crate) struct WatchArgs {
     /// The job's id, as `submit` printed it
     // Empty is what "$(answerd submit ...)" leaves when the submit failed.
     #[arg(value_parser = NonEmptyStringValueParser::new())]
@@ -144,7 +144,7 @@ Examples:
 /// stop. Exits with 1 when there is no such job or it has ended already.
 #[derive(Debug, Args)]
 #[command(after_help = CANCEL_EXAMPLES)]
-pub struct CancelArgs {
+pub(crate) struct CancelArgs {
     /// The job's id, as `submit` printed it
     id: String,
     #[command(flatten)]
@@ -155,7 +155,7 @@ pub struct CancelArgs {
 ///
 /// # Errors
 /// Returns an error if the prompt cannot be read, or the server refuses it or cannot be reached.
-pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn submit(args: SubmitArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let asked =
         RawRequest { prompt: Some(prompt(args.prompt, std::io::stdin())?), ..*args.options.given };
     let idempotency_key = args.idempotency_key.map(idempotency_key).transpose()?;
@@ -180,7 +180,7 @@ pub fn submit(args: SubmitArgs, console: &mut Console) -> Result<ExitCode, Comma
 ///
 /// # Errors
 /// Returns an error if there is no such job, no answer yet for `--markdown`, or no server.
-pub fn get(args: GetArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn get(args: GetArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
     if args.raw {
         console.result(&client.raw(&args.id)?.to_string())?;
@@ -214,7 +214,7 @@ pub fn get(args: GetArgs, console: &mut Console) -> Result<ExitCode, CommandErro
 ///
 /// # Errors
 /// Returns an error if there is no such job, or the server stays out of reach.
-pub fn watch(args: WatchArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn watch(args: WatchArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
     let job = client.job(&args.id)?;
     let job = wait(&client, job, console)?;
@@ -225,7 +225,7 @@ pub fn watch(args: WatchArgs, console: &mut Console) -> Result<ExitCode, Command
 ///
 /// # Errors
 /// Returns an error if the key has no such job, it has ended, or the server cannot be reached.
-pub fn cancel(args: CancelArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn cancel(args: CancelArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let job = args.server.client()?.cancel(&args.id)?;
     show(&job, console)?;
     Ok(ExitCode::Done)
@@ -245,7 +245,7 @@ fn wait(client: &Client, job: ShownJob, console: &mut Console) -> Result<ShownJo
 ///
 /// # Errors
 /// Returns an error if stdout cannot be written to.
-pub fn show(job: &ShownJob, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn show(job: &ShownJob, console: &mut Console) -> Result<ExitCode, CommandError> {
     if console.is_json() {
         console.document(&job.document)?;
     } else {

@@ -34,7 +34,7 @@ Examples:
 /// stdout: the service takes it from the variable that `secret_env` in [webhooks] names.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The account that the key's jobs and credits are counted under
     #[arg(required_unless_present = "webhook")]
     name: Option<String>,
@@ -56,7 +56,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if the name is invalid, or the generator of random numbers failed.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     if args.webhook {
         return webhook_secret(console);
     }

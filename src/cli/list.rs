@@ -26,7 +26,7 @@ Examples:
 /// the job objects, without their results, and a cursor where more are left.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Only jobs with this status: pending, done or failed
     #[arg(long, value_parser = ["pending", "done", "failed"])]
     status: Option<String>,
@@ -56,7 +56,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if the server refuses, or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let limit = if args.all { usize::MAX } else { args.limit.unwrap_or(LIMIT_DEFAULT) };
     let filters = [
         ("status", args.status),

@@ -5,7 +5,7 @@ mod report;
 
 use std::time::Duration;
 
-pub use report::Report;
+pub(crate) use report::Report;
 use report::{Outcome, Trial};
 
 use super::console::Console;
@@ -17,7 +17,8 @@ use crate::job::{RawRequest, Reason, ScrapeRequest};
 use crate::upstream::{self, Call, Registry};
 
 /// A question that is cheap to answer and whose answer needs a search.
-pub const PROMPT: &str = "Which is the current stable version of Rust? Answer in one sentence.";
+pub(crate) const PROMPT: &str =
+    "Which is the current stable version of Rust? Answer in one sentence.";
 
 /// The attempt that a trial is: the first, and there is no other.
 const ATTEMPT: u32 = 1;
@@ -28,7 +29,7 @@ const ATTEMPT: u32 = 1;
 /// # Errors
 /// Returns an error if the prompt breaks its rule, or an upstream's proxy cannot be used; nothing
 /// was called then.
-pub fn call_all(
+pub(crate) fn call_all(
     settings: &Settings,
     prompt: &str,
     clock: &Clock,

@@ -20,14 +20,14 @@ use crate::config::file::Log;
 const QUIET: &str = "actix_server=warn,actix_http=off";
 
 /// Changes the level of the log that was started.
-pub struct Level(reload::Handle<EnvFilter, Registry>);
+pub(crate) struct Level(reload::Handle<EnvFilter, Registry>);
 
 impl Level {
     /// Sets the filter of the log to `level`.
     ///
     /// # Errors
     /// Returns an error if the filter is invalid; the one before stays.
-    pub fn set(&self, level: &str) -> Result<(), CommandError> {
+    pub(crate) fn set(&self, level: &str) -> Result<(), CommandError> {
         let filter = filter(level)?;
         self.0.reload(filter).map_err(|error| CommandError::Log(error.to_string()))
     }
@@ -37,7 +37,7 @@ impl Level {
 ///
 /// # Errors
 /// Returns an error if the filter is invalid, or a log was started before.
-pub fn start(settings: &Log, console: &Console) -> Result<Level, CommandError> {
+pub(crate) fn start(settings: &Log, console: &Console) -> Result<Level, CommandError> {
     let (filter, handle) = reload::Layer::new(filter(&settings.level)?);
     let lines = fmt::layer().with_writer(io::stderr).with_ansi(console.err_styled().is_on());
     let lines = match settings.format {

@@ -10,13 +10,13 @@ use super::console::Console;
 const SPINNER_STEP: Duration = Duration::from_millis(100);
 
 /// The live status of one wait. It leaves the screen when it is dropped.
-pub struct Progress {
+pub(crate) struct Progress {
     spinner: Option<ProgressBar>,
     shown: String,
 }
 
 impl Progress {
-    pub fn new(console: &Console) -> Progress {
+    pub(crate) fn new(console: &Console) -> Progress {
         let spinner = console.err_is_terminal().then(|| {
             let template = if console.err_styled().is_on() {
                 "{spinner:.cyan} {msg} {elapsed:.dim}"
@@ -35,21 +35,21 @@ impl Progress {
     }
 
     /// Shows that something runs which may take long; nothing if no person is watching.
-    pub fn working(what: &str, console: &Console) -> Progress {
+    pub(crate) fn working(what: &str, console: &Console) -> Progress {
         let progress = Progress::new(console);
         progress.say(what.to_owned());
         progress
     }
 
     /// Shows how far it has come; nothing if no person is watching.
-    pub fn say(&self, what: String) {
+    pub(crate) fn say(&self, what: String) {
         if let Some(spinner) = &self.spinner {
             spinner.set_message(what);
         }
     }
 
     /// Shows where the job stands.
-    pub fn show(&mut self, status: &str, console: &mut Console) {
+    pub(crate) fn show(&mut self, status: &str, console: &mut Console) {
         if self.shown == status {
             return;
         }

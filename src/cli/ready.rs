@@ -18,7 +18,7 @@ Examples:
 /// 3 when it cannot be reached. Needs no key and asks no upstream.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -27,7 +27,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if the service takes no jobs, or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let document = args.server.client()?.ready()?;
     if console.is_json() {
         console.document(&document)?;

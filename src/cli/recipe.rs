@@ -59,7 +59,7 @@ Examples:
 /// answer is. The guide's page on recipes says how to write one.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     task: Task,
 }
@@ -117,7 +117,7 @@ struct RunArgs {
 ///
 /// # Errors
 /// Returns an error if the settings or a recipe are wrong, or the browser cannot be started.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     match args.task {
         Task::List(config) => {
             let (settings, _) = config.load()?;

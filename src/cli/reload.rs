@@ -17,7 +17,7 @@ enum ReloadError {
 
 /// Reads the settings again and puts in force what can change while the service runs. Jobs go on.
 /// The log says what changed.
-pub fn again(config: &ConfigArgs, level: &Level, server: &Reloader) {
+pub(crate) fn again(config: &ConfigArgs, level: &Level, server: &Reloader) {
     const UNCHANGED: &str = "nothing was reloaded; what held before goes on to hold";
     match try_again(config, level, server) {
         Ok(ReloadedKeys { keys, revoked }) => {

@@ -18,14 +18,14 @@ const PAGE_ARRAYS: [&str; 7] =
 
 /// A job object: what commands look at, and the whole of it as it came.
 #[derive(Clone, Debug)]
-pub struct ShownJob {
+pub(crate) struct ShownJob {
     pub view: JobView<'static, ShownAnswer>,
     pub document: Value,
 }
 
 /// The parts of a result object that are shown.
 #[derive(Clone, Debug, Deserialize)]
-pub struct ShownAnswer {
+pub(crate) struct ShownAnswer {
     pub result: String,
     pub result_markdown: String,
     pub llm_model: Option<String>,
@@ -44,13 +44,13 @@ impl ShownJob {
     ///
     /// # Errors
     /// Returns an error if it is not a job object.
-    pub fn read(document: Value) -> Result<ShownJob, serde_json::Error> {
+    pub(crate) fn read(document: Value) -> Result<ShownJob, serde_json::Error> {
         let view = JobView::deserialize(&document)?;
         Ok(ShownJob { view, document })
     }
 
     /// Returns whether it will not change any more.
-    pub fn is_finished(&self) -> bool {
+    pub(crate) fn is_finished(&self) -> bool {
         match self.view.status {
             JobStatus::Pending => false,
             JobStatus::Done | JobStatus::Failed => true,
@@ -58,7 +58,7 @@ impl ShownJob {
     }
 
     /// Returns one line for people who wait.
-    pub fn progress(&self) -> String {
+    pub(crate) fn progress(&self) -> String {
         let attempts = self.view.attempts;
         match (self.view.status, self.view.phase) {
             (JobStatus::Done, _) => "done".to_owned(),
@@ -75,7 +75,7 @@ impl ShownJob {
     }
 
     /// Returns the whole job as text: what was asked, how it went, the answer, its pages.
-    pub fn text(&self, styled: Styled) -> String {
+    pub(crate) fn text(&self, styled: Styled) -> String {
         let mut text = String::new();
         let mut line = |name: &str, value: &str| {
             // Writing to a string cannot fail.
@@ -102,7 +102,7 @@ impl ShownJob {
     }
 
     /// Returns one line of a list: id, when, status, scraper, and the label or else the prompt.
-    pub fn line(&self, styled: Styled) -> String {
+    pub(crate) fn line(&self, styled: Styled) -> String {
         let (word, style) = match self.view.status {
             JobStatus::Pending => ("pending", Style::Warning),
             JobStatus::Done => ("done", Style::Good),

@@ -23,7 +23,7 @@ Examples:
 /// with few answers it is wide.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The tracker's name
     tracker: String,
     /// What to tell apart: scraper, country, label, brand, and day or week, with commas
@@ -55,7 +55,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if the server refuses, or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let mut query = vec![("tracker", args.tracker)];
     for (name, given) in [
         ("by", args.by),

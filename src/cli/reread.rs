@@ -26,7 +26,7 @@ Examples:
 /// runs, the command refuses to start, as the `db` commands do.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Only jobs submitted at this time or later: RFC 3339, a date, or Unix seconds
     #[arg(long, value_name = "TIME")]
     since: Option<String>,
@@ -41,7 +41,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if `--since` is no time, the settings are refused, or the store cannot be used.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     hide_guarded_panics();
     let since = args.since.as_deref().map(|given| {
         let wrong = "--since must be a time such as 2026-05-11T12:00:00Z, a date, or Unix seconds";

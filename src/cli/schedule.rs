@@ -33,7 +33,7 @@ Examples:
 /// schedule is named by its name or its id.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     action: Action,
 }
@@ -150,7 +150,7 @@ struct OneArgs {
 ///
 /// # Errors
 /// Returns an error if the server refuses, or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     match args.action {
         Action::Add(args) => add(*args, console),
         Action::List(args) => list(args, console),

@@ -8,7 +8,7 @@ use crate::job::RawRequest;
 
 /// The parameters that are given as options.
 #[derive(Debug)]
-pub struct ScrapeOptions {
+pub(crate) struct ScrapeOptions {
     pub given: Box<RawRequest>,
 }
 

@@ -32,7 +32,7 @@ Examples:
 /// readiness, watchdog and stop (Type=notify, WatchdogSec).
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(flatten)]
     config: ConfigArgs,
 }
@@ -41,7 +41,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if the settings are refused, the server does not start, or its store fails.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     // Handlers come first: until they are there, a reload would end the process, and nothing would
     // stop the first process of a container.
     let hangups = signals::Hangups::caught()?;

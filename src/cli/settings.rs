@@ -14,7 +14,7 @@ use crate::upstream;
 const FILE_NAME: &str = "config.toml";
 
 #[derive(Clone, Debug, Args)]
-pub struct ConfigArgs {
+pub(crate) struct ConfigArgs {
     /// The settings file; without it ./config.toml is read where there is one
     ///
     /// A file needs only what differs from the defaults. Every setting can also be given in the
@@ -31,7 +31,7 @@ pub struct ConfigArgs {
 
 /// The origin of settings, beside the environment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     /// --config or ANSWERD_CONFIG.
     Named(PathBuf),
     /// The working directory has a config.toml.
@@ -65,7 +65,7 @@ impl ConfigArgs {
     ///
     /// # Errors
     /// Returns all that is wrong with them.
-    pub fn load(&self) -> Result<(Settings, Origin), ConfigError> {
+    pub(crate) fn load(&self) -> Result<(Settings, Origin), ConfigError> {
         let origin = self.origin(Path::new(""));
         Settings::load(origin.path()).map(|settings| (settings, origin))
     }
@@ -74,7 +74,7 @@ impl ConfigArgs {
     ///
     /// # Errors
     /// Returns all that is wrong with them.
-    pub fn load_for_service(&self) -> Result<(Settings, Origin), ConfigError> {
+    pub(crate) fn load_for_service(&self) -> Result<(Settings, Origin), ConfigError> {
         let origin = self.origin(Path::new(""));
         let (settings, mut problems) =
             Settings::examine(origin.path(), &config::process_environment());

@@ -30,7 +30,7 @@ Examples:
 /// `fpath` before `compinit`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = COMPLETIONS_EXAMPLES)]
-pub struct CompletionsArgs {
+pub(crate) struct CompletionsArgs {
     /// The shell
     shell: Shell,
 }
@@ -41,7 +41,7 @@ pub struct CompletionsArgs {
 /// so on.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = MAN_EXAMPLES)]
-pub struct ManArgs {
+pub(crate) struct ManArgs {
     /// Write all pages into this directory, which must be there
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -51,7 +51,7 @@ pub struct ManArgs {
 ///
 /// # Errors
 /// Returns an error if stdout cannot be written to.
-pub fn completions(
+pub(crate) fn completions(
     args: &CompletionsArgs,
     mut command: Command,
     console: &mut Console,
@@ -67,7 +67,7 @@ pub fn completions(
 ///
 /// # Errors
 /// Returns an error if stdout or the directory cannot be written to.
-pub fn man(
+pub(crate) fn man(
     args: &ManArgs,
     command: Command,
     console: &mut Console,

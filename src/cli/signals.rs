@@ -15,7 +15,7 @@ use super::error::CommandError;
 ///
 /// # Errors
 /// Returns an error if the operating system refuses the handler or the thread.
-pub fn on_stop(begin: impl FnOnce() + Send + 'static) -> Result<(), CommandError> {
+pub(crate) fn on_stop(begin: impl FnOnce() + Send + 'static) -> Result<(), CommandError> {
     let mut signals = Signals::new([SIGINT, SIGTERM]).map_err(CommandError::Signals)?;
     // A limit on the size of files fails a write then, as a full disk does, and not the process.
     flag::register(SIGXFSZ, Arc::default()).map_err(CommandError::Signals)?;
@@ -36,19 +36,19 @@ pub fn on_stop(begin: impl FnOnce() + Send + 'static) -> Result<(), CommandError
 }
 
 /// Ends the process at once with exit code 0: a stop was asked for before anything had begun.
-pub fn exit_now() {
+pub(crate) fn exit_now() {
     low_level::exit(0);
 }
 
 /// SIGHUPs since this was made; without it they would end the process.
-pub struct Hangups(Signals);
+pub(crate) struct Hangups(Signals);
 
 impl Hangups {
     /// Begins to catch SIGHUP.
     ///
     /// # Errors
     /// Returns an error if the operating system refuses the handler.
-    pub fn caught() -> Result<Hangups, CommandError> {
+    pub(crate) fn caught() -> Result<Hangups, CommandError> {
         Signals::new([SIGHUP]).map(Hangups).map_err(CommandError::Signals)
     }
 
@@ -56,7 +56,7 @@ impl Hangups {
     ///
     /// # Errors
     /// Returns an error if the operating system refuses the thread.
-    pub fn each(mut self, again: impl Fn() + Send + 'static) -> Result<(), CommandError> {
+    pub(crate) fn each(mut self, again: impl Fn() + Send + 'static) -> Result<(), CommandError> {
         thread::Builder::new()
             .name("hangups".to_owned())
             .spawn(move || self.0.forever().for_each(|_| again()))

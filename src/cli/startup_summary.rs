@@ -17,7 +17,7 @@ const NAMES_SHOWN_MAX: usize = 3;
 
 /// The settings as an operator looks at them; serializes for `--json`.
 #[derive(Serialize)]
-pub struct StartupSummary {
+pub(crate) struct StartupSummary {
     /// The file they come from.
     settings: String,
     listen: SocketAddr,
@@ -42,7 +42,7 @@ struct Scraper {
 
 impl StartupSummary {
     /// Summarizes settings. `listen` is the address that was bound, or will be.
-    pub fn new(settings: &Settings, origin: &Origin, listen: SocketAddr) -> StartupSummary {
+    pub(crate) fn new(settings: &Settings, origin: &Origin, listen: SocketAddr) -> StartupSummary {
         let path = &settings.store.path;
         let mut scrapers: Vec<Scraper> =
             settings.scrapers.values().map(|scraper| row(settings, scraper)).collect();
@@ -59,7 +59,7 @@ impl StartupSummary {
     }
 
     /// Returns a warning if everybody may submit. Harmless on loopback.
-    pub fn unauthenticated_warning(&self) -> Option<String> {
+    pub(crate) fn unauthenticated_warning(&self) -> Option<String> {
         (!self.keys_needed).then(|| {
             let reach = if self.listen.ip().is_loopback() {
                 "every program on this machine".to_owned()
@@ -72,7 +72,7 @@ impl StartupSummary {
 
     /// Returns ten lines at most for a start: the facts, which scrapers are ready, where people
     /// look, and what to do next. `base` is where the service is reached from this machine.
-    pub fn lines(&self, base: &str, styled: Styled) -> String {
+    pub(crate) fn lines(&self, base: &str, styled: Styled) -> String {
         let mut text = self.facts(styled);
         let named = |ready: bool| {
             let names = self.scrapers.iter().filter(|scraper| scraper.ready == ready);
@@ -106,7 +106,7 @@ impl StartupSummary {
     }
 
     /// Returns the facts and a table of all scrapers.
-    pub fn table(&self, styled: Styled) -> String {
+    pub(crate) fn table(&self, styled: Styled) -> String {
         let mut text = self.facts(styled);
         let names = self.scrapers.iter().map(|scraper| scraper.name.len());
         let width = names.max().unwrap_or_default().max("scraper".len());
@@ -172,7 +172,7 @@ fn row(settings: &Settings, scraper: &config::Scraper) -> Scraper {
 }
 
 /// Appends one line: a name in a column of its own, and what there is to say.
-pub fn fact(text: &mut String, styled: Styled, name: &str, value: &str) {
+pub(crate) fn fact(text: &mut String, styled: Styled, name: &str, value: &str) {
     // Writing to a string cannot fail.
     let _ = writeln!(text, "{}  {value}", styled.apply(Style::Aside, &format!("{name:<9}")));
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use super::console::Console;
 
-pub struct TestServer {
+pub(crate) struct TestServer {
     url: String,
     thread: JoinHandle<Vec<String>>,
 }
@@ -17,13 +17,13 @@ pub struct TestServer {
 impl TestServer {
     /// Starts a server that answers one request for each reply (status and JSON body), and has no
     /// events.
-    pub fn answering(replies: Vec<(u16, String)>) -> TestServer {
+    pub(crate) fn answering(replies: Vec<(u16, String)>) -> TestServer {
         TestServer::with_events(Vec::new(), replies)
     }
 
     /// Does what [`TestServer::answering`] does, with the bodies of its streams of events, which
     /// are no replies of those: a client asks for them when it likes.
-    pub fn with_events(streams: Vec<String>, replies: Vec<(u16, String)>) -> TestServer {
+    pub(crate) fn with_events(streams: Vec<String>, replies: Vec<(u16, String)>) -> TestServer {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let mut streams = streams.into_iter();
@@ -33,12 +33,12 @@ impl TestServer {
         TestServer { url, thread }
     }
 
-    pub fn url(&self) -> &str {
+    pub(crate) fn url(&self) -> &str {
         &self.url
     }
 
     /// Returns what it was asked, once all its replies are spent: head and body of each request.
-    pub fn asked(self) -> Vec<String> {
+    pub(crate) fn asked(self) -> Vec<String> {
         self.thread.join().unwrap()
     }
 }
@@ -92,7 +92,7 @@ fn read_one(listener: &TcpListener) -> (String, TcpStream) {
 }
 
 /// Returns a job object as the server shows it; a done one has a result.
-pub fn job(status: &str, phase: &str) -> Value {
+pub(crate) fn job(status: &str, phase: &str) -> Value {
     let mut job = json!({
         "job_id": "0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10", "status": status, "scraper": "practice",
         "prompt": "What?", "country": "US", "phase": phase, "attempts": 1,
@@ -113,7 +113,7 @@ pub fn job(status: &str, phase: &str) -> Value {
 
 /// The output of a test's console.
 #[derive(Clone, Default)]
-pub struct Written {
+pub(crate) struct Written {
     out: Arc<Mutex<Vec<u8>>>,
     err: Arc<Mutex<Vec<u8>>>,
 }
@@ -131,17 +131,17 @@ impl Write for Stream {
 }
 
 impl Written {
-    pub fn out(&self) -> String {
+    pub(crate) fn out(&self) -> String {
         String::from_utf8(self.out.lock().unwrap().clone()).unwrap()
     }
 
-    pub fn err(&self) -> String {
+    pub(crate) fn err(&self) -> String {
         String::from_utf8(self.err.lock().unwrap().clone()).unwrap()
     }
 }
 
 /// Creates a console whose streams are kept.
-pub fn streams(json: bool) -> (Console, Written) {
+pub(crate) fn streams(json: bool) -> (Console, Written) {
     let written = Written::default();
     let stream = |kept: &Arc<Mutex<Vec<u8>>>| Box::new(Stream(kept.clone()));
     (Console::of_test(stream(&written.out), stream(&written.err), json), written)

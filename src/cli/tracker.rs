@@ -53,7 +53,7 @@ const FILE_BYTES_MAX: u64 = 256 << 10;
 /// under the version that measured it.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     #[command(subcommand)]
     task: Task,
 }
@@ -106,7 +106,7 @@ struct PutArgs {
 ///
 /// # Errors
 /// Returns an error if the file cannot be read, or the server refuses or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     match args.task {
         Task::Put(args) => {
             let body = match &args.file {

@@ -28,7 +28,7 @@ Examples:
 /// /etc/answerd/environment or as systemd credentials; both files may be missing.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Print the drop-in that lets the service drive Chromium instead
     ///
     /// It belongs into /etc/systemd/system/answerd.service.d/browser.conf and takes back what
@@ -44,7 +44,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if stdout cannot be written to.
-pub fn run(args: &Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: &Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let unit = if args.browser { BROWSER.to_owned() } else { unit_of(&args.binary)? };
     if console.is_json() {
         console.document(&json!({ "unit": unit }))?;

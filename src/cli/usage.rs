@@ -31,7 +31,7 @@ const ACCOUNTS_HEADER: &str = "account            allowance       used   reserve
 /// every key as well.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// Show the use of the last 1 to 400 days [default: the days of this month]
     #[arg(long, value_name = "N")]
     days: Option<u64>,
@@ -43,7 +43,7 @@ pub struct Args {
 ///
 /// # Errors
 /// Returns an error if the server refuses, or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let (usage, document) = args.server.client()?.usage(args.days)?;
     if console.is_json() {
         console.document(&document)?;

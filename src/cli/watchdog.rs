@@ -20,7 +20,11 @@ const LOOKS: u32 = 3;
 ///
 /// # Errors
 /// Returns an error if the operating system refuses the thread.
-pub fn start(server: Reloader, clock: Clock, ended: Receiver<()>) -> Result<(), CommandError> {
+pub(crate) fn start(
+    server: Reloader,
+    clock: Clock,
+    ended: Receiver<()>,
+) -> Result<(), CommandError> {
     let Some(allowed) = sd_notify::watchdog_enabled() else { return Ok(()) };
     let every_ms = every_ms(allowed);
     let watch = move || {
@@ -48,7 +52,7 @@ pub fn start(server: Reloader, clock: Clock, ended: Receiver<()>) -> Result<(), 
 }
 
 /// Notifies systemd, if it started us with Type=notify.
-pub fn notify(state: NotifyState<'_>) {
+pub(crate) fn notify(state: NotifyState<'_>) {
     if let Err(error) = sd_notify::notify(&[state]) {
         tracing::warn!(%error, "systemd could not be notified");
     }

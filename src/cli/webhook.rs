@@ -23,7 +23,7 @@ Examples:
 /// the delivery has failed for the last time.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
-pub struct Args {
+pub(crate) struct Args {
     /// The job's id, as `submit` printed it
     #[arg(value_parser = NonEmptyStringValueParser::new())]
     id: String,
@@ -58,7 +58,7 @@ struct Attempt {
 ///
 /// # Errors
 /// Returns an error if the server refuses, or cannot be reached.
-pub fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
+pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
     let document = client.webhook(&args.id, args.resend)?;
     let webhook = Webhook::deserialize(&document).map_err(|error| {

@@ -19,7 +19,7 @@ const WRONG_TYPES_MAX: usize = 100;
 /// everything that is wrong to `problems`: a file that is missing or no TOML, every setting of a
 /// wrong type and every unknown name. Returns `None` if there is no telling what the settings would
 /// be.
-pub fn load(
+pub(crate) fn load(
     path: Option<&Path>,
     environment: impl Iterator<Item = (String, String)>,
     problems: &mut Vec<String>,

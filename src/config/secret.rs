@@ -7,10 +7,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use sha2::{Digest, Sha256};
 
 /// What every secret begins with (Standard Webhooks, "Signature scheme").
-pub const SECRET_PREFIX: &str = "whsec_";
+pub(crate) const SECRET_PREFIX: &str = "whsec_";
 /// Bounds of a secret, bytes (the same section).
-pub const SECRET_BYTES_MIN: usize = 24;
-pub const SECRET_BYTES_MAX: usize = 64;
+pub(crate) const SECRET_BYTES_MIN: usize = 24;
+pub(crate) const SECRET_BYTES_MAX: usize = 64;
 
 /// A secret that somebody else issued.
 #[derive(Clone, PartialEq, Eq)]

@@ -46,7 +46,10 @@ impl SecretSource<'_> {
     /// # Errors
     /// Returns an error if the file, or the credential, is there and cannot be read; or the file is
     /// not there.
-    pub fn read(&self, environment: &BTreeMap<String, String>) -> Result<String, Unreadable> {
+    pub(crate) fn read(
+        &self,
+        environment: &BTreeMap<String, String>,
+    ) -> Result<String, Unreadable> {
         let text = if self.file.is_empty() {
             // An empty variable is how compose files say "not set".
             match environment.get(self.variable).filter(|value| !value.trim().is_empty()) {

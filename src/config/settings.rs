@@ -14,7 +14,7 @@ pub const WORKERS_MAX: usize = 1_024;
 /// The longest retention, hours (90 days).
 pub const RETENTION_HOURS_MAX: u64 = 2_160;
 /// The longest that it may be kept what trackers have measured, days.
-pub const REPORT_DAYS_MAX: u64 = 3_650;
+pub(crate) const REPORT_DAYS_MAX: u64 = 3_650;
 /// The most retries a job may have.
 pub const RETRIES_MAX: u32 = 20;
 

@@ -12,7 +12,7 @@ use super::secret_source::SecretSource;
 use super::settings::Webhooks;
 
 /// The most threads that deliver.
-pub const WEBHOOK_WORKERS_MAX: usize = 256;
+pub(crate) const WEBHOOK_WORKERS_MAX: usize = 256;
 
 pub(super) fn check(
     typed: &file::Webhooks,

@@ -55,13 +55,13 @@ pub(crate) struct Breakpoints {
 impl Breakpoints {
     /// Makes every thread call `hook` at every point. Only the first call counts.
     #[cfg(test)]
-    pub fn set(&self, hook: Arc<Hook>) {
+    pub(crate) fn set(&self, hook: Arc<Hook>) {
         let _ = self.hook.set(hook);
     }
 
     /// Calls the hook, if there is one.
     #[cfg(test)]
-    pub fn reach(&self, point: Point) {
+    pub(crate) fn reach(&self, point: Point) {
         if let Some(hook) = self.hook.get() {
             hook(point);
         }
@@ -69,5 +69,5 @@ impl Breakpoints {
 
     #[cfg(not(test))]
     #[inline]
-    pub fn reach(&self, _: Point) {}
+    pub(crate) fn reach(&self, _: Point) {}
 }

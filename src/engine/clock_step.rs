@@ -31,12 +31,12 @@ pub(super) struct ClockStepDetector {
 }
 
 impl ClockStepDetector {
-    pub fn new(clock: Clock) -> ClockStepDetector {
+    pub(crate) fn new(clock: Clock) -> ClockStepDetector {
         ClockStepDetector { watch: clock.stopwatch(), last: (clock.now_ms(), 0), clock }
     }
 
     /// Returns how the clock was set since the last look, and logs it; `None` if it was not.
-    pub fn look(&mut self) -> Option<Step> {
+    pub(crate) fn look(&mut self) -> Option<Step> {
         let (wall_ms, monotonic_ms) = (self.clock.now_ms(), self.watch.elapsed_ms());
         let (last_wall_ms, last_monotonic_ms) =
             std::mem::replace(&mut self.last, (wall_ms, monotonic_ms));

@@ -24,7 +24,7 @@ pub(super) struct Context {
 }
 
 impl Context {
-    pub fn new(store: Arc<Store>, clock: Clock) -> Arc<Context> {
+    pub(crate) fn new(store: Arc<Store>, clock: Clock) -> Arc<Context> {
         Arc::new(Context {
             store,
             clock,
@@ -37,7 +37,7 @@ impl Context {
     }
 
     /// Blocks while the store refuses every write; returns false if the engine stops before it works.
-    pub fn await_store(&self) -> bool {
+    pub(crate) fn await_store(&self) -> bool {
         let Some(over) = self.store.outage() else { return true };
         self.breakpoints.reach(Point::StoreOut);
         crossbeam_channel::select! {

@@ -48,7 +48,7 @@ pub(super) enum AttemptOutcome<'a> {
 }
 
 impl<'a> AttemptEnded<'a> {
-    pub fn outcome(&self) -> AttemptOutcome<'a> {
+    pub(crate) fn outcome(&self) -> AttemptOutcome<'a> {
         match self.answered {
             Ok(filled) => AttemptOutcome::Succeeded(filled),
             Err(error) => match error.reason.info().health {
@@ -61,7 +61,7 @@ impl<'a> AttemptEnded<'a> {
     /// Returns what is kept of the attempt with its job, where it has failed or it is known what
     /// its `calls` have used. One that found every upstream at its limit is given back, and asked
     /// for again each second.
-    pub fn record(&self, calls: Vec<AttemptCall>) -> Option<AttemptEnd> {
+    pub(crate) fn record(&self, calls: Vec<AttemptCall>) -> Option<AttemptEnd> {
         let gave_back = |error: &UpstreamError| {
             matches!(error.reason, Reason::UpstreamSaturated | Reason::KeyAtLimit)
         };
@@ -86,7 +86,7 @@ pub(super) mod tests {
     use super::*;
 
     /// Emits the end of an attempt that has taken so long.
-    pub fn ended(
+    pub(crate) fn ended(
         at_ms: UnixMs,
         run_ms: u64,
         answered: Result<&[Array], Reason>,

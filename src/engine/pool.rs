@@ -32,22 +32,22 @@ pub(super) fn guard<T>(step: impl FnOnce() -> T) -> Option<T> {
 pub(super) struct StopSignal(Mutex<Option<Sender<()>>>, Receiver<()>);
 
 impl StopSignal {
-    pub fn new() -> StopSignal {
+    pub(crate) fn new() -> StopSignal {
         let (sender, receiver) = crossbeam_channel::bounded(0);
         StopSignal(Mutex::new(Some(sender)), receiver)
     }
 
     /// Gives the signal. It cannot be taken back.
-    pub fn send(&self) {
+    pub(crate) fn send(&self) {
         drop(lock(&self.0).take());
     }
 
-    pub fn is_sent(&self) -> bool {
+    pub(crate) fn is_sent(&self) -> bool {
         self.1.try_recv() == Err(TryRecvError::Disconnected)
     }
 
     /// Returns a channel that is disconnected by the signal.
-    pub fn receiver(&self) -> &Receiver<()> {
+    pub(crate) fn receiver(&self) -> &Receiver<()> {
         &self.1
     }
 }
@@ -63,7 +63,7 @@ pub(super) struct Slot {
 #[cfg(test)]
 impl Slot {
     /// Returns a slot of no pool.
-    pub fn of_no_pool() -> Slot {
+    pub(crate) fn of_no_pool() -> Slot {
         Slot { number: 1, _alive: crossbeam_channel::bounded(0).0 }
     }
 }
@@ -113,7 +113,12 @@ struct Threads {
 
 impl<T> Pool<T> {
     /// Creates a pool of `size` threads, none of which has been started, with channels of `capacity`.
-    pub fn new(name: String, size: usize, capacity: usize, stop: Arc<StopSignal>) -> Pool<T> {
+    pub(crate) fn new(
+        name: String,
+        size: usize,
+        capacity: usize,
+        stop: Arc<StopSignal>,
+    ) -> Pool<T> {
         let lane = || {
             let (sender, receiver) = crossbeam_channel::bounded(capacity);
             Lane { capacity, sender, receiver, overflow: AtomicBool::new(false) }
@@ -134,7 +139,7 @@ impl<T> Pool<T> {
     ///
     /// # Errors
     /// Returns an error if a thread cannot be started.
-    pub fn start(&self, run: impl Fn(Slot) + Clone + Send + 'static) -> std::io::Result<()> {
+    pub(crate) fn start(&self, run: impl Fn(Slot) + Clone + Send + 'static) -> std::io::Result<()> {
         // Nothing is ever sent.
         let (alive, ended) = crossbeam_channel::bounded(0);
         lock(&self.threads).ended = Some(ended);
@@ -153,7 +158,7 @@ impl<T> Pool<T> {
     }
 
     /// Starts a thread for each slot that has none: these, and those for which it has failed before.
-    pub fn restaff(
+    pub(crate) fn restaff(
         &self,
         slots: impl Iterator<Item = Slot>,
         run: impl Fn(Slot) + Clone + Send + 'static,
@@ -168,24 +173,24 @@ impl<T> Pool<T> {
     }
 
     /// Returns how many more threads may lose their slots.
-    pub fn abandonable(&self) -> usize {
+    pub(crate) fn abandonable(&self) -> usize {
         let abandoned_max = (self.size * ABANDONED_PER_SLOT).max(ABANDONED_MIN);
         abandoned_max.saturating_sub(self.abandoned.load(Ordering::SeqCst))
     }
 
     /// Notes that a thread has lost its slot.
-    pub fn abandon(&self) {
+    pub(crate) fn abandon(&self) {
         self.abandoned.fetch_add(1, Ordering::SeqCst);
     }
 
     /// Notes that a thread without a slot has ended.
-    pub fn abandoned_ended(&self) {
+    pub(crate) fn abandoned_ended(&self) {
         self.abandoned.fetch_sub(1, Ordering::SeqCst);
     }
 
     /// Waits until every slot is dropped, at most until the stopwatch shows `until_ms`; returns whether
     /// they are. The time is monotonic: who sets the clock back must not hold up a stop.
-    pub fn ended_by(&self, clock: &Clock, watch: &Stopwatch, until_ms: u64) -> bool {
+    pub(crate) fn ended_by(&self, clock: &Clock, watch: &Stopwatch, until_ms: u64) -> bool {
         let Threads { handles, vacant, ended } = std::mem::take(&mut *lock(&self.threads));
         drop(vacant);
         let Some(ended) = ended else { return true };
@@ -207,7 +212,7 @@ impl<T> Pool<T> {
     }
 
     /// Adds an entry; returns whether there was room.
-    pub fn offer(&self, entry: T, urgent: bool) -> bool {
+    pub(crate) fn offer(&self, entry: T, urgent: bool) -> bool {
         let lane = self.lane(urgent);
         let sent = lane.sender.try_send(entry).is_ok();
         if !sent {
@@ -217,18 +222,18 @@ impl<T> Pool<T> {
     }
 
     /// Returns whether entries of a kind were left out since the latest [`Pool::begin_refill`].
-    pub fn overflowed(&self, urgent: bool) -> bool {
+    pub(crate) fn overflowed(&self, urgent: bool) -> bool {
         self.lane(urgent).overflow.load(Ordering::SeqCst)
     }
 
     /// Notes that every entry of a kind is about to be offered again. Call it before they are looked up:
     /// one that does not fit meanwhile marks the overflow again.
-    pub fn begin_refill(&self, urgent: bool) {
+    pub(crate) fn begin_refill(&self, urgent: bool) {
         self.lane(urgent).overflow.store(false, Ordering::SeqCst);
     }
 
     /// Returns whether entries were left out of a channel that is half empty by now.
-    pub fn wants_refill(&self) -> bool {
+    pub(crate) fn wants_refill(&self) -> bool {
         [&self.urgent, &self.normal].into_iter().any(|lane| {
             lane.overflow.load(Ordering::SeqCst) && lane.receiver.len() < lane.capacity / 2
         })
@@ -236,12 +241,12 @@ impl<T> Pool<T> {
 
     /// Returns how many entries of a kind wait.
     #[cfg(test)]
-    pub fn len(&self, urgent: bool) -> usize {
+    pub(crate) fn len(&self, urgent: bool) -> usize {
         self.lane(urgent).receiver.len()
     }
 
     /// Takes the next entry, waiting for one if `wait`.
-    pub fn next(&self, wait: bool) -> Next<T> {
+    pub(crate) fn next(&self, wait: bool) -> Next<T> {
         if self.stop.is_sent() {
             return Next::Stopped;
         }
@@ -289,7 +294,7 @@ pub(super) struct PassLoop {
 }
 
 impl PassLoop {
-    pub fn new(name: &'static str) -> Arc<PassLoop> {
+    pub(crate) fn new(name: &'static str) -> Arc<PassLoop> {
         let (wake, wakes) = crossbeam_channel::bounded(1);
         Arc::new(PassLoop {
             name,
@@ -306,7 +311,7 @@ impl PassLoop {
     ///
     /// # Errors
     /// Returns an error if the thread cannot be started.
-    pub fn start<E: Display>(
+    pub(crate) fn start<E: Display>(
         self: &Arc<PassLoop>,
         clock: Clock,
         breakpoints: Breakpoints,
@@ -353,30 +358,30 @@ impl PassLoop {
     }
 
     /// Asks for a pass. One wake that waits already stands for all: its pass sees what they are for.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         if let Some(wake) = &*lock(&self.wake) {
             let _ = wake.try_send(());
         }
     }
 
     /// Returns when the next pass is due.
-    pub fn next_ms(&self) -> UnixMs {
+    pub(crate) fn next_ms(&self) -> UnixMs {
         self.next_ms.load(Ordering::SeqCst)
     }
 
     /// Returns how many passes have begun.
-    pub fn passes(&self) -> u64 {
+    pub(crate) fn passes(&self) -> u64 {
         self.passes.load(Ordering::SeqCst)
     }
 
     /// Returns whether a pass has been asked for and not begun.
     #[cfg(test)]
-    pub fn is_woken(&self) -> bool {
+    pub(crate) fn is_woken(&self) -> bool {
         !self.wakes.is_empty()
     }
 
     /// Ends the loop after the pass that runs.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         drop(lock(&self.wake).take());
         if let Some(thread) = lock(&self.thread).take() {
             // A panic is in the log.

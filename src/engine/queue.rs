@@ -82,7 +82,7 @@ pub(super) struct Queue {
 }
 
 impl Queue {
-    pub fn new(
+    pub(crate) fn new(
         scraper: u16,
         name: String,
         workers: usize,
@@ -100,13 +100,13 @@ impl Queue {
     }
 
     /// Returns the name of the scraper.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         &self.pool.name
     }
 
     /// Offers a job that has just become ready. While older ones wait outside of the channel it
     /// has to wait with them, so that the order holds.
-    pub fn offer(&self, row: Row, interactive: bool) -> Offer {
+    pub(crate) fn offer(&self, row: Row, interactive: bool) -> Offer {
         if self.pool.overflowed(interactive) {
             return Offer::Full;
         }
@@ -114,7 +114,7 @@ impl Queue {
     }
 
     /// Offers a job that the ready index names.
-    pub fn offer_from_index(&self, row: Row, interactive: bool) -> Offer {
+    pub(crate) fn offer_from_index(&self, row: Row, interactive: bool) -> Offer {
         let mut claims = lock(&self.claims);
         if claims.contains_key(&row) {
             return Offer::Accepted;
@@ -128,7 +128,7 @@ impl Queue {
     }
 
     /// Takes the next row, waiting for one if `wait`.
-    pub fn next(&self, wait: bool) -> Next<Row> {
+    pub(crate) fn next(&self, wait: bool) -> Next<Row> {
         match self.pool.next(wait) {
             Next::Entry(QueueEntry { row, offered }) => {
                 let after = self.clock.instant().duration_since(offered);
@@ -141,18 +141,18 @@ impl Queue {
     }
 
     /// Returns where the lease of a start is noted when it is written.
-    pub fn start_lease(&self, row: Row) -> Arc<AtomicU32> {
+    pub(crate) fn start_lease(&self, row: Row) -> Arc<AtomicU32> {
         lock(&self.claims).entry(row).or_default().started.clone()
     }
 
     /// Returns every row that is claimed, with where the lease of its latest start is noted.
-    pub fn start_leases(&self) -> Vec<(Row, Arc<AtomicU32>)> {
+    pub(crate) fn start_leases(&self) -> Vec<(Row, Arc<AtomicU32>)> {
         let claims = lock(&self.claims);
         claims.iter().map(|(row, claim)| (*row, claim.started.clone())).collect()
     }
 
     /// Notes that an attempt with this lease runs; returns the flag that cancels it.
-    pub fn set_lease(&self, row: Row, lease: u32) -> Arc<AtomicBool> {
+    pub(crate) fn set_lease(&self, row: Row, lease: u32) -> Arc<AtomicBool> {
         let mut claims = lock(&self.claims);
         let claim = claims.entry(row).or_default();
         claim.lease = Some(lease);
@@ -160,20 +160,20 @@ impl Queue {
     }
 
     /// Notes that no attempt of a row runs any more, though the row stays claimed.
-    pub fn clear_lease(&self, row: Row) {
+    pub(crate) fn clear_lease(&self, row: Row) {
         if let Some(claim) = lock(&self.claims).get_mut(&row) {
             claim.lease = None;
         }
     }
 
     /// Releases a row: the ready index may offer it again.
-    pub fn release(&self, row: Row) {
+    pub(crate) fn release(&self, row: Row) {
         lock(&self.claims).remove(&row);
     }
 
     /// Tells the attempt of a row that its answer is not wanted any more. Returns whether a worker is
     /// asking for that answer, and has to be replaced.
-    pub fn cancel(&self, row: Row) -> bool {
+    pub(crate) fn cancel(&self, row: Row) -> bool {
         let claims = lock(&self.claims);
         let Some(claim) = claims.get(&row) else { return false };
         claim.canceled.store(true, Ordering::Relaxed);
@@ -184,12 +184,12 @@ impl Queue {
     }
 
     /// Notes that a worker begins to ask the upstreams for a row, and keeps its slot meanwhile.
-    pub fn begin_asking(&self, row: Row, slot: Slot, deadline_ms: Option<UnixMs>) {
+    pub(crate) fn begin_asking(&self, row: Row, slot: Slot, deadline_ms: Option<UnixMs>) {
         lock(&self.claims).entry(row).or_default().asking = Some(Asking { slot, deadline_ms });
     }
 
     /// Returns the slot of the worker that has asked; `None` if another thread has taken it over.
-    pub fn end_asking(&self, row: Row, lease: u32) -> Option<Slot> {
+    pub(crate) fn end_asking(&self, row: Row, lease: u32) -> Option<Slot> {
         let mut claims = lock(&self.claims);
         let claim = claims.get_mut(&row).filter(|claim| claim.lease == Some(lease))?;
         claim.asking.take().map(|asking| asking.slot)
@@ -197,14 +197,14 @@ impl Queue {
 
     /// Returns the rows that are asked for though their callers stopped waiting at `until_ms` or
     /// before.
-    pub fn overdue(&self, until_ms: UnixMs) -> Vec<Row> {
+    pub(crate) fn overdue(&self, until_ms: UnixMs) -> Vec<Row> {
         let overdue = |claim: &Claim| !claim.is_unwanted() && claim.stops_waiting_by(until_ms);
         let claims = lock(&self.claims);
         claims.iter().filter(|(_, claim)| overdue(claim)).map(|(row, _)| *row).collect()
     }
 
     /// Returns when the first of the callers stops waiting whose rows are asked for.
-    pub fn next_overdue_ms(&self) -> Option<UnixMs> {
+    pub(crate) fn next_overdue_ms(&self) -> Option<UnixMs> {
         let claims = lock(&self.claims);
         let asking = claims.values().filter(|claim| !claim.is_unwanted());
         asking.filter_map(|claim| claim.asking.as_ref()?.deadline_ms).min()
@@ -212,7 +212,7 @@ impl Queue {
 
     /// Takes the slots of workers whose calls are canceled, with their rows, which it releases; at
     /// most as many as the pool lets threads go on without a slot.
-    pub fn take_unwanted(&self) -> Vec<(Row, Slot)> {
+    pub(crate) fn take_unwanted(&self) -> Vec<(Row, Slot)> {
         if !self.unwanted.swap(false, Ordering::SeqCst) {
             return Vec::new();
         }
@@ -234,18 +234,18 @@ impl Queue {
     }
 
     /// Returns how many attempts run.
-    pub fn running(&self) -> usize {
+    pub(crate) fn running(&self) -> usize {
         lock(&self.claims).values().filter(|claim| claim.lease.is_some()).count()
     }
 
     /// Returns every row that a channel holds or a worker has, with the lease of the attempt that runs.
     #[cfg(test)]
-    pub fn claims(&self) -> BTreeMap<Row, Option<u32>> {
+    pub(crate) fn claims(&self) -> BTreeMap<Row, Option<u32>> {
         lock(&self.claims).iter().map(|(row, claim)| (*row, claim.lease)).collect()
     }
 
     /// Returns how long this number of jobs is likely to take, milliseconds.
-    pub fn wait_estimate_ms(&self, jobs: usize) -> u64 {
+    pub(crate) fn wait_estimate_ms(&self, jobs: usize) -> u64 {
         self.stats.run_average.ms().saturating_mul(jobs as u64) / self.pool.size.max(1) as u64
     }
 }

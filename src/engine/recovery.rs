@@ -27,7 +27,7 @@ impl Default for Recovery {
 
 impl Recovery {
     /// Logs, once, that the room for new jobs has ended, and that there is some again.
-    pub fn look_at_room(&mut self, store: &Store) {
+    pub(crate) fn look_at_room(&mut self, store: &Store) {
         let room = store.room();
         if room.is_err() != self.low {
             self.low = room.is_err();
@@ -39,7 +39,7 @@ impl Recovery {
     }
 
     /// Opens the store again if it is time to; returns when there is more to do.
-    pub fn step(&mut self, engine: &Engine, now_ms: UnixMs) -> UnixMs {
+    pub(crate) fn step(&mut self, engine: &Engine, now_ms: UnixMs) -> UnixMs {
         // A clock that was set back must not put the next try off.
         if now_ms < self.next_ms && self.next_ms <= now_ms.saturating_add(self.pause_ms) {
             return self.next_ms;

@@ -10,7 +10,12 @@ use crate::upstream::UpstreamError;
 const UNSEARCHED_ATTEMPTS_MAX: u32 = 2;
 
 /// Returns the retry or the end that follows from a failed attempt of `job`.
-pub fn after_failure(job: &Job, error: &UpstreamError, settings: &Retry, now_ms: UnixMs) -> Event {
+pub(crate) fn after_failure(
+    job: &Job,
+    error: &UpstreamError,
+    settings: &Retry,
+    now_ms: UnixMs,
+) -> Event {
     let lease = job.lease;
     let failure = error.failure();
     let waits = matches!(failure.reason, Reason::UpstreamSaturated | Reason::KeyAtLimit);

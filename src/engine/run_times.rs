@@ -18,19 +18,19 @@ impl Default for RunTimes {
 
 impl RunTimes {
     /// Counts a run time.
-    pub fn add(&mut self, run_ms: u64) {
+    pub(crate) fn add(&mut self, run_ms: u64) {
         self.0[place(run_ms)] += 1;
     }
 
     /// Adds all times of another histogram.
-    pub fn merge(&mut self, other: &RunTimes) {
+    pub(crate) fn merge(&mut self, other: &RunTimes) {
         for (sum, count) in self.0.iter_mut().zip(other.0) {
             *sum = sum.saturating_add(count);
         }
     }
 
     /// Returns a percentile of the run times, milliseconds; `None` if there are none.
-    pub fn percentile_ms(&self, percent: u64) -> Option<u64> {
+    pub(crate) fn percentile_ms(&self, percent: u64) -> Option<u64> {
         let count: u64 = self.0.iter().copied().map(u64::from).sum();
         let rank = (count * percent).div_ceil(100).max(1);
         let mut seen = 0;
@@ -42,14 +42,14 @@ impl RunTimes {
     }
 
     /// Returns the counts by their places, without those that are 0.
-    pub fn places(&self) -> Vec<(u16, u32)> {
+    pub(crate) fn places(&self) -> Vec<(u16, u32)> {
         // There are less than 2^16 places.
         let placed = self.0.iter().enumerate().map(|(place, count)| (place as u16, *count));
         placed.filter(|(_, count)| *count > 0).collect()
     }
 
     /// Returns the histogram of which [`RunTimes::places`] were taken.
-    pub fn from_places(placed: &[(u16, u32)]) -> RunTimes {
+    pub(crate) fn from_places(placed: &[(u16, u32)]) -> RunTimes {
         let mut times = RunTimes::default();
         for (place, count) in placed {
             if let Some(time) = times.0.get_mut(usize::from(*place)) {

@@ -29,7 +29,7 @@ struct Written {
 
 impl SavedCounts {
     /// Reads the saved counts into the queues' statistics.
-    pub fn restore(store: &Store, queues: &[Queue], now_ms: UnixMs) -> SavedCounts {
+    pub(crate) fn restore(store: &Store, queues: &[Queue], now_ms: UnixMs) -> SavedCounts {
         let (records, since_ms) = store.counts().unwrap_or_else(|error| {
             tracing::error!(%error, "the counts of the last day could not be read; they begin again");
             (Vec::new(), None)
@@ -46,7 +46,7 @@ impl SavedCounts {
     }
 
     /// Writes the counts that have changed since the last time; nothing if none have.
-    pub fn save(&self, store: &Store, queues: &[Queue], now_ms: UnixMs) {
+    pub(crate) fn save(&self, store: &Store, queues: &[Queue], now_ms: UnixMs) {
         let Some(first) = queues.first() else { return };
         let mut written = lock(&self.written);
         let from_ms = written.at_ms.min(now_ms);

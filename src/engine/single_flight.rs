@@ -42,7 +42,7 @@ pub(super) struct Leadership<'a> {
 
 impl SingleFlight {
     /// Joins those that ask for a request. One that bypasses the cache leads, or asks alone.
-    pub fn join<'a>(
+    pub(crate) fn join<'a>(
         &'a self,
         hash: u128,
         row: Row,
@@ -62,7 +62,7 @@ impl SingleFlight {
     }
 
     /// Makes a row wait for the attempt in flight; returns false if that has ended meanwhile.
-    pub fn follow(&self, hash: u128, row: Row, interactive: bool) -> bool {
+    pub(crate) fn follow(&self, hash: u128, row: Row, interactive: bool) -> bool {
         let mut in_flight = lock(&self.0);
         let Some(request) = in_flight.get_mut(&hash) else { return false };
         request.followers.push((row, interactive));
@@ -70,7 +70,7 @@ impl SingleFlight {
     }
 
     /// Lets the followers of a row go on, though its call has not returned.
-    pub fn abandon(&self, leader: Row, queue: &Queue, scheduler: &PassLoop) {
+    pub(crate) fn abandon(&self, leader: Row, queue: &Queue, scheduler: &PassLoop) {
         let led = lock(&self.0)
             .iter()
             .find_map(|(hash, request)| (request.leader == leader).then_some(*hash));

@@ -20,12 +20,16 @@ pub(super) struct Slots(OnceLock<Weak<dyn SlotRunner>>);
 
 impl Slots {
     /// Has slots run by `runner` from now on. Only the first call counts.
-    pub fn run_by(&self, runner: Weak<dyn SlotRunner>) {
+    pub(crate) fn run_by(&self, runner: Weak<dyn SlotRunner>) {
         let _ = self.0.set(runner);
     }
 
     /// Runs slots that are due; returns when the next one may be, as far as that is known.
-    pub fn run_due(&self, store: &Store, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
+    pub(crate) fn run_due(
+        &self,
+        store: &Store,
+        now_ms: UnixMs,
+    ) -> Result<Option<UnixMs>, StoreError> {
         let due_ms = store.next_slot_ms()?;
         if due_ms.is_none_or(|due_ms| due_ms > now_ms) {
             return Ok(due_ms);

@@ -65,7 +65,7 @@ impl Stats {
 pub(super) struct RunAverage(AtomicU64);
 
 impl RunAverage {
-    pub fn ms(&self) -> u64 {
+    pub(crate) fn ms(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
     }
 

@@ -14,7 +14,7 @@ pub(super) struct JobTasks {
 }
 
 impl JobTasks {
-    pub fn new(store: Arc<Store>, job: &Job) -> JobTasks {
+    pub(crate) fn new(store: Arc<Store>, job: &Job) -> JobTasks {
         JobTasks { store, row: job.row, lease: job.lease }
     }
 }

@@ -36,7 +36,7 @@ pub struct Wait<'a> {
 impl Waiters {
     /// Registers for a row. Register first and look at the job second: what happens between the
     /// two is then seen by one of them.
-    pub fn register(&self, row: Row) -> Wait<'_> {
+    pub(crate) fn register(&self, row: Row) -> Wait<'_> {
         let (sender, woken) = oneshot::channel();
         let mut shard = self.shard(row);
         if self.closed.load(Ordering::SeqCst) {
@@ -49,18 +49,18 @@ impl Waiters {
     }
 
     /// Returns whether every caller has been woken for good: a wake says nothing of a job any more.
-    pub fn closed(&self) -> bool {
+    pub(crate) fn closed(&self) -> bool {
         self.closed.load(Ordering::SeqCst)
     }
 
     /// Returns every row that a caller waits for.
-    pub fn rows(&self) -> Vec<Row> {
+    pub(crate) fn rows(&self) -> Vec<Row> {
         let rows = |shard: &Mutex<Shard>| lock(shard).keys().copied().collect::<Vec<Row>>();
         self.shards.iter().flat_map(rows).collect()
     }
 
     /// Wakes every caller that waits for a row.
-    pub fn wake(&self, row: Row) {
+    pub(crate) fn wake(&self, row: Row) {
         let waiting = self.shard(row).remove(&row);
         for sender in waiting.into_iter().flatten() {
             // The caller may have gone.
@@ -70,7 +70,7 @@ impl Waiters {
 
     /// Wakes every caller, and from now on each that comes: nothing more will end before the process
     /// does.
-    pub fn wake_all(&self) {
+    pub(crate) fn wake_all(&self) {
         self.closed.store(true, Ordering::SeqCst);
         for shard in &self.shards {
             for sender in lock(shard).drain().flat_map(|(_, waiting)| waiting) {

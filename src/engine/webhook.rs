@@ -56,7 +56,7 @@ enum Look {
 impl Deliverer {
     /// Creates a deliverer whose threads have not been started. `lookup` takes the place of the system's,
     /// if there is one.
-    pub fn new(
+    pub(crate) fn new(
         context: Arc<Context>,
         settings: &Webhooks,
         lookup: Option<Lookup>,
@@ -77,7 +77,7 @@ impl Deliverer {
     ///
     /// # Errors
     /// Returns an error if a thread cannot be started.
-    pub fn run(self: &Arc<Deliverer>, settings: &Webhooks) -> std::io::Result<()> {
+    pub(crate) fn run(self: &Arc<Deliverer>, settings: &Webhooks) -> std::io::Result<()> {
         if !self.sender.can_sign() {
             self.warn_undelivered(settings);
             return Ok(());
@@ -100,18 +100,18 @@ impl Deliverer {
     }
 
     /// Makes the dispatcher look at the outbox.
-    pub fn wake(&self) {
+    pub(crate) fn wake(&self) {
         self.dispatcher.wake();
     }
 
     /// Returns the counts of attempts since the start.
-    pub fn counts(&self) -> DeliveryCounts {
+    pub(crate) fn counts(&self) -> DeliveryCounts {
         self.sender.counts()
     }
 
     /// Returns whether a thread that is idle has been given a delivery, or will be.
     #[cfg(test)]
-    pub fn has_due(&self, now_ms: UnixMs) -> bool {
+    pub(crate) fn has_due(&self, now_ms: UnixMs) -> bool {
         let mut due = false;
         let visited = self.context.store.visit_outbox(now_ms, None, |(_, row), _| {
             due |= !lock(&self.shares).has(row);

@@ -22,7 +22,7 @@ pub struct Term {
 
 /// Returns the terms of a text in order. A name such as `retention_hours` gives itself and its
 /// parts.
-pub fn terms(text: &str) -> Vec<Term> {
+pub(crate) fn terms(text: &str) -> Vec<Term> {
     let mut found = Vec::new();
     for name in joined(words(text)) {
         if name.contains('_') {
@@ -34,7 +34,7 @@ pub fn terms(text: &str) -> Vec<Term> {
 }
 
 /// Returns the words that may stand for one with this stem, without itself.
-pub fn synonyms(stem: &str) -> impl Iterator<Item = Term> {
+pub(crate) fn synonyms(stem: &str) -> impl Iterator<Item = Term> {
     static GROUPS: LazyLock<Vec<Vec<Term>>> = LazyLock::new(|| {
         SYNONYMS.iter().map(|group| group.iter().map(|word| term(word)).collect()).collect()
     });
@@ -77,7 +77,7 @@ fn joined(words: Vec<String>) -> Vec<String> {
 
 /// Returns a light stem: the common endings of English go, so that "stored", "stores" and "storing"
 /// meet. It need not be a word, only the same for words that belong together.
-pub fn stem(word: &str) -> String {
+pub(crate) fn stem(word: &str) -> String {
     if let Some((_, known)) = IRREGULAR.iter().find(|(form, _)| *form == word) {
         return (*known).to_owned();
     }

@@ -17,14 +17,14 @@ const STOP_WORDS: &str = "\
     whom whose why will with would you your";
 
 /// Returns whether a word, normalized, is a stop word.
-pub fn is_stop_word(word: &str) -> bool {
+pub(crate) fn is_stop_word(word: &str) -> bool {
     static WORDS: LazyLock<HashSet<&str>> =
         LazyLock::new(|| STOP_WORDS.split_whitespace().collect());
     WORDS.contains(word)
 }
 
 /// Groups of words that a reader may use for one another. The third search of a question adds them.
-pub const SYNONYMS: &[&[&str]] = &[
+pub(crate) const SYNONYMS: &[&[&str]] = &[
     &["authentication", "login", "key", "token", "password"],
     &["backup", "export", "copy"],
     &["browser", "chrome", "webdriver"],
@@ -58,7 +58,7 @@ pub const SYNONYMS: &[&[&str]] = &[
 ];
 
 /// What is written as two words or as one.
-pub const COMPOUNDS: &[(&str, &str, &str)] = &[
+pub(crate) const COMPOUNDS: &[(&str, &str, &str)] = &[
     ("back", "up", "backup"),
     ("log", "in", "login"),
     ("set", "up", "setup"),
@@ -68,7 +68,7 @@ pub const COMPOUNDS: &[(&str, &str, &str)] = &[
 ];
 
 /// Stems of words whose endings do not give them.
-pub const IRREGULAR: &[(&str, &str)] = &[
+pub(crate) const IRREGULAR: &[(&str, &str)] = &[
     ("kept", "keep"),
     ("made", "mak"),
     ("paid", "pay"),

@@ -24,17 +24,17 @@ fn site(call: &ApiCall) -> &'static Site {
 }
 
 /// Serves `GET /docs`.
-pub async fn index(call: ApiCall) -> ApiResult {
+pub(crate) async fn index(call: ApiCall) -> ApiResult {
     Ok(security_headers::html(StatusCode::OK, site(&call).contents().to_owned()))
 }
 
 /// Serves `GET /docs/reference`.
-pub async fn reference(call: ApiCall) -> ApiResult {
+pub(crate) async fn reference(call: ApiCall) -> ApiResult {
     guide_page(&call, site::REFERENCE)
 }
 
 /// Serves `GET /docs/{page}`.
-pub async fn page(call: ApiCall) -> ApiResult {
+pub(crate) async fn page(call: ApiCall) -> ApiResult {
     guide_page(&call, &call.path_parameter("page"))
 }
 
@@ -50,7 +50,7 @@ fn guide_page(call: &ApiCall, slug: &str) -> ApiResult {
 
 /// Returns the answer where there is no route. A browser is redirected from the forms of a page's
 /// address that people type.
-pub fn nothing_at(call: &ApiCall) -> ApiResult {
+pub(crate) fn nothing_at(call: &ApiCall) -> ApiResult {
     let page = match call.path() {
         "/dashboard" | "/dashboard/" => Some("/"),
         path => path.strip_suffix('/').filter(|path| {
@@ -67,7 +67,7 @@ pub fn nothing_at(call: &ApiCall) -> ApiResult {
 }
 
 /// Answers what has no route.
-pub async fn no_route(call: ApiCall) -> ApiResult {
+pub(crate) async fn no_route(call: ApiCall) -> ApiResult {
     nothing_at(&call)
 }
 
@@ -81,7 +81,7 @@ fn not_found(call: &ApiCall, error: ApiError) -> ApiResult {
 
 /// Serves `GET /docs/search?q=`: the script of the search box shows the list of this page while one
 /// types; without it the form leads here.
-pub async fn search(call: ApiCall) -> ApiResult {
+pub(crate) async fn search(call: ApiCall) -> ApiResult {
     let mut pairs = url::form_urlencoded::parse(call.query_string().as_bytes());
     let query = pairs.find(|(name, _)| name == "q").map(|(_, value)| value).unwrap_or_default();
     // No page can show U+0000.
@@ -97,12 +97,12 @@ pub async fn search(call: ApiCall) -> ApiResult {
 }
 
 /// Serves `GET /docs/search.js`.
-pub async fn search_script(_: ApiCall) -> ApiResult {
+pub(crate) async fn search_script(_: ApiCall) -> ApiResult {
     Ok(security_headers::asset("text/javascript; charset=utf-8", site::SCRIPT))
 }
 
 /// Serves `GET /docs/assets/{file}`.
-pub async fn file(call: ApiCall) -> ApiResult {
+pub(crate) async fn file(call: ApiCall) -> ApiResult {
     let file = call.path_parameter("file");
     let Some((name, text)) = FILES.iter().find(|(known, _)| *known == file.as_str()) else {
         let detail = format!("The guide has no file {}.", quoted(&file));

@@ -2,14 +2,14 @@
 //! requests are checked with; tests ask every path of it, hold real replies and its own examples to
 //! its schemas, and keep a snapshot of it. `http::docs` makes the reference for readers from it.
 
-pub mod codes;
-pub mod document;
-pub mod errors;
-pub mod examples;
-pub mod headers;
+pub(crate) mod codes;
+pub(crate) mod document;
+pub(crate) mod errors;
+pub(crate) mod examples;
+pub(crate) mod headers;
 mod links;
-pub mod parameters;
-pub mod schemas;
+pub(crate) mod parameters;
+pub(crate) mod schemas;
 
 use std::sync::LazyLock;
 
@@ -30,7 +30,7 @@ const DESCRIPTION: &str = "The guide is at /docs, and this document for readers 
                            Parameters that are not known are ignored.";
 
 /// Returns the document.
-pub fn document() -> &'static Document {
+pub(crate) fn document() -> &'static Document {
     &DOCUMENT
 }
 

@@ -1,6 +1,6 @@
 //! The practice page over HTTP: `/practice` for browsers, `/practice/stream` for the page's script.
 
-pub mod state;
+pub(crate) mod state;
 
 use std::collections::VecDeque;
 
@@ -23,7 +23,7 @@ const PIECE_INTERVAL_MS: u64 = 60;
 const RETRY_AFTER_SECONDS: &str = "1";
 
 /// Serves `GET /practice`: the form, or with `q` the answer.
-pub async fn show(call: ApiCall) -> ApiResult {
+pub(crate) async fn show(call: ApiCall) -> ApiResult {
     show_page(&call.state.practice, call.query_string()).await
 }
 
@@ -45,7 +45,7 @@ async fn show_page(state: &PracticeState, query: &str) -> ApiResult {
 }
 
 /// Serves `GET /practice/stream?q=`: the answer as lines of JSON, piece by piece.
-pub async fn stream(call: ApiCall) -> ApiResult {
+pub(crate) async fn stream(call: ApiCall) -> ApiResult {
     stream_answer(&call.state.practice, call.query_string()).await
 }
 
@@ -68,12 +68,12 @@ async fn stream_answer(state: &PracticeState, query: &str) -> ApiResult {
 }
 
 /// Serves `GET /practice.js`.
-pub async fn script(_: ApiCall) -> ApiResult {
+pub(crate) async fn script(_: ApiCall) -> ApiResult {
     Ok(security_headers::asset("text/javascript; charset=utf-8", SCRIPT))
 }
 
 /// Serves `GET /practice.css`.
-pub async fn style(_: ApiCall) -> ApiResult {
+pub(crate) async fn style(_: ApiCall) -> ApiResult {
     Ok(security_headers::asset("text/css; charset=utf-8", STYLE))
 }
 

@@ -13,7 +13,7 @@ use crate::service::Service;
 
 /// The limits of a request that handlers keep.
 #[derive(Clone, Debug)]
-pub struct Limits {
+pub(crate) struct Limits {
     pub body_bytes_max: usize,
     /// Of a batch.
     pub batch_bytes_max: usize,
@@ -23,7 +23,7 @@ pub struct Limits {
 
 /// The parts that every worker of the server shares.
 #[derive(Clone)]
-pub struct State {
+pub(crate) struct State {
     pub service: Arc<Service>,
     pub limits: Arc<Limits>,
     pub cors: Arc<Cors>,

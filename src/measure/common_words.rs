@@ -31,7 +31,7 @@ pub(super) enum Commonness {
 
 impl Commonness {
     /// Returns that of a folded name.
-    pub fn of(name: &str) -> Commonness {
+    pub(crate) fn of(name: &str) -> Commonness {
         if EVERYWHERE.contains(&name) {
             Commonness::Everywhere
         } else if OFTEN.contains(&name) {

@@ -21,7 +21,7 @@ pub(super) struct Name {
 
 impl Name {
     /// Folds a name. `case_sensitive` says how to compare it, where somebody has said.
-    pub fn new(brand: usize, name: &str, case_sensitive: Option<bool>) -> Name {
+    pub(crate) fn new(brand: usize, name: &str, case_sensitive: Option<bool>) -> Name {
         let mut units = text::fold(name.trim());
         units.dedup_by(|next, before| next.exact == ' ' && before.exact == ' ');
         let letters = units.iter().filter(|unit| unit.exact.is_alphanumeric()).count();
@@ -30,13 +30,13 @@ impl Name {
     }
 
     /// Returns its folded letters as a text: names that share it are one.
-    pub fn key(&self) -> String {
+    pub(crate) fn key(&self) -> String {
         self.units.iter().map(|unit| unit.folded).collect()
     }
 
     /// Returns where it ends in a text in which it begins at `start`; `None` if it does not. A
     /// space fits any number of them, but no new line.
-    pub fn end_in(&self, text: &[Unit], start: usize) -> Option<usize> {
+    pub(crate) fn end_in(&self, text: &[Unit], start: usize) -> Option<usize> {
         let mut at = start;
         for unit in &self.units {
             let there = text.get(at)?;
@@ -57,7 +57,7 @@ impl Name {
 
     /// Returns whether it says too little to be looked for: nothing but signs, or one character of
     /// a script in which it would be found in the middle of words.
-    pub fn is_too_short(&self) -> bool {
+    pub(crate) fn is_too_short(&self) -> bool {
         let unspaced = |unit: &Unit| unit.script().is_unspaced() || unit.script() == Script::Hangul;
         self.letters == 0 || self.letters == 1 && self.units.iter().any(unspaced)
     }

@@ -7,9 +7,9 @@ use super::rate::Rate;
 use super::sums::{BrandSums, DomainSums, GroupSums};
 
 /// The most domains that a row lists.
-pub const TOP_DOMAINS_MAX: usize = 10;
+pub(crate) const TOP_DOMAINS_MAX: usize = 10;
 /// The most domains that a row lists as new, and as lost.
-pub const CHANGED_DOMAINS_MAX: usize = 50;
+pub(crate) const CHANGED_DOMAINS_MAX: usize = 50;
 
 /// A property of answers that a report tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -20,7 +20,7 @@ pub(super) enum Script {
 }
 
 impl Script {
-    pub fn of(c: char) -> Script {
+    pub(crate) fn of(c: char) -> Script {
         match c as u32 {
             0x41..=0x5A | 0x61..=0x7A | 0xAA | 0xBA | 0xC0..=0xD6 | 0xD8..=0xF6 => Script::Latin,
             0xF8..=0x2AF | 0x1E00..=0x1EFF | 0x2C60..=0x2C7F | 0xA720..=0xA7FF => Script::Latin,
@@ -48,7 +48,7 @@ impl Script {
     }
 
     /// Returns whether accents are folded: elsewhere a mark makes another letter.
-    pub fn folds_accents(self) -> bool {
+    pub(crate) fn folds_accents(self) -> bool {
         self.has_case()
     }
 
@@ -57,13 +57,13 @@ impl Script {
     }
 
     /// Returns whether its words stand without spaces between them.
-    pub fn is_unspaced(self) -> bool {
+    pub(crate) fn is_unspaced(self) -> bool {
         matches!(self, Script::Han | Script::Hiragana | Script::Katakana | Script::SouthEastAsian)
     }
 
     /// Returns whether a word ends between letters of two scripts. Inside of a run of katakana none
     /// does (UAX #29, rule WB13), inside of the other unspaced scripts everywhere.
-    pub fn breaks_before(self, next: Script) -> bool {
+    pub(crate) fn breaks_before(self, next: Script) -> bool {
         if self == next {
             return self.is_unspaced() && self != Script::Katakana;
         }

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::answer::{DomainUse, Measured};
 
 /// The most domains that are told apart in the sums of a day and group.
-pub const DOMAINS_OF_GROUP_MAX: usize = 200;
+pub(crate) const DOMAINS_OF_GROUP_MAX: usize = 200;
 /// The most prompts whose samples are compared in the sums of a day and group.
-pub const PROMPTS_OF_GROUP_MAX: usize = 100;
+pub(crate) const PROMPTS_OF_GROUP_MAX: usize = 100;
 
 /// Mention of a brand in one answer, as an observation keeps it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

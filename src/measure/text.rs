@@ -20,16 +20,16 @@ pub(super) struct Unit {
 
 impl Unit {
     /// Returns whether it belongs to a word: a letter, a digit, a mark or an underscore (UAX #29).
-    pub fn is_word(self) -> bool {
+    pub(crate) fn is_word(self) -> bool {
         let c = self.exact;
         c.is_alphanumeric() || c == '_' || is_combining_mark(c)
     }
 
-    pub fn is_digit(self) -> bool {
+    pub(crate) fn is_digit(self) -> bool {
         self.exact.is_numeric()
     }
 
-    pub fn script(self) -> Script {
+    pub(crate) fn script(self) -> Script {
         Script::of(self.exact)
     }
 }

@@ -112,7 +112,7 @@ fn allows(allow_hosts: &[String], host: &str, port: u16) -> bool {
 /// Every address of the host is internal, so it is not connected to.
 #[derive(Debug, thiserror::Error)]
 #[error("the host has no public address")]
-pub struct NotPublic;
+pub(crate) struct NotPublic;
 
 /// A resolver that leaves out what is not public, but for hosts that are allowed.
 pub(super) struct PublicResolver {
@@ -124,7 +124,7 @@ pub(super) struct PublicResolver {
 
 impl PublicResolver {
     /// Creates a resolver. `lookup` takes the place of the system's, where there is one.
-    pub fn new(allow_hosts: &[String], lookup: Option<Lookup>) -> PublicResolver {
+    pub(crate) fn new(allow_hosts: &[String], lookup: Option<Lookup>) -> PublicResolver {
         PublicResolver {
             lookup,
             system: DefaultResolver::default(),

@@ -17,7 +17,7 @@ use crate::job::{Outcome, SendFailure};
 
 /// How much of a response's body is read, bytes. It is read so that the connection ends in order,
 /// and dropped.
-pub const REPLY_BYTES_MAX: u64 = 4 << 10;
+pub(crate) const REPLY_BYTES_MAX: u64 = 4 << 10;
 /// The largest head of a response, bytes.
 const HEAD_BYTES_MAX: usize = 16 << 10;
 

@@ -35,7 +35,7 @@ struct FailureWindow {
 }
 
 impl FailedKeys {
-    pub fn new(per_minute: u32, clock: &Clock) -> FailedKeys {
+    pub(crate) fn new(per_minute: u32, clock: &Clock) -> FailedKeys {
         FailedKeys {
             per_minute,
             clock: clock.clone(),
@@ -49,7 +49,7 @@ impl FailedKeys {
     ///
     /// # Errors
     /// Returns an error if too many from there were wrong in the last minute.
-    pub fn check_allowed(&self, from: Option<IpAddr>) -> Result<(), ServiceError> {
+    pub(crate) fn check_allowed(&self, from: Option<IpAddr>) -> Result<(), ServiceError> {
         let Some(network) = self.counted(from) else { return Ok(()) };
         if self.networks.load(Ordering::Relaxed) == 0 {
             return Ok(());
@@ -67,7 +67,7 @@ impl FailedKeys {
     }
 
     /// Notes a wrong key.
-    pub fn note(&self, from: Option<IpAddr>) {
+    pub(crate) fn note(&self, from: Option<IpAddr>) {
         let Some(network) = self.counted(from) else { return };
         let now_ms = self.clock.monotonic_ms(self.origin);
         let mut by_network = self.by_network();

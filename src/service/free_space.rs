@@ -27,13 +27,13 @@ struct State {
 }
 
 impl FreeSpaceCache {
-    pub fn new(clock: &Clock) -> FreeSpaceCache {
+    pub(crate) fn new(clock: &Clock) -> FreeSpaceCache {
         FreeSpaceCache { watch: clock.stopwatch(), state: Mutex::default() }
     }
 
     /// Returns what was found last, bytes, and begins a walk if that is some time ago. `None` until
     /// the first walk has ended.
-    pub fn bytes(self: &Arc<Self>, store: &Arc<Store>) -> Option<u64> {
+    pub(crate) fn bytes(self: &Arc<Self>, store: &Arc<Store>) -> Option<u64> {
         let mut state = self.state();
         if !state.walking && self.watch.elapsed_ms() >= state.next_ms {
             let (cache, store) = (self.clone(), store.clone());

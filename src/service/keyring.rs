@@ -31,7 +31,7 @@ pub(super) struct Keyring {
 }
 
 impl Keyring {
-    pub fn new(settings: &Settings, clock: &Clock) -> Keyring {
+    pub(crate) fn new(settings: &Settings, clock: &Clock) -> Keyring {
         let limiters = settings.keys.iter().filter_map(|key| limiter(key, None, clock)).collect();
         Keyring { keys: settings.keys.clone(), needed: settings.http.keys_needed, limiters }
     }
@@ -39,7 +39,7 @@ impl Keyring {
     /// Returns the ring of other settings. What an account has used of an unchanged limit stays
     /// used. A service that needs keys goes on to need them: only a start can open it, because only
     /// a start compares that with the address that is bound.
-    pub fn reloaded(&self, settings: &Settings, clock: &Clock) -> Keyring {
+    pub(crate) fn reloaded(&self, settings: &Settings, clock: &Clock) -> Keyring {
         let limiters = settings.keys.iter();
         let limiters = limiters.filter_map(|key| limiter(key, Some(self), clock)).collect();
         let needed = self.needed || settings.http.keys_needed;
@@ -47,23 +47,23 @@ impl Keyring {
     }
 
     /// Returns all of them, in the order of the settings.
-    pub fn keys(&self) -> &[Key] {
+    pub(crate) fn keys(&self) -> &[Key] {
         &self.keys
     }
 
     /// Returns whether a call without a key is refused.
-    pub fn is_needed(&self) -> bool {
+    pub(crate) fn is_needed(&self) -> bool {
         self.needed
     }
 
     /// Returns the names of the keys that the other ring does not let in.
-    pub fn not_in(&self, other: &Keyring) -> Vec<String> {
+    pub(crate) fn not_in(&self, other: &Keyring) -> Vec<String> {
         let gone = self.keys.iter().filter(|key| !other.keys.iter().any(|it| it.hash == key.hash));
         gone.map(|key| key.name.clone()).collect()
     }
 
     /// Returns how many keys there are.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.keys.len()
     }
 
@@ -72,7 +72,7 @@ impl Keyring {
     ///
     /// # Errors
     /// Returns an error if a key is needed and missing, or the given one is none of these.
-    pub fn holder(&self, given: Option<&str>) -> Result<Caller, ServiceError> {
+    pub(crate) fn holder(&self, given: Option<&str>) -> Result<Caller, ServiceError> {
         let anonymous =
             Caller { account: ANONYMOUS.to_owned(), monthly_credits: None, operator: false };
         let Some(given) = given.filter(|key| !key.is_empty()) else {
@@ -94,7 +94,7 @@ impl Keyring {
     }
 
     /// Returns the holder of an account's key; `None` if it has no key any more.
-    pub fn caller_of(&self, account: &str) -> Option<Caller> {
+    pub(crate) fn caller_of(&self, account: &str) -> Option<Caller> {
         if account == ANONYMOUS && !self.needed {
             return Some(Caller {
                 account: account.to_owned(),
@@ -106,7 +106,7 @@ impl Keyring {
     }
 
     /// Returns the limit of an account; `None` when it has none.
-    pub fn limit(&self, account: &str) -> Option<&RateLimit> {
+    pub(crate) fn limit(&self, account: &str) -> Option<&RateLimit> {
         self.limiters.get(account).map(AsRef::as_ref)
     }
 }

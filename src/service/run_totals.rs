@@ -9,11 +9,11 @@ use crate::job::RunOutcome;
 pub(super) struct RunTotals([AtomicU64; RunOutcome::WORDS.len()]);
 
 impl RunTotals {
-    pub fn count(&self, outcome: &RunOutcome) {
+    pub(crate) fn count(&self, outcome: &RunOutcome) {
         self.0[outcome.index()].fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn report(&self) -> [u64; RunOutcome::WORDS.len()] {
+    pub(crate) fn report(&self) -> [u64; RunOutcome::WORDS.len()] {
         self.0.each_ref().map(|count| count.load(Ordering::Relaxed))
     }
 }

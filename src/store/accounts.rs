@@ -10,7 +10,7 @@ pub struct Credits {
 }
 
 /// A record of the table that the transaction under way has read.
-pub struct BufferedCredits {
+pub(crate) struct BufferedCredits {
     pub(super) stored: Credits,
     pub(super) now: Credits,
 }
@@ -78,10 +78,10 @@ pub struct DailyUsage {
 
 /// One account's day: by the scraper's number, in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DayRecord(pub Vec<(u16, Usage)>);
+pub(crate) struct DayRecord(pub Vec<(u16, Usage)>);
 
 impl DayRecord {
-    pub fn of(&mut self, scraper: u16) -> &mut Usage {
+    pub(crate) fn of(&mut self, scraper: u16) -> &mut Usage {
         let at = match self.0.binary_search_by_key(&scraper, |(number, _)| *number) {
             Ok(at) => at,
             Err(at) => {
@@ -94,7 +94,7 @@ impl DayRecord {
 }
 
 /// A record that the transaction under way has read, and may have changed.
-pub struct BufferedDay {
+pub(crate) struct BufferedDay {
     pub(super) day: DayRecord,
     /// Whether it was in the table before.
     pub(super) known: bool,

@@ -49,11 +49,11 @@ pub(super) struct CacheIndex {
 }
 
 impl CacheIndex {
-    pub fn new(entries_max: usize) -> CacheIndex {
+    pub(crate) fn new(entries_max: usize) -> CacheIndex {
         CacheIndex { entries_max, by_hash: HashMap::new(), by_age: VecDeque::new() }
     }
 
-    pub fn insert(&mut self, hash: u128, entry: CacheEntry) {
+    pub(crate) fn insert(&mut self, hash: u128, entry: CacheEntry) {
         self.by_hash.insert(hash, entry);
         self.by_age.push_back((hash, entry));
         while self.by_age.len() > self.entries_max {
@@ -63,13 +63,13 @@ impl CacheIndex {
 
     /// Returns the entry for a hash that was stored from `from_ms` to `now_ms`. One that was stored
     /// later is of a clock that was ahead: how old it is, is unknown.
-    pub fn get(&self, hash: u128, from_ms: UnixMs, now_ms: UnixMs) -> Option<CacheEntry> {
+    pub(crate) fn get(&self, hash: u128, from_ms: UnixMs, now_ms: UnixMs) -> Option<CacheEntry> {
         let entry = self.by_hash.get(&hash).copied();
         entry.filter(|entry| (from_ms..=now_ms).contains(&entry.stored_ms))
     }
 
     /// Forgets what was stored after `now_ms`.
-    pub fn forget_after(&mut self, now_ms: UnixMs) {
+    pub(crate) fn forget_after(&mut self, now_ms: UnixMs) {
         let known = self.by_age.len();
         self.by_age.retain(|(_, entry)| entry.stored_ms <= now_ms);
         if self.by_age.len() < known {
@@ -78,7 +78,7 @@ impl CacheIndex {
     }
 
     /// Forgets what was stored before `from_ms`.
-    pub fn forget_before(&mut self, from_ms: UnixMs) {
+    pub(crate) fn forget_before(&mut self, from_ms: UnixMs) {
         while self.by_age.front().is_some_and(|(_, entry)| entry.stored_ms < from_ms) {
             self.forget_oldest();
         }

@@ -11,7 +11,7 @@ const SEALED: u8 = 0xa0;
 const CHECKSUM_BYTES: usize = 4;
 
 /// Returns a record's bytes as they are stored.
-pub fn seal(version: u8, row: Row, body: &[u8]) -> Vec<u8> {
+pub(crate) fn seal(version: u8, row: Row, body: &[u8]) -> Vec<u8> {
     let mut bytes = Vec::with_capacity(1 + CHECKSUM_BYTES + body.len());
     bytes.push(SEALED | version);
     bytes.extend_from_slice(&checksum(row, body));
@@ -24,7 +24,7 @@ pub fn seal(version: u8, row: Row, body: &[u8]) -> Vec<u8> {
 /// # Errors
 /// Returns an error if they are not as they were stored, or they are of another version or another
 /// row.
-pub fn open(version: u8, row: Row, bytes: &[u8]) -> Result<&[u8], StoreError> {
+pub(crate) fn open(version: u8, row: Row, bytes: &[u8]) -> Result<&[u8], StoreError> {
     open_with_checksum(version, row, bytes).map(|(body, _)| body)
 }
 
@@ -32,7 +32,7 @@ pub fn open(version: u8, row: Row, bytes: &[u8]) -> Result<&[u8], StoreError> {
 ///
 /// # Errors
 /// Returns an error if [`open`] would.
-pub fn open_with_checksum(
+pub(crate) fn open_with_checksum(
     version: u8,
     row: Row,
     bytes: &[u8],
@@ -51,7 +51,7 @@ pub fn open_with_checksum(
 }
 
 /// Returns the CRC-32 of a row's number and what belongs to it.
-pub fn checksum(row: Row, body: &[u8]) -> [u8; CHECKSUM_BYTES] {
+pub(crate) fn checksum(row: Row, body: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let mut hasher = crc32fast::Hasher::new();
     hasher.update(&row.to_le_bytes());
     hasher.update(body);

@@ -15,9 +15,9 @@ use super::Row;
 /// The directory in the store's.
 const FOLDER_NAME: &str = "evidence";
 /// The largest file, bytes.
-pub const EVIDENCE_FILE_BYTES_MAX: usize = 8 << 20;
+pub(crate) const EVIDENCE_FILE_BYTES_MAX: usize = 8 << 20;
 /// The most files of one job: of as many attempts as a job may have at several upstreams.
-pub const EVIDENCE_FILES_MAX: usize = 100;
+pub(crate) const EVIDENCE_FILES_MAX: usize = 100;
 /// Digits of the checksum at the end of a file's name.
 const CHECKSUM_DIGITS: usize = 8;
 /// Digits of a time in a name, so that names sort as times do.

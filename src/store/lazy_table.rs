@@ -12,35 +12,35 @@ use redb::{
 use super::StoreError;
 
 /// One table of a transaction.
-pub struct LazyTable<'t, K: Key + 'static, V: Value + 'static> {
+pub(crate) struct LazyTable<'t, K: Key + 'static, V: Value + 'static> {
     transaction: &'t WriteTransaction,
     definition: TableDefinition<'static, K, V>,
     opened: OnceCell<Table<'t, K, V>>,
 }
 
 impl<'t, K: Key + 'static, V: Value + 'static> LazyTable<'t, K, V> {
-    pub fn new(
+    pub(crate) fn new(
         transaction: &'t WriteTransaction,
         definition: TableDefinition<'static, K, V>,
     ) -> LazyTable<'t, K, V> {
         LazyTable { transaction, definition, opened: OnceCell::new() }
     }
 
-    pub fn get<'k>(
+    pub(crate) fn get<'k>(
         &self,
         key: impl Borrow<K::SelfType<'k>>,
     ) -> Result<Option<AccessGuard<'_, V>>, StoreError> {
         Ok(self.opened()?.get(key)?)
     }
 
-    pub fn range<'a, B: Borrow<K::SelfType<'a>> + 'a>(
+    pub(crate) fn range<'a, B: Borrow<K::SelfType<'a>> + 'a>(
         &self,
         range: impl RangeBounds<B> + 'a,
     ) -> Result<Range<'_, K, V>, StoreError> {
         Ok(self.opened()?.range(range)?)
     }
 
-    pub fn insert<'k, 'v>(
+    pub(crate) fn insert<'k, 'v>(
         &mut self,
         key: impl Borrow<K::SelfType<'k>>,
         value: impl Borrow<V::SelfType<'v>>,
@@ -49,7 +49,10 @@ impl<'t, K: Key + 'static, V: Value + 'static> LazyTable<'t, K, V> {
         Ok(())
     }
 
-    pub fn remove<'k>(&mut self, key: impl Borrow<K::SelfType<'k>>) -> Result<(), StoreError> {
+    pub(crate) fn remove<'k>(
+        &mut self,
+        key: impl Borrow<K::SelfType<'k>>,
+    ) -> Result<(), StoreError> {
         self.opened_mut()?.remove(key)?;
         Ok(())
     }

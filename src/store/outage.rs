@@ -13,7 +13,7 @@ pub(super) struct WriteOutage {
 
 impl WriteOutage {
     /// Notes an error; whether it is the first.
-    pub fn set(outage: &mut Option<WriteOutage>, error: StoreError) -> bool {
+    pub(crate) fn set(outage: &mut Option<WriteOutage>, error: StoreError) -> bool {
         match outage {
             Some(known) => {
                 known.error = error;

@@ -13,25 +13,25 @@ mod vendor_task;
 use bincode::{Decode, Encode};
 use uuid::Uuid;
 
-pub use counts::{
-    Counts, CountsKind, check_counts, decode_attempts, decode_counts, encode_attempts,
-    encode_counts,
+pub use counts::{Counts, CountsKind};
+pub(crate) use counts::{
+    check_counts, decode_attempts, decode_counts, encode_attempts, encode_counts,
 };
-pub use delivery::{decode_delivery, encode_delivery};
-pub use result::{
-    SealedResult, decode_raw, decode_result, decode_sealed_result, encode_raw, encode_result,
+pub(crate) use delivery::{decode_delivery, encode_delivery};
+pub use result::SealedResult;
+pub(crate) use result::{
+    decode_raw, decode_result, decode_sealed_result, encode_raw, encode_result,
 };
-pub use schedule::{
+pub(crate) use schedule::{
     decode_run, decode_schedule, decode_schedule_batch, encode_run, encode_schedule,
     encode_schedule_batch,
 };
-pub use tracker::{
+pub(crate) use spend::{decode_models, decode_spend, encode_models, encode_spend};
+pub(crate) use tracker::{
     ObservationRecord, decode_observation, decode_sums, decode_tracker, decode_tracker_version,
     encode_observation, encode_sums, encode_tracker, encode_tracker_version,
 };
-pub use vendor_task::{decode_vendor_task, encode_vendor_task};
-
-pub use spend::{decode_models, decode_spend, encode_models, encode_spend};
+pub(crate) use vendor_task::{decode_vendor_task, encode_vendor_task};
 
 use self::extras::ExtrasV2;
 use super::accounts::Credits;
@@ -51,7 +51,7 @@ const EXTRAS_VERSION: u8 = 2;
 const PRESENT_VERSION: u8 = 3;
 /// Prompts longer than this stand in a table of their own, so that the row that every attempt
 /// rewrites stays small.
-pub const PROMPT_INLINE_BYTES_MAX: usize = 512;
+pub(crate) const PROMPT_INLINE_BYTES_MAX: usize = 512;
 /// The most that a record may make its reader allocate, bytes: damage must not ask for more.
 const RECORD_BYTES_MAX: usize = 16 << 20;
 
@@ -293,7 +293,7 @@ fn open_job(row: u64, bytes: &[u8]) -> Result<(&[u8], u8), StoreError> {
 }
 
 /// Encodes a batch's record, without what its jobs' ends change.
-pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
     let disk = BatchV1 {
         id: batch.key.id.as_u128(),
         account: batch.account.clone(),
@@ -320,7 +320,11 @@ pub fn encode_batch(batch: &Batch) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Decodes a batch from its record, and from what its jobs' ends have changed.
-pub fn decode_batch(row: u64, bytes: &[u8], progress: BatchProgress) -> Result<Batch, StoreError> {
+pub(crate) fn decode_batch(
+    row: u64,
+    bytes: &[u8],
+    progress: BatchProgress,
+) -> Result<Batch, StoreError> {
     let disk: BatchV1 = unseal(row, bytes)?;
     let refused = disk.refused.into_iter().map(|(index, why)| {
         let why = match why {
@@ -353,34 +357,34 @@ fn idempotency_from_disk((key_hash, request_hash): (u128, u128)) -> Idempotency 
 }
 
 /// Encodes the progress of a batch.
-pub fn encode_progress(row: u64, progress: BatchProgress) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_progress(row: u64, progress: BatchProgress) -> Result<Vec<u8>, StoreError> {
     let BatchProgress { done, failed, completed_ms } = progress;
     seal(row, &BatchProgressV1 { done, failed, completed_ms })
 }
 
-pub fn decode_progress(row: u64, bytes: &[u8]) -> Result<BatchProgress, StoreError> {
+pub(crate) fn decode_progress(row: u64, bytes: &[u8]) -> Result<BatchProgress, StoreError> {
     let BatchProgressV1 { done, failed, completed_ms } = unseal(row, bytes)?;
     Ok(BatchProgress { done, failed, completed_ms })
 }
 
 /// Encodes the credits of a month (`202605`).
-pub fn encode_credits(month: u32, credits: Credits) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_credits(month: u32, credits: Credits) -> Result<Vec<u8>, StoreError> {
     seal(u64::from(month), &CreditsV1 { reserved: credits.reserved, used: credits.used })
 }
 
-pub fn decode_credits(month: u32, bytes: &[u8]) -> Result<Credits, StoreError> {
+pub(crate) fn decode_credits(month: u32, bytes: &[u8]) -> Result<Credits, StoreError> {
     let CreditsV1 { reserved, used } = unseal(u64::from(month), bytes)?;
     Ok(Credits { reserved, used })
 }
 
 /// Encodes the usage of a day (`20260511`).
-pub fn encode_day(date: u32, day: &DayRecord) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_day(date: u32, day: &DayRecord) -> Result<Vec<u8>, StoreError> {
     let of = |used: Usage| [used.jobs, used.done, used.failed, used.cached, used.credits];
     let disk = DayV1(day.0.iter().map(|(scraper, used)| (*scraper, of(*used))).collect());
     seal(u64::from(date), &disk)
 }
 
-pub fn decode_day(date: u32, bytes: &[u8]) -> Result<DayRecord, StoreError> {
+pub(crate) fn decode_day(date: u32, bytes: &[u8]) -> Result<DayRecord, StoreError> {
     let DayV1(disk) = unseal(u64::from(date), bytes)?;
     let of = |[jobs, done, failed, cached, credits]: [u64; 5]| Usage {
         jobs,

@@ -24,11 +24,11 @@ pub(super) struct RowTables {
 }
 
 impl Snapshot {
-    pub fn new(transaction: ReadTransaction) -> Snapshot {
+    pub(crate) fn new(transaction: ReadTransaction) -> Snapshot {
         Snapshot { transaction, rows: OnceLock::new(), attempts: OnceLock::new() }
     }
 
-    pub fn open_table<K: Key + 'static, V: Value + 'static>(
+    pub(crate) fn open_table<K: Key + 'static, V: Value + 'static>(
         &self,
         definition: TableDefinition<'_, K, V>,
     ) -> Result<ReadOnlyTable<K, V>, StoreError> {
@@ -36,12 +36,12 @@ impl Snapshot {
     }
 
     /// Returns the whole state, for what reads every table.
-    pub fn transaction(&self) -> &ReadTransaction {
+    pub(crate) fn transaction(&self) -> &ReadTransaction {
         &self.transaction
     }
 
     /// Returns the table of attempts, which polls of jobs that have ended read.
-    pub fn attempts(&self) -> Result<&ReadOnlyTable<Row, &'static [u8]>, StoreError> {
+    pub(crate) fn attempts(&self) -> Result<&ReadOnlyTable<Row, &'static [u8]>, StoreError> {
         match self.attempts.get() {
             Some(attempts) => Ok(attempts),
             None => {
@@ -51,7 +51,7 @@ impl Snapshot {
         }
     }
 
-    pub fn rows(&self) -> Result<&RowTables, StoreError> {
+    pub(crate) fn rows(&self) -> Result<&RowTables, StoreError> {
         match self.rows.get() {
             Some(rows) => Ok(rows),
             None => {

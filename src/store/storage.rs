@@ -54,12 +54,12 @@ pub(super) struct FileStorage {
 }
 
 impl FileStorage {
-    pub fn new(directory: &Path) -> FileStorage {
+    pub(crate) fn new(directory: &Path) -> FileStorage {
         FileStorage { path: directory.join(FILE_NAME) }
     }
 
     /// Returns the path of the file.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 

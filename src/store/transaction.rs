@@ -18,7 +18,7 @@ use super::tables::{
 
 /// All tables of one write transaction, those that every submit writes open already, and what is to
 /// be done when it has been committed.
-pub struct Tables<'t> {
+pub(crate) struct Tables<'t> {
     pub jobs: Table<'t, Row, &'static [u8]>,
     pub prompts: LazyTable<'t, Row, &'static str>,
     pub results: LazyTable<'t, Row, &'static [u8]>,
@@ -57,7 +57,7 @@ pub struct Tables<'t> {
 }
 
 /// Makes the tables that are not there yet.
-pub fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
+pub(crate) fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
     drop(Tables::open(transaction)?);
     transaction.open_table(PROMPTS)?;
     transaction.open_table(RESULTS)?;
@@ -88,11 +88,11 @@ pub fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreError> {
 
 impl<'t> Tables<'t> {
     /// Returns whether a row is that of a job.
-    pub fn has_job(&self, row: Row) -> Result<bool, StoreError> {
+    pub(crate) fn has_job(&self, row: Row) -> Result<bool, StoreError> {
         Ok(redb::ReadableTable::get(&self.jobs, row)?.is_some())
     }
 
-    pub fn open(transaction: &'t WriteTransaction) -> Result<Tables<'t>, StoreError> {
+    pub(crate) fn open(transaction: &'t WriteTransaction) -> Result<Tables<'t>, StoreError> {
         Ok(Tables {
             jobs: transaction.open_table(JOBS)?,
             prompts: LazyTable::new(transaction, PROMPTS),

@@ -98,7 +98,7 @@ pub(super) struct WriteQueue {
 
 impl WriteQueue {
     /// Queues a write without waiting: full is an error, so that a handler never blocks.
-    pub fn submit<T: Send + 'static>(
+    pub(crate) fn submit<T: Send + 'static>(
         &self,
         run: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
@@ -113,7 +113,7 @@ impl WriteQueue {
 
     /// Queues a write and blocks while the queue is full: for the engine's threads, whose writes
     /// must not be refused.
-    pub fn submit_blocking<T: Send + 'static>(
+    pub(crate) fn submit_blocking<T: Send + 'static>(
         &self,
         run: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {

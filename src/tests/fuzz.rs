@@ -77,14 +77,14 @@ const PIECES: &[&str] = &[
 
 /// Numbers that a seed determines (SplitMix64).
 #[derive(Clone, Debug)]
-pub struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
-    pub fn new(seed: u64) -> Dice {
+    pub(crate) fn new(seed: u64) -> Dice {
         Dice(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -93,11 +93,11 @@ impl Dice {
     }
 
     /// One of `0..bound`.
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         (self.next() % bound as u64) as usize
     }
 
-    pub fn percent(&mut self, chance: usize) -> bool {
+    pub(crate) fn percent(&mut self, chance: usize) -> bool {
         self.below(100) < chance
     }
 }
@@ -139,7 +139,7 @@ impl Bounds {
 }
 
 /// Runs what tries so many inputs each time: once, or until a bound that is set.
-pub fn repeated(name: &str, inputs_per_run: u64, mut run: impl FnMut()) {
+pub(crate) fn repeated(name: &str, inputs_per_run: u64, mut run: impl FnMut()) {
     let bounds = Bounds::from_environment();
     let mut inputs = 0;
     while bounds.allow(inputs, inputs_per_run) {
@@ -151,7 +151,7 @@ pub fn repeated(name: &str, inputs_per_run: u64, mut run: impl FnMut()) {
 
 /// Gives `check` mangled forms of the examples. It panics on what must not be; the input is printed
 /// then.
-pub fn bytes(name: &str, examples: &[&str], check: impl Fn(&[u8])) {
+pub(crate) fn bytes(name: &str, examples: &[&str], check: impl Fn(&[u8])) {
     let seed = std::env::var("ANSWERD_FUZZ_SEED").map_or(7, |seed| seed.parse().expect("a number"));
     let mut dice = Dice::new(seed);
     let bounds = Bounds::from_environment();
@@ -168,7 +168,7 @@ pub fn bytes(name: &str, examples: &[&str], check: impl Fn(&[u8])) {
 }
 
 /// As [`bytes`], for what only takes text.
-pub fn text(name: &str, examples: &[&str], check: impl Fn(&str)) {
+pub(crate) fn text(name: &str, examples: &[&str], check: impl Fn(&str)) {
     bytes(name, examples, |input| check(&String::from_utf8_lossy(input)));
 }
 

@@ -49,13 +49,13 @@ enum State {
 }
 
 impl Breaker {
-    pub fn new() -> Breaker {
+    pub(crate) fn new() -> Breaker {
         Breaker { state: Mutex::new(State::Closed { failures: 0 }) }
     }
 
     /// Asks for a call. A [`Admission::Probe`] must end with one of [`Breaker::succeed`],
     /// [`Breaker::fail`] and [`Breaker::abandon`], or there will be no other.
-    pub fn admit(&self, now_ms: UnixMs) -> Admission {
+    pub(crate) fn admit(&self, now_ms: UnixMs) -> Admission {
         let mut state = self.lock();
         match *state {
             State::Closed { .. } => Admission::Call,
@@ -71,13 +71,13 @@ impl Breaker {
     }
 
     /// Closes the breaker, because a call went well.
-    pub fn succeed(&self) {
+    pub(crate) fn succeed(&self) {
         *self.lock() = State::Closed { failures: 0 };
     }
 
     /// Counts a call that failed by the upstream's fault. Calls that were under way when it was
     /// given its rest say nothing new.
-    pub fn fail(&self, is_probe: bool, now_ms: UnixMs) {
+    pub(crate) fn fail(&self, is_probe: bool, now_ms: UnixMs) {
         let mut state = self.lock();
         *state = match *state {
             State::Closed { failures } if failures + 1 < FAILURES_MAX => {
@@ -92,14 +92,14 @@ impl Breaker {
     }
 
     /// Ends a probe that showed nothing: the next call may be one.
-    pub fn abandon(&self, now_ms: UnixMs) {
+    pub(crate) fn abandon(&self, now_ms: UnixMs) {
         let mut state = self.lock();
         if let State::HalfOpen { rest_ms } = *state {
             *state = State::Open { since_ms: now_ms.saturating_sub(rest_ms), rest_ms };
         }
     }
 
-    pub fn circuit(&self, now_ms: UnixMs) -> Circuit {
+    pub(crate) fn circuit(&self, now_ms: UnixMs) -> Circuit {
         match *self.lock() {
             State::Closed { failures } => Circuit::Closed { failures },
             State::Open { since_ms, rest_ms } => {

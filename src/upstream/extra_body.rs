@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 /// Lays `extra` over the body of a request: objects are merged by name, all else is replaced. A
 /// body that is a list of tasks takes it in each of them.
-pub fn merge_extra_body(body: &mut Value, extra: &Map<String, Value>) {
+pub(crate) fn merge_extra_body(body: &mut Value, extra: &Map<String, Value>) {
     match body {
         Value::Object(fields) => lay_over(fields, extra),
         Value::Array(tasks) => tasks.iter_mut().for_each(|task| merge_extra_body(task, extra)),
@@ -17,7 +17,7 @@ pub fn merge_extra_body(body: &mut Value, extra: &Map<String, Value>) {
 /// Returns what is left of an `extra_body` for a request that wants no search: without fields whose
 /// names speak of a search, unless they switch one off, and without the tools and plugins that
 /// search. A `tool_choice` goes with the last tool.
-pub fn without_search(extra: &Map<String, Value>) -> Map<String, Value> {
+pub(crate) fn without_search(extra: &Map<String, Value>) -> Map<String, Value> {
     let mut left = extra.clone();
     left.retain(|name, _| !speaks_of_search(name) || name.starts_with("disable"));
     let mut is_emptied = false;

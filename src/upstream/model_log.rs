@@ -12,19 +12,19 @@ pub(super) struct ModelLog(Mutex<Vec<ModelSeen>>);
 
 impl ModelLog {
     /// Takes over what the store has kept.
-    pub fn restore(&self, models: Vec<ModelSeen>) {
+    pub(crate) fn restore(&self, models: Vec<ModelSeen>) {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner) = models;
     }
 
     /// Notes the model of an answer; returns it if it is another than that of the answer before.
-    pub fn note(&self, model: &str, at_ms: UnixMs) -> Option<ModelSeen> {
+    pub(crate) fn note(&self, model: &str, at_ms: UnixMs) -> Option<ModelSeen> {
         let mut models = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let seen = ModelSeen { since_ms: at_ms, model: model.to_owned() };
         seen.clone().add_to(&mut models).then_some(seen)
     }
 
     /// Returns the models, oldest first.
-    pub fn models(&self) -> Vec<ModelSeen> {
+    pub(crate) fn models(&self) -> Vec<ModelSeen> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }

@@ -17,7 +17,7 @@ const POLL_INTERVAL: Duration = Duration::from_millis(20);
 const RETRY_AFTER_MS: u64 = 1_000;
 
 /// The practice engine as an upstream.
-pub struct PracticeUpstream {
+pub(crate) struct PracticeUpstream {
     name: String,
     engine: Arc<Engine>,
     /// The address of this server, where the practice page shows the same answer.
@@ -29,7 +29,7 @@ pub struct PracticeUpstream {
 
 impl PracticeUpstream {
     /// Creates the upstream. `local_url` has no slash at its end.
-    pub fn new(
+    pub(crate) fn new(
         name: String,
         engine: Arc<Engine>,
         local_url: &str,
@@ -42,7 +42,7 @@ impl PracticeUpstream {
     }
 
     /// Returns the same upstream with another setting for raw replies.
-    pub fn keeping(self, keep_raw: KeepRaw) -> PracticeUpstream {
+    pub(crate) fn keeping(self, keep_raw: KeepRaw) -> PracticeUpstream {
         PracticeUpstream { keep_raw, ..self }
     }
 

@@ -16,11 +16,11 @@ const REMOVED: &[u8] = b"***";
 
 /// Secrets, in lower case.
 #[derive(Clone, Default)]
-pub struct SecretSpellings(Vec<Vec<u8>>);
+pub(crate) struct SecretSpellings(Vec<Vec<u8>>);
 
 impl SecretSpellings {
     /// Returns those of an upstream: its key with the parts of it, and the login at its proxy.
-    pub fn of(settings: &config::Upstream) -> SecretSpellings {
+    pub(crate) fn of(settings: &config::Upstream) -> SecretSpellings {
         let key = settings.api_key.as_ref().map_or("", config::Secret::reveal);
         let mut secrets = vec![key.to_owned()];
         if key.contains(':') {
@@ -39,7 +39,7 @@ impl SecretSpellings {
 
     /// Returns whether a text holds one of them: in any case, percent-encoded, or escaped as in
     /// JSON.
-    pub fn are_in(&self, text: &[u8]) -> bool {
+    pub(crate) fn are_in(&self, text: &[u8]) -> bool {
         if self.0.is_empty() {
             return false;
         }
@@ -48,7 +48,7 @@ impl SecretSpellings {
     }
 
     /// Returns a text with `***` in the place of each of them; all else stays byte for byte.
-    pub fn without(&self, text: Vec<u8>) -> Vec<u8> {
+    pub(crate) fn without(&self, text: Vec<u8>) -> Vec<u8> {
         if !self.are_in(&text) {
             return text;
         }

@@ -121,7 +121,7 @@ pub(super) struct InFlight<'a> {
 }
 
 impl UpstreamSlot {
-    pub fn new(member: Member, clock: Clock) -> UpstreamSlot {
+    pub(crate) fn new(member: Member, clock: Clock) -> UpstreamSlot {
         let limit = member.requests_per_minute.and_then(NonZeroU32::new);
         UpstreamSlot {
             limit: limit.map(|most| RateLimit::per_minute(most, &clock)),
@@ -140,34 +140,34 @@ impl UpstreamSlot {
         }
     }
 
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.upstream.name()
     }
 
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         self.upstream.kind()
     }
 
-    pub fn limits(&self) -> Limits {
+    pub(crate) fn limits(&self) -> Limits {
         self.upstream.limits()
     }
 
     /// Returns whether a request may ask for a model here.
-    pub fn allows_model(&self, model: &str) -> bool {
+    pub(crate) fn allows_model(&self, model: &str) -> bool {
         self.terms.models_allowed.iter().any(|allowed| allowed == model)
     }
 
-    pub fn models_allowed(&self) -> &[String] {
+    pub(crate) fn models_allowed(&self) -> &[String] {
         &self.terms.models_allowed
     }
 
     /// Takes over what the store has kept of the present day.
-    pub fn restore_spend(&self, at_ms: UnixMs, nanos: u64) {
+    pub(crate) fn restore_spend(&self, at_ms: UnixMs, nanos: u64) {
         self.day.add(at_ms, nanos);
     }
 
     /// Takes over the models that the store has kept.
-    pub fn restore_models(&self, models: Vec<ModelSeen>) {
+    pub(crate) fn restore_models(&self, models: Vec<ModelSeen>) {
         self.models.restore(models);
     }
 
@@ -188,7 +188,7 @@ impl UpstreamSlot {
     /// # Errors
     /// Returns an error if all permits are taken, the breaker is open, the minute is used up, or
     /// the day's money is spent.
-    pub fn enter(&self) -> Result<InFlight<'_>, Busy> {
+    pub(crate) fn enter(&self) -> Result<InFlight<'_>, Busy> {
         if let Some(spent) = self.spent() {
             return Err(spent);
         }
@@ -228,7 +228,7 @@ impl UpstreamSlot {
     /// Returns how long it takes no calls, milliseconds: because it rests after failures, or has
     /// used up its own limit. One that is full, or whose probe is under way, may take one at any
     /// moment.
-    pub fn paused_ms(&self) -> u64 {
+    pub(crate) fn paused_ms(&self) -> u64 {
         let rest_ms = match self.breaker.circuit(self.clock.now_ms()) {
             Circuit::Closed { .. } | Circuit::HalfOpen => 0,
             Circuit::Open { wait_ms } => wait_ms,
@@ -237,11 +237,11 @@ impl UpstreamSlot {
         rest_ms.max(spent_ms).max(self.limit.as_ref().map_or(0, RateLimit::wait_ms))
     }
 
-    pub fn upstream(&self) -> &dyn Upstream {
+    pub(crate) fn upstream(&self) -> &dyn Upstream {
         self.upstream.as_ref()
     }
 
-    pub fn status(&self) -> UpstreamStatus {
+    pub(crate) fn status(&self) -> UpstreamStatus {
         UpstreamStatus {
             name: self.name().to_owned(),
             kind: self.kind(),
@@ -257,7 +257,7 @@ impl UpstreamSlot {
         }
     }
 
-    pub fn calls(&self) -> CallCounts {
+    pub(crate) fn calls(&self) -> CallCounts {
         CallCounts {
             name: self.name().to_owned(),
             took_ms: self.took_ms.report(),
@@ -361,7 +361,11 @@ impl InFlight<'_> {
     ///
     /// # Errors
     /// Returns an error as [`Upstream::ask`] does, or [`Reason::Empty`] for an empty answer.
-    pub fn ask(mut self, request: &ScrapeRequest, call: &Call) -> Result<Answer, UpstreamError> {
+    pub(crate) fn ask(
+        mut self,
+        request: &ScrapeRequest,
+        call: &Call,
+    ) -> Result<Answer, UpstreamError> {
         let slot = self.slot;
         self.asked = Some(slot.clock.stopwatch());
         call.set_counted(false);

@@ -17,10 +17,10 @@ use answerd::upstream::{Call, Upstream, UpstreamError, UpstreamOverrides};
 use serde_json::Value;
 
 /// 2026-05-11T12:00:00Z, where manual clocks start.
-pub const START_MS: u64 = 1_778_500_800_000;
+pub(crate) const START_MS: u64 = 1_778_500_800_000;
 
 /// What a scripted upstream does with a question.
-pub enum Step {
+pub(crate) enum Step {
     Answer(Box<Answer>),
     Fail(UpstreamError),
     Panic,
@@ -30,7 +30,7 @@ pub enum Step {
 
 /// Holds an attempt until it is opened. [`Gate::arrived`] waits for the attempt to be there.
 #[derive(Clone, Default)]
-pub struct Gate(Arc<(Mutex<GateState>, Condvar)>);
+pub(crate) struct Gate(Arc<(Mutex<GateState>, Condvar)>);
 
 #[derive(Default)]
 struct GateState {
@@ -40,7 +40,7 @@ struct GateState {
 
 impl Gate {
     /// Waits until so many attempts have come to the gate.
-    pub fn arrived(&self, count: usize) {
+    pub(crate) fn arrived(&self, count: usize) {
         let (state, changed) = &*self.0;
         let state = state.lock().unwrap();
         let waited =
@@ -50,14 +50,14 @@ impl Gate {
         assert!(!waited.unwrap().1.timed_out(), "no attempt came to the gate");
     }
 
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         let (state, changed) = &*self.0;
         state.lock().unwrap().open = true;
         changed.notify_all();
     }
 
     /// Arrives, and waits until it is open.
-    pub fn pass(&self) {
+    pub(crate) fn pass(&self) {
         let (state, changed) = &*self.0;
         let mut state = state.lock().unwrap();
         state.arrived += 1;
@@ -67,7 +67,7 @@ impl Gate {
 }
 
 /// An upstream that does what the test says, step by step, and then answers everything.
-pub struct Scripted {
+pub(crate) struct Scripted {
     name: String,
     steps: Mutex<VecDeque<Step>>,
     pub asked: Mutex<Vec<ScrapeRequest>>,
@@ -76,7 +76,7 @@ pub struct Scripted {
 }
 
 impl Scripted {
-    pub fn new(name: &str, steps: impl IntoIterator<Item = Step>) -> Arc<Scripted> {
+    pub(crate) fn new(name: &str, steps: impl IntoIterator<Item = Step>) -> Arc<Scripted> {
         Arc::new(Scripted {
             name: name.to_owned(),
             steps: Mutex::new(steps.into_iter().collect()),
@@ -86,11 +86,11 @@ impl Scripted {
     }
 
     /// Whether the latest call has been told that its answer is not wanted any more.
-    pub fn told_to_stop(&self) -> bool {
+    pub(crate) fn told_to_stop(&self) -> bool {
         self.stop.lock().unwrap().as_ref().is_some_and(|stop| stop.load(Ordering::SeqCst))
     }
 
-    pub fn asked(&self) -> usize {
+    pub(crate) fn asked(&self) -> usize {
         self.asked.lock().unwrap().len()
     }
 }
@@ -121,12 +121,12 @@ impl Upstream for Scripted {
     }
 }
 
-pub fn fail(reason: Reason) -> Step {
+pub(crate) fn fail(reason: Reason) -> Step {
     Step::Fail(UpstreamError::new(reason, "The script says no."))
 }
 
 /// An answer with something in every list.
-pub fn answer(prompt: &str) -> Answer {
+pub(crate) fn answer(prompt: &str) -> Answer {
     let source = |n: usize| Source {
         url: format!("https://example.com/{n}"),
         title: format!("Page {n}"),
@@ -144,7 +144,7 @@ pub fn answer(prompt: &str) -> Answer {
 }
 
 /// A server under test.
-pub struct App {
+pub(crate) struct App {
     server: Option<Server>,
     pub base: String,
     agent: ureq::Agent,
@@ -154,25 +154,25 @@ pub struct App {
 
 /// A reply, read whole.
 #[derive(Debug)]
-pub struct Reply {
+pub(crate) struct Reply {
     pub status: u16,
     pub headers: HashMap<String, String>,
     pub text: String,
 }
 
 impl Reply {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
     #[track_caller]
-    pub fn expect(self, status: u16) -> Value {
+    pub(crate) fn expect(self, status: u16) -> Value {
         assert_eq!(self.status, status, "{self:?}");
         self.json()
     }
 
     #[track_caller]
-    pub fn code(&self) -> String {
+    pub(crate) fn code(&self) -> String {
         assert_eq!(self.headers["content-type"], "application/json", "{self:?}");
         let json = self.json();
         assert!(json["detail"].as_str().is_some_and(|detail| !detail.is_empty()), "{self:?}");
@@ -182,7 +182,7 @@ impl Reply {
 
 /// What a server under test is started with.
 #[derive(Clone)]
-pub struct Builder {
+pub(crate) struct Builder {
     settings: BTreeMap<String, String>,
     config: String,
     clock: Clock,
@@ -193,7 +193,7 @@ pub struct Builder {
 
 impl Builder {
     /// A server with the shipped settings, the system's clock, and a temporary store.
-    pub fn new() -> Builder {
+    pub(crate) fn new() -> Builder {
         let directory = Arc::new(tempfile::tempdir().unwrap());
         let mut settings = BTreeMap::new();
         let store = directory.path().join("data").display().to_string();
@@ -210,64 +210,69 @@ impl Builder {
     }
 
     /// A setting, as the environment names it without its prefix: `("RETRY__RETRIES", "0")`.
-    pub fn set(mut self, name: &str, value: impl ToString) -> Builder {
+    pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Builder {
         self.settings.insert(format!("ANSWERD_{name}"), value.to_string());
         self
     }
 
     /// A variable of the environment that is no setting: where a key is, say.
-    pub fn env(mut self, name: &str, value: &str) -> Builder {
+    pub(crate) fn env(mut self, name: &str, value: &str) -> Builder {
         self.settings.insert(name.to_owned(), value.to_owned());
         self
     }
 
     /// Lines of config.toml.
-    pub fn config(mut self, lines: &str) -> Builder {
+    pub(crate) fn config(mut self, lines: &str) -> Builder {
         self.config.push_str(lines);
         self.config.push('\n');
         self
     }
 
     /// Takes another config.toml than so far.
-    pub fn other_config(self, change: impl FnOnce(&str) -> String) -> Builder {
+    pub(crate) fn other_config(self, change: impl FnOnce(&str) -> String) -> Builder {
         Builder { config: change(&self.config), ..self }
     }
 
     /// Takes settings back whose names begin so.
-    pub fn without(mut self, prefix: &str) -> Builder {
+    pub(crate) fn without(mut self, prefix: &str) -> Builder {
         self.settings.retain(|name, _| !name.starts_with(&format!("ANSWERD_{prefix}")));
         self
     }
 
     /// Where the store is, and whatever else the test puts there.
-    pub fn directory(&self) -> PathBuf {
+    pub(crate) fn directory(&self) -> PathBuf {
         self.directory.path().to_owned()
     }
 
     /// A clock that the test moves.
-    pub fn manual(mut self) -> (Builder, Arc<ManualClock>) {
+    pub(crate) fn manual(mut self) -> (Builder, Arc<ManualClock>) {
         let (clock, manual) = Clock::manual(START_MS);
         self.clock = clock;
         (self, manual)
     }
 
     /// A clock of the test's own.
-    pub fn at(self, clock: Clock) -> Builder {
+    pub(crate) fn at(self, clock: Clock) -> Builder {
         Builder { clock, ..self }
     }
 
     /// Resolves the hosts of webhooks in the place of the system.
-    pub fn lookup(self, lookup: Lookup) -> Builder {
+    pub(crate) fn lookup(self, lookup: Lookup) -> Builder {
         Builder { lookup: Some(lookup), ..self }
     }
 
     /// The scraper `chatgpt`, and any other named, answered by a scripted upstream.
-    pub fn scripted(self, scraper: &str, upstream: &Arc<Scripted>) -> Builder {
+    pub(crate) fn scripted(self, scraper: &str, upstream: &Arc<Scripted>) -> Builder {
         self.upstream(scraper, &upstream.name, upstream.clone())
     }
 
     /// A scraper that is answered by an upstream of the test's own.
-    pub fn upstream(mut self, scraper: &str, name: &str, upstream: Arc<dyn Upstream>) -> Builder {
+    pub(crate) fn upstream(
+        mut self,
+        scraper: &str,
+        name: &str,
+        upstream: Arc<dyn Upstream>,
+    ) -> Builder {
         self.injected.insert(name.to_owned(), upstream);
         self = self.config(&format!("[upstreams.{name}]\nkind = \"practice\""));
         self.set(
@@ -276,7 +281,7 @@ impl Builder {
         )
     }
 
-    pub fn start(self) -> App {
+    pub(crate) fn start(self) -> App {
         let file = self.directory.path().join("config.toml");
         std::fs::write(&file, &self.config).unwrap();
         let settings = Settings::load_from(Some(&file), &self.settings).unwrap();
@@ -300,16 +305,16 @@ impl Builder {
 }
 
 impl App {
-    pub fn server(&self) -> &Server {
+    pub(crate) fn server(&self) -> &Server {
         self.server.as_ref().unwrap()
     }
 
-    pub fn store_path(&self) -> PathBuf {
+    pub(crate) fn store_path(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
     /// Stops the server in order and starts it again on the same store.
-    pub fn restart(mut self) -> App {
+    pub(crate) fn restart(mut self) -> App {
         let server = self.server.take().unwrap();
         server.stop();
         server.wait().unwrap();
@@ -317,18 +322,18 @@ impl App {
     }
 
     /// As [`App::restart`], with a change of what it is started with.
-    pub fn restart_with(mut self, change: impl FnOnce(Builder) -> Builder) -> App {
+    pub(crate) fn restart_with(mut self, change: impl FnOnce(Builder) -> Builder) -> App {
         let server = self.server.take().unwrap();
         server.stop();
         server.wait().unwrap();
         change(self.builder.take().unwrap()).start()
     }
 
-    pub fn get(&self, path: &str) -> Reply {
+    pub(crate) fn get(&self, path: &str) -> Reply {
         self.get_with(path, &[])
     }
 
-    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
+    pub(crate) fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Reply {
         let mut request = self.agent.get(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -337,7 +342,7 @@ impl App {
     }
 
     /// The lines of a response as they come.
-    pub fn lines(
+    pub(crate) fn lines(
         &self,
         path: &str,
         headers: &[(&str, &str)],
@@ -352,11 +357,11 @@ impl App {
         std::io::BufRead::lines(body).map(|line| line.unwrap())
     }
 
-    pub fn post(&self, path: &str) -> Reply {
+    pub(crate) fn post(&self, path: &str) -> Reply {
         self.post_with(path, &[], "")
     }
 
-    pub fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    pub(crate) fn post_with(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let mut request = self.agent.post(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -364,7 +369,7 @@ impl App {
         read(request.send(body))
     }
 
-    pub fn put(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    pub(crate) fn put(&self, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
         let mut request = self.agent.put(format!("{}{path}", self.base));
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -372,11 +377,11 @@ impl App {
         read(request.send(body))
     }
 
-    pub fn method(&self, method: &str, path: &str) -> Reply {
+    pub(crate) fn method(&self, method: &str, path: &str) -> Reply {
         self.method_with(method, path, &[])
     }
 
-    pub fn method_with(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
+    pub(crate) fn method_with(&self, method: &str, path: &str, headers: &[(&str, &str)]) -> Reply {
         let mut request =
             ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
@@ -387,7 +392,13 @@ impl App {
     }
 
     /// Any request, with a body.
-    pub fn send(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &str) -> Reply {
+    pub(crate) fn send(
+        &self,
+        method: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &str,
+    ) -> Reply {
         let mut request =
             ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         for (name, value) in headers {
@@ -397,7 +408,7 @@ impl App {
     }
 
     /// Stops the server in order; gives the directory that it leaves.
-    pub fn stop(mut self) -> Arc<tempfile::TempDir> {
+    pub(crate) fn stop(mut self) -> Arc<tempfile::TempDir> {
         let server = self.server.take().unwrap();
         server.stop();
         server.wait().unwrap();
@@ -406,14 +417,14 @@ impl App {
 
     /// Queues a job; gives its id.
     #[track_caller]
-    pub fn submit(&self, scraper: &str, prompt: &str) -> String {
+    pub(crate) fn submit(&self, scraper: &str, prompt: &str) -> String {
         let reply = self.post(&format!("/scrapers/{scraper}/jobs?prompt={}", encoded(prompt)));
         reply.expect(202)["job_id"].as_str().unwrap().to_owned()
     }
 
     /// The job as soon as it is as wanted: for states that no poll can wait for.
     #[track_caller]
-    pub fn until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
+    pub(crate) fn until(&self, id: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         for _ in 0..100_000 {
             let job = self.get(&format!("/jobs/{id}")).expect(200);
             if wanted(&job) {
@@ -425,7 +436,7 @@ impl App {
 
     /// The job once it has ended: a long poll, not a loop.
     #[track_caller]
-    pub fn ended(&self, id: &str) -> Value {
+    pub(crate) fn ended(&self, id: &str) -> Value {
         let job = self.get(&format!("/jobs/{id}?wait=30")).expect(200);
         assert_ne!(job["status"], "pending", "{job:#}");
         job
@@ -446,12 +457,12 @@ impl Drop for App {
 
 /// Every index of a store agrees with every record, both ways.
 #[track_caller]
-pub fn assert_sound(store: &Path) {
+pub(crate) fn assert_sound(store: &Path) {
     let report = Store::check(store).unwrap();
     assert!(report.problems.is_empty(), "{report:#?}");
 }
 
-pub fn encoded(text: &str) -> String {
+pub(crate) fn encoded(text: &str) -> String {
     url::form_urlencoded::byte_serialize(text.as_bytes()).collect()
 }
 
@@ -471,7 +482,7 @@ fn read(reply: Result<ureq::http::Response<ureq::Body>, ureq::Error>) -> Reply {
 
 /// Asks until there is an answer: for what no call can wait for.
 #[track_caller]
-pub fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
+pub(crate) fn until<T>(mut ask: impl FnMut() -> Option<T>) -> T {
     for _ in 0..200_000 {
         if let Some(found) = ask() {
             return found;

@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdout, Command, Stdio};
 use serde_json::Value;
 
 /// A running `answerd serve`. Dropping it kills it.
-pub struct Served {
+pub(crate) struct Served {
     child: Child,
     stdout: BufReader<ChildStdout>,
     pub base: String,
@@ -15,12 +15,12 @@ pub struct Served {
 }
 
 /// Runs an `answerd` command to its end.
-pub fn answerd(arguments: &[&str], store: &Path) -> std::process::Output {
+pub(crate) fn answerd(arguments: &[&str], store: &Path) -> std::process::Output {
     command(store).args(arguments).output().unwrap()
 }
 
 /// The command, not run yet.
-pub fn command(store: &Path) -> Command {
+pub(crate) fn command(store: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_answerd"));
     command
         .env("ANSWERD_STORE__PATH", store)
@@ -31,12 +31,12 @@ pub fn command(store: &Path) -> Command {
 }
 
 impl Served {
-    pub fn start(store: &Path, settings: &[(&str, &str)]) -> Served {
+    pub(crate) fn start(store: &Path, settings: &[(&str, &str)]) -> Served {
         Served::start_with(store, settings, |_| {})
     }
 
     /// As [`Served::start`], with a change of the command before it runs.
-    pub fn start_with(
+    pub(crate) fn start_with(
         store: &Path,
         settings: &[(&str, &str)],
         change: impl FnOnce(&mut Command),
@@ -63,20 +63,20 @@ impl Served {
         Served { child, stdout, base: started["url"].as_str().unwrap().to_owned(), agent }
     }
 
-    pub fn get(&self, path: &str) -> Result<(u16, Value), ureq::Error> {
+    pub(crate) fn get(&self, path: &str) -> Result<(u16, Value), ureq::Error> {
         let mut reply = self.agent.get(format!("{}{path}", self.base)).call()?;
         let text = reply.body_mut().read_to_string()?;
         Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap()))
     }
 
-    pub fn put(&self, path: &str, body: &Value) -> Result<(u16, Value), ureq::Error> {
+    pub(crate) fn put(&self, path: &str, body: &Value) -> Result<(u16, Value), ureq::Error> {
         let mut reply =
             self.agent.put(format!("{}{path}", self.base)).send(body.to_string().as_str())?;
         let text = reply.body_mut().read_to_string()?;
         Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap()))
     }
 
-    pub fn post(&self, path: &str) -> Result<(u16, Value), ureq::Error> {
+    pub(crate) fn post(&self, path: &str) -> Result<(u16, Value), ureq::Error> {
         let mut reply = self.agent.post(format!("{}{path}", self.base)).send_empty()?;
         let text = reply.body_mut().read_to_string()?;
         // A reply that a kill has cut off acknowledges nothing.
@@ -84,7 +84,7 @@ impl Served {
     }
 
     /// Any request, with an idempotency key or without one.
-    pub fn send(
+    pub(crate) fn send(
         &self,
         method: &str,
         path: &str,
@@ -102,36 +102,36 @@ impl Served {
     }
 
     /// SIGKILL while others hold the client.
-    pub fn signal_kill(&self) {
+    pub(crate) fn signal_kill(&self) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-9", &id]).status().unwrap().success());
     }
 
     /// SIGKILL: nothing is closed, nothing is flushed.
-    pub fn kill(mut self) {
+    pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// SIGTERM, and waits for the end: the exit code.
-    pub fn terminate(&mut self) -> Option<i32> {
+    pub(crate) fn terminate(&mut self) -> Option<i32> {
         let sent = Command::new("kill").arg(self.child.id().to_string()).status().unwrap();
         assert!(sent.success());
         self.child.wait().unwrap().code()
     }
 
     /// The process's number.
-    pub fn id(&self) -> u32 {
+    pub(crate) fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// Waits for it to end by itself: the exit code.
-    pub fn wait(&mut self) -> Option<i32> {
+    pub(crate) fn wait(&mut self) -> Option<i32> {
         self.child.wait().unwrap().code()
     }
 
     /// What it has printed since its start, once it has ended.
-    pub fn printed(&mut self) -> String {
+    pub(crate) fn printed(&mut self) -> String {
         let mut printed = String::new();
         self.stdout.read_to_string(&mut printed).unwrap();
         printed
@@ -147,7 +147,7 @@ impl Drop for Served {
 }
 
 /// A directory for a store, and the store's path in it.
-pub fn store_directory() -> (tempfile::TempDir, PathBuf) {
+pub(crate) fn store_directory() -> (tempfile::TempDir, PathBuf) {
     let directory = tempfile::tempdir().unwrap();
     let store = directory.path().join("data");
     (directory, store)

@@ -12,7 +12,7 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 const PATIENCE_MS: u64 = 20_000;
 
 /// A Chromium with one window. Dropping it ends the browser and its driver.
-pub struct Browser {
+pub(crate) struct Browser {
     driver: Child,
     session: String,
     agent: ureq::Agent,
@@ -20,12 +20,12 @@ pub struct Browser {
 }
 
 impl Browser {
-    pub fn start(javascript: bool) -> Browser {
+    pub(crate) fn start(javascript: bool) -> Browser {
         Browser::start_with(javascript, &[])
     }
 
     /// As [`Browser::start`], with more arguments on Chromium's command line.
-    pub fn start_with(javascript: bool, arguments: &[&str]) -> Browser {
+    pub(crate) fn start_with(javascript: bool, arguments: &[&str]) -> Browser {
         let mut driver = Command::new("chromedriver")
             .args(["--port=0", "--allowed-ips=127.0.0.1"])
             .stdout(Stdio::piped())
@@ -79,7 +79,7 @@ impl Browser {
         browser
     }
 
-    pub fn post(&self, command: &str, body: Value) -> Value {
+    pub(crate) fn post(&self, command: &str, body: Value) -> Value {
         let mut reply = self
             .agent
             .post(format!("{}{command}", self.session))
@@ -88,35 +88,35 @@ impl Browser {
         reply.body_mut().read_json::<Value>().unwrap()["value"].take()
     }
 
-    pub fn open(&self, url: &str) {
+    pub(crate) fn open(&self, url: &str) {
         self.post("/url", json!({ "url": url }));
     }
 
-    pub fn element(&self, selector: &str) -> String {
+    pub(crate) fn element(&self, selector: &str) -> String {
         let found = self.post("/element", json!({ "using": "css selector", "value": selector }));
         found[ELEMENT].as_str().unwrap().to_owned()
     }
 
     /// Runs a script that calls `done` with its result.
-    pub fn wait_for(&self, script: &str) -> Value {
+    pub(crate) fn wait_for(&self, script: &str) -> Value {
         let script = format!("const done = arguments[arguments.length - 1]; {script}");
         self.post("/execute/async", json!({ "script": script, "args": [] }))
     }
 
-    pub fn text(&self, selector: &str) -> String {
+    pub(crate) fn text(&self, selector: &str) -> String {
         let path = format!("{}/element/{}/text", self.session, self.element(selector));
         let mut reply = self.agent.get(path).call().unwrap();
         reply.body_mut().read_json::<Value>().unwrap()["value"].as_str().unwrap().to_owned()
     }
 
     /// Runs a script; gives what it returns.
-    pub fn run(&self, script: &str) -> Value {
+    pub(crate) fn run(&self, script: &str) -> Value {
         self.post("/execute/sync", json!({ "script": script, "args": [] }))
     }
 
     /// Waits until an expression is true in the page; gives its value.
     #[track_caller]
-    pub fn until(&self, expression: &str) -> Value {
+    pub(crate) fn until(&self, expression: &str) -> Value {
         let script = format!(
             "const end = performance.now() + {PATIENCE_MS};
              const look = () => {{
@@ -136,17 +136,17 @@ impl Browser {
         found
     }
 
-    pub fn click(&self, selector: &str) {
+    pub(crate) fn click(&self, selector: &str) {
         self.post(&format!("/element/{}/click", self.element(selector)), json!({}));
     }
 
-    pub fn write(&self, selector: &str, text: &str) {
+    pub(crate) fn write(&self, selector: &str, text: &str) {
         let path = format!("/element/{}/value", self.element(selector));
         self.post(&path, json!({ "text": text }));
     }
 
     /// Presses keys one after the other, whatever has the focus.
-    pub fn press(&self, keys: &[&str]) {
+    pub(crate) fn press(&self, keys: &[&str]) {
         let strokes = keys.iter().flat_map(|key| {
             [json!({ "type": "keyDown", "value": key }), json!({ "type": "keyUp", "value": key })]
         });
@@ -158,7 +158,7 @@ impl Browser {
     }
 
     /// Moves the pointer to the middle of an element, and leaves it there.
-    pub fn hover(&self, selector: &str) {
+    pub(crate) fn hover(&self, selector: &str) {
         let origin = json!({ ELEMENT: self.element(selector) });
         let step = json!({ "type": "pointerMove", "origin": origin, "x": 0, "y": 0 });
         let pointer = json!({ "type": "pointer", "id": "p", "actions": [step] });
@@ -166,7 +166,7 @@ impl Browser {
     }
 
     /// Opens a new tab and goes on in it; returns the one before.
-    pub fn new_tab(&self) -> String {
+    pub(crate) fn new_tab(&self) -> String {
         let before = self.agent.get(format!("{}/window", self.session)).call().unwrap();
         let before = before.into_body().read_json::<Value>().unwrap()["value"].take();
         let tab = self.post("/window/new", json!({ "type": "tab" }));
@@ -174,22 +174,22 @@ impl Browser {
         before.as_str().unwrap().to_owned()
     }
 
-    pub fn switch_to(&self, tab: &str) {
+    pub(crate) fn switch_to(&self, tab: &str) {
         self.post("/window", json!({ "handle": tab }));
     }
 
     /// A command of the Chrome DevTools Protocol.
-    pub fn devtools(&self, command: &str, parameters: Value) -> Value {
+    pub(crate) fn devtools(&self, command: &str, parameters: Value) -> Value {
         self.post("/goog/cdp/execute", json!({ "cmd": command, "params": parameters }))
     }
 
     /// What the page has written to its console since the last call, faults of loading included.
-    pub fn console(&self) -> Vec<String> {
+    pub(crate) fn console(&self) -> Vec<String> {
         self.log("browser", |entry| entry["message"].as_str().map(str::to_owned))
     }
 
     /// Every address that a page of the web has asked for since the last call.
-    pub fn requested(&self) -> Vec<String> {
+    pub(crate) fn requested(&self) -> Vec<String> {
         self.log("performance", |entry| {
             let event: Value = serde_json::from_str(entry["message"].as_str()?).ok()?;
             let message = &event["message"];

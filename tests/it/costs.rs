@@ -336,7 +336,7 @@ fn unsearched_text_is_in_the_error_only_where_it_is_wanted() {
 }
 
 /// A scripted upstream of another kind.
-pub struct OfKind(pub Arc<Scripted>, pub Kind);
+pub(crate) struct OfKind(pub Arc<Scripted>, pub Kind);
 
 impl Upstream for OfKind {
     fn name(&self) -> &str {

@@ -16,13 +16,13 @@ const DISK_MIB: usize = 24;
 const TRIES_MAX: usize = 200_000;
 
 /// A disk that the test fills and frees.
-pub struct SmallDisk {
+pub(crate) struct SmallDisk {
     directory: tempfile::TempDir,
     mounted: bool,
 }
 
 impl SmallDisk {
-    pub fn new() -> SmallDisk {
+    pub(crate) fn new() -> SmallDisk {
         let directory = tempfile::tempdir().unwrap();
         let size = format!("size={DISK_MIB}m");
         let mounted = Command::new("mount")
@@ -33,7 +33,7 @@ impl SmallDisk {
         SmallDisk { directory, mounted }
     }
 
-    pub fn store(&self) -> PathBuf {
+    pub(crate) fn store(&self) -> PathBuf {
         self.directory.path().join("data")
     }
 
@@ -42,7 +42,7 @@ impl SmallDisk {
     }
 
     /// Leaves no room for the process to write more than it has written.
-    pub fn fill(&self, served: &Served) {
+    pub(crate) fn fill(&self, served: &Served) {
         if !self.mounted {
             let bytes = std::fs::metadata(self.store().join("answerd.redb")).unwrap().len();
             return limit_files(served, &bytes.to_string());
@@ -51,7 +51,7 @@ impl SmallDisk {
         while filler.write_all(&[7; 4096]).is_ok() {}
     }
 
-    pub fn free(&self, served: &Served) {
+    pub(crate) fn free(&self, served: &Served) {
         if !self.mounted {
             return limit_files(served, "unlimited");
         }
@@ -78,7 +78,7 @@ impl Drop for SmallDisk {
 }
 
 /// The soft limit only, which may be raised again.
-pub fn limit_files(served: &Served, bytes: &str) {
+pub(crate) fn limit_files(served: &Served, bytes: &str) {
     let process = format!("--pid={}", served.id());
     run(Command::new("prlimit").arg(process).arg(format!("--fsize={bytes}:")));
 }
@@ -88,7 +88,7 @@ fn run(command: &mut Command) {
 }
 
 /// Submits until one is refused; gives the ids of the others, and the refusal.
-pub fn submit_until_refused(served: &Served) -> (Vec<String>, serde_json::Value) {
+pub(crate) fn submit_until_refused(served: &Served) -> (Vec<String>, serde_json::Value) {
     let mut ids = Vec::new();
     let prompt = "long+".repeat(700);
     for n in 0..TRIES_MAX {
@@ -103,7 +103,7 @@ pub fn submit_until_refused(served: &Served) -> (Vec<String>, serde_json::Value)
     panic!("the disk never filled")
 }
 
-pub fn await_ready(served: &Served) {
+pub(crate) fn await_ready(served: &Served) {
     let ready = (0..TRIES_MAX).any(|_| served.get("/readyz").unwrap().0 == 200);
     assert!(ready, "the service does not recover: {:?}", served.get("/readyz"));
 }
@@ -189,7 +189,7 @@ fn a_delivery_that_cannot_be_noted_is_not_made_again() {
 }
 
 /// Submits until the disk is so full that the service says it is not ready.
-pub fn fail(served: &Served) -> Vec<String> {
+pub(crate) fn fail(served: &Served) -> Vec<String> {
     let mut acknowledged = Vec::new();
     // As soon as a write succeeds again the service is ready, and a small one may fit into what the
     // database has free inside of its file. So it is filled until that is used up too.

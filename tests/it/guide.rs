@@ -1,7 +1,7 @@
 //! What the guide says of codes is what the code says; its examples are run.
 
 mod clients;
-pub mod examples;
+pub(crate) mod examples;
 mod links;
 mod settings;
 mod shell;
@@ -14,13 +14,13 @@ use answerd::job::{Blame, Reason};
 use serde_json::Value;
 
 /// The Markdown of a page.
-pub fn page(name: &str) -> String {
+pub(crate) fn page(name: &str) -> String {
     let path = format!("{}/src/docs/{name}.md", env!("CARGO_MANIFEST_DIR"));
     std::fs::read_to_string(path).unwrap()
 }
 
 /// The files of all pages.
-pub fn files() -> Vec<PathBuf> {
+pub(crate) fn files() -> Vec<PathBuf> {
     let found = std::fs::read_dir(format!("{}/src/docs", env!("CARGO_MANIFEST_DIR"))).unwrap();
     let paths = found.map(|entry| entry.unwrap().path());
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()

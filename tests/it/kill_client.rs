@@ -14,10 +14,10 @@ const RETRIES: u64 = 3;
 const WAITS_MAX: usize = 10;
 
 /// Numbers that a seed determines (SplitMix64).
-pub struct Dice(pub u64);
+pub(crate) struct Dice(pub u64);
 
 impl Dice {
-    pub fn below(&mut self, bound: usize) -> usize {
+    pub(crate) fn below(&mut self, bound: usize) -> usize {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut mixed = self.0;
         mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -37,13 +37,13 @@ struct Keyed {
 
 /// What the client knows of a job that was acknowledged.
 #[derive(Default)]
-pub struct Known {
+pub(crate) struct Known {
     canceled: bool,
     /// Once it has seen it.
     result: Option<Value>,
 }
 
-pub struct Client {
+pub(crate) struct Client {
     name: usize,
     /// Of the receiver of webhooks.
     hook: String,
@@ -68,10 +68,10 @@ pub struct Client {
 }
 
 /// The server is gone.
-pub struct Killed;
+pub(crate) struct Killed;
 
 impl Client {
-    pub fn new(name: usize, seed: u64, hook: String) -> Client {
+    pub(crate) fn new(name: usize, seed: u64, hook: String) -> Client {
         Client {
             name,
             hook,
@@ -89,7 +89,7 @@ impl Client {
     }
 
     /// Asks until the server is gone.
-    pub fn live(&mut self, served: &Served, answered: &dyn Fn()) {
+    pub(crate) fn live(&mut self, served: &Served, answered: &dyn Fn()) {
         if self.settle(served).is_err() {
             return;
         }
@@ -238,7 +238,7 @@ impl Client {
     }
 
     /// Waits for the end of everything and compares it with the ledger: how many are done.
-    pub fn finish(&mut self, served: &Served) -> Result<usize, Killed> {
+    pub(crate) fn finish(&mut self, served: &Served) -> Result<usize, Killed> {
         self.settle(served)?;
         let mut done = 0;
         for id in self.jobs.keys().cloned().collect::<Vec<_>>() {
@@ -308,7 +308,7 @@ fn ended(served: &Served, id: &str) -> Result<Value, Killed> {
     panic!("an acknowledged job does not end: {job}");
 }
 
-pub fn text(answer: &Value, name: &str) -> String {
+pub(crate) fn text(answer: &Value, name: &str) -> String {
     answer[name].as_str().unwrap_or_else(|| panic!("{name} is not in {answer}")).to_owned()
 }
 

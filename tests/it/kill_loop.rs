@@ -66,7 +66,7 @@ fn round(served: &Served, clients: &mut [Client], answers: usize) {
 }
 
 /// A number from the environment, for the long run.
-pub fn setting(name: &str, default: u64) -> u64 {
+pub(crate) fn setting(name: &str, default: u64) -> u64 {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")),
         Err(_) => default,

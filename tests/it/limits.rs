@@ -6,7 +6,7 @@ use answerd::job::Reason;
 use serde_json::json;
 
 /// `sha256:` of `secret-a` and `secret-b`.
-pub fn keys(lines_of_a: &str) -> String {
+pub(crate) fn keys(lines_of_a: &str) -> String {
     use sha2::{Digest, Sha256};
     let hash = |key: &str| -> String {
         Sha256::digest(key.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -19,8 +19,8 @@ pub fn keys(lines_of_a: &str) -> String {
     )
 }
 
-pub const A: [(&str, &str); 1] = [("x-api-key", "secret-a")];
-pub const B: [(&str, &str); 1] = [("x-api-key", "secret-b")];
+pub(crate) const A: [(&str, &str); 1] = [("x-api-key", "secret-a")];
+pub(crate) const B: [(&str, &str); 1] = [("x-api-key", "secret-b")];
 
 fn submit(app: &App, headers: &[(&str, &str)], prompt: &str) -> crate::app::Reply {
     app.post_with(&format!("/scrapers/chatgpt/jobs?prompt={prompt}"), headers, "")

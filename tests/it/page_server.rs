@@ -8,17 +8,17 @@ use std::sync::{Arc, Mutex};
 /// Is told of every request: the path with its query, and from where it came.
 type Heard = Box<dyn Fn(&str, SocketAddr) + Send + Sync>;
 
-pub struct PageServer {
+pub(crate) struct PageServer {
     pub base: String,
     asked: Arc<Mutex<HashMap<String, usize>>>,
 }
 
 impl PageServer {
-    pub fn start(pages: &[(&'static str, &'static str)]) -> PageServer {
+    pub(crate) fn start(pages: &[(&'static str, &'static str)]) -> PageServer {
         PageServer::start_with(pages, |_, _| {})
     }
 
-    pub fn start_with(
+    pub(crate) fn start_with(
         pages: &[(&'static str, &'static str)],
         heard: impl Fn(&str, SocketAddr) + Send + Sync + 'static,
     ) -> PageServer {
@@ -38,7 +38,7 @@ impl PageServer {
     }
 
     /// How often a path was asked for.
-    pub fn asked(&self, path: &str) -> usize {
+    pub(crate) fn asked(&self, path: &str) -> usize {
         self.asked.lock().unwrap().get(path).copied().unwrap_or_default()
     }
 }

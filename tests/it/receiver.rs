@@ -16,12 +16,12 @@ use sha2::{Digest, Sha256};
 
 use crate::app::Gate;
 
-pub const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
-pub const OTHER_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDWkH1JkGMvQo=";
+pub(crate) const SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+pub(crate) const OTHER_SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oDWkH1JkGMvQo=";
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// What the receiver does with a request. After the last it takes everything with a 204.
-pub enum Does {
+pub(crate) enum Does {
     /// A status, and headers as lines.
     Status(u16, &'static str),
     /// Reads the request and says nothing until the gate opens; takes it then.
@@ -34,27 +34,27 @@ pub enum Does {
 
 /// One request, as it came.
 #[derive(Clone, Debug)]
-pub struct Told {
+pub(crate) struct Told {
     pub head: String,
     pub headers: HashMap<String, String>,
     pub body: Vec<u8>,
 }
 
 impl Told {
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 
-    pub fn id(&self) -> &str {
+    pub(crate) fn id(&self) -> &str {
         &self.headers["webhook-id"]
     }
 
-    pub fn at_ms(&self) -> u64 {
+    pub(crate) fn at_ms(&self) -> u64 {
         self.headers["webhook-timestamp"].parse::<u64>().unwrap() * 1000
     }
 
     /// How many of the signatures this secret has made.
-    pub fn signed_by(&self, secret: &str) -> usize {
+    pub(crate) fn signed_by(&self, secret: &str) -> usize {
         let mut signed = format!("{}.{}.", self.id(), self.headers["webhook-timestamp"]);
         signed.push_str(std::str::from_utf8(&self.body).unwrap());
         let expected = format!("v1,{}", BASE64.encode(hmac_sha256(secret, signed.as_bytes())));
@@ -75,18 +75,18 @@ fn hmac_sha256(secret: &str, message: &[u8]) -> [u8; 32] {
     Sha256::new().chain_update(pad(0x5c)).chain_update(inner).finalize().into()
 }
 
-pub struct Receiver {
+pub(crate) struct Receiver {
     pub address: SocketAddr,
     told: Channel<Told>,
     stopping: Arc<AtomicBool>,
 }
 
 impl Receiver {
-    pub fn start(does: impl IntoIterator<Item = Does>) -> Receiver {
+    pub(crate) fn start(does: impl IntoIterator<Item = Does>) -> Receiver {
         Receiver::start_at("127.0.0.1:0", does)
     }
 
-    pub fn start_at(address: &str, does: impl IntoIterator<Item = Does>) -> Receiver {
+    pub(crate) fn start_at(address: &str, does: impl IntoIterator<Item = Does>) -> Receiver {
         let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let does: Arc<Mutex<VecDeque<Does>>> = Arc::new(Mutex::new(does.into_iter().collect()));
@@ -105,16 +105,16 @@ impl Receiver {
         Receiver { address, told, stopping }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/hook?token=t-0", self.address)
     }
 
     #[track_caller]
-    pub fn told(&self) -> Told {
+    pub(crate) fn told(&self) -> Told {
         self.told.recv_timeout(PATIENCE).expect("the receiver was told nothing")
     }
 
-    pub fn told_more(&self) -> bool {
+    pub(crate) fn told_more(&self) -> bool {
         !self.told.is_empty()
     }
 }

@@ -71,13 +71,13 @@ pub(in crate::answer) struct Inline {
 }
 
 impl Inline {
-    pub fn push_citation(&mut self, range: Range<usize>, kind: Kind) {
+    pub(crate) fn push_citation(&mut self, range: Range<usize>, kind: Kind) {
         self.citations.push(Citation { range, kind });
     }
 
     /// Takes the text without its citations, and leaves nothing. A mark at the beginning of an
     /// entry, a table's cell or a list's item, may be its content, and stays.
-    pub fn take(&mut self, is_entry: bool) -> String {
+    pub(crate) fn take(&mut self, is_entry: bool) -> String {
         let inline = std::mem::take(self);
         if inline.citations.is_empty() {
             return inline.text;

@@ -12,7 +12,7 @@ use crate::cli::error::CommandError;
 use crate::job::RawRequest;
 
 /// The most lines of a file.
-pub const LINES_MAX: usize = 100_000;
+pub(crate) const LINES_MAX: usize = 100_000;
 /// The largest file, bytes.
 const FILE_BYTES_MAX: u64 = 1 << 30;
 
@@ -34,21 +34,21 @@ fn parameter(name: &str) -> Option<&'static Parameter> {
 
 /// A line of the file, as its fields.
 #[derive(Clone, Debug, PartialEq)]
-pub struct InputLine(Map<String, Value>);
+pub(crate) struct InputLine(Map<String, Value>);
 
 impl InputLine {
     /// Returns all of its fields.
-    pub fn fields(&self) -> &Map<String, Value> {
+    pub(crate) fn fields(&self) -> &Map<String, Value> {
         &self.0
     }
 
     /// Returns whether it names a scraper.
-    pub fn has_scraper(&self) -> bool {
+    pub(crate) fn has_scraper(&self) -> bool {
         self.0.get(SCRAPER).is_some_and(|name| !name.is_null())
     }
 
     /// Returns the fields that are sent.
-    pub fn parameters(&self) -> Map<String, Value> {
+    pub(crate) fn parameters(&self) -> Map<String, Value> {
         let sent = |name: &str| name == SCRAPER || parameter(name).is_some();
         let sent = self.0.iter().filter(|(name, _)| sent(name));
         sent.map(|(name, value)| (name.clone(), value.clone())).collect()
@@ -57,7 +57,7 @@ impl InputLine {
 
 /// The content of a file.
 #[derive(Debug)]
-pub struct Input {
+pub(crate) struct Input {
     pub lines: Vec<InputLine>,
     /// The names in the order in which they first stand in the file.
     pub columns: Vec<String>,
@@ -67,7 +67,7 @@ pub struct Input {
 ///
 /// # Errors
 /// Returns an error if the file cannot be read, is neither, is too large, or has an invalid line.
-pub fn read(path: &Path) -> Result<Input, CommandError> {
+pub(crate) fn read(path: &Path) -> Result<Input, CommandError> {
     let extension = path.extension().map(OsStr::to_ascii_lowercase);
     let wrong = |what: String| CommandError::WrongUse(format!("{}: {what}", path.display()));
     let csv = match extension.as_ref().and_then(|extension| extension.to_str()) {

@@ -29,7 +29,7 @@ const COLUMNS: [&str; 8] = [
 /// The outcome of a line: its job object once that has ended, or the `error` of the item that was
 /// refused.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Ended(Value),
     Rejected(ItemRefusal),
 }
@@ -40,7 +40,7 @@ enum Format {
 }
 
 /// The output under way.
-pub struct Output {
+pub(crate) struct Output {
     format: Format,
     /// `None` writes to stdout.
     file: Option<(NamedTempFile, PathBuf)>,
@@ -52,7 +52,7 @@ impl Output {
     ///
     /// # Errors
     /// Returns an error if a file cannot be made beside `path`.
-    pub fn open(
+    pub(crate) fn open(
         path: Option<&Path>,
         columns: &[String],
         formulas: Formulas,
@@ -77,7 +77,7 @@ impl Output {
     ///
     /// # Errors
     /// Returns an error if the output cannot be written.
-    pub fn line(
+    pub(crate) fn line(
         &mut self,
         index: usize,
         line: &InputLine,
@@ -110,7 +110,7 @@ impl Output {
     ///
     /// # Errors
     /// Returns an error if it cannot be written.
-    pub fn finish(self) -> Result<(), CommandError> {
+    pub(crate) fn finish(self) -> Result<(), CommandError> {
         let Some((file, path)) = self.file else { return Ok(()) };
         file.as_file().sync_all().map_err(|error| unwritable(&path, &error))?;
         file.persist(&path).map_err(|error| unwritable(&path, &error.error))?;

@@ -22,18 +22,18 @@ use crate::clock::Clock;
 
 /// The counts of how a file's lines ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     pub done: usize,
     pub failed: usize,
     pub refused: usize,
 }
 
 impl Tally {
-    pub fn ended(self) -> usize {
+    pub(crate) fn ended(self) -> usize {
         self.done + self.failed + self.refused
     }
 
-    pub fn text(self, lines: usize) -> String {
+    pub(crate) fn text(self, lines: usize) -> String {
         let Tally { done, failed, refused } = self;
         let ended = self.ended();
         format!("{ended} of {lines} ended: {done} done, {failed} failed, {refused} refused")
@@ -52,7 +52,7 @@ const TROUBLE_MS_MAX: u64 = 60_000;
 
 /// The defaults of lines that name none.
 #[derive(Debug, Default, Serialize)]
-pub struct Defaults {
+pub(crate) struct Defaults {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scraper: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -67,7 +67,7 @@ pub struct Defaults {
 }
 
 /// A file's lines on their way through a server.
-pub struct Work<'a> {
+pub(crate) struct Work<'a> {
     pub client: &'a Client,
     pub clock: &'a Clock,
     pub lines: &'a [InputLine],
@@ -88,7 +88,7 @@ struct Submitted {
 ///
 /// # Errors
 /// Returns an error if the operating system's generator failed.
-pub fn fresh_salt() -> Result<String, CommandError> {
+pub(crate) fn fresh_salt() -> Result<String, CommandError> {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(CommandError::Random)?;
     Ok(format!("{:032x}", u128::from_be_bytes(bytes)))
@@ -100,7 +100,11 @@ impl Work<'_> {
     /// # Errors
     /// Returns an error if the server refuses, or stays out of reach for [`TROUBLE_MS_MAX`]; if the
     /// output fails; or if the work is stopped.
-    pub fn run(&self, console: &mut Console, output: &mut Output) -> Result<Tally, CommandError> {
+    pub(crate) fn run(
+        &self,
+        console: &mut Console,
+        output: &mut Output,
+    ) -> Result<Tally, CommandError> {
         let mut progress = Progress::new(self.lines.len(), console);
         self.work(&mut progress, console, output).map_err(|error| match error {
             CommandError::Interrupted(_) => CommandError::Interrupted(self.summary(&progress)),

@@ -11,7 +11,7 @@ use crate::job::Reason;
 use crate::upstream::UpstreamError;
 
 /// The outcome of a call to one upstream.
-pub struct Trial {
+pub(crate) struct Trial {
     upstream: String,
     kind: &'static str,
     /// As the answer names it, else as it is configured; empty for the kind's default.
@@ -21,7 +21,7 @@ pub struct Trial {
     pub(super) model_warnings: Vec<String>,
 }
 
-pub enum Outcome {
+pub(crate) enum Outcome {
     Answered { seconds: f64, answer: Box<Answer> },
     Failed { seconds: f64, error: UpstreamError },
     NotReady { missing: String },
@@ -50,7 +50,7 @@ impl Outcome {
 }
 
 /// The outcomes of all upstreams.
-pub struct Report {
+pub(crate) struct Report {
     /// In the order of their names; those that were called come first.
     pub(super) trials: Vec<Trial>,
 }
@@ -68,17 +68,17 @@ fn fields(answer: &Answer) -> [(&'static str, Option<usize>); 5] {
 
 impl Report {
     /// Creates a report. Those that were called come first.
-    pub fn new(trials: Vec<Trial>) -> Report {
+    pub(crate) fn new(trials: Vec<Trial>) -> Report {
         Report { trials }
     }
 
     /// Returns whether every upstream that was called has answered.
-    pub fn all_answered(&self) -> bool {
+    pub(crate) fn all_answered(&self) -> bool {
         self.count("failed") == 0
     }
 
     /// Returns the counts of all outcomes, in a line.
-    pub fn summary(&self) -> String {
+    pub(crate) fn summary(&self) -> String {
         if self.count("answered") + self.count("failed") == 0 {
             return "no upstream was called: none is ready".to_owned();
         }
@@ -95,12 +95,12 @@ impl Report {
     }
 
     /// Returns the report for programs.
-    pub fn document(&self) -> Value {
+    pub(crate) fn document(&self) -> Value {
         self.trials.iter().map(Trial::document).collect()
     }
 
     /// Returns the report for people: a row for each upstream, and below it what there is to say.
-    pub fn table(&self, styled: Styled) -> String {
+    pub(crate) fn table(&self, styled: Styled) -> String {
         let width = |least: &str, of: fn(&Trial) -> &str| {
             let widths = self.trials.iter().map(|trial| of(trial).chars().count());
             widths.max().unwrap_or_default().max(least.len())
@@ -137,7 +137,7 @@ struct Widths {
 
 impl Trial {
     /// Creates the trial of the upstream `configured`.
-    pub fn new(configured: &Upstream, outcome: Outcome) -> Trial {
+    pub(crate) fn new(configured: &Upstream, outcome: Outcome) -> Trial {
         let named = match &outcome {
             Outcome::Answered { answer, .. } => answer.model.clone(),
             Outcome::Failed { .. } | Outcome::NotReady { .. } | Outcome::Skipped => None,

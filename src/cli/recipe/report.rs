@@ -18,7 +18,7 @@ use crate::upstream::evidence_capture::Evidence;
 const ENTRIES_SHOWN_MAX: usize = 5;
 
 /// One run of a recipe.
-pub struct Run {
+pub(crate) struct Run {
     pub recipe: String,
     pub answer: Result<Answer, UpstreamError>,
     pub evidence: Evidence,
@@ -26,7 +26,7 @@ pub struct Run {
 }
 
 /// Returns a step as one line, and a line for each element that could have been meant.
-pub fn step_line(step: &EvidenceStep) -> String {
+pub(crate) fn step_line(step: &EvidenceStep) -> String {
     let seconds = step.at_ms as f64 / 1000.0;
     let mut line = format!("{seconds:7.2} s {:>6} ms  {}", step.took_ms, step.name);
     if let Some(matched) = &step.matched {
@@ -47,7 +47,7 @@ impl Run {
     ///
     /// # Errors
     /// Returns an error if stdout cannot be written to.
-    pub fn print(&self, console: &mut Console) -> Result<ExitCode, CommandError> {
+    pub(crate) fn print(&self, console: &mut Console) -> Result<ExitCode, CommandError> {
         if console.is_json() {
             console.document(&self.document())?;
         } else {
@@ -109,7 +109,7 @@ impl Run {
     ///
     /// # Errors
     /// Returns an error if the directory cannot be made or written to.
-    pub fn write_evidence(&self, folder: &Path) -> std::io::Result<()> {
+    pub(crate) fn write_evidence(&self, folder: &Path) -> std::io::Result<()> {
         make_private(folder)?;
         let steps =
             serde_json::to_vec_pretty(&self.evidence.steps).map_err(std::io::Error::from)?;

@@ -18,7 +18,7 @@ pub(crate) struct Receiver {
 }
 
 impl Receiver {
-    pub fn start() -> Receiver {
+    pub(crate) fn start() -> Receiver {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let (tell, told) = crossbeam_channel::unbounded();
@@ -31,12 +31,12 @@ impl Receiver {
         Receiver { address, told }
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://{}/hook", self.address)
     }
 
     /// What it was told since the last call.
-    pub fn told(&self) -> Vec<Told> {
+    pub(crate) fn told(&self) -> Vec<Told> {
         self.told.try_iter().collect()
     }
 }

@@ -30,22 +30,22 @@ pub(crate) struct Script {
 }
 
 impl Script {
-    pub fn of(acts: impl IntoIterator<Item = Act>) -> Script {
+    pub(crate) fn of(acts: impl IntoIterator<Item = Act>) -> Script {
         Script { acts: Mutex::new(acts.into_iter().collect()), ..Script::default() }
     }
 
     /// Puts this act in the place of all that are left.
-    pub fn next(&self, act: Act) {
+    pub(crate) fn next(&self, act: Act) {
         *self.acts.lock().unwrap() = VecDeque::from([act]);
     }
 
     /// Makes it hang, whatever is written down, or no longer.
-    pub fn hang(&self, hangs: bool) {
+    pub(crate) fn hang(&self, hangs: bool) {
         self.hangs.store(hangs, Ordering::SeqCst);
     }
 
     /// How often it was asked.
-    pub fn asked(&self) -> u64 {
+    pub(crate) fn asked(&self) -> u64 {
         self.asked.load(Ordering::SeqCst)
     }
 }

@@ -52,7 +52,7 @@ pub(crate) struct Steps {
 
 impl Steps {
     /// An engine all of whose threads stand at their first points.
-    pub fn start(
+    pub(crate) fn start(
         store: Arc<Store>,
         upstreams: Registry,
         settings: &Settings,
@@ -80,7 +80,7 @@ impl Steps {
     }
 
     /// The threads that have something to do, by name, each at its point.
-    pub fn ready(&self) -> Vec<(String, Point)> {
+    pub(crate) fn ready(&self) -> Vec<(String, Point)> {
         let stand = self.stand();
         stand.into_iter().filter(|(name, point)| self.can_go_on(name, *point)).collect()
     }
@@ -88,7 +88,7 @@ impl Steps {
     /// Lets a thread do its next step, or panic where it stands; gives the point at which it stands
     /// then.
     #[track_caller]
-    pub fn step(&self, name: &str, order: Order) -> Point {
+    pub(crate) fn step(&self, name: &str, order: Order) -> Point {
         {
             let mut state = lock(&self.state.0);
             let thread = state.threads.get_mut(name).expect("there is no such thread");
@@ -100,7 +100,7 @@ impl Steps {
     }
 
     /// When something comes due for one of the threads, if none has anything to do before.
-    pub fn next_due_ms(&self) -> UnixMs {
+    pub(crate) fn next_due_ms(&self) -> UnixMs {
         let context = &self.engine.context;
         let scheduler_ms = self.engine.scheduler.next_ms();
         let sender_ms = context.store.next_delivery_ms(context.clock.now_ms());
@@ -108,7 +108,7 @@ impl Steps {
     }
 
     /// The rows that the queues hold, each with the lease of its attempt.
-    pub fn taken(&self) -> String {
+    pub(crate) fn taken(&self) -> String {
         let mut text = String::new();
         for queue in &self.engine.queues {
             for (row, lease) in queue.claims() {
@@ -121,19 +121,19 @@ impl Steps {
 
     /// Ends all threads where they stand, as a SIGKILL would. What the store's medium holds has to
     /// be saved before.
-    pub fn kill(&self) {
+    pub(crate) fn kill(&self) {
         self.end(Mode::Killed);
     }
 
     /// Stops the engine in order; attempts that run go back.
-    pub fn stop(&self) {
+    pub(crate) fn stop(&self) {
         // As a stop begins: whoever is let go on takes no row any more.
         self.engine.context.stop.send();
         self.end(Mode::Free);
     }
 
     /// Stops the engine in order while every thread stands where it is, and ends the process there.
-    pub fn stop_where_they_stand(&self) {
+    pub(crate) fn stop_where_they_stand(&self) {
         self.end(Mode::Stopping);
         self.end(Mode::Killed);
     }

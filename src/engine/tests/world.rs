@@ -35,7 +35,7 @@ pub(super) struct World {
 }
 
 impl World {
-    pub fn new(acts: impl IntoIterator<Item = Act>) -> World {
+    pub(crate) fn new(acts: impl IntoIterator<Item = Act>) -> World {
         let directory = tempfile::tempdir().unwrap();
         let file = directory.path().join("config.toml");
         let config = "[upstreams.scripted]\nkind = \"practice\"\n\
@@ -83,17 +83,17 @@ impl World {
         self.life.as_ref().unwrap()
     }
 
-    pub fn store(&self) -> &Arc<Store> {
+    pub(crate) fn store(&self) -> &Arc<Store> {
         &self.life().store
     }
 
-    pub fn steps(&self) -> &Steps {
+    pub(crate) fn steps(&self) -> &Steps {
         &self.life().steps
     }
 
     /// Waits until the upstream has been asked by a thread that stands at [`Point::Asking`], and
     /// cancels the job before there is an answer.
-    pub fn cancel_while_asked(&mut self, row: Row) {
+    pub(crate) fn cancel_while_asked(&mut self, row: Row) {
         let name = self.run_to(Point::Asking);
         let before = self.asked();
         std::thread::scope(|scope| {
@@ -107,7 +107,7 @@ impl World {
     }
 
     /// The process dies here, and another one starts on what it has left.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let life = self.life.take().unwrap();
         let storage = life.storage.after_kill();
         life.steps.kill();
@@ -117,7 +117,7 @@ impl World {
     }
 
     /// The process stops in order, with no time left for what runs, and another one starts.
-    pub fn stop(&mut self) {
+    pub(crate) fn stop(&mut self) {
         let life = self.life.take().unwrap();
         life.steps.stop_where_they_stand();
         life.store.close();
@@ -125,12 +125,12 @@ impl World {
         self.tell("a new process");
     }
 
-    pub fn refuse(&self, fault: Fault) {
+    pub(crate) fn refuse(&self, fault: Fault) {
         self.life().storage.refuse(fault);
     }
 
     /// Submits a job that `change` has changed, with a webhook to the receiver.
-    pub fn submit(&mut self, change: impl FnOnce(&mut Job)) -> Row {
+    pub(crate) fn submit(&mut self, change: impl FnOnce(&mut Job)) -> Row {
         let store = &self.life().store;
         let mut job = new_job(store, "What?");
         job.webhook_url = Some(self.receiver.url());
@@ -143,7 +143,7 @@ impl World {
     }
 
     /// Its owner cancels a job; whether it had not ended.
-    pub fn cancel(&mut self, row: Row) -> bool {
+    pub(crate) fn cancel(&mut self, row: Row) -> bool {
         let stop = |_: &Job| Event::Stop { failure: crate::job::Failure::canceled() };
         let canceled = self.life().store.transition(row, self.clock.0.now_ms(), stop, None);
         self.tell("canceled");
@@ -152,7 +152,7 @@ impl World {
 
     /// Lets a thread make its next step.
     #[track_caller]
-    pub fn step(&mut self, name: &str, order: Order) -> Point {
+    pub(crate) fn step(&mut self, name: &str, order: Order) -> Point {
         let point = self.steps().step(name, order);
         self.tell(&format!("{name} at {point:?}"));
         point
@@ -160,7 +160,7 @@ impl World {
 
     /// Lets every thread go on, one after the other, until one stands at `point`; gives its name.
     #[track_caller]
-    pub fn run_to(&mut self, point: Point) -> String {
+    pub(crate) fn run_to(&mut self, point: Point) -> String {
         loop {
             let ready = self.steps().ready();
             if let Some((name, _)) = ready.iter().find(|(_, at)| *at == point) {
@@ -175,7 +175,7 @@ impl World {
 
     /// Lets every thread go on, one after the other, until none has anything to do.
     #[track_caller]
-    pub fn settle(&mut self) {
+    pub(crate) fn settle(&mut self) {
         while let Some((name, _)) = self.steps().ready().into_iter().next() {
             self.step(&name, Order::GoOn);
         }
@@ -191,7 +191,7 @@ impl World {
 
     /// Lets everything go on and time pass until `holds`.
     #[track_caller]
-    pub fn until(&mut self, what: &str, holds: impl Fn(&World) -> bool) {
+    pub(crate) fn until(&mut self, what: &str, holds: impl Fn(&World) -> bool) {
         for _ in 0..DUE_MAX {
             self.settle();
             if holds(self) {
@@ -202,37 +202,37 @@ impl World {
         panic!("{what}:\n{}", self.story);
     }
 
-    pub fn works(&self) -> bool {
+    pub(crate) fn works(&self) -> bool {
         self.life().store.failure().is_none()
     }
 
     /// Whether the job has ended and its webhook is not pending any more.
-    pub fn over(&self, row: Row) -> bool {
+    pub(crate) fn over(&self, row: Row) -> bool {
         let Life { store, .. } = self.life();
         let ended = store.read_row(row, 0, |job, _| job.state.finished()).unwrap() != Some(false);
         let delivery = store.delivery(row).unwrap();
         ended && delivery.is_none_or(|delivery| delivery.due_ms().is_none())
     }
 
-    pub fn id(&self, row: Row) -> String {
+    pub(crate) fn id(&self, row: Row) -> String {
         let id = |job: &Job, _: Option<&[u8]>| self.life().store.id_of(job).to_string();
         self.life().store.read_row(row, 0, id).unwrap().unwrap()
     }
 
-    pub fn webhooks(&self) -> Vec<Told> {
+    pub(crate) fn webhooks(&self) -> Vec<Told> {
         self.receiver.told()
     }
 
-    pub fn asked(&self) -> u64 {
+    pub(crate) fn asked(&self) -> u64 {
         self.script.asked()
     }
 
-    pub fn advance_to(&mut self, at_ms: UnixMs) {
+    pub(crate) fn advance_to(&mut self, at_ms: UnixMs) {
         self.clock.1.advance_ms(at_ms - self.clock.0.now_ms());
     }
 
     /// The whole state, a line for a row.
-    pub fn state(&self) -> Vec<String> {
+    pub(crate) fn state(&self) -> Vec<String> {
         let Life { steps, store, .. } = self.life();
         let state = print::state(store) + steps.taken().as_str();
         state.lines().map(without_chance).collect()
@@ -259,16 +259,16 @@ impl World {
     }
 
     /// The story from here on.
-    pub fn forget_story(&mut self) {
+    pub(crate) fn forget_story(&mut self) {
         self.story.clear();
     }
 
-    pub fn story(&self) -> &str {
+    pub(crate) fn story(&self) -> &str {
         &self.story
     }
 
     /// Ends the process in order; what the check finds then.
-    pub fn end(mut self) -> Vec<String> {
+    pub(crate) fn end(mut self) -> Vec<String> {
         let Life { steps, store, storage } = self.life.take().unwrap();
         steps.stop();
         store.close();

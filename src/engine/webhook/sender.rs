@@ -42,7 +42,11 @@ struct Message {
 
 impl Sender {
     /// Creates a sender; `lookup`, if given, resolves hosts in place of the system.
-    pub fn new(context: Arc<Context>, settings: &Webhooks, lookup: Option<Lookup>) -> Sender {
+    pub(crate) fn new(
+        context: Arc<Context>,
+        settings: &Webhooks,
+        lookup: Option<Lookup>,
+    ) -> Sender {
         let timeout = Duration::from_secs(settings.timeout_seconds);
         let poster = Poster::new(timeout, &settings.allow_hosts, lookup, context.clock.clone());
         Sender {
@@ -55,12 +59,12 @@ impl Sender {
     }
 
     /// Returns whether there is a key to sign with.
-    pub fn can_sign(&self) -> bool {
+    pub(crate) fn can_sign(&self) -> bool {
         !self.keys.is_empty()
     }
 
     /// Returns the counts of attempts since the start.
-    pub fn counts(&self) -> DeliveryCounts {
+    pub(crate) fn counts(&self) -> DeliveryCounts {
         self.tally.report()
     }
 
@@ -69,7 +73,7 @@ impl Sender {
     ///
     /// # Errors
     /// Returns an error if the store failed, or lacks a part of what is to be sent; nothing is written then.
-    pub fn send(&self, row: Row) -> Result<Conduct, StoreError> {
+    pub(crate) fn send(&self, row: Row) -> Result<Conduct, StoreError> {
         let Context { store, clock, breakpoints, .. } = &*self.context;
         let at_ms = clock.now_ms();
         // The row was found in a state of the store that may be past.

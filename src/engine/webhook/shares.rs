@@ -59,7 +59,7 @@ pub(super) struct Shares {
 }
 
 impl Shares {
-    pub fn new(threads: usize) -> Shares {
+    pub(crate) fn new(threads: usize) -> Shares {
         Shares {
             threads,
             rows: HashSet::new(),
@@ -72,7 +72,7 @@ impl Shares {
     }
 
     /// Takes a row that is due, if there is a thread for it.
-    pub fn take(&mut self, row: Row, recipient: Recipient) -> Take {
+    pub(crate) fn take(&mut self, row: Row, recipient: Recipient) -> Take {
         let free = self.threads.saturating_sub(self.in_flight);
         if free == 0 {
             return Take::Full;
@@ -99,7 +99,7 @@ impl Shares {
     }
 
     /// Releases a row; one that was not `settled` is not taken again.
-    pub fn release(&mut self, ticket: Ticket, conduct: Conduct, settled: bool) {
+    pub(crate) fn release(&mut self, ticket: Ticket, conduct: Conduct, settled: bool) {
         let Ticket { row, recipient: Recipient { account, receiver }, suspect } = ticket;
         if settled {
             self.rows.remove(&row);
@@ -124,18 +124,18 @@ impl Shares {
 
     /// Returns whether a row is in flight.
     #[cfg(test)]
-    pub fn has(&self, row: Row) -> bool {
+    pub(crate) fn has(&self, row: Row) -> bool {
         self.rows.contains(&row)
     }
 
     #[cfg(test)]
-    pub fn in_flight(&self) -> usize {
+    pub(crate) fn in_flight(&self) -> usize {
         self.in_flight
     }
 
     /// Returns whether a thread has nothing to do.
     #[cfg(test)]
-    pub fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self) -> bool {
         self.in_flight < self.threads
     }
 }

@@ -8,7 +8,7 @@ use sha2::Sha256;
 use crate::config::SigningKey;
 
 /// Returns the value of `webhook-signature`: `v1,BASE64` of each key, separated by spaces.
-pub fn signatures(keys: &[SigningKey], id: &str, timestamp: &str, payload: &[u8]) -> String {
+pub(crate) fn signatures(keys: &[SigningKey], id: &str, timestamp: &str, payload: &[u8]) -> String {
     let one = |key: &SigningKey| {
         // HMAC takes keys of every length.
         let mut mac = Hmac::<Sha256>::new_from_slice(key.bytes()).ok()?;

@@ -21,7 +21,7 @@ pub struct DeliveryCounts {
 
 impl DeliveryTally {
     /// Counts an attempt by the state that it has left its delivery in.
-    pub fn note(&self, state: DeliveryState) {
+    pub(crate) fn note(&self, state: DeliveryState) {
         let place = match state {
             DeliveryState::Delivered => 0,
             DeliveryState::Pending { .. } => 1,
@@ -30,7 +30,7 @@ impl DeliveryTally {
         self.0[place].fetch_add(1, Ordering::Relaxed);
     }
 
-    pub fn report(&self) -> DeliveryCounts {
+    pub(crate) fn report(&self) -> DeliveryCounts {
         let [delivered, pending, failed] =
             [0, 1, 2].map(|at: usize| self.0[at].load(Ordering::Relaxed));
         DeliveryCounts { delivered, pending, failed }

@@ -70,7 +70,7 @@ static TAGS: LazyLock<Vec<String>> = LazyLock::new(|| {
 });
 
 /// Serves `GET /`.
-pub async fn page(_: ApiCall) -> ApiResult {
+pub(crate) async fn page(_: ApiCall) -> ApiResult {
     let mut reply = security_headers::html(StatusCode::OK, PAGE.to_owned());
     // No text ever becomes markup or code: scripts have to build elements one by one.
     let policy =
@@ -82,7 +82,7 @@ pub async fn page(_: ApiCall) -> ApiResult {
 }
 
 /// Serves `GET /dashboard/{file}`.
-pub async fn asset(call: ApiCall) -> ApiResult {
+pub(crate) async fn asset(call: ApiCall) -> ApiResult {
     let file = call.path_parameter("file");
     let Some(at) = ASSETS.iter().position(|(name, _, _)| *name == file.as_str()) else {
         return docs::nothing_at(&call);

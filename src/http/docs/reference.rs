@@ -11,7 +11,7 @@ const BASE: &str = "http://127.0.0.1:8080";
 const EXAMPLE_BYTES_MAX: usize = 2_400;
 
 /// Returns the page.
-pub fn markdown(document: &Value) -> String {
+pub(crate) fn markdown(document: &Value) -> String {
     let mut page = String::from(
         "# API reference\n\nThis page has every path of the HTTP interface with its parameters, \
          replies and errors. It is made from the OpenAPI document at \

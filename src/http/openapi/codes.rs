@@ -3,10 +3,10 @@
 use crate::api::ErrorCode::{self, *};
 
 /// A list of codes; `errors::all_of` puts lists together.
-pub type Codes = &'static [ErrorCode];
+pub(crate) type Codes = &'static [ErrorCode];
 
 /// Of a scrape, wherever it stands, beside its [`ErrorCode::RULES`].
-pub const ASKED: Codes = &[
+pub(crate) const ASKED: Codes = &[
     ParameterInvalid,
     ParameterRepeated,
     ScraperUnknown,
@@ -15,7 +15,7 @@ pub const ASKED: Codes = &[
     TrackerNotFound,
 ];
 /// Of what is queued with a body.
-pub const QUEUED: Codes = &[
+pub(crate) const QUEUED: Codes = &[
     SamplesInvalid,
     ParameterInvalid,
     IdempotencyKeyInvalid,
@@ -29,10 +29,10 @@ pub const QUEUED: Codes = &[
     WebhooksNotConfigured,
 ];
 /// Of a call that waits for its answer.
-pub const WAITING: Codes = &[UpstreamsPaused, IdempotencyKeyInvalid, IdempotencyKeyReused];
+pub(crate) const WAITING: Codes = &[UpstreamsPaused, IdempotencyKeyInvalid, IdempotencyKeyReused];
 /// Of what costs credits and a place in a queue.
-pub const LIMITED: Codes = &[CreditLimit, SpendLimit, RateLimit, QueueFull];
-pub const BATCH: Codes = &[
+pub(crate) const LIMITED: Codes = &[CreditLimit, SpendLimit, RateLimit, QueueFull];
+pub(crate) const BATCH: Codes = &[
     BatchInvalid,
     BatchTooLarge,
     LabelInvalid,
@@ -41,19 +41,21 @@ pub const BATCH: Codes = &[
     TrackerNotFound,
 ];
 /// Of what reads the store, and of what writes it.
-pub const READS: Codes = &[StorageFailed, StorageDown, ShuttingDown];
-pub const WRITES: Codes = &[StorageFailed, StorageDown, ShuttingDown, StorageBusy, StorageFull];
+pub(crate) const READS: Codes = &[StorageFailed, StorageDown, ShuttingDown];
+pub(crate) const WRITES: Codes =
+    &[StorageFailed, StorageDown, ShuttingDown, StorageBusy, StorageFull];
 /// Of a webhook, and of sending it again.
-pub const WEBHOOK: Codes = &[WebhookNotFound];
-pub const WEBHOOK_AGAIN: Codes = &[WebhookPending, RateLimit, WebhooksNotConfigured];
+pub(crate) const WEBHOOK: Codes = &[WebhookNotFound];
+pub(crate) const WEBHOOK_AGAIN: Codes = &[WebhookPending, RateLimit, WebhooksNotConfigured];
 /// Of deleting jobs by their label.
-pub const DELETION: Codes = &[LabelMissing, LabelInvalid, ParameterInvalid, ParameterRepeated];
+pub(crate) const DELETION: Codes =
+    &[LabelMissing, LabelInvalid, ParameterInvalid, ParameterRepeated];
 /// Of what names a tracker.
-pub const TRACKER: Codes = &[TrackerNotFound];
+pub(crate) const TRACKER: Codes = &[TrackerNotFound];
 /// Of a body that is read.
-pub const BODY: Codes = &[BodyInvalid, BodyTimeout, BodyTooLarge, BodiesFull];
+pub(crate) const BODY: Codes = &[BodyInvalid, BodyTimeout, BodyTooLarge, BodiesFull];
 /// Of a report.
-pub const REPORT: Codes = &[
+pub(crate) const REPORT: Codes = &[
     TrackerMissing,
     VersionInvalid,
     TrackerVersionUnknown,
@@ -66,9 +68,9 @@ pub const REPORT: Codes = &[
     ReportTooLong,
 ];
 /// Of raw replies.
-pub const RAW: Codes = &[RawNotKept];
-pub const POLL: Codes = &[WaitInvalid, FieldsInvalid];
-pub const LIST: Codes = &[
+pub(crate) const RAW: Codes = &[RawNotKept];
+pub(crate) const POLL: Codes = &[WaitInvalid, FieldsInvalid];
+pub(crate) const LIST: Codes = &[
     StatusInvalid,
     SearchInvalid,
     SinceInvalid,
@@ -79,7 +81,7 @@ pub const LIST: Codes = &[
     FormulasInvalid,
 ];
 /// Of an export of results.
-pub const RESULTS: Codes = &[
+pub(crate) const RESULTS: Codes = &[
     RowsInvalid,
     FormatInvalid,
     AfterInvalid,
@@ -91,7 +93,7 @@ pub const RESULTS: Codes = &[
     FormulasInvalid,
 ];
 /// Of every method that takes a key.
-pub const KEYED: Codes = &[KeyMissing, KeyInvalid, TooManyInvalidKeys];
+pub(crate) const KEYED: Codes = &[KeyMissing, KeyInvalid, TooManyInvalidKeys];
 /// Of any request, whatever its path.
-pub const ANY: Codes =
+pub(crate) const ANY: Codes =
     &[QueryInvalid, ForeignHost, CrossSite, NotFound, MethodNotAllowed, UrlTooLong];

@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// The OpenAPI document of the service.
-pub struct Document {
+pub(crate) struct Document {
     pub value: Value,
     /// The same as JSON text.
     pub text: String,

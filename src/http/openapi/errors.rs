@@ -31,7 +31,7 @@ fn about(status: u16) -> &'static str {
 }
 
 /// Returns the lists as one.
-pub fn all_of(lists: &[&[ErrorCode]]) -> Vec<ErrorCode> {
+pub(crate) fn all_of(lists: &[&[ErrorCode]]) -> Vec<ErrorCode> {
     let mut codes = Vec::new();
     for code in lists.iter().flat_map(|list| list.iter().copied()) {
         if !codes.contains(&code) {
@@ -42,13 +42,13 @@ pub fn all_of(lists: &[&[ErrorCode]]) -> Vec<ErrorCode> {
 }
 
 /// Returns the codes of a scrape that fails while its client waits.
-pub fn reasons() -> Vec<ErrorCode> {
+pub(crate) fn reasons() -> Vec<ErrorCode> {
     Reason::ALL.iter().copied().map(ErrorCode::Failed).collect()
 }
 
 /// Returns the responses of a method that has these codes, by status. What any request can be
 /// refused with stands in each that it has the status of, for there the default does not hold.
-pub fn responses(codes: &[ErrorCode]) -> Map<String, Value> {
+pub(crate) fn responses(codes: &[ErrorCode]) -> Map<String, Value> {
     let mut by_status: BTreeMap<u16, Vec<ErrorCode>> = BTreeMap::new();
     for code in codes {
         by_status.entry(code.status()).or_default().push(*code);
@@ -93,7 +93,7 @@ fn response(status: u16, codes: &[ErrorCode]) -> Value {
 }
 
 /// Returns what any request can be refused with: a response that every method names as its default.
-pub fn components() -> Value {
+pub(crate) fn components() -> Value {
     let mut any = response(400, ANY);
     any["description"] = json!(
         "The errors of any request: 400 for one that cannot be decoded, 403 for one of another site's \
@@ -105,7 +105,7 @@ pub fn components() -> Value {
 }
 
 /// Returns an example of each code.
-pub fn examples() -> Map<String, Value> {
+pub(crate) fn examples() -> Map<String, Value> {
     let mut examples = Map::new();
     for code in ErrorCode::CALLS.iter().copied().chain(reasons()) {
         let mut value = json!({ "detail": code.example(), "code": code.code() });

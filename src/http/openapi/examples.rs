@@ -4,15 +4,15 @@ use serde_json::{Value, json};
 
 use crate::answer::token_tree;
 
-pub const JOB_ID: &str = "0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10";
-pub const BATCH_ID: &str = "7f6b1c0e-52a4-4c8e-9a0d-3d6f0b8e21c5";
-pub const SCHEDULE_ID: &str = "3c1d9a44-7b0f-4d0e-8e5b-91f2c6a7d803";
-pub const PROMPT: &str = "latest stable Ruby version";
+pub(crate) const JOB_ID: &str = "0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10";
+pub(crate) const BATCH_ID: &str = "7f6b1c0e-52a4-4c8e-9a0d-3d6f0b8e21c5";
+pub(crate) const SCHEDULE_ID: &str = "3c1d9a44-7b0f-4d0e-8e5b-91f2c6a7d803";
+pub(crate) const PROMPT: &str = "latest stable Ruby version";
 const CREATED: &str = "2026-05-11T12:00:00+00:00";
 const ENDED: &str = "2026-05-11T12:00:09+00:00";
 const EXPIRES: &str = "2026-05-12T12:00:00+00:00";
 
-pub fn result() -> Value {
+pub(crate) fn result() -> Value {
     json!({
         "scraper": "chatgpt",
         "status": "done",
@@ -60,7 +60,7 @@ pub fn result() -> Value {
 }
 
 /// Returns a job that waits in its queue.
-pub fn pending() -> Value {
+pub(crate) fn pending() -> Value {
     json!({
         "job_id": JOB_ID,
         "status": "pending",
@@ -78,7 +78,7 @@ pub fn pending() -> Value {
     })
 }
 
-pub fn done() -> Value {
+pub(crate) fn done() -> Value {
     let mut job = json!({
         "job_id": JOB_ID,
         "status": "done",
@@ -103,7 +103,7 @@ pub fn done() -> Value {
     job
 }
 
-pub fn canceled() -> Value {
+pub(crate) fn canceled() -> Value {
     let mut job = pending();
     job["status"] = "failed".into();
     job["error"] = "The job was canceled.".into();
@@ -113,22 +113,22 @@ pub fn canceled() -> Value {
     job
 }
 
-pub fn jobs() -> Value {
+pub(crate) fn jobs() -> Value {
     json!({ "jobs": [pending()], "next_cursor": null })
 }
 
-pub fn scrape() -> Value {
+pub(crate) fn scrape() -> Value {
     json!({ "prompt": PROMPT, "country": "DE", "label": "nightly" })
 }
 
-pub fn new_batch() -> Value {
+pub(crate) fn new_batch() -> Value {
     json!({
         "prompts": [PROMPT], "scrapers": ["chatgpt", "perplexity"], "countries": ["US"],
         "label": "nightly",
     })
 }
 
-pub fn new_schedule() -> Value {
+pub(crate) fn new_schedule() -> Value {
     json!({
         "name": "daily", "cron": "0 6 * * *", "timezone": "Europe/Berlin", "jitter_seconds": 300,
         "missed": "run_once", "batch": new_batch(),
@@ -136,7 +136,7 @@ pub fn new_schedule() -> Value {
 }
 
 /// Returns a schedule, with its batch where one is asked for.
-pub fn schedule(whole: bool) -> Value {
+pub(crate) fn schedule(whole: bool) -> Value {
     let mut schedule = json!({
         "schedule_id": SCHEDULE_ID, "name": "daily", "status": "active",
         "cron": "0 6 * * *", "every": null, "timezone": "Europe/Berlin", "jitter_seconds": 300,
@@ -150,11 +150,11 @@ pub fn schedule(whole: bool) -> Value {
     schedule
 }
 
-pub fn schedules() -> Value {
+pub(crate) fn schedules() -> Value {
     json!({ "schedules": [schedule(false)] })
 }
 
-pub fn schedule_runs() -> Value {
+pub(crate) fn schedule_runs() -> Value {
     let run = |number: u64, slot: &str, outcome: &str| {
         json!({
             "number": number, "slot_at": slot, "at": slot, "outcome": outcome,
@@ -169,7 +169,7 @@ pub fn schedule_runs() -> Value {
     })
 }
 
-pub fn batch() -> Value {
+pub(crate) fn batch() -> Value {
     json!({
         "batch_id": BATCH_ID,
         "status": "pending",
@@ -188,7 +188,7 @@ pub fn batch() -> Value {
     })
 }
 
-pub fn scrapers() -> Value {
+pub(crate) fn scrapers() -> Value {
     json!({ "scrapers": [{
         "name": "chatgpt",
         "configured": true,
@@ -236,7 +236,7 @@ fn upstream_usage() -> Value {
     })
 }
 
-pub fn usage() -> Value {
+pub(crate) fn usage() -> Value {
     json!({
         "account": "team-a",
         "monthly_credits": 10000,
@@ -257,7 +257,7 @@ pub fn usage() -> Value {
     })
 }
 
-pub fn stats() -> Value {
+pub(crate) fn stats() -> Value {
     json!({
         "now": "2026-05-11T12:03:20+00:00",
         "since": "2026-05-11T09:00:00+00:00",
@@ -274,7 +274,7 @@ pub fn stats() -> Value {
     })
 }
 
-pub fn attempts() -> Value {
+pub(crate) fn attempts() -> Value {
     json!({
         "job_id": JOB_ID,
         "since": "2026-05-11T09:00:00+00:00",
@@ -292,7 +292,7 @@ pub fn attempts() -> Value {
     })
 }
 
-pub fn delivery(subject: &str, id: &str) -> Value {
+pub(crate) fn delivery(subject: &str, id: &str) -> Value {
     json!({
         subject: id,
         "webhook_id": format!("msg_{id}"),
@@ -306,14 +306,14 @@ pub fn delivery(subject: &str, id: &str) -> Value {
     })
 }
 
-pub fn deletion() -> Value {
+pub(crate) fn deletion() -> Value {
     json!({
         "label": "nightly", "dry_run": false, "jobs": 120, "results": 118, "raw": 40, "evidence": 6,
         "cache_entries": 97, "webhooks_pending": 1, "unfinished": 2,
     })
 }
 
-pub fn raw() -> Value {
+pub(crate) fn raw() -> Value {
     let body = "{\"id\":\"resp_1\",\"status\":\"completed\",\"output\":[]}";
     json!({
         "job_id": JOB_ID,
@@ -326,7 +326,7 @@ pub fn raw() -> Value {
     })
 }
 
-pub fn evidence() -> Value {
+pub(crate) fn evidence() -> Value {
     json!({
         "job_id": JOB_ID,
         "attempts": [{
@@ -342,13 +342,13 @@ pub fn evidence() -> Value {
     })
 }
 
-pub fn tokens() -> Value {
+pub(crate) fn tokens() -> Value {
     json!({ "tokens": token_tree("Ruby **3.4**") })
 }
 
-pub const EVENTS: &str = "id: 3\nevent: done\ndata: {\"job_id\":\"0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10\",\"status\":\"done\",...}\n\n";
+pub(crate) const EVENTS: &str = "id: 3\nevent: done\ndata: {\"job_id\":\"0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10\",\"status\":\"done\",...}\n\n";
 
-pub fn new_tracker() -> Value {
+pub(crate) fn new_tracker() -> Value {
     json!({
         "brands": [
             { "name": "Acme", "aliases": ["ACME Inc."], "domains": ["acme.com"], "own": true },
@@ -357,7 +357,7 @@ pub fn new_tracker() -> Value {
     })
 }
 
-pub fn tracker() -> Value {
+pub(crate) fn tracker() -> Value {
     let mut tracker = json!({
         "name": "acme", "version": 1, "created_at": CREATED, "changed_at": CREATED,
         "brands": [], "warnings": [],
@@ -366,11 +366,11 @@ pub fn tracker() -> Value {
     tracker
 }
 
-pub fn applied() -> Value {
+pub(crate) fn applied() -> Value {
     json!({ "tracker": "acme", "version": 2, "measured": 120, "already": 0, "cached": 4 })
 }
 
-pub fn observations() -> Value {
+pub(crate) fn observations() -> Value {
     json!({
         "tracker": "acme", "version": 1, "next_cursor": null,
         "observations": [{
@@ -385,7 +385,7 @@ pub fn observations() -> Value {
     })
 }
 
-pub fn report() -> Value {
+pub(crate) fn report() -> Value {
     json!({
         "tracker": "acme", "version": 1, "since": "2026-05-05", "until": "2026-05-11",
         "rows": [{

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 /// Returns references to some of [`all`].
-pub fn references(names: &[&str]) -> Value {
+pub(crate) fn references(names: &[&str]) -> Value {
     let reference = |name: &&str| {
         let reference = json!({ "$ref": format!("#/components/headers/{name}") });
         ((*name).to_owned(), reference)
@@ -12,7 +12,7 @@ pub fn references(names: &[&str]) -> Value {
 }
 
 /// Returns the headers of replies.
-pub fn all() -> Value {
+pub(crate) fn all() -> Value {
     let header = |description: &str, schema: Value, example: &str| json!({ "description": description, "schema": schema, "example": example });
     let text = || json!({ "type": "string" });
     let seconds = json!({ "type": "integer", "minimum": 0 });

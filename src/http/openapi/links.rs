@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 /// Adds them to the replies of the submits.
-pub fn add(paths: &mut Value) {
+pub(crate) fn add(paths: &mut Value) {
     let (of_job, of_batch) = (links("job_id", paths), links("batch_id", paths));
     // With `samples` it is a batch that comes of it; only the links of the id that came lead on.
     let either: Map<String, Value> = of_job.into_iter().chain(of_batch.clone()).collect();

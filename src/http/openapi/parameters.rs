@@ -17,13 +17,13 @@ use crate::store::TRACKER_VERSIONS_MAX;
 /// Returns the parameters that an item of a batch takes, as properties of an object: contract 1.3
 /// and part 2. None has a `default`: a generated client would send it, over the value that stands
 /// elsewhere, in the query or beside the items of a batch.
-pub fn scrape() -> Map<String, Value> {
+pub(crate) fn scrape() -> Map<String, Value> {
     properties(|parameter| parameter.scope == Scope::Scrape)
 }
 
 /// Returns the parameters of a waiting call, which have only one place to stand in and so have
 /// defaults.
-pub fn waited_for() -> Map<String, Value> {
+pub(crate) fn waited_for() -> Map<String, Value> {
     let mut properties = scrape();
     for (name, property) in &mut properties {
         if let Some(default) = Parameter::named(name).and_then(Parameter::default) {
@@ -34,12 +34,12 @@ pub fn waited_for() -> Map<String, Value> {
 }
 
 /// Returns the parameters of a job that is queued.
-pub fn queued() -> Map<String, Value> {
+pub(crate) fn queued() -> Map<String, Value> {
     properties(|_| true)
 }
 
 /// Returns the parameters that stand beside the items of a batch.
-pub fn of_batch() -> Map<String, Value> {
+pub(crate) fn of_batch() -> Map<String, Value> {
     properties(|parameter| parameter.scope != Scope::Job)
 }
 
@@ -63,7 +63,7 @@ fn properties(has: impl Fn(&Parameter) -> bool) -> Map<String, Value> {
 }
 
 /// Properties as parameters of the query.
-pub fn in_query(properties: Map<String, Value>, required: &[&str]) -> Vec<Value> {
+pub(crate) fn in_query(properties: Map<String, Value>, required: &[&str]) -> Vec<Value> {
     let one = |(name, schema): (String, Value)| {
         let mut parameter = of("query", &name, "", schema);
         if let Some(description) =
@@ -82,7 +82,7 @@ fn of(place: &str, name: &str, description: &str, schema: Value) -> Value {
 }
 
 /// Returns the parameter of a path that has this name.
-pub fn in_path(name: &str) -> Value {
+pub(crate) fn in_path(name: &str) -> Value {
     let text = |example: &str| json!({ "type": "string", "examples": [example] });
     let uuid = |example: &str| json!({ "type": "string", "format": "uuid", "examples": [example] });
     let (description, schema) = match name {
@@ -102,7 +102,7 @@ pub fn in_path(name: &str) -> Value {
 }
 
 /// Returns how a poll waits and what it wants of a job or a batch.
-pub fn wait() -> Vec<Value> {
+pub(crate) fn wait() -> Vec<Value> {
     let seconds =
         json!({ "type": "number", "minimum": 0, "maximum": WAIT_SECONDS_MAX, "examples": [30] });
     let fields = json!({ "type": "string", "enum": ["status"] });
@@ -115,19 +115,19 @@ pub fn wait() -> Vec<Value> {
 }
 
 /// Returns what a poll of a job takes.
-pub fn poll() -> Vec<Value> {
+pub(crate) fn poll() -> Vec<Value> {
     let known = "The ETag of an earlier reply; 304 if nothing has changed.";
     let mut parameters = wait();
     parameters.push(of("header", "If-None-Match", known, json!({ "type": "string" })));
     parameters
 }
 
-pub fn last_event_id() -> Value {
+pub(crate) fn last_event_id() -> Value {
     let description = "The `id` of the last event that was seen: only later ones are sent.";
     of("header", "Last-Event-ID", description, json!({ "type": "string", "examples": ["3"] }))
 }
 
-pub fn idempotency_key() -> Value {
+pub(crate) fn idempotency_key() -> Value {
     let schema = json!({
         "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_CHARS_MAX,
         "pattern": "^[\\x21-\\x7e]+$", "examples": ["order-4711"],
@@ -137,7 +137,7 @@ pub fn idempotency_key() -> Value {
 }
 
 /// Returns the filters and the pages of a list.
-pub fn list() -> Vec<Value> {
+pub(crate) fn list() -> Vec<Value> {
     let text = || json!({ "type": "string" });
     let search = json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_CHARS_MAX });
     let moment = json!({
@@ -200,7 +200,7 @@ pub fn list() -> Vec<Value> {
 }
 
 /// Returns the parameters of an export of results.
-pub fn results() -> Vec<Value> {
+pub(crate) fn results() -> Vec<Value> {
     let text = || json!({ "type": "string" });
     let word = |words: &[&str]| json!({ "type": "string", "enum": words, "default": words[0] });
     let moment = || json!({ "type": "string", "examples": ["2026-05-11T12:00:00Z", "2026-05-11"] });
@@ -238,7 +238,7 @@ pub fn results() -> Vec<Value> {
 }
 
 /// Returns the parameters of a deletion.
-pub fn deletion() -> Vec<Value> {
+pub(crate) fn deletion() -> Vec<Value> {
     let label = json!({
         "type": "string", "minLength": 1, "maxLength": LABEL_CHARS_MAX, "examples": ["nightly"],
     });
@@ -263,7 +263,7 @@ fn measured() -> Vec<Value> {
 }
 
 /// Returns the parameters of what was measured.
-pub fn observations() -> Vec<Value> {
+pub(crate) fn observations() -> Vec<Value> {
     let limit = json!({ "type": "integer", "minimum": 1, "maximum": OBSERVATIONS_MAX });
     let cursor = json!({ "type": "string" });
     let mut parameters = measured();
@@ -273,7 +273,7 @@ pub fn observations() -> Vec<Value> {
 }
 
 /// Returns the parameters of a report.
-pub fn report() -> Vec<Value> {
+pub(crate) fn report() -> Vec<Value> {
     let text = |example: &str| json!({ "type": "string", "examples": [example] });
     let choice = |words: &[&str]| json!({ "type": "string", "enum": words, "default": words[0] });
     let mut tracker = of("query", "tracker", "The name of a tracker.", text("acme"));
@@ -294,13 +294,13 @@ pub fn report() -> Vec<Value> {
     parameters
 }
 
-pub fn days() -> Value {
+pub(crate) fn days() -> Value {
     let schema = json!({ "type": "integer", "minimum": 1, "maximum": DAYS_KEPT_MAX });
     of("query", "days", "A number of days in place of the month.", schema)
 }
 
 /// Returns what is asked of the practice engine, or sought in the guide.
-pub fn question(description: &str, chars_max: usize) -> Value {
+pub(crate) fn question(description: &str, chars_max: usize) -> Value {
     of(
         "query",
         "q",
@@ -310,7 +310,7 @@ pub fn question(description: &str, chars_max: usize) -> Value {
 }
 
 /// Returns what every method takes.
-pub fn components() -> Value {
+pub(crate) fn components() -> Value {
     let schema = json!({
         "type": "string", "minLength": 1, "maxLength": REQUEST_ID_BYTES_MAX,
         "pattern": "^[\\x21-\\x7e]+$",

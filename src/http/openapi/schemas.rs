@@ -5,7 +5,7 @@ mod schedules;
 
 use serde_json::{Map, Value, json};
 
-pub use reference::{any_of, of};
+pub(crate) use reference::{any_of, of};
 
 use super::parameters;
 use crate::answer::ResultObject;
@@ -18,7 +18,7 @@ use crate::api::{
 use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX};
 use crate::measure::BrandMention;
 
-pub fn all() -> Map<String, Value> {
+pub(crate) fn all() -> Map<String, Value> {
     let scrape = json!({
         "type": "object",
         "description": "The parameters of a scrape. In the query or in the body.",

@@ -9,13 +9,13 @@ use crate::clock::Clock;
 use crate::practice::{Engine, PracticeAnswer, QUESTION_CHARS_MAX};
 
 /// The engine and the clock of the handlers.
-pub struct PracticeState {
+pub(crate) struct PracticeState {
     pub engine: Arc<Engine>,
     pub clock: Clock,
 }
 
 /// The reason why a question has no answer.
-pub enum Refusal {
+pub(crate) enum Refusal {
     QuestionMissing,
     QuestionTooLong { chars: usize },
     ToldToFail { question: String },
@@ -27,7 +27,7 @@ impl PracticeState {
     ///
     /// # Errors
     /// Returns an error if there is no question, or if it shall have no answer.
-    pub async fn answered<T: Send + 'static>(
+    pub(crate) async fn answered<T: Send + 'static>(
         &self,
         query: &str,
         render: fn(&str, &PracticeAnswer) -> T,

@@ -11,7 +11,7 @@ const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 /// is read from its end for as long as it is a trusted proxy that speaks; what stands before that
 /// may be invented. `None` if the connection has no address, or if its proxy reports none that can
 /// be read: what others do must not count against the proxy, which speaks for everybody.
-pub fn client(
+pub(crate) fn client(
     peer: Option<SocketAddr>,
     headers: &HeaderMap,
     trusted_proxies: &[IpAddr],

@@ -16,7 +16,7 @@ const API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 /// # Errors
 /// Returns an error if the key is missing, wrong or not looked at; or if it would be in a query
 /// that cannot be decoded.
-pub fn caller(call: &ApiCall) -> Result<Caller, HandlerError> {
+pub(crate) fn caller(call: &ApiCall) -> Result<Caller, HandlerError> {
     let (service, headers) = (call.service(), call.headers());
     let key = key_of(headers, call.query())?;
     let from = address::client(call.request().peer_addr(), headers, service.trusted_proxies());
@@ -28,7 +28,7 @@ pub fn caller(call: &ApiCall) -> Result<Caller, HandlerError> {
 ///
 /// # Errors
 /// Returns an error if the key would be in a query that cannot be decoded.
-pub fn key_of<'a>(
+pub(crate) fn key_of<'a>(
     headers: &'a HeaderMap,
     query: Result<&'a Pairs, ApiError>,
 ) -> Result<Option<&'a str>, ApiError> {

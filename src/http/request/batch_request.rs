@@ -31,7 +31,11 @@ const SHAPE: json::Shape =
 /// # Errors
 /// Returns an error if it is no JSON object, has neither items nor a matrix, has too many items, or
 /// has a field twice; or if a parameter that is meant for all items has the wrong type.
-pub fn parse(service: &Service, body: &[u8], sent_as_form: bool) -> Result<NewBatch, ApiError> {
+pub(crate) fn parse(
+    service: &Service,
+    body: &[u8],
+    sent_as_form: bool,
+) -> Result<NewBatch, ApiError> {
     let mut fields = json::object(body, SHAPE, sent_as_form)?;
     let items = take_list(&mut fields, "items")?;
     let prompts = take_list(&mut fields, "prompts")?;
@@ -94,7 +98,7 @@ pub fn parse(service: &Service, body: &[u8], sent_as_form: bool) -> Result<NewBa
 ///
 /// # Errors
 /// Returns an error if `samples` is out of its bounds.
-pub fn of_samples(
+pub(crate) fn of_samples(
     samples: usize,
     request: ScrapeRequest,
     mut handling: Handling,

@@ -26,14 +26,14 @@ const INLINE_BYTES_MAX: usize = 64 << 10;
 
 /// The memory that the bodies of all requests may hold together.
 #[derive(Clone, Debug)]
-pub struct Budget {
+pub(crate) struct Budget {
     bytes_max: usize,
     held: Arc<AtomicUsize>,
 }
 
 impl Budget {
     /// Creates a budget with room for some bodies of the largest size.
-    pub fn new(body_bytes_max: usize) -> Budget {
+    pub(crate) fn new(body_bytes_max: usize) -> Budget {
         let bytes_max = body_bytes_max.saturating_mul(LARGEST_BODIES_MAX);
         Budget { bytes_max, held: Arc::default() }
     }
@@ -41,7 +41,7 @@ impl Budget {
 
 /// A body in memory, counted in the budget until it is dropped.
 #[derive(Debug)]
-pub struct Body {
+pub(crate) struct Body {
     bytes: Vec<u8>,
     counted: usize,
     budget: Budget,
@@ -86,7 +86,7 @@ impl Deref for Body {
 /// # Errors
 /// Returns an error if it is larger than `bytes_max`, broken, or too slow, or if the budget is used
 /// up.
-pub async fn read(
+pub(crate) async fn read(
     headers: &HeaderMap,
     payload: Payload,
     bytes_max: usize,
@@ -136,7 +136,7 @@ async fn collect(mut payload: Payload, bytes_max: usize, body: &mut Body) -> Res
 ///
 /// # Errors
 /// Returns the error of `parse`.
-pub async fn parsed<T: Send + 'static>(
+pub(crate) async fn parsed<T: Send + 'static>(
     body: Body,
     parse: impl FnOnce(&[u8]) -> Result<T, ApiError> + Send + 'static,
 ) -> Result<(T, Body), ApiError> {

@@ -24,7 +24,7 @@ use crate::job::Invalid;
 use crate::service::{Caller, Service, ServiceError};
 
 /// A request and what the handlers share.
-pub struct ApiCall {
+pub(crate) struct ApiCall {
     pub state: Rc<State>,
     request: Request,
     /// `None` where no route fits.
@@ -33,7 +33,7 @@ pub struct ApiCall {
 }
 
 impl ApiCall {
-    pub fn new(
+    pub(crate) fn new(
         state: Rc<State>,
         request: Request,
         pattern: Option<&'static PathPattern>,
@@ -41,24 +41,24 @@ impl ApiCall {
         ApiCall { state, request, pattern, query: OnceCell::new() }
     }
 
-    pub fn service(&self) -> &Arc<Service> {
+    pub(crate) fn service(&self) -> &Arc<Service> {
         &self.state.service
     }
 
-    pub fn request(&self) -> &Request {
+    pub(crate) fn request(&self) -> &Request {
         &self.request
     }
 
-    pub fn headers(&self) -> &HeaderMap {
+    pub(crate) fn headers(&self) -> &HeaderMap {
         self.request.headers()
     }
 
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.request.path()
     }
 
     /// Returns the query as it came, still encoded.
-    pub fn query_string(&self) -> &str {
+    pub(crate) fn query_string(&self) -> &str {
         self.request.uri().query().unwrap_or_default()
     }
 
@@ -66,7 +66,7 @@ impl ApiCall {
     ///
     /// # Errors
     /// Returns an error if it cannot be decoded.
-    pub fn query(&self) -> Result<&Pairs, ApiError> {
+    pub(crate) fn query(&self) -> Result<&Pairs, ApiError> {
         let query = self.query.get_or_init(|| params::pairs(self.query_string()));
         query.as_ref().map_err(ApiError::clone)
     }
@@ -75,12 +75,12 @@ impl ApiCall {
     ///
     /// # Errors
     /// Returns an error if it cannot be decoded.
-    pub fn take_query(&mut self) -> Result<Pairs, ApiError> {
+    pub(crate) fn take_query(&mut self) -> Result<Pairs, ApiError> {
         self.query.take().unwrap_or_else(|| params::pairs(self.query_string()))
     }
 
     /// Returns a parameter of the path, decoded.
-    pub fn path_parameter(&self, name: &str) -> String {
+    pub(crate) fn path_parameter(&self, name: &str) -> String {
         let path = routed_path(self.request.uri());
         let captured = self.pattern.and_then(|pattern| pattern.capture(&path, Some(name)));
         let encoded = captured.unwrap_or_default();
@@ -90,13 +90,13 @@ impl ApiCall {
         }
     }
 
-    pub fn take_body(&mut self) -> Payload {
+    pub(crate) fn take_body(&mut self) -> Payload {
         self.request.take_payload()
     }
 }
 
 /// Returns the path of a URL with everything decoded that does not change its parts.
-pub fn routed_path(uri: &Uri) -> Cow<'_, str> {
+pub(crate) fn routed_path(uri: &Uri) -> Cow<'_, str> {
     if uri.path().contains('%') {
         Cow::Owned(Url::new(uri.clone()).path().to_owned())
     } else {
@@ -106,7 +106,7 @@ pub fn routed_path(uri: &Uri) -> Cow<'_, str> {
 
 /// The reason why a handler could not do what it was asked to.
 #[derive(Debug)]
-pub enum HandlerError {
+pub(crate) enum HandlerError {
     Api(ApiError),
     Service(ServiceError),
 }
@@ -114,7 +114,7 @@ pub enum HandlerError {
 impl HandlerError {
     /// Returns the error as a client sees it. `retention_hours` is for the sentence of a missing
     /// job.
-    pub fn into_api_error(self, retention_hours: u64) -> ApiError {
+    pub(crate) fn into_api_error(self, retention_hours: u64) -> ApiError {
         match self {
             HandlerError::Api(error) => error,
             HandlerError::Service(error) => ApiError::from_service(error, retention_hours),
@@ -148,18 +148,18 @@ impl From<BlockingError> for HandlerError {
 }
 
 /// The reply of a handler, or its error.
-pub type ApiResult = Result<HttpResponse, HandlerError>;
+pub(crate) type ApiResult = Result<HttpResponse, HandlerError>;
 
-pub type Answer = Pin<Box<dyn Future<Output = ApiResult>>>;
+pub(crate) type Answer = Pin<Box<dyn Future<Output = ApiResult>>>;
 
 /// A handler. Its type says whether it can be reached without a key where keys are needed.
-pub enum Handler {
+pub(crate) enum Handler {
     Open(Box<dyn Fn(ApiCall) -> Answer + Send + Sync>),
     Keyed(Box<dyn Fn(ApiCall, Caller) -> Answer + Send + Sync>),
 }
 
 /// Returns a handler that takes no key.
-pub fn open<F>(handler: impl Fn(ApiCall) -> F + Send + Sync + 'static) -> Handler
+pub(crate) fn open<F>(handler: impl Fn(ApiCall) -> F + Send + Sync + 'static) -> Handler
 where
     F: Future<Output = ApiResult> + 'static,
 {
@@ -167,7 +167,7 @@ where
 }
 
 /// Returns a handler that gets the account of the request's key.
-pub fn keyed<F>(handler: impl Fn(ApiCall, Caller) -> F + Send + Sync + 'static) -> Handler
+pub(crate) fn keyed<F>(handler: impl Fn(ApiCall, Caller) -> F + Send + Sync + 'static) -> Handler
 where
     F: Future<Output = ApiResult> + 'static,
 {

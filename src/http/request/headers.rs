@@ -8,15 +8,15 @@ use crate::job::check_idempotency_key;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// RFC 7240.
-pub const PREFER: HeaderName = HeaderName::from_static("prefer");
+pub(crate) const PREFER: HeaderName = HeaderName::from_static("prefer");
 /// The longest that a poll may wait, seconds (contract part 2).
-pub const WAIT_SECONDS_MAX: f64 = 60.0;
+pub(crate) const WAIT_SECONDS_MAX: f64 = 60.0;
 
 /// Returns the `Idempotency-Key` among these headers, if there is one.
 ///
 /// # Errors
 /// Returns an error if it is there several times, or breaks its rule.
-pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
     let mut values = headers.get_all(IDEMPOTENCY_KEY);
     let Some(value) = values.next() else { return Ok(None) };
     if values.next().is_some() {
@@ -33,7 +33,10 @@ pub fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, ApiError> 
 ///
 /// # Errors
 /// Returns an error if the parameter is no number of seconds, or out of its bounds.
-pub fn wait_ms(query: &[(String, String)], headers: &HeaderMap) -> Result<Option<u64>, ApiError> {
+pub(crate) fn wait_ms(
+    query: &[(String, String)],
+    headers: &HeaderMap,
+) -> Result<Option<u64>, ApiError> {
     let given = query.iter().find(|(name, _)| name == "wait");
     if let Some((_, value)) = given {
         let seconds = value.parse().ok().filter(|wait| (0.0..=WAIT_SECONDS_MAX).contains(wait));

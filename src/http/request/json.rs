@@ -19,7 +19,7 @@ const MISPLACED_VALUES_MAX: usize = 64;
 
 /// The fields that are read of a body.
 #[derive(Clone, Copy)]
-pub struct Shape {
+pub(crate) struct Shape {
     /// Whether a field is read; others are ignored.
     pub has_field: fn(&str) -> bool,
     /// The fields that are lists, of objects or of strings, and the fields of those objects.
@@ -33,7 +33,7 @@ pub struct Shape {
 /// # Errors
 /// Returns an error if the body is not a JSON object, has one of these fields twice, or has a list
 /// that is too long.
-pub fn object(
+pub(crate) fn object(
     body: &[u8],
     shape: Shape,
     sent_as_form: bool,
@@ -70,7 +70,7 @@ fn invalid(given: &str) -> ApiError {
 }
 
 /// Returns whether the client says that it sends what an HTML form would. Some say so of JSON too.
-pub fn is_form(headers: &HeaderMap) -> bool {
+pub(crate) fn is_form(headers: &HeaderMap) -> bool {
     let kind = headers.get(CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let kind = kind.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
     matches!(kind.as_str(), "application/x-www-form-urlencoded" | "multipart/form-data")

@@ -1,14 +1,14 @@
 //! What a request brings: who calls, from where, its parameters and its body.
 
-pub mod address;
-pub mod auth;
-pub mod batch_request;
-pub mod body;
-pub mod call;
-pub mod headers;
-pub mod json;
-pub mod moment;
-pub mod origin;
+pub(crate) mod address;
+pub(crate) mod auth;
+pub(crate) mod batch_request;
+pub(crate) mod body;
+pub(crate) mod call;
+pub(crate) mod headers;
+pub(crate) mod json;
+pub(crate) mod moment;
+pub(crate) mod origin;
 pub mod params;
-pub mod path;
-pub mod schedule_request;
+pub(crate) mod path;
+pub(crate) mod schedule_request;

@@ -8,7 +8,7 @@ use crate::http::error::ApiError;
 ///
 /// # Errors
 /// Returns an error if it is none of these.
-pub fn moment(code: ErrorCode, name: &str, value: &str) -> Result<Moment, ApiError> {
+pub(crate) fn moment(code: ErrorCode, name: &str, value: &str) -> Result<Moment, ApiError> {
     let rule = "a time such as `2026-05-11T12:00:00Z`, a date, or Unix seconds";
     parse_moment(value).ok_or_else(|| ApiError::invalid(code, name, rule, value))
 }

@@ -21,7 +21,7 @@ const FETCH_MODE: HeaderName = HeaderName::from_static("sec-fetch-mode");
 const FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 
 /// The hosts and origins that are the service's own.
-pub struct OriginCheck {
+pub(crate) struct OriginCheck {
     /// The address that is bound.
     bind: IpAddr,
     /// The host and the origin of `public_url`.
@@ -30,7 +30,7 @@ pub struct OriginCheck {
 }
 
 impl OriginCheck {
-    pub fn new(bind: IpAddr, public_url: Option<&str>, cors: Arc<Cors>) -> OriginCheck {
+    pub(crate) fn new(bind: IpAddr, public_url: Option<&str>, cors: Arc<Cors>) -> OriginCheck {
         let url = public_url.and_then(|url| Url::parse(url).ok());
         let public = url.as_ref().and_then(|url| {
             let host = url.host_str()?.trim_matches(['[', ']']).to_owned();
@@ -44,7 +44,7 @@ impl OriginCheck {
     /// # Errors
     /// Returns an error if its host is not this service's (a name that was rebound to this address,
     /// say), or if a page of another origin sends it that `cors_origins` does not list.
-    pub fn check(&self, head: &RequestHead) -> Result<(), ApiError> {
+    pub(crate) fn check(&self, head: &RequestHead) -> Result<(), ApiError> {
         let host = self.own_host(head)?;
         let headers = head.headers();
         let site = headers.get(FETCH_SITE).map(HeaderValue::as_bytes);

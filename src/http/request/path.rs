@@ -1,25 +1,25 @@
 //! The paths of routes, and what stands in the places of their parameters.
 
 /// A path with parameters in braces, as in `/jobs/{job_id}`.
-pub struct PathPattern {
+pub(crate) struct PathPattern {
     pub text: &'static str,
     /// What stands before the first parameter.
     prefix: &'static str,
 }
 
 impl PathPattern {
-    pub fn new(text: &'static str) -> PathPattern {
+    pub(crate) fn new(text: &'static str) -> PathPattern {
         PathPattern { text, prefix: text.split('{').next().unwrap_or_default() }
     }
 
     /// Returns the names of its parameters.
-    pub fn parameters(&self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn parameters(&self) -> impl Iterator<Item = &'static str> {
         self.text.split('{').skip(1).filter_map(|rest| rest.split('}').next())
     }
 
     /// Returns what stands in the place of a parameter, or nothing if none is asked for; `None` if
     /// the path does not fit.
-    pub fn capture<'a>(&self, path: &'a str, parameter: Option<&str>) -> Option<&'a str> {
+    pub(crate) fn capture<'a>(&self, path: &'a str, parameter: Option<&str>) -> Option<&'a str> {
         let mut captured = "";
         let mut pattern = &self.text[self.prefix.len()..];
         let mut path = path.strip_prefix(self.prefix)?;

@@ -14,9 +14,9 @@ use crate::job::{
 use crate::service::{NewSchedule, Service};
 
 /// The largest body, bytes: the batch, and what stands beside it.
-pub const BODY_BYTES_MAX: usize = SCHEDULE_BATCH_BYTES_MAX + (16 << 10);
+pub(crate) const BODY_BYTES_MAX: usize = SCHEDULE_BATCH_BYTES_MAX + (16 << 10);
 /// The fields of a schedule.
-pub const FIELDS: [&str; 10] = [
+pub(crate) const FIELDS: [&str; 10] = [
     "name",
     "cron",
     "every",
@@ -31,7 +31,7 @@ pub const FIELDS: [&str; 10] = [
 
 /// The changes of a schedule. What is `None` stays as it is.
 #[derive(Clone, Debug, Default)]
-pub struct ScheduleChange {
+pub(crate) struct ScheduleChange {
     name: Option<String>,
     recurrence: Option<Recurrence>,
     jitter_seconds: Option<u32>,
@@ -44,7 +44,7 @@ pub struct ScheduleChange {
 
 impl ScheduleChange {
     /// Makes the changes.
-    pub fn apply(&self, definition: &mut ScheduleDefinition, paused: &mut bool) {
+    pub(crate) fn apply(&self, definition: &mut ScheduleDefinition, paused: &mut bool) {
         let ScheduleChange {
             name,
             recurrence,
@@ -72,7 +72,7 @@ impl ScheduleChange {
 /// # Errors
 /// Returns an error if a field breaks its rule, one that is needed is missing, or an item of the
 /// batch would be refused.
-pub fn new(service: &Service, body: &[u8], now_ms: UnixMs) -> Result<NewSchedule, ApiError> {
+pub(crate) fn new(service: &Service, body: &[u8], now_ms: UnixMs) -> Result<NewSchedule, ApiError> {
     let asked = change_of(service, body, None, now_ms)?;
     let missing = |name: &str, what: &str| {
         ApiError::new(
@@ -106,7 +106,7 @@ pub fn new(service: &Service, body: &[u8], now_ms: UnixMs) -> Result<NewSchedule
 ///
 /// # Errors
 /// Returns an error if a field breaks its rule, or an item of the batch would be refused.
-pub fn change(
+pub(crate) fn change(
     service: &Service,
     body: &[u8],
     before: &ScheduleDefinition,

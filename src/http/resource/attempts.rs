@@ -9,7 +9,7 @@ use crate::job::{AttemptCall, AttemptEnd, RawRequest, Reason};
 use crate::service::Caller;
 
 /// Returns the attempts that have ended, oldest first.
-pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn list(call: ApiCall, caller: Caller) -> ApiResult {
     let (service, id) = (call.service(), call.path_parameter("job_id"));
     let (job, attempts) = service.attempts(&caller, &id)?;
     // As a body that would ask for it again.

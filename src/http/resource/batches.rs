@@ -21,7 +21,7 @@ use crate::store::idempotency_of_batch;
 const POLL_AFTER_SECONDS: u64 = 2;
 
 /// Queues the items of the body: the 202 is sent when they are on disk.
-pub async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
     let payload = call.take_body();
     let (service, limits, headers) = (call.service(), &call.state.limits, call.headers());
     service.check_rate(&caller)?;
@@ -43,7 +43,7 @@ pub async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
 ///
 /// # Errors
 /// Returns an error if all of it was refused.
-pub async fn accept(service: Arc<Service>, caller: &Caller, asked: NewBatch) -> ApiResult {
+pub(crate) async fn accept(service: Arc<Service>, caller: &Caller, asked: NewBatch) -> ApiResult {
     let (batch, replayed) = service.submit_batch(caller, asked).await?;
     accepted(service, &batch, replayed).await
 }
@@ -52,7 +52,7 @@ pub async fn accept(service: Arc<Service>, caller: &Caller, asked: NewBatch) -> 
 ///
 /// # Errors
 /// Returns an error if it cannot be read.
-pub async fn accepted(service: Arc<Service>, batch: &Batch, replayed: bool) -> ApiResult {
+pub(crate) async fn accepted(service: Arc<Service>, batch: &Batch, replayed: bool) -> ApiResult {
     let mut response = HttpResponse::build(StatusCode::ACCEPTED);
     response.insert_header((LOCATION, format!("/batches/{}", batch.key.id)));
     if replayed {
@@ -62,7 +62,7 @@ pub async fn accepted(service: Arc<Service>, batch: &Batch, replayed: bool) -> A
 }
 
 /// Returns the batch object; with `wait`, once all its jobs have ended or the wait is over.
-pub async fn get(call: ApiCall) -> ApiResult {
+pub(crate) async fn get(call: ApiCall) -> ApiResult {
     let query = call.query()?;
     let form = Form::of(query)?;
     let wait_ms = wait_ms(query, call.headers())?;
@@ -75,7 +75,7 @@ pub async fn get(call: ApiCall) -> ApiResult {
 }
 
 /// Cancels every job of the batch that has not ended; returns the batch object as it is then.
-pub async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
     let id = call.path_parameter("batch_id");
     call.service().cancel_batch(&caller, &id).await?;
     answer(call.service().clone(), HttpResponse::Ok(), id, Form::Whole).await

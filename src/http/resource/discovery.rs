@@ -18,7 +18,7 @@ use crate::upstream::browser::{Matches, RecipeHealth};
 use crate::upstream::{Circuit, LastError};
 
 /// Returns all scrapers, those that ship with answerd first.
-pub async fn list(call: ApiCall) -> ApiResult {
+pub(crate) async fn list(call: ApiCall) -> ApiResult {
     let scrapers = call.service().scrapers().iter().map(scraper).collect();
     Ok(HttpResponse::Ok().json(ScrapersView { scrapers }))
 }
@@ -41,7 +41,7 @@ fn scraper(status: &ScraperStatus<'_>) -> ScraperView {
 }
 
 /// Returns the part of a scraper that changes while the service runs.
-pub fn live(status: &ScraperStatus<'_>, bucket: Option<BucketView>) -> LiveScraperView {
+pub(crate) fn live(status: &ScraperStatus<'_>, bucket: Option<BucketView>) -> LiveScraperView {
     let name = &status.scraper.name;
     LiveScraperView {
         name: name.clone(),
@@ -54,7 +54,7 @@ pub fn live(status: &ScraperStatus<'_>, bucket: Option<BucketView>) -> LiveScrap
     }
 }
 
-pub fn queue(status: &ScraperStatus<'_>) -> QueueView {
+pub(crate) fn queue(status: &ScraperStatus<'_>) -> QueueView {
     QueueView { waiting: status.waiting, running: status.running }
 }
 
@@ -135,6 +135,6 @@ fn health(scraper: &str, report: &HealthReport) -> HealthView {
     }
 }
 
-pub fn seconds(time_ms: u64) -> f64 {
+pub(crate) fn seconds(time_ms: u64) -> f64 {
     time_ms as f64 / 1000.0
 }

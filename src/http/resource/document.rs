@@ -7,7 +7,7 @@ use actix_web::http::header::CONTENT_TYPE;
 use crate::http::request::call::{ApiCall, ApiResult};
 
 /// Returns the document.
-pub async fn get(call: ApiCall) -> ApiResult {
+pub(crate) async fn get(call: ApiCall) -> ApiResult {
     let text = call.state.document.text.as_str();
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(text))
 }

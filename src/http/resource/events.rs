@@ -19,7 +19,7 @@ const KEEP_ALIVE: &str = ": keep-alive\n\n";
 
 /// Streams from the present state of the job until it has ended. `Last-Event-ID` leaves out what
 /// the client has seen.
-pub async fn stream(call: ApiCall) -> ApiResult {
+pub(crate) async fn stream(call: ApiCall) -> ApiResult {
     let (id, service) = (call.path_parameter("job_id"), call.service().clone());
     // One that is not ours is as good as none.
     let last = call.headers().get("last-event-id");

@@ -9,7 +9,7 @@ use crate::http::request::call::{ApiCall, ApiResult};
 use crate::service::{Caller, Service, ServiceError};
 
 /// Returns the attempts of a job with their steps, and where their files are.
-pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn list(call: ApiCall, caller: Caller) -> ApiResult {
     let (service, id) = (call.service().clone(), call.path_parameter("job_id"));
     let shown = id.to_ascii_lowercase();
     let attempts = web::block(move || attempts(&service, &caller, &id)).await??;
@@ -44,7 +44,7 @@ fn attempts(
 }
 
 /// Returns a file of a job's evidence. A page is shown as its text: its scripts are strangers.
-pub async fn file(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn file(call: ApiCall, caller: Caller) -> ApiResult {
     let (service, id, name) =
         (call.service().clone(), call.path_parameter("job_id"), call.path_parameter("file"));
     let shown = kind(&name);

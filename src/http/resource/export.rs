@@ -48,21 +48,21 @@ fn is_number(text: &str) -> bool {
 
 /// A format with a line for a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     NdJson,
     Csv,
 }
 
 impl Format {
     /// Returns the format of a media type.
-    pub fn of(media_type: &str) -> Option<Format> {
+    pub(crate) fn of(media_type: &str) -> Option<Format> {
         [Format::NdJson, Format::Csv].into_iter().find(|format| {
             let known = format.content_type().split(';').next();
             known.is_some_and(|known| known.eq_ignore_ascii_case(media_type))
         })
     }
 
-    pub fn content_type(self) -> &'static str {
+    pub(crate) fn content_type(self) -> &'static str {
         match self {
             Format::NdJson => "application/x-ndjson",
             Format::Csv => "text/csv; charset=utf-8",
@@ -70,7 +70,7 @@ impl Format {
     }
 
     /// Returns what stands before the first line.
-    pub fn header(self) -> Option<&'static [u8]> {
+    pub(crate) fn header(self) -> Option<&'static [u8]> {
         match self {
             Format::NdJson => None,
             Format::Csv => Some(CSV_HEADER),
@@ -78,7 +78,7 @@ impl Format {
     }
 
     /// Adds the line of a job.
-    pub fn line(self, lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
+    pub(crate) fn line(self, lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
         match self {
             Format::NdJson => {
                 lines.extend_from_slice(&job_object(job, id, None));

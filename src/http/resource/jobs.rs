@@ -19,7 +19,7 @@ use crate::job::check_label;
 use crate::service::{Caller, Service, ServiceError};
 
 /// Returns the job object; with `wait`, once the job has ended or the wait is over.
-pub async fn get(call: ApiCall) -> ApiResult {
+pub(crate) async fn get(call: ApiCall) -> ApiResult {
     let query = call.query()?;
     let form = Form::of(query)?;
     let wait_ms = wait_ms(query, call.headers())?;
@@ -34,7 +34,7 @@ pub async fn get(call: ApiCall) -> ApiResult {
 }
 
 /// Cancels a job of the caller's; returns the job object as it is then. Contract part 2.
-pub async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
     let service = call.service();
     let job = service.cancel(&caller, &call.path_parameter("job_id")).await?;
     let json = job_object(&job, service.id_of(&job), None);
@@ -42,7 +42,7 @@ pub async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
 }
 
 /// Deletes the finished jobs of the caller's with a label, or counts what would go.
-pub async fn delete_labeled(mut call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn delete_labeled(mut call: ApiCall, caller: Caller) -> ApiResult {
     let (mut label, mut dry_run) = (None, false);
     for (name, value) in call.take_query()? {
         match name.as_str() {
@@ -71,7 +71,7 @@ pub async fn delete_labeled(mut call: ApiCall, caller: Caller) -> ApiResult {
 }
 
 /// Returns the Markdown of the answer of a job that is done.
-pub async fn markdown(call: ApiCall) -> ApiResult {
+pub(crate) async fn markdown(call: ApiCall) -> ApiResult {
     let markdown = answer_markdown(call.service(), &call.path_parameter("job_id"))?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/markdown; charset=utf-8"))
@@ -80,7 +80,7 @@ pub async fn markdown(call: ApiCall) -> ApiResult {
 
 /// Returns the same as the tokens of `markdown_json`, for clients that show it: text that no parser
 /// of theirs has to be trusted with.
-pub async fn tokens(call: ApiCall) -> ApiResult {
+pub(crate) async fn tokens(call: ApiCall) -> ApiResult {
     let markdown = answer_markdown(call.service(), &call.path_parameter("job_id"))?;
     // Off the actix threads: an answer may be large.
     let tokens = web::block(move || TokensView { tokens: token_tree(&markdown) }).await?;

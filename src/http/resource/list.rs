@@ -23,11 +23,11 @@ use crate::service::{Caller, Service, ServiceError};
 use crate::store::{Cursor, ListFilter, ListPage};
 
 /// Bounds and default of `limit`, jobs in a page.
-pub const LIMIT_MAX: usize = 200;
-pub const LIMIT_DEFAULT: usize = 50;
+pub(crate) const LIMIT_MAX: usize = 200;
+pub(crate) const LIMIT_DEFAULT: usize = 50;
 
 /// The longest `search`, characters: that of a label.
-pub const SEARCH_CHARS_MAX: usize = LABEL_CHARS_MAX;
+pub(crate) const SEARCH_CHARS_MAX: usize = LABEL_CHARS_MAX;
 
 /// A checked query.
 struct Query {
@@ -38,7 +38,7 @@ struct Query {
 }
 
 /// Returns a page, or all pages in a row where `Accept` names a format of lines.
-pub async fn list(mut call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn list(mut call: ApiCall, caller: Caller) -> ApiResult {
     let pairs = call.take_query()?;
     let service = call.service();
     let query = query(service, caller, pairs)?;
@@ -56,7 +56,7 @@ pub async fn list(mut call: ApiCall, caller: Caller) -> ApiResult {
 }
 
 /// Returns the first format of lines that `Accept` names.
-pub fn wanted_format(headers: &HeaderMap) -> Option<export::Format> {
+pub(crate) fn wanted_format(headers: &HeaderMap) -> Option<export::Format> {
     let accept = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     accept
         .flat_map(|value| value.split(','))

@@ -17,7 +17,7 @@ use metric::{Metric, MetricSources};
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns all metrics.
-pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
     let service = call.service();
     let scrapers = service.scrapers();
     let names = scrapers.iter().map(|status| status.scraper.name.as_str());

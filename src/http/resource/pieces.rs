@@ -11,7 +11,7 @@ use actix_web::{HttpResponse, web};
 use crate::http::transport::security_headers;
 
 /// A piece, and the state to make the next one from; without one it is the last.
-pub type Piece<S> = (web::Bytes, Option<S>);
+pub(crate) type Piece<S> = (web::Bytes, Option<S>);
 
 /// The pieces that `next` makes from one state after the other, until it makes none. It is dropped,
 /// and nothing goes on, when the reader leaves.
@@ -21,7 +21,7 @@ struct PieceBody<S, F> {
 }
 
 /// Returns a stream of Server-Sent Events, as the HTML standard has them, that begins with `state`.
-pub fn event_stream<S, F>(state: S, next: fn(S) -> F) -> HttpResponse
+pub(crate) fn event_stream<S, F>(state: S, next: fn(S) -> F) -> HttpResponse
 where
     S: 'static,
     F: Future<Output = Option<Piece<S>>> + 'static,
@@ -30,7 +30,7 @@ where
 }
 
 /// Returns a stream of pieces that begins with `state`; proxies are asked not to hold them back.
-pub fn stream<S, F>(content_type: &str, state: S, next: fn(S) -> F) -> HttpResponse
+pub(crate) fn stream<S, F>(content_type: &str, state: S, next: fn(S) -> F) -> HttpResponse
 where
     S: 'static,
     F: Future<Output = Option<Piece<S>>> + 'static,

@@ -16,11 +16,11 @@ use crate::service::{Service, ServiceError};
 use crate::store::SealedResult;
 
 /// The type of every JSON body.
-pub const JSON: HeaderValue = HeaderValue::from_static("application/json");
+pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The part of the job object that a client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     Whole,
     /// `fields=status`: without the result.
     Status,
@@ -31,7 +31,7 @@ impl Form {
     ///
     /// # Errors
     /// Returns an error if it names something else.
-    pub fn of(query: &[(String, String)]) -> Result<Form, ApiError> {
+    pub(crate) fn of(query: &[(String, String)]) -> Result<Form, ApiError> {
         let given = query.iter().find(|(name, _)| name == "fields");
         let Some((_, fields)) = given else { return Ok(Form::Whole) };
         match fields.split(',').map(str::trim).find(|field| *field != "status") {
@@ -84,7 +84,7 @@ fn checksum(result: Option<SealedResult<'_>>, usage: Option<&UpstreamUsage>) -> 
 
 /// Returns the tags that the client has. A header that cannot be read is as good as none (RFC 9110,
 /// section 13.1.2).
-pub fn known_tags(call: &ApiCall) -> Option<IfNoneMatch> {
+pub(crate) fn known_tags(call: &ApiCall) -> Option<IfNoneMatch> {
     let conditional = call.headers().contains_key(IF_NONE_MATCH);
     conditional.then(|| IfNoneMatch::parse(call.request()).ok()).flatten()
 }
@@ -93,7 +93,7 @@ pub fn known_tags(call: &ApiCall) -> Option<IfNoneMatch> {
 ///
 /// # Errors
 /// Returns an error if there is no such job, or if the store fails.
-pub fn answer(
+pub(crate) fn answer(
     service: &Service,
     id: &str,
     known: Option<&IfNoneMatch>,

@@ -8,7 +8,7 @@ use crate::http::request::call::{ApiCall, ApiResult};
 use crate::service::Caller;
 
 /// Returns the raw replies of a job's attempt, as they are stored.
-pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
     let (service, id) = (call.service().clone(), call.path_parameter("job_id"));
     let json = web::block(move || service.raw(&caller, &id)).await??;
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))

@@ -57,7 +57,7 @@ enum ReportFormat {
 }
 
 /// Returns a report.
-pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
     let mut asked = ReportRequest::default();
     let mut format = ReportFormat::Json;
     let mut tracker = None;

@@ -9,7 +9,7 @@ use crate::store::CompletedJob;
 
 /// A kind of row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RowKind {
+pub(crate) enum RowKind {
     /// One for each job.
     Answers,
     Sources,
@@ -21,7 +21,7 @@ pub enum RowKind {
 }
 
 impl RowKind {
-    pub const ALL: [RowKind; 6] = [
+    pub(crate) const ALL: [RowKind; 6] = [
         RowKind::Answers,
         RowKind::Sources,
         RowKind::Citations,
@@ -30,7 +30,7 @@ impl RowKind {
         RowKind::Mentions,
     ];
 
-    pub fn word(self) -> &'static str {
+    pub(crate) fn word(self) -> &'static str {
         match self {
             RowKind::Answers => "answers",
             RowKind::Sources => "sources",
@@ -80,7 +80,7 @@ impl RowKind {
     }
 
     /// Returns all columns, in order.
-    pub fn header(self) -> impl Iterator<Item = &'static str> {
+    pub(crate) fn header(self) -> impl Iterator<Item = &'static str> {
         COMMON.iter().chain(self.columns()).chain(&["cursor"]).copied()
     }
 }
@@ -104,7 +104,7 @@ const COMMON: [&str; 14] = [
 ];
 
 /// Returns the rows of a job, each without its cursor. A result that cannot be read has none.
-pub fn rows(kind: RowKind, done: &CompletedJob, job_id: &str) -> Vec<Vec<Value>> {
+pub(crate) fn rows(kind: RowKind, done: &CompletedJob, job_id: &str) -> Vec<Vec<Value>> {
     let Ok(result) = serde_json::from_slice::<Map<String, Value>>(&done.result) else {
         tracing::error!(job = job_id, "a result could not be exported");
         return Vec::new();
@@ -219,7 +219,7 @@ fn domain(url: &Value) -> Value {
 }
 
 /// Writes the line of the columns; NDJSON has none.
-pub fn write_header(lines: &mut Vec<u8>, kind: RowKind, format: Format) {
+pub(crate) fn write_header(lines: &mut Vec<u8>, kind: RowKind, format: Format) {
     match format {
         Format::NdJson => {}
         Format::Csv => csv_record(lines, kind.header()),
@@ -227,7 +227,7 @@ pub fn write_header(lines: &mut Vec<u8>, kind: RowKind, format: Format) {
 }
 
 /// Writes the line of a row.
-pub fn write_row(
+pub(crate) fn write_row(
     lines: &mut Vec<u8>,
     kind: RowKind,
     format: Format,

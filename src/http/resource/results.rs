@@ -20,9 +20,9 @@ use crate::service::{Caller, Service, ServiceError};
 use crate::store::{ListFilter, ResultCursor, ResultFilter};
 
 /// The largest `limit`, rows.
-pub const ROWS_MAX: u64 = 10_000_000;
+pub(crate) const ROWS_MAX: u64 = 10_000_000;
 /// The words of `format`.
-pub const FORMATS: [&str; 2] = ["ndjson", "csv"];
+pub(crate) const FORMATS: [&str; 2] = ["ndjson", "csv"];
 /// What makes a spreadsheet take a file for UTF-8.
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -44,7 +44,7 @@ struct ResultExport {
 }
 
 /// Streams the rows that match.
-pub async fn export(mut call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn export(mut call: ApiCall, caller: Caller) -> ApiResult {
     let pairs = call.take_query()?;
     let service = call.service().clone();
     drop(call);

@@ -18,7 +18,7 @@ use crate::service::{Caller, NewBatch, Service, ServiceError, SlotReader, SlotRe
 use crate::store::{ScheduleEntry, idempotency_of_batch};
 
 /// Makes a schedule; its batch is checked as `POST /batches` would, and must be without a fault.
-pub async fn create(mut call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn create(mut call: ApiCall, caller: Caller) -> ApiResult {
     let payload = call.take_body();
     let service = call.service().clone();
     service.check_rate(&caller)?;
@@ -35,7 +35,7 @@ pub async fn create(mut call: ApiCall, caller: Caller) -> ApiResult {
 }
 
 /// Returns the schedules of the key, without their batches.
-pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn list(call: ApiCall, caller: Caller) -> ApiResult {
     let service = call.service().clone();
     drop(call);
     // Off the actix threads: there may be a thousand.
@@ -47,13 +47,13 @@ pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
     Ok(HttpResponse::Ok().json(web::block(read).await??))
 }
 
-pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
     let id = call.path_parameter("schedule_id");
     Ok(HttpResponse::Ok().json(whole(call.service(), &caller, &id)?))
 }
 
 /// Changes what the body names.
-pub async fn change(mut call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn change(mut call: ApiCall, caller: Caller) -> ApiResult {
     let payload = call.take_body();
     let (id, service) = (call.path_parameter("schedule_id"), call.service().clone());
     service.schedule(&caller, &id)?;
@@ -74,7 +74,7 @@ pub async fn change(mut call: ApiCall, caller: Caller) -> ApiResult {
 }
 
 /// Removes a schedule; returns it as it was.
-pub async fn remove(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn remove(call: ApiCall, caller: Caller) -> ApiResult {
     let id = call.path_parameter("schedule_id");
     let service = call.service();
     let shown = whole(service, &caller, &id)?;
@@ -83,7 +83,7 @@ pub async fn remove(call: ApiCall, caller: Caller) -> ApiResult {
 }
 
 /// Submits the batch of a schedule now, beside its slots: answers as `POST /batches` does.
-pub async fn run(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn run(call: ApiCall, caller: Caller) -> ApiResult {
     let service = call.service().clone();
     service.check_rate(&caller)?;
     let key = idempotency_key(call.headers())?;
@@ -106,7 +106,7 @@ pub async fn run(call: ApiCall, caller: Caller) -> ApiResult {
 }
 
 /// Returns the newest runs of a schedule.
-pub async fn runs(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn runs(call: ApiCall, caller: Caller) -> ApiResult {
     let id = call.path_parameter("schedule_id");
     let service = call.service();
     let (entry, _) = service.schedule(&caller, &id)?;

@@ -20,7 +20,7 @@ const POLL_AFTER_SECONDS: u64 = 2;
 const REPLAYED: (&str, &str) = ("idempotency-replayed", "true");
 
 /// Runs one and waits.
-pub async fn run(mut call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn run(mut call: ApiCall, caller: Caller) -> ApiResult {
     let mut raw = params::from_pairs(call.take_query()?)?;
     let service = call.service();
     let known = service.scraper(&call.path_parameter("scraper"))?;
@@ -39,7 +39,7 @@ pub async fn run(mut call: ApiCall, caller: Caller) -> ApiResult {
 }
 
 /// Queues one: the 202 is sent when it is on disk.
-pub async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
     let (query, payload) = (call.take_query(), call.take_body());
     let (service, limits, headers) = (call.service(), &call.state.limits, call.headers());
     let known = service.scraper(&call.path_parameter("scraper"))?;

@@ -21,7 +21,7 @@ const EVENT_EVERY_MS: u64 = 1_000;
 const KEEP_ALIVE_MS: u64 = 15_000;
 const KEEP_ALIVE: &str = ": keep-alive\n\n";
 /// Returns the last day of every scraper in buckets; those in which nothing happened are left out.
-pub async fn get(call: ApiCall, _: Caller) -> ApiResult {
+pub(crate) async fn get(call: ApiCall, _: Caller) -> ApiResult {
     let service = call.service();
     let now_ms = service.now_ms();
     let scrapers = service.days().into_iter().map(|(status, day)| ScraperStatsView {
@@ -38,7 +38,7 @@ pub async fn get(call: ApiCall, _: Caller) -> ApiResult {
 }
 
 /// Streams how every scraper stands, at once and then whenever it has changed.
-pub async fn stream(call: ApiCall, _: Caller) -> ApiResult {
+pub(crate) async fn stream(call: ApiCall, _: Caller) -> ApiResult {
     let service = call.service().clone();
     let place = call.state.streams.enter().ok_or_else(|| ApiError::streams_full(STREAMS_MAX))?;
     let stream = Stream { service, _place: place, told: String::new(), told_ms: None };

@@ -19,10 +19,10 @@ use crate::service::Caller;
 use crate::store::{Row, TRACKER_VERSIONS_MAX};
 
 /// The most observations of a page.
-pub const OBSERVATIONS_MAX: usize = 1_000;
+pub(crate) const OBSERVATIONS_MAX: usize = 1_000;
 
 /// Writes a tracker; a change of its brands makes a new version.
-pub async fn put(mut call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn put(mut call: ApiCall, caller: Caller) -> ApiResult {
     let payload = call.take_body();
     let (service, limits, headers) = (call.service(), &call.state.limits, call.headers());
     service.check_rate(&caller)?;
@@ -48,20 +48,20 @@ fn parse(body: &[u8], sent_as_form: bool) -> Result<TrackedBrands, ApiError> {
 }
 
 /// Returns the trackers of the caller's.
-pub async fn list(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn list(call: ApiCall, caller: Caller) -> ApiResult {
     let trackers = call.service().trackers(&caller)?;
     let trackers = trackers.into_iter().map(TrackerView::from).collect();
     Ok(HttpResponse::Ok().json(TrackersView { trackers }))
 }
 
 /// Returns a tracker.
-pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
     let tracker = call.service().tracker(&caller, &call.path_parameter("tracker"))?;
     Ok(HttpResponse::Ok().json(TrackerView::from(tracker)))
 }
 
 /// Deletes a tracker with all that it has measured; returns it as it was.
-pub async fn delete(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn delete(call: ApiCall, caller: Caller) -> ApiResult {
     let (service, name) = (call.service(), call.path_parameter("tracker"));
     let tracker = service.tracker(&caller, &name)?;
     service.delete_tracker(&caller, &name).await?;
@@ -69,7 +69,7 @@ pub async fn delete(call: ApiCall, caller: Caller) -> ApiResult {
 }
 
 /// Measures all results that still live.
-pub async fn apply(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn apply(call: ApiCall, caller: Caller) -> ApiResult {
     let tracker = call.path_parameter("tracker");
     call.service().check_rate(&caller)?;
     let applied = call.service().apply_tracker(&caller, &tracker).await?;
@@ -83,7 +83,7 @@ pub async fn apply(call: ApiCall, caller: Caller) -> ApiResult {
 }
 
 /// Returns a page of what was measured.
-pub async fn observations(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn observations(call: ApiCall, caller: Caller) -> ApiResult {
     let tracker = call.path_parameter("tracker");
     let service = call.service().clone();
     let (mut version, mut window, mut after, mut limit) =
@@ -136,7 +136,7 @@ fn cursor(text: &str, row_of: impl Fn(&str) -> Option<Row>) -> Option<(u64, Row)
 ///
 /// # Errors
 /// Returns an error if it is none that a tracker can have.
-pub fn version_number(value: &str) -> Result<u32, ApiError> {
+pub(crate) fn version_number(value: &str) -> Result<u32, ApiError> {
     let number = value.parse().ok().filter(|number| (1..=TRACKER_VERSIONS_MAX).contains(number));
     number.ok_or_else(|| {
         let rule = format!("the number of a version, 1 to {TRACKER_VERSIONS_MAX}");

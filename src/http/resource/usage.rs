@@ -18,7 +18,7 @@ use crate::store::{DailyUsage, SpendRow, Usage};
 
 /// Returns the credits of the calendar month (UTC); with `days`, the usage of that many days in
 /// place of this month's.
-pub async fn get(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
     let service = call.service();
     let usage = service.usage(&caller, days(call.query()?)?)?;
     let accounts = service.all_credits(&caller)?;

@@ -10,22 +10,22 @@ use crate::job::{Delivery, DeliveryAttempt, DeliveryState, Outcome, Subject};
 use crate::service::{Caller, WebhookStatus};
 
 /// Returns the delivery log of a job's webhook.
-pub async fn of_job(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn of_job(call: ApiCall, caller: Caller) -> ApiResult {
     get(&call, &caller, Subject::Job)
 }
 
 /// Returns the delivery log of a batch's webhook.
-pub async fn of_batch(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn of_batch(call: ApiCall, caller: Caller) -> ApiResult {
     get(&call, &caller, Subject::Batch)
 }
 
 /// Makes a job's webhook due once more.
-pub async fn resend_of_job(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn resend_of_job(call: ApiCall, caller: Caller) -> ApiResult {
     resend(&call, &caller, Subject::Job).await
 }
 
 /// Makes a batch's webhook due once more.
-pub async fn resend_of_batch(call: ApiCall, caller: Caller) -> ApiResult {
+pub(crate) async fn resend_of_batch(call: ApiCall, caller: Caller) -> ApiResult {
     resend(&call, &caller, Subject::Batch).await
 }
 

@@ -13,7 +13,7 @@ use crate::http::routes::description::Reply;
 
 const GONE: Codes = &[ErrorCode::BatchNotFound];
 
-pub fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     vec![
         post("/batches", keyed(batches::submit), |it| {
             let accepted =

@@ -8,12 +8,12 @@ use crate::http::openapi::headers::references;
 use crate::http::openapi::{errors, parameters, schemas};
 use crate::http::request::path::PathPattern;
 
-pub const JSON: &str = "application/json";
-pub const HTML: &str = "text/html";
+pub(crate) const JSON: &str = "application/json";
+pub(crate) const HTML: &str = "text/html";
 const EVENTS: &str = "text/event-stream";
 
 /// An operation object in the making.
-pub struct Description {
+pub(crate) struct Description {
     operation: Value,
     takes_key: bool,
     codes: Vec<ErrorCode>,
@@ -22,7 +22,7 @@ pub struct Description {
 }
 
 impl Description {
-    pub fn new(path: &PathPattern, tag: &str, takes_key: bool) -> Description {
+    pub(crate) fn new(path: &PathPattern, tag: &str, takes_key: bool) -> Description {
         let security = if takes_key {
             // One of the three; or none, where the operator has configured no keys.
             json!([{ "header": [] }, { "query": [] }, { "bearer": [] }, {}])
@@ -39,20 +39,20 @@ impl Description {
     }
 
     /// Sets its name for generated clients, and its summary.
-    pub fn named(mut self, id: &str, summary: &str) -> Description {
+    pub(crate) fn named(mut self, id: &str, summary: &str) -> Description {
         self.operation["operationId"] = id.into();
         self.operation["summary"] = summary.into();
         self
     }
 
     /// Sets its description.
-    pub fn about(mut self, description: &str) -> Description {
+    pub(crate) fn about(mut self, description: &str) -> Description {
         self.operation["description"] = description.into();
         self
     }
 
     /// Adds parameters, in front of those that every operation has.
-    pub fn takes(mut self, parameters: impl IntoIterator<Item = Value>) -> Description {
+    pub(crate) fn takes(mut self, parameters: impl IntoIterator<Item = Value>) -> Description {
         if let Some(own) = self.operation["parameters"].as_array_mut() {
             let every = own.pop();
             own.extend(parameters);
@@ -62,7 +62,7 @@ impl Description {
     }
 
     /// Sets a JSON body with an example of it.
-    pub fn takes_body(
+    pub(crate) fn takes_body(
         mut self,
         required: bool,
         description: &str,
@@ -77,7 +77,7 @@ impl Description {
     }
 
     /// Adds a success.
-    pub fn answers(mut self, status: &str, reply: Reply) -> Description {
+    pub(crate) fn answers(mut self, status: &str, reply: Reply) -> Description {
         let mut headers = reply.headers;
         headers.push("X-Request-Id");
         if self.takes_key {
@@ -93,19 +93,19 @@ impl Description {
     }
 
     /// Sets the codes that it can be refused with, beside those of any request and of keys.
-    pub fn fails(mut self, codes: &[&[ErrorCode]]) -> Description {
+    pub(crate) fn fails(mut self, codes: &[&[ErrorCode]]) -> Description {
         self.codes = errors::all_of(codes);
         self
     }
 
     /// Says that a browser gets its errors as pages.
-    pub fn with_error_pages(mut self) -> Description {
+    pub(crate) fn with_error_pages(mut self) -> Description {
         self.error_pages = true;
         self
     }
 
     /// Returns the operation object.
-    pub fn finish(mut self) -> Value {
+    pub(crate) fn finish(mut self) -> Value {
         let keyed: Codes = if self.takes_key { KEYED } else { &[] };
         let codes = errors::all_of(&[keyed, &self.codes]);
         for (status, mut response) in errors::responses(&codes) {
@@ -120,7 +120,7 @@ impl Description {
 }
 
 /// A success of an operation.
-pub struct Reply {
+pub(crate) struct Reply {
     description: &'static str,
     content: Map<String, Value>,
     headers: Vec<&'static str>,
@@ -128,31 +128,35 @@ pub struct Reply {
 
 impl Reply {
     /// Describes a reply without a body.
-    pub fn empty(description: &'static str) -> Reply {
+    pub(crate) fn empty(description: &'static str) -> Reply {
         Reply { description, content: Map::new(), headers: Vec::new() }
     }
 
     /// Describes a reply that is a JSON object of the schema with this name.
-    pub fn json(description: &'static str, schema: &str, example: Value) -> Reply {
+    pub(crate) fn json(description: &'static str, schema: &str, example: Value) -> Reply {
         Reply::of(description, JSON, schemas::of(schema), Some(example))
     }
 
     /// Describes a reply that is text of a media type.
-    pub fn text(description: &'static str, media_type: &str, example: Option<&str>) -> Reply {
+    pub(crate) fn text(
+        description: &'static str,
+        media_type: &str,
+        example: Option<&str>,
+    ) -> Reply {
         let schema = json!({ "type": "string" });
         Reply::of(description, media_type, schema, example.map(Value::from))
     }
 
     /// Events as they happen. Without a schema: some readers would take it to be of the whole body,
     /// and others of each event.
-    pub fn events(description: &'static str, example: Option<&str>) -> Reply {
+    pub(crate) fn events(description: &'static str, example: Option<&str>) -> Reply {
         let content = example.map_or_else(|| json!({}), |example| json!({ "example": example }));
         let mut reply = Reply::empty(description);
         reply.content.insert(EVENTS.to_owned(), content);
         reply
     }
 
-    pub fn of(
+    pub(crate) fn of(
         description: &'static str,
         media_type: &str,
         schema: Value,
@@ -162,7 +166,7 @@ impl Reply {
     }
 
     /// Adds the same in another media type.
-    pub fn or(mut self, media_type: &str, schema: Value, example: Option<Value>) -> Reply {
+    pub(crate) fn or(mut self, media_type: &str, schema: Value, example: Option<Value>) -> Reply {
         let mut content = json!({ "schema": schema });
         if let Some(example) = example {
             content["example"] = example;
@@ -172,7 +176,7 @@ impl Reply {
     }
 
     /// Headers of it that `openapi/headers.rs` describes.
-    pub fn with(mut self, headers: &[&'static str]) -> Reply {
+    pub(crate) fn with(mut self, headers: &[&'static str]) -> Reply {
         self.headers.extend(headers);
         self
     }

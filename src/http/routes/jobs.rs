@@ -15,7 +15,7 @@ use crate::http::routes::description::{JSON, Reply};
 
 const GONE: Codes = &[ErrorCode::JobNotFound];
 
-pub fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     let mut operations = jobs();
     operations.extend(of_a_job());
     operations

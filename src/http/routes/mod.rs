@@ -3,7 +3,7 @@
 //! table.
 
 mod batches;
-pub mod description;
+pub(crate) mod description;
 mod jobs;
 mod operation;
 mod operations;
@@ -21,14 +21,14 @@ use crate::http::request::path::PathPattern;
 use operation::{Operation, delete, get, get_only, hidden, patch, post};
 
 /// A group of routes.
-pub struct Group {
+pub(crate) struct Group {
     pub tag: &'static str,
     pub about: &'static str,
     operations: fn() -> Vec<Operation>,
 }
 
 /// In the order of the reference.
-pub const GROUPS: [Group; 7] = [
+pub(crate) const GROUPS: [Group; 7] = [
     Group {
         tag: "scrapes",
         about: "Asking scrapers, at once or as jobs.",
@@ -67,7 +67,7 @@ pub const GROUPS: [Group; 7] = [
 ];
 
 /// The table. The first route whose path fits a request is its route.
-pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
+pub(crate) static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
     let mut routes: Vec<Route> = Vec::new();
     for group in GROUPS {
         for operation in (group.operations)() {
@@ -94,7 +94,7 @@ pub static ROUTES: LazyLock<Vec<Route>> = LazyLock::new(|| {
 });
 
 /// A path and what it takes.
-pub struct Route {
+pub(crate) struct Route {
     pub path: PathPattern,
     pub tag: &'static str,
     pub operations: Vec<Operation>,
@@ -104,14 +104,14 @@ pub struct Route {
 
 impl Route {
     /// Returns what answers a method.
-    pub fn handler(&self, method: &Method) -> Option<&Handler> {
+    pub(crate) fn handler(&self, method: &Method) -> Option<&Handler> {
         let taken = self.operations.iter().find(|operation| operation.methods.contains(method));
         taken.map(|operation| &operation.handler)
     }
 }
 
 /// Returns the place in [`ROUTES`] of the route that a path fits.
-pub fn find(path: &str) -> Option<usize> {
+pub(crate) fn find(path: &str) -> Option<usize> {
     ROUTES.iter().position(|route| route.path.capture(path, None).is_some())
 }
 

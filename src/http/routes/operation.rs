@@ -8,7 +8,7 @@ use crate::http::request::call::Handler;
 use crate::http::request::path::PathPattern;
 
 /// A method of a path.
-pub struct Operation {
+pub(crate) struct Operation {
     pub path: &'static str,
     /// The first is its own; HEAD is served wherever GET is (RFC 9110, section 9.1).
     pub methods: &'static [Method],
@@ -29,45 +29,45 @@ impl Operation {
         Operation { path, methods, handler, description }
     }
 
-    pub fn method(&self) -> &Method {
+    pub(crate) fn method(&self) -> &Method {
         &self.methods[0]
     }
 
     /// Returns the operation object of the document, if the document mentions it.
-    pub fn described(&self, path: &PathPattern, tag: &str) -> Option<Value> {
+    pub(crate) fn described(&self, path: &PathPattern, tag: &str) -> Option<Value> {
         let describe = self.description?;
         let takes_key = matches!(self.handler, Handler::Keyed(_));
         Some(describe(Description::new(path, tag, takes_key)).finish())
     }
 }
 
-pub fn get(path: &'static str, handler: Handler, describe: Describe) -> Operation {
+pub(crate) fn get(path: &'static str, handler: Handler, describe: Describe) -> Operation {
     Operation::new(&[Method::GET, Method::HEAD], path, handler, Some(describe))
 }
 
 /// Returns a GET without HEAD, for what must not run because somebody looks (RFC 9110, section
 /// 9.2.1).
-pub fn get_only(path: &'static str, handler: Handler, describe: Describe) -> Operation {
+pub(crate) fn get_only(path: &'static str, handler: Handler, describe: Describe) -> Operation {
     Operation::new(&[Method::GET], path, handler, Some(describe))
 }
 
 /// Returns a GET that the document does not mention.
-pub fn hidden(path: &'static str, handler: Handler) -> Operation {
+pub(crate) fn hidden(path: &'static str, handler: Handler) -> Operation {
     Operation::new(&[Method::GET, Method::HEAD], path, handler, None)
 }
 
-pub fn post(path: &'static str, handler: Handler, describe: Describe) -> Operation {
+pub(crate) fn post(path: &'static str, handler: Handler, describe: Describe) -> Operation {
     Operation::new(&[Method::POST], path, handler, Some(describe))
 }
 
-pub fn patch(path: &'static str, handler: Handler, describe: Describe) -> Operation {
+pub(crate) fn patch(path: &'static str, handler: Handler, describe: Describe) -> Operation {
     Operation::new(&[Method::PATCH], path, handler, Some(describe))
 }
 
-pub fn put(path: &'static str, handler: Handler, describe: Describe) -> Operation {
+pub(crate) fn put(path: &'static str, handler: Handler, describe: Describe) -> Operation {
     Operation::new(&[Method::PUT], path, handler, Some(describe))
 }
 
-pub fn delete(path: &'static str, handler: Handler, describe: Describe) -> Operation {
+pub(crate) fn delete(path: &'static str, handler: Handler, describe: Describe) -> Operation {
     Operation::new(&[Method::DELETE], path, handler, Some(describe))
 }

@@ -10,7 +10,7 @@ use crate::http::request::call::{keyed, open};
 use crate::http::resource::{document, health, metrics, stats, usage};
 use crate::http::routes::description::{JSON, Reply};
 
-pub fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     vec![
         get("/usage", keyed(usage::get), |it| {
             it.named("getUsage", "The credits of a key")

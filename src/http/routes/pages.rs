@@ -9,7 +9,7 @@ use crate::http::routes::description::{Description, HTML, Reply};
 use crate::http::{dashboard, docs, practice};
 use crate::practice::QUESTION_CHARS_MAX;
 
-pub fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     vec![
         get("/", open(dashboard::page), |it| page(it, "showDashboard", "The dashboard")),
         get("/docs", open(docs::index), |it| page(it, "showGuide", "The guide")),

@@ -27,7 +27,7 @@ const DEFINED: Codes = &[
     RateLimit,
 ];
 
-pub fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     vec![
         post("/schedules", keyed(schedules::create), |it| {
             let made = Reply::json("It is on disk.", "Schedule", examples::schedule(true));

@@ -9,7 +9,7 @@ use crate::http::request::call::{keyed, open};
 use crate::http::resource::{discovery, scrapers};
 use crate::http::routes::description::{JSON, Reply};
 
-pub fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     vec![
         get("/scrapers", open(discovery::list), |it| {
             it.named("listScrapers", "Every scraper: what it takes, its queue and its health")

@@ -10,7 +10,7 @@ use crate::http::request::call::keyed;
 use crate::http::resource::{reports, trackers};
 use crate::http::routes::description::Reply;
 
-pub fn operations() -> Vec<Operation> {
+pub(crate) fn operations() -> Vec<Operation> {
     vec![
         get("/trackers", keyed(trackers::list), |it| {
             let example = json!({ "trackers": [examples::tracker()] });

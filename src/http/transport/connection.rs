@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use crate::http::transport::lingering_close;
 use crate::http::transport::write_timeout::WriteTimeout;
 
-pub struct Connection {
+pub(crate) struct Connection {
     stream: TcpStream,
     write_timeout: WriteTimeout,
     /// Whether what was sent last refuses a request.
@@ -21,7 +21,7 @@ pub struct Connection {
 
 impl Connection {
     /// Wraps a stream. A write may wait for `write_timeout` without any progress.
-    pub fn new(stream: TcpStream, write_timeout: Duration) -> Connection {
+    pub(crate) fn new(stream: TcpStream, write_timeout: Duration) -> Connection {
         Connection { stream, write_timeout: WriteTimeout::new(write_timeout), refused: false }
     }
 }

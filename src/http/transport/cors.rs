@@ -21,19 +21,19 @@ const EXPOSED: &str = "Allow, ETag, Idempotency-Replayed, Location, RateLimit, R
 const PREFLIGHT_SECONDS: u64 = 600;
 
 /// The origins that are allowed.
-pub struct Cors {
+pub(crate) struct Cors {
     origins: Vec<String>,
     any: bool,
 }
 
 impl Cors {
     /// Takes `origins` as the setting has them: `*` allows every origin.
-    pub fn new(origins: &[String]) -> Cors {
+    pub(crate) fn new(origins: &[String]) -> Cors {
         Cors { origins: origins.to_vec(), any: origins.iter().any(|origin| origin == "*") }
     }
 
     /// Returns the answer to a preflight of an allowed origin.
-    pub fn preflight(
+    pub(crate) fn preflight(
         &self,
         request: &Request,
         origin: Option<&HeaderValue>,
@@ -50,7 +50,7 @@ impl Cors {
     }
 
     /// Marks a response as readable for the request's origin, if it is.
-    pub fn apply_headers(&self, headers: &mut HeaderMap, origin: Option<&HeaderValue>) {
+    pub(crate) fn apply_headers(&self, headers: &mut HeaderMap, origin: Option<&HeaderValue>) {
         if !self.any && !self.origins.is_empty() {
             // A cache must not give one origin's response to another.
             headers.append(VARY, HeaderValue::from_static("Origin"));
@@ -62,12 +62,12 @@ impl Cors {
     }
 
     /// Returns whether every origin is allowed.
-    pub fn allows_any(&self) -> bool {
+    pub(crate) fn allows_any(&self) -> bool {
         self.any
     }
 
     /// Returns whether pages of this origin may call.
-    pub fn allows(&self, origin: &HeaderValue) -> bool {
+    pub(crate) fn allows(&self, origin: &HeaderValue) -> bool {
         self.any || self.origins.iter().any(|allowed| origin.as_bytes() == allowed.as_bytes())
     }
 }

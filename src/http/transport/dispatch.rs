@@ -21,7 +21,7 @@ use crate::http::{HEAD_BYTES_MAX, URL_BYTES_MAX};
 use crate::service::Caller;
 
 /// Answers a request.
-pub async fn answer(state: Rc<State>, mut request: Request) -> Response<BoxBody> {
+pub(crate) async fn answer(state: Rc<State>, mut request: Request) -> Response<BoxBody> {
     let watch = state.traffic.begin();
     let method = request.method().clone();
     let id = response_headers::request_id(request.headers());

@@ -17,11 +17,11 @@ use futures_core::Stream;
 
 /// The reader of a body, shared with the handler.
 #[derive(Clone)]
-pub struct DrainGuard(Rc<RefCell<Payload>>);
+pub(crate) struct DrainGuard(Rc<RefCell<Payload>>);
 
 impl DrainGuard {
     /// Keeps the reader of a body in chunks; a body whose length is announced needs none.
-    pub fn keep(request: &mut Request) -> Option<DrainGuard> {
+    pub(crate) fn keep(request: &mut Request) -> Option<DrainGuard> {
         request.headers().contains_key(TRANSFER_ENCODING).then(|| {
             let kept = DrainGuard(Rc::new(RefCell::new(request.take_payload())));
             *request.payload() = Payload::Stream { payload: Box::pin(kept.clone()) };
@@ -30,7 +30,10 @@ impl DrainGuard {
     }
 
     /// Keeps the reader for as long as the reply's body exists.
-    pub fn until_sent(self, response: Response<impl MessageBody + 'static>) -> Response<BoxBody> {
+    pub(crate) fn until_sent(
+        self,
+        response: Response<impl MessageBody + 'static>,
+    ) -> Response<BoxBody> {
         response.map_body(|_, body| Answer { body: body.boxed(), _guard: self }.boxed())
     }
 }

@@ -10,7 +10,7 @@ use actix_web::http::header::{CONTENT_LENGTH, HeaderValue};
 use actix_web::web::Bytes;
 
 /// Takes the body from a reply, and says how long it was if that is known.
-pub fn without_body<B: MessageBody>(reply: HttpResponse<B>) -> HttpResponse<Nothing> {
+pub(crate) fn without_body<B: MessageBody>(reply: HttpResponse<B>) -> HttpResponse<Nothing> {
     let size = reply.body().size();
     let mut reply = reply.map_body(|_, _| Nothing(size));
     if let BodySize::Sized(bytes @ 1..) = size {
@@ -23,7 +23,7 @@ pub fn without_body<B: MessageBody>(reply: HttpResponse<B>) -> HttpResponse<Noth
 }
 
 /// A body of no bytes in the place of one of this size.
-pub struct Nothing(BodySize);
+pub(crate) struct Nothing(BodySize);
 
 impl MessageBody for Nothing {
     type Error = Infallible;

@@ -43,7 +43,7 @@ impl Drop for Place {
 /// Returns whether a reply begins here that refuses its request and ends the connection. The
 /// library writes the status, the length, and then whether the connection is kept. Its own
 /// refusals, of what is no HTTP request, may not say so: they are the only ones without a body.
-pub fn refuses_and_closes(reply: &[u8]) -> bool {
+pub(crate) fn refuses_and_closes(reply: &[u8]) -> bool {
     let reply = reply.strip_prefix(CONTINUE.as_bytes()).unwrap_or(reply);
     let Some(rest) = reply.strip_prefix(b"HTTP/1.") else { return false };
     if !matches!(rest.get(2), Some(b'4' | b'5')) {
@@ -60,7 +60,7 @@ pub fn refuses_and_closes(reply: &[u8]) -> bool {
 
 /// Reads a connection on in the background, within bounds, until its client has closed it too.
 /// Nothing more is sent; the caller may drop the stream.
-pub fn read_on(stream: &TcpStream) {
+pub(crate) fn read_on(stream: &TcpStream) {
     let (Some(place), Ok(runtime)) = (Place::take(), tokio::runtime::Handle::try_current()) else {
         return;
     };

@@ -1,13 +1,13 @@
 //! The server under the routes: connections, timeouts, and what happens around every request.
 
-pub mod connection;
-pub mod cors;
-pub mod dispatch;
-pub mod drain;
-pub mod head;
-pub mod lingering_close;
-pub mod listener;
-pub mod response_headers;
-pub mod security_headers;
-pub mod traffic;
-pub mod write_timeout;
+pub(crate) mod connection;
+pub(crate) mod cors;
+pub(crate) mod dispatch;
+pub(crate) mod drain;
+pub(crate) mod head;
+pub(crate) mod lingering_close;
+pub(crate) mod listener;
+pub(crate) mod response_headers;
+pub(crate) mod security_headers;
+pub(crate) mod traffic;
+pub(crate) mod write_timeout;

@@ -16,11 +16,16 @@ const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy"
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 const NO_SNIFFING: HeaderValue = HeaderValue::from_static("nosniff");
 /// The longest request id that is taken from a client, bytes.
-pub const REQUEST_ID_BYTES_MAX: usize = 128;
+pub(crate) const REQUEST_ID_BYTES_MAX: usize = 128;
 
 /// Adds the headers of every reply. One that does not say how long it may be kept is not stored:
 /// most hold answers, or what a key has used.
-pub fn apply(headers: &mut HeaderMap, cors: &Cors, origin: Option<&HeaderValue>, id: HeaderValue) {
+pub(crate) fn apply(
+    headers: &mut HeaderMap,
+    cors: &Cors,
+    origin: Option<&HeaderValue>,
+    id: HeaderValue,
+) {
     cors.apply_headers(headers, origin);
     if !headers.contains_key(CACHE_CONTROL) {
         headers.insert(CACHE_CONTROL, NO_STORE);
@@ -30,7 +35,7 @@ pub fn apply(headers: &mut HeaderMap, cors: &Cors, origin: Option<&HeaderValue>,
 }
 
 /// Returns the client's own request id if it is valid, else a new one.
-pub fn request_id(headers: &HeaderMap) -> HeaderValue {
+pub(crate) fn request_id(headers: &HeaderMap) -> HeaderValue {
     let valid = |id: &&HeaderValue| {
         (1..=REQUEST_ID_BYTES_MAX).contains(&id.len())
             && id.as_bytes().iter().all(u8::is_ascii_graphic)
@@ -50,7 +55,7 @@ fn new_request_id() -> HeaderValue {
 
 /// Adds the caller's limit, as draft-ietf-httpapi-ratelimit-headers has it; `t` is when the whole
 /// quota is available again.
-pub fn rate_limit(headers: &mut HeaderMap, status: RateLimitStatus) {
+pub(crate) fn rate_limit(headers: &mut HeaderMap, status: RateLimitStatus) {
     let policy = format!("\"default\";q={};w=60", status.per_minute);
     let limit = format!("\"default\";r={};t={}", status.left, status.full_in_seconds);
     for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, limit)] {

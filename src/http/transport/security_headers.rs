@@ -8,15 +8,15 @@ use actix_web::http::header::{
 };
 
 /// Scripts, styles and requests of our own origin only; no frames, no plug-ins, no inline code.
-pub const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
+pub(crate) const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; \
                       img-src 'self' data:; form-action 'self'; base-uri 'none'; \
                       frame-ancestors 'none'";
 
 /// The header with which a reverse proxy is told not to hold a stream back.
-pub const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
+pub(crate) const ACCEL_BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 /// Returns an HTML page.
-pub fn html(status: StatusCode, page: String) -> HttpResponse {
+pub(crate) fn html(status: StatusCode, page: String) -> HttpResponse {
     HttpResponse::build(status)
         .content_type("text/html; charset=utf-8")
         .insert_header((CONTENT_SECURITY_POLICY, POLICY))
@@ -26,7 +26,7 @@ pub fn html(status: StatusCode, page: String) -> HttpResponse {
 }
 
 /// Returns a script or a style that is built in.
-pub fn asset(content_type: &'static str, text: &'static str) -> HttpResponse {
+pub(crate) fn asset(content_type: &'static str, text: &'static str) -> HttpResponse {
     HttpResponse::Ok()
         .content_type(content_type)
         .insert_header((CACHE_CONTROL, "public, max-age=300"))
@@ -34,7 +34,7 @@ pub fn asset(content_type: &'static str, text: &'static str) -> HttpResponse {
 }
 
 /// Returns whether a browser asks for something that it will show.
-pub fn wants_html(headers: &HeaderMap) -> bool {
+pub(crate) fn wants_html(headers: &HeaderMap) -> bool {
     let accept = headers.get_all(ACCEPT).filter_map(|value| value.to_str().ok());
     accept
         .flat_map(|value| value.split(','))

@@ -30,7 +30,7 @@ const BOUNDS_MICROSECONDS: [u64; 11] = [
 ];
 
 /// The counts of all routes, shared by all workers.
-pub struct Traffic {
+pub(crate) struct Traffic {
     clock: Clock,
     /// In the order of the table; the last is of what had no route.
     routes: Vec<(&'static str, RouteCounts)>,
@@ -45,7 +45,7 @@ struct RouteCounts {
 }
 
 /// The counts of a route at a moment.
-pub struct RouteReport {
+pub(crate) struct RouteReport {
     pub route: &'static str,
     /// Method, class of status, requests; those that have not come are left out.
     pub requests: Vec<(&'static str, &'static str, u64)>,
@@ -55,18 +55,18 @@ pub struct RouteReport {
 
 impl Traffic {
     /// Counts nothing yet; `paths` are those of the table of routes, in its order.
-    pub fn new(clock: Clock, paths: impl Iterator<Item = &'static str>) -> Traffic {
+    pub(crate) fn new(clock: Clock, paths: impl Iterator<Item = &'static str>) -> Traffic {
         let paths = paths.chain([NO_ROUTE]);
         Traffic { clock, routes: paths.map(|path| (path, RouteCounts::new())).collect() }
     }
 
     /// Begins to measure a request.
-    pub fn begin(&self) -> Stopwatch {
+    pub(crate) fn begin(&self) -> Stopwatch {
         self.clock.stopwatch()
     }
 
     /// Counts a reply; `route` is the place of its route in the table.
-    pub fn count(
+    pub(crate) fn count(
         &self,
         route: Option<usize>,
         method: &Method,
@@ -80,7 +80,7 @@ impl Traffic {
     }
 
     /// Returns the counts of every route that had a request.
-    pub fn report(&self) -> Vec<RouteReport> {
+    pub(crate) fn report(&self) -> Vec<RouteReport> {
         let reports = self.routes.iter().map(|(path, counts)| counts.report(path));
         reports.filter(|report| !report.requests.is_empty()).collect()
     }

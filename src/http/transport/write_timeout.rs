@@ -11,7 +11,7 @@ use tokio::io::AsyncWrite;
 use tokio::time::Sleep;
 
 /// Watches the writes of one connection. It costs nothing until a write has to wait.
-pub struct WriteTimeout {
+pub(crate) struct WriteTimeout {
     /// How long a write may wait without any progress.
     timeout: Duration,
     /// Runs while a write waits.
@@ -19,7 +19,7 @@ pub struct WriteTimeout {
 }
 
 impl WriteTimeout {
-    pub fn new(timeout: Duration) -> WriteTimeout {
+    pub(crate) fn new(timeout: Duration) -> WriteTimeout {
         WriteTimeout { timeout, timer: None }
     }
 
@@ -28,7 +28,7 @@ impl WriteTimeout {
     /// # Errors
     /// Returns the errors of the stream; `TimedOut` when nothing could be written for too long.
     /// What its buffers hold is given up then, and the other end is told so.
-    pub fn poll_write(
+    pub(crate) fn poll_write(
         &mut self,
         stream: &mut TcpStream,
         context: &mut Context<'_>,

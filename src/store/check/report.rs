@@ -70,7 +70,7 @@ pub(super) struct Expected {
 
 impl Expected {
     /// Returns where the expiry index has the batch of a row.
-    pub fn batch_filed_ms(&self, row: Row) -> Option<UnixMs> {
+    pub(crate) fn batch_filed_ms(&self, row: Row) -> Option<UnixMs> {
         let held_ms = self.deliveries.get(&row).and_then(|delivery| delivery.held_until_ms);
         self.batches.get(&row).map(|batch| held_ms.unwrap_or(batch.expires_ms))
     }

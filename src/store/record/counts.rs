@@ -94,7 +94,7 @@ struct CountsV1 {
     times: Vec<(u16, u32)>,
 }
 
-pub fn encode_attempts(row: u64, attempts: &[AttemptEnd]) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_attempts(row: u64, attempts: &[AttemptEnd]) -> Result<Vec<u8>, StoreError> {
     let disk = attempts.iter().map(|end| AttemptV1 {
         number: end.number,
         started_ms: end.started_ms,
@@ -138,7 +138,7 @@ fn call_from_disk(disk: CallV2<String>) -> AttemptCall {
     }
 }
 
-pub fn decode_attempts(row: u64, bytes: &[u8]) -> Result<Vec<AttemptEnd>, StoreError> {
+pub(crate) fn decode_attempts(row: u64, bytes: &[u8]) -> Result<Vec<AttemptEnd>, StoreError> {
     let (body, has_calls) = match envelope::open(super::VERSION, row, bytes) {
         Err(StoreError::Version(version)) if version == u32::from(CALLS_VERSION) => {
             (envelope::open(CALLS_VERSION, row, bytes)?, true)
@@ -166,12 +166,12 @@ pub fn decode_attempts(row: u64, bytes: &[u8]) -> Result<Vec<AttemptEnd>, StoreE
     attempts.collect()
 }
 
-pub fn encode_counts(counts: &Counts) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_counts(counts: &Counts) -> Result<Vec<u8>, StoreError> {
     let disk = CountsV1 { named: counts.named.clone(), times: counts.times.clone() };
     seal(counts.number, &disk)
 }
 
-pub fn decode_counts(
+pub(crate) fn decode_counts(
     kind: CountsKind,
     scraper: u16,
     number: u64,
@@ -182,7 +182,7 @@ pub fn decode_counts(
 }
 
 /// Returns whether stored counts are as they were stored, whatever they count.
-pub fn check_counts(number: u64, bytes: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn check_counts(number: u64, bytes: &[u8]) -> Result<(), StoreError> {
     envelope::open(super::VERSION, number, bytes).map(drop)
 }
 

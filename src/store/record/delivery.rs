@@ -49,7 +49,7 @@ enum OutcomeV1 {
     Failed(String),
 }
 
-pub fn encode_delivery(row: u64, delivery: &Delivery) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_delivery(row: u64, delivery: &Delivery) -> Result<Vec<u8>, StoreError> {
     let disk = DeliveryV1 {
         subject: match delivery.subject {
             Subject::Job => SubjectV1::Job,
@@ -71,7 +71,7 @@ pub fn encode_delivery(row: u64, delivery: &Delivery) -> Result<Vec<u8>, StoreEr
     seal(row, &disk)
 }
 
-pub fn decode_delivery(row: u64, bytes: &[u8]) -> Result<Delivery, StoreError> {
+pub(crate) fn decode_delivery(row: u64, bytes: &[u8]) -> Result<Delivery, StoreError> {
     let disk: DeliveryV1 = unseal(row, bytes)?;
     Ok(Delivery {
         subject: match disk.subject {

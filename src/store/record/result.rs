@@ -13,19 +13,19 @@ use crate::store::{StoreError, envelope};
 const RAW_BYTES_MAX: u64 = 32 << 20;
 
 /// Encodes a result as it is stored.
-pub fn encode_result(row: u64, json: &[u8]) -> Vec<u8> {
+pub(crate) fn encode_result(row: u64, json: &[u8]) -> Vec<u8> {
     envelope::seal(VERSION, row, json)
 }
 
 /// Encodes raw replies: their JSON, compressed.
-pub fn encode_raw(row: u64, json: &[u8]) -> Vec<u8> {
+pub(crate) fn encode_raw(row: u64, json: &[u8]) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
     let written = encoder.write_all(json).and_then(|()| encoder.finish());
     envelope::seal(VERSION, row, &written.expect("a Vec takes all that is written to it"))
 }
 
 /// Decodes the JSON of raw replies.
-pub fn decode_raw(row: u64, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn decode_raw(row: u64, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
     const UNREADABLE: StoreError = StoreError::Damaged("raw replies cannot be decompressed");
     let compressed = envelope::open(VERSION, row, bytes)?;
     let mut json = Vec::new();
@@ -35,7 +35,7 @@ pub fn decode_raw(row: u64, bytes: &[u8]) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Decodes the JSON of a stored result.
-pub fn decode_result(row: u64, bytes: &[u8]) -> Result<&[u8], StoreError> {
+pub(crate) fn decode_result(row: u64, bytes: &[u8]) -> Result<&[u8], StoreError> {
     envelope::open(VERSION, row, bytes)
 }
 
@@ -47,7 +47,7 @@ pub struct SealedResult<'a> {
 }
 
 /// Decodes a stored result with its checksum.
-pub fn decode_sealed_result(row: u64, bytes: &[u8]) -> Result<SealedResult<'_>, StoreError> {
+pub(crate) fn decode_sealed_result(row: u64, bytes: &[u8]) -> Result<SealedResult<'_>, StoreError> {
     let (json, checksum) = envelope::open_with_checksum(VERSION, row, bytes)?;
     Ok(SealedResult { json, checksum })
 }

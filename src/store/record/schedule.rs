@@ -61,7 +61,7 @@ struct ScheduleBatchV1(String);
 ///
 /// # Errors
 /// Returns an error if a field is longer than a record can hold.
-pub fn encode_schedule(schedule: &Schedule) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_schedule(schedule: &Schedule) -> Result<Vec<u8>, StoreError> {
     let ScheduleDefinition { name, recurrence, jitter_seconds, missed, ends_ms, max_runs } =
         &schedule.definition;
     let ScheduleProgress { next, last_slot_ms, submitted, next_run, batch, refused_in_row } =
@@ -96,7 +96,7 @@ pub fn encode_schedule(schedule: &Schedule) -> Result<Vec<u8>, StoreError> {
 ///
 /// # Errors
 /// Returns an error if the record is damaged or another row's.
-pub fn decode_schedule(row: u64, bytes: &[u8]) -> Result<Schedule, StoreError> {
+pub(crate) fn decode_schedule(row: u64, bytes: &[u8]) -> Result<Schedule, StoreError> {
     let disk: ScheduleV1 = unseal(row, bytes)?;
     let recurrence = match disk.recurrence {
         RecurrenceV1::Cron { pattern, zone } => Recurrence::Cron { pattern, zone },
@@ -133,11 +133,11 @@ pub fn decode_schedule(row: u64, bytes: &[u8]) -> Result<Schedule, StoreError> {
 ///
 /// # Errors
 /// Returns an error if it is longer than a record can hold.
-pub fn encode_schedule_batch(row: u64, json: &str) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_schedule_batch(row: u64, json: &str) -> Result<Vec<u8>, StoreError> {
     seal(row, &ScheduleBatchV1(json.to_owned()))
 }
 
-pub fn decode_schedule_batch(row: u64, bytes: &[u8]) -> Result<String, StoreError> {
+pub(crate) fn decode_schedule_batch(row: u64, bytes: &[u8]) -> Result<String, StoreError> {
     let ScheduleBatchV1(json) = unseal(row, bytes)?;
     Ok(json)
 }
@@ -146,7 +146,7 @@ pub fn decode_schedule_batch(row: u64, bytes: &[u8]) -> Result<String, StoreErro
 ///
 /// # Errors
 /// Returns an error if a field is longer than a record can hold.
-pub fn encode_run(row: u64, run: &ScheduleRun) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_run(row: u64, run: &ScheduleRun) -> Result<Vec<u8>, StoreError> {
     let outcome = match run.outcome.clone() {
         RunOutcome::Submitted { batch, refused } => {
             RunOutcomeV1::Submitted { batch: batch.as_u128(), refused }
@@ -163,7 +163,7 @@ pub fn encode_run(row: u64, run: &ScheduleRun) -> Result<Vec<u8>, StoreError> {
 ///
 /// # Errors
 /// Returns an error if the record is damaged or another row's.
-pub fn decode_run(row: u64, number: u64, bytes: &[u8]) -> Result<ScheduleRun, StoreError> {
+pub(crate) fn decode_run(row: u64, number: u64, bytes: &[u8]) -> Result<ScheduleRun, StoreError> {
     let RunV1 { slot_ms, at_ms, outcome, missed } = unseal(row, bytes)?;
     let outcome = match outcome {
         RunOutcomeV1::Submitted { batch, refused } => {

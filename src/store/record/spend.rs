@@ -29,11 +29,11 @@ fn fields(spend: &mut Spend) -> [&mut u64; 7] {
 }
 
 /// Encodes the sums of a day (`20260511`).
-pub fn encode_spend(day: u32, mut spend: Spend) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_spend(day: u32, mut spend: Spend) -> Result<Vec<u8>, StoreError> {
     seal(u64::from(day), &SpendV1(fields(&mut spend).map(|sum| *sum)))
 }
 
-pub fn decode_spend(day: u32, bytes: &[u8]) -> Result<Spend, StoreError> {
+pub(crate) fn decode_spend(day: u32, bytes: &[u8]) -> Result<Spend, StoreError> {
     let SpendV1(disk) = unseal(u64::from(day), bytes)?;
     let mut spend = Spend::default();
     for (sum, stored) in fields(&mut spend).into_iter().zip(disk) {
@@ -42,11 +42,11 @@ pub fn decode_spend(day: u32, bytes: &[u8]) -> Result<Spend, StoreError> {
     Ok(spend)
 }
 
-pub fn encode_models(models: &[ModelSeen]) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_models(models: &[ModelSeen]) -> Result<Vec<u8>, StoreError> {
     seal(0, &ModelsV1(models.iter().map(|seen| (seen.since_ms, seen.model.clone())).collect()))
 }
 
-pub fn decode_models(bytes: &[u8]) -> Result<Vec<ModelSeen>, StoreError> {
+pub(crate) fn decode_models(bytes: &[u8]) -> Result<Vec<ModelSeen>, StoreError> {
     let ModelsV1(disk) = unseal(0, bytes)?;
     Ok(disk.into_iter().map(|(since_ms, model)| ModelSeen { since_ms, model }).collect())
 }

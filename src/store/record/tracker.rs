@@ -35,7 +35,7 @@ struct BrandV1 {
 
 /// An observation, apart from what its key says.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ObservationRecord {
+pub(crate) struct ObservationRecord {
     /// The job's id.
     pub job: u128,
     /// The scraper's number.
@@ -83,7 +83,7 @@ struct SumsV1<S> {
 }
 
 /// Encodes a tracker with its latest version.
-pub fn encode_tracker(tracker: &Tracker) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_tracker(tracker: &Tracker) -> Result<Vec<u8>, StoreError> {
     let Tracker { name: _, id, version, created_ms, changed_ms, brands } = tracker;
     let disk = TrackerV1 {
         id: *id,
@@ -96,20 +96,23 @@ pub fn encode_tracker(tracker: &Tracker) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Decodes a tracker of this name.
-pub fn decode_tracker(name: &str, bytes: &[u8]) -> Result<Tracker, StoreError> {
+pub(crate) fn decode_tracker(name: &str, bytes: &[u8]) -> Result<Tracker, StoreError> {
     let TrackerV1 { id, version, created_ms, changed_ms, brands } = unseal(0, bytes)?;
     let brands = from_disk(brands);
     Ok(Tracker { name: name.to_owned(), id, version, created_ms, changed_ms, brands })
 }
 
 /// Encodes a version of the tracker with this id.
-pub fn encode_tracker_version(id: u64, version: &TrackerVersion) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_tracker_version(
+    id: u64,
+    version: &TrackerVersion,
+) -> Result<Vec<u8>, StoreError> {
     let TrackerVersion { version: _, changed_ms, brands } = version;
     seal(id, &VersionV1 { changed_ms: *changed_ms, brands: to_disk(brands) })
 }
 
 /// Decodes a version of the tracker with this id.
-pub fn decode_tracker_version(
+pub(crate) fn decode_tracker_version(
     id: u64,
     version: u32,
     bytes: &[u8],
@@ -141,7 +144,10 @@ fn from_disk(brands: Vec<BrandV1>) -> TrackedBrands {
 }
 
 /// Encodes an observation of the job in a row.
-pub fn encode_observation(row: u64, record: &ObservationRecord) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_observation(
+    row: u64,
+    record: &ObservationRecord,
+) -> Result<Vec<u8>, StoreError> {
     let counts = &record.counts;
     let flag = |is_set: bool, flag: u8| if is_set { flag } else { 0 };
     let brand = |it: &BrandCount| {
@@ -166,7 +172,7 @@ pub fn encode_observation(row: u64, record: &ObservationRecord) -> Result<Vec<u8
 }
 
 /// Decodes an observation of the job in a row.
-pub fn decode_observation(row: u64, bytes: &[u8]) -> Result<ObservationRecord, StoreError> {
+pub(crate) fn decode_observation(row: u64, bytes: &[u8]) -> Result<ObservationRecord, StoreError> {
     let disk: ObservationV1<String> = unseal(row, bytes)?;
     let has = |flag: u8| disk.flags & flag != 0;
     let brand = |(brand, count, rank, flags): (u8, u32, u32, u8)| BrandCount {
@@ -195,7 +201,7 @@ pub fn decode_observation(row: u64, bytes: &[u8]) -> Result<ObservationRecord, S
 }
 
 /// Encodes the sums of a day (days since 1970-01-01) and group.
-pub fn encode_sums(day: u32, sums: &GroupSums) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_sums(day: u32, sums: &GroupSums) -> Result<Vec<u8>, StoreError> {
     let domain =
         |(domain, sums): (&'_ String, &DomainSums)| (domain.clone(), sums.used, sums.cited);
     let prompt = |(hash, sums): (&u32, &PromptSums)| (*hash, sums.measured, sums.mentioned.clone());
@@ -212,7 +218,7 @@ pub fn encode_sums(day: u32, sums: &GroupSums) -> Result<Vec<u8>, StoreError> {
 }
 
 /// Decodes the sums of a day and group.
-pub fn decode_sums(day: u32, bytes: &[u8]) -> Result<GroupSums, StoreError> {
+pub(crate) fn decode_sums(day: u32, bytes: &[u8]) -> Result<GroupSums, StoreError> {
     let disk: SumsV1<String> = unseal(u64::from(day), bytes)?;
     let [answers, absent, searched, unsearched, citable] = disk.answers;
     let domain = |(domain, used, cited)| (domain, DomainSums { used, cited });

@@ -19,7 +19,7 @@ struct VendorTaskV1<S> {
 ///
 /// # Errors
 /// Returns an error if a field is longer than a record can hold.
-pub fn encode_vendor_task(row: u64, task: &VendorTask) -> Result<Vec<u8>, StoreError> {
+pub(crate) fn encode_vendor_task(row: u64, task: &VendorTask) -> Result<Vec<u8>, StoreError> {
     let body = encode(&VendorTaskV1 { upstream: task.upstream.as_str(), id: task.id.as_str() })?;
     let version = if task.is_counted { COUNTED_VERSION } else { VERSION };
     Ok(envelope::seal(version, row, &body))
@@ -29,7 +29,7 @@ pub fn encode_vendor_task(row: u64, task: &VendorTask) -> Result<Vec<u8>, StoreE
 ///
 /// # Errors
 /// Returns an error if the record is damaged or another row's.
-pub fn decode_vendor_task(row: u64, bytes: &[u8]) -> Result<VendorTask, StoreError> {
+pub(crate) fn decode_vendor_task(row: u64, bytes: &[u8]) -> Result<VendorTask, StoreError> {
     let (body, is_counted) = match envelope::open(VERSION, row, bytes) {
         Err(StoreError::Version(_)) => (envelope::open(COUNTED_VERSION, row, bytes)?, true),
         opened => (opened?, false),

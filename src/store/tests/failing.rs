@@ -35,7 +35,7 @@ pub(crate) struct Faulty {
 }
 
 impl Faulty {
-    pub fn new() -> Faulty {
+    pub(crate) fn new() -> Faulty {
         Faulty {
             disk: Disk::default(),
             fault: Arc::new(Mutex::new(Fault::Nothing)),
@@ -44,12 +44,12 @@ impl Faulty {
         }
     }
 
-    pub fn refuse(&self, fault: Fault) {
+    pub(crate) fn refuse(&self, fault: Fault) {
         *self.fault.lock().unwrap() = fault;
     }
 
     /// Puts what is no database in the place of what is there.
-    pub fn ruin(&self) {
+    pub(crate) fn ruin(&self) {
         self.disk.replace(vec![7; 1 << 20]);
     }
 
@@ -62,7 +62,7 @@ impl Faulty {
         self.check(Fault::ReadOnly, io::ErrorKind::ReadOnlyFilesystem)
     }
 
-    pub fn open(&self, options: &OpenOptions) -> Store {
+    pub(crate) fn open(&self, options: &OpenOptions) -> Store {
         Store::open_on(Box::new(self.clone()), options).unwrap()
     }
 
@@ -75,7 +75,7 @@ impl Faulty {
     }
 
     /// What a process that is killed now leaves behind.
-    pub fn after_kill(&self) -> Faulty {
+    pub(crate) fn after_kill(&self) -> Faulty {
         Faulty { disk: Disk::new(self.disk.image()), ..Faulty::new() }
     }
 
@@ -86,7 +86,7 @@ impl Faulty {
     }
 
     /// What the check finds where the store has been closed.
-    pub fn check_closed(&self) -> Vec<String> {
+    pub(crate) fn check_closed(&self) -> Vec<String> {
         let database = Storage::open(self, 1 << 20, false).unwrap();
         let mut report = CheckReport::default();
         report.check_database(database);

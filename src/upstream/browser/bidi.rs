@@ -26,7 +26,7 @@ pub struct BidiError {
 }
 
 /// The code of an error without an answer: the connection is closed.
-pub const CLOSED: &str = "closed";
+pub(crate) const CLOSED: &str = "closed";
 
 type CommandResult = Result<Value, BidiError>;
 

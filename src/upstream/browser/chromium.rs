@@ -22,12 +22,12 @@ use super::{driver, processes};
 const START_TIMEOUT: Duration = Duration::from_secs(30);
 const END_TIMEOUT: Duration = Duration::from_secs(3);
 /// The world of our script in each page: pages see nothing of it, nor it of their scripts.
-pub const SANDBOX: &str = "answerd";
+pub(crate) const SANDBOX: &str = "answerd";
 
 /// The script of this module's pages as the function that puts it there. It is put into a document
 /// when that is first asked: as a preload script it would run in every frame of every page, and
 /// Chromium 156 delivers nothing of what such a script in a world of its own tells.
-pub static SCRIPT: LazyLock<String> = LazyLock::new(|| {
+pub(crate) static SCRIPT: LazyLock<String> = LazyLock::new(|| {
     let parts = concat!(
         include_str!("page/find.js"),
         include_str!("page/act.js"),
@@ -191,7 +191,7 @@ async fn greet(socket_url: &str) -> Result<(Bidi, String), Fault> {
 }
 
 /// Returns the channel as the script is given it.
-pub fn channel() -> Value {
+pub(crate) fn channel() -> Value {
     json!({ "type": "channel", "value": { "channel": CHANNEL } })
 }
 

@@ -8,7 +8,7 @@ use ureq::Agent;
 
 /// A session that a WebDriver server has started.
 #[derive(Clone, Debug)]
-pub struct Started {
+pub(crate) struct Started {
     /// Its address over HTTP.
     url: String,
     /// Its address for WebDriver BiDi.
@@ -19,7 +19,11 @@ pub struct Started {
 ///
 /// # Errors
 /// Returns the reason if it does not start in time, or does not speak WebDriver BiDi.
-pub async fn start(server: String, wanted: Value, timeout: Duration) -> Result<Started, String> {
+pub(crate) async fn start(
+    server: String,
+    wanted: Value,
+    timeout: Duration,
+) -> Result<Started, String> {
     let url = format!("{}/session", server.trim_end_matches('/'));
     let agent = agent(timeout);
     let exchange = move || -> Result<Started, String> {
@@ -43,7 +47,7 @@ pub async fn start(server: String, wanted: Value, timeout: Duration) -> Result<S
 }
 
 /// Ends a session and its browser; returns whether the server says that it has.
-pub async fn end(session: &Started, timeout: Duration) -> bool {
+pub(crate) async fn end(session: &Started, timeout: Duration) -> bool {
     let (agent, url) = (agent(timeout), session.url.clone());
     let exchange = move || agent.delete(&url).call().is_ok_and(|reply| reply.status() == 200);
     tokio::task::spawn_blocking(exchange).await.unwrap_or(false)

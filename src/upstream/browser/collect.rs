@@ -18,11 +18,11 @@ const HTML_CHARS_MAX: usize = 4 << 20;
 const LABEL: char = '\u{f8f3}';
 
 /// The values of an entry, in the order of the recipe's fields.
-pub type Values = Vec<Vec<String>>;
+pub(crate) type Values = Vec<Vec<String>>;
 
 /// The parts of a page, as they stand there.
 #[derive(Debug, Default)]
-pub struct Reading {
+pub(crate) struct Reading {
     pub html: String,
     pub marks: Vec<PageMark>,
     pub model: Option<String>,
@@ -111,7 +111,7 @@ impl Drive<'_> {
     ///
     /// # Errors
     /// Returns an error if the answer is too large, or the page is gone.
-    pub async fn collect(&mut self, answer: Value) -> Result<Reading, Fault> {
+    pub(crate) async fn collect(&mut self, answer: Value) -> Result<Reading, Fault> {
         let mut reading = Reading::default();
         self.read_answer(&answer, &mut reading).await?;
         let mut missed: Vec<&str> = Vec::new();

@@ -10,7 +10,7 @@ const SELECTORS_MAX: usize = 200;
 
 /// Since the recipe was loaded.
 #[derive(Default)]
-pub struct Drift(Mutex<BTreeMap<String, Matches>>);
+pub(crate) struct Drift(Mutex<BTreeMap<String, Matches>>);
 
 /// The count of matches of a selector's alternatives.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,7 +32,7 @@ pub struct RecipeHealth {
 
 impl Drift {
     /// Counts what matched in one attempt.
-    pub fn note(&self, matched: Vec<(String, Option<usize>)>) {
+    pub(crate) fn note(&self, matched: Vec<(String, Option<usize>)>) {
         let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         for (name, alternative) in matched {
             if counts.len() >= SELECTORS_MAX && !counts.contains_key(&name) {
@@ -51,12 +51,12 @@ impl Drift {
         }
     }
 
-    pub fn counts(&self) -> BTreeMap<String, Matches> {
+    pub(crate) fn counts(&self) -> BTreeMap<String, Matches> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Starts again, for another version of the recipe.
-    pub fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clear();
     }
 }

@@ -37,7 +37,7 @@ const ENTER: char = '\u{e007}';
 const END: char = '\u{e010}';
 
 /// One attempt in one session.
-pub struct Drive<'a> {
+pub(crate) struct Drive<'a> {
     pub recipe: &'a Recipe,
     pub session: &'a mut Session,
     pub bounds: Bounds,
@@ -57,7 +57,7 @@ pub struct Drive<'a> {
 }
 
 /// The parts of an attempt.
-pub struct Attempt<'a> {
+pub(crate) struct Attempt<'a> {
     pub recipe: &'a Recipe,
     pub session: &'a mut Session,
     pub bounds: Bounds,
@@ -90,7 +90,7 @@ pub(super) struct Clickable {
 }
 
 impl<'a> Drive<'a> {
-    pub fn new(attempt: Attempt<'a>) -> Drive<'a> {
+    pub(crate) fn new(attempt: Attempt<'a>) -> Drive<'a> {
         let Attempt { recipe, session, bounds, trace, clock, memory_bytes_max, prompt } = attempt;
         Drive {
             question: Question::new(recipe, prompt),
@@ -113,7 +113,7 @@ impl<'a> Drive<'a> {
     ///
     /// # Errors
     /// Returns the reason why there is none.
-    pub async fn reach_answer(&mut self, url: &str) -> Result<Value, Fault> {
+    pub(crate) async fn reach_answer(&mut self, url: &str) -> Result<Value, Fault> {
         let opened = self.session.open(url, &self.bounds).await;
         self.trace.done("open the page");
         opened?;

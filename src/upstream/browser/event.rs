@@ -3,10 +3,10 @@
 use serde_json::Value;
 
 /// The channel on which the page's script tells.
-pub const CHANNEL: &str = "answerd";
+pub(crate) const CHANNEL: &str = "answerd";
 
 /// The events that a browser is asked for.
-pub const WANTED: [&str; 7] = [
+pub(crate) const WANTED: [&str; 7] = [
     "script.message",
     "browsingContext.contextCreated",
     "browsingContext.contextDestroyed",

@@ -19,7 +19,7 @@ const HUMAN_CHECKS: [&str; 5] = [
 
 /// The report of the page's script.
 #[derive(Debug, Deserialize)]
-pub struct Look {
+pub(crate) struct Look {
     /// HTTP status of the page; 0 where the browser does not tell.
     status: u16,
     /// `document.readyState`.
@@ -41,7 +41,7 @@ pub struct Look {
 /// The state in which something is waited for.
 #[derive(Clone, Copy, Debug, Serialize)]
 #[serde(rename_all = "lowercase")]
-pub enum How {
+pub(crate) enum How {
     There,
     Seen,
     Usable,
@@ -51,7 +51,7 @@ pub enum How {
 
 /// Something that is waited for.
 #[derive(Clone, Copy, Debug, Serialize)]
-pub struct Want<'a> {
+pub(crate) struct Want<'a> {
     pub select: &'a Selectors,
     pub how: How,
 }
@@ -59,19 +59,19 @@ pub struct Want<'a> {
 impl Look {
     /// Returns the first of what is waited for that is there: its place, and the alternative that
     /// matched.
-    pub fn found(&self) -> Option<(usize, i64)> {
+    pub(crate) fn found(&self) -> Option<(usize, i64)> {
         self.wants.iter().copied().enumerate().find(|(_, alt)| *alt >= 0)
     }
 
     /// Returns whether the document is not there as a whole.
-    pub fn is_loading(&self) -> bool {
+    pub(crate) fn is_loading(&self) -> bool {
         self.ready == "loading"
     }
 }
 
 /// The answer as far as it has come.
 #[derive(Debug, Deserialize)]
-pub struct AnswerLook {
+pub(crate) struct AnswerLook {
     pub alt: i64,
     pub chars: usize,
     /// Whether there is text in it.
@@ -87,7 +87,7 @@ struct SignSeen {
 
 /// A banner in the way.
 #[derive(Debug, Deserialize)]
-pub struct BannerSeen {
+pub(crate) struct BannerSeen {
     pub index: usize,
     pub alt: i64,
     /// Where it can be clicked; `None` when it was clicked already.
@@ -96,13 +96,13 @@ pub struct BannerSeen {
 
 /// A point of the window, pixels.
 #[derive(Clone, Copy, Debug, Deserialize)]
-pub struct Point {
+pub(crate) struct Point {
     pub x: i64,
     pub y: i64,
 }
 
 /// The things that a recipe has the page looked at for.
-pub struct Question {
+pub(crate) struct Question {
     asked: Value,
     signs: Vec<Sign>,
     /// Whether it has changed since the page was asked.
@@ -110,7 +110,7 @@ pub struct Question {
 }
 
 impl Question {
-    pub fn new(recipe: &Recipe, prompt: &str) -> Question {
+    pub(crate) fn new(recipe: &Recipe, prompt: &str) -> Question {
         let mut signs = recipe.signs.clone();
         signs.push(Sign {
             shows: Shows::HumanCheck,
@@ -152,31 +152,31 @@ impl Question {
         Question { asked, signs, is_new: true }
     }
 
-    pub fn asked(&self) -> &Value {
+    pub(crate) fn asked(&self) -> &Value {
         &self.asked
     }
 
     /// Returns what to find the answer by; after [`Question::sent`] only what is new since then.
-    pub fn answer(&self) -> Value {
+    pub(crate) fn answer(&self) -> Value {
         self.asked["answer"].clone()
     }
 
     /// Takes what there is before the prompt is sent for no answer to it. `since` is the page's
     /// time, milliseconds.
-    pub fn sent(&mut self, baseline: Value, since: f64) {
+    pub(crate) fn sent(&mut self, baseline: Value, since: f64) {
         self.asked["answer"]["baseline"] = baseline;
         self.asked["since"] = json!(since);
         self.want(&[]);
     }
 
     /// Has the page tell when something is there.
-    pub fn want(&mut self, wants: &[Want<'_>]) {
+    pub(crate) fn want(&mut self, wants: &[Want<'_>]) {
         self.asked["wants"] = json!(wants);
         self.is_new = true;
     }
 
     /// Takes the answer for complete: nothing that shows from now on speaks against it.
-    pub fn answered(&mut self) {
+    pub(crate) fn answered(&mut self) {
         self.signs.clear();
         for list in ["signs", "dismiss", "running"] {
             self.asked[list] = json!([]);
@@ -185,7 +185,7 @@ impl Question {
     }
 
     /// Looks no more for a banner that does not go away.
-    pub fn forget_banner(&mut self, index: usize) {
+    pub(crate) fn forget_banner(&mut self, index: usize) {
         self.asked["dismiss"][index] = json!([]);
         self.is_new = true;
     }
@@ -194,7 +194,7 @@ impl Question {
     ///
     /// # Errors
     /// Returns an error if it shows one.
-    pub fn check(&self, look: &Look) -> Result<(), Fault> {
+    pub(crate) fn check(&self, look: &Look) -> Result<(), Fault> {
         if self.signs.is_empty() {
             return Ok(());
         }

@@ -10,7 +10,7 @@ use scraper::Html;
 use crate::answer::domain;
 
 /// How deep elements may lie: what follows walks them recursively.
-pub const NESTING_MAX: usize = 512;
+pub(crate) const NESTING_MAX: usize = 512;
 /// Characters for private use that stand around a citation mark until its number is known, and
 /// between its parts. They are removed from the page's own text first.
 const BEGIN: char = '\u{f8f0}';
@@ -19,7 +19,7 @@ const END: char = '\u{f8f2}';
 
 /// The reason why an answer's HTML cannot be turned into Markdown.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum MarkdownError {
+pub(crate) enum MarkdownError {
     #[error("its answer nests deeper than {NESTING_MAX} elements")]
     TooDeep,
     #[error("its answer is no HTML")]
@@ -28,7 +28,7 @@ pub enum MarkdownError {
 
 /// A citation mark: the numbers of its sources, from 1, and their addresses, as the page tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PageMark {
+pub(crate) struct PageMark {
     pub numbers: Vec<usize>,
     pub urls: Vec<String>,
 }
@@ -38,7 +38,7 @@ pub struct PageMark {
 ///
 /// # Errors
 /// Returns an error if the HTML nests too deep.
-pub fn markdown(
+pub(crate) fn markdown(
     html: &str,
     marks: &[PageMark],
     number_of: impl Fn(&str) -> Option<usize>,

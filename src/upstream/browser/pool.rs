@@ -13,7 +13,7 @@ use super::whereabouts::Whereabouts;
 /// How many turns the end of the service waits for jobs that are about to end.
 const END_TURNS_MAX: usize = 50;
 
-pub struct Pool {
+pub(crate) struct Pool {
     sessions_max: usize,
     browsers: Arc<Browsers>,
     taken: Mutex<usize>,
@@ -21,7 +21,7 @@ pub struct Pool {
 }
 
 impl Pool {
-    pub fn new(sessions_max: usize, browsers: Arc<Browsers>) -> Pool {
+    pub(crate) fn new(sessions_max: usize, browsers: Arc<Browsers>) -> Pool {
         Pool { sessions_max, browsers, taken: Mutex::new(0), freed: Condvar::new() }
     }
 
@@ -29,7 +29,7 @@ impl Pool {
     ///
     /// # Errors
     /// Returns an error if none is free or can be started in time.
-    pub fn take(
+    pub(crate) fn take(
         &self,
         runtime: &Runtime,
         at: &Whereabouts,
@@ -51,18 +51,18 @@ impl Pool {
     }
 
     /// Takes a session back as [`Browsers::give_back`] does.
-    pub fn give_back(&self, runtime: &Runtime, session: Session) {
+    pub(crate) fn give_back(&self, runtime: &Runtime, session: Session) {
         self.browsers.give_back(runtime, session);
         self.free();
     }
 
     /// Returns the most memory for a job, bytes.
-    pub fn memory_bytes_max(&self) -> u64 {
+    pub(crate) fn memory_bytes_max(&self) -> u64 {
         self.browsers.limits.memory_bytes_max
     }
 
     /// Waits for jobs that are about to end, and ends the browsers.
-    pub fn end(&self, runtime: &Runtime) {
+    pub(crate) fn end(&self, runtime: &Runtime) {
         let mut taken = self.lock();
         for _ in 0..END_TURNS_MAX {
             if *taken == 0 {

@@ -16,7 +16,7 @@ const END_ROUNDS_MAX: usize = 10;
 
 /// Kills every process whose command line names this folder or one below it, and all that they have
 /// started; returns how many there were. A browser's own children end with it, but take a moment.
-pub fn end_all(folder: &Path) -> usize {
+pub(crate) fn end_all(folder: &Path) -> usize {
     let found = family(folder);
     found.iter().for_each(|pid| kill(*pid));
     found.len()
@@ -29,7 +29,7 @@ fn kill(pid: Pid) {
 
 /// Ends what [`end_all`] does, waits until it has ended, and removes the folder. What cannot be removed
 /// then is left.
-pub fn end_and_remove(folder: &Path) {
+pub(crate) fn end_and_remove(folder: &Path) {
     for _ in 0..END_ROUNDS_MAX {
         let found = family(folder);
         if found.is_empty() {
@@ -50,7 +50,7 @@ pub fn end_and_remove(folder: &Path) {
 
 /// Returns the memory that the browser with this profile takes, all its processes together, bytes.
 /// What they map of files they have in common: of that the largest part counts, once.
-pub fn memory_bytes(profile: &Path) -> u64 {
+pub(crate) fn memory_bytes(profile: &Path) -> u64 {
     let resident: Vec<Resident> = family(profile).into_iter().filter_map(resident).collect();
     let own: u64 = resident.iter().map(|process| process.own_bytes).sum();
     own + resident.iter().map(|process| process.file_bytes).max().unwrap_or_default()
@@ -58,7 +58,7 @@ pub fn memory_bytes(profile: &Path) -> u64 {
 
 /// Kills the largest process of pages of the browser with this profile if it takes more memory than
 /// `most_bytes`; returns whether one did.
-pub fn end_large_page(profile: &Path, most_bytes: u64) -> bool {
+pub(crate) fn end_large_page(profile: &Path, most_bytes: u64) -> bool {
     let own = |pid: Pid| Some((resident(pid)?.own_bytes, pid));
     let pages = family(profile).into_iter().filter(|pid| has_argument(*pid, "--type=renderer"));
     let largest = pages.filter_map(own).max_by_key(|(bytes, _)| *bytes);

@@ -65,7 +65,7 @@ impl Entry<'_> {
 ///
 /// # Errors
 /// Returns an error if its HTML cannot be turned into Markdown, or says nothing.
-pub fn answer(recipe: &Recipe, reading: Reading) -> Result<Answer, Fault> {
+pub(crate) fn answer(recipe: &Recipe, reading: Reading) -> Result<Answer, Fault> {
     let mut answer = Answer {
         model: reading.model,
         url: Some(reading.url),

@@ -8,11 +8,11 @@ use serde_json::{Value, json};
 use super::{driver, processes};
 
 /// How long one command may take; longer ones belong to a page that hangs.
-pub const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const COMMAND_TIMEOUT: Duration = Duration::from_secs(15);
 /// How long a server may take to begin its page.
-pub const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
+pub(crate) const LOAD_TIMEOUT: Duration = Duration::from_secs(30);
 /// How long the document may then take before its prompt box is looked for in what there is.
-pub const READY_TIMEOUT: Duration = Duration::from_secs(8);
+pub(crate) const READY_TIMEOUT: Duration = Duration::from_secs(8);
 
 /// Parts of the browser's own windows that nobody sees: each takes a process for every window, and
 /// with them three windows took 570 MiB and 3.8 s of processor time to open in place of 400 MiB and
@@ -36,7 +36,7 @@ pub struct Setup {
 }
 
 /// Ends what is left of a browser and removes its profile.
-pub fn remove(profile: Option<&Path>) {
+pub(crate) fn remove(profile: Option<&Path>) {
     let Some(profile) = profile else { return };
     // Where Chromium keeps the socket by which it knows that the profile is in use.
     if let Ok(socket) = std::fs::read_link(profile.join("SingletonSocket"))
@@ -49,7 +49,7 @@ pub fn remove(profile: Option<&Path>) {
 }
 
 /// Returns the capabilities that WebDriver is told to start.
-pub fn capabilities(setup: &Setup, profile: Option<&Path>) -> Value {
+pub(crate) fn capabilities(setup: &Setup, profile: Option<&Path>) -> Value {
     let (width, height) = setup.viewport;
     let mut arguments = vec![
         format!("--window-size={width},{height}"),

@@ -15,7 +15,7 @@ const NOTE_BYTES_MAX: usize = 1_000;
 pub type Watch = Box<dyn Fn(&EvidenceStep) + Send + Sync>;
 
 /// Records steps.
-pub struct Trace {
+pub(crate) struct Trace {
     clock: Clock,
     began: Instant,
     last_ms: u64,
@@ -27,7 +27,7 @@ pub struct Trace {
 }
 
 impl Trace {
-    pub fn new(clock: Clock, watch: Option<Watch>) -> Trace {
+    pub(crate) fn new(clock: Clock, watch: Option<Watch>) -> Trace {
         let began = clock.instant();
         Trace {
             clock,
@@ -46,7 +46,7 @@ impl Trace {
     }
 
     /// Notes that a step is done; it began when the one before it ended.
-    pub fn done(&mut self, name: impl Into<String>) -> &mut Trace {
+    pub(crate) fn done(&mut self, name: impl Into<String>) -> &mut Trace {
         let now_ms = self.elapsed_ms();
         let step = EvidenceStep {
             name: name.into(),
@@ -64,7 +64,7 @@ impl Trace {
 
     /// Notes what [`Trace::done`] does, of a step that looked for `selectors`; `alt` is the one
     /// that matched, below 0 none.
-    pub fn matched(
+    pub(crate) fn matched(
         &mut self,
         name: impl Into<String>,
         selectors: &Selectors,
@@ -89,12 +89,12 @@ impl Trace {
     }
 
     /// Counts which alternative matched without a step of its own.
-    pub fn count(&mut self, name: String, alt: i64) {
+    pub(crate) fn count(&mut self, name: String, alt: i64) {
         self.matched.push((name, usize::try_from(alt).ok()));
     }
 
     /// Adds to what is said of the last step.
-    pub fn note(&mut self, note: impl Into<String>) {
+    pub(crate) fn note(&mut self, note: impl Into<String>) {
         let mut note: String = note.into();
         note.truncate(note.floor_char_boundary(NOTE_BYTES_MAX));
         if let Some(step) = self.steps.last_mut() {
@@ -103,7 +103,7 @@ impl Trace {
     }
 
     /// Says what could have been meant by the last step.
-    pub fn nearest(&mut self, nearest: Vec<String>) {
+    pub(crate) fn nearest(&mut self, nearest: Vec<String>) {
         if let Some(step) = self.steps.last_mut() {
             step.nearest = nearest;
         }
@@ -128,7 +128,7 @@ impl Trace {
     }
 
     /// Returns all steps, and which alternatives matched.
-    pub fn finish(mut self) -> (Vec<EvidenceStep>, Vec<(String, Option<usize>)>) {
+    pub(crate) fn finish(mut self) -> (Vec<EvidenceStep>, Vec<(String, Option<usize>)>) {
         self.show();
         if self.left_out > 0
             && let Some(last) = self.steps.last_mut()

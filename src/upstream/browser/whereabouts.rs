@@ -6,8 +6,8 @@ use crate::country::{self, Country};
 use crate::job::{Device, Location};
 
 /// Width and height of a phone's window, pixels of CSS, and how many of the screen's make one.
-pub const MOBILE_PIXELS: (u32, u32) = (412, 915);
-pub const MOBILE_SCALE: f64 = 2.625;
+pub(crate) const MOBILE_PIXELS: (u32, u32) = (412, 915);
+pub(crate) const MOBILE_SCALE: f64 = 2.625;
 
 /// The place at which the browser's user seems to be.
 #[derive(Clone, Debug)]

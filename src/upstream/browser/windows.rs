@@ -3,7 +3,7 @@
 
 /// The rows that were read, in their order, each once.
 #[derive(Debug)]
-pub struct Joined<T> {
+pub(crate) struct Joined<T> {
     /// With the key by which a row is known again.
     rows: Vec<(String, T)>,
     /// Whether the page took away rows that were read.
@@ -19,21 +19,21 @@ impl<T> Default for Joined<T> {
 }
 
 impl<T> Joined<T> {
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.rows.is_empty()
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.rows.len()
     }
 
     /// Returns whether a part begins within what is known, ends in it, or holds it.
-    pub fn meets(&self, part: &[(String, T)]) -> bool {
+    pub(crate) fn meets(&self, part: &[(String, T)]) -> bool {
         self.rows.is_empty() || self.place(part).is_some()
     }
 
     /// Adds a part; returns whether it held a row that was not known.
-    pub fn add(&mut self, part: Vec<(String, T)>) -> bool {
+    pub(crate) fn add(&mut self, part: Vec<(String, T)>) -> bool {
         if part.is_empty() {
             return false;
         }
@@ -61,7 +61,7 @@ impl<T> Joined<T> {
     }
 
     /// Returns the rows.
-    pub fn into_rows(self) -> Vec<T> {
+    pub(crate) fn into_rows(self) -> Vec<T> {
         self.rows.into_iter().map(|(_, row)| row).collect()
     }
 

@@ -42,7 +42,7 @@ enum Task {
 }
 
 impl<'a> Rounds<'a> {
-    pub fn new(
+    pub(crate) fn new(
         upstream: &'a HttpUpstream,
         request: &'a ScrapeRequest,
         call: &'a Call,
@@ -65,7 +65,7 @@ impl<'a> Rounds<'a> {
     ///
     /// # Errors
     /// Returns an error if there is no answer.
-    pub fn run(&mut self) -> Result<Answer, UpstreamError> {
+    pub(crate) fn run(&mut self) -> Result<Answer, UpstreamError> {
         let provider = &self.upstream.provider;
         let left = self.call.task_of(&self.upstream.name);
         let left = left.and_then(|task| Some((provider.look_at(&task.id)?, task)));
@@ -92,7 +92,7 @@ impl<'a> Rounds<'a> {
     }
 
     /// Returns what the outcome was read from: a reply for each round, and of looks the latest.
-    pub fn into_replies(self) -> Vec<HttpReply> {
+    pub(crate) fn into_replies(self) -> Vec<HttpReply> {
         self.replies.into_iter().chain(self.latest).collect()
     }
 

@@ -20,7 +20,7 @@ use crate::net::retry_after_ms;
 const MESSAGE_CHARS_MAX: usize = 200;
 
 /// The settings that a kind of provider ships with.
-pub struct Shipped {
+pub(crate) struct Shipped {
     pub base_url: &'static str,
     pub model: &'static str,
     pub sign_in: SignIn,
@@ -28,7 +28,7 @@ pub struct Shipped {
 
 /// The way in which a kind of provider takes its key, unless `auth_header` names a header for it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SignIn {
+pub(crate) enum SignIn {
     /// `Authorization: Bearer KEY`
     Bearer,
     /// `Authorization: Basic BASE64`, from a key of the form `login:password`.
@@ -40,7 +40,7 @@ pub enum SignIn {
 }
 
 /// The settings of one upstream that every kind needs.
-pub struct Account {
+pub(crate) struct Account {
     upstream: String,
     base_url: String,
     /// What is asked there: a model, or at SERP vendors an engine.
@@ -61,7 +61,7 @@ pub struct Account {
 
 impl Account {
     /// Creates the account of a section, with what its kind ships with where it is empty.
-    pub fn new(settings: &config::Upstream, shipped: &Shipped) -> Account {
+    pub(crate) fn new(settings: &config::Upstream, shipped: &Shipped) -> Account {
         let or = |given: &str, default: &str| {
             if given.is_empty() { default.to_owned() } else { given.to_owned() }
         };
@@ -81,22 +81,22 @@ impl Account {
     }
 
     /// Returns what asks for the models at a path under the base address.
-    pub fn models_at(&self, path: &str) -> ModelQuery {
+    pub(crate) fn models_at(&self, path: &str) -> ModelQuery {
         ModelQuery { request: self.get(path), model: self.model.clone() }
     }
 
     /// Returns the model to ask: the request's, else that of the settings.
-    pub fn model_for<'a>(&'a self, request: &'a ScrapeRequest) -> &'a str {
+    pub(crate) fn model_for<'a>(&'a self, request: &'a ScrapeRequest) -> &'a str {
         request.model.as_deref().unwrap_or(&self.model)
     }
 
     /// Returns a signed GET of a path (with its query) under the base address.
-    pub fn get(&self, path: &str) -> HttpRequest {
+    pub(crate) fn get(&self, path: &str) -> HttpRequest {
         self.signed(Method::Get, path, None)
     }
 
     /// Returns a signed POST of JSON to a path under the base address.
-    pub fn post(&self, path: &str, body: Value) -> HttpRequest {
+    pub(crate) fn post(&self, path: &str, body: Value) -> HttpRequest {
         self.signed(Method::Post, path, Some(body))
     }
 
@@ -133,7 +133,7 @@ impl Account {
     ///
     /// # Errors
     /// Returns an error if the reply is one, or is no JSON.
-    pub fn read(
+    pub(crate) fn read(
         &self,
         request: &ScrapeRequest,
         replies: &[HttpReply],
@@ -163,7 +163,7 @@ impl Account {
     }
 
     /// Returns the failure that a reply with status 200 holds in `body`.
-    pub fn failure(&self, request: &ScrapeRequest, body: &Value) -> UpstreamError {
+    pub(crate) fn failure(&self, request: &ScrapeRequest, body: &Value) -> UpstreamError {
         let error = ProviderError::read(body);
         // Without a code, such a failure is the provider's own.
         let verdict = error_body::judge(error.status.unwrap_or(500), &error);
@@ -171,29 +171,34 @@ impl Account {
     }
 
     /// Returns a failure that the adapter has classified itself, with the provider's words for it.
-    pub fn fail(&self, request: &ScrapeRequest, verdict: Verdict, message: &str) -> UpstreamError {
+    pub(crate) fn fail(
+        &self,
+        request: &ScrapeRequest,
+        verdict: Verdict,
+        message: &str,
+    ) -> UpstreamError {
         self.tell(request, verdict, "", message, None)
     }
 
     /// Returns the failure of a reply of a shape that this provider does not speak.
-    pub fn invalid_response(&self, phrase: &str) -> UpstreamError {
+    pub(crate) fn invalid_response(&self, phrase: &str) -> UpstreamError {
         UpstreamError::new(Reason::InvalidResponse, format!("{} {phrase}.", self.upstream))
     }
 
     /// Returns the failure of a reply that holds no answer.
-    pub fn empty(&self) -> UpstreamError {
+    pub(crate) fn empty(&self) -> UpstreamError {
         UpstreamError::new(Reason::Empty, format!("{} gave an answer without text.", self.upstream))
     }
 
     /// Returns the failure of an answer that was cut short; `limit` is the provider's word for what
     /// cut it.
-    pub fn incomplete(&self, limit: &str) -> UpstreamError {
+    pub(crate) fn incomplete(&self, limit: &str) -> UpstreamError {
         self.with_word(Reason::Incomplete, "cut its answer short", limit)
     }
 
     /// Returns the failure of an engine that declined; `why` is the provider's word for it, if
     /// there is one. What the engine wrote instead of an answer is left out: it is no reason.
-    pub fn refused(&self, why: &str) -> UpstreamError {
+    pub(crate) fn refused(&self, why: &str) -> UpstreamError {
         self.with_word(Reason::Refused, "declined to answer this prompt", why)
     }
 
@@ -205,7 +210,7 @@ impl Account {
 
     /// Returns the failure of a request whose place must be applied, and of which this part cannot
     /// be. Nothing was sent.
-    pub fn place_unsupported(&self, part: &str) -> UpstreamError {
+    pub(crate) fn place_unsupported(&self, part: &str) -> UpstreamError {
         let sentence = format!("{} cannot apply the {part} that is asked for.", self.upstream);
         UpstreamError::new(Reason::PlaceUnsupported, sentence)
     }
@@ -214,7 +219,7 @@ impl Account {
     ///
     /// # Errors
     /// Returns an error if it names none of them; nothing was sent.
-    pub fn engine<E: Copy>(&self, engines: &[(&str, E)]) -> Result<E, UpstreamError> {
+    pub(crate) fn engine<E: Copy>(&self, engines: &[(&str, E)]) -> Result<E, UpstreamError> {
         let named = engines.iter().find(|(name, _)| *name == self.model);
         named.map(|(_, engine)| *engine).ok_or_else(|| {
             let names: Vec<&str> = engines.iter().map(|(name, _)| *name).collect();
@@ -224,7 +229,7 @@ impl Account {
 
     /// Returns the failure of settings whose `model` is none of those that this kind knows. Nothing
     /// was sent.
-    pub fn model_unknown(&self, known: &str) -> UpstreamError {
+    pub(crate) fn model_unknown(&self, known: &str) -> UpstreamError {
         let sentence = format!(
             "`model` of [upstreams.{}] must be one of {known}; it is `{}`.",
             self.upstream, self.model

@@ -8,7 +8,7 @@ use super::json_path;
 use super::source_list::{SourceList, source};
 
 /// Adds the pages that the annotations of an answer name.
-pub fn read(annotations: &[Value], cited: &mut SourceList) {
+pub(crate) fn read(annotations: &[Value], cited: &mut SourceList) {
     for annotation in annotations {
         let nested = &annotation["url_citation"];
         let citation = if nested.is_object() { nested } else { annotation };

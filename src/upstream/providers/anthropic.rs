@@ -36,13 +36,13 @@ const PLACE_FIELDS: &[Part] = &[Part::City, Part::Region, Part::Timezone];
 const ROUNDS_MAX: usize = 5;
 
 /// Anthropic, or a service with its Messages API.
-pub struct Anthropic {
+pub(crate) struct Anthropic {
     account: Account,
 }
 
 impl Anthropic {
     /// Creates the provider with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Anthropic {
+    pub(crate) fn new(settings: &config::Upstream) -> Anthropic {
         Anthropic { account: Account::new(settings, &SHIPPED) }
     }
 

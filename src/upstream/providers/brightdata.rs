@@ -32,13 +32,13 @@ const GROK: &str = "grok";
 const TEXT: &[&str] = &["answer_text_markdown", "answer_text", "answer", "response", "text"];
 
 /// One engine at Bright Data.
-pub struct Brightdata {
+pub(crate) struct Brightdata {
     account: Account,
 }
 
 impl Brightdata {
     /// Returns the upstream with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Brightdata {
+    pub(crate) fn new(settings: &config::Upstream) -> Brightdata {
         Brightdata { account: Account::new(settings, &SHIPPED) }
     }
 

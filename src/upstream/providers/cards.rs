@@ -29,12 +29,12 @@ const WRAPPER_TITLE: &str = "unknown product";
 const DEPTH_MAX: usize = 3;
 
 /// Returns the products that the body lists.
-pub fn products(body: &Value) -> Vec<Product> {
+pub(crate) fn products(body: &Value) -> Vec<Product> {
     SHOPPING.iter().flat_map(|key| products_in(json_path::list(body, key))).collect()
 }
 
 /// Returns the products on cards: those that a card holds, and else the card's own.
-pub fn products_in(cards: &[Value]) -> Vec<Product> {
+pub(crate) fn products_in(cards: &[Value]) -> Vec<Product> {
     let mut products = Vec::new();
     collect(cards, 0, &mut products);
     products
@@ -170,7 +170,7 @@ fn tag(card: &Value) -> String {
 }
 
 /// Returns the advertisements that the body lists.
-pub fn ads(body: &Value) -> Vec<Ad> {
+pub(crate) fn ads(body: &Value) -> Vec<Ad> {
     let mut ads = Vec::new();
     for key in SPONSORED {
         // A section of them may have a title of its own.
@@ -193,27 +193,27 @@ fn read_ad(ad: &Value) -> Ad {
 }
 
 /// Returns whether the body has a place for products, or for what `keys` name.
-pub fn has_any(body: &Value, keys: &[&str]) -> bool {
+pub(crate) fn has_any(body: &Value, keys: &[&str]) -> bool {
     keys.iter().any(|key| body[*key].is_array() || body[*key].is_object())
 }
 
 /// Returns the advertisements where the body has a place for them.
-pub fn listed_ads(body: &Value) -> Option<Vec<Ad>> {
+pub(crate) fn listed_ads(body: &Value) -> Option<Vec<Ad>> {
     has_any(body, SPONSORED).then(|| ads(body))
 }
 
 /// Returns the products where the body has a place for them.
-pub fn listed_products(body: &Value) -> Option<Vec<Product>> {
+pub(crate) fn listed_products(body: &Value) -> Option<Vec<Product>> {
     has_any(body, SHOPPING).then(|| products(body))
 }
 
 /// Returns the entities where the body has a place for them.
-pub fn listed_entities(body: &Value) -> Option<Vec<Entity>> {
+pub(crate) fn listed_entities(body: &Value) -> Option<Vec<Entity>> {
     has_any(body, MARKED).then(|| entities(body))
 }
 
 /// Returns the entities that the body lists.
-pub fn entities(body: &Value) -> Vec<Entity> {
+pub(crate) fn entities(body: &Value) -> Vec<Entity> {
     let listed = MARKED.iter().flat_map(|key| json_path::list(body, key));
     let entities = listed.map(|entity| Entity {
         name: json_path::first_text(entity, &["name", "title"]).trim().to_owned(),

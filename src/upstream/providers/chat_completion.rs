@@ -21,7 +21,7 @@ use super::{annotations, json_path};
 ///
 /// # Errors
 /// Returns an error if it holds one, a refusal, a part of an answer, or none.
-pub fn read(
+pub(crate) fn read(
     account: &Account,
     request: &ScrapeRequest,
     body: &Value,
@@ -65,7 +65,7 @@ pub fn read(
 }
 
 /// Returns what a chat completion used.
-pub fn usage(body: &Value) -> UpstreamUsage {
+pub(crate) fn usage(body: &Value) -> UpstreamUsage {
     let usage = &body["usage"];
     UpstreamUsage {
         input_tokens: count(usage, &["prompt_tokens"]),

@@ -71,13 +71,13 @@ impl Engine {
 }
 
 /// One engine at cloro.
-pub struct Cloro {
+pub(crate) struct Cloro {
     account: Account,
 }
 
 impl Cloro {
     /// Returns the upstream with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Cloro {
+    pub(crate) fn new(settings: &config::Upstream) -> Cloro {
         Cloro { account: Account::new(settings, &SHIPPED) }
     }
 

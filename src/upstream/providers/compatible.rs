@@ -17,13 +17,13 @@ use super::{chat_completion, model_place, token_usage};
 const SHIPPED: Shipped = Shipped { base_url: "", model: "", sign_in: SignIn::Bearer };
 
 /// A server with chat completions.
-pub struct Compatible {
+pub(crate) struct Compatible {
     account: Account,
 }
 
 impl Compatible {
     /// Creates the provider with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Compatible {
+    pub(crate) fn new(settings: &config::Upstream) -> Compatible {
         Compatible { account: Account::new(settings, &SHIPPED) }
     }
 }

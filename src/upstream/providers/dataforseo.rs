@@ -74,7 +74,7 @@ impl Page {
 }
 
 /// One page at DataForSEO.
-pub struct Dataforseo {
+pub(crate) struct Dataforseo {
     account: Account,
     /// `None` when `model` names none.
     page: Option<Page>,
@@ -82,7 +82,7 @@ pub struct Dataforseo {
 
 impl Dataforseo {
     /// Returns the upstream with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Dataforseo {
+    pub(crate) fn new(settings: &config::Upstream) -> Dataforseo {
         let account = Account::new(settings, &SHIPPED);
         let page = Page::named(&account.model);
         Dataforseo { account, page }

@@ -13,7 +13,7 @@ const NESTING_MAX: usize = 4;
 
 /// An error as a provider words it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ProviderError {
+pub(crate) struct ProviderError {
     /// The sentence for people; empty when there is none.
     pub message: String,
     /// Every code, type, status and reason, in lower case.
@@ -28,7 +28,7 @@ pub struct ProviderError {
 
 /// The reason behind a provider's error, and what the job's owner is told about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     pub reason: Reason,
     /// What the provider did, following its name: "refused the key".
     pub phrase: &'static str,
@@ -40,32 +40,34 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    pub const KEY_REFUSED: Verdict = Verdict {
+    pub(crate) const KEY_REFUSED: Verdict = Verdict {
         untold: true,
         ..Verdict::new(Reason::Auth, "refused the key").look_at("api_key_env")
     };
     const NO_PERMISSION: Verdict =
         Verdict::new(Reason::Auth, "refused permission").look_at("api_key_env");
-    pub const NO_QUOTA: Verdict =
+    pub(crate) const NO_QUOTA: Verdict =
         Verdict::new(Reason::Quota, "has no quota or balance left for this key");
-    pub const RATE_LIMITED: Verdict =
+    pub(crate) const RATE_LIMITED: Verdict =
         Verdict::new(Reason::UpstreamRateLimited, "limits how fast it may be asked");
-    pub const DECLINED: Verdict = Verdict::new(Reason::Refused, "declined to answer this prompt");
+    pub(crate) const DECLINED: Verdict =
+        Verdict::new(Reason::Refused, "declined to answer this prompt");
     const BUSY: Verdict = Verdict::new(Reason::Overloaded, "has too much to do");
     const LATE: Verdict = Verdict::new(Reason::UpstreamTimeout, "took too long by its own account");
     /// The country's code follows the phrase.
-    pub const NO_COUNTRY: Verdict =
+    pub(crate) const NO_COUNTRY: Verdict =
         Verdict::new(Reason::CountryUnsupported, "cannot serve the country");
-    pub const NO_PLACE: Verdict =
+    pub(crate) const NO_PLACE: Verdict =
         Verdict::new(Reason::PlaceUnsupported, "cannot apply the place that is asked for");
-    pub const INVALID: Verdict = Verdict::new(Reason::BadRequest, "called the request invalid");
+    pub(crate) const INVALID: Verdict =
+        Verdict::new(Reason::BadRequest, "called the request invalid");
     const UNKNOWN: Verdict = Verdict::new(Reason::BadRequest, "knows no such model or address")
         .look_at("model` and `base_url");
     const MOVED: Verdict =
         Verdict::new(Reason::BadRequest, "sent us to another address").look_at("base_url");
-    pub const FAILED: Verdict = Verdict::new(Reason::UpstreamError, "failed");
+    pub(crate) const FAILED: Verdict = Verdict::new(Reason::UpstreamError, "failed");
 
-    pub const fn new(reason: Reason, phrase: &'static str) -> Verdict {
+    pub(crate) const fn new(reason: Reason, phrase: &'static str) -> Verdict {
         Verdict { reason, phrase, look_at: "", untold: false }
     }
 
@@ -77,7 +79,7 @@ impl Verdict {
 
 impl ProviderError {
     /// Reads an error body, or the part of a body that holds the error.
-    pub fn read(body: &Value) -> ProviderError {
+    pub(crate) fn read(body: &Value) -> ProviderError {
         let mut error = ProviderError::default();
         error.take(body, 0);
         error
@@ -230,7 +232,7 @@ const PLACE_PHRASES: &[&str] = &[
 
 /// Returns the reason of an error. `status` is the reply's, or the best guess where a 200 holds the
 /// error. Codes go before the status, since several providers send the wrong one.
-pub fn judge(status: u16, error: &ProviderError) -> Verdict {
+pub(crate) fn judge(status: u16, error: &ProviderError) -> Verdict {
     let client = (400..500).contains(&status);
     let spent = error.daily || error.has(QUOTA_WORDS) || error.says(QUOTA_PHRASES);
     if spent || status == 402 {

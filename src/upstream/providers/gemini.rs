@@ -28,13 +28,13 @@ const SHIPPED: Shipped = Shipped {
 const REDIRECT: &str = "https://vertexaisearch.cloud.google.com/grounding-api-redirect/";
 
 /// Google's Gemini API.
-pub struct Gemini {
+pub(crate) struct Gemini {
     account: Account,
 }
 
 impl Gemini {
     /// Creates the provider with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Gemini {
+    pub(crate) fn new(settings: &config::Upstream) -> Gemini {
         Gemini { account: Account::new(settings, &SHIPPED) }
     }
 }

@@ -7,18 +7,18 @@ use super::json_text;
 use crate::job::VendorTask;
 
 /// Returns the string under `key` as it is; empty when there is none.
-pub fn text<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(crate) fn text<'a>(value: &'a Value, key: &str) -> &'a str {
     value[key].as_str().unwrap_or_default()
 }
 
 /// Returns the string under `key`, trimmed; `None` when it is empty.
-pub fn named(value: &Value, key: &str) -> Option<String> {
+pub(crate) fn named(value: &Value, key: &str) -> Option<String> {
     Some(text(value, key).trim()).filter(|name| !name.is_empty()).map(str::to_owned)
 }
 
 /// Returns the machine word under `key`, such as `max_output_tokens`; empty when there is none, or
 /// when it is no such word: words go into sentences unchecked.
-pub fn word<'a>(value: &'a Value, key: &str) -> &'a str {
+pub(crate) fn word<'a>(value: &'a Value, key: &str) -> &'a str {
     const BYTES_MAX: usize = 64;
     let word = text(value, key);
     let sound = word.len() <= BYTES_MAX
@@ -27,17 +27,17 @@ pub fn word<'a>(value: &'a Value, key: &str) -> &'a str {
 }
 
 /// Returns the first of `keys` that holds a string which is not blank; empty when none does.
-pub fn first_text<'a>(value: &'a Value, keys: &[&str]) -> &'a str {
+pub(crate) fn first_text<'a>(value: &'a Value, keys: &[&str]) -> &'a str {
     keys.iter().map(|key| text(value, key)).find(|text| !text.trim().is_empty()).unwrap_or_default()
 }
 
 /// Returns the array under `key`; empty when there is none.
-pub fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
+pub(crate) fn list<'a>(value: &'a Value, key: &str) -> &'a [Value] {
     value[key].as_array().map_or(&[], Vec::as_slice)
 }
 
 /// Returns the strings of the array under `key` that are not blank, trimmed.
-pub fn texts(value: &Value, key: &str) -> Vec<String> {
+pub(crate) fn texts(value: &Value, key: &str) -> Vec<String> {
     list(value, key)
         .iter()
         .filter_map(Value::as_str)
@@ -48,7 +48,7 @@ pub fn texts(value: &Value, key: &str) -> Vec<String> {
 }
 
 /// Returns a string or a number as text: providers write ratings and codes both ways.
-pub fn scalar(value: &Value) -> String {
+pub(crate) fn scalar(value: &Value) -> String {
     match value {
         Value::String(text) => text.trim().to_owned(),
         Value::Number(number) => number.to_string(),
@@ -58,14 +58,14 @@ pub fn scalar(value: &Value) -> String {
 
 /// Returns the name of a vendor's task under the first of `keys` that has one; `None` if it is not
 /// fit for a path.
-pub fn task_name(value: &Value, keys: &[&str]) -> Option<String> {
+pub(crate) fn task_name(value: &Value, keys: &[&str]) -> Option<String> {
     let name = keys.iter().map(|key| scalar(&value[*key])).find(|name| !name.is_empty())?;
     VendorTask::new("", &name).map(|task| task.id)
 }
 
 /// Returns the queries in the arguments of a search tool, which come as an object or as JSON in a
 /// string: `queries`, else `query`.
-pub fn queries(arguments: &Value) -> Vec<String> {
+pub(crate) fn queries(arguments: &Value) -> Vec<String> {
     match arguments {
         Value::String(json) => {
             let parsed = json_text::parse(json.as_bytes()).unwrap_or_default();
@@ -76,7 +76,7 @@ pub fn queries(arguments: &Value) -> Vec<String> {
 }
 
 /// Returns the queries in a list of them, each a string or an object that holds one.
-pub fn query_list(value: &Value) -> Vec<String> {
+pub(crate) fn query_list(value: &Value) -> Vec<String> {
     let mut queries = Vec::new();
     collect_queries(value, 0, &mut queries);
     queries

@@ -10,7 +10,7 @@ const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Parses JSON; `None` if it is none, even with lone surrogates, bytes that are not UTF-8, control
 /// characters in strings and a byte order mark forgiven.
-pub fn parse(bytes: &[u8]) -> Option<Value> {
+pub(crate) fn parse(bytes: &[u8]) -> Option<Value> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
     serde_json::from_slice(bytes).ok().or_else(|| {
         let text = String::from_utf8_lossy(bytes);

@@ -27,13 +27,13 @@ const SHIPPED: Shipped = Shipped {
 const CONNECTOR: &str = "web_search";
 
 /// Mistral.
-pub struct Mistral {
+pub(crate) struct Mistral {
     account: Account,
 }
 
 impl Mistral {
     /// Creates the provider with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Mistral {
+    pub(crate) fn new(settings: &config::Upstream) -> Mistral {
         Mistral { account: Account::new(settings, &SHIPPED) }
     }
 }

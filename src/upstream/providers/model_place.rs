@@ -12,7 +12,7 @@ use super::account::Account;
 
 /// A part of a place below its country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub(crate) enum Part {
     City,
     Region,
     Timezone,
@@ -37,7 +37,7 @@ fn parts(location: &Location) -> impl Iterator<Item = (Part, &'static str, &str)
 ///
 /// # Errors
 /// Returns an error if a part of it has no field; nothing was sent.
-pub fn check(
+pub(crate) fn check(
     account: &Account,
     request: &ScrapeRequest,
     taken: Option<&[Part]>,
@@ -56,7 +56,7 @@ pub fn check(
 }
 
 /// Returns the fields of a `user_location`: the country, and those `taken` of the other parts.
-pub fn fields(request: &ScrapeRequest, taken: &[Part]) -> Map<String, Value> {
+pub(crate) fn fields(request: &ScrapeRequest, taken: &[Part]) -> Map<String, Value> {
     let country = ("country".to_owned(), Value::from(request.country.as_str()));
     let rest = parts(&request.location).filter(|(part, ..)| taken.contains(part));
     let rest = rest.map(|(_, name, value)| (name.to_owned(), Value::from(value)));
@@ -64,7 +64,7 @@ pub fn fields(request: &ScrapeRequest, taken: &[Part]) -> Map<String, Value> {
 }
 
 /// Returns the sentences that tell a model the whole place.
-pub fn sentences(request: &ScrapeRequest) -> Vec<String> {
+pub(crate) fn sentences(request: &ScrapeRequest) -> Vec<String> {
     let location = &request.location;
     let names = [&location.city, &location.region].into_iter().flatten();
     let names: Vec<&str> = names.map(String::as_str).collect();
@@ -75,7 +75,7 @@ pub fn sentences(request: &ScrapeRequest) -> Vec<String> {
 
 /// Returns the sentences that tell a model the parts of the place below the country, without those
 /// that fields have `told` it.
-pub fn sentences_but(request: &ScrapeRequest, told: &[Part]) -> Vec<String> {
+pub(crate) fn sentences_but(request: &ScrapeRequest, told: &[Part]) -> Vec<String> {
     let untold = parts(&request.location).filter(|(part, ..)| !told.contains(part));
     let sentence = |(part, _, value)| match part {
         Part::City => format!("The user's city is {value}."),
@@ -87,7 +87,7 @@ pub fn sentences_but(request: &ScrapeRequest, told: &[Part]) -> Vec<String> {
 }
 
 /// Returns what was told of the place: all of it but the device.
-pub fn applied(request: &ScrapeRequest, by: PlaceBy) -> AppliedPlace {
+pub(crate) fn applied(request: &ScrapeRequest, by: PlaceBy) -> AppliedPlace {
     let location = Location { device: None, strict: false, ..request.location.clone() };
     AppliedPlace { country: Some(request.country.clone()), location, by }
 }

@@ -21,7 +21,7 @@ const SHIPPED: Shipped =
 const PLACE_FIELDS: &[Part] = &[Part::City, Part::Region, Part::Timezone];
 
 /// OpenAI, or a service with its Responses API.
-pub struct Openai {
+pub(crate) struct Openai {
     account: Account,
     /// Whether all pages that were consulted are asked for.
     include_sources: bool,
@@ -29,7 +29,7 @@ pub struct Openai {
 
 impl Openai {
     /// Creates the provider with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Openai {
+    pub(crate) fn new(settings: &config::Upstream) -> Openai {
         Openai {
             account: Account::new(settings, &SHIPPED),
             include_sources: settings.include_sources,

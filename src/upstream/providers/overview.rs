@@ -16,14 +16,14 @@ use super::place::{self, Fields};
 use super::{json_path, json_text, serp_page};
 
 /// The engine's word in `model`.
-pub const ENGINE: &str = "google_ai_overview";
+pub(crate) const ENGINE: &str = "google_ai_overview";
 /// The longest search query, characters: what Google's own field takes.
-pub const QUERY_CHARS_MAX: usize = 2_048;
+pub(crate) const QUERY_CHARS_MAX: usize = 2_048;
 /// How Google says on its page that it has no overview.
 const NONE: &[&str] = &["an ai overview is not available", "can't generate an ai overview"];
 
 /// The names of the fields in a vendor's JSON.
-pub struct Names {
+pub(crate) struct Names {
     /// The list of the pages that the overview rests on.
     pub references: &'static str,
 }
@@ -43,7 +43,7 @@ enum Found<'a> {
 /// # Errors
 /// Returns an error if the vendor says that something went wrong, or if there is no text though
 /// there should be one.
-pub fn step(
+pub(crate) fn step(
     account: &Account,
     request: &ScrapeRequest,
     replies: &[HttpReply],
@@ -140,7 +140,7 @@ fn expired(reply: &HttpReply) -> Option<String> {
 }
 
 /// Returns what a page without an overview says.
-pub fn absent(request: &ScrapeRequest, page: &Value) -> Answer {
+pub(crate) fn absent(request: &ScrapeRequest, page: &Value) -> Answer {
     Answer {
         present: Some(false),
         sources: Some(serp_page::pages(page, "organic_results")),
@@ -165,7 +165,7 @@ fn answer(request: &ScrapeRequest, page: &Value, overview: &Value, names: &Names
 }
 
 /// Returns what holds of every overview: it is part of a search.
-pub fn common(request: &ScrapeRequest) -> Answer {
+pub(crate) fn common(request: &ScrapeRequest) -> Answer {
     Answer {
         search: Some(Search { asked: request.web_search, ..Search::default() }),
         place: place::applied(request, Fields::GOOGLE),

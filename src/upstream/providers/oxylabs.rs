@@ -34,13 +34,13 @@ const TEXT: &[&str] =
 const NO_CONTENT: u16 = 204;
 
 /// One engine at Oxylabs.
-pub struct Oxylabs {
+pub(crate) struct Oxylabs {
     account: Account,
 }
 
 impl Oxylabs {
     /// Returns the upstream with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Oxylabs {
+    pub(crate) fn new(settings: &config::Upstream) -> Oxylabs {
         Oxylabs { account: Account::new(settings, &SHIPPED) }
     }
 

@@ -32,13 +32,13 @@ const PRESET: &str = "preset:";
 const PLACE_FIELDS: &[Part] = &[Part::City, Part::Region];
 
 /// Perplexity, or a gateway to it.
-pub struct Perplexity {
+pub(crate) struct Perplexity {
     account: Account,
 }
 
 impl Perplexity {
     /// Creates the provider with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Perplexity {
+    pub(crate) fn new(settings: &config::Upstream) -> Perplexity {
         Perplexity { account: Account::new(settings, &SHIPPED) }
     }
 }

@@ -11,7 +11,7 @@ use super::account::Account;
 
 /// The parts of a place that an engine has a field for, beside the country.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fields {
+pub(crate) struct Fields {
     /// Region and city, in one name.
     pub city: bool,
     pub language: bool,
@@ -20,9 +20,9 @@ pub struct Fields {
 
 impl Fields {
     /// The country alone.
-    pub const COUNTRY: Fields = Fields { city: false, language: false, device: false };
+    pub(crate) const COUNTRY: Fields = Fields { city: false, language: false, device: false };
     /// All that Google's pages depend on.
-    pub const GOOGLE: Fields = Fields { city: true, language: true, device: true };
+    pub(crate) const GOOGLE: Fields = Fields { city: true, language: true, device: true };
 }
 
 /// Checks that all that a strict request asks of its place goes into fields; `taken`: those that
@@ -30,7 +30,7 @@ impl Fields {
 ///
 /// # Errors
 /// Returns an error if a part of it has no field; nothing was sent.
-pub fn check(
+pub(crate) fn check(
     account: &Account,
     request: &ScrapeRequest,
     taken: Option<Fields>,
@@ -55,7 +55,7 @@ pub fn check(
 
 /// Returns the place's name in Google's list of locations: `Austin,Texas,United States`; `None` if
 /// no region and no city is asked for.
-pub fn google_location(request: &ScrapeRequest) -> Option<String> {
+pub(crate) fn google_location(request: &ScrapeRequest) -> Option<String> {
     let Location { region, city, .. } = &request.location;
     if region.is_none() && city.is_none() {
         return None;
@@ -66,7 +66,7 @@ pub fn google_location(request: &ScrapeRequest) -> Option<String> {
 }
 
 /// Returns Google's `hl`: the language that is asked for, or the country's.
-pub fn google_language(request: &ScrapeRequest) -> String {
+pub(crate) fn google_language(request: &ScrapeRequest) -> String {
     match request.location.language.as_deref() {
         // Google still calls Hebrew by its old code.
         Some("he") => "iw".to_owned(),
@@ -77,7 +77,7 @@ pub fn google_language(request: &ScrapeRequest) -> String {
 
 /// Writes a prompt and its place as the parameters of a search of Google's; `location` in Google's
 /// name for it.
-pub fn fill_google(
+pub(crate) fn fill_google(
     query: &mut Serializer<'_, String>,
     request: &ScrapeRequest,
     location: Option<String>,
@@ -94,12 +94,12 @@ pub fn fill_google(
 }
 
 /// Returns the device that is asked for.
-pub fn device(request: &ScrapeRequest) -> Option<&'static str> {
+pub(crate) fn device(request: &ScrapeRequest) -> Option<&'static str> {
     request.location.device.map(crate::job::Device::word)
 }
 
 /// Returns what of the request's place was passed on in fields.
-pub fn applied(request: &ScrapeRequest, fields: Fields) -> Option<AppliedPlace> {
+pub(crate) fn applied(request: &ScrapeRequest, fields: Fields) -> Option<AppliedPlace> {
     let asked = &request.location;
     let location = Location {
         region: asked.region.clone().filter(|_| fields.city),

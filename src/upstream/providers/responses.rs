@@ -19,7 +19,7 @@ const CALL_ID_QUERY: &str = "ws_call_id=";
 
 /// The content of a finished response.
 #[derive(Debug, Default)]
-pub struct Reading {
+pub(crate) struct Reading {
     pub markdown: String,
     pub model: Option<String>,
     pub queries: Vec<String>,
@@ -31,13 +31,13 @@ pub struct Reading {
 
 impl Reading {
     /// Returns whether the response names pages or queries.
-    pub fn has_found(&self) -> bool {
+    pub(crate) fn has_found(&self) -> bool {
         !(self.queries.is_empty() && self.sources.is_empty())
     }
 }
 
 /// Returns what a response used, whatever became of its answer.
-pub fn usage(body: &Value) -> UpstreamUsage {
+pub(crate) fn usage(body: &Value) -> UpstreamUsage {
     let usage = &body["usage"];
     let output = json_path::list(body, "output").iter();
     let calls = output.filter(|item| makes_search(item) && !has_failed(item)).count();
@@ -61,7 +61,7 @@ pub fn usage(body: &Value) -> UpstreamUsage {
 ///
 /// # Errors
 /// Returns an error if the response failed, was cut short or canceled, or has no id.
-pub fn pending(
+pub(crate) fn pending(
     account: &Account,
     request: &ScrapeRequest,
     body: &Value,
@@ -95,7 +95,7 @@ pub fn pending(
 }
 
 /// Returns the request that looks at a response of this id.
-pub fn look_at(account: &Account, id: &str) -> HttpRequest {
+pub(crate) fn look_at(account: &Account, id: &str) -> HttpRequest {
     account.get(&format!("/responses/{id}"))
 }
 
@@ -104,7 +104,7 @@ pub fn look_at(account: &Account, id: &str) -> HttpRequest {
 /// # Errors
 /// Returns an error if it is of another shape, or holds a refusal or nothing in the place of an
 /// answer.
-pub fn read(account: &Account, body: &Value) -> Result<Reading, UpstreamError> {
+pub(crate) fn read(account: &Account, body: &Value) -> Result<Reading, UpstreamError> {
     let Some(output) = body["output"].as_array() else {
         return Err(account.invalid_response("answered with JSON that has no `output`"));
     };

@@ -144,13 +144,13 @@ impl Engine {
 }
 
 /// One engine at Scrapeless.
-pub struct Scrapeless {
+pub(crate) struct Scrapeless {
     account: Account,
 }
 
 impl Scrapeless {
     /// Returns the upstream with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Scrapeless {
+    pub(crate) fn new(settings: &config::Upstream) -> Scrapeless {
         Scrapeless { account: Account::new(settings, &SHIPPED) }
     }
 

@@ -20,13 +20,13 @@ const SOURCES: &[&str] = &["sources", "web_sources", "search_results"];
 const CITATIONS: &str = "citations";
 
 /// A service with this API.
-pub struct Scrapellm {
+pub(crate) struct Scrapellm {
     account: Account,
 }
 
 impl Scrapellm {
     /// Returns the upstream with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Scrapellm {
+    pub(crate) fn new(settings: &config::Upstream) -> Scrapellm {
         Scrapellm { account: Account::new(settings, &SHIPPED) }
     }
 

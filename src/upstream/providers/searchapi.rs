@@ -57,13 +57,13 @@ impl Engine {
 }
 
 /// One engine at SearchApi.io.
-pub struct Searchapi {
+pub(crate) struct Searchapi {
     account: Account,
 }
 
 impl Searchapi {
     /// Returns the upstream with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Searchapi {
+    pub(crate) fn new(settings: &config::Upstream) -> Searchapi {
         Searchapi { account: Account::new(settings, &SHIPPED) }
     }
 

@@ -4,11 +4,11 @@ use crate::answer::Search;
 use crate::job::ScrapeRequest;
 
 /// What asks a model for a search where it cannot be made to search.
-pub const SEARCH_FIRST: &str = "Search the web before you answer.";
+pub(crate) const SEARCH_FIRST: &str = "Search the web before you answer.";
 
 /// The searches of one answer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SearchCount {
+pub(crate) struct SearchCount {
     /// All that were made, those that failed included.
     pub calls: u32,
     pub failed: u32,
@@ -16,7 +16,7 @@ pub struct SearchCount {
 
 impl SearchCount {
     /// Counts a search.
-    pub fn add(&mut self, has_failed: bool) {
+    pub(crate) fn add(&mut self, has_failed: bool) {
         self.calls = self.calls.saturating_add(1);
         self.failed = self.failed.saturating_add(u32::from(has_failed));
     }
@@ -24,7 +24,7 @@ impl SearchCount {
     /// Returns what that says of an answer that can tell of its searches. `has_found`: whether it
     /// holds anything that only a search finds, such as pages; where no call is told, their number
     /// is unknown.
-    pub fn told(self, request: &ScrapeRequest, has_found: bool) -> Search {
+    pub(crate) fn told(self, request: &ScrapeRequest, has_found: bool) -> Search {
         let has_worked = self.calls > self.failed;
         Search {
             asked: request.web_search,
@@ -37,7 +37,7 @@ impl SearchCount {
 
 /// Returns the warning of an answer whose searches failed, with the provider's word for it, or for
 /// which a search was wanted and none was made: legal, and worth knowing.
-pub fn warning(search: &Search, code: &str) -> Option<String> {
+pub(crate) fn warning(search: &Search, code: &str) -> Option<String> {
     match search {
         Search { failed: 1.., .. } if code.is_empty() => Some("A search failed.".to_owned()),
         Search { failed: 1.., .. } => Some(format!("A search failed: {code}.")),

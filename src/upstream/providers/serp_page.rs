@@ -21,7 +21,7 @@ const NOTHING: &[&str] = &["any results", "no results", "not found any"];
 ///
 /// # Errors
 /// Returns an error if the search failed though the status is 200, or there is no text.
-pub fn markdown(
+pub(crate) fn markdown(
     account: &Account,
     request: &ScrapeRequest,
     body: &Value,
@@ -49,14 +49,14 @@ pub fn markdown(
 }
 
 /// Returns whether a vendor's error is that the engine had nothing to say.
-pub fn says_no_results(error: &str) -> bool {
+pub(crate) fn says_no_results(error: &str) -> bool {
     let error = error.to_lowercase();
     NOTHING.iter().any(|phrase| error.contains(phrase))
 }
 
 /// Returns an answer's text as Markdown, which is made of its blocks where there is none; empty if
 /// it says nothing.
-pub fn written(answer: &Value, references: &str) -> String {
+pub(crate) fn written(answer: &Value, references: &str) -> String {
     let own = json_path::first_text(answer, &["markdown", "reconstructed_markdown"]);
     if !own.is_empty() {
         return without_new_tabs(own);
@@ -69,7 +69,7 @@ pub fn written(answer: &Value, references: &str) -> String {
 
 /// Returns the references that an answer's blocks name, in that order; all of them where its blocks
 /// name none.
-pub fn cited(answer: &Value, references: &str) -> Vec<Source> {
+pub(crate) fn cited(answer: &Value, references: &str) -> Vec<Source> {
     let pages = pages(answer, references);
     let numbers = Numbers::of(json_path::list(answer, references));
     let named = numbers.cited(json_path::list(answer, "text_blocks"));
@@ -81,12 +81,12 @@ pub fn cited(answer: &Value, references: &str) -> Vec<Source> {
 
 /// Returns the pages of the list under `key`, all of them and in its order: marks in the text count
 /// them, those that come again or have no address included.
-pub fn pages(body: &Value, key: &str) -> Vec<Source> {
+pub(crate) fn pages(body: &Value, key: &str) -> Vec<Source> {
     json_path::list(body, key).iter().map(read_page).collect()
 }
 
 /// Returns a warning for each page that has no address: no list of the result can hold it.
-pub fn left_out(pages: &[Source]) -> Vec<String> {
+pub(crate) fn left_out(pages: &[Source]) -> Vec<String> {
     let left_out = pages.iter().filter(|page| page.url.is_empty());
     let name = |page: &Source| {
         let names = [&page.title, &page.website_name, &page.snippet];
@@ -99,7 +99,7 @@ pub fn left_out(pages: &[Source]) -> Vec<String> {
 }
 
 /// Returns a page as any of the vendors writes one.
-pub fn read_page(page: &Value) -> Source {
+pub(crate) fn read_page(page: &Value) -> Source {
     let url = json_path::first_text(page, &["link", "url"]);
     let title = json_path::first_text(page, &["title", "label", "name"]);
     let snippet = json_path::first_text(page, &["snippet", "text", "description", "preview"]);
@@ -115,7 +115,7 @@ pub fn read_page(page: &Value) -> Source {
 }
 
 /// Returns a label without the note for screen readers that a page puts behind its links.
-pub fn without_new_tab(label: &str) -> &str {
+pub(crate) fn without_new_tab(label: &str) -> &str {
     const NOTE: &str = ". opens in new tab";
     let label = label.trim();
     let bare = label.strip_suffix('.').unwrap_or(label);
@@ -127,13 +127,13 @@ pub fn without_new_tab(label: &str) -> &str {
 }
 
 /// Returns Markdown without that note at the end of the labels of its links.
-pub fn without_new_tabs(markdown: &str) -> String {
+pub(crate) fn without_new_tabs(markdown: &str) -> String {
     markdown.replace(". Opens in new tab.](", "](").replace(". Opens in new tab](", "](")
 }
 
 /// Returns the queries under the first of `keys` that has a list, without those that only repeat
 /// the prompt; `None` where there is no such list.
-pub fn queries(body: &Value, keys: &[&str], prompt: &str) -> Option<Vec<String>> {
+pub(crate) fn queries(body: &Value, keys: &[&str], prompt: &str) -> Option<Vec<String>> {
     let listed = keys.iter().map(|key| &body[*key]).find(|listed| listed.is_array())?;
     let asks_more = |query: &String| query.to_lowercase() != prompt.trim().to_lowercase();
     Some(json_path::query_list(listed).into_iter().filter(asks_more).collect())
@@ -141,13 +141,13 @@ pub fn queries(body: &Value, keys: &[&str], prompt: &str) -> Option<Vec<String>>
 
 /// Returns what is known of the searches from the queries that a vendor read: that there are some
 /// says that a search was made, and that there are none says nothing.
-pub fn search(request: &ScrapeRequest, queries: Option<&[String]>) -> Option<Search> {
+pub(crate) fn search(request: &ScrapeRequest, queries: Option<&[String]>) -> Option<Search> {
     let made = queries.is_some_and(|queries| !queries.is_empty()).then_some(true);
     Some(Search { asked: request.web_search, made, ..Search::default() })
 }
 
 /// Returns the questions under `related_questions`, which are strings or objects.
-pub fn related_questions(body: &Value) -> Vec<String> {
+pub(crate) fn related_questions(body: &Value) -> Vec<String> {
     json_path::list(body, "related_questions")
         .iter()
         .map(|question| {

@@ -27,13 +27,13 @@ const REFERENCES: &str = "references";
 const HOME_COUNTRIES: &[&str] = &["US"];
 
 /// One engine at SerpApi.
-pub struct Serpapi {
+pub(crate) struct Serpapi {
     account: Account,
 }
 
 impl Serpapi {
     /// Returns the upstream with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Serpapi {
+    pub(crate) fn new(settings: &config::Upstream) -> Serpapi {
         Serpapi { account: Account::new(settings, &SHIPPED) }
     }
 

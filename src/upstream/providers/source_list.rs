@@ -10,7 +10,7 @@ const SOURCES_MAX: usize = PAGES_MAX + 1;
 
 /// Pages without repetition. Built by [`SourceList::add`].
 #[derive(Clone, Debug, Default)]
-pub struct SourceList {
+pub(crate) struct SourceList {
     sources: Vec<Source>,
     /// Where each cleaned address stands in `sources`.
     places: HashMap<String, usize>,
@@ -20,7 +20,7 @@ impl SourceList {
     /// Adds a page or completes the one with the same address, and returns its place; `None` when
     /// the address is none that a reader could open. One that is too long stays as it is: tidying
     /// leaves it out with a warning.
-    pub fn add(&mut self, mut source: Source) -> Option<usize> {
+    pub(crate) fn add(&mut self, mut source: Source) -> Option<usize> {
         let too_long = || is_too_long(&source.url).then(|| source.url.clone());
         let url = clean_url(&source.url).or_else(too_long)?;
         if let Some(place) = self.places.get(&url) {
@@ -37,41 +37,41 @@ impl SourceList {
         Some(place)
     }
 
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.sources.len()
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.sources.is_empty()
     }
 
     /// Returns the page at a place that [`SourceList::add`] returned.
-    pub fn get(&self, place: usize) -> Option<&Source> {
+    pub(crate) fn get(&self, place: usize) -> Option<&Source> {
         self.sources.get(place)
     }
 
     /// Returns the place of the page with this address.
-    pub fn place(&self, url: &str) -> Option<usize> {
+    pub(crate) fn place(&self, url: &str) -> Option<usize> {
         self.places.get(&clean_url(url.trim())?).copied()
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Source> {
         self.sources.iter()
     }
 
-    pub fn into_vec(self) -> Vec<Source> {
+    pub(crate) fn into_vec(self) -> Vec<Source> {
         self.sources
     }
 }
 
 /// Returns a passage without the blanks around it; empty if it has no letter and no digit: a `**`
 /// that a provider took for a sentence says nothing.
-pub fn passage(text: &str) -> &str {
+pub(crate) fn passage(text: &str) -> &str {
     if text.chars().any(char::is_alphanumeric) { text.trim() } else { "" }
 }
 
 /// Returns a page with an address, a title and a passage.
-pub fn source(url: &str, title: &str, snippet: &str) -> Source {
+pub(crate) fn source(url: &str, title: &str, snippet: &str) -> Source {
     Source {
         url: url.trim().to_owned(),
         title: title.trim().to_owned(),

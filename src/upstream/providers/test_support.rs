@@ -21,7 +21,7 @@ const KEY: &str = "key-of-tests";
 /// How many mangled replies one trial tries.
 const CASES: u32 = 400;
 
-pub fn request() -> ScrapeRequest {
+pub(crate) fn request() -> ScrapeRequest {
     ScrapeRequest {
         scraper: "chatgpt".to_owned(),
         prompt: "Which Ruby should I install on the harbour crane's computer?".to_owned(),
@@ -39,7 +39,7 @@ pub fn request() -> ScrapeRequest {
     }
 }
 
-pub fn settings(kind: UpstreamKind) -> config::Upstream {
+pub(crate) fn settings(kind: UpstreamKind) -> config::Upstream {
     config::Upstream {
         name: "test".to_owned(),
         kind,
@@ -67,13 +67,13 @@ pub fn settings(kind: UpstreamKind) -> config::Upstream {
     }
 }
 
-pub fn account() -> Account {
+pub(crate) fn account() -> Account {
     let shipped =
         Shipped { base_url: "https://api.example", model: "model", sign_in: SignIn::Bearer };
     Account::new(&settings(UpstreamKind::Openai), &shipped)
 }
 
-pub fn reply(status: u16, headers: &[(&str, &str)], body: &Value) -> HttpReply {
+pub(crate) fn reply(status: u16, headers: &[(&str, &str)], body: &Value) -> HttpReply {
     HttpReply {
         status,
         headers: headers.iter().map(|(n, v)| ((*n).to_owned(), (*v).to_owned())).collect(),
@@ -81,12 +81,12 @@ pub fn reply(status: u16, headers: &[(&str, &str)], body: &Value) -> HttpReply {
     }
 }
 
-pub fn ok(body: &Value) -> HttpReply {
+pub(crate) fn ok(body: &Value) -> HttpReply {
     reply(200, &[], body)
 }
 
 /// Returns the answer that a single reply holds.
-pub fn answer(provider: &dyn Provider, body: &Value) -> Answer {
+pub(crate) fn answer(provider: &dyn Provider, body: &Value) -> Answer {
     let replies = [ok(body)];
     match provider.reply(&request(), &replies) {
         Ok(Step::Done(answer)) => Answer { usage: provider.usage(&replies), ..*answer },
@@ -95,14 +95,14 @@ pub fn answer(provider: &dyn Provider, body: &Value) -> Answer {
 }
 
 /// Returns the error that a single reply is.
-pub fn failure(provider: &dyn Provider, status: u16, body: &Value) -> UpstreamError {
+pub(crate) fn failure(provider: &dyn Provider, status: u16, body: &Value) -> UpstreamError {
     let replies = [reply(status, &[], body)];
     let error = provider.reply(&request(), &replies).unwrap_err();
     error.with_usage(provider.usage(&replies))
 }
 
 /// Returns the secret headers of a request.
-pub fn secrets(request: &HttpRequest) -> Vec<(&str, &str)> {
+pub(crate) fn secrets(request: &HttpRequest) -> Vec<(&str, &str)> {
     let headers = request.headers.iter();
     headers
         .filter_map(|(name, value)| match value {
@@ -114,7 +114,7 @@ pub fn secrets(request: &HttpRequest) -> Vec<(&str, &str)> {
 
 /// Checks that a provider bears mutations of the replies it knows, and any bytes at all.
 #[track_caller]
-pub fn assert_tolerates_mutations(provider: &dyn Provider, bodies: &[Value]) {
+pub(crate) fn assert_tolerates_mutations(provider: &dyn Provider, bodies: &[Value]) {
     let config = Config { cases: CASES, failure_persistence: None, ..Config::default() };
     let known = select(bodies.to_vec());
     let mangled =

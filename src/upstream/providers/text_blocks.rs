@@ -15,18 +15,18 @@ const TEXT: &[&str] = &["answer", "snippet", "text", "markdown"];
 
 /// Returns the blocks as Markdown, paragraphs apart, with the marks of the references that they
 /// name.
-pub fn markdown(blocks: &[Value], numbers: &Numbers) -> String {
+pub(crate) fn markdown(blocks: &[Value], numbers: &Numbers) -> String {
     nested(blocks, 0, numbers)
 }
 
 /// The numbers of references by the index that blocks name them with.
 #[derive(Debug, Default)]
-pub struct Numbers(HashMap<u64, usize>);
+pub(crate) struct Numbers(HashMap<u64, usize>);
 
 impl Numbers {
     /// Collects the numbers of a vendor's references; without an `index` of its own, a reference
     /// has its place in the list, counted from 0.
-    pub fn of(references: &[Value]) -> Numbers {
+    pub(crate) fn of(references: &[Value]) -> Numbers {
         let index = |at: usize, reference: &Value| reference["index"].as_u64().unwrap_or(at as u64);
         let numbered = references.iter().enumerate();
         Numbers(numbered.map(|(at, reference)| (index(at, reference), at + 1)).collect())
@@ -47,7 +47,7 @@ impl Numbers {
     }
 
     /// Returns the numbers that the blocks and their parts name, in order of first appearance.
-    pub fn cited(&self, blocks: &[Value]) -> Vec<usize> {
+    pub(crate) fn cited(&self, blocks: &[Value]) -> Vec<usize> {
         let mut cited = Vec::new();
         self.collect(blocks, 0, &mut cited);
         cited
@@ -172,7 +172,7 @@ fn indented(text: &str, by: usize) -> String {
 
 /// Returns the rows of a table as Markdown; the first row is the head. A comparison has its
 /// products as the head, and a row for each feature.
-pub fn table(block: &Value) -> String {
+pub(crate) fn table(block: &Value) -> String {
     let mut rows: Vec<Vec<String>> = Vec::new();
     for key in ["headers", "header", "table_header"] {
         rows.extend(cells(&block[key]));

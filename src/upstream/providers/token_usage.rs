@@ -11,17 +11,17 @@ use super::json_text;
 const TICKS_PER_NANO_USD: u64 = 10;
 
 /// Returns the count at a path of keys; `None` where there is none.
-pub fn count(value: &Value, path: &[&str]) -> Option<u64> {
+pub(crate) fn count(value: &Value, path: &[&str]) -> Option<u64> {
     path.iter().fold(value, |value, key| &value[key]).as_u64()
 }
 
 /// Returns the sum of what is known; `None` where nothing is.
-pub fn sum(counts: impl IntoIterator<Item = Option<u64>>) -> Option<u64> {
+pub(crate) fn sum(counts: impl IntoIterator<Item = Option<u64>>) -> Option<u64> {
     counts.into_iter().flatten().reduce(u64::saturating_add)
 }
 
 /// Returns what replies say together, each as `read` reads its JSON. Those of an error say it too.
-pub fn told<'a>(
+pub(crate) fn told<'a>(
     replies: impl IntoIterator<Item = &'a HttpReply>,
     read: impl Fn(&Value) -> UpstreamUsage,
 ) -> UpstreamUsage {
@@ -31,7 +31,7 @@ pub fn told<'a>(
 
 /// Returns the cost that the `usage` of a reply tells: xAI's ticks, Perplexity's and OpenRouter's
 /// US dollars.
-pub fn cost(usage: &Value) -> Option<Cost> {
+pub(crate) fn cost(usage: &Value) -> Option<Cost> {
     if let Some(ticks) = count(usage, &["cost_in_usd_ticks"]) {
         let nano_usd = ticks / TICKS_PER_NANO_USD;
         return Some(Cost { nano_usd, from: CostFrom::Provider });

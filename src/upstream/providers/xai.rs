@@ -20,13 +20,13 @@ const SHIPPED: Shipped =
     Shipped { base_url: "https://api.x.ai/v1", model: "grok-4.6", sign_in: SignIn::Bearer };
 
 /// xAI.
-pub struct Xai {
+pub(crate) struct Xai {
     account: Account,
 }
 
 impl Xai {
     /// Creates the provider with the settings of its section.
-    pub fn new(settings: &config::Upstream) -> Xai {
+    pub(crate) fn new(settings: &config::Upstream) -> Xai {
         Xai { account: Account::new(settings, &SHIPPED) }
     }
 }

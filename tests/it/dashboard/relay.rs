@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 /// How the request for a stream begins.
 const STREAM: &[u8] = b"GET /stats/events ";
 
-pub struct Relay {
+pub(crate) struct Relay {
     pub base: String,
     line: Arc<Line>,
 }
@@ -29,7 +29,7 @@ struct Wire {
 }
 
 impl Relay {
-    pub fn start(server: &str) -> Relay {
+    pub(crate) fn start(server: &str) -> Relay {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let base = format!("http://{}", listener.local_addr().unwrap());
         let server = server.trim_start_matches("http://").to_owned();
@@ -43,7 +43,7 @@ impl Relay {
         Relay { base, line }
     }
 
-    pub fn cut(&self) {
+    pub(crate) fn cut(&self) {
         self.line.cut.store(true, Ordering::SeqCst);
         for wire in self.line.wires.lock().unwrap().drain(..) {
             // What the browser has closed already is no longer connected.
@@ -54,12 +54,12 @@ impl Relay {
         }
     }
 
-    pub fn mend(&self) {
+    pub(crate) fn mend(&self) {
         self.line.cut.store(false, Ordering::SeqCst);
     }
 
     /// How many connections did not come through.
-    pub fn refused(&self) -> usize {
+    pub(crate) fn refused(&self) -> usize {
         self.line.refused.load(Ordering::SeqCst)
     }
 }

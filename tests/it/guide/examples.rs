@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// A piece of code of a page.
-pub struct Example {
+pub(crate) struct Example {
     /// The heading that it stands under.
     pub heading: String,
     pub language: String,
@@ -12,7 +12,7 @@ pub struct Example {
 }
 
 /// The code of a page, in order.
-pub fn examples(page: &str) -> Vec<Example> {
+pub(crate) fn examples(page: &str) -> Vec<Example> {
     let mut examples = Vec::new();
     let mut heading = String::new();
     let mut open: Option<Example> = None;
@@ -42,7 +42,7 @@ pub fn examples(page: &str) -> Vec<Example> {
 
 /// The first code of a language under a heading.
 #[track_caller]
-pub fn example(page: &str, heading: &str, language: &str) -> String {
+pub(crate) fn example(page: &str, heading: &str, language: &str) -> String {
     let found = examples(&super::page(page)).into_iter();
     let mut found = found.filter(|it| it.heading == heading && it.language == language);
     found.next().unwrap_or_else(|| panic!("{page} has no {language} under {heading:?}")).code
@@ -51,7 +51,12 @@ pub fn example(page: &str, heading: &str, language: &str) -> String {
 /// Runs a program of the machine with an environment of the test's own: no proxy and no key of
 /// whoever runs the tests.
 #[track_caller]
-pub fn run(program: &str, arguments: &[&str], environment: &[(&str, &str)], at: &Path) -> Output {
+pub(crate) fn run(
+    program: &str,
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+    at: &Path,
+) -> Output {
     let mut command = Command::new(program);
     command.args(arguments).current_dir(at).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap());

@@ -13,12 +13,12 @@ use crate::webhooks;
 
 const GUIDE: &str = include_str!("../../../src/docs/monitoring.md");
 /// An upstream that nobody listens for: the port is reserved (RFC 6335) and closed.
-pub const GONE: &str = "[upstreams.gone]\nkind = \"compatible\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
+pub(crate) const GONE: &str = "[upstreams.gone]\nkind = \"compatible\"\nbase_url = \"http://127.0.0.1:1/v1\"\n\
                     model = \"m\"\napi_key_env = \"\"\n[scrapers.gone]\nupstreams = [\"gone\"]";
 
 /// Samples by their whole left side, and the kinds of the families. Refuses what the format does not
 /// allow: a sample of no family, a family twice, a value that is no number.
-pub fn scrape(app: &App) -> (BTreeMap<String, f64>, BTreeMap<String, String>) {
+pub(crate) fn scrape(app: &App) -> (BTreeMap<String, f64>, BTreeMap<String, String>) {
     let reply = app.get("/metrics");
     assert_eq!(reply.status, 200, "{}", reply.text);
     assert_eq!(reply.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
@@ -37,7 +37,7 @@ pub fn scrape(app: &App) -> (BTreeMap<String, f64>, BTreeMap<String, String>) {
     (samples, kinds)
 }
 
-pub fn family(sample: &str) -> &str {
+pub(crate) fn family(sample: &str) -> &str {
     let name = sample.split('{').next().unwrap();
     ["_bucket", "_sum", "_count"].iter().find_map(|part| name.strip_suffix(part)).unwrap_or(name)
 }

@@ -143,7 +143,7 @@ fn dialogs_windows_and_downloads_do_not_stop_an_answer() {
 }
 
 /// The browsers of an app's store: main processes and renderers.
-pub fn browsers(store: &Path) -> Vec<(u32, bool)> {
+pub(crate) fn browsers(store: &Path) -> Vec<(u32, bool)> {
     let mark = format!("--user-data-dir={}", store.display());
     let entries = std::fs::read_dir("/proc").unwrap();
     let pids = entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse::<u32>().ok());
@@ -157,7 +157,7 @@ pub fn browsers(store: &Path) -> Vec<(u32, bool)> {
     .collect()
 }
 
-pub fn kill(pid: u32) {
+pub(crate) fn kill(pid: u32) {
     assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
 }
 

@@ -21,7 +21,7 @@ const KEY: &str = "sk-of-the-service";
 const WEBHOOK_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// The processes whose command lines name a folder of the store.
-pub fn started_for(store: &Path) -> Vec<u32> {
+pub(crate) fn started_for(store: &Path) -> Vec<u32> {
     let folder = store.display().to_string();
     let entries = std::fs::read_dir("/proc").unwrap();
     let pids = entries.filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
@@ -128,11 +128,11 @@ fn process_with(store: &Path, word: &str, without: &str) -> u32 {
     found[0]
 }
 
-pub fn guard(store: &Path) -> u32 {
+pub(crate) fn guard(store: &Path) -> u32 {
     process_with(store, "answerd-browsers", "nothing is without")
 }
 
-pub fn driver(store: &Path) -> u32 {
+pub(crate) fn driver(store: &Path) -> u32 {
     process_with(store, "chromedriver", "answerd-browsers")
 }
 

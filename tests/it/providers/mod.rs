@@ -2,7 +2,7 @@
 //! happens when it fails, and who answers then.
 
 mod answers;
-pub mod cases;
+pub(crate) mod cases;
 mod citations;
 mod commands;
 mod failures;
@@ -13,6 +13,6 @@ mod own;
 mod raw;
 mod retries;
 mod served;
-pub mod server;
+pub(crate) mod server;
 mod table;
 mod vendor_tasks;

@@ -18,7 +18,7 @@ const EXPECTED_WITHIN_SECONDS: u64 = 20;
 
 /// What the server does with a request.
 #[derive(Clone)]
-pub enum Says {
+pub(crate) enum Says {
     Whole {
         status: u16,
         headers: Vec<(String, String)>,
@@ -33,16 +33,16 @@ pub enum Says {
 }
 
 impl Says {
-    pub fn json(status: u16, body: &Value) -> Says {
+    pub(crate) fn json(status: u16, body: &Value) -> Says {
         Says::text(status, "application/json", body.to_string())
     }
 
-    pub fn text(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Says {
+    pub(crate) fn text(status: u16, content_type: &str, body: impl Into<Vec<u8>>) -> Says {
         let headers = vec![("content-type".to_owned(), content_type.to_owned())];
         Says::Whole { status, headers, body: body.into() }
     }
 
-    pub fn with(mut self, name: &str, value: &str) -> Says {
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Says {
         if let Says::Whole { headers, .. } = &mut self {
             headers.push((name.to_owned(), value.to_owned()));
         }
@@ -80,7 +80,7 @@ impl Says {
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub struct Asked {
+pub(crate) struct Asked {
     pub method: String,
     /// Path and query.
     pub target: String,
@@ -90,17 +90,17 @@ pub struct Asked {
 }
 
 impl Asked {
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         self.target.split('?').next().unwrap()
     }
 
     /// The parameters of the query, decoded.
-    pub fn query(&self) -> HashMap<String, String> {
+    pub(crate) fn query(&self) -> HashMap<String, String> {
         let query = self.target.split_once('?').map_or("", |(_, query)| query);
         url::form_urlencoded::parse(query.as_bytes()).into_owned().collect()
     }
 
-    pub fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
@@ -124,7 +124,7 @@ impl Asked {
 }
 
 /// The running server. Dropping it kills it.
-pub struct Provider {
+pub(crate) struct Provider {
     address: SocketAddr,
     shared: Arc<Shared>,
     accepting: Option<JoinHandle<()>>,
@@ -142,7 +142,7 @@ struct Shared {
 
 impl Provider {
     /// Says the lines of `script` one after another, and then `otherwise` for ever.
-    pub fn start(script: impl IntoIterator<Item = Says>, otherwise: Says) -> Provider {
+    pub(crate) fn start(script: impl IntoIterator<Item = Says>, otherwise: Says) -> Provider {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
@@ -168,22 +168,22 @@ impl Provider {
     }
 
     /// Says the same to every request.
-    pub fn always(says: Says) -> Provider {
+    pub(crate) fn always(says: Says) -> Provider {
         Provider::start([], says)
     }
 
     /// Its address with a path.
-    pub fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
     }
 
-    pub fn asked(&self) -> Vec<Asked> {
+    pub(crate) fn asked(&self) -> Vec<Asked> {
         self.shared.asked.lock().unwrap().clone()
     }
 
     /// Waits until so many requests have come.
     #[track_caller]
-    pub fn came(&self, count: usize) {
+    pub(crate) fn came(&self, count: usize) {
         let asked = self.shared.asked.lock().unwrap();
         let patience = Duration::from_secs(EXPECTED_WITHIN_SECONDS);
         let waited =
@@ -192,7 +192,7 @@ impl Provider {
     }
 
     /// Breaks off what is under way; whoever comes after that is refused.
-    pub fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         let Some(accepting) = self.accepting.take() else { return };
         self.shared.killed.store(true, Ordering::SeqCst);
         // Wakes the thread that waits for a connection, which then sees that it is over.

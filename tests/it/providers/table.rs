@@ -10,7 +10,7 @@ const ATTEMPTS: usize = 3;
 
 /// What a job must end with.
 #[derive(Clone, Copy)]
-pub struct Ends {
+pub(crate) struct Ends {
     code: &'static str,
     /// How many requests the provider got.
     asked: usize,
@@ -18,18 +18,18 @@ pub struct Ends {
     says: &'static str,
 }
 
-pub const fn at_once(code: &'static str, says: &'static str) -> Ends {
+pub(crate) const fn at_once(code: &'static str, says: &'static str) -> Ends {
     Ends { code, asked: 1, says }
 }
 
 /// After every attempt that there is.
-pub const fn in_the_end(code: &'static str, says: &'static str) -> Ends {
+pub(crate) const fn in_the_end(code: &'static str, says: &'static str) -> Ends {
     Ends { code, asked: ATTEMPTS, says }
 }
 
 /// The rows so far, each a provider with an upstream and a scraper of its own.
 #[derive(Default)]
-pub struct Table {
+pub(crate) struct Table {
     config: String,
     rows: Vec<Row>,
 }
@@ -43,7 +43,7 @@ struct Row {
 
 impl Table {
     /// A provider of a kind that says the same to every request.
-    pub fn row(&mut self, what: &str, case: &Case, says: Says, ends: Ends) {
+    pub(crate) fn row(&mut self, what: &str, case: &Case, says: Says, ends: Ends) {
         let number = self.rows.len();
         let name = format!("{} {what}", case.name);
         let provider = Provider::always(says);
@@ -56,7 +56,7 @@ impl Table {
 
     /// Runs a job for every row, all at once.
     #[track_caller]
-    pub fn check(self) {
+    pub(crate) fn check(self) {
         let app = Builder::new()
             .env("PLANTED_KEY", KEY)
             .config(&self.config)

@@ -3,11 +3,11 @@
 use serde_json::{Value, json};
 
 /// Returns a reference to the schema with this name.
-pub fn of(name: &str) -> Value {
+pub(crate) fn of(name: &str) -> Value {
     json!({ "$ref": format!("#/components/schemas/{name}") })
 }
 
 /// Returns one of several.
-pub fn any_of(names: &[&str]) -> Value {
+pub(crate) fn any_of(names: &[&str]) -> Value {
     json!({ "anyOf": names.iter().map(|name| of(name)).collect::<Vec<Value>>() })
 }

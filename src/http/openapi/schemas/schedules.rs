@@ -8,12 +8,12 @@ use crate::job::{
 };
 
 /// Returns the body of `POST /schedules`.
-pub fn new_schedule() -> Value {
+pub(crate) fn new_schedule() -> Value {
     schedule(&["name", "batch"], "Either `cron` or `every`.", false)
 }
 
 /// Returns the body of `PATCH /schedules/{schedule_id}`.
-pub fn schedule_change() -> Value {
+pub(crate) fn schedule_change() -> Value {
     let description = "What is to change; null takes `ends_at` or `max_runs` back.";
     schedule(&[], description, true)
 }

@@ -7,7 +7,7 @@ use crate::tally::HistogramReport;
 
 /// The type of a family's samples.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Counter,
     Gauge,
     Histogram,
@@ -25,43 +25,48 @@ impl Kind {
 
 /// The text so far.
 #[derive(Default)]
-pub struct Exposition(String);
+pub(crate) struct Exposition(String);
 
 /// The samples of a family.
-pub struct Samples<'a> {
+pub(crate) struct Samples<'a> {
     text: &'a mut String,
     name: &'static str,
 }
 
 impl Exposition {
     /// Begins a family. Each name is begun once.
-    pub fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Samples<'_> {
+    pub(crate) fn family(&mut self, name: &'static str, kind: Kind, help: &str) -> Samples<'_> {
         let kind = kind.word();
         // Writing to a string cannot fail.
         let _ = write!(self.0, "# HELP {name} {help}\n# TYPE {name} {kind}\n");
         Samples { text: &mut self.0, name }
     }
 
-    pub fn finish(self) -> String {
+    pub(crate) fn finish(self) -> String {
         self.0
     }
 }
 
 impl Samples<'_> {
     /// Adds a sample.
-    pub fn add(&mut self, labels: &[(&str, &str)], value: f64) {
+    pub(crate) fn add(&mut self, labels: &[(&str, &str)], value: f64) {
         self.part("", labels, value);
     }
 
     /// Adds a sample without labels, if its value is known.
-    pub fn add_known(&mut self, value: Option<u64>) {
+    pub(crate) fn add_known(&mut self, value: Option<u64>) {
         if let Some(value) = value {
             self.add(&[], value as f64);
         }
     }
 
     /// Adds the samples of a histogram whose values are counted in `units` to one of the family's.
-    pub fn histogram(&mut self, labels: &[(&str, &str)], report: &HistogramReport, units: f64) {
+    pub(crate) fn histogram(
+        &mut self,
+        labels: &[(&str, &str)],
+        report: &HistogramReport,
+        units: f64,
+    ) {
         let mut within = 0;
         for (bound, count) in report.bounds.iter().zip(&report.counts) {
             within += count;

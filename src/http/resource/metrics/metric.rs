@@ -9,7 +9,7 @@ use crate::store::StoreSizes;
 use crate::upstream::{CallCounts, UpstreamStatus};
 
 /// A metric, declared once; `table.rs` has all.
-pub struct Metric {
+pub(crate) struct Metric {
     pub name: &'static str,
     pub kind: Kind,
     pub help: &'static str,
@@ -18,7 +18,7 @@ pub struct Metric {
 }
 
 /// The sources of all samples, each read once for a reply.
-pub struct MetricSources<'a> {
+pub(crate) struct MetricSources<'a> {
     pub service: &'a Service,
     pub scrapers: &'a [ScraperStatus<'a>],
     /// By scraper.

@@ -26,7 +26,7 @@ const fn histogram(name: &'static str, help: &'static str, sample: Sample) -> Me
     Metric { name, kind: Kind::Histogram, help, sample }
 }
 
-pub const METRICS: &[Metric] = &[
+pub(crate) const METRICS: &[Metric] = &[
     gauge("answerd_build_info", "The release that runs; always 1.", |_, out| {
         out.add(&[("version", env!("CARGO_PKG_VERSION"))], 1.0);
     }),

@@ -14,7 +14,7 @@ const ILL_MAX: u32 = 4;
 
 /// A scraper's worker and its channel.
 #[derive(Debug, Default)]
-pub struct Worker {
+pub(crate) struct Worker {
     channel: VecDeque<u64>,
     /// The row that it has taken.
     holds: Option<u64>,
@@ -22,7 +22,7 @@ pub struct Worker {
 
 impl Worker {
     /// A row is offered, unless it is taken already.
-    pub fn offered(&mut self, row: u64) {
+    pub(crate) fn offered(&mut self, row: u64) {
         if self.holds != Some(row) && !self.channel.contains(&row) {
             self.channel.push_back(row);
         }

@@ -5,7 +5,7 @@ use crate::clock::UnixMs;
 use crate::job::{Job, Reason, State};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(crate) enum Phase {
     Queued,
     Running,
     Waiting,
@@ -14,7 +14,7 @@ pub enum Phase {
 }
 
 impl Phase {
-    pub fn of(state: &State) -> Phase {
+    pub(crate) fn of(state: &State) -> Phase {
         match state {
             State::Queued => Phase::Queued,
             State::Running => Phase::Running,
@@ -24,14 +24,14 @@ impl Phase {
         }
     }
 
-    pub fn finished(self) -> bool {
+    pub(crate) fn finished(self) -> bool {
         match self {
             Phase::Queued | Phase::Running | Phase::Waiting => false,
             Phase::Done | Phase::Failed(_) => true,
         }
     }
 
-    pub fn status(self) -> &'static str {
+    pub(crate) fn status(self) -> &'static str {
         match self {
             Phase::Queued | Phase::Running | Phase::Waiting => "pending",
             Phase::Done => "done",
@@ -41,7 +41,7 @@ impl Phase {
 }
 
 #[derive(Clone, Debug)]
-pub struct Expected {
+pub(crate) struct Expected {
     pub row: u64,
     pub id: String,
     pub submit: Submit,
@@ -58,12 +58,18 @@ pub struct Expected {
 }
 
 /// When what is submitted now ceases to exist: at a whole second, as it is shown.
-pub fn expires_ms(now_ms: UnixMs) -> UnixMs {
+pub(crate) fn expires_ms(now_ms: UnixMs) -> UnixMs {
     (now_ms + RETENTION_MS) / 1000 * 1000
 }
 
 impl Expected {
-    pub fn new(row: u64, id: String, submit: &Submit, now_ms: UnixMs, cached: bool) -> Expected {
+    pub(crate) fn new(
+        row: u64,
+        id: String,
+        submit: &Submit,
+        now_ms: UnixMs,
+        cached: bool,
+    ) -> Expected {
         Expected {
             row,
             id,
@@ -79,12 +85,12 @@ impl Expected {
         }
     }
 
-    pub fn exists(&self, now_ms: UnixMs) -> bool {
+    pub(crate) fn exists(&self, now_ms: UnixMs) -> bool {
         self.expires_ms > now_ms
     }
 
     /// Whether another submit asks for the same, whoever asks and with whatever key.
-    pub fn same(&self, other: &Submit) -> bool {
+    pub(crate) fn same(&self, other: &Submit) -> bool {
         let asked = |submit: &Submit| {
             let Submit { scraper, prompt, bypass, label, start_within_ms, webhook, .. } = submit;
             (*scraper, *prompt, *bypass, *label, *start_within_ms, *webhook)
@@ -93,17 +99,17 @@ impl Expected {
     }
 
     /// When it fails unless an attempt begins before.
-    pub fn start_by_ms(&self) -> Option<UnixMs> {
+    pub(crate) fn start_by_ms(&self) -> Option<UnixMs> {
         let within_ms = self.submit.start_within_ms.filter(|_| !self.started)?;
         (!self.phase.finished()).then(|| self.created_ms + u64::from(within_ms))
     }
 
     /// What its end has cost.
-    pub fn charge(&self) -> u64 {
+    pub(crate) fn charge(&self) -> u64 {
         if self.phase == Phase::Done && !self.cached { PRICE } else { 0 }
     }
 
-    pub fn compare(&self, job: &Job, result: Option<&[u8]>) {
+    pub(crate) fn compare(&self, job: &Job, result: Option<&[u8]>) {
         let read = (Phase::of(&job.state), job.attempts, job.cached, job.started_ms.is_some());
         assert_eq!(read, (self.phase, self.attempts, self.cached, self.started), "{self:?}");
         assert_eq!((job.created_ms, job.expires_ms), (self.created_ms, self.expires_ms));

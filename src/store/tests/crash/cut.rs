@@ -7,7 +7,7 @@ use crate::tests::fuzz::Dice;
 const SECTOR_BYTES: usize = 512;
 
 /// Goes through a log and keeps the image that is certain to be on the disk.
-pub struct Cutter<'l> {
+pub(crate) struct Cutter<'l> {
     log: &'l [Entry],
     synced: Vec<u8>,
     /// The first entry that `synced` does not have.
@@ -16,7 +16,7 @@ pub struct Cutter<'l> {
 
 /// A place in a log for a cut: any, or, as often, in front of the next sync, where the most is at
 /// stake.
-pub fn place(log: &[Entry], dice: &mut Dice) -> usize {
+pub(crate) fn place(log: &[Entry], dice: &mut Dice) -> usize {
     let any = dice.below(log.len() + 1);
     let sync = |entry: &Entry| matches!(entry, Entry::Sync);
     match log[any..].iter().position(sync) {
@@ -26,18 +26,18 @@ pub fn place(log: &[Entry], dice: &mut Dice) -> usize {
 }
 
 /// What a cut left, and whether a write was torn by it.
-pub struct Survived {
+pub(crate) struct Survived {
     pub image: Vec<u8>,
     pub torn: bool,
 }
 
 impl<'l> Cutter<'l> {
-    pub fn new(image: Vec<u8>, log: &'l [Entry]) -> Cutter<'l> {
+    pub(crate) fn new(image: Vec<u8>, log: &'l [Entry]) -> Cutter<'l> {
         Cutter { log, synced: image, next: 0 }
     }
 
     /// The disk after a cut in front of entry `point`, which must not be before an earlier call's.
-    pub fn cut(&mut self, point: usize, dice: &mut Dice) -> Survived {
+    pub(crate) fn cut(&mut self, point: usize, dice: &mut Dice) -> Survived {
         let sync = |entry: &Entry| matches!(entry, Entry::Sync);
         if let Some(last) = self.log[self.next..point].iter().rposition(sync) {
             let end = self.next + last + 1;

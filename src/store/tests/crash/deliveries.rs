@@ -12,7 +12,7 @@ use crate::store::{Row, Store, StoreError};
 
 /// A delivery and what it tells of.
 #[derive(Debug)]
-pub struct Known {
+pub(crate) struct Known {
     pub id: Uuid,
     pub account: String,
     pub subject: Subject,
@@ -21,14 +21,14 @@ pub struct Known {
 
 impl Known {
     /// As it was last acknowledged; `None` once it has been removed.
-    pub fn newest(&self) -> Option<&Delivery> {
+    pub(crate) fn newest(&self) -> Option<&Delivery> {
         self.versions.newest()
     }
 }
 
 /// What a sweep does to what a delivery tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Sweep {
+pub(crate) enum Sweep {
     Removes,
     /// It stays, since its delivery is pending.
     Leaves,
@@ -36,11 +36,18 @@ pub enum Sweep {
 
 /// By the row of the job or batch that they report.
 #[derive(Debug, Default)]
-pub struct Deliveries(BTreeMap<Row, Known>);
+pub(crate) struct Deliveries(BTreeMap<Row, Known>);
 
 impl Deliveries {
     /// Notes that what has this id has ended, with a webhook.
-    pub fn file(&mut self, row: Row, id: Uuid, account: &str, span: Span, delivery: Delivery) {
+    pub(crate) fn file(
+        &mut self,
+        row: Row,
+        id: Uuid,
+        account: &str,
+        span: Span,
+        delivery: Delivery,
+    ) {
         let (account, subject) = (account.to_owned(), delivery.subject);
         let mut versions = Versions::default();
         versions.push(span, Some(delivery));
@@ -49,14 +56,20 @@ impl Deliveries {
     }
 
     /// Notes what an attempt or a resend has made of it.
-    pub fn note(&mut self, row: Row, span: Span, is: Delivery) {
+    pub(crate) fn note(&mut self, row: Row, span: Span, is: Delivery) {
         if let Some(known) = self.0.get_mut(&row) {
             known.versions.push(span, Some(is));
         }
     }
 
     /// Notes what a sweep at `now_ms` does to a row that has expired by then.
-    pub fn note_sweep(&mut self, row: Row, expires_ms: u64, now_ms: u64, span: Span) -> Sweep {
+    pub(crate) fn note_sweep(
+        &mut self,
+        row: Row,
+        expires_ms: u64,
+        now_ms: u64,
+        span: Span,
+    ) -> Sweep {
         let Some(known) = self.0.get_mut(&row) else { return Sweep::Removes };
         let Some(delivery) = known.newest() else { return Sweep::Removes };
         if delivery.held_until_ms.unwrap_or(expires_ms) > now_ms {
@@ -72,18 +85,18 @@ impl Deliveries {
         Sweep::Leaves
     }
 
-    pub fn get(&self, row: Row) -> Option<&Known> {
+    pub(crate) fn get(&self, row: Row) -> Option<&Known> {
         self.0.get(&row)
     }
 
     /// All that there have been, oldest first.
-    pub fn iter(&self) -> impl Iterator<Item = (Row, &Known)> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (Row, &Known)> {
         self.0.iter().map(|(row, known)| (*row, known))
     }
 
     /// Compares a store with what was acknowledged before the cut at `point`, and the outbox with
     /// what the store says is pending.
-    pub fn compare(
+    pub(crate) fn compare(
         &self,
         store: &Store,
         point: usize,

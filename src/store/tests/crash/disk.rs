@@ -10,7 +10,7 @@ use crate::store::{StoreError, database};
 
 /// One thing that the database did to the disk.
 #[derive(Clone, Debug)]
-pub enum Entry {
+pub(crate) enum Entry {
     Write {
         offset: usize,
         bytes: Vec<u8>,
@@ -22,7 +22,7 @@ pub enum Entry {
 
 impl Entry {
     /// Does it to an image, whose end a write does not move.
-    pub fn apply(&self, image: &mut Vec<u8>) {
+    pub(crate) fn apply(&self, image: &mut Vec<u8>) {
         match self {
             Entry::Write { offset, bytes } => write(image, *offset, bytes),
             Entry::Length(length) => image.resize(*length, 0),
@@ -32,7 +32,7 @@ impl Entry {
 }
 
 /// Writes what of `bytes` lies inside the image.
-pub fn write(image: &mut [u8], offset: usize, bytes: &[u8]) {
+pub(crate) fn write(image: &mut [u8], offset: usize, bytes: &[u8]) {
     let end = (offset + bytes.len()).min(image.len());
     if let Some(place) = image.get_mut(offset..end) {
         place.copy_from_slice(&bytes[..end - offset]);
@@ -47,40 +47,40 @@ struct Held {
 
 /// A handle of the disk; its clones share it.
 #[derive(Clone, Debug, Default)]
-pub struct Disk {
+pub(crate) struct Disk {
     held: Arc<Mutex<Held>>,
     /// Says that it has synced, and has not.
     lies: bool,
 }
 
 impl Disk {
-    pub fn new(image: Vec<u8>) -> Disk {
+    pub(crate) fn new(image: Vec<u8>) -> Disk {
         let held = Held { image, log: Vec::new() };
         Disk { held: Arc::new(Mutex::new(held)), lies: false }
     }
 
-    pub fn lying(image: Vec<u8>) -> Disk {
+    pub(crate) fn lying(image: Vec<u8>) -> Disk {
         Disk { lies: true, ..Disk::new(image) }
     }
 
     /// How much the log holds by now.
-    pub fn position(&self) -> usize {
+    pub(crate) fn position(&self) -> usize {
         self.held.lock().unwrap().log.len()
     }
 
     /// The image as it is, and the log that has led to it.
-    pub fn take(self) -> (Vec<u8>, Vec<Entry>) {
+    pub(crate) fn take(self) -> (Vec<u8>, Vec<Entry>) {
         let mut held = self.held.lock().unwrap();
         (std::mem::take(&mut held.image), std::mem::take(&mut held.log))
     }
 
     /// What it holds now.
-    pub fn image(&self) -> Vec<u8> {
+    pub(crate) fn image(&self) -> Vec<u8> {
         self.held.lock().unwrap().image.clone()
     }
 
     /// Puts something else on it, behind the back of whoever has it open.
-    pub fn replace(&self, image: Vec<u8>) {
+    pub(crate) fn replace(&self, image: Vec<u8>) {
         self.held.lock().unwrap().image = image;
     }
 

@@ -11,18 +11,18 @@ use crate::job::{Batch, BatchProgress, Delivery, Job, Subject};
 use crate::store::{Row, Store, StoreError};
 
 /// A job with its result.
-pub type Stored = (Job, Option<Vec<u8>>);
+pub(crate) type Stored = (Job, Option<Vec<u8>>);
 
 /// One write, between two positions of the disk's log.
 #[derive(Clone, Copy, Debug)]
-pub struct Span {
+pub(crate) struct Span {
     pub asked: usize,
     pub acknowledged: usize,
 }
 
 /// What something was after each write, oldest first; `None` once it has been removed.
 #[derive(Debug)]
-pub struct Versions<T>(Vec<(Span, Option<T>)>);
+pub(crate) struct Versions<T>(Vec<(Span, Option<T>)>);
 
 impl<T> Default for Versions<T> {
     fn default() -> Versions<T> {
@@ -32,7 +32,7 @@ impl<T> Default for Versions<T> {
 
 /// Whether what a store has can be what a cut has left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Judgement {
+pub(crate) enum Judgement {
     Possible,
     /// It is not what was acknowledged, nor anything later.
     Lost,
@@ -41,16 +41,16 @@ pub enum Judgement {
 }
 
 impl<T: PartialEq> Versions<T> {
-    pub fn push(&mut self, span: Span, is: Option<T>) {
+    pub(crate) fn push(&mut self, span: Span, is: Option<T>) {
         self.0.push((span, is));
     }
 
-    pub fn newest(&self) -> Option<&T> {
+    pub(crate) fn newest(&self) -> Option<&T> {
         self.0.last().and_then(|(_, is)| is.as_ref())
     }
 
     /// Judges what is stored after the cut at `point` of the log.
-    pub fn judge(&self, stored: &Option<T>, point: usize) -> Judgement {
+    pub(crate) fn judge(&self, stored: &Option<T>, point: usize) -> Judgement {
         let least = self.0.iter().rposition(|(span, _)| span.acknowledged <= point);
         let mut possible =
             self.0[least.unwrap_or(0)..].iter().take_while(|(span, _)| span.asked <= point);
@@ -73,7 +73,7 @@ struct KnownBatch {
 }
 
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub(crate) struct Ledger {
     /// By the job's id.
     jobs: BTreeMap<Uuid, Versions<Stored>>,
     batches: Vec<KnownBatch>,
@@ -85,7 +85,7 @@ pub struct Ledger {
 
 /// What a store has that it must not have, or has not and must.
 #[derive(Debug, Default)]
-pub struct Verdict {
+pub(crate) struct Verdict {
     pub lost: Vec<String>,
     pub inconsistent: Vec<String>,
     pub jobs: u64,
@@ -93,7 +93,7 @@ pub struct Verdict {
 
 impl Ledger {
     /// Notes what a write has made of a job. Its end, and that of its batch, are due to be told.
-    pub fn note(&mut self, id: Uuid, span: Span, stored: Stored) {
+    pub(crate) fn note(&mut self, id: Uuid, span: Span, stored: Stored) {
         let job = &stored.0;
         if let Some(at_ms) = job.completed_ms {
             if let Some(url) = job.webhook_url.clone() {
@@ -112,7 +112,7 @@ impl Ledger {
     }
 
     /// Notes a batch of jobs that have not ended.
-    pub fn note_batch(&mut self, batch: Batch, items: Vec<Uuid>, stored: Span) {
+    pub(crate) fn note_batch(&mut self, batch: Batch, items: Vec<Uuid>, stored: Span) {
         let unfinished: HashSet<Uuid> = items.iter().copied().collect();
         if unfinished.is_empty() {
             file_batch(&mut self.deliveries, &batch, stored, batch.created_ms);
@@ -121,7 +121,7 @@ impl Ledger {
     }
 
     /// Notes that what had expired at `now_ms` has been removed, but what waits to be told.
-    pub fn note_sweep(&mut self, now_ms: u64, span: Span) {
+    pub(crate) fn note_sweep(&mut self, now_ms: u64, span: Span) {
         let mut removes = |row: Row, expires_ms: u64| {
             let expired = expires_ms <= now_ms;
             if expired {
@@ -148,7 +148,7 @@ impl Ledger {
     }
 
     /// Compares a store with what was acknowledged before the cut at `point` of the log.
-    pub fn compare(&self, store: &Store, point: usize) -> Result<Verdict, StoreError> {
+    pub(crate) fn compare(&self, store: &Store, point: usize) -> Result<Verdict, StoreError> {
         let mut verdict = Verdict::default();
         let mut found: HashMap<Uuid, Job> = HashMap::new();
         for (id, versions) in &self.jobs {

@@ -2,9 +2,9 @@
 //! sync; for thousands of points of that log, a disk on which a cut has left what was synced and
 //! any of the rest, opened and judged against what the store had acknowledged by then.
 
-pub mod cut;
+pub(crate) mod cut;
 mod deliveries;
-pub mod disk;
+pub(crate) mod disk;
 mod ledger;
 mod workload;
 
@@ -158,7 +158,7 @@ fn campaign(seed: u64, points: usize, defect: Defect) -> Figures {
 }
 
 /// A number from the environment, for the long run.
-pub fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
+pub(crate) fn setting<T: std::str::FromStr>(name: &str, default: T) -> T {
     match std::env::var(name) {
         Ok(text) => text.parse().unwrap_or_else(|_| panic!("{name} is not a number: {text}")),
         Err(_) => default,

@@ -25,7 +25,7 @@ const LIVELY_JOBS_MAX: usize = 12;
 
 /// What may be wrong with the service, for the proof that it would be found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Defect {
+pub(crate) enum Defect {
     None,
     /// The disk says that it has synced, and has not.
     NoSync,
@@ -35,7 +35,7 @@ pub enum Defect {
     IndexApart,
 }
 
-pub struct Run {
+pub(crate) struct Run {
     /// The disk at the beginning: an empty database, which the store renames when it is whole.
     pub born: Vec<u8>,
     pub log: Vec<Entry>,
@@ -43,7 +43,10 @@ pub struct Run {
 }
 
 /// Opens the store on a disk.
-pub fn open(disk: Disk, quick_repair: QuickRepair) -> Result<Store, crate::store::StoreError> {
+pub(crate) fn open(
+    disk: Disk,
+    quick_repair: QuickRepair,
+) -> Result<Store, crate::store::StoreError> {
     let small = options(std::path::Path::new(""));
     let options = OpenOptions { quick_repair, cache_bytes: CACHE_BYTES, ..small };
     Store::open_on(Box::new(disk), &options)
@@ -56,7 +59,7 @@ fn born() -> Vec<u8> {
 }
 
 /// Lives `steps` steps.
-pub fn run(seed: u64, steps: usize, quick_repair: QuickRepair, defect: Defect) -> Run {
+pub(crate) fn run(seed: u64, steps: usize, quick_repair: QuickRepair, defect: Defect) -> Run {
     let born = born();
     let disk = match defect {
         Defect::NoSync => Disk::lying(born.clone()),

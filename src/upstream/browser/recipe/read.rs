@@ -11,26 +11,26 @@ use super::Problem;
 use crate::config::{position, suggestion};
 
 /// A file that is read, and what is wrong with it.
-pub struct Source<'a> {
+pub(crate) struct Source<'a> {
     file: &'a str,
     text: &'a str,
     problems: RefCell<Vec<Problem>>,
 }
 
 impl<'a> Source<'a> {
-    pub fn new(file: &'a str, text: &'a str) -> Source<'a> {
+    pub(crate) fn new(file: &'a str, text: &'a str) -> Source<'a> {
         Source { file, text, problems: RefCell::default() }
     }
 
     /// Notes that what stands at `span` breaks a rule.
-    pub fn problem(&self, span: &Range<usize>, rule: impl Into<String>) {
+    pub(crate) fn problem(&self, span: &Range<usize>, rule: impl Into<String>) {
         let (line, _) = position(self.text, span.start);
         let problem = Problem { file: self.file.to_owned(), line, rule: rule.into() };
         self.problems.borrow_mut().push(problem);
     }
 
     /// Returns the problems that were noted, in the order of the lines.
-    pub fn problems(self) -> Vec<Problem> {
+    pub(crate) fn problems(self) -> Vec<Problem> {
         let mut problems = self.problems.into_inner();
         problems.sort_by_key(|problem| problem.line);
         problems
@@ -38,7 +38,7 @@ impl<'a> Source<'a> {
 }
 
 /// A table that is read. What is not asked for by the time of [`Section::finish`] is unknown.
-pub struct Section<'a> {
+pub(crate) struct Section<'a> {
     pub source: &'a Source<'a>,
     /// What it is called in problems: `[prompt]`.
     pub name: String,
@@ -48,13 +48,13 @@ pub struct Section<'a> {
 }
 
 /// A value and where it stands.
-pub struct Entry<'a> {
+pub(crate) struct Entry<'a> {
     pub value: &'a DeValue<'a>,
     pub span: Range<usize>,
 }
 
 impl<'a> Section<'a> {
-    pub fn new(
+    pub(crate) fn new(
         source: &'a Source<'a>,
         name: impl Into<String>,
         table: &'a DeTable<'a>,
@@ -64,18 +64,18 @@ impl<'a> Section<'a> {
     }
 
     /// Notes that something is wrong with this table as a whole.
-    pub fn problem(&self, rule: impl Into<String>) {
+    pub(crate) fn problem(&self, rule: impl Into<String>) {
         self.source.problem(&self.span, rule);
     }
 
-    pub fn get(&self, key: &'static str) -> Option<Entry<'a>> {
+    pub(crate) fn get(&self, key: &'static str) -> Option<Entry<'a>> {
         self.asked.borrow_mut().push(key);
         let (_, value) = self.table.iter().find(|(known, _)| known.get_ref() == key)?;
         Some(Entry { value: value.get_ref(), span: value.span() })
     }
 
     /// Returns the keys that begin a table of any name, with their tables.
-    pub fn tables(&self) -> impl Iterator<Item = (&'a str, Entry<'a>)> {
+    pub(crate) fn tables(&self) -> impl Iterator<Item = (&'a str, Entry<'a>)> {
         self.table.iter().map(|(key, value)| {
             let entry = Entry { value: value.get_ref(), span: key.span() };
             (key.get_ref().as_ref(), entry)
@@ -88,7 +88,7 @@ impl<'a> Section<'a> {
         self.source.problem(&entry.span, rule);
     }
 
-    pub fn string(&self, key: &'static str) -> Option<(String, Range<usize>)> {
+    pub(crate) fn string(&self, key: &'static str) -> Option<(String, Range<usize>)> {
         let entry = self.get(key)?;
         let Some(text) = entry.value.as_str() else {
             self.wrong(key, &entry, "a string");
@@ -97,7 +97,7 @@ impl<'a> Section<'a> {
         Some((text.to_owned(), entry.span))
     }
 
-    pub fn boolean(&self, key: &'static str) -> Option<bool> {
+    pub(crate) fn boolean(&self, key: &'static str) -> Option<bool> {
         let entry = self.get(key)?;
         let known = entry.value.as_bool();
         if known.is_none() {
@@ -107,7 +107,7 @@ impl<'a> Section<'a> {
     }
 
     /// Returns a whole number from `least` to `most`; `default` when it is left out.
-    pub fn number(&self, key: &'static str, least: u64, most: u64, default: u64) -> u64 {
+    pub(crate) fn number(&self, key: &'static str, least: u64, most: u64, default: u64) -> u64 {
         let Some(entry) = self.get(key) else { return default };
         let digits = entry.value.as_integer().map(|number| number.as_str().replace('_', ""));
         let number = digits.and_then(|digits| digits.parse().ok());
@@ -125,12 +125,12 @@ impl<'a> Section<'a> {
     }
 
     /// Returns a string or a list of strings, each with where it stands; empty when it is left out.
-    pub fn strings(&self, key: &'static str) -> Vec<(String, Range<usize>)> {
+    pub(crate) fn strings(&self, key: &'static str) -> Vec<(String, Range<usize>)> {
         self.get(key).map_or_else(Vec::new, |entry| self.strings_of(key, &entry))
     }
 
     /// Returns what [`Section::strings`] does, of a value that was looked up before.
-    pub fn strings_of(&self, key: &str, entry: &Entry<'_>) -> Vec<(String, Range<usize>)> {
+    pub(crate) fn strings_of(&self, key: &str, entry: &Entry<'_>) -> Vec<(String, Range<usize>)> {
         if let Some(text) = entry.value.as_str() {
             return vec![(text.to_owned(), entry.span.clone())];
         }
@@ -151,7 +151,7 @@ impl<'a> Section<'a> {
     }
 
     /// Returns `[key]`, when it is there and is a table.
-    pub fn section(&self, key: &'static str) -> Option<Section<'a>> {
+    pub(crate) fn section(&self, key: &'static str) -> Option<Section<'a>> {
         let entry = self.get(key)?;
         let Some(table) = entry.value.as_table() else {
             self.wrong(key, &entry, &format!("a table, `[{key}]`"));
@@ -161,7 +161,7 @@ impl<'a> Section<'a> {
     }
 
     /// Returns `[[key]]`, as often as it is there.
-    pub fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
+    pub(crate) fn sections(&self, key: &'static str) -> Vec<Section<'a>> {
         let Some(entry) = self.get(key) else { return Vec::new() };
         let Some(list) = entry.value.as_array() else {
             self.wrong(key, &entry, &format!("a list of tables, each `[[{key}]]`"));
@@ -179,7 +179,7 @@ impl<'a> Section<'a> {
     }
 
     /// Notes every key that nobody has asked for, with the one that was probably meant.
-    pub fn finish(self) {
+    pub(crate) fn finish(self) {
         let asked = self.asked.into_inner();
         for (key, _) in
             self.table.iter().filter(|(key, _)| !asked.contains(&key.get_ref().as_ref()))

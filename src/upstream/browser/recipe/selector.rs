@@ -11,7 +11,7 @@ const PIERCE: &str = " >>> ";
 const TEXT: &str = ":text(";
 
 /// Returns the rule that a selector breaks; `None` when it is sound.
-pub fn broken_rule(selector: &str) -> Option<String> {
+pub(crate) fn broken_rule(selector: &str) -> Option<String> {
     if selector.len() > SELECTOR_BYTES_MAX {
         return Some(format!("a selector has at most {SELECTOR_BYTES_MAX} bytes"));
     }

@@ -1,7 +1,7 @@
 //! Cases of providers: data in folders beside this file. A case is what a scrape asks of an upstream
 //! of a kind, what that says, and what comes of it. `README.md` tells how to add one.
 
-pub mod pattern;
+pub(crate) mod pattern;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,12 @@ use super::server::{Provider, Says};
 use crate::app::{App, Builder, encoded};
 
 /// The planted key; of DataForSEO's form, which every other kind takes as well.
-pub const KEY: &str = "planted-login:planted-password-5f1c";
+pub(crate) const KEY: &str = "planted-login:planted-password-5f1c";
 /// What [`KEY`] is in an `authorization: Basic` header.
-pub const KEY_BASIC: &str = "cGxhbnRlZC1sb2dpbjpwbGFudGVkLXBhc3N3b3JkLTVmMWM=";
+pub(crate) const KEY_BASIC: &str = "cGxhbnRlZC1sb2dpbjpwbGFudGVkLXBhc3N3b3JkLTVmMWM=";
 /// A prompt with characters that every encoding on the way could spoil.
-pub const PROMPT: &str = "Which Ruby is \"stable\"? 100 % naïve & <curious> + 🦀\nin two lines";
+pub(crate) const PROMPT: &str =
+    "Which Ruby is \"stable\"? 100 % naïve & <curious> + 🦀\nin two lines";
 
 /// The files of a case.
 const REQUEST: &str = "request.toml";
@@ -25,7 +26,7 @@ const EXPECTED: &str = "expected.json";
 
 /// A case as its folder has it.
 #[derive(Clone)]
-pub struct Case {
+pub(crate) struct Case {
     /// The folder's name.
     pub name: String,
     pub scraper: String,
@@ -68,7 +69,7 @@ struct Head {
 }
 
 /// Returns every case, by name.
-pub fn all() -> Vec<Case> {
+pub(crate) fn all() -> Vec<Case> {
     let mut folders: Vec<PathBuf> = std::fs::read_dir(root())
         .unwrap()
         .map(|entry| entry.unwrap().path())
@@ -79,12 +80,12 @@ pub fn all() -> Vec<Case> {
 }
 
 /// Returns the case in the folder of that name.
-pub fn named(name: &str) -> Case {
+pub(crate) fn named(name: &str) -> Case {
     Case::read(&root().join(name))
 }
 
 /// Returns the case of each kind that stands for it: the one in the folder with the kind's name.
-pub fn every_kind() -> Vec<Case> {
+pub(crate) fn every_kind() -> Vec<Case> {
     let mut kinds: Vec<String> = all().iter().map(|case| case.kind().to_owned()).collect();
     kinds.sort();
     kinds.dedup();
@@ -132,18 +133,18 @@ impl Case {
     }
 
     /// Returns the word of its upstream's kind.
-    pub fn kind(&self) -> &str {
+    pub(crate) fn kind(&self) -> &str {
         self.upstream["kind"].as_str().unwrap()
     }
 
     /// Returns the case with another setting of its upstream.
-    pub fn setting(mut self, name: &str, value: impl Into<toml::Value>) -> Case {
+    pub(crate) fn setting(mut self, name: &str, value: impl Into<toml::Value>) -> Case {
         self.upstream.insert(name.to_owned(), value.into());
         self
     }
 
     /// Returns the lines of config.toml that make `provider` an upstream of this kind.
-    pub fn upstream(&self, name: &str, provider: &Provider) -> String {
+    pub(crate) fn upstream(&self, name: &str, provider: &Provider) -> String {
         let mut section = self.upstream.clone();
         section.insert("base_url".to_owned(), provider.url(&self.base_path).into());
         section.insert("api_key_env".to_owned(), "PLANTED_KEY".into());
@@ -154,7 +155,7 @@ impl Case {
     }
 
     /// Returns a server whose scraper has this one upstream, called `local`.
-    pub fn builder(&self, provider: &Provider) -> Builder {
+    pub(crate) fn builder(&self, provider: &Provider) -> Builder {
         Builder::new()
             .env("PLANTED_KEY", KEY)
             .config(&self.upstream("local", provider))
@@ -162,27 +163,27 @@ impl Case {
     }
 
     /// Returns the lines of config.toml that make an upstream the only one of the scraper.
-    pub fn scraper(&self, upstream: &str) -> String {
+    pub(crate) fn scraper(&self, upstream: &str) -> String {
         format!("[scrapers.{}]\nupstreams = [\"{upstream}\"]", self.scraper)
     }
 
     /// Returns what the provider says, in order.
-    pub fn replies(&self) -> Vec<Says> {
+    pub(crate) fn replies(&self) -> Vec<Says> {
         self.replies.clone()
     }
 
     /// Returns a provider that says its replies, and then that it failed.
-    pub fn provider(&self) -> Provider {
+    pub(crate) fn provider(&self) -> Provider {
         Provider::start(self.replies(), Says::json(500, &Value::Null))
     }
 
     /// Queues its scrape; returns the job's id.
-    pub fn submit(&self, app: &App) -> String {
+    pub(crate) fn submit(&self, app: &App) -> String {
         self.submit_prompt(app, &self.prompt)
     }
 
     /// Queues its scrape with another prompt; returns the job's id.
-    pub fn submit_prompt(&self, app: &App, prompt: &str) -> String {
+    pub(crate) fn submit_prompt(&self, app: &App, prompt: &str) -> String {
         let mut path = format!(
             "/scrapers/{}/jobs?prompt={}&country={}",
             self.scraper,

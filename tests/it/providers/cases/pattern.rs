@@ -3,7 +3,7 @@
 use serde_json::Value;
 
 /// Puts values in the place of their names in every string of a pattern.
-pub fn fill(pattern: &mut Value, values: &[(&str, &str)]) {
+pub(crate) fn fill(pattern: &mut Value, values: &[(&str, &str)]) {
     match pattern {
         Value::String(text) => {
             for (name, value) in values {
@@ -19,7 +19,7 @@ pub fn fill(pattern: &mut Value, values: &[(&str, &str)]) {
 /// Returns where a value is not as expected, each place with both values. Of an object, the fields
 /// that the pattern names must be as expected, and one that is expected as null may be missing; a
 /// list must have as many items; all else must be equal.
-pub fn differences(pattern: &Value, value: &Value) -> Vec<String> {
+pub(crate) fn differences(pattern: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     compare(pattern, value, String::new(), &mut found);
     found
