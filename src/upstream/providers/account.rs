@@ -19,6 +19,9 @@ use crate::net::retry_after_ms;
 /// The most of a provider's own message that a sentence carries, in characters.
 const MESSAGE_CHARS_MAX: usize = 200;
 
+/// The longest body that is read as a sentence, in bytes.
+const PLAIN_TEXT_BYTES_MAX: usize = 500;
+
 /// The settings that a kind of provider ships with.
 pub(crate) struct Shipped {
     pub base_url: &'static str,
@@ -143,13 +146,12 @@ impl Account {
         };
         let body = json_text::parse(&reply.body);
         if (200..300).contains(&reply.status) {
-            return body
-                .ok_or_else(|| self.invalid_response("answered with something that is not JSON"));
+            return body.ok_or_else(|| self.not_json(request, reply));
         }
-        let body = body.unwrap_or_default();
+        let body = body.unwrap_or_else(|| Value::from(plain_text(&reply.body)));
         let error = ProviderError::read(&body);
         let mut verdict = error_body::judge(reply.status, &error);
-        if reply.status == 403 && !body.is_object() {
+        if verdict == Verdict::NO_PERMISSION && !body.is_object() {
             // Not the API but something before it that shows a page: no key would help.
             verdict = Verdict::new(Reason::Blocked, "answered with a page instead of data");
         }
@@ -160,6 +162,17 @@ impl Account {
         let how = format!(" (HTTP {})", reply.status);
         let wait_ms = retry_after_ms(reply, &error.delay);
         Err(self.tell(request, verdict, &how, &error.message, wait_ms))
+    }
+
+    /// Returns the failure of a reply that should have been JSON. Bright Data says in plain text
+    /// that an account is suspended.
+    fn not_json(&self, request: &ScrapeRequest, reply: &HttpReply) -> UpstreamError {
+        let error = ProviderError::read(&Value::from(plain_text(&reply.body)));
+        let verdict = error_body::judge(reply.status, &error);
+        if verdict == Verdict::NO_QUOTA {
+            return self.tell(request, verdict, "", &error.message, None);
+        }
+        self.invalid_response("answered with something that is not JSON")
     }
 
     /// Returns the failure that a reply with status 200 holds in `body`.
@@ -293,6 +306,12 @@ impl Account {
     pub(super) fn holds_key(&self, message: &str) -> bool {
         self.secrets.are_in(message.as_bytes())
     }
+}
+
+/// Returns a body that is a sentence and no page; empty if it is none.
+fn plain_text(body: &[u8]) -> &str {
+    let text = std::str::from_utf8(body).unwrap_or_default().trim();
+    if text.starts_with('<') || text.len() > PLAIN_TEXT_BYTES_MAX { "" } else { text }
 }
 
 /// The reason for a failure that the provider says is final though its kind usually is not.

@@ -118,10 +118,15 @@ impl Dataforseo {
         let verdict = match body["status_code"].as_u64().unwrap_or(0) {
             40_100 | 40_104 => Verdict::KEY_REFUSED,
             40_200 | 40_203 | 40_210 => Verdict::NO_QUOTA,
+            40_201 | 40_204 | 40_207 => Verdict::NO_PERMISSION,
             40_202 | 40_209 => Verdict::RATE_LIMITED,
+            // The engine failed it, or the vendor's own task.
+            40_101 | 40_103 => Verdict::FAILED,
             40_102 => Verdict::new(Reason::Empty, "found no answer"),
+            40_400 | 40_402 => Verdict::UNKNOWN,
             40_500..40_600 if about_place => Verdict::NO_COUNTRY,
             40_000..50_000 => Verdict::INVALID,
+            50_301..50_400 => Verdict::BUSY,
             _ => Verdict::FAILED,
         };
         self.account.fail(request, verdict, message)

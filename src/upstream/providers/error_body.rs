@@ -44,7 +44,7 @@ impl Verdict {
         untold: true,
         ..Verdict::new(Reason::Auth, "refused the key").look_at("api_key_env")
     };
-    const NO_PERMISSION: Verdict =
+    pub(crate) const NO_PERMISSION: Verdict =
         Verdict::new(Reason::Auth, "refused permission").look_at("api_key_env");
     pub(crate) const NO_QUOTA: Verdict =
         Verdict::new(Reason::Quota, "has no quota or balance left for this key");
@@ -52,7 +52,7 @@ impl Verdict {
         Verdict::new(Reason::UpstreamRateLimited, "limits how fast it may be asked");
     pub(crate) const DECLINED: Verdict =
         Verdict::new(Reason::Refused, "declined to answer this prompt");
-    const BUSY: Verdict = Verdict::new(Reason::Overloaded, "has too much to do");
+    pub(crate) const BUSY: Verdict = Verdict::new(Reason::Overloaded, "has too much to do");
     const LATE: Verdict = Verdict::new(Reason::UpstreamTimeout, "took too long by its own account");
     /// The country's code follows the phrase.
     pub(crate) const NO_COUNTRY: Verdict =
@@ -61,8 +61,9 @@ impl Verdict {
         Verdict::new(Reason::PlaceUnsupported, "cannot apply the place that is asked for");
     pub(crate) const INVALID: Verdict =
         Verdict::new(Reason::BadRequest, "called the request invalid");
-    const UNKNOWN: Verdict = Verdict::new(Reason::BadRequest, "knows no such model or address")
-        .look_at("model` and `base_url");
+    pub(crate) const UNKNOWN: Verdict =
+        Verdict::new(Reason::BadRequest, "knows no such model or address")
+            .look_at("model` and `base_url");
     const MOVED: Verdict =
         Verdict::new(Reason::BadRequest, "sent us to another address").look_at("base_url");
     pub(crate) const FAILED: Verdict = Verdict::new(Reason::UpstreamError, "failed");
@@ -105,6 +106,11 @@ impl ProviderError {
                     self.word(&value[key]);
                 }
                 self.details(value);
+                self.fields(value);
+                // OpenRouter's, where the model's provider takes offence at the prompt.
+                if value["metadata"]["flagged_input"].is_string() {
+                    self.words.push(FLAGGED.to_owned());
+                }
             }
             Value::Null | Value::Bool(_) | Value::Number(_) => {}
         }
@@ -141,6 +147,22 @@ impl ProviderError {
         }
     }
 
+    /// The fields that are called invalid: cloro's `details`, Bright Data's `errors`.
+    fn fields(&mut self, value: &Value) {
+        for detail in json_path::list(value, "details") {
+            self.word(&detail["field"]);
+        }
+        for error in json_path::list(value, "errors") {
+            self.word(&error[0]);
+        }
+    }
+
+    /// Whether a word is one of these fields, or the end of a path to it.
+    fn has_field(&self, fields: &[&str]) -> bool {
+        let last = |word: &String| word.rsplit('.').next().is_some_and(|it| fields.contains(&it));
+        self.words.iter().any(last)
+    }
+
     fn has(&self, words: &[&str]) -> bool {
         self.words.iter().any(|word| words.contains(&word.as_str()))
     }
@@ -170,6 +192,9 @@ const QUOTA_WORDS: &[&str] = &[
     "insufficient_balance",
     "insufficient_credits",
     "payment_required",
+    // Another answerd's.
+    "credit_limit",
+    "spend_limit",
 ];
 // Not "exceeded your current quota": Gemini says that of a limit per minute too.
 const QUOTA_PHRASES: &[&str] = &[
@@ -181,6 +206,10 @@ const QUOTA_PHRASES: &[&str] = &[
     "monthly spending limit",
     "run out of searches",
     "used all of the searches",
+    "account is suspended",
+    "credit limit reached",
+    // Gemini's, in countries where it answers those who pay.
+    "please enable billing",
 ];
 const KEY_WORDS: &[&str] = &[
     "invalid_api_key",
@@ -198,12 +227,14 @@ const KEY_PHRASES: &[&str] = &[
     "api key not found",
     "missing api key",
 ];
+/// The word for a prompt that was flagged.
+const FLAGGED: &str = "moderation_blocked";
 const POLICY_WORDS: &[&str] = &[
     "content_filter",
     "content_policy_violation",
     "responsibleaipolicyviolation",
     "invalid_prompt",
-    "moderation_blocked",
+    FLAGGED,
     "refusal",
 ];
 const POLICY_PHRASES: &[&str] = &["usage guidelines", "content management policy"];
@@ -216,8 +247,14 @@ const RATE_WORDS: &[&str] = &[
     "resource_exhausted",
     "too_many_requests",
 ];
+const MODEL_WORDS: &[&str] = &["model_not_found"];
 const TOO_LARGE_WORDS: &[&str] = &["request_too_large"];
 const LATE_WORDS: &[&str] = &["timeout_error", "deadline_exceeded", "timeout"];
+/// Another answerd's words for a place that it does not serve.
+const LOCATION_WORDS: &[&str] =
+    &["city_invalid", "region_invalid", "timezone_invalid", "place_unsupported"];
+const COUNTRY_WORDS: &[&str] = &["country_invalid", "country_refused", "country_unsupported"];
+const PLACE_FIELDS: &[&str] = &["country", "gl", "location", "geo_location"];
 /// The parts of a place below its country.
 const LOCATION_PHRASES: &[&str] =
     &["user_location.city", "user_location.region", "user_location.timezone"];
@@ -256,11 +293,15 @@ pub(crate) fn judge(status: u16, error: &ProviderError) -> Verdict {
     if error.has(TOO_LARGE_WORDS) {
         return Verdict::INVALID;
     }
+    if error.has(MODEL_WORDS) {
+        return Verdict::UNKNOWN;
+    }
     if matches!(status, 400 | 422) {
-        if error.names(LOCATION_PHRASES) {
+        if error.has(LOCATION_WORDS) || error.names(LOCATION_PHRASES) {
             return Verdict::NO_PLACE;
         }
-        if error.says(PLACE_PHRASES) || error.names(&["user_location"]) {
+        let is_field = error.has_field(PLACE_FIELDS) || error.names(&["user_location"]);
+        if is_field || error.has(COUNTRY_WORDS) || error.says(PLACE_PHRASES) {
             return Verdict::NO_COUNTRY;
         }
     }
@@ -273,7 +314,7 @@ fn by_status(status: u16) -> Verdict {
         401 => Verdict::KEY_REFUSED,
         403 => Verdict::NO_PERMISSION,
         404 => Verdict::UNKNOWN,
-        408 | 504 => Verdict::LATE,
+        408 | 504 | 524 => Verdict::LATE,
         // Two calls met; the next one may go through.
         409 => Verdict::FAILED,
         429 => Verdict::RATE_LIMITED,
@@ -350,6 +391,22 @@ mod tests {
     }
 
     #[test]
+    fn field_that_is_called_invalid_tells_a_place_from_the_rest() {
+        let cloro = |field: &str| {
+            json!({"success": false, "error": "Request validation failed",
+                "details": [{"field": field, "message": "No."}]})
+        };
+        let bright = |field: &str| {
+            json!({"error": "Invalid input provided", "code": "validation_error",
+                "errors": [[field, "No."]]})
+        };
+        assert_eq!(reason(400, &cloro("payload.country")), Reason::CountryUnsupported);
+        assert_eq!(reason(400, &cloro("payload.prompt")), Reason::BadRequest);
+        assert_eq!(reason(400, &bright("country")), Reason::CountryUnsupported);
+        assert_eq!(reason(400, &bright("prompt")), Reason::BadRequest);
+    }
+
+    #[test]
     fn the_status_decides_where_no_code_does() {
         for (status, expected) in [
             (302, Reason::BadRequest),
@@ -365,6 +422,7 @@ mod tests {
             (502, Reason::UpstreamError),
             (503, Reason::Overloaded),
             (504, Reason::UpstreamTimeout),
+            (524, Reason::UpstreamTimeout),
             (529, Reason::Overloaded),
             (599, Reason::UpstreamError),
         ] {

@@ -12,12 +12,19 @@ use crate::upstream::UpstreamError;
 use crate::upstream::provider::{Provider, Step};
 
 use super::account::{Account, Shipped, SignIn};
+use super::error_body::Verdict;
 use super::{cards, json_path, serp_page, token_usage};
 
 const SHIPPED: Shipped = Shipped { base_url: "", model: "", sign_in: SignIn::Header("X-API-Key") };
 /// The lists that may hold what was consulted; those that an answer has are read one after another.
 const SOURCES: &[&str] = &["sources", "web_sources", "search_results"];
 const CITATIONS: &str = "citations";
+/// The codes of jobs that fail for their request, wherever it is sent.
+const OF_THE_REQUEST: &[(&str, Verdict)] = &[
+    ("answer_refused", Verdict::DECLINED),
+    ("country_unsupported", Verdict::NO_COUNTRY),
+    ("place_unsupported", Verdict::NO_PLACE),
+];
 
 /// A service with this API.
 pub(crate) struct Scrapellm {
@@ -42,6 +49,19 @@ impl Scrapellm {
             return Err(self.account.place_unsupported("place"));
         }
         Ok(answer)
+    }
+}
+
+impl Scrapellm {
+    /// Returns the failure of a job there. What it says of the prompt or the place holds here too.
+    fn failed(&self, request: &ScrapeRequest, body: &Value) -> UpstreamError {
+        let code = json_path::text(body, "error_code");
+        match OF_THE_REQUEST.iter().find(|(known, _)| *known == code) {
+            Some((_, verdict)) => {
+                self.account.fail(request, *verdict, json_path::text(body, "error"))
+            }
+            None => self.account.failure(request, body),
+        }
     }
 }
 
@@ -92,7 +112,7 @@ impl Provider for Scrapellm {
                 let answer = self.answer(request, &body["result"])?;
                 Ok(Step::Done(Box::new(answer)))
             }
-            "failed" => Err(self.account.failure(request, &body)),
+            "failed" => Err(self.failed(request, &body)),
             // Whatever else it is called: it goes on.
             _ => match json_path::task_name(&body, &["job_id"]) {
                 Some(id) => Ok(Step::Begun(id)),
@@ -314,7 +334,7 @@ mod tests {
         assert_eq!(reason(failed), Reason::UpstreamError);
         assert_eq!(reason(json!({"status": "pending"})), Reason::InvalidResponse);
         let full = json!({"detail": "Credit limit reached.", "code": "credit_limit"});
-        assert_eq!(failure(&scrapellm(""), 429, &full).reason, Reason::UpstreamRateLimited);
+        assert_eq!(failure(&scrapellm(""), 429, &full).reason, Reason::Quota);
         assert_eq!(
             failure(&scrapellm(""), 401, &json!({"detail": "Invalid API key."})).reason,
             Reason::Auth
