@@ -5,6 +5,7 @@ mod answers;
 pub(crate) mod cases;
 mod citations;
 mod commands;
+mod documented;
 mod failures;
 mod fallback;
 mod leaks;

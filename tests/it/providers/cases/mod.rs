@@ -22,7 +22,9 @@ pub(crate) const PROMPT: &str =
 
 /// The files of a case.
 const REQUEST: &str = "request.toml";
+const REPLY: &str = "reply.json";
 const EXPECTED: &str = "expected.json";
+const ERRORS: &str = "errors.json";
 
 /// A case as its folder has it.
 #[derive(Clone)]
@@ -42,12 +44,45 @@ pub(crate) struct Case {
     replies: Vec<Says>,
     /// What the provider must have heard, and the job that must follow.
     pub expected: Value,
+    /// The sorts of cases that this one is of.
+    pub shows: Vec<String>,
+    /// What its kind can have no case of, each with the reason.
+    pub lacks: BTreeMap<String, String>,
+}
+
+/// An error that a provider documents, and what must come of it.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct DocumentedError {
+    pub status: u16,
+    /// The body as JSON; left out where it is `text`.
+    body: Option<Value>,
+    text: Option<String>,
+    pub error_code: String,
+    /// What the job's sentence must contain.
+    pub says: String,
+    pub tried_again: bool,
+}
+
+impl DocumentedError {
+    /// Returns the reply that it is.
+    pub(crate) fn says(&self) -> Says {
+        match (&self.body, &self.text) {
+            (Some(body), None) => Says::json(self.status, body),
+            (None, Some(text)) => Says::text(self.status, "text/plain", text.as_str()),
+            _ => panic!("an error has a `body` or a `text`: {} {}", self.status, self.error_code),
+        }
+    }
 }
 
 /// `request.toml`.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Request {
+    #[serde(default)]
+    shows: Vec<String>,
+    #[serde(default)]
+    lacks: BTreeMap<String, String>,
     scraper: String,
     country: Option<String>,
     prompt: Option<String>,
@@ -129,12 +164,20 @@ impl Case {
             upstream: request.upstream,
             base_path: request.base_path,
             expected,
+            shows: request.shows,
+            lacks: request.lacks,
         }
     }
 
     /// Returns the word of its upstream's kind.
     pub(crate) fn kind(&self) -> &str {
         self.upstream["kind"].as_str().unwrap()
+    }
+
+    /// Returns the errors that its kind documents, which stand beside the case that stands for it.
+    pub(crate) fn errors(&self) -> Vec<DocumentedError> {
+        serde_json::from_slice(&read(&root().join(&self.name), ERRORS))
+            .unwrap_or_else(|error| panic!("{}/{ERRORS}: {error}", self.name))
     }
 
     /// Returns the case with another setting of its upstream.
@@ -197,12 +240,13 @@ impl Case {
     }
 }
 
-/// The bodies of `reply.json`, or else of `reply-1.json` and those that follow.
+/// The bodies of `reply.json`, or else of `reply-1.json` and those that follow; none where nothing is
+/// sent.
 fn replies(folder: &Path, heads: &[Head]) -> Vec<Says> {
     let numbered = (1..).map(|number| format!("reply-{number}.json"));
     let mut files: Vec<String> = numbered.take_while(|file| folder.join(file).exists()).collect();
-    if files.is_empty() {
-        files.push("reply.json".to_owned());
+    if folder.join(REPLY).exists() {
+        files.push(REPLY.to_owned());
     }
     assert!(heads.len() <= files.len(), "{}: more heads than replies", folder.display());
     let mut heads = heads.iter();

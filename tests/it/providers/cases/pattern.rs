@@ -16,9 +16,13 @@ pub(crate) fn fill(pattern: &mut Value, values: &[(&str, &str)]) {
     }
 }
 
+/// The only field of an object that stands for exactly its value.
+pub(crate) const WHOLE: &str = "=";
+
 /// Returns where a value is not as expected, each place with both values. Of an object, the fields
-/// that the pattern names must be as expected, and one that is expected as null may be missing; a
-/// list must have as many items; all else must be equal.
+/// that the pattern names must be as expected, and one that is expected as null may be missing; with
+/// the one field `=`, it must have what that says and no more. A list must have as many items; all
+/// else must be equal.
 pub(crate) fn differences(pattern: &Value, value: &Value) -> Vec<String> {
     let mut found = Vec::new();
     compare(pattern, value, String::new(), &mut found);
@@ -27,6 +31,11 @@ pub(crate) fn differences(pattern: &Value, value: &Value) -> Vec<String> {
 
 fn compare(pattern: &Value, value: &Value, place: String, found: &mut Vec<String>) {
     match (pattern, value) {
+        (Value::Object(fields), value) if fields.contains_key(WHOLE) => {
+            if fields[WHOLE] != *value {
+                found.push(format!("{place} is {value}, expected is exactly {}", fields[WHOLE]));
+            }
+        }
         (Value::Object(fields), Value::Object(_)) => {
             for (name, field) in fields {
                 compare(field, &value[name], format!("{place}/{name}"), found);
@@ -54,4 +63,7 @@ fn pattern_names_each_place_that_differs() {
     assert_eq!(differ(r#"{"e": "e"}"#), ["/e is \"é\", expected is \"e\""]);
     assert_eq!(differ(r#"{"f": [1]}"#), ["/f is [1,2], expected is [1]"]);
     assert_eq!(differ(r#"{"g": {}, "f": null}"#).len(), 2);
+    assert_eq!(differ(r#"{"a": [{"=": {"c": 2, "b": 1}}]}"#), none);
+    let more = r#"/a/0 is {"b":1,"c":2}, expected is exactly {"b":1}"#;
+    assert_eq!(differ(r#"{"a": [{"=": {"b": 1}}]}"#), [more]);
 }
