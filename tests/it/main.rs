@@ -55,3 +55,4 @@ mod tidy;
 mod trackers;
 mod watchdog;
 mod webhooks;
+mod wrong_input;
