@@ -1,9 +1,13 @@
 //! `answerd demo`: the whole service in one command, with nothing to configure: started with the
 //! shipped defaults, asked one prompt over its own HTTP API, left running for more.
 
+mod made_up;
+mod seed;
+
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use clap::Args as ClapArgs;
 use crossbeam_channel::Receiver;
@@ -15,10 +19,11 @@ use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::follow::follow;
 use super::{jobs, log, signals};
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixMs};
 use crate::config::Settings;
 use crate::job::RawRequest;
-use crate::server::Server;
+use crate::server::{Server, ShutdownHandle};
+use crate::upstream::UpstreamOverrides;
 
 /// The scraper that needs no key and calls no other service.
 const SCRAPER: &str = "practice";
@@ -30,7 +35,8 @@ Examples:
   answerd demo
   answerd demo \"How long are results kept?\"
   answerd demo --once --json | jq .result.result
-  answerd demo --data ./demo-data             jobs outlive the demo";
+  answerd demo --data ./demo-data             jobs outlive the demo
+  answerd demo --tracked                      with charts of thirty days";
 
 /// Start the service, ask it one prompt, and leave it running
 ///
@@ -50,6 +56,12 @@ pub(crate) struct Args {
     /// Keep the jobs in this directory
     #[arg(long, value_name = "DIR")]
     data: Option<PathBuf>,
+    /// Begin with a tracker and thirty days of made-up answers
+    ///
+    /// The tracker, its engines and their label are called made up, and so does each answer begin.
+    /// A directory that has a store already is left as it is.
+    #[arg(long)]
+    tracked: bool,
 }
 
 /// Starts the service, asks it, and serves on unless it was to be once.
@@ -59,7 +71,8 @@ pub(crate) struct Args {
 pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     // Dropped last: the store must be closed before its directory goes.
     let (path, _temporary) = data_directory(args.data)?;
-    let mut settings = Settings::load_from(None, &BTreeMap::new())?;
+    let environment = if args.tracked { seed::environment() } else { BTreeMap::new() };
+    let mut settings = Settings::load_from(None, &environment)?;
     settings.store.path = path;
     "warn".clone_into(&mut settings.log.level);
     let shipped = settings.http.bind;
@@ -68,19 +81,32 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
     if settings.http.bind != shipped {
         console.note(&format!("{shipped} is taken, so the demo takes a free port"));
     }
-    let server = Server::start(settings, Clock::System)?;
-    let shutdown = server.shutdown_handle();
     let (stop, stopped) = crossbeam_channel::bounded::<()>(1);
+    let running = DemoServer::default();
+    let begin = running.clone();
     signals::on_stop(move || {
         drop(stop);
-        shutdown.stop();
+        begin.stop();
     })?;
+    let mut engines = UpstreamOverrides::new();
+    if args.tracked {
+        settings = seed::keeping(settings);
+        let now_ms = Clock::System.now_ms();
+        engines = seed::engines(&Clock::System, now_ms);
+        make_up(&settings, now_ms, &running, console)?;
+    }
+    let server = Server::start_with(settings, Clock::System, engines)?;
+    running.is(server.shutdown_handle());
 
     let url = server.base_url();
     let asked = ask(&url, &args.prompt, &stopped, console);
     match &asked {
         Ok((_, job_id)) if !args.once => {
             console.note(&repeat(&url, &args.prompt, job_id));
+            if args.tracked {
+                let tracker = seed::NAME;
+                console.note(&format!("The made-up answers: {url}/#/trackers/{tracker}\n"));
+            }
             let told = format!("Serving at {url}. Ctrl-C stops it.");
             console.note(&console.err_styled().apply(Style::Heading, &told));
         }
@@ -89,6 +115,55 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
     }
     server.wait()?;
     asked.map(|(exit, _)| exit)
+}
+
+/// The server that runs now, and whether a stop was asked for.
+#[derive(Clone, Default)]
+struct DemoServer(Arc<Mutex<(bool, Option<ShutdownHandle>)>>);
+
+impl DemoServer {
+    /// Takes another server. One that starts after a stop was asked for is stopped at once.
+    fn is(&self, server: ShutdownHandle) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.0 {
+            server.stop();
+        }
+        state.1 = Some(server);
+    }
+
+    fn stop(&self) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        state.0 = true;
+        if let Some(server) = &state.1 {
+            server.stop();
+        }
+    }
+}
+
+/// Fills a new store with answers of thirty days.
+fn make_up(
+    settings: &Settings,
+    now_ms: UnixMs,
+    running: &DemoServer,
+    console: &mut Console,
+) -> Result<(), CommandError> {
+    if has_store(&settings.store.path) {
+        console.note("the directory has a store already, so no answers are made up");
+        return Ok(());
+    }
+    console.note("making up the answers of thirty days ...");
+    // On a port of its own, so that no client finds a service of the past. Its answers name the
+    // address that the demo has then, as far as that is known.
+    let mut of_the_past = settings.clone();
+    let bind = settings.http.bind;
+    of_the_past.http.public_url = (bind.port() != 0).then(|| format!("http://{bind}"));
+    of_the_past.http.bind.set_port(0);
+    seed::fill(of_the_past, now_ms, |server| running.is(server))
+}
+
+/// Returns whether a directory is there and holds something.
+fn has_store(path: &Path) -> bool {
+    std::fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_some())
 }
 
 /// Submits the prompt, follows the job and prints it: the job's exit code and its id.

@@ -47,6 +47,43 @@ fn a_demo_gives_a_finished_job_with_sources() {
 }
 
 #[test]
+fn a_tracked_demo_has_thirty_days_of_answers_that_say_they_are_made_up() {
+    let (directory, store) = store_directory();
+    let data = directory.path().join("demo");
+    let line = ["demo", "--tracked", "--once", "--json", "--data", data.to_str().unwrap()];
+    let demo = answerd(&line, &store);
+    assert_eq!(code(&demo), 0, "{}", err(&demo));
+    assert_eq!(document(&demo)["status"], "done");
+    // Once more: what is there stays as it is.
+    let again = answerd(&line, &store);
+    assert_eq!(code(&again), 0, "{}", err(&again));
+    assert!(err(&again).contains("has a store already"), "{}", err(&again));
+
+    let served = Served::start(&data, &[("STORE__RETENTION_HOURS", "744")]);
+    let (_, report) = served.get("/reports?tracker=made-up&by=day").unwrap();
+    let days = report["rows"].as_array().unwrap();
+    assert_eq!(days.len(), 30, "{report}");
+    for day in days {
+        assert_eq!(day["answers"], 24, "{day}");
+        assert_eq!(day["kinds"], serde_json::json!(["practice"]));
+        assert!(day["mention_rate"].is_f64() && day["citation_rate"].is_f64(), "{day}");
+    }
+    let (_, page) = served.get("/jobs?limit=200&label=made+up").unwrap();
+    let jobs = page["jobs"].as_array().unwrap();
+    assert_eq!(jobs.len(), 200);
+    for job in jobs {
+        assert!(job["scraper"].as_str().unwrap().starts_with("made_up_"), "{job}");
+    }
+    let id = jobs[0]["job_id"].as_str().unwrap();
+    let (_, job) = served.get(&format!("/jobs/{id}")).unwrap();
+    let result = &job["result"];
+    assert!(result["result"].as_str().unwrap().starts_with("Made up for the demo"), "{result}");
+    assert_eq!(result["provenance"]["upstream"], "made_up");
+    let (_, schedules) = served.get("/schedules").unwrap();
+    assert_eq!(schedules["schedules"][0]["status"], "paused");
+}
+
+#[test]
 fn a_job_goes_from_submit_over_get_and_watch_into_the_export() {
     let (_directory, store) = store_directory();
     let mut served = Served::start(&store, &[]);
