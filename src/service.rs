@@ -43,9 +43,11 @@ use crate::store::{Store, StoreError};
 
 pub use batches::NewBatch;
 pub use caller::Caller;
+pub(crate) use error::ReportExcess;
 pub use error::ServiceError;
 pub use jobs::JOB_ID_BYTES;
 pub use metrics::ProcessUse;
+pub(crate) use reports::REPORT_TOP_MAX;
 pub use reports::{Branded, REPORT_DAYS_DEFAULT, REPORT_ROWS_MAX, ReportReply, ReportRequest};
 pub use reread::{Reread, RereadOptions, RereadReport, reread};
 pub use schedules::{NewSchedule, ScheduleCounts};

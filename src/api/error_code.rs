@@ -185,6 +185,8 @@ error_codes! {
             "Parameter `format` must be `json`, `csv` or `ndjson`; given: `xlsx`.";
         WindowInvalid: 400, "window_invalid",
             "The first day of a report must not lie after its last, nor in the future.";
+        TopInvalid: 400, "top_invalid",
+            "Parameter `top` must be 1 to 100; given: `0`.";
         ReportTooLong: 400, "report_too_long",
             "A report may have at most 10000 rows; this one has 12000. Shorten its window, or \
              leave something out of `by`.";
@@ -196,6 +198,8 @@ error_codes! {
             "Parameter `status` must be `pending`, `done` or `failed`; given: `ended`.";
         SearchInvalid: 400, "search_invalid",
             "Parameter `search` must be 1 to 200 characters; given: ``.";
+        PromptOfInvalid: 400, "prompt_of_invalid",
+            "Parameter `prompt_of` must be the id of a job; given: `1`.";
         SinceInvalid: 400, "since_invalid",
             "Parameter `since` must be a time such as `2026-05-11T12:00:00Z`, a date, or Unix \
              seconds; given: `today`.";

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::wire::{Day, Id, Time};
 use crate::clock::{calendar_day, day_text};
 use crate::measure::{
-    Brand, DomainChanges, Observation, ReportRow, TopDomain, Tracker, kind_words,
+    Brand, DomainChanges, Observation, ReportRow, TopDomain, TopPage, Tracker, kind_words,
 };
 
 const DAY_MS: u64 = 86_400_000;
@@ -230,8 +230,11 @@ pub struct ReportRowView {
     pub spread: Option<f64>,
     /// The kinds of upstreams that answered; rates of several kinds do not compare well.
     pub kinds: Vec<String>,
-    /// The domains that most answers used, at most 10.
+    /// The domains that most answers used, 10 of them where `top` is not given.
     pub top_domains: Vec<TopDomainView>,
+    /// The pages that most answers used; only with `pages`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top_pages: Option<Vec<TopPageView>>,
     /// Against the time before of the same length, or the day or week before; null without an
     /// answer then.
     pub since_before: Option<DomainChangesView>,
@@ -246,18 +249,45 @@ pub struct TopDomainView {
     pub answers: u64,
     /// Answers that cite it.
     pub cited: u64,
+    /// Answers that consulted or cite it in the time before; null without an answer then.
+    pub answers_before: Option<u64>,
 }
 
-/// Domains that came and went, at most 50 of each.
+/// A page that answers used.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[schemars(rename = "TopPage")]
+pub struct TopPageView {
+    /// Without a fragment and without the parameters that begin with `utm_`.
+    pub url: String,
+    /// Answers that consulted or cite it.
+    pub answers: u64,
+    /// Answers that cite it.
+    pub cited: u64,
+    /// Answers that consulted or cite it in the time before; null without an answer then.
+    pub answers_before: Option<u64>,
+}
+
+/// Domains and pages that came and went, at most 50 of each.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[schemars(rename = "DomainChanges")]
 pub struct DomainChangesView {
+    /// Answers with a text in the time before.
+    pub measured: u64,
     pub new_domains: Vec<String>,
     pub lost_domains: Vec<String>,
     pub new_cited: Vec<String>,
     pub lost_cited: Vec<String>,
     /// The share of the domains of either time that both have; null if neither has one.
     pub overlap: Option<f64>,
+    /// Those of most answers first; only with `pages`, as the next three.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_pages: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_pages: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_cited_pages: Option<Vec<String>>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_cited_pages: Option<Vec<String>>,
 }
 
 /// Returns a number of days since 1970-01-01 as a day of the calendar.
@@ -295,20 +325,48 @@ impl From<ReportRow> for ReportRowView {
             spread: row.spread,
             kinds: kind_words(row.kinds).into_iter().map(str::to_owned).collect(),
             top_domains: row.top_domains.into_iter().map(TopDomainView::from).collect(),
+            top_pages: row
+                .top_pages
+                .map(|pages| pages.into_iter().map(TopPageView::from).collect()),
             since_before: row.changes.map(DomainChangesView::from),
         }
     }
 }
 
 impl From<TopDomain> for TopDomainView {
-    fn from(TopDomain { domain, sums }: TopDomain) -> TopDomainView {
-        TopDomainView { domain, answers: sums.used, cited: sums.cited }
+    fn from(TopDomain { domain, sums, before }: TopDomain) -> TopDomainView {
+        let (answers, cited) = (sums.used, sums.cited);
+        TopDomainView { domain, answers, cited, answers_before: before }
+    }
+}
+
+impl From<TopPage> for TopPageView {
+    fn from(TopPage { url, sums, before }: TopPage) -> TopPageView {
+        let (answers, cited) = (sums.used, sums.cited);
+        TopPageView { url, answers, cited, answers_before: before }
     }
 }
 
 impl From<DomainChanges> for DomainChangesView {
     fn from(changes: DomainChanges) -> DomainChangesView {
-        let DomainChanges { new, lost, new_cited, lost_cited, overlap } = changes;
-        DomainChangesView { new_domains: new, lost_domains: lost, new_cited, lost_cited, overlap }
+        let DomainChanges { measured, new, lost, new_cited, lost_cited, overlap, pages } = changes;
+        let (mut new_pages, mut lost_pages) = (None, None);
+        let (mut new_cited_pages, mut lost_cited_pages) = (None, None);
+        if let Some(pages) = pages {
+            (new_pages, lost_pages) = (Some(pages.new), Some(pages.lost));
+            (new_cited_pages, lost_cited_pages) = (Some(pages.new_cited), Some(pages.lost_cited));
+        }
+        DomainChangesView {
+            measured,
+            new_domains: new,
+            lost_domains: lost,
+            new_cited,
+            lost_cited,
+            overlap,
+            new_pages,
+            lost_pages,
+            new_cited_pages,
+            lost_cited_pages,
+        }
     }
 }

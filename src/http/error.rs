@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::api::{ErrorBody, ErrorCode, Id};
 use crate::job::{Invalid, broken_rule, quoted, usd_text};
-use crate::service::{REPORT_ROWS_MAX, ServiceError};
+use crate::service::{ReportExcess, ServiceError};
 use crate::store::StoreError;
 
 /// An error as a client sees it.
@@ -220,7 +220,7 @@ impl ApiError {
             ServiceError::TooManyTrackers => ErrorCode::TooManyTrackers.into(),
             ServiceError::TooManyTrackerVersions => ErrorCode::TooManyTrackerVersions.into(),
             ServiceError::ReportWindowEmpty => ErrorCode::WindowInvalid.into(),
-            ServiceError::ReportTooLong { rows } => report_too_long(rows),
+            ServiceError::ReportTooLong(excess) => report_too_long(excess),
             ServiceError::RawNotKept { id } => {
                 ApiError::from(ErrorCode::RawNotKept).of_job(Some(id))
             }
@@ -305,14 +305,18 @@ fn no_version(given: u32, latest: u32) -> ApiError {
     )
 }
 
-fn report_too_long(rows: usize) -> ApiError {
-    ApiError::new(
-        ErrorCode::ReportTooLong,
-        format!(
-            "A report may have at most {REPORT_ROWS_MAX} rows; this one has {rows}. Shorten its \
-             window, or leave something out of `by`."
+fn report_too_long(excess: ReportExcess) -> ApiError {
+    let sentence = match excess {
+        ReportExcess::Rows { given, max } => format!(
+            "A report may have at most {max} rows; this one has {given}. Shorten its window, or \
+             leave something out of `by`."
         ),
-    )
+        ReportExcess::Pages { max } => format!(
+            "A report may tell at most {max} pages apart; this one has more. Shorten its window, \
+             or leave out `pages`."
+        ),
+    };
+    ApiError::new(ErrorCode::ReportTooLong, sentence)
 }
 
 fn gone(code: ErrorCode, what: &str, all: &str, retention_hours: u64) -> ApiError {

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::address::{host, registrable_domain};
 use super::brand::Brand;
 use super::matcher::Matcher;
+use super::page_use::{PageUse, used_pages};
 use super::tracker::TrackedBrands;
 use crate::job::Kind;
 
@@ -66,6 +67,8 @@ pub struct Measured {
     pub brands: Vec<BrandMention>,
     /// By name, each once.
     pub domains: Vec<DomainUse>,
+    /// Each once, those that are cited first.
+    pub pages: Vec<PageUse>,
     /// A bit for the kind of the upstream: its place among those of `kind_words`.
     pub kind_bit: u8,
     /// Tells prompts apart, within a few hundred.
@@ -154,7 +157,8 @@ pub fn measure(result: &[u8], brands: &TrackedBrands, matcher: &Matcher) -> Opti
         searched: view.searched(),
         cited_is_told: cited.is_some(),
         brands: mentions,
-        domains: domains(&view, cited.as_deref().unwrap_or_default()),
+        domains: domains(used(&view, cited.as_deref())),
+        pages: used_pages(used(&view, cited.as_deref())),
         kind_bit: (0..)
             .zip(KINDS)
             .filter(|(_, it)| it.word() == view.provenance.kind)
@@ -240,12 +244,19 @@ fn is_list_item(text: &str, at: usize) -> bool {
     }
 }
 
-/// Returns the domains of the pages that an answer used, those that it cites first to be kept.
-fn domains(view: &ResultView<'_>, cited: &[&str]) -> Vec<DomainUse> {
+/// Returns the addresses that an answer used, and whether it cites each: those first.
+fn used<'a>(
+    view: &'a ResultView<'_>,
+    cited: Option<&'a [&'a str]>,
+) -> impl Iterator<Item = (&'a str, bool)> {
+    let consulted = view.sources.iter().map(|page| (&*page.url, false));
+    cited.unwrap_or_default().iter().map(|url| (*url, true)).chain(consulted)
+}
+
+/// Returns the domains of the pages that an answer used; what stands first is kept.
+fn domains<'a>(used: impl Iterator<Item = (&'a str, bool)>) -> Vec<DomainUse> {
     let mut known: BTreeMap<String, bool> = BTreeMap::new();
-    let consulted = view.sources.iter().map(|page| &*page.url);
-    let pages = cited.iter().map(|url| (*url, true)).chain(consulted.map(|url| (url, false)));
-    for (url, cited) in pages {
+    for (url, cited) in used {
         let Some(host) = host(url) else { continue };
         let domain = registrable_domain(&host).unwrap_or(&host).to_owned();
         if known.len() < DOMAINS_MAX || known.contains_key(&domain) {

@@ -9,6 +9,8 @@ mod common_words;
 mod matcher;
 mod name;
 mod observation;
+mod page_sums;
+mod page_use;
 mod rate;
 mod report;
 mod script;
@@ -24,11 +26,14 @@ pub use brand::Brand;
 pub use matcher::{Found, Matcher};
 pub use name::NAME_CHARS_MAX;
 pub use observation::Observation;
+pub use page_sums::{PAGES_OF_GROUP_MAX, PageSums};
+pub use page_use::PageUse;
 pub use rate::Rate;
 pub use report::{
-    Dimension, DomainChanges, GroupKey, ReportBuilder, ReportRow, RowKey, TopDomain, Window,
-    own_places,
+    Dimension, DomainChanges, GroupKey, Listing, PageChanges, ReportBuilder, ReportRow, RowKey,
+    TopDomain, TopPage, Window, own_places,
 };
+pub(crate) use report::{PAGES_OF_REPORT_MAX, TOP_DEFAULT};
 pub use sums::{AnswerCounts, BrandCount, BrandSums, DomainSums, GroupSums, NewAnswer, PromptSums};
 pub use tracker::{
     ALIASES_MAX, BRANDS_MAX, DOMAINS_OF_BRAND_MAX, InvalidTracker, TrackedBrands, Tracker,

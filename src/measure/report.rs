@@ -3,13 +3,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::brand::Brand;
+use super::page_sums::PageSums;
 use super::rate::Rate;
 use super::sums::{BrandSums, DomainSums, GroupSums};
 
-/// The most domains that a row lists.
-pub(crate) const TOP_DOMAINS_MAX: usize = 10;
-/// The most domains that a row lists as new, and as lost.
+/// The number of domains that a row lists where none is asked for.
+pub(crate) const TOP_DEFAULT: usize = 10;
+/// The most domains that a row lists as new, and as lost; the same of pages.
 pub(crate) const CHANGED_DOMAINS_MAX: usize = 50;
+/// The most pages that are told apart while a report is made, in all of its rows.
+pub(crate) const PAGES_OF_REPORT_MAX: usize = 400_000;
 
 /// A property of answers that a report tells apart.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -87,22 +90,61 @@ pub struct RowKey {
     pub brand: Option<String>,
 }
 
+/// The lists of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Listing {
+    /// The most domains, and the most pages, that are listed.
+    pub top: usize,
+    /// Whether pages are listed, too.
+    pub pages: bool,
+}
+
+impl Default for Listing {
+    fn default() -> Listing {
+        Listing { top: TOP_DEFAULT, pages: false }
+    }
+}
+
 /// Answers that used a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TopDomain {
     pub domain: String,
     pub sums: DomainSums,
+    /// Answers that used it in the time before; `None` if there was no answer.
+    pub before: Option<u64>,
+}
+
+/// Answers that used a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TopPage {
+    pub url: String,
+    pub sums: DomainSums,
+    /// Answers that used it in the time before; `None` if there was no answer.
+    pub before: Option<u64>,
+}
+
+/// Pages that came and went since the time before, those of most answers first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PageChanges {
+    pub new: Vec<String>,
+    pub lost: Vec<String>,
+    pub new_cited: Vec<String>,
+    pub lost_cited: Vec<String>,
 }
 
 /// Domains that came and went since the time before.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DomainChanges {
+    /// Answers with a text in the time before.
+    pub measured: u64,
     pub new: Vec<String>,
     pub lost: Vec<String>,
     pub new_cited: Vec<String>,
     pub lost_cited: Vec<String>,
     /// The share of the domains of either time that both have; `None` if neither has one.
     pub overlap: Option<f64>,
+    /// `None` where pages are not asked for.
+    pub pages: Option<PageChanges>,
 }
 
 /// A row of a report.
@@ -124,6 +166,8 @@ pub struct ReportRow {
     /// The mean standard deviation between answers to the same prompt; `None` without such.
     pub spread: Option<f64>,
     pub top_domains: Vec<TopDomain>,
+    /// `None` where pages are not asked for.
+    pub top_pages: Option<Vec<TopPage>>,
     /// `None` if there was no answer in the time before.
     pub changes: Option<DomainChanges>,
 }
@@ -134,7 +178,10 @@ pub struct ReportBuilder<'a> {
     by: &'a [Dimension],
     window: Window,
     brands: &'a [Brand],
+    listing: Listing,
     groups: BTreeMap<RowKey, Compared>,
+    /// How many pages all groups tell apart.
+    pages: usize,
 }
 
 /// Sums of a row, and of the time that it is compared with.
@@ -142,11 +189,18 @@ pub struct ReportBuilder<'a> {
 struct Compared {
     now: GroupSums,
     before: GroupSums,
+    pages_now: PageSums,
+    pages_before: PageSums,
 }
 
 impl<'a> ReportBuilder<'a> {
-    pub fn new(by: &'a [Dimension], window: Window, brands: &'a [Brand]) -> ReportBuilder<'a> {
-        ReportBuilder { by, window, brands, groups: BTreeMap::new() }
+    pub fn new(
+        by: &'a [Dimension],
+        window: Window,
+        brands: &'a [Brand],
+        listing: Listing,
+    ) -> ReportBuilder<'a> {
+        ReportBuilder { by, window, brands, listing, groups: BTreeMap::new(), pages: 0 }
     }
 
     /// Adds the sums of a day and group.
@@ -155,18 +209,36 @@ impl<'a> ReportBuilder<'a> {
             let key = self.key(group, group.day);
             self.groups.entry(key).or_default().now.merge(sums);
         }
-        // Where days or weeks are told apart each is compared with the one before.
-        let has_day = self.by.contains(&Dimension::Day);
-        let has_week = self.by.contains(&Dimension::Week);
-        let later = match (has_day, has_week) {
-            (true, _) => Some(group.day + 1).filter(|day| self.window.has(*day)),
-            (false, true) => Some(monday(group.day) + 7)
-                .filter(|day| *day <= self.window.last && day + 6 >= self.window.first),
-            (false, false) => (group.day < self.window.first).then_some(self.window.first),
-        };
-        if let Some(day) = later {
+        if let Some(day) = self.compared_with(group.day) {
             let key = self.key(group, day);
             self.groups.entry(key).or_default().before.merge(sums);
+        }
+    }
+
+    /// Adds the pages of a day and group whose sums were added. Returns whether there is room for
+    /// more.
+    pub fn add_pages(&mut self, group: GroupKey<'_>, sums: &PageSums) -> bool {
+        let now = self.window.has(group.day).then(|| self.key(group, group.day));
+        let before = self.compared_with(group.day).map(|day| self.key(group, day));
+        if let Some(row) = now.and_then(|key| self.groups.get_mut(&key)) {
+            self.pages += row.pages_now.merge(sums);
+        }
+        if let Some(row) = before.and_then(|key| self.groups.get_mut(&key)) {
+            self.pages += row.pages_before.merge(sums);
+        }
+        self.pages <= PAGES_OF_REPORT_MAX
+    }
+
+    /// Returns a day of the row that is compared with a day. Where days or weeks are told apart,
+    /// each is compared with the one before.
+    fn compared_with(&self, day: u32) -> Option<u32> {
+        let has_day = self.by.contains(&Dimension::Day);
+        let has_week = self.by.contains(&Dimension::Week);
+        match (has_day, has_week) {
+            (true, _) => Some(day + 1).filter(|day| self.window.has(*day)),
+            (false, true) => Some(monday(day) + 7)
+                .filter(|day| *day <= self.window.last && day + 6 >= self.window.first),
+            (false, false) => (day < self.window.first).then_some(self.window.first),
         }
     }
 
@@ -238,9 +310,32 @@ impl<'a> ReportBuilder<'a> {
             share: Rate { hits: named, total: all }.value(),
             mean_rank: Rate { hits: sums.ranks, total: sums.mentioned }.value(),
             spread: spread(now, brand.unwrap_or(self.brands.len())),
-            top_domains: top_domains(now),
-            changes: (group.before.answers > 0).then(|| changes(now, &group.before)),
+            top_domains: self.top_domains(group),
+            top_pages: self.listing.pages.then(|| self.top_pages(group)),
+            changes: (group.before.answers > 0).then(|| DomainChanges {
+                pages: self.listing.pages.then(|| page_changes(group)),
+                ..changes(now, &group.before)
+            }),
         }
+    }
+
+    fn top_domains(&self, group: &Compared) -> Vec<TopDomain> {
+        let before = (group.before.answers > 0).then_some(&group.before.domains);
+        let list = top(&group.now.domains, before, self.listing.top);
+        let entry = |(domain, sums, before): (&String, _, _)| TopDomain {
+            domain: domain.clone(),
+            sums,
+            before,
+        };
+        list.into_iter().map(entry).collect()
+    }
+
+    fn top_pages(&self, group: &Compared) -> Vec<TopPage> {
+        let before = (group.before.answers > 0).then_some(&group.pages_before.pages);
+        let list = top(&group.pages_now.pages, before, self.listing.top);
+        let entry =
+            |(url, sums, before): (&String, _, _)| TopPage { url: url.clone(), sums, before };
+        list.into_iter().map(entry).collect()
     }
 }
 
@@ -264,11 +359,36 @@ fn spread(sums: &GroupSums, place: usize) -> Option<f64> {
     (prompts > 0).then(|| deviations / f64::from(prompts))
 }
 
-fn top_domains(sums: &GroupSums) -> Vec<TopDomain> {
-    let mut domains: Vec<(&String, &DomainSums)> = sums.domains.iter().collect();
-    domains.sort_by_key(|(name, sums)| (std::cmp::Reverse((sums.used, sums.cited)), *name));
-    let top = domains.into_iter().take(TOP_DOMAINS_MAX);
-    top.map(|(domain, sums)| TopDomain { domain: domain.clone(), sums: *sums }).collect()
+/// Returns the first of a list, those of most answers first, and how many answers used each in the
+/// time before, where there was one.
+fn top<'a>(
+    now: &'a BTreeMap<String, DomainSums>,
+    before: Option<&BTreeMap<String, DomainSums>>,
+    count: usize,
+) -> Vec<(&'a String, DomainSums, Option<u64>)> {
+    let mut list: Vec<(&String, &DomainSums)> = now.iter().collect();
+    list.sort_by_key(|(name, sums)| (std::cmp::Reverse((sums.used, sums.cited)), *name));
+    let used = |name: &String| before.map(|before| before.get(name).map_or(0, |sums| sums.used));
+    list.into_iter().take(count).map(|(name, sums)| (name, *sums, used(name))).collect()
+}
+
+fn page_changes(group: &Compared) -> PageChanges {
+    let (now, before) = (&group.pages_now.pages, &group.pages_before.pages);
+    let only = |one: &BTreeMap<String, DomainSums>,
+                other: &BTreeMap<String, DomainSums>,
+                of: fn(&DomainSums) -> u64| {
+        let is_there = |name: &String| other.get(name).is_some_and(|sums| of(sums) > 0);
+        let only = one.iter().filter(|(name, sums)| of(sums) > 0 && !is_there(name));
+        let mut only: Vec<(&String, u64)> = only.map(|(name, sums)| (name, of(sums))).collect();
+        only.sort_by_key(|(name, uses)| (std::cmp::Reverse(*uses), *name));
+        only.into_iter().take(CHANGED_DOMAINS_MAX).map(|(name, _)| name.clone()).collect()
+    };
+    PageChanges {
+        new: only(now, before, |sums| sums.used),
+        lost: only(before, now, |sums| sums.used),
+        new_cited: only(now, before, |sums| sums.cited),
+        lost_cited: only(before, now, |sums| sums.cited),
+    }
 }
 
 fn changes(now: &GroupSums, before: &GroupSums) -> DomainChanges {
@@ -285,10 +405,12 @@ fn changes(now: &GroupSums, before: &GroupSums) -> DomainChanges {
     let both = used_now.intersection(&used_before).count() as u64;
     let either = used_now.union(&used_before).count() as u64;
     DomainChanges {
+        measured: before.measured(),
         new: only(&used_now, &used_before),
         lost: only(&used_before, &used_now),
         new_cited: only(&cited_now, &cited_before),
         lost_cited: only(&cited_before, &cited_now),
         overlap: Rate { hits: both, total: either }.value(),
+        pages: None,
     }
 }

@@ -68,10 +68,8 @@ pub enum ServiceError {
     TooManyTrackerVersions,
     /// The first day of a report lies behind its last.
     ReportWindowEmpty,
-    /// A report would have more rows than one may have.
-    ReportTooLong {
-        rows: usize,
-    },
+    /// A report would have more rows, or count more pages, than one may.
+    ReportTooLong(ReportExcess),
     /// No raw replies are kept of the job.
     RawNotKept {
         id: Uuid,
@@ -113,6 +111,13 @@ pub enum ServiceError {
         id: Uuid,
     },
     Store(StoreError),
+}
+
+/// The reason why a report is too long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReportExcess {
+    Rows { given: usize, max: usize },
+    Pages { max: usize },
 }
 
 impl From<StoreError> for ServiceError {

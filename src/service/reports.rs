@@ -1,12 +1,19 @@
 //! Reports over what trackers have measured, made of sums by day.
 
+use super::error::ReportExcess;
 use super::{Caller, DAY_MS, Service, ServiceError};
 use crate::clock::UnixMs;
-use crate::measure::{Dimension, ReportBuilder, ReportRow, Window};
+use crate::measure::{
+    Dimension, GroupKey, Listing, PAGES_OF_REPORT_MAX, ReportBuilder, ReportRow, Window,
+};
 use crate::store::day_of;
 
 /// The most rows of a report.
 pub const REPORT_ROWS_MAX: usize = 10_000;
+/// The most domains, and the most pages, that a row lists.
+pub(crate) const REPORT_TOP_MAX: usize = 100;
+/// The most entries of lists in a report, by which one with long lists has fewer rows.
+const REPORT_ENTRIES_MAX: usize = 100_000;
 /// How far back a report goes by default, days.
 pub const REPORT_DAYS_DEFAULT: u64 = 30;
 
@@ -18,6 +25,24 @@ pub enum Branded {
     Exclude,
     Include,
     Only,
+}
+
+impl ReportRequest {
+    /// Returns whether the answers of a group are asked for.
+    fn wants(&self, group: &GroupKey<'_>, branded: bool) -> bool {
+        let is_wanted = match self.branded {
+            Branded::Exclude => !branded,
+            Branded::Include => true,
+            Branded::Only => branded,
+        };
+        let fits = |wanted: &Option<String>, value: &str| {
+            wanted.as_ref().is_none_or(|wanted| wanted == value)
+        };
+        is_wanted
+            && fits(&self.scraper, group.scraper)
+            && fits(&self.country, group.country)
+            && fits(&self.label, group.label)
+    }
 }
 
 /// A report as somebody asks for it.
@@ -33,6 +58,7 @@ pub struct ReportRequest {
     pub scraper: Option<String>,
     pub country: Option<String>,
     pub label: Option<String>,
+    pub listing: Listing,
 }
 
 /// A report.
@@ -67,26 +93,30 @@ impl Service {
         }
         let before = window.days_before(&asked.by);
         let first = window.first.saturating_sub(before);
-        let mut report = ReportBuilder::new(&asked.by, window, brands.brands());
+        let mut report = ReportBuilder::new(&asked.by, window, brands.brands(), asked.listing);
         self.store.visit_sums((id, version), first, window.last, |group, branded, sums| {
-            let is_wanted = match asked.branded {
-                Branded::Exclude => !branded,
-                Branded::Include => true,
-                Branded::Only => branded,
-            };
-            let fits = |wanted: &Option<String>, value: &str| {
-                wanted.as_ref().is_none_or(|wanted| wanted == value)
-            };
-            if is_wanted
-                && fits(&asked.scraper, group.scraper)
-                && fits(&asked.country, group.country)
-                && fits(&asked.label, group.label)
-            {
+            if asked.wants(&group, branded) {
                 report.add(group, sums);
             }
         })?;
-        if report.len() > REPORT_ROWS_MAX {
-            return Err(ServiceError::ReportTooLong { rows: report.len() });
+        let max = REPORT_ROWS_MAX.min(REPORT_ENTRIES_MAX / asked.listing.top.max(1));
+        if report.len() > max {
+            let given = report.len();
+            return Err(ServiceError::ReportTooLong(ReportExcess::Rows { given, max }));
+        }
+        if asked.listing.pages {
+            let mut has_room = true;
+            let days = (first, window.last);
+            self.store.visit_page_sums((id, version), days.0, days.1, |group, branded, sums| {
+                if asked.wants(&group, branded) {
+                    has_room = report.add_pages(group, sums);
+                }
+                has_room
+            })?;
+            if !has_room {
+                let max = PAGES_OF_REPORT_MAX;
+                return Err(ServiceError::ReportTooLong(ReportExcess::Pages { max }));
+            }
         }
         Ok(ReportReply { version, window, rows: report.rows() })
     }

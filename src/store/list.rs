@@ -27,6 +27,10 @@ pub struct ListFilter {
     pub label: Option<String>,
     /// The label or the prompt has this, whatever the case of its letters; in lower case.
     pub search: Option<String>,
+    /// With this prompt, to the letter.
+    pub prompt: Option<String>,
+    /// Measured by this tracker, where they asked for it.
+    pub tracker: Option<String>,
     /// Of this batch.
     pub batch: Option<Uuid>,
     /// Submitted at this moment or later.
@@ -43,6 +47,8 @@ impl ListFilter {
             && self.scraper.as_ref().is_none_or(|scraper| job.request.scraper == *scraper)
             && self.batch.is_none_or(|id| job.batch.is_some_and(|batch| batch.id == id))
             && self.label.as_ref().is_none_or(|label| job.label.as_ref() == Some(label))
+            && self.prompt.as_ref().is_none_or(|prompt| job.request.prompt == *prompt)
+            && (self.tracker.is_none() || job.track == self.tracker)
             && self.search.as_ref().is_none_or(|search| has(job, search))
             && self.since_ms.is_none_or(|since_ms| job.created_ms >= since_ms)
             && self.until_ms.is_none_or(|until_ms| job.created_ms <= until_ms)

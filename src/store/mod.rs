@@ -29,6 +29,7 @@ mod options;
 mod outage;
 mod outbox;
 mod overlay;
+mod page_sums;
 mod raws;
 mod reads;
 mod record;

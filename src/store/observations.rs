@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::record::ObservationRecord;
 use super::tables::{self, ObservationKey, Row};
 use super::transaction::Tables;
-use super::{Store, StoreError, record, rows, trackers};
+use super::{Store, StoreError, page_sums, record, rows, trackers};
 use crate::clock::UnixMs;
 use crate::job::{Job, State};
 use crate::measure::{
@@ -100,17 +100,22 @@ pub(super) fn add(
         kind_bit: record.kind_bit,
         own: &own_places(brands.brands()),
     };
-    sum(tables, (tracker.id, new.version, day_of(at_ms)), &record, &answer)?;
+    let of_day = (tracker.id, new.version, day_of(at_ms));
+    let label = sum(tables, of_day, &record, &answer)?;
+    let (id, version, day) = of_day;
+    let branded = record.counts.branded;
+    let key = (id, version, day, record.scraper, branded, record.country.as_str(), label);
+    page_sums::add(tables, key, &new.measured.pages)?;
     Ok(true)
 }
 
-/// Adds an answer to the sums of its day and group.
-fn sum(
+/// Adds an answer to the sums of its day and group. Returns the label that it is counted under.
+fn sum<'r>(
     tables: &mut Tables<'_>,
     (id, version, day): (u64, u32, u32),
-    record: &ObservationRecord,
+    record: &'r ObservationRecord,
     answer: &NewAnswer<'_>,
-) -> Result<(), StoreError> {
+) -> Result<&'r str, StoreError> {
     let ObservationRecord { scraper, country, label, counts, .. } = record;
     let key = |label| (id, version, day, *scraper, counts.branded, country.as_str(), label);
     let mut label = label.as_str();
@@ -134,7 +139,8 @@ fn sum(
     };
     let mut sums = stored.unwrap_or_default();
     sums.add(answer);
-    tables.sums.insert(key(label), record::encode_sums(day, &sums)?.as_slice())
+    tables.sums.insert(key(label), record::encode_sums(day, &sums)?.as_slice())?;
+    Ok(label)
 }
 
 /// Removes some of what was measured by a tracker, and at last the tracker.
@@ -216,6 +222,8 @@ fn remove_sums(
     for ((id, version, day, scraper, branded), country, label) in &keys {
         let key = (*id, *version, *day, *scraper, *branded, country.as_str(), label.as_str());
         tables.sums.remove(key)?;
+        // It has a row where there are sums, and nowhere else.
+        tables.page_sums.remove(key)?;
     }
     Ok(keys.len())
 }

@@ -28,8 +28,9 @@ pub(crate) use schedule::{
 };
 pub(crate) use spend::{decode_models, decode_spend, encode_models, encode_spend};
 pub(crate) use tracker::{
-    ObservationRecord, decode_observation, decode_sums, decode_tracker, decode_tracker_version,
-    encode_observation, encode_sums, encode_tracker, encode_tracker_version,
+    ObservationRecord, decode_observation, decode_page_sums, decode_sums, decode_tracker,
+    decode_tracker_version, encode_observation, encode_page_sums, encode_sums, encode_tracker,
+    encode_tracker_version,
 };
 pub(crate) use vendor_task::{decode_vendor_task, encode_vendor_task};
 

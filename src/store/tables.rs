@@ -103,6 +103,10 @@ pub(crate) type SumsKey<'a> = (u64, u32, u32, u16, bool, &'a str, &'a str);
 pub(crate) const SUMS: TableDefinition<SumsKey<'static>, &[u8]> =
     TableDefinition::new("observation_sums");
 
+/// Sums over the pages that answers used, by day and group.
+pub(super) const PAGE_SUMS: TableDefinition<SumsKey<'static>, &[u8]> =
+    TableDefinition::new("observation_pages");
+
 /// Opens a table that stores of answerd 0.1.0 lack until they are opened by a later version.
 pub(crate) fn later<K: Key + 'static, V: Value + 'static>(
     transaction: &ReadTransaction,

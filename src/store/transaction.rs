@@ -11,9 +11,9 @@ use super::effects::Effect;
 use super::lazy_table::LazyTable;
 use super::tables::{
     ATTEMPTS, BATCH_PROGRESS, BATCHES, CACHE, COMPLETIONS, COUNTS, CREDITS, CountsKey, DEADLINES,
-    DELIVERIES, EXPIRY, IDEMPOTENCY, JOBS, MODELS, OBSERVATIONS, OUTBOX, ObservationKey, PROMPTS,
-    RAWS, READY, RESULTS, ReadyKey, Row, SCHEDULE_BATCHES, SCHEDULE_RUNS, SCHEDULES, SCHEDULES_DUE,
-    SPEND, SUMS, SpendKey, SumsKey, TRACKER_VERSIONS, TRACKERS, VENDOR_TASKS,
+    DELIVERIES, EXPIRY, IDEMPOTENCY, JOBS, MODELS, OBSERVATIONS, OUTBOX, ObservationKey, PAGE_SUMS,
+    PROMPTS, RAWS, READY, RESULTS, ReadyKey, Row, SCHEDULE_BATCHES, SCHEDULE_RUNS, SCHEDULES,
+    SCHEDULES_DUE, SPEND, SUMS, SpendKey, SumsKey, TRACKER_VERSIONS, TRACKERS, VENDOR_TASKS,
 };
 
 /// All tables of one write transaction, those that every submit writes open already, and what is to
@@ -46,6 +46,7 @@ pub(crate) struct Tables<'t> {
     pub tracker_versions: LazyTable<'t, (u64, u32), &'static [u8]>,
     pub observations: LazyTable<'t, ObservationKey, &'static [u8]>,
     pub sums: LazyTable<'t, SumsKey<'static>, &'static [u8]>,
+    pub page_sums: LazyTable<'t, SumsKey<'static>, &'static [u8]>,
     pub credits: Table<'t, (&'static str, u32), &'static [u8]>,
     /// Accounts read in this transaction; the changed are written back once, before the commit.
     pub credits_buffered: HashMap<(String, u32), BufferedCredits>,
@@ -83,6 +84,7 @@ pub(crate) fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreErr
     transaction.open_table(TRACKER_VERSIONS)?;
     transaction.open_table(OBSERVATIONS)?;
     transaction.open_table(SUMS)?;
+    transaction.open_table(PAGE_SUMS)?;
     Ok(())
 }
 
@@ -121,6 +123,7 @@ impl<'t> Tables<'t> {
             tracker_versions: LazyTable::new(transaction, TRACKER_VERSIONS),
             observations: LazyTable::new(transaction, OBSERVATIONS),
             sums: LazyTable::new(transaction, SUMS),
+            page_sums: LazyTable::new(transaction, PAGE_SUMS),
             credits: transaction.open_table(CREDITS)?,
             credits_buffered: HashMap::new(),
             usage_buffered: HashMap::new(),

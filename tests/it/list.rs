@@ -111,6 +111,30 @@ fn filters_narrow_the_list() {
 }
 
 #[test]
+fn jobs_with_the_prompt_of_a_job_or_of_a_tracker_are_found() {
+    let app = Builder::new()
+        .config(&keys(""))
+        .set("CACHE__TTL_SECONDS", 0)
+        .scripted("chatgpt", &Scripted::new("s", []))
+        .start();
+    app.put("/trackers/acme", &A, r#"{"brands": [{"name": "Acme"}]}"#).expect(200);
+    let first = submit(&app, &A, "prompt=one&country=DE");
+    submit(&app, &A, "prompt=one+more");
+    submit(&app, &B, "prompt=one");
+    let last = submit(&app, &A, "prompt=one&track=acme");
+    let ids = |page: &Value| -> Vec<String> {
+        let jobs = page["jobs"].as_array().unwrap().iter();
+        jobs.map(|job| job["job_id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&list(&app, &format!("prompt_of={first}"))), [last.clone(), first]);
+    assert_eq!(ids(&list(&app, "tracker=acme")), [last]);
+    let of = |id: &str| app.get_with(&format!("/jobs?prompt_of={id}"), &A);
+    assert_eq!((of("one").status, of("one").code().as_str()), (400, "prompt_of_invalid"));
+    let none = of("00000000-0000-4000-8000-000000000000");
+    assert_eq!((none.status, none.code().as_str()), (404, "job_not_found"));
+}
+
+#[test]
 fn wrong_filters_are_refused() {
     let app = Builder::new().scripted("chatgpt", &Scripted::new("s", [])).start();
     let id = app.submit("chatgpt", "x");

@@ -297,6 +297,56 @@ fn rates_do_not_change_when_results_expire() {
 }
 
 #[test]
+fn pages_and_domains_are_listed_with_what_is_new_and_what_is_gone() {
+    let old = ["https://a.example.com/old", "https://both.example.net/p?utm_source=chatgpt.com"];
+    let new = ["https://both.example.net/p#part", "https://c.example.org/new"];
+    let steps = [answer("Acme", &old, Some(true)), answer("Acme", &old, Some(true))];
+    let later = [answer("Acme", &new, Some(true)), answer("Globex", &new[..1], Some(true))];
+    let upstream = Scripted::new("s", steps.into_iter().chain(later));
+    let (builder, clock) = Builder::new().manual();
+    let app = builder.scripted("chatgpt", &upstream).start();
+    put(&app, "acme", &brands()).expect(200);
+    let ask = |prompt: &str| submit(&app, &format!("prompt={prompt}&track=acme"));
+    ask("one");
+    ask("two");
+    clock.advance_ms(DAY_MS);
+    ask("one");
+    ask("two");
+    let today = report(&app, "since=2026-05-12&pages=true&top=1");
+    let row = &today["rows"][0];
+    let both = "https://both.example.net/p";
+    let first = |name: &str, value: &str| json!([{ name: value, "answers": 2, "cited": 2, "answers_before": 2 }]);
+    assert_eq!(row["top_pages"], first("url", both), "{row:#}");
+    assert_eq!(row["top_domains"], first("domain", "example.net"), "{row:#}");
+    let changes = &row["since_before"];
+    assert_eq!(changes["measured"], 2);
+    assert_eq!(changes["new_pages"], json!(["https://c.example.org/new"]));
+    assert_eq!(changes["lost_pages"], json!(["https://a.example.com/old"]));
+    // The first page of an answer is the one that it cites.
+    assert_eq!(changes["new_cited_pages"], json!([both]));
+    assert_eq!(changes["lost_cited_pages"], json!(["https://a.example.com/old"]));
+    assert_eq!(
+        (&changes["new_domains"], &changes["lost_domains"]),
+        (&json!(["example.org"]), &json!(["example.com"]),)
+    );
+    // Pages are there only where they are asked for, and go with the tracker.
+    let without = report(&app, "since=2026-05-12");
+    assert!(without["rows"][0]["top_pages"].is_null(), "{without}");
+    assert!(without["rows"][0]["since_before"]["new_pages"].is_null(), "{without}");
+    let csv = app.get("/reports?tracker=acme&pages=true&format=csv&since=2026-05-12").text;
+    assert!(csv.lines().next().unwrap().ends_with("lost_cited_pages"), "{csv}");
+    assert!(csv.contains(&format!("{both} https://c.example.org/new,")), "{csv}");
+    let days = report(&app, "by=day&pages=true");
+    assert_eq!(days["rows"][1]["since_before"]["new_pages"], changes["new_pages"]);
+    let many = app.get("/reports?tracker=acme&top=101");
+    assert_eq!((many.status, many.code().as_str()), (400, "top_invalid"));
+    app.method("DELETE", "/trackers/acme").expect(200);
+    let path = app.store_path();
+    let _directory = app.stop();
+    crate::app::assert_sound(&path);
+}
+
+#[test]
 fn a_tracker_measures_results_that_are_still_there_once() {
     let upstream = Scripted::new("s", [answer("Acme", &[], None), answer("Globex", &[], None)]);
     let app = Builder::new().scripted("chatgpt", &upstream).start();

@@ -65,6 +65,8 @@ pub(crate) const REPORT: Codes = &[
     SinceInvalid,
     UntilInvalid,
     WindowInvalid,
+    TopInvalid,
+    ParameterInvalid,
     ReportTooLong,
 ];
 /// Of raw replies.
@@ -73,6 +75,8 @@ pub(crate) const POLL: Codes = &[WaitInvalid, FieldsInvalid];
 pub(crate) const LIST: Codes = &[
     StatusInvalid,
     SearchInvalid,
+    PromptOfInvalid,
+    JobNotFound,
     SinceInvalid,
     UntilInvalid,
     LimitInvalid,

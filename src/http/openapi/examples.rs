@@ -394,9 +394,11 @@ pub(crate) fn report() -> Value {
             "mention_low": 0.2761, "mention_high": 0.5382, "cited": 12, "citation_rate": 0.25,
             "citation_low": 0.1491, "citation_high": 0.3879, "share": 0.3333, "mean_rank": 1.8,
             "spread": 0.21, "kinds": ["api"],
-            "top_domains": [{ "domain": "acme.com", "answers": 14, "cited": 12 }],
+            "top_domains": [{
+                "domain": "acme.com", "answers": 14, "cited": 12, "answers_before": 9,
+            }],
             "since_before": {
-                "new_domains": ["globex.com"], "lost_domains": [], "new_cited": [],
+                "measured": 48, "new_domains": ["globex.com"], "lost_domains": [], "new_cited": [],
                 "lost_cited": [], "overlap": 0.8,
             },
         }],

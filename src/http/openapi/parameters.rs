@@ -11,7 +11,8 @@ use crate::http::resource::results::{FORMATS, ROWS_MAX};
 use crate::http::resource::trackers::OBSERVATIONS_MAX;
 use crate::http::transport::response_headers::REQUEST_ID_BYTES_MAX;
 use crate::job::{IDEMPOTENCY_KEY_CHARS_MAX, LABEL_CHARS_MAX};
-use crate::service::DAYS_KEPT_MAX;
+use crate::measure::TOP_DEFAULT;
+use crate::service::{DAYS_KEPT_MAX, REPORT_TOP_MAX};
 use crate::store::TRACKER_VERSIONS_MAX;
 
 /// Returns the parameters that an item of a batch takes, as properties of an object: contract 1.3
@@ -139,6 +140,7 @@ pub(crate) fn idempotency_key() -> Value {
 /// Returns the filters and the pages of a list.
 pub(crate) fn list() -> Vec<Value> {
     let text = || json!({ "type": "string" });
+    let uuid = || json!({ "type": "string", "format": "uuid" });
     let search = json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_CHARS_MAX });
     let moment = json!({
         "type": "string", "examples": ["2026-05-11T12:00:00Z", "2026-05-11", "1778500800"],
@@ -165,12 +167,9 @@ pub(crate) fn list() -> Vec<Value> {
             "Jobs whose label or prompt contains this, in upper or lower case.",
             search,
         ),
-        of(
-            "query",
-            "batch",
-            "The jobs of this batch.",
-            json!({ "type": "string", "format": "uuid" }),
-        ),
+        of("query", "prompt_of", "Jobs with exactly the prompt of this job.", uuid()),
+        of("query", "tracker", "Jobs that are measured by this tracker.", text()),
+        of("query", "batch", "The jobs of this batch.", uuid()),
         of(
             "query",
             "since",
@@ -281,6 +280,10 @@ pub(crate) fn report() -> Vec<Value> {
     let by = "What rows are grouped by, with commas: `scraper`, `country`, `label`, `brand`, and `day` \
               or `week`. Without `brand` a row is about your own brands as one.";
     let branded = "Answers whose prompt names a brand of the tracker.";
+    let top = json!({
+        "type": "integer", "minimum": 1, "maximum": REPORT_TOP_MAX, "default": TOP_DEFAULT,
+    });
+    let pages = json!({ "type": "boolean", "default": false });
     let mut parameters = vec![tracker];
     parameters.extend(measured());
     parameters.extend([
@@ -290,6 +293,8 @@ pub(crate) fn report() -> Vec<Value> {
         of("query", "country", "Answers for this country.", text("DE")),
         of("query", "label", "Answers with exactly this label.", text("nightly")),
         of("query", "format", "How the rows are written.", choice(&["json", "csv", "ndjson"])),
+        of("query", "top", "The most domains, and the most pages, that a row lists.", top),
+        of("query", "pages", "Whether pages are listed as domains are.", pages),
     ]);
     parameters
 }

@@ -73,6 +73,8 @@ fn query(service: &Service, caller: Caller, pairs: Pairs) -> Result<Query, ApiEr
             "scraper" => asked.filter.scraper = Some(value),
             "label" => asked.filter.label = Some(value),
             "search" => asked.filter.search = Some(search(&value)?),
+            "tracker" => asked.filter.tracker = Some(value),
+            "prompt_of" => asked.filter.prompt = Some(prompt_of(service, &value)?),
             "batch" => {
                 let id = Uuid::try_parse(&value);
                 let rule = "the id of a batch";
@@ -117,6 +119,16 @@ fn status(value: &str) -> Result<&'static str, ApiError> {
             value,
         )
     })
+}
+
+/// Returns the prompt of a job. Its id is the secret: a client that has it may read the job.
+fn prompt_of(service: &Service, value: &str) -> Result<String, ApiError> {
+    if Uuid::try_parse(value).is_err() {
+        let rule = "the id of a job";
+        return Err(ApiError::invalid(ErrorCode::PromptOfInvalid, "prompt_of", rule, value));
+    }
+    let prompt = service.job(value, |job, _, _| job.request.prompt.clone());
+    prompt.map_err(|error| ApiError::from_service(error, service.retention_hours()))
 }
 
 fn search(value: &str) -> Result<String, ApiError> {

@@ -9,10 +9,11 @@ use crate::api::{ErrorCode, ReportRowView, ReportView, calendar_date};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::moment::moment;
+use crate::http::request::params::boolean;
 use crate::http::resource::export::{Format, Formulas};
 use crate::http::resource::trackers::version_number;
 use crate::measure::Dimension;
-use crate::service::{Branded, Caller, ReportRequest};
+use crate::service::{Branded, Caller, REPORT_TOP_MAX, ReportRequest};
 
 /// The columns of the CSV, in order.
 const COLUMNS: [&str; 31] = [
@@ -49,6 +50,10 @@ const COLUMNS: [&str; 31] = [
     "version",
 ];
 
+/// The columns of the CSV behind those, where pages are asked for.
+const PAGE_COLUMNS: [&str; 5] =
+    ["top_pages", "new_pages", "lost_pages", "new_cited_pages", "lost_cited_pages"];
+
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum ReportFormat {
@@ -79,6 +84,8 @@ pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
             "scraper" => asked.scraper = Some(value.clone()),
             "country" => asked.country = Some(value.to_ascii_uppercase()),
             "label" => asked.label = Some(value.clone()),
+            "top" => asked.listing.top = top(value)?,
+            "pages" => asked.listing.pages = boolean("pages", value.clone())?,
             _ => {}
         }
     }
@@ -86,7 +93,7 @@ pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
         .filter(|tracker| !tracker.is_empty())
         .ok_or_else(|| ApiError::from(ErrorCode::TrackerMissing))?;
     let service = call.service().clone();
-    let named = asked.tracker.clone();
+    let (named, has_pages) = (asked.tracker.clone(), asked.listing.pages);
     drop(call);
     let reply = web::block(move || service.report(&caller, &asked)).await??;
     let rows: Vec<ReportRowView> = reply.rows.into_iter().map(ReportRowView::from).collect();
@@ -101,7 +108,7 @@ pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
         ReportFormat::Lines(lines) => {
             let body = match lines {
                 Format::NdJson => ndjson(&rows)?,
-                Format::Csv => csv_lines(&rows, reply.version)?,
+                Format::Csv => csv_lines(&rows, reply.version, has_pages)?,
             };
             let content_type = (CONTENT_TYPE, lines.content_type());
             Ok(HttpResponse::Ok().insert_header(content_type).body(body))
@@ -141,6 +148,14 @@ fn branded(value: &str) -> Result<Branded, ApiError> {
     }
 }
 
+fn top(value: &str) -> Result<usize, ApiError> {
+    let top = value.parse().ok().filter(|top| (1..=REPORT_TOP_MAX).contains(top));
+    top.ok_or_else(|| {
+        let rule = format!("1 to {REPORT_TOP_MAX}");
+        ApiError::invalid(ErrorCode::TopInvalid, "top", &rule, value)
+    })
+}
+
 fn report_format(value: &str) -> Result<ReportFormat, ApiError> {
     match value {
         "json" => Ok(ReportFormat::Json),
@@ -167,12 +182,13 @@ fn ndjson(rows: &[ReportRowView]) -> Result<Vec<u8>, ApiError> {
     Ok(lines)
 }
 
-fn csv_lines(rows: &[ReportRowView], version: u32) -> Result<Vec<u8>, ApiError> {
+fn csv_lines(rows: &[ReportRowView], version: u32, has_pages: bool) -> Result<Vec<u8>, ApiError> {
+    let columns = || COLUMNS.iter().chain(PAGE_COLUMNS.iter().filter(|_| has_pages));
     let mut lines = Vec::new();
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(&mut lines);
     // Memory takes every byte.
-    let _ = writer.write_record(COLUMNS);
+    let _ = writer.write_record(columns());
     for row in rows {
         let mut row = as_value(row)?;
         row["version"] = version.into();
@@ -180,7 +196,7 @@ fn csv_lines(rows: &[ReportRowView], version: u32) -> Result<Vec<u8>, ApiError> 
             let value = row.get(*column).unwrap_or(&row["since_before"][*column]);
             Formulas::Escape.cell(&cell_text(value)).into_owned()
         };
-        let _ = writer.write_record(COLUMNS.iter().map(cell));
+        let _ = writer.write_record(columns().map(cell));
     }
     drop(writer);
     Ok(lines)
@@ -192,7 +208,10 @@ fn cell_text(value: &Value) -> String {
         Value::Null => String::new(),
         Value::String(text) => text.clone(),
         Value::Array(entries) => entries.iter().map(cell_text).collect::<Vec<_>>().join(" "),
-        Value::Object(fields) => fields.get("domain").map(cell_text).unwrap_or_default(),
+        Value::Object(fields) => {
+            let name = fields.get("domain").or_else(|| fields.get("url"));
+            name.map(cell_text).unwrap_or_default()
+        }
         Value::Bool(_) | Value::Number(_) => value.to_string(),
     }
 }

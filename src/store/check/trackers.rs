@@ -81,6 +81,7 @@ pub(super) fn observations(
             }
         }
     }
+    page_sums(transaction, report)?;
     for (key, observed) in by_day {
         let (id, version, day) = key;
         if versions.get((id, version))?.is_none() {
@@ -91,6 +92,24 @@ pub(super) fn observations(
             report.problem(format!(
                 "tracker {id} has {observed} observations on day {day}, its sums have {summed}"
             ));
+        }
+    }
+    Ok(())
+}
+
+/// Checks that the pages of every day and group can be read, and stand beside sums.
+fn page_sums(transaction: &ReadTransaction, report: &mut CheckReport) -> Result<(), StoreError> {
+    let Some(pages) = tables::later(transaction, tables::PAGE_SUMS)? else { return Ok(()) };
+    let sums = transaction.open_table(tables::SUMS)?;
+    for entry in pages.iter()? {
+        let (key, bytes) = entry?;
+        let (id, _, day, ..) = key.value();
+        if let Err(error) = record::decode_page_sums(day, bytes.value()) {
+            let kind = error.kind();
+            report.problem(format!("pages of tracker {id} on day {day} cannot be read: {kind}"));
+        }
+        if sums.get(key.value())?.is_none() {
+            report.problem(format!("pages of tracker {id} on day {day} stand beside no sums"));
         }
     }
     Ok(())

@@ -5,8 +5,8 @@ use bincode::{Decode, Encode};
 use super::super::StoreError;
 use super::{seal, unseal};
 use crate::measure::{
-    AnswerCounts, Brand, BrandCount, BrandSums, DomainSums, GroupSums, PromptSums, TrackedBrands,
-    Tracker, TrackerVersion,
+    AnswerCounts, Brand, BrandCount, BrandSums, DomainSums, GroupSums, PageSums, PromptSums,
+    TrackedBrands, Tracker, TrackerVersion,
 };
 
 #[derive(Encode, Decode)]
@@ -80,6 +80,12 @@ struct SumsV1<S> {
     domains: Vec<(S, u64, u64)>,
     more_domains: u64,
     prompts: Vec<(u32, u64, Vec<u64>)>,
+}
+
+#[derive(Encode, Decode)]
+struct PageSumsV1<S> {
+    pages: Vec<(S, u64, u64)>,
+    more: u64,
 }
 
 /// Encodes a tracker with its latest version.
@@ -236,6 +242,20 @@ pub(crate) fn decode_sums(day: u32, bytes: &[u8]) -> Result<GroupSums, StoreErro
         more_domains: disk.more_domains,
         prompts: disk.prompts.into_iter().map(prompt).collect(),
     })
+}
+
+/// Encodes the pages of a day (days since 1970-01-01) and group.
+pub(crate) fn encode_page_sums(day: u32, sums: &PageSums) -> Result<Vec<u8>, StoreError> {
+    let page = |(url, sums): (&String, &DomainSums)| (url.clone(), sums.used, sums.cited);
+    let disk = PageSumsV1 { pages: sums.pages.iter().map(page).collect(), more: sums.more };
+    seal(u64::from(day), &disk)
+}
+
+/// Decodes the pages of a day and group.
+pub(crate) fn decode_page_sums(day: u32, bytes: &[u8]) -> Result<PageSums, StoreError> {
+    let disk: PageSumsV1<String> = unseal(u64::from(day), bytes)?;
+    let page = |(url, used, cited)| (url, DomainSums { used, cited });
+    Ok(PageSums { pages: disk.pages.into_iter().map(page).collect(), more: disk.more })
 }
 
 fn brand_to_disk(sums: BrandSums) -> [u64; 5] {

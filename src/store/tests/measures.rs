@@ -8,7 +8,8 @@ use redb::ReadableTableMetadata;
 use super::*;
 use crate::clock::Clock;
 use crate::measure::{
-    Brand, BrandMention, Dimension, DomainUse, Measured, ReportBuilder, TrackedBrands, Window,
+    Brand, BrandMention, Dimension, DomainUse, GroupKey, Listing, Measured, PageUse, ReportBuilder,
+    TrackedBrands, Window,
 };
 
 const OBSERVATIONS: u64 = 4_000;
@@ -44,7 +45,12 @@ fn measured(n: u64) -> Measured {
         domain: format!("domain-{}.example.com", (n * 7 + at * 5) % 60),
         cited: at < 4,
     };
+    let page = |at: u64| PageUse {
+        url: format!("https://domain-{}.example.com/articles/{}", (n * 7 + at * 5) % 60, n % 5),
+        cited: at < 4,
+    };
     Measured {
+        pages: (0..12).map(page).collect(),
         searched: Some(true),
         cited_is_told: true,
         brands: (0..8).map(mention).collect(),
@@ -103,15 +109,13 @@ fn an_observation_takes_little_room_and_reports_read_sums_alone() {
         });
         written.wait().unwrap();
     }
-    let stored_bytes = |sums: bool| {
-        fixture.store.shared.read(|snapshot| {
-            Ok(match sums {
-                true => snapshot.open_table(tables::SUMS)?.stats()?.stored_bytes(),
-                false => snapshot.open_table(tables::OBSERVATIONS)?.stats()?.stored_bytes(),
-            })
-        })
-    };
-    let (rows, sums) = (stored_bytes(false).unwrap(), stored_bytes(true).unwrap());
+    let stored = fixture.store.shared.read(|snapshot| {
+        let sums = snapshot.open_table(tables::SUMS)?.stats()?.stored_bytes();
+        let pages = snapshot.open_table(tables::PAGE_SUMS)?.stats()?.stored_bytes();
+        let rows = snapshot.open_table(tables::OBSERVATIONS)?.stats()?.stored_bytes();
+        Ok((rows, sums, pages))
+    });
+    let (rows, sums, pages) = stored.unwrap();
     assert!(rows / count <= OBSERVATION_BYTES_MAX, "{} bytes", rows / count);
 
     let first = day_of(START_MS);
@@ -121,9 +125,9 @@ fn an_observation_takes_little_room_and_reports_read_sums_alone() {
         .map(|at| {
             let by: &[Dimension] = [&[Dimension::Scraper][..], &[Dimension::Brand]][at % 2];
             let watch = Clock::System.stopwatch();
-            let mut report = ReportBuilder::new(by, window, tracked.brands());
+            let mut report = ReportBuilder::new(by, window, tracked.brands(), Listing::default());
             let days = (window.first, window.last);
-            let add = |group: crate::measure::GroupKey<'_>, _, sums: &_| report.add(group, sums);
+            let add = |group: GroupKey<'_>, _, sums: &_| report.add(group, sums);
             fixture.store.visit_sums((tracker.id, 1), days.0, days.1, add).unwrap();
             let answers: u64 = report.rows().iter().map(|row| row.answers).sum();
             assert_eq!(answers, count * [1, tracked.brands().len() as u64][at % 2]);
@@ -131,11 +135,23 @@ fn an_observation_takes_little_room_and_reports_read_sums_alone() {
         })
         .collect();
     took.sort_unstable();
+    let watch = Clock::System.stopwatch();
+    let listing = Listing { pages: true, top: 10 };
+    let mut report = ReportBuilder::new(&[], window, tracked.brands(), listing);
+    let days = (window.first, window.last);
+    let add = |group: GroupKey<'_>, _, sums: &_| report.add(group, sums);
+    fixture.store.visit_sums((tracker.id, 1), days.0, days.1, add).unwrap();
+    let add = |group: GroupKey<'_>, _, pages: &_| report.add_pages(group, pages);
+    fixture.store.visit_page_sums((tracker.id, 1), days.0, days.1, add).unwrap();
+    let uses: u64 = report.rows()[0].top_pages.iter().flatten().map(|page| page.sums.used).sum();
+    assert!(uses > 0);
+    let with_pages = watch.elapsed();
     eprintln!(
-        "{count} observations: {} bytes each, {} bytes of sums each; a report over {DAYS} days \
-         takes {:?} (median), {:?} (95 of 100)",
+        "{count} observations: {} bytes each, {} bytes of sums each, {} bytes of pages each; a report \
+         over {DAYS} days takes {:?} (median), {:?} (95 of 100), one with pages {with_pages:?}",
         rows / count,
         sums / count,
+        pages / count,
         took[REPORTS / 2],
         took[REPORTS * 95 / 100]
     );

@@ -68,6 +68,8 @@ const PROVOKED: &[(&str, &str, &str, &str, &str)] = &[
     ("GET", "/results?rows=jobs", "", "/results", "rows_invalid"),
     ("GET", "/results?after=1", "", "/results", "after_invalid"),
     ("GET", "/jobs?cursor=1", "", "/jobs", "cursor_invalid"),
+    ("GET", "/jobs?prompt_of=1", "", "/jobs", "prompt_of_invalid"),
+    ("GET", "/reports?top=0", "", "/reports", "top_invalid"),
     ("GET", "/jobs?batch=1", "", "/jobs", "batch_id_invalid"),
     ("GET", "/usage?days=0", "", "/usage", "days_invalid"),
     ("GET", "/scrapers/practice?prompt=a&track=Acme", "", RUN, "track_invalid"),
