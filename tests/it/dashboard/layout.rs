@@ -195,6 +195,8 @@ fn long_names_fit_at_every_width_and_the_keyboard_reaches_what_scrolls() {
             format!("/compare/{batch}"),
             "document.querySelectorAll('.column .answer').length === 2",
         ),
+        ("prompts", "/prompts".to_owned(), "document.querySelector('.rows')"),
+        ("history", format!("/prompts/{job}"), "document.querySelector('.answers-over-time')"),
         ("new", "/new".to_owned(), "document.querySelectorAll('.choice').length === 3"),
         ("usage", "/usage".to_owned(), "document.querySelectorAll('tbody tr').length === 5"),
     ];

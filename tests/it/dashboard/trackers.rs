@@ -1,6 +1,6 @@
 //! Trackers: made and changed by the form, and what they have measured.
 
-use answerd::answer::Answer;
+use answerd::answer::{Answer, Source};
 use serde_json::json;
 
 use crate::app::{App, Builder, Scripted, Step, answer};
@@ -55,6 +55,88 @@ fn a_tracker_is_made_by_the_form_and_shows_what_it_has_measured() {
         "document.querySelector('.chart .dot-part') && document.querySelector('.chart .band')",
     );
     dashboard.is_at_peace();
+}
+
+/// An answer that consulted these pages.
+fn using(markdown: &str, pages: &[&str]) -> Step {
+    let source = |url: &&str| Source { url: (*url).to_owned(), ..Source::default() };
+    Step::Answer(Box::new(Answer {
+        markdown: markdown.to_owned(),
+        sources: Some(pages.iter().map(source).collect()),
+        citations: Some(Vec::new()),
+        ..answer("x")
+    }))
+}
+
+#[test]
+fn sources_are_shown_by_engine_with_what_is_new_and_gone() {
+    let (both, old, new) =
+        ("https://both.example/p", "https://old.example/a", "https://new.example/b");
+    let steps = [using("Acme", &[both, old]), using("Acme", &[both]), using("Acme", &[both, new])];
+    let (builder, clock) = Builder::new().manual();
+    let app = builder.scripted("chatgpt", &Scripted::new("script", steps)).start();
+    app.put("/trackers/acme", &[], r#"{"brands": [{"name": "Acme"}]}"#).expect(200);
+    ask(&app, "first");
+    clock.advance_ms(8 * 86_400_000);
+    ask(&app, "second");
+    ask(&app, "third");
+    let dashboard = Dashboard::open(&app, "/");
+    let browser = &dashboard.browser;
+    // Now the page knows the time of the server.
+    browser.until("document.querySelector('.state.live')");
+    browser.until("document.querySelector('.tile')");
+    dashboard.go("/trackers/acme");
+    dashboard.click("Sources");
+    dashboard.shows("Sources of acme");
+    dashboard.shows("so nothing can be said to be new or gone");
+    dashboard.click("7 days");
+    let domains = rows("Domains");
+    browser.until(&format!("{domains}.startsWith('both.example|2|100%|100%|')"));
+    browser.until(&format!("{domains}.includes(';new.example|1|50%|new|')"));
+    browser.until(&format!("{}.includes('new.example/b|1|50%|new|')", rows("Pages")));
+    dashboard.shows("Pages gone since the time before");
+    dashboard.shows("old.example/a");
+    let links = "return [...document.querySelectorAll('main a[target]')].map(({ href }) => href)";
+    assert_eq!(browser.run(links), json!([both, new, old]));
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn answers_to_a_prompt_are_shown_over_time_with_what_has_changed() {
+    let hostile = "Acme leads. `<img src=x onerror='window.taken = 1'>`\n\nGlobex follows closely.";
+    let texts = ["Acme leads.\n\nGlobex follows.", hostile, hostile];
+    let steps = texts.map(|text| using(text, &[]));
+    let app = Builder::new()
+        .set("CACHE__TTL_SECONDS", 0)
+        .scripted("chatgpt", &Scripted::new("script", steps))
+        .start();
+    app.put("/trackers/acme", &[], r#"{"brands": [{"name": "Acme"}]}"#).expect(200);
+    for _ in texts {
+        ask(&app, "best+%3Canvil%3E");
+    }
+    ask(&app, "another");
+    let dashboard = Dashboard::open(&app, "/trackers/acme");
+    let browser = &dashboard.browser;
+    dashboard.click("Prompts");
+    browser.until(&format!("{}.includes('best <anvil>|3|chatgpt|')", rows("Prompts")));
+    dashboard.click("best <anvil>");
+    browser.until("document.querySelectorAll('.answers-over-time > li').length === 3");
+    dashboard.shows("word for word as before");
+    dashboard.shows("oldest one found");
+    // The second answer differs from the first by what stands between marks of its own.
+    let changed = "[...document.querySelectorAll('.answers-over-time > li:nth-child(2) ins')]\
+                   .map((each) => each.textContent).join('')";
+    browser.until(&format!("{changed}.includes(\"<img src=x onerror='window.taken = 1'>\")"));
+    browser.until(&format!("{changed}.endsWith(' closely')"));
+    browser.until("document.querySelectorAll('.answers-over-time del').length === 0");
+    assert_eq!(browser.run("return document.querySelectorAll('main img').length"), 0);
+    assert!(browser.run("return window.taken ?? null").is_null());
+    browser.run("document.querySelector('.answers-over-time h3 a').click()");
+    dashboard.click("Earlier answers to this prompt");
+    browser.until("document.querySelectorAll('.answers-over-time > li').length === 3");
+    dashboard.go("/prompts/00000000-0000-4000-8000-000000000000");
+    dashboard.shows("This prompt is not there");
+    dashboard.asks_nobody_else();
 }
 
 #[test]

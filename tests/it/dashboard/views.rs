@@ -1,6 +1,7 @@
 //! Signing in, the overview and the usage, the shell around every view, and how all of it fits.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use answerd::answer::{Answer, Kind};
 use answerd::clock::ManualClock;
@@ -194,6 +195,7 @@ struct Paced {
     name: &'static str,
     clock: Arc<ManualClock>,
     ms: u64,
+    asked: AtomicU64,
 }
 
 impl Upstream for Paced {
@@ -214,7 +216,9 @@ impl Upstream for Paced {
                 "The answer could not be read.",
             ));
         }
-        Ok(Answer { markdown: include_str!("answer.md").to_owned(), ..answer(&request.prompt) })
+        let number = self.asked.fetch_add(1, Ordering::Relaxed);
+        let markdown = format!("{}\n\nThis is answer {number}.\n", include_str!("answer.md"));
+        Ok(Answer { markdown, ..answer(&request.prompt) })
     }
 }
 
@@ -231,7 +235,7 @@ fn a_day(prompts: &[&str]) -> (App, String, [String; 3]) {
         ("perplexity", "sonar", 5_000),
         ("gemini", "gemini-grounded", 3_000),
     ] {
-        let paced = Paced { name, clock: clock.clone(), ms };
+        let paced = Paced { name, clock: clock.clone(), ms, asked: AtomicU64::default() };
         builder = builder.upstream(scraper, name, Arc::new(paced));
     }
     let app = builder.start();
@@ -266,6 +270,7 @@ fn a_day(prompts: &[&str]) -> (App, String, [String; 3]) {
     let failed =
         failed.into_iter().find(|it| it.bytes().map(u64::from).sum::<u64>() % 23 == 0).unwrap();
     let failed = submit("chatgpt", &failed, "&label=nightly");
+    submit("perplexity", prompts[1], "&label=nightly");
     let done = submit("perplexity", prompts[1], "&label=nightly");
     let question = "How do I verify a webhook, and what happens when my receiver is down?";
     let explained = submit("practice", question, "&label=docs");
@@ -316,6 +321,13 @@ fn every_view_fits_in_every_form() {
              document.querySelector('.sites table')",
         ),
         ("trackers", "/trackers".to_owned(), "document.querySelector('.rows')"),
+        (
+            "sources",
+            "/trackers/acme/sources".to_owned(),
+            "document.querySelectorAll('.rows').length === 2",
+        ),
+        ("prompts", "/prompts?tracker=acme".to_owned(), "document.querySelector('.rows')"),
+        ("history", format!("/prompts/{done}"), "document.querySelector('.answers-over-time ins')"),
         ("tracker", "/trackers/acme".to_owned(), "document.querySelector('.chart .line-part')"),
         ("usage", "/usage".to_owned(), "document.querySelector('.rows')"),
     ];

@@ -9,11 +9,14 @@ import { live } from "./live.js";
 import { overview } from "./overview.js";
 import { arrive, depart, forgetPlaces, restore } from "./places.js";
 import { prompt } from "./prompt.js";
+import { promptHistory } from "./prompt_history.js";
+import { prompts } from "./prompts.js";
 import { schedules } from "./schedules.js";
 import { currentKey, dropKey, endSession, whenShared } from "./session.js";
 import { mark, shell } from "./shell.js";
 import { signIn } from "./sign_in.js";
 import { tracker } from "./tracker.js";
+import { trackerSources } from "./tracker_sources.js";
 import { trackers } from "./trackers.js";
 import { usage as usageView } from "./usage.js";
 
@@ -33,6 +36,9 @@ const VIEWS = [
   [/^\/schedules$/, "/schedules", schedules],
   [/^\/trackers$/, "/trackers", trackers],
   [/^\/trackers\/([a-z0-9_-]+)$/, "/trackers", tracker],
+  [/^\/trackers\/([a-z0-9_-]+)\/sources$/, "/trackers", trackerSources],
+  [/^\/prompts$/, "/jobs", prompts],
+  [/^\/prompts\/([0-9a-f-]{36})$/, "/jobs", promptHistory],
   [/^\/usage$/, "/usage", usageView],
 ];
 

@@ -74,7 +74,8 @@ export function job(main, { id, signal, drawn: settled }) {
     document.title = `${now.prompt.slice(0, 60)} · answerd`;
     fill(body, el("div", { class: "job" },
       el("div", { class: "main-column" },
-        el("section", { class: "card prompt-card" }, el("h2", {}, "Prompt"), el("p", { class: "prompt", dir: "auto", ...scrolls("Prompt") }, now.prompt)),
+        el("section", { class: "card prompt-card" }, el("h2", {}, "Prompt"), el("p", { class: "prompt", dir: "auto", ...scrolls("Prompt") }, now.prompt),
+          found.own && el("p", { class: "small" }, el("a", { href: `#/prompts/${id}` }, "Earlier answers to this prompt"))),
         result(found, lead),
         card,
         lists(now.result)),

@@ -87,6 +87,7 @@ export function schedules(main, { signal, drawn }) {
       el("div", { class: "buttons" },
         button("Run now", "run"),
         schedule.status !== "ended" && (paused ? button("Resume", "resume") : button("Pause", "pause")),
+        last?.outcome === "submitted" && el("a", { class: "button small", href: `#/prompts?batch=${last.batch_id}`, "aria-label": `Prompts: ${name}` }, "Prompts"),
         button(isOpen ? "Hide runs" : "Show runs", "runs", { "aria-expanded": String(isOpen) })),
       isOpen && open.runs && runsTable(name, open.runs));
   }
