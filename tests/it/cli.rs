@@ -118,41 +118,77 @@ fn a_job_goes_from_submit_over_get_and_watch_into_the_export() {
     the_store_can_be_looked_after(&store, 2);
 }
 
+/// What a script of its own makes of exported results.
+fn from_results(asked: &Value) -> Vec<Value> {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/trackers/from_results.py");
+    let mut python = Command::new("python3");
+    python.arg(script).stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut python = python.spawn().unwrap();
+    python.stdin.take().unwrap().write_all(asked.to_string().as_bytes()).unwrap();
+    let output = python.wait_with_output().unwrap();
+    assert!(output.status.success());
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
 #[test]
 fn a_brand_is_tracked_day_by_day_with_three_commands() {
     let (_directory, store) = store_directory();
-    let served = Served::start(&store, &[]);
+    // Two engines, whose sources are pages of a site that can be somebody's own.
+    let settings = [
+        ("HTTP__PUBLIC_URL", "https://guide.example.com"),
+        ("SCRAPERS__SECOND__UPSTREAMS", "[\"practice\"]"),
+    ];
+    let served = Served::start(&store, &settings);
     let base = served.base.clone();
     let at = |line: &[&str]| {
         let output = answerd(&[line, &["--url", base.as_str()]].concat(), &store);
         assert_eq!(code(&output), 0, "{line:?}: {}", err(&output));
         output
     };
-    at(&["tracker", "put", "acme", "--own", "answerd=example.com", "--rival", "Chromium"]);
-    let prompts = ["--prompt", "How long are jobs kept?", "--prompt", "What is a recipe?"];
-    let daily = ["schedule", "add", "daily", "--cron", "0 6 * * *", "--scraper", "practice"];
+    // The three commands: brands, prompts by engines and country with five samples, and the report.
+    at(&["tracker", "put", "acme", "--own", "webhook=example.com", "--rival", "Chromium"]);
+    let prompts =
+        ["How long are jobs kept?", "What is a recipe?", "How do I learn of a job's end?"];
+    let prompts = prompts.map(|prompt| ["--prompt", prompt]).concat();
+    let daily = ["schedule", "add", "daily", "--cron", "0 6 * * *"];
+    let engines = ["--scraper", "practice", "--scraper", "second"];
     let tracked = ["--samples", "5", "--country", "DE", "--track", "acme"];
-    at(&[&daily[..], &prompts, &tracked].concat());
+    at(&[&daily[..], &prompts, &engines, &tracked].concat());
     let run = document(&at(&["schedule", "run", "daily", "--json"]));
     let batch = run["batch_id"].as_str().unwrap();
     let (_, ended) = served.get(&format!("/batches/{batch}?wait=30")).unwrap();
-    assert_eq!(ended["status"], "done");
-
-    let report = document(&at(&["report", "acme", "--by", "brand,country", "--json"]));
+    assert_eq!((&ended["status"], &ended["counts"]["done"]), (&"done".into(), &30.into()));
+    let report = document(&at(&["report", "acme", "--by", "scraper,country,brand", "--json"]));
     let rows = report["rows"].as_array().unwrap();
-    assert_eq!(rows.len(), 2);
-    // The practice engine gives the guide's words, which are the same each time.
-    let mentions = at(&["export", "--rows", "mentions"]);
-    let mentions: Vec<Value> =
-        out(&mentions).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
-    assert_eq!(mentions.len(), 2 * 10);
-    for row in rows {
-        assert_eq!((&row["country"], &row["answers"]), (&json!("DE"), &json!(10)));
-        let of_brand = mentions.iter().filter(|it| it["brand"] == row["brand"]);
-        let named = of_brand.filter(|it| it["mentioned"] == true).count();
-        assert_eq!(row["mentioned"], named, "{row}");
-        assert_eq!(row["mention_rate"].as_f64(), Some(named as f64 / 10.0));
+
+    // The numbers are those that a script makes of the exported results.
+    let exported = |rows: &str| -> Vec<Value> {
+        let output = at(&["export", "--rows", rows]);
+        out(&output).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let expected = from_results(&json!({
+        "answers": exported("answers"), "citations": exported("citations"),
+        "by": ["scraper", "country"],
+        "brands": [
+            { "name": "webhook", "domains": ["example.com"] },
+            { "name": "Chromium", "domains": [] },
+        ],
+    }));
+    assert_eq!((rows.len(), expected.len()), (4, 4), "{report}");
+    for (row, expected) in rows.iter().zip(&expected) {
+        assert_eq!((&row["country"], &row["answers"]), (&json!("DE"), &json!(15)));
+        for (name, expected) in expected.as_object().unwrap() {
+            let same = match (row[name].as_f64(), expected.as_f64()) {
+                (Some(one), Some(other)) => (one - other).abs() < 1e-9,
+                _ => row[name] == *expected,
+            };
+            assert!(same, "{name}: {} and not {expected}", row[name]);
+        }
     }
+    // Something was found, and not everywhere.
+    let own = &rows[0];
+    assert!((1..15).contains(&own["mentioned"].as_u64().unwrap()), "{own}");
+    assert_eq!(own["citation_rate"], 1.0, "{own}");
 }
 
 /// What somebody sees who types a command.
