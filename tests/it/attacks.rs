@@ -214,6 +214,53 @@ fn results_that_nobody_reads_take_bounded_memory_and_shut_nobody_out() {
     assert!(grown < READERS as u64 * each_max, "{grown} bytes");
 }
 
+/// Results of an export that is larger than all buffers on its way, and the size of each, bytes.
+const EXPORTED: usize = 80;
+const EXPORTED_BYTES: u64 = 256 << 10;
+/// Clients that ask for that export and do not read it.
+const EXPORT_READERS: u64 = 8;
+/// What each of them may cost: a page with the lines that are made of it, and what its connection holds.
+const EXPORT_BYTES_MAX: u64 = 8 << 20;
+
+#[test]
+fn an_export_that_is_not_read_is_cut_off_in_bounded_memory_and_others_go_on() {
+    let payload = EXPORTED_BYTES.to_string();
+    let (served, _directory) =
+        serve(&[("HTTP__WRITE_TIMEOUT_SECONDS", "5"), ("PRACTICE__PAYLOAD_BYTES", &payload)]);
+    // All but the first are served by the cache.
+    large_result(&served);
+    let prompts = vec!["large"; EXPORTED - 1];
+    let batch = serde_json::json!({ "scraper": "practice", "prompts": prompts });
+    let (_, batch) = served.send("POST", "/batches", None, &batch.to_string()).unwrap();
+    let batch = format!("/batches/{}?wait=30", batch["batch_id"].as_str().unwrap());
+    until(|| (served.get(&batch).unwrap().1["status"] == "done").then_some(()));
+    let export = || {
+        let mut stream = connect(&served);
+        let head = "host: localhost\r\nconnection: close\r\n\r\n";
+        stream.write_all(format!("GET /results HTTP/1.1\r\n{head}").as_bytes()).unwrap();
+        rest(stream)
+    };
+    let whole = export();
+    let ended = |export: &str| export.ends_with("\r\n0\r\n\r\n");
+    assert!(ended(&whole), "{} bytes", whole.len());
+    assert_eq!(whole.matches("\"cursor\":\"").count(), EXPORTED);
+    assert!(whole.len() as u64 > EXPORTED as u64 * EXPORTED_BYTES, "{} bytes", whole.len());
+    let (before, files) = (resident_bytes(&served), open_files(&served));
+    let readers: Vec<TcpStream> = (0..EXPORT_READERS).map(|_| ask(&served, "/results")).collect();
+    for reader in &readers {
+        // Its reply has begun.
+        assert_eq!(reader.peek(&mut [0]).unwrap(), 1);
+    }
+    assert_eq!(export().len(), whole.len(), "another client reads on");
+    let grown = resident_bytes(&served).saturating_sub(before);
+    assert!(grown < EXPORT_READERS * EXPORT_BYTES_MAX, "{grown} bytes");
+    until(|| (open_files(&served) <= files + FILES_LEFT_MAX / 2).then_some(()));
+    for reader in readers {
+        assert!(!ended(&rest(reader)), "a part must not look like the whole");
+    }
+    assert!(is_served(&served));
+}
+
 #[test]
 fn more_connections_than_are_allowed_wait_for_the_silent_ones_to_be_closed() {
     let (served, _directory) = serve(&[
