@@ -20,8 +20,8 @@ const STILL_MAX: usize = 3;
 const SCROLLS_MAX: usize = 400;
 /// How often rows that do not join those before are read again: they may not be drawn yet.
 const UNJOINED_MAX: usize = 5;
-/// How long a page may take to draw the rows that were scrolled to.
-const DRAW_WAIT: Duration = Duration::from_millis(100);
+/// How long a page may take to draw the rows that were scrolled to, milliseconds.
+const DRAW_WAIT_MS: u64 = 100;
 /// How long the card of one element may take to go before the next is hovered.
 const CARD_LEAVES: Duration = Duration::from_secs(1);
 
@@ -216,7 +216,9 @@ impl<'a> Drive<'a> {
     ) -> Result<(), Fault> {
         let name = format!("reveal {}: scroll", reveal.name);
         let mut gathered = self.to_gather(reveal, reading);
-        let to_start = json!({ "select": reveal.scroll, "to_start": true });
+        let once = json!({ "select": reveal.scroll, "wait_ms": DRAW_WAIT_MS });
+        let mut to_start = once.clone();
+        to_start["to_start"] = json!(true);
         let begun: Scrolled = self.ask("scroll", &to_start).await?;
         if begun.alt < 0 {
             self.miss(&name, &reveal.scroll, "item").await;
@@ -225,9 +227,8 @@ impl<'a> Drive<'a> {
         let mut bounds = self.bounds.within(wait);
         let (mut height, mut still, mut steps) = (begun.height, 0, 0);
         let whole = loop {
-            self.bounds.sleep("scrolling a list", DRAW_WAIT).await?;
-            let grew = self.gather(&mut gathered, answer).await?;
-            let step: Scrolled = self.ask("scroll", &json!({ "select": reveal.scroll })).await?;
+            let grew = self.gather(&mut gathered, answer, &once).await?;
+            let step: Scrolled = self.ask("scroll", &once).await?;
             steps += 1;
             if grew || !step.ended || step.height != height {
                 (still, bounds) = (0, self.bounds.within(wait));
@@ -271,8 +272,14 @@ impl<'a> Drive<'a> {
         }
     }
 
-    /// Collects what is drawn now; whether there was anything new.
-    async fn gather(&mut self, to: &mut Gathered<'a>, answer: &Value) -> Result<bool, Fault> {
+    /// Collects what is drawn now; whether there was anything new. `drawing` is what the page is
+    /// asked to wait for it by.
+    async fn gather(
+        &mut self,
+        to: &mut Gathered<'a>,
+        answer: &Value,
+        drawing: &Value,
+    ) -> Result<bool, Fault> {
         let mut grew = false;
         for (part, joined) in &mut to.arrays {
             for read in 0.. {
@@ -282,7 +289,7 @@ impl<'a> Drive<'a> {
                     grew |= joined.add(rows);
                     break;
                 }
-                self.bounds.sleep("scrolling a list", DRAW_WAIT).await?;
+                let () = self.ask("draw", drawing).await?;
             }
         }
         let Some(joined) = &mut to.blocks else { return Ok(grew) };
@@ -293,7 +300,7 @@ impl<'a> Drive<'a> {
                 grew |= joined.add(part.blocks);
                 break;
             }
-            self.bounds.sleep("scrolling the answer", DRAW_WAIT).await?;
+            let () = self.ask("draw", drawing).await?;
         }
         Ok(grew)
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
+use futures_util::future::{Either, select};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -21,12 +22,14 @@ use crate::job::Reason;
 
 /// The most dialogs that are dismissed within one step, and the most navigations waited out.
 const AGAIN_MAX: usize = 20;
-/// How long a page that navigates is left alone.
-const MOVED_WAIT: Duration = Duration::from_millis(50);
+/// How long the next document of a page that navigates is waited for before it is asked again.
+const MOVED_WAIT: Duration = Duration::from_millis(250);
 
-/// Calls a function of the page's script. What it gives is JSON as one text: a browser takes far
-/// longer to tell of a value piece by piece.
-const CALL: &str = "(name, asked) => JSON.stringify(run(name, JSON.parse(asked)) ?? null)";
+/// Calls a function of the page's script, and waits for what it promises. What it gives is JSON as
+/// one text: a browser takes far longer to tell of a value piece by piece.
+const CALL: &str = "(name, asked) => { const told = (it) => JSON.stringify(it ?? null); \
+                    const it = run(name, JSON.parse(asked)); \
+                    return it instanceof Promise ? it.then(told) : told(it); }";
 /// Gives the window of the iframe that a recipe names.
 const FRAME: &str = "(name, asked) => { const frame = run(name, JSON.parse(asked)); \
                      return frame && frame.contentWindow; }";
@@ -45,6 +48,8 @@ pub struct Session {
     told: Option<String>,
     /// How many documents there were in the window and in the frame.
     documents: u32,
+    /// How often any window or frame of the room has moved to another document.
+    moves: u32,
     /// The document that is watched, and the number of the watch.
     watched: Option<(u32, u64)>,
     /// Whether the document in the window is there.
@@ -77,6 +82,7 @@ impl Session {
             others: Vec::new(),
             told: None,
             documents: 0,
+            moves: 0,
             watched: None,
             is_ready: false,
             is_gone: false,
@@ -124,17 +130,19 @@ impl Session {
         let before = self.dialogs.len();
         loop {
             // What a page's end or its dialogs keep from being answered is not waited for.
-            let moment = bounds.within(MOVED_WAIT);
-            if let Some(done) = moment.try_hold(&mut step).await? {
-                return Ok(done);
-            }
-            self.take_events()?;
+            self.check()?;
             if self.dialogs.len() > before + AGAIN_MAX {
                 return Err(Fault::Dialogs);
             }
-            if bounds.left().is_zero() {
-                return Err(Fault::Deadline { doing: doing.to_owned() });
-            }
+            let event = {
+                let event = std::pin::pin!(self.room.events.recv());
+                match bounds.try_hold(select(&mut step, event)).await? {
+                    Some(Either::Left((done, _))) => return Ok(done),
+                    Some(Either::Right((event, _))) => event,
+                    None => return Err(Fault::Deadline { doing: doing.to_owned() }),
+                }
+            };
+            self.note(event.ok_or_else(|| Fault::broken("it is gone"))?);
         }
     }
 
@@ -175,6 +183,7 @@ impl Session {
 
     fn note(&mut self, event: BrowserEvent) {
         let is_own = |window: &str| window == self.room.window;
+        self.moves += u32::from(matches!(event, BrowserEvent::Moved { .. }));
         match event {
             BrowserEvent::Told { window, text } if window == self.place() => self.told = Some(text),
             BrowserEvent::Opened { window, room } if room == self.room.id && !is_own(&window) => {
@@ -235,7 +244,7 @@ impl Session {
         let argument = argument.to_string();
         let arguments = [function, &argument].map(|it| json!({ "type": "string", "value": it }));
         for _ in 0..AGAIN_MAX {
-            let there = place(self);
+            let (there, moves) = (place(self), self.moves);
             match self.once(&there, declaration, json!(arguments), &doing, bounds).await {
                 Ok(Called::Value(value)) => return Ok(value),
                 Ok(Called::NoScript) => {
@@ -246,13 +255,22 @@ impl Session {
                     }
                 }
                 Err(Fault::Navigated) => {
-                    bounds.sleep(&doing, MOVED_WAIT).await?;
+                    self.next_document(moves, bounds).await?;
                     self.find_frame_again(bounds).await?;
                 }
                 Err(fault) => return Err(fault),
             }
         }
         Err(Fault::Navigated)
+    }
+
+    /// Waits until a window or a frame has moved since `before` was counted, at most for
+    /// [`MOVED_WAIT`]: what has taken the place of a frame has another id.
+    async fn next_document(&mut self, before: u32, bounds: &Bounds) -> Result<(), Fault> {
+        let bounds = bounds.within(MOVED_WAIT);
+        self.take_events()?;
+        while self.moves == before && self.event(&bounds).await? {}
+        Ok(())
     }
 
     async fn once(
@@ -266,7 +284,7 @@ impl Session {
         let asked = json!({
             "functionDeclaration": declaration,
             "arguments": arguments,
-            "awaitPromise": false,
+            "awaitPromise": true,
             "target": { "context": place, "sandbox": SANDBOX },
         });
         let command = self.browser.bidi.send("script.callFunction", asked);

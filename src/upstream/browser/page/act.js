@@ -289,17 +289,55 @@ const clickable = (asked) => {
 
 const STEP_PIXELS_MIN = 40;
 
-// Half a view at a time, so that rows of two steps overlap where a page draws only those in view.
-const scroll = ({ select, to_start: toStart }) => {
+// A page hears of a scroll with the next frame, and may draw with the one after.
+const DRAW_FRAMES_MIN = 2;
+
+const placeOf = (select) => {
   const { alt, elements } = pick(select);
+  const one = elements[0];
+  const whole = one && ["HTML", "BODY"].includes(one.tagName);
+  return { alt, place: whole ? document.scrollingElement : one };
+};
+
+// Until the page has drawn in a place: the frame that changes it has ended, or `wait_ms` are over.
+const drawn = (place, wait) => new Promise((resolve) => {
+  let [changed, ended, frames] = [false, false, 0];
+  const observer = new MutationObserver(() => { changed = true; });
+  const end = () => {
+    ended = true;
+    observer.disconnect();
+    resolve();
+  };
+  const frame = () => {
+    frames += 1;
+    if (changed && frames > DRAW_FRAMES_MIN) {
+      end();
+    } else if (!ended) {
+      requestAnimationFrame(frame);
+    }
+  };
+  observer.observe(place,
+    { subtree: true, childList: true, attributes: true, characterData: true });
+  setTimeout(end, wait);
+  requestAnimationFrame(frame);
+});
+
+// Waits as `scroll` does, where the page has not drawn all that was scrolled to.
+const draw = ({ select, wait_ms: wait }) => {
+  const { place } = placeOf(select);
+  return place ? drawn(place, wait) : null;
+};
+
+// Half a view at a time, so that rows of two steps overlap where a page draws only those in view.
+const scroll = ({ select, to_start: toStart, wait_ms: wait }) => {
+  const { alt, place } = placeOf(select);
   if (alt < 0) {
     return { alt, height: 0, ended: true };
   }
-  const one = elements[0];
-  const place = ["HTML", "BODY"].includes(one.tagName) ? document.scrollingElement : one;
   const step = Math.max(STEP_PIXELS_MIN, Math.floor(place.clientHeight / 2));
+  const drawing = drawn(place, wait);
   place.scrollTop = toStart ? 0 : place.scrollTop + step;
   place.dispatchEvent(new Event("scroll", { bubbles: true }));
   const ended = place.scrollTop + place.clientHeight >= place.scrollHeight - 1;
-  return { alt, height: place.scrollHeight, ended };
+  return drawing.then(() => ({ alt, height: place.scrollHeight, ended }));
 };

@@ -67,8 +67,8 @@ const now = () => {
 };
 
 const WHAT = {
-  watch, baseline, focusBox, type, clickable, scroll, list, read, nearest, frame, frameBegin, source,
-  now,
+  watch, baseline, focusBox, type, clickable, scroll, draw, list, read, nearest, frame, frameBegin,
+  source, now,
 };
 
 // What a recipe hides is in no text that is read.
