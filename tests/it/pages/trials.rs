@@ -119,6 +119,20 @@ fn rows_that_are_not_scrolled_to_are_told() {
     assert!(warnings.contains("only a part of the list `sources`"), "{result:#}");
 }
 
+/// The page shows it again right after each look, so that it is there when the page is read.
+#[test]
+fn what_a_recipe_hides_is_in_nothing_that_is_read_though_the_page_shows_it_again() {
+    let trial = trial!("again");
+    let result = trial.result();
+    assert_eq!(result["result_markdown"], "Results are kept for 24 hours.", "{result:#}");
+    assert_eq!(urls(&result["sources"]), ["https://source.example/1"]);
+
+    let recipe = include_str!("again.toml").replace("hide = \".ad\"", "hide = \".none\"");
+    let trial = Trial::start(&[("/again", include_str!("again.html"))], &recipe);
+    let result = trial.result();
+    assert!(result["result"].as_str().unwrap().ends_with("Buy this."), "{result:#}");
+}
+
 #[test]
 fn widget_in_a_frame_that_a_click_opens_is_driven() {
     let result = trial!("bubble", "bubble_frame").result();

@@ -130,9 +130,14 @@ const sign = (signs, prompt, answer, begun) => {
   return null;
 };
 
-const hide = (selectors) =>
-  selectors.forEach((selector) => safely(selector).filter(visible)
-    .forEach((it) => it.style.setProperty("display", "none", "important")));
+// What the recipe hides, as it stood when that was last asked.
+let concealed = new Set();
+
+const hide = (selectors) => {
+  concealed = new Set(selectors.flatMap((selector) => safely(selector)));
+  [...concealed].filter(visible)
+    .forEach((it) => it.style.setProperty("display", "none", "important"));
+};
 
 const requestEnded = (address, since) =>
   performance

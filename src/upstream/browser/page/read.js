@@ -28,8 +28,18 @@ const way = (item, asked) => {
 
 const field = (item, ways) => ways.map((it) => way(item, it));
 
+// Whether an element is hidden by the recipe, or in something that is.
+const isConcealed = (element) => {
+  let up = element;
+  while (up && !concealed.has(up)) {
+    up = up.parentElement;
+  }
+  return Boolean(up);
+};
+
 const list = ({ item, fields, entries }) => {
-  const { alt, elements } = pick(item);
+  const { alt, elements: all } = pick(item);
+  const elements = all.filter((it) => !isConcealed(it));
   return {
     alt,
     count: elements.length,
@@ -86,7 +96,7 @@ const DROPPED = new Set([
 const BLOCKS = new Set(["DIV", "P", "LI", "TR", "SECTION", "ARTICLE", "OL", "UL", "TABLE"]);
 
 const dropped = (element, removed) =>
-  DROPPED.has(element.tagName.toUpperCase()) || removed.has(element) ||
+  DROPPED.has(element.tagName.toUpperCase()) || removed.has(element) || concealed.has(element) ||
   element.hidden || element.getAttribute("aria-hidden") === "true";
 
 const codeText = (node, removed, depth = 0) => {
