@@ -9,7 +9,7 @@ use super::layers::{sources, without_tests};
 use super::tidy::hold;
 
 /// How many imports of each row are part of a circle today. No count may rise.
-const CIRCULAR: &[(&str, usize)] = &[("upstream", 13)];
+const CIRCULAR: &[(&str, usize)] = &[];
 
 /// A path of names, such as `["store", "tables"]`.
 type Names = Vec<String>;

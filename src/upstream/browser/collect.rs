@@ -9,6 +9,7 @@ use super::drive::Drive;
 use super::fault::Fault;
 use super::markdown::PageMark;
 use super::recipe::{ArrayPart, Field, LIST_FIELDS, Way};
+use super::values::{ANSWER_HOLLOW, Reading, Values};
 use crate::catalog::Array;
 use crate::job::Reason;
 
@@ -16,28 +17,6 @@ use crate::job::Reason;
 const HTML_CHARS_MAX: usize = 4 << 20;
 /// Stands before the number of a code block's label, in its class (`page/read.js`).
 const LABEL: char = '\u{f8f3}';
-
-/// The values of an entry, in the order of the recipe's fields.
-pub(crate) type Values = Vec<Vec<String>>;
-
-/// The parts of a page, as they stand there.
-#[derive(Debug, Default)]
-pub(crate) struct Reading {
-    pub html: String,
-    pub marks: Vec<PageMark>,
-    pub model: Option<String>,
-    pub url: String,
-    pub arrays: Vec<(Array, Vec<Values>)>,
-    /// What was read with doubt, in sentences; the first is of the answer's text.
-    pub warnings: Vec<String>,
-}
-
-impl Reading {
-    /// Takes back that a part of the answer may be missing.
-    pub(super) fn forget_hollow(&mut self) {
-        self.warnings.retain(|warning| warning != ANSWER_HOLLOW);
-    }
-}
 
 /// The answer as it stands on the page at one moment.
 pub(super) struct AnswerNow {
@@ -307,10 +286,6 @@ impl Drive<'_> {
         known.map(|(_, rows)| rows.clone()).unwrap_or_default()
     }
 }
-
-/// What is said where a part of the answer may be missing.
-const ANSWER_HOLLOW: &str =
-    "The page draws only a part of the answer at a time: text may be missing.";
 
 /// Returns what a row is known again by: the value of its array's first field, or else all of them.
 pub(super) fn key_of(part: &ArrayPart, row: &Values) -> String {

@@ -7,12 +7,12 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::bounds::Bounds;
-use super::collect::Values;
 use super::fault::Fault;
 use super::look::{How, Look, Point, Question, Want};
 use super::recipe::{Key, Prepare, PromptBox, Recipe, Selectors, Submit};
 use super::session::Session;
 use super::steps::Trace;
+use super::values::Values;
 use crate::catalog::Array;
 use crate::clock::Clock;
 use crate::job::Reason;

@@ -26,6 +26,7 @@ mod runtime;
 mod session;
 mod setup;
 mod steps;
+mod values;
 mod whereabouts;
 mod windows;
 

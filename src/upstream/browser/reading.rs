@@ -2,10 +2,10 @@
 
 use std::collections::HashSet;
 
-use super::collect::Reading;
 use super::fault::Fault;
 use super::markdown::markdown;
 use super::recipe::{Field, Recipe};
+use super::values::Reading;
 use crate::answer::{Answer, Link, Product, Source, cited_numbers, clean_url};
 use crate::catalog::Array;
 use crate::job::Reason;

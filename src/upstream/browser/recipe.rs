@@ -2,6 +2,7 @@
 //! who write one in `src/docs/recipes.md`, checked as a whole before it is used.
 
 mod field;
+mod parse;
 mod parts;
 mod read;
 mod selector;
@@ -9,45 +10,19 @@ mod selector;
 mod tests;
 
 use serde::Serialize;
-use toml::de::DeTable;
 
 use crate::catalog::Array;
-use read::{Section, Source};
 
 pub use field::{Field, Way};
+pub use read::Problem;
+pub use selector::Selectors;
 
 /// The largest file, bytes.
 pub const RECIPE_BYTES_MAX: usize = 256 << 10;
-/// The most alternatives of one selector.
-const ALTERNATIVES_MAX: usize = 20;
 /// The most `[[dismiss]]` and the most `[[reveal]]` of a recipe.
 const STEPS_MAX: usize = 20;
 /// The longest wait of one step, milliseconds.
 const WAIT_MS_MAX: u64 = 600_000;
-/// The longest regular expression, bytes.
-const PATTERN_BYTES_MAX: usize = 300;
-
-/// A rule that a recipe breaks, and where.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{file}:{line}: {rule}")]
-pub struct Problem {
-    pub file: String,
-    /// From 1.
-    pub line: usize,
-    pub rule: String,
-}
-
-/// Selectors of which the first that matches counts. Empty: none was given.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(transparent)]
-pub struct Selectors(pub Vec<String>);
-
-impl Selectors {
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
-    }
-}
-
 /// The instructions by which one page is driven and read.
 #[derive(Clone, Debug)]
 pub struct Recipe {
@@ -266,32 +241,3 @@ pub fn first_field(array: Array) -> &'static str {
 
 /// The fields that take every match and not only the first.
 pub const LIST_FIELDS: [&str; 2] = ["highlights", "merchants"];
-
-impl Recipe {
-    /// Reads a recipe. `file` is what problems call it.
-    ///
-    /// # Errors
-    /// Returns every rule that it breaks, with file and line.
-    pub fn parse(file: &str, text: &str) -> Result<Recipe, Vec<Problem>> {
-        let source = Source::new(file, text);
-        if text.len() > RECIPE_BYTES_MAX {
-            source.problem(&(0..0), format!("a recipe has at most {RECIPE_BYTES_MAX} bytes"));
-            return Err(source.problems());
-        }
-        let table = match DeTable::parse(text) {
-            Ok(table) => table,
-            Err(error) => {
-                let span = error.span().unwrap_or(0..0);
-                source.problem(&span, format!("not valid TOML: {}", error.message()));
-                return Err(source.problems());
-            }
-        };
-        let span = 0..0;
-        let recipe = parts::recipe(Section::new(&source, "the recipe", table.get_ref(), span));
-        let problems = source.problems();
-        match recipe {
-            Some(recipe) if problems.is_empty() => Ok(recipe),
-            Some(_) | None => Err(problems),
-        }
-    }
-}

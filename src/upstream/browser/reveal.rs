@@ -6,12 +6,13 @@ use std::time::Duration;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::collect::{Reading, add_new, key_of};
+use super::collect::{add_new, key_of};
 use super::drive::{Clickable, Drive};
 use super::fault::Fault;
 use super::look::{How, Look, Want};
 use super::markdown::PageMark;
 use super::recipe::{ArrayPart, Reveal, Selectors};
+use super::values::Reading;
 use super::windows::Joined;
 
 /// How often a list is scrolled without growing before its end is believed.

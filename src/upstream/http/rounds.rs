@@ -4,7 +4,9 @@
 
 use std::time::Instant;
 
-use super::{HttpUpstream, ROUNDS_MAX, same_origin};
+use url::Url;
+
+use super::exchange::{HttpUpstream, ROUNDS_MAX};
 use crate::answer::Answer;
 use crate::job::{Reason, ScrapeRequest, VendorTask};
 use crate::net::{HttpReply, HttpRequest};
@@ -191,5 +193,12 @@ impl Task {
             _ if reason == Reason::InvalidResponse => Task::There,
             _ => Task::Over,
         }
+    }
+}
+
+fn same_origin(one: &str, other: &str) -> bool {
+    match (Url::parse(one), Url::parse(other)) {
+        (Ok(one), Ok(other)) => one.origin() == other.origin(),
+        (Ok(_) | Err(_), _) => false,
     }
 }

@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, unbounded};
 use serde_json::json;
 
+use super::exchange::ROUNDS_MAX;
 use super::*;
 use crate::answer::{Answer, Kind, Source};
 use crate::clock::Clock;

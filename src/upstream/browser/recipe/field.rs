@@ -5,9 +5,11 @@ use serde_json::Value;
 use toml::de::DeTable;
 use url::Url;
 
-use super::parts::{selectors, selectors_of};
 use super::read::{Entry, Section};
-use super::{ALTERNATIVES_MAX, PATTERN_BYTES_MAX, Selectors};
+use super::selector::{ALTERNATIVES_MAX, Selectors, selectors, selectors_of};
+
+/// The longest regular expression, bytes.
+const PATTERN_BYTES_MAX: usize = 300;
 
 /// The most values that one path finds.
 const FOUND_MAX: usize = 500;

@@ -4,10 +4,10 @@ use std::ops::Range;
 
 use super::field::{field, one_way};
 use super::read::{Entry, Section};
-use super::selector::broken_rule;
+use super::selector::{Selectors, selectors};
 use super::{
-    ALTERNATIVES_MAX, ARRAYS, AnswerPart, ArrayPart, Complete, Dismiss, Field, Key, Marks, Prepare,
-    PromptBox, Recipe, Reveal, STEPS_MAX, Selectors, Shows, Sign, Submit, WAIT_MS_MAX, Which,
+    ARRAYS, AnswerPart, ArrayPart, Complete, Dismiss, Field, Key, Marks, Prepare, PromptBox,
+    Recipe, Reveal, STEPS_MAX, Shows, Sign, Submit, WAIT_MS_MAX, Which,
 };
 use crate::catalog::Array;
 use crate::config::is_name;
@@ -141,25 +141,6 @@ fn steps<'a>(file: &Section<'a>, key: &'static str) -> Vec<Section<'a>> {
         one_too_many.problem(format!("there are at most {STEPS_MAX} [[{key}]]"));
     }
     steps
-}
-
-/// Selectors under a key, each checked.
-pub(super) fn selectors(section: &Section<'_>, key: &'static str) -> Selectors {
-    section.get(key).map_or_else(Selectors::default, |entry| selectors_of(section, key, &entry))
-}
-
-pub(super) fn selectors_of(section: &Section<'_>, key: &str, entry: &Entry<'_>) -> Selectors {
-    let given = section.strings_of(key, entry);
-    if let Some((_, span)) = given.get(ALTERNATIVES_MAX) {
-        let rule = format!("`{key}` in {} has at most {ALTERNATIVES_MAX} selectors", section.name);
-        section.source.problem(span, rule);
-    }
-    for (selector, span) in &given {
-        if let Some(rule) = broken_rule(selector) {
-            section.source.problem(span, format!("`{key}` in {}: {rule}", section.name));
-        }
-    }
-    Selectors(given.into_iter().map(|(selector, _)| selector).collect())
 }
 
 /// As [`selectors`], of a key that must be there.

@@ -7,8 +7,17 @@ use std::ops::Range;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::Problem;
 use crate::config::{position, suggestion};
+
+/// A rule that a recipe breaks, and where.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{file}:{line}: {rule}")]
+pub struct Problem {
+    pub file: String,
+    /// From 1.
+    pub line: usize,
+    pub rule: String,
+}
 
 /// A file that is read, and what is wrong with it.
 pub(crate) struct Source<'a> {

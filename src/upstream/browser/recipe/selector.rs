@@ -2,13 +2,49 @@
 //! `:text("...")` for what an element says. The page's script (`page/find.js`) evaluates it.
 
 use scraper::Selector;
+use serde::Serialize;
+
+use super::read::{Entry, Section};
 
 /// The longest selector, bytes.
 const SELECTOR_BYTES_MAX: usize = 1_000;
+/// The most alternatives of one selector.
+pub(super) const ALTERNATIVES_MAX: usize = 20;
 /// What steps into the shadow root or the document of the element before it.
 const PIERCE: &str = " >>> ";
 /// What begins the text that an element must hold.
 const TEXT: &str = ":text(";
+
+/// Selectors of which the first that matches counts. Empty: none was given.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
+pub struct Selectors(pub Vec<String>);
+
+impl Selectors {
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// Reads the selectors under a key, and checks each.
+pub(super) fn selectors(section: &Section<'_>, key: &'static str) -> Selectors {
+    section.get(key).map_or_else(Selectors::default, |entry| selectors_of(section, key, &entry))
+}
+
+/// Reads what [`selectors`] does from a value that was looked up before.
+pub(super) fn selectors_of(section: &Section<'_>, key: &str, entry: &Entry<'_>) -> Selectors {
+    let given = section.strings_of(key, entry);
+    if let Some((_, span)) = given.get(ALTERNATIVES_MAX) {
+        let rule = format!("`{key}` in {} has at most {ALTERNATIVES_MAX} selectors", section.name);
+        section.source.problem(span, rule);
+    }
+    for (selector, span) in &given {
+        if let Some(rule) = broken_rule(selector) {
+            section.source.problem(span, format!("`{key}` in {}: {rule}", section.name));
+        }
+    }
+    Selectors(given.into_iter().map(|(selector, _)| selector).collect())
+}
 
 /// Returns the rule that a selector breaks; `None` when it is sound.
 pub(crate) fn broken_rule(selector: &str) -> Option<String> {
