@@ -15,7 +15,7 @@ use crate::job::{
 use crate::service::{NewBatch, Service};
 
 /// The fields of a batch that are lists.
-const LISTS: &[&str] = &["items", "prompts", "scrapers", "countries"];
+pub(crate) const LISTS: &[&str] = &["items", "prompts", "scrapers", "countries"];
 
 /// An item: its scraper and its parameters, not yet checked.
 struct Item {
@@ -36,7 +36,17 @@ pub(crate) fn parse(
     body: &[u8],
     sent_as_form: bool,
 ) -> Result<NewBatch, ApiError> {
-    let mut fields = json::object(body, SHAPE, sent_as_form)?;
+    from_fields(service, json::object(body, SHAPE, sent_as_form)?)
+}
+
+/// Reads a batch from the fields of its body.
+///
+/// # Errors
+/// Returns an error as [`parse`] does.
+pub(crate) fn from_fields(
+    service: &Service,
+    mut fields: Map<String, Value>,
+) -> Result<NewBatch, ApiError> {
     let items = take_list(&mut fields, "items")?;
     let prompts = take_list(&mut fields, "prompts")?;
     let scrapers = take_list(&mut fields, "scrapers")?;

@@ -102,7 +102,7 @@ async fn answer(
 }
 
 /// Returns the batch with every item in its place: its job, or why there is none.
-fn whole(service: &Service, id: &str) -> Result<(BatchView, Batch), ServiceError> {
+pub(crate) fn whole(service: &Service, id: &str) -> Result<(BatchView, Batch), ServiceError> {
     let mut items = Vec::new();
     let batch = service.batch_with_jobs(id, |index, job| {
         let error_code = match &job.state {

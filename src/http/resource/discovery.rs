@@ -13,14 +13,18 @@ use crate::catalog::{self, Array};
 use crate::config::Scraper;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::job::ModelSeen;
-use crate::service::{HEALTH_SECONDS, HealthReport, ScraperStatus, UpstreamStanding};
+use crate::service::{HEALTH_SECONDS, HealthReport, ScraperStatus, Service, UpstreamStanding};
 use crate::upstream::browser::{Matches, RecipeHealth};
 use crate::upstream::{Circuit, LastError};
 
 /// Returns all scrapers, those that ship with answerd first.
 pub(crate) async fn list(call: ApiCall) -> ApiResult {
-    let scrapers = call.service().scrapers().iter().map(scraper).collect();
-    Ok(HttpResponse::Ok().json(ScrapersView { scrapers }))
+    Ok(HttpResponse::Ok().json(view(call.service())))
+}
+
+/// Returns all scrapers as `GET /scrapers` does.
+pub(crate) fn view(service: &Service) -> ScrapersView {
+    ScrapersView { scrapers: service.scrapers().iter().map(scraper).collect() }
 }
 
 fn scraper(status: &ScraperStatus<'_>) -> ScraperView {

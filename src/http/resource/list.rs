@@ -30,10 +30,10 @@ pub(crate) const LIMIT_DEFAULT: usize = 50;
 pub(crate) const SEARCH_CHARS_MAX: usize = LABEL_CHARS_MAX;
 
 /// A checked query.
-struct Query {
-    filter: ListFilter,
-    after: Option<Cursor>,
-    limit: usize,
+pub(crate) struct Query {
+    pub filter: ListFilter,
+    pub after: Option<Cursor>,
+    pub limit: usize,
     formulas: Formulas,
 }
 
@@ -48,11 +48,16 @@ pub(crate) async fn list(mut call: ApiCall, caller: Caller) -> ApiResult {
         return Ok(HttpResponse::Ok().insert_header(content_type).body(body));
     }
     let (page, _) = read_page(service.clone(), query.filter, query.after, query.limit).await?;
-    let view = |job| JobView::new(job, service.id_of(job), None, None);
-    Ok(HttpResponse::Ok().json(JobsView {
-        jobs: page.jobs.iter().map(view).collect::<Vec<_>>(),
+    Ok(HttpResponse::Ok().json(view(service, &page)))
+}
+
+/// Returns a page as `GET /jobs` does.
+pub(crate) fn view<'a>(service: &Service, page: &'a ListPage) -> JobsView<JobView<'a>> {
+    let job = |job| JobView::new(job, service.id_of(job), None, None);
+    JobsView {
+        jobs: page.jobs.iter().map(job).collect(),
         next_cursor: page.next.map(|next| service.cursor_text(next)),
-    }))
+    }
 }
 
 /// Returns the first format of lines that `Accept` names.
@@ -64,7 +69,11 @@ pub(crate) fn wanted_format(headers: &HeaderMap) -> Option<export::Format> {
         .find_map(|media_type| export::Format::of(media_type.trim()))
 }
 
-fn query(service: &Service, caller: Caller, pairs: Pairs) -> Result<Query, ApiError> {
+/// Reads the query of a list.
+///
+/// # Errors
+/// Returns an error if a filter or a bound breaks its rule.
+pub(crate) fn query(service: &Service, caller: Caller, pairs: Pairs) -> Result<Query, ApiError> {
     let filter = ListFilter { account: caller.account, ..ListFilter::default() };
     let mut asked = Query { filter, after: None, limit: LIMIT_DEFAULT, formulas: Formulas::Escape };
     for (name, value) in pairs {
@@ -147,10 +156,10 @@ fn limit(value: &str) -> Result<usize, ApiError> {
 }
 
 /// Reads a moment of the query.
-type PageRead = Result<(ListPage, ListFilter), ServiceError>;
+pub(crate) type PageRead = Result<(ListPage, ListFilter), ServiceError>;
 
 /// Reads a page off the actix threads: one may look at many rows.
-async fn read_page(
+pub(crate) async fn read_page(
     service: Arc<Service>,
     filter: ListFilter,
     after: Option<Cursor>,

@@ -1,5 +1,7 @@
 //! `GET /reports`: rates over what a tracker has measured, as JSON, NDJSON or CSV.
 
+use std::sync::Arc;
+
 use actix_web::HttpResponse;
 use actix_web::http::header::CONTENT_TYPE;
 use actix_web::web;
@@ -7,13 +9,13 @@ use serde_json::Value;
 
 use crate::api::{ErrorCode, ReportRowView, ReportView, calendar_date};
 use crate::http::error::ApiError;
-use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::call::{ApiCall, ApiResult, HandlerError};
 use crate::http::request::moment::moment;
-use crate::http::request::params::boolean;
+use crate::http::request::params::{Pairs, boolean};
 use crate::http::resource::export::{Format, Formulas};
 use crate::http::resource::trackers::version_number;
 use crate::measure::Dimension;
-use crate::service::{Branded, Caller, REPORT_TOP_MAX, ReportRequest};
+use crate::service::{Branded, Caller, REPORT_TOP_MAX, ReportRequest, Service};
 
 /// The columns of the CSV, in order.
 const COLUMNS: [&str; 31] = [
@@ -56,17 +58,40 @@ const PAGE_COLUMNS: [&str; 5] =
 
 /// The form of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ReportFormat {
+pub(crate) enum ReportFormat {
     Json,
     Lines(Format),
 }
 
 /// Returns a report.
 pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
+    let (asked, format) = asked(call.query()?)?;
+    let service = call.service().clone();
+    let has_pages = asked.listing.pages;
+    drop(call);
+    let report = view(service, caller, asked).await?;
+    match format {
+        ReportFormat::Json => Ok(HttpResponse::Ok().json(report)),
+        ReportFormat::Lines(lines) => {
+            let body = match lines {
+                Format::NdJson => ndjson(&report.rows)?,
+                Format::Csv => csv_lines(&report.rows, report.version, has_pages)?,
+            };
+            let content_type = (CONTENT_TYPE, lines.content_type());
+            Ok(HttpResponse::Ok().insert_header(content_type).body(body))
+        }
+    }
+}
+
+/// Reads what a report is asked of, and its form.
+///
+/// # Errors
+/// Returns an error if the tracker is missing, or a parameter breaks its rule.
+pub(crate) fn asked(query: &Pairs) -> Result<(ReportRequest, ReportFormat), ApiError> {
     let mut asked = ReportRequest::default();
     let mut format = ReportFormat::Json;
     let mut tracker = None;
-    for (name, value) in call.query()? {
+    for (name, value) in query {
         match name.as_str() {
             "tracker" => tracker = Some(value.clone()),
             "version" => asked.version = Some(version_number(value)?),
@@ -92,28 +117,28 @@ pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
     asked.tracker = tracker
         .filter(|tracker| !tracker.is_empty())
         .ok_or_else(|| ApiError::from(ErrorCode::TrackerMissing))?;
-    let service = call.service().clone();
-    let (named, has_pages) = (asked.tracker.clone(), asked.listing.pages);
-    drop(call);
+    Ok((asked, format))
+}
+
+/// Returns a report as `GET /reports` does.
+///
+/// # Errors
+/// Returns an error if there is no such tracker or version, the report would be too long, or the
+/// store failed.
+pub(crate) async fn view(
+    service: Arc<Service>,
+    caller: Caller,
+    asked: ReportRequest,
+) -> Result<ReportView, HandlerError> {
+    let tracker = asked.tracker.clone();
     let reply = web::block(move || service.report(&caller, &asked)).await??;
-    let rows: Vec<ReportRowView> = reply.rows.into_iter().map(ReportRowView::from).collect();
-    match format {
-        ReportFormat::Json => Ok(HttpResponse::Ok().json(ReportView {
-            tracker: named,
-            version: reply.version,
-            since: calendar_date(reply.window.first),
-            until: calendar_date(reply.window.last),
-            rows,
-        })),
-        ReportFormat::Lines(lines) => {
-            let body = match lines {
-                Format::NdJson => ndjson(&rows)?,
-                Format::Csv => csv_lines(&rows, reply.version, has_pages)?,
-            };
-            let content_type = (CONTENT_TYPE, lines.content_type());
-            Ok(HttpResponse::Ok().insert_header(content_type).body(body))
-        }
-    }
+    Ok(ReportView {
+        tracker,
+        version: reply.version,
+        since: calendar_date(reply.window.first),
+        until: calendar_date(reply.window.last),
+        rows: reply.rows.into_iter().map(ReportRowView::from).collect(),
+    })
 }
 
 fn dimensions(value: &str) -> Result<Vec<Dimension>, ApiError> {

@@ -13,15 +13,26 @@ use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::params::Pairs;
 use crate::job::Spend;
-use crate::service::{AccountCredits, Caller, DAYS_KEPT_MAX};
+use crate::service::{AccountCredits, Caller, DAYS_KEPT_MAX, Service, ServiceError};
 use crate::store::{DailyUsage, SpendRow, Usage};
 
 /// Returns the credits of the calendar month (UTC); with `days`, the usage of that many days in
 /// place of this month's.
 pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
-    let service = call.service();
-    let usage = service.usage(&caller, days(call.query()?)?)?;
-    let accounts = service.all_credits(&caller)?;
+    Ok(HttpResponse::Ok().json(view(call.service(), &caller, days(call.query()?)?)?))
+}
+
+/// Returns the usage of a key as `GET /usage` does.
+///
+/// # Errors
+/// Returns an error if the store failed.
+pub(crate) fn view(
+    service: &Service,
+    caller: &Caller,
+    days: Option<u64>,
+) -> Result<UsageView, ServiceError> {
+    let usage = service.usage(caller, days)?;
+    let accounts = service.all_credits(caller)?;
     let mut scrapers: Vec<(&str, Usage)> = Vec::new();
     for (name, used) in usage.days.iter().flat_map(|day| &day.scrapers) {
         match scrapers.iter_mut().find(|(known, _)| known == name) {
@@ -47,7 +58,7 @@ pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
         }
     });
     let (spent, upstreams, labels) = spent(usage.spend.iter());
-    Ok(HttpResponse::Ok().json(UsageView {
+    Ok(UsageView {
         credits: credits(&usage.own),
         resets_at: usage.resets_ms.into(),
         scrapers: by_scraper(scrapers.into_iter()),
@@ -56,7 +67,7 @@ pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
         labels,
         days: days.collect(),
         accounts: accounts.map(|accounts| accounts.iter().map(credits).collect()),
-    }))
+    })
 }
 
 fn credits(of: &AccountCredits) -> AccountCreditsView {
@@ -105,7 +116,11 @@ fn by_scraper<'a>(uses: impl Iterator<Item = (&'a str, Usage)>) -> Named<UsedVie
     uses.map(|(name, used)| (name.to_owned(), view(used))).collect()
 }
 
-fn days(query: &Pairs) -> Result<Option<u64>, ApiError> {
+/// Returns the number of days that `?days=` asks for.
+///
+/// # Errors
+/// Returns an error if it is out of its bounds.
+pub(crate) fn days(query: &Pairs) -> Result<Option<u64>, ApiError> {
     let given = query.iter().find(|(name, _)| name == "days");
     let Some((_, value)) = given else { return Ok(None) };
     let days = value.parse().ok().filter(|days| (1..=DAYS_KEPT_MAX).contains(days));
