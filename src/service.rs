@@ -223,6 +223,11 @@ impl Service {
         }
     }
 
+    /// Returns the most characters of text that a tool returns to a model.
+    pub(crate) fn mcp_text_chars_max(&self) -> usize {
+        self.settings.mcp.text_chars_max
+    }
+
     /// Returns how long results are kept, hours: for the sentence of a 404.
     pub fn retention_hours(&self) -> u64 {
         self.settings.store.retention_ms / HOUR_MS

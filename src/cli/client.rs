@@ -1,5 +1,6 @@
 //! Typed client of the HTTP API.
 
+mod messages;
 mod streams;
 
 use std::time::Duration;
@@ -326,24 +327,34 @@ impl Client {
         &self,
         reply: Result<Response<Body>, ureq::Error>,
     ) -> Result<Value, ClientError> {
-        let mut reply = reply.map_err(|error| self.call_failed(error))?;
-        let status = reply.status().as_u16();
-        let body = reply.body_mut().with_config().limit(REPLY_BYTES_MAX).read_to_vec();
-        let body = body.map_err(|error| self.call_failed(error))?;
+        let (status, body) = self.body_of(reply)?;
         if !(200..300).contains(&status) {
-            return Err(match serde_json::from_slice(&body) {
-                Ok(ErrorBody { detail, code, .. }) => {
-                    let code = Some(code.into_owned()).filter(|code| !code.is_empty());
-                    ClientError::Refused { status, code, detail }
-                }
-                // A proxy before a server that is down, being restarted say.
-                Err(_) if matches!(status, 502..=504) => {
-                    self.unreachable(format!("what stands before it answers {status}"))
-                }
-                Err(_) => self.invalid_response(format!("status {status} without a reason")),
-            });
+            return Err(self.refusal(status, &body));
         }
         serde_json::from_slice(&body).map_err(|error| self.unreadable(&error))
+    }
+
+    fn body_of(
+        &self,
+        reply: Result<Response<Body>, ureq::Error>,
+    ) -> Result<(u16, Vec<u8>), ClientError> {
+        let mut reply = reply.map_err(|error| self.call_failed(error))?;
+        let body = reply.body_mut().with_config().limit(REPLY_BYTES_MAX).read_to_vec();
+        Ok((reply.status().as_u16(), body.map_err(|error| self.call_failed(error))?))
+    }
+
+    fn refusal(&self, status: u16, body: &[u8]) -> ClientError {
+        match serde_json::from_slice(body) {
+            Ok(ErrorBody { detail, code, .. }) => {
+                let code = Some(code.into_owned()).filter(|code| !code.is_empty());
+                ClientError::Refused { status, code, detail }
+            }
+            // A proxy before a server that is down, being restarted say.
+            Err(_) if matches!(status, 502..=504) => {
+                self.unreachable(format!("what stands before it answers {status}"))
+            }
+            Err(_) => self.invalid_response(format!("status {status} without a reason")),
+        }
     }
 
     fn unreadable(&self, error: &serde_json::Error) -> ClientError {

@@ -18,6 +18,7 @@ mod keygen;
 mod list;
 mod live;
 mod log;
+mod mcp;
 mod progress;
 mod ready;
 mod recipe;
@@ -102,6 +103,7 @@ enum Command {
     Tracker(tracker::Args),
     Report(report::Args),
     Usage(usage::Args),
+    Mcp(mcp::Args),
     Recipe(recipe::Args),
     Db(db::Args),
     Reread(reread::Args),
@@ -196,6 +198,7 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Tracker(args) => tracker::run(args, console),
         Command::Report(args) => report::run(args, console),
         Command::Usage(args) => usage::run(args, console),
+        Command::Mcp(args) => mcp::run(args, console),
         Command::Recipe(args) => recipe::run(args, console),
         Command::Db(args) => db::run(args, console),
         Command::Reread(args) => reread::run(args, console),

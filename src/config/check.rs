@@ -69,6 +69,7 @@ pub(super) fn check(
         },
         cache: typed.cache,
         results: typed.results,
+        mcp: typed.mcp,
         retry: typed.retry,
         queue: typed.queue,
         log: typed.log,
@@ -82,13 +83,14 @@ pub(super) fn check(
 }
 
 fn check_ranges(typed: &file::File, problems: &mut Vec<String>) {
-    let file::File { store, cache, retry, queue, practice, .. } = typed;
+    let file::File { store, cache, mcp, retry, queue, practice, .. } = typed;
     range(problems, "store.retention_hours", store.retention_hours, 1, RETENTION_HOURS_MAX);
     range(problems, "store.report_days", store.report_days, 1, REPORT_DAYS_MAX);
     range(problems, "store.cache_mib", store.cache_mib as u64, 1, 65_536);
     range(problems, "store.free_mib_min", store.free_mib_min, 0, FREE_MIB_MAX);
     range(problems, "cache.ttl_seconds", cache.ttl_seconds, 0, RETENTION_HOURS_MAX * 3_600);
     range(problems, "cache.entries_max", cache.entries_max as u64, 0, 100_000_000);
+    range(problems, "mcp.text_chars_max", mcp.text_chars_max as u64, 1_000, 1_000_000);
     range(problems, "retry.retries", u64::from(retry.retries), 0, u64::from(RETRIES_MAX));
     range(problems, "retry.backoff_max_ms", retry.backoff_max_ms, 1, 3_600_000);
     range(problems, "retry.backoff_ms", retry.backoff_ms, 1, retry.backoff_max_ms.max(1));

@@ -15,6 +15,7 @@ pub struct File {
     pub store: Store,
     pub cache: Cache,
     pub results: Results,
+    pub mcp: Mcp,
     pub retry: Retry,
     pub queue: Queue,
     pub log: Log,
@@ -83,6 +84,12 @@ pub struct Cache {
 #[serde(expecting = "a table")]
 pub struct Results {
     pub extra_arrays: bool,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(expecting = "a table")]
+pub struct Mcp {
+    pub text_chars_max: usize,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -25,6 +25,7 @@ pub struct Settings {
     pub store: Store,
     pub cache: file::Cache,
     pub results: file::Results,
+    pub mcp: file::Mcp,
     pub retry: file::Retry,
     pub queue: file::Queue,
     pub log: file::Log,

@@ -19,6 +19,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "parameters",
     "places",
     "clients",
+    "mcp",
     "batches",
     "schedules",
     "results",

@@ -4,6 +4,7 @@
 mod dashboard;
 mod docs;
 mod error;
+mod mcp;
 mod openapi;
 mod practice;
 mod request;

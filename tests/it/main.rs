@@ -34,6 +34,7 @@ mod layers;
 mod lifecycle;
 mod limits;
 mod list;
+mod mcp;
 mod metrics;
 mod openapi;
 mod origin;

@@ -198,6 +198,14 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
     ("sign in to the dashboard", &["dashboard#how-do-i-sign-in-to-the-dashboard"]),
     ("prometheus alerts", &["monitoring#which-alerts-should-i-have"]),
     ("who could attack the service", &["threat-model#who-may-attack-and-what-stops-them"]),
+    (
+        "use answerd in claude desktop",
+        &[
+            "mcp#how-do-i-add-answerd-to-claude-desktop",
+            "mcp#can-an-answer-give-orders-to-my-assistant",
+        ],
+    ),
+    ("add the mcp server to cursor", &["mcp#how-do-i-add-answerd-to-cursor"]),
     ("run the same prompts every day with cron", &["schedules#how-do-i-run-prompts-every-day"]),
     ("export results to a csv file", &["export#how-do-i-export-results"]),
     ("send a list of prompts as a batch", &["batches#how-do-i-send-a-batch-of-prompts"]),

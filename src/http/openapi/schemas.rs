@@ -12,8 +12,8 @@ use crate::answer::ResultObject;
 use crate::api::{
     AppliedView, AttemptsView, BatchView, COUNTRY_PATTERN, DeletionView, DeliveryView, ErrorBody,
     EvidenceView, JobView, JobsView, NewTrackerView, ObservationsView, RawView, ReportView,
-    ScheduleRunsView, SchedulesView, ScrapersView, StatsView, StatusView, TokensView, TrackersView,
-    UsageView, schemas_of,
+    RpcMessage, RpcReply, ScheduleRunsView, SchedulesView, ScrapersView, StatsView, StatusView,
+    TokensView, TrackersView, UsageView, schemas_of,
 };
 use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX};
 use crate::measure::BrandMention;
@@ -55,6 +55,8 @@ pub(crate) fn all() -> Map<String, Value> {
         schemas_of::<AppliedView>(),
         schemas_of::<ObservationsView>(),
         schemas_of::<ReportView>(),
+        schemas_of::<RpcMessage>(),
+        schemas_of::<RpcReply>(),
     ] {
         schemas.extend(derived);
     }

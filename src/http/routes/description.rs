@@ -80,7 +80,7 @@ impl Description {
     pub(crate) fn answers(mut self, status: &str, reply: Reply) -> Description {
         let mut headers = reply.headers;
         headers.push("X-Request-Id");
-        if self.takes_key {
+        if self.takes_key && status.starts_with('2') {
             headers.extend(["RateLimit-Policy", "RateLimit"]);
         }
         let mut response =

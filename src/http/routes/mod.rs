@@ -5,6 +5,7 @@
 mod batches;
 pub(crate) mod description;
 mod jobs;
+mod mcp;
 mod operation;
 mod operations;
 mod pages;
@@ -28,7 +29,7 @@ pub(crate) struct Group {
 }
 
 /// In the order of the reference.
-pub(crate) const GROUPS: [Group; 7] = [
+pub(crate) const GROUPS: [Group; 8] = [
     Group {
         tag: "scrapes",
         about: "Asking scrapers, at once or as jobs.",
@@ -53,6 +54,11 @@ pub(crate) const GROUPS: [Group; 7] = [
         tag: "trackers",
         about: "Brands that are looked for in answers, and reports over that.",
         operations: trackers::operations,
+    },
+    Group {
+        tag: "mcp",
+        about: "The same for AI assistants, as tools.",
+        operations: mcp::operations,
     },
     Group {
         tag: "operations",

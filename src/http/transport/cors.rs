@@ -13,7 +13,8 @@ use actix_web::{HttpMessage, HttpResponse};
 const METHODS: &str = "GET, POST, PUT, PATCH, DELETE";
 /// The request headers that the API reads.
 const HEADERS: &str = "Accept, Authorization, Content-Type, Idempotency-Key, If-None-Match, \
-                       Last-Event-ID, Prefer, X-API-Key, X-Request-Id";
+                       Last-Event-ID, MCP-Protocol-Version, Mcp-Method, Mcp-Name, Prefer, \
+                       X-API-Key, X-Request-Id";
 /// The response headers that a page may read.
 const EXPOSED: &str = "Allow, ETag, Idempotency-Replayed, Location, RateLimit, RateLimit-Policy, \
                        Retry-After, X-Request-Id";
