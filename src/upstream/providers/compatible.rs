@@ -1,17 +1,18 @@
 //! Any server with OpenAI-compatible chat completions: a model on the same machine, or a gateway
 //! that searches by itself or with the tools of `extra_body`.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
-use crate::answer::{Kind, PlaceBy};
+use crate::answer::PlaceBy;
 use crate::config;
 use crate::job::{ScrapeRequest, UpstreamUsage};
-use crate::net::{HttpReply, HttpRequest};
+use crate::net::HttpRequest;
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{ModelQuery, Provider, Step};
+use crate::upstream::provider::Step;
 
 use super::account::{Account, Shipped, SignIn};
-use super::{chat_completion, model_place, token_usage};
+use super::model_api::ModelApi;
+use super::{chat_completion, model_place};
 
 /// The address and the model are the operator's; the configuration asks for them.
 const SHIPPED: Shipped = Shipped { base_url: "", model: "", sign_in: SignIn::Bearer };
@@ -28,20 +29,12 @@ impl Compatible {
     }
 }
 
-impl Provider for Compatible {
-    fn kind(&self) -> Kind {
-        Kind::Api
+impl ModelApi for Compatible {
+    fn account(&self) -> &Account {
+        &self.account
     }
 
-    fn models(&self) -> Option<ModelQuery> {
-        Some(self.account.models_at("/models"))
-    }
-
-    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
-        Some(self.account.model_for(request).to_owned())
-    }
-
-    fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+    fn ask(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         model_place::check(&self.account, request, None)?;
         let mut body = json!({
             "model": self.account.model_for(request),
@@ -57,15 +50,14 @@ impl Provider for Compatible {
         Ok(self.account.post("/chat/completions", body))
     }
 
-    fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
-        let body = self.account.read(request, replies)?;
-        let mut answer = chat_completion::read(&self.account, request, &body)?;
+    fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
+        let mut answer = chat_completion::read(&self.account, request, body)?;
         answer.place = Some(model_place::applied(request, PlaceBy::Instruction));
         Ok(Step::Done(Box::new(answer)))
     }
 
-    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
-        token_usage::told(replies.last(), chat_completion::usage)
+    fn used(body: &Value) -> UpstreamUsage {
+        chat_completion::usage(body)
     }
 }
 
@@ -74,6 +66,8 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
+    use crate::net::HttpReply;
+    use crate::upstream::provider::Provider;
     use crate::upstream::providers::test_support::{
         answer, assert_tolerates_mutations, failure, reply, request, settings,
     };

@@ -3,19 +3,20 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, HIGHLIGHTS_MAX, Kind, PlaceBy, Source};
+use crate::answer::{Answer, HIGHLIGHTS_MAX, PlaceBy, Source};
 use crate::config;
 use crate::job::{ScrapeRequest, UpstreamUsage};
-use crate::net::{HttpReply, HttpRequest};
+use crate::net::HttpRequest;
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{ModelQuery, Provider, Step};
+use crate::upstream::provider::Step;
 
 use super::account::{Account, Shipped, SignIn};
 use super::error_body::Verdict;
+use super::model_api::ModelApi;
 use super::searches::SearchCount;
 use super::source_list::{SourceList, source};
 use super::token_usage::{count, sum};
-use super::{json_path, model_place, searches, source_list, token_usage};
+use super::{json_path, model_place, searches, source_list};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://generativelanguage.googleapis.com/v1beta",
@@ -39,20 +40,15 @@ impl Gemini {
     }
 }
 
-impl Provider for Gemini {
-    fn kind(&self) -> Kind {
-        Kind::Api
+impl ModelApi for Gemini {
+    const MODELS: Option<&'static str> = Some("/models?pageSize=1000");
+    const REDIRECTS: Option<&'static str> = Some(REDIRECT);
+
+    fn account(&self) -> &Account {
+        &self.account
     }
 
-    fn models(&self) -> Option<ModelQuery> {
-        Some(self.account.models_at("/models?pageSize=1000"))
-    }
-
-    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
-        Some(self.account.model_for(request).to_owned())
-    }
-
-    fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+    fn ask(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         model_place::check(&self.account, request, None)?;
         // Google lets nobody force a search: left to itself the model often answers from memory.
         let search = request.web_search.then(|| searches::SEARCH_FIRST.to_owned());
@@ -74,21 +70,6 @@ impl Provider for Gemini {
         Ok(self.account.post(&format!("/models/{model}:generateContent"), body))
     }
 
-    fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
-        let body = self.account.read(request, replies)?;
-        self.step(request, &body)
-    }
-
-    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
-        token_usage::told(replies.last(), usage)
-    }
-
-    fn resolve_prefix(&self) -> Option<&'static str> {
-        Some(REDIRECT)
-    }
-}
-
-impl Gemini {
     fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
         let candidate = self.candidate(request, body)?;
         let parts: Vec<&str> =
@@ -120,6 +101,12 @@ impl Gemini {
         })))
     }
 
+    fn used(body: &Value) -> UpstreamUsage {
+        usage(body)
+    }
+}
+
+impl Gemini {
     /// The one candidate, when it ended as an answer does.
     fn candidate<'a>(
         &self,
@@ -270,6 +257,7 @@ mod tests {
     use crate::config::UpstreamKind;
     use crate::job::Reason;
     use crate::net::Method;
+    use crate::upstream::provider::Provider;
     use crate::upstream::providers::test_support::{
         answer, assert_tolerates_mutations, failure, request, secrets, settings,
     };

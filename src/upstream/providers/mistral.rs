@@ -4,18 +4,19 @@
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Kind, PlaceBy, Source};
+use crate::answer::{Answer, PlaceBy, Source};
 use crate::config;
 use crate::job::{ScrapeRequest, UpstreamUsage};
-use crate::net::{HttpReply, HttpRequest};
+use crate::net::HttpRequest;
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{ModelQuery, Provider, Step};
+use crate::upstream::provider::Step;
 
 use super::account::{Account, Shipped, SignIn};
+use super::model_api::ModelApi;
 use super::searches::SearchCount;
 use super::source_list::{SourceList, source};
 use super::token_usage::{count, sum};
-use super::{json_path, model_place, searches, token_usage};
+use super::{json_path, model_place, searches};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.mistral.ai/v1",
@@ -38,20 +39,12 @@ impl Mistral {
     }
 }
 
-impl Provider for Mistral {
-    fn kind(&self) -> Kind {
-        Kind::Api
+impl ModelApi for Mistral {
+    fn account(&self) -> &Account {
+        &self.account
     }
 
-    fn models(&self) -> Option<ModelQuery> {
-        Some(self.account.models_at("/models"))
-    }
-
-    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
-        Some(self.account.model_for(request).to_owned())
-    }
-
-    fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+    fn ask(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         model_place::check(&self.account, request, None)?;
         let mut body = json!({
             "model": self.account.model_for(request),
@@ -70,17 +63,6 @@ impl Provider for Mistral {
         Ok(self.account.post("/conversations", body))
     }
 
-    fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
-        let body = self.account.read(request, replies)?;
-        self.step(request, &body)
-    }
-
-    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
-        token_usage::told(replies.last(), usage)
-    }
-}
-
-impl Mistral {
     fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
         if json_path::text(body, "object") == "error" || !body["error"].is_null() {
             return Err(self.account.failure(request, body));
@@ -111,6 +93,10 @@ impl Mistral {
             place: Some(model_place::applied(request, PlaceBy::Instruction)),
             ..Answer::default()
         })))
+    }
+
+    fn used(body: &Value) -> UpstreamUsage {
+        usage(body)
     }
 }
 
@@ -243,6 +229,7 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
+    use crate::upstream::provider::Provider;
     use crate::upstream::providers::test_support::{
         answer, assert_tolerates_mutations, failure, request, secrets, settings,
     };

@@ -16,6 +16,7 @@ mod gemini;
 mod json_path;
 mod json_text;
 mod mistral;
+mod model_api;
 mod model_place;
 mod openai;
 mod overview;

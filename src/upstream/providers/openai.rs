@@ -4,16 +4,17 @@
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Kind, PlaceBy};
+use crate::answer::{Answer, PlaceBy};
 use crate::config;
 use crate::job::{ScrapeRequest, UpstreamUsage};
-use crate::net::{HttpReply, HttpRequest};
+use crate::net::HttpRequest;
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{ModelQuery, Provider, Step};
+use crate::upstream::provider::Step;
 
 use super::account::{Account, Shipped, SignIn};
+use super::model_api::ModelApi;
 use super::model_place::Part;
-use super::{model_place, responses, searches, token_usage};
+use super::{model_place, responses, searches};
 
 const SHIPPED: Shipped =
     Shipped { base_url: "https://api.openai.com/v1", model: "gpt-6-luna", sign_in: SignIn::Bearer };
@@ -37,20 +38,12 @@ impl Openai {
     }
 }
 
-impl Provider for Openai {
-    fn kind(&self) -> Kind {
-        Kind::Api
+impl ModelApi for Openai {
+    fn account(&self) -> &Account {
+        &self.account
     }
 
-    fn models(&self) -> Option<ModelQuery> {
-        Some(self.account.models_at("/models"))
-    }
-
-    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
-        Some(self.account.model_for(request).to_owned())
-    }
-
-    fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+    fn ask(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         let fields = request.web_search.then_some(PLACE_FIELDS);
         model_place::check(&self.account, request, fields)?;
         let mut body = json!({
@@ -73,17 +66,32 @@ impl Provider for Openai {
         Ok(self.account.post("/responses", body))
     }
 
-    fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
-        let body = self.account.read(request, replies)?;
-        self.step(request, &body)
+    fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
+        if let Some(id) = responses::pending(&self.account, request, body)? {
+            return Ok(Step::Begun(id));
+        }
+        let reading = responses::read(&self.account, body)?;
+        let search = reading.searches.told(request, reading.has_found());
+        let by = if request.web_search { PlaceBy::Field } else { PlaceBy::Instruction };
+        Ok(Step::Done(Box::new(Answer {
+            warnings: searches::warning(&search, "").into_iter().collect(),
+            markdown: reading.markdown,
+            model: reading.model,
+            queries: Some(reading.queries),
+            sources: Some(reading.sources.into_vec()),
+            citations: Some(reading.cited.into_vec()),
+            search: Some(search),
+            place: Some(model_place::applied(request, by)),
+            ..Answer::default()
+        })))
     }
 
-    fn look_at(&self, task: &str) -> Option<HttpRequest> {
+    fn used(body: &Value) -> UpstreamUsage {
+        responses::usage(body)
+    }
+
+    fn look(&self, task: &str) -> Option<HttpRequest> {
         Some(responses::look_at(&self.account, task))
-    }
-
-    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
-        token_usage::told(replies.last(), responses::usage)
     }
 }
 
@@ -109,26 +117,6 @@ impl Openai {
         instructions.extend(model_place::sentences_but(request, PLACE_FIELDS));
         instructions
     }
-
-    fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
-        if let Some(id) = responses::pending(&self.account, request, body)? {
-            return Ok(Step::Begun(id));
-        }
-        let reading = responses::read(&self.account, body)?;
-        let search = reading.searches.told(request, reading.has_found());
-        let by = if request.web_search { PlaceBy::Field } else { PlaceBy::Instruction };
-        Ok(Step::Done(Box::new(Answer {
-            warnings: searches::warning(&search, "").into_iter().collect(),
-            markdown: reading.markdown,
-            model: reading.model,
-            queries: Some(reading.queries),
-            sources: Some(reading.sources.into_vec()),
-            citations: Some(reading.cited.into_vec()),
-            search: Some(search),
-            place: Some(model_place::applied(request, by)),
-            ..Answer::default()
-        })))
-    }
 }
 
 #[cfg(test)]
@@ -136,7 +124,8 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
-    use crate::net::{HeaderValue, Method};
+    use crate::net::{HeaderValue, HttpReply, Method};
+    use crate::upstream::provider::Provider;
     use crate::upstream::providers::test_support::{
         answer, assert_tolerates_mutations, failure, ok, reply, request, secrets, settings,
     };

@@ -6,18 +6,19 @@ use std::collections::HashMap;
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, AppliedPlace, Kind, Place, PlaceBy, Source, renumbered};
+use crate::answer::{Answer, AppliedPlace, Place, PlaceBy, Source, renumbered};
 use crate::config;
 use crate::job::{ScrapeRequest, UpstreamUsage};
-use crate::net::{HttpReply, HttpRequest};
+use crate::net::HttpRequest;
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{Provider, Step};
+use crate::upstream::provider::Step;
 
 use super::account::{Account, Shipped, SignIn};
+use super::model_api::ModelApi;
 use super::model_place::Part;
 use super::responses::Reading;
 use super::source_list::{SourceList, source};
-use super::{chat_completion, json_path, model_place, responses, searches, token_usage};
+use super::{chat_completion, json_path, model_place, responses, searches};
 
 const SHIPPED: Shipped = Shipped {
     base_url: "https://api.perplexity.ai/v1",
@@ -43,17 +44,15 @@ impl Perplexity {
     }
 }
 
-impl Provider for Perplexity {
-    fn kind(&self) -> Kind {
-        Kind::Api
-    }
+impl ModelApi for Perplexity {
+    const MODELS: Option<&'static str> = None;
 
-    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
-        Some(self.account.model_for(request).to_owned())
+    fn account(&self) -> &Account {
+        &self.account
     }
 
     // Unknown fields are refused, so nothing is sent that the API's reference does not name.
-    fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+    fn ask(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         let told = [PLACE_FIELDS, &[Part::Language]].concat();
         let fields = request.web_search.then_some(told.as_slice());
         model_place::check(&self.account, request, fields)?;
@@ -88,31 +87,24 @@ impl Provider for Perplexity {
         Ok(self.account.post("/agent", body))
     }
 
-    fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
-        let body = self.account.read(request, replies)?;
+    fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
         if body["choices"].is_array() {
-            let answer = chat_completion::read(&self.account, request, &body)?;
+            let answer = chat_completion::read(&self.account, request, body)?;
             return Ok(Step::Done(Box::new(as_sonar(request, answer))));
         }
-        self.step(request, &body)
-    }
-
-    fn look_at(&self, task: &str) -> Option<HttpRequest> {
-        Some(responses::look_at(&self.account, task))
-    }
-
-    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
-        token_usage::told(replies.last(), usage)
-    }
-}
-
-impl Perplexity {
-    fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
         if let Some(id) = responses::pending(&self.account, request, body)? {
             return Ok(Step::Begun(id));
         }
         let reading = responses::read(&self.account, body)?;
         Ok(Step::Done(Box::new(agent_answer(request, body, reading))))
+    }
+
+    fn used(body: &Value) -> UpstreamUsage {
+        usage(body)
+    }
+
+    fn look(&self, task: &str) -> Option<HttpRequest> {
+        Some(responses::look_at(&self.account, task))
     }
 }
 
@@ -236,6 +228,7 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
+    use crate::upstream::provider::Provider;
     use crate::upstream::providers::test_support::{
         answer, assert_tolerates_mutations, failure, ok, request, secrets, settings,
     };

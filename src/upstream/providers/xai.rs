@@ -5,16 +5,17 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::answer::{Answer, Kind, PlaceBy, Source, numbered_links};
+use crate::answer::{Answer, PlaceBy, Source, numbered_links};
 use crate::config;
 use crate::job::{ScrapeRequest, UpstreamUsage};
-use crate::net::{HttpReply, HttpRequest};
+use crate::net::HttpRequest;
 use crate::upstream::UpstreamError;
-use crate::upstream::provider::{ModelQuery, Provider, Step};
+use crate::upstream::provider::Step;
 
 use super::account::{Account, Shipped, SignIn};
+use super::model_api::ModelApi;
 use super::source_list::SourceList;
-use super::{model_place, responses, searches, token_usage};
+use super::{model_place, responses, searches};
 
 const SHIPPED: Shipped =
     Shipped { base_url: "https://api.x.ai/v1", model: "grok-4.6", sign_in: SignIn::Bearer };
@@ -31,20 +32,12 @@ impl Xai {
     }
 }
 
-impl Provider for Xai {
-    fn kind(&self) -> Kind {
-        Kind::Api
+impl ModelApi for Xai {
+    fn account(&self) -> &Account {
+        &self.account
     }
 
-    fn models(&self) -> Option<ModelQuery> {
-        Some(self.account.models_at("/models"))
-    }
-
-    fn model_asked(&self, request: &ScrapeRequest) -> Option<String> {
-        Some(self.account.model_for(request).to_owned())
-    }
-
-    fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
+    fn ask(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         model_place::check(&self.account, request, None)?;
         let mut body = json!({
             "model": self.account.model_for(request),
@@ -68,21 +61,6 @@ impl Provider for Xai {
         Ok(self.account.post("/responses", body))
     }
 
-    fn reply(&self, request: &ScrapeRequest, replies: &[HttpReply]) -> Result<Step, UpstreamError> {
-        let body = self.account.read(request, replies)?;
-        self.step(request, &body)
-    }
-
-    fn look_at(&self, task: &str) -> Option<HttpRequest> {
-        Some(responses::look_at(&self.account, task))
-    }
-
-    fn usage(&self, replies: &[HttpReply]) -> UpstreamUsage {
-        token_usage::told(replies.last(), responses::usage)
-    }
-}
-
-impl Xai {
     fn step(&self, request: &ScrapeRequest, body: &Value) -> Result<Step, UpstreamError> {
         if let Some(id) = responses::pending(&self.account, request, body)? {
             return Ok(Step::Begun(id));
@@ -103,6 +81,14 @@ impl Xai {
             place: Some(model_place::applied(request, PlaceBy::Instruction)),
             ..Answer::default()
         })))
+    }
+
+    fn used(body: &Value) -> UpstreamUsage {
+        responses::usage(body)
+    }
+
+    fn look(&self, task: &str) -> Option<HttpRequest> {
+        Some(responses::look_at(&self.account, task))
     }
 }
 
@@ -135,6 +121,7 @@ mod tests {
     use super::*;
     use crate::config::UpstreamKind;
     use crate::job::Reason;
+    use crate::upstream::provider::Provider;
     use crate::upstream::providers::test_support::{
         answer, assert_tolerates_mutations, failure, request, secrets, settings,
     };
