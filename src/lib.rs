@@ -2,6 +2,7 @@
 //!
 #![doc = include_str!("ARCHITECTURE.md")]
 
+pub mod alert;
 pub mod answer;
 pub mod api;
 pub mod catalog;

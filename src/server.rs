@@ -104,6 +104,7 @@ impl Server {
             Arc::new(Service::new(store.clone(), engine.clone(), settings.clone(), clock.clone()));
         let http =
             HttpServer::start(listener, &settings.http, service.clone(), local.practice, clock)?;
+        service.evaluate_alerts();
         let schedules = ScheduleRunner::start(&service, slot_reader());
         let (stop, stopped) = crossbeam_channel::bounded(1);
         let parts = Parts {

@@ -1,16 +1,19 @@
 //! The use cases: all that http and cli may ask of a running service. Rules live here and below;
 //! the edges parse, call and answer.
 
+mod alerts;
 mod batches;
 mod caller;
 mod deletion;
 mod error;
+mod evaluations;
 mod failed_keys;
 mod free_space;
 mod heartbeat;
 mod jobs;
 mod keyring;
 mod metrics;
+mod notice_totals;
 mod reports;
 mod reread;
 mod results;
@@ -41,6 +44,7 @@ use crate::job::{Invalid, Rule, broken_rule};
 use crate::rate::{RateLimit, RateLimitStatus};
 use crate::store::{Store, StoreError};
 
+pub use alerts::{AlertCounts, NewAlert};
 pub use batches::NewBatch;
 pub use caller::Caller;
 pub(crate) use error::ReportExcess;
@@ -90,6 +94,7 @@ pub struct Service {
     failed_keys: FailedKeys,
     free_space: Arc<FreeSpaceCache>,
     run_totals: run_totals::RunTotals,
+    notice_totals: notice_totals::NoticeTotals,
     stopping: AtomicBool,
     /// Wakes those who would wait beyond the stop.
     stop_told: Notify,
@@ -115,6 +120,7 @@ impl Service {
             keyring,
             failed_keys,
             run_totals: run_totals::RunTotals::default(),
+            notice_totals: notice_totals::NoticeTotals::default(),
             stopping,
             stop_told,
         }

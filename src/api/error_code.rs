@@ -168,6 +168,9 @@ error_codes! {
         EveryInvalid: 400, "every_invalid",
             "Parameter `every` must be an interval of 1m to 366d such as `8h`, `90m` or `1d12h`; \
              given: `5s`.";
+        AlertInvalid: 400, "alert_invalid",
+            "Parameter `over` must be `1 runs` to `10 runs` or `1 days` to `90 days`; given: \
+             `forever`.";
         BatchTooLarge: 400, "batch_too_large",
             "A batch must have at most 1000 items; given: 1001. Send several.";
         TrackerInvalid: 400, "tracker_invalid",
@@ -248,6 +251,8 @@ error_codes! {
         ScheduleNotFound: 404, "schedule_not_found",
             "Schedule not found. It may have been removed, or the key has no schedule with this \
              ID.";
+        AlertNotFound: 404, "alert_not_found",
+            "Alert not found. It may have been removed, or the key has no alert with this ID.";
         WebhookNotFound: 404, "webhook_not_found",
             "It was submitted without `webhook_url`, so it has no webhook.";
         RawNotKept: 404, "raw_not_kept",
@@ -269,6 +274,11 @@ error_codes! {
             "Another schedule has the name `daily`. Choose another one, or change that schedule.";
         SchedulesFull: 409, "schedules_full",
             "A key may have at most 1000 schedules. Remove one first.";
+        AlertNameTaken: 409, "alert_name_taken",
+            "Another alert has the name `fewer-mentions`. Choose another one, or change that \
+             alert.";
+        AlertsFull: 409, "alerts_full",
+            "A key may have at most 1000 alerts. Remove one first.";
         ScheduleOverlap: 409, "schedule_overlap",
             "The run before has not ended: batch 7f6b1c0e-52a4-4c8e-9a0d-3d6f0b8e21c5. Wait for \
              it, or cancel it.";

@@ -1,6 +1,7 @@
 //! What a client sees, declared once: the tables of error codes and parameters, and the types of
 //! replies with their schemas. No rules.
 
+mod alerts;
 mod deletion;
 mod error_code;
 mod field;
@@ -8,6 +9,7 @@ mod job_object;
 mod job_writer;
 mod jobs;
 mod mcp;
+mod notice_message;
 mod parameter;
 mod raw;
 mod reports;
@@ -17,6 +19,7 @@ mod tokens;
 mod trackers;
 mod wire;
 
+pub use alerts::*;
 pub use deletion::DeletionView;
 pub use error_code::ErrorCode;
 pub use field::{FieldType, WrongType};
@@ -24,6 +27,7 @@ pub use job_object::*;
 pub use job_writer::{job_object, job_object_with};
 pub use jobs::*;
 pub use mcp::*;
+pub use notice_message::notice_message;
 pub use parameter::*;
 pub use raw::*;
 pub use reports::*;

@@ -109,6 +109,8 @@ fn check(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> {
             "cache_entries": report.cache_entries,
             "accounts": report.accounts,
             "observations": report.observations,
+            "alerts": report.alerts,
+            "notices": report.notices,
             "file_bytes": report.file_bytes,
             "free_bytes": free_bytes(&report),
             "problems_total": report.problems_total,
@@ -129,6 +131,8 @@ fn check_text(report: &CheckReport, styled: Styled) -> String {
     fact(&mut text, styled, "cache", &report.cache_entries.to_string());
     fact(&mut text, styled, "accounts", &report.accounts.to_string());
     fact(&mut text, styled, "measured", &report.observations.to_string());
+    let alerts = format!("{}, with {} notices", report.alerts, report.notices);
+    fact(&mut text, styled, "alerts", &alerts);
     let (file, free) = (mebibytes(report.file_bytes), mebibytes(free_bytes(report)));
     fact(&mut text, styled, "file", &format!("{file}, {free} of it free"));
     if report.problems_total == 0 {

@@ -21,7 +21,9 @@ impl Engine {
                     }
                     self.waiters.transition.wake(row);
                 }
-                Effect::Deadline { at_ms } | Effect::Slot { due_ms: at_ms } => {
+                Effect::Deadline { at_ms }
+                | Effect::Slot { due_ms: at_ms }
+                | Effect::Alert { due_ms: at_ms } => {
                     wake |= at_ms < self.scheduler.next_ms();
                 }
                 Effect::Delivery { .. } => self.deliverer.wake(),

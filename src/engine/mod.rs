@@ -2,6 +2,7 @@
 //! webhooks. It hears of every commit from the store, and what it forgets or misses the ready index
 //! still has.
 
+mod alerts;
 mod attempt;
 mod billing;
 pub(crate) mod breakpoints;
@@ -34,6 +35,7 @@ mod vendor_tasks;
 mod waiters;
 mod webhook;
 
+pub use alerts::AlertEvaluator;
 pub use history::{BUCKET_SECONDS, DayBucket, HealthReport, WINDOW_MINUTES};
 pub use ledger::{CapReached, Ledger};
 pub use queue::QUEUE_ENTRIES_MAX;

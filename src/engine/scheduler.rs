@@ -1,6 +1,7 @@
 //! The scheduler: one thread for what comes due. It refills the queues from the ready index,
-//! makes retries come due, ends jobs that did not start in time, runs the slots of schedules, and
-//! sweeps what has expired. Everything it does can be done again: it keeps no state that matters.
+//! makes retries come due, ends jobs that did not start in time, runs the slots of schedules,
+//! has alerts evaluated, and sweeps what has expired. Everything it does can be done again: it
+//! keeps no state that matters.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -126,6 +127,7 @@ impl Scheduler {
         for queue in &self.engine.queues {
             refill(&self.engine, queue, now_ms)?;
         }
+        let alert_ms = self.engine.alerts.evaluate_due(&self.engine.context.store, now_ms)?;
         let elapsed_ms = self.watch.elapsed_ms();
         if elapsed_ms >= self.save_counts_from_ms {
             self.save_counts_from_ms = elapsed_ms.saturating_add(SAVE_EVERY_MS);
@@ -140,7 +142,7 @@ impl Scheduler {
         }
         let sweep_in_ms = self.sweep_from_ms.saturating_sub(self.watch.elapsed_ms());
         let next_ms = next_pass_ms(&self.engine, now_ms, now_ms.saturating_add(sweep_in_ms))?;
-        Ok(slot_ms.map_or(next_ms, |slot_ms| slot_ms.min(next_ms)))
+        Ok([slot_ms, alert_ms].into_iter().flatten().fold(next_ms, UnixMs::min))
     }
 
     /// Plans schedules again whose slots a wrong clock has put far ahead.

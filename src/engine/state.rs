@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 use crossbeam_channel::Receiver;
 use uuid::Uuid;
 
+use super::alerts::{AlertEvaluator, Alerts};
 use super::context::Context;
 use super::history::HealthReport;
 use super::ledger::Ledger;
@@ -44,6 +45,7 @@ pub struct Engine {
     pub(super) deliverer: Arc<Deliverer>,
     pub(super) scheduler: Arc<PassLoop>,
     pub(super) slots: Slots,
+    pub(super) alerts: Alerts,
 }
 
 /// The settings that attempts follow.
@@ -101,7 +103,7 @@ impl Engine {
         ledger.set_caps(&settings.keys);
         Arc::new(Engine {
             saved_counts: SavedCounts::restore(&store, &queues, clock.now_ms()),
-            deliverer: Deliverer::new(context.clone(), &settings.webhooks, lookup),
+            deliverer: Deliverer::new(context.clone(), settings, lookup),
             context,
             upstreams,
             ledger,
@@ -121,6 +123,7 @@ impl Engine {
             waiters: JobWaiters::default(),
             scheduler: PassLoop::new("scheduler"),
             slots: Slots::default(),
+            alerts: Alerts::default(),
         })
     }
 
@@ -267,6 +270,12 @@ impl Engine {
     /// Returns the moment before which stored results no longer serve others.
     pub fn cache_from_ms(&self, now_ms: UnixMs) -> UnixMs {
         now_ms.saturating_sub(self.settings.cache_ttl_ms)
+    }
+
+    /// Has alerts evaluated by `evaluator` from now on. Only the first call counts.
+    pub fn evaluate_alerts_by(&self, evaluator: Weak<dyn AlertEvaluator>) {
+        self.alerts.evaluate_by(evaluator);
+        self.scheduler.wake();
     }
 
     /// Has the slots of schedules run by `runner` from now on. Only the first call counts.

@@ -15,7 +15,7 @@ use super::context::Context;
 use super::lock::lock;
 use super::pool::{AFTER_ERROR_MS, Next, PassLoop, Pool, guard};
 use crate::clock::UnixMs;
-use crate::config::Webhooks;
+use crate::config::{Settings, Webhooks};
 use crate::net::Lookup;
 use crate::store::{OutboxKey, StoreError};
 use sender::Sender;
@@ -34,7 +34,7 @@ const LATER_ROWS_MAX: usize = 4_000;
 /// How soon the next pass goes on where this one has stopped, if there are threads left, milliseconds.
 const GO_ON_MS: u64 = 10;
 
-/// Sends what the outbox holds. Without a secret it sends nothing.
+/// Sends what the outbox holds. Without a secret it sends nothing that must be signed.
 pub(super) struct Deliverer {
     context: Arc<Context>,
     sender: Sender,
@@ -58,10 +58,10 @@ impl Deliverer {
     /// if there is one.
     pub(crate) fn new(
         context: Arc<Context>,
-        settings: &Webhooks,
+        settings: &Settings,
         lookup: Option<Lookup>,
     ) -> Arc<Deliverer> {
-        let workers = settings.workers;
+        let workers = settings.webhooks.workers;
         // There is room for a ticket of every worker.
         let pool = Pool::new("webhook".to_owned(), workers, workers, context.stop.clone());
         Arc::new(Deliverer {
@@ -80,7 +80,6 @@ impl Deliverer {
     pub(crate) fn run(self: &Arc<Deliverer>, settings: &Webhooks) -> std::io::Result<()> {
         if !self.sender.can_sign() {
             self.warn_undelivered(settings);
-            return Ok(());
         }
         let deliverer = self.clone();
         self.pool.start(move |_slot| deliverer.work())?;
@@ -127,7 +126,9 @@ impl Deliverer {
             let Next::Entry(ticket) = self.pool.next(true) else { return };
             let row = ticket.row;
             let (conduct, settled) = match guard(|| self.sender.send(row)) {
-                Some(Ok(conduct)) => (conduct, true),
+                Some(Ok(Some(conduct))) => (conduct, true),
+                // It must be signed, which takes a secret and a restart.
+                Some(Ok(None)) => (Conduct::Unknown, false),
                 Some(Err(error)) => {
                     tracing::error!(row, %error, "a webhook's delivery could not be read or written");
                     // What has failed with the store as a whole is made again when that works.

@@ -27,6 +27,7 @@ pub const PAGES: &[(&str, &str)] = pages![
     "raw-replies",
     "trust",
     "tracking",
+    "alerts",
     "webhooks",
     "errors-and-retries",
     "scrapers",

@@ -188,21 +188,26 @@ impl ApiError {
                 gone(ErrorCode::BatchNotFound, "Batch", "batches", retention_hours)
             }
             ServiceError::ScheduleNotFound => ErrorCode::ScheduleNotFound.into(),
-            ServiceError::ScheduleNameTaken { name } => ApiError::new(
-                ErrorCode::ScheduleNameTaken,
-                format!(
-                    "Another schedule has the name {}. Choose another one, or change that schedule.",
-                    quoted(&name)
-                ),
-            ),
-            ServiceError::SchedulesFull { schedules_max } => ApiError::new(
-                ErrorCode::SchedulesFull,
-                format!("A key may have at most {schedules_max} schedules. Remove one first."),
-            ),
+            ServiceError::ScheduleNameTaken { name } => {
+                name_taken(ErrorCode::ScheduleNameTaken, "schedule", &name)
+            }
+            ServiceError::SchedulesFull { schedules_max } => {
+                too_many(ErrorCode::SchedulesFull, "schedules", schedules_max)
+            }
             ServiceError::ScheduleOverlap { batch } => ApiError::new(
                 ErrorCode::ScheduleOverlap,
                 format!("The run before has not ended: batch {batch}. Wait for it, or cancel it."),
             ),
+            ServiceError::AlertNotFound => ErrorCode::AlertNotFound.into(),
+            ServiceError::AlertNameTaken { name } => {
+                name_taken(ErrorCode::AlertNameTaken, "alert", &name)
+            }
+            ServiceError::AlertsFull { alerts_max } => {
+                too_many(ErrorCode::AlertsFull, "alerts", alerts_max)
+            }
+            ServiceError::AlertInvalid { sentence } => {
+                ApiError::new(ErrorCode::AlertInvalid, sentence)
+            }
             ServiceError::BatchFinished => ErrorCode::BatchFinished.into(),
             ServiceError::WebhooksNotConfigured { missing } => ApiError::new(
                 ErrorCode::WebhooksNotConfigured,
@@ -258,13 +263,15 @@ impl ApiError {
                 ApiError::new(ErrorCode::Failed(failure.reason), failure.sentence).of_job(Some(id))
             }
             ServiceError::Stopping => ApiError::stopping(),
-            ServiceError::Interrupted { id } => {
-                let mut error = ApiError::stopping().of_job(Some(id));
-                error.detail.push_str(" The job is kept and goes on after the next start.");
-                error
-            }
+            ServiceError::Interrupted { id } => ApiError::interrupted(id),
             ServiceError::Store(error) => ApiError::from_store(&error),
         }
+    }
+
+    fn interrupted(job_id: Uuid) -> ApiError {
+        let mut error = ApiError::stopping().of_job(Some(job_id));
+        error.detail.push_str(" The job is kept and goes on after the next start.");
+        error
     }
 
     fn stopping() -> ApiError {
@@ -288,6 +295,18 @@ impl ApiError {
         };
         ApiError::from(code).retry_after(STOPPING_SECONDS)
     }
+}
+
+fn name_taken(code: ErrorCode, what: &str, name: &str) -> ApiError {
+    let named = quoted(name);
+    ApiError::new(
+        code,
+        format!("Another {what} has the name {named}. Choose another one, or change that {what}."),
+    )
+}
+
+fn too_many(code: ErrorCode, what: &str, most: usize) -> ApiError {
+    ApiError::new(code, format!("A key may have at most {most} {what}. Remove one first."))
 }
 
 fn no_tracker(name: &str) -> ApiError {

@@ -25,13 +25,15 @@ pub enum Subject {
     Job,
     /// The end of the last job of the batch of the same row.
     Batch,
+    /// The notice of an alert of the same row.
+    Notice,
 }
 
 impl Subject {
     /// Returns the `webhook-id` of what has this id: the same for every attempt and resend.
     pub fn message_id(self, id: Uuid) -> String {
         match self {
-            Subject::Job | Subject::Batch => format!("msg_{id}"),
+            Subject::Job | Subject::Batch | Subject::Notice => format!("msg_{id}"),
         }
     }
 }

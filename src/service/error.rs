@@ -39,6 +39,19 @@ pub enum ServiceError {
     ScheduleOverlap {
         batch: Uuid,
     },
+    AlertNotFound,
+    /// Another alert of the key has this name.
+    AlertNameTaken {
+        name: String,
+    },
+    /// The key has as many alerts as it may have.
+    AlertsFull {
+        alerts_max: usize,
+    },
+    /// An alert names something that is not there; the rule, as a sentence.
+    AlertInvalid {
+        sentence: String,
+    },
     /// Every job of the batch has ended, so it cannot be canceled.
     BatchFinished,
     /// There is no secret to sign webhooks with; what is missing, as a sentence.

@@ -39,6 +39,8 @@ impl Service {
         let found = self.store.webhook_of(subject, id, now_ms, |reported| match reported {
             Reported::Job(job, _) => (job.account.clone(), job.webhook_url.clone()),
             Reported::Batch(batch) => (batch.account.clone(), batch.webhook_url.clone()),
+            // Their alerts show them.
+            Reported::Notice(notice) => (notice.account.clone(), None),
         })?;
         let own = found.filter(|((account, _), _)| *account == caller.account);
         let ((_, url), delivery) = own.ok_or_else(|| not_found(subject))?;
@@ -125,12 +127,13 @@ fn not_found(subject: Subject) -> ServiceError {
     match subject {
         Subject::Job => ServiceError::JobNotFound,
         Subject::Batch => ServiceError::BatchNotFound,
+        Subject::Notice => ServiceError::AlertNotFound,
     }
 }
 
 fn job_id(subject: Subject, id: Uuid) -> Option<Uuid> {
     match subject {
         Subject::Job => Some(id),
-        Subject::Batch => None,
+        Subject::Batch | Subject::Notice => None,
     }
 }

@@ -3,7 +3,7 @@
 use super::effects::Effect;
 use super::tables::Row;
 use super::transaction::Tables;
-use super::{StoreError, idempotency, outbox, record, rows};
+use super::{StoreError, alert_marks, idempotency, outbox, record, rows};
 use crate::clock::UnixMs;
 use crate::job::{Batch, BatchKey};
 
@@ -23,6 +23,7 @@ pub(super) fn count_end(
     if batch.count_end(done, now_ms) {
         tables.effects.push(Effect::BatchEnded { row: key.row });
         outbox::file(tables, key.row, outbox::prepare_batch(&batch)?)?;
+        alert_marks::end_batch(tables, key.row, now_ms)?;
     }
     write_progress(tables, &batch)
 }
@@ -44,6 +45,7 @@ pub(super) fn remove(tables: &mut Tables<'_>, row: Row, now_ms: UnixMs) -> Resul
     }
     tables.expiry.remove((batch.expires_ms, row))?;
     outbox::forget(tables, row)?;
+    drop(alert_marks::take_runs(tables, row)?);
     tables.batches.remove(row)?;
     tables.batch_progress.remove(row)?;
     idempotency::forget(tables, batch.idempotency, row)

@@ -2,6 +2,7 @@
 //! walks every index both ways.
 
 mod accounts;
+mod alerts;
 mod batches;
 mod export;
 mod jobs;
@@ -172,7 +173,7 @@ impl Store {
 type Walk = fn(&ReadTransaction, &mut Expected, &mut CheckReport) -> Result<(), StoreError>;
 
 /// In this order: the first say what the others must hold.
-const WALKS: [(&str, Walk); 20] = [
+const WALKS: [(&str, Walk); 21] = [
     ("the table of deliveries", outbox::read_all),
     ("the table of jobs", jobs::read_all),
     ("the tables of batches", batches::check),
@@ -180,6 +181,7 @@ const WALKS: [(&str, Walk); 20] = [
     ("the deadline index", jobs::deadlines),
     ("the table of idempotency keys", jobs::idempotency),
     ("the tables of schedules", schedules::check),
+    ("the tables of alerts", alerts::check),
     ("the outbox", outbox::check),
     ("the tables of results and prompts", check_results),
     ("the order of completion", check_completions),

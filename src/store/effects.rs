@@ -12,6 +12,8 @@ pub enum Effect {
     Deadline { at_ms: u64 },
     /// A slot of a schedule is due at this moment.
     Slot { due_ms: u64 },
+    /// An alert is to be evaluated at this moment.
+    Alert { due_ms: u64 },
     /// A webhook is to be sent at this moment.
     Delivery { due_ms: u64 },
     /// An attempt of a job has started.

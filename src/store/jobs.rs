@@ -7,8 +7,8 @@ use super::idempotency::Existing;
 use super::tables::Row;
 use super::transaction::Tables;
 use super::{
-    Scrapers, StoreError, attempts, batch_progress, completions, idempotency, outbox, raws, record,
-    rows, vendor_tasks,
+    Scrapers, StoreError, alert_marks, attempts, batch_progress, completions, idempotency, outbox,
+    raws, record, rows, vendor_tasks,
 };
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State, TransitionError};
@@ -163,8 +163,12 @@ pub(super) fn transition_if(
                 completions::note(tables, &job)?;
             }
             ended(tables, scraper, row);
+            alert_marks::note_attempt(tables, &job.request.scraper, now_ms)?;
         }
         State::Queued | State::WaitingRetry { .. } => {
+            if matches!(job.state, State::WaitingRetry { .. }) {
+                alert_marks::note_attempt(tables, &job.request.scraper, now_ms)?;
+            }
             if job.due_ms != due_before_ms {
                 tables.ready.remove((scraper, job.interactive, due_before_ms, row))?;
                 tables.ready.insert((scraper, job.interactive, job.due_ms, row), ())?;

@@ -2,6 +2,8 @@
 //! is one atomic step. Nothing outside of this folder knows redb.
 
 mod accounts;
+mod alert_marks;
+mod alerts;
 mod attempts;
 mod batch_progress;
 mod batches;
@@ -23,6 +25,7 @@ mod jobs;
 mod lazy_table;
 mod list;
 mod models;
+mod notices;
 mod observations;
 mod open;
 mod options;
@@ -53,6 +56,7 @@ mod vendor_tasks;
 mod writer;
 
 pub use accounts::{Credits, DailyUsage, Usage};
+pub use alerts::{AlertError, DueAlert, EvaluationWritten, NewEvaluation, SentNotice};
 pub use attempts::NewAttemptEnd;
 pub use batches::NewItem;
 pub use cache::{CacheEntry, Cached, request_hash};

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::record::ObservationRecord;
 use super::tables::{self, ObservationKey, Row};
 use super::transaction::Tables;
-use super::{Store, StoreError, page_sums, record, rows, trackers};
+use super::{Store, StoreError, alert_marks, page_sums, record, rows, trackers};
 use crate::clock::UnixMs;
 use crate::job::{Job, State};
 use crate::measure::{
@@ -106,6 +106,7 @@ pub(super) fn add(
     let branded = record.counts.branded;
     let key = (id, version, day, record.scraper, branded, record.country.as_str(), label);
     page_sums::add(tables, key, &new.measured.pages)?;
+    alert_marks::note_answer(tables, job, &new.tracker, at_ms)?;
     Ok(true)
 }
 

@@ -261,6 +261,10 @@ pub(super) fn rebuild(
     last_row = last_row.max(raws.last()?.map_or(0, |(row, _)| row.value()));
     let schedules = transaction.open_table(tables::SCHEDULES)?;
     last_row = last_row.max(schedules.last()?.map_or(0, |(row, _)| row.value()));
+    let alerts = transaction.open_table(tables::ALERTS)?;
+    last_row = last_row.max(alerts.last()?.map_or(0, |(row, _)| row.value()));
+    let notices = transaction.open_table(tables::NOTICES)?;
+    last_row = last_row.max(notices.last()?.map_or(0, |(row, _)| row.value()));
     let mut cache = CacheIndex::new(cache_entries_max);
     for entry in transaction.open_table(tables::CACHE)?.iter()? {
         let (key, hash) = entry?;

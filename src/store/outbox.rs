@@ -10,7 +10,8 @@ use super::effects::Effect;
 use super::snapshot::Snapshot;
 use super::tables::{self, Row};
 use super::transaction::Tables;
-use super::{Scrapers, Store, StoreError, record, rows};
+use super::{Scrapers, Store, StoreError, notices, record, rows};
+use crate::alert::Notice;
 use crate::clock::UnixMs;
 use crate::id::IdParts;
 use crate::job::{Batch, DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Job, Recipient, Subject};
@@ -21,12 +22,13 @@ pub type OutboxKey = (UnixMs, Row);
 /// For how long the sweep leaves an expired job alone whose delivery is pending, milliseconds.
 pub(super) const HOLD_MS: u64 = 3_600_000;
 
-/// The job or batch that a delivery reports.
+/// The job, batch or notice that a delivery reports.
 #[derive(Clone, Copy, Debug)]
 pub enum Reported<'a> {
     /// With the JSON of its result.
     Job(&'a Job, Option<&'a [u8]>),
     Batch(&'a Batch),
+    Notice(&'a Notice),
 }
 
 /// The reason why a webhook is not sent again.
@@ -58,6 +60,12 @@ pub(super) fn prepare(job: &Job) -> Result<Option<Prepared>, StoreError> {
 pub(super) fn prepare_batch(batch: &Batch) -> Result<Option<Prepared>, StoreError> {
     let url = batch.webhook_url.as_deref();
     prepare_of(batch.key.row, Subject::Batch, &batch.account, url, batch.progress.completed_ms)
+}
+
+/// Returns the delivery of a notice, ready to be written.
+pub(super) fn prepare_notice(notice: &Notice) -> Result<Option<Prepared>, StoreError> {
+    let url = Some(notice.definition.url.as_str());
+    prepare_of(notice.row, Subject::Notice, &notice.account, url, Some(notice.at_ms))
 }
 
 fn prepare_of(
@@ -184,6 +192,9 @@ fn owner(
             .map(|(job, _)| Owner { account: job.account, expires_ms: job.expires_ms })),
         Subject::Batch => Ok(rows::read_batch(tables, row)?
             .map(|batch| Owner { account: batch.account, expires_ms: batch.expires_ms })),
+        // Its alert keeps it.
+        Subject::Notice => Ok(notices::read_notice(tables, row)?
+            .map(|notice| Owner { account: notice.account, expires_ms: UnixMs::MAX })),
     }
 }
 
@@ -304,8 +315,10 @@ impl Store {
                     let ended = batch.progress.completed_ms.is_some();
                     ended.then(|| read(&delivery, Reported::Batch(&batch)))
                 }),
+                Subject::Notice => notices::notice_in(snapshot, row)?
+                    .map(|notice| Some(read(&delivery, Reported::Notice(&notice)))),
             };
-            read.ok_or(StoreError::Damaged("the job or batch of a delivery is missing"))?
+            read.ok_or(StoreError::Damaged("what a delivery reports is missing"))?
                 .ok_or(StoreError::Damaged("the job or batch of a delivery has not ended"))
         })
     }
@@ -333,6 +346,8 @@ impl Store {
                 Subject::Batch => {
                     self.batch_in(snapshot, id, now_ms)?.map(|batch| read(Reported::Batch(&batch)))
                 }
+                // Their alerts show them.
+                Subject::Notice => None,
             };
             let Some(read) = read else { return Ok(None) };
             Ok(Some((read, delivery_in(snapshot, plain.row)?)))
@@ -388,7 +403,7 @@ impl Store {
     }
 }
 
-fn delivery_in(snapshot: &Snapshot, row: Row) -> Result<Option<Delivery>, StoreError> {
+pub(super) fn delivery_in(snapshot: &Snapshot, row: Row) -> Result<Option<Delivery>, StoreError> {
     let deliveries = snapshot.open_table(tables::DELIVERIES)?;
     let stored = deliveries.get(row)?;
     stored.map(|bytes| record::decode_delivery(row, bytes.value())).transpose()
@@ -422,5 +437,7 @@ fn resend_target(
                 webhook: batch.webhook_url.is_some(),
             }))
         }
+        // A test of its alert sends another.
+        Subject::Notice => Ok(None),
     }
 }

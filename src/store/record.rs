@@ -1,6 +1,7 @@
 //! Records as stored on disk: structs of their own, encoded with bincode after a version
 //! byte. Only here and in the files of this folder is bincode named.
 
+mod alert;
 mod counts;
 mod delivery;
 mod extras;
@@ -13,6 +14,7 @@ mod vendor_task;
 use bincode::{Decode, Encode};
 use uuid::Uuid;
 
+pub(crate) use alert::{decode_alert, decode_notice, encode_alert, encode_notice};
 pub use counts::{Counts, CountsKind};
 pub(crate) use counts::{
     check_counts, decode_attempts, decode_counts, encode_attempts, encode_counts,

@@ -85,6 +85,7 @@ impl Shared {
                 | Effect::Started { .. }
                 | Effect::Deadline { .. }
                 | Effect::Slot { .. }
+                | Effect::Alert { .. }
                 | Effect::BatchEnded { .. }
                 | Effect::Delivery { .. }
                 | Effect::Counted { .. }

@@ -5,7 +5,7 @@
 use super::tables::{self, SpendKey};
 use super::transaction::Tables;
 use super::usage::DAYS_KEPT_MAX;
-use super::{Store, StoreError, record};
+use super::{Store, StoreError, alert_marks, record};
 use crate::clock::{self, UnixMs};
 use crate::job::{AttemptCall, Spend};
 
@@ -52,7 +52,10 @@ pub(super) fn add(
             forget_before(tables, clock::days_before(day, DAYS_KEPT_MAX))?;
         }
     }
-    Ok(())
+    match calls.last() {
+        Some(last) => alert_marks::note_spend(tables, account, last.ended_ms),
+        None => Ok(()),
+    }
 }
 
 /// Returns the label under which a call of this key is counted.

@@ -81,6 +81,18 @@ pub(crate) const SCHEDULES_DUE: TableDefinition<(u64, Row), ()> =
 /// The runs of schedules, by the schedule's row and the number of the run.
 pub(crate) const SCHEDULE_RUNS: TableDefinition<(Row, u64), &[u8]> =
     TableDefinition::new("schedule_runs");
+/// The alerts: see `record`.
+pub(crate) const ALERTS: TableDefinition<Row, &[u8]> = TableDefinition::new("alerts");
+/// Every alert that is not paused, by what it watches: when it is evaluated, and how often it was
+/// marked.
+pub(crate) const ALERT_WATCHES: TableDefinition<(&str, Row), (u64, u64)> =
+    TableDefinition::new("alert_watches");
+/// Every alert that is to be evaluated, by the time that it is due: `(due_ms, row)`.
+pub(crate) const ALERTS_DUE: TableDefinition<(u64, Row), ()> = TableDefinition::new("alerts_due");
+/// What is watched and has measured answers of a batch that has not ended, by the batch's row.
+pub(crate) const ALERT_RUNS: TableDefinition<(Row, &str), ()> = TableDefinition::new("alert_runs");
+/// The notices of alerts, by rows of their own, which their deliveries share.
+pub(crate) const NOTICES: TableDefinition<Row, &[u8]> = TableDefinition::new("notices");
 /// A key of the counts: the kind, the scraper's number, and the number of the minute or bucket.
 pub(crate) type CountsKey = (u8, u16, u64);
 /// What was counted by the minute and by five minutes.

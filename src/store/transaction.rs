@@ -10,10 +10,11 @@ use super::accounts::{BufferedCredits, BufferedDay};
 use super::effects::Effect;
 use super::lazy_table::LazyTable;
 use super::tables::{
-    ATTEMPTS, BATCH_PROGRESS, BATCHES, CACHE, COMPLETIONS, COUNTS, CREDITS, CountsKey, DEADLINES,
-    DELIVERIES, EXPIRY, IDEMPOTENCY, JOBS, MODELS, OBSERVATIONS, OUTBOX, ObservationKey, PAGE_SUMS,
-    PROMPTS, RAWS, READY, RESULTS, ReadyKey, Row, SCHEDULE_BATCHES, SCHEDULE_RUNS, SCHEDULES,
-    SCHEDULES_DUE, SPEND, SUMS, SpendKey, SumsKey, TRACKER_VERSIONS, TRACKERS, VENDOR_TASKS,
+    ALERT_RUNS, ALERT_WATCHES, ALERTS, ALERTS_DUE, ATTEMPTS, BATCH_PROGRESS, BATCHES, CACHE,
+    COMPLETIONS, COUNTS, CREDITS, CountsKey, DEADLINES, DELIVERIES, EXPIRY, IDEMPOTENCY, JOBS,
+    MODELS, NOTICES, OBSERVATIONS, OUTBOX, ObservationKey, PAGE_SUMS, PROMPTS, RAWS, READY,
+    RESULTS, ReadyKey, Row, SCHEDULE_BATCHES, SCHEDULE_RUNS, SCHEDULES, SCHEDULES_DUE, SPEND, SUMS,
+    SpendKey, SumsKey, TRACKER_VERSIONS, TRACKERS, VENDOR_TASKS,
 };
 
 /// All tables of one write transaction, those that every submit writes open already, and what is to
@@ -42,6 +43,11 @@ pub(crate) struct Tables<'t> {
     pub schedule_batches: LazyTable<'t, Row, &'static [u8]>,
     pub schedules_due: LazyTable<'t, (u64, Row), ()>,
     pub schedule_runs: LazyTable<'t, (Row, u64), &'static [u8]>,
+    pub alerts: LazyTable<'t, Row, &'static [u8]>,
+    pub alert_watches: LazyTable<'t, (&'static str, Row), (u64, u64)>,
+    pub alerts_due: LazyTable<'t, (u64, Row), ()>,
+    pub alert_runs: LazyTable<'t, (Row, &'static str), ()>,
+    pub notices: LazyTable<'t, Row, &'static [u8]>,
     pub trackers: LazyTable<'t, (&'static str, &'static str), &'static [u8]>,
     pub tracker_versions: LazyTable<'t, (u64, u32), &'static [u8]>,
     pub observations: LazyTable<'t, ObservationKey, &'static [u8]>,
@@ -80,6 +86,11 @@ pub(crate) fn make_tables(transaction: &WriteTransaction) -> Result<(), StoreErr
     transaction.open_table(SCHEDULE_BATCHES)?;
     transaction.open_table(SCHEDULES_DUE)?;
     transaction.open_table(SCHEDULE_RUNS)?;
+    transaction.open_table(ALERTS)?;
+    transaction.open_table(ALERT_WATCHES)?;
+    transaction.open_table(ALERTS_DUE)?;
+    transaction.open_table(ALERT_RUNS)?;
+    transaction.open_table(NOTICES)?;
     transaction.open_table(TRACKERS)?;
     transaction.open_table(TRACKER_VERSIONS)?;
     transaction.open_table(OBSERVATIONS)?;
@@ -119,6 +130,11 @@ impl<'t> Tables<'t> {
             schedule_batches: LazyTable::new(transaction, SCHEDULE_BATCHES),
             schedules_due: LazyTable::new(transaction, SCHEDULES_DUE),
             schedule_runs: LazyTable::new(transaction, SCHEDULE_RUNS),
+            alerts: LazyTable::new(transaction, ALERTS),
+            alert_watches: LazyTable::new(transaction, ALERT_WATCHES),
+            alerts_due: LazyTable::new(transaction, ALERTS_DUE),
+            alert_runs: LazyTable::new(transaction, ALERT_RUNS),
+            notices: LazyTable::new(transaction, NOTICES),
             trackers: LazyTable::new(transaction, TRACKERS),
             tracker_versions: LazyTable::new(transaction, TRACKER_VERSIONS),
             observations: LazyTable::new(transaction, OBSERVATIONS),

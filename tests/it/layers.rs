@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 /// The rows of the design, lowest first. `cli` is last.
 const ROWS: &[&str] = &[
     "clock", "rate", "tally", "country", "catalog", "config", "id", "job", "answer", "measure",
-    "api", "store", "guide", "practice", "net", "upstream", "engine", "service", "http", "server",
-    "cli",
+    "alert", "api", "store", "guide", "practice", "net", "upstream", "engine", "service", "http",
+    "server", "cli",
 ];
 
 /// Every source file below `src` but those in folders of tests.

@@ -3,6 +3,7 @@
 // A test may panic: that is how it fails.
 #![allow(clippy::unwrap_used)]
 
+mod alerts;
 mod app;
 mod attacks;
 mod batch_file;

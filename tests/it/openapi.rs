@@ -59,6 +59,7 @@ fn every_path_is_there_with_its_methods_and_no_others() {
             .replace("{job_id}", "00000000-0000-4000-8000-000000000000")
             .replace("{batch_id}", "00000000-0000-4000-8000-000000000000")
             .replace("{schedule_id}", "00000000-0000-4000-8000-000000000000")
+            .replace("{alert_id}", "00000000-0000-4000-8000-000000000000")
             .replace("{scraper}", "practice")
             .replace("{page}", "api")
             .replace("{tracker}", "acme")

@@ -8,17 +8,16 @@ use uuid::Uuid;
 use super::shares::Conduct;
 use super::signature::signatures;
 use super::tally::{DeliveryCounts, DeliveryTally};
-use crate::api::BatchView;
-use crate::api::job_object;
+use crate::api::{BatchView, job_object, notice_message};
 use crate::clock::UnixMs;
-use crate::config::{SigningKey, Webhooks};
+use crate::config::{Settings, SigningKey};
 use crate::engine::breakpoints::Point;
 use crate::engine::context::Context;
 use crate::engine::pool::guard;
 use crate::engine::retry;
 use crate::job::{Delivery, DeliveryAttempt, DeliveryState, Outcome, SendFailure};
 use crate::net::{Lookup, Poster, Receipt};
-use crate::store::{Reported, Row, Store, StoreError};
+use crate::store::{Reported, Row, StoreError};
 
 /// An attempt that takes more than a half of its time-out counts as one that hung.
 const HUNG_DIVISOR: u64 = 2;
@@ -28,6 +27,8 @@ pub(super) struct Sender {
     context: Arc<Context>,
     keys: Vec<SigningKey>,
     poster: Poster,
+    /// The start of links in notices; `None` where it is not set.
+    public_url: Option<String>,
     /// An attempt that takes longer hung, milliseconds.
     hung_ms: u64,
     tally: DeliveryTally,
@@ -35,8 +36,9 @@ pub(super) struct Sender {
 
 /// What is sent.
 struct Message {
-    /// Of the job or the batch that has ended.
+    /// Of the job or the batch that has ended, or of the notice.
     id: Uuid,
+    is_signed: bool,
     payload: Vec<u8>,
 }
 
@@ -44,15 +46,18 @@ impl Sender {
     /// Creates a sender; `lookup`, if given, resolves hosts in place of the system.
     pub(crate) fn new(
         context: Arc<Context>,
-        settings: &Webhooks,
+        settings: &Settings,
         lookup: Option<Lookup>,
     ) -> Sender {
+        let public_url = settings.http.public_url.clone();
+        let settings = &settings.webhooks;
         let timeout = Duration::from_secs(settings.timeout_seconds);
         let poster = Poster::new(timeout, &settings.allow_hosts, lookup, context.clock.clone());
         Sender {
             context,
             keys: settings.keys.clone(),
             poster,
+            public_url,
             hung_ms: settings.timeout_seconds.saturating_mul(1000) / HUNG_DIVISOR,
             tally: DeliveryTally::default(),
         }
@@ -69,18 +74,21 @@ impl Sender {
     }
 
     /// Makes an attempt and writes its outcome, or does nothing if none is due any more. Returns how the
-    /// receiver dealt with it.
+    /// receiver dealt with it; `None` if it must be signed, and nothing can sign.
     ///
     /// # Errors
     /// Returns an error if the store failed, or lacks a part of what is to be sent; nothing is written then.
-    pub(crate) fn send(&self, row: Row) -> Result<Conduct, StoreError> {
+    pub(crate) fn send(&self, row: Row) -> Result<Option<Conduct>, StoreError> {
         let Context { store, clock, breakpoints, .. } = &*self.context;
         let at_ms = clock.now_ms();
         // The row was found in a state of the store that may be past.
         let due = store.read_delivery(row, |delivery, reported| {
-            delivery.is_due(at_ms).then(|| (delivery.clone(), message(store, reported)))
+            delivery.is_due(at_ms).then(|| (delivery.clone(), self.message(reported)))
         })?;
-        let Some((delivery, message)) = due else { return Ok(Conduct::Unknown) };
+        let Some((delivery, message)) = due else { return Ok(Some(Conduct::Unknown)) };
+        if message.is_signed && !self.can_sign() {
+            return Ok(None);
+        }
         let watch = clock.stopwatch();
         let sent = guard(|| {
             breakpoints.reach(Point::WebhookUnsent);
@@ -108,7 +116,28 @@ impl Sender {
             self.tally.note(delivery.state);
             log(&delivery, message.id, attempt);
         }
-        Ok(conduct(attempt, self.hung_ms))
+        Ok(Some(conduct(attempt, self.hung_ms)))
+    }
+
+    /// Returns what is sent: the object as a poll gets it, a batch's without its items, or the notice.
+    fn message(&self, reported: Reported<'_>) -> Message {
+        let store = &self.context.store;
+        match reported {
+            Reported::Job(job, result) => {
+                let id = store.id_of(job);
+                Message { id, is_signed: true, payload: job_object(job, id, result) }
+            }
+            Reported::Batch(batch) => {
+                // Strings and numbers of our own always serialize.
+                let payload = serde_json::to_vec(&BatchView::from(batch)).unwrap_or_default();
+                Message { id: batch.key.id, is_signed: true, payload }
+            }
+            Reported::Notice(notice) => {
+                let id = store.notice_id(notice);
+                let payload = notice_message(notice, id, self.public_url.as_deref());
+                Message { id, is_signed: notice.definition.format.is_signed(), payload }
+            }
+        }
     }
 
     fn post(&self, delivery: &Delivery, message: &Message, at_ms: UnixMs) -> Receipt {
@@ -120,7 +149,8 @@ impl Sender {
             ("webhook-timestamp", timestamp.as_str()),
             ("webhook-signature", signatures.as_str()),
         ];
-        self.poster.post(&delivery.url, &headers, &message.payload)
+        let headers = if message.is_signed { &headers[..] } else { &headers[..2] };
+        self.poster.post(&delivery.url, headers, &message.payload)
     }
 }
 
@@ -132,21 +162,6 @@ fn conduct(attempt: DeliveryAttempt, hung_ms: u64) -> Conduct {
         _ if attempt.took_ms > hung_ms => Conduct::Hung,
         Outcome::Status(_) => Conduct::Answered,
         Outcome::Failed(_) => Conduct::Unknown,
-    }
-}
-
-/// Returns what is sent: the object as a poll gets it, a batch's without its items.
-fn message(store: &Store, reported: Reported<'_>) -> Message {
-    match reported {
-        Reported::Job(job, result) => {
-            let id = store.id_of(job);
-            Message { id, payload: job_object(job, id, result) }
-        }
-        Reported::Batch(batch) => {
-            // Strings and numbers of our own always serialize.
-            let payload = serde_json::to_vec(&BatchView::from(batch)).unwrap_or_default();
-            Message { id: batch.key.id, payload }
-        }
     }
 }
 

@@ -207,6 +207,10 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
     ),
     ("add the mcp server to cursor", &["mcp#how-do-i-add-answerd-to-cursor"]),
     ("run the same prompts every day with cron", &["schedules#how-do-i-run-prompts-every-day"]),
+    (
+        "notice when fewer answers mention my brand",
+        &["alerts#how-do-i-get-a-notice-when-fewer-answers-mention-my-brand"],
+    ),
     ("export results to a csv file", &["export#how-do-i-export-results"]),
     ("send a list of prompts as a batch", &["batches#how-do-i-send-a-batch-of-prompts"]),
     ("how are job ids made", &["how-it-works#how-are-job-ids-made"]),

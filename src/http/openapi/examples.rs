@@ -9,6 +9,8 @@ pub(crate) use mcp::{mcp_message, mcp_refusal, mcp_reply};
 
 pub(crate) const JOB_ID: &str = "0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10";
 pub(crate) const BATCH_ID: &str = "7f6b1c0e-52a4-4c8e-9a0d-3d6f0b8e21c5";
+pub(crate) const ALERT_ID: &str = "b07f52c1-6d2e-4c55-9b1a-0f3e7d8a1c64";
+pub(crate) const NOTICE_ID: &str = "9e41d7a3-58c6-4f0b-8a27-c3b6f1e09d52";
 pub(crate) const SCHEDULE_ID: &str = "3c1d9a44-7b0f-4d0e-8e5b-91f2c6a7d803";
 pub(crate) const PROMPT: &str = "latest stable Ruby version";
 const CREATED: &str = "2026-05-11T12:00:00+00:00";
@@ -128,6 +130,44 @@ pub(crate) fn new_batch() -> Value {
     json!({
         "prompts": [PROMPT], "scrapers": ["chatgpt", "perplexity"], "countries": ["US"],
         "label": "nightly",
+    })
+}
+
+pub(crate) fn new_alert() -> Value {
+    json!({
+        "name": "fewer-mentions", "when": "mention_rate_below", "tracker": "acme",
+        "threshold": 0.3, "over": "3 runs",
+        "to": { "webhook": "https://hooks.slack.com/services/T0/B0/x", "format": "slack" },
+    })
+}
+
+/// Returns an alert, with its notices where one is asked for.
+pub(crate) fn alert(whole: bool) -> Value {
+    let mut alert = json!({
+        "alert_id": ALERT_ID, "name": "fewer-mentions", "when": "mention_rate_below",
+        "tracker": "acme", "brand": null, "scraper": null, "threshold": 0.3, "over": "3 runs",
+        "to": { "webhook": "https://hooks.slack.com/services/T0/B0/x", "format": "slack" },
+        "paused": false, "state": "firing", "state_since": ENDED, "evaluated_at": ENDED,
+        "value": 0.2, "sample": 30, "created_at": CREATED, "notice_count": 1, "links": true,
+    });
+    if whole {
+        alert["notices"] = json!([notice()]);
+    }
+    alert
+}
+
+pub(crate) fn alerts() -> Value {
+    json!({ "alerts": [alert(false)] })
+}
+
+pub(crate) fn notice() -> Value {
+    json!({
+        "notice_id": NOTICE_ID, "webhook_id": format!("msg_{NOTICE_ID}"), "at": ENDED,
+        "test": false,
+        "message": "The mention rate of acme is 20 % over 3 runs (30 answers), below 30 %.",
+        "value": 0.2, "sample": 30, "since": CREATED,
+        "rows": [{ "subject": ENDED, "hits": 6, "total": 30, "share": 0.2, "cost_usd": null }],
+        "state": "delivered", "reason": null, "attempts": 1, "next_attempt_at": null,
     })
 }
 

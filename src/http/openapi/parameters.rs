@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::examples::{BATCH_ID, JOB_ID, PROMPT, SCHEDULE_ID};
+use super::examples::{ALERT_ID, BATCH_ID, JOB_ID, PROMPT, SCHEDULE_ID};
 use crate::api::{Kind, PARAMETERS, Parameter, Scope};
 use crate::http::request::headers::WAIT_SECONDS_MAX;
 use crate::http::resource::list::{LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CHARS_MAX};
@@ -89,6 +89,7 @@ pub(crate) fn in_path(name: &str) -> Value {
     let (description, schema) = match name {
         "job_id" => ("The id from the submit.", uuid(JOB_ID)),
         "batch_id" => ("The id from the submit.", uuid(BATCH_ID)),
+        "alert_id" => ("The id from the creation.", uuid(ALERT_ID)),
         "schedule_id" => ("The id from the creation.", uuid(SCHEDULE_ID)),
         "scraper" => ("A name from GET /scrapers.", text("practice")),
         "file" => ("A name from the evidence.", text("01-chatgpt_page.png")),

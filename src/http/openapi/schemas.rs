@@ -1,5 +1,6 @@
 //! The schemas of requests and replies.
 
+mod alerts;
 mod reference;
 mod schedules;
 
@@ -10,10 +11,10 @@ pub(crate) use reference::{any_of, of};
 use super::parameters;
 use crate::answer::ResultObject;
 use crate::api::{
-    AppliedView, AttemptsView, BatchView, COUNTRY_PATTERN, DeletionView, DeliveryView, ErrorBody,
-    EvidenceView, JobView, JobsView, NewTrackerView, ObservationsView, RawView, ReportView,
-    RpcMessage, RpcReply, ScheduleRunsView, SchedulesView, ScrapersView, StatsView, StatusView,
-    TokensView, TrackersView, UsageView, schemas_of,
+    AlertsView, AppliedView, AttemptsView, BatchView, COUNTRY_PATTERN, DeletionView, DeliveryView,
+    ErrorBody, EvidenceView, JobView, JobsView, NewTrackerView, NoticeMessageView,
+    ObservationsView, RawView, ReportView, RpcMessage, RpcReply, ScheduleRunsView, SchedulesView,
+    ScrapersView, StatsView, StatusView, TokensView, TrackersView, UsageView, schemas_of,
 };
 use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX};
 use crate::measure::BrandMention;
@@ -29,6 +30,8 @@ pub(crate) fn all() -> Map<String, Value> {
         ("NewBatch", new_batch()),
         ("NewItem", new_item()),
         ("NewSchedule", schedules::new_schedule()),
+        ("NewAlert", alerts::new_alert()),
+        ("AlertChange", alerts::alert_change()),
         ("ScheduleChange", schedules::schedule_change()),
     ];
     let mut schemas = schemas_of::<ErrorBody>();
@@ -47,6 +50,8 @@ pub(crate) fn all() -> Map<String, Value> {
         schemas_of::<DeletionView>(),
         schemas_of::<EvidenceView>(),
         schemas_of::<RawView>(),
+        schemas_of::<AlertsView>(),
+        schemas_of::<NoticeMessageView>(),
         schemas_of::<SchedulesView>(),
         schemas_of::<ScheduleRunsView>(),
         schemas_of::<BrandMention>(),

@@ -1,6 +1,7 @@
 //! What a request brings: who calls, from where, its parameters and its body.
 
 pub(crate) mod address;
+pub(crate) mod alert_request;
 pub(crate) mod auth;
 pub(crate) mod batch_request;
 pub(crate) mod body;

@@ -1,5 +1,6 @@
 //! The handlers, one file per resource. A handler parses, calls the service and answers.
 
+pub(crate) mod alerts;
 pub(crate) mod attempts;
 pub(crate) mod batches;
 pub(crate) mod discovery;

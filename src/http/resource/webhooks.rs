@@ -43,6 +43,7 @@ fn id(call: &ApiCall, subject: Subject) -> String {
     call.path_parameter(match subject {
         Subject::Job => "job_id",
         Subject::Batch => "batch_id",
+        Subject::Notice => "alert_id",
     })
 }
 

@@ -2,6 +2,7 @@
 //! the labels of the metrics, the OpenAPI document and the guide's reference all come from this
 //! table.
 
+mod alerts;
 mod batches;
 pub(crate) mod description;
 mod jobs;
@@ -29,7 +30,7 @@ pub(crate) struct Group {
 }
 
 /// In the order of the reference.
-pub(crate) const GROUPS: [Group; 8] = [
+pub(crate) const GROUPS: [Group; 9] = [
     Group {
         tag: "scrapes",
         about: "Asking scrapers, at once or as jobs.",
@@ -49,6 +50,11 @@ pub(crate) const GROUPS: [Group; 8] = [
         tag: "schedules",
         about: "Batches that are submitted again and again.",
         operations: schedules::operations,
+    },
+    Group {
+        tag: "alerts",
+        about: "Notices when what was measured crosses a limit.",
+        operations: alerts::operations,
     },
     Group {
         tag: "trackers",

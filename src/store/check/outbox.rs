@@ -49,6 +49,7 @@ pub(super) fn check(
         let batch = || expected.batches.get(row).filter(|batch| batch.webhook_url.is_some());
         let belongs = match delivery.subject {
             Subject::Batch => batch().is_some_and(|batch| batch.progress.completed_ms.is_some()),
+            Subject::Notice => expected.notices.contains(row),
             Subject::Job => expected.jobs.get(row).is_some_and(|job| job.finished && job.webhook),
         };
         if !belongs {

@@ -1,6 +1,6 @@
 //! What `db check` found, and what walking the jobs says that the other tables must hold.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::clock::UnixMs;
 use crate::job::{Batch, Delivery};
@@ -22,6 +22,9 @@ pub struct CheckReport {
     pub accounts: u64,
     /// Answers that were measured by trackers.
     pub observations: u64,
+    pub alerts: u64,
+    /// Of alerts, those that are kept.
+    pub notices: u64,
     /// The database's file, bytes.
     pub file_bytes: u64,
     /// What its pages take that are in use; the rest of the file is free for what comes.
@@ -66,6 +69,8 @@ pub(super) struct Expected {
     pub credits: BTreeMap<(String, u32), Credits>,
     pub usage: BTreeMap<(String, u32), DayRecord>,
     pub deliveries: BTreeMap<Row, Delivery>,
+    /// The rows of notices, which their deliveries share.
+    pub notices: BTreeSet<Row>,
 }
 
 impl Expected {

@@ -27,6 +27,7 @@ struct DeliveryV1 {
 enum SubjectV1 {
     Job,
     Batch,
+    Notice,
 }
 
 #[derive(Encode, Decode)]
@@ -54,6 +55,7 @@ pub(crate) fn encode_delivery(row: u64, delivery: &Delivery) -> Result<Vec<u8>, 
         subject: match delivery.subject {
             Subject::Job => SubjectV1::Job,
             Subject::Batch => SubjectV1::Batch,
+            Subject::Notice => SubjectV1::Notice,
         },
         url: delivery.url.clone(),
         state: match delivery.state {
@@ -77,6 +79,7 @@ pub(crate) fn decode_delivery(row: u64, bytes: &[u8]) -> Result<Delivery, StoreE
         subject: match disk.subject {
             SubjectV1::Job => Subject::Job,
             SubjectV1::Batch => Subject::Batch,
+            SubjectV1::Notice => Subject::Notice,
         },
         url: disk.url,
         state: match disk.state {

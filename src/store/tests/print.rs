@@ -130,6 +130,7 @@ fn print_deliveries(text: &mut String, transaction: &ReadTransaction) {
         let of = match delivery.subject {
             Subject::Job => "job",
             Subject::Batch => "batch",
+            Subject::Notice => "notice",
         };
         let state = match delivery.state {
             DeliveryState::Pending { due_ms } => format!("due {}", after(due_ms)),

@@ -16,6 +16,7 @@ struct Stage {
     job_id: String,
     batch_id: String,
     schedule_id: String,
+    alert_id: String,
     directory: tempfile::TempDir,
 }
 
@@ -33,8 +34,11 @@ impl Stage {
         let schedule = "{\"name\":\"yearly\",\"cron\":\"0 0 1 1 *\",\"batch\":{\"scraper\":\"practice\",\"prompts\":[\"a\"]}}";
         let schedule = app.post_with("/schedules", &[], schedule).expect(201);
         let schedule_id = schedule["schedule_id"].as_str().unwrap().to_owned();
+        let alert = "{\"name\":\"spent\",\"when\":\"budget_reached\",\"threshold\":5,\"to\":{\"webhook\":\"https://a.invalid/\"}}";
+        let alert = app.post_with("/alerts", &[], alert).expect(201);
+        let alert_id = alert["alert_id"].as_str().unwrap().to_owned();
         let directory = tempfile::tempdir().unwrap();
-        let stage = Stage { app, job_id, batch_id, schedule_id, directory };
+        let stage = Stage { app, job_id, batch_id, schedule_id, alert_id, directory };
         // The real one, which tells the status of each reply as well.
         stage.put("curl", "#!/bin/sh\nexec /usr/bin/env -i PATH=\"$REAL_PATH\" curl -sS -w '%{stderr}status %{http_code}\\n' \"$@\"\n");
         std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_answerd"), stage.at("answerd")).unwrap();
@@ -57,7 +61,13 @@ impl Stage {
             staged = staged.replace(&format!("scrapers/{scraper}"), "scrapers/practice");
             staged = staged.replace(&format!("\"{scraper}\""), "\"practice\"");
         }
-        replace_ids(&staged, &self.job_id, &self.batch_id, &self.schedule_id)
+        let ids = [
+            ("/batches/", self.batch_id.as_str()),
+            ("batch=", &self.batch_id),
+            ("/schedules/", &self.schedule_id),
+            ("/alerts/", &self.alert_id),
+        ];
+        replace_ids(&staged, &self.job_id, &ids)
     }
 
     /// What a command printed, and the statuses of its calls.
@@ -76,16 +86,15 @@ impl Stage {
 }
 
 /// Every UUID of an example becomes one that is there.
-fn replace_ids(command: &str, job_id: &str, batch_id: &str, schedule_id: &str) -> String {
+fn replace_ids(command: &str, job_id: &str, ids: &[(&str, &str)]) -> String {
     let mut replaced = String::new();
     let mut rest = command;
     let is_id = |text: &str| text.get(..36).is_some_and(|id| uuid::Uuid::try_parse(id).is_ok());
     while let Some(at) = (0..rest.len()).find(|at| rest.get(*at..).is_some_and(is_id)) {
-        let of_batch = rest[..at].ends_with("/batches/") || rest[..at].ends_with("batch=");
-        replaced.push_str(&rest[..at]);
-        let of_schedule = rest[..at].ends_with("/schedules/");
-        let of_job = if of_schedule { schedule_id } else { job_id };
-        replaced.push_str(if of_batch { batch_id } else { of_job });
+        let (before, _) = rest.split_at(at);
+        replaced.push_str(before);
+        let known = ids.iter().find(|(path, _)| before.ends_with(path));
+        replaced.push_str(known.map_or(job_id, |(_, id)| id));
         rest = &rest[at + 36..];
     }
     replaced + rest

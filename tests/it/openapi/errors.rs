@@ -52,6 +52,7 @@ const PROVOKED: &[(&str, &str, &str, &str, &str)] = &[
     ("POST", "/schedules", "{\"missed\":\"all\"}", "/schedules", "schedule_invalid"),
     ("POST", "/schedules", "{\"cron\":\"0 0 30 2 *\"}", "/schedules", "cron_invalid"),
     ("POST", "/schedules", "{\"every\":\"5s\"}", "/schedules", "every_invalid"),
+    ("GET", "/alerts/none", "", "/alerts/{alert_id}", "alert_not_found"),
     ("GET", "/schedules/none", "", "/schedules/{schedule_id}", "schedule_not_found"),
     ("GET", "/jobs/none?wait=61", "", "/jobs/{job_id}", "wait_invalid"),
     ("GET", "/batches/none?fields=prompt", "", "/batches/{batch_id}", "fields_invalid"),

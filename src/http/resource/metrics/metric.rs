@@ -3,7 +3,7 @@
 use super::exposition::{Kind, Samples};
 use crate::http::transport::traffic::RouteReport;
 use crate::service::{
-    AccountCredits, ProcessUse, ScheduleCounts, ScraperStatus, Service, TotalsReport,
+    AccountCredits, AlertCounts, ProcessUse, ScheduleCounts, ScraperStatus, Service, TotalsReport,
 };
 use crate::store::StoreSizes;
 use crate::upstream::{CallCounts, UpstreamStatus};
@@ -29,6 +29,7 @@ pub(crate) struct MetricSources<'a> {
     pub routes: Vec<RouteReport>,
     pub sizes: Option<StoreSizes>,
     pub schedules: Option<ScheduleCounts>,
+    pub alerts: Option<AlertCounts>,
     /// None unless an operator asks.
     pub accounts: Vec<AccountCredits>,
     pub process: ProcessUse,

@@ -4,6 +4,7 @@
 use super::exposition::Kind;
 use super::exposition::Samples;
 use super::{Metric, MetricSources};
+use crate::alert::{AlertKind, AlertState};
 use crate::api::usd;
 use crate::job::RunOutcome;
 use crate::service::Readiness;
@@ -274,6 +275,24 @@ pub(crate) const METRICS: &[Metric] = &[
                 .zip(it.schedules.map_or_else(Default::default, |counts| counts.runs))
             {
                 out.add(&[("outcome", outcome)], count as f64);
+            }
+        },
+    ),
+    gauge("answerd_alerts", "Alerts by their state.", |it, out| {
+        if let Some(counts) = it.alerts {
+            for (state, count) in AlertState::ALL.iter().zip(counts.states) {
+                out.add(&[("state", state.word())], count as f64);
+            }
+            out.add(&[("state", "paused")], counts.paused as f64);
+        }
+    }),
+    counter(
+        "answerd_alert_notices_total",
+        "Notices of alerts since the start, by the condition, without tests.",
+        |it, out| {
+            let notices = it.alerts.map_or_else(Default::default, |counts| counts.notices);
+            for (kind, count) in AlertKind::ALL.iter().zip(notices) {
+                out.add(&[("when", kind.word())], count as f64);
             }
         },
     ),
