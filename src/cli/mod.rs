@@ -1,6 +1,7 @@
 //! The command line: what can be typed, which command runs, and what its exit code says. Commands
 //! parse, call and print; the rules are the server's.
 
+mod alert;
 mod batch;
 mod check;
 mod client;
@@ -102,6 +103,7 @@ enum Command {
     Schedule(schedule::Args),
     Tracker(tracker::Args),
     Report(report::Args),
+    Alert(alert::Args),
     Usage(usage::Args),
     Mcp(mcp::Args),
     Recipe(recipe::Args),
@@ -197,6 +199,7 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Schedule(args) => schedule::run(args, console),
         Command::Tracker(args) => tracker::run(args, console),
         Command::Report(args) => report::run(args, console),
+        Command::Alert(args) => alert::run(args, console),
         Command::Usage(args) => usage::run(args, console),
         Command::Mcp(args) => mcp::run(args, console),
         Command::Recipe(args) => recipe::run(args, console),

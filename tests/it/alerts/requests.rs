@@ -1,9 +1,10 @@
 //! What is no alert is refused with the rule; alerts are a key's own; a thousand cost nothing.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{below, create, manual};
 use crate::app::{Builder, until};
+use crate::child::{Served, answerd, store_directory};
 use crate::limits::{A, B, keys};
 use crate::receiver::{Receiver, SECRET};
 use crate::webhooks::ALLOW_LOOPBACK;
@@ -172,4 +173,48 @@ fn a_thousand_idle_alerts_cost_nothing() {
     assert!(after - before <= 4, "{} passes", after - before);
     // The counts of the hour are saved.
     assert!(app.server().writer_stats().commits - commits <= 2);
+}
+
+#[test]
+fn alert_commands_make_show_test_and_remove_one() {
+    let receiver = Receiver::start([]);
+    let (_directory, store) = store_directory();
+    let settings = [("WEBHOOK_SECRET", SECRET), ("WEBHOOKS__ALLOW_HOSTS", ALLOW_LOOPBACK)];
+    let mut served = Served::start(&store, &settings);
+    let brands: Value = json!({ "brands": [{ "name": "Acme" }] });
+    assert_eq!(served.put("/trackers/acme", &brands).unwrap().0, 200);
+    let base = served.base.clone();
+    let at = |line: &[&str]| {
+        let output = answerd(&[&["alert"], line, &["--url", base.as_str()]].concat(), &store);
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    };
+    let url = receiver.url();
+    let add = ["add", "fewer", "--when", "mention-rate-below", "--tracker", "acme"];
+    let rest = ["--threshold", "0.3", "--over", "7 days", "--webhook", &url, "--format", "slack"];
+    let (code, id, note) = at(&[&add[..], &rest[..]].concat());
+    assert_eq!((code, id.trim().len()), (0, 36), "{note}");
+    assert!(note.contains("no links: set `public_url`"), "{note}");
+    let (code, listed, _) = at(&["list"]);
+    assert_eq!(code, 0);
+    let line = "no_data  fewer  mention_rate_below 0.3 acme over 7 days";
+    assert!(listed.contains(line), "{listed}");
+    let (code, notice, _) = at(&["test", "fewer"]);
+    assert_eq!((code, notice.trim().len()), (0, 36));
+    assert!(receiver.told().json()["text"].as_str().unwrap().contains("Test of the alert"));
+    let shown = until(|| {
+        let (_, shown, _) = at(&["show", "fewer"]);
+        shown.contains("  delivered  ").then_some(shown)
+    });
+    assert!(shown.contains("nothing has happened"), "{shown}");
+    assert!(at(&["pause", id.trim()]).1.contains("  paused  "));
+    assert!(at(&["resume", "fewer"]).1.contains("  no_data  "));
+    let (code, _, error) = at(&[&add[..], &rest[..]].concat());
+    assert_eq!(code, 1);
+    assert!(error.contains("has the name `fewer`"), "{error}");
+    assert_eq!(at(&["rm", "fewer"]).0, 0);
+    let (code, _, error) = at(&["show", "fewer"]);
+    assert_eq!(code, 1);
+    assert!(error.contains("Alert not found"), "{error}");
+    assert_eq!(served.terminate(), Some(0));
 }
