@@ -33,6 +33,7 @@ const ASSETS: &[(&str, &str, &str)] = assets![
     "icon.svg": ICON_TYPE,
     "theme.js": SCRIPT_TYPE,
     "app.js": SCRIPT_TYPE,
+    "alerts.js": SCRIPT_TYPE,
     "answer.js": SCRIPT_TYPE,
     "api.js": SCRIPT_TYPE,
     "chart.js": SCRIPT_TYPE,

@@ -1,6 +1,7 @@
 //! The dashboard in a real Chromium: each view, each action, and what it does when things go wrong.
 
 mod actions;
+mod alerts;
 mod away;
 mod cut_off;
 mod hostile;

@@ -241,6 +241,12 @@ fn a_day(prompts: &[&str]) -> (App, String, [String; 3]) {
     let app = builder.start();
     let brands = r#"{"brands": [{"name": "Chromium"}, {"name": "answerd", "own": true}]}"#;
     app.put("/trackers/acme", &A, brands).expect(200);
+    let alert = json!({
+        "name": "fewer-mentions-of-answerd-in-answers", "when": "mention_rate_below",
+        "tracker": "acme", "threshold": 0.3, "over": "7 days",
+        "to": { "webhook": "https://hooks.example/services/T0/B0/x", "format": "slack" },
+    });
+    app.post_with("/alerts", &A, &alert.to_string()).expect(201);
     let submit = |scraper: &str, prompt: &str, label: &str| {
         let prompt = crate::app::encoded(prompt);
         let path = format!("/scrapers/{scraper}/jobs?prompt={prompt}&track=acme{label}");
@@ -329,6 +335,11 @@ fn every_view_fits_in_every_form() {
         ("prompts", "/prompts?tracker=acme".to_owned(), "document.querySelector('.rows')"),
         ("history", format!("/prompts/{done}"), "document.querySelector('.answers-over-time ins')"),
         ("tracker", "/trackers/acme".to_owned(), "document.querySelector('.chart .line-part')"),
+        (
+            "alerts",
+            "/alerts".to_owned(),
+            "document.querySelector('.facts') && document.querySelector('#alert-name')",
+        ),
         ("usage", "/usage".to_owned(), "document.querySelector('.rows')"),
     ];
     for (width, height) in [(1440, 900), (1024, 768), (768, 1024), (360, 780)] {

@@ -1,5 +1,6 @@
 // Starts the dashboard: signs in where that is needed, and shows the view that the address names.
 
+import { alerts } from "./alerts.js";
 import { OfflineError, json, onMessage } from "./api.js";
 import { compare } from "./compare.js";
 import { announce, el, fill } from "./dom.js";
@@ -39,6 +40,7 @@ const VIEWS = [
   [/^\/trackers\/([a-z0-9_-]+)\/sources$/, "/trackers", trackerSources],
   [/^\/prompts$/, "/jobs", prompts],
   [/^\/prompts\/([0-9a-f-]{36})$/, "/jobs", promptHistory],
+  [/^\/alerts$/, "/alerts", alerts],
   [/^\/usage$/, "/usage", usageView],
 ];
 

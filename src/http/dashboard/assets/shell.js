@@ -11,6 +11,7 @@ export const TABS = [
   { path: "/new", name: "New prompt", icon: "prompt", key: "n" },
   { path: "/schedules", name: "Schedules", icon: "schedules", key: "s" },
   { path: "/trackers", name: "Trackers", icon: "trackers", key: "t" },
+  { path: "/alerts", name: "Alerts", icon: "alerts", key: "a" },
   { path: "/usage", name: "Usage", icon: "usage", key: "u" },
 ];
 const SHORTCUTS = "answerd.shortcuts";
