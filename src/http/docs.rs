@@ -6,12 +6,12 @@ mod reference;
 use std::sync::OnceLock;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::LOCATION;
+use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpResponse, web};
 
-use crate::guide::FILES;
 use crate::guide::index::QUERY_CHARS_MAX;
 use crate::guide::site::{self, Site};
+use crate::guide::{FILES, Guide, PAGES, Page};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::transport::security_headers;
@@ -38,13 +38,44 @@ pub(crate) async fn page(call: ApiCall) -> ApiResult {
     guide_page(&call, &call.path_parameter("page"))
 }
 
+/// Serves `GET /docs/{page}.md`: the page as it was written.
+pub(crate) async fn markdown(call: ApiCall) -> ApiResult {
+    let slug = call.path_parameter("page");
+    match PAGES.iter().find(|(known, _)| *known == slug) {
+        Some((_, text)) => Ok(HttpResponse::Ok()
+            .insert_header((CONTENT_TYPE, "text/markdown; charset=utf-8"))
+            .body(*text)),
+        None => not_found(&call, no_page(&slug)),
+    }
+}
+
+/// Serves `GET /llms.txt`: the pages as Markdown, in the form that llmstxt.org describes.
+pub(crate) async fn for_models(_: ApiCall) -> ApiResult {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    let text = TEXT.get_or_init(|| {
+        let page =
+            |page: &Page| format!("- [{}](/docs/{}.md): {}\n", page.title, page.slug, page.summary);
+        let pages: String = Guide::of(PAGES).pages.iter().map(page).collect();
+        format!("# answerd\n\n> {ABOUT}\n\n## Guide\n\n{pages}\n## API\n\n{DOCUMENT}\n")
+    });
+    Ok(HttpResponse::Ok()
+        .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
+        .body(text.as_str()))
+}
+
+const ABOUT: &str = "Prompts to AI answer engines as durable jobs, answers back as data: a service \
+                     with an HTTP API that is compatible with ScrapeLLM.";
+const DOCUMENT: &str =
+    "- [OpenAPI document](/openapi.json): every path with its parameters, replies and errors";
+
+fn no_page(slug: &str) -> ApiError {
+    ApiError::not_found(format!("The guide has no page {}; `/docs` lists them.", quoted(slug)))
+}
+
 fn guide_page(call: &ApiCall, slug: &str) -> ApiResult {
     match site(call).page(slug) {
         Some(page) => Ok(security_headers::html(StatusCode::OK, page.to_owned())),
-        None => {
-            let detail = format!("The guide has no page {}; `/docs` lists them.", quoted(slug));
-            not_found(call, ApiError::not_found(detail))
-        }
+        None => not_found(call, no_page(slug)),
     }
 }
 

@@ -80,6 +80,22 @@ fn every_page_is_listed_and_shown_with_a_policy() {
     assert_eq!((none.status, none.code().as_str()), (404, "not_found"));
 }
 
+#[test]
+fn every_page_is_there_as_markdown_and_listed_for_models() {
+    let app = Builder::new().start();
+    let list = app.get("/llms.txt");
+    assert_eq!(list.headers["content-type"], "text/plain; charset=utf-8");
+    for path in crate::guide::files() {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        assert!(list.text.contains(&format!("](/docs/{name}): ")), "{name}: {}", list.text);
+        let page = app.get(&format!("/docs/{name}"));
+        assert_eq!(page.headers["content-type"], "text/markdown; charset=utf-8");
+        assert_eq!(page.text, std::fs::read_to_string(&path).unwrap(), "{name}");
+    }
+    let none = app.get("/docs/none.md");
+    assert_eq!((none.status, none.code().as_str()), (404, "not_found"));
+}
+
 fn sized(browser: &Browser, width: u32) {
     let size = json!({
         "width": width, "height": 780, "deviceScaleFactor": 1, "mobile": false,

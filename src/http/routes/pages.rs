@@ -22,6 +22,18 @@ pub(crate) fn operations() -> Vec<Operation> {
                 .answers("400", Reply::text("`q` is too long.", HTML, None))
         }),
         hidden("/docs/search.js", open(docs::search_script)),
+        get("/docs/{page}.md", open(docs::markdown), |it| {
+            let text = Reply::text("The page as it was written.", "text/markdown", None);
+            it.named("getGuidePage", "A page of the guide as Markdown")
+                .answers("200", text)
+                .fails(&[&[ErrorCode::NotFound]])
+                .with_error_pages()
+        }),
+        get("/llms.txt", open(docs::for_models), |it| {
+            let text = Reply::text("A line for each page.", "text/plain", None);
+            it.named("listGuidePages", "The pages of the guide, for language models")
+                .answers("200", text)
+        }),
         get("/docs/{page}", open(docs::page), |it| {
             page(it, "showGuidePage", "A page of the guide").fails(&[&[ErrorCode::NotFound]])
         }),
