@@ -6,6 +6,10 @@ use pulldown_cmark::{Event, Parser, Tag, TagEnd, html};
 use super::index::QUERY_CHARS_MAX;
 use super::sections::{Anchors, OPTIONS, guide_href};
 
+/// The pages whose tables have a name in the first cell that others lead to: a code, a parameter, a
+/// setting.
+const NAMED_ROWS: &[&str] = &["errors-and-retries", "parameters", "configuration", "limits"];
+
 /// How a block of code and a table begin: they scroll by themselves, so the keyboard has to reach
 /// them.
 const CODE: &str = "<pre tabindex=\"0\" role=\"group\" aria-label=\"Code\">";
@@ -33,15 +37,45 @@ pub fn guide_page(markdown: &str, slug: &str) -> String {
     let mut anchors = Anchors::default();
     let mut events: Vec<Event<'_>> = Vec::new();
     let mut heading: Option<usize> = None;
+    // The first word of the section, and whether the next event begins a row.
+    let (mut section, mut row_begins) = (String::new(), false);
+    let mut named: Vec<String> = Vec::new();
     for event in Parser::new_ext(markdown, OPTIONS) {
+        let first_of_row = std::mem::take(&mut row_begins);
         match event {
+            Event::Start(Tag::TableRow) => {
+                row_begins = NAMED_ROWS.contains(&slug);
+                events.push(event);
+            }
+            Event::Start(Tag::TableCell) => {
+                row_begins = first_of_row;
+                events.push(event);
+            }
+            Event::Code(name) if first_of_row => {
+                let id = match slug {
+                    // Settings of two sections may have one name.
+                    "configuration" => format!("{section}.{name}"),
+                    _ => name.to_string(),
+                };
+                if named.contains(&id) {
+                    events.push(Event::Code(name));
+                    continue;
+                }
+                let shown = escape(&id);
+                let open = format!("<a class=\"row-name\" id=\"{shown}\" href=\"#{shown}\">");
+                events.push(Event::InlineHtml(open.into()));
+                events.extend([Event::Code(name), Event::InlineHtml("</a>".into())]);
+                named.push(id);
+            }
             Event::Start(Tag::Heading { .. }) => {
                 heading = Some(events.len());
                 events.push(event);
             }
             Event::End(TagEnd::Heading(_)) => {
                 if let Some(start) = heading.take() {
-                    let id = anchors.next(&text_of(&events[start..]));
+                    let text = text_of(&events[start..]);
+                    section = text.split_whitespace().next().unwrap_or_default().to_owned();
+                    let id = anchors.next(&text);
                     let link = format!(
                         " <a class=\"anchor\" href=\"#{0}\" aria-label=\"Link here\">#</a>",
                         escape(&id)
@@ -102,10 +136,47 @@ pub struct Frame<'a> {
     pub script: Option<&'a str>,
     /// What stands in the search box of the guide, on pages that have one.
     pub search: Option<&'a str>,
+    /// What is beside the content, on pages of the guide.
+    pub sides: Option<Sides>,
 }
 
-const NAVIGATION: &[(&str, &str)] =
-    &[("/practice", "Practice"), ("/docs", "Guide"), ("/docs/reference", "API")];
+/// The links beside the content of a page of the guide, as HTML.
+pub struct Sides {
+    /// Links to all pages.
+    pub pages: String,
+    /// Links to the sections of the page; empty where it has none.
+    pub sections: String,
+}
+
+impl Sides {
+    /// Returns the content between its sides. They come behind it in the document, and so for a
+    /// reader who has no room beside it; on top, a short list of the sections can be opened.
+    fn around(&self, main: &str) -> String {
+        let Sides { pages, sections } = self;
+        let (short, toc) = if sections.is_empty() {
+            (String::new(), String::new())
+        } else {
+            let list = sections.replacen("<h2>On this page</h2>", "", 1);
+            (
+                format!(
+                    "<details class=\"toc-short\"><summary>On this page</summary>{list}</details>\n"
+                ),
+                format!("<nav class=\"toc\" aria-label=\"On this page\">{sections}</nav>\n"),
+            )
+        };
+        format!(
+            "<div class=\"with-sides\">\n<main>\n{short}{main}</main>\n\
+             <nav class=\"sidebar\" aria-label=\"Guide\">{pages}</nav>\n{toc}</div>\n"
+        )
+    }
+}
+
+const NAVIGATION: &[(&str, &str)] = &[
+    ("/docs", "Guide"),
+    ("/docs/reference", "API"),
+    ("/practice", "Practice"),
+    ("/", "Dashboard"),
+];
 
 /// Returns a complete page around the content of its `main` element.
 pub fn page(frame: &Frame<'_>, main: &str) -> String {
@@ -117,6 +188,10 @@ pub fn page(frame: &Frame<'_>, main: &str) -> String {
         })
         .collect();
     let search = frame.search.map_or_else(String::new, search_box);
+    let body = match &frame.sides {
+        Some(sides) => sides.around(main),
+        None => format!("<main>\n{main}</main>\n"),
+    };
     let script = frame
         .script
         .map_or_else(String::new, |path| format!("<script src=\"{path}\" defer></script>\n"));
@@ -125,11 +200,13 @@ pub fn page(frame: &Frame<'_>, main: &str) -> String {
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
          <meta name=\"color-scheme\" content=\"light dark\">\n\
          <title>{title} · answerd</title>\n\
-         <link rel=\"icon\" href=\"data:,\">\n\
-         <link rel=\"stylesheet\" href=\"/practice.css\">\n{script}</head>\n<body>\n\
-         <header class=\"bar\"><a class=\"name\" href=\"/\">answerd</a>\
+         <link rel=\"icon\" href=\"/dashboard/icon.svg\" type=\"image/svg+xml\">\n\
+         <link rel=\"stylesheet\" href=\"/practice.css\">\n\
+         <script src=\"/dashboard/theme.js\"></script>\n{script}</head>\n<body>\n\
+         <header class=\"bar\"><a class=\"name\" href=\"/\">\
+         <img src=\"/dashboard/icon.svg\" alt=\"\" width=\"22\" height=\"22\">answerd</a>\
          <nav aria-label=\"Pages\">{links}</nav>{search}</header>\n\
-         <main>\n{main}</main>\n</body>\n</html>\n",
+         {body}</body>\n</html>\n",
         title = escape(frame.title),
     )
 }
@@ -149,12 +226,31 @@ fn search_box(query: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PAGES;
     use super::*;
+    use crate::api::ErrorCode;
+    use crate::job::Reason;
 
     #[test]
     fn raw_html_is_shown_and_not_obeyed() {
         assert!(!guide_page("<script>x</script>\n", "s").contains("<script"));
         assert_eq!(escape("<a b='c'>\"&"), "&lt;a b=&#39;c&#39;&gt;&quot;&amp;");
+    }
+
+    #[test]
+    fn every_code_and_every_setting_can_be_linked_to() {
+        let page = |slug: &str| {
+            let (_, text) = PAGES.iter().find(|(known, _)| *known == slug).unwrap();
+            guide_page(text, slug)
+        };
+        let errors = page("errors-and-retries");
+        let codes = ErrorCode::CALLS.iter().map(|code| code.code());
+        for code in codes.chain(Reason::ALL.iter().map(|reason| reason.code())) {
+            assert!(errors.contains(&format!(" id=\"{code}\"")), "{code}");
+        }
+        for id in ["http.bind", "webhooks.workers", "store.path"] {
+            assert!(page("configuration").contains(&format!(" id=\"{id}\"")), "{id}");
+        }
     }
 
     #[test]

@@ -10,4 +10,4 @@ pub mod site;
 mod terms;
 mod vocabulary;
 
-pub use pages::{FILES, Guide, PAGES, Page};
+pub use pages::{FILES, GROUPS, Guide, PAGES, Page};

@@ -2,52 +2,28 @@
 
 use super::sections::{Section, sections};
 
-/// Names the pages once; each is `src/docs/NAME.md`.
+/// Names the groups and their pages once; each page is `src/docs/NAME.md`.
 macro_rules! pages {
-    ($($slug:literal),* $(,)?) => {
-        &[$(($slug, include_str!(concat!("../docs/", $slug, ".md")))),*]
+    ($($group:literal: $($slug:literal),*;)*) => {
+        /// The groups of pages, (name, slugs), as the sidebar has them.
+        pub const GROUPS: &[(&str, &[&str])] = &[$(($group, &[$($slug),*])),*];
+
+        /// The pages, (slug, Markdown), in reading order.
+        pub const PAGES: &[(&str, &str)] =
+            &[$($(($slug, include_str!(concat!("../docs/", $slug, ".md"))),)*)*];
     };
 }
 
-/// The pages, (slug, Markdown), in reading order. A page that is new in `src/docs` is added here.
-pub const PAGES: &[(&str, &str)] = pages![
-    "quick-start",
-    "concepts",
-    "command-line",
-    "dashboard",
-    "api",
-    "parameters",
-    "places",
-    "clients",
-    "mcp",
-    "batches",
-    "schedules",
-    "results",
-    "export",
-    "raw-replies",
-    "trust",
-    "tracking",
-    "alerts",
-    "webhooks",
-    "errors-and-retries",
-    "scrapers",
-    "upstreams",
-    "costs",
-    "recipes",
-    "practice",
-    "configuration",
-    "storage",
-    "running",
-    "monitoring",
-    "security",
-    "terms",
-    "threat-model",
-    "limits",
-    "performance",
-    "migrating",
-    "how-it-works",
-    "faq",
-];
+// A page that is new in `src/docs` is added here.
+pages! {
+    "Start": "quick-start", "concepts", "dashboard", "command-line", "migrating", "faq";
+    "Use": "api", "parameters", "places", "clients", "mcp", "batches", "results",
+        "raw-replies", "webhooks", "errors-and-retries";
+    "Measure": "schedules", "tracking", "alerts", "trust", "export";
+    "Engines": "scrapers", "upstreams", "costs", "recipes", "practice", "terms";
+    "Operate": "configuration", "storage", "running", "monitoring", "security", "threat-model",
+        "limits", "performance", "how-it-works";
+}
 
 /// Files that the pages offer, (name, text): `src/docs/assets/NAME`, at `/docs/assets/NAME`.
 pub const FILES: &[(&str, &str)] = &[

@@ -2,37 +2,70 @@
 
 use std::sync::OnceLock;
 
-use super::html::{self, Frame, escape};
+use super::html::{self, Frame, Sides, escape};
 use super::index::{Index, QUERY_CHARS_MAX};
 use super::search::Found;
-use super::{Guide, PAGES};
+use super::{GROUPS, Guide, PAGES};
 
-/// The path of the search box's script, and the script.
-pub const SCRIPT_PATH: &str = "/docs/search.js";
-pub const SCRIPT: &str = include_str!("assets/search.js");
+/// The path of the pages' script, and the script.
+pub const SCRIPT_PATH: &str = "/docs/guide.js";
+pub const SCRIPT: &str = include_str!("assets/guide.js");
 
-/// The slug of the API reference, the last page.
+/// The slug of the first page of the API reference.
 pub const REFERENCE: &str = "reference";
+/// The group of the reference in the sidebar.
+const REFERENCE_GROUP: &str = "Reference";
 
 /// The rendered guide.
 pub struct Site {
     guide: Guide,
     contents: String,
+    /// A list of the pages for programs that read.
+    llms: String,
     /// By slug, in reading order.
-    pages: Vec<(&'static str, String)>,
+    pages: Vec<RenderedPage>,
     /// Built at the first search.
     index: OnceLock<Index>,
 }
 
+struct RenderedPage {
+    slug: &'static str,
+    markdown: String,
+    html: String,
+}
+
 impl Site {
-    /// Renders the guide, with the Markdown of the API reference as its last page.
-    pub fn new(reference: &str) -> Site {
-        let mut texts = PAGES.to_vec();
-        texts.push((REFERENCE, reference));
-        let guide = Guide::of(&texts);
-        let pages = texts.iter().enumerate();
-        let pages = pages.map(|(at, (slug, text))| (*slug, page(&guide, at, slug, text))).collect();
-        Site { contents: contents(&guide), pages, guide, index: OnceLock::new() }
+    /// Renders the guide, with the pages of the API reference, (slug, Markdown), behind it.
+    pub fn new(reference: Vec<(&'static str, String)>) -> Site {
+        let own = PAGES.iter().map(|(slug, text)| (*slug, (*text).to_owned()));
+        let texts: Vec<(&'static str, String)> = own.chain(reference).collect();
+        let borrowed: Vec<(&'static str, &str)> =
+            texts.iter().map(|(slug, text)| (*slug, text.as_str())).collect();
+        let guide = Guide::of(&borrowed);
+        let pages = texts.into_iter().enumerate();
+        let pages = pages.map(|(at, (slug, markdown))| RenderedPage {
+            slug,
+            html: page(&guide, at, slug, &markdown),
+            markdown,
+        });
+        let pages = pages.collect();
+        Site {
+            contents: contents(&guide),
+            llms: llms(&guide),
+            pages,
+            guide,
+            index: OnceLock::new(),
+        }
+    }
+
+    /// Returns the list of the pages as `/llms.txt` has it (llmstxt.org).
+    pub fn llms(&self) -> &str {
+        &self.llms
+    }
+
+    /// Returns the Markdown of a page, with links to the Markdown of others.
+    pub fn markdown(&self, slug: &str) -> Option<&str> {
+        self.pages.iter().find(|page| page.slug == slug).map(|page| page.markdown.as_str())
     }
 
     /// Returns the page that lists all others.
@@ -42,7 +75,7 @@ impl Site {
 
     /// Returns a page.
     pub fn page(&self, slug: &str) -> Option<&str> {
-        self.pages.iter().find(|(known, _)| *known == slug).map(|(_, page)| page.as_str())
+        self.pages.iter().find(|page| page.slug == slug).map(|page| page.html.as_str())
     }
 
     /// Returns the page with what is found for a query.
@@ -91,26 +124,87 @@ pub fn not_found(detail: &str) -> String {
 
 /// Returns a page of the guide around its content, with `query` in its search box.
 fn framed(title: &str, query: &str, main: &str) -> String {
-    framed_at("/docs", title, query, main)
+    let script = Some(SCRIPT_PATH);
+    let frame = Frame { title, here: "/docs", script, search: Some(query), sides: None };
+    html::page(&frame, main)
 }
 
-/// Does the same; `here` is the page's place in the navigation.
-fn framed_at(here: &str, title: &str, query: &str, main: &str) -> String {
-    html::page(&Frame { title, here, script: Some(SCRIPT_PATH), search: Some(query) }, main)
+/// The groups with their pages, those of the reference last.
+fn groups(guide: &Guide) -> impl Iterator<Item = (&'static str, Vec<&super::Page>)> {
+    let is_own = |page: &super::Page| PAGES.iter().any(|(slug, _)| *slug == page.slug);
+    let own = GROUPS.iter().map(|(name, slugs)| {
+        let pages = guide.pages.iter().filter(|page| slugs.contains(&page.slug));
+        (*name, pages.collect())
+    });
+    let reference = guide.pages.iter().filter(move |page| !is_own(page)).collect();
+    own.chain(std::iter::once((REFERENCE_GROUP, reference)))
+}
+
+/// The links to all pages, in their groups; the page itself is marked.
+fn sidebar(guide: &Guide, here: &str) -> String {
+    let link = |page: &&super::Page| {
+        let current = if page.slug == here { " aria-current=\"page\"" } else { "" };
+        format!("<li><a href=\"/docs/{}\"{current}>{}</a></li>", page.slug, escape(&page.title))
+    };
+    groups(guide)
+        .map(|(name, pages)| {
+            let links: String = pages.iter().map(link).collect();
+            format!("<h2>{name}</h2><ul>{links}</ul>")
+        })
+        .collect()
+}
+
+/// The links to the sections of a page.
+fn toc(guide: &Guide, at: usize) -> String {
+    let sections = guide.sections.iter().filter(|section| section.page == at);
+    let links: String = sections
+        .filter(|section| section.parent == guide.pages[at].title)
+        .map(|section| {
+            format!(
+                "<li><a href=\"#{}\">{}</a></li>",
+                escape(&section.anchor),
+                escape(&section.heading)
+            )
+        })
+        .collect();
+    if links.is_empty() { links } else { format!("<h2>On this page</h2><ul>{links}</ul>") }
 }
 
 fn contents(guide: &Guide) -> String {
-    let item = |page: &super::Page| {
+    let item = |page: &&super::Page| {
         let (slug, title, summary) = (page.slug, escape(&page.title), escape(&page.summary));
         format!("<li><a href=\"/docs/{slug}\">{title}</a><p class=\"summary\">{summary}</p></li>\n")
     };
-    let items: String = guide.pages.iter().map(item).collect();
+    let groups: String = groups(guide)
+        .map(|(name, pages)| {
+            let items: String = pages.iter().map(item).collect();
+            format!("<h2>{name}</h2>\n<ul class=\"pages\">\n{items}</ul>\n")
+        })
+        .collect();
     let main = format!(
         "<h1>Guide</h1>\n<p>How answerd is used and run. Search it above, or ask the \
-         <a href=\"/practice\">practice engine</a> a question.</p>\n\
-         <ul class=\"pages\">\n{items}</ul>\n"
+         <a href=\"/practice\">practice engine</a> a question.</p>\n{groups}"
     );
     framed("Guide", "", &main)
+}
+
+fn llms(guide: &Guide) -> String {
+    let mut text = String::from(
+        "# answerd\n\n> Prompts to AI answer engines as durable jobs, answers back as data: a \
+         self-hosted HTTP service, compatible with ScrapeLLM.\n",
+    );
+    for (name, pages) in groups(guide) {
+        text.push_str(&format!("\n## {name}\n\n"));
+        for page in pages {
+            let (slug, title, summary) = (page.slug, &page.title, &page.summary);
+            text.push_str(&format!("- [{title}](/docs/{slug}.md): {summary}\n"));
+        }
+    }
+    text.push_str(
+        "\n## API\n\n- [OpenAPI document](/openapi.json): every path with its parameters, replies and \
+         errors\n",
+    );
+    text
 }
 
 fn page(guide: &Guide, at: usize, slug: &str, text: &str) -> String {
@@ -131,8 +225,11 @@ fn page(guide: &Guide, at: usize, slug: &str, text: &str) -> String {
         link(at.checked_sub(1), "prev", "← "),
         link(Some(at + 1), "next", "→ "),
     );
-    let here = if slug == REFERENCE { "/docs/reference" } else { "/docs" };
-    framed_at(here, &guide.pages[at].title, "", &main)
+    let here = if slug.starts_with(REFERENCE) { "/docs/reference" } else { "/docs" };
+    let sides = Sides { pages: sidebar(guide, slug), sections: toc(guide, at) };
+    let title = &guide.pages[at].title;
+    let script = Some(SCRIPT_PATH);
+    html::page(&Frame { title, here, script, search: Some(""), sides: Some(sides) }, &main)
 }
 
 fn found_item(found: &Found) -> String {

@@ -30,6 +30,8 @@ pub(crate) const SYNONYMS: &[&[&str]] = &[
     &["browser", "chrome", "webdriver"],
     &["callback", "webhook", "notify", "notification"],
     &["bypass", "skip", "ignore", "avoid", "disable"],
+    &["client", "sdk", "library", "package"],
+    &["kubernetes", "k8s", "helm"],
     &["cancel", "abort", "delete", "remove", "stop"],
     &["crash", "kill", "restart", "outage"],
     &["credit", "price", "cost", "charge", "billing", "money", "pay"],
@@ -48,12 +50,14 @@ pub(crate) const SYNONYMS: &[&[&str]] = &[
     &["poll", "wait", "check"],
     &["memory", "ram", "kib"],
     &["provider", "upstream", "engine", "vendor"],
+    &["schedule", "cron", "recurring", "periodic"],
     &["see", "read", "view", "access"],
     &["setting", "configuration", "option", "configure", "parameter"],
     &["source", "citation", "reference", "link"],
     &["speed", "fast", "performance", "throughput", "quick", "latency", "slow"],
     &["synchronous", "synchronously", "wait"],
     &["synchronous", "interactive", "block"],
+    &["tls", "ssl", "https", "certificate"],
     &["throttle", "rate", "429", "exceed"],
 ];
 

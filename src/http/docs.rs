@@ -9,9 +9,9 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_TYPE, LOCATION};
 use actix_web::{HttpResponse, web};
 
+use crate::guide::FILES;
 use crate::guide::index::QUERY_CHARS_MAX;
 use crate::guide::site::{self, Site};
-use crate::guide::{FILES, Guide, PAGES, Page};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::transport::security_headers;
@@ -20,7 +20,7 @@ use crate::job::quoted;
 /// Returns the guide's pages, which are rendered at the first request.
 fn site(call: &ApiCall) -> &'static Site {
     static SITE: OnceLock<Site> = OnceLock::new();
-    SITE.get_or_init(|| Site::new(&reference::markdown(&call.state.document.value)))
+    SITE.get_or_init(|| Site::new(reference::pages(&call.state.document.value)))
 }
 
 /// Serves `GET /docs`.
@@ -41,32 +41,20 @@ pub(crate) async fn page(call: ApiCall) -> ApiResult {
 /// Serves `GET /docs/{page}.md`: the page as it was written.
 pub(crate) async fn markdown(call: ApiCall) -> ApiResult {
     let slug = call.path_parameter("page");
-    match PAGES.iter().find(|(known, _)| *known == slug) {
-        Some((_, text)) => Ok(HttpResponse::Ok()
+    match site(&call).markdown(&slug) {
+        Some(text) => Ok(HttpResponse::Ok()
             .insert_header((CONTENT_TYPE, "text/markdown; charset=utf-8"))
-            .body(*text)),
+            .body(text)),
         None => not_found(&call, no_page(&slug)),
     }
 }
 
 /// Serves `GET /llms.txt`: the pages as Markdown, in the form that llmstxt.org describes.
-pub(crate) async fn for_models(_: ApiCall) -> ApiResult {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    let text = TEXT.get_or_init(|| {
-        let page =
-            |page: &Page| format!("- [{}](/docs/{}.md): {}\n", page.title, page.slug, page.summary);
-        let pages: String = Guide::of(PAGES).pages.iter().map(page).collect();
-        format!("# answerd\n\n> {ABOUT}\n\n## Guide\n\n{pages}\n## API\n\n{DOCUMENT}\n")
-    });
+pub(crate) async fn for_models(call: ApiCall) -> ApiResult {
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/plain; charset=utf-8"))
-        .body(text.as_str()))
+        .body(site(&call).llms()))
 }
-
-const ABOUT: &str = "Prompts to AI answer engines as durable jobs, answers back as data: a service \
-                     with an HTTP API that is compatible with ScrapeLLM.";
-const DOCUMENT: &str =
-    "- [OpenAPI document](/openapi.json): every path with its parameters, replies and errors";
 
 fn no_page(slug: &str) -> ApiError {
     ApiError::not_found(format!("The guide has no page {}; `/docs` lists them.", quoted(slug)))
@@ -127,8 +115,8 @@ pub(crate) async fn search(call: ApiCall) -> ApiResult {
     Ok(security_headers::html(StatusCode::OK, page))
 }
 
-/// Serves `GET /docs/search.js`.
-pub(crate) async fn search_script(_: ApiCall) -> ApiResult {
+/// Serves `GET /docs/guide.js`.
+pub(crate) async fn script(_: ApiCall) -> ApiResult {
     Ok(security_headers::asset("text/javascript; charset=utf-8", site::SCRIPT))
 }
 

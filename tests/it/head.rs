@@ -49,7 +49,7 @@ fn head_is_served_wherever_get_is() {
         })
         .collect();
     paths.extend(
-        ["/dashboard/app.js", "/docs/search.js", "/docs/assets/alerts.yaml"].map(str::to_owned),
+        ["/dashboard/app.js", "/docs/guide.js", "/docs/assets/alerts.yaml"].map(str::to_owned),
     );
     paths.extend(["/jobs/none", "/none", "/practice.js"].map(str::to_owned));
     assert!(paths.len() > 25, "{paths:?}");

@@ -12,6 +12,7 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
         &["storage#how-long-are-results-kept", "how-it-works#how-is-expiry-exact"],
     ),
     ("what is the retention of a job", &["storage#how-long-are-results-kept"]),
+    ("Does it work with Kubernetes and Helm charts?", &["faq#does-answerd-run-on-kubernetes"]),
     ("retention_hours", &["storage#how-long-are-results-kept", "configuration#store"]),
     (
         "How long are results kept when it runs on a Hetzner machine in Falkenstein?",
@@ -229,7 +230,6 @@ const NOT_COVERED: &[&str] = &[
     "who won the world cup in 2022",
     "write me a poem about the sea",
     "how do I cook rice",
-    "Does it work with Kubernetes and Helm charts?",
     "compare iPhone and Samsung cameras",
     "cheap flights from Berlin to Lisbon in May",
     "日本の首都はどこですか",
@@ -260,6 +260,22 @@ fn questions_find_their_sections() {
         }
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn words_of_other_tools_find_what_the_guide_calls_otherwise() {
+    for (word, page) in [
+        ("ssl", "security"),
+        ("sdk", "clients"),
+        ("cron", "schedules"),
+        ("kubernetes", "faq"),
+        ("helm", "faq"),
+    ] {
+        let found = INDEX.search(word);
+        let pages: Vec<&str> = found.iter().map(|found| found.href.as_str()).collect();
+        let start = format!("/docs/{page}#");
+        assert!(pages.iter().take(5).any(|href| href.starts_with(&start)), "{word}: {pages:?}");
+    }
 }
 
 #[test]

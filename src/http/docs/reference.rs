@@ -1,22 +1,58 @@
-//! The API reference: the OpenAPI document as a page of Markdown in the guide's look. Nothing is
+//! The API reference: the OpenAPI document as pages of Markdown in the guide's look. Nothing is
 //! written here that is not in the document.
 
 use serde_json::{Map, Value};
 
 use crate::guide::sections::anchor;
+use crate::guide::site::REFERENCE;
 
 /// Where examples call; as everywhere in the guide.
 const BASE: &str = "http://127.0.0.1:8080";
 /// The longest example of a reply that is shown, bytes.
 const EXAMPLE_BYTES_MAX: usize = 2_400;
 
-/// Returns the page.
-pub(crate) fn markdown(document: &Value) -> String {
+/// The page of each tag of the document.
+const TAG_PAGES: &[(&str, &str)] = &[
+    ("scrapes", "reference-scrapes"),
+    ("jobs", "reference-jobs"),
+    ("batches", "reference-batches"),
+    ("schedules", "reference-schedules"),
+    ("trackers", "reference-trackers"),
+    ("operations", "reference-operations"),
+    ("pages", "reference-pages"),
+];
+const OBJECTS_PAGE: &str = "reference-objects";
+
+/// Returns the pages, (slug, Markdown): the first has what holds for every path and the list of
+/// them, then one for each tag, and one for the objects.
+pub(crate) fn pages(document: &Value) -> Vec<(&'static str, String)> {
+    let mut pages = vec![(REFERENCE, overview(document))];
+    for (tag, slug) in TAG_PAGES {
+        let described = array(&document["tags"]).iter().find(|it| it["name"] == *tag);
+        let description = described.map_or("", |tag| text(&tag["description"]));
+        let mut page = format!("# API reference: {tag}\n\n{description}\n\n");
+        let own = |operation: &Value| array(&operation["tags"]).first().is_some_and(|it| it == tag);
+        for (verb, path, operation) in methods(document).filter(|(_, _, operation)| own(operation))
+        {
+            method(&mut page, &verb, path, operation);
+        }
+        pages.push((*slug, page));
+    }
+    pages.push((OBJECTS_PAGE, objects(document)));
+    pages
+}
+
+/// The page of an operation.
+fn page_of(operation: &Value) -> &'static str {
+    let tag = text(array(&operation["tags"]).first().unwrap_or(&Value::Null));
+    TAG_PAGES.iter().find(|(known, _)| *known == tag).map_or(REFERENCE, |(_, slug)| slug)
+}
+
+fn overview(document: &Value) -> String {
     let mut page = String::from(
-        "# API reference\n\nThis page has every path of the HTTP interface with its parameters, \
-         replies and errors. It is made from the OpenAPI document at \
-         [`/openapi.json`](/openapi.json), from which clients can be generated too; \
-         [the API](api.md) tells how the paths are used.\n\n\
+        "# API reference\n\nEvery path of the HTTP interface with its parameters, replies and \
+         errors, made from the OpenAPI document at [`/openapi.json`](/openapi.json), from which \
+         clients can be generated too; [the API](api.md) explains how the paths are used.\n\n\
          ## What holds for every path?\n\n\
          A path that needs a key takes it in the header `X-API-Key`, in the query as `api_key`, or as a \
          bearer token; see [how to authenticate](api.md#how-do-i-authenticate). Every reply has \
@@ -25,32 +61,33 @@ pub(crate) fn markdown(document: &Value) -> String {
     );
     let any = &document["components"]["responses"]["Any"];
     errors_table(&mut page, std::iter::once(("any", any)));
-    page.push_str("## Which paths are there?\n\n");
-    for (verb, path, operation) in methods(document) {
-        let (id, summary) = (anchor(&format!("{verb} {path}")), text(&operation["summary"]));
-        page.push_str(&format!("- [`{verb} {path}`](#{id}): {summary}\n"));
-    }
-    page.push('\n');
-    for tag in array(&document["tags"]) {
-        let name = text(&tag["name"]);
-        page.push_str(&format!("## Paths for {name}\n\n{}\n\n", text(&tag["description"])));
-        let own = |operation: &Value| array(&operation["tags"]).first() == Some(&tag["name"]);
-        for (verb, path, operation) in methods(document).filter(|(_, _, operation)| own(operation))
-        {
-            method(&mut page, &verb, path, operation);
+    for (tag, slug) in TAG_PAGES {
+        page.push_str(&format!("## Paths for {tag}\n\n"));
+        for (verb, path, operation) in methods(document).filter(|it| page_of(it.2) == *slug) {
+            let (id, summary) = (anchor(&format!("{verb} {path}")), text(&operation["summary"]));
+            page.push_str(&format!("- [`{verb} {path}`]({slug}.md#{id}): {summary}\n"));
         }
+        page.push('\n');
     }
-    page.push_str("## What is sent to a webhook?\n\nAn end is told with a POST, signed as [webhooks](webhooks.md) says.\n\n");
+    page.push_str(
+        "## What is sent to a webhook?\n\nFinished jobs are delivered by POST, signed as \
+         [webhooks](webhooks.md) says.\n\n",
+    );
     for (event, methods) in fields(&document["webhooks"]) {
         let schema = &methods["post"]["requestBody"]["content"]["application/json"]["schema"];
         let summary = text(&methods["post"]["summary"]);
         page.push_str(&format!("- `{event}`: {summary}. The body is a {}.\n", kind(schema)));
     }
-    page.push_str(
-        "\n## Objects\n\nWhat bodies are made of; a field that is always there is marked so.\n\n",
+    page
+}
+
+fn objects(document: &Value) -> String {
+    let mut page = String::from(
+        "# API reference: objects\n\nWhat bodies are made of; a field that is always there is \
+         marked so.\n\n",
     );
     for (name, schema) in fields(&document["components"]["schemas"]) {
-        page.push_str(&format!("### {name}\n\n{}\n\n", text(&schema["description"])));
+        page.push_str(&format!("## {name}\n\n{}\n\n", text(&schema["description"])));
         properties_table(&mut page, schema);
     }
     page
@@ -64,7 +101,7 @@ fn methods(document: &Value) -> impl Iterator<Item = (String, &str, &Value)> {
 }
 
 fn method(page: &mut String, verb: &str, path: &str, operation: &Value) {
-    page.push_str(&format!("### `{verb} {path}`\n\n{}. ", text(&operation["summary"])));
+    page.push_str(&format!("## `{verb} {path}`\n\n{}. ", text(&operation["summary"])));
     if let Some(description) = operation["description"].as_str() {
         page.push_str(&format!("{description} "));
     }
@@ -163,7 +200,7 @@ fn properties_table(page: &mut String, schema: &Value) {
 fn kind(schema: &Value) -> String {
     if let Some(reference) = schema["$ref"].as_str() {
         let name = reference.rsplit('/').next().unwrap_or_default();
-        return format!("[{name}](#{})", name.to_lowercase());
+        return format!("[{name}]({OBJECTS_PAGE}.md#{})", name.to_lowercase());
     }
     if !array(&schema["anyOf"]).is_empty() {
         let kinds: Vec<String> = array(&schema["anyOf"]).iter().map(kind).collect();
@@ -237,6 +274,8 @@ fn call(verb: &str, path: &str, operation: &Value) -> String {
         if place == "path" {
             address = address.replace(&format!("{{{name}}}"), example);
         } else if place == "query" && !example.is_empty() && parameter["required"] == true {
+            query.append_pair(name, example);
+        } else if let ("query", Some(example)) = (place, parameter["example"].as_str()) {
             query.append_pair(name, example);
         }
     }

@@ -21,7 +21,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 .takes([parameters::question("What is sought.", QUERY_CHARS_MAX)])
                 .answers("400", Reply::text("`q` is too long.", HTML, None))
         }),
-        hidden("/docs/search.js", open(docs::search_script)),
+        hidden("/docs/guide.js", open(docs::script)),
         get("/docs/{page}.md", open(docs::markdown), |it| {
             let text = Reply::text("The page as it was written.", "text/markdown", None);
             it.named("getGuidePage", "A page of the guide as Markdown")

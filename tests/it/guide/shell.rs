@@ -147,8 +147,12 @@ const NOT_HERE: &[&str] = &["/evidence/", "/webhook'", "/stats/events'"];
 #[test]
 fn the_calls_of_the_reference_are_understood() {
     let stage = Stage::set();
-    let reference = stage.app.get("/docs/reference");
-    let blocks = blocks_of_html(&reference.text);
+    let contents = stage.app.get("/docs").text;
+    let pages = contents.split("href=\"/docs/reference-").skip(1);
+    let blocks: String = pages
+        .map(|link| format!("/docs/reference-{}", link.split('"').next().unwrap()))
+        .map(|path| blocks_of_html(&stage.app.get(&path).text))
+        .collect();
     let calls = calls(&blocks);
     assert!(calls.len() > 30, "{}", calls.len());
     for call in calls {

@@ -1,6 +1,48 @@
-// The guide's search box: what is found shows while one types. The list is that of the search page
+// The guide's copy buttons, and its search box: what is found shows while one types. The list is that of the search page
 // itself, so the box does the same by an ordinary page load where this script does not run.
 "use strict";
+
+// A button on every block of code; without this script the code can be selected as ever.
+(() => {
+  const copy = async (text) => {
+    if (navigator.clipboard && window.isSecureContext) {
+      await navigator.clipboard.writeText(text);
+      return;
+    }
+    // Where the page is not served over TLS.
+    const area = document.createElement("textarea");
+    area.value = text;
+    area.className = "unseen";
+    document.body.append(area);
+    area.select();
+    const copied = document.execCommand("copy");
+    area.remove();
+    if (!copied) {
+      throw new Error("not allowed");
+    }
+  };
+
+  for (const block of document.querySelectorAll("article pre")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      try {
+        await copy(block.textContent.trimEnd());
+        button.textContent = "Copied";
+      } catch {
+        button.textContent = "Not allowed to copy";
+      }
+      button.focus();
+      setTimeout(() => (button.textContent = "Copy"), 2000);
+    });
+    const around = document.createElement("div");
+    around.className = "with-copy";
+    block.replaceWith(around);
+    around.append(block, button);
+  }
+})();
 
 (() => {
   const SHOWN_MAX = 7;
