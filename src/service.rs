@@ -3,6 +3,7 @@
 
 mod alerts;
 mod batches;
+mod bulk;
 mod caller;
 mod deletion;
 mod error;
@@ -46,6 +47,7 @@ use crate::store::{Store, StoreError};
 
 pub use alerts::{AlertCounts, NewAlert};
 pub use batches::NewBatch;
+pub use bulk::Bulk;
 pub use caller::Caller;
 pub(crate) use error::ReportExcess;
 pub use error::ServiceError;

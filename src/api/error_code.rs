@@ -199,6 +199,12 @@ error_codes! {
             "Parameter `fields` must be `status`; given: `prompt`.";
         StatusInvalid: 400, "status_invalid",
             "Parameter `status` must be `pending`, `done` or `failed`; given: `ended`.";
+        ErrorCodeInvalid: 400, "error_code_invalid",
+            "Parameter `error_code` must be the `error_code` of a failed job, such as `timeout`; \
+             given: `slow`.";
+        FilterMissing: 400, "filter_missing",
+            "A filter is required, such as `batch` or `label`: the action is about all jobs that \
+             match.";
         SearchInvalid: 400, "search_invalid",
             "Parameter `search` must be 1 to 200 characters; given: ``.";
         PromptOfInvalid: 400, "prompt_of_invalid",

@@ -218,6 +218,32 @@ pub enum BatchStatus {
     Done,
 }
 
+/// A page of the batches of a key.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[schemars(rename = "Batches")]
+pub struct BatchesView {
+    /// Newest first, without items.
+    pub batches: Vec<BatchView>,
+    /// The `cursor` of the next page; null on the last one.
+    pub next_cursor: Option<String>,
+}
+
+/// The outcome of an action on all jobs that match.
+#[derive(Debug, Deserialize, JsonSchema, Serialize)]
+#[schemars(rename = "Bulk")]
+pub struct BulkView {
+    /// Whether nothing was changed.
+    pub dry_run: bool,
+    /// Jobs that matched: at most 1,000, the newest first.
+    pub matched: usize,
+    /// Jobs that were canceled, or submitted again.
+    pub changed: usize,
+    /// The batch of the jobs that were submitted again.
+    pub batch_id: Option<Id>,
+    /// The `cursor` of the next call; null where no more jobs match.
+    pub next_cursor: Option<String>,
+}
+
 /// The items, counted by state.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, Serialize)]
 #[schemars(inline)]

@@ -59,9 +59,7 @@ pub enum Kind {
 pub enum Scope {
     /// In a waiting call, a job, a batch, and an item of it.
     Scrape,
-    /// In a job that is queued by itself.
-    Job,
-    /// In a job, which becomes a batch, and beside the items of a batch.
+    /// In a job that is queued, and beside the items of a batch.
     Batch,
 }
 
@@ -181,8 +179,8 @@ pub static PARAMETERS: &[Parameter] = &[
     Parameter {
         name: "interactive",
         kind: Kind::Boolean { default: false },
-        scope: Scope::Job,
-        about: "Goes ahead of queued jobs, as a call that waits does; not for batches.",
+        scope: Scope::Batch,
+        about: "Goes ahead of queued jobs, as a call that waits does; in batches up to 20 items.",
         option: None,
         field: field!(interactive),
     },

@@ -12,7 +12,7 @@ use ureq::{Agent, Body, RequestBuilder};
 use url::{Host, Url};
 
 use super::render::ShownJob;
-use crate::api::{self, BatchView, DeletionView, ErrorBody, JobsView, UsageView};
+use crate::api::{self, BatchView, BulkView, DeletionView, ErrorBody, JobsView, UsageView};
 use crate::config::{Secret, quoted};
 use crate::job::RawRequest;
 
@@ -176,6 +176,22 @@ impl Client {
         let deletion =
             DeletionView::deserialize(&document).map_err(|error| self.unreadable(&error))?;
         Ok((deletion, document))
+    }
+
+    /// Cancels or retries the key's jobs that match (`cancel`, `retry`); `query` as
+    /// `POST /jobs/cancel` takes it.
+    ///
+    /// # Errors
+    /// Returns an error if the server refused it or could not be reached.
+    pub(crate) fn bulk(
+        &self,
+        action: &str,
+        query: &[(&str, String)],
+    ) -> Result<BulkView, ClientError> {
+        let mut url = self.path(&["jobs", action]);
+        url.query_pairs_mut().extend_pairs(query);
+        let document = self.document_of(self.keyed(self.agent.post(url.as_str())).send_empty())?;
+        BulkView::deserialize(document).map_err(|error| self.unreadable(&error))
     }
 
     /// Returns the raw replies of a job of the key's.

@@ -1,4 +1,4 @@
-//! The commands about one job of a running server: submit, get, watch, cancel.
+//! The commands about one job of a running server: submit, get, watch.
 
 use std::convert::Infallible;
 use std::io::Read;
@@ -133,24 +133,6 @@ pub(crate) struct WatchArgs {
     server: ServerArgs,
 }
 
-const CANCEL_EXAMPLES: &str = "\
-Examples:
-  answerd cancel 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10
-  answerd list --status pending --all --json | jq -r '.jobs[].job_id' | xargs -n 1 answerd cancel";
-
-/// Cancel a job that has not ended
-///
-/// Takes the key that made the job. Its credits come back, and a running attempt is asked to
-/// stop. Exits with 1 when there is no such job or it has ended already.
-#[derive(Debug, Args)]
-#[command(after_help = CANCEL_EXAMPLES)]
-pub(crate) struct CancelArgs {
-    /// The job's id, as `submit` printed it
-    id: String,
-    #[command(flatten)]
-    server: ServerArgs,
-}
-
 /// Submits a job; with `--wait`, waits for it.
 ///
 /// # Errors
@@ -219,16 +201,6 @@ pub(crate) fn watch(args: WatchArgs, console: &mut Console) -> Result<ExitCode, 
     let job = client.job(&args.id)?;
     let job = wait(&client, job, console)?;
     show(&job, console)
-}
-
-/// Cancels a job and prints it. The job fails by that, the command does not.
-///
-/// # Errors
-/// Returns an error if the key has no such job, it has ended, or the server cannot be reached.
-pub(crate) fn cancel(args: CancelArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
-    let job = args.server.client()?.cancel(&args.id)?;
-    show(&job, console)?;
-    Ok(ExitCode::Done)
 }
 
 fn idempotency_key(given: String) -> Result<String, CommandError> {

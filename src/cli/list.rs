@@ -6,6 +6,7 @@ use serde_json::json;
 use super::console::Console;
 use super::error::CommandError;
 use super::exit_code::ExitCode;
+use super::job_filters::JobFilters;
 use super::jobs::ServerArgs;
 use super::render::ShownJob;
 
@@ -30,18 +31,8 @@ pub(crate) struct Args {
     /// Only jobs with this status: pending, done or failed
     #[arg(long, value_parser = ["pending", "done", "failed"])]
     status: Option<String>,
-    /// Only jobs of this scraper
-    #[arg(long, value_name = "NAME")]
-    scraper: Option<String>,
-    /// Only jobs with this label
-    #[arg(long, value_name = "TEXT")]
-    label: Option<String>,
-    /// Only jobs submitted at this time or later: RFC 3339, a date, or Unix seconds
-    #[arg(long, value_name = "TIME")]
-    since: Option<String>,
-    /// Only jobs submitted at this time or earlier; a date is its whole day
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    #[command(flatten)]
+    filters: JobFilters,
     /// The most jobs to list [default: 50]
     #[arg(long, value_name = "N", conflicts_with = "all")]
     limit: Option<usize>,
@@ -58,15 +49,8 @@ pub(crate) struct Args {
 /// Returns an error if the server refuses, or cannot be reached.
 pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     let limit = if args.all { usize::MAX } else { args.limit.unwrap_or(LIMIT_DEFAULT) };
-    let filters = [
-        ("status", args.status),
-        ("scraper", args.scraper),
-        ("label", args.label),
-        ("since", args.since),
-        ("until", args.until),
-    ];
-    let filters: Vec<(&str, String)> =
-        filters.into_iter().filter_map(|(name, value)| Some((name, value?))).collect();
+    let status = args.status.map(|status| ("status", status));
+    let filters: Vec<_> = status.into_iter().chain(args.filters.query()).collect();
     let client = args.server.client()?;
     let mut jobs: Vec<ShownJob> = Vec::new();
     let mut cursor: Option<String> = None;

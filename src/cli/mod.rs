@@ -3,6 +3,7 @@
 
 mod alert;
 mod batch;
+mod bulk;
 mod check;
 mod client;
 mod console;
@@ -14,6 +15,7 @@ mod exit_code;
 mod export;
 mod failure;
 mod follow;
+mod job_filters;
 mod jobs;
 mod keygen;
 mod list;
@@ -96,7 +98,8 @@ enum Command {
     Get(jobs::GetArgs),
     Watch(jobs::WatchArgs),
     List(list::Args),
-    Cancel(jobs::CancelArgs),
+    Cancel(bulk::CancelArgs),
+    Retry(bulk::RetryArgs),
     Delete(delete::Args),
     Export(export::Args),
     Webhook(webhook::Args),
@@ -192,7 +195,8 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Get(args) => jobs::get(args, console),
         Command::Watch(args) => jobs::watch(args, console),
         Command::List(args) => list::run(args, console),
-        Command::Cancel(args) => jobs::cancel(args, console),
+        Command::Cancel(args) => bulk::cancel(args, console),
+        Command::Retry(args) => bulk::retry(args, console),
         Command::Delete(args) => delete::run(args, console),
         Command::Export(args) => export::run(args, console),
         Command::Webhook(args) => webhook::run(args, console),

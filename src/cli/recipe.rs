@@ -186,7 +186,7 @@ fn check(files: &[PathBuf], console: &mut Console) -> Result<ExitCode, CommandEr
         match recipes::read_file(file) {
             Ok(recipe) if !console.is_json() => {
                 let name = &recipe.name;
-                console.result(&format!("{}: the recipe `{name}` is sound", file.display()))?;
+                console.result(&format!("{}: recipe `{name}` is valid", file.display()))?;
             }
             Ok(_) => {}
             Err(broken) => problems.extend(broken),

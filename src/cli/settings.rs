@@ -18,7 +18,7 @@ pub(crate) struct ConfigArgs {
     /// The settings file; without it ./config.toml is read where there is one
     ///
     /// A file needs only what differs from the defaults. Every setting can also be given in the
-    /// environment, which goes before the file: `bind` in [http] is ANSWERD_HTTP__BIND.
+    /// environment, which takes precedence over the file: `bind` in [http] is ANSWERD_HTTP__BIND.
     // An empty variable is how compose files say "not set", and clap takes no empty path.
     #[arg(
         long,

@@ -62,11 +62,14 @@ impl StartupSummary {
     pub(crate) fn unauthenticated_warning(&self) -> Option<String> {
         (!self.keys_needed).then(|| {
             let reach = if self.listen.ip().is_loopback() {
-                "every program on this machine".to_owned()
+                "any local process".to_owned()
             } else {
-                format!("everyone who can reach {}", self.listen)
+                format!("anyone who can reach {}", self.listen)
             };
-            format!("no key is needed: {reach} may submit jobs and spend the upstreams' quotas")
+            format!(
+                "running without authentication: {reach} can submit jobs and use your provider \
+                 quota"
+            )
         })
     }
 
@@ -234,13 +237,13 @@ mod tests {
 
     #[test]
     fn an_open_door_is_told_and_whom_it_is_open_to() {
-        insta::assert_snapshot!(summary(&[]).unauthenticated_warning().unwrap(), @"no key is needed: every program on this machine may submit jobs and spend the upstreams' quotas");
+        insta::assert_snapshot!(summary(&[]).unauthenticated_warning().unwrap(), @"running without authentication: any local process can submit jobs and use your provider quota");
         let open = [("ANSWERD_HTTP__BIND", "0.0.0.0:80"), ("ANSWERD_HTTP__AUTH", "open")];
         assert!(
             summary(&open)
                 .unauthenticated_warning()
                 .unwrap()
-                .contains("everyone who can reach 0.0.0.0:80")
+                .contains("anyone who can reach 0.0.0.0:80")
         );
     }
 }

@@ -7,7 +7,7 @@ use crate::job::{
     Batch, BatchProgress, Failure, Handling, Idempotency, ItemError, Job, RejectedItem,
     ScrapeRequest, TransitionError,
 };
-use crate::store::{NewItem, StoreError, SubmitError};
+use crate::store::{BatchFilter, BatchPage, Cursor, NewItem, StoreError, SubmitError};
 
 /// A batch as a client asks for it.
 pub struct NewBatch {
@@ -136,6 +136,20 @@ impl Service {
         let last_ms = items.iter().map(|item| item.job.expires_ms).max();
         batch.expires_ms = last_ms.unwrap_or(batch.expires_ms);
         Ok((batch, items))
+    }
+
+    /// Returns a page of the batches that match, newest first. Blocks its thread, as
+    /// [`Service::list`] does.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed.
+    pub fn list_batches(
+        &self,
+        filter: &BatchFilter,
+        after: Option<Cursor>,
+        batches_max: usize,
+    ) -> Result<BatchPage, ServiceError> {
+        Ok(self.store.list_batches(filter, after, batches_max, self.clock.now_ms())?)
     }
 
     /// Returns the present state of a batch.

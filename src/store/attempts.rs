@@ -1,5 +1,5 @@
 //! The attempts of jobs that failed, or of which it is known what they used, kept as long as their
-//! jobs. Others write nothing here: what is known of an attempt that brought an answer is in its
+//! jobs. Others write nothing here: what is known of an attempt that succeeded is in its
 //! result.
 
 use uuid::Uuid;

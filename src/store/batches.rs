@@ -119,7 +119,7 @@ impl Store {
     /// block the thread. Another account's batch is as good as none.
     ///
     /// # Errors
-    /// Returns an error if the store failed, or its writer has too much to do; every job is as it
+    /// Returns an error if the store failed, or its writer is overloaded; every job is as it
     /// was.
     pub async fn stop_batch(
         &self,

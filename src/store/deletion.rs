@@ -103,7 +103,7 @@ impl Store {
     /// what would go. Does not block the thread.
     ///
     /// # Errors
-    /// Returns an error if the store failed, or its writer has too much to do; nothing was deleted.
+    /// Returns an error if the store failed, or its writer is overloaded; nothing was deleted.
     pub async fn delete(
         &self,
         known: Vec<Job>,

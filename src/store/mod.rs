@@ -71,7 +71,7 @@ pub use expiry::{DeadlineOutcome, SWEEP_ROWS_MAX, SweepOutcome};
 pub use handle::{NewIdentity, Store, WriterStats};
 pub use idempotency::{idempotency_of, idempotency_of_batch, idempotency_of_samples};
 pub use jobs::{NewResult, SubmitError, SubmitLimits};
-pub use list::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
+pub use list::{BatchFilter, BatchPage, Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
 pub use observations::{
     ApplyCounts, LABELED_GROUPS_MAX, NewObservation, OTHER_LABEL, TrackerDeletion, day_of,
 };

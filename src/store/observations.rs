@@ -234,7 +234,7 @@ impl Store {
     /// block the thread.
     ///
     /// # Errors
-    /// Returns an error if the store failed, or its writer has too much to do.
+    /// Returns an error if the store failed, or its writer is overloaded.
     pub async fn add_observations(
         &self,
         measured: Vec<(Row, NewObservation)>,
@@ -262,7 +262,7 @@ impl Store {
     /// the thread.
     ///
     /// # Errors
-    /// Returns an error if the store failed, or its writer has too much to do.
+    /// Returns an error if the store failed, or its writer is overloaded.
     pub async fn delete_tracker_step(
         &self,
         account: String,

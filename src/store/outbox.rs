@@ -383,7 +383,7 @@ impl Store {
     /// it. Does not block the thread.
     ///
     /// # Errors
-    /// Returns an error if the store failed, or its writer has too much to do; the delivery is as
+    /// Returns an error if the store failed, or its writer is overloaded; the delivery is as
     /// it was.
     pub async fn send_again(
         &self,

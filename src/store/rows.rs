@@ -11,7 +11,7 @@ use super::transaction::Tables;
 use super::{StoreError, record};
 use crate::job::{Batch, Job};
 
-const COUNTS_MISSING: StoreError = StoreError::Damaged("a batch's counts are missing");
+pub(super) const COUNTS_MISSING: StoreError = StoreError::Damaged("a batch's counts are missing");
 
 /// Reads the job of a row and its scraper's number.
 pub(super) fn read_job(

@@ -82,7 +82,7 @@ impl Store {
     /// thread.
     ///
     /// # Errors
-    /// Returns an error if the store failed, or its writer has too much to do.
+    /// Returns an error if the store failed, or its writer is overloaded.
     pub async fn put_tracker(
         &self,
         account: String,

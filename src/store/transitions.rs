@@ -57,7 +57,7 @@ impl Store {
         self.begin_transition(row, now_ms, decide, result).wait()
     }
 
-    /// Does what [`Store::transition`] does, but blocks only while the writer has too much to do.
+    /// Does what [`Store::transition`] does, but blocks only while the writer is overloaded.
     /// What is begun by one thread is written in the order in which it was begun.
     pub fn begin_transition(
         &self,
@@ -119,7 +119,7 @@ impl Store {
     /// thread.
     ///
     /// # Errors
-    /// Returns an error if [`Store::transition`] would, or the writer has too much to do.
+    /// Returns an error if [`Store::transition`] would, or the writer is overloaded.
     pub async fn transition_async(
         &self,
         row: Row,
@@ -139,7 +139,7 @@ impl Store {
     /// thread. Another account's job is as good as none.
     ///
     /// # Errors
-    /// Returns an error if the store failed, or its writer has too much to do; the job is as it
+    /// Returns an error if the store failed, or its writer is overloaded; the job is as it
     /// was.
     pub async fn stop_owned(
         &self,

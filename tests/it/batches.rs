@@ -171,7 +171,7 @@ fn what_is_no_batch_is_refused_whole() {
     let long = post(&app, &json!({ "items": [item], "label": "x".repeat(65 << 10) }));
     assert_eq!((long.status, long.code().as_str()), (413, "body_too_large"));
     assert_eq!(app.post_with("/batches", &[], "{}").code(), "key_missing");
-    assert_eq!(app.get("/batches").headers["allow"], "POST");
+    assert_eq!(app.method("PUT", "/batches").headers["allow"], "POST, GET, HEAD");
     assert_eq!(app.get("/batches/x").code(), "batch_not_found");
 }
 

@@ -242,7 +242,11 @@ fn interactive_job_goes_ahead_of_a_batch_and_the_batch_goes_on() {
     let body = serde_json::json!({ "prompts": prompts, "scraper": "chatgpt" }).to_string();
     app.post_with("/batches", &[], &body).expect(202);
     let last = app.submit("chatgpt", "last");
-    for n in 0..8 {
+    let typed = serde_json::json!({
+        "prompts": ["typed 9", "typed 10"], "scraper": "chatgpt", "interactive": true,
+    });
+    app.post_with("/batches", &[], &typed.to_string()).expect(202);
+    for n in 0..6 {
         let body = format!(r#"{{"prompt":"typed {n}","interactive":true}}"#);
         app.post_with("/scrapers/chatgpt/jobs", &[], &body).expect(202);
     }
@@ -259,17 +263,27 @@ fn interactive_job_goes_ahead_of_a_batch_and_the_batch_goes_on() {
 }
 
 #[test]
-fn batches_are_not_interactive() {
+fn only_small_batches_are_interactive() {
     let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
     let sampled = app.post("/scrapers/chatgpt/jobs?prompt=x&samples=2&interactive=true");
-    assert_eq!((sampled.status, sampled.code().as_str()), (400, "parameter_invalid"));
+    sampled.expect(202);
+    let of = |prompts: usize| {
+        let prompts: Vec<String> = (0..prompts).map(|n| n.to_string()).collect();
+        let body = serde_json::json!({
+            "prompts": prompts, "scraper": "chatgpt", "interactive": true,
+        });
+        app.post_with("/batches", &[], &body.to_string())
+    };
+    assert_eq!(of(20).expect(202)["counts"]["refused"], 0);
+    let large = of(21);
+    assert_eq!((large.status, large.code().as_str()), (400, "parameter_invalid"));
     let body =
         r#"{"items":[{"prompt":"x"},{"prompt":"y","interactive":true}],"scraper":"chatgpt"}"#;
     let batch = app.post_with("/batches", &[], body).expect(202);
     let items = batch["items"].as_array().unwrap();
     let refused: Vec<_> = items.iter().filter(|item| item["error"].is_object()).collect();
     assert_eq!(refused.len(), 1, "{batch:#}");
-    assert_eq!(refused[0]["error"]["code"], "parameter_invalid", "{batch:#}");
+    assert_eq!(refused[0]["error"]["code"], "item_invalid", "{batch:#}");
     let wrong = app.post("/scrapers/chatgpt/jobs?prompt=x&interactive=soon");
     assert_eq!((wrong.status, wrong.code().as_str()), (400, "parameter_invalid"));
 }

@@ -10,6 +10,7 @@ mod batch_file;
 mod batches;
 mod bodies;
 mod browser;
+mod bulk;
 mod cancel;
 mod child;
 mod chromium;

@@ -82,6 +82,44 @@ fn webhook_shows_the_delivery_and_sends_it_again() {
 }
 
 #[test]
+fn several_ids_are_canceled_one_by_one_and_a_refusal_does_not_stop_the_rest() {
+    let refusal = r#"{"detail":"The job has ended.","code":"job_finished"}"#;
+    let replies = vec![
+        (409, refusal.to_owned()),
+        ok(&job("failed", "finished")),
+        ok(&job("failed", "finished")),
+    ];
+    let (ran, asked) = against(replies, &["cancel", "a", "b", "c", "--key", "ak_secret"]);
+    assert_eq!(asked.len(), 3, "{asked:?}");
+    assert!(asked[2].starts_with("DELETE /jobs/c "), "{asked:?}");
+    assert_ne!(ran.exit, ExitCode::Done);
+    assert!(ran.err.contains("The job has ended."), "{}", ran.err);
+    let ran = run_line(&["cancel", "a", "--label", "l"]);
+    assert!(ran.err.contains("cannot be combined"), "{}", ran.err);
+}
+
+#[test]
+fn retry_follows_the_cursor_and_prints_each_batch() {
+    let page = |id: &str, next: &str| {
+        let next = if next.is_empty() { "null".to_owned() } else { format!("\"{next}\"") };
+        let body = format!(
+            r#"{{"dry_run":false,"matched":2,"changed":1,"batch_id":"{id}","next_cursor":{next}}}"#
+        );
+        (202, body)
+    };
+    let replies = vec![page("batch-1", "c1"), page("batch-2", "")];
+    let (ran, asked) = against(replies, &["retry", "--label", "l", "--error-code", "timeout"]);
+    assert_eq!(ran.out, "batch-1\nbatch-2\n");
+    assert!(ran.err.contains("4 jobs match; 2 submitted again"), "{}", ran.err);
+    assert!(asked[0].starts_with("POST /jobs/retry?"), "{asked:?}");
+    for part in ["label=l", "error_code=timeout", "dry_run=false", "cursor=c1"] {
+        assert!(asked[1].contains(part), "{part}: {asked:?}");
+    }
+    let ran = run_line(&["retry", "--dry-run"]);
+    assert!(ran.err.contains("--batch"), "{}", ran.err);
+}
+
+#[test]
 fn cancel_prints_the_job_and_is_no_failure_by_itself() {
     let mut canceled = job("failed", "finished");
     canceled["error_code"] = "canceled".into();

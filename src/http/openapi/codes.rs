@@ -40,6 +40,9 @@ pub(crate) const BATCH: Codes = &[
     ScraperUnknown,
     TrackerNotFound,
 ];
+/// Of a list of batches.
+pub(crate) const BATCHES: Codes =
+    &[StatusInvalid, SinceInvalid, UntilInvalid, LimitInvalid, CursorInvalid];
 /// Of what reads the store, and of what writes it.
 pub(crate) const READS: Codes = &[StorageFailed, StorageDown, ShuttingDown];
 pub(crate) const WRITES: Codes =
@@ -74,6 +77,7 @@ pub(crate) const RAW: Codes = &[RawNotKept];
 pub(crate) const POLL: Codes = &[WaitInvalid, FieldsInvalid];
 pub(crate) const LIST: Codes = &[
     StatusInvalid,
+    ErrorCodeInvalid,
     SearchInvalid,
     PromptOfInvalid,
     JobNotFound,
@@ -84,6 +88,23 @@ pub(crate) const LIST: Codes = &[
     BatchIdInvalid,
     FormulasInvalid,
 ];
+/// Of an action on all jobs that match.
+pub(crate) const BULK: Codes = &[
+    PromptOfInvalid,
+    JobNotFound,
+    StatusInvalid,
+    ErrorCodeInvalid,
+    SearchInvalid,
+    SinceInvalid,
+    UntilInvalid,
+    CursorInvalid,
+    BatchIdInvalid,
+    FilterMissing,
+    ParameterInvalid,
+];
+/// Of submitting jobs again.
+pub(crate) const RETRY: Codes =
+    &[IdempotencyKeyInvalid, IdempotencyKeyReused, SpendLimit, RateLimit, TrackerNotFound];
 /// Of an export of results.
 pub(crate) const RESULTS: Codes = &[
     RowsInvalid,

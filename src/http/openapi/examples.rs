@@ -356,6 +356,30 @@ pub(crate) fn deletion() -> Value {
     })
 }
 
+pub(crate) fn canceled_jobs() -> Value {
+    json!({
+        "dry_run": false, "matched": 12, "changed": 12, "batch_id": null, "next_cursor": null,
+    })
+}
+
+pub(crate) fn no_retry() -> Value {
+    json!({ "dry_run": true, "matched": 43, "changed": 0, "batch_id": null, "next_cursor": null })
+}
+
+pub(crate) fn retried_jobs() -> Value {
+    json!({
+        "dry_run": false, "matched": 43, "changed": 43, "batch_id": BATCH_ID, "next_cursor": null,
+    })
+}
+
+pub(crate) fn batches() -> Value {
+    let mut batch = batch();
+    if let Some(fields) = batch.as_object_mut() {
+        fields.shift_remove("items");
+    }
+    json!({ "batches": [batch], "next_cursor": null })
+}
+
 pub(crate) fn raw() -> Value {
     let body = "{\"id\":\"resp_1\",\"status\":\"completed\",\"output\":[]}";
     json!({

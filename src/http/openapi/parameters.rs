@@ -5,14 +5,14 @@ use serde_json::{Map, Value, json};
 use super::examples::{ALERT_ID, BATCH_ID, JOB_ID, PROMPT, SCHEDULE_ID};
 use crate::api::{Kind, PARAMETERS, Parameter, Scope};
 use crate::http::request::headers::WAIT_SECONDS_MAX;
-use crate::http::resource::list::{LIMIT_DEFAULT, LIMIT_MAX, SEARCH_CHARS_MAX};
+use crate::http::request::job_filter::SEARCH_CHARS_MAX;
+use crate::http::resource::list::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::http::resource::result_rows::RowKind;
 use crate::http::resource::results::{FORMATS, ROWS_MAX};
 use crate::http::resource::trackers::OBSERVATIONS_MAX;
 use crate::http::transport::response_headers::REQUEST_ID_BYTES_MAX;
 use crate::job::{IDEMPOTENCY_KEY_CHARS_MAX, LABEL_CHARS_MAX};
-use crate::measure::TOP_DEFAULT;
-use crate::service::{DAYS_KEPT_MAX, REPORT_TOP_MAX};
+use crate::service::DAYS_KEPT_MAX;
 use crate::store::TRACKER_VERSIONS_MAX;
 
 /// Returns the parameters that an item of a batch takes, as properties of an object: contract 1.3
@@ -41,7 +41,7 @@ pub(crate) fn queued() -> Map<String, Value> {
 
 /// Returns the parameters that stand beside the items of a batch.
 pub(crate) fn of_batch() -> Map<String, Value> {
-    properties(|parameter| parameter.scope != Scope::Job)
+    properties(|_| true)
 }
 
 fn properties(has: impl Fn(&Parameter) -> bool) -> Map<String, Value> {
@@ -138,64 +138,86 @@ pub(crate) fn idempotency_key() -> Value {
     of("header", "Idempotency-Key", description, schema)
 }
 
-/// Returns the filters and the pages of a list.
-pub(crate) fn list() -> Vec<Value> {
-    let text = || json!({ "type": "string" });
-    let uuid = || json!({ "type": "string", "format": "uuid" });
-    let search = json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_CHARS_MAX });
-    let moment = json!({
-        "type": "string", "examples": ["2026-05-11T12:00:00Z", "2026-05-11", "1778500800"],
-    });
-    let limit =
-        json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT });
-    let cursor = json!({
+fn moments() -> Value {
+    json!({ "type": "string", "examples": ["2026-05-11T12:00:00Z", "2026-05-11", "1778500800"] })
+}
+
+fn cursor(description: &str) -> Value {
+    let schema = json!({
         "type": "string", "pattern": "^[0-9a-f]{32}$",
         "examples": ["5b7f0a522f0e4a3c9c114f1d3c0a7e66"],
     });
-    let formulas = json!({ "type": "string", "enum": ["escape", "keep"], "default": "escape" });
+    of("query", "cursor", description, schema)
+}
+
+/// Returns the filters of a list of jobs, but their status.
+fn job_filters() -> Vec<Value> {
+    let text = || json!({ "type": "string" });
+    let search = json!({ "type": "string", "minLength": 1, "maxLength": SEARCH_CHARS_MAX });
+    let uuid = || json!({ "type": "string", "format": "uuid" });
+    let code = json!({ "type": "string", "examples": ["timeout"] });
+    let country = json!({ "type": "string", "examples": ["DE"] });
+    let search_for = "Jobs whose label or prompt contains this, in upper or lower case.";
+    let since = "Jobs created at this time or later: RFC 3339, a date, or Unix seconds.";
+    let until = "Jobs created at this time or earlier; a date is its whole day in UTC.";
     vec![
-        of(
-            "query",
-            "status",
-            "Jobs with this status.",
-            json!({ "type": "string", "enum": ["pending", "done", "failed"] }),
-        ),
         of("query", "scraper", "Jobs of this scraper.", text()),
+        of("query", "country", "Jobs for this country.", country),
+        of("query", "error_code", "Jobs that failed with this code.", code),
         of("query", "label", "Exactly this label.", text()),
-        of(
-            "query",
-            "search",
-            "Jobs whose label or prompt contains this, in upper or lower case.",
-            search,
-        ),
+        of("query", "search", search_for, search),
         of("query", "prompt_of", "Jobs with exactly the prompt of this job.", uuid()),
         of("query", "tracker", "Jobs that are measured by this tracker.", text()),
         of("query", "batch", "The jobs of this batch.", uuid()),
-        of(
-            "query",
-            "since",
-            "Jobs created at this time or later: RFC 3339, a date, or Unix seconds.",
-            moment.clone(),
-        ),
-        of(
-            "query",
-            "until",
-            "Jobs created at this time or earlier; a date is its whole day in UTC.",
-            moment,
-        ),
+        of("query", "since", since, moments()),
+        of("query", "until", until, moments()),
+    ]
+}
+
+/// Returns the filters and the pages of a list.
+pub(crate) fn list() -> Vec<Value> {
+    let limit =
+        json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT });
+    let formulas = json!({ "type": "string", "enum": ["escape", "keep"], "default": "escape" });
+    let escaped = "Cells of a CSV export that a spreadsheet would run: escaped with `'`, or kept.";
+    let status = json!({ "type": "string", "enum": ["pending", "done", "failed"] });
+    let mut parameters = vec![of("query", "status", "Jobs with this status.", status)];
+    parameters.extend(job_filters());
+    parameters.extend([
         of("query", "limit", "Jobs in a page; of no effect on an export.", limit),
-        of(
-            "query",
-            "cursor",
-            "The `next_cursor` of the page before, with the same filters.",
-            cursor,
-        ),
-        of(
-            "query",
-            "formulas",
-            "Cells of a CSV export that a spreadsheet would run: escaped with `'`, or kept.",
-            formulas,
-        ),
+        cursor("The `next_cursor` of the page before, with the same filters."),
+        of("query", "formulas", escaped, formulas),
+    ]);
+    parameters
+}
+
+/// Returns the parameters of an action on all jobs that match.
+pub(crate) fn bulk() -> Vec<Value> {
+    let dry_run = json!({ "type": "boolean" });
+    let mut parameters = job_filters();
+    // For the reference: a call needs one of the filters, whichever it is.
+    if let Some(label) = parameters.iter_mut().find(|filter| filter["name"] == "label") {
+        label["example"] = "nightly".into();
+    }
+    parameters.extend([
+        cursor("The `next_cursor` of the call before, with the same filters."),
+        of("query", "dry_run", "Counts the jobs that match, and changes nothing.", dry_run),
+    ]);
+    parameters
+}
+
+/// Returns the filters and the pages of a list of batches.
+pub(crate) fn batches() -> Vec<Value> {
+    let status = json!({ "type": "string", "enum": ["pending", "done"] });
+    let limit =
+        json!({ "type": "integer", "minimum": 1, "maximum": LIMIT_MAX, "default": LIMIT_DEFAULT });
+    vec![
+        of("query", "status", "Batches with this status.", status),
+        of("query", "label", "Exactly this label.", json!({ "type": "string" })),
+        of("query", "since", "Batches created at this time or later.", moments()),
+        of("query", "until", "Batches created at this time or earlier.", moments()),
+        of("query", "limit", "Batches in a page.", limit),
+        cursor("The `next_cursor` of the page before, with the same filters."),
     ]
 }
 
@@ -281,10 +303,6 @@ pub(crate) fn report() -> Vec<Value> {
     let by = "What rows are grouped by, with commas: `scraper`, `country`, `label`, `brand`, and `day` \
               or `week`. Without `brand` a row is about your own brands as one.";
     let branded = "Answers whose prompt names a brand of the tracker.";
-    let top = json!({
-        "type": "integer", "minimum": 1, "maximum": REPORT_TOP_MAX, "default": TOP_DEFAULT,
-    });
-    let pages = json!({ "type": "boolean", "default": false });
     let mut parameters = vec![tracker];
     parameters.extend(measured());
     parameters.extend([
@@ -294,8 +312,6 @@ pub(crate) fn report() -> Vec<Value> {
         of("query", "country", "Answers for this country.", text("DE")),
         of("query", "label", "Answers with exactly this label.", text("nightly")),
         of("query", "format", "How the rows are written.", choice(&["json", "csv", "ndjson"])),
-        of("query", "top", "The most domains, and the most pages, that a row lists.", top),
-        of("query", "pages", "Whether pages are listed as domains are.", pages),
     ]);
     parameters
 }

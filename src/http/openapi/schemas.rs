@@ -11,8 +11,8 @@ pub(crate) use reference::{any_of, of};
 use super::parameters;
 use crate::answer::ResultObject;
 use crate::api::{
-    AlertsView, AppliedView, AttemptsView, BatchView, COUNTRY_PATTERN, DeletionView, DeliveryView,
-    ErrorBody, EvidenceView, JobView, JobsView, NewTrackerView, NoticeMessageView,
+    AlertsView, AppliedView, AttemptsView, BatchesView, BulkView, COUNTRY_PATTERN, DeletionView,
+    DeliveryView, ErrorBody, EvidenceView, JobView, JobsView, NewTrackerView, NoticeMessageView,
     ObservationsView, RawView, ReportView, RpcMessage, RpcReply, ScheduleRunsView, SchedulesView,
     ScrapersView, StatsView, StatusView, TokensView, TrackersView, UsageView, schemas_of,
 };
@@ -40,7 +40,8 @@ pub(crate) fn all() -> Map<String, Value> {
         schemas_of::<ResultObject<'_>>(),
         schemas_of::<TokensView>(),
         schemas_of::<JobsView<JobView<'_>>>(),
-        schemas_of::<BatchView>(),
+        schemas_of::<BatchesView>(),
+        schemas_of::<BulkView>(),
         schemas_of::<StatusView>(),
         schemas_of::<ScrapersView>(),
         schemas_of::<UsageView>(),

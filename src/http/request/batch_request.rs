@@ -17,6 +17,9 @@ use crate::service::{NewBatch, Service};
 /// The fields of a batch that are lists.
 pub(crate) const LISTS: &[&str] = &["items", "prompts", "scrapers", "countries"];
 
+/// The most items of a batch that goes ahead of queued jobs.
+const INTERACTIVE_ITEMS_MAX: usize = 20;
+
 /// An item: its scraper and its parameters, not yet checked.
 struct Item {
     scraper: Option<String>,
@@ -61,6 +64,7 @@ pub(crate) fn from_fields(
     let webhook_url = webhook_url.map(|url| service.check_webhook_url(&url)).transpose()?;
     let samples = defaults.samples.take();
     check_samples(samples)?;
+    let interactive = defaults.interactive.take().unwrap_or(false);
     let wanted = match (items, prompts) {
         (Some(items), None) if scrapers.is_none() && countries.is_none() => {
             check_count(&[items.len()], samples)?;
@@ -101,6 +105,10 @@ pub(crate) fn from_fields(
         }
         items.push(checked);
     }
+    if interactive {
+        check_interactive(items.len())?;
+        items.iter_mut().flatten().for_each(|(_, handling)| handling.interactive = true);
+    }
     Ok(NewBatch { label, items, webhook_url, idempotency: None })
 }
 
@@ -114,7 +122,6 @@ pub(crate) fn of_samples(
     mut handling: Handling,
 ) -> Result<NewBatch, ApiError> {
     check_samples(Some(samples))?;
-    check_not_interactive(handling.interactive)?;
     // One webhook at the batch's end, and none for each of its jobs.
     let webhook_url = handling.webhook_url.take();
     let label = handling.label.clone();
@@ -123,12 +130,14 @@ pub(crate) fn of_samples(
     Ok(NewBatch { label, items, webhook_url, idempotency: None })
 }
 
-/// The jobs of a batch wait in the queue: a thousand of them would push aside every waiting call.
-fn check_not_interactive(interactive: bool) -> Result<(), ApiError> {
-    match interactive {
-        true => Err(params::wrong_type("interactive", "`false` in a batch", "true")),
-        false => Ok(()),
+/// The jobs of a large batch wait in the queue: a thousand of them would push aside every waiting
+/// call.
+fn check_interactive(items: usize) -> Result<(), ApiError> {
+    if items <= INTERACTIVE_ITEMS_MAX {
+        return Ok(());
     }
+    let rule = format!("`false` in a batch of over {INTERACTIVE_ITEMS_MAX} items");
+    Err(params::wrong_type("interactive", &rule, "true"))
 }
 
 /// Checks that no list is empty, and that all together are not too many items.
@@ -221,7 +230,6 @@ fn check(
     let known = service.scraper(&scraper);
     let known = known.map_err(|e| ApiError::from_service(e, service.retention_hours()))?;
     let handling = service.take_handling(&mut raw).map_err(ApiError::from)?;
-    check_not_interactive(handling.interactive)?;
     let request = service.check(known, raw).map_err(ApiError::from)?;
     let bypass_cache = request.bypass_cache || sampled;
     Ok((ScrapeRequest { bypass_cache, ..request }, handling))

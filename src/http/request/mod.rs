@@ -7,6 +7,7 @@ pub(crate) mod batch_request;
 pub(crate) mod body;
 pub(crate) mod call;
 pub(crate) mod headers;
+pub(crate) mod job_filter;
 pub(crate) mod json;
 pub(crate) mod moment;
 pub(crate) mod origin;

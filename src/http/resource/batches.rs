@@ -7,15 +7,17 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{LOCATION, RETRY_AFTER};
 use actix_web::{HttpResponse, HttpResponseBuilder, web};
 
-use crate::api::{BatchItemView, BatchView, ItemRefusal, JobStatus};
+use crate::api::{BatchItemView, BatchView, BatchesView, ErrorCode, ItemRefusal, JobStatus};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::headers::{idempotency_key, wait_ms};
+use crate::http::request::moment::moment;
 use crate::http::request::{batch_request, body, json};
+use crate::http::resource::list::{self, LIMIT_DEFAULT};
 use crate::http::resource::poll::Form;
 use crate::job::{Batch, ItemError, State};
 use crate::service::{Caller, NewBatch, Service, ServiceError};
-use crate::store::idempotency_of_batch;
+use crate::store::{BatchFilter, idempotency_of_batch};
 
 /// `Retry-After` of a batch that has not ended, seconds.
 const POLL_AFTER_SECONDS: u64 = 2;
@@ -59,6 +61,45 @@ pub(crate) async fn accepted(service: Arc<Service>, batch: &Batch, replayed: boo
         response.insert_header(("idempotency-replayed", "true"));
     }
     answer(service, response, batch.key.id.to_string(), Form::Whole).await
+}
+
+/// Returns a page of the key's batches, newest first, without their items.
+pub(crate) async fn list(mut call: ApiCall, caller: Caller) -> ApiResult {
+    let mut filter = BatchFilter { account: caller.account, ..BatchFilter::default() };
+    let (mut after, mut limit) = (None, LIMIT_DEFAULT);
+    for (name, value) in call.take_query()? {
+        match name.as_str() {
+            "status" => filter.ended = Some(status(&value)?),
+            "label" => filter.label = Some(value),
+            "since" => {
+                filter.since_ms = Some(moment(ErrorCode::SinceInvalid, "since", &value)?.first_ms);
+            }
+            "until" => {
+                filter.until_ms = Some(moment(ErrorCode::UntilInvalid, "until", &value)?.last_ms);
+            }
+            "limit" => limit = list::limit(&value)?,
+            "cursor" => after = Some(list::cursor(call.service(), &value)?),
+            _ => {}
+        }
+    }
+    let service = call.service().clone();
+    let page = web::block(move || service.list_batches(&filter, after, limit)).await??;
+    Ok(HttpResponse::Ok().json(BatchesView {
+        batches: page.batches.iter().map(BatchView::from).collect(),
+        next_cursor: page.next.map(|next| call.service().cursor_text(next)),
+    }))
+}
+
+/// Returns whether all jobs of the batches that are asked for have ended.
+fn status(value: &str) -> Result<bool, ApiError> {
+    match value {
+        "pending" => Ok(false),
+        "done" => Ok(true),
+        _ => {
+            let rule = "`pending` or `done`";
+            Err(ApiError::invalid(ErrorCode::StatusInvalid, "status", rule, value))
+        }
+    }
 }
 
 /// Returns the batch object; with `wait`, once all its jobs have ended or the wait is over.

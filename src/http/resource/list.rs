@@ -10,24 +10,19 @@ use std::task::{Context, Poll, ready};
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpResponse, web};
-use uuid::Uuid;
 
 use crate::api::{ErrorCode, JobView, JobsView};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
-use crate::http::request::moment::moment;
+use crate::http::request::job_filter;
 use crate::http::request::params::Pairs;
 use crate::http::resource::export::{self, Formulas};
-use crate::job::LABEL_CHARS_MAX;
 use crate::service::{Caller, Service, ServiceError};
 use crate::store::{Cursor, ListFilter, ListPage};
 
 /// Bounds and default of `limit`, jobs in a page.
 pub(crate) const LIMIT_MAX: usize = 200;
 pub(crate) const LIMIT_DEFAULT: usize = 50;
-
-/// The longest `search`, characters: that of a label.
-pub(crate) const SEARCH_CHARS_MAX: usize = LABEL_CHARS_MAX;
 
 /// A checked query.
 pub(crate) struct Query {
@@ -77,85 +72,44 @@ pub(crate) fn query(service: &Service, caller: Caller, pairs: Pairs) -> Result<Q
     let filter = ListFilter { account: caller.account, ..ListFilter::default() };
     let mut asked = Query { filter, after: None, limit: LIMIT_DEFAULT, formulas: Formulas::Escape };
     for (name, value) in pairs {
+        let Some(value) = job_filter::set(service, &mut asked.filter, &name, value)? else {
+            continue;
+        };
         match name.as_str() {
-            "status" => asked.filter.status = Some(status(&value)?),
-            "scraper" => asked.filter.scraper = Some(value),
-            "label" => asked.filter.label = Some(value),
-            "search" => asked.filter.search = Some(search(&value)?),
-            "tracker" => asked.filter.tracker = Some(value),
-            "prompt_of" => asked.filter.prompt = Some(prompt_of(service, &value)?),
-            "batch" => {
-                let id = Uuid::try_parse(&value);
-                let rule = "the id of a batch";
-                asked.filter.batch = Some(id.map_err(|_| {
-                    ApiError::invalid(ErrorCode::BatchIdInvalid, "batch", rule, &value)
-                })?);
-            }
-            "since" => {
-                let since = moment(ErrorCode::SinceInvalid, "since", &value)?;
-                asked.filter.since_ms = Some(since.first_ms);
-            }
-            "until" => {
-                let until = moment(ErrorCode::UntilInvalid, "until", &value)?;
-                asked.filter.until_ms = Some(until.last_ms);
-            }
             "limit" => asked.limit = limit(&value)?,
             "formulas" => {
                 let (code, rule) = (ErrorCode::FormulasInvalid, "`escape` or `keep`");
                 asked.formulas = Formulas::of(&value)
                     .ok_or_else(|| ApiError::invalid(code, "formulas", rule, &value))?;
             }
-            "cursor" => {
-                let cursor = service.cursor(&value);
-                let rule = "the `next_cursor` of an earlier page";
-                asked.after = Some(cursor.ok_or_else(|| {
-                    ApiError::invalid(ErrorCode::CursorInvalid, "cursor", rule, &value)
-                })?);
-            }
+            "cursor" => asked.after = Some(cursor(service, &value)?),
             _ => {}
         }
     }
     Ok(asked)
 }
 
-fn status(value: &str) -> Result<&'static str, ApiError> {
-    let word = ["pending", "done", "failed"].into_iter().find(|word| *word == value);
-    word.ok_or_else(|| {
-        ApiError::invalid(
-            ErrorCode::StatusInvalid,
-            "status",
-            "`pending`, `done` or `failed`",
-            value,
-        )
-    })
-}
-
-/// Returns the prompt of a job. Its id is the secret: a client that has it may read the job.
-fn prompt_of(service: &Service, value: &str) -> Result<String, ApiError> {
-    if Uuid::try_parse(value).is_err() {
-        let rule = "the id of a job";
-        return Err(ApiError::invalid(ErrorCode::PromptOfInvalid, "prompt_of", rule, value));
-    }
-    let prompt = service.job(value, |job, _, _| job.request.prompt.clone());
-    prompt.map_err(|error| ApiError::from_service(error, service.retention_hours()))
-}
-
-fn search(value: &str) -> Result<String, ApiError> {
-    if (1..=SEARCH_CHARS_MAX).contains(&value.chars().count()) {
-        return Ok(value.to_lowercase());
-    }
-    let rule = format!("1 to {SEARCH_CHARS_MAX} characters");
-    Err(ApiError::invalid(ErrorCode::SearchInvalid, "search", &rule, value))
-}
-
-fn limit(value: &str) -> Result<usize, ApiError> {
+/// Reads the `limit` of a page.
+///
+/// # Errors
+/// Returns an error if it is no number from 1 to [`LIMIT_MAX`].
+pub(crate) fn limit(value: &str) -> Result<usize, ApiError> {
     let limit = value.parse().ok().filter(|limit| (1..=LIMIT_MAX).contains(limit));
     limit.ok_or_else(|| {
         ApiError::invalid(ErrorCode::LimitInvalid, "limit", &format!("1 to {LIMIT_MAX}"), value)
     })
 }
 
-/// Reads a moment of the query.
+/// Reads where a page begins.
+///
+/// # Errors
+/// Returns an error if it is no cursor of this service's.
+pub(crate) fn cursor(service: &Service, value: &str) -> Result<Cursor, ApiError> {
+    let rule = "the `next_cursor` of an earlier page";
+    let cursor = service.cursor(value);
+    cursor.ok_or_else(|| ApiError::invalid(ErrorCode::CursorInvalid, "cursor", rule, value))
+}
+
 pub(crate) type PageRead = Result<(ListPage, ListFilter), ServiceError>;
 
 /// Reads a page off the actix threads: one may look at many rows.

@@ -3,6 +3,7 @@
 pub(crate) mod alerts;
 pub(crate) mod attempts;
 pub(crate) mod batches;
+pub(crate) mod bulk;
 pub(crate) mod discovery;
 pub(crate) mod document;
 pub(crate) mod events;

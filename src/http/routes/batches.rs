@@ -3,7 +3,7 @@
 use super::{Operation, delete, get, post};
 use crate::api::ErrorCode;
 use crate::http::openapi::codes::{
-    BATCH, Codes, POLL, QUEUED, READS, WEBHOOK, WEBHOOK_AGAIN, WRITES,
+    BATCH, BATCHES, Codes, POLL, QUEUED, READS, WEBHOOK, WEBHOOK_AGAIN, WRITES,
 };
 use crate::http::openapi::examples::{self, BATCH_ID};
 use crate::http::openapi::parameters;
@@ -25,6 +25,13 @@ pub(crate) fn operations() -> Vec<Operation> {
                 .takes_body(true, body, "NewBatch", examples::new_batch())
                 .answers("202", accepted.with(&["Location", "Retry-After", "Idempotency-Replayed"]))
                 .fails(&[BATCH, QUEUED, WRITES])
+        }),
+        get("/batches", keyed(batches::list), |it| {
+            it.named("listBatches", "The batches of a key, newest first")
+                .about("Without their items, in pages.")
+                .takes(parameters::batches())
+                .answers("200", Reply::json("A page.", "Batches", examples::batches()))
+                .fails(&[BATCHES, READS])
         }),
         get("/batches/{batch_id}", open(batches::get), |it| {
             let found = Reply::json("Its present state.", "Batch", examples::batch());

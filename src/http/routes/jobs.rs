@@ -5,12 +5,12 @@ use serde_json::json;
 use super::{Operation, delete, get, post};
 use crate::api::ErrorCode;
 use crate::http::openapi::codes::{
-    Codes, DELETION, LIST, POLL, RAW, READS, RESULTS, WEBHOOK, WEBHOOK_AGAIN, WRITES,
+    BULK, Codes, DELETION, LIST, POLL, RAW, READS, RESULTS, RETRY, WEBHOOK, WEBHOOK_AGAIN, WRITES,
 };
 use crate::http::openapi::examples::{self, JOB_ID};
 use crate::http::openapi::{parameters, schemas};
 use crate::http::request::call::{keyed, open};
-use crate::http::resource::{attempts, events, evidence, jobs, list, raw, results, webhooks};
+use crate::http::resource::{attempts, bulk, events, evidence, jobs, list, raw, results, webhooks};
 use crate::http::routes::description::{JSON, Reply};
 
 const GONE: Codes = &[ErrorCode::JobNotFound];
@@ -54,6 +54,25 @@ fn jobs() -> Vec<Operation> {
                 .takes(parameters::deletion())
                 .answers("200", counts)
                 .fails(&[DELETION, WRITES])
+        }),
+        post("/jobs/cancel", keyed(bulk::cancel), |it| {
+            let counts = Reply::json("What was canceled.", "Bulk", examples::canceled_jobs());
+            it.named("cancelJobs", "Cancels the unfinished jobs of a key that match")
+                .about("At most 1,000, the newest first; `next_cursor` leads to the others.")
+                .takes(parameters::bulk())
+                .answers("200", counts)
+                .fails(&[BULK, WRITES])
+        }),
+        post("/jobs/retry", keyed(bulk::retry), |it| {
+            let counts = || Reply::json("Nothing was submitted.", "Bulk", examples::no_retry());
+            let batch = Reply::json("The batch is on disk.", "Bulk", examples::retried_jobs());
+            it.named("retryJobs", "Submits the failed jobs of a key that match again")
+                .about("As one batch, without their webhooks: at most 1,000, the newest first.")
+                .takes(parameters::bulk())
+                .takes([parameters::idempotency_key()])
+                .answers("200", counts())
+                .answers("202", batch.with(&["Location", "Idempotency-Replayed"]))
+                .fails(&[BULK, RETRY, WRITES])
         }),
         get("/jobs/{job_id}", open(jobs::get), |it| {
             let found = Reply::json("Its present state.", "Job", examples::done());

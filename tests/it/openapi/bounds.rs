@@ -169,6 +169,8 @@ fn parameters_are_held_to_the_bounds_of_the_document() {
                 let prompt = path.starts_with("/scrapers/") && name != "prompt";
                 let prompt = match path.as_str() {
                     "/reports" if name != "tracker" => "tracker=a&",
+                    // Nothing has the label.
+                    "/jobs/cancel" | "/jobs/retry" if name != "label" => "label=none&",
                     _ if prompt => "prompt=x&",
                     _ => "",
                 };

@@ -84,6 +84,9 @@ fn every_default_is_what_leaving_the_field_out_does() {
                 };
                 assert_eq!(list(""), list(&format!("{name}={value}")), "{name}, {accept}");
             }
+        } else if proved("~1batches") {
+            let list = |query: &str| app.get(&format!("/batches?{query}")).text;
+            assert_eq!(list(""), list(&format!("{name}={value}")), "{name}");
         } else if proved("~1reports") {
             let report = |query: &str| app.get(&format!("/reports?tracker=acme{query}")).text;
             assert_eq!(report(""), report(&format!("&{name}={value}")), "{name}");

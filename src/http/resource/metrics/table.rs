@@ -111,15 +111,11 @@ pub(crate) const METRICS: &[Metric] = &[
             }
         },
     ),
-    histogram(
-        "answerd_attempt_seconds",
-        "How long attempts took that brought an answer.",
-        |it, out| {
-            for (scraper, total) in &it.totals {
-                out.histogram(&[("scraper", scraper)], &total.runs, MILLISECONDS);
-            }
-        },
-    ),
+    histogram("answerd_attempt_seconds", "How long successful attempts took.", |it, out| {
+        for (scraper, total) in &it.totals {
+            out.histogram(&[("scraper", scraper)], &total.runs, MILLISECONDS);
+        }
+    }),
     gauge(
         "answerd_upstream_available",
         "1 while calls are made, 0.5 while a probe is under way, 0 while it rests after failures.",

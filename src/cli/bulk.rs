@@ -1,0 +1,148 @@
+//! `answerd retry` and `answerd cancel`: jobs by their ids, or all that match.
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::client::Client;
+use super::console::Console;
+use super::error::CommandError;
+use super::exit_code::ExitCode;
+use super::job_filters::JobFilters;
+use super::jobs::{self, ServerArgs};
+
+const CANCEL_EXAMPLES: &str = "\
+Examples:
+  answerd cancel 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10
+  answerd cancel --label nightly --dry-run
+  answerd cancel --batch 5d7f6f4e-0d0f-4c59-9d43-0a4f8d0f3b1c";
+
+/// Cancel jobs that have not ended, by their ids or by a filter
+///
+/// Takes the key that made them. Their credits come back, and a running attempt is asked to stop.
+/// Exits with 1 when a job that is named does not exist or has ended already.
+#[derive(Debug, Args)]
+#[command(after_help = CANCEL_EXAMPLES)]
+pub(crate) struct CancelArgs {
+    /// The ids, as `submit` printed them
+    #[arg(value_name = "ID")]
+    ids: Vec<String>,
+    #[command(flatten)]
+    filters: JobFilters,
+    /// Count the jobs that match, and cancel nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+const RETRY_EXAMPLES: &str = "\
+Examples:
+  answerd retry --batch 5d7f6f4e-0d0f-4c59-9d43-0a4f8d0f3b1c
+  answerd retry --scraper copilot --since 2026-05-11 --dry-run";
+
+/// Submit failed jobs again, as a new batch
+///
+/// With the parameters that they had, but without their webhooks. Prints the id of the batch. The
+/// failed jobs stay as they are.
+#[derive(Debug, Args)]
+#[command(after_help = RETRY_EXAMPLES)]
+pub(crate) struct RetryArgs {
+    #[command(flatten)]
+    filters: JobFilters,
+    /// Count the jobs that match, and submit nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    server: ServerArgs,
+}
+
+/// Cancels jobs and prints them, or how many match.
+///
+/// # Errors
+/// Returns an error if neither an id nor a filter is given, or both; if one of the jobs that are
+/// named could not be canceled; or if the server refuses or cannot be reached.
+pub(crate) fn cancel(args: CancelArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
+    let CancelArgs { ids, filters, dry_run, server } = args;
+    let filters = filters.query();
+    if ids.is_empty() {
+        return all_that_match("cancel", filters, dry_run, &server.client()?, console);
+    }
+    if !filters.is_empty() || dry_run {
+        let rule = "ids cannot be combined with a filter or --dry-run";
+        return Err(CommandError::WrongUse(rule.to_owned()));
+    }
+    let client = server.client()?;
+    let mut failed = None;
+    for id in ids {
+        match client.cancel(&id) {
+            Ok(job) => {
+                jobs::show(&job, console)?;
+            }
+            // The others are canceled all the same.
+            Err(error) => {
+                if let Some(earlier) = failed.replace(CommandError::from(error)) {
+                    console.note(&earlier.to_string());
+                }
+            }
+        }
+    }
+    failed.map_or(Ok(ExitCode::Done), Err)
+}
+
+/// Submits failed jobs again and prints the id of their batch, or how many match.
+///
+/// # Errors
+/// Returns an error if no filter is given, or the server refuses or cannot be reached.
+pub(crate) fn retry(args: RetryArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
+    let RetryArgs { filters, dry_run, server } = args;
+    all_that_match("retry", filters.query(), dry_run, &server.client()?, console)
+}
+
+/// Repeats an action until no more jobs match.
+fn all_that_match(
+    action: &str,
+    filters: Vec<(&'static str, String)>,
+    dry_run: bool,
+    client: &Client,
+    console: &mut Console,
+) -> Result<ExitCode, CommandError> {
+    if filters.is_empty() {
+        let rule = "name jobs by a filter, such as --batch or --label";
+        return Err(CommandError::WrongUse(rule.to_owned()));
+    }
+    let (mut matched, mut changed) = (0, 0);
+    let mut batches: Vec<Value> = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut query = filters.clone();
+        query.push(("dry_run", dry_run.to_string()));
+        query.extend(cursor.take().map(|cursor| ("cursor", cursor)));
+        let done = client.bulk(action, &query)?;
+        matched += done.matched;
+        changed += done.changed;
+        if let Some(id) = done.batch_id {
+            if !console.is_json() {
+                console.result(&id.0)?;
+            }
+            batches.push(id.0.into());
+        }
+        cursor = done.next_cursor;
+        if cursor.is_none() {
+            break;
+        }
+    }
+    if console.is_json() {
+        console.document(&json!({
+            "dry_run": dry_run, "matched": matched, "changed": changed, "batch_ids": batches,
+        }))?;
+        return Ok(ExitCode::Done);
+    }
+    let noun = if matched == 1 { "job matches" } else { "jobs match" };
+    let done = match (dry_run, action) {
+        (true, _) => "nothing was changed".to_owned(),
+        (false, "retry") => format!("{changed} submitted again"),
+        (false, _) => format!("{changed} canceled"),
+    };
+    console.note(&format!("{matched} {noun}; {done}"));
+    Ok(ExitCode::Done)
+}

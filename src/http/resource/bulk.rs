@@ -1,0 +1,91 @@
+//! `POST /jobs/cancel` and `POST /jobs/retry`: one action on all jobs of the key that match the
+//! filters of a list. Contract part 2.
+
+use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
+
+use crate::api::{BulkView, ErrorCode};
+use crate::http::error::ApiError;
+use crate::http::request::call::{ApiCall, ApiResult};
+use crate::http::request::headers::idempotency_key;
+use crate::http::request::job_filter;
+use crate::http::request::params::{boolean, wrong_type};
+use crate::http::resource::list::cursor;
+use crate::service::{Bulk, Caller, Service};
+use crate::store::{Cursor, ListFilter, idempotency_of_batch};
+
+/// A checked query.
+struct BulkQuery {
+    filter: ListFilter,
+    after: Option<Cursor>,
+    dry_run: bool,
+}
+
+/// Cancels the unfinished jobs that match.
+pub(crate) async fn cancel(mut call: ApiCall, caller: Caller) -> ApiResult {
+    let BulkQuery { filter, after, dry_run } = query(&mut call, &caller, "pending")?;
+    let service = call.service();
+    let bulk = service.cancel_matching(filter, after, dry_run).await?;
+    Ok(HttpResponse::Ok().json(view(service, &bulk, dry_run)))
+}
+
+/// Submits the failed jobs that match again, as one batch.
+pub(crate) async fn retry(mut call: ApiCall, caller: Caller) -> ApiResult {
+    call.service().check_rate(&caller)?;
+    let asked = format!("retry?{}", call.query_string());
+    let key = idempotency_key(call.headers())?;
+    let known = key.map(|key| idempotency_of_batch(&caller.account, &key, asked.as_bytes()));
+    let BulkQuery { filter, after, dry_run } = query(&mut call, &caller, "failed")?;
+    let service = call.service();
+    let (bulk, replayed) = service.retry_matching(&caller, filter, after, known, dry_run).await?;
+    let Some(batch) = &bulk.batch else {
+        return Ok(HttpResponse::Ok().json(view(service, &bulk, dry_run)));
+    };
+    let mut response = HttpResponse::build(StatusCode::ACCEPTED);
+    response.insert_header((LOCATION, format!("/batches/{}", batch.key.id)));
+    if replayed {
+        response.insert_header(("idempotency-replayed", "true"));
+    }
+    Ok(response.json(view(service, &bulk, dry_run)))
+}
+
+/// Reads a query. Every parameter has to be known: without a misspelt filter the action would be
+/// about all jobs.
+fn query(call: &mut ApiCall, caller: &Caller, status: &str) -> Result<BulkQuery, ApiError> {
+    let nothing = ListFilter { account: caller.account.clone(), ..ListFilter::default() };
+    let mut asked = BulkQuery { filter: nothing.clone(), after: None, dry_run: false };
+    for (name, value) in call.take_query()? {
+        let Some(value) = job_filter::set(call.service(), &mut asked.filter, &name, value)? else {
+            continue;
+        };
+        match name.as_str() {
+            "dry_run" => asked.dry_run = boolean("dry_run", value)?,
+            "cursor" => asked.after = Some(cursor(call.service(), &value)?),
+            "api_key" => {}
+            _ => {
+                let rule = "a filter of `GET /jobs`, `cursor` or `dry_run` here";
+                return Err(wrong_type(&name, rule, &value));
+            }
+        }
+    }
+    if let Some(given) = asked.filter.status.take().filter(|given| *given != status) {
+        let rule = format!("`{status}` here, or left out");
+        return Err(ApiError::invalid(ErrorCode::StatusInvalid, "status", &rule, given));
+    }
+    // Without one, what should be some jobs would be all.
+    if asked.filter == nothing {
+        return Err(ErrorCode::FilterMissing.into());
+    }
+    Ok(asked)
+}
+
+fn view(service: &Service, bulk: &Bulk, dry_run: bool) -> BulkView {
+    BulkView {
+        dry_run,
+        matched: bulk.matched,
+        changed: bulk.changed,
+        batch_id: bulk.batch.as_ref().map(|batch| batch.key.id.into()),
+        next_cursor: bulk.next.map(|next| service.cursor_text(next)),
+    }
+}
