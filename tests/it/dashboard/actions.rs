@@ -26,7 +26,7 @@ fn a_job_is_shown_with_all_that_belongs_to_it() {
         "Search queries",
         "Related questions",
         "answerd-practice-1",
-        "Attempt 1 brought the answer",
+        "Attempt 1 succeeded",
         "Submitted",
         &id,
     ] {
@@ -101,7 +101,7 @@ fn a_job_is_followed_canceled_and_run_again() {
     gates[1].open();
     // The end comes over the stream of events; nothing is loaded again.
     browser.until("document.querySelector('.answer')");
-    dashboard.shows("Attempt 1 brought the answer");
+    dashboard.shows("Attempt 1 succeeded");
 
     browser.devtools(
         "Browser.grantPermissions",
@@ -140,7 +140,7 @@ fn attempts_that_failed_are_told_with_their_reasons() {
     dashboard.shows("upstream_overloaded");
     dashboard.shows("Attempt 2 is running");
     gate.open();
-    dashboard.shows("Attempt 2 brought the answer");
+    dashboard.shows("Attempt 2 succeeded");
     let refused = app.submit("chatgpt", "y");
     app.ended(&refused);
     dashboard.go(&format!("/jobs/{refused}"));
@@ -157,7 +157,7 @@ fn a_job_that_waits_for_its_next_attempt_says_why() {
     let id = app.submit("chatgpt", "x");
     app.until(&id, |job| job["phase"] == "waiting_retry");
     let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
-    dashboard.shows("waits to retry");
+    dashboard.shows("retrying");
     dashboard.shows("Waits for the next attempt");
     dashboard.shows("Busy.");
     dashboard.click("Cancel");

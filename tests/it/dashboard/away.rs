@@ -77,7 +77,7 @@ fn a_key_that_is_taken_back_leads_to_the_form() {
             config.replace(&format!("[[keys]]{own}"), "")
         })
     });
-    dashboard.shows("The server does not take this key any more.");
+    dashboard.shows("This key is no longer valid.");
     dashboard.browser.until("sessionStorage.length === 0");
     assert!(!dashboard.browser.run("return document.body.innerText").to_string().contains("mine"));
     drop(app);

@@ -6,8 +6,7 @@ use serde_json::json;
 use crate::app::{Builder, Gate, Scripted, Step, fail};
 use crate::dashboard::Dashboard;
 
-const PROMPTS: &str =
-    "[...document.querySelectorAll('#jobs tbody a')].map((link) => link.textContent).join('|')";
+const PROMPTS: &str = "[...document.querySelectorAll('#jobs tbody a[data-step]')].map((link) => link.textContent).join('|')";
 
 #[test]
 fn the_list_is_filtered_and_kept_up_to_date() {

@@ -92,7 +92,7 @@ fn an_answer_is_laid_out_in_the_direction_of_its_own_writing() {
         }
     }
     dashboard.go("/jobs");
-    is(".of-prompt a", "ltr ltr rtl rtl");
+    is(".of-prompt a[data-step]", "ltr ltr rtl rtl");
     dashboard.keep("rtl-jobs");
     is(".label", "rtl");
     dashboard.go("/new");
@@ -197,6 +197,8 @@ fn long_names_fit_at_every_width_and_the_keyboard_reaches_what_scrolls() {
         ),
         ("prompts", "/prompts".to_owned(), "document.querySelector('.rows')"),
         ("history", format!("/prompts/{job}"), "document.querySelector('.answers-over-time')"),
+        ("batches", "/batches".to_owned(), "document.querySelector('#batches .rows')"),
+        ("batch", format!("/batches/{batch}"), "document.querySelectorAll('.job-mark').length > 4"),
         ("new", "/new".to_owned(), "document.querySelectorAll('.choice').length === 3"),
         ("usage", "/usage".to_owned(), "document.querySelectorAll('tbody tr').length === 5"),
     ];
@@ -205,7 +207,7 @@ fn long_names_fit_at_every_width_and_the_keyboard_reaches_what_scrolls() {
         dashboard.size(width, height);
         for (name, path, ready) in &views {
             dashboard.go("/nothing");
-            dashboard.shows("no such view");
+            dashboard.shows("no such page");
             dashboard.go(path);
             browser.until(ready);
             for rule in [TOO_WIDE, CUT_OFF, OUT_OF_REACH] {
@@ -231,7 +233,8 @@ fn the_prompt_of_a_job_has_room_at_every_width() {
         [(360, 280), (720, 400), (900, 400), (1000, 400), (1024, 400), (1200, 300)]
     {
         dashboard.size(width, 900);
-        let room = browser.run("return document.querySelector('.of-prompt a').clientWidth");
+        let room =
+            browser.run("return document.querySelector('.of-prompt a[data-step]').clientWidth");
         assert!(room.as_i64().unwrap() >= least, "{room} px at {width}");
     }
     // A name that ships stands on one line, beside the others.

@@ -3,6 +3,7 @@
 mod actions;
 mod alerts;
 mod away;
+mod batches;
 mod cut_off;
 mod hostile;
 mod jobs;

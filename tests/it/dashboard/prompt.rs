@@ -70,7 +70,7 @@ fn more_jobs_than_stand_side_by_side_are_a_link_away() {
     let dashboard =
         Dashboard::open(&app, &format!("/compare/{}", batch["batch_id"].as_str().unwrap()));
     dashboard.click("5 more jobs of this batch");
-    dashboard.browser.until("document.querySelectorAll('#jobs tbody tr').length === 25");
+    dashboard.browser.until("document.querySelectorAll('.matrix .job-mark').length === 25");
     dashboard.click("Side by side");
     dashboard.browser.until("document.querySelectorAll('.column .answer').length === 20");
     dashboard.is_at_peace();

@@ -6,8 +6,7 @@ use crate::app::{App, Builder, Gate, Scripted, Step};
 use crate::dashboard::Dashboard;
 use crate::limits::{A, B, keys};
 
-const PROMPTS: &str =
-    "[...document.querySelectorAll('#jobs tbody a')].map((link) => link.textContent).join('|')";
+const PROMPTS: &str = "[...document.querySelectorAll('#jobs tbody a[data-step]')].map((link) => link.textContent).join('|')";
 
 impl Dashboard {
     #[track_caller]
@@ -74,7 +73,7 @@ fn new_jobs_wait_while_the_list_has_the_focus() {
     let gate = Gate::default();
     let (app, dashboard) = three_jobs(&gate);
     let browser = &dashboard.browser;
-    browser.run("document.querySelectorAll('#jobs tbody a')[1].focus()");
+    browser.run("document.querySelectorAll('#jobs tbody a[data-step]')[1].focus()");
     submitted(&app, "d");
     dashboard.has_new("1 new job");
     submitted(&app, "e");
@@ -134,7 +133,7 @@ fn a_row_that_no_longer_matches_stays_while_somebody_reads() {
     gates[1].arrived(1);
     let dashboard = Dashboard::open(&app, "/jobs?status=pending");
     dashboard.lists("second|first");
-    dashboard.browser.run("document.querySelectorAll('#jobs tbody a')[1].focus()");
+    dashboard.browser.run("document.querySelectorAll('#jobs tbody a[data-step]')[1].focus()");
     gates[1].open();
     dashboard.row_is("second", "done");
     dashboard.lists("second|first");
@@ -162,7 +161,7 @@ fn back_from_a_job_finds_the_list_as_it_was_left() {
     browser.until("document.querySelectorAll('#jobs tbody tr').length === 50");
     let leave = |row: usize| {
         browser.run(&format!(
-            "const link = document.querySelectorAll('#jobs tbody a')[{row}];
+            "const link = document.querySelectorAll('#jobs tbody a[data-step]')[{row}];
              link.scrollIntoView({{ block: 'center' }}); link.focus(); link.click();"
         ));
         browser.until("document.querySelector('.answer')");
@@ -239,7 +238,7 @@ fn a_pasted_id_finds_its_job_or_its_batch() {
     dashboard.lists("own");
     paste(&id);
     dashboard.lists("of the batch 2|of the batch 1|of the batch 0");
-    browser.until(&format!("document.querySelector('a[href=\"#/compare/{id}\"]')"));
+    browser.until(&format!("document.querySelector('a[href=\"#/batches/{id}\"]')"));
     // With what stands around an id in an address or a log.
     paste(&format!(" {}/md/{}.md ", app.base, own.to_uppercase()));
     dashboard.lists("own");

@@ -11,14 +11,14 @@ fn a_new_tab_is_signed_in_and_signing_out_ends_it_in_every_tab() {
     let browser = &dashboard.browser;
     let first = browser.new_tab();
     browser.open(&format!("{}/#/usage", app.base));
-    dashboard.shows("the key a");
+    dashboard.shows("Key: a");
     // Nothing that outlives the tabs holds the key.
     let kept = "return JSON.stringify(localStorage) + document.cookie + location.href";
     assert!(!browser.run(kept).to_string().contains("secret-a"));
     // A third tab has left the dashboard for the guide before it ends.
     let second = browser.new_tab();
     browser.open(&format!("{}/#/usage", app.base));
-    dashboard.shows("the key a");
+    dashboard.shows("Key: a");
     browser.run("location.href = '/docs'");
     browser.until("document.querySelector('.pages')");
     let third = {
@@ -36,10 +36,10 @@ fn a_new_tab_is_signed_in_and_signing_out_ends_it_in_every_tab() {
     browser.until("document.getElementById('key')");
     // Signing in again does so in all of them.
     dashboard.sign_in("secret-b");
-    dashboard.shows("the key b");
+    dashboard.shows("Key: b");
     for tab in [&first, &second] {
         browser.switch_to(tab);
-        dashboard.shows("the key b");
+        dashboard.shows("Key: b");
     }
     assert!(browser.requested().iter().all(|address| !address.contains("secret-")));
 }
@@ -50,7 +50,7 @@ fn a_wrong_key_is_handed_to_no_other_tab() {
     let dashboard = Dashboard::open(&app, "/usage");
     let browser = &dashboard.browser;
     dashboard.sign_in("wrong");
-    dashboard.shows("The server does not know this key.");
+    dashboard.shows("Invalid API key.");
     dashboard.keep("sign-in");
     browser.new_tab();
     browser.open(&format!("{}/#/usage", app.base));
@@ -73,6 +73,6 @@ fn a_key_without_jobs_is_told_whose_jobs_it_sees() {
     let page = dashboard.browser.run("return document.body.innerText").to_string();
     assert!(!page.contains("No jobs yet"), "{page}");
     dashboard.go("/jobs?status=failed");
-    dashboard.shows("Only jobs of the key b are searched");
+    dashboard.shows("Only jobs of the key b that have not expired are searched");
     dashboard.is_at_peace();
 }

@@ -19,10 +19,10 @@ fn a_key_is_asked_for_kept_for_the_tab_and_forgotten() {
     let dashboard = Dashboard::open(&app, "/usage");
     let browser = &dashboard.browser;
     dashboard.sign_in("wrong");
-    dashboard.shows("The server does not know this key.");
+    dashboard.shows("Invalid API key.");
     browser.run("document.getElementById('key').value = ''");
     dashboard.sign_in("secret-a");
-    dashboard.shows("the key a");
+    dashboard.shows("Key: a");
     dashboard.shows("of 100 used");
     browser.open(&format!("{}/", app.base));
     browser.until("document.querySelector('.tiles')");
@@ -90,7 +90,7 @@ fn the_overview_is_live() {
         ))
     };
     tile("Running", "0");
-    dashboard.shows("Nothing has ended in the last 1 h");
+    dashboard.shows("No jobs finished in the last 1 h");
     app.submit("chatgpt", "held");
     gate.arrived(1);
     let failing: Vec<String> =
@@ -102,7 +102,7 @@ fn the_overview_is_live() {
     tile("Done", "1");
     tile("Failed", "5");
     tile("Success", "17%");
-    dashboard.shows("the upstream script is resting");
+    dashboard.shows("script is paused after repeated failures");
     dashboard.shows("The script says no.");
     dashboard.shows("upstream_auth");
     let table = "document.querySelector('.chart tbody').textContent";
@@ -182,11 +182,11 @@ fn an_empty_service_says_what_to_do_next() {
     dashboard.go("/usage");
     dashboard.shows("Nothing used yet");
     dashboard.go("/compare/00000000-0000-4000-8000-000000000000");
-    dashboard.shows("This comparison is not there");
+    dashboard.shows("Batch not found");
     dashboard.go("/jobs/00000000-0000-4000-8000-000000000000");
-    dashboard.shows("This job is not there");
+    dashboard.shows("Job not found");
     dashboard.go("/nothing");
-    dashboard.shows("The dashboard has no such view.");
+    dashboard.shows("The dashboard has no such page.");
     dashboard.asks_nobody_else();
 }
 
@@ -326,6 +326,13 @@ fn every_view_fits_in_every_form() {
             "document.querySelectorAll('.column .badge').length === 3 && \
              document.querySelector('.sites table')",
         ),
+        ("batches", "/batches".to_owned(), "document.querySelector('#batches .rows')"),
+        ("batch", format!("/batches/{batch}"), "document.querySelectorAll('.job-mark').length > 4"),
+        (
+            "filtered",
+            "/jobs?country=DE&label=nightly".to_owned(),
+            "!document.querySelector('.bulk').hidden",
+        ),
         ("trackers", "/trackers".to_owned(), "document.querySelector('.rows')"),
         (
             "sources",
@@ -348,7 +355,7 @@ fn every_view_fits_in_every_form() {
             dashboard.prefers(scheme);
             for (name, path, ready) in &views {
                 dashboard.go("/nothing");
-                dashboard.shows("no such view");
+                dashboard.shows("no such page");
                 dashboard.go(path);
                 dashboard.browser.until(ready);
                 let over = "return document.documentElement.scrollWidth - innerWidth";

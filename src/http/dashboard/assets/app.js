@@ -2,6 +2,8 @@
 
 import { alerts } from "./alerts.js";
 import { OfflineError, json, onMessage } from "./api.js";
+import { batch } from "./batch.js";
+import { batches } from "./batches.js";
 import { compare } from "./compare.js";
 import { announce, el, fill } from "./dom.js";
 import { job } from "./job.js";
@@ -32,8 +34,10 @@ const VIEWS = [
   [/^\/$/, "/", overview],
   [/^\/jobs$/, "/jobs", jobs],
   [/^\/jobs\/([0-9a-f-]{36})$/, "/jobs", job],
+  [/^\/batches$/, "/batches", batches],
+  [/^\/batches\/([0-9a-f-]{36})$/, "/batches", batch],
   [/^\/new$/, "/new", prompt],
-  [/^\/compare\/([0-9a-f-]{36})$/, "/new", compare],
+  [/^\/compare\/([0-9a-f-]{36})$/, "/batches", compare],
   [/^\/schedules$/, "/schedules", schedules],
   [/^\/trackers$/, "/trackers", trackers],
   [/^\/trackers\/([a-z0-9_-]+)$/, "/trackers", tracker],
@@ -71,8 +75,8 @@ function show({ focus, from }) {
     return;
   }
   mark("", usage);
-  fill(main, el("div", { class: "empty" }, el("h1", {}, "Not here"),
-    el("p", {}, "The dashboard has no such view. "), el("a", { class: "button", href: "#/" }, "Overview")));
+  fill(main, el("div", { class: "empty" }, el("h1", {}, "Page not found"),
+    el("p", {}, "The dashboard has no such page. "), el("a", { class: "button", href: "#/" }, "Overview")));
   settle(focus);
 }
 
@@ -121,7 +125,7 @@ async function start() {
 onMessage({
   signedOut: () => {
     // The form reports its own key itself.
-    if (!document.getElementById("key")) signOut(currentKey() ? "The server does not take this key any more." : "");
+    if (!document.getElementById("key")) signOut(currentKey() ? "This key is no longer valid." : "");
   },
   away: () => live.markStale(),
 });

@@ -16,7 +16,7 @@ export function compare(main, { id, signal, drawn }) {
   const controls = el("div", { class: "controls" });
   const groups = el("div", { class: "stack" });
   const rest = el("p", { class: "quiet" });
-  fill(main, el("a", { class: "back", href: "#/new" }, "← New prompt"), el("div", { class: "title" }, el("h1", {}, "Side by side"), controls), groups, rest);
+  fill(main, el("a", { class: "back", href: `#/batches/${id}` }, "← Batch"), el("div", { class: "title" }, el("h1", {}, "Side by side"), controls), groups, rest);
   /** Every item's card, and what is known of its job, in the order of the batch; by job, or by place where it was refused. */
   const cells = new Map();
   /** The group of every prompt; of those whose prompt is not known, under the empty one. */
@@ -33,7 +33,7 @@ export function compare(main, { id, signal, drawn }) {
     } catch (error) {
       if (signal.aborted || cells.size > 0) return;
       const gone = error instanceof ApiError && error.status === 404;
-      fill(groups, el("div", { class: "card empty" }, el("h2", {}, gone ? "This comparison is not there" : "It could not be loaded"), el("p", {}, error.message)));
+      fill(groups, el("div", { class: "card empty" }, el("h2", {}, gone ? "Batch not found" : "The batch could not be loaded"), el("p", {}, error.message)));
     }
   }
 
@@ -46,7 +46,7 @@ export function compare(main, { id, signal, drawn }) {
     }
     arrange();
     const more = batch.items.length - cells.size;
-    fill(rest, more > 0 && el("a", { href: `#/jobs?search=${id}` }, `${plural(more, "more job")} of this batch`));
+    fill(rest, more > 0 && el("a", { href: `#/batches/${id}` }, `${plural(more, "more job")} of this batch`));
     // What changes between the reading and its end is seen by the look after it.
     Promise.allSettled([...cells.values()].filter(({ item }) => item.job_id).map(show)).then(() => {
       drawn();
@@ -73,7 +73,7 @@ export function compare(main, { id, signal, drawn }) {
     currentTarget.disabled = true;
     try {
       await json(`/batches/${id}`, { method: "DELETE" });
-      announce("All that had not ended was canceled.");
+      announce("All unfinished jobs were canceled.");
     } catch (error) {
       announce(error.message);
     }
@@ -127,7 +127,7 @@ export function compare(main, { id, signal, drawn }) {
       result && from(result),
       el("p", { class: "quiet small" }, state),
       job.error ? el("p", { class: "error" }, job.error) : tokens && el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Answer of ${item.scraper}` }, answer(tokens, 3)),
-      el("div", { class: "buttons" }, el("a", { class: "button small", href: `#/jobs/${job.job_id}` }, "Whole job"), tokens && copyButton("Copy Markdown", () => result.result_markdown)),
+      el("div", { class: "buttons" }, el("a", { class: "button small", href: `#/jobs/${job.job_id}` }, "Open job"), tokens && copyButton("Copy Markdown", () => result.result_markdown)),
     ];
   }
 }

@@ -121,6 +121,7 @@ export function announce(text) {
 const ICONS = {
   overview: "M3 13h4V4H3zm7 0h4V8h-4zM3 17h14",
   jobs: "M3 5h14M3 10h14M3 15h9",
+  batches: "M3 4h14v3H3zM3 9h14v3H3zM3 14h14v3H3z",
   prompt: "M4 4h12v9H9l-4 3v-3H4z",
   schedules: "M10 3a7 7 0 1 0 0 14 7 7 0 0 0 0-14zM10 6v4l3 2",
   trackers: "M3 16l4-5 3 2 4-7 3 3M3 4v12h14",

@@ -50,7 +50,7 @@ export function job(main, { id, signal, drawn: settled }) {
   function failed(error) {
     const gone = error instanceof ApiError && error.status === 404;
     if (!gone && body.querySelector(".job")) return;
-    fill(body, el("div", { class: "card empty" }, el("h2", {}, gone ? "This job is not there" : "This job could not be loaded"), el("p", {}, error.message), el("a", { class: "button", href: "#/jobs" }, "All jobs")));
+    fill(body, el("div", { class: "card empty" }, el("h2", {}, gone ? "Job not found" : "The job could not be loaded"), el("p", {}, error.message), el("a", { class: "button", href: "#/jobs" }, "All jobs")));
   }
 
   /** Something has changed at the server: perhaps this job. */
@@ -190,7 +190,7 @@ function details(now, asked) {
     pair("Cached", found?.cached && ["yes, from ", moment(found.cached_at)]),
     pair("Web search", asked && !asked.web_search && "off"),
     pair("Mode", asked?.mode),
-    pair("Time-out", asked && duration(asked.timeout)),
+    pair("Timeout", asked && duration(asked.timeout)),
     pair("Batch", now.batch_id && el("a", { href: `#/compare/${now.batch_id}` }, "side by side")),
     pair("Expires", moment(now.expires_at)),
     pair("Id", el("code", { class: "id" }, now.job_id))));

@@ -15,7 +15,7 @@ export function timeline({ job, attempts }) {
   return el("section", { class: "card" }, el("h2", {}, "Timeline"), el("ol", { class: "timeline" },
     entry("", "Submitted", moment(job.created_at)),
     missing > 0 && entry("idle", `${plural(missing, "attempt")} cut off by the end of the service`, moment(job.started_at)),
-    known.map((attempt) => entry(attempt.error ? "bad" : "good", `Attempt ${attempt.attempt} ${attempt.error ? "failed" : "brought the answer"}`,
+    known.map((attempt) => entry(attempt.error ? "bad" : "good", `Attempt ${attempt.attempt} ${attempt.error ? "failed" : "succeeded"}`,
       [moment(attempt.started_at), `, took ${duration(attempt.seconds)}`, attempt.upstream && ` at ${attempt.upstream}`],
       attempt.error && el("p", { class: "small" }, attempt.error, " ", el("code", {}, attempt.error_code)))),
     job.phase === "running" && entry("accent", `Attempt ${job.attempts} is running`, job.attempts === 1 ? ["since ", moment(job.started_at)] : ""),

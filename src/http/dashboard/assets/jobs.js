@@ -1,6 +1,7 @@
 // The list of the key's jobs: filters in the address, pages by cursor, and kept up to date.
 
 import { json } from "./api.js";
+import { bulkActions } from "./bulk.js";
 import { announce, breakable, copyButton, el, fill, morph, scrolls } from "./dom.js";
 import { duration, moment, plural, quoted, words } from "./format.js";
 import { live, scrapers } from "./live.js";
@@ -16,6 +17,8 @@ const ID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/
 const TYPING_MS = 250;
 /** The least time between two looks at the first page while jobs come and go, milliseconds. */
 const REFRESH_MS = 2000;
+/** What the list can be filtered by; those behind the third only from the address, by a click on a value. */
+const FILTERS = ["search", "status", "scraper", "label", "country", "error_code", "batch", "since", "until"];
 const STATUSES = [["", "All"], ["pending", "Pending"], ["done", "Done"], ["failed", "Failed"]];
 
 /** The address of the list as it was shown last, with its filters. */
@@ -23,7 +26,7 @@ let address = "#/jobs";
 
 export function jobs(main, { query, usage, signal, kept, drawn }) {
   address = location.hash;
-  const filter = { search: query.get("search") ?? "", status: query.get("status") ?? "", scraper: query.get("scraper") ?? "" };
+  const filter = Object.fromEntries(FILTERS.map((name) => [name, query.get(name) ?? ""]));
   /** The cursors of the pages before this one; that of the first page is null. */
   let pages = kept?.pages ?? [null];
   let next = kept?.next ?? null;
@@ -39,6 +42,8 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     STATUSES.map(([value, name]) => el("button", { type: "button", "aria-pressed": String(value === filter.status), on: { click: (event) => pickStatus(event, value) } }, name)));
   const scraper = el("select", { id: "scraper", on: { change: () => change({ scraper: scraper.value }) } }, el("option", { value: "" }, "All scrapers"));
   const newJobs = el("button", { type: "button", class: "button new-jobs", hidden: true, on: { click: showNew } });
+  const chosen = el("ul", { class: "chips", "aria-label": "Filters" });
+  const actions = bulkActions(() => load({ announced: true }), signal);
   const ofBatch = el("p", { class: "quiet", id: "of-batch" });
   const list = el("div", { class: "card flush", id: "jobs", tabindex: "-1", "aria-busy": "true" }, el("p", { class: "quiet loading" }, "Loading …"));
   const older = el("button", { type: "button", class: "button", disabled: true, on: { click: goOlder } }, "Older");
@@ -50,8 +55,9 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     el("form", { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
       el("label", { class: "out-of-sight", for: "search" }, "Search for a label, a prompt or an id"), search, status,
       el("label", { class: "out-of-sight", for: "scraper" }, "Scraper"), scraper),
-    ofBatch, newJobs, list, paging);
+    chosen, actions.element, ofBatch, newJobs, list, paging);
 
+  drawChosen();
   if (query.get("focus") === "search") search.focus();
   scrapers().then(fillScrapers, () => {});
   live.addEventListener("overview", scheduleRefresh, { signal });
@@ -91,11 +97,21 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
 
   function change(changed) {
     Object.assign(filter, changed);
-    const kept = new URLSearchParams(Object.entries(filter).filter(([, value]) => value));
-    address = `#/jobs${kept.size ? `?${kept}` : ""}`;
+    address = addressOf(filter);
     history.replaceState(history.state, "", address);
     pages = [null];
+    drawChosen();
     load({ announced: true });
+  }
+
+  /** The filters that have no field of their own, each with a button that takes it away. */
+  function drawChosen() {
+    const set = FILTERS.slice(3).filter((name) => filter[name]);
+    fill(chosen, set.map((name) => el("li", { dir: "auto" }, `${words(name)}: ${filter[name]} `,
+      el("button", { type: "button", class: "remove", "aria-label": `Remove the filter ${words(name)}`, on: { click: () => change({ [name]: "" }) } }, "×"))));
+    chosen.hidden = set.length === 0;
+    const named = ID.test(filter.search);
+    actions.draw(named ? {} : filter);
   }
 
   function goOlder() {
@@ -173,8 +189,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
       if (error.status === 404) return null;
       throw error;
     });
-    const { status, scraper } = filter;
-    const page = await readMatching({ status, scraper, batch: id }, cursor, jobs, wanted);
+    const page = await readMatching({ ...filter, search: "", batch: id }, cursor, jobs, wanted);
     if (!page || page.jobs.length > 0 || cursor) return page && { ...page, batch: id };
     const job = await look(`/jobs/${id}?fields=status`);
     if (job) return { jobs: [job], next_cursor: null };
@@ -193,7 +208,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     }));
     if (signal.aborted) return;
     shown = shown.map((job) => latest.get(job.job_id) ?? job);
-    morph(list.querySelector("table"), table(shown));
+    morph(list.querySelector("table"), table(shown, filter));
     const first = found.findIndex(({ job_id }) => known.has(job_id));
     const count = first >= 0 ? first : found.filter(({ created_at }) => created_at > shown[0].created_at).length;
     if (count === 0) return;
@@ -211,22 +226,22 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     const found = page.jobs;
     next = page.next_cursor;
     shown = found;
-    batch = page.batch ?? null;
+    batch = page.batch ?? (filter.batch || null);
     newJobs.hidden = true;
     newer.disabled = pages.length === 1;
     older.disabled = !next;
     paging.hidden = newer.disabled && older.disabled;
     where.textContent = found.length ? `Page ${pages.length}` : "";
-    fill(ofBatch, batch && ["Jobs of one batch. ", el("a", { href: `#/compare/${batch}` }, "Side by side")]);
+    fill(ofBatch, batch && ["Jobs of one batch. ", el("a", { href: `#/batches/${batch}` }, "Show the batch")]);
     const filtered = Object.values(filter).some(Boolean);
     if (found.length === 0) fill(list, filtered ? noMatch() : firstStep(usage));
-    else if (list.querySelector("table")) morph(list.querySelector("table"), table(found));
-    else fill(list, table(found));
+    else if (list.querySelector("table")) morph(list.querySelector("table"), table(found, filter));
+    else fill(list, table(found, filter));
   }
 
   function noMatch() {
     const reset = el("button", { type: "button", class: "button", on: { click: () => (location.hash = "/jobs?all") } }, "Show all jobs");
-    return el("div", { class: "empty" }, el("h2", {}, "No job matches"), el("p", { class: "quiet" }, keyOf(usage) ? `Only jobs of the key ${keyOf(usage)} are searched, as long as the server keeps them.` : "Jobs are searched as long as the server keeps them."), reset);
+    return el("div", { class: "empty" }, el("h2", {}, "No job matches"), el("p", { class: "quiet" }, keyOf(usage) ? `Only jobs of the key ${keyOf(usage)} that have not expired are searched.` : "Jobs that have expired can't be found."), reset);
   }
 }
 
@@ -257,24 +272,32 @@ export function backToList() {
   }
 }
 
-function table(found) {
+/** The address of the list with these filters. */
+function addressOf(filter) {
+  const set = new URLSearchParams(Object.entries(filter).filter(([, value]) => value));
+  return `#/jobs${set.size ? `?${set}` : ""}`;
+}
+
+function table(found, filter) {
   const head = ["Status", "Prompt", "Scraper", "Country", "Took", "Submitted"];
   return el("table", { class: "rows jobs" },
     el("caption", { class: "out-of-sight" }, "Jobs, newest first"),
     el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col", class: name === "Took" ? "number" : null }, name)))),
-    el("tbody", {}, found.map(row)));
+    el("tbody", {}, found.map((job) => row(job, (name) => addressOf({ ...filter, [name]: job[name] })))));
 }
 
-function row(job) {
+/** A row; `narrowed(name)` is the address of the list that has this job's value of a filter too. */
+function row(job, narrowed) {
+  const value = (name, text, attributes) => el("a", { class: "value", href: narrowed(name), ...attributes }, text);
   const seconds = job.completed_at && (Date.parse(job.completed_at) - Date.parse(job.created_at)) / 1000;
   return el("tr", { "data-key": job.job_id },
     el("td", { class: "of-status" }, statusBadge(job)),
     el("th", { scope: "row", class: "of-prompt" },
       el("a", { href: `#/jobs/${job.job_id}`, "data-step": "", dir: "auto" }, job.prompt.slice(0, 300)),
-      job.label && el("span", { class: "label", dir: "auto" }, job.label),
-      job.error_code && el("span", { class: "quiet small" }, words(job.error_code))),
-    el("td", { class: "of-scraper" }, breakable(job.scraper)),
-    el("td", { class: "of-country" }, job.country),
+      job.label && value("label", job.label, { class: "value label", dir: "auto" }),
+      job.error_code && value("error_code", words(job.error_code), { class: "value small" })),
+    el("td", { class: "of-scraper" }, value("scraper", breakable(job.scraper))),
+    el("td", { class: "of-country" }, value("country", job.country)),
     el("td", { class: "number of-took" }, job.completed_at ? seconds < 1 ? "< 1 s" : duration(seconds) : "–", job.attempts > 1 && el("span", { class: "quiet small under" }, `${job.attempts} attempts`)),
     el("td", { class: "of-submitted" }, moment(job.created_at)));
 }
@@ -284,6 +307,6 @@ export function statusBadge(job) {
   if (job.status === "done") return badge("done", "good");
   if (job.error_code === "canceled" && job.status === "failed") return badge("canceled", "idle");
   if (job.status === "failed") return badge("failed", "bad");
-  const [word, tone] = { queued: ["queued", "idle"], running: ["running", "accent"], waiting_retry: ["waits to retry", "warn"] }[job.phase] ?? [job.phase, "idle"];
+  const [word, tone] = { queued: ["queued", "idle"], running: ["running", "accent"], waiting_retry: ["retrying", "warn"] }[job.phase] ?? [job.phase, "idle"];
   return badge(word, tone);
 }

@@ -25,7 +25,7 @@ export function overview(main, { usage, signal, drawn }) {
   let chosen = "";
   const charts = {
     throughput: new Chart({ title: "Throughput", kind: "bars", series: [{ name: "done", tone: "good" }, { name: "failed", tone: "bad" }], format: short }),
-    success: new Chart({ title: "Success of attempts", kind: "lines", series: [{ name: "brought an answer", tone: "good", filled: true }], format: percent, max: 1 }),
+    success: new Chart({ title: "Success of attempts", kind: "lines", series: [{ name: "succeeded", tone: "good", filled: true }], format: percent, max: 1 }),
     latency: new Chart({ title: "Latency of attempts", kind: "lines", series: [{ name: "p50", tone: "accent", filled: true }, { name: "p95", tone: "second" }], format: duration }),
   };
   const choice = el("select", { id: "chart-scraper", on: { change: () => { chosen = choice.value; draw(); } } });
@@ -126,21 +126,22 @@ export function overview(main, { usage, signal, drawn }) {
     const sum = (field) => bins.reduce((total, bin) => total + bin[field], 0);
     const [attempts, succeeded] = [sum("succeeded") + sum("wrong"), sum("succeeded")];
     const p95 = Math.max(...bins.map((bin) => bin.p95 ?? 0));
-    const empty = `Nothing has ended in the last ${title}`;
+    const empty = `No jobs finished in the last ${title}`;
     charts.throughput.update({ times, values: [bins.map((bin) => bin.done), bins.map((bin) => bin.failed)], now: sum("done") + sum("failed") ? `${whole(sum("done"))} done, ${whole(sum("failed"))} failed` : "", empty });
     charts.success.update({ times, values: [bins.map(({ succeeded: good, wrong }) => (good + wrong ? good / (good + wrong) : null))], now: attempts ? `${percent(succeeded / attempts)} of ${whole(attempts)}` : "", empty });
     charts.latency.update({ times, values: [bins.map((bin) => (bin.succeeded ? bin.p50 / bin.succeeded : null)), bins.map((bin) => bin.p95)], now: p95 ? `p95 up to ${duration(p95)}` : "", empty });
+    const jobsOf = (filter) => `#/jobs?${new URLSearchParams(chosen ? { ...filter, scraper: chosen } : filter)}`;
     const running = now.filter(({ name }) => !chosen || name === chosen);
     const total = (field) => running.reduce((all, scraper) => all + scraper.queue[field], 0);
     morph(parts.tiles, el("dl", { class: "tiles" },
-      tile("Waiting", short(total("waiting")), "jobs, now"),
+      tile("Waiting", short(total("waiting")), "jobs, now", { href: jobsOf({ status: "pending" }) }),
       tile("Running", short(total("running")), `of ${short(running.reduce((all, { workers }) => all + workers, 0))} workers`),
       tile("Submitted", short(sum("submitted")), `in ${title}`),
-      tile("Done", short(sum("done")), `in ${title}`, sum("done") ? "good" : ""),
-      tile("Failed", short(sum("failed")), `in ${title}`, sum("failed") ? "bad" : ""),
-      tile("Success", attempts ? percent(succeeded / attempts) : "–", "of attempts", attempts && succeeded / attempts < 0.9 ? "bad" : "")));
+      tile("Done", short(sum("done")), `in ${title}`, { tone: sum("done") ? "good" : "", href: jobsOf({ status: "done" }) }),
+      tile("Failed", short(sum("failed")), `in ${title}`, { tone: sum("failed") ? "bad" : "", href: jobsOf({ status: "failed" }) }),
+      tile("Success", attempts ? percent(succeeded / attempts) : "–", "of attempts", { tone: attempts && succeeded / attempts < 0.9 ? "bad" : "" })));
     const since = Date.parse(day.since);
-    parts.since.textContent = serverNow() - since < back ? `Counted since ${fullTime(since)}. Before that nothing is known.` : "";
+    parts.since.textContent = serverNow() - since < back ? `Data since ${fullTime(since)}.` : "";
   }
 }
 

@@ -3,15 +3,16 @@
 import { breakable, el, gauge } from "./dom.js";
 import { duration, moment, percent, plural, short, words } from "./format.js";
 
-/** Attempts of the last hour from which on their failing says something: fewer than one job makes with its retries. */
-const TELLING_ATTEMPTS = 3;
+/** Attempts of the last hour from which on their failing says something: more than two jobs make with their retries. */
+const TELLING_ATTEMPTS = 9;
 
 /** Whether most attempts of the last hour failed. */
 const failing = ({ attempts, success_rate }) => attempts >= TELLING_ATTEMPTS && success_rate < 0.5;
 
-/** A number with its name. */
-export function tile(name, value, more, tone = "") {
-  return el("div", { class: "card tile" }, el("dt", {}, name), el("dd", { class: `value ${tone}` }, value), el("dd", { class: "quiet small" }, more));
+/** A number with its name; `href` leads to what it counts. */
+export function tile(name, value, more, { tone = "", href } = {}) {
+  const shown = href ? el("a", { class: `whole-tile ${tone}`, href, "aria-label": `${name}: ${value}. Show these jobs` }, value) : value;
+  return el("div", { class: "card tile" }, el("dt", {}, name), el("dd", { class: `value ${tone}` }, shown), el("dd", { class: "quiet small" }, more));
 }
 
 /** A word with a color that says how it is meant. */
@@ -23,16 +24,16 @@ export function problems(now, known) {
   for (const scraper of now) {
     for (const upstream of scraper.upstreams) {
       if (upstream.breaker !== "open" && upstream.breaker !== "half_open") continue;
-      found.push(el("li", { "data-key": `${scraper.name} ${upstream.name}` }, el("strong", {}, `${scraper.name}: the upstream ${upstream.name} is resting`),
+      found.push(el("li", { "data-key": `${scraper.name} ${upstream.name}` }, el("strong", {}, `${scraper.name}: ${upstream.name} is paused after repeated failures`),
         upstream.last_error ? [". ", upstream.last_error.error, " (", el("code", {}, upstream.last_error.code), ", ", moment(upstream.last_error.at), ")."] : ".",
-        upstream.breaker === "half_open" ? " One request tries it now." : upstream.probe_in_seconds ? ` It is tried again in ${upstream.probe_in_seconds} s.` : " The next request tries it."));
+        upstream.breaker === "half_open" ? " One request tries it now." : upstream.probe_in_seconds ? ` Next attempt in ${upstream.probe_in_seconds} s.` : " The next request tries it."));
     }
     const { health } = scraper;
     const open = scraper.upstreams.some(({ breaker }) => breaker === "open" || breaker === "half_open");
     if (!open && failing(health)) {
       const last = scraper.upstreams.map((upstream) => upstream.last_error).find(Boolean);
-      found.push(el("li", { "data-key": scraper.name }, el("strong", {}, `${scraper.name}: ${percent(1 - health.success_rate)} of the attempts of the last hour failed`),
-        last ? [". The latest reason: ", last.error, " (", el("code", {}, last.code), ")."] : "."));
+      found.push(el("li", { "data-key": scraper.name }, el("a", { href: `#/jobs?scraper=${encodeURIComponent(scraper.name)}&status=failed` }, `${scraper.name}: ${percent(1 - health.success_rate)} of the attempts of the last hour failed`),
+        last ? [". The latest reason: ", last.error, " (", el("code", {}, last.code), ")."] : ".", " ", el("a", { href: "/docs/errors-and-retries" }, "What the codes mean")));
     }
   }
   if (found.length === 0) {
@@ -42,12 +43,12 @@ export function problems(now, known) {
       " It answers questions about answerd, so you can try everything now. For the others set the key of a provider: ",
       el("a", { href: "/docs/scrapers" }, "what each scraper needs"), ".");
   }
-  return el("div", { class: "note bad" }, el("h2", {}, `${plural(found.length, "thing needs", "things need")} a look`), el("ul", {}, found));
+  return el("div", { class: "note bad" }, el("h2", {}, `${plural(found.length, "issue needs", "issues need")} attention`), el("ul", {}, found));
 }
 
 /** How every scraper stands. */
 export function scraperTable(now) {
-  const head = ["Scraper", "Waiting", "Running", "Success", "p50", "p95", "Filled arrays"];
+  const head = ["Scraper", "Waiting", "Running", "Success", "p50", "p95", "Fields returned"];
   return el("section", { class: "card flush", "aria-labelledby": "scrapers-title" },
     el("div", { class: "card-head" }, el("h2", { id: "scrapers-title" }, "Scrapers"), el("span", { class: "quiet small" }, "health of the last hour")),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the scrapers" }, el("table", { class: "rows stacked" },
@@ -69,7 +70,7 @@ function scraperRow(scraper) {
     cell("Success", percent(health.success_rate), health.attempts > 0 && el("span", { class: "quiet" }, ` of ${short(health.attempts)}`)),
     cell("p50", duration(health.p50_seconds)),
     cell("p95", duration(health.p95_seconds)),
-    el("td", { "data-label": "Filled arrays", class: "full" }, health.succeeded ? el("ul", { class: "fills" }, Object.entries(health.non_empty).map(fillRate)) : el("span", { class: "quiet" }, "–")));
+    el("td", { "data-label": "Fields returned", class: "full" }, health.succeeded ? el("ul", { class: "fills" }, Object.entries(health.non_empty).map(fillRate)) : el("span", { class: "quiet" }, "–")));
 }
 
 function fillRate([array, rate]) {
@@ -95,7 +96,7 @@ export function upstreamTable(now) {
 }
 
 function upstreamRow({ name, kind, breaker, probe_in_seconds, in_flight, in_flight_max, last_error, recipe, scrapers }) {
-  const [word, tone] = { closed: ["closed", "good"], open: ["open", "bad"], half_open: ["probing", "warn"] }[breaker] ?? ["–", ""];
+  const [word, tone] = { closed: ["healthy", "good"], open: ["paused", "bad"], half_open: ["probing", "warn"] }[breaker] ?? ["–", ""];
   return el("tr", { "data-key": name },
     el("th", { scope: "row" }, breakable(name), el("span", { class: "quiet small under" }, "for ", scrapers.flatMap((scraper, at) => [at > 0 && ", ", breakable(scraper)]))),
     el("td", { "data-label": "Kind" }, kind, recipe && el("span", { class: "quiet small under" }, `recipe ${recipe.name} ${recipe.version}`)),

@@ -1,20 +1,29 @@
-// The form that sends one prompt to several scrapers at once.
+// The form that sends prompts to several scrapers, in several countries, several times.
 
 import { json } from "./api.js";
 import { countries } from "./countries.js";
 import { breakable, el, fill } from "./dom.js";
-import { plural, whole } from "./format.js";
+import { duration, percent, plural, whole } from "./format.js";
 import { complain, live, scrapers } from "./live.js";
 import { lacking } from "./overview_parts.js";
 import { newId } from "./session.js";
 
 const PROMPT_CHARS_MAX = 4000;
 const LABEL_CHARS_MAX = 200;
+const SAMPLES_MAX = 20;
+/** The most jobs of a batch, and of one that goes ahead of queued jobs. */
+const JOBS_MAX = 1000;
+const INTERACTIVE_JOBS_MAX = 20;
+/** The most jobs that are shown side by side. */
+const COMPARED_MAX = 20;
 
 export function prompt(main, { usage, signal }) {
-  const text = el("textarea", { id: "prompt", rows: 5, required: true, dir: "auto", "aria-describedby": "prompt-count form-error", placeholder: "How long are results kept?", on: { input: count, keydown: sendByKey } });
+  const text = el("textarea", { id: "prompt", rows: 5, required: true, dir: "auto", "aria-describedby": "prompt-count form-error", placeholder: "How long are results kept?", on: { input: update, keydown: sendByKey } });
   const counted = el("span", { id: "prompt-count", class: "quiet small" });
-  const country = el("select", { id: "country", on: { change: cost } }, countries().map(([code, name]) => el("option", { value: code, selected: code === "US" }, `${name} (${code})`)));
+  const perLine = el("input", { type: "checkbox", id: "per-line", on: { change: update } });
+  const places = el("div", { class: "stack places" });
+  const morePlaces = el("button", { type: "button", class: "button small", on: { click: () => addPlace().focus() } }, "Add a country");
+  const samples = el("input", { id: "samples", type: "number", min: 1, max: SAMPLES_MAX, step: 1, value: 1, required: true, on: { input: update } });
   const label = el("input", { id: "label", maxlength: LABEL_CHARS_MAX, dir: "auto", autocomplete: "off" });
   const webSearch = el("input", { type: "checkbox", id: "web-search", checked: true });
   const fresh = el("input", { type: "checkbox", id: "fresh" });
@@ -23,20 +32,23 @@ export function prompt(main, { usage, signal }) {
   const error = el("p", { class: "error", id: "form-error", role: "alert" });
   const button = el("button", { class: "button primary", type: "submit" }, "Submit");
   let known = [];
+  addPlace("US", "country");
   fill(main,
     el("div", { class: "title" }, el("h1", {}, "New prompt")),
     el("form", { class: "card new", on: { submit } },
-      el("div", { class: "field" }, el("div", { class: "label-row" }, el("label", { for: "prompt" }, "Prompt"), counted), text),
-      el("fieldset", {}, el("legend", {}, "Scrapers"), el("p", { class: "quiet small" }, "Each is a job of its own; the answers stand side by side."), choices),
+      el("div", { class: "field" }, el("div", { class: "label-row" }, el("label", { for: "prompt" }, "Prompt"), counted), text,
+        el("label", { class: "check" }, perLine, "One prompt per line")),
+      el("fieldset", {}, el("legend", {}, "Scrapers"), el("p", { class: "quiet small" }, "Runs one job per scraper and shows the answers side by side."), choices),
       el("div", { class: "fields" },
-        el("div", { class: "field" }, el("label", { for: "country" }, "Country"), country),
-        el("div", { class: "field" }, el("label", { for: "label" }, "Label ", el("span", { class: "quiet" }, "(optional)")), label)),
+        el("div", { class: "field" }, el("label", { for: "country" }, "Country"), places, el("div", {}, morePlaces)),
+        el("div", { class: "field" }, el("label", { for: "samples" }, "Answers to each prompt"), samples,
+          el("label", { for: "label" }, "Label ", el("span", { class: "quiet" }, "(optional)")), label)),
       el("div", { class: "checks" },
-        el("label", { class: "check" }, webSearch, "Search the web, where the upstream can switch it"),
-        el("label", { class: "check" }, fresh, "A fresh answer, not one from the cache")),
+        el("label", { class: "check" }, webSearch, "Use web search (if supported)"),
+        el("label", { class: "check" }, fresh, "Skip the cache")),
       error,
       el("div", { class: "buttons" }, button, price)));
-  count();
+  update();
   text.focus();
   live.addEventListener("back", () => known.length === 0 && load(), { signal });
   load();
@@ -45,39 +57,64 @@ export function prompt(main, { usage, signal }) {
     scrapers().then(fillChoices, (refused) => complain(error, refused));
   }
 
+  function addPlace(code = "", id = null) {
+    const select = el("select", { id, "aria-label": id ? null : "Another country", on: { change: update } },
+      countries().map(([each, name]) => el("option", { value: each, selected: each === code }, `${name} (${each})`)));
+    const remove = id ? null : el("button", { type: "button", class: "button small", on: { click: () => removePlace(row) } }, "Remove");
+    const row = el("div", { class: "buttons place" }, select, remove);
+    places.append(row);
+    update();
+    return select;
+  }
+
+  function removePlace(row) {
+    row.remove();
+    update();
+    morePlaces.focus();
+  }
+
   function fillChoices(all) {
     if (signal.aborted) return;
     known = all;
     const ready = all.filter(({ configured }) => configured);
     const first = ready.find(({ name }) => name !== "practice") ?? ready[0];
-    fill(choices, ready.map(({ name, credits }) =>
+    fill(choices, ready.map(({ name, credits, health }) =>
       el("label", { class: "choice" },
-        el("input", { type: "checkbox", name: "scraper", value: name, checked: name === first?.name, on: { change: cost } }),
-        el("span", {}, breakable(name), el("span", { class: "quiet small under" }, plural(credits, "credit"))))));
+        el("input", { type: "checkbox", name: "scraper", value: name, checked: name === first?.name, on: { change: update } }),
+        el("span", {}, breakable(name), el("span", { class: "quiet small under" }, [plural(credits, "credit"), ...healthOf(health)].join(" · "))))));
     const rest = lacking(all);
     if (rest) choices.after(rest);
     if (ready.length === 0) fill(choices, el("p", { class: "error" }, "No scraper is configured. ", el("a", { href: "/docs/scrapers" }, "What each of them needs")));
-    cost();
+    update();
   }
 
-  function chosen() {
+  /** What the form asks for, as a batch. */
+  function asked() {
     const names = [...choices.querySelectorAll("input:checked")].map(({ value }) => value);
-    return known.filter(({ name }) => names.includes(name));
+    const lines = perLine.checked ? text.value.split("\n").filter((line) => line.trim()) : [text.value];
+    return {
+      prompts: lines,
+      scrapers: known.filter(({ name }) => names.includes(name)),
+      countries: [...new Set([...places.querySelectorAll("select")].map(({ value }) => value))],
+      samples: samples.valueAsNumber,
+    };
   }
 
-  function count() {
-    const chars = [...text.value].length;
-    counted.textContent = `${whole(chars)} / ${whole(PROMPT_CHARS_MAX)}`;
-    counted.classList.toggle("bad", chars > PROMPT_CHARS_MAX);
-  }
-
-  function cost() {
-    const picked = chosen();
-    const sum = picked.reduce((all, { credits }) => all + credits, 0);
-    const refuses = picked.filter(({ refused_countries }) => refused_countries.includes(country.value)).map(({ name }) => name);
+  function update() {
+    const { prompts, scrapers: picked, countries: codes, samples: times } = asked();
+    const longest = Math.max(0, ...prompts.map((each) => [...each].length));
+    counted.textContent = `${perLine.checked ? `${plural(prompts.length, "prompt")}, the longest ` : ""}${whole(longest)} / ${whole(PROMPT_CHARS_MAX)}`;
+    counted.classList.toggle("bad", longest > PROMPT_CHARS_MAX);
+    const refuses = picked.flatMap(({ name, refused_countries: refused }) => codes.filter((code) => refused.includes(code)).map((code) => `${name} cannot be asked for ${code}`));
+    const each = Math.max(1, prompts.length) * codes.length * (times || 1);
+    const jobs = each * picked.length;
+    const sum = picked.reduce((all, { credits }) => all + credits, 0) * each;
     const left = usage.left === null ? "" : `; ${whole(usage.left)} left`;
-    price.textContent = refuses.length ? `${refuses.join(" and ")} cannot be asked for this country.` : picked.length ? `${plural(picked.length, "job")}, at most ${plural(sum, "credit")}${left}` : "Choose at least one scraper.";
-    button.disabled = picked.length === 0;
+    const wrong = refuses.length ? `${refuses.join("; ")}.`
+      : picked.length === 0 ? "Choose at least one scraper."
+      : jobs > JOBS_MAX ? `${plural(jobs, "job")}; a batch has at most ${whole(JOBS_MAX)}.` : "";
+    price.textContent = wrong || `${plural(jobs, "job")}, at most ${plural(sum, "credit")}${left}`;
+    button.disabled = picked.length === 0 || jobs > JOBS_MAX;
   }
 
   function sendByKey(event) {
@@ -86,23 +123,26 @@ export function prompt(main, { usage, signal }) {
 
   async function submit(event) {
     event.preventDefault();
-    const picked = chosen().map(({ name }) => name);
-    if (picked.length === 0) return;
+    const { prompts, scrapers: picked, countries: codes, samples: times } = asked();
+    const names = picked.map(({ name }) => name);
+    const jobs = prompts.length * names.length * codes.length * times;
+    if (names.length === 0 || prompts.length === 0) return;
     button.disabled = true;
     error.textContent = "";
-    const body = { prompt: text.value, country: country.value, web_search: webSearch.checked, bypass_cache: fresh.checked };
+    const body = { web_search: webSearch.checked, bypass_cache: fresh.checked };
     if (label.value.trim()) body.label = label.value.trim();
     // A repeated press, or a reply that got lost, makes no second job.
     const headers = { "Idempotency-Key": newId() };
     try {
-      if (picked.length === 1) {
+      if (jobs === 1) {
         // Somebody waits for it, so it does not queue after a batch.
-        const job = await json(`/scrapers/${picked[0]}/jobs`, { method: "POST", body: { ...body, interactive: true }, headers });
+        const job = await json(`/scrapers/${names[0]}/jobs`, { method: "POST", body: { ...body, prompt: prompts[0], country: codes[0], interactive: true }, headers });
         location.hash = `/jobs/${job.job_id}`;
       } else {
-        const items = picked.map((scraper) => ({ scraper, prompt: body.prompt }));
-        const batch = await json("/batches", { method: "POST", body: { ...body, prompt: undefined, items }, headers });
-        location.hash = `/compare/${batch.batch_id}`;
+        const many = { ...body, prompts, scrapers: names, countries: codes, interactive: jobs <= INTERACTIVE_JOBS_MAX };
+        if (times > 1) many.samples = times;
+        const batch = await json("/batches", { method: "POST", body: many, headers });
+        location.hash = `/${jobs <= COMPARED_MAX ? "compare" : "batches"}/${batch.batch_id}`;
       }
     } catch (refused) {
       if (signal.aborted) return;
@@ -111,4 +151,10 @@ export function prompt(main, { usage, signal }) {
       text.setAttribute("aria-invalid", String(refused.code?.startsWith("prompt_") ?? false));
     }
   }
+}
+
+/** The health of a scraper in the last hour; nothing where it had no attempts. */
+function healthOf({ attempts, success_rate: success, p50_seconds: p50 }) {
+  if (!attempts) return [];
+  return [p50 !== null && duration(p50), success !== null && `${percent(success)} succeed`].filter(Boolean);
 }

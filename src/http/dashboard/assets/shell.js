@@ -8,6 +8,7 @@ import { currentKey } from "./session.js";
 export const TABS = [
   { path: "/", name: "Overview", icon: "overview", key: "o" },
   { path: "/jobs", name: "Jobs", icon: "jobs", key: "j" },
+  { path: "/batches", name: "Batches", icon: "batches", key: "b" },
   { path: "/new", name: "New prompt", icon: "prompt", key: "n" },
   { path: "/schedules", name: "Schedules", icon: "schedules", key: "s" },
   { path: "/trackers", name: "Trackers", icon: "trackers", key: "t" },
@@ -158,11 +159,11 @@ function showHelp() {
       TABS.map((tab) => row(["g", tab.key], tab.name)),
       row(["/"], "Search the jobs"),
       row(["j"], "Next job of the list"),
-      row(["k"], "Job before"),
+      row(["k"], "Previous job"),
       row(["Enter"], "Open it"),
-      row(["←", "→"], "Walk along a chart that has the focus"),
+      row(["←", "→"], "Move along the focused chart"),
       row(["?"], "This list"))),
-    el("label", { class: "check" }, on, "Use these keys"),
+    el("label", { class: "check" }, on, "Enable shortcuts"),
     el("form", { method: "dialog" }, el("button", { class: "button primary" }, "Close")));
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

@@ -42,7 +42,7 @@ export function signIn(main, { reason, signedIn }) {
       dropKey();
       button.disabled = false;
       const wrong = refused instanceof ApiError && refused.code === "key_invalid";
-      complain(error, wrong ? new Error("The server does not know this key.") : refused);
+      complain(error, wrong ? new Error("Invalid API key.") : refused);
       field.setAttribute("aria-invalid", "true");
       field.select();
     }

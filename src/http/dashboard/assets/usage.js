@@ -28,7 +28,7 @@ export function usage(main, { usage: known, signal, drawn }) {
 /** The credits of the month. */
 export function meter(usage) {
   const { account, monthly_credits: allowance, used, reserved, left, resets_at } = usage;
-  const who = account === "anonymous" ? "everybody (no keys are configured)" : `the key ${account}`;
+  const who = account === "anonymous" ? "All requests (no API keys set up)" : `Key: ${account}`;
   const part = allowance ? (used + reserved) / allowance : 0;
   return el("section", { class: "card", "aria-labelledby": "credits-title" },
     el("div", { class: "card-head" }, el("h2", { id: "credits-title" }, "Credits this month"), el("span", { class: "quiet small" }, who)),
@@ -62,7 +62,7 @@ function days({ days }) {
   const rows = [...days].reverse();
   if (rows.length === 0) {
     return el("section", { class: "card empty" }, el("h2", {}, "Nothing used yet"),
-      el("p", {}, "The last 30 days stand here, day by day, once this key has submitted something."),
+      el("p", {}, "Daily usage appears here after this key's first job."),
       el("a", { class: "button primary", href: "#/new" }, "Submit a prompt"));
   }
   return table("Day by day", "the last 30 days, UTC", ["Day", "Jobs", "Done", "Failed", "Cached", "Credits", ""], rows.map((day) => el("tr", { "data-key": day.date },

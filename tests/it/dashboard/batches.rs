@@ -1,0 +1,133 @@
+//! The views of batches, the filters of the list of jobs, and what acts on many jobs at once.
+
+use answerd::job::Reason;
+use serde_json::{Value, json};
+
+use crate::app::{App, Builder, Scripted, fail};
+use crate::dashboard::Dashboard;
+
+fn submitted(app: &App, batch: &Value) -> String {
+    let batch = app.post_with("/batches", &[], &batch.to_string()).expect(202);
+    let id = batch["batch_id"].as_str().unwrap().to_owned();
+    assert_eq!(app.get(&format!("/batches/{id}?wait=30")).expect(200)["status"], "done");
+    id
+}
+
+/// A service whose first answer of `chatgpt` is a refusal, and a batch with it.
+fn one_has_failed() -> (App, String) {
+    let upstream = Scripted::new("script", [fail(Reason::Refused)]);
+    let app =
+        Builder::new().set("SCRAPERS__CHATGPT__WORKERS", 1).scripted("chatgpt", &upstream).start();
+    let batch = json!({
+        "label": "weekly", "prompts": ["first prompt", "second prompt"],
+        "scrapers": ["chatgpt", "practice"],
+    });
+    let id = submitted(&app, &batch);
+    (app, id)
+}
+
+#[test]
+fn a_batch_is_a_table_of_its_prompts_and_what_failed_is_retried_from_it() {
+    let (app, id) = one_has_failed();
+    let dashboard = Dashboard::open(&app, "/batches");
+    let browser = &dashboard.browser;
+    dashboard.shows("weekly");
+    dashboard.shows("finished");
+    browser.click("#batches tbody a");
+    browser.until(&format!("location.hash === '#/batches/{id}'"));
+    browser.until("document.querySelectorAll('.matrix .job-mark').length === 4");
+    let table = "return [...document.querySelectorAll('.matrix tr')].map((row) =>
+        [...row.cells].map((cell) => cell.innerText.replaceAll('\\n', ' ')).join('|'))";
+    let rows = browser.run(table);
+    assert_eq!(rows[0], "Prompt|chatgpt US|practice US");
+    let answers: Vec<&str> =
+        rows.as_array().unwrap()[1..].iter().map(|row| row.as_str().unwrap()).collect();
+    assert!(answers.contains(&"second prompt|✓|✓"), "{answers:?}");
+    assert!(answers.contains(&"first prompt|✕|✓"), "{answers:?}");
+    dashboard.shows("4 of 4 items ended: 3 done, 1 failed");
+    dashboard.shows("Why jobs failed");
+    dashboard.keep("batch");
+    dashboard.click("Retry 1 failed job");
+    browser.until(&format!(
+        "location.hash.startsWith('#/batches/') && location.hash !== '#/batches/{id}'"
+    ));
+    browser.until("document.querySelectorAll('.matrix [data-state=done]').length === 1");
+    dashboard.shows("1 of 1 item ended: 1 done");
+    dashboard.go(&format!("/batches/{id}"));
+    browser.until("document.querySelectorAll('.matrix [data-state=failed]').length === 1");
+    dashboard.go("/batches/00000000-0000-4000-8000-000000000000");
+    dashboard.shows("Batch not found");
+    let noise = browser.console();
+    assert!(noise.iter().all(|line| line.contains("404")), "{noise:?}");
+}
+
+#[test]
+fn a_running_batch_says_how_far_it_is_and_is_canceled() {
+    let gate = crate::app::Gate::default();
+    let upstream = Scripted::new("script", [crate::app::Step::Hold(gate.clone())]);
+    let app =
+        Builder::new().set("SCRAPERS__CHATGPT__WORKERS", 1).scripted("chatgpt", &upstream).start();
+    let body = json!({ "scraper": "chatgpt", "prompts": ["a", "b", "c"] }).to_string();
+    let batch = app.post_with("/batches", &[], &body).expect(202);
+    gate.arrived(1);
+    let id = batch["batch_id"].as_str().unwrap();
+    let dashboard = Dashboard::open(&app, &format!("/batches/{id}"));
+    dashboard.shows("0 of 3 items ended");
+    dashboard.click("Cancel 3 jobs");
+    dashboard.browser.until("document.querySelectorAll('[data-state=canceled]').length >= 3");
+    dashboard.shows("3 of 3 items ended");
+    gate.open();
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn a_click_on_a_value_filters_the_list_and_an_action_asks_before_it_acts() {
+    let (app, _) = one_has_failed();
+    let dashboard = Dashboard::open(&app, "/jobs");
+    let browser = &dashboard.browser;
+    browser.until("document.querySelectorAll('#jobs tbody tr').length === 4");
+    browser.until("document.querySelector('.bulk').hidden");
+    browser.click("#jobs a.value[href*=error_code]");
+    browser.until("document.querySelectorAll('#jobs tbody tr').length === 1");
+    dashboard.shows("error code: answer_refused");
+    dashboard.click("Retry failed");
+    dashboard.shows("Submit 1 job again as a new batch?");
+    dashboard.keep("bulk");
+    dashboard.click("Keep as it is");
+    dashboard.click("Retry failed");
+    dashboard.click("Retry 1 job");
+    browser.until("location.hash.startsWith('#/batches/')");
+    browser.until("document.querySelectorAll('.matrix [data-state=done]').length === 1");
+    dashboard.go("/jobs?label=weekly&country=US");
+    browser.until("document.querySelectorAll('#jobs tbody tr').length === 5");
+    dashboard.click("Cancel unfinished");
+    dashboard.shows("No unfinished job matches.");
+    browser.click(".chips button[aria-label='Remove the filter label']");
+    browser.until("location.hash === '#/jobs?country=US'");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn several_prompts_go_to_several_countries_several_times() {
+    let app = Builder::new().start();
+    let dashboard = Dashboard::open(&app, "/new");
+    let browser = &dashboard.browser;
+    browser.until("document.querySelector('.choice input[value=practice]').checked");
+    browser.write("#prompt", "What is a job?\nHow long are results kept?");
+    browser.click("#per-line");
+    dashboard.shows("2 prompts, the longest 26 / 4,000");
+    dashboard.click("Add a country");
+    browser.click("select[aria-label='Another country'] option[value=DE]");
+    browser.run(
+        "const samples = document.getElementById('samples'); samples.value = '6';
+         samples.dispatchEvent(new Event('input', { bubbles: true }))",
+    );
+    dashboard.shows("24 jobs, at most 72 credits");
+    dashboard.keep("new-batch");
+    dashboard.click("Submit");
+    browser.until("location.hash.startsWith('#/batches/')");
+    browser.until("document.querySelectorAll('.matrix [data-state=done]').length === 24");
+    let page = app.get("/batches").expect(200);
+    assert_eq!(page["batches"][0]["counts"]["items"], 24);
+    dashboard.is_at_peace();
+}
