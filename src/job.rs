@@ -135,7 +135,7 @@ pub struct Job {
 pub enum Event {
     /// An attempt starts.
     Start,
-    /// The attempt with this lease brought an answer.
+    /// The attempt with this lease succeeded.
     Succeed { lease: u32, present: Option<bool> },
     /// The attempt with this lease found in the cache what it would have asked for.
     ServeCached { lease: u32, present: Option<bool> },

@@ -90,7 +90,7 @@ pub struct DayBucket {
     /// Without those that were canceled.
     pub failed: u32,
     pub canceled: u32,
-    /// Attempts that brought an answer.
+    /// Attempts that succeeded.
     pub attempts_succeeded: u32,
     /// Attempts whose failure says that something is wrong: as the health counts them.
     pub attempts_failed: u32,

@@ -29,7 +29,7 @@ pub struct Totals {
     waits: Histogram,
     /// How long rows were in their channel until a worker took them.
     pickups: Histogram,
-    /// How long attempts took that brought an answer.
+    /// How long successful attempts took.
     runs: Histogram,
     /// Attempts that found that the engine showed no answer.
     absent: AtomicU64,
@@ -55,7 +55,7 @@ pub struct TotalsReport {
     /// From when a row was offered, at once after the commit that made it ready, until a worker took
     /// it, microseconds.
     pub pickups: HistogramReport,
-    /// How long attempts took that brought an answer, milliseconds.
+    /// How long successful attempts took, milliseconds.
     pub runs: HistogramReport,
     /// Attempts that found that the engine showed no answer: no AI Overview, say.
     pub absent: u64,

@@ -29,7 +29,7 @@ pub struct AttemptCall {
     /// The upstream's name in config.toml.
     pub upstream: String,
     pub ended_ms: UnixMs,
-    /// `None` if it brought an answer.
+    /// `None` if it succeeded.
     pub reason: Option<Reason>,
     pub usage: UpstreamUsage,
 }

@@ -95,11 +95,11 @@ reasons! {
     UpstreamTimeout: "upstream_timeout", 504, Again, Upstream, Counts,
         "openai did not answer in time.",
         "raise `timeout_seconds` of {section}, or choose a faster `model`";
-    /// The upstream said that it has too much to do (503, 529).
+    /// The upstream is overloaded (503, 529).
     Overloaded: "upstream_overloaded", 500, Again, Upstream, Counts,
         "openai answered with status 503.",
         "it may pass: try again in a minute";
-    /// The upstream limits how fast it may be asked (429).
+    /// The upstream's rate limit is exceeded (429).
     UpstreamRateLimited: "upstream_rate_limited", 500, Again, Upstream, Counts,
         "openai answered with status 429.",
         "it may pass: try again in a minute";

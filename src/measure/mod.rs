@@ -29,11 +29,11 @@ pub use observation::Observation;
 pub use page_sums::{PAGES_OF_GROUP_MAX, PageSums};
 pub use page_use::PageUse;
 pub use rate::Rate;
+pub(crate) use report::PAGES_OF_REPORT_MAX;
 pub use report::{
     Dimension, DomainChanges, GroupKey, Listing, PageChanges, ReportBuilder, ReportRow, RowKey,
     TopDomain, TopPage, Window, own_places,
 };
-pub(crate) use report::{PAGES_OF_REPORT_MAX, TOP_DEFAULT};
 pub use sums::{AnswerCounts, BrandCount, BrandSums, DomainSums, GroupSums, NewAnswer, PromptSums};
 pub use tracker::{
     ALIASES_MAX, BRANDS_MAX, DOMAINS_OF_BRAND_MAX, InvalidTracker, TrackedBrands, Tracker,

@@ -8,7 +8,7 @@ use super::rate::Rate;
 use super::sums::{BrandSums, DomainSums, GroupSums};
 
 /// The number of domains that a row lists where none is asked for.
-pub(crate) const TOP_DEFAULT: usize = 10;
+const TOP_DEFAULT: usize = 10;
 /// The most domains that a row lists as new, and as lost; the same of pages.
 pub(crate) const CHANGED_DOMAINS_MAX: usize = 50;
 /// The most pages that are told apart while a report is made, in all of its rows.

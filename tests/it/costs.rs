@@ -323,7 +323,7 @@ fn unsearched_text_is_in_the_error_only_where_it_is_wanted() {
     let job = fail("prompt=b&keep_unsearched=true");
     assert_eq!(job["error"], "script answered without a search.\n\nFrom memory: 41.");
     assert_eq!(script.asked(), 4);
-    // What a request says goes before the scraper's setting, and no search is required of nothing.
+    // What a request says takes precedence over the scraper's setting, and no search is required of nothing.
     for query in ["prompt=c&require_search=false", "prompt=d&web_search=false"] {
         assert_eq!(app.ended(&submit(&app, query))["status"], "done", "{query}");
     }

@@ -49,10 +49,10 @@ impl Verdict {
     pub(crate) const NO_QUOTA: Verdict =
         Verdict::new(Reason::Quota, "has no quota or balance left for this key");
     pub(crate) const RATE_LIMITED: Verdict =
-        Verdict::new(Reason::UpstreamRateLimited, "limits how fast it may be asked");
+        Verdict::new(Reason::UpstreamRateLimited, "rate limit exceeded");
     pub(crate) const DECLINED: Verdict =
         Verdict::new(Reason::Refused, "declined to answer this prompt");
-    pub(crate) const BUSY: Verdict = Verdict::new(Reason::Overloaded, "has too much to do");
+    pub(crate) const BUSY: Verdict = Verdict::new(Reason::Overloaded, "is overloaded");
     const LATE: Verdict = Verdict::new(Reason::UpstreamTimeout, "took too long by its own account");
     /// The country's code follows the phrase.
     pub(crate) const NO_COUNTRY: Verdict =

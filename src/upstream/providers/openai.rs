@@ -257,9 +257,9 @@ mod tests {
             (error.reason, error.retry_after_ms),
             (Reason::UpstreamRateLimited, Some(20_000))
         );
-        let owners = "test limits how fast it may be asked (HTTP 429): Slow down.";
+        let owners = "test rate limit exceeded (HTTP 429): Slow down.";
         assert_eq!(error.for_owner(), owners);
-        assert_eq!(error.sentence, "test limits how fast it may be asked (HTTP 429).");
+        assert_eq!(error.sentence, "test rate limit exceeded (HTTP 429).");
 
         let quota = json!({"error": {"message": "No credits.", "type": "insufficient_quota",
             "code": "insufficient_quota"}});

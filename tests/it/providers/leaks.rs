@@ -148,7 +148,7 @@ fn an_upstreams_own_words_go_to_the_jobs_owner_only() {
     assert!(scrapers.contains("upstream_overloaded") && !scrapers.contains(WORDS), "{scrapers}");
     assert_eq!(served.terminate(), Some(0));
     let printed = served.printed() + std::fs::read_to_string(&log).unwrap().as_str();
-    assert!(printed.contains("local-0 has too much to do (HTTP 503)."), "{printed}");
+    assert!(printed.contains("local-0 is overloaded (HTTP 503)."), "{printed}");
     let line = printed.lines().find(|line| line.contains(WORDS));
     assert_eq!(line, None);
 }
