@@ -226,6 +226,7 @@ mod tests {
         cache      0
         accounts   0
         measured   0
+        alerts     0, with 0 notices
         file       3.0 MiB, 2.0 MiB of it free
         state      sound
         ");

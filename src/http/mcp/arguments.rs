@@ -156,6 +156,7 @@ pub(crate) const OTHERS: &[&str] = &[
     "status",
     "search",
     "prompt_of",
+    "error_code",
     "batch",
     "limit",
     "cursor",
