@@ -200,10 +200,7 @@ fn llms(guide: &Guide) -> String {
             text.push_str(&format!("- [{title}](/docs/{slug}.md): {summary}\n"));
         }
     }
-    text.push_str(
-        "\n## API\n\n- [OpenAPI document](/openapi.json): every path with its parameters, replies and \
-         errors\n",
-    );
+    text.push_str("\n## API\n\n- [OpenAPI document](/openapi.json): every path and its errors\n");
     text
 }
 
