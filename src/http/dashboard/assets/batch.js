@@ -205,7 +205,7 @@ function state({ status, counts, created_at: created, completed_at: completed, e
   return [
     el("p", {}, el("strong", {}, `${whole(ended)} of ${plural(counts.items, "item")} ended`), `: ${summary(counts)}${left}`),
     gauge(part, `${Math.floor(part * 100)}%`, "long"),
-    el("p", { class: "quiet small" }, "Submitted ", moment(created), completed ? [", finished after ", duration(seconds)] : "", ". The answers expire ", moment(expires), "."),
+    el("p", { class: "quiet small" }, "Submitted ", moment(created), completed ? [", finished after ", seconds < 1 ? "less than 1 s" : duration(seconds)] : "", ". The answers expire ", moment(expires), "."),
   ];
 }
 
