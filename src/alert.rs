@@ -1,4 +1,4 @@
-//! An alert: something that is watched, and a notice when it comes to hold. Decides what an
+//! An alert: a condition that is watched, and a notice when it becomes true. Decides what an
 //! evaluation changes, and whether a notice follows. Pure: the time and the measures are
 //! parameters.
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::page_use::PageUse;
 use super::sums::DomainSums;
 
-/// The most pages that are told apart in the sums of a day and group.
+/// The most pages that are counted separately in the sums of a day and group.
 pub const PAGES_OF_GROUP_MAX: usize = 300;
 
 /// Sums over the pages that answers used.

@@ -11,7 +11,7 @@ use super::sums::{BrandSums, DomainSums, GroupSums};
 const TOP_DEFAULT: usize = 10;
 /// The most domains that a row lists as new, and as lost; the same of pages.
 pub(crate) const CHANGED_DOMAINS_MAX: usize = 50;
-/// The most pages that are told apart while a report is made, in all of its rows.
+/// The most pages that are counted separately while a report is made, in all of its rows.
 pub(crate) const PAGES_OF_REPORT_MAX: usize = 400_000;
 
 /// A property of answers that a report tells apart.
@@ -229,7 +229,7 @@ impl<'a> ReportBuilder<'a> {
         self.pages <= PAGES_OF_REPORT_MAX
     }
 
-    /// Returns a day of the row that is compared with a day. Where days or weeks are told apart,
+    /// Returns a day of the row that is compared with a day. Where rows are by day or week,
     /// each is compared with the one before.
     fn compared_with(&self, day: u32) -> Option<u32> {
         let has_day = self.by.contains(&Dimension::Day);

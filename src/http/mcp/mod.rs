@@ -32,7 +32,7 @@ use revision::{CALL, DISCOVER, INITIALIZE, Revision};
 /// service starts with other settings.
 const TOOLS_TTL_MS: u64 = 60_000;
 
-/// What a model is told about the tools as a whole.
+/// The instructions for a model about the tools as a whole.
 const INSTRUCTIONS: &str = "\
 answerd asks AI answer engines (ChatGPT, Perplexity, Gemini and others) and keeps each question as \
 a durable job. Use `ask` for one question. If it returns a pending job, call `wait_job` with its \

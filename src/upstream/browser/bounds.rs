@@ -72,12 +72,4 @@ impl Bounds {
             }
         }
     }
-
-    /// Waits for `time`, or until there is no more of it.
-    ///
-    /// # Errors
-    /// Returns the errors of [`Bounds::hold`].
-    pub async fn sleep(&self, doing: &str, time: Duration) -> Result<(), Fault> {
-        self.hold(doing, tokio::time::sleep(time)).await
-    }
 }

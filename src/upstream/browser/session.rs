@@ -26,7 +26,7 @@ const AGAIN_MAX: usize = 20;
 const MOVED_WAIT: Duration = Duration::from_millis(250);
 
 /// Calls a function of the page's script, and waits for what it promises. What it gives is JSON as
-/// one text: a browser takes far longer to tell of a value piece by piece.
+/// one text: a browser takes far longer to send a value piece by piece.
 const CALL: &str = "(name, asked) => { const told = (it) => JSON.stringify(it ?? null); \
                     const it = run(name, JSON.parse(asked)); \
                     return it instanceof Promise ? it.then(told) : told(it); }";
