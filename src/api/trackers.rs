@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::wire::{Day, Id, Time};
 use crate::clock::{calendar_day, day_text};
 use crate::measure::{
-    Brand, DomainChanges, Observation, ReportRow, TopDomain, TopPage, Tracker, kind_words,
+    Brand, Observation, ReportRow, SinceBefore, TopDomain, TopPage, Tracker, kind_words,
 };
 
 const DAY_MS: u64 = 86_400_000;
@@ -237,7 +237,7 @@ pub struct ReportRowView {
     pub top_pages: Option<Vec<TopPageView>>,
     /// Against the time before of the same length, or the day or week before; null without an
     /// answer then.
-    pub since_before: Option<DomainChangesView>,
+    pub since_before: Option<SinceBeforeView>,
 }
 
 /// A domain that answers used.
@@ -267,10 +267,11 @@ pub struct TopPageView {
     pub answers_before: Option<u64>,
 }
 
-/// Domains and pages that came and went, at most 50 of each.
+/// Domains and pages that came and went since the time before, at most 50 of each, those of most
+/// answers first.
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
-#[schemars(rename = "DomainChanges")]
-pub struct DomainChangesView {
+#[schemars(rename = "SinceBefore")]
+pub struct SinceBeforeView {
     /// Answers with a text in the time before.
     pub measured: u64,
     pub new_domains: Vec<String>,
@@ -279,7 +280,7 @@ pub struct DomainChangesView {
     pub lost_cited: Vec<String>,
     /// The share of the domains of either time that both have; null if neither has one.
     pub overlap: Option<f64>,
-    /// Those of most answers first; only with `pages`, as the next three.
+    /// Only with `pages`, as the next three.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_pages: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -328,7 +329,7 @@ impl From<ReportRow> for ReportRowView {
             top_pages: row
                 .top_pages
                 .map(|pages| pages.into_iter().map(TopPageView::from).collect()),
-            since_before: row.changes.map(DomainChangesView::from),
+            since_before: row.since_before.map(SinceBeforeView::from),
         }
     }
 }
@@ -347,21 +348,18 @@ impl From<TopPage> for TopPageView {
     }
 }
 
-impl From<DomainChanges> for DomainChangesView {
-    fn from(changes: DomainChanges) -> DomainChangesView {
-        let DomainChanges { measured, new, lost, new_cited, lost_cited, overlap, pages } = changes;
-        let (mut new_pages, mut lost_pages) = (None, None);
-        let (mut new_cited_pages, mut lost_cited_pages) = (None, None);
-        if let Some(pages) = pages {
-            (new_pages, lost_pages) = (Some(pages.new), Some(pages.lost));
-            (new_cited_pages, lost_cited_pages) = (Some(pages.new_cited), Some(pages.lost_cited));
-        }
-        DomainChangesView {
+impl From<SinceBefore> for SinceBeforeView {
+    fn from(SinceBefore { measured, domains, overlap, pages }: SinceBefore) -> SinceBeforeView {
+        let [new_pages, lost_pages, new_cited_pages, lost_cited_pages] = pages
+            .map_or_else(Default::default, |pages| {
+                [pages.new, pages.lost, pages.new_cited, pages.lost_cited].map(Some)
+            });
+        SinceBeforeView {
             measured,
-            new_domains: new,
-            lost_domains: lost,
-            new_cited,
-            lost_cited,
+            new_domains: domains.new,
+            lost_domains: domains.lost,
+            new_cited: domains.new_cited,
+            lost_cited: domains.lost_cited,
             overlap,
             new_pages,
             lost_pages,

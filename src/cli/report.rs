@@ -14,6 +14,7 @@ const EXAMPLES: &str = "\
 Examples:
   answerd report acme
   answerd report acme --by scraper,brand --since 2026-05-01
+  answerd report acme --by scraper --top 20 --pages
   answerd report acme --by day --json | jq '.rows[] | [.day, .mention_rate]'";
 
 /// Show how often answers name and cite the brands of a tracker
@@ -47,6 +48,12 @@ pub(crate) struct Args {
     /// Answers whose prompt names a brand: exclude, include or only [default: exclude]
     #[arg(long, value_name = "WORD")]
     branded: Option<String>,
+    /// List this many domains below each row, 1 to 100, and which are new and lost
+    #[arg(long, value_name = "N")]
+    top: Option<usize>,
+    /// List pages, too
+    #[arg(long)]
+    pages: bool,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -65,6 +72,8 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
         ("country", args.country),
         ("label", args.label),
         ("branded", args.branded),
+        ("top", args.top.map(|top| top.to_string())),
+        ("pages", args.pages.then(|| "true".to_owned())),
     ] {
         query.extend(given.map(|given| (name, given)));
     }
@@ -76,12 +85,13 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
     } else if report.rows.is_empty() {
         console.note("nothing was measured in these days");
     } else {
-        console.result(&text(&report, console.styled()))?;
+        let has_lists = args.top.is_some() || args.pages;
+        console.result(&text(&report, has_lists, console.styled()))?;
     }
     Ok(ExitCode::Done)
 }
 
-fn text(report: &ReportView, styled: Styled) -> String {
+fn text(report: &ReportView, has_lists: bool, styled: Styled) -> String {
     let header = "answers  named   interval      cited   interval      share   rank  of";
     let mut text = styled.apply(Style::Aside, header);
     for row in &report.rows {
@@ -98,8 +108,33 @@ fn text(report: &ReportView, styled: Styled) -> String {
             percent(row.share),
             printable(&place(row)),
         );
+        if has_lists {
+            add_lists(&mut text, row);
+        }
     }
     text
+}
+
+/// Adds the sources of a row: how many answers used each, then what is new and what is lost.
+fn add_lists(text: &mut String, row: &ReportRowView) {
+    let domains = row.top_domains.iter().map(|top| (top.answers, top.answers_before, &top.domain));
+    let pages = row.top_pages.iter().flatten();
+    let pages = pages.map(|top| (top.answers, top.answers_before, &top.url));
+    for (answers, before, name) in domains.chain(pages) {
+        let before = before.map_or(String::new(), |before| format!(" (before: {before})"));
+        let _ = write!(text, "\n{answers:>7}  {}{before}", printable(name));
+    }
+    let Some(since) = &row.since_before else { return };
+    for (word, names) in [
+        ("new", Some(&since.new_domains)),
+        ("lost", Some(&since.lost_domains)),
+        ("new pages", since.new_pages.as_ref()),
+        ("lost pages", since.lost_pages.as_ref()),
+    ] {
+        if let Some(names) = names.filter(|names| !names.is_empty()) {
+            let _ = write!(text, "\n         {word}: {}", printable(&names.join(", ")));
+        }
+    }
 }
 
 fn percent(rate: Option<f64>) -> String {

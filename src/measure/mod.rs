@@ -31,7 +31,7 @@ pub use page_use::PageUse;
 pub use rate::Rate;
 pub(crate) use report::PAGES_OF_REPORT_MAX;
 pub use report::{
-    Dimension, DomainChanges, GroupKey, Listing, PageChanges, ReportBuilder, ReportRow, RowKey,
+    Changes, Dimension, GroupKey, Listing, ReportBuilder, ReportRow, RowKey, SinceBefore,
     TopDomain, TopPage, Window, own_places,
 };
 pub use sums::{AnswerCounts, BrandCount, BrandSums, DomainSums, GroupSums, NewAnswer, PromptSums};

@@ -1,6 +1,6 @@
 //! A report: sums over the answers of a window by what somebody asks for, as rates.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::brand::Brand;
 use super::page_sums::PageSums;
@@ -9,8 +9,9 @@ use super::sums::{BrandSums, DomainSums, GroupSums};
 
 /// The number of domains that a row lists where none is asked for.
 const TOP_DEFAULT: usize = 10;
-/// The most domains that a row lists as new, and as lost; the same of pages.
-pub(crate) const CHANGED_DOMAINS_MAX: usize = 50;
+/// The most domains that a row lists as new, and as lost, those of most answers first; the same of
+/// pages.
+pub(crate) const CHANGES_MAX: usize = 50;
 /// The most pages that are counted separately while a report is made, in all of its rows.
 pub(crate) const PAGES_OF_REPORT_MAX: usize = 400_000;
 
@@ -123,28 +124,25 @@ pub struct TopPage {
     pub before: Option<u64>,
 }
 
-/// Pages that came and went since the time before, those of most answers first.
+/// Domains, or pages, that came and went since the time before, those of most answers first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PageChanges {
+pub struct Changes {
     pub new: Vec<String>,
     pub lost: Vec<String>,
     pub new_cited: Vec<String>,
     pub lost_cited: Vec<String>,
 }
 
-/// Domains that came and went since the time before.
+/// The changes since the time before.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct DomainChanges {
+pub struct SinceBefore {
     /// Answers with a text in the time before.
     pub measured: u64,
-    pub new: Vec<String>,
-    pub lost: Vec<String>,
-    pub new_cited: Vec<String>,
-    pub lost_cited: Vec<String>,
+    pub domains: Changes,
     /// The share of the domains of either time that both have; `None` if neither has one.
     pub overlap: Option<f64>,
     /// `None` where pages are not asked for.
-    pub pages: Option<PageChanges>,
+    pub pages: Option<Changes>,
 }
 
 /// A row of a report.
@@ -169,7 +167,7 @@ pub struct ReportRow {
     /// `None` where pages are not asked for.
     pub top_pages: Option<Vec<TopPage>>,
     /// `None` if there was no answer in the time before.
-    pub changes: Option<DomainChanges>,
+    pub since_before: Option<SinceBefore>,
 }
 
 /// Sums on their way to a report.
@@ -312,10 +310,20 @@ impl<'a> ReportBuilder<'a> {
             spread: spread(now, brand.unwrap_or(self.brands.len())),
             top_domains: self.top_domains(group),
             top_pages: self.listing.pages.then(|| self.top_pages(group)),
-            changes: (group.before.answers > 0).then(|| DomainChanges {
-                pages: self.listing.pages.then(|| page_changes(group)),
-                ..changes(now, &group.before)
-            }),
+            since_before: (group.before.answers > 0).then(|| self.since_before(group)),
+        }
+    }
+
+    fn since_before(&self, group: &Compared) -> SinceBefore {
+        let (now, before) = (&group.now.domains, &group.before.domains);
+        let both = now.keys().filter(|domain| before.contains_key(*domain)).count();
+        let either = now.len() + before.len() - both;
+        SinceBefore {
+            measured: group.before.measured(),
+            domains: changes(now, before),
+            overlap: Rate { hits: both as u64, total: either as u64 }.value(),
+            pages: (self.listing.pages)
+                .then(|| changes(&group.pages_now.pages, &group.pages_before.pages)),
         }
     }
 
@@ -372,8 +380,7 @@ fn top<'a>(
     list.into_iter().take(count).map(|(name, sums)| (name, *sums, used(name))).collect()
 }
 
-fn page_changes(group: &Compared) -> PageChanges {
-    let (now, before) = (&group.pages_now.pages, &group.pages_before.pages);
+fn changes(now: &BTreeMap<String, DomainSums>, before: &BTreeMap<String, DomainSums>) -> Changes {
     let only = |one: &BTreeMap<String, DomainSums>,
                 other: &BTreeMap<String, DomainSums>,
                 of: fn(&DomainSums) -> u64| {
@@ -381,36 +388,12 @@ fn page_changes(group: &Compared) -> PageChanges {
         let only = one.iter().filter(|(name, sums)| of(sums) > 0 && !is_there(name));
         let mut only: Vec<(&String, u64)> = only.map(|(name, sums)| (name, of(sums))).collect();
         only.sort_by_key(|(name, uses)| (std::cmp::Reverse(*uses), *name));
-        only.into_iter().take(CHANGED_DOMAINS_MAX).map(|(name, _)| name.clone()).collect()
+        only.into_iter().take(CHANGES_MAX).map(|(name, _)| name.clone()).collect()
     };
-    PageChanges {
+    Changes {
         new: only(now, before, |sums| sums.used),
         lost: only(before, now, |sums| sums.used),
         new_cited: only(now, before, |sums| sums.cited),
         lost_cited: only(before, now, |sums| sums.cited),
-    }
-}
-
-fn changes(now: &GroupSums, before: &GroupSums) -> DomainChanges {
-    let used = |sums: &GroupSums| sums.domains.keys().cloned().collect::<BTreeSet<String>>();
-    let cited = |sums: &GroupSums| {
-        let cited = sums.domains.iter().filter(|(_, sums)| sums.cited > 0);
-        cited.map(|(domain, _)| domain.clone()).collect::<BTreeSet<String>>()
-    };
-    let only = |one: &BTreeSet<String>, other: &BTreeSet<String>| {
-        one.difference(other).take(CHANGED_DOMAINS_MAX).cloned().collect()
-    };
-    let (used_now, used_before) = (used(now), used(before));
-    let (cited_now, cited_before) = (cited(now), cited(before));
-    let both = used_now.intersection(&used_before).count() as u64;
-    let either = used_now.union(&used_before).count() as u64;
-    DomainChanges {
-        measured: before.measured(),
-        new: only(&used_now, &used_before),
-        lost: only(&used_before, &used_now),
-        new_cited: only(&cited_now, &cited_before),
-        lost_cited: only(&cited_before, &cited_now),
-        overlap: Rate { hits: both, total: either }.value(),
-        pages: None,
     }
 }

@@ -1,5 +1,6 @@
 mod answers;
 mod properties;
+mod reports;
 mod table;
 mod trackers;
 

@@ -466,6 +466,16 @@ fn a_tracker_is_set_up_and_read_from_the_command_line() {
     let report = run(&["report", "acme", "--by", "scraper,brand"]);
     assert_eq!(report["rows"].as_array().unwrap().len(), 2);
     assert_eq!(report["rows"][0]["mention_rate"], 1.0, "{report}");
+    let report = run(&["report", "acme", "--top", "1", "--pages"]);
+    let domain = &report["rows"][0]["top_domains"][0];
+    let page = report["rows"][0]["top_pages"][0]["url"].as_str().unwrap();
+    let lists = answerd(&["report", "acme", "--top", "1", "--pages", "--url", &app.base], &store);
+    let lists = String::from_utf8(lists.stdout).unwrap();
+    let listed: Vec<&str> = lists.lines().skip(2).map(str::trim).collect();
+    assert_eq!(
+        listed,
+        [format!("1  {}", domain["domain"].as_str().unwrap()), format!("1  {page}")]
+    );
     assert_eq!(run(&["tracker", "apply", "acme"])["already"], 1);
     assert_eq!(run(&["tracker", "list"])["trackers"][0], run(&["tracker", "show", "acme"]));
     assert_eq!(run(&["tracker", "rm", "acme"])["name"], "acme");
