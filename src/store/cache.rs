@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 
 use sha2::{Digest, Sha256};
 
-use super::tables::Row;
+use super::row::Row;
 use crate::clock::UnixMs;
 use crate::job::ScrapeRequest;
 

@@ -1,7 +1,7 @@
 //! What follows from a committed write, and who hears of it.
 
 use super::StoreError;
-use super::tables::Row;
+use super::row::Row;
 
 /// An effect of a committed write.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,7 +3,7 @@
 //! these are, so that what a disk has changed is an error and never an answer.
 
 use super::StoreError;
-use super::tables::Row;
+use super::row::Row;
 
 /// Set in the version byte of a record that has a checksum. Two bits at least, so that one that
 /// flips does not make a record without a checksum of it.

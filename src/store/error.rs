@@ -1,13 +1,35 @@
 //! Why the store could not do something, and what that means for a transaction and for the service.
 
+use std::error::Error;
 use std::io::ErrorKind;
 use std::sync::Arc;
+
+/// An error of what the store is kept in.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct BackendError {
+    error: Arc<dyn Error + Send + Sync>,
+    is_unsound: bool,
+}
+
+impl BackendError {
+    /// Returns the error of a database; `is_unsound` if its content is at fault, and not what it is
+    /// kept on.
+    pub(super) fn new(error: impl Error + Send + Sync + 'static, is_unsound: bool) -> BackendError {
+        BackendError { error: Arc::new(error), is_unsound }
+    }
+
+    /// Returns whether the content of the database is at fault.
+    pub(super) fn is_unsound(&self) -> bool {
+        self.is_unsound
+    }
+}
 
 /// An error of the store. Cheap to clone: everyone in a failed transaction gets it.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
     #[error("the database failed: {0}")]
-    Database(Arc<redb::Error>),
+    Database(BackendError),
     #[error("{path} cannot be used: {error}; {}", directory_advice(.error.kind()))]
     Directory { path: String, error: Arc<std::io::Error> },
     #[error(
@@ -30,7 +52,7 @@ pub enum StoreError {
         "{path} is damaged, or no database of answerd: {error}; `answerd db check` and the guide's \
          page on storage tell more"
     )]
-    Unsound { path: String, error: Arc<redb::Error> },
+    Unsound { path: String, error: BackendError },
     #[error("too many writes wait for the disk; try again in a moment")]
     Busy,
     #[error(
@@ -134,7 +156,7 @@ impl StoreError {
     pub fn is_damage(&self) -> bool {
         match self {
             StoreError::Damaged(_) | StoreError::Version(_) | StoreError::Unsound { .. } => true,
-            StoreError::Database(error) => is_unsound(error),
+            StoreError::Database(error) => error.is_unsound(),
             StoreError::Directory { .. }
             | StoreError::Missing(_)
             | StoreError::InUse(_)
@@ -147,50 +169,11 @@ impl StoreError {
     }
 }
 
-/// Returns whether the database says that its content is at fault, and not what it is kept on.
-pub(super) fn is_unsound(error: &redb::Error) -> bool {
-    match error {
-        // A page that is said to lie after the end of the file is read no more than one that is
-        // torn.
-        redb::Error::Io(error) => {
-            matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::UnexpectedEof)
-        }
-        redb::Error::Corrupted(_)
-        | redb::Error::UpgradeRequired(_)
-        | redb::Error::RepairAborted
-        | redb::Error::TableTypeMismatch { .. }
-        | redb::Error::TableIsMultimap(_)
-        | redb::Error::TypeDefinitionChanged { .. }
-        | redb::Error::TableDoesNotExist(_) => true,
-        // redb may add more; none of those that it has besides speaks of the content.
-        _ => false,
-    }
-}
-
 impl From<crate::id::NoRandomness> for StoreError {
     fn from(error: crate::id::NoRandomness) -> StoreError {
         StoreError::NoRandomness(Arc::new(error))
     }
 }
-
-/// redb has an error type for each operation; here they are one.
-macro_rules! from_redb {
-    ($($error:ty),*) => {$(
-        impl From<$error> for StoreError {
-            fn from(error: $error) -> StoreError {
-                StoreError::Database(Arc::new(error.into()))
-            }
-        }
-    )*};
-}
-from_redb!(
-    redb::StorageError,
-    redb::TableError,
-    redb::DatabaseError,
-    redb::TransactionError,
-    redb::CommitError,
-    redb::CompactionError
-);
 
 #[cfg(test)]
 mod tests {

@@ -1,91 +1,40 @@
-//! The store: jobs, results, credits and their indexes in one redb file. Every method of [`Store`]
-//! is one atomic step. Nothing outside of this folder knows redb.
+//! The store: jobs, results, credits and their indexes. Every method of [`Store`] is one atomic
+//! step. Nothing outside of this folder knows what it is kept in, and nothing outside of
+//! `embedded` knows redb.
 
 mod accounts;
-mod alert_marks;
-mod alerts;
-mod attempts;
-mod batch_progress;
-mod batches;
 mod cache;
-mod check;
-mod completions;
-mod counts;
-mod credits;
-mod database;
-mod deletion;
 mod effects;
+mod embedded;
 mod envelope;
 mod error;
 mod evidence_files;
-mod expiry;
-mod handle;
-mod idempotency;
-mod jobs;
-mod lazy_table;
-mod list;
-mod models;
-mod notices;
-mod observations;
-mod open;
 mod options;
-mod outage;
-mod outbox;
-mod overlay;
-mod page_sums;
-mod raws;
-mod reads;
 mod record;
-mod recovery;
-mod rows;
-mod schedules;
+mod row;
 mod scrapers;
-mod shared;
-mod sizes;
-mod snapshot;
-mod spend;
-mod storage;
-mod tables;
-#[cfg(test)]
-pub(crate) mod tests;
-mod trackers;
-mod transaction;
-mod transitions;
-mod usage;
-mod vendor_tasks;
-mod writer;
 
 pub use accounts::{Credits, DailyUsage, Usage};
-pub use alerts::{AlertError, DueAlert, EvaluationWritten, NewEvaluation, SentNotice};
-pub use attempts::NewAttemptEnd;
-pub use batches::NewItem;
 pub use cache::{CacheEntry, Cached, request_hash};
-pub use check::{CheckReport, ExportReport};
-pub use completions::{CompletedJob, CompletedPage, ResultCursor, ResultFilter};
-pub use database::hide_guarded_panics;
-pub use deletion::{DELETION_ROWS_MAX, DeletionCounts};
 pub use effects::{Effect, Listener, UsageEvent};
-pub use error::StoreError;
-pub use evidence_files::{EvidenceFile, EvidenceFolder, EvidenceOwner};
-pub use expiry::{DeadlineOutcome, SWEEP_ROWS_MAX, SweepOutcome};
-pub use handle::{NewIdentity, Store, WriterStats};
-pub use idempotency::{idempotency_of, idempotency_of_batch, idempotency_of_samples};
-pub use jobs::{NewResult, SubmitError, SubmitLimits};
-pub use list::{BatchFilter, BatchPage, Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
-pub use observations::{
-    ApplyCounts, LABELED_GROUPS_MAX, NewObservation, OTHER_LABEL, TrackerDeletion, day_of,
+#[cfg(test)]
+pub(crate) use embedded::tests;
+pub use embedded::{
+    AlertError, ApplyCounts, BATCH_WRITES_MAX, BatchFilter, BatchPage, CheckReport, CompletedJob,
+    CompletedPage, Cursor, DAYS_KEPT_MAX, DELETION_ROWS_MAX, DeadlineOutcome, DeletionCounts,
+    DueAlert, EvaluationWritten, ExportReport, KeptRaw, LABELED_GROUPS_MAX, LABELS_MAX,
+    LIST_ROWS_MAX, ListFilter, ListPage, NewAttemptEnd, NewEvaluation, NewIdentity, NewItem,
+    NewObservation, NewOutcome, NewResult, NewRun, OTHER_LABEL, OTHER_LABELS, OutboxKey, Pending,
+    Reported, ResendError, ResultCursor, ResultFilter, RunAction, RunWritten, SWEEP_ROWS_MAX,
+    ScheduleEntry, ScheduleError, SentNotice, SpendRow, Store, StoreSizes, SubmitError,
+    SubmitLimits, SweepOutcome, TRACKER_VERSIONS_MAX, TRACKERS_MAX, TrackerDeletion, TrackerLimit,
+    WRITES_WAITING_MAX, WriterStats, day_of, hide_guarded_panics, idempotency_of,
+    idempotency_of_batch, idempotency_of_samples,
 };
+pub use error::{BackendError, StoreError};
+pub use evidence_files::{EvidenceFile, EvidenceFolder, EvidenceOwner};
 pub use options::{OpenOptions, QuickRepair};
-pub use outbox::{OutboxKey, Reported, ResendError};
-pub use raws::KeptRaw;
 pub use record::SealedResult;
 pub use record::{Counts, CountsKind, decode_job, encode_job};
-pub use schedules::{NewRun, RunAction, RunWritten, ScheduleEntry, ScheduleError};
+pub use row::{ReadyKey, Row};
 pub use scrapers::Scrapers;
-pub use sizes::StoreSizes;
-pub use spend::{LABELS_MAX, OTHER_LABELS, SpendRow};
-pub use tables::{ReadyKey, Row};
-pub use trackers::{TRACKER_VERSIONS_MAX, TRACKERS_MAX, TrackerLimit};
-pub use transitions::NewOutcome;
-pub use usage::DAYS_KEPT_MAX;
-pub use writer::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX};

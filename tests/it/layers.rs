@@ -88,9 +88,9 @@ fn imports_run_downward_only() {
 
 /// A word, and the files that may name it.
 const NAMED_IN: &[(&str, &[&str])] = &[
-    ("redb", &["store/"]),
+    ("redb", &["store/embedded/"]),
     ("bincode", &["store/record.rs", "store/record/"]),
-    ("begin_write", &["store/writer.rs", "store/open.rs"]),
+    ("begin_write", &["store/embedded/writer.rs", "store/embedded/open.rs"]),
     ("SystemTime::now", &["clock.rs"]),
     ("Instant::now", &["clock.rs"]),
     ("actix_web", &["http/"]),

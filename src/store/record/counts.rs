@@ -2,7 +2,7 @@
 
 use bincode::{Decode, Encode};
 
-use super::super::tables::CountsKey;
+use super::super::row::CountsKey;
 use super::super::{StoreError, envelope};
 use super::{FailureV1, at_end, decode, encode, failure_from_disk, failure_to_disk, seal, unseal};
 use crate::job::{AttemptCall, AttemptEnd, Cost, CostFrom, Reason, UpstreamUsage};

@@ -1,0 +1,134 @@
+//! The attempts of jobs that failed, or of which it is known what they used, kept as long as their
+//! jobs. Others write nothing here: what is known of an attempt that succeeded is in its
+//! result.
+
+use uuid::Uuid;
+
+use super::snapshot::Snapshot;
+use super::transaction::Tables;
+use super::writer::Pending;
+use super::{Store, spend};
+use crate::clock::UnixMs;
+use crate::job::{ATTEMPTS_KEPT_MAX, AttemptEnd, Job, State, UpstreamUsage};
+use crate::store::record::SealedResult;
+use crate::store::{Row, StoreError, record};
+
+/// The end of an attempt, and whom its calls are counted for.
+#[derive(Clone, Debug)]
+pub struct NewAttemptEnd {
+    pub end: AttemptEnd,
+    pub account: String,
+    pub label: Option<String>,
+}
+
+/// Adds an attempt to those of its job, if that is there to keep it, and its calls to what was
+/// spent, in the transaction that changes the job.
+pub(super) fn note(
+    tables: &mut Tables<'_>,
+    row: Row,
+    NewAttemptEnd { end, account, label }: NewAttemptEnd,
+    is_kept: bool,
+) -> Result<(), StoreError> {
+    if !is_kept {
+        return spend::add(tables, &account, label.as_deref(), &end.calls);
+    }
+    let kept = match tables.attempts.get(row)? {
+        Some(bytes) => record::decode_attempts(row, bytes.value()),
+        None => Ok(Vec::new()),
+    };
+    // Those that cannot be read are no reason to keep a job from going on.
+    let mut attempts = kept.unwrap_or_default();
+    let known = (end.number, end.started_ms);
+    if attempts.iter().any(|kept| (kept.number, kept.started_ms) == known) {
+        // It was written by a commit that was reported as failed.
+        return Ok(());
+    }
+    spend::add(tables, &account, label.as_deref(), &end.calls)?;
+    attempts.push(end);
+    let surplus = attempts.len().saturating_sub(ATTEMPTS_KEPT_MAX);
+    attempts.drain(..surplus);
+    let bytes = record::encode_attempts(row, &attempts)?;
+    tables.attempts.insert(row, bytes.as_slice())
+}
+
+/// Removes what is kept of a job that is removed.
+pub(super) fn forget(tables: &mut Tables<'_>, job: &Job) -> Result<(), StoreError> {
+    // Whether it has any does not follow from its count: an attempt may be given back after it
+    // failed.
+    tables.attempts.remove(job.row)
+}
+
+fn read(snapshot: &Snapshot, row: Row) -> Result<Vec<AttemptEnd>, StoreError> {
+    match snapshot.attempts()?.get(row)? {
+        Some(bytes) => record::decode_attempts(row, bytes.value()),
+        None => Ok(Vec::new()),
+    }
+}
+
+/// Returns what the attempts of a job have used that have ended; `None` if nothing of it is known.
+pub(super) fn usage(snapshot: &Snapshot, job: &Job) -> Option<UpstreamUsage> {
+    // No attempt can have ended. Most polls are of such jobs, and are not to look further.
+    if job.attempts == 0 || job.attempts == 1 && job.state == State::Running {
+        return None;
+    }
+    // What cannot be read is for `db check` to report.
+    let attempts = read(snapshot, job.row).unwrap_or_default();
+    attempts.iter().filter_map(AttemptEnd::usage).reduce(UpstreamUsage::and)
+}
+
+impl Store {
+    /// Reads a job with the JSON of its result and its attempts that are kept, oldest first, if it
+    /// exists at `now_ms`: all of one state.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn read_attempts<T>(
+        &self,
+        id: Uuid,
+        now_ms: UnixMs,
+        read_job: impl FnOnce(&Job, Option<&[u8]>, Vec<AttemptEnd>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(None) };
+        let row = plain.row;
+        self.shared.read(|snapshot| {
+            let ended = read(snapshot, row);
+            let found = self.row_in(snapshot, row, now_ms, |job, result| {
+                plain.has_nonce(job.nonce).then(|| ended.map(|ended| read_job(job, result, ended)))
+            })?;
+            found.flatten().transpose()
+        })
+    }
+
+    /// Reads a job with its result, sealed as it is stored, and what its attempts have used, if it
+    /// exists at `now_ms`: all of one state.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn read_job_with_usage<T>(
+        &self,
+        id: Uuid,
+        now_ms: UnixMs,
+        read_job: impl FnOnce(&Job, Option<SealedResult<'_>>, Option<&UpstreamUsage>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(None) };
+        let found = self.shared.read(|snapshot| {
+            self.sealed_row_in(snapshot, plain.row, now_ms, |job, result| {
+                plain.has_nonce(job.nonce).then(|| {
+                    let usage = usage(snapshot, job);
+                    read_job(job, result, usage.as_ref())
+                })
+            })
+        })?;
+        Ok(found.flatten())
+    }
+
+    /// Writes the end of an attempt whose job did not wait for it.
+    pub fn note_attempt(&self, row: Row, ended: NewAttemptEnd) -> Pending<()> {
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                let is_kept = tables.has_job(row)?;
+                note(tables, row, ended, is_kept)
+            })
+        })
+    }
+}

@@ -1,0 +1,235 @@
+//! Batches: jobs that are submitted in one transaction, and the count of those that have ended. A
+//! batch's items have the rows after its own, in their order.
+
+use uuid::Uuid;
+
+use super::idempotency::Existing;
+use super::snapshot::Snapshot;
+use super::transaction::Tables;
+use super::writer::Pending;
+use super::{
+    NewIdentity, Store, SubmitError, SubmitLimits, batch_progress, idempotency, jobs, outbox, rows,
+};
+use crate::clock::UnixMs;
+use crate::job::{
+    Batch, BatchKey, Event, Failure, Idempotency, ItemError, Job, RejectedItem, State,
+    TransitionError,
+};
+use crate::store::{Row, Scrapers, StoreError, record};
+
+/// A job that is about to be written with its batch.
+pub struct NewItem {
+    pub job: Job,
+    /// The result of one that is born `done`.
+    pub result: Option<Vec<u8>>,
+    pub limits: SubmitLimits,
+}
+
+impl Store {
+    /// Returns the identity of a batch and of each of its items, for [`Store::submit_batch`].
+    ///
+    /// # Errors
+    /// Returns an error if the operating system's generator failed.
+    pub fn new_batch_identity(
+        &self,
+        items: usize,
+    ) -> Result<(BatchKey, Vec<NewIdentity>), StoreError> {
+        let row = self.next_rows(items as u64 + 1);
+        let key = BatchKey { row, id: self.identity_of(row)?.id };
+        let identities = (row + 1..=row + items as u64).map(|row| self.identity_of(row));
+        Ok((key, identities.collect::<Result<_, _>>()?))
+    }
+
+    /// Writes a batch with the jobs of those items that keep their limits. Where its idempotency
+    /// key came with the same request before, nothing is written, and the answer is that earlier
+    /// batch: it has another row.
+    pub fn submit_batch(
+        &self,
+        batch: Batch,
+        items: Vec<NewItem>,
+    ) -> Pending<Result<Batch, SubmitError>> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| queue.submit(move |tables| insert(tables, &scrapers, batch, items)))
+    }
+
+    /// Returns the batch that came with the same idempotency key and request before, if it exists
+    /// at `now_ms`; writes nothing. For a caller who may not submit, and may repeat what was
+    /// submitted.
+    pub fn earlier_batch(
+        &self,
+        known: Option<Idempotency>,
+        now_ms: UnixMs,
+    ) -> Pending<Option<Result<Batch, SubmitError>>> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| queue.submit(move |tables| earlier(tables, &scrapers, known, now_ms)))
+    }
+
+    /// Reads a batch, if it exists at `now_ms`.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn batch(&self, id: Uuid, now_ms: UnixMs) -> Result<Option<Batch>, StoreError> {
+        self.shared.read(|snapshot| self.batch_in(snapshot, id, now_ms))
+    }
+
+    /// Reads a batch, if it exists at `now_ms`, and calls `visit` with the place and the job of
+    /// every item that became one, in their order: all of one state, so that the counts are those
+    /// of the jobs.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn batch_with_jobs(
+        &self,
+        id: Uuid,
+        now_ms: UnixMs,
+        mut visit: impl FnMut(u32, &Job),
+    ) -> Result<Option<Batch>, StoreError> {
+        self.shared.read(|snapshot| {
+            let Some(batch) = self.batch_in(snapshot, id, now_ms)? else { return Ok(None) };
+            let tables = snapshot.rows()?;
+            for entry in tables.jobs.range(rows_of(&batch))? {
+                let (row, bytes) = entry?;
+                let row = row.value();
+                let long_prompt =
+                    || Ok(tables.prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
+                let name = |number| self.scrapers.name(number);
+                let (job, _) = record::decode_job(row, bytes.value(), name, long_prompt)?;
+                if job.batch == Some(batch.key) {
+                    // Inside the batch's rows, which are few.
+                    visit((row - batch.key.row - 1) as u32, &job);
+                }
+            }
+            Ok(Some(batch))
+        })
+    }
+
+    pub(super) fn batch_in(
+        &self,
+        snapshot: &Snapshot,
+        id: Uuid,
+        now_ms: UnixMs,
+    ) -> Result<Option<Batch>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(None) };
+        let batch = rows::batch_of_row(snapshot, plain.row)?;
+        Ok(batch.filter(|batch| rows::has_id(batch, id) && batch.expires_ms > now_ms))
+    }
+
+    /// Ends every unfinished job of a batch with `failure`, because its owner wants it to. Does not
+    /// block the thread. Another account's batch is as good as none.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed, or its writer is overloaded; every job is as it
+    /// was.
+    pub async fn stop_batch(
+        &self,
+        id: Uuid,
+        account: String,
+        now_ms: UnixMs,
+        failure: Failure,
+    ) -> Result<Result<Batch, TransitionError>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(Err(TransitionError::Gone)) };
+        let scrapers = self.scrapers.clone();
+        let pending = self.queue(|queue| {
+            queue.submit(move |tables| {
+                let batch = rows::read_batch(tables, plain.row)?.filter(|batch| {
+                    let owned = rows::has_id(batch, id) && batch.account == account;
+                    owned && batch.expires_ms > now_ms
+                });
+                let Some(batch) = batch else { return Ok(Err(TransitionError::Gone)) };
+                stop(tables, &scrapers, &batch, now_ms, &failure)
+            })
+        });
+        pending.committed().await
+    }
+}
+
+/// The rows of a batch's items.
+fn rows_of(batch: &Batch) -> std::ops::RangeInclusive<Row> {
+    batch.key.row + 1..=batch.key.row + u64::from(batch.items)
+}
+
+/// Returns the batch of an idempotency key, or that the key came with another request.
+fn earlier(
+    tables: &Tables<'_>,
+    scrapers: &Scrapers,
+    known: Option<Idempotency>,
+    now_ms: UnixMs,
+) -> Result<Option<Result<Batch, SubmitError>>, StoreError> {
+    let Some(known) = known else { return Ok(None) };
+    let existing = idempotency::find(tables, scrapers, known, now_ms)?;
+    Ok(existing.map(|existing| match existing {
+        Existing::Batch(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
+        Existing::Batch(_) | Existing::Job(_) => Err(SubmitError::KeyReused),
+    }))
+}
+
+/// Writes a batch with the jobs of those items that keep their limits. See [`Store::submit_batch`].
+pub(super) fn insert(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    mut batch: Batch,
+    items: Vec<NewItem>,
+) -> Result<Result<Batch, SubmitError>, StoreError> {
+    if let Some(earlier) = earlier(tables, scrapers, batch.idempotency, batch.created_ms)? {
+        return Ok(earlier);
+    }
+    // Whatever a job's insert may refuse as damaged, before the first one has changed anything.
+    for item in &items {
+        scrapers.number(&item.job.request.scraper)?;
+        tables.load_credits(&item.job)?;
+        tables.load_usage(&item.job)?;
+    }
+
+    for NewItem { job, result, limits } in items {
+        // Inside the batch's rows, which are few.
+        let index = (job.row - batch.key.row - 1) as u32;
+        let why = match jobs::insert(tables, scrapers, job, result.as_deref(), limits)? {
+            Ok(job) => {
+                batch.progress.done += u32::from(job.state == State::Done);
+                continue;
+            }
+            Err(SubmitError::QueueFull) => ItemError::QueueFull,
+            // An item has no key of its own.
+            Err(SubmitError::CreditLimit | SubmitError::KeyReused) => ItemError::CreditLimit,
+        };
+        batch.refused.push(RejectedItem { index, why });
+    }
+    batch.refused.sort_by_key(|item| item.index);
+    if batch.pending() == 0 {
+        batch.progress.completed_ms = Some(batch.created_ms);
+    }
+    let row = batch.key.row;
+    tables.batches.insert(row, record::encode_batch(&batch)?.as_slice())?;
+    tables.expiry.insert((batch.expires_ms, row), ())?;
+    if let Some(known) = batch.idempotency {
+        tables.idempotency.insert(known.key_hash, row)?;
+    }
+    batch_progress::write_progress(tables, &batch)?;
+    outbox::file(tables, row, outbox::prepare_batch(&batch)?)?;
+    Ok(Ok(batch))
+}
+
+fn stop(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    batch: &Batch,
+    now_ms: UnixMs,
+    failure: &Failure,
+) -> Result<Result<Batch, TransitionError>, StoreError> {
+    if batch.pending() == 0 {
+        return Ok(Err(TransitionError::Finished));
+    }
+    for row in rows_of(batch) {
+        let decide = |job: &Job| {
+            let member = job.batch == Some(batch.key);
+            member.then(|| Event::Stop { failure: failure.clone() })
+        };
+        match jobs::transition_if(tables, scrapers, row, now_ms, decide, None) {
+            Err(error) if error.voids_transaction() => return Err(error),
+            // A damaged job does not keep the others from being stopped.
+            Err(_) | Ok(_) => {}
+        }
+    }
+    let stopped = rows::read_batch(tables, batch.key.row)?;
+    Ok(stopped.ok_or(TransitionError::Gone))
+}

@@ -1,0 +1,257 @@
+//! The order in which jobs were done: each has a number that is given where its result is
+//! written, so that the numbers rise with the commits. What has been read up to a number is never
+//! added to.
+
+use redb::{ReadableTable, WriteTransaction};
+use uuid::Uuid;
+
+use super::list::{LIST_ROWS_MAX, ListFilter};
+use super::snapshot::Snapshot;
+use super::transaction::Tables;
+use super::{Store, tables};
+use crate::clock::UnixMs;
+use crate::job::{Job, SAMPLES_MAX, State};
+use crate::store::{Row, StoreError, record};
+
+/// The most results of a page, and the bytes of results after which it ends.
+const PAGE_RESULTS_MAX: usize = 200;
+const PAGE_BYTES_MAX: usize = 1 << 20;
+/// The most numbers that are removed at once.
+const TRIM_ROWS_MAX: usize = 250;
+/// The upper bits of a cursor's nonce. No client has made it up: it has to come out of the cipher.
+const CURSOR_TAG: u128 = 0x265_7375_6c74;
+/// The lower bits of it: how many rows of the job have been read.
+const CURSOR_ROW_BITS: u32 = 32;
+
+/// The filter of an export. What is `None` does not matter.
+#[derive(Clone, Debug, Default)]
+pub struct ResultFilter {
+    /// Its times are not looked at.
+    pub job: ListFilter,
+    pub country: Option<String>,
+    /// Measured by this tracker, where they asked for it.
+    pub tracker: Option<String>,
+    /// Done at this moment or later.
+    pub since_ms: Option<UnixMs>,
+    /// Done at this moment or earlier.
+    pub until_ms: Option<UnixMs>,
+}
+
+/// The place in the order of completion after a row of a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResultCursor {
+    pub number: u64,
+    /// How many rows of the job have been read.
+    pub rows: u32,
+}
+
+/// A job that is done, with its result as it is sent.
+#[derive(Clone, Debug)]
+pub struct CompletedJob {
+    pub number: u64,
+    pub job: Job,
+    pub result: Vec<u8>,
+    /// Counts the same scrapes of a batch, which stand behind one another, from 1.
+    pub sample: usize,
+}
+
+/// A page of an export.
+#[derive(Clone, Debug, Default)]
+pub struct CompletedPage {
+    pub jobs: Vec<CompletedJob>,
+    /// The number that the next page begins with; `None` when nothing is left.
+    pub next: Option<u64>,
+}
+
+fn last(tables: &Tables<'_>) -> Result<Option<u64>, StoreError> {
+    let last = tables.completions.range::<u64>(..)?.next_back().transpose()?;
+    Ok(last.map(|(number, _)| number.value()))
+}
+
+/// Numbers a job that is done.
+pub(super) fn note(tables: &mut Tables<'_>, job: &Job) -> Result<(), StoreError> {
+    let number = last(tables)?.map_or(0, |last| last + 1);
+    let completed_ms = job.completed_ms.unwrap_or_default();
+    tables.completions.insert(number, (job.row, completed_ms))
+}
+
+/// Removes the numbers of jobs that are gone, from the first on. The last one stays: the next job
+/// is numbered after it.
+pub(super) fn trim(tables: &mut Tables<'_>) -> Result<(), StoreError> {
+    let Some(last) = last(tables)? else { return Ok(()) };
+    let mut gone = Vec::new();
+    for entry in tables.completions.range(..last)?.take(TRIM_ROWS_MAX) {
+        let (number, completed) = entry?;
+        if tables.has_job(completed.value().0)? {
+            break;
+        }
+        gone.push(number.value());
+    }
+    for number in gone {
+        tables.completions.remove(number)?;
+    }
+    Ok(())
+}
+
+/// Numbers the jobs of a store that was written before there were numbers.
+pub(super) fn number_all(
+    transaction: &WriteTransaction,
+    scraper_name: impl Fn(u16) -> Option<String>,
+) -> Result<(), StoreError> {
+    let mut completions = transaction.open_table(tables::COMPLETIONS)?;
+    if completions.last()?.is_some() {
+        return Ok(());
+    }
+    let jobs = transaction.open_table(tables::JOBS)?;
+    let prompts = transaction.open_table(tables::PROMPTS)?;
+    let mut done = Vec::new();
+    for entry in jobs.iter()? {
+        let (row, bytes) = entry?;
+        let row = row.value();
+        let long_prompt = || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
+        // One that is damaged is for `db check` to report.
+        let decoded = record::decode_job(row, bytes.value(), &scraper_name, long_prompt);
+        if let Ok((job, _)) = decoded
+            && job.state == State::Done
+        {
+            done.push((job.completed_ms.unwrap_or_default(), row));
+        }
+    }
+    done.sort_unstable();
+    for (number, (completed_ms, row)) in (0..).zip(done) {
+        completions.insert(number, (row, completed_ms))?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Returns the number of the job that was done last; `None` if none was.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed.
+    pub fn last_completion(&self) -> Result<Option<u64>, StoreError> {
+        self.shared.read(|snapshot| {
+            let completions = snapshot.open_table(tables::COMPLETIONS)?;
+            Ok(completions.last()?.map(|(number, _)| number.value()))
+        })
+    }
+
+    /// Returns the jobs of an account that are done, that match and that exist at `now_ms`, in
+    /// the order in which they were done, with the numbers from `from` to `until`: as many as a
+    /// page has.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed.
+    pub fn completed(
+        &self,
+        filter: &ResultFilter,
+        from: u64,
+        until: u64,
+        now_ms: UnixMs,
+    ) -> Result<CompletedPage, StoreError> {
+        self.shared.read(|snapshot| {
+            let completions = snapshot.open_table(tables::COMPLETIONS)?;
+            let mut page = CompletedPage::default();
+            let mut bytes = 0;
+            if from > until {
+                return Ok(page);
+            }
+            for (looked_at, entry) in completions.range(from..=until)?.enumerate() {
+                let (number, completed) = entry?;
+                let number = number.value();
+                let full = page.jobs.len() >= PAGE_RESULTS_MAX || bytes >= PAGE_BYTES_MAX;
+                if full || looked_at >= LIST_ROWS_MAX {
+                    page.next = Some(number);
+                    return Ok(page);
+                }
+                let (row, completed_ms) = completed.value();
+                let after = filter.since_ms.is_none_or(|since_ms| completed_ms >= since_ms);
+                let before = filter.until_ms.is_none_or(|until_ms| completed_ms <= until_ms);
+                if !after || !before {
+                    continue;
+                }
+                if let Some(job) =
+                    self.completed_job(snapshot, filter, row, completed_ms, now_ms)?
+                {
+                    bytes += job.1.len();
+                    let sample = self.sample_in(snapshot, &job.0)?;
+                    page.jobs.push(CompletedJob { number, job: job.0, result: job.1, sample });
+                }
+            }
+            Ok(page)
+        })
+    }
+
+    /// Reads the job of a row and its result, if it matches. One that is damaged is passed over,
+    /// and `db check` names it.
+    fn completed_job(
+        &self,
+        snapshot: &Snapshot,
+        filter: &ResultFilter,
+        row: Row,
+        completed_ms: UnixMs,
+        now_ms: UnixMs,
+    ) -> Result<Option<(Job, Vec<u8>)>, StoreError> {
+        let Some(job) = self.job_at(snapshot, row)? else { return Ok(None) };
+        let country = filter.country.as_ref().is_none_or(|it| job.request.country == *it);
+        let tracker = filter.tracker.is_none() || job.track == filter.tracker;
+        // Another job may have the row of one that is gone.
+        let same = job.state == State::Done && job.completed_ms == Some(completed_ms);
+        if !same || job.expires_ms <= now_ms || !country || !tracker || !filter.job.matches(&job) {
+            return Ok(None);
+        }
+        let Some(bytes) = snapshot.rows()?.results.get(row)? else { return Ok(None) };
+        match record::decode_result(row, bytes.value()) {
+            Ok(json) => Ok(Some((job, json.to_vec()))),
+            Err(error) => {
+                tracing::error!(row, %error, "a result could not be exported");
+                Ok(None)
+            }
+        }
+    }
+
+    fn job_at(&self, snapshot: &Snapshot, row: Row) -> Result<Option<Job>, StoreError> {
+        let tables = snapshot.rows()?;
+        let Some(bytes) = tables.jobs.get(row)? else { return Ok(None) };
+        let long_prompt = || Ok(tables.prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
+        let name = |number| self.scrapers.name(number);
+        match record::decode_job(row, bytes.value(), name, long_prompt) {
+            Ok((job, _)) => Ok(Some(job)),
+            Err(error) if error.voids_transaction() => Err(error),
+            Err(error) => {
+                tracing::error!(row, %error, "a job could not be exported");
+                Ok(None)
+            }
+        }
+    }
+
+    /// Counts the same scrapes before a job in its batch, itself included.
+    fn sample_in(&self, snapshot: &Snapshot, job: &Job) -> Result<usize, StoreError> {
+        let Some(batch) = job.batch else { return Ok(1) };
+        let mut sample = 1;
+        for row in (batch.row + 1..job.row).rev().take(SAMPLES_MAX - 1) {
+            match self.job_at(snapshot, row)? {
+                Some(before) if before.request == job.request && before.label == job.label => {
+                    sample += 1;
+                }
+                Some(_) | None => break,
+            }
+        }
+        Ok(sample)
+    }
+
+    /// Returns a cursor of an export as clients see it.
+    pub fn result_cursor_id(&self, cursor: ResultCursor) -> Uuid {
+        let nonce = CURSOR_TAG << CURSOR_ROW_BITS | u128::from(cursor.rows);
+        self.cipher.seal(cursor.number, nonce)
+    }
+
+    /// Returns the cursor of an export that a client has sent back; `None` when it is none of this
+    /// store's.
+    pub fn result_cursor(&self, id: Uuid) -> Option<ResultCursor> {
+        let plain = self.cipher.open(id)?;
+        let rows = u32::try_from(plain.nonce & u128::from(u32::MAX)).ok()?;
+        let own = plain.nonce >> CURSOR_ROW_BITS == CURSOR_TAG;
+        own.then_some(ResultCursor { number: plain.row, rows })
+    }
+}

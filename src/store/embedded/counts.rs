@@ -1,0 +1,84 @@
+//! What the engine has counted by the minute and by five minutes, kept so that a restart goes on
+//! with it. It is written once a minute and says nothing of a job.
+
+use redb::ReadableTable;
+
+use super::transaction::Tables;
+use super::{Store, tables};
+use crate::clock::UnixMs;
+use crate::store::row::CountsKey;
+use crate::store::{Counts, CountsKind, StoreError, record};
+
+/// The most old records of one scraper that one write removes.
+const FORGOTTEN_MAX: usize = 1_000;
+
+/// Writes records, and removes those of the same scrapers that are older than is kept.
+fn write(
+    tables: &mut Tables<'_>,
+    changed: &[Counts],
+    minutes_from: u64,
+    buckets_from: u64,
+) -> Result<(), StoreError> {
+    for counts in changed {
+        let bytes = record::encode_counts(counts)?;
+        tables.counts.insert(counts.key(), bytes.as_slice())?;
+        let kept_from = match counts.kind {
+            CountsKind::Minute => minutes_from,
+            CountsKind::Bucket => buckets_from,
+            CountsKind::Since => continue,
+        };
+        let (kind, scraper, _) = counts.key();
+        let mut old: Vec<CountsKey> = Vec::new();
+        let range = (kind, scraper, 0)..(kind, scraper, kept_from);
+        for entry in tables.counts.range(range)?.take(FORGOTTEN_MAX) {
+            old.push(entry?.0.value());
+        }
+        for key in old {
+            tables.counts.remove(key)?;
+        }
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Returns all counts that are kept, each scraper's in the order of time, and the moment from
+    /// which on there are any.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn counts(&self) -> Result<(Vec<Counts>, Option<UnixMs>), StoreError> {
+        self.shared.read(|snapshot| {
+            let (mut all, mut since_ms) = (Vec::new(), None);
+            for entry in snapshot.open_table(tables::COUNTS)?.iter()? {
+                let (key, bytes) = entry?;
+                let (kind, scraper, number) = key.value();
+                match CountsKind::from_number(kind) {
+                    Some(CountsKind::Since) => since_ms = since_ms.or(Some(number)),
+                    Some(kind) => {
+                        all.push(record::decode_counts(kind, scraper, number, bytes.value())?);
+                    }
+                    // Of a later version.
+                    None => {}
+                }
+            }
+            Ok((all, since_ms))
+        })
+    }
+
+    /// Writes counts that have changed; what lies before `minutes_from` or `buckets_from` is not
+    /// kept. Blocks until it is committed.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed; nothing was written.
+    pub fn write_counts(
+        &self,
+        changed: Vec<Counts>,
+        minutes_from: u64,
+        buckets_from: u64,
+    ) -> Result<(), StoreError> {
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| write(tables, &changed, minutes_from, buckets_from))
+        })
+        .wait()
+    }
+}

@@ -1,0 +1,119 @@
+//! Deleting finished jobs before they expire: all rows of a few jobs go in one transaction, or are
+//! only counted.
+
+use std::ops::AddAssign;
+
+use super::transaction::Tables;
+use super::{Store, jobs, outbox, rows};
+use crate::clock::UnixMs;
+use crate::job::{Job, State};
+use crate::store::{Row, Scrapers, StoreError};
+
+/// The most jobs of one deletion: nothing else is written while it runs.
+pub const DELETION_ROWS_MAX: usize = 250;
+
+/// Counts of what a deletion removes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeletionCounts {
+    pub jobs: u64,
+    pub results: u64,
+    /// Jobs whose raw replies were kept.
+    pub raws: u64,
+    pub cache_entries: u64,
+    /// Deliveries of webhooks that were still to be made.
+    pub webhooks_pending: u64,
+    /// Files.
+    pub evidence: u64,
+    /// Jobs that stay because they have not ended.
+    pub unfinished: u64,
+}
+
+impl AddAssign for DeletionCounts {
+    fn add_assign(&mut self, other: DeletionCounts) {
+        let DeletionCounts {
+            jobs,
+            results,
+            raws,
+            cache_entries,
+            webhooks_pending,
+            evidence,
+            unfinished,
+        } = other;
+        self.jobs += jobs;
+        self.results += results;
+        self.raws += raws;
+        self.cache_entries += cache_entries;
+        self.webhooks_pending += webhooks_pending;
+        self.evidence += evidence;
+        self.unfinished += unfinished;
+    }
+}
+
+/// Deletes a finished job with all that belongs to it but its evidence, or only counts that.
+fn delete(
+    tables: &mut Tables<'_>,
+    job: &Job,
+    counts: &mut DeletionCounts,
+    dry_run: bool,
+) -> Result<(), StoreError> {
+    let row = job.row;
+    // Its entry was made in the transaction that ended it.
+    let cached = (job.completed_ms.unwrap_or_default(), row);
+    *counts += DeletionCounts {
+        jobs: 1,
+        results: u64::from(job.state == State::Done),
+        raws: u64::from(tables.raws.get(row)?.is_some()),
+        cache_entries: u64::from(tables.cache.get(cached)?.is_some()),
+        webhooks_pending: u64::from(outbox::is_pending(tables, row)?),
+        ..DeletionCounts::default()
+    };
+    if dry_run {
+        return Ok(());
+    }
+    tables.cache.remove(cached)?;
+    jobs::remove_rows(tables, job)
+}
+
+fn delete_all(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    known: &[Job],
+    now_ms: UnixMs,
+    dry_run: bool,
+) -> Result<DeletionCounts, StoreError> {
+    let mut counts = DeletionCounts::default();
+    let mut finished = Vec::new();
+    for known in known.iter().take(DELETION_ROWS_MAX) {
+        let row: Row = known.row;
+        match rows::read_job(tables, scrapers, row)? {
+            Some((job, _)) if job.nonce != known.nonce || job.expires_ms <= now_ms => {}
+            Some((job, _)) if job.state.finished() => finished.push(job),
+            Some(_) => counts.unfinished += 1,
+            None => {}
+        }
+    }
+    for job in &finished {
+        delete(tables, job, &mut counts, dry_run)?;
+    }
+    Ok(counts)
+}
+
+impl Store {
+    /// Deletes those of some jobs, at most [`DELETION_ROWS_MAX`], that have ended, or only counts
+    /// what would go. Does not block the thread.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed, or its writer is overloaded; nothing was deleted.
+    pub async fn delete(
+        &self,
+        known: Vec<Job>,
+        now_ms: UnixMs,
+        dry_run: bool,
+    ) -> Result<DeletionCounts, StoreError> {
+        let scrapers = self.scrapers.clone();
+        let pending = self.queue(|queue| {
+            queue.submit(move |tables| delete_all(tables, &scrapers, &known, now_ms, dry_run))
+        });
+        pending.committed().await
+    }
+}

@@ -1,0 +1,44 @@
+//! Which model each upstream has answered with, by its own account, and since when.
+
+use redb::ReadableTable;
+
+use super::transaction::Tables;
+use super::writer::Pending;
+use super::{Store, tables};
+use crate::job::ModelSeen;
+use crate::store::{StoreError, record};
+
+fn note(tables: &mut Tables<'_>, upstream: &str, seen: ModelSeen) -> Result<(), StoreError> {
+    let stored = match tables.models.get(upstream)? {
+        Some(bytes) => record::decode_models(bytes.value()),
+        None => Ok(Vec::new()),
+    };
+    // An unreadable row counts as none.
+    let mut models = stored.unwrap_or_default();
+    if !seen.add_to(&mut models) {
+        return Ok(());
+    }
+    tables.models.insert(upstream, record::encode_models(&models)?.as_slice())
+}
+
+impl Store {
+    /// Writes that an upstream answers with another model than before.
+    pub fn note_model(&self, upstream: String, seen: ModelSeen) -> Pending<()> {
+        self.queue(|queue| queue.submit_blocking(move |tables| note(tables, &upstream, seen)))
+    }
+
+    /// Returns the models of every upstream, oldest first.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn models(&self) -> Result<Vec<(String, Vec<ModelSeen>)>, StoreError> {
+        self.shared.read(|snapshot| {
+            let mut all = Vec::new();
+            for entry in snapshot.open_table(tables::MODELS)?.iter()? {
+                let (upstream, bytes) = entry?;
+                all.push((upstream.value().to_owned(), record::decode_models(bytes.value())?));
+            }
+            Ok(all)
+        })
+    }
+}

@@ -1,0 +1,443 @@
+//! The outbox: pending webhooks, filed in the transaction that ends a job. A delivery
+//! stays as long as its job; while it is pending, the job stays for it, though only the
+//! deliverer sees that once the job has expired.
+
+use std::ops::{Bound, ControlFlow};
+
+use uuid::Uuid;
+
+use super::snapshot::Snapshot;
+use super::transaction::Tables;
+use super::{Store, notices, rows, tables};
+use crate::alert::Notice;
+use crate::clock::UnixMs;
+use crate::id::IdParts;
+use crate::job::{Batch, DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Job, Recipient, Subject};
+use crate::store::effects::Effect;
+use crate::store::{Row, Scrapers, StoreError, record};
+
+/// The key of a delivery in the outbox: when it is due, and its row.
+pub type OutboxKey = (UnixMs, Row);
+
+/// For how long the sweep leaves an expired job alone whose delivery is pending, milliseconds.
+pub(super) const HOLD_MS: u64 = 3_600_000;
+
+/// The job, batch or notice that a delivery reports.
+#[derive(Clone, Copy, Debug)]
+pub enum Reported<'a> {
+    /// With the JSON of its result.
+    Job(&'a Job, Option<&'a [u8]>),
+    Batch(&'a Batch),
+    Notice(&'a Notice),
+}
+
+/// The reason why a webhook is not sent again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResendError {
+    /// There is no such job, or no longer, or it is another account's.
+    Gone,
+    /// It was submitted without a webhook.
+    NoWebhook,
+    /// It has not ended: its webhook will be sent when it does.
+    Unfinished,
+}
+
+/// A delivery that is about to be written.
+pub(super) struct Prepared {
+    delivery: Delivery,
+    bytes: Vec<u8>,
+    recipient: Recipient,
+}
+
+/// Returns the delivery that a job brings about by its end, ready to be written; `None` while it
+/// has not ended, and for one without a webhook.
+pub(super) fn prepare(job: &Job) -> Result<Option<Prepared>, StoreError> {
+    let url = job.webhook_url.as_deref();
+    prepare_of(job.row, Subject::Job, &job.account, url, job.completed_ms)
+}
+
+/// Does what [`prepare`] does, for a batch.
+pub(super) fn prepare_batch(batch: &Batch) -> Result<Option<Prepared>, StoreError> {
+    let url = batch.webhook_url.as_deref();
+    prepare_of(batch.key.row, Subject::Batch, &batch.account, url, batch.progress.completed_ms)
+}
+
+/// Returns the delivery of a notice, ready to be written.
+pub(super) fn prepare_notice(notice: &Notice) -> Result<Option<Prepared>, StoreError> {
+    let url = Some(notice.definition.url.as_str());
+    prepare_of(notice.row, Subject::Notice, &notice.account, url, Some(notice.at_ms))
+}
+
+fn prepare_of(
+    row: Row,
+    subject: Subject,
+    account: &str,
+    url: Option<&str>,
+    ended_ms: Option<UnixMs>,
+) -> Result<Option<Prepared>, StoreError> {
+    let (Some(url), Some(ended_ms)) = (url, ended_ms) else { return Ok(None) };
+    let delivery = Delivery::new(subject, url.to_owned(), ended_ms);
+    let bytes = record::encode_delivery(row, &delivery)?;
+    Ok(Some(Prepared { delivery, bytes, recipient: Recipient::of(account, url) }))
+}
+
+/// Files what [`prepare`] has made.
+pub(super) fn file(
+    tables: &mut Tables<'_>,
+    row: Row,
+    prepared: Option<Prepared>,
+) -> Result<(), StoreError> {
+    let Some(Prepared { delivery, bytes, recipient }) = prepared else { return Ok(()) };
+    tables.deliveries.insert(row, bytes.as_slice())?;
+    if let Some(due_ms) = delivery.due_ms() {
+        tables.outbox.insert((due_ms, row), recipient.number())?;
+        tables.effects.push(Effect::Delivery { due_ms });
+    }
+    Ok(())
+}
+
+/// Returns whether what has expired at `expires_ms` stays because its delivery is pending. It is
+/// filed again in the expiry index then, so that the sweep comes back to it.
+pub(super) fn hold_if_pending(
+    tables: &mut Tables<'_>,
+    row: Row,
+    expires_ms: UnixMs,
+    now_ms: UnixMs,
+) -> Result<bool, StoreError> {
+    let Some(mut delivery) = read(tables, row)? else { return Ok(false) };
+    if !delivery.keeps_subject(now_ms) {
+        return Ok(false);
+    }
+    let filed_ms = delivery.held_until_ms.unwrap_or(expires_ms);
+    let until_ms = now_ms.saturating_add(HOLD_MS);
+    delivery.held_until_ms = Some(until_ms);
+    let bytes = record::encode_delivery(row, &delivery)?;
+
+    tables.expiry.remove((filed_ms, row))?;
+    tables.expiry.insert((until_ms, row), ())?;
+    tables.deliveries.insert(row, bytes.as_slice())?;
+    Ok(true)
+}
+
+/// Returns whether the delivery of a row is still to be made.
+pub(super) fn is_pending(tables: &Tables<'_>, row: Row) -> Result<bool, StoreError> {
+    Ok(read(tables, row)?.is_some_and(|delivery| delivery.due_ms().is_some()))
+}
+
+/// Removes the delivery of a row that is removed.
+pub(super) fn forget(tables: &mut Tables<'_>, row: Row) -> Result<(), StoreError> {
+    let Some(delivery) = read(tables, row)? else { return Ok(()) };
+    if let Some(due_ms) = delivery.due_ms() {
+        tables.outbox.remove((due_ms, row))?;
+    }
+    if let Some(held_ms) = delivery.held_until_ms {
+        tables.expiry.remove((held_ms, row))?;
+    }
+    tables.deliveries.remove(row)?;
+    Ok(())
+}
+
+/// Changes a delivery with its entry in the outbox. One that ends lets go of the job that it has
+/// held.
+fn change(
+    tables: &mut Tables<'_>,
+    owner: &Owner,
+    row: Row,
+    mut delivery: Delivery,
+    change: impl FnOnce(&mut Delivery),
+) -> Result<Delivery, StoreError> {
+    let due_before_ms = delivery.due_ms();
+    change(&mut delivery);
+    let held_ms = delivery.held_until_ms.filter(|_| delivery.due_ms().is_none());
+    if held_ms.is_some() {
+        delivery.held_until_ms = None;
+    }
+    let bytes = record::encode_delivery(row, &delivery)?;
+
+    if let Some(due_ms) = due_before_ms {
+        tables.outbox.remove((due_ms, row))?;
+    }
+    if let Some(held_ms) = held_ms {
+        tables.expiry.remove((held_ms, row))?;
+        tables.expiry.insert((owner.expires_ms, row), ())?;
+    }
+    if let Some(due_ms) = delivery.due_ms() {
+        let recipient = Recipient::of(&owner.account, &delivery.url);
+        tables.outbox.insert((due_ms, row), recipient.number())?;
+    }
+    tables.deliveries.insert(row, bytes.as_slice())?;
+    Ok(delivery)
+}
+
+fn read(tables: &Tables<'_>, row: Row) -> Result<Option<Delivery>, StoreError> {
+    let Some(bytes) = tables.deliveries.get(row)? else { return Ok(None) };
+    record::decode_delivery(row, bytes.value()).map(Some)
+}
+
+/// Whose job or batch a delivery reports, and when that ceases to exist.
+struct Owner {
+    account: String,
+    expires_ms: UnixMs,
+}
+
+/// Returns the owner of what a delivery reports; `None` if that does not exist.
+fn owner(
+    tables: &Tables<'_>,
+    scrapers: &Scrapers,
+    row: Row,
+    subject: Subject,
+) -> Result<Option<Owner>, StoreError> {
+    match subject {
+        Subject::Job => Ok(rows::read_job(tables, scrapers, row)?
+            .map(|(job, _)| Owner { account: job.account, expires_ms: job.expires_ms })),
+        Subject::Batch => Ok(rows::read_batch(tables, row)?
+            .map(|batch| Owner { account: batch.account, expires_ms: batch.expires_ms })),
+        // Its alert keeps it.
+        Subject::Notice => Ok(notices::read_notice(tables, row)?
+            .map(|notice| Owner { account: notice.account, expires_ms: UnixMs::MAX })),
+    }
+}
+
+/// Changes the delivery of a row as an attempt demands; `None` when it is not there any more.
+pub(super) fn note(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    row: Row,
+    note: impl FnOnce(&mut Delivery),
+) -> Result<Option<Delivery>, StoreError> {
+    let Some(delivery) = read(tables, row)? else { return Ok(None) };
+    let Some(owner) = owner(tables, scrapers, row, delivery.subject)? else { return Ok(None) };
+    change(tables, &owner, row, delivery, note).map(Some)
+}
+
+/// Makes a webhook due again, inside a transaction: see [`Store::send_again`].
+pub(super) fn send_again(
+    tables: &mut Tables<'_>,
+    scrapers: &Scrapers,
+    subject: Subject,
+    plain: IdParts,
+    id: Uuid,
+    account: &str,
+    now_ms: UnixMs,
+) -> Result<Result<Delivery, ResendError>, StoreError> {
+    let mine =
+        |target: &ResendTarget| target.owner.account == account && target.owner.expires_ms > now_ms;
+    let Some(target) = resend_target(tables, scrapers, subject, plain, id)?.filter(mine) else {
+        return Ok(Err(ResendError::Gone));
+    };
+    if !target.webhook {
+        return Ok(Err(ResendError::NoWebhook));
+    }
+    let Some(delivery) = read(tables, plain.row)? else {
+        return Ok(Err(ResendError::Unfinished));
+    };
+    let again = |delivery: &mut Delivery| delivery.send_again(now_ms);
+    let delivery = change(tables, &target.owner, plain.row, delivery, again)?;
+    tables.effects.push(Effect::Delivery { due_ms: now_ms });
+    Ok(Ok(delivery))
+}
+
+impl Store {
+    /// Walks the deliveries that are due at `now_ms` ([`Delivery::is_due`]), in the order in which
+    /// they came due and from the one after `after` on, until `visit` breaks: the key of each, and
+    /// its recipient.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed.
+    pub fn visit_outbox(
+        &self,
+        now_ms: UnixMs,
+        after: Option<OutboxKey>,
+        mut visit: impl FnMut(OutboxKey, Recipient) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.shared.read(|snapshot| {
+            let outbox = snapshot.open_table(tables::OUTBOX)?;
+            let due_end = (now_ms, Row::MAX);
+            // None of these is due for more than a day.
+            let late_from = (now_ms.saturating_add(DELIVERY_MS_MAX), Row::MAX);
+            let due_from = after.map_or(Bound::Unbounded, Bound::Excluded);
+            let due = match after.is_some_and(|after| after >= due_end) {
+                true => None,
+                false => Some(outbox.range((due_from, Bound::Included(due_end)))?),
+            };
+            let late_from = after.map_or(late_from, |after| after.max(late_from));
+            let late = outbox.range((Bound::Excluded(late_from), Bound::Unbounded))?;
+            for entry in due.into_iter().flatten().chain(late) {
+                let (key, number) = entry?;
+                if visit(key.value(), Recipient::from_number(number.value())).is_break() {
+                    break;
+                }
+            }
+            Ok(())
+        })
+    }
+
+    /// Returns when the next delivery comes due after `now_ms`.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed.
+    pub fn next_delivery_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
+        self.shared.read(|snapshot| {
+            let outbox = snapshot.open_table(tables::OUTBOX)?;
+            let mut later = outbox.range((now_ms.saturating_add(1), 0)..)?;
+            Ok(later.next().transpose()?.map(|(key, _)| key.value().0))
+        })
+    }
+
+    /// Returns the delivery of a row.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
+        self.shared.read(|snapshot| delivery_in(snapshot, row))
+    }
+
+    /// Reads the delivery of a row together with what it reports, both of one state, whether that
+    /// has expired for clients or not.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged; a delivery whose job or batch is missing
+    /// or has not ended is damage.
+    pub fn read_delivery<T>(
+        &self,
+        row: Row,
+        read: impl FnOnce(&Delivery, Reported<'_>) -> T,
+    ) -> Result<T, StoreError> {
+        self.shared.read(|snapshot| {
+            let delivery =
+                delivery_in(snapshot, row)?.ok_or(StoreError::Damaged("a delivery is gone"))?;
+            let read = match delivery.subject {
+                // At the beginning of time nothing has expired.
+                Subject::Job => self.row_in(snapshot, row, 0, |job, result| {
+                    job.state.finished().then(|| read(&delivery, Reported::Job(job, result)))
+                })?,
+                Subject::Batch => rows::batch_of_row(snapshot, row)?.map(|batch| {
+                    let ended = batch.progress.completed_ms.is_some();
+                    ended.then(|| read(&delivery, Reported::Batch(&batch)))
+                }),
+                Subject::Notice => notices::notice_in(snapshot, row)?
+                    .map(|notice| Some(read(&delivery, Reported::Notice(&notice)))),
+            };
+            read.ok_or(StoreError::Damaged("what a delivery reports is missing"))?
+                .ok_or(StoreError::Damaged("the job or batch of a delivery has not ended"))
+        })
+    }
+
+    /// Reads the delivery of a job or a batch that exists at `now_ms`, in one state with what
+    /// `read` takes from that; `None` if it does not exist.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn webhook_of<T>(
+        &self,
+        subject: Subject,
+        id: Uuid,
+        now_ms: UnixMs,
+        read: impl FnOnce(Reported<'_>) -> T,
+    ) -> Result<Option<(T, Option<Delivery>)>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(None) };
+        self.shared.read(|snapshot| {
+            let read = match subject {
+                Subject::Job => self
+                    .row_in(snapshot, plain.row, now_ms, |job, result| {
+                        plain.has_nonce(job.nonce).then(|| read(Reported::Job(job, result)))
+                    })?
+                    .flatten(),
+                Subject::Batch => {
+                    self.batch_in(snapshot, id, now_ms)?.map(|batch| read(Reported::Batch(&batch)))
+                }
+                // Their alerts show them.
+                Subject::Notice => None,
+            };
+            let Some(read) = read else { return Ok(None) };
+            Ok(Some((read, delivery_in(snapshot, plain.row)?)))
+        })
+    }
+
+    /// Notes an attempt that was made in the round `resends` of a delivery; `retry_after_ms` is
+    /// what the receiver asked for. Blocks until it is committed. Returns the delivery as it is
+    /// then; `None` when it is not there any more.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed; the delivery is as it was.
+    pub fn note_delivery(
+        &self,
+        row: Row,
+        attempt: DeliveryAttempt,
+        resends: u32,
+        retry_after_ms: Option<u64>,
+        spread: u64,
+    ) -> Result<Option<Delivery>, StoreError> {
+        let scrapers = self.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                note(tables, &scrapers, row, |delivery| {
+                    delivery.note(attempt, resends, retry_after_ms, spread);
+                })
+            })
+        })
+        .wait()
+    }
+
+    /// Makes the webhook of a job or a batch of `account`'s due once more, whatever the state of
+    /// it. Does not block the thread.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed, or its writer is overloaded; the delivery is as
+    /// it was.
+    pub async fn send_again(
+        &self,
+        subject: Subject,
+        id: Uuid,
+        account: String,
+        now_ms: UnixMs,
+    ) -> Result<Result<Delivery, ResendError>, StoreError> {
+        let Some(plain) = self.cipher.open(id) else { return Ok(Err(ResendError::Gone)) };
+        let scrapers = self.scrapers.clone();
+        let pending = self.queue(|queue| {
+            queue.submit(move |tables| {
+                send_again(tables, &scrapers, subject, plain, id, &account, now_ms)
+            })
+        });
+        pending.committed().await
+    }
+}
+
+pub(super) fn delivery_in(snapshot: &Snapshot, row: Row) -> Result<Option<Delivery>, StoreError> {
+    let deliveries = snapshot.open_table(tables::DELIVERIES)?;
+    let stored = deliveries.get(row)?;
+    stored.map(|bytes| record::decode_delivery(row, bytes.value())).transpose()
+}
+
+/// The owner of a job or batch, and whether it has a webhook.
+struct ResendTarget {
+    owner: Owner,
+    webhook: bool,
+}
+
+fn resend_target(
+    tables: &Tables<'_>,
+    scrapers: &Scrapers,
+    subject: Subject,
+    plain: IdParts,
+    id: Uuid,
+) -> Result<Option<ResendTarget>, StoreError> {
+    match subject {
+        Subject::Job => {
+            let job = rows::read_job(tables, scrapers, plain.row)?.map(|(job, _)| job);
+            Ok(job.filter(|job| plain.has_nonce(job.nonce)).map(|job| ResendTarget {
+                owner: Owner { account: job.account, expires_ms: job.expires_ms },
+                webhook: job.webhook_url.is_some(),
+            }))
+        }
+        Subject::Batch => {
+            let batch = rows::read_batch(tables, plain.row)?;
+            Ok(batch.filter(|batch| rows::has_id(batch, id)).map(|batch| ResendTarget {
+                owner: Owner { account: batch.account, expires_ms: batch.expires_ms },
+                webhook: batch.webhook_url.is_some(),
+            }))
+        }
+        // A test of its alert sends another.
+        Subject::Notice => Ok(None),
+    }
+}

@@ -1,0 +1,144 @@
+//! What upstreams' calls have cost: for each day (UTC, the day on which a call ended), account,
+//! upstream and label, how many calls there were, what they used, and their cost. It is written
+//! with the outcome of the attempt that made them.
+
+use super::tables::{self, SpendKey};
+use super::transaction::Tables;
+use super::usage::DAYS_KEPT_MAX;
+use super::{Store, alert_marks};
+use crate::clock::{self, UnixMs};
+use crate::job::{AttemptCall, Spend};
+use crate::store::{StoreError, record};
+
+/// The most labels of one account, upstream and day that are told apart.
+pub const LABELS_MAX: usize = 100;
+/// What the calls of further labels are counted under.
+pub const OTHER_LABELS: &str = "(other)";
+/// The most old rows that one write removes.
+const FORGOTTEN_MAX: usize = 1_000;
+
+/// The sums of one day, account, upstream and label.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SpendRow {
+    /// As a number: `20260511`.
+    pub day: u32,
+    pub account: String,
+    pub upstream: String,
+    /// Empty for jobs without one.
+    pub label: String,
+    pub spend: Spend,
+}
+
+/// Adds the calls of an attempt.
+pub(super) fn add(
+    tables: &mut Tables<'_>,
+    account: &str,
+    label: Option<&str>,
+    calls: &[AttemptCall],
+) -> Result<(), StoreError> {
+    for call in calls {
+        let day = clock::calendar_day(call.ended_ms);
+        let label = label.unwrap_or_default();
+        let label = counted_label(tables, (day, account, &call.upstream, label))?;
+        let key = (day, account, call.upstream.as_str(), label);
+        let stored = match tables.spend.get(key)? {
+            Some(bytes) => Some(record::decode_spend(day, bytes.value())?),
+            None => None,
+        };
+        let is_new = stored.is_none();
+        let mut spend = stored.unwrap_or_default();
+        spend.count(&call.usage);
+        tables.spend.insert(key, record::encode_spend(day, spend)?.as_slice())?;
+        if is_new {
+            forget_before(tables, clock::days_before(day, DAYS_KEPT_MAX))?;
+        }
+    }
+    match calls.last() {
+        Some(last) => alert_marks::note_spend(tables, account, last.ended_ms),
+        None => Ok(()),
+    }
+}
+
+/// Returns the label under which a call of this key is counted.
+fn counted_label<'a>(
+    tables: &Tables<'_>,
+    (day, account, upstream, label): SpendKey<'a>,
+) -> Result<&'a str, StoreError> {
+    let key = |label| (day, account, upstream, label);
+    if label.is_empty() || tables.spend.get(key(label))?.is_some() {
+        return Ok(label);
+    }
+    if tables.spend.get(key(OTHER_LABELS))?.is_some() {
+        return Ok(OTHER_LABELS);
+    }
+    let mut labels = 0;
+    for entry in tables.spend.range(key("")..)?.take(LABELS_MAX + 1) {
+        let (key, _) = entry?;
+        let (on, of, at, under) = key.value();
+        if (on, of, at) != (day, account, upstream) {
+            break;
+        }
+        labels += usize::from(!under.is_empty());
+    }
+    Ok(if labels < LABELS_MAX { label } else { OTHER_LABELS })
+}
+
+/// Removes what lies before a day.
+fn forget_before(tables: &mut Tables<'_>, day: u32) -> Result<(), StoreError> {
+    let mut old = Vec::new();
+    for entry in tables.spend.range(..(day, "", "", ""))?.take(FORGOTTEN_MAX) {
+        let (key, _) = entry?;
+        let (day, account, upstream, label) = key.value();
+        old.push((day, account.to_owned(), upstream.to_owned(), label.to_owned()));
+    }
+    for (day, account, upstream, label) in &old {
+        tables.spend.remove((*day, account.as_str(), upstream.as_str(), label.as_str()))?;
+    }
+    Ok(())
+}
+
+impl Store {
+    /// Returns what was spent on the days (UTC) from that of `from_ms` to that of `to_ms`, both
+    /// included, oldest first; of one account, or of all.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn spend(
+        &self,
+        account: Option<&str>,
+        from_ms: UnixMs,
+        to_ms: UnixMs,
+    ) -> Result<Vec<SpendRow>, StoreError> {
+        let (first, last) = (clock::calendar_day(from_ms.min(to_ms)), clock::calendar_day(to_ms));
+        self.shared.read(|snapshot| {
+            let table = snapshot.open_table(tables::SPEND)?;
+            let mut rows = Vec::new();
+            let mut from = (first, account.unwrap_or_default().to_owned());
+            'days: loop {
+                let (day, of) = (from.0, from.1.as_str());
+                for entry in table.range((day, of, "", "")..)? {
+                    let (key, bytes) = entry?;
+                    let (day, of, upstream, label) = key.value();
+                    if day > last {
+                        break 'days;
+                    }
+                    if let Some(account) = account.filter(|account| *account != of) {
+                        // Past the account: to its place on this day or on a later one.
+                        let next = if of < account { day } else { day + 1 };
+                        from = (next, account.to_owned());
+                        continue 'days;
+                    }
+                    rows.push(SpendRow {
+                        day,
+                        account: of.to_owned(),
+                        upstream: upstream.to_owned(),
+                        label: label.to_owned(),
+                        spend: record::decode_spend(day, bytes.value())?,
+                    });
+                }
+                break;
+            }
+            Ok(rows)
+        })
+    }
+}

@@ -1,0 +1,134 @@
+//! What accounts use: for each account, day (UTC, the day of the submit) and scraper, how many jobs
+//! came, how they ended and what they cost. A record holds one account's day, beside its credits.
+
+use std::collections::hash_map::Entry;
+
+use redb::ReadableTable;
+
+use super::transaction::Tables;
+use super::{Store, tables};
+use crate::clock::{self, UnixMs};
+use crate::job::{Job, Reason, State};
+use crate::store::accounts::{BufferedDay, DailyUsage, DayRecord};
+use crate::store::effects::{Effect, UsageEvent};
+use crate::store::{StoreError, record};
+
+/// How long a day is remembered, days.
+pub const DAYS_KEPT_MAX: u64 = 400;
+/// The least number of a day (`20260511`): what is less is a month of credits.
+pub(super) const DAY_MIN: u32 = 1_000_000;
+
+impl Tables<'_> {
+    /// Reads the record that will be changed for this job, so that a damaged one refuses the
+    /// operation before it has changed anything.
+    pub(super) fn load_usage(&mut self, job: &Job) -> Result<(), StoreError> {
+        self.usage_of(job).map(drop)
+    }
+
+    /// Counts a new job as it is.
+    pub(super) fn count_submit(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
+        let buffered = self.usage_of(job)?;
+        buffered.changed = true;
+        buffered.day.of(scraper).count(job);
+        self.effects.push(Effect::Counted { scraper, what: UsageEvent::Submitted });
+        if job.state.finished() {
+            self.push_end_event(job, scraper);
+        }
+        Ok(())
+    }
+
+    /// Counts the end of a job that was counted when it came.
+    pub(super) fn count_end(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
+        let buffered = self.usage_of(job)?;
+        buffered.changed = true;
+        buffered.day.of(scraper).count_end(job);
+        self.push_end_event(job, scraper);
+        Ok(())
+    }
+
+    fn push_end_event(&mut self, job: &Job, scraper: u16) {
+        let what = match &job.state {
+            State::Done if job.cached => UsageEvent::Cached,
+            State::Done => UsageEvent::Done,
+            State::Failed(failure) if failure.reason == Reason::Canceled => UsageEvent::Canceled,
+            State::Failed(_) => UsageEvent::Failed,
+            State::Queued | State::Running | State::WaitingRetry { .. } => return,
+        };
+        self.effects.push(Effect::Counted { scraper, what });
+    }
+
+    /// Counts a job that has expired before it could end.
+    pub(super) fn count_expired(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
+        let buffered = self.usage_of(job)?;
+        buffered.changed = true;
+        buffered.day.of(scraper).failed += 1;
+        self.effects.push(Effect::Counted { scraper, what: UsageEvent::Failed });
+        Ok(())
+    }
+
+    fn usage_of(&mut self, job: &Job) -> Result<&mut BufferedDay, StoreError> {
+        let key = (job.account.clone(), clock::calendar_day(job.created_ms));
+        match self.usage_buffered.entry(key) {
+            Entry::Occupied(entry) => Ok(entry.into_mut()),
+            Entry::Vacant(entry) => {
+                let (account, day) = entry.key();
+                let stored = self.credits.get((account.as_str(), *day))?;
+                let known = stored.is_some();
+                let day = match stored {
+                    Some(bytes) => record::decode_day(*day, bytes.value())?,
+                    None => DayRecord::default(),
+                };
+                Ok(entry.insert(BufferedDay { day, known, changed: false }))
+            }
+        }
+    }
+
+    /// Writes back every record that this transaction has changed. With an account's first job of
+    /// a day its oldest days are forgotten.
+    pub(super) fn flush_usage(&mut self) -> Result<(), StoreError> {
+        for ((account, day), buffered) in self.usage_buffered.drain() {
+            if !buffered.changed {
+                continue;
+            }
+            let bytes = record::encode_day(day, &buffered.day)?;
+            self.credits.insert((account.as_str(), day), bytes.as_slice())?;
+            if buffered.known {
+                continue;
+            }
+            let kept_from = clock::days_before(day, DAYS_KEPT_MAX);
+            let old = (account.as_str(), DAY_MIN)..(account.as_str(), kept_from.max(DAY_MIN));
+            self.credits.retain_in(old, |_, _| false)?;
+        }
+        Ok(())
+    }
+}
+
+impl Store {
+    /// Returns an account's use on the days (UTC) from that of `from_ms` to that of `to_ms`, both
+    /// included, oldest first; those on which it used nothing are left out.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn usage(
+        &self,
+        account: &str,
+        from_ms: UnixMs,
+        to_ms: UnixMs,
+    ) -> Result<Vec<DailyUsage>, StoreError> {
+        self.shared.read(|snapshot| {
+            let credits = snapshot.open_table(tables::CREDITS)?;
+            let from = clock::calendar_day(from_ms.min(to_ms));
+            let mut days = Vec::new();
+            for entry in credits.range((account, from)..=(account, clock::calendar_day(to_ms)))? {
+                let (key, bytes) = entry?;
+                let day = key.value().1;
+                let uses = record::decode_day(day, bytes.value())?.0.into_iter();
+                // Every scraper that was ever used has kept its number.
+                let named =
+                    uses.filter_map(|(number, used)| Some((self.scrapers.name(number)?, used)));
+                days.push(DailyUsage { day, scrapers: named.collect() });
+            }
+            Ok(days)
+        })
+    }
+}
