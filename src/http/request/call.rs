@@ -82,7 +82,7 @@ impl ApiCall {
     /// Returns a parameter of the path, decoded.
     pub(crate) fn path_parameter(&self, name: &str) -> String {
         let path = routed_path(self.request.uri());
-        let captured = self.pattern.and_then(|pattern| pattern.capture(&path, Some(name)));
+        let captured = self.pattern.and_then(|pattern| pattern.capture(&path, name));
         let encoded = captured.unwrap_or_default();
         match path {
             Cow::Borrowed(_) => encoded.to_owned(),

@@ -1,7 +1,10 @@
 //! What makes polling cheap: an `ETag` that follows the job's transitions, 304 for what the client
 //! has already, the job object without its result, and when to come again. Contract part 2.
 
+use std::fmt::Write;
+
 use actix_web::HttpResponse;
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     CONTENT_TYPE, ETAG, Header, HeaderValue, IF_NONE_MATCH, IfNoneMatch, RETRY_AFTER,
@@ -17,6 +20,9 @@ use crate::store::SealedResult;
 
 /// The type of every JSON body.
 pub(crate) const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// A tag's room, bytes: more than the longest takes.
+const TAG_BYTES_MAX: usize = 96;
 
 /// The part of the job object that a client wants.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,30 +60,32 @@ impl Form {
         usage: Option<&UpstreamUsage>,
     ) -> String {
         let (form, result) = match self {
-            Form::Whole => ("", result),
-            Form::Status => ("-status", None),
+            Form::Whole => ("\"", result),
+            Form::Status => ("-status\"", None),
         };
-        let (revision, release) = (job.revision(), env!("CARGO_PKG_VERSION"));
-        if result.is_none() && usage.is_none() {
-            return format!("\"{id}-{revision}-{release}{form}\"");
+        let mut tag = String::with_capacity(TAG_BYTES_MAX);
+        tag.push('"');
+        tag.push_str(id.hyphenated().encode_lower(&mut Uuid::encode_buffer()));
+        // Writing to a string cannot fail.
+        let _ = write!(tag, "-{}", job.revision());
+        tag.push_str(concat!("-", env!("CARGO_PKG_VERSION")));
+        if result.is_some() || usage.is_some() {
+            let _ = write!(tag, "-{:08x}", checksum(result, usage));
         }
-        let checksum = checksum(result, usage);
-        format!("\"{id}-{revision}-{release}-{checksum:08x}{form}\"")
+        tag.push_str(form);
+        tag
     }
 }
 
-/// Returns a checksum of a result's own checksum and of usage.
+/// Returns a result's own checksum, carried on over usage.
 fn checksum(result: Option<SealedResult<'_>>, usage: Option<&UpstreamUsage>) -> u32 {
-    let mut hasher = crc32fast::Hasher::new();
-    if let Some(result) = result {
-        hasher.update(&result.checksum);
-    }
-    if let Some(usage) = usage {
-        let UpstreamUsage { input_tokens, output_tokens, reasoning_tokens, searches, cost } = usage;
-        let cost = cost.map(|cost| cost.nano_usd);
-        for count in [input_tokens, output_tokens, reasoning_tokens, searches, &cost] {
-            hasher.update(&count.map_or(u64::MAX, |count| count).to_le_bytes());
-        }
+    let checksum = result.map_or(0, |result| u32::from_le_bytes(result.checksum));
+    let Some(usage) = usage else { return checksum };
+    let UpstreamUsage { input_tokens, output_tokens, reasoning_tokens, searches, cost } = usage;
+    let cost = cost.map(|cost| cost.nano_usd);
+    let mut hasher = crc32fast::Hasher::new_with_initial(checksum);
+    for count in [input_tokens, output_tokens, reasoning_tokens, searches, &cost] {
+        hasher.update(&count.map_or(u64::MAX, |count| count).to_le_bytes());
     }
     hasher.finalize()
 }
@@ -108,16 +116,23 @@ pub(crate) fn answer(
         // The estimate reads the store too, which must not happen inside of this read.
         (tag, json, (!job.state.finished()).then(|| job.clone()))
     })?;
-    let status = if json.is_some() { StatusCode::OK } else { StatusCode::NOT_MODIFIED };
-    let mut response = HttpResponse::build(status);
-    response.insert_header((ETAG, tag));
-    if let Some(job) = pending {
-        response.insert_header((RETRY_AFTER, service.poll_after_seconds(&job)));
+    let mut response = match json {
+        Some(json) => {
+            let mut response = HttpResponse::with_body(StatusCode::OK, BoxBody::new(json));
+            response.headers_mut().insert(CONTENT_TYPE, JSON);
+            response
+        }
+        None => HttpResponse::new(StatusCode::NOT_MODIFIED),
+    };
+    // A tag is made of what a header may hold.
+    if let Ok(tag) = HeaderValue::try_from(tag) {
+        response.headers_mut().insert(ETAG, tag);
     }
-    Ok(match json {
-        Some(json) => response.insert_header((CONTENT_TYPE, JSON)).body(json),
-        None => response.finish(),
-    })
+    if let Some(job) = pending {
+        let seconds = service.poll_after_seconds(&job);
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    Ok(response)
 }
 
 /// Returns whether the client has what this tag names. Tags are compared weakly, as RFC 9110 says

@@ -124,7 +124,7 @@ impl Route {
 
 /// Returns the place in [`ROUTES`] of the route that a path fits.
 pub(crate) fn find(path: &str) -> Option<usize> {
-    ROUTES.iter().position(|route| route.path.capture(path, None).is_some())
+    ROUTES.iter().position(|route| route.path.fits(path))
 }
 
 #[cfg(test)]
@@ -162,7 +162,7 @@ mod tests {
         }
         let parameter = |path: &str, name| {
             let route = &ROUTES[find(path).unwrap()];
-            route.path.capture(path, Some(name)).map(str::to_owned)
+            route.path.capture(path, name).map(str::to_owned)
         };
         assert_eq!(parameter("/jobs/a/evidence/b", "job_id").as_deref(), Some("a"));
         assert_eq!(parameter("/jobs/a/evidence/b", "file").as_deref(), Some("b"));
