@@ -1,5 +1,5 @@
-//! The counted check: how many instructions a poll and a submit cost a real server process, which
-//! does not depend on what else the machine does. callgrind counts them; what a run with many requests
+//! The counted check: how many instructions a poll, a submit and a whole job cost a real server
+//! process, which does not depend on what else the machine does. callgrind counts them; what a run with many requests
 //! counts more than a run with few is theirs. Ends with an error where one costs more than
 //! `reference.toml` allows. `cargo bench --bench counts`, with `-- --accept` to write the reference.
 #![allow(
@@ -14,14 +14,17 @@ mod shared;
 
 mod reference;
 
+use std::future::ready;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitCode, Stdio};
 
+use actix_web::{App, HttpResponse, HttpServer, web};
 use answerd::job::{Job, State};
 use answerd::store::{QuickRepair, SubmitLimits};
 use reference::{Counts, Reference, Verdict};
 use sha2::{Digest, Sha256};
-use shared::{Connection, RESULT_BYTES, open_store, queued_job, serve};
+use shared::{ANSWER_BYTES, Connection, RESULT_BYTES, open_store, queued_job, serve};
 
 /// Jobs in turn, because how long the walk to a job's row is depends on its id.
 const POLLED_JOBS: usize = 512;
@@ -31,6 +34,7 @@ const FEW: usize = 128;
 /// two starts differ by is below a hundredth of theirs.
 const MORE_POLLS: usize = 8_192;
 const MORE_SUBMITS: usize = 1_024;
+const MORE_JOBS: usize = 512;
 const KEY: &str = "the key of the bench";
 const ACCOUNT: &str = "bench";
 
@@ -61,12 +65,23 @@ fn main() -> ExitCode {
     exit
 }
 
-/// The instructions of one poll and of one submit.
+/// Requests of one run of a server, one at a time, so that each is alone in its transaction.
+#[derive(Clone, Copy)]
+struct Requests {
+    polls: usize,
+    /// Of jobs that only wait.
+    submits: usize,
+    /// Jobs that run at once, each with a long poll for its end.
+    jobs: usize,
+}
+
+/// The instructions of one poll, of one submit and of one whole job.
 fn count() -> Counts {
+    let upstream = serve_completions();
     let directory = shared::directory();
     let kept = directory.path().join("kept");
     let ids = fill(&kept);
-    let run = |name: &str, polls: usize, submits: usize| -> u64 {
+    let run = |name: &str, requests: Requests| -> u64 {
         // Every run begins with the same rows.
         let store = directory.path().join(name);
         std::fs::create_dir(&store).unwrap();
@@ -74,25 +89,67 @@ fn count() -> Counts {
             let entry = entry.unwrap();
             std::fs::copy(entry.path(), store.join(entry.file_name())).unwrap();
         }
-        let counted = Counted::start(directory.path(), &store, name);
+        let counted = Counted::start(directory.path(), &store, name, upstream);
         let mut connection = Connection::open(counted.address);
-        let head = format!("HTTP/1.1\r\nhost: localhost\r\nx-api-key: {KEY}\r\n");
-        for id in ids.iter().cycle().take(polls) {
-            connection.exchange(&format!("GET /jobs/{id} {head}\r\n"));
+        for id in ids.iter().cycle().take(requests.polls) {
+            connection.exchange(&get(id));
         }
-        // One at a time, so that each is alone in its transaction.
-        for n in 0..submits {
-            let query = format!("prompt=What+is+said+about+number+{n}%3F&country=DE");
-            connection.exchange(&format!(
-                "POST /scrapers/chatgpt/jobs?{query} {head}content-length: 0\r\n\r\n"
-            ));
+        for n in 0..requests.submits {
+            connection.exchange(&post("chatgpt", n));
+        }
+        for n in 0..requests.jobs {
+            let reply = connection.exchange(&post("perplexity", n));
+            let (_, job) = reply.split_once("\r\n\r\n").unwrap();
+            let job: serde_json::Value = serde_json::from_str(job).unwrap();
+            let id = job["job_id"].as_str().unwrap();
+            let ended = connection.exchange(&get(&format!("{id}?wait=30")));
+            assert!(ended.contains("\"status\":\"done\""), "{ended}");
         }
         counted.stop()
     };
-    let few = run("few", FEW, FEW);
-    let polls = run("polls", FEW + MORE_POLLS, FEW) - few;
-    let submits = run("submits", FEW, FEW + MORE_SUBMITS) - few;
-    Counts { poll: polls / MORE_POLLS as u64, submit: submits / MORE_SUBMITS as u64 }
+    let few = Requests { polls: FEW, submits: FEW, jobs: FEW };
+    let base = run("few", few);
+    let more = |name, requests| run(name, requests) - base;
+    let polls = more("polls", Requests { polls: FEW + MORE_POLLS, ..few });
+    let submits = more("submits", Requests { submits: FEW + MORE_SUBMITS, ..few });
+    let jobs = more("jobs", Requests { jobs: FEW + MORE_JOBS, ..few });
+    Counts {
+        poll: polls / MORE_POLLS as u64,
+        submit: submits / MORE_SUBMITS as u64,
+        job: jobs / MORE_JOBS as u64,
+    }
+}
+
+fn head() -> String {
+    format!("HTTP/1.1\r\nhost: localhost\r\nx-api-key: {KEY}\r\n")
+}
+
+fn get(id: &str) -> String {
+    format!("GET /jobs/{id} {}\r\n", head())
+}
+
+fn post(scraper: &str, n: usize) -> String {
+    let query = format!("prompt=What+is+said+about+number+{n}%3F&country=DE");
+    format!("POST /scrapers/{scraper}/jobs?{query} {}content-length: 0\r\n\r\n", head())
+}
+
+/// Serves a completion of a model, always the same, and gives its address.
+fn serve_completions() -> SocketAddr {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let message = serde_json::json!({ "role": "assistant", "content": "x".repeat(ANSWER_BYTES) });
+    let reply = serde_json::json!({
+        "id": "1", "object": "chat.completion", "created": 1, "model": "fixed",
+        "choices": [{ "index": 0, "finish_reason": "stop", "message": message }],
+        "usage": { "prompt_tokens": 10, "completion_tokens": 180, "total_tokens": 190 },
+    });
+    let app = move || {
+        let reply = reply.clone();
+        App::new().default_service(web::to(move || ready(HttpResponse::Ok().json(&reply))))
+    };
+    let server = move || HttpServer::new(app).workers(1).listen(listener).unwrap().run();
+    std::thread::spawn(move || actix_web::rt::System::new().block_on(server()).unwrap());
+    address
 }
 
 /// Writes a store of jobs that are done, and gives their ids.
@@ -124,14 +181,14 @@ fn fill(directory: &Path) -> Vec<String> {
 /// A server whose instructions are counted.
 struct Counted {
     valgrind: Child,
-    address: std::net::SocketAddr,
+    address: SocketAddr,
     profile: PathBuf,
 }
 
 impl Counted {
-    fn start(directory: &Path, store: &Path, name: &str) -> Counted {
+    fn start(directory: &Path, store: &Path, name: &str, upstream: SocketAddr) -> Counted {
         let config = directory.join(format!("{name}.toml"));
-        std::fs::write(&config, settings(store)).unwrap();
+        std::fs::write(&config, settings(store, upstream)).unwrap();
         // Kept, for callgrind_annotate to say where they went.
         let profiles = Path::new(env!("CARGO_TARGET_TMPDIR")).join("counts");
         std::fs::create_dir_all(&profiles).unwrap();
@@ -144,6 +201,7 @@ impl Counted {
             .arg(env!("CARGO_BIN_EXE_answerd"))
             .args(["serve", "--json", "--config"])
             .arg(&config)
+            .env("COUNTS_KEY", "any")
             .current_dir(directory);
         let (valgrind, address) = serve(&mut command);
         Counted { valgrind, address, profile }
@@ -161,8 +219,8 @@ impl Counted {
 }
 
 /// As a service is run: with keys, an allowance, and a limit of requests that is not reached. What is
-/// submitted only waits.
-fn settings(store: &Path) -> String {
+/// submitted to one scraper only waits, what is submitted to the other is answered at once.
+fn settings(store: &Path, upstream: SocketAddr) -> String {
     let hash: String = Sha256::digest(KEY).iter().map(|byte| format!("{byte:02x}")).collect();
     format!(
         "[http]\nbind = \"127.0.0.1:0\"\ngrace_seconds = 0\n\
@@ -170,7 +228,10 @@ fn settings(store: &Path) -> String {
          [log]\nlevel = \"warn\"\n\
          [practice]\nlatency_ms = 600000\n\
          [upstreams.slow]\nkind = \"practice\"\n\
+         [upstreams.fixed]\nkind = \"compatible\"\nmodel = \"fixed\"\n\
+         base_url = \"http://{upstream}\"\napi_key_env = \"COUNTS_KEY\"\n\
          [scrapers.chatgpt]\nupstreams = [\"slow\"]\nworkers = 1\n\
+         [scrapers.perplexity]\nupstreams = [\"fixed\"]\nworkers = 1\n\
          [[keys]]\nname = \"{ACCOUNT}\"\nhash = \"sha256:{hash}\"\nmonthly_credits = 1000000\n\
          requests_per_minute = 1000000\n"
     )

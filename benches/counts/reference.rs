@@ -1,5 +1,5 @@
-//! The reference: what a poll and a submit cost when somebody last accepted it, and how far from it
-//! they may be.
+//! The reference: what a poll, a submit and a whole job cost when somebody last accepted it, and how
+//! far from it they may be.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,11 +12,12 @@ const ACCEPT: &str = "cargo bench --bench counts -- --accept";
 /// How far a count may be from the reference when the file is written, percent.
 const MARGIN_PERCENT: u64 = 10;
 
-/// Instructions of one request.
+/// Instructions of one request; of a job, those of its submit and of a long poll for its end too.
 #[derive(Clone, Copy, Debug, Deserialize, Serialize)]
 pub(crate) struct Counts {
     pub poll: u64,
     pub submit: u64,
+    pub job: u64,
 }
 
 /// What the file says.
@@ -52,10 +53,11 @@ impl Reference {
     }
 
     /// What has become of each count, with a sentence that says it.
-    pub(crate) fn compare(&self, counts: Counts) -> [(Verdict, String); 2] {
+    pub(crate) fn compare(&self, counts: Counts) -> [(Verdict, String); 3] {
         [
             self.verdict("poll", self.instructions.poll, counts.poll),
             self.verdict("submit", self.instructions.submit, counts.submit),
+            self.verdict("job", self.instructions.job, counts.job),
         ]
     }
 
@@ -91,9 +93,9 @@ impl fmt::Display for Reference {
         let fields = toml::to_string(self).map_err(|_| fmt::Error)?;
         write!(
             formatter,
-            "# What a poll and a submit cost the service, instructions. It depends on the compiler, on the\n\
-             # versions of the crates, and a little on what the processor can do. After a change of these, and\n\
-             # after one that is meant to cost more or less, write it anew: {ACCEPT}\n\n{fields}"
+            "# What a poll, a submit and a whole job cost the service, instructions. It depends on the compiler, on\n\
+             # the versions of the crates, and a little on what the processor can do. After a change of these,\n\
+             # and after one that is meant to cost more or less, write it anew: {ACCEPT}\n\n{fields}"
         )
     }
 }
