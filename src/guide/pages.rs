@@ -25,11 +25,21 @@ pages! {
         "limits", "performance", "how-it-works";
 }
 
-/// Files that the pages offer, (name, text): `src/docs/assets/NAME`, at `/docs/assets/NAME`.
-pub const FILES: &[(&str, &str)] = &[
-    ("alerts.yaml", include_str!("../docs/assets/alerts.yaml")),
-    ("grafana.json", include_str!("../docs/assets/grafana.json")),
-];
+/// Names the files once; each is `src/docs/PATH`.
+macro_rules! files {
+    ($($path:literal),* $(,)?) => {
+        /// Files that the pages offer, (path, text): `src/docs/PATH`, at `/docs/PATH`.
+        pub const FILES: &[(&str, &str)] =
+            &[$(($path, include_str!(concat!("../docs/", $path)))),*];
+    };
+}
+
+files! {
+    "assets/alerts.yaml",
+    "assets/grafana.json",
+    "clients/answerd.py",
+    "clients/answerd.ts",
+}
 
 /// A page of the guide.
 #[derive(Clone, Debug)]
@@ -72,6 +82,7 @@ impl Guide {
 
 #[cfg(test)]
 mod tests {
+    use super::super::sections::FOLDERS;
     use super::*;
 
     /// The names in a directory below the crate's, sorted.
@@ -88,11 +99,15 @@ mod tests {
     #[test]
     fn everything_in_the_directory_is_built_in() {
         let mut listed: Vec<String> = PAGES.iter().map(|(slug, _)| format!("{slug}.md")).collect();
-        listed.push("assets".to_owned());
+        listed.extend(FOLDERS.map(str::to_owned));
         listed.sort();
         assert_eq!(names_in("src/docs"), listed);
-        let listed: Vec<&str> = FILES.iter().map(|(name, _)| *name).collect();
-        assert_eq!(names_in("src/docs/assets"), listed);
+        let listed: Vec<&str> = FILES.iter().map(|(path, _)| *path).collect();
+        let found = FOLDERS.into_iter().flat_map(|folder| {
+            let names = names_in(&format!("src/docs/{folder}"));
+            names.into_iter().map(move |name| format!("{folder}/{name}"))
+        });
+        assert_eq!(found.collect::<Vec<String>>(), listed);
     }
 
     #[test]
@@ -108,7 +123,7 @@ mod tests {
     #[test]
     fn links_between_pages_lead_to_sections_that_exist() {
         let guide = Guide::of(PAGES);
-        let files = FILES.iter().map(|(name, _)| format!("/docs/assets/{name}"));
+        let files = FILES.iter().map(|(path, _)| format!("/docs/{path}"));
         let known: Vec<String> = guide
             .sections
             .iter()

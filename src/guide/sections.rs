@@ -56,16 +56,19 @@ impl Passage {
     }
 }
 
+/// The folders of files that the pages offer.
+pub(crate) const FOLDERS: [&str; 2] = ["assets", "clients"];
+
 /// The Markdown dialect of the guide.
 pub const OPTIONS: Options = Options::ENABLE_TABLES;
 
-/// Returns the address under `/docs/` of a link to `other.md#part`, `#part` or `assets/file`;
+/// Returns the address under `/docs/` of a link to `other.md#part`, `#part` or a file;
 /// `None` for any other link.
 pub fn guide_href(link: &str, slug: &str) -> Option<String> {
     let (file, anchor) = link.split_at(link.find('#').unwrap_or(link.len()));
     let page = match file {
         "" => slug,
-        file if file.starts_with("assets/") => file,
+        file if FOLDERS.iter().any(|folder| file.starts_with(&format!("{folder}/"))) => file,
         file => file.strip_suffix(".md").filter(|page| !page.contains('/'))?,
     };
     Some(format!("/docs/{page}{anchor}"))

@@ -1,5 +1,6 @@
 //! The user guide over HTTP: `/docs` lists its pages, `/docs/{slug}` shows one, `/docs/search`
-//! finds sections, and `/docs/assets/{file}` is what they offer for other programs.
+//! finds sections, and `/docs/assets/{file}` and `/docs/clients/{file}` are what they offer for other
+//! programs.
 
 mod reference;
 
@@ -120,15 +121,20 @@ pub(crate) async fn script(_: ApiCall) -> ApiResult {
     Ok(security_headers::asset("text/javascript; charset=utf-8", site::SCRIPT))
 }
 
-/// Serves `GET /docs/assets/{file}`.
+/// Serves `GET /docs/assets/{file}` and `GET /docs/clients/{file}`.
 pub(crate) async fn file(call: ApiCall) -> ApiResult {
-    let file = call.path_parameter("file");
-    let Some((name, text)) = FILES.iter().find(|(known, _)| *known == file.as_str()) else {
-        let detail = format!("The guide has no file {}.", quoted(&file));
+    let wanted = call.path().trim_start_matches("/docs/");
+    let Some((path, text)) = FILES.iter().find(|(known, _)| *known == wanted) else {
+        let detail = format!("The guide has no file {}.", quoted(wanted));
         return not_found(&call, ApiError::not_found(detail));
     };
-    // RFC 9512 names YAML's type.
-    let json = name.ends_with(".json");
-    let content_type = if json { "application/json" } else { "application/yaml" };
+    let content_type = match path.rsplit_once('.') {
+        Some((_, "json")) => "application/json",
+        // RFC 9512 names it.
+        Some((_, "yaml")) => "application/yaml",
+        Some((_, "py")) => "text/x-python; charset=utf-8",
+        // A `.ts` is known as video otherwise.
+        Some(_) | None => "text/plain; charset=utf-8",
+    };
     Ok(security_headers::asset(content_type, text))
 }

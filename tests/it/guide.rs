@@ -2,6 +2,7 @@
 
 mod clients;
 pub(crate) mod examples;
+mod libraries;
 mod links;
 mod settings;
 mod shell;

@@ -44,6 +44,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 .answers("400", Reply::text("`q` is too long.", HTML, None))
         }),
         hidden("/docs/assets/{file}", open(docs::file)),
+        hidden("/docs/clients/{file}", open(docs::file)),
         hidden("/dashboard/{file}", open(dashboard::asset)),
         hidden("/practice/stream", open(practice::stream)),
         hidden("/practice.js", open(practice::script)),

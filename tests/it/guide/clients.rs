@@ -12,7 +12,7 @@ use crate::app::{App, Builder};
 const KEY: &str = "key-of-the-client";
 const LANGUAGES: &[(&str, &str)] = &[
     ("How do I use answerd from a shell script?", "sh"),
-    ("How do I use answerd from Python?", "python"),
+    ("How do I use answerd from Python without the library?", "python"),
     ("How do I use answerd from JavaScript?", "javascript"),
     ("How do I use answerd from Rust?", "rust"),
 ];
