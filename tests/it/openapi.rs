@@ -152,7 +152,7 @@ fn an_event_stream_has_no_schema() {
 }
 
 /// Why a value is not as a schema says; the keywords that the document uses.
-fn fault(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
+pub(crate) fn fault(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<String> {
     if let Some(reference) = schema["$ref"].as_str() {
         let target = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
         return fault(document, target, value, at);
@@ -167,8 +167,12 @@ fn fault(document: &Value, schema: &Value, value: &Value, at: &str) -> Option<St
     }
     if let Some(any) = schema["anyOf"].as_array() {
         let faults: Vec<_> = any.iter().map(|schema| fault(document, schema, value, at)).collect();
-        let fits = faults.iter().any(Option::is_none);
-        return (!fits).then(|| format!("{at} is none of them: {faults:?}"));
+        if faults.iter().all(Option::is_some) {
+            return Some(format!("{at} is none of them: {faults:?}"));
+        }
+        if schema["properties"].is_null() {
+            return None;
+        }
     }
     let kinds = match &schema["type"] {
         Value::Null => Vec::new(),

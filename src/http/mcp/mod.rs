@@ -6,6 +6,7 @@ mod calls;
 mod content;
 mod input;
 mod message;
+mod output;
 mod revision;
 mod tools;
 

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::calls::{self, ToolCall};
 use super::content::Content;
 use super::input::ToolInput;
+use super::output::{self, ToolOutput};
 use crate::http::openapi::parameters;
 use crate::http::request::call::HandlerError;
 use crate::service::Service;
@@ -20,6 +21,8 @@ pub(crate) struct Tool {
     about: &'static str,
     effect: ToolEffect,
     input: fn() -> ToolInput,
+    /// The schema of what it returns.
+    output: Value,
     pub run: fn(ToolCall) -> ToolRun,
     /// The names of its arguments.
     pub arguments: Vec<String>,
@@ -70,6 +73,7 @@ fn asking() -> Vec<Tool> {
                     .with_idempotency_key()
                     .requires(&["scraper", "prompt"])
             },
+            &output::JOB,
             |asked| Box::pin(calls::ask(asked)),
         ),
         tool(
@@ -85,6 +89,7 @@ fn asking() -> Vec<Tool> {
                     .with_idempotency_key()
                     .requires(&["scraper", "prompt"])
             },
+            &output::JOB,
             |asked| Box::pin(calls::submit(asked)),
         ),
         tool(
@@ -95,6 +100,7 @@ fn asking() -> Vec<Tool> {
              item; `get_batch` has its progress. Every item costs credits.",
             ToolEffect::Asks,
             || ToolInput::of_body("NewBatch").with_idempotency_key(),
+            &output::BATCH,
             |asked| Box::pin(calls::run_batch(asked)),
         ),
         tool(
@@ -103,6 +109,7 @@ fn asking() -> Vec<Tool> {
             "Ends a job that has not finished, and gives its credits back.",
             ToolEffect::Ends,
             || ToolInput::none().with_id("job_id").requires(&["job_id"]),
+            &output::JOB,
             |asked| Box::pin(calls::cancel_job(asked)),
         ),
     ]
@@ -116,6 +123,7 @@ fn reading() -> Vec<Tool> {
             "Returns a job as it is now, with its answer if it is done.",
             ToolEffect::Reads,
             || ToolInput::none().with_id("job_id").requires(&["job_id"]),
+            &output::JOB,
             |asked| Box::pin(calls::get_job(asked)),
         ),
         tool(
@@ -125,6 +133,7 @@ fn reading() -> Vec<Tool> {
              within `wait_seconds`, `status` is still pending: call this again.",
             ToolEffect::Reads,
             || ToolInput::none().with_id("job_id").with_long_wait().requires(&["job_id"]),
+            &output::JOB,
             |asked| Box::pin(calls::wait_job(asked)),
         ),
         tool(
@@ -134,6 +143,7 @@ fn reading() -> Vec<Tool> {
              call that was cut off.",
             ToolEffect::Reads,
             || ToolInput::of_query(parameters::list()).without(&["formulas"]),
+            &output::JOBS,
             |asked| Box::pin(calls::list_jobs(asked)),
         ),
         tool(
@@ -143,6 +153,7 @@ fn reading() -> Vec<Tool> {
              `job_id` of each item. Waits for its end where `wait_seconds` says so.",
             ToolEffect::Reads,
             || ToolInput::none().with_id("batch_id").with_wait(0.0).requires(&["batch_id"]),
+            &output::BATCH,
             |asked| Box::pin(calls::get_batch(asked)),
         ),
         tool(
@@ -152,6 +163,7 @@ fn reading() -> Vec<Tool> {
              answered in the last hour.",
             ToolEffect::Reads,
             ToolInput::none,
+            &output::SCRAPERS,
             |asked| Box::pin(calls::list_scrapers(asked)),
         ),
         tool(
@@ -161,6 +173,7 @@ fn reading() -> Vec<Tool> {
              day and by scraper.",
             ToolEffect::Reads,
             || ToolInput::of_query(vec![parameters::days()]),
+            &output::USAGE,
             |asked| Box::pin(calls::usage(asked)),
         ),
         tool(
@@ -169,6 +182,7 @@ fn reading() -> Vec<Tool> {
             "Lists the trackers of this key: the brands that are looked for in answers.",
             ToolEffect::Reads,
             ToolInput::none,
+            &output::TRACKERS,
             |asked| Box::pin(calls::list_trackers(asked)),
         ),
         tool(
@@ -182,6 +196,7 @@ fn reading() -> Vec<Tool> {
                     .without(&["format"])
                     .requires(&["tracker"])
             },
+            &output::REPORT,
             |asked| Box::pin(calls::report(asked)),
         ),
     ]
@@ -193,10 +208,11 @@ fn tool(
     about: &'static str,
     effect: ToolEffect,
     input: fn() -> ToolInput,
+    output: &ToolOutput,
     run: fn(ToolCall) -> ToolRun,
 ) -> Tool {
     let arguments = input().properties.keys().cloned().collect();
-    Tool { name, title, about, effect, input, run, arguments }
+    Tool { name, title, about, effect, input, output: output.schema(), run, arguments }
 }
 
 /// The tools that return what others have written.
@@ -220,6 +236,7 @@ impl Tool {
             "title": self.title,
             "description": about,
             "inputSchema": (self.input)().schema(scrapers),
+            "outputSchema": self.output,
             "annotations": {
                 "readOnlyHint": reads, "destructiveHint": ends,
                 "idempotentHint": !asks, "openWorldHint": asks,

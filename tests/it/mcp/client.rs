@@ -6,6 +6,8 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 use serde_json::{Value, json};
 
+use crate::openapi::fault;
+
 pub(crate) const STATELESS: &str = "2026-07-28";
 pub(crate) const HANDSHAKE: &str = "2025-11-25";
 
@@ -36,11 +38,16 @@ pub(crate) trait Speaks {
         reply["result"].clone()
     }
 
-    /// The result of a tool.
+    /// The result of a tool, checked against the schema that the tool is listed with.
     #[track_caller]
     fn call(&mut self, tool: &str, arguments: Value) -> Value {
+        let tools = self.result("tools/list", json!({}))["tools"].clone();
+        let mut tools = tools.as_array().unwrap().iter();
+        let schema = tools.find(|it| it["name"] == tool).unwrap()["outputSchema"].clone();
+        assert_eq!(schema["type"], "object", "{tool}");
         let result = self.result("tools/call", json!({ "name": tool, "arguments": arguments }));
         assert_eq!(result["content"][0]["type"], "text", "{result:#}");
+        assert_eq!(fault(&schema, &schema, &result["structuredContent"], tool), None);
         result
     }
 

@@ -36,6 +36,8 @@ const TOOLS: [&str; 12] = [
     "wait_job",
 ];
 
+const HINTS: [&str; 4] = ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"];
+
 /// Lists the tools and calls each.
 fn exchange(app: &App, gate: &Gate, client: &mut impl Speaks) {
     let tools = client.result("tools/list", json!({}))["tools"].clone();
@@ -192,8 +194,18 @@ fn schemas_of_arguments_are_those_of_the_document() {
     assert!(ask["description"].as_str().unwrap().contains("untrusted content"));
     assert_eq!(tool("cancel_job")["annotations"]["destructiveHint"], true);
     assert_eq!(tool("get_job")["annotations"]["readOnlyHint"], true);
-    let bytes = tools.to_string().len();
+    for tool in tools.as_array().unwrap() {
+        let hints = tool["annotations"].as_object().unwrap();
+        assert_eq!(hints.keys().collect::<Vec<_>>(), HINTS, "{tool}");
+        assert!(hints.values().all(Value::is_boolean), "{tool}");
+    }
+    let size = |field: &str| -> usize {
+        tools.as_array().unwrap().iter().map(|tool| tool[field].to_string().len()).sum()
+    };
+    let (all, outputs) = (tools.to_string().len(), size("outputSchema"));
+    let bytes = all - outputs;
     assert!(bytes < 40_000, "the list of tools takes {bytes} bytes of each conversation");
+    assert!(outputs < 28_000, "the schemas of what tools return take {outputs} bytes");
     let item = &tool("run_batch")["inputSchema"]["properties"]["items"]["items"]["properties"];
     assert!(item["prompt"].is_object() && item["scraper"]["enum"].is_array(), "{item}");
 }

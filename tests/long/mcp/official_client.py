@@ -4,6 +4,7 @@ over a process, without a handshake and after one. Takes the server's address an
 import asyncio
 import sys
 
+import jsonschema
 from mcp import Client, MCPError, StdioServerParameters
 
 URL, BINARY = sys.argv[1:3]
@@ -16,12 +17,17 @@ TOOLS = {
 async def exchange(client: Client, name: str):
     tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     assert set(tools) == TOOLS, tools
+    for tool in tools.values():
+        hints = tool.annotations
+        assert None not in (hints.read_only_hint, hints.destructive_hint, hints.idempotent_hint, hints.open_world_hint)
     assert "practice" in tools["ask"].input_schema["properties"]["scraper"]["enum"]
 
     async def call(tool, error=False, **arguments):
         result = await client.call_tool(tool, arguments)
         assert result.is_error is error, result
         assert result.content[0].text and result.structured_content, result
+        # Errors too: not every client knows that they are none of what the tool returns.
+        jsonschema.validate(result.structured_content, tools[tool].output_schema)
         return result
 
     asked = await call("ask", scraper="practice", prompt=f"What is a job? ({name})")
