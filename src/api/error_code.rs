@@ -347,6 +347,6 @@ error_codes! {
         QuestionTooLong: 400, "question_too_long",
             "A question may have at most 4000 characters; this one has 4001.";
         PracticeFailure: 503, "practice_failure",
-            "The practice engine was told to fail this question.";
+            "The practice engine is set to fail this question.";
     }
 }

@@ -222,7 +222,7 @@ pub static PARAMETERS: &[Parameter] = &[
         name: "device",
         kind: Kind::Choice(Device::WORDS),
         scope: Scope::Scrape,
-        about: "The device to ask as, where the upstream can tell them apart.",
+        about: "The device to ask as, where the upstream distinguishes them.",
         option: Some(("device", "The device to ask as: desktop or mobile")),
         field: field!(device),
     },

@@ -63,7 +63,7 @@ pub enum InvalidTracker {
          everywhere; given: {given}. With a capital and `case_sensitive: true` it is taken."
     )]
     CommonWord { field: String, given: String },
-    #[error("Field `{field}` must be a name that stands there once; given: {given}.")]
+    #[error("Field `{field}` must be a name that occurs once; given: {given}.")]
     Twice { field: String, given: String },
     #[error("Field `{field}` must be a domain such as `acme.com`; given: {given}.")]
     Domain { field: String, given: String },

@@ -46,7 +46,7 @@ pub fn answer_page(question: &str, answer: &PracticeAnswer) -> String {
 pub fn failure_page(question: &str) -> String {
     let content = format!(
         "<h1 id=\"question\" dir=\"auto\" tabindex=\"0\">{}</h1>\n\
-         <p id=\"failure\" class=\"failure\">The practice engine was told to fail this question \
+         <p id=\"failure\" class=\"failure\">The practice engine is set to fail this question \
          (<code>practice.failure_percent</code>). Ask again in a second.</p>\n",
         escape(question)
     );
@@ -281,7 +281,7 @@ mod tests {
     #[test]
     fn other_pages_say_what_is_wrong() {
         assert!(form_page().contains("<label for=\"q\">"));
-        assert!(failure_page("q").contains("told to fail"));
+        assert!(failure_page("q").contains("is set to fail"));
         assert!(too_long_page(4_001).contains("4001"));
     }
 }

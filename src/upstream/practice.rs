@@ -97,7 +97,7 @@ impl Upstream for PracticeUpstream {
         let fails = self.engine.fails_next();
         self.wait(call)?;
         if fails {
-            let sentence = format!("Upstream `{}` was told to fail this question.", self.name);
+            let sentence = format!("Upstream `{}` is set to fail this question.", self.name);
             let error = UpstreamError::new(Reason::Overloaded, sentence);
             return Err(error.retry_after_ms(Some(RETRY_AFTER_MS)));
         }

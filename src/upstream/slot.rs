@@ -209,7 +209,7 @@ impl UpstreamSlot {
             Admission::Probe => in_flight.is_probe = true,
             Admission::Rest { wait_ms } => {
                 let mut sentence =
-                    format!("{} rests after {FAILURES_MAX} failures in a row", self.name());
+                    format!("{} is paused after {FAILURES_MAX} failures in a row", self.name());
                 if let Some(last) = self.last_error() {
                     let last = last.sentence.trim_end_matches('.').to_owned();
                     sentence.push_str(&format!(" (the last: {last})"));
@@ -225,9 +225,9 @@ impl UpstreamSlot {
         Ok(in_flight)
     }
 
-    /// Returns how long it takes no calls, milliseconds: because it rests after failures, or has
-    /// used up its own limit. One that is full, or whose probe is under way, may take one at any
-    /// moment.
+    /// Returns how long it takes no calls, milliseconds: because it is paused after failures, or
+    /// has used up its own limit. One that is full, or whose probe is under way, may take one at
+    /// any moment.
     pub(crate) fn paused_ms(&self) -> u64 {
         let rest_ms = match self.breaker.circuit(self.clock.now_ms()) {
             Circuit::Closed { .. } | Circuit::HalfOpen => 0,

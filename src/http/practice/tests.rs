@@ -76,7 +76,7 @@ fn a_told_failure_is_a_503_that_says_so() {
         for reply in replies(settings, Clock::System, &paths).await {
             assert_eq!(reply.status(), 503);
             assert_eq!(reply.headers().get(RETRY_AFTER).unwrap(), RETRY_AFTER_SECONDS);
-            assert!(text(reply).await.contains("told to fail"));
+            assert!(text(reply).await.contains("is set to fail"));
         }
     });
 }

@@ -35,7 +35,7 @@ pub(crate) fn operations() -> Vec<Operation> {
                 Some(examples::pending()),
             );
             it.named("submitJob", "Queues a scrape; with `samples`, a batch of the same")
-                .about("The parameters stand in the query or in a JSON object as the body, or partly in each; one with different values in both is refused.")
+                .about("The parameters are in the query or in a JSON object as the body, or partly in each; one with different values in both is refused.")
                 // What is in the body need not be in the query.
                 .takes(parameters::in_query(parameters::queued(), &[]))
                 .takes([parameters::idempotency_key()])

@@ -19,7 +19,7 @@ fn names_have_rules() {
     }
     assert_eq!(
         refusal(vec![brand("Acme"), brand("Globex"), brand("ACMÉ")]).to_string(),
-        "Field `brands[2].name` must be a name that stands there once; given: \"ACMÉ\"."
+        "Field `brands[2].name` must be a name that occurs once; given: \"ACMÉ\"."
     );
     assert!(matches!(refusal(Vec::new()), InvalidTracker::BrandCount(0)));
     let many = (0..51).map(|at| brand(&format!("Acme {at}"))).collect();

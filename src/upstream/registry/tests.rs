@@ -313,8 +313,8 @@ fn while_all_rest_the_job_is_told_when_to_come_back() {
     assert_eq!(error.retry_after_ms, Some(REST_MS_MIN - 1_000));
     assert_eq!(
         error.sentence,
-        "No upstream of chatgpt can answer now: a rests after 5 failures in a row (the last: a says \
-         upstream_auth)."
+        "No upstream of chatgpt can answer now: a is paused after 5 failures in a row (the last: \
+         a says upstream_auth)."
     );
 }
 

@@ -118,7 +118,7 @@ pub(crate) const METRICS: &[Metric] = &[
     }),
     gauge(
         "answerd_upstream_available",
-        "1 while calls are made, 0.5 while a probe is under way, 0 while it rests after failures.",
+        "1 while calls are made, 0.5 while a probe is under way, 0 while it is paused after failures.",
         |it, out| {
             for upstream in &it.upstreams {
                 out.add(
@@ -234,7 +234,7 @@ pub(crate) const METRICS: &[Metric] = &[
     ),
     counter(
         "answerd_webhook_attempts_total",
-        "Attempts to deliver a webhook since the start, by how its delivery stood then.",
+        "Attempts to deliver a webhook since the start, by the state of its delivery then.",
         |it, out| {
             let counts = it.service.deliveries();
             for (status, count) in [
