@@ -17,7 +17,7 @@ macro_rules! pages {
 // A page that is new in `src/docs` is added here.
 pages! {
     "Start": "quick-start", "concepts", "dashboard", "command-line", "migrating", "faq";
-    "Use": "api", "parameters", "places", "clients", "mcp", "batches", "results",
+    "Use": "api", "parameters", "places", "clients", "integrations", "mcp", "batches", "results",
         "raw-replies", "webhooks", "errors-and-retries";
     "Measure": "schedules", "tracking", "alerts", "trust", "export";
     "Engines": "scrapers", "upstreams", "costs", "recipes", "practice", "terms";
@@ -39,6 +39,8 @@ files! {
     "assets/grafana.json",
     "clients/answerd.py",
     "clients/answerd.ts",
+    "clients/answerd_langchain.py",
+    "clients/n8n.json",
 }
 
 /// A page of the guide.

@@ -432,7 +432,7 @@ export class Answerd {
     const seconds = this.#timeout + hold;
     const init: RequestInit = { method, headers: all, body: body ? JSON.stringify(body) : null };
     // A redirect would take the key to another server.
-    init.redirect = "error";
+    init.redirect = "manual";
     if (Number.isFinite(seconds)) init.signal = AbortSignal.timeout(1000 * seconds);
     const reply = await read(fetch(`${this.url}${path}${given.length ? `?${search}` : ""}`, init));
     if (!reply.ok) throw await apiError(reply);

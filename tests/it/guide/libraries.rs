@@ -25,14 +25,16 @@ fn file(name: &str) -> &'static str {
 #[test]
 fn files_are_served_as_they_are() {
     let app = Builder::new().start();
-    for (name, content_type) in [
-        ("answerd.py", "text/x-python; charset=utf-8"),
-        ("answerd.ts", "text/plain; charset=utf-8"),
+    for (name, content_type, slug) in [
+        ("answerd.py", "text/x-python; charset=utf-8", "clients"),
+        ("answerd.ts", "text/plain; charset=utf-8", "clients"),
+        ("answerd_langchain.py", "text/x-python; charset=utf-8", "integrations"),
+        ("n8n.json", "application/json", "integrations"),
     ] {
         let reply = app.get(&format!("/docs/clients/{name}"));
         assert_eq!(reply.text, file(name));
         assert_eq!(reply.headers["content-type"], content_type, "{name}");
-        let page = app.get("/docs/clients").text;
+        let page = app.get(&format!("/docs/{slug}")).text;
         assert!(page.contains(&format!("href=\"/docs/clients/{name}\"")), "{name}");
     }
     assert_eq!(app.get("/docs/clients/none.py").status, 404);
