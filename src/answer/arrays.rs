@@ -27,14 +27,14 @@ const APPENDED: [Array; 6] = [
     Array::Entities,
 ];
 
-/// The word of `provenance.fields` for an array: a missing one is not an empty one.
+/// The word of `provenance.fields` for an array: `unsupported` where the upstream cannot give it.
 #[derive(Clone, Copy, Debug, JsonSchema, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[schemars(inline)]
 pub(super) enum State {
     Ok,
     Empty,
-    /// The upstream cannot give it.
+    // A doc comment of its own would make it a schema of its own, which some generators refuse.
     Unsupported,
 }
 
