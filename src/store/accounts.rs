@@ -2,6 +2,11 @@
 
 use crate::job::{Job, State};
 
+/// How long a day is remembered, days.
+pub const DAYS_KEPT_MAX: u64 = 400;
+/// The least number of a day (`20260511`): what is less is a month of credits.
+pub(super) const DAY_MIN: u32 = 1_000_000;
+
 /// The credits of an account in a month.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Credits {

@@ -3,38 +3,59 @@
 //! `embedded` knows redb.
 
 mod accounts;
+mod alerts;
 mod cache;
 mod effects;
 mod embedded;
 mod envelope;
 mod error;
 mod evidence_files;
+mod handle;
+mod idempotency;
+mod ids;
+mod list;
 mod options;
+mod outbox;
+mod pending;
+mod reads;
 mod record;
+mod removal;
+mod results;
 mod row;
+mod schedules;
 mod scrapers;
+mod trackers;
+mod writes;
 
-pub use accounts::{Credits, DailyUsage, Usage};
+pub use accounts::{Credits, DAYS_KEPT_MAX, DailyUsage, Usage};
+pub use alerts::{AlertError, DueAlert, EvaluationWritten, NewEvaluation, SentNotice};
 pub use cache::{CacheEntry, Cached, request_hash};
 pub use effects::{Effect, Listener, UsageEvent};
 #[cfg(test)]
 pub(crate) use embedded::tests;
-pub use embedded::{
-    AlertError, ApplyCounts, BATCH_WRITES_MAX, BatchFilter, BatchPage, CheckReport, CompletedJob,
-    CompletedPage, Cursor, DAYS_KEPT_MAX, DELETION_ROWS_MAX, DeadlineOutcome, DeletionCounts,
-    DueAlert, EvaluationWritten, ExportReport, KeptRaw, LABELED_GROUPS_MAX, LABELS_MAX,
-    LIST_ROWS_MAX, ListFilter, ListPage, NewAttemptEnd, NewEvaluation, NewIdentity, NewItem,
-    NewObservation, NewOutcome, NewResult, NewRun, OTHER_LABEL, OTHER_LABELS, OutboxKey, Pending,
-    Reported, ResendError, ResultCursor, ResultFilter, RunAction, RunWritten, SWEEP_ROWS_MAX,
-    ScheduleEntry, ScheduleError, SentNotice, SpendRow, Store, StoreSizes, SubmitError,
-    SubmitLimits, SweepOutcome, TRACKER_VERSIONS_MAX, TRACKERS_MAX, TrackerDeletion, TrackerLimit,
-    WRITES_WAITING_MAX, WriterStats, day_of, hide_guarded_panics, idempotency_of,
-    idempotency_of_batch, idempotency_of_samples,
-};
+pub use embedded::{CheckReport, ExportReport, hide_guarded_panics};
 pub use error::{BackendError, StoreError};
 pub use evidence_files::{EvidenceFile, EvidenceFolder, EvidenceOwner};
+pub use handle::Store;
+pub use idempotency::{idempotency_of, idempotency_of_batch, idempotency_of_samples};
+pub use list::{BatchFilter, BatchPage, Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
 pub use options::{OpenOptions, QuickRepair};
+pub use outbox::{OutboxKey, Reported, ResendError};
+pub use pending::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX, WriterStats};
+pub use reads::{KeptRaw, LABELS_MAX, OTHER_LABELS, SpendRow, StoreSizes};
 pub use record::SealedResult;
 pub use record::{Counts, CountsKind, decode_job, encode_job};
+pub use removal::{
+    DELETION_ROWS_MAX, DeadlineOutcome, DeletionCounts, SWEEP_ROWS_MAX, SweepOutcome,
+};
+pub use results::{CompletedJob, CompletedPage, ResultCursor, ResultFilter};
 pub use row::{ReadyKey, Row};
+pub use schedules::{NewRun, RunAction, RunWritten, ScheduleEntry, ScheduleError};
 pub use scrapers::Scrapers;
+pub use trackers::{
+    ApplyCounts, LABELED_GROUPS_MAX, NewObservation, OTHER_LABEL, TRACKER_VERSIONS_MAX,
+    TRACKERS_MAX, TrackerDeletion, TrackerLimit, day_of,
+};
+pub use writes::{
+    NewAttemptEnd, NewIdentity, NewItem, NewOutcome, NewResult, SubmitError, SubmitLimits,
+};

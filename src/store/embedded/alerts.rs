@@ -8,65 +8,17 @@ use uuid::Uuid;
 use super::alert_marks::{self, NEVER_MS, WatchMark};
 use super::snapshot::Snapshot;
 use super::transaction::Tables;
-use super::writer::Pending;
-use super::{Store, notices, outbox, tables};
+use super::{notices, outbox, tables};
 use crate::alert::{ALERTS_MAX, Alert, Notice};
 use crate::clock::UnixMs;
-use crate::job::Delivery;
-use crate::store::{Row, StoreError, record};
+use crate::store::{
+    AlertError, DueAlert, EvaluationWritten, NewEvaluation, Pending, Row, SentNotice, Store,
+    StoreError, record,
+};
 
 /// How far ahead an evaluation can be due, milliseconds: one that seems to be was planned by a
 /// clock that was ahead, and is due.
 const DUE_AHEAD_MS_MAX: u64 = 600_000;
-
-/// The reason why an alert was not written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AlertError {
-    /// The account has no such alert.
-    Gone,
-    /// Another alert of the account has this name.
-    NameTaken,
-    /// The account has [`ALERTS_MAX`] of them.
-    TooMany,
-    /// It has changed since it was read.
-    Stale,
-}
-
-/// An alert that is due, as it was read.
-#[derive(Clone, Debug)]
-pub struct DueAlert {
-    pub alert: Alert,
-    /// How often it was marked before it was read.
-    pub marks: u64,
-}
-
-/// An evaluation that is about to be written.
-#[derive(Clone, Debug)]
-pub struct NewEvaluation {
-    pub due: DueAlert,
-    /// The alert as the evaluation has changed it.
-    pub after: Alert,
-    /// When it is evaluated again, whether something changes or not.
-    pub again_ms: Option<UnixMs>,
-    /// The notice that follows, with the row and the nonce of a fresh identity.
-    pub notice: Option<Notice>,
-}
-
-/// The outcome of writing an evaluation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum EvaluationWritten {
-    Written,
-    /// The alert has changed or is gone; nothing was written.
-    Stale,
-}
-
-/// A notice and its delivery.
-#[derive(Clone, Debug)]
-pub struct SentNotice {
-    pub id: Uuid,
-    pub notice: Notice,
-    pub delivery: Option<Delivery>,
-}
 
 impl Store {
     /// Writes a new alert, to be evaluated at `due_ms`.
@@ -75,7 +27,7 @@ impl Store {
         alert: Alert,
         due_ms: Option<UnixMs>,
     ) -> Pending<Result<Alert, AlertError>> {
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let others = of_account(tables, &alert.account)?;
                 if others.len() >= ALERTS_MAX {
@@ -98,7 +50,7 @@ impl Store {
         mut after: Alert,
         due_ms: Option<UnixMs>,
     ) -> Pending<Result<Alert, AlertError>> {
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let Some(current) = current(tables, &before)? else {
                     return Ok(Err(AlertError::Gone));
@@ -121,7 +73,7 @@ impl Store {
 
     /// Removes an alert with its notices, sent or not.
     pub fn remove_alert(&self, alert: Alert) -> Pending<Result<Alert, AlertError>> {
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let Some(current) = current(tables, &alert)? else {
                     return Ok(Err(AlertError::Gone));
@@ -138,14 +90,14 @@ impl Store {
 
     /// Writes an evaluation with its notice.
     pub fn write_evaluation(&self, evaluation: NewEvaluation) -> Pending<EvaluationWritten> {
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit_blocking(move |tables| write_evaluation(tables, evaluation))
         })
     }
 
     /// Writes a notice that somebody has asked for, whatever the state of the alert.
     pub fn add_notice(&self, alert: Alert, notice: Notice) -> Pending<Result<Notice, AlertError>> {
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let Some(mut current) = current(tables, &alert)? else {
                     return Ok(Err(AlertError::Gone));
@@ -160,23 +112,13 @@ impl Store {
         })
     }
 
-    /// Returns the id of an alert.
-    pub fn alert_id(&self, alert: &Alert) -> Uuid {
-        self.cipher.seal(alert.row, alert.nonce)
-    }
-
-    /// Returns the id of a notice.
-    pub fn notice_id(&self, notice: &Notice) -> Uuid {
-        self.cipher.seal(notice.row, notice.nonce)
-    }
-
     /// Reads an alert of an account.
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn alert(&self, id: Uuid, account: &str) -> Result<Option<Alert>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let alerts = snapshot.open_table(tables::ALERTS)?;
             let Some(bytes) = alerts.get(plain.row)? else { return Ok(None) };
             let alert = record::decode_alert(plain.row, bytes.value())?;
@@ -190,7 +132,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn alerts(&self, account: Option<&str>) -> Result<Vec<Alert>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let mut found = Vec::new();
             for entry in snapshot.open_table(tables::ALERTS)?.iter()? {
                 let (row, bytes) = entry?;
@@ -212,7 +154,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn notices(&self, alert: &Alert) -> Result<Vec<SentNotice>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let mut found = Vec::new();
             for row in alert.progress.notices.iter().rev() {
                 // An older state of the alert may name one that has gone.
@@ -230,7 +172,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn next_alert_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let due = snapshot.open_table(tables::ALERTS_DUE)?;
             let is_ahead = due
                 .last()?
@@ -250,7 +192,7 @@ impl Store {
         now_ms: UnixMs,
         alerts_max: usize,
     ) -> Result<Vec<DueAlert>, StoreError> {
-        self.shared.read(|snapshot| due_in(snapshot, now_ms, alerts_max))
+        self.embedded.read(|snapshot| due_in(snapshot, now_ms, alerts_max))
     }
 }
 

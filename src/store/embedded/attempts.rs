@@ -5,21 +5,12 @@
 use uuid::Uuid;
 
 use super::snapshot::Snapshot;
+use super::spend;
 use super::transaction::Tables;
-use super::writer::Pending;
-use super::{Store, spend};
 use crate::clock::UnixMs;
 use crate::job::{ATTEMPTS_KEPT_MAX, AttemptEnd, Job, State, UpstreamUsage};
 use crate::store::record::SealedResult;
-use crate::store::{Row, StoreError, record};
-
-/// The end of an attempt, and whom its calls are counted for.
-#[derive(Clone, Debug)]
-pub struct NewAttemptEnd {
-    pub end: AttemptEnd,
-    pub account: String,
-    pub label: Option<String>,
-}
+use crate::store::{NewAttemptEnd, Pending, Row, Store, StoreError, record};
 
 /// Adds an attempt to those of its job, if that is there to keep it, and its calls to what was
 /// spent, in the transaction that changes the job.
@@ -90,7 +81,7 @@ impl Store {
     ) -> Result<Option<T>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
         let row = plain.row;
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let ended = read(snapshot, row);
             let found = self.row_in(snapshot, row, now_ms, |job, result| {
                 plain.has_nonce(job.nonce).then(|| ended.map(|ended| read_job(job, result, ended)))
@@ -111,7 +102,7 @@ impl Store {
         read_job: impl FnOnce(&Job, Option<SealedResult<'_>>, Option<&UpstreamUsage>) -> T,
     ) -> Result<Option<T>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
-        let found = self.shared.read(|snapshot| {
+        let found = self.embedded.read(|snapshot| {
             self.sealed_row_in(snapshot, plain.row, now_ms, |job, result| {
                 plain.has_nonce(job.nonce).then(|| {
                     let usage = usage(snapshot, job);
@@ -124,7 +115,7 @@ impl Store {
 
     /// Writes the end of an attempt whose job did not wait for it.
     pub fn note_attempt(&self, row: Row, ended: NewAttemptEnd) -> Pending<()> {
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit_blocking(move |tables| {
                 let is_kept = tables.has_job(row)?;
                 note(tables, row, ended, is_kept)

@@ -3,43 +3,17 @@
 
 use uuid::Uuid;
 
-use super::idempotency::Existing;
 use super::snapshot::Snapshot;
 use super::transaction::Tables;
-use super::writer::Pending;
-use super::{
-    NewIdentity, Store, SubmitError, SubmitLimits, batch_progress, idempotency, jobs, outbox, rows,
-};
+use super::{batch_progress, idempotency, jobs, outbox, rows};
 use crate::clock::UnixMs;
 use crate::job::{
-    Batch, BatchKey, Event, Failure, Idempotency, ItemError, Job, RejectedItem, State,
-    TransitionError,
+    Batch, Event, Failure, Idempotency, ItemError, Job, RejectedItem, State, TransitionError,
 };
-use crate::store::{Row, Scrapers, StoreError, record};
-
-/// A job that is about to be written with its batch.
-pub struct NewItem {
-    pub job: Job,
-    /// The result of one that is born `done`.
-    pub result: Option<Vec<u8>>,
-    pub limits: SubmitLimits,
-}
+use crate::store::idempotency::Existing;
+use crate::store::{NewItem, Pending, Row, Scrapers, Store, StoreError, SubmitError, record};
 
 impl Store {
-    /// Returns the identity of a batch and of each of its items, for [`Store::submit_batch`].
-    ///
-    /// # Errors
-    /// Returns an error if the operating system's generator failed.
-    pub fn new_batch_identity(
-        &self,
-        items: usize,
-    ) -> Result<(BatchKey, Vec<NewIdentity>), StoreError> {
-        let row = self.next_rows(items as u64 + 1);
-        let key = BatchKey { row, id: self.identity_of(row)?.id };
-        let identities = (row + 1..=row + items as u64).map(|row| self.identity_of(row));
-        Ok((key, identities.collect::<Result<_, _>>()?))
-    }
-
     /// Writes a batch with the jobs of those items that keep their limits. Where its idempotency
     /// key came with the same request before, nothing is written, and the answer is that earlier
     /// batch: it has another row.
@@ -49,7 +23,8 @@ impl Store {
         items: Vec<NewItem>,
     ) -> Pending<Result<Batch, SubmitError>> {
         let scrapers = self.scrapers.clone();
-        self.queue(|queue| queue.submit(move |tables| insert(tables, &scrapers, batch, items)))
+        self.embedded
+            .queue(|queue| queue.submit(move |tables| insert(tables, &scrapers, batch, items)))
     }
 
     /// Returns the batch that came with the same idempotency key and request before, if it exists
@@ -61,7 +36,8 @@ impl Store {
         now_ms: UnixMs,
     ) -> Pending<Option<Result<Batch, SubmitError>>> {
         let scrapers = self.scrapers.clone();
-        self.queue(|queue| queue.submit(move |tables| earlier(tables, &scrapers, known, now_ms)))
+        self.embedded
+            .queue(|queue| queue.submit(move |tables| earlier(tables, &scrapers, known, now_ms)))
     }
 
     /// Reads a batch, if it exists at `now_ms`.
@@ -69,7 +45,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn batch(&self, id: Uuid, now_ms: UnixMs) -> Result<Option<Batch>, StoreError> {
-        self.shared.read(|snapshot| self.batch_in(snapshot, id, now_ms))
+        self.embedded.read(|snapshot| self.batch_in(snapshot, id, now_ms))
     }
 
     /// Reads a batch, if it exists at `now_ms`, and calls `visit` with the place and the job of
@@ -84,7 +60,7 @@ impl Store {
         now_ms: UnixMs,
         mut visit: impl FnMut(u32, &Job),
     ) -> Result<Option<Batch>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let Some(batch) = self.batch_in(snapshot, id, now_ms)? else { return Ok(None) };
             let tables = snapshot.rows()?;
             for entry in tables.jobs.range(rows_of(&batch))? {
@@ -129,7 +105,7 @@ impl Store {
     ) -> Result<Result<Batch, TransitionError>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(Err(TransitionError::Gone)) };
         let scrapers = self.scrapers.clone();
-        let pending = self.queue(|queue| {
+        let pending = self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let batch = rows::read_batch(tables, plain.row)?.filter(|batch| {
                     let owned = rows::has_id(batch, id) && batch.account == account;

@@ -24,9 +24,9 @@ pub use report::CheckReport;
 use super::database::guarded;
 use super::open::{self, open_existing};
 use super::storage::{FileStorage, Storage};
-use super::{Store, tables};
+use super::tables;
 use crate::store::evidence_files::EvidenceFolder;
-use crate::store::{StoreError, record};
+use crate::store::{Store, StoreError, record};
 use report::Expected;
 
 impl CheckReport {

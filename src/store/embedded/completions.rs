@@ -3,65 +3,21 @@
 //! added to.
 
 use redb::{ReadableTable, WriteTransaction};
-use uuid::Uuid;
 
-use super::list::{LIST_ROWS_MAX, ListFilter};
 use super::snapshot::Snapshot;
+use super::tables;
 use super::transaction::Tables;
-use super::{Store, tables};
 use crate::clock::UnixMs;
 use crate::job::{Job, SAMPLES_MAX, State};
-use crate::store::{Row, StoreError, record};
+use crate::store::{
+    CompletedJob, CompletedPage, LIST_ROWS_MAX, ResultFilter, Row, Store, StoreError, record,
+};
 
 /// The most results of a page, and the bytes of results after which it ends.
 const PAGE_RESULTS_MAX: usize = 200;
 const PAGE_BYTES_MAX: usize = 1 << 20;
 /// The most numbers that are removed at once.
 const TRIM_ROWS_MAX: usize = 250;
-/// The upper bits of a cursor's nonce. No client has made it up: it has to come out of the cipher.
-const CURSOR_TAG: u128 = 0x265_7375_6c74;
-/// The lower bits of it: how many rows of the job have been read.
-const CURSOR_ROW_BITS: u32 = 32;
-
-/// The filter of an export. What is `None` does not matter.
-#[derive(Clone, Debug, Default)]
-pub struct ResultFilter {
-    /// Its times are not looked at.
-    pub job: ListFilter,
-    pub country: Option<String>,
-    /// Measured by this tracker, where they asked for it.
-    pub tracker: Option<String>,
-    /// Done at this moment or later.
-    pub since_ms: Option<UnixMs>,
-    /// Done at this moment or earlier.
-    pub until_ms: Option<UnixMs>,
-}
-
-/// The place in the order of completion after a row of a job.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ResultCursor {
-    pub number: u64,
-    /// How many rows of the job have been read.
-    pub rows: u32,
-}
-
-/// A job that is done, with its result as it is sent.
-#[derive(Clone, Debug)]
-pub struct CompletedJob {
-    pub number: u64,
-    pub job: Job,
-    pub result: Vec<u8>,
-    /// Counts the same scrapes of a batch, which stand behind one another, from 1.
-    pub sample: usize,
-}
-
-/// A page of an export.
-#[derive(Clone, Debug, Default)]
-pub struct CompletedPage {
-    pub jobs: Vec<CompletedJob>,
-    /// The number that the next page begins with; `None` when nothing is left.
-    pub next: Option<u64>,
-}
 
 fn last(tables: &Tables<'_>) -> Result<Option<u64>, StoreError> {
     let last = tables.completions.range::<u64>(..)?.next_back().transpose()?;
@@ -130,7 +86,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn last_completion(&self) -> Result<Option<u64>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let completions = snapshot.open_table(tables::COMPLETIONS)?;
             Ok(completions.last()?.map(|(number, _)| number.value()))
         })
@@ -149,7 +105,7 @@ impl Store {
         until: u64,
         now_ms: UnixMs,
     ) -> Result<CompletedPage, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let completions = snapshot.open_table(tables::COMPLETIONS)?;
             let mut page = CompletedPage::default();
             let mut bytes = 0;
@@ -238,20 +194,5 @@ impl Store {
             }
         }
         Ok(sample)
-    }
-
-    /// Returns a cursor of an export as clients see it.
-    pub fn result_cursor_id(&self, cursor: ResultCursor) -> Uuid {
-        let nonce = CURSOR_TAG << CURSOR_ROW_BITS | u128::from(cursor.rows);
-        self.cipher.seal(cursor.number, nonce)
-    }
-
-    /// Returns the cursor of an export that a client has sent back; `None` when it is none of this
-    /// store's.
-    pub fn result_cursor(&self, id: Uuid) -> Option<ResultCursor> {
-        let plain = self.cipher.open(id)?;
-        let rows = u32::try_from(plain.nonce & u128::from(u32::MAX)).ok()?;
-        let own = plain.nonce >> CURSOR_ROW_BITS == CURSOR_TAG;
-        own.then_some(ResultCursor { number: plain.row, rows })
     }
 }

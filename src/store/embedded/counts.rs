@@ -3,11 +3,11 @@
 
 use redb::ReadableTable;
 
+use super::tables;
 use super::transaction::Tables;
-use super::{Store, tables};
 use crate::clock::UnixMs;
 use crate::store::row::CountsKey;
-use crate::store::{Counts, CountsKind, StoreError, record};
+use crate::store::{Counts, CountsKind, Store, StoreError, record};
 
 /// The most old records of one scraper that one write removes.
 const FORGOTTEN_MAX: usize = 1_000;
@@ -47,7 +47,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn counts(&self) -> Result<(Vec<Counts>, Option<UnixMs>), StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let (mut all, mut since_ms) = (Vec::new(), None);
             for entry in snapshot.open_table(tables::COUNTS)?.iter()? {
                 let (key, bytes) = entry?;
@@ -76,9 +76,12 @@ impl Store {
         minutes_from: u64,
         buckets_from: u64,
     ) -> Result<(), StoreError> {
-        self.queue(|queue| {
-            queue.submit_blocking(move |tables| write(tables, &changed, minutes_from, buckets_from))
-        })
-        .wait()
+        self.embedded
+            .queue(|queue| {
+                queue.submit_blocking(move |tables| {
+                    write(tables, &changed, minutes_from, buckets_from)
+                })
+            })
+            .wait()
     }
 }

@@ -1,53 +1,11 @@
 //! Deleting finished jobs before they expire: all rows of a few jobs go in one transaction, or are
 //! only counted.
 
-use std::ops::AddAssign;
-
 use super::transaction::Tables;
-use super::{Store, jobs, outbox, rows};
+use super::{jobs, outbox, rows};
 use crate::clock::UnixMs;
 use crate::job::{Job, State};
-use crate::store::{Row, Scrapers, StoreError};
-
-/// The most jobs of one deletion: nothing else is written while it runs.
-pub const DELETION_ROWS_MAX: usize = 250;
-
-/// Counts of what a deletion removes.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct DeletionCounts {
-    pub jobs: u64,
-    pub results: u64,
-    /// Jobs whose raw replies were kept.
-    pub raws: u64,
-    pub cache_entries: u64,
-    /// Deliveries of webhooks that were still to be made.
-    pub webhooks_pending: u64,
-    /// Files.
-    pub evidence: u64,
-    /// Jobs that stay because they have not ended.
-    pub unfinished: u64,
-}
-
-impl AddAssign for DeletionCounts {
-    fn add_assign(&mut self, other: DeletionCounts) {
-        let DeletionCounts {
-            jobs,
-            results,
-            raws,
-            cache_entries,
-            webhooks_pending,
-            evidence,
-            unfinished,
-        } = other;
-        self.jobs += jobs;
-        self.results += results;
-        self.raws += raws;
-        self.cache_entries += cache_entries;
-        self.webhooks_pending += webhooks_pending;
-        self.evidence += evidence;
-        self.unfinished += unfinished;
-    }
-}
+use crate::store::{DELETION_ROWS_MAX, DeletionCounts, Row, Scrapers, Store, StoreError};
 
 /// Deletes a finished job with all that belongs to it but its evidence, or only counts that.
 fn delete(
@@ -111,7 +69,7 @@ impl Store {
         dry_run: bool,
     ) -> Result<DeletionCounts, StoreError> {
         let scrapers = self.scrapers.clone();
-        let pending = self.queue(|queue| {
+        let pending = self.embedded.queue(|queue| {
             queue.submit(move |tables| delete_all(tables, &scrapers, &known, now_ms, dry_run))
         });
         pending.committed().await

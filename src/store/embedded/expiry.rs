@@ -5,40 +5,15 @@
 use redb::ReadableTable;
 
 use super::transaction::Tables;
-use super::{Store, completions, jobs, rows};
+use super::{completions, jobs, rows};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job, State, TransitionError};
 use crate::store::cache::CACHE_AHEAD_MS_MAX;
 use crate::store::effects::Effect;
-use crate::store::{ReadyKey, Row, Scrapers, StoreError, record};
-
-/// The most rows that one pass removes: while it runs nothing else is written, and who polls has
-/// one core less.
-pub const SWEEP_ROWS_MAX: usize = 250;
-
-/// The outcome of one sweep.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct SweepOutcome {
-    /// Jobs and batches.
-    pub rows: usize,
-    pub cache_entries: usize,
-}
-
-impl SweepOutcome {
-    /// Returns whether another pass would find more.
-    pub fn full(&self) -> bool {
-        self.rows == SWEEP_ROWS_MAX || self.cache_entries == SWEEP_ROWS_MAX
-    }
-}
-
-/// The outcome of one pass over the start deadlines.
-#[derive(Clone, Debug, Default)]
-pub struct DeadlineOutcome {
-    /// The jobs that it has ended.
-    pub ended: Vec<Job>,
-    /// Whether another pass would find more.
-    pub full: bool,
-}
+use crate::store::{
+    DeadlineOutcome, ReadyKey, Row, SWEEP_ROWS_MAX, Scrapers, Store, StoreError, SweepOutcome,
+    record,
+};
 
 /// Ends at most [`SWEEP_ROWS_MAX`] jobs whose start deadline has passed at `now_ms`.
 pub(super) fn end_overdue(
@@ -162,15 +137,16 @@ impl Store {
     /// Returns an error if the store failed; nothing was removed.
     pub fn sweep(&self, now_ms: UnixMs, cache_from_ms: UnixMs) -> Result<SweepOutcome, StoreError> {
         {
-            let mut cache = self.shared.cache_index();
+            let mut cache = self.embedded.shared.cache_index();
             cache.forget_after(now_ms.saturating_add(CACHE_AHEAD_MS_MAX));
             cache.forget_before(cache_from_ms);
         }
         let scrapers = self.scrapers.clone();
-        self.queue(|queue| {
-            queue.submit_blocking(move |tables| sweep(tables, &scrapers, now_ms, cache_from_ms))
-        })
-        .wait()
+        self.embedded
+            .queue(|queue| {
+                queue.submit_blocking(move |tables| sweep(tables, &scrapers, now_ms, cache_from_ms))
+            })
+            .wait()
     }
 
     /// Ends at most [`SWEEP_ROWS_MAX`] jobs that should have started by `now_ms` and have not.
@@ -180,10 +156,11 @@ impl Store {
     /// Returns an error if the store failed; no job was ended.
     pub fn end_overdue(&self, now_ms: UnixMs) -> Result<DeadlineOutcome, StoreError> {
         let scrapers = self.scrapers.clone();
-        self.queue(|queue| {
-            queue.submit_blocking(move |tables| end_overdue(tables, &scrapers, now_ms))
-        })
-        .wait()
+        self.embedded
+            .queue(|queue| {
+                queue.submit_blocking(move |tables| end_overdue(tables, &scrapers, now_ms))
+            })
+            .wait()
     }
 
     /// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much
@@ -200,11 +177,12 @@ impl Store {
         after: Option<ReadyKey>,
     ) -> Result<Option<ReadyKey>, StoreError> {
         let scrapers = self.scrapers.clone();
-        self.queue(|queue| {
-            queue.submit_blocking(move |tables| {
-                pull_forward_after_clock_step(tables, &scrapers, now_ms, by_ms, after)
+        self.embedded
+            .queue(|queue| {
+                queue.submit_blocking(move |tables| {
+                    pull_forward_after_clock_step(tables, &scrapers, now_ms, by_ms, after)
+                })
             })
-        })
-        .wait()
+            .wait()
     }
 }

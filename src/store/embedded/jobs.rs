@@ -2,7 +2,6 @@
 //! deadline indexes, result, credits, cache entry, delivery. Each operation checks first and writes
 //! second, because a refusal inside a batch must leave nothing behind.
 
-use super::idempotency::Existing;
 use super::transaction::Tables;
 use super::{
     alert_marks, attempts, batch_progress, completions, idempotency, outbox, raws, rows,
@@ -11,36 +10,8 @@ use super::{
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State, TransitionError};
 use crate::store::effects::Effect;
-use crate::store::{Row, Scrapers, StoreError, record};
-
-/// The reason why a job was not taken. Nothing of it is stored.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SubmitError {
-    /// The scraper has as many unfinished jobs as it may have.
-    QueueFull,
-    /// The account's allowance for the month does not cover the price.
-    CreditLimit,
-    /// The idempotency key came with another request before.
-    KeyReused,
-}
-
-/// A result and whether it may serve others.
-#[derive(Clone)]
-pub struct NewResult {
-    /// The result object as it is sent.
-    pub json: Vec<u8>,
-    /// The request's hash where the result goes into the cache.
-    pub cache_hash: Option<u128>,
-}
-
-/// The limits a submit has to keep.
-#[derive(Clone, Copy, Debug)]
-pub struct SubmitLimits {
-    /// The most unfinished jobs of the scraper.
-    pub unfinished_max: usize,
-    /// The account's credits in a calendar month; `None` sets none.
-    pub monthly_credits: Option<u64>,
-}
+use crate::store::idempotency::Existing;
+use crate::store::{NewResult, Row, Scrapers, StoreError, SubmitError, SubmitLimits, record};
 
 /// Writes a new job; one that is inserted as `done` comes with its result. Returns the job of this
 /// idempotency key, where there is one already, and writes nothing then.

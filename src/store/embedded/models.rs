@@ -2,11 +2,10 @@
 
 use redb::ReadableTable;
 
+use super::tables;
 use super::transaction::Tables;
-use super::writer::Pending;
-use super::{Store, tables};
 use crate::job::ModelSeen;
-use crate::store::{StoreError, record};
+use crate::store::{Pending, Store, StoreError, record};
 
 fn note(tables: &mut Tables<'_>, upstream: &str, seen: ModelSeen) -> Result<(), StoreError> {
     let stored = match tables.models.get(upstream)? {
@@ -24,7 +23,8 @@ fn note(tables: &mut Tables<'_>, upstream: &str, seen: ModelSeen) -> Result<(), 
 impl Store {
     /// Writes that an upstream answers with another model than before.
     pub fn note_model(&self, upstream: String, seen: ModelSeen) -> Pending<()> {
-        self.queue(|queue| queue.submit_blocking(move |tables| note(tables, &upstream, seen)))
+        self.embedded
+            .queue(|queue| queue.submit_blocking(move |tables| note(tables, &upstream, seen)))
     }
 
     /// Returns the models of every upstream, oldest first.
@@ -32,7 +32,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn models(&self) -> Result<Vec<(String, Vec<ModelSeen>)>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let mut all = Vec::new();
             for entry in snapshot.open_table(tables::MODELS)?.iter()? {
                 let (upstream, bytes) = entry?;

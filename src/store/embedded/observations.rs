@@ -7,55 +7,19 @@ use uuid::Uuid;
 
 use super::tables::{self, ObservationKey};
 use super::transaction::Tables;
-use super::{Store, alert_marks, page_sums, rows, trackers};
+use super::{alert_marks, page_sums, rows, trackers};
 use crate::clock::UnixMs;
 use crate::job::{Job, State};
-use crate::measure::{
-    AnswerCounts, GroupKey, GroupSums, Measured, NewAnswer, Observation, own_places,
-};
+use crate::measure::{AnswerCounts, GroupKey, GroupSums, NewAnswer, Observation, own_places};
 use crate::store::record::ObservationRecord;
-use crate::store::{Row, StoreError, record};
+use crate::store::trackers::DAY_MS;
+use crate::store::{
+    ApplyCounts, LABELED_GROUPS_MAX, NewObservation, OTHER_LABEL, Row, Store, StoreError,
+    TrackerDeletion, day_of, record,
+};
 
-/// The most groups of a day that have labels of their own.
-pub const LABELED_GROUPS_MAX: usize = 500;
-/// The label under which answers of further labels are counted.
-pub const OTHER_LABEL: &str = "(other)";
 /// The most observations that a step of a deletion or a sweep removes.
 const FORGOTTEN_MAX: usize = 250;
-const DAY_MS: u64 = 86_400_000;
-
-/// The measure of an answer, about to be written.
-#[derive(Clone, Debug)]
-pub struct NewObservation {
-    pub tracker: String,
-    pub tracker_id: u64,
-    pub version: u32,
-    /// The job's id as clients see it.
-    pub job_id: Uuid,
-    pub measured: Measured,
-}
-
-/// Counts of answers that a tracker was applied to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ApplyCounts {
-    pub measured: u64,
-    /// Answers that had been measured by this version before.
-    pub already: u64,
-}
-
-/// The outcome of a step of a deletion.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrackerDeletion {
-    NotFound,
-    /// Observations are gone, and there may be more.
-    Begun,
-    Gone,
-}
-
-/// Returns the day of a moment, since 1970-01-01.
-pub fn day_of(at_ms: UnixMs) -> u32 {
-    u32::try_from(at_ms / DAY_MS).unwrap_or(u32::MAX)
-}
 
 /// Writes what was measured in the answer of a job that is done, and adds it to the sums. Returns
 /// whether it did: not if that was done before, or the tracker is gone.
@@ -241,7 +205,7 @@ impl Store {
         measured: Vec<(Row, NewObservation)>,
     ) -> Result<ApplyCounts, StoreError> {
         let scrapers = self.scrapers.clone();
-        let pending = self.queue(|queue| {
+        let pending = self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let mut counts = ApplyCounts::default();
                 for (row, new) in &measured {
@@ -269,8 +233,9 @@ impl Store {
         account: String,
         name: String,
     ) -> Result<TrackerDeletion, StoreError> {
-        let pending =
-            self.queue(|queue| queue.submit(move |tables| delete_step(tables, &account, &name)));
+        let pending = self
+            .embedded
+            .queue(|queue| queue.submit(move |tables| delete_step(tables, &account, &name)));
         pending.committed().await
     }
 
@@ -286,7 +251,7 @@ impl Store {
         last: u32,
         mut visit: impl FnMut(GroupKey<'_>, bool, &GroupSums),
     ) -> Result<(), StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let table = snapshot.open_table(tables::SUMS)?;
             let from = (id, version, first, 0, false, "", "");
             let to = (id, version, last.saturating_add(1), 0, false, "", "");
@@ -313,7 +278,7 @@ impl Store {
         after: Option<(UnixMs, Row)>,
         rows_max: usize,
     ) -> Result<Vec<Observation>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let table = snapshot.open_table(tables::OBSERVATIONS)?;
             let after = after.filter(|(at_ms, _)| *at_ms >= since_ms);
             let from = after.map_or((id, version, since_ms, 0), |(at_ms, row)| {
@@ -350,12 +315,14 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed; nothing was removed.
     pub fn sweep_observations(&self, before_ms: UnixMs) -> Result<usize, StoreError> {
-        let oldest = self.shared.read(|snapshot| {
+        let oldest = self.embedded.read(|snapshot| {
             Ok(snapshot.open_table(tables::TRACKER_VERSIONS)?.first()?.is_some())
         })?;
         if !oldest {
             return Ok(0);
         }
-        self.queue(|queue| queue.submit_blocking(move |tables| sweep(tables, before_ms))).wait()
+        self.embedded
+            .queue(|queue| queue.submit_blocking(move |tables| sweep(tables, before_ms)))
+            .wait()
     }
 }

@@ -10,13 +10,13 @@ use super::database::guarded;
 use super::shared::{BATCH_BOUNDS, Shared};
 use super::storage::{FileStorage, Storage, directory_error};
 use super::tables::{self, META, SCRAPERS};
-use super::{Store, completions, transaction, writer};
+use super::{Embedded, completions, transaction, writer};
 use crate::clock::UnixMs;
 use crate::id::{self, IdCipher};
 use crate::job::BatchProgress;
 use crate::store::cache::{CacheEntry, CacheIndex};
 use crate::store::scrapers::ScraperEntry;
-use crate::store::{OpenOptions, Scrapers, StoreError, record};
+use crate::store::{OpenOptions, Scrapers, Store, StoreError, record};
 use crate::tally::Histogram;
 
 /// The version of the tables' layout that this build writes. It reads the first too, whose records
@@ -79,16 +79,15 @@ impl Store {
         });
         let (queue, thread) = writer::spawn(shared.clone())
             .map_err(|error| directory_error(&options.directory, error))?;
-        Ok(Store {
+        let embedded = Embedded {
             shared,
-            cipher: IdCipher::new(key),
-            scrapers,
             next_row: AtomicU64::new(next_row),
             queue: RwLock::new(Some(queue)),
             writer: Mutex::new(Some(thread)),
             options: options.clone(),
             storage,
-        })
+        };
+        Ok(Store { cipher: IdCipher::new(key), scrapers, embedded })
     }
 }
 

@@ -8,39 +8,14 @@ use uuid::Uuid;
 
 use super::snapshot::Snapshot;
 use super::transaction::Tables;
-use super::{Store, notices, rows, tables};
+use super::{notices, rows, tables};
 use crate::alert::Notice;
 use crate::clock::UnixMs;
 use crate::id::IdParts;
 use crate::job::{Batch, DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Job, Recipient, Subject};
 use crate::store::effects::Effect;
-use crate::store::{Row, Scrapers, StoreError, record};
-
-/// The key of a delivery in the outbox: when it is due, and its row.
-pub type OutboxKey = (UnixMs, Row);
-
-/// For how long the sweep leaves an expired job alone whose delivery is pending, milliseconds.
-pub(super) const HOLD_MS: u64 = 3_600_000;
-
-/// The job, batch or notice that a delivery reports.
-#[derive(Clone, Copy, Debug)]
-pub enum Reported<'a> {
-    /// With the JSON of its result.
-    Job(&'a Job, Option<&'a [u8]>),
-    Batch(&'a Batch),
-    Notice(&'a Notice),
-}
-
-/// The reason why a webhook is not sent again.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ResendError {
-    /// There is no such job, or no longer, or it is another account's.
-    Gone,
-    /// It was submitted without a webhook.
-    NoWebhook,
-    /// It has not ended: its webhook will be sent when it does.
-    Unfinished,
-}
+use crate::store::outbox::HOLD_MS;
+use crate::store::{OutboxKey, Reported, ResendError, Row, Scrapers, Store, StoreError, record};
 
 /// A delivery that is about to be written.
 pub(super) struct Prepared {
@@ -250,7 +225,7 @@ impl Store {
         after: Option<OutboxKey>,
         mut visit: impl FnMut(OutboxKey, Recipient) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let outbox = snapshot.open_table(tables::OUTBOX)?;
             let due_end = (now_ms, Row::MAX);
             // None of these is due for more than a day.
@@ -277,7 +252,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn next_delivery_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let outbox = snapshot.open_table(tables::OUTBOX)?;
             let mut later = outbox.range((now_ms.saturating_add(1), 0)..)?;
             Ok(later.next().transpose()?.map(|(key, _)| key.value().0))
@@ -289,7 +264,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
-        self.shared.read(|snapshot| delivery_in(snapshot, row))
+        self.embedded.read(|snapshot| delivery_in(snapshot, row))
     }
 
     /// Reads the delivery of a row together with what it reports, both of one state, whether that
@@ -303,7 +278,7 @@ impl Store {
         row: Row,
         read: impl FnOnce(&Delivery, Reported<'_>) -> T,
     ) -> Result<T, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let delivery =
                 delivery_in(snapshot, row)?.ok_or(StoreError::Damaged("a delivery is gone"))?;
             let read = match delivery.subject {
@@ -336,7 +311,7 @@ impl Store {
         read: impl FnOnce(Reported<'_>) -> T,
     ) -> Result<Option<(T, Option<Delivery>)>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let read = match subject {
                 Subject::Job => self
                     .row_in(snapshot, plain.row, now_ms, |job, result| {
@@ -369,14 +344,15 @@ impl Store {
         spread: u64,
     ) -> Result<Option<Delivery>, StoreError> {
         let scrapers = self.scrapers.clone();
-        self.queue(|queue| {
-            queue.submit_blocking(move |tables| {
-                note(tables, &scrapers, row, |delivery| {
-                    delivery.note(attempt, resends, retry_after_ms, spread);
+        self.embedded
+            .queue(|queue| {
+                queue.submit_blocking(move |tables| {
+                    note(tables, &scrapers, row, |delivery| {
+                        delivery.note(attempt, resends, retry_after_ms, spread);
+                    })
                 })
             })
-        })
-        .wait()
+            .wait()
     }
 
     /// Makes the webhook of a job or a batch of `account`'s due once more, whatever the state of
@@ -394,7 +370,7 @@ impl Store {
     ) -> Result<Result<Delivery, ResendError>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(Err(ResendError::Gone)) };
         let scrapers = self.scrapers.clone();
-        let pending = self.queue(|queue| {
+        let pending = self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 send_again(tables, &scrapers, subject, plain, id, &account, now_ms)
             })

@@ -1,11 +1,10 @@
 //! The pages that answers used, as sums by day and group beside those of the observations. They
 //! stand apart: they are as long as all other sums together, and few reports ask for them.
 
-use super::Store;
 use super::tables::{self, SumsKey};
 use super::transaction::Tables;
 use crate::measure::{GroupKey, PageSums, PageUse};
-use crate::store::{StoreError, record};
+use crate::store::{Store, StoreError, record};
 
 /// Adds the pages of an answer to the sums of its day and group.
 pub(super) fn add(
@@ -40,7 +39,7 @@ impl Store {
         last: u32,
         mut visit: impl FnMut(GroupKey<'_>, bool, &PageSums) -> bool,
     ) -> Result<(), StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let table = snapshot.open_table(tables::PAGE_SUMS)?;
             let from = (id, version, first, 0, false, "", "");
             let to = (id, version, last.saturating_add(1), 0, false, "", "");

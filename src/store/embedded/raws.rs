@@ -2,22 +2,11 @@
 //! as one JSON document, replaced by nothing but a later attempt's.
 
 use redb::ReadableTable;
-use uuid::Uuid;
 
+use super::tables;
 use super::transaction::Tables;
-use super::{Store, tables};
 use crate::clock::UnixMs;
-use crate::job::Job;
-use crate::store::{Row, StoreError, record};
-
-/// A job with its raw replies and the JSON of its result.
-#[derive(Clone, Debug)]
-pub struct KeptRaw {
-    pub job: Job,
-    pub id: Uuid,
-    pub raw: Vec<u8>,
-    pub result: Option<Vec<u8>>,
-}
+use crate::store::{KeptRaw, Row, Store, StoreError, record};
 
 /// Writes encoded raw replies over those of an earlier attempt.
 pub(super) fn put(tables: &mut Tables<'_>, row: Row, encoded: &[u8]) -> Result<(), StoreError> {
@@ -36,7 +25,7 @@ impl Store {
     /// Returns an error if the store failed or is damaged.
     pub fn raw(&self, row: Row) -> Result<Option<Vec<u8>>, StoreError> {
         // Decompressed outside of the read, which others share.
-        let stored = self.shared.read(|snapshot| {
+        let stored = self.embedded.read(|snapshot| {
             let stored = snapshot.open_table(tables::RAWS)?.get(row)?;
             Ok(stored.map(|stored| stored.value().to_vec()))
         })?;
@@ -48,7 +37,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn raw_rows(&self) -> Result<Vec<Row>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let mut rows = Vec::new();
             for entry in snapshot.open_table(tables::RAWS)?.iter()? {
                 rows.push(entry?.0.value());
@@ -73,15 +62,16 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn replace_result(&self, row: Row, json: Vec<u8>) -> Result<(), StoreError> {
-        self.queue(|queue| {
-            queue.submit_blocking(move |tables| {
-                let known = tables.results.get(row)?.is_some();
-                if known {
-                    tables.results.insert(row, record::encode_result(row, &json).as_slice())?;
-                }
-                Ok(())
+        self.embedded
+            .queue(|queue| {
+                queue.submit_blocking(move |tables| {
+                    let known = tables.results.get(row)?.is_some();
+                    if known {
+                        tables.results.insert(row, record::encode_result(row, &json).as_slice())?;
+                    }
+                    Ok(())
+                })
             })
-        })
-        .wait()
+            .wait()
     }
 }

@@ -6,11 +6,11 @@ use redb::{ReadableTable, TableDefinition, Value};
 use uuid::Uuid;
 
 use super::snapshot::Snapshot;
-use super::{Store, tables};
+use super::tables;
 use crate::clock::UnixMs;
 use crate::job::{Job, State};
 use crate::store::record::SealedResult;
-use crate::store::{Cached, Credits, Row, StoreError, record};
+use crate::store::{Cached, Credits, Row, Store, StoreError, record};
 
 impl Store {
     /// Reads the job of an id with the JSON of its result, if it exists at `now_ms`. The bytes are
@@ -41,7 +41,7 @@ impl Store {
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<&[u8]>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        self.shared.read(|snapshot| self.row_in(snapshot, row, now_ms, read))
+        self.embedded.read(|snapshot| self.row_in(snapshot, row, now_ms, read))
     }
 
     /// Does what [`Store::read_row`] does, of a state that is read already.
@@ -94,7 +94,7 @@ impl Store {
         from_ms: UnixMs,
         now_ms: UnixMs,
     ) -> Result<Option<Cached>, StoreError> {
-        let Some(entry) = self.shared.cache_index().get(hash, from_ms, now_ms) else {
+        let Some(entry) = self.embedded.shared.cache_index().get(hash, from_ms, now_ms) else {
             return Ok(None);
         };
         let found = self.read_row(entry.row, now_ms, |job, result| {
@@ -116,7 +116,7 @@ impl Store {
         now_ms: UnixMs,
         mut visit: impl FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let ready = snapshot.open_table(tables::READY)?;
             let due = (scraper, interactive, 0, 0)..=(scraper, interactive, now_ms, Row::MAX);
             for entry in ready.range(due)? {
@@ -137,7 +137,7 @@ impl Store {
         scraper: u16,
         now_ms: UnixMs,
     ) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let ready = snapshot.open_table(tables::READY)?;
             let mut earliest_ms = None;
             for interactive in [true, false] {
@@ -163,7 +163,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn last_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let expiry = snapshot.open_table(tables::EXPIRY)?;
             Ok(expiry.last()?.map(|(key, _)| key.value().0))
         })
@@ -174,7 +174,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn newest_created_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let newest = snapshot.rows()?.jobs.last()?.map(|(row, _)| row.value());
             // At the beginning of time nothing has expired.
             newest.map_or(Ok(None), |row| self.row_in(snapshot, row, 0, |job, _| job.created_ms))
@@ -202,7 +202,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let credits = snapshot.open_table(tables::CREDITS)?;
             let stored = credits.get((account, month))?;
             stored.map_or(Ok(Credits::default()), |bytes| {
@@ -216,7 +216,7 @@ impl Store {
         &self,
         table: TableDefinition<(u64, Row), V>,
     ) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let table = snapshot.open_table(table)?;
             Ok(table.first()?.map(|(key, _)| key.value().0))
         })

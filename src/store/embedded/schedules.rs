@@ -7,71 +7,17 @@ use uuid::Uuid;
 
 use super::snapshot::Snapshot;
 use super::transaction::Tables;
-use super::writer::Pending;
-use super::{NewItem, Store, SubmitError, batches, idempotency, rows, tables};
+use super::{batches, idempotency, rows, tables};
 use crate::api::ErrorCode;
 use crate::clock::UnixMs;
 use crate::job::{
     Batch, BatchKey, ItemError, RUNS_KEPT_MAX, RunOutcome, SCHEDULES_MAX, Schedule, ScheduleRun,
 };
 use crate::store::effects::Effect;
-use crate::store::{Row, Scrapers, StoreError, record};
-
-/// The reason why a schedule was not written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ScheduleError {
-    /// The account has no such schedule.
-    Gone,
-    /// Another schedule of the account has this name.
-    NameTaken,
-    /// The account has [`SCHEDULES_MAX`] of them.
-    TooMany,
-    /// It has changed since it was read.
-    Stale,
-}
-
-/// A schedule and its newest run, of one state.
-#[derive(Clone, Debug)]
-pub struct ScheduleEntry {
-    pub schedule: Schedule,
-    pub last_run: Option<ScheduleRun>,
-}
-
-/// A run that is about to be written.
-pub struct NewRun {
-    /// The schedule as it was when the run was decided.
-    pub schedule: Schedule,
-    /// `None` for a run that a call asks for.
-    pub slot_ms: Option<UnixMs>,
-    pub missed: u32,
-    pub action: RunAction,
-}
-
-/// The action of a run.
-pub enum RunAction {
-    Submit(Box<Batch>, Vec<NewItem>),
-    Miss,
-    Refuse { code: String, sentence: String },
-}
-
-/// A run as it was written.
-#[derive(Debug)]
-pub enum RunWritten {
-    /// The schedule has changed or is gone; nothing was written.
-    Stale,
-    /// A run that a call asked for was refused, because the batch of the run before has not ended;
-    /// nothing was written.
-    Overlap(BatchKey),
-    /// The same, because the batch was refused as a whole.
-    Rejected(SubmitError),
-    /// The call was a repeated one: this batch came of it before.
-    Replayed(Box<Batch>),
-    Run {
-        schedule: Box<Schedule>,
-        run: ScheduleRun,
-        batch: Option<Box<Batch>>,
-    },
-}
+use crate::store::{
+    NewRun, Pending, Row, RunAction, RunWritten, ScheduleEntry, ScheduleError, Scrapers, Store,
+    StoreError, SubmitError, record,
+};
 
 impl Store {
     /// Writes a new schedule with its batch, as JSON.
@@ -80,7 +26,7 @@ impl Store {
         schedule: Schedule,
         batch: String,
     ) -> Pending<Result<Schedule, ScheduleError>> {
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let others = of_account(tables, &schedule.account)?;
                 if others.len() >= SCHEDULES_MAX {
@@ -105,7 +51,7 @@ impl Store {
         mut after: Schedule,
         batch: Option<String>,
     ) -> Pending<Result<Schedule, ScheduleError>> {
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let Some(current) = current(tables, &before)? else {
                     return Ok(Err(ScheduleError::Gone));
@@ -131,7 +77,7 @@ impl Store {
 
     /// Removes a schedule and the history of its runs; its batches stay.
     pub fn remove_schedule(&self, schedule: Schedule) -> Pending<Result<Schedule, ScheduleError>> {
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let Some(current) = current(tables, &schedule)? else {
                     return Ok(Err(ScheduleError::Gone));
@@ -150,11 +96,6 @@ impl Store {
         })
     }
 
-    /// Returns the id of a schedule.
-    pub fn schedule_id(&self, schedule: &Schedule) -> Uuid {
-        self.cipher.seal(schedule.row, schedule.nonce)
-    }
-
     /// Reads a schedule of an account, and its batch as JSON.
     ///
     /// # Errors
@@ -165,7 +106,7 @@ impl Store {
         account: &str,
     ) -> Result<Option<(ScheduleEntry, String)>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let schedules = snapshot.open_table(tables::SCHEDULES)?;
             let Some(bytes) = schedules.get(plain.row)? else { return Ok(None) };
             let schedule = record::decode_schedule(plain.row, bytes.value())?;
@@ -185,7 +126,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn schedules(&self, account: Option<&str>) -> Result<Vec<ScheduleEntry>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let mut found = Vec::new();
             for entry in snapshot.open_table(tables::SCHEDULES)?.iter()? {
                 let (row, bytes) = entry?;
@@ -210,7 +151,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn schedule_batch(&self, row: Row) -> Result<Option<String>, StoreError> {
-        self.shared.read(|snapshot| batch_in(snapshot, row))
+        self.embedded.read(|snapshot| batch_in(snapshot, row))
     }
 
     /// Reads the runs of a schedule, newest first, at most `runs_max`.
@@ -218,7 +159,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn schedule_runs(&self, row: Row, runs_max: usize) -> Result<Vec<ScheduleRun>, StoreError> {
-        self.shared.read(|snapshot| runs_in(snapshot, row, runs_max))
+        self.embedded.read(|snapshot| runs_in(snapshot, row, runs_max))
     }
 
     /// Returns when the next slot of any schedule is due.
@@ -226,7 +167,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn next_slot_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let due = snapshot.open_table(tables::SCHEDULES_DUE)?;
             Ok(due.first()?.map(|(key, _)| key.value().0))
         })
@@ -242,13 +183,14 @@ impl Store {
         now_ms: UnixMs,
         schedules_max: usize,
     ) -> Result<Vec<Schedule>, StoreError> {
-        self.shared.read(|snapshot| due_in(snapshot, now_ms, schedules_max))
+        self.embedded.read(|snapshot| due_in(snapshot, now_ms, schedules_max))
     }
 
     /// Writes a run of a schedule, with its batch.
     pub fn write_run(&self, run: NewRun, now_ms: UnixMs) -> Pending<RunWritten> {
         let scrapers = self.scrapers.clone();
-        self.queue(|queue| queue.submit(move |tables| write_run(tables, &scrapers, run, now_ms)))
+        self.embedded
+            .queue(|queue| queue.submit(move |tables| write_run(tables, &scrapers, run, now_ms)))
     }
 
     /// Plans those schedules again whose latest slot lies so far ahead that a clock must have been
@@ -263,22 +205,23 @@ impl Store {
         if ahead.is_empty() {
             return Ok(0);
         }
-        self.queue(|queue| {
-            queue.submit_blocking(move |tables| {
-                let mut replanned = 0;
-                for schedule in &ahead {
-                    let Some(before) = current(tables, schedule)? else { continue };
-                    let mut after = before.clone();
-                    if after.plan_after_clock_step(now_ms) {
-                        after.version += 1;
-                        write(tables, Some(&before), &after)?;
-                        replanned += 1;
+        self.embedded
+            .queue(|queue| {
+                queue.submit_blocking(move |tables| {
+                    let mut replanned = 0;
+                    for schedule in &ahead {
+                        let Some(before) = current(tables, schedule)? else { continue };
+                        let mut after = before.clone();
+                        if after.plan_after_clock_step(now_ms) {
+                            after.version += 1;
+                            write(tables, Some(&before), &after)?;
+                            replanned += 1;
+                        }
                     }
-                }
-                Ok(replanned)
+                    Ok(replanned)
+                })
             })
-        })
-        .wait()
+            .wait()
     }
 }
 

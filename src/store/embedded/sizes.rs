@@ -3,17 +3,8 @@
 
 use redb::ReadableTableMetadata;
 
-use super::{Store, tables};
-use crate::store::StoreError;
-
-/// The sizes of a store at a moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct StoreSizes {
-    /// Jobs, in whatever state; those that have expired until they are swept.
-    pub jobs: u64,
-    /// Webhooks that are still to be delivered.
-    pub deliveries_pending: u64,
-}
+use super::tables;
+use crate::store::{Store, StoreError, StoreSizes};
 
 impl Store {
     /// Returns how much the store holds. The counts are kept in the tables' roots, so this is
@@ -22,7 +13,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn sizes(&self) -> Result<StoreSizes, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             Ok(StoreSizes {
                 jobs: snapshot.open_table(tables::JOBS)?.len()?,
                 deliveries_pending: snapshot.open_table(tables::OUTBOX)?.len()?,
@@ -38,19 +29,19 @@ impl Store {
     /// Returns an error if the store failed.
     pub fn free_page_bytes(&self) -> Result<u64, StoreError> {
         let tables: Vec<_> =
-            self.shared.read(|snapshot| Ok(snapshot.transaction().list_tables()?.collect()))?;
+            self.embedded.read(|snapshot| Ok(snapshot.transaction().list_tables()?.collect()))?;
         let mut used_bytes = 0;
         for table in tables {
-            used_bytes += self.shared.read(|snapshot| {
+            used_bytes += self.embedded.read(|snapshot| {
                 let stats = snapshot.transaction().open_untyped_table(table)?.stats()?;
                 Ok(stats.stored_bytes() + stats.metadata_bytes() + stats.fragmented_bytes())
             })?;
         }
-        Ok(self.storage.bytes()?.saturating_sub(used_bytes))
+        Ok(self.embedded.storage.bytes()?.saturating_sub(used_bytes))
     }
 
     /// Returns what is free where the store's files are, bytes; `None` if unknown.
     pub fn free_bytes(&self) -> Option<u64> {
-        self.storage.free_bytes()
+        self.embedded.storage.free_bytes()
     }
 }

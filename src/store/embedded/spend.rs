@@ -2,32 +2,15 @@
 //! upstream and label, how many calls there were, what they used, and their cost. It is written
 //! with the outcome of the attempt that made them.
 
+use super::alert_marks;
 use super::tables::{self, SpendKey};
 use super::transaction::Tables;
-use super::usage::DAYS_KEPT_MAX;
-use super::{Store, alert_marks};
 use crate::clock::{self, UnixMs};
-use crate::job::{AttemptCall, Spend};
-use crate::store::{StoreError, record};
+use crate::job::AttemptCall;
+use crate::store::{DAYS_KEPT_MAX, LABELS_MAX, OTHER_LABELS, SpendRow, Store, StoreError, record};
 
-/// The most labels of one account, upstream and day that are told apart.
-pub const LABELS_MAX: usize = 100;
-/// What the calls of further labels are counted under.
-pub const OTHER_LABELS: &str = "(other)";
 /// The most old rows that one write removes.
 const FORGOTTEN_MAX: usize = 1_000;
-
-/// The sums of one day, account, upstream and label.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct SpendRow {
-    /// As a number: `20260511`.
-    pub day: u32,
-    pub account: String,
-    pub upstream: String,
-    /// Empty for jobs without one.
-    pub label: String,
-    pub spend: Spend,
-}
 
 /// Adds the calls of an attempt.
 pub(super) fn add(
@@ -110,7 +93,7 @@ impl Store {
         to_ms: UnixMs,
     ) -> Result<Vec<SpendRow>, StoreError> {
         let (first, last) = (clock::calendar_day(from_ms.min(to_ms)), clock::calendar_day(to_ms));
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let table = snapshot.open_table(tables::SPEND)?;
             let mut rows = Vec::new();
             let mut from = (first, account.unwrap_or_default().to_owned());

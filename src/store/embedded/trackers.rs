@@ -1,25 +1,11 @@
 //! Trackers: which brands an account looks for, in versions. A change makes a new version, and what
 //! was measured by an older one stays under that.
 
+use super::tables;
 use super::transaction::Tables;
-use super::{Store, tables};
 use crate::clock::UnixMs;
 use crate::measure::{TrackedBrands, Tracker, TrackerVersion};
-use crate::store::{StoreError, record};
-
-/// The most trackers of an account.
-pub const TRACKERS_MAX: usize = 100;
-/// The most versions of a tracker.
-pub const TRACKER_VERSIONS_MAX: u32 = 1_000;
-
-/// The reason why a tracker is not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrackerLimit {
-    /// The account has [`TRACKERS_MAX`].
-    Trackers,
-    /// The tracker has [`TRACKER_VERSIONS_MAX`].
-    Versions,
-}
+use crate::store::{Store, StoreError, TRACKER_VERSIONS_MAX, TRACKERS_MAX, TrackerLimit, record};
 
 /// Reads the tracker of this account and name.
 pub(super) fn read(
@@ -90,7 +76,7 @@ impl Store {
         brands: TrackedBrands,
         now_ms: UnixMs,
     ) -> Result<Result<Tracker, TrackerLimit>, StoreError> {
-        let pending = self.queue(|queue| {
+        let pending = self.embedded.queue(|queue| {
             queue.submit(move |tables| put(tables, &account, &name, brands, now_ms))
         });
         pending.committed().await
@@ -101,7 +87,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn tracker(&self, account: &str, name: &str) -> Result<Option<Tracker>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let stored = snapshot.open_table(tables::TRACKERS)?.get((account, name))?;
             stored.map(|bytes| record::decode_tracker(name, bytes.value())).transpose()
         })
@@ -112,7 +98,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn trackers(&self, account: &str) -> Result<Vec<Tracker>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let mut trackers = Vec::new();
             for entry in snapshot.open_table(tables::TRACKERS)?.range((account, "")..)? {
                 let (key, bytes) = entry?;
@@ -135,7 +121,7 @@ impl Store {
         id: u64,
         version: u32,
     ) -> Result<Option<TrackerVersion>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let stored = snapshot.open_table(tables::TRACKER_VERSIONS)?.get((id, version))?;
             let decode = |bytes: &[u8]| record::decode_tracker_version(id, version, bytes);
             stored.map(|bytes| decode(bytes.value())).transpose()

@@ -2,25 +2,13 @@
 
 use uuid::Uuid;
 
-use super::jobs::{self, NewResult, SubmitError, SubmitLimits};
-use super::writer::Pending;
-use super::{NewAttemptEnd, NewObservation, Store, attempts, observations, raws};
+use super::jobs;
+use super::{attempts, observations, raws};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job, TransitionError};
-use crate::store::{Row, StoreError, record};
-
-/// The end of an attempt, to be written.
-#[derive(Clone)]
-pub struct NewOutcome {
-    pub event: Event,
-    pub result: Option<NewResult>,
-    /// What is kept of it with its job, if there is something to keep.
-    pub ended: Option<NewAttemptEnd>,
-    /// Raw replies as JSON, which take the place of those of an earlier attempt.
-    pub raw: Option<Vec<u8>>,
-    /// What was measured in the answer by its job's tracker.
-    pub observation: Option<Box<NewObservation>>,
-}
+use crate::store::{
+    NewOutcome, NewResult, Pending, Row, Store, StoreError, SubmitError, SubmitLimits, record,
+};
 
 impl Store {
     /// Writes a new job with its identity, indexes and credits; one that is inserted as `done`
@@ -33,7 +21,7 @@ impl Store {
         limits: SubmitLimits,
     ) -> Pending<Result<Job, SubmitError>> {
         let scrapers = self.scrapers.clone();
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 jobs::insert(tables, &scrapers, job, result.as_deref(), limits)
             })
@@ -65,7 +53,7 @@ impl Store {
         result: Option<NewResult>,
     ) -> Pending<Result<Job, TransitionError>> {
         let scrapers = self.scrapers.clone();
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit_blocking(move |tables| {
                 jobs::transition(tables, &scrapers, row, now_ms, decide, result.as_ref())
             })
@@ -85,7 +73,7 @@ impl Store {
         let NewOutcome { event, result, ended, raw, observation } = outcome;
         // Here, where only this attempt waits for it.
         let raw = raw.map(|json| record::encode_raw(row, &json));
-        self.queue(|queue| {
+        self.embedded.queue(|queue| {
             queue.submit_blocking(move |tables| {
                 let decide = |_: &Job| event;
                 let outcome =
@@ -125,7 +113,7 @@ impl Store {
         decide: impl FnOnce(&Job) -> Event + Send + 'static,
     ) -> Result<Result<Job, TransitionError>, StoreError> {
         let scrapers = self.scrapers.clone();
-        let pending = self.queue(|queue| {
+        let pending = self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 jobs::transition(tables, &scrapers, row, now_ms, decide, None)
             })
@@ -148,7 +136,7 @@ impl Store {
     ) -> Result<Result<Job, TransitionError>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(Err(TransitionError::Gone)) };
         let scrapers = self.scrapers.clone();
-        let pending = self.queue(|queue| {
+        let pending = self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let owned = |job: &Job| plain.has_nonce(job.nonce) && job.account == account;
                 let decide = |job: &Job| owned(job).then_some(Event::Stop { failure });

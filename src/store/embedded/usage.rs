@@ -5,18 +5,13 @@ use std::collections::hash_map::Entry;
 
 use redb::ReadableTable;
 
+use super::tables;
 use super::transaction::Tables;
-use super::{Store, tables};
 use crate::clock::{self, UnixMs};
 use crate::job::{Job, Reason, State};
-use crate::store::accounts::{BufferedDay, DailyUsage, DayRecord};
+use crate::store::accounts::{BufferedDay, DAY_MIN, DailyUsage, DayRecord};
 use crate::store::effects::{Effect, UsageEvent};
-use crate::store::{StoreError, record};
-
-/// How long a day is remembered, days.
-pub const DAYS_KEPT_MAX: u64 = 400;
-/// The least number of a day (`20260511`): what is less is a month of credits.
-pub(super) const DAY_MIN: u32 = 1_000_000;
+use crate::store::{DAYS_KEPT_MAX, Store, StoreError, record};
 
 impl Tables<'_> {
     /// Reads the record that will be changed for this job, so that a damaged one refuses the
@@ -115,7 +110,7 @@ impl Store {
         from_ms: UnixMs,
         to_ms: UnixMs,
     ) -> Result<Vec<DailyUsage>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let credits = snapshot.open_table(tables::CREDITS)?;
             let from = clock::calendar_day(from_ms.min(to_ms));
             let mut days = Vec::new();

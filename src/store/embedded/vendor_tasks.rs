@@ -1,9 +1,9 @@
 //! The tasks that vendors work on for jobs, one for each job, kept as long as the job.
 
 use super::transaction::Tables;
-use super::{Store, rows, tables};
+use super::{rows, tables};
 use crate::job::VendorTask;
-use crate::store::{Row, StoreError, record};
+use crate::store::{Row, Store, StoreError, record};
 
 /// Removes what is kept of a job that is removed.
 pub(super) fn forget(tables: &mut Tables<'_>, row: Row) -> Result<(), StoreError> {
@@ -24,7 +24,7 @@ impl Store {
         task: Option<VendorTask>,
     ) -> Result<bool, StoreError> {
         let scrapers = self.scrapers.clone();
-        let written = self.queue(|queue| {
+        let written = self.embedded.queue(|queue| {
             queue.submit_blocking(move |tables| {
                 let job = rows::read_job(tables, &scrapers, row)?.map(|(job, _)| job);
                 if !job.is_some_and(|job| job.lease == lease && !job.state.finished()) {
@@ -48,7 +48,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn vendor_task(&self, row: Row) -> Result<Option<VendorTask>, StoreError> {
-        self.shared.read(|snapshot| {
+        self.embedded.read(|snapshot| {
             let tasks = tables::later(snapshot.transaction(), tables::VENDOR_TASKS)?;
             let bytes = tasks.map(|tasks| tasks.get(row)).transpose()?.flatten();
             bytes.map(|bytes| record::decode_vendor_task(row, bytes.value())).transpose()

@@ -11,13 +11,7 @@ use tokio::sync::oneshot;
 
 use super::shared::Shared;
 use super::transaction::Tables;
-use crate::store::{QuickRepair, StoreError};
-
-/// The most writes that may wait for the writer; one more is refused as busy.
-pub const WRITES_WAITING_MAX: usize = 8_192;
-/// The most writes in one transaction. Draining what is queued is enough (the design's facts):
-/// the writer never waits for more.
-pub const BATCH_WRITES_MAX: usize = 1_024;
+use crate::store::{BATCH_WRITES_MAX, Pending, QuickRepair, StoreError, WRITES_WAITING_MAX};
 
 /// A write that waits for its transaction.
 trait Write: Send {
@@ -64,33 +58,6 @@ where
     }
 }
 
-/// The answer to a write, when it has been committed.
-#[must_use = "a write is not done before its answer is there"]
-pub struct Pending<T>(Result<oneshot::Receiver<Result<T, StoreError>>, StoreError>);
-
-impl<T> Pending<T> {
-    pub(super) fn refused(error: StoreError) -> Pending<T> {
-        Pending(Err(error))
-    }
-
-    /// Waits without blocking the thread.
-    ///
-    /// # Errors
-    /// Returns an error if the write was refused or its transaction failed: nothing of it is
-    /// stored.
-    pub async fn committed(self) -> Result<T, StoreError> {
-        self.0?.await.unwrap_or(Err(StoreError::Closed))
-    }
-
-    /// Waits and blocks the thread; not for handlers.
-    ///
-    /// # Errors
-    /// Returns an error if [`Pending::committed`] would.
-    pub fn wait(self) -> Result<T, StoreError> {
-        self.0?.blocking_recv().unwrap_or(Err(StoreError::Closed))
-    }
-}
-
 /// The queue's end that everyone else holds.
 pub(super) struct WriteQueue {
     sender: Sender<Box<dyn Write>>,
@@ -104,11 +71,11 @@ impl WriteQueue {
     ) -> Pending<T> {
         let (reply, answer) = oneshot::channel();
         let operation = Operation { run: Some(run), outcome: None, reply };
-        Pending(match self.sender.try_send(Box::new(operation)) {
-            Ok(()) => Ok(answer),
-            Err(TrySendError::Full(_)) => Err(StoreError::Busy),
-            Err(TrySendError::Disconnected(_)) => Err(StoreError::Closed),
-        })
+        match self.sender.try_send(Box::new(operation)) {
+            Ok(()) => Pending::begun(answer),
+            Err(TrySendError::Full(_)) => Pending::refused(StoreError::Busy),
+            Err(TrySendError::Disconnected(_)) => Pending::refused(StoreError::Closed),
+        }
     }
 
     /// Queues a write and blocks while the queue is full: for the engine's threads, whose writes
@@ -120,8 +87,8 @@ impl WriteQueue {
         let (reply, answer) = oneshot::channel();
         let operation = Operation { run: Some(run), outcome: None, reply };
         match self.sender.send(Box::new(operation)) {
-            Ok(()) => Pending(Ok(answer)),
-            Err(_) => Pending(Err(StoreError::Closed)),
+            Ok(()) => Pending::begun(answer),
+            Err(_) => Pending::refused(StoreError::Closed),
         }
     }
 }

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use redb::{ReadTransaction, ReadableTable};
 
 use super::report::{CheckReport, Expected};
-use crate::store::accounts::{Credits, DayRecord};
-use crate::store::embedded::{tables, usage};
+use crate::store::accounts::{Credits, DAY_MIN, DayRecord};
+use crate::store::embedded::tables;
 use crate::store::{StoreError, record};
 
 /// Reservations must match exactly. Use may exceed what the jobs say, since they expire before
@@ -20,7 +20,7 @@ pub(super) fn credits(
     for entry in transaction.open_table(tables::CREDITS)?.iter()? {
         let (key, bytes) = entry?;
         let (account, month) = key.value();
-        if month >= usage::DAY_MIN {
+        if month >= DAY_MIN {
             continue;
         }
         match record::decode_credits(month, bytes.value()) {

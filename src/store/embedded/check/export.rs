@@ -12,8 +12,8 @@ use crate::id::IdCipher;
 use crate::job::{Job, State};
 use crate::store::embedded::database::guarded;
 use crate::store::embedded::storage::{FileStorage, directory_error};
-use crate::store::embedded::{Store, open, tables};
-use crate::store::{StoreError, record};
+use crate::store::embedded::{open, tables};
+use crate::store::{Store, StoreError, record};
 
 /// The report of `db export`: what it has written, and what it could not read.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

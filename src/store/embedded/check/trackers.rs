@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use redb::{ReadTransaction, ReadableTable};
 
 use super::report::{CheckReport, Expected};
-use crate::store::embedded::observations::day_of;
 use crate::store::embedded::tables;
-use crate::store::{StoreError, record};
+use crate::store::{StoreError, day_of, record};
 
 /// Checks that every tracker has its versions.
 pub(super) fn trackers(

@@ -55,11 +55,11 @@ fn options(directory: &Path) -> OpenOptions {
 impl Store {
     /// Makes the writer call `hook` between each commit and the change of what readers see.
     pub(crate) fn after_commit(&self, hook: impl Fn() + Send + Sync + 'static) {
-        *self.shared.after_commit.lock().unwrap() = Some(Arc::new(hook));
+        *self.embedded.shared.after_commit.lock().unwrap() = Some(Arc::new(hook));
     }
 
     pub(crate) fn forget_after_commit(&self) {
-        *self.shared.after_commit.lock().unwrap() = None;
+        *self.embedded.shared.after_commit.lock().unwrap() = None;
     }
 }
 
@@ -120,7 +120,7 @@ impl Fixture {
         &self,
         run: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
-        self.store.queue(|queue| queue.submit(run))
+        self.store.embedded.queue(|queue| queue.submit(run))
     }
 
     /// Occupies the writer until something is sent: what is queued meanwhile is one batch.
@@ -129,7 +129,7 @@ impl Fixture {
     }
 
     fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> T) -> T {
-        self.store.shared.read(|snapshot| Ok(read(snapshot.transaction()))).unwrap()
+        self.store.embedded.shared.read(|snapshot| Ok(read(snapshot.transaction()))).unwrap()
     }
 
     /// Every byte of every table that jobs change.
@@ -176,7 +176,7 @@ fn hold_writer(store: &Store) -> Sender<()> {
         released.recv().unwrap();
         Ok(())
     };
-    let held = store.queue(|queue| queue.submit(hold));
+    let held = store.embedded.queue(|queue| queue.submit(hold));
     inside.recv().unwrap();
     drop(held);
     release

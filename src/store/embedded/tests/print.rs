@@ -27,7 +27,7 @@ pub(crate) fn state(store: &Store) -> String {
         }
         text
     };
-    store.shared.read(|snapshot| Ok(print(snapshot.transaction()))).unwrap()
+    store.embedded.shared.read(|snapshot| Ok(print(snapshot.transaction()))).unwrap()
 }
 
 /// A time as it is printed: milliseconds after the start of the test.
@@ -147,7 +147,7 @@ fn print_credits(text: &mut String, transaction: &ReadTransaction) {
     for entry in transaction.open_table(tables::CREDITS).unwrap().iter().unwrap() {
         let (key, value) = entry.unwrap();
         let (account, month) = key.value();
-        if month >= usage::DAY_MIN {
+        if month >= accounts::DAY_MIN {
             print_day(text, account, month, &record::decode_day(month, value.value()).unwrap());
             continue;
         }

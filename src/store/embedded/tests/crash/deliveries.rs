@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::ledger::{Judgement, Span, Verdict, Versions};
 use crate::job::{Delivery, Subject};
-use crate::store::embedded::outbox::HOLD_MS;
+use crate::store::outbox::HOLD_MS;
 use crate::store::{Row, Store, StoreError};
 
 /// A delivery and what it tells of.

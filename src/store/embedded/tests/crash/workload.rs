@@ -190,7 +190,7 @@ impl Life {
     fn submit_apart(&mut self, job: Job) -> Pending<Result<Job, SubmitError>> {
         let (scrapers, key) =
             (self.store.scrapers.clone(), (0, job.interactive, job.due_ms, job.row));
-        let pending = self.store.queue(|queue| {
+        let pending = self.store.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let submitted = jobs::insert(tables, &scrapers, job, None, NO_LIMITS)?;
                 let there = tables.ready.remove(key)?.is_some();
@@ -201,7 +201,7 @@ impl Life {
             Ok(answer) => answer,
             Err(error) => return Pending::refused(error),
         };
-        self.store.queue(|queue| {
+        self.store.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 if there {
                     tables.ready.insert(key, ())?;
@@ -270,7 +270,7 @@ impl Life {
         result: Option<NewResult>,
     ) -> Pending<Result<Job, TransitionError>> {
         let (scrapers, now_ms) = (self.store.scrapers.clone(), self.now_ms);
-        self.store.queue(|queue| {
+        self.store.embedded.queue(|queue| {
             queue.submit_blocking(move |tables| {
                 jobs::transition(tables, &scrapers, row, now_ms, |_| event, result.as_ref())
             })

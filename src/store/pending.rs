@@ -1,0 +1,54 @@
+//! A write that is under way: its answer comes when it has been committed.
+
+use tokio::sync::oneshot::Receiver;
+
+use super::StoreError;
+
+/// The most writes that may wait for the writer; one more is refused as busy.
+pub const WRITES_WAITING_MAX: usize = 8_192;
+
+/// The most writes in one transaction. Draining what is queued is enough (the design's facts):
+/// the writer never waits for more.
+pub const BATCH_WRITES_MAX: usize = 1_024;
+
+/// The answer to a write, when it has been committed.
+#[must_use = "a write is not done before its answer is there"]
+pub struct Pending<T>(Result<Receiver<Result<T, StoreError>>, StoreError>);
+
+impl<T> Pending<T> {
+    /// Creates one whose answer comes through a channel; without one the store was closed.
+    pub(super) fn begun(answer: Receiver<Result<T, StoreError>>) -> Pending<T> {
+        Pending(Ok(answer))
+    }
+
+    /// Creates one that was refused at once.
+    pub(super) fn refused(error: StoreError) -> Pending<T> {
+        Pending(Err(error))
+    }
+
+    /// Waits without blocking the thread.
+    ///
+    /// # Errors
+    /// Returns an error if the write was refused or its transaction failed: nothing of it is
+    /// stored.
+    pub async fn committed(self) -> Result<T, StoreError> {
+        self.0?.await.unwrap_or(Err(StoreError::Closed))
+    }
+
+    /// Waits and blocks the thread; not for handlers.
+    ///
+    /// # Errors
+    /// Returns an error if [`Pending::committed`] would.
+    pub fn wait(self) -> Result<T, StoreError> {
+        self.0?.blocking_recv().unwrap_or(Err(StoreError::Closed))
+    }
+}
+
+/// The writer's counters since the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WriterStats {
+    /// Transactions committed, each with one fsync.
+    pub commits: u64,
+    /// Writes in them.
+    pub writes: u64,
+}
