@@ -19,7 +19,9 @@ mod usage;
 mod vendor_task;
 mod webhook_url;
 
-pub use attempt::{ATTEMPTS_KEPT_MAX, AttemptCall, AttemptEnd};
+pub use attempt::{
+    ATTEMPTS_KEPT_MAX, AttemptCall, AttemptEnd, CALLS_KEPT_MAX, CallOutcome, PassedOver,
+};
 pub use batch::*;
 pub use delivery::*;
 pub use invalid::{Invalid, Rule, broken_rule, quoted};

@@ -2,6 +2,7 @@
 //! the edges parse, call and answer.
 
 mod alerts;
+mod attempts;
 mod batches;
 mod bulk;
 mod caller;
@@ -46,12 +47,13 @@ use crate::rate::{RateLimit, RateLimitStatus};
 use crate::store::{Store, StoreError};
 
 pub use alerts::{AlertCounts, NewAlert};
+pub use attempts::{JobAttempts, RunningAttempt};
 pub use batches::NewBatch;
 pub use bulk::Bulk;
 pub use caller::Caller;
 pub(crate) use error::ReportExcess;
 pub use error::ServiceError;
-pub use jobs::JOB_ID_BYTES;
+pub use jobs::{ALL_ACCOUNTS, JOB_ID_BYTES};
 pub use metrics::ProcessUse;
 pub(crate) use reports::REPORT_TOP_MAX;
 pub use reports::{Branded, REPORT_DAYS_DEFAULT, REPORT_ROWS_MAX, ReportReply, ReportRequest};
@@ -59,9 +61,12 @@ pub use reread::{Reread, RereadOptions, RereadReport, reread};
 pub use schedules::{NewSchedule, ScheduleCounts};
 pub use scrapers::{ScraperStatus, UpstreamStanding};
 
-pub use crate::engine::{BUCKET_SECONDS, DayBucket, DeliveryCounts, HealthReport, TotalsReport};
+pub use crate::engine::{
+    BUCKET_SECONDS, DayBucket, DeliveryCounts, HealthReport, Place, TotalsReport,
+};
 pub use crate::store::DAYS_KEPT_MAX;
 pub use crate::store::WriterStats;
+pub use crate::upstream::RunningCall;
 pub use slots::{ScheduleRunner, SlotReader, SlotRefusal};
 pub use stats::LiveStatus;
 pub use submit::Accepted;

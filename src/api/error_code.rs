@@ -244,6 +244,9 @@ error_codes! {
         CrossSite: 403, "cross_site",
             "While no API key is needed, a web page of another origin may call only if \
              `cors_origins` lists its origin; given: `https://a.example`.";
+        OperatorNeeded: 403, "operator_needed",
+            "Only a key with `operator = true` lists the jobs of other keys, and only while \
+             `operators_read_jobs` in [http] is true.";
         NotFound: 404, "not_found",
             "There is nothing at `/none`.";
         ScraperUnknown: 404, "scraper_unknown",

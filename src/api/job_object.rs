@@ -65,6 +65,13 @@ pub struct JobView<'a, R = StoredResult<'a>> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "usage")]
     pub usage: Option<UsageObject>,
+    /// In lists, of a job that has ended: how long that took from its submission on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub seconds: Option<f64>,
+    /// In lists of other keys' jobs: the name of the key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub account: Option<Cow<'a, str>>,
 }
 
 /// A result as the store has it: JSON already.
@@ -136,7 +143,18 @@ impl<'a> JobView<'a> {
             present: job.present,
             batch_id: job.batch.map(|batch| batch.id.into()),
             usage: usage.map(UsageObject::from),
+            seconds: None,
+            account: None,
         }
+    }
+
+    /// Returns the object as a list has it: with how long the job took, to the millisecond, and
+    /// whose it is where that is not clear.
+    #[must_use]
+    pub fn listed(self, job: &'a Job, shows_account: bool) -> JobView<'a> {
+        let took_ms = job.completed_ms.map(|ended_ms| ended_ms.saturating_sub(job.created_ms));
+        let account = shows_account.then(|| job.account.as_str().into());
+        JobView { seconds: took_ms.map(|took_ms| took_ms as f64 / 1000.0), account, ..self }
     }
 
     /// Returns the object as JSON: what `job_object_with` writes.

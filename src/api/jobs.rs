@@ -4,10 +4,8 @@ use std::borrow::Cow;
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 
 use super::job_object::JobStatus;
-use super::spend::UsageObject;
 use super::wire::{Id, Time};
 use crate::job::Batch;
 
@@ -23,53 +21,6 @@ pub struct ErrorBody {
     /// The job, where there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub job_id: Option<Id>,
-}
-
-/// The finished attempts of a job.
-#[derive(JsonSchema, Serialize)]
-#[schemars(rename = "Attempts")]
-pub struct AttemptsView {
-    pub job_id: Id,
-    /// Since when the service has kept them.
-    pub since: Time,
-    /// Oldest first.
-    pub attempts: Vec<AttemptView>,
-    #[schemars(schema_with = "scrape")]
-    pub parameters: Map<String, Value>,
-}
-
-/// The parameters have their schema from their table.
-fn scrape(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-    schemars::Schema::new_ref("#/components/schemas/Scrape".to_owned())
-}
-
-#[derive(JsonSchema, Serialize)]
-#[schemars(inline)]
-pub struct AttemptView {
-    /// Its number.
-    pub attempt: u32,
-    pub started_at: Time,
-    #[schemars(range(min = 0))]
-    pub seconds: f64,
-    /// The upstream that answered or failed; null if it was not a single one.
-    pub upstream: Option<String>,
-    /// Null if it succeeded.
-    pub error_code: Option<&'static str>,
-    pub error: Option<String>,
-    /// The usage of all its calls; null if unknown.
-    pub usage: Option<UsageObject>,
-    /// Calls with known usage, in order.
-    pub calls: Vec<CallView>,
-}
-
-/// A call of an upstream within an attempt.
-#[derive(JsonSchema, Serialize)]
-#[schemars(inline)]
-pub struct CallView {
-    pub upstream: String,
-    /// Null if it returned an answer.
-    pub error_code: Option<&'static str>,
-    pub usage: UsageObject,
 }
 
 /// The delivery of a webhook.

@@ -2,6 +2,7 @@
 //! replies with their schemas. No rules.
 
 mod alerts;
+mod attempts;
 mod deletion;
 mod error_code;
 mod field;
@@ -20,6 +21,7 @@ mod trackers;
 mod wire;
 
 pub use alerts::*;
+pub use attempts::*;
 pub use deletion::DeletionView;
 pub use error_code::ErrorCode;
 pub use field::{FieldType, WrongType};

@@ -212,6 +212,9 @@ pub struct UsageView {
     /// The credits of every key; only for the key of an operator.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub accounts: Option<Vec<AccountCreditsView>>,
+    /// Whether the key may list and read the jobs of all keys; only for the key of an operator.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reads_all_jobs: Option<bool>,
 }
 
 /// The credits that a key has spent this month (UTC).

@@ -46,6 +46,7 @@ pub struct Http {
     pub write_timeout_seconds: u64,
     pub grace_seconds: u64,
     pub key_failures_per_minute: u32,
+    pub operators_read_jobs: bool,
     pub trusted_proxies: Vec<String>,
     pub cors_origins: Vec<String>,
 }

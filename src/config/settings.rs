@@ -55,6 +55,8 @@ pub struct Http {
     pub grace_seconds: u64,
     /// The most wrong keys from one address that are looked at; 0 sets no limit.
     pub key_failures_per_minute: u32,
+    /// Whether operators read the jobs of all keys.
+    pub operators_read_jobs: bool,
     /// Proxies that tell the address of a client.
     pub trusted_proxies: Vec<IpAddr>,
     /// Origins whose pages may call, as a browser sends them; `*` allows every one.

@@ -73,7 +73,7 @@ pub(super) struct Finished<'a> {
 /// What the upstreams have made of an attempt.
 struct AskOutcome {
     answered: Answered,
-    /// The calls of which it is known what they used.
+    /// The upstreams that it called or passed over.
     calls: Vec<AttemptCall>,
     /// The raw replies that are kept of it, as JSON.
     raw: Option<Vec<u8>>,
@@ -213,7 +213,7 @@ pub(super) fn run<'a>(
         abandoned: slot.is_none(),
     };
     queue.stats.emit(EngineEvent::Ended(&ended));
-    let ended = ended.record(calls).map(|end| NewAttemptEnd {
+    let ended = ended.record(attempt.job.due_ms, calls).map(|end| NewAttemptEnd {
         end,
         account: attempt.job.account.clone(),
         label: attempt.job.label.clone(),
@@ -320,7 +320,7 @@ impl<'a> Attempt<'a> {
         let watch = engine.context.clock.stopwatch();
         let (answered, answered_by, call) = self.call_upstreams(slot);
         evidence::keep(&engine.context.store, &engine.evidence, job, call.take_evidence());
-        let calls = billing::note(engine, job, call.take_ended());
+        let calls = billing::note(engine, job, call.log.take_ended(engine.context.clock.now_ms()));
         let raw = raw::kept(job, self.id, call.take_raw(), answered_by.as_deref());
         let raw = raw.and_then(|kept| raw::with_room(&engine.context.store, self.id, kept));
         let answered = match answered {
@@ -350,7 +350,7 @@ impl<'a> Attempt<'a> {
         let answered = guard(|| {
             engine.context.breakpoints.reach(Point::Asking);
             if let Some(slot) = slot.take() {
-                queue.begin_asking(job.row, slot, job.deadline_ms);
+                queue.begin_asking(job.row, slot, job.deadline_ms, call.log.clone());
             }
             billing::check_cap(engine, job)?;
             let request = &job.request;

@@ -36,7 +36,7 @@ pub(super) fn note(engine: &Engine, job: &Job, ended: EndedCalls) -> Vec<Attempt
 
 /// Keeps what calls have used whose job did not wait for them: the provider bills them.
 pub(super) fn note_late(engine: &Engine, job: &Job, ended: Option<NewAttemptEnd>) {
-    if let Some(ended) = ended.filter(|ended| !ended.end.calls.is_empty()) {
+    if let Some(ended) = ended.filter(|ended| ended.end.used().next().is_some()) {
         drop(engine.context.store.note_attempt(job.row, ended));
     }
 }

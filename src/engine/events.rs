@@ -58,26 +58,27 @@ impl<'a> AttemptEnded<'a> {
         }
     }
 
-    /// Returns what is kept of the attempt with its job, where it has failed or it is known what
-    /// its `calls` have used. One that found every upstream at its limit is given back, and asked
-    /// for again each second.
-    pub(crate) fn record(&self, calls: Vec<AttemptCall>) -> Option<AttemptEnd> {
+    /// Returns what is kept of the attempt, which was due at `due_ms`, with its job: where it has
+    /// failed, it is known what its `calls` have used, or its result does not say how it came
+    /// about. One that found every upstream at its limit is given back, and asked for again each
+    /// second.
+    pub(crate) fn record(&self, due_ms: UnixMs, calls: Vec<AttemptCall>) -> Option<AttemptEnd> {
         let gave_back = |error: &UpstreamError| {
             matches!(error.reason, Reason::UpstreamSaturated | Reason::KeyAtLimit)
         };
         let error = self.answered.err();
-        if calls.is_empty() && error.is_none_or(gave_back) {
-            return None;
-        }
         let last = calls.last().map(|call| call.upstream.clone());
-        Some(AttemptEnd {
+        let end = AttemptEnd {
             number: self.number,
+            due_ms: Some(due_ms),
             started_ms: self.at_ms.saturating_sub(self.run_ms),
             run_ms: self.run_ms,
             upstream: error.map_or(last, |error| error.upstream.clone()),
             failure: error.map(UpstreamError::failure),
             calls,
-        })
+        };
+        let is_told = error.map_or_else(|| end.is_told_by_result(), gave_back);
+        (!is_told || end.used().next().is_some()).then_some(end)
     }
 }
 
@@ -109,7 +110,7 @@ pub(super) mod tests {
             let (at_ms, number, run_ms) = (9, 2, 4);
             let end =
                 AttemptEnded { at_ms, number, run_ms, answered, searched, present, abandoned };
-            let started_ms = end.record(Vec::new()).map(|record| record.started_ms);
+            let started_ms = end.record(3, Vec::new()).map(|record| record.started_ms);
             assert_eq!(started_ms, kept.then_some(5));
         }
     }

@@ -4,7 +4,7 @@
 
 #[cfg(test)]
 use std::collections::BTreeMap;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -15,6 +15,7 @@ use super::pool::{Next, Pool, Slot, StopSignal};
 use super::stats::Stats;
 use crate::clock::{Clock, UnixMs};
 use crate::store::Row;
+use crate::upstream::CallLog;
 
 /// The most rows in each of a scraper's two channels; few in unit tests, so that they can work off more
 /// than fit.
@@ -44,6 +45,8 @@ struct Claim {
 /// ends when the call returns.
 struct Asking {
     slot: Slot,
+    /// What it has done so far.
+    log: Arc<CallLog>,
     /// When the caller who waits for the job stops waiting; `None` if there is none.
     deadline_ms: Option<UnixMs>,
 }
@@ -184,8 +187,22 @@ impl Queue {
     }
 
     /// Notes that a worker begins to ask the upstreams for a row, and keeps its slot meanwhile.
-    pub(crate) fn begin_asking(&self, row: Row, slot: Slot, deadline_ms: Option<UnixMs>) {
-        lock(&self.claims).entry(row).or_default().asking = Some(Asking { slot, deadline_ms });
+    pub(crate) fn begin_asking(
+        &self,
+        row: Row,
+        slot: Slot,
+        deadline_ms: Option<UnixMs>,
+        log: Arc<CallLog>,
+    ) {
+        let asking = Asking { slot, log, deadline_ms };
+        lock(&self.claims).entry(row).or_default().asking = Some(asking);
+    }
+
+    /// Returns what the attempt of a row does, with its lease; `None` while none asks.
+    pub(crate) fn call_log(&self, row: Row) -> Option<(u32, Arc<CallLog>)> {
+        let claims = lock(&self.claims);
+        let claim = claims.get(&row)?;
+        Some((claim.lease?, claim.asking.as_ref()?.log.clone()))
     }
 
     /// Returns the slot of the worker that has asked; `None` if another thread has taken it over.
@@ -231,6 +248,13 @@ impl Queue {
             }
         }
         slots
+    }
+
+    /// Returns the rows of the attempts that run.
+    pub(crate) fn running_rows(&self) -> HashSet<Row> {
+        let claims = lock(&self.claims);
+        let running = claims.iter().filter(|(_, claim)| claim.lease.is_some());
+        running.map(|(row, _)| *row).collect()
     }
 
     /// Returns how many attempts run.
@@ -294,7 +318,7 @@ mod tests {
         let most = ABANDONED_MIN as Row;
         for row in 0..=most {
             queue.set_lease(row, 1);
-            queue.begin_asking(row, Slot::of_no_pool(), None);
+            queue.begin_asking(row, Slot::of_no_pool(), None, Arc::default());
             assert!(queue.take_unwanted().is_empty());
         }
         for row in 0..=most {
@@ -313,7 +337,7 @@ mod tests {
         let queue = queue();
         for (row, deadline_ms) in [(1, None), (2, Some(2_000)), (3, Some(3_000))] {
             queue.set_lease(row, 1);
-            queue.begin_asking(row, Slot::of_no_pool(), deadline_ms);
+            queue.begin_asking(row, Slot::of_no_pool(), deadline_ms, Arc::default());
         }
         assert_eq!(queue.next_overdue_ms(), Some(2_000));
         assert_eq!((queue.overdue(1_999), queue.overdue(2_000)), (vec![], vec![2]));

@@ -181,11 +181,11 @@ impl Engine {
         }
     }
 
-    fn unfinished(&self, queue: &Queue) -> usize {
+    pub(super) fn unfinished(&self, queue: &Queue) -> usize {
         self.context.store.unfinished(queue.scraper)
     }
 
-    fn queue_of(&self, scraper: &str) -> Option<&Queue> {
+    pub(super) fn queue_of(&self, scraper: &str) -> Option<&Queue> {
         self.queues.iter().find(|queue| queue.name() == scraper)
     }
 

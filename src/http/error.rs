@@ -208,6 +208,7 @@ impl ApiError {
             ServiceError::AlertInvalid { sentence } => {
                 ApiError::new(ErrorCode::AlertInvalid, sentence)
             }
+            ServiceError::OperatorNeeded => ErrorCode::OperatorNeeded.into(),
             ServiceError::BatchFinished => ErrorCode::BatchFinished.into(),
             ServiceError::WebhooksNotConfigured { missing } => ApiError::new(
                 ErrorCode::WebhooksNotConfigured,

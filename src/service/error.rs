@@ -24,6 +24,8 @@ pub enum ServiceError {
         scraper: String,
         missing: String,
     },
+    /// The caller may not read the jobs of other keys.
+    OperatorNeeded,
     JobNotFound,
     BatchNotFound,
     ScheduleNotFound,

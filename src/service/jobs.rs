@@ -15,6 +15,9 @@ const POLL_HORIZON_MS: u64 = RETRY_AFTER_SECONDS_MAX * 1000;
 /// The least that a poll of a pending job says, seconds, as the 202 of its submit does.
 const POLL_AFTER_SECONDS_MIN: u64 = 2;
 
+/// What names all accounts where a list asks for those of one.
+pub const ALL_ACCOUNTS: &str = "*";
+
 /// The length of a job's id in a path, bytes.
 pub const JOB_ID_BYTES: usize = 36;
 
@@ -163,12 +166,13 @@ impl Service {
         self.store.id_of(job)
     }
 
-    /// Returns the files that the attempts of a job of the caller's have left. Reads a directory.
+    /// Returns the files that the attempts of a job have left that the caller may read. Reads a
+    /// directory.
     ///
     /// # Errors
     /// Returns an error if the caller has no such job, or the files cannot be read.
     pub fn evidence(&self, caller: &Caller, id: &str) -> Result<Vec<EvidenceFile>, ServiceError> {
-        let job = self.own_job(caller, id)?;
+        let job = self.readable_job(caller, id)?;
         Ok(self.engine.evidence().list((&job).into()).map_err(unreadable)?)
     }
 
@@ -182,22 +186,62 @@ impl Service {
         id: &str,
         name: &str,
     ) -> Result<Option<Vec<u8>>, ServiceError> {
-        let job = self.own_job(caller, id)?;
+        let job = self.readable_job(caller, id)?;
         Ok(self.engine.evidence().read((&job).into(), name).map_err(unreadable)?)
     }
 
-    /// Returns the raw replies of a job of the caller's, as JSON. Decompresses them.
+    /// Returns the raw replies of a job that the caller may read, as JSON. Decompresses them.
     ///
     /// # Errors
     /// Returns an error if the caller has no such job, none are kept of it, or they cannot be read.
     pub fn raw(&self, caller: &Caller, id: &str) -> Result<Vec<u8>, ServiceError> {
-        let job = self.own_job(caller, id)?;
+        let job = self.readable_job(caller, id)?;
         self.store.raw(job.row)?.ok_or_else(|| ServiceError::RawNotKept { id: self.id_of(&job) })
     }
 
-    pub(super) fn own_job(&self, caller: &Caller, id: &str) -> Result<Job, ServiceError> {
-        let job = self.job(id, |job, _, _| job.clone())?;
-        if job.account == caller.account { Ok(job) } else { Err(ServiceError::JobNotFound) }
+    /// Narrows a list to the jobs of another account, or of all accounts with `*`. That an operator
+    /// looks is written to the log.
+    ///
+    /// # Errors
+    /// Returns an error if the caller may not read them.
+    pub fn list_account(
+        &self,
+        caller: &Caller,
+        account: &str,
+        filter: &mut ListFilter,
+    ) -> Result<(), ServiceError> {
+        if account == caller.account {
+            return Ok(());
+        }
+        if !caller.reads_all_jobs {
+            return Err(ServiceError::OperatorNeeded);
+        }
+        tracing::info!(operator = caller.account, account, "an operator lists jobs of other keys");
+        account.clone_into(&mut filter.account);
+        filter.all_accounts = account == ALL_ACCOUNTS;
+        Ok(())
+    }
+
+    /// Returns whether a caller may read what belongs to an account. That an operator reads what is
+    /// another key's is written to the log.
+    pub(super) fn may_read(&self, caller: &Caller, account: &str, id: Uuid) -> bool {
+        let own = account == caller.account;
+        if !own && caller.reads_all_jobs {
+            tracing::info!(
+                job = %id, operator = caller.account, account,
+                "an operator reads a job of another key"
+            );
+        }
+        own || caller.reads_all_jobs
+    }
+
+    fn readable_job(&self, caller: &Caller, id: &str) -> Result<Job, ServiceError> {
+        let (job, id) = self.job(id, |job, id, _| (job.clone(), id))?;
+        if self.may_read(caller, &job.account, id) {
+            Ok(job)
+        } else {
+            Err(ServiceError::JobNotFound)
+        }
     }
 }
 

@@ -26,6 +26,7 @@ pub(super) struct Keyring {
     keys: Vec<Key>,
     /// Whether a call without a key is refused.
     needed: bool,
+    operators_read_jobs: bool,
     /// By account.
     limiters: HashMap<String, Arc<RateLimit>>,
 }
@@ -33,7 +34,12 @@ pub(super) struct Keyring {
 impl Keyring {
     pub(crate) fn new(settings: &Settings, clock: &Clock) -> Keyring {
         let limiters = settings.keys.iter().filter_map(|key| limiter(key, None, clock)).collect();
-        Keyring { keys: settings.keys.clone(), needed: settings.http.keys_needed, limiters }
+        Keyring {
+            keys: settings.keys.clone(),
+            needed: settings.http.keys_needed,
+            operators_read_jobs: settings.http.operators_read_jobs,
+            limiters,
+        }
     }
 
     /// Returns the ring of other settings. What an account has used of an unchanged limit stays
@@ -43,7 +49,8 @@ impl Keyring {
         let limiters = settings.keys.iter();
         let limiters = limiters.filter_map(|key| limiter(key, Some(self), clock)).collect();
         let needed = self.needed || settings.http.keys_needed;
-        Keyring { keys: settings.keys.clone(), needed, limiters }
+        let operators_read_jobs = settings.http.operators_read_jobs;
+        Keyring { keys: settings.keys.clone(), needed, operators_read_jobs, limiters }
     }
 
     /// Returns all of them, in the order of the settings.
@@ -73,8 +80,7 @@ impl Keyring {
     /// # Errors
     /// Returns an error if a key is needed and missing, or the given one is none of these.
     pub(crate) fn holder(&self, given: Option<&str>) -> Result<Caller, ServiceError> {
-        let anonymous =
-            Caller { account: ANONYMOUS.to_owned(), monthly_credits: None, operator: false };
+        let anonymous = Caller::plain(ANONYMOUS);
         let Some(given) = given.filter(|key| !key.is_empty()) else {
             return if self.needed { Err(ServiceError::KeyMissing) } else { Ok(anonymous) };
         };
@@ -90,19 +96,19 @@ impl Keyring {
                 found = Some(key);
             }
         }
-        found.map(Caller::of).ok_or(ServiceError::KeyInvalid)
+        found.map(|key| self.caller(key)).ok_or(ServiceError::KeyInvalid)
     }
 
     /// Returns the holder of an account's key; `None` if it has no key any more.
     pub(crate) fn caller_of(&self, account: &str) -> Option<Caller> {
         if account == ANONYMOUS && !self.needed {
-            return Some(Caller {
-                account: account.to_owned(),
-                monthly_credits: None,
-                operator: false,
-            });
+            return Some(Caller::plain(account));
         }
-        self.keys.iter().find(|key| key.name == account).map(Caller::of)
+        self.keys.iter().find(|key| key.name == account).map(|key| self.caller(key))
+    }
+
+    fn caller(&self, key: &Key) -> Caller {
+        Caller::of(key, self.operators_read_jobs)
     }
 
     /// Returns the limit of an account; `None` when it has none.

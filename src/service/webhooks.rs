@@ -23,7 +23,7 @@ pub struct WebhookStatus {
 }
 
 impl Service {
-    /// Returns how the webhook of a job or a batch of the caller's stands.
+    /// Returns the state of the webhook of a job or a batch that the caller may read.
     ///
     /// # Errors
     /// Returns an error if the caller has no such job or batch, it has no webhook, or the store
@@ -42,8 +42,8 @@ impl Service {
             // Their alerts show them.
             Reported::Notice(notice) => (notice.account.clone(), None),
         })?;
-        let own = found.filter(|((account, _), _)| *account == caller.account);
-        let ((_, url), delivery) = own.ok_or_else(|| not_found(subject))?;
+        let read = found.filter(|((account, _), _)| self.may_read(caller, account, id));
+        let ((_, url), delivery) = read.ok_or_else(|| not_found(subject))?;
         let url = url.ok_or(ServiceError::WebhookNotFound { job_id: job_id(subject, id) })?;
         Ok(WebhookStatus { subject, id, url, delivery })
     }

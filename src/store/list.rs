@@ -14,6 +14,8 @@ pub const LIST_ROWS_MAX: usize = if cfg!(test) { 16 } else { 10_000 };
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ListFilter {
     pub account: String,
+    /// Of every account, whatever `account` says.
+    pub all_accounts: bool,
     /// `pending`, `done` or `failed`.
     pub status: Option<&'static str>,
     pub scraper: Option<String>,
@@ -39,7 +41,7 @@ pub struct ListFilter {
 impl ListFilter {
     /// Returns whether a job is one of these.
     pub(super) fn matches(&self, job: &Job) -> bool {
-        job.account == self.account
+        (self.all_accounts || job.account == self.account)
             && self.status.is_none_or(|status| job.state.status() == status)
             && self.scraper.as_ref().is_none_or(|scraper| job.request.scraper == *scraper)
             && self.country.as_ref().is_none_or(|country| job.request.country == *country)

@@ -3,30 +3,28 @@
 
 use super::slot::UpstreamSlot;
 use super::{Served, UpstreamError};
-use crate::job::{Invalid, Kind, Reason, Rule, ScrapeRequest, broken_rule};
+use crate::job::{Invalid, Kind, PassedOver, Reason, Rule, ScrapeRequest, broken_rule};
 
 /// Checks that a request lets an upstream be asked.
 ///
 /// # Errors
 /// Returns an error if it does not; nothing was sent.
-pub(super) fn check(slot: &UpstreamSlot, request: &ScrapeRequest) -> Result<(), UpstreamError> {
-    match left_out(slot, request) {
-        Some(why) => Err(why),
-        None => slot.limits().check(slot.name(), request),
-    }
-}
-
-/// Returns why an upstream is left out by the `kind` or the `model` of a request, if it is.
-pub(super) fn left_out(slot: &UpstreamSlot, request: &ScrapeRequest) -> Option<UpstreamError> {
+pub(super) fn check(
+    slot: &UpstreamSlot,
+    request: &ScrapeRequest,
+) -> Result<(), (PassedOver, UpstreamError)> {
     let (name, kind) = (slot.name(), slot.kind());
-    let sentence = if request.kind.is_some_and(|asked| asked != kind) {
-        format!("{name} is of the kind {}.", kind.word())
+    let (why, sentence) = if request.kind.is_some_and(|asked| asked != kind) {
+        (PassedOver::Kind, format!("{name} is of the kind {}.", kind.word()))
     } else if request.model.as_ref().is_some_and(|model| !slot.allows_model(model)) {
-        format!("{name} does not allow the model that was asked for.")
+        (PassedOver::Model, format!("{name} does not allow the model that was asked for."))
     } else {
-        return None;
+        return slot.limits().check(name, request).map_err(|error| {
+            let by_country = error.reason == Reason::CountryUnsupported;
+            (if by_country { PassedOver::Country } else { PassedOver::PromptLength }, error)
+        });
     };
-    Some(UpstreamError::new(Reason::BadRequest, sentence))
+    Err((why, UpstreamError::new(Reason::BadRequest, sentence)))
 }
 
 /// Checks that some of a scraper's upstreams takes the request. Without any upstream that cannot be

@@ -3,6 +3,7 @@
 
 mod breaker;
 pub mod browser;
+mod call_log;
 mod choice;
 mod connect;
 mod day_spend;
@@ -25,6 +26,7 @@ mod slot;
 mod vendor_tasks;
 
 pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
+pub use call_log::{CallLog, EndedCalls, RunningCall};
 pub use connect::{ConnectError, Local, UpstreamOverrides, alone, connect, recipe_problems};
 pub use day_spend::DaySpend;
 pub use error::UpstreamError;
@@ -47,7 +49,7 @@ use raw_capture::RawCapture;
 
 use crate::answer::{Answer, Kind};
 use crate::config::KeepRaw;
-use crate::job::{AttemptCall, ModelSeen, ScrapeRequest};
+use crate::job::ScrapeRequest;
 
 /// Something that answers prompts. Called from worker threads, several at once.
 pub trait Upstream: Send + Sync {
@@ -102,7 +104,8 @@ pub struct Call {
     wants_raw: bool,
     /// What upstreams want kept of the attempt.
     evidence: Arc<Mutex<Vec<Evidence>>>,
-    ended: Arc<Mutex<EndedCalls>>,
+    /// What the attempt did with each upstream.
+    pub log: Arc<CallLog>,
     /// Where the task of a vendor is kept; `None` where no job is behind the call.
     tasks: Option<Arc<dyn TaskKeeper>>,
     /// Whether what the upstream works on is a task whose price was counted with an earlier call.
@@ -117,7 +120,7 @@ impl Call {
             canceled,
             wants_raw: false,
             evidence: Arc::default(),
-            ended: Arc::default(),
+            log: Arc::default(),
             raw: Arc::default(),
             tasks: None,
             is_counted: Arc::default(),
@@ -160,31 +163,8 @@ impl Call {
         std::mem::take(&mut *self.evidence.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    fn note_call(&self, call: AttemptCall) {
-        self.ended.lock().unwrap_or_else(PoisonError::into_inner).calls.push(call);
-    }
-
-    fn note_model(&self, upstream: &str, seen: ModelSeen) {
-        let mut ended = self.ended.lock().unwrap_or_else(PoisonError::into_inner);
-        ended.models.push((upstream.to_owned(), seen));
-    }
-
-    /// Returns what the calls of upstreams have used, and whose models have changed.
-    pub fn take_ended(&self) -> EndedCalls {
-        std::mem::take(&mut *self.ended.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-
     /// Returns whether the answer is not wanted any more.
     pub fn is_canceled(&self) -> bool {
         self.canceled.load(Ordering::Relaxed)
     }
-}
-
-/// The calls of an attempt that have ended.
-#[derive(Debug, Default)]
-pub struct EndedCalls {
-    /// Those of which it is known what they used, in their order.
-    pub calls: Vec<AttemptCall>,
-    /// The upstreams that answered with another model than before.
-    pub models: Vec<(String, ModelSeen)>,
 }

@@ -13,7 +13,7 @@ use super::slot::{Busy, CallCounts, Member, UpstreamSlot, UpstreamStatus};
 use super::{Call, Served, UpstreamError, choice};
 use crate::answer::{Answer, Kind};
 use crate::clock::{Clock, UnixMs};
-use crate::job::{Invalid, ModelSeen, Reason, Retry, ScrapeRequest};
+use crate::job::{Invalid, ModelSeen, PassedOver, Reason, Retry, ScrapeRequest};
 
 /// The attempt from which on failures that another try may mend go on to the next upstream.
 const FALLBACK_ATTEMPT: u32 = 2;
@@ -110,13 +110,16 @@ impl Registry {
             if failures.any() && self.clock.instant() >= call.deadline {
                 break;
             }
-            if let Err(unfit) = choice::check(slot, request) {
-                failures.pass_over(slot, request, unfit);
+            if let Err((why, unfit)) = choice::check(slot, request) {
+                call.log.pass_over(slot.name(), self.clock.now_ms(), why, None);
+                failures.pass_over(slot, why, unfit);
                 continue;
             }
             let in_flight = match slot.enter() {
                 Ok(in_flight) => in_flight,
                 Err(busy) => {
+                    let wait_ms = Some(busy.wait_ms);
+                    call.log.pass_over(slot.name(), self.clock.now_ms(), busy.why, wait_ms);
                     failures.busy.push(busy);
                     continue;
                 }
@@ -236,8 +239,8 @@ impl Failures {
         !self.tried.is_empty()
     }
 
-    fn pass_over(&mut self, slot: &UpstreamSlot, request: &ScrapeRequest, unfit: UpstreamError) {
-        if choice::left_out(slot, request).is_some() {
+    fn pass_over(&mut self, slot: &UpstreamSlot, why: PassedOver, unfit: UpstreamError) {
+        if matches!(why, PassedOver::Kind | PassedOver::Model) {
             self.passed_over.push(slot.name().to_owned());
         }
         self.unfit = Some(unfit);
@@ -285,7 +288,7 @@ impl Failures {
             let reasons: Vec<&str> = busy.chain(tried).collect();
             format!("No upstream of {scraper} can answer now: {}.", reasons.join("; "))
         };
-        let only_limits = self.tried.is_empty() && self.busy.iter().all(|busy| busy.at_limit);
+        let only_limits = self.tried.is_empty() && self.busy.iter().all(|busy| busy.why.is_limit());
         let reason =
             if only_limits { Reason::UpstreamSaturated } else { Reason::NoUpstreamAvailable };
         UpstreamError::new(reason, sentence(|error| &error.sentence))

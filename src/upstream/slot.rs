@@ -15,7 +15,7 @@ use crate::answer::{Answer, Kind};
 use crate::clock::{Clock, Stopwatch, UnixMs, next_day_ms};
 use crate::config::Prices;
 use crate::job::{
-    AttemptCall, Blame, ModelSeen, Reason, ReasonCounts, ScrapeRequest, Spend, UpstreamUsage,
+    Blame, ModelSeen, PassedOver, Reason, ReasonCounts, ScrapeRequest, Spend, UpstreamUsage,
     VendorTask, usd_text,
 };
 use crate::rate::RateLimit;
@@ -92,8 +92,7 @@ pub struct LastError {
 pub(super) struct Busy {
     pub sentence: String,
     pub wait_ms: u64,
-    /// A limit of our own holds it back, and not a failure.
-    pub at_limit: bool,
+    pub why: PassedOver,
 }
 
 pub(super) struct UpstreamSlot {
@@ -179,7 +178,7 @@ impl UpstreamSlot {
             let cap = usd_text(cap_nanos);
             let sentence =
                 format!("{} has spent its `usd_per_day` of {cap} USD for today (UTC)", self.name());
-            Busy { sentence, wait_ms: next_day_ms(now_ms) - now_ms, at_limit: true }
+            Busy { sentence, wait_ms: next_day_ms(now_ms) - now_ms, why: PassedOver::DaySpend }
         })
     }
 
@@ -200,7 +199,7 @@ impl UpstreamSlot {
         if entered.is_err() {
             let sentence =
                 format!("{} has all {most} calls of its `in_flight_max` under way", self.name());
-            return Err(Busy { sentence, wait_ms: FULL_WAIT_MS, at_limit: true });
+            return Err(Busy { sentence, wait_ms: FULL_WAIT_MS, why: PassedOver::InFlight });
         }
         // From here on the place is given back when `in_flight` goes.
         let mut in_flight = InFlight { slot: self, is_probe: false, asked: None };
@@ -214,13 +213,13 @@ impl UpstreamSlot {
                     let last = last.sentence.trim_end_matches('.').to_owned();
                     sentence.push_str(&format!(" (the last: {last})"));
                 }
-                return Err(Busy { sentence, wait_ms, at_limit: false });
+                return Err(Busy { sentence, wait_ms, why: PassedOver::Paused });
             }
         }
         // Last, because what is taken here does not come back.
         if let Some(Err(wait_ms)) = self.limit.as_ref().map(RateLimit::take) {
             let sentence = format!("{} has used up its `requests_per_minute`", self.name());
-            return Err(Busy { sentence, wait_ms, at_limit: true });
+            return Err(Busy { sentence, wait_ms, why: PassedOver::RateLimit });
         }
         Ok(in_flight)
     }
@@ -281,7 +280,7 @@ impl UpstreamSlot {
         if let (Some(model), None) = (&answer.model, &request.model)
             && let Some(seen) = self.models.note(model, self.clock.now_ms())
         {
-            call.note_model(name, seen);
+            call.log.note_model(name, seen);
         }
         let made = answer.search.and_then(|search| search.made);
         if request.require_search && made == Some(false) {
@@ -302,13 +301,13 @@ impl UpstreamSlot {
         match outcome {
             Ok(answer) => {
                 let usage = self.priced(answer.usage, None, call);
-                self.count(&usage, None, call);
+                self.count(&usage);
                 Ok(Answer { usage, ..answer })
             }
             Err(error) => {
                 let usage = error.usage.as_deref().cloned().unwrap_or_default();
                 let usage = self.priced(usage, Some(error.reason), call);
-                self.count(&usage, Some(error.reason), call);
+                self.count(&usage);
                 Err(error.with_usage(usage))
             }
         }
@@ -330,15 +329,22 @@ impl UpstreamSlot {
         usage
     }
 
-    fn count(&self, usage: &UpstreamUsage, reason: Option<Reason>, call: &Call) {
+    fn count(&self, usage: &UpstreamUsage) {
         if usage.is_empty() {
             return;
         }
-        let ended_ms = self.clock.now_ms();
-        self.day.add(ended_ms, usage.cost.map_or(0, |cost| cost.nano_usd));
+        self.day.add(self.clock.now_ms(), usage.cost.map_or(0, |cost| cost.nano_usd));
         self.spend.lock().unwrap_or_else(PoisonError::into_inner).count(usage);
-        let (upstream, usage) = (self.name().to_owned(), usage.clone());
-        call.note_call(AttemptCall { upstream, ended_ms, reason, usage });
+    }
+
+    /// Writes the end of a call down.
+    fn log_end(&self, outcome: &Result<Answer, UpstreamError>, took_ms: u64, call: &Call) {
+        let (failed, usage) = match outcome {
+            Ok(answer) => (None, Some(&answer.usage)),
+            Err(error) => (Some(error.reason), error.usage.as_deref()),
+        };
+        let unknown = UpstreamUsage::default();
+        call.log.end(self.clock.now_ms(), took_ms, failed, usage.unwrap_or(&unknown));
     }
 
     fn last_error(&self) -> Option<LastError> {
@@ -367,7 +373,8 @@ impl InFlight<'_> {
         call: &Call,
     ) -> Result<Answer, UpstreamError> {
         let slot = self.slot;
-        self.asked = Some(slot.clock.stopwatch());
+        let asked = slot.clock.stopwatch();
+        call.log.begin(slot.name(), slot.clock.now_ms());
         call.set_counted(false);
         let outcome = slot.upstream.ask(request, call).map(Answer::normalized);
         let outcome = outcome.and_then(|answer| {
@@ -380,6 +387,7 @@ impl InFlight<'_> {
             false => error,
         });
         let outcome = slot.with_cost(outcome, call);
+        slot.log_end(&outcome, asked.elapsed_ms(), call);
         let verdict =
             outcome.as_ref().map_or_else(|error| error.reason.info().blame, |_| Blame::None);
         match verdict {

@@ -75,6 +75,7 @@ pub(super) fn check_http(
         write_timeout_seconds: typed.write_timeout_seconds,
         grace_seconds: typed.grace_seconds,
         key_failures_per_minute: typed.key_failures_per_minute,
+        operators_read_jobs: typed.operators_read_jobs,
         trusted_proxies: check_proxies(&typed.trusted_proxies, problems),
         cors_origins: typed.cors_origins.clone(),
     })

@@ -124,7 +124,7 @@ pub(crate) async fn list_jobs(asked: ToolCall) -> ToolOutcome {
     let query = list::query(&service, caller, arguments.into_pairs()?)?;
     let (page, _) =
         list::read_page(service.clone(), query.filter, query.after, query.limit).await?;
-    Ok(Content::of_view(&list::view(&service, &page), service.mcp_text_chars_max()))
+    Ok(Content::of_view(&list::view(&service, &page, false), service.mcp_text_chars_max()))
 }
 
 /// Queues a batch.

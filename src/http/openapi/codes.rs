@@ -76,6 +76,7 @@ pub(crate) const REPORT: Codes = &[
 pub(crate) const RAW: Codes = &[RawNotKept];
 pub(crate) const POLL: Codes = &[WaitInvalid, FieldsInvalid];
 pub(crate) const LIST: Codes = &[
+    OperatorNeeded,
     StatusInvalid,
     ErrorCodeInvalid,
     SearchInvalid,

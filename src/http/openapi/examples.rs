@@ -320,14 +320,27 @@ pub(crate) fn stats() -> Value {
 pub(crate) fn attempts() -> Value {
     json!({
         "job_id": JOB_ID,
+        "account": "team-a",
         "since": "2026-05-11T09:00:00+00:00",
         "attempts": [{
-            "attempt": 1, "started_at": CREATED, "seconds": 8.412, "upstream": "openai",
+            "attempt": 1, "started_at": CREATED, "seconds": 8.412, "backoff_seconds": 0.0,
+            "queue_seconds": 0.021, "upstream": "openai",
             "error_code": null, "error": null, "usage": upstream_usage(),
             "calls": [
-                { "upstream": "openai", "error_code": null, "usage": upstream_usage() },
+                {
+                    "upstream": "searchapi", "outcome": "passed_over", "error_code": null,
+                    "passed_over": "paused", "wait_seconds": 21.4, "http_status": null,
+                    "after_seconds": 0.0, "seconds": null, "usage": null,
+                },
+                {
+                    "upstream": "openai", "outcome": "answered", "error_code": null,
+                    "passed_over": null, "wait_seconds": null, "http_status": 200,
+                    "after_seconds": 0.0, "seconds": 8.412, "usage": upstream_usage(),
+                },
             ],
         }],
+        "running": null,
+        "waiting": null,
         "parameters": {
             "prompt": PROMPT, "country": "US", "bypass_cache": false, "timeout": 300.0,
             "web_search": true, "markdown_json": false,

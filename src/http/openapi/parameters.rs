@@ -183,7 +183,10 @@ pub(crate) fn list() -> Vec<Value> {
     let status = json!({ "type": "string", "enum": ["pending", "done", "failed"] });
     let mut parameters = vec![of("query", "status", "Jobs with this status.", status)];
     parameters.extend(job_filters());
+    let account =
+        "Jobs of this key, or `*` for all keys; for operators where the settings allow it.";
     parameters.extend([
+        of("query", "account", account, json!({ "type": "string" })),
         of("query", "limit", "Jobs in a page; of no effect on an export.", limit),
         cursor("The `next_cursor` of the page before, with the same filters."),
         of("query", "formulas", escaped, formulas),

@@ -29,6 +29,8 @@ pub(crate) struct Query {
     pub filter: ListFilter,
     pub after: Option<Cursor>,
     pub limit: usize,
+    /// Whether it is not about the caller's own jobs.
+    shows_account: bool,
     formulas: Formulas,
 }
 
@@ -42,13 +44,18 @@ pub(crate) async fn list(mut call: ApiCall, caller: Caller) -> ApiResult {
         let content_type = (CONTENT_TYPE, format.content_type());
         return Ok(HttpResponse::Ok().insert_header(content_type).body(body));
     }
+    let shows_account = query.shows_account;
     let (page, _) = read_page(service.clone(), query.filter, query.after, query.limit).await?;
-    Ok(HttpResponse::Ok().json(view(service, &page)))
+    Ok(HttpResponse::Ok().json(view(service, &page, shows_account)))
 }
 
-/// Returns a page as `GET /jobs` does.
-pub(crate) fn view<'a>(service: &Service, page: &'a ListPage) -> JobsView<JobView<'a>> {
-    let job = |job| JobView::new(job, service.id_of(job), None, None);
+/// Returns a page as `GET /jobs` does; with the accounts of the jobs where they may differ.
+pub(crate) fn view<'a>(
+    service: &Service,
+    page: &'a ListPage,
+    shows_account: bool,
+) -> JobsView<JobView<'a>> {
+    let job = |job| JobView::new(job, service.id_of(job), None, None).listed(job, shows_account);
     JobsView {
         jobs: page.jobs.iter().map(job).collect(),
         next_cursor: page.next.map(|next| service.cursor_text(next)),
@@ -69,8 +76,14 @@ pub(crate) fn wanted_format(headers: &HeaderMap) -> Option<export::Format> {
 /// # Errors
 /// Returns an error if a filter or a bound breaks its rule.
 pub(crate) fn query(service: &Service, caller: Caller, pairs: Pairs) -> Result<Query, ApiError> {
-    let filter = ListFilter { account: caller.account, ..ListFilter::default() };
-    let mut asked = Query { filter, after: None, limit: LIMIT_DEFAULT, formulas: Formulas::Escape };
+    let filter = ListFilter { account: caller.account.clone(), ..ListFilter::default() };
+    let mut asked = Query {
+        filter,
+        after: None,
+        limit: LIMIT_DEFAULT,
+        shows_account: false,
+        formulas: Formulas::Escape,
+    };
     for (name, value) in pairs {
         let Some(value) = job_filter::set(service, &mut asked.filter, &name, value)? else {
             continue;
@@ -83,6 +96,13 @@ pub(crate) fn query(service: &Service, caller: Caller, pairs: Pairs) -> Result<Q
                     .ok_or_else(|| ApiError::invalid(code, "formulas", rule, &value))?;
             }
             "cursor" => asked.after = Some(cursor(service, &value)?),
+            "account" => {
+                let hours = service.retention_hours();
+                service
+                    .list_account(&caller, &value, &mut asked.filter)
+                    .map_err(|error| ApiError::from_service(error, hours))?;
+                asked.shows_account = true;
+            }
             _ => {}
         }
     }

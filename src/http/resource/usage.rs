@@ -67,6 +67,7 @@ pub(crate) fn view(
         labels,
         days: days.collect(),
         accounts: accounts.map(|accounts| accounts.iter().map(credits).collect()),
+        reads_all_jobs: caller.operator.then_some(caller.reads_all_jobs),
     })
 }
 

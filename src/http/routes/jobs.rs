@@ -102,8 +102,8 @@ fn of_a_job() -> Vec<Operation> {
                 .fails(&[GONE, READS])
         }),
         get("/jobs/{job_id}/attempts", keyed(attempts::list), |it| {
-            let ended = Reply::json("The finished attempts.", "Attempts", examples::attempts());
-            it.named("listAttempts", "The finished attempts of a job")
+            let ended = Reply::json("The attempts.", "Attempts", examples::attempts());
+            it.named("listAttempts", "The attempts of a job, and its place in the queue")
                 .answers("200", ended)
                 .fails(&[GONE, READS])
         }),

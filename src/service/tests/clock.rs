@@ -24,8 +24,7 @@ impl World {
         let request = raw.check(scraper, &[]).unwrap();
         let webhook_url = Some(self.receiver.url());
         let handling = Handling { webhook_url, ..Handling::default() };
-        let caller =
-            Caller { account: "team-a".to_owned(), monthly_credits: None, operator: false };
+        let caller = Caller::plain("team-a");
         let accepted = self.service().submit(&caller, request, handling);
         self.runtime.block_on(accepted).unwrap().id.to_string()
     }
@@ -148,10 +147,10 @@ fn attempts_and_counts_survive_a_kill_and_a_restart() {
     world.settle();
     world.clock.1.advance_ms(1_000);
     world.settle();
-    let caller = Caller { account: "team-a".to_owned(), monthly_credits: None, operator: false };
+    let caller = Caller::plain("team-a");
     let seen = |world: &World| {
         let service = world.service();
-        let (_, attempts) = service.attempts(&caller, &id).unwrap();
+        let attempts = service.attempts(&caller, &id).unwrap().ended;
         let days = service.days();
         let known = days.iter().find(|(status, _)| status.scraper.name == "chatgpt");
         let counts = known.map(|(status, day)| (status.health.clone(), day.clone())).unwrap();
@@ -192,7 +191,7 @@ fn jobs_and_batches_are_gone_at_the_second_that_they_show() {
     let item = (raw.check("chatgpt", &[]).unwrap(), Handling::default());
     let asked =
         NewBatch { label: None, items: vec![Ok(item)], webhook_url: None, idempotency: None };
-    let caller = Caller { account: "team-a".to_owned(), monthly_credits: None, operator: false };
+    let caller = Caller::plain("team-a");
     let (batch, _) = world.runtime.block_on(world.service().submit_batch(&caller, asked)).unwrap();
     let batch_id = batch.key.id.to_string();
     world.settle();
@@ -230,8 +229,7 @@ fn cache_does_not_serve_what_a_clock_that_was_ahead_has_stored() {
     let ask = |world: &World| {
         let raw = RawRequest { prompt: Some("the same".to_owned()), ..RawRequest::default() };
         let request = raw.check("chatgpt", &[]).unwrap();
-        let caller =
-            Caller { account: "team-a".to_owned(), monthly_credits: None, operator: false };
+        let caller = Caller::plain("team-a");
         let accepted = world.service().submit(&caller, request, Handling::default());
         let cached = world.runtime.block_on(accepted).unwrap().job.cached;
         world.settle();

@@ -1,6 +1,6 @@
-//! The attempts of jobs that failed, or of which it is known what they used, kept as long as their
-//! jobs. Others write nothing here: what is known of an attempt that succeeded is in its
-//! result.
+//! The attempts of jobs that failed, of which it is known what they used, or whose result does not
+//! say how it came about, kept as long as their jobs. Others write nothing here: what is known of a
+//! job's first attempt whose first upstream answered is in its result.
 
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ pub(super) fn note(
     is_kept: bool,
 ) -> Result<(), StoreError> {
     if !is_kept {
-        return spend::add(tables, &account, label.as_deref(), &end.calls);
+        return spend::add(tables, &account, label.as_deref(), &end);
     }
     let kept = match tables.attempts.get(row)? {
         Some(bytes) => record::decode_attempts(row, bytes.value()),
@@ -34,7 +34,7 @@ pub(super) fn note(
         // It was written by a commit that was reported as failed.
         return Ok(());
     }
-    spend::add(tables, &account, label.as_deref(), &end.calls)?;
+    spend::add(tables, &account, label.as_deref(), &end)?;
     attempts.push(end);
     let surplus = attempts.len().saturating_sub(ATTEMPTS_KEPT_MAX);
     attempts.drain(..surplus);

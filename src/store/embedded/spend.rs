@@ -6,7 +6,7 @@ use super::alert_marks;
 use super::tables::{self, SpendKey};
 use super::transaction::Tables;
 use crate::clock::{self, UnixMs};
-use crate::job::AttemptCall;
+use crate::job::{AttemptEnd, Spend};
 use crate::store::{DAYS_KEPT_MAX, LABELS_MAX, OTHER_LABELS, SpendRow, Store, StoreError, record};
 
 /// The most old rows that one write removes.
@@ -17,9 +17,9 @@ pub(super) fn add(
     tables: &mut Tables<'_>,
     account: &str,
     label: Option<&str>,
-    calls: &[AttemptCall],
+    end: &AttemptEnd,
 ) -> Result<(), StoreError> {
-    for call in calls {
+    for call in end.used() {
         let day = clock::calendar_day(call.ended_ms);
         let label = label.unwrap_or_default();
         let label = counted_label(tables, (day, account, &call.upstream, label))?;
@@ -36,7 +36,7 @@ pub(super) fn add(
             forget_before(tables, clock::days_before(day, DAYS_KEPT_MAX))?;
         }
     }
-    match calls.last() {
+    match end.used().last() {
         Some(last) => alert_marks::note_spend(tables, account, last.ended_ms),
         None => Ok(()),
     }

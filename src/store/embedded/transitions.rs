@@ -79,7 +79,7 @@ impl Store {
                 let outcome =
                     jobs::transition(tables, &scrapers, row, now_ms, decide, result.as_ref())?;
                 if let Some(ended) = ended {
-                    let used = !ended.end.calls.is_empty();
+                    let used = ended.end.used().next().is_some();
                     let is_kept = match &outcome {
                         Ok(_) | Err(TransitionError::Finished) => true,
                         Err(TransitionError::StaleLease | TransitionError::NotRunning) => used,

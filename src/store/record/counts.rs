@@ -5,10 +5,14 @@ use bincode::{Decode, Encode};
 use super::super::row::CountsKey;
 use super::super::{StoreError, envelope};
 use super::{FailureV1, at_end, decode, encode, failure_from_disk, failure_to_disk, seal, unseal};
-use crate::job::{AttemptCall, AttemptEnd, Cost, CostFrom, Reason, UpstreamUsage};
+use crate::job::{
+    AttemptCall, AttemptEnd, CallOutcome, Cost, CostFrom, PassedOver, Reason, UpstreamUsage,
+};
 
-/// The version of attempts that have calls behind their record.
+/// The version of attempts that have behind their record the calls that used something.
 const CALLS_VERSION: u8 = 2;
+/// The version of attempts that have behind their record all that they did.
+const TRACE_VERSION: u8 = 3;
 
 /// The kind of a record of counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +92,27 @@ struct CallV2<S> {
     cost: Option<(u64, bool)>,
 }
 
+/// What each of the attempts did, behind the record.
+#[derive(Encode, Decode)]
+struct TracesV3<S>(Vec<TraceV3<S>>);
+
+/// When an attempt was due, and the upstreams that it came to.
+#[derive(Encode, Decode)]
+struct TraceV3<S> {
+    due_ms: Option<u64>,
+    calls: Vec<CallV3<S>>,
+}
+
+/// A call, or an upstream that was passed over.
+#[derive(Encode, Decode)]
+struct CallV3<S> {
+    call: CallV2<S>,
+    took_ms: Option<u64>,
+    http_status: Option<u16>,
+    /// Why it was not called, and for how long it would not be.
+    passed_over: Option<(S, Option<u64>)>,
+}
+
 #[derive(Encode, Decode)]
 struct CountsV1 {
     named: Vec<(String, u32)>,
@@ -103,12 +128,43 @@ pub(crate) fn encode_attempts(row: u64, attempts: &[AttemptEnd]) -> Result<Vec<u
         failure: end.failure.as_ref().map(failure_to_disk),
     });
     let mut body = encode(&AttemptsV1(disk.collect()))?;
-    if attempts.iter().all(|end| end.calls.is_empty()) {
-        return Ok(envelope::seal(super::VERSION, row, &body));
+    if attempts.iter().all(AttemptEnd::is_told_by_result) {
+        let calls = attempts.iter().map(|end| end.calls.iter().map(call_to_disk).collect());
+        body.extend_from_slice(&encode(&CallsV2(calls.collect()))?);
+        return Ok(envelope::seal(CALLS_VERSION, row, &body));
     }
-    let calls = attempts.iter().map(|end| end.calls.iter().map(call_to_disk).collect());
-    body.extend_from_slice(&encode(&CallsV2(calls.collect()))?);
-    Ok(envelope::seal(CALLS_VERSION, row, &body))
+    let traces = attempts.iter().map(|end| TraceV3 {
+        due_ms: end.due_ms,
+        calls: end.calls.iter().map(traced_to_disk).collect(),
+    });
+    body.extend_from_slice(&encode(&TracesV3(traces.collect()))?);
+    Ok(envelope::seal(TRACE_VERSION, row, &body))
+}
+
+fn traced_to_disk(call: &AttemptCall) -> CallV3<&str> {
+    CallV3 {
+        call: call_to_disk(call),
+        took_ms: call.took_ms,
+        http_status: call.http_status,
+        passed_over: match call.outcome {
+            CallOutcome::PassedOver { why, wait_ms } => Some((why.word(), wait_ms)),
+            CallOutcome::Answered | CallOutcome::Failed(_) => None,
+        },
+    }
+}
+
+/// Returns what is stored of a call; `None` if a later version passed it over for a reason of its
+/// own.
+fn traced_from_disk(disk: CallV3<String>) -> Option<AttemptCall> {
+    let call = call_from_disk(disk.call);
+    let outcome = match disk.passed_over {
+        None => call.outcome,
+        Some((word, wait_ms)) => {
+            CallOutcome::PassedOver { why: PassedOver::from_word(&word)?, wait_ms }
+        }
+    };
+    let (took_ms, http_status) = (disk.took_ms, disk.http_status);
+    Some(AttemptCall { outcome, took_ms, http_status, ..call })
 }
 
 fn call_to_disk(call: &AttemptCall) -> CallV2<&str> {
@@ -117,7 +173,7 @@ fn call_to_disk(call: &AttemptCall) -> CallV2<&str> {
     CallV2 {
         upstream: &call.upstream,
         ended_ms: call.ended_ms,
-        reason: call.reason.map(Reason::code),
+        reason: call.reason().map(Reason::code),
         counts: [input_tokens, output_tokens, reasoning_tokens, searches],
         cost: cost.map(|cost| (cost.nano_usd, cost.from == CostFrom::Provider)),
     }
@@ -132,38 +188,62 @@ fn call_from_disk(disk: CallV2<String>) -> AttemptCall {
     AttemptCall {
         upstream: disk.upstream,
         ended_ms: disk.ended_ms,
-        // A reason of a later version is one all the same.
-        reason: disk.reason.map(|code| Reason::from_code(&code).unwrap_or(Reason::UpstreamError)),
+        outcome: disk.reason.map_or(CallOutcome::Answered, |code| {
+            // A reason of a later version is one all the same.
+            CallOutcome::Failed(Reason::from_code(&code).unwrap_or(Reason::UpstreamError))
+        }),
+        took_ms: None,
+        http_status: None,
         usage: UpstreamUsage { input_tokens, output_tokens, reasoning_tokens, searches, cost },
     }
 }
 
 pub(crate) fn decode_attempts(row: u64, bytes: &[u8]) -> Result<Vec<AttemptEnd>, StoreError> {
-    let (body, has_calls) = match envelope::open(super::VERSION, row, bytes) {
-        Err(StoreError::Version(version)) if version == u32::from(CALLS_VERSION) => {
-            (envelope::open(CALLS_VERSION, row, bytes)?, true)
+    let (body, version) = open_attempts(row, bytes)?;
+    let (AttemptsV1::<String>(disk), rest) = decode(body)?;
+    let (traces, rest) = match version {
+        TRACE_VERSION => {
+            let (TracesV3::<String>(traces), rest) = decode(rest)?;
+            let trace = |trace: TraceV3<String>| {
+                let calls = trace.calls.into_iter().filter_map(traced_from_disk).collect();
+                (trace.due_ms, calls)
+            };
+            (traces.into_iter().map(trace).collect(), rest)
         }
-        opened => (opened?, false),
+        CALLS_VERSION => {
+            let (CallsV2::<String>(calls), rest) = decode(rest)?;
+            let calls = calls.into_iter().map(|of| of.into_iter().map(call_from_disk).collect());
+            (calls.map(|calls| (None, calls)).collect(), rest)
+        }
+        _ => (Vec::<(Option<u64>, Vec<AttemptCall>)>::new(), rest),
     };
-    let (AttemptsV1::<String>(disk), mut rest) = decode(body)?;
-    let mut calls = Vec::new();
-    if has_calls {
-        let (CallsV2::<String>(decoded), behind) = decode(rest)?;
-        (calls, rest) = (decoded, behind);
-    }
     at_end(rest)?;
-    let calls = calls.into_iter().map(Some).chain(std::iter::repeat_with(|| None));
-    let attempts = disk.into_iter().zip(calls).map(|(end, calls)| {
+    let traces = traces.into_iter().chain(std::iter::repeat_with(Default::default));
+    let attempts = disk.into_iter().zip(traces).map(|(end, (due_ms, calls))| {
         Ok(AttemptEnd {
             number: end.number,
+            due_ms,
             started_ms: end.started_ms,
             run_ms: end.run_ms,
             upstream: end.upstream,
             failure: end.failure.map(failure_from_disk).transpose()?,
-            calls: calls.unwrap_or_default().into_iter().map(call_from_disk).collect(),
+            calls,
         })
     });
     attempts.collect()
+}
+
+/// Returns the body of a record of attempts, and its version.
+fn open_attempts(row: u64, bytes: &[u8]) -> Result<(&[u8], u8), StoreError> {
+    match envelope::open(super::VERSION, row, bytes) {
+        Err(StoreError::Version(given)) => {
+            let later = [CALLS_VERSION, TRACE_VERSION];
+            let version = later.into_iter().find(|version| u32::from(*version) == given);
+            let version = version.ok_or(StoreError::Version(given))?;
+            Ok((envelope::open(version, row, bytes)?, version))
+        }
+        opened => Ok((opened?, super::VERSION)),
+    }
 }
 
 pub(crate) fn encode_counts(counts: &Counts) -> Result<Vec<u8>, StoreError> {
@@ -195,6 +275,7 @@ mod tests {
     fn attempts_and_counts_come_back_as_they_went() {
         let failed = AttemptEnd {
             number: 2,
+            due_ms: Some(1_778_500_700_000),
             started_ms: 1_778_500_800_000,
             run_ms: 77,
             upstream: Some("openai".to_owned()),
@@ -206,19 +287,31 @@ mod tests {
         let bytes = encode_attempts(7, &attempts).unwrap();
         assert_eq!(decode_attempts(7, &bytes).unwrap(), attempts);
         assert!(decode_attempts(8, &bytes).is_err());
-        let call = |reason, cost| AttemptCall {
+        let call = |outcome, cost| AttemptCall {
             upstream: "openai".to_owned(),
             ended_ms: 1_778_500_800_077,
-            reason,
+            outcome,
+            took_ms: Some(70),
+            http_status: Some(200),
             usage: UpstreamUsage { output_tokens: Some(9), cost, ..UpstreamUsage::default() },
         };
         let cost = Some(Cost { nano_usd: 1_234_567, from: CostFrom::Provider });
-        let calls = vec![call(Some(Reason::NoSearch), cost), call(None, None)];
-        let attempts = [failed.clone(), AttemptEnd { calls, failure: None, ..failed }];
+        let unsearched = call(CallOutcome::Failed(Reason::NoSearch), cost);
+        let passed_over = CallOutcome::PassedOver { why: PassedOver::Paused, wait_ms: Some(9) };
+        let passed_over = AttemptCall { outcome: passed_over, took_ms: None, ..unsearched.clone() };
+        let answered = call(CallOutcome::Answered, None);
+        let calls = vec![passed_over, unsearched, answered.clone()];
+        let attempts = [failed.clone(), AttemptEnd { calls, failure: None, ..failed.clone() }];
         let with_calls = encode_attempts(7, &attempts).unwrap();
         assert_eq!(decode_attempts(7, &with_calls).unwrap(), attempts);
         let cut = &with_calls[..with_calls.len() - 1];
         assert!(decode_attempts(7, cut).is_err());
+        // As answerd 0.1.0 wrote it: a job whose first upstream answered takes no more room.
+        let first = AttemptEnd { number: 1, failure: None, calls: vec![answered], ..failed };
+        let bytes = encode_attempts(7, std::slice::from_ref(&first)).unwrap();
+        let mut kept = AttemptEnd { due_ms: None, ..first };
+        (kept.calls[0].took_ms, kept.calls[0].http_status) = (None, None);
+        assert_eq!(decode_attempts(7, &bytes).unwrap(), [kept]);
         let counts = Counts {
             kind: CountsKind::Bucket,
             scraper: 3,

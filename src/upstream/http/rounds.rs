@@ -143,6 +143,7 @@ impl<'a> Rounds<'a> {
         let reply = self.upstream.exchange(next, web_search, self.deadline, self.call);
         let reply = reply.map_err(|error| (error, Task::There))?;
         let status = reply.status;
+        self.call.log.note_status(status);
         self.replies.push(reply);
         let step = self.upstream.provider.reply(self.request, &self.replies);
         let stays = matches!(step, Ok(Step::Round(_)));

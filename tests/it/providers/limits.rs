@@ -88,4 +88,10 @@ fn what_is_over_the_limit_of_one_upstream_goes_to_the_next() {
         done_at_first(&job);
         assert_eq!(job["result"]["provenance"]["upstream"], upstream);
     }
+    let job = app.ended(&submit(&app, 3));
+    let id = job["job_id"].as_str().unwrap();
+    let attempts = app.get(&format!("/jobs/{id}/attempts")).expect(200);
+    let calls = &attempts["attempts"][0]["calls"];
+    assert_eq!(calls[0]["passed_over"], "requests_per_minute", "{attempts:#}");
+    assert_eq!((&calls[1]["outcome"], &calls[1]["http_status"]), (&"answered".into(), &200.into()));
 }

@@ -10,11 +10,7 @@ enum Refusal {
 
 impl Model {
     pub(super) fn caller(account: usize) -> Caller {
-        Caller {
-            account: ACCOUNTS[account].to_owned(),
-            monthly_credits: Some(ALLOWANCE),
-            operator: false,
-        }
+        Caller { monthly_credits: Some(ALLOWANCE), ..Caller::plain(ACCOUNTS[account]) }
     }
 
     fn asked(&self, submit: &Submit) -> (ScrapeRequest, Handling) {

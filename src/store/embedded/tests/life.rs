@@ -197,6 +197,7 @@ fn sweep_removes_the_attempts_of_every_job() {
     for row in [answered_at_once, never_started] {
         let end = crate::job::AttemptEnd {
             number: 1,
+            due_ms: None,
             started_ms: START_MS,
             run_ms: 1,
             upstream: None,
