@@ -88,7 +88,7 @@ fn an_answer_is_laid_out_in_the_direction_of_its_own_writing() {
         if columns {
             is(".prompt h2", "rtl ltr ltr");
         } else {
-            is(".prompt", "rtl");
+            is("h1", "rtl");
         }
     }
     dashboard.go("/jobs");

@@ -175,8 +175,8 @@ fn the_colors_can_be_turned_and_stay() {
 fn an_empty_service_says_what_to_do_next() {
     let app = Builder::new().start();
     let dashboard = Dashboard::open(&app, "/");
-    dashboard.shows("Only the practice engine is ready.");
-    dashboard.shows("scrapers are not configured");
+    dashboard.shows("Only the practice engine is ready, which answers questions about answerd.");
+    dashboard.shows("OPENAI_API_KEY");
     dashboard.go("/jobs");
     dashboard.shows("No jobs yet");
     dashboard.go("/usage");

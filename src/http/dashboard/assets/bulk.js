@@ -34,7 +34,9 @@ export function bulkActions(changed, signal) {
   function draw(filter) {
     const asks = chosen(filter);
     const now = `${asks} ${filter.status}`;
-    element.hidden = !asks;
+    // What is another key's is only read.
+    element.hidden = !asks || Boolean(filter.account);
+    if (filter.account) return;
     // A question that stands there is about these filters.
     if (now === shown || !asks) return;
     shown = now;

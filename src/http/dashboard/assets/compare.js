@@ -5,7 +5,7 @@ import { answer } from "./answer.js";
 import { announce, breakable, copyButton, el, fill, keepingFocus, order, scrolls } from "./dom.js";
 import { duration, host, plural } from "./format.js";
 import { changed, read } from "./job.js";
-import { statusBadge } from "./jobs.js";
+import { statusBadge } from "./jobs_table.js";
 import { follow, live } from "./live.js";
 import { from, pages, searched } from "./sources.js";
 

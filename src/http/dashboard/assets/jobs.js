@@ -2,11 +2,10 @@
 
 import { json } from "./api.js";
 import { bulkActions } from "./bulk.js";
-import { announce, breakable, copyButton, el, fill, morph, scrolls } from "./dom.js";
-import { duration, moment, plural, quoted, words } from "./format.js";
+import { announce, el, fill, morph } from "./dom.js";
+import { plural, words } from "./format.js";
+import { addressOf, firstStep, keyOf, table, took } from "./jobs_table.js";
 import { live, scrapers } from "./live.js";
-import { badge } from "./overview_parts.js";
-import { currentKey } from "./session.js";
 
 const PAGE_JOBS = 50;
 /** The most new jobs that are counted while somebody reads. */
@@ -18,11 +17,23 @@ const TYPING_MS = 250;
 /** The least time between two looks at the first page while jobs come and go, milliseconds. */
 const REFRESH_MS = 2000;
 /** What the list can be filtered by; those behind the third only from the address, by a click on a value. */
-const FILTERS = ["search", "status", "scraper", "label", "country", "error_code", "batch", "since", "until"];
+const FILTERS = ["search", "status", "scraper", "label", "country", "error_code", "batch", "since", "until", "account"];
+/** The orders of a page, as values of `aria-sort` of the time that jobs took. */
+const ORDERS = [["", "Newest first"], ["descending", "Longest first"], ["ascending", "Shortest first"]];
+/** The account that stands for all keys. */
+const ALL = "*";
 const STATUSES = [["", "All"], ["pending", "Pending"], ["done", "Done"], ["failed", "Failed"]];
 
 /** The address of the list as it was shown last, with its filters. */
 let address = "#/jobs";
+/** The ids of the jobs that it showed. */
+let seen = [];
+
+/** The jobs before and after a job in the list as it was shown last; nothing where it was not there. */
+export function around(id) {
+  const at = seen.indexOf(id);
+  return at < 0 ? null : { before: seen[at - 1], after: seen[at + 1] };
+}
 
 export function jobs(main, { query, usage, signal, kept, drawn }) {
   address = location.hash;
@@ -36,11 +47,17 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
   let asked = 0;
   let seenMs = 0;
   let refresh = null;
+  /** How the jobs of the page are sorted by how long they took: "" as they came, else a value of `aria-sort`. */
+  let sort = kept?.sort ?? "";
 
   const search = el("input", { id: "search", type: "search", placeholder: "Label, prompt or id", maxlength: 200, dir: "auto", value: filter.search, autocomplete: "off", on: { input: typed } });
   const status = el("div", { class: "segments", role: "group", "aria-label": "Status" },
     STATUSES.map(([value, name]) => el("button", { type: "button", "aria-pressed": String(value === filter.status), on: { click: (event) => pickStatus(event, value) } }, name)));
   const scraper = el("select", { id: "scraper", on: { change: () => change({ scraper: scraper.value }) } }, el("option", { value: "" }, "All scrapers"));
+  const keys = el("select", { id: "whose", on: { change: () => change({ account: keys.value }) } },
+    [["", "Own jobs"], [ALL, "All keys"], ...others(usage).map((name) => [name, `Key ${name}`])].map(([value, name]) => el("option", { value, selected: value === filter.account }, name)));
+  const orders = el("select", { id: "order", title: "The order of the jobs of this page", on: { change: pickOrder } },
+    ORDERS.map(([value, name]) => el("option", { value, selected: value === sort }, name)));
   const newJobs = el("button", { type: "button", class: "button new-jobs", hidden: true, on: { click: showNew } });
   const chosen = el("ul", { class: "chips", "aria-label": "Filters" });
   const actions = bulkActions(() => load({ announced: true }), signal);
@@ -54,7 +71,9 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     el("div", { class: "title" }, el("h1", {}, "Jobs"), el("a", { class: "button primary", href: "#/new" }, "New prompt")),
     el("form", { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
       el("label", { class: "out-of-sight", for: "search" }, "Search for a label, a prompt or an id"), search, status,
-      el("label", { class: "out-of-sight", for: "scraper" }, "Scraper"), scraper),
+      el("label", { class: "out-of-sight", for: "scraper" }, "Scraper"), scraper,
+      el("label", { class: "out-of-sight", for: "order" }, "Order of the jobs of this page"), orders,
+      usage.reads_all_jobs && [el("label", { class: "out-of-sight", for: "whose" }, "Whose jobs"), keys]),
     chosen, actions.element, ofBatch, newJobs, list, paging);
 
   drawChosen();
@@ -74,7 +93,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
   return () => {
     clearTimeout(typing);
     clearTimeout(refresh);
-    return { pages, next, shown, batch };
+    return { pages, next, shown, batch, sort };
   };
 
   function fillScrapers(all) {
@@ -106,7 +125,8 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
 
   /** The filters that have no field of their own, each with a button that takes it away. */
   function drawChosen() {
-    const set = FILTERS.slice(3).filter((name) => filter[name]);
+    const set = FILTERS.slice(3).filter((name) => filter[name] && name !== "account");
+    keys.value = filter.account;
     fill(chosen, set.map((name) => el("li", { dir: "auto" }, `${words(name)}: ${filter[name]} `,
       el("button", { type: "button", class: "remove", "aria-label": `Remove the filter ${words(name)}`, on: { click: () => change({ [name]: "" }) } }, "×"))));
     chosen.hidden = set.length === 0;
@@ -208,7 +228,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     }));
     if (signal.aborted) return;
     shown = shown.map((job) => latest.get(job.job_id) ?? job);
-    morph(list.querySelector("table"), table(shown, filter));
+    drawTable();
     const first = found.findIndex(({ job_id }) => known.has(job_id));
     const count = first >= 0 ? first : found.filter(({ created_at }) => created_at > shown[0].created_at).length;
     if (count === 0) return;
@@ -226,6 +246,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     const found = page.jobs;
     next = page.next_cursor;
     shown = found;
+    seen = sorted(found).map(({ job_id }) => job_id);
     batch = page.batch ?? (filter.batch || null);
     newJobs.hidden = true;
     newer.disabled = pages.length === 1;
@@ -235,29 +256,32 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     fill(ofBatch, batch && ["Jobs of one batch. ", el("a", { href: `#/batches/${batch}` }, "Show the batch")]);
     const filtered = Object.values(filter).some(Boolean);
     if (found.length === 0) fill(list, filtered ? noMatch() : firstStep(usage));
-    else if (list.querySelector("table")) morph(list.querySelector("table"), table(found, filter));
-    else fill(list, table(found, filter));
+    else drawTable();
+  }
+
+  function drawTable() {
+    const wanted = table(sorted(shown), filter, sort);
+    const drawn = list.querySelector("table");
+    if (drawn) morph(drawn, wanted);
+    else fill(list, wanted);
+  }
+
+  function sorted(found) {
+    if (!sort) return found;
+    const sign = sort === "descending" ? -1 : 1;
+    return [...found].sort((a, b) => sign * ((took(a) ?? -1) - (took(b) ?? -1)));
+  }
+
+  function pickOrder() {
+    sort = orders.value;
+    seen = sorted(shown).map(({ job_id }) => job_id);
+    if (shown.length > 0) drawTable();
   }
 
   function noMatch() {
     const reset = el("button", { type: "button", class: "button", on: { click: () => (location.hash = "/jobs?all") } }, "Show all jobs");
-    return el("div", { class: "empty" }, el("h2", {}, "No job matches"), el("p", { class: "quiet" }, keyOf(usage) ? `Only jobs of the key ${keyOf(usage)} that have not expired are searched.` : "Jobs that have expired can't be found."), reset);
+    return el("div", { class: "empty" }, el("h2", {}, "No job matches"), el("p", { class: "quiet" }, keyOf(usage) && !filter.account ? `Only jobs of the key ${keyOf(usage)} that have not expired are searched.` : "Jobs that have expired can't be found."), reset);
   }
-}
-
-/** The name of the key that is signed in with; empty where none is needed. */
-const keyOf = ({ account }) => (account === "anonymous" ? "" : account);
-
-/** What a list without jobs says: a key sees its own jobs, on a server that may have many. */
-function firstStep(usage) {
-  const key = keyOf(usage);
-  const curl = `curl -X POST ${quoted(`${location.origin}/scrapers/practice/jobs?prompt=How+long+are+results+kept%3F`)}${currentKey() ? ' -H "X-API-Key: $ANSWERD_API_KEY"' : ""}`;
-  return el("div", { class: "empty" }, el("h2", {}, key ? `The key ${key} has no jobs` : "No jobs yet"),
-    key && el("p", {}, usage.accounts ? "An operator's key sees the credits of all keys, but only the jobs that it has submitted itself. " : "A key sees only the jobs that it has submitted itself. ",
-      "To see the jobs of another key, sign out and sign in with that key, or paste the id of a job into the search."),
-    el("p", {}, `A job is one prompt for one scraper. Submit ${key ? "one" : "the first one"} here, or from a terminal:`),
-    el("pre", scrolls("Command"), el("code", {}, curl)),
-    el("div", { class: "buttons" }, el("a", { class: "button primary", href: "#/new" }, "Submit a prompt"), copyButton("Copy the command", () => curl)));
 }
 
 /** The link back to the list, as it was left. */
@@ -272,41 +296,5 @@ export function backToList() {
   }
 }
 
-/** The address of the list with these filters. */
-function addressOf(filter) {
-  const set = new URLSearchParams(Object.entries(filter).filter(([, value]) => value));
-  return `#/jobs${set.size ? `?${set}` : ""}`;
-}
-
-function table(found, filter) {
-  const head = ["Status", "Prompt", "Scraper", "Country", "Took", "Submitted"];
-  return el("table", { class: "rows jobs" },
-    el("caption", { class: "out-of-sight" }, "Jobs, newest first"),
-    el("thead", {}, el("tr", {}, head.map((name) => el("th", { scope: "col", class: name === "Took" ? "number" : null }, name)))),
-    el("tbody", {}, found.map((job) => row(job, (name) => addressOf({ ...filter, [name]: job[name] })))));
-}
-
-/** A row; `narrowed(name)` is the address of the list that has this job's value of a filter too. */
-function row(job, narrowed) {
-  const value = (name, text, attributes) => el("a", { class: "value", href: narrowed(name), ...attributes }, text);
-  const seconds = job.completed_at && (Date.parse(job.completed_at) - Date.parse(job.created_at)) / 1000;
-  return el("tr", { "data-key": job.job_id },
-    el("td", { class: "of-status" }, statusBadge(job)),
-    el("th", { scope: "row", class: "of-prompt" },
-      el("a", { href: `#/jobs/${job.job_id}`, "data-step": "", dir: "auto" }, job.prompt.slice(0, 300)),
-      job.label && value("label", job.label, { class: "value label", dir: "auto" }),
-      job.error_code && value("error_code", words(job.error_code), { class: "value small" })),
-    el("td", { class: "of-scraper" }, value("scraper", breakable(job.scraper))),
-    el("td", { class: "of-country" }, value("country", job.country)),
-    el("td", { class: "number of-took" }, job.completed_at ? seconds < 1 ? "< 1 s" : duration(seconds) : "–", job.attempts > 1 && el("span", { class: "quiet small under" }, `${job.attempts} attempts`)),
-    el("td", { class: "of-submitted" }, moment(job.created_at)));
-}
-
-/** How a job stands, in a word with a color. */
-export function statusBadge(job) {
-  if (job.status === "done") return badge("done", "good");
-  if (job.error_code === "canceled" && job.status === "failed") return badge("canceled", "idle");
-  if (job.status === "failed") return badge("failed", "bad");
-  const [word, tone] = { queued: ["queued", "idle"], running: ["running", "accent"], waiting_retry: ["retrying", "warn"] }[job.phase] ?? [job.phase, "idle"];
-  return badge(word, tone);
-}
+/** The names of the other keys, where an operator may read their jobs. */
+const others = ({ account, accounts, reads_all_jobs: all }) => (all ? accounts.map((each) => each.account).filter((name) => name !== account) : []);

@@ -4,6 +4,7 @@ import { json } from "./api.js";
 import { Chart } from "./chart.js";
 import { el, fill, morph } from "./dom.js";
 import { duration, fullTime, learnTime, percent, serverNow, short, whole } from "./format.js";
+import { firstRun, keptOverRestarts } from "./first_run.js";
 import { live, scrapers } from "./live.js";
 import { problems, scraperTable, tile, unready, upstreamTable } from "./overview_parts.js";
 import { everyKey, meter } from "./usage.js";
@@ -22,6 +23,9 @@ export function overview(main, { usage, signal, drawn }) {
   let known = [];
   let range = RANGES[2];
   let picked = false;
+  /** Whether the key has a job; null until that is known. */
+  let hasJobs = null;
+  let looking = false;
   let chosen = "";
   const charts = {
     throughput: new Chart({ title: "Throughput", kind: "bars", series: [{ name: "done", tone: "good" }, { name: "failed", tone: "bad" }], format: short }),
@@ -32,6 +36,7 @@ export function overview(main, { usage, signal, drawn }) {
   const ranges = el("div", { class: "segments", role: "group", "aria-label": "How far back" },
     RANGES.map((each) => el("button", { type: "button", on: { click: () => { picked = true; pick(each); } } }, each[0])));
   const parts = {
+    firstRun: el("div", {}),
     problems: el("div", {}),
     tiles: el("dl", { class: "tiles" }),
     scrapers: el("div", {}),
@@ -43,9 +48,9 @@ export function overview(main, { usage, signal, drawn }) {
   fill(main,
     el("div", { class: "title" }, el("h1", {}, "Overview"),
       el("div", { class: "controls" }, el("label", { class: "out-of-sight", for: "chart-scraper" }, "Scraper of the charts"), choice, ranges)),
-    parts.problems, parts.tiles,
+    parts.firstRun, parts.problems, parts.tiles,
     el("section", { class: "charts", "aria-label": "Charts" }, Object.values(charts).map((chart) => chart.figure)),
-    parts.since, parts.scrapers, parts.upstreams,
+    parts.since, keptOverRestarts(), parts.scrapers, parts.upstreams,
     el("div", { class: "pair" }, parts.credits, parts.unready));
 
   live.addEventListener("overview", merge, { signal });
@@ -65,7 +70,8 @@ export function overview(main, { usage, signal, drawn }) {
 
   async function load() {
     try {
-      [day, known, usage] = await Promise.all([json("/stats", { signal }), scrapers(), json("/usage", { signal })]);
+      // One that has a job keeps it for hours: it is not looked for again.
+      [day, known, usage, hasJobs] = await Promise.all([json("/stats", { signal }), scrapers(), json("/usage", { signal }), hasJobs || someJob()]);
     } catch {
       // The banner shows it, and `back` comes when it is over.
       return;
@@ -79,9 +85,26 @@ export function overview(main, { usage, signal, drawn }) {
     drawn();
   }
 
+  async function someJob() {
+    const page = await json("/jobs?limit=1", { signal });
+    return page.jobs.length > 0 || Boolean(page.next_cursor);
+  }
+
+  /** Something has happened: perhaps the first job of the key. */
+  function lookForJobs() {
+    if (hasJobs !== false || looking) return;
+    looking = true;
+    someJob().then((found) => {
+      hasJobs = found;
+      looking = false;
+      if (found && !signal.aborted) draw();
+    }, () => (looking = false));
+  }
+
   /** Puts the bucket that the stream has sent into the day. */
   function merge() {
     if (!day) return;
+    lookForJobs();
     for (const now of live.overview?.scrapers ?? []) {
       const scraper = day.scrapers.find(({ name }) => name === now.name);
       if (!scraper || !now.bucket) continue;
@@ -95,10 +118,13 @@ export function overview(main, { usage, signal, drawn }) {
   function draw() {
     if (!day) return;
     const now = (live.overview?.scrapers ?? known).filter((scraper) => scraper.configured);
-    morph(parts.problems, el("div", {}, problems(now, known)));
+    // With listeners, so it is drawn once.
+    const isFirst = hasJobs === false;
+    if (isFirst !== Boolean(parts.firstRun.firstChild)) fill(parts.firstRun, firstRun({ known, hasJobs, usage }));
+    morph(parts.problems, el("div", {}, problems(now, isFirst ? [] : known)));
     morph(parts.scrapers, el("div", {}, scraperTable(now)));
     morph(parts.upstreams, el("div", {}, upstreamTable(now)));
-    morph(parts.unready, el("div", {}, unready(known)));
+    morph(parts.unready, el("div", {}, !isFirst && unready(known)));
     morph(parts.credits, el("div", { class: "stack" }, meter(usage), everyKey(usage)));
     drawChoice(now);
     drawCharts(now);

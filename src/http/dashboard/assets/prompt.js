@@ -5,7 +5,7 @@ import { countries } from "./countries.js";
 import { breakable, el, fill } from "./dom.js";
 import { duration, percent, plural, whole } from "./format.js";
 import { complain, live, scrapers } from "./live.js";
-import { lacking } from "./overview_parts.js";
+import { badge, lacking } from "./overview_parts.js";
 import { newId } from "./session.js";
 
 const PROMPT_CHARS_MAX = 4000;
@@ -14,10 +14,12 @@ const SAMPLES_MAX = 20;
 /** The most jobs of a batch, and of one that goes ahead of queued jobs. */
 const JOBS_MAX = 1000;
 const INTERACTIVE_JOBS_MAX = 20;
+/** Parameters that are left out where they have these values. */
+const DEFAULTS = { timeout: 300, markdown_json: false, require_search: false, keep_unsearched: false };
 /** The most jobs that are shown side by side. */
 const COMPARED_MAX = 20;
 
-export function prompt(main, { usage, signal }) {
+export function prompt(main, { query, usage, signal }) {
   const text = el("textarea", { id: "prompt", rows: 5, required: true, dir: "auto", "aria-describedby": "prompt-count form-error", placeholder: "How long are results kept?", on: { input: update, keydown: sendByKey } });
   const counted = el("span", { id: "prompt-count", class: "quiet small" });
   const perLine = el("input", { type: "checkbox", id: "per-line", on: { change: update } });
@@ -32,6 +34,10 @@ export function prompt(main, { usage, signal }) {
   const error = el("p", { class: "error", id: "form-error", role: "alert" });
   const button = el("button", { class: "button primary", type: "submit" }, "Submit");
   let known = [];
+  /** What of an earlier job the form has no field for, and its scraper. */
+  let kept = {};
+  let preferred = query.get("scraper");
+  const keptLine = el("p", { class: "quiet small", id: "kept" });
   addPlace("US", "country");
   fill(main,
     el("div", { class: "title" }, el("h1", {}, "New prompt")),
@@ -46,6 +52,7 @@ export function prompt(main, { usage, signal }) {
       el("div", { class: "checks" },
         el("label", { class: "check" }, webSearch, "Use web search (if supported)"),
         el("label", { class: "check" }, fresh, "Skip the cache")),
+      keptLine,
       error,
       el("div", { class: "buttons" }, button, price)));
   update();
@@ -53,8 +60,31 @@ export function prompt(main, { usage, signal }) {
   live.addEventListener("back", () => known.length === 0 && load(), { signal });
   load();
 
-  function load() {
-    scrapers().then(fillChoices, (refused) => complain(error, refused));
+  async function load() {
+    try {
+      if (query.get("from")) await prefill(query.get("from"));
+      fillChoices(await scrapers());
+    } catch (refused) {
+      if (!signal.aborted) complain(error, refused);
+    }
+  }
+
+  /** Fills the form with what an earlier job asked for, without its webhook: that may be in production. */
+  async function prefill(id) {
+    const job = await json(`/jobs/${id}?fields=status`, { signal });
+    const own = await json(`/jobs/${id}/attempts`, { signal }).catch((refused) => {
+      if (refused.status === 404 || refused.status === 401) return null;
+      throw refused;
+    });
+    const { prompt: asked, country, label: labeled, web_search: searches = true, bypass_cache, webhook_url, ...rest } = own?.parameters ?? job;
+    text.value = asked;
+    label.value = labeled ?? "";
+    webSearch.checked = searches;
+    fresh.checked = true;
+    preferred = job.scraper;
+    places.querySelector("select").value = country;
+    kept = own ? Object.fromEntries(Object.entries(rest).filter(([name, value]) => value !== null && DEFAULTS[name] !== value)) : {};
+    keptLine.textContent = Object.keys(kept).length ? `Also as before: ${Object.entries(kept).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ")}.` : "";
   }
 
   function addPlace(code = "", id = null) {
@@ -77,13 +107,13 @@ export function prompt(main, { usage, signal }) {
     if (signal.aborted) return;
     known = all;
     const ready = all.filter(({ configured }) => configured);
-    const first = ready.find(({ name }) => name !== "practice") ?? ready[0];
-    fill(choices, ready.map(({ name, credits, health }) =>
+    const first = ready.find(({ name }) => name === preferred) ?? ready.find(({ name }) => name !== "practice") ?? ready[0];
+    fill(choices, ready.map(({ name, credits, health, upstreams }) =>
       el("label", { class: "choice" },
         el("input", { type: "checkbox", name: "scraper", value: name, checked: name === first?.name, on: { change: update } }),
-        el("span", {}, breakable(name), el("span", { class: "quiet small under" }, [plural(credits, "credit"), ...healthOf(health)].join(" · "))))));
+        el("span", {}, breakable(name), el("span", { class: "quiet small under" }, [plural(credits, "credit"), ...healthOf(health)].join(" · ")), standing(upstreams)))));
     const rest = lacking(all);
-    if (rest) choices.after(rest);
+    if (rest && !choices.nextElementSibling?.matches(".lacking")) choices.after(rest);
     if (ready.length === 0) fill(choices, el("p", { class: "error" }, "No scraper is configured. ", el("a", { href: "/docs/scrapers" }, "What each of them needs")));
     update();
   }
@@ -129,7 +159,7 @@ export function prompt(main, { usage, signal }) {
     if (names.length === 0 || prompts.length === 0) return;
     button.disabled = true;
     error.textContent = "";
-    const body = { web_search: webSearch.checked, bypass_cache: fresh.checked };
+    const body = { ...kept, web_search: webSearch.checked, bypass_cache: fresh.checked };
     if (label.value.trim()) body.label = label.value.trim();
     // A repeated press, or a reply that got lost, makes no second job.
     const headers = { "Idempotency-Key": newId() };
@@ -153,8 +183,16 @@ export function prompt(main, { usage, signal }) {
   }
 }
 
+/** Whether upstreams of a scraper are paused; nothing where all take calls. */
+function standing(upstreams) {
+  const ready = upstreams.filter(({ configured }) => configured);
+  const paused = ready.filter(({ breaker }) => breaker === "open" || breaker === "half_open");
+  if (paused.length === 0) return null;
+  return badge(paused.length === ready.length ? "paused" : `${paused.length} of ${ready.length} paused`, paused.length === ready.length ? "bad" : "warn");
+}
+
 /** The health of a scraper in the last hour; nothing where it had no attempts. */
 function healthOf({ attempts, success_rate: success, p50_seconds: p50 }) {
   if (!attempts) return [];
-  return [p50 !== null && duration(p50), success !== null && `${percent(success)} succeed`].filter(Boolean);
+  return [p50 !== null && `p50 ${duration(p50)}`, success !== null && `${percent(success)} succeed`].filter(Boolean);
 }

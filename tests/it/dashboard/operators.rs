@@ -1,0 +1,54 @@
+//! The jobs of other keys, for an operator who may read them.
+
+use crate::app::{Builder, Gate, Scripted, Step};
+use crate::dashboard::Dashboard;
+use crate::limits::{A, B, keys};
+
+#[test]
+fn operator_chooses_whose_jobs_are_listed_and_only_reads_them() {
+    let gate = Gate::default();
+    let held = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app = Builder::new()
+        .config(&keys("operator = true"))
+        .set("HTTP__OPERATORS_READ_JOBS", true)
+        .scripted("chatgpt", &held)
+        .start();
+    app.post_with("/scrapers/chatgpt/jobs?prompt=theirs", &B, "").expect(202);
+    gate.arrived(1);
+    app.post_with("/scrapers/practice/jobs?prompt=own", &A, "").expect(202);
+    let dashboard = Dashboard::signed_in(&app, "secret-a", "/jobs");
+    let browser = &dashboard.browser;
+    let lists = |prompts: &str| {
+        browser.until(&format!(
+            "[...document.querySelectorAll('#jobs tbody a[data-step]')]\
+             .map((link) => link.innerText).join('|') === '{prompts}'"
+        ));
+    };
+    lists("own");
+    browser.click("#whose option[value='*']");
+    lists("own|theirs");
+    dashboard.keep("operator-jobs");
+    browser.click("#whose option[value=b]");
+    lists("theirs");
+    assert_eq!(browser.run("return location.hash"), "#/jobs?account=b");
+    assert_eq!(browser.run("return document.querySelector('.account-name').innerText"), "b");
+    assert_eq!(browser.run("return document.querySelector('.bulk').hidden"), true);
+    dashboard.click("theirs");
+    dashboard.shows("It is waiting for script.");
+    let named = |name: &str| {
+        format!("[...document.querySelectorAll('button')].some((it) => it.innerText === '{name}')")
+    };
+    assert_eq!(browser.run(&format!("return {}", named("Run again"))), true);
+    assert_eq!(browser.run(&format!("return {}", named("Cancel"))), false);
+    let key = "[...document.querySelectorAll('.details dt')].find((it) => it.innerText === 'Key')";
+    browser.until(&format!("{key}?.nextElementSibling.innerText === 'b'"));
+    dashboard.keep("operator-job");
+    gate.open();
+    browser.until("document.querySelector('.answer')");
+    dashboard.is_at_peace();
+
+    let other = Dashboard::signed_in(&app, "secret-b", "/jobs");
+    other.browser.until("document.querySelectorAll('#jobs tbody tr').length === 1");
+    assert!(other.browser.run("return document.querySelector('.filters').tagName").is_string());
+    assert_eq!(other.browser.run("return document.querySelectorAll('#whose').length"), 0);
+}
