@@ -10,6 +10,7 @@ use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
 use super::startup_summary::fact;
+use super::table::{Cell, Column, Table};
 use crate::api::{AlertView, AlertsView, NoticeView};
 
 const EXAMPLES: &str = "\
@@ -222,24 +223,22 @@ fn list(args: ListAlertsArgs, console: &mut Console) -> Result<ExitCode, Command
         console.document(&document)?;
         return Ok(ExitCode::Done);
     }
-    for alert in &all.alerts {
-        console.result(&line(alert, console.styled()))?;
-    }
+    table(&all.alerts).print(console)?;
     let count = all.alerts.len();
     console.note(&format!("{count} {}", if count == 1 { "alert" } else { "alerts" }));
     Ok(ExitCode::Done)
 }
 
-fn state(alert: &AlertView, styled: Styled) -> String {
+fn state(alert: &AlertView) -> (&str, Style) {
     if alert.paused {
-        return styled.apply(Style::Aside, "paused");
+        return ("paused", Style::Aside);
     }
     let style = match alert.state.as_ref() {
         "firing" => Style::Bad,
         "ok" => Style::Good,
         _ => Style::Aside,
     };
-    styled.apply(style, &printable(&alert.state))
+    (alert.state.as_ref(), style)
 }
 
 /// Returns the condition with what it is about.
@@ -257,15 +256,26 @@ fn condition(alert: &AlertView) -> String {
     text
 }
 
-/// Returns the line of an alert: id, state, name, condition.
-fn line(alert: &AlertView, styled: Styled) -> String {
-    format!(
-        "{}  {}  {}  {}",
-        alert.alert_id,
-        state(alert, styled),
-        printable(&alert.name),
-        printable(&condition(alert))
-    )
+fn table(alerts: &[AlertView]) -> Table {
+    let mut table = Table::new(&[
+        Column::id("id"),
+        Column::word("state"),
+        Column::text("name"),
+        Column::text("condition"),
+        Column::time("evaluated"),
+    ]);
+    for alert in alerts {
+        let (word, style) = state(alert);
+        let cells: [Cell; 5] = [
+            alert.alert_id.0.as_str().into(),
+            Cell::styled(word, style),
+            alert.name.as_str().into(),
+            condition(alert).into(),
+            alert.evaluated_at.as_ref().map_or("", |at| at.0.as_str()).into(),
+        ];
+        table.row(cells);
+    }
+    table
 }
 
 /// Finds the id of an alert by its name, if it is no id.
@@ -296,7 +306,8 @@ fn show(args: NamedAlertArgs, console: &mut Console) -> Result<ExitCode, Command
 fn text(alert: &AlertView, styled: Styled) -> String {
     let mut text = String::new();
     fact(&mut text, styled, "name", &printable(&alert.name));
-    fact(&mut text, styled, "state", &state(alert, styled));
+    let (word, style) = state(alert);
+    fact(&mut text, styled, "state", &styled.apply(style, &printable(word)));
     fact(&mut text, styled, "when", &printable(&condition(alert)));
     let value = alert.value.map_or("-".to_owned(), |value| value.to_string());
     fact(&mut text, styled, "value", &format!("{value}, of {}", alert.sample));
@@ -331,7 +342,7 @@ fn change(
     if console.is_json() {
         console.document(&document)?;
     } else {
-        console.result(&line(&alert, console.styled()))?;
+        table(&[alert]).print(console)?;
     }
     Ok(ExitCode::Done)
 }

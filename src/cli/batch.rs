@@ -17,7 +17,7 @@ use super::jobs::ServerArgs;
 use super::signals;
 use crate::clock::Clock;
 use crate::http::Formulas;
-use input::InputLine;
+use input::{InputFormat, InputLine};
 use output::Output;
 use work::{Defaults, Tally, Work};
 
@@ -26,9 +26,10 @@ Examples:
   answerd batch prompts.csv --scraper chatgpt --out answers.csv
   answerd batch prompts.ndjson --out answers.ndjson
   answerd batch prompts.csv --scraper practice | jq -r .job.result.result
+  grep -v '^#' prompts.txt | answerd batch - --scraper chatgpt --out answers.csv
 
 A CSV file needs a header with the column `prompt`, and has its cells between `,`, `;` or tabs; an
-NDJSON file has an object on each line. What is no parameter of a scrape is yours and comes back
+NDJSON file has an object on each line, and a text file a prompt. What is no parameter of a scrape is yours and comes back
 beside the answer.";
 
 /// Submit the prompts of a file and collect the answers
@@ -39,8 +40,11 @@ beside the answer.";
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
-    /// The file: FILE.csv, FILE.ndjson or FILE.jsonl
+    /// The file: FILE.csv, FILE.ndjson, FILE.jsonl or FILE.txt; `-` reads stdin
     file: PathBuf,
+    /// Its format [default: by its name, or by the first line of stdin]
+    #[arg(long, value_enum, value_name = "FORMAT")]
+    format: Option<InputFormat>,
     /// Where the answers go: CSV when it ends in .csv, otherwise NDJSON [default: stdout]
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -95,7 +99,7 @@ fn check_scrapers(lines: &[InputLine]) -> Result<(), CommandError> {
 /// Returns an error if the file or the output is unusable, the server refuses or stays out of
 /// reach, or the work is stopped.
 pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
-    let input = input::read(&args.file)?;
+    let input = input::read(&args.file, args.format)?;
     if args.scraper.is_none() {
         check_scrapers(&input.lines)?;
     }

@@ -9,6 +9,7 @@ use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::job_filters::JobFilters;
 use super::jobs::{self, ServerArgs};
+use super::several::each;
 
 const CANCEL_EXAMPLES: &str = "\
 Examples:
@@ -72,21 +73,10 @@ pub(crate) fn cancel(args: CancelArgs, console: &mut Console) -> Result<ExitCode
         return Err(CommandError::WrongUse(rule.to_owned()));
     }
     let client = server.client()?;
-    let mut failed = None;
-    for id in ids {
-        match client.cancel(&id) {
-            Ok(job) => {
-                jobs::show(&job, console)?;
-            }
-            // The others are canceled all the same.
-            Err(error) => {
-                if let Some(earlier) = failed.replace(CommandError::from(error)) {
-                    console.note(&earlier.to_string());
-                }
-            }
-        }
-    }
-    failed.map_or(Ok(ExitCode::Done), Err)
+    each(&ids, console, |id, console| {
+        jobs::show(&client.cancel(id)?, console)?;
+        Ok(ExitCode::Done)
+    })
 }
 
 /// Submits failed jobs again and prints the id of their batch, or how many match.

@@ -10,6 +10,7 @@ use super::exit_code::ExitCode;
 use super::live;
 use super::settings::ConfigArgs;
 use super::startup_summary::StartupSummary;
+use super::table::Audience;
 use crate::clock::Clock;
 use crate::config::{ConfigError, Settings};
 
@@ -70,7 +71,7 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
         }
         console.document(&document)?;
     } else {
-        console.result(&summary.table(console.styled()))?;
+        console.result(&summary.table(Audience::of(console), console.styled()))?;
     }
     for warning in warnings.into_iter().chain(summary.unauthenticated_warning()) {
         let mark = console.err_styled().apply(Style::Warning, "note:");
@@ -120,7 +121,7 @@ fn call_all(
         document["ok"] = json!(all_answered);
         console.document(&document)?;
     } else {
-        console.result(&report.table(console.styled()))?;
+        console.result(&report.table().text(Audience::of(console), console.styled()))?;
     }
     console.note(&report.summary());
     Ok(if all_answered { ExitCode::Done } else { ExitCode::Failed })

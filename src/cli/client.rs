@@ -248,6 +248,15 @@ impl Client {
         self.send(verb, &["jobs", id, "webhook"], None)
     }
 
+    /// Returns a list of the key's, by the name of its path; `query` as the path takes it.
+    ///
+    /// # Errors
+    /// Returns an error if the server refused it or could not be reached.
+    pub(crate) fn listed(&self, path: &str, query: &[(&str, &str)]) -> Result<Value, ClientError> {
+        let url = self.queried(&[path], query);
+        self.document_of(self.keyed(self.agent.get(url.as_str())).call())
+    }
+
     /// Makes a call with the key and returns the document of its reply.
     ///
     /// # Errors
@@ -317,6 +326,14 @@ impl Client {
     /// Returns an error if there is no such job, or the server could not be reached.
     pub(crate) fn job(&self, id: &str) -> Result<ShownJob, ClientError> {
         self.job_of(self.agent.get(self.path(&["jobs", id]).as_str()).call())
+    }
+
+    fn queried(&self, segments: &[&str], query: &[(&str, impl AsRef<str>)]) -> Url {
+        let mut url = self.path(segments);
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        url
     }
 
     fn path(&self, segments: &[&str]) -> Url {
@@ -405,8 +422,8 @@ impl Client {
         ClientError::InvalidResponse { url: self.address(), reason }
     }
 
-    /// Returns the address for a sentence, without a login.
-    fn address(&self) -> String {
+    /// Returns the server's address for people, without a login.
+    pub(crate) fn address(&self) -> String {
         let mut shown = self.base.clone();
         // Both fail only where there is no host, and `new` refuses such an address.
         let _ = shown.set_username("");

@@ -16,10 +16,12 @@ pub(crate) struct JobFilters {
     #[arg(long, value_name = "CODE")]
     error_code: Option<String>,
     /// Only jobs with this label
-    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(short, long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     label: Option<String>,
     /// Only jobs whose label or prompt contains this
-    #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(
+        short = 'S', long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new()
+    )]
     search: Option<String>,
     /// Only jobs that this tracker measures
     #[arg(long, value_name = "NAME")]

@@ -11,8 +11,10 @@ use super::console::{Console, Style, printable};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::follow::follow;
+use super::page_opener;
 use super::render::ShownJob;
 use super::scrape_options::ScrapeOptions;
+use super::several::each;
 use crate::api::JobStatus;
 use crate::clock::Clock;
 use crate::config::Secret;
@@ -89,26 +91,30 @@ Examples:
   answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10
   answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --markdown > answer.md
   answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --json | jq .result.links
-  answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --raw | jq -r '.replies[0].body'";
+  answerd get 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10 --raw | jq -r '.replies[0].body'
+  answerd list --label nightly | cut -f1 | xargs answerd get --json > jobs.ndjson";
 
-/// Print a job in its current state
+/// Print jobs in their current state
 ///
 /// Needs no key: anyone who has a job's id may read it, but for its raw replies. Exits with 1 when
-/// there is no such job or the job has failed; a job that still runs is no failure unless
-/// --markdown asks for its answer.
+/// there is no such job or a job has failed; a job that still runs is no failure unless --markdown
+/// asks for its answer.
 #[derive(Debug, Args)]
 #[command(after_help = GET_EXAMPLES)]
 pub(crate) struct GetArgs {
-    /// The job's id, as `submit` printed it
+    /// The ids, as `submit` printed them
     // Empty is what "$(answerd submit ...)" leaves when the submit failed.
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    id: String,
+    #[arg(value_name = "ID", required = true, value_parser = NonEmptyStringValueParser::new())]
+    ids: Vec<String>,
     /// Print the answer's Markdown alone
     #[arg(long, conflicts_with = "json")]
     markdown: bool,
     /// Print the raw replies of its upstreams, as JSON; takes the key that made the job
     #[arg(long, conflicts_with = "markdown")]
     raw: bool,
+    /// Open it on the dashboard instead
+    #[arg(short, long, conflicts_with_all = ["markdown", "raw"])]
+    web: bool,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -118,17 +124,17 @@ Examples:
   answerd watch 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10
   answerd watch \"$(answerd submit practice 'What is a job?')\" --json";
 
-/// Wait until a job has ended and print it
+/// Wait until jobs have ended and print them
 ///
-/// Shows each state of the job on stderr, and continues through a restart of the server. Ctrl-C
-/// ends the watch, not the job. Exits with 1 when the job fails.
+/// One after the other. Shows each state of a job on stderr, and continues through a restart of the
+/// server. Ctrl-C ends the watch, not the job. Exits with 1 when a job fails.
 #[derive(Debug, Args)]
 #[command(after_help = WATCH_EXAMPLES)]
 pub(crate) struct WatchArgs {
-    /// The job's id, as `submit` printed it
+    /// The ids, as `submit` printed them
     // Empty is what "$(answerd submit ...)" leaves when the submit failed.
-    #[arg(value_parser = NonEmptyStringValueParser::new())]
-    id: String,
+    #[arg(value_name = "ID", required = true, value_parser = NonEmptyStringValueParser::new())]
+    ids: Vec<String>,
     #[command(flatten)]
     server: ServerArgs,
 }
@@ -158,20 +164,26 @@ pub(crate) fn submit(args: SubmitArgs, console: &mut Console) -> Result<ExitCode
     Ok(ExitCode::Done)
 }
 
-/// Prints a job, its Markdown, or its raw replies.
+/// Prints jobs, their Markdown, or their raw replies.
 ///
 /// # Errors
 /// Returns an error if there is no such job, no answer yet for `--markdown`, or no server.
 pub(crate) fn get(args: GetArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
-    if args.raw {
-        console.result(&client.raw(&args.id)?.to_string())?;
-        return Ok(ExitCode::Done);
-    }
-    let job = client.job(&args.id)?;
-    if !args.markdown {
-        return show(&job, console);
-    }
+    each(&args.ids, console, |id, console| {
+        if args.web {
+            return page_opener::show(&client, Some(id), true, console);
+        }
+        if args.raw {
+            console.result(&client.raw(id)?.to_string())?;
+            return Ok(ExitCode::Done);
+        }
+        let job = client.job(id)?;
+        if args.markdown { show_markdown(job, console) } else { show(&job, console) }
+    })
+}
+
+fn show_markdown(job: ShownJob, console: &mut Console) -> Result<ExitCode, CommandError> {
     let Some(answer) = job.view.result else {
         return Err(match job.view.status {
             JobStatus::Pending | JobStatus::Done => {
@@ -192,15 +204,16 @@ pub(crate) fn get(args: GetArgs, console: &mut Console) -> Result<ExitCode, Comm
     Ok(ExitCode::Done)
 }
 
-/// Waits for a job and prints it.
+/// Waits for jobs and prints them.
 ///
 /// # Errors
 /// Returns an error if there is no such job, or the server stays out of reach.
 pub(crate) fn watch(args: WatchArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let client = args.server.client()?;
-    let job = client.job(&args.id)?;
-    let job = wait(&client, job, console)?;
-    show(&job, console)
+    each(&args.ids, console, |id, console| {
+        let job = wait(&client, client.job(id)?, console)?;
+        show(&job, console)
+    })
 }
 
 fn idempotency_key(given: String) -> Result<String, CommandError> {

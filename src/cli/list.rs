@@ -9,6 +9,7 @@ use super::exit_code::ExitCode;
 use super::job_filters::JobFilters;
 use super::jobs::ServerArgs;
 use super::render::ShownJob;
+use super::table::{Cell, Column, Table};
 
 /// How many jobs are listed unless something else is said.
 const LIMIT_DEFAULT: usize = 50;
@@ -18,23 +19,25 @@ const PAGE_JOBS_MAX: usize = 200;
 const EXAMPLES: &str = "\
 Examples:
   answerd list
+  answerd list -s failed -L 200
   answerd list --status failed --since 2026-05-11T12:00:00Z
   answerd list --label nightly --all --json | jq -r '.jobs[].job_id'";
 
 /// List the jobs of a key, newest first
 ///
-/// One job on a line: id, time, status, scraper, label and prompt. With --json one document with
-/// the job objects, without their results, and a cursor where more are left.
+/// One job on a line: id, time, status, scraper, label and prompt; on a terminal below a header and
+/// cut to its width, elsewhere whole, between tabs. With --json one document with the job objects,
+/// without their results, and a cursor where more are left.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
     /// Only jobs with this status: pending, done or failed
-    #[arg(long, value_parser = ["pending", "done", "failed"])]
+    #[arg(short, long, value_parser = ["pending", "done", "failed"])]
     status: Option<String>,
     #[command(flatten)]
     filters: JobFilters,
     /// The most jobs to list [default: 50]
-    #[arg(long, value_name = "N", conflicts_with = "all")]
+    #[arg(short = 'L', long, value_name = "N", conflicts_with = "all")]
     limit: Option<usize>,
     /// List all of them
     #[arg(long)]
@@ -78,11 +81,33 @@ fn print(
         let documents: Vec<_> = jobs.iter().map(|job| &job.document).collect();
         return Ok(console.document(&json!({ "jobs": documents, "next_cursor": cursor }))?);
     }
-    for job in jobs {
-        console.result(&job.line(console.styled()))?;
-    }
+    table(jobs).print(console)?;
     let more = if cursor.is_some() { "; there may be more, which --all lists" } else { "" };
     let noun = if jobs.len() == 1 { "job" } else { "jobs" };
     console.note(&format!("{} {noun}{more}", jobs.len()));
     Ok(())
+}
+
+fn table(jobs: &[ShownJob]) -> Table {
+    let mut table = Table::new(&[
+        Column::id("id"),
+        Column::time("submitted"),
+        Column::word("status"),
+        Column::text("scraper"),
+        Column::text("label"),
+        Column::text("prompt"),
+    ]);
+    for job in jobs {
+        let view = &job.view;
+        let cells: [Cell; 6] = [
+            view.job_id.0.as_str().into(),
+            view.created_at.0.as_str().into(),
+            job.status_cell(),
+            view.scraper.as_ref().into(),
+            view.label.as_deref().unwrap_or_default().into(),
+            view.prompt.as_ref().into(),
+        ];
+        table.row(cells);
+    }
+    table
 }

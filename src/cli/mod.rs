@@ -6,8 +6,10 @@ mod batch;
 mod bulk;
 mod check;
 mod client;
+mod complete;
 mod console;
 mod db;
+mod defaults;
 mod delete;
 mod demo;
 mod error;
@@ -22,6 +24,8 @@ mod list;
 mod live;
 mod log;
 mod mcp;
+mod open;
+mod page_opener;
 mod progress;
 mod ready;
 mod recipe;
@@ -31,15 +35,19 @@ mod report;
 mod reread;
 mod schedule;
 mod scrape_options;
+mod scrapers;
 mod serve;
 mod settings;
+mod several;
 mod shell;
 mod signals;
 mod startup_summary;
+mod table;
 #[cfg(test)]
 mod test_server;
 #[cfg(test)]
 mod tests;
+mod text_width;
 mod tracker;
 mod unit;
 mod usage;
@@ -92,12 +100,14 @@ enum Command {
     Serve(serve::Args),
     Demo(demo::Args),
     Check(check::Args),
+    Config(defaults::Args),
     Keygen(keygen::Args),
     Submit(jobs::SubmitArgs),
     Batch(batch::Args),
     Get(jobs::GetArgs),
     Watch(jobs::WatchArgs),
     List(list::Args),
+    Scrapers(scrapers::Args),
     Cancel(bulk::CancelArgs),
     Retry(bulk::RetryArgs),
     Delete(delete::Args),
@@ -108,6 +118,7 @@ enum Command {
     Report(report::Args),
     Alert(alert::Args),
     Usage(usage::Args),
+    Open(open::Args),
     Mcp(mcp::Args),
     Recipe(recipe::Args),
     Db(db::Args),
@@ -115,6 +126,7 @@ enum Command {
     Ready(ready::Args),
     Unit(unit::Args),
     Completions(shell::CompletionsArgs),
+    Complete(complete::Args),
     Man(shell::ManArgs),
     /// Print the version
     ///
@@ -189,12 +201,14 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Serve(args) => serve::run(args, console),
         Command::Demo(args) => demo::run(args, console),
         Command::Check(args) => check::run(args, console),
+        Command::Config(args) => defaults::run(&args, console),
         Command::Keygen(args) => keygen::run(args, console),
         Command::Submit(args) => jobs::submit(args, console),
         Command::Batch(args) => batch::run(args, console),
         Command::Get(args) => jobs::get(args, console),
         Command::Watch(args) => jobs::watch(args, console),
         Command::List(args) => list::run(args, console),
+        Command::Scrapers(args) => scrapers::run(args, console),
         Command::Cancel(args) => bulk::cancel(args, console),
         Command::Retry(args) => bulk::retry(args, console),
         Command::Delete(args) => delete::run(args, console),
@@ -205,6 +219,7 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Report(args) => report::run(args, console),
         Command::Alert(args) => alert::run(args, console),
         Command::Usage(args) => usage::run(args, console),
+        Command::Open(args) => open::run(args, console),
         Command::Mcp(args) => mcp::run(args, console),
         Command::Recipe(args) => recipe::run(args, console),
         Command::Db(args) => db::run(args, console),
@@ -212,6 +227,7 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Ready(args) => ready::run(args, console),
         Command::Unit(args) => unit::run(&args, console),
         Command::Completions(args) => shell::completions(&args, Cli::command(), console),
+        Command::Complete(args) => complete::run(args, Cli::command(), console),
         Command::Man(args) => shell::man(&args, Cli::command(), console),
         Command::Version => version(console),
     };

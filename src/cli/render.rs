@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::console::{Style, Styled, printable};
+use super::table::Cell;
 use crate::api::{JobPhase, JobStatus, JobView};
 
 /// How much of a prompt is shown above its answer, characters.
@@ -101,23 +102,13 @@ impl ShownJob {
         text
     }
 
-    /// Returns one line of a list: id, when, status, scraper, and the label or else the prompt.
-    pub(crate) fn line(&self, styled: Styled) -> String {
-        let (word, style) = match self.view.status {
-            JobStatus::Pending => ("pending", Style::Warning),
-            JobStatus::Done => ("done", Style::Good),
-            JobStatus::Failed => ("failed", Style::Bad),
-        };
-        let label = self.view.label.as_deref().map(|label| format!("[{}] ", shortened(label)));
-        format!(
-            "{}  {}  {}  {:<14}  {}{}",
-            printable(&self.view.job_id.0),
-            printable(&self.view.created_at.0),
-            styled.apply(style, &format!("{word:<7}")),
-            printable(&self.view.scraper),
-            label.unwrap_or_default(),
-            shortened(&self.view.prompt)
-        )
+    /// Returns its status for a list.
+    pub(crate) fn status_cell(&self) -> Cell {
+        match self.view.status {
+            JobStatus::Pending => Cell::styled("pending", Style::Warning),
+            JobStatus::Done => Cell::styled("done", Style::Good),
+            JobStatus::Failed => Cell::styled("failed", Style::Bad),
+        }
     }
 
     fn status_text(&self, styled: Styled) -> String {

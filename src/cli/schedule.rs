@@ -7,11 +7,11 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum};
 use serde_json::{Map, Value, json};
 
 use super::client::{Client, ClientError, Verb};
-use super::console::{Console, Style, Styled, printable};
+use super::console::{Console, Style, printable};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
-use super::startup_summary::fact;
+use super::table::{Cell, Column, Table};
 use crate::api::{ScheduleRunView, ScheduleRunsView, ScheduleStatus, ScheduleView, SchedulesView};
 
 const EXAMPLES: &str = "\
@@ -240,40 +240,54 @@ fn list(args: ListArgs, console: &mut Console) -> Result<ExitCode, CommandError>
         console.document(&document)?;
         return Ok(ExitCode::Done);
     }
-    for schedule in &all.schedules {
-        console.result(&line(schedule, console.styled()))?;
-    }
+    table(&all.schedules).print(console)?;
     let count = all.schedules.len();
     console.note(&format!("{count} {}", if count == 1 { "schedule" } else { "schedules" }));
     Ok(ExitCode::Done)
 }
 
-/// Returns the line of a schedule: id, name, when, status, next slot, latest run.
-fn line(schedule: &ScheduleView, styled: Styled) -> String {
-    let when = match (&schedule.cron, &schedule.every) {
-        (Some(cron), _) => {
-            format!("{cron} ({})", schedule.timezone.as_deref().unwrap_or("UTC"))
+fn table(schedules: &[ScheduleView]) -> Table {
+    let mut table = Table::new(&[
+        Column::id("id"),
+        Column::word("status"),
+        Column::text("name"),
+        Column::text("when"),
+        Column::time("next"),
+        Column::time("last"),
+        Column::word("outcome"),
+    ]);
+    for schedule in schedules {
+        let last = schedule.last_run.as_ref();
+        let cells: [Cell; 7] = [
+            schedule.schedule_id.0.as_str().into(),
+            status(schedule),
+            schedule.name.as_str().into(),
+            when(schedule).into(),
+            schedule.next_at.as_ref().map_or("", |at| at.0.as_str()).into(),
+            last.map_or("", |run| run.at.0.as_str()).into(),
+            last.map_or("", |run| run.outcome.as_ref()).into(),
+        ];
+        table.row(cells);
+    }
+    table
+}
+
+fn status(schedule: &ScheduleView) -> Cell {
+    match schedule.status {
+        ScheduleStatus::Active if schedule.refused_in_row > 0 => {
+            Cell::styled("refused", Style::Bad)
         }
+        ScheduleStatus::Active => Cell::styled("active", Style::Good),
+        ScheduleStatus::Paused => Cell::styled("paused", Style::Aside),
+        ScheduleStatus::Ended => Cell::styled("ended", Style::Aside),
+    }
+}
+
+fn when(schedule: &ScheduleView) -> String {
+    match (&schedule.cron, &schedule.every) {
+        (Some(cron), _) => format!("{cron} ({})", schedule.timezone.as_deref().unwrap_or("UTC")),
         (None, every) => format!("every {}", every.as_deref().unwrap_or("?")),
-    };
-    let (word, style) = match schedule.status {
-        ScheduleStatus::Active if schedule.refused_in_row > 0 => ("refused", Style::Bad),
-        ScheduleStatus::Active => ("active", Style::Good),
-        ScheduleStatus::Paused => ("paused", Style::Aside),
-        ScheduleStatus::Ended => ("ended", Style::Aside),
-    };
-    let next = schedule.next_at.as_ref().map_or("-".to_owned(), |at| format!("next {at}"));
-    let last = schedule
-        .last_run
-        .as_ref()
-        .map_or("no run yet".to_owned(), |run| format!("last {} {}", run.at, run.outcome));
-    format!(
-        "{}  {}  {}  {}  {next}  {last}",
-        schedule.schedule_id,
-        styled.apply(style, word),
-        printable(&schedule.name),
-        printable(&when)
-    )
+    }
 }
 
 /// Finds the id of a schedule by its name, if it is no id.
@@ -296,7 +310,7 @@ fn change(args: OneArgs, body: &Value, console: &mut Console) -> Result<ExitCode
     if console.is_json() {
         console.document(&document)?;
     } else {
-        console.result(&line(&schedule, console.styled()))?;
+        table(&[schedule]).print(console)?;
     }
     Ok(ExitCode::Done)
 }
@@ -335,32 +349,34 @@ fn runs(args: OneArgs, console: &mut Console) -> Result<ExitCode, CommandError> 
         console.document(&document)?;
         return Ok(ExitCode::Done);
     }
-    let mut text = String::new();
-    for run in &runs.runs {
-        fact(&mut text, console.styled(), &run.outcome, &printable(&run_text(run)));
-    }
-    console.result(&text)?;
+    runs_table(&runs.runs).print(console)?;
     let count = runs.runs.len();
     console.note(&format!("{count} {}", if count == 1 { "run" } else { "runs" }));
     Ok(ExitCode::Done)
 }
 
-fn run_text(run: &ScheduleRunView) -> String {
-    let mut text = match &run.slot_at {
-        Some(slot_at) => format!("slot {slot_at}"),
-        None => format!("asked for at {}", run.at),
-    };
-    if let Some(batch) = &run.batch_id {
-        text.push_str(&format!("  batch {batch}"));
+fn runs_table(runs: &[ScheduleRunView]) -> Table {
+    let mut table = Table::new(&[
+        Column::word("outcome"),
+        Column::time("slot"),
+        Column::time("decided"),
+        Column::id("batch"),
+        Column::number("refused"),
+        Column::number("missed"),
+        Column::word("code"),
+    ]);
+    for run in runs {
+        let style = if run.outcome == "submitted" { Style::Good } else { Style::Warning };
+        let cells: [Cell; 7] = [
+            Cell::styled(run.outcome.as_ref(), style),
+            run.slot_at.as_ref().map_or("", |at| at.0.as_str()).into(),
+            run.at.0.as_str().into(),
+            run.batch_id.as_ref().map_or("", |id| id.0.as_str()).into(),
+            run.refused_items.into(),
+            run.missed.into(),
+            run.code.as_deref().unwrap_or_default().into(),
+        ];
+        table.row_with_notes(cells, run.reason.iter().cloned().collect());
     }
-    for (count, what) in [(run.refused_items, "items refused"), (run.missed, "slots missed before")]
-    {
-        if count > 0 {
-            text.push_str(&format!("  {count} {what}"));
-        }
-    }
-    if let (Some(code), Some(reason)) = (&run.code, &run.reason) {
-        text.push_str(&format!("  {code}: {reason}"));
-    }
-    text
+    table
 }

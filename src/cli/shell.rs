@@ -24,9 +24,16 @@ Examples:
   answerd man | man -l -
   answerd man --out /usr/local/share/man/man1   a page for each command as well";
 
+const BASH_NAMES: &str = include_str!("assets/names.bash");
+const FISH_NAMES: &str = include_str!("assets/names.fish");
+const ZSH_NAMES: &str = include_str!("assets/names.zsh");
+/// Where the function begins that completes in zsh.
+const ZSH_BEGIN: &str = "_answerd() {\n";
+
 /// Print what lets a shell complete commands and options
 ///
-/// Bash and fish find the file under the names below at the next start; zsh wants its directory in
+/// In bash, zsh and fish also the scrapers, ids, labels and names that the running server has, the
+/// one that ANSWERD_URL or --url names; where it does not answer at once there are none. Bash and fish find the file under the names below at the next start; zsh wants its directory in
 /// `fpath` before `compinit`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = COMPLETIONS_EXAMPLES)]
@@ -60,7 +67,20 @@ pub(crate) fn completions(
     command.build();
     let mut bytes = Vec::new();
     args.shell.try_generate(&command, &mut bytes).map_err(CommandError::Output)?;
-    print("completions", &bytes, console)
+    let script = String::from_utf8(bytes).map_err(io::Error::other);
+    let script = with_names(args.shell, script.map_err(CommandError::Output)?);
+    print("completions", script.as_bytes(), console)
+}
+
+/// Returns a script that asks the running service for names first, where the shell can.
+fn with_names(shell: Shell, script: String) -> String {
+    match shell {
+        Shell::Bash => script + BASH_NAMES,
+        Shell::Fish => script + FISH_NAMES,
+        Shell::Zsh => script.replacen(ZSH_BEGIN, &format!("{ZSH_BEGIN}{ZSH_NAMES}"), 1),
+        // Elvish and PowerShell complete commands and options.
+        _ => script,
+    }
 }
 
 /// Prints the manual page, or writes all of them.

@@ -10,6 +10,7 @@ use serde::Serialize;
 use super::client::DEFAULT_URL;
 use super::console::{Style, Styled};
 use super::settings::Origin;
+use super::table::{Audience, Cell, Column, Table};
 use crate::config::{self, Settings};
 
 /// Scrapers that lack something and are named at a start.
@@ -95,7 +96,8 @@ impl StartupSummary {
         }
         fact(&mut text, styled, "dashboard", &format!("{base}/"));
         fact(&mut text, styled, "guide", &format!("{base}/docs"));
-        if let Some(scraper) = ready.iter().find(|name| **name == "practice").or(ready.first()) {
+        // An engine that was given a key says more than the one that answers from the guide.
+        if let Some(scraper) = ready.iter().find(|name| **name != "practice").or(ready.first()) {
             fact(&mut text, styled, "try", &self.first_command(scraper, base));
         }
         text
@@ -109,29 +111,31 @@ impl StartupSummary {
     }
 
     /// Returns the facts and a table of all scrapers.
-    pub(crate) fn table(&self, styled: Styled) -> String {
-        let mut text = self.facts(styled);
-        let names = self.scrapers.iter().map(|scraper| scraper.name.len());
-        let width = names.max().unwrap_or_default().max("scraper".len());
-        let heading = format!("{:<width$}  state      workers  credits  upstreams", "scraper");
-        let _ = write!(text, "\n{}\n", styled.apply(Style::Heading, &heading));
+    pub(crate) fn table(&self, audience: Audience, styled: Styled) -> String {
+        let mut table = Table::new(&[
+            Column::word("scraper"),
+            Column::word("state"),
+            Column::number("workers"),
+            Column::number("credits"),
+            Column::text("upstreams"),
+        ])
+        .always_named();
         for scraper in &self.scrapers {
             let state = if scraper.ready {
-                styled.apply(Style::Good, "ready    ")
+                Cell::styled("ready", Style::Good)
             } else {
-                styled.apply(Style::Warning, "not ready")
+                Cell::styled("not ready", Style::Warning)
             };
-            let Scraper { name, workers, credits, upstreams, .. } = scraper;
-            let line = format!(
-                "{name:<width$}  {state}  {workers:>7}  {credits:>7}  {}",
-                upstreams.join(", ")
-            );
-            let _ = writeln!(text, "{}", line.trim_end());
-            if let Some(missing) = &scraper.missing {
-                let _ = writeln!(text, "{:width$}  {missing}", "");
-            }
+            let cells: [Cell; 5] = [
+                scraper.name.as_str().into(),
+                state,
+                scraper.workers.into(),
+                scraper.credits.into(),
+                scraper.upstreams.join(", ").into(),
+            ];
+            table.row_with_notes(cells, scraper.missing.iter().cloned().collect());
         }
-        text
+        format!("{}\n{}", self.facts(styled), table.text(audience, styled))
     }
 
     fn facts(&self, styled: Styled) -> String {
@@ -212,6 +216,13 @@ mod tests {
     }
 
     #[test]
+    fn a_start_names_an_engine_that_has_its_key() {
+        let lines = summary(&[("OPENAI_API_KEY", "secret")]).lines(DEFAULT_URL, Styled::PLAIN);
+        let tried = "try        answerd submit chatgpt \"What is a job?\" --wait\n";
+        assert!(lines.ends_with(tried), "{lines}");
+    }
+
+    #[test]
     fn many_names_are_shortened() {
         assert_eq!(shortened(&["a", "b", "c", "d"]), "a, b, c, d");
         assert_eq!(shortened(&["a", "b", "c", "d", "e"]), "a, b, c and 2 more");
@@ -220,7 +231,7 @@ mod tests {
     #[test]
     fn a_check_shows_a_table() {
         let summary = summary(&[("ANTHROPIC_API_KEY", "secret")]);
-        insta::assert_snapshot!(summary.table(Styled::PLAIN), @r"
+        insta::assert_snapshot!(summary.table(Audience::Terminal { columns: 80, now_ms: 0 }, Styled::PLAIN), @r"
     settings   the built-in defaults
     listen     127.0.0.1:8080
     keys       not needed, none configured; `answerd keygen NAME` makes one
@@ -230,7 +241,8 @@ mod tests {
     claude    ready            8        3  anthropic
     practice  ready            8        3  practice
     chatgpt   not ready        8        3  openai, searchapi_chatgpt
-              set the variable OPENAI_API_KEY for [upstreams.openai], or set the variable SEARCHAPI_API_KEY for [upstreams.searchapi_chatgpt]
+              set the variable OPENAI_API_KEY for [upstreams.openai], or set the
+              variable SEARCHAPI_API_KEY for [upstreams.searchapi_chatgpt]
     ");
         assert!(!serde_json::to_string(&summary).unwrap().contains("secret"));
     }

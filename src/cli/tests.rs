@@ -72,7 +72,7 @@ fn every_command_has_a_long_help_and_examples_of_its_own() {
 /// Every command and the commands below it, with the words that lead to them.
 fn visit(command: &clap::Command, words: &str, seen: &mut impl FnMut(&str, &clap::Command)) {
     seen(words, command);
-    for below in command.get_subcommands() {
+    for below in command.get_subcommands().filter(|below| !below.is_hide_set()) {
         visit(below, &format!("{words} {}", below.get_name()), seen);
     }
 }

@@ -9,11 +9,12 @@ use clap::{Args as ClapArgs, Subcommand};
 use serde_json::{Value, json};
 
 use super::client::{Client, Verb};
-use super::console::{Console, Style, Styled, printable};
+use super::console::{Console, printable};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
 use super::startup_summary::fact;
+use super::table::{Cell, Column, Table};
 use crate::api::{AppliedView, TrackerView, TrackersView};
 
 const EXAMPLES: &str = "\
@@ -125,9 +126,10 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
             if console.is_json() {
                 console.document(&document)?;
             } else {
-                let lines = list.trackers.iter().map(|it| line(it, console.styled()));
-                let lines: Vec<String> = lines.collect();
-                console.result(&lines.join("\n"))?;
+                table(&list.trackers).print(console)?;
+                let count = list.trackers.len();
+                let noun = if count == 1 { "tracker" } else { "trackers" };
+                console.note(&format!("{count} {noun}"));
             }
         }
         Task::Show(args) => {
@@ -223,8 +225,22 @@ fn show(
     Ok(())
 }
 
-fn line(tracker: &TrackerView, styled: Styled) -> String {
-    let names: Vec<&str> = tracker.brands.iter().map(|brand| brand.name.as_str()).collect();
-    let version = styled.apply(Style::Aside, &format!("version {}", tracker.version));
-    format!("{}  {version}  {}", printable(&tracker.name), printable(&names.join(", ")))
+fn table(trackers: &[TrackerView]) -> Table {
+    let mut table = Table::new(&[
+        Column::word("tracker"),
+        Column::number("version"),
+        Column::time("changed"),
+        Column::text("brands"),
+    ]);
+    for tracker in trackers {
+        let names: Vec<&str> = tracker.brands.iter().map(|brand| brand.name.as_str()).collect();
+        let cells: [Cell; 4] = [
+            tracker.name.as_str().into(),
+            tracker.version.into(),
+            tracker.changed_at.0.as_str().into(),
+            names.join(", ").into(),
+        ];
+        table.row(cells);
+    }
+    table
 }

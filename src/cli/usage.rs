@@ -1,14 +1,13 @@
 //! `answerd usage`: what a key has spent this month and has left.
 
-use std::fmt::Write;
-
 use clap::Args as ClapArgs;
 
-use super::console::{Console, Style, Styled, printable};
+use super::console::{Console, Styled, printable};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
 use super::startup_summary::fact;
+use super::table::{Audience, Cell, Column, Table};
 use crate::api::{AccountCreditsView, UsageView, UsedView};
 
 const EXAMPLES: &str = "\
@@ -16,12 +15,6 @@ Examples:
   answerd usage
   answerd usage --days 30
   answerd usage --json | jq .left";
-
-/// The columns of the table.
-const HEADER: &str = "day         scraper            jobs     done   failed   cached  credits";
-
-/// The columns of the table that an operator sees.
-const ACCOUNTS_HEADER: &str = "account            allowance       used   reserved       left";
 
 /// Show the credits that a key has spent and has left
 ///
@@ -48,7 +41,7 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
     if console.is_json() {
         console.document(&document)?;
     } else {
-        console.result(&text(&usage, console.styled()))?;
+        console.result(&text(&usage, Audience::of(console), console.styled()))?;
     }
     Ok(ExitCode::Done)
 }
@@ -67,11 +60,11 @@ fn bounded(credits: Option<u64>) -> String {
     credits.map_or("no limit".to_owned(), |credits| credits.to_string())
 }
 
-fn text(usage: &UsageView, styled: Styled) -> String {
+fn text(usage: &UsageView, audience: Audience, styled: Styled) -> String {
     let parts = [
         facts(usage, styled),
-        days(usage, styled),
-        accounts(usage.accounts.as_deref().unwrap_or_default(), styled),
+        days(usage).text(audience, styled),
+        accounts(usage.accounts.as_deref().unwrap_or_default()).text(audience, styled),
     ];
     let parts: Vec<&str> = parts.iter().map(|part| part.trim_end()).collect();
     parts.into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n\n")
@@ -95,44 +88,45 @@ fn facts(usage: &UsageView, styled: Styled) -> String {
 }
 
 /// Empty where nothing was used.
-fn days(usage: &UsageView, styled: Styled) -> String {
-    if usage.days.is_empty() {
-        return String::new();
+fn days(usage: &UsageView) -> Table {
+    let mut table = Table::new(&[
+        Column::word("day"),
+        Column::text("scraper"),
+        Column::number("jobs"),
+        Column::number("done"),
+        Column::number("failed"),
+        Column::number("cached"),
+        Column::number("credits"),
+    ])
+    .always_named();
+    let used_lines = lines(usage).filter(|_| !usage.days.is_empty());
+    for (date, scraper, used) in used_lines {
+        let counts = [used.jobs, used.done, used.failed, used.cached, used.credits];
+        let named: [Cell; 2] = [date.into(), scraper.into()];
+        table.row(named.into_iter().chain(counts.map(Cell::from)));
     }
-    let mut text = styled.apply(Style::Aside, HEADER);
-    for (date, scraper, used) in lines(usage) {
-        // Writing to a string cannot fail.
-        let _ = write!(
-            text,
-            "\n{:<10}  {:<14}  {:>7}  {:>7}  {:>7}  {:>7}  {:>7}",
-            printable(date),
-            printable(scraper),
-            used.jobs,
-            used.done,
-            used.failed,
-            used.cached,
-            used.credits
-        );
-    }
-    text
+    table
 }
 
 /// Empty where the key is no operator's.
-fn accounts(accounts: &[AccountCreditsView], styled: Styled) -> String {
-    if accounts.is_empty() {
-        return String::new();
-    }
-    let mut text = styled.apply(Style::Aside, ACCOUNTS_HEADER);
+fn accounts(accounts: &[AccountCreditsView]) -> Table {
+    let mut table = Table::new(&[
+        Column::text("account"),
+        Column::number("allowance"),
+        Column::number("used"),
+        Column::number("reserved"),
+        Column::number("left"),
+    ])
+    .always_named();
     for of in accounts {
-        let _ = write!(
-            text,
-            "\n{:<16}  {:>10}  {:>9}  {:>9}  {:>9}",
-            printable(&of.account),
-            bounded(of.monthly_credits),
-            of.used,
-            of.reserved,
-            bounded(of.left),
-        );
+        let cells: [Cell; 5] = [
+            of.account.as_str().into(),
+            bounded(of.monthly_credits).into(),
+            of.used.into(),
+            of.reserved.into(),
+            bounded(of.left).into(),
+        ];
+        table.row(cells);
     }
-    text
+    table
 }

@@ -16,6 +16,7 @@ mod child;
 mod chromium;
 mod circles;
 mod cli;
+mod completion;
 mod contract;
 mod costs;
 mod cross_site;

@@ -1,10 +1,12 @@
-//! The file of `answerd batch`: CSV with a header, or a JSON object on each line.
+//! The file of `answerd batch`: CSV with a header, a JSON object on each line, or a prompt on each
+//! line.
 
 use std::ffi::OsStr;
 use std::fs::File;
-use std::io::{BufRead, BufReader, Cursor, Read};
+use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::Path;
 
+use clap::ValueEnum;
 use serde_json::{Map, Value};
 
 use crate::api::{Kind, Parameter, Scope};
@@ -55,6 +57,17 @@ impl InputLine {
     }
 }
 
+/// The format of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum InputFormat {
+    /// A header with the column `prompt`, and a prompt in each record
+    Csv,
+    /// A JSON object on each line
+    Ndjson,
+    /// A prompt on each line
+    Txt,
+}
+
 /// The content of a file.
 #[derive(Debug)]
 pub(crate) struct Input {
@@ -63,24 +76,31 @@ pub(crate) struct Input {
     pub columns: Vec<String>,
 }
 
-/// Reads a file; its name says whether it is CSV or NDJSON.
+/// Reads a file, or stdin where the path is `-`. Without a format its name says which it is, and
+/// the first line of what comes from stdin.
 ///
 /// # Errors
-/// Returns an error if the file cannot be read, is neither, is too large, or has an invalid line.
-pub(crate) fn read(path: &Path) -> Result<Input, CommandError> {
-    let extension = path.extension().map(OsStr::to_ascii_lowercase);
-    let wrong = |what: String| CommandError::WrongUse(format!("{}: {what}", path.display()));
-    let csv = match extension.as_ref().and_then(|extension| extension.to_str()) {
-        Some("csv") => true,
-        Some("ndjson" | "jsonl") => false,
-        Some(_) | None => return Err(wrong("its name must end in .csv, .ndjson or .jsonl".into())),
+/// Returns an error if it cannot be read, its format is unknown, it is too large, or it has an
+/// invalid line.
+pub(crate) fn read(path: &Path, format: Option<InputFormat>) -> Result<Input, CommandError> {
+    let from_stdin = path.as_os_str() == "-";
+    let name = if from_stdin { "stdin".to_owned() } else { path.display().to_string() };
+    let wrong = |what: String| CommandError::WrongUse(format!("{name}: {what}"));
+    let unreadable = |error: io::Error| wrong(format!("cannot be read: {error}"));
+    let input = if from_stdin {
+        read_from(io::stdin().lock(), format)
+    } else {
+        let named = format.or_else(|| format_of(path));
+        let format = named.ok_or_else(|| {
+            wrong("its name must end in .csv, .ndjson, .jsonl or .txt; or give --format".into())
+        })?;
+        let file = File::open(path).map_err(unreadable)?;
+        if file.metadata().map_err(unreadable)?.len() > FILE_BYTES_MAX {
+            return Err(wrong(too_large()));
+        }
+        read_from(BufReader::new(file), Some(format))
     };
-    let unreadable = |error: std::io::Error| wrong(format!("cannot be read: {error}"));
-    let file = File::open(path).map_err(unreadable)?;
-    if file.metadata().map_err(unreadable)?.len() > FILE_BYTES_MAX {
-        return Err(wrong(format!("must be at most {} MiB", FILE_BYTES_MAX >> 20)));
-    }
-    let input = if csv { read_csv(file) } else { read_ndjson(file) }.map_err(wrong)?;
+    let input = input.map_err(wrong)?;
     match input.lines.len() {
         0 => Err(wrong("there is no line with a prompt".into())),
         1..=LINES_MAX => Ok(input),
@@ -88,16 +108,81 @@ pub(crate) fn read(path: &Path) -> Result<Input, CommandError> {
     }
 }
 
-fn read_csv(file: impl Read) -> Result<Input, String> {
-    let mut file = BufReader::new(file);
+/// Returns the format that the name of a file says.
+fn format_of(path: &Path) -> Option<InputFormat> {
+    let extension = path.extension().map(OsStr::to_ascii_lowercase)?;
+    match extension.to_str()? {
+        "csv" => Some(InputFormat::Csv),
+        "ndjson" | "jsonl" => Some(InputFormat::Ndjson),
+        "txt" => Some(InputFormat::Txt),
+        _ => None,
+    }
+}
+
+fn too_large() -> String {
+    format!("must be at most {} MiB", FILE_BYTES_MAX >> 20)
+}
+
+fn read_from(source: impl BufRead, format: Option<InputFormat>) -> Result<Input, String> {
+    let mut source = source.take(FILE_BYTES_MAX + 1);
     let mut head = Vec::new();
-    let read = file.by_ref().take(HEADER_BYTES_MAX).read_until(b'\n', &mut head);
+    let read = source.by_ref().take(HEADER_BYTES_MAX).read_until(b'\n', &mut head);
     read.map_err(|error| error.to_string())?;
-    let has_prompt = |separator: &u8| {
-        names(&head, *separator).is_ok_and(|names| names.contains(&PROMPT.to_owned()))
-    };
-    let separator = SEPARATORS.into_iter().find(has_prompt).unwrap_or(SEPARATORS[0]);
-    let names = names(&head, separator)?;
+    let mut whole = Cursor::new(head.clone()).chain(source);
+    let input = match format.unwrap_or_else(|| format_of_line(&head)) {
+        InputFormat::Csv => read_csv(&head, &mut whole),
+        InputFormat::Ndjson => read_ndjson(&mut whole),
+        InputFormat::Txt => read_txt(&mut whole),
+    }?;
+    if whole.into_inner().1.limit() == 0 { Err(too_large()) } else { Ok(input) }
+}
+
+/// Returns the format that a first line is of: an object, a header with `prompt`, or a prompt.
+fn format_of_line(head: &[u8]) -> InputFormat {
+    if head.trim_ascii_start().starts_with(b"{") {
+        InputFormat::Ndjson
+    } else if SEPARATORS.iter().any(|separator| has_prompt(head, *separator)) {
+        InputFormat::Csv
+    } else {
+        InputFormat::Txt
+    }
+}
+
+fn read_txt(file: impl BufRead) -> Result<Input, String> {
+    let mut lines = Vec::new();
+    for (at, line) in file.lines().enumerate() {
+        let line = line.map_err(|error| format!("line {}: {error}", at + 1))?;
+        let prompt = line.trim_start_matches('\u{feff}').trim();
+        if !prompt.is_empty() {
+            lines.push(InputLine(Map::from_iter([(PROMPT.to_owned(), prompt.into())])));
+        }
+    }
+    Ok(Input { lines, columns: vec![PROMPT.to_owned()] })
+}
+
+/// Returns whether a header has the column `prompt` when it is read with a separator.
+fn has_prompt(head: &[u8], separator: u8) -> bool {
+    names(head, separator).is_ok_and(|names| names.iter().any(|name| name == PROMPT))
+}
+
+/// Returns what separates the cells of a file with this header.
+fn separator_of(head: &[u8]) -> Result<u8, String> {
+    let fitting = SEPARATORS.into_iter().filter(|separator| has_prompt(head, *separator));
+    let fitting: Vec<u8> = fitting.collect();
+    let several = |separator: &u8| names(head, *separator).is_ok_and(|names| names.len() > 1);
+    if fitting.iter().filter(|separator| several(separator)).count() > 1 {
+        let shown = fitting.iter().map(|separator| format!("`{}`", char::from(*separator)));
+        return Err(format!(
+            "its first line can be read with each of {}; put the names of its columns in quotes",
+            shown.collect::<Vec<_>>().join(" and ")
+        ));
+    }
+    Ok(fitting.first().copied().unwrap_or(SEPARATORS[0]))
+}
+
+fn read_csv(head: &[u8], file: impl Read) -> Result<Input, String> {
+    let separator = separator_of(head)?;
+    let names = names(head, separator)?;
     // Spreadsheets leave columns without a name at the end.
     let columns: Vec<String> = names.iter().filter(|name| !name.is_empty()).cloned().collect();
     if !columns.iter().any(|name| name == PROMPT) {
@@ -113,10 +198,8 @@ fn read_csv(file: impl Read) -> Result<Input, String> {
     }
     let cells_min = names.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
     let mut lines = Vec::new();
-    let mut reader = csv::ReaderBuilder::new()
-        .delimiter(separator)
-        .flexible(true)
-        .from_reader(Cursor::new(head).chain(file));
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(separator).flexible(true).from_reader(file);
     for record in reader.records() {
         let record = record.map_err(|error| error.to_string())?;
         let name_of = |at: usize| names.get(at).filter(|name| !name.is_empty());
@@ -168,9 +251,9 @@ fn typed(name: &str, cell: &str) -> Value {
     parameter(name).and_then(read).unwrap_or_else(|| cell.into())
 }
 
-fn read_ndjson(file: impl Read) -> Result<Input, String> {
+fn read_ndjson(file: impl BufRead) -> Result<Input, String> {
     let (mut lines, mut columns): (Vec<InputLine>, Vec<String>) = (Vec::new(), Vec::new());
-    for (at, line) in BufReader::new(file).lines().enumerate() {
+    for (at, line) in file.lines().enumerate() {
         let line = line.map_err(|error| format!("line {}: {error}", at + 1))?;
         if line.trim().is_empty() {
             continue;
@@ -195,6 +278,10 @@ mod tests {
 
     fn fields(input: &Input) -> Vec<Value> {
         input.lines.iter().map(|line| Value::Object(line.0.clone())).collect()
+    }
+
+    fn read_csv(text: &[u8]) -> Result<Input, String> {
+        read_from(text, Some(InputFormat::Csv))
     }
 
     #[test]
@@ -248,26 +335,51 @@ mod tests {
 
     #[test]
     fn ndjson_lines_are_objects() {
-        let input = read_ndjson("{\"prompt\":\"a\",\"n\":1}\n\n{\"x\":[]}\n".as_bytes()).unwrap();
+        let input = read_from(&b"{\"prompt\":\"a\",\"n\":1}\n\n{\"x\":[]}\n"[..], None).unwrap();
         assert_eq!(fields(&input), [json!({ "prompt": "a", "n": 1 }), json!({ "x": [] })]);
         assert_eq!(input.columns, ["prompt", "n", "x"]);
-        let refused = read_ndjson("{}\n[1]\n".as_bytes()).unwrap_err();
+        let refused = read_from(&b"{}\n[1]\n"[..], Some(InputFormat::Ndjson)).unwrap_err();
         assert!(refused.starts_with("line 2 is no JSON object"), "{refused}");
+    }
+
+    #[test]
+    fn a_first_line_says_which_format_stdin_has() {
+        for (text, prompts) in [
+            (
+                "\u{feff}What?\r\n\n  Why, really; or not? \n",
+                &["What?", "Why, really; or not?"][..],
+            ),
+            ("id;prompt\n1;What?\n", &["What?"]),
+            (" {\"prompt\": \"What?\"}\n", &["What?"]),
+            ("Prompt\nWhat?\n", &["What?"]),
+        ] {
+            let input = read_from(text.as_bytes(), None).unwrap();
+            let found: Vec<&str> =
+                input.lines.iter().map(|line| line.0["prompt"].as_str().unwrap()).collect();
+            assert_eq!(found, prompts, "{text}");
+        }
+        let forced = read_from("prompt\nWhat?\n".as_bytes(), Some(InputFormat::Txt)).unwrap();
+        assert_eq!(forced.lines.len(), 2);
+        // Only what separates several columns is in doubt.
+        assert_eq!(separator_of(b"prompt\n"), Ok(b','));
+        assert_eq!(separator_of(b"prompt;\"a,b\"\n"), Ok(b';'));
     }
 
     #[test]
     fn a_file_says_what_is_wrong_with_it() {
         let directory = tempfile::tempdir().unwrap();
         for (name, text, why) in [
-            ("a.txt", "x", "must end in"),
+            ("a.xlsx", "x", "must end in"),
+            ("a.txt", " \n\n", "no line"),
+            ("c.csv", "prompt,a;prompt\n1;2\n", "each of `,` and `;`"),
             ("a.csv", "prompt\n", "no line"),
             ("b.ndjson", "\n", "no line"),
         ] {
             let path = directory.path().join(name);
             std::fs::write(&path, text).unwrap();
-            let refused = read(&path).unwrap_err().to_string();
+            let refused = read(&path, None).unwrap_err().to_string();
             assert!(refused.contains(why) && refused.contains(name), "{refused}");
         }
-        assert!(read(&directory.path().join("none.csv")).is_err());
+        assert!(read(&directory.path().join("none.csv"), None).is_err());
     }
 }

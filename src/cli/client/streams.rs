@@ -23,8 +23,7 @@ impl Client {
         segments: &[&str],
         query: &[(&str, String)],
     ) -> Result<impl Read + use<>, ClientError> {
-        let mut url = self.path(segments);
-        url.query_pairs_mut().extend_pairs(query);
+        let url = self.queried(segments, query);
         let request = self.keyed(self.agent.get(url.as_str())).config().timeout_global(None);
         let request = request.timeout_per_read(Some(STREAM_SILENCE_MAX)).build();
         let reply = request.call().map_err(|error| self.call_failed(error))?;

@@ -1,11 +1,10 @@
 //! What a live check found: a table for people, a document for programs.
 
-use std::fmt::Write;
-
 use serde_json::{Value, json};
 
 use crate::answer::Answer;
-use crate::cli::console::{Style, Styled, printable};
+use crate::cli::console::{Style, printable};
+use crate::cli::table::{Cell, Column, Table};
 use crate::config::Upstream;
 use crate::job::Reason;
 use crate::upstream::UpstreamError;
@@ -100,39 +99,29 @@ impl Report {
     }
 
     /// Returns the report for people: a row for each upstream, and below it what there is to say.
-    pub(crate) fn table(&self, styled: Styled) -> String {
-        let width = |least: &str, of: fn(&Trial) -> &str| {
-            let widths = self.trials.iter().map(|trial| of(trial).chars().count());
-            widths.max().unwrap_or_default().max(least.len())
-        };
-        let widths = Widths {
-            upstream: width("upstream", |trial| &trial.upstream),
-            kind: width("kind", |trial| trial.kind),
-            model: width("model", |trial| &trial.model),
-        };
-        let heading = format!(
-            "{:<upstream$}  {:<kind$}  state      {:<model$}  seconds  queries  sources  citations  \
-             related  products",
-            "upstream",
-            "kind",
-            "model",
-            upstream = widths.upstream,
-            kind = widths.kind,
-            model = widths.model,
-        );
-        let mut text = format!("{}\n", styled.apply(Style::Heading, &heading));
+    pub(crate) fn table(&self) -> Table {
+        let mut table = Table::new(&[
+            Column::word("upstream"),
+            Column::word("kind"),
+            Column::word("state"),
+            Column::text("model"),
+            Column::number("seconds"),
+            Column::number("queries"),
+            Column::number("sources"),
+            Column::number("citations"),
+            Column::number("related"),
+            Column::number("products"),
+        ])
+        .always_named();
         for trial in &self.trials {
-            trial.rows(&mut text, &widths, styled);
+            let of_models = trial.model_warnings.iter().map(|warning| one_line(warning));
+            table.row_with_notes(
+                trial.cells(),
+                trial.remarks().into_iter().chain(of_models).collect(),
+            );
         }
-        text
+        table
     }
-}
-
-/// The widths of the columns whose texts are not known beforehand, in characters.
-struct Widths {
-    upstream: usize,
-    kind: usize,
-    model: usize,
 }
 
 impl Trial {
@@ -182,38 +171,21 @@ impl Trial {
         document
     }
 
-    fn rows(&self, text: &mut String, widths: &Widths, styled: Styled) {
-        let state = format!("{:<9}", self.outcome.word().replace('_', " "));
+    fn cells(&self) -> Vec<Cell> {
         let model = if self.model.is_empty() { "-" } else { &self.model };
-        let mut row = format!(
-            "{:<upstream$}  {:<kind$}  {}  {:<model_width$}",
-            self.upstream,
-            self.kind,
-            styled.apply(self.outcome.style(), &state),
-            one_line(model),
-            upstream = widths.upstream,
-            kind = widths.kind,
-            model_width = widths.model,
-        );
-        // Writing to a string cannot fail.
+        let state = Cell::styled(self.outcome.word().replace('_', " "), self.outcome.style());
+        let mut cells: Vec<Cell> =
+            vec![self.upstream.as_str().into(), self.kind.into(), state, model.into()];
         match &self.outcome {
             Outcome::Answered { seconds, answer } => {
-                let _ = write!(row, "  {seconds:>7.1}");
-                for (name, count) in fields(answer) {
-                    let count = count.map_or_else(|| "-".to_owned(), |count| count.to_string());
-                    let _ = write!(row, "  {count:>width$}", width = name.len());
-                }
+                cells.push(format!("{seconds:.1}").into());
+                let count = |count: Option<usize>| count.map_or("-".into(), Cell::from);
+                cells.extend(fields(answer).into_iter().map(|(_, found)| count(found)));
             }
-            Outcome::Failed { seconds, .. } => {
-                let _ = write!(row, "  {seconds:>7.1}");
-            }
+            Outcome::Failed { seconds, .. } => cells.push(format!("{seconds:.1}").into()),
             Outcome::NotReady { .. } | Outcome::Skipped => {}
         }
-        let _ = writeln!(text, "{}", row.trim_end());
-        let of_models = self.model_warnings.iter().map(|warning| one_line(warning));
-        for remark in self.remarks().into_iter().chain(of_models) {
-            let _ = writeln!(text, "{:width$}  {remark}", "", width = widths.upstream);
-        }
+        cells
     }
 
     /// What there is to say below the row.

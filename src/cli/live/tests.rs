@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::*;
 use crate::cli::console::Styled;
+use crate::cli::table::Audience;
 use crate::cli::test_server::{TestServer, streams};
 
 const KEY: &str = "sk-secret-of-tests";
@@ -54,7 +55,7 @@ fn table(mut report: Report) -> String {
             *seconds = 1.5;
         }
     }
-    report.table(Styled::PLAIN)
+    report.table().text(Audience::Terminal { columns: 200, now_ms: 0 }, Styled::PLAIN)
 }
 
 #[test]

@@ -148,7 +148,9 @@ fn list_prints_a_line_for_a_job_and_says_when_there_are_more() {
     let line = ["list", "--status", "done", "--label", "a b", "--limit", "1", "--key", "ak_secret"];
     let (ran, asked) = against(vec![page(Some("c1"))], &line);
     assert_eq!(ran.exit, ExitCode::Done);
-    insta::assert_snapshot!(ran.out, @"0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10  2026-05-11T12:00:00+00:00  done     practice        [nightly] What?");
+    let id = "0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10";
+    let row = format!("{id}\t2026-05-11T12:00:00+00:00\tdone\tpractice\tnightly\tWhat?\n");
+    assert_eq!(ran.out, row);
     assert_eq!(ran.err, "1 job; there may be more, which --all lists\n");
     assert!(asked[0].starts_with("GET /jobs?status=done&label=a+b&limit=1 HTTP/1.1\r\n"));
     assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
@@ -188,7 +190,8 @@ fn usage_prints_what_is_left_or_that_there_is_no_limit() {
     let (ran, asked) = against(document(Some(10), Some(1)), &["usage", "--key", "ak_secret"]);
     assert!(asked[0].starts_with("GET /usage HTTP/1.1\r\n"), "{}", asked[0]);
     assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
-    insta::assert_snapshot!(ran.out, @r"
+    let (facts, table) = ran.out.split_once("\n\n").unwrap();
+    insta::assert_snapshot!(facts, @r"
     account    team-a
     allowance  10
     used       6
@@ -196,11 +199,13 @@ fn usage_prints_what_is_left_or_that_there_is_no_limit() {
     left       1
     resets     2026-06-01T00:00:00+00:00
     cost       0.25 USD today, of 5
-
-    day         scraper            jobs     done   failed   cached  credits
-    2026-05-11  chatgpt               3        2        0        0        6
-    in all      chatgpt               3        2        0        0        6
     ");
+    assert_eq!(
+        table,
+        "day\tscraper\tjobs\tdone\tfailed\tcached\tcredits\n\
+         2026-05-11\tchatgpt\t3\t2\t0\t0\t6\n\
+         in all\tchatgpt\t3\t2\t0\t0\t6\n"
+    );
     let (ran, _) = against(document(None, None), &["usage"]);
     assert!(ran.out.contains("left       no limit\n"), "{}", ran.out);
 }
@@ -220,18 +225,21 @@ fn usage_prints_the_credits_of_every_key_where_they_are_told() {
         ],
     });
     let (ran, _) = against(vec![(200, usage.to_string())], &["usage"]);
-    insta::assert_snapshot!(ran.out, @r"
+    let (facts, table) = ran.out.split_once("\n\n").unwrap();
+    insta::assert_snapshot!(facts, @r"
     account    boss
     allowance  no limit
     used       0
     reserved   0
     left       no limit
     resets     2026-06-01T00:00:00+00:00
-
-    account            allowance       used   reserved       left
-    boss                no limit          0          0   no limit
-    team-a                    10          6          3          1
     ");
+    assert_eq!(
+        table,
+        "account\tallowance\tused\treserved\tleft\n\
+         boss\tno limit\t0\t0\tno limit\n\
+         team-a\t10\t6\t3\t1\n"
+    );
 }
 
 #[test]
@@ -338,4 +346,68 @@ fn an_address_that_is_none_is_wrong_use() {
     let ran = run_line(&["get", "id", "--url", "localhost:8080"]);
     assert_eq!(ran.exit, ExitCode::WrongUse);
     assert!(ran.err.contains("http://127.0.0.1:8080"), "{}", ran.err);
+}
+
+#[test]
+fn scrapers_lists_what_a_server_can_be_asked() {
+    let scraper = |name: &str, configured: bool| {
+        let missing = (!configured).then_some("set the variable X");
+        serde_json::json!({
+            "name": name, "configured": configured, "missing": missing, "credits": 3,
+            "refused_countries": ["JP"],
+            "upstreams": [{ "name": "one", "llm_model": null }, { "name": "two", "llm_model": "m" }],
+        })
+    };
+    let document =
+        serde_json::json!({ "scrapers": [scraper("grok", false), scraper("chatgpt", true)] });
+    let (ran, asked) = against(vec![ok(&document)], &["scrapers", "--key", "ak_secret"]);
+    assert!(asked[0].starts_with("GET /scrapers HTTP/1.1\r\n"), "{}", asked[0]);
+    assert!(asked[0].to_ascii_lowercase().contains("\r\nx-api-key: ak_secret\r\n"));
+    assert_eq!(
+        ran.out,
+        "chatgpt\tready\t3\tone, two\tm\tJP\n\
+         grok\tnot ready\t3\tone, two\tm\tJP\tset the variable X\n"
+    );
+    assert_eq!(ran.err, "1 of 2 are ready\n");
+    let (ran, _) = against(vec![ok(&document)], &["scrapers", "--json"]);
+    assert_eq!(serde_json::from_str::<Value>(&ran.out).unwrap(), document);
+}
+
+#[test]
+fn get_prints_each_of_several_jobs_and_a_missing_one_does_not_stop_the_rest() {
+    let gone = r#"{"detail":"Job not found.","code":"job_not_found"}"#;
+    let replies =
+        vec![ok(&job("done", "finished")), (404, gone.to_owned()), ok(&job("failed", "finished"))];
+    let (ran, asked) = against(replies, &["get", "a", "b", "c", "--json"]);
+    assert!(asked[2].starts_with("GET /jobs/c "), "{asked:?}");
+    assert_eq!(ran.exit, ExitCode::Failed);
+    let statuses: Vec<Value> = ran
+        .out
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["status"].clone())
+        .collect();
+    // The last is what went wrong.
+    assert_eq!(statuses, [Value::from("done"), "failed".into(), Value::Null]);
+    assert!(ran.err.contains("Job not found."), "{}", ran.err);
+}
+
+#[test]
+fn open_prints_the_address_of_a_page_without_a_login() {
+    let ran = run_line(&["open", "jobs", "--print", "--url", "https://me:word@host/answers/"]);
+    assert_eq!((ran.exit, ran.out.as_str()), (ExitCode::Done, "https://host/answers/#/jobs\n"));
+    let ran = run_line(&["open", "--print", "--json"]);
+    assert_eq!(ran.out, "{\"url\":\"http://127.0.0.1:8080/\"}\n");
+}
+
+#[test]
+fn config_prints_the_defaults_and_what_it_prints_is_checked() {
+    let directory = tempfile::tempdir().unwrap();
+    for line in [&["config"][..], &["config", "--commented"]] {
+        let ran = run_line(line);
+        assert_eq!((ran.exit, ran.err.as_str()), (ExitCode::Done, ""));
+        let path = directory.path().join("config.toml");
+        std::fs::write(&path, &ran.out).unwrap();
+        let checked = run_line(&["check", "--config", path.to_str().unwrap()]);
+        assert_eq!(checked.exit, ExitCode::Done, "{}", checked.err);
+    }
 }
