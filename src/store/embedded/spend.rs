@@ -6,7 +6,7 @@ use super::alert_marks;
 use super::tables::{self, SpendKey};
 use super::transaction::Tables;
 use crate::clock::{self, UnixMs};
-use crate::job::{AttemptEnd, Spend};
+use crate::job::AttemptEnd;
 use crate::store::{DAYS_KEPT_MAX, LABELS_MAX, OTHER_LABELS, SpendRow, Store, StoreError, record};
 
 /// The most old rows that one write removes.
