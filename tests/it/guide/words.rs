@@ -1,9 +1,12 @@
 //! The guide is spelled in one way: American, and each term always the same. Its sentences, and those of
 //! errors, use the words of today.
 
+use std::sync::LazyLock;
+
 use regex_lite::Regex;
 
-use crate::layers::{sources, without_tests};
+use crate::layers::{row_of, sources, without_tests};
+use crate::tidy::hold;
 
 /// What does not stand in the guide, and what stands there instead; in lower case.
 const VARIANTS: &[(&str, &str)] = &[
@@ -14,6 +17,7 @@ const VARIANTS: &[(&str, &str)] = &[
     ("recognise", "recognize"),
     ("organisation", "organization"),
     ("normalise", "normalize"),
+    ("sanitis", "sanitiz"),
     ("summarise", "summarize"),
     ("optimise", "optimize"),
     ("serialise", "serialize"),
@@ -78,16 +82,22 @@ const OLD_SENSES: &[(&str, &str)] = &[
 /// The same words in phrases that are common.
 const COMMON: &str = r"stands? for|tools tell the model";
 
+static COMMON_PHRASES: LazyLock<Regex> = LazyLock::new(|| words(COMMON));
+static OLD_WORDS: LazyLock<Vec<(Regex, &str)>> =
+    LazyLock::new(|| OLD_SENSES.iter().map(|(old, meant)| (words(old), *meant)).collect());
+
+fn words(alternatives: &str) -> Regex {
+    Regex::new(&format!(r"(?i)\b({alternatives})\b")).unwrap()
+}
+
 /// What is wrong with a text: each word with its line.
 fn old_senses(text: &str) -> Vec<String> {
-    let common = Regex::new(&format!(r"(?i)\b({COMMON})\b")).unwrap();
-    let text = common.replace_all(text, "");
-    let of = |(words, meant): &(&str, &str)| {
-        let word = Regex::new(&format!(r"(?i)\b({words})\b")).unwrap();
+    let text = COMMON_PHRASES.replace_all(text, "");
+    let of = |(word, meant): &(Regex, &str)| {
         let lines = text.lines().filter(|line| word.is_match(line));
         lines.map(|line| format!("{} ({meant})", line.trim())).collect::<Vec<_>>()
     };
-    OLD_SENSES.iter().flat_map(of).collect()
+    OLD_WORDS.iter().flat_map(of).collect()
 }
 
 /// Pages that are still to be read for this: no page may be added.
@@ -106,27 +116,29 @@ fn guide_uses_words_in_their_senses_of_today() {
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
 
-/// Where sentences for clients and operators are written, below `src`.
-const SENTENCES: [&str; 6] = ["api/", "job/", "http/", "service/", "measure/", "upstream/"];
+/// Sentences of errors, commands and the dashboard with such words, by row: no count may rise.
+const UNREAD_SENTENCES: &[(&str, usize)] = &[("cli", 2), ("dashboard", 2), ("store", 2)];
 
 #[test]
-fn errors_use_words_in_their_senses_of_today() {
+fn errors_and_the_dashboard_use_words_in_their_senses_of_today() {
     let literal = Regex::new(r#""((?:[^"\\]|\\.)*)""#).unwrap();
-    let mut wrong = Vec::new();
-    for (path, text) in sources() {
-        let name = path.display().to_string();
-        if !SENTENCES.iter().any(|part| name.contains(&format!("src/{part}"))) {
-            continue;
-        }
-        let code = without_tests(&text);
-        let lines = code.lines().filter(|line| !line.trim_start().starts_with("//"));
-        for line in lines {
-            // Names of fields in braces and programs for pages are no prose.
+    let placeholder = Regex::new(r"\{[^{}]*\}").unwrap();
+    let assets = concat!(env!("CARGO_MANIFEST_DIR"), "/src/http/dashboard/assets");
+    let scripts = std::fs::read_dir(assets).unwrap().map(|entry| entry.unwrap().path());
+    let scripts = scripts.filter(|path| path.extension().is_some_and(|it| it == "js"));
+    let scripts =
+        scripts.map(|path| ("dashboard".to_owned(), std::fs::read_to_string(path).unwrap()));
+    let code = sources().into_iter().filter(|(path, _)| !path.ends_with("tests.rs"));
+    let code = code.map(|(path, text)| (row_of(&path), without_tests(&text)));
+    let mut found = Vec::new();
+    for (row, text) in code.chain(scripts) {
+        for line in text.lines().filter(|line| !line.trim_start().starts_with("//")) {
+            // A single word is a name, and an arrow is in a program for pages.
             let literals = literal.captures_iter(line).map(|found| found[1].to_owned());
-            let prose = literals.filter(|text| text.contains(' ') && !text.contains('{'));
-            let found = prose.flat_map(|text| old_senses(&text));
-            wrong.extend(found.map(|it| format!("{name}: {it}")));
+            let prose = literals.filter(|text| text.contains(' ') && !text.contains("=>"));
+            let wrong = prose.flat_map(|text| old_senses(&placeholder.replace_all(&text, "")));
+            found.extend(wrong.map(|it| (row.clone(), it)));
         }
     }
-    assert!(wrong.is_empty(), "{wrong:#?}");
+    hold(UNREAD_SENTENCES, found);
 }
