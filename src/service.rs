@@ -3,6 +3,8 @@
 
 mod alerts;
 mod attempts;
+mod backup_slot;
+mod backups;
 mod batches;
 mod bulk;
 mod caller;
@@ -33,6 +35,7 @@ use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use backup_slot::BackupSlot;
 use failed_keys::FailedKeys;
 use free_space::FreeSpaceCache;
 use keyring::Keyring;
@@ -48,6 +51,7 @@ use crate::store::{Store, StoreError};
 
 pub use alerts::{AlertCounts, NewAlert};
 pub use attempts::{JobAttempts, RunningAttempt};
+pub use backups::Backup;
 pub use batches::NewBatch;
 pub use bulk::Bulk;
 pub use caller::Caller;
@@ -100,6 +104,7 @@ pub struct Service {
     keyring: RwLock<Arc<Keyring>>,
     failed_keys: FailedKeys,
     free_space: Arc<FreeSpaceCache>,
+    backups: BackupSlot,
     run_totals: run_totals::RunTotals,
     notice_totals: notice_totals::NoticeTotals,
     stopping: AtomicBool,
@@ -120,6 +125,7 @@ impl Service {
         let stop_told = Notify::new();
         Service {
             free_space: Arc::new(FreeSpaceCache::new(&clock)),
+            backups: BackupSlot::default(),
             store,
             engine,
             settings,

@@ -245,8 +245,8 @@ error_codes! {
             "While no API key is needed, a web page of another origin may call only if \
              `cors_origins` lists its origin; given: `https://a.example`.";
         OperatorNeeded: 403, "operator_needed",
-            "Only a key with `operator = true` lists the jobs of other keys, and only while \
-             `operators_read_jobs` in [http] is true.";
+            "This takes the key of an operator: `operator = true` in its [[keys]]; for the jobs of \
+             other keys `operators_read_jobs` in [http] has to be true as well.";
         NotFound: 404, "not_found",
             "There is nothing at `/none`.";
         ScraperUnknown: 404, "scraper_unknown",
@@ -264,6 +264,8 @@ error_codes! {
             "Alert not found. It may have been removed, or the key has no alert with this ID.";
         WebhookNotFound: 404, "webhook_not_found",
             "It was submitted without `webhook_url`, so it has no webhook.";
+        BackupRunning: 409, "backup_running",
+            "Another backup of the store is under way. Retry when it has ended.";
         RawNotKept: 404, "raw_not_kept",
             "No raw replies are kept of this job: ask with `raw=true`, or set `keep_raw` of its \
              upstream. An answer from the cache has none.";

@@ -1,4 +1,5 @@
-//! `answerd db`: looks after the store of a service that does not run: check, compact, export.
+//! `answerd db`: looks after the store: check, compact and export of a service that does not run,
+//! and backups.
 
 use std::cell::Cell;
 use std::io::{self, BufWriter, Write};
@@ -7,6 +8,7 @@ use std::path::Path;
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
 
+use super::backup::{self, BackupArgs, RestoreArgs};
 use super::console::{Console, Style, Styled};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
@@ -21,6 +23,7 @@ const PROGRESS_JOBS: u64 = 1_000;
 
 const EXAMPLES: &str = "\
 Examples:
+  answerd db backup answerd-$(date +%F).redb
   answerd db check
   answerd db compact --config /etc/answerd/config.toml
   answerd db export > jobs.ndjson
@@ -41,10 +44,10 @@ Examples:
   answerd db export > jobs.ndjson
   answerd db export | jq -r 'select(.status == \"failed\").error'";
 
-/// Look after the store while the service is stopped
+/// Look after the store, and back it up
 ///
 /// The store is the one that the settings name. One process has it at a time: while the service
-/// runs, these commands refuse to start and leave everything as it is.
+/// runs, all but `backup` refuse to start and leave everything as it is.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -70,6 +73,8 @@ enum Task {
     /// One job object on a line (NDJSON), oldest first, as `GET /jobs/{id}` would show it.
     #[command(after_help = EXPORT_EXAMPLES)]
     Export(ConfigArgs),
+    Backup(BackupArgs),
+    Restore(RestoreArgs),
 }
 
 /// Runs the task on the store that the settings name.
@@ -91,6 +96,8 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
             let (settings, _) = config.load()?;
             export(&settings.store.path, console)
         }
+        Task::Backup(args) => backup::back_up(args, console),
+        Task::Restore(args) => backup::put_back(args, console),
     }
 }
 

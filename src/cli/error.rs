@@ -8,7 +8,7 @@ use super::console::OutputError;
 use super::exit_code::ExitCode;
 use crate::config::ConfigError;
 use crate::server::{ServeError, StartError};
-use crate::store::StoreError;
+use crate::store::{BackupError, StoreError};
 
 /// The error of a command. Each says what to do if something can be done.
 #[derive(Debug, thiserror::Error)]
@@ -25,6 +25,8 @@ pub(crate) enum CommandError {
     Serve(#[from] ServeError),
     #[error(transparent)]
     Store(#[from] StoreError),
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     #[error("the job {job_id} has no answer yet: `answerd watch {job_id}` waits for it")]
     NotDone { job_id: String },
     #[error("the job failed: {sentence}")]
@@ -63,6 +65,7 @@ impl CommandError {
             CommandError::Start(_)
             | CommandError::Serve(_)
             | CommandError::Store(_)
+            | CommandError::Backup(_)
             | CommandError::NotDone { .. }
             | CommandError::JobFailed { .. }
             | CommandError::Interrupted(_)
@@ -91,6 +94,15 @@ impl CommandError {
             CommandError::Start(_) => "start_failed",
             CommandError::Serve(_) => "serve_failed",
             CommandError::Store(_) => "store_failed",
+            CommandError::Backup(error) => match error {
+                BackupError::Store(_) => "store_failed",
+                BackupError::Exists(_) | BackupError::StoreExists(_) => "already_exists",
+                BackupError::InUse(_)
+                | BackupError::File { .. }
+                | BackupError::Broken(_)
+                | BackupError::Unknown(_)
+                | BackupError::Unsound(_) => "backup_failed",
+            },
             CommandError::NotDone { .. } => "not_done",
             CommandError::JobFailed { .. } => "job_failed",
             CommandError::Interrupted(_) => "interrupted",
@@ -119,7 +131,13 @@ impl CommandError {
             "credit_limit" => {
                 Some("`answerd usage` shows what was used, and when the next month begins")
             }
-            "queue_full" | "rate_limit" => Some("the same command works a little later"),
+            "operator_needed" => Some(
+                "set ANSWERD_API_KEY to the key of an operator; `answerd keygen NAME --operator` \
+                 makes one",
+            ),
+            "backup_running" | "queue_full" | "rate_limit" => {
+                Some("the same command works a little later")
+            }
             _ => None,
         }
     }
@@ -140,6 +158,7 @@ impl CommandError {
             | CommandError::Start(_)
             | CommandError::Serve(_)
             | CommandError::Store(_)
+            | CommandError::Backup(_)
             | CommandError::NotDone { .. }
             | CommandError::Interrupted(_)
             | CommandError::Directory { .. }

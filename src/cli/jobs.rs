@@ -44,15 +44,28 @@ pub(crate) struct ServerArgs {
 }
 
 impl ServerArgs {
+    /// Returns whether a server was named, by the option or the variable.
+    pub(crate) fn is_named(&self) -> bool {
+        self.url.as_ref().is_some_and(|url| !url.is_empty())
+    }
+
     /// Creates a client of that server.
     ///
     /// # Errors
     /// Returns an error if the address or the key is invalid.
     pub(crate) fn client(self) -> Result<Client, ClientError> {
+        self.client_or(DEFAULT_URL)
+    }
+
+    /// Creates a client of that server, or of the one at `default_url` if none was named.
+    ///
+    /// # Errors
+    /// Returns an error if the address or the key is invalid.
+    pub(crate) fn client_or(self, default_url: &str) -> Result<Client, ClientError> {
         // Set but empty is how compose files say "not set".
         let url = self.url.filter(|url| !url.is_empty());
         let key = self.key.filter(|key| !key.reveal().is_empty());
-        Client::new(url.as_deref().unwrap_or(DEFAULT_URL), key)
+        Client::new(url.as_deref().unwrap_or(default_url), key)
     }
 }
 

@@ -47,7 +47,7 @@ pub(crate) struct Args {
     /// Scrapes it may submit in a minute
     #[arg(long, value_name = "N")]
     rpm: Option<u32>,
-    /// Let it see the credits of all keys
+    /// Let it see the credits of all keys, and back the store up, which holds the jobs of all
     #[arg(long)]
     operator: bool,
 }

@@ -2,7 +2,9 @@
 //! parse, call and print; the rules are the server's.
 
 mod alert;
+mod backup;
 mod batch;
+mod batches;
 mod bulk;
 mod check;
 mod client;
@@ -107,6 +109,7 @@ enum Command {
     Get(jobs::GetArgs),
     Watch(jobs::WatchArgs),
     List(list::Args),
+    Batches(batches::Args),
     Scrapers(scrapers::Args),
     Cancel(bulk::CancelArgs),
     Retry(bulk::RetryArgs),
@@ -208,6 +211,7 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Get(args) => jobs::get(args, console),
         Command::Watch(args) => jobs::watch(args, console),
         Command::List(args) => list::run(args, console),
+        Command::Batches(args) => batches::run(args, console),
         Command::Scrapers(args) => scrapers::run(args, console),
         Command::Cancel(args) => bulk::cancel(args, console),
         Command::Retry(args) => bulk::retry(args, console),

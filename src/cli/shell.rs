@@ -33,7 +33,9 @@ const ZSH_BEGIN: &str = "_answerd() {\n";
 /// Print what lets a shell complete commands and options
 ///
 /// In bash, zsh and fish also the scrapers, ids, labels and names that the running server has, the
-/// one that ANSWERD_URL or --url names; where it does not answer at once there are none. Bash and fish find the file under the names below at the next start; zsh wants its directory in
+/// one that ANSWERD_URL or --url names; where it does not answer at once there are none.
+///
+/// Bash and fish find the file under the names below at the next start; zsh wants its directory in
 /// `fpath` before `compinit`.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = COMPLETIONS_EXAMPLES)]

@@ -36,7 +36,7 @@ fn columns_of(char: char) -> usize {
     if WIDE.iter().any(|(first, last)| (*first..=*last).contains(&code)) { 2 } else { 1 }
 }
 
-/// Returns a text that takes at most so many columns, with an ellipsis where some is missing.
+/// Returns a text that takes at most this many columns, with an ellipsis where some is missing.
 pub(crate) fn cut(text: &str, columns: usize) -> String {
     if width(text) <= columns {
         return text.to_owned();
@@ -51,7 +51,7 @@ pub(crate) fn cut(text: &str, columns: usize) -> String {
     kept.trim_end().to_owned() + &String::from(ELLIPSIS)
 }
 
-/// Returns a text in lines of at most so many columns, broken between words; a longer word stays
+/// Returns a text in lines of at most this many columns, broken between words; a longer word stays
 /// whole.
 pub(crate) fn wrapped(text: &str, columns: usize) -> Vec<String> {
     let mut lines: Vec<String> = Vec::new();

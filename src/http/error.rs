@@ -263,6 +263,7 @@ impl ApiError {
             ServiceError::Failed { id, failure } => {
                 ApiError::new(ErrorCode::Failed(failure.reason), failure.sentence).of_job(Some(id))
             }
+            ServiceError::BackupRunning => backup_running(),
             ServiceError::Stopping => ApiError::stopping(),
             ServiceError::Interrupted { id } => ApiError::interrupted(id),
             ServiceError::Store(error) => ApiError::from_store(&error),
@@ -296,6 +297,10 @@ impl ApiError {
         };
         ApiError::from(code).retry_after(STOPPING_SECONDS)
     }
+}
+
+fn backup_running() -> ApiError {
+    ApiError::from(ErrorCode::BackupRunning).retry_after(BACKUP_SECONDS)
 }
 
 fn name_taken(code: ErrorCode, what: &str, name: &str) -> ApiError {
@@ -353,6 +358,8 @@ fn gone(code: ErrorCode, what: &str, all: &str, retention_hours: u64) -> ApiErro
 const NOT_CONFIGURED_SECONDS: u64 = 60;
 /// `Retry-After` while too many bodies are held: they are parsed within a second or two.
 const BODIES_SECONDS: u64 = 2;
+/// `Retry-After` while another backup is under way: it takes as long as its reader.
+const BACKUP_SECONDS: u64 = 30;
 /// `Retry-After` while too many streams are open: dashboards are closed now and then.
 const STREAMS_SECONDS: u64 = 15;
 /// `Retry-After` while the service stops or cannot write.

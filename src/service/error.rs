@@ -24,7 +24,7 @@ pub enum ServiceError {
         scraper: String,
         missing: String,
     },
-    /// The caller may not read the jobs of other keys.
+    /// The caller is no operator, or operators may not read the jobs of other keys.
     OperatorNeeded,
     JobNotFound,
     BatchNotFound,
@@ -119,6 +119,8 @@ pub enum ServiceError {
         id: Uuid,
         failure: Failure,
     },
+    /// Another backup is under way.
+    BackupRunning,
     Stopping,
     /// The service stops while the job of an interactive call waits or runs; it goes on after the
     /// next start and can be polled.

@@ -1,6 +1,7 @@
 //! The service on a real file, with a manual clock and engine threads that are stepped one at a
 //! time, so that nothing happens but what the test lets happen.
 
+mod backups;
 mod clock;
 mod model;
 

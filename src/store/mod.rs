@@ -33,7 +33,10 @@ pub use cache::{CacheEntry, Cached, request_hash};
 pub use effects::{Effect, Listener, UsageEvent};
 #[cfg(test)]
 pub(crate) use embedded::tests;
-pub use embedded::{CheckReport, ExportReport, hide_guarded_panics};
+pub use embedded::{
+    BackupError, BackupReport, BackupSource, BackupStream, CheckReport, ExportReport,
+    RestoreReport, hide_guarded_panics, restore, write_backup,
+};
 pub use error::{BackendError, StoreError};
 pub use evidence_files::{EvidenceFile, EvidenceFolder, EvidenceOwner};
 pub use handle::Store;

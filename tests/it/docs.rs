@@ -119,7 +119,7 @@ fn one_finds_a_section_with_the_keyboard_alone_on_a_small_screen() {
     // Typed letter by letter, and the last word not to its end.
     browser.press(&["b", "a", "c", "k", "u", "p", " ", "s", "t", "o"]);
     let first = "document.querySelector('#suggestions:not([hidden]) a')";
-    browser.until(&format!("{first}.hash === '#how-do-i-back-up-the-store'"));
+    browser.until(&format!("{first}.hash === '#how-do-i-make-a-backup-of-the-store'"));
     assert_eq!(browser.run("return document.getElementById('sought').value"), "backup sto");
     let fits = "document.documentElement.scrollWidth <= innerWidth";
     assert_eq!(browser.run(&format!("return {fits}")), true);
@@ -131,7 +131,7 @@ fn one_finds_a_section_with_the_keyboard_alone_on_a_small_screen() {
     browser.press(&["r"]);
     browser.until(first);
     browser.press(&[DOWN, ENTER]);
-    browser.until("location.href.endsWith('/docs/storage#how-do-i-back-up-the-store')");
+    browser.until("location.href.endsWith('/docs/storage#how-do-i-make-a-backup-of-the-store')");
     browser.until("document.querySelector(':target').getBoundingClientRect().top < innerHeight");
     assert_eq!(browser.console(), Vec::<String>::new());
     for address in browser.requested() {

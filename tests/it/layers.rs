@@ -90,7 +90,11 @@ fn imports_run_downward_only() {
 const NAMED_IN: &[(&str, &[&str])] = &[
     ("redb", &["store/embedded/"]),
     ("bincode", &["store/record.rs", "store/record/"]),
-    ("begin_write", &["store/embedded/writer.rs", "store/embedded/open.rs"]),
+    // Of the file of a backup, which is no store yet.
+    (
+        "begin_write",
+        &["store/embedded/writer.rs", "store/embedded/open.rs", "store/embedded/backup/target.rs"],
+    ),
     ("SystemTime::now", &["clock.rs"]),
     ("Instant::now", &["clock.rs"]),
     ("actix_web", &["http/"]),

@@ -6,6 +6,7 @@
 mod alerts;
 mod app;
 mod attacks;
+mod backup;
 mod batch_file;
 mod batches;
 mod bodies;

@@ -411,3 +411,18 @@ fn config_prints_the_defaults_and_what_it_prints_is_checked() {
         assert_eq!(checked.exit, ExitCode::Done, "{}", checked.err);
     }
 }
+
+#[test]
+fn batches_lists_how_far_each_is() {
+    let document = serde_json::json!({ "next_cursor": "c1", "batches": [{
+        "batch_id": "5d7f6f4e-0d0f-4c59-9d43-0a4f8d0f3b1c", "status": "pending",
+        "label": "nightly", "created_at": "2026-05-11T12:00:00+00:00", "completed_at": null,
+        "expires_at": "2026-05-12T12:00:00+00:00",
+        "counts": { "items": 9, "refused": 1, "pending": 2, "done": 5, "failed": 1 },
+    }]});
+    let (ran, asked) = against(vec![ok(&document)], &["batches", "-L", "1"]);
+    assert!(asked[0].starts_with("GET /batches?limit=1 HTTP/1.1\r\n"), "{}", asked[0]);
+    let id = "5d7f6f4e-0d0f-4c59-9d43-0a4f8d0f3b1c";
+    let row = format!("{id}\t2026-05-11T12:00:00+00:00\tpending\t5\t1\t2\tnightly\n");
+    assert_eq!((ran.out, ran.err.as_str()), (row, "1 batch; there may be more\n"));
+}

@@ -148,7 +148,7 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
         ],
     ),
     ("disk full", &["storage#what-happens-when-the-disk-is-full"]),
-    ("backup the database", &["storage#how-do-i-back-up-the-store"]),
+    ("backup the database", &["storage#how-do-i-make-a-backup-of-the-store"]),
     (
         "compact the database",
         &[

@@ -2,6 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod attempts;
+pub(crate) mod backups;
 pub(crate) mod batches;
 pub(crate) mod bulk;
 pub(crate) mod discovery;

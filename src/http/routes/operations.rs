@@ -2,12 +2,12 @@
 
 use serde_json::json;
 
-use super::{Operation, get};
+use super::{Operation, get, get_only};
 use crate::api::ErrorCode;
 use crate::http::openapi::codes::{READS, WRITES};
 use crate::http::openapi::{examples, parameters};
 use crate::http::request::call::{keyed, open};
-use crate::http::resource::{document, health, metrics, stats, usage};
+use crate::http::resource::{backups, document, health, metrics, stats, usage};
 use crate::http::routes::description::{JSON, Reply};
 
 pub(crate) fn operations() -> Vec<Operation> {
@@ -33,6 +33,16 @@ pub(crate) fn operations() -> Vec<Operation> {
                 "200",
                 Reply::text("The text format, version 0.0.4.", "text/plain", example),
             )
+        }),
+        get_only("/backup", keyed(backups::get), |it| {
+            let bytes = json!({ "type": "string", "format": "binary" });
+            it.named("backUp", "The whole store as it is now")
+                .about("For `answerd db backup`. Where there are keys, it takes an operator's.")
+                .answers(
+                    "200",
+                    Reply::of("The store, block by block.", backups::CONTENT, bytes, None),
+                )
+                .fails(&[&[ErrorCode::OperatorNeeded, ErrorCode::BackupRunning], READS])
         }),
         get("/healthz", open(health::healthz), |it| {
             it.named("isAlive", "Whether the process is alive")

@@ -4,6 +4,7 @@
 mod alert_marks;
 mod alerts;
 mod attempts;
+mod backup;
 mod batch_progress;
 mod batches;
 mod check;
@@ -47,6 +48,9 @@ mod usage;
 mod vendor_tasks;
 mod writer;
 
+pub use backup::{
+    BackupError, BackupReport, BackupSource, BackupStream, RestoreReport, restore, write_backup,
+};
 pub use check::{CheckReport, ExportReport};
 pub use database::hide_guarded_panics;
 pub(crate) use handle::Embedded;

@@ -178,7 +178,7 @@ impl StorageBackend for FileReader {
     }
 }
 
-fn make_directory(directory: &Path) -> Result<(), StoreError> {
+pub(super) fn make_directory(directory: &Path) -> Result<(), StoreError> {
     use std::os::unix::fs::DirBuilderExt;
     std::fs::DirBuilder::new()
         .recursive(true)

@@ -1,5 +1,6 @@
 //! The store under test: a directory that lasts, jobs to put into it, and a way to hold the writer.
 
+mod backup;
 mod broken;
 mod completions;
 pub(crate) mod crash;

@@ -1,0 +1,13 @@
+//! Backups: a store that is in use is copied row by row from one committed state, into a file that
+//! is checked before it has its name; and put back in the place of a store.
+
+mod error;
+mod format;
+mod restore;
+mod source;
+mod target;
+
+pub use error::BackupError;
+pub use restore::{RestoreReport, restore};
+pub use source::{BackupSource, BackupStream};
+pub use target::{BackupReport, write_backup};

@@ -1,0 +1,125 @@
+//! The state of a store that is copied: of one that is in use, or of a stopped service.
+
+use std::io;
+use std::path::Path;
+use std::sync::PoisonError;
+
+use redb::{Database, ReadTransaction, ReadableDatabase};
+
+use super::format::{BlockHead, TABLES, header};
+use crate::store::embedded::open::open_existing;
+use crate::store::embedded::storage::FileStorage;
+use crate::store::{Store, StoreError};
+
+/// A committed state of a store, read block by block.
+///
+/// It pins that state: what is written meanwhile takes pages of its own. Once the database is
+/// closed, every read fails.
+pub struct BackupSource {
+    transaction: ReadTransaction,
+    rows_total: u64,
+    rows: u64,
+    next: NextBlock,
+    /// Keeps a database open that no service has open.
+    held: Option<Database>,
+}
+
+/// The block that comes next.
+enum NextBlock {
+    Header,
+    /// Of a table, the rows behind this key.
+    Table(usize, Option<Vec<u8>>),
+    End,
+    Nothing,
+}
+
+impl BackupSource {
+    fn new(database: &Database) -> Result<BackupSource, StoreError> {
+        let transaction = database.begin_read()?;
+        let mut rows_total = 0;
+        for table in TABLES {
+            rows_total += (table.count)(&transaction)?;
+        }
+        Ok(BackupSource { transaction, rows_total, rows: 0, next: NextBlock::Header, held: None })
+    }
+
+    /// Returns the next block, or `None` behind the last.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be read, or was closed.
+    pub fn next_block(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        loop {
+            match std::mem::replace(&mut self.next, NextBlock::Nothing) {
+                NextBlock::Header => {
+                    self.next = NextBlock::Table(0, None);
+                    return Ok(Some(header(self.rows_total)));
+                }
+                NextBlock::Table(at, after) => {
+                    let Some(table) = TABLES.get(at) else {
+                        self.next = NextBlock::End;
+                        continue;
+                    };
+                    let mut payload = Vec::new();
+                    let read = (table.read)(&self.transaction, after.as_deref(), &mut payload)?;
+                    self.rows += read.rows;
+                    self.next = match read.last_key {
+                        Some(key) => NextBlock::Table(at, Some(key)),
+                        None => NextBlock::Table(at + 1, None),
+                    };
+                    if read.rows > 0 {
+                        return Ok(Some(BlockHead::of(table.name, &payload).before(&payload)));
+                    }
+                }
+                NextBlock::End => return Ok(Some(BlockHead::end(self.rows).before(&[]))),
+                NextBlock::Nothing => return Ok(None),
+            }
+        }
+    }
+}
+
+/// The blocks of a source, one behind the other.
+pub struct BackupStream {
+    source: BackupSource,
+    block: io::Cursor<Vec<u8>>,
+}
+
+impl From<BackupSource> for BackupStream {
+    fn from(source: BackupSource) -> BackupStream {
+        BackupStream { source, block: io::Cursor::default() }
+    }
+}
+
+impl io::Read for BackupStream {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.block.read(bytes)?;
+        if read > 0 || bytes.is_empty() {
+            return Ok(read);
+        }
+        let Some(block) = self.source.next_block().map_err(io::Error::other)? else { return Ok(0) };
+        self.block = io::Cursor::new(block);
+        self.block.read(bytes)
+    }
+}
+
+impl Store {
+    /// Returns the state that was committed last, to be copied while the store goes on.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is closed.
+    pub fn backup(&self) -> Result<BackupSource, StoreError> {
+        let database = self.embedded.shared.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(|| self.embedded.shared.absent())?;
+        BackupSource::new(database)
+    }
+
+    /// Returns the state of the store of a stopped service, to be copied.
+    ///
+    /// # Errors
+    /// Returns an error if there is no store, or it cannot be opened.
+    pub fn backup_of_stopped(directory: &Path) -> Result<BackupStream, StoreError> {
+        let database = open_existing(&FileStorage::new(directory))?;
+        let mut source = BackupSource::new(&database)?;
+        source.held = Some(database);
+        Ok(source.into())
+    }
+}
