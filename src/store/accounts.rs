@@ -14,6 +14,46 @@ pub struct Credits {
     pub used: u64,
 }
 
+impl Credits {
+    /// Returns whether a price fits into what an allowance leaves.
+    pub(super) fn afford(self, price: u32, allowance: u64) -> bool {
+        let taken = self.reserved.saturating_add(self.used);
+        taken.saturating_add(u64::from(price)) <= allowance
+    }
+
+    /// Applies what a job changes.
+    pub(super) fn apply(&mut self, change: CreditsChange) {
+        self.reserved = (self.reserved + change.reserved).saturating_sub(change.released);
+        self.used += change.used;
+    }
+}
+
+/// The changes of an account's credits by a step of a job (contract 1.9).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct CreditsChange {
+    pub reserved: u64,
+    /// Reserved before, and no longer.
+    pub released: u64,
+    pub used: u64,
+}
+
+impl CreditsChange {
+    /// Reserves the price of a new job.
+    pub(super) fn reserve(job: &Job) -> CreditsChange {
+        CreditsChange { reserved: u64::from(job.price), ..CreditsChange::default() }
+    }
+
+    /// Turns the reservation of a finished or vanishing job into use, or gives it back.
+    pub(super) fn settle(job: &Job) -> CreditsChange {
+        CreditsChange { reserved: 0, released: u64::from(job.price), used: u64::from(job.charge()) }
+    }
+
+    /// Returns whether it changes nothing.
+    pub(super) fn is_none(self) -> bool {
+        self == CreditsChange::default()
+    }
+}
+
 /// A record of the table that the transaction under way has read.
 pub(crate) struct BufferedCredits {
     pub(super) stored: Credits,
@@ -57,6 +97,11 @@ impl Usage {
             && self.failed >= other.failed
             && self.cached >= other.cached
             && self.credits >= other.credits
+    }
+
+    /// Returns whether it counts nothing.
+    pub(super) fn is_none(self) -> bool {
+        self == Usage::default()
     }
 
     /// Returns the sum of two.

@@ -2,6 +2,8 @@
 
 use sha2::{Digest, Sha256};
 
+use super::writes::SubmitError;
+use crate::clock::UnixMs;
 use crate::job::{Batch, Handling, Idempotency, Job, ScrapeRequest};
 
 /// Returns what is kept of a key, which is the account's own, and of the request that it came with.
@@ -75,6 +77,46 @@ impl PartsHash {
 pub(super) enum Existing {
     Job(Box<Job>),
     Batch(Box<Batch>),
+}
+
+impl Existing {
+    /// Returns the job that a row of the key has, if it exists at `now_ms` and has this key.
+    pub(super) fn job(job: Job, known: Idempotency, now_ms: UnixMs) -> Option<Existing> {
+        let is_current = has_key(job.idempotency, known) && job.expires_ms > now_ms;
+        is_current.then(|| Existing::Job(Box::new(job)))
+    }
+
+    /// Does what [`Existing::job`] does, for a batch.
+    pub(super) fn batch(batch: Batch, known: Idempotency, now_ms: UnixMs) -> Option<Existing> {
+        let is_current = has_key(batch.idempotency, known) && batch.expires_ms > now_ms;
+        is_current.then(|| Existing::Batch(Box::new(batch)))
+    }
+
+    /// Returns the job that a repeated submit of one belongs to.
+    ///
+    /// # Errors
+    /// Returns an error if the key came with another request.
+    pub(super) fn repeated_job(self, known: Idempotency) -> Result<Job, SubmitError> {
+        match self {
+            Existing::Job(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
+            Existing::Job(_) | Existing::Batch(_) => Err(SubmitError::KeyReused),
+        }
+    }
+
+    /// Returns the batch that a repeated submit of one belongs to.
+    ///
+    /// # Errors
+    /// Returns an error if the key came with another request.
+    pub(super) fn repeated_batch(self, known: Idempotency) -> Result<Batch, SubmitError> {
+        match self {
+            Existing::Batch(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
+            Existing::Batch(_) | Existing::Job(_) => Err(SubmitError::KeyReused),
+        }
+    }
+}
+
+fn has_key(of: Option<Idempotency>, known: Idempotency) -> bool {
+    of.is_some_and(|of| of.key_hash == known.key_hash)
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@
 mod accounts;
 mod alerts;
 mod cache;
+mod change;
 mod effects;
 mod embedded;
 mod envelope;

@@ -32,6 +32,19 @@ pub struct SubmitLimits {
     pub monthly_credits: Option<u64>,
 }
 
+impl SubmitLimits {
+    /// Returns whether a job may join this many unfinished ones of its scraper.
+    pub(super) fn have_room(&self, job: &Job, unfinished: usize) -> bool {
+        job.state.finished() || unfinished < self.unfinished_max
+    }
+
+    /// Returns the allowance that a job's price has to fit into. What costs nothing is served even
+    /// when the allowance has been lowered below the use.
+    pub(super) fn allowance_for(&self, job: &Job) -> Option<u64> {
+        self.monthly_credits.filter(|_| job.price > 0)
+    }
+}
+
 /// The reason why a job was not taken. Nothing of it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SubmitError {

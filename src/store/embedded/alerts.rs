@@ -11,6 +11,7 @@ use super::transaction::Tables;
 use super::{notices, outbox, tables};
 use crate::alert::{ALERTS_MAX, Alert, Notice};
 use crate::clock::UnixMs;
+use crate::store::outbox::NewDelivery;
 use crate::store::{
     AlertError, DueAlert, EvaluationWritten, NewEvaluation, Pending, Row, SentNotice, Store,
     StoreError, record,
@@ -298,11 +299,11 @@ fn file_notice(
     notice: &Notice,
 ) -> Result<(), StoreError> {
     let bytes = record::encode_notice(notice)?;
-    let delivery = outbox::prepare_notice(notice)?;
+    let delivery = outbox::seal(Some(NewDelivery::of_notice(notice)))?;
     let surplus = alert.add_notice(notice.row);
 
     tables.notices.insert(notice.row, bytes.as_slice())?;
-    outbox::file(tables, notice.row, delivery)?;
+    outbox::file(tables, delivery)?;
     match surplus {
         Some(row) => forget_notice(tables, row),
         None => Ok(()),

@@ -3,7 +3,8 @@
 use super::transaction::Tables;
 use super::{alert_marks, idempotency, outbox, rows};
 use crate::clock::UnixMs;
-use crate::job::{Batch, BatchKey};
+use crate::job::Batch;
+use crate::store::change::{self, BatchEnd};
 use crate::store::effects::Effect;
 use crate::store::{Row, StoreError, record};
 
@@ -11,19 +12,20 @@ use crate::store::{Row, StoreError, record};
 /// does not keep its jobs from ending.
 pub(super) fn count_end(
     tables: &mut Tables<'_>,
-    key: BatchKey,
-    done: bool,
+    end: BatchEnd,
     now_ms: UnixMs,
 ) -> Result<(), StoreError> {
-    let mut batch = match rows::read_batch(tables, key.row) {
-        Ok(Some(batch)) if batch.key == key => batch,
+    let row = end.key.row;
+    let mut batch = match rows::read_batch(tables, row) {
+        Ok(Some(batch)) if batch.key == end.key => batch,
         Err(error) if error.voids_transaction() => return Err(error),
         Ok(_) | Err(_) => return Ok(()),
     };
-    if batch.count_end(done, now_ms) {
-        tables.effects.push(Effect::BatchEnded { row: key.row });
-        outbox::file(tables, key.row, outbox::prepare_batch(&batch)?)?;
-        alert_marks::end_batch(tables, key.row, now_ms)?;
+    let change = change::batch_end(&mut batch, end.done, now_ms);
+    if change.ends {
+        tables.effects.push(Effect::BatchEnded { row });
+        outbox::file(tables, outbox::seal(change.delivery)?)?;
+        alert_marks::end_batch(tables, row, now_ms)?;
     }
     write_progress(tables, &batch)
 }

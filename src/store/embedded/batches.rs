@@ -10,7 +10,7 @@ use crate::clock::UnixMs;
 use crate::job::{
     Batch, Event, Failure, Idempotency, ItemError, Job, RejectedItem, State, TransitionError,
 };
-use crate::store::idempotency::Existing;
+use crate::store::change;
 use crate::store::{NewItem, Pending, Row, Scrapers, Store, StoreError, SubmitError, record};
 
 impl Store {
@@ -133,10 +133,7 @@ fn earlier(
 ) -> Result<Option<Result<Batch, SubmitError>>, StoreError> {
     let Some(known) = known else { return Ok(None) };
     let existing = idempotency::find(tables, scrapers, known, now_ms)?;
-    Ok(existing.map(|existing| match existing {
-        Existing::Batch(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
-        Existing::Batch(_) | Existing::Job(_) => Err(SubmitError::KeyReused),
-    }))
+    Ok(existing.map(|existing| existing.repeated_batch(known)))
 }
 
 /// Writes a batch with the jobs of those items that keep their limits. See [`Store::submit_batch`].
@@ -156,12 +153,13 @@ pub(super) fn insert(
         tables.load_usage(&item.job)?;
     }
 
+    let mut done = 0;
     for NewItem { job, result, limits } in items {
         // Inside the batch's rows, which are few.
         let index = (job.row - batch.key.row - 1) as u32;
         let why = match jobs::insert(tables, scrapers, job, result.as_deref(), limits)? {
             Ok(job) => {
-                batch.progress.done += u32::from(job.state == State::Done);
+                done += u32::from(job.state == State::Done);
                 continue;
             }
             Err(SubmitError::QueueFull) => ItemError::QueueFull,
@@ -170,10 +168,7 @@ pub(super) fn insert(
         };
         batch.refused.push(RejectedItem { index, why });
     }
-    batch.refused.sort_by_key(|item| item.index);
-    if batch.pending() == 0 {
-        batch.progress.completed_ms = Some(batch.created_ms);
-    }
+    let delivery = change::batch_submit(&mut batch, done);
     let row = batch.key.row;
     tables.batches.insert(row, record::encode_batch(&batch)?.as_slice())?;
     tables.expiry.insert((batch.expires_ms, row), ())?;
@@ -181,7 +176,7 @@ pub(super) fn insert(
         tables.idempotency.insert(known.key_hash, row)?;
     }
     batch_progress::write_progress(tables, &batch)?;
-    outbox::file(tables, row, outbox::prepare_batch(&batch)?)?;
+    outbox::file(tables, outbox::seal(delivery)?)?;
     Ok(Ok(batch))
 }
 

@@ -9,6 +9,7 @@ use super::{completions, jobs, rows};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job, State, TransitionError};
 use crate::store::cache::CACHE_AHEAD_MS_MAX;
+use crate::store::change;
 use crate::store::effects::Effect;
 use crate::store::{
     DeadlineOutcome, ReadyKey, Row, SWEEP_ROWS_MAX, Scrapers, Store, StoreError, SweepOutcome,
@@ -82,8 +83,8 @@ pub(super) fn pull_forward_after_clock_step(
             // For `db check` to report.
             Ok(None) | Err(_) => continue,
         };
-        let due_ms = before_ms.saturating_sub(by_ms).max(now_ms);
-        job.due_ms = due_ms;
+        change::pull_forward(&mut job, before_ms, by_ms, now_ms);
+        let due_ms = job.due_ms;
         tables.jobs.insert(row, record::encode_job(&job, scraper)?.as_slice())?;
         tables.ready.remove(*key)?;
         tables.ready.insert((scraper, interactive, due_ms, row), ())?;

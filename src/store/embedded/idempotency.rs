@@ -17,17 +17,11 @@ pub(super) fn find(
     let Some(row) = tables.idempotency.get(known.key_hash)?.map(|row| row.value()) else {
         return Ok(None);
     };
-    let is_current = |of: Option<Idempotency>, expires_ms: UnixMs| {
-        expires_ms > now_ms && of.is_some_and(|of| of.key_hash == known.key_hash)
-    };
     if let Some((job, _)) = rows::read_job(tables, scrapers, row)? {
-        return Ok(
-            is_current(job.idempotency, job.expires_ms).then(|| Existing::Job(Box::new(job)))
-        );
+        return Ok(Existing::job(job, known, now_ms));
     }
     let batch = rows::read_batch(tables, row)?;
-    let batch = batch.filter(|batch| is_current(batch.idempotency, batch.expires_ms));
-    Ok(batch.map(|batch| Existing::Batch(Box::new(batch))))
+    Ok(batch.and_then(|batch| Existing::batch(batch, known, now_ms)))
 }
 
 /// Forgets the key of a row that is removed. A later one may have taken the key over in the time

@@ -1,6 +1,7 @@
 //! A job's row and everything that must change with it, in one transaction: ready, expiry and
-//! deadline indexes, result, credits, cache entry, delivery. Each operation checks first and writes
-//! second, because a refusal inside a batch must leave nothing behind.
+//! deadline indexes, result, credits, cache entry, delivery. What that is, is decided in
+//! `store/change.rs`. Each operation checks first and writes second, because a refusal inside a
+//! batch must leave nothing behind.
 
 use super::transaction::Tables;
 use super::{
@@ -9,8 +10,7 @@ use super::{
 };
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State, TransitionError};
-use crate::store::effects::Effect;
-use crate::store::idempotency::Existing;
+use crate::store::change::{self, JobChange, ResultChange};
 use crate::store::{NewResult, Row, Scrapers, StoreError, SubmitError, SubmitLimits, record};
 
 /// Writes a new job; one that is inserted as `done` comes with its result. Returns the job of this
@@ -26,52 +26,24 @@ pub(super) fn insert(
         && let Some(existing) = idempotency::find(tables, scrapers, known, job.created_ms)?
     {
         // Before the limits: a repeated submit asks for nothing new.
-        return Ok(match existing {
-            Existing::Job(earlier) if earlier.idempotency == Some(known) => Ok(*earlier),
-            Existing::Job(_) | Existing::Batch(_) => Err(SubmitError::KeyReused),
-        });
+        return Ok(existing.repeated_job(known));
     }
     let scraper = scrapers.number(&job.request.scraper)?;
-    let unfinished = !job.state.finished();
-    if unfinished && scrapers.depth(scraper, &tables.depth_changes) >= limits.unfinished_max {
+    if !limits.have_room(&job, scrapers.depth(scraper, &tables.depth_changes)) {
         return Ok(Err(SubmitError::QueueFull));
     }
-    if !tables.affordable(&job, limits.monthly_credits)? {
+    if let Some(allowance) = limits.allowance_for(&job)
+        && !tables.credits_of(&job)?.afford(job.price, allowance)
+    {
         return Ok(Err(SubmitError::CreditLimit));
     }
-    let bytes = record::encode_job(&job, scraper)?;
-    let delivery = outbox::prepare(&job)?;
-    tables.load_credits(&job)?;
-    tables.load_usage(&job)?;
-
-    tables.count_submit(&job, scraper)?;
-    tables.jobs.insert(job.row, bytes.as_slice())?;
-    outbox::file(tables, job.row, delivery)?;
+    write(tables, change::submit(&job, scraper, result), job.created_ms)?;
     if job.request.prompt.len() > record::PROMPT_INLINE_BYTES_MAX {
         tables.prompts.insert(job.row, job.request.prompt.as_str())?;
     }
     tables.expiry.insert((job.expires_ms, job.row), ())?;
     if let Some(known) = job.idempotency {
         tables.idempotency.insert(known.key_hash, job.row)?;
-    }
-    if let Some(json) = result {
-        tables.results.insert(job.row, record::encode_result(job.row, json).as_slice())?;
-        completions::note(tables, &job)?;
-    }
-    if unfinished {
-        tables.reserve(&job)?;
-        tables.ready.insert((scraper, job.interactive, job.due_ms, job.row), ())?;
-        if let Some(at_ms) = job.start_deadline_ms() {
-            tables.deadlines.insert((at_ms, job.row), ())?;
-            tables.effects.push(Effect::Deadline { at_ms });
-        }
-        *tables.depth_changes.entry(scraper).or_default() += 1;
-        tables.effects.push(Effect::Ready {
-            scraper,
-            row: job.row,
-            due_ms: job.due_ms,
-            interactive: job.interactive,
-        });
     }
     Ok(Ok(job))
 }
@@ -102,71 +74,77 @@ pub(super) fn transition_if(
     let Some((mut job, scraper)) = rows::read_job(tables, scrapers, row)? else {
         return Ok(Err(TransitionError::Gone));
     };
-    if job.expires_ms <= now_ms {
-        return Ok(Err(TransitionError::Gone));
-    }
-    let Some(event) = decide(&job) else { return Ok(Err(TransitionError::Gone)) };
-    let due_before_ms = job.due_ms;
-    let deadline_before_ms = job.start_deadline_ms();
-    if let Err(refused) = job.apply(event, now_ms) {
-        return Ok(Err(refused));
-    }
-    let bytes = record::encode_job(&job, scraper)?;
-    let delivery = outbox::prepare(&job)?;
-    tables.load_credits(&job)?;
-    tables.load_usage(&job)?;
-
-    tables.jobs.insert(row, bytes.as_slice())?;
-    outbox::file(tables, row, delivery)?;
-    if let (Some(before_ms), None) = (deadline_before_ms, job.start_deadline_ms()) {
-        tables.deadlines.remove((before_ms, row))?;
-    }
-    match job.state {
-        State::Done | State::Failed(_) => {
-            tables.ready.remove((scraper, job.interactive, due_before_ms, row))?;
-            tables.settle(&job)?;
-            tables.count_end(&job, scraper)?;
-            if let Some(batch) = job.batch {
-                batch_progress::count_end(tables, batch, job.state == State::Done, now_ms)?;
-            }
-            if let (State::Done, Some(result)) = (&job.state, result) {
-                write_result(tables, row, now_ms, result)?;
-                completions::note(tables, &job)?;
-            }
-            ended(tables, scraper, row);
-            alert_marks::note_attempt(tables, &job.request.scraper, now_ms)?;
-        }
-        State::Queued | State::WaitingRetry { .. } => {
-            if matches!(job.state, State::WaitingRetry { .. }) {
-                alert_marks::note_attempt(tables, &job.request.scraper, now_ms)?;
-            }
-            if job.due_ms != due_before_ms {
-                tables.ready.remove((scraper, job.interactive, due_before_ms, row))?;
-                tables.ready.insert((scraper, job.interactive, job.due_ms, row), ())?;
-            }
-            tables.effects.push(Effect::Ready {
-                scraper,
-                row,
-                due_ms: job.due_ms,
-                interactive: job.interactive,
-            });
-        }
-        // The ready index keeps a running job, so that a start after a crash finds it there.
-        State::Running => tables.effects.push(Effect::Started { row }),
+    match change::transition(&mut job, scraper, now_ms, decide, result) {
+        Ok(change) => write(tables, change, now_ms)?,
+        Err(refused) => return Ok(Err(refused)),
     }
     Ok(Ok(job))
 }
 
+/// Writes a job as a step has changed it, and all that follows. What may be refused as damaged
+/// comes first.
+fn write(
+    tables: &mut Tables<'_>,
+    mut change: JobChange<'_>,
+    now_ms: UnixMs,
+) -> Result<(), StoreError> {
+    let job = change.job;
+    let bytes = record::encode_job(job, change.scraper)?;
+    let delivery = outbox::seal(change.delivery.take())?;
+    tables.load_credits(job)?;
+    tables.load_usage(job)?;
+
+    tables.jobs.insert(job.row, bytes.as_slice())?;
+    outbox::file(tables, delivery)?;
+    if let Some(result) = change.result {
+        write_result(tables, job, result)?;
+    }
+    follow(tables, &change, now_ms)
+}
+
 fn write_result(
     tables: &mut Tables<'_>,
-    row: Row,
-    now_ms: UnixMs,
-    result: &NewResult,
+    job: &Job,
+    result: ResultChange<'_>,
 ) -> Result<(), StoreError> {
-    tables.results.insert(row, record::encode_result(row, &result.json).as_slice())?;
-    if let Some(hash) = result.cache_hash {
-        tables.cache.insert((now_ms, row), hash)?;
-        tables.effects.push(Effect::Cached { hash, stored_ms: now_ms, row });
+    tables.results.insert(job.row, record::encode_result(job.row, result.json).as_slice())?;
+    if let (Some(hash), Some(stored_ms)) = (result.cache_hash, job.completed_ms) {
+        tables.cache.insert((stored_ms, job.row), hash)?;
+    }
+    completions::note(tables, job)
+}
+
+/// Writes what changes together with a job: indexes, the account's records, its batch.
+fn follow(
+    tables: &mut Tables<'_>,
+    change: &JobChange<'_>,
+    now_ms: UnixMs,
+) -> Result<(), StoreError> {
+    let (job, scraper, row) = (change.job, change.scraper, change.job.row);
+    if let Some(due_ms) = change.queue.removed_ms() {
+        tables.ready.remove((scraper, job.interactive, due_ms, row))?;
+    }
+    if let Some(due_ms) = change.queue.added_ms() {
+        tables.ready.insert((scraper, job.interactive, due_ms, row), ())?;
+    }
+    if let Some(at_ms) = change.deadline.removed_ms() {
+        tables.deadlines.remove((at_ms, row))?;
+    }
+    if let Some(at_ms) = change.deadline.added_ms() {
+        tables.deadlines.insert((at_ms, row), ())?;
+    }
+    tables.change_credits(job, change.credits)?;
+    tables.add_usage(job, scraper, change.usage)?;
+    if let Some(end) = change.batch {
+        batch_progress::count_end(tables, end, now_ms)?;
+    }
+    match change.unfinished_change() {
+        0 => {}
+        by => *tables.depth_changes.entry(scraper).or_default() += by,
+    }
+    change.add_effects(&mut tables.effects);
+    if change.ends_attempt() {
+        alert_marks::note_attempt(tables, &job.request.scraper, now_ms)?;
     }
     Ok(())
 }
@@ -193,22 +171,7 @@ pub(super) fn remove(
     tables.load_usage(&job)?;
 
     remove_rows(tables, &job)?;
-    match job.state {
-        State::Done | State::Failed(_) => {}
-        State::Queued | State::Running | State::WaitingRetry { .. } => {
-            tables.ready.remove((scraper, job.interactive, job.due_ms, row))?;
-            if let Some(at_ms) = job.start_deadline_ms() {
-                tables.deadlines.remove((at_ms, row))?;
-            }
-            tables.settle(&job)?;
-            tables.count_expired(&job, scraper)?;
-            if let Some(batch) = job.batch {
-                batch_progress::count_end(tables, batch, false, now_ms)?;
-            }
-            ended(tables, scraper, row);
-        }
-    }
-    Ok(())
+    follow(tables, &change::expiry(&job, scraper), now_ms)
 }
 
 /// Removes what a job has in the tables, whether it has ended or not, but for what tells that it
@@ -229,9 +192,4 @@ pub(super) fn remove_rows(tables: &mut Tables<'_>, job: &Job) -> Result<(), Stor
         tables.results.remove(row)?;
     }
     Ok(())
-}
-
-fn ended(tables: &mut Tables<'_>, scraper: u16, row: Row) {
-    *tables.depth_changes.entry(scraper).or_default() -= 1;
-    tables.effects.push(Effect::Ended { scraper, row });
 }

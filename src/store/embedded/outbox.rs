@@ -9,65 +9,35 @@ use uuid::Uuid;
 use super::snapshot::Snapshot;
 use super::transaction::Tables;
 use super::{notices, rows, tables};
-use crate::alert::Notice;
 use crate::clock::UnixMs;
 use crate::id::IdParts;
-use crate::job::{Batch, DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Job, Recipient, Subject};
+use crate::job::{DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Recipient, Subject};
+use crate::store::change::{self, DeliveryChange};
 use crate::store::effects::Effect;
-use crate::store::outbox::HOLD_MS;
+use crate::store::outbox::NewDelivery;
 use crate::store::{OutboxKey, Reported, ResendError, Row, Scrapers, Store, StoreError, record};
 
-/// A delivery that is about to be written.
-pub(super) struct Prepared {
-    delivery: Delivery,
+/// A delivery that is about to be written, and its record.
+pub(super) struct Sealed {
+    new: NewDelivery,
     bytes: Vec<u8>,
-    recipient: Recipient,
 }
 
-/// Returns the delivery that a job brings about by its end, ready to be written; `None` while it
-/// has not ended, and for one without a webhook.
-pub(super) fn prepare(job: &Job) -> Result<Option<Prepared>, StoreError> {
-    let url = job.webhook_url.as_deref();
-    prepare_of(job.row, Subject::Job, &job.account, url, job.completed_ms)
+/// Encodes a new delivery, before anything is written.
+pub(super) fn seal(new: Option<NewDelivery>) -> Result<Option<Sealed>, StoreError> {
+    let Some(new) = new else { return Ok(None) };
+    let bytes = record::encode_delivery(new.row, &new.delivery)?;
+    Ok(Some(Sealed { new, bytes }))
 }
 
-/// Does what [`prepare`] does, for a batch.
-pub(super) fn prepare_batch(batch: &Batch) -> Result<Option<Prepared>, StoreError> {
-    let url = batch.webhook_url.as_deref();
-    prepare_of(batch.key.row, Subject::Batch, &batch.account, url, batch.progress.completed_ms)
-}
-
-/// Returns the delivery of a notice, ready to be written.
-pub(super) fn prepare_notice(notice: &Notice) -> Result<Option<Prepared>, StoreError> {
-    let url = Some(notice.definition.url.as_str());
-    prepare_of(notice.row, Subject::Notice, &notice.account, url, Some(notice.at_ms))
-}
-
-fn prepare_of(
-    row: Row,
-    subject: Subject,
-    account: &str,
-    url: Option<&str>,
-    ended_ms: Option<UnixMs>,
-) -> Result<Option<Prepared>, StoreError> {
-    let (Some(url), Some(ended_ms)) = (url, ended_ms) else { return Ok(None) };
-    let delivery = Delivery::new(subject, url.to_owned(), ended_ms);
-    let bytes = record::encode_delivery(row, &delivery)?;
-    Ok(Some(Prepared { delivery, bytes, recipient: Recipient::of(account, url) }))
-}
-
-/// Files what [`prepare`] has made.
-pub(super) fn file(
-    tables: &mut Tables<'_>,
-    row: Row,
-    prepared: Option<Prepared>,
-) -> Result<(), StoreError> {
-    let Some(Prepared { delivery, bytes, recipient }) = prepared else { return Ok(()) };
-    tables.deliveries.insert(row, bytes.as_slice())?;
-    if let Some(due_ms) = delivery.due_ms() {
-        tables.outbox.insert((due_ms, row), recipient.number())?;
-        tables.effects.push(Effect::Delivery { due_ms });
+/// Files what [`seal`] has made.
+pub(super) fn file(tables: &mut Tables<'_>, sealed: Option<Sealed>) -> Result<(), StoreError> {
+    let Some(Sealed { new, bytes }) = sealed else { return Ok(()) };
+    tables.deliveries.insert(new.row, bytes.as_slice())?;
+    if let Some(due_ms) = new.delivery.due_ms() {
+        tables.outbox.insert((due_ms, new.row), new.recipient.number())?;
     }
+    tables.effects.extend(new.effect());
     Ok(())
 }
 
@@ -79,18 +49,10 @@ pub(super) fn hold_if_pending(
     expires_ms: UnixMs,
     now_ms: UnixMs,
 ) -> Result<bool, StoreError> {
-    let Some(mut delivery) = read(tables, row)? else { return Ok(false) };
-    if !delivery.keeps_subject(now_ms) {
-        return Ok(false);
-    }
-    let filed_ms = delivery.held_until_ms.unwrap_or(expires_ms);
-    let until_ms = now_ms.saturating_add(HOLD_MS);
-    delivery.held_until_ms = Some(until_ms);
-    let bytes = record::encode_delivery(row, &delivery)?;
-
-    tables.expiry.remove((filed_ms, row))?;
-    tables.expiry.insert((until_ms, row), ())?;
-    tables.deliveries.insert(row, bytes.as_slice())?;
+    let Some(delivery) = read(tables, row)? else { return Ok(false) };
+    let Some(change) = change::hold(delivery, expires_ms, now_ms) else { return Ok(false) };
+    // Its place in the outbox stays.
+    write(tables, row, &change, None)?;
     Ok(true)
 }
 
@@ -112,36 +74,45 @@ pub(super) fn forget(tables: &mut Tables<'_>, row: Row) -> Result<(), StoreError
     Ok(())
 }
 
-/// Changes a delivery with its entry in the outbox. One that ends lets go of the job that it has
-/// held.
-fn change(
+/// Writes a delivery as a step has changed it, with its entry in the outbox, which names the
+/// recipient, and the entry of what it reports among what expires.
+fn write(
+    tables: &mut Tables<'_>,
+    row: Row,
+    change: &DeliveryChange,
+    recipient: Option<Recipient>,
+) -> Result<(), StoreError> {
+    let bytes = record::encode_delivery(row, &change.delivery)?;
+
+    if let Some(recipient) = recipient {
+        if let Some(due_ms) = change.outbox.before_ms {
+            tables.outbox.remove((due_ms, row))?;
+        }
+        if let Some(due_ms) = change.outbox.after_ms {
+            tables.outbox.insert((due_ms, row), recipient.number())?;
+        }
+    }
+    if let Some(filed_ms) = change.expiry.before_ms {
+        tables.expiry.remove((filed_ms, row))?;
+    }
+    if let Some(filed_ms) = change.expiry.after_ms {
+        tables.expiry.insert((filed_ms, row), ())?;
+    }
+    tables.deliveries.insert(row, bytes.as_slice())
+}
+
+/// Changes a delivery with its entry in the outbox.
+fn change_delivery(
     tables: &mut Tables<'_>,
     owner: &Owner,
     row: Row,
-    mut delivery: Delivery,
+    delivery: Delivery,
     change: impl FnOnce(&mut Delivery),
 ) -> Result<Delivery, StoreError> {
-    let due_before_ms = delivery.due_ms();
-    change(&mut delivery);
-    let held_ms = delivery.held_until_ms.filter(|_| delivery.due_ms().is_none());
-    if held_ms.is_some() {
-        delivery.held_until_ms = None;
-    }
-    let bytes = record::encode_delivery(row, &delivery)?;
-
-    if let Some(due_ms) = due_before_ms {
-        tables.outbox.remove((due_ms, row))?;
-    }
-    if let Some(held_ms) = held_ms {
-        tables.expiry.remove((held_ms, row))?;
-        tables.expiry.insert((owner.expires_ms, row), ())?;
-    }
-    if let Some(due_ms) = delivery.due_ms() {
-        let recipient = Recipient::of(&owner.account, &delivery.url);
-        tables.outbox.insert((due_ms, row), recipient.number())?;
-    }
-    tables.deliveries.insert(row, bytes.as_slice())?;
-    Ok(delivery)
+    let change = change::delivery(delivery, owner.expires_ms, change);
+    let recipient = Recipient::of(&owner.account, &change.delivery.url);
+    write(tables, row, &change, Some(recipient))?;
+    Ok(change.delivery)
 }
 
 fn read(tables: &Tables<'_>, row: Row) -> Result<Option<Delivery>, StoreError> {
@@ -182,7 +153,7 @@ pub(super) fn note(
 ) -> Result<Option<Delivery>, StoreError> {
     let Some(delivery) = read(tables, row)? else { return Ok(None) };
     let Some(owner) = owner(tables, scrapers, row, delivery.subject)? else { return Ok(None) };
-    change(tables, &owner, row, delivery, note).map(Some)
+    change_delivery(tables, &owner, row, delivery, note).map(Some)
 }
 
 /// Makes a webhook due again, inside a transaction: see [`Store::send_again`].
@@ -207,7 +178,7 @@ pub(super) fn send_again(
         return Ok(Err(ResendError::Unfinished));
     };
     let again = |delivery: &mut Delivery| delivery.send_again(now_ms);
-    let delivery = change(tables, &target.owner, plain.row, delivery, again)?;
+    let delivery = change_delivery(tables, &target.owner, plain.row, delivery, again)?;
     tables.effects.push(Effect::Delivery { due_ms: now_ms });
     Ok(Ok(delivery))
 }

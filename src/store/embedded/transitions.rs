@@ -6,6 +6,7 @@ use super::jobs;
 use super::{attempts, observations, raws};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job, TransitionError};
+use crate::store::change::{self, AttemptKept};
 use crate::store::{
     NewOutcome, NewResult, Pending, Row, Store, StoreError, SubmitError, SubmitLimits, record,
 };
@@ -79,14 +80,13 @@ impl Store {
                 let outcome =
                     jobs::transition(tables, &scrapers, row, now_ms, decide, result.as_ref())?;
                 if let Some(ended) = ended {
-                    let used = ended.end.used().next().is_some();
-                    let is_kept = match &outcome {
-                        Ok(_) | Err(TransitionError::Finished) => true,
-                        Err(TransitionError::StaleLease | TransitionError::NotRunning) => used,
-                        Err(TransitionError::Gone) => false,
-                    };
-                    if is_kept || used {
-                        attempts::note(tables, row, ended, is_kept && tables.has_job(row)?)?;
+                    match change::kept_attempt(&outcome, &ended.end) {
+                        AttemptKept::WithJob => {
+                            let is_kept = tables.has_job(row)?;
+                            attempts::note(tables, row, ended, is_kept)?;
+                        }
+                        AttemptKept::SpendAlone => attempts::note(tables, row, ended, false)?,
+                        AttemptKept::Nothing => {}
                     }
                 }
                 if let (Ok(_), Some(raw)) = (&outcome, raw) {

@@ -8,9 +8,8 @@ use redb::ReadableTable;
 use super::tables;
 use super::transaction::Tables;
 use crate::clock::{self, UnixMs};
-use crate::job::{Job, Reason, State};
-use crate::store::accounts::{BufferedDay, DAY_MIN, DailyUsage, DayRecord};
-use crate::store::effects::{Effect, UsageEvent};
+use crate::job::Job;
+use crate::store::accounts::{BufferedDay, DAY_MIN, DailyUsage, DayRecord, Usage};
 use crate::store::{DAYS_KEPT_MAX, Store, StoreError, record};
 
 impl Tables<'_> {
@@ -20,44 +19,19 @@ impl Tables<'_> {
         self.usage_of(job).map(drop)
     }
 
-    /// Counts a new job as it is.
-    pub(super) fn count_submit(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
-        let buffered = self.usage_of(job)?;
-        buffered.changed = true;
-        buffered.day.of(scraper).count(job);
-        self.effects.push(Effect::Counted { scraper, what: UsageEvent::Submitted });
-        if job.state.finished() {
-            self.push_end_event(job, scraper);
+    /// Adds to what the job's account used of its scraper on the day of the submit.
+    pub(super) fn add_usage(
+        &mut self,
+        job: &Job,
+        scraper: u16,
+        usage: Usage,
+    ) -> Result<(), StoreError> {
+        if !usage.is_none() {
+            let buffered = self.usage_of(job)?;
+            buffered.changed = true;
+            let counted = buffered.day.of(scraper);
+            *counted = counted.and(usage);
         }
-        Ok(())
-    }
-
-    /// Counts the end of a job that was counted when it came.
-    pub(super) fn count_end(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
-        let buffered = self.usage_of(job)?;
-        buffered.changed = true;
-        buffered.day.of(scraper).count_end(job);
-        self.push_end_event(job, scraper);
-        Ok(())
-    }
-
-    fn push_end_event(&mut self, job: &Job, scraper: u16) {
-        let what = match &job.state {
-            State::Done if job.cached => UsageEvent::Cached,
-            State::Done => UsageEvent::Done,
-            State::Failed(failure) if failure.reason == Reason::Canceled => UsageEvent::Canceled,
-            State::Failed(_) => UsageEvent::Failed,
-            State::Queued | State::Running | State::WaitingRetry { .. } => return,
-        };
-        self.effects.push(Effect::Counted { scraper, what });
-    }
-
-    /// Counts a job that has expired before it could end.
-    pub(super) fn count_expired(&mut self, job: &Job, scraper: u16) -> Result<(), StoreError> {
-        let buffered = self.usage_of(job)?;
-        buffered.changed = true;
-        buffered.day.of(scraper).failed += 1;
-        self.effects.push(Effect::Counted { scraper, what: UsageEvent::Failed });
         Ok(())
     }
 

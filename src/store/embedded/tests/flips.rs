@@ -140,6 +140,12 @@ fn line(job: &Job, id: Uuid, result: Option<&[u8]>) -> Vec<u8> {
     format!("{id} {job:?} {result:?}").into_bytes()
 }
 
+/// The line of a job, with the nil id in place of its own.
+fn with_nil_id(line: &[u8]) -> Vec<u8> {
+    let nil = Uuid::nil().to_string();
+    [nil.as_bytes(), line.get(nil.len()..).unwrap_or_default()].concat()
+}
+
 /// How a job may be exported: without its result where that cannot be read, and without its id
 /// where no id can be known.
 fn lines_of(id: Uuid, job: &Job, result: &Option<Vec<u8>>) -> Vec<Vec<u8>> {
@@ -165,7 +171,10 @@ fn probe(directory: &Path, sound: &Sound, figures: &mut Figures) {
         Ok(ExportReport { written, unreadable_total, .. }) => {
             figures.exported += written as usize;
             for line in out.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
-                assert!(lines.contains(line), "{}", String::from_utf8_lossy(line));
+                // The key of the ids has no checksum but the database's own, and the report says
+                // that this does not match.
+                let in_doubt = unreadable_total > 0 && lines.contains(&with_nil_id(line));
+                assert!(in_doubt || lines.contains(line), "{}", String::from_utf8_lossy(line));
             }
             unreadable_total == 0 && written == sound.jobs.len() as u64
         }

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::job::{Failure, Reason};
+use crate::store::outbox::NewDelivery;
 
 const URL: &str = "https://a.example/hook";
 
@@ -158,7 +159,8 @@ fn delivery_of_an_unfinished_job_is_damage() {
         ..job.clone()
     };
     let file = move |tables: &mut Tables<'_>| {
-        super::super::outbox::file(tables, ended.row, super::super::outbox::prepare(&ended)?)
+        let sealed = super::super::outbox::seal(NewDelivery::of_job(&ended))?;
+        super::super::outbox::file(tables, sealed)
     };
     fixture.write(file).wait().unwrap();
     let read = fixture.store.read_delivery(job.row, |_, _| ());
