@@ -8,7 +8,7 @@ use super::outbox::{HOLD_MS, NewDelivery};
 use super::writes::NewResult;
 use crate::clock::UnixMs;
 use crate::job::{
-    AttemptEnd, Batch, BatchKey, Delivery, Event, Job, Reason, State, TransitionError,
+    AttemptEnd, Batch, BatchKey, Delivery, Event, Failure, Job, Reason, State, TransitionError,
 };
 
 /// The time under which an index has something, before a step and after it; `None` where it does
@@ -257,6 +257,19 @@ pub(super) fn batch_submit(batch: &mut Batch, done: u32) -> Option<NewDelivery> 
         batch.progress.completed_ms = Some(batch.created_ms);
     }
     NewDelivery::of_batch(batch)
+}
+
+/// Returns the event that ends a job whose start deadline has passed, for the entry of `filed_ms`;
+/// `None` if that is not the job's: only damage leaves such an entry.
+pub(super) fn overdue(job: &Job, filed_ms: UnixMs) -> Option<Event> {
+    let is_its_own = job.start_deadline_ms() == Some(filed_ms);
+    is_its_own.then(|| Event::Stop { failure: Failure::not_started_in_time() })
+}
+
+/// Returns whether the attempt with this lease may still change what is kept of a job: it is the
+/// latest, and the job has not ended.
+pub(super) fn is_held(job: &Job, lease: u32) -> bool {
+    job.lease == lease && !job.state.finished()
 }
 
 /// Makes an unfinished job that the queue has at `before_ms` due so much earlier, but not before

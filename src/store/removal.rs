@@ -2,6 +2,7 @@
 
 use std::ops::AddAssign;
 
+use crate::clock::UnixMs;
 use crate::job::Job;
 
 /// The most rows that one pass removes: while it runs nothing else is written, and who polls has
@@ -49,6 +50,13 @@ pub struct DeletionCounts {
     pub evidence: u64,
     /// Jobs that stay because they have not ended.
     pub unfinished: u64,
+}
+
+/// Returns whether a job that a client has named may be deleted, as its row has it: not while it
+/// is unfinished; `None` if it is another, or has expired.
+pub(super) fn deletable(known: &Job, job: &Job, now_ms: UnixMs) -> Option<bool> {
+    let exists = job.nonce == known.nonce && job.expires_ms > now_ms;
+    exists.then(|| job.state.finished())
 }
 
 impl AddAssign for DeletionCounts {

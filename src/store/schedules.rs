@@ -1,8 +1,9 @@
-//! What is written and read of schedules and their runs.
+//! What is written and read of schedules and their runs, and what comes of a run.
 
 use super::writes::{NewItem, SubmitError};
+use crate::api::ErrorCode;
 use crate::clock::UnixMs;
-use crate::job::{Batch, BatchKey, Schedule, ScheduleRun};
+use crate::job::{Batch, BatchKey, ItemError, RunOutcome, SCHEDULES_MAX, Schedule, ScheduleRun};
 
 /// The reason why a schedule was not written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,4 +59,52 @@ pub enum RunWritten {
         run: ScheduleRun,
         batch: Option<Box<Batch>>,
     },
+}
+
+impl ScheduleError {
+    /// Returns why a new schedule is not written beside the others of its account.
+    pub(super) fn of_new(new: &Schedule, others: &[Schedule]) -> Option<ScheduleError> {
+        if others.len() >= SCHEDULES_MAX {
+            return Some(ScheduleError::TooMany);
+        }
+        ScheduleError::of_change(new, others)
+    }
+
+    /// Returns why a changed schedule is not written beside those of its account.
+    pub(super) fn of_change(after: &Schedule, others: &[Schedule]) -> Option<ScheduleError> {
+        let name = &after.definition.name;
+        let mut others = others.iter().filter(|it| it.row != after.row);
+        others.any(|it| it.definition.name == *name).then_some(ScheduleError::NameTaken)
+    }
+}
+
+/// Returns the outcome of a batch that was written: a run without a single job is a refused one.
+pub(super) fn outcome_of(batch: &Batch) -> RunOutcome {
+    match batch.refused.first() {
+        Some(first) if batch.jobs() == 0 => match &first.why {
+            ItemError::Invalid { code, detail } => {
+                RunOutcome::Refused { code: code.clone(), sentence: detail.clone() }
+            }
+            ItemError::QueueFull => refused(ErrorCode::QueueFull),
+            ItemError::CreditLimit => refused(ErrorCode::CreditLimit),
+        },
+        Some(_) | None => RunOutcome::Submitted {
+            batch: batch.key.id,
+            // At most as many as a batch has items.
+            refused: batch.refused.len() as u32,
+        },
+    }
+}
+
+/// Returns the outcome of a batch that was rejected as a whole.
+pub(super) fn rejected(error: SubmitError) -> RunOutcome {
+    refused(match error {
+        SubmitError::QueueFull => ErrorCode::QueueFull,
+        SubmitError::CreditLimit => ErrorCode::CreditLimit,
+        SubmitError::KeyReused => ErrorCode::IdempotencyKeyReused,
+    })
+}
+
+fn refused(code: ErrorCode) -> RunOutcome {
+    RunOutcome::Refused { code: code.code().to_owned(), sentence: code.example().to_owned() }
 }

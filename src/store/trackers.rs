@@ -2,8 +2,10 @@
 
 use uuid::Uuid;
 
+use super::record::ObservationRecord;
 use crate::clock::UnixMs;
-use crate::measure::Measured;
+use crate::job::{Job, State};
+use crate::measure::{AnswerCounts, Measured};
 
 /// The most trackers of an account.
 pub const TRACKERS_MAX: usize = 100;
@@ -38,6 +40,26 @@ pub struct NewObservation {
 }
 
 pub(super) const DAY_MS: u64 = 86_400_000;
+
+impl NewObservation {
+    /// Returns what is kept of the answer of a job.
+    pub(super) fn record(&self, job: &Job, scraper: u16) -> ObservationRecord {
+        ObservationRecord {
+            job: self.job_id.as_u128(),
+            scraper,
+            country: job.request.country.clone(),
+            label: job.label.clone().unwrap_or_default(),
+            kind_bit: self.measured.kind_bit,
+            prompt_hash: self.measured.prompt_hash,
+            counts: AnswerCounts::from(&self.measured),
+        }
+    }
+}
+
+/// Returns when the answer of a job was given; `None` if it has none.
+pub(super) fn answered_ms(job: &Job) -> Option<UnixMs> {
+    job.completed_ms.filter(|_| job.state == State::Done)
+}
 
 /// Counts of answers that a tracker was applied to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,32 +8,22 @@ use crate::alert::{
 };
 use crate::clock::UnixMs;
 use crate::job::{BatchKey, Job};
+use crate::store::alerts::WatchMark;
 use crate::store::effects::Effect;
 use crate::store::{Row, StoreError};
-
-/// The due time of an alert that is not to be evaluated.
-pub(super) const NEVER_MS: UnixMs = UnixMs::MAX;
-
-/// The time at which an alert is evaluated, and how often it was marked: what was read before
-/// another mark came is evaluated once more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WatchMark {
-    pub due_ms: UnixMs,
-    pub marks: u64,
-}
 
 /// Files an alert under what it watches, due at a moment or never.
 pub(super) fn file(
     tables: &mut Tables<'_>,
     watch: &str,
     row: Row,
-    WatchMark { due_ms, marks }: WatchMark,
+    mark: WatchMark,
 ) -> Result<(), StoreError> {
-    if let Some(before) = read(tables, watch, row)?.filter(|before| before.due_ms != NEVER_MS) {
-        tables.alerts_due.remove((before.due_ms, row))?;
+    if let Some(before_ms) = read(tables, watch, row)?.and_then(WatchMark::due_ms) {
+        tables.alerts_due.remove((before_ms, row))?;
     }
-    tables.alert_watches.insert((watch, row), (due_ms, marks))?;
-    if due_ms != NEVER_MS {
+    tables.alert_watches.insert((watch, row), (mark.filed_ms, mark.marks))?;
+    if let Some(due_ms) = mark.due_ms() {
         tables.alerts_due.insert((due_ms, row), ())?;
         tables.effects.push(Effect::Alert { due_ms });
     }
@@ -43,7 +33,7 @@ pub(super) fn file(
 /// Removes an alert from what it watches.
 pub(super) fn forget(tables: &mut Tables<'_>, watch: &str, row: Row) -> Result<(), StoreError> {
     if let Some(before) = read(tables, watch, row)? {
-        tables.alerts_due.remove((before.due_ms, row))?;
+        tables.alerts_due.remove((before.filed_ms, row))?;
         tables.alert_watches.remove((watch, row))?;
     }
     Ok(())
@@ -57,16 +47,15 @@ pub(super) fn read(
 ) -> Result<Option<WatchMark>, StoreError> {
     let stored = tables.alert_watches.get((watch, row))?;
     Ok(stored.map(|value| {
-        let (due_ms, marks) = value.value();
-        WatchMark { due_ms, marks }
+        let (filed_ms, marks) = value.value();
+        WatchMark { filed_ms, marks }
     }))
 }
 
 /// Marks the alerts that watch something: they are evaluated at `due_ms` at the latest.
 fn mark(tables: &mut Tables<'_>, watch: &str, due_ms: UnixMs) -> Result<(), StoreError> {
     for (row, before) in watching(tables, watch)? {
-        let after = WatchMark { due_ms: before.due_ms.min(due_ms), marks: before.marks + 1 };
-        file(tables, watch, row, after)?;
+        file(tables, watch, row, before.marked(due_ms))?;
     }
     Ok(())
 }
@@ -80,11 +69,9 @@ fn mark_unless_due(
     due_ms: UnixMs,
 ) -> Result<(), StoreError> {
     for (row, before) in watching(tables, watch)? {
-        if before.due_ms > now_ms && before.due_ms != NEVER_MS {
-            continue;
+        if let Some(after) = before.marked_unless_due(now_ms, due_ms) {
+            file(tables, watch, row, after)?;
         }
-        let after = WatchMark { due_ms: before.due_ms.min(due_ms), marks: before.marks + 1 };
-        file(tables, watch, row, after)?;
     }
     Ok(())
 }
@@ -93,8 +80,8 @@ fn watching(tables: &Tables<'_>, watch: &str) -> Result<Vec<(Row, WatchMark)>, S
     let mut found = Vec::new();
     for entry in tables.alert_watches.range((watch, 0)..=(watch, Row::MAX))? {
         let (key, value) = entry?;
-        let (due_ms, marks) = value.value();
-        found.push((key.value().1, WatchMark { due_ms, marks }));
+        let (filed_ms, marks) = value.value();
+        found.push((key.value().1, WatchMark { filed_ms, marks }));
     }
     Ok(found)
 }

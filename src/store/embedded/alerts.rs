@@ -5,12 +5,12 @@
 use redb::ReadableTable;
 use uuid::Uuid;
 
-use super::alert_marks::{self, NEVER_MS, WatchMark};
 use super::snapshot::Snapshot;
 use super::transaction::Tables;
-use super::{notices, outbox, tables};
-use crate::alert::{ALERTS_MAX, Alert, Notice};
+use super::{alert_marks, notices, outbox, tables};
+use crate::alert::{Alert, Notice};
 use crate::clock::UnixMs;
+use crate::store::alerts::WatchMark;
 use crate::store::outbox::NewDelivery;
 use crate::store::{
     AlertError, DueAlert, EvaluationWritten, NewEvaluation, Pending, Row, SentNotice, Store,
@@ -31,11 +31,8 @@ impl Store {
         self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let others = of_account(tables, &alert.account)?;
-                if others.len() >= ALERTS_MAX {
-                    return Ok(Err(AlertError::TooMany));
-                }
-                if others.iter().any(|it| it.definition.name == alert.definition.name) {
-                    return Ok(Err(AlertError::NameTaken));
+                if let Some(refused) = AlertError::of_new(&alert, &others) {
+                    return Ok(Err(refused));
                 }
                 write(tables, &alert)?;
                 watch(tables, &alert, due_ms)?;
@@ -59,10 +56,9 @@ impl Store {
                 if current.version != before.version {
                     return Ok(Err(AlertError::Stale));
                 }
-                let name = &after.definition.name;
                 let others = of_account(tables, &after.account)?;
-                if others.iter().any(|it| it.row != after.row && it.definition.name == *name) {
-                    return Ok(Err(AlertError::NameTaken));
+                if let Some(refused) = AlertError::of_change(&after, &others) {
+                    return Ok(Err(refused));
                 }
                 after.version = before.version + 1;
                 write(tables, &after)?;
@@ -258,9 +254,7 @@ fn watch(tables: &mut Tables<'_>, alert: &Alert, due_ms: Option<UnixMs>) -> Resu
         return alert_marks::forget(tables, &watch, alert.row);
     }
     let before = alert_marks::read(tables, &watch, alert.row)?;
-    let marks = before.map_or(0, |before| before.marks);
-    let due_ms = due_ms.or(before.map(|before| before.due_ms)).unwrap_or(NEVER_MS);
-    alert_marks::file(tables, &watch, alert.row, WatchMark { due_ms, marks })
+    alert_marks::file(tables, &watch, alert.row, WatchMark::written(before, due_ms))
 }
 
 fn write_evaluation(
@@ -282,12 +276,7 @@ fn write_evaluation(
     }
     let watch = after.watch();
     if let Some(now) = alert_marks::read(tables, &watch, after.row)? {
-        let due_ms = match now.marks == marks {
-            true => again_ms.unwrap_or(NEVER_MS),
-            // Something has changed that was not read; it is due as it was.
-            false => now.due_ms,
-        };
-        alert_marks::file(tables, &watch, after.row, WatchMark { due_ms, marks: now.marks })?;
+        alert_marks::file(tables, &watch, after.row, now.evaluated(marks, again_ms))?;
     }
     Ok(EvaluationWritten::Written)
 }

@@ -5,6 +5,7 @@ use super::transaction::Tables;
 use super::{jobs, outbox, rows};
 use crate::clock::UnixMs;
 use crate::job::{Job, State};
+use crate::store::removal::deletable;
 use crate::store::{DELETION_ROWS_MAX, DeletionCounts, Row, Scrapers, Store, StoreError};
 
 /// Deletes a finished job with all that belongs to it but its evidence, or only counts that.
@@ -43,10 +44,10 @@ fn delete_all(
     let mut finished = Vec::new();
     for known in known.iter().take(DELETION_ROWS_MAX) {
         let row: Row = known.row;
-        match rows::read_job(tables, scrapers, row)? {
-            Some((job, _)) if job.nonce != known.nonce || job.expires_ms <= now_ms => {}
-            Some((job, _)) if job.state.finished() => finished.push(job),
-            Some(_) => counts.unfinished += 1,
+        let Some((job, _)) = rows::read_job(tables, scrapers, row)? else { continue };
+        match deletable(known, &job, now_ms) {
+            Some(true) => finished.push(job),
+            Some(false) => counts.unfinished += 1,
             None => {}
         }
     }

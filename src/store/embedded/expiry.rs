@@ -7,7 +7,7 @@ use redb::ReadableTable;
 use super::transaction::Tables;
 use super::{completions, jobs, rows};
 use crate::clock::UnixMs;
-use crate::job::{Event, Failure, Job, State, TransitionError};
+use crate::job::{Job, State, TransitionError};
 use crate::store::cache::CACHE_AHEAD_MS_MAX;
 use crate::store::change;
 use crate::store::effects::Effect;
@@ -31,11 +31,7 @@ pub(super) fn end_overdue(
     for key in rows {
         // Whatever becomes of the job, as in the sweep.
         tables.deadlines.remove(key)?;
-        let decide = |job: &Job| {
-            // Only damage leaves an entry that is not its job's.
-            let due = job.start_deadline_ms() == Some(key.0);
-            due.then(|| Event::Stop { failure: Failure::not_started_in_time() })
-        };
+        let decide = |job: &Job| change::overdue(job, key.0);
         match jobs::transition_if(tables, scrapers, key.1, now_ms, decide, None) {
             Err(error) if error.voids_transaction() => return Err(error),
             Ok(Ok(job)) => overdue.ended.push(job),

@@ -9,10 +9,10 @@ use super::tables::{self, ObservationKey};
 use super::transaction::Tables;
 use super::{alert_marks, page_sums, rows, trackers};
 use crate::clock::UnixMs;
-use crate::job::{Job, State};
-use crate::measure::{AnswerCounts, GroupKey, GroupSums, NewAnswer, Observation, own_places};
+use crate::job::Job;
+use crate::measure::{GroupKey, GroupSums, NewAnswer, Observation, own_places};
 use crate::store::record::ObservationRecord;
-use crate::store::trackers::DAY_MS;
+use crate::store::trackers::{DAY_MS, answered_ms};
 use crate::store::{
     ApplyCounts, LABELED_GROUPS_MAX, NewObservation, OTHER_LABEL, Row, Store, StoreError,
     TrackerDeletion, day_of, record,
@@ -29,9 +29,7 @@ pub(super) fn add(
     scraper: u16,
     new: &NewObservation,
 ) -> Result<bool, StoreError> {
-    let Some(at_ms) = job.completed_ms.filter(|_| job.state == State::Done) else {
-        return Ok(false);
-    };
+    let Some(at_ms) = answered_ms(job) else { return Ok(false) };
     let tracker = trackers::read(tables, &job.account, &new.tracker)?;
     let Some(tracker) = tracker.filter(|tracker| tracker.id == new.tracker_id) else {
         return Ok(false);
@@ -47,15 +45,7 @@ pub(super) fn add(
         let Some(stored) = stored else { return Ok(false) };
         record::decode_tracker_version(tracker.id, new.version, stored.value())?.brands
     };
-    let record = ObservationRecord {
-        job: new.job_id.as_u128(),
-        scraper,
-        country: job.request.country.clone(),
-        label: job.label.clone().unwrap_or_default(),
-        kind_bit: new.measured.kind_bit,
-        prompt_hash: new.measured.prompt_hash,
-        counts: AnswerCounts::from(&new.measured),
-    };
+    let record = new.record(job, scraper);
     let bytes = record::encode_observation(job.row, &record)?;
     tables.observations.insert(key, bytes.as_slice())?;
     let answer = NewAnswer {

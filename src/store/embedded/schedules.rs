@@ -8,15 +8,12 @@ use uuid::Uuid;
 use super::snapshot::Snapshot;
 use super::transaction::Tables;
 use super::{batches, idempotency, rows, tables};
-use crate::api::ErrorCode;
 use crate::clock::UnixMs;
-use crate::job::{
-    Batch, BatchKey, ItemError, RUNS_KEPT_MAX, RunOutcome, SCHEDULES_MAX, Schedule, ScheduleRun,
-};
+use crate::job::{Batch, BatchKey, RUNS_KEPT_MAX, RunOutcome, Schedule, ScheduleRun};
 use crate::store::effects::Effect;
 use crate::store::{
     NewRun, Pending, Row, RunAction, RunWritten, ScheduleEntry, ScheduleError, Scrapers, Store,
-    StoreError, SubmitError, record,
+    StoreError, record, schedules,
 };
 
 impl Store {
@@ -29,11 +26,8 @@ impl Store {
         self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let others = of_account(tables, &schedule.account)?;
-                if others.len() >= SCHEDULES_MAX {
-                    return Ok(Err(ScheduleError::TooMany));
-                }
-                if others.iter().any(|it| it.definition.name == schedule.definition.name) {
-                    return Ok(Err(ScheduleError::NameTaken));
+                if let Some(refused) = ScheduleError::of_new(&schedule, &others) {
+                    return Ok(Err(refused));
                 }
                 let bytes = record::encode_schedule_batch(schedule.row, &batch)?;
                 tables.schedule_batches.insert(schedule.row, bytes.as_slice())?;
@@ -59,10 +53,9 @@ impl Store {
                 if current.version != before.version {
                     return Ok(Err(ScheduleError::Stale));
                 }
-                let name = &after.definition.name;
                 let others = of_account(tables, &after.account)?;
-                if others.iter().any(|it| it.row != after.row && it.definition.name == *name) {
-                    return Ok(Err(ScheduleError::NameTaken));
+                if let Some(refused) = ScheduleError::of_change(&after, &others) {
+                    return Ok(Err(refused));
                 }
                 if let Some(batch) = batch {
                     let bytes = record::encode_schedule_batch(after.row, &batch)?;
@@ -359,9 +352,9 @@ fn write_run(
                     Ok(batch) if by_call && batch.key != key => {
                         return Ok(RunWritten::Replayed(Box::new(batch)));
                     }
-                    Ok(batch) => (outcome_of(&batch), Some(batch)),
+                    Ok(batch) => (schedules::outcome_of(&batch), Some(batch)),
                     Err(error) if by_call => return Ok(RunWritten::Rejected(error)),
-                    Err(error) => (rejected(error), None),
+                    Err(error) => (schedules::rejected(error), None),
                 },
             }
         }
@@ -377,34 +370,4 @@ fn write_run(
         tables.schedule_runs.remove((row, old))?;
     }
     Ok(RunWritten::Run { schedule: Box::new(after), run, batch: batch.map(Box::new) })
-}
-
-/// Returns the outcome of a batch that was written: a run without a single job is a refused one.
-fn outcome_of(batch: &Batch) -> RunOutcome {
-    match batch.refused.first() {
-        Some(first) if batch.jobs() == 0 => match &first.why {
-            ItemError::Invalid { code, detail } => {
-                RunOutcome::Refused { code: code.clone(), sentence: detail.clone() }
-            }
-            ItemError::QueueFull => refused(ErrorCode::QueueFull),
-            ItemError::CreditLimit => refused(ErrorCode::CreditLimit),
-        },
-        Some(_) | None => RunOutcome::Submitted {
-            batch: batch.key.id,
-            // At most as many as a batch has items.
-            refused: batch.refused.len() as u32,
-        },
-    }
-}
-
-fn rejected(error: SubmitError) -> RunOutcome {
-    refused(match error {
-        SubmitError::QueueFull => ErrorCode::QueueFull,
-        SubmitError::CreditLimit => ErrorCode::CreditLimit,
-        SubmitError::KeyReused => ErrorCode::IdempotencyKeyReused,
-    })
-}
-
-fn refused(code: ErrorCode) -> RunOutcome {
-    RunOutcome::Refused { code: code.code().to_owned(), sentence: code.example().to_owned() }
 }

@@ -3,6 +3,7 @@
 use super::transaction::Tables;
 use super::{rows, tables};
 use crate::job::VendorTask;
+use crate::store::change;
 use crate::store::{Row, Store, StoreError, record};
 
 /// Removes what is kept of a job that is removed.
@@ -27,7 +28,7 @@ impl Store {
         let written = self.embedded.queue(|queue| {
             queue.submit_blocking(move |tables| {
                 let job = rows::read_job(tables, &scrapers, row)?.map(|(job, _)| job);
-                if !job.is_some_and(|job| job.lease == lease && !job.state.finished()) {
+                if !job.is_some_and(|job| change::is_held(&job, lease)) {
                     return Ok(false);
                 }
                 match &task {

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use redb::{ReadTransaction, ReadableTable};
 
 use super::report::{CheckReport, Expected};
-use crate::store::embedded::alert_marks::NEVER_MS;
+use crate::store::alerts::NEVER_MS;
 use crate::store::embedded::tables;
 use crate::store::{StoreError, record};
 
