@@ -1,7 +1,9 @@
-//! The store against a model that is a map: random operations with a manual time, and after each
-//! of them both say the same.
+//! The store against a model that is a map, and against a second store that knows the rules of
+//! `store/change.rs` alone: random operations with a manual time, and after each of them all three
+//! say the same.
 
 mod job;
+mod memory;
 mod outbox;
 
 use std::collections::HashMap;
@@ -11,6 +13,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::job::{Batch, BatchProgress, Failure, Idempotency, ItemError, Reason, RejectedItem};
 use job::{Expected, Phase};
+use memory::{Content, Memory};
 use outbox::{Told, URL};
 
 const LIFE_MS: u64 = 10_000;
@@ -116,18 +119,38 @@ struct Model {
     used: [u64; 2],
     /// The newest entry of each hash.
     cache: HashMap<u128, (Row, UnixMs)>,
+    memory: Memory,
+    heard: Arc<Heard>,
+}
+
+/// The effects that the store has reported since they were taken.
+#[derive(Default)]
+struct Heard(Mutex<Vec<Effect>>);
+
+impl Listener for Heard {
+    fn committed(&self, effects: &[Effect]) {
+        self.0.lock().unwrap().extend_from_slice(effects);
+    }
+
+    fn failed(&self, error: &StoreError) {
+        panic!("{error}");
+    }
 }
 
 impl Model {
     fn new() -> Model {
+        let (fixture, heard) = (Fixture::new(), Arc::new(Heard::default()));
+        fixture.store.listen(heard.clone());
         Model {
-            fixture: Some(Fixture::new()),
+            fixture: Some(fixture),
             now_ms: START_MS,
             jobs: HashMap::new(),
             batches: Vec::new(),
             accepted: Vec::new(),
             used: [0; 2],
             cache: HashMap::new(),
+            memory: Memory::default(),
+            heard,
         }
     }
 
@@ -211,9 +234,11 @@ impl Model {
             Operation::Sweep => self.sweep(),
             Operation::Reopen => {
                 self.fixture = self.fixture.take().map(Fixture::reopen);
+                self.fixture().store.listen(self.heard.clone());
             }
         }
         self.compare();
+        self.compare_memory();
     }
 
     fn submit(&mut self, mut job: Job, scraper: usize, account: usize, result: Option<Vec<u8>>) {
@@ -230,7 +255,9 @@ impl Model {
         if let Some((row, of)) = earlier {
             let limits = SubmitLimits { unfinished_max: 0, monthly_credits: Some(0) };
             let known = job.idempotency;
+            let second = self.memory.submit(job.clone(), result.as_deref(), limits);
             let submitted = self.fixture().store.submit(job, result, limits).wait().unwrap();
+            assert_eq!(submitted, second);
             let expected = if known == Some(of) { Ok(row) } else { Err(SubmitError::KeyReused) };
             assert_eq!(submitted.map(|job| job.row), expected);
             return;
@@ -244,6 +271,8 @@ impl Model {
         };
         let limits =
             SubmitLimits { unfinished_max: UNFINISHED_MAX, monthly_credits: Some(ALLOWANCE) };
+        let second = self.memory.submit(job.clone(), result.as_deref(), limits);
+        assert_eq!(second, expected);
         let submitted = self.fixture().store.submit(job.clone(), result, limits).wait().unwrap();
         assert_eq!(submitted, expected);
         if submitted.is_ok() {
@@ -297,6 +326,13 @@ impl Model {
             webhook_url: None,
             progress: BatchProgress::default(),
         };
+        let again = |item: &NewItem| NewItem {
+            job: item.job.clone(),
+            result: item.result.clone(),
+            limits: item.limits,
+        };
+        let again = items.iter().map(again).collect();
+        self.memory.submit_batch(batch.clone(), again);
         let submitted = self.fixture().store.submit_batch(batch, items).wait().unwrap().unwrap();
         assert_eq!(submitted.refused, expected);
         self.batches.push(submitted.expires_ms);
@@ -351,7 +387,10 @@ impl Model {
         };
         let result = hash.map(|hash| NewResult { json: result_of(row), cache_hash: Some(hash) });
         let done = hash.filter(|_| expected == Ok(Phase::Done));
-        let applied = self.fixture().store.transition(row, now_ms, move |_| event, result).unwrap();
+        let second = self.memory.transition(row, now_ms, |_| Some(event.clone()), result.as_ref());
+        assert_eq!(second.map(|job| Phase::of(&job.state)), expected);
+        let applied =
+            self.fixture().store.transition(row, now_ms, move |_| event.clone(), result).unwrap();
         assert_eq!(applied.map(|job| Phase::of(&job.state)), expected);
         if let Some(hash) = done {
             let job = &self.jobs[&row];
@@ -371,6 +410,7 @@ impl Model {
             }
         }
         expected.sort_unstable();
+        self.memory.end_overdue(now_ms);
         let overdue = self.fixture().store.end_overdue(now_ms).unwrap();
         let mut ended: Vec<Row> = overdue.ended.iter().map(|job| job.row).collect();
         ended.sort_unstable();
@@ -387,6 +427,7 @@ impl Model {
         let expired = self.jobs.values().filter(|job| filed(job)).count();
         let batches = self.batches.len();
         self.batches.retain(|at_ms| *at_ms > now_ms);
+        self.memory.sweep(now_ms, now_ms - CACHE_MS);
         let swept = self.fixture().store.sweep(now_ms, now_ms - CACHE_MS).unwrap();
         assert_eq!(swept.rows, expired + batches - self.batches.len());
         self.jobs.retain(|_, job| !filed(job) || job.pending());
@@ -399,6 +440,19 @@ impl Model {
     fn row_at(&self, at: usize) -> Option<Row> {
         let newest = self.accepted.len().checked_sub(1 + at % self.accepted.len().max(1))?;
         Some(self.accepted[newest].0)
+    }
+
+    /// Compares all that both stores hold, and what has followed from the step.
+    fn compare_memory(&mut self) {
+        assert_eq!(self.memory.content, Content::of(&self.fixture().store));
+        let text = |effects: Vec<Effect>| {
+            let mut lines: Vec<String> = effects.iter().map(|it| format!("{it:?}")).collect();
+            lines.sort_unstable();
+            lines
+        };
+        let second = std::mem::take(&mut self.memory.effects);
+        let heard = std::mem::take(&mut *self.heard.0.lock().unwrap());
+        assert_eq!(text(second), text(heard));
     }
 
     fn compare(&self) {

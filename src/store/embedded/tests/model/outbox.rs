@@ -37,6 +37,7 @@ impl Model {
         let store = &self.fixture.as_ref().unwrap().store;
         let resends = store.delivery(row).unwrap().map_or(0, |delivery| delivery.resends);
         let noted = store.note_delivery(row, attempt, resends, None, 0).unwrap();
+        self.memory.note(row, attempt, resends);
         let noted = noted.map(|noted| (noted.due_ms(), noted.attempts));
         assert_eq!(noted, expected.map(|told| (told.due_ms, told.attempts)));
     }
@@ -70,6 +71,9 @@ impl Model {
             },
         };
         assert_eq!(again, expected);
+        if again.is_ok() {
+            self.memory.send_again(row, now_ms);
+        }
     }
 
     pub(super) fn compare_outbox(&self) {

@@ -1,0 +1,296 @@
+//! A second store, in memory. It writes what `store/change.rs` returns and has no rule of its own:
+//! what the database holds after each step, it has to hold as well, and no more.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::clock;
+use crate::job::{Delivery, DeliveryAttempt};
+use crate::store::accounts::DayRecord;
+use crate::store::change::{self, DeliveryChange, JobChange};
+use crate::store::idempotency::Existing;
+use crate::store::outbox::NewDelivery;
+
+/// What a store holds.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Content {
+    jobs: BTreeMap<Row, Job>,
+    batches: BTreeMap<Row, Batch>,
+    results: BTreeMap<Row, Vec<u8>>,
+    ready: BTreeSet<ReadyKey>,
+    expiry: BTreeSet<(UnixMs, Row)>,
+    deadlines: BTreeSet<(UnixMs, Row)>,
+    idempotency: BTreeMap<u128, Row>,
+    outbox: BTreeSet<(UnixMs, Row)>,
+    deliveries: BTreeMap<Row, Delivery>,
+    cache: BTreeMap<(UnixMs, Row), u128>,
+    credits: BTreeMap<(String, u32), Credits>,
+    usage: BTreeMap<(String, u32), DayRecord>,
+}
+
+impl Content {
+    /// Reads what the database holds.
+    pub(super) fn of(store: &Store) -> Content {
+        macro_rules! rows {
+            ($snapshot:expr, $table:expr, |$key:ident, $value:ident| $row:expr) => {
+                $snapshot
+                    .open_table($table)?
+                    .iter()?
+                    .map(|entry| {
+                        let (key, value) = entry?;
+                        let ($key, $value) = (key.value(), value.value());
+                        $row
+                    })
+                    .collect::<Result<_, StoreError>>()?
+            };
+        }
+        let read = store.embedded.shared.read(|snapshot| {
+            let prompts = snapshot.open_table(tables::PROMPTS)?;
+            let job = |row, bytes: &[u8]| {
+                let long_prompt = || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
+                decode_job(row, bytes, |number| store.scrapers.name(number), long_prompt)
+            };
+            let mut content = Content {
+                jobs: rows!(snapshot, tables::JOBS, |row, bytes| Ok((row, job(row, bytes)?.0))),
+                results: rows!(snapshot, tables::RESULTS, |row, bytes| {
+                    Ok((row, record::decode_result(row, bytes)?.to_vec()))
+                }),
+                batches: rows!(snapshot, tables::BATCHES, |row, _bytes| {
+                    Ok((row, rows::batch_of_row(snapshot, row)?.unwrap()))
+                }),
+                ready: rows!(snapshot, tables::READY, |key, _none| Ok(key)),
+                expiry: rows!(snapshot, tables::EXPIRY, |key, _none| Ok(key)),
+                deadlines: rows!(snapshot, tables::DEADLINES, |key, _none| Ok(key)),
+                idempotency: rows!(snapshot, tables::IDEMPOTENCY, |key, row| Ok((key, row))),
+                outbox: rows!(snapshot, tables::OUTBOX, |key, _number| Ok(key)),
+                deliveries: rows!(snapshot, tables::DELIVERIES, |row, bytes| {
+                    Ok((row, record::decode_delivery(row, bytes)?))
+                }),
+                cache: rows!(snapshot, tables::CACHE, |key, hash| Ok((key, hash))),
+                ..Content::default()
+            };
+            for entry in snapshot.open_table(tables::CREDITS)?.iter()? {
+                let (key, bytes) = entry?;
+                let (account, number) = key.value();
+                let key = (account.to_owned(), number);
+                if number >= accounts::DAY_MIN {
+                    content.usage.insert(key, record::decode_day(number, bytes.value())?);
+                } else {
+                    content.credits.insert(key, record::decode_credits(number, bytes.value())?);
+                }
+            }
+            Ok(content)
+        });
+        read.unwrap()
+    }
+}
+
+/// The second store.
+#[derive(Default)]
+pub(super) struct Memory {
+    pub content: Content,
+    unfinished: BTreeMap<u16, isize>,
+    /// What follows from the latest step.
+    pub effects: Vec<Effect>,
+}
+
+impl Memory {
+    pub(super) fn submit(
+        &mut self,
+        job: Job,
+        result: Option<&[u8]>,
+        limits: SubmitLimits,
+    ) -> Result<Job, SubmitError> {
+        if let Some(known) = job.idempotency
+            && let Some(existing) = self.existing(known, job.created_ms)
+        {
+            return existing.repeated_job(known);
+        }
+        let scraper = number(&job);
+        let unfinished = self.unfinished.get(&scraper).copied().unwrap_or_default();
+        if !limits.have_room(&job, unfinished as usize) {
+            return Err(SubmitError::QueueFull);
+        }
+        let credits = self.content.credits.get(&month_of(&job)).copied().unwrap_or_default();
+        if limits.allowance_for(&job).is_some_and(|most| !credits.afford(job.price, most)) {
+            return Err(SubmitError::CreditLimit);
+        }
+        self.write(change::submit(&job, scraper, result), job.created_ms);
+        self.content.expiry.insert((job.expires_ms, job.row));
+        if let Some(known) = job.idempotency {
+            self.content.idempotency.insert(known.key_hash, job.row);
+        }
+        Ok(job)
+    }
+
+    pub(super) fn submit_batch(&mut self, mut batch: Batch, items: Vec<NewItem>) {
+        let mut done = 0;
+        for NewItem { job, result, limits } in items {
+            let index = (job.row - batch.key.row - 1) as u32;
+            let why = match self.submit(job, result.as_deref(), limits) {
+                Ok(job) => {
+                    done += u32::from(job.state == State::Done);
+                    continue;
+                }
+                Err(SubmitError::QueueFull) => ItemError::QueueFull,
+                Err(_) => ItemError::CreditLimit,
+            };
+            batch.refused.push(RejectedItem { index, why });
+        }
+        self.file(change::batch_submit(&mut batch, done));
+        self.content.expiry.insert((batch.expires_ms, batch.key.row));
+        self.content.batches.insert(batch.key.row, batch);
+    }
+
+    pub(super) fn transition(
+        &mut self,
+        row: Row,
+        now_ms: UnixMs,
+        decide: impl FnOnce(&Job) -> Option<Event>,
+        result: Option<&NewResult>,
+    ) -> Result<Job, TransitionError> {
+        let mut job = self.content.jobs.get(&row).cloned().ok_or(TransitionError::Gone)?;
+        let scraper = number(&job);
+        let change = change::transition(&mut job, scraper, now_ms, decide, result)?;
+        self.write(change, now_ms);
+        Ok(job)
+    }
+
+    pub(super) fn end_overdue(&mut self, now_ms: UnixMs) {
+        let overdue: Vec<_> =
+            self.content.deadlines.range(..=(now_ms, Row::MAX)).copied().collect();
+        for (filed_ms, row) in overdue {
+            let decide = |job: &Job| change::overdue(job, filed_ms);
+            if self.transition(row, now_ms, decide, None) == Err(TransitionError::Gone) {
+                self.remove(row, now_ms);
+            }
+        }
+    }
+
+    pub(super) fn sweep(&mut self, now_ms: UnixMs, cache_from_ms: UnixMs) {
+        let expired: Vec<_> = self.content.expiry.range(..=(now_ms, Row::MAX)).copied().collect();
+        for (_, row) in expired {
+            self.remove(row, now_ms);
+        }
+        self.content.cache.retain(|(stored_ms, _), _| *stored_ms >= cache_from_ms);
+    }
+
+    pub(super) fn note(&mut self, row: Row, attempt: DeliveryAttempt, resends: u32) {
+        let note = |delivery: &mut Delivery| delivery.note(attempt, resends, None, 0);
+        self.change_delivery(row, note);
+    }
+
+    pub(super) fn send_again(&mut self, row: Row, now_ms: UnixMs) {
+        self.change_delivery(row, |delivery| delivery.send_again(now_ms));
+        self.effects.push(Effect::Delivery { due_ms: now_ms });
+    }
+
+    fn change_delivery(&mut self, row: Row, change: impl FnOnce(&mut Delivery)) {
+        let known = self.content.deliveries.get(&row).zip(self.content.jobs.get(&row));
+        let Some((delivery, job)) = known else { return };
+        let change = change::delivery(delivery.clone(), job.expires_ms, change);
+        self.write_delivery(row, change);
+    }
+
+    fn write_delivery(&mut self, row: Row, change: DeliveryChange) {
+        let content = &mut self.content;
+        let DeliveryChange { delivery, outbox, expiry } = change;
+        for (index, moved) in [(&mut content.outbox, outbox), (&mut content.expiry, expiry)] {
+            if let Some(at_ms) = moved.removed_ms() {
+                assert!(index.remove(&(at_ms, row)), "{moved:?}");
+            }
+            index.extend(moved.added_ms().map(|at_ms| (at_ms, row)));
+        }
+        content.deliveries.insert(row, delivery);
+    }
+
+    fn existing(&self, known: Idempotency, now_ms: UnixMs) -> Option<Existing> {
+        let row = self.content.idempotency.get(&known.key_hash)?;
+        let job = self.content.jobs.get(row)?;
+        Existing::job(job.clone(), known, now_ms)
+    }
+
+    fn file(&mut self, new: Option<NewDelivery>) {
+        let Some(new) = new else { return };
+        self.effects.extend(new.effect());
+        self.content.outbox.extend(new.delivery.due_ms().map(|due_ms| (due_ms, new.row)));
+        self.content.deliveries.insert(new.row, new.delivery);
+    }
+
+    fn write(&mut self, mut change: JobChange<'_>, now_ms: UnixMs) {
+        let job = change.job;
+        self.file(change.delivery.take());
+        if let Some(result) = change.result {
+            self.content.results.insert(job.row, result.json.to_vec());
+            let stored = result.cache_hash.map(|hash| ((now_ms, job.row), hash));
+            self.content.cache.extend(stored);
+        }
+        self.content.jobs.insert(job.row, job.clone());
+        self.follow(&change, now_ms);
+    }
+
+    fn follow(&mut self, change: &JobChange<'_>, now_ms: UnixMs) {
+        let (job, scraper, row) = (change.job, change.scraper, change.job.row);
+        let place = |due_ms| (scraper, job.interactive, due_ms, row);
+        let content = &mut self.content;
+        if let Some(due_ms) = change.queue.removed_ms() {
+            assert!(content.ready.remove(&place(due_ms)));
+        }
+        content.ready.extend(change.queue.added_ms().map(place));
+        if let Some(at_ms) = change.deadline.removed_ms() {
+            assert!(content.deadlines.remove(&(at_ms, row)));
+        }
+        content.deadlines.extend(change.deadline.added_ms().map(|at_ms| (at_ms, row)));
+        if !change.credits.is_none() {
+            content.credits.entry(month_of(job)).or_default().apply(change.credits);
+        }
+        if !change.usage.is_none() {
+            let day = (job.account.clone(), clock::calendar_day(job.created_ms));
+            let used = content.usage.entry(day).or_default().of(scraper);
+            *used = used.and(change.usage);
+        }
+        *self.unfinished.entry(scraper).or_default() += change.unfinished_change();
+        change.add_effects(&mut self.effects);
+        let ended = change.batch.and_then(|end| {
+            let batch = self.content.batches.get_mut(&end.key.row)?;
+            Some((end.key.row, change::batch_end(batch, end.done, now_ms)))
+        });
+        if let Some((row, ended)) = ended {
+            self.file(ended.delivery);
+            self.effects.extend(ended.ends.then_some(Effect::BatchEnded { row }));
+        }
+    }
+
+    fn remove(&mut self, row: Row, now_ms: UnixMs) {
+        let job = self.content.jobs.get(&row).cloned();
+        let batch = self.content.batches.get(&row).map(|batch| batch.expires_ms);
+        let Some(expires_ms) = job.as_ref().map(|job| job.expires_ms).or(batch) else { return };
+        if expires_ms > now_ms {
+            return;
+        }
+        let content = &mut self.content;
+        if let Some(delivery) = content.deliveries.get(&row) {
+            if let Some(held) = change::hold(delivery.clone(), expires_ms, now_ms) {
+                return self.write_delivery(row, held);
+            }
+            content.outbox.retain(|(_, of)| *of != row);
+        }
+        content.deliveries.remove(&row);
+        content.expiry.retain(|(_, of)| *of != row);
+        content.batches.remove(&row);
+        content.jobs.remove(&row);
+        content.results.remove(&row);
+        content.idempotency.retain(|_, of| *of != row);
+        if let Some(job) = job {
+            self.follow(&change::expiry(&job, number(&job)), now_ms);
+        }
+    }
+}
+
+fn month_of(job: &Job) -> (String, u32) {
+    (job.account.clone(), clock::calendar_month(job.created_ms))
+}
+
+fn number(job: &Job) -> u16 {
+    SCRAPERS.iter().position(|name| *name == job.request.scraper).unwrap() as u16
+}
