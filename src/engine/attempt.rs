@@ -308,7 +308,12 @@ impl<'a> Attempt<'a> {
         result: Option<NewResult>,
     ) -> Result<Result<Job, TransitionError>, StoreError> {
         let context = &self.engine.context;
-        context.store.transition(self.job.row, context.clock.now_ms(), move |_| event, result)
+        context.store.transition(
+            self.job.row,
+            context.clock.now_ms(),
+            move |_| event.clone(),
+            result,
+        )
     }
 
     /// Asks the upstreams and keeps the evidence of that.

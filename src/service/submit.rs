@@ -241,11 +241,8 @@ impl Service {
 
     /// Ends the job because its time is up; nothing when it has just ended by itself.
     async fn time_out(&self, job: &Job) -> Result<(), ServiceError> {
-        let failure = Failure::timeout(job.request.timeout_ms);
-        let stopped = self
-            .store
-            .transition_async(job.row, self.clock.now_ms(), |_| Event::Stop { failure })
-            .await?;
+        let stop = |job: &Job| Event::Stop { failure: Failure::timeout(job.request.timeout_ms) };
+        let stopped = self.store.transition_async(job.row, self.clock.now_ms(), stop).await?;
         match stopped {
             Ok(job) => {
                 tracing::warn!(

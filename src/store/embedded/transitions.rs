@@ -30,7 +30,8 @@ impl Store {
     }
 
     /// Applies the event that `decide` chooses for the job as it is; a success brings its
-    /// result. Blocks until it is committed. Returns the job as it is then.
+    /// result. Blocks until it is committed. Returns the job as it is then. `decide` may be asked
+    /// again by a store that does not know whether a write was committed.
     ///
     /// # Errors
     /// Returns an error if the store failed; the job is as it was.
@@ -38,7 +39,7 @@ impl Store {
         &self,
         row: Row,
         now_ms: UnixMs,
-        decide: impl FnOnce(&Job) -> Event + Send + 'static,
+        decide: impl Fn(&Job) -> Event + Send + 'static,
         result: Option<NewResult>,
     ) -> Result<Result<Job, TransitionError>, StoreError> {
         self.begin_transition(row, now_ms, decide, result).wait()
@@ -50,7 +51,7 @@ impl Store {
         &self,
         row: Row,
         now_ms: UnixMs,
-        decide: impl FnOnce(&Job) -> Event + Send + 'static,
+        decide: impl Fn(&Job) -> Event + Send + 'static,
         result: Option<NewResult>,
     ) -> Pending<Result<Job, TransitionError>> {
         let scrapers = self.scrapers.clone();
@@ -110,7 +111,7 @@ impl Store {
         &self,
         row: Row,
         now_ms: UnixMs,
-        decide: impl FnOnce(&Job) -> Event + Send + 'static,
+        decide: impl Fn(&Job) -> Event + Send + 'static,
     ) -> Result<Result<Job, TransitionError>, StoreError> {
         let scrapers = self.scrapers.clone();
         let pending = self.embedded.queue(|queue| {

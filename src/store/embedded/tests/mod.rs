@@ -105,7 +105,10 @@ impl Fixture {
     }
 
     fn apply_with(&self, row: Row, after_ms: u64, event: Event, result: Option<NewResult>) -> Job {
-        self.store.transition(row, START_MS + after_ms, move |_| event, result).unwrap().unwrap()
+        self.store
+            .transition(row, START_MS + after_ms, move |_| event.clone(), result)
+            .unwrap()
+            .unwrap()
     }
 
     /// A job that is done, with a result that serves requests of this hash.

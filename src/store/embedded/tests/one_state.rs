@@ -103,7 +103,7 @@ fn seen_at_commit(read_before: bool) -> Seen {
         may_go_on.recv().unwrap();
     });
     let failure = Failure::new(Reason::Canceled, "no");
-    let stop = move |_: &Job| Event::Stop { failure };
+    let stop = move |_: &Job| Event::Stop { failure: failure.clone() };
     let ended = fixture.store.begin_transition(job.row, START_MS + 5, stop, None);
     seen.recv().unwrap();
     let between = Seen::of(&fixture.store, &job);
