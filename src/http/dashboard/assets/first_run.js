@@ -4,7 +4,7 @@ import { breakable, copyButton, el, scrolls } from "./dom.js";
 import { keyOf } from "./jobs_table.js";
 
 /** Where the command line looks for a server by itself. */
-const DEFAULT_ORIGIN = "http://127.0.0.1:8080";
+const DEFAULT_HOST = "127.0.0.1:8080";
 
 /** The name of the scraper that a first prompt is best sent to: one with a provider, where one is ready. */
 const best = (ready) => ready.find(({ name }) => name !== "practice") ?? ready[0];
@@ -16,7 +16,7 @@ export function firstRun({ known, hasJobs, usage }) {
   const lacking = known.filter(({ configured }) => !configured);
   const first = best(ready);
   const key = keyOf(usage);
-  const elsewhere = location.origin === DEFAULT_ORIGIN ? "" : ` --url ${location.origin}`;
+  const elsewhere = location.host === DEFAULT_HOST ? "" : ` --url ${location.origin}`;
   const command = `answerd submit ${first?.name ?? "practice"} "How long are results kept?" --wait${elsewhere}`;
   const real = first && first.name !== "practice";
   return el("section", { class: "card first-run", id: "first-run", "aria-labelledby": "first-run-title" },
