@@ -8,7 +8,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::job::{
-    AttemptCall, BatchProgress, DELIVERY_MS_MAX, DeliveryState, Failure, RawRequest, UpstreamUsage,
+    AttemptCall, BatchProgress, CallOutcome, DELIVERY_MS_MAX, DeliveryState, Failure, RawRequest,
+    UpstreamUsage,
 };
 use crate::store::accounts::Credits;
 use crate::tests::fuzz::Dice;
@@ -292,6 +293,7 @@ fn pending_delivery_holds_what_has_expired_and_lets_go_at_its_end() {
 fn attempt_is_kept_with_its_job_or_for_what_it_used() {
     let idle = AttemptEnd {
         number: 1,
+        due_ms: None,
         started_ms: START_MS,
         run_ms: 5,
         upstream: None,
@@ -301,8 +303,10 @@ fn attempt_is_kept_with_its_job_or_for_what_it_used() {
     let call = AttemptCall {
         upstream: "openai".to_owned(),
         ended_ms: START_MS,
-        reason: None,
-        usage: UpstreamUsage::default(),
+        outcome: CallOutcome::Answered,
+        took_ms: None,
+        http_status: None,
+        usage: UpstreamUsage { searches: Some(1), ..UpstreamUsage::default() },
     };
     let used = AttemptEnd { calls: vec![call], ..idle.clone() };
     let kept = |outcome: Result<Job, TransitionError>| {
