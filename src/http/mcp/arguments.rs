@@ -160,6 +160,7 @@ pub(crate) const OTHERS: &[&str] = &[
     "batch",
     "limit",
     "cursor",
+    "dry_run",
     "pages",
     "top",
 ];

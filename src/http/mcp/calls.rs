@@ -16,6 +16,7 @@ use crate::http::error::ApiError;
 use crate::http::request::body::Body;
 use crate::http::request::call::HandlerError;
 use crate::http::request::{batch_request, params};
+use crate::http::resource::bulk::{self, BulkQuery};
 use crate::http::resource::{batches, discovery, list, reports, usage as usage_resource};
 use crate::job::{Handling, ScrapeRequest};
 use crate::service::{Accepted, Caller, Service, ServiceError};
@@ -143,6 +144,23 @@ pub(crate) async fn run_batch(asked: ToolCall) -> ToolOutcome {
     };
     let (batch, _) = service.submit_batch(&caller, web::block(read).await??).await?;
     batch_content(&service, &batch.key.id.to_string()).await
+}
+
+/// Submits the failed jobs that match again, as one batch.
+pub(crate) async fn retry_jobs(asked: ToolCall) -> ToolOutcome {
+    let ToolCall { service, caller, mut arguments, body: _body } = asked;
+    service.check_rate(&caller)?;
+    let key = arguments.idempotency_key()?;
+    let mut pairs = arguments.into_pairs()?;
+    pairs.sort();
+    let same = |key: String| {
+        idempotency_of_batch(&caller.account, &key, format!("retry {pairs:?}").as_bytes())
+    };
+    let known = key.map(same);
+    let BulkQuery { filter, after, dry_run } = bulk::query(&service, &caller, pairs, "failed")?;
+    let (retried, _) = service.retry_matching(&caller, filter, after, known, dry_run).await?;
+    let view = bulk::view(&service, &retried, dry_run);
+    Ok(Content::of_view(&view, service.mcp_text_chars_max()))
 }
 
 /// Returns arguments as the same bytes in whatever order they were written.

@@ -19,6 +19,7 @@ pub(crate) const JOB: ToolOutput =
 pub(crate) const JOBS: ToolOutput = ToolOutput { schema: "Jobs", levels: 3, next_tool: None };
 pub(crate) const BATCH: ToolOutput =
     ToolOutput { schema: "Batch", levels: 3, next_tool: Some("get_batch") };
+pub(crate) const RETRIED: ToolOutput = ToolOutput { schema: "Bulk", levels: 1, next_tool: None };
 pub(crate) const SCRAPERS: ToolOutput =
     ToolOutput { schema: "Scrapers", levels: 3, next_tool: None };
 pub(crate) const USAGE: ToolOutput = ToolOutput { schema: "Usage", levels: 2, next_tool: None };

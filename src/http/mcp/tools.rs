@@ -104,6 +104,18 @@ fn asking() -> Vec<Tool> {
             |asked| Box::pin(calls::run_batch(asked)),
         ),
         tool(
+            "retry_jobs",
+            "Ask failed questions again",
+            "Queues the failed jobs of this key that match, again, as one batch: `batch` names the \
+             batch whose failed jobs are meant, `label` and others filter likewise, and one of them \
+             is needed. `get_batch` has the progress of the `batch_id` that is returned. With \
+             `dry_run` jobs are counted only. Every job costs credits.",
+            ToolEffect::Asks,
+            || ToolInput::of_query(parameters::bulk()).without(&["status"]).with_idempotency_key(),
+            &output::RETRIED,
+            |asked| Box::pin(calls::retry_jobs(asked)),
+        ),
+        tool(
             "cancel_job",
             "Cancel a job",
             "Ends a job that has not finished, and gives its credits back.",

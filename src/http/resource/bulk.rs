@@ -10,22 +10,23 @@ use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::headers::idempotency_key;
 use crate::http::request::job_filter;
-use crate::http::request::params::{boolean, wrong_type};
+use crate::http::request::params::{Pairs, boolean, wrong_type};
 use crate::http::resource::list::cursor;
 use crate::service::{Bulk, Caller, Service};
 use crate::store::{Cursor, ListFilter, idempotency_of_batch};
 
 /// A checked query.
-struct BulkQuery {
-    filter: ListFilter,
-    after: Option<Cursor>,
-    dry_run: bool,
+pub(crate) struct BulkQuery {
+    pub filter: ListFilter,
+    pub after: Option<Cursor>,
+    pub dry_run: bool,
 }
 
 /// Cancels the unfinished jobs that match.
 pub(crate) async fn cancel(mut call: ApiCall, caller: Caller) -> ApiResult {
-    let BulkQuery { filter, after, dry_run } = query(&mut call, &caller, "pending")?;
+    let pairs = call.take_query()?;
     let service = call.service();
+    let BulkQuery { filter, after, dry_run } = query(service, &caller, pairs, "pending")?;
     let bulk = service.cancel_matching(filter, after, dry_run).await?;
     Ok(HttpResponse::Ok().json(view(service, &bulk, dry_run)))
 }
@@ -36,8 +37,9 @@ pub(crate) async fn retry(mut call: ApiCall, caller: Caller) -> ApiResult {
     let asked = format!("retry?{}", call.query_string());
     let key = idempotency_key(call.headers())?;
     let known = key.map(|key| idempotency_of_batch(&caller.account, &key, asked.as_bytes()));
-    let BulkQuery { filter, after, dry_run } = query(&mut call, &caller, "failed")?;
+    let pairs = call.take_query()?;
     let service = call.service();
+    let BulkQuery { filter, after, dry_run } = query(service, &caller, pairs, "failed")?;
     let (bulk, replayed) = service.retry_matching(&caller, filter, after, known, dry_run).await?;
     let Some(batch) = &bulk.batch else {
         return Ok(HttpResponse::Ok().json(view(service, &bulk, dry_run)));
@@ -52,16 +54,24 @@ pub(crate) async fn retry(mut call: ApiCall, caller: Caller) -> ApiResult {
 
 /// Reads a query. Every parameter has to be known: without a misspelt filter the action would be
 /// about all jobs.
-fn query(call: &mut ApiCall, caller: &Caller, status: &str) -> Result<BulkQuery, ApiError> {
+///
+/// # Errors
+/// Returns an error if a parameter is unknown or breaks its rule, or if there is no filter.
+pub(crate) fn query(
+    service: &Service,
+    caller: &Caller,
+    pairs: Pairs,
+    status: &str,
+) -> Result<BulkQuery, ApiError> {
     let nothing = ListFilter { account: caller.account.clone(), ..ListFilter::default() };
     let mut asked = BulkQuery { filter: nothing.clone(), after: None, dry_run: false };
-    for (name, value) in call.take_query()? {
-        let Some(value) = job_filter::set(call.service(), &mut asked.filter, &name, value)? else {
+    for (name, value) in pairs {
+        let Some(value) = job_filter::set(service, &mut asked.filter, &name, value)? else {
             continue;
         };
         match name.as_str() {
             "dry_run" => asked.dry_run = boolean("dry_run", value)?,
-            "cursor" => asked.after = Some(cursor(call.service(), &value)?),
+            "cursor" => asked.after = Some(cursor(service, &value)?),
             "api_key" => {}
             _ => {
                 let rule = "a filter of `GET /jobs`, `cursor` or `dry_run` here";
@@ -80,7 +90,8 @@ fn query(call: &mut ApiCall, caller: &Caller, status: &str) -> Result<BulkQuery,
     Ok(asked)
 }
 
-fn view(service: &Service, bulk: &Bulk, dry_run: bool) -> BulkView {
+/// Describes the outcome.
+pub(crate) fn view(service: &Service, bulk: &Bulk, dry_run: bool) -> BulkView {
     BulkView {
         dry_run,
         matched: bulk.matched,

@@ -60,6 +60,8 @@ fn bad_arguments_are_errors_that_name_the_argument() {
             ),
             ("get_job", json!({}), "parameter_invalid", "`job_id`"),
             ("list_jobs", json!({ "limit": 0 }), "limit_invalid", "`limit`"),
+            ("retry_jobs", json!({}), "filter_missing", "filter"),
+            ("retry_jobs", json!({ "labl": "a" }), "parameter_invalid", "`labl`"),
             ("run_batch", json!({ "prompts": [] }), "batch_invalid", "A batch"),
             ("usage", json!({ "days": [1] }), "parameter_invalid", "`days`"),
             ("report", json!({ "by": "hour" }), "by_invalid", "`by`"),

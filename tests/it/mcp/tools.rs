@@ -21,7 +21,7 @@ fn app(gate: &Gate) -> App {
         .start()
 }
 
-const TOOLS: [&str; 12] = [
+const TOOLS: [&str; 13] = [
     "ask",
     "cancel_job",
     "get_batch",
@@ -30,6 +30,7 @@ const TOOLS: [&str; 12] = [
     "list_scrapers",
     "list_trackers",
     "report",
+    "retry_jobs",
     "run_batch",
     "submit",
     "usage",
@@ -79,6 +80,12 @@ fn exchange(app: &App, gate: &Gate, client: &mut impl Speaks) {
     let canceled = client.called("cancel_job", json!({ "job_id": id }));
     assert_eq!(canceled["error_code"], "canceled");
     gate.open();
+    let counted = client.called("retry_jobs", json!({ "label": "mcp", "dry_run": true }));
+    assert_eq!((&counted["matched"], &counted["batch_id"]), (&json!(1), &Value::Null));
+    let again = json!({ "label": "mcp", "idempotency_key": "again" });
+    let retried = client.called("retry_jobs", again.clone());
+    assert_eq!((&retried["changed"], retried["batch_id"].is_string()), (&json!(1), true));
+    assert_eq!(client.called("retry_jobs", again)["batch_id"], retried["batch_id"]);
 
     let batch =
         json!({ "prompts": ["One?", "Two?"], "scrapers": ["chatgpt"], "countries": ["DE"] });

@@ -10,7 +10,7 @@ from mcp import Client, MCPError, StdioServerParameters
 URL, BINARY = sys.argv[1:3]
 TOOLS = {
     "ask", "submit", "wait_job", "get_job", "list_jobs", "cancel_job", "run_batch", "get_batch",
-    "list_scrapers", "usage", "list_trackers", "report",
+    "retry_jobs", "list_scrapers", "usage", "list_trackers", "report",
 }  # fmt: skip
 
 
@@ -45,6 +45,8 @@ async def exchange(client: Client, name: str):
     batch = (await call("run_batch", prompts=["One?", "Two?"], scrapers=["practice"])).structured_content
     ended = (await call("get_batch", batch_id=batch["batch_id"], wait_seconds=30)).structured_content
     assert ended["status"] == "done" and ended["counts"]["done"] == 2, ended
+    retried = (await call("retry_jobs", batch=batch["batch_id"])).structured_content
+    assert (retried["matched"], retried["batch_id"]) == (0, None), retried
     scrapers = (await call("list_scrapers")).structured_content["scrapers"]
     assert any(scraper["name"] == "practice" for scraper in scrapers), scrapers
     assert (await call("usage", days=2)).structured_content["used"] > 0
