@@ -93,7 +93,8 @@ pub(crate) fn back_up(args: BackupArgs, console: &mut Console) -> Result<ExitCod
         )?;
     } else {
         console.result(&path.display().to_string())?;
-        console.note(&format!("{jobs} jobs, {rows} rows; checked, and sound"));
+        let noun = if jobs == 1 { "job" } else { "jobs" };
+        console.note(&format!("{jobs} {noun}, {rows} rows; checked, and sound"));
     }
     Ok(ExitCode::Done)
 }
@@ -135,7 +136,8 @@ pub(crate) fn put_back(args: RestoreArgs, console: &mut Console) -> Result<ExitC
         }))?;
     } else {
         let (jobs, unfinished) = (report.jobs, report.unfinished);
-        console.result(&format!("{jobs} jobs, {unfinished} of them unfinished"))?;
+        let noun = if jobs == 1 { "job" } else { "jobs" };
+        console.result(&format!("{jobs} {noun}, {unfinished} unfinished"))?;
         console.note("unfinished jobs run once the service starts, even if they ended meanwhile");
     }
     Ok(ExitCode::Done)

@@ -54,7 +54,7 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
 fn table(batches: &[BatchView]) -> Table {
     let mut table = Table::new(&[
         Column::id("id"),
-        Column::time("submitted"),
+        Column::time("when"),
         Column::word("status"),
         Column::number("done"),
         Column::number("failed"),

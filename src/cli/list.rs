@@ -91,7 +91,7 @@ fn print(
 fn table(jobs: &[ShownJob]) -> Table {
     let mut table = Table::new(&[
         Column::id("id"),
-        Column::time("submitted"),
+        Column::time("when"),
         Column::word("status"),
         Column::text("scraper"),
         Column::text("label"),

@@ -10,7 +10,7 @@ const COLUMNS_DEFAULT: usize = 80;
 /// The space between two columns.
 const GAP: &str = "  ";
 /// The least that a column is cut to, characters.
-const CUT_CHARS_MIN: usize = 8;
+const CUT_CHARS_MIN: usize = 6;
 /// What is left of an id where not even the shortest columns leave room for it, characters.
 const ID_CHARS: usize = 8;
 
@@ -153,7 +153,9 @@ impl Table {
         match audience {
             _ if self.is_empty() => String::new(),
             Audience::Program => self.for_programs(),
-            Audience::Terminal { columns, now_ms } => self.for_people(columns, now_ms, styled),
+            Audience::Terminal { columns, now_ms } => {
+                self.without_empty_columns().for_people(columns, now_ms, styled)
+            }
         }
     }
 
@@ -165,6 +167,18 @@ impl Table {
             cells.map(|text| one_line(text)).collect::<Vec<_>>().join("\t")
         });
         header.into_iter().chain(rows).map(|line| line + "\n").collect()
+    }
+
+    /// Returns the same without the columns that no row has anything in.
+    fn without_empty_columns(&self) -> Table {
+        let is_used = |at: &usize| {
+            self.rows.iter().any(|(cells, _)| cells.get(*at).is_some_and(|it| !it.text.is_empty()))
+        };
+        let used: Vec<usize> = (0..self.columns.len()).filter(is_used).collect();
+        let columns = used.iter().map(|at| self.columns[*at]).collect();
+        let kept = |cells: &[Cell]| used.iter().filter_map(|at| cells.get(*at).cloned()).collect();
+        let rows = self.rows.iter().map(|(cells, notes)| (kept(cells), notes.clone())).collect();
+        Table { columns, rows, always_named: self.always_named }
     }
 
     fn for_people(&self, columns: usize, now_ms: UnixMs, styled: Styled) -> String {
@@ -329,6 +343,31 @@ mod tests {
         assert!(at(60).contains("0b7c1e0e…"), "{}", at(60));
         // What cannot fit is shown all the same.
         assert_eq!(at(3).lines().count(), 3);
+    }
+
+    #[test]
+    fn a_list_of_jobs_without_labels_keeps_its_ids_at_80_columns() {
+        let mut table = Table::new(&[
+            Column::id("id"),
+            Column::time("when"),
+            Column::word("status"),
+            Column::text("scraper"),
+            Column::text("label"),
+            Column::text("prompt"),
+        ]);
+        let id = "0b7c1e0e-52f1-4b0a-9a51-6f1c5a3f2b10";
+        let at = "2026-05-11T11:18:10+00:00";
+        for label in ["", "nightly run of the team"] {
+            let prompt = "latest stable Ruby version";
+            let cells: [Cell; 6] =
+                [id, at, "pending", "google_ai_mode", label, prompt].map(Cell::from);
+            table.row(cells);
+            let audience = Audience::Terminal { columns: 80, now_ms: NOW_MS };
+            let text = table.text(audience, Styled::PLAIN);
+            assert!(text.lines().all(|line| width(line) <= 80), "{text}");
+            assert_eq!(text.matches(id).count(), text.lines().count() - 1, "{text}");
+            assert_eq!(text.contains("  label  "), !label.is_empty(), "{text}");
+        }
     }
 
     #[test]
