@@ -31,7 +31,7 @@ fn operator_chooses_whose_jobs_are_listed_and_only_reads_them() {
     browser.click("#whose option[value=b]");
     lists("theirs");
     assert_eq!(browser.run("return location.hash"), "#/jobs?account=b");
-    assert_eq!(browser.run("return document.querySelector('.account-name').innerText"), "b");
+    assert_eq!(browser.run("return document.querySelector('.account-name').innerText"), "Key b");
     assert_eq!(browser.run("return document.querySelector('.bulk').hidden"), true);
     dashboard.click("theirs");
     dashboard.shows("It is waiting for script.");

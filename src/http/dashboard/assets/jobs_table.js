@@ -49,7 +49,7 @@ function row(job, narrowed) {
       el("a", { href: `#/jobs/${job.job_id}`, "data-step": "", dir: "auto" }, job.prompt.slice(0, 300)),
       job.label && value("label", job.label, { class: "value label", dir: "auto" }),
       job.error_code && value("error_code", words(job.error_code), { class: "value small" })),
-    el("td", { class: "of-scraper" }, job.account && value("account", job.account, { class: "value small under account-name" }), value("scraper", breakable(job.scraper))),
+    el("td", { class: "of-scraper" }, job.account && value("account", `Key ${job.account}`, { class: "value small under account-name" }), value("scraper", breakable(job.scraper))),
     el("td", { class: "of-country" }, value("country", job.country)),
     el("td", { class: "number of-took" }, job.seconds === undefined && took(job) === 0 ? "< 1 s" : duration(took(job)), job.attempts > 1 && el("span", { class: "quiet small under" }, `${job.attempts} attempts`)),
     el("td", { class: "of-submitted" }, moment(job.created_at)));
