@@ -117,10 +117,10 @@ fn one_finds_a_section_with_the_keyboard_alone_on_a_small_screen() {
     browser.press(&["/"]);
     browser.until("document.activeElement.id === 'sought'");
     // Typed letter by letter, and the last word not to its end.
-    browser.press(&["b", "a", "c", "k", "u", "p", " ", "s", "t", "o"]);
+    browser.press(&["r", "e", "s", "t", "o", "r", "e", " ", "b", "a", "c"]);
     let first = "document.querySelector('#suggestions:not([hidden]) a')";
-    browser.until(&format!("{first}.hash === '#how-do-i-make-a-backup-of-the-store'"));
-    assert_eq!(browser.run("return document.getElementById('sought').value"), "backup sto");
+    browser.until(&format!("{first}.hash === '#how-do-i-restore-a-backup'"));
+    assert_eq!(browser.run("return document.getElementById('sought').value"), "restore bac");
     let fits = "document.documentElement.scrollWidth <= innerWidth";
     assert_eq!(browser.run(&format!("return {fits}")), true);
     browser.press(&[DOWN]);
@@ -128,10 +128,10 @@ fn one_finds_a_section_with_the_keyboard_alone_on_a_small_screen() {
     browser.press(&[ESCAPE]);
     browser.until("document.getElementById('suggestions').hidden");
     browser.until("document.activeElement.id === 'sought'");
-    browser.press(&["r"]);
+    browser.press(&["k"]);
     browser.until(first);
     browser.press(&[DOWN, ENTER]);
-    browser.until("location.href.endsWith('/docs/storage#how-do-i-make-a-backup-of-the-store')");
+    browser.until("location.href.endsWith('/docs/storage#how-do-i-restore-a-backup')");
     browser.until("document.querySelector(':target').getBoundingClientRect().top < innerHeight");
     assert_eq!(browser.console(), Vec::<String>::new());
     for address in browser.requested() {

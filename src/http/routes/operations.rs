@@ -36,12 +36,9 @@ pub(crate) fn operations() -> Vec<Operation> {
         }),
         get_only("/backup", keyed(backups::get), |it| {
             let bytes = json!({ "type": "string", "format": "binary" });
-            it.named("backUp", "The whole store as it is now")
+            it.named("backUp", "A copy of all data, as they are now")
                 .about("For `answerd db backup`. Where there are keys, it takes an operator's.")
-                .answers(
-                    "200",
-                    Reply::of("The store, block by block.", backups::CONTENT, bytes, None),
-                )
+                .answers("200", Reply::of("Block by block.", backups::CONTENT, bytes, None))
                 .fails(&[&[ErrorCode::OperatorNeeded, ErrorCode::BackupRunning], READS])
         }),
         get("/healthz", open(health::healthz), |it| {

@@ -153,7 +153,7 @@ fn take<'a>(rows: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(bytes)
 }
 
-/// Returns the header of a backup with so many rows.
+/// Returns the header of a backup with this many rows.
 pub(super) fn header(rows_total: u64) -> Vec<u8> {
     [MAGIC, &rows_total.to_be_bytes()].concat()
 }
