@@ -7,7 +7,7 @@ use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
 use super::table::{Cell, Column, Table};
-use crate::api::{BatchStatus, BatchView, BatchesView};
+use crate::api::{BatchView, BatchesView};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -55,24 +55,21 @@ fn table(batches: &[BatchView]) -> Table {
     let mut table = Table::new(&[
         Column::id("id"),
         Column::time("when"),
-        Column::word("status"),
         Column::number("done"),
         Column::number("failed"),
         Column::number("pending"),
         Column::text("label"),
     ]);
     for batch in batches {
-        let status = match batch.status {
-            BatchStatus::Pending => Cell::styled("pending", Style::Warning),
-            BatchStatus::Done if batch.counts.failed > 0 => Cell::styled("done", Style::Bad),
-            BatchStatus::Done => Cell::styled("done", Style::Good),
+        let failed = match batch.counts.failed {
+            0 => Cell::from(0),
+            failed => Cell::styled(failed.to_string(), Style::Bad),
         };
-        let cells: [Cell; 7] = [
+        let cells: [Cell; 6] = [
             batch.batch_id.0.as_str().into(),
             batch.created_at.0.as_str().into(),
-            status,
             batch.counts.done.into(),
-            batch.counts.failed.into(),
+            failed,
             batch.counts.pending.into(),
             batch.label.as_deref().unwrap_or_default().into(),
         ];

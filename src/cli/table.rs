@@ -214,25 +214,27 @@ impl Table {
             let cells = rows.iter().filter_map(|cells| cells.get(at));
             cells.map(|cell| width(&cell.text)).max().unwrap_or_default().max(width(column.name))
         };
-        let mut widths: Vec<usize> = self.columns.iter().enumerate().map(of).collect();
-        let gaps = GAP.len() * widths.len().saturating_sub(1);
-        let too_much = |widths: &[usize]| (widths.iter().sum::<usize>() + gaps) > columns;
-        let cuttable = |at: usize, widths: &[usize]| {
-            let least = width(self.columns[at].name).max(CUT_CHARS_MIN);
-            self.columns[at].kind == ColumnKind::Text && widths[at] > least
-        };
-        while too_much(&widths) {
-            let widest =
-                (0..widths.len()).filter(|at| cuttable(*at, &widths)).max_by_key(|at| widths[*at]);
-            let Some(widest) = widest else { break };
-            widths[widest] -= 1;
+        let natural: Vec<usize> = self.columns.iter().enumerate().map(of).collect();
+        let gaps = GAP.len() * natural.len().saturating_sub(1);
+        let room = columns.saturating_sub(gaps);
+        let widths = self.narrowed(natural.clone(), room);
+        if widths.iter().sum::<usize>() <= room {
+            return widths;
         }
-        if too_much(&widths) {
-            for (at, column) in self.columns.iter().enumerate() {
-                if column.kind == ColumnKind::Id {
-                    widths[at] = widths[at].min(ID_CHARS + 1);
-                }
-            }
+        let without_ids = self.columns.iter().zip(natural).map(|(column, width)| {
+            if column.kind == ColumnKind::Id { width.min(ID_CHARS + 1) } else { width }
+        });
+        self.narrowed(without_ids.collect(), room)
+    }
+
+    /// Takes from the widest texts until all columns together fit, or no text can be cut any more.
+    fn narrowed(&self, mut widths: Vec<usize>, room: usize) -> Vec<usize> {
+        let least = |at: usize| width(self.columns[at].name).max(CUT_CHARS_MIN);
+        let is_text = |at: &usize| self.columns[*at].kind == ColumnKind::Text;
+        while widths.iter().sum::<usize>() > room {
+            let cuttable = (0..widths.len()).filter(is_text).filter(|at| widths[*at] > least(*at));
+            let Some(widest) = cuttable.max_by_key(|at| widths[*at]) else { break };
+            widths[widest] -= 1;
         }
         widths
     }

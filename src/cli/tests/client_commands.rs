@@ -423,6 +423,6 @@ fn batches_lists_how_far_each_is() {
     let (ran, asked) = against(vec![ok(&document)], &["batches", "-L", "1"]);
     assert!(asked[0].starts_with("GET /batches?limit=1 HTTP/1.1\r\n"), "{}", asked[0]);
     let id = "5d7f6f4e-0d0f-4c59-9d43-0a4f8d0f3b1c";
-    let row = format!("{id}\t2026-05-11T12:00:00+00:00\tpending\t5\t1\t2\tnightly\n");
+    let row = format!("{id}\t2026-05-11T12:00:00+00:00\t5\t1\t2\tnightly\n");
     assert_eq!((ran.out, ran.err.as_str()), (row, "1 batch; there may be more\n"));
 }
