@@ -31,8 +31,8 @@ Examples:
 ///
 /// The copy is the store as it was at one moment, and is checked before it has its name; until then
 /// the file ends in .part. A running service makes the copy itself: it is reached at --url, or else
-/// at the address of the settings, and wants the key of an operator where it has keys. Evidence of
-/// browsers is not in it.
+/// at the address of the settings, and where it has keys wants an operator's, with
+/// `http.operators_read_jobs`. Evidence of browsers is not in it.
 #[derive(Debug, Args)]
 #[command(after_help = BACKUP_EXAMPLES)]
 pub(crate) struct BackupArgs {

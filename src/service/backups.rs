@@ -22,15 +22,14 @@ impl Backup {
 }
 
 impl Service {
-    /// Begins a backup of the whole store, as it is now. Only an operator may, where there are
-    /// keys: it holds the jobs of all.
+    /// Begins a backup of the whole store, as it is now. Where there are keys, only a caller may who
+    /// reads the jobs of all of them: it holds those.
     ///
     /// # Errors
-    /// Returns an error if the caller is no operator, another backup is under way, or the store
-    /// failed.
+    /// Returns an error if the caller may not, another backup is under way, or the store failed.
     pub fn back_up(&self, caller: &Caller) -> Result<Backup, ServiceError> {
         let is_open = self.keyring().keys().is_empty();
-        if !caller.operator && !is_open {
+        if !caller.reads_all_jobs && !is_open {
             return Err(ServiceError::OperatorNeeded);
         }
         let place = self.backups.enter().ok_or(ServiceError::BackupRunning)?;

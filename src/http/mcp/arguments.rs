@@ -156,6 +156,7 @@ pub(crate) const OTHERS: &[&str] = &[
     "status",
     "search",
     "prompt_of",
+    "account",
     "error_code",
     "batch",
     "limit",

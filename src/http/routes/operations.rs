@@ -37,7 +37,7 @@ pub(crate) fn operations() -> Vec<Operation> {
         get_only("/backup", keyed(backups::get), |it| {
             let bytes = json!({ "type": "string", "format": "binary" });
             it.named("backUp", "A copy of all data, as they are now")
-                .about("For `answerd db backup`. Where there are keys, it takes an operator's.")
+                .about("For `answerd db backup`. Where there are keys, it takes an operator's, with `operators_read_jobs`.")
                 .answers("200", Reply::of("Block by block.", backups::CONTENT, bytes, None))
                 .fails(&[&[ErrorCode::OperatorNeeded, ErrorCode::BackupRunning], READS])
         }),

@@ -2,12 +2,13 @@
 
 use super::*;
 
-fn caller(operator: bool) -> Caller {
-    Caller { account: "team-a".to_owned(), monthly_credits: None, operator, reads_all_jobs: false }
+fn caller(reads_all_jobs: bool) -> Caller {
+    let account = "team-a".to_owned();
+    Caller { account, monthly_credits: None, operator: true, reads_all_jobs }
 }
 
 #[test]
-fn a_backup_is_an_operators_where_there_are_keys_and_one_at_a_time() {
+fn a_backup_is_for_who_reads_all_jobs_where_there_are_keys_and_one_at_a_time() {
     let world = World::new(
         "[[keys]]\nname = \"team-a\"\nhash = \"sha256:HEX\"\n"
             .replace("HEX", &"0".repeat(64))

@@ -197,7 +197,7 @@ fn alert_commands_make_show_test_and_remove_one() {
     assert!(note.contains("no links: set `public_url`"), "{note}");
     let (code, listed, _) = at(&["list"]);
     assert_eq!(code, 0);
-    let line = "no_data  fewer  mention_rate_below 0.3 acme over 7 days";
+    let line = "no_data\tfewer\tmention_rate_below 0.3 acme over 7 days";
     assert!(listed.contains(line), "{listed}");
     let (code, notice, _) = at(&["test", "fewer"]);
     assert_eq!((code, notice.trim().len()), (0, 36));
