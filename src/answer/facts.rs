@@ -9,9 +9,9 @@ use super::{AppliedPlace, Search};
 use crate::job::{Cost, Device, Location, ScrapeRequest, UpstreamUsage};
 
 /// The searches behind an answer.
-#[derive(Debug, JsonSchema, Serialize)]
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
 #[schemars(rename = "Search")]
-pub(super) struct SearchObject {
+pub struct SearchObject {
     /// Whether the request wanted one.
     asked: bool,
     /// Whether at least one was made and worked; null where the upstream does not tell.

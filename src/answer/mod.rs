@@ -25,7 +25,7 @@ pub use crate::job::Kind;
 use crate::job::{Location, UpstreamUsage};
 pub use arrays::filled_arrays;
 pub use citations::{Place, cited_numbers, numbered_links, renumbered};
-pub use facts::UsageObject;
+pub use facts::{SearchObject, UsageObject};
 pub use links::{clean_url, domain, is_too_long};
 pub use normalize::{HIGHLIGHTS_MAX, PAGES_MAX};
 pub use reread::{as_reread, changed_fields};

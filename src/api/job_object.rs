@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use super::spend::UsageObject;
 use super::wire::{Id, Time};
+use crate::answer::SearchObject;
 use crate::job::{Job, Reason, State, UpstreamUsage};
 
 /// The present state of a job.
@@ -69,6 +70,10 @@ pub struct JobView<'a, R = StoredResult<'a>> {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub seconds: Option<f64>,
+    /// In lists, of a job that is done: the searches behind its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(schema_with = "search")]
+    pub search: Option<SearchObject>,
     /// In lists of other keys' jobs: the name of the key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub account: Option<Cow<'a, str>>,
@@ -101,6 +106,10 @@ impl Formatter for StoredJson {
 
 fn result(_: &mut SchemaGenerator) -> Schema {
     Schema::new_ref("#/components/schemas/Result".to_owned())
+}
+
+fn search(_: &mut SchemaGenerator) -> Schema {
+    Schema::new_ref("#/components/schemas/Search".to_owned())
 }
 
 fn usage(_: &mut SchemaGenerator) -> Schema {
@@ -144,17 +153,24 @@ impl<'a> JobView<'a> {
             batch_id: job.batch.map(|batch| batch.id.into()),
             usage: usage.map(UsageObject::from),
             seconds: None,
+            search: None,
             account: None,
         }
     }
 
-    /// Returns the object as a list has it: with how long the job took, to the millisecond, and
-    /// whose it is where that is not clear.
+    /// Returns the object as a list has it: with how long the job took, to the millisecond, the
+    /// searches behind its answer, and whose it is where that is not clear.
     #[must_use]
-    pub fn listed(self, job: &'a Job, shows_account: bool) -> JobView<'a> {
+    pub fn listed(
+        self,
+        job: &'a Job,
+        search: Option<SearchObject>,
+        shows_account: bool,
+    ) -> JobView<'a> {
         let took_ms = job.completed_ms.map(|ended_ms| ended_ms.saturating_sub(job.created_ms));
         let account = shows_account.then(|| job.account.as_str().into());
-        JobView { seconds: took_ms.map(|took_ms| took_ms as f64 / 1000.0), account, ..self }
+        let seconds = took_ms.map(|took_ms| took_ms as f64 / 1000.0);
+        JobView { seconds, search, account, ..self }
     }
 
     /// Returns the object as JSON: what `job_object_with` writes.

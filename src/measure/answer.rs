@@ -137,9 +137,7 @@ impl ResultView<'_> {
     }
 
     fn searched(&self) -> Option<bool> {
-        let told = self.search.as_ref().and_then(|search| search.made);
-        // Pages that were consulted are found by a search.
-        told.or_else(|| (!self.sources.is_empty()).then_some(true))
+        self.search.as_ref().and_then(|search| search.made)
     }
 }
 

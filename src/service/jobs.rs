@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use serde::Deserialize;
 use uuid::Uuid;
 
 use super::{Caller, RETRY_AFTER_SECONDS_MAX, Service, ServiceError, bounded_wait};
+use crate::answer::SearchObject;
 use crate::clock::UnixMs;
-use crate::job::{Failure, Job, TransitionError, UpstreamUsage};
+use crate::job::{Failure, Job, State, TransitionError, UpstreamUsage};
 use crate::store::{Cursor, EvidenceFile, ListFilter, ListPage, SealedResult, StoreError};
 
 /// The furthest look ahead, milliseconds.
@@ -52,6 +54,22 @@ impl Service {
         self.store
             .read_job_with_usage(uuid, now_ms, |job, result, usage| read(job, uuid, result, usage))?
             .ok_or(ServiceError::JobNotFound)
+    }
+
+    /// Returns the searches behind the answer of a job; `None` if it has no answer.
+    pub fn searches_of(&self, job: &Job) -> Option<SearchObject> {
+        #[derive(Deserialize)]
+        struct Searched {
+            search: Option<SearchObject>,
+        }
+        if job.state != State::Done {
+            return None;
+        }
+        let read = |_: &Job, result: Option<&[u8]>| {
+            serde_json::from_slice::<Searched>(result?).ok()?.search
+        };
+        // A result that cannot be read is an error of its poll.
+        self.store.read_row(job.row, self.clock.now_ms(), read).ok().flatten().flatten()
     }
 
     /// Waits until the job has ended or `wait_ms` have passed, whichever comes first.

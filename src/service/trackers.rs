@@ -78,7 +78,10 @@ impl Service {
     }
 
     /// Checks that the caller has the trackers that jobs name.
-    pub(super) fn check_tracks<'a>(
+    ///
+    /// # Errors
+    /// Returns an error if one of them is missing, or the store failed.
+    pub fn check_tracks<'a>(
         &self,
         caller: &Caller,
         tracks: impl IntoIterator<Item = &'a str>,

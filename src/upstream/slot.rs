@@ -374,6 +374,7 @@ impl InFlight<'_> {
     ) -> Result<Answer, UpstreamError> {
         let slot = self.slot;
         let asked = slot.clock.stopwatch();
+        self.asked = Some(asked.clone());
         call.log.begin(slot.name(), slot.clock.now_ms());
         call.set_counted(false);
         let outcome = slot.upstream.ask(request, call).map(Answer::normalized);

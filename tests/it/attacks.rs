@@ -217,8 +217,9 @@ fn results_that_nobody_reads_take_bounded_memory_and_shut_nobody_out() {
 /// Returns whether the other end of a connection is open.
 fn is_held_by_server(stream: &TcpStream) -> bool {
     const ESTABLISHED: &str = "01";
+    let Ok(peer) = stream.peer_addr() else { return false };
     let port = |address: std::net::SocketAddr| format!(":{:04X}", address.port());
-    let (server, client) = (port(stream.peer_addr().unwrap()), port(stream.local_addr().unwrap()));
+    let (server, client) = (port(peer), port(stream.local_addr().unwrap()));
     std::fs::read_to_string("/proc/net/tcp").unwrap().lines().any(|line| {
         let fields: Vec<&str> = line.split_whitespace().collect();
         fields[1].ends_with(&server) && fields[2].ends_with(&client) && fields[3] == ESTABLISHED

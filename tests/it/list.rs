@@ -28,11 +28,14 @@ fn a_key_lists_its_own_jobs_newest_first_without_results() {
     let two = submit(&app, &A, "prompt=two&label=l");
     app.ended(&one);
     let mut expected = app.ended(&two);
-    expected.as_object_mut().unwrap().shift_remove("result");
+    let result = expected.as_object_mut().unwrap().shift_remove("result").unwrap();
     let mut page = list(&app, "");
     assert_eq!(prompts(&page), ["two", "one"]);
     let seconds = page["jobs"][0].as_object_mut().unwrap().shift_remove("seconds");
     assert!(seconds.is_some_and(|seconds| seconds.is_number()));
+    let search = page["jobs"][0].as_object_mut().unwrap().shift_remove("search").unwrap();
+    assert!(search["asked"].is_boolean());
+    assert_eq!(search, result["search"]);
     assert_eq!(page["jobs"][0], expected);
     assert!(page["next_cursor"].is_null());
     assert_eq!(app.get("/jobs").code(), "key_missing");

@@ -337,6 +337,12 @@ fn what_is_no_schedule_is_refused_with_the_rule() {
             "schedule_invalid",
             "Item 0",
         ),
+        (
+            json!({ "every": "8h", "batch": { "prompts": ["a"], "scraper": "practice",
+                "track": "gone" } }),
+            "tracker_not_found",
+            "`gone`",
+        ),
         (json!({ "every": "8h", "name": "taken" }), "schedule_name_taken", "`taken`"),
     ];
     for (change, code, words) in cases {
@@ -464,8 +470,8 @@ fn schedule_commands_make_show_and_remove_one() {
     let (code, runs, _) = at(&["runs", "daily"]);
     assert_eq!(code, 0);
     assert!(runs.starts_with("submitted") && runs.contains(batch.trim()), "{runs}");
-    assert!(at(&["pause", id.trim()]).1.contains("  paused  "));
-    assert!(at(&["resume", "daily"]).1.contains("  active  "));
+    assert!(at(&["pause", id.trim()]).1.contains("\tpaused\t"));
+    assert!(at(&["resume", "daily"]).1.contains("\tactive\t"));
     let (code, _, error) =
         at(&["add", "daily", "--every", "8h", "--prompt", "a", "--scraper", "practice"]);
     assert_eq!(code, 1);

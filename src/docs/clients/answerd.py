@@ -180,6 +180,10 @@ class Job(JobSoFar, total=False):
     present: bool
     batch_id: str
     usage: dict[str, Any]
+    # Of a list alone.
+    seconds: float
+    search: Search
+    account: str
 
 
 class BatchCounts(TypedDict):

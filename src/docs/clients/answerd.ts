@@ -144,6 +144,10 @@ export interface Job {
   present?: boolean;
   batch_id?: string;
   usage?: Record<string, Json>;
+  /** Of a list alone, as the next two. */
+  seconds?: number;
+  search?: Search;
+  account?: string;
 }
 
 /** The items of a batch, counted by state. */

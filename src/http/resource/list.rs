@@ -11,12 +11,14 @@ use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{ACCEPT, CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpResponse, web};
 
+use crate::answer::SearchObject;
 use crate::api::{ErrorCode, JobView, JobsView};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::job_filter;
 use crate::http::request::params::Pairs;
 use crate::http::resource::export::{self, Formulas};
+use crate::job::Job;
 use crate::service::{Caller, Service, ServiceError};
 use crate::store::{Cursor, ListFilter, ListPage};
 
@@ -45,19 +47,22 @@ pub(crate) async fn list(mut call: ApiCall, caller: Caller) -> ApiResult {
         return Ok(HttpResponse::Ok().insert_header(content_type).body(body));
     }
     let shows_account = query.shows_account;
-    let (page, _) = read_page(service.clone(), query.filter, query.after, query.limit).await?;
+    let page = read_searched(service.clone(), query).await?;
     Ok(HttpResponse::Ok().json(view(service, &page, shows_account)))
 }
 
 /// Returns a page as `GET /jobs` does; with the accounts of the jobs where they may differ.
 pub(crate) fn view<'a>(
     service: &Service,
-    page: &'a ListPage,
+    (page, searches): &'a (ListPage, Vec<Option<SearchObject>>),
     shows_account: bool,
 ) -> JobsView<JobView<'a>> {
-    let job = |job| JobView::new(job, service.id_of(job), None, None).listed(job, shows_account);
+    let job = |(job, search): (&'a Job, &Option<SearchObject>)| {
+        let view = JobView::new(job, service.id_of(job), None, None);
+        view.listed(job, search.clone(), shows_account)
+    };
     JobsView {
-        jobs: page.jobs.iter().map(job).collect(),
+        jobs: page.jobs.iter().zip(searches).map(job).collect(),
         next_cursor: page.next.map(|next| service.cursor_text(next)),
     }
 }
@@ -142,6 +147,19 @@ pub(crate) async fn read_page(
     let read = web::block(move || Ok((service.list(&filter, after, limit)?, filter))).await;
     // The pool refuses only while the process ends.
     read.unwrap_or(Err(ServiceError::Stopping))
+}
+
+/// Reads a page with the searches behind its answers, off the actix threads: results are large.
+pub(crate) async fn read_searched(
+    service: Arc<Service>,
+    query: Query,
+) -> Result<(ListPage, Vec<Option<SearchObject>>), ServiceError> {
+    let (page, _) = read_page(service.clone(), query.filter, query.after, query.limit).await?;
+    let read = move || {
+        let searches = page.jobs.iter().map(|job| service.searches_of(job)).collect();
+        (page, searches)
+    };
+    web::block(read).await.map_err(|_| ServiceError::Stopping)
 }
 
 /// All pages in a row. Nothing of the store is held while the client takes its time.

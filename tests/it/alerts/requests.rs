@@ -207,8 +207,8 @@ fn alert_commands_make_show_test_and_remove_one() {
         shown.contains("  delivered  ").then_some(shown)
     });
     assert!(shown.contains("nothing has happened"), "{shown}");
-    assert!(at(&["pause", id.trim()]).1.contains("  paused  "));
-    assert!(at(&["resume", "fewer"]).1.contains("  no_data  "));
+    assert!(at(&["pause", id.trim()]).1.contains("\tpaused\t"));
+    assert!(at(&["resume", "fewer"]).1.contains("\tno_data\t"));
     let (code, _, error) = at(&[&add[..], &rest[..]].concat());
     assert_eq!(code, 1);
     assert!(error.contains("has the name `fewer`"), "{error}");
