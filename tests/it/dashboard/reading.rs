@@ -191,6 +191,8 @@ fn back_from_a_job_finds_the_list_as_it_was_left() {
     assert_eq!(browser.run("return location.hash"), "#/jobs?status=done");
     // And from a page further back.
     dashboard.click("1 new job");
+    // Until it is in the list, the next page begins behind the old one.
+    browser.until("document.querySelector('#jobs tbody tr').textContent.includes('new')");
     dashboard.click("Older");
     dashboard.shows("Page 2");
     browser.until("document.querySelectorAll('#jobs tbody tr').length === 31");
