@@ -22,8 +22,8 @@ impl Backup {
 }
 
 impl Service {
-    /// Begins a backup of the whole store, as it is now. Where there are keys, only a caller may who
-    /// reads the jobs of all of them: it holds those.
+    /// Begins a backup of the whole store, as it is now. Where there are keys, only a caller may
+    /// who reads the jobs of all of them: it holds those.
     ///
     /// # Errors
     /// Returns an error if the caller may not, another backup is under way, or the store failed.

@@ -463,13 +463,13 @@ fn schedule_commands_make_show_and_remove_one() {
     assert!(note.contains("the first slot is at"), "{note}");
     let (code, listed, _) = at(&["list"]);
     assert_eq!(code, 0);
-    assert!(listed.contains("daily  0 6 * * * (Europe/Berlin)  next"), "{listed}");
+    assert!(listed.contains("daily\t0 6 * * * (Europe/Berlin)\t"), "{listed}");
     let (code, batch, _) = at(&["run", "daily"]);
     assert_eq!((code, batch.trim().len()), (0, 36));
     served.get(&format!("/batches/{}?wait=30", batch.trim())).unwrap();
     let (code, runs, _) = at(&["runs", "daily"]);
     assert_eq!(code, 0);
-    assert!(runs.starts_with("submitted") && runs.contains(batch.trim()), "{runs}");
+    assert!(runs.contains("submitted") && runs.contains(batch.trim()), "{runs}");
     assert!(at(&["pause", id.trim()]).1.contains("\tpaused\t"));
     assert!(at(&["resume", "daily"]).1.contains("\tactive\t"));
     let (code, _, error) =
