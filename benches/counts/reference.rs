@@ -95,7 +95,7 @@ impl fmt::Display for Reference {
             formatter,
             "# What a poll, a submit and a whole job cost the service, instructions. It depends on the compiler, on\n\
              # the versions of the crates, and a little on what the processor can do. After a change of these,\n\
-             # and after one that is meant to cost more or less, write it anew: {ACCEPT}\n\n{fields}"
+             # and after one that is meant to cost more or less, update it: {ACCEPT}\n\n{fields}"
         )
     }
 }

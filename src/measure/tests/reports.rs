@@ -4,7 +4,7 @@ use super::brands;
 
 const DAY: u32 = 20_000;
 
-/// The sums of a day whose answers used domains so many times each.
+/// The sums of a day, with how many answers used each domain.
 fn sums(domains: &[(String, u64)]) -> GroupSums {
     let domains = domains.iter().cloned();
     GroupSums {
