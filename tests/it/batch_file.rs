@@ -132,7 +132,7 @@ fn csv_output_escapes_what_a_spreadsheet_would_run() {
     };
     let escaped = written(&[]);
     assert!(escaped.starts_with("'=own,change,prompt,job_id,"), "{escaped}");
-    assert!(escaped.contains("\r\n'=1+1,-5,What is a job?,"), "{escaped}");
+    assert!(escaped.contains("\r\n'=1+1,'-5,What is a job?,"), "{escaped}");
     let kept = written(&["--formulas", "keep"]);
     assert!(kept.starts_with("=own,change,") && kept.contains("\r\n=1+1,-5,What"), "{kept}");
     let wrong = batch(&store, &server, &["prompts.csv", "--formulas", "run"]).output().unwrap();

@@ -30,20 +30,15 @@ impl Formulas {
         }
     }
 
-    /// Returns a cell as it is written. A number is none that a spreadsheet would run.
+    /// Returns a cell as it is written. A number is escaped too: `+49` is text and no sum, and no
+    /// column of an export has numbers below zero.
     pub fn cell(self, text: &str) -> Cow<'_, str> {
-        let runs = text.starts_with(['=', '+', '-', '@', '\t', '\r']) && !is_number(text);
+        let runs = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
         match self {
             Formulas::Escape if runs => Cow::Owned(format!("'{text}")),
             Formulas::Escape | Formulas::Keep => Cow::Borrowed(text),
         }
     }
-}
-
-fn is_number(text: &str) -> bool {
-    // Rust reads `-inf` as a number, too.
-    let plain = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
-    text.bytes().all(plain) && text.parse::<f64>().is_ok()
 }
 
 /// A format with a line for a job.
