@@ -225,8 +225,8 @@ pub struct ReportRowView {
     pub share: Option<f64>,
     /// The mean place among the brands that a text names, in texts that name it.
     pub mean_rank: Option<f64>,
-    /// How much answers to the same prompt differ: the mean standard deviation of a mention; null
-    /// without repeated prompts.
+    /// How much answers to the same prompt differ, of one engine for one country on one day: the
+    /// mean standard deviation of a mention; null without such answers.
     pub spread: Option<f64>,
     /// The kinds of upstreams that answered; rates of several kinds do not compare well.
     pub kinds: Vec<String>,

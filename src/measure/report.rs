@@ -189,6 +189,40 @@ struct Compared {
     before: GroupSums,
     pages_now: PageSums,
     pages_before: PageSums,
+    spread: SpreadSums,
+}
+
+/// How much answers to the same prompt differ that one engine gave for one country on one day:
+/// those that are meant to be samples of the same thing.
+#[derive(Debug, Default)]
+struct SpreadSums {
+    /// Prompts with more than one answer, each counted for every group of theirs.
+    prompts: u32,
+    /// The sum of their standard deviations: of each brand's mentions, and behind them of those of
+    /// your own.
+    deviations: Vec<f64>,
+}
+
+impl SpreadSums {
+    /// Adds the sums of a day and group. `brands` is the number of the tracker's.
+    fn add(&mut self, sums: &GroupSums, brands: usize) {
+        self.deviations.resize(brands + 1, 0.0);
+        for prompt in sums.prompts.values().filter(|prompt| prompt.measured > 1) {
+            let answers = prompt.measured as f64;
+            self.prompts += 1;
+            for (place, deviations) in self.deviations.iter_mut().enumerate() {
+                let named = prompt.mentioned.get(place).copied().unwrap_or(0) as f64;
+                let variance = named / answers * (answers - named) / (answers - 1.0);
+                *deviations += variance.max(0.0).sqrt();
+            }
+        }
+    }
+
+    /// Returns the mean for a brand, or behind the last one for your own; `None` without prompts.
+    fn mean(&self, place: usize) -> Option<f64> {
+        let deviations = self.deviations.get(place).filter(|_| self.prompts > 0)?;
+        Some(deviations / f64::from(self.prompts))
+    }
 }
 
 impl<'a> ReportBuilder<'a> {
@@ -204,8 +238,9 @@ impl<'a> ReportBuilder<'a> {
     /// Adds the sums of a day and group.
     pub fn add(&mut self, group: GroupKey<'_>, sums: &GroupSums) {
         if self.window.has(group.day) {
-            let key = self.key(group, group.day);
-            self.groups.entry(key).or_default().now.merge(sums);
+            let row = self.groups.entry(self.key(group, group.day)).or_default();
+            row.now.merge(sums);
+            row.spread.add(sums, self.brands.len());
         }
         if let Some(day) = self.compared_with(group.day) {
             let key = self.key(group, day);
@@ -307,7 +342,7 @@ impl<'a> ReportBuilder<'a> {
             citations: Rate { hits: sums.cited, total: now.citable },
             share: Rate { hits: named, total: all }.value(),
             mean_rank: Rate { hits: sums.ranks, total: sums.mentioned }.value(),
-            spread: spread(now, brand.unwrap_or(self.brands.len())),
+            spread: group.spread.mean(brand.unwrap_or(self.brands.len())),
             top_domains: self.top_domains(group),
             top_pages: self.listing.pages.then(|| self.top_pages(group)),
             since_before: (group.before.answers > 0).then(|| self.since_before(group)),
@@ -351,20 +386,6 @@ impl<'a> ReportBuilder<'a> {
 pub fn own_places(brands: &[Brand]) -> Vec<bool> {
     let has_own = brands.iter().any(|brand| brand.own);
     brands.iter().map(|brand| brand.own || !has_own).collect()
-}
-
-/// Returns the mean standard deviation of mentions between answers to the same prompt.
-fn spread(sums: &GroupSums, place: usize) -> Option<f64> {
-    let mut deviations = 0.0;
-    let mut prompts = 0_u32;
-    for prompt in sums.prompts.values().filter(|prompt| prompt.measured > 1) {
-        let mentioned = prompt.mentioned.get(place).copied().unwrap_or(0);
-        let (answers, named) = (prompt.measured as f64, mentioned as f64);
-        let variance = named / answers * (answers - named) / (answers - 1.0);
-        deviations += variance.max(0.0).sqrt();
-        prompts += 1;
-    }
-    (prompts > 0).then(|| deviations / f64::from(prompts))
 }
 
 /// Returns the first of a list, those of most answers first, and how many answers used each in the

@@ -127,7 +127,7 @@ pub struct GroupSums {
     pub domains: BTreeMap<String, DomainSums>,
     /// Uses of domains that are not told apart any more.
     pub more_domains: u64,
-    /// By a hash of the prompt.
+    /// Those of one day and group, by a hash of the prompt.
     pub prompts: BTreeMap<u32, PromptSums>,
 }
 
@@ -204,7 +204,8 @@ impl GroupSums {
         sums.mentioned[brands] += u64::from(own);
     }
 
-    /// Adds other sums over the same brands.
+    /// Adds other sums over the same brands, without their prompts: those of other days and engines
+    /// are no samples of the same thing.
     pub fn merge(&mut self, other: &GroupSums) {
         self.answers += other.answers;
         self.absent += other.absent;
@@ -227,13 +228,5 @@ impl GroupSums {
             }
         }
         self.more_domains += other.more_domains;
-        for (prompt, other) in &other.prompts {
-            let sums = self.prompts.entry(*prompt).or_default();
-            sums.measured += other.measured;
-            sums.mentioned.resize(other.mentioned.len().max(sums.mentioned.len()), 0);
-            for (mentioned, other) in sums.mentioned.iter_mut().zip(&other.mentioned) {
-                *mentioned += other;
-            }
-        }
     }
 }

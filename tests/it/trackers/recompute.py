@@ -47,7 +47,8 @@ def row(observations, names, all_names):
         cited += o["citable"] and any(b["cited"] for b in mine)
         pairs += sum(1 for name in all_names if name in said and said[name]["count"] > 0)
         own_pairs += len(counted)
-        prompts[o["prompt_hash"]].append(1.0 if counted else 0.0)
+        asked_alike = (o["prompt_hash"], o["scraper"], o["country"], o["label"], o["at"][:10])
+        prompts[asked_alike].append(1.0 if counted else 0.0)
     deviations = []
     for samples in prompts.values():
         if len(samples) > 1:
