@@ -23,6 +23,8 @@ pub(crate) struct Reading {
     pub markdown: String,
     pub model: Option<String>,
     pub queries: Vec<String>,
+    /// How many of the queries are of searches that failed.
+    failed_queries: usize,
     /// What was consulted, the cited pages last.
     pub sources: SourceList,
     pub cited: SourceList,
@@ -30,9 +32,9 @@ pub(crate) struct Reading {
 }
 
 impl Reading {
-    /// Returns whether the response names pages or queries.
+    /// Returns whether the response names pages, or queries of searches that did not fail.
     pub(crate) fn has_found(&self) -> bool {
-        !(self.queries.is_empty() && self.sources.is_empty())
+        self.queries.len() > self.failed_queries || !self.sources.is_empty()
     }
 }
 
@@ -217,14 +219,18 @@ fn read_call(item: &Value, reading: &mut Reading) {
         reading.searches.add(has_failed(item));
     }
     // The pages of Perplexity's items are its adapter's to read.
-    let is_call = json_path::text(item, "type").ends_with("_call") && is_search(item);
-    if !is_call || has_failed(item) {
+    if !json_path::text(item, "type").ends_with("_call") || !is_search(item) {
         return;
     }
     let action = &item["action"];
+    let known = reading.queries.len();
     for arguments in [action, &item["arguments"], &item["input"]] {
         let queries = json_path::queries(arguments);
         reading.queries.extend(queries.into_iter().filter(|one| !one.starts_with(CALL_ID_QUERY)));
+    }
+    if has_failed(item) {
+        reading.failed_queries += reading.queries.len() - known;
+        return;
     }
     for list in [json_path::list(action, "sources"), json_path::list(item, "results")] {
         for page in list {
@@ -307,11 +313,13 @@ mod tests {
         let reading = read(&account(), &body(json!([failed, message("Four.")]))).unwrap();
         assert_eq!(reading.searches, SearchCount { calls: 1, failed: 1 });
         assert!(!reading.has_found());
+        assert_eq!(reading.queries, ["a"]);
         let made = json!({"type": "web_search_call", "status": "completed",
             "action": {"type": "search", "query": "b"}});
         let reading = read(&account(), &body(json!([failed, made, message("Four.")]))).unwrap();
         assert_eq!(reading.searches, SearchCount { calls: 2, failed: 1 });
-        assert_eq!(reading.queries, ["b"]);
+        assert_eq!(reading.queries, ["a", "b"]);
+        assert!(reading.has_found());
     }
 
     #[test]
