@@ -54,12 +54,17 @@ pub(super) fn check_all(slots: &[&UpstreamSlot], request: &ScrapeRequest) -> Res
 }
 
 fn kind_refused(slots: &[&UpstreamSlot], request: &ScrapeRequest, given: Kind) -> Invalid {
+    let words = slots.iter().map(|slot| slot.kind().word());
     let mut kinds: Vec<String> =
-        slots.iter().map(|slot| format!("`{}`", slot.kind().word())).collect();
+        words.filter(|word| Kind::WORDS.contains(word)).map(|word| format!("`{word}`")).collect();
     kinds.sort();
     kinds.dedup();
-    let must_be =
-        format!("one that an upstream of `{}` has: {}", request.scraper, kinds.join(", "));
+    let scraper = &request.scraper;
+    let must_be = if kinds.is_empty() {
+        format!("left out: no upstream of `{scraper}` has a kind that can be asked for")
+    } else {
+        format!("one that an upstream of `{scraper}` has: {}", kinds.join(", "))
+    };
     Invalid::new(Rule::KindRefused, broken_rule("kind", &must_be, given.word()))
 }
 

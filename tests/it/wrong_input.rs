@@ -51,6 +51,11 @@ fn wrong_input_is_refused_by_name_and_nothing_is_spent() {
             assert!(detail.contains(names), "{query}: {detail}");
         }
     }
+    // The kind of the practice engine is none that can be asked for, so none is offered.
+    let practice = app.post_with("/scrapers/practice/jobs?prompt=x&kind=api", &A, "");
+    assert_eq!((practice.status, practice.code().as_str()), (400, "kind_refused"));
+    let detail = practice.json()["detail"].as_str().unwrap().to_owned();
+    assert!(detail.contains("left out") && !detail.contains("has: "), "{detail}");
     assert_eq!(spent(&app), before);
     assert!(provider.asked().is_empty());
 
