@@ -36,7 +36,7 @@ pub struct RawView {
 pub struct RawReplyView {
     /// The upstream's name.
     pub upstream: String,
-    /// The HTTP status; null for the HTML of a page.
+    /// The HTTP status; null for what was read from a page.
     pub status: Option<u16>,
     pub content_type: Option<String>,
     /// Unchanged except for secrets, which are replaced by `***`; null if `not_kept` says why.

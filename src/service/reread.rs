@@ -12,7 +12,10 @@ use crate::job::{Cost, CostFrom, State};
 use crate::measure::{Tracker, annotated, measure};
 use crate::net::HttpReply;
 use crate::store::{KeptRaw, OpenOptions, Store, StoreError};
-use crate::upstream;
+use crate::upstream::{self, Recipes};
+
+/// The status of what was read of a page that was there.
+const PAGE_STATUS: u16 = 200;
 
 /// The jobs that are read again, and whether that changes anything.
 #[derive(Clone, Copy, Debug)]
@@ -58,13 +61,15 @@ pub fn reread(
 ) -> Result<RereadReport, StoreError> {
     let store = Store::open_existing(&OpenOptions::of(settings, now_ms))?;
     let mut report = RereadReport::default();
+    // Without its recipe an answer of a page stays as it is, which is told of each.
+    let recipes = upstream::all_recipes(settings).unwrap_or_default();
     let outcome = store.raw_rows().and_then(|rows| {
         for row in rows {
             let Some(kept) = store.kept_raw(row, now_ms)? else { continue };
             if options.since_ms.is_some_and(|since_ms| kept.job.created_ms < since_ms) {
                 continue;
             }
-            let read = match render(settings, &store, &kept)? {
+            let read = match render(settings, &recipes, &store, &kept)? {
                 Ok((fields, json)) if !fields.is_empty() => {
                     if !options.dry_run {
                         store.replace_result(row, as_reread(json, now_ms))?;
@@ -91,16 +96,26 @@ pub fn reread(
 ///
 /// # Errors
 /// Returns an error if the store failed.
-fn render(settings: &Settings, store: &Store, kept: &KeptRaw) -> Result<RereadResult, StoreError> {
+fn render(
+    settings: &Settings,
+    recipes: &Recipes,
+    store: &Store,
+    kept: &KeptRaw,
+) -> Result<RereadResult, StoreError> {
     let tracker = match &kept.job.track {
         Some(track) => store.tracker(&kept.job.account, track)?,
         None => None,
     };
-    Ok(render_by(settings, tracker.as_ref(), kept))
+    Ok(render_by(settings, recipes, tracker.as_ref(), kept))
 }
 
 /// Renders a result again, measured by its tracker where there still is one.
-fn render_by(settings: &Settings, tracker: Option<&Tracker>, kept: &KeptRaw) -> RereadResult {
+fn render_by(
+    settings: &Settings,
+    recipes: &Recipes,
+    tracker: Option<&Tracker>,
+    kept: &KeptRaw,
+) -> RereadResult {
     let KeptRaw { job, id, raw, result } = kept;
     let (State::Done, Some(stored)) = (&job.state, result) else {
         return Err("the job has no result, and its end is final".to_owned());
@@ -114,7 +129,7 @@ fn render_by(settings: &Settings, tracker: Option<&Tracker>, kept: &KeptRaw) -> 
         return Err(format!("[upstreams.{name}] is no longer configured"));
     };
     let replies = replies(&raw, name)?;
-    let read = upstream::reread(configured, &job.request, &replies, &raw.redirects);
+    let read = upstream::reread(configured, &job.request, &replies, &raw.redirects, recipes);
     let (mut answer, kind) = read.map_err(|error| error.to_string())?;
     let before: Value =
         serde_json::from_slice(stored).map_err(|_| "its stored result is no JSON".to_owned())?;
@@ -160,7 +175,7 @@ fn replies(raw: &RawView, upstream: &str) -> Result<Vec<HttpReply>, String> {
     let reply = |reply: &crate::api::RawReplyView| {
         let content_type = reply.content_type.clone();
         Some(HttpReply {
-            status: reply.status?,
+            status: reply.status.unwrap_or(PAGE_STATUS),
             headers: content_type.map(|it| ("content-type".to_owned(), it)).into_iter().collect(),
             body: reply.bytes()?,
         })

@@ -114,7 +114,7 @@ pub fn recipe_problems(settings: &Settings) -> Vec<String> {
 ///
 /// # Errors
 /// Returns all that is wrong with them.
-fn all_recipes(settings: &Settings) -> Result<Recipes, Vec<Problem>> {
+pub fn all_recipes(settings: &Settings) -> Result<Recipes, Vec<Problem>> {
     let mut recipes = recipes::shipped()?;
     let problems = settings.browser.recipes.as_ref();
     let problems = problems.map(|folder| recipes::read_folder(folder, &mut recipes));

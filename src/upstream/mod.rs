@@ -26,8 +26,11 @@ mod slot;
 mod vendor_tasks;
 
 pub use breaker::{Circuit, FAILURES_MAX, REST_MS_MAX, REST_MS_MIN};
+pub use browser::recipes::Recipes;
 pub use call_log::{CallLog, EndedCalls, RunningCall};
-pub use connect::{ConnectError, Local, UpstreamOverrides, alone, connect, recipe_problems};
+pub use connect::{
+    ConnectError, Local, UpstreamOverrides, all_recipes, alone, connect, recipe_problems,
+};
 pub use day_spend::DaySpend;
 pub use error::UpstreamError;
 pub use http::InvalidProxy;
@@ -43,7 +46,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use browser::RecipeHealth;
-use browser::recipes::Recipes;
 use evidence_capture::Evidence;
 use raw_capture::RawCapture;
 

@@ -51,6 +51,7 @@ mod providers;
 mod receiver;
 mod reload;
 mod replicas;
+mod reread;
 mod restart;
 mod results;
 mod schedules;

@@ -69,12 +69,16 @@ fn builder(server: &PageServer, path: &str) -> Builder {
     let builder = Builder::new().set("RETRY__RETRIES", "0");
     let recipes = builder.directory().join("recipes");
     std::fs::create_dir_all(&recipes).unwrap();
-    std::fs::write(recipes.join("page.toml"), RECIPE.replace("PATH", path)).unwrap();
+    std::fs::write(recipes.join("page.toml"), recipe(path)).unwrap();
     builder.set("BROWSER__RECIPES", recipes.display().to_string()).config(&format!(
         "[upstreams.page]\nkind = \"browser\"\nrecipe = \"page\"\nbase_url = \"{}\"\n\
          [scrapers.page]\nupstreams = [\"page\"]",
         server.base
     ))
+}
+
+fn recipe(path: &str) -> String {
+    RECIPE.replace("PATH", path)
 }
 
 fn ask(app: &App, prompt: &str) -> Value {

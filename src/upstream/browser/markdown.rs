@@ -6,6 +6,7 @@ use htmd::element_handler::{HandlerResult, Handlers};
 use htmd::options::{BulletListMarker, Options};
 use htmd::{Element, HtmlToMarkdown};
 use scraper::Html;
+use serde::{Deserialize, Serialize};
 
 use crate::answer::domain;
 
@@ -27,7 +28,7 @@ pub(crate) enum MarkdownError {
 }
 
 /// A citation mark: the numbers of its sources, from 1, and their addresses, as the page tells.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct PageMark {
     pub numbers: Vec<usize>,
     pub urls: Vec<String>,

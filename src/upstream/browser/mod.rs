@@ -13,6 +13,7 @@ mod driver;
 mod event;
 mod fault;
 mod input;
+pub(super) mod kept;
 mod look;
 mod markdown;
 mod pool;
@@ -27,7 +28,7 @@ mod session;
 mod setup;
 mod steps;
 mod values;
-mod whereabouts;
+pub(super) mod whereabouts;
 mod windows;
 
 use std::sync::{Arc, Mutex, PoisonError};
@@ -131,7 +132,7 @@ impl BrowserUpstream {
         place: &Whereabouts,
         bounds: &Bounds,
         trace: &mut Trace,
-        html: &mut Option<String>,
+        raw: &mut Vec<RawReply>,
     ) -> (Result<Answer, Fault>, Option<Session>) {
         let runtime = self.parts.runtime.as_ref();
         let taken = self.pool.take(runtime, place, bounds);
@@ -153,25 +154,10 @@ impl BrowserUpstream {
             });
             let answer = drive.reach_answer(&url).await?;
             let reading = drive.collect(answer).await?;
-            *html = Some(reading.html.clone());
+            *raw = kept::replies(recipe, &reading);
             reading::answer(recipe, reading)
         });
         (answer, Some(session))
-    }
-
-    /// Returns the HTML of an answer as a raw reply.
-    fn raw(&self, html: String) -> RawCapture {
-        let reply = RawReply {
-            status: None,
-            content_type: Some("text/html; charset=utf-8".to_owned()),
-            body: html.into_bytes(),
-        };
-        RawCapture {
-            upstream: self.parts.name.clone(),
-            keep: self.parts.keep_raw,
-            replies: vec![reply],
-            ..RawCapture::default()
-        }
     }
 
     /// The screenshot and the page of an attempt that has ended, as far as they can be had.
@@ -224,11 +210,16 @@ impl Upstream for BrowserUpstream {
         let reserve = EVIDENCE_TIME.min(left / 10);
         let deadline = clock.instant() + self.parts.timeout.min(left.saturating_sub(reserve));
         let bounds = Bounds::new(call, deadline, clock.clone());
-        let mut html = None;
+        let mut replies = Vec::new();
         let (outcome, session) =
-            self.drive(&recipe, request, &place, &bounds, &mut trace, &mut html);
-        if let Some(html) = html.filter(|_| call.may_keep_raw(self.parts.keep_raw)) {
-            call.keep_raw(self.raw(html));
+            self.drive(&recipe, request, &place, &bounds, &mut trace, &mut replies);
+        if !replies.is_empty() && call.may_keep_raw(self.parts.keep_raw) {
+            call.keep_raw(RawCapture {
+                upstream: self.parts.name.clone(),
+                keep: self.parts.keep_raw,
+                replies,
+                ..RawCapture::default()
+            });
         }
         let (steps, matched) = trace.finish();
         self.drift.note(matched);

@@ -1,17 +1,13 @@
 //! Raw replies: what a provider sent is kept as it came, without the key, for those who made the job; and
 //! results are rendered from it again.
 
-use std::collections::BTreeMap;
-
-use answerd::clock::Clock;
-use answerd::config::Settings;
-use answerd::service::{Reread, RereadOptions, RereadReport, reread};
-use answerd::store::{OpenOptions, Store};
+use answerd::service::Reread;
 use serde_json::{Value, json};
 
 use super::cases::{self, Case, KEY, KEY_BASIC};
 use super::server::{Provider, Says};
 use crate::app::{App, encoded};
+use crate::reread::{read_again, spoil};
 
 fn submit(case: &Case, app: &App, more: &str) -> String {
     let Case { scraper, prompt, country, .. } = case;
@@ -27,43 +23,6 @@ fn raw(app: &App, id: &str) -> Value {
 fn bodies(raw: &Value) -> Vec<&str> {
     let replies = raw["replies"].as_array().unwrap();
     replies.iter().map(|reply| reply["body"].as_str().unwrap()).collect()
-}
-
-/// Reads the store of a stopped server again; gives what was told of each job.
-fn read_again(
-    directory: &std::path::Path,
-    environment: &[(&str, &str)],
-    dry_run: bool,
-) -> (RereadReport, Vec<Reread>) {
-    let store = directory.join("data").display().to_string();
-    let mut variables = BTreeMap::from([("ANSWERD_STORE__PATH".to_owned(), store)]);
-    variables.extend(environment.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-    let settings = Settings::load_from(Some(&directory.join("config.toml")), &variables).unwrap();
-    let mut told = Vec::new();
-    let options = RereadOptions { since_ms: None, dry_run };
-    let report =
-        reread(&settings, options, Clock::System.now_ms(), |_, one| told.push(one.clone()));
-    (report.unwrap(), told)
-}
-
-/// Changes the stored result of the only job, as an older parser might have read it.
-fn spoil(directory: &std::path::Path, change: impl FnOnce(&mut Value)) {
-    let store = Store::open(&OpenOptions {
-        directory: directory.join("data"),
-        cache_bytes: 1 << 20,
-        quick_repair: answerd::store::QuickRepair::Never,
-        free_mib_min: 0,
-        scrapers: Vec::new(),
-        cache_entries_max: 0,
-        cache_from_ms: 0,
-    });
-    let store = store.unwrap();
-    let row = store.raw_rows().unwrap()[0];
-    let kept = store.kept_raw(row, 0).unwrap().unwrap();
-    let mut result: Value = serde_json::from_slice(&kept.result.unwrap()).unwrap();
-    change(&mut result);
-    store.replace_result(row, result.to_string().into_bytes()).unwrap();
-    store.close();
 }
 
 #[test]
