@@ -13,6 +13,8 @@ use super::table::{Cell, Column, Table};
 
 /// How many jobs are listed unless something else is said.
 const LIMIT_DEFAULT: usize = 50;
+/// The most jobs that `--limit` takes; `--all` has no limit.
+const LIMIT_MAX: i64 = 1_000_000;
 /// The most jobs that the API gives in a page.
 const PAGE_JOBS_MAX: usize = 200;
 
@@ -36,9 +38,12 @@ pub(crate) struct Args {
     status: Option<String>,
     #[command(flatten)]
     filters: JobFilters,
-    /// The most jobs to list [default: 50]
-    #[arg(short = 'L', long, value_name = "N", conflicts_with = "all")]
-    limit: Option<usize>,
+    /// The most jobs to list, 1 to 1,000,000 [default: 50]
+    #[arg(
+        short = 'L', long, value_name = "N", conflicts_with = "all",
+        value_parser = clap::value_parser!(u32).range(1..=LIMIT_MAX)
+    )]
+    limit: Option<u32>,
     /// List all of them
     #[arg(long)]
     all: bool,
@@ -51,7 +56,8 @@ pub(crate) struct Args {
 /// # Errors
 /// Returns an error if the server refuses, or cannot be reached.
 pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
-    let limit = if args.all { usize::MAX } else { args.limit.unwrap_or(LIMIT_DEFAULT) };
+    let given = args.limit.map_or(LIMIT_DEFAULT, |limit| limit as usize);
+    let limit = if args.all { usize::MAX } else { given };
     let status = args.status.map(|status| ("status", status));
     let filters: Vec<_> = status.into_iter().chain(args.filters.query()).collect();
     let client = args.server.client()?;
