@@ -15,7 +15,7 @@ pub struct SearchObject {
     /// Whether the request wanted one.
     asked: bool,
     /// Whether at least one was made and worked; null where the upstream does not tell.
-    made: Option<bool>,
+    pub made: Option<bool>,
     /// How many were made, those that failed included; null where the upstream does not tell.
     calls: Option<u32>,
     /// How many of them failed; null where the upstream does not tell.

@@ -195,6 +195,16 @@ pub enum JobStatus {
     Failed,
 }
 
+impl JobStatus {
+    pub const fn word(self) -> &'static str {
+        match self {
+            JobStatus::Pending => "pending",
+            JobStatus::Done => "done",
+            JobStatus::Failed => "failed",
+        }
+    }
+}
+
 impl From<&State> for JobStatus {
     fn from(state: &State) -> JobStatus {
         match state {

@@ -1,9 +1,10 @@
 //! The list of jobs: whose, which, in what order, in pages and as an export. Contract part 2.
 
+use answerd::answer::{Answer, Search};
 use answerd::job::Reason;
 use serde_json::Value;
 
-use crate::app::{App, Builder, Gate, START_MS, Scripted, Step, encoded, fail};
+use crate::app::{App, Builder, Gate, START_MS, Scripted, Step, answer, encoded, fail};
 use crate::limits::{A, B, keys};
 
 fn submit(app: &App, headers: &[(&str, &str)], query: &str) -> String {
@@ -189,6 +190,51 @@ fn exports_have_a_line_for_every_job() {
     assert_eq!(rest.matches("\r\n").count(), JOBS);
     assert!(rest.contains(",chatgpt,\"say \"\"hi\"\",\nplease\",US,\"a,b\","), "{rest}");
     assert!(accept("*/*").json()["jobs"].is_array());
+}
+
+#[test]
+fn lines_of_an_export_have_what_the_list_has() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("s", [fail(Reason::Refused), Step::Hold(gate.clone())]);
+    let search = Some(Search { asked: true, made: Some(true), calls: None, failed: 0 });
+    let searched = Answer { search, ..answer("done") };
+    let app = Builder::new()
+        .config(&keys(""))
+        .set("SCRAPERS__CHATGPT__WORKERS", 1)
+        .scripted("chatgpt", &upstream)
+        .scripted("grok", &Scripted::new("s2", [Step::Answer(Box::new(searched))]))
+        .start();
+    app.ended(&submit(&app, &A, "prompt=failed"));
+    let done = app.post_with("/scrapers/grok/jobs?prompt=done", &A, "").expect(202);
+    app.ended(done["job_id"].as_str().unwrap());
+    submit(&app, &A, "prompt=pending");
+    gate.arrived(1);
+    let listed = list(&app, "")["jobs"].take();
+    let get = |media_type| app.get_with("/jobs", &[A[0], ("accept", media_type)]).text;
+    let lines = get("application/x-ndjson");
+    let lines: Vec<Value> = lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(Value::from(lines), listed);
+    let csv = get("text/csv");
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let columns: Vec<String> = reader.headers().unwrap().iter().map(str::to_owned).collect();
+    let rows: Vec<_> = reader.records().map(Result::unwrap).collect();
+    let cell = |row: usize, name: &str| {
+        let at = columns.iter().position(|column| column == name).unwrap();
+        rows[row][at].to_owned()
+    };
+    for (row, job) in listed.as_array().unwrap().iter().enumerate() {
+        for name in ["job_id", "status", "phase", "created_at", "expires_at", "prompt"] {
+            assert_eq!(cell(row, name), job[name].as_str().unwrap(), "{name}");
+        }
+        for name in ["error", "error_code", "completed_at", "account"] {
+            assert_eq!(cell(row, name), job[name].as_str().unwrap_or_default(), "{name}");
+        }
+        let seconds = job["seconds"].as_f64();
+        assert_eq!(cell(row, "seconds").parse().ok(), seconds);
+    }
+    let searched = [0, 1, 2].map(|row| cell(row, "searched"));
+    assert_eq!(searched, ["", "true", ""]);
+    gate.open();
 }
 
 #[test]

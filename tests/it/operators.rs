@@ -36,6 +36,9 @@ fn operator_lists_and_reads_the_jobs_of_all_keys_where_the_setting_allows_it() {
     assert_eq!(listed(&list("account=b")), [("theirs", Some("b"))]);
     assert_eq!(listed(&list("account=*")), [("own", Some("a")), ("theirs", Some("b"))]);
     assert_eq!(listed(&list("account=*&search=their")), [("theirs", Some("b"))]);
+    let csv = app.get_with("/jobs?account=*", &[A[0], ("accept", "text/csv")]).text;
+    let accounts: Vec<&str> = csv.lines().filter_map(|line| line.rsplit(',').next()).collect();
+    assert_eq!(accounts, ["account", "a", "b"]);
     assert_eq!(listed(&list("account=nobody")), []);
     let attempts = app.get_with(&format!("/jobs/{id}/attempts"), &A).expect(200);
     assert_eq!(

@@ -123,8 +123,9 @@ async fn job(service: &Arc<Service>, id: &str, failed_is_error: bool) -> ToolOut
 pub(crate) async fn list_jobs(asked: ToolCall) -> ToolOutcome {
     let ToolCall { service, caller, arguments, .. } = asked;
     let query = list::query(&service, caller, arguments.into_pairs()?)?;
-    let page = list::read_searched(service.clone(), query).await?;
-    Ok(Content::of_view(&list::view(&service, &page, false), service.mcp_text_chars_max()))
+    let limit = query.limit;
+    let page = list::read_page(service.clone(), query, limit).await?;
+    Ok(Content::of_view(&page.view(&service), service.mcp_text_chars_max()))
 }
 
 /// Queues a batch.

@@ -2,15 +2,12 @@
 
 use std::borrow::Cow;
 
-use uuid::Uuid;
+use crate::api::JobView;
 
-use crate::api::{JobPhase, job_object};
-use crate::clock::rfc3339_seconds;
-use crate::job::Job;
-
-/// The columns of the CSV, in order.
+/// The columns of the CSV, in order. `searched` is what `GET /results` calls so.
 const CSV_HEADER: &[u8] = b"job_id,status,scraper,prompt,country,label,error,error_code,\
-    created_at,completed_at,phase,attempts,started_at,expires_at,present\r\n";
+    created_at,completed_at,phase,attempts,started_at,expires_at,present,seconds,searched,\
+    account\r\n";
 
 /// The treatment of cells that a spreadsheet would take for a formula.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,38 +69,41 @@ impl Format {
         }
     }
 
-    /// Adds the line of a job.
-    pub(crate) fn line(self, lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
+    /// Adds the line of a job, as a list has it.
+    pub(crate) fn line(self, lines: &mut Vec<u8>, job: &JobView<'_>, formulas: Formulas) {
         match self {
             Format::NdJson => {
-                lines.extend_from_slice(&job_object(job, id, None));
+                // Text and numbers always serialize, and memory takes every byte.
+                let _ = serde_json::to_writer(&mut *lines, job);
                 lines.push(b'\n');
             }
-            Format::Csv => csv_line(lines, job, id, formulas),
+            Format::Csv => csv_line(lines, job, formulas),
         }
     }
 }
 
-fn csv_line(lines: &mut Vec<u8>, job: &Job, id: Uuid, formulas: Formulas) {
-    let last = job.state.last_failure();
-    let error = last.filter(|_| job.state.finished());
-    let time = |at_ms: Option<u64>| at_ms.map(rfc3339_seconds).unwrap_or_default();
-    let cells: [&str; 15] = [
-        &id.to_string(),
-        job.state.status(),
-        &job.request.scraper,
-        &job.request.prompt,
-        &job.request.country,
+fn csv_line(lines: &mut Vec<u8>, job: &JobView<'_>, formulas: Formulas) {
+    let number = |number: Option<f64>| number.map(|it| it.to_string()).unwrap_or_default();
+    let word = |known: Option<bool>| known.map(|it| it.to_string()).unwrap_or_default();
+    let cells: [&str; 18] = [
+        &job.job_id.0,
+        job.status.word(),
+        &job.scraper,
+        &job.prompt,
+        &job.country,
         job.label.as_deref().unwrap_or_default(),
-        error.map_or("", |error| error.sentence.as_str()),
-        last.map_or("", |last| last.reason.code()),
-        &time(Some(job.created_ms)),
-        &time(job.completed_ms),
-        JobPhase::from(&job.state).word(),
+        job.error.as_deref().unwrap_or_default(),
+        job.error_code.as_deref().unwrap_or_default(),
+        &job.created_at.0,
+        job.completed_at.as_ref().map_or("", |at| at.0.as_str()),
+        job.phase.word(),
         &job.attempts.to_string(),
-        &time(job.started_ms),
-        &time(Some(job.expires_ms)),
-        job.present.map_or("", |present| if present { "true" } else { "false" }),
+        job.started_at.as_ref().map_or("", |at| at.0.as_str()),
+        &job.expires_at.0,
+        &word(job.present),
+        &number(job.seconds),
+        &word(job.search.as_ref().and_then(|search| search.made)),
+        job.account.as_deref().unwrap_or_default(),
     ];
     let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(lines);
     // Memory takes every byte.

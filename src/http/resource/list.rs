@@ -18,7 +18,6 @@ use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::job_filter;
 use crate::http::request::params::Pairs;
 use crate::http::resource::export::{self, Formulas};
-use crate::job::Job;
 use crate::service::{Caller, Service, ServiceError};
 use crate::store::{Cursor, ListFilter, ListPage};
 
@@ -46,25 +45,9 @@ pub(crate) async fn list(mut call: ApiCall, caller: Caller) -> ApiResult {
         let content_type = (CONTENT_TYPE, format.content_type());
         return Ok(HttpResponse::Ok().insert_header(content_type).body(body));
     }
-    let shows_account = query.shows_account;
-    let page = read_searched(service.clone(), query).await?;
-    Ok(HttpResponse::Ok().json(view(service, &page, shows_account)))
-}
-
-/// Returns a page as `GET /jobs` does; with the accounts of the jobs where they may differ.
-pub(crate) fn view<'a>(
-    service: &Service,
-    (page, searches): &'a (ListPage, Vec<Option<SearchObject>>),
-    shows_account: bool,
-) -> JobsView<JobView<'a>> {
-    let job = |(job, search): (&'a Job, &Option<SearchObject>)| {
-        let view = JobView::new(job, service.id_of(job), None, None);
-        view.listed(job, search.clone(), shows_account)
-    };
-    JobsView {
-        jobs: page.jobs.iter().zip(searches).map(job).collect(),
-        next_cursor: page.next.map(|next| service.cursor_text(next)),
-    }
+    let limit = query.limit;
+    let page = read_page(service.clone(), query, limit).await?;
+    Ok(HttpResponse::Ok().json(page.view(service)))
 }
 
 /// Returns the first format of lines that `Accept` names.
@@ -135,62 +118,77 @@ pub(crate) fn cursor(service: &Service, value: &str) -> Result<Cursor, ApiError>
     cursor.ok_or_else(|| ApiError::invalid(ErrorCode::CursorInvalid, "cursor", rule, value))
 }
 
-pub(crate) type PageRead = Result<(ListPage, ListFilter), ServiceError>;
-
-/// Reads a page off the actix threads: one may look at many rows.
-pub(crate) async fn read_page(
-    service: Arc<Service>,
-    filter: ListFilter,
-    after: Option<Cursor>,
-    limit: usize,
-) -> PageRead {
-    let read = web::block(move || Ok((service.list(&filter, after, limit)?, filter))).await;
-    // The pool refuses only while the process ends.
-    read.unwrap_or(Err(ServiceError::Stopping))
+/// A page with the searches behind its answers.
+pub(crate) struct SearchedPage {
+    page: ListPage,
+    searches: Vec<Option<SearchObject>>,
+    /// What was asked for.
+    query: Query,
 }
 
-/// Reads a page with the searches behind its answers, off the actix threads: results are large.
-pub(crate) async fn read_searched(
-    service: Arc<Service>,
-    query: Query,
-) -> Result<(ListPage, Vec<Option<SearchObject>>), ServiceError> {
-    let (page, _) = read_page(service.clone(), query.filter, query.after, query.limit).await?;
+impl SearchedPage {
+    /// Returns the page as `GET /jobs` does.
+    pub(crate) fn view(&self, service: &Service) -> JobsView<JobView<'_>> {
+        JobsView {
+            jobs: self.jobs(service).collect(),
+            next_cursor: self.page.next.map(|next| service.cursor_text(next)),
+        }
+    }
+
+    /// Returns its jobs; with their accounts where these may differ.
+    fn jobs(&self, service: &Service) -> impl Iterator<Item = JobView<'_>> {
+        self.page.jobs.iter().zip(&self.searches).map(move |(job, search)| {
+            let view = JobView::new(job, service.id_of(job), None, None);
+            view.listed(job, search.clone(), self.query.shows_account)
+        })
+    }
+}
+
+pub(crate) type PageRead = Result<SearchedPage, ServiceError>;
+
+/// Reads a page off the actix threads: one may look at many rows, and results are large.
+pub(crate) async fn read_page(service: Arc<Service>, query: Query, limit: usize) -> PageRead {
     let read = move || {
+        let page = service.list(&query.filter, query.after, limit)?;
         let searches = page.jobs.iter().map(|job| service.searches_of(job)).collect();
-        (page, searches)
+        Ok(SearchedPage { page, searches, query })
     };
-    web::block(read).await.map_err(|_| ServiceError::Stopping)
+    // The pool refuses only while the process ends.
+    web::block(read).await.unwrap_or(Err(ServiceError::Stopping))
 }
 
 /// All pages in a row. Nothing of the store is held while the client takes its time.
 struct Export {
     service: Arc<Service>,
     format: export::Format,
-    formulas: Formulas,
     ready: VecDeque<web::Bytes>,
     reading: Option<Pin<Box<dyn Future<Output = PageRead>>>>,
 }
 
 impl Export {
     fn new(service: Arc<Service>, query: Query, format: export::Format) -> Export {
-        let reading = read_page(service.clone(), query.filter, query.after, LIMIT_MAX);
+        let reading = read_page(service.clone(), query, LIMIT_MAX);
         let header = format.header().map(web::Bytes::from_static);
         Export {
             service,
             format,
-            formulas: query.formulas,
             ready: header.into_iter().collect(),
             reading: Some(Box::pin(reading)),
         }
     }
 
-    fn take(&mut self, page: &ListPage) {
+    /// Writes the lines of a page, and begins to read the next one.
+    fn take(&mut self, read: SearchedPage) {
         let mut lines = Vec::new();
-        for job in &page.jobs {
-            self.format.line(&mut lines, job, self.service.id_of(job), self.formulas);
+        for job in read.jobs(&self.service) {
+            self.format.line(&mut lines, &job, read.query.formulas);
         }
         if !lines.is_empty() {
             self.ready.push_back(lines.into());
+        }
+        if let Some(next) = read.page.next {
+            let query = Query { after: Some(next), ..read.query };
+            self.reading = Some(Box::pin(read_page(self.service.clone(), query, LIMIT_MAX)));
         }
     }
 }
@@ -214,14 +212,7 @@ impl MessageBody for Export {
             let read = ready!(reading.as_mut().poll(context));
             self.reading = None;
             match read {
-                Ok((page, filter)) => {
-                    self.take(&page);
-                    if let Some(next) = page.next {
-                        let reading =
-                            read_page(self.service.clone(), filter, Some(next), LIMIT_MAX);
-                        self.reading = Some(Box::pin(reading));
-                    }
-                }
+                Ok(page) => self.take(page),
                 // The connection is cut, so that a part is not taken for the whole.
                 Err(error) => {
                     let hours = self.service.retention_hours();
