@@ -53,7 +53,7 @@ pub use alerts::{AlertCounts, NewAlert};
 pub use attempts::{JobAttempts, RunningAttempt};
 pub use backups::Backup;
 pub use batches::NewBatch;
-pub use bulk::Bulk;
+pub use bulk::{Bulk, BulkTarget};
 pub use caller::Caller;
 pub(crate) use error::ReportExcess;
 pub use error::ServiceError;

@@ -1,4 +1,4 @@
-//! What a deletion of jobs by their label has removed.
+//! What a deletion of jobs has removed.
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Deserialize, JsonSchema, Serialize)]
 #[schemars(rename = "Deletion")]
 pub struct DeletionView {
-    pub label: String,
+    /// The label whose jobs were deleted; null where they were named.
+    pub label: Option<String>,
     /// Whether nothing was deleted.
     pub dry_run: bool,
     /// Finished jobs.
@@ -21,6 +22,6 @@ pub struct DeletionView {
     pub cache_entries: u64,
     /// Webhooks that will not be sent.
     pub webhooks_pending: u64,
-    /// Unfinished jobs with the label, which stay.
+    /// Unfinished jobs among them, which stay.
     pub unfinished: u64,
 }

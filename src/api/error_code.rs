@@ -203,8 +203,8 @@ error_codes! {
             "Parameter `error_code` must be the `error_code` of a failed job, such as `timeout`; \
              given: `slow`.";
         FilterMissing: 400, "filter_missing",
-            "A filter is required, such as `batch` or `label`: the action is about all jobs that \
-             match.";
+            "`ids` or a filter such as `batch` or `label` is required: the action is about all \
+             jobs that match.";
         SearchInvalid: 400, "search_invalid",
             "Parameter `search` must be 1 to 200 characters; given: ``.";
         PromptOfInvalid: 400, "prompt_of_invalid",
@@ -213,7 +213,7 @@ error_codes! {
             "Parameter `since` must be a time such as `2026-05-11T12:00:00Z`, a date, or Unix \
              seconds; given: `today`.";
         LabelMissing: 400, "label_missing",
-            "Parameter `label` is required: the jobs with it are deleted.";
+            "Parameter `label` or `ids` is required: it says which jobs are deleted.";
         UntilInvalid: 400, "until_invalid",
             "Parameter `until` must be a time such as `2026-05-11T12:00:00Z`, a date, or Unix \
              seconds; given: `today`.";

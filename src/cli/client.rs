@@ -155,20 +155,17 @@ impl Client {
         self.job_of(self.keyed(self.agent.delete(self.path(&["jobs", id]).as_str())).call())
     }
 
-    /// Deletes the key's finished jobs with a label, or only counts what would go. Returns what is
-    /// gone, and the document that says so.
+    /// Deletes the key's finished jobs, or only counts what would go; `query` as `DELETE /jobs`
+    /// takes it. Returns what is gone, and the document that says so.
     ///
     /// # Errors
     /// Returns an error if the server refused it or could not be reached.
     pub(crate) fn delete(
         &self,
-        label: &str,
-        dry_run: bool,
+        query: &[(&str, String)],
     ) -> Result<(DeletionView, Value), ClientError> {
         let mut url = self.path(&["jobs"]);
-        url.query_pairs_mut()
-            .append_pair("label", label)
-            .append_pair("dry_run", &dry_run.to_string());
+        url.query_pairs_mut().extend_pairs(query);
         // However many there are.
         let request = self.keyed(self.agent.delete(url.as_str()));
         let request = request.config().timeout_global(None).build();

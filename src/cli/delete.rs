@@ -1,4 +1,4 @@
-//! `answerd delete`: the finished jobs of a label, gone before they expire.
+//! `answerd delete`: finished jobs, by their ids or a label, gone before they expire.
 
 use clap::Args as ClapArgs;
 use clap::builder::NonEmptyStringValueParser;
@@ -12,19 +12,26 @@ use crate::api::DeletionView;
 
 const EXAMPLES: &str = "\
 Examples:
+  answerd delete 6f1c0e0e-52f1-4b0a-9a51-0b7c5a3f2b10
   answerd delete --label nightly --dry-run
   answerd delete --label nightly";
 
-/// Delete the finished jobs of a key that have a label
+/// Delete finished jobs, by their ids or a label
 ///
 /// With their results, raw replies, evidence, entries of the cache and pending webhooks. Jobs that
 /// have not ended stay; `answerd cancel` ends them.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
+    /// The ids, as `submit` printed them; at most 1,000
+    #[arg(
+        value_name = "ID", required_unless_present = "label", conflicts_with = "label",
+        value_parser = NonEmptyStringValueParser::new()
+    )]
+    ids: Vec<String>,
     /// The whole label
     #[arg(long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
-    label: String,
+    label: Option<String>,
     /// Count what would go, and delete nothing
     #[arg(long)]
     dry_run: bool,
@@ -37,7 +44,9 @@ pub(crate) struct Args {
 /// # Errors
 /// Returns an error if the server refuses, or cannot be reached.
 pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
-    let (deletion, document) = args.server.client()?.delete(&args.label, args.dry_run)?;
+    let which = args.label.map_or_else(|| ("ids", args.ids.join(",")), |label| ("label", label));
+    let query = [which, ("dry_run", args.dry_run.to_string())];
+    let (deletion, document) = args.server.client()?.delete(&query)?;
     if console.is_json() {
         console.document(&document)?;
         return Ok(ExitCode::Done);

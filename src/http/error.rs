@@ -168,6 +168,7 @@ impl ApiError {
 
     /// Creates the error of a use case. `retention_hours` is for the sentence of a missing job.
     pub fn from_service(error: ServiceError, retention_hours: u64) -> ApiError {
+        let of_job = |code: ErrorCode, id| ApiError::from(code).of_job(id);
         match error {
             ServiceError::KeyMissing => ErrorCode::KeyMissing.into(),
             ServiceError::KeyInvalid => ErrorCode::KeyInvalid.into(),
@@ -184,6 +185,9 @@ impl ApiError {
             )
             .retry_after(NOT_CONFIGURED_SECONDS),
             ServiceError::JobNotFound => ApiError::job_not_found(retention_hours),
+            ServiceError::NamedJobNotFound { id } => {
+                ApiError::job_not_found(retention_hours).of_job(Some(id))
+            }
             ServiceError::BatchNotFound => {
                 gone(ErrorCode::BatchNotFound, "Batch", "batches", retention_hours)
             }
@@ -215,25 +219,17 @@ impl ApiError {
                 format!("Webhooks are not configured: {missing}."),
             )
             .retry_after(NOT_CONFIGURED_SECONDS),
-            ServiceError::WebhookNotFound { job_id } => {
-                ApiError::from(ErrorCode::WebhookNotFound).of_job(job_id)
-            }
-            ServiceError::WebhookPending { job_id } => {
-                ApiError::from(ErrorCode::WebhookPending).of_job(job_id)
-            }
+            ServiceError::WebhookNotFound { job_id } => of_job(ErrorCode::WebhookNotFound, job_id),
+            ServiceError::WebhookPending { job_id } => of_job(ErrorCode::WebhookPending, job_id),
             ServiceError::TrackerNotFound { name } => no_tracker(&name),
             ServiceError::TrackerVersionUnknown { given, latest } => no_version(given, latest),
             ServiceError::TooManyTrackers => ErrorCode::TooManyTrackers.into(),
             ServiceError::TooManyTrackerVersions => ErrorCode::TooManyTrackerVersions.into(),
             ServiceError::ReportWindowEmpty => ErrorCode::WindowInvalid.into(),
             ServiceError::ReportTooLong(excess) => report_too_long(excess),
-            ServiceError::RawNotKept { id } => {
-                ApiError::from(ErrorCode::RawNotKept).of_job(Some(id))
-            }
+            ServiceError::RawNotKept { id } => of_job(ErrorCode::RawNotKept, Some(id)),
             ServiceError::IdempotencyKeyReused => ErrorCode::IdempotencyKeyReused.into(),
-            ServiceError::JobFinished { id } => {
-                ApiError::from(ErrorCode::JobFinished).of_job(Some(id))
-            }
+            ServiceError::JobFinished { id } => of_job(ErrorCode::JobFinished, Some(id)),
             ServiceError::CreditLimit { retry_after_seconds } => {
                 ApiError::from(ErrorCode::CreditLimit).retry_after(retry_after_seconds)
             }

@@ -1,6 +1,9 @@
-//! Actions on all jobs that match a filter: cancel what has not ended, retry what has failed.
+//! Actions on the jobs that are named, or all that match a filter: cancel what has not ended, retry
+//! what has failed.
 
 use std::sync::Arc;
+
+use uuid::Uuid;
 
 use super::{Caller, HOUR_MS, NewBatch, Service, ServiceError};
 use crate::job::{
@@ -8,10 +11,19 @@ use crate::job::{
 };
 use crate::store::{Cursor, ListFilter, ListPage};
 
-/// The outcome of an action on all jobs that match.
+/// The jobs that an action is about.
+pub enum BulkTarget {
+    /// All that match, after a cursor.
+    Matching(Box<ListFilter>, Option<Cursor>),
+    /// Those with these ids, at most [`BATCH_ITEMS_MAX`].
+    Named(Vec<Uuid>),
+}
+
+/// The outcome of an action on jobs.
 #[derive(Debug, Default)]
 pub struct Bulk {
-    /// Jobs that matched, at most [`BATCH_ITEMS_MAX`].
+    /// Jobs that it is about: that match, and have not ended or have failed, as the action says. At
+    /// most [`BATCH_ITEMS_MAX`].
     pub matched: usize,
     /// Jobs that the action has changed, or submitted again.
     pub changed: usize,
@@ -22,20 +34,19 @@ pub struct Bulk {
 }
 
 impl Service {
-    /// Cancels the unfinished jobs of the caller's that match, or only counts them: at most
+    /// Cancels the unfinished jobs of the caller's that are meant, or only counts them: at most
     /// [`BATCH_ITEMS_MAX`] of them, the newest first.
     ///
     /// # Errors
-    /// Returns an error if the store failed, or the service stops.
-    pub async fn cancel_matching(
+    /// Returns an error if one that is named is not there, the store failed, or the service stops.
+    pub async fn cancel_jobs(
         self: &Arc<Service>,
-        filter: ListFilter,
-        after: Option<Cursor>,
+        caller: &Caller,
+        target: BulkTarget,
         dry_run: bool,
     ) -> Result<Bulk, ServiceError> {
-        let account = filter.account.clone();
-        let filter = ListFilter { status: Some("pending"), ..filter };
-        let ListPage { jobs, next } = self.matching(filter, after).await?;
+        let account = caller.account.clone();
+        let ListPage { jobs, next } = self.target(caller, target, "pending").await?;
         let mut bulk = Bulk { matched: jobs.len(), next, ..Bulk::default() };
         if dry_run {
             return Ok(bulk);
@@ -50,40 +61,82 @@ impl Service {
             // One that has ended meanwhile needs no more.
             bulk.changed += usize::from(stopped?.is_ok());
         }
-        tracing::info!(account, jobs = bulk.changed, "jobs canceled by a filter");
+        tracing::info!(account, jobs = bulk.changed, "jobs canceled at once");
         Ok(bulk)
     }
 
-    /// Submits the failed jobs of the caller's that match again, as one batch, or only counts
+    /// Submits the failed jobs of the caller's that are meant again, as one batch, or only counts
     /// them: at most [`BATCH_ITEMS_MAX`] of them, the newest first. Their webhooks are left out,
     /// for they may be in production. Says too whether the batch was there before, because the
     /// call is a repeated one.
     ///
     /// # Errors
-    /// Returns an error if a submit of that batch would.
-    pub async fn retry_matching(
+    /// Returns an error if one that is named is not there, or a submit of that batch would.
+    pub async fn retry_jobs(
         self: &Arc<Service>,
         caller: &Caller,
-        filter: ListFilter,
-        after: Option<Cursor>,
+        target: BulkTarget,
         idempotency: Option<Idempotency>,
         dry_run: bool,
     ) -> Result<(Bulk, bool), ServiceError> {
-        let filter = ListFilter { status: Some("failed"), ..filter };
-        let label = filter.label.clone();
-        let ListPage { mut jobs, next } = self.matching(filter, after).await?;
+        let ListPage { mut jobs, next } = self.target(caller, target, "failed").await?;
         let mut bulk = Bulk { matched: jobs.len(), next, ..Bulk::default() };
         if dry_run || jobs.is_empty() {
             return Ok((bulk, false));
         }
         jobs.reverse();
-        let label = label.or_else(|| shared_label(&jobs));
+        let label = shared_label(&jobs);
         let items = jobs.into_iter().map(|job| self.again(job)).collect();
         let asked = NewBatch { label, items, webhook_url: None, idempotency };
         let (batch, replayed) = self.submit_batch(caller, asked).await?;
         bulk.changed = batch.items as usize - batch.refused.len();
         bulk.batch = Some(batch);
         Ok((bulk, replayed))
+    }
+
+    /// Returns the jobs with a status that an action is about, the newest first.
+    async fn target(
+        self: &Arc<Service>,
+        caller: &Caller,
+        target: BulkTarget,
+        status: &'static str,
+    ) -> Result<ListPage, ServiceError> {
+        match target {
+            BulkTarget::Matching(filter, after) => {
+                let filter = ListFilter { status: Some(status), ..*filter };
+                self.matching(filter, after).await
+            }
+            BulkTarget::Named(ids) => {
+                let mut jobs = self.named(caller, ids).await?;
+                jobs.retain(|job| job.state.status() == status);
+                Ok(ListPage { jobs, next: None })
+            }
+        }
+    }
+
+    /// Returns the caller's jobs with these ids, each once and the newest first.
+    ///
+    /// # Errors
+    /// Returns an error if one is not there, or the store failed.
+    pub(super) async fn named(
+        self: &Arc<Service>,
+        caller: &Caller,
+        ids: Vec<Uuid>,
+    ) -> Result<Vec<Job>, ServiceError> {
+        let (service, account) = (self.clone(), caller.account.clone());
+        let read = move || {
+            let now_ms = service.clock.now_ms();
+            let job = |id: Uuid| {
+                let found = service.store.read_job(id, now_ms, |job, _| job.clone())?;
+                let own = found.filter(|job| job.account == account);
+                own.ok_or(ServiceError::NamedJobNotFound { id })
+            };
+            let mut jobs = ids.into_iter().map(job).collect::<Result<Vec<_>, _>>()?;
+            jobs.sort_by_key(|job| std::cmp::Reverse(job.row));
+            jobs.dedup_by_key(|job| job.row);
+            Ok(jobs)
+        };
+        tokio::task::spawn_blocking(read).await.map_err(|_| ServiceError::Stopping)?
     }
 
     /// Returns the newest jobs that match, at most [`BATCH_ITEMS_MAX`], and where the others begin.

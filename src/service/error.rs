@@ -27,6 +27,10 @@ pub enum ServiceError {
     /// The caller is no operator, or operators may not read the jobs of other keys.
     OperatorNeeded,
     JobNotFound,
+    /// One of several jobs that are named is not there, or is another key's.
+    NamedJobNotFound {
+        id: Uuid,
+    },
     BatchNotFound,
     ScheduleNotFound,
     /// Another schedule of the key has this name.

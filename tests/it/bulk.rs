@@ -97,6 +97,54 @@ fn what_waits_is_canceled_by_a_filter_and_the_rest_stays() {
 }
 
 #[test]
+fn jobs_that_are_named_are_retried_or_canceled_and_no_others() {
+    let gate = Gate::default();
+    let refused = || fail(Reason::Refused);
+    let upstream =
+        Scripted::new("script", [refused(), refused(), refused(), Step::Hold(gate.clone())]);
+    let app = open(&upstream);
+    let failed: Vec<String> =
+        (0..3).map(|n| submit(&app, &A, &format!("prompt=p{n}&label=l"))).collect();
+    failed.iter().for_each(|id| drop(app.ended(id)));
+    let pending = submit(&app, &A, "prompt=pending");
+    gate.arrived(1);
+    let theirs = submit(&app, &B, "prompt=theirs");
+    let ids = format!("{},{pending},%20{},{}", failed[0], failed[2], failed[0]);
+    let done = act(&app, &format!("/jobs/retry?ids={ids}"), 202);
+    assert_eq!((&done["matched"], &done["changed"]), (&2.into(), &2.into()), "{done}");
+    let batch = done["batch_id"].as_str().unwrap();
+    let again = app.get(&format!("/batches/{batch}")).expect(200);
+    let prompt = |item: usize| {
+        let id = again["items"][item]["job_id"].as_str().unwrap();
+        app.get(&format!("/jobs/{id}")).expect(200)["prompt"].take()
+    };
+    assert_eq!([prompt(0), prompt(1)], ["p0", "p2"].map(Value::from));
+    // The parameter may be there several times, as some clients write a list.
+    let counted = act(&app, &format!("/jobs/cancel?ids={pending}&ids={ids}&dry_run=true"), 200);
+    assert_eq!((&counted["matched"], &counted["changed"]), (&1.into(), &0.into()));
+    // One that is not there or another key's is named, and nothing is changed.
+    for gone in [&theirs, "00000000-0000-4000-8000-000000000000"] {
+        let reply = app.post_with(&format!("/jobs/cancel?ids={pending},{gone}"), &A, "");
+        assert_eq!((reply.status, reply.code().as_str()), (404, "job_not_found"));
+        assert_eq!(reply.json()["job_id"], gone);
+    }
+    assert_eq!(app.get(&format!("/jobs/{pending}")).expect(200)["status"], "pending");
+    assert_eq!(act(&app, &format!("/jobs/cancel?ids={pending}"), 200)["changed"], 1);
+    let many = vec![pending.as_str(); 1_001].join(",");
+    for query in [
+        format!("ids={pending}&label=l"),
+        "ids=".to_owned(),
+        "ids=1".to_owned(),
+        format!("ids={many}"),
+    ] {
+        let reply = app.post_with(&format!("/jobs/cancel?{query}"), &A, "");
+        assert_eq!((reply.status, reply.code().as_str()), (400, "parameter_invalid"));
+        assert!(reply.json()["detail"].as_str().unwrap().contains("`ids`"), "{reply:?}");
+    }
+    gate.open();
+}
+
+#[test]
 fn an_action_without_a_filter_or_with_a_misspelt_one_changes_nothing() {
     let gate = Gate::default();
     let upstream = Scripted::new("script", [Step::Hold(gate.clone())]);

@@ -84,6 +84,44 @@ fn finished_jobs_of_a_label_go_with_all_that_was_kept_of_them() {
 }
 
 #[test]
+fn jobs_that_are_named_are_deleted_and_no_others() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("s", [fail(Reason::Refused)]);
+    let app = Builder::new()
+        .config(&keys(""))
+        .scripted("chatgpt", &upstream)
+        .scripted("grok", &Scripted::new("s2", [Step::Hold(gate.clone())]))
+        .start();
+    let failed = submit(&app, &A, "prompt=failed&label=l");
+    app.ended(&failed);
+    let done = submit(&app, &A, "prompt=done");
+    let kept = submit(&app, &A, "prompt=kept&label=l");
+    let theirs = submit(&app, &B, "prompt=theirs");
+    for id in [&done, &kept, &theirs] {
+        app.ended(id);
+    }
+    let running = app.post_with("/scrapers/grok/jobs?prompt=x", &A, "").expect(202);
+    let running = running["job_id"].as_str().unwrap();
+    gate.arrived(1);
+    let ids = format!("ids={failed},{done},{running},{done}");
+    let counted = delete(&app, &format!("{ids}&dry_run=true"));
+    assert_eq!(counts(&counted), [2, 1, 0, 0, 1, 0, 1], "{counted:#}");
+    assert_eq!(counted["label"], Value::Null);
+    let refused = app.method_with("DELETE", &format!("/jobs?ids={failed},{theirs}"), &A);
+    assert_eq!((refused.status, refused.code().as_str()), (404, "job_not_found"));
+    assert_eq!(refused.json()["job_id"], theirs.as_str());
+    assert_eq!(app.ended(&failed)["status"], "failed", "nothing is deleted then");
+    assert_eq!(counts(&delete(&app, &ids)), counts(&counted));
+    for id in [&failed, &done] {
+        assert_eq!(app.get(&format!("/jobs/{id}")).code(), "job_not_found");
+    }
+    gate.open();
+    for id in [&kept, &theirs, running] {
+        assert_eq!(app.ended(id)["status"], "done");
+    }
+}
+
+#[test]
 fn jobs_that_have_not_ended_stay_and_are_counted() {
     let gate = Gate::default();
     let upstream = Scripted::new("s", [Step::Hold(gate.clone())]);
@@ -118,6 +156,8 @@ fn a_deletion_that_does_not_say_what_is_refused() {
         ("label=", "label_missing"),
         ("dry_run=true", "label_missing"),
         ("label=a&label=b", "parameter_repeated"),
+        ("ids=1", "parameter_invalid"),
+        ("label=a&ids=0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10", "parameter_invalid"),
         ("label=a&dry_run=perhaps", "parameter_invalid"),
         ("label=a&dryrun=true", "parameter_invalid"),
         ("label=a%00", "label_invalid"),

@@ -120,6 +120,36 @@ fn retry_follows_the_cursor_and_prints_each_batch() {
 }
 
 #[test]
+fn retry_takes_several_ids_and_says_which_have_not_failed() {
+    let body = r#"{"dry_run":false,"matched":2,"changed":2,"batch_id":"b","next_cursor":null}"#;
+    let replies = || vec![(202, body.to_owned())];
+    let (ran, asked) = against(replies(), &["retry", "one", "two", "one"]);
+    assert_eq!((ran.exit, ran.out.as_str()), (ExitCode::Done, "b\n"));
+    assert!(asked[0].starts_with("POST /jobs/retry?ids=one%2Ctwo&dry_run=false "), "{asked:?}");
+    let (ran, _) = against(replies(), &["retry", "one", "two", "three"]);
+    assert_eq!(ran.exit, ExitCode::Failed);
+    assert!(ran.err.contains("1 of the 3 that are named have not failed"), "{}", ran.err);
+    let ran = run_line(&["retry", "one", "--label", "l"]);
+    assert!(ran.err.contains("cannot be combined"), "{}", ran.err);
+}
+
+#[test]
+fn delete_takes_ids_or_a_label() {
+    let body = r#"{"label":null,"dry_run":false,"jobs":2,"results":1,"raw":0,"evidence":0,
+        "cache_entries":0,"webhooks_pending":0,"unfinished":1}"#;
+    let replies = || vec![(200, body.to_owned())];
+    let (ran, asked) = against(replies(), &["delete", "one", "two", "three"]);
+    assert_eq!(ran.exit, ExitCode::Done);
+    assert!(asked[0].starts_with("DELETE /jobs?ids=one%2Ctwo%2Cthree&dry_run=false "));
+    assert!(ran.err.contains("1 job that has not ended stays"), "{}", ran.err);
+    let (_, asked) = against(replies(), &["delete", "--label", "l", "--dry-run"]);
+    assert!(asked[0].starts_with("DELETE /jobs?label=l&dry_run=true "), "{asked:?}");
+    for line in [&["delete"][..], &["delete", "one", "--label", "l"], &["delete", ""]] {
+        assert!(Cli::try_parse_from([&["answerd"], line].concat()).is_err(), "{line:?}");
+    }
+}
+
+#[test]
 fn cancel_prints_the_job_and_is_no_failure_by_itself() {
     let mut canceled = job("failed", "finished");
     canceled["error_code"] = "canceled".into();

@@ -159,6 +159,7 @@ pub(crate) const OTHERS: &[&str] = &[
     "account",
     "error_code",
     "batch",
+    "ids",
     "limit",
     "cursor",
     "dry_run",

@@ -146,7 +146,7 @@ pub(crate) async fn run_batch(asked: ToolCall) -> ToolOutcome {
     batch_content(&service, &batch.key.id.to_string()).await
 }
 
-/// Submits the failed jobs that match again, as one batch.
+/// Submits the failed jobs that are meant again, as one batch.
 pub(crate) async fn retry_jobs(asked: ToolCall) -> ToolOutcome {
     let ToolCall { service, caller, mut arguments, body: _body } = asked;
     service.check_rate(&caller)?;
@@ -157,8 +157,8 @@ pub(crate) async fn retry_jobs(asked: ToolCall) -> ToolOutcome {
         idempotency_of_batch(&caller.account, &key, format!("retry {pairs:?}").as_bytes())
     };
     let known = key.map(same);
-    let BulkQuery { filter, after, dry_run } = bulk::query(&service, &caller, pairs, "failed")?;
-    let (retried, _) = service.retry_matching(&caller, filter, after, known, dry_run).await?;
+    let BulkQuery { target, dry_run } = bulk::query(&service, &caller, pairs, "failed")?;
+    let (retried, _) = service.retry_jobs(&caller, target, known, dry_run).await?;
     let view = bulk::view(&service, &retried, dry_run);
     Ok(Content::of_view(&view, service.mcp_text_chars_max()))
 }

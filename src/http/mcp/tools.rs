@@ -106,8 +106,8 @@ fn asking() -> Vec<Tool> {
         tool(
             "retry_jobs",
             "Ask failed questions again",
-            "Queues the failed jobs of this key that match, again, as one batch: `batch` names the \
-             batch whose failed jobs are meant, `label` and others filter likewise, and one of them \
+            "Queues failed jobs of this key again, as one batch: `ids` names them, or `batch` the \
+             batch whose failed jobs are meant; `label` and others filter likewise, and one of them \
              is needed. `get_batch` has the progress of the `batch_id` that is returned. With \
              `dry_run` jobs are counted only. Every job costs credits.",
             ToolEffect::Asks,

@@ -52,7 +52,7 @@ pub(crate) const WEBHOOK: Codes = &[WebhookNotFound];
 pub(crate) const WEBHOOK_AGAIN: Codes = &[WebhookPending, RateLimit, WebhooksNotConfigured];
 /// Of deleting jobs by their label.
 pub(crate) const DELETION: Codes =
-    &[LabelMissing, LabelInvalid, ParameterInvalid, ParameterRepeated];
+    &[LabelMissing, LabelInvalid, ParameterInvalid, ParameterRepeated, JobNotFound];
 /// Of what names a tracker.
 pub(crate) const TRACKER: Codes = &[TrackerNotFound];
 /// Of a body that is read.

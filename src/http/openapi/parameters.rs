@@ -6,6 +6,7 @@ use super::examples::{ALERT_ID, BATCH_ID, JOB_ID, PROMPT, SCHEDULE_ID};
 use crate::api::{Kind, PARAMETERS, Parameter, Scope};
 use crate::http::request::headers::WAIT_SECONDS_MAX;
 use crate::http::request::job_filter::SEARCH_CHARS_MAX;
+use crate::http::request::job_ids::IDS_MAX;
 use crate::http::resource::list::{LIMIT_DEFAULT, LIMIT_MAX};
 use crate::http::resource::result_rows::RowKind;
 use crate::http::resource::results::{FORMATS, ROWS_MAX};
@@ -194,7 +195,14 @@ pub(crate) fn list() -> Vec<Value> {
     parameters
 }
 
-/// Returns the parameters of an action on all jobs that match.
+/// Returns the ids of the jobs that an action is about.
+fn ids() -> Value {
+    let about =
+        format!("The jobs with these ids, in place of a filter: up to {IDS_MAX}, with commas.");
+    of("query", "ids", &about, json!({ "type": "string", "examples": [JOB_ID] }))
+}
+
+/// Returns the parameters of an action on jobs that are named, or on all that match.
 pub(crate) fn bulk() -> Vec<Value> {
     let dry_run = json!({ "type": "boolean" });
     let mut parameters = job_filters();
@@ -203,6 +211,7 @@ pub(crate) fn bulk() -> Vec<Value> {
         label["example"] = "nightly".into();
     }
     parameters.extend([
+        ids(),
         cursor("The `next_cursor` of the call before, with the same filters."),
         of("query", "dry_run", "Counts the jobs that match, and changes nothing.", dry_run),
     ]);
@@ -269,9 +278,11 @@ pub(crate) fn deletion() -> Vec<Value> {
     });
     let dry_run = json!({ "type": "boolean" });
     let mut label = of("query", "label", "Exactly this label.", label);
-    label["required"] = true.into();
+    // For the reference: a call needs one of the two.
+    label["example"] = "nightly".into();
     vec![
         label,
+        ids(),
         of("query", "dry_run", "Counts what would be deleted, and deletes nothing.", dry_run),
     ]
 }

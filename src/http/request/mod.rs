@@ -8,6 +8,7 @@ pub(crate) mod body;
 pub(crate) mod call;
 pub(crate) mod headers;
 pub(crate) mod job_filter;
+pub(crate) mod job_ids;
 pub(crate) mod json;
 pub(crate) mod moment;
 pub(crate) mod origin;

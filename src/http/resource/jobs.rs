@@ -13,6 +13,7 @@ use crate::api::{DeletionView, ErrorCode, TokensView, job_object};
 use crate::http::error::ApiError;
 use crate::http::request::call::{ApiCall, ApiResult};
 use crate::http::request::headers::wait_ms;
+use crate::http::request::job_ids;
 use crate::http::request::params::{boolean, wrong_type};
 use crate::http::resource::poll::{self, Form};
 use crate::job::check_label;
@@ -41,22 +42,29 @@ pub(crate) async fn cancel(call: ApiCall, caller: Caller) -> ApiResult {
     Ok(HttpResponse::Ok().insert_header((CONTENT_TYPE, "application/json")).body(json))
 }
 
-/// Deletes the finished jobs of the caller's with a label, or counts what would go.
-pub(crate) async fn delete_labeled(mut call: ApiCall, caller: Caller) -> ApiResult {
-    let (mut label, mut dry_run) = (None, false);
+/// Deletes the finished jobs of the caller's that are named or have a label, or counts what would
+/// go.
+pub(crate) async fn delete(mut call: ApiCall, caller: Caller) -> ApiResult {
+    let (mut label, mut ids, mut dry_run) = (None, None, false);
     for (name, value) in call.take_query()? {
         match name.as_str() {
             "label" if label.is_some() => return Err(ApiError::repeated("label", None).into()),
             "label" => label = check_label(Some(value))?,
+            "ids" => job_ids::add(&mut ids, &value)?,
             "dry_run" => dry_run = boolean("dry_run", value)?,
             "api_key" => {}
             // A misspelt `dry_run` must not delete.
-            _ => return Err(wrong_type(&name, "`label` or `dry_run` here", &value).into()),
+            _ => return Err(wrong_type(&name, "`ids`, `label` or `dry_run` here", &value).into()),
         }
     }
-    // Without one, what should be all jobs of a label would be all jobs.
-    let label = label.ok_or_else(|| ApiError::from(ErrorCode::LabelMissing))?;
-    let counts = call.service().delete_labeled(&caller, label.clone(), dry_run).await?;
+    let service = call.service();
+    let counts = match (&label, ids) {
+        (None, Some(ids)) => service.delete_named(&caller, ids, dry_run).await?,
+        (Some(label), None) => service.delete_labeled(&caller, label.clone(), dry_run).await?,
+        (Some(label), Some(_)) => return Err(wrong_type("label", "without `ids`", label).into()),
+        // Without one, what should be some jobs would be all.
+        (None, None) => return Err(ApiError::from(ErrorCode::LabelMissing).into()),
+    };
     Ok(HttpResponse::Ok().json(DeletionView {
         label,
         dry_run,

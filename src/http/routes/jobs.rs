@@ -47,9 +47,9 @@ fn jobs() -> Vec<Operation> {
                 .answers("200", rows)
                 .fails(&[RESULTS, READS])
         }),
-        delete("/jobs", keyed(jobs::delete_labeled), |it| {
+        delete("/jobs", keyed(jobs::delete), |it| {
             let counts = Reply::json("What was deleted.", "Deletion", examples::deletion());
-            it.named("deleteJobs", "Deletes the finished jobs of a key with a label")
+            it.named("deleteJobs", "Deletes finished jobs of a key, by their ids or a label")
                 .about("With everything that was kept of them. Unfinished jobs stay.")
                 .takes(parameters::deletion())
                 .answers("200", counts)
@@ -57,7 +57,7 @@ fn jobs() -> Vec<Operation> {
         }),
         post("/jobs/cancel", keyed(bulk::cancel), |it| {
             let counts = Reply::json("What was canceled.", "Bulk", examples::canceled_jobs());
-            it.named("cancelJobs", "Cancels the unfinished jobs of a key that match")
+            it.named("cancelJobs", "Cancels unfinished jobs of a key, by their ids or a filter")
                 .about("At most 1,000, the newest first; `next_cursor` leads to the others.")
                 .takes(parameters::bulk())
                 .answers("200", counts)
@@ -66,7 +66,7 @@ fn jobs() -> Vec<Operation> {
         post("/jobs/retry", keyed(bulk::retry), |it| {
             let counts = || Reply::json("Nothing was submitted.", "Bulk", examples::no_retry());
             let batch = Reply::json("The batch is on disk.", "Bulk", examples::retried_jobs());
-            it.named("retryJobs", "Submits the failed jobs of a key that match again")
+            it.named("retryJobs", "Submits failed jobs of a key again, by their ids or a filter")
                 .about("As one batch, without their webhooks: at most 1,000, the newest first.")
                 .takes(parameters::bulk())
                 .takes([parameters::idempotency_key()])
