@@ -32,7 +32,8 @@ Examples:
 /// The copy is the store as it was at one moment, and is checked before it has its name; until then
 /// the file ends in .part. A running service makes the copy itself: it is reached at --url, or else
 /// at the address of the settings, and where it has keys wants an operator's, with
-/// `http.operators_read_jobs`. Evidence of browsers is not in it.
+/// `http.operators_read_jobs`. The evidence of browsers, the directory `evidence` beside the store,
+/// is not in it.
 #[derive(Debug, Args)]
 #[command(after_help = BACKUP_EXAMPLES)]
 pub(crate) struct BackupArgs {
@@ -95,6 +96,7 @@ pub(crate) fn back_up(args: BackupArgs, console: &mut Console) -> Result<ExitCod
         console.result(&path.display().to_string())?;
         let noun = if jobs == 1 { "job" } else { "jobs" };
         console.note(&format!("{jobs} {noun}, {rows} rows; checked, and sound"));
+        console.note("without the evidence of browsers, the directory `evidence` beside the store");
     }
     Ok(ExitCode::Done)
 }
