@@ -108,6 +108,34 @@ fn a_click_on_a_value_filters_the_list_and_an_action_asks_before_it_acts() {
 }
 
 #[test]
+fn finished_jobs_that_match_are_deleted_after_a_question() {
+    let (app, _) = one_has_failed();
+    app.ended(&app.submit("chatgpt", "stays"));
+    let dashboard = Dashboard::open(&app, "/jobs?label=weekly&status=pending");
+    let browser = &dashboard.browser;
+    browser.until("!document.querySelector('.bulk').hidden");
+    let offered = "[...document.querySelectorAll('.bulk button')].map((it) => it.innerText).join()";
+    browser.until(&format!("{offered} === 'Cancel unfinished,Export CSV'"));
+    dashboard.click("All");
+    browser.until("document.querySelectorAll('#jobs tbody tr').length === 4");
+    dashboard.click("Delete finished");
+    dashboard.shows("Delete 4 jobs with their answers? This cannot be undone.");
+    dashboard.click("Keep as it is");
+    dashboard.click("Failed");
+    dashboard.click("Delete finished");
+    dashboard.click("Delete 1 job");
+    dashboard.shows("No job matches");
+    dashboard.click("All");
+    browser.until("document.querySelectorAll('#jobs tbody tr').length === 3");
+    dashboard.click("Delete finished");
+    dashboard.click("Delete 3 jobs");
+    dashboard.shows("No job matches");
+    let left = app.get("/jobs").expect(200)["jobs"].take();
+    assert_eq!((left.as_array().unwrap().len(), &left[0]["prompt"]), (1, &json!("stays")));
+    dashboard.is_at_peace();
+}
+
+#[test]
 fn several_prompts_go_to_several_countries_several_times() {
     let app = Builder::new().start();
     let dashboard = Dashboard::open(&app, "/new");

@@ -1,4 +1,4 @@
-// Retrying, canceling and exporting all jobs that the filters of the list match.
+// Retrying, canceling, deleting and exporting all jobs that the filters of the list match.
 
 import { json, text } from "./api.js";
 import { announce, el, fill } from "./dom.js";
@@ -6,16 +6,25 @@ import { plural } from "./format.js";
 import { complain } from "./live.js";
 import { newId } from "./session.js";
 
+/** The most jobs that a call names by their ids, and those of a page of the list. */
+const IDS_MAX = 1000;
+const PAGE_JOBS = 200;
+
 const ACTIONS = {
   retry: {
-    name: "Retry failed", status: "failed", none: "No failed job matches.",
+    name: "Retry failed", fits: ["failed"], none: "No failed job matches.",
     ask: (jobs) => `Submit ${jobs} again as a new batch? Their webhooks are not called.`,
     yes: (jobs) => `Retry ${jobs}`,
   },
   cancel: {
-    name: "Cancel unfinished", status: "pending", none: "No unfinished job matches.",
+    name: "Cancel unfinished", fits: ["pending"], none: "No unfinished job matches.",
     ask: (jobs) => `Cancel ${jobs}? This cannot be undone.`,
-    yes: (jobs) => `Cancel ${jobs}`,
+    yes: (jobs) => `Cancel ${jobs}`, tone: "danger",
+  },
+  delete: {
+    name: "Delete finished", fits: ["done", "failed"], none: "No finished job matches.",
+    ask: (jobs) => `Delete ${jobs} with their answers? This cannot be undone.`,
+    yes: (jobs) => `Delete ${jobs}`, tone: "danger",
   },
 };
 
@@ -40,7 +49,7 @@ export function bulkActions(changed, signal) {
     // A question that stands there is about these filters.
     if (now === shown || !asks) return;
     shown = now;
-    const fits = ({ status }) => !filter.status || filter.status === status;
+    const fits = (action) => !filter.status || action.fits.includes(filter.status);
     const error = el("p", { class: "error", role: "alert" });
     const run = (act) => async ({ currentTarget }) => {
       currentTarget.disabled = true;
@@ -63,15 +72,29 @@ export function bulkActions(changed, signal) {
       if (focus) [...element.querySelectorAll("button")].find(({ textContent }) => textContent === focus)?.focus();
     }
 
+    /** The ids of the newest finished jobs, and whether there are more. */
+    async function finished() {
+      const ids = [];
+      let cursor = "";
+      do {
+        const page = new URLSearchParams([...asks, ["limit", PAGE_JOBS], ...(cursor ? [["cursor", cursor]] : []), ...(filter.status ? [["status", filter.status]] : [])]);
+        const { jobs, next_cursor: next } = await json(`/jobs?${page}`, { signal });
+        ids.push(...jobs.filter(({ status }) => status !== "pending").map(({ job_id: id }) => id));
+        cursor = next;
+      } while (cursor && ids.length < IDS_MAX);
+      return { ids: ids.slice(0, IDS_MAX), matched: Math.min(ids.length, IDS_MAX), next_cursor: cursor };
+    }
+
     async function ask(path, action) {
-      const { matched, next_cursor: more } = await json(`/jobs/${path}?${asks}&dry_run=true`, { method: "POST", signal });
+      const counted = path === "delete" ? finished() : json(`/jobs/${path}?${asks}&dry_run=true`, { method: "POST", signal });
+      const { ids, matched, next_cursor: more } = await counted;
       if (matched === 0) {
         error.textContent = action.none;
         return;
       }
       const jobs = more ? `the newest ${plural(matched, "job")}` : plural(matched, "job");
       const key = newId();
-      const yes = button(action.yes(jobs), () => act(path, key), path === "cancel" ? "danger" : "primary");
+      const yes = button(action.yes(jobs), () => (ids ? remove(ids) : act(path, key)), action.tone ?? "primary");
       fill(element, el("p", {}, action.ask(jobs)),
         el("div", { class: "buttons" }, yes, el("button", { type: "button", class: "button small", on: { click: () => buttons(action.name) } }, "Keep as it is")), error);
       announce(action.ask(jobs));
@@ -87,6 +110,13 @@ export function bulkActions(changed, signal) {
       }
       announce(`${plural(done.changed, "job")} canceled.`);
       buttons(ACTIONS[path].name);
+      changed();
+    }
+
+    async function remove(ids) {
+      const { jobs } = await json(`/jobs?${new URLSearchParams({ ids: ids.join() })}`, { method: "DELETE" });
+      announce(`${plural(jobs, "job")} deleted.`);
+      buttons(ACTIONS.delete.name);
       changed();
     }
 
