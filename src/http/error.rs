@@ -286,6 +286,8 @@ impl ApiError {
             | StoreError::Unsound { .. }
             | StoreError::Version(_) => return ErrorCode::StorageFailed.into(),
             StoreError::Database(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Unsuitable(_)
             | StoreError::Directory { .. }
             | StoreError::Missing(_)
             | StoreError::InUse(_)

@@ -30,6 +30,10 @@ impl BackendError {
 pub enum StoreError {
     #[error("the database failed: {0}")]
     Database(BackendError),
+    #[error("the database cannot be reached: {0}")]
+    Unavailable(BackendError),
+    #[error("the database cannot have the store: {0}")]
+    Unsuitable(BackendError),
     #[error("{path} cannot be used: {error}; {}", directory_advice(.error.kind()))]
     Directory { path: String, error: Arc<std::io::Error> },
     #[error(
@@ -94,7 +98,9 @@ impl StoreError {
     pub(super) fn voids_transaction(&self) -> bool {
         match self {
             StoreError::Database(_) | StoreError::Panicked => true,
-            StoreError::Directory { .. }
+            StoreError::Unavailable(_)
+            | StoreError::Unsuitable(_)
+            | StoreError::Directory { .. }
             | StoreError::Missing(_)
             | StoreError::InUse(_)
             | StoreError::Version(_)
@@ -113,6 +119,8 @@ impl StoreError {
         match self {
             StoreError::Database(_) => !self.is_damage(),
             StoreError::Panicked
+            | StoreError::Unavailable(_)
+            | StoreError::Unsuitable(_)
             | StoreError::Directory { .. }
             | StoreError::Missing(_)
             | StoreError::InUse(_)
@@ -140,6 +148,8 @@ impl StoreError {
             StoreError::Database(error) => error.to_string(),
             StoreError::Unsound { error, .. } => error.to_string(),
             StoreError::Version(_)
+            | StoreError::Unavailable(_)
+            | StoreError::Unsuitable(_)
             | StoreError::Directory { .. }
             | StoreError::Missing(_)
             | StoreError::InUse(_)
@@ -156,8 +166,9 @@ impl StoreError {
     pub fn is_damage(&self) -> bool {
         match self {
             StoreError::Damaged(_) | StoreError::Version(_) | StoreError::Unsound { .. } => true,
-            StoreError::Database(error) => error.is_unsound(),
-            StoreError::Directory { .. }
+            StoreError::Database(error) | StoreError::Unsuitable(error) => error.is_unsound(),
+            StoreError::Unavailable(_)
+            | StoreError::Directory { .. }
             | StoreError::Missing(_)
             | StoreError::InUse(_)
             | StoreError::Busy

@@ -89,6 +89,7 @@ fn imports_run_downward_only() {
 /// A word, and the files that may name it.
 const NAMED_IN: &[(&str, &[&str])] = &[
     ("redb", &["store/embedded/"]),
+    ("tokio_postgres", &["store/shared/"]),
     ("bincode", &["store/record.rs", "store/record/"]),
     // Of the file of a backup, which is no store yet.
     (

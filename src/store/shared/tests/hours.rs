@@ -1,0 +1,99 @@
+//! The tables of hours come and go.
+
+use super::super::error::ErrorClass;
+use super::super::hours::{self, HourTable, WRITE_EXPIRY};
+use super::super::row_number::Hour;
+use super::*;
+
+async fn tables_of(session: &PgSession, hour: Hour) -> i64 {
+    let query = format!(
+        "SELECT count(*) FROM pg_tables WHERE schemaname = current_schema() AND tablename LIKE '%_{:06}'",
+        hour.number()
+    );
+    number(session, &query).await
+}
+
+#[test]
+fn hours_are_made_ahead_once() {
+    block_on(async {
+        let (_place, session) = Place::prepared().await;
+        let first = Hour::of_ms(START_MS);
+        let made = hours::make_ahead(&session, START_MS).await.unwrap();
+        assert_eq!(made, [first, first.plus(1), first.plus(2), first.plus(3)]);
+        for hour in &made {
+            assert_eq!(tables_of(&session, *hour).await, 6);
+        }
+        assert_eq!(hours::make_ahead(&session, START_MS).await.unwrap(), []);
+        let later = hours::make_ahead(&session, START_MS + HOUR_MS).await.unwrap();
+        assert_eq!(later, [first.plus(4)]);
+    });
+}
+
+#[test]
+fn hour_that_several_nodes_make_is_made_once_and_none_fails() {
+    block_on(async {
+        let (place, session) = Place::prepared().await;
+        let hour = Hour::of_ms(START_MS);
+        let sessions = futures_util::future::join_all((0..4).map(|_| place.connect())).await;
+        let made = sessions.iter().map(|session| hours::make(session, hour));
+        for made in futures_util::future::join_all(made).await {
+            made.unwrap();
+        }
+        assert_eq!(tables_of(&session, hour).await, 6);
+        let jobs = HourTable::Jobs.in_hour(hour);
+        for session in &sessions {
+            assert_eq!(number(session, &format!("SELECT count(*) FROM {jobs}")).await, 0);
+        }
+    });
+}
+
+#[test]
+fn hour_is_dropped_after_its_last_job_and_not_before() {
+    block_on(async {
+        let (_place, session) = Place::prepared().await;
+        let hour = Hour::of_ms(START_MS);
+        let expires_ms = START_MS + 24 * HOUR_MS;
+        hours::make_ahead(&session, START_MS).await.unwrap();
+        assert_eq!(
+            session.execute(WRITE_EXPIRY, &[&hour.number(), &(expires_ms as i64)]).await.unwrap(),
+            1
+        );
+        // The latest counts.
+        assert_eq!(
+            session.execute(WRITE_EXPIRY, &[&hour.number(), &(START_MS as i64)]).await.unwrap(),
+            0
+        );
+        assert_eq!(hours::due(&session, START_MS + HOUR_MS + 299_999).await.unwrap(), []);
+        // Those that had no job go before it, though not before they are over.
+        let due = hours::due(&session, START_MS + 2 * HOUR_MS + 300_000).await.unwrap();
+        assert_eq!(due, [hour.plus(1)]);
+        let due = hours::due(&session, expires_ms + 299_999).await.unwrap();
+        assert_eq!(due, [hour.plus(1), hour.plus(2), hour.plus(3)]);
+        let due = hours::due(&session, expires_ms + 300_000).await.unwrap();
+        assert_eq!(due[0], hour);
+        hours::drop_tables(&session, hour).await.unwrap();
+        assert_eq!(tables_of(&session, hour).await, 0);
+        assert!(!hours::due(&session, expires_ms + 300_000).await.unwrap().contains(&hour));
+        // That another leader has dropped it is no error.
+        hours::drop_tables(&session, hour).await.unwrap();
+        assert_eq!(tables_of(&session, hour.plus(1)).await, 6);
+    });
+}
+
+#[test]
+fn hour_that_is_being_read_is_dropped_later() {
+    block_on(async {
+        let (place, session) = Place::prepared().await;
+        let hour = Hour::of_ms(START_MS);
+        hours::make(&session, hour).await.unwrap();
+        let reader = place.connect().await;
+        let ends = HourTable::Ends.in_hour(hour);
+        run(&reader, &format!("BEGIN; SELECT * FROM {ends}")).await;
+        let refused = hours::drop_tables(&session, hour).await.unwrap_err();
+        assert_eq!(refused.class(), ErrorClass::Contended);
+        assert_eq!(tables_of(&session, hour).await, 6);
+        run(&reader, "COMMIT").await;
+        hours::drop_tables(&session, hour).await.unwrap();
+        assert_eq!(tables_of(&session, hour).await, 0);
+    });
+}

@@ -1,0 +1,73 @@
+//! The parts of the shared store on a real server: each test has a schema of its own.
+
+mod connect;
+mod hours;
+pub(crate) mod postgres;
+mod rows;
+mod schema;
+
+use postgres::PostgresServer;
+
+use super::connect::{PgConnector, PgOptions, PgSession, Purpose};
+use super::schema::prepare;
+use crate::clock::UnixMs;
+use crate::store::StoreError;
+
+/// 2026-05-11T12:00:00Z.
+const START_MS: UnixMs = 1_778_500_800_000;
+const HOUR_MS: u64 = 3_600_000;
+
+/// Runs what a test awaits, with the sockets and timers that it needs.
+pub(super) fn block_on<T>(test: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(test)
+}
+
+/// A schema of the server that the tests of this process share.
+pub(super) struct Place {
+    pub options: PgOptions,
+}
+
+impl Place {
+    /// Returns a place where nothing is yet.
+    pub(super) fn empty() -> Place {
+        let server = PostgresServer::shared();
+        Place {
+            options: PgOptions {
+                url: server.url(),
+                password: None,
+                schema: server.new_schema(),
+                node: "test".to_owned(),
+            },
+        }
+    }
+
+    /// Returns a place with the tables of a store, and a session there.
+    pub(super) async fn prepared() -> (Place, PgSession) {
+        let place = Place::empty();
+        let session = place.connect().await;
+        prepare(&session, &place.options.schema, None).await.unwrap();
+        (place, session)
+    }
+
+    pub(super) async fn connect(&self) -> PgSession {
+        PgConnector::new(&self.options).unwrap().connect(Purpose::Setup).await.unwrap()
+    }
+
+    /// Opens the store as a node of this role does.
+    async fn open_as(&self, role: &str, key: Option<[u8; 16]>) -> Result<[u8; 16], StoreError> {
+        let url = PostgresServer::shared().url_as(role);
+        let options = PgOptions { url, ..self.options.clone() };
+        let session = PgConnector::new(&options)?.connect(Purpose::Setup).await?;
+        prepare(&session, &options.schema, key).await
+    }
+}
+
+/// Runs statements that a test needs.
+async fn run(session: &PgSession, statements: &str) {
+    session.batch_execute(statements).await.unwrap();
+}
+
+/// Reads one number.
+async fn number(session: &PgSession, query: &str) -> i64 {
+    session.query_one(query, &[]).await.unwrap().get(0)
+}

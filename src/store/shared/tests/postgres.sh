@@ -1,0 +1,50 @@
+# Runs a PostgreSQL server of its own for one test process: in a folder of its own, reached through a Unix
+# socket there. Says "ready FOLDER" when it answers. The server and the folder are gone soon after standard
+# input is closed, which the end of the test process does, whatever ends it.
+set -eu
+
+# The server refuses to run as root.
+if [ "$(id -u)" = 0 ]; then
+  user=postgres
+  id -u "$user" >/dev/null 2>&1 || user=nobody
+  exec setpriv --reuid="$(id -u "$user")" --regid="$(id -g "$user")" --clear-groups sh -c "$SCRIPT"
+fi
+
+# Debian keeps the server's programs off the path.
+newest=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)
+[ -z "$newest" ] || PATH=$newest:$PATH
+if ! command -v initdb >/dev/null; then
+  echo "PostgreSQL is missing; bash tests/run installs it where it may" >&2
+  exit 1
+fi
+
+# In /tmp, because the path of a socket has at most 107 bytes.
+folder=$(mktemp -d /tmp/answerd-postgres-XXXXXX)
+cd "$folder"
+server=
+finish() {
+  # At once, as a crash would: the folder goes with it.
+  [ -z "$server" ] || { kill -QUIT "$server" && wait "$server"; } 2>/dev/null || true
+  cd /
+  rm -rf "$folder"
+}
+trap finish EXIT
+trap 'exit 1' HUP INT TERM
+trap '' PIPE
+fail() {
+  cat log >&2
+  exit 1
+}
+
+initdb -D data --username=answerd --auth=trust --encoding=UTF8 --no-locale --no-sync --no-instructions \
+  >log 2>&1 || fail
+postgres -D data -c listen_addresses= -c unix_socket_directories="$folder" -c shared_buffers=16MB \
+  -c max_connections=200 >>log 2>&1 </dev/null &
+server=$!
+until pg_isready -q -h "$folder"; do
+  kill -0 "$server" 2>/dev/null || fail
+  sleep 0.05
+done
+echo "ready $folder"
+exec >/dev/null 2>&1
+cat >/dev/null
