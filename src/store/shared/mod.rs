@@ -4,8 +4,12 @@
 mod connect;
 mod error;
 mod hours;
+mod lead;
+mod membership;
+mod nodes;
 mod row_number;
 mod rows;
 mod schema;
 #[cfg(test)]
 mod tests;
+mod watch;

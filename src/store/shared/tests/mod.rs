@@ -2,6 +2,9 @@
 
 mod connect;
 mod hours;
+mod lead;
+mod membership;
+mod nodes;
 pub(crate) mod postgres;
 mod rows;
 mod schema;
@@ -9,6 +12,7 @@ mod schema;
 use postgres::PostgresServer;
 
 use super::connect::{PgConnector, PgOptions, PgSession, Purpose};
+use super::nodes::NodeProfile;
 use super::schema::prepare;
 use crate::clock::UnixMs;
 use crate::store::StoreError;
@@ -59,6 +63,18 @@ impl Place {
         let options = PgOptions { url, ..self.options.clone() };
         let session = PgConnector::new(&options)?.connect(Purpose::Setup).await?;
         prepare(&session, &options.schema, key).await
+    }
+}
+
+fn profile(name: &str) -> NodeProfile {
+    NodeProfile {
+        name: name.to_owned(),
+        version: "0.1.0".to_owned(),
+        record_max: 1,
+        workers: vec![],
+        settings: vec![],
+        started_ms: START_MS as i64,
+        writers: 2,
     }
 }
 
