@@ -2,13 +2,16 @@
 //! the account, the batch, the webhook and the cache. Pure: whatever keeps the store reads, asks
 //! here, and applies the change in one transaction.
 
-use super::accounts::{CreditsChange, Usage};
+use super::StoreError;
+use super::accounts::{Credits, CreditsChange, Usage};
 use super::effects::{Effect, UsageEvent};
 use super::outbox::{HOLD_MS, NewDelivery};
-use super::writes::NewResult;
+use super::row::Row;
+use super::writes::{NewResult, SubmitError, SubmitLimits};
 use crate::clock::UnixMs;
 use crate::job::{
-    AttemptEnd, Batch, BatchKey, Delivery, Event, Failure, Job, Reason, State, TransitionError,
+    ATTEMPTS_KEPT_MAX, AttemptEnd, Batch, BatchKey, Delivery, Event, Failure, ItemError, Job,
+    Reason, RejectedItem, State, TransitionError,
 };
 
 /// The time under which an index has something, before a step and after it; `None` where it does
@@ -71,6 +74,28 @@ pub(super) struct JobChange<'j> {
     pub delivery: Option<NewDelivery>,
     pub result: Option<ResultChange<'j>>,
     occasion: Occasion,
+}
+
+/// Checks the limits of a new job, of whose scraper this many are unfinished. `credits` are asked
+/// for where the account has an allowance.
+///
+/// # Errors
+/// The outer error is that of `credits`; the inner says which limit refuses the job.
+pub(super) fn admit(
+    job: &Job,
+    limits: SubmitLimits,
+    unfinished: usize,
+    credits: impl FnOnce() -> Result<Credits, StoreError>,
+) -> Result<Result<(), SubmitError>, StoreError> {
+    if !limits.have_room(job, unfinished) {
+        return Ok(Err(SubmitError::QueueFull));
+    }
+    match limits.allowance_for(job) {
+        Some(allowance) if !credits()?.afford(job.price, allowance) => {
+            Ok(Err(SubmitError::CreditLimit))
+        }
+        Some(_) | None => Ok(Ok(())),
+    }
 }
 
 /// Returns what a new job changes; one that is inserted as `done` comes with its result.
@@ -248,6 +273,18 @@ pub(super) fn batch_end(batch: &mut Batch, done: bool, now_ms: UnixMs) -> BatchC
     BatchChange { ends, delivery }
 }
 
+/// Returns the item of a batch that is refused because its job, which would have had this row, was
+/// not taken.
+pub(super) fn rejected_item(batch: BatchKey, row: Row, error: SubmitError) -> RejectedItem {
+    let why = match error {
+        SubmitError::QueueFull => ItemError::QueueFull,
+        // An item has no key of its own.
+        SubmitError::CreditLimit | SubmitError::KeyReused => ItemError::CreditLimit,
+    };
+    // Inside the batch's rows, which are few.
+    RejectedItem { index: (row - batch.row - 1) as u32, why }
+}
+
 /// Completes a batch of which all items have been tried: `done` of them were inserted as done. One
 /// without a job that waits has ended. Returns its webhook, if it is due at once.
 pub(super) fn batch_submit(batch: &mut Batch, done: u32) -> Option<NewDelivery> {
@@ -360,6 +397,19 @@ pub(super) fn kept_attempt(
             AttemptKept::Nothing
         }
     }
+}
+
+/// Adds an attempt to those that are kept of its job, of which the oldest give way. Returns false
+/// for one that is there already: it was written by a commit that was reported as failed.
+pub(super) fn keep_attempt(kept: &mut Vec<AttemptEnd>, end: AttemptEnd) -> bool {
+    let known = (end.number, end.started_ms);
+    if kept.iter().any(|kept| (kept.number, kept.started_ms) == known) {
+        return false;
+    }
+    kept.push(end);
+    let surplus = kept.len().saturating_sub(ATTEMPTS_KEPT_MAX);
+    kept.drain(..surplus);
+    true
 }
 
 #[cfg(test)]

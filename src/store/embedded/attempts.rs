@@ -8,7 +8,8 @@ use super::snapshot::Snapshot;
 use super::spend;
 use super::transaction::Tables;
 use crate::clock::UnixMs;
-use crate::job::{ATTEMPTS_KEPT_MAX, AttemptEnd, Job, State, UpstreamUsage};
+use crate::job::{AttemptEnd, Job, State, UpstreamUsage};
+use crate::store::change;
 use crate::store::record::SealedResult;
 use crate::store::{NewAttemptEnd, Pending, Row, Store, StoreError, record};
 
@@ -29,15 +30,10 @@ pub(super) fn note(
     };
     // Those that cannot be read are no reason to keep a job from going on.
     let mut attempts = kept.unwrap_or_default();
-    let known = (end.number, end.started_ms);
-    if attempts.iter().any(|kept| (kept.number, kept.started_ms) == known) {
-        // It was written by a commit that was reported as failed.
+    if !change::keep_attempt(&mut attempts, end.clone()) {
         return Ok(());
     }
     spend::add(tables, &account, label.as_deref(), &end)?;
-    attempts.push(end);
-    let surplus = attempts.len().saturating_sub(ATTEMPTS_KEPT_MAX);
-    attempts.drain(..surplus);
     let bytes = record::encode_attempts(row, &attempts)?;
     tables.attempts.insert(row, bytes.as_slice())
 }

@@ -7,9 +7,7 @@ use super::snapshot::Snapshot;
 use super::transaction::Tables;
 use super::{batch_progress, idempotency, jobs, outbox, rows};
 use crate::clock::UnixMs;
-use crate::job::{
-    Batch, Event, Failure, Idempotency, ItemError, Job, RejectedItem, State, TransitionError,
-};
+use crate::job::{Batch, Event, Failure, Idempotency, Job, State, TransitionError};
 use crate::store::change;
 use crate::store::{NewItem, Pending, Row, Scrapers, Store, StoreError, SubmitError, record};
 
@@ -155,18 +153,11 @@ pub(super) fn insert(
 
     let mut done = 0;
     for NewItem { job, result, limits } in items {
-        // Inside the batch's rows, which are few.
-        let index = (job.row - batch.key.row - 1) as u32;
-        let why = match jobs::insert(tables, scrapers, job, result.as_deref(), limits)? {
-            Ok(job) => {
-                done += u32::from(job.state == State::Done);
-                continue;
-            }
-            Err(SubmitError::QueueFull) => ItemError::QueueFull,
-            // An item has no key of its own.
-            Err(SubmitError::CreditLimit | SubmitError::KeyReused) => ItemError::CreditLimit,
-        };
-        batch.refused.push(RejectedItem { index, why });
+        let row = job.row;
+        match jobs::insert(tables, scrapers, job, result.as_deref(), limits)? {
+            Ok(job) => done += u32::from(job.state == State::Done),
+            Err(why) => batch.refused.push(change::rejected_item(batch.key, row, why)),
+        }
     }
     let delivery = change::batch_submit(&mut batch, done);
     let row = batch.key.row;

@@ -29,13 +29,10 @@ pub(super) fn insert(
         return Ok(existing.repeated_job(known));
     }
     let scraper = scrapers.number(&job.request.scraper)?;
-    if !limits.have_room(&job, scrapers.depth(scraper, &tables.depth_changes)) {
-        return Ok(Err(SubmitError::QueueFull));
-    }
-    if let Some(allowance) = limits.allowance_for(&job)
-        && !tables.credits_of(&job)?.afford(job.price, allowance)
-    {
-        return Ok(Err(SubmitError::CreditLimit));
+    let unfinished = scrapers.depth(scraper, &tables.depth_changes);
+    let credits = || tables.credits_of(&job).copied();
+    if let Err(refused) = change::admit(&job, limits, unfinished, credits)? {
+        return Ok(Err(refused));
     }
     write(tables, change::submit(&job, scraper, result), job.created_ms)?;
     if job.request.prompt.len() > record::PROMPT_INLINE_BYTES_MAX {

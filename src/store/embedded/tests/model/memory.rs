@@ -108,13 +108,8 @@ impl Memory {
         }
         let scraper = number(&job);
         let unfinished = self.unfinished.get(&scraper).copied().unwrap_or_default();
-        if !limits.have_room(&job, unfinished as usize) {
-            return Err(SubmitError::QueueFull);
-        }
         let credits = self.content.credits.get(&month_of(&job)).copied().unwrap_or_default();
-        if limits.allowance_for(&job).is_some_and(|most| !credits.afford(job.price, most)) {
-            return Err(SubmitError::CreditLimit);
-        }
+        change::admit(&job, limits, unfinished as usize, || Ok(credits)).unwrap()?;
         self.write(change::submit(&job, scraper, result), job.created_ms);
         self.content.expiry.insert((job.expires_ms, job.row));
         if let Some(known) = job.idempotency {
@@ -126,16 +121,11 @@ impl Memory {
     pub(super) fn submit_batch(&mut self, mut batch: Batch, items: Vec<NewItem>) {
         let mut done = 0;
         for NewItem { job, result, limits } in items {
-            let index = (job.row - batch.key.row - 1) as u32;
-            let why = match self.submit(job, result.as_deref(), limits) {
-                Ok(job) => {
-                    done += u32::from(job.state == State::Done);
-                    continue;
-                }
-                Err(SubmitError::QueueFull) => ItemError::QueueFull,
-                Err(_) => ItemError::CreditLimit,
-            };
-            batch.refused.push(RejectedItem { index, why });
+            let row = job.row;
+            match self.submit(job, result.as_deref(), limits) {
+                Ok(job) => done += u32::from(job.state == State::Done),
+                Err(why) => batch.refused.push(change::rejected_item(batch.key, row, why)),
+            }
         }
         self.file(change::batch_submit(&mut batch, done));
         self.content.expiry.insert((batch.expires_ms, batch.key.row));
