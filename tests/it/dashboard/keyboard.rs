@@ -4,6 +4,8 @@ use serde_json::json;
 
 use crate::app::{Builder, Gate, Scripted, Step};
 use crate::dashboard::Dashboard;
+use crate::receiver::Receiver;
+use crate::webhooks::ALLOW_LOOPBACK;
 
 const TAB: &str = "\u{E004}";
 const ENTER: &str = "\u{E007}";
@@ -93,5 +95,135 @@ fn each_action_on_jobs_and_batches_is_reached_by_tab() {
     browser.until("location.hash.startsWith('#/compare/')");
     gates.iter().for_each(Gate::open);
     browser.until("document.querySelectorAll('.column .answer').length === 2");
+    dashboard.is_at_peace();
+}
+
+/// Writes into the field with this name.
+#[track_caller]
+fn type_into(dashboard: &Dashboard, name: &str, text: &str) {
+    tab_to(dashboard, name);
+    let keys: Vec<String> = text.chars().map(String::from).collect();
+    dashboard.browser.press(&keys.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// Makes sure that what was pressed has the focus still, by the name that it has now.
+#[track_caller]
+fn has_the_focus(dashboard: &Dashboard, name: &str) {
+    dashboard.browser.until(&format!("document.activeElement.ariaLabel === {}", json!(name)));
+}
+
+#[test]
+fn each_action_on_schedules_is_reached_by_tab() {
+    let app = Builder::new().start();
+    let schedule = json!({
+        "name": "yearly", "cron": "0 6 1 1 *",
+        "batch": { "scraper": "practice", "prompts": ["What is a job?"] },
+    });
+    app.post_with("/schedules", &[], &schedule.to_string()).expect(201);
+    let dashboard = Dashboard::open(&app, "/schedules");
+    let browser = &dashboard.browser;
+    dashboard.shows("none yet");
+    press(&dashboard, "Show runs: yearly", ENTER);
+    dashboard.shows("It has not run yet.");
+    press(&dashboard, "Run now: yearly", ENTER);
+    dashboard.shows("submitted");
+    has_the_focus(&dashboard, "Run now: yearly");
+    press(&dashboard, "Pause: yearly", SPACE);
+    dashboard.shows("none while it is paused");
+    has_the_focus(&dashboard, "Resume: yearly");
+    browser.press(&[SPACE]);
+    has_the_focus(&dashboard, "Pause: yearly");
+    let runs = app.get("/schedules").expect(200);
+    let batch = runs["schedules"][0]["last_run"]["batch_id"].as_str().unwrap().to_owned();
+    app.get(&format!("/batches/{batch}?wait=30")).expect(200);
+    press(&dashboard, "Prompts: yearly", ENTER);
+    press(&dashboard, "What is a job?", ENTER);
+    dashboard.shows("Answers over time");
+    press(&dashboard, "← Job", ENTER);
+    browser.until("document.querySelector('h1')?.innerText === 'What is a job?'");
+    // What is open is so no longer when one comes back.
+    dashboard.go("/schedules");
+    press(&dashboard, "Show runs: yearly", SPACE);
+    has_the_focus(&dashboard, "Hide runs: yearly");
+    press(&dashboard, "Jobs", ENTER);
+    browser.until(&format!("location.hash === '#/jobs?search={batch}'"));
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn each_action_on_trackers_is_reached_by_tab() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
+    let dashboard = Dashboard::open(&app, "/trackers");
+    let browser = &dashboard.browser;
+    dashboard.shows("No trackers yet");
+    type_into(&dashboard, "Name", "acme");
+    type_into(&dashboard, "Brand", "Acme");
+    press(&dashboard, "Add a brand", ENTER);
+    // It goes to the new one, whose removal leads back.
+    browser.until("document.activeElement.closest('fieldset')?.innerText.includes('Brand 2')");
+    browser.press(&["G", "l", "o"]);
+    press(&dashboard, "Remove brand 2", SPACE);
+    browser.until("document.activeElement.innerText === 'Add a brand'");
+    browser.press(&[ENTER]);
+    browser.press(&["G", "l", "o", "b", "e", "x"]);
+    press(&dashboard, "Create tracker", ENTER);
+    dashboard.shows("Nothing measured in this time");
+    for _ in 0..7 {
+        let job = app.post("/scrapers/chatgpt/jobs?prompt=who&track=acme").expect(202);
+        app.ended(job["job_id"].as_str().unwrap());
+    }
+    press(&dashboard, "7 days", ENTER);
+    dashboard.shows("Only 7 answers");
+    tab_to(&dashboard, "Engine");
+    browser.press(&["c"]);
+    browser.until("document.getElementById('tracker-scraper').value === 'chatgpt'");
+    press(&dashboard, "Brands of version 1", ENTER);
+    browser.until("document.querySelector('.brand')?.checkVisibility()");
+    press(&dashboard, "Remove brand 2", ENTER);
+    press(&dashboard, "Save as a new version", ENTER);
+    dashboard.shows("Brands of version 2");
+    press(&dashboard, "Sources", ENTER);
+    dashboard.shows("Sources of acme");
+    press(&dashboard, "90 days", SPACE);
+    browser.until("document.querySelector('[data-days=\"90\"]').ariaPressed === 'true'");
+    press(&dashboard, "← acme", ENTER);
+    press(&dashboard, "Prompts", ENTER);
+    press(&dashboard, "who", ENTER);
+    dashboard.shows("Answers over time");
+    browser.until("document.querySelectorAll('.answers-over-time > li').length === 5");
+    press(&dashboard, "Show 2 more", ENTER);
+    browser.until("document.querySelectorAll('.answers-over-time > li').length === 7");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn each_action_on_alerts_is_reached_by_tab() {
+    let receiver = Receiver::start([]);
+    let app = Builder::new().set("WEBHOOKS__ALLOW_HOSTS", ALLOW_LOOPBACK).start();
+    let dashboard = Dashboard::open(&app, "/alerts");
+    let browser = &dashboard.browser;
+    dashboard.shows("No alert yet");
+    type_into(&dashboard, "Name", "spent");
+    tab_to(&dashboard, "Condition");
+    browser.press(&["B"]);
+    dashboard.shows("US dollars in a day.");
+    type_into(&dashboard, "Webhook", &receiver.url());
+    tab_to(&dashboard, "Format");
+    browser.press(&["s", "l"]);
+    browser.until("document.getElementById('alert-format').value === 'slack'");
+    press(&dashboard, "Create alert", ENTER);
+    dashboard.shows("Budget reached: 5 USD a day");
+    press(&dashboard, "Send a test: spent", ENTER);
+    receiver.told();
+    dashboard.shows("nothing has happened");
+    has_the_focus(&dashboard, "Send a test: spent");
+    press(&dashboard, "Hide notices: spent", SPACE);
+    has_the_focus(&dashboard, "Show notices: spent");
+    browser.press(&[ENTER]);
+    has_the_focus(&dashboard, "Hide notices: spent");
+    press(&dashboard, "Pause: spent", ENTER);
+    has_the_focus(&dashboard, "Resume: spent");
+    browser.press(&[ENTER]);
+    has_the_focus(&dashboard, "Pause: spent");
     dashboard.is_at_peace();
 }
