@@ -381,7 +381,7 @@ impl Client {
             }
             // A proxy before a server that is down, being restarted say.
             Err(_) if matches!(status, 502..=504) => {
-                self.unreachable(format!("what stands before it answers {status}"))
+                self.unreachable(format!("a proxy before it answers {status}"))
             }
             Err(_) => self.invalid_response(format!("status {status} without a reason")),
         }

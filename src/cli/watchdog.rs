@@ -16,7 +16,7 @@ const LOOKS: u32 = 3;
 
 /// Notifies systemd that the service is alive, where it asked for that (`WatchdogSec`), on a thread
 /// of its own until `ended` is disconnected. It sends nothing while the writer does not answer or
-/// the engine's scheduler stands still; systemd then ends the service and starts it again.
+/// the engine's scheduler is stuck; systemd then ends the service and starts it again.
 ///
 /// # Errors
 /// Returns an error if the operating system refuses the thread.
@@ -33,7 +33,7 @@ pub(crate) fn start(
             let heartbeat = server.heartbeat();
             match &heartbeat {
                 Ok(now) if moved(before, *now) => notify(NotifyState::Watchdog),
-                Ok(_) => tracing::error!("the engine's scheduler stands still"),
+                Ok(_) => tracing::error!("the engine's scheduler is stuck"),
                 Err(error) => tracing::error!(%error, "the store's writer has ended"),
             }
             before = heartbeat.ok().or(before);

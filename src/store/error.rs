@@ -50,7 +50,7 @@ pub enum StoreError {
          another version"
     )]
     Version(u32),
-    #[error("the store is damaged: {0}; `answerd db check` tells more")]
+    #[error("the store is damaged: {0}; `answerd db check` shows more")]
     Damaged(&'static str),
     #[error(
         "{path} is damaged, or no database of answerd: {error}; `answerd db check` and the guide's \

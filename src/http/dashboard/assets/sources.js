@@ -123,17 +123,17 @@ function entity({ name, type, url }) {
   return el("li", { dir: "auto" }, url ? outward(url, name) : name, type && el("span", { class: "quiet" }, ` ${words(type)}`));
 }
 
-/** Whether a search was made, in words; null where that is not told at all. */
+/** Whether a search was made, in words; null where that is not known at all. */
 export function searched(result) {
   const { search } = result;
   if (!search) return null;
   if (!search.asked) return search.made ? "made without being asked for" : "not asked for";
   const calls = [search.calls > 0 && plural(search.calls, "search", "searches"), search.failed > 0 && `${whole(search.failed)} failed`].filter(Boolean).join(", ");
-  const made = search.made === true ? "made" : search.made === false ? "not made" : "not told";
+  const made = search.made === true ? "made" : search.made === false ? "not made" : "unknown";
   return calls ? `${made}: ${calls}` : made;
 }
 
-/** The tokens that the answer took, in words; null where they are not told. */
+/** The tokens that the answer took, in words; null where they are not known. */
 export function tokens({ usage }) {
   const parts = [["input_tokens", "in"], ["output_tokens", "out"], ["reasoning_tokens", "of reasoning"]];
   const told = parts.filter(([name]) => typeof usage?.[name] === "number").map(([name, says]) => `${short(usage[name])} ${says}`);
@@ -143,6 +143,6 @@ export function tokens({ usage }) {
 /** What the answer has cost, in words; null where that is not told. */
 export function cost({ usage }) {
   if (typeof usage?.cost_usd !== "number") return null;
-  const by = { provider: "told by the provider", table: "by the prices in the settings" }[usage.cost_from];
+  const by = { provider: "reported by the provider", table: "by the prices in the settings" }[usage.cost_from];
   return [`USD ${usage.cost_usd.toFixed(usage.cost_usd < 0.01 ? 5 : 3)}`, by].filter(Boolean).join(", ");
 }

@@ -109,7 +109,7 @@ fn page_sums(transaction: &ReadTransaction, report: &mut CheckReport) -> Result<
             report.problem(format!("pages of tracker {id} on day {day} cannot be read: {kind}"));
         }
         if sums.get(key.value())?.is_none() {
-            report.problem(format!("pages of tracker {id} on day {day} stand beside no sums"));
+            report.problem(format!("pages of tracker {id} on day {day} have no sums"));
         }
     }
     Ok(())
