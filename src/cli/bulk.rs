@@ -8,7 +8,7 @@ use super::client::Client;
 use super::console::Console;
 use super::error::CommandError;
 use super::exit_code::ExitCode;
-use super::job_filters::JobFilters;
+use super::job_filters::{JobFilters, note_unknown};
 use super::jobs::{self, ServerArgs};
 use super::several::each;
 
@@ -158,5 +158,8 @@ fn all_that_match(
         (false, _) => format!("{changed} canceled"),
     };
     console.note(&format!("{matched} {noun}; {done}"));
+    if matched == 0 {
+        note_unknown(client, &filters, console);
+    }
     Ok(matched)
 }

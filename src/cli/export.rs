@@ -10,6 +10,7 @@ use clap::Args as ClapArgs;
 use super::console::Console;
 use super::error::CommandError;
 use super::exit_code::ExitCode;
+use super::job_filters::country_code;
 use super::jobs::ServerArgs;
 use super::progress::Progress;
 
@@ -60,7 +61,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "TEXT")]
     label: Option<String>,
     /// Only jobs asked in this country
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = country_code)]
     country: Option<String>,
     /// Only jobs of this batch
     #[arg(long, value_name = "ID")]

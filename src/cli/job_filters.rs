@@ -3,6 +3,41 @@
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
 
+use super::client::{Client, Verb};
+use super::console::{Console, printable};
+use crate::country;
+
+/// Checks the code of a country: the server would find nothing for another word.
+///
+/// # Errors
+/// Returns the rule if it is none.
+pub(crate) fn country_code(given: &str) -> Result<String, String> {
+    let known = country::find(&given.to_ascii_uppercase());
+    let known = known.map(|_| given.to_owned());
+    known.ok_or_else(|| "it must be an ISO 3166-1 alpha-2 code such as US".to_owned())
+}
+
+/// Says which names of a filter that nothing has matched the server does not know. It may still have
+/// jobs of a name that is gone, so that this is no error.
+pub(crate) fn note_unknown(client: &Client, filters: &[(&str, String)], console: &mut Console) {
+    for (name, given) in filters {
+        let list = match *name {
+            "scraper" => "scrapers",
+            "tracker" => "trackers",
+            _ => continue,
+        };
+        let Ok(document) = client.send(Verb::Get, &[list], None) else { continue };
+        let entries = document[list].as_array().map(Vec::as_slice).unwrap_or_default();
+        let names: Vec<&str> = entries.iter().filter_map(|it| it["name"].as_str()).collect();
+        if names.contains(&given.as_str()) {
+            continue;
+        }
+        let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
+        let note = format!("the server has no {name} `{given}`; there are {names}");
+        console.note(&printable(&note));
+    }
+}
+
 /// The filters of a list of jobs. A job has to match all that are given.
 #[derive(Clone, Debug, Default, Args)]
 pub(crate) struct JobFilters {
@@ -10,7 +45,7 @@ pub(crate) struct JobFilters {
     #[arg(long, value_name = "NAME")]
     scraper: Option<String>,
     /// Only jobs for this country
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = country_code)]
     country: Option<String>,
     /// Only jobs that failed with this code, such as timeout
     #[arg(long, value_name = "CODE")]

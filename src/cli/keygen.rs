@@ -1,6 +1,8 @@
 //! `answerd keygen`: a new API key, shown once, and the lines of config.toml that let it in; or a
 //! secret for webhooks.
 
+use std::str::FromStr;
+
 use clap::Args as ClapArgs;
 use serde_json::json;
 
@@ -41,15 +43,21 @@ pub(crate) struct Args {
     /// Make a secret that signs webhooks instead
     #[arg(long, conflicts_with_all = ["name", "credits", "rpm", "operator"])]
     webhook: bool,
-    /// Credits it may use in a calendar month
-    #[arg(long, value_name = "N")]
+    /// Credits it may use in a calendar month [default: no limit]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u64>)]
     credits: Option<u64>,
-    /// Scrapes it may submit in a minute
-    #[arg(long, value_name = "N")]
+    /// Scrapes it may submit in a minute [default: no limit]
+    #[arg(long, value_name = "N", value_parser = at_least_one::<u32>)]
     rpm: Option<u32>,
     /// Let it see the credits of all keys, and back the store up, which holds the jobs of all
     #[arg(long)]
     operator: bool,
+}
+
+/// Reads a limit. In the settings 0 is no limit, which is not what a 0 here would mean.
+fn at_least_one<T: FromStr + Into<u64> + Copy>(given: &str) -> Result<T, String> {
+    let limit = given.parse().ok().filter(|limit: &T| (*limit).into() > 0);
+    limit.ok_or_else(|| "it must be a number from 1 on; without it there is no limit".to_owned())
 }
 
 /// Prints a new key and the lines that let it in.
@@ -203,6 +211,14 @@ mod tests {
         let document: serde_json::Value = serde_json::from_str(&written.out()).unwrap();
         assert_eq!(document["hash"], hash_text(document["key"].as_str().unwrap()));
         assert_eq!(written.err(), "");
+    }
+
+    #[test]
+    fn limit_of_zero_is_refused_for_it_would_be_none() {
+        assert_eq!(at_least_one::<u32>("600"), Ok(600));
+        for wrong in ["0", "-1", "many", "4294967296"] {
+            assert!(at_least_one::<u32>(wrong).unwrap_err().contains("from 1 on"), "{wrong}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde_json::json;
 use super::console::Console;
 use super::error::CommandError;
 use super::exit_code::ExitCode;
-use super::job_filters::JobFilters;
+use super::job_filters::{JobFilters, note_unknown};
 use super::jobs::ServerArgs;
 use super::render::ShownJob;
 use super::table::{Cell, Column, Table};
@@ -75,6 +75,9 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
         }
     }
     print(&jobs, cursor.as_deref(), console)?;
+    if jobs.is_empty() {
+        note_unknown(&client, &filters, console);
+    }
     Ok(ExitCode::Done)
 }
 

@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use super::console::{Console, Style, Styled, printable};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
+use super::job_filters::country_code;
 use super::jobs::ServerArgs;
 use crate::api::{ReportRowView, ReportView};
 
@@ -40,7 +41,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "NAME")]
     scraper: Option<String>,
     /// Only answers for this country
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = country_code)]
     country: Option<String>,
     /// Only answers with exactly this label
     #[arg(long, value_name = "TEXT")]

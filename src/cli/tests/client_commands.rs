@@ -196,6 +196,22 @@ fn list_all_follows_the_cursors_to_the_end() {
     assert!(asked[1].starts_with("GET /jobs?limit=200&cursor=c1 "), "{}", asked[1]);
 }
 
+#[test]
+fn empty_list_says_which_names_the_server_does_not_know() {
+    let none = || (200, r#"{"jobs":[],"next_cursor":null}"#.to_owned());
+    let scrapers = (200, r#"{"scrapers":[{"name":"chatgpt"},{"name":"grok"}]}"#.to_owned());
+    let trackers = (200, r#"{"trackers":[]}"#.to_owned());
+    let line = ["list", "--scraper", "grog", "--tracker", "acme"];
+    let (ran, asked) = against(vec![none(), scrapers.clone(), trackers], &line);
+    assert_eq!((ran.exit, asked.len()), (ExitCode::Done, 3));
+    assert!(ran.err.contains("no scraper `grog`; there are chatgpt, grok\n"), "{}", ran.err);
+    assert!(ran.err.contains("no tracker `acme`; there are none\n"), "{}", ran.err);
+    let (ran, _) = against(vec![none(), scrapers], &["list", "--scraper", "grok"]);
+    assert_eq!(ran.err, "0 jobs\n");
+    let wrong = Cli::try_parse_from(["answerd", "list", "--country", "XX"]).unwrap_err();
+    assert!(wrong.to_string().contains("ISO 3166-1"), "{wrong}");
+}
+
 fn spent() -> Value {
     serde_json::json!({
         "calls": 0, "calls_without_cost": 0, "input_tokens": 0, "output_tokens": 0,
