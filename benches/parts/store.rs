@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use answerd::job::{Event, Job, TransitionError};
 use answerd::store::{
-    Effect, Listener, NewResult, Pending, QuickRepair, Store, StoreError, SubmitLimits,
+    Blocking, Effect, Listener, NewResult, Pending, QuickRepair, Store, StoreError, SubmitLimits,
 };
 use criterion::{Criterion, Throughput};
 
@@ -58,7 +58,7 @@ fn polls(criterion: &mut Criterion, directory: &Path) {
     criterion.bench_function("store/poll", |bencher| {
         bencher.iter(|| {
             let read = |_: &Job, result: Option<&[u8]>| result.map(<[u8]>::to_vec).unwrap();
-            bench.store.read_job(*next.next().unwrap(), NOW_MS, read).unwrap().unwrap()
+            bench.store.read_job(*next.next().unwrap(), NOW_MS, read).wait().unwrap().unwrap()
         });
     });
     bench.store.close();

@@ -20,7 +20,8 @@ use crate::catalog::Array;
 use crate::clock::UnixMs;
 use crate::job::{AttemptCall, Event, Job, Reason, State, TransitionError};
 use crate::store::{
-    NewAttemptEnd, NewObservation, NewOutcome, NewResult, Pending, Row, StoreError, request_hash,
+    Blocking, NewAttemptEnd, NewObservation, NewOutcome, NewResult, Pending, Row, StoreError,
+    request_hash,
 };
 use crate::upstream::{Call, UpstreamError};
 
@@ -196,7 +197,7 @@ pub(super) fn run<'a>(
 ) -> Result<Finished<'a>, WorkOutcome> {
     let attempt = Attempt::begin(engine, queue, row, claimed)?;
     let leadership = attempt.join()?;
-    if let Some(cached) = engine.cached_result(&attempt.job.request, attempt.id) {
+    if let Some(cached) = engine.cached_result(&attempt.job.request, attempt.id).wait() {
         return Err(attempt.serve_cached(cached));
     }
     let AskOutcome { answered, calls, raw, run_ms } = attempt.ask(slot);

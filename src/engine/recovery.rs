@@ -3,7 +3,7 @@
 
 use super::state::Engine;
 use crate::clock::UnixMs;
-use crate::store::Store;
+use crate::store::{Blocking, Store};
 
 /// The wait between the first failure to open the store again and the next try, milliseconds; it
 /// doubles each time.
@@ -72,7 +72,7 @@ fn store_works(engine: &Engine) {
     let now_ms = engine.context.clock.now_ms();
     for row in engine.waiters.end.rows() {
         let pending = engine.context.store.read_row(row, now_ms, |job, _| !job.state.finished());
-        if !matches!(pending, Ok(Some(true))) {
+        if !matches!(pending.wait(), Ok(Some(true))) {
             engine.waiters.end.wake(row);
         }
     }

@@ -241,14 +241,14 @@ impl Engine {
 
     /// Returns what the cache holds for a request, rendered for the job of this id; `None` if it holds
     /// nothing, or must not be asked.
-    pub fn cached_result(&self, request: &ScrapeRequest, id: Uuid) -> Option<CachedResult> {
+    pub async fn cached_result(&self, request: &ScrapeRequest, id: Uuid) -> Option<CachedResult> {
         if !self.caches(request) {
             return None;
         }
         let now_ms = self.context.clock.now_ms();
         let hash = request_hash(request);
         let found = self.context.store.cached(hash, self.cache_from_ms(now_ms), now_ms);
-        let cached = found.unwrap_or_else(|error| {
+        let cached = found.await.unwrap_or_else(|error| {
             // A fresh scrape answers just as well as a result that cannot be read.
             tracing::error!(%error, "a cached result could not be read");
             None

@@ -23,7 +23,7 @@ use crate::clock::{Clock, ManualClock, UnixMs};
 use crate::config::Settings;
 use crate::job::{Event, Job, RawRequest, Reason, ScrapeRequest, State};
 use crate::store::tests::failing::{Fault, Faulty};
-use crate::store::{OpenOptions, QuickRepair, Row, Store, SubmitLimits};
+use crate::store::{Blocking, OpenOptions, QuickRepair, Row, Store, SubmitLimits};
 use crate::upstream::{Call, Registry, Upstream, UpstreamError};
 
 const START_MS: UnixMs = 1_778_500_800_000;
@@ -126,7 +126,8 @@ impl Fixture {
     }
 
     fn state(&self, row: Row) -> (State, u32) {
-        let read = self.store.read_row(row, START_MS, |job, _| (job.state.clone(), job.attempts));
+        let read =
+            self.store.read_row(row, START_MS, |job, _| (job.state.clone(), job.attempts)).wait();
         read.unwrap().unwrap()
     }
 }

@@ -95,7 +95,7 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if the caller has no such job, or the store failed.
-    pub fn attempts(&self, caller: &Caller, id: &str) -> Result<JobAttempts, ServiceError> {
+    pub async fn attempts(&self, caller: &Caller, id: &str) -> Result<JobAttempts, ServiceError> {
         let now_ms = self.clock.now_ms();
         let id = parse_id(id)?;
         let found = self.store.read_attempts(id, now_ms, |job, json, ended| {
@@ -105,9 +105,9 @@ impl Service {
             let answered = answered.and_then(|json| answered_attempt(job, json));
             let ended = ended.into_iter().chain(answered).map(|end| complete(job, end));
             (job.clone(), ended.collect())
-        })?;
+        });
         let read = |(job, _): &(Job, Vec<AttemptEnd>)| self.may_read(caller, &job.account, id);
-        let (job, ended) = found.filter(read).ok_or(ServiceError::JobNotFound)?;
+        let (job, ended) = found.await?.filter(read).ok_or(ServiceError::JobNotFound)?;
         let (running, waiting) = match job.state {
             State::Running => (Some(self.running_attempt(&job)), None),
             State::Queued | State::WaitingRetry { .. } => (None, Some(self.engine.place(&job))),

@@ -36,7 +36,7 @@ impl Service {
         self.accepting()?;
         self.webhooks_ready_for(&asked)?;
         self.within_rate(caller)?;
-        let (batch, items) = self.new_batch(caller, asked)?;
+        let (batch, items) = self.new_batch(caller, asked).await?;
         if let Err(spent) = self.batch_within_spend(caller, &items) {
             return self.earlier_batch(&batch, spent).await.map(|earlier| (earlier, true));
         }
@@ -97,7 +97,7 @@ impl Service {
     /// # Errors
     /// Returns an error if there is no such scraper, the caller has no tracker that a job names, or
     /// the store failed.
-    pub(super) fn new_batch(
+    pub(super) async fn new_batch(
         &self,
         caller: &Caller,
         asked: NewBatch,
@@ -124,8 +124,9 @@ impl Service {
                 Ok((request, handling)) => {
                     let scraper = self.scraper(&request.scraper)?;
                     let limits = self.submit_limits(caller, scraper);
-                    let (job, result) =
+                    let new =
                         self.new_job(caller, scraper, identity, now_ms, request, handling, None);
+                    let (job, result) = new.await;
                     let job = Job { batch: Some(key), ..job };
                     items.push(NewItem { job, result, limits });
                 }

@@ -9,7 +9,9 @@ use super::{Caller, RETRY_AFTER_SECONDS_MAX, Service, ServiceError, bounded_wait
 use crate::answer::SearchObject;
 use crate::clock::UnixMs;
 use crate::job::{Failure, Job, State, TransitionError, UpstreamUsage};
-use crate::store::{Cursor, EvidenceFile, ListFilter, ListPage, SealedResult, StoreError};
+use crate::store::{
+    Blocking, Cursor, EvidenceFile, ListFilter, ListPage, SealedResult, StoreError,
+};
 
 /// The furthest look ahead, milliseconds.
 const POLL_HORIZON_MS: u64 = RETRY_AFTER_SECONDS_MAX * 1000;
@@ -28,7 +30,7 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if there is no such job, or no longer; or the store failed.
-    pub fn job<T>(
+    pub async fn job<T>(
         &self,
         id: &str,
         read: impl FnOnce(&Job, Uuid, Option<&[u8]>) -> T,
@@ -36,7 +38,8 @@ impl Service {
         let uuid = parse_id(id)?;
         let now_ms = self.clock.now_ms();
         self.store
-            .read_job(uuid, now_ms, |job, result| read(job, uuid, result))?
+            .read_job(uuid, now_ms, |job, result| read(job, uuid, result))
+            .await?
             .ok_or(ServiceError::JobNotFound)
     }
 
@@ -44,7 +47,7 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if [`Service::job`] would.
-    pub fn job_with_usage<T>(
+    pub async fn job_with_usage<T>(
         &self,
         id: &str,
         read: impl FnOnce(&Job, Uuid, Option<SealedResult<'_>>, Option<&UpstreamUsage>) -> T,
@@ -52,11 +55,13 @@ impl Service {
         let uuid = parse_id(id)?;
         let now_ms = self.clock.now_ms();
         self.store
-            .read_job_with_usage(uuid, now_ms, |job, result, usage| read(job, uuid, result, usage))?
+            .read_job_with_usage(uuid, now_ms, |job, result, usage| read(job, uuid, result, usage))
+            .await?
             .ok_or(ServiceError::JobNotFound)
     }
 
-    /// Returns the searches behind the answer of a job; `None` if it has no answer.
+    /// Returns the searches behind the answer of a job; `None` if it has no answer. Blocks its
+    /// thread.
     pub fn searches_of(&self, job: &Job) -> Option<SearchObject> {
         #[derive(Deserialize)]
         struct Searched {
@@ -69,7 +74,8 @@ impl Service {
             serde_json::from_slice::<Searched>(result?).ok()?.search
         };
         // A result that cannot be read is an error of its poll.
-        self.store.read_row(job.row, self.clock.now_ms(), read).ok().flatten().flatten()
+        let found = self.store.read_row(job.row, self.clock.now_ms(), read).wait();
+        found.ok().flatten().flatten()
     }
 
     /// Waits until the job has ended or `wait_ms` have passed, whichever comes first.
@@ -78,9 +84,9 @@ impl Service {
     /// Returns an error if there is no such job, or the store failed.
     pub async fn wait_for_end(&self, id: &str, wait_ms: u64) -> Result<(), ServiceError> {
         let until_ms = self.clock.now_ms().saturating_add(wait_ms);
-        let row = self.job(id, |job, _, _| job.row)?;
+        let row = self.job(id, |job, _, _| job.row).await?;
         let ended = self.engine.wait_for(row);
-        if !self.job(id, |job, _, _| job.state.finished())? {
+        if !self.job(id, |job, _, _| job.state.finished()).await? {
             tokio::select! {
                 () = ended => {}
                 () = self.clock.sleep_until(until_ms) => {}
@@ -102,7 +108,7 @@ impl Service {
         until_ms: UnixMs,
         read: impl Fn(&Job, Uuid) -> T,
     ) -> Result<Option<T>, ServiceError> {
-        let row = self.job(id, |job, _, _| job.row)?;
+        let row = self.job(id, |job, _, _| job.row).await?;
         // One wait, whatever wakes it meanwhile: a step of the clock must not make it longer.
         let mut time_is_up = std::pin::pin!(self.clock.sleep_until(until_ms));
         loop {
@@ -110,7 +116,7 @@ impl Service {
             let found = self.job(id, |job, uuid, _| {
                 seen.is_none_or(|seen| job.revision() > seen).then(|| read(job, uuid))
             });
-            match (found, changed) {
+            match (found.await, changed) {
                 (Ok(None), Some(changed)) => tokio::select! {
                     () = changed => {}
                     () = &mut time_is_up => return Ok(None),
@@ -185,7 +191,7 @@ impl Service {
     }
 
     /// Returns the files that the attempts of a job have left that the caller may read. Reads a
-    /// directory.
+    /// directory: blocks its thread.
     ///
     /// # Errors
     /// Returns an error if the caller has no such job, or the files cannot be read.
@@ -208,7 +214,8 @@ impl Service {
         Ok(self.engine.evidence().read((&job).into(), name).map_err(unreadable)?)
     }
 
-    /// Returns the raw replies of a job that the caller may read, as JSON. Decompresses them.
+    /// Returns the raw replies of a job that the caller may read, as JSON. Decompresses them:
+    /// blocks its thread.
     ///
     /// # Errors
     /// Returns an error if the caller has no such job, none are kept of it, or they cannot be read.
@@ -254,7 +261,7 @@ impl Service {
     }
 
     fn readable_job(&self, caller: &Caller, id: &str) -> Result<Job, ServiceError> {
-        let (job, id) = self.job(id, |job, id, _| (job.clone(), id))?;
+        let (job, id) = self.job(id, |job, id, _| (job.clone(), id)).wait()?;
         if self.may_read(caller, &job.account, id) {
             Ok(job)
         } else {

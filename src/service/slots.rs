@@ -7,7 +7,9 @@ use super::{NewBatch, Service, ServiceError};
 use crate::clock::UnixMs;
 use crate::engine::SlotRunner;
 use crate::job::{Batch, Schedule, SlotDecision, slot_key};
-use crate::store::{NewItem, NewRun, RunAction, RunWritten, StoreError, idempotency_of_batch};
+use crate::store::{
+    Blocking, NewItem, NewRun, RunAction, RunWritten, StoreError, idempotency_of_batch,
+};
 
 /// The most slots of one pass of the scheduler: queues come in between.
 const SLOTS_MAX: usize = 8;
@@ -104,8 +106,9 @@ impl ScheduleRunner {
             (self.reader.batch)(service, json.as_bytes()).map_err(SlotError::Refused)?;
         let key = slot_key(service.schedule_id(schedule), slot_ms);
         asked.idempotency = Some(idempotency_of_batch(&caller.account, &key, json.as_bytes()));
-        let made =
-            service.webhooks_ready_for(&asked).and_then(|()| service.new_batch(&caller, asked));
+        let made = service
+            .webhooks_ready_for(&asked)
+            .and_then(|()| service.new_batch(&caller, asked).wait());
         let made = made.and_then(|(batch, items)| {
             service.batch_within_spend(&caller, &items).map(|()| (batch, items))
         });

@@ -54,20 +54,20 @@ impl Service {
             self.submit_job(caller, request, handling, Some(deadline_ms)).await?;
         let ended = self.engine.wait_for(job.row);
         let mut late = false;
-        if !self.finished(&job)? {
+        if !self.finished(&job).await? {
             tokio::select! {
                 () = ended => {}
                 () = self.clock.sleep_until(deadline_ms) => late = true,
             }
         }
-        if late && replayed && !self.finished(&job)? {
+        if late && replayed && !self.finished(&job).await? {
             // The job may be one that was queued: this call did not start it, and does not end it.
             return Err(ServiceError::Failed { id, failure: Failure::timeout(timeout_ms) });
         }
         if late {
             self.time_out(&job).await?;
         }
-        Ok((self.outcome(&job)?, replayed))
+        Ok((self.outcome(&job).await?, replayed))
     }
 
     async fn submit_job(
@@ -87,7 +87,7 @@ impl Service {
         let identity = self.store.new_identity()?;
         let now_ms = self.clock.now_ms();
         let (job, result) =
-            self.new_job(caller, scraper, identity, now_ms, request, handling, deadline_ms);
+            self.new_job(caller, scraper, identity, now_ms, request, handling, deadline_ms).await;
         let mut limits = self.submit_limits(caller, scraper);
         let paused_ms = deadline_ms.and_then(|deadline_ms| {
             let paused_ms = self.engine.upstreams().paused_ms(&job.request);
@@ -146,7 +146,7 @@ impl Service {
 
     /// Returns the job as it will be written; one that the cache can answer is born `done`.
     #[expect(clippy::too_many_arguments, reason = "what a job is made of")]
-    pub(super) fn new_job(
+    pub(super) async fn new_job(
         &self,
         caller: &Caller,
         scraper: &Scraper,
@@ -164,7 +164,7 @@ impl Service {
         let asks_anew = handling.keep_raw || handling.track.is_some();
         let bypass_cache = request.bypass_cache || asks_anew;
         let request = ScrapeRequest { bypass_cache, ..request };
-        let result = self.engine.cached_result(&request, identity.id);
+        let result = self.engine.cached_result(&request, identity.id).await;
         let cached = result.is_some();
         let present = result.as_ref().and_then(|result| result.present);
         let job = Job {
@@ -233,10 +233,10 @@ impl Service {
         ServiceError::QueueFull { retry_after_seconds }
     }
 
-    fn finished(&self, job: &Job) -> Result<bool, ServiceError> {
+    async fn finished(&self, job: &Job) -> Result<bool, ServiceError> {
         let now_ms = self.clock.now_ms();
-        let state = self.store.read_row(job.row, now_ms, |job, _| job.state.finished())?;
-        Ok(state.unwrap_or(true))
+        let state = self.store.read_row(job.row, now_ms, |job, _| job.state.finished());
+        Ok(state.await?.unwrap_or(true))
     }
 
     /// Ends the job because its time is up; nothing when it has just ended by itself.
@@ -258,7 +258,7 @@ impl Service {
         }
     }
 
-    fn outcome(&self, job: &Job) -> Result<Vec<u8>, ServiceError> {
+    async fn outcome(&self, job: &Job) -> Result<Vec<u8>, ServiceError> {
         let now_ms = self.clock.now_ms();
         let read = self.store.read_row(job.row, now_ms, |job, result| match &job.state {
             State::Done => Ok(result.unwrap_or_default().to_vec()),
@@ -268,8 +268,8 @@ impl Service {
             State::Queued | State::Running | State::WaitingRetry { .. } => {
                 Err(ServiceError::Interrupted { id: self.id_of(job) })
             }
-        })?;
-        read.unwrap_or(Err(ServiceError::JobNotFound))
+        });
+        read.await?.unwrap_or(Err(ServiceError::JobNotFound))
     }
 }
 

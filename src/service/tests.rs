@@ -14,7 +14,7 @@ use crate::config::SigningKey;
 use crate::engine::tests::receiver::Receiver;
 use crate::engine::tests::script::{Act, Script};
 use crate::engine::tests::steps::Steps;
-use crate::store::{OpenOptions, QuickRepair};
+use crate::store::{Blocking, OpenOptions, QuickRepair};
 use crate::upstream::{self, Upstream};
 
 /// 2026-05-11T12:00:00Z.

@@ -8,7 +8,7 @@ use crate::clock::UnixMs;
 use crate::job::Job;
 use crate::measure::{Observation, TrackedBrands, Tracker, measure};
 use crate::store::{
-    ApplyCounts, Cursor, ListFilter, NewObservation, Row, TrackerDeletion, TrackerLimit,
+    ApplyCounts, Blocking, Cursor, ListFilter, NewObservation, Row, TrackerDeletion, TrackerLimit,
 };
 
 /// The most answers that one step of an application measures: nothing else is written meanwhile.
@@ -168,7 +168,8 @@ impl Service {
             let read = |_: &Job, result: Option<&[u8]>| {
                 result.and_then(|json| measure(json, &tracker.brands, &matcher))
             };
-            let Some(measured) = self.store.read_row(job.row, now_ms, read)?.flatten() else {
+            let found = self.store.read_row(job.row, now_ms, read).wait()?;
+            let Some(measured) = found.flatten() else {
                 continue;
             };
             let new = NewObservation {

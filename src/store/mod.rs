@@ -4,6 +4,7 @@
 
 mod accounts;
 mod alerts;
+mod blocking;
 mod cache;
 mod change;
 mod effects;
@@ -32,6 +33,7 @@ mod writes;
 
 pub use accounts::{Credits, DAYS_KEPT_MAX, DailyUsage, Usage};
 pub use alerts::{AlertError, DueAlert, EvaluationWritten, NewEvaluation, SentNotice};
+pub use blocking::Blocking;
 pub use cache::{CacheEntry, Cached, request_hash};
 pub use effects::{Effect, Listener, UsageEvent};
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::store::ListFilter;
 
 /// Whether a poll and a list say that the job is done.
 fn done(store: &Store, row: Row) -> (bool, bool) {
-    let poll = store.read_row(row, START_MS, |job, _| job.state == State::Done).unwrap();
+    let poll = store.read_row(row, START_MS, |job, _| job.state == State::Done).wait().unwrap();
     let filter = ListFilter {
         account: "anonymous".to_owned(),
         status: Some("done"),

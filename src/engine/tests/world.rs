@@ -209,14 +209,15 @@ impl World {
     /// Whether the job has ended and its webhook is not pending any more.
     pub(crate) fn over(&self, row: Row) -> bool {
         let Life { store, .. } = self.life();
-        let ended = store.read_row(row, 0, |job, _| job.state.finished()).unwrap() != Some(false);
+        let ended =
+            store.read_row(row, 0, |job, _| job.state.finished()).wait().unwrap() != Some(false);
         let delivery = store.delivery(row).unwrap();
         ended && delivery.is_none_or(|delivery| delivery.due_ms().is_none())
     }
 
     pub(crate) fn id(&self, row: Row) -> String {
         let id = |job: &Job, _: Option<&[u8]>| self.life().store.id_of(job).to_string();
-        self.life().store.read_row(row, 0, id).unwrap().unwrap()
+        self.life().store.read_row(row, 0, id).wait().unwrap().unwrap()
     }
 
     pub(crate) fn webhooks(&self) -> Vec<Told> {

@@ -20,7 +20,7 @@ use crate::http::resource::bulk::{self, BulkQuery};
 use crate::http::resource::{batches, discovery, list, reports, usage as usage_resource};
 use crate::job::{Handling, ScrapeRequest};
 use crate::service::{Accepted, Caller, Service, ServiceError};
-use crate::store::idempotency_of_batch;
+use crate::store::{Blocking, idempotency_of_batch};
 
 /// A call of a tool.
 pub(crate) struct ToolCall {
@@ -111,10 +111,10 @@ async fn job(service: &Arc<Service>, id: &str, failed_is_error: bool) -> ToolOut
     let (service, id) = (service.clone(), id.to_owned());
     // Off the actix threads: an answer may be large.
     let read = move || -> Result<Content, ServiceError> {
-        let json = service.job_with_usage(&id, |job, id, result, usage| {
+        let read = service.job_with_usage(&id, |job, id, result, usage| {
             job_object_with(job, id, result.map(|result| result.json), usage)
-        })?;
-        Ok(Content::of_job(json, service.mcp_text_chars_max(), failed_is_error))
+        });
+        Ok(Content::of_job(read.wait()?, service.mcp_text_chars_max(), failed_is_error))
     };
     Ok(web::block(read).await??)
 }
@@ -122,7 +122,7 @@ async fn job(service: &Arc<Service>, id: &str, failed_is_error: bool) -> ToolOut
 /// Lists the jobs of the key.
 pub(crate) async fn list_jobs(asked: ToolCall) -> ToolOutcome {
     let ToolCall { service, caller, arguments, .. } = asked;
-    let query = list::query(&service, caller, arguments.into_pairs()?)?;
+    let query = list::query(&service, caller, arguments.into_pairs()?).await?;
     let limit = query.limit;
     let page = list::read_page(service.clone(), query, limit).await?;
     Ok(Content::of_view(&page.view(&service), service.mcp_text_chars_max()))
@@ -157,7 +157,7 @@ pub(crate) async fn retry_jobs(asked: ToolCall) -> ToolOutcome {
         idempotency_of_batch(&caller.account, &key, format!("retry {pairs:?}").as_bytes())
     };
     let known = key.map(same);
-    let BulkQuery { target, dry_run } = bulk::query(&service, &caller, pairs, "failed")?;
+    let BulkQuery { target, dry_run } = bulk::query(&service, &caller, pairs, "failed").await?;
     let (retried, _) = service.retry_jobs(&caller, target, known, dry_run).await?;
     let view = bulk::view(&service, &retried, dry_run);
     Ok(Content::of_view(&view, service.mcp_text_chars_max()))

@@ -16,7 +16,7 @@ pub(crate) const SEARCH_CHARS_MAX: usize = LABEL_CHARS_MAX;
 ///
 /// # Errors
 /// Returns an error if the value breaks the parameter's rule.
-pub(crate) fn set(
+pub(crate) async fn set(
     service: &Service,
     filter: &mut ListFilter,
     name: &str,
@@ -30,7 +30,7 @@ pub(crate) fn set(
         "label" => filter.label = Some(value),
         "search" => filter.search = Some(search(&value)?),
         "tracker" => filter.tracker = Some(value),
-        "prompt_of" => filter.prompt = Some(prompt_of(service, &value)?),
+        "prompt_of" => filter.prompt = Some(prompt_of(service, &value).await?),
         "batch" => {
             let rule = "the id of a batch";
             filter.batch = Some(Uuid::try_parse(&value).map_err(|_| {
@@ -64,12 +64,12 @@ fn reason(value: &str) -> Result<Reason, ApiError> {
 }
 
 /// Returns the prompt of a job. Its id is the secret: a client that has it may read the job.
-fn prompt_of(service: &Service, value: &str) -> Result<String, ApiError> {
+async fn prompt_of(service: &Service, value: &str) -> Result<String, ApiError> {
     if Uuid::try_parse(value).is_err() {
         let rule = "the id of a job";
         return Err(ApiError::invalid(ErrorCode::PromptOfInvalid, "prompt_of", rule, value));
     }
-    let prompt = service.job(value, |job, _, _| job.request.prompt.clone());
+    let prompt = service.job(value, |job, _, _| job.request.prompt.clone()).await;
     prompt.map_err(|error| ApiError::from_service(error, service.retention_hours()))
 }
 

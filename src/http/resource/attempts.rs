@@ -16,7 +16,7 @@ use crate::service::{Caller, JobAttempts, Place, RunningAttempt, RunningCall};
 /// Returns the attempts, oldest first.
 pub(crate) async fn list(call: ApiCall, caller: Caller) -> ApiResult {
     let (service, id) = (call.service(), call.path_parameter("job_id"));
-    let JobAttempts { job, ended, running, waiting } = service.attempts(&caller, &id)?;
+    let JobAttempts { job, ended, running, waiting } = service.attempts(&caller, &id).await?;
     // As a body that would ask for it again.
     let asked = RawRequest {
         label: job.label.clone(),

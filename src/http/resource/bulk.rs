@@ -25,7 +25,7 @@ pub(crate) struct BulkQuery {
 pub(crate) async fn cancel(mut call: ApiCall, caller: Caller) -> ApiResult {
     let pairs = call.take_query()?;
     let service = call.service();
-    let BulkQuery { target, dry_run } = query(service, &caller, pairs, "pending")?;
+    let BulkQuery { target, dry_run } = query(service, &caller, pairs, "pending").await?;
     let bulk = service.cancel_jobs(&caller, target, dry_run).await?;
     Ok(HttpResponse::Ok().json(view(service, &bulk, dry_run)))
 }
@@ -38,7 +38,7 @@ pub(crate) async fn retry(mut call: ApiCall, caller: Caller) -> ApiResult {
     let known = key.map(|key| idempotency_of_batch(&caller.account, &key, asked.as_bytes()));
     let pairs = call.take_query()?;
     let service = call.service();
-    let BulkQuery { target, dry_run } = query(service, &caller, pairs, "failed")?;
+    let BulkQuery { target, dry_run } = query(service, &caller, pairs, "failed").await?;
     let (bulk, replayed) = service.retry_jobs(&caller, target, known, dry_run).await?;
     let Some(batch) = &bulk.batch else {
         return Ok(HttpResponse::Ok().json(view(service, &bulk, dry_run)));
@@ -57,7 +57,7 @@ pub(crate) async fn retry(mut call: ApiCall, caller: Caller) -> ApiResult {
 /// # Errors
 /// Returns an error if a parameter is unknown or breaks its rule, or if neither ids nor a filter
 /// are given, or both.
-pub(crate) fn query(
+pub(crate) async fn query(
     service: &Service,
     caller: &Caller,
     pairs: Pairs,
@@ -66,7 +66,7 @@ pub(crate) fn query(
     let nothing = ListFilter { account: caller.account.clone(), ..ListFilter::default() };
     let (mut filter, mut after, mut dry_run, mut ids) = (nothing.clone(), None, false, None);
     for (name, value) in pairs {
-        let Some(value) = job_filter::set(service, &mut filter, &name, value)? else {
+        let Some(value) = job_filter::set(service, &mut filter, &name, value).await? else {
             continue;
         };
         match name.as_str() {

@@ -24,10 +24,10 @@ pub(crate) async fn stream(call: ApiCall) -> ApiResult {
     // One that is not ours is as good as none.
     let last = call.headers().get("last-event-id");
     let seen = last.and_then(|last| last.to_str().ok()).and_then(|last| last.trim().parse().ok());
-    let nothing_left = service.job(&id, |job, _, _| {
+    let looked = service.job(&id, |job, _, _| {
         job.state.finished() && seen.is_some_and(|seen| job.revision() <= seen)
-    })?;
-    if nothing_left {
+    });
+    if looked.await? {
         // Tells an EventSource not to connect again.
         return Ok(HttpResponse::NoContent().finish());
     }

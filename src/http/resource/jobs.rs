@@ -31,7 +31,7 @@ pub(crate) async fn get(call: ApiCall) -> ApiResult {
     if let Some(wait_ms) = wait_ms {
         state.service.wait_for_end(&id, wait_ms).await?;
     }
-    Ok(poll::answer(&state.service, &id, known.as_ref(), form)?)
+    Ok(poll::answer(&state.service, &id, known.as_ref(), form).await?)
 }
 
 /// Cancels a job of the caller's; returns the job object as it is then. Contract part 2.
@@ -80,7 +80,7 @@ pub(crate) async fn delete(mut call: ApiCall, caller: Caller) -> ApiResult {
 
 /// Returns the Markdown of the answer of a job that is done.
 pub(crate) async fn markdown(call: ApiCall) -> ApiResult {
-    let markdown = answer_markdown(call.service(), &call.path_parameter("job_id"))?;
+    let markdown = answer_markdown(call.service(), &call.path_parameter("job_id")).await?;
     Ok(HttpResponse::Ok()
         .insert_header((CONTENT_TYPE, "text/markdown; charset=utf-8"))
         .body(markdown))
@@ -89,13 +89,13 @@ pub(crate) async fn markdown(call: ApiCall) -> ApiResult {
 /// Returns the same as the tokens of `markdown_json`, for clients that show it: text that no parser
 /// of theirs has to be trusted with.
 pub(crate) async fn tokens(call: ApiCall) -> ApiResult {
-    let markdown = answer_markdown(call.service(), &call.path_parameter("job_id"))?;
+    let markdown = answer_markdown(call.service(), &call.path_parameter("job_id")).await?;
     // Off the actix threads: an answer may be large.
     let tokens = web::block(move || TokensView { tokens: token_tree(&markdown) }).await?;
     Ok(HttpResponse::Ok().json(tokens))
 }
 
-fn answer_markdown(service: &Service, id: &str) -> Result<String, ServiceError> {
+async fn answer_markdown(service: &Service, id: &str) -> Result<String, ServiceError> {
     #[derive(Deserialize)]
     struct Markdown {
         result_markdown: String,
@@ -104,6 +104,6 @@ fn answer_markdown(service: &Service, id: &str) -> Result<String, ServiceError> 
         .job(id, |_, _, result| {
             result.and_then(|json| serde_json::from_slice::<Markdown>(json).ok())
         })
-        .and_then(|markdown| markdown.ok_or(ServiceError::JobNotFound))?;
-    Ok(found.result_markdown)
+        .await?;
+    Ok(found.ok_or(ServiceError::JobNotFound)?.result_markdown)
 }

@@ -39,7 +39,7 @@ pub(crate) struct Query {
 pub(crate) async fn list(mut call: ApiCall, caller: Caller) -> ApiResult {
     let pairs = call.take_query()?;
     let service = call.service();
-    let query = query(service, caller, pairs)?;
+    let query = query(service, caller, pairs).await?;
     if let Some(format) = wanted_format(call.headers()) {
         let body = Export::new(service.clone(), query, format);
         let content_type = (CONTENT_TYPE, format.content_type());
@@ -63,7 +63,11 @@ pub(crate) fn wanted_format(headers: &HeaderMap) -> Option<export::Format> {
 ///
 /// # Errors
 /// Returns an error if a filter or a bound breaks its rule.
-pub(crate) fn query(service: &Service, caller: Caller, pairs: Pairs) -> Result<Query, ApiError> {
+pub(crate) async fn query(
+    service: &Service,
+    caller: Caller,
+    pairs: Pairs,
+) -> Result<Query, ApiError> {
     let filter = ListFilter { account: caller.account.clone(), ..ListFilter::default() };
     let mut asked = Query {
         filter,
@@ -73,7 +77,7 @@ pub(crate) fn query(service: &Service, caller: Caller, pairs: Pairs) -> Result<Q
         formulas: Formulas::Escape,
     };
     for (name, value) in pairs {
-        let Some(value) = job_filter::set(service, &mut asked.filter, &name, value)? else {
+        let Some(value) = job_filter::set(service, &mut asked.filter, &name, value).await? else {
             continue;
         };
         match name.as_str() {

@@ -101,13 +101,13 @@ pub(crate) fn known_tags(call: &ApiCall) -> Option<IfNoneMatch> {
 ///
 /// # Errors
 /// Returns an error if there is no such job, or if the store fails.
-pub(crate) fn answer(
+pub(crate) async fn answer(
     service: &Service,
     id: &str,
     known: Option<&IfNoneMatch>,
     form: Form,
 ) -> Result<HttpResponse, ServiceError> {
-    let (tag, json, pending) = service.job_with_usage(id, |job, id, result, usage| {
+    let read = service.job_with_usage(id, |job, id, result, usage| {
         let tag = form.tag(job, id, result, usage);
         let json = (!has(known, &tag)).then(|| match form {
             Form::Whole => job_object_with(job, id, result.map(|result| result.json), usage),
@@ -115,7 +115,8 @@ pub(crate) fn answer(
         });
         // The estimate reads the store too, which must not happen inside of this read.
         (tag, json, (!job.state.finished()).then(|| job.clone()))
-    })?;
+    });
+    let (tag, json, pending) = read.await?;
     let mut response = match json {
         Some(json) => {
             let mut response = HttpResponse::with_body(StatusCode::OK, BoxBody::new(json));

@@ -64,7 +64,7 @@ pub(crate) async fn submit(mut call: ApiCall, caller: Caller) -> ApiResult {
     }
     let Accepted { job, id, replayed } = service.submit(&caller, scrape, handling).await?;
     let json = if job.state.finished() {
-        service.job(&id.to_string(), job_object)?
+        service.job(&id.to_string(), job_object).await?
     } else {
         job_object(&job, id, None)
     };

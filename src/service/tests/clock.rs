@@ -57,7 +57,7 @@ impl World {
         let read = |job: &Job, _: Uuid, _: Option<&[u8]>| {
             (job.state.status(), job.attempts, job.expires_ms)
         };
-        match self.service().job(id, read) {
+        match self.service().job(id, read).wait() {
             Ok(told) => Some(told),
             Err(ServiceError::JobNotFound) => None,
             Err(other) => panic!("{other:?}"),
@@ -150,7 +150,7 @@ fn attempts_and_counts_survive_a_kill_and_a_restart() {
     let caller = Caller::plain("team-a");
     let seen = |world: &World| {
         let service = world.service();
-        let attempts = service.attempts(&caller, &id).unwrap().ended;
+        let attempts = service.attempts(&caller, &id).wait().unwrap().ended;
         let days = service.days();
         let known = days.iter().find(|(status, _)| status.scraper.name == "chatgpt");
         let counts = known.map(|(status, day)| (status.health.clone(), day.clone())).unwrap();

@@ -69,7 +69,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn read_attempts<T>(
+    pub async fn read_attempts<T>(
         &self,
         id: Uuid,
         now_ms: UnixMs,
@@ -91,7 +91,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn read_job_with_usage<T>(
+    pub async fn read_job_with_usage<T>(
         &self,
         id: Uuid,
         now_ms: UnixMs,

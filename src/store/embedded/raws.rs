@@ -6,7 +6,7 @@ use redb::ReadableTable;
 use super::tables;
 use super::transaction::Tables;
 use crate::clock::UnixMs;
-use crate::store::{KeptRaw, Row, Store, StoreError, record};
+use crate::store::{Blocking, KeptRaw, Row, Store, StoreError, record};
 
 /// Writes encoded raw replies over those of an earlier attempt.
 pub(super) fn put(tables: &mut Tables<'_>, row: Row, encoded: &[u8]) -> Result<(), StoreError> {
@@ -52,8 +52,10 @@ impl Store {
     /// Returns an error if the store failed or is damaged.
     pub fn kept_raw(&self, row: Row, now_ms: UnixMs) -> Result<Option<KeptRaw>, StoreError> {
         let read =
-            self.read_row(row, now_ms, |job, result| (job.clone(), result.map(<[u8]>::to_vec)))?;
-        let (Some((job, result)), Some(raw)) = (read, self.raw(row)?) else { return Ok(None) };
+            self.read_row(row, now_ms, |job, result| (job.clone(), result.map(<[u8]>::to_vec)));
+        let (Some((job, result)), Some(raw)) = (read.wait()?, self.raw(row)?) else {
+            return Ok(None);
+        };
         Ok(Some(KeptRaw { id: self.id_of(&job), job, raw, result }))
     }
 

@@ -18,7 +18,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn read_job<T>(
+    pub async fn read_job<T>(
         &self,
         id: Uuid,
         now_ms: UnixMs,
@@ -28,6 +28,7 @@ impl Store {
         self.read_row(plain.row, now_ms, |job, result| {
             plain.has_nonce(job.nonce).then(|| read(job, result))
         })
+        .await
         .map(Option::flatten)
     }
 
@@ -35,7 +36,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn read_row<T>(
+    pub async fn read_row<T>(
         &self,
         row: Row,
         now_ms: UnixMs,
@@ -88,7 +89,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn cached(
+    pub async fn cached(
         &self,
         hash: u128,
         from_ms: UnixMs,
@@ -101,7 +102,7 @@ impl Store {
             let json = result?.to_vec();
             Some(Cached { stored_ms: entry.stored_ms, request: job.request.clone(), json })
         });
-        Ok(found?.flatten())
+        Ok(found.await?.flatten())
     }
 
     /// Walks a scraper's unfinished jobs that are due at `now_ms` and that a client waits

@@ -25,7 +25,7 @@ impl Model {
         let service = self.world.service();
         for job in self.jobs.values() {
             let read = service.job(&job.id, |read, _, result| job.compare(read, result));
-            match read {
+            match read.wait() {
                 Ok(()) => assert!(job.exists(now_ms), "{job:?}"),
                 Err(ServiceError::JobNotFound) => assert!(!job.exists(now_ms), "{job:?}"),
                 Err(other) => panic!("{other:?}"),

@@ -201,7 +201,7 @@ impl Model {
         }
         let id = job.id.clone();
         let read = |job: &Job, _: Uuid, _: Option<&[u8]>| (job.due_ms, Phase::of(&job.state));
-        let (due_ms, phase) = self.world.service().job(&id, read).unwrap();
+        let (due_ms, phase) = self.world.service().job(&id, read).wait().unwrap();
         if phase == Phase::Failed(reason) && now_ms + latest_ms >= self.jobs[&row].expires_ms {
             // Where in its bounds the wait ends is the service's choice.
             return self.fail(row, reason);

@@ -57,7 +57,10 @@ fn a_backup_is_the_state_at_its_beginning_whatever_is_written_meanwhile() {
     assert_eq!((fixture.state(), fixture.bytes()), (state, bytes));
     // Ids are those of the store that was copied, and no row is given again.
     let id = fixture.store.id_of(&waiting);
-    assert_eq!(fixture.store.read_job(id, START_MS, |job, _| job.row).unwrap(), Some(waiting.row));
+    assert_eq!(
+        fixture.store.read_job(id, START_MS, |job, _| job.row).wait().unwrap(),
+        Some(waiting.row)
+    );
     assert!(fixture.store.new_identity().unwrap().row > waiting.row);
     fixture.store.close();
 }
@@ -147,7 +150,7 @@ fn a_restore_keeps_the_store_that_is_there_unless_it_is_to_be_replaced() {
     assert_eq!(files(&store), ["answerd.redb"]);
     let opened = Store::open(&options(&store)).unwrap();
     let id = opened.id_of(&job);
-    assert_eq!(opened.read_job(id, START_MS, |job, _| job.row).unwrap(), Some(job.row));
+    assert_eq!(opened.read_job(id, START_MS, |job, _| job.row).wait().unwrap(), Some(job.row));
     opened.close();
     // Root puts it back for the user of the service.
     if rustix::process::geteuid().is_root() {

@@ -201,7 +201,7 @@ fn a_damaged_record_fails_its_own_operation_only() {
     assert!(matches!(second.wait(), Err(StoreError::Damaged(_))));
     assert_eq!(third.wait().unwrap().unwrap().attempts, 2);
     assert!(fixture.store.failure().is_none());
-    let read = fixture.store.read_row(damaged, START_MS, |_, _| ());
+    let read = fixture.store.read_row(damaged, START_MS, |_, _| ()).wait();
     assert!(matches!(read, Err(StoreError::Damaged(_))));
 }
 
@@ -226,9 +226,9 @@ fn damage_does_not_stop_the_sweep() {
     assert_eq!(fixture.store.sweep(now_ms, now_ms).unwrap().rows, 5);
     assert_eq!(fixture.store.sweep(now_ms, now_ms).unwrap(), SweepOutcome::default());
     for row in [rows[0], rows[2]] {
-        assert!(fixture.store.read_row(row, START_MS, |_, _| ()).unwrap().is_none());
+        assert!(fixture.store.read_row(row, START_MS, |_, _| ()).wait().unwrap().is_none());
     }
-    assert!(fixture.store.read_row(lasting, now_ms, |_, _| ()).unwrap().is_some());
+    assert!(fixture.store.read_row(lasting, now_ms, |_, _| ()).wait().unwrap().is_some());
     assert_eq!(fixture.store.next_expiry_ms().unwrap(), Some(START_MS + 2 * RETENTION_MS));
 }
 

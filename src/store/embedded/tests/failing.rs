@@ -173,7 +173,9 @@ fn reads_go_on_while_the_file_system_is_read_only() {
     let image = storage.disk.image();
     let read = |row: Row| {
         let store = &fixture.store;
-        store.read_row(row, START_MS, |job, result| (job.clone(), result.map(<[u8]>::to_vec)))
+        store
+            .read_row(row, START_MS, |job, result| (job.clone(), result.map(<[u8]>::to_vec)))
+            .wait()
     };
     let sound = (read(done.row).unwrap(), read(queued.row).unwrap());
     let state = fixture.state();
@@ -232,7 +234,7 @@ fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     assert_eq!(fixture.store.batch(batch.key.id, START_MS).unwrap(), Some(batch));
     assert_eq!(fixture.store.delivery(told_of).unwrap(), delivery);
     assert_eq!(fixture.store.unfinished(0), 2);
-    let cached = fixture.store.cached(7, 0, START_MS + 1).unwrap().unwrap();
+    let cached = fixture.store.cached(7, 0, START_MS + 1).wait().unwrap().unwrap();
     assert_eq!((cached.stored_ms, &cached.json[..]), (START_MS + 1, &br#"{"text":"42"}"#[..]));
     let later = fixture.submit(fixture.new_job("later"));
     assert!(later.row > done.row && done.row > queued.row);
@@ -262,7 +264,8 @@ fn a_commit_that_stands_and_was_reported_as_failed_is_counted_once() {
     fixture.store.recover(0).unwrap();
 
     // Whether it stands is the disk's business; that it is there once is the store's.
-    let state = |row| fixture.store.read_row(row, START_MS, |job, _| job.state.clone()).unwrap();
+    let state =
+        |row| fixture.store.read_row(row, START_MS, |job, _| job.state.clone()).wait().unwrap();
     let stood = state(running) == Some(State::Done);
     assert_eq!(fixture.store.unfinished(0), usize::from(!stood));
     let again = fixture.store.transition(running, START_MS + 30, succeed, result()).unwrap();
@@ -273,7 +276,7 @@ fn a_commit_that_stands_and_was_reported_as_failed_is_counted_once() {
         }
     }
     assert_eq!((state(running), fixture.store.unfinished(0)), (Some(State::Done), 0));
-    assert!(fixture.store.cached(7, 0, START_MS + 30).unwrap().is_some());
+    assert!(fixture.store.cached(7, 0, START_MS + 30).wait().unwrap().is_some());
     assert_eq!(storage.problems(fixture), Vec::<String>::new());
 }
 
@@ -284,7 +287,7 @@ fn a_disk_that_cannot_be_read_is_noticed_by_readers() {
     let fixture = storage.store(&small);
     let row = fixture.submit(fixture.new_job("x")).row;
     storage.refuse(Fault::Reads);
-    let read = || fixture.store.read_row(row, START_MS, |job, _| job.row);
+    let read = || fixture.store.read_row(row, START_MS, |job, _| job.row).wait();
     assert!(read().is_err_and(|error| error.stops_writes()));
     assert!(fixture.store.failure().is_some());
     assert!(fixture.store.recover(0).is_err());

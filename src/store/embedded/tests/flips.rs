@@ -200,7 +200,9 @@ fn read_all(directory: &Path, sound: &Sound, figures: &mut Figures) -> bool {
     };
     let mut whole = true;
     for (id, job, result) in &sound.jobs {
-        match store.read_job(*id, START_MS, |job, result| (job.clone(), result.map(<[u8]>::to_vec)))
+        match store
+            .read_job(*id, START_MS, |job, result| (job.clone(), result.map(<[u8]>::to_vec)))
+            .wait()
         {
             Ok(Some((read, json))) => {
                 assert_eq!((&read, &json), (job, result));
@@ -252,7 +254,7 @@ fn read_others(store: &Store, sound: &Sound, figures: &mut Figures) -> bool {
     for (_, job, result) in &sound.jobs {
         let Some(result) = result else { continue };
         // An entry that leads to another's result is found out by the request in it.
-        let cached = store.cached(job.row.into(), 0, START_MS + 100);
+        let cached = store.cached(job.row.into(), 0, START_MS + 100).wait();
         judge(cached.map(|found| match found {
             Some(found) if found.request == job.request => same(Some(&found.json), &result),
             Some(_) | None => false,

@@ -94,7 +94,7 @@ fn a_panic_voids_its_transaction_and_nothing_else() {
     fixture.apply(kept.row, 10, Event::Start);
     let later = fixture.submit(fixture.new_job("later"));
     let fixture = fixture.reopen();
-    let read = fixture.store.read_row(later.row, START_MS, |job, _| job.clone()).unwrap();
+    let read = fixture.store.read_row(later.row, START_MS, |job, _| job.clone()).wait().unwrap();
     assert_eq!(read, Some(later));
     let report = fixture.check();
     assert_eq!((report.jobs, report.problems), (2, Vec::new()));
@@ -152,8 +152,8 @@ fn a_close_writes_what_is_queued_and_refuses_what_comes_after() {
     let queued = queued.wait().unwrap().unwrap();
     let late = fixture.store.submit(late, None, NO_LIMITS).wait();
     assert!(matches!(late, Err(StoreError::Closed)));
-    let closed = fixture.store.read_row(queued.row, START_MS, |_, _| ());
+    let closed = fixture.store.read_row(queued.row, START_MS, |_, _| ()).wait();
     assert!(matches!(closed, Err(StoreError::Closed)));
     let fixture = fixture.reopen();
-    assert!(fixture.store.read_row(queued.row, START_MS, |_, _| ()).unwrap().is_some());
+    assert!(fixture.store.read_row(queued.row, START_MS, |_, _| ()).wait().unwrap().is_some());
 }

@@ -230,7 +230,7 @@ fn waits_are_made_shorter_in_passes_and_each_once() {
     assert!(after.is_some());
     after = fixture.store.pull_forward_after_clock_step(START_MS, wait_ms - 1, after).unwrap();
     assert_eq!(after, None);
-    let due_ms = |row| fixture.store.read_row(row, START_MS, |job, _| job.due_ms).unwrap();
+    let due_ms = |row| fixture.store.read_row(row, START_MS, |job, _| job.due_ms).wait().unwrap();
     for (n, row) in (0..).zip(&rows) {
         assert_eq!(due_ms(*row), Some(START_MS + 1 + n % 3));
     }

@@ -44,5 +44,5 @@ fn a_cursor_comes_back_and_a_jobs_id_is_none() {
     let id = fixture.store.cursor_id(next);
     assert_eq!(fixture.store.cursor(id), Some(next));
     assert_eq!(fixture.store.cursor(fixture.store.id_of(&job)), None);
-    assert!(fixture.store.read_job(id, START_MS, |_, _| ()).unwrap().is_none());
+    assert!(fixture.store.read_job(id, START_MS, |_, _| ()).wait().unwrap().is_none());
 }

@@ -469,12 +469,14 @@ impl Model {
             }
         }
         for (row, id) in self.accepted.iter().rev().take(READ_JOBS_MAX) {
-            let read = store.read_job(*id, self.now_ms, |job, result| {
-                assert_eq!(result.map(<[u8]>::to_vec), {
-                    (job.state == State::Done).then(|| result_of(*row))
-                });
-                (Phase::of(&job.state), job.attempts, job.lease, job.due_ms)
-            });
+            let read = store
+                .read_job(*id, self.now_ms, |job, result| {
+                    assert_eq!(result.map(<[u8]>::to_vec), {
+                        (job.state == State::Done).then(|| result_of(*row))
+                    });
+                    (Phase::of(&job.state), job.attempts, job.lease, job.due_ms)
+                })
+                .wait();
             // A row that nothing names any more may be given again after a reopen; an id never is.
             let known = self.jobs.get(row).filter(|job| job.id == *id);
             let known = known.filter(|job| job.expires_ms > self.now_ms);
@@ -486,7 +488,7 @@ impl Model {
             let exists = self.jobs.get(row).is_some_and(|job| job.expires_ms > self.now_ms);
             let serves = *stored_ms >= from_ms && exists;
             let expected = serves.then(|| (*stored_ms, result_of(*row)));
-            let cached = store.cached(*hash, from_ms, self.now_ms).unwrap();
+            let cached = store.cached(*hash, from_ms, self.now_ms).wait().unwrap();
             assert_eq!(cached.map(|cached| (cached.stored_ms, cached.json)), expected);
         }
     }

@@ -25,7 +25,7 @@ struct Seen {
 impl Seen {
     fn of(store: &Store, job: &Job) -> Seen {
         let now_ms = START_MS + 5;
-        let poll = store.read_row(job.row, now_ms, |job, _| job.state.finished()).unwrap();
+        let poll = store.read_row(job.row, now_ms, |job, _| job.state.finished()).wait().unwrap();
         let filter = ListFilter {
             account: job.account.clone(),
             status: Some("failed"),

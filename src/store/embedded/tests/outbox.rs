@@ -38,7 +38,7 @@ impl Fixture {
     }
 
     fn exists(&self, row: Row) -> bool {
-        self.store.read_row(row, 0, |_, _| ()).unwrap().is_some()
+        self.store.read_row(row, 0, |_, _| ()).wait().unwrap().is_some()
     }
 }
 
@@ -76,7 +76,7 @@ fn an_expired_job_stays_until_its_delivery_is_over() {
     let expires_ms = START_MS + RETENTION_MS;
     assert_eq!(fixture.store.sweep(expires_ms, 0).unwrap().rows, 2);
     assert!(fixture.exists(row) && !fixture.exists(gone));
-    assert!(fixture.store.read_row(row, expires_ms, |_, _| ()).unwrap().is_none());
+    assert!(fixture.store.read_row(row, expires_ms, |_, _| ()).wait().unwrap().is_none());
     // Not looked at again for a while, then kept again.
     assert_eq!(fixture.store.sweep(expires_ms + 1, 0).unwrap().rows, 0);
     assert_eq!(fixture.store.sweep(expires_ms + 4_000_000, 0).unwrap().rows, 1);

@@ -25,7 +25,8 @@ fn every_state_survives() {
 
     let ids = |fixture: &Fixture| -> Vec<(Row, Uuid)> {
         let jobs = (1..=5).map(|row| {
-            let id = fixture.store.read_row(row, START_MS, |job, _| fixture.store.id_of(job));
+            let id =
+                fixture.store.read_row(row, START_MS, |job, _| fixture.store.id_of(job)).wait();
             (row, id.unwrap().unwrap())
         });
         jobs.collect()
@@ -36,11 +37,11 @@ fn every_state_survives() {
     assert_eq!(fixture.bytes(), bytes);
     assert_eq!(ids(&fixture), before);
     for (row, id) in before {
-        let found = fixture.store.read_job(id, START_MS, |job, _| job.row).unwrap();
+        let found = fixture.store.read_job(id, START_MS, |job, _| job.row).wait().unwrap();
         assert_eq!(found, Some(row));
     }
     assert_eq!(fixture.store.unfinished(0), 3);
-    let cached = fixture.store.cached(7, START_MS, START_MS + 1).unwrap().unwrap();
+    let cached = fixture.store.cached(7, START_MS, START_MS + 1).wait().unwrap().unwrap();
     assert_eq!((cached.stored_ms, &cached.json[..]), (START_MS + 1, &br#"{"text":"42"}"#[..]));
     assert_eq!(fixture.store.new_identity().unwrap().row, 6);
     assert_eq!(done.row, 4);
@@ -59,7 +60,7 @@ fn a_row_that_the_cache_still_names_is_not_given_again() {
     let fixture = fixture.reopen();
     let other = fixture.done("another prompt", None);
     assert_ne!(other.row, row);
-    assert_eq!(fixture.store.cached(7, START_MS, START_MS + 200).unwrap(), None);
+    assert_eq!(fixture.store.cached(7, START_MS, START_MS + 200).wait().unwrap(), None);
 }
 
 #[test]
@@ -77,9 +78,9 @@ fn store_of_0_1_0_without_the_later_tables_is_sound_and_opens() {
     let report = Store::check(fixture.directory.path()).unwrap();
     assert_eq!(report.problems, Vec::<String>::new());
     let fixture = fixture.reopen();
-    let id = fixture.store.read_row(done, START_MS, |job, _| fixture.store.id_of(job));
+    let id = fixture.store.read_row(done, START_MS, |job, _| fixture.store.id_of(job)).wait();
     let read = |_: &Job, _: Option<&[u8]>, attempts: Vec<crate::job::AttemptEnd>| attempts.len();
-    let attempts = fixture.store.read_attempts(id.unwrap().unwrap(), START_MS, read);
+    let attempts = fixture.store.read_attempts(id.unwrap().unwrap(), START_MS, read).wait();
     assert_eq!(attempts.unwrap(), Some(0));
     assert_eq!(fixture.check().problems, Vec::<String>::new());
 }
@@ -91,7 +92,7 @@ fn results_from_before_the_cache_begins_stay_out_of_it() {
     fixture.store.close();
     let later = OpenOptions { cache_from_ms: START_MS + 2, ..options(fixture.directory.path()) };
     let store = Store::open(&later).unwrap();
-    assert_eq!(store.cached(7, 0, START_MS + 2).unwrap(), None);
+    assert_eq!(store.cached(7, 0, START_MS + 2).wait().unwrap(), None);
     store.close();
 }
 

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::super::NO_LIMITS;
 use super::deliveries::{Deliveries, Sweep};
 use crate::job::{Batch, BatchProgress, Delivery, Job, Subject};
-use crate::store::{Row, Store, StoreError};
+use crate::store::{Blocking, Row, Store, StoreError};
 
 /// A job with its result.
 pub(crate) type Stored = (Job, Option<Vec<u8>>);
@@ -154,7 +154,7 @@ impl Ledger {
         for (id, versions) in &self.jobs {
             let read = |job: &Job, result: Option<&[u8]>| (job.clone(), result.map(<[u8]>::to_vec));
             // At the beginning of time nothing has expired.
-            let stored = store.read_job(*id, 0, read)?;
+            let stored = store.read_job(*id, 0, read).wait()?;
             let sentence = || format!("{:?} was noted, {stored:?} is stored", versions.newest());
             match versions.judge(&stored, point) {
                 Judgement::Possible => {}
