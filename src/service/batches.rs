@@ -157,9 +157,10 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if there is no such batch, or no longer; or the store failed.
-    pub fn batch(&self, id: &str) -> Result<Batch, ServiceError> {
+    pub async fn batch(&self, id: &str) -> Result<Batch, ServiceError> {
         let id = parse_id(id).map_err(|_| ServiceError::BatchNotFound)?;
-        self.store.batch(id, self.clock.now_ms())?.ok_or(ServiceError::BatchNotFound)
+        let found = self.store.batch(id, self.clock.now_ms()).await?;
+        found.ok_or(ServiceError::BatchNotFound)
     }
 
     /// Reads a batch and calls `visit` with the place and the job of every item that became one, in
@@ -184,9 +185,9 @@ impl Service {
     /// Returns an error if there is no such batch, or the store failed.
     pub async fn wait_for_batch(&self, id: &str, wait_ms: u64) -> Result<(), ServiceError> {
         let until_ms: UnixMs = self.clock.now_ms().saturating_add(wait_ms);
-        let row = self.batch(id)?.key.row;
+        let row = self.batch(id).await?.key.row;
         let ended = self.engine.wait_for(row);
-        if self.batch(id)?.progress.completed_ms.is_none() {
+        if self.batch(id).await?.progress.completed_ms.is_none() {
             tokio::select! {
                 () = ended => {}
                 () = self.clock.sleep_until(until_ms) => {}

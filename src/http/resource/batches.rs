@@ -130,7 +130,7 @@ async fn answer(
 ) -> ApiResult {
     let (view, batch) = match form {
         Form::Status => {
-            let batch = service.batch(&id)?;
+            let batch = service.batch(&id).await?;
             (BatchView::from(&batch), batch)
         }
         // Off the actix threads: it looks at up to a thousand rows.

@@ -200,9 +200,9 @@ fn jobs_and_batches_are_gone_at_the_second_that_they_show() {
     let shown_ms = world.told(&id).unwrap().2 / 1000 * 1000;
     assert_eq!(shown_ms, START_MS + RETENTION_MS);
     world.clock.1.advance_ms(shown_ms - 1 - world.now_ms());
-    assert!(world.told(&id).is_some() && world.service().batch(&batch_id).is_ok());
+    assert!(world.told(&id).is_some() && world.service().batch(&batch_id).wait().is_ok());
     world.clock.1.advance_ms(1);
-    assert!(world.told(&id).is_none() && world.service().batch(&batch_id).is_err());
+    assert!(world.told(&id).is_none() && world.service().batch(&batch_id).wait().is_err());
 }
 
 #[test]

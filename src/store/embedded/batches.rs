@@ -42,7 +42,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn batch(&self, id: Uuid, now_ms: UnixMs) -> Result<Option<Batch>, StoreError> {
+    pub async fn batch(&self, id: Uuid, now_ms: UnixMs) -> Result<Option<Batch>, StoreError> {
         self.embedded.read(|snapshot| self.batch_in(snapshot, id, now_ms))
     }
 

@@ -32,8 +32,10 @@ impl Model {
             }
         }
         for batch in &self.batches {
-            let read =
-                service.batch(&batch.id).map(|read| (read.progress.done, read.progress.failed));
+            let read = service
+                .batch(&batch.id)
+                .wait()
+                .map(|read| (read.progress.done, read.progress.failed));
             match read {
                 Ok(ended) => assert_eq!(ended, (batch.done, batch.failed)),
                 Err(ServiceError::BatchNotFound) => {

@@ -231,7 +231,7 @@ fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     assert!(fixture.store.failure().is_none());
     assert_eq!(fixture.state(), state);
     assert_eq!(fixture.bytes(), bytes);
-    assert_eq!(fixture.store.batch(batch.key.id, START_MS).unwrap(), Some(batch));
+    assert_eq!(fixture.store.batch(batch.key.id, START_MS).wait().unwrap(), Some(batch));
     assert_eq!(fixture.store.delivery(told_of).unwrap(), delivery);
     assert_eq!(fixture.store.unfinished(0), 2);
     let cached = fixture.store.cached(7, 0, START_MS + 1).wait().unwrap().unwrap();

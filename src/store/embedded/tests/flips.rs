@@ -93,7 +93,7 @@ pub(super) fn submit_batch(fixture: &Fixture) -> (Batch, Vec<Job>) {
     pending.wait().unwrap().unwrap();
     let failure = Failure::new(Reason::Canceled, "no");
     let failed = fixture.apply(items[0].row, 10, Event::Stop { failure });
-    let batch = fixture.store.batch(key.id, START_MS).unwrap().unwrap();
+    let batch = fixture.store.batch(key.id, START_MS).wait().unwrap().unwrap();
     assert_eq!(batch.progress.failed, 1);
     (batch, vec![failed, items[1].clone()])
 }
@@ -246,7 +246,7 @@ fn read_others(store: &Store, sound: &Sound, figures: &mut Figures) -> bool {
         })
     }
     for known in &sound.batches {
-        judge(store.batch(known.key.id, START_MS).map(|found| same(found, known)));
+        judge(store.batch(known.key.id, START_MS).wait().map(|found| same(found, known)));
     }
     for (row, known) in &sound.deliveries {
         judge(store.delivery(*row).map(|found| same(found, known)));

@@ -336,7 +336,7 @@ impl Model {
         let submitted = self.fixture().store.submit_batch(batch, items).wait().unwrap().unwrap();
         assert_eq!(submitted.refused, expected);
         self.batches.push(submitted.expires_ms);
-        let read = self.fixture().store.batch(key.id, self.now_ms).unwrap();
+        let read = self.fixture().store.batch(key.id, self.now_ms).wait().unwrap();
         assert_eq!(read, Some(submitted));
     }
 

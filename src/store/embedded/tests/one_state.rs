@@ -45,7 +45,7 @@ impl Seen {
         };
         store.visit_ready(0, false, now_ms, visit).unwrap();
         let key = job.batch.unwrap();
-        let batch = store.batch(key.id, now_ms).unwrap().unwrap();
+        let batch = store.batch(key.id, now_ms).wait().unwrap().unwrap();
         let usage = store.usage(&job.account, START_MS, now_ms).unwrap();
         let failed = usage.iter().flat_map(|day| &day.scrapers).map(|(_, used)| used.failed);
         Seen {

@@ -169,7 +169,7 @@ fn a_store_of_the_first_format_is_read_and_made_the_second() {
         }
         let fixture = fixture.reopen();
         assert_eq!(fixture.state(), state);
-        assert_eq!(fixture.store.batch(batch.key.id, START_MS).unwrap(), Some(batch));
+        assert_eq!(fixture.store.batch(batch.key.id, START_MS).wait().unwrap(), Some(batch));
         assert_eq!(fixture.store.delivery(told_of).unwrap(), Some(delivery));
         assert_eq!(fixture.check().problems, Vec::<String>::new());
     }

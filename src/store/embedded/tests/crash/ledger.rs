@@ -186,7 +186,7 @@ impl Ledger {
                 continue;
             }
             let key = known.batch.key;
-            let stored = store.batch(key.id, 0)?;
+            let stored = store.batch(key.id, 0).wait()?;
             if stored.is_none() && known.stored.acknowledged <= point {
                 verdict.lost.push(format!("the batch of row {} is gone", key.row));
             }
