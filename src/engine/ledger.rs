@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::lock::lock;
 use crate::clock::{UnixMs, next_day_ms};
 use crate::config::Key;
-use crate::store::Store;
+use crate::store::{Blocking, Store};
 use crate::upstream::{DaySpend, Registry};
 
 /// The accounts that have spent something today, and the caps of those that have one. Accounts are
@@ -35,7 +35,7 @@ impl Ledger {
     /// upstreams go on with theirs.
     pub(super) fn restored(store: &Store, upstreams: &Registry, now_ms: UnixMs) -> Ledger {
         let ledger = Ledger::default();
-        let rows = store.spend(None, now_ms, now_ms).unwrap_or_else(|error| {
+        let rows = store.spend(None, now_ms, now_ms).wait().unwrap_or_else(|error| {
             tracing::error!(%error, "what was spent today could not be read; caps start from zero");
             Vec::new()
         });

@@ -9,7 +9,7 @@ use super::{Caller, HOUR_MS, NewBatch, Service, ServiceError};
 use crate::job::{
     BATCH_ITEMS_MAX, Batch, Failure, Handling, Idempotency, ItemError, Job, ScrapeRequest,
 };
-use crate::store::{Cursor, ListFilter, ListPage};
+use crate::store::{Blocking, Cursor, ListFilter, ListPage};
 
 /// The jobs that an action is about.
 pub enum BulkTarget {
@@ -127,7 +127,7 @@ impl Service {
         let read = move || {
             let now_ms = service.clock.now_ms();
             let job = |id: Uuid| {
-                let found = service.store.read_job(id, now_ms, |job, _| job.clone())?;
+                let found = service.store.read_job(id, now_ms, |job, _| job.clone()).wait()?;
                 let own = found.filter(|job| job.account == account);
                 own.ok_or(ServiceError::NamedJobNotFound { id })
             };

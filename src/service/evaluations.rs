@@ -12,7 +12,7 @@ use crate::alert::{
 use crate::clock::UnixMs;
 use crate::engine::AlertEvaluator;
 use crate::measure::{Brand, GroupSums, registrable_domain};
-use crate::store::{DueAlert, EvaluationWritten, NewEvaluation, StoreError, day_of};
+use crate::store::{Blocking, DueAlert, EvaluationWritten, NewEvaluation, StoreError, day_of};
 
 /// The most alerts of one pass of the scheduler: queues come in between.
 const ALERTS_OF_PASS_MAX: usize = 8;
@@ -89,7 +89,7 @@ impl Service {
     /// Returns what an account has spent on the day of `now_ms`.
     fn spend_measure(&self, account: &str, now_ms: UnixMs) -> Result<SpendMeasure, StoreError> {
         let mut upstreams: BTreeMap<String, UpstreamSpend> = BTreeMap::new();
-        for row in self.store.spend(Some(account), now_ms, now_ms)? {
+        for row in self.store.spend(Some(account), now_ms, now_ms).wait()? {
             let upstream = upstreams
                 .entry(row.upstream.clone())
                 .or_insert(UpstreamSpend { upstream: row.upstream, ..UpstreamSpend::default() });

@@ -38,8 +38,8 @@ impl Service {
     }
 
     /// Returns how much the store holds; `None` while it cannot be read.
-    pub fn store_sizes(&self) -> Option<StoreSizes> {
-        self.store.sizes().ok()
+    pub async fn store_sizes(&self) -> Option<StoreSizes> {
+        self.store.sizes().await.ok()
     }
 
     /// Returns what is free on the volume of the store's files, bytes; `None` if unknown.

@@ -10,8 +10,8 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn last_completion(&self) -> Result<Option<u64>, ServiceError> {
-        Ok(self.store.last_completion()?)
+    pub async fn last_completion(&self) -> Result<Option<u64>, ServiceError> {
+        Ok(self.store.last_completion().await?)
     }
 
     /// Reads a page of the jobs that are done, with the numbers from `from` to `until`. Blocks its

@@ -44,17 +44,21 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn usage(&self, caller: &Caller, days: Option<u64>) -> Result<UsageReport, ServiceError> {
+    pub async fn usage(
+        &self,
+        caller: &Caller,
+        days: Option<u64>,
+    ) -> Result<UsageReport, ServiceError> {
         let now_ms = self.clock.now_ms();
         let from_ms = match days {
             Some(days) => now_ms.saturating_sub(days.saturating_sub(1) * DAY_MS),
             None => month_start_ms(now_ms),
         };
         Ok(UsageReport {
-            own: self.account_credits(&caller.account, caller.monthly_credits)?,
+            own: self.account_credits(&caller.account, caller.monthly_credits).await?,
             resets_ms: next_month_ms(now_ms),
-            days: self.store.usage(&caller.account, from_ms, now_ms)?,
-            spend: self.store.spend(Some(&caller.account), from_ms, now_ms)?,
+            days: self.store.usage(&caller.account, from_ms, now_ms).await?,
+            spend: self.store.spend(Some(&caller.account), from_ms, now_ms).await?,
         })
     }
 
@@ -63,7 +67,7 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn all_credits(
+    pub async fn all_credits(
         &self,
         caller: &Caller,
     ) -> Result<Option<Vec<AccountCredits>>, ServiceError> {
@@ -71,13 +75,14 @@ impl Service {
             return Ok(None);
         }
         let ring = self.keyring();
-        let keys = ring.keys().iter();
-        keys.map(|key| self.account_credits(&key.name, key.monthly_credits))
-            .collect::<Result<_, _>>()
-            .map(Some)
+        let mut accounts = Vec::with_capacity(ring.keys().len());
+        for key in ring.keys() {
+            accounts.push(self.account_credits(&key.name, key.monthly_credits).await?);
+        }
+        Ok(Some(accounts))
     }
 
-    fn account_credits(
+    async fn account_credits(
         &self,
         account: &str,
         monthly_credits: Option<u64>,
@@ -86,7 +91,7 @@ impl Service {
         Ok(AccountCredits {
             account: account.to_owned(),
             monthly_credits,
-            credits: self.store.credits(account, calendar_month(now_ms))?,
+            credits: self.store.credits(account, calendar_month(now_ms)).await?,
             day_nanos_max: self.engine.ledger().cap_nanos(account),
             day_nanos: self.engine.ledger().nanos(account, now_ms),
         })

@@ -219,7 +219,7 @@ pub(crate) async fn list_scrapers(asked: ToolCall) -> ToolOutcome {
 pub(crate) async fn usage(asked: ToolCall) -> ToolOutcome {
     let ToolCall { service, caller, arguments, .. } = asked;
     let days = usage_resource::days(&arguments.into_pairs()?)?;
-    let view = usage_resource::view(&service, &caller, days)?;
+    let view = usage_resource::view(&service, &caller, days).await?;
     Ok(Content::of_view(&view, service.mcp_text_chars_max()))
 }
 

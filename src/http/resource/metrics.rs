@@ -32,10 +32,10 @@ pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
         upstreams,
         calls: service.upstream_calls(),
         routes: call.state.traffic.report(),
-        sizes: service.store_sizes(),
+        sizes: service.store_sizes().await,
         schedules: service.schedule_counts().ok(),
         alerts: service.alert_counts().ok(),
-        accounts: service.all_credits(&caller).ok().flatten().unwrap_or_default(),
+        accounts: service.all_credits(&caller).await.ok().flatten().unwrap_or_default(),
         process: service.process_use(),
     };
     let mut out = Exposition::default();

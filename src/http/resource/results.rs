@@ -48,7 +48,8 @@ pub(crate) async fn export(mut call: ApiCall, caller: Caller) -> ApiResult {
     let pairs = call.take_query()?;
     let service = call.service().clone();
     drop(call);
-    let export = query(service, caller, pairs)?;
+    let until = service.last_completion().await?;
+    let export = query(service, caller, pairs, until)?;
     let content_type = export.format.content_type();
     let body = futures_util::stream::unfold(export, |export| async {
         let read = web::block(move || export.step()).await;
@@ -105,11 +106,13 @@ impl ResultExport {
     }
 }
 
-fn of_service(error: ServiceError) -> ApiError {
-    ApiError::from_service(error, 0)
-}
-
-fn query(service: Arc<Service>, caller: Caller, pairs: Pairs) -> Result<ResultExport, ApiError> {
+/// Reads the query of an export of what was done up to the number `until`.
+fn query(
+    service: Arc<Service>,
+    caller: Caller,
+    pairs: Pairs,
+    until: Option<u64>,
+) -> Result<ResultExport, ApiError> {
     let job = ListFilter { account: caller.account, ..ListFilter::default() };
     let mut export = ResultExport {
         filter: ResultFilter { job, ..ResultFilter::default() },
@@ -117,7 +120,7 @@ fn query(service: Arc<Service>, caller: Caller, pairs: Pairs) -> Result<ResultEx
         format: Format::NdJson,
         formulas: Formulas::Escape,
         from: ResultCursor { number: 0, rows: 0 },
-        until: service.last_completion().map_err(of_service)?,
+        until,
         left: u64::MAX,
         head: Vec::new(),
         service,

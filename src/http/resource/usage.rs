@@ -19,20 +19,21 @@ use crate::store::{DailyUsage, SpendRow, Usage};
 /// Returns the credits of the calendar month (UTC); with `days`, the usage of that many days in
 /// place of this month's.
 pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
-    Ok(HttpResponse::Ok().json(view(call.service(), &caller, days(call.query()?)?)?))
+    let view = view(call.service(), &caller, days(call.query()?)?).await?;
+    Ok(HttpResponse::Ok().json(view))
 }
 
 /// Returns the usage of a key as `GET /usage` does.
 ///
 /// # Errors
 /// Returns an error if the store failed.
-pub(crate) fn view(
+pub(crate) async fn view(
     service: &Service,
     caller: &Caller,
     days: Option<u64>,
 ) -> Result<UsageView, ServiceError> {
-    let usage = service.usage(caller, days)?;
-    let accounts = service.all_credits(caller)?;
+    let usage = service.usage(caller, days).await?;
+    let accounts = service.all_credits(caller).await?;
     let mut scrapers: Vec<(&str, Usage)> = Vec::new();
     for (name, used) in usage.days.iter().flat_map(|day| &day.scrapers) {
         match scrapers.iter_mut().find(|(known, _)| known == name) {

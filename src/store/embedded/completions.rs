@@ -85,7 +85,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn last_completion(&self) -> Result<Option<u64>, StoreError> {
+    pub async fn last_completion(&self) -> Result<Option<u64>, StoreError> {
         self.embedded.read(|snapshot| {
             let completions = snapshot.open_table(tables::COMPLETIONS)?;
             Ok(completions.last()?.map(|(number, _)| number.value()))

@@ -202,7 +202,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
+    pub async fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
         self.embedded.read(|snapshot| {
             let credits = snapshot.open_table(tables::CREDITS)?;
             let stored = credits.get((account, month))?;

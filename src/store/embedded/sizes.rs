@@ -12,7 +12,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn sizes(&self) -> Result<StoreSizes, StoreError> {
+    pub async fn sizes(&self) -> Result<StoreSizes, StoreError> {
         self.embedded.read(|snapshot| {
             Ok(StoreSizes {
                 jobs: snapshot.open_table(tables::JOBS)?.len()?,

@@ -86,7 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn spend(
+    pub async fn spend(
         &self,
         account: Option<&str>,
         from_ms: UnixMs,

@@ -78,7 +78,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn usage(
+    pub async fn usage(
         &self,
         account: &str,
         from_ms: UnixMs,

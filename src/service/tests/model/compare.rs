@@ -46,7 +46,7 @@ impl Model {
         }
         let month = calendar_month(now_ms);
         for account in 0..ACCOUNTS.len() {
-            let credits = service.usage(&Model::caller(account), None).unwrap().own.credits;
+            let credits = service.usage(&Model::caller(account), None).wait().unwrap().own.credits;
             let (reserved, used) = (self.reserved(account, month), self.used(account, month));
             assert_eq!(credits, Credits { reserved, used });
             for (status, label) in [(None, None), (Some("done"), None), (None, Some(LABELS[0]))] {

@@ -8,7 +8,7 @@ fn filter() -> ResultFilter {
 }
 
 fn all(fixture: &Fixture, now_ms: UnixMs) -> Vec<(u64, Row)> {
-    let Some(until) = fixture.store.last_completion().unwrap() else { return Vec::new() };
+    let Some(until) = fixture.store.last_completion().wait().unwrap() else { return Vec::new() };
     let (mut found, mut from) = (Vec::new(), Some(0));
     while let Some(number) = from {
         let page = fixture.store.completed(&filter(), number, until, now_ms).unwrap();
@@ -54,7 +54,7 @@ fn numbers_of_jobs_that_are_gone_are_removed_but_for_the_last() {
     for _ in 0..3 {
         fixture.store.sweep(later_ms, 0).unwrap();
     }
-    assert_eq!(fixture.store.last_completion().unwrap(), Some(2));
+    assert_eq!(fixture.store.last_completion().wait().unwrap(), Some(2));
     let job = fixture.done("d", None);
     assert_eq!(all(&fixture, START_MS), [(3, job.row)]);
     assert!(fixture.check().problems.is_empty());

@@ -59,8 +59,8 @@ fn sound() -> Sound {
     let store = &fixture.store;
     let delivery = |row| store.delivery(row).unwrap().map(|delivery| (row, delivery));
     let deliveries = jobs.iter().filter_map(|(_, job, _)| delivery(job.row)).collect();
-    let days = store.usage("team-a", START_MS, START_MS).unwrap();
-    let credits = store.credits("team-a", MONTH).unwrap();
+    let days = store.usage("team-a", START_MS, START_MS).wait().unwrap();
+    let credits = store.credits("team-a", MONTH).wait().unwrap();
     store.close();
     let image = std::fs::read(file(fixture.directory.path())).unwrap();
     Sound { image, jobs, batches, deliveries, days, credits }
@@ -260,9 +260,9 @@ fn read_others(store: &Store, sound: &Sound, figures: &mut Figures) -> bool {
             Some(_) | None => false,
         }));
     }
-    let days = store.usage("team-a", START_MS, START_MS);
+    let days = store.usage("team-a", START_MS, START_MS).wait();
     judge(days.map(|days| same((!days.is_empty()).then_some(days), &sound.days)));
-    let credits = store.credits("team-a", MONTH);
+    let credits = store.credits("team-a", MONTH).wait();
     let none = Credits::default();
     judge(credits.map(|found| same((found != none).then_some(found), &sound.credits)));
     whole

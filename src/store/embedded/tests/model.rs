@@ -460,7 +460,7 @@ impl Model {
         let store = &self.fixture().store;
         for (account, name) in ACCOUNTS.into_iter().enumerate() {
             let credits = Credits { reserved: self.reserved(account), used: self.used[account] };
-            assert_eq!(store.credits(name, MONTH).unwrap(), credits, "{name}");
+            assert_eq!(store.credits(name, MONTH).wait().unwrap(), credits, "{name}");
         }
         for scraper in 0..SCRAPERS.len() {
             assert_eq!(store.unfinished(scraper as u16), self.unfinished(scraper));

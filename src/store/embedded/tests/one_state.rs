@@ -46,7 +46,7 @@ impl Seen {
         store.visit_ready(0, false, now_ms, visit).unwrap();
         let key = job.batch.unwrap();
         let batch = store.batch(key.id, now_ms).wait().unwrap().unwrap();
-        let usage = store.usage(&job.account, START_MS, now_ms).unwrap();
+        let usage = store.usage(&job.account, START_MS, now_ms).wait().unwrap();
         let failed = usage.iter().flat_map(|day| &day.scrapers).map(|(_, used)| used.failed);
         Seen {
             poll: poll.unwrap(),
@@ -56,9 +56,9 @@ impl Seen {
             delivery: store.delivery(job.row).unwrap().is_some(),
             batch: batch.progress.failed,
             batch_delivery: store.delivery(key.row).unwrap().is_some(),
-            credits_reserved: store.credits(&job.account, MONTH).unwrap().reserved,
+            credits_reserved: store.credits(&job.account, MONTH).wait().unwrap().reserved,
             jobs_done: failed.sum(),
-            deliveries_pending: store.sizes().unwrap().deliveries_pending,
+            deliveries_pending: store.sizes().wait().unwrap().deliveries_pending,
         }
     }
 }
