@@ -2,6 +2,7 @@
 //! rendered into the scraper's JSON. Pure functions over text.
 
 mod arrays;
+mod bare;
 mod citations;
 mod facts;
 mod items;
@@ -24,6 +25,7 @@ use serde::de::IgnoredAny;
 pub use crate::job::Kind;
 use crate::job::{Location, UpstreamUsage};
 pub use arrays::filled_arrays;
+pub use bare::shown;
 pub use citations::{Place, cited_numbers, numbered_links, renumbered};
 pub use facts::{SearchObject, UsageObject};
 pub use links::{clean_url, domain, is_too_long};

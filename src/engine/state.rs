@@ -1,5 +1,6 @@
 //! The engine's parts, and what the service may ask of them. Its threads are in `lifecycle.rs`.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 
@@ -260,6 +261,11 @@ impl Engine {
         let public_url = &self.settings.public_url;
         let has_extras = self.settings.extra_arrays;
         answer::as_cached(&cached.json, &id.to_string(), public_url, cached.stored_ms, has_extras)
+    }
+
+    /// Returns a stored result as clients get it.
+    pub fn shown<'a>(&self, stored: &'a [u8]) -> Cow<'a, [u8]> {
+        answer::shown(stored, self.settings.extra_arrays)
     }
 
     /// Returns whether the cache may answer a request.

@@ -26,7 +26,7 @@ pub const ALL_ACCOUNTS: &str = "*";
 pub const JOB_ID_BYTES: usize = 36;
 
 impl Service {
-    /// Reads a job with the JSON of its result. `read` gets the bytes as the store has them.
+    /// Reads a job with the JSON of its result, as clients get it.
     ///
     /// # Errors
     /// Returns an error if there is no such job, or no longer; or the store failed.
@@ -38,7 +38,10 @@ impl Service {
         let uuid = parse_id(id)?;
         let now_ms = self.clock.now_ms();
         self.store
-            .read_job(uuid, now_ms, |job, result| read(job, uuid, result))
+            .read_job(uuid, now_ms, |job, result| {
+                let shown = result.map(|json| self.engine.shown(json));
+                read(job, uuid, shown.as_deref())
+            })
             .await?
             .ok_or(ServiceError::JobNotFound)
     }
@@ -55,7 +58,13 @@ impl Service {
         let uuid = parse_id(id)?;
         let now_ms = self.clock.now_ms();
         self.store
-            .read_job_with_usage(uuid, now_ms, |job, result, usage| read(job, uuid, result, usage))
+            .read_job_with_usage(uuid, now_ms, |job, result, usage| {
+                let Some(SealedResult { json, checksum }) = result else {
+                    return read(job, uuid, None, usage);
+                };
+                let shown = self.engine.shown(json);
+                read(job, uuid, Some(SealedResult { json: &shown, checksum }), usage)
+            })
             .await?
             .ok_or(ServiceError::JobNotFound)
     }

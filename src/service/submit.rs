@@ -261,7 +261,7 @@ impl Service {
     async fn outcome(&self, job: &Job) -> Result<Vec<u8>, ServiceError> {
         let now_ms = self.clock.now_ms();
         let read = self.store.read_row(job.row, now_ms, |job, result| match &job.state {
-            State::Done => Ok(result.unwrap_or_default().to_vec()),
+            State::Done => Ok(self.engine.shown(result.unwrap_or_default()).into_owned()),
             State::Failed(failure) => {
                 Err(ServiceError::Failed { id: self.id_of(job), failure: failure.clone() })
             }

@@ -107,7 +107,12 @@ fn every_scrapers_result_has_the_common_fields_and_its_own_arrays_in_order() {
         expected.extend(["llm_model", "credits_used", "elapsed_ms", "cached", "markdown_url"]);
         let sent = keys(&result);
         assert_eq!(&sent[..expected.len()], expected.as_slice(), "{scraper}");
-        assert_eq!(&sent[expected.len()..], ["url", "provenance"], "{scraper}");
+        assert_eq!(&sent[expected.len()..], ["url"], "{scraper}");
+        // A poll says the same, and the store has kept the rest.
+        let id = result["job_id"].as_str().unwrap();
+        assert_eq!(app.get(&format!("/jobs/{id}")).expect(200)["result"], result, "{scraper}");
+        let attempts = app.get(&format!("/jobs/{id}/attempts")).expect(200);
+        assert_eq!(attempts["attempts"][0]["upstream"], "script", "{scraper}");
         assert!(result["elapsed_ms"].is_f64() && result["credits_used"].is_u64());
         assert_eq!(result["url"], "https://chat.example/c/1");
         for (name, fields) in *arrays {

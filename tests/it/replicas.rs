@@ -26,7 +26,6 @@ impl Replica {
         let server = PageServer::start(&pages);
         let app = Builder::new()
             .set("RETRY__RETRIES", "0")
-            .set("RESULTS__EXTRA_ARRAYS", false)
             .config(&format!(
                 "[upstreams.page]\nkind = \"browser\"\nrecipe = \"{scraper}\"\nsessions = 1\n\
                  base_url = \"{}\"\n[scrapers.{scraper}]\nupstreams = [\"page\"]",

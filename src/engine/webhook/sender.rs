@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::shares::Conduct;
 use super::signature::signatures;
 use super::tally::{DeliveryCounts, DeliveryTally};
+use crate::answer;
 use crate::api::{BatchView, job_object, notice_message};
 use crate::clock::UnixMs;
 use crate::config::{Settings, SigningKey};
@@ -29,6 +30,8 @@ pub(super) struct Sender {
     poster: Poster,
     /// The start of links in notices; `None` where it is not set.
     public_url: Option<String>,
+    /// Whether a job's result has more than the contract names.
+    has_extras: bool,
     /// An attempt that takes longer hung, milliseconds.
     hung_ms: u64,
     tally: DeliveryTally,
@@ -50,6 +53,7 @@ impl Sender {
         lookup: Option<Lookup>,
     ) -> Sender {
         let public_url = settings.http.public_url.clone();
+        let has_extras = settings.results.extra_arrays;
         let settings = &settings.webhooks;
         let timeout = Duration::from_secs(settings.timeout_seconds);
         let poster = Poster::new(timeout, &settings.allow_hosts, lookup, context.clock.clone());
@@ -58,6 +62,7 @@ impl Sender {
             keys: settings.keys.clone(),
             poster,
             public_url,
+            has_extras,
             hung_ms: settings.timeout_seconds.saturating_mul(1000) / HUNG_DIVISOR,
             tally: DeliveryTally::default(),
         }
@@ -125,7 +130,9 @@ impl Sender {
         match reported {
             Reported::Job(job, result) => {
                 let id = store.id_of(job);
-                Message { id, is_signed: true, payload: job_object(job, id, result) }
+                let shown = result.map(|json| answer::shown(json, self.has_extras));
+                let payload = job_object(job, id, shown.as_deref());
+                Message { id, is_signed: true, payload }
             }
             Reported::Batch(batch) => {
                 // Strings and numbers of our own always serialize.
