@@ -62,7 +62,7 @@ pub use metrics::ProcessUse;
 pub(crate) use reports::REPORT_TOP_MAX;
 pub use reports::{Branded, REPORT_DAYS_DEFAULT, REPORT_ROWS_MAX, ReportReply, ReportRequest};
 pub use reread::{Reread, RereadOptions, RereadReport, reread};
-pub use schedules::{NewSchedule, ScheduleCounts};
+pub use schedules::{NewSchedule, ScheduleCounts, ScheduledBatch};
 pub use scrapers::{ScraperStatus, UpstreamStanding};
 
 pub use crate::engine::{

@@ -8,7 +8,7 @@ use super::state::Engine;
 use crate::answer::{self, Answer, ResultFacts};
 use crate::job::Job;
 use crate::measure::{annotated, measure};
-use crate::store::{NewObservation, NewResult, StoreError, request_hash};
+use crate::store::{Blocking, NewObservation, NewResult, StoreError, request_hash};
 use crate::upstream::AnsweredBy;
 
 /// Renders an answer as the result of a job. Returns with it what its tracker measures, if any.
@@ -64,7 +64,7 @@ fn observation(
     name: &str,
     json: &[u8],
 ) -> Result<Option<NewObservation>, StoreError> {
-    let Some(tracker) = engine.context.store.tracker(&job.account, name)? else {
+    let Some(tracker) = engine.context.store.tracker(&job.account, name).wait()? else {
         return Ok(None);
     };
     let measured = measure(json, &tracker.brands, &tracker.brands.matcher());

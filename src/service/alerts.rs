@@ -41,7 +41,7 @@ impl Service {
         asked: NewAlert,
     ) -> Result<Alert, ServiceError> {
         self.accepting()?;
-        self.check_alert(caller, &asked.definition)?;
+        self.check_alert(caller, &asked.definition).await?;
         let identity = self.store.new_identity()?;
         let now_ms = self.clock.now_ms();
         let name = asked.definition.name.clone();
@@ -55,7 +55,7 @@ impl Service {
             version: 0,
             progress: AlertProgress::default(),
         };
-        let due_ms = self.begin_alert(&mut alert, now_ms)?;
+        let due_ms = self.begin_alert(&mut alert, now_ms).await?;
         let written = self.store.insert_alert(alert, due_ms).committed().await?;
         let alert = written.map_err(|error| alert_error(error, &name))?;
         let when = alert.definition.kind.word();
@@ -64,7 +64,7 @@ impl Service {
     }
 
     /// Checks what an alert names, and that its notices can be sent.
-    fn check_alert(
+    async fn check_alert(
         &self,
         caller: &Caller,
         definition: &AlertDefinition,
@@ -81,7 +81,7 @@ impl Service {
             });
         }
         if let Some(name) = &definition.tracker {
-            let tracker = self.tracker(caller, name)?;
+            let tracker = self.tracker(caller, name).await?;
             let brands = tracker.brands.brands();
             if let Some(brand) = &definition.brand
                 && !brands.iter().any(|known| known.name == *brand)
@@ -107,12 +107,16 @@ impl Service {
     }
 
     /// Prepares an alert for its first evaluation; returns when that is.
-    fn begin_alert(&self, alert: &mut Alert, now_ms: u64) -> Result<Option<u64>, ServiceError> {
+    async fn begin_alert(
+        &self,
+        alert: &mut Alert,
+        now_ms: u64,
+    ) -> Result<Option<u64>, ServiceError> {
         if !alert.definition.kind.is_tracked() {
             return Ok(Some(now_ms));
         }
         // Runs are what comes from now on.
-        if let Some(measure) = self.tracked_measure(alert, now_ms)? {
+        if let Some(measure) = self.tracked_measure(alert, now_ms).await? {
             alert.begin_runs(&measure, now_ms);
         }
         Ok(None)
@@ -182,7 +186,7 @@ impl Service {
             let mut after = before.clone();
             change(&mut after.definition, &mut after.paused);
             if after.definition != before.definition {
-                self.check_alert(caller, &after.definition)?;
+                self.check_alert(caller, &after.definition).await?;
             }
             let now_ms = self.clock.now_ms();
             let condition = |alert: &Alert| (alert.definition.threshold, alert.definition.over);
@@ -191,7 +195,7 @@ impl Service {
             let mut due_ms = None;
             if is_other || resumed {
                 after.progress.reset();
-                due_ms = self.begin_alert(&mut after, now_ms)?;
+                due_ms = self.begin_alert(&mut after, now_ms).await?;
             }
             let name = after.definition.name.clone();
             match self.store.replace_alert(before, after, due_ms).committed().await? {
@@ -236,7 +240,7 @@ impl Service {
         let notice = written.map_err(|error| alert_error(error, &name))?;
         let id = self.store.notice_id(&notice);
         tracing::info!(alert = %notice.alert, notice = %id, "test of an alert asked for");
-        let delivery = self.store.delivery(notice.row)?;
+        let delivery = self.store.delivery(notice.row).await?;
         Ok(SentNotice { id, notice, delivery })
     }
 

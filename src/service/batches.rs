@@ -103,7 +103,7 @@ impl Service {
         asked: NewBatch,
     ) -> Result<(Batch, Vec<NewItem>), ServiceError> {
         let tracks = asked.items.iter().flatten().filter_map(|(_, it)| it.track.as_deref());
-        self.check_tracks(caller, tracks)?;
+        self.check_tracks(caller, tracks).await?;
         let (key, identities) = self.store.new_batch_identity(asked.items.len())?;
         let now_ms = self.clock.now_ms();
         let mut batch = Batch {

@@ -52,14 +52,15 @@ fn is_of(domain: &str, of_brand: &str) -> bool {
 impl Service {
     /// Returns what an alert's tracker has measured since the day that the alert needs; `None` if
     /// it or the brand is gone.
-    pub(super) fn tracked_measure(
+    pub(super) async fn tracked_measure(
         &self,
         alert: &Alert,
         now_ms: UnixMs,
     ) -> Result<Option<TrackedMeasure>, StoreError> {
         let definition = &alert.definition;
         let name = definition.tracker.as_deref().unwrap_or_default();
-        let Some(tracker) = self.store.tracker(&alert.account, name)? else { return Ok(None) };
+        let found = self.store.tracker(&alert.account, name).await?;
+        let Some(tracker) = found else { return Ok(None) };
         let brands: &[Brand] = tracker.brands.brands();
         let place = match &definition.brand {
             None => None,
@@ -77,12 +78,13 @@ impl Service {
         let mut days: BTreeMap<u32, TrackedDay> = BTreeMap::new();
         let version = (tracker.id, tracker.version);
         let (first, last) = (alert.first_day(now_ms), day_of(now_ms));
-        self.store.visit_sums(version, first, last, |group, branded, sums| {
+        let visited = self.store.visit_sums(version, first, last, |group, branded, sums| {
             // That an answer names the brand of its prompt is no news.
             if !branded && view.scraper.is_none_or(|scraper| scraper == group.scraper) {
                 view.add(days.entry(group.day).or_default(), sums, with_domains);
             }
-        })?;
+        });
+        visited.await?;
         Ok(Some(TrackedMeasure { version, days }))
     }
 
@@ -116,7 +118,7 @@ impl Service {
             | AlertKind::MentionRateAbove
             | AlertKind::DomainAppeared
             | AlertKind::DomainVanished => {
-                let measure = self.tracked_measure(alert, now_ms)?;
+                let measure = self.tracked_measure(alert, now_ms).wait()?;
                 Ok(measure.and_then(|measure| alert.evaluate_tracked(&measure, now_ms)))
             }
             AlertKind::ScraperUnhealthy => {

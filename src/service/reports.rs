@@ -6,7 +6,7 @@ use crate::clock::UnixMs;
 use crate::measure::{
     Dimension, GroupKey, Listing, PAGES_OF_REPORT_MAX, ReportBuilder, ReportRow, Window,
 };
-use crate::store::day_of;
+use crate::store::{Blocking, day_of};
 
 /// The most rows of a report.
 pub const REPORT_ROWS_MAX: usize = 10_000;
@@ -72,6 +72,7 @@ pub struct ReportReply {
 
 impl Service {
     /// Returns a report over what a version of a tracker has measured, by whole days (UTC).
+    /// Blocks its thread.
     ///
     /// # Errors
     /// Returns an error if there is no such tracker or version, the window is empty or the report
@@ -81,7 +82,8 @@ impl Service {
         caller: &Caller,
         asked: &ReportRequest,
     ) -> Result<ReportReply, ServiceError> {
-        let (id, version, brands) = self.measured_by(caller, &asked.tracker, asked.version)?;
+        let (id, version, brands) =
+            self.measured_by(caller, &asked.tracker, asked.version).wait()?;
         let now_ms = self.clock.now_ms();
         let last_ms = asked.until_ms.unwrap_or(now_ms);
         let default_ms = last_ms.saturating_sub((REPORT_DAYS_DEFAULT - 1) * DAY_MS);
@@ -94,11 +96,13 @@ impl Service {
         let before = window.days_before(&asked.by);
         let first = window.first.saturating_sub(before);
         let mut report = ReportBuilder::new(&asked.by, window, brands.brands(), asked.listing);
-        self.store.visit_sums((id, version), first, window.last, |group, branded, sums| {
-            if asked.wants(&group, branded) {
-                report.add(group, sums);
-            }
-        })?;
+        let visited =
+            self.store.visit_sums((id, version), first, window.last, |group, branded, sums| {
+                if asked.wants(&group, branded) {
+                    report.add(group, sums);
+                }
+            });
+        visited.wait()?;
         let max = REPORT_ROWS_MAX.min(REPORT_ENTRIES_MAX / asked.listing.top.max(1));
         if report.len() > max {
             let given = report.len();

@@ -11,7 +11,7 @@ use crate::config::Settings;
 use crate::job::{Cost, CostFrom, State};
 use crate::measure::{Tracker, annotated, measure};
 use crate::net::HttpReply;
-use crate::store::{KeptRaw, OpenOptions, Store, StoreError};
+use crate::store::{Blocking, KeptRaw, OpenOptions, Store, StoreError};
 use crate::upstream::{self, Recipes};
 
 /// The status of what was read of a page that was there.
@@ -103,7 +103,7 @@ fn render(
     kept: &KeptRaw,
 ) -> Result<RereadResult, StoreError> {
     let tracker = match &kept.job.track {
-        Some(track) => store.tracker(&kept.job.account, track)?,
+        Some(track) => store.tracker(&kept.job.account, track).wait()?,
         None => None,
     };
     Ok(render_by(settings, recipes, tracker.as_ref(), kept))

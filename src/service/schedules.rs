@@ -16,8 +16,16 @@ const CHANGES_MAX: usize = 5;
 pub struct NewSchedule {
     pub definition: ScheduleDefinition,
     pub paused: bool,
+    pub batch: ScheduledBatch,
+}
+
+/// The batch that each slot of a schedule submits.
+#[derive(Clone, Debug)]
+pub struct ScheduledBatch {
     /// The body of `POST /batches`, as JSON.
-    pub batch: String,
+    pub json: String,
+    /// The trackers that its items name.
+    pub tracks: Vec<String>,
 }
 
 /// The schedules of all accounts, and their runs since the start.
@@ -36,13 +44,15 @@ impl Service {
     /// Makes a schedule.
     ///
     /// # Errors
-    /// Returns an error if its name is taken, the caller has too many, or the store failed.
+    /// Returns an error if its name is taken, the caller has too many or lacks a tracker that its
+    /// batch names, or the store failed.
     pub async fn create_schedule(
         &self,
         caller: &Caller,
         asked: NewSchedule,
     ) -> Result<Schedule, ServiceError> {
         self.accepting()?;
+        self.check_tracks(caller, asked.batch.tracks.iter().map(String::as_str)).await?;
         let identity = self.store.new_identity()?;
         let now_ms = self.clock.now_ms();
         let name = asked.definition.name.clone();
@@ -57,7 +67,7 @@ impl Service {
             progress: ScheduleProgress::default(),
         };
         schedule.plan_after(now_ms);
-        let written = self.store.insert_schedule(schedule, asked.batch).committed().await?;
+        let written = self.store.insert_schedule(schedule, asked.batch.json).committed().await?;
         let schedule = written.map_err(|error| schedule_error(error, &name))?;
         tracing::info!(schedule = %identity.id, account = caller.account, "schedule made");
         Ok(schedule)
@@ -102,14 +112,18 @@ impl Service {
     /// What is planned is kept unless the times changed.
     ///
     /// # Errors
-    /// Returns an error if there is no such schedule, the new name is taken, or the store failed.
+    /// Returns an error if there is no such schedule, the new name is taken, the caller lacks a
+    /// tracker that the new batch names, or the store failed.
     pub async fn change_schedule(
         &self,
         caller: &Caller,
         id: &str,
         change: impl Fn(&mut ScheduleDefinition, &mut bool),
-        batch: Option<String>,
+        batch: Option<ScheduledBatch>,
     ) -> Result<Schedule, ServiceError> {
+        let tracks = batch.iter().flat_map(|batch| &batch.tracks);
+        self.check_tracks(caller, tracks.map(String::as_str)).await?;
+        let batch = batch.map(|batch| batch.json);
         for _ in 0..CHANGES_MAX {
             let before = self.schedule(caller, id)?.0.schedule;
             let mut after = before.clone();

@@ -82,7 +82,7 @@ impl Service {
             self.webhooks_ready()?;
         }
         self.within_rate(caller)?;
-        self.check_tracks(caller, handling.track.as_deref())?;
+        self.check_tracks(caller, handling.track.as_deref()).await?;
         let scraper = self.scraper(&request.scraper)?;
         let identity = self.store.new_identity()?;
         let now_ms = self.clock.now_ms();

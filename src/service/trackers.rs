@@ -64,8 +64,8 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if there is none of this name, or the store failed.
-    pub fn tracker(&self, caller: &Caller, name: &str) -> Result<Tracker, ServiceError> {
-        let found = self.store.tracker(&caller.account, name)?;
+    pub async fn tracker(&self, caller: &Caller, name: &str) -> Result<Tracker, ServiceError> {
+        let found = self.store.tracker(&caller.account, name).await?;
         found.ok_or_else(|| ServiceError::TrackerNotFound { name: name.to_owned() })
     }
 
@@ -73,15 +73,15 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn trackers(&self, caller: &Caller) -> Result<Vec<Tracker>, ServiceError> {
-        Ok(self.store.trackers(&caller.account)?)
+    pub async fn trackers(&self, caller: &Caller) -> Result<Vec<Tracker>, ServiceError> {
+        Ok(self.store.trackers(&caller.account).await?)
     }
 
     /// Checks that the caller has the trackers that jobs name.
     ///
     /// # Errors
     /// Returns an error if one of them is missing, or the store failed.
-    pub fn check_tracks<'a>(
+    pub async fn check_tracks<'a>(
         &self,
         caller: &Caller,
         tracks: impl IntoIterator<Item = &'a str>,
@@ -89,7 +89,7 @@ impl Service {
         let mut known: Vec<&str> = Vec::new();
         for track in tracks {
             if !known.contains(&track) {
-                self.tracker(caller, track)?;
+                self.tracker(caller, track).await?;
                 known.push(track);
             }
         }
@@ -126,7 +126,7 @@ impl Service {
         caller: &Caller,
         name: &str,
     ) -> Result<Applied, ServiceError> {
-        let tracker = Arc::new(self.tracker(caller, name)?);
+        let tracker = Arc::new(self.tracker(caller, name).await?);
         let version = tracker.version;
         let mut applied = Applied { version, counts: ApplyCounts::default(), cached: 0 };
         let mut after = None;
@@ -185,7 +185,7 @@ impl Service {
     }
 
     /// Returns a page of what a version of a tracker has measured, oldest first: from `since_ms` to
-    /// `until_ms`, behind the observation of a moment and a job.
+    /// `until_ms`, behind the observation of a moment and a job. Blocks its thread.
     ///
     /// # Errors
     /// Returns an error if there is no such tracker or version, or the store failed.
@@ -198,7 +198,7 @@ impl Service {
         after: Option<(UnixMs, Row)>,
         rows_max: usize,
     ) -> Result<ObservationPage, ServiceError> {
-        let (id, version, brands) = self.measured_by(caller, name, version)?;
+        let (id, version, brands) = self.measured_by(caller, name, version).wait()?;
         let window = (since_ms, until_ms);
         let observations = self.store.observations((id, version), window, after, rows_max)?;
         Ok(ObservationPage { brands, version, observations })
@@ -211,18 +211,18 @@ impl Service {
 
     /// Returns the id of a tracker and a version of it with its brands; the latest if none is
     /// named.
-    pub(super) fn measured_by(
+    pub(super) async fn measured_by(
         &self,
         caller: &Caller,
         name: &str,
         version: Option<u32>,
     ) -> Result<(u64, u32, TrackedBrands), ServiceError> {
-        let tracker = self.tracker(caller, name)?;
+        let tracker = self.tracker(caller, name).await?;
         let wanted = version.unwrap_or(tracker.version);
         if wanted == tracker.version {
             return Ok((tracker.id, wanted, tracker.brands));
         }
-        let found = self.store.tracker_version(tracker.id, wanted)?;
+        let found = self.store.tracker_version(tracker.id, wanted).await?;
         let found = found.ok_or(ServiceError::TrackerVersionUnknown {
             given: wanted,
             latest: tracker.version,

@@ -28,7 +28,7 @@ impl Service {
     /// # Errors
     /// Returns an error if the caller has no such job or batch, it has no webhook, or the store
     /// failed.
-    pub fn webhook(
+    pub async fn webhook(
         &self,
         caller: &Caller,
         subject: Subject,
@@ -41,8 +41,8 @@ impl Service {
             Reported::Batch(batch) => (batch.account.clone(), batch.webhook_url.clone()),
             // Their alerts show them.
             Reported::Notice(notice) => (notice.account.clone(), None),
-        })?;
-        let read = found.filter(|((account, _), _)| self.may_read(caller, account, id));
+        });
+        let read = found.await?.filter(|((account, _), _)| self.may_read(caller, account, id));
         let ((_, url), delivery) = read.ok_or_else(|| not_found(subject))?;
         let url = url.ok_or(ServiceError::WebhookNotFound { job_id: job_id(subject, id) })?;
         Ok(WebhookStatus { subject, id, url, delivery })

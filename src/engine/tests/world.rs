@@ -211,7 +211,7 @@ impl World {
         let Life { store, .. } = self.life();
         let ended =
             store.read_row(row, 0, |job, _| job.state.finished()).wait().unwrap() != Some(false);
-        let delivery = store.delivery(row).unwrap();
+        let delivery = store.delivery(row).wait().unwrap();
         ended && delivery.is_none_or(|delivery| delivery.due_ms().is_none())
     }
 

@@ -18,7 +18,7 @@ use crate::engine::pool::guard;
 use crate::engine::retry;
 use crate::job::{Delivery, DeliveryAttempt, DeliveryState, Outcome, SendFailure};
 use crate::net::{Lookup, Poster, Receipt};
-use crate::store::{Reported, Row, StoreError};
+use crate::store::{Blocking, Reported, Row, StoreError};
 
 /// An attempt that takes more than a half of its time-out counts as one that hung.
 const HUNG_DIVISOR: u64 = 2;
@@ -111,7 +111,7 @@ impl Sender {
                 Err(error) if error.stops_writes() && self.context.await_store() => {}
                 written => break written?,
             }
-            let stored = store.delivery(row)?;
+            let stored = store.delivery(row).wait()?;
             if stored.as_ref().is_some_and(|delivery| delivery.log.last() == Some(&attempt)) {
                 break stored;
             }

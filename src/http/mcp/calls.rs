@@ -225,7 +225,7 @@ pub(crate) async fn usage(asked: ToolCall) -> ToolOutcome {
 
 /// Lists the trackers of the key.
 pub(crate) async fn list_trackers(asked: ToolCall) -> ToolOutcome {
-    let trackers = asked.service.trackers(&asked.caller)?;
+    let trackers = asked.service.trackers(&asked.caller).await?;
     let trackers = trackers.into_iter().map(TrackerView::from).collect();
     Ok(Content::of_view(&TrackersView { trackers }, asked.service.mcp_text_chars_max()))
 }

@@ -11,7 +11,7 @@ use crate::job::{
     MissedPolicy, Recurrence, SCHEDULE_BATCH_BYTES_MAX, SCHEDULE_NAME_CHARS_MAX,
     ScheduleDefinition, broken_rule, check_zone, duration_text, parse_duration, quoted,
 };
-use crate::service::{Caller, NewSchedule, Service};
+use crate::service::{NewSchedule, ScheduledBatch, Service};
 
 /// The largest body, bytes: the batch, and what stands beside it.
 pub(crate) const BODY_BYTES_MAX: usize = SCHEDULE_BATCH_BYTES_MAX + (16 << 10);
@@ -39,7 +39,7 @@ pub(crate) struct ScheduleChange {
     ends_ms: Option<Option<UnixMs>>,
     max_runs: Option<Option<u64>>,
     paused: Option<bool>,
-    pub batch: Option<String>,
+    pub batch: Option<ScheduledBatch>,
 }
 
 impl ScheduleChange {
@@ -72,13 +72,8 @@ impl ScheduleChange {
 /// # Errors
 /// Returns an error if a field breaks its rule, one that is needed is missing, or an item of the
 /// batch would be refused.
-pub(crate) fn new(
-    service: &Service,
-    caller: &Caller,
-    body: &[u8],
-    now_ms: UnixMs,
-) -> Result<NewSchedule, ApiError> {
-    let asked = change_of(service, caller, body, None, now_ms)?;
+pub(crate) fn new(service: &Service, body: &[u8], now_ms: UnixMs) -> Result<NewSchedule, ApiError> {
+    let asked = change_of(service, body, None, now_ms)?;
     let missing = |name: &str, what: &str| {
         ApiError::new(
             ErrorCode::ScheduleInvalid,
@@ -113,17 +108,15 @@ pub(crate) fn new(
 /// Returns an error if a field breaks its rule, or an item of the batch would be refused.
 pub(crate) fn change(
     service: &Service,
-    caller: &Caller,
     body: &[u8],
     before: &ScheduleDefinition,
     now_ms: UnixMs,
 ) -> Result<ScheduleChange, ApiError> {
-    change_of(service, caller, body, Some(&before.recurrence), now_ms)
+    change_of(service, body, Some(&before.recurrence), now_ms)
 }
 
 fn change_of(
     service: &Service,
-    caller: &Caller,
     body: &[u8],
     before: Option<&Recurrence>,
     now_ms: UnixMs,
@@ -140,7 +133,7 @@ fn change_of(
         ends_ms,
         max_runs: take(&mut fields, "max_runs").map(max_runs).transpose()?,
         paused: take(&mut fields, "paused").map(paused).transpose()?,
-        batch: batch.map(|batch| batch_json(service, caller, &batch)).transpose()?,
+        batch: batch.map(|batch| scheduled_batch(service, &batch)).transpose()?,
     })
 }
 
@@ -293,8 +286,8 @@ fn paused(value: Value) -> Result<bool, ApiError> {
     value.as_bool().ok_or_else(|| invalid("paused", "`true` or `false`", &value))
 }
 
-/// Checks a batch as a slot will; returns it as JSON.
-fn batch_json(service: &Service, caller: &Caller, batch: &Value) -> Result<String, ApiError> {
+/// Checks a batch as a slot will, but for the trackers that it names.
+fn scheduled_batch(service: &Service, batch: &Value) -> Result<ScheduledBatch, ApiError> {
     if !batch.is_object() {
         return Err(invalid("batch", "an object, the body of `POST /batches`", batch));
     }
@@ -305,10 +298,7 @@ fn batch_json(service: &Service, caller: &Caller, batch: &Value) -> Result<Strin
         return Err(invalid("batch", &rule, &given));
     }
     let asked = batch_request::parse(service, json.as_bytes(), false)?;
-    let tracks = asked.items.iter().flatten().filter_map(|(_, it)| it.track.as_deref());
-    service
-        .check_tracks(caller, tracks)
-        .map_err(|error| ApiError::from_service(error, service.retention_hours()))?;
+    let tracks = asked.items.iter().flatten().filter_map(|(_, it)| it.track.clone()).collect();
     let faults =
         (0..).zip(&asked.items).find_map(|(index, item)| Some((index, item.as_ref().err()?)));
     match faults {
@@ -317,6 +307,8 @@ fn batch_json(service: &Service, caller: &Caller, batch: &Value) -> Result<Strin
             format!("Item {index} of the batch would be refused: {detail}"),
         )),
         // What has not been submitted meets no limit.
-        Some((_, ItemError::QueueFull | ItemError::CreditLimit)) | None => Ok(json),
+        Some((_, ItemError::QueueFull | ItemError::CreditLimit)) | None => {
+            Ok(ScheduledBatch { json, tracks })
+        }
     }
 }

@@ -24,8 +24,8 @@ pub(crate) async fn create(mut call: ApiCall, caller: Caller) -> ApiResult {
     service.check_rate(&caller)?;
     let body =
         body::read(call.headers(), payload, BODY_BYTES_MAX, &call.state.limits.bodies).await?;
-    let (reader, of, now_ms) = (service.clone(), caller.clone(), service.now_ms());
-    let parse = move |body: &[u8]| schedule_request::new(&reader, &of, body, now_ms);
+    let (reader, now_ms) = (service.clone(), service.now_ms());
+    let parse = move |body: &[u8]| schedule_request::new(&reader, body, now_ms);
     let (asked, _body) = body::parsed(body, parse).await?;
     let schedule = service.create_schedule(&caller, asked).await?;
     let id = service.schedule_id(&schedule);
@@ -59,13 +59,11 @@ pub(crate) async fn change(mut call: ApiCall, caller: Caller) -> ApiResult {
     service.schedule(&caller, &id)?;
     let body =
         body::read(call.headers(), payload, BODY_BYTES_MAX, &call.state.limits.bodies).await?;
+    // It may have been changed while the body came.
+    let (before, _) = service.schedule(&caller, &id)?;
     let (reader, now_ms) = (service.clone(), service.now_ms());
-    let (again, of) = (caller.clone(), id.clone());
     let parse = move |body: &[u8]| {
-        let hours = reader.retention_hours();
-        let before = reader.schedule(&again, &of);
-        let (before, _) = before.map_err(|error| ApiError::from_service(error, hours))?;
-        schedule_request::change(&reader, &again, body, &before.schedule.definition, now_ms)
+        schedule_request::change(&reader, body, &before.schedule.definition, now_ms)
     };
     let (asked, _body) = body::parsed(body, parse).await?;
     let apply = |definition: &mut _, paused: &mut _| asked.apply(definition, paused);

@@ -49,21 +49,21 @@ fn parse(body: &[u8], sent_as_form: bool) -> Result<TrackedBrands, ApiError> {
 
 /// Returns the trackers of the caller's.
 pub(crate) async fn list(call: ApiCall, caller: Caller) -> ApiResult {
-    let trackers = call.service().trackers(&caller)?;
+    let trackers = call.service().trackers(&caller).await?;
     let trackers = trackers.into_iter().map(TrackerView::from).collect();
     Ok(HttpResponse::Ok().json(TrackersView { trackers }))
 }
 
 /// Returns a tracker.
 pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
-    let tracker = call.service().tracker(&caller, &call.path_parameter("tracker"))?;
+    let tracker = call.service().tracker(&caller, &call.path_parameter("tracker")).await?;
     Ok(HttpResponse::Ok().json(TrackerView::from(tracker)))
 }
 
 /// Deletes a tracker with all that it has measured; returns it as it was.
 pub(crate) async fn delete(call: ApiCall, caller: Caller) -> ApiResult {
     let (service, name) = (call.service(), call.path_parameter("tracker"));
-    let tracker = service.tracker(&caller, &name)?;
+    let tracker = service.tracker(&caller, &name).await?;
     service.delete_tracker(&caller, &name).await?;
     Ok(HttpResponse::Ok().json(TrackerView::from(tracker)))
 }

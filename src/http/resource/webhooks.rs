@@ -11,12 +11,12 @@ use crate::service::{Caller, WebhookStatus};
 
 /// Returns the delivery log of a job's webhook.
 pub(crate) async fn of_job(call: ApiCall, caller: Caller) -> ApiResult {
-    get(&call, &caller, Subject::Job)
+    get(&call, &caller, Subject::Job).await
 }
 
 /// Returns the delivery log of a batch's webhook.
 pub(crate) async fn of_batch(call: ApiCall, caller: Caller) -> ApiResult {
-    get(&call, &caller, Subject::Batch)
+    get(&call, &caller, Subject::Batch).await
 }
 
 /// Makes a job's webhook due once more.
@@ -29,8 +29,8 @@ pub(crate) async fn resend_of_batch(call: ApiCall, caller: Caller) -> ApiResult 
     resend(&call, &caller, Subject::Batch).await
 }
 
-fn get(call: &ApiCall, caller: &Caller, subject: Subject) -> ApiResult {
-    let status = call.service().webhook(caller, subject, &id(call, subject))?;
+async fn get(call: &ApiCall, caller: &Caller, subject: Subject) -> ApiResult {
+    let status = call.service().webhook(caller, subject, &id(call, subject)).await?;
     Ok(HttpResponse::Ok().json(view(&status)))
 }
 

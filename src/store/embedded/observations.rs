@@ -234,7 +234,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn visit_sums(
+    pub async fn visit_sums(
         &self,
         (id, version): (u64, u32),
         first: u32,

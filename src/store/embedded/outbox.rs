@@ -234,7 +234,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
+    pub async fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
         self.embedded.read(|snapshot| delivery_in(snapshot, row))
     }
 
@@ -274,7 +274,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn webhook_of<T>(
+    pub async fn webhook_of<T>(
         &self,
         subject: Subject,
         id: Uuid,

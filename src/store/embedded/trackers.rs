@@ -86,7 +86,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn tracker(&self, account: &str, name: &str) -> Result<Option<Tracker>, StoreError> {
+    pub async fn tracker(&self, account: &str, name: &str) -> Result<Option<Tracker>, StoreError> {
         self.embedded.read(|snapshot| {
             let stored = snapshot.open_table(tables::TRACKERS)?.get((account, name))?;
             stored.map(|bytes| record::decode_tracker(name, bytes.value())).transpose()
@@ -97,7 +97,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn trackers(&self, account: &str) -> Result<Vec<Tracker>, StoreError> {
+    pub async fn trackers(&self, account: &str) -> Result<Vec<Tracker>, StoreError> {
         self.embedded.read(|snapshot| {
             let mut trackers = Vec::new();
             for entry in snapshot.open_table(tables::TRACKERS)?.range((account, "")..)? {
@@ -116,7 +116,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn tracker_version(
+    pub async fn tracker_version(
         &self,
         id: u64,
         version: u32,

@@ -210,7 +210,7 @@ fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     let told_of = fixture.submit(Job { webhook_url, ..fixture.new_job("told of") }).row;
     let failure = Failure::new(Reason::Canceled, "no");
     fixture.apply(told_of, 10, Event::Stop { failure });
-    let delivery = fixture.store.delivery(told_of).unwrap();
+    let delivery = fixture.store.delivery(told_of).wait().unwrap();
     assert!(delivery.is_some());
     let (state, bytes) = (fixture.state(), fixture.bytes());
 
@@ -232,7 +232,7 @@ fn a_full_disk_refuses_writes_until_there_is_room_and_loses_nothing() {
     assert_eq!(fixture.state(), state);
     assert_eq!(fixture.bytes(), bytes);
     assert_eq!(fixture.store.batch(batch.key.id, START_MS).wait().unwrap(), Some(batch));
-    assert_eq!(fixture.store.delivery(told_of).unwrap(), delivery);
+    assert_eq!(fixture.store.delivery(told_of).wait().unwrap(), delivery);
     assert_eq!(fixture.store.unfinished(0), 2);
     let cached = fixture.store.cached(7, 0, START_MS + 1).wait().unwrap().unwrap();
     assert_eq!((cached.stored_ms, &cached.json[..]), (START_MS + 1, &br#"{"text":"42"}"#[..]));

@@ -57,7 +57,7 @@ fn sound() -> Sound {
         jobs.extend(items.into_iter().map(|job| (fixture.store.id_of(&job), job, None)));
     }
     let store = &fixture.store;
-    let delivery = |row| store.delivery(row).unwrap().map(|delivery| (row, delivery));
+    let delivery = |row| store.delivery(row).wait().unwrap().map(|delivery| (row, delivery));
     let deliveries = jobs.iter().filter_map(|(_, job, _)| delivery(job.row)).collect();
     let days = store.usage("team-a", START_MS, START_MS).wait().unwrap();
     let credits = store.credits("team-a", MONTH).wait().unwrap();
@@ -249,7 +249,7 @@ fn read_others(store: &Store, sound: &Sound, figures: &mut Figures) -> bool {
         judge(store.batch(known.key.id, START_MS).wait().map(|found| same(found, known)));
     }
     for (row, known) in &sound.deliveries {
-        judge(store.delivery(*row).map(|found| same(found, known)));
+        judge(store.delivery(*row).wait().map(|found| same(found, known)));
     }
     for (_, job, result) in &sound.jobs {
         let Some(result) = result else { continue };

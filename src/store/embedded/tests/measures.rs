@@ -128,7 +128,7 @@ fn an_observation_takes_little_room_and_reports_read_sums_alone() {
             let mut report = ReportBuilder::new(by, window, tracked.brands(), Listing::default());
             let days = (window.first, window.last);
             let add = |group: GroupKey<'_>, _, sums: &_| report.add(group, sums);
-            fixture.store.visit_sums((tracker.id, 1), days.0, days.1, add).unwrap();
+            fixture.store.visit_sums((tracker.id, 1), days.0, days.1, add).wait().unwrap();
             let answers: u64 = report.rows().iter().map(|row| row.answers).sum();
             assert_eq!(answers, count * [1, tracked.brands().len() as u64][at % 2]);
             watch.elapsed()
@@ -140,7 +140,7 @@ fn an_observation_takes_little_room_and_reports_read_sums_alone() {
     let mut report = ReportBuilder::new(&[], window, tracked.brands(), listing);
     let days = (window.first, window.last);
     let add = |group: GroupKey<'_>, _, sums: &_| report.add(group, sums);
-    fixture.store.visit_sums((tracker.id, 1), days.0, days.1, add).unwrap();
+    fixture.store.visit_sums((tracker.id, 1), days.0, days.1, add).wait().unwrap();
     let add = |group: GroupKey<'_>, _, pages: &_| report.add_pages(group, pages);
     fixture.store.visit_page_sums((tracker.id, 1), days.0, days.1, add).unwrap();
     let uses: u64 = report.rows()[0].top_pages.iter().flatten().map(|page| page.sums.used).sum();

@@ -160,7 +160,7 @@ fn a_store_of_the_first_format_is_read_and_made_the_second() {
         fixture.apply(told_of, 10, Event::Stop { failure });
         fixture.done("done", Some(7));
         let state = fixture.state();
-        let delivery = fixture.store.delivery(told_of).unwrap().unwrap();
+        let delivery = fixture.store.delivery(told_of).wait().unwrap().unwrap();
         fixture.store.close();
         into_the_first_format(&fixture);
         if checked {
@@ -170,7 +170,7 @@ fn a_store_of_the_first_format_is_read_and_made_the_second() {
         let fixture = fixture.reopen();
         assert_eq!(fixture.state(), state);
         assert_eq!(fixture.store.batch(batch.key.id, START_MS).wait().unwrap(), Some(batch));
-        assert_eq!(fixture.store.delivery(told_of).unwrap(), Some(delivery));
+        assert_eq!(fixture.store.delivery(told_of).wait().unwrap(), Some(delivery));
         assert_eq!(fixture.check().problems, Vec::<String>::new());
     }
 }

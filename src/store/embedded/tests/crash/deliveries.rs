@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::ledger::{Judgement, Span, Verdict, Versions};
 use crate::job::{Delivery, Subject};
 use crate::store::outbox::HOLD_MS;
-use crate::store::{Row, Store, StoreError};
+use crate::store::{Blocking, Row, Store, StoreError};
 
 /// A delivery and what it tells of.
 #[derive(Debug)]
@@ -104,7 +104,7 @@ impl Deliveries {
     ) -> Result<(), StoreError> {
         let mut pending = Vec::new();
         for (row, known) in &self.0 {
-            let stored = store.delivery(*row)?;
+            let stored = store.delivery(*row).wait()?;
             let sentence = || {
                 format!(
                     "the delivery of row {row}: {:?} was noted, {stored:?} is stored",

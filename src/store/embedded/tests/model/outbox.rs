@@ -35,7 +35,7 @@ impl Model {
             Some(told)
         });
         let store = &self.fixture.as_ref().unwrap().store;
-        let resends = store.delivery(row).unwrap().map_or(0, |delivery| delivery.resends);
+        let resends = store.delivery(row).wait().unwrap().map_or(0, |delivery| delivery.resends);
         let noted = store.note_delivery(row, attempt, resends, None, 0).unwrap();
         self.memory.note(row, attempt, resends);
         let noted = noted.map(|noted| (noted.due_ms(), noted.attempts));
