@@ -138,17 +138,17 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn alerts(&self, caller: &Caller) -> Result<Vec<Alert>, ServiceError> {
-        Ok(self.store.alerts(Some(&caller.account))?)
+    pub async fn alerts(&self, caller: &Caller) -> Result<Vec<Alert>, ServiceError> {
+        Ok(self.store.alerts(Some(&caller.account)).await?)
     }
 
     /// Returns an alert of the caller's.
     ///
     /// # Errors
     /// Returns an error if there is no such alert, or the store failed.
-    pub fn alert(&self, caller: &Caller, id: &str) -> Result<Alert, ServiceError> {
+    pub async fn alert(&self, caller: &Caller, id: &str) -> Result<Alert, ServiceError> {
         let id = parse_id(id).map_err(|_| ServiceError::AlertNotFound)?;
-        self.store.alert(id, &caller.account)?.ok_or(ServiceError::AlertNotFound)
+        self.store.alert(id, &caller.account).await?.ok_or(ServiceError::AlertNotFound)
     }
 
     /// Returns the id that clients know an alert by.
@@ -165,8 +165,8 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn notices(&self, alert: &Alert) -> Result<Vec<SentNotice>, ServiceError> {
-        Ok(self.store.notices(alert)?)
+    pub async fn notices(&self, alert: &Alert) -> Result<Vec<SentNotice>, ServiceError> {
+        Ok(self.store.notices(alert).await?)
     }
 
     /// Changes an alert of the caller's; `change` may be called again where an evaluation came
@@ -182,7 +182,7 @@ impl Service {
         change: impl Fn(&mut AlertDefinition, &mut bool),
     ) -> Result<Alert, ServiceError> {
         for _ in 0..CHANGES_MAX {
-            let before = self.alert(caller, id)?;
+            let before = self.alert(caller, id).await?;
             let mut after = before.clone();
             change(&mut after.definition, &mut after.paused);
             if after.definition != before.definition {
@@ -211,7 +211,7 @@ impl Service {
     /// # Errors
     /// Returns an error if there is no such alert, or the store failed.
     pub async fn remove_alert(&self, caller: &Caller, id: &str) -> Result<Alert, ServiceError> {
-        let alert = self.alert(caller, id)?;
+        let alert = self.alert(caller, id).await?;
         let name = alert.definition.name.clone();
         let removed = self.store.remove_alert(alert).committed().await?;
         let alert = removed.map_err(|error| alert_error(error, &name))?;
@@ -228,7 +228,7 @@ impl Service {
     /// store failed.
     pub async fn test_alert(&self, caller: &Caller, id: &str) -> Result<SentNotice, ServiceError> {
         self.accepting()?;
-        let alert = self.alert(caller, id)?;
+        let alert = self.alert(caller, id).await?;
         if alert.definition.format.is_signed() {
             self.webhooks_ready()?;
         }
@@ -270,10 +270,10 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn alert_counts(&self) -> Result<AlertCounts, ServiceError> {
+    pub async fn alert_counts(&self) -> Result<AlertCounts, ServiceError> {
         let mut counts =
             AlertCounts { notices: self.notice_totals.report(), ..AlertCounts::default() };
-        for alert in self.store.alerts(None)? {
+        for alert in self.store.alerts(None).await? {
             if alert.paused {
                 counts.paused += 1;
                 continue;

@@ -13,7 +13,7 @@ use crate::http::request::body;
 use crate::http::request::call::{ApiCall, ApiResult, HandlerError};
 use crate::job::{Delivery, DeliveryState, Subject};
 use crate::service::{Caller, Service, ServiceError};
-use crate::store::SentNotice;
+use crate::store::{Blocking, SentNotice};
 
 /// Makes an alert.
 pub(crate) async fn create(mut call: ApiCall, caller: Caller) -> ApiResult {
@@ -27,7 +27,7 @@ pub(crate) async fn create(mut call: ApiCall, caller: Caller) -> ApiResult {
     let id = service.alert_id(&alert);
     let mut response = HttpResponse::build(StatusCode::CREATED);
     response.insert_header((LOCATION, format!("/alerts/{id}")));
-    Ok(response.json(whole(&service, &caller, &id.to_string())?))
+    Ok(response.json(whole(&service, &caller, &id.to_string()).await?))
 }
 
 /// Returns the alerts of the key, without their notices.
@@ -36,7 +36,7 @@ pub(crate) async fn list(call: ApiCall, caller: Caller) -> ApiResult {
     drop(call);
     // Off the actix threads: there may be a thousand.
     let read = move || {
-        let alerts = service.alerts(&caller)?;
+        let alerts = service.alerts(&caller).wait()?;
         let alerts = alerts.iter().map(|alert| view(&service, alert)).collect();
         Ok::<_, ServiceError>(AlertsView { alerts })
     };
@@ -45,27 +45,27 @@ pub(crate) async fn list(call: ApiCall, caller: Caller) -> ApiResult {
 
 pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
     let id = call.path_parameter("alert_id");
-    Ok(HttpResponse::Ok().json(whole(call.service(), &caller, &id)?))
+    Ok(HttpResponse::Ok().json(whole(call.service(), &caller, &id).await?))
 }
 
 /// Changes what the body names.
 pub(crate) async fn change(mut call: ApiCall, caller: Caller) -> ApiResult {
     let payload = call.take_body();
     let (id, service) = (call.path_parameter("alert_id"), call.service().clone());
-    let kind = service.alert(&caller, &id)?.definition.kind;
+    let kind = service.alert(&caller, &id).await?.definition.kind;
     let body =
         body::read(call.headers(), payload, BODY_BYTES_MAX, &call.state.limits.bodies).await?;
     let asked = alert_request::change(&service, &body, kind)?;
     let apply = |definition: &mut _, paused: &mut _| asked.apply(definition, paused);
     service.change_alert(&caller, &id, apply).await?;
-    Ok(HttpResponse::Ok().json(whole(&service, &caller, &id)?))
+    Ok(HttpResponse::Ok().json(whole(&service, &caller, &id).await?))
 }
 
 /// Removes an alert; returns it as it was.
 pub(crate) async fn remove(call: ApiCall, caller: Caller) -> ApiResult {
     let id = call.path_parameter("alert_id");
     let service = call.service();
-    let shown = whole(service, &caller, &id)?;
+    let shown = whole(service, &caller, &id).await?;
     service.remove_alert(&caller, &id).await?;
     Ok(HttpResponse::Ok().json(shown))
 }
@@ -77,9 +77,13 @@ pub(crate) async fn test(call: ApiCall, caller: Caller) -> ApiResult {
     Ok(HttpResponse::build(StatusCode::ACCEPTED).json(notice_view(&sent)))
 }
 
-fn whole(service: &Arc<Service>, caller: &Caller, id: &str) -> Result<AlertView, HandlerError> {
-    let alert = service.alert(caller, id)?;
-    let notices = service.notices(&alert)?.iter().map(notice_view).collect();
+async fn whole(
+    service: &Arc<Service>,
+    caller: &Caller,
+    id: &str,
+) -> Result<AlertView, HandlerError> {
+    let alert = service.alert(caller, id).await?;
+    let notices = service.notices(&alert).await?.iter().map(notice_view).collect();
     Ok(AlertView { notices: Some(notices), ..view(service, &alert) })
 }
 

@@ -34,7 +34,7 @@ pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
         routes: call.state.traffic.report(),
         sizes: service.store_sizes().await,
         schedules: service.schedule_counts().ok(),
-        alerts: service.alert_counts().ok(),
+        alerts: service.alert_counts().await.ok(),
         accounts: service.all_credits(&caller).await.ok().flatten().unwrap_or_default(),
         process: service.process_use(),
     };

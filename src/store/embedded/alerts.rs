@@ -113,7 +113,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn alert(&self, id: Uuid, account: &str) -> Result<Option<Alert>, StoreError> {
+    pub async fn alert(&self, id: Uuid, account: &str) -> Result<Option<Alert>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
         self.embedded.read(|snapshot| {
             let alerts = snapshot.open_table(tables::ALERTS)?;
@@ -128,7 +128,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn alerts(&self, account: Option<&str>) -> Result<Vec<Alert>, StoreError> {
+    pub async fn alerts(&self, account: Option<&str>) -> Result<Vec<Alert>, StoreError> {
         self.embedded.read(|snapshot| {
             let mut found = Vec::new();
             for entry in snapshot.open_table(tables::ALERTS)?.iter()? {
@@ -150,7 +150,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn notices(&self, alert: &Alert) -> Result<Vec<SentNotice>, StoreError> {
+    pub async fn notices(&self, alert: &Alert) -> Result<Vec<SentNotice>, StoreError> {
         self.embedded.read(|snapshot| {
             let mut found = Vec::new();
             for row in alert.progress.notices.iter().rev() {
