@@ -77,21 +77,21 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn schedules(&self, caller: &Caller) -> Result<Vec<ScheduleEntry>, ServiceError> {
-        Ok(self.store.schedules(Some(&caller.account))?)
+    pub async fn schedules(&self, caller: &Caller) -> Result<Vec<ScheduleEntry>, ServiceError> {
+        Ok(self.store.schedules(Some(&caller.account)).await?)
     }
 
     /// Returns a schedule of the caller's and its batch, as JSON.
     ///
     /// # Errors
     /// Returns an error if there is no such schedule, or the store failed.
-    pub fn schedule(
+    pub async fn schedule(
         &self,
         caller: &Caller,
         id: &str,
     ) -> Result<(ScheduleEntry, String), ServiceError> {
         let id = parse_id(id).map_err(|_| ServiceError::ScheduleNotFound)?;
-        let found = self.store.schedule(id, &caller.account)?;
+        let found = self.store.schedule(id, &caller.account).await?;
         found.ok_or(ServiceError::ScheduleNotFound)
     }
 
@@ -104,8 +104,11 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn schedule_runs(&self, schedule: &Schedule) -> Result<Vec<ScheduleRun>, ServiceError> {
-        Ok(self.store.schedule_runs(schedule.row, RUNS_KEPT_MAX)?)
+    pub async fn schedule_runs(
+        &self,
+        schedule: &Schedule,
+    ) -> Result<Vec<ScheduleRun>, ServiceError> {
+        Ok(self.store.schedule_runs(schedule.row, RUNS_KEPT_MAX).await?)
     }
 
     /// Changes a schedule of the caller's; `change` may be called again where a slot came between.
@@ -125,7 +128,7 @@ impl Service {
         self.check_tracks(caller, tracks.map(String::as_str)).await?;
         let batch = batch.map(|batch| batch.json);
         for _ in 0..CHANGES_MAX {
-            let before = self.schedule(caller, id)?.0.schedule;
+            let before = self.schedule(caller, id).await?.0.schedule;
             let mut after = before.clone();
             change(&mut after.definition, &mut after.paused);
             let timing = |it: &Schedule| (it.paused, it.definition.clone());
@@ -156,7 +159,7 @@ impl Service {
         caller: &Caller,
         id: &str,
     ) -> Result<Schedule, ServiceError> {
-        let schedule = self.schedule(caller, id)?.0.schedule;
+        let schedule = self.schedule(caller, id).await?.0.schedule;
         let name = schedule.definition.name.clone();
         let removed = self.store.remove_schedule(schedule).committed().await?;
         let schedule = removed.map_err(|error| schedule_error(error, &name))?;
@@ -206,9 +209,9 @@ impl Service {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn schedule_counts(&self) -> Result<ScheduleCounts, ServiceError> {
+    pub async fn schedule_counts(&self) -> Result<ScheduleCounts, ServiceError> {
         let mut counts = ScheduleCounts::default();
-        for ScheduleEntry { schedule, .. } in self.store.schedules(None)? {
+        for ScheduleEntry { schedule, .. } in self.store.schedules(None).await? {
             let count = match (schedule.paused, schedule.has_ended()) {
                 (true, _) => &mut counts.paused,
                 (false, true) => &mut counts.ended,

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use answerd::clock::ManualClock;
 use answerd::config::key_hash;
+use answerd::store::Blocking;
 use serde_json::{Value, json};
 
 use crate::app::{App, Builder, Gate, Scripted, Step, assert_sound, until};
@@ -188,7 +189,7 @@ fn run_of_a_revoked_key_is_refused_and_recorded() {
     until(|| {
         let metrics = app.get_with("/metrics", &[]);
         assert_eq!(metrics.status, 401);
-        let counts = app.server().service().schedule_counts().unwrap();
+        let counts = app.server().service().schedule_counts().wait().unwrap();
         (counts.runs[3] == 1 && counts.refused == 1).then_some(())
     });
     let app = app.restart_with(|builder| with_key(builder, ""));

@@ -33,7 +33,7 @@ pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
         calls: service.upstream_calls(),
         routes: call.state.traffic.report(),
         sizes: service.store_sizes().await,
-        schedules: service.schedule_counts().ok(),
+        schedules: service.schedule_counts().await.ok(),
         alerts: service.alert_counts().await.ok(),
         accounts: service.all_credits(&caller).await.ok().flatten().unwrap_or_default(),
         process: service.process_use(),

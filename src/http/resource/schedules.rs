@@ -15,7 +15,7 @@ use crate::http::request::{batch_request, body};
 use crate::http::resource::batches;
 use crate::job::{Recurrence, RunOutcome, Schedule, ScheduleRun, duration_text};
 use crate::service::{Caller, NewBatch, Service, ServiceError, SlotReader, SlotRefusal};
-use crate::store::{ScheduleEntry, idempotency_of_batch};
+use crate::store::{Blocking, ScheduleEntry, idempotency_of_batch};
 
 /// Makes a schedule; its batch is checked as `POST /batches` would, and must be without a fault.
 pub(crate) async fn create(mut call: ApiCall, caller: Caller) -> ApiResult {
@@ -31,7 +31,7 @@ pub(crate) async fn create(mut call: ApiCall, caller: Caller) -> ApiResult {
     let id = service.schedule_id(&schedule);
     let mut response = HttpResponse::build(StatusCode::CREATED);
     response.insert_header((LOCATION, format!("/schedules/{id}")));
-    Ok(response.json(whole(&service, &caller, &id.to_string())?))
+    Ok(response.json(whole(&service, &caller, &id.to_string()).await?))
 }
 
 /// Returns the schedules of the key, without their batches.
@@ -40,7 +40,7 @@ pub(crate) async fn list(call: ApiCall, caller: Caller) -> ApiResult {
     drop(call);
     // Off the actix threads: there may be a thousand.
     let read = move || {
-        let schedules = service.schedules(&caller)?;
+        let schedules = service.schedules(&caller).wait()?;
         let schedules = schedules.iter().map(|entry| view(&service, entry)).collect();
         Ok::<_, ServiceError>(SchedulesView { schedules })
     };
@@ -49,18 +49,18 @@ pub(crate) async fn list(call: ApiCall, caller: Caller) -> ApiResult {
 
 pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
     let id = call.path_parameter("schedule_id");
-    Ok(HttpResponse::Ok().json(whole(call.service(), &caller, &id)?))
+    Ok(HttpResponse::Ok().json(whole(call.service(), &caller, &id).await?))
 }
 
 /// Changes what the body names.
 pub(crate) async fn change(mut call: ApiCall, caller: Caller) -> ApiResult {
     let payload = call.take_body();
     let (id, service) = (call.path_parameter("schedule_id"), call.service().clone());
-    service.schedule(&caller, &id)?;
+    service.schedule(&caller, &id).await?;
     let body =
         body::read(call.headers(), payload, BODY_BYTES_MAX, &call.state.limits.bodies).await?;
     // It may have been changed while the body came.
-    let (before, _) = service.schedule(&caller, &id)?;
+    let (before, _) = service.schedule(&caller, &id).await?;
     let (reader, now_ms) = (service.clone(), service.now_ms());
     let parse = move |body: &[u8]| {
         schedule_request::change(&reader, body, &before.schedule.definition, now_ms)
@@ -68,14 +68,14 @@ pub(crate) async fn change(mut call: ApiCall, caller: Caller) -> ApiResult {
     let (asked, _body) = body::parsed(body, parse).await?;
     let apply = |definition: &mut _, paused: &mut _| asked.apply(definition, paused);
     service.change_schedule(&caller, &id, apply, asked.batch.clone()).await?;
-    Ok(HttpResponse::Ok().json(whole(&service, &caller, &id)?))
+    Ok(HttpResponse::Ok().json(whole(&service, &caller, &id).await?))
 }
 
 /// Removes a schedule; returns it as it was.
 pub(crate) async fn remove(call: ApiCall, caller: Caller) -> ApiResult {
     let id = call.path_parameter("schedule_id");
     let service = call.service();
-    let shown = whole(service, &caller, &id)?;
+    let shown = whole(service, &caller, &id).await?;
     service.remove_schedule(&caller, &id).await?;
     Ok(HttpResponse::Ok().json(shown))
 }
@@ -90,7 +90,7 @@ pub(crate) async fn run(call: ApiCall, caller: Caller) -> ApiResult {
     let (reader, again) = (service.clone(), caller.clone());
     let read = move || {
         let error = |error| ApiError::from_service(error, reader.retention_hours());
-        let (entry, json) = reader.schedule(&again, &id).map_err(error)?;
+        let (entry, json) = reader.schedule(&again, &id).wait().map_err(error)?;
         let asked = batch_request::parse(&reader, json.as_bytes(), false)?;
         let known = key.map(|key| {
             let what = format!("schedule/{id}/run");
@@ -107,8 +107,8 @@ pub(crate) async fn run(call: ApiCall, caller: Caller) -> ApiResult {
 pub(crate) async fn runs(call: ApiCall, caller: Caller) -> ApiResult {
     let id = call.path_parameter("schedule_id");
     let service = call.service();
-    let (entry, _) = service.schedule(&caller, &id)?;
-    let runs = service.schedule_runs(&entry.schedule)?;
+    let (entry, _) = service.schedule(&caller, &id).await?;
+    let runs = service.schedule_runs(&entry.schedule).await?;
     let runs = runs.iter().map(run_view).collect();
     Ok(HttpResponse::Ok().json(ScheduleRunsView { runs }))
 }
@@ -130,8 +130,12 @@ impl From<ApiError> for SlotRefusal {
     }
 }
 
-fn whole(service: &Arc<Service>, caller: &Caller, id: &str) -> Result<ScheduleView, HandlerError> {
-    let (entry, json) = service.schedule(caller, id)?;
+async fn whole(
+    service: &Arc<Service>,
+    caller: &Caller,
+    id: &str,
+) -> Result<ScheduleView, HandlerError> {
+    let (entry, json) = service.schedule(caller, id).await?;
     // It was written as JSON, and its record has a checksum.
     let batch = serde_json::from_str(&json).ok();
     Ok(ScheduleView { batch, ..view(service, &entry) })

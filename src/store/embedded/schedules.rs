@@ -12,8 +12,8 @@ use crate::clock::UnixMs;
 use crate::job::{Batch, BatchKey, RUNS_KEPT_MAX, RunOutcome, Schedule, ScheduleRun};
 use crate::store::effects::Effect;
 use crate::store::{
-    NewRun, Pending, Row, RunAction, RunWritten, ScheduleEntry, ScheduleError, Scrapers, Store,
-    StoreError, record, schedules,
+    Blocking, NewRun, Pending, Row, RunAction, RunWritten, ScheduleEntry, ScheduleError, Scrapers,
+    Store, StoreError, record, schedules,
 };
 
 impl Store {
@@ -93,7 +93,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn schedule(
+    pub async fn schedule(
         &self,
         id: Uuid,
         account: &str,
@@ -118,7 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn schedules(&self, account: Option<&str>) -> Result<Vec<ScheduleEntry>, StoreError> {
+    pub async fn schedules(&self, account: Option<&str>) -> Result<Vec<ScheduleEntry>, StoreError> {
         self.embedded.read(|snapshot| {
             let mut found = Vec::new();
             for entry in snapshot.open_table(tables::SCHEDULES)?.iter()? {
@@ -151,7 +151,11 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed or is damaged.
-    pub fn schedule_runs(&self, row: Row, runs_max: usize) -> Result<Vec<ScheduleRun>, StoreError> {
+    pub async fn schedule_runs(
+        &self,
+        row: Row,
+        runs_max: usize,
+    ) -> Result<Vec<ScheduleRun>, StoreError> {
         self.embedded.read(|snapshot| runs_in(snapshot, row, runs_max))
     }
 
@@ -192,7 +196,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn replan_after_clock_step(&self, now_ms: UnixMs) -> Result<usize, StoreError> {
-        let known = self.schedules(None)?.into_iter().map(|entry| entry.schedule);
+        let known = self.schedules(None).wait()?.into_iter().map(|entry| entry.schedule);
         let is_ahead = |schedule: &Schedule| schedule.clone().plan_after_clock_step(now_ms);
         let ahead: Vec<Schedule> = known.filter(is_ahead).collect();
         if ahead.is_empty() {
