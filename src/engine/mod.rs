@@ -15,6 +15,7 @@ mod history;
 mod ledger;
 mod lifecycle;
 mod lock;
+mod pass_loop;
 mod place;
 mod pool;
 mod queue;

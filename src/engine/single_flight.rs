@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use std::sync::Mutex;
 
 use super::lock::lock;
-use super::pool::PassLoop;
+use super::pass_loop::PassLoop;
 use super::queue::{Offer, Queue};
 use crate::store::Row;
 

@@ -11,7 +11,7 @@ use super::alerts::{AlertEvaluator, Alerts};
 use super::context::Context;
 use super::history::HealthReport;
 use super::ledger::Ledger;
-use super::pool::PassLoop;
+use super::pass_loop::PassLoop;
 use super::queue::Queue;
 use super::saved_counts::SavedCounts;
 use super::single_flight::SingleFlight;
