@@ -212,9 +212,20 @@ impl<T> Pool<T> {
         let lane = self.lane(urgent);
         let sent = lane.sender.try_send(entry).is_ok();
         if !sent {
-            lane.overflow.store(true, Ordering::SeqCst);
+            self.note_overflow(urgent);
         }
         sent
+    }
+
+    /// Notes that entries of a kind were left out.
+    pub(crate) fn note_overflow(&self, urgent: bool) {
+        self.lane(urgent).overflow.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns how many more entries of a kind fit.
+    pub(crate) fn room(&self, urgent: bool) -> usize {
+        let lane = self.lane(urgent);
+        lane.capacity.saturating_sub(lane.receiver.len())
     }
 
     /// Returns whether entries of a kind were left out since the latest [`Pool::begin_refill`].

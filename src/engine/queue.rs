@@ -130,6 +130,11 @@ impl Queue {
         Offer::Accepted
     }
 
+    /// Returns whether a channel holds a row or a worker has it.
+    pub(crate) fn has_claimed(&self, row: Row) -> bool {
+        lock(&self.claims).contains_key(&row)
+    }
+
     /// Takes the next row, waiting for one if `wait`.
     pub(crate) fn next(&self, wait: bool) -> Next<Row> {
         match self.pool.next(wait) {

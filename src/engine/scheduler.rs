@@ -3,13 +3,12 @@
 //! has alerts evaluated, and sweeps what has expired. Everything it does can be done again: it
 //! keeps no state that matters.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use super::attempt;
 use super::breakpoints::Point;
 use super::clock_step::{self, ClockStepDetector, Step};
-use super::queue::{Offer, Queue};
+use super::queue::Queue;
 use super::recovery::Recovery;
 use super::saved_counts::SAVE_EVERY_MS;
 use super::state::Engine;
@@ -256,16 +255,23 @@ fn next_sweep_ms(engine: &Engine) -> Result<Option<UnixMs>, StoreError> {
     Ok(job_ms.into_iter().chain(stored_ms.map(until_ms)).min())
 }
 
-/// Offers the queue every ready job that it has not claimed, oldest first, until it is full.
+/// Reserves as many of the ready jobs that the queue has not claimed, oldest first, as it has room
+/// for.
 fn refill(engine: &Engine, queue: &Queue, now_ms: UnixMs) -> Result<(), StoreError> {
     for interactive in [true, false] {
         queue.pool.begin_refill(interactive);
-        engine.context.store.visit_ready(queue.scraper, interactive, now_ms, |row| match queue
-            .offer_from_index(row, interactive)
-        {
-            Offer::Accepted => ControlFlow::Continue(()),
-            Offer::Full => ControlFlow::Break(()),
-        })?;
+        let room = queue.pool.room(interactive);
+        let is_held = |row| queue.has_claimed(row);
+        let store = &engine.context.store;
+        let reserved = store.reserve(queue.scraper, interactive, now_ms, room, is_held)?;
+        if reserved.len() >= room {
+            // There may be more.
+            queue.pool.note_overflow(interactive);
+        }
+        for row in reserved {
+            // One that does not fit, because others came meanwhile, marks the overflow.
+            queue.offer_from_index(row, interactive);
+        }
     }
     if queue.pool.wants_refill() {
         // The workers have emptied the channel since it was full, and may have done so before

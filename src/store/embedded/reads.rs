@@ -129,6 +129,35 @@ impl Store {
         })
     }
 
+    /// Reserves jobs of a scraper for this process: at most `most` of those that are due at
+    /// `now_ms` and that a client waits for (`interactive`) or does not, in the order in which they
+    /// came due. Returns their rows. Those that `is_held` names are left out: the process has them
+    /// already. Nothing is written, because no other process has this store.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed.
+    pub fn reserve(
+        &self,
+        scraper: u16,
+        interactive: bool,
+        now_ms: UnixMs,
+        most: usize,
+        is_held: impl Fn(Row) -> bool,
+    ) -> Result<Vec<Row>, StoreError> {
+        let mut reserved = Vec::new();
+        let visit = |row| {
+            if reserved.len() >= most {
+                return ControlFlow::Break(());
+            }
+            if !is_held(row) {
+                reserved.push(row);
+            }
+            ControlFlow::Continue(())
+        };
+        self.visit_ready(scraper, interactive, now_ms, visit)?;
+        Ok(reserved)
+    }
+
     /// Returns when the next of a scraper's unfinished jobs comes due after `now_ms`.
     ///
     /// # Errors
