@@ -34,14 +34,17 @@ impl Engine {
     }
 
     /// Returns the place of a job that waits for its next attempt.
-    pub fn place(&self, job: &Job) -> Place {
+    pub async fn place(&self, job: &Job) -> Place {
         let now_ms = self.context.clock.now_ms();
         let due_ms = Some(job.due_ms).filter(|due_ms| *due_ms > now_ms);
         let Some(queue) = self.queue_of(&job.request.scraper) else {
             return Place { due_ms, position: None, waiting: 0, starts_in_ms: None };
         };
         let waiting = self.unfinished(queue).saturating_sub(queue.running());
-        let ahead = if due_ms.is_some() { None } else { self.waiting_ahead(queue, job, now_ms) };
+        let ahead = match due_ms {
+            Some(_) => None,
+            None => self.waiting_ahead(queue, job, now_ms).await,
+        };
         let in_turn_ms = match ahead {
             Some(0) if queue.running() < queue.pool.size => Some(0),
             // Where it is far back, the whole queue is near enough.
@@ -54,7 +57,7 @@ impl Engine {
     }
 
     /// Returns how many jobs wait for a worker and go before this one; `None` if too many to count.
-    fn waiting_ahead(&self, queue: &Queue, job: &Job, now_ms: UnixMs) -> Option<usize> {
+    async fn waiting_ahead(&self, queue: &Queue, job: &Job, now_ms: UnixMs) -> Option<usize> {
         let running = queue.running_rows();
         let mut ahead = 0;
         // Those that a client waits for go before the others.
@@ -67,7 +70,8 @@ impl Engine {
                 ahead += usize::from(!running.contains(&row));
                 ControlFlow::Continue(())
             };
-            self.context.store.visit_ready(queue.scraper, *interactive, now_ms, count).ok()?;
+            let store = &self.context.store;
+            store.visit_ready(queue.scraper, *interactive, now_ms, count).await.ok()?;
         }
         (ahead <= AHEAD_COUNTED_MAX).then_some(ahead)
     }

@@ -5,7 +5,7 @@
 #[cfg(test)]
 use std::collections::BTreeMap;
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
@@ -24,12 +24,22 @@ pub const QUEUE_ENTRIES_MAX: usize = if cfg!(test) { 64 } else { 1_024 };
 /// A row that is ready, and since when it is in a channel.
 pub(super) struct QueueEntry {
     row: Row,
+    interactive: bool,
     offered: Instant,
+}
+
+/// How many rows have come into a channel, and how many of them workers have taken.
+#[derive(Default)]
+struct Turns {
+    offered: AtomicU64,
+    taken: AtomicU64,
 }
 
 /// A row that a channel holds or a worker runs.
 #[derive(Default)]
 struct Claim {
+    /// How many rows came into the channel before it.
+    turn: u64,
     /// Tells the attempt that its answer is not wanted any more.
     canceled: Arc<AtomicBool>,
     /// The lease of the latest start that a worker of this process has written; 0 before the first.
@@ -78,6 +88,8 @@ pub(super) struct Queue {
     pub pool: Pool<QueueEntry>,
     clock: Clock,
     claims: Mutex<HashMap<Row, Claim>>,
+    /// Of the rows that a client waits for, and of the others.
+    turns: [Turns; 2],
     /// A call was canceled, and its worker has not been replaced. Stored after the flag of the call is
     /// set, and read before the calls are looked at.
     unwanted: AtomicBool,
@@ -97,6 +109,7 @@ impl Queue {
             pool: Pool::new(name, workers, QUEUE_ENTRIES_MAX, stop),
             clock,
             claims: Mutex::default(),
+            turns: <[Turns; 2]>::default(),
             unwanted: AtomicBool::new(false),
             stats: Stats::new(),
         }
@@ -122,11 +135,13 @@ impl Queue {
         if claims.contains_key(&row) {
             return Offer::Accepted;
         }
-        let entry = QueueEntry { row, offered: self.clock.instant() };
+        let entry = QueueEntry { row, interactive, offered: self.clock.instant() };
         if !self.pool.offer(entry, interactive) {
             return Offer::Full;
         }
-        claims.insert(row, Claim::default());
+        // In the order of the channel, because the claims are locked.
+        let turn = self.turns(interactive).offered.fetch_add(1, Ordering::Relaxed);
+        claims.insert(row, Claim { turn, ..Claim::default() });
         Offer::Accepted
     }
 
@@ -138,7 +153,8 @@ impl Queue {
     /// Takes the next row, waiting for one if `wait`.
     pub(crate) fn next(&self, wait: bool) -> Next<Row> {
         match self.pool.next(wait) {
-            Next::Entry(QueueEntry { row, offered }) => {
+            Next::Entry(QueueEntry { row, interactive, offered }) => {
+                self.turns(interactive).taken.fetch_add(1, Ordering::Relaxed);
                 let after = self.clock.instant().duration_since(offered);
                 self.stats.emit(EngineEvent::PickedUp { after });
                 Next::Entry(row)
@@ -273,6 +289,18 @@ impl Queue {
         lock(&self.claims).iter().map(|(row, claim)| (*row, claim.lease)).collect()
     }
 
+    fn turns(&self, interactive: bool) -> &Turns {
+        &self.turns[usize::from(interactive)]
+    }
+
+    /// Returns how many rows workers take from the channel of a row before it; `None` if it is in
+    /// none, because there was no room.
+    pub(crate) fn turns_before(&self, row: Row, interactive: bool) -> Option<usize> {
+        let turn = lock(&self.claims).get(&row)?.turn;
+        let taken = self.turns(interactive).taken.load(Ordering::Relaxed);
+        Some(turn.saturating_sub(taken) as usize)
+    }
+
     /// Returns how long this number of jobs is likely to take, milliseconds.
     pub(crate) fn wait_estimate_ms(&self, jobs: usize) -> u64 {
         self.stats.run_average.ms().saturating_mul(jobs as u64) / self.pool.size.max(1) as u64
@@ -348,6 +376,23 @@ mod tests {
         assert_eq!((queue.overdue(1_999), queue.overdue(2_000)), (vec![], vec![2]));
         queue.cancel(2);
         assert_eq!((queue.overdue(2_000), queue.next_overdue_ms()), (vec![], Some(3_000)));
+    }
+
+    #[test]
+    fn turns_before_a_row_are_those_of_its_channel() {
+        let queue = queue();
+        for row in 0..4 {
+            queue.offer(row, row == 3);
+        }
+        assert_eq!([0, 2].map(|row| queue.turns_before(row, false)), [Some(0), Some(2)]);
+        assert_eq!(queue.turns_before(3, true), Some(0), "the others are in another channel");
+        assert_eq!(queue.turns_before(4, false), None);
+        // The one that a client waits for, and the first of the others.
+        assert_eq!((queue.next(false), queue.next(false)), (Next::Entry(3), Next::Entry(0)));
+        assert_eq!([0, 1, 2].map(|row| queue.turns_before(row, false)), [0, 0, 1].map(Some));
+        queue.release(0);
+        queue.offer(0, false);
+        assert_eq!(queue.turns_before(0, false), Some(2), "behind those that waited");
     }
 
     #[test]

@@ -1,7 +1,6 @@
 //! The engine's parts, and what the service may ask of them. Its threads are in `lifecycle.rs`.
 
 use std::borrow::Cow;
-use std::ops::ControlFlow;
 use std::sync::{Arc, Weak};
 
 use crossbeam_channel::Receiver;
@@ -26,9 +25,6 @@ use crate::job::{Job, ScrapeRequest, State};
 use crate::net::Lookup;
 use crate::store::{EvidenceFolder, Row, Store, request_hash};
 use crate::upstream::Registry;
-
-/// The most jobs that are counted to find a job's place in its queue.
-const AHEAD_COUNTED_MAX: usize = 256;
 
 /// The engine: what its threads work with.
 pub struct Engine {
@@ -147,38 +143,25 @@ impl Engine {
     }
 
     /// Returns how long it is likely to take until a pending job has ended, milliseconds: from how many
-    /// jobs are ahead of it and how long attempts have taken. Jobs that start after `horizon_ms` are
-    /// not counted one by one.
-    pub fn end_estimate_ms(&self, job: &Job, horizon_ms: u64) -> u64 {
+    /// jobs are ahead of it and how long attempts have taken.
+    pub fn end_estimate_ms(&self, job: &Job) -> u64 {
         let Some(queue) = self.queue_of(&job.request.scraper) else { return 0 };
         let run_ms = queue.wait_estimate_ms(queue.pool.size);
         let wait_ms = match job.state {
-            State::Queued => queue.wait_estimate_ms(self.ahead(queue, job, horizon_ms)),
+            State::Queued => queue.wait_estimate_ms(self.ahead(queue, job)),
             State::WaitingRetry { .. } => job.due_ms.saturating_sub(self.context.clock.now_ms()),
             State::Running | State::Done | State::Failed(_) => 0,
         };
         wait_ms.saturating_add(run_ms)
     }
 
-    /// Returns how many jobs go before a queued one, counted until they fill the horizon.
-    fn ahead(&self, queue: &Queue, job: &Job, horizon_ms: u64) -> usize {
-        let now_ms = self.context.clock.now_ms();
-        let mut ahead = 0;
-        let count = |row| {
-            let enough = ahead >= AHEAD_COUNTED_MAX
-                || queue.wait_estimate_ms(ahead) >= horizon_ms
-                || queue.wait_estimate_ms(1) == 0;
-            if row == job.row || enough {
-                return ControlFlow::Break(());
-            }
-            ahead += 1;
-            ControlFlow::Continue(())
-        };
-        let store = &self.context.store;
-        match store.visit_ready(queue.scraper, job.interactive, now_ms, count) {
-            Ok(()) if ahead < AHEAD_COUNTED_MAX => ahead,
+    /// Returns about how many jobs go before a queued one: those that run, and those before it in
+    /// its channel.
+    fn ahead(&self, queue: &Queue, job: &Job) -> usize {
+        match queue.turns_before(job.row, job.interactive) {
+            Some(turns) => queue.running().saturating_add(turns),
             // It is far back: the whole queue is near enough.
-            Ok(()) | Err(_) => self.unfinished(queue),
+            None => self.unfinished(queue),
         }
     }
 

@@ -110,7 +110,9 @@ impl Service {
         let (job, ended) = found.await?.filter(read).ok_or(ServiceError::JobNotFound)?;
         let (running, waiting) = match job.state {
             State::Running => (Some(self.running_attempt(&job)), None),
-            State::Queued | State::WaitingRetry { .. } => (None, Some(self.engine.place(&job))),
+            State::Queued | State::WaitingRetry { .. } => {
+                (None, Some(self.engine.place(&job).await))
+            }
             State::Done | State::Failed(_) => (None, None),
         };
         Ok(JobAttempts { job, ended, running, waiting })

@@ -5,16 +5,13 @@ use std::sync::Arc;
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::{Caller, RETRY_AFTER_SECONDS_MAX, Service, ServiceError, bounded_wait};
+use super::{Caller, Service, ServiceError, bounded_wait};
 use crate::answer::SearchObject;
 use crate::clock::UnixMs;
 use crate::job::{Failure, Job, State, TransitionError, UpstreamUsage};
 use crate::store::{
     Blocking, Cursor, EvidenceFile, ListFilter, ListPage, SealedResult, StoreError,
 };
-
-/// The furthest look ahead, milliseconds.
-const POLL_HORIZON_MS: u64 = RETRY_AFTER_SECONDS_MAX * 1000;
 
 /// The least that a poll of a pending job says, seconds, as the 202 of its submit does.
 const POLL_AFTER_SECONDS_MIN: u64 = 2;
@@ -139,7 +136,7 @@ impl Service {
     /// Returns when a pending job is worth looking at again, seconds: when it is likely to have
     /// ended.
     pub fn poll_after_seconds(&self, job: &Job) -> u64 {
-        let estimate_ms = self.engine.end_estimate_ms(job, POLL_HORIZON_MS);
+        let estimate_ms = self.engine.end_estimate_ms(job);
         bounded_wait(estimate_ms.div_ceil(1000)).max(POLL_AFTER_SECONDS_MIN)
     }
 

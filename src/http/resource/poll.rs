@@ -113,10 +113,9 @@ pub(crate) async fn answer(
             Form::Whole => job_object_with(job, id, result.map(|result| result.json), usage),
             Form::Status => job_object_with(job, id, None, usage),
         });
-        // The estimate reads the store too, which must not happen inside of this read.
-        (tag, json, (!job.state.finished()).then(|| job.clone()))
+        (tag, json, (!job.state.finished()).then(|| service.poll_after_seconds(job)))
     });
-    let (tag, json, pending) = read.await?;
+    let (tag, json, retry_after_seconds) = read.await?;
     let mut response = match json {
         Some(json) => {
             let mut response = HttpResponse::with_body(StatusCode::OK, BoxBody::new(json));
@@ -129,8 +128,7 @@ pub(crate) async fn answer(
     if let Ok(tag) = HeaderValue::try_from(tag) {
         response.headers_mut().insert(ETAG, tag);
     }
-    if let Some(job) = pending {
-        let seconds = service.poll_after_seconds(&job);
+    if let Some(seconds) = retry_after_seconds {
         response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
     }
     Ok(response)

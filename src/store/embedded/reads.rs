@@ -10,7 +10,7 @@ use super::tables;
 use crate::clock::UnixMs;
 use crate::job::{Job, State};
 use crate::store::record::SealedResult;
-use crate::store::{Cached, Credits, Row, Store, StoreError, record};
+use crate::store::{Blocking, Cached, Credits, Row, Store, StoreError, record};
 
 impl Store {
     /// Reads the job of an id with the JSON of its result, if it exists at `now_ms`. The bytes are
@@ -110,7 +110,7 @@ impl Store {
     ///
     /// # Errors
     /// Returns an error if the store failed.
-    pub fn visit_ready(
+    pub async fn visit_ready(
         &self,
         scraper: u16,
         interactive: bool,
@@ -154,7 +154,7 @@ impl Store {
             }
             ControlFlow::Continue(())
         };
-        self.visit_ready(scraper, interactive, now_ms, visit)?;
+        self.visit_ready(scraper, interactive, now_ms, visit).wait()?;
         Ok(reserved)
     }
 

@@ -508,7 +508,7 @@ impl Model {
             ControlFlow::Continue(())
         };
         let store = &self.fixture().store;
-        store.visit_ready(scraper as u16, interactive, self.now_ms, visit).unwrap();
+        store.visit_ready(scraper as u16, interactive, self.now_ms, visit).wait().unwrap();
         assert_eq!(visited, known.into_iter().map(|(_, row)| row).collect::<Vec<_>>());
     }
 }

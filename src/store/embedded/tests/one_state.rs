@@ -43,7 +43,7 @@ impl Seen {
             ready = true;
             ControlFlow::Break(())
         };
-        store.visit_ready(0, false, now_ms, visit).unwrap();
+        store.visit_ready(0, false, now_ms, visit).wait().unwrap();
         let key = job.batch.unwrap();
         let batch = store.batch(key.id, now_ms).wait().unwrap().unwrap();
         let usage = store.usage(&job.account, START_MS, now_ms).wait().unwrap();
