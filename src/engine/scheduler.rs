@@ -258,6 +258,9 @@ fn next_sweep_ms(engine: &Engine) -> Result<Option<UnixMs>, StoreError> {
 /// Reserves as many of the ready jobs that the queue has not claimed, oldest first, as it has room
 /// for.
 fn refill(engine: &Engine, queue: &Queue, now_ms: UnixMs) -> Result<(), StoreError> {
+    if queue.pool.size == 0 {
+        return Ok(());
+    }
     for interactive in [true, false] {
         queue.pool.begin_refill(interactive);
         let room = queue.pool.room(interactive);

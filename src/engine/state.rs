@@ -72,6 +72,17 @@ pub struct QueueStatus {
     pub health: HealthReport,
 }
 
+/// Returns how many workers a scraper gets. One that the settings do not configure, or whose
+/// upstreams all lack something, gets a single worker if it has unfinished jobs, so that these end
+/// with a reason. No other rule fails them: without a worker nothing is reserved.
+fn workers(settings: &Settings, scraper: &str, unfinished: usize) -> usize {
+    let configured = settings.scrapers.get(scraper);
+    match configured.filter(|scraper| settings.missing(scraper).is_none()) {
+        Some(scraper) => scraper.workers,
+        None => usize::from(unfinished > 0),
+    }
+}
+
 impl Engine {
     /// Creates an engine whose threads have not been started. `lookup` resolves the hosts of webhooks in
     /// the place of the system, if there is one.
@@ -85,12 +96,7 @@ impl Engine {
     ) -> Arc<Engine> {
         let context = Context::new(store.clone(), clock.clone());
         let queue = |(number, name): (u16, &str)| {
-            let workers = match settings.scrapers.get(name) {
-                Some(scraper) if settings.missing(scraper).is_none() => scraper.workers,
-                // One worker, so that jobs from before end with a reason.
-                _ if store.unfinished(number) > 0 => 1,
-                _ => 0,
-            };
+            let workers = workers(settings, name, store.unfinished(number));
             let stop = context.stop.clone();
             Queue::new(number, name.to_owned(), workers, clock.clone(), stop)
         };
