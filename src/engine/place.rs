@@ -46,7 +46,7 @@ impl Engine {
             None => self.waiting_ahead(queue, job, now_ms).await,
         };
         let in_turn_ms = match ahead {
-            Some(0) if queue.running() < queue.pool.size => Some(0),
+            Some(0) if queue.pool.idle() > 0 => Some(0),
             // Where it is far back, the whole queue is near enough.
             _ => Some(queue.wait_estimate_ms(ahead.unwrap_or(waiting) + 1)).filter(|ms| *ms > 0),
         };

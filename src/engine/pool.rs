@@ -89,6 +89,8 @@ pub(super) struct Pool<T> {
     pub size: usize,
     urgent: Lane<T>,
     normal: Lane<T>,
+    /// Threads that wait for an entry.
+    idle: AtomicUsize,
     /// Entries since the latest one for which the normal channel came first.
     picks: AtomicU32,
     stop: Arc<StopSignal>,
@@ -124,6 +126,7 @@ impl<T> Pool<T> {
             size,
             urgent: lane(),
             normal: lane(),
+            idle: AtomicUsize::new(0),
             picks: AtomicU32::new(0),
             stop,
             threads: Mutex::default(),
@@ -263,12 +266,19 @@ impl<T> Pool<T> {
         if !wait {
             return Next::Empty;
         }
+        self.idle.fetch_add(1, Ordering::Relaxed);
         let received = crossbeam_channel::select_biased! {
-            recv(self.stop.receiver()) -> _ => return Next::Stopped,
-            recv(self.urgent.receiver) -> entry => entry,
-            recv(self.normal.receiver) -> entry => entry,
+            recv(self.stop.receiver()) -> _ => None,
+            recv(self.urgent.receiver) -> entry => entry.ok(),
+            recv(self.normal.receiver) -> entry => entry.ok(),
         };
+        self.idle.fetch_sub(1, Ordering::Relaxed);
         received.map_or(Next::Stopped, Next::Entry)
+    }
+
+    /// Returns how many threads wait for an entry.
+    pub(crate) fn idle(&self) -> usize {
+        self.idle.load(Ordering::Relaxed)
     }
 
     /// Urgent entries go first, except for every [`NORMAL_PICK_EVERY`]th pick.
@@ -349,9 +359,13 @@ mod tests {
         .unwrap();
         pool.offer(7, false);
         assert_eq!(taken.recv(), Ok(7));
+        while pool.idle() < 3 {
+            std::thread::yield_now();
+        }
         pool.stop.send();
         let (clock, _manual) = Clock::manual(0);
         assert!(pool.ended_by(&clock, &clock.stopwatch(), 60_000));
+        assert_eq!(pool.idle(), 0);
         pool.offer(8, false);
         assert_eq!(pool.next(true), Next::Stopped);
     }
