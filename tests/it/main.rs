@@ -57,6 +57,7 @@ mod results;
 mod schedules;
 mod sharing;
 mod stats;
+mod store_methods;
 mod submit;
 mod tidy;
 mod trace;
