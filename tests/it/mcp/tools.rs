@@ -82,6 +82,8 @@ fn exchange(app: &App, gate: &Gate, client: &mut impl Speaks) {
     gate.open();
     let counted = client.called("retry_jobs", json!({ "label": "mcp", "dry_run": true }));
     assert_eq!((&counted["matched"], &counted["batch_id"]), (&json!(1), &Value::Null));
+    let named = client.called("retry_jobs", json!({ "ids": id, "dry_run": true }));
+    assert_eq!(named, counted);
     let again = json!({ "label": "mcp", "idempotency_key": "again" });
     let retried = client.called("retry_jobs", again.clone());
     assert_eq!((&retried["changed"], retried["batch_id"].is_string()), (&json!(1), true));
