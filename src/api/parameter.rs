@@ -117,7 +117,7 @@ pub static PARAMETERS: &[Parameter] = &[
         name: "web_search",
         kind: Kind::Boolean { default: true },
         scope: Scope::Scrape,
-        about: "Searches the web, where the upstream can switch it; `true` where it is not given.",
+        about: "Searches the web, if the upstream can switch that; `true` where it is not given.",
         option: Some(("no-web-search", "Answer from the model alone, where the engine can")),
         field: field!(web_search),
     },

@@ -29,8 +29,8 @@ Examples:
   grep -v '^#' prompts.txt | answerd batch - --scraper chatgpt --out answers.csv
 
 A CSV file needs a header with the column `prompt`, and has its cells between `,`, `;` or tabs; an
-NDJSON file has an object on each line, and a text file a prompt. What is no parameter of a scrape
-is yours and comes back beside the answer.";
+NDJSON file has an object on each line, and a text file a prompt. Other columns and fields are
+passed through to the output.";
 
 /// Submit the prompts of a file and collect the answers
 ///

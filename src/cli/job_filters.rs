@@ -17,8 +17,8 @@ pub(crate) fn country_code(given: &str) -> Result<String, String> {
     known.ok_or_else(|| "it must be an ISO 3166-1 alpha-2 code such as US".to_owned())
 }
 
-/// Says which names of a filter that nothing has matched the server does not know. It may still have
-/// jobs of a name that is gone, so that this is no error.
+/// Says which names of a filter that nothing has matched the server does not know. It may still
+/// have jobs of a name that is gone, so that this is no error.
 pub(crate) fn note_unknown(client: &Client, filters: &[(&str, String)], console: &mut Console) {
     for (name, given) in filters {
         let list = match *name {

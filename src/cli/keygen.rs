@@ -88,7 +88,7 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
     } else {
         let styled = console.err_styled();
         console.note(&format!("{}\n", styled.apply(Style::Heading, &key)));
-        console.note("That is the key; it is not shown again. These lines let it in:");
+        console.note("This is the key; it is not shown again. The settings need these lines:");
         console.result(&lines)?;
     }
     Ok(ExitCode::Done)

@@ -458,7 +458,7 @@ impl<'a> Drive<'a> {
     /// A selector without which nothing goes on matches nothing.
     async fn outdated(&mut self, name: &str, select: &Selectors, kind: &str) -> Fault {
         self.miss(name, select, kind).await;
-        let sentence = format!("has nothing that `{name}` of its recipe names");
+        let sentence = format!("has no element that matches `{name}` of its recipe");
         Fault::page(Reason::RecipeOutdated, sentence)
     }
 
