@@ -4,6 +4,7 @@
 mod backups;
 mod clock;
 mod model;
+mod reads;
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
