@@ -15,7 +15,9 @@ use crate::config::Secret;
 use crate::store::StoreError;
 use crate::store::error::BackendError;
 
-/// How long one address may take to accept a connection, seconds.
+/// The port of a host without one.
+const PORT: u16 = 5432;
+/// How long one host may take until a session is ready, seconds.
 const CONNECT_SECONDS_MAX: u64 = 5;
 /// How long a server may be silent before its connection is given up, seconds: longer than
 /// `statement_timeout`, which ends what is slow and leaves the connection in order.
@@ -64,8 +66,8 @@ pub(super) enum PgOptionsError {
     #[error("the address of the database cannot be read: {0}")]
     Url(String),
     #[error(
-        "the address of the database has a password; give it in a file or in the environment, where \
-         other users and logs do not see it"
+        "the address of the database has a password; give it in a file or in the environment, \
+         where other users and logs do not see it"
     )]
     PasswordInUrl,
     #[error("the address of the database names no {0}")]
@@ -76,13 +78,13 @@ pub(super) enum PgOptionsError {
     )]
     SchemaName(String),
     #[error(
-        "the connection to {0} would not be encrypted; name a loopback address or a Unix socket, or \
-         a tunnel that ends at one"
+        "the connection to {0} would not be encrypted; name a loopback address or a Unix socket, \
+         or a tunnel that ends at one"
     )]
     Unencrypted(String),
 }
 
-/// What a connection is for. The server shows it, beside the node's name.
+/// Use of a connection. The server shows it, beside the node's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
     /// The checks of an opening, and changes of the schema.
@@ -119,9 +121,11 @@ impl Purpose {
 /// Makes connections to one store.
 #[derive(Clone)]
 pub(super) struct PgConnector {
-    config: Config,
+    /// How each of the hosts is reached, in the order in which they are tried.
+    hosts: Vec<Config>,
     schema: String,
     node: String,
+    host_patience: Duration,
 }
 
 impl PgConnector {
@@ -130,9 +134,20 @@ impl PgConnector {
     /// # Errors
     /// Returns an error if the address or the schema's name cannot be used.
     pub(super) fn new(options: &PgOptions) -> Result<PgConnector, StoreError> {
-        let config = read_options(options)
+        let hosts = read_options(options)
             .map_err(|error| StoreError::Unsuitable(BackendError::new(error, true)))?;
-        Ok(PgConnector { config, schema: options.schema.clone(), node: options.node.clone() })
+        Ok(PgConnector {
+            hosts,
+            schema: options.schema.clone(),
+            node: options.node.clone(),
+            host_patience: Duration::from_secs(CONNECT_SECONDS_MAX),
+        })
+    }
+
+    /// Makes a host that is silent give way to the next one after another time.
+    #[cfg(test)]
+    pub(super) fn with_host_patience(self, host_patience: Duration) -> PgConnector {
+        PgConnector { host_patience, ..self }
     }
 
     /// Returns the schema that has the store.
@@ -145,27 +160,38 @@ impl PgConnector {
     /// # Errors
     /// Returns an error if no host can be reached, or none takes this user or writes.
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgSession, PgError> {
-        let mut config = self.config.clone();
+        let mut last = PgError::silent(0);
+        for host in &self.hosts {
+            // A primary that hangs still accepts connections: it must not hide the one after it.
+            match within(Some(self.host_patience), self.connect_to(host, purpose)).await {
+                Ok(session) => return Ok(session),
+                Err(error) if last.is_lost() => last = error,
+                Err(_) => {}
+            }
+        }
+        Err(last)
+    }
+
+    async fn connect_to(
+        &self,
+        host: &Config,
+        purpose: Purpose,
+    ) -> Result<PgSession, tokio_postgres::Error> {
+        let mut config = host.clone();
         config.application_name(format!("answerd/{}/{}", self.node, purpose.label()));
-        let connecting = async {
-            let (client, connection) = config.connect(NoTls).await?;
-            // Polled all the time, whatever is asked: a connection that is not drained holds back
-            // the server.
-            let driver = tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(%error, "a connection to the database ended");
-                }
-            });
-            let session = PgSession { client, driver, patience: purpose.patience() };
-            let path = format!("SET search_path = {};", self.schema);
-            let timeout = if purpose.patience().is_some() { STATEMENT_TIMEOUT } else { "" };
-            session.client.batch_execute(&format!("{path}{SESSION}{timeout}")).await?;
-            Ok(session)
-        };
-        // Every host has a limit of its own; this one is for a server that accepts and is silent.
-        let hosts = self.config.get_hosts().len().max(1) as u64;
-        let seconds = CONNECT_SECONDS_MAX * hosts + SILENCE_SECONDS_MAX;
-        within(Some(Duration::from_secs(seconds)), connecting).await
+        let (client, connection) = config.connect(NoTls).await?;
+        // Polled all the time, whatever is asked: a connection that is not drained holds back
+        // the server.
+        let driver = tokio::spawn(async move {
+            if let Err(error) = connection.await {
+                tracing::debug!(%error, "a connection to the database ended");
+            }
+        });
+        let session = PgSession { client, driver, patience: purpose.patience() };
+        let path = format!("SET search_path = {};", self.schema);
+        let timeout = if purpose.patience().is_some() { STATEMENT_TIMEOUT } else { "" };
+        session.client.batch_execute(&format!("{path}{SESSION}{timeout}")).await?;
+        Ok(session)
     }
 
     /// Connects as [`PgConnector::connect`] does, again and again until it succeeds.
@@ -185,53 +211,57 @@ impl PgConnector {
     }
 }
 
-/// Reads the options into what connections are made of.
-fn read_options(options: &PgOptions) -> Result<Config, PgOptionsError> {
+/// Reads the options into what connections to each host are made of.
+fn read_options(options: &PgOptions) -> Result<Vec<Config>, PgOptionsError> {
     if !is_schema_name(&options.schema) {
         return Err(PgOptionsError::SchemaName(options.schema.clone()));
     }
-    let mut config: Config = options.url.parse().map_err(|error: tokio_postgres::Error| {
+    let given: Config = options.url.parse().map_err(|error: tokio_postgres::Error| {
         let source = std::error::Error::source(&error);
         PgOptionsError::Url(source.map_or_else(|| error.to_string(), ToString::to_string))
     })?;
-    if config.get_password().is_some() {
+    if given.get_password().is_some() {
         return Err(PgOptionsError::PasswordInUrl);
     }
-    if config.get_hosts().is_empty() {
+    let user = given.get_user().ok_or(PgOptionsError::Missing("user"))?;
+    let database = given.get_dbname().ok_or(PgOptionsError::Missing("database"))?;
+    if given.get_hosts().is_empty() {
         return Err(PgOptionsError::Missing("host"));
     }
-    if config.get_user().is_none() {
-        return Err(PgOptionsError::Missing("user"));
-    }
-    if config.get_dbname().is_none() {
-        return Err(PgOptionsError::Missing("database"));
-    }
-    if let Some(host) = config.get_hosts().iter().find_map(beyond_this_machine) {
-        return Err(PgOptionsError::Unencrypted(host.to_owned()));
-    }
-    if let Some(password) = &options.password {
-        config.password(password.reveal());
-    }
-    config
-        .target_session_attrs(TargetSessionAttrs::ReadWrite)
-        .connect_timeout(Duration::from_secs(CONNECT_SECONDS_MAX))
-        .tcp_user_timeout(Duration::from_secs(UNACKNOWLEDGED_SECONDS_MAX))
-        .keepalives(true)
-        .keepalives_idle(Duration::from_secs(KEEPALIVE_IDLE_SECONDS))
-        .keepalives_interval(Duration::from_secs(KEEPALIVE_INTERVAL_SECONDS))
-        .keepalives_retries(KEEPALIVE_PROBES);
-    Ok(config)
+    let hosts = given.get_hosts().iter().enumerate().map(|(number, host)| {
+        let mut config = Config::new();
+        config.user(user).dbname(database);
+        // Where a session has to be encrypted none is made.
+        config.ssl_mode(given.get_ssl_mode()).channel_binding(given.get_channel_binding());
+        if let Some(session_options) = given.get_options() {
+            config.options(session_options);
+        }
+        match host {
+            Host::Unix(folder) => config.host_path(folder),
+            Host::Tcp(name) if is_of_this_machine(name) => config.host(name),
+            Host::Tcp(name) => return Err(PgOptionsError::Unencrypted(name.clone())),
+        };
+        let ports = given.get_ports();
+        config.port(ports.get(number).or(ports.first()).copied().unwrap_or(PORT));
+        if let Some(password) = &options.password {
+            config.password(password.reveal());
+        }
+        config
+            .target_session_attrs(TargetSessionAttrs::ReadWrite)
+            .tcp_user_timeout(Duration::from_secs(UNACKNOWLEDGED_SECONDS_MAX))
+            .keepalives(true)
+            .keepalives_idle(Duration::from_secs(KEEPALIVE_IDLE_SECONDS))
+            .keepalives_interval(Duration::from_secs(KEEPALIVE_INTERVAL_SECONDS))
+            .keepalives_retries(KEEPALIVE_PROBES);
+        Ok(config)
+    });
+    hosts.collect()
 }
 
-/// Returns the name of a host that is reached over a network.
-fn beyond_this_machine(host: &Host) -> Option<&str> {
-    match host {
-        Host::Unix(_) => None,
-        Host::Tcp(name) => {
-            let loopback = name.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
-            (!loopback && name != "localhost").then_some(name)
-        }
-    }
+/// Returns whether a host is reached without a network. Other names of it are not looked up: what
+/// they name may change.
+fn is_of_this_machine(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
 }
 
 /// Returns whether a schema may have this name, which then stands in SQL without quotes.
@@ -403,6 +433,14 @@ mod tests {
         }
         let unknown = refused("postgres://answerd@localhost/answerd?sslmod=require", SCHEMA);
         assert!(matches!(unknown, Some(PgOptionsError::Url(_))), "{unknown:?}");
+    }
+
+    #[test]
+    fn server_that_is_silent_for_too_long_has_lost_its_connection() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        let silent = std::future::pending::<Result<(), tokio_postgres::Error>>();
+        let answer = runtime.block_on(within(Some(Duration::from_millis(1)), silent));
+        assert!(answer.unwrap_err().is_lost());
     }
 
     #[test]

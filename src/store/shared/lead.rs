@@ -1,6 +1,8 @@
 //! The lead: which node does what one at a time should do. A term rises each time that it changes
 //! hands. All that a leader does may be done twice: for a moment two may believe that they lead.
 
+use tokio_postgres::types::ToSql;
+
 use super::connect::PgSession;
 use super::error::PgError;
 use super::nodes::NodeNumber;
@@ -14,8 +16,18 @@ const SILENT_MS: u64 = 5_000;
 /// The node of a lead that was given up.
 const RESIGNED: i32 = 0;
 
+const READ: &str = "SELECT node, term, beat FROM leads WHERE name = $1";
+const BEGIN: &str =
+    "INSERT INTO leads(name, node, term, beat) VALUES ($1, $2, 1, 0) ON CONFLICT DO NOTHING";
+const KEEP: &str = "UPDATE leads SET beat = beat + 1 WHERE name = $1 AND node = $2 AND term = $3";
+const TAKE: &str = "
+    UPDATE leads SET node = $2, term = term + 1, beat = 0
+    WHERE name = $1 AND term = $3 AND beat = $4";
+const RESIGN: &str = "
+    UPDATE leads SET node = $4, beat = beat + 1 WHERE name = $1 AND node = $2 AND term = $3";
+
 /// A node's part in a lead.
-pub(super) struct Leadership {
+pub(super) struct NodeLead {
     name: &'static str,
     node: NodeNumber,
     watch: CounterWatch,
@@ -23,9 +35,9 @@ pub(super) struct Leadership {
     held: Option<(i64, u64)>,
 }
 
-impl Leadership {
-    pub(super) fn new(name: &'static str, node: NodeNumber) -> Leadership {
-        Leadership { name, node, watch: CounterWatch::new(SILENT_MS), held: None }
+impl NodeLead {
+    pub(super) fn new(name: &'static str, node: NodeNumber) -> NodeLead {
+        NodeLead { name, node, watch: CounterWatch::new(SILENT_MS), held: None }
     }
 
     /// Returns whether this node leads, by what it knows at `now_ms` of the monotonic clock.
@@ -45,46 +57,23 @@ impl Leadership {
     ) -> Result<(), PgError> {
         let asked_ms = now_ms();
         if let Some((term, _)) = self.held {
-            let kept = session
-                .execute(
-                    "UPDATE leads SET beat = beat + 1 WHERE name = $1 AND node = $2 AND term = $3",
-                    &[&self.name, &self.node.0, &term],
-                )
-                .await?
-                == 1;
+            let kept = session.execute(KEEP, &[&self.name, &self.node.0, &term]).await? == 1;
             self.held = kept.then_some((term, asked_ms + SILENT_MS));
             return Ok(());
         }
-        let Some(row) = session
-            .query_opt("SELECT node, term, beat FROM leads WHERE name = $1", &[&self.name])
-            .await?
-        else {
-            return self.begin(session, asked_ms).await;
+        let Some(row) = session.query_opt(READ, &[&self.name]).await? else {
+            let begun = session.execute(BEGIN, &[&self.name, &self.node.0]).await? == 1;
+            self.held = begun.then_some((1, asked_ms + SILENT_MS));
+            return Ok(());
         };
         let (leader, term, beat): (i32, i64, i64) = (row.get(0), row.get(1), row.get(2));
         let silent = !self.watch.look(asked_ms, now_ms(), [(term, beat)]).is_empty();
-        if !silent && leader != RESIGNED {
-            return Ok(());
+        if silent || leader == RESIGNED {
+            let asked_ms = now_ms();
+            let seen: [&(dyn ToSql + Sync); 4] = [&self.name, &self.node.0, &term, &beat];
+            let taken = session.execute(TAKE, &seen).await? == 1;
+            self.held = taken.then_some((term + 1, asked_ms + SILENT_MS));
         }
-        let took_ms = now_ms();
-        let taken = session
-            .execute(
-                "UPDATE leads SET node = $2, term = term + 1, beat = 0
-             WHERE name = $1 AND term = $3 AND beat = $4",
-                &[&self.name, &self.node.0, &term, &beat],
-            )
-            .await?
-            == 1;
-        self.held = taken.then_some((term + 1, took_ms + SILENT_MS));
-        Ok(())
-    }
-
-    async fn begin(&mut self, session: &PgSession, asked_ms: u64) -> Result<(), PgError> {
-        let begun = session.execute(
-            "INSERT INTO leads(name, node, term, beat) VALUES ($1, $2, 1, 0) ON CONFLICT DO NOTHING",
-            &[&self.name, &self.node.0],
-        ).await? == 1;
-        self.held = begun.then_some((1, asked_ms + SILENT_MS));
         Ok(())
     }
 
@@ -94,13 +83,6 @@ impl Leadership {
     /// Returns an error if the database fails.
     pub(super) async fn resign(&mut self, session: &PgSession) -> Result<(), PgError> {
         let Some((term, _)) = self.held.take() else { return Ok(()) };
-        session
-            .execute(
-                "UPDATE leads SET node = $4, beat = beat + 1
-             WHERE name = $1 AND node = $2 AND term = $3",
-                &[&self.name, &self.node.0, &term, &RESIGNED],
-            )
-            .await
-            .map(drop)
+        session.execute(RESIGN, &[&self.name, &self.node.0, &term, &RESIGNED]).await.map(drop)
     }
 }

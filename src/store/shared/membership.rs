@@ -3,7 +3,7 @@
 
 use super::connect::PgSession;
 use super::error::PgError;
-use super::lead::{Leadership, TIMER};
+use super::lead::{NodeLead, TIMER};
 use super::nodes::{self, Beats, NodeNumber};
 use super::watch::CounterWatch;
 
@@ -27,7 +27,7 @@ pub(super) struct Membership {
     node: NodeNumber,
     name: String,
     watch: CounterWatch,
-    lead: Leadership,
+    lead: NodeLead,
 }
 
 impl Membership {
@@ -36,7 +36,7 @@ impl Membership {
             node,
             name: name.to_owned(),
             watch: CounterWatch::new(DEAD_AFTER_MS),
-            lead: Leadership::new(TIMER, node),
+            lead: NodeLead::new(TIMER, node),
         }
     }
 

@@ -2,6 +2,8 @@
 //! fence for each of its writers. A node whose beat stands still is declared dead: its fences go
 //! first, so that nothing of it can be committed later, and then all that it held is given back.
 
+use tokio_postgres::types::ToSql;
+
 use super::connect::PgSession;
 use super::error::PgError;
 use super::schema::SCHEMA;
@@ -9,8 +11,8 @@ use crate::store::StoreError;
 
 /// The most writers of a node.
 pub(super) const WRITERS_MAX: u16 = 16;
-/// The slot with what the slots of dead nodes had. It is the one that is locked where a sum over all
-/// slots must not change.
+/// The slot with what the slots of dead nodes had. It is the one that is locked where a sum over
+/// all slots must not change.
 pub(super) const SLOT_OF_ALL: i32 = 0;
 /// How many rows are given back in one transaction.
 const GIVE_BACK_ROWS: i64 = 1_000;
@@ -46,6 +48,15 @@ pub(super) struct NodeProfile {
     pub writers: u16,
 }
 
+const NODE_OF_NAME: &str = "SELECT node FROM nodes WHERE name = $1";
+const REGISTER: &str = "
+    WITH registered AS (
+        INSERT INTO nodes(name, version, schema, record_max, workers, settings, started_ms)
+        VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING node
+    )
+    INSERT INTO writers(node, slot, seq)
+    SELECT node, slot, 0 FROM registered, generate_series(0, $8 - 1) AS slot RETURNING node";
+
 /// Registers a node under a new number, with fences that are at 0. A node that has the name is
 /// declared dead: a process that is started again goes on at once, and of two with one name the
 /// later one stays.
@@ -56,34 +67,15 @@ pub(super) async fn register(
     session: &PgSession,
     profile: &NodeProfile,
 ) -> Result<NodeNumber, StoreError> {
+    let NodeProfile { name, version, record_max, workers, settings, started_ms, writers } = profile;
+    let (schema, writers) = (SCHEMA as i32, i32::from(*writers));
     for _ in 0..REGISTER_TRIES {
-        if let Some(row) =
-            session.query_opt("SELECT node FROM nodes WHERE name = $1", &[&profile.name]).await?
-        {
+        if let Some(row) = session.query_opt(NODE_OF_NAME, &[name]).await? {
             declare_dead(session, NodeNumber(row.get(0)), None).await?;
         }
-        let (schema, writers) = (SCHEMA as i32, i32::from(profile.writers));
-        match session
-            .query(
-                "WITH registered AS (
-                 INSERT INTO nodes(name, version, schema, record_max, workers, settings, started_ms)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7) RETURNING node)
-             INSERT INTO writers(node, slot, seq)
-             SELECT node, slot, 0 FROM registered, generate_series(0, $8 - 1) AS slot
-             RETURNING node",
-                &[
-                    &profile.name,
-                    &profile.version,
-                    &schema,
-                    &profile.record_max,
-                    &profile.workers,
-                    &profile.settings,
-                    &profile.started_ms,
-                    &writers,
-                ],
-            )
-            .await
-        {
+        let values: [&(dyn ToSql + Sync); 8] =
+            [name, version, &schema, record_max, workers, settings, started_ms, &writers];
+        match session.query(REGISTER, &values).await {
             Ok(rows) => {
                 let damaged = StoreError::Damaged("a node was registered without a writer");
                 return rows.first().map(|row| NodeNumber(row.get(0))).ok_or(damaged);
@@ -104,16 +96,16 @@ pub(super) enum Beats {
     Gone,
 }
 
+const BEAT: &str = "
+    WITH own AS (UPDATE nodes SET beat = beat + 1 WHERE node = $1 AND NOT fenced RETURNING 1)
+    SELECT node, beat, EXISTS (SELECT FROM own) FROM nodes";
+
 /// Raises a node's beat and reads those of the others.
 ///
 /// # Errors
 /// Returns an error if the database fails.
 pub(super) async fn beat(session: &PgSession, node: NodeNumber) -> Result<Beats, PgError> {
-    let rows = session.query(
-        "WITH own AS (UPDATE nodes SET beat = beat + 1 WHERE node = $1 AND NOT fenced RETURNING 1)
-         SELECT node, beat, EXISTS (SELECT FROM own) FROM nodes",
-        &[&node.0],
-    ).await?;
+    let rows = session.query(BEAT, &[&node.0]).await?;
     if !rows.iter().any(|row| row.get(2)) {
         return Ok(Beats::Gone);
     }
@@ -141,8 +133,18 @@ pub(super) async fn is_replaced(
 pub(super) const NOT_FENCED: &str =
     "EXISTS (SELECT 1 FROM writers WHERE node = $1 AND slot = 0 FOR KEY SHARE)";
 
-/// Declares a node dead and gives back all that it held. `beat` is its last one that was seen: if it
-/// has risen since, nothing is done. Returns whether the node is gone. Several may do so at the
+const FENCE_OFF: &str =
+    "UPDATE nodes SET fenced = true WHERE node = $1 AND (fenced OR beat = coalesce($2, beat))";
+/// `{table}` is what has rows that belong to nodes.
+const GIVE_BACK: &str = "
+    WITH held AS MATERIALIZED (
+        SELECT row FROM {table} WHERE node = $1 ORDER BY row LIMIT $2 FOR UPDATE
+    )
+    UPDATE {table} SET node = NULL FROM held WHERE {table}.row = held.row";
+const REMOVE: &str = "DELETE FROM nodes WHERE node = $1 AND fenced";
+
+/// Declares a node dead and gives back all that it held. `beat` is its last one that was seen: if
+/// it has risen since, nothing is done. Returns whether the node is gone. Several may do so at the
 /// same time, and a declaration that was broken off is repeated by the next one.
 ///
 /// # Errors
@@ -153,28 +155,16 @@ pub(super) async fn declare_dead(
     node: NodeNumber,
     beat: Option<i64>,
 ) -> Result<bool, PgError> {
-    if session
-        .execute(
-            "UPDATE nodes SET fenced = true
-         WHERE node = $1 AND (fenced OR beat = coalesce($2, beat))",
-            &[&node.0, &beat],
-        )
-        .await?
-        == 0
-    {
+    if session.execute(FENCE_OFF, &[&node.0, &beat]).await? == 0 {
         return Ok(false);
     }
     session.batch_execute(&fold_slots(node)).await?;
     for table in ["queue", "outbox"] {
-        let give_back = format!(
-            "WITH held AS MATERIALIZED (
-                 SELECT row FROM {table} WHERE node = $1 ORDER BY row LIMIT $2 FOR UPDATE)
-             UPDATE {table} SET node = NULL FROM held WHERE {table}.row = held.row"
-        );
+        let give_back = GIVE_BACK.replace("{table}", table);
         while session.execute(&give_back, &[&node.0, &GIVE_BACK_ROWS]).await? > 0 {}
     }
     // Last: as long as it is there, others see that something is left to do.
-    session.execute("DELETE FROM nodes WHERE node = $1 AND fenced", &[&node.0]).await?;
+    session.execute(REMOVE, &[&node.0]).await?;
     Ok(true)
 }
 

@@ -50,21 +50,21 @@ impl Hour {
 
 /// A shard: what an account has is together in one of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Shard(u8);
+pub(super) struct RowShard(u8);
 
-impl Shard {
+impl RowShard {
     /// Returns the shard of an account. It is in every row of the account and cannot change.
-    pub(super) fn of_account(account: &str) -> Shard {
-        Shard((crc32fast::hash(account.as_bytes()) % u32::from(SHARDS)) as u8)
+    pub(super) fn of_account(account: &str) -> RowShard {
+        RowShard((crc32fast::hash(account.as_bytes()) % u32::from(SHARDS)) as u8)
     }
 
     /// Returns the shard of a number that the database has; `None` if it is none.
-    pub(super) fn of_number(number: i16) -> Option<Shard> {
-        u8::try_from(number).ok().filter(|number| *number < SHARDS).map(Shard)
+    pub(super) fn of_number(number: i16) -> Option<RowShard> {
+        u8::try_from(number).ok().filter(|number| *number < SHARDS).map(RowShard)
     }
 
-    pub(super) fn all() -> impl Iterator<Item = Shard> {
-        (0..SHARDS).map(Shard)
+    pub(super) fn all() -> impl Iterator<Item = RowShard> {
+        (0..SHARDS).map(RowShard)
     }
 
     /// Returns the number that the database has of it.
@@ -82,7 +82,7 @@ impl Shard {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct RowParts {
     pub hour: Hour,
-    pub shard: Shard,
+    pub shard: RowShard,
     /// Less than [`COUNTERS`].
     pub counter: u32,
 }
@@ -91,7 +91,7 @@ impl RowParts {
     pub(super) fn of(row: Row) -> RowParts {
         RowParts {
             hour: Hour(((row >> (COUNTER_BITS + SHARD_BITS)) as u32) % HOURS),
-            shard: Shard(((row >> COUNTER_BITS) as u8) % SHARDS),
+            shard: RowShard(((row >> COUNTER_BITS) as u8) % SHARDS),
             counter: (row as u32) % COUNTERS,
         }
     }
@@ -123,7 +123,7 @@ mod tests {
             counters in (0..COUNTERS, 0..COUNTERS),
         ) {
             let row = |hour, shard, counter| {
-                RowParts { hour: Hour(hour), shard: Shard(shard), counter }.row()
+                RowParts { hour: Hour(hour), shard: RowShard(shard), counter }.row()
             };
             let (first, second) = (row(a, shards.0, counters.0), row(b, shards.1, counters.1));
             prop_assert!(a == b || (first < second) == (a < b));
@@ -137,10 +137,10 @@ mod tests {
         assert_eq!(hour.number(), 130 * 24 + 12);
         assert_eq!(Hour::of_ms(1_778_500_799_999).number(), 130 * 24 + 11);
         assert_eq!(hour.end_ms(), 1_778_500_800_000 + HOUR_MS);
-        let parts = RowParts { hour, shard: Shard(5), counter: 7 };
+        let parts = RowParts { hour, shard: RowShard(5), counter: 7 };
         assert_eq!(parts.row(), (3_132 << 30) + (5 << 24) + 7);
-        assert_eq!(Shard::of_account("team-a").number(), 0x3d);
-        assert_eq!(Shard::of_account("").number(), 0);
+        assert_eq!(RowShard::of_account("team-a").number(), 0x3d);
+        assert_eq!(RowShard::of_account("").number(), 0);
         // Rows of an embedded store lie below 2^30 and are in hour 0.
         assert_eq!(RowParts::of((1 << 30) - 1).hour, Hour(0));
         assert_eq!(Hour::of_ms(0), Hour(0));
@@ -148,6 +148,6 @@ mod tests {
         assert_eq!(Hour(HOURS - 1).plus(1), Hour(HOURS - 1));
         assert_eq!(Hour::of_number(-1), None);
         assert_eq!(Hour::of_number(HOURS as i32), None);
-        assert_eq!(Shard::of_number(64), None);
+        assert_eq!(RowShard::of_number(64), None);
     }
 }

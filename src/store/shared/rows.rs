@@ -4,7 +4,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::connect::PgSession;
-use super::row_number::{COUNTERS, Hour, RowParts, SHARDS, Shard};
+use super::row_number::{COUNTERS, Hour, RowParts, RowShard, SHARDS};
 use crate::clock::UnixMs;
 use crate::store::{Row, StoreError};
 
@@ -37,7 +37,7 @@ impl RowBlock {
 /// A block that is to be fetched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct WantedBlock {
-    pub shard: Shard,
+    pub shard: RowShard,
     pub rows: u32,
 }
 
@@ -86,7 +86,12 @@ impl RowNumbers {
     ///
     /// # Errors
     /// Returns [`StoreError::Busy`] if the blocks of the shard have too few: more are on their way.
-    pub(super) fn take(&self, shard: Shard, rows: u32, now_ms: UnixMs) -> Result<Row, StoreError> {
+    pub(super) fn take(
+        &self,
+        shard: RowShard,
+        rows: u32,
+        now_ms: UnixMs,
+    ) -> Result<Row, StoreError> {
         let mut shards = self.lock();
         let supply = &mut shards[shard.index()];
         supply.tidy(now_ms);
@@ -114,7 +119,7 @@ impl RowNumbers {
     pub(super) fn wanted(&self, now_ms: UnixMs) -> Vec<WantedBlock> {
         let hour = Hour::of_ms(now_ms);
         let mut shards = self.lock();
-        let wanted = Shard::all().filter_map(|shard| {
+        let wanted = RowShard::all().filter_map(|shard| {
             let supply = &mut shards[shard.index()];
             supply.tidy(now_ms);
             let low = supply.left() < LOW_ROWS || !supply.is_of(hour) || supply.missed > 0;
@@ -124,7 +129,7 @@ impl RowNumbers {
     }
 
     /// Adds a block that was fetched. Of three the one with the fewest numbers goes.
-    pub(super) fn add(&self, shard: Shard, block: RowBlock) {
+    pub(super) fn add(&self, shard: RowShard, block: RowBlock) {
         let mut shards = self.lock();
         let supply = &mut shards[shard.index()];
         supply.missed = 0;
@@ -181,7 +186,7 @@ pub(super) async fn fetch(
         let (shard, hour): (i16, i32) = (row.get(0), row.get(1));
         let (next, end): (i32, i32) = (row.get(2), row.get(3));
         let damaged = StoreError::Damaged("a block of row numbers has no hour or shard");
-        let Some((shard, hour)) = Shard::of_number(shard).zip(Hour::of_number(hour)) else {
+        let Some((shard, hour)) = RowShard::of_number(shard).zip(Hour::of_number(hour)) else {
             return Err(damaged);
         };
         numbers.add(shard, RowBlock { hour, next: next as u32, end: end as u32 });
@@ -198,8 +203,8 @@ mod tests {
     const START_MS: UnixMs = 1_778_500_800_000;
     const HOUR_MS: u64 = 3_600_000;
 
-    fn shard() -> Shard {
-        Shard::of_number(3).unwrap()
+    fn shard() -> RowShard {
+        RowShard::of_number(3).unwrap()
     }
 
     fn block(hours: u32, next: u32, rows: u32) -> RowBlock {

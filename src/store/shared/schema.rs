@@ -50,7 +50,8 @@ pub(super) enum SchemaError {
     NotOwner { role: String, schema: String, owner: String },
     #[error(
         "the role {role} may not make tables in the schema {schema}; run \
-         `CREATE SCHEMA IF NOT EXISTS {schema}` and `GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}`"
+         `CREATE SCHEMA IF NOT EXISTS {schema}` and \
+         `GRANT USAGE, CREATE ON SCHEMA {schema} TO {role}`"
     )]
     MayNotCreate { role: String, schema: String },
     #[error("the server has PostgreSQL {0}; answerd needs 14 or newer")]
@@ -99,16 +100,25 @@ pub(super) async fn prepare(
     Err(StoreError::Busy)
 }
 
+const SERVER: &str = "
+    SELECT current_setting('server_version_num')::int4, current_setting('server_version'),
+           current_setting('server_encoding'), current_setting('fsync'),
+           current_setting('full_page_writes'), current_setting('synchronous_commit')";
+/// Whether the schema is there, has anything, and has our table.
+const RELATIONS: &str = "
+    SELECT count(n.oid) > 0, count(c.oid) > 0, coalesce(bool_or(c.relname = 'meta'), false)
+    FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid WHERE n.nspname = $1";
+/// The role, whether it may make tables, and the owner of one that is not the role's.
+const ROLE: &str = "
+    SELECT current_user::text,
+           has_schema_privilege(n.oid, 'USAGE') AND has_schema_privilege(n.oid, 'CREATE'),
+           (SELECT pg_get_userbyid(relowner)::text FROM pg_class c WHERE relnamespace = n.oid
+            AND NOT pg_has_role(relowner, 'USAGE') ORDER BY c.oid LIMIT 1)
+    FROM pg_namespace n WHERE nspname = $1";
+
 /// Checks what answerd needs of any server.
 async fn check_server(session: &PgSession) -> Result<(), StoreError> {
-    let row = session
-        .query_one(
-            "SELECT current_setting('server_version_num')::int4, current_setting('server_version'),
-                current_setting('server_encoding'), current_setting('fsync'),
-                current_setting('full_page_writes'), current_setting('synchronous_commit')",
-            &[],
-        )
-        .await?;
+    let row = session.query_one(SERVER, &[]).await?;
     if row.get::<_, i32>(0) < SERVER_VERSION_MIN {
         return Err(SchemaError::OldServer(row.get(1)).into());
     }
@@ -134,12 +144,7 @@ enum Relations {
 }
 
 async fn relations(session: &PgSession, schema: &str) -> Result<Relations, StoreError> {
-    let row = session.query_one(
-        "SELECT count(n.oid) > 0, count(c.oid) > 0, coalesce(bool_or(c.relname = 'meta'), false)
-         FROM pg_namespace n LEFT JOIN pg_class c ON c.relnamespace = n.oid
-         WHERE n.nspname = $1",
-        &[&schema],
-    ).await?;
+    let row = session.query_one(RELATIONS, &[&schema]).await?;
     Ok(match (row.get(1), row.get(2)) {
         (_, true) => Relations::WithMeta,
         (true, false) => Relations::Foreign,
@@ -212,16 +217,7 @@ async fn check_meta(
 /// Checks that the role may make tables in the schema and owns those that are there: only an owner
 /// may drop a table.
 async fn check_role(session: &PgSession, schema: &str) -> Result<(), StoreError> {
-    let row = session
-        .query_one(
-            "SELECT current_user::text, has_schema_privilege(n.oid, 'USAGE')
-                AND has_schema_privilege(n.oid, 'CREATE'),
-                (SELECT pg_get_userbyid(relowner)::text FROM pg_class c WHERE relnamespace = n.oid
-                 AND NOT pg_has_role(relowner, 'USAGE') ORDER BY c.oid LIMIT 1)
-         FROM pg_namespace n WHERE nspname = $1",
-            &[&schema],
-        )
-        .await?;
+    let row = session.query_one(ROLE, &[&schema]).await?;
     let (role, schema): (String, _) = (row.get(0), schema.to_owned());
     if let Some(owner) = row.get(2) {
         return Err(SchemaError::NotOwner { role, schema, owner }.into());

@@ -21,9 +21,9 @@ impl CounterWatch {
         CounterWatch { silent_ms, looked_ms: None, seen: BTreeMap::new() }
     }
 
-    /// Takes the values of all counters, which the database was asked for at `asked_ms` and answered
-    /// at `answered_ms` of the monotonic clock. Returns those that have not changed for too long
-    /// while every look succeeded.
+    /// Takes the values of all counters, which the database was asked for at `asked_ms` and
+    /// answered at `answered_ms` of the monotonic clock. Returns those that have not changed for
+    /// too long while every look succeeded.
     pub(super) fn look(
         &mut self,
         asked_ms: u64,

@@ -1,5 +1,8 @@
 //! Connections: their sessions, and how one that is lost is known.
 
+use std::os::unix::net::UnixListener;
+use std::time::Duration;
+
 use super::super::error::ErrorClass;
 use super::*;
 
@@ -99,5 +102,43 @@ fn connection_is_tried_until_there_is_a_server() {
         };
         let (session, ()) = futures_util::future::join(connecting, appearing).await;
         assert_eq!(number(&session, "SELECT 1::int8").await, 1);
+    });
+}
+
+#[test]
+fn connection_is_made_to_the_host_that_takes_writes() {
+    block_on(async {
+        let place = Place::empty();
+        // A server that follows another one looks like this to its clients.
+        let standby = PostgresServer::start();
+        let options = PgOptions { url: standby.url(), ..place.options.clone() };
+        let session = PgConnector::new(&options).unwrap().connect(Purpose::Setup).await.unwrap();
+        run(&session, "ALTER SYSTEM SET default_transaction_read_only = on").await;
+        run(&session, "SELECT pg_reload_conf()").await;
+        let read_only = async || {
+            let answer = session.query_one("SHOW default_transaction_read_only", &[]).await;
+            answer.unwrap().get::<_, String>(0) == "on"
+        };
+        while !read_only().await {}
+        // One that hangs takes connections as ever; another one is not there.
+        let hanging = tempfile::tempdir().unwrap();
+        let _socket = UnixListener::bind(hanging.path().join(".s.PGSQL.5432")).unwrap();
+        let absent = tempfile::tempdir().unwrap();
+        let folder = |url: &str| url.split_once("host=").unwrap().1.to_owned();
+        let (standby_folder, primary) = (folder(&standby.url()), folder(&place.options.url));
+        let connect = async |hosts: &[&str]| {
+            let url = format!("host={} user=answerd dbname=postgres", hosts.join(","));
+            let options = PgOptions { url, ..place.options.clone() };
+            let connector = PgConnector::new(&options).unwrap();
+            let connector = connector.with_host_patience(Duration::from_secs(1));
+            connector.connect(Purpose::Setup).await
+        };
+        let none: [&str; 3] =
+            [hanging.path().to_str().unwrap(), absent.path().to_str().unwrap(), &standby_folder];
+        let error = connect(&none).await.err().unwrap();
+        assert!(error.is_lost() && error.to_string().contains("does not allow writes"), "{error}");
+        let session = connect(&[none.as_slice(), &[primary.as_str()]].concat()).await.unwrap();
+        let sockets = session.query_one("SHOW unix_socket_directories", &[]).await.unwrap();
+        assert_eq!(sockets.get::<_, String>(0), primary);
     });
 }

@@ -97,3 +97,39 @@ fn hour_that_is_being_read_is_dropped_later() {
         assert_eq!(tables_of(&session, hour).await, 0);
     });
 }
+
+#[test]
+fn plan_that_was_made_for_an_empty_hour_reads_by_key_when_it_is_full() {
+    block_on(async {
+        let (_place, session) = Place::prepared().await;
+        let hour = Hour::of_ms(START_MS);
+        hours::make(&session, hour).await.unwrap();
+        let (jobs, ends) = (HourTable::Jobs.in_hour(hour), HourTable::Ends.in_hour(hour));
+        let prepare = format!(
+            "PREPARE look(int8[]) AS
+             SELECT j.asked, e.standing FROM unnest($1) u(row) JOIN {jobs} j ON j.row = u.row
+             LEFT JOIN {ends} e ON e.row = u.row LEFT JOIN queue q ON q.row = u.row;
+             EXECUTE look('{{1,2}}');
+             INSERT INTO {jobs} SELECT row, 1, 0, '' FROM generate_series(1, 20000) row;
+             INSERT INTO {ends} SELECT row, '', '' FROM generate_series(1, 20000) row;"
+        );
+        run(&session, &prepare).await;
+        let plan = "EXPLAIN (ANALYZE, COSTS off, TIMING off) EXECUTE look('{1,2}')";
+        let plan: String = session
+            .simple_query(plan)
+            .await
+            .unwrap()
+            .iter()
+            .filter_map(|line| match line {
+                tokio_postgres::SimpleQueryMessage::Row(row) => row.get(0),
+                _ => None,
+            })
+            .map(|line| format!("{line}\n"))
+            .collect();
+        for index in [&jobs, &ends] {
+            let by_key = format!("Index Scan using {index}_pkey");
+            assert!(plan.contains(&by_key), "{plan}");
+        }
+        assert!(!plan.contains("Seq Scan") && !plan.contains("rows=20000"), "{plan}");
+    });
+}

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::lead::{Leadership, TIMER};
+use super::super::lead::{NodeLead, TIMER};
 use super::super::nodes::NodeNumber;
 use super::*;
 
@@ -24,8 +24,8 @@ fn lead_is_taken_from_a_node_that_is_silent_and_not_from_one_that_beats() {
     block_on(async {
         let (_place, session) = Place::prepared().await;
         let clock = Seconds(AtomicU64::new(1));
-        let mut first = Leadership::new(TIMER, NodeNumber(1));
-        let mut second = Leadership::new(TIMER, NodeNumber(2));
+        let mut first = NodeLead::new(TIMER, NodeNumber(1));
+        let mut second = NodeLead::new(TIMER, NodeNumber(2));
         for _ in 0..20 {
             first.pass(&session, || clock.now_ms()).await.unwrap();
             second.pass(&session, || clock.now_ms()).await.unwrap();
@@ -51,8 +51,8 @@ fn lead_is_taken_from_a_node_that_is_silent_and_not_from_one_that_beats() {
 fn lead_that_was_given_up_is_taken_at_once() {
     block_on(async {
         let (_place, session) = Place::prepared().await;
-        let mut first = Leadership::new(TIMER, NodeNumber(1));
-        let mut second = Leadership::new(TIMER, NodeNumber(2));
+        let mut first = NodeLead::new(TIMER, NodeNumber(1));
+        let mut second = NodeLead::new(TIMER, NodeNumber(2));
         first.pass(&session, || 1_000).await.unwrap();
         second.pass(&session, || 1_000).await.unwrap();
         assert!(!second.leads(1_000));
@@ -69,7 +69,7 @@ fn lead_that_two_take_at_once_has_one_holder() {
         let (place, session) = Place::prepared().await;
         for round in 0..10 {
             let sessions = [place.connect().await, place.connect().await];
-            let mut nodes = [1, 2].map(|node| Leadership::new(TIMER, NodeNumber(node)));
+            let mut nodes = [1, 2].map(|node| NodeLead::new(TIMER, NodeNumber(node)));
             let [first, second] = &mut nodes;
             let (one, other) = futures_util::future::join(
                 first.pass(&sessions[0], || 1_000),

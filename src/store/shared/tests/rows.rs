@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::super::row_number::{COUNTERS, RowParts, Shard};
+use super::super::row_number::{COUNTERS, RowParts, RowShard};
 use super::super::rows::{BLOCK_ROWS, RowNumbers, fetch};
 use super::*;
 
@@ -13,7 +13,7 @@ fn first_fetch_brings_a_block_for_every_shard() {
         let numbers = RowNumbers::new();
         assert_eq!(fetch(&session, &numbers, START_MS).await.unwrap(), 64);
         assert_eq!(fetch(&session, &numbers, START_MS).await.unwrap(), 0);
-        for shard in Shard::all() {
+        for shard in RowShard::all() {
             let row = RowParts::of(numbers.take(shard, 1, START_MS).unwrap());
             assert_eq!((row.shard, row.counter), (shard, 0));
         }
@@ -33,7 +33,7 @@ fn nodes_that_fetch_together_get_no_number_twice() {
                 let mut given = Vec::new();
                 for _ in 0..20 {
                     fetch(&session, &numbers, at_ms).await.unwrap();
-                    for shard in [0, 7, 63].map(|number| Shard::of_number(number).unwrap()) {
+                    for shard in [0, 7, 63].map(|number| RowShard::of_number(number).unwrap()) {
                         let first = numbers.take(shard, BATCH, at_ms).unwrap();
                         given.extend(first..first + u64::from(BATCH));
                     }
@@ -61,7 +61,7 @@ fn hour_without_numbers_gives_none_and_the_next_one_does() {
         run(&session, &format!("UPDATE row_blocks SET next = {last} + 1 WHERE shard = 9")).await;
         let empty = RowNumbers::new();
         assert_eq!(fetch(&session, &empty, START_MS).await.unwrap(), 63);
-        let shard = |number| Shard::of_number(number).unwrap();
+        let shard = |number| RowShard::of_number(number).unwrap();
         let row = RowParts::of(empty.take(shard(8), BLOCK_ROWS, START_MS).unwrap());
         assert_eq!(row.counter + BLOCK_ROWS, COUNTERS);
         assert!(matches!(empty.take(shard(9), 1, START_MS), Err(StoreError::Busy)));
