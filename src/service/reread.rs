@@ -61,7 +61,7 @@ pub fn reread(
 ) -> Result<RereadReport, StoreError> {
     let store = Store::open_existing(&OpenOptions::of(settings, now_ms))?;
     let mut report = RereadReport::default();
-    // Without its recipe an answer of a page stays as it is, which is told of each.
+    // Without its recipe an answer of a page stays as it is, and the report says so.
     let recipes = upstream::all_recipes(settings).unwrap_or_default();
     let outcome = store.raw_rows().and_then(|rows| {
         for row in rows {
