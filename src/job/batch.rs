@@ -1,5 +1,6 @@
 //! A batch: jobs that were submitted together, each accepted or refused by itself.
 
+use subtle::ConstantTimeEq;
 use uuid::Uuid;
 
 use super::Idempotency;
@@ -71,6 +72,11 @@ pub struct BatchProgress {
 }
 
 impl Batch {
+    /// Returns whether it has this id, in time that does not depend on where they differ.
+    pub fn has_id(&self, id: Uuid) -> bool {
+        self.key.id.as_bytes().ct_eq(id.as_bytes()).into()
+    }
+
     /// Returns the number of items that became jobs.
     pub fn jobs(&self) -> u32 {
         self.items.saturating_sub(u32::try_from(self.refused.len()).unwrap_or(u32::MAX))

@@ -6,6 +6,7 @@ use super::StoreError;
 use super::accounts::{Credits, CreditsChange, Usage};
 use super::effects::{Effect, UsageEvent};
 use super::outbox::{HOLD_MS, NewDelivery};
+use super::reads::{LABELS_MAX, OTHER_LABELS};
 use super::row::Row;
 use super::writes::{NewResult, SubmitError, SubmitLimits};
 use crate::clock::UnixMs;
@@ -80,7 +81,7 @@ pub(super) struct JobChange<'j> {
 /// for where the account has an allowance.
 ///
 /// # Errors
-/// The outer error is that of `credits`; the inner says which limit refuses the job.
+/// Returns an error if `credits` does; the inner one says which limit refuses the job.
 pub(super) fn admit(
     job: &Job,
     limits: SubmitLimits,
@@ -397,6 +398,26 @@ pub(super) fn kept_attempt(
             AttemptKept::Nothing
         }
     }
+}
+
+/// Returns the label under which a call of this label is counted, of one account, upstream and day:
+/// its own while few are told apart. `is_known` says whether a label has sums already, `labels` how
+/// many have.
+///
+/// # Errors
+/// Returns an error if one of these fails.
+pub(super) fn counted_label(
+    label: &str,
+    is_known: impl Fn(&str) -> Result<bool, StoreError>,
+    labels: impl FnOnce() -> Result<usize, StoreError>,
+) -> Result<&str, StoreError> {
+    if label.is_empty() || is_known(label)? {
+        return Ok(label);
+    }
+    if is_known(OTHER_LABELS)? || labels()? >= LABELS_MAX {
+        return Ok(OTHER_LABELS);
+    }
+    Ok(label)
 }
 
 /// Adds an attempt to those that are kept of its job, of which the oldest give way. Returns false

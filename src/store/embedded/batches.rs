@@ -85,7 +85,7 @@ impl Store {
     ) -> Result<Option<Batch>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
         let batch = rows::batch_of_row(snapshot, plain.row)?;
-        Ok(batch.filter(|batch| rows::has_id(batch, id) && batch.expires_ms > now_ms))
+        Ok(batch.filter(|batch| batch.has_id(id) && batch.expires_ms > now_ms))
     }
 
     /// Ends every unfinished job of a batch with `failure`, because its owner wants it to. Does not
@@ -106,7 +106,7 @@ impl Store {
         let pending = self.embedded.queue(|queue| {
             queue.submit(move |tables| {
                 let batch = rows::read_batch(tables, plain.row)?.filter(|batch| {
-                    let owned = rows::has_id(batch, id) && batch.account == account;
+                    let owned = batch.has_id(id) && batch.account == account;
                     owned && batch.expires_ms > now_ms
                 });
                 let Some(batch) = batch else { return Ok(Err(TransitionError::Gone)) };

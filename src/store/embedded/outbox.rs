@@ -379,7 +379,7 @@ fn resend_target(
         }
         Subject::Batch => {
             let batch = rows::read_batch(tables, plain.row)?;
-            Ok(batch.filter(|batch| rows::has_id(batch, id)).map(|batch| ResendTarget {
+            Ok(batch.filter(|batch| batch.has_id(id)).map(|batch| ResendTarget {
                 owner: Owner { account: batch.account, expires_ms: batch.expires_ms },
                 webhook: batch.webhook_url.is_some(),
             }))

@@ -1,8 +1,6 @@
 //! Reading the job or the batch of a row.
 
 use redb::ReadableTable;
-use subtle::ConstantTimeEq;
-use uuid::Uuid;
 
 use super::snapshot::Snapshot;
 use super::tables;
@@ -38,9 +36,4 @@ pub(super) fn batch_of_row(snapshot: &Snapshot, row: Row) -> Result<Option<Batch
     let ends = snapshot.open_table(tables::BATCH_PROGRESS)?;
     let ended = ends.get(row)?.ok_or(COUNTS_MISSING)?;
     record::decode_batch(row, bytes.value(), record::decode_progress(row, ended.value())?).map(Some)
-}
-
-/// Returns whether a batch has this id, in time that does not depend on where they differ.
-pub(super) fn has_id(batch: &Batch, id: Uuid) -> bool {
-    batch.key.id.as_bytes().ct_eq(id.as_bytes()).into()
 }

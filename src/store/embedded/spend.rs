@@ -7,7 +7,8 @@ use super::tables::{self, SpendKey};
 use super::transaction::Tables;
 use crate::clock::{self, UnixMs};
 use crate::job::AttemptEnd;
-use crate::store::{DAYS_KEPT_MAX, LABELS_MAX, OTHER_LABELS, SpendRow, Store, StoreError, record};
+use crate::store::change;
+use crate::store::{DAYS_KEPT_MAX, LABELS_MAX, SpendRow, Store, StoreError, record};
 
 /// The most old rows that one write removes.
 const FORGOTTEN_MAX: usize = 1_000;
@@ -47,23 +48,23 @@ fn counted_label<'a>(
     tables: &Tables<'_>,
     (day, account, upstream, label): SpendKey<'a>,
 ) -> Result<&'a str, StoreError> {
-    let key = |label| (day, account, upstream, label);
-    if label.is_empty() || tables.spend.get(key(label))?.is_some() {
-        return Ok(label);
-    }
-    if tables.spend.get(key(OTHER_LABELS))?.is_some() {
-        return Ok(OTHER_LABELS);
-    }
-    let mut labels = 0;
-    for entry in tables.spend.range(key("")..)?.take(LABELS_MAX + 1) {
-        let (key, _) = entry?;
-        let (on, of, at, under) = key.value();
-        if (on, of, at) != (day, account, upstream) {
-            break;
+    let is_known = |label: &str| {
+        let stored = tables.spend.get((day, account, upstream, label))?;
+        Ok(stored.is_some())
+    };
+    change::counted_label(label, is_known, || {
+        let mut labels = 0;
+        let rows = tables.spend.range((day, account, upstream, "")..)?;
+        for entry in rows.take(LABELS_MAX + 1) {
+            let (key, _) = entry?;
+            let (on, of, at, under) = key.value();
+            if (on, of, at) != (day, account, upstream) {
+                break;
+            }
+            labels += usize::from(!under.is_empty());
         }
-        labels += usize::from(!under.is_empty());
-    }
-    Ok(if labels < LABELS_MAX { label } else { OTHER_LABELS })
+        Ok(labels)
+    })
 }
 
 /// Removes what lies before a day.
