@@ -10,7 +10,7 @@ mod group_commit;
 mod life;
 mod list;
 mod measures;
-mod model;
+pub(crate) mod model;
 mod one_state;
 mod outbox;
 pub(crate) mod print;

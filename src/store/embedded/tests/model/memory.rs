@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::clock;
-use crate::job::{Delivery, DeliveryAttempt};
 use crate::store::accounts::DayRecord;
 use crate::store::change::{self, DeliveryChange, JobChange};
 use crate::store::idempotency::Existing;
@@ -13,88 +12,50 @@ use crate::store::outbox::NewDelivery;
 
 /// What a store holds.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Content {
-    jobs: BTreeMap<Row, Job>,
-    batches: BTreeMap<Row, Batch>,
-    results: BTreeMap<Row, Vec<u8>>,
-    ready: BTreeSet<ReadyKey>,
-    expiry: BTreeSet<(UnixMs, Row)>,
-    deadlines: BTreeSet<(UnixMs, Row)>,
-    idempotency: BTreeMap<u128, Row>,
-    outbox: BTreeSet<(UnixMs, Row)>,
-    deliveries: BTreeMap<Row, Delivery>,
-    cache: BTreeMap<(UnixMs, Row), u128>,
-    credits: BTreeMap<(String, u32), Credits>,
-    usage: BTreeMap<(String, u32), DayRecord>,
-}
-
-impl Content {
-    /// Reads what the database holds.
-    pub(super) fn of(store: &Store) -> Content {
-        macro_rules! rows {
-            ($snapshot:expr, $table:expr, |$key:ident, $value:ident| $row:expr) => {
-                $snapshot
-                    .open_table($table)?
-                    .iter()?
-                    .map(|entry| {
-                        let (key, value) = entry?;
-                        let ($key, $value) = (key.value(), value.value());
-                        $row
-                    })
-                    .collect::<Result<_, StoreError>>()?
-            };
-        }
-        let read = store.embedded.shared.read(|snapshot| {
-            let prompts = snapshot.open_table(tables::PROMPTS)?;
-            let job = |row, bytes: &[u8]| {
-                let long_prompt = || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
-                decode_job(row, bytes, |number| store.scrapers.name(number), long_prompt)
-            };
-            let mut content = Content {
-                jobs: rows!(snapshot, tables::JOBS, |row, bytes| Ok((row, job(row, bytes)?.0))),
-                results: rows!(snapshot, tables::RESULTS, |row, bytes| {
-                    Ok((row, record::decode_result(row, bytes)?.to_vec()))
-                }),
-                batches: rows!(snapshot, tables::BATCHES, |row, _bytes| {
-                    Ok((row, rows::batch_of_row(snapshot, row)?.unwrap()))
-                }),
-                ready: rows!(snapshot, tables::READY, |key, _none| Ok(key)),
-                expiry: rows!(snapshot, tables::EXPIRY, |key, _none| Ok(key)),
-                deadlines: rows!(snapshot, tables::DEADLINES, |key, _none| Ok(key)),
-                idempotency: rows!(snapshot, tables::IDEMPOTENCY, |key, row| Ok((key, row))),
-                outbox: rows!(snapshot, tables::OUTBOX, |key, _number| Ok(key)),
-                deliveries: rows!(snapshot, tables::DELIVERIES, |row, bytes| {
-                    Ok((row, record::decode_delivery(row, bytes)?))
-                }),
-                cache: rows!(snapshot, tables::CACHE, |key, hash| Ok((key, hash))),
-                ..Content::default()
-            };
-            for entry in snapshot.open_table(tables::CREDITS)?.iter()? {
-                let (key, bytes) = entry?;
-                let (account, number) = key.value();
-                let key = (account.to_owned(), number);
-                if number >= accounts::DAY_MIN {
-                    content.usage.insert(key, record::decode_day(number, bytes.value())?);
-                } else {
-                    content.credits.insert(key, record::decode_credits(number, bytes.value())?);
-                }
-            }
-            Ok(content)
-        });
-        read.unwrap()
-    }
+pub(crate) struct Content {
+    pub jobs: BTreeMap<Row, Job>,
+    pub batches: BTreeMap<Row, Batch>,
+    pub results: BTreeMap<Row, Vec<u8>>,
+    pub ready: BTreeSet<ReadyKey>,
+    pub expiry: BTreeSet<(UnixMs, Row)>,
+    pub deadlines: BTreeSet<(UnixMs, Row)>,
+    pub idempotency: BTreeMap<u128, Row>,
+    pub outbox: BTreeSet<(UnixMs, Row)>,
+    pub deliveries: BTreeMap<Row, Delivery>,
+    pub cache: BTreeMap<(UnixMs, Row), u128>,
+    pub credits: BTreeMap<(String, u32), Credits>,
+    pub usage: BTreeMap<(String, u32), DayRecord>,
 }
 
 /// The second store.
 #[derive(Default)]
 pub(super) struct Memory {
     pub content: Content,
-    unfinished: BTreeMap<u16, isize>,
+    pub unfinished: BTreeMap<u16, isize>,
+    /// Whether what has ended goes with the tables of its hour, and not one by one.
+    pub drops_hours: bool,
     /// What follows from the latest step.
     pub effects: Vec<Effect>,
 }
 
 impl Memory {
+    /// Returns what another store has to hold at `now_ms`.
+    pub(super) fn compared(&self, now_ms: UnixMs) -> Content {
+        let mut content = self.content.clone();
+        if self.drops_hours {
+            let exists = |row: &Row| {
+                let job = self.content.jobs.get(row).map(|job| job.expires_ms);
+                let batch = self.content.batches.get(row).map(|batch| batch.expires_ms);
+                job.or(batch).is_some_and(|at_ms| at_ms > now_ms)
+            };
+            content.idempotency.retain(|_, row| exists(row));
+            content.batches.retain(|_, batch| batch.expires_ms > now_ms);
+            content.expiry.clear();
+            content.credits.retain(|_, credits| *credits != Credits::default());
+        }
+        content
+    }
+
     pub(super) fn submit(
         &mut self,
         job: Job,
@@ -160,7 +121,13 @@ impl Memory {
     pub(super) fn sweep(&mut self, now_ms: UnixMs, cache_from_ms: UnixMs) {
         let expired: Vec<_> = self.content.expiry.range(..=(now_ms, Row::MAX)).copied().collect();
         for (_, row) in expired {
-            self.remove(row, now_ms);
+            let job = self.content.jobs.get(&row);
+            if !self.drops_hours || job.is_some_and(|job| !job.state.finished()) {
+                self.remove(row, now_ms);
+            }
+        }
+        if self.drops_hours {
+            return;
         }
         self.content.cache.retain(|(stored_ms, _), _| *stored_ms >= cache_from_ms);
     }

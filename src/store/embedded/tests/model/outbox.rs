@@ -1,7 +1,7 @@
 //! The model's outbox: what deliveries there are, and when they are due.
 
 use super::*;
-use crate::job::{DeliveryAttempt, Outcome, Recipient, Subject, receiver_of};
+use crate::job::{Outcome, receiver_of};
 
 pub(super) const URL: &str = "https://a.example/hook";
 
@@ -14,7 +14,7 @@ pub(super) struct Told {
     pub tried: usize,
 }
 
-impl Model {
+impl<S: Tested> Model<S> {
     pub(super) fn deliver(&mut self, at: usize, status: u16) {
         let Some(row) = self.row_at(at) else { return };
         let known = self.jobs.get_mut(&row).filter(|job| job.delivery.is_some());
@@ -34,9 +34,8 @@ impl Model {
             job.held_until_ms = job.held_until_ms.filter(|_| told.due_ms.is_some());
             Some(told)
         });
-        let store = &self.fixture.as_ref().unwrap().store;
-        let resends = store.delivery(row).wait().unwrap().map_or(0, |delivery| delivery.resends);
-        let noted = store.note_delivery(row, attempt, resends, None, 0).unwrap();
+        let resends = self.store().delivery(row).map_or(0, |delivery| delivery.resends);
+        let noted = self.store().note_delivery(row, attempt, resends);
         self.memory.note(row, attempt, resends);
         let noted = noted.map(|noted| (noted.due_ms(), noted.attempts));
         assert_eq!(noted, expected.map(|told| (told.due_ms, told.attempts)));
@@ -48,17 +47,8 @@ impl Model {
         let id = self.accepted.iter().rev().find(|(of, _)| *of == row).unwrap().1;
         let known = self.jobs.get_mut(&row).filter(|job| job.expires_ms > now_ms && job.id == id);
         let account = known.as_ref().map_or("nobody", |job| ACCOUNTS[job.account]);
-        let again = self.fixture.as_ref().unwrap().store.send_again(
-            Subject::Job,
-            id,
-            account.to_owned(),
-            now_ms,
-        );
-        let again = actix_rt::Runtime::new()
-            .unwrap()
-            .block_on(again)
-            .unwrap()
-            .map(|delivery| delivery.due_ms());
+        let store = self.store.as_ref().unwrap();
+        let again = store.send_again(id, account, now_ms).map(|delivery| delivery.due_ms());
         let expected = match known {
             None => Err(ResendError::Gone),
             Some(job) if !job.webhook => Err(ResendError::NoWebhook),
@@ -83,17 +73,14 @@ impl Model {
             known.extend(due_ms.map(|due_ms| (due_ms, *row)));
         }
         known.sort_unstable();
-        let mut visited = Vec::new();
-        let visit = |(_, row), recipient: Recipient| {
+        let outbox = self.store().outbox();
+        for (_, recipient) in &outbox {
             assert_eq!(recipient.receiver, receiver_of(URL) as u32);
-            visited.push(row);
-            ControlFlow::Continue(())
-        };
-        let store = &self.fixture().store;
-        store.visit_outbox(UnixMs::MAX, None, visit).unwrap();
+        }
+        let visited: Vec<Row> = outbox.iter().map(|(row, _)| *row).collect();
         assert_eq!(visited, known.iter().map(|(_, row)| *row).collect::<Vec<_>>());
         let next_ms = known.into_iter().map(|(due_ms, _)| due_ms).find(|due| *due > self.now_ms);
-        assert_eq!(store.next_delivery_ms(self.now_ms).unwrap(), next_ms);
+        assert_eq!(self.store().next_delivery_ms(self.now_ms), next_ms);
     }
 }
 
