@@ -13,17 +13,27 @@ pub const BATCH_WRITES_MAX: usize = 1_024;
 
 /// The answer to a write, when it has been committed.
 #[must_use = "a write is not done before its answer is there"]
-pub struct Pending<T>(Result<Receiver<Result<T, StoreError>>, StoreError>);
+pub struct Pending<T>(Answer<T>);
+
+enum Answer<T> {
+    Begun(Receiver<Result<T, StoreError>>),
+    Ready(Result<T, StoreError>),
+}
 
 impl<T> Pending<T> {
     /// Creates one whose answer comes through a channel; without one the store was closed.
     pub(super) fn begun(answer: Receiver<Result<T, StoreError>>) -> Pending<T> {
-        Pending(Ok(answer))
+        Pending(Answer::Begun(answer))
     }
 
     /// Creates one that was refused at once.
     pub(super) fn refused(error: StoreError) -> Pending<T> {
-        Pending(Err(error))
+        Pending::ready(Err(error))
+    }
+
+    /// Creates one whose answer is known without a write.
+    pub(super) fn ready(answer: Result<T, StoreError>) -> Pending<T> {
+        Pending(Answer::Ready(answer))
     }
 
     /// Waits without blocking the thread.
@@ -32,7 +42,10 @@ impl<T> Pending<T> {
     /// Returns an error if the write was refused or its transaction failed: nothing of it is
     /// stored.
     pub async fn committed(self) -> Result<T, StoreError> {
-        self.0?.await.unwrap_or(Err(StoreError::Closed))
+        match self.0 {
+            Answer::Begun(answer) => answer.await.unwrap_or(Err(StoreError::Closed)),
+            Answer::Ready(answer) => answer,
+        }
     }
 
     /// Waits and blocks the thread; not for handlers.
@@ -40,7 +53,10 @@ impl<T> Pending<T> {
     /// # Errors
     /// Returns an error if [`Pending::committed`] would.
     pub fn wait(self) -> Result<T, StoreError> {
-        self.0?.blocking_recv().unwrap_or(Err(StoreError::Closed))
+        match self.0 {
+            Answer::Begun(answer) => answer.blocking_recv().unwrap_or(Err(StoreError::Closed)),
+            Answer::Ready(answer) => answer,
+        }
     }
 }
 

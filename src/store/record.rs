@@ -5,6 +5,7 @@ mod alert;
 mod counts;
 mod delivery;
 mod extras;
+mod halves;
 mod result;
 mod schedule;
 mod spend;
@@ -20,6 +21,7 @@ pub(crate) use counts::{
     check_counts, decode_attempts, decode_counts, encode_attempts, encode_counts,
 };
 pub(crate) use delivery::{decode_delivery, encode_delivery};
+pub(crate) use halves::{decode_halves, encode_asked, encode_standing};
 pub use result::SealedResult;
 pub(crate) use result::{
     decode_raw, decode_result, decode_sealed_result, encode_raw, encode_result,
@@ -149,7 +151,12 @@ struct DayV1(Vec<(u16, [u64; 5])>);
 /// # Errors
 /// Returns an error if a field is longer than a record can hold.
 pub fn encode_job(job: &Job, scraper: u16) -> Result<Vec<u8>, StoreError> {
-    let inline = job.request.prompt.len() <= PROMPT_INLINE_BYTES_MAX;
+    encode_job_with(job, scraper, PROMPT_INLINE_BYTES_MAX)
+}
+
+/// Encodes a job's record, with its prompt only when that has at most `inline_max` bytes.
+fn encode_job_with(job: &Job, scraper: u16, inline_max: usize) -> Result<Vec<u8>, StoreError> {
+    let inline = job.request.prompt.len() <= inline_max;
     let mut body = encode(&JobV1 {
         nonce: job.nonce,
         scraper,

@@ -43,6 +43,16 @@ impl PgError {
         PgError { class: ErrorClass::ConnectionLost, code: None, message }
     }
 
+    /// Returns the error of this machine, which cannot have another connection.
+    pub(super) fn of_machine(error: &std::io::Error) -> PgError {
+        PgError { class: ErrorClass::Overloaded, code: None, message: error.to_string() }
+    }
+
+    /// Returns whether the server has answered with this SQLSTATE.
+    pub(super) fn has_code(&self, code: &str) -> bool {
+        self.code.as_deref() == Some(code)
+    }
+
     pub(super) fn class(&self) -> ErrorClass {
         self.class
     }

@@ -63,7 +63,8 @@ impl fmt::Display for HourTable {
     }
 }
 
-fn suffix(hour: Hour) -> String {
+/// Returns what follows the kind in the names of an hour's tables.
+pub(super) fn suffix(hour: Hour) -> String {
     format!("{SHAPE}_{:06}", hour.number())
 }
 

@@ -1,15 +1,38 @@
 //! The store of several processes, in a schema of a PostgreSQL database. Nothing outside of this
 //! folder knows tokio_postgres.
 
+mod accounts;
+mod batches;
 mod connect;
 mod error;
+mod feed;
+mod handle;
 mod hours;
+mod kept;
 mod lead;
+mod lists;
+mod loading;
+mod lookups;
 mod membership;
+mod needs;
 mod nodes;
+mod open;
+mod operation;
+mod ops;
+mod outbox;
+mod process;
+mod queue;
+mod reads;
+mod reports;
+mod round;
 mod row_number;
 mod rows;
+mod saving;
 mod schema;
+mod statements;
 #[cfg(test)]
 mod tests;
+mod things;
+mod transaction;
 mod watch;
+mod writer;

@@ -78,3 +78,5 @@ CREATE TABLE stats(
   node int4, scraper int2, kind int2, bucket int4, counts bytea NOT NULL,
   PRIMARY KEY(node, scraper, kind, bucket)
 );
+-- What is not hot: whole records by their kind and key. An empty value is one that is locked and not there.
+CREATE TABLE things(kind int2, key bytea, value bytea NOT NULL, PRIMARY KEY(kind, key)) WITH (fillfactor = 70);

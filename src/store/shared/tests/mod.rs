@@ -1,13 +1,20 @@
 //! The parts of the shared store on a real server: each test has a schema of its own.
 
 mod connect;
+mod cut;
+mod fixture;
 mod hours;
 mod lead;
+mod life;
+mod list;
 mod membership;
+mod model;
 mod nodes;
 pub(crate) mod postgres;
+mod proxy;
 mod rows;
 mod schema;
+mod two_nodes;
 
 use postgres::PostgresServer;
 

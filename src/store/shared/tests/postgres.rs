@@ -44,6 +44,11 @@ impl PostgresServer {
         SHARED.get_or_init(PostgresServer::start)
     }
 
+    /// Returns the folder of the server's socket.
+    pub(crate) fn folder(&self) -> &str {
+        &self.folder
+    }
+
     /// Returns the address of the server's one database, for a user who may do everything.
     pub(crate) fn url(&self) -> String {
         self.url_as("answerd")

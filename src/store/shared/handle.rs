@@ -1,0 +1,99 @@
+//! The parts of an open shared store, and what any thread asks of it at once.
+
+use std::collections::HashMap;
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, RwLock};
+
+use tokio::runtime::Runtime;
+use tokio::sync::{mpsc, watch};
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use super::operation::Operation;
+use super::process::Process;
+use super::reads::Read;
+use super::row_number::RowShard;
+use super::rows::RowNumbers;
+use crate::clock::Clock;
+use crate::id::IdParts;
+use crate::job::{BatchKey, Job};
+use crate::store::effects::Listener;
+use crate::store::{NewIdentity, Row, StoreError, WriterStats};
+
+/// The end of a writer's queue that callers hold.
+pub(super) type OperationQueue = mpsc::Sender<Box<dyn Operation>>;
+
+/// A store in a schema of PostgreSQL, which belongs to several processes.
+pub(crate) struct SharedStore {
+    pub(super) process: Arc<Process>,
+    pub(super) numbers: Arc<RowNumbers>,
+    pub(super) clock: Clock,
+    /// Empty once the store is closed.
+    pub(super) writers: RwLock<Vec<OperationQueue>>,
+    pub(super) readers: Vec<mpsc::Sender<Read>>,
+    pub(super) next_reader: AtomicUsize,
+    pub(super) writing: Mutex<Vec<JoinHandle<()>>>,
+    pub(super) closing: watch::Sender<bool>,
+    pub(super) runtime: Mutex<Option<Runtime>>,
+}
+
+impl SharedStore {
+    /// Makes `listener` hear of every later commit of this process. Only the first call counts.
+    pub(crate) fn listen(&self, listener: Arc<dyn Listener>) {
+        let _ = self.process.listener.set(listener);
+    }
+
+    /// Returns a row number, a nonce and the id that carries both, for a new job of an account.
+    ///
+    /// # Errors
+    /// Returns an error if the row numbers in memory are used up, or the operating system's
+    /// generator failed.
+    pub(crate) fn new_identity(&self, account: &str) -> Result<NewIdentity, StoreError> {
+        self.identity_of(self.next_rows(account, 1)?)
+    }
+
+    /// Returns the identity of a batch of an account and of each of its items.
+    ///
+    /// # Errors
+    /// Returns an error if [`SharedStore::new_identity`] would.
+    pub(crate) fn new_batch_identity(
+        &self,
+        account: &str,
+        items: usize,
+    ) -> Result<(BatchKey, Vec<NewIdentity>), StoreError> {
+        let row = self.next_rows(account, items as u32 + 1)?;
+        let key = BatchKey { row, id: self.identity_of(row)?.id };
+        let identities = (row + 1..=row + items as u64).map(|row| self.identity_of(row));
+        Ok((key, identities.collect::<Result<_, _>>()?))
+    }
+
+    fn next_rows(&self, account: &str, rows: u32) -> Result<Row, StoreError> {
+        self.numbers.take(RowShard::of_account(account), rows, self.clock.now_ms())
+    }
+
+    fn identity_of(&self, row: Row) -> Result<NewIdentity, StoreError> {
+        let (nonce, id) = self.process.cipher.seal_fresh(row)?;
+        Ok(NewIdentity { row, nonce, id })
+    }
+
+    /// Returns the id of a job.
+    pub(crate) fn id_of(&self, job: &Job) -> Uuid {
+        self.process.cipher.seal(job.row, job.nonce)
+    }
+
+    /// Returns what an id carries; `None` if it is no id of this store.
+    pub(crate) fn parts_of(&self, id: Uuid) -> Option<IdParts> {
+        self.process.cipher.open(id)
+    }
+
+    /// Returns a scraper's unfinished jobs: exact for what this process writes, as of the last
+    /// count for what others do.
+    pub(crate) fn unfinished(&self, scraper: u16) -> usize {
+        self.process.scrapers.depth(scraper, &HashMap::new())
+    }
+
+    pub(crate) fn writer_stats(&self) -> WriterStats {
+        let batches = self.process.batches.report();
+        WriterStats { commits: batches.count(), writes: batches.sum }
+    }
+}

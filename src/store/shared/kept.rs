@@ -1,0 +1,254 @@
+//! What is kept beside the jobs as things: attempts that have ended, what they have cost, raw
+//! replies, and the tasks that vendors work on.
+
+use std::sync::Arc;
+
+use super::handle::SharedStore;
+use super::needs::Needs;
+use super::round::Value;
+use super::things::{ThingKey, ThingKind};
+use super::transaction::Transaction;
+use crate::clock::{self, UnixMs};
+use crate::job::{AttemptEnd, Job, TransitionError, VendorTask};
+use crate::store::change::{self, AttemptKept};
+use crate::store::{NewAttemptEnd, OTHER_LABELS, Pending, Row, SpendRow, StoreError, record};
+
+/// What a sum of spend is of.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct SpendOf {
+    /// As a number: `20260511`.
+    day: u32,
+    account: String,
+    upstream: String,
+    label: String,
+}
+
+impl SpendOf {
+    fn thing(&self) -> ThingKey {
+        let parts = [&self.account, &self.upstream, &self.label];
+        ThingKey { kind: ThingKind::Spend, key: pack(self.day, &parts.map(String::as_str)) }
+    }
+
+    /// Returns the key of how many labels are told apart beside this one.
+    fn labels(&self) -> ThingKey {
+        let parts = [self.account.as_str(), self.upstream.as_str()];
+        ThingKey { kind: ThingKind::SpendLabels, key: pack(self.day, &parts) }
+    }
+
+    fn with_label(&self, label: &str) -> SpendOf {
+        SpendOf { label: label.to_owned(), ..self.clone() }
+    }
+
+    /// Reads the key of a thing; `None` for what is none.
+    fn read(key: &[u8]) -> Option<SpendOf> {
+        let (day, mut rest) = key.split_first_chunk::<4>()?;
+        let mut part = || {
+            let (length, behind) = rest.split_first_chunk::<4>()?;
+            let (text, behind) = behind.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+            rest = behind;
+            String::from_utf8(text.to_vec()).ok()
+        };
+        let (account, upstream, label) = (part()?, part()?, part()?);
+        Some(SpendOf { day: u32::from_be_bytes(*day), account, upstream, label })
+    }
+}
+
+/// Returns a key of a day and texts that cannot run into one another.
+fn pack(day: u32, parts: &[&str]) -> Vec<u8> {
+    let mut key = day.to_be_bytes().to_vec();
+    for part in parts {
+        key.extend_from_slice(&(part.len() as u32).to_be_bytes());
+        key.extend_from_slice(part.as_bytes());
+    }
+    key
+}
+
+/// Adds the needs of [`keep_outcome`].
+pub(super) fn need_attempt(needs: &mut Needs, row: Row, ended: &NewAttemptEnd) {
+    needs.things.insert(ThingKey::of_row(ThingKind::Attempts, row));
+    for key in spend_keys(ended).map(|(_, key)| key) {
+        needs.things.extend([key.labels(), key.with_label(OTHER_LABELS).thing(), key.thing()]);
+    }
+}
+
+/// Returns the calls of an attempt that have used something, by their place, and the keys of their
+/// sums.
+fn spend_keys(ended: &NewAttemptEnd) -> impl Iterator<Item = (usize, SpendOf)> {
+    ended.end.used().enumerate().map(|(place, call)| {
+        let key = SpendOf {
+            day: clock::calendar_day(call.ended_ms),
+            account: ended.account.clone(),
+            upstream: call.upstream.clone(),
+            label: ended.label.clone().unwrap_or_default(),
+        };
+        (place, key)
+    })
+}
+
+/// Keeps what is kept of an attempt by the outcome of the transition that ends it.
+pub(super) fn keep_outcome(
+    transaction: &mut Transaction<'_>,
+    row: Row,
+    outcome: &Result<Job, TransitionError>,
+    ended: &NewAttemptEnd,
+) -> Result<(), StoreError> {
+    match change::kept_attempt(outcome, &ended.end) {
+        AttemptKept::WithJob => keep_attempt(transaction, row, ended),
+        AttemptKept::SpendAlone => add_spend(transaction, ended),
+        AttemptKept::Nothing => Ok(()),
+    }
+}
+
+/// Adds an attempt to those of its job, if that is there to keep it, and its calls to what was
+/// spent.
+fn keep_attempt(
+    transaction: &mut Transaction<'_>,
+    row: Row,
+    ended: &NewAttemptEnd,
+) -> Result<(), StoreError> {
+    if transaction.job(row)?.is_none() {
+        return add_spend(transaction, ended);
+    }
+    let key = ThingKey::of_row(ThingKind::Attempts, row);
+    // Those that cannot be read are no reason to keep a job from going on.
+    let kept = transaction.thing(&key).map(|bytes| record::decode_attempts(row, bytes));
+    let mut attempts = kept.and_then(Result::ok).unwrap_or_default();
+    if !change::keep_attempt(&mut attempts, ended.end.clone()) {
+        return Ok(());
+    }
+    let bytes = record::encode_attempts(row, &attempts)?;
+    add_spend(transaction, ended)?;
+    transaction.put_thing(&key, Some(bytes));
+    Ok(())
+}
+
+/// Adds the calls of an attempt to what was spent.
+fn add_spend(transaction: &mut Transaction<'_>, ended: &NewAttemptEnd) -> Result<(), StoreError> {
+    let calls: Vec<_> = ended.end.used().map(|call| call.usage.clone()).collect();
+    for (place, wanted) in spend_keys(ended) {
+        let labels = transaction.thing(&wanted.labels()).map_or(0, count_of);
+        let is_known =
+            |label: &str| Ok(transaction.thing(&wanted.with_label(label).thing()).is_some());
+        let label = change::counted_label(&wanted.label, is_known, || Ok(labels))?;
+        let key = wanted.with_label(label);
+        let known = transaction.thing(&key.thing());
+        let is_new = known.is_none();
+        let known = known.map(|bytes| record::decode_spend(key.day, bytes)).transpose()?;
+        let mut spend = known.unwrap_or_default();
+        spend.count(&calls[place]);
+        transaction.put_thing(&key.thing(), Some(record::encode_spend(key.day, spend)?));
+        if is_new && !key.label.is_empty() {
+            let labels = (labels as u32 + 1).to_be_bytes().to_vec();
+            transaction.put_thing(&key.labels(), Some(labels));
+        }
+    }
+    Ok(())
+}
+
+fn count_of(bytes: &[u8]) -> usize {
+    bytes.try_into().map_or(0, |bytes| u32::from_be_bytes(bytes) as usize)
+}
+
+impl SharedStore {
+    /// Writes the end of an attempt whose job did not wait for it.
+    pub(crate) fn note_attempt(&self, row: Row, ended: NewAttemptEnd) -> Pending<()> {
+        let mut needs = Needs::default();
+        needs.read.insert(row);
+        need_attempt(&mut needs, row, &ended);
+        self.queue_blocking(row, needs, move |transaction| keep_attempt(transaction, row, &ended))
+    }
+
+    /// Returns the attempts that are kept of a job, oldest first. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails or the record is damaged.
+    pub(crate) fn attempts(&self, row: Row) -> Result<Vec<AttemptEnd>, StoreError> {
+        let kept = self.thing(&ThingKey::of_row(ThingKind::Attempts, row))?;
+        kept.map_or(Ok(Vec::new()), |bytes| record::decode_attempts(row, &bytes))
+    }
+
+    /// Reads the raw replies of a job as JSON; `None` if none are kept of it. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails or the record is damaged.
+    pub(crate) fn raw(&self, row: Row) -> Result<Option<Vec<u8>>, StoreError> {
+        let kept = self.thing(&ThingKey::of_row(ThingKind::Raw, row))?;
+        kept.map(|bytes| record::decode_raw(row, &bytes)).transpose()
+    }
+
+    /// Keeps the task that a vendor works on for a job: see
+    /// [`crate::store::Store::set_vendor_task`]. Blocks until it is committed.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails; what was kept stays.
+    pub(crate) fn set_vendor_task(
+        &self,
+        row: Row,
+        lease: u32,
+        task: Option<VendorTask>,
+    ) -> Result<bool, StoreError> {
+        let key = ThingKey::of_row(ThingKind::VendorTask, row);
+        let mut needs = Needs::of_job(row);
+        needs.things.insert(key.clone());
+        let written = self.queue_blocking(row, needs, move |transaction| {
+            let is_held = transaction.job(row)?.is_some_and(|it| change::is_held(&it.job, lease));
+            if is_held {
+                let bytes = task.as_ref().map(|task| record::encode_vendor_task(row, task));
+                transaction.put_thing(&key, bytes.transpose()?);
+            }
+            Ok(is_held)
+        });
+        written.wait()
+    }
+
+    /// Reads the task that a vendor works on for a job. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails or the record is damaged.
+    pub(crate) fn vendor_task(&self, row: Row) -> Result<Option<VendorTask>, StoreError> {
+        let kept = self.thing(&ThingKey::of_row(ThingKind::VendorTask, row))?;
+        kept.map(|bytes| record::decode_vendor_task(row, &bytes)).transpose()
+    }
+
+    /// Returns what was spent on the days (UTC) from that of `from_ms` to that of `to_ms`, both
+    /// included, oldest first; of one account, or of all. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails or a record is damaged.
+    pub(crate) fn spend(
+        &self,
+        account: Option<&str>,
+        from_ms: UnixMs,
+        to_ms: UnixMs,
+    ) -> Result<Vec<SpendRow>, StoreError> {
+        let text = "SELECT key, value FROM things WHERE kind = $1 AND key >= $2 AND key < $3";
+        let first = clock::calendar_day(from_ms.min(to_ms));
+        let last = clock::calendar_day(to_ms);
+        let values: Vec<Value> = vec![
+            Arc::new(ThingKind::Spend as i16),
+            Arc::new(first.to_be_bytes().to_vec()),
+            Arc::new((last + 1).to_be_bytes().to_vec()),
+        ];
+        let mut rows = Vec::new();
+        for found in self.ask_text(text, values).wait()? {
+            const UNREADABLE: StoreError = StoreError::Damaged("a sum of spend has no key");
+            let key = SpendOf::read(found.get(0)).ok_or(UNREADABLE)?;
+            if account.is_none_or(|account| account == key.account) {
+                rows.push((record::decode_spend(key.day, found.get(1))?, key));
+            }
+        }
+        rows.sort_by(|(_, one), (_, other)| one.cmp(other));
+        let row = |(spend, key)| {
+            let SpendOf { day, account, upstream, label } = key;
+            SpendRow { day, account, upstream, label, spend }
+        };
+        Ok(rows.into_iter().map(row).collect())
+    }
+
+    fn thing(&self, key: &ThingKey) -> Result<Option<Vec<u8>>, StoreError> {
+        let text = "SELECT value FROM things WHERE kind = $1 AND key = $2 AND value <> ''";
+        let values: Vec<Value> = vec![Arc::new(key.kind as i16), Arc::new(key.key.clone())];
+        let found = self.ask_text(text, values).wait()?;
+        Ok(found.first().map(|row| row.get(0)))
+    }
+}

@@ -1,0 +1,142 @@
+//! The list of an account's jobs, newest first, in bounded pages: hour by hour, and in each by the
+//! time of the submit.
+
+use std::sync::Arc;
+
+use tokio_postgres::Row as PgRow;
+
+use super::handle::SharedStore;
+use super::hours::{self, HourTable};
+use super::round::Value;
+use super::row_number::{Hour, RowParts};
+use crate::clock::UnixMs;
+use crate::job::{BATCH_ITEMS_MAX, Job};
+use crate::store::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage, Row, StoreError, record};
+
+/// The most rows that one statement returns.
+const ROWS_MAX: usize = 1_000;
+
+/// The jobs that a page may be about.
+struct Listed {
+    account: Option<String>,
+    /// The rows of a batch's items.
+    rows: Option<(Row, Row)>,
+}
+
+/// A place in the order of the list.
+#[derive(Clone, Copy)]
+struct Position {
+    created_ms: i64,
+    row: i64,
+}
+
+const BEFORE_ALL: Position = Position { created_ms: i64::MAX, row: i64::MAX };
+
+impl SharedStore {
+    /// Returns the newest of the jobs that match, exist at `now_ms` and lie after `after`: see
+    /// [`crate::store::Store::list`]. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    pub(crate) fn list(
+        &self,
+        filter: &ListFilter,
+        after: Option<Cursor>,
+        jobs_max: usize,
+        now_ms: UnixMs,
+    ) -> Result<ListPage, StoreError> {
+        let mut page = ListPage::default();
+        let batch = filter.batch.map(|id| self.process.cipher.open(id));
+        let rows = match batch {
+            Some(None) => return Ok(page),
+            Some(Some(plain)) => Some((plain.row + 1, plain.row + BATCH_ITEMS_MAX as u64)),
+            None => None,
+        };
+        let account = (!filter.all_accounts).then(|| filter.account.clone());
+        let listed = Listed { account, rows };
+        let start = after.map(|Cursor(row)| RowParts::of(row).hour);
+        let mut looked_at = 0;
+        for hour in self.hours_down(start, &listed)? {
+            let mut position = match after {
+                Some(cursor) if start == Some(hour) => self.position_of(hour, cursor)?,
+                Some(_) | None => BEFORE_ALL,
+            };
+            loop {
+                let found = self.rows_of_hour(hour, &listed, position)?;
+                for row in &found {
+                    if page.jobs.len() >= jobs_max || looked_at >= LIST_ROWS_MAX {
+                        return Ok(page);
+                    }
+                    looked_at += 1;
+                    position = Position { row: row.get(0), created_ms: row.get(3) };
+                    page.next = Some(Cursor(position.row as Row));
+                    let job = self.listed_job(row);
+                    let exists = |job: &Job| job.expires_ms > now_ms && filter.matches(job);
+                    page.jobs.extend(job.filter(exists));
+                }
+                if found.len() < ROWS_MAX {
+                    break;
+                }
+            }
+        }
+        page.next = None;
+        Ok(page)
+    }
+
+    /// Returns the hours that may have one of the jobs, the newest first.
+    fn hours_down(&self, start: Option<Hour>, listed: &Listed) -> Result<Vec<Hour>, StoreError> {
+        let hours =
+            self.ask_text("SELECT hour FROM hours ORDER BY hour DESC", Vec::new()).wait()?;
+        let hours = hours.iter().filter_map(|row| Hour::of_number(row.get(0)));
+        let of_batch = listed.rows.map(|(first, _)| RowParts::of(first).hour);
+        let hours = hours.filter(|hour| start.is_none_or(|start| *hour <= start));
+        Ok(hours.filter(|hour| of_batch.is_none_or(|of| of == *hour)).collect())
+    }
+
+    /// Returns the place of a cursor's row; one that is gone comes after all of its hour.
+    fn position_of(&self, hour: Hour, Cursor(row): Cursor) -> Result<Position, StoreError> {
+        let table = HourTable::Jobs.in_hour(hour);
+        let text = format!("SELECT created_ms FROM {table} WHERE row = $1");
+        let found = self.ask_text(&text, vec![Arc::new(row as i64)]).wait()?;
+        let created_ms = found.first().map_or(i64::MIN, |found| found.get(0));
+        Ok(Position { created_ms, row: row as i64 })
+    }
+
+    fn rows_of_hour(
+        &self,
+        hour: Hour,
+        listed: &Listed,
+        position: Position,
+    ) -> Result<Vec<PgRow>, StoreError> {
+        let suffix = hours::suffix(hour);
+        let mut text = format!(
+            "SELECT j.row, j.asked, coalesce(e.standing, q.standing), j.created_ms \
+             FROM jobs_{suffix} j LEFT JOIN ends_{suffix} e ON e.row = j.row \
+             LEFT JOIN queue q ON q.row = j.row WHERE (j.created_ms, j.row) < ($1, $2)"
+        );
+        let mut values: Vec<Value> = vec![Arc::new(position.created_ms), Arc::new(position.row)];
+        if let Some(account) = &listed.account {
+            values.push(Arc::new(account.clone()));
+            let known = "(SELECT number FROM accounts WHERE name = $3)";
+            text.push_str(&format!(" AND j.account = {known}"));
+        }
+        if let Some((first, last)) = listed.rows {
+            text.push_str(&format!(" AND j.row BETWEEN {first} AND {last}"));
+        }
+        text.push_str(&format!(" ORDER BY j.created_ms DESC, j.row DESC LIMIT {ROWS_MAX}"));
+        self.ask_text(&text, values).wait()
+    }
+
+    /// Returns a job that is listed. One that is damaged does not hide the others.
+    fn listed_job(&self, found: &PgRow) -> Option<Job> {
+        let row = found.get::<_, i64>(0) as Row;
+        // One without has expired before it could end.
+        let standing = found.get::<_, Option<&[u8]>>(2)?;
+        let name = |number| self.process.scrapers.name(number);
+        let decoded = record::decode_halves(row, found.get(1), standing, name);
+        decoded
+            .map_err(|error| tracing::error!(row, %error, "a job could not be listed"))
+            .ok()
+            .map(|(job, _)| job)
+    }
+}

@@ -1,0 +1,285 @@
+//! Reading what a transaction needs: one round trip for what is locked by its keys, and a second
+//! one for what follows from the rows of the first.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use tokio_postgres::Row as PgRow;
+use uuid::Uuid;
+
+use super::connect::PgSession;
+use super::error::{ErrorClass, PgError};
+use super::needs::Needs;
+use super::process::Process;
+use super::round::{Round, Value};
+use super::row_number::{Hour, RowParts};
+use super::statements::{Prepared, Sql};
+use super::things::{Thing, ThingKey};
+use super::transaction::{
+    BatchRow, DeliveryRow, Fate, Holder, JobRow, KeyRow, StoredIn, Transaction,
+};
+use crate::job::{Batch, BatchProgress};
+use crate::store::accounts::Credits;
+use crate::store::{Row, StoreError, record};
+
+/// The place of a statement's answer, and what it is about.
+enum Loaded {
+    Keys,
+    Jobs,
+    SumAllowances,
+    Things,
+    Batches,
+    Deliveries,
+    ReadJobs,
+}
+
+/// A round trip whose answers are taken into a transaction.
+struct Load<'a, 's> {
+    session: &'s PgSession,
+    prepared: &'a mut Prepared,
+    round: Round<'s>,
+    asked: Vec<(usize, Loaded)>,
+}
+
+impl Load<'_, '_> {
+    async fn ask(&mut self, sql: Sql, values: Vec<Value>, asked: Loaded) -> Result<(), PgError> {
+        let statement = self.prepared.get(self.session, sql, Hour::of_ms(0)).await?;
+        self.asked.push((self.round.add(statement, values), asked));
+        Ok(())
+    }
+
+    /// Adds a statement for each hour that has one of the rows. An hour without tables has none.
+    async fn ask_by_hour(
+        &mut self,
+        sql: Sql,
+        rows: impl IntoIterator<Item = Row>,
+        asked: impl Fn() -> Loaded,
+    ) -> Result<(), PgError> {
+        for (hour, rows) in by_hour(rows) {
+            match self.prepared.get(self.session, sql, hour).await {
+                Ok(statement) => {
+                    let place = self.round.add(statement, vec![Arc::new(rows)]);
+                    self.asked.push((place, asked()));
+                }
+                Err(error) if error.class() == ErrorClass::TableMissing => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns rows by their hours.
+pub(super) fn by_hour(rows: impl IntoIterator<Item = Row>) -> BTreeMap<Hour, Vec<i64>> {
+    let mut hours: BTreeMap<Hour, Vec<i64>> = BTreeMap::new();
+    for row in rows {
+        hours.entry(RowParts::of(row).hour).or_default().push(row as i64);
+    }
+    hours
+}
+
+/// Begins a transaction with `begin`, and locks and reads what it needs.
+///
+/// # Errors
+/// Returns an error if the database fails; the transaction is to be rolled back.
+pub(super) async fn load<'s>(
+    session: &'s PgSession,
+    prepared: &mut Prepared,
+    begin: Round<'s>,
+    process: &Process,
+    needs: &Needs,
+    transaction: &mut Transaction<'_>,
+) -> Result<(), PgError> {
+    let mut load = Load { session, prepared, round: begin, asked: Vec::new() };
+    first_round(&mut load, process, needs).await?;
+    let answers = load.round.answers().await?;
+    take(process, needs, load.asked, answers, transaction);
+    let mut load = Load { session, prepared, round: Round::new(session), asked: Vec::new() };
+    second_round(&mut load, needs, transaction).await?;
+    if load.round.is_empty() {
+        return Ok(());
+    }
+    let answers = load.round.answers().await?;
+    take(process, needs, load.asked, answers, transaction);
+    Ok(())
+}
+
+async fn first_round(
+    load: &mut Load<'_, '_>,
+    process: &Process,
+    needs: &Needs,
+) -> Result<(), PgError> {
+    if !needs.keys.is_empty() {
+        let keys: Vec<Uuid> = needs.keys.keys().map(|key| Uuid::from_u128(*key)).collect();
+        let claims = || needs.keys.values();
+        let hashes: Vec<Uuid> = claims().map(|claim| Uuid::from_u128(claim.request_hash)).collect();
+        let rows: Vec<i64> = claims().map(|claim| claim.row as i64).collect();
+        let expires: Vec<i64> = claims().map(|claim| claim.expires_ms as i64).collect();
+        let values: Vec<Value> =
+            vec![Arc::new(keys), Arc::new(hashes), Arc::new(rows), Arc::new(expires)];
+        load.ask(Sql::LockKeys, values, Loaded::Keys).await?;
+    }
+    load.ask_by_hour(Sql::LockJobs, needs.jobs.iter().copied(), || Loaded::Jobs).await?;
+    let mut allowances: Vec<(i32, i32)> = needs
+        .allowances
+        .iter()
+        .filter_map(|(name, month)| Some((process.accounts.number(name).ok()?, *month as i32)))
+        .collect();
+    if !allowances.is_empty() {
+        allowances.sort_unstable();
+        let (accounts, months): (Vec<i32>, Vec<i32>) = allowances.into_iter().unzip();
+        // The sum is read by a statement of its own, which sees what was committed meanwhile.
+        for sql in [Sql::MakeAllowances, Sql::LockAllowances, Sql::SumAllowances] {
+            let values: Vec<Value> = vec![Arc::new(accounts.clone()), Arc::new(months.clone())];
+            load.ask(sql, values, Loaded::SumAllowances).await?;
+        }
+        // Only the last of them says something.
+        let last = load.asked.pop();
+        load.asked.truncate(load.asked.len() - 2);
+        load.asked.extend(last);
+    }
+    Ok(())
+}
+
+async fn second_round(
+    load: &mut Load<'_, '_>,
+    needs: &Needs,
+    transaction: &Transaction<'_>,
+) -> Result<(), PgError> {
+    let jobs = transaction.jobs.values().filter_map(|job| job.as_ref().ok());
+    let of_jobs = jobs.filter_map(|known| known.job.batch).map(|key| key.row);
+    let holders = transaction.keys.values().filter_map(|key| key.holder).map(|it| it.row);
+    let readers: Vec<Row> = holders.chain(needs.read.iter().copied()).collect();
+    // What is only read may be a batch as well.
+    let mut batches: Vec<Row> = needs.batches.iter().copied().chain(of_jobs).collect();
+    batches.extend(&readers);
+    batches.sort_unstable();
+    batches.dedup();
+    load.ask_by_hour(Sql::LockBatches, batches, || Loaded::Batches).await?;
+    let deliveries = needs.deliveries.iter().copied();
+    load.ask_by_hour(Sql::LockDeliveries, deliveries, || Loaded::Deliveries).await?;
+    if !needs.things.is_empty() {
+        let kinds: Vec<i16> = needs.things.iter().map(|thing| thing.kind as i16).collect();
+        let keys: Vec<Vec<u8>> = needs.things.iter().map(|thing| thing.key.clone()).collect();
+        let values: Vec<Value> = vec![Arc::new(kinds), Arc::new(keys)];
+        load.ask(Sql::LockThings, values, Loaded::Things).await?;
+    }
+    // Those that are not in the queue have ended, or are gone.
+    let missing = needs.jobs.iter().copied().chain(readers);
+    let mut missing: Vec<Row> = missing.filter(|row| !transaction.jobs.contains_key(row)).collect();
+    missing.sort_unstable();
+    missing.dedup();
+    load.ask_by_hour(Sql::ReadJobs, missing, || Loaded::ReadJobs).await
+}
+
+fn take(
+    process: &Process,
+    needs: &Needs,
+    asked: Vec<(usize, Loaded)>,
+    mut answers: Vec<Vec<PgRow>>,
+    transaction: &mut Transaction<'_>,
+) {
+    for (place, asked) in asked {
+        for answer in std::mem::take(&mut answers[place]) {
+            match asked {
+                Loaded::Keys => take_key(needs, &answer, transaction),
+                Loaded::Jobs => {
+                    let standing: &[u8] = answer.get(3);
+                    let job = job_of(process, &answer, standing, StoredIn::Queue);
+                    let job = job.map(|job| JobRow { node: answer.get(4), ..job });
+                    transaction.jobs.insert(row_of(&answer), job);
+                }
+                Loaded::ReadJobs => take_read_job(process, &answer, transaction),
+                Loaded::SumAllowances => {
+                    let (account, month): (i32, i32) = (answer.get(0), answer.get(1));
+                    let taken = credits_of(answer.get(2), answer.get(3));
+                    transaction.allowances.insert((account, month as u32), taken);
+                }
+                Loaded::Batches => {
+                    let batch = batch_of(&answer).map(|batch| BatchRow {
+                        batch,
+                        is_new: false,
+                        changed: false,
+                    });
+                    transaction.batches.insert(row_of(&answer), batch);
+                }
+                Loaded::Deliveries => {
+                    let row = row_of(&answer);
+                    let delivery = record::decode_delivery(row, answer.get(1));
+                    let delivery =
+                        delivery.map(|delivery| DeliveryRow { delivery, recipient: None });
+                    transaction.deliveries.insert(row, delivery);
+                }
+                Loaded::Things => take_thing(needs, &answer, transaction),
+            }
+        }
+    }
+}
+
+fn row_of(answer: &PgRow) -> Row {
+    answer.get::<_, i64>(0) as Row
+}
+
+/// Returns the credits that the slots of an account add up to: a job may be reserved in one and
+/// settled in another.
+pub(super) fn credits_of(reserved: i64, used: i64) -> Credits {
+    let amount = |sum: i64| u64::try_from(sum).unwrap_or(0);
+    Credits { reserved: amount(reserved), used: amount(used) }
+}
+
+fn take_key(needs: &Needs, answer: &PgRow, transaction: &mut Transaction<'_>) {
+    let (key, request): (Uuid, Uuid) = (answer.get(0), answer.get(1));
+    let (row, expires_ms): (i64, i64) = (answer.get(2), answer.get(3));
+    let holder =
+        Holder { row: row as Row, request_hash: request.as_u128(), expires_ms: expires_ms as u64 };
+    // What the claim itself has inserted holds nothing yet.
+    let is_held = needs
+        .keys
+        .get(&key.as_u128())
+        .is_some_and(|claim| claim.row != holder.row && holder.expires_ms > claim.now_ms);
+    let known = KeyRow { stored: holder.row, holder: Some(holder).filter(|_| is_held) };
+    transaction.keys.insert(key.as_u128(), known);
+}
+
+fn take_read_job(process: &Process, answer: &PgRow, transaction: &mut Transaction<'_>) {
+    let (queued, ended): (Option<&[u8]>, Option<&[u8]>) = (answer.get(3), answer.get(4));
+    // One with neither has expired before it could end.
+    let found = ended.map(|it| (it, StoredIn::Ends)).or(queued.map(|it| (it, StoredIn::Queue)));
+    let Some((standing, place)) = found else { return };
+    let job = job_of(process, answer, standing, place);
+    transaction.jobs.insert(row_of(answer), job);
+}
+
+fn job_of(
+    process: &Process,
+    answer: &PgRow,
+    standing: &[u8],
+    stored: StoredIn,
+) -> Result<JobRow, StoreError> {
+    let name = |number| process.scrapers.name(number);
+    let (job, scraper) = record::decode_halves(row_of(answer), answer.get(2), standing, name)?;
+    let account = answer.get(1);
+    let (fate, node, result) = (Fate::Unchanged, None, None);
+    Ok(JobRow { job, scraper, account, stored, fate, node, result })
+}
+
+/// Returns the batch of a row with its record and its counts.
+pub(super) fn batch_of(answer: &PgRow) -> Result<Batch, StoreError> {
+    let (done, failed): (i32, i32) = (answer.get(2), answer.get(3));
+    let completed_ms: Option<i64> = answer.get(4);
+    let progress = BatchProgress {
+        done: done as u32,
+        failed: failed as u32,
+        completed_ms: completed_ms.map(|at_ms| at_ms as u64),
+    };
+    record::decode_batch(row_of(answer), answer.get(1), progress)
+}
+
+fn take_thing(needs: &Needs, answer: &PgRow, transaction: &mut Transaction<'_>) {
+    let (kind, key): (i16, Vec<u8>) = (answer.get(0), answer.get(1));
+    let known = needs.things.iter().find(|it| it.kind as i16 == kind && it.key == key);
+    let Some(ThingKey { kind, key }) = known.cloned() else { return };
+    let value: Vec<u8> = answer.get(2);
+    let value = Some(value).filter(|value| !value.is_empty());
+    transaction.things.insert(ThingKey { kind, key }, Thing { value, changed: false });
+}

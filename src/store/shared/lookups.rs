@@ -1,0 +1,206 @@
+//! What callers read: jobs, batches and deliveries by their rows, and what accounts have used.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::oneshot;
+use tokio_postgres::Row as PgRow;
+use uuid::Uuid;
+
+use super::handle::SharedStore;
+use super::loading::{batch_of, credits_of};
+use super::reads::{Read, ReadReply, RowSubject};
+use super::round::Value;
+use super::statements::Sql;
+use crate::clock::{self, UnixMs};
+use crate::job::{Batch, Delivery, Job, State};
+use crate::store::accounts::{Credits, DailyUsage, Usage};
+use crate::store::{Cached, Pending, Row, StoreError, record};
+
+/// The rows of the tables that were found of one row number.
+pub(crate) type Found = Option<Arc<PgRow>>;
+
+impl SharedStore {
+    /// Begins to read the job of a row, for [`SharedStore::take_job`].
+    pub(crate) fn begin_read(&self, row: Row) -> Pending<Found> {
+        self.ask(|reply| Read::One(RowSubject::Job, row, reply))
+    }
+
+    /// Calls `read` with a job that was found and the JSON of its result, if it exists at `now_ms`.
+    ///
+    /// # Errors
+    /// Returns an error if the job is damaged.
+    pub(crate) fn take_job<T>(
+        &self,
+        found: &Found,
+        now_ms: UnixMs,
+        read: impl FnOnce(&Job, Option<&[u8]>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(found) = found else { return Ok(None) };
+        let row = found.get::<_, i64>(0) as Row;
+        // One with neither half has expired before it could end.
+        let Some(standing) = found.get::<_, Option<&[u8]>>(2) else { return Ok(None) };
+        let name = |number| self.process.scrapers.name(number);
+        let (job, _) = record::decode_halves(row, found.get(1), standing, name)?;
+        if job.expires_ms <= now_ms {
+            return Ok(None);
+        }
+        if job.state != State::Done {
+            return Ok(Some(read(&job, None)));
+        }
+        let result: Option<&[u8]> = found.get(3);
+        let result = result.ok_or(StoreError::Damaged("a result is missing"))?;
+        Ok(Some(read(&job, Some(record::decode_result(row, result)?))))
+    }
+
+    /// Reads the job of a row with the JSON of its result, if it exists at `now_ms`. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails or the job is damaged.
+    pub(crate) fn read_row<T>(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        read: impl FnOnce(&Job, Option<&[u8]>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        self.take_job(&self.begin_read(row).wait()?, now_ms, read)
+    }
+
+    /// Does what [`SharedStore::read_row`] does, by the id.
+    ///
+    /// # Errors
+    /// Returns an error if [`SharedStore::read_row`] would.
+    pub(crate) fn read_job<T>(
+        &self,
+        id: Uuid,
+        now_ms: UnixMs,
+        read: impl FnOnce(&Job, Option<&[u8]>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(plain) = self.process.cipher.open(id) else { return Ok(None) };
+        let found = self.read_row(plain.row, now_ms, |job, result| {
+            plain.has_nonce(job.nonce).then(|| read(job, result))
+        })?;
+        Ok(found.flatten())
+    }
+
+    /// Returns the cached result for a request's hash that was stored from `from_ms` to `now_ms`
+    /// and whose job still exists. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails or the job is damaged.
+    pub(crate) fn cached(
+        &self,
+        hash: u128,
+        from_ms: UnixMs,
+        now_ms: UnixMs,
+    ) -> Result<Option<Cached>, StoreError> {
+        let entry = self.process.cache_index().get(hash, from_ms, now_ms);
+        let Some(entry) = entry else { return Ok(None) };
+        let found = self.read_row(entry.row, now_ms, |job, result| {
+            let json = result?.to_vec();
+            Some(Cached { stored_ms: entry.stored_ms, request: job.request.clone(), json })
+        })?;
+        Ok(found.flatten())
+    }
+
+    /// Reads a batch, if it exists at `now_ms`. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails or the batch is damaged.
+    pub(crate) fn batch(&self, id: Uuid, now_ms: UnixMs) -> Result<Option<Batch>, StoreError> {
+        let Some(plain) = self.process.cipher.open(id) else { return Ok(None) };
+        let found = self.ask(|reply| Read::One(RowSubject::Batch, plain.row, reply)).wait()?;
+        let batch = found.map(|found| batch_of(&found)).transpose()?;
+        Ok(batch.filter(|batch| batch.has_id(id) && batch.expires_ms > now_ms))
+    }
+
+    /// Reads the delivery of a row. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails or the delivery is damaged.
+    pub(crate) fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
+        let found = self.ask(|reply| Read::One(RowSubject::Delivery, row, reply)).wait()?;
+        found.map(|found| record::decode_delivery(row, found.get(1))).transpose()
+    }
+
+    /// Returns what an account has reserved and used in a calendar month. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    pub(crate) fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
+        let text = "SELECT coalesce(sum(reserved), 0)::int8, coalesce(sum(used), 0)::int8 \
+                    FROM credits JOIN accounts ON number = account WHERE name = $1 AND month = $2";
+        let values: Vec<Value> = vec![Arc::new(account.to_owned()), Arc::new(month as i32)];
+        let found = self.ask_text(text, values).wait()?;
+        Ok(found.first().map_or_else(Credits::default, |sum| credits_of(sum.get(0), sum.get(1))))
+    }
+
+    /// Returns an account's use on the days (UTC) from that of `from_ms` to that of `to_ms`, both
+    /// included, oldest first; those on which it used nothing are left out. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    pub(crate) fn usage(
+        &self,
+        account: &str,
+        from_ms: UnixMs,
+        to_ms: UnixMs,
+    ) -> Result<Vec<DailyUsage>, StoreError> {
+        let text = "SELECT day, scraper, sum(jobs)::int8, sum(done)::int8, sum(failed)::int8, \
+                    sum(cached)::int8, sum(credits)::int8 FROM usage \
+                    JOIN accounts ON number = account \
+                    WHERE name = $1 AND day BETWEEN $2 AND $3 GROUP BY 1, 2 ORDER BY 1, 2";
+        let day = |at_ms| Arc::new(clock::calendar_day(at_ms) as i32) as Value;
+        let values: Vec<Value> =
+            vec![Arc::new(account.to_owned()), day(from_ms.min(to_ms)), day(to_ms)];
+        let mut days: Vec<DailyUsage> = Vec::new();
+        for found in self.ask_text(text, values).wait()? {
+            let (number, scraper): (i32, i16) = (found.get(0), found.get(1));
+            let day = number as u32;
+            if days.last().is_none_or(|known| known.day != day) {
+                days.push(DailyUsage { day, scrapers: Vec::new() });
+            }
+            let count = |column: usize| found.get::<_, i64>(column) as u64;
+            let usage = Usage {
+                jobs: count(2),
+                done: count(3),
+                failed: count(4),
+                cached: count(5),
+                credits: count(6),
+            };
+            if let Some((name, known)) =
+                self.process.scrapers.name(scraper as u16).zip(days.last_mut())
+            {
+                known.scrapers.push((name, usage));
+            }
+        }
+        Ok(days)
+    }
+
+    /// Asks a statement of its own that no hour's tables are named by.
+    pub(super) fn ask_statement(&self, sql: Sql, values: Vec<Value>) -> Pending<Vec<PgRow>> {
+        self.ask(|reply| Read::Statement(sql, values, reply))
+    }
+
+    /// Does what [`SharedStore::ask_statement`] does, for what is asked too seldom to stay
+    /// prepared. It may name an hour's tables: an hour without tables has no rows.
+    pub(super) fn ask_text(&self, text: &str, values: Vec<Value>) -> Pending<Vec<PgRow>> {
+        self.ask(|reply| Read::Text(text.to_owned(), values, reply))
+    }
+
+    /// Gives a read to a reader, in turn.
+    pub(super) fn ask<T>(&self, read: impl FnOnce(ReadReply<T>) -> Read) -> Pending<T> {
+        let (reply, answer) = oneshot::channel();
+        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
+        let Some(reader) = turn.checked_rem(self.readers.len()).map(|place| &self.readers[place])
+        else {
+            return Pending::refused(StoreError::Closed);
+        };
+        match reader.try_send(read(reply)) {
+            Ok(()) => Pending::begun(answer),
+            Err(TrySendError::Full(_)) => Pending::refused(StoreError::Busy),
+            Err(TrySendError::Closed(_)) => Pending::refused(StoreError::Closed),
+        }
+    }
+}

@@ -1,0 +1,77 @@
+//! An operation of the store as the writer sees it: what it needs, how it decides, and who waits
+//! for its answer.
+
+use std::collections::HashMap;
+
+use tokio::sync::oneshot;
+
+use super::needs::Needs;
+use super::transaction::Transaction;
+use crate::store::effects::Effect;
+use crate::store::{Pending, StoreError};
+
+/// The outcome of one try to commit a batch, beside the answers.
+#[derive(Debug)]
+pub(super) struct Decided {
+    /// To what the try raises the fence. No other try ever does.
+    pub fence: i64,
+    pub effects: Vec<Effect>,
+    /// By how much the numbers of unfinished jobs change, by scraper.
+    pub depth: HashMap<u16, isize>,
+}
+
+/// An operation that waits for its transaction.
+pub(super) trait Operation: Send {
+    fn needs(&self) -> &Needs;
+
+    /// Decides on what is there, and keeps the answer under the number of the try: what was there
+    /// may have changed since the one before.
+    fn decide(&mut self, number: usize, transaction: &mut Transaction<'_>);
+
+    /// Answers the caller with what the try of this number has decided, or with an error.
+    fn settle(self: Box<Self>, committed: Result<usize, StoreError>);
+}
+
+struct PendingOperation<T, F> {
+    needs: Needs,
+    decide: F,
+    /// By the number of the try.
+    outcomes: Vec<Result<T, StoreError>>,
+    reply: oneshot::Sender<Result<T, StoreError>>,
+}
+
+impl<T, F> Operation for PendingOperation<T, F>
+where
+    T: Send,
+    F: Fn(&mut Transaction<'_>) -> Result<T, StoreError> + Send,
+{
+    fn needs(&self) -> &Needs {
+        &self.needs
+    }
+
+    fn decide(&mut self, number: usize, transaction: &mut Transaction<'_>) {
+        // Of tries that came to no commit.
+        self.outcomes.truncate(number);
+        self.outcomes.push((self.decide)(transaction));
+    }
+
+    fn settle(mut self: Box<Self>, committed: Result<usize, StoreError>) {
+        let answer = match committed {
+            Ok(number) if number < self.outcomes.len() => self.outcomes.swap_remove(number),
+            Ok(_) => Err(StoreError::Closed),
+            Err(error) => Err(error),
+        };
+        // The caller may have gone; the write stands all the same.
+        let _ = self.reply.send(answer);
+    }
+}
+
+/// Creates an operation, and the answer to wait for. `decide` refuses before it changes anything.
+pub(super) fn operation<T: Send + 'static>(
+    needs: Needs,
+    decide: impl Fn(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+) -> (Box<dyn Operation>, Pending<T>) {
+    let (reply, answer) = oneshot::channel();
+    let waiting = PendingOperation { needs, decide, outcomes: Vec::new(), reply };
+    (Box::new(waiting), Pending::begun(answer))
+}

@@ -1,0 +1,103 @@
+//! The state that the writers, the readers and the callers of one process share.
+
+use std::collections::{BTreeSet, HashMap};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+
+use super::connect::PgConnector;
+use super::nodes::NodeNumber;
+use crate::id::IdCipher;
+use crate::store::cache::CacheIndex;
+use crate::store::effects::{Effect, Listener};
+use crate::store::{CacheEntry, Scrapers, StoreError};
+use crate::tally::Histogram;
+
+/// The number by which the tables name an account.
+pub(super) type AccountNumber = i32;
+
+/// The upper bounds of the histogram of transactions, operations.
+pub(super) const BATCH_BOUNDS: [u64; 8] = [1, 2, 4, 8, 16, 64, 256, 1_024];
+
+/// The accounts whose numbers this process has seen. A number never changes.
+#[derive(Default)]
+pub(super) struct Accounts(RwLock<HashMap<String, AccountNumber>>);
+
+impl Accounts {
+    /// Returns the number of an account.
+    ///
+    /// # Errors
+    /// Returns an error if the database was not asked for it.
+    pub(super) fn number(&self, name: &str) -> Result<AccountNumber, StoreError> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        known.get(name).copied().ok_or(StoreError::Damaged("an account has no number"))
+    }
+
+    /// Returns those of the names that have no number yet.
+    pub(super) fn unknown(&self, names: &BTreeSet<String>) -> Vec<String> {
+        let known = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        names.iter().filter(|name| !known.contains_key(*name)).cloned().collect()
+    }
+
+    pub(super) fn learn(&self, name: String, number: AccountNumber) {
+        self.0.write().unwrap_or_else(PoisonError::into_inner).insert(name, number);
+    }
+}
+
+/// The counts of transactions of unknown outcome, by what was found out.
+#[derive(Debug, Default)]
+pub(super) struct UnknownOutcomes {
+    pub committed: AtomicU64,
+    pub again: AtomicU64,
+}
+
+/// The state that the parts of a process share.
+pub(super) struct Process {
+    pub connector: PgConnector,
+    /// The number of this process's row among the nodes.
+    pub node: NodeNumber,
+    pub cipher: IdCipher,
+    pub scrapers: Arc<Scrapers>,
+    pub accounts: Accounts,
+    pub cache: Mutex<CacheIndex>,
+    pub listener: OnceLock<Arc<dyn Listener>>,
+    /// The operations of each transaction.
+    pub batches: Histogram,
+    pub unknown_outcomes: UnknownOutcomes,
+}
+
+impl Process {
+    /// Makes what follows from a commit follow.
+    pub(super) fn committed(
+        &self,
+        operations: usize,
+        effects: &[Effect],
+        depth: &HashMap<u16, isize>,
+    ) {
+        self.batches.observe(operations as u64);
+        for (number, change) in depth {
+            let Some(entry) = self.scrapers.entry(*number) else { continue };
+            let add = |unfinished: usize| Some(unfinished.saturating_add_signed(*change));
+            // Several writers change it.
+            let _ = entry.unfinished.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
+        }
+        for effect in effects {
+            if let Effect::Cached { hash, stored_ms, row } = effect {
+                let entry = CacheEntry { row: *row, stored_ms: *stored_ms };
+                self.cache_index().insert(*hash, entry);
+            }
+        }
+        if let Some(listener) = self.listener.get() {
+            // What is committed stays so, and its callers must hear that.
+            let heard = catch_unwind(AssertUnwindSafe(|| listener.committed(effects)));
+            if heard.is_err() {
+                tracing::error!("the listener to the store's commits panicked");
+            }
+        }
+    }
+
+    pub(super) fn cache_index(&self) -> MutexGuard<'_, CacheIndex> {
+        // An index that a panic has left half-changed can at worst miss an entry.
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
