@@ -20,7 +20,7 @@ pub fn shown(stored: &[u8], has_extras: bool) -> Cow<'_, [u8]> {
     let mut json = Vec::with_capacity(stored.len());
     let mut deserializer = serde_json::Deserializer::from_slice(stored);
     let copied = serde::Deserializer::deserialize_map(&mut deserializer, Copying(&mut json));
-    // What is no object is the store's to tell of.
+    // What is no object stays as it is.
     if copied.is_ok() { Cow::Owned(json) } else { Cow::Borrowed(stored) }
 }
 
