@@ -401,7 +401,7 @@ pub(super) fn kept_attempt(
 }
 
 /// Returns the label under which a call of this label is counted, of one account, upstream and day:
-/// its own while few are told apart. `is_known` says whether a label has sums already, `labels` how
+/// its own until too many have sums. `is_known` says whether a label has sums already, `labels` how
 /// many have.
 ///
 /// # Errors

@@ -29,7 +29,7 @@ impl SpendOf {
         ThingKey { kind: ThingKind::Spend, key: pack(self.day, &parts.map(String::as_str)) }
     }
 
-    /// Returns the key of how many labels are told apart beside this one.
+    /// Returns the key of the number of labels with sums of their own.
     fn labels(&self) -> ThingKey {
         let parts = [self.account.as_str(), self.upstream.as_str()];
         ThingKey { kind: ThingKind::SpendLabels, key: pack(self.day, &parts) }

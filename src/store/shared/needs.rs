@@ -20,7 +20,7 @@ pub(super) struct KeyClaim {
 /// The needs of the operations of a transaction.
 #[derive(Default, Debug)]
 pub(super) struct Needs {
-    /// By the hash of the key. Of several claims in one transaction the first stands here.
+    /// By the hash of the key. Of several claims in one transaction, the first one.
     pub keys: BTreeMap<u128, KeyClaim>,
     /// Jobs that are changed, if they have not ended.
     pub jobs: BTreeSet<Row>,

@@ -18,7 +18,7 @@ pub(super) enum ThingKind {
     VendorTask = 3,
     /// What was spent, by day, account, upstream and label.
     Spend = 4,
-    /// How many labels are told apart, by day, account and upstream.
+    /// The number of labels with sums of their own, by day, account and upstream.
     SpendLabels = 5,
 }
 

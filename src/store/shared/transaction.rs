@@ -47,7 +47,7 @@ pub(super) struct JobRow {
     pub fate: Fate,
     /// The node whose workers have it, in the queue.
     pub node: Option<i32>,
-    /// The JSON that its end has brought.
+    /// The result's JSON, once it has ended.
     pub result: Option<Vec<u8>>,
 }
 
