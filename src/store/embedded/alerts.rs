@@ -5,6 +5,7 @@
 use redb::ReadableTable;
 use uuid::Uuid;
 
+use super::Embedded;
 use super::snapshot::Snapshot;
 use super::transaction::Tables;
 use super::{alert_marks, notices, outbox, tables};
@@ -13,22 +14,21 @@ use crate::clock::UnixMs;
 use crate::store::alerts::WatchMark;
 use crate::store::outbox::NewDelivery;
 use crate::store::{
-    AlertError, DueAlert, EvaluationWritten, NewEvaluation, Pending, Row, SentNotice, Store,
-    StoreError, record,
+    AlertError, DueAlert, EvaluationWritten, NewEvaluation, Pending, Row, SentNotice, StoreError,
+    record,
 };
 
 /// How far ahead an evaluation can be due, milliseconds: one that seems to be was planned by a
 /// clock that was ahead, and is due.
 const DUE_AHEAD_MS_MAX: u64 = 600_000;
 
-impl Store {
-    /// Writes a new alert, to be evaluated at `due_ms`.
-    pub fn insert_alert(
+impl Embedded {
+    pub(crate) fn insert_alert(
         &self,
         alert: Alert,
         due_ms: Option<UnixMs>,
     ) -> Pending<Result<Alert, AlertError>> {
-        self.embedded.queue(|queue| {
+        self.queue(|queue| {
             queue.submit(move |tables| {
                 let others = of_account(tables, &alert.account)?;
                 if let Some(refused) = AlertError::of_new(&alert, &others) {
@@ -41,14 +41,13 @@ impl Store {
         })
     }
 
-    /// Puts an alert in the place of the one that it was made of; evaluated at `due_ms`.
-    pub fn replace_alert(
+    pub(crate) fn replace_alert(
         &self,
         before: Alert,
         mut after: Alert,
         due_ms: Option<UnixMs>,
     ) -> Pending<Result<Alert, AlertError>> {
-        self.embedded.queue(|queue| {
+        self.queue(|queue| {
             queue.submit(move |tables| {
                 let Some(current) = current(tables, &before)? else {
                     return Ok(Err(AlertError::Gone));
@@ -68,9 +67,8 @@ impl Store {
         })
     }
 
-    /// Removes an alert with its notices, sent or not.
-    pub fn remove_alert(&self, alert: Alert) -> Pending<Result<Alert, AlertError>> {
-        self.embedded.queue(|queue| {
+    pub(crate) fn remove_alert(&self, alert: Alert) -> Pending<Result<Alert, AlertError>> {
+        self.queue(|queue| {
             queue.submit(move |tables| {
                 let Some(current) = current(tables, &alert)? else {
                     return Ok(Err(AlertError::Gone));
@@ -85,16 +83,18 @@ impl Store {
         })
     }
 
-    /// Writes an evaluation with its notice.
-    pub fn write_evaluation(&self, evaluation: NewEvaluation) -> Pending<EvaluationWritten> {
-        self.embedded.queue(|queue| {
+    pub(crate) fn write_evaluation(&self, evaluation: NewEvaluation) -> Pending<EvaluationWritten> {
+        self.queue(|queue| {
             queue.submit_blocking(move |tables| write_evaluation(tables, evaluation))
         })
     }
 
-    /// Writes a notice that somebody has asked for, whatever the state of the alert.
-    pub fn add_notice(&self, alert: Alert, notice: Notice) -> Pending<Result<Notice, AlertError>> {
-        self.embedded.queue(|queue| {
+    pub(crate) fn add_notice(
+        &self,
+        alert: Alert,
+        notice: Notice,
+    ) -> Pending<Result<Notice, AlertError>> {
+        self.queue(|queue| {
             queue.submit(move |tables| {
                 let Some(mut current) = current(tables, &alert)? else {
                     return Ok(Err(AlertError::Gone));
@@ -109,13 +109,9 @@ impl Store {
         })
     }
 
-    /// Reads an alert of an account.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn alert(&self, id: Uuid, account: &str) -> Result<Option<Alert>, StoreError> {
+    pub(crate) async fn alert(&self, id: Uuid, account: &str) -> Result<Option<Alert>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let alerts = snapshot.open_table(tables::ALERTS)?;
             let Some(bytes) = alerts.get(plain.row)? else { return Ok(None) };
             let alert = record::decode_alert(plain.row, bytes.value())?;
@@ -123,13 +119,8 @@ impl Store {
         })
     }
 
-    /// Reads the alerts of an account, or of all, oldest first. One that is damaged is left out,
-    /// and `db check` names it.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub async fn alerts(&self, account: Option<&str>) -> Result<Vec<Alert>, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) async fn alerts(&self, account: Option<&str>) -> Result<Vec<Alert>, StoreError> {
+        self.read(|snapshot| {
             let mut found = Vec::new();
             for entry in snapshot.open_table(tables::ALERTS)?.iter()? {
                 let (row, bytes) = entry?;
@@ -146,12 +137,8 @@ impl Store {
         })
     }
 
-    /// Reads the notices of an alert that are kept, newest first, each with its delivery.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn notices(&self, alert: &Alert) -> Result<Vec<SentNotice>, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) async fn notices(&self, alert: &Alert) -> Result<Vec<SentNotice>, StoreError> {
+        self.read(|snapshot| {
             let mut found = Vec::new();
             for row in alert.progress.notices.iter().rev() {
                 // An older state of the alert may name one that has gone.
@@ -164,12 +151,8 @@ impl Store {
         })
     }
 
-    /// Returns when the next alert is due.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn next_alert_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) fn next_alert_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
+        self.read(|snapshot| {
             let due = snapshot.open_table(tables::ALERTS_DUE)?;
             let is_ahead = due
                 .last()?
@@ -179,17 +162,12 @@ impl Store {
         })
     }
 
-    /// Reads at most `alerts_max` alerts that are due at `now_ms`, the earliest first. One that is
-    /// damaged is passed over.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn due_alerts(
+    pub(crate) fn due_alerts(
         &self,
         now_ms: UnixMs,
         alerts_max: usize,
     ) -> Result<Vec<DueAlert>, StoreError> {
-        self.embedded.read(|snapshot| due_in(snapshot, now_ms, alerts_max))
+        self.read(|snapshot| due_in(snapshot, now_ms, alerts_max))
     }
 }
 

@@ -4,6 +4,7 @@
 
 use uuid::Uuid;
 
+use super::Embedded;
 use super::snapshot::Snapshot;
 use super::spend;
 use super::transaction::Tables;
@@ -11,7 +12,7 @@ use crate::clock::UnixMs;
 use crate::job::{AttemptEnd, Job, State, UpstreamUsage};
 use crate::store::change;
 use crate::store::record::SealedResult;
-use crate::store::{NewAttemptEnd, Pending, Row, Store, StoreError, record};
+use crate::store::{NewAttemptEnd, Pending, Row, StoreError, record};
 
 /// Adds an attempt to those of its job, if that is there to keep it, and its calls to what was
 /// spent, in the transaction that changes the job.
@@ -63,13 +64,8 @@ pub(super) fn usage(snapshot: &Snapshot, job: &Job) -> Option<UpstreamUsage> {
     attempts.iter().filter_map(AttemptEnd::usage).reduce(UpstreamUsage::and)
 }
 
-impl Store {
-    /// Reads a job with the JSON of its result and its attempts that are kept, oldest first, if it
-    /// exists at `now_ms`: all of one state.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn read_attempts<T>(
+impl Embedded {
+    pub(crate) async fn read_attempts<T>(
         &self,
         id: Uuid,
         now_ms: UnixMs,
@@ -77,7 +73,7 @@ impl Store {
     ) -> Result<Option<T>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
         let row = plain.row;
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let ended = read(snapshot, row);
             let found = self.row_in(snapshot, row, now_ms, |job, result| {
                 plain.has_nonce(job.nonce).then(|| ended.map(|ended| read_job(job, result, ended)))
@@ -86,19 +82,14 @@ impl Store {
         })
     }
 
-    /// Reads a job with its result, sealed as it is stored, and what its attempts have used, if it
-    /// exists at `now_ms`: all of one state.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn read_job_with_usage<T>(
+    pub(crate) async fn read_job_with_usage<T>(
         &self,
         id: Uuid,
         now_ms: UnixMs,
         read_job: impl FnOnce(&Job, Option<SealedResult<'_>>, Option<&UpstreamUsage>) -> T,
     ) -> Result<Option<T>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
-        let found = self.embedded.read(|snapshot| {
+        let found = self.read(|snapshot| {
             self.sealed_row_in(snapshot, plain.row, now_ms, |job, result| {
                 plain.has_nonce(job.nonce).then(|| {
                     let usage = usage(snapshot, job);
@@ -109,9 +100,8 @@ impl Store {
         Ok(found.flatten())
     }
 
-    /// Writes the end of an attempt whose job did not wait for it.
-    pub fn note_attempt(&self, row: Row, ended: NewAttemptEnd) -> Pending<()> {
-        self.embedded.queue(|queue| {
+    pub(crate) fn note_attempt(&self, row: Row, ended: NewAttemptEnd) -> Pending<()> {
+        self.queue(|queue| {
             queue.submit_blocking(move |tables| {
                 let is_kept = tables.has_job(row)?;
                 note(tables, row, ended, is_kept)

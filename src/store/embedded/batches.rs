@@ -3,62 +3,49 @@
 
 use uuid::Uuid;
 
+use super::Embedded;
 use super::snapshot::Snapshot;
 use super::transaction::Tables;
 use super::{batch_progress, idempotency, jobs, outbox, rows};
 use crate::clock::UnixMs;
 use crate::job::{Batch, Event, Failure, Idempotency, Job, State, TransitionError};
 use crate::store::change;
-use crate::store::{NewItem, Pending, Row, Scrapers, Store, StoreError, SubmitError, record};
+use crate::store::{NewItem, Pending, Row, Scrapers, StoreError, SubmitError, record};
 
-impl Store {
-    /// Writes a batch with the jobs of those items that keep their limits. Where its idempotency
-    /// key came with the same request before, nothing is written, and the answer is that earlier
-    /// batch: it has another row.
-    pub fn submit_batch(
+impl Embedded {
+    pub(crate) fn submit_batch(
         &self,
         batch: Batch,
         items: Vec<NewItem>,
     ) -> Pending<Result<Batch, SubmitError>> {
-        let scrapers = self.scrapers.clone();
-        self.embedded
-            .queue(|queue| queue.submit(move |tables| insert(tables, &scrapers, batch, items)))
+        let scrapers = self.shared.scrapers.clone();
+        self.queue(|queue| queue.submit(move |tables| insert(tables, &scrapers, batch, items)))
     }
 
-    /// Returns the batch that came with the same idempotency key and request before, if it exists
-    /// at `now_ms`; writes nothing. For a caller who may not submit, and may repeat what was
-    /// submitted.
-    pub fn earlier_batch(
+    pub(crate) fn earlier_batch(
         &self,
         known: Option<Idempotency>,
         now_ms: UnixMs,
     ) -> Pending<Option<Result<Batch, SubmitError>>> {
-        let scrapers = self.scrapers.clone();
-        self.embedded
-            .queue(|queue| queue.submit(move |tables| earlier(tables, &scrapers, known, now_ms)))
+        let scrapers = self.shared.scrapers.clone();
+        self.queue(|queue| queue.submit(move |tables| earlier(tables, &scrapers, known, now_ms)))
     }
 
-    /// Reads a batch, if it exists at `now_ms`.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn batch(&self, id: Uuid, now_ms: UnixMs) -> Result<Option<Batch>, StoreError> {
-        self.embedded.read(|snapshot| self.batch_in(snapshot, id, now_ms))
+    pub(crate) async fn batch(
+        &self,
+        id: Uuid,
+        now_ms: UnixMs,
+    ) -> Result<Option<Batch>, StoreError> {
+        self.read(|snapshot| self.batch_in(snapshot, id, now_ms))
     }
 
-    /// Reads a batch, if it exists at `now_ms`, and calls `visit` with the place and the job of
-    /// every item that became one, in their order: all of one state, so that the counts are those
-    /// of the jobs.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub fn batch_with_jobs(
+    pub(crate) fn batch_with_jobs(
         &self,
         id: Uuid,
         now_ms: UnixMs,
         mut visit: impl FnMut(u32, &Job),
     ) -> Result<Option<Batch>, StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let Some(batch) = self.batch_in(snapshot, id, now_ms)? else { return Ok(None) };
             let tables = snapshot.rows()?;
             for entry in tables.jobs.range(rows_of(&batch))? {
@@ -66,7 +53,7 @@ impl Store {
                 let row = row.value();
                 let long_prompt =
                     || Ok(tables.prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
-                let name = |number| self.scrapers.name(number);
+                let name = |number| self.shared.scrapers.name(number);
                 let (job, _) = record::decode_job(row, bytes.value(), name, long_prompt)?;
                 if job.batch == Some(batch.key) {
                     // Inside the batch's rows, which are few.
@@ -88,13 +75,7 @@ impl Store {
         Ok(batch.filter(|batch| batch.has_id(id) && batch.expires_ms > now_ms))
     }
 
-    /// Ends every unfinished job of a batch with `failure`, because its owner wants it to. Does not
-    /// block the thread. Another account's batch is as good as none.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed, or its writer is overloaded; every job is as it
-    /// was.
-    pub async fn stop_batch(
+    pub(crate) async fn stop_batch(
         &self,
         id: Uuid,
         account: String,
@@ -102,8 +83,8 @@ impl Store {
         failure: Failure,
     ) -> Result<Result<Batch, TransitionError>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(Err(TransitionError::Gone)) };
-        let scrapers = self.scrapers.clone();
-        let pending = self.embedded.queue(|queue| {
+        let scrapers = self.shared.scrapers.clone();
+        let pending = self.queue(|queue| {
             queue.submit(move |tables| {
                 let batch = rows::read_batch(tables, plain.row)?.filter(|batch| {
                     let owned = batch.has_id(id) && batch.account == account;

@@ -4,13 +4,14 @@
 
 use redb::{ReadableTable, WriteTransaction};
 
+use super::Embedded;
 use super::snapshot::Snapshot;
 use super::tables;
 use super::transaction::Tables;
 use crate::clock::UnixMs;
 use crate::job::{Job, SAMPLES_MAX, State};
 use crate::store::{
-    CompletedJob, CompletedPage, LIST_ROWS_MAX, ResultFilter, Row, Store, StoreError, record,
+    CompletedJob, CompletedPage, LIST_ROWS_MAX, ResultFilter, Row, StoreError, record,
 };
 
 /// The most results of a page, and the bytes of results after which it ends.
@@ -80,32 +81,22 @@ pub(super) fn number_all(
     Ok(())
 }
 
-impl Store {
-    /// Returns the number of the job that was done last; `None` if none was.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub async fn last_completion(&self) -> Result<Option<u64>, StoreError> {
-        self.embedded.read(|snapshot| {
+impl Embedded {
+    pub(crate) async fn last_completion(&self) -> Result<Option<u64>, StoreError> {
+        self.read(|snapshot| {
             let completions = snapshot.open_table(tables::COMPLETIONS)?;
             Ok(completions.last()?.map(|(number, _)| number.value()))
         })
     }
 
-    /// Returns the jobs of an account that are done, that match and that exist at `now_ms`, in
-    /// the order in which they were done, with the numbers from `from` to `until`: as many as a
-    /// page has.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn completed(
+    pub(crate) fn completed(
         &self,
         filter: &ResultFilter,
         from: u64,
         until: u64,
         now_ms: UnixMs,
     ) -> Result<CompletedPage, StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let completions = snapshot.open_table(tables::COMPLETIONS)?;
             let mut page = CompletedPage::default();
             let mut bytes = 0;
@@ -170,7 +161,7 @@ impl Store {
         let tables = snapshot.rows()?;
         let Some(bytes) = tables.jobs.get(row)? else { return Ok(None) };
         let long_prompt = || Ok(tables.prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
-        let name = |number| self.scrapers.name(number);
+        let name = |number| self.shared.scrapers.name(number);
         match record::decode_job(row, bytes.value(), name, long_prompt) {
             Ok((job, _)) => Ok(Some(job)),
             Err(error) if error.voids_transaction() => Err(error),

@@ -3,11 +3,12 @@
 
 use redb::ReadableTable;
 
+use super::Embedded;
 use super::tables;
 use super::transaction::Tables;
 use crate::clock::UnixMs;
 use crate::store::row::CountsKey;
-use crate::store::{Counts, CountsKind, Store, StoreError, record};
+use crate::store::{Counts, CountsKind, StoreError, record};
 
 /// The most old records of one scraper that one write removes.
 const FORGOTTEN_MAX: usize = 1_000;
@@ -40,14 +41,9 @@ fn write(
     Ok(())
 }
 
-impl Store {
-    /// Returns all counts that are kept, each scraper's in the order of time, and the moment from
-    /// which on there are any.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub fn counts(&self) -> Result<(Vec<Counts>, Option<UnixMs>), StoreError> {
-        self.embedded.read(|snapshot| {
+impl Embedded {
+    pub(crate) fn counts(&self) -> Result<(Vec<Counts>, Option<UnixMs>), StoreError> {
+        self.read(|snapshot| {
             let (mut all, mut since_ms) = (Vec::new(), None);
             for entry in snapshot.open_table(tables::COUNTS)?.iter()? {
                 let (key, bytes) = entry?;
@@ -65,23 +61,15 @@ impl Store {
         })
     }
 
-    /// Writes counts that have changed; what lies before `minutes_from` or `buckets_from` is not
-    /// kept. Blocks until it is committed.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed; nothing was written.
-    pub fn write_counts(
+    pub(crate) fn write_counts(
         &self,
         changed: Vec<Counts>,
         minutes_from: u64,
         buckets_from: u64,
     ) -> Result<(), StoreError> {
-        self.embedded
-            .queue(|queue| {
-                queue.submit_blocking(move |tables| {
-                    write(tables, &changed, minutes_from, buckets_from)
-                })
-            })
-            .wait()
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| write(tables, &changed, minutes_from, buckets_from))
+        })
+        .wait()
     }
 }

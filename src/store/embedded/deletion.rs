@@ -1,12 +1,13 @@
 //! Deleting finished jobs before they expire: all rows of a few jobs go in one transaction, or are
 //! only counted.
 
+use super::Embedded;
 use super::transaction::Tables;
 use super::{jobs, outbox, rows};
 use crate::clock::UnixMs;
 use crate::job::{Job, State};
 use crate::store::removal::deletable;
-use crate::store::{DELETION_ROWS_MAX, DeletionCounts, Row, Scrapers, Store, StoreError};
+use crate::store::{DELETION_ROWS_MAX, DeletionCounts, Row, Scrapers, StoreError};
 
 /// Deletes a finished job with all that belongs to it but its evidence, or only counts that.
 fn delete(
@@ -57,20 +58,15 @@ fn delete_all(
     Ok(counts)
 }
 
-impl Store {
-    /// Deletes those of some jobs, at most [`DELETION_ROWS_MAX`], that have ended, or only counts
-    /// what would go. Does not block the thread.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed, or its writer is overloaded; nothing was deleted.
-    pub async fn delete(
+impl Embedded {
+    pub(crate) async fn delete(
         &self,
         known: Vec<Job>,
         now_ms: UnixMs,
         dry_run: bool,
     ) -> Result<DeletionCounts, StoreError> {
-        let scrapers = self.scrapers.clone();
-        let pending = self.embedded.queue(|queue| {
+        let scrapers = self.shared.scrapers.clone();
+        let pending = self.queue(|queue| {
             queue.submit(move |tables| delete_all(tables, &scrapers, &known, now_ms, dry_run))
         });
         pending.committed().await

@@ -4,6 +4,7 @@
 
 use redb::ReadableTable;
 
+use super::Embedded;
 use super::transaction::Tables;
 use super::{completions, jobs, rows};
 use crate::clock::UnixMs;
@@ -12,8 +13,7 @@ use crate::store::cache::CACHE_AHEAD_MS_MAX;
 use crate::store::change;
 use crate::store::effects::Effect;
 use crate::store::{
-    DeadlineOutcome, ReadyKey, Row, SWEEP_ROWS_MAX, Scrapers, Store, StoreError, SweepOutcome,
-    record,
+    DeadlineOutcome, ReadyKey, Row, SWEEP_ROWS_MAX, Scrapers, StoreError, SweepOutcome, record,
 };
 
 /// Ends at most [`SWEEP_ROWS_MAX`] jobs whose start deadline has passed at `now_ms`.
@@ -126,60 +126,44 @@ pub(super) fn sweep(
     Ok(SweepOutcome { rows: rows.len(), cache_entries: stale.len() })
 }
 
-impl Store {
-    /// Removes at most [`SWEEP_ROWS_MAX`] expired jobs and as many cache entries stored before
-    /// `cache_from_ms`, or by a clock that was ahead. Blocks until it is committed.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed; nothing was removed.
-    pub fn sweep(&self, now_ms: UnixMs, cache_from_ms: UnixMs) -> Result<SweepOutcome, StoreError> {
+impl Embedded {
+    pub(crate) fn sweep(
+        &self,
+        now_ms: UnixMs,
+        cache_from_ms: UnixMs,
+    ) -> Result<SweepOutcome, StoreError> {
         {
-            let mut cache = self.embedded.shared.cache_index();
+            let mut cache = self.shared.cache_index();
             cache.forget_after(now_ms.saturating_add(CACHE_AHEAD_MS_MAX));
             cache.forget_before(cache_from_ms);
         }
-        let scrapers = self.scrapers.clone();
-        self.embedded
-            .queue(|queue| {
-                queue.submit_blocking(move |tables| sweep(tables, &scrapers, now_ms, cache_from_ms))
-            })
-            .wait()
+        let scrapers = self.shared.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| sweep(tables, &scrapers, now_ms, cache_from_ms))
+        })
+        .wait()
     }
 
-    /// Ends at most [`SWEEP_ROWS_MAX`] jobs that should have started by `now_ms` and have not.
-    /// Blocks until it is committed.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed; no job was ended.
-    pub fn end_overdue(&self, now_ms: UnixMs) -> Result<DeadlineOutcome, StoreError> {
-        let scrapers = self.scrapers.clone();
-        self.embedded
-            .queue(|queue| {
-                queue.submit_blocking(move |tables| end_overdue(tables, &scrapers, now_ms))
-            })
-            .wait()
+    pub(crate) fn end_overdue(&self, now_ms: UnixMs) -> Result<DeadlineOutcome, StoreError> {
+        let scrapers = self.shared.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| end_overdue(tables, &scrapers, now_ms))
+        })
+        .wait()
     }
 
-    /// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much
-    /// earlier, but not before that: the clock was set back, and by it they would wait too long.
-    /// Begins after `after`, and returns what to continue after if there may be more. Blocks until
-    /// it is committed.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed; no job was changed.
-    pub fn pull_forward_after_clock_step(
+    pub(crate) fn pull_forward_after_clock_step(
         &self,
         now_ms: UnixMs,
         by_ms: u64,
         after: Option<ReadyKey>,
     ) -> Result<Option<ReadyKey>, StoreError> {
-        let scrapers = self.scrapers.clone();
-        self.embedded
-            .queue(|queue| {
-                queue.submit_blocking(move |tables| {
-                    pull_forward_after_clock_step(tables, &scrapers, now_ms, by_ms, after)
-                })
+        let scrapers = self.shared.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                pull_forward_after_clock_step(tables, &scrapers, now_ms, by_ms, after)
             })
-            .wait()
+        })
+        .wait()
     }
 }

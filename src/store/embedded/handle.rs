@@ -8,12 +8,14 @@ use super::shared::Shared;
 use super::snapshot::Snapshot;
 use super::storage::Storage;
 use super::writer::WriteQueue;
+use crate::id::IdCipher;
 use crate::store::effects::Listener;
 use crate::store::{OpenOptions, Pending, Row, StoreError};
 use crate::tally::HistogramReport;
 
 /// A store in one redb file.
 pub(crate) struct Embedded {
+    pub(super) cipher: IdCipher,
     pub(super) shared: Arc<Shared>,
     pub(super) next_row: AtomicU64,
     pub(super) queue: RwLock<Option<WriteQueue>>,

@@ -3,28 +3,23 @@
 
 use std::ops::Bound;
 
+use super::Embedded;
 use super::{rows, tables};
 use crate::clock::UnixMs;
 use crate::job::BATCH_ITEMS_MAX;
 use crate::store::{
-    BatchFilter, BatchPage, Cursor, LIST_ROWS_MAX, ListFilter, ListPage, Row, Store, StoreError,
-    record,
+    BatchFilter, BatchPage, Cursor, LIST_ROWS_MAX, ListFilter, ListPage, Row, StoreError, record,
 };
 
-impl Store {
-    /// Returns the newest of the jobs that match, exist at `now_ms` and lie after `after`: at most
-    /// `jobs_max` of them, and fewer when [`LIST_ROWS_MAX`] rows have been looked at.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn list(
+impl Embedded {
+    pub(crate) fn list(
         &self,
         filter: &ListFilter,
         after: Option<Cursor>,
         jobs_max: usize,
         now_ms: UnixMs,
     ) -> Result<ListPage, StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let jobs = snapshot.open_table(tables::JOBS)?;
             let prompts = snapshot.open_table(tables::PROMPTS)?;
             let mut page = ListPage::default();
@@ -38,7 +33,7 @@ impl Store {
                 let row = row.value();
                 page.next = Some(Cursor(row));
                 let long_prompt = || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
-                let name = |number| self.scrapers.name(number);
+                let name = |number| self.shared.scrapers.name(number);
                 match record::decode_job(row, bytes.value(), name, long_prompt) {
                     Ok((job, _)) if job.expires_ms > now_ms && filter.matches(&job) => {
                         page.jobs.push(job);
@@ -74,18 +69,14 @@ impl Store {
         (!is_empty).then_some((Bound::Included(batch + 1), end))
     }
 
-    /// Returns the newest of the batches that match, as [`Store::list`] does for jobs.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn list_batches(
+    pub(crate) fn list_batches(
         &self,
         filter: &BatchFilter,
         after: Option<Cursor>,
         batches_max: usize,
         now_ms: UnixMs,
     ) -> Result<BatchPage, StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let batches = snapshot.open_table(tables::BATCHES)?;
             let progress = snapshot.open_table(tables::BATCH_PROGRESS)?;
             let end = after.map_or(Bound::Unbounded, |Cursor(row)| Bound::Excluded(row));

@@ -2,10 +2,11 @@
 
 use redb::ReadableTable;
 
+use super::Embedded;
 use super::tables;
 use super::transaction::Tables;
 use crate::job::ModelSeen;
-use crate::store::{Pending, Store, StoreError, record};
+use crate::store::{Pending, StoreError, record};
 
 fn note(tables: &mut Tables<'_>, upstream: &str, seen: ModelSeen) -> Result<(), StoreError> {
     let stored = match tables.models.get(upstream)? {
@@ -20,19 +21,13 @@ fn note(tables: &mut Tables<'_>, upstream: &str, seen: ModelSeen) -> Result<(), 
     tables.models.insert(upstream, record::encode_models(&models)?.as_slice())
 }
 
-impl Store {
-    /// Writes that an upstream answers with another model than before.
-    pub fn note_model(&self, upstream: String, seen: ModelSeen) -> Pending<()> {
-        self.embedded
-            .queue(|queue| queue.submit_blocking(move |tables| note(tables, &upstream, seen)))
+impl Embedded {
+    pub(crate) fn note_model(&self, upstream: String, seen: ModelSeen) -> Pending<()> {
+        self.queue(|queue| queue.submit_blocking(move |tables| note(tables, &upstream, seen)))
     }
 
-    /// Returns the models of every upstream, oldest first.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub fn models(&self) -> Result<Vec<(String, Vec<ModelSeen>)>, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) fn models(&self) -> Result<Vec<(String, Vec<ModelSeen>)>, StoreError> {
+        self.read(|snapshot| {
             let mut all = Vec::new();
             for entry in snapshot.open_table(tables::MODELS)?.iter()? {
                 let (upstream, bytes) = entry?;

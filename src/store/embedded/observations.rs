@@ -5,6 +5,7 @@
 use redb::ReadableTable;
 use uuid::Uuid;
 
+use super::Embedded;
 use super::tables::{self, ObservationKey};
 use super::transaction::Tables;
 use super::{alert_marks, page_sums, rows, trackers};
@@ -14,8 +15,8 @@ use crate::measure::{GroupKey, GroupSums, NewAnswer, Observation, own_places};
 use crate::store::record::ObservationRecord;
 use crate::store::trackers::{DAY_MS, answered_ms};
 use crate::store::{
-    ApplyCounts, LABELED_GROUPS_MAX, NewObservation, OTHER_LABEL, Row, Store, StoreError,
-    TrackerDeletion, day_of, record,
+    ApplyCounts, LABELED_GROUPS_MAX, NewObservation, OTHER_LABEL, Row, StoreError, TrackerDeletion,
+    day_of, record,
 };
 
 /// The most observations that a step of a deletion or a sweep removes.
@@ -184,18 +185,13 @@ fn remove_sums(
     Ok(keys.len())
 }
 
-impl Store {
-    /// Writes what was measured in the answers of jobs that are done, given by their rows. Does not
-    /// block the thread.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed, or its writer is overloaded.
-    pub async fn add_observations(
+impl Embedded {
+    pub(crate) async fn add_observations(
         &self,
         measured: Vec<(Row, NewObservation)>,
     ) -> Result<ApplyCounts, StoreError> {
-        let scrapers = self.scrapers.clone();
-        let pending = self.embedded.queue(|queue| {
+        let scrapers = self.shared.scrapers.clone();
+        let pending = self.queue(|queue| {
             queue.submit(move |tables| {
                 let mut counts = ApplyCounts::default();
                 for (row, new) in &measured {
@@ -213,42 +209,31 @@ impl Store {
         pending.committed().await
     }
 
-    /// Deletes a tracker with all that was measured by it, a step of it at a time. Does not block
-    /// the thread.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed, or its writer is overloaded.
-    pub async fn delete_tracker_step(
+    pub(crate) async fn delete_tracker_step(
         &self,
         account: String,
         name: String,
     ) -> Result<TrackerDeletion, StoreError> {
-        let pending = self
-            .embedded
-            .queue(|queue| queue.submit(move |tables| delete_step(tables, &account, &name)));
+        let pending =
+            self.queue(|queue| queue.submit(move |tables| delete_step(tables, &account, &name)));
         pending.committed().await
     }
 
-    /// Calls `visit` with the sums of each day and group of a tracker's version from the day
-    /// `first` to the day `last`, and with whether their prompts name a brand.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn visit_sums(
+    pub(crate) async fn visit_sums(
         &self,
         (id, version): (u64, u32),
         first: u32,
         last: u32,
         mut visit: impl FnMut(GroupKey<'_>, bool, &GroupSums),
     ) -> Result<(), StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let table = snapshot.open_table(tables::SUMS)?;
             let from = (id, version, first, 0, false, "", "");
             let to = (id, version, last.saturating_add(1), 0, false, "", "");
             for entry in table.range(from..to)? {
                 let (key, bytes) = entry?;
                 let (_, _, day, scraper, branded, country, label) = key.value();
-                let scraper = self.scrapers.name(scraper).unwrap_or_default();
+                let scraper = self.shared.scrapers.name(scraper).unwrap_or_default();
                 let sums = record::decode_sums(day, bytes.value())?;
                 visit(GroupKey { day, scraper: &scraper, country, label }, branded, &sums);
             }
@@ -256,19 +241,14 @@ impl Store {
         })
     }
 
-    /// Returns at most `rows_max` observations of a tracker's version, oldest first: those from
-    /// `since_ms` to `until_ms` behind `after`, a moment and the row of a job.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub fn observations(
+    pub(crate) fn observations(
         &self,
         (id, version): (u64, u32),
         (since_ms, until_ms): (UnixMs, UnixMs),
         after: Option<(UnixMs, Row)>,
         rows_max: usize,
     ) -> Result<Vec<Observation>, StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let table = snapshot.open_table(tables::OBSERVATIONS)?;
             let after = after.filter(|(at_ms, _)| *at_ms >= since_ms);
             let from = after.map_or((id, version, since_ms, 0), |(at_ms, row)| {
@@ -287,7 +267,7 @@ impl Store {
                     at_ms,
                     row,
                     job_id: Uuid::from_u128(record.job),
-                    scraper: self.scrapers.name(record.scraper).unwrap_or_default(),
+                    scraper: self.shared.scrapers.name(record.scraper).unwrap_or_default(),
                     country: record.country,
                     label: record.label,
                     kind_bit: record.kind_bit,
@@ -299,20 +279,13 @@ impl Store {
         })
     }
 
-    /// Removes some of what was measured before the day of `before_ms`. Blocks until it is
-    /// committed. Returns how much.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed; nothing was removed.
-    pub fn sweep_observations(&self, before_ms: UnixMs) -> Result<usize, StoreError> {
-        let oldest = self.embedded.read(|snapshot| {
+    pub(crate) fn sweep_observations(&self, before_ms: UnixMs) -> Result<usize, StoreError> {
+        let oldest = self.read(|snapshot| {
             Ok(snapshot.open_table(tables::TRACKER_VERSIONS)?.first()?.is_some())
         })?;
         if !oldest {
             return Ok(0);
         }
-        self.embedded
-            .queue(|queue| queue.submit_blocking(move |tables| sweep(tables, before_ms)))
-            .wait()
+        self.queue(|queue| queue.submit_blocking(move |tables| sweep(tables, before_ms))).wait()
     }
 }

@@ -79,7 +79,9 @@ impl Store {
         });
         let (queue, thread) = writer::spawn(shared.clone())
             .map_err(|error| directory_error(&options.directory, error))?;
+        let cipher = IdCipher::new(key);
         let embedded = Embedded {
+            cipher: cipher.clone(),
             shared,
             next_row: AtomicU64::new(next_row),
             queue: RwLock::new(Some(queue)),
@@ -87,7 +89,7 @@ impl Store {
             options: options.clone(),
             storage,
         };
-        Ok(Store { cipher: IdCipher::new(key), scrapers, embedded })
+        Ok(Store { cipher, scrapers, embedded })
     }
 }
 

@@ -6,6 +6,7 @@ use std::ops::{Bound, ControlFlow};
 
 use uuid::Uuid;
 
+use super::Embedded;
 use super::snapshot::Snapshot;
 use super::transaction::Tables;
 use super::{notices, rows, tables};
@@ -15,7 +16,7 @@ use crate::job::{DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Recipient, Subject}
 use crate::store::change::{self, DeliveryChange};
 use crate::store::effects::Effect;
 use crate::store::outbox::NewDelivery;
-use crate::store::{OutboxKey, Reported, ResendError, Row, Scrapers, Store, StoreError, record};
+use crate::store::{OutboxKey, Reported, ResendError, Row, Scrapers, StoreError, record};
 
 /// A delivery that is about to be written, and its record.
 pub(super) struct Sealed {
@@ -183,20 +184,14 @@ pub(super) fn send_again(
     Ok(Ok(delivery))
 }
 
-impl Store {
-    /// Walks the deliveries that are due at `now_ms` ([`Delivery::is_due`]), in the order in which
-    /// they came due and from the one after `after` on, until `visit` breaks: the key of each, and
-    /// its recipient.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn visit_outbox(
+impl Embedded {
+    pub(crate) fn visit_outbox(
         &self,
         now_ms: UnixMs,
         after: Option<OutboxKey>,
         mut visit: impl FnMut(OutboxKey, Recipient) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let outbox = snapshot.open_table(tables::OUTBOX)?;
             let due_end = (now_ms, Row::MAX);
             // None of these is due for more than a day.
@@ -218,38 +213,24 @@ impl Store {
         })
     }
 
-    /// Returns when the next delivery comes due after `now_ms`.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn next_delivery_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) fn next_delivery_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
+        self.read(|snapshot| {
             let outbox = snapshot.open_table(tables::OUTBOX)?;
             let mut later = outbox.range((now_ms.saturating_add(1), 0)..)?;
             Ok(later.next().transpose()?.map(|(key, _)| key.value().0))
         })
     }
 
-    /// Returns the delivery of a row.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
-        self.embedded.read(|snapshot| delivery_in(snapshot, row))
+    pub(crate) async fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
+        self.read(|snapshot| delivery_in(snapshot, row))
     }
 
-    /// Reads the delivery of a row together with what it reports, both of one state, whether that
-    /// has expired for clients or not.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged; a delivery whose job or batch is missing
-    /// or has not ended is damage.
-    pub fn read_delivery<T>(
+    pub(crate) fn read_delivery<T>(
         &self,
         row: Row,
         read: impl FnOnce(&Delivery, Reported<'_>) -> T,
     ) -> Result<T, StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let delivery =
                 delivery_in(snapshot, row)?.ok_or(StoreError::Damaged("a delivery is gone"))?;
             let read = match delivery.subject {
@@ -269,12 +250,7 @@ impl Store {
         })
     }
 
-    /// Reads the delivery of a job or a batch that exists at `now_ms`, in one state with what
-    /// `read` takes from that; `None` if it does not exist.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn webhook_of<T>(
+    pub(crate) async fn webhook_of<T>(
         &self,
         subject: Subject,
         id: Uuid,
@@ -282,7 +258,7 @@ impl Store {
         read: impl FnOnce(Reported<'_>) -> T,
     ) -> Result<Option<(T, Option<Delivery>)>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let read = match subject {
                 Subject::Job => self
                     .row_in(snapshot, plain.row, now_ms, |job, result| {
@@ -300,13 +276,7 @@ impl Store {
         })
     }
 
-    /// Notes an attempt that was made in the round `resends` of a delivery; `retry_after_ms` is
-    /// what the receiver asked for. Blocks until it is committed. Returns the delivery as it is
-    /// then; `None` when it is not there any more.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed; the delivery is as it was.
-    pub fn note_delivery(
+    pub(crate) fn note_delivery(
         &self,
         row: Row,
         attempt: DeliveryAttempt,
@@ -314,25 +284,18 @@ impl Store {
         retry_after_ms: Option<u64>,
         spread: u64,
     ) -> Result<Option<Delivery>, StoreError> {
-        let scrapers = self.scrapers.clone();
-        self.embedded
-            .queue(|queue| {
-                queue.submit_blocking(move |tables| {
-                    note(tables, &scrapers, row, |delivery| {
-                        delivery.note(attempt, resends, retry_after_ms, spread);
-                    })
+        let scrapers = self.shared.scrapers.clone();
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                note(tables, &scrapers, row, |delivery| {
+                    delivery.note(attempt, resends, retry_after_ms, spread);
                 })
             })
-            .wait()
+        })
+        .wait()
     }
 
-    /// Makes the webhook of a job or a batch of `account`'s due once more, whatever the state of
-    /// it. Does not block the thread.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed, or its writer is overloaded; the delivery is as
-    /// it was.
-    pub async fn send_again(
+    pub(crate) async fn send_again(
         &self,
         subject: Subject,
         id: Uuid,
@@ -340,8 +303,8 @@ impl Store {
         now_ms: UnixMs,
     ) -> Result<Result<Delivery, ResendError>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(Err(ResendError::Gone)) };
-        let scrapers = self.scrapers.clone();
-        let pending = self.embedded.queue(|queue| {
+        let scrapers = self.shared.scrapers.clone();
+        let pending = self.queue(|queue| {
             queue.submit(move |tables| {
                 send_again(tables, &scrapers, subject, plain, id, &account, now_ms)
             })

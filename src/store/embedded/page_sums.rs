@@ -1,10 +1,11 @@
 //! The pages that answers used, as sums by day and group beside those of the observations. They
 //! stand apart: they are as long as all other sums together, and few reports ask for them.
 
+use super::Embedded;
 use super::tables::{self, SumsKey};
 use super::transaction::Tables;
 use crate::measure::{GroupKey, PageSums, PageUse};
-use crate::store::{Store, StoreError, record};
+use crate::store::{StoreError, record};
 
 /// Adds the pages of an answer to the sums of its day and group.
 pub(super) fn add(
@@ -25,28 +26,22 @@ pub(super) fn add(
     tables.page_sums.insert(key, record::encode_page_sums(day, &sums)?.as_slice())
 }
 
-impl Store {
-    /// Calls `visit` with the pages of each day and group of a tracker's version from the day
-    /// `first` to the day `last`, and with whether their prompts name a brand, until it returns
-    /// false.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub fn visit_page_sums(
+impl Embedded {
+    pub(crate) fn visit_page_sums(
         &self,
         (id, version): (u64, u32),
         first: u32,
         last: u32,
         mut visit: impl FnMut(GroupKey<'_>, bool, &PageSums) -> bool,
     ) -> Result<(), StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let table = snapshot.open_table(tables::PAGE_SUMS)?;
             let from = (id, version, first, 0, false, "", "");
             let to = (id, version, last.saturating_add(1), 0, false, "", "");
             for entry in table.range(from..to)? {
                 let (key, bytes) = entry?;
                 let (_, _, day, scraper, branded, country, label) = key.value();
-                let scraper = self.scrapers.name(scraper).unwrap_or_default();
+                let scraper = self.shared.scrapers.name(scraper).unwrap_or_default();
                 let sums = record::decode_page_sums(day, bytes.value())?;
                 if !visit(GroupKey { day, scraper: &scraper, country, label }, branded, &sums) {
                     break;

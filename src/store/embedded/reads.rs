@@ -5,20 +5,16 @@ use std::ops::ControlFlow;
 use redb::{ReadableTable, TableDefinition, Value};
 use uuid::Uuid;
 
+use super::Embedded;
 use super::snapshot::Snapshot;
 use super::tables;
 use crate::clock::UnixMs;
 use crate::job::{Job, State};
 use crate::store::record::SealedResult;
-use crate::store::{Blocking, Cached, Credits, Row, Store, StoreError, record};
+use crate::store::{Blocking, Cached, Credits, Row, StoreError, record};
 
-impl Store {
-    /// Reads the job of an id with the JSON of its result, if it exists at `now_ms`. The bytes are
-    /// the database's own: `read` copies what it needs.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn read_job<T>(
+impl Embedded {
+    pub(crate) async fn read_job<T>(
         &self,
         id: Uuid,
         now_ms: UnixMs,
@@ -32,17 +28,13 @@ impl Store {
         .map(Option::flatten)
     }
 
-    /// Does what [`Store::read_job`] does, by row number.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn read_row<T>(
+    pub(crate) async fn read_row<T>(
         &self,
         row: Row,
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<&[u8]>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        self.embedded.read(|snapshot| self.row_in(snapshot, row, now_ms, read))
+        self.read(|snapshot| self.row_in(snapshot, row, now_ms, read))
     }
 
     /// Does what [`Store::read_row`] does, of a state that is read already.
@@ -71,7 +63,7 @@ impl Store {
         let (job, _) = record::decode_job(
             row,
             bytes.value(),
-            |number| self.scrapers.name(number),
+            |number| self.shared.scrapers.name(number),
             || Ok(tables.prompts.get(row)?.map(|prompt| prompt.value().to_owned())),
         )?;
         if job.expires_ms <= now_ms {
@@ -84,18 +76,13 @@ impl Store {
         Ok(Some(read(&job, Some(record::decode_sealed_result(row, stored.value())?))))
     }
 
-    /// Returns the cached result for a request's hash that was stored from `from_ms` to `now_ms`
-    /// and whose job still exists.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn cached(
+    pub(crate) async fn cached(
         &self,
         hash: u128,
         from_ms: UnixMs,
         now_ms: UnixMs,
     ) -> Result<Option<Cached>, StoreError> {
-        let Some(entry) = self.embedded.shared.cache_index().get(hash, from_ms, now_ms) else {
+        let Some(entry) = self.shared.cache_index().get(hash, from_ms, now_ms) else {
             return Ok(None);
         };
         let found = self.read_row(entry.row, now_ms, |job, result| {
@@ -105,19 +92,14 @@ impl Store {
         Ok(found.await?.flatten())
     }
 
-    /// Walks a scraper's unfinished jobs that are due at `now_ms` and that a client waits
-    /// for (`interactive`) or does not, in the order in which they came due, until `visit` breaks.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub async fn visit_ready(
+    pub(crate) async fn visit_ready(
         &self,
         scraper: u16,
         interactive: bool,
         now_ms: UnixMs,
         mut visit: impl FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let ready = snapshot.open_table(tables::READY)?;
             let due = (scraper, interactive, 0, 0)..=(scraper, interactive, now_ms, Row::MAX);
             for entry in ready.range(due)? {
@@ -129,14 +111,7 @@ impl Store {
         })
     }
 
-    /// Reserves jobs of a scraper for this process: at most `most` of those that are due at
-    /// `now_ms` and that a client waits for (`interactive`) or does not, in the order in which they
-    /// came due. Returns their rows. Those that `is_held` names are left out: the process has them
-    /// already. Nothing is written, because no other process has this store.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn reserve(
+    pub(crate) fn reserve(
         &self,
         scraper: u16,
         interactive: bool,
@@ -158,16 +133,12 @@ impl Store {
         Ok(reserved)
     }
 
-    /// Returns when the next of a scraper's unfinished jobs comes due after `now_ms`.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn next_ready_ms(
+    pub(crate) fn next_ready_ms(
         &self,
         scraper: u16,
         now_ms: UnixMs,
     ) -> Result<Option<UnixMs>, StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let ready = snapshot.open_table(tables::READY)?;
             let mut earliest_ms = None;
             for interactive in [true, false] {
@@ -180,59 +151,35 @@ impl Store {
         })
     }
 
-    /// Returns when the oldest job ceases to exist.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn next_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+    pub(crate) fn next_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
         self.earliest_ms(tables::EXPIRY)
     }
 
-    /// Returns when the last job ceases to exist.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn last_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) fn last_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+        self.read(|snapshot| {
             let expiry = snapshot.open_table(tables::EXPIRY)?;
             Ok(expiry.last()?.map(|(key, _)| key.value().0))
         })
     }
 
-    /// Returns when the newest job was submitted, by the clock of that time.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub fn newest_created_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) fn newest_created_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+        self.read(|snapshot| {
             let newest = snapshot.rows()?.jobs.last()?.map(|(row, _)| row.value());
             // At the beginning of time nothing has expired.
             newest.map_or(Ok(None), |row| self.row_in(snapshot, row, 0, |job, _| job.created_ms))
         })
     }
 
-    /// Returns when the first of the jobs that must start by a moment, and have not, ends for that.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn next_deadline_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+    pub(crate) fn next_deadline_ms(&self) -> Result<Option<UnixMs>, StoreError> {
         self.earliest_ms(tables::DEADLINES)
     }
 
-    /// Returns when the oldest result was stored that the cache's table still has.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn oldest_cached_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+    pub(crate) fn oldest_cached_ms(&self) -> Result<Option<UnixMs>, StoreError> {
         self.earliest_ms(tables::CACHE)
     }
 
-    /// Returns what an account has reserved and used in a calendar month.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub async fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) async fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
+        self.read(|snapshot| {
             let credits = snapshot.open_table(tables::CREDITS)?;
             let stored = credits.get((account, month))?;
             stored.map_or(Ok(Credits::default()), |bytes| {
@@ -246,7 +193,7 @@ impl Store {
         &self,
         table: TableDefinition<(u64, Row), V>,
     ) -> Result<Option<UnixMs>, StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let table = snapshot.open_table(table)?;
             Ok(table.first()?.map(|(key, _)| key.value().0))
         })

@@ -7,33 +7,27 @@ use std::sync::atomic::Ordering;
 use crossbeam_channel::Receiver;
 use redb::Database;
 
+use super::Embedded;
 use super::database::guarded;
 use super::open::{open_database, prepare, probe, rebuild};
 use super::outage::WriteOutage;
 use super::overlay;
 use crate::clock::UnixMs;
 use crate::id::IdCipher;
-use crate::store::{Store, StoreError};
+use crate::store::StoreError;
 
-impl Store {
-    /// Returns, while every write is refused, a channel that is disconnected when the store works
-    /// again; nothing is ever sent. `None` while it works.
-    pub fn outage(&self) -> Option<Receiver<()>> {
-        let outage = self.embedded.shared.outage.lock().unwrap_or_else(PoisonError::into_inner);
+impl Embedded {
+    pub(crate) fn outage(&self) -> Option<Receiver<()>> {
+        let outage = self.shared.outage.lock().unwrap_or_else(PoisonError::into_inner);
         outage.as_ref().map(|outage| outage.over.1.clone())
     }
 
-    /// Returns whether there is room for new jobs.
-    ///
-    /// # Errors
-    /// Returns [`StoreError::SpaceLow`] if less is free than the settings keep for what is under
-    /// way.
-    pub fn room(&self) -> Result<(), StoreError> {
-        let free_mib_min = self.embedded.options.free_mib_min;
+    pub(crate) fn room(&self) -> Result<(), StoreError> {
+        let free_mib_min = self.options.free_mib_min;
         if free_mib_min == 0 {
             return Ok(());
         }
-        match self.embedded.storage.free_bytes().map(|bytes| bytes >> 20) {
+        match self.storage.free_bytes().map(|bytes| bytes >> 20) {
             Some(free_mib) if free_mib < free_mib_min => {
                 Err(StoreError::SpaceLow { free_mib, free_mib_min })
             }
@@ -41,33 +35,20 @@ impl Store {
         }
     }
 
-    /// Does what [`Store::room`] does, for a write that is about to be queued. The first that goes
-    /// into a transaction looks, and the others rely on it: what is refused late is at most the
-    /// writes of one transaction.
-    ///
-    /// # Errors
-    /// Returns an error if [`Store::room`] would.
-    pub fn room_for_write(&self) -> Result<(), StoreError> {
-        if !self.embedded.shared.room_seen.load(Ordering::Relaxed) {
+    pub(crate) fn room_for_write(&self) -> Result<(), StoreError> {
+        if !self.shared.room_seen.load(Ordering::Relaxed) {
             self.room()?;
-            self.embedded.shared.room_seen.store(true, Ordering::Relaxed);
+            self.shared.room_seen.store(true, Ordering::Relaxed);
         }
         Ok(())
     }
 
-    /// Opens the database again after a failure of the storage, and proves that it takes writes;
-    /// until then every write is refused. A write that has failed before may be found done after
-    /// it: no caller was answered either way. Does nothing while nothing has failed.
-    ///
-    /// # Errors
-    /// Returns an error if the storage still fails; this can be tried again unless
-    /// [`StoreError::is_damage`].
-    pub fn recover(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
-        if self.embedded.shared.outage_error().is_none() {
+    pub(crate) fn recover(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
+        if self.shared.outage_error().is_none() {
             return Ok(());
         }
         let recovered = self.reopen(cache_from_ms);
-        let mut outage = self.embedded.shared.outage.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut outage = self.shared.outage.lock().unwrap_or_else(PoisonError::into_inner);
         match &recovered {
             Ok(()) => *outage = None,
             Err(error) => drop(WriteOutage::set(&mut outage, error.clone())),
@@ -76,8 +57,8 @@ impl Store {
     }
 
     fn reopen(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
-        let only_read = &self.embedded.shared.only_read;
-        if let Err(error) = self.embedded.storage.writable() {
+        let only_read = &self.shared.only_read;
+        if let Err(error) = self.storage.writable() {
             if !only_read.load(Ordering::Relaxed) {
                 self.read_only();
             }
@@ -102,20 +83,19 @@ impl Store {
     /// failed, of which redb reads nothing more.
     fn read_only(&self) {
         drop(self.replace(None));
-        let reader = self.embedded.storage.reader();
-        let opened =
-            reader.and_then(|reader| overlay::open(reader, self.embedded.options.cache_bytes));
+        let reader = self.storage.reader();
+        let opened = reader.and_then(|reader| overlay::open(reader, self.options.cache_bytes));
         if let Err(error) = &opened {
             tracing::error!(%error, "nothing can be read until the store works again");
         }
-        self.embedded.shared.only_read.store(opened.is_ok(), Ordering::Relaxed);
+        self.shared.only_read.store(opened.is_ok(), Ordering::Relaxed);
         self.replace(opened.ok());
     }
 
     /// Opens the database and proves that it takes writes, and brings what is in memory up to it.
     fn open_sound(&self, cache_from_ms: UnixMs) -> Result<Database, StoreError> {
-        let options = &self.embedded.options;
-        let database = open_database(self.embedded.storage.as_ref(), options.cache_bytes, false)?;
+        let options = &self.options;
+        let database = open_database(self.storage.as_ref(), options.cache_bytes, false)?;
         let (key, scrapers) = prepare(&database, &options.scrapers)?;
         if self.cipher.seal(0, 0) != IdCipher::new(key).seal(0, 0) {
             return Err(StoreError::Damaged("another store has taken its place"));
@@ -123,10 +103,10 @@ impl Store {
         probe(&database)?;
         let (next_row, cache) = rebuild(&database, options.cache_entries_max, cache_from_ms)?;
         // Rows that were given to jobs whose writes have failed are not given again.
-        self.embedded.next_row.fetch_max(next_row, Ordering::Relaxed);
-        *self.embedded.shared.cache_index() = cache;
+        self.next_row.fetch_max(next_row, Ordering::Relaxed);
+        *self.shared.cache_index() = cache;
         for counted in scrapers.entries {
-            if let Some(entry) = self.scrapers.entry(counted.number) {
+            if let Some(entry) = self.shared.scrapers.entry(counted.number) {
                 let unfinished = counted.unfinished.into_inner();
                 entry.unfinished.store(unfinished, Ordering::Relaxed);
             }
@@ -136,9 +116,8 @@ impl Store {
 
     /// Puts a database in the place of the one that is there, once no one reads that any more.
     fn replace(&self, database: Option<Database>) -> Option<Database> {
-        let mut place =
-            self.embedded.shared.database.write().unwrap_or_else(PoisonError::into_inner);
-        self.embedded.shared.forget_latest();
+        let mut place = self.shared.database.write().unwrap_or_else(PoisonError::into_inner);
+        self.shared.forget_latest();
         std::mem::replace(&mut *place, database)
     }
 }

@@ -5,6 +5,7 @@
 use redb::ReadableTable;
 use uuid::Uuid;
 
+use super::Embedded;
 use super::snapshot::Snapshot;
 use super::transaction::Tables;
 use super::{batches, idempotency, rows, tables};
@@ -13,17 +14,16 @@ use crate::job::{Batch, BatchKey, RUNS_KEPT_MAX, RunOutcome, Schedule, ScheduleR
 use crate::store::effects::Effect;
 use crate::store::{
     Blocking, NewRun, Pending, Row, RunAction, RunWritten, ScheduleEntry, ScheduleError, Scrapers,
-    Store, StoreError, record, schedules,
+    StoreError, record, schedules,
 };
 
-impl Store {
-    /// Writes a new schedule with its batch, as JSON.
-    pub fn insert_schedule(
+impl Embedded {
+    pub(crate) fn insert_schedule(
         &self,
         schedule: Schedule,
         batch: String,
     ) -> Pending<Result<Schedule, ScheduleError>> {
-        self.embedded.queue(|queue| {
+        self.queue(|queue| {
             queue.submit(move |tables| {
                 let others = of_account(tables, &schedule.account)?;
                 if let Some(refused) = ScheduleError::of_new(&schedule, &others) {
@@ -37,15 +37,13 @@ impl Store {
         })
     }
 
-    /// Puts a schedule in the place of the one that it was made of, with `batch` also another
-    /// batch.
-    pub fn replace_schedule(
+    pub(crate) fn replace_schedule(
         &self,
         before: Schedule,
         mut after: Schedule,
         batch: Option<String>,
     ) -> Pending<Result<Schedule, ScheduleError>> {
-        self.embedded.queue(|queue| {
+        self.queue(|queue| {
             queue.submit(move |tables| {
                 let Some(current) = current(tables, &before)? else {
                     return Ok(Err(ScheduleError::Gone));
@@ -68,9 +66,11 @@ impl Store {
         })
     }
 
-    /// Removes a schedule and the history of its runs; its batches stay.
-    pub fn remove_schedule(&self, schedule: Schedule) -> Pending<Result<Schedule, ScheduleError>> {
-        self.embedded.queue(|queue| {
+    pub(crate) fn remove_schedule(
+        &self,
+        schedule: Schedule,
+    ) -> Pending<Result<Schedule, ScheduleError>> {
+        self.queue(|queue| {
             queue.submit(move |tables| {
                 let Some(current) = current(tables, &schedule)? else {
                     return Ok(Err(ScheduleError::Gone));
@@ -89,17 +89,13 @@ impl Store {
         })
     }
 
-    /// Reads a schedule of an account, and its batch as JSON.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn schedule(
+    pub(crate) async fn schedule(
         &self,
         id: Uuid,
         account: &str,
     ) -> Result<Option<(ScheduleEntry, String)>, StoreError> {
         let Some(plain) = self.cipher.open(id) else { return Ok(None) };
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let schedules = snapshot.open_table(tables::SCHEDULES)?;
             let Some(bytes) = schedules.get(plain.row)? else { return Ok(None) };
             let schedule = record::decode_schedule(plain.row, bytes.value())?;
@@ -113,13 +109,11 @@ impl Store {
         })
     }
 
-    /// Reads the schedules of an account, or of all, oldest first. One that is damaged is left out,
-    /// and `db check` names it.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub async fn schedules(&self, account: Option<&str>) -> Result<Vec<ScheduleEntry>, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) async fn schedules(
+        &self,
+        account: Option<&str>,
+    ) -> Result<Vec<ScheduleEntry>, StoreError> {
+        self.read(|snapshot| {
             let mut found = Vec::new();
             for entry in snapshot.open_table(tables::SCHEDULES)?.iter()? {
                 let (row, bytes) = entry?;
@@ -139,86 +133,61 @@ impl Store {
         })
     }
 
-    /// Reads the batch of a schedule, as JSON.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub fn schedule_batch(&self, row: Row) -> Result<Option<String>, StoreError> {
-        self.embedded.read(|snapshot| batch_in(snapshot, row))
+    pub(crate) fn schedule_batch(&self, row: Row) -> Result<Option<String>, StoreError> {
+        self.read(|snapshot| batch_in(snapshot, row))
     }
 
-    /// Reads the runs of a schedule, newest first, at most `runs_max`.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn schedule_runs(
+    pub(crate) async fn schedule_runs(
         &self,
         row: Row,
         runs_max: usize,
     ) -> Result<Vec<ScheduleRun>, StoreError> {
-        self.embedded.read(|snapshot| runs_in(snapshot, row, runs_max))
+        self.read(|snapshot| runs_in(snapshot, row, runs_max))
     }
 
-    /// Returns when the next slot of any schedule is due.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn next_slot_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) fn next_slot_ms(&self) -> Result<Option<UnixMs>, StoreError> {
+        self.read(|snapshot| {
             let due = snapshot.open_table(tables::SCHEDULES_DUE)?;
             Ok(due.first()?.map(|(key, _)| key.value().0))
         })
     }
 
-    /// Reads at most `schedules_max` schedules that are due at `now_ms`, the earliest first. One
-    /// that is damaged is passed over.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn due_schedules(
+    pub(crate) fn due_schedules(
         &self,
         now_ms: UnixMs,
         schedules_max: usize,
     ) -> Result<Vec<Schedule>, StoreError> {
-        self.embedded.read(|snapshot| due_in(snapshot, now_ms, schedules_max))
+        self.read(|snapshot| due_in(snapshot, now_ms, schedules_max))
     }
 
-    /// Writes a run of a schedule, with its batch.
-    pub fn write_run(&self, run: NewRun, now_ms: UnixMs) -> Pending<RunWritten> {
-        let scrapers = self.scrapers.clone();
-        self.embedded
-            .queue(|queue| queue.submit(move |tables| write_run(tables, &scrapers, run, now_ms)))
+    pub(crate) fn write_run(&self, run: NewRun, now_ms: UnixMs) -> Pending<RunWritten> {
+        let scrapers = self.shared.scrapers.clone();
+        self.queue(|queue| queue.submit(move |tables| write_run(tables, &scrapers, run, now_ms)))
     }
 
-    /// Plans those schedules again whose latest slot lies so far ahead that a clock must have been
-    /// wrong. Blocks until it is committed. Returns how many there were.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed.
-    pub fn replan_after_clock_step(&self, now_ms: UnixMs) -> Result<usize, StoreError> {
+    pub(crate) fn replan_after_clock_step(&self, now_ms: UnixMs) -> Result<usize, StoreError> {
         let known = self.schedules(None).wait()?.into_iter().map(|entry| entry.schedule);
         let is_ahead = |schedule: &Schedule| schedule.clone().plan_after_clock_step(now_ms);
         let ahead: Vec<Schedule> = known.filter(is_ahead).collect();
         if ahead.is_empty() {
             return Ok(0);
         }
-        self.embedded
-            .queue(|queue| {
-                queue.submit_blocking(move |tables| {
-                    let mut replanned = 0;
-                    for schedule in &ahead {
-                        let Some(before) = current(tables, schedule)? else { continue };
-                        let mut after = before.clone();
-                        if after.plan_after_clock_step(now_ms) {
-                            after.version += 1;
-                            write(tables, Some(&before), &after)?;
-                            replanned += 1;
-                        }
+        self.queue(|queue| {
+            queue.submit_blocking(move |tables| {
+                let mut replanned = 0;
+                for schedule in &ahead {
+                    let Some(before) = current(tables, schedule)? else { continue };
+                    let mut after = before.clone();
+                    if after.plan_after_clock_step(now_ms) {
+                        after.version += 1;
+                        write(tables, Some(&before), &after)?;
+                        replanned += 1;
                     }
-                    Ok(replanned)
-                })
+                }
+                Ok(replanned)
             })
-            .wait()
+        })
+        .wait()
     }
 }
 

@@ -2,13 +2,14 @@
 //! upstream and label, how many calls there were, what they used, and their cost. It is written
 //! with the outcome of the attempt that made them.
 
+use super::Embedded;
 use super::alert_marks;
 use super::tables::{self, SpendKey};
 use super::transaction::Tables;
 use crate::clock::{self, UnixMs};
 use crate::job::AttemptEnd;
 use crate::store::change;
-use crate::store::{DAYS_KEPT_MAX, LABELS_MAX, SpendRow, Store, StoreError, record};
+use crate::store::{DAYS_KEPT_MAX, LABELS_MAX, SpendRow, StoreError, record};
 
 /// The most old rows that one write removes.
 const FORGOTTEN_MAX: usize = 1_000;
@@ -81,20 +82,15 @@ fn forget_before(tables: &mut Tables<'_>, day: u32) -> Result<(), StoreError> {
     Ok(())
 }
 
-impl Store {
-    /// Returns what was spent on the days (UTC) from that of `from_ms` to that of `to_ms`, both
-    /// included, oldest first; of one account, or of all.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn spend(
+impl Embedded {
+    pub(crate) async fn spend(
         &self,
         account: Option<&str>,
         from_ms: UnixMs,
         to_ms: UnixMs,
     ) -> Result<Vec<SpendRow>, StoreError> {
         let (first, last) = (clock::calendar_day(from_ms.min(to_ms)), clock::calendar_day(to_ms));
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let table = snapshot.open_table(tables::SPEND)?;
             let mut rows = Vec::new();
             let mut from = (first, account.unwrap_or_default().to_owned());

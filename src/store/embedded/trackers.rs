@@ -1,11 +1,12 @@
 //! Trackers: which brands an account looks for, in versions. A change makes a new version, and what
 //! was measured by an older one stays under that.
 
+use super::Embedded;
 use super::tables;
 use super::transaction::Tables;
 use crate::clock::UnixMs;
 use crate::measure::{TrackedBrands, Tracker, TrackerVersion};
-use crate::store::{Store, StoreError, TRACKER_VERSIONS_MAX, TRACKERS_MAX, TrackerLimit, record};
+use crate::store::{StoreError, TRACKER_VERSIONS_MAX, TRACKERS_MAX, TrackerLimit, record};
 
 /// Reads the tracker of this account and name.
 pub(super) fn read(
@@ -63,42 +64,33 @@ fn put(
     Ok(Ok(tracker))
 }
 
-impl Store {
-    /// Writes a tracker, or a new version of it where its brands have changed. Does not block the
-    /// thread.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed, or its writer is overloaded.
-    pub async fn put_tracker(
+impl Embedded {
+    pub(crate) async fn put_tracker(
         &self,
         account: String,
         name: String,
         brands: TrackedBrands,
         now_ms: UnixMs,
     ) -> Result<Result<Tracker, TrackerLimit>, StoreError> {
-        let pending = self.embedded.queue(|queue| {
+        let pending = self.queue(|queue| {
             queue.submit(move |tables| put(tables, &account, &name, brands, now_ms))
         });
         pending.committed().await
     }
 
-    /// Returns the tracker of an account with this name.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn tracker(&self, account: &str, name: &str) -> Result<Option<Tracker>, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) async fn tracker(
+        &self,
+        account: &str,
+        name: &str,
+    ) -> Result<Option<Tracker>, StoreError> {
+        self.read(|snapshot| {
             let stored = snapshot.open_table(tables::TRACKERS)?.get((account, name))?;
             stored.map(|bytes| record::decode_tracker(name, bytes.value())).transpose()
         })
     }
 
-    /// Returns the trackers of an account, by name.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn trackers(&self, account: &str) -> Result<Vec<Tracker>, StoreError> {
-        self.embedded.read(|snapshot| {
+    pub(crate) async fn trackers(&self, account: &str) -> Result<Vec<Tracker>, StoreError> {
+        self.read(|snapshot| {
             let mut trackers = Vec::new();
             for entry in snapshot.open_table(tables::TRACKERS)?.range((account, "")..)? {
                 let (key, bytes) = entry?;
@@ -112,16 +104,12 @@ impl Store {
         })
     }
 
-    /// Returns a version of the tracker with this id.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn tracker_version(
+    pub(crate) async fn tracker_version(
         &self,
         id: u64,
         version: u32,
     ) -> Result<Option<TrackerVersion>, StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let stored = snapshot.open_table(tables::TRACKER_VERSIONS)?.get((id, version))?;
             let decode = |bytes: &[u8]| record::decode_tracker_version(id, version, bytes);
             stored.map(|bytes| decode(bytes.value())).transpose()

@@ -5,12 +5,13 @@ use std::collections::hash_map::Entry;
 
 use redb::ReadableTable;
 
+use super::Embedded;
 use super::tables;
 use super::transaction::Tables;
 use crate::clock::{self, UnixMs};
 use crate::job::Job;
 use crate::store::accounts::{BufferedDay, DAY_MIN, DailyUsage, DayRecord, Usage};
-use crate::store::{DAYS_KEPT_MAX, Store, StoreError, record};
+use crate::store::{DAYS_KEPT_MAX, StoreError, record};
 
 impl Tables<'_> {
     /// Reads the record that will be changed for this job, so that a damaged one refuses the
@@ -72,19 +73,14 @@ impl Tables<'_> {
     }
 }
 
-impl Store {
-    /// Returns an account's use on the days (UTC) from that of `from_ms` to that of `to_ms`, both
-    /// included, oldest first; those on which it used nothing are left out.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is damaged.
-    pub async fn usage(
+impl Embedded {
+    pub(crate) async fn usage(
         &self,
         account: &str,
         from_ms: UnixMs,
         to_ms: UnixMs,
     ) -> Result<Vec<DailyUsage>, StoreError> {
-        self.embedded.read(|snapshot| {
+        self.read(|snapshot| {
             let credits = snapshot.open_table(tables::CREDITS)?;
             let from = clock::calendar_day(from_ms.min(to_ms));
             let mut days = Vec::new();
@@ -93,8 +89,8 @@ impl Store {
                 let day = key.value().1;
                 let uses = record::decode_day(day, bytes.value())?.0.into_iter();
                 // Every scraper that was ever used has kept its number.
-                let named =
-                    uses.filter_map(|(number, used)| Some((self.scrapers.name(number)?, used)));
+                let named = uses
+                    .filter_map(|(number, used)| Some((self.shared.scrapers.name(number)?, used)));
                 days.push(DailyUsage { day, scrapers: named.collect() });
             }
             Ok(days)

@@ -7,6 +7,7 @@ use std::sync::PoisonError;
 use redb::{Database, ReadTransaction, ReadableDatabase};
 
 use super::format::{BlockHead, TABLES, header};
+use crate::store::embedded::Embedded;
 use crate::store::embedded::open::open_existing;
 use crate::store::embedded::storage::FileStorage;
 use crate::store::{Store, StoreError};
@@ -101,17 +102,15 @@ impl io::Read for BackupStream {
     }
 }
 
-impl Store {
-    /// Returns the state that was committed last, to be copied while the store goes on.
-    ///
-    /// # Errors
-    /// Returns an error if the store failed or is closed.
-    pub fn backup(&self) -> Result<BackupSource, StoreError> {
-        let database = self.embedded.shared.database.read().unwrap_or_else(PoisonError::into_inner);
-        let database = database.as_ref().ok_or_else(|| self.embedded.shared.absent())?;
+impl Embedded {
+    pub(crate) fn backup(&self) -> Result<BackupSource, StoreError> {
+        let database = self.shared.database.read().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_ref().ok_or_else(|| self.shared.absent())?;
         BackupSource::new(database)
     }
+}
 
+impl Store {
     /// Returns the state of the store of a stopped service, to be copied.
     ///
     /// # Errors

@@ -3,19 +3,17 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::StoreError;
-use super::effects::Listener;
-use super::embedded::Embedded;
-use super::pending::WriterStats;
-use super::scrapers::Scrapers;
 use crate::id::IdCipher;
+use crate::store::effects::Listener;
+use crate::store::embedded::Embedded;
+use crate::store::{Scrapers, StoreError, WriterStats};
 use crate::tally::HistogramReport;
 
 /// The store. Dropping it without [`Store::close`] leaves a repair to the next start.
 pub struct Store {
-    pub(super) cipher: IdCipher,
-    pub(super) scrapers: Arc<Scrapers>,
-    pub(super) embedded: Embedded,
+    pub(in crate::store) cipher: IdCipher,
+    pub(in crate::store) scrapers: Arc<Scrapers>,
+    pub(in crate::store) embedded: Embedded,
 }
 
 impl Store {

@@ -3,15 +3,10 @@
 
 use uuid::Uuid;
 
-use super::StoreError;
-use super::handle::Store;
-use super::list::Cursor;
-use super::results::ResultCursor;
-use super::row::Row;
-use super::writes::NewIdentity;
 use crate::alert::{Alert, Notice};
 use crate::id::IdParts;
 use crate::job::{BatchKey, Job, Schedule};
+use crate::store::{Cursor, NewIdentity, ResultCursor, Row, Store, StoreError};
 
 /// The nonce of a cursor of a list. No client has made it up: it has to come out of the cipher.
 const CURSOR_NONCE: u128 = 0;

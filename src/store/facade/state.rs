@@ -1,0 +1,115 @@
+//! The state of the store itself: whether it takes writes, its sizes, and what it keeps for the
+//! next start.
+
+use crossbeam_channel::Receiver;
+
+use super::ask;
+use crate::clock::UnixMs;
+use crate::job::ModelSeen;
+use crate::store::{BackupSource, Counts, Pending, Store, StoreError, StoreSizes};
+
+impl Store {
+    /// Returns, while every write is refused, a channel that is disconnected when the store works
+    /// again; nothing is ever sent. `None` while it works.
+    pub fn outage(&self) -> Option<Receiver<()>> {
+        ask!(self, store => store.outage())
+    }
+
+    /// Returns whether there is room for new jobs.
+    ///
+    /// # Errors
+    /// Returns [`StoreError::SpaceLow`] if less is free than the settings keep for what is under
+    /// way.
+    pub fn room(&self) -> Result<(), StoreError> {
+        ask!(self, store => store.room())
+    }
+
+    /// Does what [`Store::room`] does, for a write that is about to be queued. The first that goes
+    /// into a transaction looks, and the others rely on it: what is refused late is at most the
+    /// writes of one transaction.
+    ///
+    /// # Errors
+    /// Returns an error if [`Store::room`] would.
+    pub fn room_for_write(&self) -> Result<(), StoreError> {
+        ask!(self, store => store.room_for_write())
+    }
+
+    /// Opens the database again after a failure of the storage, and proves that it takes writes;
+    /// until then every write is refused. A write that has failed before may be found done after
+    /// it: no caller was answered either way. Does nothing while nothing has failed.
+    ///
+    /// # Errors
+    /// Returns an error if the storage still fails; this can be tried again unless
+    /// [`StoreError::is_damage`].
+    pub fn recover(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
+        ask!(self, store => store.recover(cache_from_ms))
+    }
+
+    /// Returns how much the store holds. The counts are kept in the tables' roots, so this is
+    /// quick.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed.
+    pub async fn sizes(&self) -> Result<StoreSizes, StoreError> {
+        ask!(self, store => store.sizes().await)
+    }
+
+    /// Estimates what the pages of the database's file take that hold nothing, bytes: what comes
+    /// next goes there before the file grows. Reads through every tree, which takes some seconds
+    /// for a million jobs; a table at a time, so that what is freed meanwhile is not kept for long.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed.
+    pub fn free_page_bytes(&self) -> Result<u64, StoreError> {
+        ask!(self, store => store.free_page_bytes())
+    }
+
+    /// Returns what is free where the store's files are, bytes; `None` if unknown.
+    pub fn free_bytes(&self) -> Option<u64> {
+        ask!(self, store => store.free_bytes())
+    }
+
+    /// Returns all counts that are kept, each scraper's in the order of time, and the moment from
+    /// which on there are any.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn counts(&self) -> Result<(Vec<Counts>, Option<UnixMs>), StoreError> {
+        ask!(self, store => store.counts())
+    }
+
+    /// Writes counts that have changed; what lies before `minutes_from` or `buckets_from` is not
+    /// kept. Blocks until it is committed.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed; nothing was written.
+    pub fn write_counts(
+        &self,
+        changed: Vec<Counts>,
+        minutes_from: u64,
+        buckets_from: u64,
+    ) -> Result<(), StoreError> {
+        ask!(self, store => store.write_counts(changed, minutes_from, buckets_from))
+    }
+
+    /// Writes that an upstream answers with another model than before.
+    pub fn note_model(&self, upstream: String, seen: ModelSeen) -> Pending<()> {
+        ask!(self, store => store.note_model(upstream, seen))
+    }
+
+    /// Returns the models of every upstream, oldest first.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn models(&self) -> Result<Vec<(String, Vec<ModelSeen>)>, StoreError> {
+        ask!(self, store => store.models())
+    }
+
+    /// Returns the state that was committed last, to be copied while the store goes on.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is closed.
+    pub fn backup(&self) -> Result<BackupSource, StoreError> {
+        ask!(self, store => store.backup())
+    }
+}
