@@ -381,6 +381,12 @@ pub(super) enum AttemptKept {
     Nothing,
 }
 
+/// Returns whether an attempt of a job can have ended, and so have used something: not of one that
+/// waits for its first attempt or runs it, as most that are polled do.
+pub(super) fn may_have_usage(job: &Job) -> bool {
+    job.attempts > 1 || job.attempts == 1 && job.state != State::Running
+}
+
 /// Returns what is kept of an attempt by the outcome of the transition that ends it: of one that
 /// has lost its job to another only what has used something, because that has cost something.
 pub(super) fn kept_attempt(

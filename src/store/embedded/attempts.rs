@@ -9,7 +9,7 @@ use super::snapshot::Snapshot;
 use super::spend;
 use super::transaction::Tables;
 use crate::clock::UnixMs;
-use crate::job::{AttemptEnd, Job, State, UpstreamUsage};
+use crate::job::{AttemptEnd, Job, UpstreamUsage};
 use crate::store::change;
 use crate::store::record::SealedResult;
 use crate::store::{NewAttemptEnd, Pending, Row, StoreError, record};
@@ -55,8 +55,7 @@ fn read(snapshot: &Snapshot, row: Row) -> Result<Vec<AttemptEnd>, StoreError> {
 
 /// Returns what the attempts of a job have used that have ended; `None` if nothing of it is known.
 pub(super) fn usage(snapshot: &Snapshot, job: &Job) -> Option<UpstreamUsage> {
-    // No attempt can have ended. Most polls are of such jobs, and are not to look further.
-    if job.attempts == 0 || job.attempts == 1 && job.state == State::Running {
+    if !change::may_have_usage(job) {
         return None;
     }
     // What cannot be read is for `db check` to report.

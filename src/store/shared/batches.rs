@@ -13,7 +13,7 @@ use super::row_number::RowParts;
 use crate::clock::UnixMs;
 use crate::job::{Batch, Idempotency, Job};
 use crate::store::idempotency::Existing;
-use crate::store::{Row, StoreError, SubmitError, record};
+use crate::store::{Blocking, Row, StoreError, SubmitError, record};
 
 impl SharedStore {
     /// Returns the batch that came with the same idempotency key and request before, if it exists
@@ -61,7 +61,7 @@ impl SharedStore {
         let Some(row) = self.process.cipher.open(id).map(|plain| plain.row) else {
             return Ok(None);
         };
-        let Some(batch) = self.batch(id, now_ms)? else { return Ok(None) };
+        let Some(batch) = self.batch(id, now_ms).wait()? else { return Ok(None) };
         let suffix = hours::suffix(RowParts::of(row).hour);
         // One statement has one snapshot: the counts are those of the jobs.
         let text = format!(

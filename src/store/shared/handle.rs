@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::operation::Operation;
 use super::process::Process;
 use super::reads::Read;
+use super::reserve::LaneHeads;
 use super::row_number::RowShard;
 use super::rows::RowNumbers;
 use crate::clock::Clock;
@@ -32,6 +33,7 @@ pub(crate) struct SharedStore {
     pub(super) writers: RwLock<Vec<OperationQueue>>,
     pub(super) readers: Vec<mpsc::Sender<Read>>,
     pub(super) next_reader: AtomicUsize,
+    pub(super) heads: LaneHeads,
     pub(super) writing: Mutex<Vec<JoinHandle<()>>>,
     pub(super) closing: watch::Sender<bool>,
     pub(super) runtime: Mutex<Option<Runtime>>,

@@ -3,15 +3,21 @@
 
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::handle::SharedStore;
+use super::hours;
 use super::needs::Needs;
 use super::round::Value;
+use super::row_number::RowParts;
 use super::things::{ThingKey, ThingKind};
 use super::transaction::Transaction;
 use crate::clock::{self, UnixMs};
-use crate::job::{AttemptEnd, Job, TransitionError, VendorTask};
+use crate::job::{AttemptEnd, Job, TransitionError, UpstreamUsage, VendorTask};
 use crate::store::change::{self, AttemptKept};
-use crate::store::{NewAttemptEnd, OTHER_LABELS, Pending, Row, SpendRow, StoreError, record};
+use crate::store::{
+    Blocking, NewAttemptEnd, OTHER_LABELS, Pending, Row, SealedResult, SpendRow, StoreError, record,
+};
 
 /// What a sum of spend is of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -158,13 +164,69 @@ impl SharedStore {
         self.queue_blocking(row, needs, move |transaction| keep_attempt(transaction, row, &ended))
     }
 
-    /// Returns the attempts that are kept of a job, oldest first. Blocks.
+    /// Reads a job with the JSON of its result and its attempts that are kept: see
+    /// [`crate::store::Store::read_attempts`].
     ///
     /// # Errors
-    /// Returns an error if the database fails or the record is damaged.
-    pub(crate) fn attempts(&self, row: Row) -> Result<Vec<AttemptEnd>, StoreError> {
-        let kept = self.thing(&ThingKey::of_row(ThingKind::Attempts, row))?;
-        kept.map_or(Ok(Vec::new()), |bytes| record::decode_attempts(row, &bytes))
+    /// Returns an error if the database fails or what is read is damaged.
+    pub(crate) async fn read_attempts<T>(
+        &self,
+        id: Uuid,
+        now_ms: UnixMs,
+        read_job: impl FnOnce(&Job, Option<&[u8]>, Vec<AttemptEnd>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(plain) = self.process.cipher.open(id) else { return Ok(None) };
+        let suffix = hours::suffix(RowParts::of(plain.row).hour);
+        // One statement has one snapshot: the attempts are those of the job as it is.
+        let text = format!(
+            "SELECT j.row, j.asked, coalesce(e.standing, q.standing), e.result, t.value \
+             FROM jobs_{suffix} j LEFT JOIN ends_{suffix} e ON e.row = j.row \
+             LEFT JOIN queue q ON q.row = j.row \
+             LEFT JOIN things t ON t.kind = $2 AND t.key = $3 WHERE j.row = $1"
+        );
+        let key = ThingKey::of_row(ThingKind::Attempts, plain.row);
+        let values: Vec<Value> =
+            vec![Arc::new(plain.row as i64), Arc::new(key.kind as i16), Arc::new(key.key)];
+        let found = self.ask_text(&text, values).committed().await?.into_iter().next();
+        let found = found.map(Arc::new);
+        let attempts = || {
+            let kept: Option<&[u8]> = found.as_ref().and_then(|found| found.get(4));
+            let kept = kept.filter(|bytes| !bytes.is_empty());
+            kept.map_or(Ok(Vec::new()), |bytes| record::decode_attempts(plain.row, bytes))
+        };
+        let read = self.take_job(&found, now_ms, |job, result| {
+            let own = plain.has_nonce(job.nonce);
+            own.then(|| attempts().map(|attempts| read_job(job, result, attempts)))
+        })?;
+        read.flatten().transpose()
+    }
+
+    /// Reads a job with its result, sealed as it is stored, and what its attempts have used: see
+    /// [`crate::store::Store::read_job_with_usage`].
+    ///
+    /// # Errors
+    /// Returns an error if the database fails or what is read is damaged.
+    pub(crate) async fn read_job_with_usage<T>(
+        &self,
+        id: Uuid,
+        now_ms: UnixMs,
+        read_job: impl FnOnce(&Job, Option<SealedResult<'_>>, Option<&UpstreamUsage>) -> T,
+    ) -> Result<Option<T>, StoreError> {
+        let Some(plain) = self.process.cipher.open(id) else { return Ok(None) };
+        let found = self.begin_read(plain.row).committed().await?;
+        let may_have_usage = self.take_job(&found, now_ms, |job, _| change::may_have_usage(job))?;
+        let kept = match may_have_usage {
+            Some(true) => self.thing(&ThingKey::of_row(ThingKind::Attempts, plain.row)).await?,
+            Some(false) | None => None,
+        };
+        // What cannot be read is for `db check` to report.
+        let kept = kept.and_then(|bytes| record::decode_attempts(plain.row, &bytes).ok());
+        let usage = kept.iter().flatten().filter_map(AttemptEnd::usage);
+        let usage = usage.reduce(UpstreamUsage::and);
+        let read = self.take_sealed_job(&found, now_ms, |job, result| {
+            plain.has_nonce(job.nonce).then(|| read_job(job, result, usage.as_ref()))
+        })?;
+        Ok(read.flatten())
     }
 
     /// Reads the raw replies of a job as JSON; `None` if none are kept of it. Blocks.
@@ -172,7 +234,7 @@ impl SharedStore {
     /// # Errors
     /// Returns an error if the database fails or the record is damaged.
     pub(crate) fn raw(&self, row: Row) -> Result<Option<Vec<u8>>, StoreError> {
-        let kept = self.thing(&ThingKey::of_row(ThingKind::Raw, row))?;
+        let kept = self.thing(&ThingKey::of_row(ThingKind::Raw, row)).wait()?;
         kept.map(|bytes| record::decode_raw(row, &bytes)).transpose()
     }
 
@@ -206,16 +268,16 @@ impl SharedStore {
     /// # Errors
     /// Returns an error if the database fails or the record is damaged.
     pub(crate) fn vendor_task(&self, row: Row) -> Result<Option<VendorTask>, StoreError> {
-        let kept = self.thing(&ThingKey::of_row(ThingKind::VendorTask, row))?;
+        let kept = self.thing(&ThingKey::of_row(ThingKind::VendorTask, row)).wait()?;
         kept.map(|bytes| record::decode_vendor_task(row, &bytes)).transpose()
     }
 
     /// Returns what was spent on the days (UTC) from that of `from_ms` to that of `to_ms`, both
-    /// included, oldest first; of one account, or of all. Blocks.
+    /// included, oldest first; of one account, or of all.
     ///
     /// # Errors
     /// Returns an error if the database fails or a record is damaged.
-    pub(crate) fn spend(
+    pub(crate) async fn spend(
         &self,
         account: Option<&str>,
         from_ms: UnixMs,
@@ -230,7 +292,7 @@ impl SharedStore {
             Arc::new((last + 1).to_be_bytes().to_vec()),
         ];
         let mut rows = Vec::new();
-        for found in self.ask_text(text, values).wait()? {
+        for found in self.ask_text(text, values).committed().await? {
             const UNREADABLE: StoreError = StoreError::Damaged("a sum of spend has no key");
             let key = SpendOf::read(found.get(0)).ok_or(UNREADABLE)?;
             if account.is_none_or(|account| account == key.account) {
@@ -245,10 +307,10 @@ impl SharedStore {
         Ok(rows.into_iter().map(row).collect())
     }
 
-    fn thing(&self, key: &ThingKey) -> Result<Option<Vec<u8>>, StoreError> {
+    async fn thing(&self, key: &ThingKey) -> Result<Option<Vec<u8>>, StoreError> {
         let text = "SELECT value FROM things WHERE kind = $1 AND key = $2 AND value <> ''";
         let values: Vec<Value> = vec![Arc::new(key.kind as i16), Arc::new(key.key.clone())];
-        let found = self.ask_text(text, values).wait()?;
+        let found = self.ask_text(text, values).committed().await?;
         Ok(found.first().map(|row| row.get(0)))
     }
 }

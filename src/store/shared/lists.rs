@@ -1,23 +1,28 @@
-//! The list of an account's jobs, newest first, in bounded pages: hour by hour, and in each by the
-//! time of the submit.
+//! The lists of an account's jobs and batches, newest first, in bounded pages: hour by hour, and in
+//! each by the time of the submit.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use tokio_postgres::Row as PgRow;
 
 use super::handle::SharedStore;
 use super::hours::{self, HourTable};
+use super::loading::batch_of;
 use super::round::Value;
 use super::row_number::{Hour, RowParts};
 use crate::clock::UnixMs;
 use crate::job::{BATCH_ITEMS_MAX, Job};
-use crate::store::{Cursor, LIST_ROWS_MAX, ListFilter, ListPage, Row, StoreError, record};
+use crate::store::{
+    BatchFilter, BatchPage, Cursor, LIST_ROWS_MAX, ListFilter, ListPage, Row, StoreError, record,
+};
 
 /// The most rows that one statement returns.
 const ROWS_MAX: usize = 1_000;
 
-/// The jobs that a page may be about.
+/// The jobs or batches that a page may be about.
 struct Listed {
+    table: HourTable,
     account: Option<String>,
     /// The rows of a batch's items.
     rows: Option<(Row, Row)>,
@@ -53,34 +58,86 @@ impl SharedStore {
             None => None,
         };
         let account = (!filter.all_accounts).then(|| filter.account.clone());
-        let listed = Listed { account, rows };
+        let listed = Listed { table: HourTable::Jobs, account, rows };
+        let next = self.walk(after, &listed, |row| {
+            if page.jobs.len() >= jobs_max {
+                return ControlFlow::Break(());
+            }
+            let exists = |job: &Job| job.expires_ms > now_ms && filter.matches(job);
+            page.jobs.extend(self.listed_job(row).filter(exists));
+            ControlFlow::Continue(())
+        });
+        page.next = next?;
+        Ok(page)
+    }
+
+    /// Returns the newest of the batches that match: see [`crate::store::Store::list_batches`].
+    /// Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    pub(crate) fn list_batches(
+        &self,
+        filter: &BatchFilter,
+        after: Option<Cursor>,
+        batches_max: usize,
+        now_ms: UnixMs,
+    ) -> Result<BatchPage, StoreError> {
+        let mut page = BatchPage::default();
+        let account = Some(filter.account.clone());
+        let listed = Listed { table: HourTable::Batches, account, rows: None };
+        let next = self.walk(after, &listed, |row| {
+            if page.batches.len() >= batches_max {
+                return ControlFlow::Break(());
+            }
+            match batch_of(row) {
+                Ok(batch) if batch.expires_ms > now_ms && filter.matches(&batch) => {
+                    page.batches.push(batch);
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    let row: i64 = row.get(0);
+                    tracing::error!(row, %error, "a batch could not be listed");
+                }
+            }
+            ControlFlow::Continue(())
+        });
+        page.next = next?;
+        Ok(page)
+    }
+
+    /// Calls `visit` with each row that a page may be about, newest first, until it breaks or
+    /// [`LIST_ROWS_MAX`] of them were looked at. Returns where the next page begins.
+    fn walk(
+        &self,
+        after: Option<Cursor>,
+        listed: &Listed,
+        mut visit: impl FnMut(&PgRow) -> ControlFlow<()>,
+    ) -> Result<Option<Cursor>, StoreError> {
         let start = after.map(|Cursor(row)| RowParts::of(row).hour);
-        let mut looked_at = 0;
-        for hour in self.hours_down(start, &listed)? {
+        let (mut looked_at, mut next) = (0, None);
+        for hour in self.hours_down(start, listed)? {
             let mut position = match after {
-                Some(cursor) if start == Some(hour) => self.position_of(hour, cursor)?,
+                Some(cursor) if start == Some(hour) => self.position_of(hour, listed, cursor)?,
                 Some(_) | None => BEFORE_ALL,
             };
             loop {
-                let found = self.rows_of_hour(hour, &listed, position)?;
+                let found = self.rows_of_hour(hour, listed, position)?;
                 for row in &found {
-                    if page.jobs.len() >= jobs_max || looked_at >= LIST_ROWS_MAX {
-                        return Ok(page);
+                    if looked_at >= LIST_ROWS_MAX || visit(row).is_break() {
+                        return Ok(next);
                     }
                     looked_at += 1;
-                    position = Position { row: row.get(0), created_ms: row.get(3) };
-                    page.next = Some(Cursor(position.row as Row));
-                    let job = self.listed_job(row);
-                    let exists = |job: &Job| job.expires_ms > now_ms && filter.matches(job);
-                    page.jobs.extend(job.filter(exists));
+                    let created = row.columns().len() - 1;
+                    position = Position { row: row.get(0), created_ms: row.get(created) };
+                    next = Some(Cursor(position.row as Row));
                 }
                 if found.len() < ROWS_MAX {
                     break;
                 }
             }
         }
-        page.next = None;
-        Ok(page)
+        Ok(None)
     }
 
     /// Returns the hours that may have one of the jobs, the newest first.
@@ -94,14 +151,21 @@ impl SharedStore {
     }
 
     /// Returns the place of a cursor's row; one that is gone comes after all of its hour.
-    fn position_of(&self, hour: Hour, Cursor(row): Cursor) -> Result<Position, StoreError> {
-        let table = HourTable::Jobs.in_hour(hour);
+    fn position_of(
+        &self,
+        hour: Hour,
+        listed: &Listed,
+        Cursor(row): Cursor,
+    ) -> Result<Position, StoreError> {
+        let table = listed.table.in_hour(hour);
         let text = format!("SELECT created_ms FROM {table} WHERE row = $1");
         let found = self.ask_text(&text, vec![Arc::new(row as i64)]).wait()?;
         let created_ms = found.first().map_or(i64::MIN, |found| found.get(0));
         Ok(Position { created_ms, row: row as i64 })
     }
 
+    /// Returns rows of an hour from a place on: the record in two columns, or a batch's as
+    /// [`batch_of`] takes it, and when it was submitted behind that.
     fn rows_of_hour(
         &self,
         hour: Hour,
@@ -109,11 +173,22 @@ impl SharedStore {
         position: Position,
     ) -> Result<Vec<PgRow>, StoreError> {
         let suffix = hours::suffix(hour);
-        let mut text = format!(
-            "SELECT j.row, j.asked, coalesce(e.standing, q.standing), j.created_ms \
-             FROM jobs_{suffix} j LEFT JOIN ends_{suffix} e ON e.row = j.row \
-             LEFT JOIN queue q ON q.row = j.row WHERE (j.created_ms, j.row) < ($1, $2)"
-        );
+        let mut text = match listed.table {
+            HourTable::Batches => format!(
+                "SELECT j.row, j.record, p.done, p.failed, p.completed_ms, j.created_ms \
+                 FROM batches_{suffix} j JOIN batch_ends p ON p.row = j.row"
+            ),
+            HourTable::Jobs
+            | HourTable::Ends
+            | HourTable::Deliveries
+            | HourTable::Cache
+            | HourTable::Evidence => format!(
+                "SELECT j.row, j.asked, coalesce(e.standing, q.standing), j.created_ms \
+                 FROM jobs_{suffix} j LEFT JOIN ends_{suffix} e ON e.row = j.row \
+                 LEFT JOIN queue q ON q.row = j.row"
+            ),
+        };
+        text.push_str(" WHERE (j.created_ms, j.row) < ($1, $2)");
         let mut values: Vec<Value> = vec![Arc::new(position.created_ms), Arc::new(position.row)];
         if let Some(account) = &listed.account {
             values.push(Arc::new(account.clone()));

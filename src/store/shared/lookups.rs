@@ -16,6 +16,7 @@ use super::statements::Sql;
 use crate::clock::{self, UnixMs};
 use crate::job::{Batch, Delivery, Job, State};
 use crate::store::accounts::{Credits, DailyUsage, Usage};
+use crate::store::record::SealedResult;
 use crate::store::{Cached, Pending, Row, StoreError, record};
 
 /// The rows of the tables that were found of one row number.
@@ -37,6 +38,19 @@ impl SharedStore {
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<&[u8]>) -> T,
     ) -> Result<Option<T>, StoreError> {
+        self.take_sealed_job(found, now_ms, |job, result| read(job, result.map(|it| it.json)))
+    }
+
+    /// Does what [`SharedStore::take_job`] does, with the checksum of the result.
+    ///
+    /// # Errors
+    /// Returns an error if [`SharedStore::take_job`] would.
+    pub(super) fn take_sealed_job<T>(
+        &self,
+        found: &Found,
+        now_ms: UnixMs,
+        read: impl FnOnce(&Job, Option<SealedResult<'_>>) -> T,
+    ) -> Result<Option<T>, StoreError> {
         let Some(found) = found else { return Ok(None) };
         let row = found.get::<_, i64>(0) as Row;
         // One with neither half has expired before it could end.
@@ -51,27 +65,27 @@ impl SharedStore {
         }
         let result: Option<&[u8]> = found.get(3);
         let result = result.ok_or(StoreError::Damaged("a result is missing"))?;
-        Ok(Some(read(&job, Some(record::decode_result(row, result)?))))
+        Ok(Some(read(&job, Some(record::decode_sealed_result(row, result)?))))
     }
 
-    /// Reads the job of a row with the JSON of its result, if it exists at `now_ms`. Blocks.
+    /// Reads the job of a row with the JSON of its result, if it exists at `now_ms`.
     ///
     /// # Errors
     /// Returns an error if the database fails or the job is damaged.
-    pub(crate) fn read_row<T>(
+    pub(crate) async fn read_row<T>(
         &self,
         row: Row,
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<&[u8]>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        self.take_job(&self.begin_read(row).wait()?, now_ms, read)
+        self.take_job(&self.begin_read(row).committed().await?, now_ms, read)
     }
 
     /// Does what [`SharedStore::read_row`] does, by the id.
     ///
     /// # Errors
     /// Returns an error if [`SharedStore::read_row`] would.
-    pub(crate) fn read_job<T>(
+    pub(crate) async fn read_job<T>(
         &self,
         id: Uuid,
         now_ms: UnixMs,
@@ -80,16 +94,16 @@ impl SharedStore {
         let Some(plain) = self.process.cipher.open(id) else { return Ok(None) };
         let found = self.read_row(plain.row, now_ms, |job, result| {
             plain.has_nonce(job.nonce).then(|| read(job, result))
-        })?;
-        Ok(found.flatten())
+        });
+        found.await.map(Option::flatten)
     }
 
     /// Returns the cached result for a request's hash that was stored from `from_ms` to `now_ms`
-    /// and whose job still exists. Blocks.
+    /// and whose job still exists.
     ///
     /// # Errors
     /// Returns an error if the database fails or the job is damaged.
-    pub(crate) fn cached(
+    pub(crate) async fn cached(
         &self,
         hash: u128,
         from_ms: UnixMs,
@@ -100,48 +114,54 @@ impl SharedStore {
         let found = self.read_row(entry.row, now_ms, |job, result| {
             let json = result?.to_vec();
             Some(Cached { stored_ms: entry.stored_ms, request: job.request.clone(), json })
-        })?;
-        Ok(found.flatten())
+        });
+        found.await.map(Option::flatten)
     }
 
-    /// Reads a batch, if it exists at `now_ms`. Blocks.
+    /// Reads a batch, if it exists at `now_ms`.
     ///
     /// # Errors
     /// Returns an error if the database fails or the batch is damaged.
-    pub(crate) fn batch(&self, id: Uuid, now_ms: UnixMs) -> Result<Option<Batch>, StoreError> {
+    pub(crate) async fn batch(
+        &self,
+        id: Uuid,
+        now_ms: UnixMs,
+    ) -> Result<Option<Batch>, StoreError> {
         let Some(plain) = self.process.cipher.open(id) else { return Ok(None) };
-        let found = self.ask(|reply| Read::One(RowSubject::Batch, plain.row, reply)).wait()?;
+        let found = self.ask(|reply| Read::One(RowSubject::Batch, plain.row, reply));
+        let found = found.committed().await?;
         let batch = found.map(|found| batch_of(&found)).transpose()?;
         Ok(batch.filter(|batch| batch.has_id(id) && batch.expires_ms > now_ms))
     }
 
-    /// Reads the delivery of a row. Blocks.
+    /// Reads the delivery of a row.
     ///
     /// # Errors
     /// Returns an error if the database fails or the delivery is damaged.
-    pub(crate) fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
-        let found = self.ask(|reply| Read::One(RowSubject::Delivery, row, reply)).wait()?;
+    pub(crate) async fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
+        let found = self.ask(|reply| Read::One(RowSubject::Delivery, row, reply));
+        let found = found.committed().await?;
         found.map(|found| record::decode_delivery(row, found.get(1))).transpose()
     }
 
-    /// Returns what an account has reserved and used in a calendar month. Blocks.
+    /// Returns what an account has reserved and used in a calendar month.
     ///
     /// # Errors
     /// Returns an error if the database fails.
-    pub(crate) fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
+    pub(crate) async fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
         let text = "SELECT coalesce(sum(reserved), 0)::int8, coalesce(sum(used), 0)::int8 \
                     FROM credits JOIN accounts ON number = account WHERE name = $1 AND month = $2";
         let values: Vec<Value> = vec![Arc::new(account.to_owned()), Arc::new(month as i32)];
-        let found = self.ask_text(text, values).wait()?;
+        let found = self.ask_text(text, values).committed().await?;
         Ok(found.first().map_or_else(Credits::default, |sum| credits_of(sum.get(0), sum.get(1))))
     }
 
     /// Returns an account's use on the days (UTC) from that of `from_ms` to that of `to_ms`, both
-    /// included, oldest first; those on which it used nothing are left out. Blocks.
+    /// included, oldest first; those on which it used nothing are left out.
     ///
     /// # Errors
     /// Returns an error if the database fails.
-    pub(crate) fn usage(
+    pub(crate) async fn usage(
         &self,
         account: &str,
         from_ms: UnixMs,
@@ -155,7 +175,7 @@ impl SharedStore {
         let values: Vec<Value> =
             vec![Arc::new(account.to_owned()), day(from_ms.min(to_ms)), day(to_ms)];
         let mut days: Vec<DailyUsage> = Vec::new();
-        for found in self.ask_text(text, values).wait()? {
+        for found in self.ask_text(text, values).committed().await? {
             let (number, scraper): (i32, i16) = (found.get(0), found.get(1));
             let day = number as u32;
             if days.last().is_none_or(|known| known.day != day) {

@@ -24,6 +24,7 @@ mod process;
 mod queue;
 mod reads;
 mod reports;
+mod reserve;
 mod round;
 mod row_number;
 mod rows;

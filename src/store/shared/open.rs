@@ -13,6 +13,7 @@ use super::handle::SharedStore;
 use super::nodes::{self, NodeNumber, NodeProfile};
 use super::process::{Accounts, BATCH_BOUNDS, Process, UnknownOutcomes};
 use super::reads::StoreReader;
+use super::reserve::LaneHeads;
 use super::rows::{self, RowNumbers};
 use super::schema;
 use super::writer::StoreWriter;
@@ -86,6 +87,7 @@ impl SharedStore {
             writers: RwLock::new(senders),
             readers,
             next_reader: AtomicUsize::new(0),
+            heads: LaneHeads::default(),
             writing: Mutex::new(writing),
             closing,
             runtime: Mutex::new(Some(runtime)),

@@ -19,9 +19,19 @@ use crate::store::{
 };
 
 impl SharedStore {
-    /// Writes a new job: see [`crate::store::Store::submit`]. One that is taken, because a worker
-    /// of this process is idle, is not open to other nodes.
+    /// Writes a new job, which is open to all nodes: see [`crate::store::Store::submit`].
     pub(crate) fn submit(
+        &self,
+        job: Job,
+        result: Option<Vec<u8>>,
+        limits: SubmitLimits,
+    ) -> Pending<Result<Job, SubmitError>> {
+        self.submit_new(job, result, limits, false)
+    }
+
+    /// Does what [`SharedStore::submit`] does. A job that is taken, because a worker of this
+    /// process is idle, is not open to other nodes.
+    pub(super) fn submit_new(
         &self,
         job: Job,
         result: Option<Vec<u8>>,
@@ -46,6 +56,7 @@ impl SharedStore {
             needs.add_new_job(job, limits.allowance_for(job).is_some());
         }
         needs.add_claim(batch.idempotency, row, batch.expires_ms, batch.created_ms);
+        needs.accounts.insert(batch.account.clone());
         needs.new_rows.insert(row, batch.expires_ms);
         self.queue(row, needs, move |transaction| transaction.insert_batch(&batch, &items))
     }
@@ -62,6 +73,36 @@ impl SharedStore {
         self.queue_blocking(row, Needs::of_job(row), move |transaction| {
             transaction.transition(row, now_ms, |job| Some(decide(job)), result.as_ref())
         })
+    }
+
+    /// Does what [`SharedStore::begin_transition`] does, and blocks until it is committed.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails; the job is as it was.
+    pub(crate) fn transition(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        decide: impl Fn(&Job) -> Event + Send + 'static,
+        result: Option<NewResult>,
+    ) -> Result<Result<Job, TransitionError>, StoreError> {
+        self.begin_transition(row, now_ms, decide, result).wait()
+    }
+
+    /// Does what [`SharedStore::begin_transition`] does without a result, for handlers.
+    ///
+    /// # Errors
+    /// Returns an error if [`SharedStore::transition`] would, or the writer is overloaded.
+    pub(crate) async fn transition_async(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        decide: impl Fn(&Job) -> Event + Send + 'static,
+    ) -> Result<Result<Job, TransitionError>, StoreError> {
+        let changed = self.queue(row, Needs::of_job(row), move |transaction| {
+            transaction.transition(row, now_ms, |job| Some(decide(job)), None)
+        });
+        changed.committed().await
     }
 
     /// Does what [`SharedStore::begin_transition`] does with the event that ends an attempt: see
@@ -98,38 +139,39 @@ impl SharedStore {
 
     /// Ends a job with `failure` because its owner wants it to: see
     /// [`crate::store::Store::stop_owned`].
-    pub(crate) fn stop_owned(
+    pub(crate) async fn stop_owned(
         &self,
         id: Uuid,
         account: String,
         now_ms: UnixMs,
         failure: Failure,
-    ) -> Pending<Result<Job, TransitionError>> {
+    ) -> Result<Result<Job, TransitionError>, StoreError> {
         let Some(plain) = self.process.cipher.open(id) else {
-            return Pending::ready(Ok(Err(TransitionError::Gone)));
+            return Ok(Err(TransitionError::Gone));
         };
-        self.queue(plain.row, Needs::of_job(plain.row), move |transaction| {
+        let stopped = self.queue(plain.row, Needs::of_job(plain.row), move |transaction| {
             let owned = |job: &Job| plain.has_nonce(job.nonce) && job.account == account;
             let stop = || Event::Stop { failure: failure.clone() };
             transaction.transition(plain.row, now_ms, |job| owned(job).then(stop), None)
-        })
+        });
+        stopped.committed().await
     }
 
     /// Ends every unfinished job of a batch with `failure`: see
     /// [`crate::store::Store::stop_batch`].
-    pub(crate) fn stop_batch(
+    pub(crate) async fn stop_batch(
         &self,
         id: Uuid,
         account: String,
         now_ms: UnixMs,
         failure: Failure,
-    ) -> Pending<Result<Batch, TransitionError>> {
+    ) -> Result<Result<Batch, TransitionError>, StoreError> {
         let Some(row) = self.process.cipher.open(id).map(|plain| plain.row) else {
-            return Pending::ready(Ok(Err(TransitionError::Gone)));
+            return Ok(Err(TransitionError::Gone));
         };
         let mut needs = Needs::default();
         needs.add_batch(row);
-        self.queue(row, needs, move |transaction| {
+        let stopped = self.queue(row, needs, move |transaction| {
             let batch = transaction.batch(row)?.filter(|batch| {
                 batch.has_id(id) && batch.account == account && batch.expires_ms > now_ms
             });
@@ -147,7 +189,8 @@ impl SharedStore {
                 let _ = transaction.transition(row, now_ms, decide, None);
             }
             Ok(transaction.batch(row)?.cloned().ok_or(TransitionError::Gone))
-        })
+        });
+        stopped.committed().await
     }
 
     /// Gives an operation to the writer of its row without waiting: full is an error, so that a

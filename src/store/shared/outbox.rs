@@ -13,7 +13,7 @@ use crate::clock::UnixMs;
 use crate::id::IdParts;
 use crate::job::{DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Recipient, Subject};
 use crate::store::effects::Effect;
-use crate::store::{OutboxKey, Pending, ResendError, Row, StoreError};
+use crate::store::{OutboxKey, ResendError, Row, StoreError};
 
 /// The most deliveries of one read.
 const VISIT_ROWS_MAX: i64 = 1_000;
@@ -94,17 +94,15 @@ impl SharedStore {
 
     /// Makes the webhook of a job or a batch of `account`'s due once more: see
     /// [`crate::store::Store::send_again`].
-    pub(crate) fn send_again(
+    pub(crate) async fn send_again(
         &self,
         subject: Subject,
         id: Uuid,
         account: String,
         now_ms: UnixMs,
-    ) -> Pending<Result<Delivery, ResendError>> {
-        let Some(plain) = self.process.cipher.open(id) else {
-            return Pending::ready(Ok(Err(ResendError::Gone)));
-        };
-        self.queue(plain.row, needs_of(plain.row), move |transaction| {
+    ) -> Result<Result<Delivery, ResendError>, StoreError> {
+        let Some(plain) = self.process.cipher.open(id) else { return Ok(Err(ResendError::Gone)) };
+        let sent = self.queue(plain.row, needs_of(plain.row), move |transaction| {
             match webhook_url(transaction, subject, plain, id, &account, now_ms)? {
                 None => return Ok(Err(ResendError::Gone)),
                 Some(None) => return Ok(Err(ResendError::NoWebhook)),
@@ -116,7 +114,8 @@ impl SharedStore {
             };
             transaction.effects.push(Effect::Delivery { due_ms: now_ms });
             Ok(Ok(delivery))
-        })
+        });
+        sent.committed().await
     }
 }
 

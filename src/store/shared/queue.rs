@@ -25,7 +25,7 @@ const FORGET_BATCH_ENDS: &str = "DELETE FROM batch_ends WHERE row IN \
 
 /// The jobs that this process has taken, in the order in which they came due.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Reserved {
+pub(super) struct Reserved {
     pub rows: Vec<Row>,
     /// Where the next reserve may begin: nothing open is due before, but for what comes back.
     pub head_ms: UnixMs,
@@ -39,7 +39,7 @@ impl SharedStore {
     /// # Errors
     /// Returns an error if the database fails; nothing was taken then, or it is found by the next
     /// declaration of death.
-    pub(crate) fn reserve(
+    pub(super) fn reserve_from(
         &self,
         scraper: u16,
         interactive: bool,

@@ -12,7 +12,7 @@ use super::round::Value;
 use super::row_number::RowParts;
 use crate::clock::UnixMs;
 use crate::job::{Delivery, Subject};
-use crate::store::{Reported, Row, StoreError, record};
+use crate::store::{Blocking, Reported, Row, StoreError, record};
 
 /// A job or batch that exists, as it is found with its delivery.
 type WithDelivery<T> = Option<(T, Option<Delivery>)>;
@@ -34,18 +34,18 @@ impl SharedStore {
         const PENDING: StoreError =
             StoreError::Damaged("the job or batch of a delivery has not ended");
         // What has a delivery has ended, and is what it was then.
-        let delivery = self.delivery(row)?.ok_or(GONE)?;
+        let delivery = self.delivery(row).wait()?.ok_or(GONE)?;
         match delivery.subject {
             Subject::Job => {
                 // At the beginning of time nothing has expired.
                 let found = self.read_row(row, 0, |job, result| {
                     let ended = job.state.finished();
                     ended.then(|| read(&delivery, Reported::Job(job, result)))
-                })?;
-                found.ok_or(MISSING)?.ok_or(PENDING)
+                });
+                found.wait()?.ok_or(MISSING)?.ok_or(PENDING)
             }
             Subject::Batch => {
-                let found = self.find_batch(row)?;
+                let found = self.find_batch(row).wait()?;
                 let batch = found.first().map(batch_of).transpose()?.ok_or(MISSING)?;
                 let ended = batch.progress.completed_ms.is_some();
                 ended.then(|| read(&delivery, Reported::Batch(&batch))).ok_or(PENDING)
@@ -56,11 +56,11 @@ impl SharedStore {
     }
 
     /// Reads the delivery of a job or a batch that exists at `now_ms`, in one state with what
-    /// `read` takes from that: see [`crate::store::Store::webhook_of`]. Blocks.
+    /// `read` takes from that: see [`crate::store::Store::webhook_of`].
     ///
     /// # Errors
     /// Returns an error if the database fails or what is read is damaged.
-    pub(crate) fn webhook_of<T>(
+    pub(crate) async fn webhook_of<T>(
         &self,
         subject: Subject,
         id: Uuid,
@@ -70,7 +70,7 @@ impl SharedStore {
         let Some(plain) = self.process.cipher.open(id) else { return Ok(None) };
         let (found, read, column) = match subject {
             Subject::Job => {
-                let found = self.find_job(plain.row)?;
+                let found = self.find_job(plain.row).await?;
                 let known = found.into_iter().next().map(Arc::new);
                 let read = self.take_job(&known, now_ms, |job, result| {
                     plain.has_nonce(job.nonce).then(|| read(Reported::Job(job, result)))
@@ -78,7 +78,7 @@ impl SharedStore {
                 (known, read.flatten(), 4)
             }
             Subject::Batch => {
-                let found = self.find_batch(plain.row)?;
+                let found = self.find_batch(plain.row).await?;
                 let known = found.into_iter().next().map(Arc::new);
                 let batch = known.as_deref().map(batch_of).transpose()?;
                 let batch = batch.filter(|it| it.has_id(id) && it.expires_ms > now_ms);
@@ -94,7 +94,7 @@ impl SharedStore {
     }
 
     /// Finds a job as [`SharedStore::take_job`] takes it, and its delivery behind that.
-    fn find_job(&self, row: Row) -> Result<Vec<PgRow>, StoreError> {
+    async fn find_job(&self, row: Row) -> Result<Vec<PgRow>, StoreError> {
         let suffix = hours::suffix(RowParts::of(row).hour);
         self.find(
             row,
@@ -105,10 +105,11 @@ impl SharedStore {
              WHERE j.row = $1"
             ),
         )
+        .await
     }
 
     /// Finds a batch as [`batch_of`] takes it, and its delivery behind that.
-    fn find_batch(&self, row: Row) -> Result<Vec<PgRow>, StoreError> {
+    async fn find_batch(&self, row: Row) -> Result<Vec<PgRow>, StoreError> {
         let suffix = hours::suffix(RowParts::of(row).hour);
         self.find(
             row,
@@ -118,10 +119,11 @@ impl SharedStore {
              LEFT JOIN deliveries_{suffix} d ON d.row = b.row WHERE b.row = $1"
             ),
         )
+        .await
     }
 
-    fn find(&self, row: Row, text: &str) -> Result<Vec<PgRow>, StoreError> {
+    async fn find(&self, row: Row, text: &str) -> Result<Vec<PgRow>, StoreError> {
         let values: Vec<Value> = vec![Arc::new(row as i64)];
-        self.ask_text(text, values).wait()
+        self.ask_text(text, values).committed().await
     }
 }

@@ -14,6 +14,9 @@ use super::statements::{Prepared, Sql};
 use super::transaction::{DeliveryRow, Fate, JobRow, StoredIn, Transaction};
 use crate::store::{Row, StoreError, record};
 
+/// A new batch: its row, its account, when it was submitted, and its record.
+type NewBatch = (i64, i32, i64, Vec<u8>);
+
 /// The statements of a transaction, by what they write.
 #[derive(Default)]
 pub(super) struct Writes(Vec<(Sql, Hour, Vec<Value>)>);
@@ -119,7 +122,7 @@ impl Writes {
     }
 
     fn add_batches(&mut self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
-        let mut records: HourColumns<(i64, Vec<u8>)> = HourColumns::default();
+        let mut records: HourColumns<NewBatch> = HourColumns::default();
         let (mut rows, mut done, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         let (mut completed, mut expires) = (Vec::new(), Vec::new());
         let batches = transaction.batches.values().filter_map(|batch| batch.as_ref().ok());
@@ -127,7 +130,9 @@ impl Writes {
             let batch = &known.batch;
             let row = batch.key.row;
             if known.is_new {
-                records.of(row).push((row as i64, record::encode_batch(batch)?));
+                let account = transaction.account(&batch.account)?;
+                let record = record::encode_batch(batch)?;
+                records.of(row).push((row as i64, account, batch.created_ms as i64, record));
             }
             rows.push(row as i64);
             done.push(batch.progress.done as i32);
@@ -136,8 +141,9 @@ impl Writes {
             expires.push(batch.expires_ms as i64);
         }
         for (hour, records) in records.0 {
-            let (rows, records): (Vec<_>, Vec<_>) = records.into_iter().unzip();
-            self.add(Sql::InsertBatches, hour, columns![rows, records]);
+            let (rows, accounts, created, records): (Vec<_>, Vec<_>, Vec<_>, Vec<_>) =
+                records.into_iter().collect();
+            self.add(Sql::InsertBatches, hour, columns![rows, accounts, created, records]);
         }
         if !rows.is_empty() {
             let values = columns![rows, done, failed, completed, expires];

@@ -164,8 +164,9 @@ impl Sql {
             ),
             Sql::DeleteOutbox => ("DELETE FROM outbox WHERE row = ANY($1)", &[Type::INT8_ARRAY]),
             Sql::InsertBatches => (
-                "INSERT INTO batches_{hour}(row, record) SELECT * FROM unnest($1, $2)",
-                &[Type::INT8_ARRAY, Type::BYTEA_ARRAY],
+                "INSERT INTO batches_{hour}(row, account, created_ms, record) \
+                 SELECT * FROM unnest($1, $2, $3, $4)",
+                &[Type::INT8_ARRAY, Type::INT4_ARRAY, Type::INT8_ARRAY, Type::BYTEA_ARRAY],
             ),
             Sql::PutBatchEnds => (
                 "INSERT INTO batch_ends(row, done, failed, completed_ms, expires_ms) \

@@ -131,6 +131,14 @@ impl<'p> Transaction<'p> {
         }
     }
 
+    /// Returns the number of an account that this transaction needs.
+    ///
+    /// # Errors
+    /// Returns an error if it was not among the needs.
+    pub(super) fn account(&self, name: &str) -> Result<AccountNumber, StoreError> {
+        self.process.accounts.number(name)
+    }
+
     /// Inserts a job, which this process has taken for a worker or which is open to all. Cache hits
     /// are inserted as done together with their result. Returns the job of this idempotency key,
     /// where there is one already, and changes nothing then.
@@ -148,7 +156,7 @@ impl<'p> Transaction<'p> {
             return Ok(existing.repeated_job(known));
         }
         let scraper = self.process.scrapers.number(&job.request.scraper)?;
-        let account = self.process.accounts.number(&job.account)?;
+        let account = self.account(&job.account)?;
         let unfinished = self.process.scrapers.depth(scraper, &self.depth);
         let month = clock::calendar_month(job.created_ms);
         let taken = || {
@@ -188,9 +196,10 @@ impl<'p> Transaction<'p> {
             return Ok(existing.repeated_batch(known));
         }
         // Whatever a job's insert may refuse as damaged, before the first one has changed anything.
+        self.account(&batch.account)?;
         for NewItem { job, .. } in items {
             self.process.scrapers.number(&job.request.scraper)?;
-            self.process.accounts.number(&job.account)?;
+            self.account(&job.account)?;
         }
         let mut done = 0;
         for NewItem { job, result, limits } in items {

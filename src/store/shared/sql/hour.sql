@@ -7,7 +7,9 @@ CREATE TABLE jobs_{hour}(row int8 PRIMARY KEY, account int4 NOT NULL, created_ms
 CREATE INDEX ON jobs_{hour}(account, created_ms, row);
 CREATE TABLE ends_{hour}(row int8 PRIMARY KEY, standing bytea NOT NULL, result bytea)
   WITH (autovacuum_enabled = off);
-CREATE TABLE batches_{hour}(row int8 PRIMARY KEY, record bytea NOT NULL) WITH (autovacuum_enabled = off);
+CREATE TABLE batches_{hour}(row int8 PRIMARY KEY, account int4 NOT NULL, created_ms int8 NOT NULL,
+  record bytea NOT NULL) WITH (autovacuum_enabled = off);
+CREATE INDEX ON batches_{hour}(account, created_ms, row);
 CREATE TABLE deliveries_{hour}(row int8 PRIMARY KEY, record bytea NOT NULL) WITH (autovacuum_enabled = off);
 CREATE TABLE cache_{hour}(stored_ms int8 NOT NULL, row int8 NOT NULL, hash uuid NOT NULL)
   WITH (autovacuum_enabled = off);

@@ -7,6 +7,7 @@ use super::Place;
 use super::fixture::{Node, options};
 use super::postgres::PostgresServer;
 use super::proxy::{Cut, Proxy};
+use crate::store::Blocking;
 use crate::store::accounts::Credits;
 use crate::store::shared::connect::PgOptions;
 use crate::tests::fuzz::Dice;
@@ -40,7 +41,7 @@ fn commit_that_is_cut_is_made_once_wherever_it_is_cut() {
         assert_eq!(proxy.planned(), 0, "{cut:?}");
         assert_eq!((job.attempts, job.lease), (1, 1), "{cut:?}");
         let credits = Credits { reserved: 0, used: 3 * jobs };
-        assert_eq!(node.store.credits("team-a", MONTH).unwrap(), credits, "{cut:?}");
+        assert_eq!(node.store.credits("team-a", MONTH).wait().unwrap(), credits, "{cut:?}");
         assert_eq!((node.depth(0), node.store.unfinished(0)), (0, 0), "{cut:?}");
     }
     let outcomes = &node.store.process.unknown_outcomes;
@@ -77,7 +78,7 @@ fn no_write_of_many_clients_is_lost_or_made_twice_while_connections_are_cut() {
     assert_eq!(content.jobs.len() as u64, jobs);
     assert!(content.jobs.values().all(|job| job.state.finished() && job.lease == 1));
     let credits = Credits { reserved: 0, used: 3 * jobs };
-    assert_eq!(node.store.credits("team-a", MONTH).unwrap(), credits);
+    assert_eq!(node.store.credits("team-a", MONTH).wait().unwrap(), credits);
     let used: Vec<_> = content.usage.values().flat_map(|day| &day.0).collect();
     assert_eq!(used.len(), 1);
     assert_eq!((used[0].1.jobs, used[0].1.done, used[0].1.credits), (jobs, jobs, 3 * jobs));

@@ -7,7 +7,7 @@ use crate::job::{
     UpstreamUsage, VendorTask,
 };
 use crate::store::accounts::Credits;
-use crate::store::{NewAttemptEnd, NewOutcome, NewResult, Reported};
+use crate::store::{Blocking, NewAttemptEnd, NewOutcome, NewResult, Reported};
 
 const MONTH: u32 = 202_605;
 
@@ -20,11 +20,11 @@ fn job_is_tried_twice_and_done_and_read_after_a_reopen() {
         let read = |job: &crate::job::Job, result: Option<&[u8]>| {
             (job.state.clone(), job.attempts, result.map(<[u8]>::to_vec))
         };
-        node.store.read_job(id, START_MS + 9_000, read).unwrap()
+        node.store.read_job(id, START_MS + 9_000, read).wait().unwrap()
     };
     assert_eq!(read(&node), Some((State::Queued, 0, None)));
     assert_eq!((node.store.unfinished(0), node.depth(0)), (1, 1));
-    let credits = |node: &Node| node.store.credits("team-a", MONTH).unwrap();
+    let credits = |node: &Node| node.store.credits("team-a", MONTH).wait().unwrap();
     assert_eq!(credits(&node), Credits { reserved: 3, used: 0 });
 
     node.apply(job.row, 10, Event::Start, None);
@@ -41,16 +41,17 @@ fn job_is_tried_twice_and_done_and_read_after_a_reopen() {
     assert_eq!(read(&node), done);
     assert_eq!(credits(&node), Credits { reserved: 0, used: 3 });
     assert_eq!((node.store.unfinished(0), node.depth(0)), (0, 0));
-    let cached = node.store.cached(7, 0, START_MS + 9_000).unwrap().unwrap();
+    let cached = node.store.cached(7, 0, START_MS + 9_000).wait().unwrap().unwrap();
     assert_eq!((cached.stored_ms, cached.json), (START_MS + 3_000, br#"{"text":"42"}"#.to_vec()));
 
     let again = node.store.begin_transition(job.row, START_MS + 3_001, |_| Event::Start, None);
     assert_eq!(again.wait().unwrap().unwrap_err(), TransitionError::Finished);
     let node = node.reopen();
     assert_eq!(read(&node), done);
-    assert!(node.store.cached(7, 0, START_MS + 9_000).unwrap().is_some());
+    assert!(node.store.cached(7, 0, START_MS + 9_000).wait().unwrap().is_some());
     assert_eq!(credits(&node), Credits { reserved: 0, used: 3 });
-    let expired = node.store.read_job(node.store.id_of(&job), job.expires_ms, |_, _| ()).unwrap();
+    let expired =
+        node.store.read_job(node.store.id_of(&job), job.expires_ms, |_, _| ()).wait().unwrap();
     assert_eq!(expired, None);
     node.store.close();
 }
@@ -92,12 +93,13 @@ fn attempts_are_kept_with_their_job_even_after_its_end() {
     assert!(written.wait().unwrap().is_ok());
     let late = node.store.begin_outcome(job.row, START_MS + 10, ended(2, failed));
     assert_eq!(late.wait().unwrap().unwrap_err(), TransitionError::Finished);
-    let attempts = node.store.attempts(job.row).unwrap();
+    let read = node.store.read_attempts(node.store.id_of(&job), START_MS, |_, _, kept| kept);
+    let attempts = read.wait().unwrap().unwrap();
     assert_eq!(attempts.iter().map(|end| end.number).collect::<Vec<_>>(), [1, 2]);
     // The same end again, as after a commit whose answer was lost, is counted once.
     let again = ended(2, Event::Release { lease: 1 }).ended.unwrap();
     node.store.note_attempt(job.row, again).wait().unwrap();
-    let spend = node.store.spend(Some("team-a"), START_MS, START_MS).unwrap();
+    let spend = node.store.spend(Some("team-a"), START_MS, START_MS).wait().unwrap();
     let spend: Vec<_> = spend
         .iter()
         .map(|row| (row.upstream.as_str(), row.label.as_str(), row.spend.calls, row.spend.searches))
@@ -133,7 +135,7 @@ fn webhook_is_filed_with_the_end_and_read_with_what_it_reports() {
             Reported::Job(job, result) => (job.state.finished(), result.map(<[u8]>::to_vec)),
             Reported::Batch(_) | Reported::Notice(_) => panic!("it is a job"),
         };
-        node.store.webhook_of(Subject::Job, id, now_ms, state).unwrap()
+        node.store.webhook_of(Subject::Job, id, now_ms, state).wait().unwrap()
     };
     assert_eq!(webhook(START_MS), Some(((false, None), None)));
     assert!(node.store.read_delivery(job.row, |_, _| ()).is_err());
@@ -162,7 +164,7 @@ fn clock_that_was_set_back_keeps_no_job_waiting() {
     let (soon, later) = (late(5_000), late(60_000));
     let rest = node.store.pull_forward_after_clock_step(START_MS, 30_000, None).unwrap();
     assert_eq!(rest, None);
-    let due = |row| node.store.read_row(row, START_MS, |job, _| job.due_ms).unwrap();
+    let due = |row| node.store.read_row(row, START_MS, |job, _| job.due_ms).wait().unwrap();
     assert_eq!((due(soon), due(later)), (Some(START_MS), Some(START_MS + 30_000)));
     node.store.close();
 }
@@ -187,7 +189,11 @@ fn panic_of_one_caller_fails_that_caller_alone() {
     assert_eq!(started.iter().filter(|ok| !**ok).count(), 1);
     assert!(!started[3]);
     assert!(
-        node.store.submit(node.new_job("after"), None, NO_LIMITS, false).wait().unwrap().is_ok()
+        node.store
+            .submit_new(node.new_job("after"), None, NO_LIMITS, false)
+            .wait()
+            .unwrap()
+            .is_ok()
     );
     node.store.close();
 }

@@ -6,7 +6,7 @@ use super::START_MS;
 use super::fixture::{NO_LIMITS, Node};
 use crate::clock::UnixMs;
 use crate::job::{Batch, BatchProgress, Event, Failure, Job, TransitionError};
-use crate::store::{Cursor, ListFilter, NewItem, Row};
+use crate::store::{Blocking, Cursor, ListFilter, NewItem, Row};
 
 fn all(node: &Node, filter: &ListFilter, jobs_max: usize, now_ms: UnixMs) -> Vec<Row> {
     let (mut rows, mut after): (Vec<Row>, Option<Cursor>) = (Vec::new(), None);

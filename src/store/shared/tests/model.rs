@@ -18,7 +18,7 @@ use crate::store::accounts::Credits;
 use crate::store::effects::Listener;
 use crate::store::embedded::tests::model::{Content, Model, Tested, operation};
 use crate::store::{
-    Cached, NewIdentity, NewItem, NewResult, ResendError, Row, SubmitError, SubmitLimits,
+    Blocking, Cached, NewIdentity, NewItem, NewResult, ResendError, Row, SubmitError, SubmitLimits,
 };
 
 /// Nodes of one store, of which each operation is by the next one.
@@ -85,7 +85,7 @@ impl Tested for Nodes {
         result: Option<Vec<u8>>,
         limits: SubmitLimits,
     ) -> Result<Job, SubmitError> {
-        self.next().store.submit(job, result, limits, false).wait().unwrap()
+        self.next().store.submit_new(job, result, limits, false).wait().unwrap()
     }
 
     fn submit_batch(&self, batch: Batch, items: Vec<NewItem>) -> Result<Batch, SubmitError> {
@@ -122,19 +122,19 @@ impl Tested for Nodes {
 
     fn read_job(&self, id: Uuid, now_ms: UnixMs) -> Option<(Job, Option<Vec<u8>>)> {
         let read = |job: &Job, result: Option<&[u8]>| (job.clone(), result.map(<[u8]>::to_vec));
-        self.nodes[0].store.read_job(id, now_ms, read).unwrap()
+        self.nodes[0].store.read_job(id, now_ms, read).wait().unwrap()
     }
 
     fn batch(&self, id: Uuid, now_ms: UnixMs) -> Option<Batch> {
-        self.next().store.batch(id, now_ms).unwrap()
+        self.next().store.batch(id, now_ms).wait().unwrap()
     }
 
     fn delivery(&self, row: Row) -> Option<Delivery> {
-        self.next().store.delivery(row).unwrap()
+        self.next().store.delivery(row).wait().unwrap()
     }
 
     fn credits(&self, account: &str, month: u32) -> Credits {
-        self.nodes[0].store.credits(account, month).unwrap()
+        self.nodes[0].store.credits(account, month).wait().unwrap()
     }
 
     fn unfinished(&self, scraper: u16) -> usize {
@@ -142,7 +142,7 @@ impl Tested for Nodes {
     }
 
     fn cached(&self, hash: u128, from_ms: UnixMs, now_ms: UnixMs) -> Option<Cached> {
-        self.next().store.cached(hash, from_ms, now_ms).unwrap()
+        self.next().store.cached(hash, from_ms, now_ms).wait().unwrap()
     }
 
     fn ready(&self, scraper: u16, interactive: bool, now_ms: UnixMs) -> Vec<Row> {

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::fixture::{NO_LIMITS, Node, options};
 use super::{Place, START_MS};
 use crate::job::{Event, Failure, Idempotency, Job, TransitionError};
-use crate::store::{Row, SubmitError, SubmitLimits};
+use crate::store::{Blocking, Row, SubmitError, SubmitLimits};
 
 /// Submits of one test.
 const SUBMITS: usize = 24;
@@ -25,7 +25,7 @@ fn ids_of_one_node_are_found_by_the_other_which_may_stop_the_job() {
     let job = a.submit(a.new_job("of a"));
     a.apply(job.row, 1, Event::Start, None);
     let id = b.store.id_of(&job);
-    assert_eq!(b.store.read_job(id, START_MS + 2, |job, _| job.lease).unwrap(), Some(1));
+    assert_eq!(b.store.read_job(id, START_MS + 2, |job, _| job.lease).wait().unwrap(), Some(1));
     let stop = |account: &str| {
         let stopped = b.store.stop_owned(id, account.to_owned(), START_MS + 2, Failure::canceled());
         stopped.wait().unwrap()
@@ -35,7 +35,7 @@ fn ids_of_one_node_are_found_by_the_other_which_may_stop_the_job() {
     let late = |_: &Job| Event::Succeed { lease: 1, present: None };
     let late = a.store.begin_transition(job.row, START_MS + 3, late, None).wait().unwrap();
     assert_eq!(late.unwrap_err(), TransitionError::Finished);
-    assert_eq!((a.depth(0), a.store.credits("team-a", 202_605).unwrap().reserved), (0, 0));
+    assert_eq!((a.depth(0), a.store.credits("team-a", 202_605).wait().unwrap().reserved), (0, 0));
     close([a, b]);
 }
 
@@ -47,7 +47,7 @@ fn submit_by_both(
 ) -> Vec<Result<Job, SubmitError>> {
     let submit = |number: usize| {
         let node = &nodes[number % 2];
-        node.store.submit(change(node.new_job("x")), None, limits, false).wait().unwrap()
+        node.store.submit_new(change(node.new_job("x")), None, limits, false).wait().unwrap()
     };
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..SUBMITS).map(|number| scope.spawn(move || submit(number))).collect();
@@ -63,7 +63,7 @@ fn allowance_is_never_exceeded_by_both_together() {
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 10);
     let refused = |answer: &&Result<Job, SubmitError>| **answer == Err(SubmitError::CreditLimit);
     assert_eq!(answers.iter().filter(refused).count(), SUBMITS - 10);
-    assert_eq!(nodes[1].store.credits("team-a", 202_605).unwrap().reserved, 30);
+    assert_eq!(nodes[1].store.credits("team-a", 202_605).wait().unwrap().reserved, 30);
     close(nodes);
 }
 
@@ -85,16 +85,16 @@ fn key_makes_one_job_by_whichever_node_it_comes() {
 fn open_jobs_are_reserved_by_one_node_and_given_back_by_its_close() {
     let [a, b] = two();
     let rows: BTreeSet<Row> = (0..6).map(|_| a.submit(a.new_job("x")).row).collect();
-    let by_a = a.store.reserve(0, false, 0, START_MS, 4).unwrap();
+    let by_a = a.store.reserve_from(0, false, 0, START_MS, 4).unwrap();
     assert_eq!((by_a.rows.len(), by_a.head_ms), (4, START_MS));
-    let by_b = b.store.reserve(0, false, 0, START_MS, 10).unwrap();
+    let by_b = b.store.reserve_from(0, false, 0, START_MS, 10).unwrap();
     assert_eq!((by_b.rows.len(), by_b.head_ms), (2, 0));
     let both: BTreeSet<Row> = by_a.rows.iter().chain(&by_b.rows).copied().collect();
     assert_eq!(both, rows);
-    assert!(b.store.reserve(0, true, 0, START_MS, 10).unwrap().rows.is_empty());
+    assert!(b.store.reserve_from(0, true, 0, START_MS, 10).unwrap().rows.is_empty());
     b.store.give_back(&by_b.rows[..1]).unwrap();
     a.store.close();
-    let left = b.store.reserve(0, false, 0, START_MS, 10).unwrap();
+    let left = b.store.reserve_from(0, false, 0, START_MS, 10).unwrap();
     assert_eq!(left.rows.len(), 5);
     b.store.close();
 }
@@ -102,9 +102,9 @@ fn open_jobs_are_reserved_by_one_node_and_given_back_by_its_close() {
 #[test]
 fn job_that_is_born_taken_is_open_to_others_when_its_node_is_gone() {
     let [a, b] = two();
-    let taken = a.store.submit(a.new_job("x"), None, NO_LIMITS, true).wait().unwrap().unwrap();
+    let taken = a.store.submit_new(a.new_job("x"), None, NO_LIMITS, true).wait().unwrap().unwrap();
     let open = a.submit(a.new_job("y"));
-    let reserve = || b.store.reserve(0, false, 0, START_MS, 10).unwrap().rows;
+    let reserve = || b.store.reserve_from(0, false, 0, START_MS, 10).unwrap().rows;
     assert_eq!(reserve(), [open.row]);
     a.store.close();
     assert_eq!(reserve(), [taken.row]);
@@ -120,8 +120,8 @@ fn node_that_was_replaced_writes_nothing_more() {
     let second = Node::of(options(&place, "a"));
     let late = first.store.begin_transition(job.row, START_MS, |_| Event::Start, None).wait();
     assert!(late.is_err());
-    assert!(first.store.submit(first.new_job("y"), None, NO_LIMITS, false).wait().is_err());
-    assert!(first.store.reserve(0, false, 0, START_MS, 4).unwrap().rows.is_empty());
+    assert!(first.store.submit_new(first.new_job("y"), None, NO_LIMITS, false).wait().is_err());
+    assert!(first.store.reserve_from(0, false, 0, START_MS, 4).unwrap().rows.is_empty());
     second.apply(job.row, 1, Event::Start, None);
     assert_eq!((second.depth(0), second.store.unfinished(0)), (1, 1));
     first.store.close();
