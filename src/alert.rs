@@ -75,10 +75,8 @@ impl Alert {
     pub fn state(&self, now_ms: UnixMs) -> AlertState {
         let is_over = self.definition.kind == AlertKind::BudgetReached
             && self.progress.spent_day.is_some_and(|day| u64::from(day) != now_ms / DAY_MS);
-        match self.progress.state() {
-            AlertState::Firing if is_over => AlertState::Ok,
-            state => state,
-        }
+        let state = self.progress.state();
+        if is_over && state == AlertState::Firing { AlertState::Ok } else { state }
     }
 
     /// Returns the row of a notice that must go because a newer one is added.

@@ -1,6 +1,7 @@
 //! answerd: prompts to AI answer engines as durable jobs, answers back as data.
 //!
 #![doc = include_str!("ARCHITECTURE.md")]
+#![cfg_attr(test, allow(clippy::wildcard_enum_match_arm))]
 
 pub mod alert;
 pub mod answer;

@@ -99,10 +99,8 @@ impl Alert {
         self.progress.value = rate;
         let rate = rate.filter(|_| window.measured >= ALERT_SAMPLE_MIN)?;
         let threshold = self.definition.threshold.unwrap_or_default();
-        let holds = match self.definition.kind {
-            AlertKind::MentionRateAbove => rate > threshold,
-            _ => rate < threshold,
-        };
+        let is_above = self.definition.kind == AlertKind::MentionRateAbove;
+        let holds = if is_above { rate > threshold } else { rate < threshold };
         let begins = self.progress.observe(holds, EVALUATIONS_MIN, now_ms);
         begins.then_some(NoticeFacts {
             value: Some(rate),

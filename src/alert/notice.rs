@@ -75,10 +75,8 @@ impl Notice {
         let threshold = definition.threshold.unwrap_or_default();
         let sentence = match definition.kind {
             AlertKind::MentionRateBelow | AlertKind::MentionRateAbove => {
-                let side = match definition.kind {
-                    AlertKind::MentionRateAbove => "above",
-                    _ => "below",
-                };
+                let is_above = definition.kind == AlertKind::MentionRateAbove;
+                let side = if is_above { "above" } else { "below" };
                 format!(
                     "The mention rate of {whose}{at} is {}{over} ({sample} answers), {side} {}.",
                     Percent(value),

@@ -39,10 +39,7 @@ impl FieldType for String {
     }
 
     fn from_json(value: Value) -> Result<String, WrongType> {
-        match value {
-            Value::String(text) => Ok(text),
-            other => or_wrong(None, "a string", other),
-        }
+        if let Value::String(text) = value { Ok(text) } else { or_wrong(None, "a string", value) }
     }
 }
 

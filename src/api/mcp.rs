@@ -60,10 +60,9 @@ pub enum MessageId {
 impl MessageId {
     /// Reads an id: text, or a whole number.
     pub fn read(json: &str) -> Option<MessageId> {
-        match serde_json::from_str(json).ok()? {
-            MessageId::Number(number) if number.is_f64() => None,
-            id => Some(id),
-        }
+        let id = serde_json::from_str(json).ok()?;
+        let is_broken = matches!(&id, MessageId::Number(number) if number.is_f64());
+        (!is_broken).then_some(id)
     }
 }
 

@@ -391,6 +391,7 @@ impl Client {
         self.invalid_response(error.to_string())
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "ureq's list of errors is open")]
     fn call_failed(&self, error: ureq::Error) -> ClientError {
         match error {
             // rustls reports a certificate that it does not trust, and a peer without TLS, like

@@ -65,11 +65,9 @@ pub(crate) fn call_all(
 
 /// Returns whether an upstream is part of `serve`, which does not run in this command.
 fn is_part_of_the_service(configured: &Upstream) -> bool {
-    match configured.kind {
-        UpstreamKind::Practice => true,
-        UpstreamKind::Browser => configured.recipe == "practice" && configured.base_url.is_empty(),
-        _ => false,
-    }
+    let is_own_page = configured.recipe == "practice" && configured.base_url.is_empty();
+    configured.kind == UpstreamKind::Practice
+        || configured.kind == UpstreamKind::Browser && is_own_page
 }
 
 fn call(

@@ -224,12 +224,8 @@ fn batch_of_options(args: &AddArgs) -> Value {
 }
 
 fn without_nulls(value: Value) -> Value {
-    match value {
-        Value::Object(fields) => {
-            fields.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>().into()
-        }
-        other => other,
-    }
+    let Value::Object(fields) = value else { return value };
+    fields.into_iter().filter(|(_, value)| !value.is_null()).collect::<Map<_, _>>().into()
 }
 
 fn list(args: ListArgs, console: &mut Console) -> Result<ExitCode, CommandError> {

@@ -75,6 +75,7 @@ pub(crate) fn completions(
 }
 
 /// Returns a script that asks the running service for names first, where the shell can.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the list of shells is open")]
 fn with_names(shell: Shell, script: String) -> String {
     match shell {
         Shell::Bash => script + BASH_NAMES,

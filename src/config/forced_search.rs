@@ -1,7 +1,5 @@
 //! `force_search` and `include_sources` of an upstream: how it is asked for a search.
 
-use toml::Value;
-
 use super::file;
 use super::redaction::quoted;
 use super::upstream_kind::UpstreamKind;
@@ -20,13 +18,14 @@ pub(super) fn check(
             kind.word()
         ));
     }
-    let forced = match &typed.force_search {
-        Value::Boolean(forced) => *forced,
-        Value::String(text) if text.is_empty() => return None,
+    let given = &typed.force_search;
+    let forced = match (given.as_bool(), given.as_str()) {
+        (Some(forced), _) => forced,
+        (None, Some("")) => return None,
         // So it comes from the environment.
-        Value::String(text) if text == "true" => true,
-        Value::String(text) if text == "false" => false,
-        given => {
+        (None, Some("true")) => true,
+        (None, Some("false")) => false,
+        (None, _) => {
             let shown = given.as_str().map_or_else(|| format!("`{given}`"), quoted);
             problems.push(format!(
                 "`force_search` in [{section}] must be true or false, or \"\" for the kind's own \
@@ -48,6 +47,8 @@ pub(super) fn check(
 
 #[cfg(test)]
 mod tests {
+    use toml::Value;
+
     use super::*;
 
     fn checked(

@@ -124,6 +124,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
+    #[expect(clippy::wildcard_enum_match_arm, reason = "events of Markdown that mean nothing here")]
     fn read(&mut self, event: Event<'_>) {
         match event {
             Event::Start(tag) => self.start(tag),
@@ -137,6 +138,7 @@ impl Reader<'_> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "events of Markdown that mean nothing here")]
     fn start(&mut self, tag: Tag<'_>) {
         match tag {
             Tag::List(first) => {
@@ -164,6 +166,7 @@ impl Reader<'_> {
         }
     }
 
+    #[expect(clippy::wildcard_enum_match_arm, reason = "events of Markdown that mean nothing here")]
     fn end(&mut self, tag: TagEnd) {
         match tag {
             TagEnd::Heading(level) => self.begin_section(level),

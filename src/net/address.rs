@@ -142,9 +142,9 @@ impl PublicResolver {
     ) -> Result<ResolvedSocketAddrs, ureq::Error> {
         let Some(lookup) = &self.lookup else {
             // A name that cannot be looked up is an I/O error without a kind of its own.
-            return self.system.resolve(uri, config, timeout).map_err(|error| match error {
-                ureq::Error::Io(_) => ureq::Error::HostNotFound,
-                other => other,
+            return self.system.resolve(uri, config, timeout).map_err(|error| {
+                let is_unknown = matches!(error, ureq::Error::Io(_));
+                if is_unknown { ureq::Error::HostNotFound } else { error }
             });
         };
         let mut addresses = self.empty();

@@ -81,6 +81,7 @@ impl Poster {
     }
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "ureq's list of errors is open")]
 fn classify(error: &ureq::Error) -> SendFailure {
     match error {
         ureq::Error::Other(other) if other.is::<NotPublic>() => SendFailure::AddressNotPublic,

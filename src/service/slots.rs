@@ -112,9 +112,11 @@ impl ScheduleRunner {
         let made = made.and_then(|(batch, items)| {
             service.batch_within_spend(&caller, &items).map(|()| (batch, items))
         });
-        made.map_err(|error| match error {
-            ServiceError::Store(error) => SlotError::Store(error),
-            error => SlotError::Refused((self.reader.refusal)(error, service.retention_hours())),
+        made.map_err(|error| {
+            if let ServiceError::Store(error) = error {
+                return SlotError::Store(error);
+            }
+            SlotError::Refused((self.reader.refusal)(error, service.retention_hours()))
         })
     }
 }

@@ -73,6 +73,7 @@ pub enum StoreError {
 }
 
 /// Returns what to do when the store's directory or file cannot be used.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the list of kinds is open")]
 fn directory_advice(kind: ErrorKind) -> String {
     let place = "`store.path` says where the store is";
     match kind {

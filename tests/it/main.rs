@@ -1,7 +1,7 @@
 //! The integration tests: one binary, a real server on a port of its own, real sockets, a real
 //! store in a directory of its own.
 // A test may panic: that is how it fails.
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::wildcard_enum_match_arm)]
 
 mod alerts;
 mod app;

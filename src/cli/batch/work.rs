@@ -106,9 +106,11 @@ impl Work<'_> {
         output: &mut Output,
     ) -> Result<Tally, CommandError> {
         let mut progress = Progress::new(self.lines.len(), console);
-        self.work(&mut progress, console, output).map_err(|error| match error {
-            CommandError::Interrupted(_) => CommandError::Interrupted(self.summary(&progress)),
-            error => error,
+        self.work(&mut progress, console, output).map_err(|error| {
+            if let CommandError::Interrupted(_) = error {
+                return CommandError::Interrupted(self.summary(&progress));
+            }
+            error
         })
     }
 

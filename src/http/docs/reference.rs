@@ -206,9 +206,10 @@ fn kind(schema: &Value) -> String {
         let kinds: Vec<String> = array(&schema["anyOf"]).iter().map(kind).collect();
         return kinds.join(" or ");
     }
-    let mut words = match &schema["type"] {
-        Value::String(word) => vec![word.clone()],
-        types => array(types).iter().map(|word| text(word).to_owned()).collect(),
+    let types = &schema["type"];
+    let mut words: Vec<String> = match types.as_str() {
+        Some(word) => vec![word.to_owned()],
+        None => array(types).iter().map(|word| text(word).to_owned()).collect(),
     };
     if words.is_empty() {
         words.push("anything".to_owned());

@@ -188,10 +188,7 @@ fn cacheable(mut result: Value, revision: Revision) -> MethodResult {
 }
 
 fn fields(result: Value) -> MethodResult {
-    match result {
-        Value::Object(fields) => MethodResult::Other(fields),
-        _ => MethodResult::Other(Map::new()),
-    }
+    MethodResult::Other(if let Value::Object(fields) = result { fields } else { Map::new() })
 }
 
 fn server_info() -> Value {

@@ -47,6 +47,7 @@ pub enum ListenError {
 }
 
 /// Returns what to do when an address cannot be listened on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "the list of kinds is open")]
 fn listen_advice(address: SocketAddr, error: &std::io::Error) -> String {
     let other = "choose another address with `bind` in [http] or ANSWERD_HTTP__BIND";
     match error.kind() {

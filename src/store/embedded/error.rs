@@ -6,6 +6,7 @@ use crate::store::StoreError;
 use crate::store::error::BackendError;
 
 /// Returns whether the database says that its content is at fault, and not what it is kept on.
+#[expect(clippy::wildcard_enum_match_arm, reason = "redb's list of errors is open")]
 fn is_unsound(error: &redb::Error) -> bool {
     match error {
         // A page that is said to lie after the end of the file is read no more than one that is

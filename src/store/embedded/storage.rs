@@ -144,10 +144,15 @@ impl Storage for FileStorage {
             Err(DatabaseError::DatabaseAlreadyOpen) => {
                 Err(StoreError::InUse(self.path.display().to_string()))
             }
-            Err(error) => Err(match StoreError::from(error) {
-                StoreError::Database(error) if error.is_unsound() => self.unsound(error),
-                other => other,
-            }),
+            Err(error) => {
+                let error = StoreError::from(error);
+                if let StoreError::Database(cause) = &error
+                    && cause.is_unsound()
+                {
+                    return Err(self.unsound(cause.clone()));
+                }
+                Err(error)
+            }
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::upstream::UpstreamError;
 
 /// Returns what a failure on the way means. The client's own words for it are left out where they
 /// can hold an address.
+#[expect(clippy::wildcard_enum_match_arm, reason = "ureq's list of errors is open")]
 pub(super) fn classify_failure(error: &ureq::Error, upstream: &str) -> UpstreamError {
     let (reason, what) = match error {
         ureq::Error::Timeout(Timeout::Resolve | Timeout::Connect) => {
@@ -57,6 +58,7 @@ pub(super) fn classify_failure(error: &ureq::Error, upstream: &str) -> UpstreamE
     UpstreamError::new(reason, format!("{upstream} {what}."))
 }
 
+#[expect(clippy::wildcard_enum_match_arm, reason = "the list of kinds is open")]
 fn io_failure(error: &io::Error) -> (Reason, String) {
     use io::ErrorKind;
     match error.kind() {

@@ -260,11 +260,9 @@ impl Account {
     ) -> UpstreamError {
         let place = &request.location;
         let has_place = place.region.is_some() || place.city.is_some();
-        let verdict = match verdict.reason {
-            // Which of the two it was, its words do not tell.
-            Reason::CountryUnsupported if has_place => Verdict::NO_PLACE,
-            _ => verdict,
-        };
+        // Which of the two it was, its words do not tell.
+        let is_either = has_place && verdict.reason == Reason::CountryUnsupported;
+        let verdict = if is_either { Verdict::NO_PLACE } else { verdict };
         let Verdict { reason, phrase, look_at, untold } = verdict;
         let sentence = |message: &str| {
             let mut sentence = format!("{} {phrase}", self.upstream);

@@ -274,21 +274,17 @@ impl Turn {
 
     fn read_results(&mut self, content: &Value) {
         self.results.add(!content.is_array());
-        match content {
-            Value::Array(results) => {
-                for page in results {
-                    let (url, title) =
-                        (json_path::text(page, "url"), json_path::text(page, "title"));
-                    let date = json_path::text(page, "page_age").trim().to_owned();
-                    self.sources.add(Source { date, ..source(url, title, "") });
-                }
+        let Some(results) = content.as_array() else {
+            let code = json_path::word(content, "error_code");
+            if self.failure.is_none() && !code.is_empty() {
+                self.failure = Some(code.to_owned());
             }
-            error => {
-                let code = json_path::word(error, "error_code");
-                if self.failure.is_none() && !code.is_empty() {
-                    self.failure = Some(code.to_owned());
-                }
-            }
+            return;
+        };
+        for page in results {
+            let (url, title) = (json_path::text(page, "url"), json_path::text(page, "title"));
+            let date = json_path::text(page, "page_age").trim().to_owned();
+            self.sources.add(Source { date, ..source(url, title, "") });
         }
     }
 }

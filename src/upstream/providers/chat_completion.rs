@@ -28,9 +28,10 @@ pub(crate) fn read(
 ) -> Result<Answer, UpstreamError> {
     let choice = choice(account, request, body)?;
     let message = &choice["message"];
-    let markdown = match &message["content"] {
-        Value::String(text) => text.clone(),
-        parts => {
+    let parts = &message["content"];
+    let markdown = match parts.as_str() {
+        Some(text) => text.to_owned(),
+        None => {
             let parts = parts.as_array().into_iter().flatten();
             let texts = parts.filter(|part| {
                 matches!(json_path::text(part, "type"), "text" | "output_text" | "")

@@ -94,9 +94,10 @@ impl Cloro {
     ) -> Result<Answer, UpstreamError> {
         // The result stands alone, or in the envelope of the synchronous API.
         let result = if response["result"].is_object() { &response["result"] } else { response };
-        let answer = match engine {
-            Engine::GoogleAiOverview => page_of_results(request, result),
-            _ => conversation(request, result),
+        let answer = if engine == Engine::GoogleAiOverview {
+            page_of_results(request, result)
+        } else {
+            conversation(request, result)
         };
         if answer.markdown.trim().is_empty() && answer.present != Some(false) {
             return Err(self.account.empty());
@@ -122,11 +123,10 @@ impl Provider for Cloro {
     fn request(&self, request: &ScrapeRequest) -> Result<HttpRequest, UpstreamError> {
         let engine = self.engine()?;
         place::check(&self.account, request, Some(engine.fields()))?;
-        let mut payload = match engine {
-            Engine::GoogleAiOverview => {
-                json!({"query": request.prompt, "include": {"aioverview": {"markdown": true}}})
-            }
-            _ => json!({"prompt": request.prompt, "include": {"markdown": true}}),
+        let mut payload = if engine == Engine::GoogleAiOverview {
+            json!({"query": request.prompt, "include": {"aioverview": {"markdown": true}}})
+        } else {
+            json!({"prompt": request.prompt, "include": {"markdown": true}})
         };
         if engine.fields() == Fields::GOOGLE {
             payload["gl"] = json!(request.country.to_ascii_lowercase());

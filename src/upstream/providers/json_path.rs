@@ -66,13 +66,9 @@ pub(crate) fn task_name(value: &Value, keys: &[&str]) -> Option<String> {
 /// Returns the queries in the arguments of a search tool, which come as an object or as JSON in a
 /// string: `queries`, else `query`.
 pub(crate) fn queries(arguments: &Value) -> Vec<String> {
-    match arguments {
-        Value::String(json) => {
-            let parsed = json_text::parse(json.as_bytes()).unwrap_or_default();
-            if parsed.is_string() { Vec::new() } else { query_list(&parsed) }
-        }
-        other => query_list(other),
-    }
+    let Some(json) = arguments.as_str() else { return query_list(arguments) };
+    let parsed = json_text::parse(json.as_bytes()).unwrap_or_default();
+    if parsed.is_string() { Vec::new() } else { query_list(&parsed) }
 }
 
 /// Returns the queries in a list of them, each a string or an object that holds one.

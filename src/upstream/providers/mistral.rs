@@ -149,20 +149,18 @@ impl Conversation {
     fn message(&mut self, output: &Value) {
         let mut text = String::new();
         let mut references = Vec::new();
-        match &output["content"] {
-            Value::String(content) => text.push_str(content),
-            chunks => {
-                for chunk in chunks.as_array().into_iter().flatten() {
-                    match json_path::text(chunk, "type") {
-                        "text" => text.push_str(json_path::text(chunk, "text")),
-                        "tool_reference" => {
-                            let place = self.sources.add(reference(chunk));
-                            references.extend(place.map(|place| (text.len(), place)));
-                        }
-                        // Thinking, and what may come.
-                        _ => {}
-                    }
+        let content = &output["content"];
+        // It is a text, or a list of chunks.
+        text.push_str(content.as_str().unwrap_or_default());
+        for chunk in content.as_array().into_iter().flatten() {
+            match json_path::text(chunk, "type") {
+                "text" => text.push_str(json_path::text(chunk, "text")),
+                "tool_reference" => {
+                    let place = self.sources.add(reference(chunk));
+                    references.extend(place.map(|place| (text.len(), place)));
                 }
+                // Thinking, and what may come.
+                _ => {}
             }
         }
         self.cut = json_path::text(output, "finish_reason") == "length";

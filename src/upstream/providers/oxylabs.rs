@@ -149,9 +149,9 @@ impl Provider for Oxylabs {
 
 /// Returns the text of a result, which may be a list of its paragraphs.
 fn text(content: &Value) -> String {
-    let of = |key: &&str| match &content[*key] {
-        Value::Array(_) => json_path::texts(content, key).join("\n\n"),
-        other => other.as_str().unwrap_or_default().to_owned(),
+    let of = |key: &&str| match content[*key].as_str() {
+        Some(text) => text.to_owned(),
+        None => json_path::texts(content, key).join("\n\n"),
     };
     let text = TEXT.iter().map(of).find(|text| !text.trim().is_empty());
     serp_page::without_new_tabs(&text.unwrap_or_default())

@@ -74,10 +74,10 @@ fn hand_over(part: &PartFile, like: &Path) -> Result<(), BackupError> {
 }
 
 fn no_backup(file: &Path, error: BackupError) -> BackupError {
-    match error {
-        BackupError::Store(StoreError::Version(version)) => StoreError::Version(version).into(),
-        error => BackupError::Unsound(format!("{}: {error}", file.display())),
+    if let BackupError::Store(StoreError::Version(version)) = error {
+        return StoreError::Version(version).into();
     }
+    BackupError::Unsound(format!("{}: {error}", file.display()))
 }
 
 fn copy(
