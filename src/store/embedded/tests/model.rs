@@ -4,8 +4,10 @@
 
 mod job;
 mod memory;
+mod operation;
 mod outbox;
 mod redb_store;
+mod tested;
 
 use std::collections::HashMap;
 
@@ -19,52 +21,9 @@ use crate::job::{
 use job::{Expected, Phase};
 pub(crate) use memory::Content;
 use memory::Memory;
+pub(crate) use operation::{Operation, operation};
 use outbox::{Told, URL};
-
-/// A store that the model is compared with.
-pub(crate) trait Tested: Sized {
-    /// Whether what has ended goes with the tables of its hour, and not one by one.
-    const DROPS_HOURS: bool;
-
-    fn reopen(self, now_ms: UnixMs) -> Self;
-    /// Ends the test with a check of its own.
-    fn finish(self, jobs: usize);
-    fn listen(&self, listener: Arc<dyn Listener>);
-    fn new_identity(&self) -> NewIdentity;
-    fn new_batch_identity(&self, items: usize) -> (BatchKey, Vec<NewIdentity>);
-    fn id_of(&self, job: &Job) -> Uuid;
-    fn submit(
-        &self,
-        job: Job,
-        result: Option<Vec<u8>>,
-        limits: SubmitLimits,
-    ) -> Result<Job, SubmitError>;
-    fn submit_batch(&self, batch: Batch, items: Vec<NewItem>) -> Result<Batch, SubmitError>;
-    fn transition(
-        &self,
-        row: Row,
-        now_ms: UnixMs,
-        event: Event,
-        result: Option<NewResult>,
-    ) -> Result<Job, TransitionError>;
-    fn end_overdue(&self, now_ms: UnixMs) -> Vec<Job>;
-    /// Returns how many rows were swept.
-    fn sweep(&self, now_ms: UnixMs, cache_from_ms: UnixMs) -> usize;
-    fn note_delivery(&self, row: Row, attempt: DeliveryAttempt, resends: u32) -> Option<Delivery>;
-    fn send_again(&self, id: Uuid, account: &str, now_ms: UnixMs) -> Result<Delivery, ResendError>;
-    fn read_job(&self, id: Uuid, now_ms: UnixMs) -> Option<(Job, Option<Vec<u8>>)>;
-    fn batch(&self, id: Uuid, now_ms: UnixMs) -> Option<Batch>;
-    fn delivery(&self, row: Row) -> Option<Delivery>;
-    fn credits(&self, account: &str, month: u32) -> Credits;
-    fn unfinished(&self, scraper: u16) -> usize;
-    fn cached(&self, hash: u128, from_ms: UnixMs, now_ms: UnixMs) -> Option<Cached>;
-    /// Returns the unfinished jobs that are due, in their order.
-    fn ready(&self, scraper: u16, interactive: bool, now_ms: UnixMs) -> Vec<Row>;
-    /// Returns all deliveries that are due some time, in their order.
-    fn outbox(&self) -> Vec<(Row, Recipient)>;
-    fn next_delivery_ms(&self, now_ms: UnixMs) -> Option<UnixMs>;
-    fn content(&self, now_ms: UnixMs) -> Content;
-}
+pub(crate) use tested::Tested;
 
 const LIFE_MS: u64 = 10_000;
 /// How many of the newest jobs are read after each operation.
@@ -74,89 +33,6 @@ const UNFINISHED_MAX: usize = 6;
 const ALLOWANCE: u64 = 25;
 const SCRAPERS: [&str; 2] = ["chatgpt", "perplexity"];
 const ACCOUNTS: [&str; 2] = ["team-a", "team-b"];
-
-#[derive(Clone, Debug)]
-pub(crate) enum Operation {
-    Submit {
-        scraper: usize,
-        account: usize,
-        price: u32,
-        interactive: bool,
-        long: bool,
-        start_within_ms: Option<u64>,
-        /// The hashes of an idempotency key and of a request.
-        key: Option<(u128, u128)>,
-        webhook: bool,
-    },
-    Batch {
-        account: usize,
-        prices: Vec<u32>,
-    },
-    BornDone {
-        account: usize,
-    },
-    /// An attempt to deliver, with this status.
-    Deliver {
-        at: usize,
-        status: u16,
-    },
-    SendAgain(usize),
-    Start(usize),
-    /// With the lease that holds or, when `stale`, one before it.
-    ServeCached(usize),
-    Succeed {
-        at: usize,
-        stale: bool,
-        hash: u128,
-    },
-    Retry {
-        at: usize,
-        wait_ms: u64,
-    },
-    Fail(usize),
-    Release(usize),
-    Stop(usize),
-    Advance(u64),
-    EndOverdue,
-    Sweep,
-    Reopen,
-}
-
-pub(crate) fn operation() -> impl Strategy<Value = Operation> {
-    let at = 0..30_usize;
-    prop_oneof![
-        8 => (
-            (0..2_usize, 0..2_usize, 0..4_u32, any::<bool>(), prop::bool::weighted(0.2)),
-            prop::option::of(0..4_000_u64),
-            prop::option::weighted(0.3, (0..4_u128, 0..2_u128)),
-            any::<bool>(),
-        ).prop_map(|(what, start_within_ms, key, webhook)| {
-            let (scraper, account, price, interactive, long) = what;
-            Operation::Submit {
-                scraper, account, price, interactive, long, start_within_ms, key, webhook,
-            }
-        }),
-        1 => (0..2_usize).prop_map(|account| Operation::BornDone { account }),
-        1 => (0..2_usize, prop::collection::vec(0..4_u32, 0..5))
-            .prop_map(|(account, prices)| Operation::Batch { account, prices }),
-        8 => at.clone().prop_map(Operation::Start),
-        6 => (at.clone(), prop::bool::weighted(0.2), 0..3_u128)
-            .prop_map(|(at, stale, hash)| Operation::Succeed { at, stale, hash }),
-        2 => at.clone().prop_map(Operation::ServeCached),
-        4 => (at.clone(), 0..3_000_u64)
-            .prop_map(|(at, wait_ms)| Operation::Retry { at, wait_ms }),
-        2 => at.clone().prop_map(Operation::Fail),
-        2 => at.clone().prop_map(Operation::Release),
-        2 => at.clone().prop_map(Operation::Stop),
-        6 => (at.clone(), prop::sample::select(vec![204, 410, 500]))
-            .prop_map(|(at, status)| Operation::Deliver { at, status }),
-        2 => at.prop_map(Operation::SendAgain),
-        5 => (0..3_000_u64).prop_map(Operation::Advance),
-        3 => Just(Operation::EndOverdue),
-        2 => Just(Operation::Sweep),
-        1 => Just(Operation::Reopen),
-    ]
-}
 
 pub(crate) struct Model<S> {
     store: Option<S>,
