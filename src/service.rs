@@ -125,7 +125,7 @@ impl Service {
         let stop_told = Notify::new();
         Service {
             free_space: Arc::new(FreeSpaceCache::new(&clock)),
-            backups: BackupSlot::default(),
+            backups: BackupSlot::new(&clock),
             store,
             engine,
             settings,
@@ -217,6 +217,7 @@ impl Service {
     pub fn begin_stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);
         self.stop_told.notify_waiters();
+        self.backups.close();
     }
 
     /// Returns when a job or batch that is submitted now ceases to exist, after the hours that it

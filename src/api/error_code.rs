@@ -226,6 +226,9 @@ error_codes! {
              `products`, `mentions`; given: `jobs`.";
         AfterInvalid: 400, "after_invalid",
             "Parameter `after` must be the `cursor` of a row of an earlier export; given: `1`.";
+        ResumeInvalid: 400, "resume_invalid",
+            "Parameter `resume` must be the `Backup-Id` of a backup, a colon, and the number of \
+             its next block; given: `1`.";
         CursorInvalid: 400, "cursor_invalid",
             "Parameter `cursor` must be the `next_cursor` of an earlier page; given: `1`.";
         BatchIdInvalid: 400, "batch_id_invalid",
@@ -266,6 +269,8 @@ error_codes! {
             "It was submitted without `webhook_url`, so it has no webhook.";
         BackupRunning: 409, "backup_running",
             "Another backup of the store is under way. Retry when it has ended.";
+        BackupNotFound: 404, "backup_not_found",
+            "The backup is not kept any more, or has not come to that block. Begin another one.";
         RawNotKept: 404, "raw_not_kept",
             "No raw replies are kept of this job: ask with `raw=true`, or set `keep_raw` of its \
              upstream. An answer from the cache has none.";

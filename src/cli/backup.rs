@@ -7,15 +7,26 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::client::Client;
+use super::client::{Client, ClientError};
 use super::console::Console;
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
 use super::progress::Progress;
 use super::settings::ConfigArgs;
+use crate::clock::Clock;
 use crate::http::local_url;
-use crate::store::{BackupError, BackupReport, Store, StoreError, restore, write_backup};
+use crate::store::{
+    BackupError, BackupReport, PartialBackup, Store, StoreError, restore, write_backup,
+};
+
+/// The pause before a lost connection is made again, milliseconds.
+const PAUSE_MS: u64 = 500;
+/// How often a connection may be lost, or not be made, before more has come: about a minute of a
+/// server that is gone.
+const LOSSES_MAX: u32 = 120;
+/// How often one run may begin: a service that restarts meanwhile has to begin again.
+const BEGINS_MAX: u32 = 2;
 
 const BACKUP_EXAMPLES: &str = "\
 Examples:
@@ -32,8 +43,9 @@ Examples:
 /// The copy is the store as it was at one moment, and is checked before it has its name; until then
 /// the file ends in .part. A running service makes the copy itself: it is reached at --url, or else
 /// at the address of the settings, and where it has keys wants an operator's, with
-/// `http.operators_read_jobs`. The evidence of browsers, the directory `evidence` beside the store,
-/// is not in it.
+/// `http.operators_read_jobs`. Where the connection breaks off the copy goes on, and after a kill
+/// the same command goes on with it, within ten minutes. The evidence of browsers, the directory
+/// `evidence` beside the store, is not in it.
 #[derive(Debug, Args)]
 #[command(after_help = BACKUP_EXAMPLES)]
 pub(crate) struct BackupArgs {
@@ -106,13 +118,100 @@ fn of_service(
     path: &Path,
     console: &mut Console,
 ) -> Result<BackupReport, CommandError> {
-    if path.exists() {
-        // Before the service begins.
-        return Err(BackupError::Exists(path.display().to_string()).into());
+    // Before the service begins.
+    let mut backup = PartialBackup::open(path)?;
+    let outcome = Copy { client, connections: 0, begins: 0 }.run(&mut backup, console);
+    let Err(error) = outcome else { return Ok(backup.finish()?) };
+    if may_go_on(&error) && backup.resume_point().is_some() {
+        backup.leave();
+        console.note("what has come is kept; the same command goes on with it");
     }
-    let working = Progress::working("copying the store of the service", console);
-    let source = BufReader::new(client.download(&["backup"], &[])?);
-    Ok(write_backup(source, path, |rows, total| working.say(copied(rows, total)))?)
+    Err(error)
+}
+
+/// A copy of the store of a service, over as many connections as it takes.
+struct Copy<'a> {
+    client: &'a Client,
+    connections: u32,
+    begins: u32,
+}
+
+impl Copy<'_> {
+    fn run(
+        &mut self,
+        backup: &mut PartialBackup,
+        console: &mut Console,
+    ) -> Result<(), CommandError> {
+        let (mut losses, mut blocks) = (0, 0);
+        while !backup.is_whole() {
+            let Err(error) = self.receive(backup, console) else { continue };
+            let point = backup.resume_point().filter(|_| self.connections > 0);
+            let Some(point) = point.filter(|_| is_passing(&error)) else { return Err(error) };
+            if point.block != blocks {
+                (losses, blocks) = (0, point.block);
+                console.note(&format!("{error}; connecting again"));
+            }
+            losses += 1;
+            if losses > LOSSES_MAX {
+                return Err(error);
+            }
+            pause();
+        }
+        Ok(())
+    }
+
+    /// Copies what comes over one connection.
+    fn receive(
+        &mut self,
+        backup: &mut PartialBackup,
+        console: &mut Console,
+    ) -> Result<(), CommandError> {
+        let point = backup.resume_point();
+        let mut reply = self.client.backup(point);
+        let mut begins = point.is_none();
+        if !begins && reply.as_ref().is_err_and(is_gone) && self.begins < BEGINS_MAX {
+            console.note("the service does not have that backup any more; it begins again");
+            reply = self.client.backup(None);
+            begins = true;
+        }
+        let (id, reply) = reply?;
+        self.connections += 1;
+        if begins {
+            self.begins += 1;
+            backup.begin(id)?;
+        }
+        let working = Progress::working("copying the store of the service", console);
+        let mut source = BufReader::new(reply);
+        Ok(backup.copy(&mut source, |rows, total| working.say(copied(rows, total)))?)
+    }
+}
+
+/// Returns whether the server has ended the backup that it was asked to go on with.
+fn is_gone(error: &ClientError) -> bool {
+    matches!(error, ClientError::Refused { code: Some(code), .. } if code == "backup_not_found")
+}
+
+/// Returns whether another connection may well bring what is missing.
+fn is_passing(error: &CommandError) -> bool {
+    if let CommandError::Client(error) = error {
+        error.is_transient()
+    } else {
+        is_broken_off(error)
+    }
+}
+
+/// Returns whether what has come is of use to the next run.
+fn may_go_on(error: &CommandError) -> bool {
+    matches!(error, CommandError::Client(_)) || is_broken_off(error)
+}
+
+fn is_broken_off(error: &CommandError) -> bool {
+    matches!(error, CommandError::Backup(BackupError::Broken(_)))
+}
+
+fn pause() {
+    let until_ms = Clock::System.now_ms() + PAUSE_MS;
+    let _ = Clock::System.recv_until(&crossbeam_channel::never::<()>(), Some(until_ms));
 }
 
 /// Puts a backup back and prints what it holds.

@@ -66,6 +66,9 @@ pub(crate) enum Verb {
     Delete,
 }
 
+/// A reply, whose body is still to be read.
+type PendingReply = Response<Body>;
+
 /// Calls one server, as one key.
 #[derive(Clone)]
 pub(crate) struct Client {
@@ -342,21 +345,15 @@ impl Client {
         url
     }
 
-    fn job_of(&self, reply: Result<Response<Body>, ureq::Error>) -> Result<ShownJob, ClientError> {
+    fn job_of(&self, reply: Result<PendingReply, ureq::Error>) -> Result<ShownJob, ClientError> {
         ShownJob::read(self.document_of(reply)?).map_err(|error| self.unreadable(&error))
     }
 
-    fn batch_of(
-        &self,
-        reply: Result<Response<Body>, ureq::Error>,
-    ) -> Result<BatchView, ClientError> {
+    fn batch_of(&self, reply: Result<PendingReply, ureq::Error>) -> Result<BatchView, ClientError> {
         BatchView::deserialize(self.document_of(reply)?).map_err(|error| self.unreadable(&error))
     }
 
-    fn document_of(
-        &self,
-        reply: Result<Response<Body>, ureq::Error>,
-    ) -> Result<Value, ClientError> {
+    fn document_of(&self, reply: Result<PendingReply, ureq::Error>) -> Result<Value, ClientError> {
         let (status, body) = self.body_of(reply)?;
         if !(200..300).contains(&status) {
             return Err(self.refusal(status, &body));
@@ -366,7 +363,7 @@ impl Client {
 
     fn body_of(
         &self,
-        reply: Result<Response<Body>, ureq::Error>,
+        reply: Result<PendingReply, ureq::Error>,
     ) -> Result<(u16, Vec<u8>), ClientError> {
         let mut reply = reply.map_err(|error| self.call_failed(error))?;
         let body = reply.body_mut().with_config().limit(REPLY_BYTES_MAX).read_to_vec();

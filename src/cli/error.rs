@@ -135,6 +135,7 @@ impl CommandError {
                 "set ANSWERD_API_KEY to the key of an operator; `answerd keygen NAME --operator` \
                  makes one",
             ),
+            "backup_not_found" => Some("the same command begins again"),
             "backup_running" | "queue_full" | "rate_limit" => {
                 Some("the same command works a little later")
             }

@@ -260,6 +260,7 @@ impl ApiError {
                 ApiError::new(ErrorCode::Failed(failure.reason), failure.sentence).of_job(Some(id))
             }
             ServiceError::BackupRunning => backup_running(),
+            ServiceError::BackupNotFound => ErrorCode::BackupNotFound.into(),
             ServiceError::Stopping => ApiError::stopping(),
             ServiceError::Interrupted { id } => ApiError::interrupted(id),
             ServiceError::Store(error) => ApiError::from_store(&error),

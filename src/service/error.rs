@@ -125,6 +125,8 @@ pub enum ServiceError {
     },
     /// Another backup is under way.
     BackupRunning,
+    /// The backup has ended, or has not come to the block that was named.
+    BackupNotFound,
     Stopping,
     /// The service stops while the job of an interactive call waits or runs; it goes on after the
     /// next start and can be polled.

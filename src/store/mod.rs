@@ -39,7 +39,7 @@ pub use effects::{Effect, Listener, UsageEvent};
 pub(crate) use embedded::tests;
 pub use embedded::{
     BackupError, BackupReport, BackupSource, BackupStream, CheckReport, ExportReport,
-    RestoreReport, hide_guarded_panics, restore, write_backup,
+    PartialBackup, RestoreReport, ResumePoint, hide_guarded_panics, restore, write_backup,
 };
 pub use error::{BackendError, StoreError};
 pub use evidence_files::{EvidenceFile, EvidenceFolder, EvidenceOwner};

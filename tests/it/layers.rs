@@ -94,7 +94,7 @@ const NAMED_IN: &[(&str, &[&str])] = &[
     // Of the file of a backup, which is no store yet.
     (
         "begin_write",
-        &["store/embedded/writer.rs", "store/embedded/open.rs", "store/embedded/backup/target.rs"],
+        &["store/embedded/writer.rs", "store/embedded/open.rs", "store/embedded/backup/partial.rs"],
     ),
     ("SystemTime::now", &["clock.rs"]),
     ("Instant::now", &["clock.rs"]),

@@ -4,9 +4,11 @@ use std::io::{BufRead, BufReader, Read};
 use std::time::Duration;
 
 use crossbeam_channel::{Receiver, Sender};
+use uuid::Uuid;
 
 use super::super::render::ShownJob;
-use super::{Client, ClientError};
+use super::{Client, ClientError, PendingReply};
+use crate::store::ResumePoint;
 
 /// How long a stream of events may be silent; servers show every 15 s that they are alive.
 const STREAM_SILENCE_MAX: Duration = Duration::from_secs(40);
@@ -23,6 +25,30 @@ impl Client {
         segments: &[&str],
         query: &[(&str, String)],
     ) -> Result<impl Read + use<>, ClientError> {
+        Ok(self.reply_as_it_comes(segments, query)?.into_body().into_reader())
+    }
+
+    /// Returns the id of a backup, if the server can go on with it, and its bytes as they come: all
+    /// of them, or those from a point on.
+    ///
+    /// # Errors
+    /// Returns an error if the server refused it or could not be reached.
+    pub(crate) fn backup(
+        &self,
+        from: Option<ResumePoint>,
+    ) -> Result<(Option<Uuid>, impl Read + use<>), ClientError> {
+        let resume = from.map(|at| ("resume", format!("{}:{}", at.backup, at.block)));
+        let reply = self.reply_as_it_comes(&["backup"], resume.as_slice())?;
+        let id = reply.headers().get("backup-id").and_then(|id| id.to_str().ok());
+        let id = id.and_then(|id| Uuid::try_parse(id).ok());
+        Ok((id, reply.into_body().into_reader()))
+    }
+
+    fn reply_as_it_comes(
+        &self,
+        segments: &[&str],
+        query: &[(&str, String)],
+    ) -> Result<PendingReply, ClientError> {
         let url = self.queried(segments, query);
         let request = self.keyed(self.agent.get(url.as_str())).config().timeout_global(None);
         let request = request.timeout_per_read(Some(STREAM_SILENCE_MAX)).build();
@@ -31,7 +57,7 @@ impl Client {
             let refused = self.document_of(Ok(reply)).err();
             return Err(refused.unwrap_or_else(|| self.invalid_response("no rows".to_owned())));
         }
-        Ok(reply.into_body().into_reader())
+        Ok(reply)
     }
 
     /// Returns the job at each of its transitions, without its result, from now on. The channel

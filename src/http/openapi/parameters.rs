@@ -130,6 +130,14 @@ pub(crate) fn last_event_id() -> Value {
     of("header", "Last-Event-ID", description, json!({ "type": "string", "examples": ["3"] }))
 }
 
+/// Returns where a backup goes on.
+pub(crate) fn resume() -> Value {
+    let description = "Where a copy that broke off goes on: its `Backup-Id`, a colon, and how \
+                       many blocks have come.";
+    let examples = [format!("{JOB_ID}:400")];
+    of("query", "resume", description, json!({ "type": "string", "examples": examples }))
+}
+
 pub(crate) fn idempotency_key() -> Value {
     let schema = json!({
         "type": "string", "minLength": 1, "maxLength": IDEMPOTENCY_KEY_CHARS_MAX,

@@ -10,6 +10,14 @@ use crate::http::request::call::{keyed, open};
 use crate::http::resource::{backups, document, health, metrics, stats, usage};
 use crate::http::routes::description::{JSON, Reply};
 
+/// The codes of a backup.
+const BACKUPS: &[ErrorCode] = &[
+    ErrorCode::OperatorNeeded,
+    ErrorCode::BackupRunning,
+    ErrorCode::BackupNotFound,
+    ErrorCode::ResumeInvalid,
+];
+
 pub(crate) fn operations() -> Vec<Operation> {
     vec![
         get("/usage", keyed(usage::get), |it| {
@@ -36,10 +44,12 @@ pub(crate) fn operations() -> Vec<Operation> {
         }),
         get_only("/backup", keyed(backups::get), |it| {
             let bytes = json!({ "type": "string", "format": "binary" });
+            let bytes = Reply::of("Block by block.", backups::CONTENT, bytes, None);
             it.named("backUp", "A copy of all data, as they are now")
                 .about("For `answerd db backup`. Where there are keys, it takes an operator's, with `operators_read_jobs`.")
-                .answers("200", Reply::of("Block by block.", backups::CONTENT, bytes, None))
-                .fails(&[&[ErrorCode::OperatorNeeded, ErrorCode::BackupRunning], READS])
+                .takes([parameters::resume()])
+                .answers("200", bytes.with(&["Backup-Id"]))
+                .fails(&[BACKUPS, READS])
         }),
         get("/healthz", open(health::healthz), |it| {
             it.named("isAlive", "Whether the process is alive")

@@ -3,11 +3,12 @@
 
 mod error;
 mod format;
+mod partial;
 mod restore;
 mod source;
 mod target;
 
 pub use error::BackupError;
+pub use partial::{BackupReport, PartialBackup, ResumePoint, write_backup};
 pub use restore::{RestoreReport, restore};
 pub use source::{BackupSource, BackupStream};
-pub use target::{BackupReport, write_backup};

@@ -49,7 +49,8 @@ mod vendor_tasks;
 mod writer;
 
 pub use backup::{
-    BackupError, BackupReport, BackupSource, BackupStream, RestoreReport, restore, write_backup,
+    BackupError, BackupReport, BackupSource, BackupStream, PartialBackup, RestoreReport,
+    ResumePoint, restore, write_backup,
 };
 pub use check::{CheckReport, ExportReport};
 pub use database::hide_guarded_panics;

@@ -16,7 +16,7 @@ pub enum BackupError {
     InUse(String),
     #[error("cannot use {path}: {error}")]
     File { path: String, error: io::Error },
-    #[error("the copy broke off: {0}; the same command begins again")]
+    #[error("the copy broke off: {0}")]
     Broken(String),
     #[error("what came is no backup that this answerd can read: {0}")]
     Unknown(String),

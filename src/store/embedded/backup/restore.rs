@@ -6,7 +6,8 @@ use std::os::unix::fs::{MetadataExt, fchown};
 use std::path::Path;
 
 use super::error::BackupError;
-use super::target::{PartFile, check};
+use super::partial::{check, is_partial};
+use super::target::PartFile;
 use crate::store::StoreError;
 use crate::store::embedded::open::{TOOL_CACHE_BYTES, bring_up_to_date};
 use crate::store::embedded::storage::{FileStorage, Storage, make_directory};
@@ -55,6 +56,10 @@ pub fn restore(
     copy(&file, &part, progress)?;
     let database = part.database().map_err(|error| no_backup(&file, error))?;
     bring_up_to_date(&database).map_err(|error| no_backup(&file, error.into()))?;
+    if is_partial(&database)? {
+        let goes_on = "a part of a backup; the same `db backup` goes on with it".to_owned();
+        return Err(no_backup(&file, BackupError::Unknown(goes_on)));
+    }
     let checked = check(database)?;
     hand_over(&part, if replaced { store.path() } else { directory })?;
     let file_bytes = part.finish(store.path(), replace)?;

@@ -19,13 +19,27 @@ use crate::store::{Store, StoreError};
 pub struct BackupSource {
     transaction: ReadTransaction,
     rows_total: u64,
-    rows: u64,
-    next: NextBlock,
+    at: ReadPosition,
+    /// Where every [`MARK_BLOCKS`]th block begins, of those that were read.
+    marks: Vec<ReadPosition>,
     /// Keeps a database open that no service has open.
     held: Option<Database>,
 }
 
+/// How many blocks lie between two marks: as many are read again where a copy goes on. A store of
+/// 100 GB has some 6,000 marks.
+const MARK_BLOCKS: u64 = 64;
+
+/// How far a source has been read.
+#[derive(Clone)]
+struct ReadPosition {
+    blocks: u64,
+    rows: u64,
+    next: NextBlock,
+}
+
 /// The block that comes next.
+#[derive(Clone)]
 enum NextBlock {
     Header,
     /// Of a table, the rows behind this key.
@@ -41,7 +55,25 @@ impl BackupSource {
         for table in TABLES {
             rows_total += (table.count)(&transaction)?;
         }
-        Ok(BackupSource { transaction, rows_total, rows: 0, next: NextBlock::Header, held: None })
+        let at = ReadPosition { blocks: 0, rows: 0, next: NextBlock::Header };
+        Ok(BackupSource { transaction, rows_total, at, marks: Vec::new(), held: None })
+    }
+
+    /// Goes back to a block, by its number from zero on, so that it is the next; returns whether
+    /// the source had come that far.
+    ///
+    /// # Errors
+    /// Returns an error if the store cannot be read, or was closed.
+    pub fn go_to(&mut self, block: u64) -> Result<bool, StoreError> {
+        let mark = usize::try_from(block / MARK_BLOCKS).ok().and_then(|at| self.marks.get(at));
+        let Some(mark) = mark else { return Ok(false) };
+        self.at = mark.clone();
+        while self.at.blocks < block {
+            if self.next_block()?.is_none() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     /// Returns the next block, or `None` behind the last.
@@ -49,21 +81,30 @@ impl BackupSource {
     /// # Errors
     /// Returns an error if the store cannot be read, or was closed.
     pub fn next_block(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
+        if self.at.blocks == self.marks.len() as u64 * MARK_BLOCKS {
+            self.marks.push(self.at.clone());
+        }
+        let block = self.read_block()?;
+        self.at.blocks += u64::from(block.is_some());
+        Ok(block)
+    }
+
+    fn read_block(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         loop {
-            match std::mem::replace(&mut self.next, NextBlock::Nothing) {
+            match std::mem::replace(&mut self.at.next, NextBlock::Nothing) {
                 NextBlock::Header => {
-                    self.next = NextBlock::Table(0, None);
+                    self.at.next = NextBlock::Table(0, None);
                     return Ok(Some(header(self.rows_total)));
                 }
                 NextBlock::Table(at, after) => {
                     let Some(table) = TABLES.get(at) else {
-                        self.next = NextBlock::End;
+                        self.at.next = NextBlock::End;
                         continue;
                     };
                     let mut payload = Vec::new();
                     let read = (table.read)(&self.transaction, after.as_deref(), &mut payload)?;
-                    self.rows += read.rows;
-                    self.next = match read.last_key {
+                    self.at.rows += read.rows;
+                    self.at.next = match read.last_key {
                         Some(key) => NextBlock::Table(at, Some(key)),
                         None => NextBlock::Table(at + 1, None),
                     };
@@ -71,7 +112,7 @@ impl BackupSource {
                         return Ok(Some(BlockHead::of(table.name, &payload).before(&payload)));
                     }
                 }
-                NextBlock::End => return Ok(Some(BlockHead::end(self.rows).before(&[]))),
+                NextBlock::End => return Ok(Some(BlockHead::end(self.at.rows).before(&[]))),
                 NextBlock::Nothing => return Ok(None),
             }
         }

@@ -86,6 +86,102 @@ fn a_backup_that_breaks_off_leaves_no_file() {
     assert_eq!(std::fs::read(&path).unwrap(), kept);
 }
 
+/// More than the blocks between two marks.
+const JOBS: u64 = 70;
+
+/// A store whose backup has more blocks than lie between two marks, and the blocks.
+fn many_blocks() -> (Fixture, Vec<Vec<u8>>) {
+    let fixture = Fixture::new();
+    for n in 0..JOBS {
+        let job = fixture.submit(fixture.new_job("long"));
+        fixture.apply(job.row, 0, Event::Start);
+        // A row that is a block of its own.
+        let json = format!(r#"{{"text":"{n} {}"}}"#, "long ".repeat(60_000)).into_bytes();
+        let result = NewResult { json, cache_hash: None };
+        let succeed = Event::Succeed { lease: 1, present: None };
+        fixture.apply_with(job.row, 1, succeed, Some(result));
+    }
+    let mut source = fixture.store.backup().unwrap();
+    let blocks = std::iter::from_fn(|| source.next_block().unwrap()).collect();
+    (fixture, blocks)
+}
+
+#[test]
+fn a_source_goes_back_to_any_block_that_it_has_read() {
+    let (fixture, blocks) = many_blocks();
+    let mut source = fixture.store.backup().unwrap();
+    assert!(!source.go_to(0).unwrap(), "nothing was read");
+    for _ in 0..JOBS {
+        source.next_block().unwrap();
+    }
+    assert!(!source.go_to(blocks.len() as u64 + 1).unwrap());
+    assert!(!source.go_to(u64::MAX).unwrap());
+    // What is written meanwhile is not in it.
+    fixture.done("later", None);
+    for first in [69, 0, 1, 63, 64, 65] {
+        assert!(source.go_to(first as u64).unwrap(), "{first}");
+        for block in &blocks[first..] {
+            assert!(source.next_block().unwrap().as_ref() == Some(block), "{first}");
+        }
+        assert_eq!(source.next_block().unwrap(), None);
+    }
+}
+
+#[test]
+fn a_backup_goes_on_where_it_broke_off_and_is_the_same() {
+    let (fixture, blocks) = many_blocks();
+    let whole = blocks.concat();
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("a.redb");
+    let id = Uuid::from_u128(7);
+    let mut backup = PartialBackup::open(&path).unwrap();
+    assert_eq!(backup.resume_point(), None);
+    backup.begin(Some(id)).unwrap();
+    // The connection breaks in the middle of a block again and again; then the reader is killed.
+    let (mut point, mut at) = (0, 0);
+    for (n, bytes) in [30, 100, 500_000, 3_000_000, 9_000_000].into_iter().enumerate() {
+        let broken = backup.copy(&mut &whole[at..bytes], |_, _| {}).unwrap_err();
+        assert!(matches!(broken, BackupError::Broken(_)), "{broken}");
+        let come = blocks.iter().scan(0, |sum, block| {
+            *sum += block.len();
+            Some(*sum)
+        });
+        let come: Vec<usize> = come.take_while(|end| *end <= bytes).collect();
+        at = come.last().copied().unwrap();
+        point = come.len() as u64;
+        let expected = (point > 1).then_some(ResumePoint { backup: id, block: point });
+        assert_eq!(backup.resume_point(), expected, "{n}");
+        let in_use = PartialBackup::open(&path).err().unwrap();
+        assert!(matches!(in_use, BackupError::InUse(_)), "{in_use}");
+        // It opens again, as after a kill.
+        backup.leave();
+        backup = PartialBackup::open(&path).unwrap();
+        assert_eq!(backup.resume_point(), expected, "{n}");
+        if expected.is_none() {
+            backup.begin(Some(id)).unwrap();
+            at = 0;
+        }
+    }
+    let restored = directory.path().join("data");
+    let part = directory.path().join("a.redb.part");
+    let refused = restore(&part, &restored, false, |_, _| {});
+    assert!(refused.unwrap_err().to_string().contains("goes on with it"));
+    let mut source = fixture.store.backup().unwrap();
+    while source.next_block().unwrap().is_some() {}
+    assert!(source.go_to(point).unwrap());
+    backup.copy(&mut BackupStream::from(source), |_, _| {}).unwrap();
+    // Not even a kill before the check costs another copy.
+    backup.leave();
+    let backup = PartialBackup::open(&path).unwrap();
+    assert!(backup.is_whole());
+    assert_eq!(backup.finish().unwrap().jobs, JOBS);
+    assert_eq!(files(directory.path()), ["a.redb", "data"]);
+    restore(&path, &restored, false, |_, _| {}).unwrap();
+    let mut copied = Vec::new();
+    Store::backup_of_stopped(&restored).unwrap().read_to_end(&mut copied).unwrap();
+    assert!(copied == whole, "{} bytes for {}", copied.len(), whole.len());
+}
+
 #[test]
 fn a_copy_that_is_not_sound_is_not_kept() {
     let fixture = Fixture::new();
