@@ -57,6 +57,7 @@ pub enum SubmitError {
 }
 
 /// A job that is about to be written with its batch.
+#[derive(Clone)]
 pub struct NewItem {
     pub job: Job,
     /// The result of one that is born `done`.

@@ -1,6 +1,6 @@
 //! Schedules: their records, their batches, the index of what is due, and their latest runs. A slot
 //! is decided elsewhere and written here: its batch, its record and the next slot in one
-//! transaction, so that no crash can run it twice or lose it.
+//! transaction, so that no crash can run it twice or lose it. `store/schedules.rs` has the steps.
 
 use redb::ReadableTable;
 use uuid::Uuid;
@@ -10,11 +10,12 @@ use super::snapshot::Snapshot;
 use super::transaction::Tables;
 use super::{batches, idempotency, rows, tables};
 use crate::clock::UnixMs;
-use crate::job::{Batch, BatchKey, RUNS_KEPT_MAX, RunOutcome, Schedule, ScheduleRun};
+use crate::job::{Batch, Idempotency, Schedule, ScheduleRun};
 use crate::store::effects::Effect;
+use crate::store::schedules::{self, ScheduleTables};
 use crate::store::{
-    Blocking, NewRun, Pending, Row, RunAction, RunWritten, ScheduleEntry, ScheduleError, Scrapers,
-    StoreError, record, schedules,
+    Blocking, NewItem, NewRun, Pending, Row, RunWritten, ScheduleEntry, ScheduleError, Scrapers,
+    StoreError, SubmitError, record,
 };
 
 impl Embedded {
@@ -23,16 +24,11 @@ impl Embedded {
         schedule: Schedule,
         batch: String,
     ) -> Pending<Result<Schedule, ScheduleError>> {
+        let scrapers = self.shared.scrapers.clone();
         self.queue(|queue| {
             queue.submit(move |tables| {
-                let others = of_account(tables, &schedule.account)?;
-                if let Some(refused) = ScheduleError::of_new(&schedule, &others) {
-                    return Ok(Err(refused));
-                }
-                let bytes = record::encode_schedule_batch(schedule.row, &batch)?;
-                tables.schedule_batches.insert(schedule.row, bytes.as_slice())?;
-                write(tables, None, &schedule)?;
-                Ok(Ok(schedule))
+                let tables = &mut RedbSchedules { tables, scrapers: &scrapers };
+                schedules::insert(tables, schedule, &batch)
             })
         })
     }
@@ -40,28 +36,14 @@ impl Embedded {
     pub(crate) fn replace_schedule(
         &self,
         before: Schedule,
-        mut after: Schedule,
+        after: Schedule,
         batch: Option<String>,
     ) -> Pending<Result<Schedule, ScheduleError>> {
+        let scrapers = self.shared.scrapers.clone();
         self.queue(|queue| {
             queue.submit(move |tables| {
-                let Some(current) = current(tables, &before)? else {
-                    return Ok(Err(ScheduleError::Gone));
-                };
-                if current.version != before.version {
-                    return Ok(Err(ScheduleError::Stale));
-                }
-                let others = of_account(tables, &after.account)?;
-                if let Some(refused) = ScheduleError::of_change(&after, &others) {
-                    return Ok(Err(refused));
-                }
-                if let Some(batch) = batch {
-                    let bytes = record::encode_schedule_batch(after.row, &batch)?;
-                    tables.schedule_batches.insert(after.row, bytes.as_slice())?;
-                }
-                after.version = before.version + 1;
-                write(tables, Some(&current), &after)?;
-                Ok(Ok(after))
+                let tables = &mut RedbSchedules { tables, scrapers: &scrapers };
+                schedules::replace(tables, &before, after, batch.as_deref())
             })
         })
     }
@@ -70,21 +52,11 @@ impl Embedded {
         &self,
         schedule: Schedule,
     ) -> Pending<Result<Schedule, ScheduleError>> {
+        let scrapers = self.shared.scrapers.clone();
         self.queue(|queue| {
             queue.submit(move |tables| {
-                let Some(current) = current(tables, &schedule)? else {
-                    return Ok(Err(ScheduleError::Gone));
-                };
-                let row = current.row;
-                if let Some(next) = current.progress.next {
-                    tables.schedules_due.remove((next.due_ms, row))?;
-                }
-                for number in run_numbers(tables, row)? {
-                    tables.schedule_runs.remove((row, number))?;
-                }
-                tables.schedule_batches.remove(row)?;
-                tables.schedules.remove(row)?;
-                Ok(Ok(current))
+                let tables = &mut RedbSchedules { tables, scrapers: &scrapers };
+                schedules::remove(tables, &schedule)
             })
         })
     }
@@ -162,7 +134,12 @@ impl Embedded {
 
     pub(crate) fn write_run(&self, run: NewRun, now_ms: UnixMs) -> Pending<RunWritten> {
         let scrapers = self.shared.scrapers.clone();
-        self.queue(|queue| queue.submit(move |tables| write_run(tables, &scrapers, run, now_ms)))
+        self.queue(|queue| {
+            queue.submit(move |tables| {
+                let tables = &mut RedbSchedules { tables, scrapers: &scrapers };
+                schedules::write_run(tables, run, now_ms)
+            })
+        })
     }
 
     pub(crate) fn replan_after_clock_step(&self, now_ms: UnixMs) -> Result<usize, StoreError> {
@@ -172,19 +149,11 @@ impl Embedded {
         if ahead.is_empty() {
             return Ok(0);
         }
+        let scrapers = self.shared.scrapers.clone();
         self.queue(|queue| {
             queue.submit_blocking(move |tables| {
-                let mut replanned = 0;
-                for schedule in &ahead {
-                    let Some(before) = current(tables, schedule)? else { continue };
-                    let mut after = before.clone();
-                    if after.plan_after_clock_step(now_ms) {
-                        after.version += 1;
-                        write(tables, Some(&before), &after)?;
-                        replanned += 1;
-                    }
-                }
-                Ok(replanned)
+                let tables = &mut RedbSchedules { tables, scrapers: &scrapers };
+                schedules::replan(tables, &ahead, now_ms)
             })
         })
         .wait()
@@ -230,117 +199,90 @@ fn due_in(
     Ok(found)
 }
 
-/// Reads the schedule of a row.
-fn read(tables: &Tables<'_>, row: Row) -> Result<Option<Schedule>, StoreError> {
-    let Some(bytes) = tables.schedules.get(row)? else { return Ok(None) };
-    record::decode_schedule(row, bytes.value()).map(Some)
+/// The tables of a transaction.
+struct RedbSchedules<'a, 't> {
+    tables: &'a mut Tables<'t>,
+    scrapers: &'a Scrapers,
 }
 
-/// Reads a schedule as it is now, if it is there.
-fn current(tables: &Tables<'_>, known: &Schedule) -> Result<Option<Schedule>, StoreError> {
-    let found = read(tables, known.row)?;
-    Ok(found.filter(|it| it.nonce == known.nonce && it.account == known.account))
-}
-
-fn of_account(tables: &Tables<'_>, account: &str) -> Result<Vec<Schedule>, StoreError> {
-    let mut found = Vec::new();
-    for entry in tables.schedules.range::<Row>(..)? {
-        let (row, bytes) = entry?;
-        match record::decode_schedule(row.value(), bytes.value()) {
-            Ok(schedule) if schedule.account == account => found.push(schedule),
-            Err(error) if error.voids_transaction() => return Err(error),
-            // A damaged one does not keep the others from being written.
-            Ok(_) | Err(_) => {}
-        }
+impl ScheduleTables for RedbSchedules<'_, '_> {
+    fn schedule(&mut self, row: Row) -> Result<Option<Schedule>, StoreError> {
+        let Some(bytes) = self.tables.schedules.get(row)? else { return Ok(None) };
+        record::decode_schedule(row, bytes.value()).map(Some)
     }
-    Ok(found)
-}
 
-/// Writes a schedule and its entry in the index of what is due.
-fn write(
-    tables: &mut Tables<'_>,
-    before: Option<&Schedule>,
-    after: &Schedule,
-) -> Result<(), StoreError> {
-    let row = after.row;
-    let bytes = record::encode_schedule(after)?;
-    if let Some(next) = before.and_then(|before| before.progress.next) {
-        tables.schedules_due.remove((next.due_ms, row))?;
-    }
-    if let Some(next) = after.progress.next {
-        tables.schedules_due.insert((next.due_ms, row), ())?;
-        tables.effects.push(Effect::Slot { due_ms: next.due_ms });
-    }
-    tables.schedules.insert(row, bytes.as_slice())
-}
-
-fn run_numbers(tables: &Tables<'_>, row: Row) -> Result<Vec<u64>, StoreError> {
-    let runs = tables.schedule_runs.range((row, 0)..=(row, u64::MAX))?;
-    runs.map(|entry| Ok(entry?.0.value().1)).collect()
-}
-
-/// Returns the batch of the run before if it has not ended.
-fn unended(
-    tables: &Tables<'_>,
-    schedule: &Schedule,
-    now_ms: UnixMs,
-) -> Result<Option<BatchKey>, StoreError> {
-    let Some(key) = schedule.progress.batch else { return Ok(None) };
-    let batch = match rows::read_batch(tables, key.row) {
-        Err(error) if error.voids_transaction() => return Err(error),
-        // One that cannot be read must not stop the schedule for good.
-        read => read.unwrap_or(None),
-    };
-    let runs = |batch: Batch| {
-        batch.key == key && batch.expires_ms > now_ms && batch.progress.completed_ms.is_none()
-    };
-    Ok(batch.is_some_and(runs).then_some(key))
-}
-
-fn write_run(
-    tables: &mut Tables<'_>,
-    scrapers: &Scrapers,
-    run: NewRun,
-    now_ms: UnixMs,
-) -> Result<RunWritten, StoreError> {
-    let NewRun { schedule: known, slot_ms, missed, action } = run;
-    let before = match current(tables, &known)? {
-        // A call for a run holds whatever slot has passed meanwhile.
-        Some(it) if it.version == known.version || slot_ms.is_none() => it,
-        Some(_) | None => return Ok(RunWritten::Stale),
-    };
-    let (outcome, batch) = match action {
-        RunAction::Miss => (RunOutcome::Missed, None),
-        RunAction::Refuse { code, sentence } => (RunOutcome::Refused { code, sentence }, None),
-        RunAction::Submit(batch, items) => {
-            let (key, by_call) = (batch.key, slot_ms.is_none());
-            let repeated = match batch.idempotency {
-                Some(known) => idempotency::find(tables, scrapers, known, now_ms)?.is_some(),
-                None => false,
-            };
-            match unended(tables, &before, now_ms)?.filter(|_| !repeated) {
-                Some(unended) if by_call => return Ok(RunWritten::Overlap(unended)),
-                Some(unended) => (RunOutcome::Overlap { batch: unended.id }, None),
-                None => match batches::insert(tables, scrapers, *batch, items)? {
-                    Ok(batch) if by_call && batch.key != key => {
-                        return Ok(RunWritten::Replayed(Box::new(batch)));
-                    }
-                    Ok(batch) => (schedules::outcome_of(&batch), Some(batch)),
-                    Err(error) if by_call => return Ok(RunWritten::Rejected(error)),
-                    Err(error) => (schedules::rejected(error), None),
-                },
+    fn of_account(&mut self, account: &str) -> Result<Vec<Schedule>, StoreError> {
+        let mut found = Vec::new();
+        for entry in self.tables.schedules.range::<Row>(..)? {
+            let (row, bytes) = entry?;
+            match record::decode_schedule(row.value(), bytes.value()) {
+                Ok(schedule) if schedule.account == account => found.push(schedule),
+                Err(error) if error.voids_transaction() => return Err(error),
+                Ok(_) | Err(_) => {}
             }
         }
-    };
-    let mut after = before.clone();
-    after.version += 1;
-    let submitted = batch.as_ref().filter(|batch| batch.jobs() > 0).map(|batch| batch.key);
-    let run = after.note_run(slot_ms, missed, outcome, submitted, now_ms);
-    write(tables, Some(&before), &after)?;
-    let row = after.row;
-    tables.schedule_runs.insert((row, run.number), record::encode_run(row, &run)?.as_slice())?;
-    if let Some(old) = run.number.checked_sub(RUNS_KEPT_MAX as u64) {
-        tables.schedule_runs.remove((row, old))?;
+        Ok(found)
     }
-    Ok(RunWritten::Run { schedule: Box::new(after), run, batch: batch.map(Box::new) })
+
+    fn put(&mut self, before: Option<&Schedule>, after: &Schedule) -> Result<(), StoreError> {
+        let (row, tables) = (after.row, &mut *self.tables);
+        let bytes = record::encode_schedule(after)?;
+        if let Some(next) = before.and_then(|before| before.progress.next) {
+            tables.schedules_due.remove((next.due_ms, row))?;
+        }
+        if let Some(next) = after.progress.next {
+            tables.schedules_due.insert((next.due_ms, row), ())?;
+            tables.effects.push(Effect::Slot { due_ms: next.due_ms });
+        }
+        tables.schedules.insert(row, bytes.as_slice())
+    }
+
+    fn put_batch(&mut self, row: Row, json: &str) -> Result<(), StoreError> {
+        let bytes = record::encode_schedule_batch(row, json)?;
+        self.tables.schedule_batches.insert(row, bytes.as_slice())
+    }
+
+    fn put_run(&mut self, row: Row, run: &ScheduleRun) -> Result<(), StoreError> {
+        let bytes = record::encode_run(row, run)?;
+        self.tables.schedule_runs.insert((row, run.number), bytes.as_slice())
+    }
+
+    fn remove_run(&mut self, row: Row, number: u64) -> Result<(), StoreError> {
+        self.tables.schedule_runs.remove((row, number))
+    }
+
+    fn remove(&mut self, schedule: &Schedule) -> Result<(), StoreError> {
+        let (row, tables) = (schedule.row, &mut *self.tables);
+        if let Some(next) = schedule.progress.next {
+            tables.schedules_due.remove((next.due_ms, row))?;
+        }
+        let runs = tables.schedule_runs.range((row, 0)..=(row, u64::MAX))?;
+        let numbers: Vec<u64> =
+            runs.map(|entry| Ok(entry?.0.value().1)).collect::<Result<_, StoreError>>()?;
+        for number in numbers {
+            tables.schedule_runs.remove((row, number))?;
+        }
+        tables.schedule_batches.remove(row)?;
+        tables.schedules.remove(row)
+    }
+
+    fn is_repeated(&mut self, known: Idempotency, now_ms: UnixMs) -> Result<bool, StoreError> {
+        Ok(idempotency::find(self.tables, self.scrapers, known, now_ms)?.is_some())
+    }
+
+    fn batch(&mut self, row: Row) -> Result<Option<Batch>, StoreError> {
+        match rows::read_batch(self.tables, row) {
+            Err(error) if error.voids_transaction() => Err(error),
+            // One that cannot be read must not stop the schedule for good.
+            read => Ok(read.unwrap_or(None)),
+        }
+    }
+
+    fn insert_batch(
+        &mut self,
+        batch: Batch,
+        items: Vec<NewItem>,
+    ) -> Result<Result<Batch, SubmitError>, StoreError> {
+        batches::insert(self.tables, self.scrapers, batch, items)
+    }
 }
