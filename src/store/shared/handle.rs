@@ -15,9 +15,10 @@ use super::reads::Read;
 use super::reserve::LaneHeads;
 use super::row_number::RowShard;
 use super::rows::RowNumbers;
+use crate::alert::{Alert, Notice};
 use crate::clock::Clock;
 use crate::id::IdParts;
-use crate::job::{BatchKey, Job};
+use crate::job::{BatchKey, Job, Schedule};
 use crate::store::effects::Listener;
 use crate::store::{NewIdentity, Row, StoreError, WriterStats};
 
@@ -81,6 +82,21 @@ impl SharedStore {
     /// Returns the id of a job.
     pub(crate) fn id_of(&self, job: &Job) -> Uuid {
         self.process.cipher.seal(job.row, job.nonce)
+    }
+
+    /// Returns the id of an alert.
+    pub(crate) fn alert_id(&self, alert: &Alert) -> Uuid {
+        self.process.cipher.seal(alert.row, alert.nonce)
+    }
+
+    /// Returns the id of a notice.
+    pub(crate) fn notice_id(&self, notice: &Notice) -> Uuid {
+        self.process.cipher.seal(notice.row, notice.nonce)
+    }
+
+    /// Returns the id of a schedule.
+    pub(crate) fn schedule_id(&self, schedule: &Schedule) -> Uuid {
+        self.process.cipher.seal(schedule.row, schedule.nonce)
     }
 
     /// Returns what an id carries; `None` if it is no id of this store.

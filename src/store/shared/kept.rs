@@ -10,7 +10,7 @@ use super::hours;
 use super::needs::Needs;
 use super::round::Value;
 use super::row_number::RowParts;
-use super::things::{ThingKey, ThingKind};
+use super::things::{KeyBytes, KeyReader, ThingKey, ThingKind};
 use super::transaction::Transaction;
 use crate::clock::{self, UnixMs};
 use crate::job::{AttemptEnd, Job, TransitionError, UpstreamUsage, VendorTask};
@@ -31,14 +31,16 @@ struct SpendOf {
 
 impl SpendOf {
     fn thing(&self) -> ThingKey {
-        let parts = [&self.account, &self.upstream, &self.label];
-        ThingKey { kind: ThingKind::Spend, key: pack(self.day, &parts.map(String::as_str)) }
+        self.upstream_key().text(&self.label).of(ThingKind::Spend)
     }
 
     /// Returns the key of the number of labels with sums of their own.
     fn labels(&self) -> ThingKey {
-        let parts = [self.account.as_str(), self.upstream.as_str()];
-        ThingKey { kind: ThingKind::SpendLabels, key: pack(self.day, &parts) }
+        self.upstream_key().of(ThingKind::SpendLabels)
+    }
+
+    fn upstream_key(&self) -> KeyBytes {
+        KeyBytes::default().u32(self.day).text(&self.account).text(&self.upstream)
     }
 
     fn with_label(&self, label: &str) -> SpendOf {
@@ -47,26 +49,11 @@ impl SpendOf {
 
     /// Reads the key of a thing; `None` for what is none.
     fn read(key: &[u8]) -> Option<SpendOf> {
-        let (day, mut rest) = key.split_first_chunk::<4>()?;
-        let mut part = || {
-            let (length, behind) = rest.split_first_chunk::<4>()?;
-            let (text, behind) = behind.split_at_checked(u32::from_be_bytes(*length) as usize)?;
-            rest = behind;
-            String::from_utf8(text.to_vec()).ok()
-        };
-        let (account, upstream, label) = (part()?, part()?, part()?);
-        Some(SpendOf { day: u32::from_be_bytes(*day), account, upstream, label })
+        let mut key = KeyReader(key);
+        let day = key.u32()?;
+        let (account, upstream, label) = (key.text()?, key.text()?, key.text()?);
+        Some(SpendOf { day, account, upstream, label })
     }
-}
-
-/// Returns a key of a day and texts that cannot run into one another.
-fn pack(day: u32, parts: &[&str]) -> Vec<u8> {
-    let mut key = day.to_be_bytes().to_vec();
-    for part in parts {
-        key.extend_from_slice(&(part.len() as u32).to_be_bytes());
-        key.extend_from_slice(part.as_bytes());
-    }
-    key
 }
 
 /// Adds the needs of [`keep_outcome`].
@@ -216,7 +203,7 @@ impl SharedStore {
         let found = self.begin_read(plain.row).committed().await?;
         let may_have_usage = self.take_job(&found, now_ms, |job, _| change::may_have_usage(job))?;
         let kept = match may_have_usage {
-            Some(true) => self.thing(&ThingKey::of_row(ThingKind::Attempts, plain.row)).await?,
+            Some(true) => self.read_thing(&ThingKey::of_row(ThingKind::Attempts, plain.row)).await?,
             Some(false) | None => None,
         };
         // What cannot be read is for `db check` to report.
@@ -234,7 +221,7 @@ impl SharedStore {
     /// # Errors
     /// Returns an error if the database fails or the record is damaged.
     pub(crate) fn raw(&self, row: Row) -> Result<Option<Vec<u8>>, StoreError> {
-        let kept = self.thing(&ThingKey::of_row(ThingKind::Raw, row)).wait()?;
+        let kept = self.read_thing(&ThingKey::of_row(ThingKind::Raw, row)).wait()?;
         kept.map(|bytes| record::decode_raw(row, &bytes)).transpose()
     }
 
@@ -268,7 +255,7 @@ impl SharedStore {
     /// # Errors
     /// Returns an error if the database fails or the record is damaged.
     pub(crate) fn vendor_task(&self, row: Row) -> Result<Option<VendorTask>, StoreError> {
-        let kept = self.thing(&ThingKey::of_row(ThingKind::VendorTask, row)).wait()?;
+        let kept = self.read_thing(&ThingKey::of_row(ThingKind::VendorTask, row)).wait()?;
         kept.map(|bytes| record::decode_vendor_task(row, &bytes)).transpose()
     }
 
@@ -305,12 +292,5 @@ impl SharedStore {
             SpendRow { day, account, upstream, label, spend }
         };
         Ok(rows.into_iter().map(row).collect())
-    }
-
-    async fn thing(&self, key: &ThingKey) -> Result<Option<Vec<u8>>, StoreError> {
-        let text = "SELECT value FROM things WHERE kind = $1 AND key = $2 AND value <> ''";
-        let values: Vec<Value> = vec![Arc::new(key.kind as i16), Arc::new(key.key.clone())];
-        let found = self.ask_text(text, values).committed().await?;
-        Ok(found.first().map(|row| row.get(0)))
     }
 }

@@ -1,20 +1,22 @@
-//! Reading what a transaction needs: one round trip for what is locked by its keys, and a second
-//! one for what follows from the rows of the first.
+//! Reading what a transaction needs: one round trip for what is locked by its keys, a second one
+//! for what follows from the rows of the first, and one for each demand of the operations. What was
+//! read is kept, so that the operations can decide again.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use tokio_postgres::Row as PgRow;
 use uuid::Uuid;
 
 use super::connect::PgSession;
+use super::demand::{Demand, Entry, Thing};
 use super::error::{ErrorClass, PgError};
 use super::needs::Needs;
 use super::process::Process;
 use super::round::{Round, Value};
 use super::row_number::{Hour, RowParts};
 use super::statements::{Prepared, Sql};
-use super::things::{Thing, ThingKey};
+use super::things::{ThingKey, ThingKind, ThingRange};
 use super::transaction::{
     BatchRow, DeliveryRow, Fate, Holder, JobRow, KeyRow, StoredIn, Transaction,
 };
@@ -22,15 +24,49 @@ use crate::job::{Batch, BatchProgress};
 use crate::store::accounts::Credits;
 use crate::store::{Row, StoreError, record};
 
-/// The place of a statement's answer, and what it is about.
+/// The subject of a statement's answer.
 enum Loaded {
     Keys,
     Jobs,
     SumAllowances,
-    Things,
+    /// Things by their keys, and whether one that is not there was inserted empty.
+    Things(Vec<ThingKey>, bool),
+    Range(ThingRange),
     Batches,
+    /// Rows that were asked for as batches'.
+    AskedBatches(BTreeSet<Row>),
     Deliveries,
     ReadJobs,
+}
+
+/// The rows that a transaction has read.
+#[derive(Default)]
+pub(super) struct LoadedRows(Vec<(Loaded, Vec<PgRow>)>);
+
+impl LoadedRows {
+    /// Takes all of them into a transaction that has changed nothing.
+    pub(super) fn fill(&self, process: &Process, needs: &Needs, transaction: &mut Transaction<'_>) {
+        self.fill_after(0, process, needs, transaction);
+    }
+
+    /// Takes those behind the first ones.
+    fn fill_after(
+        &self,
+        first: usize,
+        process: &Process,
+        needs: &Needs,
+        transaction: &mut Transaction<'_>,
+    ) {
+        for (loaded, answers) in &self.0[first..] {
+            take(process, needs, (loaded, answers), transaction);
+        }
+    }
+
+    fn add(&mut self, asked: Vec<(usize, Loaded)>, mut answers: Vec<Vec<PgRow>>) {
+        let answered =
+            asked.into_iter().map(|(place, loaded)| (loaded, std::mem::take(&mut answers[place])));
+        self.0.extend(answered);
+    }
 }
 
 /// A round trip whose answers are taken into a transaction.
@@ -69,6 +105,32 @@ impl Load<'_, '_> {
     }
 }
 
+impl Load<'_, '_> {
+    async fn ask_things(&mut self, sql: Sql, keys: Vec<ThingKey>) -> Result<(), PgError> {
+        if keys.is_empty() {
+            return Ok(());
+        }
+        let kinds: Vec<i16> = keys.iter().map(|thing| thing.kind as i16).collect();
+        let bytes: Vec<Vec<u8>> = keys.iter().map(|thing| thing.key.clone()).collect();
+        let values: Vec<Value> = vec![Arc::new(kinds), Arc::new(bytes)];
+        self.ask(sql, values, Loaded::Things(keys, sql == Sql::LockThings)).await
+    }
+
+    async fn ask_ranges(&mut self, ranges: BTreeSet<ThingRange>) -> Result<(), PgError> {
+        for range in ranges {
+            let values: Vec<Value> = vec![
+                Arc::new(range.kind as i16),
+                Arc::new(range.from.clone()),
+                Arc::new(range.until.clone()),
+                Arc::new(i64::from(range.rows_max)),
+            ];
+            let sql = if range.keys_only { Sql::ReadThingKeys } else { Sql::ReadThings };
+            self.ask(sql, values, Loaded::Range(range)).await?;
+        }
+        Ok(())
+    }
+}
+
 /// Returns rows by their hours.
 pub(super) fn by_hour(rows: impl IntoIterator<Item = Row>) -> BTreeMap<Hour, Vec<i64>> {
     let mut hours: BTreeMap<Hour, Vec<i64>> = BTreeMap::new();
@@ -89,18 +151,47 @@ pub(super) async fn load<'s>(
     process: &Process,
     needs: &Needs,
     transaction: &mut Transaction<'_>,
-) -> Result<(), PgError> {
+) -> Result<LoadedRows, PgError> {
+    let mut rows = LoadedRows::default();
     let mut load = Load { session, prepared, round: begin, asked: Vec::new() };
     first_round(&mut load, process, needs).await?;
     let answers = load.round.answers().await?;
-    take(process, needs, load.asked, answers, transaction);
+    rows.add(load.asked, answers);
+    rows.fill(process, needs, transaction);
+    let first = rows.0.len();
     let mut load = Load { session, prepared, round: Round::new(session), asked: Vec::new() };
     second_round(&mut load, needs, transaction).await?;
     if load.round.is_empty() {
-        return Ok(());
+        return Ok(rows);
     }
     let answers = load.round.answers().await?;
-    take(process, needs, load.asked, answers, transaction);
+    rows.add(load.asked, answers);
+    rows.fill_after(first, process, needs, transaction);
+    Ok(rows)
+}
+
+/// Sends what the round has, and locks and reads what the operations demand.
+///
+/// # Errors
+/// Returns an error if the database fails; the transaction is to be rolled back.
+pub(super) async fn load_more<'s>(
+    session: &'s PgSession,
+    prepared: &mut Prepared,
+    round: Round<'s>,
+    demand: Demand,
+    rows: &mut LoadedRows,
+) -> Result<(), PgError> {
+    let mut load = Load { session, prepared, round, asked: Vec::new() };
+    let Demand { things, held, ranges, batches } = demand;
+    load.ask_by_hour(Sql::LockBatches, batches.iter().copied(), || Loaded::Batches).await?;
+    load.ask_things(Sql::HoldThings, held.into_iter().collect()).await?;
+    load.ask_things(Sql::LockThings, things.into_iter().collect()).await?;
+    // Behind the locks: what was committed while they were waited for is read.
+    load.ask_ranges(ranges).await?;
+    let answers = load.round.answers().await?;
+    rows.add(load.asked, answers);
+    // Those of which no row was found are absent all the same.
+    rows.0.push((Loaded::AskedBatches(batches), Vec::new()));
     Ok(())
 }
 
@@ -158,12 +249,7 @@ async fn second_round(
     load.ask_by_hour(Sql::LockBatches, batches, || Loaded::Batches).await?;
     let deliveries = needs.deliveries.iter().copied();
     load.ask_by_hour(Sql::LockDeliveries, deliveries, || Loaded::Deliveries).await?;
-    if !needs.things.is_empty() {
-        let kinds: Vec<i16> = needs.things.iter().map(|thing| thing.kind as i16).collect();
-        let keys: Vec<Vec<u8>> = needs.things.iter().map(|thing| thing.key.clone()).collect();
-        let values: Vec<Value> = vec![Arc::new(kinds), Arc::new(keys)];
-        load.ask(Sql::LockThings, values, Loaded::Things).await?;
-    }
+    load.ask_things(Sql::LockThings, needs.things.iter().cloned().collect()).await?;
     // Those that are not in the queue have ended, or are gone.
     let missing = needs.jobs.iter().copied().chain(readers);
     let mut missing: Vec<Row> = missing.filter(|row| !transaction.jobs.contains_key(row)).collect();
@@ -175,43 +261,57 @@ async fn second_round(
 fn take(
     process: &Process,
     needs: &Needs,
-    asked: Vec<(usize, Loaded)>,
-    mut answers: Vec<Vec<PgRow>>,
+    (loaded, answers): (&Loaded, &[PgRow]),
     transaction: &mut Transaction<'_>,
 ) {
-    for (place, asked) in asked {
-        for answer in std::mem::take(&mut answers[place]) {
-            match asked {
-                Loaded::Keys => take_key(needs, &answer, transaction),
-                Loaded::Jobs => {
-                    let standing: &[u8] = answer.get(3);
-                    let job = job_of(process, &answer, standing, StoredIn::Queue);
-                    let job = job.map(|job| JobRow { node: answer.get(4), ..job });
-                    transaction.jobs.insert(row_of(&answer), job);
-                }
-                Loaded::ReadJobs => take_read_job(process, &answer, transaction),
-                Loaded::SumAllowances => {
-                    let (account, month): (i32, i32) = (answer.get(0), answer.get(1));
-                    let taken = credits_of(answer.get(2), answer.get(3));
-                    transaction.allowances.insert((account, month as u32), taken);
-                }
-                Loaded::Batches => {
-                    let batch = batch_of(&answer).map(|batch| BatchRow {
-                        batch,
-                        is_new: false,
-                        changed: false,
-                    });
-                    transaction.batches.insert(row_of(&answer), batch);
-                }
-                Loaded::Deliveries => {
-                    let row = row_of(&answer);
-                    let delivery = record::decode_delivery(row, answer.get(1));
-                    let delivery =
-                        delivery.map(|delivery| DeliveryRow { delivery, recipient: None });
-                    transaction.deliveries.insert(row, delivery);
-                }
-                Loaded::Things => take_thing(needs, &answer, transaction),
+    match loaded {
+        Loaded::Things(keys, is_locked) => {
+            return take_things(keys, *is_locked, answers, transaction);
+        }
+        Loaded::Range(range) => {
+            let entries = answers.iter().map(|answer| (answer.get(0), answer.get(1)));
+            let entries: Vec<Entry> = entries.collect();
+            transaction.things.ranges.insert(range.clone(), entries);
+            return;
+        }
+        Loaded::AskedBatches(rows) => {
+            transaction.absent_batches.extend(rows);
+            return;
+        }
+        Loaded::Keys
+        | Loaded::Jobs
+        | Loaded::SumAllowances
+        | Loaded::Batches
+        | Loaded::Deliveries
+        | Loaded::ReadJobs => {}
+    }
+    for answer in answers {
+        match loaded {
+            Loaded::Keys => take_key(needs, answer, transaction),
+            Loaded::Jobs => {
+                let standing: &[u8] = answer.get(3);
+                let job = job_of(process, answer, standing, StoredIn::Queue);
+                let job = job.map(|job| JobRow { node: answer.get(4), ..job });
+                transaction.jobs.insert(row_of(answer), job);
             }
+            Loaded::ReadJobs => take_read_job(process, answer, transaction),
+            Loaded::SumAllowances => {
+                let (account, month): (i32, i32) = (answer.get(0), answer.get(1));
+                let taken = credits_of(answer.get(2), answer.get(3));
+                transaction.allowances.insert((account, month as u32), taken);
+            }
+            Loaded::Batches => {
+                let batch =
+                    batch_of(answer).map(|batch| BatchRow { batch, is_new: false, changed: false });
+                transaction.batches.insert(row_of(answer), batch);
+            }
+            Loaded::Deliveries => {
+                let row = row_of(answer);
+                let delivery = record::decode_delivery(row, answer.get(1));
+                let delivery = delivery.map(|delivery| DeliveryRow { delivery, recipient: None });
+                transaction.deliveries.insert(row, delivery);
+            }
+            Loaded::Things(..) | Loaded::Range(_) | Loaded::AskedBatches(_) => {}
         }
     }
 }
@@ -275,11 +375,21 @@ pub(super) fn batch_of(answer: &PgRow) -> Result<Batch, StoreError> {
     record::decode_batch(row_of(answer), answer.get(1), progress)
 }
 
-fn take_thing(needs: &Needs, answer: &PgRow, transaction: &mut Transaction<'_>) {
-    let (kind, key): (i16, Vec<u8>) = (answer.get(0), answer.get(1));
-    let known = needs.things.iter().find(|it| it.kind as i16 == kind && it.key == key);
-    let Some(ThingKey { kind, key }) = known.cloned() else { return };
-    let value: Vec<u8> = answer.get(2);
-    let value = Some(value).filter(|value| !value.is_empty());
-    transaction.things.insert(ThingKey { kind, key }, Thing { value, changed: false });
+fn take_things(
+    keys: &[ThingKey],
+    is_locked: bool,
+    answers: &[PgRow],
+    transaction: &mut Transaction<'_>,
+) {
+    let rows = &mut transaction.things.rows;
+    for key in keys {
+        rows.insert(key.clone(), Thing { has_row: is_locked, ..Thing::default() });
+    }
+    for answer in answers {
+        let Some(kind) = ThingKind::from_number(answer.get(0)) else { continue };
+        let value: Vec<u8> = answer.get(2);
+        let value = Some(value).filter(|value| !value.is_empty());
+        let thing = Thing { value, changed: false, has_row: true };
+        rows.insert(ThingKey { kind, key: answer.get(1) }, thing);
+    }
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod batches;
 mod connect;
+mod demand;
 mod error;
 mod feed;
 mod handle;
@@ -29,10 +30,12 @@ mod round;
 mod row_number;
 mod rows;
 mod saving;
+mod schedules;
 mod schema;
 mod statements;
 #[cfg(test)]
 mod tests;
+mod thing_reads;
 mod things;
 mod transaction;
 mod watch;

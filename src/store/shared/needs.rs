@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::things::ThingKey;
 use crate::clock::{self, UnixMs};
-use crate::job::{BATCH_ITEMS_MAX, Idempotency, Job};
-use crate::store::Row;
+use crate::job::{BATCH_ITEMS_MAX, Batch, Idempotency, Job};
+use crate::store::{NewItem, Row};
 
 /// The use of an idempotency key by a new job or batch.
 #[derive(Clone, Copy, Debug)]
@@ -56,7 +56,18 @@ impl Needs {
         self.new_rows.insert(job.row, job.expires_ms);
     }
 
-    pub(super) fn add_claim(
+    /// Adds those of a batch that is submitted with its items.
+    pub(super) fn add_new_batch(&mut self, batch: &Batch, items: &[NewItem]) {
+        for NewItem { job, limits, .. } in items {
+            self.add_new_job(job, limits.allowance_for(job).is_some());
+        }
+        let (row, expires_ms) = (batch.key.row, batch.expires_ms);
+        self.add_claim(batch.idempotency, row, expires_ms, batch.created_ms);
+        self.accounts.insert(batch.account.clone());
+        self.new_rows.insert(row, expires_ms);
+    }
+
+    fn add_claim(
         &mut self,
         known: Option<Idempotency>,
         row: Row,

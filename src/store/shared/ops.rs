@@ -52,12 +52,7 @@ impl SharedStore {
         items: Vec<NewItem>,
     ) -> Pending<Result<Batch, SubmitError>> {
         let (row, mut needs) = (batch.key.row, Needs::default());
-        for NewItem { job, limits, .. } in &items {
-            needs.add_new_job(job, limits.allowance_for(job).is_some());
-        }
-        needs.add_claim(batch.idempotency, row, batch.expires_ms, batch.created_ms);
-        needs.accounts.insert(batch.account.clone());
-        needs.new_rows.insert(row, batch.expires_ms);
+        needs.add_new_batch(&batch, &items);
         self.queue(row, needs, move |transaction| transaction.insert_batch(&batch, &items))
     }
 

@@ -11,6 +11,7 @@ use super::error::PgError;
 use super::round::{Round, Value};
 use super::row_number::{Hour, RowParts};
 use super::statements::{Prepared, Sql};
+use super::things::ThingKey;
 use super::transaction::{DeliveryRow, Fate, JobRow, StoredIn, Transaction};
 use crate::store::{Row, StoreError, record};
 
@@ -27,19 +28,18 @@ macro_rules! columns {
 }
 
 impl Writes {
-    /// Returns what writes the changes of a transaction. The slot is that of the counters which
-    /// only this writer changes.
+    /// Returns what writes the changes of a transaction.
     ///
     /// # Errors
     /// Returns an error if a record cannot be encoded.
-    pub(super) fn of(transaction: &Transaction<'_>, slot: i32) -> Result<Writes, StoreError> {
+    pub(super) fn of(transaction: &Transaction<'_>) -> Result<Writes, StoreError> {
         let mut writes = Writes::default();
         writes.add_jobs(transaction)?;
         writes.add_batches(transaction)?;
         writes.add_deliveries(transaction)?;
         writes.add_cache(transaction);
         writes.add_keys(transaction);
-        writes.add_counters(transaction, slot);
+        writes.add_counters(transaction);
         writes.add_things(transaction);
         Ok(writes)
     }
@@ -224,7 +224,8 @@ impl Writes {
         }
     }
 
-    fn add_counters(&mut self, transaction: &Transaction<'_>, slot: i32) {
+    fn add_counters(&mut self, transaction: &Transaction<'_>) {
+        let slot = transaction.slot;
         let credits = &transaction.credits;
         if !credits.is_empty() {
             let accounts: Vec<i32> = credits.keys().map(|key| key.0).collect();
@@ -261,29 +262,44 @@ impl Writes {
     }
 
     fn add_things(&mut self, transaction: &Transaction<'_>) {
-        let (mut kinds, mut keys, mut values) = (Vec::new(), Vec::new(), Vec::new());
-        let (mut gone_kinds, mut gone_keys) = (Vec::new(), Vec::new());
-        for (key, thing) in &transaction.things {
+        let (mut updated, mut inserted) = (ThingColumns::default(), ThingColumns::default());
+        let mut gone = ThingColumns::default();
+        for (key, thing) in &transaction.things.rows {
             match &thing.value {
-                Some(value) if thing.changed => {
-                    kinds.push(key.kind as i16);
-                    keys.push(key.key.clone());
-                    values.push(value.clone());
-                }
-                Some(_) => {}
+                Some(value) if thing.changed && thing.has_row => updated.push(key, value),
+                Some(value) if thing.changed => inserted.push(key, value),
                 // It was inserted empty, to be locked.
-                None => {
-                    gone_kinds.push(key.kind as i16);
-                    gone_keys.push(key.key.clone());
-                }
+                None if thing.has_row => gone.push(key, &[]),
+                Some(_) | None => {}
             }
         }
+        for (sql, ThingColumns { kinds, keys, values }) in
+            [(Sql::UpdateThings, updated), (Sql::PutThings, inserted)]
+        {
+            if !kinds.is_empty() {
+                self.add_plain(sql, columns![kinds, keys, values]);
+            }
+        }
+        let ThingColumns { kinds, keys, .. } = gone;
         if !kinds.is_empty() {
-            self.add_plain(Sql::UpdateThings, columns![kinds, keys, values]);
+            self.add_plain(Sql::DeleteThings, columns![kinds, keys]);
         }
-        if !gone_kinds.is_empty() {
-            self.add_plain(Sql::DeleteThings, columns![gone_kinds, gone_keys]);
-        }
+    }
+}
+
+/// Rows of the table of things.
+#[derive(Default)]
+struct ThingColumns {
+    kinds: Vec<i16>,
+    keys: Vec<Vec<u8>>,
+    values: Vec<Vec<u8>>,
+}
+
+impl ThingColumns {
+    fn push(&mut self, key: &ThingKey, value: &[u8]) {
+        self.kinds.push(key.kind as i16);
+        self.keys.push(key.key.clone());
+        self.values.push(value.to_vec());
     }
 }
 

@@ -26,6 +26,9 @@ pub(super) enum Sql {
     LockBatches,
     LockDeliveries,
     LockThings,
+    HoldThings,
+    ReadThings,
+    ReadThingKeys,
     ReadJobs,
     InsertJobs,
     InsertQueue,
@@ -44,6 +47,7 @@ pub(super) enum Sql {
     AddUsage,
     AddDepth,
     UpdateThings,
+    PutThings,
     DeleteThings,
     DeleteJobs,
     ReadResults,
@@ -112,6 +116,22 @@ impl Sql {
                  ON CONFLICT (kind, key) DO UPDATE SET value = things.value \
                  RETURNING kind, key, value",
                 &[Type::INT2_ARRAY, Type::BYTEA_ARRAY],
+            ),
+            Sql::HoldThings => (
+                "SELECT t.kind, t.key, t.value FROM unnest($1, $2) u(kind, key) \
+                 JOIN things t ON t.kind = u.kind AND t.key = u.key \
+                 ORDER BY t.kind, t.key FOR SHARE OF t",
+                &[Type::INT2_ARRAY, Type::BYTEA_ARRAY],
+            ),
+            Sql::ReadThings => (
+                "SELECT key, value FROM things WHERE kind = $1 AND key >= $2 AND key < $3 \
+                 AND value <> '' ORDER BY key LIMIT $4",
+                &[Type::INT2, Type::BYTEA, Type::BYTEA, Type::INT8],
+            ),
+            Sql::ReadThingKeys => (
+                "SELECT key, ''::bytea FROM things WHERE kind = $1 AND key >= $2 AND key < $3 \
+                 AND value <> '' ORDER BY key LIMIT $4",
+                &[Type::INT2, Type::BYTEA, Type::BYTEA, Type::INT8],
             ),
             Sql::ReadJobs => (
                 "SELECT j.row, j.account, j.asked, q.standing, e.standing FROM unnest($1) u(row) \
@@ -225,6 +245,11 @@ impl Sql {
             Sql::UpdateThings => (
                 "UPDATE things t SET value = u.value FROM unnest($1, $2, $3) u(kind, key, value) \
                  WHERE t.kind = u.kind AND t.key = u.key",
+                &[Type::INT2_ARRAY, Type::BYTEA_ARRAY, Type::BYTEA_ARRAY],
+            ),
+            Sql::PutThings => (
+                "INSERT INTO things(kind, key, value) SELECT * FROM unnest($1, $2, $3) \
+                 ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value",
                 &[Type::INT2_ARRAY, Type::BYTEA_ARRAY, Type::BYTEA_ARRAY],
             ),
             Sql::DeleteThings => (

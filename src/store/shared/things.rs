@@ -6,6 +6,11 @@
 
 use crate::store::Row;
 
+/// The most rows that a range has where no caller asks for fewer.
+pub(super) const RANGE_ROWS_MAX: u32 = 1_000_000;
+/// The value of a thing whose key says all: an empty one does not exist.
+pub(super) const PRESENT: &[u8] = &[1];
+
 /// The kind of a thing. Its number is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(i16)]
@@ -20,6 +25,106 @@ pub(super) enum ThingKind {
     Spend = 4,
     /// The number of labels with sums of their own, by day, account and upstream.
     SpendLabels = 5,
+    /// Locked by who writes what an account may have a number of, by the account. It has no value.
+    AccountLock = 6,
+    /// The schedules, by their rows.
+    Schedule = 7,
+    /// The batch that a schedule submits, by its row.
+    ScheduleBatch = 8,
+    /// The schedules that have a next slot, by when that is due and the row.
+    ScheduleDue = 9,
+    /// The runs of schedules, by the schedule's row and the number of the run.
+    ScheduleRun = 10,
+}
+
+impl ThingKind {
+    const ALL: [ThingKind; 10] = [
+        ThingKind::Attempts,
+        ThingKind::Raw,
+        ThingKind::VendorTask,
+        ThingKind::Spend,
+        ThingKind::SpendLabels,
+        ThingKind::AccountLock,
+        ThingKind::Schedule,
+        ThingKind::ScheduleBatch,
+        ThingKind::ScheduleDue,
+        ThingKind::ScheduleRun,
+    ];
+
+    /// Returns the kind of a number; `None` for one of a later version.
+    pub(super) fn from_number(number: i16) -> Option<ThingKind> {
+        ThingKind::ALL.into_iter().find(|kind| *kind as i16 == number)
+    }
+}
+
+/// The bytes of a key, part by part. Keys of one kind are in the order of their numbers; texts are
+/// only told apart.
+#[derive(Clone, Debug, Default)]
+pub(super) struct KeyBytes(Vec<u8>);
+
+impl KeyBytes {
+    pub(super) fn u32(mut self, number: u32) -> KeyBytes {
+        self.0.extend_from_slice(&number.to_be_bytes());
+        self
+    }
+
+    pub(super) fn u64(mut self, number: u64) -> KeyBytes {
+        self.0.extend_from_slice(&number.to_be_bytes());
+        self
+    }
+
+    /// Adds a text after its length, so that texts cannot run into one another.
+    pub(super) fn text(self, text: &str) -> KeyBytes {
+        let mut with_length = self.u32(text.len() as u32);
+        with_length.0.extend_from_slice(text.as_bytes());
+        with_length
+    }
+
+    pub(super) fn of(self, kind: ThingKind) -> ThingKey {
+        ThingKey { kind, key: self.0 }
+    }
+
+    /// Returns the range of all keys that begin so.
+    pub(super) fn all_of(self, kind: ThingKind) -> ThingRange {
+        let mut until = self.0.clone();
+        while until.last() == Some(&u8::MAX) {
+            until.pop();
+        }
+        match until.last_mut() {
+            Some(last) => *last += 1,
+            // Behind every key: none is as long.
+            None => until = vec![u8::MAX; KEY_BYTES_MAX],
+        }
+        ThingRange { kind, from: self.0, until, rows_max: RANGE_ROWS_MAX, keys_only: false }
+    }
+}
+
+/// More than the bytes of any key that begins with them.
+const KEY_BYTES_MAX: usize = 64;
+
+/// A key that is read part by part.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct KeyReader<'k>(pub &'k [u8]);
+
+impl KeyReader<'_> {
+    pub(super) fn u32(&mut self) -> Option<u32> {
+        let (number, rest) = self.0.split_first_chunk::<4>()?;
+        self.0 = rest;
+        Some(u32::from_be_bytes(*number))
+    }
+
+    pub(super) fn u64(&mut self) -> Option<u64> {
+        let (number, rest) = self.0.split_first_chunk::<8>()?;
+        self.0 = rest;
+        Some(u64::from_be_bytes(*number))
+    }
+
+    pub(super) fn text(&mut self) -> Option<String> {
+        let length = self.u32()? as usize;
+        let (text, rest) = self.0.split_at_checked(length)?;
+        self.0 = rest;
+        String::from_utf8(text.to_vec()).ok()
+    }
 }
 
 /// The key of a thing.
@@ -32,13 +137,39 @@ pub(super) struct ThingKey {
 impl ThingKey {
     /// Returns the key of what belongs to a row.
     pub(super) fn of_row(kind: ThingKind, row: Row) -> ThingKey {
-        ThingKey { kind, key: row.to_be_bytes().to_vec() }
+        KeyBytes::default().u64(row).of(kind)
     }
 }
 
-/// A thing that a transaction has locked and read. One without a value does not exist.
-#[derive(Debug, Default)]
-pub(super) struct Thing {
-    pub value: Option<Vec<u8>>,
-    pub changed: bool,
+/// The keys of a kind from one to another, which is not of them.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct ThingRange {
+    pub kind: ThingKind,
+    pub from: Vec<u8>,
+    pub until: Vec<u8>,
+    /// The most that are read of them.
+    pub rows_max: u32,
+    /// Without their values.
+    pub keys_only: bool,
+}
+
+impl ThingRange {
+    /// Returns the range of all things of a kind.
+    pub(super) fn of_kind(kind: ThingKind) -> ThingRange {
+        KeyBytes::default().all_of(kind)
+    }
+
+    /// Returns the range of what belongs to a row, by keys that begin with it.
+    pub(super) fn of_row(kind: ThingKind, row: Row) -> ThingRange {
+        KeyBytes::default().u64(row).all_of(kind)
+    }
+
+    /// Returns the keys of the range alone.
+    pub(super) fn keys(self) -> ThingRange {
+        ThingRange { keys_only: true, ..self }
+    }
+
+    pub(super) fn at_most(self, rows_max: usize) -> ThingRange {
+        ThingRange { rows_max: u32::try_from(rows_max).unwrap_or(RANGE_ROWS_MAX), ..self }
+    }
 }

@@ -2,10 +2,11 @@
 //! them, and what follows from its commit. The rules are those of `store/change.rs`; nothing here
 //! asks the database.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::demand::Things;
 use super::process::{AccountNumber, Process};
-use super::things::{Thing, ThingKey};
+use super::things::ThingKey;
 use crate::clock::{self, UnixMs};
 use crate::job::{
     Batch, BatchKey, Delivery, Event, Idempotency, Job, Recipient, State, TransitionError,
@@ -94,12 +95,16 @@ pub(super) struct CreditsDelta {
 /// A transaction.
 pub(super) struct Transaction<'p> {
     process: &'p Process,
+    /// That of the counters and sums which only this writer changes.
+    pub slot: i32,
     /// Those that cannot be read fail the operations that need them, and no others.
     pub jobs: BTreeMap<Row, Result<JobRow, StoreError>>,
     pub batches: BTreeMap<Row, Result<BatchRow, StoreError>>,
+    /// Rows that were asked for as batches', and are not.
+    pub absent_batches: BTreeSet<Row>,
     pub deliveries: BTreeMap<Row, Result<DeliveryRow, StoreError>>,
     pub keys: BTreeMap<u128, KeyRow>,
-    pub things: BTreeMap<ThingKey, Thing>,
+    pub things: Things,
     /// What is taken of the allowances that were asked for.
     pub allowances: HashMap<(AccountNumber, u32), Credits>,
     /// By account and month.
@@ -114,14 +119,16 @@ pub(super) struct Transaction<'p> {
 }
 
 impl<'p> Transaction<'p> {
-    pub(super) fn new(process: &'p Process) -> Transaction<'p> {
+    pub(super) fn new(process: &'p Process, slot: i32) -> Transaction<'p> {
         Transaction {
             process,
+            slot,
             jobs: BTreeMap::new(),
             batches: BTreeMap::new(),
+            absent_batches: BTreeSet::new(),
             deliveries: BTreeMap::new(),
             keys: BTreeMap::new(),
-            things: BTreeMap::new(),
+            things: Things::default(),
             allowances: HashMap::new(),
             credits: BTreeMap::new(),
             usage: BTreeMap::new(),
@@ -318,8 +325,20 @@ impl<'p> Transaction<'p> {
         }
     }
 
+    /// Reads the batch of a row that was not asked for before.
+    pub(super) fn read_batch(&mut self, row: Row) -> Result<Option<&Batch>, StoreError> {
+        if !self.batches.contains_key(&row) && !self.absent_batches.contains(&row) {
+            self.things.demand.batches.insert(row);
+        }
+        self.batch(row)
+    }
+
     /// Returns what was submitted with this key before, if it exists at `now_ms`.
-    fn existing(&self, known: Idempotency, now_ms: UnixMs) -> Result<Option<Existing>, StoreError> {
+    pub(super) fn existing(
+        &self,
+        known: Idempotency,
+        now_ms: UnixMs,
+    ) -> Result<Option<Existing>, StoreError> {
         let Some(key) = self.keys.get(&known.key_hash) else {
             return Err(StoreError::Damaged("an idempotency key was not locked"));
         };
@@ -420,13 +439,11 @@ impl<'p> Transaction<'p> {
 
     /// Returns the value of a thing that was asked for; `None` if it does not exist.
     pub(super) fn thing(&self, key: &ThingKey) -> Option<&[u8]> {
-        self.things.get(key).and_then(|thing| thing.value.as_deref())
+        self.things.known(key)
     }
 
     /// Changes the value of a thing that was asked for; `None` removes it.
     pub(super) fn put_thing(&mut self, key: &ThingKey, value: Option<Vec<u8>>) {
-        if let Some(thing) = self.things.get_mut(key) {
-            *thing = Thing { value, changed: true };
-        }
+        self.things.put(key, value);
     }
 }

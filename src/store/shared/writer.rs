@@ -16,7 +16,7 @@ use super::accounts;
 use super::connect::{PgSession, Purpose};
 use super::error::{ErrorClass, PgError};
 use super::hours::{self, WRITE_EXPIRY, WrittenExpiries};
-use super::loading;
+use super::loading::{self, LoadedRows};
 use super::needs::Needs;
 use super::operation::{Decided, Operation};
 use super::process::{Process, UnknownOutcomes};
@@ -32,6 +32,9 @@ use crate::store::{BATCH_WRITES_MAX, StoreError};
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a batch is tried again that found another transaction in its way.
 const CONTENDED_TRIES_MAX: u32 = 5;
+/// How often the operations of a batch may demand more rows. Each demand follows from the one
+/// before, and no operation has as many steps.
+const DEMANDS_MAX: u32 = 32;
 /// The SQLSTATE of the fence's statement where it finds no row.
 const FENCE_CLOSED: &str = "22012";
 /// What a writer of a node says that was declared dead.
@@ -239,15 +242,32 @@ impl StoreWriter {
         self.prepare(link, needs).await?;
         let Link { session, prepared } = link;
         let process = self.process.clone();
-        let mut transaction = Transaction::new(&process);
+        let slot = self.process.node.slot(self.number);
+        let mut transaction = Transaction::new(&process, slot);
+        let mut rows = LoadedRows::default();
         let (mut round, fence) = self.begin(session, prepared).await?;
         if is_unknown || !needs.is_blind() {
-            loading::load(session, prepared, round, &process, needs, &mut transaction).await?;
+            rows =
+                loading::load(session, prepared, round, &process, needs, &mut transaction).await?;
             round = Round::new(session);
         }
-        decide_all(batch, tries.len(), &mut transaction)?;
-        let slot = self.process.node.slot(self.number);
-        let writes = Writes::of(&transaction, slot)?;
+        let mut demands = 0;
+        loop {
+            decide_all(batch, tries.len(), &mut transaction)?;
+            let demand = std::mem::take(&mut transaction.things.demand);
+            if demand.is_empty() {
+                break;
+            }
+            demands += 1;
+            if demands > DEMANDS_MAX {
+                return Err(Failed::Refused(StoreError::Busy));
+            }
+            loading::load_more(session, prepared, round, demand, &mut rows).await?;
+            round = Round::new(session);
+            transaction = Transaction::new(&process, slot);
+            rows.fill(&process, needs, &mut transaction);
+        }
+        let writes = Writes::of(&transaction)?;
         writes.add_to(session, prepared, &mut round).await?;
         round.add_word("COMMIT");
         let Transaction { effects, depth, .. } = transaction;

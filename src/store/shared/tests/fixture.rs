@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::clock::{Clock, UnixMs};
-use crate::job::{Delivery, Event, Job, RawRequest, State};
+use crate::job::{Batch, BatchProgress, Delivery, Event, Job, RawRequest, State};
 use crate::store::accounts::{Credits, DAY_MIN, DayRecord, Usage};
 use crate::store::embedded::tests::model::Content;
 use crate::store::shared::connect::PgOptions;
@@ -13,7 +13,7 @@ use crate::store::shared::loading::credits_of;
 use crate::store::shared::open::SharedOptions;
 pub(super) use crate::store::shared::round::Value;
 use crate::store::shared::tests::{Place, START_MS};
-use crate::store::{NewResult, Row, SubmitLimits, record};
+use crate::store::{NewItem, NewResult, Row, SubmitLimits, record};
 
 pub(super) const NO_LIMITS: SubmitLimits =
     SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
@@ -59,6 +59,30 @@ impl Node {
         let request = raw.check("chatgpt", &[]).unwrap();
         let job = Job::fixture(identity.row, identity.nonce, request, START_MS);
         Job { account: "team-a".to_owned(), ..job }
+    }
+
+    /// Returns a batch of team-a with its items.
+    pub(super) fn new_batch(&self, items: usize) -> (Batch, Vec<NewItem>) {
+        let (key, identities) = self.store.new_batch_identity("team-a", items).unwrap();
+        let items = identities.iter().map(|identity| {
+            let (row, nonce) = (identity.row, identity.nonce);
+            let job = Job { row, nonce, batch: Some(key), ..self.new_job("in it") };
+            NewItem { job, result: None, limits: NO_LIMITS }
+        });
+        let items: Vec<NewItem> = items.collect();
+        let batch = Batch {
+            key,
+            account: "team-a".to_owned(),
+            label: None,
+            items: items.len() as u32,
+            refused: Vec::new(),
+            created_ms: START_MS,
+            expires_ms: START_MS + 86_400_000,
+            idempotency: None,
+            webhook_url: None,
+            progress: BatchProgress::default(),
+        };
+        (batch, items)
     }
 
     pub(super) fn submit(&self, job: Job) -> Job {

@@ -3,10 +3,10 @@
 use uuid::Uuid;
 
 use super::START_MS;
-use super::fixture::{NO_LIMITS, Node};
+use super::fixture::Node;
 use crate::clock::UnixMs;
-use crate::job::{Batch, BatchProgress, Event, Failure, Job, TransitionError};
-use crate::store::{Blocking, Cursor, ListFilter, NewItem, Row};
+use crate::job::{BatchProgress, Event, Failure, Job, TransitionError};
+use crate::store::{Blocking, Cursor, ListFilter, Row};
 
 fn all(node: &Node, filter: &ListFilter, jobs_max: usize, now_ms: UnixMs) -> Vec<Row> {
     let (mut rows, mut after): (Vec<Row>, Option<Cursor>) = (Vec::new(), None);
@@ -63,37 +63,22 @@ fn list_has_the_accounts_jobs_newest_first_whatever_its_pages() {
 fn batch_is_listed_read_and_stopped_with_its_jobs() {
     let node = Node::alone();
     node.submit(node.new_job("before"));
-    let (key, identities) = node.store.new_batch_identity("team-a", 3).unwrap();
-    let items = identities.iter().map(|identity| {
-        let (row, nonce) = (identity.row, identity.nonce);
-        let job = Job { row, nonce, batch: Some(key), ..node.new_job("in it") };
-        NewItem { job, result: None, limits: NO_LIMITS }
-    });
-    let batch = Batch {
-        key,
-        account: "team-a".to_owned(),
-        label: None,
-        items: 3,
-        refused: Vec::new(),
-        created_ms: START_MS,
-        expires_ms: START_MS + 86_400_000,
-        idempotency: None,
-        webhook_url: None,
-        progress: BatchProgress::default(),
-    };
-    node.store.submit_batch(batch, items.collect()).wait().unwrap().unwrap();
+    let (batch, items) = node.new_batch(3);
+    let key = batch.key;
+    let mut rows: Vec<Row> = items.iter().map(|item| item.job.row).collect();
+    node.store.submit_batch(batch, items).wait().unwrap().unwrap();
     node.submit(node.new_job("after"));
     let of = |batch: Uuid| ListFilter {
         account: "team-a".to_owned(),
         batch: Some(batch),
         ..ListFilter::default()
     };
-    let mut rows: Vec<Row> = identities.iter().map(|identity| identity.row).collect();
+    let second = rows[1];
     rows.reverse();
     assert_eq!(all(&node, &of(key.id), 2, START_MS), rows);
     assert!(all(&node, &of(Uuid::from_u128(7)), 2, START_MS).is_empty());
-    node.apply(identities[1].row, 1, Event::Start, None);
-    node.apply(identities[1].row, 2, Event::Succeed { lease: 1, present: None }, None);
+    node.apply(second, 1, Event::Start, None);
+    node.apply(second, 2, Event::Succeed { lease: 1, present: None }, None);
     let mut visited = Vec::new();
     let visit = |place: u32, job: &Job| visited.push((place, job.state.finished()));
     let batch = node.store.batch_with_jobs(key.id, START_MS, visit).unwrap().unwrap();

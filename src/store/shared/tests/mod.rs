@@ -13,6 +13,7 @@ mod nodes;
 pub(crate) mod postgres;
 mod proxy;
 mod rows;
+mod schedules;
 mod schema;
 mod two_nodes;
 
