@@ -1,7 +1,10 @@
-//! What is written and read of alerts, and when one is evaluated.
+//! What is written and read of alerts, when one is evaluated, and the steps of their writes:
+//! whatever keeps the store has the tables, and runs a step in one transaction.
 
 use uuid::Uuid;
 
+use super::StoreError;
+use super::row::Row;
 use crate::alert::{ALERTS_MAX, Alert, Notice};
 use crate::clock::UnixMs;
 use crate::job::Delivery;
@@ -115,6 +118,157 @@ impl WatchMark {
             return self;
         }
         WatchMark { filed_ms: again_ms.unwrap_or(NEVER_MS), ..self }
+    }
+}
+
+/// How far ahead an evaluation can be due, milliseconds: one that seems to be was planned by a
+/// clock that was ahead, and is due.
+pub(super) const DUE_AHEAD_MS_MAX: u64 = 600_000;
+
+/// The tables of alerts and notices inside of one transaction.
+pub(super) trait AlertTables {
+    /// Reads the alert of a row.
+    fn alert(&mut self, row: Row) -> Result<Option<Alert>, StoreError>;
+    /// Reads the alerts of an account. A damaged one does not keep the others from being written.
+    fn of_account(&mut self, account: &str) -> Result<Vec<Alert>, StoreError>;
+    fn put(&mut self, alert: &Alert) -> Result<(), StoreError>;
+    fn remove(&mut self, row: Row) -> Result<(), StoreError>;
+    /// Writes a notice with its delivery.
+    fn put_notice(&mut self, notice: &Notice) -> Result<(), StoreError>;
+    fn forget_notice(&mut self, row: Row) -> Result<(), StoreError>;
+    /// Reads when an alert is due.
+    fn mark(&mut self, watch: &str, row: Row) -> Result<Option<WatchMark>, StoreError>;
+    /// Files an alert under what it watches, due at a moment or never.
+    fn file(&mut self, watch: &str, row: Row, mark: WatchMark) -> Result<(), StoreError>;
+    /// Removes an alert from what it watches.
+    fn forget_mark(&mut self, watch: &str, row: Row) -> Result<(), StoreError>;
+}
+
+/// Writes a new alert, to be evaluated at `due_ms`.
+pub(super) fn insert(
+    tables: &mut impl AlertTables,
+    alert: Alert,
+    due_ms: Option<UnixMs>,
+) -> Result<Result<Alert, AlertError>, StoreError> {
+    let others = tables.of_account(&alert.account)?;
+    if let Some(refused) = AlertError::of_new(&alert, &others) {
+        return Ok(Err(refused));
+    }
+    tables.put(&alert)?;
+    watch(tables, &alert, due_ms)?;
+    Ok(Ok(alert))
+}
+
+/// Puts an alert in the place of the one that it was made of; evaluated at `due_ms`.
+pub(super) fn replace(
+    tables: &mut impl AlertTables,
+    before: &Alert,
+    mut after: Alert,
+    due_ms: Option<UnixMs>,
+) -> Result<Result<Alert, AlertError>, StoreError> {
+    let Some(current) = current(tables, before)? else {
+        return Ok(Err(AlertError::Gone));
+    };
+    if current.version != before.version {
+        return Ok(Err(AlertError::Stale));
+    }
+    let others = tables.of_account(&after.account)?;
+    if let Some(refused) = AlertError::of_change(&after, &others) {
+        return Ok(Err(refused));
+    }
+    after.version = before.version + 1;
+    tables.put(&after)?;
+    watch(tables, &after, due_ms)?;
+    Ok(Ok(after))
+}
+
+/// Removes an alert with its notices, sent or not.
+pub(super) fn remove(
+    tables: &mut impl AlertTables,
+    known: &Alert,
+) -> Result<Result<Alert, AlertError>, StoreError> {
+    let Some(current) = current(tables, known)? else {
+        return Ok(Err(AlertError::Gone));
+    };
+    for row in &current.progress.notices {
+        tables.forget_notice(*row)?;
+    }
+    tables.forget_mark(&current.watch(), current.row)?;
+    tables.remove(current.row)?;
+    Ok(Ok(current))
+}
+
+/// Writes an evaluation with its notice.
+pub(super) fn write_evaluation(
+    tables: &mut impl AlertTables,
+    evaluation: NewEvaluation,
+) -> Result<EvaluationWritten, StoreError> {
+    let NewEvaluation { due: DueAlert { alert: before, marks }, mut after, again_ms, notice } =
+        evaluation;
+    match current(tables, &before)? {
+        Some(current) if current.version == before.version && !current.paused => {}
+        Some(_) | None => return Ok(EvaluationWritten::Stale),
+    }
+    if let Some(notice) = notice {
+        file_notice(tables, &mut after, &notice)?;
+    }
+    if after != before {
+        after.version = before.version + 1;
+        tables.put(&after)?;
+    }
+    let watch = after.watch();
+    if let Some(now) = tables.mark(&watch, after.row)? {
+        tables.file(&watch, after.row, now.evaluated(marks, again_ms))?;
+    }
+    Ok(EvaluationWritten::Written)
+}
+
+/// Writes a notice that somebody has asked for, whatever the state of the alert.
+pub(super) fn add_notice(
+    tables: &mut impl AlertTables,
+    known: &Alert,
+    notice: Notice,
+) -> Result<Result<Notice, AlertError>, StoreError> {
+    let Some(mut current) = current(tables, known)? else {
+        return Ok(Err(AlertError::Gone));
+    };
+    let notice = Notice { number: current.progress.next_notice, ..notice };
+    file_notice(tables, &mut current, &notice)?;
+    current.version += 1;
+    tables.put(&current)?;
+    Ok(Ok(notice))
+}
+
+/// Reads an alert as it is now, if it is there.
+fn current(tables: &mut impl AlertTables, known: &Alert) -> Result<Option<Alert>, StoreError> {
+    let found = tables.alert(known.row)?;
+    Ok(found.filter(|it| it.nonce == known.nonce && it.account == known.account))
+}
+
+/// Files an alert under what it watches, or nowhere while it is paused.
+fn watch(
+    tables: &mut impl AlertTables,
+    alert: &Alert,
+    due_ms: Option<UnixMs>,
+) -> Result<(), StoreError> {
+    let watch = alert.watch();
+    if alert.paused {
+        return tables.forget_mark(&watch, alert.row);
+    }
+    let before = tables.mark(&watch, alert.row)?;
+    tables.file(&watch, alert.row, WatchMark::written(before, due_ms))
+}
+
+/// Adds a notice to its alert, with its delivery.
+fn file_notice(
+    tables: &mut impl AlertTables,
+    alert: &mut Alert,
+    notice: &Notice,
+) -> Result<(), StoreError> {
+    tables.put_notice(notice)?;
+    match alert.add_notice(notice.row) {
+        Some(surplus) => tables.forget_notice(surplus),
+        None => Ok(()),
     }
 }
 

@@ -3,6 +3,7 @@
 //! `embedded` knows redb.
 
 mod accounts;
+mod alert_marks;
 mod alerts;
 mod blocking;
 mod cache;

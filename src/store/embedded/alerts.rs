@@ -11,16 +11,12 @@ use super::transaction::Tables;
 use super::{alert_marks, notices, outbox, tables};
 use crate::alert::{Alert, Notice};
 use crate::clock::UnixMs;
-use crate::store::alerts::WatchMark;
+use crate::store::alerts::{self, AlertTables, DUE_AHEAD_MS_MAX, WatchMark};
 use crate::store::outbox::NewDelivery;
 use crate::store::{
     AlertError, DueAlert, EvaluationWritten, NewEvaluation, Pending, Row, SentNotice, StoreError,
     record,
 };
-
-/// How far ahead an evaluation can be due, milliseconds: one that seems to be was planned by a
-/// clock that was ahead, and is due.
-const DUE_AHEAD_MS_MAX: u64 = 600_000;
 
 impl Embedded {
     pub(crate) fn insert_alert(
@@ -28,64 +24,27 @@ impl Embedded {
         alert: Alert,
         due_ms: Option<UnixMs>,
     ) -> Pending<Result<Alert, AlertError>> {
-        self.queue(|queue| {
-            queue.submit(move |tables| {
-                let others = of_account(tables, &alert.account)?;
-                if let Some(refused) = AlertError::of_new(&alert, &others) {
-                    return Ok(Err(refused));
-                }
-                write(tables, &alert)?;
-                watch(tables, &alert, due_ms)?;
-                Ok(Ok(alert))
-            })
-        })
+        self.queue(|queue| queue.submit(move |tables| alerts::insert(tables, alert, due_ms)))
     }
 
     pub(crate) fn replace_alert(
         &self,
         before: Alert,
-        mut after: Alert,
+        after: Alert,
         due_ms: Option<UnixMs>,
     ) -> Pending<Result<Alert, AlertError>> {
         self.queue(|queue| {
-            queue.submit(move |tables| {
-                let Some(current) = current(tables, &before)? else {
-                    return Ok(Err(AlertError::Gone));
-                };
-                if current.version != before.version {
-                    return Ok(Err(AlertError::Stale));
-                }
-                let others = of_account(tables, &after.account)?;
-                if let Some(refused) = AlertError::of_change(&after, &others) {
-                    return Ok(Err(refused));
-                }
-                after.version = before.version + 1;
-                write(tables, &after)?;
-                watch(tables, &after, due_ms)?;
-                Ok(Ok(after))
-            })
+            queue.submit(move |tables| alerts::replace(tables, &before, after, due_ms))
         })
     }
 
     pub(crate) fn remove_alert(&self, alert: Alert) -> Pending<Result<Alert, AlertError>> {
-        self.queue(|queue| {
-            queue.submit(move |tables| {
-                let Some(current) = current(tables, &alert)? else {
-                    return Ok(Err(AlertError::Gone));
-                };
-                for row in &current.progress.notices {
-                    forget_notice(tables, *row)?;
-                }
-                alert_marks::forget(tables, &current.watch(), current.row)?;
-                tables.alerts.remove(current.row)?;
-                Ok(Ok(current))
-            })
-        })
+        self.queue(|queue| queue.submit(move |tables| alerts::remove(tables, &alert)))
     }
 
     pub(crate) fn write_evaluation(&self, evaluation: NewEvaluation) -> Pending<EvaluationWritten> {
         self.queue(|queue| {
-            queue.submit_blocking(move |tables| write_evaluation(tables, evaluation))
+            queue.submit_blocking(move |tables| alerts::write_evaluation(tables, evaluation))
         })
     }
 
@@ -94,19 +53,7 @@ impl Embedded {
         alert: Alert,
         notice: Notice,
     ) -> Pending<Result<Notice, AlertError>> {
-        self.queue(|queue| {
-            queue.submit(move |tables| {
-                let Some(mut current) = current(tables, &alert)? else {
-                    return Ok(Err(AlertError::Gone));
-                };
-                let number = current.progress.next_notice;
-                let notice = Notice { number, ..notice };
-                file_notice(tables, &mut current, &notice)?;
-                current.version += 1;
-                write(tables, &current)?;
-                Ok(Ok(notice))
-            })
-        })
+        self.queue(|queue| queue.submit(move |tables| alerts::add_notice(tables, &alert, notice)))
     }
 
     pub(crate) async fn alert(&self, id: Uuid, account: &str) -> Result<Option<Alert>, StoreError> {
@@ -200,84 +147,54 @@ fn due_in(
     Ok(found)
 }
 
-/// Reads an alert as it is now, if it is there.
-fn current(tables: &Tables<'_>, known: &Alert) -> Result<Option<Alert>, StoreError> {
-    let Some(bytes) = tables.alerts.get(known.row)? else { return Ok(None) };
-    let found = record::decode_alert(known.row, bytes.value())?;
-    Ok((found.nonce == known.nonce && found.account == known.account).then_some(found))
-}
+impl AlertTables for Tables<'_> {
+    fn alert(&mut self, row: Row) -> Result<Option<Alert>, StoreError> {
+        let Some(bytes) = self.alerts.get(row)? else { return Ok(None) };
+        record::decode_alert(row, bytes.value()).map(Some)
+    }
 
-fn of_account(tables: &Tables<'_>, account: &str) -> Result<Vec<Alert>, StoreError> {
-    let mut found = Vec::new();
-    for entry in tables.alerts.range::<Row>(..)? {
-        let (row, bytes) = entry?;
-        match record::decode_alert(row.value(), bytes.value()) {
-            Ok(alert) if alert.account == account => found.push(alert),
-            Err(error) if error.voids_transaction() => return Err(error),
-            // A damaged one does not keep the others from being written.
-            Ok(_) | Err(_) => {}
+    fn of_account(&mut self, account: &str) -> Result<Vec<Alert>, StoreError> {
+        let mut found = Vec::new();
+        for entry in self.alerts.range::<Row>(..)? {
+            let (row, bytes) = entry?;
+            match record::decode_alert(row.value(), bytes.value()) {
+                Ok(alert) if alert.account == account => found.push(alert),
+                Err(error) if error.voids_transaction() => return Err(error),
+                Ok(_) | Err(_) => {}
+            }
         }
+        Ok(found)
     }
-    Ok(found)
-}
 
-fn write(tables: &mut Tables<'_>, alert: &Alert) -> Result<(), StoreError> {
-    tables.alerts.insert(alert.row, record::encode_alert(alert)?.as_slice())
-}
+    fn put(&mut self, alert: &Alert) -> Result<(), StoreError> {
+        self.alerts.insert(alert.row, record::encode_alert(alert)?.as_slice())
+    }
 
-/// Files an alert under what it watches, or nowhere while it is paused.
-fn watch(tables: &mut Tables<'_>, alert: &Alert, due_ms: Option<UnixMs>) -> Result<(), StoreError> {
-    let watch = alert.watch();
-    if alert.paused {
-        return alert_marks::forget(tables, &watch, alert.row);
+    fn remove(&mut self, row: Row) -> Result<(), StoreError> {
+        self.alerts.remove(row)
     }
-    let before = alert_marks::read(tables, &watch, alert.row)?;
-    alert_marks::file(tables, &watch, alert.row, WatchMark::written(before, due_ms))
-}
 
-fn write_evaluation(
-    tables: &mut Tables<'_>,
-    evaluation: NewEvaluation,
-) -> Result<EvaluationWritten, StoreError> {
-    let NewEvaluation { due: DueAlert { alert: before, marks }, mut after, again_ms, notice } =
-        evaluation;
-    match current(tables, &before)? {
-        Some(current) if current.version == before.version && !current.paused => {}
-        Some(_) | None => return Ok(EvaluationWritten::Stale),
+    fn put_notice(&mut self, notice: &Notice) -> Result<(), StoreError> {
+        let bytes = record::encode_notice(notice)?;
+        let delivery = outbox::seal(Some(NewDelivery::of_notice(notice)))?;
+        self.notices.insert(notice.row, bytes.as_slice())?;
+        outbox::file(self, delivery)
     }
-    if let Some(notice) = notice {
-        file_notice(tables, &mut after, &notice)?;
-    }
-    if after != before {
-        after.version = before.version + 1;
-        write(tables, &after)?;
-    }
-    let watch = after.watch();
-    if let Some(now) = alert_marks::read(tables, &watch, after.row)? {
-        alert_marks::file(tables, &watch, after.row, now.evaluated(marks, again_ms))?;
-    }
-    Ok(EvaluationWritten::Written)
-}
 
-/// Adds a notice to its alert, with its delivery.
-fn file_notice(
-    tables: &mut Tables<'_>,
-    alert: &mut Alert,
-    notice: &Notice,
-) -> Result<(), StoreError> {
-    let bytes = record::encode_notice(notice)?;
-    let delivery = outbox::seal(Some(NewDelivery::of_notice(notice)))?;
-    let surplus = alert.add_notice(notice.row);
-
-    tables.notices.insert(notice.row, bytes.as_slice())?;
-    outbox::file(tables, delivery)?;
-    match surplus {
-        Some(row) => forget_notice(tables, row),
-        None => Ok(()),
+    fn forget_notice(&mut self, row: Row) -> Result<(), StoreError> {
+        outbox::forget(self, row)?;
+        self.notices.remove(row)
     }
-}
 
-fn forget_notice(tables: &mut Tables<'_>, row: Row) -> Result<(), StoreError> {
-    outbox::forget(tables, row)?;
-    tables.notices.remove(row)
+    fn mark(&mut self, watch: &str, row: Row) -> Result<Option<WatchMark>, StoreError> {
+        alert_marks::read(self, watch, row)
+    }
+
+    fn file(&mut self, watch: &str, row: Row, mark: WatchMark) -> Result<(), StoreError> {
+        alert_marks::file(self, watch, row, mark)
+    }
+
+    fn forget_mark(&mut self, watch: &str, row: Row) -> Result<(), StoreError> {
+        alert_marks::forget(self, watch, row)
+    }
 }

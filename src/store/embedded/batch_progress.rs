@@ -4,6 +4,7 @@ use super::transaction::Tables;
 use super::{alert_marks, idempotency, outbox, rows};
 use crate::clock::UnixMs;
 use crate::job::Batch;
+use crate::store::alert_marks as marks;
 use crate::store::change::{self, BatchEnd};
 use crate::store::effects::Effect;
 use crate::store::{Row, StoreError, record};
@@ -25,7 +26,7 @@ pub(super) fn count_end(
     if change.ends {
         tables.effects.push(Effect::BatchEnded { row });
         outbox::file(tables, outbox::seal(change.delivery)?)?;
-        alert_marks::end_batch(tables, row, now_ms)?;
+        marks::end_batch(tables, row, now_ms)?;
     }
     write_progress(tables, &batch)
 }

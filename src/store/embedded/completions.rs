@@ -10,13 +10,9 @@ use super::tables;
 use super::transaction::Tables;
 use crate::clock::UnixMs;
 use crate::job::{Job, SAMPLES_MAX, State};
-use crate::store::{
-    CompletedJob, CompletedPage, LIST_ROWS_MAX, ResultFilter, Row, StoreError, record,
-};
+use crate::store::results::are_samples;
+use crate::store::{CompletedJob, CompletedPage, ResultFilter, Row, StoreError, record};
 
-/// The most results of a page, and the bytes of results after which it ends.
-const PAGE_RESULTS_MAX: usize = 200;
-const PAGE_BYTES_MAX: usize = 1 << 20;
 /// The most numbers that are removed at once.
 const TRIM_ROWS_MAX: usize = 250;
 
@@ -99,28 +95,23 @@ impl Embedded {
         self.read(|snapshot| {
             let completions = snapshot.open_table(tables::COMPLETIONS)?;
             let mut page = CompletedPage::default();
-            let mut bytes = 0;
             if from > until {
                 return Ok(page);
             }
             for (looked_at, entry) in completions.range(from..=until)?.enumerate() {
                 let (number, completed) = entry?;
                 let number = number.value();
-                let full = page.jobs.len() >= PAGE_RESULTS_MAX || bytes >= PAGE_BYTES_MAX;
-                if full || looked_at >= LIST_ROWS_MAX {
+                if page.is_full(looked_at) {
                     page.next = Some(number);
                     return Ok(page);
                 }
                 let (row, completed_ms) = completed.value();
-                let after = filter.since_ms.is_none_or(|since_ms| completed_ms >= since_ms);
-                let before = filter.until_ms.is_none_or(|until_ms| completed_ms <= until_ms);
-                if !after || !before {
+                if !filter.is_within(completed_ms) {
                     continue;
                 }
                 if let Some(job) =
                     self.completed_job(snapshot, filter, row, completed_ms, now_ms)?
                 {
-                    bytes += job.1.len();
                     let sample = self.sample_in(snapshot, &job.0)?;
                     page.jobs.push(CompletedJob { number, job: job.0, result: job.1, sample });
                 }
@@ -140,11 +131,7 @@ impl Embedded {
         now_ms: UnixMs,
     ) -> Result<Option<(Job, Vec<u8>)>, StoreError> {
         let Some(job) = self.job_at(snapshot, row)? else { return Ok(None) };
-        let country = filter.country.as_ref().is_none_or(|it| job.request.country == *it);
-        let tracker = filter.tracker.is_none() || job.track == filter.tracker;
-        // Another job may have the row of one that is gone.
-        let same = job.state == State::Done && job.completed_ms == Some(completed_ms);
-        if !same || job.expires_ms <= now_ms || !country || !tracker || !filter.job.matches(&job) {
+        if !filter.matches(&job, completed_ms, now_ms) {
             return Ok(None);
         }
         let Some(bytes) = snapshot.rows()?.results.get(row)? else { return Ok(None) };
@@ -178,9 +165,7 @@ impl Embedded {
         let mut sample = 1;
         for row in (batch.row + 1..job.row).rev().take(SAMPLES_MAX - 1) {
             match self.job_at(snapshot, row)? {
-                Some(before) if before.request == job.request && before.label == job.label => {
-                    sample += 1;
-                }
+                Some(before) if are_samples(&before, job) => sample += 1,
                 Some(_) | None => break,
             }
         }

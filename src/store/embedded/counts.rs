@@ -23,11 +23,7 @@ fn write(
     for counts in changed {
         let bytes = record::encode_counts(counts)?;
         tables.counts.insert(counts.key(), bytes.as_slice())?;
-        let kept_from = match counts.kind {
-            CountsKind::Minute => minutes_from,
-            CountsKind::Bucket => buckets_from,
-            CountsKind::Since => continue,
-        };
+        let Some(kept_from) = counts.kind.kept_from(minutes_from, buckets_from) else { continue };
         let (kind, scraper, _) = counts.key();
         let mut old: Vec<CountsKey> = Vec::new();
         let range = (kind, scraper, 0)..(kind, scraper, kept_from);

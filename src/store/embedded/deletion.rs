@@ -5,57 +5,41 @@ use super::Embedded;
 use super::transaction::Tables;
 use super::{jobs, outbox, rows};
 use crate::clock::UnixMs;
-use crate::job::{Job, State};
-use crate::store::removal::deletable;
-use crate::store::{DELETION_ROWS_MAX, DeletionCounts, Row, Scrapers, StoreError};
+use crate::job::Job;
+use crate::store::removal::{DeletionTables, delete_all};
+use crate::store::{DeletionCounts, Row, Scrapers, StoreError};
 
-/// Deletes a finished job with all that belongs to it but its evidence, or only counts that.
-fn delete(
-    tables: &mut Tables<'_>,
-    job: &Job,
-    counts: &mut DeletionCounts,
-    dry_run: bool,
-) -> Result<(), StoreError> {
-    let row = job.row;
-    // Its entry was made in the transaction that ended it.
-    let cached = (job.completed_ms.unwrap_or_default(), row);
-    *counts += DeletionCounts {
-        jobs: 1,
-        results: u64::from(job.state == State::Done),
-        raws: u64::from(tables.raws.get(row)?.is_some()),
-        cache_entries: u64::from(tables.cache.get(cached)?.is_some()),
-        webhooks_pending: u64::from(outbox::is_pending(tables, row)?),
-        ..DeletionCounts::default()
-    };
-    if dry_run {
-        return Ok(());
-    }
-    tables.cache.remove(cached)?;
-    jobs::remove_rows(tables, job)
+/// The tables of a transaction.
+struct RedbDeletion<'a, 't> {
+    tables: &'a mut Tables<'t>,
+    scrapers: &'a Scrapers,
 }
 
-fn delete_all(
-    tables: &mut Tables<'_>,
-    scrapers: &Scrapers,
-    known: &[Job],
-    now_ms: UnixMs,
-    dry_run: bool,
-) -> Result<DeletionCounts, StoreError> {
-    let mut counts = DeletionCounts::default();
-    let mut finished = Vec::new();
-    for known in known.iter().take(DELETION_ROWS_MAX) {
-        let row: Row = known.row;
-        let Some((job, _)) = rows::read_job(tables, scrapers, row)? else { continue };
-        match deletable(known, &job, now_ms) {
-            Some(true) => finished.push(job),
-            Some(false) => counts.unfinished += 1,
-            None => {}
-        }
+/// Returns the key of the cache entry that a job may have: it was made in the transaction that
+/// ended it.
+fn cache_key(job: &Job) -> (UnixMs, Row) {
+    (job.completed_ms.unwrap_or_default(), job.row)
+}
+
+impl DeletionTables for RedbDeletion<'_, '_> {
+    fn job(&mut self, row: Row) -> Result<Option<Job>, StoreError> {
+        Ok(rows::read_job(self.tables, self.scrapers, row)?.map(|(job, _)| job))
     }
-    for job in &finished {
-        delete(tables, job, &mut counts, dry_run)?;
+
+    fn traces(&mut self, job: &Job) -> Result<DeletionCounts, StoreError> {
+        let cached = self.tables.cache.get(cache_key(job))?.is_some();
+        Ok(DeletionCounts {
+            raws: u64::from(self.tables.raws.get(job.row)?.is_some()),
+            cache_entries: u64::from(cached),
+            webhooks_pending: u64::from(outbox::is_pending(self.tables, job.row)?),
+            ..DeletionCounts::default()
+        })
     }
-    Ok(counts)
+
+    fn remove(&mut self, job: &Job) -> Result<(), StoreError> {
+        self.tables.cache.remove(cache_key(job))?;
+        jobs::remove_rows(self.tables, job)
+    }
 }
 
 impl Embedded {
@@ -67,7 +51,10 @@ impl Embedded {
     ) -> Result<DeletionCounts, StoreError> {
         let scrapers = self.shared.scrapers.clone();
         let pending = self.queue(|queue| {
-            queue.submit(move |tables| delete_all(tables, &scrapers, &known, now_ms, dry_run))
+            queue.submit(move |tables| {
+                let tables = &mut RedbDeletion { tables, scrapers: &scrapers };
+                delete_all(tables, &known, now_ms, dry_run)
+            })
         });
         pending.committed().await
     }

@@ -4,12 +4,10 @@
 //! batch must leave nothing behind.
 
 use super::transaction::Tables;
-use super::{
-    alert_marks, attempts, batch_progress, completions, idempotency, outbox, raws, rows,
-    vendor_tasks,
-};
+use super::{attempts, batch_progress, completions, idempotency, outbox, raws, rows, vendor_tasks};
 use crate::clock::UnixMs;
 use crate::job::{Event, Job, State, TransitionError};
+use crate::store::alert_marks;
 use crate::store::change::{self, JobChange, ResultChange};
 use crate::store::{NewResult, Row, Scrapers, StoreError, SubmitError, SubmitLimits, record};
 

@@ -6,79 +6,100 @@ use redb::ReadableTable;
 use uuid::Uuid;
 
 use super::Embedded;
-use super::tables::{self, ObservationKey};
+use super::tables;
 use super::transaction::Tables;
-use super::{alert_marks, page_sums, rows, trackers};
+use super::{page_sums, rows};
 use crate::clock::UnixMs;
 use crate::job::Job;
-use crate::measure::{GroupKey, GroupSums, NewAnswer, Observation, own_places};
+use crate::measure::{
+    GroupKey, GroupSums, NewAnswer, Observation, PageUse, Tracker, TrackerVersion,
+};
+use crate::store::alert_marks;
 use crate::store::record::ObservationRecord;
-use crate::store::trackers::{DAY_MS, answered_ms};
+use crate::store::row::{ObservationKey, SumsKey};
+use crate::store::trackers::{self, DAY_MS, FORGOTTEN_MAX, TrackerTables};
 use crate::store::{
-    ApplyCounts, LABELED_GROUPS_MAX, NewObservation, OTHER_LABEL, Row, StoreError, TrackerDeletion,
-    day_of, record,
+    ApplyCounts, LABELED_GROUPS_MAX, NewObservation, Row, StoreError, TrackerDeletion, day_of,
+    record,
 };
 
-/// The most observations that a step of a deletion or a sweep removes.
-const FORGOTTEN_MAX: usize = 250;
+/// The tables of a transaction.
+pub(super) struct RedbTrackers<'a, 't>(pub &'a mut Tables<'t>);
 
-/// Writes what was measured in the answer of a job that is done, and adds it to the sums. Returns
-/// whether it did: not if that was done before, or the tracker is gone.
-pub(super) fn add(
-    tables: &mut Tables<'_>,
-    job: &Job,
-    scraper: u16,
-    new: &NewObservation,
-) -> Result<bool, StoreError> {
-    let Some(at_ms) = answered_ms(job) else { return Ok(false) };
-    let tracker = trackers::read(tables, &job.account, &new.tracker)?;
-    let Some(tracker) = tracker.filter(|tracker| tracker.id == new.tracker_id) else {
-        return Ok(false);
-    };
-    let key: ObservationKey = (tracker.id, new.version, at_ms, job.row);
-    if tables.observations.get(key)?.is_some() {
-        return Ok(false);
+impl TrackerTables for RedbTrackers<'_, '_> {
+    fn tracker(&mut self, account: &str, name: &str) -> Result<Option<Tracker>, StoreError> {
+        let stored = self.0.trackers.get((account, name))?;
+        stored.map(|bytes| record::decode_tracker(name, bytes.value())).transpose()
     }
-    let brands = if tracker.version == new.version {
-        tracker.brands
-    } else {
-        let stored = tables.tracker_versions.get((tracker.id, new.version))?;
-        let Some(stored) = stored else { return Ok(false) };
-        record::decode_tracker_version(tracker.id, new.version, stored.value())?.brands
-    };
-    let record = new.record(job, scraper);
-    let bytes = record::encode_observation(job.row, &record)?;
-    tables.observations.insert(key, bytes.as_slice())?;
-    let answer = NewAnswer {
-        counts: &record.counts,
-        domains: &new.measured.domains,
-        prompt_hash: record.prompt_hash,
-        kind_bit: record.kind_bit,
-        own: &own_places(brands.brands()),
-    };
-    let of_day = (tracker.id, new.version, day_of(at_ms));
-    let label = sum(tables, of_day, &record, &answer)?;
-    let (id, version, day) = of_day;
-    let branded = record.counts.branded;
-    let key = (id, version, day, record.scraper, branded, record.country.as_str(), label);
-    page_sums::add(tables, key, &new.measured.pages)?;
-    alert_marks::note_answer(tables, job, &new.tracker, at_ms)?;
-    Ok(true)
-}
 
-/// Adds an answer to the sums of its day and group. Returns the label that it is counted under.
-fn sum<'r>(
-    tables: &mut Tables<'_>,
-    (id, version, day): (u64, u32, u32),
-    record: &'r ObservationRecord,
-    answer: &NewAnswer<'_>,
-) -> Result<&'r str, StoreError> {
-    let ObservationRecord { scraper, country, label, counts, .. } = record;
-    let key = |label| (id, version, day, *scraper, counts.branded, country.as_str(), label);
-    let mut label = label.as_str();
-    if !label.is_empty() && tables.sums.get(key(label))?.is_none() {
+    fn measuring(&mut self, account: &str, name: &str) -> Result<Option<Tracker>, StoreError> {
+        self.tracker(account, name)
+    }
+
+    fn others(&mut self, account: &str) -> Result<(usize, Option<u64>), StoreError> {
+        let (mut own, mut highest) = (0, None);
+        for entry in self.0.trackers.range::<(&str, &str)>(..)? {
+            let (key, bytes) = entry?;
+            let (of, name) = key.value();
+            own += usize::from(of == account);
+            highest = highest.max(Some(record::decode_tracker(name, bytes.value())?.id));
+        }
+        Ok((own, highest))
+    }
+
+    fn put(
+        &mut self,
+        account: &str,
+        tracker: &Tracker,
+        version: &TrackerVersion,
+    ) -> Result<(), StoreError> {
+        let bytes = record::encode_tracker(tracker)?;
+        let of_version = record::encode_tracker_version(tracker.id, version)?;
+        self.0.trackers.insert((account, tracker.name.as_str()), bytes.as_slice())?;
+        self.0.tracker_versions.insert((tracker.id, version.version), of_version.as_slice())
+    }
+
+    fn remove(&mut self, account: &str, tracker: &Tracker) -> Result<(), StoreError> {
+        for version in 1..=tracker.version {
+            self.0.tracker_versions.remove((tracker.id, version))?;
+        }
+        self.0.trackers.remove((account, tracker.name.as_str()))
+    }
+
+    fn forget_some(&mut self, id: u64) -> Result<bool, StoreError> {
+        let range = (id, 0, 0, 0)..=(id, u32::MAX, u64::MAX, Row::MAX);
+        let removed = remove_observations(self.0, range)?;
+        let sums = (id, 0, 0, 0, false, "", "")..(id + 1, 0, 0, 0, false, "", "");
+        let removed_sums = remove_sums(self.0, sums, FORGOTTEN_MAX - removed)?;
+        Ok(removed + removed_sums >= FORGOTTEN_MAX)
+    }
+
+    fn version(&mut self, id: u64, version: u32) -> Result<Option<TrackerVersion>, StoreError> {
+        let stored = self.0.tracker_versions.get((id, version))?;
+        let decode = |bytes: &[u8]| record::decode_tracker_version(id, version, bytes);
+        stored.map(|bytes| decode(bytes.value())).transpose()
+    }
+
+    fn is_measured(&mut self, key: ObservationKey) -> Result<bool, StoreError> {
+        Ok(self.0.observations.get(key)?.is_some())
+    }
+
+    fn put_observation(
+        &mut self,
+        key: ObservationKey,
+        record: &ObservationRecord,
+    ) -> Result<(), StoreError> {
+        let bytes = record::encode_observation(key.3, record)?;
+        self.0.observations.insert(key, bytes.as_slice())
+    }
+
+    fn has_sums(&mut self, key: SumsKey<'_>) -> Result<bool, StoreError> {
+        Ok(self.0.sums.get(key)?.is_some())
+    }
+
+    fn groups(&mut self, (id, version, day): (u64, u32, u32)) -> Result<usize, StoreError> {
         let mut groups = 0;
-        for entry in tables.sums.range((id, version, day, 0, false, "", "")..)? {
+        for entry in self.0.sums.range((id, version, day, 0, false, "", "")..)? {
             let (known, _) = entry?;
             let (of, at, on, ..) = known.value();
             if (of, at, on) != (id, version, day) || groups >= LABELED_GROUPS_MAX {
@@ -86,46 +107,27 @@ fn sum<'r>(
             }
             groups += 1;
         }
-        if groups >= LABELED_GROUPS_MAX {
-            label = OTHER_LABEL;
-        }
+        Ok(groups)
     }
-    let stored = match tables.sums.get(key(label))? {
-        Some(bytes) => Some(record::decode_sums(day, bytes.value())?),
-        None => None,
-    };
-    let mut sums = stored.unwrap_or_default();
-    sums.add(answer);
-    tables.sums.insert(key(label), record::encode_sums(day, &sums)?.as_slice())?;
-    Ok(label)
-}
 
-/// Removes some of what was measured by a tracker, and at last the tracker.
-fn delete_step(
-    tables: &mut Tables<'_>,
-    account: &str,
-    name: &str,
-) -> Result<TrackerDeletion, StoreError> {
-    let Some(tracker) = trackers::read(tables, account, name)? else {
-        return Ok(TrackerDeletion::NotFound);
-    };
-    if forget_some(tables, tracker.id)? {
-        return Ok(TrackerDeletion::Begun);
+    fn add_answer(&mut self, key: SumsKey<'_>, answer: &NewAnswer<'_>) -> Result<(), StoreError> {
+        let day = key.2;
+        let stored = match self.0.sums.get(key)? {
+            Some(bytes) => Some(record::decode_sums(day, bytes.value())?),
+            None => None,
+        };
+        let mut sums = stored.unwrap_or_default();
+        sums.add(answer);
+        self.0.sums.insert(key, record::encode_sums(day, &sums)?.as_slice())
     }
-    for version in 1..=tracker.version {
-        tables.tracker_versions.remove((tracker.id, version))?;
-    }
-    tables.trackers.remove((account, name))?;
-    Ok(TrackerDeletion::Gone)
-}
 
-/// Removes some of what was measured by a tracker. Returns whether there may be more.
-fn forget_some(tables: &mut Tables<'_>, id: u64) -> Result<bool, StoreError> {
-    let range = (id, 0, 0, 0)..=(id, u32::MAX, u64::MAX, Row::MAX);
-    let removed = remove_observations(tables, range)?;
-    let sums = (id, 0, 0, 0, false, "", "")..(id + 1, 0, 0, 0, false, "", "");
-    let removed_sums = remove_sums(tables, sums, FORGOTTEN_MAX - removed)?;
-    Ok(removed + removed_sums >= FORGOTTEN_MAX)
+    fn add_pages(&mut self, key: SumsKey<'_>, used: &[PageUse]) -> Result<(), StoreError> {
+        page_sums::add(self.0, key, used)
+    }
+
+    fn mark_answer(&mut self, job: &Job, tracker: &str, at_ms: UnixMs) -> Result<(), StoreError> {
+        alert_marks::note_answer(self.0, job, tracker, at_ms)
+    }
 }
 
 /// Removes some of what was measured before the day of `before_ms`. Returns how much.
@@ -167,7 +169,7 @@ fn remove_observations(
 
 fn remove_sums(
     tables: &mut Tables<'_>,
-    range: std::ops::Range<tables::SumsKey<'_>>,
+    range: std::ops::Range<SumsKey<'_>>,
     rows_max: usize,
 ) -> Result<usize, StoreError> {
     let mut keys = Vec::new();
@@ -198,7 +200,7 @@ impl Embedded {
                     let Some((job, scraper)) = rows::read_job(tables, &scrapers, *row)? else {
                         continue;
                     };
-                    match add(tables, &job, scraper, new)? {
+                    match trackers::observe(&mut RedbTrackers(tables), &job, scraper, new)? {
                         true => counts.measured += 1,
                         false => counts.already += 1,
                     }
@@ -214,8 +216,11 @@ impl Embedded {
         account: String,
         name: String,
     ) -> Result<TrackerDeletion, StoreError> {
-        let pending =
-            self.queue(|queue| queue.submit(move |tables| delete_step(tables, &account, &name)));
+        let pending = self.queue(|queue| {
+            queue.submit(move |tables| {
+                trackers::delete_step(&mut RedbTrackers(tables), &account, &name)
+            })
+        });
         pending.committed().await
     }
 

@@ -2,9 +2,10 @@
 //! stand apart: they are as long as all other sums together, and few reports ask for them.
 
 use super::Embedded;
-use super::tables::{self, SumsKey};
+use super::tables;
 use super::transaction::Tables;
 use crate::measure::{GroupKey, PageSums, PageUse};
+use crate::store::row::SumsKey;
 use crate::store::{StoreError, record};
 
 /// Adds the pages of an answer to the sums of its day and group.

@@ -3,11 +3,11 @@
 //! with the outcome of the attempt that made them.
 
 use super::Embedded;
-use super::alert_marks;
 use super::tables::{self, SpendKey};
 use super::transaction::Tables;
 use crate::clock::{self, UnixMs};
 use crate::job::AttemptEnd;
+use crate::store::alert_marks;
 use crate::store::change;
 use crate::store::{DAYS_KEPT_MAX, LABELS_MAX, SpendRow, StoreError, record};
 

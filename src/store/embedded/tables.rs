@@ -6,7 +6,7 @@
 use redb::{Key, ReadOnlyTable, ReadTransaction, TableDefinition, TableError, Value};
 
 use crate::store::StoreError;
-use crate::store::row::{CountsKey, ReadyKey, Row};
+use crate::store::row::{CountsKey, ObservationKey, ReadyKey, Row, SumsKey};
 
 /// `format`, `id_key`: what the store knows of itself.
 pub(crate) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -97,14 +97,9 @@ pub(crate) const TRACKERS: TableDefinition<(&str, &str), &[u8]> = TableDefinitio
 /// Every version of every tracker, by the tracker's id.
 pub(crate) const TRACKER_VERSIONS: TableDefinition<(u64, u32), &[u8]> =
     TableDefinition::new("tracker_versions");
-/// A key of what was measured: the tracker's id and version, when the job ended, and its row.
-pub(crate) type ObservationKey = (u64, u32, u64, Row);
 /// What was measured in answers. It outlives the jobs.
 pub(crate) const OBSERVATIONS: TableDefinition<ObservationKey, &[u8]> =
     TableDefinition::new("observations");
-/// A key of sums over what was measured: the tracker's id and version, the day since 1970-01-01,
-/// the scraper's number, whether the prompts name a brand, the country and the label.
-pub(crate) type SumsKey<'a> = (u64, u32, u32, u16, bool, &'a str, &'a str);
 /// Sums over what was measured, by day and group.
 pub(crate) const SUMS: TableDefinition<SumsKey<'static>, &[u8]> =
     TableDefinition::new("observation_sums");

@@ -9,13 +9,13 @@ use super::lazy_table::LazyTable;
 use super::tables::{
     ALERT_RUNS, ALERT_WATCHES, ALERTS, ALERTS_DUE, ATTEMPTS, BATCH_PROGRESS, BATCHES, CACHE,
     COMPLETIONS, COUNTS, CREDITS, DEADLINES, DELIVERIES, EXPIRY, IDEMPOTENCY, JOBS, MODELS,
-    NOTICES, OBSERVATIONS, OUTBOX, ObservationKey, PAGE_SUMS, PROMPTS, RAWS, READY, RESULTS,
-    SCHEDULE_BATCHES, SCHEDULE_RUNS, SCHEDULES, SCHEDULES_DUE, SPEND, SUMS, SpendKey, SumsKey,
-    TRACKER_VERSIONS, TRACKERS, VENDOR_TASKS,
+    NOTICES, OBSERVATIONS, OUTBOX, PAGE_SUMS, PROMPTS, RAWS, READY, RESULTS, SCHEDULE_BATCHES,
+    SCHEDULE_RUNS, SCHEDULES, SCHEDULES_DUE, SPEND, SUMS, SpendKey, TRACKER_VERSIONS, TRACKERS,
+    VENDOR_TASKS,
 };
 use crate::store::accounts::{BufferedCredits, BufferedDay};
 use crate::store::effects::Effect;
-use crate::store::row::CountsKey;
+use crate::store::row::{CountsKey, ObservationKey, SumsKey};
 use crate::store::{ReadyKey, Row, StoreError};
 
 /// All tables of one write transaction, those that every submit writes open already, and what is to

@@ -4,12 +4,13 @@ use uuid::Uuid;
 
 use super::Embedded;
 use super::jobs;
-use super::{attempts, observations, raws};
+use super::observations::RedbTrackers;
+use super::{attempts, raws};
 use crate::clock::UnixMs;
 use crate::job::{Event, Failure, Job, TransitionError};
 use crate::store::change::{self, AttemptKept};
 use crate::store::{
-    NewOutcome, NewResult, Pending, Row, StoreError, SubmitError, SubmitLimits, record,
+    NewOutcome, NewResult, Pending, Row, StoreError, SubmitError, SubmitLimits, record, trackers,
 };
 
 impl Embedded {
@@ -82,7 +83,8 @@ impl Embedded {
                 }
                 if let (Ok(job), Some(observation)) = (&outcome, observation) {
                     let scraper = scrapers.number(&job.request.scraper)?;
-                    observations::add(tables, job, scraper, &observation)?;
+                    let tables = &mut RedbTrackers(tables);
+                    trackers::observe(tables, job, scraper, &observation)?;
                 }
                 Ok(outcome)
             })

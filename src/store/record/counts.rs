@@ -34,6 +34,15 @@ impl CountsKind {
         }
     }
 
+    /// Returns the number from which on counts of this kind are kept; `None` if all are.
+    pub(crate) fn kept_from(self, minutes_from: u64, buckets_from: u64) -> Option<u64> {
+        match self {
+            CountsKind::Minute => Some(minutes_from),
+            CountsKind::Bucket => Some(buckets_from),
+            CountsKind::Since => None,
+        }
+    }
+
     pub fn from_number(number: u8) -> Option<CountsKind> {
         let kinds = [CountsKind::Minute, CountsKind::Bucket, CountsKind::Since];
         kinds.into_iter().find(|kind| kind.number() == number)

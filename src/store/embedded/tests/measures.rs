@@ -11,6 +11,8 @@ use crate::measure::{
     Brand, BrandMention, Dimension, DomainUse, GroupKey, Listing, Measured, PageUse, ReportBuilder,
     TrackedBrands, Window,
 };
+use crate::store::embedded::observations::RedbTrackers;
+use crate::store::trackers;
 
 const OBSERVATIONS: u64 = 4_000;
 const DAYS: u64 = 400;
@@ -101,9 +103,11 @@ fn an_observation_takes_little_room_and_reports_read_sums_alone() {
                     job_id: Uuid::from_u128(u128::from(n) << 64),
                     measured: measured(n),
                 };
-                assert!(observations::add(tables, &job, (n % 2) as u16, &new)?);
+                let scraper = (n % 2) as u16;
+                let tables = &mut RedbTrackers(tables);
+                assert!(trackers::observe(tables, &job, scraper, &new)?);
                 // The same answer is not counted twice.
-                assert!(n % 1_000 > 0 || !observations::add(tables, &job, (n % 2) as u16, &new)?);
+                assert!(n % 1_000 > 0 || !trackers::observe(tables, &job, scraper, &new)?);
             }
             Ok(())
         });
