@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::connect::PgSession;
 use super::demand::{Demand, Entry, Thing};
-use super::error::{ErrorClass, PgError};
+use super::error::PgError;
 use super::needs::Needs;
 use super::process::Process;
 use super::round::{Round, Value};
@@ -92,13 +92,10 @@ impl Load<'_, '_> {
         asked: impl Fn() -> Loaded,
     ) -> Result<(), PgError> {
         for (hour, rows) in by_hour(rows) {
-            match self.prepared.get(self.session, sql, hour).await {
-                Ok(statement) => {
-                    let place = self.round.add(statement, vec![Arc::new(rows)]);
-                    self.asked.push((place, asked()));
-                }
-                Err(error) if error.class() == ErrorClass::TableMissing => {}
-                Err(error) => return Err(error),
+            let statement = self.prepared.get_if_made(self.session, sql, hour).await?;
+            if let Some(statement) = statement {
+                let place = self.round.add(statement, vec![Arc::new(rows)]);
+                self.asked.push((place, asked()));
             }
         }
         Ok(())

@@ -8,7 +8,7 @@ use tokio_postgres::types::Type;
 
 use super::connect::PgSession;
 use super::error::PgError;
-use super::hours;
+use super::hours::{self, HourTable};
 use super::row_number::Hour;
 
 /// The most statements that a connection keeps prepared.
@@ -327,5 +327,26 @@ impl Prepared {
         let statement = session.within(session.prepare_typed(&text, types)).await?;
         self.0.insert((sql, hour), statement.clone());
         Ok(statement)
+    }
+
+    /// Returns a statement that names the tables of `hour`; `None` if it has none. A statement that
+    /// is refused would end the transaction that it is prepared in.
+    ///
+    /// # Errors
+    /// Returns an error if the server refuses it.
+    pub(super) async fn get_if_made(
+        &mut self,
+        session: &PgSession,
+        sql: Sql,
+        hour: Hour,
+    ) -> Result<Option<Statement>, PgError> {
+        if !self.0.contains_key(&(sql, Some(hour))) {
+            let table = HourTable::Jobs.in_hour(hour);
+            let made = session.query_one("SELECT to_regclass($1) IS NOT NULL", &[&table]).await?;
+            if !made.get::<_, bool>(0) {
+                return Ok(None);
+            }
+        }
+        self.get(session, sql, hour).await.map(Some)
     }
 }

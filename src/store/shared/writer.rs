@@ -165,6 +165,10 @@ impl StoreWriter {
                 // What the connection has begun ends with it.
                 Err(Failed::Unknown) => is_unknown = !tries.is_empty(),
                 Err(Failed::Again(error)) => {
+                    if error.class() == ErrorClass::TableMissing {
+                        // An hour was dropped of which statements are prepared.
+                        link.prepared = Prepared::default();
+                    }
                     contended += 1;
                     if contended > CONTENDED_TRIES_MAX {
                         return Err(error.into());
