@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::alert_marks;
 use super::handle::SharedStore;
 use super::hours;
 use super::needs::Needs;
@@ -12,8 +13,10 @@ use super::round::Value;
 use super::row_number::RowParts;
 use super::things::{KeyBytes, KeyReader, ThingKey, ThingKind};
 use super::transaction::Transaction;
+use crate::alert::spend_watch;
 use crate::clock::{self, UnixMs};
 use crate::job::{AttemptEnd, Job, TransitionError, UpstreamUsage, VendorTask};
+use crate::store::alert_marks as marks;
 use crate::store::change::{self, AttemptKept};
 use crate::store::{
     Blocking, NewAttemptEnd, OTHER_LABELS, Pending, Row, SealedResult, SpendRow, StoreError, record,
@@ -59,6 +62,9 @@ impl SpendOf {
 /// Adds the needs of [`keep_outcome`].
 pub(super) fn need_attempt(needs: &mut Needs, row: Row, ended: &NewAttemptEnd) {
     needs.things.insert(ThingKey::of_row(ThingKind::Attempts, row));
+    if ended.end.used().next().is_some() {
+        needs.ranges.insert(alert_marks::watch_range(&spend_watch(&ended.account)));
+    }
     for key in spend_keys(ended).map(|(_, key)| key) {
         needs.things.extend([key.labels(), key.with_label(OTHER_LABELS).thing(), key.thing()]);
     }
@@ -135,6 +141,10 @@ fn add_spend(transaction: &mut Transaction<'_>, ended: &NewAttemptEnd) -> Result
             transaction.put_thing(&key.labels(), Some(labels));
         }
     }
+    if let Some(last) = ended.end.used().last() {
+        let marks = &mut transaction.marks(false);
+        let Ok(()) = marks::note_spend(marks, &ended.account, last.ended_ms);
+    }
     Ok(())
 }
 
@@ -203,7 +213,9 @@ impl SharedStore {
         let found = self.begin_read(plain.row).committed().await?;
         let may_have_usage = self.take_job(&found, now_ms, |job, _| change::may_have_usage(job))?;
         let kept = match may_have_usage {
-            Some(true) => self.read_thing(&ThingKey::of_row(ThingKind::Attempts, plain.row)).await?,
+            Some(true) => {
+                self.read_thing(&ThingKey::of_row(ThingKind::Attempts, plain.row)).await?
+            }
             Some(false) | None => None,
         };
         // What cannot be read is for `db check` to report.

@@ -8,19 +8,22 @@ use std::sync::Arc;
 use tokio_postgres::Row as PgRow;
 use uuid::Uuid;
 
+use super::alert_marks;
 use super::connect::PgSession;
 use super::demand::{Demand, Entry, Thing};
 use super::error::PgError;
 use super::needs::Needs;
+use super::observations;
 use super::process::Process;
 use super::round::{Round, Value};
 use super::row_number::{Hour, RowParts};
 use super::statements::{Prepared, Sql};
-use super::things::{ThingKey, ThingKind, ThingRange};
+use super::things::{KeyReader, ThingKey, ThingKind, ThingRange};
 use super::transaction::{
     BatchRow, DeliveryRow, Fate, Holder, JobRow, KeyRow, StoredIn, Transaction,
 };
-use crate::job::{Batch, BatchProgress};
+use crate::alert::{scraper_watch, tracker_watch};
+use crate::job::{Batch, BatchProgress, State};
 use crate::store::accounts::Credits;
 use crate::store::{Row, StoreError, record};
 
@@ -36,6 +39,8 @@ enum Loaded {
     /// Rows that were asked for as batches'.
     AskedBatches(BTreeSet<Row>),
     Deliveries,
+    /// The same, as things by their rows.
+    NoticeDeliveries,
     ReadJobs,
 }
 
@@ -246,13 +251,39 @@ async fn second_round(
     load.ask_by_hour(Sql::LockBatches, batches, || Loaded::Batches).await?;
     let deliveries = needs.deliveries.iter().copied();
     load.ask_by_hour(Sql::LockDeliveries, deliveries, || Loaded::Deliveries).await?;
+    if !needs.deliveries.is_empty() {
+        let keys = needs.deliveries.iter().map(|row| row.to_be_bytes().to_vec());
+        let keys: Vec<Vec<u8>> = keys.collect();
+        let kind = ThingKind::NoticeDelivery as i16;
+        let values: Vec<Value> = vec![Arc::new(kind), Arc::new(keys)];
+        load.ask(Sql::LockNoticeDeliveries, values, Loaded::NoticeDeliveries).await?;
+    }
+    let (held, ranges) = followed(needs, transaction);
+    load.ask_things(Sql::HoldThings, held).await?;
     load.ask_things(Sql::LockThings, needs.things.iter().cloned().collect()).await?;
+    load.ask_ranges(ranges).await?;
     // Those that are not in the queue have ended, or are gone.
     let missing = needs.jobs.iter().copied().chain(readers);
     let mut missing: Vec<Row> = missing.filter(|row| !transaction.jobs.contains_key(row)).collect();
     missing.sort_unstable();
     missing.dedup();
     load.ask_by_hour(Sql::ReadJobs, missing, || Loaded::ReadJobs).await
+}
+
+/// Returns what the operations are most likely to ask for, by the jobs that they change: the
+/// trackers that have measured an answer, and the alerts that watch them and the scrapers.
+fn followed(needs: &Needs, transaction: &Transaction<'_>) -> (Vec<ThingKey>, BTreeSet<ThingRange>) {
+    let (mut held, mut ranges) = (BTreeSet::new(), needs.ranges.clone());
+    let jobs = transaction.jobs.values().filter_map(|known| known.as_ref().ok());
+    // One that runs is most likely to end an attempt; others read what they need later.
+    for job in jobs.map(|known| &known.job).filter(|job| job.state == State::Running) {
+        ranges.insert(alert_marks::watch_range(&scraper_watch(&job.request.scraper)));
+        if let Some(tracker) = needs.measured.get(&job.row) {
+            held.insert(observations::tracker_key(&job.account, tracker));
+            ranges.insert(alert_marks::watch_range(&tracker_watch(&job.account, tracker)));
+        }
+    }
+    (held.into_iter().collect(), ranges)
 }
 
 fn take(
@@ -280,6 +311,7 @@ fn take(
         | Loaded::SumAllowances
         | Loaded::Batches
         | Loaded::Deliveries
+        | Loaded::NoticeDeliveries
         | Loaded::ReadJobs => {}
     }
     for answer in answers {
@@ -302,11 +334,11 @@ fn take(
                     batch_of(answer).map(|batch| BatchRow { batch, is_new: false, changed: false });
                 transaction.batches.insert(row_of(answer), batch);
             }
-            Loaded::Deliveries => {
-                let row = row_of(answer);
-                let delivery = record::decode_delivery(row, answer.get(1));
-                let delivery = delivery.map(|delivery| DeliveryRow { delivery, recipient: None });
-                transaction.deliveries.insert(row, delivery);
+            Loaded::Deliveries => take_delivery(row_of(answer), answer.get(1), transaction),
+            Loaded::NoticeDeliveries => {
+                if let Some(row) = KeyReader(answer.get(0)).u64() {
+                    take_delivery(row, answer.get(1), transaction);
+                }
             }
             Loaded::Things(..) | Loaded::Range(_) | Loaded::AskedBatches(_) => {}
         }
@@ -322,6 +354,12 @@ fn row_of(answer: &PgRow) -> Row {
 pub(super) fn credits_of(reserved: i64, used: i64) -> Credits {
     let amount = |sum: i64| u64::try_from(sum).unwrap_or(0);
     Credits { reserved: amount(reserved), used: amount(used) }
+}
+
+fn take_delivery(row: Row, bytes: &[u8], transaction: &mut Transaction<'_>) {
+    let delivery = record::decode_delivery(row, bytes);
+    let delivery = delivery.map(|delivery| DeliveryRow { delivery, recipient: None });
+    transaction.deliveries.insert(row, delivery);
 }
 
 fn take_key(needs: &Needs, answer: &PgRow, transaction: &mut Transaction<'_>) {

@@ -13,6 +13,7 @@ use super::loading::{batch_of, credits_of};
 use super::reads::{Read, ReadReply, RowSubject};
 use super::round::Value;
 use super::statements::Sql;
+use super::things::{ThingKey, ThingKind};
 use crate::clock::{self, UnixMs};
 use crate::job::{Batch, Delivery, Job, State};
 use crate::store::accounts::{Credits, DailyUsage, Usage};
@@ -140,8 +141,14 @@ impl SharedStore {
     /// Returns an error if the database fails or the delivery is damaged.
     pub(crate) async fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
         let found = self.ask(|reply| Read::One(RowSubject::Delivery, row, reply));
-        let found = found.committed().await?;
-        found.map(|found| record::decode_delivery(row, found.get(1))).transpose()
+        match found.committed().await? {
+            Some(found) => record::decode_delivery(row, found.get(1)).map(Some),
+            None => {
+                let key = ThingKey::of_row(ThingKind::NoticeDelivery, row);
+                let bytes = self.read_thing(&key).await?;
+                bytes.map(|bytes| record::decode_delivery(row, &bytes)).transpose()
+            }
+        }
     }
 
     /// Returns what an account has reserved and used in a calendar month.

@@ -2,6 +2,8 @@
 //! folder knows tokio_postgres.
 
 mod accounts;
+mod alert_marks;
+mod alerts;
 mod batches;
 mod connect;
 mod demand;
@@ -17,6 +19,7 @@ mod lookups;
 mod membership;
 mod needs;
 mod nodes;
+mod observations;
 mod open;
 mod operation;
 mod ops;
@@ -37,6 +40,7 @@ mod statements;
 mod tests;
 mod thing_reads;
 mod things;
+mod trackers;
 mod transaction;
 mod watch;
 mod writer;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::things::ThingKey;
+use super::things::{ThingKey, ThingRange};
 use crate::clock::{self, UnixMs};
 use crate::job::{BATCH_ITEMS_MAX, Batch, Idempotency, Job};
 use crate::store::{NewItem, Row};
@@ -31,6 +31,10 @@ pub(super) struct Needs {
     /// Deliveries that are changed.
     pub deliveries: BTreeSet<Row>,
     pub things: BTreeSet<ThingKey>,
+    /// Jobs of which an answer was measured, and by which trackers.
+    pub measured: BTreeMap<Row, String>,
+    /// Things that are only read.
+    pub ranges: BTreeSet<ThingRange>,
     /// Jobs and batches that are only read: nothing of them is locked.
     pub read: BTreeSet<Row>,
     /// Accounts that new jobs name.
@@ -96,6 +100,9 @@ impl Needs {
         self.batches.extend(&other.batches);
         self.deliveries.extend(&other.deliveries);
         self.things.extend(other.things.iter().cloned());
+        let measured = other.measured.iter();
+        self.measured.extend(measured.map(|(row, tracker)| (*row, tracker.clone())));
+        self.ranges.extend(other.ranges.iter().cloned());
         self.read.extend(&other.read);
         self.accounts.extend(other.accounts.iter().cloned());
         self.new_rows.extend(&other.new_rows);
@@ -109,6 +116,7 @@ impl Needs {
             && self.batches.is_empty()
             && self.deliveries.is_empty()
             && self.things.is_empty()
+            && self.ranges.is_empty()
             && self.read.is_empty()
     }
 }

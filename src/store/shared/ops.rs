@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::handle::{OperationQueue, SharedStore};
 use super::kept;
 use super::needs::Needs;
+use super::observations::TrackerThings;
 use super::operation::operation;
 use super::things::{ThingKey, ThingKind};
 use super::transaction::Transaction;
@@ -16,6 +17,7 @@ use crate::clock::UnixMs;
 use crate::job::{BATCH_ITEMS_MAX, Batch, Event, Failure, Job, TransitionError};
 use crate::store::{
     NewItem, NewOutcome, NewResult, Pending, Row, StoreError, SubmitError, SubmitLimits, record,
+    trackers,
 };
 
 impl SharedStore {
@@ -108,7 +110,7 @@ impl SharedStore {
         now_ms: UnixMs,
         outcome: NewOutcome,
     ) -> Pending<Result<Job, TransitionError>> {
-        let NewOutcome { event, result, ended, raw, .. } = outcome;
+        let NewOutcome { event, result, ended, raw, observation } = outcome;
         // Here, where only this attempt waits for it.
         let raw = raw.map(|json| record::encode_raw(row, &json));
         let mut needs = Needs::of_job(row);
@@ -117,6 +119,9 @@ impl SharedStore {
         }
         if raw.is_some() {
             needs.things.insert(ThingKey::of_row(ThingKind::Raw, row));
+        }
+        if let Some(observation) = &observation {
+            needs.measured.insert(row, observation.tracker.clone());
         }
         self.queue_blocking(row, needs, move |transaction| {
             let decide = |_: &Job| Some(event.clone());
@@ -127,6 +132,11 @@ impl SharedStore {
             if let (Ok(_), Some(raw)) = (&outcome, &raw) {
                 let key = ThingKey::of_row(ThingKind::Raw, row);
                 transaction.put_thing(&key, Some(raw.clone()));
+            }
+            if let (Ok(job), Some(observation)) = (&outcome, &observation) {
+                let scraper = transaction.scraper(job)?;
+                let tables = &mut TrackerThings { transaction, just_ended: true };
+                trackers::observe(tables, job, scraper, observation)?;
             }
             Ok(outcome)
         })

@@ -50,8 +50,10 @@ impl SharedStore {
                 let ended = batch.progress.completed_ms.is_some();
                 ended.then(|| read(&delivery, Reported::Batch(&batch))).ok_or(PENDING)
             }
-            // Alerts are not kept here yet.
-            Subject::Notice => Err(MISSING),
+            Subject::Notice => {
+                let notice = self.notice(row)?.ok_or(MISSING)?;
+                Ok(read(&delivery, Reported::Notice(&notice)))
+            }
         }
     }
 

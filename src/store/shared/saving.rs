@@ -11,8 +11,9 @@ use super::error::PgError;
 use super::round::{Round, Value};
 use super::row_number::{Hour, RowParts};
 use super::statements::{Prepared, Sql};
-use super::things::ThingKey;
+use super::things::{ThingKey, ThingKind};
 use super::transaction::{DeliveryRow, Fate, JobRow, StoredIn, Transaction};
+use crate::job::Subject;
 use crate::store::{Row, StoreError, record};
 
 /// A new batch: its row, its account, when it was submitted, and its record.
@@ -155,10 +156,17 @@ impl Writes {
     fn add_deliveries(&mut self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
         let mut records: HourColumns<(i64, Vec<u8>)> = HourColumns::default();
         let (mut rows, mut due, mut receivers) = (Vec::new(), Vec::new(), Vec::new());
-        let mut settled = Vec::new();
+        let (mut settled, mut notices) = (Vec::new(), ThingColumns::default());
         for (row, known) in &transaction.deliveries {
             let Ok(DeliveryRow { delivery, recipient: Some(recipient) }) = known else { continue };
-            records.of(*row).push((*row as i64, record::encode_delivery(*row, delivery)?));
+            let bytes = record::encode_delivery(*row, delivery)?;
+            match delivery.subject {
+                Subject::Job | Subject::Batch => records.of(*row).push((*row as i64, bytes)),
+                // It lasts longer than its hour.
+                Subject::Notice => {
+                    notices.push(&ThingKey::of_row(ThingKind::NoticeDelivery, *row), &bytes);
+                }
+            }
             match delivery.due_ms() {
                 Some(due_ms) => {
                     rows.push(*row as i64);
@@ -172,12 +180,17 @@ impl Writes {
             let (rows, records): (Vec<_>, Vec<_>) = records.into_iter().unzip();
             self.add(Sql::PutDeliveries, hour, columns![rows, records]);
         }
+        let ThingColumns { kinds, keys, values } = notices;
+        if !kinds.is_empty() {
+            self.add_plain(Sql::PutThings, columns![kinds, keys, values]);
+        }
         if !rows.is_empty() {
             self.add_plain(Sql::PutOutbox, columns![rows, due, receivers]);
         }
         let deleted = transaction.jobs.values().filter_map(|job| job.as_ref().ok());
         let deleted = deleted.filter(|known| known.fate == Fate::Deleted);
         settled.extend(deleted.map(|known| known.job.row as i64));
+        settled.extend(transaction.forgotten.iter().map(|row| *row as i64));
         if !settled.is_empty() {
             self.add_plain(Sql::DeleteOutbox, columns![settled]);
         }

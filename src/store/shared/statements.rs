@@ -25,6 +25,7 @@ pub(super) enum Sql {
     SumAllowances,
     LockBatches,
     LockDeliveries,
+    LockNoticeDeliveries,
     LockThings,
     HoldThings,
     ReadThings,
@@ -109,6 +110,11 @@ impl Sql {
                 "SELECT row, record FROM deliveries_{hour} WHERE row = ANY($1) \
                  ORDER BY row FOR UPDATE",
                 &[Type::INT8_ARRAY],
+            ),
+            Sql::LockNoticeDeliveries => (
+                "SELECT key, value FROM things WHERE kind = $1 AND key = ANY($2) \
+                 AND value <> '' ORDER BY key FOR UPDATE",
+                &[Type::INT2, Type::BYTEA_ARRAY],
             ),
             Sql::LockThings => (
                 "INSERT INTO things(kind, key, value) SELECT kind, key, ''::bytea \

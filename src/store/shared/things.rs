@@ -35,10 +35,34 @@ pub(super) enum ThingKind {
     ScheduleDue = 9,
     /// The runs of schedules, by the schedule's row and the number of the run.
     ScheduleRun = 10,
+    /// The trackers with their latest versions, by account and name.
+    Tracker = 11,
+    /// Every version of every tracker, by the tracker's id and the version.
+    TrackerVersion = 12,
+    /// What was measured in answers, by the tracker's id and version, when the job ended, and its
+    /// row.
+    Observation = 13,
+    /// Sums over what was measured, by the tracker's id and version, the day, the group and the
+    /// slot.
+    Sums = 14,
+    /// Sums over the pages that answers used, by the keys of the sums.
+    PageSums = 15,
+    /// The alerts, by their rows.
+    Alert = 16,
+    /// The alerts that are not paused, by what they watch and the row, with their marks.
+    AlertWatch = 17,
+    /// The alerts that are to be evaluated, by when and the row, with the key of the mark.
+    AlertDue = 18,
+    /// What is watched and has measured answers of a batch that has not ended, by the batch's row.
+    AlertRun = 19,
+    /// The notices of alerts, by rows of their own.
+    Notice = 20,
+    /// The deliveries of notices, which last longer than the tables of an hour, by their rows.
+    NoticeDelivery = 21,
 }
 
 impl ThingKind {
-    const ALL: [ThingKind; 10] = [
+    const ALL: [ThingKind; 21] = [
         ThingKind::Attempts,
         ThingKind::Raw,
         ThingKind::VendorTask,
@@ -49,6 +73,17 @@ impl ThingKind {
         ThingKind::ScheduleBatch,
         ThingKind::ScheduleDue,
         ThingKind::ScheduleRun,
+        ThingKind::Tracker,
+        ThingKind::TrackerVersion,
+        ThingKind::Observation,
+        ThingKind::Sums,
+        ThingKind::PageSums,
+        ThingKind::Alert,
+        ThingKind::AlertWatch,
+        ThingKind::AlertDue,
+        ThingKind::AlertRun,
+        ThingKind::Notice,
+        ThingKind::NoticeDelivery,
     ];
 
     /// Returns the kind of a number; `None` for one of a later version.

@@ -4,19 +4,21 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use super::alert_marks::MarkThings;
 use super::demand::Things;
 use super::process::{AccountNumber, Process};
-use super::things::ThingKey;
+use super::things::{ThingKey, ThingKind};
 use crate::clock::{self, UnixMs};
 use crate::job::{
-    Batch, BatchKey, Delivery, Event, Idempotency, Job, Recipient, State, TransitionError,
+    Batch, BatchKey, Delivery, Event, Idempotency, Job, Recipient, State, Subject, TransitionError,
 };
 use crate::store::accounts::{Credits, Usage};
+use crate::store::alert_marks;
 use crate::store::change::{self, JobChange};
 use crate::store::effects::Effect;
 use crate::store::idempotency::Existing;
 use crate::store::outbox::NewDelivery;
-use crate::store::{NewItem, NewResult, Row, StoreError, SubmitError, SubmitLimits};
+use crate::store::{NewItem, NewResult, Row, StoreError, SubmitError, SubmitLimits, record};
 
 /// The table that has what changes of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +105,8 @@ pub(super) struct Transaction<'p> {
     /// Rows that were asked for as batches', and are not.
     pub absent_batches: BTreeSet<Row>,
     pub deliveries: BTreeMap<Row, Result<DeliveryRow, StoreError>>,
+    /// Deliveries of notices that are removed.
+    pub forgotten: Vec<Row>,
     pub keys: BTreeMap<u128, KeyRow>,
     pub things: Things,
     /// What is taken of the allowances that were asked for.
@@ -127,6 +131,7 @@ impl<'p> Transaction<'p> {
             batches: BTreeMap::new(),
             absent_batches: BTreeSet::new(),
             deliveries: BTreeMap::new(),
+            forgotten: Vec::new(),
             keys: BTreeMap::new(),
             things: Things::default(),
             allowances: HashMap::new(),
@@ -316,6 +321,11 @@ impl<'p> Transaction<'p> {
         }
     }
 
+    /// Returns the number of a job's scraper.
+    pub(super) fn scraper(&self, job: &Job) -> Result<u16, StoreError> {
+        self.process.scrapers.number(&job.request.scraper)
+    }
+
     /// Returns the batch of a row as it is; `None` if there is none.
     pub(super) fn batch(&self, row: Row) -> Result<Option<&Batch>, StoreError> {
         match self.batches.get(&row) {
@@ -358,11 +368,23 @@ impl<'p> Transaction<'p> {
     }
 
     /// Files a delivery that something brings about by its end.
-    fn file(&mut self, new: Option<NewDelivery>) {
+    pub(super) fn file(&mut self, new: Option<NewDelivery>) {
         let Some(new) = new else { return };
         self.effects.extend(new.effect());
         let NewDelivery { row, delivery, recipient } = new;
         self.deliveries.insert(row, Ok(DeliveryRow { delivery, recipient: Some(recipient) }));
+    }
+
+    /// Removes the delivery of a notice.
+    pub(super) fn forget_delivery(&mut self, row: Row) {
+        self.deliveries.remove(&row);
+        self.things.put(&ThingKey::of_row(ThingKind::NoticeDelivery, row), None);
+        self.forgotten.push(row);
+    }
+
+    /// Returns the marks of alerts, for a job whose batch runs or does not.
+    pub(super) fn marks(&mut self, is_running: bool) -> MarkThings<'_> {
+        MarkThings { things: &mut self.things, effects: &mut self.effects, is_running }
     }
 
     /// Changes what changes together with a job: account, batch, delivery, cache.
@@ -395,6 +417,10 @@ impl<'p> Transaction<'p> {
             by => *self.depth.entry(change.scraper).or_default() += by,
         }
         change.add_effects(&mut self.effects);
+        if change.ends_attempt() {
+            let scraper = &job.request.scraper;
+            let Ok(()) = alert_marks::note_attempt(&mut self.marks(false), scraper, now_ms);
+        }
     }
 
     /// Counts the end of one of a batch's jobs. A batch that is no longer there, or cannot be read,
@@ -409,6 +435,7 @@ impl<'p> Transaction<'p> {
         if ended.ends {
             self.effects.push(Effect::BatchEnded { row: key.row });
             self.file(ended.delivery);
+            let Ok(()) = alert_marks::end_batch(&mut self.marks(false), key.row, now_ms);
         }
     }
 
@@ -419,16 +446,27 @@ impl<'p> Transaction<'p> {
         row: Row,
         change: impl FnOnce(&mut Delivery),
     ) -> Result<Option<Delivery>, StoreError> {
-        let owner = match self.job(row)? {
-            Some(known) => Some((known.job.account.clone(), known.job.expires_ms)),
-            None => self.batch(row)?.map(|batch| (batch.account.clone(), batch.expires_ms)),
-        };
-        let Some((account, expires_ms)) = owner else { return Ok(None) };
         let known = match self.deliveries.get(&row) {
             Some(Ok(known)) => known.delivery.clone(),
             Some(Err(error)) => return Err(error.clone()),
             None => return Ok(None),
         };
+        let owner = match known.subject {
+            Subject::Job => {
+                let of_job = |known: &JobRow| (known.job.account.clone(), known.job.expires_ms);
+                self.job(row)?.map(of_job)
+            }
+            Subject::Batch => {
+                self.batch(row)?.map(|batch| (batch.account.clone(), batch.expires_ms))
+            }
+            // Its alert keeps it.
+            Subject::Notice => {
+                let bytes = self.things.held(&ThingKey::of_row(ThingKind::Notice, row));
+                let notice = bytes.map(|bytes| record::decode_notice(row, bytes)).transpose()?;
+                notice.map(|notice| (notice.account, UnixMs::MAX))
+            }
+        };
+        let Some((account, expires_ms)) = owner else { return Ok(None) };
         // What has expired is held by its hour, not by an entry of an index.
         let delivery = change::delivery(known, expires_ms, change).delivery;
         let recipient = Some(Recipient::of(&account, &delivery.url));

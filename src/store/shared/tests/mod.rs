@@ -1,5 +1,6 @@
 //! The parts of the shared store on a real server: each test has a schema of its own.
 
+mod alerts;
 mod connect;
 mod cut;
 mod fixture;
@@ -15,6 +16,7 @@ mod proxy;
 mod rows;
 mod schedules;
 mod schema;
+mod trackers;
 mod two_nodes;
 
 use postgres::PostgresServer;
