@@ -150,6 +150,11 @@ impl PgConnector {
         PgConnector { host_patience, ..self }
     }
 
+    /// Returns the name of this node.
+    pub(super) fn node_name(&self) -> &str {
+        &self.node
+    }
+
     /// Returns the schema that has the store.
     pub(super) fn schema(&self) -> &str {
         &self.schema

@@ -200,6 +200,7 @@ impl SharedStore {
             let values: Vec<Value> = vec![Arc::new(now_ms as i64), Arc::new(FORGOTTEN_ROWS_MAX)];
             self.ask_text(text, values).wait()?;
         }
+        self.sweep_completions(now_ms)?;
         Ok(SweepOutcome { rows, cache_entries: 0 })
     }
 }

@@ -39,6 +39,7 @@ impl Writes {
         writes.add_batches(transaction)?;
         writes.add_deliveries(transaction)?;
         writes.add_cache(transaction);
+        writes.add_completions(transaction);
         writes.add_keys(transaction);
         writes.add_counters(transaction);
         writes.add_things(transaction);
@@ -211,6 +212,17 @@ impl Writes {
         }
     }
 
+    fn add_completions(&mut self, transaction: &Transaction<'_>) {
+        let done = &transaction.completions;
+        if !done.is_empty() {
+            let rows: Vec<i64> = done.iter().map(|it| it.0 as i64).collect();
+            let completed: Vec<i64> = done.iter().map(|it| it.1 as i64).collect();
+            let expires: Vec<i64> = done.iter().map(|it| it.2 as i64).collect();
+            let values = columns![transaction.slot, rows, completed, expires];
+            self.add_plain(Sql::InsertCompletions, values);
+        }
+    }
+
     fn add_keys(&mut self, transaction: &Transaction<'_>) {
         let (mut keys, mut requests) = (Vec::new(), Vec::new());
         let (mut rows, mut expires) = (Vec::new(), Vec::new());
@@ -234,6 +246,12 @@ impl Writes {
         }
         if !freed.is_empty() {
             self.add_plain(Sql::DeleteKeys, columns![freed]);
+        }
+        let deleted = &transaction.freed_keys;
+        if !deleted.is_empty() {
+            let keys: Vec<Uuid> = deleted.iter().map(|(key, _)| Uuid::from_u128(*key)).collect();
+            let rows: Vec<i64> = deleted.iter().map(|(_, row)| *row as i64).collect();
+            self.add_plain(Sql::FreeKeys, columns![keys, rows]);
         }
     }
 

@@ -37,6 +37,7 @@ pub(super) enum Sql {
     DeleteQueue,
     InsertEnds,
     InsertCache,
+    InsertCompletions,
     PutDeliveries,
     PutOutbox,
     DeleteOutbox,
@@ -44,6 +45,7 @@ pub(super) enum Sql {
     PutBatchEnds,
     UpdateKeys,
     DeleteKeys,
+    FreeKeys,
     AddCredits,
     AddUsage,
     AddDepth,
@@ -177,6 +179,14 @@ impl Sql {
                 "INSERT INTO cache_{hour}(stored_ms, row, hash) SELECT * FROM unnest($1, $2, $3)",
                 &[Type::INT8_ARRAY, Type::INT8_ARRAY, Type::UUID_ARRAY],
             ),
+            // The last one of a slot is never removed: the next is numbered after it.
+            Sql::InsertCompletions => (
+                "INSERT INTO completions(slot, seq, row, completed_ms, expires_ms) \
+                 SELECT $1, first.seq + u.place - 1, u.row, u.completed_ms, u.expires_ms \
+                 FROM unnest($2, $3, $4) WITH ORDINALITY u(row, completed_ms, expires_ms, place), \
+                 (SELECT coalesce(max(seq) + 1, 0) AS seq FROM completions WHERE slot = $1) first",
+                &[Type::INT4, Type::INT8_ARRAY, Type::INT8_ARRAY, Type::INT8_ARRAY],
+            ),
             Sql::PutDeliveries => (
                 "INSERT INTO deliveries_{hour}(row, record) SELECT * FROM unnest($1, $2) \
                  ON CONFLICT (row) DO UPDATE SET record = excluded.record",
@@ -214,6 +224,11 @@ impl Sql {
             Sql::DeleteKeys => {
                 ("DELETE FROM idempotency WHERE key_hash = ANY($1)", &[Type::UUID_ARRAY])
             }
+            Sql::FreeKeys => (
+                "DELETE FROM idempotency i USING unnest($1, $2) u(key_hash, row) \
+                 WHERE i.key_hash = u.key_hash AND i.row = u.row",
+                &[Type::UUID_ARRAY, Type::INT8_ARRAY],
+            ),
             Sql::AddCredits => (
                 "INSERT INTO credits(account, month, slot, reserved, used) \
                  SELECT account, month, $1, reserved, used \

@@ -59,10 +59,15 @@ pub(super) enum ThingKind {
     Notice = 20,
     /// The deliveries of notices, which last longer than the tables of an hour, by their rows.
     NoticeDelivery = 21,
+    /// The models that each upstream has answered with, by the upstream.
+    Models = 22,
+    /// What was counted, by the kind, the scraper, the number of the minute or of the five minutes,
+    /// and the name of the node.
+    Counts = 23,
 }
 
 impl ThingKind {
-    const ALL: [ThingKind; 21] = [
+    const ALL: [ThingKind; 23] = [
         ThingKind::Attempts,
         ThingKind::Raw,
         ThingKind::VendorTask,
@@ -84,6 +89,8 @@ impl ThingKind {
         ThingKind::AlertRun,
         ThingKind::Notice,
         ThingKind::NoticeDelivery,
+        ThingKind::Models,
+        ThingKind::Counts,
     ];
 
     /// Returns the kind of a number; `None` for one of a later version.

@@ -10,15 +10,14 @@ use super::process::{AccountNumber, Process};
 use super::things::{ThingKey, ThingKind};
 use crate::clock::{self, UnixMs};
 use crate::job::{
-    Batch, BatchKey, Delivery, Event, Idempotency, Job, Recipient, State, Subject, TransitionError,
+    Batch, BatchKey, Delivery, Event, Idempotency, Job, Recipient, State, TransitionError,
 };
 use crate::store::accounts::{Credits, Usage};
 use crate::store::alert_marks;
 use crate::store::change::{self, JobChange};
 use crate::store::effects::Effect;
 use crate::store::idempotency::Existing;
-use crate::store::outbox::NewDelivery;
-use crate::store::{NewItem, NewResult, Row, StoreError, SubmitError, SubmitLimits, record};
+use crate::store::{NewItem, NewResult, Row, StoreError, SubmitError, SubmitLimits};
 
 /// The table that has what changes of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -108,6 +107,8 @@ pub(super) struct Transaction<'p> {
     /// Deliveries of notices that are removed.
     pub forgotten: Vec<Row>,
     pub keys: BTreeMap<u128, KeyRow>,
+    /// Keys of jobs that are deleted, and these.
+    pub freed_keys: Vec<(u128, Row)>,
     pub things: Things,
     /// What is taken of the allowances that were asked for.
     pub allowances: HashMap<(AccountNumber, u32), Credits>,
@@ -117,6 +118,8 @@ pub(super) struct Transaction<'p> {
     pub usage: BTreeMap<(AccountNumber, u32, u16), Usage>,
     /// New entries of the cache: when, of which row, and for which hash.
     pub cache: Vec<(UnixMs, Row, u128)>,
+    /// Jobs that are done: the row, when, and when it expires.
+    pub completions: Vec<(Row, UnixMs, UnixMs)>,
     /// By how much the numbers of unfinished jobs change, by scraper.
     pub depth: HashMap<u16, isize>,
     pub effects: Vec<Effect>,
@@ -133,11 +136,13 @@ impl<'p> Transaction<'p> {
             deliveries: BTreeMap::new(),
             forgotten: Vec::new(),
             keys: BTreeMap::new(),
+            freed_keys: Vec::new(),
             things: Things::default(),
             allowances: HashMap::new(),
             credits: BTreeMap::new(),
             usage: BTreeMap::new(),
             cache: Vec::new(),
+            completions: Vec::new(),
             depth: HashMap::new(),
             effects: Vec::new(),
         }
@@ -321,6 +326,18 @@ impl<'p> Transaction<'p> {
         }
     }
 
+    /// Deletes a job that has ended, with all that belongs to it.
+    pub(super) fn delete(&mut self, job: &Job) {
+        if let Some(Ok(known)) = self.jobs.get_mut(&job.row) {
+            known.fate = Fate::Deleted;
+        }
+        self.deliveries.remove(&job.row);
+        self.freed_keys.extend(job.idempotency.map(|known| (known.key_hash, job.row)));
+        for kind in [ThingKind::Attempts, ThingKind::Raw, ThingKind::VendorTask] {
+            self.things.put(&ThingKey::of_row(kind, job.row), None);
+        }
+    }
+
     /// Returns the number of a job's scraper.
     pub(super) fn scraper(&self, job: &Job) -> Result<u16, StoreError> {
         self.process.scrapers.number(&job.request.scraper)
@@ -367,21 +384,6 @@ impl<'p> Transaction<'p> {
         }
     }
 
-    /// Files a delivery that something brings about by its end.
-    pub(super) fn file(&mut self, new: Option<NewDelivery>) {
-        let Some(new) = new else { return };
-        self.effects.extend(new.effect());
-        let NewDelivery { row, delivery, recipient } = new;
-        self.deliveries.insert(row, Ok(DeliveryRow { delivery, recipient: Some(recipient) }));
-    }
-
-    /// Removes the delivery of a notice.
-    pub(super) fn forget_delivery(&mut self, row: Row) {
-        self.deliveries.remove(&row);
-        self.things.put(&ThingKey::of_row(ThingKind::NoticeDelivery, row), None);
-        self.forgotten.push(row);
-    }
-
     /// Returns the marks of alerts, for a job whose batch runs or does not.
     pub(super) fn marks(&mut self, is_running: bool) -> MarkThings<'_> {
         MarkThings { things: &mut self.things, effects: &mut self.effects, is_running }
@@ -391,6 +393,10 @@ impl<'p> Transaction<'p> {
     fn follow(&mut self, change: &mut JobChange<'_>, account: AccountNumber, now_ms: UnixMs) {
         let job = change.job;
         self.file(change.delivery.take());
+        if change.result.is_some() {
+            let completed_ms = job.completed_ms.unwrap_or_default();
+            self.completions.push((job.row, completed_ms, job.expires_ms));
+        }
         let hash = change.result.and_then(|result| result.cache_hash);
         if let (Some(hash), Some(stored_ms)) = (hash, job.completed_ms) {
             self.cache.push((stored_ms, job.row, hash));
@@ -437,42 +443,6 @@ impl<'p> Transaction<'p> {
             self.file(ended.delivery);
             let Ok(()) = alert_marks::end_batch(&mut self.marks(false), key.row, now_ms);
         }
-    }
-
-    /// Changes the delivery of a row as an attempt or its owner demands; `None` when it, or what it
-    /// reports, is not there any more.
-    pub(super) fn change_delivery(
-        &mut self,
-        row: Row,
-        change: impl FnOnce(&mut Delivery),
-    ) -> Result<Option<Delivery>, StoreError> {
-        let known = match self.deliveries.get(&row) {
-            Some(Ok(known)) => known.delivery.clone(),
-            Some(Err(error)) => return Err(error.clone()),
-            None => return Ok(None),
-        };
-        let owner = match known.subject {
-            Subject::Job => {
-                let of_job = |known: &JobRow| (known.job.account.clone(), known.job.expires_ms);
-                self.job(row)?.map(of_job)
-            }
-            Subject::Batch => {
-                self.batch(row)?.map(|batch| (batch.account.clone(), batch.expires_ms))
-            }
-            // Its alert keeps it.
-            Subject::Notice => {
-                let bytes = self.things.held(&ThingKey::of_row(ThingKind::Notice, row));
-                let notice = bytes.map(|bytes| record::decode_notice(row, bytes)).transpose()?;
-                notice.map(|notice| (notice.account, UnixMs::MAX))
-            }
-        };
-        let Some((account, expires_ms)) = owner else { return Ok(None) };
-        // What has expired is held by its hour, not by an entry of an index.
-        let delivery = change::delivery(known, expires_ms, change).delivery;
-        let recipient = Some(Recipient::of(&account, &delivery.url));
-        let changed = DeliveryRow { delivery: delivery.clone(), recipient };
-        self.deliveries.insert(row, Ok(changed));
-        Ok(Some(delivery))
     }
 
     /// Returns the value of a thing that was asked for; `None` if it does not exist.

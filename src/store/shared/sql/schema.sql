@@ -73,6 +73,15 @@ CREATE INDEX outbox_held ON outbox(node) WHERE node IS NOT NULL;
 CREATE TABLE held(
   row int8 PRIMARY KEY, asked bytea, standing bytea, result bytea, delivery bytea, until_ms int8 NOT NULL
 );
+-- The jobs that are done, by the slot of the writer that has ended them and a number that rises with its
+-- commits; and the numbers that they have among all, a run of one slot at a time. What was given is never
+-- added to.
+CREATE TABLE completions(
+  slot int4, seq int8, row int8 NOT NULL, completed_ms int8 NOT NULL, expires_ms int8 NOT NULL,
+  PRIMARY KEY(slot, seq)
+);
+CREATE TABLE completion_runs(number int8 PRIMARY KEY, slot int4 NOT NULL, seq int8 NOT NULL, n int8 NOT NULL);
+CREATE INDEX completion_runs_slot ON completion_runs(slot, seq);
 CREATE TABLE budgets(name text PRIMARY KEY, tat_us int8 NOT NULL) WITH (fillfactor = 10);
 CREATE TABLE stats(
   node int4, scraper int2, kind int2, bucket int4, counts bytea NOT NULL,

@@ -1,8 +1,11 @@
 //! The parts of the shared store on a real server: each test has a schema of its own.
 
 mod alerts;
+mod completions;
 mod connect;
+mod counts;
 mod cut;
+mod deletion;
 mod fixture;
 mod hours;
 mod lead;
