@@ -1,6 +1,7 @@
 //! What is kept beside the jobs as things: attempts that have ended, what they have cost, raw
 //! replies, and the tasks that vendors work on.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -9,17 +10,18 @@ use super::alert_marks;
 use super::handle::SharedStore;
 use super::hours;
 use super::needs::Needs;
+use super::nodes::SLOT_OF_ALL;
 use super::round::Value;
 use super::row_number::RowParts;
 use super::things::{KeyBytes, KeyReader, ThingKey, ThingKind};
 use super::transaction::Transaction;
 use crate::alert::spend_watch;
 use crate::clock::{self, UnixMs};
-use crate::job::{AttemptEnd, Job, TransitionError, UpstreamUsage, VendorTask};
+use crate::job::{AttemptEnd, Job, Spend, TransitionError, UpstreamUsage, VendorTask};
 use crate::store::alert_marks as marks;
 use crate::store::change::{self, AttemptKept};
 use crate::store::{
-    Blocking, NewAttemptEnd, OTHER_LABELS, Pending, Row, SealedResult, SpendRow, StoreError, record,
+    Blocking, NewAttemptEnd, Pending, Row, SealedResult, SpendRow, StoreError, record,
 };
 
 /// What a sum of spend is of.
@@ -33,24 +35,16 @@ struct SpendOf {
 }
 
 impl SpendOf {
-    fn thing(&self) -> ThingKey {
-        self.upstream_key().text(&self.label).of(ThingKind::Spend)
-    }
-
-    /// Returns the key of the number of labels with sums of their own.
-    fn labels(&self) -> ThingKey {
-        self.upstream_key().of(ThingKind::SpendLabels)
+    /// Returns the key of the sum that the writer of a slot adds to.
+    fn in_slot(&self, slot: i32) -> ThingKey {
+        self.upstream_key().text(&self.label).slot(slot).of(ThingKind::Spend)
     }
 
     fn upstream_key(&self) -> KeyBytes {
         KeyBytes::default().u32(self.day).text(&self.account).text(&self.upstream)
     }
 
-    fn with_label(&self, label: &str) -> SpendOf {
-        SpendOf { label: label.to_owned(), ..self.clone() }
-    }
-
-    /// Reads the key of a thing; `None` for what is none.
+    /// Reads the key of a sum, without the slot; `None` for what is none.
     fn read(key: &[u8]) -> Option<SpendOf> {
         let mut key = KeyReader(key);
         let day = key.u32()?;
@@ -66,7 +60,7 @@ pub(super) fn need_attempt(needs: &mut Needs, row: Row, ended: &NewAttemptEnd) {
         needs.ranges.insert(alert_marks::watch_range(&spend_watch(&ended.account)));
     }
     for key in spend_keys(ended).map(|(_, key)| key) {
-        needs.things.extend([key.labels(), key.with_label(OTHER_LABELS).thing(), key.thing()]);
+        needs.slots.insert(key.in_slot(SLOT_OF_ALL));
     }
 }
 
@@ -125,21 +119,13 @@ fn keep_attempt(
 fn add_spend(transaction: &mut Transaction<'_>, ended: &NewAttemptEnd) -> Result<(), StoreError> {
     let calls: Vec<_> = ended.end.used().map(|call| call.usage.clone()).collect();
     for (place, wanted) in spend_keys(ended) {
-        let labels = transaction.thing(&wanted.labels()).map_or(0, count_of);
-        let is_known =
-            |label: &str| Ok(transaction.thing(&wanted.with_label(label).thing()).is_some());
-        let label = change::counted_label(&wanted.label, is_known, || Ok(labels))?;
-        let key = wanted.with_label(label);
-        let known = transaction.thing(&key.thing());
-        let is_new = known.is_none();
+        let key = counted(transaction, wanted)?;
+        let of_slot = key.in_slot(transaction.slot);
+        let known = transaction.things.locked(&of_slot);
         let known = known.map(|bytes| record::decode_spend(key.day, bytes)).transpose()?;
         let mut spend = known.unwrap_or_default();
         spend.count(&calls[place]);
-        transaction.put_thing(&key.thing(), Some(record::encode_spend(key.day, spend)?));
-        if is_new && !key.label.is_empty() {
-            let labels = (labels as u32 + 1).to_be_bytes().to_vec();
-            transaction.put_thing(&key.labels(), Some(labels));
-        }
+        transaction.put_thing(&of_slot, Some(record::encode_spend(key.day, spend)?));
     }
     if let Some(last) = ended.end.used().last() {
         let marks = &mut transaction.marks(false);
@@ -148,8 +134,22 @@ fn add_spend(transaction: &mut Transaction<'_>, ended: &NewAttemptEnd) -> Result
     Ok(())
 }
 
-fn count_of(bytes: &[u8]) -> usize {
-    bytes.try_into().map_or(0, |bytes| u32::from_be_bytes(bytes) as usize)
+/// Returns the sum in which a call is counted: that of its own label, until too many labels have
+/// sums.
+fn counted(transaction: &mut Transaction<'_>, wanted: SpendOf) -> Result<SpendOf, StoreError> {
+    let (own, things) = (wanted.in_slot(transaction.slot), &mut transaction.things);
+    if wanted.label.is_empty() || things.locked(&own).is_some() || !things.is_read(&own) {
+        return Ok(wanted);
+    }
+    // The first of a label by this writer.
+    let of_upstream = wanted.upstream_key().all_of(ThingKind::Spend).keys();
+    let known = things.range(&of_upstream);
+    let labels = known.iter().filter_map(|(key, _)| SpendOf::read(key));
+    let labels: BTreeSet<String> =
+        labels.map(|of| of.label).filter(|label| !label.is_empty()).collect();
+    let is_known = |label: &str| Ok(labels.contains(label));
+    let label = change::counted_label(&wanted.label, is_known, || Ok(labels.len()))?.to_owned();
+    Ok(SpendOf { label, ..wanted })
 }
 
 impl SharedStore {
@@ -290,19 +290,20 @@ impl SharedStore {
             Arc::new(first.to_be_bytes().to_vec()),
             Arc::new((last + 1).to_be_bytes().to_vec()),
         ];
-        let mut rows = Vec::new();
+        let mut sums: BTreeMap<SpendOf, Spend> = BTreeMap::new();
         for found in self.ask_text(text, values).committed().await? {
             const UNREADABLE: StoreError = StoreError::Damaged("a sum of spend has no key");
             let key = SpendOf::read(found.get(0)).ok_or(UNREADABLE)?;
             if account.is_none_or(|account| account == key.account) {
-                rows.push((record::decode_spend(key.day, found.get(1))?, key));
+                let of_slot = record::decode_spend(key.day, found.get(1))?;
+                let spend = sums.entry(key).or_default();
+                *spend = spend.and(of_slot);
             }
         }
-        rows.sort_by(|(_, one), (_, other)| one.cmp(other));
-        let row = |(spend, key)| {
+        let row = |(key, spend)| {
             let SpendOf { day, account, upstream, label } = key;
             SpendRow { day, account, upstream, label, spend }
         };
-        Ok(rows.into_iter().map(row).collect())
+        Ok(sums.into_iter().map(row).collect())
     }
 }

@@ -260,7 +260,9 @@ async fn second_round(
     }
     let (held, ranges) = followed(needs, transaction);
     load.ask_things(Sql::HoldThings, held).await?;
-    load.ask_things(Sql::LockThings, needs.things.iter().cloned().collect()).await?;
+    let of_slot = needs.slots.iter().map(|key| key.clone().with_slot(transaction.slot));
+    let locked: BTreeSet<ThingKey> = needs.things.iter().cloned().chain(of_slot).collect();
+    load.ask_things(Sql::LockThings, locked.into_iter().collect()).await?;
     load.ask_ranges(ranges).await?;
     // Those that are not in the queue have ended, or are gone.
     let missing = needs.jobs.iter().copied().chain(readers);

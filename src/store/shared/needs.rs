@@ -31,6 +31,8 @@ pub(super) struct Needs {
     /// Deliveries that are changed.
     pub deliveries: BTreeSet<Row>,
     pub things: BTreeSet<ThingKey>,
+    /// Sums of which the writer changes those of its own slot, by their keys in any slot.
+    pub slots: BTreeSet<ThingKey>,
     /// Jobs of which an answer was measured, and by which trackers.
     pub measured: BTreeMap<Row, String>,
     /// Things that are only read.
@@ -100,6 +102,7 @@ impl Needs {
         self.batches.extend(&other.batches);
         self.deliveries.extend(&other.deliveries);
         self.things.extend(other.things.iter().cloned());
+        self.slots.extend(other.slots.iter().cloned());
         let measured = other.measured.iter();
         self.measured.extend(measured.map(|(row, tracker)| (*row, tracker.clone())));
         self.ranges.extend(other.ranges.iter().cloned());
@@ -117,6 +120,7 @@ impl Needs {
             && self.deliveries.is_empty()
             && self.things.is_empty()
             && self.ranges.is_empty()
+            && self.slots.is_empty()
             && self.read.is_empty()
     }
 }

@@ -72,7 +72,7 @@ pub(super) struct TrackerThings<'a, 'p> {
 
 impl TrackerThings<'_, '_> {
     fn slot_key(&self, key: SumsKey<'_>, kind: ThingKind) -> ThingKey {
-        group_key(key).u32(self.transaction.slot as u32).of(kind)
+        group_key(key).slot(self.transaction.slot).of(kind)
     }
 }
 

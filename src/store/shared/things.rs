@@ -1,8 +1,6 @@
 //! What is not hot, in one plain table of keys and values: a row of it is locked, read and written
-//! whole, in the transaction that changes the job.
-//!
-//! `Spend`, the sums of a day, must become slots of their own for each writer before many nodes
-//! write them at once: all of them change the same row.
+//! whole, in the transaction that changes the job. Sums that many transactions change have a thing
+//! for each slot, which only one writer adds to; readers add the slots up.
 
 use crate::store::Row;
 
@@ -10,6 +8,9 @@ use crate::store::Row;
 pub(super) const RANGE_ROWS_MAX: u32 = 1_000_000;
 /// The value of a thing whose key says all: an empty one does not exist.
 pub(super) const PRESENT: &[u8] = &[1];
+
+/// The bytes, all of them the highest there is, that are above every key.
+const ABOVE_KEYS_BYTES: usize = 64;
 
 /// The kind of a thing. Its number is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,10 +22,8 @@ pub(super) enum ThingKind {
     Raw = 2,
     /// The task that a vendor works on for a job, by its row.
     VendorTask = 3,
-    /// What was spent, by day, account, upstream and label.
+    /// What was spent, by day, account, upstream, label and slot.
     Spend = 4,
-    /// The number of labels with sums of their own, by day, account and upstream.
-    SpendLabels = 5,
     /// Locked by who writes what an account may have a number of, by the account. It has no value.
     AccountLock = 6,
     /// The schedules, by their rows.
@@ -67,12 +66,11 @@ pub(super) enum ThingKind {
 }
 
 impl ThingKind {
-    const ALL: [ThingKind; 23] = [
+    const ALL: [ThingKind; 22] = [
         ThingKind::Attempts,
         ThingKind::Raw,
         ThingKind::VendorTask,
         ThingKind::Spend,
-        ThingKind::SpendLabels,
         ThingKind::AccountLock,
         ThingKind::Schedule,
         ThingKind::ScheduleBatch,
@@ -122,6 +120,11 @@ impl KeyBytes {
         with_length
     }
 
+    /// Adds the slot of a sum, which is the last part of its key.
+    pub(super) fn slot(self, slot: i32) -> KeyBytes {
+        self.u32(slot as u32)
+    }
+
     pub(super) fn of(self, kind: ThingKind) -> ThingKey {
         ThingKey { kind, key: self.0 }
     }
@@ -134,15 +137,12 @@ impl KeyBytes {
         }
         match until.last_mut() {
             Some(last) => *last += 1,
-            // Behind every key: none is as long.
-            None => until = vec![u8::MAX; KEY_BYTES_MAX],
+            // No key begins so.
+            None => until = vec![u8::MAX; ABOVE_KEYS_BYTES],
         }
         ThingRange { kind, from: self.0, until, rows_max: RANGE_ROWS_MAX, keys_only: false }
     }
 }
-
-/// More than the bytes of any key that begins with them.
-const KEY_BYTES_MAX: usize = 64;
 
 /// A key that is read part by part.
 #[derive(Clone, Copy, Debug)]
@@ -180,6 +180,13 @@ impl ThingKey {
     /// Returns the key of what belongs to a row.
     pub(super) fn of_row(kind: ThingKind, row: Row) -> ThingKey {
         KeyBytes::default().u64(row).of(kind)
+    }
+
+    /// Returns the key of the same sum in another slot.
+    pub(super) fn with_slot(mut self, slot: i32) -> ThingKey {
+        let end = self.key.len().saturating_sub(size_of::<i32>());
+        self.key.truncate(end);
+        KeyBytes(self.key).slot(slot).of(self.kind)
     }
 }
 

@@ -19,6 +19,7 @@ mod proxy;
 mod rows;
 mod schedules;
 mod schema;
+mod spend;
 mod trackers;
 mod two_nodes;
 

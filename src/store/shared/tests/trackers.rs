@@ -187,7 +187,7 @@ fn further_labels_of_a_day_are_counted_together() {
     let keys = (1..LABELED_GROUPS_MAX).map(|number| {
         let key = (tracker.id, 1, day, 0, false, "US", format!("label {number}"));
         let key = (key.0, key.1, key.2, key.3, key.4, key.5, key.6.as_str());
-        group_key(key).u32(0).of(ThingKind::Sums).key
+        group_key(key).slot(0).of(ThingKind::Sums).key
     });
     let values: Vec<Value> = vec![
         Arc::new(ThingKind::Sums as i16),
