@@ -76,6 +76,8 @@ const OLD_SENSES: &[(&str, &str)] = &[
     ("goes? before", "takes precedence over"),
     ("comes? again", "retries, is sent again"),
     ("no such thing as|of late|anew|whoever", "a plainer word"),
+    ("(word|count|name) of yours|job that there is", "your own, the existing job"),
+    ("(pages?|attempts?) (has|have) left", "screenshots and HTML from"),
 ];
 
 /// The same words in phrases that are common.
