@@ -62,6 +62,7 @@ const ASSETS: &[(&str, &str, &str)] = assets![
     "shell.js": SCRIPT_TYPE,
     "sign_in.js": SCRIPT_TYPE,
     "sources.js": SCRIPT_TYPE,
+    "time_range.js": SCRIPT_TYPE,
     "trace.js": SCRIPT_TYPE,
     "tracker.js": SCRIPT_TYPE,
     "tracker_sources.js": SCRIPT_TYPE,

@@ -86,3 +86,52 @@ fn ten_thousand_jobs_are_paged_and_searched() {
     assert_eq!(browser.run("return document.querySelectorAll('#jobs tbody tr').length"), 1);
     dashboard.is_at_peace();
 }
+
+#[test]
+fn the_list_is_limited_to_a_time_and_says_how_many_jobs_match() {
+    const DAY_MS: u64 = 86_400_000;
+    let (builder, clock) = Builder::new().set("STORE__RETENTION_HOURS", 240).manual();
+    let app = builder.scripted("chatgpt", &Scripted::new("script", [])).start();
+    let batch = |label: &str, jobs: usize| {
+        let items: Vec<_> =
+            (0..jobs).map(|n| json!({ "prompt": format!("{label} {n}") })).collect();
+        let body = json!({ "scraper": "chatgpt", "label": label, "items": items }).to_string();
+        let batch = app.post_with("/batches", &[], &body).expect(202);
+        let path = format!("/batches/{}?wait=30", batch["batch_id"].as_str().unwrap());
+        assert_eq!(app.get(&path).expect(200)["status"], "done");
+    };
+    batch("old", 3);
+    clock.advance_ms(3 * DAY_MS);
+    batch("new", 260);
+    let dashboard = Dashboard::open(&app, "/jobs");
+    let browser = &dashboard.browser;
+    let total = |text: &str| {
+        browser.until(&format!("document.getElementById('total').textContent === '{text}'"));
+    };
+    let choose = |value: &str| {
+        browser.click(&format!("#times option[value='{value}']"));
+    };
+    browser.until("document.querySelectorAll('#jobs tbody tr').length === 50");
+    total("");
+    choose("24");
+    total("260 jobs");
+    assert!(browser.run("return location.hash").as_str().unwrap().starts_with("#/jobs?since=2026"));
+    dashboard.click("Older");
+    dashboard.shows("Page 2");
+    total("260 jobs");
+    choose("168");
+    total("263 jobs");
+    // 2026-05-11 is where the clock starts.
+    choose("days");
+    browser.run("const day = document.getElementById('until'); day.value = '2026-05-12'; day.dispatchEvent(new Event('change'));");
+    total("3 jobs");
+    assert_eq!(browser.run("return location.hash"), "#/jobs?until=2026-05-12");
+    browser.post("/refresh", json!({}));
+    total("3 jobs");
+    assert_eq!(browser.run("return document.getElementById('times').value"), "days");
+    browser.click(".chips .remove");
+    total("");
+    choose("");
+    browser.until("document.querySelector('.days').hidden");
+    dashboard.is_at_peace();
+}

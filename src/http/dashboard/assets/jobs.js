@@ -3,11 +3,15 @@
 import { json } from "./api.js";
 import { bulkActions } from "./bulk.js";
 import { announce, el, fill, morph } from "./dom.js";
-import { plural, words } from "./format.js";
+import { fullTime, plural, whole, words } from "./format.js";
 import { addressOf, firstStep, keyOf, table, took } from "./jobs_table.js";
 import { live, scrapers } from "./live.js";
+import { timeRange } from "./time_range.js";
 
 const PAGE_JOBS = 50;
+/** The most jobs of a page of the server's, and the most that are counted for a filter. */
+const READ_JOBS = 200;
+const COUNT_MAX = 1000;
 /** The most new jobs that are counted while somebody reads. */
 const NEW_JOBS_MAX = 200;
 /** An id of a job or a batch, alone or in an address. */
@@ -16,7 +20,7 @@ const ID = /[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}/
 const TYPING_MS = 250;
 /** The least time between two looks at the first page while jobs come and go, milliseconds. */
 const REFRESH_MS = 2000;
-/** What the list can be filtered by; those behind the third only from the address, by a click on a value. */
+/** What the list can be filtered by; those behind the third are shown with a button that takes them away. */
 const FILTERS = ["search", "status", "scraper", "label", "country", "error_code", "batch", "since", "until", "account"];
 /** The orders of a page, as values of `aria-sort` of the time that jobs took. */
 const ORDERS = [["", "Newest first"], ["descending", "Longest first"], ["ascending", "Shortest first"]];
@@ -58,9 +62,11 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     [["", "Own jobs"], [ALL, "All keys"], ...others(usage).map((name) => [name, `Key ${name}`])].map(([value, name]) => el("option", { value, selected: value === filter.account }, name)));
   const orders = el("select", { id: "order", title: "The order of the jobs of this page", on: { change: pickOrder } },
     ORDERS.map(([value, name]) => el("option", { value, selected: value === sort }, name)));
+  const times = timeRange(change);
   const newJobs = el("button", { type: "button", class: "button new-jobs", hidden: true, on: { click: showNew } });
   const chosen = el("ul", { class: "chips", "aria-label": "Filters" });
   const actions = bulkActions(() => load({ announced: true }), signal);
+  const total = el("p", { class: "quiet small", id: "total" });
   const ofBatch = el("p", { class: "quiet", id: "of-batch" });
   const list = el("div", { class: "card flush", id: "jobs", tabindex: "-1", "aria-busy": "true" }, el("p", { class: "quiet loading" }, "Loading …"));
   const older = el("button", { type: "button", class: "button", disabled: true, on: { click: goOlder } }, "Older");
@@ -72,9 +78,10 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     el("form", { class: "filters", role: "search", on: { submit: (event) => event.preventDefault() } },
       el("label", { class: "out-of-sight", for: "search" }, "Search for a label, a prompt or an id"), search, status,
       el("label", { class: "out-of-sight", for: "scraper" }, "Scraper"), scraper,
+      times.elements,
       el("label", { class: "out-of-sight", for: "order" }, "Order of the jobs of this page"), orders,
       usage.reads_all_jobs && [el("label", { class: "out-of-sight", for: "whose" }, "Whose jobs"), keys]),
-    chosen, actions.element, ofBatch, newJobs, list, paging);
+    chosen, actions.element, total, ofBatch, newJobs, list, paging);
 
   drawChosen();
   if (query.get("focus") === "search") search.focus();
@@ -119,15 +126,42 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     address = addressOf(filter);
     history.replaceState(history.state, "", address);
     pages = [null];
+    total.textContent = "";
     drawChosen();
     load({ announced: true });
+  }
+
+  /** Says how many jobs match; those that are not on the page are counted. */
+  async function drawTotal(number) {
+    const wanted = () => number === asked && !signal.aborted;
+    const says = (text) => {
+      if (wanted()) total.textContent = text;
+    };
+    const before = (pages.length - 1) * PAGE_JOBS + shown.length;
+    if (!Object.values(filter).some(Boolean) || ID.test(filter.search)) says("");
+    else if (!next) says(plural(before, "job"));
+    else if (!total.textContent) {
+      try {
+        let count = before;
+        for (let cursor = next; cursor && count < COUNT_MAX;) {
+          const page = await readMatching(filter, cursor, READ_JOBS, wanted);
+          if (!page) return;
+          count += page.jobs.length;
+          cursor = page.next_cursor;
+        }
+        says(count >= COUNT_MAX ? `${whole(COUNT_MAX)} jobs or more` : plural(count, "job"));
+      } catch {
+        says("");
+      }
+    }
   }
 
   /** The filters that have no field of their own, each with a button that takes it away. */
   function drawChosen() {
     const set = FILTERS.slice(3).filter((name) => filter[name] && name !== "account");
     keys.value = filter.account;
-    fill(chosen, set.map((name) => el("li", { dir: "auto" }, `${words(name)}: ${filter[name]} `,
+    times.draw(filter);
+    fill(chosen, set.map((name) => el("li", { dir: "auto" }, `${words(name)}: ${readable(filter[name])} `,
       el("button", { type: "button", class: "remove", "aria-label": `Remove the filter ${words(name)}`, on: { click: () => change({ [name]: "" }) } }, "×"))));
     chosen.hidden = set.length === 0;
     const named = ID.test(filter.search);
@@ -175,6 +209,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
       if (top) scrollTo(0, 0);
       if (announced) announce(page.jobs.length ? `${plural(page.jobs.length, "job")} on page ${pages.length}.` : "No job matches.");
       drawn();
+      drawTotal(number);
     } catch (error) {
       if (!wanted()) return;
       if (!list.querySelector("table")) fill(list, el("p", { class: "error", role: "alert" }, error.message));
@@ -295,6 +330,9 @@ export function backToList() {
     history.back();
   }
 }
+
+/** A value of a filter as people read it: a whole time in their own time zone. */
+const readable = (value) => (/^\d{4}-\d\d-\d\dT/.test(value) && Date.parse(value) ? fullTime(Date.parse(value)) : value);
 
 /** The names of the other keys, where an operator may read their jobs. */
 const others = ({ account, accounts, reads_all_jobs: all }) => (all ? accounts.map((each) => each.account).filter((name) => name !== account) : []);
