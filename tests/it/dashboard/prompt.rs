@@ -21,10 +21,10 @@ fn one_prompt_goes_to_several_scrapers_and_comes_back_side_by_side() {
     dashboard.click("Submit");
     gate.arrived(1);
     browser.until("location.hash.startsWith('#/compare/')");
-    browser.until("document.querySelector('[aria-label=practice] .answer')");
+    browser.until("document.querySelector('[aria-label^=practice] .answer')");
     dashboard.shows("Running");
     gate.open();
-    browser.until("document.querySelector('[aria-label=chatgpt] .answer')");
+    browser.until("document.querySelector('[aria-label^=chatgpt] .answer')");
     // Whom each of them cites: the script names one page of this site, and practice none.
     browser.until(
         "[...document.querySelectorAll('.sites tr')].some((row) => \
@@ -34,6 +34,33 @@ fn one_prompt_goes_to_several_scrapers_and_comes_back_side_by_side() {
     for job in jobs["jobs"].as_array().unwrap() {
         assert_eq!((&job["country"], &job["label"]), (&"DE".into(), &"both".into()));
     }
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn answers_side_by_side_are_told_apart_by_country_and_mixed_kinds_are_said() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
+    let item = |scraper: &str, country: &str| json!({ "scraper": scraper, "country": country, "prompt": "What is a job?" });
+    let same = [item("chatgpt", "US"), item("chatgpt", "DE")];
+    let compared = |items: &[serde_json::Value]| {
+        let body = json!({ "items": items }).to_string();
+        let batch = app.post_with("/batches", &[], &body).expect(202);
+        let id = batch["batch_id"].as_str().unwrap().to_owned();
+        app.get(&format!("/batches/{id}?wait=30")).expect(200);
+        format!("/compare/{id}")
+    };
+    let dashboard = Dashboard::open(&app, &compared(&same));
+    let browser = &dashboard.browser;
+    browser.until("document.querySelectorAll('.sites thead th').length === 3");
+    let heads = "return [...document.querySelectorAll('.sites thead th')]
+        .map(({ textContent }) => textContent).join('|')";
+    assert_eq!(browser.run(heads), "Site|chatgpt US|chatgpt DE");
+    let names = "return [...document.querySelectorAll('.column')]
+        .map(({ ariaLabel }) => ariaLabel).join('|')";
+    assert_eq!(browser.run(names), "chatgpt, US, item 1|chatgpt, DE, item 2");
+    assert!(!browser.run("return document.body.innerText").as_str().unwrap().contains("mixed"));
+    dashboard.go(&compared(&[item("chatgpt", "US"), item("practice", "US")]));
+    dashboard.shows("Answers of several kinds are mixed here (api, practice).");
     dashboard.is_at_peace();
 }
 
@@ -52,8 +79,8 @@ fn every_prompt_of_a_batch_heads_its_own_answers() {
     let groups =
         "return [...document.querySelectorAll('main section:has(> .columns)')].map((group) => [
         group.querySelector('h2').textContent,
-        [...group.querySelectorAll('.column')].map((column) => column.ariaLabel).join(' '),
-        group.querySelector('[aria-label=chatgpt] .answer strong').textContent])";
+        [...group.querySelectorAll('.column')].map((column) => column.ariaLabel.split(',')[0]).join(' '),
+        group.querySelector('[aria-label^=chatgpt] .answer strong').textContent])";
     let expected =
         prompts.map(|prompt| json!([prompt, "chatgpt practice", prompt.len().to_string()]));
     assert_eq!(browser.run(groups), json!(expected));

@@ -7,7 +7,7 @@ import { duration, host, plural } from "./format.js";
 import { changed, read } from "./job.js";
 import { statusBadge } from "./jobs_table.js";
 import { follow, live } from "./live.js";
-import { from, pages, searched } from "./sources.js";
+import { from, mixed, pages, searched } from "./sources.js";
 
 /** The most jobs that are shown side by side. */
 const COLUMNS_MAX = 20;
@@ -64,9 +64,10 @@ export function compare(main, { id, signal, drawn }) {
 
   function group(prompt) {
     const columns = el("div", { class: "columns" });
+    const kinds = el("div", {});
     const sites = el("div", { class: "sites" });
     const heading = prompt && el("div", { class: "card prompt-card" }, el("div", { class: "prompt", ...scrolls("Prompt") }, el("h2", { dir: "auto" }, prompt)));
-    return { section: el("section", { class: "stack" }, heading, columns, sites), columns, sites };
+    return { section: el("section", { class: "stack" }, heading, kinds, columns, sites), columns, kinds, sites };
   }
 
   async function cancel({ currentTarget }) {
@@ -85,7 +86,7 @@ export function compare(main, { id, signal, drawn }) {
   }
 
   function column(item) {
-    return el("section", { class: "card column", "aria-label": item.scraper }, el("h3", {}, breakable(item.scraper)));
+    return el("section", { class: "card column", "aria-label": name(item) }, el("h3", {}, breakable(item.scraper)));
   }
 
   /** Something has changed at the server: perhaps a job of these. One after the other, so that few connections do. */
@@ -114,6 +115,7 @@ export function compare(main, { id, signal, drawn }) {
     // In the order of the columns, whichever came first.
     const { prompt } = found.job;
     const done = [...cells.values()].map((each) => each.found).filter((each) => each?.job.result && each.job.prompt === prompt);
+    fill(known.get(prompt).kinds, mixedKinds(done));
     fill(known.get(prompt).sites, siteTable(done));
   }
 
@@ -126,11 +128,14 @@ export function compare(main, { id, signal, drawn }) {
       el("div", { class: "card-head" }, el("h3", {}, breakable(item.scraper), " ", el("span", { class: "quiet small" }, item.country)), statusBadge(job)),
       result && from(result),
       el("p", { class: "quiet small" }, state),
-      job.error ? el("p", { class: "error" }, job.error) : tokens && el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Answer of ${item.scraper}` }, answer(tokens, 3)),
+      job.error ? el("p", { class: "error" }, job.error) : tokens && el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Answer of ${name(item)}` }, answer(tokens, 3)),
       el("div", { class: "buttons" }, el("a", { class: "button small", href: `#/jobs/${job.job_id}` }, "Open job"), tokens && copyButton("Copy Markdown", () => result.result_markdown)),
     ];
   }
 }
+
+/** What tells an item of a batch from the others, for who hears it. */
+const name = ({ scraper, country, index }) => [scraper, country, `item ${index + 1}`].filter(Boolean).join(", ");
 
 /** The sites that the text of a result cites, with how often; those that it may cite where that is not told. */
 function cited(result) {
@@ -145,10 +150,16 @@ function cited(result) {
   return { sites, says: `${plural(sites.size, "site")} ${sure.length > 0 || named.length === 0 ? "cited" : "cited or consulted"}` };
 }
 
+/** What to know before answers of several kinds of upstreams are compared. */
+function mixedKinds(all) {
+  const kinds = [...new Set(all.map(({ job }) => job.result.provenance?.kind).filter(Boolean))].sort();
+  return kinds.length > 1 && el("p", { class: "card" }, mixed(kinds, "answers"));
+}
+
 /** Which sites are cited by whom: those of most answers first. */
 function siteTable(all) {
   if (all.length < 2) return null;
-  const columns = all.map(({ job }) => ({ name: job.scraper, sites: cited(job.result).sites }));
+  const columns = all.map(({ job }) => ({ name: job.scraper, country: job.country, sites: cited(job.result).sites }));
   const names = [...new Set(columns.flatMap(({ sites }) => [...sites.keys()]))];
   if (names.length === 0) return null;
   const spread = (site) => columns.filter(({ sites }) => sites.has(site)).length;
@@ -157,6 +168,6 @@ function siteTable(all) {
   return el("section", { class: "card flush" },
     el("div", { class: "card-head" }, el("h3", {}, "Cited sites"), el("span", { class: "quiet small" }, "pages of each")),
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the cited sites" }, el("table", { class: "rows" },
-      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Site"), columns.map(({ name }) => el("th", { scope: "col", class: "number" }, breakable(name))))),
+      el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Site"), columns.map(({ name, country }) => el("th", { scope: "col", class: "number" }, breakable(name), " ", el("span", { class: "quiet" }, country))))),
       el("tbody", {}, names.slice(0, 50).map((site) => el("tr", {}, el("th", { scope: "row" }, site), columns.map(({ sites }) => el("td", { class: "number" }, sites.get(site) ?? "–"))))))));
 }

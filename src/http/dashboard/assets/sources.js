@@ -65,6 +65,9 @@ export function from(result) {
   return upstream && el("span", { class: "quiet small from" }, `${upstream} · ${kind}`);
 }
 
+/** What to know before what is of several kinds is compared. */
+export const mixed = (kinds, compared) => `Answers of several kinds are mixed here (${kinds.join(", ")}). What an API answers is not what the web page shows: compare ${compared} of one kind only.`;
+
 function source(page) {
   const [says, tone] = ROLES[page.role];
   const about = page.snippet || page.preview;

@@ -7,6 +7,7 @@ import { breakable, el, fill, scrolls } from "./dom.js";
 import { day as dayName, percent, plural, serverNow, whole } from "./format.js";
 import { live } from "./live.js";
 import { tile } from "./overview_parts.js";
+import { mixed } from "./sources.js";
 import { trackerForm } from "./trackers.js";
 
 const DAY_MS = 86_400_000;
@@ -95,7 +96,7 @@ function notes(known, sum) {
       el("p", {}, el("a", { href: "/docs/tracking" }, "Track a brand in ten minutes"))));
     return said;
   }
-  if (sum.kinds.length > 1) said.push(el("p", { class: "card" }, `Answers of several kinds are mixed here (${sum.kinds.join(", ")}). What an API answers is not what the web page shows: compare rates of one kind only.`));
+  if (sum.kinds.length > 1) said.push(el("p", { class: "card" }, mixed(sum.kinds, "rates")));
   if (sum.measured < ANSWERS_MIN) said.push(el("p", { class: "card" }, `Only ${plural(sum.measured, "answer")}: see how wide the intervals are before you compare anything.`));
   return said;
 }
