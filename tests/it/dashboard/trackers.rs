@@ -14,6 +14,19 @@ fn rows(title: &str) -> String {
     )
 }
 
+/// The labels of cells that have too little room for them, or for what they hold.
+const WIDE: &str = "return [...document.querySelectorAll('td[data-label]')]
+    .filter((cell) => cell.scrollWidth > cell.clientWidth + 1).map((cell) => cell.dataset.label);";
+
+fn on_a_phone_no_label_runs_into_the_next(dashboard: &Dashboard) {
+    dashboard.size(360, 780);
+    dashboard.browser.until(
+        "getComputedStyle(document.querySelector('td[data-label]'), '::before').content !== 'none'",
+    );
+    assert_eq!(dashboard.browser.run(WIDE), json!([]));
+    dashboard.size(1440, 900);
+}
+
 fn ask(app: &App, prompt: &str) {
     let job = app.post(&format!("/scrapers/chatgpt/jobs?prompt={prompt}&track=acme")).expect(202);
     app.ended(job["job_id"].as_str().unwrap());
@@ -51,6 +64,7 @@ fn a_tracker_is_made_by_the_form_and_shows_what_it_has_measured() {
     browser.until(&format!("{}.includes(';Globex|3|67%|')", rows("Brands")));
     browser.until(&format!("{}.startsWith('chatgpt|3|33%|')", rows("Engines")));
     dashboard.shows("Only 3 answers");
+    on_a_phone_no_label_runs_into_the_next(&dashboard);
     browser.until(
         "document.querySelector('.chart .dot-part') && document.querySelector('.chart .band')",
     );
@@ -94,6 +108,7 @@ fn sources_are_shown_by_engine_with_what_is_new_and_gone() {
     browser.until(&format!("{domains}.startsWith('both.example|2|100%|100%|')"));
     browser.until(&format!("{domains}.includes(';new.example|1|50%|new|')"));
     browser.until(&format!("{}.includes('new.example/b|1|50%|new|')", rows("Pages")));
+    on_a_phone_no_label_runs_into_the_next(&dashboard);
     dashboard.shows("Pages gone since the time before");
     dashboard.shows("old.example/a");
     let links = "return [...document.querySelectorAll('main a[target]')].map(({ href }) => href)";

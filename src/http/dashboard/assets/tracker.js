@@ -120,7 +120,7 @@ function rateTable(title, first, rows, named) {
   const range = (low, high) => (low === null ? "–" : `${percent(low)}–${percent(high)}`);
   return el("section", { class: "card flush" },
     el("div", { class: "card-head" }, el("h2", {}, title)),
-    el("div", { class: "scroll", ...scrolls(title) }, el("table", { class: "rows stacked numbers" },
+    el("div", { class: "scroll", ...scrolls(title) }, el("table", { class: "rows stacked numbers rates" },
       el("thead", {}, el("tr", {}, head.map((name, at) => el("th", { scope: "col", class: at > 0 ? "number" : null }, name)))),
       el("tbody", {}, rows.map((row) => el("tr", { "data-key": named(row) },
         el("th", { scope: "row", dir: "auto" }, breakable(named(row))),
@@ -137,7 +137,7 @@ function sources(sum) {
     el("div", { class: "card-head" }, el("h2", {}, "Sources"), el("span", { class: "quiet small" }, "domains by the share of answers that use them")),
     domains.length === 0
       ? el("p", { class: "empty" }, "No answer names a source.")
-      : el("div", { class: "scroll", ...scrolls("Sources") }, el("table", { class: "rows stacked numbers" },
+      : el("div", { class: "scroll", ...scrolls("Sources") }, el("table", { class: "rows stacked numbers rates" },
         el("thead", {}, el("tr", {}, ["Domain", "Answers", "Share", "Cited"].map((name, at) => el("th", { scope: "col", class: at > 0 ? "number" : null }, name)))),
         el("tbody", {}, domains.map(({ domain, answers, cited }) => el("tr", { "data-key": domain },
           el("th", { scope: "row" }, breakable(domain)),

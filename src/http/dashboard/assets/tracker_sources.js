@@ -83,14 +83,14 @@ function table(title, first, sum, engines, list, key, shown) {
       ...columns.map((engine, at) => (uses[at].has(key(entry)) ? share(uses[at].get(key(entry)), engine.measured) : uses[at].size < TOP ? "0%" : "–")),
     ];
     return el("tr", { "data-key": key(entry) }, el("th", { scope: "row" }, shown(entry)),
-      values.map((value, at) => el("td", { class: "number", "data-label": head[at + 1] }, value)));
+      values.map((value, at) => el("td", { class: "number", "data-label": head[at + 1].replaceAll("_", "_\u200b") }, value)));
   };
   return el("section", { class: "card flush" },
     el("div", { class: "card-head" }, el("h2", {}, title),
       el("span", { class: "quiet small" }, [entries.length === TOP && `the first ${TOP}`, hidden > 0 && `${plural(hidden, "more engine")} not shown`].filter(Boolean).join(", "))),
     entries.length === 0
       ? el("p", { class: "empty" }, "No answer names a source.")
-      : el("div", { class: "scroll", ...scrolls(title) }, el("table", { class: "rows stacked numbers" },
+      : el("div", { class: "scroll", ...scrolls(title) }, el("table", { class: "rows stacked numbers rates" },
         el("thead", {}, el("tr", {}, head.map((each, at) => el("th", { scope: "col", class: at > 0 ? "number" : null }, breakable(each))))),
         el("tbody", {}, entries.map(row)))));
 }
