@@ -146,6 +146,7 @@ fn attempts_that_failed_are_told_with_their_reasons() {
     dashboard.go(&format!("/jobs/{refused}"));
     dashboard.browser.until("document.querySelector('.failure')");
     dashboard.shows("answer_refused");
+    dashboard.browser.until("document.querySelector('.failure a').hash === '#answer_refused'");
     dashboard.is_at_peace();
 }
 

@@ -90,7 +90,7 @@ fn the_overview_is_live() {
         ))
     };
     tile("Running", "0");
-    dashboard.shows("No jobs finished in the last 1 h");
+    dashboard.shows("No jobs finished in the last hour");
     app.submit("chatgpt", "held");
     gate.arrived(1);
     let failing: Vec<String> =
@@ -105,6 +105,14 @@ fn the_overview_is_live() {
     dashboard.shows("script is paused after repeated failures");
     dashboard.shows("The script says no.");
     dashboard.shows("upstream_auth");
+    // What is wrong leads to the jobs, and to what its code means.
+    for link in ["#/jobs?scraper=chatgpt&status=failed", "/docs/errors-and-retries#upstream_auth"] {
+        let found = format!("document.querySelector('.note.bad a[href=\"{link}\"]')");
+        dashboard.browser.until(&found);
+    }
+    // And a number to the jobs that it counts.
+    let failed = "document.querySelector('.whole-tile[href*=\"status=failed&since=20\"]')";
+    dashboard.browser.until(failed);
     let table = "document.querySelector('.chart tbody').textContent";
     dashboard.browser.until(&format!("/^\\d\\d:\\d\\d15$/.test({table})"));
     // Fill rates of the last hour: an answer had something in each array.

@@ -8,7 +8,7 @@ import { evidence, rawJson, timeline, webhook } from "./job_parts.js";
 import { around, backToList } from "./jobs.js";
 import { statusBadge } from "./jobs_table.js";
 import { complain, follow, live } from "./live.js";
-import { badge } from "./overview_parts.js";
+import { badge, meaning } from "./overview_parts.js";
 import { currentKey } from "./session.js";
 import { cost, from, lists, searched, sources, tokens } from "./sources.js";
 import { progress, trace } from "./trace.js";
@@ -215,7 +215,7 @@ function result(found, lead) {
   const { job: now, tokens: read } = found;
   if (now.status === "failed") {
     return el("section", { class: "card failure" }, el("h2", {}, now.error_code === "canceled" ? "Canceled" : "Failed"),
-      el("p", {}, now.error), el("p", { class: "small" }, el("code", {}, now.error_code), " ", el("a", { href: "/docs/errors-and-retries" }, "What it means")));
+      el("p", {}, now.error), el("p", { class: "small" }, el("code", {}, now.error_code), " ", el("a", { href: meaning(now.error_code) }, "What it means")));
   }
   if (now.status === "pending") {
     return el("section", { class: "card waiting" }, el("h2", {}, "No answer yet"), progressLine(found), el("p", { class: "quiet small" }, "This page shows the answer when it is there."));

@@ -152,10 +152,11 @@ export function overview(main, { usage, signal, drawn }) {
     const sum = (field) => bins.reduce((total, bin) => total + bin[field], 0);
     const [attempts, succeeded] = [sum("succeeded") + sum("wrong"), sum("succeeded")];
     const p95 = Math.max(...bins.map((bin) => bin.p95 ?? 0));
-    const empty = `No jobs finished in the last ${title}`;
-    charts.throughput.update({ times, values: [bins.map((bin) => bin.done), bins.map((bin) => bin.failed)], now: sum("done") + sum("failed") ? `${whole(sum("done"))} done, ${whole(sum("failed"))} failed` : "", empty });
+    const empty = `No jobs finished in the last ${title.replace(/^1 h$/, "hour")}`;
+    charts.throughput.update({ times, values: [bins.map((bin) => bin.done), bins.map((bin) => bin.failed)], now: sum("done") + sum("failed") ? `${whole(sum("done"))} done, ${whole(sum("failed"))} failed; a bar is ${duration(step / 1000)}` : "", empty });
     charts.success.update({ times, values: [bins.map(({ succeeded: good, wrong }) => (good + wrong ? good / (good + wrong) : null))], now: attempts ? `${percent(succeeded / attempts)} of ${whole(attempts)}` : "", empty });
     charts.latency.update({ times, values: [bins.map((bin) => (bin.succeeded ? bin.p50 / bin.succeeded : null)), bins.map((bin) => bin.p95)], now: p95 ? `p95 up to ${duration(p95)}` : "", empty });
+    const since = new Date(end - back).toISOString().replace(".000", "");
     const jobsOf = (filter) => `#/jobs?${new URLSearchParams(chosen ? { ...filter, scraper: chosen } : filter)}`;
     const running = now.filter(({ name }) => !chosen || name === chosen);
     const total = (field) => running.reduce((all, scraper) => all + scraper.queue[field], 0);
@@ -163,11 +164,11 @@ export function overview(main, { usage, signal, drawn }) {
       tile("Waiting", short(total("waiting")), "jobs, now", { href: jobsOf({ status: "pending" }) }),
       tile("Running", short(total("running")), `of ${short(running.reduce((all, { workers }) => all + workers, 0))} workers`),
       tile("Submitted", short(sum("submitted")), `in ${title}`),
-      tile("Done", short(sum("done")), `in ${title}`, { tone: sum("done") ? "good" : "", href: jobsOf({ status: "done" }) }),
-      tile("Failed", short(sum("failed")), `in ${title}`, { tone: sum("failed") ? "bad" : "", href: jobsOf({ status: "failed" }) }),
+      tile("Done", short(sum("done")), `in ${title}`, { tone: sum("done") ? "good" : "", href: jobsOf({ status: "done", since }) }),
+      tile("Failed", short(sum("failed")), `in ${title}`, { tone: sum("failed") ? "bad" : "", href: jobsOf({ status: "failed", since }) }),
       tile("Success", attempts ? percent(succeeded / attempts) : "–", "of attempts", { tone: attempts && succeeded / attempts < 0.9 ? "bad" : "" })));
-    const since = Date.parse(day.since);
-    parts.since.textContent = serverNow() - since < back ? `Data since ${fullTime(since)}.` : "";
+    const begin = Date.parse(day.since);
+    parts.since.textContent = serverNow() - begin < back ? `Data since ${fullTime(begin)}.` : "";
   }
 }
 

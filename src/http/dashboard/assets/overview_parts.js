@@ -18,22 +18,30 @@ export function tile(name, value, more, { tone = "", href } = {}) {
 /** A word with a color that says how it is meant. */
 export const badge = (text, tone) => el("span", { class: `badge ${tone}` }, text);
 
+/** Where the guide explains an error code. */
+export const meaning = (code) => `/docs/errors-and-retries#${code}`;
+
+const codeLink = (code) => el("a", { href: meaning(code), title: "What it means" }, el("code", {}, code));
+
+/** A sentence that leads to the failed jobs of a scraper. */
+const failedOf = (scraper, says) => el("a", { href: `#/jobs?scraper=${encodeURIComponent(scraper)}&status=failed` }, says);
+
 /** What is wrong now, each with its reason and where to read on; nothing where all is well. */
 export function problems(now, known) {
   const found = [];
   for (const scraper of now) {
     for (const upstream of scraper.upstreams) {
       if (upstream.breaker !== "open" && upstream.breaker !== "half_open") continue;
-      found.push(el("li", { "data-key": `${scraper.name} ${upstream.name}` }, el("strong", {}, `${scraper.name}: ${upstream.name} is paused after repeated failures`),
-        upstream.last_error ? [". ", upstream.last_error.error, " (", el("code", {}, upstream.last_error.code), ", ", moment(upstream.last_error.at), ")."] : ".",
+      found.push(el("li", { "data-key": `${scraper.name} ${upstream.name}` }, failedOf(scraper.name, `${scraper.name}: ${upstream.name} is paused after repeated failures`),
+        upstream.last_error ? [". ", upstream.last_error.error, " (", codeLink(upstream.last_error.code), ", ", moment(upstream.last_error.at), ")."] : ".",
         upstream.breaker === "half_open" ? " One request tries it now." : upstream.probe_in_seconds ? ` Next attempt in ${upstream.probe_in_seconds} s.` : " The next request tries it."));
     }
     const { health } = scraper;
     const open = scraper.upstreams.some(({ breaker }) => breaker === "open" || breaker === "half_open");
     if (!open && failing(health)) {
       const last = scraper.upstreams.map((upstream) => upstream.last_error).find(Boolean);
-      found.push(el("li", { "data-key": scraper.name }, el("a", { href: `#/jobs?scraper=${encodeURIComponent(scraper.name)}&status=failed` }, `${scraper.name}: ${percent(1 - health.success_rate)} of the attempts of the last hour failed`),
-        last ? [". The latest reason: ", last.error, " (", el("code", {}, last.code), ")."] : ".", " ", el("a", { href: "/docs/errors-and-retries" }, "What the codes mean")));
+      found.push(el("li", { "data-key": scraper.name }, failedOf(scraper.name, `${scraper.name}: ${percent(1 - health.success_rate)} of the attempts of the last hour failed`),
+        last ? [". The latest reason: ", last.error, " (", codeLink(last.code), ")."] : "."));
     }
   }
   if (found.length === 0) {
