@@ -267,3 +267,22 @@ fn the_numbers_of_the_usage_are_seen_on_a_phone() {
         .filter((each) => each.scrollWidth > each.clientWidth).length";
     assert_eq!(browser.run(scrolled), 0);
 }
+
+#[test]
+fn the_tab_of_the_view_is_in_sight_on_a_phone() {
+    let app = Builder::new().start();
+    let dashboard = Dashboard::open(&app, "/");
+    dashboard.size(360, 780);
+    for path in ["/usage", "/alerts", "/jobs", "/"] {
+        dashboard.go(path);
+        dashboard.browser.until(&format!(
+            "(() => {{
+                const tab = document.querySelector('#tabs [aria-current]');
+                const {{ left, right }} = tab.getBoundingClientRect();
+                return tab.hash === '#{path}' && left >= 0 && right <= innerWidth;
+            }})()"
+        ));
+        assert_eq!(dashboard.browser.run("return scrollX"), 0);
+    }
+    dashboard.is_at_peace();
+}

@@ -53,10 +53,18 @@ export function mark(path, usage) {
     const own = tab.getAttribute("href") === `#${path}`;
     if (own) tab.setAttribute("aria-current", "page");
     else tab.removeAttribute("aria-current");
+    if (own) bringIntoView(tab);
   }
   document.getElementById("account").textContent = usage && usage.account !== "anonymous" ? usage.account : "";
   document.getElementById("sign-out").hidden = !currentKey();
   document.documentElement.classList.toggle("signed-out", !usage);
+}
+
+/** Scrolls the tabs of a narrow window, and nothing else, so that one of them is in the middle. */
+function bringIntoView(tab) {
+  const tabs = tab.parentElement;
+  const middle = (element) => element.getBoundingClientRect().left + element.clientWidth / 2;
+  tabs.scrollLeft += middle(tab) - middle(tabs);
 }
 
 const dark = () => {
