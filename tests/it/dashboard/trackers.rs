@@ -68,6 +68,11 @@ fn a_tracker_is_made_by_the_form_and_shows_what_it_has_measured() {
     browser.until(
         "document.querySelector('.chart .dot-part') && document.querySelector('.chart .band')",
     );
+    app.submit("chatgpt", "not measured");
+    browser.run("document.querySelector('.controls a[href$=\"jobs?tracker=acme\"]').click()");
+    dashboard.shows("tracker: acme");
+    browser.until("document.getElementById('total').textContent === '3 jobs'");
+    assert_eq!(browser.run("return location.hash"), "#/jobs?tracker=acme");
     dashboard.is_at_peace();
 }
 

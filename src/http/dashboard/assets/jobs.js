@@ -21,7 +21,7 @@ const TYPING_MS = 250;
 /** The least time between two looks at the first page while jobs come and go, milliseconds. */
 const REFRESH_MS = 2000;
 /** What the list can be filtered by; those behind the third are shown with a button that takes them away. */
-const FILTERS = ["search", "status", "scraper", "label", "country", "error_code", "batch", "since", "until", "account"];
+const FILTERS = ["search", "status", "scraper", "label", "country", "error_code", "batch", "tracker", "prompt_of", "since", "until", "account"];
 /** The orders of a page, as values of `aria-sort` of the time that jobs took. */
 const ORDERS = [["", "Newest first"], ["descending", "Longest first"], ["ascending", "Shortest first"]];
 /** The account that stands for all keys. */

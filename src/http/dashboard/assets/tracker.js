@@ -31,7 +31,7 @@ export function tracker(main, { id: name, query, signal, drawn }) {
   const lines = el("section", { class: "pair", "aria-label": "Charts" }, Object.values(charts).map((chart) => chart.figure));
   fill(main,
     el("div", { class: "title" }, el("h1", {}, breakable(name)),
-      el("div", { class: "controls" }, el("a", { class: "button", href: `#/trackers/${name}/sources` }, "Sources"), el("a", { class: "button", href: `#/prompts?tracker=${name}` }, "Prompts"),
+      el("div", { class: "controls" }, el("a", { class: "button", href: `#/trackers/${name}/sources` }, "Sources"), el("a", { class: "button", href: `#/prompts?tracker=${name}` }, "Prompts"), el("a", { class: "button", href: `#/jobs?tracker=${name}` }, "Jobs"),
         el("label", { class: "out-of-sight", for: "tracker-scraper" }, "Engine"), choice, ranges)),
     parts.notes, parts.tiles, lines, parts.tables, parts.edit);
   live.addEventListener("back", load, { signal });
