@@ -114,10 +114,14 @@ pub fn query_too_long(chars: usize) -> String {
 
 /// Returns the page that says that there is no such page.
 pub fn not_found(detail: &str) -> String {
+    // Every second piece is between two backticks.
+    let pieces = detail.split('`').map(escape).enumerate();
+    let pieces =
+        pieces.map(|(at, text)| if at % 2 == 1 { format!("<code>{text}</code>") } else { text });
+    let detail: String = pieces.collect();
     let main = format!(
-        "<h1>Not found</h1>\n<p>{}</p>\n<p>The <a href=\"/docs\">guide</a> lists its pages, and the \
-         <a href=\"/\">dashboard</a> has the jobs.</p>\n",
-        escape(detail)
+        "<h1>Not found</h1>\n<p>{detail}</p>\n<p>The <a href=\"/docs\">guide</a> lists its \
+         pages, and the <a href=\"/\">dashboard</a> has the jobs.</p>\n"
     );
     framed("Not found", "", &main)
 }

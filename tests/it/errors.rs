@@ -164,7 +164,7 @@ fn a_browser_is_led_to_pages_and_shown_one_where_there_is_none() {
         assert_eq!(app.get(path).code(), "not_found", "{path}");
     }
     let quoted = app.get_with("/docs/%3Cb%3E", &browser).text;
-    assert!(quoted.contains("&lt;b&gt;") && !quoted.contains("<b>"), "{quoted}");
+    assert!(quoted.contains("<code>&lt;b&gt;</code>") && !quoted.contains("<b>"), "{quoted}");
     assert_eq!(app.get_with("/jobs/x", &browser).code(), "job_not_found");
 }
 
