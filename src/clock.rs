@@ -3,6 +3,7 @@
 //! Wall-clock times are milliseconds since the Unix epoch (UTC) in a `u64`, everywhere.
 #![allow(clippy::disallowed_methods)] // this file is where time is read
 
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -18,6 +19,8 @@ const WAIT_MS_MAX: u64 = 60_000;
 #[derive(Clone)]
 pub enum Clock {
     System,
+    /// The system's, corrected by some milliseconds.
+    Corrected(Arc<AtomicI64>),
     Manual(Arc<ManualClock>),
 }
 
@@ -41,6 +44,12 @@ enum Alarm {
     Task(tokio::sync::oneshot::Sender<()>),
 }
 
+/// Returns the time of the machine.
+fn system_ms() -> UnixMs {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
 impl Clock {
     /// Creates a manual clock that shows `start_ms`, and the handle that moves it.
     pub fn manual(start_ms: UnixMs) -> (Clock, Arc<ManualClock>) {
@@ -49,12 +58,27 @@ impl Clock {
         (Clock::Manual(manual.clone()), manual)
     }
 
+    /// Creates a clock that is corrected later, by [`Clock::correct_by`].
+    pub fn corrected() -> Clock {
+        Clock::Corrected(Arc::default())
+    }
+
+    /// Sets a clock of [`Clock::corrected`] ahead by some milliseconds, with all its clones; others
+    /// stay as they are.
+    pub fn correct_by(&self, ahead_ms: i64) {
+        match self {
+            Clock::Corrected(by_ms) => drop(by_ms.fetch_add(ahead_ms, Ordering::Relaxed)),
+            Clock::System | Clock::Manual(_) => {}
+        }
+    }
+
     /// Returns the time, in milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> UnixMs {
         match self {
-            Clock::System => SystemTime::now()
-                .duration_since(UNIX_EPOCH)
-                .map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX)),
+            Clock::System => system_ms(),
+            Clock::Corrected(by_ms) => {
+                system_ms().saturating_add_signed(by_ms.load(Ordering::Relaxed))
+            }
             Clock::Manual(manual) => manual.lock().now_ms,
         }
     }
@@ -63,7 +87,9 @@ impl Clock {
     /// `origin`, and under a manual clock since a moment of its own.
     pub fn monotonic_ms(&self, origin: Instant) -> u64 {
         match self {
-            Clock::System => u64::try_from(origin.elapsed().as_millis()).unwrap_or(u64::MAX),
+            Clock::System | Clock::Corrected(_) => {
+                u64::try_from(origin.elapsed().as_millis()).unwrap_or(u64::MAX)
+            }
             Clock::Manual(manual) => manual.lock().monotonic_ms,
         }
     }
@@ -95,7 +121,7 @@ impl Clock {
             return receiver.recv().map_err(|_| RecvTimeoutError::Disconnected);
         };
         match self {
-            Clock::System => {
+            Clock::System | Clock::Corrected(_) => {
                 let wait_ms = at_ms.saturating_sub(self.now_ms()).min(WAIT_MS_MAX);
                 receiver.recv_timeout(Duration::from_millis(wait_ms))
             }
@@ -113,7 +139,7 @@ impl Clock {
     /// Completes when the clock has reached `at_ms`, as it goes now; at once when it already has.
     pub async fn sleep_until(&self, at_ms: UnixMs) {
         match self {
-            Clock::System => {
+            Clock::System | Clock::Corrected(_) => {
                 let wait_ms = at_ms.saturating_sub(self.now_ms());
                 tokio::time::sleep(Duration::from_millis(wait_ms)).await;
             }
@@ -139,7 +165,7 @@ impl Stopwatch {
     /// Returns the time since it was started.
     pub fn elapsed(&self) -> Duration {
         match self.clock {
-            Clock::System => self.origin.elapsed(),
+            Clock::System | Clock::Corrected(_) => self.origin.elapsed(),
             Clock::Manual(_) => {
                 let now_ms = self.clock.monotonic_ms(self.origin);
                 Duration::from_millis(now_ms.saturating_sub(self.began_ms))
@@ -396,6 +422,17 @@ mod tests {
         assert_eq!(days_before(20_260_101, 366), 20_241_231);
         assert_eq!(days_before(20_261_301, 1), 0);
         assert_eq!(day_text(20_260_511), "2026-05-11");
+    }
+
+    #[test]
+    fn clock_is_corrected_with_all_its_clones() {
+        const DAY_MS: u64 = 86_400_000;
+        let clock = Clock::corrected();
+        let other = clock.clone();
+        clock.correct_by(2 * DAY_MS as i64);
+        clock.correct_by(-(DAY_MS as i64));
+        let ahead_ms = other.now_ms() - Clock::System.now_ms();
+        assert!(ahead_ms.abs_diff(DAY_MS) < 60_000, "{ahead_ms}");
     }
 
     #[test]

@@ -183,7 +183,7 @@ pub(super) fn claim(engine: &Engine, queue: &Queue, row: Row) -> Claimed {
         }
         event
     };
-    Claimed { started_ms, written: context.store.begin_transition(row, started_ms, decide, None) }
+    Claimed { started_ms, written: context.store.begin_start(row, started_ms, decide) }
 }
 
 /// Runs one attempt of a row, from its start in the store until its outcome is on the way there; or

@@ -5,7 +5,7 @@ use std::sync::Weak;
 use super::events::EngineEvent;
 use super::queue::Offer;
 use super::state::Engine;
-use crate::store::{Effect, Listener, StoreError};
+use crate::store::{Effect, Listener, StoreError, WaitedFor};
 
 impl Engine {
     fn committed(&self, effects: &[Effect]) {
@@ -39,6 +39,9 @@ impl Engine {
                         queue.stats.emit(EngineEvent::Job { at_ms: now_ms, what });
                     }
                 }
+                Effect::Open { scraper } => {
+                    wake |= self.queue(scraper).is_some_and(|queue| queue.pool.size > 0);
+                }
                 Effect::Cached { .. } => {}
             }
         }
@@ -60,6 +63,19 @@ impl Listener for Weak<Engine> {
         tracing::error!(%error, "the store has failed: no job is taken until it works again");
         if let Some(engine) = self.upgrade() {
             engine.scheduler.wake();
+        }
+    }
+
+    fn waited_for(&self) -> WaitedFor {
+        let Some(engine) = self.upgrade() else { return WaitedFor::default() };
+        let running = engine
+            .queues
+            .iter()
+            .flat_map(|queue| queue.running_rows().into_iter().map(|row| (queue.scraper, row)));
+        WaitedFor {
+            ends: engine.waiters.end.rows(),
+            moves: engine.waiters.transition.rows(),
+            running: running.collect(),
         }
     }
 }

@@ -68,6 +68,11 @@ impl CacheIndex {
         entry.filter(|entry| (from_ms..=now_ms).contains(&entry.stored_ms))
     }
 
+    /// Returns when the oldest entry was stored.
+    pub(crate) fn oldest_ms(&self) -> Option<UnixMs> {
+        self.by_age.front().map(|(_, entry)| entry.stored_ms)
+    }
+
     /// Forgets what was stored after `now_ms`.
     pub(crate) fn forget_after(&mut self, now_ms: UnixMs) {
         let known = self.by_age.len();

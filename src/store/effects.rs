@@ -8,6 +8,8 @@ use super::row::Row;
 pub enum Effect {
     /// A job waits for a worker from `due_ms` on.
     Ready { scraper: u16, row: Row, due_ms: u64, interactive: bool },
+    /// Jobs of a scraper are due that no process has, as another one has found or left them.
+    Open { scraper: u16 },
     /// A job fails at this moment unless it has started.
     Deadline { at_ms: u64 },
     /// A slot of a schedule is due at this moment.
@@ -41,6 +43,17 @@ pub enum UsageEvent {
     Canceled,
 }
 
+/// The rows that callers and attempts of a process wait for.
+#[derive(Clone, Debug, Default)]
+pub struct WaitedFor {
+    /// Jobs and batches whose ends are waited for.
+    pub ends: Vec<Row>,
+    /// Jobs whose next transitions are waited for.
+    pub moves: Vec<Row>,
+    /// Jobs that attempts run of, by their scrapers.
+    pub running: Vec<(u16, Row)>,
+}
+
 /// A listener to every commit's effects. Called on the writer's thread: must be quick and must not
 /// write.
 pub trait Listener: Send + Sync {
@@ -48,4 +61,8 @@ pub trait Listener: Send + Sync {
     fn committed(&self, effects: &[Effect]);
     /// The store refuses every write until it has recovered.
     fn failed(&self, error: &StoreError);
+    /// What is waited for: other processes may end it, and their word may be lost.
+    fn waited_for(&self) -> WaitedFor {
+        WaitedFor::default()
+    }
 }

@@ -119,8 +119,8 @@ impl StoreError {
     pub fn stops_writes(&self) -> bool {
         match self {
             StoreError::Database(_) => !self.is_damage(),
+            StoreError::Unavailable(_) => true,
             StoreError::Panicked
-            | StoreError::Unavailable(_)
             | StoreError::Unsuitable(_)
             | StoreError::Directory { .. }
             | StoreError::Missing(_)

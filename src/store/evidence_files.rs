@@ -53,6 +53,13 @@ pub struct EvidenceFile {
     checksum: Option<u32>,
 }
 
+impl EvidenceFile {
+    /// Creates the file that a row of a table is.
+    pub(super) fn of_row(name: String, bytes: u64) -> EvidenceFile {
+        EvidenceFile { name, bytes, checksum: None }
+    }
+}
+
 /// The name on disk, which ends in a checksum: the content is as the browser gave it.
 fn stored_name(name: &str, content: &[u8]) -> String {
     format!("{name}.{:0CHECKSUM_DIGITS$x}", crc32fast::hash(content))

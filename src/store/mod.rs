@@ -35,7 +35,7 @@ pub use accounts::{Credits, DAYS_KEPT_MAX, DailyUsage, Usage};
 pub use alerts::{AlertError, DueAlert, EvaluationWritten, NewEvaluation, SentNotice};
 pub use blocking::Blocking;
 pub use cache::{CacheEntry, Cached, request_hash};
-pub use effects::{Effect, Listener, UsageEvent};
+pub use effects::{Effect, Listener, UsageEvent, WaitedFor};
 #[cfg(test)]
 pub(crate) use embedded::tests;
 pub use embedded::{

@@ -166,7 +166,7 @@ pub(super) fn prepare(
     };
     completions::number_all(&transaction, name)?;
     transaction.commit()?;
-    Ok((key, Scrapers { entries }))
+    Ok((key, Scrapers::new(entries)))
 }
 
 /// Writes something and removes it again, each for good: there is room, and the disk takes it.

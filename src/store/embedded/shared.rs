@@ -83,6 +83,7 @@ impl Shared {
                 }
                 Effect::Ready { .. }
                 | Effect::Started { .. }
+                | Effect::Open { .. }
                 | Effect::Deadline { .. }
                 | Effect::Slot { .. }
                 | Effect::Alert { .. }

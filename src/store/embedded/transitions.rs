@@ -53,6 +53,16 @@ impl Embedded {
         })
     }
 
+    pub(crate) fn begin_start(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        decide: impl Fn(&Job) -> Event + Send + 'static,
+    ) -> Pending<Result<Job, TransitionError>> {
+        // No other process has the store.
+        self.begin_transition(row, now_ms, decide, None)
+    }
+
     pub(crate) fn begin_outcome(
         &self,
         row: Row,

@@ -25,7 +25,7 @@ impl Store {
 
     /// Returns the numbers and names of all scrapers that the store knows, configured now or not.
     pub fn scrapers(&self) -> impl Iterator<Item = (u16, &str)> {
-        self.scrapers.entries.iter().map(|entry| (entry.number, entry.name.as_str()))
+        self.scrapers.iter().map(|entry| (entry.number, entry.name.as_str()))
     }
 
     /// Returns a scraper's unfinished jobs: those that wait and those that run.

@@ -51,6 +51,17 @@ impl Store {
         ask!(self, store => store.begin_transition(row, now_ms, decide, result))
     }
 
+    /// Does what [`Store::begin_transition`] does with the event that begins an attempt. A job that
+    /// another process has taken is not this one's to begin, and stays as it is.
+    pub fn begin_start(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        decide: impl Fn(&Job) -> Event + Send + 'static,
+    ) -> Pending<Result<Job, TransitionError>> {
+        ask!(self, store => store.begin_start(row, now_ms, decide))
+    }
+
     /// Does what [`Store::begin_transition`] does with the event that ends an attempt; one that has
     /// failed or used something is kept with its job, in the same transaction, even if that has
     /// ended meanwhile.

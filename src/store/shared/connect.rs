@@ -1,39 +1,30 @@
 //! Connections to PostgreSQL: what their sessions are set to, when one is given up, and how long to
 //! wait before the next try.
 
-use std::net::IpAddr;
+use std::future::poll_fn;
 use std::ops::Deref;
 use std::time::Duration;
 
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
-use tokio_postgres::config::{Host, TargetSessionAttrs};
 use tokio_postgres::types::ToSql;
-use tokio_postgres::{Client, Config, NoTls, Row, ToStatement};
+use tokio_postgres::{AsyncMessage, Client, Config, Connection, Row, ToStatement};
 
 use super::error::PgError;
-use crate::config::Secret;
+use super::pg_options::{PgOptions, read_options};
+use super::tls::PgTls;
 use crate::store::StoreError;
 use crate::store::error::BackendError;
 
-/// The port of a host without one.
-const PORT: u16 = 5432;
 /// How long one host may take until a session is ready, seconds.
 const CONNECT_SECONDS_MAX: u64 = 5;
 /// How long a server may be silent before its connection is given up, seconds: longer than
 /// `statement_timeout`, which ends what is slow and leaves the connection in order.
 const SILENCE_SECONDS_MAX: u64 = 10;
-/// How long data may stay unacknowledged, seconds.
-const UNACKNOWLEDGED_SECONDS_MAX: u64 = 10;
-const KEEPALIVE_IDLE_SECONDS: u64 = 5;
-const KEEPALIVE_INTERVAL_SECONDS: u64 = 3;
-const KEEPALIVE_PROBES: u32 = 3;
-
 /// The wait before the second try, and the longest wait, milliseconds.
 const BACKOFF_MS_MIN: u64 = 50;
 const BACKOFF_MS_MAX: u64 = 2_000;
-
-/// The longest name of a schema, bytes (`NAMEDATALEN` of PostgreSQL, less one).
-const SCHEMA_BYTES_MAX: usize = 63;
 
 /// What every session is set to. A plan is made once and kept, and an hour's tables are empty when
 /// that happens: without the last three a plan may read all of a table that has grown since.
@@ -48,42 +39,6 @@ const SESSION: &str = "
 ";
 const STATEMENT_TIMEOUT: &str = "SET statement_timeout = '8s';";
 
-/// The options of connecting to a shared store.
-#[derive(Clone, Debug)]
-pub(crate) struct PgOptions {
-    /// As libpq takes it, without a password: `postgres://answerd@db1,db2/answerd`.
-    pub url: String,
-    pub password: Option<Secret>,
-    /// The schema of the database that has the store.
-    pub schema: String,
-    /// The node's name, which the server shows for each connection.
-    pub node: String,
-}
-
-/// A reason why the options cannot be used.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(super) enum PgOptionsError {
-    #[error("the address of the database cannot be read: {0}")]
-    Url(String),
-    #[error(
-        "the address of the database has a password; give it in a file or in the environment, \
-         where other users and logs do not see it"
-    )]
-    PasswordInUrl,
-    #[error("the address of the database names no {0}")]
-    Missing(&'static str),
-    #[error(
-        "the schema {0:?} cannot be used: a name has up to 63 lower-case letters, digits and `_`, \
-         begins with no digit and not with `pg_`"
-    )]
-    SchemaName(String),
-    #[error(
-        "the connection to {0} would not be encrypted; name a loopback address or a Unix socket, \
-         or a tunnel that ends at one"
-    )]
-    Unencrypted(String),
-}
-
 /// Use of a connection. The server shows it, beside the node's name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Purpose {
@@ -94,6 +49,11 @@ pub(super) enum Purpose {
     /// Lists and exports, whose statements may take long.
     List,
     Beat,
+    /// What a node keeps up besides its beat.
+    Upkeep,
+    /// Hints to other nodes, and those of them.
+    Notify,
+    Listen,
 }
 
 impl Purpose {
@@ -104,6 +64,23 @@ impl Purpose {
             Purpose::Reader(number) => format!("reader-{}", number + 1),
             Purpose::List => "list".to_owned(),
             Purpose::Beat => "beat".to_owned(),
+            Purpose::Upkeep => "upkeep".to_owned(),
+            Purpose::Notify => "notify".to_owned(),
+            Purpose::Listen => "listen".to_owned(),
+        }
+    }
+
+    /// Returns whether the server ends what is slow. It must not end the commits of writers: one
+    /// that waits for a standby would be acknowledged without it.
+    fn has_timeout(self) -> bool {
+        match self {
+            Purpose::Writer(_) | Purpose::List => false,
+            Purpose::Setup
+            | Purpose::Reader(_)
+            | Purpose::Beat
+            | Purpose::Upkeep
+            | Purpose::Notify
+            | Purpose::Listen => true,
         }
     }
 
@@ -111,9 +88,13 @@ impl Purpose {
     fn patience(self) -> Option<Duration> {
         match self {
             Purpose::List => None,
-            Purpose::Setup | Purpose::Writer(_) | Purpose::Reader(_) | Purpose::Beat => {
-                Some(Duration::from_secs(SILENCE_SECONDS_MAX))
-            }
+            Purpose::Setup
+            | Purpose::Writer(_)
+            | Purpose::Reader(_)
+            | Purpose::Beat
+            | Purpose::Upkeep
+            | Purpose::Notify
+            | Purpose::Listen => Some(Duration::from_secs(SILENCE_SECONDS_MAX)),
         }
     }
 }
@@ -126,6 +107,7 @@ pub(super) struct PgConnector {
     schema: String,
     node: String,
     host_patience: Duration,
+    tls: PgTls,
 }
 
 impl PgConnector {
@@ -134,13 +116,15 @@ impl PgConnector {
     /// # Errors
     /// Returns an error if the address or the schema's name cannot be used.
     pub(super) fn new(options: &PgOptions) -> Result<PgConnector, StoreError> {
-        let hosts = read_options(options)
-            .map_err(|error| StoreError::Unsuitable(BackendError::new(error, true)))?;
+        let unsuitable = |error| StoreError::Unsuitable(BackendError::new(error, true));
+        let hosts = read_options(options).map_err(unsuitable)?;
+        let tls = PgTls::new(&options.authorities).map_err(unsuitable)?;
         Ok(PgConnector {
             hosts,
             schema: options.schema.clone(),
             node: options.node.clone(),
             host_patience: Duration::from_secs(CONNECT_SECONDS_MAX),
+            tls,
         })
     }
 
@@ -165,10 +149,18 @@ impl PgConnector {
     /// # Errors
     /// Returns an error if no host can be reached, or none takes this user or writes.
     pub(super) async fn connect(&self, purpose: Purpose) -> Result<PgSession, PgError> {
+        self.connect_hearing(purpose, None).await
+    }
+
+    async fn connect_hearing(
+        &self,
+        purpose: Purpose,
+        heard: Option<&mpsc::Sender<String>>,
+    ) -> Result<PgSession, PgError> {
         let mut last = PgError::silent(0);
         for host in &self.hosts {
             // A primary that hangs still accepts connections: it must not hide the one after it.
-            match within(Some(self.host_patience), self.connect_to(host, purpose)).await {
+            match within(Some(self.host_patience), self.connect_to(host, purpose, heard)).await {
                 Ok(session) => return Ok(session),
                 Err(error) if last.is_lost() => last = error,
                 Err(_) => {}
@@ -181,29 +173,36 @@ impl PgConnector {
         &self,
         host: &Config,
         purpose: Purpose,
+        heard: Option<&mpsc::Sender<String>>,
     ) -> Result<PgSession, tokio_postgres::Error> {
         let mut config = host.clone();
         config.application_name(format!("answerd/{}/{}", self.node, purpose.label()));
-        let (client, connection) = config.connect(NoTls).await?;
+        let (client, connection) = config.connect(self.tls.clone()).await?;
         // Polled all the time, whatever is asked: a connection that is not drained holds back
         // the server.
-        let driver = tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to the database ended");
-            }
-        });
+        let driver = tokio::spawn(drive(connection, heard.cloned()));
         let session = PgSession { client, driver, patience: purpose.patience() };
         let path = format!("SET search_path = {};", self.schema);
-        let timeout = if purpose.patience().is_some() { STATEMENT_TIMEOUT } else { "" };
+        let timeout = if purpose.has_timeout() { STATEMENT_TIMEOUT } else { "" };
         session.client.batch_execute(&format!("{path}{SESSION}{timeout}")).await?;
         Ok(session)
     }
 
     /// Connects as [`PgConnector::connect`] does, again and again until it succeeds.
     pub(super) async fn connect_until_done(&self, purpose: Purpose) -> PgSession {
+        self.connect_until_heard(purpose, None).await
+    }
+
+    /// Connects as [`PgConnector::connect_until_done`] does. What the session is notified of goes
+    /// to `heard`; what does not fit there is lost.
+    pub(super) async fn connect_until_heard(
+        &self,
+        purpose: Purpose,
+        heard: Option<&mpsc::Sender<String>>,
+    ) -> PgSession {
         let mut failures = 0;
         loop {
-            match self.connect(purpose).await {
+            match self.connect_hearing(purpose, heard).await {
                 Ok(session) => return session,
                 Err(error) => {
                     let wait_ms = backoff_ms(failures, getrandom::u64().unwrap_or_default());
@@ -216,71 +215,33 @@ impl PgConnector {
     }
 }
 
-/// Reads the options into what connections to each host are made of.
-fn read_options(options: &PgOptions) -> Result<Vec<Config>, PgOptionsError> {
-    if !is_schema_name(&options.schema) {
-        return Err(PgOptionsError::SchemaName(options.schema.clone()));
-    }
-    let given: Config = options.url.parse().map_err(|error: tokio_postgres::Error| {
-        let source = std::error::Error::source(&error);
-        PgOptionsError::Url(source.map_or_else(|| error.to_string(), ToString::to_string))
-    })?;
-    if given.get_password().is_some() {
-        return Err(PgOptionsError::PasswordInUrl);
-    }
-    let user = given.get_user().ok_or(PgOptionsError::Missing("user"))?;
-    let database = given.get_dbname().ok_or(PgOptionsError::Missing("database"))?;
-    if given.get_hosts().is_empty() {
-        return Err(PgOptionsError::Missing("host"));
-    }
-    let hosts = given.get_hosts().iter().enumerate().map(|(number, host)| {
-        let mut config = Config::new();
-        config.user(user).dbname(database);
-        // Where a session has to be encrypted none is made.
-        config.ssl_mode(given.get_ssl_mode()).channel_binding(given.get_channel_binding());
-        if let Some(session_options) = given.get_options() {
-            config.options(session_options);
+/// Passes on what comes on a connection until it ends.
+async fn drive<S, T>(mut connection: Connection<S, T>, heard: Option<mpsc::Sender<String>>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+    T: AsyncRead + AsyncWrite + Unpin,
+{
+    loop {
+        match poll_fn(|context| connection.poll_message(context)).await {
+            Some(Ok(AsyncMessage::Notification(told))) => {
+                if let Some(heard) = &heard {
+                    let _ = heard.try_send(told.payload().to_owned());
+                }
+            }
+            // Notices of the server.
+            Some(Ok(_)) => {}
+            Some(Err(error)) => {
+                tracing::debug!(%error, "a connection to the database ended");
+                return;
+            }
+            None => return,
         }
-        match host {
-            Host::Unix(folder) => config.host_path(folder),
-            Host::Tcp(name) if is_of_this_machine(name) => config.host(name),
-            Host::Tcp(name) => return Err(PgOptionsError::Unencrypted(name.clone())),
-        };
-        let ports = given.get_ports();
-        config.port(ports.get(number).or(ports.first()).copied().unwrap_or(PORT));
-        if let Some(password) = &options.password {
-            config.password(password.reveal());
-        }
-        config
-            .target_session_attrs(TargetSessionAttrs::ReadWrite)
-            .tcp_user_timeout(Duration::from_secs(UNACKNOWLEDGED_SECONDS_MAX))
-            .keepalives(true)
-            .keepalives_idle(Duration::from_secs(KEEPALIVE_IDLE_SECONDS))
-            .keepalives_interval(Duration::from_secs(KEEPALIVE_INTERVAL_SECONDS))
-            .keepalives_retries(KEEPALIVE_PROBES);
-        Ok(config)
-    });
-    hosts.collect()
-}
-
-/// Returns whether a host is reached without a network. Other names of it are not looked up: what
-/// they name may change.
-fn is_of_this_machine(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
-/// Returns whether a schema may have this name, which then stands in SQL without quotes.
-fn is_schema_name(name: &str) -> bool {
-    let rest = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
-    name.len() <= SCHEMA_BYTES_MAX
-        && name.bytes().all(rest)
-        && name.bytes().next().is_some_and(|first| !first.is_ascii_digit())
-        && !name.starts_with("pg_")
+    }
 }
 
 /// Returns the wait after a number of failures in a row. `random` spreads it over its upper half:
 /// nodes that lost their connections together do not come back together.
-fn backoff_ms(failures: u32, random: u64) -> u64 {
+pub(super) fn backoff_ms(failures: u32, random: u64) -> u64 {
     let full_ms = BACKOFF_MS_MIN.saturating_mul(1 << failures.min(16)).min(BACKOFF_MS_MAX);
     full_ms / 2 + random % (full_ms / 2 + 1)
 }
@@ -403,61 +364,12 @@ mod tests {
 
     use super::*;
 
-    fn refused(url: &str, schema: &str) -> Option<PgOptionsError> {
-        let options = PgOptions {
-            url: url.to_owned(),
-            password: None,
-            schema: schema.to_owned(),
-            node: "a".to_owned(),
-        };
-        read_options(&options).err()
-    }
-
-    #[test]
-    fn addresses_without_what_is_needed_are_refused() {
-        const SCHEMA: &str = "answerd";
-        for url in [
-            "postgres://answerd@localhost/answerd",
-            "postgres://answerd@127.0.0.1:5433,[::1]/answerd",
-            "postgres://answerd@/answerd?host=/var/run/postgresql",
-            "host=/run/a,/run/b user=answerd dbname=answerd",
-        ] {
-            assert_eq!(refused(url, SCHEMA), None, "{url}");
-        }
-        for (url, error) in [
-            ("postgres://answerd:secret@localhost/answerd", PgOptionsError::PasswordInUrl),
-            ("postgres://answerd@/answerd", PgOptionsError::Missing("host")),
-            ("postgres://localhost/answerd", PgOptionsError::Missing("user")),
-            ("postgres://answerd@localhost", PgOptionsError::Missing("database")),
-            (
-                "postgres://answerd@localhost,db2/answerd",
-                PgOptionsError::Unencrypted("db2".to_owned()),
-            ),
-        ] {
-            assert_eq!(refused(url, SCHEMA), Some(error), "{url}");
-        }
-        let unknown = refused("postgres://answerd@localhost/answerd?sslmod=require", SCHEMA);
-        assert!(matches!(unknown, Some(PgOptionsError::Url(_))), "{unknown:?}");
-    }
-
     #[test]
     fn server_that_is_silent_for_too_long_has_lost_its_connection() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         let silent = std::future::pending::<Result<(), tokio_postgres::Error>>();
         let answer = runtime.block_on(within(Some(Duration::from_millis(1)), silent));
         assert!(answer.unwrap_err().is_lost());
-    }
-
-    #[test]
-    fn schema_names_need_no_quotes() {
-        let url = "postgres://answerd@localhost/answerd";
-        for name in ["answerd", "_a1", "a".repeat(63).as_str()] {
-            assert_eq!(refused(url, name), None, "{name}");
-        }
-        for name in ["", "1a", "Answerd", "a-b", "a;b", "pg_a", "ä", "a".repeat(64).as_str()] {
-            let error = PgOptionsError::SchemaName(name.to_owned());
-            assert_eq!(refused(url, name), Some(error), "{name}");
-        }
     }
 
     proptest! {

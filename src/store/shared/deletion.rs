@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::handle::SharedStore;
 use super::hours::HourTable;
-use super::loading::by_hour;
 use super::needs::Needs;
 use super::round::Value;
+use super::row_number::by_hour;
 use super::things::ThingKind;
 use super::transaction::Transaction;
 use crate::clock::UnixMs;

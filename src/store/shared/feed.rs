@@ -1,63 +1,142 @@
 //! What other nodes have done, as far as this one keeps it in memory: how many jobs of each scraper
-//! are unfinished, and which results may serve others. It is some moments old.
+//! are unfinished, new scrapers, and which results may serve others. It is some moments old.
 
 use std::fmt::Write as _;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use uuid::Uuid;
 
 use super::handle::SharedStore;
 use super::hours::HourTable;
+use super::process::Process;
 use super::round::Value;
 use super::row_number::Hour;
 use crate::clock::UnixMs;
-use crate::store::{CacheEntry, StoreError};
+use crate::store::effects::Effect;
+use crate::store::scrapers::ScraperEntry;
+use crate::store::{Blocking, CacheEntry, StoreError};
+
+/// How much later than others a result may be seen that was stored at the same time, milliseconds.
+const LATE_MS_MAX: u64 = 10_000;
+
+/// The scrapers that have open jobs which are due at `$1`.
+const OPEN: &str = "
+    SELECT number FROM scrapers WHERE EXISTS (
+        SELECT FROM queue WHERE scraper = number AND interactive AND node IS NULL AND due_ms <= $1
+    ) OR EXISTS (
+        SELECT FROM queue WHERE scraper = number AND NOT interactive AND node IS NULL
+        AND due_ms <= $1
+    )";
+
+/// How far the feed has been read.
+pub(super) struct Feed {
+    /// Results that were stored before are known.
+    stored_from_ms: UnixMs,
+}
+
+impl Feed {
+    /// Creates one that begins with the results that were stored from `stored_from_ms` on.
+    pub(super) fn new(stored_from_ms: UnixMs) -> Feed {
+        Feed { stored_from_ms }
+    }
+
+    /// Reads what is new.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    pub(super) async fn read(&mut self, process: &Process) -> Result<(), StoreError> {
+        read_depths(process).await?;
+        let newest_ms = read_cache(process, self.stored_from_ms).await?;
+        let from_ms = newest_ms.map_or(0, |newest_ms| newest_ms.saturating_sub(LATE_MS_MAX));
+        self.stored_from_ms = self.stored_from_ms.max(from_ms);
+        Ok(())
+    }
+}
+
+/// Returns the effects of open jobs that are due at `now_ms`: a process with idle workers may
+/// reserve them.
+///
+/// # Errors
+/// Returns an error if the database fails.
+pub(super) async fn open_jobs(
+    process: &Process,
+    now_ms: UnixMs,
+) -> Result<Vec<Effect>, StoreError> {
+    let now: Vec<Value> = vec![Arc::new(now_ms as i64)];
+    let open = process.reads.ask_text(OPEN, now).committed().await?;
+    let scraper = |row: &tokio_postgres::Row| row.get::<_, i16>(0) as u16;
+    Ok(open.iter().map(|row| Effect::Open { scraper: scraper(row) }).collect())
+}
+
+/// Reads the counts of unfinished jobs, and the names of scrapers that are new.
+async fn read_depths(process: &Process) -> Result<(), StoreError> {
+    let depths = "SELECT scraper, sum(n)::int8 FROM depth GROUP BY scraper";
+    let depths = process.reads.ask_text(depths, Vec::new()).committed().await?;
+    let depths = depths.iter().map(|row| (row.get::<_, i16>(0) as u16, row.get::<_, i64>(1)));
+    let depths: Vec<(u16, i64)> = depths.collect();
+    if depths.iter().any(|(scraper, _)| process.scrapers.entry(*scraper).is_none()) {
+        learn_scrapers(process).await?;
+    }
+    for (scraper, unfinished) in depths {
+        if let Some(entry) = process.scrapers.entry(scraper) {
+            // What this process commits at this moment is counted by the next read.
+            let unfinished = usize::try_from(unfinished).unwrap_or(0);
+            entry.unfinished.store(unfinished, Ordering::Relaxed);
+        }
+    }
+    Ok(())
+}
+
+async fn learn_scrapers(process: &Process) -> Result<(), StoreError> {
+    let all = "SELECT number, name FROM scrapers ORDER BY number";
+    let all = process.reads.ask_text(all, Vec::new()).committed().await?;
+    let entries = all.iter().map(|row| ScraperEntry {
+        number: row.get::<_, i16>(0) as u16,
+        name: row.get(1),
+        unfinished: AtomicUsize::new(0),
+    });
+    process.scrapers.add(entries.collect());
+    Ok(())
+}
+
+/// Reads the results that were stored from `from_ms` on. Returns when the newest of them was.
+async fn read_cache(process: &Process, from_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
+    let hours = "SELECT hour FROM hours ORDER BY hour";
+    let hours = process.reads.ask_text(hours, Vec::new()).committed().await?;
+    let hours = hours.iter().filter_map(|row| Hour::of_number(row.get(0)));
+    let mut text = String::new();
+    for hour in hours {
+        let union = if text.is_empty() { "" } else { " UNION ALL " };
+        let table = HourTable::Cache.in_hour(hour);
+        let _ = write!(text, "{union}SELECT stored_ms, row, hash FROM {table} ");
+        text.push_str("WHERE stored_ms >= $1");
+    }
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.push_str(" ORDER BY 1, 2");
+    let from: Vec<Value> = vec![Arc::new(from_ms as i64)];
+    let found = process.reads.ask_text(&text, from).committed().await?;
+    let mut cache = process.cache_index();
+    for row in &found {
+        let (stored_ms, of, hash): (i64, i64, Uuid) = (row.get(0), row.get(1), row.get(2));
+        let entry = CacheEntry { row: of as u64, stored_ms: stored_ms as u64 };
+        let known = cache.get(hash.as_u128(), 0, UnixMs::MAX);
+        if known.is_none_or(|known| known.stored_ms < entry.stored_ms) {
+            cache.insert(hash.as_u128(), entry);
+        }
+    }
+    Ok(found.last().map(|row| row.get::<_, i64>(0) as UnixMs))
+}
 
 impl SharedStore {
-    /// Reads the counts of unfinished jobs, and the results that were stored from `cache_from_ms`
-    /// on. Blocks.
+    /// Reads what other nodes have done, with the results that were stored from `cache_from_ms` on.
+    /// Blocks.
     ///
     /// # Errors
     /// Returns an error if the database fails.
     pub(crate) fn refresh(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
-        let depth = "SELECT scraper, sum(n)::int8 FROM depth GROUP BY scraper";
-        for row in self.ask_text(depth, Vec::new()).wait()? {
-            let (scraper, unfinished): (i16, i64) = (row.get(0), row.get(1));
-            if let Some(entry) = self.process.scrapers.entry(scraper as u16) {
-                // What this process commits at this moment is counted by the next refresh.
-                let unfinished = usize::try_from(unfinished).unwrap_or(0);
-                entry.unfinished.store(unfinished, Ordering::Relaxed);
-            }
-        }
-        self.feed_cache(cache_from_ms)
-    }
-
-    fn feed_cache(&self, from_ms: UnixMs) -> Result<(), StoreError> {
-        let hours = self.ask_text("SELECT hour FROM hours ORDER BY hour", Vec::new()).wait()?;
-        let hours = hours.iter().filter_map(|row| Hour::of_number(row.get(0)));
-        let mut text = String::new();
-        for hour in hours {
-            let union = if text.is_empty() { "" } else { " UNION ALL " };
-            let table = HourTable::Cache.in_hour(hour);
-            let _ = write!(text, "{union}SELECT stored_ms, row, hash FROM {table} ");
-            text.push_str("WHERE stored_ms >= $1");
-        }
-        if text.is_empty() {
-            return Ok(());
-        }
-        text.push_str(" ORDER BY 1, 2");
-        let from: Vec<Value> = vec![Arc::new(from_ms as i64)];
-        let found = self.ask_text(&text, from).wait()?;
-        let mut cache = self.process.cache_index();
-        for row in found {
-            let (stored_ms, of, hash): (i64, i64, Uuid) = (row.get(0), row.get(1), row.get(2));
-            let entry = CacheEntry { row: of as u64, stored_ms: stored_ms as u64 };
-            let known = cache.get(hash.as_u128(), 0, UnixMs::MAX);
-            if known.is_none_or(|known| known.stored_ms < entry.stored_ms) {
-                cache.insert(hash.as_u128(), entry);
-            }
-        }
-        Ok(())
+        Feed::new(cache_from_ms).read(&self.process).wait()
     }
 }

@@ -1,7 +1,6 @@
 //! The parts of an open shared store, and what any thread asks of it at once.
 
 use std::collections::HashMap;
-use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, RwLock};
 
 use tokio::runtime::Runtime;
@@ -9,10 +8,9 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use uuid::Uuid;
 
+use super::lanes::LaneHeads;
 use super::operation::Operation;
 use super::process::Process;
-use super::reads::Read;
-use super::reserve::LaneHeads;
 use super::row_number::RowShard;
 use super::rows::RowNumbers;
 use crate::alert::{Alert, Notice};
@@ -25,6 +23,13 @@ use crate::store::{NewIdentity, Row, StoreError, WriterStats};
 /// The end of a writer's queue that callers hold.
 pub(super) type OperationQueue = mpsc::Sender<Box<dyn Operation>>;
 
+/// The tasks of an open store.
+#[derive(Default)]
+pub(super) struct Tasks {
+    pub writers: Vec<JoinHandle<()>>,
+    pub loops: Vec<JoinHandle<()>>,
+}
+
 /// A store in a schema of PostgreSQL, which belongs to several processes.
 pub(crate) struct SharedStore {
     pub(super) process: Arc<Process>,
@@ -32,11 +37,12 @@ pub(crate) struct SharedStore {
     pub(super) clock: Clock,
     /// Empty once the store is closed.
     pub(super) writers: RwLock<Vec<OperationQueue>>,
-    pub(super) readers: Vec<mpsc::Sender<Read>>,
-    pub(super) next_reader: AtomicUsize,
-    pub(super) heads: LaneHeads,
-    pub(super) writing: Mutex<Vec<JoinHandle<()>>>,
+    pub(super) tasks: Mutex<Tasks>,
+    pub(super) lane_heads: Mutex<LaneHeads>,
+    /// No more than what is queued is written.
     pub(super) closing: watch::Sender<bool>,
+    /// The loops end.
+    pub(super) stopping: watch::Sender<bool>,
     pub(super) runtime: Mutex<Option<Runtime>>,
 }
 

@@ -135,6 +135,41 @@ pub(super) async fn drop_tables(session: &PgSession, hour: Hour) -> Result<(), P
     session.batch_execute(&statements).await
 }
 
+/// Leaves only some rows in the tables of an hour, which is due again at `until_ms`. Their storage
+/// is given back as by a drop.
+///
+/// # Errors
+/// Returns an error if [`drop_tables`] would.
+pub(super) async fn shrink(
+    session: &PgSession,
+    hour: Hour,
+    rows: &[i64],
+    until_ms: UnixMs,
+) -> Result<(), PgError> {
+    let rows: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    let rows = rows.join(",");
+    let tables = KINDS.map(|kind| kind.in_hour(hour)).join(", ");
+    let mut statements =
+        format!("SET LOCAL lock_timeout = '2s'; LOCK TABLE {tables} IN ACCESS EXCLUSIVE MODE;");
+    let kept = [HourTable::Jobs, HourTable::Ends, HourTable::Batches, HourTable::Deliveries];
+    for kind in kept {
+        let table = kind.in_hour(hour);
+        statements.push_str(&format!(
+            "CREATE TEMPORARY TABLE kept_{kind} ON COMMIT DROP AS \
+             SELECT * FROM {table} WHERE row = ANY('{{{rows}}}');"
+        ));
+    }
+    statements.push_str(&format!("TRUNCATE {tables};"));
+    for kind in kept {
+        let table = kind.in_hour(hour);
+        statements.push_str(&format!("INSERT INTO {table} SELECT * FROM kept_{kind};"));
+    }
+    let hour = hour.number();
+    statements
+        .push_str(&format!("UPDATE hours SET last_expires_ms = {until_ms} WHERE hour = {hour};"));
+    session.batch_execute(&statements).await
+}
+
 /// The expiries that this node has written into `hours`.
 #[derive(Default)]
 pub(super) struct WrittenExpiries(BTreeMap<Hour, UnixMs>);

@@ -45,6 +45,11 @@ impl NodeLead {
         self.held.is_some_and(|(_, until_ms)| now_ms < until_ms)
     }
 
+    /// Returns until when this node leads, by what it knows; 0 if it does not.
+    pub(super) fn until_ms(&self) -> u64 {
+        self.held.map_or(0, |(_, until_ms)| until_ms)
+    }
+
     /// Confirms the lead, or takes it from a node that is silent. `now_ms` is a reading of the
     /// monotonic clock.
     ///

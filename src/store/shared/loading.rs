@@ -2,7 +2,7 @@
 //! for what follows from the rows of the first, and one for each demand of the operations. What was
 //! read is kept, so that the operations can decide again.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio_postgres::Row as PgRow;
@@ -16,7 +16,7 @@ use super::needs::Needs;
 use super::observations;
 use super::process::Process;
 use super::round::{Round, Value};
-use super::row_number::{Hour, RowParts};
+use super::row_number::{Hour, by_hour};
 use super::statements::{Prepared, Sql};
 use super::things::{KeyReader, ThingKey, ThingKind, ThingRange};
 use super::transaction::{
@@ -131,15 +131,6 @@ impl Load<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Returns rows by their hours.
-pub(super) fn by_hour(rows: impl IntoIterator<Item = Row>) -> BTreeMap<Hour, Vec<i64>> {
-    let mut hours: BTreeMap<Hour, Vec<i64>> = BTreeMap::new();
-    for row in rows {
-        hours.entry(RowParts::of(row).hour).or_default().push(row as i64);
-    }
-    hours
 }
 
 /// Begins a transaction with `begin`, and locks and reads what it needs.

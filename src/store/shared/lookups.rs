@@ -1,10 +1,7 @@
 //! What callers read: jobs, batches and deliveries by their rows, and what accounts have used.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::oneshot;
 use tokio_postgres::Row as PgRow;
 use uuid::Uuid;
 
@@ -205,29 +202,21 @@ impl SharedStore {
         Ok(days)
     }
 
-    /// Asks a statement of its own that no hour's tables are named by.
+    /// Does what [`ReadQueues::ask_statement`] does.
+    ///
+    /// [`ReadQueues::ask_statement`]: super::readers::ReadQueues::ask_statement
     pub(super) fn ask_statement(&self, sql: Sql, values: Vec<Value>) -> Pending<Vec<PgRow>> {
-        self.ask(|reply| Read::Statement(sql, values, reply))
+        self.process.reads.ask_statement(sql, values)
     }
 
-    /// Does what [`SharedStore::ask_statement`] does, for what is asked too seldom to stay
-    /// prepared. It may name an hour's tables: an hour without tables has no rows.
+    /// Does what [`ReadQueues::ask_text`] does.
+    ///
+    /// [`ReadQueues::ask_text`]: super::readers::ReadQueues::ask_text
     pub(super) fn ask_text(&self, text: &str, values: Vec<Value>) -> Pending<Vec<PgRow>> {
-        self.ask(|reply| Read::Text(text.to_owned(), values, reply))
+        self.process.reads.ask_text(text, values)
     }
 
-    /// Gives a read to a reader, in turn.
     pub(super) fn ask<T>(&self, read: impl FnOnce(ReadReply<T>) -> Read) -> Pending<T> {
-        let (reply, answer) = oneshot::channel();
-        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
-        let Some(reader) = turn.checked_rem(self.readers.len()).map(|place| &self.readers[place])
-        else {
-            return Pending::refused(StoreError::Closed);
-        };
-        match reader.try_send(read(reply)) {
-            Ok(()) => Pending::begun(answer),
-            Err(TrySendError::Full(_)) => Pending::refused(StoreError::Busy),
-            Err(TrySendError::Closed(_)) => Pending::refused(StoreError::Closed),
-        }
+        self.process.reads.ask(read)
     }
 }

@@ -28,6 +28,8 @@ pub(super) struct Membership {
     name: String,
     watch: CounterWatch,
     lead: NodeLead,
+    /// There was no other node at the last look.
+    is_alone: bool,
 }
 
 impl Membership {
@@ -37,12 +39,22 @@ impl Membership {
             name: name.to_owned(),
             watch: CounterWatch::new(DEAD_AFTER_MS),
             lead: NodeLead::new(TIMER, node),
+            is_alone: true,
         }
     }
 
     /// Returns whether this node leads, by what it knows at `now_ms` of the monotonic clock.
     pub(super) fn leads(&self, now_ms: u64) -> bool {
         self.lead.leads(now_ms)
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.is_alone
+    }
+
+    /// Returns until when this node leads, by the monotonic clock; 0 if it does not.
+    pub(super) fn leads_until_ms(&self) -> u64 {
+        self.lead.until_ms()
     }
 
     /// Does what is due each second. `now_ms` reads the monotonic clock.
@@ -62,6 +74,7 @@ impl Membership {
                 return Ok(if replaced { Pulse::Replaced } else { Pulse::Dead });
             }
         };
+        self.is_alone = others.is_empty();
         let beats = others.iter().map(|(NodeNumber(node), beat)| (i64::from(*node), *beat));
         let silent = self.watch.look(asked_ms, now_ms(), beats);
         self.lead.pass(session, now_ms).await?;

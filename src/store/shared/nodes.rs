@@ -16,6 +16,8 @@ pub(super) const WRITERS_MAX: u16 = 16;
 pub(super) const SLOT_OF_ALL: i32 = 0;
 /// How many rows are given back in one transaction.
 const GIVE_BACK_ROWS: i64 = 1_000;
+/// The time of the database's clock, milliseconds.
+pub(super) const NOW_MS: &str = "(extract(epoch FROM clock_timestamp()) * 1000)::int8";
 /// How often a name is taken over while another process takes it too.
 const REGISTER_TRIES: u32 = 5;
 
@@ -67,24 +69,63 @@ pub(super) async fn register(
     session: &PgSession,
     profile: &NodeProfile,
 ) -> Result<NodeNumber, StoreError> {
-    let NodeProfile { name, version, record_max, workers, settings, started_ms, writers } = profile;
-    let (schema, writers) = (SCHEMA as i32, i32::from(*writers));
     for _ in 0..REGISTER_TRIES {
-        if let Some(row) = session.query_opt(NODE_OF_NAME, &[name]).await? {
-            declare_dead(session, NodeNumber(row.get(0)), None).await?;
+        if let Some(known) = node_of_name(session, &profile.name).await? {
+            declare_dead(session, known, None).await?;
         }
-        let values: [&(dyn ToSql + Sync); 8] =
-            [name, version, &schema, record_max, workers, settings, started_ms, &writers];
-        match session.query(REGISTER, &values).await {
-            Ok(rows) => {
-                let damaged = StoreError::Damaged("a node was registered without a writer");
-                return rows.first().map(|row| NodeNumber(row.get(0))).ok_or(damaged);
-            }
-            Err(error) if error.is_duplicate() => {}
-            Err(error) => return Err(error.into()),
+        if let Some(node) = insert(session, profile).await? {
+            return Ok(node);
         }
     }
     Err(StoreError::Busy)
+}
+
+/// Registers a node under a new number that was `known` and was declared dead; `None` if another
+/// process has its name by now.
+///
+/// # Errors
+/// Returns an error if the database fails.
+pub(super) async fn register_again(
+    session: &PgSession,
+    profile: &NodeProfile,
+    known: NodeNumber,
+) -> Result<Option<NodeNumber>, StoreError> {
+    loop {
+        match node_of_name(session, &profile.name).await? {
+            // What it held is still being given back.
+            Some(node) if node == known => drop(declare_dead(session, node, None).await?),
+            Some(_) => return Ok(None),
+            None => {
+                if let Some(node) = insert(session, profile).await? {
+                    return Ok(Some(node));
+                }
+            }
+        }
+    }
+}
+
+async fn node_of_name(session: &PgSession, name: &str) -> Result<Option<NodeNumber>, StoreError> {
+    let found = session.query_opt(NODE_OF_NAME, &[&name]).await?;
+    Ok(found.map(|row| NodeNumber(row.get(0))))
+}
+
+/// Inserts a node with its fences; `None` if another one has the name.
+async fn insert(
+    session: &PgSession,
+    profile: &NodeProfile,
+) -> Result<Option<NodeNumber>, StoreError> {
+    let NodeProfile { name, version, record_max, workers, settings, started_ms, writers } = profile;
+    let (schema, writers) = (SCHEMA as i32, i32::from(*writers));
+    let values: [&(dyn ToSql + Sync); 8] =
+        [name, version, &schema, record_max, workers, settings, started_ms, &writers];
+    match session.query(REGISTER, &values).await {
+        Ok(rows) => {
+            let damaged = StoreError::Damaged("a node was registered without a writer");
+            rows.first().map(|row| Some(NodeNumber(row.get(0)))).ok_or(damaged)
+        }
+        Err(error) if error.is_duplicate() => Ok(None),
+        Err(error) => Err(error.into()),
+    }
 }
 
 /// The nodes after a beat.
@@ -141,6 +182,8 @@ const GIVE_BACK: &str = "
         SELECT row FROM {table} WHERE node = $1 ORDER BY row LIMIT $2 FOR UPDATE
     )
     UPDATE {table} SET node = NULL FROM held WHERE {table}.row = held.row";
+/// A lead that no node has is taken at once: see `lead.rs`.
+const RESIGN_FOR: &str = "UPDATE leads SET node = 0, beat = beat + 1 WHERE node = $1";
 const REMOVE: &str = "DELETE FROM nodes WHERE node = $1 AND fenced";
 
 /// Declares a node dead and gives back all that it held. `beat` is its last one that was seen: if
@@ -159,6 +202,7 @@ pub(super) async fn declare_dead(
         return Ok(false);
     }
     session.batch_execute(&fold_slots(node)).await?;
+    session.execute(RESIGN_FOR, &[&node.0]).await?;
     for table in ["queue", "outbox"] {
         let give_back = GIVE_BACK.replace("{table}", table);
         while session.execute(&give_back, &[&node.0, &GIVE_BACK_ROWS]).await? > 0 {}
@@ -187,8 +231,13 @@ fn fold_slots(node: NodeNumber) -> String {
              DELETE FROM {table} WHERE {own};\n"
         )
     };
-    format!("DELETE FROM writers WHERE node = {};\n", node.0)
-        + &fold("depth", "scraper", &["n"])
+    // A batch whose commit was not answered still finds its fence.
+    format!(
+        "WITH gone AS (DELETE FROM writers WHERE node = {} RETURNING node, slot, seq)
+         INSERT INTO gone_writers(node, slot, seq, gone_ms)
+         SELECT node, slot, seq, {NOW_MS} FROM gone;\n",
+        node.0
+    ) + &fold("depth", "scraper", &["n"])
         + &fold("credits", "account, month", &["reserved", "used"])
         + &fold("usage", "account, day, scraper", &["jobs", "done", "failed", "cached", "credits"])
 }

@@ -2,22 +2,32 @@
 //! and the tasks that write and read.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicU64, AtomicUsize};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::connect::{PgConnector, PgOptions, PgSession, Purpose};
+use super::beat::BeatLoop;
+use super::clock_offset;
+use super::connect::{PgConnector, PgSession, Purpose};
 use super::error::PgError;
-use super::handle::SharedStore;
-use super::nodes::{self, NodeNumber, NodeProfile};
+use super::feed::Feed;
+use super::handle::{SharedStore, Tasks};
+use super::hints::HintQueue;
+use super::hours;
+use super::nodes::{self, NodeProfile};
+use super::options::SharedOptions;
 use super::process::{Accounts, BATCH_BOUNDS, Process, UnknownOutcomes};
+use super::readers::ReadQueues;
 use super::reads::StoreReader;
-use super::reserve::LaneHeads;
 use super::rows::{self, RowNumbers};
 use super::schema;
+use super::standby;
+use super::status::NodeStatus;
+use super::upkeep::UpkeepLoop;
+use super::wake::{self, WakeBy, WakeLoop};
 use super::writer::StoreWriter;
-use crate::clock::{Clock, UnixMs};
 use crate::id::IdCipher;
 use crate::store::cache::CacheIndex;
 use crate::store::scrapers::ScraperEntry;
@@ -30,23 +40,6 @@ const THREADS: usize = 2;
 const READS_WAITING_MAX: usize = 8_192;
 /// How often a scraper's number is taken while other processes take numbers.
 const NUMBER_TRIES: usize = 100;
-
-/// The options of opening a shared store.
-#[derive(Clone)]
-pub(crate) struct SharedOptions {
-    pub pg: PgOptions,
-    /// Connections that write.
-    pub writers: u16,
-    /// Connections that read.
-    pub readers: u16,
-    /// Every configured scraper.
-    pub scrapers: Vec<String>,
-    /// The most results that the cache remembers.
-    pub cache_entries_max: usize,
-    /// Results stored earlier are not taken into the cache.
-    pub cache_from_ms: UnixMs,
-    pub clock: Clock,
-}
 
 impl SharedStore {
     /// Connects to the store, makes it when it is not there, registers this process and starts what
@@ -61,39 +54,55 @@ impl SharedStore {
             .enable_all()
             .build();
         let runtime = runtime.map_err(|error| PgError::of_machine(&error))?;
-        let (process, session) = runtime.block_on(prepare(options))?;
+        let (queues, reads): (Vec<_>, Vec<_>) =
+            (0..options.readers).map(|_| mpsc::channel(READS_WAITING_MAX)).unzip();
+        let opened = runtime.block_on(prepare(options, ReadQueues::new(queues)));
+        let (process, profile, session) = opened?;
+        for (number, receiver) in (0..).zip(reads) {
+            let reader = StoreReader::new(process.connector.clone(), number, receiver);
+            runtime.spawn(reader.run());
+        }
         let numbers = Arc::new(RowNumbers::new());
-        runtime.block_on(rows::fetch(&session, &numbers, options.clock.now_ms()))?;
+        let mut feed = Feed::new(options.cache_from_ms);
+        let mut beat = BeatLoop::new(process.clone(), options.clock.clone(), profile);
+        runtime.block_on(async {
+            let now_ms = options.clock.now_ms();
+            rows::fetch(&session, &numbers, now_ms).await?;
+            hours::make_ahead(&session, now_ms).await?;
+            standby::check_as(&session, options.require_standby).await?;
+            feed.read(&process).await?;
+            beat.pass().await
+        })?;
         let (closing, closed) = watch::channel(false);
-        let (mut senders, mut writing) = (Vec::new(), Vec::new());
+        let (stopping, stopped) = watch::channel(false);
+        let (mut senders, mut tasks) = (Vec::new(), Tasks::default());
         for number in 0..options.writers {
             let (sender, receiver) = mpsc::channel(WRITES_WAITING_MAX);
             let writer = StoreWriter::new(process.clone(), number, receiver, closed.clone());
-            writing.push(runtime.spawn(writer.run()));
+            let writer = writer.with_patience(options.patience);
+            tasks.writers.push(runtime.spawn(writer.run()));
             senders.push(sender);
         }
-        let readers = (0..options.readers).map(|number| {
-            let (sender, receiver) = mpsc::channel(READS_WAITING_MAX);
-            let reader = StoreReader::new(process.connector.clone(), number, receiver);
-            runtime.spawn(reader.run());
-            sender
-        });
-        let readers = readers.collect();
-        runtime.spawn(refill(session, numbers.clone(), process.clone(), options.clock.clone()));
-        let store = SharedStore {
+        let clock = options.clock.clone();
+        let upkeep = UpkeepLoop::new(process.clone(), numbers.clone(), feed, options);
+        tasks.loops.push(runtime.spawn(upkeep.run(stopped.clone())));
+        let wake = WakeLoop::new(process.clone(), clock.clone(), options.wake);
+        tasks.loops.push(runtime.spawn(wake.run(stopped.clone())));
+        if options.wake == WakeBy::Notify {
+            tasks.loops.push(runtime.spawn(wake::notify(process.clone(), stopped.clone())));
+        }
+        tasks.loops.push(runtime.spawn(beat.run(stopped)));
+        Ok(SharedStore {
             process,
             numbers,
             clock: options.clock.clone(),
             writers: RwLock::new(senders),
-            readers,
-            next_reader: AtomicUsize::new(0),
-            heads: LaneHeads::default(),
-            writing: Mutex::new(writing),
+            tasks: Mutex::new(tasks),
+            lane_heads: Mutex::default(),
             closing,
+            stopping,
             runtime: Mutex::new(Some(runtime)),
-        };
-        store.refresh(options.cache_from_ms)?;
-        Ok(store)
+        })
     }
 
     /// Writes what is queued, gives back the jobs that this process has, and ends its connections.
@@ -104,50 +113,37 @@ impl SharedStore {
         self.closing.send_replace(true);
         // With its last sender gone a writer finishes and ends.
         self.writers.write().unwrap_or_else(PoisonError::into_inner).clear();
-        let mut writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        let writing = std::mem::take(&mut *writing);
+        let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));
         runtime.block_on(async {
-            for writer in writing {
+            for writer in tasks.writers {
                 // The writer catches panics, so it ends in order.
                 let _ = writer.await;
             }
-            let Process { connector, node, .. } = &*self.process;
-            let left = async {
-                let session = connector.connect(Purpose::Setup).await?;
-                nodes::declare_dead(&session, *node, None).await
-            };
-            if let Err(error) = left.await {
-                tracing::warn!(%error, "what this process had is given back by the others");
+            // The node beats until its last write.
+            self.stopping.send_replace(true);
+            for ended in tasks.loops {
+                let _ = ended.await;
             }
         });
         runtime.shutdown_background();
     }
 }
 
-/// Fetches row numbers before those that are left are used up.
-async fn refill(
-    mut session: PgSession,
-    numbers: Arc<RowNumbers>,
-    process: Arc<Process>,
-    clock: Clock,
-) {
-    loop {
-        numbers.until_wanted().await;
-        while rows::fetch(&session, &numbers, clock.now_ms()).await.is_err() {
-            session = process.connector.connect_until_done(Purpose::Setup).await;
-        }
-    }
-}
-
-async fn prepare(options: &SharedOptions) -> Result<(Arc<Process>, PgSession), StoreError> {
+async fn prepare(
+    options: &SharedOptions,
+    reads: ReadQueues,
+) -> Result<(Arc<Process>, NodeProfile, PgSession), StoreError> {
     let connector = PgConnector::new(&options.pg)?;
-    let session = connector.connect(Purpose::Setup).await?;
+    let session = connect_patiently(&connector, options.patience).await?;
+    clock_offset::follow(&session, &options.clock, true).await?;
     let key = schema::prepare(&session, connector.schema(), None).await?;
     let scrapers = number_scrapers(&session, &options.scrapers).await?;
-    let node = register(&session, options, options.clock.now_ms()).await?;
+    let profile = profile(options);
+    let node = nodes::register(&session, &profile).await?;
     let process = Process {
         connector,
-        node,
+        status: NodeStatus::new(options.clock.clone(), node),
+        reads,
         cipher: IdCipher::new(key),
         scrapers: Arc::new(scrapers),
         accounts: Accounts::default(),
@@ -155,25 +151,36 @@ async fn prepare(options: &SharedOptions) -> Result<(Arc<Process>, PgSession), S
         listener: OnceLock::new(),
         batches: Histogram::new(&BATCH_BOUNDS),
         unknown_outcomes: UnknownOutcomes::default(),
+        hints: HintQueue::default(),
+        wakes_missed: AtomicU64::new(0),
     };
-    Ok((Arc::new(process), session))
+    Ok((Arc::new(process), profile, session))
 }
 
-async fn register(
-    session: &PgSession,
-    options: &SharedOptions,
-    now_ms: UnixMs,
-) -> Result<NodeNumber, StoreError> {
-    let profile = NodeProfile {
+/// Connects, for as long as a database that is away is waited for.
+async fn connect_patiently(
+    connector: &PgConnector,
+    patience: Duration,
+) -> Result<PgSession, StoreError> {
+    let known = match connector.connect(Purpose::Setup).await.map_err(StoreError::from) {
+        // It may come.
+        Err(error @ StoreError::Unavailable(_)) => error,
+        known => return known,
+    };
+    let connecting = connector.connect_until_done(Purpose::Setup);
+    tokio::time::timeout(patience, connecting).await.map_err(|_| known)
+}
+
+fn profile(options: &SharedOptions) -> NodeProfile {
+    NodeProfile {
         name: options.pg.node.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
         record_max: 1,
         workers: Vec::new(),
         settings: Vec::new(),
-        started_ms: now_ms as i64,
+        started_ms: options.clock.now_ms() as i64,
         writers: options.writers,
-    };
-    nodes::register(session, &profile).await
+    }
 }
 
 /// Gives every configured scraper a number, and returns all that the store knows with the numbers
@@ -193,7 +200,7 @@ async fn number_scrapers(
         let entries: Vec<ScraperEntry> = entries.collect();
         let names: BTreeSet<&str> = entries.iter().map(|entry| entry.name.as_str()).collect();
         let Some(missing) = configured.iter().find(|name| !names.contains(name.as_str())) else {
-            return Ok(Scrapers { entries });
+            return Ok(Scrapers::new(entries));
         };
         let number = entries.last().map_or(0, |entry| entry.number + 1) as i16;
         let insert = "INSERT INTO scrapers(number, name) VALUES ($1, $2) ON CONFLICT DO NOTHING";

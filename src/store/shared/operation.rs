@@ -1,24 +1,11 @@
 //! An operation of the store as the writer sees it: what it needs, how it decides, and who waits
 //! for its answer.
 
-use std::collections::HashMap;
-
 use tokio::sync::oneshot;
 
 use super::needs::Needs;
 use super::transaction::Transaction;
-use crate::store::effects::Effect;
 use crate::store::{Pending, StoreError};
-
-/// The outcome of one try to commit a batch, beside the answers.
-#[derive(Debug)]
-pub(super) struct Decided {
-    /// To what the try raises the fence. No other try ever does.
-    pub fence: i64,
-    pub effects: Vec<Effect>,
-    /// By how much the numbers of unfinished jobs change, by scraper.
-    pub depth: HashMap<u16, isize>,
-}
 
 /// An operation that waits for its transaction.
 pub(super) trait Operation: Send {

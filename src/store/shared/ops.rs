@@ -72,6 +72,19 @@ impl SharedStore {
         })
     }
 
+    /// Does what [`SharedStore::begin_transition`] does with the event that begins an attempt: see
+    /// [`crate::store::Store::begin_start`].
+    pub(crate) fn begin_start(
+        &self,
+        row: Row,
+        now_ms: UnixMs,
+        decide: impl Fn(&Job) -> Event + Send + 'static,
+    ) -> Pending<Result<Job, TransitionError>> {
+        self.queue_blocking(row, Needs::of_job(row), move |transaction| {
+            transaction.start(row, now_ms, |job| Some(decide(job)))
+        })
+    }
+
     /// Does what [`SharedStore::begin_transition`] does, and blocks until it is committed.
     ///
     /// # Errors

@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::handle::SharedStore;
 use super::needs::Needs;
 use super::round::Value;
+use super::statements::Sql;
 use super::transaction::Transaction;
 use crate::clock::UnixMs;
 use crate::id::IdParts;
@@ -15,12 +16,13 @@ use crate::job::{DELIVERY_MS_MAX, Delivery, DeliveryAttempt, Recipient, Subject}
 use crate::store::effects::Effect;
 use crate::store::{OutboxKey, ResendError, Row, StoreError};
 
-/// The most deliveries of one read.
-const VISIT_ROWS_MAX: i64 = 1_000;
+/// The most deliveries that are claimed and read at once: what one node has the others do not.
+const VISIT_ROWS_MAX: i64 = 100;
 
 impl SharedStore {
     /// Walks the deliveries that are due at `now_ms`: see [`crate::store::Store::visit_outbox`].
-    /// Blocks.
+    /// They are this process's from then on, so that no other one makes the same attempt; what
+    /// another has already is left out. Blocks.
     ///
     /// # Errors
     /// Returns an error if the database fails.
@@ -30,22 +32,21 @@ impl SharedStore {
         after: Option<OutboxKey>,
         mut visit: impl FnMut(OutboxKey, Recipient) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        let text = "SELECT due_ms, row, receiver FROM outbox \
-                    WHERE (due_ms <= $1 OR due_ms > $2) AND (due_ms, row) > ($3, $4) \
-                    ORDER BY due_ms, row LIMIT $5";
         // None of these is due for more than a day.
         let late_ms = now_ms.saturating_add(DELIVERY_MS_MAX);
         let mut after =
             after.map_or((i64::MIN, i64::MIN), |(due_ms, row)| (number(due_ms), number(row)));
         loop {
             let values: Vec<Value> = vec![
+                Arc::new(self.process.status.number().0),
                 Arc::new(number(now_ms)),
                 Arc::new(number(late_ms)),
                 Arc::new(after.0),
                 Arc::new(after.1),
                 Arc::new(VISIT_ROWS_MAX),
             ];
-            let found = self.ask_text(text, values).wait()?;
+            self.ask_statement(Sql::ClaimOutbox, values.clone()).wait()?;
+            let found = self.ask_statement(Sql::VisitOutbox, values).wait()?;
             for row in &found {
                 after = (row.get(0), row.get(1));
                 let key = (after.0 as UnixMs, after.1 as Row);
@@ -65,8 +66,9 @@ impl SharedStore {
     /// # Errors
     /// Returns an error if the database fails.
     pub(crate) fn next_delivery_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
-        let text = "SELECT min(due_ms) FROM outbox WHERE due_ms > $1";
-        let found = self.ask_text(text, vec![Arc::new(number(now_ms))]).wait()?;
+        let values: Vec<Value> =
+            vec![Arc::new(self.process.status.number().0), Arc::new(number(now_ms))];
+        let found = self.ask_statement(Sql::NextDelivery, values).wait()?;
         let due_ms: Option<i64> = found.first().and_then(|row| row.get(0));
         Ok(due_ms.map(|due_ms| due_ms as UnixMs))
     }

@@ -6,7 +6,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use super::connect::PgConnector;
-use super::nodes::NodeNumber;
+use super::decided::Decided;
+use super::hints::HintQueue;
+use super::outages::Finder;
+use super::readers::ReadQueues;
+use super::status::NodeStatus;
 use crate::id::IdCipher;
 use crate::store::cache::CacheIndex;
 use crate::store::effects::{Effect, Listener};
@@ -54,8 +58,8 @@ pub(super) struct UnknownOutcomes {
 /// The state that the parts of a process share.
 pub(super) struct Process {
     pub connector: PgConnector,
-    /// The number of this process's row among the nodes.
-    pub node: NodeNumber,
+    pub status: NodeStatus,
+    pub reads: ReadQueues,
     pub cipher: IdCipher,
     pub scrapers: Arc<Scrapers>,
     pub accounts: Accounts,
@@ -64,16 +68,47 @@ pub(super) struct Process {
     /// The operations of each transaction.
     pub batches: Histogram,
     pub unknown_outcomes: UnknownOutcomes,
+    pub hints: HintQueue,
+    /// Ends of what was waited for here that no hint has reported in time.
+    pub wakes_missed: AtomicU64,
 }
 
 impl Process {
-    /// Makes what follows from a commit follow.
-    pub(super) fn committed(
-        &self,
-        operations: usize,
-        effects: &[Effect],
-        depth: &HashMap<u16, isize>,
-    ) {
+    /// Notes why writes are refused, and tells the listener if that is new.
+    pub(super) fn note_outage(&self, finder: Finder, error: StoreError) {
+        if !self.status.outages.note(finder, error.clone()) {
+            return;
+        }
+        tracing::error!(%error, "the store takes no writes");
+        if let Some(listener) = self.listener.get() {
+            let heard = catch_unwind(AssertUnwindSafe(|| listener.failed(&error)));
+            if heard.is_err() {
+                tracing::error!("the listener to the store's commits panicked");
+            }
+        }
+    }
+
+    /// Notes that a part finds things well.
+    pub(super) fn clear_outage(&self, finder: Finder) {
+        if self.status.outages.clear(finder) {
+            tracing::info!("the store takes writes again");
+        }
+    }
+
+    /// Tells the listener of effects that are no commit's of this process.
+    pub(super) fn tell(&self, effects: &[Effect]) {
+        if let Some(listener) = self.listener.get().filter(|_| !effects.is_empty()) {
+            // What is committed stays so, and its callers must hear that.
+            let heard = catch_unwind(AssertUnwindSafe(|| listener.committed(effects)));
+            if heard.is_err() {
+                tracing::error!("the listener to the store's commits panicked");
+            }
+        }
+    }
+
+    /// Makes what follows from the commit of some operations follow.
+    pub(super) fn committed(&self, operations: usize, decided: &Decided) {
+        let Decided { effects, depth, opened, .. } = decided;
         self.batches.observe(operations as u64);
         for (number, change) in depth {
             let Some(entry) = self.scrapers.entry(*number) else { continue };
@@ -87,13 +122,9 @@ impl Process {
                 self.cache_index().insert(*hash, entry);
             }
         }
-        if let Some(listener) = self.listener.get() {
-            // What is committed stays so, and its callers must hear that.
-            let heard = catch_unwind(AssertUnwindSafe(|| listener.committed(effects)));
-            if heard.is_err() {
-                tracing::error!("the listener to the store's commits panicked");
-            }
-        }
+        self.tell(effects);
+        let opened = opened.iter().map(|scraper| Effect::Open { scraper: *scraper });
+        self.hints.add(effects.iter().cloned().chain(opened), self.status.wall_ms());
     }
 
     pub(super) fn cache_index(&self) -> MutexGuard<'_, CacheIndex> {

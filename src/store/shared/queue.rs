@@ -1,92 +1,27 @@
-//! The queue of unfinished jobs: which of them this process takes, and what time does to them.
+//! What time does to unfinished jobs: the start deadlines that pass, expiry, and waits that a clock
+//! that was set back would make too long. One node at a time does it: the others find nothing due.
 
 use std::sync::Arc;
 
 use super::handle::SharedStore;
 use super::needs::Needs;
 use super::round::Value;
-use super::statements::Sql;
 use crate::clock::UnixMs;
 use crate::job::{Job, TransitionError};
 use crate::store::cache::CACHE_AHEAD_MS_MAX;
 use crate::store::change;
 use crate::store::{DeadlineOutcome, ReadyKey, Row, SWEEP_ROWS_MAX, StoreError, SweepOutcome};
 
-/// The most idempotency keys and counts of batches that one sweep removes.
-const FORGOTTEN_ROWS_MAX: i64 = 1_000;
-const FORGET_KEYS: &str = "DELETE FROM idempotency WHERE key_hash IN \
-    (SELECT key_hash FROM idempotency WHERE expires_ms <= $1 ORDER BY key_hash LIMIT $2 \
-    FOR UPDATE SKIP LOCKED)";
-/// What a delivery still needs stays.
-const FORGET_BATCH_ENDS: &str = "DELETE FROM batch_ends WHERE row IN \
-    (SELECT row FROM batch_ends b WHERE expires_ms <= $1 \
-    AND NOT EXISTS (SELECT FROM outbox o WHERE o.row = b.row) ORDER BY row LIMIT $2 \
-    FOR UPDATE SKIP LOCKED)";
-
-/// The jobs that this process has taken, in the order in which they came due.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Reserved {
-    pub rows: Vec<Row>,
-    /// Where the next reserve may begin: nothing open is due before, but for what comes back.
-    pub head_ms: UnixMs,
-}
-
 impl SharedStore {
-    /// Takes at most `most` of a scraper's open jobs that are due from `head_ms` to `now_ms` for
-    /// the workers of this process. Dead rows of the queue's head are not looked at again where
-    /// `head_ms` is that of the reserve before. Blocks.
-    ///
-    /// # Errors
-    /// Returns an error if the database fails; nothing was taken then, or it is found by the next
-    /// declaration of death.
-    pub(super) fn reserve_from(
-        &self,
-        scraper: u16,
-        interactive: bool,
-        head_ms: UnixMs,
-        now_ms: UnixMs,
-        most: usize,
-    ) -> Result<Reserved, StoreError> {
-        let values: Vec<Value> = vec![
-            Arc::new(self.process.node.0),
-            Arc::new(scraper as i16),
-            Arc::new(interactive),
-            Arc::new(head_ms as i64),
-            Arc::new(now_ms as i64),
-            Arc::new(most as i64),
-        ];
-        let found = self.ask_statement(Sql::Reserve, values).wait()?;
-        let mut taken: Vec<(UnixMs, Row)> = found
-            .iter()
-            .map(|row| (row.get::<_, i64>(0) as UnixMs, row.get::<_, i64>(1) as Row))
-            .collect();
-        taken.sort_unstable();
-        // A short one has seen all there is: what was locked by another may come back earlier.
-        let head_ms = match taken.last() {
-            Some((due_ms, _)) if taken.len() == most => *due_ms,
-            Some(_) | None => 0,
-        };
-        Ok(Reserved { rows: taken.into_iter().map(|(_, row)| row).collect(), head_ms })
-    }
-
-    /// Gives jobs back that this process has taken and has not begun. Blocks.
-    ///
-    /// # Errors
-    /// Returns an error if the database fails.
-    pub(crate) fn give_back(&self, rows: &[Row]) -> Result<(), StoreError> {
-        let text = "UPDATE queue SET node = NULL WHERE node = $1 AND row IN \
-                    (SELECT row FROM queue WHERE row = ANY($2) ORDER BY row FOR UPDATE)";
-        let rows: Vec<i64> = rows.iter().map(|row| *row as i64).collect();
-        let values: Vec<Value> = vec![Arc::new(self.process.node.0), Arc::new(rows)];
-        self.ask_text(text, values).wait().map(drop)
-    }
-
     /// Ends at most [`SWEEP_ROWS_MAX`] jobs that should have started by `now_ms` and have not.
     /// Blocks until it is committed.
     ///
     /// # Errors
     /// Returns an error if the database fails; no job was ended.
     pub(crate) fn end_overdue(&self, now_ms: UnixMs) -> Result<DeadlineOutcome, StoreError> {
+        if !self.process.status.leads() {
+            return Ok(DeadlineOutcome::default());
+        }
         let text = "SELECT row, start_by_ms FROM queue WHERE start_by_ms <= $1 \
                     ORDER BY start_by_ms, row LIMIT $2";
         let filed = self.ask_text(text, due_by(now_ms)).wait()?;
@@ -133,6 +68,9 @@ impl SharedStore {
         by_ms: u64,
         after: Option<ReadyKey>,
     ) -> Result<Option<ReadyKey>, StoreError> {
+        if !self.process.status.leads() {
+            return Ok(None);
+        }
         let text = "SELECT scraper, interactive, due_ms, row FROM queue WHERE due_ms > $1 \
                     AND (scraper, interactive, due_ms, row) > ($2, $3, $4, $5) \
                     ORDER BY 1, 2, 3, 4 LIMIT $6";
@@ -182,6 +120,9 @@ impl SharedStore {
             cache.forget_after(now_ms.saturating_add(CACHE_AHEAD_MS_MAX));
             cache.forget_before(cache_from_ms);
         }
+        if !self.process.status.leads() {
+            return Ok(SweepOutcome::default());
+        }
         let text = "SELECT row FROM queue WHERE expires_ms <= $1 ORDER BY expires_ms, row LIMIT $2";
         let expired = self.ask_text(text, due_by(now_ms)).wait()?;
         let expired: Vec<Row> = expired.iter().map(|row| row.get::<_, i64>(0) as Row).collect();
@@ -195,10 +136,6 @@ impl SharedStore {
                     .count())
             });
             rows = settled.wait()?;
-        }
-        for text in [FORGET_KEYS, FORGET_BATCH_ENDS] {
-            let values: Vec<Value> = vec![Arc::new(now_ms as i64), Arc::new(FORGOTTEN_ROWS_MAX)];
-            self.ask_text(text, values).wait()?;
         }
         self.sweep_completions(now_ms)?;
         Ok(SweepOutcome { rows, cache_entries: 0 })

@@ -10,9 +10,8 @@ use tokio_postgres::Row as PgRow;
 
 use super::connect::{PgConnector, PgSession, Purpose};
 use super::error::{ErrorClass, PgError};
-use super::loading::by_hour;
 use super::round::{Round, Value};
-use super::row_number::Hour;
+use super::row_number::{Hour, by_hour};
 use super::statements::{Prepared, Sql};
 use crate::store::{Row, StoreError};
 
@@ -143,8 +142,13 @@ impl StoreReader {
                     if error.is_lost() {
                         self.session = None;
                     }
+                    let is_gone = error.class() == ErrorClass::TableMissing;
+                    if is_gone && let Some((_, prepared)) = &mut self.session {
+                        // The tables of an hour were dropped that a statement was prepared for.
+                        prepared.clear();
+                    }
                     tries += 1;
-                    if !error.is_lost() || tries > 1 {
+                    if !(error.is_lost() || is_gone) || tries > 1 {
                         return Err(error.into());
                     }
                 }

@@ -1,38 +1,33 @@
-//! What this process takes of the jobs that are open to all, and from where on it looks for them.
+//! Taking open jobs of the queue for this process, and giving them back.
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, PoisonError};
 
 use super::handle::SharedStore;
+use super::lanes::{LaneHead, LaneHeads};
 use super::round::Value;
+use super::statements::Sql;
 use crate::clock::UnixMs;
 use crate::store::{Row, StoreError};
 
-/// How long a lane's open jobs are looked for from where the last look ended: what has come back
-/// with an earlier time, or was left taken by a write that failed, is found after it.
-const HEAD_AGE_MAX: Duration = Duration::from_secs(10);
-/// The most jobs of its own that a process looks for among those it has.
-const OWN_ROWS_MAX: i64 = 1_000;
+/// How often a lane is looked at from its beginning, milliseconds: a job that comes back may be due
+/// before where the last reserve has stopped.
+const FROM_START_MS: u64 = 10_000;
 
-/// Where the next look for a lane's open jobs begins.
-#[derive(Clone, Copy)]
-struct LaneHead {
-    due_ms: UnixMs,
-    /// When the lane was last looked at from the beginning of time.
-    whole_at: Instant,
+/// The jobs that this process has taken, in the order in which they came due.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Reserved {
+    pub rows: Vec<Row>,
+    /// Where the next reserve may begin: nothing open is due before, but for what comes back.
+    pub head_ms: UnixMs,
 }
 
-/// The heads of all lanes: a scraper's jobs that a client waits for, and the others.
-#[derive(Default)]
-pub(super) struct LaneHeads(Mutex<HashMap<(u16, bool), LaneHead>>);
-
 impl SharedStore {
-    /// Takes open jobs for this process, and finds those that it has and nobody works on: see
-    /// [`crate::store::Store::reserve`]. Blocks.
+    /// Reserves jobs of a scraper for this process: see [`crate::store::Store::reserve`]. What no
+    /// worker of this process has, though the process has taken it, is returned too. Blocks.
     ///
     /// # Errors
-    /// Returns an error if the database fails; nothing was taken then, or it is found again.
+    /// Returns an error if the database fails; nothing was taken then, or it is found by a later
+    /// call.
     pub(crate) fn reserve(
         &self,
         scraper: u16,
@@ -42,44 +37,84 @@ impl SharedStore {
         is_held: impl Fn(Row) -> bool,
     ) -> Result<Vec<Row>, StoreError> {
         let lane = (scraper, interactive);
-        let instant = self.clock.instant();
-        let known = self.heads.0.lock().unwrap_or_else(PoisonError::into_inner).get(&lane).copied();
-        let known =
-            known.filter(|head| instant.saturating_duration_since(head.whole_at) < HEAD_AGE_MAX);
-        let head = known.unwrap_or(LaneHead { due_ms: 0, whole_at: instant });
-        let mut rows = match known {
-            Some(_) => Vec::new(),
-            None => self.own_due(scraper, interactive, now_ms)?,
-        };
-        rows.retain(|row| !is_held(*row));
-        rows.truncate(most);
-        if rows.len() < most {
-            let room = most - rows.len();
-            let taken = self.reserve_from(scraper, interactive, head.due_ms, now_ms, room)?;
-            let head = LaneHead { due_ms: taken.head_ms, ..head };
-            self.heads.0.lock().unwrap_or_else(PoisonError::into_inner).insert(lane, head);
-            rows.extend(taken.rows.into_iter().filter(|row| !is_held(*row)));
+        let monotonic_ms = self.process.status.now_ms();
+        let head = self.lane_heads().get(&lane).copied();
+        let head = head.filter(|head| monotonic_ms < head.until_ms);
+        let mut reserved = Vec::new();
+        if head.is_none() {
+            let values: Vec<Value> = vec![
+                Arc::new(self.process.status.number().0),
+                Arc::new(scraper as i16),
+                Arc::new(interactive),
+                Arc::new(now_ms as i64),
+            ];
+            let held = self.ask_statement(Sql::HeldReady, values).wait()?;
+            let held = held.iter().map(|row| row.get::<_, i64>(0) as Row);
+            reserved.extend(held.filter(|row| !is_held(*row)).take(most));
         }
-        Ok(rows)
+        let until_ms = head.map_or(monotonic_ms.saturating_add(FROM_START_MS), |it| it.until_ms);
+        let from_ms = head.map_or(0, |head| head.due_ms);
+        let open = most - reserved.len();
+        if open > 0 {
+            let taken = self.reserve_from(scraper, interactive, from_ms, now_ms, open)?;
+            reserved.extend(taken.rows.into_iter().filter(|row| !is_held(*row)));
+            let head = LaneHead { due_ms: taken.head_ms, until_ms };
+            self.lane_heads().insert(lane, head);
+        }
+        Ok(reserved)
     }
 
-    /// Returns the jobs of a lane that are due at `now_ms` and that this process has.
-    fn own_due(
+    fn lane_heads(&self) -> std::sync::MutexGuard<'_, LaneHeads> {
+        // A map that a panic has left half-changed can at worst look further back.
+        self.lane_heads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes at most `most` of a scraper's open jobs that are due from `head_ms` to `now_ms` for
+    /// the workers of this process. Dead rows of the queue's head are not looked at again where
+    /// `head_ms` is that of the reserve before. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails; nothing was taken then, or it is found by the next
+    /// declaration of death.
+    pub(super) fn reserve_from(
         &self,
         scraper: u16,
         interactive: bool,
+        head_ms: UnixMs,
         now_ms: UnixMs,
-    ) -> Result<Vec<Row>, StoreError> {
-        let text = "SELECT row FROM queue WHERE node = $1 AND scraper = $2 AND interactive = $3 \
-                    AND due_ms <= $4 ORDER BY due_ms, row LIMIT $5";
+        most: usize,
+    ) -> Result<Reserved, StoreError> {
         let values: Vec<Value> = vec![
-            Arc::new(self.process.node.0),
+            Arc::new(self.process.status.number().0),
             Arc::new(scraper as i16),
             Arc::new(interactive),
+            Arc::new(head_ms as i64),
             Arc::new(now_ms as i64),
-            Arc::new(OWN_ROWS_MAX),
+            Arc::new(most as i64),
         ];
-        let found = self.ask_text(text, values).wait()?;
-        Ok(found.iter().map(|row| row.get::<_, i64>(0) as Row).collect())
+        let found = self.ask_statement(Sql::Reserve, values).wait()?;
+        let mut taken: Vec<(UnixMs, Row)> = found
+            .iter()
+            .map(|row| (row.get::<_, i64>(0) as UnixMs, row.get::<_, i64>(1) as Row))
+            .collect();
+        taken.sort_unstable();
+        // A short one has seen all there is: what was locked by another may come back earlier.
+        let head_ms = match taken.last() {
+            Some((due_ms, _)) if taken.len() == most => *due_ms,
+            Some(_) | None => 0,
+        };
+        Ok(Reserved { rows: taken.into_iter().map(|(_, row)| row).collect(), head_ms })
+    }
+
+    /// Gives jobs back that this process has taken and has not begun. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    pub(crate) fn give_back(&self, rows: &[Row]) -> Result<(), StoreError> {
+        let text = "UPDATE queue SET node = NULL WHERE node = $1 AND row IN \
+                    (SELECT row FROM queue WHERE row = ANY($2) ORDER BY row FOR UPDATE)";
+        let rows: Vec<i64> = rows.iter().map(|row| *row as i64).collect();
+        let values: Vec<Value> = vec![Arc::new(self.process.status.number().0), Arc::new(rows)];
+        self.ask_text(text, values).wait().map(drop)
     }
 }

@@ -1,6 +1,8 @@
 //! The layout of a row number: the hour and the shard name the tables that have the row, so that an
 //! id alone is the map. It cannot change: ids that clients hold carry it.
 
+use std::collections::BTreeMap;
+
 use crate::clock::UnixMs;
 use crate::store::Row;
 
@@ -35,6 +37,12 @@ impl Hour {
     /// Returns the hour that many hours later.
     pub(super) fn plus(self, hours: u32) -> Hour {
         Hour(self.0.saturating_add(hours).min(HOURS - 1))
+    }
+
+    /// Returns the first and the last row that it can have.
+    pub(super) fn rows(self) -> (Row, Row) {
+        let first = u64::from(self.0) << (COUNTER_BITS + SHARD_BITS);
+        (first, first + (1 << (COUNTER_BITS + SHARD_BITS)) - 1)
     }
 
     /// Returns when the hour is over.
@@ -102,6 +110,15 @@ impl RowParts {
             | (u64::from(self.shard.0) << COUNTER_BITS)
             | u64::from(self.counter)
     }
+}
+
+/// Returns rows by their hours.
+pub(super) fn by_hour(rows: impl IntoIterator<Item = Row>) -> BTreeMap<Hour, Vec<i64>> {
+    let mut hours: BTreeMap<Hour, Vec<i64>> = BTreeMap::new();
+    for row in rows {
+        hours.entry(RowParts::of(row).hour).or_default().push(row as i64);
+    }
+    hours
 }
 
 #[cfg(test)]

@@ -57,6 +57,11 @@ pub(super) enum Sql {
     ReadBatches,
     ReadDeliveries,
     Reserve,
+    HeldReady,
+    NextReady,
+    ClaimOutbox,
+    VisitOutbox,
+    NextDelivery,
 }
 
 impl Sql {
@@ -313,6 +318,38 @@ impl Sql {
                  RETURNING q.due_ms, q.row",
                 &[Type::INT4, Type::INT2, Type::BOOL, Type::INT8, Type::INT8, Type::INT8],
             ),
+            Sql::HeldReady => (
+                "SELECT row FROM queue WHERE node = $1 AND scraper = $2 AND interactive = $3 \
+                 AND due_ms <= $4 ORDER BY due_ms, row",
+                &[Type::INT4, Type::INT2, Type::BOOL, Type::INT8],
+            ),
+            Sql::NextReady => (
+                "SELECT min(due_ms) FROM ((SELECT due_ms FROM queue WHERE scraper = $1 \
+                 AND interactive AND node IS NULL AND due_ms > $2 ORDER BY due_ms LIMIT 1) \
+                 UNION ALL (SELECT due_ms FROM queue WHERE scraper = $1 \
+                 AND NOT interactive AND node IS NULL AND due_ms > $2 ORDER BY due_ms LIMIT 1)) q",
+                &[Type::INT2, Type::INT8],
+            ),
+            // As a reserve does.
+            Sql::ClaimOutbox => (
+                "WITH node AS MATERIALIZED (SELECT node FROM writers WHERE node = $1 AND slot = 0 \
+                 FOR KEY SHARE), picked AS MATERIALIZED (SELECT row FROM outbox \
+                 WHERE node IS NULL AND (due_ms <= $2 OR due_ms > $3) AND (due_ms, row) > ($4, $5) \
+                 ORDER BY due_ms, row LIMIT $6 FOR UPDATE SKIP LOCKED) \
+                 UPDATE outbox o SET node = node.node FROM node, picked WHERE o.row = picked.row",
+                &[Type::INT4, Type::INT8, Type::INT8, Type::INT8, Type::INT8, Type::INT8],
+            ),
+            Sql::VisitOutbox => (
+                "SELECT due_ms, row, receiver FROM outbox WHERE node = $1 \
+                 AND (due_ms <= $2 OR due_ms > $3) AND (due_ms, row) > ($4, $5) \
+                 ORDER BY due_ms, row LIMIT $6",
+                &[Type::INT4, Type::INT8, Type::INT8, Type::INT8, Type::INT8, Type::INT8],
+            ),
+            Sql::NextDelivery => (
+                "SELECT min(due_ms) FROM outbox WHERE due_ms > $2 \
+                 AND (node IS NULL OR node = $1)",
+                &[Type::INT4, Type::INT8],
+            ),
         }
     }
 }
@@ -322,6 +359,11 @@ impl Sql {
 pub(super) struct Prepared(HashMap<(Sql, Option<Hour>), Statement>);
 
 impl Prepared {
+    /// Forgets all statements.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+
     /// Returns a statement that names no hour's tables, or those of `hour`.
     ///
     /// # Errors

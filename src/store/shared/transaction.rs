@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use super::alert_marks::MarkThings;
 use super::demand::Things;
+use super::nodes::NodeNumber;
 use super::process::{AccountNumber, Process};
 use super::things::{ThingKey, ThingKind};
 use crate::clock::{self, UnixMs};
@@ -96,6 +97,7 @@ pub(super) struct CreditsDelta {
 /// A transaction.
 pub(super) struct Transaction<'p> {
     process: &'p Process,
+    node: NodeNumber,
     /// That of the counters and sums which only this writer changes.
     pub slot: i32,
     /// Those that cannot be read fail the operations that need them, and no others.
@@ -123,12 +125,16 @@ pub(super) struct Transaction<'p> {
     /// By how much the numbers of unfinished jobs change, by scraper.
     pub depth: HashMap<u16, isize>,
     pub effects: Vec<Effect>,
+    /// Scrapers that have new open jobs which are due.
+    pub opened: BTreeSet<u16>,
 }
 
 impl<'p> Transaction<'p> {
-    pub(super) fn new(process: &'p Process, slot: i32) -> Transaction<'p> {
+    /// Begins a transaction of the process as the node `node`, by a writer with this slot.
+    pub(super) fn new(process: &'p Process, node: NodeNumber, slot: i32) -> Transaction<'p> {
         Transaction {
             process,
+            node,
             slot,
             jobs: BTreeMap::new(),
             batches: BTreeMap::new(),
@@ -145,6 +151,7 @@ impl<'p> Transaction<'p> {
             completions: Vec::new(),
             depth: HashMap::new(),
             effects: Vec::new(),
+            opened: BTreeSet::new(),
         }
     }
 
@@ -185,13 +192,16 @@ impl<'p> Transaction<'p> {
         }
         let mut change = change::submit(job, scraper, result);
         self.follow(&mut change, account, job.created_ms);
+        if !is_taken && !job.state.finished() {
+            self.opened.insert(scraper);
+        }
         let row = JobRow {
             job: job.clone(),
             scraper,
             account,
             stored: StoredIn::Nowhere,
             fate: Fate::Changed,
-            node: is_taken.then_some(self.process.node.0),
+            node: is_taken.then_some(self.node.0),
             result: result.map(<[u8]>::to_vec),
         };
         self.jobs.insert(job.row, Ok(row));
@@ -252,12 +262,30 @@ impl<'p> Transaction<'p> {
             });
         let outcome = outcome.map(|(job, json)| {
             known.fate = Fate::Changed;
-            known.node = (job.state == State::Running).then_some(self.process.node.0);
+            known.node = (job.state == State::Running).then_some(self.node.0);
+            if known.node.is_none() && !job.state.finished() && job.due_ms <= now_ms {
+                self.opened.insert(known.scraper);
+            }
             known.result = json;
             job
         });
         self.jobs.insert(row, Ok(known));
         Ok(outcome)
+    }
+
+    /// Does what [`Transaction::transition`] does for a worker that begins an attempt. A job that
+    /// another node has is not its to begin.
+    pub(super) fn start(
+        &mut self,
+        row: Row,
+        now_ms: UnixMs,
+        decide: impl FnOnce(&Job) -> Option<Event>,
+    ) -> Result<Result<Job, TransitionError>, StoreError> {
+        let node = self.job(row)?.and_then(|known| known.node);
+        if node.is_some_and(|node| node != self.node.0) {
+            return Ok(Err(TransitionError::StaleLease));
+        }
+        self.transition(row, now_ms, decide, None)
     }
 
     /// Settles an unfinished job that has expired at `now_ms`; true if it was one.

@@ -14,11 +14,14 @@ use tokio::sync::{mpsc, watch};
 
 use super::accounts;
 use super::connect::{PgSession, Purpose};
+use super::decided::Decided;
 use super::error::{ErrorClass, PgError};
 use super::hours::{self, WRITE_EXPIRY, WrittenExpiries};
 use super::loading::{self, LoadedRows};
 use super::needs::Needs;
-use super::operation::{Decided, Operation};
+use super::nodes::NodeNumber;
+use super::operation::Operation;
+use super::outages::Finder;
 use super::process::{Process, UnknownOutcomes};
 use super::round::{Round, Value};
 use super::row_number::{Hour, RowParts};
@@ -28,8 +31,6 @@ use super::transaction::Transaction;
 use crate::clock::UnixMs;
 use crate::store::{BATCH_WRITES_MAX, StoreError};
 
-/// How long a batch that was not begun waits for a connection before it is refused.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How often a batch is tried again that found another transaction in its way.
 const CONTENDED_TRIES_MAX: u32 = 5;
 /// How often the operations of a batch may demand more rows. Each demand follows from the one
@@ -37,8 +38,6 @@ const CONTENDED_TRIES_MAX: u32 = 5;
 const DEMANDS_MAX: u32 = 32;
 /// The SQLSTATE of the fence's statement where it finds no row.
 const FENCE_CLOSED: &str = "22012";
-/// What a writer of a node says that was declared dead.
-const NODE_GONE: StoreError = StoreError::Closed;
 
 /// A connection and what it has prepared.
 struct Link {
@@ -49,6 +48,8 @@ struct Link {
 /// A writer.
 pub(super) struct StoreWriter {
     process: Arc<Process>,
+    /// The node that the process was when this writer learned it.
+    node: NodeNumber,
     /// Its number among the writers of the node.
     number: u16,
     /// The fence as the latest commit has left it.
@@ -59,6 +60,8 @@ pub(super) struct StoreWriter {
     closing: watch::Receiver<bool>,
     link: Option<Link>,
     expiries: WrittenExpiries,
+    /// How long a batch that was not begun waits for a connection before it is refused.
+    patience: Duration,
 }
 
 /// Why a try has not been committed.
@@ -103,8 +106,25 @@ impl StoreWriter {
         closing: watch::Receiver<bool>,
     ) -> StoreWriter {
         let expiries = WrittenExpiries::default();
-        let (fence, issued, link) = (0, 0, None);
-        StoreWriter { process, number, fence, issued, receiver, closing, link, expiries }
+        let (fence, issued, link, patience) = (0, 0, None, Duration::ZERO);
+        let node = process.status.number();
+        StoreWriter {
+            process,
+            node,
+            number,
+            fence,
+            issued,
+            receiver,
+            closing,
+            link,
+            expiries,
+            patience,
+        }
+    }
+
+    /// Makes a batch that was not begun wait so long for a connection.
+    pub(super) fn with_patience(self, patience: Duration) -> StoreWriter {
+        StoreWriter { patience, ..self }
     }
 
     /// Writes what comes until the queue is closed, and all that is in it then.
@@ -128,8 +148,9 @@ impl StoreWriter {
             let mut tries = Vec::new();
             match self.commit(&mut batch, &mut tries).await {
                 Ok(number) => {
-                    let Decided { effects, depth, .. } = tries.swap_remove(number);
-                    self.process.committed(batch.len(), &effects, &depth);
+                    self.process.clear_outage(Finder::Writer(self.number));
+                    let decided = tries.swap_remove(number);
+                    self.process.committed(batch.len(), &decided);
                     batch.into_iter().for_each(|operation| operation.settle(Ok(number)));
                 }
                 Err(error) if batch.len() > 1 && is_of_one(&error) && tries.len() < 2 => {
@@ -166,17 +187,23 @@ impl StoreWriter {
                 Err(Failed::Unknown) => is_unknown = !tries.is_empty(),
                 Err(Failed::Again(error)) => {
                     if error.class() == ErrorClass::TableMissing {
-                        // An hour was dropped of which statements are prepared.
-                        link.prepared = Prepared::default();
+                        // That of an hour that was dropped.
+                        link.prepared.clear();
                     }
                     contended += 1;
-                    if contended > CONTENDED_TRIES_MAX {
+                    // What may have been committed is not answered before that is known.
+                    let waits = is_unknown && !*self.closing.borrow();
+                    if contended > CONTENDED_TRIES_MAX && !waits {
                         return Err(error.into());
                     }
                     self.roll_back(link).await;
                 }
                 Err(Failed::Refused(error)) => {
                     self.roll_back(link).await;
+                    if matches!(error, StoreError::Unavailable(_)) {
+                        self.process.status.note_no_room(error.clone());
+                        self.process.note_outage(Finder::Writer(self.number), error.clone());
+                    }
                     return Err(error);
                 }
                 Err(Failed::FenceClosed) => match read_fence(&link, self.row()).await {
@@ -189,8 +216,22 @@ impl StoreWriter {
                             return Ok(number);
                         }
                     }
-                    Ok(None) => return Err(NODE_GONE),
-                    Err(error) if error.is_lost() => {}
+                    Ok(None) => match read_gone_fence(&link, self.row()).await {
+                        Ok(fence) => {
+                            let committed = tries.iter().position(|it| Some(it.fence) == fence);
+                            if let Some(number) = committed {
+                                self.note_outcome(true, |outcomes| &outcomes.committed);
+                                return Ok(number);
+                            }
+                            self.link = Some(link);
+                            is_unknown = false;
+                            self.register_again().await?;
+                        }
+                        Err(error) if error.is_lost() || error.class() == ErrorClass::Contended => {
+                        }
+                        Err(error) => return Err(error.into()),
+                    },
+                    Err(error) if error.is_lost() || error.class() == ErrorClass::Contended => {}
                     Err(error) => return Err(error.into()),
                 },
             }
@@ -205,7 +246,7 @@ impl StoreWriter {
 
     /// Returns the key of the row that has the fence.
     fn row(&self) -> (i32, i16) {
-        (self.process.node.0, self.number as i16)
+        (self.node.0, self.number as i16)
     }
 
     /// Returns the connection, or a new one. A batch that may have been committed waits for one
@@ -216,15 +257,42 @@ impl StoreWriter {
         }
         let connecting = self.process.connector.connect_until_done(Purpose::Writer(self.number));
         let mut closing = self.closing.clone();
+        let patience = self.patience;
         let given_up = async {
             if is_unknown {
                 let _ = closing.wait_for(|is_closing| *is_closing).await;
             }
-            tokio::time::sleep(PATIENCE).await;
+            tokio::time::sleep(patience).await;
         };
         match select(Box::pin(connecting), Box::pin(given_up)).await {
             Either::Left((session, _)) => Ok(Link { session, prepared: Prepared::default() }),
-            Either::Right(_) => Err(PgError::silent(PATIENCE.as_secs()).into()),
+            Either::Right(_) => {
+                let error = StoreError::from(PgError::silent(self.patience.as_secs()));
+                self.process.note_outage(Finder::Writer(self.number), error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// Waits until the process is a node again, after it was declared dead.
+    async fn register_again(&mut self) -> Result<(), StoreError> {
+        let renewed = self.process.status.registered_after(self.node);
+        let mut closing = self.closing.clone();
+        let patience = self.patience;
+        let given_up = async {
+            let closed = async { closing.wait_for(|is_closing| *is_closing).await.is_ok() };
+            let _ = tokio::time::timeout(patience, closed).await;
+        };
+        match select(Box::pin(renewed), Box::pin(given_up)).await {
+            Either::Left((Some(node), _)) => {
+                // Its fences begin at 0.
+                (self.node, self.fence) = (node, 0);
+                Ok(())
+            }
+            Either::Left((None, _)) | Either::Right(_) => {
+                let known = self.process.status.outages.error();
+                Err(known.unwrap_or_else(|| PgError::silent(self.patience.as_secs()).into()))
+            }
         }
     }
 
@@ -246,8 +314,8 @@ impl StoreWriter {
         self.prepare(link, needs).await?;
         let Link { session, prepared } = link;
         let process = self.process.clone();
-        let slot = self.process.node.slot(self.number);
-        let mut transaction = Transaction::new(&process, slot);
+        let slot = self.node.slot(self.number);
+        let mut transaction = Transaction::new(&process, self.node, slot);
         let mut rows = LoadedRows::default();
         let (mut round, fence) = self.begin(session, prepared).await?;
         if is_unknown || !needs.is_blind() {
@@ -268,14 +336,14 @@ impl StoreWriter {
             }
             loading::load_more(session, prepared, round, demand, &mut rows).await?;
             round = Round::new(session);
-            transaction = Transaction::new(&process, slot);
+            transaction = Transaction::new(&process, self.node, slot);
             rows.fill(&process, needs, &mut transaction);
         }
         let writes = Writes::of(&transaction)?;
         writes.add_to(session, prepared, &mut round).await?;
         round.add_word("COMMIT");
-        let Transaction { effects, depth, .. } = transaction;
-        tries.push(Decided { fence, effects, depth });
+        let Transaction { effects, depth, opened, .. } = transaction;
+        tries.push(Decided { fence, effects, depth, opened });
         round.answers().await?;
         Ok(tries.len() - 1)
     }
@@ -333,6 +401,14 @@ async fn read_fence(link: &Link, (node, writer): (i32, i16)) -> Result<Option<i6
     session.batch_execute("ROLLBACK").await?;
     let raise = "UPDATE writers SET seq = seq WHERE node = $1 AND slot = $2 RETURNING seq";
     let fence = session.query_opt(raise, &[&node, &writer]).await?;
+    Ok(fence.map(|row| row.get(0)))
+}
+
+/// Returns the fence that a writer's row had when its node was declared dead; `None` if that is
+/// long ago.
+async fn read_gone_fence(link: &Link, (node, writer): (i32, i16)) -> Result<Option<i64>, PgError> {
+    let read = "SELECT seq FROM gone_writers WHERE node = $1 AND slot = $2";
+    let fence = link.session.query_opt(read, &[&node, &writer]).await?;
     Ok(fence.map(|row| row.get(0)))
 }
 

@@ -19,7 +19,7 @@ pub(crate) fn state(store: &Store) -> String {
         print_indexes(&mut text, transaction, scrapers);
         print_deliveries(&mut text, transaction);
         print_credits(&mut text, transaction);
-        for entry in &scrapers.entries {
+        for entry in scrapers.iter() {
             let unfinished = store.unfinished(entry.number);
             if unfinished > 0 {
                 writeln!(text, "unfinished {}: {unfinished}", entry.name).unwrap();

@@ -29,6 +29,10 @@ CREATE TABLE nodes(
 -- The fence of each writer: its number rises with each batch, in the batch's transaction.
 CREATE TABLE writers(node int4, slot int2, seq int8 NOT NULL, PRIMARY KEY(node, slot))
   WITH (fillfactor = 10);
+-- The fences of the writers of nodes that are gone.
+CREATE TABLE gone_writers(
+  node int4, slot int2, seq int8 NOT NULL, gone_ms int8 NOT NULL, PRIMARY KEY(node, slot)
+);
 CREATE TABLE leads(name text PRIMARY KEY, node int4 NOT NULL, term int8 NOT NULL, beat int8 NOT NULL)
   WITH (fillfactor = 10);
 
@@ -46,6 +50,7 @@ CREATE TABLE queue(
         autovacuum_vacuum_cost_delay = 0);
 CREATE INDEX queue_open ON queue(scraper, interactive, due_ms, row) WHERE node IS NULL;
 CREATE INDEX queue_held ON queue(node) WHERE node IS NOT NULL;
+CREATE INDEX queue_expires ON queue(expires_ms);
 CREATE INDEX queue_start_by ON queue(start_by_ms) WHERE start_by_ms IS NOT NULL;
 
 CREATE TABLE depth(scraper int2, slot int4, n int8 NOT NULL, PRIMARY KEY(scraper, slot))
@@ -62,6 +67,7 @@ CREATE TABLE usage(
 CREATE TABLE idempotency(
   key_hash uuid PRIMARY KEY, request_hash uuid NOT NULL, row int8 NOT NULL, expires_ms int8 NOT NULL
 );
+CREATE INDEX idempotency_expires ON idempotency(expires_ms);
 CREATE TABLE batch_ends(
   row int8 PRIMARY KEY, done int4 NOT NULL, failed int4 NOT NULL, completed_ms int8, expires_ms int8 NOT NULL
 ) WITH (fillfactor = 50);
@@ -69,10 +75,6 @@ CREATE TABLE outbox(row int8 PRIMARY KEY, due_ms int8 NOT NULL, receiver int8 NO
   WITH (fillfactor = 70);
 CREATE INDEX outbox_open ON outbox(due_ms, row) WHERE node IS NULL;
 CREATE INDEX outbox_held ON outbox(node) WHERE node IS NOT NULL;
--- What deliveries still need of jobs whose hour was dropped.
-CREATE TABLE held(
-  row int8 PRIMARY KEY, asked bytea, standing bytea, result bytea, delivery bytea, until_ms int8 NOT NULL
-);
 -- The jobs that are done, by the slot of the writer that has ended them and a number that rises with its
 -- commits; and the numbers that they have among all, a run of one slot at a time. What was given is never
 -- added to.

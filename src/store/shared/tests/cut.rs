@@ -9,7 +9,7 @@ use super::postgres::PostgresServer;
 use super::proxy::{Cut, Proxy};
 use crate::store::Blocking;
 use crate::store::accounts::Credits;
-use crate::store::shared::connect::PgOptions;
+use crate::store::shared::pg_options::PgOptions;
 use crate::tests::fuzz::Dice;
 
 const MONTH: u32 = 202_605;
@@ -24,7 +24,7 @@ fn behind_proxy() -> (Node, Proxy) {
     let proxy = Proxy::start(PostgresServer::shared().folder());
     let known = options(&place, "a");
     let url = format!("postgres://answerd@127.0.0.1:{}/postgres", proxy.port);
-    let node = Node::of(crate::store::shared::open::SharedOptions {
+    let node = Node::of(crate::store::shared::options::SharedOptions {
         pg: PgOptions { url, ..known.pg.clone() },
         ..known
     });

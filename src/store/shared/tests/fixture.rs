@@ -2,17 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::clock::{Clock, UnixMs};
 use crate::job::{Batch, BatchProgress, Delivery, Event, Job, RawRequest, State};
 use crate::store::accounts::{Credits, DAY_MIN, DayRecord, Usage};
 use crate::store::embedded::tests::model::Content;
-use crate::store::shared::connect::PgOptions;
 use crate::store::shared::handle::SharedStore;
 use crate::store::shared::loading::credits_of;
-use crate::store::shared::open::SharedOptions;
+use crate::store::shared::options::SharedOptions;
+use crate::store::shared::pg_options::PgOptions;
 pub(super) use crate::store::shared::round::Value;
 use crate::store::shared::tests::{Place, START_MS};
+use crate::store::shared::wake::WakeBy;
 use crate::store::{NewItem, NewResult, Row, SubmitLimits, record};
 
 pub(super) const NO_LIMITS: SubmitLimits =
@@ -27,6 +29,10 @@ pub(super) fn options(place: &Place, node: &str) -> SharedOptions {
         scrapers: vec!["chatgpt".to_owned(), "perplexity".to_owned()],
         cache_entries_max: 100,
         cache_from_ms: 0,
+        wake: WakeBy::Notify,
+        patience: Duration::from_secs(10),
+        require_standby: false,
+        evidence_bytes_max: 1 << 20,
         clock: Clock::manual(START_MS).0,
     }
 }

@@ -6,27 +6,35 @@ mod connect;
 mod counts;
 mod cut;
 mod deletion;
+mod evidence;
 mod fixture;
 mod hours;
 mod lead;
 mod life;
 mod list;
+mod listening;
+mod loops;
 mod membership;
 mod model;
 mod nodes;
 pub(crate) mod postgres;
 mod proxy;
+mod retention;
 mod rows;
 mod schedules;
 mod schema;
 mod spend;
+mod standby;
+mod tls;
 mod trackers;
 mod two_nodes;
+mod wake;
 
 use postgres::PostgresServer;
 
-use super::connect::{PgConnector, PgOptions, PgSession, Purpose};
+use super::connect::{PgConnector, PgSession, Purpose};
 use super::nodes::NodeProfile;
+use super::pg_options::PgOptions;
 use super::schema::prepare;
 use crate::clock::UnixMs;
 use crate::store::StoreError;
@@ -48,13 +56,18 @@ pub(super) struct Place {
 impl Place {
     /// Returns a place where nothing is yet.
     pub(super) fn empty() -> Place {
-        let server = PostgresServer::shared();
+        Place::of(PostgresServer::shared())
+    }
+
+    /// Returns a place on a server where nothing is yet.
+    pub(super) fn of(server: &PostgresServer) -> Place {
         Place {
             options: PgOptions {
                 url: server.url(),
                 password: None,
                 schema: server.new_schema(),
                 node: "test".to_owned(),
+                authorities: Vec::new(),
             },
         }
     }

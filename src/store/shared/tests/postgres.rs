@@ -20,7 +20,18 @@ pub(crate) struct PostgresServer {
 impl PostgresServer {
     /// Starts a server.
     pub(crate) fn start() -> PostgresServer {
+        PostgresServer::start_with("")
+    }
+
+    /// Starts a standby of this server.
+    pub(crate) fn start_standby(&self) -> PostgresServer {
+        PostgresServer::start_with(&self.folder)
+    }
+
+    /// Starts a server; with the folder of another one's socket, as a standby of that.
+    fn start_with(primary: &str) -> PostgresServer {
         let mut watcher = Command::new("sh")
+            .env("PRIMARY", primary)
             .args(["-c", SCRIPT])
             .env("SCRIPT", SCRIPT)
             .stdin(Stdio::piped())

@@ -37,9 +37,12 @@ fail() {
 }
 
 # A new database takes a second of processor time to make, and a copy of one a tenth of that. It is made
-# once for each version and user, and has its name only when it is whole.
+# once for each version and user, and has its name only when it is whole. A standby copies its primary.
 template=/tmp/answerd-initdb-$(id -u)-$(postgres -V | tr -cd '0-9.')
-if [ ! -d "$template" ]; then
+if [ -n "${PRIMARY:-}" ]; then
+  pg_basebackup -c fast -R -D data -d "host=$PRIMARY user=answerd application_name=standby" \
+    >log 2>&1 || fail
+elif [ ! -d "$template" ]; then
   initdb -D data --username=answerd --auth=trust --encoding=UTF8 --no-locale --no-sync --no-instructions \
     >log 2>&1 || fail
   cp -a data copy && mv -T copy "$template" 2>/dev/null || rm -rf copy

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 /// `COMMIT` as a message of the protocol, and the server's word that no transaction is open.
 const COMMIT: &[u8] = b"Q\0\0\0\x0bCOMMIT\0";
@@ -23,10 +23,22 @@ pub(super) enum Cut {
     Behind,
 }
 
+/// What becomes of new connections.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Door {
+    Open,
+    /// They are ended at once, as by a server that is down.
+    Shut,
+    /// They wait, as for a server that hangs.
+    Held,
+}
+
 /// A proxy on a loopback port. Its threads end with their connections.
 pub(super) struct Proxy {
     pub port: u16,
     plan: Arc<Mutex<VecDeque<Cut>>>,
+    door: Arc<(Mutex<Door>, Condvar)>,
+    open: Arc<Mutex<Vec<TcpStream>>>,
 }
 
 impl Proxy {
@@ -36,14 +48,36 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let plan: Arc<Mutex<VecDeque<Cut>>> = Arc::default();
         let (known, socket) = (plan.clone(), format!("{folder}/.s.PGSQL.5432"));
+        let door = Arc::new((Mutex::new(Door::Open), Condvar::new()));
+        let open: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
+        let (at, connections) = (door.clone(), open.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
+                let (door, changed) = &*at;
+                let held = changed.wait_while(door.lock().unwrap(), |it| *it == Door::Held);
+                if *held.unwrap() == Door::Shut {
+                    continue;
+                }
                 let Ok(server) = UnixStream::connect(&socket) else { return };
+                connections.lock().unwrap().push(client.try_clone().unwrap());
                 let _ = client.set_nodelay(true);
                 Connection { client, server, plan: known.clone() }.start();
             }
         });
-        Proxy { port, plan }
+        Proxy { port, plan, door, open }
+    }
+
+    /// Lets new connections pass again, or not.
+    pub(super) fn set_door(&self, door: Door) {
+        *self.door.0.lock().unwrap() = door;
+        self.door.1.notify_all();
+    }
+
+    /// Ends all connections.
+    pub(super) fn cut_all(&self) {
+        for connection in self.open.lock().unwrap().drain(..) {
+            let _ = connection.shutdown(Shutdown::Both);
+        }
     }
 
     /// Plans what happens at the next commits; those after them pass.

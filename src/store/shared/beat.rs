@@ -1,0 +1,165 @@
+//! The loop of a node: it beats each second, watches the others, keeps or takes the lead, and
+//! registers again when it was declared dead.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::select;
+use tokio::sync::watch;
+
+use super::connect::{self, PgSession, Purpose};
+use super::error::PgError;
+use super::membership::{Membership, Pulse};
+use super::nodes::{self, NodeProfile};
+use super::outages::Finder;
+use super::process::Process;
+use crate::clock::Clock;
+use crate::store::StoreError;
+use crate::store::error::BackendError;
+
+/// The time between two beats, milliseconds.
+const BEAT_MS: u64 = 1_000;
+/// For how long beats may fail until writes are refused, milliseconds.
+const FAILING_MS_MAX: u64 = 1_000;
+
+/// A reason why a process is no node any more.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "another process has started as the node {0} and has taken its place; stop one of them, or \
+     give each a name of its own"
+)]
+struct Replaced(String);
+
+/// The loop's state.
+pub(super) struct BeatLoop {
+    process: Arc<Process>,
+    clock: Clock,
+    profile: NodeProfile,
+    membership: Membership,
+    session: Option<PgSession>,
+    /// Since when beats fail, by the monotonic clock.
+    failing_since_ms: Option<u64>,
+    failures: u32,
+}
+
+impl BeatLoop {
+    pub(super) fn new(process: Arc<Process>, clock: Clock, profile: NodeProfile) -> BeatLoop {
+        let membership = Membership::new(process.status.number(), &profile.name);
+        let (session, failing_since_ms, failures) = (None, None, 0);
+        BeatLoop { process, clock, profile, membership, session, failing_since_ms, failures }
+    }
+
+    /// Beats until `stopping` says so, and then gives back what the node has. A node whose name
+    /// another process has taken only waits for that.
+    pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>) {
+        let (process, clock) = (self.process.clone(), self.clock.clone());
+        let (mut is_replaced, mut due_ms) = (false, clock.now_ms() + BEAT_MS);
+        while !*stopping.borrow() {
+            let next = async {
+                if is_replaced {
+                    return std::future::pending::<()>().await;
+                }
+                // A clock that is set back puts no beat off.
+                let due = clock.sleep_until(due_ms.min(clock.now_ms() + BEAT_MS));
+                select(Box::pin(due), Box::pin(process.status.until_wanted())).await;
+                due_ms = clock.now_ms() + BEAT_MS;
+                match self.pass().await {
+                    Ok(Pulse::Replaced) => is_replaced = true,
+                    Ok(Pulse::Counted { .. } | Pulse::Dead) => {}
+                    Err(error) => {
+                        self.pause_after(error).await;
+                        due_ms = 0;
+                    }
+                }
+            };
+            let stop = stopping.wait_for(|is_stopping| *is_stopping);
+            select(Box::pin(next), Box::pin(stop)).await;
+        }
+        self.leave().await;
+    }
+
+    /// Beats once. A node that was declared dead is registered again first.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    pub(super) async fn pass(&mut self) -> Result<Pulse, StoreError> {
+        let known = self.session.take().filter(|session| !session.is_closed());
+        let session = match known {
+            Some(session) => session,
+            None => self.connect().await?,
+        };
+        let process = self.process.clone();
+        let now_ms = || process.status.now_ms();
+        let mut pulse = self.membership.pass(&session, now_ms).await?;
+        if pulse == Pulse::Dead {
+            tracing::warn!("this node was declared dead and registers again");
+            process.status.set_lead(0);
+            let known = process.status.number();
+            pulse = match nodes::register_again(&session, &self.profile, known).await? {
+                Some(node) => {
+                    self.membership = Membership::new(node, &self.profile.name);
+                    process.status.registered(node);
+                    self.membership.pass(&session, now_ms).await?
+                }
+                None => Pulse::Replaced,
+            };
+        }
+        process.status.set_lead(self.membership.leads_until_ms());
+        process.status.set_alone(self.membership.is_alone());
+        match pulse {
+            Pulse::Replaced => {
+                process.status.set_lead(0);
+                let error = BackendError::new(Replaced(self.profile.name.clone()), true);
+                process.note_outage(Finder::Beat, StoreError::Unsuitable(error));
+                process.status.replaced();
+            }
+            Pulse::Counted { declared_dead } => {
+                if let Some(node) = declared_dead {
+                    tracing::warn!(node = node.0, "a node was silent and was declared dead");
+                }
+                process.clear_outage(Finder::Beat);
+            }
+            Pulse::Dead => {}
+        }
+        self.session = Some(session);
+        (self.failing_since_ms, self.failures) = (None, 0);
+        Ok(pulse)
+    }
+
+    async fn connect(&self) -> Result<PgSession, PgError> {
+        let session = self.process.connector.connect(Purpose::Beat).await?;
+        // A beat that waited for a standby would make a node dead whose standby is. What other
+        // nodes commit after a declaration of death is on the standby only together with it.
+        session.batch_execute("SET synchronous_commit = local").await?;
+        Ok(session)
+    }
+
+    /// Notes a failure that lasts, and waits before the next try.
+    async fn pause_after(&mut self, error: StoreError) {
+        let now_ms = self.process.status.now_ms();
+        let since_ms = *self.failing_since_ms.get_or_insert(now_ms);
+        tracing::warn!(%error, "a beat failed");
+        if now_ms.saturating_sub(since_ms) >= FAILING_MS_MAX {
+            self.process.note_outage(Finder::Beat, error);
+        }
+        let random = getrandom::u64().unwrap_or_default();
+        let wait_ms = connect::backoff_ms(self.failures, random);
+        self.failures += 1;
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+    }
+
+    async fn leave(mut self) {
+        self.process.status.set_lead(0);
+        let left = async {
+            let known = self.session.take().filter(|session| !session.is_closed());
+            let session = match known {
+                Some(session) => session,
+                None => self.connect().await?,
+            };
+            self.membership.leave(&session).await
+        };
+        if let Err(error) = left.await {
+            tracing::warn!(%error, "what this process had is given back by the others");
+        }
+    }
+}

@@ -1,0 +1,189 @@
+//! What one node tells the others of its commits: hints, which may be lost. The rows are the truth,
+//! and are looked at all the same.
+
+use std::sync::{Mutex, PoisonError};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use tokio::sync::Notify;
+
+use super::nodes::NodeNumber;
+use crate::clock::UnixMs;
+use crate::store::Row;
+use crate::store::effects::Effect;
+
+/// The most hints that wait to be sent. What is one too many is found by the others' looks.
+const WAITING_MAX: usize = 65_536;
+/// The most hints of one message: PostgreSQL takes less than 8,000 bytes.
+pub(super) const MESSAGE_HINTS_MAX: usize = 600;
+/// The bytes of a hint: its kind, a scraper, and a row.
+const HINT_BYTES: usize = 9;
+/// The bytes of a row number.
+const ROW_BYTES: usize = 6;
+
+/// A hint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hint {
+    Ended {
+        scraper: u16,
+        row: Row,
+    },
+    /// An attempt of a job has started, or the next one waits.
+    Moved {
+        row: Row,
+    },
+    BatchEnded {
+        row: Row,
+    },
+    /// Jobs are due that no process has.
+    Open {
+        scraper: u16,
+    },
+}
+
+impl Hint {
+    /// Returns what other nodes should know of an effect of a commit at `now_ms`.
+    fn of(effect: &Effect, now_ms: UnixMs) -> Option<Hint> {
+        match *effect {
+            Effect::Ended { scraper, row } => Some(Hint::Ended { scraper, row }),
+            Effect::Started { row } => Some(Hint::Moved { row }),
+            // No caller waits yet for one that has just been submitted.
+            Effect::Ready { row, due_ms, .. } => (due_ms > now_ms).then_some(Hint::Moved { row }),
+            Effect::BatchEnded { row } => Some(Hint::BatchEnded { row }),
+            Effect::Open { scraper } => Some(Hint::Open { scraper }),
+            Effect::Deadline { .. }
+            | Effect::Slot { .. }
+            | Effect::Alert { .. }
+            | Effect::Delivery { .. }
+            | Effect::Counted { .. }
+            | Effect::Cached { .. } => None,
+        }
+    }
+
+    /// Returns the effect that a hint of another node has on this one.
+    pub(super) fn effect(self) -> Effect {
+        match self {
+            Hint::Ended { scraper, row } => Effect::Ended { scraper, row },
+            Hint::Moved { row } => Effect::Started { row },
+            Hint::BatchEnded { row } => Effect::BatchEnded { row },
+            Hint::Open { scraper } => Effect::Open { scraper },
+        }
+    }
+
+    fn encode(self, bytes: &mut Vec<u8>) {
+        let (kind, scraper, row) = match self {
+            Hint::Ended { scraper, row } => (0, scraper, row),
+            Hint::Moved { row } => (1, 0, row),
+            Hint::BatchEnded { row } => (2, 0, row),
+            Hint::Open { scraper } => (3, scraper, 0),
+        };
+        bytes.push(kind);
+        bytes.extend_from_slice(&scraper.to_be_bytes());
+        bytes.extend_from_slice(&row.to_be_bytes()[8 - ROW_BYTES..]);
+    }
+
+    /// Reads a hint; `None` for one of a later version.
+    fn decode(bytes: &[u8]) -> Option<Hint> {
+        let (kind, rest) = bytes.split_first()?;
+        let (scraper, row) = rest.split_first_chunk::<2>()?;
+        let scraper = u16::from_be_bytes(*scraper);
+        let row = row.iter().fold(0, |row, byte| (row << 8) | Row::from(*byte));
+        match kind {
+            0 => Some(Hint::Ended { scraper, row }),
+            1 => Some(Hint::Moved { row }),
+            2 => Some(Hint::BatchEnded { row }),
+            3 => Some(Hint::Open { scraper }),
+            _ => None,
+        }
+    }
+}
+
+/// Writes the hints of a node as a message.
+pub(super) fn encode(node: NodeNumber, hints: &[Hint]) -> String {
+    let mut bytes = node.0.to_be_bytes().to_vec();
+    hints.iter().for_each(|hint| hint.encode(&mut bytes));
+    STANDARD_NO_PAD.encode(bytes)
+}
+
+/// Reads a message; `None` if it is none.
+pub(super) fn decode(message: &str) -> Option<(NodeNumber, Vec<Hint>)> {
+    let bytes = STANDARD_NO_PAD.decode(message).ok()?;
+    let (node, hints) = bytes.split_first_chunk::<4>()?;
+    let hints = hints.chunks_exact(HINT_BYTES).filter_map(Hint::decode).collect();
+    Some((NodeNumber(i32::from_be_bytes(*node)), hints))
+}
+
+/// The hints that wait to be sent.
+#[derive(Default)]
+pub(super) struct HintQueue {
+    waiting: Mutex<Vec<Hint>>,
+    added: Notify,
+}
+
+impl HintQueue {
+    /// Adds those of a commit at `now_ms`.
+    pub(super) fn add(&self, effects: impl IntoIterator<Item = Effect>, now_ms: UnixMs) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let room = WAITING_MAX.saturating_sub(waiting.len());
+        let before = waiting.len();
+        let hints = effects.into_iter().filter_map(|effect| Hint::of(&effect, now_ms));
+        waiting.extend(hints.take(room));
+        if waiting.len() > before {
+            self.added.notify_one();
+        }
+    }
+
+    /// Waits until there are some. It may also return when there are none.
+    pub(super) async fn added(&self) {
+        self.added.notified().await;
+    }
+
+    /// Takes all that wait, each once.
+    pub(super) fn take(&self) -> Vec<Hint> {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut taken = std::mem::take(&mut *waiting);
+        drop(waiting);
+        taken.sort_unstable();
+        taken.dedup();
+        taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn hints_are_read_as_they_were_written_and_fit_into_a_message() {
+        let row = (1 << 48) - 2;
+        let hints = [
+            Hint::Ended { scraper: 300, row },
+            Hint::Moved { row: 5 },
+            Hint::BatchEnded { row },
+            Hint::Open { scraper: u16::MAX },
+        ];
+        let message = encode(NodeNumber(7), &hints);
+        assert_eq!(decode(&message), Some((NodeNumber(7), hints.to_vec())));
+        let longest = encode(NodeNumber(7), &[hints[0]; MESSAGE_HINTS_MAX]);
+        assert!(longest.len() < 8_000);
+        assert_eq!((decode("?"), decode("")), (None, None));
+        let later = STANDARD_NO_PAD.encode([0, 0, 0, 1, 9, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(decode(&later), Some((NodeNumber(1), vec![])));
+    }
+
+    #[test]
+    fn hint_is_taken_once_and_those_that_are_too_many_are_left_out() {
+        let queue = HintQueue::default();
+        let effects = [
+            Effect::Open { scraper: 1 },
+            Effect::Ready { scraper: 1, row: 4, due_ms: 10, interactive: false },
+            Effect::Ready { scraper: 1, row: 5, due_ms: 11, interactive: false },
+        ];
+        queue.add(effects.clone(), 10);
+        queue.add(effects, 10);
+        assert_eq!(queue.take(), [Hint::Moved { row: 5 }, Hint::Open { scraper: 1 }]);
+        assert_eq!(queue.take(), []);
+        queue.add((0..=WAITING_MAX as Row).map(|row| Effect::Started { row }), 0);
+        assert_eq!(queue.take().len(), WAITING_MAX);
+    }
+}

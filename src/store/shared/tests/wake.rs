@@ -1,0 +1,87 @@
+//! Nodes hear what others commit, and find it by looking where they do not.
+
+use super::fixture::{Node, options};
+use super::listening::{listen, second, until, with_clock};
+use super::{Place, START_MS};
+use crate::clock::Clock;
+use crate::job::{Event, Failure, Reason};
+use crate::store::Blocking;
+use crate::store::effects::{Effect, WaitedFor};
+use crate::store::shared::options::SharedOptions;
+use crate::store::shared::wake::WakeBy;
+
+/// Two nodes that know of each other.
+fn two() -> [Node; 2] {
+    let place = Place::empty();
+    let (clock, hand) = Clock::manual(START_MS);
+    let a = with_clock(&place, "a", &clock);
+    let b = Node::of(options(&place, "b"));
+    second(&hand, &a, "a");
+    until("the other node", || !a.store.process.status.is_alone());
+    [a, b]
+}
+
+#[test]
+fn commits_of_a_node_are_heard_by_the_others_and_not_by_itself() {
+    let [a, b] = two();
+    let (by_a, by_b) = (listen(&a), listen(&b));
+    let job = a.submit(a.new_job("x"));
+    until("the open job", || by_b.has(&Effect::Open { scraper: 0 }));
+    a.apply(job.row, 1, Event::Start, None);
+    until("the start", || by_b.has(&Effect::Started { row: job.row }));
+    let last = Failure::new(Reason::Overloaded, "busy");
+    let later = Event::RetryLater { lease: 1, due_ms: START_MS + 5_000, last, spent: true };
+    by_b.effects.lock().unwrap().clear();
+    a.apply(job.row, 2, later, None);
+    until("the retry", || by_b.has(&Effect::Started { row: job.row }));
+    // It is ended by the other one.
+    let id = b.store.id_of(&job);
+    let stop = b.store.stop_owned(id, "team-a".to_owned(), START_MS + 3, Failure::canceled());
+    stop.wait().unwrap().unwrap();
+    let ended = Effect::Ended { scraper: 0, row: job.row };
+    let own = by_a.effects.lock().unwrap().iter().filter(|it| **it == ended).count();
+    assert!(own <= 1);
+    // The second one knows that there are others since its start.
+    until("the end", || by_a.has(&ended));
+    assert!(!by_a.has(&Effect::Open { scraper: 0 }));
+    a.store.close();
+    b.store.close();
+}
+
+#[test]
+fn end_that_was_not_heard_is_found_by_looking() {
+    let place = Place::empty();
+    let (clock, hand) = Clock::manual(START_MS);
+    let a = Node::of(options(&place, "a"));
+    let near = options(&place, "b");
+    let b = Node::of(SharedOptions { clock, wake: WakeBy::Poll, ..near });
+    let heard = listen(&b);
+    let jobs = ["ends", "runs", "is watched"].map(|prompt| a.submit(a.new_job(prompt)).row);
+    let [ends, runs, moves] = jobs;
+    *heard.waited.lock().unwrap() =
+        WaitedFor { ends: vec![ends], moves: vec![moves], running: vec![(0, runs)] };
+    until("a look", || {
+        hand.advance_ms(250);
+        heard.has(&Effect::Started { row: moves })
+    });
+    let end_of = |row| {
+        heard
+            .effects
+            .lock()
+            .unwrap()
+            .iter()
+            .any(|effect| matches!(effect, Effect::Ended { row: of, .. } if *of == row))
+    };
+    assert!(!end_of(ends) && !end_of(runs));
+    for row in [ends, runs] {
+        let stop = |_: &crate::job::Job| Event::Stop { failure: Failure::canceled() };
+        a.store.begin_transition(row, START_MS + 1, stop, None).wait().unwrap().unwrap();
+    }
+    until("the ends", || {
+        hand.advance_ms(250);
+        end_of(ends) && heard.has(&Effect::Ended { scraper: 0, row: runs })
+    });
+    assert!(b.store.process.wakes_missed.load(std::sync::atomic::Ordering::Relaxed) >= 2);
+    a.store.close();
+    b.store.close();
+}
