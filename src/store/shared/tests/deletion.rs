@@ -2,7 +2,7 @@
 
 use super::START_MS;
 use super::fixture::{NO_LIMITS, Node};
-use crate::job::{Event, Idempotency, Job};
+use crate::job::{Event, Failure, Idempotency, Job, TransitionError};
 use crate::store::{Blocking, DeletionCounts, NewOutcome, NewResult};
 
 #[test]
@@ -57,5 +57,31 @@ fn finished_jobs_are_deleted_with_all_that_they_have_and_others_stay() {
     assert_eq!(again.row, row);
     // What is gone is exported no more, and its number is not given again.
     assert_eq!(node.store.last_completion().wait().unwrap(), Some(2));
+    node.store.close();
+}
+
+#[test]
+fn operations_on_rows_of_a_dropped_hour_find_nothing() {
+    let node = Node::alone();
+    let (batch, items) = node.new_batch(2);
+    let (id, known) = (batch.key.id, items[0].job.clone());
+    node.store.submit_batch(batch, items).wait().unwrap().unwrap();
+    let stop = |node: &Node| {
+        let (account, failure) = ("team-a".to_owned(), Failure::canceled());
+        node.store.stop_batch(id, account, START_MS + 1, failure).wait().unwrap()
+    };
+    assert!(stop(&node).is_ok());
+    let tables = "SELECT tablename::text FROM pg_tables WHERE schemaname = current_schema() \
+                  AND tablename ~ '_[0-9]{6}$'";
+    for table in node.ask(tables, vec![]) {
+        node.ask(&format!("DROP TABLE {}", table.get::<_, String>(0)), vec![]);
+    }
+    node.ask("DELETE FROM hours", vec![]);
+    // With statements that are prepared, and with none.
+    assert_eq!(stop(&node).unwrap_err(), TransitionError::Gone);
+    let node = node.reopen();
+    assert_eq!(stop(&node).unwrap_err(), TransitionError::Gone);
+    let deleted = node.store.delete(vec![known], START_MS + 2, false).wait().unwrap();
+    assert_eq!(deleted, DeletionCounts::default());
     node.store.close();
 }
