@@ -14,7 +14,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use answerd::job::{Job, State};
-use answerd::store::{QuickRepair, Store, SubmitLimits};
+use answerd::store::{Blocking, QuickRepair, Store, SubmitLimits};
 use shared::{
     Http, Load, RESULT_BYTES, fsync_ms, load, now_ms, open_store, queued_job, serve, submit,
 };
@@ -111,7 +111,7 @@ fn fill(directory: &Path, jobs: usize) -> (Vec<String>, Vec<String>) {
     let (mut ids, mut lasting) = (Vec::new(), Vec::new());
     let mut under_way = VecDeque::new();
     for number in 0..jobs + LASTING + waiting {
-        let identity = store.new_identity().unwrap();
+        let identity = store.new_identity("team-a").wait().unwrap();
         let done = number < jobs + LASTING;
         let lasts = number >= jobs;
         if done && lasts {

@@ -3,6 +3,7 @@
 //! Wall-clock times are milliseconds since the Unix epoch (UTC) in a `u64`, everywhere.
 #![allow(clippy::disallowed_methods)] // this file is where time is read
 
+use std::fmt;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -48,6 +49,16 @@ enum Alarm {
 fn system_ms() -> UnixMs {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(match self {
+            Clock::System => "System",
+            Clock::Corrected(_) => "Corrected",
+            Clock::Manual(_) => "Manual",
+        })
+    }
 }
 
 impl Clock {

@@ -22,15 +22,15 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use dollars::Prices;
-pub use file::{Auth, Evidence, KeepRaw, LogFormat};
+pub use file::{Auth, Evidence, KeepRaw, LogFormat, WakeBy};
 pub use names::{
     ANONYMOUS, MODEL_CHARS_MAX, NAME_CHARS_MAX, is_name, nearest, position, suggestion,
 };
 pub use redaction::quoted;
 pub use secret::{Secret, SigningKey, key_hash};
 pub use settings::{
-    Browser, Http, Key, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper, Settings, Store, Upstream,
-    WORKERS_MAX, Webhooks,
+    Browser, Http, Key, RETENTION_HOURS_MAX, RETRIES_MAX, Scraper, Settings, SharedStoreSettings,
+    Store, Upstream, WORKERS_MAX, Webhooks,
 };
 pub use upstream_kind::UpstreamKind;
 

@@ -88,7 +88,7 @@ impl Server {
         let public_url = settings.http.public_url.clone().unwrap_or_else(|| local_url.clone());
         let settings = Arc::new(settings);
 
-        let store = Arc::new(Store::open(&OpenOptions::of(&settings, clock.now_ms()))?);
+        let store = Arc::new(Store::open(&OpenOptions::of(&settings, &clock))?);
         let local = upstream::Local::new(&local_url, &public_url, &settings);
         let upstreams = upstream::connect(&settings, &local, injected, &clock)?;
         let engine = Engine::start(

@@ -21,7 +21,7 @@ use std::process::{Child, Command, ExitCode, Stdio};
 
 use actix_web::{App, HttpResponse, HttpServer, web};
 use answerd::job::{Job, State};
-use answerd::store::{QuickRepair, SubmitLimits};
+use answerd::store::{Blocking, QuickRepair, SubmitLimits};
 use reference::{Counts, Reference, Verdict};
 use sha2::{Digest, Sha256};
 use shared::{ANSWER_BYTES, Connection, RESULT_BYTES, open_store, queued_job, serve};
@@ -160,7 +160,7 @@ fn fill(directory: &Path) -> Vec<String> {
     let now_ms = shared::now_ms();
     let ids = (0..POLLED_JOBS)
         .map(|number| {
-            let identity = store.new_identity().unwrap();
+            let identity = store.new_identity("team-a").wait().unwrap();
             let prompt = format!("What was said about number {number}?");
             let queued = queued_job(identity, "chatgpt", prompt, now_ms, now_ms + 86_400_000);
             let job = Job {

@@ -156,7 +156,7 @@ impl StoreBench {
     fn submit(&self, count: usize) -> Written<answerd::store::SubmitError> {
         let limits = SubmitLimits { unfinished_max: usize::MAX, monthly_credits: None };
         let job = |number| {
-            let identity = self.store.new_identity().unwrap();
+            let identity = self.store.new_identity("team-a").wait().unwrap();
             let prompt = format!("What is said about number {number}?");
             queued_job(identity, "practice", prompt, NOW_MS, EXPIRES_MS)
         };

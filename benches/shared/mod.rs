@@ -162,6 +162,8 @@ pub(crate) fn open_store(directory: &Path, quick_repair: QuickRepair, scrapers: 
         scrapers: scrapers.iter().map(|&name| name.to_owned()).collect(),
         cache_entries_max: 0,
         cache_from_ms: 0,
+        evidence_bytes_max: 0,
+        shared: None,
     })
     .unwrap()
 }

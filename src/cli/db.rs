@@ -3,7 +3,7 @@
 
 use std::cell::Cell;
 use std::io::{self, BufWriter, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::{Args as ClapArgs, Subcommand};
 use serde_json::json;
@@ -84,21 +84,28 @@ enum Task {
 pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     hide_guarded_panics();
     match args.task {
-        Task::Check(config) => {
-            let (settings, _) = config.load()?;
-            check(&settings.store.path, console)
-        }
-        Task::Compact(config) => {
-            let (settings, _) = config.load()?;
-            compact(&settings.store.path, console)
-        }
-        Task::Export(config) => {
-            let (settings, _) = config.load()?;
-            export(&settings.store.path, console)
-        }
+        Task::Check(config) => check(&store_path(&config)?, console),
+        Task::Compact(config) => compact(&store_path(&config)?, console),
+        Task::Export(config) => export(&store_path(&config)?, console),
         Task::Backup(args) => backup::back_up(args, console),
         Task::Restore(args) => backup::put_back(args, console),
     }
+}
+
+/// Returns the directory of the store.
+///
+/// # Errors
+/// Returns an error if the settings are refused, or the store is in a database.
+pub(super) fn store_path(config: &ConfigArgs) -> Result<PathBuf, CommandError> {
+    let (settings, _) = config.load()?;
+    if settings.store.shared.is_some() {
+        return Err(CommandError::WrongUse(
+            "`store.url` names a database, and this command is for a store in a file; the \
+             database has its own tools, such as `pg_basebackup`, `pg_dump` and `pg_amcheck`"
+                .to_owned(),
+        ));
+    }
+    Ok(settings.store.path)
 }
 
 fn check(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> {

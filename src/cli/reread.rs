@@ -51,7 +51,7 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
     let (settings, _) = args.config.load()?;
     let options = RereadOptions { since_ms, dry_run: args.dry_run };
     let mut jobs = Vec::new();
-    let report = reread(&settings, options, Clock::System.now_ms(), |id, outcome| {
+    let report = reread(&settings, options, &Clock::System, |id, outcome| {
         if *outcome != Reread::Same {
             jobs.push((id, outcome.clone()));
         }

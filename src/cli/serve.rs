@@ -55,7 +55,9 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
     })?;
     let (settings, origin) = args.config.load_for_service()?;
     let level = log::start(&settings.log, console)?;
-    let server = Server::start(settings.clone(), Clock::System)?;
+    // The processes that share a store go by the clock of its database.
+    let clock = if settings.store.shared.is_some() { Clock::corrected() } else { Clock::System };
+    let server = Server::start(settings.clone(), clock)?;
     // It is set once, here.
     let _ = running.set(server.shutdown_handle());
     let reloader = server.reloader();

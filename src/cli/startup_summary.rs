@@ -3,7 +3,6 @@
 
 use std::fmt::Write;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use serde::Serialize;
 
@@ -22,7 +21,8 @@ pub(crate) struct StartupSummary {
     /// The file they come from.
     settings: String,
     listen: SocketAddr,
-    data: PathBuf,
+    /// The directory of the store, or the database that it is in.
+    data: String,
     keys_needed: bool,
     /// The names of the keys.
     keys: Vec<String>,
@@ -44,15 +44,24 @@ struct Scraper {
 impl StartupSummary {
     /// Summarizes settings. `listen` is the address that was bound, or will be.
     pub(crate) fn new(settings: &Settings, origin: &Origin, listen: SocketAddr) -> StartupSummary {
-        let path = &settings.store.path;
+        let data = match &settings.store.shared {
+            // It has no password.
+            Some(store) => {
+                format!("{}, schema {}, as the node {}", store.url, store.schema, store.node)
+            }
+            None => {
+                let path = &settings.store.path;
+                // Without a working directory a relative path is all there is to show.
+                std::path::absolute(path).unwrap_or_else(|_| path.clone()).display().to_string()
+            }
+        };
         let mut scrapers: Vec<Scraper> =
             settings.scrapers.values().map(|scraper| row(settings, scraper)).collect();
         scrapers.sort_by_key(|scraper| !scraper.ready);
         StartupSummary {
             settings: origin.to_string(),
             listen,
-            // Without a working directory a relative path is all there is to show.
-            data: std::path::absolute(path).unwrap_or_else(|_| path.clone()),
+            data,
             keys_needed: settings.http.keys_needed,
             keys: settings.keys.iter().map(|key| key.name.clone()).collect(),
             scrapers,
@@ -150,7 +159,7 @@ impl StartupSummary {
         fact(&mut text, styled, "settings", &self.settings);
         fact(&mut text, styled, "listen", &self.listen.to_string());
         fact(&mut text, styled, "keys", &keys);
-        fact(&mut text, styled, "data", &self.data.display().to_string());
+        fact(&mut text, styled, "data", &self.data);
         text
     }
 }
@@ -187,6 +196,8 @@ pub(crate) fn fact(text: &mut String, styled: Styled, name: &str, value: &str) {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
+
+    use std::path::PathBuf;
 
     use super::*;
 

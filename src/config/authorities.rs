@@ -2,16 +2,33 @@
 
 use std::path::Path;
 
+use super::redaction::quoted;
+
 const BEGIN: &str = "-----BEGIN CERTIFICATE-----";
 const END: &str = "-----END CERTIFICATE-----";
 /// The largest file, bytes.
 const FILE_BYTES_MAX: u64 = 1 << 20;
 
+/// Reads the certificates of the file that a setting names, each as PEM by itself; none if it names
+/// no file, or, with a problem told, one that cannot be used.
+pub(super) fn load(setting: &str, file: &str, problems: &mut Vec<String>) -> Vec<String> {
+    if file.is_empty() {
+        return Vec::new();
+    }
+    read(Path::new(file)).unwrap_or_else(|why| {
+        problems.push(format!(
+            "`{setting}` must name a file of certificates in PEM; {} {why}",
+            quoted(file)
+        ));
+        Vec::new()
+    })
+}
+
 /// Reads the certificates of a PEM file, each as PEM by itself.
 ///
 /// # Errors
 /// Returns what is wrong with the file, as a part of a sentence.
-pub(super) fn read(path: &Path) -> Result<Vec<String>, String> {
+fn read(path: &Path) -> Result<Vec<String>, String> {
     let bytes = std::fs::metadata(path).map_err(|error| format!("cannot be read ({error})"))?.len();
     if bytes > FILE_BYTES_MAX {
         return Err(format!("is larger than {FILE_BYTES_MAX} bytes"));

@@ -4,16 +4,18 @@
 mod http;
 mod keys;
 mod rules;
+mod shared_store;
 mod upstream;
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
+use super::authorities;
 use super::file;
 use super::redaction::{may_be_secret, quoted};
 use super::settings::{
@@ -38,6 +40,7 @@ pub(super) fn check(
     problems: &mut Vec<String>,
 ) -> Option<Settings> {
     check_ranges(&typed, problems);
+    let shared = shared_store::check(&typed, environment, problems);
     check_level(&typed.log.level, problems);
     let webhooks = webhooks::check(&typed.webhooks, environment, problems);
     let keys = check_keys(&typed.keys, problems);
@@ -66,6 +69,7 @@ pub(super) fn check(
             cache_bytes: typed.store.cache_mib << 20,
             quick_repair: typed.store.quick_repair,
             free_mib_min: typed.store.free_mib_min,
+            shared,
         },
         cache: typed.cache,
         results: typed.results,
@@ -126,16 +130,7 @@ fn check_browser(typed: &file::Browser, problems: &mut Vec<String>) -> Browser {
             quoted(wrong)
         ));
     }
-    let mut authorities = Vec::new();
-    if !typed.ca_file.is_empty() {
-        match super::authorities::read(Path::new(&typed.ca_file)) {
-            Ok(read) => authorities = read,
-            Err(why) => problems.push(format!(
-                "`browser.ca_file` must name a file of certificates in PEM; {} {why}",
-                quoted(&typed.ca_file)
-            )),
-        }
-    }
+    let authorities = authorities::load("browser.ca_file", &typed.ca_file, problems);
     Browser {
         recipes: Some(PathBuf::from(&typed.recipes)).filter(|_| !typed.recipes.is_empty()),
         viewport: sides.unwrap_or_default(),

@@ -13,6 +13,7 @@ pub const DEFAULTS: &str = include_str!("../../config.toml");
 pub struct File {
     pub http: Http,
     pub store: Store,
+    pub node: NodeSettings,
     pub cache: Cache,
     pub results: Results,
     pub mcp: Mcp,
@@ -72,6 +73,32 @@ pub struct Store {
     pub cache_mib: usize,
     pub quick_repair: bool,
     pub free_mib_min: u64,
+    pub url: String,
+    pub schema: String,
+    pub password_env: String,
+    pub password_file: String,
+    pub ca_file: String,
+    pub wake: WakeBy,
+    pub writers: u16,
+    pub readers: u16,
+    pub patience_seconds: u64,
+    pub require_standby: bool,
+}
+
+/// The way in which the processes of a shared store wake each other.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]
+#[serde(rename_all = "snake_case")]
+pub enum WakeBy {
+    /// By `LISTEN` and `NOTIFY`.
+    Notify,
+    /// By looking often, as a pooler of connections needs it.
+    Poll,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(expecting = "a table")]
+pub struct NodeSettings {
+    pub name: String,
 }
 
 #[derive(Clone, Debug, Deserialize)]

@@ -73,6 +73,31 @@ pub struct Store {
     pub quick_repair: bool,
     /// 0 sets no floor.
     pub free_mib_min: u64,
+    /// The database that several processes share; `None` keeps everything in `path`.
+    pub shared: Option<SharedStoreSettings>,
+}
+
+/// The settings of a store that several processes share.
+#[derive(Clone, Debug)]
+pub struct SharedStoreSettings {
+    /// Without a password.
+    pub url: String,
+    pub password: Option<Secret>,
+    pub schema: String,
+    /// The certificates of the authorities that the database's are verified by, each in PEM; those
+    /// of the machine where there are none.
+    pub authorities: Vec<String>,
+    pub wake: file::WakeBy,
+    /// How long a start and a write wait for a database that is away.
+    pub patience_seconds: u64,
+    /// Connections that write.
+    pub writers: u16,
+    /// Connections that read.
+    pub readers: u16,
+    /// Whether jobs are refused while there is no synchronous standby.
+    pub require_standby: bool,
+    /// The name of this process; no other one that shares the store has it.
+    pub node: String,
 }
 
 #[derive(Clone, Debug)]

@@ -281,6 +281,12 @@ impl<T> Pool<T> {
         self.idle.load(Ordering::Relaxed)
     }
 
+    /// Returns how many entries the workers can begin soon: one for each that is idle, and for half
+    /// of all.
+    pub(crate) fn begin_soon(&self) -> usize {
+        self.idle() + self.size / 2 + 1
+    }
+
     /// Urgent entries go first, except for every [`NORMAL_PICK_EVERY`]th pick.
     fn try_next(&self) -> Option<T> {
         let (urgent, normal) = (&self.urgent.receiver, &self.normal.receiver);

@@ -263,11 +263,13 @@ fn refill(engine: &Engine, queue: &Queue, now_ms: UnixMs) -> Result<(), StoreErr
     }
     for interactive in [true, false] {
         queue.pool.begin_refill(interactive);
-        let room = queue.pool.room(interactive);
-        let is_held = |row| queue.has_claimed(row);
         let store = &engine.context.store;
-        let reserved = store.reserve(queue.scraper, interactive, now_ms, room, is_held)?;
-        if reserved.len() >= room {
+        let room = queue.pool.room(interactive);
+        // What one process takes, the others do not get.
+        let most = if store.is_shared() { room.min(queue.pool.begin_soon()) } else { room };
+        let is_held = |row| queue.has_claimed(row);
+        let reserved = store.reserve(queue.scraper, interactive, now_ms, most, is_held)?;
+        if reserved.len() >= most {
             // There may be more.
             queue.pool.note_overflow(interactive);
         }

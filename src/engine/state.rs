@@ -74,12 +74,13 @@ pub struct QueueStatus {
 
 /// Returns how many workers a scraper gets. One that the settings do not configure, or whose
 /// upstreams all lack something, gets a single worker if it has unfinished jobs, so that these end
-/// with a reason. No other rule fails them: without a worker nothing is reserved.
-fn workers(settings: &Settings, scraper: &str, unfinished: usize) -> usize {
+/// with a reason. No other rule fails them: without a worker nothing is reserved. In a store that
+/// other processes have too, those may be able to run what this one cannot: it leaves them alone.
+fn workers(settings: &Settings, scraper: &str, store: &Store, number: u16) -> usize {
     let configured = settings.scrapers.get(scraper);
     match configured.filter(|scraper| settings.missing(scraper).is_none()) {
         Some(scraper) => scraper.workers,
-        None => usize::from(unfinished > 0),
+        None => usize::from(!store.is_shared() && store.unfinished(number) > 0),
     }
 }
 
@@ -96,7 +97,7 @@ impl Engine {
     ) -> Arc<Engine> {
         let context = Context::new(store.clone(), clock.clone());
         let queue = |(number, name): (u16, &str)| {
-            let workers = workers(settings, name, store.unfinished(number));
+            let workers = workers(settings, name, &store, number);
             let stop = context.stop.clone();
             Queue::new(number, name.to_owned(), workers, clock.clone(), stop)
         };

@@ -141,12 +141,14 @@ fn options(directory: &Path) -> OpenOptions {
         scrapers: vec!["chatgpt".to_owned()],
         cache_entries_max: 10,
         cache_from_ms: 0,
+        evidence_bytes_max: 0,
+        shared: None,
     }
 }
 
 /// Returns a job that has not been submitted.
 fn new_job(store: &Store, prompt: &str) -> Job {
-    let identity = store.new_identity().unwrap();
+    let identity = store.new_identity("team-a").wait().unwrap();
     let raw = RawRequest { prompt: Some(prompt.to_owned()), ..RawRequest::default() };
     let request = raw.check("chatgpt", &[]).unwrap();
     Job::fixture(identity.row, identity.nonce, request, START_MS)

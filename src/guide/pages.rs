@@ -21,8 +21,8 @@ pages! {
         "raw-replies", "webhooks", "errors-and-retries";
     "Measure": "schedules", "tracking", "alerts", "trust", "export";
     "Engines": "scrapers", "upstreams", "costs", "recipes", "practice", "terms";
-    "Operate": "configuration", "storage", "running", "monitoring", "security", "threat-model",
-        "limits", "performance", "how-it-works";
+    "Operate": "configuration", "storage", "running", "scale-out", "monitoring", "security",
+        "threat-model", "limits", "performance", "how-it-works";
 }
 
 /// Names the files once; each is `src/docs/PATH`.

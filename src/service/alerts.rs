@@ -42,7 +42,7 @@ impl Service {
     ) -> Result<Alert, ServiceError> {
         self.accepting()?;
         self.check_alert(caller, &asked.definition).await?;
-        let identity = self.store.new_identity()?;
+        let identity = self.store.new_identity(&caller.account).await?;
         let now_ms = self.clock.now_ms();
         let name = asked.definition.name.clone();
         let mut alert = Alert {
@@ -234,7 +234,7 @@ impl Service {
         }
         self.within_rate(caller)?;
         let facts = sample_facts(&alert.definition, self.clock.now_ms());
-        let notice = self.new_notice(&alert, facts, true)?;
+        let notice = self.new_notice(&alert, facts, true).await?;
         let name = alert.definition.name.clone();
         let written = self.store.add_notice(alert, notice).committed().await?;
         let notice = written.map_err(|error| alert_error(error, &name))?;
@@ -245,13 +245,13 @@ impl Service {
     }
 
     /// Returns a notice of an alert as it will be written.
-    pub(super) fn new_notice(
+    pub(super) async fn new_notice(
         &self,
         alert: &Alert,
         facts: NoticeFacts,
         is_test: bool,
     ) -> Result<Notice, StoreError> {
-        let identity = self.store.new_identity()?;
+        let identity = self.store.new_identity(&alert.account).await?;
         Ok(Notice {
             row: identity.row,
             nonce: identity.nonce,

@@ -77,7 +77,7 @@ impl Service {
         spent: ServiceError,
     ) -> Result<Batch, ServiceError> {
         let earlier = self.store.earlier_batch(batch.idempotency, batch.created_ms);
-        earlier.committed().await?.ok_or(spent)?.map_err(rejected_batch)
+        earlier.await?.ok_or(spent)?.map_err(rejected_batch)
     }
 
     /// Checks that webhooks can be sent where the batch, or a job of it, asks for one.
@@ -104,7 +104,8 @@ impl Service {
     ) -> Result<(Batch, Vec<NewItem>), ServiceError> {
         let tracks = asked.items.iter().flatten().filter_map(|(_, it)| it.track.as_deref());
         self.check_tracks(caller, tracks).await?;
-        let (key, identities) = self.store.new_batch_identity(asked.items.len())?;
+        let (key, identities) =
+            self.store.new_batch_identity(&caller.account, asked.items.len()).await?;
         let now_ms = self.clock.now_ms();
         let mut batch = Batch {
             key,

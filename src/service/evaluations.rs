@@ -151,7 +151,7 @@ impl Service {
             }
             Ok(facts) => facts,
         };
-        let notice = facts.map(|facts| self.new_notice(&after, facts, false)).transpose()?;
+        let notice = facts.map(|facts| self.new_notice(&after, facts, false).wait()).transpose()?;
         // A second look at a scraper needs no second failure.
         let is_open = after.definition.kind == AlertKind::ScraperUnhealthy
             && after.progress.streak > 0

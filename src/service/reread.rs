@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::answer::{self, ResultFacts, as_reread, changed_fields};
 use crate::api::RawView;
-use crate::clock::UnixMs;
+use crate::clock::{Clock, UnixMs};
 use crate::config::Settings;
 use crate::job::{Cost, CostFrom, State};
 use crate::measure::{Tracker, annotated, measure};
@@ -56,10 +56,11 @@ type RereadResult = Result<(Vec<String>, Vec<u8>), String>;
 pub fn reread(
     settings: &Settings,
     options: RereadOptions,
-    now_ms: UnixMs,
+    clock: &Clock,
     mut tell: impl FnMut(Uuid, &Reread),
 ) -> Result<RereadReport, StoreError> {
-    let store = Store::open_existing(&OpenOptions::of(settings, now_ms))?;
+    let store = Store::open_existing(&OpenOptions::of(settings, clock))?;
+    let now_ms = clock.now_ms();
     let mut report = RereadReport::default();
     // Without its recipe an answer of a page stays as it is, and the report says so.
     let recipes = upstream::all_recipes(settings).unwrap_or_default();

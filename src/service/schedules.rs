@@ -53,7 +53,7 @@ impl Service {
     ) -> Result<Schedule, ServiceError> {
         self.accepting()?;
         self.check_tracks(caller, asked.batch.tracks.iter().map(String::as_str)).await?;
-        let identity = self.store.new_identity()?;
+        let identity = self.store.new_identity(&caller.account).await?;
         let now_ms = self.clock.now_ms();
         let name = asked.definition.name.clone();
         let mut schedule = Schedule {

@@ -84,7 +84,7 @@ impl Service {
         self.within_rate(caller)?;
         self.check_tracks(caller, handling.track.as_deref()).await?;
         let scraper = self.scraper(&request.scraper)?;
-        let identity = self.store.new_identity()?;
+        let identity = self.store.new_identity(&caller.account).await?;
         let now_ms = self.clock.now_ms();
         let (job, result) =
             self.new_job(caller, scraper, identity, now_ms, request, handling, deadline_ms).await;

@@ -30,7 +30,7 @@ impl BackendError {
 pub enum StoreError {
     #[error("the database failed: {0}")]
     Database(BackendError),
-    #[error("the database cannot be reached: {0}")]
+    #[error("the database is not available: {0}")]
     Unavailable(BackendError),
     #[error("the database cannot have the store: {0}")]
     Unsuitable(BackendError),

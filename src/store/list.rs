@@ -102,7 +102,18 @@ pub struct BatchPage {
 
 /// The row after which a page begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor(pub(super) Row);
+pub struct Cursor {
+    pub(super) row: Row,
+    /// When what has the row was submitted, where a list is in that order.
+    pub(super) created_ms: UnixMs,
+}
+
+impl Cursor {
+    /// Returns the cursor of a list that is in the order of the rows.
+    pub(super) fn of_row(row: Row) -> Cursor {
+        Cursor { row, created_ms: 0 }
+    }
+}
 
 /// A page of the list.
 #[derive(Clone, Debug, Default)]

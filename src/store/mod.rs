@@ -26,7 +26,7 @@ mod results;
 mod row;
 mod schedules;
 mod scrapers;
-#[allow(dead_code, reason = "the facade opens no shared store yet")]
+#[allow(dead_code, reason = "it does not keep evidence yet, and tests ask for more")]
 mod shared;
 mod trackers;
 mod writes;

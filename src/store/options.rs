@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::clock::UnixMs;
-use crate::config::Settings;
+use crate::clock::{Clock, UnixMs};
+use crate::config::{Settings, SharedStoreSettings};
 
 /// How long nothing is written until the store is made to need no repair after a crash.
 const STORE_REST: Duration = Duration::from_millis(100);
@@ -36,11 +36,17 @@ pub struct OpenOptions {
     pub cache_entries_max: usize,
     /// Results stored earlier are not taken into the cache.
     pub cache_from_ms: UnixMs,
+    /// The most that the evidence of a shared store may take, bytes.
+    pub evidence_bytes_max: u64,
+    /// The database that several processes share, in place of the directory, and the clock of this
+    /// one.
+    pub shared: Option<(SharedStoreSettings, Clock)>,
 }
 
 impl OpenOptions {
-    /// Returns the options of the settings, for an opening at `now_ms`.
-    pub fn of(settings: &Settings, now_ms: UnixMs) -> OpenOptions {
+    /// Returns the options of the settings, for an opening now.
+    pub fn of(settings: &Settings, clock: &Clock) -> OpenOptions {
+        let ttl_ms = settings.cache.ttl_seconds.saturating_mul(1000);
         OpenOptions {
             directory: settings.store.path.clone(),
             cache_bytes: settings.store.cache_bytes,
@@ -52,7 +58,9 @@ impl OpenOptions {
             free_mib_min: settings.store.free_mib_min,
             scrapers: settings.scrapers.keys().cloned().collect(),
             cache_entries_max: settings.cache.entries_max,
-            cache_from_ms: now_ms.saturating_sub(settings.cache.ttl_seconds.saturating_mul(1000)),
+            cache_from_ms: clock.now_ms().saturating_sub(ttl_ms),
+            evidence_bytes_max: settings.browser.evidence_bytes_max,
+            shared: settings.store.shared.clone().map(|shared| (shared, clock.clone())),
         }
     }
 }

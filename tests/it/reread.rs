@@ -20,8 +20,7 @@ pub(crate) fn read_again(
     let settings = Settings::load_from(Some(&directory.join("config.toml")), &variables).unwrap();
     let mut told = Vec::new();
     let options = RereadOptions { since_ms: None, dry_run };
-    let report =
-        reread(&settings, options, Clock::System.now_ms(), |_, one| told.push(one.clone()));
+    let report = reread(&settings, options, &Clock::System, |_, one| told.push(one.clone()));
     (report.unwrap(), told)
 }
 
@@ -35,6 +34,8 @@ pub(crate) fn spoil(directory: &std::path::Path, change: impl FnOnce(&mut Value)
         scrapers: Vec::new(),
         cache_entries_max: 0,
         cache_from_ms: 0,
+        evidence_bytes_max: 0,
+        shared: None,
     });
     let store = store.unwrap();
     let row = store.raw_rows().unwrap()[0];

@@ -89,7 +89,7 @@ fn every_env_setting_takes_the_name_of_a_variable_and_nothing_else() {
     ];
     let settings = every_setting();
     let names = settings.iter().filter(|(path, _)| path.last().unwrap().ends_with("_env"));
-    assert_eq!(names.clone().count(), 3);
+    assert_eq!(names.clone().count(), 4);
     for (path, _) in names {
         let (name, section) = path.split_last().unwrap();
         for value in wrong {

@@ -15,6 +15,10 @@ const RETRIEVAL: &[(&str, &[&str])] = &[
     ("Does it work with Kubernetes and Helm charts?", &["faq#does-answerd-run-on-kubernetes"]),
     ("retention_hours", &["storage#how-long-are-results-kept", "configuration#store"]),
     (
+        "What does the PostgreSQL database need for several machines?",
+        &["scale-out#what-does-the-database-need"],
+    ),
+    (
         "How long are results kept when it runs on a Hetzner machine in Falkenstein?",
         &["storage#how-long-are-results-kept"],
     ),

@@ -22,13 +22,15 @@ impl Embedded {
         self.queue(|queue| queue.submit(move |tables| insert(tables, &scrapers, batch, items)))
     }
 
-    pub(crate) fn earlier_batch(
+    pub(crate) async fn earlier_batch(
         &self,
         known: Option<Idempotency>,
         now_ms: UnixMs,
-    ) -> Pending<Option<Result<Batch, SubmitError>>> {
+    ) -> Result<Option<Result<Batch, SubmitError>>, StoreError> {
         let scrapers = self.shared.scrapers.clone();
-        self.queue(|queue| queue.submit(move |tables| earlier(tables, &scrapers, known, now_ms)))
+        let earlier = self
+            .queue(|queue| queue.submit(move |tables| earlier(tables, &scrapers, known, now_ms)));
+        earlier.committed().await
     }
 
     pub(crate) async fn batch(

@@ -10,7 +10,7 @@ use super::storage::Storage;
 use super::writer::WriteQueue;
 use crate::id::IdCipher;
 use crate::store::effects::Listener;
-use crate::store::{OpenOptions, Pending, Row, StoreError};
+use crate::store::{OpenOptions, Pending, Row, Scrapers, StoreError};
 use crate::tally::HistogramReport;
 
 /// A store in one redb file.
@@ -26,6 +26,14 @@ pub(crate) struct Embedded {
 }
 
 impl Embedded {
+    pub(crate) fn cipher(&self) -> &IdCipher {
+        &self.cipher
+    }
+
+    pub(crate) fn scrapers(&self) -> &Arc<Scrapers> {
+        &self.shared.scrapers
+    }
+
     /// Returns the first of this many fresh row numbers.
     pub(crate) fn next_rows(&self, count: u64) -> Row {
         self.next_row.fetch_add(count, Ordering::Relaxed)

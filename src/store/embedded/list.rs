@@ -31,7 +31,7 @@ impl Embedded {
                 }
                 let (row, bytes) = entry?;
                 let row = row.value();
-                page.next = Some(Cursor(row));
+                page.next = Some(Cursor::of_row(row));
                 let long_prompt = || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned()));
                 let name = |number| self.shared.scrapers.name(number);
                 match record::decode_job(row, bytes.value(), name, long_prompt) {
@@ -56,16 +56,16 @@ impl Embedded {
         filter: &ListFilter,
         after: Option<Cursor>,
     ) -> Option<(Bound<Row>, Bound<Row>)> {
-        let end = after.map_or(Bound::Unbounded, |Cursor(row)| Bound::Excluded(row));
+        let end = after.map_or(Bound::Unbounded, |Cursor { row, .. }| Bound::Excluded(row));
         let Some(id) = filter.batch else { return Some((Bound::Unbounded, end)) };
         let batch = self.cipher.open(id)?.row;
         let last = batch.checked_add(BATCH_ITEMS_MAX as u64)?;
         let end = match after {
-            Some(Cursor(row)) if row <= last => Bound::Excluded(row),
+            Some(Cursor { row, .. }) if row <= last => Bound::Excluded(row),
             Some(_) | None => Bound::Included(last),
         };
         // A range that ends before it begins is an error of the database's.
-        let is_empty = after.is_some_and(|Cursor(row)| row <= batch + 1);
+        let is_empty = after.is_some_and(|Cursor { row, .. }| row <= batch + 1);
         (!is_empty).then_some((Bound::Included(batch + 1), end))
     }
 
@@ -79,7 +79,7 @@ impl Embedded {
         self.read(|snapshot| {
             let batches = snapshot.open_table(tables::BATCHES)?;
             let progress = snapshot.open_table(tables::BATCH_PROGRESS)?;
-            let end = after.map_or(Bound::Unbounded, |Cursor(row)| Bound::Excluded(row));
+            let end = after.map_or(Bound::Unbounded, |Cursor { row, .. }| Bound::Excluded(row));
             let mut page = BatchPage::default();
             let rows = batches.range((Bound::<Row>::Unbounded, end))?.rev();
             for (looked_at, entry) in rows.enumerate() {
@@ -88,7 +88,7 @@ impl Embedded {
                 }
                 let (row, bytes) = entry?;
                 let row = row.value();
-                page.next = Some(Cursor(row));
+                page.next = Some(Cursor::of_row(row));
                 let ended = progress.get(row)?.ok_or(rows::COUNTS_MISSING)?;
                 let ended = record::decode_progress(row, ended.value());
                 match ended.and_then(|ended| record::decode_batch(row, bytes.value(), ended)) {

@@ -16,7 +16,7 @@ use crate::id::{self, IdCipher};
 use crate::job::BatchProgress;
 use crate::store::cache::{CacheEntry, CacheIndex};
 use crate::store::scrapers::ScraperEntry;
-use crate::store::{OpenOptions, Scrapers, Store, StoreError, record};
+use crate::store::{OpenOptions, Scrapers, StoreError, record};
 use crate::tally::Histogram;
 
 /// The version of the tables' layout that this build writes. It reads the first too, whose records
@@ -30,34 +30,34 @@ const PROBE_BYTES: usize = 256 << 10;
 /// The least that redb is given for its pages while `db` commands run, bytes.
 pub(super) const TOOL_CACHE_BYTES: usize = 64 << 20;
 
-impl Store {
-    /// Opens the store, makes it when it is not there, repairs it after a crash, and starts its
-    /// writer.
+impl Embedded {
+    /// Opens the store in a directory, makes it when it is not there, repairs it after a crash, and
+    /// starts its writer.
     ///
     /// # Errors
     /// Returns an error if the directory cannot be used, another process has it, it was written by
     /// another version, or the database is damaged.
-    pub fn open(options: &OpenOptions) -> Result<Store, StoreError> {
-        Store::open_on(Box::new(FileStorage::new(&options.directory)), options)
+    pub(crate) fn open(options: &OpenOptions) -> Result<Embedded, StoreError> {
+        Embedded::open_on(Box::new(FileStorage::new(&options.directory)), options)
     }
 
-    /// Opens the store as [`Store::open`] does, if it is there.
+    /// Does what [`Embedded::open`] does, if the store is there.
     ///
     /// # Errors
-    /// Returns an error if [`Store::open`] would, or there is no store.
-    pub fn open_existing(options: &OpenOptions) -> Result<Store, StoreError> {
+    /// Returns an error if [`Embedded::open`] would, or there is no store.
+    pub(crate) fn open_existing(options: &OpenOptions) -> Result<Embedded, StoreError> {
         FileStorage::new(&options.directory).bytes()?;
-        Store::open(options)
+        Embedded::open(options)
     }
 
     /// Opens the store on whatever keeps its bytes.
     ///
     /// # Errors
-    /// Returns an error if [`Store::open`] would.
+    /// Returns an error if [`Embedded::open`] would.
     pub(super) fn open_on(
         storage: Box<dyn Storage>,
         options: &OpenOptions,
-    ) -> Result<Store, StoreError> {
+    ) -> Result<Embedded, StoreError> {
         let database = open_database(storage.as_ref(), options.cache_bytes, true)?;
         let (key, scrapers) = guarded(|| prepare(&database, &options.scrapers))?;
         let (next_row, cache) =
@@ -79,17 +79,15 @@ impl Store {
         });
         let (queue, thread) = writer::spawn(shared.clone())
             .map_err(|error| directory_error(&options.directory, error))?;
-        let cipher = IdCipher::new(key);
-        let embedded = Embedded {
-            cipher: cipher.clone(),
+        Ok(Embedded {
+            cipher: IdCipher::new(key),
             shared,
             next_row: AtomicU64::new(next_row),
             queue: RwLock::new(Some(queue)),
             writer: Mutex::new(Some(thread)),
             options: options.clone(),
             storage,
-        };
-        Ok(Store { cipher, scrapers, embedded })
+        })
     }
 }
 

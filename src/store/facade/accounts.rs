@@ -1,6 +1,6 @@
 //! What accounts have reserved, used and spent.
 
-use super::ask;
+use super::backend::{Backend, ask};
 use crate::clock::UnixMs;
 use crate::store::{Credits, DailyUsage, SpendRow, Store, StoreError};
 
@@ -10,7 +10,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub async fn credits(&self, account: &str, month: u32) -> Result<Credits, StoreError> {
-        ask!(self, store => store.credits(account, month).await)
+        ask!(self.backend, store => store.credits(account, month).await)
     }
 
     /// Returns an account's use on the days (UTC) from that of `from_ms` to that of `to_ms`, both
@@ -24,7 +24,7 @@ impl Store {
         from_ms: UnixMs,
         to_ms: UnixMs,
     ) -> Result<Vec<DailyUsage>, StoreError> {
-        ask!(self, store => store.usage(account, from_ms, to_ms).await)
+        ask!(self.backend, store => store.usage(account, from_ms, to_ms).await)
     }
 
     /// Returns what was spent on the days (UTC) from that of `from_ms` to that of `to_ms`, both
@@ -38,6 +38,6 @@ impl Store {
         from_ms: UnixMs,
         to_ms: UnixMs,
     ) -> Result<Vec<SpendRow>, StoreError> {
-        ask!(self, store => store.spend(account, from_ms, to_ms).await)
+        ask!(self.backend, store => store.spend(account, from_ms, to_ms).await)
     }
 }

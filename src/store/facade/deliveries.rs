@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use uuid::Uuid;
 
-use super::ask;
+use super::backend::{Backend, ask};
 use crate::clock::UnixMs;
 use crate::job::{Delivery, DeliveryAttempt, Recipient, Subject};
 use crate::store::{OutboxKey, Reported, ResendError, Row, Store, StoreError};
@@ -21,7 +21,7 @@ impl Store {
         after: Option<OutboxKey>,
         visit: impl FnMut(OutboxKey, Recipient) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        ask!(self, store => store.visit_outbox(now_ms, after, visit))
+        ask!(self.backend, store => store.visit_outbox(now_ms, after, visit))
     }
 
     /// Returns when the next delivery comes due after `now_ms`.
@@ -29,7 +29,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn next_delivery_ms(&self, now_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
-        ask!(self, store => store.next_delivery_ms(now_ms))
+        ask!(self.backend, store => store.next_delivery_ms(now_ms))
     }
 
     /// Returns the delivery of a row.
@@ -37,7 +37,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub async fn delivery(&self, row: Row) -> Result<Option<Delivery>, StoreError> {
-        ask!(self, store => store.delivery(row).await)
+        ask!(self.backend, store => store.delivery(row).await)
     }
 
     /// Reads the delivery of a row together with what it reports, both of one state, whether that
@@ -51,7 +51,7 @@ impl Store {
         row: Row,
         read: impl FnOnce(&Delivery, Reported<'_>) -> T,
     ) -> Result<T, StoreError> {
-        ask!(self, store => store.read_delivery(row, read))
+        ask!(self.backend, store => store.read_delivery(row, read))
     }
 
     /// Reads the delivery of a job or a batch that exists at `now_ms`, in one state with what
@@ -66,7 +66,7 @@ impl Store {
         now_ms: UnixMs,
         read: impl FnOnce(Reported<'_>) -> T,
     ) -> Result<Option<(T, Option<Delivery>)>, StoreError> {
-        ask!(self, store => store.webhook_of(subject, id, now_ms, read).await)
+        ask!(self.backend, store => store.webhook_of(subject, id, now_ms, read).await)
     }
 
     /// Notes an attempt that was made in the round `resends` of a delivery; `retry_after_ms` is
@@ -83,7 +83,9 @@ impl Store {
         retry_after_ms: Option<u64>,
         spread: u64,
     ) -> Result<Option<Delivery>, StoreError> {
-        ask!(self, store => store.note_delivery(row, attempt, resends, retry_after_ms, spread))
+        ask!(self.backend, store => {
+            store.note_delivery(row, attempt, resends, retry_after_ms, spread)
+        })
     }
 
     /// Makes the webhook of a job or a batch of `account`'s due once more, whatever the state of
@@ -99,6 +101,6 @@ impl Store {
         account: String,
         now_ms: UnixMs,
     ) -> Result<Result<Delivery, ResendError>, StoreError> {
-        ask!(self, store => store.send_again(subject, id, account, now_ms).await)
+        ask!(self.backend, store => store.send_again(subject, id, account, now_ms).await)
     }
 }

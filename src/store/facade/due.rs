@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use super::ask;
+use super::backend::{Backend, ask};
 use crate::clock::UnixMs;
 use crate::store::{DeadlineOutcome, ReadyKey, Row, Store, StoreError, SweepOutcome};
 
@@ -19,7 +19,7 @@ impl Store {
         now_ms: UnixMs,
         visit: impl FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
-        ask!(self, store => store.visit_ready(scraper, interactive, now_ms, visit).await)
+        ask!(self.backend, store => store.visit_ready(scraper, interactive, now_ms, visit).await)
     }
 
     /// Reserves jobs of a scraper for this process: at most `most` of those that are due at
@@ -37,7 +37,7 @@ impl Store {
         most: usize,
         is_held: impl Fn(Row) -> bool,
     ) -> Result<Vec<Row>, StoreError> {
-        ask!(self, store => store.reserve(scraper, interactive, now_ms, most, is_held))
+        ask!(self.backend, store => store.reserve(scraper, interactive, now_ms, most, is_held))
     }
 
     /// Returns when the next of a scraper's unfinished jobs comes due after `now_ms`.
@@ -49,7 +49,7 @@ impl Store {
         scraper: u16,
         now_ms: UnixMs,
     ) -> Result<Option<UnixMs>, StoreError> {
-        ask!(self, store => store.next_ready_ms(scraper, now_ms))
+        ask!(self.backend, store => store.next_ready_ms(scraper, now_ms))
     }
 
     /// Returns when the oldest job ceases to exist.
@@ -57,7 +57,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn next_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        ask!(self, store => store.next_expiry_ms())
+        ask!(self.backend, store => store.next_expiry_ms())
     }
 
     /// Returns when the last job ceases to exist.
@@ -65,7 +65,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn last_expiry_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        ask!(self, store => store.last_expiry_ms())
+        ask!(self.backend, store => store.last_expiry_ms())
     }
 
     /// Returns when the newest job was submitted, by the clock of that time.
@@ -73,7 +73,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn newest_created_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        ask!(self, store => store.newest_created_ms())
+        ask!(self.backend, store => store.newest_created_ms())
     }
 
     /// Returns when the first of the jobs that must start by a moment, and have not, ends for that.
@@ -81,7 +81,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn next_deadline_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        ask!(self, store => store.next_deadline_ms())
+        ask!(self.backend, store => store.next_deadline_ms())
     }
 
     /// Returns when the oldest result was stored that the cache's table still has.
@@ -89,7 +89,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn oldest_cached_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        ask!(self, store => store.oldest_cached_ms())
+        ask!(self.backend, store => store.oldest_cached_ms())
     }
 
     /// Removes at most [`SWEEP_ROWS_MAX`] expired jobs and as many cache entries stored before
@@ -98,7 +98,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed; nothing was removed.
     pub fn sweep(&self, now_ms: UnixMs, cache_from_ms: UnixMs) -> Result<SweepOutcome, StoreError> {
-        ask!(self, store => store.sweep(now_ms, cache_from_ms))
+        ask!(self.backend, store => store.sweep(now_ms, cache_from_ms))
     }
 
     /// Ends at most [`SWEEP_ROWS_MAX`] jobs that should have started by `now_ms` and have not.
@@ -107,7 +107,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed; no job was ended.
     pub fn end_overdue(&self, now_ms: UnixMs) -> Result<DeadlineOutcome, StoreError> {
-        ask!(self, store => store.end_overdue(now_ms))
+        ask!(self.backend, store => store.end_overdue(now_ms))
     }
 
     /// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much
@@ -123,6 +123,6 @@ impl Store {
         by_ms: u64,
         after: Option<ReadyKey>,
     ) -> Result<Option<ReadyKey>, StoreError> {
-        ask!(self, store => store.pull_forward_after_clock_step(now_ms, by_ms, after))
+        ask!(self.backend, store => store.pull_forward_after_clock_step(now_ms, by_ms, after))
     }
 }

@@ -3,24 +3,78 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use super::backend::{Backend, ask};
 use crate::id::IdCipher;
 use crate::store::effects::Listener;
 use crate::store::embedded::Embedded;
-use crate::store::{Scrapers, StoreError, WriterStats};
+use crate::store::shared::{SharedOptions, SharedStore};
+use crate::store::{OpenOptions, Scrapers, StoreError, WriterStats};
 use crate::tally::HistogramReport;
 
 /// The store. Dropping it without [`Store::close`] leaves a repair to the next start.
 pub struct Store {
     pub(in crate::store) cipher: IdCipher,
     pub(in crate::store) scrapers: Arc<Scrapers>,
-    pub(in crate::store) embedded: Embedded,
+    pub(in crate::store) backend: Backend,
 }
 
 impl Store {
+    /// Opens the store, makes it when it is not there, and starts what writes to it. One in a file
+    /// is repaired after a crash; to one that is shared this process is made known by its name,
+    /// and what an earlier process of that name had is open to all again.
+    ///
+    /// # Errors
+    /// Returns an error if the directory or the database cannot be used or reached, another process
+    /// has the file, the store was written by another version, or it is damaged.
+    pub fn open(options: &OpenOptions) -> Result<Store, StoreError> {
+        match &options.shared {
+            None => Ok(Store::keeping(Backend::Embedded(Embedded::open(options)?))),
+            Some((settings, clock)) => {
+                let options = SharedOptions::of(options, settings, clock);
+                Ok(Store::keeping(Backend::Shared(SharedStore::open(&options)?)))
+            }
+        }
+    }
+
+    /// Opens the store as [`Store::open`] does, if it is there, for a command that runs beside the
+    /// processes of a shared one.
+    ///
+    /// # Errors
+    /// Returns an error if [`Store::open`] would, or there is no store.
+    pub fn open_existing(options: &OpenOptions) -> Result<Store, StoreError> {
+        match &options.shared {
+            None => Ok(Store::keeping(Backend::Embedded(Embedded::open_existing(options)?))),
+            Some((settings, clock)) => {
+                let mut options = SharedOptions::of(options, settings, clock);
+                // Under a name of its own: one of that name is a process that runs.
+                options.pg.node = format!("{}/{}", settings.node, std::process::id());
+                Ok(Store::keeping(Backend::Shared(SharedStore::open(&options)?)))
+            }
+        }
+    }
+
+    pub(in crate::store) fn keeping(backend: Backend) -> Store {
+        let (cipher, scrapers) = ask!(backend, store => (store.cipher(), store.scrapers()));
+        Store { cipher: cipher.clone(), scrapers: scrapers.clone(), backend }
+    }
+
+    /// Returns the store in a file that this is; `None` if it is shared.
+    pub(in crate::store) fn embedded(&self) -> Option<&Embedded> {
+        match &self.backend {
+            Backend::Embedded(store) => Some(store),
+            Backend::Shared(_) => None,
+        }
+    }
+
+    /// Returns whether other processes may have the store too.
+    pub fn is_shared(&self) -> bool {
+        self.embedded().is_none()
+    }
+
     /// Makes `listener` hear of every later commit. What was committed before is in the ready
     /// index. Only the first call counts.
     pub fn listen(&self, listener: Arc<dyn Listener>) {
-        self.embedded.listen(listener);
+        ask!(self.backend, store => store.listen(listener));
     }
 
     /// Returns the numbers and names of all scrapers that the store knows, configured now or not.
@@ -35,7 +89,7 @@ impl Store {
 
     /// Returns why every write is refused, when it is.
     pub fn failure(&self) -> Option<StoreError> {
-        self.embedded.failure()
+        ask!(self.backend, store => store.failure())
     }
 
     /// Commits a write that changes nothing: whether the writer and the disk still answer. Blocks
@@ -44,7 +98,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store takes no writes.
     pub fn probe(&self) -> Result<(), StoreError> {
-        self.embedded.probe()
+        ask!(self.backend, store => store.probe())
     }
 
     pub fn writer_stats(&self) -> WriterStats {
@@ -54,12 +108,12 @@ impl Store {
 
     /// Returns how many writes the commits since the start have had.
     pub fn batches(&self) -> HistogramReport {
-        self.embedded.batches()
+        ask!(self.backend, store => store.batches())
     }
 
     /// Writes what is queued, ends the writer and closes the database properly. Later calls find
     /// the store closed.
     pub fn close(&self) {
-        self.embedded.close();
+        ask!(self.backend, store => store.close());
     }
 }

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::ask;
+use super::backend::{Backend, ask};
 use crate::clock::UnixMs;
 use crate::job::{Batch, Event, Failure, Idempotency, Job, TransitionError, VendorTask};
 use crate::store::{
@@ -20,7 +20,7 @@ impl Store {
         result: Option<Vec<u8>>,
         limits: SubmitLimits,
     ) -> Pending<Result<Job, SubmitError>> {
-        ask!(self, store => store.submit(job, result, limits))
+        ask!(self.backend, store => store.submit(job, result, limits))
     }
 
     /// Applies the event that `decide` chooses for the job as it is; a success brings its
@@ -36,7 +36,7 @@ impl Store {
         decide: impl Fn(&Job) -> Event + Send + 'static,
         result: Option<NewResult>,
     ) -> Result<Result<Job, TransitionError>, StoreError> {
-        ask!(self, store => store.transition(row, now_ms, decide, result))
+        ask!(self.backend, store => store.transition(row, now_ms, decide, result))
     }
 
     /// Does what [`Store::transition`] does, but blocks only while the writer is overloaded.
@@ -48,7 +48,7 @@ impl Store {
         decide: impl Fn(&Job) -> Event + Send + 'static,
         result: Option<NewResult>,
     ) -> Pending<Result<Job, TransitionError>> {
-        ask!(self, store => store.begin_transition(row, now_ms, decide, result))
+        ask!(self.backend, store => store.begin_transition(row, now_ms, decide, result))
     }
 
     /// Does what [`Store::begin_transition`] does with the event that begins an attempt. A job that
@@ -59,7 +59,7 @@ impl Store {
         now_ms: UnixMs,
         decide: impl Fn(&Job) -> Event + Send + 'static,
     ) -> Pending<Result<Job, TransitionError>> {
-        ask!(self, store => store.begin_start(row, now_ms, decide))
+        ask!(self.backend, store => store.begin_start(row, now_ms, decide))
     }
 
     /// Does what [`Store::begin_transition`] does with the event that ends an attempt; one that has
@@ -71,7 +71,7 @@ impl Store {
         now_ms: UnixMs,
         outcome: NewOutcome,
     ) -> Pending<Result<Job, TransitionError>> {
-        ask!(self, store => store.begin_outcome(row, now_ms, outcome))
+        ask!(self.backend, store => store.begin_outcome(row, now_ms, outcome))
     }
 
     /// Does what [`Store::transition`] does without a result, for handlers: does not block the
@@ -85,7 +85,7 @@ impl Store {
         now_ms: UnixMs,
         decide: impl Fn(&Job) -> Event + Send + 'static,
     ) -> Result<Result<Job, TransitionError>, StoreError> {
-        ask!(self, store => store.transition_async(row, now_ms, decide).await)
+        ask!(self.backend, store => store.transition_async(row, now_ms, decide).await)
     }
 
     /// Ends a job with `failure` because its owner wants it to, whatever runs. Does not block the
@@ -101,7 +101,7 @@ impl Store {
         now_ms: UnixMs,
         failure: Failure,
     ) -> Result<Result<Job, TransitionError>, StoreError> {
-        ask!(self, store => store.stop_owned(id, account, now_ms, failure).await)
+        ask!(self.backend, store => store.stop_owned(id, account, now_ms, failure).await)
     }
 
     /// Writes a batch with the jobs of those items that keep their limits. Where its idempotency
@@ -112,18 +112,21 @@ impl Store {
         batch: Batch,
         items: Vec<NewItem>,
     ) -> Pending<Result<Batch, SubmitError>> {
-        ask!(self, store => store.submit_batch(batch, items))
+        ask!(self.backend, store => store.submit_batch(batch, items))
     }
 
     /// Returns the batch that came with the same idempotency key and request before, if it exists
     /// at `now_ms`; writes nothing. For a caller who may not submit, and may repeat what was
     /// submitted.
-    pub fn earlier_batch(
+    ///
+    /// # Errors
+    /// Returns an error if the store failed, or its writer is overloaded.
+    pub async fn earlier_batch(
         &self,
         known: Option<Idempotency>,
         now_ms: UnixMs,
-    ) -> Pending<Option<Result<Batch, SubmitError>>> {
-        ask!(self, store => store.earlier_batch(known, now_ms))
+    ) -> Result<Option<Result<Batch, SubmitError>>, StoreError> {
+        ask!(self.backend, store => store.earlier_batch(known, now_ms).await)
     }
 
     /// Ends every unfinished job of a batch with `failure`, because its owner wants it to. Does not
@@ -139,12 +142,12 @@ impl Store {
         now_ms: UnixMs,
         failure: Failure,
     ) -> Result<Result<Batch, TransitionError>, StoreError> {
-        ask!(self, store => store.stop_batch(id, account, now_ms, failure).await)
+        ask!(self.backend, store => store.stop_batch(id, account, now_ms, failure).await)
     }
 
     /// Writes the end of an attempt whose job did not wait for it.
     pub fn note_attempt(&self, row: Row, ended: NewAttemptEnd) -> Pending<()> {
-        ask!(self, store => store.note_attempt(row, ended))
+        ask!(self.backend, store => store.note_attempt(row, ended))
     }
 
     /// Keeps the task that a vendor works on for a job, in the place of an earlier one; `None`
@@ -159,7 +162,7 @@ impl Store {
         lease: u32,
         task: Option<VendorTask>,
     ) -> Result<bool, StoreError> {
-        ask!(self, store => store.set_vendor_task(row, lease, task))
+        ask!(self.backend, store => store.set_vendor_task(row, lease, task))
     }
 
     /// Reads the task that a vendor works on for a job.
@@ -167,7 +170,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn vendor_task(&self, row: Row) -> Result<Option<VendorTask>, StoreError> {
-        ask!(self, store => store.vendor_task(row))
+        ask!(self.backend, store => store.vendor_task(row))
     }
 
     /// Deletes those of some jobs, at most [`DELETION_ROWS_MAX`], that have ended, or only counts
@@ -181,6 +184,6 @@ impl Store {
         now_ms: UnixMs,
         dry_run: bool,
     ) -> Result<DeletionCounts, StoreError> {
-        ask!(self, store => store.delete(known, now_ms, dry_run).await)
+        ask!(self.backend, store => store.delete(known, now_ms, dry_run).await)
     }
 }

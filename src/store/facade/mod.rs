@@ -3,6 +3,7 @@
 
 mod accounts;
 mod alerts;
+mod backend;
 mod deliveries;
 mod due;
 mod handle;
@@ -13,13 +14,6 @@ mod schedules;
 mod state;
 mod trackers;
 
+#[cfg(test)]
+pub(in crate::store) use backend::Backend;
 pub use handle::Store;
-
-/// Asks what keeps a store: `ask!(self, store => store.method(arguments))`.
-macro_rules! ask {
-    ($store:ident, $keeper:ident => $answer:expr) => {{
-        let $keeper = &$store.embedded;
-        $answer
-    }};
-}
-use ask;

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::ask;
+use super::backend::{Backend, ask};
 use crate::clock::UnixMs;
 use crate::job::{AttemptEnd, Batch, Job, UpstreamUsage};
 use crate::store::{
@@ -22,7 +22,7 @@ impl Store {
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<&[u8]>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        ask!(self, store => store.read_job(id, now_ms, read).await)
+        ask!(self.backend, store => store.read_job(id, now_ms, read).await)
     }
 
     /// Does what [`Store::read_job`] does, by row number.
@@ -35,7 +35,7 @@ impl Store {
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<&[u8]>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        ask!(self, store => store.read_row(row, now_ms, read).await)
+        ask!(self.backend, store => store.read_row(row, now_ms, read).await)
     }
 
     /// Returns the cached result for a request's hash that was stored from `from_ms` to `now_ms`
@@ -49,7 +49,7 @@ impl Store {
         from_ms: UnixMs,
         now_ms: UnixMs,
     ) -> Result<Option<Cached>, StoreError> {
-        ask!(self, store => store.cached(hash, from_ms, now_ms).await)
+        ask!(self.backend, store => store.cached(hash, from_ms, now_ms).await)
     }
 
     /// Reads a job with the JSON of its result and its attempts that are kept, oldest first, if it
@@ -63,7 +63,7 @@ impl Store {
         now_ms: UnixMs,
         read_job: impl FnOnce(&Job, Option<&[u8]>, Vec<AttemptEnd>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        ask!(self, store => store.read_attempts(id, now_ms, read_job).await)
+        ask!(self.backend, store => store.read_attempts(id, now_ms, read_job).await)
     }
 
     /// Reads a job with its result, sealed as it is stored, and what its attempts have used, if it
@@ -77,7 +77,7 @@ impl Store {
         now_ms: UnixMs,
         read_job: impl FnOnce(&Job, Option<SealedResult<'_>>, Option<&UpstreamUsage>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        ask!(self, store => store.read_job_with_usage(id, now_ms, read_job).await)
+        ask!(self.backend, store => store.read_job_with_usage(id, now_ms, read_job).await)
     }
 
     /// Reads a batch, if it exists at `now_ms`.
@@ -85,7 +85,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub async fn batch(&self, id: Uuid, now_ms: UnixMs) -> Result<Option<Batch>, StoreError> {
-        ask!(self, store => store.batch(id, now_ms).await)
+        ask!(self.backend, store => store.batch(id, now_ms).await)
     }
 
     /// Reads a batch, if it exists at `now_ms`, and calls `visit` with the place and the job of
@@ -100,7 +100,7 @@ impl Store {
         now_ms: UnixMs,
         visit: impl FnMut(u32, &Job),
     ) -> Result<Option<Batch>, StoreError> {
-        ask!(self, store => store.batch_with_jobs(id, now_ms, visit))
+        ask!(self.backend, store => store.batch_with_jobs(id, now_ms, visit))
     }
 
     /// Reads the raw replies of a job as JSON; `None` if none are kept of it.
@@ -108,7 +108,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn raw(&self, row: Row) -> Result<Option<Vec<u8>>, StoreError> {
-        ask!(self, store => store.raw(row))
+        ask!(self.backend, store => store.raw(row))
     }
 
     /// Returns the rows of all jobs of which raw replies are kept, lowest first.
@@ -116,7 +116,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn raw_rows(&self) -> Result<Vec<Row>, StoreError> {
-        ask!(self, store => store.raw_rows())
+        ask!(self.backend, store => store.raw_rows())
     }
 
     /// Writes another result in the place of a job's. Blocks until it is committed.
@@ -124,7 +124,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn replace_result(&self, row: Row, json: Vec<u8>) -> Result<(), StoreError> {
-        ask!(self, store => store.replace_result(row, json))
+        ask!(self.backend, store => store.replace_result(row, json))
     }
 
     /// Returns the newest of the jobs that match, exist at `now_ms` and lie after `after`: at most
@@ -139,7 +139,7 @@ impl Store {
         jobs_max: usize,
         now_ms: UnixMs,
     ) -> Result<ListPage, StoreError> {
-        ask!(self, store => store.list(filter, after, jobs_max, now_ms))
+        ask!(self.backend, store => store.list(filter, after, jobs_max, now_ms))
     }
 
     /// Returns the newest of the batches that match, as [`Store::list`] does for jobs.
@@ -153,7 +153,7 @@ impl Store {
         batches_max: usize,
         now_ms: UnixMs,
     ) -> Result<BatchPage, StoreError> {
-        ask!(self, store => store.list_batches(filter, after, batches_max, now_ms))
+        ask!(self.backend, store => store.list_batches(filter, after, batches_max, now_ms))
     }
 
     /// Returns the number of the job that was done last; `None` if none was.
@@ -161,7 +161,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub async fn last_completion(&self) -> Result<Option<u64>, StoreError> {
-        ask!(self, store => store.last_completion().await)
+        ask!(self.backend, store => store.last_completion().await)
     }
 
     /// Returns the jobs of an account that are done, that match and that exist at `now_ms`, in
@@ -177,7 +177,7 @@ impl Store {
         until: u64,
         now_ms: UnixMs,
     ) -> Result<CompletedPage, StoreError> {
-        ask!(self, store => store.completed(filter, from, until, now_ms))
+        ask!(self.backend, store => store.completed(filter, from, until, now_ms))
     }
 
     /// Reads a job with its raw replies; `None` if it does not exist at `now_ms`, or has none.

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::ask;
+use super::backend::{Backend, ask};
 use crate::clock::UnixMs;
 use crate::job::{Schedule, ScheduleRun};
 use crate::store::{
@@ -16,7 +16,7 @@ impl Store {
         schedule: Schedule,
         batch: String,
     ) -> Pending<Result<Schedule, ScheduleError>> {
-        ask!(self, store => store.insert_schedule(schedule, batch))
+        ask!(self.backend, store => store.insert_schedule(schedule, batch))
     }
 
     /// Puts a schedule in the place of the one that it was made of, with `batch` also another
@@ -27,12 +27,12 @@ impl Store {
         after: Schedule,
         batch: Option<String>,
     ) -> Pending<Result<Schedule, ScheduleError>> {
-        ask!(self, store => store.replace_schedule(before, after, batch))
+        ask!(self.backend, store => store.replace_schedule(before, after, batch))
     }
 
     /// Removes a schedule and the history of its runs; its batches stay.
     pub fn remove_schedule(&self, schedule: Schedule) -> Pending<Result<Schedule, ScheduleError>> {
-        ask!(self, store => store.remove_schedule(schedule))
+        ask!(self.backend, store => store.remove_schedule(schedule))
     }
 
     /// Reads a schedule of an account, and its batch as JSON.
@@ -44,7 +44,7 @@ impl Store {
         id: Uuid,
         account: &str,
     ) -> Result<Option<(ScheduleEntry, String)>, StoreError> {
-        ask!(self, store => store.schedule(id, account).await)
+        ask!(self.backend, store => store.schedule(id, account).await)
     }
 
     /// Reads the schedules of an account, or of all, oldest first. One that is damaged is left out,
@@ -53,7 +53,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub async fn schedules(&self, account: Option<&str>) -> Result<Vec<ScheduleEntry>, StoreError> {
-        ask!(self, store => store.schedules(account).await)
+        ask!(self.backend, store => store.schedules(account).await)
     }
 
     /// Reads the batch of a schedule, as JSON.
@@ -61,7 +61,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn schedule_batch(&self, row: Row) -> Result<Option<String>, StoreError> {
-        ask!(self, store => store.schedule_batch(row))
+        ask!(self.backend, store => store.schedule_batch(row))
     }
 
     /// Reads the runs of a schedule, newest first, at most `runs_max`.
@@ -73,7 +73,7 @@ impl Store {
         row: Row,
         runs_max: usize,
     ) -> Result<Vec<ScheduleRun>, StoreError> {
-        ask!(self, store => store.schedule_runs(row, runs_max).await)
+        ask!(self.backend, store => store.schedule_runs(row, runs_max).await)
     }
 
     /// Returns when the next slot of any schedule is due.
@@ -81,7 +81,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn next_slot_ms(&self) -> Result<Option<UnixMs>, StoreError> {
-        ask!(self, store => store.next_slot_ms())
+        ask!(self.backend, store => store.next_slot_ms())
     }
 
     /// Reads at most `schedules_max` schedules that are due at `now_ms`, the earliest first. One
@@ -94,12 +94,12 @@ impl Store {
         now_ms: UnixMs,
         schedules_max: usize,
     ) -> Result<Vec<Schedule>, StoreError> {
-        ask!(self, store => store.due_schedules(now_ms, schedules_max))
+        ask!(self.backend, store => store.due_schedules(now_ms, schedules_max))
     }
 
     /// Writes a run of a schedule, with its batch.
     pub fn write_run(&self, run: NewRun, now_ms: UnixMs) -> Pending<RunWritten> {
-        ask!(self, store => store.write_run(run, now_ms))
+        ask!(self.backend, store => store.write_run(run, now_ms))
     }
 
     /// Plans those schedules again whose latest slot lies so far ahead that a clock must have been
@@ -108,6 +108,6 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn replan_after_clock_step(&self, now_ms: UnixMs) -> Result<usize, StoreError> {
-        ask!(self, store => store.replan_after_clock_step(now_ms))
+        ask!(self.backend, store => store.replan_after_clock_step(now_ms))
     }
 }

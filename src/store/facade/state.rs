@@ -3,16 +3,16 @@
 
 use crossbeam_channel::Receiver;
 
-use super::ask;
+use super::backend::{Backend, ask};
 use crate::clock::UnixMs;
 use crate::job::ModelSeen;
-use crate::store::{BackupSource, Counts, Pending, Store, StoreError, StoreSizes};
+use crate::store::{BackendError, BackupSource, Counts, Pending, Store, StoreError, StoreSizes};
 
 impl Store {
     /// Returns, while every write is refused, a channel that is disconnected when the store works
     /// again; nothing is ever sent. `None` while it works.
     pub fn outage(&self) -> Option<Receiver<()>> {
-        ask!(self, store => store.outage())
+        ask!(self.backend, store => store.outage())
     }
 
     /// Returns whether there is room for new jobs.
@@ -21,7 +21,7 @@ impl Store {
     /// Returns [`StoreError::SpaceLow`] if less is free than the settings keep for what is under
     /// way.
     pub fn room(&self) -> Result<(), StoreError> {
-        ask!(self, store => store.room())
+        ask!(self.backend, store => store.room())
     }
 
     /// Does what [`Store::room`] does, for a write that is about to be queued. The first that goes
@@ -31,7 +31,7 @@ impl Store {
     /// # Errors
     /// Returns an error if [`Store::room`] would.
     pub fn room_for_write(&self) -> Result<(), StoreError> {
-        ask!(self, store => store.room_for_write())
+        ask!(self.backend, store => store.room_for_write())
     }
 
     /// Opens the database again after a failure of the storage, and proves that it takes writes;
@@ -42,7 +42,7 @@ impl Store {
     /// Returns an error if the storage still fails; this can be tried again unless
     /// [`StoreError::is_damage`].
     pub fn recover(&self, cache_from_ms: UnixMs) -> Result<(), StoreError> {
-        ask!(self, store => store.recover(cache_from_ms))
+        ask!(self.backend, store => store.recover(cache_from_ms))
     }
 
     /// Returns how much the store holds. The counts are kept in the tables' roots, so this is
@@ -51,7 +51,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub async fn sizes(&self) -> Result<StoreSizes, StoreError> {
-        ask!(self, store => store.sizes().await)
+        ask!(self.backend, store => store.sizes().await)
     }
 
     /// Estimates what the pages of the database's file take that hold nothing, bytes: what comes
@@ -61,12 +61,12 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed.
     pub fn free_page_bytes(&self) -> Result<u64, StoreError> {
-        ask!(self, store => store.free_page_bytes())
+        ask!(self.backend, store => store.free_page_bytes())
     }
 
     /// Returns what is free where the store's files are, bytes; `None` if unknown.
     pub fn free_bytes(&self) -> Option<u64> {
-        ask!(self, store => store.free_bytes())
+        ask!(self.backend, store => store.free_bytes())
     }
 
     /// Returns all counts that are kept, each scraper's in the order of time, and the moment from
@@ -75,7 +75,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn counts(&self) -> Result<(Vec<Counts>, Option<UnixMs>), StoreError> {
-        ask!(self, store => store.counts())
+        ask!(self.backend, store => store.counts())
     }
 
     /// Writes counts that have changed; what lies before `minutes_from` or `buckets_from` is not
@@ -89,12 +89,12 @@ impl Store {
         minutes_from: u64,
         buckets_from: u64,
     ) -> Result<(), StoreError> {
-        ask!(self, store => store.write_counts(changed, minutes_from, buckets_from))
+        ask!(self.backend, store => store.write_counts(changed, minutes_from, buckets_from))
     }
 
     /// Writes that an upstream answers with another model than before.
     pub fn note_model(&self, upstream: String, seen: ModelSeen) -> Pending<()> {
-        ask!(self, store => store.note_model(upstream, seen))
+        ask!(self.backend, store => store.note_model(upstream, seen))
     }
 
     /// Returns the models of every upstream, oldest first.
@@ -102,7 +102,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub fn models(&self) -> Result<Vec<(String, Vec<ModelSeen>)>, StoreError> {
-        ask!(self, store => store.models())
+        ask!(self.backend, store => store.models())
     }
 
     /// Returns the state that was committed last, to be copied while the store goes on.
@@ -110,6 +110,18 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is closed.
     pub fn backup(&self) -> Result<BackupSource, StoreError> {
-        ask!(self, store => store.backup())
+        self.embedded().ok_or_else(not_in_a_file)?.backup()
     }
+}
+
+/// The error of what only a store in a file can do.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "the store is in a database, whose own tools make its backups, such as `pg_basebackup` and \
+     `pg_dump`"
+)]
+struct NotInAFile;
+
+fn not_in_a_file() -> StoreError {
+    StoreError::Unsuitable(BackendError::new(NotInAFile, false))
 }

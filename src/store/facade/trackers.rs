@@ -1,6 +1,6 @@
 //! Trackers and what was observed of their answers.
 
-use super::ask;
+use super::backend::{Backend, ask};
 use crate::clock::UnixMs;
 use crate::measure::{
     GroupKey, GroupSums, Observation, PageSums, TrackedBrands, Tracker, TrackerVersion,
@@ -22,7 +22,7 @@ impl Store {
         brands: TrackedBrands,
         now_ms: UnixMs,
     ) -> Result<Result<Tracker, TrackerLimit>, StoreError> {
-        ask!(self, store => store.put_tracker(account, name, brands, now_ms).await)
+        ask!(self.backend, store => store.put_tracker(account, name, brands, now_ms).await)
     }
 
     /// Returns the tracker of an account with this name.
@@ -30,7 +30,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub async fn tracker(&self, account: &str, name: &str) -> Result<Option<Tracker>, StoreError> {
-        ask!(self, store => store.tracker(account, name).await)
+        ask!(self.backend, store => store.tracker(account, name).await)
     }
 
     /// Returns the trackers of an account, by name.
@@ -38,7 +38,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed or is damaged.
     pub async fn trackers(&self, account: &str) -> Result<Vec<Tracker>, StoreError> {
-        ask!(self, store => store.trackers(account).await)
+        ask!(self.backend, store => store.trackers(account).await)
     }
 
     /// Returns a version of the tracker with this id.
@@ -50,7 +50,7 @@ impl Store {
         id: u64,
         version: u32,
     ) -> Result<Option<TrackerVersion>, StoreError> {
-        ask!(self, store => store.tracker_version(id, version).await)
+        ask!(self.backend, store => store.tracker_version(id, version).await)
     }
 
     /// Writes what was measured in the answers of jobs that are done, given by their rows. Does not
@@ -62,7 +62,7 @@ impl Store {
         &self,
         measured: Vec<(Row, NewObservation)>,
     ) -> Result<ApplyCounts, StoreError> {
-        ask!(self, store => store.add_observations(measured).await)
+        ask!(self.backend, store => store.add_observations(measured).await)
     }
 
     /// Deletes a tracker with all that was measured by it, a step of it at a time. Does not block
@@ -75,7 +75,7 @@ impl Store {
         account: String,
         name: String,
     ) -> Result<TrackerDeletion, StoreError> {
-        ask!(self, store => store.delete_tracker_step(account, name).await)
+        ask!(self.backend, store => store.delete_tracker_step(account, name).await)
     }
 
     /// Calls `visit` with the sums of each day and group of a tracker's version from the day
@@ -90,7 +90,7 @@ impl Store {
         last: u32,
         visit: impl FnMut(GroupKey<'_>, bool, &GroupSums),
     ) -> Result<(), StoreError> {
-        ask!(self, store => store.visit_sums((id, version), first, last, visit).await)
+        ask!(self.backend, store => store.visit_sums((id, version), first, last, visit).await)
     }
 
     /// Returns at most `rows_max` observations of a tracker's version, oldest first: those from
@@ -105,7 +105,7 @@ impl Store {
         after: Option<(UnixMs, Row)>,
         rows_max: usize,
     ) -> Result<Vec<Observation>, StoreError> {
-        ask!(self, store => {
+        ask!(self.backend, store => {
             store.observations((id, version), (since_ms, until_ms), after, rows_max)
         })
     }
@@ -116,7 +116,7 @@ impl Store {
     /// # Errors
     /// Returns an error if the store failed; nothing was removed.
     pub fn sweep_observations(&self, before_ms: UnixMs) -> Result<usize, StoreError> {
-        ask!(self, store => store.sweep_observations(before_ms))
+        ask!(self.backend, store => store.sweep_observations(before_ms))
     }
 
     /// Calls `visit` with the pages of each day and group of a tracker's version from the day
@@ -132,6 +132,6 @@ impl Store {
         last: u32,
         visit: impl FnMut(GroupKey<'_>, bool, &PageSums) -> bool,
     ) -> Result<(), StoreError> {
-        ask!(self, store => store.visit_page_sums((id, version), first, last, visit))
+        ask!(self.backend, store => store.visit_page_sums((id, version), first, last, visit))
     }
 }

@@ -15,6 +15,7 @@ use super::outages::Finder;
 use super::process::Process;
 use crate::clock::Clock;
 use crate::store::StoreError;
+use crate::store::effects::Effect;
 use crate::store::error::BackendError;
 
 /// The time between two beats, milliseconds.
@@ -104,7 +105,12 @@ impl BeatLoop {
                 None => Pulse::Replaced,
             };
         }
+        let led = process.status.leads();
         process.status.set_lead(self.membership.leads_until_ms());
+        if !led && process.status.leads() {
+            // What is due for the leader has waited for one.
+            process.tell(&[Effect::Deadline { at_ms: 0 }]);
+        }
         process.status.set_alone(self.membership.is_alone());
         match pulse {
             Pulse::Replaced => {

@@ -29,7 +29,7 @@ const OPEN: &str = "
         AND due_ms <= $1
     )";
 
-/// How far the feed has been read.
+/// The place up to which the feed has been read.
 pub(super) struct Feed {
     /// Results that were stored before are known.
     stored_from_ms: UnixMs,

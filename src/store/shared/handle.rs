@@ -1,7 +1,8 @@
 //! The parts of an open shared store, and what any thread asks of it at once.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use tokio::runtime::Runtime;
 use tokio::sync::{mpsc, watch};
@@ -15,10 +16,10 @@ use super::row_number::RowShard;
 use super::rows::RowNumbers;
 use crate::alert::{Alert, Notice};
 use crate::clock::Clock;
-use crate::id::IdParts;
+use crate::id::{IdCipher, IdParts};
 use crate::job::{BatchKey, Job, Schedule};
 use crate::store::effects::Listener;
-use crate::store::{NewIdentity, Row, StoreError, WriterStats};
+use crate::store::{NewIdentity, Row, Scrapers, StoreError, WriterStats};
 
 /// The end of a writer's queue that callers hold.
 pub(super) type OperationQueue = mpsc::Sender<Box<dyn Operation>>;
@@ -29,6 +30,9 @@ pub(super) struct Tasks {
     pub writers: Vec<JoinHandle<()>>,
     pub loops: Vec<JoinHandle<()>>,
 }
+
+/// How long a submit waits for row numbers.
+const ROWS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// A store in a schema of PostgreSQL, which belongs to several processes.
 pub(crate) struct SharedStore {
@@ -47,6 +51,14 @@ pub(crate) struct SharedStore {
 }
 
 impl SharedStore {
+    pub(crate) fn cipher(&self) -> &IdCipher {
+        &self.process.cipher
+    }
+
+    pub(crate) fn scrapers(&self) -> &Arc<Scrapers> {
+        &self.process.scrapers
+    }
+
     /// Makes `listener` hear of every later commit of this process. Only the first call counts.
     pub(crate) fn listen(&self, listener: Arc<dyn Listener>) {
         let _ = self.process.listener.set(listener);
@@ -74,6 +86,34 @@ impl SharedStore {
         let key = BatchKey { row, id: self.identity_of(row)?.id };
         let identities = (row + 1..=row + items as u64).map(|row| self.identity_of(row));
         Ok((key, identities.collect::<Result<_, _>>()?))
+    }
+
+    /// Returns the first of this many row numbers, which follow each other. Waits for those that
+    /// are on their way.
+    ///
+    /// # Errors
+    /// Returns an error if they do not come.
+    pub(crate) async fn next_rows_when_there(
+        &self,
+        account: &str,
+        rows: u32,
+    ) -> Result<Row, StoreError> {
+        let taken = self.next_rows(account, rows);
+        if !matches!(taken, Err(StoreError::Busy)) {
+            return taken;
+        }
+        let shard = RowShard::of_account(account);
+        let (numbers, clock) = (self.numbers.clone(), self.clock.clone());
+        let waiting = {
+            let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner);
+            let Some(runtime) = runtime.as_ref() else { return Err(StoreError::Closed) };
+            // On the store's own runtime, because the caller may have none.
+            runtime.spawn(async move {
+                let taken = numbers.take_when_there(shard, rows, &clock);
+                tokio::time::timeout(ROWS_PATIENCE, taken).await
+            })
+        };
+        waiting.await.ok().and_then(Result::ok).ok_or(StoreError::Busy)
     }
 
     fn next_rows(&self, account: &str, rows: u32) -> Result<Row, StoreError> {

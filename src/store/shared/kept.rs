@@ -4,11 +4,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use tokio_postgres::Row as PgRow;
 use uuid::Uuid;
 
 use super::alert_marks;
 use super::handle::SharedStore;
-use super::hours;
+use super::hours::{self, HourTable};
 use super::needs::Needs;
 use super::nodes::SLOT_OF_ALL;
 use super::round::Value;
@@ -235,6 +236,29 @@ impl SharedStore {
     pub(crate) fn raw(&self, row: Row) -> Result<Option<Vec<u8>>, StoreError> {
         let kept = self.read_thing(&ThingKey::of_row(ThingKind::Raw, row)).wait()?;
         kept.map(|bytes| record::decode_raw(row, &bytes)).transpose()
+    }
+
+    /// Returns the rows of all jobs of which raw replies are kept, lowest first. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    pub(crate) fn raw_rows(&self) -> Result<Vec<Row>, StoreError> {
+        let text = "SELECT key FROM things WHERE kind = $1 AND value <> '' ORDER BY key";
+        let found = self.ask_text(text, vec![Arc::new(ThingKind::Raw as i16)]).wait()?;
+        let row = |found: &PgRow| found.get::<_, &[u8]>(0).try_into().ok().map(Row::from_be_bytes);
+        Ok(found.iter().filter_map(row).collect())
+    }
+
+    /// Writes another result in the place of a job's. Blocks until it is committed.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    pub(crate) fn replace_result(&self, row: Row, json: Vec<u8>) -> Result<(), StoreError> {
+        let ends = HourTable::Ends.in_hour(RowParts::of(row).hour);
+        let text = format!("UPDATE {ends} SET result = $2 WHERE row = $1 AND result IS NOT NULL");
+        let values: Vec<Value> =
+            vec![Arc::new(row as i64), Arc::new(record::encode_result(row, &json))];
+        self.ask_text(&text, values).wait().map(drop)
     }
 
     /// Keeps the task that a vendor works on for a job: see

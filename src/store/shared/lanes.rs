@@ -5,10 +5,10 @@ use std::collections::HashMap;
 
 use crate::clock::UnixMs;
 
-/// Where the next reserves begin, by scraper and whether a client waits.
+/// The places where the next reserves begin, by scraper and whether a client waits.
 pub(super) type LaneHeads = HashMap<(u16, bool), LaneHead>;
 
-/// Where the next reserve of a lane begins.
+/// The place where the next reserve of a lane begins.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct LaneHead {
     pub due_ms: UnixMs,

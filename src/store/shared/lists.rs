@@ -35,6 +35,18 @@ struct Position {
     row: i64,
 }
 
+impl From<Cursor> for Position {
+    fn from(Cursor { row, created_ms }: Cursor) -> Position {
+        Position { created_ms: created_ms as i64, row: row as i64 }
+    }
+}
+
+impl From<Position> for Cursor {
+    fn from(Position { created_ms, row }: Position) -> Cursor {
+        Cursor { row: row as Row, created_ms: created_ms as UnixMs }
+    }
+}
+
 const BEFORE_ALL: Position = Position { created_ms: i64::MAX, row: i64::MAX };
 
 impl SharedStore {
@@ -114,11 +126,11 @@ impl SharedStore {
         listed: &Listed,
         mut visit: impl FnMut(&PgRow) -> ControlFlow<()>,
     ) -> Result<Option<Cursor>, StoreError> {
-        let start = after.map(|Cursor(row)| RowParts::of(row).hour);
+        let start = after.map(|cursor| RowParts::of(cursor.row).hour);
         let (mut looked_at, mut next) = (0, None);
         for hour in self.hours_down(start, listed)? {
             let mut position = match after {
-                Some(cursor) if start == Some(hour) => self.position_of(hour, listed, cursor)?,
+                Some(cursor) if start == Some(hour) => cursor.into(),
                 Some(_) | None => BEFORE_ALL,
             };
             loop {
@@ -130,7 +142,7 @@ impl SharedStore {
                     looked_at += 1;
                     let created = row.columns().len() - 1;
                     position = Position { row: row.get(0), created_ms: row.get(created) };
-                    next = Some(Cursor(position.row as Row));
+                    next = Some(position.into());
                 }
                 if found.len() < ROWS_MAX {
                     break;
@@ -148,20 +160,6 @@ impl SharedStore {
         let of_batch = listed.rows.map(|(first, _)| RowParts::of(first).hour);
         let hours = hours.filter(|hour| start.is_none_or(|start| *hour <= start));
         Ok(hours.filter(|hour| of_batch.is_none_or(|of| of == *hour)).collect())
-    }
-
-    /// Returns the place of a cursor's row; one that is gone comes after all of its hour.
-    fn position_of(
-        &self,
-        hour: Hour,
-        listed: &Listed,
-        Cursor(row): Cursor,
-    ) -> Result<Position, StoreError> {
-        let table = listed.table.in_hour(hour);
-        let text = format!("SELECT created_ms FROM {table} WHERE row = $1");
-        let found = self.ask_text(&text, vec![Arc::new(row as i64)]).wait()?;
-        let created_ms = found.first().map_or(i64::MIN, |found| found.get(0));
-        Ok(Position { created_ms, row: row as i64 })
     }
 
     /// Returns rows of an hour from a place on: the record in two columns, or a batch's as

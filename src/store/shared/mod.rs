@@ -67,3 +67,6 @@ mod upkeep;
 mod wake;
 mod watch;
 mod writer;
+
+pub(crate) use handle::SharedStore;
+pub(crate) use options::SharedOptions;

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use super::pg_options::PgOptions;
-use super::wake::WakeBy;
 use crate::clock::{Clock, UnixMs};
+use crate::config::{SharedStoreSettings, WakeBy};
+use crate::store::OpenOptions;
 
 /// The options of opening a shared store.
 #[derive(Clone)]
@@ -28,4 +29,33 @@ pub(crate) struct SharedOptions {
     /// What all evidence may take, bytes.
     pub evidence_bytes_max: u64,
     pub clock: Clock,
+}
+
+impl SharedOptions {
+    /// Returns the options of a store that the settings name.
+    pub(crate) fn of(
+        options: &OpenOptions,
+        store: &SharedStoreSettings,
+        clock: &Clock,
+    ) -> SharedOptions {
+        SharedOptions {
+            pg: PgOptions {
+                url: store.url.clone(),
+                password: store.password.clone(),
+                schema: store.schema.clone(),
+                node: store.node.clone(),
+                authorities: store.authorities.clone(),
+            },
+            writers: store.writers,
+            readers: store.readers,
+            scrapers: options.scrapers.clone(),
+            cache_entries_max: options.cache_entries_max,
+            cache_from_ms: options.cache_from_ms,
+            wake: store.wake,
+            patience: Duration::from_secs(store.patience_seconds),
+            require_standby: store.require_standby,
+            evidence_bytes_max: options.evidence_bytes_max,
+            clock: clock.clone(),
+        }
+    }
 }

@@ -164,9 +164,13 @@ async fn pending_deliveries(
 ) -> Result<Vec<i64>, StoreError> {
     let (first, last) = hour.rows();
     let deliveries = HourTable::Deliveries.in_hour(hour);
+    // What reports a notice is no part of an hour.
+    let notices = ThingKind::NoticeDelivery as i16;
     let text = format!(
         "SELECT o.row, d.record FROM outbox o LEFT JOIN {deliveries} d ON d.row = o.row
-         WHERE o.row BETWEEN $1 AND $2 ORDER BY o.row"
+         WHERE o.row BETWEEN $1 AND $2 AND NOT EXISTS
+         (SELECT FROM things t WHERE t.kind = {notices} AND t.key = int8send(o.row))
+         ORDER BY o.row"
     );
     let (mut kept, mut given_up) = (Vec::new(), Vec::new());
     for found in session.query(&text, &[&(first as i64), &(last as i64)]).await? {

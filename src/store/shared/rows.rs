@@ -1,11 +1,14 @@
 //! Row numbers: fetched from the database in blocks and given out from memory. A number is lost
 //! when a node stops, and never given out twice.
 
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::Notify;
 
 use super::connect::PgSession;
 use super::row_number::{COUNTERS, Hour, RowParts, RowShard, SHARDS};
-use crate::clock::UnixMs;
+use crate::clock::{Clock, UnixMs};
 use crate::store::{Row, StoreError};
 
 /// How many numbers a node fetches at once, for each shard.
@@ -70,14 +73,16 @@ impl Supply {
 /// The row numbers that this node may give out.
 pub(super) struct RowNumbers {
     shards: Mutex<[Supply; SHARDS as usize]>,
-    wanted: tokio::sync::Notify,
+    wanted: Notify,
+    added: Notify,
 }
 
 impl RowNumbers {
     pub(super) fn new() -> RowNumbers {
         RowNumbers {
             shards: Mutex::new([Supply::default(); SHARDS as usize]),
-            wanted: tokio::sync::Notify::new(),
+            wanted: Notify::new(),
+            added: Notify::new(),
         }
     }
 
@@ -108,6 +113,19 @@ impl RowNumbers {
             self.wanted.notify_one();
         }
         first.ok_or(StoreError::Busy)
+    }
+
+    /// Takes what [`RowNumbers::take`] takes, as soon as it is there.
+    pub(super) async fn take_when_there(&self, shard: RowShard, rows: u32, clock: &Clock) -> Row {
+        loop {
+            let mut added = pin!(self.added.notified());
+            // Before the look: what is added behind it is noticed.
+            added.as_mut().enable();
+            if let Ok(row) = self.take(shard, rows, clock.now_ms()) {
+                return row;
+            }
+            added.await;
+        }
     }
 
     /// Waits until a block is wanted. It may also return when none is.
@@ -143,6 +161,8 @@ impl RowNumbers {
         }
         // Numbers of the older hour are used up first.
         supply.blocks.sort_by_key(|block| block.map_or((true, None), |it| (false, Some(it.hour))));
+        drop(shards);
+        self.added.notify_waiters();
     }
 
     fn lock(&self) -> MutexGuard<'_, [Supply; SHARDS as usize]> {

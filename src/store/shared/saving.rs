@@ -17,7 +17,7 @@ use crate::job::Subject;
 use crate::store::{Row, StoreError, record};
 
 /// A new batch: its row, its account, when it was submitted, and its record.
-type NewBatch = (i64, i32, i64, Vec<u8>);
+type NewBatchRow = (i64, i32, i64, Vec<u8>);
 
 /// The statements of a transaction, by what they write.
 #[derive(Default)]
@@ -124,7 +124,7 @@ impl Writes {
     }
 
     fn add_batches(&mut self, transaction: &Transaction<'_>) -> Result<(), StoreError> {
-        let mut records: HourColumns<NewBatch> = HourColumns::default();
+        let mut records: HourColumns<NewBatchRow> = HourColumns::default();
         let (mut rows, mut done, mut failed) = (Vec::new(), Vec::new(), Vec::new());
         let (mut completed, mut expires) = (Vec::new(), Vec::new());
         let batches = transaction.batches.values().filter_map(|batch| batch.as_ref().ok());

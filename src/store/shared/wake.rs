@@ -18,6 +18,7 @@ use super::process::Process;
 use super::round::Value;
 use super::row_number::by_hour;
 use crate::clock::Clock;
+use crate::config::WakeBy;
 use crate::store::effects::Effect;
 use crate::store::{Row, StoreError};
 
@@ -30,15 +31,6 @@ const LOOK_MS: u64 = 2_000;
 const LOOK_DEAF_MS: u64 = 250;
 /// The scraper of a row that is waited for, where it does not matter.
 const NO_SCRAPER: u16 = u16::MAX;
-
-/// How a node hears of the commits of others.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum WakeBy {
-    /// By `LISTEN` and `NOTIFY`.
-    Notify,
-    /// By looking often, as behind a pooler of connections.
-    Poll,
-}
 
 /// Sends the hints of this node until `stopping` says so.
 pub(super) async fn notify(process: Arc<Process>, mut stopping: watch::Receiver<bool>) {

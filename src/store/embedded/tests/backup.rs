@@ -61,7 +61,7 @@ fn a_backup_is_the_state_at_its_beginning_whatever_is_written_meanwhile() {
         fixture.store.read_job(id, START_MS, |job, _| job.row).wait().unwrap(),
         Some(waiting.row)
     );
-    assert!(fixture.store.new_identity().unwrap().row > waiting.row);
+    assert!(fixture.store.new_identity("team-a").wait().unwrap().row > waiting.row);
     fixture.store.close();
 }
 

@@ -235,7 +235,7 @@ fn damage_does_not_stop_the_sweep() {
 #[test]
 fn a_batch_of_no_items_is_checked_as_any() {
     let fixture = Fixture::new();
-    let (key, _) = fixture.store.new_batch_identity(0).unwrap();
+    let (key, _) = fixture.store.new_batch_identity("team-a", 0).wait().unwrap();
     let batch = Batch {
         key,
         account: "team-a".to_owned(),

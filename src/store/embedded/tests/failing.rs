@@ -9,6 +9,8 @@ use super::crash::disk::Disk;
 use super::storage::Storage;
 use super::*;
 use crate::job::{Failure, Reason, TransitionError};
+use crate::store::embedded::Embedded;
+use crate::store::facade::Backend;
 
 /// What the storage refuses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -63,7 +65,9 @@ impl Faulty {
     }
 
     pub(crate) fn open(&self, options: &OpenOptions) -> Store {
-        Store::open_on(Box::new(self.clone()), options).unwrap()
+        Store::keeping(Backend::Embedded(
+            Embedded::open_on(Box::new(self.clone()), options).unwrap(),
+        ))
     }
 
     fn store(&self, options: &OpenOptions) -> Fixture {

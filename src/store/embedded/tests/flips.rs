@@ -68,7 +68,7 @@ fn sound() -> Sound {
 
 /// A batch of two, of which one has failed.
 pub(super) fn submit_batch(fixture: &Fixture) -> (Batch, Vec<Job>) {
-    let (key, identities) = fixture.store.new_batch_identity(2).unwrap();
+    let (key, identities) = fixture.store.new_batch_identity("team-a", 2).wait().unwrap();
     let job = |identity: NewIdentity| Job {
         row: identity.row,
         nonce: identity.nonce,

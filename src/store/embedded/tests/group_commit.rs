@@ -25,7 +25,8 @@ fn what_is_queued_meanwhile_is_one_commit() {
 #[test]
 fn a_batch_is_one_commit() {
     let fixture = Fixture::new();
-    let (key, identities) = fixture.store.new_batch_identity(BATCH_ITEMS_MAX).unwrap();
+    let (key, identities) =
+        fixture.store.new_batch_identity("team-a", BATCH_ITEMS_MAX).wait().unwrap();
     let items = identities.iter().map(|identity| NewItem {
         job: Job {
             row: identity.row,

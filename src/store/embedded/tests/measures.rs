@@ -113,7 +113,7 @@ fn an_observation_takes_little_room_and_reports_read_sums_alone() {
         });
         written.wait().unwrap();
     }
-    let stored = fixture.store.embedded.shared.read(|snapshot| {
+    let stored = fixture.store.embedded().unwrap().shared.read(|snapshot| {
         let sums = snapshot.open_table(tables::SUMS)?.stats()?.stored_bytes();
         let pages = snapshot.open_table(tables::PAGE_SUMS)?.stats()?.stored_bytes();
         let rows = snapshot.open_table(tables::OBSERVATIONS)?.stats()?.stored_bytes();

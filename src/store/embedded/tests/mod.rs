@@ -50,17 +50,19 @@ fn options(directory: &Path) -> OpenOptions {
         scrapers: vec!["chatgpt".to_owned(), "perplexity".to_owned()],
         cache_entries_max: 100,
         cache_from_ms: 0,
+        evidence_bytes_max: 0,
+        shared: None,
     }
 }
 
 impl Store {
     /// Makes the writer call `hook` between each commit and the change of what readers see.
     pub(crate) fn after_commit(&self, hook: impl Fn() + Send + Sync + 'static) {
-        *self.embedded.shared.after_commit.lock().unwrap() = Some(Arc::new(hook));
+        *self.embedded().unwrap().shared.after_commit.lock().unwrap() = Some(Arc::new(hook));
     }
 
     pub(crate) fn forget_after_commit(&self) {
-        *self.embedded.shared.after_commit.lock().unwrap() = None;
+        *self.embedded().unwrap().shared.after_commit.lock().unwrap() = None;
     }
 }
 
@@ -90,7 +92,7 @@ impl Fixture {
     }
 
     fn new_job(&self, prompt: &str) -> Job {
-        let identity = self.store.new_identity().unwrap();
+        let identity = self.store.new_identity("team-a").wait().unwrap();
         let job = Job::fixture(identity.row, identity.nonce, request(prompt), START_MS);
         Job { account: "team-a".to_owned(), ..job }
     }
@@ -124,7 +126,7 @@ impl Fixture {
         &self,
         run: impl FnOnce(&mut Tables<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
-        self.store.embedded.queue(|queue| queue.submit(run))
+        self.store.embedded().unwrap().queue(|queue| queue.submit(run))
     }
 
     /// Occupies the writer until something is sent: what is queued meanwhile is one batch.
@@ -133,7 +135,12 @@ impl Fixture {
     }
 
     fn read<T>(&self, read: impl FnOnce(&ReadTransaction) -> T) -> T {
-        self.store.embedded.shared.read(|snapshot| Ok(read(snapshot.transaction()))).unwrap()
+        self.store
+            .embedded()
+            .unwrap()
+            .shared
+            .read(|snapshot| Ok(read(snapshot.transaction())))
+            .unwrap()
     }
 
     /// Every byte of every table that jobs change.
@@ -180,7 +187,7 @@ fn hold_writer(store: &Store) -> Sender<()> {
         released.recv().unwrap();
         Ok(())
     };
-    let held = store.embedded.queue(|queue| queue.submit(hold));
+    let held = store.embedded().unwrap().queue(|queue| queue.submit(hold));
     inside.recv().unwrap();
     drop(held);
     release

@@ -115,7 +115,7 @@ fn seen_at_commit(read_before: bool) -> Seen {
 }
 
 fn submit_batch_of_one(fixture: &Fixture) -> Job {
-    let (key, identities) = fixture.store.new_batch_identity(1).unwrap();
+    let (key, identities) = fixture.store.new_batch_identity("team-a", 1).wait().unwrap();
     let webhook_url = Some(URL.to_owned());
     let job = Job {
         row: identities[0].row,

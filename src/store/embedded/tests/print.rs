@@ -27,7 +27,7 @@ pub(crate) fn state(store: &Store) -> String {
         }
         text
     };
-    store.embedded.shared.read(|snapshot| Ok(print(snapshot.transaction()))).unwrap()
+    store.embedded().unwrap().shared.read(|snapshot| Ok(print(snapshot.transaction()))).unwrap()
 }
 
 /// A time as it is printed: milliseconds after the start of the test.

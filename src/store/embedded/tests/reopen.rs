@@ -43,7 +43,7 @@ fn every_state_survives() {
     assert_eq!(fixture.store.unfinished(0), 3);
     let cached = fixture.store.cached(7, START_MS, START_MS + 1).wait().unwrap().unwrap();
     assert_eq!((cached.stored_ms, &cached.json[..]), (START_MS + 1, &br#"{"text":"42"}"#[..]));
-    assert_eq!(fixture.store.new_identity().unwrap().row, 6);
+    assert_eq!(fixture.store.new_identity("team-a").wait().unwrap().row, 6);
     assert_eq!(done.row, 4);
 }
 

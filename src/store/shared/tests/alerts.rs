@@ -4,9 +4,11 @@ use std::sync::{Arc, Mutex};
 
 use uuid::Uuid;
 
+use super::super::retention::{HourEnd, remove_hours};
+use super::super::row_number::RowParts;
 use super::fixture::{Node, options};
 use super::trackers::{end_measured, observation, put};
-use super::{Place, START_MS};
+use super::{HOUR_MS, Place, START_MS, block_on};
 use crate::alert::{
     Alert, AlertDefinition, AlertKind, AlertProgress, HEALTH_EVERY_MS, Notice, NoticeFacts,
     NoticeFormat, SINGLE_ANSWERS_MS, SPEND_EVERY_MS,
@@ -281,5 +283,26 @@ fn attempts_and_spending_mark_once_between_two_evaluations() {
     let job = node.submit(node.new_job("stopped"));
     node.apply(job.row, 90_000, Event::Stop { failure: Failure::canceled() }, None);
     assert_eq!(due(&node), [("ill".to_owned(), START_MS + 90_000 + HEALTH_EVERY_MS, 2)]);
+    node.store.close();
+}
+
+#[test]
+fn notice_is_delivered_when_the_tables_of_its_hour_are_gone() {
+    let place = Place::empty();
+    let node = Node::of(options(&place, "a"));
+    node.done("makes the tables of the hour");
+    let alert = insert(&node, "fewer", AlertKind::MentionRateBelow, Some(START_MS));
+    let found = node.store.due_alerts(START_MS, 10).unwrap().remove(0);
+    let notice = new_notice(&node, &alert);
+    evaluate(&node, found, None, Some(notice.clone()));
+    let later_ms = START_MS + 26 * HOUR_MS;
+    let ended = block_on(async { remove_hours(&place.connect().await, later_ms).await.unwrap() });
+    let hour = RowParts::of(notice.row).hour;
+    assert!(ended.contains(&(hour, HourEnd::Dropped)), "{ended:?}");
+    assert_eq!(node.ask("SELECT row FROM outbox", vec![]).len(), 1);
+    let attempt = DeliveryAttempt { at_ms: later_ms, took_ms: 1, outcome: Outcome::Status(200) };
+    let noted = node.store.note_delivery(notice.row, attempt, 0, None, 0).unwrap().unwrap();
+    assert_eq!(noted.due_ms(), None);
+    assert!(node.store.read_delivery(notice.row, |_, _| ()).is_ok());
     node.store.close();
 }

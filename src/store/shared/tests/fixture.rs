@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::clock::{Clock, UnixMs};
+use crate::config::WakeBy;
 use crate::job::{Batch, BatchProgress, Delivery, Event, Job, RawRequest, State};
 use crate::store::accounts::{Credits, DAY_MIN, DayRecord, Usage};
 use crate::store::embedded::tests::model::Content;
@@ -14,7 +15,6 @@ use crate::store::shared::options::SharedOptions;
 use crate::store::shared::pg_options::PgOptions;
 pub(super) use crate::store::shared::round::Value;
 use crate::store::shared::tests::{Place, START_MS};
-use crate::store::shared::wake::WakeBy;
 use crate::store::{NewItem, NewResult, Row, SubmitLimits, record};
 
 pub(super) const NO_LIMITS: SubmitLimits =

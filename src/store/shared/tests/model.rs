@@ -11,6 +11,7 @@ use uuid::Uuid;
 use super::Place;
 use super::fixture::{Node, options};
 use crate::clock::UnixMs;
+use crate::config::WakeBy;
 use crate::job::{
     Batch, BatchKey, Delivery, DeliveryAttempt, Event, Job, Recipient, Subject, TransitionError,
 };
@@ -18,7 +19,6 @@ use crate::store::accounts::Credits;
 use crate::store::effects::Listener;
 use crate::store::embedded::tests::model::{Content, Model, Tested, operation};
 use crate::store::shared::options::SharedOptions;
-use crate::store::shared::wake::WakeBy;
 use crate::store::{
     Blocking, Cached, NewIdentity, NewItem, NewResult, ResendError, Row, SubmitError, SubmitLimits,
 };

@@ -4,11 +4,11 @@ use super::fixture::{Node, options};
 use super::listening::{listen, second, until, with_clock};
 use super::{Place, START_MS};
 use crate::clock::Clock;
+use crate::config::WakeBy;
 use crate::job::{Event, Failure, Reason};
 use crate::store::Blocking;
 use crate::store::effects::{Effect, WaitedFor};
 use crate::store::shared::options::SharedOptions;
-use crate::store::shared::wake::WakeBy;
 
 /// Two nodes that know of each other.
 fn two() -> [Node; 2] {

@@ -231,7 +231,7 @@ fn compare_keys(
     }
     let mut answers = Vec::new();
     for (row, job) in newest.into_values() {
-        let identity = store.new_identity()?;
+        let identity = store.new_identity("team-a").wait()?;
         let again = Job { row: identity.row, nonce: identity.nonce, ..job.clone() };
         answers.push((row, store.submit(again, None, NO_LIMITS)));
     }
@@ -260,7 +260,7 @@ fn compare_batch_keys(
     }
     for batch in newest.into_values() {
         let row = batch.key.row;
-        let (key, _) = store.new_batch_identity(0)?;
+        let (key, _) = store.new_batch_identity("team-a", 0).wait()?;
         let answer = store.submit_batch(Batch { key, ..batch }, Vec::new()).wait()?;
         let answer = answer.map(|batch| batch.key.row);
         if answer != Ok(row) {

@@ -10,10 +10,11 @@ use crate::job::{
     Batch, BatchKey, BatchProgress, Delivery, Event, Failure, Idempotency, Job, Reason, State,
     TransitionError,
 };
-use crate::store::embedded::{database, jobs};
+use crate::store::embedded::{Embedded, database, jobs};
+use crate::store::facade::Backend;
 use crate::store::{
-    NewIdentity, NewItem, NewResult, OpenOptions, Pending, QuickRepair, Row, Store, SubmitError,
-    SubmitLimits,
+    Blocking, NewIdentity, NewItem, NewResult, OpenOptions, Pending, QuickRepair, Row, Store,
+    SubmitError, SubmitLimits,
 };
 use crate::tests::fuzz::Dice;
 
@@ -50,7 +51,7 @@ pub(crate) fn open(
 ) -> Result<Store, crate::store::StoreError> {
     let small = options(std::path::Path::new(""));
     let options = OpenOptions { quick_repair, cache_bytes: CACHE_BYTES, ..small };
-    Store::open_on(Box::new(disk), &options)
+    Ok(Store::keeping(Backend::Embedded(Embedded::open_on(Box::new(disk), &options)?)))
 }
 
 fn born() -> Vec<u8> {
@@ -166,7 +167,7 @@ impl Life {
     }
 
     fn submit(&mut self) -> Asked {
-        let identity = self.store.new_identity().unwrap();
+        let identity = self.store.new_identity("team-a").wait().unwrap();
         let mut job = self.job(identity);
         job.idempotency = self.idempotency(0);
         let mut result = None;
@@ -190,7 +191,7 @@ impl Life {
     fn submit_apart(&mut self, job: Job) -> Pending<Result<Job, SubmitError>> {
         let (scrapers, key) =
             (self.store.scrapers.clone(), (0, job.interactive, job.due_ms, job.row));
-        let pending = self.store.embedded.queue(|queue| {
+        let pending = self.store.embedded().unwrap().queue(|queue| {
             queue.submit(move |tables| {
                 let submitted = jobs::insert(tables, &scrapers, job, None, NO_LIMITS)?;
                 let there = tables.ready.remove(key)?.is_some();
@@ -201,7 +202,7 @@ impl Life {
             Ok(answer) => answer,
             Err(error) => return Pending::refused(error),
         };
-        self.store.embedded.queue(|queue| {
+        self.store.embedded().unwrap().queue(|queue| {
             queue.submit(move |tables| {
                 if there {
                     tables.ready.insert(key, ())?;
@@ -213,7 +214,7 @@ impl Life {
 
     fn submit_batch(&mut self) -> Asked {
         let items = self.dice.below(5);
-        let (key, identities) = self.store.new_batch_identity(items).unwrap();
+        let (key, identities) = self.store.new_batch_identity("team-a", items).wait().unwrap();
         let account = "team-a".to_owned();
         let mut all: Vec<Job> = Vec::new();
         for identity in identities {
@@ -270,7 +271,7 @@ impl Life {
         result: Option<NewResult>,
     ) -> Pending<Result<Job, TransitionError>> {
         let (scrapers, now_ms) = (self.store.scrapers.clone(), self.now_ms);
-        self.store.embedded.queue(|queue| {
+        self.store.embedded().unwrap().queue(|queue| {
             queue.submit_blocking(move |tables| {
                 jobs::transition(tables, &scrapers, row, now_ms, |_| event, result.as_ref())
             })

@@ -21,11 +21,11 @@ impl Tested for Fixture {
     }
 
     fn new_identity(&self) -> NewIdentity {
-        self.store.new_identity().unwrap()
+        self.store.new_identity("team-a").wait().unwrap()
     }
 
     fn new_batch_identity(&self, items: usize) -> (BatchKey, Vec<NewIdentity>) {
-        self.store.new_batch_identity(items).unwrap()
+        self.store.new_batch_identity("team-a", items).wait().unwrap()
     }
 
     fn id_of(&self, job: &Job) -> Uuid {
@@ -141,7 +141,7 @@ fn content_of(store: &Store) -> Content {
                 .collect::<Result<_, StoreError>>()?
         };
     }
-    let read = store.embedded.shared.read(|snapshot| {
+    let read = store.embedded().unwrap().shared.read(|snapshot| {
         let prompts = snapshot.open_table(tables::PROMPTS)?;
         let job = |row, bytes: &[u8]| {
             let long_prompt = || Ok(prompts.get(row)?.map(|prompt| prompt.value().to_owned()));

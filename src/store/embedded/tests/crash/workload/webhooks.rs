@@ -38,7 +38,7 @@ impl Life {
         let attempt = DeliveryAttempt { at_ms: self.now_ms, took_ms: 3, outcome };
         let retry_after_ms = self.dice.percent(20).then_some(40_000);
         let (scrapers, spread) = (self.store.scrapers.clone(), self.dice.next());
-        let pending = self.store.embedded.queue(|queue| {
+        let pending = self.store.embedded().unwrap().queue(|queue| {
             queue.submit_blocking(move |tables| {
                 outbox::note(tables, &scrapers, row, |delivery| {
                     delivery.note(attempt, resends, retry_after_ms, spread);
@@ -55,7 +55,7 @@ impl Life {
         let (id, account, subject) = (known.id, known.account.clone(), known.subject);
         let plain = self.store.cipher.open(id)?;
         let (scrapers, now_ms) = (self.store.scrapers.clone(), self.now_ms);
-        let pending = self.store.embedded.queue(|queue| {
+        let pending = self.store.embedded().unwrap().queue(|queue| {
             queue.submit(move |tables| {
                 outbox::send_again(tables, &scrapers, subject, plain, id, &account, now_ms)
                     .map(Result::ok)
