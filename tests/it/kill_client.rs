@@ -2,6 +2,7 @@
 //! of what it was told, and of whose webhook it must hear.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
@@ -88,14 +89,18 @@ impl Client {
         }
     }
 
-    /// Asks until the server is gone.
-    pub(crate) fn live(&mut self, served: &Served, answered: &dyn Fn()) {
+    /// Asks until the server is gone or it is to stop. Returns whether the server is gone.
+    pub(crate) fn live(&mut self, served: &Served, stop: &AtomicBool, answered: &dyn Fn()) -> bool {
         if self.settle(served).is_err() {
-            return;
+            return true;
         }
-        while self.step(served).is_ok() {
+        while !stop.load(Ordering::Relaxed) {
+            if self.step(served).is_err() {
+                return true;
+            }
             answered();
         }
+        false
     }
 
     /// Repeats what was cut off, which is done once, whether it had been done or not.

@@ -23,7 +23,7 @@ const ANSWERS_MAX: usize = 160;
 /// is refused twice, after which it would be due in five minutes.
 const REFUSED_WEBHOOKS: usize = 3;
 /// Slow and unsteady enough that jobs run, wait and fail at every kill.
-const SETTINGS: [(&str, &str); 8] = [
+pub(crate) const SETTINGS: [(&str, &str); 8] = [
     ("LOG__LEVEL", "error"),
     ("PRACTICE__LATENCY_MS", "10"),
     ("PRACTICE__FAILURE_PERCENT", "10"),
@@ -49,12 +49,12 @@ fn round(served: &Served, clients: &mut [Client], answers: usize) {
             let (count, killed) = (&count, &killed);
             let enough: Sender<()> = enough.clone();
             scope.spawn(move || {
-                client.live(served, &|| {
+                let gone = client.live(served, &AtomicBool::new(false), &|| {
                     if count.fetch_add(1, Ordering::Relaxed) == answers {
                         enough.send(()).unwrap();
                     }
                 });
-                assert!(killed.load(Ordering::Relaxed), "a request failed without a kill");
+                assert!(gone && killed.load(Ordering::Relaxed), "a request failed without a kill");
             });
         }
         drop(enough);
@@ -134,7 +134,11 @@ fn compare_export(store: &Path, clients: &[Client]) -> (usize, usize) {
 
 /// Whoever was acknowledged with a webhook is told of its end, at least once, under one id, and
 /// nobody else is: how many were told, and in how many deliveries.
-fn compare_webhooks(served: &Served, receiver: &Receiver, clients: &[Client]) -> (usize, usize) {
+pub(crate) fn compare_webhooks(
+    served: &Served,
+    receiver: &Receiver,
+    clients: &[Client],
+) -> (usize, usize) {
     let to_tell: BTreeMap<&String, &Value> =
         clients.iter().flat_map(|client| &client.to_tell).collect();
     let uncertain = |prompt: &str| {

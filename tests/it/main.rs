@@ -17,6 +17,7 @@ mod child;
 mod chromium;
 mod circles;
 mod cli;
+mod cluster;
 mod completion;
 mod contract;
 mod costs;
@@ -47,6 +48,9 @@ mod page_server;
 mod pages;
 mod places;
 mod poll;
+#[allow(dead_code, reason = "the tests of the store use the rest of it")]
+#[path = "../../src/store/shared/tests/postgres.rs"]
+mod postgres;
 mod providers;
 mod receiver;
 mod reload;
