@@ -325,7 +325,7 @@ impl<'a> Attempt<'a> {
         queue.stats.emit(EngineEvent::Started { waited_ms, cache_missed });
         let watch = engine.context.clock.stopwatch();
         let (answered, answered_by, call) = self.call_upstreams(slot);
-        evidence::keep(&engine.context.store, &engine.evidence, job, call.take_evidence());
+        evidence::keep(&engine.context.store, job, call.take_evidence());
         let calls = billing::note(engine, job, call.log.take_ended(engine.context.clock.now_ms()));
         let raw = raw::kept(job, self.id, call.take_raw(), answered_by.as_deref());
         let raw = raw.and_then(|kept| raw::with_room(&engine.context.store, self.id, kept));

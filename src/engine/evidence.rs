@@ -3,12 +3,12 @@
 use serde_json::json;
 
 use crate::job::Job;
-use crate::store::{EvidenceFolder, Store};
+use crate::store::Store;
 use crate::upstream::evidence_capture::Evidence;
 
 /// Keeps the evidence of an attempt. That it fails changes nothing of the attempt; below the
 /// floor of free space the room is left to what jobs need.
-pub(super) fn keep(store: &Store, folder: &EvidenceFolder, job: &Job, evidence: Vec<Evidence>) {
+pub(super) fn keep(store: &Store, job: &Job, evidence: Vec<Evidence>) {
     if evidence.is_empty() {
         return;
     }
@@ -25,7 +25,7 @@ pub(super) fn keep(store: &Store, folder: &EvidenceFolder, job: &Job, evidence: 
         let mut files = vec![(format!("{start}.json"), about.as_bytes())];
         files.extend(one.screenshot.iter().map(|png| (format!("{start}.png"), png.as_slice())));
         files.extend(one.html.iter().map(|html| (format!("{start}.html"), html.as_bytes())));
-        if let Err(error) = folder.put(job.into(), &files) {
+        if let Err(error) = store.put_evidence(job.into(), &files) {
             tracing::warn!(job = %store.id_of(job), %error, "evidence could not be kept");
         }
     }

@@ -205,7 +205,7 @@ impl Scheduler {
 
     fn sweep_evidence(&mut self, now_ms: UnixMs) {
         self.leftovers = false;
-        if let Err(error) = self.engine.evidence.sweep(now_ms) {
+        if let Err(error) = self.engine.context.store.sweep_evidence(now_ms) {
             tracing::warn!(%error, "evidence of expired jobs could not be removed");
         }
     }

@@ -23,7 +23,7 @@ use crate::clock::{Clock, UnixMs};
 use crate::config::{Settings, file::Retry};
 use crate::job::{Job, ScrapeRequest, State};
 use crate::net::Lookup;
-use crate::store::{EvidenceFolder, Row, Store, request_hash};
+use crate::store::{Row, Store, request_hash};
 use crate::upstream::Registry;
 
 /// The engine: what its threads work with.
@@ -33,7 +33,6 @@ pub struct Engine {
     pub(super) ledger: Ledger,
     pub(super) settings: AttemptSettings,
     /// Directory of browser evidence (screenshots, HTML).
-    pub(super) evidence: EvidenceFolder,
     /// By the store's number of the scraper.
     pub(super) queues: Vec<Queue>,
     pub(super) saved_counts: SavedCounts,
@@ -118,10 +117,6 @@ impl Engine {
                 extra_arrays: settings.results.extra_arrays,
                 public_url,
             },
-            evidence: EvidenceFolder::new(
-                &settings.store.path,
-                settings.browser.evidence_bytes_max,
-            ),
             queues,
             single_flight: SingleFlight::default(),
             waiters: JobWaiters::default(),
@@ -208,11 +203,6 @@ impl Engine {
     /// Returns the counts of webhook deliveries since the start.
     pub fn deliveries(&self) -> DeliveryCounts {
         self.deliverer.counts()
-    }
-
-    /// Returns the directory of browser evidence.
-    pub fn evidence(&self) -> &EvidenceFolder {
-        &self.evidence
     }
 
     /// Returns what accounts have spent today, and may.

@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::jobs::unreadable;
 use super::{Caller, Service, ServiceError};
 use crate::job::Job;
 use crate::store::{DELETION_ROWS_MAX, DeletionCounts, ListFilter, ListPage};
@@ -88,11 +87,10 @@ impl Service {
     fn remove_evidence(&self, jobs: &[Job], dry_run: bool) -> Result<u64, ServiceError> {
         let mut evidence = 0;
         for job in jobs.iter().filter(|job| job.state.finished()) {
-            let folder = self.engine.evidence();
-            let files = folder.list(job.into()).map_err(unreadable)?.len();
+            let files = self.store.evidence(job.into())?.len();
             evidence += files as u64;
             if files > 0 && !dry_run {
-                folder.remove(job.into()).map_err(unreadable)?;
+                self.store.remove_evidence(job.into())?;
             }
         }
         Ok(evidence)

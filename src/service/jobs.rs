@@ -1,7 +1,5 @@
 //! Jobs that were taken: reading, waiting, canceling, listing, and the evidence of their attempts.
 
-use std::sync::Arc;
-
 use serde::Deserialize;
 use uuid::Uuid;
 
@@ -9,9 +7,7 @@ use super::{Caller, Service, ServiceError, bounded_wait};
 use crate::answer::SearchObject;
 use crate::clock::UnixMs;
 use crate::job::{Failure, Job, State, TransitionError, UpstreamUsage};
-use crate::store::{
-    Blocking, Cursor, EvidenceFile, ListFilter, ListPage, SealedResult, StoreError,
-};
+use crate::store::{Blocking, Cursor, EvidenceFile, ListFilter, ListPage, SealedResult};
 
 /// The least that a poll of a pending job says, seconds, as the 202 of its submit does.
 const POLL_AFTER_SECONDS_MIN: u64 = 2;
@@ -203,7 +199,7 @@ impl Service {
     /// Returns an error if the caller has no such job, or the files cannot be read.
     pub fn evidence(&self, caller: &Caller, id: &str) -> Result<Vec<EvidenceFile>, ServiceError> {
         let job = self.readable_job(caller, id)?;
-        Ok(self.engine.evidence().list((&job).into()).map_err(unreadable)?)
+        Ok(self.store.evidence((&job).into())?)
     }
 
     /// Returns one of these files; `None` when there is none of that name.
@@ -217,7 +213,7 @@ impl Service {
         name: &str,
     ) -> Result<Option<Vec<u8>>, ServiceError> {
         let job = self.readable_job(caller, id)?;
-        Ok(self.engine.evidence().read((&job).into(), name).map_err(unreadable)?)
+        Ok(self.store.read_evidence((&job).into(), name)?)
     }
 
     /// Returns the raw replies of a job that the caller may read, as JSON. Decompresses them:
@@ -280,9 +276,4 @@ impl Service {
 pub(super) fn parse_id(id: &str) -> Result<Uuid, ServiceError> {
     let parsed = (id.len() == JOB_ID_BYTES).then(|| Uuid::try_parse(id).ok()).flatten();
     parsed.ok_or(ServiceError::JobNotFound)
-}
-
-/// Files beside the database that cannot be read.
-pub(super) fn unreadable(error: std::io::Error) -> StoreError {
-    StoreError::Directory { path: "evidence".to_owned(), error: Arc::new(error) }
 }

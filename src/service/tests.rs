@@ -86,7 +86,7 @@ impl World {
                 scrapers: SCRAPERS.map(str::to_owned).to_vec(),
                 cache_entries_max: 100,
                 cache_from_ms: clock.now_ms() - settings.cache.ttl_seconds * 1000,
-                evidence_bytes_max: 0,
+                evidence_bytes_max: 1 << 20,
                 shared: None,
             })
             .unwrap(),

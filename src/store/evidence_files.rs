@@ -24,7 +24,7 @@ const CHECKSUM_DIGITS: usize = 8;
 const TIME_DIGITS: usize = 15;
 
 /// The evidence of all jobs.
-pub struct EvidenceFolder {
+pub(super) struct EvidenceFolder {
     path: PathBuf,
     bytes_max: u64,
     /// Held while something is added or removed.
@@ -90,7 +90,7 @@ fn read_sound(folder: &Path, file: &EvidenceFile) -> io::Result<Vec<u8>> {
 impl EvidenceFolder {
     /// Creates the folder of a store's directory; nothing is made before there is something to
     /// keep. All of it takes `bytes_max` at most.
-    pub fn new(store: &Path, bytes_max: u64) -> EvidenceFolder {
+    pub(super) fn new(store: &Path, bytes_max: u64) -> EvidenceFolder {
         EvidenceFolder { path: store.join(FOLDER_NAME), bytes_max, changing: Mutex::new(()) }
     }
 
@@ -103,7 +103,7 @@ impl EvidenceFolder {
     ///
     /// # Errors
     /// Returns an error if they cannot be written.
-    pub fn put(&self, job: EvidenceOwner, files: &[(String, &[u8])]) -> io::Result<()> {
+    pub(super) fn put(&self, job: EvidenceOwner, files: &[(String, &[u8])]) -> io::Result<()> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         let folder = self.of(job);
         DirBuilder::new().recursive(true).mode(0o700).create(&folder)?;
@@ -146,7 +146,7 @@ impl EvidenceFolder {
     ///
     /// # Errors
     /// Returns an error if they cannot be read.
-    pub fn list(&self, job: EvidenceOwner) -> io::Result<Vec<EvidenceFile>> {
+    pub(super) fn list(&self, job: EvidenceOwner) -> io::Result<Vec<EvidenceFile>> {
         files_in(&self.of(job))
     }
 
@@ -154,7 +154,7 @@ impl EvidenceFolder {
     ///
     /// # Errors
     /// Returns an error if it cannot be read, or is not as it was written.
-    pub fn read(&self, job: EvidenceOwner, name: &str) -> io::Result<Option<Vec<u8>>> {
+    pub(super) fn read(&self, job: EvidenceOwner, name: &str) -> io::Result<Option<Vec<u8>>> {
         // A name that is listed leads nowhere else.
         let Some(file) = self.list(job)?.into_iter().find(|file| file.name == name) else {
             return Ok(None);
@@ -166,7 +166,7 @@ impl EvidenceFolder {
     ///
     /// # Errors
     /// Returns an error if they cannot be removed.
-    pub fn remove(&self, job: EvidenceOwner) -> io::Result<()> {
+    pub(super) fn remove(&self, job: EvidenceOwner) -> io::Result<()> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         match fs::remove_dir_all(self.of(job)) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -195,7 +195,7 @@ impl EvidenceFolder {
     ///
     /// # Errors
     /// Returns an error if it cannot be removed.
-    pub fn sweep(&self, now_ms: UnixMs) -> io::Result<()> {
+    pub(super) fn sweep(&self, now_ms: UnixMs) -> io::Result<()> {
         let _changing = self.changing.lock().unwrap_or_else(PoisonError::into_inner);
         for (expires_ms, folder) in self.folders()? {
             if expires_ms.is_none_or(|expires_ms| expires_ms <= now_ms) {

@@ -26,7 +26,7 @@ mod results;
 mod row;
 mod schedules;
 mod scrapers;
-#[allow(dead_code, reason = "it does not keep evidence yet, and tests ask for more")]
+#[allow(dead_code, reason = "tests ask for more")]
 mod shared;
 mod trackers;
 mod writes;
@@ -43,7 +43,7 @@ pub use embedded::{
     PartialBackup, RestoreReport, ResumePoint, hide_guarded_panics, restore, write_backup,
 };
 pub use error::{BackendError, StoreError};
-pub use evidence_files::{EvidenceFile, EvidenceFolder, EvidenceOwner};
+pub use evidence_files::{EvidenceFile, EvidenceOwner};
 pub use facade::Store;
 pub use idempotency::{idempotency_of, idempotency_of_batch, idempotency_of_samples};
 pub use list::{BatchFilter, BatchPage, Cursor, LIST_ROWS_MAX, ListFilter, ListPage};

@@ -36,7 +36,7 @@ pub struct OpenOptions {
     pub cache_entries_max: usize,
     /// Results stored earlier are not taken into the cache.
     pub cache_from_ms: UnixMs,
-    /// The most that the evidence of a shared store may take, bytes.
+    /// The most that all evidence may take, bytes.
     pub evidence_bytes_max: u64,
     /// The database that several processes share, in place of the directory, and the clock of this
     /// one.

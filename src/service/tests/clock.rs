@@ -257,12 +257,12 @@ fn evidence_stays_as_long_as_its_job_whatever_the_clock_says_at_a_start() {
     let owner = EvidenceOwner { row: 1, expires_ms: START_MS + RETENTION_MS };
     let left = EvidenceOwner { row: 9, expires_ms: START_MS - 1 };
     for owner in [owner, left] {
-        let evidence = world.life().steps.engine.evidence();
-        evidence.put(owner, &[("1-page.html".to_owned(), b"<p>")]).unwrap();
+        let store = &world.service().store;
+        store.put_evidence(owner, &[("1-page.html".to_owned(), b"<p>")]).unwrap();
     }
     let files = |world: &World| {
-        let evidence = world.life().steps.engine.evidence();
-        [owner, left].map(|owner| evidence.list(owner).unwrap().len())
+        let store = &world.service().store;
+        [owner, left].map(|owner| store.evidence(owner).unwrap().len())
     };
     world.clock.1.set_ms(START_MS + YEAR_MS);
     world.restart();

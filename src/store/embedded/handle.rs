@@ -10,6 +10,7 @@ use super::storage::Storage;
 use super::writer::WriteQueue;
 use crate::id::IdCipher;
 use crate::store::effects::Listener;
+use crate::store::evidence_files::EvidenceFolder;
 use crate::store::{OpenOptions, Pending, Row, Scrapers, StoreError};
 use crate::tally::HistogramReport;
 
@@ -23,6 +24,7 @@ pub(crate) struct Embedded {
     /// What it was opened with and on, for when it has to be opened again.
     pub(super) options: OpenOptions,
     pub(super) storage: Box<dyn Storage>,
+    pub(super) evidence: EvidenceFolder,
 }
 
 impl Embedded {

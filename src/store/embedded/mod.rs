@@ -14,6 +14,7 @@ mod credits;
 mod database;
 mod deletion;
 mod error;
+mod evidence;
 mod expiry;
 mod handle;
 mod idempotency;

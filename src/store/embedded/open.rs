@@ -15,6 +15,7 @@ use crate::clock::UnixMs;
 use crate::id::{self, IdCipher};
 use crate::job::BatchProgress;
 use crate::store::cache::{CacheEntry, CacheIndex};
+use crate::store::evidence_files::EvidenceFolder;
 use crate::store::scrapers::ScraperEntry;
 use crate::store::{OpenOptions, Scrapers, StoreError, record};
 use crate::tally::Histogram;
@@ -87,6 +88,7 @@ impl Embedded {
             writer: Mutex::new(Some(thread)),
             options: options.clone(),
             storage,
+            evidence: EvidenceFolder::new(&options.directory, options.evidence_bytes_max),
         })
     }
 }

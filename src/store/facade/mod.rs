@@ -6,6 +6,7 @@ mod alerts;
 mod backend;
 mod deliveries;
 mod due;
+mod evidence;
 mod handle;
 mod ids;
 mod jobs;

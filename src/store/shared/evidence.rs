@@ -10,7 +10,7 @@ use crate::store::evidence_files::{EVIDENCE_FILE_BYTES_MAX, EVIDENCE_FILES_MAX};
 use crate::store::{EvidenceFile, EvidenceOwner, Row, StoreError};
 
 impl SharedStore {
-    /// Keeps files of a job: see [`crate::store::EvidenceFolder::put`]. Blocks.
+    /// Keeps files of a job: see [`crate::store::Store::put_evidence`]. Blocks.
     ///
     /// # Errors
     /// Returns an error if the database fails.
