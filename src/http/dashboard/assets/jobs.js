@@ -113,7 +113,10 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
 
   function typed() {
     clearTimeout(typing);
-    typing = setTimeout(() => change({ search: search.value.trim() }), TYPING_MS);
+    typing = setTimeout(() => {
+      // Another view may be in the address already, and this one not left yet.
+      if (/^#\/jobs(\?|$)/.test(location.hash)) change({ search: search.value.trim() });
+    }, TYPING_MS);
   }
 
   function pickStatus({ currentTarget }, value) {
