@@ -230,14 +230,19 @@ fn pass(server: &TcpStream, mut client: &TcpStream, bytes: usize) {
     assert_eq!(passed, bytes as u64, "the reply is shorter");
 }
 
-/// Waits until a process has read all that came to a socket of its.
+/// Waits until a process has read all that was sent to a socket of its.
 fn has_read(address: SocketAddr) {
-    let local = format!(":{:04X}", address.port());
+    let port = format!(":{:04X}", address.port());
     loop {
         let sockets = std::fs::read_to_string("/proc/net/tcp").unwrap();
-        let mut rows = sockets.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
-        let row = rows.find(|row| row[1].ends_with(&local)).unwrap();
-        if row[4].ends_with(":00000000") {
+        let rows = sockets.lines().map(|row| row.split_whitespace().collect::<Vec<_>>());
+        // What is on its way is in the queue of one end or of the other.
+        let waits = |row: Vec<&str>| {
+            let (sent, received) = row[4].split_once(':').unwrap();
+            row[2].ends_with(&port) && sent != "00000000"
+                || row[1].ends_with(&port) && received != "00000000"
+        };
+        if !rows.skip(1).any(waits) {
             return;
         }
         std::thread::yield_now();
