@@ -92,7 +92,7 @@ impl Store {
         ask!(self.backend, store => store.oldest_cached_ms())
     }
 
-    /// Removes at most [`SWEEP_ROWS_MAX`] expired jobs and as many cache entries stored before
+    /// Removes at most `SWEEP_ROWS_MAX` expired jobs and as many cache entries stored before
     /// `cache_from_ms`, or by a clock that was ahead. Blocks until it is committed.
     ///
     /// # Errors
@@ -101,7 +101,7 @@ impl Store {
         ask!(self.backend, store => store.sweep(now_ms, cache_from_ms))
     }
 
-    /// Ends at most [`SWEEP_ROWS_MAX`] jobs that should have started by `now_ms` and have not.
+    /// Ends at most `SWEEP_ROWS_MAX` jobs that should have started by `now_ms` and have not.
     /// Blocks until it is committed.
     ///
     /// # Errors
@@ -110,7 +110,7 @@ impl Store {
         ask!(self.backend, store => store.end_overdue(now_ms))
     }
 
-    /// Makes at most [`SWEEP_ROWS_MAX`] unfinished jobs that are due after `now_ms` due so much
+    /// Makes at most `SWEEP_ROWS_MAX` unfinished jobs that are due after `now_ms` due so much
     /// earlier, but not before that: the clock was set back, and by it they would wait too long.
     /// Begins after `after`, and returns what to continue after if there may be more. Blocks until
     /// it is committed.

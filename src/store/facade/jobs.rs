@@ -173,7 +173,7 @@ impl Store {
         ask!(self.backend, store => store.vendor_task(row))
     }
 
-    /// Deletes those of some jobs, at most [`DELETION_ROWS_MAX`], that have ended, or only counts
+    /// Deletes those of some jobs, at most `DELETION_ROWS_MAX`, that have ended, or only counts
     /// what would go. Does not block the thread.
     ///
     /// # Errors

@@ -128,7 +128,7 @@ impl Store {
     }
 
     /// Returns the newest of the jobs that match, exist at `now_ms` and lie after `after`: at most
-    /// `jobs_max` of them, and fewer when [`LIST_ROWS_MAX`] rows have been looked at.
+    /// `jobs_max` of them, and fewer when `LIST_ROWS_MAX` rows have been looked at.
     ///
     /// # Errors
     /// Returns an error if the store failed.
