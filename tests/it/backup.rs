@@ -167,7 +167,7 @@ enum Lets {
     Hold(usize),
 }
 
-/// Relays connections to a server, one after the other, each as it is told.
+/// Relays connections to a server, one after the other, each by its own rule.
 struct Relay {
     url: String,
     /// The first line of each request.

@@ -16,7 +16,7 @@ use crate::receiver::{Receiver, SECRET};
 
 const ROUNDS: u64 = 4;
 const NODES: usize = 3;
-/// A kill comes after so many answers of a round at most.
+/// A kill comes after this many answers of a round at most.
 const ANSWERS_MAX: usize = 240;
 
 /// A node of the database's, in a folder of its own.

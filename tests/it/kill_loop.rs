@@ -17,7 +17,7 @@ use crate::webhooks::ALLOW_LOOPBACK;
 const ROUNDS: usize = 5;
 const SEED: u64 = 1;
 const CLIENTS: usize = 4;
-/// A kill comes after so many answers of a round at most, and while the next are on their way.
+/// A kill comes after this many answers of a round at most, and while the next are on their way.
 const ANSWERS_MAX: usize = 160;
 /// So many webhooks are refused at first, and are due again five seconds later: few enough that none
 /// is refused twice, after which it would be due in five minutes.

@@ -273,7 +273,7 @@ impl ScheduleTables for RedbSchedules<'_, '_> {
     fn batch(&mut self, row: Row) -> Result<Option<Batch>, StoreError> {
         match rows::read_batch(self.tables, row) {
             Err(error) if error.voids_transaction() => Err(error),
-            // One that cannot be read must not stop the schedule for good.
+            // One that cannot be read must not stop the schedule.
             read => Ok(read.unwrap_or(None)),
         }
     }

@@ -1,5 +1,5 @@
-//! When something of the queue is due, and how much there is. Where one node at a time acts on it,
-//! the others are told that nothing is.
+//! When something of the queue is due, and how much there is. What the leader alone acts on is due
+//! for no other node.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;

@@ -300,7 +300,7 @@ impl ScheduleTables for ScheduleThings<'_, '_> {
     }
 
     fn batch(&mut self, row: Row) -> Result<Option<Batch>, StoreError> {
-        // One that cannot be read must not stop the schedule for good.
+        // One that cannot be read must not stop the schedule.
         Ok(self.0.read_batch(row).ok().flatten().cloned())
     }
 

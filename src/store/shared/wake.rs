@@ -93,7 +93,8 @@ impl WakeLoop {
             let next = async {
                 if let Err(error) = self.pass().await {
                     tracing::warn!(%error, "what other nodes have done could not be looked at");
-                    tokio::time::sleep(COLLECT).await;
+                    // An error that stays must not fill the log.
+                    tokio::time::sleep(Duration::from_millis(LOOK_MS)).await;
                 }
             };
             let stop = stopping.wait_for(|is_stopping| *is_stopping);

@@ -133,7 +133,7 @@ fn notice_is_delivered_and_goes_with_its_alert() {
     let written = evaluate(&node, found.clone(), None, Some(notice.clone()));
     assert_eq!(written, EvaluationWritten::Written);
     assert!(due(&node).is_empty());
-    // Whoever has read it before is late.
+    // A node that has read it before is late.
     assert_eq!(evaluate(&node, found, None, None), EvaluationWritten::Stale);
 
     let alert = node.store.alert(node.store.alert_id(&alert), "team-a").wait().unwrap().unwrap();
@@ -216,7 +216,7 @@ fn answers_mark_the_alerts_of_their_tracker_when_their_batch_ends() {
     nodes.iter().for_each(|node| node.store.close());
 }
 
-/// The times of alerts that commits have brought about.
+/// The due times of alerts in the effects of commits.
 #[derive(Default)]
 struct Alerts(Mutex<Vec<UnixMs>>);
 

@@ -83,7 +83,7 @@ fn numbers_that_are_given_by_many_at_once_are_given_once() {
             scope.spawn(|| {
                 for number in 0..10 {
                     let job = node.done(&format!("{number}"));
-                    // Whoever has ended a job finds it.
+                    // A thread that has ended a job finds it.
                     assert!(from(node, 0, START_MS).iter().any(|(_, row)| *row == job.row));
                 }
             });
