@@ -6,9 +6,10 @@ use std::backtrace::{Backtrace, BacktraceStatus};
 use std::io;
 use std::panic::PanicHookInfo;
 
+use tracing_subscriber::filter::{ParseError, Targets};
 use tracing_subscriber::layer::{Layer, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Registry, fmt, reload};
+use tracing_subscriber::{Registry, fmt, reload};
 
 use super::console::Console;
 use super::error::CommandError;
@@ -20,7 +21,7 @@ use crate::config::file::Log;
 const QUIET: &str = "actix_server=warn,actix_http=off";
 
 /// Changes the level of the log that was started.
-pub(crate) struct Level(reload::Handle<EnvFilter, Registry>);
+pub(crate) struct Level(reload::Handle<Targets, Registry>);
 
 impl Level {
     /// Sets the filter of the log to `level`.
@@ -66,9 +67,10 @@ fn constant_message(panic: &PanicHookInfo<'_>) -> &'static str {
     panic.payload().downcast_ref::<&'static str>().copied().unwrap_or("a message made at run time")
 }
 
-fn filter(level: &str) -> Result<EnvFilter, CommandError> {
-    EnvFilter::try_new(format!("{QUIET},{level}"))
-        .map_err(|error| CommandError::Log(error.to_string()))
+fn filter(level: &str) -> Result<Targets, CommandError> {
+    format!("{QUIET},{level}")
+        .parse()
+        .map_err(|error: ParseError| CommandError::Log(error.to_string()))
 }
 
 #[cfg(test)]

@@ -12,8 +12,7 @@ use std::path::PathBuf;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::LevelFilter;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 
 use super::authorities;
 use super::file;
@@ -146,9 +145,9 @@ fn check_browser(typed: &file::Browser, problems: &mut Vec<String>) -> Browser {
 fn check_level(level: &str, problems: &mut Vec<String>) {
     // A filter takes any lone word for the name of a module and would log nothing else; here a
     // lone word is a level, so that a misspelt one is found.
-    let mut words = level.split(',').map(str::trim).filter(|word| !word.contains(['=', '[']));
+    let mut words = level.split(',').map(str::trim).filter(|word| !word.contains('='));
     let sound = words.all(|word| !word.is_empty() && word.parse::<LevelFilter>().is_ok())
-        && EnvFilter::try_new(level).is_ok();
+        && level.parse::<Targets>().is_ok();
     if !sound {
         problems.push(format!(
             "`log.level` must be error, warn, info, debug or trace, or a filter such as \

@@ -79,37 +79,42 @@ mod tests {
         (listener.accept().await.unwrap().0, client)
     }
 
-    #[actix_web::test]
-    async fn the_time_runs_only_while_nothing_is_written() {
-        let (mut server, mut client) = pair().await;
-        let mut writes = WriteTimeout::new(LONG);
-        assert!(writes.timer.is_none());
-        fill(&mut writes, &mut server).await.unwrap();
-        assert!(writes.timer.is_some());
-        // Something is written as soon as there is room for it.
-        let mut taken = vec![0; 8 << 20];
-        let read = async { while client.read(&mut taken).await.unwrap() > 0 {} };
-        let write = poll_fn(|context| writes.poll_write(&mut server, context, &[0]));
-        let written = futures_util::future::select(Box::pin(read), write).await;
-        assert!(matches!(written, Either::Right((Ok(1), _))));
-        assert!(writes.timer.is_none());
+    #[test]
+    fn the_time_runs_only_while_nothing_is_written() {
+        actix_web::rt::System::new().block_on(async {
+            let (mut server, mut client) = pair().await;
+            let mut writes = WriteTimeout::new(LONG);
+            assert!(writes.timer.is_none());
+            fill(&mut writes, &mut server).await.unwrap();
+            assert!(writes.timer.is_some());
+            // Something is written as soon as there is room for it.
+            let mut taken = vec![0; 8 << 20];
+            let read = async { while client.read(&mut taken).await.unwrap() > 0 {} };
+            let write = poll_fn(|context| writes.poll_write(&mut server, context, &[0]));
+            let written = futures_util::future::select(Box::pin(read), write).await;
+            assert!(matches!(written, Either::Right((Ok(1), _))));
+            assert!(writes.timer.is_none());
+        });
     }
 
-    #[actix_web::test]
-    async fn a_client_that_reads_nothing_is_reset() {
-        let (mut server, mut client) = pair().await;
-        let mut writes = WriteTimeout::new(Duration::from_millis(1));
-        let stalled = poll_fn(|context| {
-            loop {
-                if let Err(error) = ready!(writes.poll_write(&mut server, context, &[0; 64 << 10]))
-                {
-                    return Poll::Ready(error);
+    #[test]
+    fn a_client_that_reads_nothing_is_reset() {
+        actix_web::rt::System::new().block_on(async {
+            let (mut server, mut client) = pair().await;
+            let mut writes = WriteTimeout::new(Duration::from_millis(1));
+            let stalled = poll_fn(|context| {
+                loop {
+                    if let Err(error) =
+                        ready!(writes.poll_write(&mut server, context, &[0; 64 << 10]))
+                    {
+                        return Poll::Ready(error);
+                    }
                 }
-            }
+            });
+            assert_eq!(stalled.await.kind(), io::ErrorKind::TimedOut);
+            drop(server);
+            let error = client.read_to_end(&mut Vec::new()).await.unwrap_err();
+            assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
         });
-        assert_eq!(stalled.await.kind(), io::ErrorKind::TimedOut);
-        drop(server);
-        let error = client.read_to_end(&mut Vec::new()).await.unwrap_err();
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
     }
 }
