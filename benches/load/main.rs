@@ -2,13 +2,17 @@
 //! with 2 KiB, one that takes its time, and one that does not answer, so that what is submitted to it
 //! only waits. Prints submits, polls and whole jobs a second at several numbers of connections, with the
 //! same poll of a static body from the same actix beside it. `cargo bench --bench load`; behind `--` the
-//! names of tables (`submits`, `polls`, `whole`, `slow`, `sizes`, `starts`) and numbers of connections, where
+//! names of tables (`submits`, `polls`, `whole`, `slow`, `sizes`, `starts`, `shared`) and numbers of connections, where
 //! not all are wanted.
 #![allow(clippy::unwrap_used, clippy::print_stdout, clippy::disallowed_methods)]
 
+#[path = "../../src/store/shared/tests/postgres.rs"]
+#[allow(dead_code, reason = "tests use the rest")]
+mod postgres;
 #[path = "../shared/mod.rs"]
 mod shared;
 
+mod shared_store;
 mod sizes;
 mod starts;
 
@@ -78,6 +82,10 @@ fn main() {
     }
     server.stop();
     server.wait().unwrap();
+    // It needs PostgreSQL, which the rest does not.
+    if tables.iter().any(|name| name == "shared") {
+        shared_store::table(&counts, directory.path());
+    }
     if wanted("sizes") {
         sizes::table();
     }

@@ -1,14 +1,18 @@
 //! Peers that are spoken to by a client of their own: PostgreSQL by pgbench, and BullMQ and pg-boss
 //! by scripts for node.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
 
 use super::process::{self, Peer};
+use super::shared::{ANSWER_BYTES, After, start_as, text};
 use super::{Contestant, Contestants, TURN_SECONDS};
 
-/// A plain insert of a row with an index, and pg-boss on the same server.
+/// A plain insert of a row with an index; and answerd, pg-boss and graphile-worker on the same server.
 pub(crate) fn postgres(peer: Peer, found: &mut Contestants) {
     let Some(programs) = process::postgres_programs() else { return };
     let peer = Rc::new(peer);
@@ -41,7 +45,32 @@ pub(crate) fn postgres(peer: Peer, found: &mut Contestants) {
             })
         },
     });
+    answerd(&peer, &url, found);
     node("pg-boss on PostgreSQL", "pgboss.mjs", &url, &peer, found);
+    node("graphile-worker on PostgreSQL", "graphile.mjs", &url, &peer, found);
+}
+
+/// answerd with its store in the database, in this process as the one with a file is.
+fn answerd(peer: &Rc<Peer>, url: &str, found: &mut Contestants) {
+    let own = peer.directory.join("answerd");
+    std::fs::create_dir(&own).unwrap();
+    let settings = [
+        ("ANSWERD_STORE__URL", url.to_owned()),
+        ("ANSWERD_STORE__REQUIRE_STANDBY", "false".to_owned()),
+    ];
+    let practice = After("practice", Duration::ZERO, text(ANSWER_BYTES));
+    let server = Rc::new(start_as(&own, Arc::new(practice), &settings));
+    let contestant = |promises, measure: fn(SocketAddr, usize) -> f64| {
+        let (server, peer) = (server.clone(), peer.clone());
+        let measure = Box::new(move |connections| {
+            // The database runs for as long as somebody measures it.
+            let _peer = &peer;
+            measure(server.address(), connections)
+        });
+        Contestant { name: "answerd on PostgreSQL", promises, measure }
+    };
+    found.submits.push(contestant("checked, priced, indexed, fsynced", super::submits));
+    found.whole.push(contestant("submitted, started and ended, each fsynced", super::whole));
 }
 
 /// BullMQ on a Redis.

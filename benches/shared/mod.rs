@@ -99,6 +99,15 @@ pub(crate) fn start(directory: &Path) -> Server {
 
 /// The same with another upstream for `practice`.
 pub(crate) fn start_with(directory: &Path, practice: Arc<dyn Upstream>) -> Server {
+    start_as(directory, practice, &[])
+}
+
+/// The same with more settings, as variables of the environment.
+pub(crate) fn start_as(
+    directory: &Path,
+    practice: Arc<dyn Upstream>,
+    more: &[(&'static str, String)],
+) -> Server {
     let environment = [
         ("ANSWERD_HTTP__BIND", "127.0.0.1:0".to_owned()),
         ("ANSWERD_STORE__PATH", directory.join("data").display().to_string()),
@@ -113,7 +122,8 @@ pub(crate) fn start_with(directory: &Path, practice: Arc<dyn Upstream>) -> Serve
         ("ANSWERD_HTTP__GRACE_SECONDS", "0".to_owned()),
     ];
     let environment =
-        environment.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        environment.iter().chain(more).map(|(name, value)| ((*name).to_owned(), value.clone()));
+    let environment = environment.collect();
     let settings = Settings::load_from(None, &environment).unwrap();
     let mut injected = UpstreamOverrides::new();
     injected.insert("practice".to_owned(), practice);
@@ -408,11 +418,28 @@ pub(crate) fn fsync_ms(directory: &Path) -> f64 {
     times[50].as_secs_f64() * 1000.0
 }
 
-/// The processor time of this process so far, all threads.
+/// The processor time of a process so far, all threads. `self` is this one.
 pub(crate) fn processor_seconds(process: &str) -> f64 {
+    stat_seconds(process, 11)
+}
+
+/// The processor time of a process and its children so far, with those that have ended.
+pub(crate) fn processor_seconds_of_family(parent: &str) -> f64 {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    let names = processes.filter_map(|process| process.unwrap().file_name().into_string().ok());
+    let children = names.filter(|name| {
+        let stat = std::fs::read_to_string(format!("/proc/{name}/stat")).unwrap_or_default();
+        stat.rsplit_once(") ").is_some_and(|(_, rest)| rest.split(' ').nth(1) == Some(parent))
+    });
+    let children: f64 = children.map(|child| stat_seconds(&child, 11)).sum();
+    children + stat_seconds(parent, 11) + stat_seconds(parent, 13)
+}
+
+/// The sum of a field of `/proc/PID/stat` and the next one, counted from behind the name.
+fn stat_seconds(process: &str, field: usize) -> f64 {
     let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
     let behind_name = stat.rsplit_once(") ").unwrap().1;
     let fields: Vec<&str> = behind_name.split(' ').collect();
     // User and system time in ticks of a hundredth of a second.
-    (fields[11].parse::<f64>().unwrap() + fields[12].parse::<f64>().unwrap()) / 100.0
+    (fields[field].parse::<f64>().unwrap() + fields[field + 1].parse::<f64>().unwrap()) / 100.0
 }
