@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use crate::store::Row;
 use crate::store::effects::Effect;
 
 /// The outcome of one try to commit a batch, beside the answers.
@@ -14,4 +15,6 @@ pub(super) struct Decided {
     pub depth: HashMap<u16, isize>,
     /// Scrapers that have new open jobs which are due.
     pub opened: BTreeSet<u16>,
+    /// Jobs that are gone before they expire.
+    pub deleted: Vec<Row>,
 }

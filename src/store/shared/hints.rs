@@ -39,6 +39,10 @@ pub(super) enum Hint {
     Open {
         scraper: u16,
     },
+    /// A job that had ended was deleted or changed.
+    Gone {
+        row: Row,
+    },
 }
 
 impl Hint {
@@ -60,13 +64,25 @@ impl Hint {
         }
     }
 
-    /// Returns the effect that a hint of another node has on this one.
-    pub(super) fn effect(self) -> Effect {
+    /// Returns the effect that a hint of another node has on this one; what is gone has none.
+    pub(super) fn effect(self) -> Option<Effect> {
         match self {
-            Hint::Ended { scraper, row } => Effect::Ended { scraper, row },
-            Hint::Moved { row } => Effect::Started { row },
-            Hint::BatchEnded { row } => Effect::BatchEnded { row },
-            Hint::Open { scraper } => Effect::Open { scraper },
+            Hint::Ended { scraper, row } => Some(Effect::Ended { scraper, row }),
+            Hint::Moved { row } => Some(Effect::Started { row }),
+            Hint::BatchEnded { row } => Some(Effect::BatchEnded { row }),
+            Hint::Open { scraper } => Some(Effect::Open { scraper }),
+            Hint::Gone { .. } => None,
+        }
+    }
+
+    /// Returns the row of a job that is gone.
+    pub(super) fn gone(self) -> Option<Row> {
+        match self {
+            Hint::Gone { row } => Some(row),
+            Hint::Ended { .. }
+            | Hint::Moved { .. }
+            | Hint::BatchEnded { .. }
+            | Hint::Open { .. } => None,
         }
     }
 
@@ -76,6 +92,7 @@ impl Hint {
             Hint::Moved { row } => (1, 0, row),
             Hint::BatchEnded { row } => (2, 0, row),
             Hint::Open { scraper } => (3, scraper, 0),
+            Hint::Gone { row } => (4, 0, row),
         };
         bytes.push(kind);
         bytes.extend_from_slice(&scraper.to_be_bytes());
@@ -93,6 +110,7 @@ impl Hint {
             1 => Some(Hint::Moved { row }),
             2 => Some(Hint::BatchEnded { row }),
             3 => Some(Hint::Open { scraper }),
+            4 => Some(Hint::Gone { row }),
             _ => None,
         }
     }
@@ -123,10 +141,18 @@ pub(super) struct HintQueue {
 impl HintQueue {
     /// Adds those of a commit at `now_ms`.
     pub(super) fn add(&self, effects: impl IntoIterator<Item = Effect>, now_ms: UnixMs) {
+        self.push(effects.into_iter().filter_map(|effect| Hint::of(&effect, now_ms)));
+    }
+
+    /// Adds that jobs are gone.
+    pub(super) fn add_gone(&self, rows: &[Row]) {
+        self.push(rows.iter().map(|row| Hint::Gone { row: *row }));
+    }
+
+    fn push(&self, hints: impl Iterator<Item = Hint>) {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let room = WAITING_MAX.saturating_sub(waiting.len());
         let before = waiting.len();
-        let hints = effects.into_iter().filter_map(|effect| Hint::of(&effect, now_ms));
         waiting.extend(hints.take(room));
         if waiting.len() > before {
             self.added.notify_one();
@@ -161,6 +187,7 @@ mod tests {
             Hint::Moved { row: 5 },
             Hint::BatchEnded { row },
             Hint::Open { scraper: u16::MAX },
+            Hint::Gone { row },
         ];
         let message = encode(NodeNumber(7), &hints);
         assert_eq!(decode(&message), Some((NodeNumber(7), hints.to_vec())));

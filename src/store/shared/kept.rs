@@ -10,6 +10,7 @@ use uuid::Uuid;
 use super::alert_marks;
 use super::handle::SharedStore;
 use super::hours::{self, HourTable};
+use super::lookups::Found;
 use super::needs::Needs;
 use super::nodes::SLOT_OF_ALL;
 use super::round::Value;
@@ -211,22 +212,37 @@ impl SharedStore {
         read_job: impl FnOnce(&Job, Option<SealedResult<'_>>, Option<&UpstreamUsage>) -> T,
     ) -> Result<Option<T>, StoreError> {
         let Some(plain) = self.process.cipher.open(id) else { return Ok(None) };
-        let found = self.begin_read(plain.row).committed().await?;
-        let may_have_usage = self.take_job(&found, now_ms, |job, _| change::may_have_usage(job))?;
-        let kept = match may_have_usage {
-            Some(true) => {
-                self.read_thing(&ThingKey::of_row(ThingKind::Attempts, plain.row)).await?
+        let Some(known) = self.known_job(plain.row).await? else { return Ok(None) };
+        let found = Some(known.found.clone());
+        let usage = match known.usage.get() {
+            Some(usage) => usage.clone(),
+            None => {
+                let usage = self.read_usage(&found, plain.row, now_ms).await?;
+                // Another read may have been first, with the same.
+                let _ = known.usage.set(usage.clone());
+                usage
             }
-            Some(false) | None => None,
         };
-        // What cannot be read is for `db check` to report.
-        let kept = kept.and_then(|bytes| record::decode_attempts(plain.row, &bytes).ok());
-        let usage = kept.iter().flatten().filter_map(AttemptEnd::usage);
-        let usage = usage.reduce(UpstreamUsage::and);
         let read = self.take_sealed_job(&found, now_ms, |job, result| {
             plain.has_nonce(job.nonce).then(|| read_job(job, result, usage.as_ref()))
         })?;
         Ok(read.flatten())
+    }
+
+    async fn read_usage(
+        &self,
+        found: &Found,
+        row: Row,
+        now_ms: UnixMs,
+    ) -> Result<Option<UpstreamUsage>, StoreError> {
+        let may_have_usage = self.take_job(found, now_ms, |job, _| change::may_have_usage(job))?;
+        let kept = match may_have_usage {
+            Some(true) => self.read_thing(&ThingKey::of_row(ThingKind::Attempts, row)).await?,
+            Some(false) | None => None,
+        };
+        // What cannot be read is for `db check` to report.
+        let kept = kept.and_then(|bytes| record::decode_attempts(row, &bytes).ok());
+        Ok(kept.iter().flatten().filter_map(AttemptEnd::usage).reduce(UpstreamUsage::and))
     }
 
     /// Reads the raw replies of a job as JSON; `None` if none are kept of it. Blocks.
@@ -258,7 +274,9 @@ impl SharedStore {
         let text = format!("UPDATE {ends} SET result = $2 WHERE row = $1 AND result IS NOT NULL");
         let values: Vec<Value> =
             vec![Arc::new(row as i64), Arc::new(record::encode_result(row, &json))];
-        self.ask_text(&text, values).wait().map(drop)
+        self.ask_text(&text, values).wait()?;
+        self.process.forget_ended(&[row]);
+        Ok(())
     }
 
     /// Keeps the task that a vendor works on for a job: see

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio_postgres::Row as PgRow;
 use uuid::Uuid;
 
+use super::ended_jobs::ReadJob;
 use super::handle::SharedStore;
 use super::loading::{batch_of, credits_of};
 use super::reads::{Read, ReadReply, RowSubject};
@@ -24,6 +25,26 @@ impl SharedStore {
     /// Begins to read the job of a row, for [`SharedStore::take_job`].
     pub(crate) fn begin_read(&self, row: Row) -> Pending<Found> {
         self.ask(|reply| Read::One(RowSubject::Job, row, reply))
+    }
+
+    /// Reads the row of a job, from memory if it has ended.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    pub(super) async fn known_job(&self, row: Row) -> Result<Option<Arc<ReadJob>>, StoreError> {
+        let (ended, now_ms) = (&self.process.ended, self.clock.now_ms());
+        let is_away = self.process.status.outages.error().is_some();
+        if let Some(known) = ended.get(row, now_ms, is_away) {
+            return Ok(Some(known));
+        }
+        let since = ended.forgets();
+        let Some(found) = self.begin_read(row).committed().await? else { return Ok(None) };
+        let has_ended = found.get(4);
+        let job = Arc::new(ReadJob::new(found, now_ms));
+        if has_ended {
+            ended.keep(since, row, job.clone());
+        }
+        Ok(Some(job))
     }
 
     /// Calls `read` with a job that was found and the JSON of its result, if it exists at `now_ms`.
@@ -76,7 +97,8 @@ impl SharedStore {
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<&[u8]>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        self.take_job(&self.begin_read(row).committed().await?, now_ms, read)
+        let found = self.known_job(row).await?.map(|job| job.found.clone());
+        self.take_job(&found, now_ms, read)
     }
 
     /// Does what [`SharedStore::read_row`] does, by the id.

@@ -15,6 +15,7 @@ mod deletion;
 mod deliveries;
 mod demand;
 mod due;
+mod ended_jobs;
 mod error;
 mod evidence;
 mod feed;

@@ -11,6 +11,7 @@ use tokio::sync::{mpsc, watch};
 use super::beat::BeatLoop;
 use super::clock_offset;
 use super::connect::{PgConnector, PgSession, Purpose};
+use super::ended_jobs::EndedJobs;
 use super::error::PgError;
 use super::feed::Feed;
 use super::handle::{SharedStore, Tasks};
@@ -149,6 +150,7 @@ async fn prepare(
         scrapers: Arc::new(scrapers),
         accounts: Accounts::default(),
         cache: Mutex::new(CacheIndex::new(options.cache_entries_max)),
+        ended: EndedJobs::new(options.cache_bytes),
         listener: OnceLock::new(),
         batches: Histogram::new(&BATCH_BOUNDS),
         unknown_outcomes: UnknownOutcomes::default(),

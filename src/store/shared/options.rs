@@ -17,6 +17,8 @@ pub(crate) struct SharedOptions {
     pub readers: u16,
     /// Every configured scraper.
     pub scrapers: Vec<String>,
+    /// What jobs that have ended take of memory, bytes.
+    pub cache_bytes: usize,
     /// The most results that the cache remembers.
     pub cache_entries_max: usize,
     /// Results stored earlier are not taken into the cache.
@@ -49,6 +51,7 @@ impl SharedOptions {
             writers: store.writers,
             readers: store.readers,
             scrapers: options.scrapers.clone(),
+            cache_bytes: options.cache_bytes,
             cache_entries_max: options.cache_entries_max,
             cache_from_ms: options.cache_from_ms,
             wake: store.wake,

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use super::connect::PgConnector;
 use super::decided::Decided;
+use super::ended_jobs::EndedJobs;
 use super::hints::HintQueue;
 use super::outages::Finder;
 use super::readers::ReadQueues;
@@ -14,7 +15,7 @@ use super::status::NodeStatus;
 use crate::id::IdCipher;
 use crate::store::cache::CacheIndex;
 use crate::store::effects::{Effect, Listener};
-use crate::store::{CacheEntry, Scrapers, StoreError};
+use crate::store::{CacheEntry, Row, Scrapers, StoreError};
 use crate::tally::Histogram;
 
 /// The number by which the tables name an account.
@@ -64,6 +65,7 @@ pub(super) struct Process {
     pub scrapers: Arc<Scrapers>,
     pub accounts: Accounts,
     pub cache: Mutex<CacheIndex>,
+    pub ended: EndedJobs,
     pub listener: OnceLock<Arc<dyn Listener>>,
     /// The operations of each transaction.
     pub batches: Histogram,
@@ -108,7 +110,7 @@ impl Process {
 
     /// Makes what follows from the commit of some operations follow.
     pub(super) fn committed(&self, operations: usize, decided: &Decided) {
-        let Decided { effects, depth, opened, .. } = decided;
+        let Decided { effects, depth, opened, deleted, .. } = decided;
         self.batches.observe(operations as u64);
         for (number, change) in depth {
             let Some(entry) = self.scrapers.entry(*number) else { continue };
@@ -116,6 +118,7 @@ impl Process {
             // Several writers change it.
             let _ = entry.unfinished.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         }
+        self.forget_ended(deleted);
         for effect in effects {
             if let Effect::Cached { hash, stored_ms, row } = effect {
                 let entry = CacheEntry { row: *row, stored_ms: *stored_ms };
@@ -125,6 +128,12 @@ impl Process {
         self.tell(effects);
         let opened = opened.iter().map(|scraper| Effect::Open { scraper: *scraper });
         self.hints.add(effects.iter().cloned().chain(opened), self.status.wall_ms());
+    }
+
+    /// Makes this process and the others read jobs again that have been deleted or changed.
+    pub(super) fn forget_ended(&self, rows: &[Row]) {
+        self.ended.forget(rows);
+        self.hints.add_gone(rows);
     }
 
     pub(super) fn cache_index(&self) -> MutexGuard<'_, CacheIndex> {

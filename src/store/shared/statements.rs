@@ -291,8 +291,8 @@ impl Sql {
                 &[Type::INT8_ARRAY],
             ),
             Sql::ReadResults => (
-                "SELECT j.row, j.asked, coalesce(e.standing, q.standing), e.result \
-                 FROM unnest($1) u(row) \
+                "SELECT j.row, j.asked, coalesce(e.standing, q.standing), e.result, \
+                 e.row IS NOT NULL FROM unnest($1) u(row) \
                  JOIN jobs_{hour} j ON j.row = u.row LEFT JOIN ends_{hour} e ON e.row = u.row \
                  LEFT JOIN queue q ON q.row = u.row",
                 &[Type::INT8_ARRAY],

@@ -109,6 +109,7 @@ pub(super) struct Transaction<'p> {
     /// Deliveries of notices that are removed.
     pub forgotten: Vec<Row>,
     pub keys: BTreeMap<u128, KeyRow>,
+    pub deleted: Vec<Row>,
     /// Keys of jobs that are deleted, and these.
     pub freed_keys: Vec<(u128, Row)>,
     pub things: Things,
@@ -142,6 +143,7 @@ impl<'p> Transaction<'p> {
             deliveries: BTreeMap::new(),
             forgotten: Vec::new(),
             keys: BTreeMap::new(),
+            deleted: Vec::new(),
             freed_keys: Vec::new(),
             things: Things::default(),
             allowances: HashMap::new(),
@@ -358,6 +360,7 @@ impl<'p> Transaction<'p> {
     pub(super) fn delete(&mut self, job: &Job) {
         if let Some(Ok(known)) = self.jobs.get_mut(&job.row) {
             known.fate = Fate::Deleted;
+            self.deleted.push(job.row);
         }
         self.deliveries.remove(&job.row);
         self.freed_keys.extend(job.idempotency.map(|known| (known.key_hash, job.row)));

@@ -195,7 +195,9 @@ fn hear(process: &Process, message: &str) {
         return;
     };
     if node != process.status.number() {
-        let effects: Vec<Effect> = hints.into_iter().map(Hint::effect).collect();
+        let gone: Vec<Row> = hints.iter().copied().filter_map(Hint::gone).collect();
+        process.ended.forget(&gone);
+        let effects: Vec<Effect> = hints.into_iter().filter_map(Hint::effect).collect();
         process.tell(&effects);
     }
 }

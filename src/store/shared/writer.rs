@@ -342,8 +342,8 @@ impl StoreWriter {
         let writes = Writes::of(&transaction)?;
         writes.add_to(session, prepared, &mut round).await?;
         round.add_word("COMMIT");
-        let Transaction { effects, depth, opened, .. } = transaction;
-        tries.push(Decided { fence, effects, depth, opened });
+        let Transaction { effects, depth, opened, deleted, .. } = transaction;
+        tries.push(Decided { fence, effects, depth, opened, deleted });
         round.answers().await?;
         Ok(tries.len() - 1)
     }

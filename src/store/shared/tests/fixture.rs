@@ -27,6 +27,7 @@ pub(super) fn options(place: &Place, node: &str) -> SharedOptions {
         writers: 2,
         readers: 2,
         scrapers: vec!["chatgpt".to_owned(), "perplexity".to_owned()],
+        cache_bytes: 1 << 20,
         cache_entries_max: 100,
         cache_from_ms: 0,
         wake: WakeBy::Notify,

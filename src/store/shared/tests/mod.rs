@@ -6,6 +6,7 @@ mod connect;
 mod counts;
 mod cut;
 mod deletion;
+mod ended_jobs;
 mod evidence;
 mod fixture;
 mod hours;

@@ -47,7 +47,7 @@ fn hour_goes_when_its_jobs_are_settled_and_what_they_report_is_delivered() {
     let noted = node.store.note_delivery(told.row, attempt, 0, None, 0).unwrap();
     assert!(noted.is_some_and(|delivery| delivery.due_ms().is_none()));
     assert_eq!(of_hour(remove(&place, later_ms + 2 * HOUR_MS)), Some(HourEnd::Dropped));
-    assert_eq!(node.store.read_row(told.row, 0, |_, _| ()).wait().unwrap(), None);
+    assert!(node.store.begin_read(told.row).wait().unwrap().is_none());
     assert!(node.store.delivery(told.row).wait().unwrap().is_none());
     node.store.close();
 }
