@@ -37,6 +37,7 @@ macro_rules! files {
 files! {
     "assets/alerts.yaml",
     "assets/grafana.json",
+    "assets/trial.sh",
     "clients/answerd.py",
     "clients/answerd.ts",
     "clients/answerd_langchain.py",

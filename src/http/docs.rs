@@ -133,6 +133,7 @@ pub(crate) async fn file(call: ApiCall) -> ApiResult {
         // RFC 9512 names it.
         Some((_, "yaml")) => "application/yaml",
         Some((_, "py")) => "text/x-python; charset=utf-8",
+        Some((_, "sh")) => "text/x-shellscript; charset=utf-8",
         // A `.ts` is known as video otherwise.
         Some(_) | None => "text/plain; charset=utf-8",
     };

@@ -6,6 +6,7 @@ mod libraries;
 mod links;
 mod settings;
 mod shell;
+mod trial;
 mod words;
 
 use std::path::PathBuf;
