@@ -83,6 +83,15 @@ impl Clock {
         }
     }
 
+    /// Returns by how much a clock of [`Clock::corrected`] is set ahead, milliseconds; `None` for
+    /// others.
+    pub fn correction_ms(&self) -> Option<i64> {
+        match self {
+            Clock::Corrected(by_ms) => Some(by_ms.load(Ordering::Relaxed)),
+            Clock::System | Clock::Manual(_) => None,
+        }
+    }
+
     /// Returns the time, in milliseconds since the Unix epoch.
     pub fn now_ms(&self) -> UnixMs {
         match self {

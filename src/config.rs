@@ -1,6 +1,7 @@
 //! config.toml and `ANSWERD_*` become [`Settings`]: read in `read`, checked in `check`, once, at
 //! the start. Secrets are loaded with them and cannot be printed.
 
+mod agreement;
 mod authorities;
 mod check;
 pub mod dollars;
@@ -21,6 +22,7 @@ mod webhooks;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+pub use agreement::{AGREEMENT_PARTS, Agreement};
 pub use dollars::Prices;
 pub use file::{Auth, Evidence, KeepRaw, LogFormat, WakeBy};
 pub use names::{

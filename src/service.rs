@@ -177,7 +177,7 @@ impl Service {
     pub fn reload_keys(&self, settings: &Settings) -> ReloadedKeys {
         let mut ring = self.keyring.write().unwrap_or_else(PoisonError::into_inner);
         let next = Arc::new(ring.reloaded(settings, &self.clock));
-        self.engine.ledger().set_caps(&settings.keys);
+        self.engine.reload_keys(&self.settings, &settings.keys);
         let before = std::mem::replace(&mut *ring, next);
         ReloadedKeys { keys: ring.len(), revoked: before.not_in(&ring) }
     }

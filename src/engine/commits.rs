@@ -3,9 +3,10 @@
 use std::sync::Weak;
 
 use super::events::EngineEvent;
+use super::lock::lock;
 use super::queue::Offer;
 use super::state::Engine;
-use crate::store::{Effect, Listener, StoreError, WaitedFor};
+use crate::store::{Effect, Listener, NodeNews, ScraperLoad, StoreError, WaitedFor};
 
 impl Engine {
     fn committed(&self, effects: &[Effect]) {
@@ -51,6 +52,23 @@ impl Engine {
     }
 }
 
+impl Engine {
+    /// Returns what other processes should know of this one.
+    pub fn news(&self) -> NodeNews {
+        let queues = self.queues.iter().filter(|queue| queue.pool.size > 0);
+        let load = queues.map(|queue| ScraperLoad {
+            scraper: queue.scraper,
+            workers: queue.pool.size,
+            running: queue.running(),
+        });
+        NodeNews {
+            scrapers: load.collect(),
+            upstreams: self.upstreams.names(),
+            settings: Some(*lock(&self.agreement)),
+        }
+    }
+}
+
 /// Called on the writer's thread. Weak, because the engine holds the store.
 impl Listener for Weak<Engine> {
     fn committed(&self, effects: &[Effect]) {
@@ -77,5 +95,9 @@ impl Listener for Weak<Engine> {
             moves: engine.waiters.transition.rows(),
             running: running.collect(),
         }
+    }
+
+    fn news(&self) -> NodeNews {
+        self.upgrade().map_or_else(NodeNews::default, |engine| engine.news())
     }
 }

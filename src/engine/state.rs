@@ -1,7 +1,7 @@
 //! The engine's parts, and what the service may ask of them. Its threads are in `lifecycle.rs`.
 
 use std::borrow::Cow;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, Weak};
 
 use crossbeam_channel::Receiver;
 use uuid::Uuid;
@@ -10,6 +10,7 @@ use super::alerts::{AlertEvaluator, Alerts};
 use super::context::Context;
 use super::history::HealthReport;
 use super::ledger::Ledger;
+use super::lock::lock;
 use super::pass_loop::PassLoop;
 use super::queue::Queue;
 use super::saved_counts::SavedCounts;
@@ -20,7 +21,7 @@ use super::waiters::{Wait, Waiters};
 use super::webhook::{Deliverer, DeliveryCounts};
 use crate::answer::{self, CachedResult};
 use crate::clock::{Clock, UnixMs};
-use crate::config::{Settings, file::Retry};
+use crate::config::{Agreement, Key, Settings, file::Retry};
 use crate::job::{Job, ScrapeRequest, State};
 use crate::net::Lookup;
 use crate::store::{Row, Store, request_hash};
@@ -31,6 +32,8 @@ pub struct Engine {
     pub(super) context: Arc<Context>,
     pub(super) upstreams: Registry,
     pub(super) ledger: Ledger,
+    /// The hashes of the settings in force, which processes that share the store compare.
+    pub(super) agreement: Mutex<Agreement>,
     pub(super) settings: AttemptSettings,
     /// Directory of browser evidence (screenshots, HTML).
     /// By the store's number of the scraper.
@@ -110,6 +113,7 @@ impl Engine {
             context,
             upstreams,
             ledger,
+            agreement: Mutex::new(Agreement::of(settings, &settings.keys)),
             settings: AttemptSettings {
                 retry: settings.retry.clone(),
                 report_ms: settings.store.report_ms,
@@ -187,6 +191,13 @@ impl Engine {
         let waiting = self.unfinished(queue).saturating_sub(running);
         let health = queue.stats.hour.sum(self.context.clock.now_ms());
         Some(QueueStatus { waiting, running, health })
+    }
+
+    /// Puts the caps of other keys in force, beside the settings of the start, and lets the
+    /// processes that share the store know of the keys.
+    pub fn reload_keys(&self, settings: &Settings, keys: &[Key]) {
+        self.ledger.set_caps(keys);
+        *lock(&self.agreement) = Agreement::of(settings, keys);
     }
 
     /// Returns when the hour and the day of [`Engine::stats`] began to be counted, in this process or one

@@ -2,7 +2,7 @@
 
 use super::Service;
 use crate::engine::{DeliveryCounts, TotalsReport};
-use crate::store::StoreSizes;
+use crate::store::{NodeFiguresReport, StoreSizes};
 use crate::tally::HistogramReport;
 use crate::upstream::CallCounts;
 
@@ -40,6 +40,12 @@ impl Service {
     /// Returns how much the store holds; `None` while it cannot be read.
     pub async fn store_sizes(&self) -> Option<StoreSizes> {
         self.store.sizes().await.ok()
+    }
+
+    /// Returns what this process counts as a node of a shared store; `None` where the store is a
+    /// file.
+    pub fn node_figures(&self) -> Option<NodeFiguresReport> {
+        self.store.node_figures()
     }
 
     /// Returns what is free on the volume of the store's files, bytes; `None` if unknown.

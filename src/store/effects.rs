@@ -1,6 +1,7 @@
 //! What follows from a committed write, and who hears of it.
 
 use super::StoreError;
+use super::nodes::NodeNews;
 use super::row::Row;
 
 /// An effect of a committed write.
@@ -64,5 +65,9 @@ pub trait Listener: Send + Sync {
     /// What is waited for: other processes may end it, and their word may be lost.
     fn waited_for(&self) -> WaitedFor {
         WaitedFor::default()
+    }
+    /// What other processes should know of this one.
+    fn news(&self) -> NodeNews {
+        NodeNews::default()
     }
 }

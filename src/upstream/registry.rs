@@ -194,6 +194,11 @@ impl Registry {
         Served::new(slots.iter().map(|slot| slot.limits()))
     }
 
+    /// Returns the names of the upstreams.
+    pub fn names(&self) -> Vec<String> {
+        self.slots.iter().map(|slot| slot.name().to_owned()).collect()
+    }
+
     /// Returns the status of every upstream, in the order in which they were given.
     pub fn status(&self) -> Vec<UpstreamStatus> {
         self.slots.iter().map(|slot| slot.status()).collect()

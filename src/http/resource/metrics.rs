@@ -4,6 +4,7 @@
 
 mod exposition;
 mod metric;
+mod node_table;
 mod table;
 
 use actix_web::HttpResponse;
@@ -37,9 +38,10 @@ pub(crate) async fn get(call: ApiCall, caller: Caller) -> ApiResult {
         alerts: service.alert_counts().await.ok(),
         accounts: service.all_credits(&caller).await.ok().flatten().unwrap_or_default(),
         process: service.process_use(),
+        node: service.node_figures(),
     };
     let mut out = Exposition::default();
-    for metric in table::METRICS {
+    for metric in table::METRICS.iter().chain(node_table::NODE_METRICS) {
         (metric.sample)(&sources, &mut out.family(metric.name, metric.kind, metric.help));
     }
     Ok(HttpResponse::Ok().content_type(CONTENT_TYPE).body(out.finish()))

@@ -66,9 +66,17 @@ impl Store {
         }
     }
 
+    /// Returns the store in a database that this is; `None` if it is in a file.
+    pub(in crate::store) fn shared(&self) -> Option<&SharedStore> {
+        match &self.backend {
+            Backend::Embedded(_) => None,
+            Backend::Shared(store) => Some(store),
+        }
+    }
+
     /// Returns whether other processes may have the store too.
     pub fn is_shared(&self) -> bool {
-        self.embedded().is_none()
+        self.shared().is_some()
     }
 
     /// Makes `listener` hear of every later commit. What was committed before is in the ready

@@ -6,7 +6,11 @@ use crossbeam_channel::Receiver;
 use super::backend::{Backend, ask};
 use crate::clock::UnixMs;
 use crate::job::ModelSeen;
-use crate::store::{BackendError, BackupSource, Counts, Pending, Store, StoreError, StoreSizes};
+use crate::store::shared::SharedStore;
+use crate::store::{
+    BackendError, BackupSource, Counts, NodeFiguresReport, NodeReport, Pending, Store, StoreError,
+    StoreSizes,
+};
 
 impl Store {
     /// Returns, while every write is refused, a channel that is disconnected when the store works
@@ -67,6 +71,18 @@ impl Store {
     /// Returns what is free where the store's files are, bytes; `None` if unknown.
     pub fn free_bytes(&self) -> Option<u64> {
         ask!(self.backend, store => store.free_bytes())
+    }
+
+    /// Returns the processes that share the store, as of the latest beat, by their names; none
+    /// where the store is a file.
+    pub fn nodes(&self) -> Vec<NodeReport> {
+        self.shared().map_or_else(Vec::new, SharedStore::nodes)
+    }
+
+    /// Returns what this process counts as a node of a shared store; `None` where the store is a
+    /// file.
+    pub fn node_figures(&self) -> Option<NodeFiguresReport> {
+        self.shared().map(SharedStore::node_figures)
     }
 
     /// Returns all counts that are kept, each scraper's in the order of time, and the moment from

@@ -2,6 +2,7 @@
 //! registers again when it was declared dead.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use futures_util::future::select;
@@ -10,6 +11,7 @@ use tokio::sync::watch;
 use super::connect::{self, PgSession, Purpose};
 use super::error::PgError;
 use super::membership::{Membership, Pulse};
+use super::neighbors::Neighbors;
 use super::nodes::{self, NodeProfile};
 use super::outages::Finder;
 use super::process::Process;
@@ -37,6 +39,7 @@ pub(super) struct BeatLoop {
     clock: Clock,
     profile: NodeProfile,
     membership: Membership,
+    neighbors: Neighbors,
     session: Option<PgSession>,
     /// Since when beats fail, by the monotonic clock.
     failing_since_ms: Option<u64>,
@@ -46,8 +49,16 @@ pub(super) struct BeatLoop {
 impl BeatLoop {
     pub(super) fn new(process: Arc<Process>, clock: Clock, profile: NodeProfile) -> BeatLoop {
         let membership = Membership::new(process.status.number(), &profile.name);
-        let (session, failing_since_ms, failures) = (None, None, 0);
-        BeatLoop { process, clock, profile, membership, session, failing_since_ms, failures }
+        BeatLoop {
+            process,
+            clock,
+            profile,
+            membership,
+            neighbors: Neighbors::default(),
+            session: None,
+            failing_since_ms: None,
+            failures: 0,
+        }
     }
 
     /// Beats until `stopping` says so, and then gives back what the node has. A node whose name
@@ -121,9 +132,12 @@ impl BeatLoop {
             }
             Pulse::Counted { declared_dead } => {
                 if let Some(node) = declared_dead {
+                    process.figures.nodes_dead.fetch_add(1, Ordering::Relaxed);
                     tracing::warn!(node = node.0, "a node was silent and was declared dead");
                 }
                 process.clear_outage(Finder::Beat);
+                let seen_ms = |node| self.membership.seen_ms(node);
+                self.neighbors.meet(&session, &process, seen_ms).await?;
             }
             Pulse::Dead => {}
         }

@@ -11,6 +11,7 @@ use tokio::task::JoinHandle;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{AsyncMessage, Client, Config, Connection, Row, ToStatement};
 
+use super::connections::{OpenConnection, OpenConnections};
 use super::error::PgError;
 use super::pg_options::{PgOptions, read_options};
 use super::tls::PgTls;
@@ -57,16 +58,31 @@ pub(super) enum Purpose {
 }
 
 impl Purpose {
+    /// Returns the word for its use.
+    fn role(self) -> &'static str {
+        match self {
+            Purpose::Setup => "setup",
+            Purpose::Writer(_) => "writer",
+            Purpose::Reader(_) => "reader",
+            Purpose::List => "list",
+            Purpose::Beat => "beat",
+            Purpose::Upkeep => "upkeep",
+            Purpose::Notify => "notify",
+            Purpose::Listen => "listen",
+        }
+    }
+
     fn label(self) -> String {
         match self {
-            Purpose::Setup => "setup".to_owned(),
-            Purpose::Writer(number) => format!("writer-{}", number + 1),
-            Purpose::Reader(number) => format!("reader-{}", number + 1),
-            Purpose::List => "list".to_owned(),
-            Purpose::Beat => "beat".to_owned(),
-            Purpose::Upkeep => "upkeep".to_owned(),
-            Purpose::Notify => "notify".to_owned(),
-            Purpose::Listen => "listen".to_owned(),
+            Purpose::Writer(number) | Purpose::Reader(number) => {
+                format!("{}-{}", self.role(), number + 1)
+            }
+            Purpose::Setup
+            | Purpose::List
+            | Purpose::Beat
+            | Purpose::Upkeep
+            | Purpose::Notify
+            | Purpose::Listen => self.role().to_owned(),
         }
     }
 
@@ -108,6 +124,7 @@ pub(super) struct PgConnector {
     node: String,
     host_patience: Duration,
     tls: PgTls,
+    open: OpenConnections,
 }
 
 impl PgConnector {
@@ -125,6 +142,7 @@ impl PgConnector {
             node: options.node.clone(),
             host_patience: Duration::from_secs(CONNECT_SECONDS_MAX),
             tls,
+            open: OpenConnections::default(),
         })
     }
 
@@ -137,6 +155,11 @@ impl PgConnector {
     /// Returns the name of this node.
     pub(super) fn node_name(&self) -> &str {
         &self.node
+    }
+
+    /// Returns how many connections are open, by what they are for.
+    pub(super) fn open_connections(&self) -> Vec<(&'static str, u64)> {
+        self.open.report()
     }
 
     /// Returns the schema that has the store.
@@ -180,7 +203,8 @@ impl PgConnector {
         let (client, connection) = config.connect(self.tls.clone()).await?;
         // Polled all the time, whatever is asked: a connection that is not drained holds back
         // the server.
-        let driver = tokio::spawn(drive(connection, heard.cloned()));
+        let open = self.open.open(purpose.role());
+        let driver = tokio::spawn(drive(connection, heard.cloned(), open));
         let session = PgSession { client, driver, patience: purpose.patience() };
         let path = format!("SET search_path = {};", self.schema);
         let timeout = if purpose.has_timeout() { STATEMENT_TIMEOUT } else { "" };
@@ -216,8 +240,11 @@ impl PgConnector {
 }
 
 /// Passes on what comes on a connection until it ends.
-async fn drive<S, T>(mut connection: Connection<S, T>, heard: Option<mpsc::Sender<String>>)
-where
+async fn drive<S, T>(
+    mut connection: Connection<S, T>,
+    heard: Option<mpsc::Sender<String>>,
+    _open: Option<OpenConnection>,
+) where
     S: AsyncRead + AsyncWrite + Unpin,
     T: AsyncRead + AsyncWrite + Unpin,
 {

@@ -116,19 +116,31 @@ impl Hint {
     }
 }
 
+/// The hints that a node has sent together.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct HintMessage {
+    pub node: NodeNumber,
+    /// When it was sent, by a clock of the node's own, microseconds.
+    pub sent_us: u64,
+    pub hints: Vec<Hint>,
+}
+
 /// Writes the hints of a node as a message.
-pub(super) fn encode(node: NodeNumber, hints: &[Hint]) -> String {
+pub(super) fn encode(node: NodeNumber, sent_us: u64, hints: &[Hint]) -> String {
     let mut bytes = node.0.to_be_bytes().to_vec();
+    bytes.extend_from_slice(&sent_us.to_be_bytes());
     hints.iter().for_each(|hint| hint.encode(&mut bytes));
     STANDARD_NO_PAD.encode(bytes)
 }
 
 /// Reads a message; `None` if it is none.
-pub(super) fn decode(message: &str) -> Option<(NodeNumber, Vec<Hint>)> {
+pub(super) fn decode(message: &str) -> Option<HintMessage> {
     let bytes = STANDARD_NO_PAD.decode(message).ok()?;
-    let (node, hints) = bytes.split_first_chunk::<4>()?;
+    let (node, rest) = bytes.split_first_chunk::<4>()?;
+    let (sent_us, hints) = rest.split_first_chunk::<8>()?;
     let hints = hints.chunks_exact(HINT_BYTES).filter_map(Hint::decode).collect();
-    Some((NodeNumber(i32::from_be_bytes(*node)), hints))
+    let node = NodeNumber(i32::from_be_bytes(*node));
+    Some(HintMessage { node, sent_us: u64::from_be_bytes(*sent_us), hints })
 }
 
 /// The hints that wait to be sent.
@@ -189,13 +201,17 @@ mod tests {
             Hint::Open { scraper: u16::MAX },
             Hint::Gone { row },
         ];
-        let message = encode(NodeNumber(7), &hints);
-        assert_eq!(decode(&message), Some((NodeNumber(7), hints.to_vec())));
-        let longest = encode(NodeNumber(7), &[hints[0]; MESSAGE_HINTS_MAX]);
+        let (node, sent_us) = (NodeNumber(7), u64::MAX);
+        let message = encode(node, sent_us, &hints);
+        let sent = HintMessage { node, sent_us, hints: hints.to_vec() };
+        assert_eq!(decode(&message), Some(sent));
+        let longest = encode(node, sent_us, &[hints[0]; MESSAGE_HINTS_MAX]);
         assert!(longest.len() < 8_000);
         assert_eq!((decode("?"), decode("")), (None, None));
-        let later = STANDARD_NO_PAD.encode([0, 0, 0, 1, 9, 0, 0, 0, 0, 0, 0, 0, 0]);
-        assert_eq!(decode(&later), Some((NodeNumber(1), vec![])));
+        let mut later = vec![0; 21];
+        (later[3], later[12]) = (1, 9);
+        let nothing = HintMessage { node: NodeNumber(1), sent_us: 0, hints: vec![] };
+        assert_eq!(decode(&STANDARD_NO_PAD.encode(later)), Some(nothing));
     }
 
     #[test]

@@ -48,6 +48,11 @@ impl Membership {
         self.lead.leads(now_ms)
     }
 
+    /// Returns when the latest beat of another node was seen first, by the monotonic clock.
+    pub(super) fn seen_ms(&self, node: NodeNumber) -> Option<u64> {
+        self.watch.seen_ms(i64::from(node.0))
+    }
+
     pub(super) fn is_alone(&self) -> bool {
         self.is_alone
     }

@@ -42,9 +42,9 @@ pub(super) struct NodeProfile {
     pub version: String,
     /// The newest version of records that it reads.
     pub record_max: i16,
-    /// Its workers by scraper, encoded.
+    /// Its load and its upstreams, as `neighbors.rs` publishes them.
     pub workers: Vec<u8>,
-    /// A hash of the settings that all nodes should share.
+    /// The hashes of the settings that all nodes should share.
     pub settings: Vec<u8>,
     pub started_ms: i64,
     pub writers: u16,

@@ -14,6 +14,7 @@ use super::connect::{PgConnector, PgSession, Purpose};
 use super::ended_jobs::EndedJobs;
 use super::error::PgError;
 use super::feed::Feed;
+use super::figures::NodeFigures;
 use super::handle::{SharedStore, Tasks};
 use super::hints::HintQueue;
 use super::hours;
@@ -61,7 +62,8 @@ impl SharedStore {
         let opened = runtime.block_on(prepare(options, ReadQueues::new(queues)));
         let (process, profile, session) = opened?;
         for (number, receiver) in (0..).zip(reads) {
-            let reader = StoreReader::new(process.connector.clone(), number, receiver);
+            let (connector, rows) = (process.connector.clone(), process.figures.read_rows.clone());
+            let reader = StoreReader::new(connector, rows, number, receiver);
             runtime.spawn(reader.run());
         }
         let numbers = Arc::new(RowNumbers::new());
@@ -156,6 +158,7 @@ async fn prepare(
         unknown_outcomes: UnknownOutcomes::default(),
         hints: HintQueue::default(),
         wakes_missed: AtomicU64::new(0),
+        figures: NodeFigures::default(),
     };
     Ok((Arc::new(process), profile, session))
 }

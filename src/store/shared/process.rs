@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use super::connect::PgConnector;
 use super::decided::Decided;
 use super::ended_jobs::EndedJobs;
+use super::figures::NodeFigures;
 use super::hints::HintQueue;
 use super::outages::Finder;
 use super::readers::ReadQueues;
@@ -73,6 +74,7 @@ pub(super) struct Process {
     pub hints: HintQueue,
     /// Ends of what was waited for here that no hint has reported in time.
     pub wakes_missed: AtomicU64,
+    pub figures: NodeFigures,
 }
 
 impl Process {

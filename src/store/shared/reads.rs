@@ -14,6 +14,7 @@ use super::round::{Round, Value};
 use super::row_number::{Hour, by_hour};
 use super::statements::{Prepared, Sql};
 use crate::store::{Row, StoreError};
+use crate::tally::Histogram;
 
 /// The most reads that one round trip has.
 const READS_MAX: usize = 256;
@@ -57,6 +58,8 @@ type Askers = HashMap<(RowSubject, Row), Vec<ReadReply<Option<Arc<PgRow>>>>>;
 /// A connection that reads.
 pub(super) struct StoreReader {
     connector: PgConnector,
+    /// The rows of each statement.
+    read_rows: Arc<Histogram>,
     number: u16,
     receiver: mpsc::Receiver<Read>,
     session: Option<(PgSession, Prepared)>,
@@ -65,10 +68,11 @@ pub(super) struct StoreReader {
 impl StoreReader {
     pub(super) fn new(
         connector: PgConnector,
+        read_rows: Arc<Histogram>,
         number: u16,
         receiver: mpsc::Receiver<Read>,
     ) -> StoreReader {
-        StoreReader { connector, number, receiver, session: None }
+        StoreReader { connector, read_rows, number, receiver, session: None }
     }
 
     /// Reads what is asked for until the queue is closed.
@@ -108,6 +112,7 @@ impl StoreReader {
     async fn read_rows(&mut self, mut waiting: Askers) {
         let mut keys: Vec<(RowSubject, Row)> = waiting.keys().copied().collect();
         keys.sort_unstable();
+        self.read_rows.observe(keys.len() as u64);
         match self.ask(&ReadRound::Rows(keys)).await {
             Ok(found) => {
                 for (kind, answers) in found {

@@ -92,7 +92,10 @@ impl SharedStore {
             Arc::new(now_ms as i64),
             Arc::new(most as i64),
         ];
+        let began = self.clock.instant();
         let found = self.ask_statement(Sql::Reserve, values).wait()?;
+        let took_us = u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.process.figures.reserves_us.observe(took_us);
         let mut taken: Vec<(UnixMs, Row)> = found
             .iter()
             .map(|row| (row.get::<_, i64>(0) as UnixMs, row.get::<_, i64>(1) as Row))

@@ -73,6 +73,12 @@ impl NodeStatus {
         self.clock.monotonic_ms(self.origin)
     }
 
+    /// Returns the microseconds since the start, by the machine's monotonic clock.
+    pub(super) fn now_us(&self) -> u64 {
+        let since = self.clock.instant().saturating_duration_since(self.origin);
+        u64::try_from(since.as_micros()).unwrap_or(u64::MAX)
+    }
+
     /// Returns whether this node leads.
     pub(super) fn leads(&self) -> bool {
         self.now_ms() < self.leads_until_ms.load(Ordering::Relaxed)

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 
 use super::clock_offset;
 use super::connect::{PgSession, Purpose};
+use super::database_look::DatabaseLook;
 use super::feed::{self, Feed};
 use super::hours;
 use super::options::SharedOptions;
@@ -35,6 +36,7 @@ pub(super) struct UpkeepLoop {
     require_standby: bool,
     evidence_bytes_max: u64,
     session: Option<PgSession>,
+    database: DatabaseLook,
     /// When the clock and the standby are looked at again, by the monotonic clock.
     check_ms: u64,
     /// When it is looked again at what has had its time, by the monotonic clock.
@@ -56,6 +58,7 @@ impl UpkeepLoop {
             require_standby: options.require_standby,
             evidence_bytes_max: options.evidence_bytes_max,
             session: None,
+            database: DatabaseLook::default(),
             check_ms: 0,
             retain_ms: 0,
         }
@@ -128,6 +131,7 @@ impl UpkeepLoop {
             return Err(error);
         }
         self.process.clear_outage(Finder::Upkeep);
+        self.process.figures.saw_database(self.database.look(session).await?);
         self.check_ms = elapsed_ms.saturating_add(CHECK_MS);
         Ok(())
     }

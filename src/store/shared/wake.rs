@@ -12,7 +12,7 @@ use futures_util::future::{Either, select};
 use tokio::sync::{mpsc, watch};
 
 use super::connect::{PgSession, Purpose};
-use super::hints::{self, Hint, MESSAGE_HINTS_MAX};
+use super::hints::{self, Hint, HintMessage, MESSAGE_HINTS_MAX};
 use super::hours;
 use super::process::Process;
 use super::round::Value;
@@ -49,7 +49,8 @@ pub(super) async fn notify(process: Arc<Process>, mut stopping: watch::Receiver<
                 None => connect_to_notify(&process).await,
             };
             for hints in hints.chunks(MESSAGE_HINTS_MAX) {
-                let message = hints::encode(process.status.number(), hints);
+                let (node, sent_us) = (process.status.number(), process.status.now_us());
+                let message = hints::encode(node, sent_us, hints);
                 let values: [&(dyn tokio_postgres::types::ToSql + Sync); 2] =
                     [&process.connector.schema(), &message];
                 if let Err(error) = connected.execute("SELECT pg_notify($1, $2)", &values).await {
@@ -190,14 +191,18 @@ impl WakeLoop {
 
 /// Makes what a message of another node brings about come about here.
 fn hear(process: &Process, message: &str) {
-    let Some((node, hints)) = hints::decode(message) else {
+    let Some(HintMessage { node, sent_us, hints }) = hints::decode(message) else {
         tracing::warn!("a message of another node could not be read");
         return;
     };
-    if node != process.status.number() {
-        let gone: Vec<Row> = hints.iter().copied().filter_map(Hint::gone).collect();
-        process.ended.forget(&gone);
-        let effects: Vec<Effect> = hints.into_iter().filter_map(Hint::effect).collect();
-        process.tell(&effects);
+    if node == process.status.number() {
+        // What it has sent itself says how long messages take.
+        let lag_us = process.status.now_us().saturating_sub(sent_us);
+        process.figures.wake_lags_us.observe(lag_us);
+        return;
     }
+    let gone: Vec<Row> = hints.iter().copied().filter_map(Hint::gone).collect();
+    process.ended.forget(&gone);
+    let effects: Vec<Effect> = hints.into_iter().filter_map(Hint::effect).collect();
+    process.tell(&effects);
 }

@@ -21,6 +21,11 @@ impl CounterWatch {
         CounterWatch { silent_ms, looked_ms: None, seen: BTreeMap::new() }
     }
 
+    /// Returns when the value that a counter has was seen first, by the observer's clock.
+    pub(super) fn seen_ms(&self, key: i64) -> Option<u64> {
+        self.seen.get(&key).map(|(_, first_ms)| *first_ms)
+    }
+
     /// Takes the values of all counters, which the database was asked for at `asked_ms` and
     /// answered at `answered_ms` of the monotonic clock. Returns those that have not changed for
     /// too long while every look succeeded.

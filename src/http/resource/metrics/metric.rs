@@ -5,7 +5,7 @@ use crate::http::transport::traffic::RouteReport;
 use crate::service::{
     AccountCredits, AlertCounts, ProcessUse, ScheduleCounts, ScraperStatus, Service, TotalsReport,
 };
-use crate::store::StoreSizes;
+use crate::store::{NodeFiguresReport, StoreSizes};
 use crate::upstream::{CallCounts, UpstreamStatus};
 
 /// A metric, declared once; `table.rs` has all.
@@ -33,4 +33,6 @@ pub(crate) struct MetricSources<'a> {
     /// None unless an operator asks.
     pub accounts: Vec<AccountCredits>,
     pub process: ProcessUse,
+    /// None where the store is a file.
+    pub node: Option<NodeFiguresReport>,
 }

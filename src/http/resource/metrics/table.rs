@@ -10,20 +10,20 @@ use crate::job::RunOutcome;
 use crate::service::Readiness;
 use crate::upstream::{CallCounts, Circuit};
 
-const MILLISECONDS: f64 = 1e3;
-const MICROSECONDS: f64 = 1e6;
+pub(super) const MILLISECONDS: f64 = 1e3;
+pub(super) const MICROSECONDS: f64 = 1e6;
 
 type Sample = fn(&MetricSources<'_>, &mut Samples<'_>);
 
-const fn counter(name: &'static str, help: &'static str, sample: Sample) -> Metric {
+pub(super) const fn counter(name: &'static str, help: &'static str, sample: Sample) -> Metric {
     Metric { name, kind: Kind::Counter, help, sample }
 }
 
-const fn gauge(name: &'static str, help: &'static str, sample: Sample) -> Metric {
+pub(super) const fn gauge(name: &'static str, help: &'static str, sample: Sample) -> Metric {
     Metric { name, kind: Kind::Gauge, help, sample }
 }
 
-const fn histogram(name: &'static str, help: &'static str, sample: Sample) -> Metric {
+pub(super) const fn histogram(name: &'static str, help: &'static str, sample: Sample) -> Metric {
     Metric { name, kind: Kind::Histogram, help, sample }
 }
 

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use super::Place;
 use super::fixture::{Node, options};
 use crate::clock::{Clock, ManualClock};
-use crate::store::StoreError;
 use crate::store::effects::{Effect, Listener, WaitedFor};
 use crate::store::shared::options::SharedOptions;
+use crate::store::{NodeNews, StoreError};
 
 /// Looks again and again until a condition holds.
 pub(super) fn until(what: &str, mut holds: impl FnMut() -> bool) {
@@ -26,6 +26,7 @@ pub(super) struct Heard {
     pub effects: Mutex<Vec<Effect>>,
     pub failures: Mutex<usize>,
     pub waited: Mutex<WaitedFor>,
+    pub news: Mutex<NodeNews>,
 }
 
 impl Heard {
@@ -45,6 +46,10 @@ impl Listener for Heard {
 
     fn waited_for(&self) -> WaitedFor {
         self.waited.lock().unwrap().clone()
+    }
+
+    fn news(&self) -> NodeNews {
+        self.news.lock().unwrap().clone()
     }
 }
 

@@ -17,6 +17,7 @@ mod listening;
 mod loops;
 mod membership;
 mod model;
+mod neighbors;
 mod nodes;
 pub(crate) mod postgres;
 mod proxy;
