@@ -17,6 +17,7 @@ mod heartbeat;
 mod jobs;
 mod keyring;
 mod metrics;
+mod nodes;
 mod notice_totals;
 mod reports;
 mod reread;
@@ -101,6 +102,8 @@ pub struct Service {
     engine: Arc<Engine>,
     settings: Arc<Settings>,
     clock: Clock,
+    /// When this process has begun.
+    started_ms: UnixMs,
     keyring: RwLock<Arc<Keyring>>,
     failed_keys: FailedKeys,
     free_space: Arc<FreeSpaceCache>,
@@ -129,6 +132,7 @@ impl Service {
             store,
             engine,
             settings,
+            started_ms: clock.now_ms(),
             clock,
             keyring,
             failed_keys,

@@ -26,6 +26,7 @@ mod list;
 mod live;
 mod log;
 mod mcp;
+mod nodes;
 mod open;
 mod page_opener;
 mod progress;
@@ -121,6 +122,7 @@ enum Command {
     Report(report::Args),
     Alert(alert::Args),
     Usage(usage::Args),
+    Nodes(nodes::Args),
     Open(open::Args),
     Mcp(mcp::Args),
     Recipe(recipe::Args),
@@ -223,6 +225,7 @@ fn run(command: Command, console: &mut Console) -> ExitCode {
         Command::Report(args) => report::run(args, console),
         Command::Alert(args) => alert::run(args, console),
         Command::Usage(args) => usage::run(args, console),
+        Command::Nodes(args) => nodes::run(args, console),
         Command::Open(args) => open::run(args, console),
         Command::Mcp(args) => mcp::run(args, console),
         Command::Recipe(args) => recipe::run(args, console),

@@ -39,7 +39,8 @@ pub(super) fn check(
     problems: &mut Vec<String>,
 ) -> Option<Settings> {
     check_ranges(&typed, problems);
-    let shared = shared_store::check(&typed, environment, problems);
+    let node = shared_store::node_name(&typed, problems);
+    let shared = shared_store::check(&typed, environment, problems, &node);
     check_level(&typed.log.level, problems);
     let webhooks = webhooks::check(&typed.webhooks, environment, problems);
     let keys = check_keys(&typed.keys, problems);
@@ -68,6 +69,7 @@ pub(super) fn check(
             cache_bytes: typed.store.cache_mib << 20,
             quick_repair: typed.store.quick_repair,
             free_mib_min: typed.store.free_mib_min,
+            node,
             shared,
         },
         cache: typed.cache,

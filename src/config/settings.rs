@@ -73,6 +73,8 @@ pub struct Store {
     pub quick_repair: bool,
     /// 0 sets no floor.
     pub free_mib_min: u64,
+    /// The name of this process.
+    pub node: String,
     /// The database that several processes share; `None` keeps everything in `path`.
     pub shared: Option<SharedStoreSettings>,
 }

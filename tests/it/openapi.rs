@@ -384,6 +384,7 @@ fn real_replies_are_as_the_schemas_say() {
         ("/jobs/{job_id}/evidence", format!("/jobs/{id}/evidence")),
         ("/md/{job_id}.json", format!("/md/{id}.json")),
         ("/usage", "/usage".to_owned()),
+        ("/nodes", "/nodes".to_owned()),
         ("/stats", "/stats".to_owned()),
         ("/healthz", "/healthz".to_owned()),
         ("/readyz", "/readyz".to_owned()),

@@ -26,13 +26,13 @@ pub(super) fn check(
     typed: &file::File,
     environment: &BTreeMap<String, String>,
     problems: &mut Vec<String>,
+    node: &str,
 ) -> Option<SharedStoreSettings> {
     let file::Store { url, schema, wake, writers, readers, .. } = &typed.store;
     let file::Store { patience_seconds, require_standby, .. } = &typed.store;
     range(problems, "store.writers", u64::from(*writers), 1, WRITERS_MAX);
     range(problems, "store.readers", u64::from(*readers), 1, READERS_MAX);
     range(problems, "store.patience_seconds", *patience_seconds, 1, PATIENCE_SECONDS_MAX);
-    let node = node_name(typed, problems);
     if url.is_empty() {
         return None;
     }
@@ -69,12 +69,13 @@ pub(super) fn check(
         writers: *writers,
         readers: *readers,
         require_standby: *require_standby,
-        node,
+        node: node.to_owned(),
     })
 }
 
-/// Returns the name of this process: that of the settings, or that of the host with the port.
-fn node_name(typed: &file::File, problems: &mut Vec<String>) -> String {
+/// Checks and returns the name of this process: that of the settings, or that of the host with the
+/// port.
+pub(super) fn node_name(typed: &file::File, problems: &mut Vec<String>) -> String {
     let name = &typed.node.name;
     if name.is_empty() {
         let host = rustix::system::uname().nodename().to_string_lossy().into_owned();

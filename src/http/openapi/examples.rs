@@ -1,11 +1,13 @@
 //! Examples of requests and replies. A test holds them to the schemas of the document.
 
 mod mcp;
+mod nodes;
 
 use serde_json::{Value, json};
 
 use crate::answer::token_tree;
 pub(crate) use mcp::{mcp_message, mcp_refusal, mcp_reply};
+pub(crate) use nodes::nodes;
 
 pub(crate) const JOB_ID: &str = "0d2c7b54-8a3e-4f1b-b6b1-2f3a9c7d5e10";
 pub(crate) const BATCH_ID: &str = "7f6b1c0e-52a4-4c8e-9a0d-3d6f0b8e21c5";

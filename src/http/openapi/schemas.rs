@@ -12,9 +12,10 @@ use super::parameters;
 use crate::answer::ResultObject;
 use crate::api::{
     AlertsView, AppliedView, AttemptsView, BatchesView, BulkView, COUNTRY_PATTERN, DeletionView,
-    DeliveryView, ErrorBody, EvidenceView, JobView, JobsView, NewTrackerView, NoticeMessageView,
-    ObservationsView, RawView, ReportView, RpcMessage, RpcReply, ScheduleRunsView, SchedulesView,
-    ScrapersView, StatsView, StatusView, TokensView, TrackersView, UsageView, schemas_of,
+    DeliveryView, ErrorBody, EvidenceView, JobView, JobsView, NewTrackerView, NodesView,
+    NoticeMessageView, ObservationsView, RawView, ReportView, RpcMessage, RpcReply,
+    ScheduleRunsView, SchedulesView, ScrapersView, StatsView, StatusView, TokensView, TrackersView,
+    UsageView, schemas_of,
 };
 use crate::job::{BATCH_ITEMS_MAX, PROMPT_CHARS_MAX};
 use crate::measure::BrandMention;
@@ -45,6 +46,7 @@ pub(crate) fn all() -> Map<String, Value> {
         schemas_of::<StatusView>(),
         schemas_of::<ScrapersView>(),
         schemas_of::<UsageView>(),
+        schemas_of::<NodesView>(),
         schemas_of::<StatsView>(),
         schemas_of::<AttemptsView>(),
         schemas_of::<DeliveryView>(),

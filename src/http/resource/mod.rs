@@ -14,6 +14,7 @@ pub(crate) mod health;
 pub(crate) mod jobs;
 pub(crate) mod list;
 pub(crate) mod metrics;
+pub(crate) mod nodes;
 pub(crate) mod pieces;
 pub(crate) mod poll;
 pub(crate) mod raw;

@@ -7,7 +7,7 @@ use crate::api::ErrorCode;
 use crate::http::openapi::codes::{READS, WRITES};
 use crate::http::openapi::{examples, parameters};
 use crate::http::request::call::{keyed, open};
-use crate::http::resource::{backups, document, health, metrics, stats, usage};
+use crate::http::resource::{backups, document, health, metrics, nodes, stats, usage};
 use crate::http::routes::description::{JSON, Reply};
 
 /// The codes of a backup.
@@ -25,6 +25,13 @@ pub(crate) fn operations() -> Vec<Operation> {
                 .takes([parameters::days()])
                 .answers("200", Reply::json("By day and by scraper.", "Usage", examples::usage()))
                 .fails(&[&[ErrorCode::DaysInvalid], READS])
+        }),
+        get("/nodes", keyed(nodes::get), |it| {
+            let nodes = Reply::json("By their names.", "Nodes", examples::nodes());
+            it.named("getNodes", "The processes that share the store")
+                .about("Where there are keys, it takes an operator's.")
+                .answers("200", nodes)
+                .fails(&[&[ErrorCode::OperatorNeeded]])
         }),
         get("/stats", keyed(stats::get), |it| {
             let stats = Reply::json("In buckets of five minutes.", "Stats", examples::stats());

@@ -11,6 +11,7 @@ mod hostile;
 mod jobs;
 mod keyboard;
 mod layout;
+mod nodes;
 mod operators;
 mod prompt;
 mod reading;

@@ -6,7 +6,7 @@ import { el, fill, morph } from "./dom.js";
 import { duration, fullTime, learnTime, percent, serverNow, short, whole } from "./format.js";
 import { firstRun, keptOverRestarts } from "./first_run.js";
 import { live, scrapers } from "./live.js";
-import { problems, scraperTable, tile, unready, upstreamTable } from "./overview_parts.js";
+import { nodeTable, problems, scraperTable, tile, unready, upstreamTable } from "./overview_parts.js";
 import { everyKey, meter } from "./usage.js";
 
 /** Name, how far back, and how long a bucket of the charts is. Milliseconds. */
@@ -21,6 +21,8 @@ const REFRESH_MS = 60_000;
 export function overview(main, { usage, signal, drawn }) {
   let day = null;
   let known = [];
+  /** The processes that share the store, for an operator. */
+  let nodes = null;
   let range = RANGES[2];
   let picked = false;
   /** Whether the key has a job; null until that is known. */
@@ -41,6 +43,7 @@ export function overview(main, { usage, signal, drawn }) {
     tiles: el("dl", { class: "tiles" }),
     scrapers: el("div", {}),
     upstreams: el("div", {}),
+    nodes: el("div", {}),
     unready: el("div", {}),
     credits: el("div", { class: "stack" }),
     since: el("p", { class: "quiet small since" }),
@@ -50,7 +53,7 @@ export function overview(main, { usage, signal, drawn }) {
       el("div", { class: "controls" }, el("label", { class: "out-of-sight", for: "chart-scraper" }, "Scraper of the charts"), choice, ranges)),
     parts.firstRun, parts.problems, parts.tiles,
     el("section", { class: "charts", "aria-label": "Charts" }, Object.values(charts).map((chart) => chart.figure)),
-    parts.since, keptOverRestarts(), parts.scrapers, parts.upstreams,
+    parts.since, keptOverRestarts(), parts.scrapers, parts.upstreams, parts.nodes,
     el("div", { class: "pair" }, parts.credits, parts.unready));
 
   live.addEventListener("overview", merge, { signal });
@@ -72,6 +75,7 @@ export function overview(main, { usage, signal, drawn }) {
     try {
       // One that has a job keeps it for hours: it is not looked for again.
       [day, known, usage, hasJobs] = await Promise.all([json("/stats", { signal }), scrapers(), json("/usage", { signal }), hasJobs || someJob()]);
+      if (usage.accounts) ({ nodes } = await json("/nodes", { signal }));
     } catch {
       // The banner shows it, and `back` comes when it is over.
       return;
@@ -124,6 +128,7 @@ export function overview(main, { usage, signal, drawn }) {
     morph(parts.problems, el("div", {}, problems(now, isFirst ? [] : known)));
     morph(parts.scrapers, el("div", {}, scraperTable(now)));
     morph(parts.upstreams, el("div", {}, upstreamTable(now)));
+    morph(parts.nodes, el("div", {}, nodeTable(nodes)));
     morph(parts.unready, el("div", {}, !isFirst && unready(known)));
     morph(parts.credits, el("div", { class: "stack" }, meter(usage), everyKey(usage)));
     drawChoice(now);

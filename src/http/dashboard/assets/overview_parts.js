@@ -113,6 +113,30 @@ function upstreamRow({ name, kind, breaker, probe_in_seconds, in_flight, in_flig
     el("td", { "data-label": "Last error", class: "wide full" }, last_error ? [last_error.error, el("span", { class: "quiet small under" }, el("code", {}, last_error.code), " ", moment(last_error.at))] : el("span", { class: "quiet" }, "none")));
 }
 
+/** The processes that share the store, where there is more than one. */
+export function nodeTable(nodes) {
+  if (!nodes || nodes.length < 2) return null;
+  const head = ["Process", "Release", "Started", "Workers", "Running", "Heartbeat", "Settings"];
+  return el("section", { class: "card flush", "aria-labelledby": "nodes-title" },
+    el("div", { class: "card-head" }, el("h2", { id: "nodes-title" }, "Processes"), el("a", { class: "small", href: "/docs/scale-out" }, "How they share the store")),
+    el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Table of the processes" }, el("table", { class: "rows stacked" },
+      el("thead", {}, el("tr", {}, head.map((name, at) => el("th", { scope: "col", class: at > 2 && at < 6 ? "number" : null }, name)))),
+      el("tbody", {}, nodes.map(nodeRow)))));
+}
+
+function nodeRow({ name, number, version, started_at, workers, running, beat_seconds, leader, settings_differ, is_self }) {
+  const roles = [leader && "leads", is_self && "answers you"].filter(Boolean).join(", ");
+  const cell = (label, value) => el("td", { class: "number", "data-label": label }, value);
+  return el("tr", { "data-key": String(number) },
+    el("th", { scope: "row" }, breakable(name), roles && el("span", { class: "quiet small under" }, roles)),
+    el("td", { "data-label": "Release" }, version),
+    el("td", { "data-label": "Started" }, moment(started_at)),
+    cell("Workers", short(workers)),
+    cell("Running", short(running)),
+    cell("Heartbeat", duration(beat_seconds)),
+    el("td", { "data-label": "Settings" }, settings_differ.length ? badge(`${settings_differ.join(", ")} differ`, "warn") : "the same"));
+}
+
 /** The scrapers that lack something, and what. */
 export function lacking(known) {
   const rest = known.filter(({ configured }) => !configured);
