@@ -5,6 +5,7 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use super::console::{Console, Style};
+use super::database_check::DatabaseCheck;
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::live;
@@ -17,6 +18,7 @@ use crate::config::{ConfigError, Settings};
 const EXAMPLES: &str = "\
 Examples:
   answerd check
+  answerd check --offline                     do not ask the database of a shared store
   answerd check --config /etc/answerd/config.toml
   answerd check --json | jq '.scrapers[] | select(.ready).name'
   answerd check --live                        call every upstream that is ready, once
@@ -27,7 +29,8 @@ Examples:
 /// Reads the settings as `serve` would and, without --live, calls no upstream. Exits with 2 and
 /// names everything that is wrong when `serve` would refuse them. A scraper that lacks a key is
 /// shown with the setting it lacks and is no error. With --live it exits with 1 when an upstream
-/// that was called did not answer.
+/// that was called did not answer. A database that processes share is looked at too, and nothing is
+/// written there; it exits with 1 when `serve` would refuse it.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -37,6 +40,9 @@ pub(crate) struct Args {
     /// after the other, each within its upstream's `timeout_seconds`; no service has to run.
     #[arg(long)]
     live: bool,
+    /// Do not ask the database that processes share
+    #[arg(long, conflicts_with = "live")]
+    offline: bool,
     /// What --live asks
     #[arg(long, value_name = "PROMPT", default_value = live::PROMPT, requires = "live")]
     prompt: String,
@@ -62,22 +68,30 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
             outcome => outcome,
         };
     }
-    let warnings = training_warnings(&settings);
+    let mut warnings = training_warnings(&settings);
+    let database =
+        if args.offline { DatabaseCheck::default() } else { DatabaseCheck::run(&settings) };
+    warnings.extend(database.warnings());
     if console.is_json() {
         let mut document = json!(summary);
-        document["ok"] = json!(true);
+        document["ok"] = json!(database.problems().is_empty());
+        database.add_to(&mut document);
         if !warnings.is_empty() {
             document["warnings"] = json!(warnings);
         }
         console.document(&document)?;
     } else {
         console.result(&summary.table(Audience::of(console), console.styled()))?;
+        if let Some(text) = database.text(console.styled()) {
+            console.result(&text)?;
+        }
     }
     for warning in warnings.into_iter().chain(summary.unauthenticated_warning()) {
         let mark = console.err_styled().apply(Style::Warning, "note:");
         console.note(&format!("{mark} {warning}"));
     }
-    Ok(ExitCode::Done)
+    note_problems(database.problems(), console);
+    Ok(if database.problems().is_empty() { ExitCode::Done } else { ExitCode::Failed })
 }
 
 /// Returns a warning for each model whose provider trains on the prompts.
@@ -100,11 +114,15 @@ fn refused(error: &ConfigError, console: &mut Console) -> Result<ExitCode, Comma
     if console.is_json() {
         console.document(&json!({ "ok": false, "problems": problems }))?;
     }
+    note_problems(problems, console);
+    Ok(ExitCode::WrongUse)
+}
+
+fn note_problems(problems: &[String], console: &mut Console) {
     for problem in problems {
         let mark = console.err_styled().apply(Style::Bad, "wrong:");
         console.note(&format!("{mark} {problem}"));
     }
-    Ok(ExitCode::WrongUse)
 }
 
 fn call_all(

@@ -10,6 +10,7 @@ mod check;
 mod client;
 mod complete;
 mod console;
+mod database_check;
 mod db;
 mod defaults;
 mod delete;

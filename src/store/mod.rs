@@ -48,7 +48,10 @@ pub use evidence_files::{EvidenceFile, EvidenceOwner};
 pub use facade::Store;
 pub use idempotency::{idempotency_of, idempotency_of_batch, idempotency_of_samples};
 pub use list::{BatchFilter, BatchPage, Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
-pub use nodes::{DatabaseFigures, NodeFiguresReport, NodeNews, NodeReport, ScraperLoad};
+pub use nodes::{
+    DatabaseFigures, DatabaseReport, NodeFiguresReport, NodeNews, NodeReport, ScraperLoad,
+    StandbyReport,
+};
 pub use options::{OpenOptions, QuickRepair};
 pub use outbox::{OutboxKey, Reported, ResendError};
 pub use pending::{BATCH_WRITES_MAX, Pending, WRITES_WAITING_MAX, WriterStats};

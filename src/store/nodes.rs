@@ -85,3 +85,31 @@ pub struct DatabaseFigures {
     /// The age of the oldest transaction that keeps removed rows, milliseconds; 0 without one.
     pub oldest_snapshot_ms: u64,
 }
+
+/// The database of a shared store, before a start.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DatabaseReport {
+    pub server_version: String,
+    pub schema: String,
+    /// The version of the tables; `None` before the first start has made them, or if they cannot be
+    /// used.
+    pub schema_version: Option<u32>,
+    pub standbys: Vec<StandbyReport>,
+    /// How far its clock is ahead of that of this machine, milliseconds.
+    pub clock_ahead_ms: Option<i64>,
+    /// The processes that share the store now, with their versions.
+    pub nodes: Vec<String>,
+    /// The reasons why a start would be refused, each with the way out.
+    pub problems: Vec<String>,
+    pub warnings: Vec<String>,
+}
+
+/// A standby of the database.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StandbyReport {
+    pub name: String,
+    /// Its word for how it follows: `sync`, `quorum`, `potential`, `async`.
+    pub state: String,
+    /// How far it is behind, milliseconds; `None` if nothing was written for a while.
+    pub lag_ms: Option<u64>,
+}

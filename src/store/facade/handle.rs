@@ -7,8 +7,8 @@ use super::backend::{Backend, ask};
 use crate::id::IdCipher;
 use crate::store::effects::Listener;
 use crate::store::embedded::Embedded;
-use crate::store::shared::{SharedOptions, SharedStore};
-use crate::store::{OpenOptions, Scrapers, StoreError, WriterStats};
+use crate::store::shared::{self, SharedOptions, SharedStore};
+use crate::store::{DatabaseReport, OpenOptions, Scrapers, StoreError, WriterStats};
 use crate::tally::HistogramReport;
 
 /// The store. Dropping it without [`Store::close`] leaves a repair to the next start.
@@ -51,6 +51,16 @@ impl Store {
                 Ok(Store::keeping(Backend::Shared(SharedStore::open(&options)?)))
             }
         }
+    }
+
+    /// Looks at the database of a shared store without becoming one of its processes; `None` where
+    /// the store is a file. Writes nothing, and blocks until the database has answered.
+    ///
+    /// # Errors
+    /// Returns an error if the database cannot be reached.
+    pub fn inspect(options: &OpenOptions) -> Result<Option<DatabaseReport>, StoreError> {
+        let Some((settings, clock)) = &options.shared else { return Ok(None) };
+        shared::inspect(&SharedOptions::of(options, settings, clock)).map(Some)
     }
 
     pub(in crate::store) fn keeping(backend: Backend) -> Store {

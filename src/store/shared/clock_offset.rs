@@ -31,7 +31,7 @@ struct ClockDiffers {
 ///
 /// # Errors
 /// Returns an error if the database fails.
-async fn measure(session: &PgSession, clock: &Clock) -> Result<i64, StoreError> {
+pub(super) async fn measure(session: &PgSession, clock: &Clock) -> Result<i64, StoreError> {
     let statement = session.within(session.prepare(&format!("SELECT {NOW_MS}"))).await?;
     let mut best: Option<(Duration, i64)> = None;
     for _ in 0..ROUNDS {

@@ -27,6 +27,7 @@ mod health;
 mod hints;
 mod hours;
 mod kept;
+mod inspect;
 mod lanes;
 mod lead;
 mod lists;
@@ -76,3 +77,4 @@ mod writer;
 
 pub(crate) use handle::SharedStore;
 pub(crate) use options::SharedOptions;
+pub(crate) use inspect::inspect;

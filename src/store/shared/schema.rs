@@ -93,13 +93,45 @@ pub(super) async fn prepare(
             Relations::Foreign => return Err(SchemaError::Foreign(schema.to_owned()).into()),
             Relations::WithMeta => {
                 check_role(session, schema).await?;
-                return check_meta(session, schema, known_key).await;
+                return check_meta(session, schema, known_key).await.map(|meta| meta.id_key);
             }
         }
     }
     Err(StoreError::Busy)
 }
 
+/// Checks what [`prepare`] does and makes nothing. Returns the version of the tables; `None` if
+/// there are none yet, which the first start makes.
+///
+/// # Errors
+/// Returns an error if [`prepare`] would.
+pub(super) async fn examine(session: &PgSession, schema: &str) -> Result<Option<u32>, StoreError> {
+    check_server(session).await?;
+    match relations(session, schema).await? {
+        Relations::Foreign => Err(SchemaError::Foreign(schema.to_owned()).into()),
+        Relations::WithMeta => {
+            check_role(session, schema).await?;
+            check_meta(session, schema, None).await.map(|meta| Some(meta.version))
+        }
+        Relations::None { schema_exists: true } => {
+            check_role(session, schema).await?;
+            Ok(None)
+        }
+        Relations::None { schema_exists: false } => {
+            let row = session.query_one(MAY_CREATE, &[]).await?;
+            let (role, schema) = (row.get(0), schema.to_owned());
+            if row.get(1) {
+                Ok(None)
+            } else {
+                Err(SchemaError::MayNotCreate { role, schema }.into())
+            }
+        }
+    }
+}
+
+/// The role, and whether it may make schemas.
+const MAY_CREATE: &str =
+    "SELECT current_user::text, has_database_privilege(current_database(), 'CREATE')";
 const SERVER: &str = "
     SELECT current_setting('server_version_num')::int4, current_setting('server_version'),
            current_setting('server_encoding'), current_setting('fsync'),
@@ -184,12 +216,18 @@ async fn make(session: &PgSession, schema: &str, schema_exists: bool) -> Result<
     }
 }
 
-/// Checks the version, and that the ids are those of before; returns their key.
+/// What the tables say of themselves.
+struct SchemaMeta {
+    version: u32,
+    id_key: [u8; 16],
+}
+
+/// Checks the version, and that the ids are those of before.
 async fn check_meta(
     session: &PgSession,
     schema: &str,
     known_key: Option<[u8; 16]>,
-) -> Result<[u8; 16], StoreError> {
+) -> Result<SchemaMeta, StoreError> {
     let foreign = || SchemaError::Foreign(schema.to_owned());
     let rows = match session.query("SELECT name, value FROM meta LIMIT 100", &[]).await {
         // A table of that name with other columns.
@@ -201,7 +239,7 @@ async fn check_meta(
         row.try_get::<_, Vec<u8>>(1).ok()
     };
     let version = |name| String::from_utf8(value(name)?).ok()?.parse::<u32>().ok();
-    version(META_SCHEMA).ok_or_else(foreign)?;
+    let known = version(META_SCHEMA).ok_or_else(foreign)?;
     let needed = version(META_SCHEMA_MIN).ok_or_else(foreign)?;
     if needed > SCHEMA {
         return Err(SchemaError::Newer { schema: schema.to_owned(), needed }.into());
@@ -211,7 +249,7 @@ async fn check_meta(
     if known_key.is_some_and(|known| known != key) {
         return Err(SchemaError::OtherKey(schema.to_owned()).into());
     }
-    Ok(key)
+    Ok(SchemaMeta { version: known, id_key: key })
 }
 
 /// Checks that the role may make tables in the schema and owns those that are there: only an owner

@@ -11,6 +11,7 @@ mod evidence;
 mod fixture;
 mod hours;
 mod lead;
+mod inspect;
 mod life;
 mod list;
 mod listening;
