@@ -1,7 +1,7 @@
 //! A scraper's counts by time: buckets of a minute for the last hour, and of five minutes for the last
 //! day. The oldest fall away; the store keeps the rest over a restart.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
 
 use super::events::{AttemptEnded, AttemptOutcome, EngineEvent};
@@ -51,6 +51,8 @@ pub struct History {
     bucket_ms: u64,
     buckets_max: u64,
     buckets: Mutex<VecDeque<Bucket>>,
+    /// What other processes with the same store have counted, in sum, by number.
+    elsewhere: Mutex<BTreeMap<u64, Bucket>>,
 }
 
 struct Bucket {
@@ -59,6 +61,26 @@ struct Bucket {
     counts: [u32; COUNTS],
     /// Of attempts that succeeded.
     run_times: RunTimes,
+}
+
+impl Bucket {
+    fn new(number: u64) -> Bucket {
+        Bucket { number, counts: [0; COUNTS], run_times: RunTimes::default() }
+    }
+
+    fn from_record(record: &Counts) -> Bucket {
+        let mut bucket = Bucket::new(record.number);
+        let counts = std::iter::zip(&mut bucket.counts, names());
+        counts.for_each(|(count, name)| *count = record.named(name));
+        bucket.run_times = RunTimes::from_places(&record.times);
+        bucket
+    }
+
+    fn add(&mut self, other: &Bucket) {
+        let counts = self.counts.iter_mut().zip(other.counts);
+        counts.for_each(|(sum, count)| *sum = sum.saturating_add(count));
+        self.run_times.merge(&other.run_times);
+    }
 }
 
 /// The attempts of the last hour in numbers.
@@ -113,7 +135,8 @@ impl History {
     }
 
     fn new(kind: CountsKind, bucket_ms: u64, buckets_max: u64) -> History {
-        History { kind, bucket_ms, buckets_max, buckets: Mutex::default() }
+        let (buckets, elsewhere) = (Mutex::default(), Mutex::default());
+        History { kind, bucket_ms, buckets_max, buckets, elsewhere }
     }
 
     pub(super) fn on_event(&self, event: EngineEvent<'_>) {
@@ -171,8 +194,7 @@ impl History {
         if buckets.back().is_none_or(|latest| latest.number < number) {
             let first = self.first_number(now_ms);
             buckets.retain(|bucket| bucket.number >= first);
-            let (counts, run_times) = ([0; COUNTS], RunTimes::default());
-            buckets.push_back(Bucket { number, counts, run_times });
+            buckets.push_back(Bucket::new(number));
         }
         if let Some(bucket) = buckets.back_mut() {
             change(bucket);
@@ -183,7 +205,9 @@ impl History {
     pub fn sum(&self, now_ms: UnixMs) -> HealthReport {
         let mut counts = [0_u64; COUNTS];
         let mut run_times = RunTimes::default();
-        for bucket in lock(&self.buckets).iter().filter(|bucket| self.reports(bucket, now_ms)) {
+        let (own, elsewhere) = (lock(&self.buckets), lock(&self.elsewhere));
+        let all = own.iter().chain(elsewhere.values());
+        for bucket in all.filter(|bucket| self.reports(bucket, now_ms)) {
             counts.iter_mut().zip(bucket.counts).for_each(|(sum, count)| *sum += u64::from(count));
             run_times.merge(&bucket.run_times);
         }
@@ -202,16 +226,47 @@ impl History {
 
     /// Returns the buckets before `now_ms`, oldest first, without those in which nothing happened.
     pub fn buckets(&self, now_ms: UnixMs) -> Vec<DayBucket> {
-        let buckets = lock(&self.buckets);
-        let reported = buckets.iter().filter(|bucket| self.reports(bucket, now_ms));
-        reported.map(|bucket| self.snapshot(bucket)).collect()
+        let (own, elsewhere) = (lock(&self.buckets), lock(&self.elsewhere));
+        if elsewhere.is_empty() {
+            let reported = own.iter().filter(|bucket| self.reports(bucket, now_ms));
+            return reported.map(|bucket| self.snapshot(bucket)).collect();
+        }
+        let mut sums: BTreeMap<u64, Bucket> = BTreeMap::new();
+        let all = own.iter().chain(elsewhere.values());
+        for bucket in all.filter(|bucket| self.reports(bucket, now_ms)) {
+            let sum = sums.entry(bucket.number).or_insert_with(|| Bucket::new(bucket.number));
+            sum.add(bucket);
+        }
+        sums.values().map(|bucket| self.snapshot(bucket)).collect()
     }
 
     /// Returns the bucket that has begun, if something happened in it.
     pub fn now(&self, now_ms: UnixMs) -> Option<DayBucket> {
-        let buckets = lock(&self.buckets);
-        let latest = buckets.back().filter(|latest| latest.number == now_ms / self.bucket_ms);
-        latest.map(|bucket| self.snapshot(bucket))
+        let number = now_ms / self.bucket_ms;
+        let (own, elsewhere) = (lock(&self.buckets), lock(&self.elsewhere));
+        let own = own.back().filter(|latest| latest.number == number);
+        match (own, elsewhere.get(&number)) {
+            (Some(bucket), None) | (None, Some(bucket)) => Some(self.snapshot(bucket)),
+            (Some(own), Some(others)) => {
+                let mut sum = Bucket::new(number);
+                [own, others].iter().for_each(|bucket| sum.add(bucket));
+                Some(self.snapshot(&sum))
+            }
+            (None, None) => None,
+        }
+    }
+
+    /// Takes over what other processes have counted from the bucket `from` on, in the place of what
+    /// was known of it.
+    pub(super) fn replace_elsewhere(&self, from: u64, records: &[&Counts], now_ms: UnixMs) {
+        let mut elsewhere = lock(&self.elsewhere);
+        let first = self.first_number(now_ms);
+        elsewhere.retain(|number, _| (first..from).contains(number));
+        let numbers = first.max(from)..=now_ms / self.bucket_ms;
+        for record in records.iter().filter(|record| numbers.contains(&record.number)) {
+            let sum = elsewhere.entry(record.number);
+            sum.or_insert_with(|| Bucket::new(record.number)).add(&Bucket::from_record(record));
+        }
     }
 
     fn snapshot(&self, bucket: &Bucket) -> DayBucket {
@@ -231,6 +286,11 @@ impl History {
 
     fn reports(&self, bucket: &Bucket, now_ms: UnixMs) -> bool {
         bucket.number >= self.first_number(now_ms)
+    }
+
+    /// Returns the number of the bucket that has begun.
+    pub(super) fn number(&self, now_ms: UnixMs) -> u64 {
+        now_ms / self.bucket_ms
     }
 
     /// Returns the number of the first bucket that is still reported.
@@ -261,10 +321,7 @@ impl History {
         if !(self.first_number(now_ms)..=last).contains(&record.number) {
             return;
         }
-        let mut counts = [0; COUNTS];
-        std::iter::zip(&mut counts, names()).for_each(|(count, name)| *count = record.named(name));
-        let run_times = RunTimes::from_places(&record.times);
-        lock(&self.buckets).push_back(Bucket { number: record.number, counts, run_times });
+        lock(&self.buckets).push_back(Bucket::from_record(record));
     }
 }
 
@@ -296,153 +353,4 @@ impl HealthReport {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::events::tests::ended;
-    use super::*;
-    use crate::job::Reason;
-
-    const START_MS: UnixMs = 1_778_500_800_000;
-    const MINUTE_MS: u64 = 60_000;
-    const BUCKET_MS: u64 = BUCKET_SECONDS * 1000;
-
-    impl History {
-        fn job(&self, at_ms: UnixMs, what: UsageEvent) {
-            self.on_event(EngineEvent::Job { at_ms, what });
-        }
-
-        fn ended(&self, at_ms: UnixMs, run_ms: u64, answered: Result<&[Array], Reason>) {
-            ended(at_ms, run_ms, answered, |event| self.on_event(event));
-        }
-
-        fn len(&self) -> u64 {
-            lock(&self.buckets).len() as u64
-        }
-    }
-
-    #[test]
-    fn hour_is_summed_up_and_no_more_is_kept() {
-        let hour = History::hour();
-        for minute in 0..200 {
-            let now_ms = START_MS + minute * MINUTE_MS;
-            hour.ended(now_ms, 1_000, Ok(&[Array::Links]));
-            hour.ended(now_ms, 100_000, Ok(&[]));
-            for reason in [Reason::Overloaded, Reason::Canceled, Reason::CountryUnsupported] {
-                hour.ended(now_ms, 5, Err(reason));
-            }
-        }
-        assert_eq!(hour.len(), WINDOW_MINUTES);
-        let report = hour.sum(START_MS + 199 * MINUTE_MS);
-        assert_eq!((report.attempts, report.succeeded), (180, 120));
-        assert!(report.p50_ms.is_some_and(|p50_ms| p50_ms.abs_diff(1_000) < 63));
-        assert!(report.p95_ms.is_some_and(|p95_ms| p95_ms.abs_diff(100_000) < 6_250));
-        assert_eq!(report.fill_rate(Array::Links), Some(0.5));
-        assert_eq!(report.fill_rate(Array::Sources), Some(0.0));
-        assert_eq!(report.searched_share(), None, "no answer says whether it was searched for");
-        let later = hour.sum(START_MS + 400 * MINUTE_MS);
-        assert_eq!((later.attempts, later.p50_ms, later.fill_rate(Array::Links)), (0, None, None));
-    }
-
-    #[test]
-    fn day_is_reported_in_buckets_and_no_more_is_kept() {
-        let day = History::day();
-        for bucket in 0..300 {
-            let now_ms = START_MS + bucket * BUCKET_MS;
-            day.job(now_ms, UsageEvent::Submitted);
-            day.job(now_ms + BUCKET_MS - 1, UsageEvent::Done);
-            day.ended(now_ms, 1_000, Ok(&[]));
-            day.ended(now_ms, 5, Err(Reason::Overloaded));
-            day.ended(now_ms, 5, Err(Reason::Canceled));
-        }
-        assert_eq!(day.len(), 288);
-        let last_ms = START_MS + 299 * BUCKET_MS;
-        let report = day.buckets(last_ms);
-        assert_eq!(report.len(), 288);
-        assert_eq!(report[0].at_ms, START_MS + 12 * BUCKET_MS);
-        for bucket in &report {
-            let counts = (bucket.submitted, bucket.done, bucket.failed, bucket.canceled);
-            assert_eq!(counts, (1, 1, 0, 0));
-            assert_eq!((bucket.attempts_succeeded, bucket.attempts_failed), (1, 1));
-            assert!(bucket.p95_ms.is_some_and(|p95_ms| p95_ms.abs_diff(1_000) < 63));
-        }
-        assert_eq!(day.now(last_ms), report.last().copied());
-        assert_eq!(day.now(last_ms + BUCKET_MS), None);
-        assert!(day.buckets(last_ms + 2 * 86_400_000).is_empty());
-    }
-
-    #[test]
-    fn every_end_has_a_count_of_its_own() {
-        let day = History::day();
-        for what in [UsageEvent::Failed, UsageEvent::Canceled, UsageEvent::Cached] {
-            day.job(START_MS, what);
-        }
-        let bucket = day.now(START_MS).unwrap();
-        assert_eq!((bucket.done, bucket.failed, bucket.canceled), (1, 1, 1));
-        assert_eq!((bucket.p50_ms, bucket.attempts_succeeded), (None, 0));
-    }
-
-    #[test]
-    fn restored_history_goes_on_with_the_buckets_that_are_not_too_old() {
-        let original = History::hour();
-        for minute in 0..70 {
-            let now_ms = START_MS + minute * MINUTE_MS;
-            original.job(now_ms, UsageEvent::Canceled);
-            original.ended(now_ms, 1_000, Ok(&[Array::Links]));
-            original.ended(now_ms, 5, Err(Reason::Overloaded));
-        }
-        let last_ms = START_MS + 69 * MINUTE_MS;
-        for now_ms in [last_ms, last_ms + 30 * MINUTE_MS] {
-            let restored = History::hour();
-            for record in original.records(3, 0) {
-                restored.restore(&record, now_ms);
-            }
-            assert_eq!(restored.sum(now_ms), original.sum(now_ms));
-            assert_eq!(restored.buckets(now_ms), original.buckets(now_ms));
-        }
-        let ahead = History::hour();
-        ahead.restore(&original.records(3, 0)[59], START_MS);
-        assert_eq!(ahead.len(), 0);
-        assert_eq!(original.records(3, last_ms).len(), 1);
-    }
-
-    #[test]
-    fn absent_answers_are_counted_apart_and_fill_no_array() {
-        let hour = History::hour();
-        let look = |filled: &[Array], present| {
-            let (answered, searched, abandoned) = (Ok(filled), None, false);
-            let (at_ms, number, run_ms) = (START_MS, 1, 5);
-            hour.on_event(EngineEvent::Ended(&AttemptEnded {
-                at_ms,
-                number,
-                run_ms,
-                answered,
-                searched,
-                present,
-                abandoned,
-            }));
-        };
-        look(&[Array::Citations], Some(true));
-        look(&[], Some(false));
-        look(&[], Some(false));
-        look(&[], Some(false));
-        let report = hour.sum(START_MS);
-        assert_eq!((report.succeeded, report.present_share()), (4, Some(0.25)));
-        assert_eq!(report.fill_rate(Array::Citations), Some(1.0));
-        assert_eq!(hour.now(START_MS).unwrap().absent, 3);
-        let always = History::hour();
-        always.ended(START_MS, 5, Ok(&[]));
-        assert_eq!(always.sum(START_MS).present_share(), None);
-        let only_absent = History::hour();
-        only_absent.restore(&hour.records(3, 0)[0], START_MS);
-        assert_eq!(only_absent.sum(START_MS), report, "the store keeps it");
-    }
-
-    #[test]
-    fn history_begins_again_after_the_clock_was_set_back() {
-        let hour = History::hour();
-        hour.ended(START_MS, 1, Ok(&[]));
-        hour.ended(START_MS - 1, 1, Ok(&[]));
-        assert_eq!(hour.sum(START_MS).attempts, 2, "threads may be late");
-        hour.ended(START_MS - 3_600_000, 1, Ok(&[]));
-        assert_eq!((hour.len(), hour.sum(START_MS - 3_600_000).attempts), (1, 1));
-    }
-}
+mod tests;

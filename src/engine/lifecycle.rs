@@ -88,10 +88,11 @@ impl Engine {
         self.waiters.transition.wake_all();
     }
 
-    /// Writes the counts that have changed since the last time.
+    /// Writes the counts that have changed since the last time, and reads those of other processes.
     pub(super) fn save_counts(&self) {
         let now_ms = self.context.clock.now_ms();
         self.saved_counts.save(&self.context.store, &self.queues, now_ms);
+        self.saved_counts.read_elsewhere(&self.context.store, &self.queues, now_ms);
     }
 
     /// Gives back, unspent, every attempt that a worker of this process has started and not ended. Its thread is left to end with

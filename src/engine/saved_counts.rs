@@ -1,7 +1,9 @@
 //! The counts that outlive the process: once a minute, and at a stop, those that have changed are
-//! written to the store, and a start goes on with them.
+//! written to the store, and a start goes on with them. Processes that share a store write them
+//! more often, and read those of the others.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::lock::lock;
 use super::queue::Queue;
@@ -9,13 +11,22 @@ use crate::clock::UnixMs;
 use crate::store::{Counts, CountsKind, Store};
 
 /// How often they are written, milliseconds.
-pub(super) const SAVE_EVERY_MS: u64 = 60_000;
+const SAVE_EVERY_MS: u64 = 60_000;
+/// The same where processes share a store, which then read those of the others as well: what one
+/// counts the others have twice as late at most.
+pub(super) const EXCHANGE_EVERY_MS: u64 = 5_000;
+/// How often all that others have counted is read, not only what may have changed, milliseconds.
+const READ_ALL_EVERY_MS: u64 = 300_000;
+/// How many buckets before the present one others may still change, in most cases.
+const CHANGING_BUCKETS: u64 = 2;
 
 /// The counts that are on disk.
 pub(super) struct SavedCounts {
-    /// When the counts begin, in this process or one before.
-    pub since_ms: UnixMs,
+    /// When the counts begin, in this process or one before, or in another one of the same store.
+    since_ms: AtomicU64,
     written: Mutex<Written>,
+    /// When all that others have counted was read last.
+    read_all_ms: Mutex<Option<UnixMs>>,
 }
 
 struct Written {
@@ -42,7 +53,52 @@ impl SavedCounts {
         // A clock that was ahead may have written it.
         let known = since_ms.filter(|since_ms| *since_ms <= now_ms);
         let written = Written { at_ms: now_ms, records: Vec::new(), since: since_ms.is_some() };
-        SavedCounts { since_ms: known.unwrap_or(now_ms), written: Mutex::new(written) }
+        SavedCounts {
+            since_ms: AtomicU64::new(known.unwrap_or(now_ms)),
+            written: Mutex::new(written),
+            read_all_ms: Mutex::default(),
+        }
+    }
+
+    /// Returns how often they are saved, milliseconds.
+    pub(crate) fn every_ms(store: &Store) -> u64 {
+        if store.is_shared() { EXCHANGE_EVERY_MS } else { SAVE_EVERY_MS }
+    }
+
+    /// Returns when the counts begin.
+    pub(crate) fn since_ms(&self) -> UnixMs {
+        self.since_ms.load(Ordering::Relaxed)
+    }
+
+    /// Reads what other processes have counted. Does nothing where the store is a file.
+    pub(crate) fn read_elsewhere(&self, store: &Store, queues: &[Queue], now_ms: UnixMs) {
+        let Some(first) = queues.first().filter(|_| store.is_shared()) else { return };
+        let mut read_all_ms = lock(&self.read_all_ms);
+        let (mut minutes_from, mut buckets_from) = first.stats.kept_from(now_ms);
+        let is_recent = |read_ms: UnixMs| now_ms.abs_diff(read_ms) < READ_ALL_EVERY_MS;
+        if read_all_ms.is_some_and(is_recent) {
+            let (minute, bucket) = first.stats.numbers(now_ms);
+            minutes_from = minute.saturating_sub(CHANGING_BUCKETS);
+            buckets_from = bucket.saturating_sub(CHANGING_BUCKETS);
+        } else {
+            *read_all_ms = Some(now_ms);
+        }
+        let (records, since_ms) = match store.counts_elsewhere(minutes_from, buckets_from) {
+            Ok(read) => read,
+            Err(error) => {
+                *read_all_ms = None;
+                tracing::warn!(%error, "the counts of other processes could not be read");
+                return;
+            }
+        };
+        for queue in queues {
+            let of_queue = records.iter().filter(|record| record.scraper == queue.scraper);
+            let of_queue: Vec<&Counts> = of_queue.collect();
+            queue.stats.replace_elsewhere((minutes_from, buckets_from), &of_queue, now_ms);
+        }
+        if let Some(since_ms) = since_ms {
+            self.since_ms.fetch_min(since_ms, Ordering::Relaxed);
+        }
     }
 
     /// Writes the counts that have changed since the last time; nothing if none have.
@@ -60,7 +116,7 @@ impl SavedCounts {
             changed.push(Counts {
                 kind: CountsKind::Since,
                 scraper: 0,
-                number: self.since_ms,
+                number: self.since_ms(),
                 named: Vec::new(),
                 times: Vec::new(),
             });

@@ -10,7 +10,7 @@ use super::breakpoints::Point;
 use super::clock_step::{self, ClockStepDetector, Step};
 use super::queue::Queue;
 use super::recovery::Recovery;
-use super::saved_counts::SAVE_EVERY_MS;
+use super::saved_counts::{EXCHANGE_EVERY_MS, SavedCounts};
 use super::state::Engine;
 use crate::clock::{Stopwatch, UnixMs};
 use crate::job::{Event, Failure, Job};
@@ -72,7 +72,7 @@ pub(super) fn start(engine: &Arc<Engine>) -> std::io::Result<()> {
         clock_steps: ClockStepDetector::new(context.clock.clone()),
         sweep_from_ms: 0,
         pull_forward: None,
-        save_counts_from_ms: SAVE_EVERY_MS,
+        save_counts_from_ms: SavedCounts::every_ms(&context.store),
         leftovers: true,
     };
     match clock_step::at_start(&context.store, context.clock.now_ms()) {
@@ -129,7 +129,8 @@ impl Scheduler {
         let alert_ms = self.engine.alerts.evaluate_due(&self.engine.context.store, now_ms)?;
         let elapsed_ms = self.watch.elapsed_ms();
         if elapsed_ms >= self.save_counts_from_ms {
-            self.save_counts_from_ms = elapsed_ms.saturating_add(SAVE_EVERY_MS);
+            let every_ms = SavedCounts::every_ms(&self.engine.context.store);
+            self.save_counts_from_ms = elapsed_ms.saturating_add(every_ms);
             self.engine.save_counts();
         }
         if elapsed_ms >= self.sweep_from_ms {
@@ -241,7 +242,8 @@ fn next_pass_ms(
         due.push(queue.next_overdue_ms().map(|at_ms| at_ms.saturating_add(OVERDUE_CALL_MS)));
         due.push(store.next_ready_ms(queue.scraper, now_ms)?);
     }
-    let latest_ms = now_ms.saturating_add(PASS_EVERY_MS);
+    let every_ms = if store.is_shared() { EXCHANGE_EVERY_MS } else { PASS_EVERY_MS };
+    let latest_ms = now_ms.saturating_add(every_ms);
     Ok(due.into_iter().flatten().min().map_or(latest_ms, |due_ms| due_ms.min(latest_ms)))
 }
 

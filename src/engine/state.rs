@@ -70,7 +70,12 @@ pub(super) struct JobWaiters {
 pub struct QueueStatus {
     /// Jobs that wait for their first attempt or for another.
     pub waiting: usize,
+    /// Jobs whose attempt runs, in any process.
     pub running: usize,
+    /// Those of this process.
+    pub running_here: usize,
+    /// The workers of other processes.
+    pub workers_elsewhere: usize,
     pub health: HealthReport,
 }
 
@@ -187,10 +192,13 @@ impl Engine {
     /// Returns the queue depth and recent health of a scraper; `None` if the store does not know it.
     pub fn queue_status(&self, scraper: &str) -> Option<QueueStatus> {
         let queue = self.queue_of(scraper)?;
-        let running = queue.running();
+        let elsewhere = self.context.store.load_elsewhere(queue.scraper);
+        let running_here = queue.running();
+        let running = running_here.saturating_add(elsewhere.running);
         let waiting = self.unfinished(queue).saturating_sub(running);
+        let workers_elsewhere = elsewhere.workers;
         let health = queue.stats.hour.sum(self.context.clock.now_ms());
-        Some(QueueStatus { waiting, running, health })
+        Some(QueueStatus { waiting, running, running_here, workers_elsewhere, health })
     }
 
     /// Puts the caps of other keys in force, beside the settings of the start, and lets the
@@ -203,7 +211,7 @@ impl Engine {
     /// Returns when the hour and the day of [`Engine::stats`] began to be counted, in this process or one
     /// before it.
     pub fn since_ms(&self) -> UnixMs {
-        self.saved_counts.since_ms
+        self.saved_counts.since_ms()
     }
 
     /// Returns the statistics of a scraper; `None` if the store does not know it.

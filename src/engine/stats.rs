@@ -45,9 +45,29 @@ impl Stats {
         records
     }
 
+    /// Returns the numbers of the minute and of the five minutes that have begun.
+    pub(super) fn numbers(&self, now_ms: UnixMs) -> (u64, u64) {
+        (self.hour.number(now_ms), self.day.number(now_ms))
+    }
+
     /// Returns the numbers of the first minute and of the first five minutes that are still reported.
     pub(super) fn kept_from(&self, now_ms: UnixMs) -> (u64, u64) {
         (self.hour.first_number(now_ms), self.day.first_number(now_ms))
+    }
+
+    /// Takes over what other processes have counted for the scraper from a minute and from a five
+    /// minutes on, in the place of what was known of it.
+    pub(super) fn replace_elsewhere(
+        &self,
+        (minutes_from, buckets_from): (u64, u64),
+        records: &[&Counts],
+        now_ms: UnixMs,
+    ) {
+        let of = |kind| -> Vec<&Counts> {
+            records.iter().copied().filter(|record| record.kind == kind).collect()
+        };
+        self.hour.replace_elsewhere(minutes_from, &of(CountsKind::Minute), now_ms);
+        self.day.replace_elsewhere(buckets_from, &of(CountsKind::Bucket), now_ms);
     }
 
     /// Takes over counts that the store has kept, after those before them.

@@ -19,7 +19,12 @@ pub struct ScraperStatus<'a> {
     pub prompt_chars_max: usize,
     /// Jobs that wait for an attempt.
     pub waiting: usize,
+    /// Jobs whose attempt runs, in any process.
     pub running: usize,
+    /// Those of this process.
+    pub running_here: usize,
+    /// Jobs that run at once, in all processes.
+    pub workers: usize,
     /// In the order in which they are tried.
     pub upstreams: Vec<UpstreamStanding<'a>>,
     pub health: HealthReport,
@@ -86,7 +91,8 @@ impl Service {
         statuses: &[UpstreamStatus],
     ) -> Option<ScraperStatus<'a>> {
         // The store numbers every configured scraper when it is opened.
-        let QueueStatus { waiting, running, health } = self.engine.queue_status(&scraper.name)?;
+        let status = self.engine.queue_status(&scraper.name)?;
+        let QueueStatus { waiting, running, running_here, workers_elsewhere, health } = status;
         let configured = scraper.upstreams.iter().filter_map(|name| {
             let upstream = self.settings.upstreams.get(name)?;
             Some(UpstreamStanding {
@@ -110,6 +116,8 @@ impl Service {
             prompt_chars_max: served.prompt_chars_max(),
             waiting,
             running,
+            running_here,
+            workers: scraper.workers.saturating_add(workers_elsewhere),
             upstreams: configured.collect(),
             health,
         })

@@ -28,7 +28,7 @@ pub(crate) fn view(service: &Service) -> ScrapersView {
 }
 
 fn scraper(status: &ScraperStatus<'_>) -> ScraperView {
-    let Scraper { name, workers, credits, .. } = status.scraper;
+    let Scraper { name, credits, .. } = status.scraper;
     ScraperView {
         name: name.clone(),
         configured: status.missing.is_none(),
@@ -37,7 +37,7 @@ fn scraper(status: &ScraperStatus<'_>) -> ScraperView {
         refused_countries: status.refused_countries.clone(),
         parameters: parameters(name, status.prompt_chars_max),
         arrays: catalog::arrays(name).iter().map(|array| array.name()).collect(),
-        workers: *workers,
+        workers: status.workers,
         queue: queue(status),
         upstreams: status.upstreams.iter().map(upstream).collect(),
         health: health(name, &status.health),
@@ -50,7 +50,7 @@ pub(crate) fn live(status: &ScraperStatus<'_>, bucket: Option<BucketView>) -> Li
     LiveScraperView {
         name: name.clone(),
         configured: status.missing.is_none(),
-        workers: status.scraper.workers,
+        workers: status.workers,
         queue: queue(status),
         upstreams: status.upstreams.iter().map(upstream).collect(),
         health: health(name, &status.health),

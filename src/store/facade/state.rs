@@ -8,8 +8,8 @@ use crate::clock::UnixMs;
 use crate::job::ModelSeen;
 use crate::store::shared::SharedStore;
 use crate::store::{
-    BackendError, BackupSource, Counts, NodeFiguresReport, NodeReport, Pending, Store, StoreError,
-    StoreSizes,
+    BackendError, BackupSource, Counts, NodeFiguresReport, NodeReport, Pending, ScraperLoad, Store,
+    StoreError, StoreSizes,
 };
 
 impl Store {
@@ -79,6 +79,13 @@ impl Store {
         self.shared().map_or_else(Vec::new, SharedStore::nodes)
     }
 
+    /// Returns the workers that other processes have for a scraper, and how many of them run a job,
+    /// as of the latest beat.
+    pub fn load_elsewhere(&self, scraper: u16) -> ScraperLoad {
+        let none = ScraperLoad { scraper, workers: 0, running: 0 };
+        self.shared().map_or(none, |store| store.load_elsewhere(scraper))
+    }
+
     /// Returns what this process counts as a node of a shared store; `None` where the store is a
     /// file.
     pub fn node_figures(&self) -> Option<NodeFiguresReport> {
@@ -92,6 +99,23 @@ impl Store {
     /// Returns an error if the store failed or is damaged.
     pub fn counts(&self) -> Result<(Vec<Counts>, Option<UnixMs>), StoreError> {
         ask!(self.backend, store => store.counts())
+    }
+
+    /// Returns the counts of all other processes from a minute and from a five minutes on, those of
+    /// several processes beside each other, and the earliest moment from which on any of them has
+    /// counted. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed or is damaged.
+    pub fn counts_elsewhere(
+        &self,
+        minutes_from: u64,
+        buckets_from: u64,
+    ) -> Result<(Vec<Counts>, Option<UnixMs>), StoreError> {
+        match self.shared() {
+            None => Ok((Vec::new(), None)),
+            Some(store) => store.counts_elsewhere(minutes_from, buckets_from),
+        }
     }
 
     /// Writes counts that have changed; what lies before `minutes_from` or `buckets_from` is not

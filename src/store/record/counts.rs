@@ -26,7 +26,8 @@ pub enum CountsKind {
 }
 
 impl CountsKind {
-    const fn number(self) -> u8 {
+    /// Returns the number that stands for it in keys.
+    pub(crate) const fn number(self) -> u8 {
         match self {
             CountsKind::Minute => 0,
             CountsKind::Bucket => 1,

@@ -79,6 +79,46 @@ impl SharedStore {
         Ok((all, since_ms))
     }
 
+    /// Returns the counts of the other nodes from a minute and from a five minutes on, those of
+    /// several nodes beside each other, and the earliest moment from which on any of them has
+    /// counted. Blocks.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails or a record is damaged.
+    pub(crate) fn counts_elsewhere(
+        &self,
+        minutes_from: u64,
+        buckets_from: u64,
+    ) -> Result<(Vec<Counts>, Option<UnixMs>), StoreError> {
+        let own = self.process.connector.node_name();
+        let from = |kind: CountsKind, scraper, number| {
+            let bound = |number| key_of((kind.number(), scraper, number)).of(ThingKind::Counts).key;
+            let (from, until) = (bound(number), bound(u64::MAX));
+            ThingRange { from, until, ..ThingRange::of_kind(ThingKind::Counts) }
+        };
+        let mut ranges = vec![from(CountsKind::Since, 0, 0)];
+        for scraper in self.process.scrapers.iter().map(|entry| entry.number) {
+            ranges.push(from(CountsKind::Minute, scraper, minutes_from));
+            ranges.push(from(CountsKind::Bucket, scraper, buckets_from));
+        }
+        let (mut all, mut since_ms) = (Vec::new(), None);
+        for (key, bytes) in self.read_ranges(ranges).wait()? {
+            let Some(((kind, scraper, number), _)) = read_key(&key).filter(|(_, of)| of != own)
+            else {
+                continue;
+            };
+            match CountsKind::from_number(kind) {
+                Some(CountsKind::Since) => {
+                    since_ms = Some(since_ms.map_or(number, |known: u64| known.min(number)));
+                }
+                Some(kind) => all.push(record::decode_counts(kind, scraper, number, &bytes)?),
+                // Of a later version.
+                None => {}
+            }
+        }
+        Ok((all, since_ms))
+    }
+
     /// Writes counts of this node that have changed; what lies before `minutes_from` or
     /// `buckets_from` is not kept. Blocks until it is committed.
     ///

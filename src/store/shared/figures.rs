@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::store::{DatabaseFigures, NodeReport};
+use crate::store::{DatabaseFigures, NodeReport, ScraperLoad};
 use crate::tally::Histogram;
 
 /// The upper bounds of the histogram of reads, rows.
@@ -54,6 +54,24 @@ impl NodeFigures {
     /// Returns what the database said last.
     pub(super) fn database(&self) -> Option<DatabaseFigures> {
         *lock(&self.database)
+    }
+
+    /// Returns how many of them are of a kind.
+    pub(super) fn count_nodes(&self, is_counted: impl Fn(&NodeReport) -> bool) -> usize {
+        lock(&self.nodes).iter().filter(|node| is_counted(node)).count()
+    }
+
+    /// Returns what the other nodes do for a scraper, in sum.
+    pub(super) fn load_elsewhere(&self, scraper: u16) -> ScraperLoad {
+        let nodes = lock(&self.nodes);
+        let others = nodes.iter().filter(|node| !node.is_self);
+        let loads = others.flat_map(|node| &node.news.scrapers);
+        let none = ScraperLoad { scraper, workers: 0, running: 0 };
+        loads.filter(|load| load.scraper == scraper).fold(none, |sum, load| ScraperLoad {
+            scraper,
+            workers: sum.workers.saturating_add(load.workers),
+            running: sum.running.saturating_add(load.running),
+        })
     }
 
     /// Notes what the database said.

@@ -3,12 +3,17 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::handle::SharedStore;
-use crate::store::{NodeFiguresReport, NodeReport};
+use crate::store::{NodeFiguresReport, NodeReport, ScraperLoad};
 
 impl SharedStore {
     /// Returns the nodes as of the latest beat, by their names.
     pub(crate) fn nodes(&self) -> Vec<NodeReport> {
         self.process.figures.nodes()
+    }
+
+    /// Returns what the other nodes do for a scraper, as of the latest beat.
+    pub(crate) fn load_elsewhere(&self, scraper: u16) -> ScraperLoad {
+        self.process.figures.load_elsewhere(scraper)
     }
 
     /// Returns what this process counts as a node.

@@ -17,6 +17,12 @@ const LAST_OF_RANGES: &str = "
     LATERAL (SELECT key, value FROM things WHERE kind = u.kind AND key >= u.low AND key < u.high
              AND value <> '' ORDER BY key DESC LIMIT u.most) AS t ORDER BY u.place, t.key";
 
+/// The entries of some ranges, all of one state.
+const ALL_OF_RANGES: &str = "
+    SELECT t.key, t.value FROM unnest($1::int2[], $2::bytea[], $3::bytea[]) AS u(kind, low, high),
+    LATERAL (SELECT key, value FROM things WHERE kind = u.kind AND key >= u.low AND key < u.high
+             AND value <> '' ORDER BY key) AS t";
+
 impl SharedStore {
     /// Reads a thing; `None` if it does not exist.
     ///
@@ -43,6 +49,22 @@ impl SharedStore {
             Arc::new(i64::from(range.rows_max)),
         ];
         let found = self.ask_text(text, values).committed().await?;
+        Ok(found.iter().map(|row| (row.get(0), row.get(1))).collect())
+    }
+
+    /// Reads all entries of some ranges of one kind, all of one state.
+    ///
+    /// # Errors
+    /// Returns an error if the database fails.
+    pub(super) async fn read_ranges(
+        &self,
+        ranges: Vec<ThingRange>,
+    ) -> Result<Vec<Entry>, StoreError> {
+        let kinds: Vec<i16> = ranges.iter().map(|range| range.kind as i16).collect();
+        let (from, until): (Vec<Vec<u8>>, Vec<Vec<u8>>) =
+            ranges.into_iter().map(|range| (range.from, range.until)).unzip();
+        let values: Vec<Value> = vec![Arc::new(kinds), Arc::new(from), Arc::new(until)];
+        let found = self.ask_text(ALL_OF_RANGES, values).committed().await?;
         Ok(found.iter().map(|row| (row.get(0), row.get(1))).collect())
     }
 

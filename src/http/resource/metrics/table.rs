@@ -41,7 +41,7 @@ pub(crate) const METRICS: &[Metric] = &[
     }),
     gauge("answerd_jobs_running", "Jobs whose attempt runs.", |it, out| {
         for status in it.scrapers {
-            out.add(&[("scraper", &status.scraper.name)], status.running as f64);
+            out.add(&[("scraper", &status.scraper.name)], status.running_here as f64);
         }
     }),
     counter("answerd_jobs_submitted_total", "Jobs that were taken since the start.", |it, out| {

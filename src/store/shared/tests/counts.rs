@@ -25,7 +25,14 @@ fn node_goes_on_with_its_own_counts_and_old_ones_go() {
     b.store.write_counts(of_b.clone(), 0, 0).unwrap();
     let a = a.reopen();
     assert_eq!(a.store.counts().unwrap(), (of_a[..3].to_vec(), Some(START_MS)));
-    assert_eq!(b.store.counts().unwrap(), (of_b, None));
+    assert_eq!(b.store.counts().unwrap(), (of_b.clone(), None));
+
+    // Those of the others, from some minutes and five minutes on.
+    let of_others =
+        |node: &Node, minutes_from| node.store.counts_elsewhere(minutes_from, 0).unwrap();
+    assert_eq!(of_others(&b, 11), (of_a[1..3].to_vec(), Some(START_MS)));
+    assert_eq!(of_others(&b, 0).0.len(), 3);
+    assert_eq!(of_others(&a, 0), (of_b.clone(), None));
 
     // What is written again takes the place of what was, and what is older is forgotten.
     let later = counts(CountsKind::Minute, 11, 5);
