@@ -122,7 +122,11 @@ impl Service {
         settings: Arc<Settings>,
         clock: Clock,
     ) -> Service {
-        let keyring = RwLock::new(Arc::new(Keyring::new(&settings, &clock)));
+        let keyring = Keyring::new(&settings, &clock);
+        if let Some(budgets) = engine.budgets() {
+            keyring.share(&budgets);
+        }
+        let keyring = RwLock::new(Arc::new(keyring));
         let failed_keys = FailedKeys::new(settings.http.key_failures_per_minute, &clock);
         let stopping = AtomicBool::new(false);
         let stop_told = Notify::new();
@@ -180,7 +184,11 @@ impl Service {
     /// Puts the keys of other settings in force.
     pub fn reload_keys(&self, settings: &Settings) -> ReloadedKeys {
         let mut ring = self.keyring.write().unwrap_or_else(PoisonError::into_inner);
-        let next = Arc::new(ring.reloaded(settings, &self.clock));
+        let next = ring.reloaded(settings, &self.clock);
+        if let Some(budgets) = self.engine.budgets() {
+            next.share(&budgets);
+        }
+        let next = Arc::new(next);
         self.engine.reload_keys(&self.settings, &settings.keys);
         let before = std::mem::replace(&mut *ring, next);
         ReloadedKeys { keys: ring.len(), revoked: before.not_in(&ring) }

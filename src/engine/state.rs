@@ -24,6 +24,7 @@ use crate::clock::{Clock, UnixMs};
 use crate::config::{Agreement, Key, Settings, file::Retry};
 use crate::job::{Job, ScrapeRequest, State};
 use crate::net::Lookup;
+use crate::rate::SharedBudgets;
 use crate::store::{Row, Store, request_hash};
 use crate::upstream::Registry;
 
@@ -110,6 +111,9 @@ impl Engine {
         };
         let mut queues: Vec<Queue> = store.scrapers().map(queue).collect();
         queues.sort_by_key(|queue| queue.scraper);
+        if let Some(budgets) = Store::budgets(&store) {
+            upstreams.share(&budgets);
+        }
         let ledger = Ledger::restored(&store, &upstreams, clock.now_ms());
         ledger.set_caps(&settings.keys);
         Arc::new(Engine {
@@ -199,6 +203,12 @@ impl Engine {
         let workers_elsewhere = elsewhere.workers;
         let health = queue.stats.hour.sum(self.context.clock.now_ms());
         Some(QueueStatus { waiting, running, running_here, workers_elsewhere, health })
+    }
+
+    /// Returns the limits that the processes of a shared store have together; `None` where the
+    /// store is a file.
+    pub fn budgets(&self) -> Option<Arc<dyn SharedBudgets>> {
+        Store::budgets(&self.context.store)
     }
 
     /// Puts the caps of other keys in force, beside the settings of the start, and lets the

@@ -232,7 +232,7 @@ impl Service {
         if alert.definition.format.is_signed() {
             self.webhooks_ready()?;
         }
-        self.within_rate(caller)?;
+        self.within_rate(caller).await?;
         let facts = sample_facts(&alert.definition, self.clock.now_ms());
         let notice = self.new_notice(&alert, facts, true).await?;
         let name = alert.definition.name.clone();

@@ -35,7 +35,7 @@ impl Service {
     ) -> Result<(Batch, bool), ServiceError> {
         self.accepting()?;
         self.webhooks_ready_for(&asked)?;
-        self.within_rate(caller)?;
+        self.within_rate(caller).await?;
         let (batch, items) = self.new_batch(caller, asked).await?;
         if let Err(spent) = self.batch_within_spend(caller, &items) {
             return self.earlier_batch(&batch, spent).await.map(|earlier| (earlier, true));

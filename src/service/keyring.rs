@@ -11,7 +11,7 @@ use subtle::ConstantTimeEq;
 use super::{Caller, ServiceError};
 use crate::clock::Clock;
 use crate::config::{ANONYMOUS, Key, Settings};
-use crate::rate::RateLimit;
+use crate::rate::{RateLimit, SharedBudgets};
 
 /// The keys after a reload.
 pub struct ReloadedKeys {
@@ -51,6 +51,13 @@ impl Keyring {
         let needed = self.needed || settings.http.keys_needed;
         let operators_read_jobs = settings.http.operators_read_jobs;
         Keyring { keys: settings.keys.clone(), needed, operators_read_jobs, limiters }
+    }
+
+    /// Makes the limits those of all processes that share the budgets.
+    pub(super) fn share(&self, budgets: &Arc<dyn SharedBudgets>) {
+        for (account, limit) in &self.limiters {
+            limit.share(budgets.clone(), format!("key/{account}"));
+        }
     }
 
     /// Returns all of them, in the order of the settings.

@@ -81,7 +81,7 @@ impl Service {
         if handling.webhook_url.is_some() {
             self.webhooks_ready()?;
         }
-        self.within_rate(caller)?;
+        self.within_rate(caller).await?;
         self.check_tracks(caller, handling.track.as_deref()).await?;
         let scraper = self.scraper(&request.scraper)?;
         let identity = self.store.new_identity(&caller.account).await?;
@@ -207,10 +207,10 @@ impl Service {
         limit.check().map_err(rate_limit)
     }
 
-    pub(super) fn within_rate(&self, caller: &Caller) -> Result<(), ServiceError> {
+    pub(super) async fn within_rate(&self, caller: &Caller) -> Result<(), ServiceError> {
         let ring = self.keyring();
         let Some(limit) = ring.limit(&caller.account) else { return Ok(()) };
-        limit.take().map_err(rate_limit)
+        limit.acquire().await.map_err(rate_limit)
     }
 
     /// Checks that the caller's key may cost more today.

@@ -62,7 +62,7 @@ impl Service {
     ) -> Result<WebhookStatus, ServiceError> {
         let id = parse_id(id).map_err(|_| not_found(subject))?;
         self.webhooks_ready()?;
-        self.within_rate(caller)?;
+        self.within_rate(caller).await?;
         let now_ms = self.clock.now_ms();
         match self.store.send_again(subject, id, caller.account.clone(), now_ms).await? {
             Ok(delivery) => {

@@ -14,6 +14,7 @@ use super::{Call, Served, UpstreamError, choice};
 use crate::answer::{Answer, Kind};
 use crate::clock::{Clock, UnixMs};
 use crate::job::{Invalid, ModelSeen, PassedOver, Reason, Retry, ScrapeRequest};
+use crate::rate::SharedBudgets;
 
 /// The attempt from which on failures that another try may mend go on to the next upstream.
 const FALLBACK_ATTEMPT: u32 = 2;
@@ -61,6 +62,13 @@ impl Registry {
             })
             .collect();
         Registry { scrapers, slots, recipes: Mutex::default(), clock }
+    }
+
+    /// Makes the limits of all upstreams those of all processes that share the budgets.
+    pub fn share(&self, budgets: &Arc<dyn SharedBudgets>) {
+        for slot in &self.slots {
+            slot.share(budgets);
+        }
     }
 
     /// Returns the registry with the recipes that its browsers were made with.

@@ -3,7 +3,7 @@
 
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::breaker::{Admission, Breaker, Circuit, FAILURES_MAX};
 use super::browser::RecipeHealth;
@@ -18,7 +18,8 @@ use crate::job::{
     Blame, ModelSeen, PassedOver, Reason, ReasonCounts, ScrapeRequest, Spend, UpstreamUsage,
     VendorTask, usd_text,
 };
-use crate::rate::RateLimit;
+use crate::rate::{RateLimit, SharedBudgets};
+use crate::store::Blocking;
 use crate::tally::{Histogram, HistogramReport};
 
 /// How soon an upstream whose cap is reached is worth asking again, milliseconds.
@@ -100,6 +101,8 @@ pub(super) struct UpstreamSlot {
     in_flight_max: Option<usize>,
     in_flight: AtomicUsize,
     limit: Option<RateLimit>,
+    /// Set where other processes ask it too.
+    shared: OnceLock<Arc<dyn SharedBudgets>>,
     breaker: Breaker,
     last_error: Mutex<Option<LastError>>,
     took_ms: Histogram,
@@ -124,6 +127,7 @@ impl UpstreamSlot {
         let limit = member.requests_per_minute.and_then(NonZeroU32::new);
         UpstreamSlot {
             limit: limit.map(|most| RateLimit::per_minute(most, &clock)),
+            shared: OnceLock::new(),
             upstream: member.upstream,
             in_flight_max: member.in_flight_max,
             in_flight: AtomicUsize::new(0),
@@ -160,6 +164,22 @@ impl UpstreamSlot {
         &self.terms.models_allowed
     }
 
+    /// Makes its limits those of all processes that ask it. Only the first call counts.
+    pub(crate) fn share(&self, budgets: &Arc<dyn SharedBudgets>) {
+        let _ = self.shared.set(budgets.clone());
+        if let Some(limit) = &self.limit {
+            limit.share(budgets.clone(), format!("upstream/{}", self.name()));
+        }
+    }
+
+    /// Returns how many calls this process may have under way: its part of `in_flight_max`, rounded
+    /// up.
+    fn in_flight_share(&self) -> usize {
+        let most = self.in_flight_max.unwrap_or(usize::MAX);
+        let sharers = self.shared.get().map_or(1, |budgets| budgets.sharers(self.name()));
+        most.div_ceil(sharers.max(1))
+    }
+
     /// Takes over what the store has kept of the present day.
     pub(crate) fn restore_spend(&self, at_ms: UnixMs, nanos: u64) {
         self.day.add(at_ms, nanos);
@@ -191,14 +211,16 @@ impl UpstreamSlot {
         if let Some(spent) = self.spent() {
             return Err(spent);
         }
-        let most = self.in_flight_max.unwrap_or(usize::MAX);
+        let most = self.in_flight_share();
         let entered =
             self.in_flight.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |under_way| {
                 (under_way < most).then_some(under_way + 1)
             });
         if entered.is_err() {
+            let of =
+                if self.in_flight_max == Some(most) { "its" } else { "this process's part of" };
             let sentence =
-                format!("{} has all {most} calls of its `in_flight_max` under way", self.name());
+                format!("{} has all {most} calls of {of} `in_flight_max` under way", self.name());
             return Err(Busy { sentence, wait_ms: FULL_WAIT_MS, why: PassedOver::InFlight });
         }
         // From here on the place is given back when `in_flight` goes.
@@ -217,7 +239,7 @@ impl UpstreamSlot {
             }
         }
         // Last, because what is taken here does not come back.
-        if let Some(Err(wait_ms)) = self.limit.as_ref().map(RateLimit::take) {
+        if let Some(Err(wait_ms)) = self.limit.as_ref().map(|limit| limit.acquire().wait()) {
             let sentence = format!("{} has used up its `requests_per_minute`", self.name());
             return Err(Busy { sentence, wait_ms, why: PassedOver::RateLimit });
         }

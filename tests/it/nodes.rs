@@ -1,9 +1,10 @@
 //! What an operator sees of the processes that share a store.
 
+use answerd::clock::Clock;
 use serde_json::{Value, json};
 
-use crate::app::{App, Builder, START_MS, until};
-use crate::child::answerd;
+use crate::app::{App, Builder, START_MS, Scripted, until};
+use crate::child::{answerd, command};
 use crate::limits::{A, B, keys};
 use crate::metrics::scrape;
 use crate::postgres::PostgresServer;
@@ -62,7 +63,6 @@ fn nodes_are_listed_by_any_of_them_and_their_differences_are_named() {
     assert_eq!(value("answerd_store_connected{role=\"beat\"}"), Some(1.0));
     assert!(value("answerd_hours").unwrap() >= 1.0);
     assert!(value("answerd_store_oldest_snapshot_seconds").is_some());
-    assert!(value("answerd_clock_offset_seconds").is_some());
     assert!(samples.keys().any(|it| it.starts_with("answerd_node_info{") && it.contains("\"b\"")));
     b.stop();
     a.stop();
@@ -87,4 +87,122 @@ fn nodes_are_seen_by_operators_only_where_there_are_keys() {
     app.get_with("/nodes", &A).expect(200);
     assert_eq!(app.get_with("/nodes", &B).code(), "operator_needed");
     assert_eq!(app.get("/nodes").status, 401);
+}
+
+#[test]
+fn limit_of_a_key_is_kept_over_all_nodes() {
+    let schema = PostgresServer::shared().new_schema();
+    let (clock, hand) = Clock::manual(START_MS);
+    let start = |name: &str| {
+        let config = keys("requests_per_minute = 10");
+        let builder = node(&schema, name).config(&config).at(clock.clone());
+        builder.scripted("chatgpt", &Scripted::new("script", [])).start()
+    };
+    let apps = ["a", "b"].map(start);
+    let minute = |round: u32| {
+        let submit = |n: usize| {
+            let path = format!("/scrapers/chatgpt/jobs?prompt=p{round}-{n}");
+            apps[n % 2].post_with(&path, &A, "").status
+        };
+        let statuses: Vec<u16> = (0..20).map(submit).collect();
+        assert!(statuses.iter().all(|status| [202, 429].contains(status)), "{statuses:?}");
+        statuses.iter().filter(|status| **status == 202).count()
+    };
+    for round in 0..2 {
+        assert_eq!(minute(round), 10);
+        hand.advance_ms(60_000);
+    }
+    let taken = minute(2);
+    let reply = apps[0].post_with("/scrapers/chatgpt/jobs?prompt=late", &A, "");
+    assert_eq!((taken, reply.status, reply.headers["retry-after"].as_str()), (10, 429, "6"));
+    assert_eq!(reply.headers["ratelimit"], "\"default\";r=0;t=60");
+    let [a, b] = apps;
+    b.stop();
+    a.stop();
+}
+
+#[test]
+fn hour_and_day_are_those_of_all_nodes() {
+    let schema = PostgresServer::shared().new_schema();
+    let (clock, hand) = Clock::manual(START_MS);
+    let start = |name: &str| {
+        let upstream = Scripted::new("script", []);
+        node(&schema, name).at(clock.clone()).scripted("chatgpt", &upstream).start()
+    };
+    let apps = ["a", "b"].map(start);
+    for (n, app) in apps.iter().chain(&apps).enumerate() {
+        let path = format!("/jobs/{}", app.submit("chatgpt", &format!("question {n}")));
+        // Any of them may run it, and the clock decides when they look at each other.
+        until(|| {
+            hand.advance_ms(50);
+            (app.get(&path).expect(200)["status"] == "done").then_some(())
+        });
+    }
+    let seen = |app: &App| {
+        let find = |document: Value| {
+            let scrapers = document["scrapers"].as_array().unwrap();
+            scrapers.iter().find(|it| it["name"] == "chatgpt").unwrap().clone()
+        };
+        let stats = find(app.get("/stats").expect(200));
+        let health = find(app.get("/scrapers").expect(200))["health"].clone();
+        let of = |name: &str| {
+            let buckets = stats["buckets"].as_array().unwrap();
+            buckets.iter().map(|bucket| bucket[name].as_u64().unwrap()).sum::<u64>()
+        };
+        [
+            of("submitted"),
+            of("done"),
+            of("attempts_succeeded"),
+            health["attempts"].as_u64().unwrap(),
+        ]
+    };
+    until(|| {
+        hand.advance_ms(1_000);
+        apps.iter().all(|app| seen(app) == [4; 4]).then_some(())
+    });
+    let [a, b] = apps;
+    b.stop();
+    // What a process that has stopped has counted stays.
+    assert_eq!(seen(&a), [4; 4]);
+    a.stop();
+}
+
+#[test]
+fn check_looks_at_the_database_and_says_what_a_start_would_say() {
+    let server = PostgresServer::shared();
+    let (directory, store) = crate::child::store_directory();
+    let schema = server.new_schema();
+    let check = |arguments: &[&str], url: &str, standby: &str| {
+        let mut command = command(&store);
+        command.args(["check", "--json"]).args(arguments);
+        for (name, value) in
+            [("URL", url), ("SCHEMA", schema.as_str()), ("REQUIRE_STANDBY", standby)]
+        {
+            command.env(format!("ANSWERD_STORE__{name}"), value);
+        }
+        let output = command.output().unwrap();
+        let document: Value = serde_json::from_slice(&output.stdout).unwrap();
+        (output.status.code(), document)
+    };
+    let (code, found) = check(&[], &server.url(), "false");
+    assert_eq!((code, &found["ok"]), (Some(0), &json!(true)), "{found}");
+    assert_eq!(found["database"]["schema_version"], Value::Null);
+    assert!(found["warnings"][0].as_str().unwrap().contains("standby"), "{found}");
+
+    let app = node(&schema, "front-1").start();
+    let (_, found) = check(&[], &server.url(), "false");
+    assert_eq!(found["database"]["schema_version"], 1);
+    let names = [format!("front-1 ({})", env!("CARGO_PKG_VERSION"))];
+    assert_eq!(found["database"]["nodes"], json!(names));
+    app.stop();
+
+    let (code, found) = check(&[], &server.url(), "true");
+    assert_eq!((code, &found["ok"]), (Some(1), &json!(false)));
+    let problem = found["database"]["problems"][0].as_str().unwrap();
+    assert!(problem.contains("synchronous_standby_names"), "{problem}");
+    let nowhere = "postgres://answerd@/postgres?host=/nowhere";
+    assert_eq!(check(&[], nowhere, "false").0, Some(1));
+    let (code, offline) = check(&["--offline"], nowhere, "false");
+    assert_eq!((code, &offline["database"]), (Some(0), &Value::Null));
+    drop(directory);
 }

@@ -4,6 +4,7 @@
 mod accounts;
 mod alerts;
 mod backend;
+mod budgets;
 mod deliveries;
 mod due;
 mod evidence;

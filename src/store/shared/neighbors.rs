@@ -48,7 +48,7 @@ impl Neighbors {
         }
         let now_ms = process.status.now_ms();
         let found = session.query(SEEN, &[&TIMER]).await?;
-        let mut nodes: Vec<NodeReport> = found.iter().map(|row| node_report(row)).collect();
+        let mut nodes: Vec<NodeReport> = found.iter().map(node_report).collect();
         for node in &mut nodes {
             let number = NodeNumber(node.number as i32);
             node.is_self = number == own;

@@ -348,6 +348,31 @@ fn the_cap_of_calls_holds_and_a_place_comes_back() {
     assert_eq!(trial.registry.status()[0].in_flight, 0);
 }
 
+/// Budgets that a number of processes share, which are never asked.
+struct Sharers(usize);
+
+impl SharedBudgets for Sharers {
+    fn grant<'a>(&'a self, _: crate::rate::BudgetRequest<'a>) -> crate::rate::GrantFuture<'a> {
+        Box::pin(async { None })
+    }
+
+    fn sharers(&self, _: &str) -> usize {
+        self.0
+    }
+}
+
+#[test]
+fn cap_of_calls_is_divided_by_the_processes_that_share_it_and_rounded_up() {
+    for (sharers, share) in [(1, 3), (2, 2), (3, 1), (9, 1)] {
+        let trial = trial_with(vec![vec![]], |member| member.in_flight_max = Some(3));
+        trial.registry.share(&(Arc::new(Sharers(sharers)) as Arc<dyn SharedBudgets>));
+        let slot = &trial.registry.slots[0];
+        let entered: Vec<_> = (0..share).map(|_| slot.enter().ok().unwrap()).collect();
+        assert!(slot.enter().is_err_and(|busy| busy.why == PassedOver::InFlight), "{sharers}");
+        assert_eq!(entered.len(), share);
+    }
+}
+
 #[test]
 fn a_full_upstream_is_worth_another_try_when_no_other_can_serve() {
     let (asked, was_asked) = bounded(1);

@@ -246,5 +246,7 @@ fn clock_that_can_be_corrected_goes_by_that_of_the_database() {
     let a = Node::of(SharedOptions { clock: clock.clone(), ..near });
     let off_ms = clock.now_ms().abs_diff(Clock::System.now_ms());
     assert!(off_ms < 2_000, "{off_ms}");
+    let ahead_ms = a.store.node_figures().clock_ahead_ms;
+    assert!(ahead_ms.is_some_and(|ahead_ms| ahead_ms.abs() < 2_000), "{ahead_ms:?}");
     a.store.close();
 }

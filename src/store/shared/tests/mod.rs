@@ -1,6 +1,7 @@
 //! The parts of the shared store on a real server: each test has a schema of its own.
 
 mod alerts;
+mod budgets;
 mod completions;
 mod connect;
 mod counts;
@@ -10,8 +11,8 @@ mod ended_jobs;
 mod evidence;
 mod fixture;
 mod hours;
-mod lead;
 mod inspect;
+mod lead;
 mod life;
 mod list;
 mod listening;
