@@ -1,5 +1,8 @@
 //! A write that is under way: its answer comes when it has been committed.
 
+use std::time::Duration;
+
+use tokio::runtime::Handle;
 use tokio::sync::oneshot::Receiver;
 
 use super::StoreError;
@@ -15,8 +18,13 @@ pub const BATCH_WRITES_MAX: usize = 1_024;
 #[must_use = "a write is not done before its answer is there"]
 pub struct Pending<T>(Answer<T>);
 
+/// Returns the error of a write that has not been answered for too long.
+type Late = fn(Duration) -> StoreError;
+
 enum Answer<T> {
     Begun(Receiver<Result<T, StoreError>>),
+    /// Begun for a caller who waits only for so long, with the error after that.
+    BegunFor(Receiver<Result<T, StoreError>>, Duration, Late),
     Ready(Result<T, StoreError>),
 }
 
@@ -24,6 +32,16 @@ impl<T> Pending<T> {
     /// Creates one whose answer comes through a channel; without one the store was closed.
     pub(super) fn begun(answer: Receiver<Result<T, StoreError>>) -> Pending<T> {
         Pending(Answer::Begun(answer))
+    }
+
+    /// Creates one as [`Pending::begun`] does, for a handler that waits no longer than `patience`.
+    /// What becomes of the write then is not known, unless it was not begun: it is dropped.
+    pub(super) fn begun_for(
+        answer: Receiver<Result<T, StoreError>>,
+        patience: Duration,
+        late: Late,
+    ) -> Pending<T> {
+        Pending(Answer::BegunFor(answer, patience, late))
     }
 
     /// Creates one that was refused at once.
@@ -40,10 +58,20 @@ impl<T> Pending<T> {
     ///
     /// # Errors
     /// Returns an error if the write was refused or its transaction failed: nothing of it is
-    /// stored.
+    /// stored; or if a shared store has not answered for too long.
     pub async fn committed(self) -> Result<T, StoreError> {
         match self.0 {
-            Answer::Begun(answer) => answer.await.unwrap_or(Err(StoreError::Closed)),
+            // What is no handler's has no timer, and waits for as long as it takes.
+            Answer::BegunFor(answer, patience, late) if Handle::try_current().is_ok() => {
+                let answer = tokio::time::timeout(patience, answer).await;
+                answer.map_or_else(
+                    |_| Err(late(patience)),
+                    |answer| answer.unwrap_or(Err(StoreError::Closed)),
+                )
+            }
+            Answer::Begun(answer) | Answer::BegunFor(answer, ..) => {
+                answer.await.unwrap_or(Err(StoreError::Closed))
+            }
             Answer::Ready(answer) => answer,
         }
     }
@@ -54,7 +82,9 @@ impl<T> Pending<T> {
     /// Returns an error if [`Pending::committed`] would.
     pub fn wait(self) -> Result<T, StoreError> {
         match self.0 {
-            Answer::Begun(answer) => answer.blocking_recv().unwrap_or(Err(StoreError::Closed)),
+            Answer::Begun(answer) | Answer::BegunFor(answer, ..) => {
+                answer.blocking_recv().unwrap_or(Err(StoreError::Closed))
+            }
             Answer::Ready(answer) => answer,
         }
     }

@@ -83,7 +83,7 @@ impl Served {
         Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap_or_default()))
     }
 
-    /// Any request, with an idempotency key or without one.
+    /// Any request, with an idempotency key or without one. A 503 says when to ask again.
     pub(crate) fn send(
         &self,
         method: &str,
@@ -97,14 +97,16 @@ impl Served {
             request = request.header("idempotency-key", key);
         }
         let mut reply = self.agent.run(request.body(body.to_owned()).unwrap())?;
+        let waits = reply.headers().contains_key("retry-after");
+        assert!(waits || reply.status() != 503, "{method} {path}: {reply:?}");
         let text = reply.body_mut().read_to_string()?;
         Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap()))
     }
 
-    /// SIGKILL while others hold the client.
-    pub(crate) fn signal_kill(&self) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-9", &id]).status().unwrap().success());
+    /// Sends a signal, such as `KILL`, while others hold the client.
+    pub(crate) fn signal(&self, name: &str) {
+        let arguments = ["-s", name, &self.child.id().to_string()];
+        assert!(Command::new("kill").args(arguments).status().unwrap().success());
     }
 
     /// SIGKILL: nothing is closed, nothing is flushed.

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -13,6 +14,8 @@ const ITEMS_MAX: usize = 6;
 const RETRIES: u64 = 3;
 /// How many times a minute is waited for a job's end.
 const WAITS_MAX: usize = 10;
+/// How often a client asks that is told to come again.
+const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Numbers that a seed determines (SplitMix64).
 pub(crate) struct Dice(pub u64);
@@ -66,10 +69,20 @@ pub(crate) struct Client {
     /// each may be a job or not.
     pub uncertain: HashMap<String, bool>,
     pub repeated: usize,
+    /// The store may be away for a while.
+    bears_outages: bool,
+    /// Answers of a service whose store was away.
+    pub refused: usize,
 }
 
-/// The server is gone.
-pub(crate) struct Killed;
+/// Why something was not answered.
+pub(crate) enum Cut {
+    /// The server is gone.
+    Killed,
+    /// Its store takes no writes for a while, or cannot be read. What was asked for may be done all
+    /// the same.
+    Refused,
+}
 
 impl Client {
     pub(crate) fn new(name: usize, seed: u64, hook: String) -> Client {
@@ -86,25 +99,35 @@ impl Client {
             unanswered: None,
             uncertain: HashMap::new(),
             repeated: 0,
+            bears_outages: false,
+            refused: 0,
         }
+    }
+
+    /// Makes it one that asks again while the store is away.
+    pub(crate) fn bearing_outages(self) -> Client {
+        Client { bears_outages: true, ..self }
     }
 
     /// Asks until the server is gone or it is to stop. Returns whether the server is gone.
     pub(crate) fn live(&mut self, served: &Served, stop: &AtomicBool, answered: &dyn Fn()) -> bool {
-        if self.settle(served).is_err() {
-            return true;
-        }
+        let pauses = crossbeam_channel::tick(REFUSED_PAUSE);
         while !stop.load(Ordering::Relaxed) {
-            if self.step(served).is_err() {
-                return true;
+            match self.settle(served).and_then(|()| self.step(served)) {
+                Ok(()) => answered(),
+                Err(Cut::Killed) => return true,
+                Err(Cut::Refused) => {
+                    assert!(self.bears_outages, "the store was away");
+                    self.refused += 1;
+                    let _ = pauses.recv();
+                }
             }
-            answered();
         }
         false
     }
 
     /// Repeats what was cut off, which is done once, whether it had been done or not.
-    fn settle(&mut self, served: &Served) -> Result<(), Killed> {
+    fn settle(&mut self, served: &Served) -> Result<(), Cut> {
         if let Some(keyed) = self.unanswered.clone() {
             self.submit_keyed(served, keyed)?;
             let last = self.keyed.len() - 1;
@@ -113,7 +136,7 @@ impl Client {
         Ok(())
     }
 
-    fn step(&mut self, served: &Served) -> Result<(), Killed> {
+    fn step(&mut self, served: &Served) -> Result<(), Cut> {
         match self.dice.below(100) {
             0..35 => self.submit(served),
             35..55 => {
@@ -160,7 +183,7 @@ impl Client {
         Keyed { key, path: "/batches".to_owned(), body: body.to_string(), hooked }
     }
 
-    fn submit(&mut self, served: &Served) -> Result<(), Killed> {
+    fn submit(&mut self, served: &Served) -> Result<(), Cut> {
         let Keyed { key: prompt, path, hooked, .. } = self.new_job();
         self.uncertain.insert(prompt.clone(), hooked);
         let job = call(served, "POST", &path, None, "")?.expect(202)?;
@@ -171,7 +194,7 @@ impl Client {
         Ok(())
     }
 
-    fn submit_keyed(&mut self, served: &Served, keyed: Keyed) -> Result<(), Killed> {
+    fn submit_keyed(&mut self, served: &Served, keyed: Keyed) -> Result<(), Cut> {
         self.unanswered = Some(keyed.clone());
         let answer = ask(served, &keyed)?;
         self.unanswered = None;
@@ -193,7 +216,7 @@ impl Client {
         Ok(())
     }
 
-    fn repeat(&mut self, served: &Served, at: usize) -> Result<(), Killed> {
+    fn repeat(&mut self, served: &Served, at: usize) -> Result<(), Cut> {
         let (keyed, id) = &self.keyed[at];
         let answer = ask(served, keyed)?;
         let name = if keyed.body.is_empty() { "job_id" } else { "batch_id" };
@@ -210,7 +233,7 @@ impl Client {
         self.jobs.keys().nth(at).cloned()
     }
 
-    fn cancel(&mut self, served: &Served) -> Result<(), Killed> {
+    fn cancel(&mut self, served: &Served) -> Result<(), Cut> {
         let Some(id) = self.some_job() else { return Ok(()) };
         let answer = call(served, "DELETE", &format!("/jobs/{id}"), None, "")?;
         if answer.status == 409 {
@@ -222,7 +245,7 @@ impl Client {
         Ok(())
     }
 
-    fn poll(&mut self, served: &Served) -> Result<(), Killed> {
+    fn poll(&mut self, served: &Served) -> Result<(), Cut> {
         let Some(id) = self.some_job() else { return Ok(()) };
         let job = call(served, "GET", &format!("/jobs/{id}"), None, "")?.expect(200)?;
         self.compare(&id, &job);
@@ -243,7 +266,7 @@ impl Client {
     }
 
     /// Waits for the end of everything and compares it with the ledger: how many are done.
-    pub(crate) fn finish(&mut self, served: &Served) -> Result<usize, Killed> {
+    pub(crate) fn finish(&mut self, served: &Served) -> Result<usize, Cut> {
         self.settle(served)?;
         let mut done = 0;
         for id in self.jobs.keys().cloned().collect::<Vec<_>>() {
@@ -279,7 +302,7 @@ struct Answer {
 }
 
 impl Answer {
-    fn expect(self, status: u16) -> Result<Value, Killed> {
+    fn expect(self, status: u16) -> Result<Value, Cut> {
         assert_eq!(self.status, status, "{}", self.body);
         Ok(self.body)
     }
@@ -292,17 +315,20 @@ fn call(
     path: &str,
     key: Option<&str>,
     body: &str,
-) -> Result<Answer, Killed> {
-    let (status, body) = served.send(method, path, key, body).map_err(|_| Killed)?;
+) -> Result<Answer, Cut> {
+    let (status, body) = served.send(method, path, key, body).map_err(|_| Cut::Killed)?;
+    if status == 503 && body["code"] == "storage_failed" {
+        return Err(Cut::Refused);
+    }
     Ok(Answer { status, body })
 }
 
-fn ask(served: &Served, keyed: &Keyed) -> Result<Value, Killed> {
+fn ask(served: &Served, keyed: &Keyed) -> Result<Value, Cut> {
     call(served, "POST", &keyed.path, Some(&keyed.key), &keyed.body)?.expect(202)
 }
 
 /// The job once it has ended. What many kills have left takes its time.
-fn ended(served: &Served, id: &str) -> Result<Value, Killed> {
+fn ended(served: &Served, id: &str) -> Result<Value, Cut> {
     let mut job = Value::Null;
     for _ in 0..WAITS_MAX {
         job = call(served, "GET", &format!("/jobs/{id}?wait=60"), None, "")?.expect(200)?;

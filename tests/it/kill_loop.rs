@@ -61,7 +61,7 @@ fn round(served: &Served, clients: &mut [Client], answers: usize) {
         // An error: every client has failed, and says so when the scope ends.
         let _ = reached.recv();
         killed.store(true, Ordering::Relaxed);
-        served.signal_kill();
+        served.signal("KILL");
     });
 }
 

@@ -53,6 +53,9 @@ mod poll;
 #[path = "../../src/store/shared/tests/postgres.rs"]
 mod postgres;
 mod providers;
+#[allow(dead_code, reason = "the tests of the store use the rest of it")]
+#[path = "../../src/store/shared/tests/proxy.rs"]
+mod proxy;
 mod receiver;
 mod reload;
 mod replicas;

@@ -411,7 +411,7 @@ fn slot_runs_once_whenever_the_process_is_killed() {
     for wanted in [1, SCHEDULES / 3, SCHEDULES / 2] {
         let served = Served::start(&store, &[]);
         until(|| (ran(&listed(&served)) >= wanted).then_some(()));
-        served.signal_kill();
+        served.signal("KILL");
         served.kill();
     }
     let mut served = Served::start(&store, &[]);

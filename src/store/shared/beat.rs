@@ -22,8 +22,12 @@ use crate::store::error::BackendError;
 
 /// The time between two beats, milliseconds.
 const BEAT_MS: u64 = 1_000;
-/// For how long beats may fail until writes are refused, milliseconds.
-const FAILING_MS_MAX: u64 = 1_000;
+/// How long ago the last beat may be that succeeded until writes are refused, milliseconds.
+const SILENT_MS_MAX: u64 = 2_000;
+
+/// A beat that waited for a standby would make a node dead whose standby is. What other nodes
+/// commit after a declaration of death is on the standby only together with it.
+const BEAT_COMMITS: &str = "SET synchronous_commit = local";
 
 /// A reason why a process is no node any more.
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +45,8 @@ pub(super) struct BeatLoop {
     membership: Membership,
     neighbors: Neighbors,
     session: Option<PgSession>,
-    /// Since when beats fail, by the monotonic clock.
-    failing_since_ms: Option<u64>,
+    /// When the last beat succeeded, by the monotonic clock.
+    counted_ms: u64,
     failures: u32,
 }
 
@@ -50,13 +54,13 @@ impl BeatLoop {
     pub(super) fn new(process: Arc<Process>, clock: Clock, profile: NodeProfile) -> BeatLoop {
         let membership = Membership::new(process.status.number(), &profile.name);
         BeatLoop {
+            counted_ms: process.status.now_ms(),
             process,
             clock,
             profile,
             membership,
             neighbors: Neighbors::default(),
             session: None,
-            failing_since_ms: None,
             failures: 0,
         }
     }
@@ -107,6 +111,8 @@ impl BeatLoop {
             tracing::warn!("this node was declared dead and registers again");
             process.status.set_lead(0);
             let known = process.status.number();
+            // A number that is lost with this server could be given to another node by the next.
+            session.batch_execute("SET synchronous_commit = on").await?;
             pulse = match nodes::register_again(&session, &self.profile, known).await? {
                 Some(node) => {
                     self.membership = Membership::new(node, &self.profile.name);
@@ -115,6 +121,7 @@ impl BeatLoop {
                 }
                 None => Pulse::Replaced,
             };
+            session.batch_execute(BEAT_COMMITS).await?;
         }
         let led = process.status.leads();
         process.status.set_lead(self.membership.leads_until_ms());
@@ -142,24 +149,21 @@ impl BeatLoop {
             Pulse::Dead => {}
         }
         self.session = Some(session);
-        (self.failing_since_ms, self.failures) = (None, 0);
+        (self.counted_ms, self.failures) = (self.process.status.now_ms(), 0);
         Ok(pulse)
     }
 
     async fn connect(&self) -> Result<PgSession, PgError> {
         let session = self.process.connector.connect(Purpose::Beat).await?;
-        // A beat that waited for a standby would make a node dead whose standby is. What other
-        // nodes commit after a declaration of death is on the standby only together with it.
-        session.batch_execute("SET synchronous_commit = local").await?;
+        session.batch_execute(BEAT_COMMITS).await?;
         Ok(session)
     }
 
     /// Notes a failure that lasts, and waits before the next try.
     async fn pause_after(&mut self, error: StoreError) {
-        let now_ms = self.process.status.now_ms();
-        let since_ms = *self.failing_since_ms.get_or_insert(now_ms);
         tracing::warn!(%error, "a beat failed");
-        if now_ms.saturating_sub(since_ms) >= FAILING_MS_MAX {
+        let silent_ms = self.process.status.now_ms().saturating_sub(self.counted_ms);
+        if silent_ms >= SILENT_MS_MAX {
             self.process.note_outage(Finder::Beat, error);
         }
         let random = getrandom::u64().unwrap_or_default();

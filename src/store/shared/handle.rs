@@ -39,6 +39,8 @@ pub(crate) struct SharedStore {
     pub(super) process: Arc<Process>,
     pub(super) numbers: Arc<RowNumbers>,
     pub(super) clock: Clock,
+    /// How long a handler waits for a write.
+    pub(super) patience: Duration,
     /// Empty once the store is closed.
     pub(super) writers: RwLock<Vec<OperationQueue>>,
     pub(super) tasks: Mutex<Tasks>,

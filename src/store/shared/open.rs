@@ -100,6 +100,7 @@ impl SharedStore {
             process,
             numbers,
             clock: options.clock.clone(),
+            patience: options.patience,
             writers: RwLock::new(senders),
             tasks: Mutex::new(tasks),
             lane_heads: Mutex::default(),

@@ -1,8 +1,11 @@
 //! An operation of the store as the writer sees it: what it needs, how it decides, and who waits
 //! for its answer.
 
+use std::time::Duration;
+
 use tokio::sync::oneshot;
 
+use super::error::PgError;
 use super::needs::Needs;
 use super::transaction::Transaction;
 use crate::store::{Pending, StoreError};
@@ -10,6 +13,10 @@ use crate::store::{Pending, StoreError};
 /// An operation that waits for its transaction.
 pub(super) trait Operation: Send {
     fn needs(&self) -> &Needs;
+
+    /// Returns whether it is to be written: not one whose caller was told that it failed, before it
+    /// was begun.
+    fn is_wanted(&self) -> bool;
 
     /// Decides on what is there, and keeps the answer under the number of the try: what was there
     /// may have changed since the one before.
@@ -25,6 +32,8 @@ struct PendingOperation<T, F> {
     /// By the number of the try.
     outcomes: Vec<Result<T, StoreError>>,
     reply: oneshot::Sender<Result<T, StoreError>>,
+    /// It is written even if its caller has gone.
+    stands_alone: bool,
 }
 
 impl<T, F> Operation for PendingOperation<T, F>
@@ -34,6 +43,10 @@ where
 {
     fn needs(&self) -> &Needs {
         &self.needs
+    }
+
+    fn is_wanted(&self) -> bool {
+        self.stands_alone || !self.reply.is_closed()
     }
 
     fn decide(&mut self, number: usize, transaction: &mut Transaction<'_>) {
@@ -58,7 +71,28 @@ pub(super) fn operation<T: Send + 'static>(
     needs: Needs,
     decide: impl Fn(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
 ) -> (Box<dyn Operation>, Pending<T>) {
-    let (reply, answer) = oneshot::channel();
-    let waiting = PendingOperation { needs, decide, outcomes: Vec::new(), reply };
+    let (waiting, answer) = pending(needs, decide, true);
     (Box::new(waiting), Pending::begun(answer))
+}
+
+/// Creates an operation as [`operation`] does, for a caller who waits for as long as `patience`.
+pub(super) fn operation_for<T: Send + 'static>(
+    patience: Duration,
+    needs: Needs,
+    decide: impl Fn(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
+) -> (Box<dyn Operation>, Pending<T>) {
+    let late = |patience: Duration| PgError::silent(patience.as_secs()).into();
+    let (waiting, answer) = pending(needs, decide, false);
+    (Box::new(waiting), Pending::begun_for(answer, patience, late))
+}
+
+type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;
+
+fn pending<T, F>(
+    needs: Needs,
+    decide: F,
+    stands_alone: bool,
+) -> (PendingOperation<T, F>, Answer<T>) {
+    let (reply, answer) = oneshot::channel();
+    (PendingOperation { needs, decide, outcomes: Vec::new(), reply, stands_alone }, answer)
 }

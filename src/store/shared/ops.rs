@@ -10,7 +10,7 @@ use super::handle::{OperationQueue, SharedStore};
 use super::kept;
 use super::needs::Needs;
 use super::observations::TrackerThings;
-use super::operation::operation;
+use super::operation::{operation, operation_for};
 use super::things::{ThingKey, ThingKind};
 use super::transaction::Transaction;
 use crate::clock::UnixMs;
@@ -212,14 +212,15 @@ impl SharedStore {
     }
 
     /// Gives an operation to the writer of its row without waiting: full is an error, so that a
-    /// handler never blocks.
+    /// handler never blocks. One that waits for too long is told so: a writer may wait for a
+    /// standby for as long as there is none.
     pub(super) fn queue<T: Send + 'static>(
         &self,
         row: Row,
         needs: Needs,
         decide: impl Fn(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
-        let (operation, answer) = operation(needs, decide);
+        let (operation, answer) = operation_for(self.patience, needs, decide);
         let Some(writer) = self.writer_of(row) else { return Pending::refused(StoreError::Closed) };
         match writer.try_send(operation) {
             Ok(()) => answer,

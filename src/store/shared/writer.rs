@@ -136,6 +136,7 @@ impl StoreWriter {
             {
                 batch.push(next);
             }
+            batch.retain(|operation| operation.is_wanted());
             self.write(batch).await;
         }
     }
@@ -404,11 +405,11 @@ async fn read_fence(link: &Link, (node, writer): (i32, i16)) -> Result<Option<i6
     Ok(fence.map(|row| row.get(0)))
 }
 
-/// Returns the fence that a writer's row had when its node was declared dead; `None` if that is
-/// long ago.
+/// Returns the fence that a writer's row had when its node was declared dead, with one more commit
+/// as [`read_fence`] does; `None` if that is long ago.
 async fn read_gone_fence(link: &Link, (node, writer): (i32, i16)) -> Result<Option<i64>, PgError> {
-    let read = "SELECT seq FROM gone_writers WHERE node = $1 AND slot = $2";
-    let fence = link.session.query_opt(read, &[&node, &writer]).await?;
+    let raise = "UPDATE gone_writers SET seq = seq WHERE node = $1 AND slot = $2 RETURNING seq";
+    let fence = link.session.query_opt(raise, &[&node, &writer]).await?;
     Ok(fence.map(|row| row.get(0)))
 }
 

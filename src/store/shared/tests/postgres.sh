@@ -1,6 +1,7 @@
 # Runs a PostgreSQL server of its own for one test process: in a folder of its own, reached through a Unix
-# socket there. Says "ready FOLDER" when it answers. The server and the folder are gone soon after standard
-# input is closed, which the end of the test process does, whatever ends it.
+# socket there. Says "ready FOLDER" when it answers, and then "done" to each command on standard input. The
+# server and the folder are gone soon after that is closed, which the end of the test process does, whatever
+# ends it.
 set -eu
 
 # The server refuses to run as root.
@@ -49,13 +50,29 @@ elif [ ! -d "$template" ]; then
 else
   cp -a "$template" data
 fi
-postgres -D data -c listen_addresses= -c unix_socket_directories="$folder" -c shared_buffers=16MB \
-  -c max_connections=200 >>log 2>&1 </dev/null &
-server=$!
-until pg_isready -q -h "$folder"; do
-  kill -0 "$server" 2>/dev/null || fail
-  sleep 0.05
-done
+start() {
+  postgres -D data -c listen_addresses= -c unix_socket_directories="$folder" -c shared_buffers=16MB \
+    -c max_connections=200 >>log 2>&1 </dev/null &
+  server=$!
+  until pg_isready -q -h "$folder"; do
+    kill -0 "$server" 2>/dev/null || fail
+    sleep 0.05
+  done
+}
+start
 echo "ready $folder"
-exec >/dev/null 2>&1
-cat >/dev/null
+exec 2>/dev/null
+while read -r command; do
+  case $command in
+    start) start ;;
+    # In order, but without waiting for those who are connected.
+    stop) kill -INT "$server" && wait "$server" || true ;;
+    # As a power cut does, which no process of the server outlives.
+    kill)
+      kill -KILL "$server" $(cat "/proc/$server/task/$server/children") || true
+      wait "$server" || true
+      ;;
+    promote) pg_ctl promote -w -D data >>log ;;
+  esac
+  echo "done"
+done

@@ -1,4 +1,5 @@
-//! A proxy between a node and its server that cuts connections at their commits.
+//! A proxy between a node and its server that cuts connections at their commits, or loses what is
+//! sent on them.
 
 use std::collections::VecDeque;
 use std::io::{Read, Write};
@@ -31,13 +32,18 @@ pub(super) enum Door {
     Shut,
     /// They wait, as for a server that hangs.
     Held,
+    /// They wait, and so do those that are open: as when a network has gone, which tells nobody.
+    Hole,
 }
+
+/// What becomes of connections, and its changes.
+type DoorOf = Arc<(Mutex<Door>, Condvar)>;
 
 /// A proxy on a loopback port. Its threads end with their connections.
 pub(super) struct Proxy {
     pub port: u16,
     plan: Arc<Mutex<VecDeque<Cut>>>,
-    door: Arc<(Mutex<Door>, Condvar)>,
+    door: DoorOf,
     open: Arc<Mutex<Vec<TcpStream>>>,
 }
 
@@ -48,20 +54,21 @@ impl Proxy {
         let port = listener.local_addr().unwrap().port();
         let plan: Arc<Mutex<VecDeque<Cut>>> = Arc::default();
         let (known, socket) = (plan.clone(), format!("{folder}/.s.PGSQL.5432"));
-        let door = Arc::new((Mutex::new(Door::Open), Condvar::new()));
+        let door: DoorOf = Arc::new((Mutex::new(Door::Open), Condvar::new()));
         let open: Arc<Mutex<Vec<TcpStream>>> = Arc::default();
         let (at, connections) = (door.clone(), open.clone());
         std::thread::spawn(move || {
             for client in listener.incoming().map_while(Result::ok) {
                 let (door, changed) = &*at;
-                let held = changed.wait_while(door.lock().unwrap(), |it| *it == Door::Held);
+                let held = changed
+                    .wait_while(door.lock().unwrap(), |it| matches!(it, Door::Held | Door::Hole));
                 if *held.unwrap() == Door::Shut {
                     continue;
                 }
                 let Ok(server) = UnixStream::connect(&socket) else { return };
                 connections.lock().unwrap().push(client.try_clone().unwrap());
                 let _ = client.set_nodelay(true);
-                Connection { client, server, plan: known.clone() }.start();
+                Connection { client, server, plan: known.clone(), door: at.clone() }.start();
             }
         });
         Proxy { port, plan, door, open }
@@ -95,6 +102,7 @@ struct Connection {
     client: TcpStream,
     server: UnixStream,
     plan: Arc<Mutex<VecDeque<Cut>>>,
+    door: DoorOf,
 }
 
 impl Connection {
@@ -103,6 +111,7 @@ impl Connection {
             client: self.client.try_clone().unwrap(),
             server: self.server.try_clone().unwrap(),
             plan: self.plan.clone(),
+            door: self.door.clone(),
         };
         // Whether what the server says is swallowed.
         let swallows = Arc::new(Mutex::new(false));
@@ -111,7 +120,13 @@ impl Connection {
         std::thread::spawn(move || back.pass_back(&swallows));
     }
 
+    fn wait_for_network(&self) {
+        let (door, changed) = &*self.door;
+        drop(changed.wait_while(door.lock().unwrap(), |it| *it == Door::Hole));
+    }
+
     fn cut(&self) {
+        self.wait_for_network();
         let _ = self.client.shutdown(Shutdown::Both);
         let _ = self.server.shutdown(Shutdown::Both);
     }
@@ -124,6 +139,7 @@ impl Connection {
             if read == 0 {
                 break;
             }
+            self.wait_for_network();
             // A message may come in two parts.
             let seen = [tail.as_slice(), &buffer[..read]].concat();
             let found = seen.windows(COMMIT.len()).position(|part| part == COMMIT);
@@ -153,6 +169,7 @@ impl Connection {
             if read == 0 {
                 break;
             }
+            self.wait_for_network();
             if *swallows.lock().unwrap() {
                 swallowed.extend_from_slice(&buffer[..read]);
                 if swallowed.windows(IDLE.len()).any(|part| part == IDLE) {

@@ -2,7 +2,7 @@
 
 use super::fixture::{Node, options};
 use super::listening::{second, until};
-use super::{Place, PostgresServer, START_MS, block_on, run};
+use super::{Place, PostgresServer, START_MS};
 use crate::clock::Clock;
 use crate::store::StoreError;
 use crate::store::shared::handle::SharedStore;
@@ -19,17 +19,10 @@ fn store_takes_writes_while_a_synchronous_standby_is_connected() {
     let Some(StoreError::Unavailable(error)) = refused else { panic!("{refused:?}") };
     assert!(error.to_string().contains("synchronous_standby_names"), "{error}");
 
-    let standby = primary.start_standby();
-    block_on(async {
-        let session = place.connect().await;
-        run(&session, "ALTER SYSTEM SET synchronous_standby_names = '*'").await;
-        run(&session, "SELECT pg_reload_conf()").await;
-        let state = "SELECT count(*) FROM pg_stat_replication WHERE sync_state = 'sync'";
-        while super::number(&session, state).await == 0 {}
-    });
+    let standby = primary.start_synchronous_standby();
     let a = Node::of(options);
     a.submit(a.new_job("x"));
-    drop(standby);
+    standby.kill();
     until("an outage", || {
         second(&hand, &a, "a");
         a.store.failure().is_some()
@@ -38,7 +31,7 @@ fn store_takes_writes_while_a_synchronous_standby_is_connected() {
     assert!(error.to_string().contains("no synchronous standby is connected"), "{error}");
     // What is there can be read all the same.
     assert_eq!(a.depth(0), 1);
-    let standby = primary.start_standby();
+    standby.start_again();
     until("the end of the outage", || {
         second(&hand, &a, "a");
         a.store.failure().is_none()
@@ -46,5 +39,4 @@ fn store_takes_writes_while_a_synchronous_standby_is_connected() {
     a.submit(a.new_job("y"));
     assert_eq!(a.depth(0), 2);
     a.store.close();
-    drop(standby);
 }

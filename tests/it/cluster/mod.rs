@@ -1,32 +1,31 @@
 //! Several processes that share one PostgreSQL database: any of them answers for the jobs of all, and
-//! a kill of one loses nothing of what it has acknowledged.
+//! what happens to one of them, to the network or to the database loses nothing that was acknowledged.
+
+mod failover;
+mod kills;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::time::Duration;
 
+use answerd::clock::Clock;
 use serde_json::{Value, json};
 
 use crate::child::{Served, store_directory};
-use crate::kill_client::{Client, Dice, text};
-use crate::kill_loop::{self, compare_webhooks};
+use crate::kill_client::{Client, text};
 use crate::postgres::PostgresServer;
-use crate::receiver::{Receiver, SECRET};
+use crate::receiver::SECRET;
 
-const ROUNDS: u64 = 4;
-const NODES: usize = 3;
-/// A kill comes after this many answers of a round at most.
-const ANSWERS_MAX: usize = 240;
+/// How often something is looked at that takes seconds.
+const LOOK_EVERY: Duration = Duration::from_millis(20);
+/// The patience of tests with what should be there within seconds, milliseconds.
+const PATIENCE_MS: u64 = 60_000;
 
-/// A node of the database's, in a folder of its own.
-fn node(server: &PostgresServer, folder: &Path, name: &str, settings: &[(&str, &str)]) -> Served {
-    let url = server.url();
-    let mut all = vec![
-        ("STORE__URL", url.as_str()),
-        ("STORE__REQUIRE_STANDBY", "false"),
-        ("NODE__NAME", name),
-    ];
+/// A node of a database, in a folder of its own.
+fn node(url: &str, folder: &Path, name: &str, settings: &[(&str, &str)]) -> Served {
+    let mut all =
+        vec![("STORE__URL", url), ("STORE__REQUIRE_STANDBY", "false"), ("NODE__NAME", name)];
     all.extend(settings);
     Served::start_with(&folder.join(name), &all, |command| {
         command.env("ANSWERD_WEBHOOK_SECRET", SECRET);
@@ -37,11 +36,76 @@ fn post(served: &Served, path: &str, key: Option<&str>, body: &Value) -> (u16, V
     served.send("POST", path, key, &body.to_string()).unwrap()
 }
 
+/// Looks again and again until there is an answer. Returns it, and how long it took, milliseconds.
+fn found<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> (T, u64) {
+    let (watch, looks) = (Clock::System.stopwatch(), crossbeam_channel::tick(LOOK_EVERY));
+    loop {
+        if let Some(found) = look() {
+            return (found, watch.elapsed_ms());
+        }
+        assert!(watch.elapsed_ms() < PATIENCE_MS, "it never came: {what}");
+        let _ = looks.recv();
+    }
+}
+
+/// Waits until a condition holds. Returns how long it took, milliseconds.
+fn until(what: &str, mut holds: impl FnMut() -> bool) -> u64 {
+    found(what, || holds().then_some(())).1
+}
+
+/// Clients that ask all the time, each the same node.
+struct Load {
+    /// The answers of each node that were no refusals.
+    answers: Vec<AtomicUsize>,
+    stop: AtomicBool,
+}
+
+impl Load {
+    /// Waits until each node has answered so often once more. Returns how long it took,
+    /// milliseconds.
+    fn more(&self, answers: usize) -> u64 {
+        let count = |count: &AtomicUsize| count.load(Ordering::Relaxed);
+        let enough: Vec<usize> = self.answers.iter().map(|it| count(it) + answers).collect();
+        until("answers of each node", || {
+            self.answers.iter().zip(&enough).all(|(it, enough)| count(it) >= *enough)
+        })
+    }
+}
+
+/// Ends the load when what happens meanwhile is over, or has failed.
+struct Stop<'a>(&'a Load);
+
+impl Drop for Stop<'_> {
+    fn drop(&mut self) {
+        self.0.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Lets clients ask all the time while something happens.
+fn under_load(nodes: &[Served], clients: &mut [Client], happens: impl FnOnce(&Load)) {
+    let answers = nodes.iter().map(|_| AtomicUsize::new(0)).collect();
+    let load = Load { answers, stop: AtomicBool::new(false) };
+    std::thread::scope(|scope| {
+        let stop = Stop(&load);
+        for (at, client) in clients.iter_mut().enumerate() {
+            let (place, load) = (at % nodes.len(), &load);
+            scope.spawn(move || {
+                let gone = client.live(&nodes[place], &load.stop, &|| {
+                    load.answers[place].fetch_add(1, Ordering::Relaxed);
+                });
+                assert!(!gone, "a request was not answered");
+            });
+        }
+        happens(&load);
+        drop(stop);
+    });
+}
+
 #[test]
 fn each_node_answers_for_the_jobs_of_all() {
     let server = PostgresServer::start();
     let (directory, _) = store_directory();
-    let nodes = ["a", "b"].map(|name| node(&server, directory.path(), name, &[]));
+    let nodes = ["a", "b"].map(|name| node(&server.url(), directory.path(), name, &[]));
     let [a, b] = &nodes;
     let ask = json!({ "prompt": "What is a job?" });
     let (status, job) = post(a, "/scrapers/practice/jobs", Some("k-1"), &ask);
@@ -67,63 +131,6 @@ fn each_node_answers_for_the_jobs_of_all() {
     for mut served in nodes {
         assert_eq!(served.terminate(), Some(0));
     }
-}
-
-#[test]
-fn a_kill_of_a_node_loses_nothing() {
-    let rounds = kill_loop::setting("ANSWERD_KILL_ROUNDS", ROUNDS) as usize;
-    let seed = kill_loop::setting("ANSWERD_KILL_SEED", 1);
-    let mut dice = Dice(seed);
-    let server = PostgresServer::start();
-    let (directory, _) = store_directory();
-    let start = |number: usize| {
-        let name = format!("node-{number}");
-        node(&server, directory.path(), &name, &kill_loop::SETTINGS)
-    };
-    let receiver = Receiver::start([]);
-    let mut nodes: Vec<Served> = (0..NODES).map(start).collect();
-    let new_client = |name| Client::new(name, seed, receiver.url());
-    let mut clients: Vec<Client> = (0..NODES + 1).map(new_client).collect();
-    for round in 0..rounds {
-        let victim = dice.below(NODES);
-        // Each client asks another node in each round.
-        round_of(&nodes, &mut clients, round, victim, dice.below(ANSWERS_MAX));
-        std::mem::replace(&mut nodes[victim], start(victim)).kill();
-    }
-    for (at, client) in clients.iter_mut().enumerate() {
-        client.finish(&nodes[at % NODES]).ok().unwrap();
-    }
-    compare_webhooks(&nodes[0], &receiver, &clients);
-    compare_list(&nodes[1], &clients);
-    for served in &mut nodes {
-        assert_eq!(served.terminate(), Some(0));
-    }
-}
-
-/// All clients against all nodes, until one is killed.
-fn round_of(nodes: &[Served], clients: &mut [Client], round: usize, victim: usize, answers: usize) {
-    let (count, stop) = (AtomicUsize::new(0), AtomicBool::new(false));
-    let (enough, reached) = channel();
-    std::thread::scope(|scope| {
-        for (at, client) in clients.iter_mut().enumerate() {
-            let asked = (at + round) % NODES;
-            let (count, stop) = (&count, &stop);
-            let enough: Sender<()> = enough.clone();
-            scope.spawn(move || {
-                let gone = client.live(&nodes[asked], stop, &|| {
-                    if count.fetch_add(1, Ordering::Relaxed) == answers {
-                        let _ = enough.send(());
-                    }
-                });
-                let killed = stop.load(Ordering::Relaxed) && asked == victim;
-                assert!(!gone || killed, "a request failed without a kill");
-            });
-        }
-        drop(enough);
-        let _ = reached.recv();
-        stop.store(true, Ordering::Relaxed);
-        nodes[victim].signal_kill();
-    });
 }
 
 /// Every job that is listed is known or was asked for without an answer, and every prompt is there
