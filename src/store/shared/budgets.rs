@@ -5,23 +5,14 @@ use std::sync::Arc;
 
 use super::handle::SharedStore;
 use super::round::Value;
+use super::statements::Sql;
 use crate::rate::{BudgetGrant, BudgetRequest};
 use crate::store::StoreError;
 
 const MINUTE_US: i64 = 60_000_000;
+/// How often a budget is taken of: it is made after the first time.
+const TRIES: usize = 2;
 
-/// Takes of the budget `$1` at `$2` what is left, at most `$5`: one comes back each `$4`, and `$3`
-/// is a minute's worth. A clock that was set back takes no more than that away. A crash may forget
-/// what was taken in its last moments, so no disk has to be waited for.
-const TAKE: &str = "
-    WITH held AS (
-        SELECT name, least(greatest(tat_us, $2::int8), $2 + $3::int8) AS tat_us
-        FROM budgets WHERE name = $1 FOR UPDATE
-    ), taken AS (
-        SELECT name, tat_us, least($5::int8, ($2 + $3 - tat_us) / $4::int8) AS tokens FROM held
-    )
-    UPDATE budgets b SET tat_us = t.tat_us + t.tokens * $4 FROM taken t WHERE b.name = t.name
-    RETURNING t.tokens, b.tat_us - $2, set_config('synchronous_commit', 'off', true)";
 const BEGIN: &str = "INSERT INTO budgets(name, tat_us) VALUES ($1, 0) ON CONFLICT DO NOTHING";
 
 impl SharedStore {
@@ -48,14 +39,15 @@ impl SharedStore {
             Arc::new(interval_us),
             Arc::new(i64::from(most)),
         ];
-        loop {
-            let found = self.ask_text(TAKE, values.clone()).committed().await?;
+        for _ in 0..TRIES {
+            let found = self.ask_statement(Sql::TakeBudget, values.clone()).committed().await?;
             if let Some(row) = found.first() {
                 let (tokens, used_us): (i64, i64) = (row.get(0), row.get(1));
                 return Ok(BudgetGrant { tokens: tokens as u32, used_us: used_us as u64 });
             }
             self.ask_text(BEGIN, vec![Arc::new(name.clone())]).committed().await?;
         }
+        Err(StoreError::Busy)
     }
 
     /// Returns how many nodes ask an upstream, this one included, as of the latest beat.

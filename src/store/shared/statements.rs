@@ -59,6 +59,7 @@ pub(super) enum Sql {
     Reserve,
     HeldReady,
     NextReady,
+    TakeBudget,
     ClaimOutbox,
     VisitOutbox,
     NextDelivery,
@@ -331,6 +332,18 @@ impl Sql {
                 &[Type::INT2, Type::INT8],
             ),
             // As a reserve does.
+            // Of the budget $1 at $2, where one comes back each $4 and $3 is a minute's worth, at
+            // most $5. A clock that was set back takes no more than that minute away. A crash may
+            // forget what was taken in its last moments, so no disk has to be waited for.
+            Sql::TakeBudget => (
+                "WITH held AS (SELECT name, least(greatest(tat_us, $2), $2 + $3) AS tat_us \
+                 FROM budgets WHERE name = $1 FOR UPDATE), taken AS (SELECT name, tat_us, \
+                 least($5, ($2 + $3 - tat_us) / $4) AS tokens FROM held) \
+                 UPDATE budgets b SET tat_us = t.tat_us + t.tokens * $4 FROM taken t \
+                 WHERE b.name = t.name RETURNING t.tokens, b.tat_us - $2, \
+                 set_config('synchronous_commit', 'off', true)",
+                &[Type::TEXT, Type::INT8, Type::INT8, Type::INT8, Type::INT8],
+            ),
             Sql::ClaimOutbox => (
                 "WITH node AS MATERIALIZED (SELECT node FROM writers WHERE node = $1 AND slot = 0 \
                  FOR KEY SHARE), picked AS MATERIALIZED (SELECT row FROM outbox \
