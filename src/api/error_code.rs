@@ -328,8 +328,11 @@ error_codes! {
         StorageFailed: 500, "storage_failed",
             "The store could not be read or written; the service's log says why.";
         StorageDown: 503, "storage_failed",
-            "The service cannot use its disk at the moment. Retry in a few seconds, with an \
+            "The service cannot use its store at the moment. Retry in a few seconds, with an \
              `Idempotency-Key` where a job must not run twice.";
+        StandbyMissing: 503, "storage_failed",
+            "No job is taken while no synchronous standby of the service's database is connected. \
+             Retry in a few seconds, with an `Idempotency-Key` where a job must not run twice.";
         BodiesFull: 503, "bodies_full",
             "The bodies of requests that are being read must be at most 67108864 bytes \
              together; this one is more. Retry in a few seconds.";
@@ -343,7 +346,7 @@ error_codes! {
         WebhooksNotConfigured: 503, "webhooks_not_configured",
             "Webhooks are not configured: `ANSWERD_WEBHOOK_SECRET` is not set.";
         StorageBusy: 503, "storage_busy",
-            "The disk is busy. Retry in a moment.";
+            "The store is busy. Retry in a moment.";
         StorageFull: 503, "storage_full",
             "The service's disk is almost full: no new job is taken until there is space again.";
     }

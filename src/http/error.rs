@@ -282,6 +282,7 @@ impl ApiError {
             StoreError::Busy => ErrorCode::StorageBusy,
             StoreError::SpaceLow { .. } => ErrorCode::StorageFull,
             StoreError::Closed => ErrorCode::ShuttingDown,
+            StoreError::NoStandby(_) => ErrorCode::StandbyMissing,
             StoreError::Panicked
             | StoreError::Damaged(_)
             | StoreError::Unsound { .. }

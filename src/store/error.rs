@@ -32,6 +32,8 @@ pub enum StoreError {
     Database(BackendError),
     #[error("the database is not available: {0}")]
     Unavailable(BackendError),
+    #[error("jobs would be on one machine only: {0}")]
+    NoStandby(BackendError),
     #[error("the database cannot have the store: {0}")]
     Unsuitable(BackendError),
     #[error("{path} cannot be used: {error}; {}", directory_advice(.error.kind()))]
@@ -57,7 +59,7 @@ pub enum StoreError {
          page on storage tell more"
     )]
     Unsound { path: String, error: BackendError },
-    #[error("too many writes wait for the disk; try again in a moment")]
+    #[error("too many writes wait; try again in a moment")]
     Busy,
     #[error(
         "only {free_mib} MiB are free where the store is, and `store.free_mib_min` keeps \
@@ -100,6 +102,7 @@ impl StoreError {
         match self {
             StoreError::Database(_) | StoreError::Panicked => true,
             StoreError::Unavailable(_)
+            | StoreError::NoStandby(_)
             | StoreError::Unsuitable(_)
             | StoreError::Directory { .. }
             | StoreError::Missing(_)
@@ -119,7 +122,7 @@ impl StoreError {
     pub fn stops_writes(&self) -> bool {
         match self {
             StoreError::Database(_) => !self.is_damage(),
-            StoreError::Unavailable(_) => true,
+            StoreError::Unavailable(_) | StoreError::NoStandby(_) => true,
             StoreError::Panicked
             | StoreError::Unsuitable(_)
             | StoreError::Directory { .. }
@@ -150,6 +153,7 @@ impl StoreError {
             StoreError::Unsound { error, .. } => error.to_string(),
             StoreError::Version(_)
             | StoreError::Unavailable(_)
+            | StoreError::NoStandby(_)
             | StoreError::Unsuitable(_)
             | StoreError::Directory { .. }
             | StoreError::Missing(_)
@@ -169,6 +173,7 @@ impl StoreError {
             StoreError::Damaged(_) | StoreError::Version(_) | StoreError::Unsound { .. } => true,
             StoreError::Database(error) | StoreError::Unsuitable(error) => error.is_unsound(),
             StoreError::Unavailable(_)
+            | StoreError::NoStandby(_)
             | StoreError::Directory { .. }
             | StoreError::Missing(_)
             | StoreError::InUse(_)

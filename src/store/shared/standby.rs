@@ -30,7 +30,7 @@ pub(super) enum StandbyError {
 impl From<StandbyError> for StoreError {
     fn from(error: StandbyError) -> StoreError {
         // It passes when a standby comes.
-        StoreError::Unavailable(BackendError::new(error, false))
+        StoreError::NoStandby(BackendError::new(error, false))
     }
 }
 

@@ -78,8 +78,12 @@ impl UpkeepLoop {
                 if is_due {
                     due_ms = now_ms + PASS_MS;
                 }
-                if let Err(error) = self.pass(is_due).await {
-                    tracing::warn!(%error, "what other nodes have done could not be read");
+                match self.pass(is_due).await {
+                    // This is an outage, and has been noted.
+                    Ok(()) | Err(StoreError::NoStandby(_)) => {}
+                    Err(error) => {
+                        tracing::warn!(%error, "what other nodes have done could not be read");
+                    }
                 }
             };
             let stop = stopping.wait_for(|is_stopping| *is_stopping);
@@ -97,16 +101,22 @@ impl UpkeepLoop {
             Some(session) => session,
             None => self.process.connector.connect_until_done(Purpose::Upkeep).await,
         };
-        rows::fetch(&session, &self.numbers, self.clock.now_ms()).await?;
-        if is_due {
-            self.keep_up(&session).await?;
+        let kept_up = self.keep_up(&session, is_due).await;
+        if matches!(kept_up, Ok(()) | Err(StoreError::NoStandby(_))) {
+            self.session = Some(session);
         }
-        self.session = Some(session);
-        Ok(())
+        kept_up
     }
 
-    async fn keep_up(&mut self, session: &PgSession) -> Result<(), StoreError> {
-        self.check(session).await?;
+    async fn keep_up(&mut self, session: &PgSession, is_due: bool) -> Result<(), StoreError> {
+        if is_due {
+            // First: where a standby is missing, what is fetched would wait for it.
+            self.check(session).await?;
+        }
+        rows::fetch(session, &self.numbers, self.clock.now_ms()).await?;
+        if !is_due {
+            return Ok(());
+        }
         self.feed.read(&self.process).await?;
         self.process.tell(&feed::open_jobs(&self.process, self.clock.now_ms()).await?);
         let elapsed_ms = self.process.status.now_ms();

@@ -437,6 +437,7 @@ fn is_of_one(error: &StoreError) -> bool {
         | StoreError::InUse(_)
         | StoreError::Unsound { .. }
         | StoreError::Unavailable(_)
+        | StoreError::NoStandby(_)
         | StoreError::Unsuitable(_)
         | StoreError::Busy
         | StoreError::SpaceLow { .. }

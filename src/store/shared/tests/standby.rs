@@ -16,7 +16,7 @@ fn store_takes_writes_while_a_synchronous_standby_is_connected() {
     let near = options(&place, "a");
     let options = SharedOptions { require_standby: true, clock, ..near };
     let refused = SharedStore::open(&options).err();
-    let Some(StoreError::Unavailable(error)) = refused else { panic!("{refused:?}") };
+    let Some(StoreError::NoStandby(error)) = refused else { panic!("{refused:?}") };
     assert!(error.to_string().contains("synchronous_standby_names"), "{error}");
 
     let standby = primary.start_synchronous_standby();
