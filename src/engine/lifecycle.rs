@@ -72,6 +72,7 @@ impl Engine {
             return;
         }
         context.stop.send();
+        context.store.begin_close();
         self.deliverer.dispatcher.stop();
         self.scheduler.stop();
         let watch = context.clock.stopwatch();

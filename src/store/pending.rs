@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot::Receiver;
 
-use super::StoreError;
+use super::{Blocking, StoreError};
 
 /// The most writes that may wait for the writer; one more is refused as busy.
 pub const WRITES_WAITING_MAX: usize = 8_192;
@@ -18,13 +18,20 @@ pub const BATCH_WRITES_MAX: usize = 1_024;
 #[must_use = "a write is not done before its answer is there"]
 pub struct Pending<T>(Answer<T>);
 
-/// Returns the error of a write that has not been answered for too long.
-type Late = fn(Duration) -> StoreError;
+/// The time that a caller waits.
+#[derive(Clone)]
+pub(super) struct Patience {
+    pub time: Duration,
+    /// Where the time is waited for: the caller may have no timers.
+    pub timers: Handle,
+    /// Returns the error of a write that has not been answered for so long.
+    pub late: fn(Duration) -> StoreError,
+}
 
 enum Answer<T> {
     Begun(Receiver<Result<T, StoreError>>),
-    /// Begun for a caller who waits only for so long, with the error after that.
-    BegunFor(Receiver<Result<T, StoreError>>, Duration, Late),
+    /// Begun for a caller who waits only for so long.
+    BegunFor(Receiver<Result<T, StoreError>>, Patience),
     Ready(Result<T, StoreError>),
 }
 
@@ -34,14 +41,13 @@ impl<T> Pending<T> {
         Pending(Answer::Begun(answer))
     }
 
-    /// Creates one as [`Pending::begun`] does, for a handler that waits no longer than `patience`.
-    /// What becomes of the write then is not known, unless it was not begun: it is dropped.
+    /// Creates one as [`Pending::begun`] does, for a caller who waits no longer than `patience`.
+    /// Whether it is written then is not known.
     pub(super) fn begun_for(
         answer: Receiver<Result<T, StoreError>>,
-        patience: Duration,
-        late: Late,
+        patience: Patience,
     ) -> Pending<T> {
-        Pending(Answer::BegunFor(answer, patience, late))
+        Pending(Answer::BegunFor(answer, patience))
     }
 
     /// Creates one that was refused at once.
@@ -61,16 +67,16 @@ impl<T> Pending<T> {
     /// stored; or if a shared store has not answered for too long.
     pub async fn committed(self) -> Result<T, StoreError> {
         match self.0 {
-            // What is no handler's has no timer, and waits for as long as it takes.
-            Answer::BegunFor(answer, patience, late) if Handle::try_current().is_ok() => {
-                let answer = tokio::time::timeout(patience, answer).await;
-                answer.map_or_else(
-                    |_| Err(late(patience)),
-                    |answer| answer.unwrap_or(Err(StoreError::Closed)),
-                )
-            }
-            Answer::Begun(answer) | Answer::BegunFor(answer, ..) => {
-                answer.await.unwrap_or(Err(StoreError::Closed))
+            Answer::Begun(answer) => answer.await.unwrap_or(Err(StoreError::Closed)),
+            Answer::BegunFor(answer, Patience { time, timers, late }) => {
+                let timed = {
+                    let _entered = timers.enter();
+                    tokio::time::timeout(time, answer)
+                };
+                match timed.await {
+                    Ok(answer) => answer.unwrap_or(Err(StoreError::Closed)),
+                    Err(_) => Err(late(time)),
+                }
             }
             Answer::Ready(answer) => answer,
         }
@@ -82,10 +88,10 @@ impl<T> Pending<T> {
     /// Returns an error if [`Pending::committed`] would.
     pub fn wait(self) -> Result<T, StoreError> {
         match self.0 {
-            Answer::Begun(answer) | Answer::BegunFor(answer, ..) => {
-                answer.blocking_recv().unwrap_or(Err(StoreError::Closed))
+            Answer::Begun(answer) => answer.blocking_recv().unwrap_or(Err(StoreError::Closed)),
+            answer @ (Answer::BegunFor(..) | Answer::Ready(_)) => {
+                Blocking::wait(Pending(answer).committed())
             }
-            Answer::Ready(answer) => answer,
         }
     }
 }

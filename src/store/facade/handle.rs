@@ -129,6 +129,15 @@ impl Store {
         ask!(self.backend, store => store.batches())
     }
 
+    /// Makes writes be given up that a database which is away does not answer: the service stops,
+    /// and its threads wait for them. A store in a file answers at once.
+    pub fn begin_close(&self) {
+        match &self.backend {
+            Backend::Embedded(_) => {}
+            Backend::Shared(store) => store.begin_close(),
+        }
+    }
+
     /// Writes what is queued, ends the writer and closes the database properly. Later calls find
     /// the store closed.
     pub fn close(&self) {

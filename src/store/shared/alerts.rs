@@ -70,7 +70,7 @@ impl SharedStore {
     /// Writes an evaluation with its notice.
     pub(crate) fn write_evaluation(&self, evaluation: NewEvaluation) -> Pending<EvaluationWritten> {
         let alert = &evaluation.due.alert;
-        self.queue_blocking(alert.row, needs_of(alert), move |transaction| {
+        self.queue(alert.row, needs_of(alert), move |transaction| {
             alerts::write_evaluation(&mut AlertThings(transaction), evaluation.clone())
         })
     }

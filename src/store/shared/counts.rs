@@ -131,7 +131,7 @@ impl SharedStore {
         buckets_from: u64,
     ) -> Result<(), StoreError> {
         let node = self.process.connector.node_name().to_owned();
-        let written = self.queue_blocking(0, Needs::default(), move |transaction| {
+        let written = self.queue(0, Needs::default(), move |transaction| {
             write(transaction, &node, &changed, (minutes_from, buckets_from))
         });
         written.wait()

@@ -19,6 +19,7 @@ use crate::clock::Clock;
 use crate::id::{IdCipher, IdParts};
 use crate::job::{BatchKey, Job, Schedule};
 use crate::store::effects::Listener;
+use crate::store::pending::Patience;
 use crate::store::{NewIdentity, Row, Scrapers, StoreError, WriterStats};
 
 /// The end of a writer's queue that callers hold.
@@ -39,13 +40,13 @@ pub(crate) struct SharedStore {
     pub(super) process: Arc<Process>,
     pub(super) numbers: Arc<RowNumbers>,
     pub(super) clock: Clock,
-    /// How long a handler waits for a write.
-    pub(super) patience: Duration,
+    /// How long handlers and the scheduler wait for a write.
+    pub(super) patience: Patience,
     /// Empty once the store is closed.
     pub(super) writers: RwLock<Vec<OperationQueue>>,
     pub(super) tasks: Mutex<Tasks>,
     pub(super) lane_heads: Mutex<LaneHeads>,
-    /// No more than what is queued is written.
+    /// What the database does not answer is given up.
     pub(super) closing: watch::Sender<bool>,
     /// The loops end.
     pub(super) stopping: watch::Sender<bool>,

@@ -33,6 +33,7 @@ use super::writer::StoreWriter;
 use crate::config::WakeBy;
 use crate::id::IdCipher;
 use crate::store::cache::CacheIndex;
+use crate::store::pending::Patience;
 use crate::store::scrapers::ScraperEntry;
 use crate::store::{Scrapers, StoreError, WRITES_WAITING_MAX};
 use crate::tally::Histogram;
@@ -100,7 +101,11 @@ impl SharedStore {
             process,
             numbers,
             clock: options.clock.clone(),
-            patience: options.patience,
+            patience: Patience {
+                time: options.patience,
+                timers: runtime.handle().clone(),
+                late: |time| PgError::silent(time.as_secs()).into(),
+            },
             writers: RwLock::new(senders),
             tasks: Mutex::new(tasks),
             lane_heads: Mutex::default(),
@@ -110,12 +115,17 @@ impl SharedStore {
         })
     }
 
+    /// Makes writes be given up that are not answered within the patience of the store.
+    pub(crate) fn begin_close(&self) {
+        self.closing.send_replace(true);
+    }
+
     /// Writes what is queued, gives back the jobs that this process has, and ends its connections.
     /// Later calls find the store closed. Blocks until that is done.
     pub(crate) fn close(&self) {
         let runtime = self.runtime.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(runtime) = runtime else { return };
-        self.closing.send_replace(true);
+        self.begin_close();
         // With its last sender gone a writer finishes and ends.
         self.writers.write().unwrap_or_else(PoisonError::into_inner).clear();
         let tasks = std::mem::take(&mut *self.tasks.lock().unwrap_or_else(PoisonError::into_inner));

@@ -1,13 +1,11 @@
 //! An operation of the store as the writer sees it: what it needs, how it decides, and who waits
 //! for its answer.
 
-use std::time::Duration;
-
 use tokio::sync::oneshot;
 
-use super::error::PgError;
 use super::needs::Needs;
 use super::transaction::Transaction;
+use crate::store::pending::Patience;
 use crate::store::{Pending, StoreError};
 
 /// An operation that waits for its transaction.
@@ -76,14 +74,14 @@ pub(super) fn operation<T: Send + 'static>(
 }
 
 /// Creates an operation as [`operation`] does, for a caller who waits for as long as `patience`.
+/// One that was not begun by then is not written.
 pub(super) fn operation_for<T: Send + 'static>(
-    patience: Duration,
+    patience: Patience,
     needs: Needs,
     decide: impl Fn(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
 ) -> (Box<dyn Operation>, Pending<T>) {
-    let late = |patience: Duration| PgError::silent(patience.as_secs()).into();
     let (waiting, answer) = pending(needs, decide, false);
-    (Box::new(waiting), Pending::begun_for(answer, patience, late))
+    (Box::new(waiting), Pending::begun_for(answer, patience))
 }
 
 type Answer<T> = oneshot::Receiver<Result<T, StoreError>>;

@@ -212,15 +212,15 @@ impl SharedStore {
     }
 
     /// Gives an operation to the writer of its row without waiting: full is an error, so that a
-    /// handler never blocks. One that waits for too long is told so: a writer may wait for a
-    /// standby for as long as there is none.
+    /// handler never blocks. A caller is told if it takes too long: a writer waits for a standby
+    /// for as long as there is none.
     pub(super) fn queue<T: Send + 'static>(
         &self,
         row: Row,
         needs: Needs,
         decide: impl Fn(&mut Transaction<'_>) -> Result<T, StoreError> + Send + 'static,
     ) -> Pending<T> {
-        let (operation, answer) = operation_for(self.patience, needs, decide);
+        let (operation, answer) = operation_for(self.patience.clone(), needs, decide);
         let Some(writer) = self.writer_of(row) else { return Pending::refused(StoreError::Closed) };
         match writer.try_send(operation) {
             Ok(()) => answer,
@@ -230,7 +230,7 @@ impl SharedStore {
     }
 
     /// Gives an operation to the writer of its row and blocks while its queue is full: for the
-    /// engine's threads, whose writes must not be refused.
+    /// workers' and the deliverer's writes, which must not be refused.
     pub(super) fn queue_blocking<T: Send + 'static>(
         &self,
         row: Row,

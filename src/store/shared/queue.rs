@@ -33,7 +33,7 @@ impl SharedStore {
             return Ok(DeadlineOutcome::default());
         };
         let needs = Needs { jobs: filed.iter().map(|it| it.0).collect(), ..Needs::default() };
-        let ended = self.queue_blocking(first, needs, move |transaction| {
+        let ended = self.queue(first, needs, move |transaction| {
             let mut ended = Vec::new();
             for (row, filed_ms) in &filed {
                 let decide = |job: &Job| change::overdue(job, *filed_ms);
@@ -94,7 +94,7 @@ impl SharedStore {
         let Some((.., first)) = last else { return Ok(None) };
         let is_full = later.len() == SWEEP_ROWS_MAX;
         let needs = Needs { jobs: later.iter().map(|key| key.3).collect(), ..Needs::default() };
-        let pulled = self.queue_blocking(first, needs, move |transaction| {
+        let pulled = self.queue(first, needs, move |transaction| {
             for (_, _, before_ms, row) in &later {
                 // A damaged job is for `db check` to report.
                 let _ = transaction.pull_forward(*row, *before_ms, by_ms, now_ms);
@@ -129,7 +129,7 @@ impl SharedStore {
         let mut rows = 0;
         if let Some(first) = expired.first().copied() {
             let needs = Needs { jobs: expired.iter().copied().collect(), ..Needs::default() };
-            let settled = self.queue_blocking(first, needs, move |transaction| {
+            let settled = self.queue(first, needs, move |transaction| {
                 let expired = expired.iter();
                 Ok(expired
                     .filter(|row| matches!(transaction.expire(**row, now_ms), Ok(true)))

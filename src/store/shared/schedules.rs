@@ -198,7 +198,7 @@ impl SharedStore {
         let is_ahead = |schedule: &Schedule| schedule.clone().plan_after_clock_step(now_ms);
         let ahead: Vec<Schedule> = known.filter(is_ahead).collect();
         let Some(first) = ahead.first().map(|schedule| schedule.row) else { return Ok(0) };
-        let replanned = self.queue_blocking(first, Needs::default(), move |transaction| {
+        let replanned = self.queue(first, Needs::default(), move |transaction| {
             schedules::replan(&mut ScheduleThings(transaction), &ahead, now_ms)
         });
         replanned.wait()

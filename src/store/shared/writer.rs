@@ -58,6 +58,8 @@ pub(super) struct StoreWriter {
     issued: i64,
     receiver: mpsc::Receiver<Box<dyn Operation>>,
     closing: watch::Receiver<bool>,
+    /// A batch was given up at the close: the next ones are not waited for.
+    has_given_up: bool,
     link: Option<Link>,
     expiries: WrittenExpiries,
     /// How long a batch that was not begun waits for a connection before it is refused.
@@ -107,6 +109,7 @@ impl StoreWriter {
     ) -> StoreWriter {
         let expiries = WrittenExpiries::default();
         let (fence, issued, link, patience) = (0, 0, None, Duration::ZERO);
+        let has_given_up = false;
         let node = process.status.number();
         StoreWriter {
             process,
@@ -116,6 +119,7 @@ impl StoreWriter {
             issued,
             receiver,
             closing,
+            has_given_up,
             link,
             expiries,
             patience,
@@ -147,7 +151,7 @@ impl StoreWriter {
         let mut waiting = VecDeque::from([batch]);
         while let Some(mut batch) = waiting.pop_front() {
             let mut tries = Vec::new();
-            match self.commit(&mut batch, &mut tries).await {
+            match self.commit_unless_closed(&mut batch, &mut tries).await {
                 Ok(number) => {
                     self.process.clear_outage(Finder::Writer(self.number));
                     let decided = tries.swap_remove(number);
@@ -163,6 +167,33 @@ impl StoreWriter {
                 }
             }
         }
+    }
+
+    /// Commits a batch as [`StoreWriter::commit`] does. One that is not answered in time is an
+    /// outage, and is given up once the store is being closed: nothing else would end the wait for
+    /// a standby that is gone.
+    async fn commit_unless_closed(
+        &mut self,
+        batch: &mut [Box<dyn Operation>],
+        tries: &mut Vec<Decided>,
+    ) -> Result<usize, StoreError> {
+        let patience = if self.has_given_up { Duration::ZERO } else { self.patience };
+        let seconds = self.patience.as_secs();
+        let silent = || StoreError::from(PgError::silent(seconds));
+        let (process, finder) = (self.process.clone(), Finder::Writer(self.number));
+        let mut closing = self.closing.clone();
+        let given_up = async {
+            tokio::time::sleep(patience).await;
+            process.note_outage(finder, silent());
+            let _ = closing.wait_for(|is_closing| *is_closing).await;
+        };
+        let done = match select(Box::pin(self.commit(batch, tries)), Box::pin(given_up)).await {
+            Either::Left((done, _)) => done,
+            Either::Right(_) => Err(silent()),
+        };
+        let is_away = matches!(done, Err(StoreError::Unavailable(_)));
+        self.has_given_up |= is_away && *self.closing.borrow();
+        done
     }
 
     /// Tries to commit a batch until its outcome is known. Returns the number of the try that was

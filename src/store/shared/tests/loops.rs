@@ -7,7 +7,7 @@ use super::super::nodes::declare_dead;
 use super::fixture::{NO_LIMITS, Node, options};
 use super::listening::{beats, listen, second, until, with_clock};
 use super::proxy::{Cut, Door, Proxy};
-use super::{Place, PostgresServer, START_MS, block_on, number};
+use super::{Place, PostgresServer, START_MS, block_on, number, run};
 use crate::clock::{Clock, ManualClock};
 use crate::job::{Event, Job, State, TransitionError};
 use crate::store::effects::Effect;
@@ -103,7 +103,7 @@ fn database_that_is_away_is_noticed_and_found_again() {
         a.node.store.failure().is_some()
     });
     assert!(matches!(a.node.store.failure(), Some(StoreError::Unavailable(_))));
-    assert_eq!(*heard.failures.lock().unwrap(), 1);
+    until("the word of it", || *heard.failures.lock().unwrap() == 1);
     let over = a.node.store.outage().unwrap();
     // What is submitted meanwhile waits for a while.
     let waits = a.node.store.submit_new(a.node.new_job("y"), None, NO_LIMITS, false);
@@ -236,6 +236,34 @@ fn scraper_that_another_node_has_added_is_known_after_its_first_job() {
     assert_eq!(a.store.unfinished(2), 1);
     a.store.close();
     b.store.close();
+}
+
+#[test]
+fn server_that_has_no_room_is_given_no_jobs_for_a_while() {
+    let place = Place::empty();
+    let (clock, hand) = Clock::manual(START_MS);
+    let a = with_clock(&place, "a", &clock);
+    let job = a.submit(a.new_job("x"));
+    block_on(async {
+        let full = "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS \
+                    $$ BEGIN RAISE 'no space left on device' USING ERRCODE = '53100'; END $$; \
+                    CREATE TRIGGER refuse BEFORE INSERT ON queue \
+                    FOR EACH ROW EXECUTE FUNCTION refuse()";
+        run(&place.connect().await, full).await;
+    });
+    let refused = a.store.submit_new(a.new_job("y"), None, NO_LIMITS, false).wait();
+    assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
+    assert!(a.store.room().is_err() && a.store.failure().is_some());
+    // What needs no room is written.
+    assert_eq!(start(&a, job.row, 1).unwrap().lease, 1);
+    a.store.recover(0).unwrap();
+    assert!(a.store.room().is_err() && a.store.failure().is_none());
+    hand.advance_ms(30_000);
+    a.store.room().unwrap();
+    block_on(async { run(&place.connect().await, "DROP TRIGGER refuse ON queue").await });
+    a.submit(a.new_job("z"));
+    assert_eq!(a.depth(0), 2);
+    a.store.close();
 }
 
 #[test]
