@@ -103,6 +103,13 @@ impl Served {
         Ok((reply.status().as_u16(), serde_json::from_str(&text).unwrap()))
     }
 
+    /// The lines of a stream, up to its end.
+    pub(crate) fn lines(&self, path: &str) -> Vec<String> {
+        let mut reply = self.agent.get(format!("{}{path}", self.base)).call().unwrap();
+        let reader = BufReader::new(reply.body_mut().as_reader());
+        reader.lines().map(Result::unwrap).collect()
+    }
+
     /// Sends a signal, such as `KILL`, while others hold the client.
     pub(crate) fn signal(&self, name: &str) {
         let arguments = ["-s", name, &self.child.id().to_string()];

@@ -1,8 +1,13 @@
-//! Several processes that share one PostgreSQL database: any of them answers for the jobs of all, and
-//! what happens to one of them, to the network or to the database loses nothing that was acknowledged.
+//! Several processes that share one PostgreSQL database: any of them answers for the jobs of all,
+//! and what happens to one of them, to the network or to the database loses nothing that was
+//! acknowledged.
 
 mod failover;
 mod kills;
+mod outages;
+mod partitions;
+mod settings;
+mod wakes;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
@@ -14,9 +19,15 @@ use serde_json::{Value, json};
 
 use crate::child::{Served, store_directory};
 use crate::kill_client::{Client, text};
+use crate::kill_loop::{self, compare_webhooks};
 use crate::postgres::PostgresServer;
-use crate::receiver::SECRET;
+use crate::receiver::{Receiver, SECRET};
 
+const CLIENTS: usize = 4;
+/// How long a long silence or outage lasts, seconds.
+const LONG_SECONDS: u64 = 40;
+/// From so many rounds of kills on, a run is a long one.
+const LONG_ROUNDS: u64 = 50;
 /// How often something is looked at that takes seconds.
 const LOOK_EVERY: Duration = Duration::from_millis(20);
 /// The patience of tests with what should be there within seconds, milliseconds.
@@ -51,6 +62,72 @@ fn found<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> (T, u64) {
 /// Waits until a condition holds. Returns how long it took, milliseconds.
 fn until(what: &str, mut holds: impl FnMut() -> bool) -> u64 {
     found(what, || holds().then_some(())).1
+}
+
+/// Looks again and again for some seconds, at the milliseconds since they began.
+fn during(seconds: u64, mut look: impl FnMut(u64)) {
+    let (watch, looks) = (Clock::System.stopwatch(), crossbeam_channel::tick(LOOK_EVERY));
+    while watch.elapsed_ms() < seconds * 1_000 {
+        look(watch.elapsed_ms());
+        let _ = looks.recv();
+    }
+}
+
+/// Whether what takes a minute is tried too.
+fn is_long() -> bool {
+    kill_loop::setting("ANSWERD_KILL_ROUNDS", 0) >= LONG_ROUNDS
+}
+
+/// The nodes with their names: new numbers are those of nodes that were declared dead.
+fn numbers(server: &PostgresServer) -> String {
+    server.ask("SELECT name, node FROM answerd.nodes ORDER BY 1")
+}
+
+/// Nodes of a database, clients of theirs, and what they saw.
+struct Trial {
+    server: PostgresServer,
+    nodes: Vec<Served>,
+    receiver: Receiver,
+    clients: Vec<Client>,
+    /// How long after the end of what happened all nodes answered again, milliseconds.
+    back_ms: u64,
+    /// No node was declared dead.
+    is_same: bool,
+}
+
+impl Trial {
+    fn new(server: PostgresServer, nodes: Vec<Served>) -> Trial {
+        let seed = kill_loop::setting("ANSWERD_KILL_SEED", 1);
+        let receiver = Receiver::start([]);
+        let new_client = |name| Client::new(name, seed, receiver.url()).bearing_outages();
+        let clients = (0..CLIENTS).map(new_client).collect();
+        Trial { server, nodes, receiver, clients, back_ms: 0, is_same: true }
+    }
+
+    /// How many answers were refusals.
+    fn refused(&self) -> usize {
+        self.clients.iter().map(|client| client.refused).sum()
+    }
+
+    /// Waits for the end of all jobs, and compares it with what the clients know. Returns what was
+    /// seen.
+    fn end(&mut self, what: &str) -> String {
+        for (client, served) in self.clients.iter_mut().zip(self.nodes.iter().cycle()) {
+            client.finish(served).ok().unwrap();
+        }
+        compare_webhooks(&self.nodes[0], &self.receiver, &self.clients);
+        compare_list(&self.nodes[1], &self.clients);
+        let jobs: usize = self.clients.iter().map(|client| client.jobs.len()).sum();
+        for served in &mut self.nodes {
+            assert_eq!(served.terminate(), Some(0));
+        }
+        format!(
+            "{what}: {jobs} jobs acknowledged, 0 lost, 0 doubled; {} answers were 503; all nodes \
+             answered {} ms after it",
+            self.refused(),
+            self.back_ms
+        )
+    }
 }
 
 /// Clients that ask all the time, each the same node.
