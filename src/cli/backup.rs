@@ -15,6 +15,7 @@ use super::jobs::ServerArgs;
 use super::progress::Progress;
 use super::settings::ConfigArgs;
 use crate::clock::Clock;
+use crate::config::Settings;
 use crate::http::local_url;
 use crate::store::{
     BackupError, BackupReport, PartialBackup, Store, StoreError, restore, write_backup,
@@ -86,6 +87,7 @@ pub(crate) fn back_up(args: BackupArgs, console: &mut Console) -> Result<ExitCod
         of_service(&server.client()?, &path, console)?
     } else {
         let (settings, _) = config.load()?;
+        refuse_shared(&settings)?;
         match Store::backup_of_stopped(&settings.store.path) {
             Ok(stopped) => {
                 let working = Progress::working("copying the store", console);
@@ -111,6 +113,18 @@ pub(crate) fn back_up(args: BackupArgs, console: &mut Console) -> Result<ExitCod
         console.note("without the evidence of browsers, the directory `evidence` beside the store");
     }
     Ok(ExitCode::Done)
+}
+
+/// Refuses what is done to a store in a file where the settings name a database.
+fn refuse_shared(settings: &Settings) -> Result<(), CommandError> {
+    if settings.store.shared.is_none() {
+        return Ok(());
+    }
+    Err(CommandError::WrongUse(
+        "`store.url` names a database, and PostgreSQL's own tools make its backups and put them \
+         back: `pg_basebackup` with an archive of the WAL, or `pg_dump` and `pg_restore`"
+            .to_owned(),
+    ))
 }
 
 fn of_service(
@@ -220,6 +234,7 @@ fn pause() {
 /// Returns an error if a store is there or in use, or the backup is not sound.
 pub(crate) fn put_back(args: RestoreArgs, console: &mut Console) -> Result<ExitCode, CommandError> {
     let (settings, _) = args.config.load()?;
+    refuse_shared(&settings)?;
     let directory = &settings.store.path;
     let report = {
         let working = Progress::working("reading the backup", console);

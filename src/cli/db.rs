@@ -1,5 +1,5 @@
 //! `answerd db`: looks after the store: check, compact and export of a service that does not run,
-//! and backups.
+//! or of a shared store beside its processes, and backups.
 
 use std::cell::Cell;
 use std::io::{self, BufWriter, Write};
@@ -16,7 +16,9 @@ use super::progress::Progress;
 use super::settings::ConfigArgs;
 use super::startup_summary::fact;
 use crate::api::job_object;
-use crate::store::{CheckReport, ExportReport, Store, hide_guarded_panics};
+use crate::clock::Clock;
+use crate::config::SharedStoreSettings;
+use crate::store::{CheckReport, ExportReport, HoursProgress, Store, hide_guarded_panics};
 
 /// After how many jobs of an export the count that is shown changes.
 const PROGRESS_JOBS: u64 = 1_000;
@@ -46,8 +48,10 @@ Examples:
 
 /// Look after the store, and back it up
 ///
-/// The store is the one that the settings name. One process has it at a time: while the service
-/// runs, all but `backup` refuse to start and leave everything as it is.
+/// The store is the one that the settings name. One in a file belongs to one process at a time:
+/// while the service runs, all but `backup` refuse to start and leave everything as it is. A
+/// shared one, of `store.url`, is checked and exported while its processes run; PostgreSQL's own
+/// tools make its backups.
 #[derive(Debug, ClapArgs)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct Args {
@@ -65,7 +69,8 @@ enum Task {
     Check(ConfigArgs),
     /// Give unused space back to the file system
     ///
-    /// The file grows by doubling and keeps its size when jobs expire; this makes it small again.
+    /// The file grows by doubling and keeps its size when jobs expire; this makes it small again. A
+    /// shared store needs none of it.
     #[command(after_help = COMPACT_EXAMPLES)]
     Compact(ConfigArgs),
     /// Print every job that is in the store
@@ -84,36 +89,40 @@ enum Task {
 pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, CommandError> {
     hide_guarded_panics();
     match args.task {
-        Task::Check(config) => check(&store_path(&config)?, console),
-        Task::Compact(config) => compact(&store_path(&config)?, console),
-        Task::Export(config) => export(&store_path(&config)?, console),
+        Task::Check(config) => check(&KeptIn::load(&config)?, console),
+        Task::Compact(config) => compact(&KeptIn::load(&config)?, console),
+        Task::Export(config) => export(&KeptIn::load(&config)?, console),
         Task::Backup(args) => backup::back_up(args, console),
         Task::Restore(args) => backup::put_back(args, console),
     }
 }
 
-/// Returns the directory of the store.
-///
-/// # Errors
-/// Returns an error if the settings are refused, or the store is in a database.
-pub(super) fn store_path(config: &ConfigArgs) -> Result<PathBuf, CommandError> {
-    let (settings, _) = config.load()?;
-    if settings.store.shared.is_some() {
-        return Err(CommandError::WrongUse(
-            "`store.url` names a database, and this command is for a store in a file; the \
-             database has its own tools, such as `pg_basebackup`, `pg_dump` and `pg_amcheck`"
-                .to_owned(),
-        ));
-    }
-    Ok(settings.store.path)
+/// The place of the store that the settings name.
+enum KeptIn {
+    File(PathBuf),
+    Database(SharedStoreSettings),
 }
 
-fn check(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> {
-    let report = {
-        let _working = Progress::working("reading every page and every row", console);
-        Store::check(path)?
+impl KeptIn {
+    fn load(config: &ConfigArgs) -> Result<KeptIn, CommandError> {
+        let (settings, _) = config.load()?;
+        let file = KeptIn::File(settings.store.path);
+        Ok(settings.store.shared.map_or(file, KeptIn::Database))
+    }
+}
+
+fn check(store: &KeptIn, console: &mut Console) -> Result<ExitCode, CommandError> {
+    let working = Progress::working("reading every page and every row", console);
+    let report = match store {
+        KeptIn::File(path) => Store::check(path)?,
+        KeptIn::Database(settings) => {
+            let mut seen = |progress| working.say(said("reading every row", progress));
+            Store::check_shared(settings, &Clock::corrected(), &mut seen)?
+        }
     };
+    drop(working);
     if console.is_json() {
+        let free_bytes = report.hours.is_none().then(|| free_bytes(&report));
         console.document(&json!({
             "ok": report.problems_total == 0,
             "jobs": report.jobs,
@@ -125,8 +134,9 @@ fn check(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> {
             "observations": report.observations,
             "alerts": report.alerts,
             "notices": report.notices,
+            "hours": report.hours,
             "file_bytes": report.file_bytes,
-            "free_bytes": free_bytes(&report),
+            "free_bytes": free_bytes,
             "problems_total": report.problems_total,
             "problems": report.problems,
         }))?;
@@ -147,8 +157,14 @@ fn check_text(report: &CheckReport, styled: Styled) -> String {
     fact(&mut text, styled, "measured", &report.observations.to_string());
     let alerts = format!("{}, with {} notices", report.alerts, report.notices);
     fact(&mut text, styled, "alerts", &alerts);
-    let (file, free) = (mebibytes(report.file_bytes), mebibytes(free_bytes(report)));
-    fact(&mut text, styled, "file", &format!("{file}, {free} of it free"));
+    let file = mebibytes(report.file_bytes);
+    match report.hours {
+        Some(hours) => fact(&mut text, styled, "tables", &format!("{file}, of {hours} hours")),
+        None => {
+            let free = mebibytes(free_bytes(report));
+            fact(&mut text, styled, "file", &format!("{file}, {free} of it free"));
+        }
+    }
     if report.problems_total == 0 {
         fact(&mut text, styled, "state", &styled.apply(Style::Good, "sound"));
     }
@@ -167,7 +183,17 @@ fn free_bytes(report: &CheckReport) -> u64 {
     report.file_bytes.saturating_sub(report.used_bytes)
 }
 
-fn compact(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> {
+/// Returns how far something has come that goes hour by hour.
+pub(super) fn said(what: &str, progress: HoursProgress) -> String {
+    let HoursProgress { hours, hours_total, jobs } = progress;
+    format!("{what}, {hours} of {hours_total} hours, {jobs} jobs so far")
+}
+
+fn compact(store: &KeptIn, console: &mut Console) -> Result<ExitCode, CommandError> {
+    let path = match store {
+        KeptIn::File(path) => path,
+        KeptIn::Database(_) => return nothing_to_compact(console),
+    };
     let (bytes_before, bytes_after) = {
         let _working = Progress::working("moving pages together", console);
         Store::compact(path)?
@@ -181,23 +207,35 @@ fn compact(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError>
     Ok(ExitCode::Done)
 }
 
+fn nothing_to_compact(console: &mut Console) -> Result<ExitCode, CommandError> {
+    let why = "there is nothing to do: the tables of an hour are dropped when its jobs have \
+               expired, and PostgreSQL's autovacuum looks after the rest";
+    if console.is_json() {
+        console.document(&json!({ "compacted": false, "reason": why }))?;
+    } else {
+        console.result(why)?;
+    }
+    Ok(ExitCode::Done)
+}
+
 /// The same with and without --json: the lines are for programs anyway.
-fn export(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> {
+fn export(store: &KeptIn, console: &mut Console) -> Result<ExitCode, CommandError> {
     let mut lines = BufWriter::new(io::stdout().lock());
     let ExportReport { written, unreadable, unreadable_total } = {
         // Not among the lines, where a person sees those as well.
         let alone = !console.out_is_terminal();
         let working = alone.then(|| Progress::working("writing jobs", console));
-        let seen = Cell::new(0_u64);
-        Store::export(path, &mut lines, |job, id, result| {
-            seen.set(seen.get() + 1);
-            if let Some(working) =
-                working.as_ref().filter(|_| seen.get().is_multiple_of(PROGRESS_JOBS))
-            {
-                working.say(format!("writing jobs, {} so far", seen.get()));
+        match store {
+            KeptIn::File(path) => export_file(path, &mut lines, working.as_ref())?,
+            KeptIn::Database(settings) => {
+                let mut seen = |progress| {
+                    if let Some(working) = &working {
+                        working.say(said("writing jobs", progress));
+                    }
+                };
+                Store::export_shared(settings, &mut lines, job_object, &mut seen)?
             }
-            job_object(job, id, result)
-        })?
+        }
     };
     lines.flush().map_err(CommandError::Output)?;
     console.note(&format!("{written} jobs"));
@@ -213,6 +251,21 @@ fn export(path: &Path, console: &mut Console) -> Result<ExitCode, CommandError> 
     }
     console.note("`answerd db check` names what is damaged");
     Ok(ExitCode::Failed)
+}
+
+fn export_file(
+    path: &Path,
+    lines: &mut dyn Write,
+    working: Option<&Progress>,
+) -> Result<ExportReport, CommandError> {
+    let seen = Cell::new(0_u64);
+    Ok(Store::export(path, lines, |job, id, result| {
+        seen.set(seen.get() + 1);
+        if let Some(working) = working.filter(|_| seen.get().is_multiple_of(PROGRESS_JOBS)) {
+            working.say(format!("writing jobs, {} so far", seen.get()));
+        }
+        job_object(job, id, result)
+    })?)
 }
 
 fn mebibytes(bytes: u64) -> String {

@@ -23,6 +23,7 @@ mod pending;
 mod reads;
 mod record;
 mod removal;
+mod reports;
 mod results;
 mod row;
 mod schedules;
@@ -40,8 +41,8 @@ pub use effects::{Effect, Listener, UsageEvent, WaitedFor};
 #[cfg(test)]
 pub(crate) use embedded::tests;
 pub use embedded::{
-    BackupError, BackupReport, BackupSource, BackupStream, CheckReport, ExportReport,
-    PartialBackup, RestoreReport, ResumePoint, hide_guarded_panics, restore, write_backup,
+    BackupError, BackupReport, BackupSource, BackupStream, PartialBackup, RestoreReport,
+    ResumePoint, hide_guarded_panics, restore, write_backup,
 };
 pub use error::{BackendError, StoreError};
 pub use evidence_files::{EvidenceFile, EvidenceOwner};
@@ -61,6 +62,7 @@ pub use record::{Counts, CountsKind, decode_job, encode_job};
 pub use removal::{
     DELETION_ROWS_MAX, DeadlineOutcome, DeletionCounts, SWEEP_ROWS_MAX, SweepOutcome,
 };
+pub use reports::{CheckReport, ExportReport, HoursProgress};
 pub use results::{CompletedJob, CompletedPage, ResultCursor, ResultFilter};
 pub use row::{ReadyKey, Row};
 pub use schedules::{NewRun, RunAction, RunWritten, ScheduleEntry, ScheduleError};

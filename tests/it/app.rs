@@ -331,6 +331,16 @@ impl App {
         self.directory.path().join("data")
     }
 
+    /// Checks the store that the server shared, if it did.
+    fn assert_shared_sound(&self) {
+        let Some(builder) = &self.builder else { return };
+        let file = self.directory.path().join("config.toml");
+        let settings = Settings::load_from(Some(&file), &builder.settings).unwrap();
+        let Some(shared) = settings.store.shared else { return };
+        let report = Store::check_shared(&shared, &builder.clock, &mut |_| {}).unwrap();
+        assert!(report.problems.is_empty(), "{report:#?}");
+    }
+
     /// Stops the server in order and starts it again on the same store.
     pub(crate) fn restart(mut self) -> App {
         let server = self.server.take().unwrap();
@@ -469,6 +479,7 @@ impl Drop for App {
         if !std::thread::panicking() {
             waited.unwrap();
             assert_sound(&self.store_path());
+            self.assert_shared_sound();
         }
     }
 }

@@ -63,6 +63,7 @@ mod reread;
 mod restart;
 mod results;
 mod schedules;
+mod shared_db;
 mod sharing;
 mod stats;
 mod store_methods;

@@ -18,15 +18,12 @@ use std::path::Path;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, ReadableTableMetadata};
 
-pub use export::ExportReport;
-pub use report::CheckReport;
-
 use super::database::guarded;
 use super::open::{self, open_existing};
 use super::storage::{FileStorage, Storage};
 use super::tables;
 use crate::store::evidence_files::EvidenceFolder;
-use crate::store::{Store, StoreError, record};
+use crate::store::{CheckReport, Store, StoreError, record};
 use report::Expected;
 
 impl CheckReport {

@@ -53,6 +53,5 @@ pub use backup::{
     BackupError, BackupReport, BackupSource, BackupStream, PartialBackup, RestoreReport,
     ResumePoint, restore, write_backup,
 };
-pub use check::{CheckReport, ExportReport};
 pub use database::hide_guarded_panics;
 pub(crate) use handle::Embedded;

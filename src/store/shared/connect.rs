@@ -55,6 +55,8 @@ pub(super) enum Purpose {
     /// Hints to other nodes, and those of them.
     Notify,
     Listen,
+    /// A `db` command, whose statements may take long.
+    Command,
 }
 
 impl Purpose {
@@ -69,6 +71,7 @@ impl Purpose {
             Purpose::Upkeep => "upkeep",
             Purpose::Notify => "notify",
             Purpose::Listen => "listen",
+            Purpose::Command => "command",
         }
     }
 
@@ -82,7 +85,8 @@ impl Purpose {
             | Purpose::Beat
             | Purpose::Upkeep
             | Purpose::Notify
-            | Purpose::Listen => self.role().to_owned(),
+            | Purpose::Listen
+            | Purpose::Command => self.role().to_owned(),
         }
     }
 
@@ -90,7 +94,7 @@ impl Purpose {
     /// that waits for a standby would be acknowledged without it.
     fn has_timeout(self) -> bool {
         match self {
-            Purpose::Writer(_) | Purpose::List => false,
+            Purpose::Writer(_) | Purpose::List | Purpose::Command => false,
             Purpose::Setup
             | Purpose::Reader(_)
             | Purpose::Beat
@@ -103,7 +107,7 @@ impl Purpose {
     /// Returns how long a call may take; `None` for as long as it takes.
     fn patience(self) -> Option<Duration> {
         match self {
-            Purpose::List => None,
+            Purpose::List | Purpose::Command => None,
             Purpose::Setup
             | Purpose::Writer(_)
             | Purpose::Reader(_)

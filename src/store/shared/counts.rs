@@ -20,7 +20,7 @@ fn key_of((kind, scraper, number): CountsKey) -> KeyBytes {
 }
 
 /// Reads the key of counts, and the name of their node; `None` for what is none.
-fn read_key(key: &[u8]) -> Option<(CountsKey, String)> {
+pub(super) fn read_key(key: &[u8]) -> Option<(CountsKey, String)> {
     let mut key = KeyReader(key);
     let (kind, scraper, number) = (key.u32()?, key.u32()?, key.u64()?);
     let counts = (u8::try_from(kind).ok()?, u16::try_from(scraper).ok()?, number);

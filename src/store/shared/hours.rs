@@ -103,6 +103,15 @@ pub(super) async fn make_ahead(
     Ok(missing)
 }
 
+/// Returns the hours that have tables, the oldest first.
+///
+/// # Errors
+/// Returns an error if the database fails.
+pub(super) async fn all(session: &PgSession) -> Result<Vec<Hour>, StoreError> {
+    let hours = session.query("SELECT hour FROM hours ORDER BY hour", &[]).await?;
+    Ok(hours.iter().filter_map(|row| Hour::of_number(row.get(0))).collect())
+}
+
 /// Returns the hours whose tables nothing needs any longer, the oldest first.
 ///
 /// # Errors

@@ -55,6 +55,11 @@ impl SpendOf {
     }
 }
 
+/// Returns the day of a sum of spend by its key; `None` for what is none.
+pub(super) fn day_of_spend(key: &[u8]) -> Option<u32> {
+    SpendOf::read(key).map(|of| of.day)
+}
+
 /// Adds the needs of [`keep_outcome`].
 pub(super) fn need_attempt(needs: &mut Needs, row: Row, ended: &NewAttemptEnd) {
     needs.things.insert(ThingKey::of_row(ThingKind::Attempts, row));

@@ -41,13 +41,7 @@ impl SharedOptions {
         clock: &Clock,
     ) -> SharedOptions {
         SharedOptions {
-            pg: PgOptions {
-                url: store.url.clone(),
-                password: store.password.clone(),
-                schema: store.schema.clone(),
-                node: store.node.clone(),
-                authorities: store.authorities.clone(),
-            },
+            pg: pg_options(store),
             writers: store.writers,
             readers: store.readers,
             scrapers: options.scrapers.clone(),
@@ -60,5 +54,16 @@ impl SharedOptions {
             evidence_bytes_max: options.evidence_bytes_max,
             clock: clock.clone(),
         }
+    }
+}
+
+/// Returns how the database is reached that the settings name.
+pub(super) fn pg_options(store: &SharedStoreSettings) -> PgOptions {
+    PgOptions {
+        url: store.url.clone(),
+        password: store.password.clone(),
+        schema: store.schema.clone(),
+        node: store.node.clone(),
+        authorities: store.authorities.clone(),
     }
 }

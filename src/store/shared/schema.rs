@@ -29,6 +29,11 @@ const MAKE_PAUSE: Duration = Duration::from_millis(100);
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum SchemaError {
     #[error(
+        "the schema {0} of the database has no store; `store.url` and `store.schema` say where it \
+         is, and the first start of the service makes it"
+    )]
+    NoStore(String),
+    #[error(
         "the schema {0} of the database has tables that are not answerd's; give the store a schema \
          of its own"
     )]
@@ -132,6 +137,19 @@ pub(super) async fn examine(session: &PgSession, schema: &str) -> Result<Option<
 /// The role, and whether it may make schemas.
 const MAY_CREATE: &str =
     "SELECT current_user::text, has_database_privilege(current_database(), 'CREATE')";
+
+/// Returns the key of the ids of the store in a schema, for a command that makes none.
+///
+/// # Errors
+/// Returns an error if there is none, this build may not use it, or the database fails.
+pub(super) async fn find(session: &PgSession, schema: &str) -> Result<[u8; 16], StoreError> {
+    match relations(session, schema).await? {
+        Relations::None { .. } => Err(SchemaError::NoStore(schema.to_owned()).into()),
+        Relations::Foreign => Err(SchemaError::Foreign(schema.to_owned()).into()),
+        Relations::WithMeta => check_meta(session, schema, None).await.map(|meta| meta.id_key),
+    }
+}
+
 const SERVER: &str = "
     SELECT current_setting('server_version_num')::int4, current_setting('server_version'),
            current_setting('server_encoding'), current_setting('fsync'),

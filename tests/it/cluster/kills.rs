@@ -1,10 +1,11 @@
 //! Kills of processes that share a database.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 
 use super::{compare_list, node};
-use crate::child::{Served, store_directory};
+use crate::child::{Served, command, store_directory};
 use crate::kill_client::{Client, Dice};
 use crate::kill_loop::{self, compare_webhooks};
 use crate::postgres::PostgresServer;
@@ -41,9 +42,20 @@ fn a_kill_of_a_node_loses_nothing() {
     }
     compare_webhooks(&nodes[0], &receiver, &clients);
     compare_list(&nodes[1], &clients);
+    check(&server, directory.path());
     for served in &mut nodes {
         assert_eq!(served.terminate(), Some(0));
     }
+    check(&server, directory.path());
+}
+
+/// `answerd db check` of the database finds nothing.
+fn check(server: &PostgresServer, folder: &Path) {
+    let mut check = command(&folder.join("check"));
+    check.env("ANSWERD_STORE__URL", server.url()).args(["db", "check"]);
+    let checked = check.output().unwrap();
+    let said = String::from_utf8_lossy(&checked.stdout).into_owned();
+    assert!(checked.status.success(), "{said}{}", String::from_utf8_lossy(&checked.stderr));
 }
 
 /// All clients against all nodes, until one is killed.

@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::report::{CheckReport, Expected};
+use super::report::Expected;
 use crate::store::accounts::{Credits, DAY_MIN, DayRecord};
 use crate::store::embedded::tables;
-use crate::store::{StoreError, record};
+use crate::store::{CheckReport, StoreError, record};
 
 /// Reservations must match exactly. Use may exceed what the jobs say, since they expire before
 /// their month ends.

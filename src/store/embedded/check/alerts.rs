@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::report::{CheckReport, Expected};
+use super::report::Expected;
 use crate::store::alerts::NEVER_MS;
 use crate::store::embedded::tables;
-use crate::store::{StoreError, record};
+use crate::store::{CheckReport, StoreError, record};
 
 /// Reads every alert and every notice.
 pub(super) fn check(

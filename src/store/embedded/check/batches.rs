@@ -4,10 +4,10 @@ use std::ops::Bound;
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::report::{CheckReport, Expected};
+use super::report::Expected;
 use crate::job::BatchProgress;
 use crate::store::embedded::tables;
-use crate::store::{StoreError, record};
+use crate::store::{CheckReport, StoreError, record};
 
 /// Checks that every batch is in the expiry index, and its counts are those of its jobs. What has
 /// expired is swept row by row, the batch first, so that some of its jobs may be there without it.

@@ -5,7 +5,6 @@ use std::path::Path;
 
 use redb::ReadableDatabase;
 
-use super::report::PROBLEMS_LISTED_MAX;
 use super::rows::visit_jobs;
 use super::{format_damage, is_intact};
 use crate::id::IdCipher;
@@ -13,27 +12,7 @@ use crate::job::{Job, State};
 use crate::store::embedded::database::guarded;
 use crate::store::embedded::storage::{FileStorage, directory_error};
 use crate::store::embedded::{open, tables};
-use crate::store::{Store, StoreError, record};
-
-/// The report of `db export`: what it has written, and what it could not read.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ExportReport {
-    /// Jobs.
-    pub written: u64,
-    /// What could not be read, and why; at most `PROBLEMS_LISTED_MAX` of it.
-    pub unreadable: Vec<String>,
-    /// All that could not be read, listed or not.
-    pub unreadable_total: u64,
-}
-
-impl ExportReport {
-    fn unreadable(&mut self, what: String) {
-        self.unreadable_total += 1;
-        if self.unreadable.len() < PROBLEMS_LISTED_MAX {
-            self.unreadable.push(what);
-        }
-    }
-}
+use crate::store::{ExportReport, Store, StoreError, record};
 
 impl Store {
     /// Writes every job that can be read as a line of JSON, oldest first; `line` renders it. A job

@@ -2,12 +2,12 @@
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::report::{CheckReport, Expected, Indexed};
+use super::report::{Expected, Indexed};
 use super::rows::visit_jobs;
 use crate::clock;
 use crate::job::State;
-use crate::store::StoreError;
 use crate::store::embedded::tables;
+use crate::store::{CheckReport, StoreError};
 
 pub(super) fn read_all(
     transaction: &ReadTransaction,

@@ -3,7 +3,7 @@
 
 use redb::{Key, ReadTransaction, ReadableTable, TableDefinition, Value};
 
-use super::report::CheckReport;
+use crate::store::CheckReport;
 use crate::store::embedded::database::guarded;
 use crate::store::embedded::tables;
 

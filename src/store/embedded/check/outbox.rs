@@ -3,11 +3,11 @@
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::report::{CheckReport, Expected};
+use super::report::Expected;
 use crate::clock::UnixMs;
 use crate::job::{Delivery, Recipient, Subject, receiver_of};
 use crate::store::embedded::tables;
-use crate::store::{StoreError, record};
+use crate::store::{CheckReport, StoreError, record};
 
 /// Reads every delivery that can be read.
 pub(super) fn read_all(

@@ -1,4 +1,4 @@
-//! What `db check` found, and what walking the jobs says that the other tables must hold.
+//! What walking the jobs says that the other tables must hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,43 +6,6 @@ use crate::clock::UnixMs;
 use crate::job::{Batch, Delivery};
 use crate::store::Row;
 use crate::store::accounts::{Credits, DayRecord};
-
-/// The most problems that a report lists by name; the rest are counted.
-pub(super) const PROBLEMS_LISTED_MAX: usize = 100;
-
-/// The findings of `db check`.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct CheckReport {
-    pub jobs: u64,
-    pub unfinished: u64,
-    pub results: u64,
-    /// Jobs with raw replies.
-    pub raws: u64,
-    pub cache_entries: u64,
-    pub accounts: u64,
-    /// Answers that were measured by trackers.
-    pub observations: u64,
-    pub alerts: u64,
-    /// Of alerts, those that are kept.
-    pub notices: u64,
-    /// The database's file, bytes.
-    pub file_bytes: u64,
-    /// What its pages take that are in use; the rest of the file is free for what comes.
-    pub used_bytes: u64,
-    /// Sentences; at most `PROBLEMS_LISTED_MAX` of them.
-    pub problems: Vec<String>,
-    /// All problems, listed or not.
-    pub problems_total: u64,
-}
-
-impl CheckReport {
-    pub(super) fn problem(&mut self, sentence: String) {
-        self.problems_total += 1;
-        if self.problems.len() < PROBLEMS_LISTED_MAX {
-            self.problems.push(sentence);
-        }
-    }
-}
 
 /// The entries that the indexes must have of a job. Small: there is one for each job in memory.
 pub(super) struct Indexed {

@@ -4,9 +4,9 @@ use std::collections::BTreeSet;
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::report::{CheckReport, Expected};
+use super::report::Expected;
 use crate::store::embedded::tables;
-use crate::store::{StoreError, record};
+use crate::store::{CheckReport, StoreError, record};
 
 pub(super) fn check(
     transaction: &ReadTransaction,

@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use redb::{ReadTransaction, ReadableTable};
 
-use super::report::{CheckReport, Expected};
+use super::report::Expected;
 use crate::store::embedded::tables;
-use crate::store::{StoreError, day_of, record};
+use crate::store::{CheckReport, StoreError, day_of, record};
 
 /// Checks that every tracker has its versions.
 pub(super) fn trackers(

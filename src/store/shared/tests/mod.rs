@@ -2,6 +2,7 @@
 
 mod alerts;
 mod budgets;
+mod check;
 mod completions;
 mod connect;
 mod counts;

@@ -8,8 +8,9 @@ use std::sync::Arc;
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::Place;
+use super::check::checked;
 use super::fixture::{Node, options};
+use super::{Place, START_MS};
 use crate::clock::UnixMs;
 use crate::config::WakeBy;
 use crate::job::{
@@ -27,11 +28,13 @@ use crate::store::{
 pub(super) struct Nodes {
     nodes: Vec<Node>,
     turn: Cell<usize>,
+    /// When the content was looked at.
+    now_ms: Cell<UnixMs>,
 }
 
 impl Nodes {
     pub(super) fn new(nodes: Vec<Node>) -> Nodes {
-        Nodes { nodes, turn: Cell::new(0) }
+        Nodes { nodes, turn: Cell::new(0), now_ms: Cell::new(START_MS) }
     }
 
     /// Returns the node whose turn it is, which has seen what the others have done.
@@ -62,7 +65,11 @@ impl Tested for Nodes {
         self
     }
 
-    fn finish(self, _: usize) {
+    fn finish(self, jobs: usize) {
+        let report = checked(&self.nodes[0].options.pg, self.now_ms.get());
+        assert_eq!(report.problems, Vec::<String>::new());
+        // Those that have expired go later, with their hour.
+        assert!(report.jobs >= jobs as u64, "{report:?}");
         for node in self.nodes {
             for scraper in 0..2 {
                 node.store.refresh(0).unwrap();
@@ -179,6 +186,7 @@ impl Tested for Nodes {
     }
 
     fn content(&self, now_ms: UnixMs) -> Content {
+        self.now_ms.set(now_ms);
         self.nodes[0].content(now_ms)
     }
 }
