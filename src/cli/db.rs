@@ -12,6 +12,7 @@ use super::backup::{self, BackupArgs, RestoreArgs};
 use super::console::{Console, Style, Styled};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
+use super::moving;
 use super::progress::Progress;
 use super::settings::ConfigArgs;
 use super::startup_summary::fact;
@@ -80,6 +81,13 @@ enum Task {
     Export(ConfigArgs),
     Backup(BackupArgs),
     Restore(RestoreArgs),
+    /// Move the store from its file to the database that several processes share
+    ///
+    /// From `store.path` to `store.url`, while no service has either: all of it or, if it is broken
+    /// off, nothing. Ids and cursors stay valid, jobs that wait or ran are run there, and the file
+    /// stays as it is. A database that has had jobs is refused.
+    #[command(after_help = moving::MOVE_EXAMPLES)]
+    Move(ConfigArgs),
 }
 
 /// Runs the task on the store that the settings name.
@@ -94,6 +102,7 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
         Task::Export(config) => export(&KeptIn::load(&config)?, console),
         Task::Backup(args) => backup::back_up(args, console),
         Task::Restore(args) => backup::put_back(args, console),
+        Task::Move(config) => moving::move_store(&config, console),
     }
 }
 

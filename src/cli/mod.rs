@@ -27,6 +27,7 @@ mod list;
 mod live;
 mod log;
 mod mcp;
+mod moving;
 mod nodes;
 mod open;
 mod page_opener;

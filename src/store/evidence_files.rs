@@ -5,12 +5,12 @@ use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::clock::UnixMs;
 use crate::job::Job;
 
-use super::Row;
+use super::{Row, StoreError};
 
 /// The directory in the store's.
 const FOLDER_NAME: &str = "evidence";
@@ -189,6 +189,37 @@ impl EvidenceFolder {
             }
         }
         Ok(problems)
+    }
+
+    /// Calls `visit` with each file: the job, the name and the content. Returns a sentence for each
+    /// that is damaged.
+    ///
+    /// # Errors
+    /// Returns an error if the folders cannot be listed, or `visit` does.
+    pub(super) fn visit(
+        &self,
+        mut visit: impl FnMut(EvidenceOwner, &str, Vec<u8>) -> Result<(), StoreError>,
+    ) -> Result<Vec<String>, StoreError> {
+        let unusable = |error: io::Error| StoreError::Directory {
+            path: self.path.display().to_string(),
+            error: Arc::new(error),
+        };
+        let mut damaged = Vec::new();
+        for (expires_ms, folder) in self.folders().map_err(unusable)? {
+            let name = folder.file_name().and_then(|name| name.to_str()?.split_once('-'));
+            let row = name.and_then(|(_, row)| row.parse().ok());
+            let Some((expires_ms, row)) = expires_ms.zip(row) else { continue };
+            for file in files_in(&folder).map_err(unusable)? {
+                match read_sound(&folder, &file) {
+                    Ok(content) => visit(EvidenceOwner { row, expires_ms }, &file.name, content)?,
+                    Err(error) => {
+                        let path = folder.join(&file.name);
+                        damaged.push(format!("the evidence {}: {error}", path.display()));
+                    }
+                }
+            }
+        }
+        Ok(damaged)
     }
 
     /// Removes what belongs to jobs that have expired at `now_ms`, and what belongs to none.

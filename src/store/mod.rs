@@ -16,6 +16,7 @@ mod evidence_files;
 mod facade;
 mod idempotency;
 mod list;
+mod moved;
 mod nodes;
 mod options;
 mod outbox;
@@ -49,6 +50,7 @@ pub use evidence_files::{EvidenceFile, EvidenceOwner};
 pub use facade::Store;
 pub use idempotency::{idempotency_of, idempotency_of_batch, idempotency_of_samples};
 pub use list::{BatchFilter, BatchPage, Cursor, LIST_ROWS_MAX, ListFilter, ListPage};
+pub use moved::MoveReport;
 pub use nodes::{
     DatabaseFigures, DatabaseReport, NodeFiguresReport, NodeNews, NodeReport, ScraperLoad,
     StandbyReport,

@@ -41,6 +41,7 @@ mod limits;
 mod list;
 mod mcp;
 mod metrics;
+mod moving;
 mod nodes;
 mod openapi;
 mod operators;

@@ -37,6 +37,7 @@ mod schedules;
 mod shared;
 mod sizes;
 mod snapshot;
+mod source;
 mod spend;
 mod storage;
 mod tables;
@@ -55,3 +56,4 @@ pub use backup::{
 };
 pub use database::hide_guarded_panics;
 pub(crate) use handle::Embedded;
+pub(crate) use source::MoveSource;

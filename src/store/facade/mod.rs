@@ -11,6 +11,7 @@ mod evidence;
 mod handle;
 mod ids;
 mod jobs;
+mod moving;
 mod reads;
 mod schedules;
 mod state;

@@ -36,6 +36,19 @@ pub(super) fn decode(bytes: &[u8]) -> Option<WatchMark> {
     Some(WatchMark { filed_ms: reader.u64()?, marks: reader.u64()? })
 }
 
+/// Returns the things of an alert that is filed under what it watches: its mark, and its entry
+/// among what is due, if it is.
+pub(super) fn filed(
+    watch: &str,
+    row: Row,
+    mark: WatchMark,
+) -> impl Iterator<Item = (ThingKey, Vec<u8>)> {
+    let key = watch_key(watch, row);
+    // With the key of the mark, which is read with what is due.
+    let due = mark.due_ms().map(|due_ms| (due_key(due_ms, row), key.key.clone()));
+    due.into_iter().chain([(key, encode(mark))])
+}
+
 /// The marks of a transaction.
 pub(super) struct MarkThings<'a> {
     pub things: &'a mut Things,
@@ -53,13 +66,10 @@ impl MarkThings<'_> {
     /// Files an alert under what it watches, due at a moment or never.
     pub(super) fn file(&mut self, watch: &str, row: Row, mark: WatchMark) {
         self.forget(watch, row);
-        let key = watch_key(watch, row);
-        if let Some(due_ms) = mark.due_ms() {
-            // With the key of the mark, which is read with what is due.
-            self.things.put(&due_key(due_ms, row), Some(key.key.clone()));
-            self.effects.push(Effect::Alert { due_ms });
+        for (key, value) in filed(watch, row, mark) {
+            self.things.put(&key, Some(value));
         }
-        self.things.put(&key, Some(encode(mark)));
+        self.effects.extend(mark.due_ms().map(|due_ms| Effect::Alert { due_ms }));
     }
 
     /// Removes an alert from what it watches.

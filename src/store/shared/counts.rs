@@ -15,7 +15,7 @@ use crate::store::{Blocking, Counts, CountsKind, StoreError, record};
 const FORGOTTEN_MAX: usize = 1_000;
 
 /// Returns the beginning of the key of counts, of all nodes.
-fn key_of((kind, scraper, number): CountsKey) -> KeyBytes {
+pub(super) fn key_of((kind, scraper, number): CountsKey) -> KeyBytes {
     KeyBytes::default().u32(u32::from(kind)).u32(u32::from(scraper)).u64(number)
 }
 

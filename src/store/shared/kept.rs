@@ -55,6 +55,18 @@ impl SpendOf {
     }
 }
 
+/// Returns the key of a sum of spend in a slot.
+pub(super) fn spend_key(
+    day: u32,
+    account: &str,
+    upstream: &str,
+    label: &str,
+    slot: i32,
+) -> ThingKey {
+    let (account, upstream) = (account.to_owned(), upstream.to_owned());
+    SpendOf { day, account, upstream, label: label.to_owned() }.in_slot(slot)
+}
+
 /// Returns the day of a sum of spend by its key; `None` for what is none.
 pub(super) fn day_of_spend(key: &[u8]) -> Option<u32> {
     SpendOf::read(key).map(|of| of.day)

@@ -130,7 +130,7 @@ impl SharedStore {
         let (mut looked_at, mut next) = (0, None);
         for hour in self.hours_down(start, listed)? {
             let mut position = match after {
-                Some(cursor) if start == Some(hour) => cursor.into(),
+                Some(cursor) if start == Some(hour) => self.position_of(cursor, listed)?,
                 Some(_) | None => BEFORE_ALL,
             };
             loop {
@@ -150,6 +150,20 @@ impl SharedStore {
             }
         }
         Ok(None)
+    }
+
+    /// Returns the place of a cursor. One of a store in a file, which was moved here, has only the
+    /// row, by which that store orders its lists.
+    fn position_of(&self, cursor: Cursor, listed: &Listed) -> Result<Position, StoreError> {
+        if cursor.created_ms > 0 {
+            return Ok(cursor.into());
+        }
+        let table = listed.table.in_hour(RowParts::of(cursor.row).hour);
+        let text =
+            format!("SELECT created_ms FROM {table} WHERE row <= $1 ORDER BY row DESC LIMIT 1");
+        let found = self.ask_text(&text, vec![Arc::new(cursor.row as i64)]).wait()?;
+        let created_ms = found.first().map_or(0, |row| row.get(0));
+        Ok(Position { created_ms, ..cursor.into() })
     }
 
     /// Returns the hours that may have one of the jobs, the newest first.

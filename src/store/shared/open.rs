@@ -2,8 +2,8 @@
 //! and the tasks that write and read.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicU64, AtomicUsize};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
+use std::sync::atomic::AtomicUsize;
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
@@ -14,13 +14,11 @@ use super::connect::{PgConnector, PgSession, Purpose};
 use super::ended_jobs::EndedJobs;
 use super::error::PgError;
 use super::feed::Feed;
-use super::figures::NodeFigures;
 use super::handle::{SharedStore, Tasks};
-use super::hints::HintQueue;
 use super::hours;
 use super::nodes::{self, NodeProfile};
 use super::options::SharedOptions;
-use super::process::{Accounts, BATCH_BOUNDS, Process, UnknownOutcomes};
+use super::process::Process;
 use super::readers::ReadQueues;
 use super::reads::StoreReader;
 use super::rows::{self, RowNumbers};
@@ -36,7 +34,6 @@ use crate::store::cache::CacheIndex;
 use crate::store::pending::Patience;
 use crate::store::scrapers::ScraperEntry;
 use crate::store::{Scrapers, StoreError, WRITES_WAITING_MAX};
-use crate::tally::Histogram;
 
 /// The threads that all connections of a process share.
 const THREADS: usize = 2;
@@ -155,22 +152,20 @@ async fn prepare(
     let scrapers = number_scrapers(&session, &options.scrapers).await?;
     let profile = profile(options);
     let node = nodes::register(&session, &profile).await?;
-    let process = Process {
+    // Another store was moved here since.
+    if schema::find(&session, connector.schema()).await? != key {
+        nodes::declare_dead(&session, node, None).await?;
+        return Err(StoreError::Busy);
+    }
+    let process = Process::new(
         connector,
-        status: NodeStatus::new(options.clock.clone(), node),
+        NodeStatus::new(options.clock.clone(), node),
         reads,
-        cipher: IdCipher::new(key),
-        scrapers: Arc::new(scrapers),
-        accounts: Accounts::default(),
-        cache: Mutex::new(CacheIndex::new(options.cache_entries_max)),
-        ended: EndedJobs::new(options.cache_bytes),
-        listener: OnceLock::new(),
-        batches: Histogram::new(&BATCH_BOUNDS),
-        unknown_outcomes: UnknownOutcomes::default(),
-        hints: HintQueue::default(),
-        wakes_missed: AtomicU64::new(0),
-        figures: NodeFigures::default(),
-    };
+        IdCipher::new(key),
+        Arc::new(scrapers),
+        CacheIndex::new(options.cache_entries_max),
+        EndedJobs::new(options.cache_bytes),
+    );
     Ok((Arc::new(process), profile, session))
 }
 

@@ -23,7 +23,7 @@ use crate::tally::Histogram;
 pub(super) type AccountNumber = i32;
 
 /// The upper bounds of the histogram of transactions, operations.
-pub(super) const BATCH_BOUNDS: [u64; 8] = [1, 2, 4, 8, 16, 64, 256, 1_024];
+const BATCH_BOUNDS: [u64; 8] = [1, 2, 4, 8, 16, 64, 256, 1_024];
 
 /// The accounts whose numbers this process has seen. A number never changes.
 #[derive(Default)]
@@ -78,6 +78,34 @@ pub(super) struct Process {
 }
 
 impl Process {
+    /// Creates the state of a process that has no listener yet.
+    pub(super) fn new(
+        connector: PgConnector,
+        status: NodeStatus,
+        reads: ReadQueues,
+        cipher: IdCipher,
+        scrapers: Arc<Scrapers>,
+        cache: CacheIndex,
+        ended: EndedJobs,
+    ) -> Process {
+        Process {
+            connector,
+            status,
+            reads,
+            cipher,
+            scrapers,
+            accounts: Accounts::default(),
+            cache: Mutex::new(cache),
+            ended,
+            listener: OnceLock::new(),
+            batches: Histogram::new(&BATCH_BOUNDS),
+            unknown_outcomes: UnknownOutcomes::default(),
+            hints: HintQueue::default(),
+            wakes_missed: AtomicU64::new(0),
+            figures: NodeFigures::default(),
+        }
+    }
+
     /// Notes why writes are refused, and tells the listener if that is new.
     pub(super) fn note_outage(&self, finder: Finder, error: StoreError) {
         if !self.status.outages.note(finder, error.clone()) {

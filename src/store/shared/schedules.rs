@@ -225,11 +225,11 @@ fn run_of(row: Row, key: &[u8], bytes: &[u8]) -> Result<ScheduleRun, StoreError>
     record::decode_run(row, number, bytes)
 }
 
-fn run_key(row: Row, number: u64) -> ThingKey {
+pub(super) fn run_key(row: Row, number: u64) -> ThingKey {
     KeyBytes::default().u64(row).u64(number).of(ThingKind::ScheduleRun)
 }
 
-fn due_key(due_ms: UnixMs, row: Row) -> ThingKey {
+pub(super) fn due_key(due_ms: UnixMs, row: Row) -> ThingKey {
     KeyBytes::default().u64(due_ms).u64(row).of(ThingKind::ScheduleDue)
 }
 

@@ -150,6 +150,16 @@ pub(super) async fn find(session: &PgSession, schema: &str) -> Result<[u8; 16], 
     }
 }
 
+/// Replaces the key of the ids by that of another store, whose rows are moved here.
+///
+/// # Errors
+/// Returns an error if the database fails.
+pub(super) async fn put_id_key(session: &PgSession, key: [u8; 16]) -> Result<(), StoreError> {
+    let put = "UPDATE meta SET value = $2 WHERE name = $1";
+    session.execute(put, &[&META_ID_KEY, &key.as_slice()]).await?;
+    Ok(())
+}
+
 const SERVER: &str = "
     SELECT current_setting('server_version_num')::int4, current_setting('server_version'),
            current_setting('server_encoding'), current_setting('fsync'),

@@ -21,12 +21,15 @@ use crate::job::{
 use crate::store::effects::{Effect, Listener};
 use crate::store::shared::things::{KeyReader, ThingKind};
 use crate::store::{
-    AlertError, Blocking, DueAlert, EvaluationWritten, NewAttemptEnd, NewEvaluation, NewOutcome,
-    Reported, StoreError,
+    AlertError, Blocking, DueAlert, EvaluationWritten, NewAttemptEnd, NewEvaluation, NewIdentity,
+    NewOutcome, Reported, StoreError,
 };
 
 fn new_alert(node: &Node, name: &str, kind: AlertKind) -> Alert {
-    let identity = node.store.new_identity("team-a").unwrap();
+    alert_of(&node.store.new_identity("team-a").unwrap(), name, kind)
+}
+
+pub(super) fn alert_of(identity: &NewIdentity, name: &str, kind: AlertKind) -> Alert {
     Alert {
         row: identity.row,
         nonce: identity.nonce,
@@ -54,7 +57,10 @@ fn insert(node: &Node, name: &str, kind: AlertKind, due_ms: Option<UnixMs>) -> A
 }
 
 fn new_notice(node: &Node, alert: &Alert) -> Notice {
-    let identity = node.store.new_identity("team-a").unwrap();
+    notice_of(&node.store.new_identity("team-a").unwrap(), alert)
+}
+
+pub(super) fn notice_of(identity: &NewIdentity, alert: &Alert) -> Notice {
     Notice {
         row: identity.row,
         nonce: identity.nonce,

@@ -20,6 +20,7 @@ mod listening;
 mod loops;
 mod membership;
 mod model;
+mod moving;
 mod neighbors;
 mod nodes;
 pub(crate) mod postgres;

@@ -6,12 +6,15 @@ use crate::job::{
     MissedPolicy, RUNS_KEPT_MAX, Recurrence, RunOutcome, Schedule, ScheduleDefinition,
     ScheduleProgress,
 };
-use crate::store::{Blocking, NewRun, RunAction, RunWritten, ScheduleError};
+use crate::store::{Blocking, NewIdentity, NewRun, RunAction, RunWritten, ScheduleError};
 
 const MINUTE_MS: u64 = 60_000;
 
 fn new_schedule(node: &Node, name: &str) -> Schedule {
-    let identity = node.store.new_identity("team-a").unwrap();
+    schedule_of(&node.store.new_identity("team-a").unwrap(), name)
+}
+
+pub(super) fn schedule_of(identity: &NewIdentity, name: &str) -> Schedule {
     let mut schedule = Schedule {
         row: identity.row,
         nonce: identity.nonce,

@@ -17,7 +17,7 @@ use crate::store::{
 
 const DAY_MS: u64 = 86_400_000;
 
-fn brands(names: &[&str]) -> TrackedBrands {
+pub(super) fn brands(names: &[&str]) -> TrackedBrands {
     let brand = |name: &&str| Brand { name: (*name).to_owned(), ..Brand::default() };
     TrackedBrands::new(names.iter().map(brand).collect()).unwrap()
 }
