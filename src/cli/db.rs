@@ -88,6 +88,11 @@ enum Task {
     /// stays as it is. A database that has had jobs is refused.
     #[command(after_help = moving::MOVE_EXAMPLES)]
     Move(ConfigArgs),
+    /// Update the tables of a shared store to this version
+    ///
+    /// Before the first process of a new version starts; those of the version before go on.
+    #[command(after_help = moving::MIGRATE_EXAMPLES)]
+    Migrate(ConfigArgs),
 }
 
 /// Runs the task on the store that the settings name.
@@ -103,6 +108,7 @@ pub(crate) fn run(args: Args, console: &mut Console) -> Result<ExitCode, Command
         Task::Backup(args) => backup::back_up(args, console),
         Task::Restore(args) => backup::put_back(args, console),
         Task::Move(config) => moving::move_store(&config, console),
+        Task::Migrate(config) => moving::migrate(&config, console),
     }
 }
 

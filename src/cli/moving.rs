@@ -1,4 +1,5 @@
-//! `answerd db move`: a store in a file becomes a shared one.
+//! `answerd db move` and `answerd db migrate`: a store in a file becomes a shared one, and the
+//! tables of a shared one become those of this version.
 
 use serde_json::json;
 
@@ -10,12 +11,17 @@ use super::settings::ConfigArgs;
 use super::startup_summary::fact;
 use crate::clock::Clock;
 use crate::config::Settings;
-use crate::store::{MoveReport, Store};
+use crate::store::{MigrateReport, MoveReport, Store};
 
 pub(super) const MOVE_EXAMPLES: &str = "\
 Examples:
   answerd db move --config /etc/answerd/config.toml
   ANSWERD_STORE__URL=postgres://answerd@db1,db2/answerd answerd db move";
+
+pub(super) const MIGRATE_EXAMPLES: &str = "\
+Examples:
+  answerd db migrate
+  answerd db migrate --json | jq '.after'";
 
 /// Moves the store at `store.path` to the database at `store.url`, and prints what there is now.
 ///
@@ -66,6 +72,30 @@ pub(super) fn move_store(
     }
     console
         .note(&format!("the file stays in {}; start no service on it again", store.path.display()));
+    Ok(ExitCode::Done)
+}
+
+/// Brings the tables of a shared store to the version of this build, and prints it.
+///
+/// # Errors
+/// Returns an error if the settings name no database, or the tables could not be changed.
+pub(super) fn migrate(
+    config: &ConfigArgs,
+    console: &mut Console,
+) -> Result<ExitCode, CommandError> {
+    let (Settings { store, .. }, _) = config.load()?;
+    let Some(shared) = store.shared else { return Err(no_database("whose tables to change")) };
+    let MigrateReport { before, after } = {
+        let _working = Progress::working("changing the tables", console);
+        Store::migrate(&shared)?
+    };
+    if console.is_json() {
+        console.document(&json!({ "before": before, "after": after }))?;
+    } else if before == after {
+        console.result(&format!("the tables are of version {after} already"))?;
+    } else {
+        console.result(&format!("version {before} before, {after} now"))?;
+    }
     Ok(ExitCode::Done)
 }
 

@@ -82,6 +82,7 @@ pub struct Store {
     pub writers: u16,
     pub readers: u16,
     pub patience_seconds: u64,
+    pub migrate: bool,
     pub require_standby: bool,
 }
 

@@ -96,6 +96,8 @@ pub struct SharedStoreSettings {
     pub writers: u16,
     /// Connections that read.
     pub readers: u16,
+    /// Whether a start brings tables of an older version to that of this build.
+    pub migrate: bool,
     /// Whether jobs are refused while there is no synchronous standby.
     pub require_standby: bool,
     /// The name of this process; no other one that shares the store has it.

@@ -69,6 +69,7 @@ pub use results::{CompletedJob, CompletedPage, ResultCursor, ResultFilter};
 pub use row::{ReadyKey, Row};
 pub use schedules::{NewRun, RunAction, RunWritten, ScheduleEntry, ScheduleError};
 pub use scrapers::Scrapers;
+pub use shared::MigrateReport;
 pub use trackers::{
     ApplyCounts, LABELED_GROUPS_MAX, NewObservation, OTHER_LABEL, TRACKER_VERSIONS_MAX,
     TRACKERS_MAX, TrackerDeletion, TrackerLimit, day_of,

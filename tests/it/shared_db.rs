@@ -60,7 +60,7 @@ fn db_commands_of_a_shared_store_do_what_they_can_or_say_which_tool_does() {
     let database = [("STORE__URL", url.as_str()), ("STORE__REQUIRE_STANDBY", "false")];
     let stores = Stores { file: &file, database: &database };
     // There is no store, and none is made.
-    for task in ["check", "export"] {
+    for task in ["check", "export", "migrate"] {
         let missing = stores.db(&[task]);
         assert_eq!(missing.status.code(), Some(1), "{task}");
         assert!(said(&missing).contains("has no store"), "{task}: {}", said(&missing));
@@ -78,6 +78,8 @@ fn db_commands_of_a_shared_store_do_what_they_can_or_say_which_tool_does() {
     assert_eq!(document(&exported), job);
     let compacted = document(&stores.db(&["compact", "--json"]));
     assert_eq!(compacted["compacted"], json!(false), "{compacted}");
+    let migrated = stores.db(&["migrate"]);
+    assert!(String::from_utf8_lossy(&migrated.stdout).contains("of version 1 already"));
     for line in [&["backup", "out.redb"][..], &["restore", "in.redb"]] {
         let refused = stores.db(line);
         assert_eq!(refused.status.code(), Some(2), "{line:?}");

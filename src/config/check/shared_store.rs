@@ -29,7 +29,7 @@ pub(super) fn check(
     node: &str,
 ) -> Option<SharedStoreSettings> {
     let file::Store { url, schema, wake, writers, readers, .. } = &typed.store;
-    let file::Store { patience_seconds, require_standby, .. } = &typed.store;
+    let file::Store { patience_seconds, migrate, require_standby, .. } = &typed.store;
     range(problems, "store.writers", u64::from(*writers), 1, WRITERS_MAX);
     range(problems, "store.readers", u64::from(*readers), 1, READERS_MAX);
     range(problems, "store.patience_seconds", *patience_seconds, 1, PATIENCE_SECONDS_MAX);
@@ -68,6 +68,7 @@ pub(super) fn check(
         patience_seconds: *patience_seconds,
         writers: *writers,
         readers: *readers,
+        migrate: *migrate,
         require_standby: *require_standby,
         node: node.to_owned(),
     })

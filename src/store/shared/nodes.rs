@@ -6,7 +6,7 @@ use tokio_postgres::types::ToSql;
 
 use super::connect::PgSession;
 use super::error::PgError;
-use super::schema::SCHEMA;
+use super::versions::SCHEMA;
 use crate::store::StoreError;
 
 /// The most writers of a node.

@@ -16,6 +16,7 @@ use super::error::PgError;
 use super::feed::Feed;
 use super::handle::{SharedStore, Tasks};
 use super::hours;
+use super::migrate;
 use super::nodes::{self, NodeProfile};
 use super::options::SharedOptions;
 use super::process::Process;
@@ -26,6 +27,7 @@ use super::schema;
 use super::standby;
 use super::status::NodeStatus;
 use super::upkeep::UpkeepLoop;
+use super::versions::{MIGRATIONS, RECORD_MAX};
 use super::wake::{self, WakeLoop};
 use super::writer::StoreWriter;
 use crate::config::WakeBy;
@@ -148,6 +150,9 @@ async fn prepare(
     let connector = PgConnector::new(&options.pg)?;
     let session = connect_patiently(&connector, options.patience).await?;
     clock_offset::follow(&session, &options.clock, true).await?;
+    if options.migrate {
+        migrate::migrate(&session, connector.schema(), MIGRATIONS).await?;
+    }
     let key = schema::prepare(&session, connector.schema(), None).await?;
     let scrapers = number_scrapers(&session, &options.scrapers).await?;
     let profile = profile(options);
@@ -187,7 +192,7 @@ fn profile(options: &SharedOptions) -> NodeProfile {
     NodeProfile {
         name: options.pg.node.clone(),
         version: env!("CARGO_PKG_VERSION").to_owned(),
-        record_max: 1,
+        record_max: RECORD_MAX,
         workers: Vec::new(),
         settings: Vec::new(),
         started_ms: options.clock.now_ms() as i64,

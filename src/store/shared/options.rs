@@ -26,6 +26,8 @@ pub(crate) struct SharedOptions {
     pub wake: WakeBy,
     /// How long an opening and a write wait for a database that is away.
     pub patience: Duration,
+    /// The tables of an older version are brought to that of this build.
+    pub migrate: bool,
     /// Nothing is accepted where no synchronous standby is connected.
     pub require_standby: bool,
     /// What all evidence may take, bytes.
@@ -50,6 +52,7 @@ impl SharedOptions {
             cache_from_ms: options.cache_from_ms,
             wake: store.wake,
             patience: Duration::from_secs(store.patience_seconds),
+            migrate: store.migrate,
             require_standby: store.require_standby,
             evidence_bytes_max: options.evidence_bytes_max,
             clock: clock.clone(),

@@ -5,18 +5,13 @@ use std::time::Duration;
 
 use super::connect::PgSession;
 use super::error::ErrorClass;
+use super::versions::{META_SCHEMA, META_SCHEMA_MIN, SCHEMA, SCHEMA_MIN};
 use crate::id;
 use crate::store::StoreError;
 use crate::store::error::BackendError;
 
-/// The version of the tables that this build makes and uses.
-pub(super) const SCHEMA: u32 = 1;
-/// The oldest build that works with these tables, by the version that it makes.
-const SCHEMA_MIN: u32 = 1;
 const SCHEMA_SQL: &str = include_str!("sql/schema.sql");
 
-const META_SCHEMA: &str = "schema";
-const META_SCHEMA_MIN: &str = "schema_min";
 const META_ID_KEY: &str = "id_key";
 
 /// The oldest server that is known to work, as `server_version_num`.
@@ -40,9 +35,15 @@ pub(super) enum SchemaError {
     Foreign(String),
     #[error(
         "the store in the schema {schema} was changed by a newer answerd and needs one of at least \
-         its version {needed}; this one has {SCHEMA}: install the newer one"
+         its version {needed}; this one has {build}: install the newer one"
     )]
-    Newer { schema: String, needed: u32 },
+    Newer { schema: String, needed: u32, build: u32 },
+    #[error(
+        "the tables of the store in the schema {schema} are of version {found}, and this answerd \
+         uses those of version {build}; run `answerd db migrate`, which the processes of the \
+         version before go on with, or set `store.migrate = true`"
+    )]
+    Older { schema: String, found: u32, build: u32 },
     #[error(
         "the store in the schema {0} has another key of the ids than this node had: ids that \
          clients hold would not be found; name the database and the schema of before"
@@ -91,6 +92,16 @@ pub(super) async fn prepare(
     schema: &str,
     known_key: Option<[u8; 16]>,
 ) -> Result<[u8; 16], StoreError> {
+    prepare_for(session, schema, known_key, SCHEMA).await
+}
+
+/// Does what [`prepare`] does, for a build that uses the tables of version `build`.
+pub(super) async fn prepare_for(
+    session: &PgSession,
+    schema: &str,
+    known_key: Option<[u8; 16]>,
+    build: u32,
+) -> Result<[u8; 16], StoreError> {
     check_server(session).await?;
     for _ in 0..MAKE_TRIES {
         match relations(session, schema).await? {
@@ -98,7 +109,8 @@ pub(super) async fn prepare(
             Relations::Foreign => return Err(SchemaError::Foreign(schema.to_owned()).into()),
             Relations::WithMeta => {
                 check_role(session, schema).await?;
-                return check_meta(session, schema, known_key).await.map(|meta| meta.id_key);
+                let meta = check_meta(session, schema, known_key, build).await?;
+                return Ok(meta.id_key);
             }
         }
     }
@@ -116,7 +128,7 @@ pub(super) async fn examine(session: &PgSession, schema: &str) -> Result<Option<
         Relations::Foreign => Err(SchemaError::Foreign(schema.to_owned()).into()),
         Relations::WithMeta => {
             check_role(session, schema).await?;
-            check_meta(session, schema, None).await.map(|meta| Some(meta.version))
+            check_meta(session, schema, None, SCHEMA).await.map(|meta| Some(meta.version))
         }
         Relations::None { schema_exists: true } => {
             check_role(session, schema).await?;
@@ -146,7 +158,9 @@ pub(super) async fn find(session: &PgSession, schema: &str) -> Result<[u8; 16], 
     match relations(session, schema).await? {
         Relations::None { .. } => Err(SchemaError::NoStore(schema.to_owned()).into()),
         Relations::Foreign => Err(SchemaError::Foreign(schema.to_owned()).into()),
-        Relations::WithMeta => check_meta(session, schema, None).await.map(|meta| meta.id_key),
+        Relations::WithMeta => {
+            check_meta(session, schema, None, SCHEMA).await.map(|meta| meta.id_key)
+        }
     }
 }
 
@@ -196,14 +210,18 @@ async fn check_server(session: &PgSession) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// What is in a schema.
-enum Relations {
+/// The contents of a schema.
+pub(super) enum Relations {
     None { schema_exists: bool },
     Foreign,
     WithMeta,
 }
 
-async fn relations(session: &PgSession, schema: &str) -> Result<Relations, StoreError> {
+/// Looks what is in a schema.
+///
+/// # Errors
+/// Returns an error if the database fails.
+pub(super) async fn relations(session: &PgSession, schema: &str) -> Result<Relations, StoreError> {
     let row = session.query_one(RELATIONS, &[&schema]).await?;
     Ok(match (row.get(1), row.get(2)) {
         (_, true) => Relations::WithMeta,
@@ -255,6 +273,7 @@ async fn check_meta(
     session: &PgSession,
     schema: &str,
     known_key: Option<[u8; 16]>,
+    build: u32,
 ) -> Result<SchemaMeta, StoreError> {
     let foreign = || SchemaError::Foreign(schema.to_owned());
     let rows = match session.query("SELECT name, value FROM meta LIMIT 100", &[]).await {
@@ -267,17 +286,20 @@ async fn check_meta(
         row.try_get::<_, Vec<u8>>(1).ok()
     };
     let version = |name| String::from_utf8(value(name)?).ok()?.parse::<u32>().ok();
-    let known = version(META_SCHEMA).ok_or_else(foreign)?;
+    let found = version(META_SCHEMA).ok_or_else(foreign)?;
     let needed = version(META_SCHEMA_MIN).ok_or_else(foreign)?;
-    if needed > SCHEMA {
-        return Err(SchemaError::Newer { schema: schema.to_owned(), needed }.into());
+    if needed > build {
+        return Err(SchemaError::Newer { schema: schema.to_owned(), needed, build }.into());
+    }
+    if found < build {
+        return Err(SchemaError::Older { schema: schema.to_owned(), found, build }.into());
     }
     let key = value(META_ID_KEY).and_then(|key| <[u8; 16]>::try_from(key).ok());
     let key = key.ok_or(StoreError::Damaged("the key of the ids is missing"))?;
     if known_key.is_some_and(|known| known != key) {
         return Err(SchemaError::OtherKey(schema.to_owned()).into());
     }
-    Ok(SchemaMeta { version: known, id_key: key })
+    Ok(SchemaMeta { version: found, id_key: key })
 }
 
 /// Checks that the role may make tables in the schema and owns those that are there: only an owner

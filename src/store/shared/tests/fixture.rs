@@ -32,6 +32,7 @@ pub(super) fn options(place: &Place, node: &str) -> SharedOptions {
         cache_from_ms: 0,
         wake: WakeBy::Notify,
         patience: Duration::from_secs(10),
+        migrate: false,
         require_standby: false,
         evidence_bytes_max: 1 << 20,
         clock: Clock::manual(START_MS).0,

@@ -19,6 +19,7 @@ mod list;
 mod listening;
 mod loops;
 mod membership;
+mod migrate;
 mod model;
 mod moving;
 mod neighbors;

@@ -52,6 +52,7 @@ fn settings(place: &Place) -> SharedStoreSettings {
         patience_seconds: 10,
         writers: 2,
         readers: 2,
+        migrate: false,
         require_standby: false,
         node: "a".to_owned(),
     }
