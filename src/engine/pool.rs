@@ -97,6 +97,8 @@ pub(super) struct Pool<T> {
     threads: Mutex<Threads>,
     /// Threads that have lost their slot and still run.
     abandoned: AtomicUsize,
+    /// The most entries of a kind that are taken ahead of threads that are busy.
+    ahead_max: usize,
 }
 
 #[derive(Default)]
@@ -131,7 +133,14 @@ impl<T> Pool<T> {
             stop,
             threads: Mutex::default(),
             abandoned: AtomicUsize::new(0),
+            ahead_max: capacity,
         }
+    }
+
+    /// Takes no more entries of a kind ahead of its threads than they can begin soon: one for each
+    /// that is idle, and for half of all. What waits here, other processes cannot begin.
+    pub(crate) fn sharing(self) -> Pool<T> {
+        Pool { ahead_max: self.size / 2 + 1, ..self }
     }
 
     /// Starts the threads. Each calls `run` with its slot and ends when that returns.
@@ -225,10 +234,11 @@ impl<T> Pool<T> {
         self.lane(urgent).overflow.store(true, Ordering::SeqCst);
     }
 
-    /// Returns how many more entries of a kind fit.
+    /// Returns how many more entries of a kind are to be taken.
     pub(crate) fn room(&self, urgent: bool) -> usize {
         let lane = self.lane(urgent);
-        lane.capacity.saturating_sub(lane.receiver.len())
+        let most = lane.capacity.min(self.ahead_max.saturating_add(self.idle()));
+        most.saturating_sub(lane.receiver.len())
     }
 
     /// Returns whether entries of a kind were left out since the latest [`Pool::begin_refill`].
@@ -242,10 +252,10 @@ impl<T> Pool<T> {
         self.lane(urgent).overflow.store(false, Ordering::SeqCst);
     }
 
-    /// Returns whether entries were left out of a channel that is half empty by now.
+    /// Returns whether entries were left out, and half of what is taken ahead is used up by now.
     pub(crate) fn wants_refill(&self) -> bool {
         [&self.urgent, &self.normal].into_iter().any(|lane| {
-            lane.overflow.load(Ordering::SeqCst) && lane.receiver.len() < lane.capacity / 2
+            lane.overflow.load(Ordering::SeqCst) && lane.receiver.len() < self.ahead_max.div_ceil(2)
         })
     }
 
@@ -279,12 +289,6 @@ impl<T> Pool<T> {
     /// Returns how many threads wait for an entry.
     pub(crate) fn idle(&self) -> usize {
         self.idle.load(Ordering::Relaxed)
-    }
-
-    /// Returns how many entries the workers can begin soon: one for each that is idle, and for half
-    /// of all.
-    pub(crate) fn begin_soon(&self) -> usize {
-        self.idle() + self.size / 2 + 1
     }
 
     /// Urgent entries go first, except for every [`NORMAL_PICK_EVERY`]th pick.
@@ -350,6 +354,21 @@ mod tests {
         assert!(pool.wants_refill());
         pool.begin_refill(false);
         assert!(!pool.wants_refill() && !pool.overflowed(true));
+    }
+
+    #[test]
+    fn shared_work_is_taken_ahead_for_half_of_the_threads() {
+        let shared = pool(4).sharing();
+        assert_eq!(shared.room(false), 3);
+        (0..3).for_each(|entry| assert!(shared.offer(entry, false)));
+        shared.note_overflow(false);
+        // All threads are busy: what is left is for others.
+        assert_eq!((shared.room(false), shared.wants_refill()), (0, false));
+        assert_eq!(shared.next(false), Next::Entry(0));
+        assert!(!shared.wants_refill());
+        assert_eq!(shared.next(false), Next::Entry(1));
+        assert_eq!((shared.room(false), shared.wants_refill()), (2, true));
+        assert_eq!(pool(4).room(false), 8);
     }
 
     #[test]

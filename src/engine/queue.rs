@@ -115,6 +115,11 @@ impl Queue {
         }
     }
 
+    /// Leaves to other processes what its workers cannot begin soon: see [`Pool::sharing`].
+    pub(crate) fn sharing(self) -> Queue {
+        Queue { pool: self.pool.sharing(), ..self }
+    }
+
     /// Returns the name of the scraper.
     pub(crate) fn name(&self) -> &str {
         &self.pool.name

@@ -266,9 +266,11 @@ fn refill(engine: &Engine, queue: &Queue, now_ms: UnixMs) -> Result<(), StoreErr
     for interactive in [true, false] {
         queue.pool.begin_refill(interactive);
         let store = &engine.context.store;
-        let room = queue.pool.room(interactive);
-        // What one process takes, the others do not get.
-        let most = if store.is_shared() { room.min(queue.pool.begin_soon()) } else { room };
+        let most = queue.pool.room(interactive);
+        if most == 0 {
+            queue.pool.note_overflow(interactive);
+            continue;
+        }
         let is_held = |row| queue.has_claimed(row);
         let reserved = store.reserve(queue.scraper, interactive, now_ms, most, is_held)?;
         if reserved.len() >= most {

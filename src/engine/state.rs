@@ -107,7 +107,8 @@ impl Engine {
         let queue = |(number, name): (u16, &str)| {
             let workers = workers(settings, name, &store, number);
             let stop = context.stop.clone();
-            Queue::new(number, name.to_owned(), workers, clock.clone(), stop)
+            let queue = Queue::new(number, name.to_owned(), workers, clock.clone(), stop);
+            if store.is_shared() { queue.sharing() } else { queue }
         };
         let mut queues: Vec<Queue> = store.scrapers().map(queue).collect();
         queues.sort_by_key(|queue| queue.scraper);

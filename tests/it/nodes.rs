@@ -3,7 +3,7 @@
 use answerd::clock::Clock;
 use serde_json::{Value, json};
 
-use crate::app::{App, Builder, START_MS, Scripted, until};
+use crate::app::{App, Builder, Gate, START_MS, Scripted, Step, until};
 use crate::child::{answerd, command};
 use crate::limits::{A, B, keys};
 use crate::metrics::scrape;
@@ -205,4 +205,27 @@ fn check_looks_at_the_database_and_says_what_a_start_would_say() {
     let (code, offline) = check(&["--offline"], nowhere, "false");
     assert_eq!((code, &offline["database"]), (Some(0), &Value::Null));
     drop(directory);
+}
+
+#[test]
+fn jobs_that_a_busy_node_cannot_begin_are_run_by_another() {
+    const JOBS: usize = 12;
+    let schema = PostgresServer::shared().new_schema();
+    let gate = Gate::default();
+    let held = Scripted::new("held", [Step::Hold(gate.clone())]);
+    let one = |name| node(&schema, name).set("SCRAPERS__CHATGPT__WORKERS", 1);
+    let a = one("a").scripted("chatgpt", &held).start();
+    let first = a.submit("chatgpt", "holds the only worker");
+    gate.arrived(1);
+    let ids: Vec<String> = (0..JOBS).map(|n| a.submit("chatgpt", &format!("job {n}"))).collect();
+    let b = one("b").scripted("chatgpt", &Scripted::new("free", [])).start();
+    let done = |id: &String| a.get(&format!("/jobs/{id}")).expect(200)["status"] == "done";
+    // One waits for the worker, as it may be free the next moment.
+    until(|| (ids.iter().filter(|id| done(id)).count() + 1 >= JOBS).then_some(()));
+    gate.open();
+    for id in ids.iter().chain([&first]) {
+        assert_eq!(b.ended(id)["status"], "done");
+    }
+    b.stop();
+    a.stop();
 }
