@@ -20,6 +20,11 @@ use crate::store::{Blocking, CacheEntry, StoreError};
 /// How much later than others a result may be seen that was stored at the same time, milliseconds.
 const LATE_MS_MAX: u64 = 10_000;
 
+/// One read of this many looks at the results of all hours. The others look at those of jobs of this
+/// hour and the last one, which nearly all are: a statement over the tables of a day takes long to
+/// plan.
+const READS_FOR_ALL_HOURS: u64 = 60;
+
 /// The scrapers that have open jobs which are due at `$1`.
 const OPEN: &str = "
     SELECT number FROM scrapers WHERE EXISTS (
@@ -31,14 +36,17 @@ const OPEN: &str = "
 
 /// The place up to which the feed has been read.
 pub(super) struct Feed {
-    /// Results that were stored before are known.
-    stored_from_ms: UnixMs,
+    /// Results of jobs of the last hours that were stored before are known.
+    late_from_ms: UnixMs,
+    /// Results of jobs of all hours that were stored before are known.
+    all_from_ms: UnixMs,
+    reads: u64,
 }
 
 impl Feed {
     /// Creates one that begins with the results that were stored from `stored_from_ms` on.
     pub(super) fn new(stored_from_ms: UnixMs) -> Feed {
-        Feed { stored_from_ms }
+        Feed { late_from_ms: stored_from_ms, all_from_ms: stored_from_ms, reads: 0 }
     }
 
     /// Reads what is new.
@@ -47,9 +55,17 @@ impl Feed {
     /// Returns an error if the database fails.
     pub(super) async fn read(&mut self, process: &Process) -> Result<(), StoreError> {
         read_depths(process).await?;
-        let newest_ms = read_cache(process, self.stored_from_ms).await?;
-        let from_ms = newest_ms.map_or(0, |newest_ms| newest_ms.saturating_sub(LATE_MS_MAX));
-        self.stored_from_ms = self.stored_from_ms.max(from_ms);
+        let is_of_all = self.reads.is_multiple_of(READS_FOR_ALL_HOURS);
+        self.reads += 1;
+        let (from_ms, first_hour) = if is_of_all {
+            (&mut self.all_from_ms, i32::MIN)
+        } else {
+            let this_hour = Hour::of_ms(process.status.wall_ms()).number();
+            (&mut self.late_from_ms, this_hour - 1)
+        };
+        let newest_ms = read_cache(process, first_hour, *from_ms).await?;
+        let known_ms = newest_ms.map_or(0, |newest_ms| newest_ms.saturating_sub(LATE_MS_MAX));
+        *from_ms = known_ms.max(*from_ms);
         Ok(())
     }
 }
@@ -100,10 +116,15 @@ async fn learn_scrapers(process: &Process) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Reads the results that were stored from `from_ms` on. Returns when the newest of them was.
-async fn read_cache(process: &Process, from_ms: UnixMs) -> Result<Option<UnixMs>, StoreError> {
-    let hours = "SELECT hour FROM hours ORDER BY hour";
-    let hours = process.reads.ask_text(hours, Vec::new()).committed().await?;
+/// Reads the results that were stored from `from_ms` on, of jobs from `first_hour` on. Returns when
+/// the newest of them was.
+async fn read_cache(
+    process: &Process,
+    first_hour: i32,
+    from_ms: UnixMs,
+) -> Result<Option<UnixMs>, StoreError> {
+    let hours = "SELECT hour FROM hours WHERE hour >= $1 ORDER BY hour";
+    let hours = process.reads.ask_text(hours, vec![Arc::new(first_hour)]).committed().await?;
     let hours = hours.iter().filter_map(|row| Hour::of_number(row.get(0)));
     let mut text = String::new();
     for hour in hours {

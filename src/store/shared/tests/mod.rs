@@ -10,6 +10,7 @@ mod cut;
 mod deletion;
 mod ended_jobs;
 mod evidence;
+mod feed;
 mod fixture;
 mod hours;
 mod inspect;
