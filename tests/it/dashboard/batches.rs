@@ -47,7 +47,9 @@ fn a_batch_is_a_table_of_its_prompts_and_what_failed_is_retried_from_it() {
     dashboard.shows("4 of 4 items ended: 3 done, 1 failed");
     dashboard.shows("Why jobs failed");
     dashboard.keep("batch");
-    dashboard.click("Retry 1 failed job");
+    dashboard.click("Retry failed");
+    dashboard.shows("Submit 1 job again as a new batch?");
+    dashboard.click("Retry 1 job");
     browser.until(&format!(
         "location.hash.startsWith('#/batches/') && location.hash !== '#/batches/{id}'"
     ));
@@ -73,6 +75,9 @@ fn a_running_batch_says_how_far_it_is_and_is_canceled() {
     let id = batch["batch_id"].as_str().unwrap();
     let dashboard = Dashboard::open(&app, &format!("/batches/{id}"));
     dashboard.shows("0 of 3 items ended");
+    dashboard.click("Cancel unfinished");
+    dashboard.shows("Cancel 3 jobs? This cannot be undone.");
+    dashboard.keep("batch-question");
     dashboard.click("Cancel 3 jobs");
     dashboard.browser.until("document.querySelectorAll('[data-state=canceled]').length >= 3");
     dashboard.shows("3 of 3 items ended");

@@ -9,6 +9,7 @@ use crate::webhooks::ALLOW_LOOPBACK;
 
 const TAB: &str = "\u{E004}";
 const ENTER: &str = "\u{E007}";
+const ESCAPE: &str = "\u{E00C}";
 const SPACE: &str = " ";
 /// The most presses from the start of a view to anything in it.
 const TABS_MAX: usize = 80;
@@ -87,9 +88,19 @@ fn each_action_on_jobs_and_batches_is_reached_by_tab() {
     gates[2].arrived(1);
     dashboard.go(&format!("/batches/{}", batch["batch_id"].as_str().unwrap()));
     dashboard.shows("0 of 2 items ended");
-    press(&dashboard, "Cancel 2 jobs", ENTER);
+    // The first answer is a no.
+    press(&dashboard, "Cancel unfinished", ENTER);
+    dashboard.shows("Cancel 2 jobs? This cannot be undone.");
+    browser.press(&[ESCAPE]);
+    browser.until("document.activeElement.innerText === 'Cancel unfinished'");
+    browser.until("!document.querySelector('.bulk .buttons')");
+    browser.press(&[ENTER]);
+    browser.until("document.activeElement.innerText === 'Cancel 2 jobs'");
+    browser.press(&[ENTER]);
     dashboard.shows("2 of 2 items ended");
-    press(&dashboard, "Retry 2 failed jobs", ENTER);
+    press(&dashboard, "Retry failed", ENTER);
+    browser.until("document.activeElement.innerText === 'Retry 2 jobs'");
+    browser.press(&[ENTER]);
     dashboard.shows("0 of 2 items ended");
     press(&dashboard, "Side by side", ENTER);
     browser.until("location.hash.startsWith('#/compare/')");

@@ -2,7 +2,7 @@
 
 import { ApiError, json, text } from "./api.js";
 import { batchBadge } from "./batches.js";
-import { save } from "./bulk.js";
+import { ACTIONS, question, save } from "./bulk.js";
 import { announce, breakable, copyButton, el, fill, gauge, scrolls } from "./dom.js";
 import { duration, moment, plural, serverNow, whole, words } from "./format.js";
 import { complain, follow, live } from "./live.js";
@@ -19,11 +19,12 @@ const REFRESH_MS = 1000;
 export function batch(main, { id, signal, drawn }) {
   const title = el("div", { class: "title" }, el("h1", {}, "Batch"));
   const error = el("p", { class: "error", role: "alert" });
+  const asked = el("div", { class: "bulk" });
   const status = el("section", { class: "card", "aria-label": "Progress" });
   const failures = el("div", { class: "stack" });
   const matrix = el("section", { class: "card flush", "aria-labelledby": "matrix-title" });
   const more = el("p", { class: "paging" });
-  fill(main, el("a", { class: "back", href: "#/batches" }, "← Batches"), title, error, status, failures, matrix, more);
+  fill(main, el("a", { class: "back", href: "#/batches" }, "← Batches"), title, asked, error, status, failures, matrix, more);
   /** The prompts by job, as far as the key may read them. */
   const prompts = new Map();
   /** The element of every item that is drawn. */
@@ -91,17 +92,32 @@ export function batch(main, { id, signal, drawn }) {
     const focused = document.activeElement?.dataset?.action;
     fill(title, el("h1", { dir: "auto" }, label ? breakable(label) : "Batch"), batchBadge(latest.status, counts),
       el("div", { class: "controls" },
-        counts.failed > 0 && button("retry", `Retry ${plural(counts.failed, "failed job")}`, retry, "primary"),
-        pending && button("cancel", `Cancel ${plural(counts.pending, "job")}`, cancel, "danger"),
-        counts.done > 0 && button("csv", "Download CSV", () => download("csv", "text/csv")),
-        counts.done > 0 && button("ndjson", "Download NDJSON", () => download("ndjson", "application/x-ndjson")),
+        counts.failed > 0 && button("retry", ACTIONS.retry.name, () => ask("retry", counts.failed, retry), "primary"),
+        pending && button("cancel", ACTIONS.cancel.name, () => ask("cancel", counts.pending, cancel), "danger"),
+        counts.done > 0 && button("csv", "Download CSV", () => act(() => download("csv", "text/csv"))),
+        counts.done > 0 && button("ndjson", "Download NDJSON", () => act(() => download("ndjson", "application/x-ndjson"))),
         el("a", { class: "button", href: `#/compare/${id}` }, "Side by side"),
         copyButton("Copy id", () => id)));
     if (focused) title.querySelector(`[data-action="${focused}"]`)?.focus({ preventScroll: true });
   }
 
-  function button(action, name, run, tone = "") {
-    return el("button", { type: "button", class: `button ${tone}`, "data-action": action, disabled: busy, on: { click: () => act(run) } }, name);
+  function button(action, name, click, tone = "") {
+    return el("button", { type: "button", class: `button ${tone}`, "data-action": action, disabled: busy, on: { click } }, name);
+  }
+
+  /** Asks before something is done to all jobs of a kind. */
+  function ask(action, count, run) {
+    const jobs = plural(count, "job");
+    const { ask: words, yes, tone } = ACTIONS[action];
+    const no = () => {
+      fill(asked);
+      title.querySelector(`[data-action="${action}"]`)?.focus();
+    };
+    const go = () => {
+      fill(asked);
+      act(run);
+    };
+    question(asked, words(jobs), { yes: yes(jobs), tone, act: go, no });
   }
 
   async function act(run) {

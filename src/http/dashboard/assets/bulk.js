@@ -10,7 +10,7 @@ import { newId } from "./session.js";
 const IDS_MAX = 1000;
 const PAGE_JOBS = 200;
 
-const ACTIONS = {
+export const ACTIONS = {
   retry: {
     name: "Retry failed", fits: ["failed"], none: "No failed job matches.",
     ask: (jobs) => `Submit ${jobs} again as a new batch? Their webhooks are not called.`,
@@ -27,6 +27,19 @@ const ACTIONS = {
     yes: (jobs) => `Delete ${jobs}`, tone: "danger",
   },
 };
+
+/** Asks in a place before something is done to many jobs. Escape is a no. */
+export function question(place, words, { yes, tone = "primary", act, no }, ...below) {
+  const button = (name, click, look) => el("button", { type: "button", class: `button small ${look}`, on: { click } }, name);
+  const go = button(yes, act, tone);
+  const escape = (event) => {
+    if (event.key === "Escape") no();
+  };
+  const asked = el("div", { class: "stack", on: { keydown: escape } }, el("p", {}, words), el("div", { class: "buttons" }, go, button("Keep as it is", no, "")));
+  fill(place, asked, ...below);
+  announce(words);
+  go.focus();
+}
 
 /** The parameters of the filters that are set, without the status; null where they name no jobs in particular. */
 function chosen(filter) {
@@ -62,7 +75,7 @@ export function bulkActions(changed, signal) {
         currentTarget.disabled = false;
       }
     };
-    const button = (name, act, tone = "") => el("button", { type: "button", class: `button small ${tone}`, on: { click: run(act) } }, name);
+    const button = (name, act) => el("button", { type: "button", class: "button small", on: { click: run(act) } }, name);
     buttons();
 
     function buttons(focus = "") {
@@ -94,11 +107,8 @@ export function bulkActions(changed, signal) {
       }
       const jobs = more ? `the newest ${plural(matched, "job")}` : plural(matched, "job");
       const key = newId();
-      const yes = button(action.yes(jobs), () => (ids ? remove(ids) : act(path, key)), action.tone ?? "primary");
-      fill(element, el("p", {}, action.ask(jobs)),
-        el("div", { class: "buttons" }, yes, el("button", { type: "button", class: "button small", on: { click: () => buttons(action.name) } }, "Keep as it is")), error);
-      announce(action.ask(jobs));
-      yes.focus();
+      const yes = run(() => (ids ? remove(ids) : act(path, key)));
+      question(element, action.ask(jobs), { yes: action.yes(jobs), tone: action.tone, act: yes, no: () => buttons(action.name) }, error);
     }
 
     async function act(path, key) {
