@@ -3,14 +3,13 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::child::{Served, answerd, command, store_directory};
+use crate::child::{Served, command, store_directory};
 
 /// What bash offers for a line whose last word is being typed.
-fn offered(words: &[&str], store: &Path, url: &str) -> Vec<String> {
-    let script = String::from_utf8(answerd(&["completions", "bash"], store).stdout).unwrap();
+fn offered(words: &[&str], url: &str) -> Vec<String> {
     let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
     let typed = format!(
-        "{script}\nCOMP_WORDS=(answerd {}); COMP_CWORD={}\n\
+        "source <(answerd completions bash)\nCOMP_WORDS=(answerd {}); COMP_CWORD={}\n\
          function=$(complete -p answerd | sed 's/.*-F \\([^ ]*\\).*/\\1/')\n\
          \"$function\" answerd '{}' '{}'\nprintf '%s\\n' \"${{COMPREPLY[@]}}\"\n",
         quoted.join(" "),
@@ -39,7 +38,7 @@ fn bash_completes_scrapers_ids_and_labels_of_the_running_service() {
         job["job_id"].as_str().unwrap().to_owned()
     };
     let (first, second) = (submitted("nightly"), submitted("two+words"));
-    let typed = |words: &[&str]| offered(words, &store, &served.base);
+    let typed = |words: &[&str]| offered(words, &served.base);
     assert_eq!(typed(&["submit", "prac"]), ["practice"]);
     assert!(typed(&["submit", ""]).contains(&"chatgpt".to_owned()));
     let mut ids = vec![first.clone(), second];

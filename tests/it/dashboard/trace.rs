@@ -132,6 +132,8 @@ fn job_of_a_batch_leads_to_the_jobs_beside_it_and_to_its_place() {
         "Browser.grantPermissions",
         json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] }),
     );
+    // A page may copy only while it has the focus, which no other window may take here.
+    browser.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }));
     dashboard.click("Copy id");
     dashboard.shows("Copied");
     let copied = browser.wait_for("navigator.clipboard.readText().then(done, (e) => done(`${e}`))");
