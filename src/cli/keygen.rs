@@ -31,7 +31,7 @@ Examples:
 /// Make an API key
 ///
 /// Prints the key once, on stderr, and the lines for config.toml on stdout, so that `>>` adds them
-/// to the file and the key itself goes nowhere but before your eyes. Only the key's hash is kept;
+/// to the file, and the key is shown on the terminal alone. Only the key's hash is kept;
 /// a lost key is replaced by a new one. With --webhook it prints a secret that signs webhooks, on
 /// stdout: the service takes it from the variable that `secret_env` in [webhooks] names.
 #[derive(Debug, ClapArgs)]

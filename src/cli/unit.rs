@@ -31,8 +31,8 @@ Examples:
 pub(crate) struct Args {
     /// Print the drop-in that lets the service drive Chromium instead
     ///
-    /// It belongs into /etc/systemd/system/answerd.service.d/browser.conf and takes back what
-    /// Chromium cannot live with: it is needed for upstreams of the kind `browser` only.
+    /// Save it as /etc/systemd/system/answerd.service.d/browser.conf. It removes the restrictions
+    /// that stop Chromium, and is needed for upstreams of the kind `browser` only.
     #[arg(long)]
     browser: bool,
     /// The binary that the unit runs

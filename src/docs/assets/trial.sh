@@ -24,8 +24,8 @@ chmod 755 "$folder"
 # The server refuses to run as root.
 as=
 if [ "$(id -u)" = 0 ]; then
-  user=postgres
-  id -u "$user" >/dev/null 2>&1 || user=nobody
+  # Where PostgreSQL has no user, the one that owns nothing.
+  user=$(id -un postgres 2>/dev/null || id -un 65534)
   as="setpriv --reuid=$(id -u "$user") --regid=$(id -g "$user") --clear-groups"
 fi
 
