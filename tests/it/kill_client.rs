@@ -14,7 +14,7 @@ const ITEMS_MAX: usize = 6;
 const RETRIES: u64 = 3;
 /// How many times a minute is waited for a job's end.
 const WAITS_MAX: usize = 10;
-/// How often a client asks that is told to come again.
+/// How often a client repeats a request that was refused for now.
 const REFUSED_PAUSE: Duration = Duration::from_millis(50);
 
 /// Numbers that a seed determines (SplitMix64).

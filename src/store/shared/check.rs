@@ -28,7 +28,7 @@ const BYTES: &str = "
 
 impl Store {
     /// Checks a shared store, whose processes go on meanwhile: every record and its checksum, and
-    /// what the tables say of each other. `seen` is told how far that has come. Blocks.
+    /// what the tables say of each other. `seen` gets the progress. Blocks.
     ///
     /// # Errors
     /// Returns an error if the database fails or has no store; all damage is in the report.

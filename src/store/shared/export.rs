@@ -30,7 +30,7 @@ pub(super) type JobLine<'a> = &'a dyn Fn(&Job, Uuid, Option<&[u8]>) -> Vec<u8>;
 impl Store {
     /// Writes every job of a shared store that can be read as a line of JSON, the oldest hour
     /// first; `line` renders it. Its processes go on meanwhile: a job that is submitted later may
-    /// be among them or not. `seen` is told how far that has come. Blocks.
+    /// be among them or not. `seen` gets the progress. Blocks.
     ///
     /// # Errors
     /// Returns an error if the database fails or has no store, or `out` cannot be written.

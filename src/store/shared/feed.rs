@@ -20,9 +20,9 @@ use crate::store::{Blocking, CacheEntry, StoreError};
 /// How much later than others a result may be seen that was stored at the same time, milliseconds.
 const LATE_MS_MAX: u64 = 10_000;
 
-/// One read of this many looks at the results of all hours. The others look at those of jobs of this
-/// hour and the last one, which nearly all are: a statement over the tables of a day takes long to
-/// plan.
+/// One read of this many looks at the results of all hours. The others look at those of jobs of
+/// this hour and the last one, which nearly all are: a statement over the tables of a day takes
+/// long to plan.
 const READS_FOR_ALL_HOURS: u64 = 60;
 
 /// The scrapers that have open jobs which are due at `$1`.

@@ -212,8 +212,8 @@ impl SharedStore {
     }
 
     /// Gives an operation to the writer of its row without waiting: full is an error, so that a
-    /// handler never blocks. A caller is told if it takes too long: a writer waits for a standby
-    /// for as long as there is none.
+    /// handler never blocks. A caller gets an error after the patience: a writer waits for a
+    /// standby for as long as there is none.
     pub(super) fn queue<T: Send + 'static>(
         &self,
         row: Row,

@@ -26,7 +26,7 @@ pub(crate) struct SharedOptions {
     pub wake: WakeBy,
     /// How long an opening and a write wait for a database that is away.
     pub patience: Duration,
-    /// The tables of an older version are brought to that of this build.
+    /// A start migrates tables of an older version.
     pub migrate: bool,
     /// Nothing is accepted where no synchronous standby is connected.
     pub require_standby: bool,

@@ -26,7 +26,7 @@ use crate::receiver::{Receiver, SECRET};
 const CLIENTS: usize = 4;
 /// How long a long silence or outage lasts, seconds.
 const LONG_SECONDS: u64 = 40;
-/// From so many rounds of kills on, a run is a long one.
+/// A run with this many rounds of kills or more is a long one.
 const LONG_ROUNDS: u64 = 50;
 /// How often something is looked at that takes seconds.
 const LOOK_EVERY: Duration = Duration::from_millis(20);

@@ -211,7 +211,7 @@ fn damage_of_what_is_not_hot_is_found() {
 fn hour_whose_jobs_have_expired_is_passed_over_and_what_is_kept_of_it_is_not() {
     let Filled { place, node, jobs } = filled();
     let later_ms = START_MS + 25 * HOUR_MS;
-    // Nobody has settled the jobs that wait.
+    // The jobs that wait are not settled.
     assert_eq!(checked(&place.options, later_ms).problems, Vec::<String>::new());
     while node.store.sweep(later_ms, 0).unwrap().rows > 0 {}
     block_on(async { remove_hours(&place.connect().await, later_ms).await.unwrap() });

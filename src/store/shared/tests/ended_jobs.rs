@@ -1,4 +1,4 @@
-//! Jobs that have ended are told from memory for some moments, and not when they were deleted.
+//! Finished jobs are read from memory for ten seconds, and not after they were deleted.
 
 use super::fixture::{Node, options};
 use super::listening::{second, until, with_clock};

@@ -86,7 +86,7 @@ fn change_waits_for_who_uses_the_table_and_is_tried_again() {
             while number(&watcher, waiting).await == 0 {
                 tokio::task::yield_now().await;
             }
-            // The first try gives up, so that whoever comes behind it does not wait for long.
+            // The first try gives up, so that those behind it do not wait for long.
             while number(&watcher, waiting).await > 0 {
                 tokio::task::yield_now().await;
             }

@@ -56,7 +56,7 @@ impl PostgresServer {
         SHARED.get_or_init(PostgresServer::start)
     }
 
-    /// Ends the server in order; whoever is connected is cut off.
+    /// Ends the server in order; open connections are cut.
     pub(crate) fn stop(&self) {
         self.command("stop");
     }

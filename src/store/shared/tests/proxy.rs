@@ -32,7 +32,7 @@ pub(super) enum Door {
     Shut,
     /// They wait, as for a server that hangs.
     Held,
-    /// They wait, and so do those that are open: as when a network has gone, which tells nobody.
+    /// They wait, and so do those that are open: as when a network is down, which closes nothing.
     Hole,
 }
 
