@@ -5,6 +5,7 @@
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use answerd::server::Server;
@@ -57,9 +58,10 @@ pub(crate) fn table(counts: &[usize], directory: &Path) {
         Box::new(|client, n| submit("chatgpt", format_args!("shared+{client}"), n))
     });
     servers.rows("whole jobs", counts, |_| {
-        let began_ms = shared::now_ms();
-        Box::new(move |client, n| {
-            let prompt = format!("whole+{began_ms}+{client}+{n}");
+        // No prompt twice, in any of the turns: it would be answered from the cache.
+        let (began_ms, jobs) = (shared::now_ms(), AtomicUsize::new(0));
+        Box::new(move |_, _| {
+            let prompt = format!("whole+{began_ms}+{}", jobs.fetch_add(1, Ordering::Relaxed));
             format!("GET /scrapers/practice?prompt={prompt} HTTP/1.1\r\nhost: localhost\r\n\r\n")
         })
     });
