@@ -15,7 +15,8 @@ fn session_has_its_settings_and_a_name() {
         let row = session
             .query_one(
                 "SELECT current_setting('search_path'), current_setting('lock_timeout'),
-                        current_setting('statement_timeout'), current_setting('application_name')",
+                        current_setting('statement_timeout'), current_setting('application_name'),
+                        current_setting('jit')",
                 &[],
             )
             .await
@@ -24,6 +25,8 @@ fn session_has_its_settings_and_a_name() {
         // A commit that waits for a standby is not to be ended, and acknowledged, by the server.
         assert_eq!((row.get(1), row.get(2)), ("5s", "0"));
         assert_eq!(row.get::<_, &str>(3), "answerd/test/writer-1");
+        // A beat of a node would cost 0.2 s of processor time.
+        assert_eq!(row.get::<_, &str>(4), "off");
         for (purpose, timeout) in [(Purpose::List, "0"), (Purpose::Reader(0), "8s")] {
             let session = connector.connect(purpose).await.unwrap();
             let row = session.query_one("SHOW statement_timeout", &[]).await.unwrap();
