@@ -1,6 +1,7 @@
 //! What follows from a commit of the store: jobs get to their queues, threads and callers are woken.
 
 use std::sync::Weak;
+use std::sync::atomic::Ordering;
 
 use super::events::EngineEvent;
 use super::lock::lock;
@@ -22,6 +23,12 @@ impl Engine {
                     }
                     self.waiters.transition.wake(row);
                 }
+                Effect::Taken { scraper, row, interactive } => {
+                    if let Some(queue) = self.queue(scraper) {
+                        // Whatever waits outside of the channel: no other process can begin it.
+                        queue.offer_from_index(row, interactive);
+                    }
+                }
                 Effect::Deadline { at_ms }
                 | Effect::Slot { due_ms: at_ms }
                 | Effect::Alert { due_ms: at_ms } => {
@@ -41,7 +48,10 @@ impl Engine {
                     }
                 }
                 Effect::Open { scraper } => {
-                    wake |= self.queue(scraper).is_some_and(|queue| queue.pool.size > 0);
+                    if let Some(queue) = self.queue(scraper).filter(|queue| queue.pool.size > 0) {
+                        queue.note_open();
+                        wake = true;
+                    }
                 }
                 Effect::Cached { .. } => {}
             }
@@ -95,6 +105,13 @@ impl Listener for Weak<Engine> {
             moves: engine.waiters.transition.rows(),
             running: running.collect(),
         }
+    }
+
+    fn idle_workers(&self, scraper: u16, interactive: bool) -> usize {
+        let Some(engine) = self.upgrade() else { return 0 };
+        let stops = engine.context.stopped.load(Ordering::Relaxed);
+        let queue = engine.queue(scraper).filter(|_| !stops);
+        queue.map_or(0, |queue| queue.pool.free(interactive))
     }
 
     fn news(&self) -> NodeNews {

@@ -241,6 +241,13 @@ impl<T> Pool<T> {
         most.saturating_sub(lane.receiver.len())
     }
 
+    /// Returns how many threads wait for an entry for which none is on its way; 0 where entries of
+    /// that kind were left out, which come first.
+    pub(crate) fn free(&self, urgent: bool) -> usize {
+        let waiting = self.urgent.receiver.len() + self.normal.receiver.len();
+        if self.overflowed(urgent) { 0 } else { self.idle().saturating_sub(waiting) }
+    }
+
     /// Returns whether entries of a kind were left out since the latest [`Pool::begin_refill`].
     pub(crate) fn overflowed(&self, urgent: bool) -> bool {
         self.lane(urgent).overflow.load(Ordering::SeqCst)
@@ -254,9 +261,13 @@ impl<T> Pool<T> {
 
     /// Returns whether entries were left out, and half of what is taken ahead is used up by now.
     pub(crate) fn wants_refill(&self) -> bool {
-        [&self.urgent, &self.normal].into_iter().any(|lane| {
-            lane.overflow.load(Ordering::SeqCst) && lane.receiver.len() < self.ahead_max.div_ceil(2)
-        })
+        [true, false].into_iter().any(|urgent| self.wants(urgent))
+    }
+
+    /// Returns whether entries of a kind were left out, and half of what is taken ahead is used up.
+    pub(crate) fn wants(&self, urgent: bool) -> bool {
+        let lane = self.lane(urgent);
+        lane.overflow.load(Ordering::SeqCst) && lane.receiver.len() < self.ahead_max.div_ceil(2)
     }
 
     /// Returns how many entries of a kind wait.
@@ -354,6 +365,18 @@ mod tests {
         assert!(pool.wants_refill());
         pool.begin_refill(false);
         assert!(!pool.wants_refill() && !pool.overflowed(true));
+    }
+
+    #[test]
+    fn thread_that_waits_is_free_unless_entries_come_first() {
+        let pool = pool(2);
+        assert_eq!(pool.free(false), 0, "no thread waits");
+        pool.idle.store(2, Ordering::Relaxed);
+        assert_eq!(pool.free(false), 2);
+        assert!(pool.offer(1, true));
+        assert_eq!(pool.free(false), 1);
+        pool.note_overflow(false);
+        assert_eq!((pool.free(false), pool.free(true)), (0, 1));
     }
 
     #[test]

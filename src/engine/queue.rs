@@ -93,6 +93,8 @@ pub(super) struct Queue {
     /// A call was canceled, and its worker has not been replaced. Stored after the flag of the call is
     /// set, and read before the calls are looked at.
     unwanted: AtomicBool,
+    /// Jobs may be due that no process has: another one has found or left them.
+    has_open: AtomicBool,
     pub stats: Stats,
 }
 
@@ -111,6 +113,7 @@ impl Queue {
             claims: Mutex::default(),
             turns: <[Turns; 2]>::default(),
             unwanted: AtomicBool::new(false),
+            has_open: AtomicBool::new(false),
             stats: Stats::new(),
         }
     }
@@ -153,6 +156,16 @@ impl Queue {
     /// Returns whether a channel holds a row or a worker has it.
     pub(crate) fn has_claimed(&self, row: Row) -> bool {
         lock(&self.claims).contains_key(&row)
+    }
+
+    /// Notes that jobs may be due that no process has.
+    pub(crate) fn note_open(&self) {
+        self.has_open.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns whether that was noted since the last time. Call it before they are looked up.
+    pub(crate) fn take_open(&self) -> bool {
+        self.has_open.swap(false, Ordering::SeqCst)
     }
 
     /// Takes the next row, waiting for one if `wait`.

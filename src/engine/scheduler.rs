@@ -44,6 +44,8 @@ struct Scheduler {
     clock_steps: ClockStepDetector,
     /// When the next sweep may begin.
     sweep_from_ms: u64,
+    /// When all queues are looked at again: a job of one comes due; `None` before the first pass.
+    ready_ms: Option<UnixMs>,
     /// What is left to do after the clock was set back.
     pull_forward: Option<PullForward>,
     /// When the counts are saved again.
@@ -71,6 +73,7 @@ pub(super) fn start(engine: &Arc<Engine>) -> std::io::Result<()> {
         recovery: Recovery::default(),
         clock_steps: ClockStepDetector::new(context.clock.clone()),
         sweep_from_ms: 0,
+        ready_ms: None,
         pull_forward: None,
         save_counts_from_ms: SavedCounts::every_ms(&context.store),
         leftovers: true,
@@ -123,8 +126,11 @@ impl Scheduler {
             return Ok(now_ms);
         }
         let slot_ms = self.engine.slots.run_due(&self.engine.context.store, now_ms)?;
+        // A read of a database that others have too is not made for nothing: what they open is heard.
+        let is_all_looked_at =
+            !self.engine.context.store.is_shared() || self.ready_ms.is_none_or(|it| it <= now_ms);
         for queue in &self.engine.queues {
-            refill(&self.engine, queue, now_ms)?;
+            refill(&self.engine, queue, now_ms, is_all_looked_at)?;
         }
         let alert_ms = self.engine.alerts.evaluate_due(&self.engine.context.store, now_ms)?;
         let elapsed_ms = self.watch.elapsed_ms();
@@ -141,7 +147,8 @@ impl Scheduler {
             }
         }
         let sweep_in_ms = self.sweep_from_ms.saturating_sub(self.watch.elapsed_ms());
-        let next_ms = next_pass_ms(&self.engine, now_ms, now_ms.saturating_add(sweep_in_ms))?;
+        let sweep_from_ms = now_ms.saturating_add(sweep_in_ms);
+        let next_ms = self.next_pass_ms(now_ms, sweep_from_ms)?;
         Ok([slot_ms, alert_ms].into_iter().flatten().fold(next_ms, UnixMs::min))
     }
 
@@ -204,6 +211,26 @@ impl Scheduler {
         Ok(())
     }
 
+    /// Returns when the next pass is due at the latest, one with a sweep not before `sweep_from_ms`.
+    fn next_pass_ms(
+        &mut self,
+        now_ms: UnixMs,
+        sweep_from_ms: UnixMs,
+    ) -> Result<UnixMs, StoreError> {
+        let store = &self.engine.context.store;
+        let every_ms = if store.is_shared() { EXCHANGE_EVERY_MS } else { PASS_EVERY_MS };
+        let latest_ms = now_ms.saturating_add(every_ms);
+        let queues = &self.engine.queues;
+        let scrapers: Vec<u16> = queues.iter().map(|queue| queue.scraper).collect();
+        let ready_ms = store.next_ready_ms(&scrapers, now_ms)?;
+        let overdue = queues.iter().filter_map(Queue::next_overdue_ms);
+        let overdue_ms = overdue.min().map(|at_ms| at_ms.saturating_add(OVERDUE_CALL_MS));
+        let sweep_ms = next_sweep_ms(&self.engine)?.map(|due_ms| due_ms.max(sweep_from_ms));
+        let due = [sweep_ms, store.next_deadline_ms()?, ready_ms, overdue_ms];
+        self.ready_ms = Some(ready_ms.unwrap_or(latest_ms).min(latest_ms));
+        Ok(due.into_iter().flatten().fold(latest_ms, UnixMs::min))
+    }
+
     fn sweep_evidence(&mut self, now_ms: UnixMs) {
         self.leftovers = false;
         if let Err(error) = self.engine.context.store.sweep_evidence(now_ms) {
@@ -227,26 +254,6 @@ fn end_overdue_calls(engine: &Engine, now_ms: UnixMs) -> Result<(), StoreError> 
     Ok(())
 }
 
-/// Returns when the next pass is due at the latest, one with a sweep not before `sweep_from_ms`.
-fn next_pass_ms(
-    engine: &Engine,
-    now_ms: UnixMs,
-    sweep_from_ms: UnixMs,
-) -> Result<UnixMs, StoreError> {
-    let store = &engine.context.store;
-    let mut due = vec![
-        next_sweep_ms(engine)?.map(|due_ms| due_ms.max(sweep_from_ms)),
-        store.next_deadline_ms()?,
-    ];
-    for queue in &engine.queues {
-        due.push(queue.next_overdue_ms().map(|at_ms| at_ms.saturating_add(OVERDUE_CALL_MS)));
-        due.push(store.next_ready_ms(queue.scraper, now_ms)?);
-    }
-    let every_ms = if store.is_shared() { EXCHANGE_EVERY_MS } else { PASS_EVERY_MS };
-    let latest_ms = now_ms.saturating_add(every_ms);
-    Ok(due.into_iter().flatten().min().map_or(latest_ms, |due_ms| due_ms.min(latest_ms)))
-}
-
 fn next_sweep_ms(engine: &Engine) -> Result<Option<UnixMs>, StoreError> {
     let job_ms = engine.context.store.next_expiry_ms()?;
     let stored_ms = engine.context.store.oldest_cached_ms()?;
@@ -258,12 +265,21 @@ fn next_sweep_ms(engine: &Engine) -> Result<Option<UnixMs>, StoreError> {
 }
 
 /// Reserves as many of the ready jobs that the queue has not claimed, oldest first, as it has room
-/// for.
-fn refill(engine: &Engine, queue: &Queue, now_ms: UnixMs) -> Result<(), StoreError> {
+/// for: of those that are known to have some, or of each.
+fn refill(
+    engine: &Engine,
+    queue: &Queue,
+    now_ms: UnixMs,
+    is_looked_at: bool,
+) -> Result<(), StoreError> {
     if queue.pool.size == 0 {
         return Ok(());
     }
+    let has_open = queue.take_open() || is_looked_at;
     for interactive in [true, false] {
+        if !has_open && !queue.pool.wants(interactive) {
+            continue;
+        }
         queue.pool.begin_refill(interactive);
         let store = &engine.context.store;
         let most = queue.pool.room(interactive);

@@ -9,6 +9,8 @@ use super::row::Row;
 pub enum Effect {
     /// A job waits for a worker from `due_ms` on.
     Ready { scraper: u16, row: Row, due_ms: u64, interactive: bool },
+    /// A new job is for a worker of this process, which is idle.
+    Taken { scraper: u16, row: Row, interactive: bool },
     /// Jobs of a scraper are due that no process has, as another one has found or left them.
     Open { scraper: u16 },
     /// A job fails at this moment unless it has started.
@@ -65,6 +67,11 @@ pub trait Listener: Send + Sync {
     /// What is waited for: other processes may end it, and their word may be lost.
     fn waited_for(&self) -> WaitedFor {
         WaitedFor::default()
+    }
+    /// Returns how many more jobs of a scraper, which a client waits for or not, workers of this
+    /// process can begin at once.
+    fn idle_workers(&self, _scraper: u16, _interactive: bool) -> usize {
+        0
     }
     /// What other processes should know of this one.
     fn news(&self) -> NodeNews {

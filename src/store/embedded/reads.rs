@@ -135,13 +135,14 @@ impl Embedded {
 
     pub(crate) fn next_ready_ms(
         &self,
-        scraper: u16,
+        scrapers: &[u16],
         now_ms: UnixMs,
     ) -> Result<Option<UnixMs>, StoreError> {
         self.read(|snapshot| {
             let ready = snapshot.open_table(tables::READY)?;
             let mut earliest_ms = None;
-            for interactive in [true, false] {
+            let lanes = scrapers.iter().flat_map(|scraper| [(*scraper, true), (*scraper, false)]);
+            for (scraper, interactive) in lanes {
                 let after = (scraper, interactive, now_ms.saturating_add(1), 0);
                 let mut later = ready.range(after..=(scraper, interactive, u64::MAX, Row::MAX))?;
                 let due_ms = later.next().transpose()?.map(|(key, _)| key.value().2);

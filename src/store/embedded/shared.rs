@@ -82,6 +82,7 @@ impl Shared {
                     self.cache_index().insert(*hash, entry);
                 }
                 Effect::Ready { .. }
+                | Effect::Taken { .. }
                 | Effect::Started { .. }
                 | Effect::Open { .. }
                 | Effect::Deadline { .. }

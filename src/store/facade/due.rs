@@ -40,16 +40,16 @@ impl Store {
         ask!(self.backend, store => store.reserve(scraper, interactive, now_ms, most, is_held))
     }
 
-    /// Returns when the next of a scraper's unfinished jobs comes due after `now_ms`.
+    /// Returns when the next unfinished job of some scrapers comes due after `now_ms`.
     ///
     /// # Errors
     /// Returns an error if the store failed.
     pub fn next_ready_ms(
         &self,
-        scraper: u16,
+        scrapers: &[u16],
         now_ms: UnixMs,
     ) -> Result<Option<UnixMs>, StoreError> {
-        ask!(self.backend, store => store.next_ready_ms(scraper, now_ms))
+        ask!(self.backend, store => store.next_ready_ms(scrapers, now_ms))
     }
 
     /// Returns when the oldest job ceases to exist.

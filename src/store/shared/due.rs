@@ -57,16 +57,17 @@ impl SharedStore {
         }
     }
 
-    /// Returns when the next of a scraper's open jobs comes due after `now_ms`. Blocks.
+    /// Returns when the next open job of some scrapers comes due after `now_ms`. Blocks.
     ///
     /// # Errors
     /// Returns an error if the database fails.
     pub(crate) fn next_ready_ms(
         &self,
-        scraper: u16,
+        scrapers: &[u16],
         now_ms: UnixMs,
     ) -> Result<Option<UnixMs>, StoreError> {
-        let values: Vec<Value> = vec![Arc::new(scraper as i16), Arc::new(now_ms as i64)];
+        let scrapers: Vec<i16> = scrapers.iter().map(|scraper| *scraper as i16).collect();
+        let values: Vec<Value> = vec![Arc::new(scrapers), Arc::new(now_ms as i64)];
         let found = self.ask_statement(Sql::NextReady, values).wait()?;
         Ok(found.first().and_then(|row| row.get::<_, Option<i64>>(0)).map(|at_ms| at_ms as UnixMs))
     }

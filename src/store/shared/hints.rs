@@ -55,7 +55,8 @@ impl Hint {
             Effect::Ready { row, due_ms, .. } => (due_ms > now_ms).then_some(Hint::Moved { row }),
             Effect::BatchEnded { row } => Some(Hint::BatchEnded { row }),
             Effect::Open { scraper } => Some(Hint::Open { scraper }),
-            Effect::Deadline { .. }
+            Effect::Taken { .. }
+            | Effect::Deadline { .. }
             | Effect::Slot { .. }
             | Effect::Alert { .. }
             | Effect::Delivery { .. }

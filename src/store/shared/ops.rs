@@ -21,29 +21,18 @@ use crate::store::{
 };
 
 impl SharedStore {
-    /// Writes a new job, which is open to all nodes: see [`crate::store::Store::submit`].
+    /// Writes a new job: see [`crate::store::Store::submit`]. One that a worker of this process
+    /// waits for is not open to other nodes.
     pub(crate) fn submit(
         &self,
         job: Job,
         result: Option<Vec<u8>>,
         limits: SubmitLimits,
     ) -> Pending<Result<Job, SubmitError>> {
-        self.submit_new(job, result, limits, false)
-    }
-
-    /// Does what [`SharedStore::submit`] does. A job that is taken, because a worker of this
-    /// process is idle, is not open to other nodes.
-    pub(super) fn submit_new(
-        &self,
-        job: Job,
-        result: Option<Vec<u8>>,
-        limits: SubmitLimits,
-        is_taken: bool,
-    ) -> Pending<Result<Job, SubmitError>> {
         let mut needs = Needs::default();
         needs.add_new_job(&job, limits.allowance_for(&job).is_some());
         self.queue(job.row, needs, move |transaction| {
-            transaction.insert(&job, result.as_deref(), limits, is_taken)
+            transaction.insert(&job, result.as_deref(), limits)
         })
     }
 

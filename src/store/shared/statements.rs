@@ -325,11 +325,11 @@ impl Sql {
                 &[Type::INT4, Type::INT2, Type::BOOL, Type::INT8],
             ),
             Sql::NextReady => (
-                "SELECT min(due_ms) FROM ((SELECT due_ms FROM queue WHERE scraper = $1 \
-                 AND interactive AND node IS NULL AND due_ms > $2 ORDER BY due_ms LIMIT 1) \
-                 UNION ALL (SELECT due_ms FROM queue WHERE scraper = $1 \
-                 AND NOT interactive AND node IS NULL AND due_ms > $2 ORDER BY due_ms LIMIT 1)) q",
-                &[Type::INT2, Type::INT8],
+                "SELECT min(next.due_ms) FROM unnest($1) s(scraper), \
+                 (VALUES (true), (false)) l(interactive), LATERAL (SELECT q.due_ms FROM queue q \
+                 WHERE q.scraper = s.scraper AND q.interactive = l.interactive \
+                 AND q.node IS NULL AND q.due_ms > $2 ORDER BY q.due_ms LIMIT 1) next",
+                &[Type::INT2_ARRAY, Type::INT8],
             ),
             // As a reserve does.
             // Of the budget $1 at $2, where one comes back each $4 and $3 is a minute's worth, at

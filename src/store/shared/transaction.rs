@@ -128,6 +128,8 @@ pub(super) struct Transaction<'p> {
     pub effects: Vec<Effect>,
     /// Scrapers that have new open jobs which are due.
     pub opened: BTreeSet<u16>,
+    /// How many new jobs are taken for idle workers, by scraper.
+    taken: HashMap<u16, usize>,
 }
 
 impl<'p> Transaction<'p> {
@@ -154,6 +156,7 @@ impl<'p> Transaction<'p> {
             depth: HashMap::new(),
             effects: Vec::new(),
             opened: BTreeSet::new(),
+            taken: HashMap::new(),
         }
     }
 
@@ -165,15 +168,14 @@ impl<'p> Transaction<'p> {
         self.process.accounts.number(name)
     }
 
-    /// Inserts a job, which this process has taken for a worker or which is open to all. Cache hits
-    /// are inserted as done together with their result. Returns the job of this idempotency key,
-    /// where there is one already, and changes nothing then.
+    /// Inserts a job, which is this process's where a worker of it is idle, and open to all
+    /// elsewhere. Cache hits are inserted as done together with their result. Returns the job of
+    /// this idempotency key, where there is one already, and changes nothing then.
     pub(super) fn insert(
         &mut self,
         job: &Job,
         result: Option<&[u8]>,
         limits: SubmitLimits,
-        is_taken: bool,
     ) -> Result<Result<Job, SubmitError>, StoreError> {
         if let Some(known) = job.idempotency
             && let Some(existing) = self.existing(known, job.created_ms)?
@@ -193,7 +195,14 @@ impl<'p> Transaction<'p> {
             return Ok(Err(refused));
         }
         let mut change = change::submit(job, scraper, result);
+        let from = self.effects.len();
         self.follow(&mut change, account, job.created_ms);
+        let is_taken = !job.state.finished() && self.take_for_idle_worker(scraper, job);
+        if is_taken {
+            let taken = Effect::Taken { scraper, row: job.row, interactive: job.interactive };
+            let ready = |effect: &&mut Effect| matches!(effect, Effect::Ready { .. });
+            self.effects[from..].iter_mut().filter(ready).for_each(|it| *it = taken.clone());
+        }
         if !is_taken && !job.state.finished() {
             self.opened.insert(scraper);
         }
@@ -209,6 +218,20 @@ impl<'p> Transaction<'p> {
         self.jobs.insert(job.row, Ok(row));
         self.take_key(job.idempotency, job.row, job.expires_ms);
         Ok(Ok(job.clone()))
+    }
+
+    /// Takes a new job for a worker of this process, if there is one that has nothing to do. With
+    /// no other process nothing has to be taken.
+    fn take_for_idle_worker(&mut self, scraper: u16, job: &Job) -> bool {
+        if self.process.status.is_alone() || job.due_ms > job.created_ms {
+            return false;
+        }
+        let listener = self.process.listener.get();
+        let idle = listener.map_or(0, |it| it.idle_workers(scraper, job.interactive));
+        let taken = self.taken.entry(scraper).or_default();
+        let is_wanted = *taken < idle;
+        *taken += usize::from(is_wanted);
+        is_wanted
     }
 
     /// Inserts a batch with the jobs of those items that keep their limits. Returns the batch of
@@ -232,7 +255,7 @@ impl<'p> Transaction<'p> {
         }
         let mut done = 0;
         for NewItem { job, result, limits } in items {
-            match self.insert(job, result.as_deref(), *limits, false)? {
+            match self.insert(job, result.as_deref(), *limits)? {
                 Ok(job) => done += u32::from(job.state.finished()),
                 Err(why) => batch.refused.push(change::rejected_item(batch.key, job.row, why)),
             }

@@ -94,7 +94,7 @@ impl Node {
     }
 
     pub(super) fn submit(&self, job: Job) -> Job {
-        self.store.submit_new(job, None, NO_LIMITS, false).wait().unwrap().unwrap()
+        self.store.submit(job, None, NO_LIMITS).wait().unwrap().unwrap()
     }
 
     /// Applies an event `after_ms` after the start of the test.

@@ -188,12 +188,6 @@ fn panic_of_one_caller_fails_that_caller_alone() {
     let started: Vec<bool> = pending.into_iter().map(|it| it.wait().is_ok()).collect();
     assert_eq!(started.iter().filter(|ok| !**ok).count(), 1);
     assert!(!started[3]);
-    assert!(
-        node.store
-            .submit_new(node.new_job("after"), None, NO_LIMITS, false)
-            .wait()
-            .unwrap()
-            .is_ok()
-    );
+    assert!(node.store.submit(node.new_job("after"), None, NO_LIMITS).wait().unwrap().is_ok());
     node.store.close();
 }

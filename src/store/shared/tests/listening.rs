@@ -1,5 +1,6 @@
 //! Nodes that tests listen to, and whose clocks they move.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::Place;
@@ -27,6 +28,7 @@ pub(super) struct Heard {
     pub failures: Mutex<usize>,
     pub waited: Mutex<WaitedFor>,
     pub news: Mutex<NodeNews>,
+    pub idle_workers: AtomicUsize,
 }
 
 impl Heard {
@@ -46,6 +48,10 @@ impl Listener for Heard {
 
     fn waited_for(&self) -> WaitedFor {
         self.waited.lock().unwrap().clone()
+    }
+
+    fn idle_workers(&self, _: u16, _: bool) -> usize {
+        self.idle_workers.load(Ordering::Relaxed)
     }
 
     fn news(&self) -> NodeNews {

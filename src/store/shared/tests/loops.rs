@@ -74,7 +74,7 @@ fn batch_that_was_committed_before_its_node_was_declared_dead_is_not_written_twi
         // Of the same writer.
         let jobs = [a.node.new_job("x"), a.node.new_job("x")];
         let job = jobs.into_iter().find(|job| job.row % 2 == first.row % 2).unwrap();
-        let pending = a.node.store.submit_new(job.clone(), None, NO_LIMITS, false);
+        let pending = a.node.store.submit(job.clone(), None, NO_LIMITS);
         until("the cut", || a.proxy.planned() == 0);
         block_on(async {
             let session = place.connect().await;
@@ -106,7 +106,7 @@ fn database_that_is_away_is_noticed_and_found_again() {
     until("the word of it", || *heard.failures.lock().unwrap() == 1);
     let over = a.node.store.outage().unwrap();
     // What is submitted meanwhile waits for a while.
-    let waits = a.node.store.submit_new(a.node.new_job("y"), None, NO_LIMITS, false);
+    let waits = a.node.store.submit(a.node.new_job("y"), None, NO_LIMITS);
     a.proxy.set_door(Door::Open);
     assert!(over.recv().is_err());
     assert!(waits.wait().unwrap().is_ok());
@@ -251,7 +251,7 @@ fn server_that_has_no_room_is_given_no_jobs_for_a_while() {
                     FOR EACH ROW EXECUTE FUNCTION refuse()";
         run(&place.connect().await, full).await;
     });
-    let refused = a.store.submit_new(a.new_job("y"), None, NO_LIMITS, false).wait();
+    let refused = a.store.submit(a.new_job("y"), None, NO_LIMITS).wait();
     assert!(matches!(refused, Err(StoreError::Unavailable(_))), "{refused:?}");
     assert!(a.store.room().is_err() && a.store.failure().is_some());
     // What needs no room is written.

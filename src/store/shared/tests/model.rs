@@ -102,7 +102,7 @@ impl Tested for Nodes {
         result: Option<Vec<u8>>,
         limits: SubmitLimits,
     ) -> Result<Job, SubmitError> {
-        self.next().store.submit_new(job, result, limits, false).wait().unwrap()
+        self.next().store.submit(job, result, limits).wait().unwrap()
     }
 
     fn submit_batch(&self, batch: Batch, items: Vec<NewItem>) -> Result<Batch, SubmitError> {

@@ -47,7 +47,7 @@ fn submit_by_both(
 ) -> Vec<Result<Job, SubmitError>> {
     let submit = |number: usize| {
         let node = &nodes[number % 2];
-        node.store.submit_new(change(node.new_job("x")), None, limits, false).wait().unwrap()
+        node.store.submit(change(node.new_job("x")), None, limits).wait().unwrap()
     };
     std::thread::scope(|scope| {
         let all: Vec<_> = (0..SUBMITS).map(|number| scope.spawn(move || submit(number))).collect();
@@ -100,18 +100,6 @@ fn open_jobs_are_reserved_by_one_node_and_given_back_by_its_close() {
 }
 
 #[test]
-fn job_that_is_born_taken_is_open_to_others_when_its_node_is_gone() {
-    let [a, b] = two();
-    let taken = a.store.submit_new(a.new_job("x"), None, NO_LIMITS, true).wait().unwrap().unwrap();
-    let open = a.submit(a.new_job("y"));
-    let reserve = || b.store.reserve_from(0, false, 0, START_MS, 10).unwrap().rows;
-    assert_eq!(reserve(), [open.row]);
-    a.store.close();
-    assert_eq!(reserve(), [taken.row]);
-    b.store.close();
-}
-
-#[test]
 fn node_that_was_replaced_writes_nothing_more() {
     let place = Place::empty();
     let first = Node::of(options(&place, "a"));
@@ -120,7 +108,7 @@ fn node_that_was_replaced_writes_nothing_more() {
     let second = Node::of(options(&place, "a"));
     let late = first.store.begin_transition(job.row, START_MS, |_| Event::Start, None).wait();
     assert!(late.is_err());
-    assert!(first.store.submit_new(first.new_job("y"), None, NO_LIMITS, false).wait().is_err());
+    assert!(first.store.submit(first.new_job("y"), None, NO_LIMITS).wait().is_err());
     assert!(first.store.reserve_from(0, false, 0, START_MS, 4).unwrap().rows.is_empty());
     second.apply(job.row, 1, Event::Start, None);
     assert_eq!((second.depth(0), second.store.unfinished(0)), (1, 1));

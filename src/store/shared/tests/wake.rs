@@ -1,5 +1,7 @@
 //! Nodes hear what others commit, and find it by looking where they do not.
 
+use std::sync::atomic::Ordering;
+
 use super::fixture::{Node, options};
 use super::listening::{listen, second, until, with_clock};
 use super::{Place, START_MS};
@@ -49,6 +51,25 @@ fn commits_of_a_node_are_heard_by_the_others_and_not_by_itself() {
 }
 
 #[test]
+fn new_job_is_its_nodes_where_a_worker_of_it_is_idle_until_that_node_is_gone() {
+    let [a, b] = two();
+    let by_a = listen(&a);
+    by_a.idle_workers.store(1, Ordering::Relaxed);
+    let taken = a.submit(a.new_job("x")).row;
+    let effect = Effect::Taken { scraper: 0, row: taken, interactive: false };
+    until("the job that is taken", || by_a.has(&effect));
+    by_a.idle_workers.store(0, Ordering::Relaxed);
+    let open = a.submit(a.new_job("y")).row;
+    let ready = |row| Effect::Ready { scraper: 0, row, due_ms: START_MS, interactive: false };
+    assert!(by_a.has(&ready(open)) && !by_a.has(&ready(taken)));
+    let reserve = || b.store.reserve_from(0, false, 0, START_MS, 10).unwrap().rows;
+    assert_eq!(reserve(), [open]);
+    a.store.close();
+    assert_eq!(reserve(), [taken]);
+    b.store.close();
+}
+
+#[test]
 fn end_that_was_not_heard_is_found_by_looking() {
     let place = Place::empty();
     let (clock, hand) = Clock::manual(START_MS);
@@ -81,7 +102,7 @@ fn end_that_was_not_heard_is_found_by_looking() {
         hand.advance_ms(250);
         end_of(ends) && heard.has(&Effect::Ended { scraper: 0, row: runs })
     });
-    assert!(b.store.process.wakes_missed.load(std::sync::atomic::Ordering::Relaxed) >= 2);
+    assert!(b.store.process.wakes_missed.load(Ordering::Relaxed) >= 2);
     a.store.close();
     b.store.close();
 }
