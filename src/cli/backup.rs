@@ -135,7 +135,10 @@ fn of_service(
     // Before the service begins.
     let mut backup = PartialBackup::open(path)?;
     let outcome = Copy { client, connections: 0, begins: 0 }.run(&mut backup, console);
-    let Err(error) = outcome else { return Ok(backup.finish()?) };
+    let Err(error) = outcome else {
+        let _working = Progress::working("checking the copy", console);
+        return Ok(backup.finish()?);
+    };
     if may_go_on(&error) && backup.resume_point().is_some() {
         backup.leave();
         console.note("what has come is kept; the same command goes on with it");
@@ -239,7 +242,10 @@ pub(crate) fn put_back(args: RestoreArgs, console: &mut Console) -> Result<ExitC
     let report = {
         let working = Progress::working("reading the backup", console);
         restore(&args.source, directory, args.replace, |bytes, total| {
-            working.say(format!("{} of {} MiB copied", bytes >> 20, total >> 20));
+            working.say(match bytes < total {
+                true => format!("{} of {} MiB copied", bytes >> 20, total >> 20),
+                false => "checking the copy".to_owned(),
+            });
         })?
     };
     if console.is_json() {
@@ -260,5 +266,9 @@ pub(crate) fn put_back(args: RestoreArgs, console: &mut Console) -> Result<ExitC
 }
 
 fn copied(rows: u64, total: u64) -> String {
-    format!("{rows} of {total} rows copied")
+    match rows < total {
+        true => format!("{rows} of {total} rows copied"),
+        // It follows at once, and may take as long.
+        false => "checking the copy".to_owned(),
+    }
 }

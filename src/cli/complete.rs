@@ -1,5 +1,5 @@
 //! `answerd complete`: what the scripts of shells ask while somebody types: the scrapers, ids and
-//! names of the running server that fit. It never fails aloud, and gives up soon.
+//! names of the running server that fit, and codes. It never fails aloud, and gives up soon.
 
 use std::collections::BTreeSet;
 
@@ -12,6 +12,8 @@ use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::jobs::ServerArgs;
 use crate::clock::Clock;
+use crate::country;
+use crate::job::Reason;
 
 /// How long somebody who types waits for it, milliseconds.
 const PATIENCE_MS: u64 = 300;
@@ -34,6 +36,39 @@ pub(crate) struct Args {
     /// The words that are typed so far
     #[arg(last = true, allow_hyphen_values = true)]
     words: Vec<String>,
+}
+
+/// The things that a word can name.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Named {
+    /// A country, by its code.
+    Country,
+    /// Why a job has failed, by its code.
+    Reason,
+    OfServer(Nameable),
+}
+
+impl Named {
+    /// Returns what an argument of a command names, by its name.
+    fn of(command: &Command, argument: &Arg) -> Option<Named> {
+        match argument.get_id().as_str() {
+            "country" => Some(Named::Country),
+            "error_code" => Some(Named::Reason),
+            _ => Nameable::of(command, argument).map(Named::OfServer),
+        }
+    }
+
+    /// Returns the values, each with a few words about it; those of the server that is named.
+    fn values(self, words: &[&str]) -> BTreeSet<(String, String)> {
+        let pair = |value: &str, about: &str| (value.to_owned(), about.to_owned());
+        match self {
+            Named::Country => country::all().iter().map(|it| pair(it.alpha_2, it.name)).collect(),
+            Named::Reason => Reason::ALL.iter().map(|it| pair(it.code(), "")).collect(),
+            Named::OfServer(named) => {
+                client(words).map(|client| found_in_time(client, named)).unwrap_or_default()
+            }
+        }
+    }
 }
 
 /// The things of a server that a word can name.
@@ -90,8 +125,7 @@ pub(crate) fn run(
     root.build();
     let words: Vec<&str> = args.words.iter().map(String::as_str).filter(|it| *it != "=").collect();
     let Some((named, typed)) = wanted(&root, &words) else { return Ok(ExitCode::Done) };
-    let Some(client) = client(&words) else { return Ok(ExitCode::Done) };
-    for (value, about) in found_in_time(client, named) {
+    for (value, about) in named.values(&words) {
         if value.starts_with(typed) {
             let line = if about.is_empty() { value } else { format!("{value}\t{about}") };
             console.result(&line)?;
@@ -101,7 +135,7 @@ pub(crate) fn run(
 }
 
 /// Returns what the last word names, and how it begins.
-fn wanted<'a>(root: &Command, words: &[&'a str]) -> Option<(Nameable, &'a str)> {
+fn wanted<'a>(root: &Command, words: &[&'a str]) -> Option<(Named, &'a str)> {
     let (typed, before) = words.split_last()?;
     let (mut command, mut positionals, mut option) = (root, 0, None);
     for word in before {
@@ -121,7 +155,7 @@ fn wanted<'a>(root: &Command, words: &[&'a str]) -> Option<(Nameable, &'a str)> 
         (None, _) if typed.starts_with('-') => return None,
         (None, _) => (positional(command, positionals)?, *typed),
     };
-    Nameable::of(command, argument).map(|named| (named, typed))
+    Named::of(command, argument).map(|named| (named, typed))
 }
 
 /// Returns the option of a word that takes the next one as its value.
@@ -201,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    fn named(line: &str) -> Option<(Nameable, String)> {
+    fn named(line: &str) -> Option<(Named, String)> {
         let mut root = super::super::Cli::command();
         root.build();
         let words: Vec<&str> = line.split(' ').collect();
@@ -233,9 +267,15 @@ mod tests {
             ("lis", None),
             ("", None),
         ] {
-            let expected = expected.map(|(named, typed)| (named, typed.to_owned()));
+            let expected =
+                expected.map(|(named, typed)| (Named::OfServer(named), typed.to_owned()));
             assert_eq!(named(line), expected, "{line}");
         }
+        assert_eq!(named("list --error-code ti"), Some((Named::Reason, "ti".to_owned())));
+        assert_eq!(named("submit --country D"), Some((Named::Country, "D".to_owned())));
+        let pair = |value: &str, about: &str| (value.to_owned(), about.to_owned());
+        assert!(Named::Country.values(&[]).contains(&pair("DE", "Germany")));
+        assert!(Named::Reason.values(&[]).contains(&pair("timeout", "")));
     }
 
     #[test]

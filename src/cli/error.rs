@@ -31,6 +31,9 @@ pub(crate) enum CommandError {
     NotDone { job_id: String },
     #[error("the job failed: {sentence}")]
     JobFailed { sentence: String, code: Option<String> },
+    /// The error of one of several jobs.
+    #[error("{id}: {error}")]
+    OfJob { id: String, error: Box<CommandError> },
     /// What was done until then.
     #[error("{0}")]
     Interrupted(String),
@@ -54,6 +57,7 @@ impl CommandError {
     /// Returns the code that the process exits with.
     pub(crate) fn exit_code(&self) -> ExitCode {
         match self {
+            CommandError::OfJob { error, .. } => error.exit_code(),
             CommandError::Config(_) | CommandError::WrongUse(_) => ExitCode::WrongUse,
             CommandError::Client(error) => match error {
                 ClientError::Address { .. } | ClientError::Key => ExitCode::WrongUse,
@@ -82,6 +86,7 @@ impl CommandError {
     /// Returns the stable word for programs; the server's own where it gave one.
     pub(crate) fn code(&self) -> &str {
         self.servers_code().unwrap_or(match self {
+            CommandError::OfJob { error, .. } => error.code(),
             CommandError::Config(_) => "settings_invalid",
             CommandError::WrongUse(_) => "wrong_use",
             CommandError::Client(error) => match error {
@@ -146,6 +151,7 @@ impl CommandError {
     /// Returns the word with which the server itself said why.
     pub(crate) fn servers_code(&self) -> Option<&str> {
         match self {
+            CommandError::OfJob { error, .. } => error.servers_code(),
             CommandError::Client(ClientError::Refused { code, .. })
             | CommandError::JobFailed { code, .. } => code.as_deref(),
             CommandError::Client(

@@ -66,6 +66,7 @@ fn path(what: Option<&str>) -> Option<String> {
         ["docs"] => Some(format!("/{what}")),
         ["docs", page] if is_page(page) => Some(format!("/{what}")),
         [view] if VIEWS.contains(&view) => Some(format!("/#/{what}")),
+        [page] if is_page(page) => Some(format!("/docs/{what}")),
         [view, id] if VIEWS_OF_ONE.contains(&view) && is_id(id) => Some(format!("/#/{what}")),
         ["trackers", name] | ["trackers", name, "sources"] if !name.is_empty() => {
             Some(format!("/#/{what}"))
@@ -104,6 +105,9 @@ mod tests {
             (Some("docs"), "/docs".to_owned()),
             (Some("/docs/batches"), "/docs/batches".to_owned()),
             (Some("docs/search?q=a"), "/docs/search?q=a".to_owned()),
+            (Some("quick-start"), "/docs/quick-start".to_owned()),
+            // A view goes before the page about it.
+            (Some("batches"), "/#/batches".to_owned()),
         ] {
             assert_eq!(path(what), Some(shown));
         }

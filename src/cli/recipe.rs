@@ -17,6 +17,7 @@ use super::console::{Console, Style};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 use super::settings::ConfigArgs;
+use super::table::{Cell, Column, Table};
 use crate::api::EvidenceStep;
 use crate::clock::Clock;
 use crate::config::suggestion;
@@ -154,16 +155,23 @@ fn list(settings: &Settings, console: &mut Console) -> Result<ExitCode, CommandE
             .collect();
         console.document(&json!({ "recipes": shown, "problems": told(&problems) }))?;
     } else {
-        let width = recipes.keys().map(String::len).max().unwrap_or_default();
-        let mut text = String::new();
+        let mut table = Table::new(&[
+            Column::word("name"),
+            Column::number("version"),
+            Column::word("last verified"),
+            Column::text("page"),
+        ]);
         for recipe in recipes.values() {
             let verified = recipe.last_verified.as_deref().unwrap_or("never");
-            text.push_str(&format!(
-                "{:width$}  version {}, last verified {verified}  {}\n",
-                recipe.name, recipe.version, recipe.url
-            ));
+            let cells: [Cell; 4] = [
+                recipe.name.as_str().into(),
+                recipe.version.into(),
+                verified.into(),
+                recipe.url.as_str().into(),
+            ];
+            table.row(cells);
         }
-        console.result(&text)?;
+        table.print(console)?;
         note(&problems, console);
     }
     Ok(if problems.is_empty() { ExitCode::Done } else { ExitCode::Failed })

@@ -1,6 +1,6 @@
 //! A command that takes several ids does each, and says at the end whether one of them failed.
 
-use super::console::Console;
+use super::console::{Console, printable};
 use super::error::CommandError;
 use super::exit_code::ExitCode;
 
@@ -20,6 +20,10 @@ pub(crate) fn each(
             Ok(ExitCode::Done) => {}
             Ok(exit) => worst = exit,
             Err(error) => {
+                let error = match ids {
+                    [_] => error,
+                    _ => CommandError::OfJob { id: printable(id), error: Box::new(error) },
+                };
                 if let Some(earlier) = failed.replace(error) {
                     console.note(&earlier.to_string());
                 }

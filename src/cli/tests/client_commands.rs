@@ -93,6 +93,7 @@ fn several_ids_are_canceled_one_by_one_and_a_refusal_does_not_stop_the_rest() {
     assert_eq!(asked.len(), 3, "{asked:?}");
     assert!(asked[2].starts_with("DELETE /jobs/c "), "{asked:?}");
     assert_ne!(ran.exit, ExitCode::Done);
+    assert!(ran.err.contains("a: "), "{}", ran.err);
     assert!(ran.err.contains("The job has ended."), "{}", ran.err);
     let ran = run_line(&["cancel", "a", "--label", "l"]);
     assert!(ran.err.contains("cannot be combined"), "{}", ran.err);
