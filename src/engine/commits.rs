@@ -70,6 +70,7 @@ impl Engine {
             scraper: queue.scraper,
             workers: queue.pool.size,
             running: queue.running(),
+            run_ms: queue.run_ms(),
         });
         NodeNews {
             scrapers: load.collect(),

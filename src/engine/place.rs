@@ -40,15 +40,21 @@ impl Engine {
         let Some(queue) = self.queue_of(&job.request.scraper) else {
             return Place { due_ms, position: None, waiting: 0, starts_in_ms: None };
         };
-        let waiting = self.unfinished(queue).saturating_sub(queue.running());
+        let elsewhere = self.load_elsewhere(queue);
+        let running = queue.running().saturating_add(elsewhere.running);
+        let waiting = self.unfinished(queue).saturating_sub(running);
         let ahead = match due_ms {
             Some(_) => None,
             None => self.waiting_ahead(queue, job, now_ms).await,
         };
+        let is_any_idle = queue.pool.idle() > 0 || elsewhere.running < elsewhere.workers;
         let in_turn_ms = match ahead {
-            Some(0) if queue.pool.idle() > 0 => Some(0),
+            Some(0) if is_any_idle => Some(0),
             // Where it is far back, the whole queue is near enough.
-            _ => Some(queue.wait_estimate_ms(ahead.unwrap_or(waiting) + 1)).filter(|ms| *ms > 0),
+            _ => {
+                let jobs = ahead.unwrap_or(waiting) + 1;
+                Some(queue.wait_estimate_ms(jobs, &elsewhere)).filter(|ms| *ms > 0)
+            }
         };
         let due_in_ms = due_ms.map(|due_ms| due_ms - now_ms);
         let paused_ms = self.upstreams.paused_ms(&job.request);

@@ -14,7 +14,7 @@ use super::lock::lock;
 use super::pool::{Next, Pool, Slot, StopSignal};
 use super::stats::Stats;
 use crate::clock::{Clock, UnixMs};
-use crate::store::Row;
+use crate::store::{Row, ScraperLoad};
 use crate::upstream::CallLog;
 
 /// The most rows in each of a scraper's two channels; few in unit tests, so that they can work off more
@@ -319,9 +319,23 @@ impl Queue {
         Some(turn.saturating_sub(taken) as usize)
     }
 
-    /// Returns how long this number of jobs is likely to take, milliseconds.
-    pub(crate) fn wait_estimate_ms(&self, jobs: usize) -> u64 {
-        self.stats.run_average.ms().saturating_mul(jobs as u64) / self.pool.size.max(1) as u64
+    /// Returns how long an attempt takes on average in this process, milliseconds; 0 before the
+    /// first.
+    pub(crate) fn run_ms(&self) -> u64 {
+        self.stats.run_average.ms()
+    }
+
+    /// Returns how long an attempt is likely to take, milliseconds: as long as those of this
+    /// process, or of the others where it has made none.
+    pub(crate) fn run_estimate_ms(&self, elsewhere: &ScraperLoad) -> u64 {
+        Some(self.run_ms()).filter(|run_ms| *run_ms > 0).unwrap_or(elsewhere.run_ms)
+    }
+
+    /// Returns how long this number of jobs is likely to take the workers of this process and those
+    /// `elsewhere`, milliseconds.
+    pub(crate) fn wait_estimate_ms(&self, jobs: usize, elsewhere: &ScraperLoad) -> u64 {
+        let workers = self.pool.size.saturating_add(elsewhere.workers).max(1);
+        self.run_estimate_ms(elsewhere).saturating_mul(jobs as u64) / workers as u64
     }
 }
 
@@ -417,12 +431,16 @@ mod tests {
     fn estimate_follows_run_times_and_workers() {
         let queue = queue();
         let ran = |run_ms| ended(0, run_ms, Ok(&[]), |event| queue.stats.emit(event));
-        assert_eq!(queue.wait_estimate_ms(10), 0);
+        let nowhere = ScraperLoad::default();
+        assert_eq!(queue.wait_estimate_ms(10, &nowhere), 0);
+        let elsewhere = ScraperLoad { workers: 8, run_ms: 2_000, ..nowhere };
+        assert_eq!(queue.wait_estimate_ms(10, &elsewhere), 2_000, "by what others have run");
         ran(1_000);
-        assert_eq!(queue.wait_estimate_ms(10), 5_000);
+        assert_eq!(queue.wait_estimate_ms(10, &nowhere), 5_000);
+        assert_eq!(queue.wait_estimate_ms(10, &elsewhere), 1_000);
         for _ in 0..200 {
             ran(100);
         }
-        assert!(queue.wait_estimate_ms(10) < 1_500);
+        assert!(queue.wait_estimate_ms(10, &nowhere) < 1_500);
     }
 }

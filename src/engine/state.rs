@@ -25,7 +25,7 @@ use crate::config::{Agreement, Key, Settings, file::Retry};
 use crate::job::{Job, ScrapeRequest, State};
 use crate::net::Lookup;
 use crate::rate::SharedBudgets;
-use crate::store::{Row, Store, request_hash};
+use crate::store::{Row, ScraperLoad, Store, request_hash};
 use crate::upstream::Registry;
 
 /// The engine: what its threads work with.
@@ -155,29 +155,44 @@ impl Engine {
     /// Returns how long it is likely to take until a new job of a scraper starts, milliseconds.
     pub fn wait_estimate_ms(&self, scraper: &str) -> u64 {
         let queue = self.queue_of(scraper);
-        queue.map_or(0, |queue| queue.wait_estimate_ms(self.unfinished(queue)))
+        queue.map_or(0, |queue| {
+            queue.wait_estimate_ms(self.unfinished(queue), &self.load_elsewhere(queue))
+        })
+    }
+
+    /// Returns the workers that all processes have for a scraper, `own` of them in this one.
+    pub fn workers_of_all(&self, scraper: &str, own: usize) -> usize {
+        let elsewhere = self.queue_of(scraper).map(|queue| self.load_elsewhere(queue).workers);
+        own.saturating_add(elsewhere.unwrap_or(0))
+    }
+
+    pub(super) fn load_elsewhere(&self, queue: &Queue) -> ScraperLoad {
+        self.context.store.load_elsewhere(queue.scraper)
     }
 
     /// Returns how long it is likely to take until a pending job has ended, milliseconds: from how many
     /// jobs are ahead of it and how long attempts have taken.
     pub fn end_estimate_ms(&self, job: &Job) -> u64 {
         let Some(queue) = self.queue_of(&job.request.scraper) else { return 0 };
-        let run_ms = queue.wait_estimate_ms(queue.pool.size);
+        let elsewhere = self.load_elsewhere(queue);
         let wait_ms = match job.state {
-            State::Queued => queue.wait_estimate_ms(self.ahead(queue, job)),
+            State::Queued => self.turn_estimate_ms(queue, job, &elsewhere),
             State::WaitingRetry { .. } => job.due_ms.saturating_sub(self.context.clock.now_ms()),
             State::Running | State::Done | State::Failed(_) => 0,
         };
-        wait_ms.saturating_add(run_ms)
+        wait_ms.saturating_add(queue.run_estimate_ms(&elsewhere))
     }
 
-    /// Returns about how many jobs go before a queued one: those that run, and those before it in
-    /// its channel.
-    fn ahead(&self, queue: &Queue, job: &Job) -> usize {
+    /// Returns how long the jobs are likely to take that go before a queued one, milliseconds.
+    fn turn_estimate_ms(&self, queue: &Queue, job: &Job, elsewhere: &ScraperLoad) -> u64 {
         match queue.turns_before(job.row, job.interactive) {
-            Some(turns) => queue.running().saturating_add(turns),
+            // The workers of this process alone take what is in its channel.
+            Some(turns) => {
+                let own = ScraperLoad { workers: 0, ..*elsewhere };
+                queue.wait_estimate_ms(queue.running().saturating_add(turns), &own)
+            }
             // It is far back: the whole queue is near enough.
-            None => self.unfinished(queue),
+            None => queue.wait_estimate_ms(self.unfinished(queue), elsewhere),
         }
     }
 
@@ -197,7 +212,7 @@ impl Engine {
     /// Returns the queue depth and recent health of a scraper; `None` if the store does not know it.
     pub fn queue_status(&self, scraper: &str) -> Option<QueueStatus> {
         let queue = self.queue_of(scraper)?;
-        let elsewhere = self.context.store.load_elsewhere(queue.scraper);
+        let elsewhere = self.load_elsewhere(queue);
         let running_here = queue.running();
         let running = running_here.saturating_add(elsewhere.running);
         let waiting = self.unfinished(queue).saturating_sub(running);

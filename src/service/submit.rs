@@ -132,8 +132,12 @@ impl Service {
 
     pub(super) fn submit_limits(&self, caller: &Caller, scraper: &Scraper) -> SubmitLimits {
         SubmitLimits {
-            // Running jobs do not wait, so they come on top.
-            unfinished_max: self.settings.queue.jobs_max + scraper.workers,
+            // Running jobs do not wait, so they come on top, whichever process runs them.
+            unfinished_max: self
+                .settings
+                .queue
+                .jobs_max
+                .saturating_add(self.engine.workers_of_all(&scraper.name, scraper.workers)),
             monthly_credits: caller.monthly_credits,
         }
     }

@@ -27,6 +27,8 @@ pub struct ScraperLoad {
     pub workers: usize,
     /// Its jobs whose attempt runs.
     pub running: usize,
+    /// How long an attempt takes on average, milliseconds; 0 before the first.
+    pub run_ms: u64,
 }
 
 /// A process that shares the store, as this one sees it.

@@ -21,7 +21,7 @@ pub(crate) use counts::{
     check_counts, decode_attempts, decode_counts, encode_attempts, encode_counts,
 };
 pub(crate) use delivery::{decode_delivery, encode_delivery};
-pub(crate) use halves::{decode_halves, encode_asked, encode_standing};
+pub(crate) use halves::{decode_halves, encode_asked, encode_standing, is_running};
 pub use result::SealedResult;
 pub(crate) use result::{
     decode_raw, decode_result, decode_sealed_result, encode_raw, encode_result,

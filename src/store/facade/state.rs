@@ -79,10 +79,10 @@ impl Store {
         self.shared().map_or_else(Vec::new, SharedStore::nodes)
     }
 
-    /// Returns the workers that other processes have for a scraper, and how many of them run a job,
-    /// as of the latest beat.
+    /// Returns the workers that other processes have for a scraper, how many of them run a job, and
+    /// for how long they do, as of the latest beat.
     pub fn load_elsewhere(&self, scraper: u16) -> ScraperLoad {
-        let none = ScraperLoad { scraper, workers: 0, running: 0 };
+        let none = ScraperLoad { scraper, ..ScraperLoad::default() };
         self.shared().map_or(none, |store| store.load_elsewhere(scraper))
     }
 

@@ -4,7 +4,7 @@
 use bincode::{Decode, Encode};
 
 use super::{StateV1, decode_job, encode_job_with, seal, state_from_disk, state_to_disk, unseal};
-use crate::job::Job;
+use crate::job::{Job, State};
 use crate::store::StoreError;
 
 /// What the steps of a job change.
@@ -72,6 +72,15 @@ pub(crate) fn decode_halves(
     Ok((job, scraper))
 }
 
+/// Returns whether a job has an attempt that runs, by the half that its steps change.
+///
+/// # Errors
+/// Returns an error if it is damaged or another row's.
+pub(crate) fn is_running(row: u64, standing: &[u8]) -> Result<bool, StoreError> {
+    let disk: StandingV1<String> = unseal(row, standing)?;
+    Ok(state_from_disk(disk.state)? == State::Running)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,6 +103,7 @@ mod tests {
                 let standing = encode_standing(&job).unwrap();
                 let name = |_| Some("chatgpt".to_owned());
                 assert_eq!(decode_halves(7, &asked, &standing, name).unwrap(), (job.clone(), 3));
+                assert_eq!(is_running(7, &standing).unwrap(), job.state == State::Running);
             }
         }
     }

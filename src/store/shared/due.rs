@@ -8,19 +8,25 @@ use super::handle::SharedStore;
 use super::round::Value;
 use super::statements::Sql;
 use crate::clock::UnixMs;
-use crate::store::{Row, StoreError, StoreSizes};
+use crate::store::{Row, StoreError, StoreSizes, record};
 
 /// The most open jobs of one read.
 const VISIT_ROWS_MAX: i64 = 256;
 
+/// The most jobs of processes that are looked at: they have few for each worker.
+const TAKEN_ROWS_MAX: i64 = 10_000;
+
+const TAKEN: &str = "
+    SELECT row, standing FROM queue WHERE scraper = $1 AND interactive = $2
+    AND node IS NOT NULL AND due_ms <= $3 ORDER BY due_ms, row LIMIT $4";
 const JOBS: &str = "
     SELECT coalesce(sum(n_live_tup), 0)::int8 FROM pg_stat_user_tables
     WHERE schemaname = current_schema() AND relname LIKE 'jobs\\_%'";
 
 impl SharedStore {
-    /// Walks a scraper's open jobs that are due at `now_ms`: see
-    /// [`crate::store::Store::visit_ready`]. Those that a process has taken go before them, and are
-    /// not among them.
+    /// Walks a scraper's jobs that are due at `now_ms` and wait: see
+    /// [`crate::store::Store::visit_ready`]. Those that a process has taken and not begun go before
+    /// them.
     ///
     /// # Errors
     /// Returns an error if the database fails.
@@ -31,6 +37,20 @@ impl SharedStore {
         now_ms: UnixMs,
         mut visit: impl FnMut(Row) -> ControlFlow<()>,
     ) -> Result<(), StoreError> {
+        let values: Vec<Value> = vec![
+            Arc::new(scraper as i16),
+            Arc::new(interactive),
+            Arc::new(now_ms as i64),
+            Arc::new(TAKEN_ROWS_MAX),
+        ];
+        for found in self.ask_text(TAKEN, values).committed().await? {
+            let row = found.get::<_, i64>(0) as Row;
+            // One that cannot be read waits for nothing.
+            let waits = record::is_running(row, found.get(1)).is_ok_and(|is_running| !is_running);
+            if waits && visit(row).is_break() {
+                return Ok(());
+            }
+        }
         let text = "SELECT due_ms, row FROM queue WHERE scraper = $1 AND interactive = $2 \
                     AND node IS NULL AND due_ms <= $3 AND (due_ms, row) > ($4, $5) \
                     ORDER BY due_ms, row LIMIT $6";

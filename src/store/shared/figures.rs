@@ -61,17 +61,23 @@ impl NodeFigures {
         lock(&self.nodes).iter().filter(|node| is_counted(node)).count()
     }
 
-    /// Returns what the other nodes do for a scraper, in sum.
+    /// Returns what the other nodes do for a scraper, in sum: an attempt takes as long as it does
+    /// on average at a worker.
     pub(super) fn load_elsewhere(&self, scraper: u16) -> ScraperLoad {
         let nodes = lock(&self.nodes);
         let others = nodes.iter().filter(|node| !node.is_self);
         let loads = others.flat_map(|node| &node.news.scrapers);
-        let none = ScraperLoad { scraper, workers: 0, running: 0 };
-        loads.filter(|load| load.scraper == scraper).fold(none, |sum, load| ScraperLoad {
-            scraper,
-            workers: sum.workers.saturating_add(load.workers),
-            running: sum.running.saturating_add(load.running),
-        })
+        let mut sum = ScraperLoad { scraper, ..ScraperLoad::default() };
+        let (mut run_ms, mut timed) = (0_u64, 0_u64);
+        for load in loads.filter(|load| load.scraper == scraper) {
+            sum.workers = sum.workers.saturating_add(load.workers);
+            sum.running = sum.running.saturating_add(load.running);
+            if load.run_ms > 0 {
+                run_ms = run_ms.saturating_add(load.run_ms.saturating_mul(load.workers as u64));
+                timed = timed.saturating_add(load.workers as u64);
+            }
+        }
+        ScraperLoad { run_ms: run_ms / timed.max(1), ..sum }
     }
 
     /// Notes what the database said.

@@ -12,7 +12,7 @@ use crate::store::{NodeNews, NodeReport, ScraperLoad};
 
 fn news(settings: &Settings, workers: usize) -> NodeNews {
     NodeNews {
-        scrapers: vec![ScraperLoad { scraper: 0, workers, running: 1 }],
+        scrapers: vec![ScraperLoad { scraper: 0, workers, running: 1, run_ms: 20 }],
         upstreams: vec!["openai".to_owned()],
         settings: Some(Agreement::of(settings, &settings.keys)),
     }
