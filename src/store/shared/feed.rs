@@ -12,6 +12,7 @@ use super::hours::HourTable;
 use super::process::Process;
 use super::round::Value;
 use super::row_number::Hour;
+use super::things::{KeyReader, ThingKind};
 use crate::clock::UnixMs;
 use crate::store::effects::Effect;
 use crate::store::scrapers::ScraperEntry;
@@ -33,6 +34,17 @@ const OPEN: &str = "
         SELECT FROM queue WHERE scraper = number AND NOT interactive AND node IS NULL
         AND due_ms <= $1
     )";
+
+/// How long a delivery is due until another node than that which has filed it sends it,
+/// milliseconds.
+const DELIVERY_LATE_MS: u64 = 1_000;
+/// The first start deadline, the keys of the first slot and of the first alert that are due, and
+/// whether no node sends a delivery that has been due since `$3`.
+const NEXT_DUE: &str = "
+    SELECT (SELECT min(start_by_ms) FROM queue WHERE start_by_ms IS NOT NULL),
+           (SELECT key FROM things WHERE kind = $1 AND value <> '' ORDER BY key LIMIT 1),
+           (SELECT key FROM things WHERE kind = $2 AND value <> '' ORDER BY key LIMIT 1),
+           EXISTS (SELECT FROM outbox WHERE node IS NULL AND due_ms <= $3)";
 
 /// The place up to which the feed has been read.
 pub(super) struct Feed {
@@ -83,6 +95,32 @@ pub(super) async fn open_jobs(
     let open = process.reads.ask_text(OPEN, now).committed().await?;
     let scraper = |row: &tokio_postgres::Row| row.get::<_, i16>(0) as u16;
     Ok(open.iter().map(|row| Effect::Open { scraper: scraper(row) }).collect())
+}
+
+/// Returns the effects of what is due next, whichever node has written it: the one that has may be
+/// gone, or may not be able to do it.
+///
+/// # Errors
+/// Returns an error if the database fails.
+pub(super) async fn next_due(process: &Process, now_ms: UnixMs) -> Result<Vec<Effect>, StoreError> {
+    let late_ms = now_ms.saturating_sub(DELIVERY_LATE_MS);
+    let values: Vec<Value> = vec![
+        Arc::new(ThingKind::ScheduleDue as i16),
+        Arc::new(ThingKind::AlertDue as i16),
+        Arc::new(late_ms as i64),
+    ];
+    let found = process.reads.ask_text(NEXT_DUE, values).committed().await?;
+    let Some(found) = found.first() else { return Ok(Vec::new()) };
+    let first_ms =
+        |column| found.get::<_, Option<&[u8]>>(column).and_then(|it| KeyReader(it).u64());
+    let deadline_ms = found.get::<_, Option<i64>>(0).filter(|_| process.status.leads());
+    let effects = [
+        deadline_ms.map(|at_ms| Effect::Deadline { at_ms: at_ms as UnixMs }),
+        first_ms(1).map(|due_ms| Effect::Slot { due_ms }),
+        first_ms(2).map(|due_ms| Effect::Alert { due_ms }),
+        found.get::<_, bool>(3).then_some(Effect::Delivery { due_ms: late_ms }),
+    ];
+    Ok(effects.into_iter().flatten().collect())
 }
 
 /// Reads the counts of unfinished jobs, and the names of scrapers that are new.

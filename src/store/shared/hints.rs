@@ -21,6 +21,10 @@ const HINT_BYTES: usize = 9;
 /// The bytes of a row number.
 const ROW_BYTES: usize = 6;
 
+/// How soon something is due that the others are told of at once, milliseconds: they look each
+/// second for what is due later.
+const DUE_WITHIN_MS: u64 = 2_000;
+
 /// A hint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Hint {
@@ -43,11 +47,24 @@ pub(super) enum Hint {
     Gone {
         row: Row,
     },
+    /// A job fails at this moment unless it has started.
+    Deadline {
+        at_ms: UnixMs,
+    },
+    /// A slot of a schedule is due at this moment.
+    Slot {
+        at_ms: UnixMs,
+    },
+    /// An alert is to be evaluated at this moment.
+    Alert {
+        at_ms: UnixMs,
+    },
 }
 
 impl Hint {
     /// Returns what other nodes should know of an effect of a commit at `now_ms`.
     fn of(effect: &Effect, now_ms: UnixMs) -> Option<Hint> {
+        let soon = |at_ms: UnixMs| Some(at_ms).filter(|at_ms| *at_ms <= now_ms + DUE_WITHIN_MS);
         match *effect {
             Effect::Ended { scraper, row } => Some(Hint::Ended { scraper, row }),
             Effect::Started { row } => Some(Hint::Moved { row }),
@@ -55,13 +72,24 @@ impl Hint {
             Effect::Ready { row, due_ms, .. } => (due_ms > now_ms).then_some(Hint::Moved { row }),
             Effect::BatchEnded { row } => Some(Hint::BatchEnded { row }),
             Effect::Open { scraper } => Some(Hint::Open { scraper }),
+            Effect::Deadline { at_ms } => soon(at_ms).map(|at_ms| Hint::Deadline { at_ms }),
+            Effect::Slot { due_ms } => soon(due_ms).map(|at_ms| Hint::Slot { at_ms }),
+            Effect::Alert { due_ms } => soon(due_ms).map(|at_ms| Hint::Alert { at_ms }),
+            // This node sends it; where it does not, the others find that by a look.
             Effect::Taken { .. }
-            | Effect::Deadline { .. }
-            | Effect::Slot { .. }
-            | Effect::Alert { .. }
             | Effect::Delivery { .. }
             | Effect::Counted { .. }
             | Effect::Cached { .. } => None,
+        }
+    }
+
+    /// Returns whether this says as much as a hint of the same kind that names a later moment.
+    fn stands_for(self, later: Hint) -> bool {
+        match (self, later) {
+            (Hint::Deadline { .. }, Hint::Deadline { .. })
+            | (Hint::Slot { .. }, Hint::Slot { .. })
+            | (Hint::Alert { .. }, Hint::Alert { .. }) => true,
+            (first, second) => first == second,
         }
     }
 
@@ -72,6 +100,9 @@ impl Hint {
             Hint::Moved { row } => Some(Effect::Started { row }),
             Hint::BatchEnded { row } => Some(Effect::BatchEnded { row }),
             Hint::Open { scraper } => Some(Effect::Open { scraper }),
+            Hint::Deadline { at_ms } => Some(Effect::Deadline { at_ms }),
+            Hint::Slot { at_ms } => Some(Effect::Slot { due_ms: at_ms }),
+            Hint::Alert { at_ms } => Some(Effect::Alert { due_ms: at_ms }),
             Hint::Gone { .. } => None,
         }
     }
@@ -83,7 +114,10 @@ impl Hint {
             Hint::Ended { .. }
             | Hint::Moved { .. }
             | Hint::BatchEnded { .. }
-            | Hint::Open { .. } => None,
+            | Hint::Open { .. }
+            | Hint::Deadline { .. }
+            | Hint::Slot { .. }
+            | Hint::Alert { .. } => None,
         }
     }
 
@@ -94,6 +128,10 @@ impl Hint {
             Hint::BatchEnded { row } => (2, 0, row),
             Hint::Open { scraper } => (3, scraper, 0),
             Hint::Gone { row } => (4, 0, row),
+            // Times fit where rows do for some thousands of years.
+            Hint::Deadline { at_ms } => (5, 0, at_ms),
+            Hint::Slot { at_ms } => (6, 0, at_ms),
+            Hint::Alert { at_ms } => (7, 0, at_ms),
         };
         bytes.push(kind);
         bytes.extend_from_slice(&scraper.to_be_bytes());
@@ -112,6 +150,9 @@ impl Hint {
             2 => Some(Hint::BatchEnded { row }),
             3 => Some(Hint::Open { scraper }),
             4 => Some(Hint::Gone { row }),
+            5 => Some(Hint::Deadline { at_ms: row }),
+            6 => Some(Hint::Slot { at_ms: row }),
+            7 => Some(Hint::Alert { at_ms: row }),
             _ => None,
         }
     }
@@ -177,13 +218,13 @@ impl HintQueue {
         self.added.notified().await;
     }
 
-    /// Takes all that wait, each once.
+    /// Takes all that wait, each once, and of what is due the earliest of each kind.
     pub(super) fn take(&self) -> Vec<Hint> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let mut taken = std::mem::take(&mut *waiting);
         drop(waiting);
         taken.sort_unstable();
-        taken.dedup();
+        taken.dedup_by(|later, first| first.stands_for(*later));
         taken
     }
 }
@@ -201,6 +242,9 @@ mod tests {
             Hint::BatchEnded { row },
             Hint::Open { scraper: u16::MAX },
             Hint::Gone { row },
+            Hint::Deadline { at_ms: 1_778_500_800_000 },
+            Hint::Slot { at_ms: 0 },
+            Hint::Alert { at_ms: row },
         ];
         let (node, sent_us) = (NodeNumber(7), u64::MAX);
         let message = encode(node, sent_us, &hints);
@@ -227,6 +271,11 @@ mod tests {
         queue.add(effects, 10);
         assert_eq!(queue.take(), [Hint::Moved { row: 5 }, Hint::Open { scraper: 1 }]);
         assert_eq!(queue.take(), []);
+        let due =
+            [9, 10 + DUE_WITHIN_MS, 11 + DUE_WITHIN_MS, 8].map(|due_ms| Effect::Slot { due_ms });
+        let later = [Effect::Alert { due_ms: 20_000 }, Effect::Deadline { at_ms: 12 }];
+        queue.add(due.into_iter().chain(later), 10);
+        assert_eq!(queue.take(), [Hint::Deadline { at_ms: 12 }, Hint::Slot { at_ms: 8 }]);
         queue.add((0..=WAITING_MAX as Row).map(|row| Effect::Started { row }), 0);
         assert_eq!(queue.take().len(), WAITING_MAX);
     }

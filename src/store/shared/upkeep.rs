@@ -119,6 +119,7 @@ impl UpkeepLoop {
         }
         self.feed.read(&self.process).await?;
         self.process.tell(&feed::open_jobs(&self.process, self.clock.now_ms()).await?);
+        self.process.tell(&feed::next_due(&self.process, self.clock.now_ms()).await?);
         let elapsed_ms = self.process.status.now_ms();
         if self.process.status.leads() && elapsed_ms >= self.retain_ms {
             self.retain(session).await?;

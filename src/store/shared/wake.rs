@@ -203,6 +203,10 @@ fn hear(process: &Process, message: &str) {
     }
     let gone: Vec<Row> = hints.iter().copied().filter_map(Hint::gone).collect();
     process.ended.forget(&gone);
-    let effects: Vec<Effect> = hints.into_iter().filter_map(Hint::effect).collect();
+    // Start deadlines are the leader's to see to.
+    let leads = process.status.leads();
+    let is_of_others = |effect: &Effect| matches!(effect, Effect::Deadline { .. }) && !leads;
+    let effects = hints.into_iter().filter_map(Hint::effect);
+    let effects: Vec<Effect> = effects.filter(|effect| !is_of_others(effect)).collect();
     process.tell(&effects);
 }

@@ -2,12 +2,15 @@
 
 use std::sync::atomic::Ordering;
 
+use super::alerts::alert_of;
 use super::fixture::{Node, options};
 use super::listening::{listen, second, until, with_clock};
+use super::schedules::schedule_of;
 use super::{Place, START_MS};
+use crate::alert::AlertKind;
 use crate::clock::Clock;
 use crate::config::WakeBy;
-use crate::job::{Event, Failure, Reason};
+use crate::job::{Event, Failure, Job, Reason};
 use crate::store::Blocking;
 use crate::store::effects::{Effect, WaitedFor};
 use crate::store::shared::options::SharedOptions;
@@ -103,6 +106,61 @@ fn end_that_was_not_heard_is_found_by_looking() {
         end_of(ends) && heard.has(&Effect::Ended { scraper: 0, row: runs })
     });
     assert!(b.store.process.wakes_missed.load(Ordering::Relaxed) >= 2);
+    a.store.close();
+    b.store.close();
+}
+
+/// Writes a schedule with a slot, an alert and a start deadline at moments.
+fn write_due(node: &Node, [slot_ms, alert_ms, start_by_ms]: [u64; 3]) {
+    let mut schedule = schedule_of(&node.store.new_identity("team-a").unwrap(), "hourly");
+    schedule.progress.next.as_mut().unwrap().due_ms = slot_ms;
+    node.store.insert_schedule(schedule, "[]".to_owned()).wait().unwrap().unwrap();
+    let alert =
+        alert_of(&node.store.new_identity("team-a").unwrap(), "low", AlertKind::MentionRateBelow);
+    node.store.insert_alert(alert, Some(alert_ms)).wait().unwrap().unwrap();
+    node.submit(Job { start_by_ms: Some(start_by_ms), ..node.new_job("x") });
+}
+
+#[test]
+fn what_is_due_soon_is_heard_at_once_by_who_is_to_see_to_it() {
+    let [a, b] = two();
+    let (by_a, by_b) = (listen(&a), listen(&b));
+    assert!(a.store.process.status.leads());
+    let moments = [1_000, 1_500, 2_000].map(|after_ms| START_MS + after_ms);
+    write_due(&b, moments);
+    let [slot_ms, alert_ms, at_ms] = moments;
+    until("all of it", || {
+        by_a.has(&Effect::Slot { due_ms: slot_ms })
+            && by_a.has(&Effect::Alert { due_ms: alert_ms })
+            && by_a.has(&Effect::Deadline { at_ms })
+    });
+    // One that does not lead has nothing to do with start deadlines of others.
+    a.submit(Job { start_by_ms: Some(START_MS + 900), ..a.new_job("y") });
+    until("the open job", || by_b.has(&Effect::Open { scraper: 0 }));
+    assert!(!by_b.has(&Effect::Deadline { at_ms: START_MS + 900 }));
+    a.store.close();
+    b.store.close();
+}
+
+#[test]
+fn what_is_due_is_found_by_looking() {
+    let place = Place::empty();
+    let (clock, hand) = Clock::manual(START_MS);
+    let a = with_clock(&place, "a", &clock);
+    let far = options(&place, "b");
+    let b = Node::of(SharedOptions { clock: clock.clone(), wake: WakeBy::Poll, ..far });
+    let (by_a, by_b) = (listen(&a), listen(&b));
+    second(&hand, &a, "a");
+    let moments = [60_000, 70_000, 80_000].map(|after_ms| START_MS + after_ms);
+    write_due(&a, moments);
+    let [slot_ms, alert_ms, at_ms] = moments;
+    until("a look", || {
+        hand.advance_ms(100);
+        by_b.has(&Effect::Slot { due_ms: slot_ms })
+            && by_b.has(&Effect::Alert { due_ms: alert_ms })
+            && by_a.has(&Effect::Deadline { at_ms })
+    });
+    assert!(!by_b.has(&Effect::Deadline { at_ms }));
     a.store.close();
     b.store.close();
 }
