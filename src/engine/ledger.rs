@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::lock::lock;
 use crate::clock::{UnixMs, next_day_ms};
 use crate::config::Key;
-use crate::store::{Blocking, Store};
+use crate::store::{Blocking, Store, StoreError};
 use crate::upstream::{DaySpend, Registry};
 
 /// The accounts that have spent something today, and the caps of those that have one. Accounts are
@@ -35,19 +35,42 @@ impl Ledger {
     /// upstreams go on with theirs.
     pub(super) fn restored(store: &Store, upstreams: &Registry, now_ms: UnixMs) -> Ledger {
         let ledger = Ledger::default();
-        let rows = store.spend(None, now_ms, now_ms).wait().unwrap_or_else(|error| {
+        if let Err(error) = ledger.read(store, upstreams, now_ms) {
             tracing::error!(%error, "what was spent today could not be read; caps start from zero");
-            Vec::new()
-        });
-        let models = store.models().unwrap_or_else(|error| {
+        }
+        upstreams.restore_models(store.models().unwrap_or_else(|error| {
             tracing::error!(%error, "the models of upstreams could not be read");
             Vec::new()
-        });
-        let spent: Vec<(String, u64)> =
-            rows.iter().map(|row| (row.upstream.clone(), row.spend.nano_usd)).collect();
-        upstreams.restore(now_ms, &spent, models);
-        rows.iter().for_each(|row| ledger.add(&row.account, now_ms, row.spend.nano_usd));
+        }));
         ledger
+    }
+
+    /// Takes over what the store has of the present day, for the upstreams too: what all processes
+    /// have spent. What this one has not written yet stays counted.
+    ///
+    /// # Errors
+    /// Returns an error if the store failed.
+    pub(super) fn read(
+        &self,
+        store: &Store,
+        upstreams: &Registry,
+        now_ms: UnixMs,
+    ) -> Result<(), StoreError> {
+        let rows = store.spend(None, now_ms, now_ms).wait()?;
+        let (mut of_accounts, mut of_upstreams) = (HashMap::new(), HashMap::new());
+        let add = |sum: &mut u64, nanos| *sum = sum.saturating_add(nanos);
+        for row in &rows {
+            add(of_accounts.entry(row.account.as_str()).or_default(), row.spend.nano_usd);
+            add(of_upstreams.entry(row.upstream.as_str()).or_default(), row.spend.nano_usd);
+        }
+        for (upstream, nanos) in of_upstreams {
+            upstreams.raise_spend(upstream, now_ms, nanos);
+        }
+        let mut spent = lock(&self.spent);
+        for (account, nanos) in of_accounts {
+            spent.entry(account.to_owned()).or_default().raise(now_ms, nanos);
+        }
+        Ok(())
     }
 
     /// Puts the caps of these keys in the place of those before.

@@ -96,6 +96,18 @@ impl Engine {
         self.saved_counts.read_elsewhere(&self.context.store, &self.queues, now_ms);
     }
 
+    /// Reads what all processes have spent today, where others share the store.
+    pub(super) fn read_spend(&self) {
+        let store = &self.context.store;
+        if !store.is_shared() {
+            return;
+        }
+        let now_ms = self.context.clock.now_ms();
+        if let Err(error) = self.ledger.read(store, &self.upstreams, now_ms) {
+            tracing::warn!(%error, "what other processes have spent today could not be read");
+        }
+    }
+
     /// Gives back, unspent, every attempt that a worker of this process has started and not ended. Its thread is left to end with
     /// the process; the lease that it holds is worth nothing any more.
     pub(super) fn give_back(&self) {

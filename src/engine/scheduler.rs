@@ -138,6 +138,7 @@ impl Scheduler {
             let every_ms = SavedCounts::every_ms(&self.engine.context.store);
             self.save_counts_from_ms = elapsed_ms.saturating_add(every_ms);
             self.engine.save_counts();
+            self.engine.read_spend();
         }
         if elapsed_ms >= self.sweep_from_ms {
             match next_sweep_ms(&self.engine)?.filter(|due_ms| *due_ms <= now_ms) {

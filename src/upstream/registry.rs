@@ -148,22 +148,22 @@ impl Registry {
         Err(failures.telling(scraper))
     }
 
-    /// Takes over what the store has kept: what the present day has cost, and the models.
-    pub fn restore(
-        &self,
-        now_ms: UnixMs,
-        spent: &[(String, u64)],
-        models: Vec<(String, Vec<ModelSeen>)>,
-    ) {
-        let slot = |name: &str| self.slots.iter().find(|slot| slot.name() == name);
-        for (name, nanos) in spent {
-            slot(name).into_iter().for_each(|slot| slot.restore_spend(now_ms, *nanos));
-        }
+    /// Takes over what an upstream has cost on the present day, nanodollars, as the store has it.
+    pub fn raise_spend(&self, upstream: &str, now_ms: UnixMs, nanos: u64) {
+        self.slot(upstream).into_iter().for_each(|slot| slot.raise_spend(now_ms, nanos));
+    }
+
+    /// Takes over the models that the store has kept.
+    pub fn restore_models(&self, models: Vec<(String, Vec<ModelSeen>)>) {
         for (name, models) in models {
-            if let Some(slot) = slot(&name) {
+            if let Some(slot) = self.slot(&name) {
                 slot.restore_models(models);
             }
         }
+    }
+
+    fn slot(&self, name: &str) -> Option<&Arc<UpstreamSlot>> {
+        self.slots.iter().find(|slot| slot.name() == name)
     }
 
     /// Checks that some upstream of its scraper takes a request.

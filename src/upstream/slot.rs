@@ -180,9 +180,9 @@ impl UpstreamSlot {
         most.div_ceil(sharers.max(1))
     }
 
-    /// Takes over what the store has kept of the present day.
-    pub(crate) fn restore_spend(&self, at_ms: UnixMs, nanos: u64) {
-        self.day.add(at_ms, nanos);
+    /// Takes over what the store has of the present day: what all processes have spent.
+    pub(crate) fn raise_spend(&self, at_ms: UnixMs, nanos: u64) {
+        self.day.raise(at_ms, nanos);
     }
 
     /// Takes over the models that the store has kept.

@@ -1,9 +1,11 @@
 //! What an operator sees of the processes that share a store.
 
+use answerd::answer::Answer;
 use answerd::clock::Clock;
+use answerd::job::{Cost, CostFrom, UpstreamUsage};
 use serde_json::{Value, json};
 
-use crate::app::{App, Builder, Gate, START_MS, Scripted, Step, until};
+use crate::app::{App, Builder, Gate, START_MS, Scripted, Step, answer, until};
 use crate::child::{answerd, command};
 use crate::limits::{A, B, keys};
 use crate::metrics::scrape;
@@ -226,6 +228,104 @@ fn jobs_that_a_busy_node_cannot_begin_are_run_by_another() {
     for id in ids.iter().chain([&first]) {
         assert_eq!(b.ended(id)["status"], "done");
     }
+    b.stop();
+    a.stop();
+}
+
+#[test]
+fn limit_of_a_queue_and_places_in_it_count_the_workers_of_all_nodes() {
+    let schema = PostgresServer::shared().new_schema();
+    let gate = Gate::default();
+    let start = |name: &str| {
+        node(&schema, name)
+            .scripted("chatgpt", &Scripted::new("held", [Step::Hold(gate.clone())]))
+            .set("SCRAPERS__CHATGPT__WORKERS", 1)
+            .set("QUEUE__JOBS_MAX", 1)
+            .start()
+    };
+    let apps = ["a", "b"].map(start);
+    let chatgpt = |app: &App| {
+        let scrapers = app.get("/scrapers").expect(200)["scrapers"].as_array().unwrap().clone();
+        scrapers.into_iter().find(|it| it["name"] == "chatgpt").unwrap()
+    };
+    let see = |what: &dyn Fn(&App) -> bool| {
+        until(|| apps.iter().all(what).then_some(()));
+    };
+    see(&|app| chatgpt(app)["workers"] == 2);
+    let submit = |n: usize| apps[0].post(&format!("/scrapers/chatgpt/jobs?prompt=p{n}"));
+    // Two that run and one that waits are as many as there may be.
+    let ids: Vec<String> =
+        (0..3).map(|n| submit(n).expect(202)["job_id"].as_str().unwrap().to_owned()).collect();
+    see(&|app| {
+        let queue = &chatgpt(app)["queue"];
+        (&queue["running"], &queue["waiting"]) == (&json!(2), &json!(1))
+    });
+    for app in &apps {
+        let refused = app.post("/scrapers/chatgpt/jobs?prompt=late");
+        assert_eq!((refused.status, refused.code().as_str()), (429, "queue_full"));
+    }
+    let paths = ids.iter().map(|id| format!("/jobs/{id}"));
+    let is_queued = |path: &String| apps[0].get(path).expect(200)["phase"] == "queued";
+    let waits = paths.clone().find(is_queued).unwrap();
+    let places = apps.each_ref().map(|app| {
+        let attempts = app.get(&format!("{waits}/attempts")).expect(200);
+        attempts["waiting"].clone()
+    });
+    for place in &places {
+        assert_eq!((&place["position"], &place["waiting"]), (&json!(1), &json!(1)), "{place}");
+    }
+    gate.open();
+    for id in &ids {
+        assert_eq!(apps[0].ended(id)["status"], "done");
+    }
+    let [a, b] = apps;
+    b.stop();
+    a.stop();
+}
+
+#[test]
+fn money_of_the_day_is_that_of_all_nodes() {
+    let schema = PostgresServer::shared().new_schema();
+    let (clock, hand) = Clock::manual(START_MS);
+    let start = |name: &str| {
+        let cost = Some(Cost { nano_usd: 10_000_000, from: CostFrom::Provider });
+        let usage = UpstreamUsage { cost, ..UpstreamUsage::default() };
+        let costs = Step::Answer(Box::new(Answer { usage, ..answer("x") }));
+        let builder = node(&schema, name).at(clock.clone()).config(&keys("usd_per_day = 0.01"));
+        let builder = builder.set("UPSTREAMS__SCRIPT__USD_PER_DAY", 0.01);
+        builder.scripted("chatgpt", &Scripted::new("script", [costs])).start()
+    };
+    let apps = ["a", "b"].map(start);
+    let submit = |app: &App, key: &[(&str, &str)], prompt: &str| {
+        app.post_with(&format!("/scrapers/chatgpt/jobs?prompt={prompt}"), key, "")
+    };
+    let id = submit(&apps[0], &A, "one").expect(202)["job_id"].as_str().unwrap().to_owned();
+    until(|| {
+        hand.advance_ms(100);
+        (apps[0].get(&format!("/jobs/{id}")).expect(200)["status"] == "done").then_some(())
+    });
+    // Whichever has run it, neither spends more of the key's money.
+    until(|| {
+        hand.advance_ms(1_000);
+        let told = apps.each_ref().map(|app| app.get_with("/usage", &A).expect(200));
+        told.iter().all(|usage| usage["usd_spent_today"] == 0.01).then_some(())
+    });
+    for app in &apps {
+        assert_eq!(submit(app, &A, "two").code(), "spend_limit");
+    }
+    // Nor of that of the upstream, which another key may ask.
+    let waits = submit(&apps[1], &B, "three").expect(202)["job_id"].as_str().unwrap().to_owned();
+    let waiting = until(|| {
+        hand.advance_ms(100);
+        let job = apps[1].get(&format!("/jobs/{waits}")).expect(200);
+        (job["phase"] != "queued" && job["phase"] != "running").then_some(job)
+    });
+    assert_eq!(
+        (&waiting["phase"], &waiting["error_code"]),
+        (&json!("waiting_retry"), &json!("upstream_at_limit")),
+        "{waiting}"
+    );
+    let [a, b] = apps;
     b.stop();
     a.stop();
 }
