@@ -3,12 +3,15 @@
 //! Wall-clock times are milliseconds since the Unix epoch (UTC) in a `u64`, everywhere.
 #![allow(clippy::disallowed_methods)] // this file is where time is read
 
+mod corrected;
+
 use std::fmt;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
+
+use corrected::CorrectedClock;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 pub type UnixMs = u64;
@@ -20,8 +23,8 @@ const WAIT_MS_MAX: u64 = 60_000;
 #[derive(Clone)]
 pub enum Clock {
     System,
-    /// The system's, corrected by some milliseconds.
-    Corrected(Arc<AtomicI64>),
+    /// Another one's time, which [`Clock::correct_by`] tells it.
+    Corrected(Arc<CorrectedClock>),
     Manual(Arc<ManualClock>),
 }
 
@@ -71,23 +74,23 @@ impl Clock {
 
     /// Creates a clock that is corrected later, by [`Clock::correct_by`].
     pub fn corrected() -> Clock {
-        Clock::Corrected(Arc::default())
+        Clock::Corrected(Arc::new(CorrectedClock::new(Instant::now(), system_ms())))
     }
 
     /// Sets a clock of [`Clock::corrected`] ahead by some milliseconds, with all its clones; others
     /// stay as they are.
     pub fn correct_by(&self, ahead_ms: i64) {
         match self {
-            Clock::Corrected(by_ms) => drop(by_ms.fetch_add(ahead_ms, Ordering::Relaxed)),
+            Clock::Corrected(clock) => clock.correct_by(ahead_ms),
             Clock::System | Clock::Manual(_) => {}
         }
     }
 
-    /// Returns by how much a clock of [`Clock::corrected`] is set ahead, milliseconds; `None` for
-    /// others.
+    /// Returns by how much a clock of [`Clock::corrected`] is ahead of the machine's, milliseconds;
+    /// `None` for others.
     pub fn correction_ms(&self) -> Option<i64> {
         match self {
-            Clock::Corrected(by_ms) => Some(by_ms.load(Ordering::Relaxed)),
+            Clock::Corrected(clock) => Some(clock.ahead_of_machine_ms()),
             Clock::System | Clock::Manual(_) => None,
         }
     }
@@ -96,9 +99,7 @@ impl Clock {
     pub fn now_ms(&self) -> UnixMs {
         match self {
             Clock::System => system_ms(),
-            Clock::Corrected(by_ms) => {
-                system_ms().saturating_add_signed(by_ms.load(Ordering::Relaxed))
-            }
+            Clock::Corrected(clock) => clock.now_ms(),
             Clock::Manual(manual) => manual.lock().now_ms,
         }
     }
@@ -453,6 +454,8 @@ mod tests {
         clock.correct_by(-(DAY_MS as i64));
         let ahead_ms = other.now_ms() - Clock::System.now_ms();
         assert!(ahead_ms.abs_diff(DAY_MS) < 60_000, "{ahead_ms}");
+        let known_ms = other.correction_ms().unwrap();
+        assert!(known_ms.abs_diff(DAY_MS as i64) < 60_000, "{known_ms}");
     }
 
     #[test]

@@ -2,6 +2,7 @@
 //! and what happens to one of them, to the network or to the database loses nothing that was
 //! acknowledged.
 
+mod clocks;
 mod failover;
 mod kills;
 mod outages;
@@ -11,6 +12,7 @@ mod wakes;
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
+use std::process::Command;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
@@ -35,11 +37,23 @@ const PATIENCE_MS: u64 = 60_000;
 
 /// A node of a database, in a folder of its own.
 fn node(url: &str, folder: &Path, name: &str, settings: &[(&str, &str)]) -> Served {
+    node_with(url, folder, name, settings, |_| {})
+}
+
+/// As [`node`], with a change of the command before it runs.
+fn node_with(
+    url: &str,
+    folder: &Path,
+    name: &str,
+    settings: &[(&str, &str)],
+    change: impl FnOnce(&mut Command),
+) -> Served {
     let mut all =
         vec![("STORE__URL", url), ("STORE__REQUIRE_STANDBY", "false"), ("NODE__NAME", name)];
     all.extend(settings);
     Served::start_with(&folder.join(name), &all, |command| {
         command.env("ANSWERD_WEBHOOK_SECRET", SECRET);
+        change(command);
     })
 }
 
