@@ -15,6 +15,8 @@ use super::neighbors::Neighbors;
 use super::nodes::{self, NodeProfile};
 use super::outages::Finder;
 use super::process::Process;
+use super::schema;
+use super::versions::SCHEMA;
 use crate::clock::Clock;
 use crate::store::StoreError;
 use crate::store::effects::Effect;
@@ -66,7 +68,7 @@ impl BeatLoop {
     }
 
     /// Beats until `stopping` says so, and then gives back what the node has. A node whose name
-    /// another process has taken only waits for that.
+    /// another process has taken, or that the tables are too new for, only waits for that.
     pub(super) async fn run(mut self, mut stopping: watch::Receiver<bool>) {
         let (process, clock) = (self.process.clone(), self.clock.clone());
         let (mut is_replaced, mut due_ms) = (false, clock.now_ms() + BEAT_MS);
@@ -80,7 +82,7 @@ impl BeatLoop {
                 select(Box::pin(due), Box::pin(process.status.until_wanted())).await;
                 due_ms = clock.now_ms() + BEAT_MS;
                 match self.pass().await {
-                    Ok(Pulse::Replaced) => is_replaced = true,
+                    Ok(Pulse::Replaced | Pulse::Outdated) => is_replaced = true,
                     Ok(Pulse::Counted { .. } | Pulse::Dead) => {}
                     Err(error) => {
                         self.pause_after(error).await;
@@ -106,6 +108,15 @@ impl BeatLoop {
         };
         let process = self.process.clone();
         let now_ms = || process.status.now_ms();
+        if let Some(error) = self.outdated(&session).await? {
+            // Before anything else: what this process writes would not fit the tables.
+            self.membership.leave(&session).await?;
+            process.status.set_lead(0);
+            process.note_outage(Finder::Beat, error);
+            process.status.replaced();
+            self.session = Some(session);
+            return Ok(Pulse::Outdated);
+        }
         let mut pulse = self.membership.pass(&session, now_ms).await?;
         if pulse == Pulse::Dead {
             tracing::warn!("this node was declared dead and registers again");
@@ -146,11 +157,21 @@ impl BeatLoop {
                 let seen_ms = |node| self.membership.seen_ms(node);
                 self.neighbors.meet(&session, &process, seen_ms).await?;
             }
-            Pulse::Dead => {}
+            Pulse::Dead | Pulse::Outdated => {}
         }
         self.session = Some(session);
         (self.counted_ms, self.failures) = (self.process.status.now_ms(), 0);
         Ok(pulse)
+    }
+
+    /// Returns why this build cannot be a node any longer; `None` if it can.
+    async fn outdated(&self, session: &PgSession) -> Result<Option<StoreError>, StoreError> {
+        let schema = self.process.connector.schema();
+        match schema::check_still_usable(session, schema, SCHEMA).await {
+            Err(error @ StoreError::Unsuitable(_)) => Ok(Some(error)),
+            Err(error) => Err(error),
+            Ok(()) => Ok(None),
+        }
     }
 
     async fn connect(&self) -> Result<PgSession, PgError> {

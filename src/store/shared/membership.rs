@@ -20,6 +20,8 @@ pub(super) enum Pulse {
     Dead,
     /// Another process has taken over under this node's name; this one is to stop.
     Replaced,
+    /// The tables were changed to what this build cannot use; it has given back what it had.
+    Outdated,
 }
 
 /// A registered node.
@@ -96,7 +98,7 @@ impl Membership {
     ///
     /// # Errors
     /// Returns an error if the database fails: other nodes notice then that this one is silent.
-    pub(super) async fn leave(mut self, session: &PgSession) -> Result<(), PgError> {
+    pub(super) async fn leave(&mut self, session: &PgSession) -> Result<(), PgError> {
         self.lead.resign(session).await?;
         nodes::declare_dead(session, self.node, None).await.map(drop)
     }

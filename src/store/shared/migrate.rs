@@ -7,7 +7,7 @@ use super::command;
 use super::connect::{PgConnector, PgSession, Purpose};
 use super::error::{ErrorClass, PgError};
 use super::options::pg_options;
-use super::schema::{self, Relations};
+use super::schema::{self, Relations, SchemaError};
 use super::versions::{META_SCHEMA, META_SCHEMA_MIN, MIGRATIONS, Migration};
 use crate::config::SharedStoreSettings;
 use crate::store::{Store, StoreError};
@@ -17,6 +17,9 @@ use crate::store::{Store, StoreError};
 const TRIES: u32 = 30;
 /// The pause between two tries.
 const PAUSE: Duration = Duration::from_millis(500);
+
+/// In which time a node that lives beats more than once.
+const BEATS: Duration = Duration::from_secs(3);
 
 /// The versions of the tables before a migration and after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,11 +63,38 @@ pub(super) async fn migrate(
     let mut after = before;
     for (number, migration) in (2..).zip(migrations) {
         if number > before {
+            check_nodes(session, schema, migration.schema_min).await?;
             apply_patiently(session, number, migration).await?;
             after = number;
         }
     }
     Ok(Some(MigrateReport { before, after }))
+}
+
+/// Checks that no process works with the store that a change leaves behind. One that does not beat
+/// has ended; should it come back, it finds that it is too old.
+async fn check_nodes(session: &PgSession, schema: &str, needed: u32) -> Result<(), StoreError> {
+    let older = "SELECT node, beat, name || ' (' || version || ')' FROM nodes \
+                 WHERE schema < $1 AND NOT fenced ORDER BY name";
+    let older_nodes = async || -> Result<Vec<(i32, i64, String)>, PgError> {
+        let found = session.query(older, &[&(needed as i32)]).await?;
+        Ok(found.iter().map(|row| (row.get(0), row.get(1), row.get(2))).collect())
+    };
+    let first = older_nodes().await?;
+    if first.is_empty() {
+        return Ok(());
+    }
+    tokio::time::sleep(BEATS).await;
+    let later = older_nodes().await?;
+    let has_beaten = |(node, beat, _): &&(i32, i64, String)| {
+        !first.iter().any(|(known, before, _)| (known, before) == (node, beat))
+    };
+    let beating: Vec<String> = later.iter().filter(has_beaten).map(|it| it.2.clone()).collect();
+    if beating.is_empty() {
+        return Ok(());
+    }
+    let (schema, nodes) = (schema.to_owned(), beating.join(", "));
+    Err(SchemaError::OlderNodes { schema, needed, nodes }.into())
 }
 
 async fn apply_patiently(

@@ -39,6 +39,12 @@ pub(super) enum SchemaError {
     )]
     Newer { schema: String, needed: u32, build: u32 },
     #[error(
+        "the store in the schema {schema} is to be changed to what needs an answerd of at least \
+         its version {needed}, and these processes are older: {nodes}; replace them first, one \
+         after the other"
+    )]
+    OlderNodes { schema: String, needed: u32, nodes: String },
+    #[error(
         "the tables of the store in the schema {schema} are of version {found}, and this answerd \
          uses those of version {build}; run `answerd db migrate`, which the processes of the \
          version before go on with, or set `store.migrate = true`"
@@ -259,6 +265,24 @@ async fn make(session: &PgSession, schema: &str, schema_exists: bool) -> Result<
         | ErrorClass::Overloaded
         | ErrorClass::Corrupted
         | ErrorClass::Refused => Err(error.into()),
+    }
+}
+
+/// Checks that the tables have not been changed, since this process started, to what it cannot use.
+///
+/// # Errors
+/// Returns an error if they have, or the database fails.
+pub(super) async fn check_still_usable(
+    session: &PgSession,
+    schema: &str,
+    build: u32,
+) -> Result<(), StoreError> {
+    let text = "SELECT convert_from(value, 'UTF8') FROM meta WHERE name = $1";
+    let found = session.query_opt(text, &[&META_SCHEMA_MIN]).await?;
+    let needed = found.and_then(|row| row.get::<_, String>(0).parse::<u32>().ok());
+    match needed.filter(|needed| *needed > build) {
+        Some(needed) => Err(SchemaError::Newer { schema: schema.to_owned(), needed, build }.into()),
+        None => Ok(()),
     }
 }
 

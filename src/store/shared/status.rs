@@ -94,7 +94,8 @@ impl NodeStatus {
         self.registration.send_replace(Registration { node: number, is_replaced: false });
     }
 
-    /// Notes that another process has taken the node's name: this one does not register again.
+    /// Notes that this process is no node any longer, and does not register again: another one has
+    /// its name, or the tables are too new for it.
     pub(super) fn replaced(&self) {
         self.registration.send_modify(|latest| latest.is_replaced = true);
     }

@@ -2,12 +2,14 @@
 //! and what happens to one of them, to the network or to the database loses nothing that was
 //! acknowledged.
 
+mod calls;
 mod clocks;
 mod failover;
 mod kills;
 mod outages;
 mod partitions;
 mod settings;
+mod versions;
 mod wakes;
 
 use std::collections::{BTreeSet, HashSet};

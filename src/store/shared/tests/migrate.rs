@@ -3,7 +3,11 @@
 use super::super::migrate::{MigrateReport, migrate};
 use super::super::schema::prepare_for;
 use super::super::versions::{MIGRATIONS, Migration, SCHEMA, SCHEMA_MIN};
+use super::listening::{listen, second, until, with_clock};
 use super::*;
+use crate::clock::Clock;
+use crate::job::Event;
+use crate::store::Blocking;
 
 /// A change that builds of before work with, and one that they do not.
 const CHANGES: [Migration; 2] = [
@@ -56,6 +60,66 @@ fn older_tables_are_refused_until_they_are_migrated_and_builds_of_before_go_on()
         assert!(newer.contains("needs one of at least its version 2; this one has 1"), "{newer}");
         opened(&place, &session, 2).await.unwrap();
     });
+}
+
+#[test]
+fn change_that_would_leave_nodes_behind_waits_until_they_are_replaced() {
+    let place = Place::empty();
+    let (clock, hand) = Clock::manual(START_MS);
+    let node = with_clock(&place, "old", &clock);
+    let migrate_all = || {
+        block_on(async {
+            let session = place.connect().await;
+            migrate(&session, &place.options.schema, &CHANGES).await
+        })
+    };
+    let refused = std::thread::scope(|scope| {
+        let migrating = scope.spawn(migrate_all);
+        // It beats all the while.
+        while !migrating.is_finished() {
+            second(&hand, &node, "old");
+        }
+        migrating.join().unwrap().unwrap_err().to_string()
+    });
+    assert!(refused.contains("these processes are older: old (0.1.0)"), "{refused}");
+    // The first change, which it works with, was made.
+    let version = "SELECT convert_from(value, 'UTF8')::int8 FROM meta WHERE name = 'schema'";
+    assert_eq!(node.ask(version, vec![])[0].get::<_, i64>(0), 2);
+    assert!(node.store.failure().is_none());
+    // One that has died is not waited for. Its clock stands still.
+    assert_eq!(migrate_all().unwrap(), report(2, 3));
+    node.store.close();
+}
+
+#[test]
+fn node_that_the_tables_are_too_new_for_gives_back_what_it_has_and_writes_nothing() {
+    let place = Place::empty();
+    let (clock, hand) = Clock::manual(START_MS);
+    let a = with_clock(&place, "a", &clock);
+    let heard = listen(&a);
+    let done = a.done("done");
+    let taken = a.submit(a.new_job("x"));
+    assert_eq!(a.store.reserve_from(0, false, 0, START_MS, 10).unwrap().rows, [taken.row]);
+    let held = "SELECT count(*) FROM queue WHERE node IS NOT NULL";
+    assert_eq!(a.ask(held, vec![])[0].get::<_, i64>(0), 1);
+    a.ask("UPDATE meta SET value = '9' WHERE name = 'schema_min'", vec![]);
+    until("the end of the node", || {
+        hand.advance_ms(100);
+        a.store.failure().is_some()
+    });
+    let why = a.store.failure().unwrap().to_string();
+    assert!(
+        why.contains("needs one of at least its version 9") && why.contains("install"),
+        "{why}"
+    );
+    assert_eq!(*heard.failures.lock().unwrap(), 1);
+    assert_eq!(a.ask(held, vec![])[0].get::<_, i64>(0), 0);
+    assert_eq!(a.ask("SELECT count(*) FROM nodes", vec![])[0].get::<_, i64>(0), 0);
+    let start = a.store.begin_transition(taken.row, START_MS + 1, |_| Event::Start, None);
+    assert!(start.wait().is_err());
+    // What has ended is read all the same.
+    assert!(a.store.read_row(done.row, START_MS + 9, |_, _| ()).wait().unwrap().is_some());
+    a.store.close();
 }
 
 #[test]
