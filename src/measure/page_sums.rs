@@ -31,6 +31,20 @@ impl PageSums {
         }
     }
 
+    /// Adds other sums of the same day and group, within the limit of one.
+    pub fn merge_group(&mut self, other: &PageSums) {
+        self.more += other.more;
+        for (url, sums) in &other.pages {
+            if self.pages.len() < PAGES_OF_GROUP_MAX || self.pages.contains_key(url) {
+                let known = self.pages.entry(url.clone()).or_default();
+                known.used += sums.used;
+                known.cited += sums.cited;
+            } else {
+                self.more += sums.used;
+            }
+        }
+    }
+
     /// Adds other sums. Returns how many pages were not known before.
     pub fn merge(&mut self, other: &PageSums) -> usize {
         let before = self.pages.len();
@@ -65,6 +79,10 @@ mod tests {
         assert_eq!(sums.pages["https://a.example/0"], DomainSums { used: 2, cited: 2 });
         let mut other = PageSums::default();
         other.add(&[page(0), page(900)]);
+        let mut group = sums.clone();
+        group.merge_group(&other);
+        assert_eq!((group.pages.len(), group.more), (PAGES_OF_GROUP_MAX, 22));
+        assert_eq!(group.pages["https://a.example/0"], DomainSums { used: 3, cited: 3 });
         assert_eq!(sums.merge(&other), 1);
         assert_eq!(sums.pages["https://a.example/0"].used, 3);
     }

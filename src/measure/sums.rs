@@ -204,6 +204,33 @@ impl GroupSums {
         sums.mentioned[brands] += u64::from(own);
     }
 
+    /// Adds other sums of the same day and group, within the limits of one.
+    pub fn merge_group(&mut self, other: &GroupSums) {
+        self.merge(&GroupSums { domains: BTreeMap::new(), ..other.clone() });
+        for (domain, sums) in &other.domains {
+            let is_known = self.domains.contains_key(domain);
+            if is_known || self.domains.len() < DOMAINS_OF_GROUP_MAX {
+                let known = self.domains.entry(domain.clone()).or_default();
+                known.used += sums.used;
+                known.cited += sums.cited;
+            } else {
+                self.more_domains += sums.used;
+            }
+        }
+        for (hash, other) in &other.prompts {
+            let is_known = self.prompts.contains_key(hash);
+            if !is_known && self.prompts.len() >= PROMPTS_OF_GROUP_MAX {
+                continue;
+            }
+            let sums = self.prompts.entry(*hash).or_default();
+            sums.measured += other.measured;
+            sums.mentioned.resize(sums.mentioned.len().max(other.mentioned.len()), 0);
+            for (sum, more) in sums.mentioned.iter_mut().zip(&other.mentioned) {
+                *sum += more;
+            }
+        }
+    }
+
     /// Adds other sums over the same brands, without their prompts: those of other days and engines
     /// are no samples of the same thing.
     pub fn merge(&mut self, other: &GroupSums) {

@@ -6,6 +6,7 @@ mod found;
 mod hour;
 mod jobs;
 mod keys;
+mod measured;
 mod snapshot;
 mod things;
 mod totals;

@@ -27,6 +27,7 @@ mod export;
 mod feed;
 mod figures;
 mod filling;
+mod folding;
 mod handle;
 mod health;
 mod hints;

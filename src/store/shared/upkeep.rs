@@ -10,6 +10,7 @@ use super::clock_offset;
 use super::connect::{PgSession, Purpose};
 use super::database_look::DatabaseLook;
 use super::feed::{self, Feed};
+use super::folding::SumFolder;
 use super::hours;
 use super::options::SharedOptions;
 use super::outages::Finder;
@@ -37,6 +38,7 @@ pub(super) struct UpkeepLoop {
     evidence_bytes_max: u64,
     session: Option<PgSession>,
     database: DatabaseLook,
+    folder: SumFolder,
     /// When the clock and the standby are looked at again, by the monotonic clock.
     check_ms: u64,
     /// When it is looked again at what has had its time, by the monotonic clock.
@@ -59,6 +61,7 @@ impl UpkeepLoop {
             evidence_bytes_max: options.evidence_bytes_max,
             session: None,
             database: DatabaseLook::default(),
+            folder: SumFolder::default(),
             check_ms: 0,
             retain_ms: 0,
         }
@@ -148,13 +151,14 @@ impl UpkeepLoop {
     }
 
     /// Makes the tables of the hours that come, and removes what has had its time.
-    async fn retain(&self, session: &PgSession) -> Result<(), StoreError> {
+    async fn retain(&mut self, session: &PgSession) -> Result<(), StoreError> {
         let now_ms = self.clock.now_ms();
         hours::make_ahead(session, now_ms).await?;
         for (hour, ended) in retention::remove_hours(session, now_ms).await? {
             tracing::info!(hour = hour.number(), ?ended, "the jobs of an hour have expired");
         }
         retention::bound_evidence(session, self.evidence_bytes_max).await?;
-        retention::forget(session, now_ms).await
+        retention::forget(session, now_ms).await?;
+        self.folder.pass(session).await
     }
 }

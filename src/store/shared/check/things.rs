@@ -4,11 +4,11 @@
 use std::collections::BTreeSet;
 
 use super::found::CheckFindings;
+use super::measured::MeasuredTotals;
 use super::snapshot::CheckSnapshot;
 use crate::store::shared::alert_marks;
 use crate::store::shared::counts;
 use crate::store::shared::kept;
-use crate::store::shared::observations::SumsGroup;
 use crate::store::shared::things::{KeyReader, ThingKind};
 use crate::store::{Row, StoreError, record};
 
@@ -29,6 +29,7 @@ struct Indexes {
     /// The same of alerts.
     alerts_due: BTreeSet<(u64, Row)>,
     alerts_filed: BTreeSet<(u64, Row)>,
+    measured: MeasuredTotals,
 }
 
 /// Checks every thing.
@@ -55,7 +56,8 @@ pub(super) async fn check(
             }
         }
     }
-    let Indexes { schedules_due, schedules_filed, alerts_due, alerts_filed } = indexes;
+    let Indexes { schedules_due, schedules_filed, alerts_due, alerts_filed, measured } = indexes;
+    measured.compare(found);
     for (what, due, filed) in
         [("schedule", schedules_due, schedules_filed), ("alert", alerts_due, alerts_filed)]
     {
@@ -108,19 +110,17 @@ fn read(
         ThingKind::TrackerVersion => {
             let id = number()?;
             let version = parts.u32().ok_or(KEYLESS)?;
+            indexes.measured.add_version(id, version);
             record::decode_tracker_version(id, version, value).map(drop)
         }
         ThingKind::Observation => {
             found.report.observations += 1;
+            indexes.measured.add_observation(key)?;
             let row = key.last_chunk().ok_or(KEYLESS)?;
             record::decode_observation(Row::from_be_bytes(*row), value).map(drop)
         }
-        ThingKind::Sums => {
-            record::decode_sums(SumsGroup::read(key).ok_or(KEYLESS)?.day, value).map(drop)
-        }
-        ThingKind::PageSums => {
-            record::decode_page_sums(SumsGroup::read(key).ok_or(KEYLESS)?.day, value).map(drop)
-        }
+        ThingKind::Sums => indexes.measured.add_sums(key, value),
+        ThingKind::PageSums => indexes.measured.add_pages(key, value),
         ThingKind::Alert => {
             found.report.alerts += 1;
             record::decode_alert(number()?, value).map(drop)

@@ -1,8 +1,9 @@
 //! What was spent, by several writers.
 
 use super::fixture::{Node, options};
-use super::{Place, START_MS};
+use super::{Place, START_MS, block_on};
 use crate::job::{AttemptCall, AttemptEnd, CallOutcome, UpstreamUsage};
+use crate::store::shared::folding::SumFolder;
 use crate::store::{Blocking, LABELS_MAX, NewAttemptEnd, OTHER_LABELS, Row};
 
 /// Notes an attempt that has searched once.
@@ -52,5 +53,19 @@ fn spending_of_several_writers_adds_up_and_further_labels_are_counted_together()
     assert_eq!(found.len(), LABELS_MAX + 2);
     assert_eq!((of(""), of("label 0"), of("label 7")), (Some(2), Some(2), Some(4)));
     assert_eq!((of("one more"), of(OTHER_LABELS)), (None, Some(2)));
-    nodes.iter().for_each(|node| node.store.close());
+    // What a node that is gone has added is folded, and is the same.
+    nodes[1].store.close();
+    let sums = |node: &Node| -> i64 {
+        node.ask("SELECT count(*) FROM things WHERE kind = 4 AND value <> ''", vec![])[0].get(0)
+    };
+    let before = sums(&nodes[0]);
+    block_on(async {
+        SumFolder::default().pass(&place.connect().await).await.unwrap();
+    });
+    assert_eq!(nodes[0].store.spend(Some("team-a"), START_MS, START_MS).wait().unwrap(), found);
+    assert!(sums(&nodes[0]) <= before);
+    let slots = "SELECT count(DISTINCT substr(key, length(key) - 3)) FROM things WHERE kind = 4";
+    let of_a = 2;
+    assert!(nodes[0].ask(slots, vec![])[0].get::<_, i64>(0) <= of_a + 1);
+    nodes[0].store.close();
 }

@@ -4,10 +4,12 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::check::checked;
 use super::fixture::{Node, Value, options};
-use super::{Place, START_MS};
+use super::{Place, START_MS, block_on, number, run};
 use crate::job::{Event, Job};
 use crate::measure::{Brand, BrandMention, DomainUse, Measured, PageUse, TrackedBrands, Tracker};
+use crate::store::shared::folding::SumFolder;
 use crate::store::shared::observations::group_key;
 use crate::store::shared::things::{PRESENT, ThingKind};
 use crate::store::{
@@ -270,4 +272,47 @@ fn nothing_is_left_of_a_tracker_that_is_deleted_while_it_measures() {
     let kinds = [ThingKind::Tracker, ThingKind::Observation, ThingKind::Sums, ThingKind::PageSums];
     assert_eq!(count(&nodes[0], &kinds), 0);
     nodes.iter().for_each(|node| node.store.close());
+}
+
+#[test]
+fn sums_of_nodes_that_are_gone_are_folded_and_a_check_compares_them_with_the_answers() {
+    let place = Place::empty();
+    let nodes = ["a", "b"].map(|name| Node::of(options(&place, name)));
+    let tracker = put(&nodes[0], "acme", &["Acme"]);
+    for (at, node) in nodes.iter().enumerate() {
+        for label in ["", "one"] {
+            measure(node, label, at as u64 + 2, observation(&tracker));
+        }
+    }
+    let [a, b] = nodes;
+    let b = b.reopen();
+    measure(&b, "one", 9, observation(&tracker));
+    b.store.close();
+    let found = answers(&a, &tracker, START_MS);
+    assert_eq!(found, (vec![(String::new(), 2), ("one".to_owned(), 3)], 5));
+    let kinds = [ThingKind::Sums, ThingKind::PageSums];
+    assert!(count(&a, &kinds) > 8);
+    let mut folder = SumFolder::default();
+    block_on(async {
+        let session = place.connect().await;
+        folder.pass(&session).await.unwrap();
+        folder.pass(&session).await.unwrap();
+    });
+    // Each group has what is of all, and what a writer of the node that lives has.
+    assert_eq!(answers(&a, &tracker, START_MS), found);
+    assert!(count(&a, &kinds) <= 8, "{}", count(&a, &kinds));
+    assert_eq!(checked(&place.options, START_MS + 9).problems, Vec::<String>::new());
+    a.store.close();
+    block_on(async {
+        let session = place.connect().await;
+        folder.pass(&session).await.unwrap();
+        let left = number(&session, "SELECT count(*) FROM things WHERE kind IN (14, 15)").await;
+        assert_eq!(left, 4);
+        run(&session, "DELETE FROM things WHERE kind = 14 AND length(key) > 40").await;
+    });
+    let problems = checked(&place.options, START_MS + 9).problems;
+    let sums = format!("tracker {} has 5 observations on day", tracker.id);
+    assert!(problems.iter().any(|it| it.starts_with(&sums)), "{problems:?}");
+    let pages = format!("pages of tracker {} on day", tracker.id);
+    assert!(problems.iter().any(|it| it.starts_with(&pages)), "{problems:?}");
 }
