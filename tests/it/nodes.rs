@@ -1,5 +1,7 @@
 //! What an operator sees of the processes that share a store.
 
+use std::sync::Arc;
+
 use answerd::answer::Answer;
 use answerd::clock::Clock;
 use answerd::job::{Cost, CostFrom, UpstreamUsage};
@@ -325,6 +327,27 @@ fn money_of_the_day_is_that_of_all_nodes() {
         (&json!("waiting_retry"), &json!("upstream_at_limit")),
         "{waiting}"
     );
+    let [a, b] = apps;
+    b.stop();
+    a.stop();
+}
+
+#[test]
+fn job_is_run_where_it_was_submitted_if_a_worker_is_idle_there() {
+    const JOBS: usize = 30;
+    let schema = PostgresServer::shared().new_schema();
+    let upstreams = ["a", "b"].map(|name| Scripted::new(name, []));
+    let start = |upstream: &Arc<Scripted>, name: &str| {
+        let builder = node(&schema, name).set("CACHE__TTL_SECONDS", 0);
+        builder.scripted("chatgpt", upstream).start()
+    };
+    let apps = [start(&upstreams[0], "a"), start(&upstreams[1], "b")];
+    nodes_of(&apps[0], 2);
+    for number in 0..JOBS {
+        let id = apps[0].submit("chatgpt", &format!("question {number}"));
+        assert_eq!(apps[0].ended(&id)["status"], "done");
+    }
+    assert_eq!(upstreams.each_ref().map(|upstream| upstream.asked()), [JOBS, 0]);
     let [a, b] = apps;
     b.stop();
     a.stop();
