@@ -90,7 +90,7 @@ impl Clock {
     /// `None` for others.
     pub fn correction_ms(&self) -> Option<i64> {
         match self {
-            Clock::Corrected(clock) => Some(clock.ahead_of_machine_ms()),
+            Clock::Corrected(clock) => Some(clock.ahead_of(system_ms())),
             Clock::System | Clock::Manual(_) => None,
         }
     }

@@ -227,6 +227,11 @@ impl Builder {
         }
     }
 
+    /// Keeps the store in a file, whatever the other tests do.
+    pub(crate) fn in_a_file(self) -> Builder {
+        self.without("STORE__URL").without("STORE__SCHEMA").without("STORE__REQUIRE_STANDBY")
+    }
+
     /// A setting, as the environment names it without its prefix: `("RETRY__RETRIES", "0")`.
     pub(crate) fn set(mut self, name: &str, value: impl ToString) -> Builder {
         self.settings.insert(format!("ANSWERD_{name}"), value.to_string());

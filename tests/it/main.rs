@@ -33,6 +33,7 @@ mod events;
 mod guide;
 mod handling;
 mod head;
+mod hours;
 mod kill_client;
 mod kill_loop;
 mod layers;

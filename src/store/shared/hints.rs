@@ -21,8 +21,8 @@ const HINT_BYTES: usize = 9;
 /// The bytes of a row number.
 const ROW_BYTES: usize = 6;
 
-/// How soon something is due that the others are told of at once, milliseconds: they look each
-/// second for what is due later.
+/// What is due within this time the others hear at once, milliseconds: each looks once a second
+/// for what is due later.
 const DUE_WITHIN_MS: u64 = 2_000;
 
 /// A hint.

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use answerd::job::Reason;
 
-use crate::app::{App, Builder, Gate, Scripted, Step, fail, until};
+use crate::app::{App, Builder, Gate, Scripted, Step, fail, is_shared, until};
 use crate::receiver::{Does, Receiver};
 use crate::webhooks;
 
@@ -150,9 +150,10 @@ fn what_the_cache_answers_is_a_hit_and_the_rest_a_miss() {
             ("answerd_cache_lookups_total{scraper=\"practice\",result=\"hit\"}", 2.0),
             ("answerd_cache_lookups_total{scraper=\"practice\",result=\"miss\"}", 2.0),
             ("answerd_jobs_ended_total{scraper=\"practice\",end=\"done\"}", 5.0),
-            ("answerd_store_jobs", 5.0),
         ],
     );
+    // A database counts its rows some moments later.
+    until(|| (scrape(&app).0["answerd_store_jobs"] == 5.0).then_some(()));
 }
 
 #[test]
@@ -168,12 +169,17 @@ fn the_store_tells_its_batches_and_its_room() {
         value("answerd_store_commits_total"),
         "no batch is larger than it may be"
     );
+    if is_shared() {
+        // Of the machine of the database it knows nothing.
+        assert!(!samples.contains_key("answerd_store_free_bytes"));
+        return;
+    }
     assert!(value("answerd_store_free_bytes") > 1e6 && value("answerd_store_bytes") > 1e4);
 }
 
 #[test]
 fn what_is_free_inside_the_file_is_told_from_the_second_scrape_on() {
-    let (builder, clock) = Builder::new().manual();
+    let (builder, clock) = Builder::new().in_a_file().manual();
     let app = builder.start();
     // What is free, as it was found last, and what is in use then.
     let found = || {

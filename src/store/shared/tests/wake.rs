@@ -98,7 +98,7 @@ fn end_that_was_not_heard_is_found_by_looking() {
     };
     assert!(!end_of(ends) && !end_of(runs));
     for row in [ends, runs] {
-        let stop = |_: &crate::job::Job| Event::Stop { failure: Failure::canceled() };
+        let stop = |_: &Job| Event::Stop { failure: Failure::canceled() };
         a.store.begin_transition(row, START_MS + 1, stop, None).wait().unwrap().unwrap();
     }
     until("the ends", || {
