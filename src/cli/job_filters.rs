@@ -50,6 +50,9 @@ pub(crate) struct JobFilters {
     /// Only jobs that failed with this code, such as timeout
     #[arg(long, value_name = "CODE")]
     error_code: Option<String>,
+    /// Only jobs that were canceled, or with false only others
+    #[arg(long, value_name = "BOOLEAN")]
+    canceled: Option<bool>,
     /// Only jobs with this label
     #[arg(short, long, value_name = "TEXT", value_parser = NonEmptyStringValueParser::new())]
     label: Option<String>,
@@ -79,6 +82,7 @@ impl JobFilters {
             ("scraper", self.scraper),
             ("country", self.country),
             ("error_code", self.error_code),
+            ("canceled", self.canceled.map(|canceled| canceled.to_string())),
             ("label", self.label),
             ("search", self.search),
             ("tracker", self.tracker),

@@ -23,6 +23,8 @@ pub struct ListFilter {
     pub country: Option<String>,
     /// Failed for this reason.
     pub reason: Option<Reason>,
+    /// Whether they were canceled.
+    pub canceled: Option<bool>,
     pub label: Option<String>,
     /// The label or the prompt has this, whatever the case of its letters; in lower case.
     pub search: Option<String>,
@@ -46,6 +48,7 @@ impl ListFilter {
             && self.scraper.as_ref().is_none_or(|scraper| job.request.scraper == *scraper)
             && self.country.as_ref().is_none_or(|country| job.request.country == *country)
             && self.reason.is_none_or(|reason| failed_for(job) == Some(reason))
+            && self.canceled.is_none_or(|canceled| canceled == is_canceled(job))
             && self.batch.is_none_or(|id| job.batch.is_some_and(|batch| batch.id == id))
             && self.label.as_ref().is_none_or(|label| job.label.as_ref() == Some(label))
             && self.prompt.as_ref().is_none_or(|prompt| job.request.prompt == *prompt)
@@ -61,6 +64,10 @@ fn failed_for(job: &Job) -> Option<Reason> {
         State::Failed(failure) => Some(failure.reason),
         State::Queued | State::Running | State::WaitingRetry { .. } | State::Done => None,
     }
+}
+
+fn is_canceled(job: &Job) -> bool {
+    failed_for(job) == Some(Reason::Canceled)
 }
 
 fn has(job: &Job, search: &str) -> bool {

@@ -97,6 +97,35 @@ fn what_waits_is_canceled_by_a_filter_and_the_rest_stays() {
 }
 
 #[test]
+fn canceled_jobs_are_listed_and_retried_apart_from_other_failed_ones() {
+    let gate = Gate::default();
+    let upstream = Scripted::new("script", [fail(Reason::Refused), Step::Hold(gate.clone())]);
+    let app = open(&upstream);
+    let failed = submit(&app, &A, "prompt=failed&label=l");
+    app.ended(&failed);
+    let canceled = submit(&app, &A, "prompt=canceled&label=l");
+    gate.arrived(1);
+    app.method_with("DELETE", &format!("/jobs/{canceled}"), &A).expect(200);
+    let ids = |query: &str| -> Vec<Value> {
+        let mut page = app.get_with(&format!("/jobs?{query}"), &A).expect(200);
+        let jobs = page["jobs"].as_array_mut().unwrap().iter_mut();
+        jobs.map(|job| job["job_id"].take()).collect()
+    };
+    assert_eq!(ids("status=failed"), [canceled.clone(), failed.clone()]);
+    assert_eq!(ids("status=failed&canceled=false"), [failed]);
+    assert_eq!(ids("canceled=true"), [canceled]);
+    for (query, matched) in [("", 2), ("&canceled=false", 1), ("&canceled=true", 1)] {
+        let counted = act(&app, &format!("/jobs/retry?label=l&dry_run=true{query}"), 200);
+        assert_eq!(counted["matched"], matched, "{query}");
+    }
+    let again = act(&app, "/jobs/retry?label=l&canceled=true", 202);
+    let batch = app.get(&format!("/batches/{}", again["batch_id"].as_str().unwrap())).expect(200);
+    let job = batch["items"][0]["job_id"].as_str().unwrap();
+    assert_eq!(app.get(&format!("/jobs/{job}")).expect(200)["prompt"], "canceled");
+    gate.open();
+}
+
+#[test]
 fn jobs_that_are_named_are_retried_or_canceled_and_no_others() {
     let gate = Gate::default();
     let refused = || fail(Reason::Refused);
@@ -153,6 +182,8 @@ fn an_action_without_a_filter_or_with_a_misspelt_one_changes_nothing() {
     for (path, code, says) in [
         ("/jobs/cancel", "filter_missing", "`batch`"),
         ("/jobs/cancel?status=pending", "filter_missing", "`batch`"),
+        ("/jobs/retry?canceled=false", "filter_missing", "`batch`"),
+        ("/jobs/retry?label=x&canceled=perhaps", "parameter_invalid", "`perhaps`"),
         ("/jobs/cancel?lable=x", "parameter_invalid", "`lable`"),
         ("/jobs/cancel?label=x&dry_run=perhaps", "parameter_invalid", "`perhaps`"),
         ("/jobs/cancel?status=failed&label=x", "status_invalid", "`failed`"),

@@ -90,6 +90,8 @@ fn filters_narrow_the_list() {
     app.ended(done["job_id"].as_str().unwrap());
     let seconds = START_MS / 1_000 + 1;
     for (query, expected) in [
+        ("canceled=true", vec![]),
+        ("status=failed&canceled=false", vec!["failed"]),
         ("status=failed", vec!["failed"]),
         ("status=pending", vec!["pending"]),
         ("status=done", vec!["done"]),

@@ -158,6 +158,7 @@ pub(crate) const OTHERS: &[&str] = &[
     "prompt_of",
     "account",
     "error_code",
+    "canceled",
     "batch",
     "ids",
     "limit",

@@ -167,12 +167,14 @@ fn job_filters() -> Vec<Value> {
     let code = json!({ "type": "string", "examples": ["timeout"] });
     let country = json!({ "type": "string", "examples": ["DE"] });
     let search_for = "Jobs whose label or prompt contains this, in upper or lower case.";
+    let canceled = "Whether the jobs were canceled; a canceled job has the status `failed`.";
     let since = "Jobs created at this time or later: RFC 3339, a date, or Unix seconds.";
     let until = "Jobs created at this time or earlier; a date is its whole day in UTC.";
     vec![
         of("query", "scraper", "Jobs of this scraper.", text()),
         of("query", "country", "Jobs for this country.", country),
         of("query", "error_code", "Jobs that failed with this code.", code),
+        of("query", "canceled", canceled, json!({ "type": "boolean" })),
         of("query", "label", "Exactly this label.", text()),
         of("query", "search", search_for, search),
         of("query", "prompt_of", "Jobs with exactly the prompt of this job.", uuid()),

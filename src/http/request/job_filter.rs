@@ -5,6 +5,7 @@ use uuid::Uuid;
 use crate::api::ErrorCode;
 use crate::http::error::ApiError;
 use crate::http::request::moment::moment;
+use crate::http::request::params::boolean;
 use crate::job::{LABEL_CHARS_MAX, Reason};
 use crate::service::Service;
 use crate::store::ListFilter;
@@ -27,6 +28,7 @@ pub(crate) async fn set(
         "scraper" => filter.scraper = Some(value),
         "country" => filter.country = Some(value.to_ascii_uppercase()),
         "error_code" => filter.reason = Some(reason(&value)?),
+        "canceled" => filter.canceled = Some(boolean("canceled", value)?),
         "label" => filter.label = Some(value),
         "search" => filter.search = Some(search(&value)?),
         "tracker" => filter.tracker = Some(value),

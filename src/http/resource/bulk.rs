@@ -84,6 +84,8 @@ pub(crate) async fn query(
         let rule = format!("`{status}` here, or left out");
         return Err(ApiError::invalid(ErrorCode::StatusInvalid, "status", &rule, given));
     }
+    // By itself it would still be about all jobs, as the status would.
+    let names_jobs = ListFilter { canceled: None, ..filter.clone() } != nothing;
     let target = match ids {
         Some(ids) if filter == nothing && after.is_none() => BulkTarget::Named(ids),
         Some(ids) => {
@@ -91,7 +93,7 @@ pub(crate) async fn query(
             return Err(wrong_type("ids", "without a filter and a cursor", &given));
         }
         // Without one, what should be some jobs would be all.
-        None if filter == nothing => return Err(ErrorCode::FilterMissing.into()),
+        None if !names_jobs => return Err(ErrorCode::FilterMissing.into()),
         None => BulkTarget::Matching(Box::new(filter), after),
     };
     Ok(BulkQuery { target, dry_run })
