@@ -130,6 +130,12 @@ pub struct BatchView {
     /// When it expires.
     pub expires_at: Time,
     pub counts: BatchCountsView,
+    /// Whether its end is sent to a webhook.
+    #[serde(default)]
+    pub has_webhook: bool,
+    /// What its jobs that are done have cost; absent with `fields=status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credits_used: Option<u64>,
     /// In the order of the request; absent with `fields=status`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub items: Option<Vec<BatchItemView>>,
@@ -155,7 +161,10 @@ impl From<&Batch> for BatchView {
                 pending: batch.pending(),
                 done: progress.done,
                 failed: progress.failed,
+                canceled: None,
             },
+            has_webhook: batch.webhook_url.is_some(),
+            credits_used: None,
             items: None,
         }
     }
@@ -205,7 +214,11 @@ pub struct BatchCountsView {
     pub refused: usize,
     pub pending: u32,
     pub done: u32,
+    /// The canceled included.
     pub failed: u32,
+    /// Those of the failed that were canceled; absent with `fields=status`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canceled: Option<u32>,
 }
 
 /// An item of a batch: its job, or why there is none.

@@ -57,7 +57,7 @@ fn each_item_is_accepted_or_refused_by_itself() {
     assert_eq!(
         batch["counts"],
         json!({
-            "items": 7, "refused": 5, "pending": 2, "done": 0, "failed": 0,
+            "items": 7, "refused": 5, "pending": 2, "done": 0, "failed": 0, "canceled": 0,
         })
     );
     assert_eq!((&batch["status"], &batch["label"]), (&"pending".into(), &"nightly".into()));
@@ -295,6 +295,10 @@ fn a_canceled_batch_leaves_nothing_running_and_nothing_charged() {
     assert_eq!(app.method_with("DELETE", &path, &B).code(), "batch_not_found");
     let canceled = app.method_with("DELETE", &path, &A).expect(200);
     assert_eq!((&canceled["status"], &canceled["counts"]["failed"]), (&"done".into(), &3.into()));
+    assert_eq!(
+        (&canceled["counts"]["canceled"], &canceled["credits_used"]),
+        (&3.into(), &0.into())
+    );
     assert!(canceled["items"].as_array().unwrap().iter().all(|i| i["error_code"] == "canceled"));
     assert!(upstream.told_to_stop());
     assert_eq!(app.get_with("/usage", &A).expect(200)["left"], 9);

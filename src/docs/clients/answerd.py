@@ -186,14 +186,20 @@ class Job(JobSoFar, total=False):
     account: str
 
 
-class BatchCounts(TypedDict):
-    """The items of a batch, counted by state."""
+class BatchCountsSoFar(TypedDict):
+    """The counts that every batch has."""
 
     items: int
     refused: int
     pending: int
     done: int
     failed: int
+
+
+class BatchCounts(BatchCountsSoFar, total=False):
+    """The items of a batch, counted by state; those that were canceled have failed too."""
+
+    canceled: int
 
 
 class BatchItem(TypedDict, total=False):
@@ -218,11 +224,13 @@ class BatchSoFar(TypedDict):
     completed_at: str | None
     expires_at: str
     counts: BatchCounts
+    has_webhook: bool
 
 
 class Batch(BatchSoFar, total=False):
     """A batch, with its items in the order of the request."""
 
+    credits_used: int
     items: list[BatchItem]
 
 

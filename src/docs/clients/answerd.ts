@@ -157,6 +157,8 @@ export interface BatchCounts {
   pending: number;
   done: number;
   failed: number;
+  /** Those of the failed that were canceled. */
+  canceled?: number;
 }
 
 /** An item of a batch: its job, or in `error` why there is none. */
@@ -179,6 +181,8 @@ export interface Batch {
   completed_at: string | null;
   expires_at: string;
   counts: BatchCounts;
+  has_webhook: boolean;
+  credits_used?: number;
   items?: BatchItem[];
 }
 

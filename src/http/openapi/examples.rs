@@ -222,7 +222,9 @@ pub(crate) fn batch() -> Value {
         "created_at": CREATED,
         "completed_at": null,
         "expires_at": EXPIRES,
-        "counts": { "items": 2, "refused": 1, "pending": 1, "done": 0, "failed": 0 },
+        "counts": { "items": 2, "refused": 1, "pending": 1, "done": 0, "failed": 0, "canceled": 0 },
+        "has_webhook": false,
+        "credits_used": 0,
         "items": [
             {
                 "index": 0, "job_id": JOB_ID, "status": "pending", "scraper": "chatgpt",

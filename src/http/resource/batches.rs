@@ -15,7 +15,7 @@ use crate::http::request::moment::moment;
 use crate::http::request::{batch_request, body, json};
 use crate::http::resource::list::{self, LIMIT_DEFAULT};
 use crate::http::resource::poll::Form;
-use crate::job::{Batch, ItemError, State};
+use crate::job::{Batch, ItemError, Reason, State};
 use crate::service::{Caller, NewBatch, Service, ServiceError};
 use crate::store::{BatchFilter, idempotency_of_batch};
 
@@ -145,18 +145,21 @@ async fn answer(
 /// Returns the batch with every item in its place: its job, or why there is none.
 pub(crate) fn whole(service: &Service, id: &str) -> Result<(BatchView, Batch), ServiceError> {
     let mut items = Vec::new();
+    let (mut canceled, mut credits_used) = (0, 0);
     let batch = service.batch_with_jobs(id, |index, job| {
-        let error_code = match &job.state {
-            State::Failed(failure) => Some(failure.reason.code().into()),
+        let reason = match &job.state {
+            State::Failed(failure) => Some(failure.reason),
             State::Queued | State::Running | State::WaitingRetry { .. } | State::Done => None,
         };
+        canceled += u32::from(reason == Some(Reason::Canceled));
+        credits_used += u64::from(job.charge());
         items.push(BatchItemView {
             index,
             job_id: Some(service.id_of(job).into()),
             status: Some(JobStatus::from(&job.state)),
             scraper: Some(job.request.scraper.clone()),
             country: Some(job.request.country.clone()),
-            error_code,
+            error_code: reason.map(|reason| reason.code().into()),
             error: None,
         });
     })?;
@@ -170,7 +173,10 @@ pub(crate) fn whole(service: &Service, id: &str) -> Result<(BatchView, Batch), S
         error: Some(refusal(service, &item.why)),
     }));
     items.sort_by_key(|item| item.index);
-    Ok((BatchView { items: Some(items), ..BatchView::from(&batch) }, batch))
+    let mut view = BatchView::from(&batch);
+    view.counts.canceled = Some(canceled);
+    (view.credits_used, view.items) = (Some(credits_used), Some(items));
+    Ok((view, batch))
 }
 
 /// Returns why an item was refused, as a job that is submitted alone would be.

@@ -8,8 +8,10 @@ use crate::limits::{A, B, keys};
 use crate::receiver::{Does, Receiver};
 
 fn submit(app: &App, batch: Value) -> String {
+    let url = batch["webhook_url"].as_str().unwrap().to_owned();
     let batch = app.post_with("/batches", &A, &batch.to_string()).expect(202);
-    assert!(!batch.to_string().contains("hook"), "polls need no key: {batch}");
+    assert!(!batch.to_string().contains(&url), "polls need no key: {batch}");
+    assert_eq!(batch["has_webhook"], true);
     batch["batch_id"].as_str().unwrap().to_owned()
 }
 
