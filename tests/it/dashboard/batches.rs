@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use crate::app::{App, Builder, Scripted, fail};
 use crate::dashboard::Dashboard;
+use crate::receiver::{Does, Receiver};
 
 fn submitted(app: &App, batch: &Value) -> String {
     let batch = app.post_with("/batches", &[], &batch.to_string()).expect(202);
@@ -80,8 +81,57 @@ fn a_running_batch_says_how_far_it_is_and_is_canceled() {
     dashboard.keep("batch-question");
     dashboard.click("Cancel 3 jobs");
     dashboard.browser.until("document.querySelectorAll('[data-state=canceled]').length >= 3");
-    dashboard.shows("3 of 3 items ended");
+    dashboard.shows("3 of 3 items ended: 0 done, 3 canceled");
     gate.open();
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn more_prompts_of_a_batch_are_appended_and_those_that_are_drawn_stay() {
+    let app = Builder::new().scripted("chatgpt", &Scripted::new("script", [])).start();
+    let prompts: Vec<String> = (0..250).map(|n| format!("prompt {n}")).collect();
+    let id = submitted(&app, &json!({ "scraper": "chatgpt", "prompts": prompts }));
+    let dashboard = Dashboard::open(&app, &format!("/batches/{id}"));
+    let browser = &dashboard.browser;
+    let rows = "document.querySelectorAll('.matrix tbody tr').length";
+    browser.until(&format!("{rows} === 100"));
+    browser.run(
+        "window.changes = [];
+         new MutationObserver((seen) => seen.forEach(({ addedNodes, removedNodes }) =>
+             changes.push([addedNodes.length, removedNodes.length])))
+           .observe(document.querySelector('.matrix'), { childList: true, subtree: true });",
+    );
+    dashboard.click("Show 100 more of 150 prompts");
+    browser.until(&format!("{rows} === 200"));
+    let focused = "return document.activeElement.innerText";
+    assert_eq!(browser.run(focused), "Show 50 more of 50 prompts");
+    let total = "return changes.reduce(([added, removed], [more, less]) =>
+        [added + more, removed + less], [0, 0])";
+    assert_eq!(browser.run(total), json!([100, 0]));
+    dashboard.click("Show 50 more of 50 prompts");
+    browser.until(&format!("{rows} === 250"));
+    assert_eq!(browser.run(total), json!([150, 0]));
+    browser.until("!document.querySelector('.paging button')");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn a_batch_shows_its_credits_and_its_webhook_and_sends_that_again() {
+    let receiver = Receiver::start([Does::Status(410, "")]);
+    let app = crate::webhooks::builder(&Scripted::new("script", [])).start();
+    let body = json!({
+        "scraper": "chatgpt", "prompts": ["a", "b"], "webhook_url": receiver.url(),
+    });
+    let id = submitted(&app, &body);
+    receiver.told();
+    let dashboard = Dashboard::open(&app, &format!("/batches/{id}"));
+    dashboard.shows("6 credits used.");
+    dashboard.shows("Status 410");
+    dashboard.keep("batch-webhook");
+    dashboard.click("Send again");
+    receiver.told();
+    dashboard.shows("Status 204");
+    dashboard.shows("delivered");
     dashboard.is_at_peace();
 }
 

@@ -80,7 +80,7 @@ fn each_action_on_jobs_and_batches_is_reached_by_tab() {
     browser.until("document.querySelector('.raw details').open");
     press(&dashboard, "← Jobs", ENTER);
     browser.until("document.querySelectorAll('#jobs tbody tr').length === 2");
-    press(&dashboard, "Failed", ENTER);
+    press(&dashboard, "Canceled", ENTER);
     browser.until("document.querySelectorAll('#jobs tbody tr').length === 1");
     // A batch, canceled and tried again.
     let body = json!({ "prompts": ["one", "two"], "scrapers": ["chatgpt"] }).to_string();
@@ -98,7 +98,7 @@ fn each_action_on_jobs_and_batches_is_reached_by_tab() {
     browser.until("document.activeElement.innerText === 'Cancel 2 jobs'");
     browser.press(&[ENTER]);
     dashboard.shows("2 of 2 items ended");
-    press(&dashboard, "Retry failed", ENTER);
+    press(&dashboard, "Retry canceled", ENTER);
     browser.until("document.activeElement.innerText === 'Retry 2 jobs'");
     browser.press(&[ENTER]);
     dashboard.shows("0 of 2 items ended");
@@ -157,7 +157,7 @@ fn each_action_on_schedules_is_reached_by_tab() {
     press(&dashboard, "Show runs: yearly", SPACE);
     has_the_focus(&dashboard, "Hide runs: yearly");
     press(&dashboard, "Jobs", ENTER);
-    browser.until(&format!("location.hash === '#/jobs?search={batch}'"));
+    browser.until(&format!("location.hash === '#/jobs?batch={batch}'"));
     dashboard.is_at_peace();
 }
 

@@ -4,6 +4,7 @@ mod actions;
 mod alerts;
 mod away;
 mod batches;
+mod canceled;
 mod cut_off;
 mod first_run;
 mod guide_pages;

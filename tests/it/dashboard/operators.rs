@@ -52,3 +52,31 @@ fn operator_chooses_whose_jobs_are_listed_and_only_reads_them() {
     assert!(other.browser.run("return document.querySelector('.filters').tagName").is_string());
     assert_eq!(other.browser.run("return document.querySelectorAll('#whose').length"), 0);
 }
+
+#[test]
+fn operator_without_jobs_is_led_to_those_of_all_keys_where_these_may_be_read() {
+    for may_read in [true, false] {
+        let app = Builder::new()
+            .config(&keys("operator = true"))
+            .set("HTTP__OPERATORS_READ_JOBS", may_read)
+            .start();
+        app.post_with("/scrapers/practice/jobs?prompt=theirs", &B, "").expect(202);
+        let dashboard = Dashboard::signed_in(&app, "secret-a", "/jobs");
+        let browser = &dashboard.browser;
+        dashboard.shows("The key a has no jobs");
+        let page = browser.run("return document.getElementById('main').innerText");
+        assert!(!page.as_str().unwrap().contains("sign in"), "{page}");
+        if !may_read {
+            dashboard.shows("operators_read_jobs");
+            continue;
+        }
+        dashboard.click("Show the jobs of all keys");
+        browser.until("document.querySelectorAll('#jobs tbody tr').length === 1");
+        // The card of the overview leads there too.
+        dashboard.go("/");
+        browser.until("document.querySelector('#first-run')");
+        dashboard.click("Show the jobs of all keys");
+        browser.until("location.hash === '#/jobs?account=*'");
+        dashboard.is_at_peace();
+    }
+}

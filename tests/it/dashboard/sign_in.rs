@@ -67,8 +67,8 @@ fn a_key_without_jobs_is_told_whose_jobs_it_sees() {
     app.ended(job["job_id"].as_str().unwrap());
     let dashboard = Dashboard::signed_in(&app, "secret-b", "/jobs");
     dashboard.shows("The key b has no jobs");
-    dashboard.shows("An operator's key sees the credits of all keys, but only the jobs");
-    dashboard.shows("sign in with that key");
+    dashboard.shows("An operator's key may read those of all keys where operators_read_jobs");
+    dashboard.shows("A job of any key is found by its id");
     dashboard.keep("no-jobs");
     let page = dashboard.browser.run("return document.body.innerText").to_string();
     assert!(!page.contains("No jobs yet"), "{page}");

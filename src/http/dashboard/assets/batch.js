@@ -3,8 +3,10 @@
 import { ApiError, json, text } from "./api.js";
 import { batchBadge } from "./batches.js";
 import { ACTIONS, question, save } from "./bulk.js";
-import { announce, breakable, copyButton, el, fill, gauge, scrolls } from "./dom.js";
+import { announce, breakable, copyButton, el, fill, gauge, keepingFocus } from "./dom.js";
 import { duration, moment, plural, serverNow, whole, words } from "./format.js";
+import { webhook } from "./job_parts.js";
+import { statusOf } from "./jobs_table.js";
 import { complain, follow, live } from "./live.js";
 import { newId } from "./session.js";
 
@@ -15,6 +17,8 @@ const PAGE_JOBS = 200;
 const REFUSED_SHOWN = 20;
 /** The least time between two readings while jobs end, milliseconds. */
 const REFRESH_MS = 1000;
+/** How often a delivery that is under way is looked at, milliseconds. */
+const WEBHOOK_MS = 2000;
 
 export function batch(main, { id, signal, drawn }) {
   const title = el("div", { class: "title" }, el("h1", {}, "Batch"));
@@ -22,19 +26,24 @@ export function batch(main, { id, signal, drawn }) {
   const asked = el("div", { class: "bulk" });
   const status = el("section", { class: "card", "aria-label": "Progress" });
   const failures = el("div", { class: "stack" });
+  const delivery = el("div", {});
   const matrix = el("section", { class: "card flush", "aria-labelledby": "matrix-title" });
   const more = el("p", { class: "paging" });
-  fill(main, el("a", { class: "back", href: "#/batches" }, "← Batches"), title, asked, error, status, failures, matrix, more);
+  fill(main, el("a", { class: "back", href: "#/batches" }, "← Batches"), title, asked, error, status, failures, matrix, more, delivery);
   /** The prompts by job, as far as the key may read them. */
   const prompts = new Map();
   /** The element of every item that is drawn. */
   const marks = new Map();
   let latest = null;
+  /** The prompts with their items, the columns, and how many of the prompts are drawn. */
+  let grid = { rows: [], columns: [] };
   let rowsShown = ROWS_STEP;
   let busy = false;
+  let watch = null;
   const lookNow = follow(look, signal);
   live.addEventListener("back", load, { signal });
   load();
+  return () => clearTimeout(watch);
 
   async function load() {
     try {
@@ -45,6 +54,7 @@ export function batch(main, { id, signal, drawn }) {
       draw();
       drawn();
       lookNow();
+      readWebhook();
     } catch (failed) {
       if (signal.aborted || latest) return;
       const gone = failed instanceof ApiError && failed.status === 404;
@@ -73,7 +83,20 @@ export function batch(main, { id, signal, drawn }) {
     const ended = found.status !== "pending" && latest.status === "pending";
     latest = found;
     draw();
-    if (ended) announce(`The batch has finished: ${summary(found.counts)}.`);
+    if (!ended) return;
+    announce(`The batch has finished: ${summary(found.counts)}.`);
+    readWebhook();
+  }
+
+  /** The webhook is only shown to the key that made the batch. There are no events for deliveries. */
+  async function readWebhook() {
+    clearTimeout(watch);
+    if (!latest.has_webhook || signal.aborted) return;
+    const path = `/batches/${id}/webhook`;
+    const found = await json(path, { signal }).catch(() => null);
+    if (signal.aborted || !found) return;
+    keepingFocus(delivery, () => fill(delivery, webhook(path, found, readWebhook)));
+    if (found.state === "pending") watch = setTimeout(readWebhook, WEBHOOK_MS);
   }
 
   function draw() {
@@ -82,17 +105,19 @@ export function batch(main, { id, signal, drawn }) {
     fill(status, state(latest));
     for (const item of items) {
       const mark = marks.get(item.index);
-      if (mark && mark.dataset.state !== stateOf(item)) show(mark, item);
+      if (mark && mark.dataset.state !== statusOf(item)) show(mark, item);
     }
     fill(failures, failedCodes(id, items), refusedItems(items));
   }
 
   function drawTitle(label, counts) {
     const pending = latest.status === "pending";
+    const failed = failedOf(counts);
     const focused = document.activeElement?.dataset?.action;
     fill(title, el("h1", { dir: "auto" }, label ? breakable(label) : "Batch"), batchBadge(latest.status, counts),
       el("div", { class: "controls" },
-        counts.failed > 0 && button("retry", ACTIONS.retry.name, () => ask("retry", counts.failed, retry), "primary"),
+        failed > 0 && button("retry", ACTIONS.retry.name, () => ask("retry", failed, retry), "primary"),
+        counts.canceled > 0 && button("retryCanceled", ACTIONS.retryCanceled.name, () => ask("retryCanceled", counts.canceled, retry)),
         pending && button("cancel", ACTIONS.cancel.name, () => ask("cancel", counts.pending, cancel), "danger"),
         counts.done > 0 && button("csv", "Download CSV", () => act(() => download("csv", "text/csv"))),
         counts.done > 0 && button("ndjson", "Download NDJSON", () => act(() => download("ndjson", "application/x-ndjson"))),
@@ -115,7 +140,7 @@ export function batch(main, { id, signal, drawn }) {
     };
     const go = () => {
       fill(asked);
-      act(run);
+      act(() => run(ACTIONS[action]));
     };
     question(asked, words(jobs), { yes: yes(jobs), tone, act: go, no });
   }
@@ -134,10 +159,10 @@ export function batch(main, { id, signal, drawn }) {
     }
   }
 
-  async function retry() {
-    const done = await json(`/jobs/retry?batch=${id}`, { method: "POST", headers: { "Idempotency-Key": newId() } });
+  async function retry({ path, canceled, none }) {
+    const done = await json(`${path}?batch=${id}&canceled=${canceled}`, { method: "POST", headers: { "Idempotency-Key": newId() } });
     if (done.batch_id) location.hash = `#/batches/${done.batch_id}`;
-    else announce("No failed job is left to retry.");
+    else announce(none);
   }
 
   async function cancel() {
@@ -155,6 +180,7 @@ export function batch(main, { id, signal, drawn }) {
     const jobs = latest.items.filter((item) => item.job_id);
     const columns = [...new Map(jobs.map((item) => [columnOf(item), item])).entries()];
     const rows = [...Map.groupBy(jobs, (item) => prompts.get(item.job_id) ?? "").entries()];
+    grid = { rows, columns };
     const several = new Set(jobs.map(({ country }) => country)).size > 1;
     marks.clear();
     fill(matrix, jobs.length > 0 && [
@@ -164,15 +190,26 @@ export function batch(main, { id, signal, drawn }) {
         el("table", { class: "rows matrix" },
           el("thead", {}, el("tr", {}, el("th", { scope: "col" }, "Prompt"),
             columns.map(([, { scraper, country }]) => el("th", { scope: "col" }, breakable(scraper), el("span", { class: "under" }, country))))),
-          el("tbody", {}, rows.slice(0, rowsShown).map(([prompt, items]) => row(prompt, items, columns))))),
+          el("tbody", {}, drawnRows(0)))),
     ]);
-    const left = rows.length - rowsShown;
+    drawMore();
+  }
+
+  /** The rows of a step, from one on. */
+  function drawnRows(from) {
+    return grid.rows.slice(from, rowsShown).map(([prompt, items]) => row(prompt, items, grid.columns));
+  }
+
+  function drawMore() {
+    const left = grid.rows.length - rowsShown;
     fill(more, left > 0 && el("button", { type: "button", class: "button", on: { click: showMore } }, `Show ${Math.min(left, ROWS_STEP)} more of ${plural(left, "prompt")}`));
   }
 
   function showMore() {
+    const from = rowsShown;
     rowsShown += ROWS_STEP;
-    drawMatrix();
+    matrix.querySelector("tbody").append(...drawnRows(from));
+    drawMore();
     more.querySelector("button")?.focus();
   }
 
@@ -180,7 +217,7 @@ export function batch(main, { id, signal, drawn }) {
     const cells = Map.groupBy(items, columnOf);
     const short = prompt.length > PROMPT_CHARS_SHOWN ? `${prompt.slice(0, PROMPT_CHARS_SHOWN)} …` : prompt;
     return el("tr", {},
-      el("th", { scope: "row", dir: "auto" }, short || el("span", { class: "quiet" }, "Only the key that made the batch sees its prompts.")),
+      el("th", { scope: "row", dir: "auto" }, short ? el("span", { class: "clamped", title: prompt }, short) : el("span", { class: "quiet" }, "Only the key that made the batch sees its prompts.")),
       columns.map(([column]) => el("td", {}, el("span", { class: "marks" }, (cells.get(column) ?? []).map(markOf)))));
   }
 
@@ -194,11 +231,8 @@ export function batch(main, { id, signal, drawn }) {
 
 const columnOf = ({ scraper, country }) => `${scraper} ${country}`;
 
-/** How an item stands, for the color of its mark. */
-const stateOf = ({ status, error_code: code }) => (status === "failed" && code === "canceled" ? "canceled" : status);
-
 function show(mark, item) {
-  const state = stateOf(item);
+  const state = statusOf(item);
   const says = `${item.scraper}, ${item.country}: ${state}${item.error_code && state !== "canceled" ? `, ${words(item.error_code)}` : ""}`;
   mark.dataset.state = state;
   mark.title = says;
@@ -209,9 +243,12 @@ function show(mark, item) {
 const legend = () => el("ul", { class: "legend" }, [["done", "✓"], ["failed", "✕"], ["canceled", "–"], ["pending", "…"]].map(([state, sign]) =>
   el("li", {}, el("span", { class: "job-mark", "data-state": state, "aria-hidden": "true" }, sign), ` ${state}`)));
 
-const summary = ({ done, failed, refused }) => [`${whole(done)} done`, failed > 0 && `${whole(failed)} failed`, refused > 0 && `${whole(refused)} refused`].filter(Boolean).join(", ");
+/** How many jobs have failed and were not canceled: the API counts these with them. */
+const failedOf = ({ failed, canceled = 0 }) => failed - canceled;
 
-function state({ status, counts, created_at: created, completed_at: completed, expires_at: expires }) {
+const summary = ({ done, failed, canceled = 0, refused }) => [`${whole(done)} done`, failed > canceled && `${whole(failed - canceled)} failed`, canceled > 0 && `${whole(canceled)} canceled`, refused > 0 && `${whole(refused)} refused`].filter(Boolean).join(", ");
+
+function state({ status, counts, credits_used: credits, created_at: created, completed_at: completed, expires_at: expires }) {
   const ended = counts.items - counts.pending;
   const part = counts.items > 0 ? ended / counts.items : 1;
   const seconds = ((completed ? Date.parse(completed) : serverNow()) - Date.parse(created)) / 1000;
@@ -221,13 +258,13 @@ function state({ status, counts, created_at: created, completed_at: completed, e
   return [
     el("p", {}, el("strong", {}, `${whole(ended)} of ${plural(counts.items, "item")} ended`), `: ${summary(counts)}${left}`),
     gauge(part, `${Math.floor(part * 100)}%`, "long"),
-    el("p", { class: "quiet small" }, "Submitted ", moment(created), completed ? [", finished after ", seconds < 1 ? "less than 1 s" : duration(seconds)] : "", ". The answers expire ", moment(expires), "."),
+    el("p", { class: "quiet small" }, "Submitted ", moment(created), completed ? [", finished after ", seconds < 1 ? "less than 1 s" : duration(seconds)] : "", ". The answers expire ", moment(expires), ". ", `${plural(credits, "credit")} used.`),
   ];
 }
 
 /** Why jobs failed, each reason with how often and a way to them. */
 function failedCodes(batch, items) {
-  const failed = items.filter(({ status }) => status === "failed");
+  const failed = items.filter((item) => statusOf(item) === "failed");
   if (failed.length === 0) return null;
   const codes = [...Map.groupBy(failed, ({ error_code: code }) => code).entries()].sort(([, a], [, b]) => b.length - a.length);
   return el("section", { class: "card failure", "aria-labelledby": "failed-title" }, el("h2", { id: "failed-title" }, "Why jobs failed"),

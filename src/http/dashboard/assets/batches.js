@@ -9,6 +9,8 @@ import { badge } from "./overview_parts.js";
 const PAGE_BATCHES = 50;
 /** The least time between two looks at the first page while jobs come and go, milliseconds. */
 const REFRESH_MS = 2000;
+/** A list of batches does not tell the two apart. */
+const FAILED = "Failed or canceled";
 const STATUSES = [["", "All"], ["pending", "Running"], ["done", "Finished"]];
 
 export function batches(main, { query, signal, drawn }) {
@@ -101,7 +103,7 @@ function none() {
 function table(found) {
   return el("div", { class: "scroll", ...scrolls("Batches") }, el("table", { class: "rows stacked" },
     el("caption", { class: "out-of-sight" }, "Batches, newest first"),
-    el("thead", {}, el("tr", {}, ["Batch", "Status", "Progress", "Done", "Failed", "Submitted"].map((name) => el("th", { scope: "col", class: name === "Done" || name === "Failed" ? "number" : null }, name)))),
+    el("thead", {}, el("tr", {}, ["Batch", "Status", "Progress", "Done", FAILED, "Submitted"].map((name) => el("th", { scope: "col", class: name === "Done" || name === FAILED ? "number" : null }, name)))),
     el("tbody", {}, found.map(row))));
 }
 
@@ -112,14 +114,15 @@ function row({ batch_id: id, label, status, counts, created_at: created }) {
     el("td", { "data-label": "Status" }, batchBadge(status, counts)),
     el("td", { "data-label": "Progress" }, progress(counts)),
     el("td", { class: "number", "data-label": "Done" }, whole(counts.done)),
-    el("td", { class: counts.failed > 0 ? "number bad" : "number", "data-label": "Failed" }, whole(counts.failed)),
+    el("td", { class: counts.failed > 0 ? "number bad" : "number", "data-label": FAILED }, whole(counts.failed)),
     el("td", { "data-label": "Submitted" }, moment(created)));
 }
 
 /** How a batch stands, in a word with a color. */
-export function batchBadge(status, { items, refused, failed }) {
+export function batchBadge(status, { items, refused, failed, canceled }) {
   if (status === "pending") return badge("running", "accent");
-  if (items > 0 && failed + refused === items) return badge("failed", "bad");
+  if (items > 0 && canceled === items) return badge("canceled", "idle");
+  if (items > 0 && failed + refused === items) return badge("no answers", "bad");
   return failed + refused > 0 ? badge("finished", "warn") : badge("done", "good");
 }
 

@@ -3,6 +3,7 @@
 import { json, text } from "./api.js";
 import { announce, el, fill } from "./dom.js";
 import { plural } from "./format.js";
+import { parametersOf } from "./jobs_table.js";
 import { complain } from "./live.js";
 import { newId } from "./session.js";
 
@@ -10,19 +11,27 @@ import { newId } from "./session.js";
 const IDS_MAX = 1000;
 const PAGE_JOBS = 200;
 
+const again = (jobs) => `Submit ${jobs} again as a new batch? Their webhooks are not called.`;
+
+/** What is done to all jobs of a kind: the path of the API, which jobs it fits, and its words. */
 export const ACTIONS = {
   retry: {
-    name: "Retry failed", fits: ["failed"], none: "No failed job matches.",
-    ask: (jobs) => `Submit ${jobs} again as a new batch? Their webhooks are not called.`,
+    name: "Retry failed", path: "/jobs/retry", canceled: "false", fits: ["failed"], none: "No failed job matches.",
+    ask: again,
+    yes: (jobs) => `Retry ${jobs}`,
+  },
+  retryCanceled: {
+    name: "Retry canceled", path: "/jobs/retry", canceled: "true", fits: ["canceled"], none: "No canceled job matches.",
+    ask: again,
     yes: (jobs) => `Retry ${jobs}`,
   },
   cancel: {
-    name: "Cancel unfinished", fits: ["pending"], none: "No unfinished job matches.",
+    name: "Cancel unfinished", path: "/jobs/cancel", fits: ["pending"], none: "No unfinished job matches.",
     ask: (jobs) => `Cancel ${jobs}? This cannot be undone.`,
     yes: (jobs) => `Cancel ${jobs}`, tone: "danger",
   },
   delete: {
-    name: "Delete finished", fits: ["done", "failed"], none: "No finished job matches.",
+    name: "Delete finished", fits: ["done", "failed", "canceled"], none: "No finished job matches.",
     ask: (jobs) => `Delete ${jobs} with their answers? This cannot be undone.`,
     yes: (jobs) => `Delete ${jobs}`, tone: "danger",
   },
@@ -41,28 +50,25 @@ export function question(place, words, { yes, tone = "primary", act, no }, ...be
   go.focus();
 }
 
-/** The parameters of the filters that are set, without the status; null where they name no jobs in particular. */
-function chosen(filter) {
-  const asks = new URLSearchParams(Object.entries(filter).filter(([name, value]) => value && name !== "status"));
-  return asks.size > 0 ? asks : null;
-}
-
-/** The buttons, and the question before a change. `draw(filter)` shows what fits the filters; `changed` is called after one. */
-export function bulkActions(changed, signal) {
+/**
+ * The buttons, and the question before a change. `draw(filter)` shows what fits the filters, `changed` is called
+ * after one, and `newest` gives when the newest job that the list shows was submitted, once it is drawn: an action
+ * is about none that has come since.
+ */
+export function bulkActions(changed, newest, signal) {
   const element = el("div", { class: "stack bulk", hidden: true });
   let shown = "";
   return { element, draw };
 
   function draw(filter) {
-    const asks = chosen(filter);
-    const now = `${asks} ${filter.status}`;
-    // What is another key's is only read.
-    element.hidden = !asks || Boolean(filter.account);
-    if (filter.account) return;
+    const now = JSON.stringify(filter);
+    // Without any filter a click would be about every job. What is another key's is only read.
+    element.hidden = !Object.values(filter).some(Boolean) || Boolean(filter.account);
     // A question that stands there is about these filters.
-    if (now === shown || !asks) return;
+    if (now === shown || element.hidden) return;
     shown = now;
-    const fits = (action) => !filter.status || action.fits.includes(filter.status);
+    const matching = { ...filter };
+    const fits = (action) => !matching.status || action.fits.includes(matching.status);
     const error = el("p", { class: "error", role: "alert" });
     const run = (act) => async ({ currentTarget }) => {
       currentTarget.disabled = true;
@@ -80,17 +86,23 @@ export function bulkActions(changed, signal) {
 
     function buttons(focus = "") {
       fill(element, el("div", { class: "buttons" },
-        Object.entries(ACTIONS).filter(([, action]) => fits(action)).map(([path, action]) => button(action.name, () => ask(path, action))),
+        Object.values(ACTIONS).filter(fits).map((action) => button(action.name, () => ask(action))),
         button("Export CSV", () => exported())), error);
       if (focus) [...element.querySelectorAll("button")].find(({ textContent }) => textContent === focus)?.focus();
     }
 
-    /** The ids of the newest finished jobs, and whether there are more. */
-    async function finished() {
+    /** The filters that name the jobs of an action, with the time that it is about. */
+    async function targets() {
+      const until = matching.until || (await newest());
+      return until ? { ...matching, until } : null;
+    }
+
+    /** The newest finished jobs by their ids, and whether there are more. */
+    async function finished(target) {
       const ids = [];
       let cursor = "";
       do {
-        const page = new URLSearchParams([...asks, ["limit", PAGE_JOBS], ...(cursor ? [["cursor", cursor]] : []), ...(filter.status ? [["status", filter.status]] : [])]);
+        const page = new URLSearchParams(parametersOf({ ...target, limit: PAGE_JOBS, cursor }));
         const { jobs, next_cursor: next } = await json(`/jobs?${page}`, { signal });
         ids.push(...jobs.filter(({ status }) => status !== "pending").map(({ job_id: id }) => id));
         cursor = next;
@@ -98,28 +110,31 @@ export function bulkActions(changed, signal) {
       return { ids: ids.slice(0, IDS_MAX), matched: Math.min(ids.length, IDS_MAX), next_cursor: cursor };
     }
 
-    async function ask(path, action) {
-      const counted = path === "delete" ? finished() : json(`/jobs/${path}?${asks}&dry_run=true`, { method: "POST", signal });
-      const { ids, matched, next_cursor: more } = await counted;
+    async function ask(action) {
+      const target = await targets();
+      // The path says which status is meant.
+      const call = action.path && `${action.path}?${new URLSearchParams(parametersOf({ ...target, status: "", canceled: action.canceled }))}`;
+      const none = { matched: 0 };
+      const { ids, matched, next_cursor: more } = !target ? none : call ? await json(`${call}&dry_run=true`, { method: "POST", signal }) : await finished(target);
       if (matched === 0) {
         error.textContent = action.none;
         return;
       }
       const jobs = more ? `the newest ${plural(matched, "job")}` : plural(matched, "job");
       const key = newId();
-      const yes = run(() => (ids ? remove(ids) : act(path, key)));
+      const yes = run(() => (ids ? remove(ids) : act(action, call, key)));
       question(element, action.ask(jobs), { yes: action.yes(jobs), tone: action.tone, act: yes, no: () => buttons(action.name) }, error);
     }
 
-    async function act(path, key) {
+    async function act(action, call, key) {
       // A repeated press, or a reply that got lost, submits nothing twice.
-      const done = await json(`/jobs/${path}?${asks}`, { method: "POST", headers: path === "retry" ? { "Idempotency-Key": key } : {} });
+      const done = await json(call, { method: "POST", headers: action.path === "/jobs/retry" ? { "Idempotency-Key": key } : {} });
       if (done.batch_id) {
         location.hash = `#/batches/${done.batch_id}`;
         return;
       }
       announce(`${plural(done.changed, "job")} canceled.`);
-      buttons(ACTIONS[path].name);
+      buttons(action.name);
       changed();
     }
 
@@ -131,9 +146,7 @@ export function bulkActions(changed, signal) {
     }
 
     async function exported() {
-      if (filter.status) asks.set("status", filter.status);
-      const rows = await text(`/jobs?${asks}`, { headers: { Accept: "text/csv" }, signal });
-      asks.delete("status");
+      const rows = await text(`/jobs?${new URLSearchParams(parametersOf(matching))}`, { headers: { Accept: "text/csv" }, signal });
       save("jobs.csv", rows, "text/csv");
     }
   }

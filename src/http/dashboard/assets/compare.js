@@ -5,7 +5,7 @@ import { answer } from "./answer.js";
 import { announce, breakable, copyButton, el, fill, keepingFocus, order, scrolls } from "./dom.js";
 import { duration, host, plural } from "./format.js";
 import { changed, read } from "./job.js";
-import { statusBadge } from "./jobs_table.js";
+import { statusBadge, statusOf } from "./jobs_table.js";
 import { follow, live } from "./live.js";
 import { from, mixed, pages, searched } from "./sources.js";
 
@@ -96,7 +96,7 @@ export function compare(main, { id, signal, drawn }) {
       const now = await json(`/jobs/${job.job_id}?fields=status`, { signal });
       if (!changed(job, now)) continue;
       await show(cell);
-      if (now.status !== "pending") announce(`${now.scraper}: ${now.status}.`);
+      if (now.status !== "pending") announce(`${now.scraper}: ${statusOf(now)}.`);
     }
     if (!controls.hasChildNodes()) return;
     const batch = await json(`/batches/${id}?fields=status`, { signal });

@@ -1,7 +1,7 @@
 // What leads to the first real answer: which scrapers are ready, what the others lack, and the command.
 
 import { breakable, copyButton, el, scrolls } from "./dom.js";
-import { keyOf } from "./jobs_table.js";
+import { allKeys, keyOf } from "./jobs_table.js";
 
 /** Where the command line looks for a server by itself. */
 const DEFAULT_HOST = "127.0.0.1:8080";
@@ -24,7 +24,7 @@ export function firstRun({ known, hasJobs, usage }) {
     el("p", {}, real ? ["The scraper ", el("strong", {}, first.name), " is ready: its first answer is one prompt away."]
       : first ? "Only the practice engine is ready, which answers questions about answerd. For an answer of a real engine set the key of one provider, and restart answerd."
       : "No scraper is ready. Set the key of one provider, and restart answerd."),
-    first && el("div", { class: "buttons" }, el("a", { class: "button primary", href: `#/new?scraper=${encodeURIComponent(first.name)}` }, `New prompt for ${first.name}`)),
+    first && el("div", { class: "buttons" }, el("a", { class: "button primary", href: `#/new?scraper=${encodeURIComponent(first.name)}` }, `New prompt for ${first.name}`), allKeys(usage)),
     first && [el("p", { class: "quiet small" }, key ? ["Or from a terminal, with the key in ", el("code", {}, "ANSWERD_API_KEY"), ":"] : "Or from a terminal:"), el("pre", scrolls("Command"), el("code", {}, command)), el("div", { class: "buttons" }, copyButton("Copy the command", () => command))],
     el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": "Scrapers and what they lack" }, el("table", { class: "readiness" },
       el("caption", { class: "out-of-sight" }, "Scrapers and what they lack"),

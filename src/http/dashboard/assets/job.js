@@ -6,7 +6,7 @@ import { announce, breakable, copyButton, el, fill, keepingFocus, morph, scrolls
 import { duration, moment, quoted, whole, words } from "./format.js";
 import { evidence, rawJson, timeline, webhook } from "./job_parts.js";
 import { around, backToList } from "./jobs.js";
-import { statusBadge } from "./jobs_table.js";
+import { statusBadge, statusOf } from "./jobs_table.js";
 import { complain, follow, live } from "./live.js";
 import { badge, meaning } from "./overview_parts.js";
 import { currentKey } from "./session.js";
@@ -88,7 +88,7 @@ export function job(main, { id, usage, signal, drawn: settled }) {
     if (shown?.status !== "pending") return;
     const now = await json(`/jobs/${id}?fields=status`, { signal });
     if (!changed(shown, now)) return;
-    announce(`The job is now ${words(now.phase === "finished" ? now.status : now.phase)}.`);
+    announce(`The job is now ${words(now.phase === "finished" ? statusOf(now) : now.phase)}.`);
     await load();
   }
 
@@ -116,7 +116,7 @@ export function job(main, { id, usage, signal, drawn: settled }) {
         details(found),
         timeline(found),
         evidence(found),
-        webhook(found, load)),
+        webhook(`/jobs/${id}/webhook`, found.webhook, load)),
       rawJson(now)));
   }
 

@@ -59,8 +59,8 @@ function file({ name, type, bytes: size, path }) {
   return el("li", {}, button, " ", el("span", { class: "quiet small" }, bytes(size)), shown);
 }
 
-/** How the delivery of the job's webhook stands; nothing where it has none. */
-export function webhook({ job, webhook: found }, reload) {
+/** The state of the delivery of a webhook, which `path` sends again; nothing where there is none. */
+export function webhook(path, found, reload) {
   if (!found) return null;
   const tone = { waiting: "idle", pending: "warn", delivered: "good", failed: "bad" }[found.state];
   const again = el("button", { type: "button", class: "button small", on: { click: send } }, "Send again");
@@ -68,7 +68,7 @@ export function webhook({ job, webhook: found }, reload) {
   async function send() {
     again.disabled = true;
     try {
-      await json(`/jobs/${job.job_id}/webhook`, { method: "POST" });
+      await json(path, { method: "POST" });
       announce("The webhook is sent again.");
       await reload();
     } catch (error) {

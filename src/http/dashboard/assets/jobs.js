@@ -4,7 +4,7 @@ import { json } from "./api.js";
 import { bulkActions } from "./bulk.js";
 import { announce, el, fill, morph } from "./dom.js";
 import { fullTime, plural, whole, words } from "./format.js";
-import { addressOf, firstStep, keyOf, table, took } from "./jobs_table.js";
+import { addressOf, firstStep, noMatch, others, parametersOf, table, took } from "./jobs_table.js";
 import { live, scrapers } from "./live.js";
 import { timeRange } from "./time_range.js";
 
@@ -26,7 +26,7 @@ const FILTERS = ["search", "status", "scraper", "label", "country", "error_code"
 const ORDERS = [["", "Newest first"], ["descending", "Longest first"], ["ascending", "Shortest first"]];
 /** The account that stands for all keys. */
 const ALL = "*";
-const STATUSES = [["", "All"], ["pending", "Pending"], ["done", "Done"], ["failed", "Failed"]];
+const STATUSES = [["", "All"], ["pending", "Pending"], ["done", "Done"], ["failed", "Failed"], ["canceled", "Canceled"]];
 
 /** The address of the list as it was shown last, with its filters. */
 let address = "#/jobs";
@@ -45,9 +45,10 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
   /** The cursors of the pages before this one; that of the first page is null. */
   let pages = kept?.pages ?? [null];
   let next = kept?.next ?? null;
-  /** The jobs of the page, and the batch that they are of where its id is searched for. */
+  /** The jobs of the page, and when the newest job of the list was submitted. */
   let shown = [];
-  let batch = null;
+  let newest = kept?.newest ?? "";
+  let loading = Promise.resolve();
   let asked = 0;
   let seenMs = 0;
   let refresh = null;
@@ -65,7 +66,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
   const times = timeRange(change);
   const newJobs = el("button", { type: "button", class: "button new-jobs", hidden: true, on: { click: showNew } });
   const chosen = el("ul", { class: "chips", "aria-label": "Filters" });
-  const actions = bulkActions(() => load({ announced: true }), signal);
+  const actions = bulkActions(() => load({ announced: true }), () => loading.then(() => newest), signal);
   const total = el("p", { class: "quiet small", id: "total" });
   const ofBatch = el("p", { class: "quiet", id: "of-batch" });
   const list = el("div", { class: "card flush", id: "jobs", tabindex: "-1", "aria-busy": "true" }, el("p", { class: "quiet loading" }, "Loading …"));
@@ -93,14 +94,14 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
   }, { signal });
   let typing = null;
   if (kept?.shown.length) {
-    draw({ jobs: kept.shown, next_cursor: next, batch: kept.batch });
+    draw({ jobs: kept.shown, next_cursor: next });
     drawn();
   }
   load();
   return () => {
     clearTimeout(typing);
     clearTimeout(refresh);
-    return { pages, next, shown, batch, sort };
+    return { pages, next, shown, newest, sort };
   };
 
   function fillScrapers(all) {
@@ -115,7 +116,10 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     clearTimeout(typing);
     typing = setTimeout(() => {
       // Another view may be in the address already, and this one not left yet.
-      if (/^#\/jobs(\?|$)/.test(location.hash)) change({ search: search.value.trim() });
+      if (!/^#\/jobs(\?|$)/.test(location.hash)) return;
+      const text = search.value.trim();
+      // An id names jobs by itself, not among those of a batch that was named before.
+      change(ID.test(text) ? { search: text, batch: "" } : { search: text });
     }, TYPING_MS);
   }
 
@@ -125,13 +129,18 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
   }
 
   function change(changed) {
+    setFilter(changed);
+    load({ announced: true });
+  }
+
+  function setFilter(changed) {
     Object.assign(filter, changed);
     address = addressOf(filter);
     history.replaceState(history.state, "", address);
     pages = [null];
+    newest = "";
     total.textContent = "";
     drawChosen();
-    load({ announced: true });
   }
 
   /** Says how many jobs match; those that are not on the page are counted. */
@@ -167,8 +176,7 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     fill(chosen, set.map((name) => el("li", { dir: "auto" }, `${words(name)}: ${readable(filter[name])} `,
       el("button", { type: "button", class: "remove", "aria-label": `Remove the filter ${words(name)}`, on: { click: () => change({ [name]: "" }) } }, "×"))));
     chosen.hidden = set.length === 0;
-    const named = ID.test(filter.search);
-    actions.draw(named ? {} : filter);
+    actions.draw(ID.test(filter.search) ? {} : filter);
   }
 
   function goOlder() {
@@ -198,7 +206,11 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     return scrollY > 0 || focused || list.matches(":hover") || (!selection.isCollapsed && selection.containsNode(list, true));
   }
 
-  async function load({ announced = false, top = false } = {}) {
+  function load(options = {}) {
+    loading = reload(options);
+  }
+
+  async function reload({ announced = false, top = false }) {
     const number = ++asked;
     const wanted = () => number === asked && !signal.aborted;
     const held = () => !announced && pages.length === 1 && shown.length > 0 && reading();
@@ -224,15 +236,14 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
   /** A page; one of the server's may hold fewer jobs than it can, and so be followed by another. */
   async function read(cursor, jobs, wanted) {
     const id = filter.search.match(ID)?.[0];
-    const named = id && (await readNamed(id, cursor, jobs, wanted));
+    const named = id && (await readNamed(id, jobs, wanted));
     return named || (wanted() ? readMatching(filter, cursor, jobs, wanted) : null);
   }
 
   async function readMatching(matching, cursor, jobs, wanted) {
     const found = [];
     for (;;) {
-      const asks = new URLSearchParams({ limit: jobs - found.length });
-      for (const [name, value] of Object.entries({ ...matching, cursor })) if (value) asks.set(name, value);
+      const asks = new URLSearchParams([["limit", jobs - found.length], ...parametersOf({ ...matching, cursor })]);
       const page = await json(`/jobs?${asks}`, { signal });
       if (!wanted()) return null;
       found.push(...page.jobs);
@@ -241,17 +252,22 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     }
   }
 
-  /** The jobs of the batch, or the job, that an id names; nothing where it names neither. */
-  async function readNamed(id, cursor, jobs, wanted) {
+  /** The jobs of the batch, which becomes the filter, or the job that an id names; nothing where it names neither. */
+  async function readNamed(id, jobs, wanted) {
     const look = (path) => json(path, { signal }).catch((error) => {
       if (error.status === 404) return null;
       throw error;
     });
-    const page = await readMatching({ ...filter, search: "", batch: id }, cursor, jobs, wanted);
-    if (!page || page.jobs.length > 0 || cursor) return page && { ...page, batch: id };
-    const job = await look(`/jobs/${id}?fields=status`);
+    const ofBatch = { ...filter, search: "", batch: id };
+    const page = await readMatching(ofBatch, null, jobs, wanted);
+    if (!page) return null;
+    const job = page.jobs.length === 0 && (await look(`/jobs/${id}?fields=status`));
     if (job) return { jobs: [job], next_cursor: null };
-    return (await look(`/batches/${id}?fields=status`)) && { ...page, batch: id };
+    if (page.jobs.length === 0 && !(await look(`/batches/${id}?fields=status`))) return null;
+    if (!wanted()) return null;
+    setFilter(ofBatch);
+    search.value = "";
+    return page;
   }
 
   /** Brings the jobs that are shown up to date, and only counts those that are new. */
@@ -276,7 +292,8 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
   }
 
   async function showNew() {
-    await load({ announced: true, top: true });
+    load({ announced: true, top: true });
+    await loading;
     list.focus({ preventScroll: true });
   }
 
@@ -285,15 +302,15 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     next = page.next_cursor;
     shown = found;
     seen = sorted(found).map(({ job_id }) => job_id);
-    batch = page.batch ?? (filter.batch || null);
+    if (pages.length === 1) newest = found[0]?.created_at ?? "";
     newJobs.hidden = true;
     newer.disabled = pages.length === 1;
     older.disabled = !next;
     paging.hidden = newer.disabled && older.disabled;
     where.textContent = found.length ? `Page ${pages.length}` : "";
-    fill(ofBatch, batch && ["Jobs of one batch. ", el("a", { href: `#/batches/${batch}` }, "Show the batch")]);
+    fill(ofBatch, filter.batch && ["Jobs of one batch. ", el("a", { href: `#/batches/${filter.batch}` }, "Show the batch")]);
     const filtered = Object.values(filter).some(Boolean);
-    if (found.length === 0) fill(list, filtered ? noMatch() : firstStep(usage));
+    if (found.length === 0) fill(list, filtered ? noMatch(usage, filter) : firstStep(usage));
     else drawTable();
   }
 
@@ -315,11 +332,6 @@ export function jobs(main, { query, usage, signal, kept, drawn }) {
     seen = sorted(shown).map(({ job_id }) => job_id);
     if (shown.length > 0) drawTable();
   }
-
-  function noMatch() {
-    const reset = el("button", { type: "button", class: "button", on: { click: () => (location.hash = "/jobs?all") } }, "Show all jobs");
-    return el("div", { class: "empty" }, el("h2", {}, "No job matches"), el("p", { class: "quiet" }, keyOf(usage) && !filter.account ? `Only jobs of the key ${keyOf(usage)} that have not expired are searched.` : "Jobs that have expired can't be found."), reset);
-  }
 }
 
 /** The link back to the list, as it was left. */
@@ -336,6 +348,3 @@ export function backToList() {
 
 /** A value of a filter as people read it: a whole time in their own time zone. */
 const readable = (value) => (/^\d{4}-\d\d-\d\dT/.test(value) && Date.parse(value) ? fullTime(Date.parse(value)) : value);
-
-/** The names of the other keys, where an operator may read their jobs. */
-const others = ({ account, accounts, reads_all_jobs: all }) => (all ? accounts.map((each) => each.account).filter((name) => name !== account) : []);

@@ -131,5 +131,5 @@ function why(run) {
   if (run.outcome === "missed") notes.push("The service was down.");
   if (run.refused_items > 0) notes.push(`${plural(run.refused_items, "item")} refused.`);
   if (run.missed > 0) notes.push(`${plural(run.missed, "slot")} missed before.`);
-  return [run.outcome === "submitted" && el("a", { href: `#/jobs?search=${run.batch_id}` }, "Jobs"), notes.length > 0 && [" ", notes.join(" ")]];
+  return [run.outcome === "submitted" && el("a", { href: `#/jobs?batch=${run.batch_id}` }, "Jobs"), notes.length > 0 && [" ", notes.join(" ")]];
 }
