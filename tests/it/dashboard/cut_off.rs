@@ -1,7 +1,9 @@
 //! An upstream that can no longer be reached.
 
+use answerd::job::Reason;
 use serde_json::json;
 
+use crate::app::{Builder, Scripted, fail};
 use crate::dashboard::Dashboard;
 use crate::providers::cases;
 use crate::providers::server::Provider;
@@ -38,5 +40,25 @@ fn an_upstream_that_is_cut_off_shows_with_its_reason() {
     ));
     let metrics = app.get("/metrics").text;
     assert!(metrics.contains("answerd_upstream_available{upstream=\"local\"} 0"), "{metrics}");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn alarm_leads_to_the_jobs_that_a_fallback_answered() {
+    let steps = (0..5).map(|_| fail(Reason::Auth));
+    let app = Builder::new()
+        .scripted("chatgpt", &Scripted::new("one", steps))
+        .scripted("chatgpt", &Scripted::new("other", []))
+        .set("SCRAPERS__CHATGPT__UPSTREAMS", "[\"one\", \"other\"]")
+        .start();
+    for n in 0..5 {
+        let job = app.ended(&app.submit("chatgpt", &format!("prompt {n}")));
+        assert_eq!(job["status"], "done", "{job}");
+    }
+    let dashboard = Dashboard::open(&app, "/");
+    dashboard.shows("No job of the last day has failed.");
+    dashboard.click("chatgpt: one is paused after repeated failures");
+    let browser = &dashboard.browser;
+    browser.until("document.querySelectorAll('#jobs tbody tr').length === 5");
     dashboard.is_at_peace();
 }

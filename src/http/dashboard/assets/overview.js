@@ -125,7 +125,7 @@ export function overview(main, { usage, signal, drawn }) {
     // With listeners, so it is drawn once.
     const isFirst = hasJobs === false;
     if (isFirst !== Boolean(parts.firstRun.firstChild)) fill(parts.firstRun, firstRun({ known, hasJobs, usage }));
-    morph(parts.problems, el("div", {}, problems(now, isFirst ? [] : known)));
+    morph(parts.problems, el("div", {}, problems(now, isFirst ? [] : known, { failed: failedJobs, jobsOf })));
     morph(parts.scrapers, el("div", {}, scraperTable(now)));
     morph(parts.upstreams, el("div", {}, upstreamTable(now)));
     morph(parts.nodes, el("div", {}, nodeTable(nodes)));
@@ -133,6 +133,16 @@ export function overview(main, { usage, signal, drawn }) {
     morph(parts.credits, el("div", { class: "stack" }, meter(usage), everyKey(usage)));
     drawChoice(now);
     drawCharts(now);
+  }
+
+  /** The jobs of a scraper that have failed in the last day. */
+  function failedJobs(name) {
+    return (day.scrapers.find((scraper) => scraper.name === name)?.buckets ?? []).reduce((sum, { failed }) => sum + failed, 0);
+  }
+
+  /** The address of a list of jobs, of all keys where these may be read: the numbers count those of all. */
+  function jobsOf(filter) {
+    return `#/jobs?${new URLSearchParams(usage.reads_all_jobs ? { ...filter, account: "*" } : filter)}`;
   }
 
   function drawChoice(now) {
@@ -162,15 +172,15 @@ export function overview(main, { usage, signal, drawn }) {
     charts.success.update({ times, values: [bins.map(({ succeeded: good, wrong }) => (good + wrong ? good / (good + wrong) : null))], now: attempts ? `${percent(succeeded / attempts)} of ${whole(attempts)}` : "", empty });
     charts.latency.update({ times, values: [bins.map((bin) => (bin.succeeded ? bin.p50 / bin.succeeded : null)), bins.map((bin) => bin.p95)], now: p95 ? `p95 up to ${duration(p95)}` : "", empty });
     const since = new Date(end - back).toISOString().replace(".000", "");
-    const jobsOf = (filter) => `#/jobs?${new URLSearchParams(chosen ? { ...filter, scraper: chosen } : filter)}`;
+    const ofChosen = (filter) => jobsOf(chosen ? { ...filter, scraper: chosen } : filter);
     const running = now.filter(({ name }) => !chosen || name === chosen);
     const total = (field) => running.reduce((all, scraper) => all + scraper.queue[field], 0);
     morph(parts.tiles, el("dl", { class: "tiles" },
-      tile("Waiting", short(total("waiting")), "jobs, now", { href: jobsOf({ status: "pending" }) }),
+      tile("Waiting", short(total("waiting")), "jobs, now", { href: ofChosen({ status: "pending" }) }),
       tile("Running", short(total("running")), `of ${short(running.reduce((all, { workers }) => all + workers, 0))} workers`),
       tile("Submitted", short(sum("submitted")), `in ${title}`),
-      tile("Done", short(sum("done")), `in ${title}`, { tone: sum("done") ? "good" : "", href: jobsOf({ status: "done", since }) }),
-      tile("Failed", short(sum("failed")), `in ${title}`, { tone: sum("failed") ? "bad" : "", href: jobsOf({ status: "failed", since }) }),
+      tile("Done", short(sum("done")), `in ${title}`, { tone: sum("done") ? "good" : "", href: ofChosen({ status: "done", since }) }),
+      tile("Failed", short(sum("failed")), `in ${title}`, { tone: sum("failed") ? "bad" : "", href: ofChosen({ status: "failed", since }) }),
       tile("Success", attempts ? percent(succeeded / attempts) : "–", "of attempts", { tone: attempts && succeeded / attempts < 0.9 ? "bad" : "" })));
     const begin = Date.parse(day.since);
     parts.since.textContent = serverNow() - begin < back ? `Data since ${fullTime(begin)}.` : "";

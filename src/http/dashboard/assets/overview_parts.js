@@ -23,25 +23,28 @@ export const meaning = (code) => `/docs/errors-and-retries#${code}`;
 
 const codeLink = (code) => el("a", { href: meaning(code), title: "What it means" }, el("code", {}, code));
 
-/** A sentence that leads to the failed jobs of a scraper. */
-const failedOf = (scraper, says) => el("a", { href: `#/jobs?scraper=${encodeURIComponent(scraper)}&status=failed` }, says);
-
-/** What is wrong now, each with its reason and where to read on; nothing where all is well. */
-export function problems(now, known) {
+/**
+ * What is wrong now, each with its reason and where to read on; nothing where all is well. `failed` counts the jobs
+ * of a scraper that have failed, and `jobsOf` gives the address of a list.
+ */
+export function problems(now, known, { failed, jobsOf }) {
   const found = [];
+  /** A sentence that leads to the failed jobs of a scraper; to all where another upstream has answered them. */
+  const ofJobs = (scraper, says) => el("a", { href: jobsOf(failed(scraper) > 0 ? { scraper, status: "failed" } : { scraper }) }, says);
+  const answered = (scraper) => failed(scraper) === 0 && " No job of the last day has failed.";
   for (const scraper of now) {
     for (const upstream of scraper.upstreams) {
       if (upstream.breaker !== "open" && upstream.breaker !== "half_open") continue;
-      found.push(el("li", { "data-key": `${scraper.name} ${upstream.name}` }, failedOf(scraper.name, `${scraper.name}: ${upstream.name} is paused after repeated failures`),
+      found.push(el("li", { "data-key": `${scraper.name} ${upstream.name}` }, ofJobs(scraper.name, `${scraper.name}: ${upstream.name} is paused after repeated failures`),
         upstream.last_error ? [". ", upstream.last_error.error, " (", codeLink(upstream.last_error.code), ", ", moment(upstream.last_error.at), ")."] : ".",
-        upstream.breaker === "half_open" ? " One request tries it now." : upstream.probe_in_seconds ? ` Next attempt in ${upstream.probe_in_seconds} s.` : " The next request tries it."));
+        upstream.breaker === "half_open" ? " One request tries it now." : upstream.probe_in_seconds ? ` Next attempt in ${upstream.probe_in_seconds} s.` : " The next request tries it.", answered(scraper.name)));
     }
     const { health } = scraper;
     const open = scraper.upstreams.some(({ breaker }) => breaker === "open" || breaker === "half_open");
     if (!open && failing(health)) {
       const last = scraper.upstreams.map((upstream) => upstream.last_error).find(Boolean);
-      found.push(el("li", { "data-key": scraper.name }, failedOf(scraper.name, `${scraper.name}: ${percent(1 - health.success_rate)} of the attempts of the last hour failed`),
-        last ? [". The latest reason: ", last.error, " (", codeLink(last.code), ")."] : "."));
+      found.push(el("li", { "data-key": scraper.name }, ofJobs(scraper.name, `${scraper.name}: ${percent(1 - health.success_rate)} of the attempts of the last hour failed`),
+        last ? [". The latest reason: ", last.error, " (", codeLink(last.code), ")."] : ".", answered(scraper.name)));
     }
   }
   if (found.length === 0) {
