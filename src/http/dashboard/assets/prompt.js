@@ -14,8 +14,12 @@ const SAMPLES_MAX = 20;
 /** The most jobs of a batch, and of one that goes ahead of queued jobs. */
 const JOBS_MAX = 1000;
 const INTERACTIVE_JOBS_MAX = 20;
+/** Bounds and default of `timeout`, seconds. */
+const [TIMEOUT_MIN, TIMEOUT_MAX, TIMEOUT_DEFAULT] = [10, 600, 300];
 /** Parameters that are left out where they have these values. */
-const DEFAULTS = { timeout: 300, markdown_json: false, require_search: false, keep_unsearched: false };
+const DEFAULTS = { markdown_json: false, require_search: false, keep_unsearched: false };
+/** Where the choices of the last submit are kept: neither prompts nor addresses. */
+const CHOICES = "answerd.new";
 /** The most jobs that are shown side by side. */
 const COMPARED_MAX = 20;
 
@@ -27,6 +31,9 @@ export function prompt(main, { query, usage, signal }) {
   const morePlaces = el("button", { type: "button", class: "button small", on: { click: () => addPlace().focus() } }, "Add a country");
   const samples = el("input", { id: "samples", type: "number", min: 1, max: SAMPLES_MAX, step: 1, value: 1, required: true, on: { input: update } });
   const label = el("input", { id: "label", maxlength: LABEL_CHARS_MAX, dir: "auto", autocomplete: "off" });
+  const timeout = el("input", { id: "timeout", type: "number", min: TIMEOUT_MIN, max: TIMEOUT_MAX, step: "any", value: TIMEOUT_DEFAULT, required: true });
+  const webhook = el("input", { id: "webhook", type: "url", autocomplete: "off", placeholder: "https://…/hook", "aria-describedby": "webhook-hint" });
+  const ahead = el("input", { type: "checkbox", id: "ahead" });
   const webSearch = el("input", { type: "checkbox", id: "web-search", checked: true });
   const fresh = el("input", { type: "checkbox", id: "fresh" });
   const choices = el("div", { class: "choices" }, el("p", { class: "quiet" }, "Loading …"));
@@ -36,9 +43,12 @@ export function prompt(main, { query, usage, signal }) {
   let known = [];
   /** What of an earlier job the form has no field for, and its scraper. */
   let kept = {};
-  let preferred = query.get("scraper");
+  /** The choices of the last submit, where the address names none. */
+  const before = query.size === 0 ? choicesBefore() : {};
+  let preferred = query.has("scraper") ? [query.get("scraper")] : before.scrapers ?? [];
   const keptLine = el("p", { class: "quiet small", id: "kept" });
-  addPlace("US", "country");
+  ahead.checked = before.ahead ?? true;
+  (before.countries ?? ["US"]).forEach((code, at) => addPlace(code, at === 0 ? "country" : null));
   fill(main,
     el("div", { class: "title" }, el("h1", {}, "New prompt")),
     el("form", { class: "card new", on: { submit } },
@@ -48,10 +58,14 @@ export function prompt(main, { query, usage, signal }) {
       el("div", { class: "fields" },
         el("div", { class: "field" }, el("label", { for: "country" }, "Country"), places, el("div", {}, morePlaces)),
         el("div", { class: "field" }, el("label", { for: "samples" }, "Answers to each prompt"), samples,
-          el("label", { for: "label" }, "Label ", el("span", { class: "quiet" }, "(optional)")), label)),
+          el("label", { for: "label" }, "Label ", el("span", { class: "quiet" }, "(optional)")), label),
+        el("div", { class: "field" }, el("label", { for: "webhook" }, "Webhook ", el("span", { class: "quiet" }, "(optional)")), webhook,
+          el("span", { class: "quiet small", id: "webhook-hint" }, "Called once, when the job or the whole batch has ended.")),
+        el("div", { class: "field" }, el("label", { for: "timeout" }, "Timeout of an attempt, seconds"), timeout)),
       el("div", { class: "checks" },
         el("label", { class: "check" }, webSearch, "Use web search (if supported)"),
-        el("label", { class: "check" }, fresh, "Skip the cache")),
+        el("label", { class: "check" }, fresh, "Skip the cache"),
+        el("label", { class: "check" }, ahead, `Run before queued jobs (up to ${INTERACTIVE_JOBS_MAX} jobs)`)),
       keptLine,
       error,
       el("div", { class: "buttons" }, button, price)));
@@ -76,12 +90,13 @@ export function prompt(main, { query, usage, signal }) {
       if (refused.status === 404 || refused.status === 401) return null;
       throw refused;
     });
-    const { prompt: asked, country, label: labeled, web_search: searches = true, bypass_cache, webhook_url, ...rest } = own?.parameters ?? job;
+    const { prompt: asked, country, label: labeled, web_search: searches = true, bypass_cache, webhook_url, timeout: seconds, ...rest } = own?.parameters ?? job;
     text.value = asked;
     label.value = labeled ?? "";
     webSearch.checked = searches;
     fresh.checked = true;
-    preferred = job.scraper;
+    timeout.value = seconds ?? TIMEOUT_DEFAULT;
+    preferred = [job.scraper];
     places.querySelector("select").value = country;
     kept = own ? Object.fromEntries(Object.entries(rest).filter(([name, value]) => value !== null && DEFAULTS[name] !== value)) : {};
     keptLine.textContent = Object.keys(kept).length ? `Also as before: ${Object.entries(kept).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : value}`).join(", ")}.` : "";
@@ -107,10 +122,12 @@ export function prompt(main, { query, usage, signal }) {
     if (signal.aborted) return;
     known = all;
     const ready = all.filter(({ configured }) => configured);
-    const first = ready.find(({ name }) => name === preferred) ?? ready.find(({ name }) => name !== "practice") ?? ready[0];
+    const first = ready.find(({ name }) => name !== "practice") ?? ready[0];
+    const wanted = ready.filter(({ name }) => preferred.includes(name));
+    const names = (wanted.length > 0 ? wanted : [first]).map((scraper) => scraper?.name);
     fill(choices, ready.map(({ name, credits, health, upstreams }) =>
       el("label", { class: "choice" },
-        el("input", { type: "checkbox", name: "scraper", value: name, checked: name === first?.name, on: { change: update } }),
+        el("input", { type: "checkbox", name: "scraper", value: name, checked: names.includes(name), on: { change: update } }),
         el("span", {}, breakable(name), el("span", { class: "quiet small under" }, [plural(credits, "credit"), ...healthOf(health)].join(" · ")), standing(upstreams)))));
     const rest = lacking(all);
     if (rest && !choices.nextElementSibling?.matches(".lacking")) choices.after(rest);
@@ -145,6 +162,7 @@ export function prompt(main, { query, usage, signal }) {
       : jobs > JOBS_MAX ? `${plural(jobs, "job")}; a batch has at most ${whole(JOBS_MAX)}.` : "";
     price.textContent = wrong || `${plural(jobs, "job")}, at most ${plural(sum, "credit")}${left}`;
     button.disabled = picked.length === 0 || jobs > JOBS_MAX;
+    ahead.disabled = jobs > INTERACTIVE_JOBS_MAX;
   }
 
   function sendByKey(event) {
@@ -161,17 +179,21 @@ export function prompt(main, { query, usage, signal }) {
     error.textContent = "";
     const body = { ...kept, web_search: webSearch.checked, bypass_cache: fresh.checked };
     if (label.value.trim()) body.label = label.value.trim();
+    if (webhook.value.trim()) body.webhook_url = webhook.value.trim();
+    if (timeout.valueAsNumber !== TIMEOUT_DEFAULT) body.timeout = timeout.valueAsNumber;
+    body.interactive = ahead.checked && jobs <= INTERACTIVE_JOBS_MAX;
     // A repeated press, or a reply that got lost, makes no second job.
     const headers = { "Idempotency-Key": newId() };
     try {
       if (jobs === 1) {
-        // Somebody waits for it, so it does not queue after a batch.
-        const job = await json(`/scrapers/${names[0]}/jobs`, { method: "POST", body: { ...body, prompt: prompts[0], country: codes[0], interactive: true }, headers });
+        const job = await json(`/scrapers/${names[0]}/jobs`, { method: "POST", body: { ...body, prompt: prompts[0], country: codes[0] }, headers });
+        keepChoices({ scrapers: names, countries: codes, ahead: ahead.checked });
         location.hash = `/jobs/${job.job_id}`;
       } else {
-        const many = { ...body, prompts, scrapers: names, countries: codes, interactive: jobs <= INTERACTIVE_JOBS_MAX };
+        const many = { ...body, prompts, scrapers: names, countries: codes };
         if (times > 1) many.samples = times;
         const batch = await json("/batches", { method: "POST", body: many, headers });
+        keepChoices({ scrapers: names, countries: codes, ahead: ahead.checked });
         location.hash = `/${jobs <= COMPARED_MAX ? "compare" : "batches"}/${batch.batch_id}`;
       }
     } catch (refused) {
@@ -180,6 +202,26 @@ export function prompt(main, { query, usage, signal }) {
       button.disabled = false;
       text.setAttribute("aria-invalid", String(refused.code?.startsWith("prompt_") ?? false));
     }
+  }
+}
+
+/** The scrapers, the countries and the place in the queue that were chosen last in this browser. */
+function choicesBefore() {
+  try {
+    const { scrapers: names, countries: codes, ahead } = JSON.parse(localStorage.getItem(CHOICES)) ?? {};
+    const known = new Set(countries().map(([code]) => code));
+    const kept = Array.isArray(codes) ? codes.filter((code) => known.has(code)) : [];
+    return { scrapers: Array.isArray(names) ? names : [], countries: kept.length > 0 ? kept : undefined, ahead };
+  } catch {
+    return {};
+  }
+}
+
+function keepChoices(choices) {
+  try {
+    localStorage.setItem(CHOICES, JSON.stringify(choices));
+  } catch {
+    // The next visit begins with the defaults.
   }
 }
 
