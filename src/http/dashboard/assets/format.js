@@ -15,6 +15,12 @@ export const fullTime = (ms) => FULL.format(ms);
 export const day = (text) => DAY.format(new Date(`${text}T00:00:00Z`));
 export const plural = (count, one, many = `${one}s`) => `${whole(count)} ${count === 1 ? one : many}`;
 
+/** US dollars: whole cents, and two digits of what is less. */
+export function dollars(value) {
+  const digits = value > 0 && value < 0.01 ? { maximumSignificantDigits: 2 } : { minimumFractionDigits: 2, maximumFractionDigits: 2 };
+  return `$${new Intl.NumberFormat("en", digits).format(value)}`;
+}
+
 /** A part of one; never "100%" while something is missing. */
 export function percent(part) {
   if (part === null || part === undefined) return "–";

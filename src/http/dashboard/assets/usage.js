@@ -1,17 +1,27 @@
-// What the key has spent and has left, and what it used day by day; for an operator, what every key has spent.
+// What the key has spent and has left, in credits, dollars and tokens, and what it used day by day; for an operator,
+// the credits of every key.
 
 import { json } from "./api.js";
+import { Chart } from "./chart.js";
 import { breakable, el, fill, gauge, morph } from "./dom.js";
-import { day as dayName, moment, percent, plural, short, whole } from "./format.js";
+import { day as dayName, dollars, moment, percent, plural, serverNow, short, whole } from "./format.js";
 import { live } from "./live.js";
+import { tile } from "./overview_parts.js";
 
 const DAYS = 30;
+const DAY_MS = 86_400_000;
 
 export function usage(main, { usage: known, signal, drawn }) {
+  const when = (ms) => dayName(dateOf(ms));
+  const credits = new Chart({ title: "Credits by day", kind: "bars", series: [{ name: "credits", tone: "accent" }], format: short, when });
+  const cost = new Chart({ title: "Cost by day", kind: "bars", series: [{ name: "cost", tone: "second" }], format: dollars, when });
+  const charts = el("section", { class: "charts", "aria-label": "Charts", hidden: true }, credits.figure, cost.figure);
+  const month = el("div", { class: "stack" });
   const body = el("div", { class: "stack" });
-  fill(main, el("div", { class: "title" }, el("h1", {}, "Usage")), body);
+  fill(main, el("div", { class: "title" }, el("h1", {}, "Usage")), month, charts, body);
   live.addEventListener("back", load, { signal });
   load();
+  return () => [credits, cost].forEach((chart) => chart.close());
 
   async function load() {
     try {
@@ -20,8 +30,22 @@ export function usage(main, { usage: known, signal, drawn }) {
       return;
     }
     if (signal.aborted) return;
-    morph(body, el("div", { class: "stack" }, meter(known), everyKey(known), days(known), perScraper(known)));
+    morph(month, el("div", { class: "stack" }, meter(known), spent(known)));
+    drawCharts(known.days);
+    morph(body, el("div", { class: "stack" }, everyKey(known), days(known), perScraper(known), spentBy("Upstream", known.upstreams), spentBy("Label", known.labels)));
     drawn();
+  }
+
+  /** A bar for each of the last days, also for those on which nothing was used. */
+  function drawCharts(used) {
+    charts.hidden = used.length === 0;
+    const byDate = new Map(used.map((day) => [day.date, day]));
+    const today = Math.floor(serverNow() / DAY_MS) * DAY_MS;
+    const times = Array.from({ length: DAYS }, (_, at) => today - (DAYS - 1 - at) * DAY_MS);
+    const values = (of) => times.map((ms) => (byDate.has(dateOf(ms)) ? of(byDate.get(dateOf(ms))) : 0));
+    const draw = (chart, list, says) => chart.update({ times, values: [list], now: list.some(Boolean) ? says(list.reduce((sum, value) => sum + value, 0)) : "", empty: `None in the last ${DAYS} days` });
+    draw(credits, values((day) => total(day, "credits")), (sum) => `${whole(sum)} in ${DAYS} days`);
+    draw(cost, values((day) => day.spent.cost_usd), (sum) => `${dollars(sum)} in ${DAYS} days`);
   }
 }
 
@@ -38,6 +62,34 @@ export function meter(usage) {
       reserved > 0 && `${plural(reserved, "credit")} reserved for jobs that have not ended. `,
       allowance === null ? "No monthly limit. " : [el("strong", { class: part > 0.9 ? "bad" : null }, `${whole(left)} left`), ". "],
       "The month ends ", moment(resets_at), " (UTC)."));
+}
+
+/** What the calls of upstreams have cost and taken; nothing where none is known. */
+function spent({ spent: { calls, calls_without_cost: unknown, input_tokens: input, output_tokens: output, reasoning_tokens: reasoning, searches, cost_usd: usd }, usd_per_day: cap, usd_spent_today: today }) {
+  if (calls === 0 && !cap) return null;
+  const time = `in ${DAYS} days`;
+  return el("section", { "aria-labelledby": "spent-title" },
+    el("h2", { id: "spent-title", class: "out-of-sight" }, "Cost of upstream calls"),
+    el("dl", { class: "tiles" },
+      tile("Cost", dollars(usd), unknown > 0 ? `${time}, without ${plural(unknown, "call")} of unknown cost` : time),
+      tile("Cost today", dollars(today), cap ? `of ${dollars(cap)} a day` : "UTC", { tone: cap && today >= cap * 0.9 ? "bad" : "" }),
+      tile("Calls", short(calls), time),
+      tile("Tokens in", short(input), time),
+      tile("Tokens out", short(output), reasoning > 0 ? `${short(reasoning)} of reasoning` : time),
+      tile("Searches", short(searches), time)));
+}
+
+/** The same by upstream or by label, the dearest first; nothing where none is known. */
+function spentBy(kind, named) {
+  const names = Object.keys(named).sort((a, b) => named[b].cost_usd - named[a].cost_usd || named[b].calls - named[a].calls);
+  if (names.length === 0) return null;
+  const number = (label, value) => el("td", { class: "number", "data-label": label }, value);
+  return table(`By ${kind.toLowerCase()}`, `the last ${DAYS} days`, [kind, "Calls", "Tokens in", "Tokens out", "Searches", "Cost"], names.map((name) => {
+    const { calls, input_tokens: input, output_tokens: output, searches, cost_usd: usd } = named[name];
+    return el("tr", { "data-key": name },
+      el("th", { scope: "row", dir: "auto" }, breakable(name)),
+      number("Calls", short(calls)), number("Tokens in", short(input)), number("Tokens out", short(output)), number("Searches", short(searches)), number("Cost", dollars(usd)));
+  }));
 }
 
 /** The same of every key, for an operator; nothing for other keys. */
@@ -65,9 +117,10 @@ function days({ days }) {
       el("p", {}, "Daily usage appears here after this key's first job."),
       el("a", { class: "button primary", href: "#/new" }, "Submit a prompt"));
   }
-  return table("Day by day", "the last 30 days, UTC", ["Day", "Jobs", "Done", "Failed", "Cached", "Credits", ""], rows.map((day) => el("tr", { "data-key": day.date },
+  return table("Day by day", "the last 30 days, UTC", ["Day", "Jobs", "Done", "Failed", "Cached", "Credits", "Cost", ""], rows.map((day) => el("tr", { "data-key": day.date },
     el("th", { scope: "row" }, dayName(day.date)),
     FIELDS.map((field) => cell(field, total(day, field))),
+    el("td", { class: "number", "data-label": "Cost" }, dollars(day.spent.cost_usd)),
     el("td", { class: "bar-cell", "aria-hidden": "true" }, gauge(total(day, "credits") / most)))));
 }
 
@@ -78,6 +131,9 @@ function perScraper({ scrapers }) {
     el("th", { scope: "row" }, breakable(name)),
     FIELDS.map((field) => cell(field, scrapers[name][field])))));
 }
+
+/** The date of a day, in UTC. */
+const dateOf = (ms) => new Date(ms).toISOString().slice(0, 10);
 
 const FIELDS = ["jobs", "done", "failed", "cached", "credits"];
 const cell = (field, value) => el("td", { class: "number", "data-label": field.replace(/^./, (first) => first.toUpperCase()) }, short(value));
