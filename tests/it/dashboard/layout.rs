@@ -224,6 +224,48 @@ fn long_names_fit_at_every_width_and_the_keyboard_reaches_what_scrolls() {
 }
 
 #[test]
+fn the_prompts_of_a_batch_stay_in_sight_and_their_rows_are_low() {
+    let scrapers = ["one", "two", "three", "four", "five", "six"];
+    let mut builder = Builder::new();
+    for name in scrapers {
+        builder = builder.scripted(name, &Scripted::new(&format!("upstream_{name}"), []));
+    }
+    let app = builder.start();
+    let prompt = "Which running shoes are the best of the year for a beginner? ".repeat(9);
+    let body = json!({
+        "prompts": [prompt, "short"], "scrapers": scrapers, "countries": ["DE", "US"],
+    });
+    let batch = app.post_with("/batches", &[], &body.to_string()).expect(202);
+    let id = batch["batch_id"].as_str().unwrap();
+    app.get(&format!("/batches/{id}?wait=30")).expect(200);
+    let dashboard = Dashboard::open(&app, &format!("/batches/{id}"));
+    let browser = &dashboard.browser;
+    browser.until("document.querySelectorAll('.job-mark[data-state=done]').length === 25");
+    for (width, height) in [(360, 780), (768, 1024), (1024, 768), (1440, 900)] {
+        dashboard.size(width, height);
+        browser.until(&format!("innerWidth === {width}"));
+        let most = browser.run(
+            "return Math.max(...[...document.querySelectorAll('.matrix tbody tr')]
+               .map((row) => row.getBoundingClientRect().height))",
+        );
+        assert!(most.as_f64().unwrap() <= 64.0, "{most} px at {width}");
+        // Scrolled to the last column, the prompt is where it was.
+        let moved = browser.run(
+            "const region = document.querySelector('.scroll:has(.matrix)');
+             const prompt = region.querySelector('tbody th');
+             const before = prompt.getBoundingClientRect().left;
+             region.scrollLeft = region.scrollWidth;
+             return [prompt.getBoundingClientRect().left - before, region.scrollLeft]",
+        );
+        assert_eq!(moved[0], 0, "at {width}");
+        assert!(width > 360 || moved[1].as_f64().unwrap() > 0.0, "{moved} at {width}");
+        dashboard.keep(&format!("matrix-{width}"));
+        browser.run("document.querySelector('.scroll:has(.matrix)').scrollLeft = 0");
+    }
+    dashboard.is_at_peace();
+}
+
+#[test]
 fn the_prompt_of_a_job_has_room_at_every_width() {
     let (app, _, _) = long_names();
     let dashboard = Dashboard::signed_in(&app, "secret-a", "/jobs");
