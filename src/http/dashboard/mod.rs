@@ -43,6 +43,7 @@ const ASSETS: &[(&str, &str, &str)] = assets![
     "compare.js": SCRIPT_TYPE,
     "countries.js": SCRIPT_TYPE,
     "diff.js": SCRIPT_TYPE,
+    "differences.js": SCRIPT_TYPE,
     "dom.js": SCRIPT_TYPE,
     "first_run.js": SCRIPT_TYPE,
     "format.js": SCRIPT_TYPE,

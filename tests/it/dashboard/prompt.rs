@@ -1,9 +1,11 @@
 //! The form that asks several scrapers at once, and their answers side by side.
 
+use answerd::answer::Answer;
 use serde_json::json;
 
-use crate::app::{Builder, Gate, Scripted, Step};
+use crate::app::{Builder, Gate, Scripted, Step, answer};
 use crate::dashboard::Dashboard;
+use crate::receiver::Receiver;
 
 #[test]
 fn one_prompt_goes_to_several_scrapers_and_comes_back_side_by_side() {
@@ -164,5 +166,76 @@ fn typed_prompt_does_not_wait_behind_a_batch() {
     // The row that the worker takes next may have been chosen before.
     assert!(typed.is_some_and(|typed| typed <= 4), "{typed:?}");
     drop(asked);
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn a_comparison_has_the_label_the_counts_marks_that_lead_out_and_what_differs() {
+    let says = |markdown: &str| {
+        Step::Answer(Box::new(Answer { markdown: markdown.to_owned(), ..answer("x") }))
+    };
+    let app = Builder::new()
+        .scripted("chatgpt", &Scripted::new("one", [says("The best is the red shoe [2].")]))
+        .scripted("grok", &Scripted::new("other", [says("The best is the blue shoe [2].")]))
+        .start();
+    let body = json!({ "label": "weekly", "prompts": ["x"], "scrapers": ["chatgpt", "grok"] });
+    let batch = app.post_with("/batches", &[], &body.to_string()).expect(202);
+    let id = batch["batch_id"].as_str().unwrap();
+    app.get(&format!("/batches/{id}?wait=30")).expect(200);
+    let dashboard = Dashboard::open(&app, &format!("/compare/{id}"));
+    let browser = &dashboard.browser;
+    browser.until("document.querySelector('.title .label').innerText === 'weekly'");
+    browser.until("document.getElementById('counts').innerText === '2 items: 2 done'");
+    browser.until("document.querySelectorAll('.column a.mark').length === 2");
+    let mark = "const { href, target, rel, innerText } = document.querySelector('.column a.mark');
+                return [href, target, rel.includes('noreferrer'), innerText]";
+    let expected = json!(["https://example.com/2", "_blank", true, "[2]"]);
+    assert_eq!(browser.run(mark), expected);
+    dashboard.click("Differences of two answers");
+    dashboard.shows("1 word only in the first, 1 word only in the second.");
+    dashboard.keep("differences");
+    let differs = "return ['del', 'ins'].map((tag) =>
+        document.querySelector(`.differences ${tag}`).innerText)";
+    assert_eq!(browser.run(differs), json!(["red", "blue"]));
+    let second = batch["items"][1]["job_id"].as_str().unwrap();
+    browser.click(&format!("select[aria-label='First answer'] option[value='{second}']"));
+    dashboard.shows("Word for word the same.");
+    dashboard.is_at_peace();
+}
+
+#[test]
+fn the_form_has_a_timeout_and_a_webhook_and_begins_with_the_choices_of_the_last_submit() {
+    let receiver = Receiver::start([]);
+    let app = crate::webhooks::builder(&Scripted::new("script", [])).start();
+    let dashboard = Dashboard::open(&app, "/new");
+    let browser = &dashboard.browser;
+    browser.until("document.querySelector('.choice input[value=chatgpt]').checked");
+    browser.click(".choice input[value=practice]");
+    browser.write("#prompt", "What is a job?");
+    browser.click("#country option[value=DE]");
+    browser.write("#webhook", &receiver.url());
+    browser.run("document.getElementById('timeout').value = '45'");
+    browser.click("#ahead");
+    dashboard.keep("new-webhook");
+    dashboard.click("Submit");
+    browser.until("location.hash.startsWith('#/compare/')");
+    let batch = browser.run("return location.hash.slice('#/compare/'.length)");
+    assert_eq!(receiver.told().json()["batch_id"], batch);
+    let jobs = app.get("/jobs").expect(200);
+    let path = format!("/jobs/{}/attempts", jobs["jobs"][0]["job_id"].as_str().unwrap());
+    assert_eq!(app.get(&path).expect(200)["parameters"]["timeout"], 45.0);
+    dashboard.go("/new");
+    browser.until("document.querySelectorAll('.choice input:checked').length === 2");
+    let fields = "return ['prompt', 'webhook', 'country', 'timeout']
+        .map((id) => document.getElementById(id).value)
+        .concat(document.getElementById('ahead').checked)";
+    assert_eq!(browser.run(fields), json!(["", "", "DE", "300", false]));
+    let kept = browser.run("return Object.values(localStorage).join()");
+    assert!(!kept.as_str().unwrap().contains(&receiver.url()), "{kept}");
+    // A link that names a scraper goes before them.
+    dashboard.go("/new?scraper=practice");
+    let picked = "[...document.querySelectorAll('.choice input:checked')]
+        .map(({ value }) => value).join()";
+    browser.until(&format!("{picked} === 'practice'"));
     dashboard.is_at_peace();
 }

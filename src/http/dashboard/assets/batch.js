@@ -1,7 +1,7 @@
 // A batch: how far it is, its prompts by scraper and country, and what can be done with all of it.
 
 import { ApiError, json, text } from "./api.js";
-import { batchBadge } from "./batches.js";
+import { batchBadge, failedOf, summary } from "./batches.js";
 import { ACTIONS, question, save } from "./bulk.js";
 import { announce, breakable, copyButton, el, fill, gauge, keepingFocus } from "./dom.js";
 import { duration, moment, plural, serverNow, whole, words } from "./format.js";
@@ -242,11 +242,6 @@ function show(mark, item) {
 
 const legend = () => el("ul", { class: "legend" }, [["done", "✓"], ["failed", "✕"], ["canceled", "–"], ["pending", "…"]].map(([state, sign]) =>
   el("li", {}, el("span", { class: "job-mark", "data-state": state, "aria-hidden": "true" }, sign), ` ${state}`)));
-
-/** How many jobs have failed and were not canceled: the API counts these with them. */
-const failedOf = ({ failed, canceled = 0 }) => failed - canceled;
-
-const summary = ({ done, failed, canceled = 0, refused }) => [`${whole(done)} done`, failed > canceled && `${whole(failed - canceled)} failed`, canceled > 0 && `${whole(canceled)} canceled`, refused > 0 && `${whole(refused)} refused`].filter(Boolean).join(", ");
 
 function state({ status, counts, credits_used: credits, created_at: created, completed_at: completed, expires_at: expires }) {
   const ended = counts.items - counts.pending;

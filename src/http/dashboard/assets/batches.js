@@ -126,6 +126,12 @@ export function batchBadge(status, { items, refused, failed, canceled }) {
   return failed + refused > 0 ? badge("finished", "warn") : badge("done", "good");
 }
 
+/** How many jobs have failed and were not canceled: the API counts these with them. */
+export const failedOf = ({ failed, canceled = 0 }) => failed - canceled;
+
+/** The counts of a batch in words. */
+export const summary = ({ done, failed, canceled = 0, refused }) => [`${whole(done)} done`, failed > canceled && `${whole(failed - canceled)} failed`, canceled > 0 && `${whole(canceled)} canceled`, refused > 0 && `${whole(refused)} refused`].filter(Boolean).join(", ");
+
 /** How much of a batch has ended. */
 export function progress({ items, pending }) {
   const ended = items - pending;

@@ -2,21 +2,25 @@
 
 import { ApiError, json } from "./api.js";
 import { answer } from "./answer.js";
+import { batchBadge, summary } from "./batches.js";
+import { differences } from "./differences.js";
 import { announce, breakable, copyButton, el, fill, keepingFocus, order, scrolls } from "./dom.js";
 import { duration, host, plural } from "./format.js";
 import { changed, read } from "./job.js";
 import { statusBadge, statusOf } from "./jobs_table.js";
 import { follow, live } from "./live.js";
-import { from, mixed, pages, searched } from "./sources.js";
+import { from, marks, mixed, pages, searched } from "./sources.js";
 
 /** The most jobs that are shown side by side. */
 const COLUMNS_MAX = 20;
 
 export function compare(main, { id, signal, drawn }) {
   const controls = el("div", { class: "controls" });
+  const title = el("div", { class: "title" }, el("h1", {}, "Side by side"), controls);
+  const counted = el("p", { class: "quiet", id: "counts" });
   const groups = el("div", { class: "stack" });
   const rest = el("p", { class: "quiet" });
-  fill(main, el("a", { class: "back", href: `#/batches/${id}` }, "← Batch"), el("div", { class: "title" }, el("h1", {}, "Side by side"), controls), groups, rest);
+  fill(main, el("a", { class: "back", href: `#/batches/${id}` }, "← Batch"), title, counted, groups, rest);
   /** Every item's card, and what is known of its job, in the order of the batch; by job, or by place where it was refused. */
   const cells = new Map();
   /** The group of every prompt; of those whose prompt is not known, under the empty one. */
@@ -38,8 +42,8 @@ export function compare(main, { id, signal, drawn }) {
   }
 
   function draw(batch) {
-    const pending = batch.status === "pending";
-    fill(controls, pending && el("button", { type: "button", class: "button danger", on: { click: cancel } }, "Cancel all"));
+    drawHead(batch);
+    fill(controls, batch.status === "pending" && el("button", { type: "button", class: "button danger", on: { click: cancel } }, "Cancel all"));
     for (const item of batch.items.slice(0, COLUMNS_MAX)) {
       const key = item.job_id ?? item.index;
       if (!cells.has(key)) cells.set(key, { item, card: item.job_id ? column(item) : refused(item), found: null });
@@ -54,6 +58,12 @@ export function compare(main, { id, signal, drawn }) {
     });
   }
 
+  function drawHead({ status, label, counts }) {
+    fill(title, el("h1", {}, "Side by side"), label && el("span", { class: "label", dir: "auto" }, label), batchBadge(status, counts), controls);
+    const pending = counts.pending > 0 ? `, ${plural(counts.pending, "job")} pending` : "";
+    counted.textContent = `${plural(counts.items, "item")}: ${summary(counts)}${pending}`;
+  }
+
   /** Puts every card under its prompt. */
   function arrange() {
     const members = Map.groupBy(cells.values(), ({ found }) => found?.job.prompt ?? "");
@@ -66,8 +76,9 @@ export function compare(main, { id, signal, drawn }) {
     const columns = el("div", { class: "columns" });
     const kinds = el("div", {});
     const sites = el("div", { class: "sites" });
+    const texts = differences();
     const heading = prompt && el("div", { class: "card prompt-card" }, el("div", { class: "prompt", ...scrolls("Prompt") }, el("h2", { dir: "auto" }, prompt)));
-    return { section: el("section", { class: "stack" }, heading, kinds, columns, sites), columns, kinds, sites };
+    return { section: el("section", { class: "stack" }, heading, kinds, columns, texts.element, sites), columns, kinds, texts, sites };
   }
 
   async function cancel({ currentTarget }) {
@@ -99,7 +110,8 @@ export function compare(main, { id, signal, drawn }) {
       if (now.status !== "pending") announce(`${now.scraper}: ${statusOf(now)}.`);
     }
     if (!controls.hasChildNodes()) return;
-    const batch = await json(`/batches/${id}?fields=status`, { signal });
+    const batch = await json(`/batches/${id}`, { signal });
+    drawHead(batch);
     if (batch.status !== "pending") fill(controls);
   }
 
@@ -114,7 +126,9 @@ export function compare(main, { id, signal, drawn }) {
     keepingFocus(card, () => fill(card, content(item, found)));
     // In the order of the columns, whichever came first.
     const { prompt } = found.job;
-    const done = [...cells.values()].map((each) => each.found).filter((each) => each?.job.result && each.job.prompt === prompt);
+    const answered = [...cells.values()].filter((each) => each.found?.job.result && each.found.job.prompt === prompt);
+    const done = answered.map((each) => each.found);
+    known.get(prompt).texts.update(answered.map((each) => ({ id: each.item.job_id, name: name(each.item), text: each.found.job.result.result })));
     fill(known.get(prompt).kinds, mixedKinds(done));
     fill(known.get(prompt).sites, siteTable(done));
   }
@@ -128,7 +142,7 @@ export function compare(main, { id, signal, drawn }) {
       el("div", { class: "card-head" }, el("h3", {}, breakable(item.scraper), " ", el("span", { class: "quiet small" }, item.country)), statusBadge(job)),
       result && from(result),
       el("p", { class: "quiet small" }, state),
-      job.error ? el("p", { class: "error" }, job.error) : tokens && el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Answer of ${name(item)}` }, answer(tokens, 3)),
+      job.error ? el("p", { class: "error" }, job.error) : tokens && el("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": `Answer of ${name(item)}` }, answer(tokens, 3, marks(result))),
       el("div", { class: "buttons" }, el("a", { class: "button small", href: `#/jobs/${job.job_id}` }, "Open job"), tokens && copyButton("Copy Markdown", () => result.result_markdown)),
     ];
   }

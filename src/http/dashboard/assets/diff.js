@@ -1,5 +1,7 @@
 // What has changed between two texts, word by word.
 
+import { el } from "./dom.js";
+
 /** The most comparisons of a word with a word; beyond that the rest counts as another text. */
 const STEPS_MAX = 4_000_000;
 
@@ -57,3 +59,8 @@ function compare(a, b, add) {
 
 /** How many words of the steps are of a kind. */
 export const wordsOf = (steps, kind) => steps.filter(([each]) => each === kind).reduce((sum, [, text]) => sum + (text.match(/[\p{L}\p{N}]+/gu)?.length ?? 0), 0);
+
+const TAGS = { gone: "del", new: "ins" };
+
+/** The steps as elements. */
+export const marked = (steps) => steps.map(([kind, text]) => (kind === "same" ? text : el(TAGS[kind], {}, text)));

@@ -1,7 +1,7 @@
 // The answers to one prompt over time, by engine, each with what has changed since the one before.
 
 import { ApiError, json } from "./api.js";
-import { diff, wordsOf } from "./diff.js";
+import { diff, marked, wordsOf } from "./diff.js";
 import { breakable, el, fill, scrolls } from "./dom.js";
 import { fullTime, moment, plural } from "./format.js";
 import { complain, live } from "./live.js";
@@ -114,8 +114,5 @@ function entry(job, result, before, open) {
     el("div", { class: "card-head" }, el("h3", {}, el("a", { href: `#/jobs/${job.job_id}` }, fullTime(Date.parse(job.completed_at)))), from(result), badge(says, same ? "idle" : steps ? "accent" : "idle")),
     el("p", { class: "quiet small" }, [moment(job.completed_at), result.llm_model && `, ${result.llm_model}`, named.length > 0 && `, names ${named.join(", ")}`]),
     el("details", { open }, el("summary", {}, !steps || same ? "The answer" : "What has changed"),
-      el("p", { class: "diff", dir: "auto", ...scrolls("Text of the answer") }, steps ? steps.map(step) : result.result)));
+      el("p", { class: "diff", dir: "auto", ...scrolls("Text of the answer") }, steps ? marked(steps) : result.result)));
 }
-
-const TAGS = { gone: "del", new: "ins" };
-const step = ([kind, text]) => (kind === "same" ? text : el(TAGS[kind], {}, text));

@@ -59,6 +59,16 @@ export function sources(result) {
   return { card, lead: leading(shown) };
 }
 
+/** What leads from the marks of a text to the pages themselves, where there is no list of them. */
+export function marks(result) {
+  const numbered = new Map(pages(result).filter(({ number }) => number).map((page) => [page.number, page]));
+  const mark = (number) => {
+    const page = numbered.get(number);
+    return page && outward(page.url, `[${number}]`, { class: "mark", title: page.title || page.url });
+  };
+  return { mark, link: () => null };
+}
+
 /** The upstream that answered, and of which kind it is. */
 export function from(result) {
   const { upstream, kind } = result.provenance ?? {};
