@@ -14,7 +14,7 @@ use crate::limits::{A, B, keys};
 /// From the start of manual clocks, which is noon, to midnight.
 const HALF_DAY_MS: u64 = 43_200_000;
 
-fn usage(output_tokens: u64, nano_usd: Option<u64>) -> UpstreamUsage {
+pub(crate) fn usage(output_tokens: u64, nano_usd: Option<u64>) -> UpstreamUsage {
     UpstreamUsage {
         input_tokens: Some(100),
         output_tokens: Some(output_tokens),
@@ -24,7 +24,7 @@ fn usage(output_tokens: u64, nano_usd: Option<u64>) -> UpstreamUsage {
     }
 }
 
-fn costing(usage: UpstreamUsage) -> Step {
+pub(crate) fn costing(usage: UpstreamUsage) -> Step {
     Step::Answer(Box::new(Answer { usage, ..answer("x") }))
 }
 

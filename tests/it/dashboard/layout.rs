@@ -200,7 +200,7 @@ fn long_names_fit_at_every_width_and_the_keyboard_reaches_what_scrolls() {
         ("batches", "/batches".to_owned(), "document.querySelector('#batches .rows')"),
         ("batch", format!("/batches/{batch}"), "document.querySelectorAll('.job-mark').length > 4"),
         ("new", "/new".to_owned(), "document.querySelectorAll('.choice').length === 3"),
-        ("usage", "/usage".to_owned(), "document.querySelectorAll('tbody tr').length === 5"),
+        ("usage", "/usage".to_owned(), "document.querySelectorAll('.rows tbody tr').length === 5"),
     ];
     let mut faults = Vec::new();
     for (width, height) in [(360, 780), (720, 1024), (768, 1024), (1024, 768), (1440, 900)] {
@@ -297,8 +297,8 @@ fn the_numbers_of_the_usage_are_seen_on_a_phone() {
     let dashboard = Dashboard::signed_in(&app, "secret-a", "/usage");
     dashboard.size(360, 780);
     let browser = &dashboard.browser;
-    browser.until("document.querySelectorAll('tbody tr').length === 5");
-    let seen = "return [...document.querySelectorAll('td.number')].map((cell) => {
+    browser.until("document.querySelectorAll('.rows tbody tr').length === 5");
+    let seen = "return [...document.querySelectorAll('.rows td.number')].map((cell) => {
         const { left, right } = cell.getBoundingClientRect();
         return cell.innerText.trim() !== '' && left >= 0 && right <= innerWidth;
     })";

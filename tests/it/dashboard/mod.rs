@@ -22,6 +22,7 @@ mod sign_in;
 mod smooth;
 mod trace;
 mod trackers;
+mod usage;
 mod views;
 
 use base64::Engine as _;

@@ -11,15 +11,16 @@ const TABLE_ROWS_MAX = 96;
 
 /**
  * A chart in a figure. `kind` is `bars` or `lines`, `series` is `[{ name, tone }]`, `format` writes
- * a value, `when` a time, `max` is the top of the axis where that is fixed. `update` gives it its data.
+ * a value, `when` a time, `max` is the top of the axis where that is fixed, `open` is called with the start of the
+ * bucket that is clicked. `update` gives it its data.
  */
 export class Chart {
   #data = { times: [], values: [], empty: "" };
   #at = null;
 
-  constructor({ title, kind, series, format, max, note, when = clock }) {
-    Object.assign(this, { title, kind, series, format, max, when });
-    this.picture = svg("svg", { class: "plot", height: HEIGHT, tabindex: "0", role: "img" });
+  constructor({ title, kind, series, format, max, note, when = clock, open = null }) {
+    Object.assign(this, { title, kind, series, format, max, when, open });
+    this.picture = svg("svg", { class: open ? "plot opens" : "plot", height: HEIGHT, tabindex: "0", role: "img" });
     this.tip = el("div", { class: "tip", hidden: true });
     this.said = el("p", { class: "out-of-sight", "aria-live": "polite" });
     this.now = el("span", { class: "now" });
@@ -37,6 +38,7 @@ export class Chart {
     this.picture.addEventListener("pointermove", (event) => this.#point(event));
     this.picture.addEventListener("pointerleave", () => this.#choose(null));
     this.picture.addEventListener("blur", () => this.#choose(null));
+    if (open) this.picture.addEventListener("click", (event) => this.#click(event));
     this.picture.addEventListener("keydown", (event) => this.#key(event));
     this.observer = new ResizeObserver(() => this.#draw());
     this.observer.observe(this.figure);
@@ -49,7 +51,7 @@ export class Chart {
   update(data) {
     this.#data = data;
     this.now.textContent = data.now ?? "";
-    this.picture.setAttribute("aria-label", `${this.title}: ${data.now || data.empty}. The table below has every value.`);
+    this.picture.setAttribute("aria-label", `${this.title}: ${data.now || data.empty}. The table below has every value.${this.open ? " Enter lists the jobs of the chosen time." : ""}`);
     this.#draw();
     this.#table();
   }
@@ -165,10 +167,19 @@ export class Chart {
     this.#choose(at >= 0 && at < this.#data.times.length ? at : null);
   }
 
+  /** A finger first shows the values, and opens with the second touch. */
+  #click(event) {
+    const before = this.#at;
+    this.#point(event);
+    if (this.#at === null || (event.pointerType === "touch" && this.#at !== before)) return;
+    this.open(this.#data.times[this.#at]);
+  }
+
   #key(event) {
     const last = this.#data.times.length - 1;
     const moves = { ArrowLeft: -1, ArrowRight: 1 };
     if (event.key === "Escape") this.#choose(null);
+    else if (event.key === "Enter" && this.open && this.#at !== null) return void this.open(this.#data.times[this.#at]);
     else if (event.key === "Home") this.#choose(0);
     else if (event.key === "End") this.#choose(last);
     else if (event.key in moves) this.#choose(Math.min(Math.max((this.#at ?? last + 1) + moves[event.key], 0), last));

@@ -15,6 +15,7 @@ const RANGES = [
   ["6 h", 21_600_000, 300_000],
   ["24 h", 86_400_000, 900_000],
 ];
+const HOUR_MS = 3_600_000;
 /** How often the day is fetched again, milliseconds; between, the stream has the latest bucket. */
 const REFRESH_MS = 60_000;
 
@@ -30,9 +31,9 @@ export function overview(main, { usage, signal, drawn }) {
   let looking = false;
   let chosen = "";
   const charts = {
-    throughput: new Chart({ title: "Throughput", kind: "bars", series: [{ name: "done", tone: "good" }, { name: "failed", tone: "bad" }], format: short }),
-    success: new Chart({ title: "Success of attempts", kind: "lines", series: [{ name: "succeeded", tone: "good", filled: true }], format: percent, max: 1 }),
-    latency: new Chart({ title: "Latency of attempts", kind: "lines", series: [{ name: "p50", tone: "accent", filled: true }, { name: "p95", tone: "second" }], format: duration }),
+    throughput: new Chart({ title: "Throughput", kind: "bars", series: [{ name: "done", tone: "good" }, { name: "failed", tone: "bad" }], format: short, open }),
+    success: new Chart({ title: "Success of attempts", kind: "lines", series: [{ name: "succeeded", tone: "good", filled: true }], format: percent, max: 1, open }),
+    latency: new Chart({ title: "Latency of attempts", kind: "lines", series: [{ name: "p50", tone: "accent", filled: true }, { name: "p95", tone: "second" }], format: duration, open }),
   };
   const choice = el("select", { id: "chart-scraper", on: { change: () => { chosen = choice.value; draw(); } } });
   const ranges = el("div", { class: "segments", role: "group", "aria-label": "How far back" },
@@ -133,6 +134,14 @@ export function overview(main, { usage, signal, drawn }) {
     morph(parts.credits, el("div", { class: "stack" }, meter(usage), everyKey(usage)));
     drawChoice(now);
     drawCharts(now);
+  }
+
+  /** Lists the jobs that were submitted in the hour of a time of the charts. */
+  function open(ms) {
+    const since = Math.floor(ms / HOUR_MS) * HOUR_MS;
+    const text = (moment) => new Date(moment).toISOString().replace(".000", "");
+    const hour = { since: text(since), until: text(since + HOUR_MS - 1000) };
+    location.hash = jobsOf(chosen ? { ...hour, scraper: chosen } : hour);
   }
 
   /** The jobs of a scraper that have failed in the last day. */

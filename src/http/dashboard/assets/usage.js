@@ -13,9 +13,10 @@ const DAY_MS = 86_400_000;
 
 export function usage(main, { usage: known, signal, drawn }) {
   const when = (ms) => dayName(dateOf(ms));
-  const credits = new Chart({ title: "Credits by day", kind: "bars", series: [{ name: "credits", tone: "accent" }], format: short, when });
-  const cost = new Chart({ title: "Cost by day", kind: "bars", series: [{ name: "cost", tone: "second" }], format: dollars, when });
-  const charts = el("section", { class: "charts", "aria-label": "Charts", hidden: true }, credits.figure, cost.figure);
+  const open = (ms) => (location.hash = `#/jobs?since=${dateOf(ms)}&until=${dateOf(ms)}`);
+  const credits = new Chart({ title: "Credits by day", kind: "bars", series: [{ name: "credits", tone: "accent" }], format: short, when, open });
+  const cost = new Chart({ title: "Cost by day", kind: "bars", series: [{ name: "cost", tone: "second" }], format: dollars, when, open });
+  const charts = el("section", { class: "pair", "aria-label": "Charts", hidden: true }, credits.figure, cost.figure);
   const month = el("div", { class: "stack" });
   const body = el("div", { class: "stack" });
   fill(main, el("div", { class: "title" }, el("h1", {}, "Usage")), month, charts, body);
