@@ -302,3 +302,39 @@ fn the_headings_of_an_answer_go_down_one_level_at_a_time() {
     assert_eq!(dashboard.browser.run(tasks), "☑ done|☐ open");
     dashboard.is_at_peace();
 }
+
+#[test]
+fn what_a_button_has_copied_stays_said_when_the_job_is_drawn_again() {
+    let gate = Gate::default();
+    let script = Scripted::new("script", [Step::Hold(gate.clone())]);
+    let app = Builder::new().scripted("chatgpt", &script).start();
+    let id = app.submit("chatgpt", "x");
+    gate.arrived(1);
+    let dashboard = Dashboard::open(&app, &format!("/jobs/{id}"));
+    let browser = &dashboard.browser;
+    dashboard.shows("Attempt 1 is running");
+    // What another run costs is said before it is made.
+    dashboard.shows("Run again costs at most 3 credits.");
+    browser.devtools(
+        "Browser.grantPermissions",
+        json!({ "permissions": ["clipboardReadWrite", "clipboardSanitizedWrite"] }),
+    );
+    // A page may copy only while it has the focus, which no other window may take here.
+    browser.devtools("Emulation.setFocusEmulationEnabled", json!({ "enabled": true }));
+    // The two seconds in which it is said do not pass.
+    browser.run(
+        "const [now, after] = [Date.now(), setTimeout];
+         Date.now = () => now;
+         window.setTimeout = (act, ms) => ms === 2000 ? 0 : after(act, ms);",
+    );
+    dashboard.click("Copy as curl");
+    dashboard.shows("Copied");
+    gate.open();
+    browser.until("document.querySelector('.answer')");
+    let names = "[...document.querySelectorAll('.title button')].map((it) => it.innerText).join()";
+    assert_eq!(browser.run(&format!("return {names}")), "Run again,Copied");
+    // Its attempts have a table; the timeline does not repeat them.
+    let timeline = browser.run("return document.querySelector('.timeline').innerText");
+    assert!(!timeline.as_str().unwrap().contains("Attempt"), "{timeline}");
+    dashboard.is_at_peace();
+}

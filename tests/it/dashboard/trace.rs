@@ -23,7 +23,7 @@ fn keep_all(dashboard: &Dashboard, name: &str) {
     }
 }
 
-/// A job whose first attempt failed, and whose second passes one upstream over and waits for another.
+/// A job whose first attempt failed, and whose second skips one upstream and waits for another.
 fn waterfall(gate: &Gate) -> (App, Arc<ManualClock>, String) {
     let one = Scripted::new("one", [fail(Reason::Overloaded)]);
     let other = Scripted::new("other", [Step::Hold(gate.clone())]);
@@ -60,7 +60,7 @@ fn attempts_of_a_job_are_a_waterfall_while_it_runs_and_afterwards() {
     has("Attempt 1 failed upstream_overloaded");
     has("one: failed upstream_overloaded");
     has("Wait: waited");
-    has("one: passed over its requests_per_minute was used up");
+    has("one: skipped its requests_per_minute was used up");
     has("other: running");
     keep_all(&dashboard, "trace-running");
     clock.advance_ms(1_000);

@@ -162,18 +162,30 @@ export async function copy(text) {
   if (!copied) throw new Error("The browser does not let the page copy.");
 }
 
+const COPIED_MS = 2000;
+/** What the latest copy said at the button of a label in a view, and until when: its buttons may be drawn again meanwhile. */
+let latestCopy = { view: "", label: "", says: "", untilMs: 0 };
+
 /** A button that copies what `text()` gives, and says so. */
 export function copyButton(label, text) {
   const button = el("button", { type: "button", class: "button small", on: { click: copied } }, label);
+  if (latestCopy.label === label && latestCopy.view === location.hash) say(latestCopy);
   async function copied() {
+    const shown = { view: location.hash, label, untilMs: Date.now() + COPIED_MS };
     try {
       await copy(text());
-      button.textContent = "Copied";
+      latestCopy = { ...shown, says: "Copied" };
       announce("Copied to the clipboard.");
     } catch {
-      button.textContent = "Not allowed to copy";
+      latestCopy = { ...shown, says: "Not allowed to copy" };
     }
-    setTimeout(() => (button.textContent = label), 2000);
+    say(latestCopy);
+  }
+  function say({ says, untilMs }) {
+    const left = untilMs - Date.now();
+    if (left <= 0) return;
+    button.textContent = says;
+    setTimeout(() => (button.textContent = label), left);
   }
   return button;
 }

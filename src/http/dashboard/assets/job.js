@@ -3,11 +3,11 @@
 import { ApiError, json } from "./api.js";
 import { answer } from "./answer.js";
 import { announce, breakable, copyButton, el, fill, keepingFocus, morph, scrolls } from "./dom.js";
-import { duration, moment, quoted, whole, words } from "./format.js";
+import { duration, moment, plural, quoted, whole, words } from "./format.js";
 import { evidence, rawJson, timeline, webhook } from "./job_parts.js";
 import { around, backToList } from "./jobs.js";
 import { statusBadge, statusOf } from "./jobs_table.js";
-import { complain, follow, live } from "./live.js";
+import { complain, follow, live, scrapers } from "./live.js";
 import { badge, meaning } from "./overview_parts.js";
 import { currentKey } from "./session.js";
 import { cost, from, lists, searched, sources, tokens } from "./sources.js";
@@ -33,6 +33,8 @@ export function job(main, { id, usage, signal, drawn: settled }) {
   let watch = null;
   /** Whether what is submitted again also calls the webhook of this job. */
   let withWebhook = false;
+  /** The scrapers with their prices. */
+  let known = [];
   load();
   return () => {
     clearTimeout(again);
@@ -41,7 +43,8 @@ export function job(main, { id, usage, signal, drawn: settled }) {
 
   async function load() {
     try {
-      const found = await read(id, signal, usage);
+      const [found, all] = await Promise.all([read(id, signal, usage), scrapers().catch(() => [])]);
+      known = all;
       if (signal.aborted) return;
       const text = JSON.stringify(found);
       // What somebody reads, has selected or has opened stays as it is unless it is another.
@@ -102,7 +105,7 @@ export function job(main, { id, usage, signal, drawn: settled }) {
     const fits = now.prompt.length <= HEADING_CHARS_MAX && !now.prompt.includes("\n");
     fill(steps, backToList(), beside(found));
     fill(title, el("h1", { dir: "auto" }, fits ? now.prompt : `${now.prompt.slice(0, HEADING_CHARS_MAX)} …`), statusBadge(now), el("div", { class: "controls" }, cancel, edit, again,
-      copyButton("Copy as curl", () => curl(now, parameters(asked)))), webhookChoice(asked));
+      copyButton("Copy as curl", () => curl(now, parameters(asked)))), webhookChoice(asked), asked && price(now));
     const { card, lead } = sources(now.result);
     document.title = `${now.prompt.slice(0, 60)} · answerd`;
     fill(body, el("div", { class: "job" },
@@ -151,6 +154,12 @@ export function job(main, { id, usage, signal, drawn: settled }) {
     const box = el("input", { type: "checkbox", checked: withWebhook, on: { change: () => (withWebhook = box.checked) } });
     return el("label", { class: "check small webhook-choice" }, box,
       el("span", {}, "Run again and Copy as curl also call the webhook ", el("span", { class: "quiet" }, asked.webhook_url)));
+  }
+
+  /** What one more job like this one costs, before it is submitted. */
+  function price({ scraper }) {
+    const credits = known.find(({ name }) => name === scraper)?.credits;
+    return credits !== undefined && el("p", { class: "quiet small price" }, `Run again costs at most ${plural(credits, "credit")}.`);
   }
 
   function parameters(asked) {

@@ -6,7 +6,7 @@ import { bytes, duration, moment, plural, words } from "./format.js";
 import { complain } from "./live.js";
 import { badge } from "./overview_parts.js";
 
-/** What happened to the job, in the order in which it did. */
+/** What happened to the job, in the order in which it did; its attempts have a table of their own. */
 export function timeline({ job, attempts }) {
   const known = attempts?.attempts ?? [];
   const entry = (tone, what, at, more) => el("li", { class: tone }, el("span", { class: "what" }, what), el("span", { class: "quiet small" }, at), more);
@@ -15,9 +15,6 @@ export function timeline({ job, attempts }) {
   return el("section", { class: "card" }, el("h2", {}, "Timeline"), el("ol", { class: "timeline" },
     entry("", "Submitted", moment(job.created_at)),
     missing > 0 && entry("idle", `${plural(missing, "attempt")} cut off by the end of the service`, moment(job.started_at)),
-    known.map((attempt) => entry(attempt.error ? "bad" : "good", `Attempt ${attempt.attempt} ${attempt.error ? "failed" : "succeeded"}`,
-      [moment(attempt.started_at), `, took ${duration(attempt.seconds)}`, attempt.upstream && ` at ${attempt.upstream}`],
-      attempt.error && el("p", { class: "small" }, attempt.error, " ", el("code", {}, attempt.error_code)))),
     job.phase === "running" && entry("accent", `Attempt ${job.attempts} is running`, job.attempts === 1 ? ["since ", moment(job.started_at)] : ""),
     job.phase === "waiting_retry" && entry("warn", "Waits for the next attempt", job.error_code ? words(job.error_code) : ""),
     job.phase === "queued" && entry("accent", "Waits for a worker", ""),

@@ -20,7 +20,7 @@ const PASSED_OVER = {
   country: "does not serve the country",
   prompt_length: "does not take so long a prompt",
 };
-const OUTCOMES = { answered: ["answered", "good"], failed: ["failed", "bad"], passed_over: ["passed over", "idle"], running: ["running", "accent"] };
+const OUTCOMES = { answered: ["answered", "good"], failed: ["failed", "bad"], passed_over: ["skipped", "idle"], running: ["running", "accent"] };
 
 /** Every attempt with its waits and calls on one line of time, from the submission on; nothing where there is none. */
 export function trace({ job, attempts: known }) {
