@@ -139,5 +139,5 @@ fn hours_go_when_nothing_lives_in_them_and_a_pinned_snapshot_is_told_and_stops_n
     assert_eq!(receiver.told().json()["job_id"], kept);
     later(&|hours| !hours.contains(&kept_hour));
     drop(pinned);
-    drop(app);
+    app.stop();
 }

@@ -8,6 +8,8 @@ use super::kept;
 use super::nodes::{NodeNumber, SLOT_OF_ALL, WRITERS_MAX};
 use super::observations::SumsGroup;
 use super::things::{ThingKey, ThingKind};
+use crate::job::Spend;
+use crate::measure::{GroupSums, PageSums};
 use crate::store::{StoreError, record};
 
 /// The kinds of things that have slots.
@@ -27,8 +29,10 @@ const LOCK: &str = "
     ORDER BY key FOR UPDATE";
 const REMOVE: &str = "DELETE FROM things WHERE kind = $1 AND key = ANY($2)";
 const PUT: &str = "UPDATE things SET value = $3 WHERE kind = $1 AND key = $2";
-const INSERT: &str =
-    "INSERT INTO things(kind, key, value) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING";
+/// One without a value is as good as not there.
+const INSERT: &str = "
+    INSERT INTO things(kind, key, value) VALUES ($1, $2, $3)
+    ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value WHERE things.value = ''";
 
 /// Folds the sums of nodes that are gone.
 #[derive(Default)]
@@ -122,29 +126,24 @@ fn added<'v>(
     values: impl Iterator<Item = &'v [u8]>,
 ) -> Result<Vec<u8>, StoreError> {
     const KEYLESS: StoreError = StoreError::Damaged("a sum has no key");
-    let day_of_group = || SumsGroup::read(key).map(|group| group.day).ok_or(KEYLESS);
-    match kind {
-        ThingKind::Sums => {
-            let (day, mut sums) = (day_of_group()?, crate::measure::GroupSums::default());
-            for value in values {
-                sums.merge_group(&record::decode_sums(day, value)?);
-            }
-            record::encode_sums(day, &sums)
+    if kind == ThingKind::Spend {
+        let (day, mut spend) = (kept::day_of_spend(key).ok_or(KEYLESS)?, Spend::default());
+        for value in values {
+            spend = spend.and(record::decode_spend(day, value)?);
         }
-        ThingKind::PageSums => {
-            let (day, mut sums) = (day_of_group()?, crate::measure::PageSums::default());
-            for value in values {
-                sums.merge_group(&record::decode_page_sums(day, value)?);
-            }
-            record::encode_page_sums(day, &sums)
-        }
-        _ => {
-            let (day, mut spend) =
-                (kept::day_of_spend(key).ok_or(KEYLESS)?, crate::job::Spend::default());
-            for value in values {
-                spend = spend.and(record::decode_spend(day, value)?);
-            }
-            record::encode_spend(day, spend)
-        }
+        return record::encode_spend(day, spend);
     }
+    let day = SumsGroup::read(key).ok_or(KEYLESS)?.day;
+    if kind == ThingKind::PageSums {
+        let mut sums = PageSums::default();
+        for value in values {
+            sums.merge_group(&record::decode_page_sums(day, value)?);
+        }
+        return record::encode_page_sums(day, &sums);
+    }
+    let mut sums = GroupSums::default();
+    for value in values {
+        sums.merge_group(&record::decode_sums(day, value)?);
+    }
+    record::encode_sums(day, &sums)
 }

@@ -11,9 +11,9 @@ use crate::alert::AlertKind;
 use crate::clock::Clock;
 use crate::config::WakeBy;
 use crate::job::{Event, Failure, Job, Reason};
-use crate::store::Blocking;
 use crate::store::effects::{Effect, WaitedFor};
 use crate::store::shared::options::SharedOptions;
+use crate::store::{Blocking, NewResult};
 
 /// Two nodes that know of each other.
 fn two() -> [Node; 2] {
@@ -164,6 +164,17 @@ fn what_is_due_is_found_by_looking() {
             && by_a.has(&Effect::Deadline { at_ms })
     });
     assert!(!by_b.has(&Effect::Deadline { at_ms }));
+    // A webhook that its own node does not send.
+    let webhook_url = Some("https://a.example/hook".to_owned());
+    let told = a.submit(Job { webhook_url, ..a.new_job("told") });
+    a.apply(told.row, 1, Event::Start, None);
+    let result = NewResult { json: b"{}".to_vec(), cache_hash: None };
+    a.apply(told.row, 2, Event::Succeed { lease: 1, present: None }, Some(result));
+    until("a look for webhooks", || {
+        hand.advance_ms(100);
+        let effects = by_b.effects.lock().unwrap();
+        effects.iter().any(|effect| matches!(effect, Effect::Delivery { .. }))
+    });
     a.store.close();
     b.store.close();
 }
