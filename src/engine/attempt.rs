@@ -158,6 +158,9 @@ fn release(engine: &Engine, queue: &Queue, row: Row, outcome: WorkOutcome) {
     }
     // After a failure the scheduler may have filled the queue before this row was released.
     let offer = matches!(outcome, WorkOutcome::RunAgain | WorkOutcome::StoreFailed);
+    if offer {
+        queue.note_open();
+    }
     if offer || queue.pool.wants_refill() {
         engine.scheduler.wake();
     }
