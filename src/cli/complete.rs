@@ -40,7 +40,7 @@ pub(crate) struct Args {
 
 /// The things that a word can name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Named {
+enum Completable {
     /// A country, by its code.
     Country,
     /// Why a job has failed, by its code.
@@ -48,13 +48,13 @@ enum Named {
     OfServer(Nameable),
 }
 
-impl Named {
+impl Completable {
     /// Returns what an argument of a command names, by its name.
-    fn of(command: &Command, argument: &Arg) -> Option<Named> {
+    fn of(command: &Command, argument: &Arg) -> Option<Completable> {
         match argument.get_id().as_str() {
-            "country" => Some(Named::Country),
-            "error_code" => Some(Named::Reason),
-            _ => Nameable::of(command, argument).map(Named::OfServer),
+            "country" => Some(Completable::Country),
+            "error_code" => Some(Completable::Reason),
+            _ => Nameable::of(command, argument).map(Completable::OfServer),
         }
     }
 
@@ -62,9 +62,11 @@ impl Named {
     fn values(self, words: &[&str]) -> BTreeSet<(String, String)> {
         let pair = |value: &str, about: &str| (value.to_owned(), about.to_owned());
         match self {
-            Named::Country => country::all().iter().map(|it| pair(it.alpha_2, it.name)).collect(),
-            Named::Reason => Reason::ALL.iter().map(|it| pair(it.code(), "")).collect(),
-            Named::OfServer(named) => {
+            Completable::Country => {
+                country::all().iter().map(|it| pair(it.alpha_2, it.name)).collect()
+            }
+            Completable::Reason => Reason::ALL.iter().map(|it| pair(it.code(), "")).collect(),
+            Completable::OfServer(named) => {
                 client(words).map(|client| found_in_time(client, named)).unwrap_or_default()
             }
         }
@@ -135,7 +137,7 @@ pub(crate) fn run(
 }
 
 /// Returns what the last word names, and how it begins.
-fn wanted<'a>(root: &Command, words: &[&'a str]) -> Option<(Named, &'a str)> {
+fn wanted<'a>(root: &Command, words: &[&'a str]) -> Option<(Completable, &'a str)> {
     let (typed, before) = words.split_last()?;
     let (mut command, mut positionals, mut option) = (root, 0, None);
     for word in before {
@@ -155,7 +157,7 @@ fn wanted<'a>(root: &Command, words: &[&'a str]) -> Option<(Named, &'a str)> {
         (None, _) if typed.starts_with('-') => return None,
         (None, _) => (positional(command, positionals)?, *typed),
     };
-    Named::of(command, argument).map(|named| (named, typed))
+    Completable::of(command, argument).map(|named| (named, typed))
 }
 
 /// Returns the option of a word that takes the next one as its value.
@@ -235,7 +237,7 @@ mod tests {
 
     use super::*;
 
-    fn named(line: &str) -> Option<(Named, String)> {
+    fn named(line: &str) -> Option<(Completable, String)> {
         let mut root = super::super::Cli::command();
         root.build();
         let words: Vec<&str> = line.split(' ').collect();
@@ -268,14 +270,14 @@ mod tests {
             ("", None),
         ] {
             let expected =
-                expected.map(|(named, typed)| (Named::OfServer(named), typed.to_owned()));
+                expected.map(|(named, typed)| (Completable::OfServer(named), typed.to_owned()));
             assert_eq!(named(line), expected, "{line}");
         }
-        assert_eq!(named("list --error-code ti"), Some((Named::Reason, "ti".to_owned())));
-        assert_eq!(named("submit --country D"), Some((Named::Country, "D".to_owned())));
+        assert_eq!(named("list --error-code ti"), Some((Completable::Reason, "ti".to_owned())));
+        assert_eq!(named("submit --country D"), Some((Completable::Country, "D".to_owned())));
         let pair = |value: &str, about: &str| (value.to_owned(), about.to_owned());
-        assert!(Named::Country.values(&[]).contains(&pair("DE", "Germany")));
-        assert!(Named::Reason.values(&[]).contains(&pair("timeout", "")));
+        assert!(Completable::Country.values(&[]).contains(&pair("DE", "Germany")));
+        assert!(Completable::Reason.values(&[]).contains(&pair("timeout", "")));
     }
 
     #[test]

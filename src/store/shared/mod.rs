@@ -32,6 +32,7 @@ mod handle;
 mod health;
 mod hints;
 mod hours;
+mod idle_workers;
 mod inspect;
 mod kept;
 mod lanes;

@@ -96,7 +96,7 @@ pub(super) struct CreditsDelta {
 
 /// A transaction.
 pub(super) struct Transaction<'p> {
-    process: &'p Process,
+    pub process: &'p Process,
     node: NodeNumber,
     /// That of the counters and sums which only this writer changes.
     pub slot: i32,
@@ -129,7 +129,7 @@ pub(super) struct Transaction<'p> {
     /// Scrapers that have new open jobs which are due.
     pub opened: BTreeSet<u16>,
     /// How many new jobs are taken for idle workers, by scraper.
-    taken: HashMap<u16, usize>,
+    pub taken: HashMap<u16, usize>,
 }
 
 impl<'p> Transaction<'p> {
@@ -197,12 +197,7 @@ impl<'p> Transaction<'p> {
         let mut change = change::submit(job, scraper, result);
         let from = self.effects.len();
         self.follow(&mut change, account, job.created_ms);
-        let is_taken = !job.state.finished() && self.take_for_idle_worker(scraper, job);
-        if is_taken {
-            let taken = Effect::Taken { scraper, row: job.row, interactive: job.interactive };
-            let ready = |effect: &&mut Effect| matches!(effect, Effect::Ready { .. });
-            self.effects[from..].iter_mut().filter(ready).for_each(|it| *it = taken.clone());
-        }
+        let is_taken = !job.state.finished() && self.take_for_idle_worker(scraper, job, from);
         if !is_taken && !job.state.finished() {
             self.opened.insert(scraper);
         }
@@ -218,20 +213,6 @@ impl<'p> Transaction<'p> {
         self.jobs.insert(job.row, Ok(row));
         self.take_key(job.idempotency, job.row, job.expires_ms);
         Ok(Ok(job.clone()))
-    }
-
-    /// Takes a new job for a worker of this process, if there is one that has nothing to do. With
-    /// no other process nothing has to be taken.
-    fn take_for_idle_worker(&mut self, scraper: u16, job: &Job) -> bool {
-        if self.process.status.is_alone() || job.due_ms > job.created_ms {
-            return false;
-        }
-        let listener = self.process.listener.get();
-        let idle = listener.map_or(0, |it| it.idle_workers(scraper, job.interactive));
-        let taken = self.taken.entry(scraper).or_default();
-        let is_wanted = *taken < idle;
-        *taken += usize::from(is_wanted);
-        is_wanted
     }
 
     /// Inserts a batch with the jobs of those items that keep their limits. Returns the batch of
