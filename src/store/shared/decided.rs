@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::ended_jobs::{Forgets, WrittenJob};
 use crate::store::Row;
 use crate::store::effects::Effect;
 
@@ -17,4 +18,7 @@ pub(super) struct Decided {
     pub opened: BTreeSet<u16>,
     /// Jobs that are gone before they expire.
     pub deleted: Vec<Row>,
+    /// Jobs that have ended, and what was forgotten of such before the commit.
+    pub ended: Vec<WrittenJob>,
+    pub forgets: Forgets,
 }

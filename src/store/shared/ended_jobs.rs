@@ -1,6 +1,7 @@
-//! Jobs that have ended, as they were read some moments ago: what is polled often is not asked of
-//! the database each time, and can be read while the database is away. A job that has ended
-//! changes no more; a deletion the processes tell each other, and what is too old is read again.
+//! Jobs that have ended, as they were written or read some moments ago: what is polled often is not
+//! asked of the database each time, and can be read while the database is away. A job that has
+//! ended changes no more; a deletion the processes tell each other, and what is too old is read
+//! again.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -11,25 +12,82 @@ use crate::clock::UnixMs;
 use crate::job::UpstreamUsage;
 use crate::store::Row;
 
-/// For how long what was read is used, milliseconds: a hint of a deletion may be lost.
+/// For how long what was written or read is used, milliseconds: a hint of a deletion may be lost.
 const TRUSTED_MS: u64 = 10_000;
 
-/// A job as the tables have it.
+/// A job that has ended, as a commit of this process has written it.
+#[derive(Debug)]
+pub(super) struct WrittenJob {
+    pub row: Row,
+    /// The records of the three tables.
+    pub asked: Vec<u8>,
+    pub standing: Vec<u8>,
+    pub result: Option<Vec<u8>>,
+}
+
+/// The records of a job.
+pub(super) enum JobRecords {
+    /// As the tables have them.
+    Read(Arc<PgRow>),
+    Written(WrittenJob),
+}
+
+impl JobRecords {
+    pub(super) fn row(&self) -> Row {
+        match self {
+            JobRecords::Read(found) => found.get::<_, i64>(0) as Row,
+            JobRecords::Written(job) => job.row,
+        }
+    }
+
+    pub(super) fn asked(&self) -> &[u8] {
+        match self {
+            JobRecords::Read(found) => found.get(1),
+            JobRecords::Written(job) => &job.asked,
+        }
+    }
+
+    /// Returns how it stands; `None` if it has expired before it could end.
+    pub(super) fn standing(&self) -> Option<&[u8]> {
+        match self {
+            JobRecords::Read(found) => found.get(2),
+            JobRecords::Written(job) => Some(&job.standing),
+        }
+    }
+
+    pub(super) fn result(&self) -> Option<&[u8]> {
+        match self {
+            JobRecords::Read(found) => found.get(3),
+            JobRecords::Written(job) => job.result.as_deref(),
+        }
+    }
+
+    fn bytes(&self) -> usize {
+        match self {
+            JobRecords::Read(found) => found.raw_size_bytes(),
+            JobRecords::Written(WrittenJob { asked, standing, result, .. }) => {
+                asked.len() + standing.len() + result.as_ref().map_or(0, Vec::len)
+            }
+        }
+    }
+}
+
+/// A job as it was written or read.
 pub(super) struct ReadJob {
-    pub found: Arc<PgRow>,
+    pub records: JobRecords,
     /// What its attempts have used, once that was read.
     pub usage: OnceLock<Option<UpstreamUsage>>,
     read_ms: UnixMs,
 }
 
 impl ReadJob {
-    pub(super) fn new(found: Arc<PgRow>, read_ms: UnixMs) -> ReadJob {
-        ReadJob { found, usage: OnceLock::new(), read_ms }
+    pub(super) fn new(records: JobRecords, read_ms: UnixMs) -> ReadJob {
+        ReadJob { records, usage: OnceLock::new(), read_ms }
     }
 }
 
 /// The number of times that jobs were forgotten, as of the begin of a read.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Forgets(u64);
 
 /// Jobs in memory: those that were asked for lately, and those before them.
@@ -68,7 +126,7 @@ impl EndedJobs {
         (at_any_time || job.read_ms.abs_diff(now_ms) <= TRUSTED_MS).then_some(job)
     }
 
-    /// Returns what [`EndedJobs::keep`] takes, at the begin of a read.
+    /// Returns what [`EndedJobs::keep`] takes, at the begin of a read or a commit.
     pub(super) fn forgets(&self) -> Forgets {
         Forgets(self.lock().forgets)
     }
@@ -96,7 +154,7 @@ impl EndedJobs {
     }
 
     fn insert(&self, known: &mut Generations, row: Row, job: Arc<ReadJob>) {
-        let bytes = job.found.raw_size_bytes();
+        let bytes = job.records.bytes();
         if known.recent_bytes + bytes > self.generation_bytes_max {
             known.older = std::mem::take(&mut known.recent);
             known.recent_bytes = 0;

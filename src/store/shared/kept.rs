@@ -8,9 +8,9 @@ use tokio_postgres::Row as PgRow;
 use uuid::Uuid;
 
 use super::alert_marks;
+use super::ended_jobs::JobRecords;
 use super::handle::SharedStore;
 use super::hours::{self, HourTable};
-use super::lookups::Found;
 use super::needs::Needs;
 use super::nodes::SLOT_OF_ALL;
 use super::round::Value;
@@ -230,17 +230,16 @@ impl SharedStore {
     ) -> Result<Option<T>, StoreError> {
         let Some(plain) = self.process.cipher.open(id) else { return Ok(None) };
         let Some(known) = self.known_job(plain.row).await? else { return Ok(None) };
-        let found = Some(known.found.clone());
         let usage = match known.usage.get() {
             Some(usage) => usage.clone(),
             None => {
-                let usage = self.read_usage(&found, plain.row, now_ms).await?;
+                let usage = self.read_usage(&known.records, now_ms).await?;
                 // Another read may have been first, with the same.
                 let _ = known.usage.set(usage.clone());
                 usage
             }
         };
-        let read = self.take_sealed_job(&found, now_ms, |job, result| {
+        let read = self.take_records(&known.records, now_ms, |job, result| {
             plain.has_nonce(job.nonce).then(|| read_job(job, result, usage.as_ref()))
         })?;
         Ok(read.flatten())
@@ -248,11 +247,12 @@ impl SharedStore {
 
     async fn read_usage(
         &self,
-        found: &Found,
-        row: Row,
+        records: &JobRecords,
         now_ms: UnixMs,
     ) -> Result<Option<UpstreamUsage>, StoreError> {
-        let may_have_usage = self.take_job(found, now_ms, |job, _| change::may_have_usage(job))?;
+        let row = records.row();
+        let may_have_usage =
+            self.take_records(records, now_ms, |job, _| change::may_have_usage(job))?;
         let kept = match may_have_usage {
             Some(true) => self.read_thing(&ThingKey::of_row(ThingKind::Attempts, row)).await?,
             Some(false) | None => None,

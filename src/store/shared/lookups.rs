@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio_postgres::Row as PgRow;
 use uuid::Uuid;
 
-use super::ended_jobs::ReadJob;
+use super::ended_jobs::{JobRecords, ReadJob};
 use super::handle::SharedStore;
 use super::loading::{batch_of, credits_of};
 use super::reads::{Read, ReadReply, RowSubject};
@@ -40,7 +40,7 @@ impl SharedStore {
         let since = ended.forgets();
         let Some(found) = self.begin_read(row).committed().await? else { return Ok(None) };
         let has_ended = found.get(4);
-        let job = Arc::new(ReadJob::new(found, now_ms));
+        let job = Arc::new(ReadJob::new(JobRecords::Read(found), now_ms));
         if has_ended {
             ended.keep(since, row, job.clone());
         }
@@ -57,33 +57,33 @@ impl SharedStore {
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<&[u8]>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        self.take_sealed_job(found, now_ms, |job, result| read(job, result.map(|it| it.json)))
+        let Some(found) = found else { return Ok(None) };
+        let records = JobRecords::Read(found.clone());
+        self.take_records(&records, now_ms, |job, result| read(job, result.map(|it| it.json)))
     }
 
-    /// Does what [`SharedStore::take_job`] does, with the checksum of the result.
+    /// Does what [`SharedStore::take_job`] does with the records of a job, and with the checksum of
+    /// the result.
     ///
     /// # Errors
     /// Returns an error if [`SharedStore::take_job`] would.
-    pub(super) fn take_sealed_job<T>(
+    pub(super) fn take_records<T>(
         &self,
-        found: &Found,
+        records: &JobRecords,
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<SealedResult<'_>>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        let Some(found) = found else { return Ok(None) };
-        let row = found.get::<_, i64>(0) as Row;
-        // One with neither half has expired before it could end.
-        let Some(standing) = found.get::<_, Option<&[u8]>>(2) else { return Ok(None) };
+        let row = records.row();
+        let Some(standing) = records.standing() else { return Ok(None) };
         let name = |number| self.process.scrapers.name(number);
-        let (job, _) = record::decode_halves(row, found.get(1), standing, name)?;
+        let (job, _) = record::decode_halves(row, records.asked(), standing, name)?;
         if job.expires_ms <= now_ms {
             return Ok(None);
         }
         if job.state != State::Done {
             return Ok(Some(read(&job, None)));
         }
-        let result: Option<&[u8]> = found.get(3);
-        let result = result.ok_or(StoreError::Damaged("a result is missing"))?;
+        let result = records.result().ok_or(StoreError::Damaged("a result is missing"))?;
         Ok(Some(read(&job, Some(record::decode_sealed_result(row, result)?))))
     }
 
@@ -97,8 +97,8 @@ impl SharedStore {
         now_ms: UnixMs,
         read: impl FnOnce(&Job, Option<&[u8]>) -> T,
     ) -> Result<Option<T>, StoreError> {
-        let found = self.known_job(row).await?.map(|job| job.found.clone());
-        self.take_job(&found, now_ms, read)
+        let Some(known) = self.known_job(row).await? else { return Ok(None) };
+        self.take_records(&known.records, now_ms, |job, result| read(job, result.map(|it| it.json)))
     }
 
     /// Does what [`SharedStore::read_row`] does, by the id.

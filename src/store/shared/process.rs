@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use super::connect::PgConnector;
 use super::decided::Decided;
-use super::ended_jobs::EndedJobs;
+use super::ended_jobs::{EndedJobs, JobRecords, ReadJob};
 use super::figures::NodeFigures;
 use super::hints::HintQueue;
 use super::outages::Finder;
@@ -139,25 +139,30 @@ impl Process {
     }
 
     /// Makes what follows from the commit of some operations follow.
-    pub(super) fn committed(&self, operations: usize, decided: &Decided) {
-        let Decided { effects, depth, opened, deleted, .. } = decided;
+    pub(super) fn committed(&self, operations: usize, decided: Decided) {
+        let Decided { effects, depth, opened, deleted, ended, forgets, .. } = decided;
         self.batches.observe(operations as u64);
         for (number, change) in depth {
-            let Some(entry) = self.scrapers.entry(*number) else { continue };
-            let add = |unfinished: usize| Some(unfinished.saturating_add_signed(*change));
+            let Some(entry) = self.scrapers.entry(number) else { continue };
+            let add = |unfinished: usize| Some(unfinished.saturating_add_signed(change));
             // Several writers change it.
             let _ = entry.unfinished.fetch_update(Ordering::Relaxed, Ordering::Relaxed, add);
         }
-        self.forget_ended(deleted);
-        for effect in effects {
+        for job in ended {
+            let (row, read_ms) = (job.row, self.status.wall_ms());
+            let known = Arc::new(ReadJob::new(JobRecords::Written(job), read_ms));
+            self.ended.keep(forgets, row, known);
+        }
+        self.forget_ended(&deleted);
+        for effect in &effects {
             if let Effect::Cached { hash, stored_ms, row } = effect {
                 let entry = CacheEntry { row: *row, stored_ms: *stored_ms };
                 self.cache_index().insert(*hash, entry);
             }
         }
-        self.tell(effects);
-        let opened = opened.iter().map(|scraper| Effect::Open { scraper: *scraper });
-        self.hints.add(effects.iter().cloned().chain(opened), self.status.wall_ms());
+        self.tell(&effects);
+        let opened = opened.into_iter().map(|scraper| Effect::Open { scraper });
+        self.hints.add(effects.into_iter().chain(opened), self.status.wall_ms());
     }
 
     /// Makes this process and the others read jobs again that have been deleted or changed.

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::connect::PgSession;
+use super::ended_jobs::WrittenJob;
 use super::error::PgError;
 use super::round::{Round, Value};
 use super::row_number::{Hour, RowParts};
@@ -316,6 +317,23 @@ impl Writes {
             self.add_plain(Sql::DeleteThings, columns![kinds, keys]);
         }
     }
+}
+
+/// Returns the jobs that a transaction ends, as it writes them.
+///
+/// # Errors
+/// Returns an error if a record cannot be encoded.
+pub(super) fn ended(transaction: &Transaction<'_>) -> Result<Vec<WrittenJob>, StoreError> {
+    let jobs = transaction.jobs.values().filter_map(|job| job.as_ref().ok());
+    let ends = |known: &&JobRow| {
+        known.fate == Fate::Changed && known.stored != StoredIn::Ends && known.job.state.finished()
+    };
+    let written = |known: &JobRow| {
+        let Ended { standing, result, .. } = Ended::of(known)?;
+        let asked = record::encode_asked(&known.job, known.scraper)?;
+        Ok(WrittenJob { row: known.job.row, asked, standing, result })
+    };
+    jobs.filter(ends).map(written).collect()
 }
 
 /// Rows of the table of things.

@@ -25,7 +25,7 @@ use super::outages::Finder;
 use super::process::{Process, UnknownOutcomes};
 use super::round::{Round, Value};
 use super::row_number::{Hour, RowParts};
-use super::saving::Writes;
+use super::saving::{self, Writes};
 use super::statements::{Prepared, Sql};
 use super::transaction::Transaction;
 use crate::clock::UnixMs;
@@ -155,7 +155,7 @@ impl StoreWriter {
                 Ok(number) => {
                     self.process.clear_outage(Finder::Writer(self.number));
                     let decided = tries.swap_remove(number);
-                    self.process.committed(batch.len(), &decided);
+                    self.process.committed(batch.len(), decided);
                     batch.into_iter().for_each(|operation| operation.settle(Ok(number)));
                 }
                 Err(error) if batch.len() > 1 && is_of_one(&error) && tries.len() < 2 => {
@@ -374,8 +374,9 @@ impl StoreWriter {
         let writes = Writes::of(&transaction)?;
         writes.add_to(session, prepared, &mut round).await?;
         round.add_word("COMMIT");
+        let (ended, forgets) = (saving::ended(&transaction)?, process.ended.forgets());
         let Transaction { effects, depth, opened, deleted, .. } = transaction;
-        tries.push(Decided { fence, effects, depth, opened, deleted });
+        tries.push(Decided { fence, effects, depth, opened, deleted, ended, forgets });
         round.answers().await?;
         Ok(tries.len() - 1)
     }

@@ -4,7 +4,7 @@ use super::fixture::{Node, options};
 use super::listening::{second, until, with_clock};
 use super::{Place, START_MS};
 use crate::clock::Clock;
-use crate::job::{Event, Job};
+use crate::job::{Event, Job, State};
 use crate::store::shared::hours;
 use crate::store::shared::row_number::RowParts;
 use crate::store::{Blocking, NewResult};
@@ -38,6 +38,21 @@ fn job_that_has_ended_is_told_from_memory_for_ten_seconds() {
     assert_eq!(told(&node, &done), Some(true));
     hand.advance_ms(1);
     assert_eq!(told(&node, &done), None);
+    node.store.close();
+}
+
+#[test]
+fn job_that_a_node_has_ended_is_told_by_it_without_a_read() {
+    let node = Node::alone();
+    let job = node.submit(node.new_job("x"));
+    node.apply(job.row, 0, Event::Start, None);
+    let result = NewResult { json: b"{\"a\":1}".to_vec(), cache_hash: None };
+    node.apply(job.row, 1, Event::Succeed { lease: 1, present: None }, Some(result));
+    take_away(&node, &job);
+    let read = |job: &Job, result: Option<&[u8]>| (job.clone(), result.map(<[u8]>::to_vec));
+    let (told, json) = node.store.read_row(job.row, START_MS + 9, read).wait().unwrap().unwrap();
+    assert_eq!((told.state, told.request.prompt), (State::Done, job.request.prompt.clone()));
+    assert_eq!(json.as_deref(), Some(&b"{\"a\":1}"[..]));
     node.store.close();
 }
 
