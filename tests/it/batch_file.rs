@@ -172,7 +172,7 @@ fn batch_without_a_scraper_is_refused_before_anything_is_sent() {
     let (directory, store) = store_directory();
     std::fs::write(directory.path().join("p.csv"), "prompt,scraper\na,practice\nb,\nc,\n").unwrap();
     let mut line = command(&store);
-    // Nobody listens there.
+    // No server has this address.
     line.env("ANSWERD_URL", "http://127.0.0.1:1").args(["batch", "p.csv"]);
     let refused = line.output().unwrap();
     assert_eq!(refused.status.code(), Some(2));

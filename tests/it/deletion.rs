@@ -36,7 +36,7 @@ fn finished_jobs_of_a_label_go_with_all_that_was_kept_of_them() {
         .set("SCRAPERS__CHATGPT__WORKERS", 1)
         .scripted("chatgpt", &upstream)
         .start();
-    // Nobody listens there, so that the webhook stays pending.
+    // No server has this address, so that the webhook stays pending.
     let hook = "webhook_url=http%3A%2F%2F127.0.0.1%3A1%2Fhook";
     let failed = submit(&app, &A, &format!("prompt=failed&label=gone&{hook}"));
     app.ended(&failed);

@@ -63,7 +63,7 @@ fn hours_go_when_nothing_lives_in_them_and_a_pinned_snapshot_is_told_and_stops_n
     let server = PostgresServer::shared();
     let schema = server.new_schema();
     let (clock, hand) = Clock::manual(START_MS);
-    // Nobody listens there before the end.
+    // No server has this address before the end.
     let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string();
     let gate = Gate::default();
     let app = node(&schema, "a")

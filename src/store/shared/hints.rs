@@ -75,7 +75,8 @@ impl Hint {
             Effect::Deadline { at_ms } => soon(at_ms).map(|at_ms| Hint::Deadline { at_ms }),
             Effect::Slot { due_ms } => soon(due_ms).map(|at_ms| Hint::Slot { at_ms }),
             Effect::Alert { due_ms } => soon(due_ms).map(|at_ms| Hint::Alert { at_ms }),
-            // This node sends it; where it does not, the others find that by a look.
+            // A worker or the deliverer of this node sees to it; where it does not, the others find
+            // that by a look.
             Effect::Taken { .. }
             | Effect::Delivery { .. }
             | Effect::Counted { .. }

@@ -42,7 +42,7 @@ fn a_waiting_call_is_answered_though_the_node_that_runs_its_job_dies() {
             jobs.len() == 2 && jobs.iter().all(|job| job["phase"] == "running")
         });
         runs.kill();
-        // Under its name, so that nobody waits for its silence.
+        // Under its name: its jobs are taken up at once, not after 15 s of silence.
         let again = start("runs", "0");
         let began_ms = watch.elapsed_ms();
         let (status, answer) = called.join().unwrap();

@@ -89,7 +89,7 @@ fn an_action_on_a_status_is_about_the_jobs_that_the_list_shows() {
     browser.run("document.querySelector('#jobs a[data-step]').focus()");
     clock.advance_ms(5_000);
     let later = app.submit("chatgpt", "came later");
-    // The stream of events tells of it a second later.
+    // The next event of the stream brings it, up to a second later.
     clock.advance_ms(1_000);
     browser.until("!document.querySelector('.new-jobs').hidden");
     dashboard.click("Cancel unfinished");
